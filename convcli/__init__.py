@@ -1,0 +1,98 @@
+"""convcli: convolve real pictures and do the arithmetic of convolutional networks.
+
+>>> import convcli
+>>> convcli.output_size(32, 5)
+28
+>>> convcli.convolve([[10, 10, 0, 0]], convcli.kernel("sobel-x"), padding="same").tolist()
+[[0, -40, -40, 0]]
+
+The names below are the public ones. Numpy is loaded when the first of the array functions is touched, Pillow
+by `read_image` and `write_image`.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from convcli.errors import (
+    ConvcliError,
+    FilterError,
+    ImageError,
+    KernelError,
+    MatrixError,
+    OutputError,
+    SizeError,
+    UsageError,
+)
+from convcli.sizes import output_size
+
+if TYPE_CHECKING:
+    from convcli.convolve import apply_filter, convolve
+    from convcli.images import read_image, write_image
+    from convcli.kernels import Filter, kernel, named_filter, parse_kernel, read_kernel
+    from convcli.pooling import pool
+    from convcli.render import render
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConvcliError",
+    "Filter",
+    "FilterError",
+    "ImageError",
+    "KernelError",
+    "MatrixError",
+    "OutputError",
+    "SizeError",
+    "UsageError",
+    "__version__",
+    "apply_filter",
+    "convolve",
+    "kernel",
+    "named_filter",
+    "output_size",
+    "parse_kernel",
+    "pool",
+    "read_image",
+    "read_kernel",
+    "render",
+    "write_image",
+]
+
+_HOMES = {
+    "Filter": "kernels",
+    "apply_filter": "convolve",
+    "convolve": "convolve",
+    "kernel": "kernels",
+    "named_filter": "kernels",
+    "parse_kernel": "kernels",
+    "pool": "pooling",
+    "read_image": "images",
+    "read_kernel": "kernels",
+    "render": "render",
+    "write_image": "images",
+}
+
+
+class _Package(ModuleType):
+    """The package: its array functions are imported when they are first touched."""
+
+    def __getattr__(self, name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'convcli' has no attribute {name!r}")
+        value = getattr(import_module(f"convcli.{_HOMES[name]}"), name)
+        setattr(self, name, value)
+        return value
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Keep the name for the function where importing would bind its module to it (`convolve`, `render`)."""
+        if isinstance(value, ModuleType) and _HOMES.get(name) == name:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *_HOMES]
+
+
+sys.modules[__name__].__class__ = _Package

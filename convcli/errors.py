@@ -1,0 +1,101 @@
+"""The errors convcli raises, all of them.
+
+::
+
+    ConvcliError
+    ├── UsageError (ValueError)     the request is wrong: nothing was started
+    │   ├── SizeError               impossible layer arithmetic
+    │   ├── FilterError             an unknown filter, or a parameter it does not take
+    │   └── KernelError             a kernel that cannot be read or used
+    ├── ImageError (ValueError)     an input that cannot be read or is no image
+    ├── MatrixError (ValueError)    a text that is no matrix of numbers
+    └── OutputError                 an output that cannot be written
+"""
+
+from collections.abc import Iterable
+
+__all__ = [
+    "ConvcliError",
+    "FilterError",
+    "ImageError",
+    "KernelError",
+    "MatrixError",
+    "OutputError",
+    "SizeError",
+    "UsageError",
+]
+
+
+class ConvcliError(Exception):
+    """Base of all errors convcli raises on purpose.
+
+    Parameters
+    ----------
+    what : str
+        The thing that is wrong: a value, an option, a file.
+    why : str
+        The rule it broke, and the nearest thing that would work.
+
+    Examples
+    --------
+    >>> str(ConvcliError("stride 0", "must be at least 1"))
+    'stride 0: must be at least 1'
+    """
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(what, why)
+        self.what = what
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}"
+
+
+class UsageError(ConvcliError, ValueError):
+    """A request that is wrong in itself; nothing was started."""
+
+
+class SizeError(UsageError):
+    """Impossible layer arithmetic: a side, stride, padding or group that cannot be."""
+
+
+class FilterError(UsageError):
+    """An unknown filter name, or a parameter that the filter does not take."""
+
+
+class KernelError(UsageError):
+    """A kernel that cannot be read, built or used."""
+
+
+class ImageError(ConvcliError, ValueError):
+    """An input that cannot be read, or an array that is not an image."""
+
+
+class MatrixError(ConvcliError, ValueError):
+    """A text that is no matrix of numbers."""
+
+
+class OutputError(ConvcliError):
+    """An output that cannot be written, or must not be."""
+
+
+def suggestion(word: str, choices: Iterable[str]) -> str:
+    """Say what was probably meant.
+
+    Returns
+    -------
+    str
+        ``"did you mean X?"`` for the choice nearest to `word`, else the list of choices.
+
+    Examples
+    --------
+    >>> suggestion("edgee", ["zero", "edge"])
+    'did you mean edge?'
+    >>> suggestion("?", ["zero", "edge"])
+    'choose from zero, edge'
+    """
+    from difflib import get_close_matches  # late: only a failing call pays for it
+
+    names = list(choices)
+    near = get_close_matches(word.lower()[:100], names, n=1)
+    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}"

@@ -1,0 +1,110 @@
+"""Outputs that appear whole or not at all."""
+
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from convcli.errors import OutputError
+
+__all__ = ["check_target", "write_atomically"]
+
+
+def check_target(target: str | Path, inputs: Iterable[str | Path] = (), *, replace: bool = False) -> None:
+    """Check, before any work is done, that a file may be written.
+
+    Raises
+    ------
+    OutputError
+        It exists and `replace` is false, it is one of the inputs (by any path, symbolic or hard link), it
+        is a folder, or its folder is missing or may not be written to.
+    """
+    path, name = _real(target), str(target)
+    if not path.parent.is_dir():
+        raise OutputError(name, f"there is no folder {path.parent}")
+    if path.is_dir():
+        raise OutputError(name, "is a folder; give the name of a file in it")
+    if not path.exists():
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise OutputError(name, f"no permission to write in the folder {path.parent}")
+        return
+    if any(_same(path, source) for source in inputs):
+        raise OutputError(name, "is an input; an input is never overwritten, choose another name")
+    if not replace and path.is_file():
+        raise OutputError(name, "exists; add --force to replace it")
+
+
+def write_atomically(
+    target: str | Path, write: Callable[[BinaryIO], object], *, replace: bool = False
+) -> None:
+    """Write a file beside its target, then give it the target's name.
+
+    Parameters
+    ----------
+    target : path
+        A symbolic link stays, and the file that it names is written. A device or pipe is written to.
+    write : callable
+        Is called with the open file.
+    replace : bool
+        Replace an existing file, keeping its permissions.
+
+    Raises
+    ------
+    OutputError
+        The target exists and `replace` is false, or the system refuses something.
+    """
+    path = _real(target)
+    try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as stream:
+                write(stream)
+            return
+        _write_and_rename(path, write, replace=replace)
+    except FileExistsError:
+        raise OutputError(str(target), "exists; add --force to replace it") from None
+    except OSError as error:
+        raise OutputError(str(target), (error.strerror or str(error)).lower()) from None
+
+
+def _write_and_rename(path: Path, write: Callable[[BinaryIO], object], *, replace: bool) -> None:
+    temporary = path.with_name(f".convcli-{secrets.token_hex(6)}.tmp")
+    try:
+        # O_EXCL and mode 666 less the umask: what a plain open would give, but never an existing file.
+        with open(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), "w+b") as stream:  # noqa: PTH123 -- opens a descriptor
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if replace:
+            with suppress(FileNotFoundError):
+                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+            temporary.replace(path)
+        else:
+            _rename_to_new(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _rename_to_new(temporary: Path, path: Path) -> None:
+    """Rename, but fail where the name is taken, even if it was taken a moment ago."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise FileExistsError from None
+        temporary.rename(path)
+
+
+def _real(target: str | Path) -> Path:
+    return Path(os.path.realpath(target))
+
+
+def _same(path: Path, source: str | Path) -> bool:
+    try:
+        return path.samefile(source)
+    except OSError:
+        return False

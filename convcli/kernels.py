@@ -1,0 +1,802 @@
+"""Kernels: the named filters as data with their sources, and the parsing of typed ones.
+
+Derivative filters are named by the axis they differentiate and are positive where the image gets brighter
+along it (x points right, y points down). Only the textbook pair ``vertical`` and ``horizontal`` is positive
+from bright to dark. Angles are degrees: 0 is the derivative along x, growing counter-clockwise as seen on
+the screen, so that 90 points up.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from convcli.errors import FilterError, KernelError, MatrixError, suggestion
+from convcli.matrices import parse_matrix
+
+__all__ = [
+    "CATALOG",
+    "Combination",
+    "Entry",
+    "Filter",
+    "Parameter",
+    "gain",
+    "kernel",
+    "kernel_array",
+    "named_filter",
+    "parse_kernel",
+    "read_kernel",
+    "separate",
+]
+
+Matrix = NDArray[Any]
+
+MAX_TAPS = 1_048_576  # 1024 x 1024: beyond it a kernel is a mistake, not a filter
+
+
+class Combination(StrEnum):
+    """How the responses of a filter's kernels become one number."""
+
+    SINGLE = "single"
+    MAGNITUDE = "magnitude"  # the length of the gradient, sqrt(x² + y²)
+    STRONGEST = "strongest"  # the largest response
+
+
+@dataclass(frozen=True, eq=False)
+class Filter:
+    """A filter ready to be applied: one kernel, or several whose responses are combined.
+
+    Attributes
+    ----------
+    name : str
+        Name with its parameters, as `parse_filter` reads it.
+    kernels : tuple of 2-D arrays
+        int64 where every tap is a whole number, else float64.
+    divisor : int
+        Each kernel times this is a matrix of whole numbers; 1 where there is no such form.
+    combination : Combination
+    summary, responds_to, source : str
+    """
+
+    name: str
+    kernels: tuple[Matrix, ...]
+    summary: str
+    responds_to: str
+    source: str
+    divisor: int = 1
+    combination: Combination = Combination.SINGLE
+
+    @cached_property
+    def gain(self) -> float:
+        """Gain of the first kernel, see `gain`; of one direction, where responses are combined."""
+        return gain(self.kernels[0])
+
+    @cached_property
+    def separable(self) -> bool:
+        """Whether each kernel is a column times a row."""
+        return all(separate(matrix) is not None for matrix in self.kernels)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number that a filter takes by name; `default` None means that it follows from the others."""
+
+    meaning: str
+    default: float | None
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    whole: bool = False
+    odd: bool = False
+
+
+Arguments = dict[str, float | None]
+Built = tuple[Matrix, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the catalogue: what a filter's name stands for."""
+
+    name: str
+    summary: str
+    responds_to: str
+    source: str
+    build: Callable[[Arguments], Built]
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    combination: Combination = Combination.SINGLE
+    divisor: Callable[[Arguments], int] = lambda _: 1
+    steers: bool = False  # an angle makes it a single steered derivative
+
+
+# Taps, as published --------------------------------------------------------------------------------------
+
+BINOMIAL = {3: (1, 2, 1), 5: (1, 4, 6, 4, 1), 7: (1, 6, 15, 20, 15, 6, 1)}
+SOBEL_DERIVATIVE = {3: (-1, 0, 1), 5: (-1, -2, 0, 2, 1), 7: (-1, -4, -5, 0, 5, 4, 1)}
+LAPLACIAN = ((0, 1, 0), (1, -4, 1), (0, 1, 0))
+LAPLACIAN_8 = ((1, 1, 1), (1, -8, 1), (1, 1, 1))
+SHARPEN = ((0, -1, 0), (-1, 5, -1), (0, -1, 0))
+EMBOSS = ((-2, -1, 0), (-1, 1, 1), (0, 1, 2))
+KIRSCH = ((-3, -3, 5), (-3, 0, 5), (-3, -3, 5))
+ROBINSON = ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1))
+ROBERTS_X = ((-1, 0), (0, 1))  # along the diagonal to the lower right
+ROBERTS_Y = ((0, -1), (1, 0))  # along the diagonal to the lower left
+
+DUDA_HART = "R. Duda and P. Hart, Pattern Classification and Scene Analysis (1973), pp. 271-272"
+PREWITT = (
+    "J. M. S. Prewitt, Object enhancement and extraction, in Picture Processing and Psychopictorics (1970)"
+)
+SOBEL = (
+    f"I. Sobel and G. Feldman, A 3x3 isotropic gradient operator for image processing (1968), in {DUDA_HART}"
+)
+SCHARR = "H. Scharr, Optimal operators in digital image processing, thesis, Heidelberg (2000)"
+ROBERTS = "L. G. Roberts, Machine perception of three-dimensional solids, thesis, MIT (1963)"
+FREI_CHEN = (
+    "W. Frei and C. Chen, Fast boundary detection, IEEE Trans. Computers C-26 (1977), without its 1/(2√2)"
+)
+COMPASS = "R. Kirsch, Computer determination of the constituent structure of biological images (1971)"
+ROBINSON_1977 = "G. S. Robinson, Edge detection by compass gradient masks, CGIP 6 (1977)"
+MARR_HILDRETH = "D. Marr and E. Hildreth, Theory of edge detection, Proc. R. Soc. Lond. B 207 (1980)"
+DAUGMAN = "J. Daugman, Uncertainty relation for resolution in space, JOSA A 2 (1985)"
+GONZALEZ_WOODS = "R. Gonzalez and R. Woods, Digital Image Processing, 4th ed. (2018), ch. 3"
+NG = "A. Ng, Convolutional Neural Networks (2017), edge detection example"
+
+
+# Builders -----------------------------------------------------------------------------------------------
+
+
+def _outer(column: ArrayLike, row: ArrayLike) -> Matrix:
+    product: Matrix = np.multiply.outer(np.asarray(column), np.asarray(row))
+    return product
+
+
+def _side(arguments: Arguments, default: int) -> int:
+    size = arguments.get("size")
+    return default if size is None else int(size)
+
+
+def _centered(side: int) -> Matrix:
+    return np.arange(side) - (side - 1) / 2
+
+
+def _prewitt(size: int) -> Matrix:
+    return _outer(np.ones(size, np.int64), np.arange(size) - size // 2)
+
+
+def _pair_of(x_kernel: Matrix) -> Built:
+    return x_kernel, x_kernel.T
+
+
+PAIRS: dict[str, Callable[[Arguments], Built]] = {
+    "prewitt": lambda a: _pair_of(_prewitt(_side(a, 3))),
+    "sobel": lambda a: _pair_of(_outer(BINOMIAL[_side(a, 3)], SOBEL_DERIVATIVE[_side(a, 3)])),
+    "scharr": lambda _: _pair_of(_outer((3, 10, 3), (-1, 0, 1))),
+    "roberts": lambda _: (np.array(ROBERTS_X), np.array(ROBERTS_Y)),
+    "freichen": lambda _: _pair_of(_outer((1, math.sqrt(2), 1), (-1, 0, 1))),
+    "textbook": lambda _: _pair_of(_outer((1, 1, 1), (1, 0, -1))),
+}
+
+
+def _cosine_sine(degrees: float) -> tuple[float, float]:
+    """Return cosine and sine, exact at multiples of 90 degrees."""
+    quarter, rest = divmod(degrees % 360, 90)
+    cosine, sine = math.cos(math.radians(rest)), math.sin(math.radians(rest))
+    for _ in range(int(quarter) % 4):
+        cosine, sine = -sine, cosine
+    return cosine + 0.0, sine + 0.0
+
+
+def _steered(family: str, arguments: Arguments) -> Built:
+    """Return the derivative of a family in the direction of ``arguments["angle"]``.
+
+    On the screen y points down, so a counter-clockwise angle takes cos·x - sin·y of the two matrices.
+    """
+    x_kernel, y_kernel = PAIRS[family](arguments)
+    turned = 45.0 if family == "roberts" else 0.0  # its "x" points to the lower right
+    cosine, sine = _cosine_sine((arguments["angle"] or 0.0) + turned)
+    matrix = cosine * x_kernel - sine * y_kernel
+    if {abs(cosine), abs(sine)} == {0.0, 1.0}:
+        return (matrix.astype(x_kernel.dtype) + 0,)
+    return (matrix,)
+
+
+def _derivative(family: str, index: int) -> Callable[[Arguments], Built]:
+    def build(arguments: Arguments) -> Built:
+        if arguments.get("angle") is not None:
+            return _steered(family, arguments)
+        return (PAIRS[family](arguments)[index],)
+
+    return build
+
+
+def _magnitude(family: str) -> Callable[[Arguments], Built]:
+    def build(arguments: Arguments) -> Built:
+        return PAIRS[family](arguments) if arguments.get("angle") is None else _steered(family, arguments)
+
+    return build
+
+
+def _compass(first: tuple[tuple[int, ...], ...]) -> Callable[[Arguments], Built]:
+    """Return the eight kernels made by moving the outer ring of a 3x3 kernel on in steps of 45 degrees."""
+    ring = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
+
+    def build(_: Arguments) -> Built:
+        matrices = []
+        for turn in range(8):
+            matrix = np.array(first)
+            for index, place in enumerate(ring):
+                matrix[place] = first[ring[(index + turn) % 8][0]][ring[(index + turn) % 8][1]]
+            matrices.append(matrix)
+        return tuple(matrices)
+
+    return build
+
+
+def _fixed(rows: tuple[tuple[int, ...], ...]) -> Callable[[Arguments], Built]:
+    return lambda _: (np.array(rows),)
+
+
+def _gaussian_taps(sigma: float, side: int) -> Matrix:
+    taps: Matrix = np.exp(-0.5 * (_centered(side) / sigma) ** 2)
+    return taps / math.fsum(taps)
+
+
+def _reach(sigma: float, deviations: int = 4) -> int:
+    """Return the odd side that holds a Gaussian to so many standard deviations."""
+    side = 2 * math.ceil(deviations * sigma) + 1
+    if side * side > MAX_TAPS:
+        raise KernelError(
+            f"sigma {sigma:g}", f"needs a kernel of {side}x{side}; at most {MAX_TAPS} taps are taken"
+        )
+    return side
+
+
+def _gaussian(arguments: Arguments) -> Built:
+    sigma = arguments["sigma"]
+    if sigma is None:
+        size = _side(arguments, 3)
+        if size not in BINOMIAL:
+            raise FilterError(f"gaussian:size={size}", "needs a sigma too; without one the size is 3, 5 or 7")
+        return (_outer(BINOMIAL[size], BINOMIAL[size]) / 4 ** (size - 1),)
+    taps = _gaussian_taps(sigma, _side(arguments, 0) or _reach(sigma))
+    return (_outer(taps, taps),)
+
+
+def _log(arguments: Arguments) -> Built:
+    sigma = arguments["sigma"] or 1.0
+    side = _side(arguments, 0) or _reach(sigma)
+    taps = _gaussian_taps(sigma, side)
+    gaussian = _outer(taps, taps)
+    squared = _centered(side) ** 2
+    radius = squared[:, None] + squared[None, :]
+    return (_without_sum((radius - 2 * sigma**2) / sigma**4 * gaussian, gaussian),)
+
+
+def _dog(arguments: Arguments) -> Built:
+    sigma, ratio = arguments["sigma"] or 1.0, arguments["ratio"] or 1.6
+    side = _side(arguments, 0) or _reach(sigma * ratio)
+    narrow, wide = _gaussian_taps(sigma, side), _gaussian_taps(sigma * ratio, side)
+    return (_without_sum(_outer(wide, wide) - _outer(narrow, narrow), _outer(wide, wide)),)
+
+
+def _gabor(arguments: Arguments) -> Built:
+    wavelength, aspect = arguments["wavelength"] or 8.0, arguments["aspect"] or 0.5
+    sigma = arguments["sigma"] or 0.56 * wavelength
+    side = _side(arguments, 0) or _reach(sigma / min(aspect, 1.0), 3)
+    cosine, sine = _cosine_sine(arguments["angle"] or 0.0)
+    x, y = _centered(side)[None, :], _centered(side)[:, None]
+    along, across = cosine * x - sine * y, sine * x + cosine * y
+    envelope = np.exp(-0.5 * (along**2 + (aspect * across) ** 2) / sigma**2)
+    phase = math.radians(arguments["phase"] or 0.0)
+    wave = _without_sum(envelope * np.cos(2 * math.pi * along / wavelength + phase), envelope)
+    positive = wave[wave > 0].sum()
+    if not positive > 1e-9:
+        raise FilterError(f"gabor:size={side}", "is too small to hold any of the wave; take a larger size")
+    return (_without_sum(wave / positive, envelope),)
+
+
+def _without_sum(matrix: Matrix, envelope: Matrix) -> Matrix:
+    """Take so much of the envelope away that the taps add up to zero."""
+    return matrix - envelope * (math.fsum(matrix.ravel()) / math.fsum(envelope.ravel()))
+
+
+def _box(arguments: Arguments) -> Built:
+    side = _side(arguments, 3)
+    return (np.full((side, side), 1 / side**2),)
+
+
+# The catalogue ------------------------------------------------------------------------------------------
+
+ANGLE = Parameter("direction of the derivative in degrees, counter-clockwise from x", None)
+SIZE_3_5_7 = Parameter("side: 3, 5 or 7", 3, 3, 7, whole=True, odd=True)
+ODD_SIZE = Parameter("side, odd", None, 1, 1023, whole=True, odd=True)
+SIGMA = Parameter("standard deviation in pixels", 1.0, 0.05, 1000)
+
+
+def _family(family: str, title: str, source: str, *, sizes: bool = False) -> list[Entry]:
+    sized: dict[str, Parameter] = {"size": SIZE_3_5_7} if sizes else {}
+    diagonal = family == "roberts"
+    directions = (
+        (
+            "x",
+            "down to the right" if diagonal else "to the right",
+            "falling diagonal" if diagonal else "vertical",
+        ),
+        (
+            "y",
+            "down to the left" if diagonal else "downwards",
+            "rising diagonal" if diagonal else "horizontal",
+        ),
+    )
+    entries = [
+        Entry(
+            f"{family}-{axis}",
+            f"{title} derivative along {'its ' if diagonal else ''}{axis}",
+            f"brightness growing {towards}" + ("" if diagonal else f": {edges} edges"),
+            source,
+            _derivative(family, index),
+            sized | ({"angle": ANGLE} if axis == "x" else {}),
+            steers=axis == "x",
+        )
+        for index, (axis, towards, edges) in enumerate(directions)
+    ]
+    if family != "freichen":
+        entries.append(
+            Entry(
+                family,
+                f"{title} gradient magnitude",
+                "edges of every direction, by their strength",
+                source,
+                _magnitude(family),
+                sized | {"angle": ANGLE},
+                Combination.MAGNITUDE,
+                steers=True,
+            )
+        )
+    return entries
+
+
+_ENTRIES = [
+    Entry(
+        "vertical",
+        "the textbook's vertical-edge filter",
+        "brightness falling to the right: vertical edges, bright to dark",
+        f"{NG}; {PREWITT}, sign turned",
+        _derivative("textbook", 0),
+        {"angle": ANGLE},
+        steers=True,
+    ),
+    Entry(
+        "horizontal",
+        "the textbook's horizontal-edge filter",
+        "brightness falling downwards: horizontal edges, bright to dark",
+        f"{NG}; {PREWITT}, sign turned",
+        _derivative("textbook", 1),
+    ),
+    *_family("prewitt", "Prewitt", f"{PREWITT}; larger sizes fit a plane by least squares", sizes=True),
+    *_family("sobel", "Sobel", f"{SOBEL}; larger sizes smooth by binomials", sizes=True),
+    *_family("scharr", "Scharr", SCHARR),
+    *_family("roberts", "Roberts cross", f"{ROBERTS}; signs by the direction of growing brightness"),
+    *_family("freichen", "Frei-Chen", FREI_CHEN),
+    Entry(
+        "laplacian",
+        "Laplacian of the four neighbours",
+        "dark spots and the dark side of edges (positive), bright ones (negative)",
+        GONZALEZ_WOODS,
+        _fixed(LAPLACIAN),
+    ),
+    Entry(
+        "laplacian-8",
+        "Laplacian of the eight neighbours",
+        "dark spots and the dark side of edges (positive), bright ones (negative)",
+        GONZALEZ_WOODS,
+        _fixed(LAPLACIAN_8),
+    ),
+    Entry(
+        "kirsch",
+        "Kirsch compass: strongest of eight directions",
+        "edges of every direction, by the strongest of eight responses",
+        COMPASS,
+        _compass(KIRSCH),
+        combination=Combination.STRONGEST,
+    ),
+    Entry(
+        "robinson",
+        "Robinson compass: strongest of eight directions",
+        "edges of every direction, by the strongest of eight responses",
+        ROBINSON_1977,
+        _compass(ROBINSON),
+        combination=Combination.STRONGEST,
+    ),
+    Entry(
+        "log",
+        "Laplacian of Gaussian",
+        "dark blobs of radius √2·sigma (positive), bright ones (negative); zero at edges",
+        MARR_HILDRETH,
+        _log,
+        {"sigma": SIGMA, "size": ODD_SIZE},
+    ),
+    Entry(
+        "dog",
+        "difference of two Gaussians",
+        "dark blobs (positive), bright ones (negative): close to log",
+        f"{MARR_HILDRETH}, ratio 1.6",
+        _dog,
+        {
+            "sigma": SIGMA,
+            "ratio": Parameter("wide sigma over narrow sigma", 1.6, 1.001, 100),
+            "size": ODD_SIZE,
+        },
+    ),
+    Entry(
+        "gaussian",
+        "Gaussian blur",
+        "nothing: smooths; without sigma the binomial of its size",
+        GONZALEZ_WOODS,
+        _gaussian,
+        {
+            "sigma": Parameter("standard deviation in pixels", None, 0.05, 1000),
+            "size": Parameter("side, odd; 3, 5 or 7 without sigma", None, 1, 1023, whole=True, odd=True),
+        },
+        divisor=lambda a: 1 if a["sigma"] is not None else int(4 ** (_side(a, 3) - 1)),
+    ),
+    Entry(
+        "box",
+        "mean of the window",
+        "nothing: smooths",
+        GONZALEZ_WOODS,
+        _box,
+        {"size": Parameter("side", 3, 1, 1024, whole=True)},
+        divisor=lambda a: _side(a, 3) ** 2,
+    ),
+    Entry(
+        "sharpen",
+        "image less its Laplacian",
+        "keeps flat areas, exaggerates edges and detail",
+        GONZALEZ_WOODS,
+        _fixed(SHARPEN),
+    ),
+    Entry(
+        "emboss",
+        "relief lit from the upper left",
+        "keeps flat areas, brightens slopes that rise to the lower right",
+        "Common practice, as in the GIMP manual, Convolution Matrix",
+        _fixed(EMBOSS),
+    ),
+    Entry("identity", "the image itself", "everything, unchanged", GONZALEZ_WOODS, _fixed(((1,),))),
+    Entry(
+        "gabor",
+        "Gabor: a wave under a Gaussian; zero sum, positive taps add up to 1",
+        "stripes of its wavelength at right angles to its direction",
+        DAUGMAN,
+        _gabor,
+        {
+            "wavelength": Parameter("pixels a period", 8.0, 2, 1000),
+            "angle": Parameter("direction of the wave in degrees, counter-clockwise from x", 0.0),
+            "sigma": Parameter(
+                "standard deviation along the wave in pixels; 0.56 wavelength", None, 0.05, 1000
+            ),
+            "aspect": Parameter("sigma along the wave over sigma across it", 0.5, 0.05, 20),
+            "phase": Parameter("degrees: 0 is even, 90 odd", 0.0),
+            "size": ODD_SIZE,
+        },
+    ),
+]
+
+CATALOG: Mapping[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+"""Every named filter, by name."""
+
+
+# Named filters ------------------------------------------------------------------------------------------
+
+
+def named_filter(name: str, **parameters: float | None) -> Filter:
+    """Build a named filter.
+
+    Parameters
+    ----------
+    name : str
+        A name of `CATALOG`, with or without parameters behind it (``"gaussian:sigma=2"``).
+    **parameters : float
+        Parameters by name; None stands for the default.
+
+    Returns
+    -------
+    Filter
+        Its kernels are int64 where every tap is a whole number, else float64.
+
+    Raises
+    ------
+    FilterError
+        The name or a parameter is unknown, or a value is out of range.
+
+    Examples
+    --------
+    >>> named_filter("sobel-x").kernels[0].tolist()
+    [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
+    >>> named_filter("gaussian:sigma=2").gain
+    1.0
+    """
+    bare, typed = _split_filter(name)
+    if bare not in CATALOG:
+        raise FilterError(bare[:100] or repr(bare), f"unknown filter: {suggestion(bare, CATALOG)}")
+    entry = CATALOG[bare]
+    given: Arguments = {**typed, **{key: value for key, value in parameters.items() if value is not None}}
+    values = {key: _checked(entry, key, value) for key, value in given.items()}
+    arguments: Arguments = {key: spec.default for key, spec in entry.parameters.items()}
+    arguments.update(values)
+    steered = entry.steers and arguments.get("angle") is not None
+    text = ",".join(f"{key}={value:.12g}" for key, value in values.items())
+    return Filter(
+        name=f"{entry.name}:{text}" if text else entry.name,
+        kernels=tuple(_frozen(matrix) for matrix in entry.build(arguments)),
+        summary=entry.summary,
+        responds_to=_steered_response(entry, arguments) if steered else entry.responds_to,
+        source=entry.source,
+        divisor=entry.divisor(arguments),
+        combination=Combination.SINGLE if steered else entry.combination,
+    )
+
+
+def _steered_response(entry: Entry, arguments: Arguments) -> str:
+    change = "falling" if entry.name == "vertical" else "growing"
+    return f"brightness {change} towards {arguments['angle']:g} degrees, counter-clockwise from x"
+
+
+def kernel(name: str, **parameters: float | None) -> Matrix:
+    """Return the kernel of a named filter.
+
+    Parameters
+    ----------
+    name : str
+        A filter with one kernel, such as ``"sobel-x"``; `convcli filters` lists them.
+    **parameters : float
+        Parameters by name: ``kernel("gaussian", sigma=2)``, ``kernel("sobel-x", angle=70)``.
+
+    Returns
+    -------
+    2-D array
+        int64 where every tap is a whole number, else float64; not writable.
+
+    Raises
+    ------
+    FilterError
+        The name or a parameter is unknown, a value is out of range, or the filter combines several kernels.
+
+    Examples
+    --------
+    >>> kernel("vertical").tolist()
+    [[1, 0, -1], [1, 0, -1], [1, 0, -1]]
+    """
+    built = named_filter(name, **parameters)
+    if len(built.kernels) > 1:
+        raise FilterError(
+            built.name,
+            f"combines {len(built.kernels)} kernels ({built.combination}): take named_filter and "
+            "apply_filter, or the name of a single one",
+        )
+    return built.kernels[0]
+
+
+def _split_filter(text: str) -> tuple[str, dict[str, float]]:
+    """Split ``name:key=value,key=value``."""
+    name, colon, rest = text.strip().partition(":")
+    values: dict[str, float] = {}
+    for part in rest.split(",") if colon else []:
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise FilterError(text[:100], "parameters are written name:key=value,key=value")
+        try:
+            number = float(value)
+        except ValueError:
+            raise FilterError(f"{name}:{key}={value[:50]}", "is not a number") from None
+        if key in values:
+            raise FilterError(text[:100], f"gives {key} twice")
+        values[key] = number
+    return name.strip().lower(), values
+
+
+def _checked(entry: Entry, key: str, value: float | None) -> float:
+    spec = entry.parameters.get(key)
+    if spec is None:
+        raise FilterError(f"{entry.name}:{key[:50]}", _no_such_parameter(entry, key))
+    if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
+        raise FilterError(f"{entry.name}:{key}={value!r}", "is not a number")
+    if spec.whole and float(value) % 1 == 0:
+        value = int(value)
+    in_range = math.isfinite(value) and spec.minimum <= value <= spec.maximum
+    if not in_range or (spec.whole and value % 1) or (spec.odd and value % 2 == 0):
+        kind = "an odd number" if spec.odd else "a whole number" if spec.whole else "a finite number"
+        limits = "" if math.isinf(spec.minimum) else f" from {spec.minimum:g} to {spec.maximum:g}"
+        raise FilterError(f"{entry.name}:{key}={value:g}", f"{spec.meaning}: must be {kind}{limits}")
+    return value
+
+
+def _no_such_parameter(entry: Entry, key: str) -> str:
+    if key == "angle":
+        steerable = [other.name for other in CATALOG.values() if "angle" in other.parameters]
+        return f"has no angle; these do: {', '.join(steerable)}"
+    if not entry.parameters:
+        return "takes no parameters"
+    return f"no such parameter: {suggestion(key, entry.parameters)}"
+
+
+def _frozen(matrix: Matrix) -> Matrix:
+    result = np.array(matrix, dtype=np.float64 if matrix.dtype.kind == "f" else np.int64)
+    result.flags.writeable = False
+    return result
+
+
+# Properties of a kernel ---------------------------------------------------------------------------------
+
+
+def gain(matrix: ArrayLike) -> float:
+    """Return what the kernel multiplies brightness by.
+
+    For a kernel whose taps do not add up to zero, what becomes of a flat area: the sum of the taps, without
+    its sign. For one whose taps do, the response to the best fitting step of height one: the sum of the
+    positive taps (4 for sobel-x).
+
+    Examples
+    --------
+    >>> gain([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]), gain([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
+    (4.0, 1.0)
+    """
+    taps = np.asarray(matrix, dtype=np.float64).ravel()
+    total = abs(math.fsum(taps))
+    return total if total > 1e-9 * math.fsum(np.abs(taps)) else math.fsum(taps[taps > 0])
+
+
+def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
+    """Split a kernel of rank one into a column and a row whose product it is.
+
+    Exact for integers. For floats the product agrees with the kernel within ``1e-13 max|kernel|``.
+
+    Returns
+    -------
+    (column, row) of 1-D arrays, or None where the rank is not one.
+
+    Examples
+    --------
+    >>> column, row = separate([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    >>> column.tolist(), row.tolist()
+    ([1, 2, 1], [-1, 0, 1])
+    """
+    taps = np.asarray(matrix)
+    if not taps.any():
+        return None
+    pivot_row, pivot_column = np.unravel_index(np.argmax(np.abs(taps)), taps.shape)
+    if taps.dtype.kind in "iu":
+        row = taps[pivot_row] // np.gcd.reduce(taps[pivot_row])
+        column = taps[:, pivot_column] // row[pivot_column]
+        exact = bool(np.array_equal(_outer(column, row), taps))
+        return (column, row) if exact else None
+    row = taps[pivot_row] / taps[pivot_row, pivot_column]
+    column = taps[:, pivot_column]
+    error = np.abs(_outer(column, row) - taps).max()
+    return (column, row) if error <= 1e-13 * np.abs(taps).max() else None
+
+
+def kernel_array(value: ArrayLike, name: str = "kernel") -> Matrix:
+    """Check that something is a kernel: two axes, not empty, finite numbers, at most 1,048,576 taps.
+
+    Returns
+    -------
+    2-D array
+        int64 for whole-number types, else float64.
+
+    Raises
+    ------
+    KernelError
+        It is not.
+
+    Examples
+    --------
+    >>> kernel_array([[1, 0, -1]]).dtype
+    dtype('int64')
+    """
+    if isinstance(value, str):
+        raise KernelError(
+            f"{name} {value[:50]!r}", 'is text; take kernel("sobel-x") or parse_kernel("1 0 -1")'
+        )
+    try:
+        taps = np.asarray(value)
+    except ValueError:
+        raise KernelError(name, "has rows of different lengths") from None
+    if taps.dtype.kind not in "biuf":
+        raise KernelError(name, f"must hold real numbers, not {taps.dtype}")
+    if taps.ndim != 2:
+        raise KernelError(name, f"must have two axes (rows, columns), not the shape {taps.shape}")
+    if not 0 < taps.size <= MAX_TAPS:
+        raise KernelError(name, f"is {taps.shape[0]}x{taps.shape[1]}; must have 1 to {MAX_TAPS} taps")
+    if taps.dtype.kind == "f":
+        places = np.argwhere(~np.isfinite(taps))
+        if places.size:
+            row, column = places[0]
+            raise KernelError(name, f"row {row + 1}, column {column + 1} is {taps[row, column]}, not finite")
+        return taps.astype(np.float64)
+    if taps.dtype == np.uint64 and taps.max() > np.iinfo(np.int64).max:
+        raise KernelError(name, f"the tap {taps.max()} does not fit into int64; write it as a float")
+    return taps.astype(np.int64)
+
+
+# Typed kernels ------------------------------------------------------------------------------------------
+
+
+def parse_kernel(text: str, name: str = "kernel") -> Matrix:
+    """Read a typed kernel: rows by ``;`` or new lines, numbers by spaces or commas, fractions as ``1/9``.
+
+    Returns
+    -------
+    2-D array
+        int64 where every tap is a whole number, else float64.
+
+    Raises
+    ------
+    KernelError
+        It is empty or ragged, or a cell is no finite number; the message says where.
+
+    Examples
+    --------
+    >>> parse_kernel("1 0 -1; 2 0 -2; 1 0 -1").tolist()
+    [[1, 0, -1], [2, 0, -2], [1, 0, -1]]
+    >>> parse_kernel("1/4, 1/2, 1/4").tolist()
+    [[0.25, 0.5, 0.25]]
+    """
+    try:
+        return kernel_array(parse_matrix(text, name, max_cells=MAX_TAPS), name)
+    except MatrixError as error:
+        raise KernelError(error.what, error.why) from None
+
+
+def read_kernel(path: str | Path) -> Matrix:
+    """Read a kernel from a file: ``.csv`` or ``.txt`` rows, ``.json``, ``.npy``.
+
+    JSON holds the rows, ``[[1, 0, -1]]``, or an object with the rows under ``"kernel"``.
+
+    Returns
+    -------
+    2-D array
+        int64 where every tap is a whole number, else float64.
+
+    Raises
+    ------
+    KernelError
+        The file cannot be read, is of another kind, or holds no kernel.
+    """
+    file, name = Path(path), str(path)
+    try:
+        if file.suffix.lower() == ".npy":
+            mapped = np.load(file, mmap_mode="r", allow_pickle=False)
+            return kernel_array(mapped if mapped.size > MAX_TAPS else np.array(mapped), name)
+        if file.suffix.lower() not in {".csv", ".txt", ".json"}:
+            raise KernelError(name, "a kernel file ends in .csv, .txt, .json or .npy")
+        if file.stat().st_size > 64 * MAX_TAPS:
+            raise KernelError(name, f"is too long for a kernel of at most {MAX_TAPS} taps")
+        text = file.read_text("utf-8-sig")
+        return _parse_json(text, name) if file.suffix.lower() == ".json" else parse_kernel(text, name)
+    except OSError as error:
+        raise KernelError(name, (error.strerror or str(error)).lower()) from None
+    except UnicodeDecodeError:
+        raise KernelError(name, "is not text in UTF-8") from None
+    except (ValueError, EOFError) as error:
+        if isinstance(error, KernelError):
+            raise
+        raise KernelError(name, f"is not a kernel file: {error}") from None
+
+
+def _parse_json(text: str, name: str) -> Matrix:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise KernelError(name, f"is not JSON: {error}") from None
+    rows = value.get("kernel") if isinstance(value, dict) else value
+    if rows is None:
+        raise KernelError(name, 'has no "kernel"; write {"kernel": [[1, 0, -1]]}')
+    return kernel_array(rows, name)

@@ -1,0 +1,584 @@
+"""Sizes: how a window slides along an axis, and what comes out.
+
+The only place that knows ``floor((n + 2p - f_eff) / s) + 1``. The engine, pooling and the network
+calculator all ask here, so what is predicted is what is produced. Integers only, exact at any size,
+standard library only.
+
+Source of the formulas: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning",
+arXiv:1603.07285 (2016); SAME padding as TensorFlow defines it; ``ceil`` as PyTorch defines it.
+"""
+
+import operator
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import chain
+from typing import SupportsIndex, overload
+
+from convcli.errors import SizeError
+
+__all__ = [
+    "Amounts",
+    "Axis",
+    "NamedPadding",
+    "Padding",
+    "Pair",
+    "format_amounts",
+    "format_size",
+    "lossless_sides",
+    "output_size",
+    "parse_count",
+    "parse_padding",
+    "parse_pair",
+    "parse_size",
+    "pooling_axes",
+    "strides_and_paddings",
+    "window_axes",
+]
+
+Pair = int | tuple[int, int]
+"""One number for both axes, or ``(vertical, horizontal)``."""
+
+Amounts = tuple[tuple[int, int], tuple[int, int]]
+"""Padding of each side, ``((top, bottom), (left, right))``."""
+
+Padding = str | Pair | Amounts
+"""An amount of padding: ``"same"``, ``"valid"``, a number, a pair, or ``((top, bottom), (left, right))``."""
+
+MAX_DIGITS = 500  # a product of eight such numbers is still printed by Python without complaint
+MAX_LISTED = 1_000_000  # the longest side that is searched or marked element by element
+
+
+class NamedPadding(StrEnum):
+    """Paddings that depend on the filter: none, or as much as keeps the size at stride 1."""
+
+    VALID = "valid"
+    SAME = "same"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """A window sliding along one axis of an image.
+
+    Attributes
+    ----------
+    side, window, stride, dilation : int
+        Input pixels, filter taps, step, and distance between taps.
+    before, after : int
+        Padding at the start and at the end.
+    ceil : bool
+        Round the output side up, as PyTorch's pooling does, where a last window starts inside the image.
+
+    Examples
+    --------
+    >>> axis = Axis(side=32, window=5)
+    >>> axis.output, axis.formula()
+    (28, 'floor((32 + 2·0 - 5)/1) + 1 = 28')
+    """
+
+    side: int
+    window: int
+    before: int = 0
+    after: int = 0
+    stride: int = 1
+    dilation: int = 1
+    ceil: bool = False
+
+    @property
+    def extent(self) -> int:
+        """Pixels from the filter's first tap to its last: ``d(f - 1) + 1``."""
+        return self.dilation * (self.window - 1) + 1
+
+    @property
+    def span(self) -> int:
+        """How far the window can move: ``n + 2p - f_eff``; negative where it does not fit."""
+        return self.side + self.before + self.after - self.extent
+
+    @property
+    def output(self) -> int:
+        """Output side, below 1 where the layer is impossible."""
+        if not self.ceil:
+            return self.span // self.stride + 1
+        rounded_up = -(-self.span // self.stride) + 1
+        starts_beyond = (rounded_up - 1) * self.stride >= self.side + self.before
+        return rounded_up - 1 if starts_beyond else rounded_up
+
+    @property
+    def undilated(self) -> bool:
+        """Whether the window's taps are neighbours."""
+        return self.dilation == 1 or self.window == 1
+
+    @property
+    def countable(self) -> bool:
+        """Whether the pixels that are read can be marked one by one."""
+        return self.side <= MAX_LISTED and self.window * self.output <= 100 * MAX_LISTED
+
+    def formula(self) -> str:
+        """Return the output-size formula with this axis's numbers put in."""
+        padding = f"2·{self.before}" if self.before == self.after else f"{self.before} + {self.after}"
+        filter_side = f"{self.window}"
+        if self.dilation > 1 and self.window > 1:
+            filter_side = f"({self.dilation}·({self.window} - 1) + 1)"
+        rounding = "ceil" if self.ceil else "floor"
+        plain = -(-self.span // self.stride) + 1 if self.ceil else self.span // self.stride + 1
+        text = f"{rounding}(({self.side} + {padding} - {filter_side})/{self.stride}) + 1 = {plain}"
+        return text if plain == self.output else f"{text}, less a window that starts beyond the input"
+
+    def unread_count(self) -> int | None:
+        """Count the input pixels that no tap ever reads.
+
+        Returns
+        -------
+        int or None
+            None for a dilated filter too large to be followed tap by tap.
+        """
+        if self.undilated:
+            return self.side - (self._read_before(self.side) - self._read_before(0))
+        return self._marks().count(0) if self.countable else None
+
+    def unread_ranges(self) -> Iterator[tuple[int, int]]:
+        """Yield the input pixels that no tap reads, as ``(first, last)`` in order; none if uncounted.
+
+        Examples
+        --------
+        >>> list(Axis(side=227, window=3, stride=5).unread_ranges())[-2:]
+        [(218, 219), (223, 226)]
+        """
+        if self.undilated:
+            yield from self._unread_between_windows()
+        elif self.countable:
+            yield from ((gap.start(), gap.end() - 1) for gap in re.finditer(rb"\0+", self._marks()))
+
+    def taps(self) -> Iterator[tuple[slice, slice]]:
+        """Yield for each tap the outputs to which it brings an input pixel, and those pixels.
+
+        Examples
+        --------
+        >>> list(Axis(side=4, window=2, before=1, after=1, stride=2).taps())
+        [(slice(1, 3, None), slice(1, 4, 2)), (slice(0, 2, None), slice(0, 3, 2))]
+        """
+        for tap in range(self.window):
+            offset = tap * self.dilation - self.before
+            first = max(0, -(offset // self.stride))
+            last = min(self.output - 1, (self.side - 1 - offset) // self.stride)
+            if first <= last:
+                start = first * self.stride + offset
+                inputs = slice(start, last * self.stride + offset + 1, self.stride)
+                yield slice(first, last + 1), inputs
+
+    def _read_before(self, end: int) -> int:
+        """Count padded positions before `end` that an undilated window reads."""
+        if self.window >= self.stride:
+            return min(end + self.before, (self.output - 1) * self.stride + self.window)
+        whole, rest = divmod(end + self.before, self.stride)
+        if whole >= self.output:
+            return self.output * self.window
+        return whole * self.window + min(rest, self.window)
+
+    def _unread_between_windows(self) -> Iterator[tuple[int, int]]:
+        if self.window < self.stride:
+            first_inside = max(0, (self.before - self.window) // self.stride)
+            for index in range(first_inside, self.output - 1):
+                start = index * self.stride - self.before + self.window
+                first, last = max(start, 0), min(start + self.stride - self.window, self.side) - 1
+                if first >= self.side:
+                    return
+                if first <= last:
+                    yield first, last
+        after_last = max((self.output - 1) * self.stride - self.before + self.window, 0)
+        if after_last < self.side:
+            yield after_last, self.side - 1
+
+    def _marks(self) -> bytearray:
+        """Return one byte a pixel: 1 where some tap reads it."""
+        marks = bytearray(self.side)
+        for outputs, inputs in self.taps():
+            marks[inputs] = b"\1" * (outputs.stop - outputs.start)
+        return marks
+
+
+def lossless_sides(axis: Axis) -> tuple[int | None, int | None]:
+    """Find the nearest input sides, below and above, of which every pixel is read.
+
+    Returns
+    -------
+    (below, above) : pair of int or None
+        None where there is none: a stride longer than the filter leaves gaps at every size.
+
+    Examples
+    --------
+    >>> lossless_sides(Axis(side=226, window=11, stride=4))
+    (223, 227)
+    """
+    if axis.undilated:
+        if axis.stride > axis.window:
+            return None, None
+        lost = axis.unread_count()
+        return axis.side - (lost or 0), axis.side + ((-axis.span) % axis.stride if lost else 0)
+    if not axis.countable:
+        return None, None
+    reach = min(2 * axis.stride * axis.dilation, 1000)
+    below = range(axis.side, max(axis.side - reach, 0), -1)
+    above = range(axis.side, axis.side + reach)
+    return _first_lossless(axis, below), _first_lossless(axis, above)
+
+
+def _first_lossless(axis: Axis, sides: Iterable[int]) -> int | None:
+    candidates = (replace(axis, side=side) for side in sides)
+    return next((c.side for c in candidates if c.output > 0 and c.unread_count() == 0), None)
+
+
+def _pair(value: object, name: str, minimum: int) -> tuple[int, int]:
+    """Check one number or a pair of them and return ``(vertical, horizontal)``."""
+    values = value if isinstance(value, tuple | list) else (value, value)
+    if len(values) != 2:
+        raise SizeError(f"{name} {value}", "must be one number, or a pair (vertical, horizontal)")
+    vertical, horizontal = (_whole(number, name, minimum) for number in values)
+    return vertical, horizontal
+
+
+def _whole(number: object, name: str, minimum: int) -> int:
+    if isinstance(number, SupportsIndex) and not isinstance(number, bool):
+        result = operator.index(number)
+        if result >= minimum:
+            return result
+    raise SizeError(f"{name} {number}", f"must be a whole number, at least {minimum}")
+
+
+def _paddings(
+    padding: Padding, side: tuple[int, int], extent: tuple[int, int], stride: tuple[int, int]
+) -> Amounts:
+    if isinstance(padding, str):
+        padding = parse_padding(padding)
+    if padding == NamedPadding.VALID:
+        return (0, 0), (0, 0)
+    if padding == NamedPadding.SAME:
+        totals = [max((-(-n // s) - 1) * s + e - n, 0) for n, e, s in zip(side, extent, stride, strict=True)]
+        return (totals[0] // 2, -(-totals[0] // 2)), (totals[1] // 2, -(-totals[1] // 2))
+    nested = isinstance(padding, tuple | list) and any(isinstance(part, tuple | list) for part in padding)
+    vertical, horizontal = padding if nested else _pair(padding, "padding", 0)  # type: ignore[misc]
+    return _pair(vertical, "padding", 0), _pair(horizontal, "padding", 0)
+
+
+def window_axes(
+    size: tuple[int, int],
+    window: Pair,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    ceil: bool = False,
+) -> tuple[Axis, Axis]:
+    """Work out how a filter slides over an image, vertically and horizontally.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Input rows and columns.
+    window, stride, dilation : int or pair
+        Filter side, step, distance between taps.
+    padding : str, int, pair or pair of pairs
+        ``"valid"``: none. ``"same"``: the output has ``ceil(n / s)`` pixels, an odd pixel goes to the
+        end. A number or ``(vertical, horizontal)``: on both sides. ``((top, bottom), (left, right))``: each.
+    ceil : bool
+        Round output sides up.
+
+    Raises
+    ------
+    SizeError
+        A number is no whole number or too small, or the filter is larger than the padded input.
+
+    Examples
+    --------
+    >>> rows, columns = window_axes((227, 320), (11, 7), stride=(4, 3), padding="same")
+    >>> rows.output, columns.output, (rows.before, rows.after)
+    (57, 107, (4, 4))
+    """
+    sides = _pair(size, "input", 1)
+    windows, strides, dilations = (
+        _pair(value, name, 1)
+        for value, name in ((window, "filter"), (stride, "stride"), (dilation, "dilation"))
+    )
+    extents = tuple(d * (f - 1) + 1 for f, d in zip(windows, dilations, strict=True))
+    amounts = _paddings(padding, sides, extents, strides)  # type: ignore[arg-type] # two values in, two out
+    rows, columns = (
+        Axis(side=n, window=f, before=before, after=after, stride=s, dilation=d, ceil=ceil)
+        for n, f, (before, after), s, d in zip(sides, windows, amounts, strides, dilations, strict=True)
+    )
+    for axis in (rows, columns):
+        if axis.output < 1:
+            raise _does_not_fit(axis)
+    return rows, columns
+
+
+def _does_not_fit(axis: Axis) -> SizeError:
+    padded = axis.side + axis.before + axis.after
+    largest = max((padded - 1) // axis.dilation + 1, 1)
+    symmetric = -(-(axis.extent - axis.side) // 2)
+    return SizeError(
+        f"filter {axis.window} on input {axis.side}",
+        f"{axis.formula()}: the filter is larger than the padded input ({axis.extent} > {padded}); "
+        f"take a padding of at least {symmetric} or a filter of at most {largest}",
+    )
+
+
+def pooling_axes(
+    size: tuple[int, int],
+    window: Pair,
+    *,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    ceil: bool = False,
+) -> tuple[Axis, Axis]:
+    """Do what `window_axes` does for a pooling layer: the stride is the window unless it is given.
+
+    Raises
+    ------
+    SizeError
+        Besides the errors of `window_axes`: padding above half the window, where a window could see padding
+        alone (PyTorch's rule).
+
+    Examples
+    --------
+    >>> [axis.output for axis in pooling_axes((28, 28), 2)]
+    [14, 14]
+    """
+    axes = window_axes(
+        size,
+        window,
+        stride=window if stride is None else stride,
+        padding=padding,
+        dilation=dilation,
+        ceil=ceil,
+    )
+    for axis in axes:
+        if max(axis.before, axis.after) > axis.window // 2:
+            raise SizeError(
+                f"padding {max(axis.before, axis.after)}",
+                f"is more than half the window of {axis.window}, so a window could see padding alone; "
+                f"take at most {axis.window // 2}",
+            )
+    return axes
+
+
+@overload
+def output_size(n: int, f: int, p: str | int = 0, s: int = 1, d: int = 1, *, ceil: bool = False) -> int: ...
+@overload
+def output_size(
+    n: Pair, f: Pair, p: Padding = 0, s: Pair = 1, d: Pair = 1, *, ceil: bool = False
+) -> int | tuple[int, int]: ...
+def output_size(
+    n: Pair, f: Pair, p: Padding = 0, s: Pair = 1, d: Pair = 1, *, ceil: bool = False
+) -> int | tuple[int, int]:
+    """Return the output side, ``floor((n + 2p - f_eff) / s) + 1`` with ``f_eff = d(f - 1) + 1``.
+
+    Parameters
+    ----------
+    n, f, s, d : int or pair of int
+        Input side, filter side, stride, dilation; a pair is ``(vertical, horizontal)``.
+    p : int, pair, ``"same"``, ``"valid"`` or ``((top, bottom), (left, right))``
+        Padding.
+    ceil : bool
+        Round up, except that a last window that starts beyond the input and its leading padding is dropped.
+
+    Returns
+    -------
+    int or (int, int)
+        A pair where any argument is a pair.
+
+    Raises
+    ------
+    SizeError
+        No output is possible, or a number is not a whole number in range.
+
+    Source: arXiv:1603.07285, relationships 6 and 15; ``ceil`` as in PyTorch's pooling layers.
+
+    Examples
+    --------
+    >>> output_size(32, 5), output_size(7, 3, p=1, s=2), output_size((227, 320), (11, 7), s=(4, 3))
+    (28, 4, (55, 105))
+    """
+    rows, columns = window_axes(_pair(n, "input", 1), f, padding=p, stride=s, dilation=d, ceil=ceil)
+    if any(isinstance(value, tuple | list) for value in (n, f, p, s, d)):
+        return rows.output, columns.output
+    return rows.output
+
+
+def strides_and_paddings(n: int, f: int, want: int, d: int = 1) -> Iterator[tuple[int, int]]:
+    """Yield every ``(padding, stride)`` that turns side `n` into side `want`, smallest first.
+
+    Paddings go up to ``f_eff - 1`` (beyond it a window sees padding alone); strides up to the smallest that
+    leaves a single window (beyond it nothing changes).
+
+    Raises
+    ------
+    SizeError
+        Nothing gives `want`: the message names the nearest sides that can be had. Or a side is too long to
+        search.
+
+    Examples
+    --------
+    >>> list(strides_and_paddings(32, 5, 32)), list(strides_and_paddings(7, 3, 4))
+    ([(2, 1)], [(1, 2)])
+    """
+    axis = Axis(side=_whole(n, "input", 1), window=_whole(f, "filter", 1), dilation=_whole(d, "dilation", 1))
+    _whole(want, "wanted side", 1)
+    if max(axis.side, axis.extent) > MAX_LISTED:
+        raise SizeError(f"side {max(axis.side, axis.extent)}", f"is too long to search: at most {MAX_LISTED}")
+    solutions = _solutions(axis, want)
+    first = next(solutions, None)
+    if first is None:
+        raise SizeError(f"output side {want}", _nearest_reachable(axis, want))
+    return chain([first], solutions)
+
+
+def _solutions(axis: Axis, want: int) -> Iterator[tuple[int, int]]:
+    for padding in range(axis.extent):
+        span = axis.span + 2 * padding
+        if span < 0:
+            continue
+        longest = span // (want - 1) if want > 1 else span + 1
+        for stride in range(span // want + 1, longest + 1):
+            yield padding, stride
+
+
+def _nearest_reachable(axis: Axis, want: int) -> str:
+    largest = axis.span + 2 * (axis.extent - 1) + 1
+    found = []
+    for sides in (range(min(want - 1, largest), 0, -1), range(want + 1, largest + 1)):
+        near = ((side, solution) for side in sides if (solution := next(_solutions(axis, side), None)))
+        side, solution = next(near, (None, None))
+        if solution:
+            found.append(f"{side} (padding {solution[0]}, stride {solution[1]})")
+    return (
+        f"no padding from 0 to {axis.extent - 1} and no stride turn {axis.side} into it with a filter of "
+        f"{axis.window}; nearest: {' or '.join(found)}"
+    )
+
+
+def format_size(size: Iterable[int]) -> str:
+    """Write a size as text, ``HxW`` or ``HxWxC``.
+
+    Examples
+    --------
+    >>> format_size((28, 28, 6))
+    '28x28x6'
+    """
+    return "x".join(map(str, size))
+
+
+def format_amounts(amounts: Amounts) -> str:
+    """Write a padding as text, in the shortest form that `parse_padding` reads back.
+
+    Examples
+    --------
+    >>> format_amounts(((1, 1), (2, 2))), format_amounts(((0, 1), (0, 1)))
+    ('1x2', '0:1x0:1')
+    """
+    (top, bottom), (left, right) = amounts
+    if top == bottom and left == right:
+        return f"{top}" if top == left else f"{top}x{left}"
+    return f"{top}:{bottom}x{left}:{right}"
+
+
+def parse_count(text: str, name: str, *, minimum: int = 1) -> int:
+    """Read a whole number of at most 500 digits.
+
+    Raises
+    ------
+    SizeError
+        It is anything else, or below `minimum`.
+
+    Examples
+    --------
+    >>> parse_count("300", "units")
+    300
+    """
+    stripped = text.strip()
+    if re.fullmatch(r"\+?[0-9]+", stripped):
+        if len(stripped) > MAX_DIGITS:
+            raise SizeError(f"{name} {stripped[:20]}...", f"has more than {MAX_DIGITS} digits")
+        if int(stripped) >= minimum:
+            return int(stripped)
+    raise SizeError(f"{name} {text[:50]!r}", f"must be a whole number, at least {minimum}")
+
+
+def parse_size(text: str, name: str = "size", *, minimum: int = 1) -> tuple[int, ...]:
+    """Read ``HxW`` or ``HxWxC``; a single number ``n`` is ``n x n``.
+
+    Returns
+    -------
+    tuple of two or three int
+
+    Raises
+    ------
+    SizeError
+        The text is no size.
+
+    Examples
+    --------
+    >>> parse_size("32"), parse_size("32x24x3")
+    ((32, 32), (32, 24, 3))
+    """
+    parts = re.split("[xX×]", text)
+    if len(parts) > 3:
+        raise SizeError(f"{name} {text[:50]!r}", "must be n, HxW or HxWxC")
+    numbers = tuple(
+        parse_count(part, name if len(parts) == 1 else f"{name} {text[:50]}:", minimum=minimum)
+        for part in parts
+    )
+    return numbers * 2 if len(numbers) == 1 else numbers
+
+
+def parse_pair(text: str, name: str, *, minimum: int = 1) -> tuple[int, int]:
+    """Read ``n`` or ``AxB`` (vertical x horizontal).
+
+    Raises
+    ------
+    SizeError
+        The text is neither.
+
+    Examples
+    --------
+    >>> parse_pair("4x3", "stride")
+    (4, 3)
+    """
+    size = parse_size(text, name, minimum=minimum)
+    if len(size) != 2:
+        raise SizeError(f"{name} {text[:50]!r}", "must be n or AxB (vertical x horizontal)")
+    return size
+
+
+def parse_padding(text: str) -> NamedPadding | Amounts:
+    """Read ``valid``, ``same``, ``p``, ``AxB`` (vertical x horizontal) or ``T:BxL:R``.
+
+    Raises
+    ------
+    SizeError
+        The text is none of these.
+
+    Examples
+    --------
+    >>> parse_padding("same").value, parse_padding("2"), parse_padding("0:1x3")
+    ('same', ((2, 2), (2, 2)), ((0, 1), (3, 3)))
+    """
+    word = text.strip().lower()
+    if word in tuple(NamedPadding):
+        return NamedPadding(word)
+    if not re.fullmatch(r"[0-9:xX×+.-]+", word):
+        raise SizeError(
+            f"padding {text[:50]!r}", "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R"
+        )
+    sides = [_parse_side(part, text) for part in re.split("[xX×]", word)]
+    if len(sides) > 2:
+        raise SizeError(f"padding {text[:50]!r}", "has more than two parts; write AxB or T:BxL:R")
+    return sides[0], sides[-1]
+
+
+def _parse_side(text: str, whole: str) -> tuple[int, int]:
+    amounts = [parse_count(part, f"padding {whole[:50]}:", minimum=0) for part in text.split(":")]
+    if len(amounts) > 2:
+        raise SizeError(f"padding {whole[:50]!r}", "has more than two amounts on an axis; write T:BxL:R")
+    return amounts[0], amounts[-1]
