@@ -86,7 +86,7 @@ class _Package(ModuleType):
         return value
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Keep the name for the function where importing would bind its module to it (`convolve`, `render`)."""
+        """Keep a name for its function where importing would bind the module (`convolve`, `render`)."""
         if isinstance(value, ModuleType) and _HOMES.get(name) == name:
             value = getattr(value, name)
         super().__setattr__(name, value)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.errors import ImageError, UsageError, suggestion
+from convcli.errors import ImageError, chosen
 
 __all__ = ["Channels", "image_array", "select_channels"]
 
@@ -81,8 +81,7 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
     >>> select_channels(np.full((1, 1, 3), (255, 0, 0), np.uint8), "gray").tolist()
     [[76]]
     """
-    if which not in tuple(Channels):
-        raise UsageError(f"channels {which!r}", suggestion(str(which), Channels))
+    which = chosen(which, Channels, "channels")
     pixels = image_array(image)
     count = pixels.shape[2] if pixels.ndim == 3 else 1
     if which == Channels.EACH:

@@ -26,11 +26,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.arrays import image_array
-from convcli.errors import KernelError, SizeError, UsageError, suggestion
+from convcli.errors import KernelError, SizeError, UsageError, chosen
 from convcli.kernels import Combination, Filter, kernel_array, separate
 from convcli.sizes import Axis, Padding, Pair, window_axes
 
-__all__ = ["Border", "BorderKind", "apply_filter", "convolve", "parse_border"]
+__all__ = ["Border", "BorderKind", "apply_filter", "convolve", "parse_border", "pixels_under"]
 
 Image = NDArray[Any]
 
@@ -77,9 +77,7 @@ def parse_border(text: str) -> Border:
     'constant:128'
     """
     word, colon, value = text.strip().lower().partition(":")
-    if word not in tuple(BorderKind):
-        raise UsageError(f"border {text[:50]!r}", suggestion(word, BorderKind))
-    kind = BorderKind(word)
+    kind = chosen(word, BorderKind, "border")
     if kind != BorderKind.CONSTANT:
         if colon:
             raise UsageError(f"border {text[:50]!r}", "only constant takes a value, as in constant:128")
@@ -192,6 +190,38 @@ def apply_filter(
     if filter.combination == Combination.MAGNITUDE:
         return _magnitude(responses)
     return responses[0] if len(responses) == 1 else np.maximum.reduce(responses)
+
+
+def pixels_under(
+    image: ArrayLike, window: Pair, *, stride: Pair = 1, padding: Padding = "same", dilation: Pair = 1
+) -> Image:
+    """Return for each output pixel of a convolution the input pixel that it stands on.
+
+    That is how a channel which is not filtered, alpha, keeps in step with those that are. An output that
+    stands on the padding gets the nearest pixel of the image.
+
+    Parameters
+    ----------
+    image : array (H, W) or (H, W, C)
+    window : int or pair
+        Side of the kernel.
+    stride, padding, dilation : as for `convolve`
+
+    Examples
+    --------
+    >>> pixels_under([[1, 2, 3, 4]], (1, 3), stride=(1, 2)).tolist()
+    [[2, 4]]
+    """
+    pixels = image_array(image)
+    axes = window_axes(
+        (pixels.shape[0], pixels.shape[1]), window, stride=stride, padding=padding, dilation=dilation
+    )
+    rows, columns = (
+        (np.arange(axis.output) * axis.stride + (axis.extent - 1) // 2 - axis.before).clip(0, axis.side - 1)
+        for axis in axes
+    )
+    under: Image = pixels[rows[:, None], columns]
+    return under
 
 
 def _magnitude(responses: Sequence[Image]) -> Image:

@@ -13,6 +13,8 @@
 """
 
 from collections.abc import Iterable
+from enum import StrEnum
+from typing import TypeVar
 
 __all__ = [
     "ConvcliError",
@@ -77,6 +79,29 @@ class MatrixError(ConvcliError, ValueError):
 
 class OutputError(ConvcliError):
     """An output that cannot be written, or must not be."""
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def chosen(word: str, choices: type[Choice], name: str) -> Choice:
+    """Return the choice that a word stands for.
+
+    Raises
+    ------
+    UsageError
+        There is none; the message suggests the nearest.
+
+    Examples
+    --------
+    >>> class Mode(StrEnum):
+    ...     MAX = "max"
+    >>> chosen("max", Mode, "mode").value
+    'max'
+    """
+    if word not in tuple(choices):
+        raise UsageError(f"{name} {str(word)[:50]!r}", suggestion(str(word), choices))
+    return choices(word)
 
 
 def suggestion(word: str, choices: Iterable[str]) -> str:

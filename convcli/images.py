@@ -146,6 +146,15 @@ class Picture:
         """Bits a pixel is rendered with: 16 for uint16, else 8."""
         return 16 if self.pixels.dtype == np.uint16 else 8
 
+    def with_pixels(self, pixels: NDArray[Any], alpha: NDArray[Any] | None) -> "Picture":
+        """Return the picture of a result: what came with the input is kept where it stays true."""
+        profile, notes = self.profile, tuple[str, ...]()
+        space = b"GRAY" if pixels.ndim == 2 else b"RGB "
+        if profile is not None and profile[16:20] != space:
+            profile, notes = None, ("the colour profile does not fit the result and is dropped",)
+        kind = Kind.PIXELS if pixels.dtype in (np.uint8, np.uint16) else self.kind
+        return replace(self, pixels=pixels, alpha=alpha, profile=profile, notes=notes, kind=kind)
+
 
 # Formats ------------------------------------------------------------------------------------------------
 
@@ -508,16 +517,17 @@ def encode(picture: Picture, file_format: FileFormat, stream: BinaryIO, name: st
             options["icc_profile"] = picture.profile
         if picture.resolution is not None:
             options["dpi"] = picture.resolution
+        joined = _joined(picture)
+        if joined.dtype not in (np.uint8, np.uint16):
+            joined = joined.astype(np.float32)
         try:
-            Image.fromarray(_joined(picture)).save(stream, **options)
+            Image.fromarray(joined).save(stream, **options)
         except (ValueError, KeyError, TypeError, SystemError) as error:
             raise OutputError(name, f"the {file_format} encoder refuses: {error}") from None
 
 
 def _joined(picture: Picture) -> NDArray[Any]:
     """Return the pixels with alpha as their last channel."""
-    if picture.alpha is not None:
-        return np.dstack((picture.pixels, picture.alpha))
-    if picture.pixels.dtype in (np.uint8, np.uint16) or picture.kind != Kind.PIXELS:
+    if picture.alpha is None:
         return picture.pixels
-    return picture.pixels.astype(np.float32)
+    return np.dstack((picture.pixels, picture.alpha))

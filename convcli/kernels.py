@@ -9,7 +9,7 @@ the screen, so that 90 points up.
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ __all__ = [
     "Entry",
     "Filter",
     "Parameter",
+    "custom_filter",
     "gain",
     "kernel",
     "kernel_array",
@@ -112,7 +113,7 @@ class Entry:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     combination: Combination = Combination.SINGLE
     divisor: Callable[[Arguments], int] = lambda _: 1
-    steers: bool = False  # an angle makes it a single steered derivative
+    steered_title: str = ""  # of a family whose filter an angle turns into a single steered derivative
 
 
 # Taps, as published --------------------------------------------------------------------------------------
@@ -342,7 +343,7 @@ def _family(family: str, title: str, source: str, *, sizes: bool = False) -> lis
             source,
             _derivative(family, index),
             sized | ({"angle": ANGLE} if axis == "x" else {}),
-            steers=axis == "x",
+            steered_title=title if axis == "x" else "",
         )
         for index, (axis, towards, edges) in enumerate(directions)
     ]
@@ -356,7 +357,7 @@ def _family(family: str, title: str, source: str, *, sizes: bool = False) -> lis
                 _magnitude(family),
                 sized | {"angle": ANGLE},
                 Combination.MAGNITUDE,
-                steers=True,
+                steered_title=title,
             )
         )
     return entries
@@ -370,7 +371,7 @@ _ENTRIES = [
         f"{NG}; {PREWITT}, sign turned",
         _derivative("textbook", 0),
         {"angle": ANGLE},
-        steers=True,
+        steered_title="textbook",
     ),
     Entry(
         "horizontal",
@@ -527,20 +528,48 @@ def named_filter(name: str, **parameters: float | None) -> Filter:
     if bare not in CATALOG:
         raise FilterError(bare[:100] or repr(bare), f"unknown filter: {suggestion(bare, CATALOG)}")
     entry = CATALOG[bare]
-    given: Arguments = {**typed, **{key: value for key, value in parameters.items() if value is not None}}
+    given: Arguments = {key: value for key, value in parameters.items() if value is not None}
+    for key in given.keys() & typed.keys():
+        raise FilterError(name[:100], f"has its own {key}, and {given[key]:g} was given apart; leave one out")
+    given = {**typed, **given}
     values = {key: _checked(entry, key, value) for key, value in given.items()}
     arguments: Arguments = {key: spec.default for key, spec in entry.parameters.items()}
     arguments.update(values)
-    steered = entry.steers and arguments.get("angle") is not None
     text = ",".join(f"{key}={value:.12g}" for key, value in values.items())
-    return Filter(
+    built = Filter(
         name=f"{entry.name}:{text}" if text else entry.name,
         kernels=tuple(_frozen(matrix) for matrix in entry.build(arguments)),
         summary=entry.summary,
-        responds_to=_steered_response(entry, arguments) if steered else entry.responds_to,
+        responds_to=entry.responds_to,
         source=entry.source,
         divisor=entry.divisor(arguments),
-        combination=Combination.SINGLE if steered else entry.combination,
+        combination=entry.combination,
+    )
+    if not entry.steered_title or arguments["angle"] is None:
+        return built
+    change = "falling" if entry.name == "vertical" else "growing"
+    return replace(
+        built,
+        summary=f"{entry.steered_title} derivative along {arguments['angle']:g} degrees",
+        responds_to=f"brightness {change} towards {arguments['angle']:g} degrees, counter-clockwise from x",
+        combination=Combination.SINGLE,
+    )
+
+
+def custom_filter(name: str, matrix: ArrayLike) -> Filter:
+    """Make a filter of a kernel of one's own.
+
+    Examples
+    --------
+    >>> custom_filter("line", [[1, -2, 1]]).gain
+    2.0
+    """
+    return Filter(
+        name=name,
+        kernels=(_frozen(kernel_array(matrix)),),
+        summary="a kernel of your own",
+        responds_to="what its taps say",
+        source="typed",
     )
 
 

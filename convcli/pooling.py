@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.arrays import image_array
-from convcli.errors import ImageError, UsageError, suggestion
+from convcli.errors import ImageError, chosen
 from convcli.sizes import Axis, Padding, Pair, pooling_axes
 
 __all__ = ["PoolMode", "pool"]
@@ -69,8 +69,7 @@ def pool(
     >>> pool(image).tolist(), pool(image, mode="avg").tolist()
     ([[9, 2], [6, 3]], [[4, 1], [4, 2]])
     """
-    if mode not in tuple(PoolMode):
-        raise UsageError(f"mode {mode!r}", suggestion(str(mode), PoolMode))
+    mode = chosen(mode, PoolMode, "mode")
     pixels = image_array(image)
     rows, columns = pooling_axes(
         (pixels.shape[0], pixels.shape[1]), size, stride=stride, padding=padding, ceil=ceil

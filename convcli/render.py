@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.errors import UsageError, suggestion
+from convcli.errors import UsageError, chosen
 
 __all__ = ["Rendered", "Signed", "adjust", "render", "render_counted"]
 
@@ -103,8 +103,7 @@ def render_counted(values: ArrayLike, how: str = "abs", *, scale: float = 1, dep
     >>> render_counted(np.array([-30, 0, 30, 700])).saturated
     1
     """
-    if how not in tuple(Signed):
-        raise UsageError(f"signed {how!r}", suggestion(str(how), Signed))
+    how = chosen(how, Signed, "signed")
     if depth not in (8, 16):
         raise UsageError(f"depth {depth}", "must be 8 or 16")
     numbers = adjust(values, scale=scale)
@@ -112,7 +111,7 @@ def render_counted(values: ArrayLike, how: str = "abs", *, scale: float = 1, dep
         return Rendered(numbers, 0)
     white = 2**depth - 1
     with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels are counted as saturated below
-        mapped = _map(numbers, Signed(how), white)
+        mapped = _map(numbers, how, white)
         if mapped.dtype.kind == "f":
             mapped = np.rint(mapped)
     fits = (mapped >= 0) & (mapped <= white)  # false for NaN, too

@@ -24,7 +24,7 @@ __all__ = [
     "NamedPadding",
     "Padding",
     "Pair",
-    "format_amounts",
+    "format_padding",
     "format_size",
     "lossless_sides",
     "output_size",
@@ -469,15 +469,17 @@ def format_size(size: Iterable[int]) -> str:
     return "x".join(map(str, size))
 
 
-def format_amounts(amounts: Amounts) -> str:
+def format_padding(padding: NamedPadding | Amounts) -> str:
     """Write a padding as text, in the shortest form that `parse_padding` reads back.
 
     Examples
     --------
-    >>> format_amounts(((1, 1), (2, 2))), format_amounts(((0, 1), (0, 1)))
-    ('1x2', '0:1x0:1')
+    >>> format_padding(((1, 1), (2, 2))), format_padding(((0, 1), (0, 1))), format_padding(NamedPadding.SAME)
+    ('1x2', '0:1x0:1', 'same')
     """
-    (top, bottom), (left, right) = amounts
+    if isinstance(padding, NamedPadding):
+        return str(padding)
+    (top, bottom), (left, right) = padding
     if top == bottom and left == right:
         return f"{top}" if top == left else f"{top}x{left}"
     return f"{top}:{bottom}x{left}:{right}"

@@ -1,0 +1,48 @@
+"""The entry point: signals, ``--version``, then the command line."""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from convcli import __version__
+from convcli.cli.terminal import Stopped, message, write
+from convcli.errors import ConvcliError
+
+__all__ = ["main"]
+
+
+def main() -> NoReturn:
+    """Run the command line of this process, and end it by an exit code or by the signal that stopped it."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup stays in force
+            signal.signal(number, _stop)
+    try:
+        code = _run(sys.argv[1:])
+    except Stopped as stop:
+        signal.signal(stop.signal, signal.SIG_DFL)
+        os.kill(os.getpid(), stop.signal)
+        code = 128 + stop.signal  # the signal is blocked
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        try:
+            write(f"convcli {__version__}\n")
+        except ConvcliError as error:
+            message(error.what, error.why)
+            return 1
+        return 0
+    from convcli.cli.boundary import run  # late: the signals are in place before anything slow is loaded
+
+    return run(arguments)
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    raise Stopped(number)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The command line's root: its commands are imported when they are asked for."""
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from convcli.errors import UsageError, suggestion
+
+__all__ = ["command"]
+
+COMMANDS = ("apply", "pool", "shape", "params", "filters")
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Commands(TyperGroup):
+    """The commands, each in the module of its name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- the parent's signature
+        """Return the names in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand:  # noqa: ARG002 -- the parent's signature
+        """Import a command.
+
+        Raises
+        ------
+        UsageError
+            There is none of that name.
+        """
+        if cmd_name not in COMMANDS:
+            raise UsageError(cmd_name[:100], f"unknown command: {suggestion(cmd_name, COMMANDS)}")
+        module = import_module(f"convcli.cli.{cmd_name}")
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(cmd_name, context_settings=CONTEXT)(getattr(module, cmd_name))
+        built = typer.main.get_command(single)
+        assert isinstance(built, TyperCommand)
+        return built
+
+
+def command() -> TyperGroup:
+    """Build the root command."""
+    app = typer.Typer(cls=Commands, rich_markup_mode=None, context_settings=CONTEXT)
+    app.callback(invoke_without_command=True)(convcli)
+    built = typer.main.get_command(app)
+    assert isinstance(built, TyperGroup)
+    return built
+
+
+def convcli(context: typer.Context) -> None:
+    """Convolve real pictures and do the arithmetic of convolutional networks.
+
+    \b
+    convcli apply photo.png --filter sobel-x    filter a picture
+    convcli filters                             the filters there are
+    convcli pool photo.png --f 2                shrink it by pooling
+    convcli shape --n 32 --f 5                  output size of a layer
+    convcli params --f 5 --c-in 3 --c-out 6     its parameters
+
+    Each command's --help has examples. --version prints the version.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

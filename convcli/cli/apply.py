@@ -1,0 +1,108 @@
+"""``convcli apply``: filter pictures."""
+
+from typing import Annotated
+
+import typer
+
+from convcli.cli.options import (
+    Dilation,
+    Force,
+    FormatOption,
+    JsonOption,
+    OutDir,
+    OutputOption,
+    PaddingOption,
+    Stride,
+)
+
+__all__ = ["apply"]
+
+
+def apply(
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE...", help="Pictures, .npy arrays, .csv or .txt matrices; - is standard input."
+        ),
+    ],
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            help="A named filter, as in sobel-x or gaussian:sigma=2; may be repeated.",
+            metavar="NAME",
+        ),
+    ] = None,
+    kernels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kernel",
+            help='A kernel of your own: "1 0 -1; 2 0 -2; 1 0 -1", or @file (.csv .txt .json .npy).',
+            metavar="ROWS",
+        ),
+    ] = None,
+    angle: Annotated[
+        float | None,
+        typer.Option(
+            "--angle",
+            help="Direction of a derivative filter: 0 along x, growing counter-clockwise.",
+            metavar="DEGREES",
+        ),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option("--size", help="Side of the filter, where it has several.")
+    ] = None,
+    padding: PaddingOption = "same",
+    border: Annotated[
+        str,
+        typer.Option(
+            "--border", help="zero, constant:V, edge, reflect, symmetric or wrap.", metavar="BORDER"
+        ),
+    ] = "edge",
+    stride: Stride = "1",
+    dilation: Dilation = "1",
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Turn the kernel half round: the convolution of signal processing.")
+    ] = False,
+    channels: Annotated[
+        str, typer.Option("--channels", help="each, gray (luma by Rec. 601), r, g or b.", metavar="WHICH")
+    ] = "each",
+    signed: Annotated[
+        str | None,
+        typer.Option(
+            "--signed",
+            help="Signed numbers to pixels: abs (the default), clip, center, stretch; raw keeps numbers.",
+            metavar="HOW",
+        ),
+    ] = None,
+    scale: Annotated[
+        str,
+        typer.Option(
+            "--scale", help="Multiply the result; gain divides by the filter's gain.", metavar="NUMBER"
+        ),
+    ] = "1",
+    bias: Annotated[float, typer.Option("--bias", help="Add to the scaled result.", metavar="NUMBER")] = 0.0,
+    output: OutputOption = None,
+    out_dir: OutDir = None,
+    file_format: FormatOption = None,
+    force: Force = False,
+    json: JsonOption = False,
+) -> int:
+    """Filter pictures: slide a kernel over each.
+
+    \b
+    convcli apply photo.png --filter sobel-x
+    convcli apply photo.png --filter sobel-x --angle 70 --signed center -o edges.png
+    convcli apply photo.png --kernel "1 0 -1; 2 0 -2; 1 0 -1" --padding valid
+
+    The result is written as IMAGE-FILTER.png in this folder, and its path printed. Results are exact numbers;
+    --signed says how they become pixels. A text matrix prints its result. Alpha is kept and never filtered.
+    """
+    from convcli.cli import filtering  # late: help and usage errors need no numpy
+    from convcli.cli.batch import destination, run_batch
+
+    where = destination(output, out_dir, file_format, force=force, json=json)
+    window = filtering.Window.read(padding, border, stride, dilation, flip=flip)
+    rendering = filtering.Rendering.read(channels, signed, scale, bias, where.format)
+    chosen = filtering.read_filters(filters or [], kernels or [], angle=angle, size=size)
+    return run_batch(images, [filtering.operation(one, window, rendering) for one in chosen], where)

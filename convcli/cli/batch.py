@@ -1,0 +1,328 @@
+"""The batch runner: inputs times operations, an output for each, and no failure stops the others."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.cli.terminal import (
+    Stopped,
+    answer_is_shown,
+    escaped,
+    message,
+    stdout_bytes,
+    write,
+    write_json,
+    writing_stdout,
+)
+from convcli.errors import ConvcliError, ImageError, OutputError, UsageError
+from convcli.files import check_target, write_atomically
+from convcli.images import (
+    FileFormat,
+    Kind,
+    Picture,
+    check_holds,
+    encode,
+    format_named,
+    format_of,
+    load_picture,
+)
+from convcli.matrices import format_matrix
+from convcli.sizes import format_size
+
+__all__ = ["Destination", "Operation", "Outcome", "destination", "measured", "run_batch"]
+
+STREAM = "-"
+PRINTED = None  # the format of a result that is printed as a matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What an operation makes of a picture: what is to be written, and what is to be said of it."""
+
+    picture: Picture
+    facts: Mapping[str, object]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One thing that is done with each input.
+
+    Attributes
+    ----------
+    label : str
+        Stands behind the input's stem in derived names.
+    numbers : bool or None
+        Whether the result is wanted as numbers; None: as the input and the output format suggest.
+    run : callable
+        Is called with a picture and whether numbers are wanted.
+    """
+
+    label: str
+    run: Callable[[Picture, bool], Outcome]
+    numbers: bool | None = None
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where results go."""
+
+    output: str | None
+    folder: Path | None
+    format: FileFormat | None
+    force: bool
+    json: bool
+
+
+@dataclass(frozen=True)
+class _Job:
+    source: str
+    operation: Operation
+    stem: Path  # folder and name of the output, less what its format adds
+
+
+def measured(picture: Picture, values: NDArray[Any], saturated: int) -> dict[str, object]:
+    """Return the sizes and the numbers of a result, as JSON has them; NaN and infinity take no part."""
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values.ravel()
+    return {
+        "shape_in": format_size(picture.pixels.shape),
+        "shape_out": format_size(values.shape),
+        "dtype": str(values.dtype),
+        "min": finite.min().item() if finite.size else None,
+        "max": finite.max().item() if finite.size else None,
+        "mean": finite.mean(dtype=np.float64).item() if finite.size else None,
+        "saturated": saturated,
+    }
+
+
+def destination(
+    output: str | None, out_dir: str | None, file_format: str | None, *, force: bool, json: bool
+) -> Destination:
+    """Check the options that say where results go.
+
+    Raises
+    ------
+    UsageError
+        They contradict each other, or name an unknown format.
+    """
+    chosen = None if file_format is None else format_named(file_format)
+    if output is not None and out_dir is not None:
+        raise UsageError("--out-dir", "names are derived there; leave -o out, or --out-dir")
+    if output == STREAM:
+        chosen = chosen or FileFormat.PNG
+        if json:
+            raise UsageError("--json", "goes to standard output, as -o - does; write to a file")
+        if answer_is_shown() and not chosen.text:
+            raise UsageError("-o -", f"{chosen} is not for a terminal; redirect it, or add --format csv")
+    elif output is not None and Path(output).suffix and (chosen is None or Path(output).is_file()):
+        of_name = format_of(output)
+        if chosen not in (None, of_name):
+            raise UsageError(output, f"ends in {Path(output).suffix}, but --format says {chosen}")
+        chosen = of_name
+    elif output is not None and chosen is None:
+        chosen = format_of(output)
+    return Destination(output, None if out_dir is None else Path(out_dir), chosen, force, json)
+
+
+def run_batch(inputs: Sequence[str], operations: Sequence[Operation], where: Destination) -> int:
+    """Do every operation with every input and return the exit code: 0 all done, 1 something failed.
+
+    Raises
+    ------
+    UsageError
+        Before anything is started: two results for one output, or an input that cannot be.
+    """
+    jobs = _planned(inputs, operations, where)
+    if where.folder is not None:
+        _make_folder(where.folder)
+    failed = False
+    try:
+        for source in dict.fromkeys(inputs):
+            own = [job for job in jobs if job.source == source]
+            failed = not _do_all(source, own, where, inputs) or failed
+    except Stopped:
+        if failed:  # the failure has been said, and its code stays
+            return 1
+        raise
+    return 1 if failed else 0
+
+
+def _planned(inputs: Sequence[str], operations: Sequence[Operation], where: Destination) -> list[_Job]:
+    if STREAM in inputs:
+        if inputs.count(STREAM) > 1:
+            raise UsageError(STREAM, "standard input can be read only once")
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise UsageError(STREAM, "standard input is a terminal; pipe an image into it")
+    jobs = []
+    for source in inputs:
+        input_stem = "stdin" if source == STREAM else Path(source).stem
+        for operation in operations:
+            name = f"{input_stem}-{_safe(operation.label)}"
+            jobs.append(_Job(source, operation, (where.folder or Path()) / name))
+    if where.output is not None and len(jobs) > 1:
+        raise UsageError(where.output, f"is one output for {len(jobs)} results; take --out-dir")
+    # A matrix that is printed needs no name of its own.
+    named = [
+        job for job in jobs if not (_is_text(job.source) and where.folder is None and where.format is None)
+    ]
+    for stem, count in Counter(job.stem for job in named).items():
+        if count > 1:
+            raise UsageError(
+                str(stem), f"{count} results have this output; rename an input, or run them apart"
+            )
+    return jobs
+
+
+def _safe(label: str) -> str:
+    """Make a filter's text fit for a file name."""
+    return label.replace(":", "-").replace(",", "-").replace("/", "_")
+
+
+def _is_text(source: str) -> bool:
+    return Path(source).suffix.lower() in {".csv", ".txt"}
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "is no folder" if isinstance(error, FileExistsError) else (error.strerror or str(error)).lower()
+        raise OutputError(str(folder), why) from None
+
+
+def _do_all(source: str, jobs: Sequence[_Job], where: Destination, inputs: Sequence[str]) -> bool:
+    """Do what is to be done with one input; return whether all of it succeeded."""
+    try:
+        if where.output not in (None, STREAM):
+            check_target(where.output or "", inputs, replace=where.force)
+        picture = _load(source)
+    except ConvcliError as error:
+        message(error.what, error.why)
+        return False
+    for note in picture.notes:
+        message(source, note)
+    results = [_attempt(job, picture, where, inputs) for job in jobs]
+    return all(results)
+
+
+def _load(source: str) -> Picture:
+    if source != STREAM:
+        return load_picture(source, source)
+    if sys.stdin is None:
+        raise ImageError("standard input", "is closed")
+    return load_picture(sys.stdin.buffer, "standard input")
+
+
+def _attempt(job: _Job, picture: Picture, where: Destination, inputs: Sequence[str]) -> bool:
+    started = time.perf_counter()
+    try:
+        file_format, target = _target(job, picture, where)
+        if target is not None and target != STREAM:
+            check_target(target, inputs, replace=where.force)
+        outcome = job.operation.run(picture, _wants_numbers(job.operation, picture, file_format))
+        notes = (*outcome.notes, *_deliver(outcome.picture, file_format, target, where))
+    except ConvcliError as error:
+        # What is wrong with an output names the output; anything else is wrong with this input.
+        message(*((error.what, error.why) if isinstance(error, OutputError) else (job.source, error)))
+        return False
+    except MemoryError:
+        message(job.source, "there is not enough memory for it")
+        return False
+    for note in notes:
+        message(job.source, note)
+    seconds = round(time.perf_counter() - started, 6)
+    record = {"input": job.source, "output": target, **outcome.facts, "seconds": seconds}
+    _report(record, outcome.picture, file_format, where)
+    return True
+
+
+def _target(job: _Job, picture: Picture, where: Destination) -> tuple[FileFormat | None, str | None]:
+    """Return the format and name of the output; no format and no name for a matrix that is printed."""
+    if where.output is not None:
+        return where.format, where.output
+    file_format = where.format
+    if file_format is None:
+        file_format = _natural_format(picture.kind, job.operation.numbers, to_folder=where.folder is not None)
+    if file_format is PRINTED:
+        return PRINTED, None
+    # Not with_suffix: a stem may have dots of its own.
+    return file_format, f"{job.stem}.{file_format}".replace(".jpeg", ".jpg")
+
+
+def _natural_format(kind: Kind, numbers: bool | None, *, to_folder: bool) -> FileFormat | None:
+    if kind == Kind.TEXT:
+        return FileFormat.CSV if to_folder else PRINTED
+    if kind == Kind.PIXELS:
+        return FileFormat.NPY if numbers else FileFormat.PNG
+    if numbers is False:
+        return FileFormat.PNG
+    return FileFormat.TIFF if kind == Kind.NUMBERS else FileFormat.NPY
+
+
+def _wants_numbers(operation: Operation, picture: Picture, file_format: FileFormat | None) -> bool:
+    if operation.numbers is not None:
+        return operation.numbers
+    if file_format is PRINTED or file_format.numeric:
+        return True
+    return file_format == FileFormat.TIFF and picture.kind != Kind.PIXELS
+
+
+def _deliver(
+    picture: Picture, file_format: FileFormat | None, target: str | None, where: Destination
+) -> Iterable[str]:
+    """Write the result where it belongs and return what could not be kept; a printed one is the report."""
+    if file_format is PRINTED or target is None:
+        return ()
+    name = "standard output" if target == STREAM else target
+    dropped = check_holds(picture, file_format, name)
+    if target == STREAM:
+        _encode_to_stdout(picture, file_format, stdout_bytes(), name)
+    else:
+        write_atomically(
+            target, lambda stream: encode(picture, file_format, stream, name), replace=where.force
+        )
+    return dropped
+
+
+def _encode_to_stdout(picture: Picture, file_format: FileFormat, stream: BinaryIO, name: str) -> None:
+    import io
+
+    whole = io.BytesIO()  # some encoders go back in what they wrote, and a failing one must leave nothing
+    encode(picture, file_format, whole, name)
+    with writing_stdout():
+        stream.write(whole.getbuffer())
+        stream.flush()
+
+
+def _report(
+    record: Mapping[str, object], picture: Picture, file_format: FileFormat | None, where: Destination
+) -> None:
+    """Say what was made: the matrix itself, a line of JSON, a path, or a line for a person."""
+    if file_format is PRINTED:
+        matrix = picture.pixels.reshape(picture.pixels.shape[:2])
+        if where.json:
+            write_json({**record, "values": matrix.tolist()})
+        else:
+            write(format_matrix(matrix, aligned=answer_is_shown()))
+    elif where.json:
+        write_json(record)
+    elif record["output"] == STREAM:
+        return
+    elif answer_is_shown():
+        write(f"{escaped(record['output'])}  {_summary(record)}\n")
+    else:
+        write(f"{record['output']}\n")
+
+
+def _summary(record: Mapping[str, object]) -> str:
+    text = f"{record['shape_out']}, {record['dtype']}, {record['min']} to {record['max']}"
+    if record["saturated"]:
+        text += f", {record['saturated']} saturated"
+    return f"({text})"

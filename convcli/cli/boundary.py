@@ -1,0 +1,55 @@
+"""The error boundary: every failure becomes one line and an exit code."""
+
+import signal
+from collections.abc import Sequence
+
+from convcli.cli.terminal import Stopped, message, writing_stdout
+from convcli.errors import ConvcliError, UsageError
+
+__all__ = ["run"]
+
+DONE, FAILED, WRONG_USAGE = 0, 1, 2
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code: 0 all done, 1 something failed, 2 wrong usage.
+
+    Raises
+    ------
+    Stopped
+        The program is to end by a signal.
+    """
+    from convcli.cli.app import command
+
+    try:
+        with writing_stdout():
+            code = command().main(args=list(arguments), prog_name="convcli", standalone_mode=False)
+    except SystemExit:  # how Typer ends when the reader of a help page went away
+        raise Stopped(signal.SIGPIPE) from None
+    except ConvcliError as error:
+        message(error.what, error.why)
+        return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+    except MemoryError:
+        message("memory", "there is not enough of it for this; take a smaller image or filter")
+        return FAILED
+    except Exception as error:
+        # Typer's usage errors share no public base in all supported versions, but this method.
+        if not hasattr(error, "format_message"):
+            raise
+        message(*_usage_words(error))
+        return WRONG_USAGE
+    return code if isinstance(code, int) else DONE
+
+
+def _usage_words(error: Exception) -> tuple[str, str]:
+    """Split a usage error of the option parser into what and why."""
+    option = getattr(error, "option_name", None)
+    possible = getattr(error, "possibilities", None)
+    if possible:
+        return str(option), f"no such option: did you mean {' or '.join(sorted(possible))}?"
+    if option and "no such option" in str(error).lower():
+        return str(option), "no such option; --help lists them"
+    context = getattr(error, "ctx", None)
+    place = context.info_name if context is not None and context.parent is not None else "usage"
+    words = " ".join(error.format_message().split())  # type: ignore[attr-defined] # asked by hasattr before
+    return str(place), words[:1].lower() + words[1:].removesuffix(".")

@@ -1,0 +1,153 @@
+"""What ``apply`` does with a picture: its options read, and the operation that they make."""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from convcli.arrays import Channels, select_channels
+from convcli.cli.batch import Operation, Outcome, measured
+from convcli.convolve import apply_filter, parse_border, pixels_under
+from convcli.errors import KernelError, UsageError, chosen
+from convcli.images import FileFormat, Picture
+from convcli.kernels import Filter, custom_filter, named_filter, parse_kernel, read_kernel
+from convcli.render import Signed, adjust, render_counted
+from convcli.sizes import (
+    Amounts,
+    NamedPadding,
+    format_padding,
+    format_size,
+    parse_padding,
+    parse_pair,
+)
+
+__all__ = ["Rendering", "Window", "operation", "read_filters"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """How the kernel moves over the picture."""
+
+    padding: NamedPadding | Amounts
+    border: str
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    flip: bool
+
+    @classmethod
+    def read(cls, padding: str, border: str, stride: str, dilation: str, *, flip: bool) -> "Window":
+        """Read the options as they were typed."""
+        return cls(
+            padding=parse_padding(padding),
+            border=str(parse_border(border)),
+            stride=parse_pair(stride, "stride"),
+            dilation=parse_pair(dilation, "dilation"),
+            flip=flip,
+        )
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What is taken of the picture, and what becomes of the result; `scale` None is one over the gain."""
+
+    channels: Channels
+    signed: Signed | None
+    scale: float | None
+    bias: float
+
+    @classmethod
+    def read(
+        cls, channels: str, signed: str | None, scale: str, bias: float, file_format: FileFormat | None
+    ) -> "Rendering":
+        """Read the options as they were typed."""
+        how = None if signed is None else chosen(signed, Signed, "--signed")
+        pixels_only = file_format is not None and not (file_format.numeric or file_format == FileFormat.TIFF)
+        if how == Signed.RAW and pixels_only:
+            raise UsageError("--signed raw", f"{file_format} holds pixels; use npy, csv, txt or tiff")
+        if not math.isfinite(bias):
+            raise UsageError(f"--bias {bias}", "must be a finite number")
+        return cls(chosen(channels, Channels, "--channels"), how, _read_scale(scale), bias)
+
+
+def _read_scale(text: str) -> float | None:
+    if text == "gain":
+        return None
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = math.nan
+    if not math.isfinite(factor):
+        raise UsageError(f"--scale {text[:50]}", "must be a finite number, or gain")
+    return factor
+
+
+def read_filters(
+    names: list[str], kernels: list[str], *, angle: float | None, size: int | None
+) -> list[Filter]:
+    """Build the filters that were asked for: the named ones, then the typed ones.
+
+    Raises
+    ------
+    UsageError
+        None was asked for, or one cannot be built.
+    """
+    if not names and not kernels:
+        raise UsageError("--filter", "missing; as in --filter sobel-x (convcli filters lists them)")
+    if kernels and not (angle is None and size is None):
+        raise UsageError("--kernel", "is taken as it is; --angle and --size are for named filters")
+    return [named_filter(name, angle=angle, size=size) for name in names] + [_typed(text) for text in kernels]
+
+
+def _typed(text: str) -> Filter:
+    if text.startswith("@"):
+        return custom_filter(Path(text).stem.removeprefix("@"), read_kernel(text[1:]))
+    return custom_filter("kernel", parse_kernel(text, "--kernel"))
+
+
+def operation(one: Filter, window: Window, rendering: Rendering) -> Operation:
+    """Make the operation that applies a filter.
+
+    Raises
+    ------
+    KernelError
+        The result is to be divided by a gain of zero.
+    """
+    scale = rendering.scale
+    if scale is None:
+        if one.gain == 0:
+            raise KernelError(one.name, "has a gain of zero, so --scale gain cannot divide by it")
+        scale = 1 / one.gain
+    numbers = None if rendering.signed is None else rendering.signed == Signed.RAW
+    return Operation(one.name, partial(_filter_picture, one, window, rendering, scale), numbers)
+
+
+def _filter_picture(
+    one: Filter, window: Window, rendering: Rendering, scale: float, picture: Picture, numbers: bool
+) -> Outcome:
+    """Take the channels, convolve, scale, and make pixels of the result unless numbers are wanted."""
+    geometry = {"stride": window.stride, "padding": window.padding, "dilation": window.dilation}
+    values = apply_filter(
+        select_channels(picture.pixels, rendering.channels),
+        one,
+        border=window.border,
+        flip=window.flip,
+        **geometry,  # type: ignore[arg-type] # three types in one dict
+    )
+    values = adjust(values, scale=scale, bias=rendering.bias)
+    how = rendering.signed or (Signed.RAW if numbers else Signed.ABS)
+    rendered = render_counted(values, how, depth=picture.depth)
+    alpha = picture.alpha
+    if alpha is not None:
+        alpha = pixels_under(alpha, one.kernels[0].shape, **geometry)  # type: ignore[arg-type] # as above
+    result = picture.with_pixels(rendered.pixels, alpha)
+    matrices = [matrix.tolist() for matrix in one.kernels]
+    facts = {
+        "filter": one.name,
+        "kernel": matrices[0] if len(matrices) == 1 else matrices,
+        "gain": one.gain,
+        "padding": format_padding(window.padding),
+        "border": window.border,
+        "stride": format_size(window.stride),
+        "dilation": format_size(window.dilation),
+    }
+    return Outcome(result, facts | measured(picture, values, rendered.saturated), result.notes)

@@ -1,0 +1,189 @@
+"""``convcli filters``: the named filters, and everything about one of them."""
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convcli.cli.options import Force, JsonOption
+from convcli.cli.terminal import answer_is_shown, write, write_json
+from convcli.errors import FilterError, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convcli.kernels import Filter
+
+__all__ = ["filters"]
+
+KERNEL_FORMATS = (".npy", ".csv", ".json")
+
+
+def filters(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A filter, as in sobel-x or gaussian:sigma=2.")
+    ] = None,
+    angle: Annotated[
+        float | None,
+        typer.Option(
+            "--angle",
+            help="Direction of a derivative filter: 0 along x, growing counter-clockwise.",
+            metavar="DEGREES",
+        ),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option("--size", help="Side of the filter, where it has several.")
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", help="Save the kernel: .npy, .csv or .json.", metavar="FILE"),
+    ] = None,
+    force: Force = False,
+    json: JsonOption = False,
+) -> int:
+    """List the named filters, or show one.
+
+    \b
+    convcli filters
+    convcli filters sobel-x --angle 70
+    convcli filters gaussian:sigma=2 -o kernel.npy
+
+    Of one it tells the matrix, gain, what it responds to, separability and source. The gain is what a flat area of brightness one becomes or, for filters whose taps add up to zero, the
+    response to a step of height one.
+    """
+    if name is None:
+        if angle is not None or size is not None or output is not None:
+            raise UsageError("NAME", "missing; as in: convcli filters sobel-x --angle 70")
+        _list_all(json=json)
+        return 0
+    from convcli.kernels import named_filter
+
+    one = named_filter(name, angle=angle, size=size)
+    if output is not None:
+        _save(one, output, force=force)
+    if json:
+        write_json(_record(one))
+    elif output is not None:
+        write(f"{output}\n")
+    elif answer_is_shown():
+        _show(one)
+    else:
+        write(_bare(one))
+    return 0
+
+
+def _record(one: "Filter") -> dict[str, Any]:
+    """Return a filter as JSON has it; several kernels are a list of matrices."""
+    matrices = [matrix.tolist() for matrix in one.kernels]
+    return {
+        "name": one.name,
+        "summary": one.summary,
+        "matrix": matrices[0] if len(matrices) == 1 else matrices,
+        "combination": str(one.combination),
+        "gain": one.gain,
+        "divisor": one.divisor,
+        "sum": math.fsum(one.kernels[0].ravel()),
+        "separable": one.separable,
+        "responds_to": one.responds_to,
+        "source": one.source,
+    }
+
+
+def _list_all(*, json: bool) -> None:
+    from convcli.kernels import CATALOG, named_filter
+
+    if json:
+        for entry in CATALOG:
+            write_json(_record(named_filter(entry)))
+    elif answer_is_shown():
+        _show_table([(e.name, ", ".join(e.parameters), e.summary) for e in CATALOG.values()])
+    else:
+        lines = [f"{entry.name}\t{entry.summary}\n" for entry in CATALOG.values()]
+        write("name\tsummary\n" + "".join(lines))
+
+
+def _show_table(rows: list[tuple[str, str, str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for title in ("name", "parameters", "what it is"):
+        table.add_column(title, overflow="fold", no_wrap=title == "name")
+    for row in rows:
+        table.add_row(*row)
+    console = Console(markup=False, highlight=False)
+    with console.capture() as shown:
+        console.print(table)
+    write(shown.get())
+
+
+def _show(one: "Filter") -> None:
+    """Show a filter to a person."""
+    from convcli.kernels import CATALOG, separate
+
+    lines = [f"{one.name}: {one.summary}", ""]
+    if one.divisor > 1:
+        lines.append(f"1/{one.divisor} of")
+    for matrix in one.kernels:
+        lines += [*_shown_matrix(matrix * one.divisor if one.divisor > 1 else matrix), ""]
+    record = _record(one)
+    factors = [separate(matrix) for matrix in one.kernels]
+    lines += [
+        f"responds to  {one.responds_to}",
+        f"gain         {one.gain:.6g}",
+        f"sum          {round(record['sum'], 12):.6g}",
+        f"separable    {'yes' if all(factors) else 'no'}",
+        f"source       {one.source}",
+    ]
+    if one.combination != "single":
+        what = "sqrt(x² + y²) of the two" if one.combination == "magnitude" else "the largest response"
+        lines.append(f"combined as  {what}")
+    for key, spec in CATALOG[one.name.partition(":")[0]].parameters.items():
+        lines.append(f"parameter    {key}: {spec.meaning}")
+    write("".join(f"{line}\n" for line in lines))
+
+
+def _shown_matrix(matrix: "NDArray[Any]") -> list[str]:
+    """Return the rows, aligned; taps that are no whole numbers with four digits."""
+    from shutil import get_terminal_size
+
+    cells = [[f"{tap:.4g}" if tap % 1 else f"{int(tap)}" for tap in row] for row in matrix]
+    width = max(len(cell) for row in cells for cell in row)
+    lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
+    if len(lines[0]) > get_terminal_size().columns:
+        size = f"{matrix.shape[0]}x{matrix.shape[1]}"
+        return [f"{size} taps, too wide for this terminal: a pipe, or -o kernel.csv, gives all of them"]
+    return lines
+
+
+def _bare(one: "Filter") -> str:
+    """Return the taps as rows that --kernel reads; several kernels are parted by an empty line."""
+    from convcli.matrices import format_matrix
+
+    return "\n".join(format_matrix(matrix) for matrix in one.kernels)
+
+
+def _save(one: "Filter", target: str, *, force: bool) -> None:
+    """Write the kernel to a file that --kernel @FILE reads."""
+    import json
+    from pathlib import Path
+
+    import numpy as np
+
+    from convcli.files import check_target, write_atomically
+    from convcli.matrices import format_matrix
+
+    suffix = Path(target).suffix.lower()
+    if suffix not in KERNEL_FORMATS:
+        raise UsageError(target, f"a kernel is saved as {', '.join(KERNEL_FORMATS)}")
+    if len(one.kernels) > 1:
+        raise FilterError(one.name, f"combines {len(one.kernels)} kernels; save a single one, as in sobel-x")
+    check_target(target, replace=force)
+    matrix = one.kernels[0]
+    if suffix == ".npy":
+        write_atomically(target, lambda stream: np.save(stream, matrix), replace=force)
+        return
+    record = {"kernel": matrix.tolist(), "name": one.name, "gain": one.gain, "source": one.source}
+    text = format_matrix(matrix, ",") if suffix == ".csv" else f"{json.dumps(record)}\n"
+    write_atomically(target, lambda stream: stream.write(text.encode()), replace=force)

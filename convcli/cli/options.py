@@ -1,0 +1,64 @@
+"""Options that several commands share, and the reading of their values."""
+
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "CeilOption",
+    "Dilation",
+    "FilterSize",
+    "Force",
+    "FormatOption",
+    "InputSize",
+    "JsonOption",
+    "OutDir",
+    "OutputOption",
+    "PaddingOption",
+    "Stride",
+]
+
+InputSize = Annotated[
+    str | None, typer.Option("--n", "--input-size", help="Input size: n, HxW or HxWxC.", metavar="SIZE")
+]
+FilterSize = Annotated[
+    str | None, typer.Option("--f", "--filter-size", help="Filter size: f or HxW.", metavar="SIZE")
+]
+PaddingOption = Annotated[
+    str,
+    typer.Option(
+        "--p",
+        "--padding",
+        help="valid, same, a number, AxB (vertical x horizontal) or T:BxL:R.",
+        metavar="AMOUNT",
+    ),
+]
+Stride = Annotated[str, typer.Option("--s", "--stride", help="Step of the window: s or AxB.", metavar="STEP")]
+Dilation = Annotated[
+    str, typer.Option("--d", "--dilation", help="Distance between taps: d or AxB.", metavar="STEP")
+]
+CeilOption = Annotated[
+    bool, typer.Option("--ceil", help="Round the output size up; a last window holds fewer pixels.")
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the complete answer as JSON, one line an output.")
+]
+OutputOption = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        help="Output file, its extension says the format; - is standard output.",
+        metavar="FILE",
+    ),
+]
+OutDir = Annotated[
+    str | None, typer.Option("--out-dir", help="Folder for derived names; made if missing.", metavar="DIR")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format", help="png, jpeg, tiff, webp, bmp, pnm, avif, npy, csv or txt.", metavar="FORMAT"
+    ),
+]

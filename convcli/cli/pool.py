@@ -1,0 +1,115 @@
+"""``convcli pool``: pool pictures, or tell the size that pooling gives."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convcli.cli.options import (
+    CeilOption,
+    FilterSize,
+    Force,
+    FormatOption,
+    InputSize,
+    JsonOption,
+    OutDir,
+    OutputOption,
+    PaddingOption,
+)
+from convcli.cli.shape import answer_size
+from convcli.errors import UsageError, chosen
+from convcli.network.layers import Pooling
+from convcli.sizes import format_padding, format_size, parse_padding, parse_pair, parse_size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convcli.cli.batch import Outcome
+    from convcli.images import Picture
+    from convcli.pooling import PoolMode
+
+__all__ = ["pool"]
+
+
+def pool(
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[IMAGE]...", help="Pictures or arrays; - is standard input. Or --n for a size."
+        ),
+    ] = None,
+    mode: Annotated[str, typer.Option("--mode", help="max or avg.", metavar="MODE")] = "max",
+    f: FilterSize = "2",
+    s: Annotated[
+        str | None,
+        typer.Option("--s", "--stride", help="Step of the window; its size unless given.", metavar="STEP"),
+    ] = None,
+    p: PaddingOption = "0",
+    ceil: CeilOption = False,
+    n: InputSize = None,
+    output: OutputOption = None,
+    out_dir: OutDir = None,
+    file_format: FormatOption = None,
+    force: Force = False,
+    json: JsonOption = False,
+) -> int:
+    """Pool pictures: the largest value or the mean of each window.
+
+    \b
+    convcli pool photo.png --f 2 --s 2
+    convcli pool photo.png --mode avg --f 3 --s 2 --p 1 -o small.png
+    convcli pool --n 28x28x6 --f 2                          14x14x6
+
+    Each channel is pooled on its own. Means of integers are exact and round half to even; padding is never counted. Without an image and with
+    --n the output size is told. Pooling has no parameters.
+    """
+    from convcli.pooling import PoolMode  # late: help needs no numpy
+
+    layer = Pooling(
+        window=parse_pair(f or "2", "filter"),
+        stride=None if s is None else parse_pair(s, "stride"),
+        padding=parse_padding(p),
+        ceil=ceil,
+        type=f"{chosen(mode, PoolMode, '--mode')}pool",
+    )
+    if n is not None:
+        if images:
+            raise UsageError("--n", "gives a size in place of an image; leave one of them out")
+        answer_size(layer, parse_size(n, "input"), json=json)
+        return 0
+    if not images:
+        raise UsageError(
+            "IMAGE", "missing; as in: convcli pool photo.png --f 2, or: convcli pool --n 28x28x6 --f 2"
+        )
+    from convcli.cli.batch import Operation, destination, run_batch
+
+    where = destination(output, out_dir, file_format, force=force, json=json)
+    label = f"{layer.type}-{format_size(layer.window)}"
+    return run_batch(images, [Operation(label, partial(_pool_picture, layer, PoolMode(mode)))], where)
+
+
+def _pool_picture(layer: Pooling, mode: "PoolMode", picture: "Picture", _: bool) -> "Outcome":
+    """Pool every channel, alpha too: the numbers of a picture stay what they are."""
+    from convcli.cli.batch import Outcome, measured
+    from convcli.pooling import pool
+
+    rows, columns = layer.axes(picture.pixels.shape)
+
+    def pooled(channel: "NDArray[Any]") -> "NDArray[Any]":
+        return pool(
+            channel, mode=mode, size=layer.window, stride=layer.stride, padding=layer.padding, ceil=layer.ceil
+        )
+
+    values = pooled(picture.pixels)
+    alpha = None if picture.alpha is None else pooled(picture.alpha)
+    result = picture.with_pixels(values, alpha)
+    facts = {
+        "filter": layer.text,
+        "kernel": None,
+        "gain": None,
+        "padding": format_padding(layer.padding),
+        "border": None,
+        "stride": format_size((rows.stride, columns.stride)),
+        "dilation": "1x1",
+    }
+    return Outcome(result, facts | measured(picture, values, 0), result.notes)

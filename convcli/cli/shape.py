@@ -1,0 +1,171 @@
+"""``convcli shape``: the output size of a layer, forwards and backwards."""
+
+from collections.abc import Iterator
+from itertools import islice, product
+from typing import Annotated, Any
+
+import typer
+
+from convcli.cli.options import CeilOption, Dilation, FilterSize, InputSize, JsonOption, PaddingOption, Stride
+from convcli.cli.terminal import answer_is_shown, message, write, write_json
+from convcli.errors import UsageError
+from convcli.network.layers import Convolution, Pooling
+from convcli.sizes import (
+    Axis,
+    format_padding,
+    format_size,
+    lossless_sides,
+    parse_count,
+    parse_padding,
+    parse_pair,
+    parse_size,
+    strides_and_paddings,
+)
+
+__all__ = ["answer_size", "layer_record", "shape"]
+
+MOST_RANGES = 1000  # ranges of unread pixels that JSON lists
+MOST_SHOWN = 4  # and that a person is shown
+MOST_SOLUTIONS = 1000
+
+
+def shape(
+    n: InputSize = None,
+    f: FilterSize = None,
+    p: PaddingOption = "0",
+    s: Stride = "1",
+    d: Dilation = "1",
+    ceil: CeilOption = False,
+    c_out: Annotated[
+        str | None,
+        typer.Option("--c-out", help="Number of filters: channels of the output.", metavar="COUNT"),
+    ] = None,
+    want: Annotated[
+        str | None,
+        typer.Option(
+            "--want", help="Solve backward: every padding and stride that gives this size.", metavar="SIZE"
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> int:
+    """Tell the output size of a layer: floor((n + 2p - f)/s) + 1.
+
+    \b
+    convcli shape --n 32 --f 5                          28x28
+    convcli shape --n 227x227x3 --f 11 --s 4 --c-out 96 55x55x96
+    convcli shape --n 32 --f 5 --want 32                p 2, s 1
+
+    On a terminal the formula with its numbers, and the input rows and columns that no window reads. Into a
+    pipe the size alone.
+    """
+    if n is None or f is None:
+        raise UsageError("--n" if n is None else "--f", "missing; as in: convcli shape --n 32 --f 5")
+    size = parse_size(n, "input")
+    layer = Convolution(
+        window=parse_pair(f, "filter"),
+        filters=None if c_out is None else parse_count(c_out, "output channels"),
+        stride=parse_pair(s, "stride"),
+        padding=parse_padding(p),
+        dilation=parse_pair(d, "dilation"),
+        ceil=ceil,
+    )
+    if want is not None:
+        _solve(size, layer, parse_pair(want, "wanted size"), json=json)
+        return 0
+    answer_size(layer, size, json=json)
+    return 0
+
+
+def answer_size(layer: Convolution | Pooling, size: tuple[int, ...], *, json: bool) -> None:
+    """Print the output size in the form that fits: JSON, explained, or the bare size."""
+    if json:
+        record = layer_record(layer, size)
+        whole = {"input": format_size(size), "layers": [record]}
+        write_json(whole | {key: record[key] for key in ("output", "params", "macs")})
+        return
+    text = f"{format_size(layer.output(size))}\n"
+    write(f"{text}\n{_explanation(layer, size)}" if answer_is_shown() else text)
+
+
+def layer_record(layer: Convolution | Pooling, size: tuple[int, ...]) -> dict[str, Any]:
+    """Return what is known of a layer on an input of that size, as JSON has it."""
+    rows, columns = layer.axes(size)
+    channels = size[2] if len(size) > 2 else None
+    return {
+        "text": layer.text,
+        "type": layer.type,
+        "output": format_size(layer.output(size)),
+        "params": None if channels is None else layer.params(channels),
+        "macs": layer.macs(size),
+        "filter": format_size(layer.window),
+        "padding": format_padding(((rows.before, rows.after), (columns.before, columns.after))),
+        "stride": format_size((rows.stride, columns.stride)),
+        "dilation": format_size((rows.dilation, columns.dilation)),
+        "unread_rows": _unread_record(rows),
+        "unread_columns": _unread_record(columns),
+    }
+
+
+def _unread_record(axis: Axis) -> dict[str, Any]:
+    return {"count": axis.unread_count(), "ranges": list(islice(axis.unread_ranges(), MOST_RANGES))}
+
+
+def _explanation(layer: Convolution | Pooling, size: tuple[int, ...]) -> str:
+    rows, columns = layer.axes(size)
+    lines = [f"height  {rows.formula()}", f"width   {columns.formula()}"]
+    if isinstance(layer, Pooling):
+        lines.append("params  none: pooling has nothing to learn, and every channel is pooled on its own")
+    elif layer.filters is not None:
+        lines.append(f"depth   one map for each of the {layer.filters} filters")
+    if rows.unread_count() == columns.unread_count() == 0:
+        lines.append("unread  none: every input row and column is read")
+    else:
+        lines += [_unread_line(rows, "row", "height"), _unread_line(columns, "column", "width")]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _unread_line(axis: Axis, name: str, side: str) -> str:
+    count = axis.unread_count()
+    if not count:
+        return f"unread  no {name}" if count == 0 else f"unread  {name}s not counted: the filter is too large"
+    ranges = [
+        f"{first}" if first == last else f"{first}..{last}"
+        for first, last in islice(axis.unread_ranges(), MOST_SHOWN + 1)
+    ]
+    listed = ", ".join(ranges[:MOST_SHOWN]) + (", ..." if len(ranges) > MOST_SHOWN else "")
+    near = [f"{nearest}" for nearest in lossless_sides(axis) if nearest]
+    advice = (
+        f"{side}s that lose none: {', '.join(near)}" if near else f"no {side} near {axis.side} loses none"
+    )
+    return f"unread  {name}{'s'[: count != 1]} {listed} ({count} of {axis.side}, counted from 0); {advice}"
+
+
+def _solve(size: tuple[int, ...], layer: Convolution, want: tuple[int, int], *, json: bool) -> None:
+    """Print every padding and stride that turns `size` into `want`."""
+    axes = zip(size, layer.window, want, layer.dilation, strict=False)
+    problems = list(axes)
+    if problems[0] == problems[1]:
+        solutions: Iterator[tuple[str, str]] = (
+            (format_size([p]), format_size([s])) for p, s in strides_and_paddings(*problems[0])
+        )
+    else:
+        solutions = _solutions_of_both(problems)
+    found = list(islice(solutions, MOST_SOLUTIONS + 1))
+    for padding, stride in found[:MOST_SOLUTIONS] if json else ():
+        write_json({"p": padding, "s": stride})
+    if not json:
+        rows = found[:MOST_SOLUTIONS]
+        if answer_is_shown():
+            width = max(len(padding) for padding, _ in rows)
+            write("".join(f"p {padding:<{width}}  s {stride}\n" for padding, stride in rows))
+        else:
+            write("p\ts\n" + "".join(f"{padding}\t{stride}\n" for padding, stride in rows))
+    if len(found) > MOST_SOLUTIONS:
+        message(f"the first {MOST_SOLUTIONS} solutions, there are more")
+
+
+def _solutions_of_both(problems: list[tuple[int, int, int, int]]) -> Iterator[tuple[str, str]]:
+    """Combine the solutions of the two axes, vertical x horizontal."""
+    vertical, horizontal = (list(islice(strides_and_paddings(*one), MOST_SOLUTIONS)) for one in problems)
+    for (p_v, s_v), (p_h, s_h) in product(vertical, horizontal):
+        yield format_size((p_v, p_h)), format_size((s_v, s_h))

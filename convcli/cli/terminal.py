@@ -1,0 +1,129 @@
+"""Standard output and standard error: what is written where, and in which form.
+
+Standard output carries the answer and nothing else, messages go to standard error. A failure to write the
+answer is an error, a reader who went away ends the program quietly.
+"""
+
+import math
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from convcli.errors import OutputError
+
+__all__ = [
+    "Stopped",
+    "answer_is_shown",
+    "escaped",
+    "message",
+    "stdout_bytes",
+    "write",
+    "write_json",
+    "writing_stdout",
+]
+
+
+class Stopped(BaseException):
+    """The program is to end by a signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = number
+
+
+def answer_is_shown() -> bool:
+    """Whether a person reads the answer: standard output is a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def escaped(text: object) -> str:
+    """Make a text safe to show: control, bidi and undecodable characters as escapes, one line.
+
+    Examples
+    --------
+    >>> escaped("a\\nb\\x1b[31m")
+    'a\\\\nb\\\\x1b[31m'
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text)
+    )
+
+
+def message(what: object, why: object | None = None) -> None:
+    """Write the one line ``convcli: WHAT: WHY`` to standard error; a closed one is no reason to fail."""
+    text = escaped(what) if why is None else f"{escaped(what)}: {escaped(why)}"
+    try:
+        if sys.stderr is not None:
+            sys.stderr.write(f"convcli: {text}\n")
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        _detach(sys.stderr.fileno())
+
+
+def write(text: str) -> None:
+    """Write a part of the answer to standard output.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    Stopped
+        The reader went away.
+    """
+    stream = stdout_bytes()
+    with writing_stdout():
+        stream.write(text.encode("utf-8", "surrogateescape"))
+        stream.flush()
+
+
+def write_json(record: Mapping[str, object]) -> None:
+    """Write one line of JSON; numbers that JSON does not know become null."""
+    import json  # late: start-up is most of a short command
+
+    write(json.dumps(_finite(record), allow_nan=False) + "\n")
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def stdout_bytes() -> BinaryIO:
+    """Return standard output for bytes.
+
+    Raises
+    ------
+    OutputError
+        It is closed.
+    """
+    if sys.stdout is None:
+        raise OutputError("standard output", "is closed")
+    return sys.stdout.buffer
+
+
+@contextmanager
+def writing_stdout() -> Iterator[None]:
+    """Turn a failure to write standard output into `OutputError`, and a closed pipe into `Stopped`."""
+    try:
+        yield
+    except BrokenPipeError:
+        _detach(1)
+        raise Stopped(signal.SIGPIPE) from None
+    except OSError as error:
+        _detach(1)
+        raise OutputError("standard output", (error.strerror or str(error)).lower()) from None
+
+
+def _detach(descriptor: int) -> None:
+    """Point a broken stream to nowhere, so that flushing it at the end cannot fail again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)

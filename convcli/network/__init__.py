@@ -1,0 +1,1 @@
+"""The arithmetic of networks: layers that know their sizes, parameters and costs."""
