@@ -48,8 +48,9 @@ def filters(
     convcli filters sobel-x --angle 70
     convcli filters gaussian:sigma=2 -o kernel.npy
 
-    Of one it tells the matrix, gain, what it responds to, separability and source. The gain is what a flat area of brightness one becomes or, for filters whose taps add up to zero, the
-    response to a step of height one.
+    Of one it tells the matrix, gain, what it responds to, separability and source. The gain is what a flat
+    area of brightness one becomes or, for filters whose taps add up to zero, the response to a step of height
+    one. Into a pipe come the taps alone, as --kernel reads them.
     """
     if name is None:
         if angle is not None or size is not None or output is not None:

@@ -60,8 +60,8 @@ def pool(
     convcli pool photo.png --mode avg --f 3 --s 2 --p 1 -o small.png
     convcli pool --n 28x28x6 --f 2                          14x14x6
 
-    Each channel is pooled on its own. Means of integers are exact and round half to even; padding is never counted. Without an image and with
-    --n the output size is told. Pooling has no parameters.
+    Each channel is pooled on its own. Means of integers are exact and round half to even; padding is never
+    counted. Without an image and with --n the output size is told. Pooling has no parameters.
     """
     from convcli.pooling import PoolMode  # late: help needs no numpy
 

@@ -1,0 +1,77 @@
+"""What all tests share: the command line run in this process, and in a terminal of its own."""
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from convcli.cli.boundary import run
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+SAMPLES = Path(__file__).parent.parent / "sample_images"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def all(self) -> tuple[int, str, str]:
+        return self.code, self.out, self.err
+
+
+Runner = Callable[..., Ran]
+
+
+@pytest.fixture
+def convcli(capsys: pytest.CaptureFixture[str]) -> Runner:
+    """Run a command line in this process; standard output is no terminal."""
+
+    def call(*arguments: object) -> Ran:
+        code = run([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Ran(code, out, err)
+
+    return call
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def on_terminal(*arguments: object, columns: int = 80, **environment: str) -> Ran:
+    """Run convcli as its own process with a terminal for standard input and output; returns what it shows."""
+    parent, child = pty.openpty()
+    variables = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm-256color", **environment}
+    command = [sys.executable, "-m", "convcli", *map(str, arguments)]
+    with subprocess.Popen(
+        command, stdin=child, stdout=child, stderr=subprocess.PIPE, env=variables
+    ) as process:
+        os.close(child)
+        shown = b""
+        while True:
+            try:
+                part = os.read(parent, 65536)
+            except OSError:  # how a terminal says that its other end is closed
+                break
+            if not part:
+                break
+            shown += part
+        err = process.stderr.read() if process.stderr else b""
+    os.close(parent)
+    return Ran(process.returncode, shown.decode().replace("\r\n", "\n"), err.decode())
