@@ -30,7 +30,7 @@ def image_array(value: ArrayLike) -> NDArray[Any]:
     Returns
     -------
     array
-        Booleans become uint8 and half floats float32; anything else keeps its type.
+        Booleans become uint8 and half floats float32; anything else keeps its type, in native byte order.
 
     Raises
     ------
@@ -45,6 +45,7 @@ def image_array(value: ArrayLike) -> NDArray[Any]:
     image = np.asarray(value)
     if image.ndim not in (2, 3) or not image.size:
         raise ImageError(f"array of shape {image.shape}", "an image is (H, W) or (H, W, C), and not empty")
+    image = image.astype(image.dtype.newbyteorder("="), copy=False)
     if image.dtype == np.bool_:
         return image.astype(np.uint8)
     if image.dtype == np.float16:

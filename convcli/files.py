@@ -4,7 +4,6 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,19 +21,27 @@ def check_target(target: str | Path, inputs: Iterable[str | Path] = (), *, repla
         It exists and `replace` is false, it is one of the inputs (by any path, symbolic or hard link), it
         is a folder, or its folder is missing or may not be written to.
     """
-    path, name = _real(target), str(target)
+    try:
+        _check(_real(target), str(target), inputs, replace=replace)
+    except OSError as error:
+        raise OutputError(str(target), (error.strerror or str(error)).lower()) from None
+
+
+def _check(path: Path, name: str, inputs: Iterable[str | Path], *, replace: bool) -> None:
     if not path.parent.is_dir():
         raise OutputError(name, f"there is no folder {path.parent}")
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        mode = None
+    if mode is not None and stat.S_ISDIR(mode):
         raise OutputError(name, "is a folder; give the name of a file in it")
-    if not path.exists():
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise OutputError(name, f"no permission to write in the folder {path.parent}")
-        return
-    if any(_same(path, source) for source in inputs):
+    if mode is not None and any(_same(path, source) for source in inputs):
         raise OutputError(name, "is an input; an input is never overwritten, choose another name")
-    if not replace and path.is_file():
+    if mode is not None and stat.S_ISREG(mode) and not replace:
         raise OutputError(name, "exists; add --force to replace it")
+    if (mode is None or stat.S_ISREG(mode)) and not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutputError(name, f"no permission to write in the folder {path.parent}")
 
 
 def write_atomically(
@@ -71,15 +78,17 @@ def write_atomically(
 
 def _write_and_rename(path: Path, write: Callable[[BinaryIO], object], *, replace: bool) -> None:
     temporary = path.with_name(f".convcli-{secrets.token_hex(6)}.tmp")
+    mode = stat.S_IMODE(path.stat().st_mode) if replace and path.exists() else None
     try:
-        # O_EXCL and mode 666 less the umask: what a plain open would give, but never an existing file.
-        with open(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), "w+b") as stream:  # noqa: PTH123 -- opens a descriptor
+        # Never an existing file, and never open to more readers than the file that it replaces.
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+        with open(os.open(temporary, flags, 0o666 if mode is None else mode), "w+b") as stream:  # noqa: PTH123 -- opens a descriptor
+            if mode is not None:
+                os.fchmod(stream.fileno(), mode)
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
         if replace:
-            with suppress(FileNotFoundError):
-                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
             temporary.replace(path)
         else:
             _rename_to_new(temporary, path)

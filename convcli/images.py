@@ -18,12 +18,15 @@ float TIFF           float32 ``(H, W)``, numbers
 """
 
 import io
+import os
 import stat
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,13 +38,14 @@ from convcli.arrays import image_array
 from convcli.errors import ConvcliError, ImageError, MatrixError, OutputError, UsageError
 from convcli.files import check_target, write_atomically
 from convcli.matrices import format_matrix, parse_matrix
+from convcli.png import check_all_pixels, check_chunks
 
 __all__ = [
     "FileFormat",
     "Kind",
     "Picture",
     "check_holds",
-    "encode",
+    "encoded",
     "format_named",
     "format_of",
     "load_picture",
@@ -51,18 +55,11 @@ __all__ = [
 
 MAX_PIXELS = 1 << 28  # 268 million
 MAX_STREAM = 1 << 32  # bytes taken from a pipe
-READABLE = (
-    "PNG",
-    "JPEG",
-    "MPO",
-    "TIFF",
-    "WEBP",
-    "BMP",
-    "GIF",
-    "PPM",
-    "AVIF",
-)  # none of these starts a program
+FLOAT32_BITS = 24  # of its significand
+READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")  # none of these starts a program
 READABLE_TEXT = "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
+BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, X_RESOLUTION, SAMPLE_FORMAT = 258, 262, 274, 282, 339  # TIFF tags
+UNSIGNED, SIGNED = 1, 2  # of SAMPLE_FORMAT
 NPY_MAGIC = b"\x93NUMPY"
 
 
@@ -102,14 +99,16 @@ class FileFormat(StrEnum):
 
 ALIASES = {"jpg": "jpeg", "tif": "tiff", "pgm": "pnm", "ppm": "pnm"}
 HOLDS_16_BITS = {FileFormat.PNG, FileFormat.TIFF, FileFormat.PNM}
-HOLDS_ALPHA = {FileFormat.PNG, FileFormat.TIFF, FileFormat.WEBP, FileFormat.AVIF}
-HOLDS_PROFILE = HOLDS_ALPHA | {FileFormat.JPEG}
+HOLDS_ALPHA = {FileFormat.PNG, FileFormat.TIFF, FileFormat.WEBP}  # AVIF would change it
+HOLDS_PROFILE = HOLDS_ALPHA | {FileFormat.JPEG, FileFormat.AVIF}
+HOLDS_RESOLUTION = {FileFormat.PNG: 1e6, FileFormat.TIFF: 1e6, FileFormat.BMP: 1e6, FileFormat.JPEG: 65535.0}
+LONGEST_SIDE = {FileFormat.JPEG: 65500, FileFormat.WEBP: 16383, FileFormat.AVIF: 65535}
 SAVE_OPTIONS: dict[FileFormat, dict[str, Any]] = {
     # On photographs run-length matching alone gives the size of level 6 in a third of its time.
     FileFormat.PNG: {"format": "PNG", "compress_type": 3},
     FileFormat.JPEG: {"format": "JPEG", "quality": 92, "subsampling": 0},
     FileFormat.TIFF: {"format": "TIFF", "compression": "tiff_adobe_deflate"},
-    FileFormat.WEBP: {"format": "WEBP", "lossless": True},
+    FileFormat.WEBP: {"format": "WEBP", "lossless": True, "exact": True},
     FileFormat.BMP: {"format": "BMP"},
     FileFormat.PNM: {"format": "PPM"},
     FileFormat.AVIF: {"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
@@ -265,7 +264,7 @@ def _decode(stream: BinaryIO, name: str, extension: str, max_pixels: int) -> Pic
     if head == NPY_MAGIC:
         return _decode_npy(stream, name, max_pixels)
     if extension in {".csv", ".txt"}:
-        return _decode_text(stream, name)
+        return _decode_text(stream, name, max_pixels)
     try:
         return _decode_pixels(stream, name, max_pixels)
     except UnidentifiedImageError:
@@ -273,34 +272,38 @@ def _decode(stream: BinaryIO, name: str, extension: str, max_pixels: int) -> Pic
             raise ImageError(name, f"is no image; {READABLE_TEXT} are read") from None
     stream.seek(0)  # a stream has no name to tell a matrix by
     try:
-        return _decode_text(stream, name)
+        return _decode_text(stream, name, max_pixels)
     except ImageError as error:
         raise ImageError(name, f"is no image, and as a matrix: {error.why}") from None
 
 
 def _decode_npy(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
     try:
-        version = np.lib.format.read_magic(stream)
-        reader = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        shape = reader(stream)[0]
-        _check_pixels(name, shape[1] if len(shape) > 1 else 1, shape[0] if shape else 1, max_pixels)
-        stream.seek(0)
-        array = np.lib.format.read_array(stream, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        if isinstance(error, ImageError):
-            raise
-        raise ImageError(name, f"is a damaged .npy file: {error}") from None
+        with _decoding():
+            version = np.lib.format.read_magic(stream)
+            header = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape = header(stream)[0]
+            _check_pixels(name, prod(shape[1:]), shape[0] if shape else 1, max_pixels)
+            stream.seek(0)
+            array = np.lib.format.read_array(stream, allow_pickle=False)
+    except (ImageError, MemoryError, OSError):
+        raise
+    except Exception as error:  # a damaged header is evaluated, and may raise anything
+        raise ImageError(name, f"is no readable .npy file: {error}") from None
     try:
         return Picture(image_array(array), kind=Kind.ARRAY)
     except ImageError as error:
         raise ImageError(name, str(error)) from None
 
 
-def _decode_text(stream: BinaryIO, name: str) -> Picture:
+def _decode_text(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
     try:
-        return Picture(parse_matrix(stream.read().decode("utf-8-sig"), name), kind=Kind.TEXT)
+        text = stream.read().decode("utf-8-sig")
+        return Picture(parse_matrix(text, name, max_cells=max_pixels), kind=Kind.TEXT)
     except UnicodeDecodeError:
         raise ImageError(name, "is not text in UTF-8") from None
     except MatrixError as error:
@@ -314,46 +317,105 @@ def _check_pixels(name: str, width: int, height: int, max_pixels: int) -> None:
 
 def _decode_pixels(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
     try:
-        with warnings.catch_warnings(), _own_pixel_limit():
-            warnings.simplefilter("ignore")  # what matters of them is an error or a note
-            with Image.open(stream, formats=READABLE) as image:
-                _check_pixels(name, *image.size, max_pixels)
-                _refuse_what_would_be_cut(image, stream, name)
-                return _picture(image, name)
+        with _decoding(), Image.open(stream, formats=READABLE) as image:
+            _check_pixels(name, *image.size, max_pixels)
+            _refuse_what_would_be_cut(image, stream, name)
+            picture = _picture(image, name)
+        if image.format == "PNG":
+            check_chunks(stream, name)
+            # Rows that never came are black; only then is it worth while to count.
+            if not picture.pixels[-1].any():
+                check_all_pixels(stream, name)
+        return picture
     except (ConvcliError, UnidentifiedImageError, MemoryError):
         raise
     except Exception as error:  # a decoder may raise anything on a damaged file
         raise ImageError(name, f"cannot be decoded: {error or type(error).__name__}") from None
 
 
+class _Decoding:
+    """While anything is decoded, in any thread: no limit of Pillow's own, no warnings, a silent libtiff.
+
+    Pillow's pixel limit only warns, ours refuses. What its warnings say is an error or a note here. libtiff
+    writes to the standard error descriptor by itself.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.undo = ExitStack()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            self.users += 1
+            if self.users > 1:
+                return
+            limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            self.undo.callback(setattr, Image, "MAX_IMAGE_PIXELS", limit)
+            self.undo.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.users -= 1
+            if not self.users:
+                self.undo.close()
+
+
+_DECODING = _Decoding()
+
+
+def _decoding() -> _Decoding:
+    return _DECODING
+
+
 @contextmanager
-def _own_pixel_limit() -> Iterator[None]:
-    """Put Pillow's limit, which only warns, out of force where ours, which refuses, is checked."""
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
+def _silent_libtiff(image: Image.Image) -> Iterator[None]:
+    """Point standard error to nowhere while a TIFF is decoded: libtiff writes to its descriptor by itself."""
+    if image.format != "TIFF":
         yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
+        return
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 -- not a path
+        kept = os.dup(2)
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _tag(image: Image.Image, number: int, default: Any) -> Any:
+    """Return a TIFF tag, the default where the file is none or does not have it."""
+    return getattr(image, "tag_v2", {}).get(number, default)
 
 
 def _refuse_what_would_be_cut(image: Image.Image, stream: BinaryIO, name: str) -> None:
     """Refuse more than 8 bits a colour, which Pillow reads by dropping the lower ones."""
-    cut = False
-    if image.mode not in {"I;16", "I;16B", "I;16L", "I;16N", "I", "F", "L", "1"}:
-        for tile in getattr(image, "tile", []):
-            arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
-            deep = any(isinstance(item, str) and ";16" in item for item in arguments)
-            deep_pnm = image.format == "PPM" and len(arguments) > 1 and int(arguments[1]) > 255
-            cut = cut or deep or deep_pnm
-    if image.format == "AVIF":
-        cut = cut or _deep_avif(stream)
-    if image.format == "TIFF" and max(getattr(image, "tag_v2", {}).get(258, (1,))) > 32:
+    bits = max(_tag(image, BITS_PER_SAMPLE, (8,)))
+    if bits > 32:
         raise ImageError(name, "holds 64-bit numbers, which Pillow would cut to 32; save it as .npy")
-    if cut:
+    raw_mode, *rest = _decoder_arguments(image)
+    in_color = image.mode not in {"1", "L", "I", "F"} and not image.mode.startswith("I;16")
+    deep = {
+        "PNG": ";16" in raw_mode,
+        "TIFF": bits > 8,
+        "PPM": bool(rest) and isinstance(rest[0], int) and rest[0] > 255,
+        "AVIF": image.format == "AVIF" and _is_deep_avif(stream),
+    }
+    if in_color and deep.get(image.format or "", False):
         raise ImageError(name, "holds more than 8 bits a colour, which Pillow would cut to 8; grey keeps 16")
 
 
-def _deep_avif(stream: BinaryIO) -> bool:
+def _decoder_arguments(image: Image.Image) -> tuple[Any, ...]:
+    """Return what Pillow gives its decoder: the raw mode first, or an empty one where there is none."""
+    tiles = getattr(image, "tile", [])
+    arguments = tiles[0][3] if tiles else ""
+    whole = arguments if isinstance(arguments, tuple) else (arguments,)
+    return whole if whole and isinstance(whole[0], str) else ("", *whole)
+
+
+def _is_deep_avif(stream: BinaryIO) -> bool:
     """Look up the high-bit-depth flag in the AV1 configuration box of an AVIF file."""
     place = stream.tell()
     stream.seek(0)
@@ -366,50 +428,66 @@ def _picture(image: Image.Image, name: str) -> Picture:
     notes = []
     if getattr(image, "is_animated", False):
         notes.append("has several frames; the first is taken")
-    image.load()
+    raw_mode, *rest = _decoder_arguments(image)
+    if image.format == "PPM" and rest and isinstance(rest[0], int) and rest[0] not in (1, 255, 65535):
+        notes.append(f"its values from 0 to {rest[0]} are scaled to {255 if rest[0] < 255 else 65535}")
+    # TIFF is turned upright while it is loaded, and forgets how it lay.
+    lies = _tag(image, ORIENTATION, 1) >= 5
+    with _silent_libtiff(image):
+        image.load()
+    lies = lies or image.getexif().get(ORIENTATION, 1) in range(5, 9)
+    profile = image.info.get("icc_profile") or None
+    notes += _scale_transparent_value(image, raw_mode)
     upright = ImageOps.exif_transpose(image)
-    resolution = image.info.get("dpi")
-    picture = Picture(
-        pixels=np.empty(0),
-        profile=image.info.get("icc_profile") or None,
-        resolution=resolution if _is_resolution(resolution) else None,
-    )
-    if upright.mode in {"CMYK", "YCbCr", "LAB", "HSV"}:
-        if upright.mode in {"LAB", "HSV"}:
-            raise ImageError(name, f"is in {upright.mode} colours; convert it to RGB first")
-        if upright.mode == "CMYK":
-            notes.append("CMYK was converted to RGB" + (", its profile dropped" if picture.profile else ""))
-            picture = replace(picture, profile=None)
-        upright = upright.convert("RGB")
-    return replace(_pixels_of(upright, image, picture), notes=tuple(notes))
+    if upright.mode in {"LAB", "HSV"}:
+        raise ImageError(name, f"is in {upright.mode} colours; convert it to RGB first")
+    if upright.mode == "CMYK":
+        notes.append("CMYK was converted to RGB" + (", its profile dropped" if profile else ""))
+        profile = None
+    pixels, alpha, kind = _arrays_of(upright, image)
+    return Picture(pixels, alpha, kind, profile, _resolution(image, lies=lies), tuple(notes))
 
 
-def _is_resolution(value: object) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(0 < float(part) < 1e6 for part in value)
+def _resolution(image: Image.Image, *, lies: bool) -> tuple[float, float] | None:
+    """Return dots per inch across and down, as the upright picture has them."""
+    value = image.info.get("dpi")
+    if image.format == "TIFF" and _tag(image, X_RESOLUTION, None) is None:
+        return None  # Pillow makes one up
+    if not isinstance(value, tuple) or len(value) != 2 or not all(0 < float(part) < 1e6 for part in value):
+        return None
+    across, down = float(value[0]), float(value[1])
+    return (down, across) if lies else (across, down)
 
 
-def _pixels_of(upright: Image.Image, original: Image.Image, picture: Picture) -> Picture:
-    if upright.mode.startswith("I;16"):
-        pixels = np.array(upright).astype(np.uint16)
-        white_is_zero = original.format == "TIFF" and getattr(original, "tag_v2", {}).get(262) == 0
-        return replace(picture, pixels=65535 - pixels if white_is_zero else pixels)
-    if upright.mode == "I" and original.format == "PPM":
-        return replace(picture, pixels=np.array(upright).astype(np.uint16))
+def _scale_transparent_value(image: Image.Image, raw_mode: str) -> list[str]:
+    """Give a PNG's transparent grey value the scale of its pixels; return a note where it cannot be kept."""
+    value = image.info.get("transparency")
+    if isinstance(value, int) and raw_mode in {"L;2", "L;4"}:
+        image.info["transparency"] = value * (85 if raw_mode == "L;2" else 17)
+    if value is not None and image.mode.startswith("I"):
+        return ["its transparent value is not kept"]
+    return []
+
+
+def _arrays_of(upright: Image.Image, original: Image.Image) -> tuple[NDArray[Any], NDArray[Any] | None, Kind]:
+    """Return pixels, alpha and kind of a loaded image."""
+    sample_format = _tag(original, SAMPLE_FORMAT, (UNSIGNED,))[0] if original.format == "TIFF" else None
+    if upright.mode.startswith("I;16") or (upright.mode == "I" and original.format == "PPM"):
+        deep = np.array(upright).astype(np.uint16)
+        return (65535 - deep if _tag(original, PHOTOMETRIC, 1) == 0 else deep), None, Kind.PIXELS
+    if upright.mode == "I" and sample_format == UNSIGNED:
+        return np.array(upright).view(np.uint32), None, Kind.NUMBERS
     if upright.mode in {"I", "F"}:
-        numbers = np.array(upright)
-        unsigned = original.format == "TIFF" and getattr(original, "tag_v2", {}).get(339, (1,))[0] == 1
-        numbers = numbers.view(np.uint32) if upright.mode == "I" and unsigned else numbers
-        return replace(picture, pixels=numbers, kind=Kind.NUMBERS)
+        return np.array(upright), None, Kind.NUMBERS
+    if upright.mode == "L" and sample_format == SIGNED:
+        return np.array(upright).view(np.int8), None, Kind.NUMBERS
     has_alpha = upright.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in upright.info
-    if upright.mode in {"1", "L", "LA", "La"}:
-        array = np.array(upright.convert("LA" if has_alpha else "L"))
-        return (
-            replace(picture, pixels=array[..., 0], alpha=array[..., 1])
-            if has_alpha
-            else replace(picture, pixels=array)
-        )
-    array = np.array(upright.convert("RGBA" if has_alpha else "RGB"))
-    return replace(picture, pixels=array[..., :3], alpha=array[..., 3] if has_alpha else None)
+    gray = upright.mode in {"1", "L", "LA", "La"}
+    mode = ("LA" if has_alpha else "L") if gray else ("RGBA" if has_alpha else "RGB")
+    array = np.array(upright.convert(mode))
+    if not has_alpha:
+        return array, None, Kind.PIXELS
+    return (array[..., 0] if gray else array[..., :3]), array[..., -1], Kind.PIXELS
 
 
 # Writing ------------------------------------------------------------------------------------------------
@@ -440,7 +518,7 @@ def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) ->
     """
     file_format = format_of(target)
     array = image_array(image)
-    if array.ndim == 3 and array.shape[2] == 1:
+    if array.ndim == 3 and array.shape[2] == 1 and file_format != FileFormat.NPY:
         array = array[:, :, 0]
     picture = Picture(array)
     if not file_format.numeric and array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] in (2, 4):
@@ -448,7 +526,8 @@ def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) ->
         picture = Picture(color, alpha=array[..., -1])
     check_holds(picture, file_format, str(target))
     check_target(target, replace=force)
-    write_atomically(target, lambda stream: encode(picture, file_format, stream, str(target)), replace=force)
+    content = encoded(picture, file_format, str(target))
+    write_atomically(target, lambda stream: stream.write(content), replace=force)
 
 
 def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[str, ...]:
@@ -465,24 +544,34 @@ def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[s
         raise OutputError(
             name, f"{file_format} holds one channel, not {channels}; add --channels gray, or use npy"
         )
-    if file_format.numeric:
-        return ("alpha is not kept",) if picture.alpha is not None else ()
-    if pixels.dtype not in (np.uint8, np.uint16):
+    numbers = pixels.dtype not in (np.uint8, np.uint16)
+    if numbers and not file_format.numeric:
         _check_numbers(pixels, channels, file_format, name)
-        return ("alpha is not kept",) if picture.alpha is not None else ()
+    elif not file_format.numeric:
+        _check_pixels_fit(picture, channels, file_format, name)
+    notes = []
+    if picture.alpha is not None and (numbers or file_format.numeric):
+        notes.append("alpha is not kept")
+    if picture.profile is not None and file_format not in HOLDS_PROFILE:
+        notes.append(f"{file_format} cannot hold the colour profile")
+    return tuple(notes)
+
+
+def _check_pixels_fit(picture: Picture, channels: int, file_format: FileFormat, name: str) -> None:
+    deep = picture.pixels.dtype == np.uint16
     if channels not in (1, 3):
         raise OutputError(name, f"{file_format} holds 1 or 3 channels, not {channels}; use npy")
-    if pixels.dtype == np.uint16 and (
-        file_format not in HOLDS_16_BITS or channels == 3 or picture.alpha is not None
-    ):
+    if deep and (file_format not in HOLDS_16_BITS or channels == 3 or picture.alpha is not None):
         raise OutputError(
             name, f"{file_format} cannot hold 16 bits a pixel here; use png, tiff or pnm for grey, else npy"
         )
     if picture.alpha is not None and file_format not in HOLDS_ALPHA:
         raise OutputError(name, f"{file_format} cannot hold alpha; use {', '.join(sorted(HOLDS_ALPHA))}")
-    if picture.profile is not None and file_format not in HOLDS_PROFILE:
-        return (f"{file_format} cannot hold the colour profile",)
-    return ()
+    if channels == 3 and name.lower().endswith(".pgm"):
+        raise OutputError(name, "a .pgm file is grey; use .ppm")
+    longest = LONGEST_SIDE.get(file_format)
+    if longest is not None and max(picture.pixels.shape[:2]) > longest:
+        raise OutputError(name, f"{file_format} holds sides of {longest} pixels at most; use png or tiff")
 
 
 def _check_numbers(pixels: NDArray[Any], channels: int, file_format: FileFormat, name: str) -> None:
@@ -490,40 +579,52 @@ def _check_numbers(pixels: NDArray[Any], channels: int, file_format: FileFormat,
         raise OutputError(name, f"{file_format} holds pixels, not raw numbers; use npy, csv or tiff")
     if channels > 1:
         raise OutputError(name, f"a float TIFF holds one channel, not {channels}; use npy")
-    with np.errstate(over="ignore"):
-        single = pixels.astype(np.float32)
-    if not np.array_equal(single.astype(np.float64), pixels.astype(np.float64), equal_nan=True):
+    if pixels.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            exact = np.array_equal(pixels.astype(np.float32).astype(pixels.dtype), pixels, equal_nan=True)
+    else:
+        lowest_bit = np.maximum(pixels & (~pixels + 1), 1)
+        exact = bool((abs(pixels // lowest_bit) < 1 << FLOAT32_BITS).all())
+    if not exact:
         raise OutputError(name, "a float TIFF would round these numbers to float32; use npy")
 
 
-def encode(picture: Picture, file_format: FileFormat, stream: BinaryIO, name: str) -> None:
-    """Write a picture, which `check_holds` has passed, to a stream.
+def encoded(picture: Picture, file_format: FileFormat, name: str) -> memoryview:
+    """Return the file that holds a picture, which `check_holds` has passed.
+
+    Made in memory: Pillow does not notice a disk that takes only a part of what it writes.
 
     Raises
     ------
     OutputError
         The encoder refuses the picture.
-    OSError
-        The stream cannot be written.
     """
+    memory = io.BytesIO()
     if file_format == FileFormat.NPY:
-        np.save(stream, picture.pixels, allow_pickle=False)
+        np.save(memory, picture.pixels, allow_pickle=False)
     elif file_format.text:
         separator = "," if file_format == FileFormat.CSV else " "
-        stream.write(format_matrix(picture.pixels.reshape(picture.pixels.shape[:2]), separator).encode())
+        memory.write(format_matrix(picture.pixels.reshape(picture.pixels.shape[:2]), separator).encode())
     else:
-        options = SAVE_OPTIONS[file_format].copy()
-        if picture.profile is not None and file_format in HOLDS_PROFILE:
-            options["icc_profile"] = picture.profile
-        if picture.resolution is not None:
-            options["dpi"] = picture.resolution
-        joined = _joined(picture)
-        if joined.dtype not in (np.uint8, np.uint16):
-            joined = joined.astype(np.float32)
-        try:
-            Image.fromarray(joined).save(stream, **options)
-        except (ValueError, KeyError, TypeError, SystemError) as error:
-            raise OutputError(name, f"the {file_format} encoder refuses: {error}") from None
+        _encode_pixels(picture, file_format, memory, name)
+    return memory.getbuffer()
+
+
+def _encode_pixels(picture: Picture, file_format: FileFormat, memory: BinaryIO, name: str) -> None:
+    options = SAVE_OPTIONS[file_format].copy()
+    if picture.profile is not None and file_format in HOLDS_PROFILE:
+        options["icc_profile"] = picture.profile
+    if picture.resolution is not None and max(picture.resolution) <= HOLDS_RESOLUTION.get(file_format, 0):
+        options["dpi"] = picture.resolution
+    pixels = (
+        picture.pixels.astype(np.float32)
+        if picture.pixels.dtype not in (np.uint8, np.uint16)
+        else _joined(picture)
+    )
+    try:
+        Image.fromarray(pixels).save(memory, **options)
+    except (ValueError, KeyError, TypeError, SystemError, RuntimeError, OSError) as error:
+        raise OutputError(name, f"the {file_format} encoder refuses: {error}") from None
 
 
 def _joined(picture: Picture) -> NDArray[Any]:

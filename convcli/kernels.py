@@ -204,7 +204,7 @@ def _steered(family: str, arguments: Arguments) -> Built:
     matrix = cosine * x_kernel - sine * y_kernel
     if {abs(cosine), abs(sine)} == {0.0, 1.0}:
         return (matrix.astype(x_kernel.dtype) + 0,)
-    return (matrix,)
+    return (np.where(np.abs(matrix) < 1e-15 * np.abs(matrix).max(), 0.0, matrix),)
 
 
 def _derivative(family: str, index: int) -> Callable[[Arguments], Built]:
@@ -315,8 +315,8 @@ def _box(arguments: Arguments) -> Built:
 # The catalogue ------------------------------------------------------------------------------------------
 
 ANGLE = Parameter("direction of the derivative in degrees, counter-clockwise from x", None)
-SIZE_3_5_7 = Parameter("side: 3, 5 or 7", 3, 3, 7, whole=True, odd=True)
-ODD_SIZE = Parameter("side, odd", None, 1, 1023, whole=True, odd=True)
+SIZE_3_5_7 = Parameter("side", 3, 3, 7, whole=True, odd=True)
+ODD_SIZE = Parameter("side; follows from sigma", None, 1, 1023, whole=True, odd=True)
 SIGMA = Parameter("standard deviation in pixels", 1.0, 0.05, 1000)
 
 
@@ -443,7 +443,7 @@ _ENTRIES = [
         _gaussian,
         {
             "sigma": Parameter("standard deviation in pixels", None, 0.05, 1000),
-            "size": Parameter("side, odd; 3, 5 or 7 without sigma", None, 1, 1023, whole=True, odd=True),
+            "size": Parameter("side; without sigma 3, 5 or 7", None, 1, 1023, whole=True, odd=True),
         },
         divisor=lambda a: 1 if a["sigma"] is not None else int(4 ** (_side(a, 3) - 1)),
     ),
@@ -620,7 +620,7 @@ def _split_filter(text: str) -> tuple[str, dict[str, float]]:
     for part in rest.split(",") if colon else []:
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
-            raise FilterError(text[:100], "parameters are written name:key=value,key=value")
+            raise FilterError(text[:100], "parameters are written by name, as in gaussian:sigma=2")
         try:
             number = float(value)
         except ValueError:
@@ -634,7 +634,7 @@ def _split_filter(text: str) -> tuple[str, dict[str, float]]:
 def _checked(entry: Entry, key: str, value: float | None) -> float:
     spec = entry.parameters.get(key)
     if spec is None:
-        raise FilterError(f"{entry.name}:{key[:50]}", _no_such_parameter(entry, key))
+        raise FilterError(entry.name, _no_such_parameter(entry, key))
     if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
         raise FilterError(f"{entry.name}:{key}={value!r}", "is not a number")
     if spec.whole and float(value) % 1 == 0:
@@ -650,10 +650,10 @@ def _checked(entry: Entry, key: str, value: float | None) -> float:
 def _no_such_parameter(entry: Entry, key: str) -> str:
     if key == "angle":
         steerable = [other.name for other in CATALOG.values() if "angle" in other.parameters]
-        return f"has no angle; these do: {', '.join(steerable)}"
+        return f"takes no angle; these do: {', '.join(steerable)}"
     if not entry.parameters:
-        return "takes no parameters"
-    return f"no such parameter: {suggestion(key, entry.parameters)}"
+        return f"takes no parameters, so no {key[:50]}"
+    return f"takes no {key[:50]}: {suggestion(key, entry.parameters)}"
 
 
 def _frozen(matrix: Matrix) -> Matrix:
@@ -761,6 +761,8 @@ def kernel_array(value: ArrayLike, name: str = "kernel") -> Matrix:
 def parse_kernel(text: str, name: str = "kernel") -> Matrix:
     """Read a typed kernel: rows by ``;`` or new lines, numbers by spaces or commas, fractions as ``1/9``.
 
+    Rows in brackets, as JSON and Python write them, are read too.
+
     Returns
     -------
     2-D array
@@ -778,10 +780,18 @@ def parse_kernel(text: str, name: str = "kernel") -> Matrix:
     >>> parse_kernel("1/4, 1/2, 1/4").tolist()
     [[0.25, 0.5, 0.25]]
     """
+    if text.lstrip().startswith("["):
+        return _parse_json(text, name)
     try:
-        return kernel_array(parse_matrix(text, name, max_cells=MAX_TAPS), name)
+        return _whole_if_exact(kernel_array(parse_matrix(text, name, max_cells=MAX_TAPS), name))
     except MatrixError as error:
         raise KernelError(error.what, error.why) from None
+
+
+def _whole_if_exact(taps: Matrix) -> Matrix:
+    """Return int64 taps where each is a whole number, however it was written."""
+    exact = taps.dtype.kind == "f" and bool((taps % 1 == 0).all()) and bool((np.abs(taps) < 2**53).all())
+    return taps.astype(np.int64) if exact else taps
 
 
 def read_kernel(path: str | Path) -> Matrix:
@@ -828,4 +838,4 @@ def _parse_json(text: str, name: str) -> Matrix:
     rows = value.get("kernel") if isinstance(value, dict) else value
     if rows is None:
         raise KernelError(name, 'has no "kernel"; write {"kernel": [[1, 0, -1]]}')
-    return kernel_array(rows, name)
+    return _whole_if_exact(kernel_array(rows, name))

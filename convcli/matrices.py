@@ -23,8 +23,8 @@ _INT64 = np.iinfo(np.int64)
 def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArray[Any]:
     """Read rows of numbers.
 
-    Rows end with ``;`` or a new line, numbers are parted by spaces, tabs or commas, ``1/9`` is a fraction,
-    a line that starts with ``#`` is a comment.
+    Rows end with ``;`` or with new lines, not with both; numbers are parted by spaces, tabs or commas,
+    ``1/9`` is a fraction, a line that starts with ``#`` is a comment.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
     Returns
     -------
     2-D array
-        int64 where every number is whole and fits, else float64.
+        int64 where every number is written as a whole one and fits, else float64.
 
     Raises
     ------
@@ -46,8 +46,8 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
 
     Examples
     --------
-    >>> parse_matrix("1 2.0; 3, 1e1", "example").tolist()
-    [[1, 2], [3, 10]]
+    >>> parse_matrix("1 2; 3, -4", "example").tolist(), parse_matrix("1.0 1/2", "example").tolist()
+    ([[1, 2], [3, -4]], [[1.0, 0.5]])
     """
     rows: list[list[int | float]] = []
     cells = 0
@@ -68,10 +68,13 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
 
 def _lines(text: str, name: str) -> Iterator[str]:
     """Yield the rows; an empty one between two semicolons is an error, an empty line is not."""
-    for line in text.splitlines():
-        if line.lstrip().startswith("#") or not line.strip():
-            continue
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    for line in lines:
         parts = line.split(";")
+        if len(lines) > 1 and len(parts) > 1 and any(part.strip() for part in parts[1:]):
+            raise MatrixError(
+                name, "ends rows with both ; and new lines; part the numbers of a row by commas or spaces"
+            )
         if not parts[-1].strip():
             parts.pop()
         for part in parts:
@@ -94,12 +97,10 @@ def _value(cell: str, row: int, column: int, name: str) -> int | float:
     if match is None:
         raise MatrixError(name, f"{where} is {'empty' if not cell else f'{cell[:40]!r}, not a number'}")
     if match["bottom"] is None:
-        value = float(plain)
-    elif float(match["bottom"]) == 0:
+        return float(plain)
+    if float(match["bottom"]) == 0:
         raise MatrixError(name, f"{where} is {cell[:40]!r}, a division by zero")
-    else:
-        value = float(match["top"]) / float(match["bottom"])
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    return float(match["top"]) / float(match["bottom"])
 
 
 def format_matrix(matrix: NDArray[Any], separator: str = " ", *, aligned: bool = False) -> str:

@@ -455,6 +455,7 @@ def _nearest_reachable(axis: Axis, want: int) -> str:
     return (
         f"no padding from 0 to {axis.extent - 1} and no stride turn {axis.side} into it with a filter of "
         f"{axis.window}; nearest: {' or '.join(found)}"
+        + (", or pad one more pixel at the end, as --p same does" if want == axis.side else "")
     )
 
 
@@ -524,14 +525,16 @@ def parse_size(text: str, name: str = "size", *, minimum: int = 1) -> tuple[int,
     >>> parse_size("32"), parse_size("32x24x3")
     ((32, 32), (32, 24, 3))
     """
-    parts = re.split("[xX×]", text)
-    if len(parts) > 3:
-        raise SizeError(f"{name} {text[:50]!r}", "must be n, HxW or HxWxC")
-    numbers = tuple(
-        parse_count(part, name if len(parts) == 1 else f"{name} {text[:50]}:", minimum=minimum)
-        for part in parts
-    )
+    numbers = _numbers(text, name, minimum, "a size as in 32, 32x24 or 32x24x3", most=3)
     return numbers * 2 if len(numbers) == 1 else numbers
+
+
+def _numbers(text: str, name: str, minimum: int, form: str, *, most: int) -> tuple[int, ...]:
+    """Read whole numbers parted by ``x``."""
+    parts = re.split("[xX×]", text)
+    if len(parts) > most or any(not re.fullmatch(r"\s*\+?[0-9]+\s*", part) for part in parts):
+        raise SizeError(f"{name} {text[:50]!r}", f"must be {form}, in whole numbers from {minimum}")
+    return tuple(parse_count(part, name, minimum=minimum) for part in parts)
 
 
 def parse_pair(text: str, name: str, *, minimum: int = 1) -> tuple[int, int]:
@@ -547,10 +550,8 @@ def parse_pair(text: str, name: str, *, minimum: int = 1) -> tuple[int, int]:
     >>> parse_pair("4x3", "stride")
     (4, 3)
     """
-    size = parse_size(text, name, minimum=minimum)
-    if len(size) != 2:
-        raise SizeError(f"{name} {text[:50]!r}", "must be n or AxB (vertical x horizontal)")
-    return size
+    numbers = _numbers(text, name, minimum, "one number, or two as in 4x3 (vertical x horizontal)", most=2)
+    return numbers[0], numbers[-1]
 
 
 def parse_padding(text: str) -> NamedPadding | Amounts:
@@ -569,9 +570,10 @@ def parse_padding(text: str) -> NamedPadding | Amounts:
     word = text.strip().lower()
     if word in tuple(NamedPadding):
         return NamedPadding(word)
-    if not re.fullmatch(r"[0-9:xX×+.-]+", word):
+    if not re.fullmatch(r"[0-9:xX×]+", word) or not all(re.split("[:xX×]", word)):
         raise SizeError(
-            f"padding {text[:50]!r}", "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R"
+            f"padding {text[:50]!r}",
+            "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R, in whole numbers from 0",
         )
     sides = [_parse_side(part, text) for part in re.split("[xX×]", word)]
     if len(sides) > 2:
@@ -580,7 +582,7 @@ def parse_padding(text: str) -> NamedPadding | Amounts:
 
 
 def _parse_side(text: str, whole: str) -> tuple[int, int]:
-    amounts = [parse_count(part, f"padding {whole[:50]}:", minimum=0) for part in text.split(":")]
+    amounts = [parse_count(part, "padding", minimum=0) for part in text.split(":")]
     if len(amounts) > 2:
         raise SizeError(f"padding {whole[:50]!r}", "has more than two amounts on an axis; write T:BxL:R")
     return amounts[0], amounts[-1]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,9 @@ from convcli.cli.terminal import (
     answer_is_shown,
     escaped,
     message,
-    stdout_bytes,
     write,
+    write_bytes,
     write_json,
-    writing_stdout,
 )
 from convcli.errors import ConvcliError, ImageError, OutputError, UsageError
 from convcli.files import check_target, write_atomically
@@ -28,7 +27,7 @@ from convcli.images import (
     Kind,
     Picture,
     check_holds,
-    encode,
+    encoded,
     format_named,
     format_of,
     load_picture,
@@ -282,23 +281,12 @@ def _deliver(
         return ()
     name = "standard output" if target == STREAM else target
     dropped = check_holds(picture, file_format, name)
+    content = encoded(picture, file_format, name)
     if target == STREAM:
-        _encode_to_stdout(picture, file_format, stdout_bytes(), name)
+        write_bytes(content)
     else:
-        write_atomically(
-            target, lambda stream: encode(picture, file_format, stream, name), replace=where.force
-        )
+        write_atomically(target, lambda stream: stream.write(content), replace=where.force)
     return dropped
-
-
-def _encode_to_stdout(picture: Picture, file_format: FileFormat, stream: BinaryIO, name: str) -> None:
-    import io
-
-    whole = io.BytesIO()  # some encoders go back in what they wrote, and a failing one must leave nothing
-    encode(picture, file_format, whole, name)
-    with writing_stdout():
-        stream.write(whole.getbuffer())
-        stream.flush()
 
 
 def _report(

@@ -10,7 +10,6 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import BinaryIO
 
 from convcli.errors import OutputError
 
@@ -19,8 +18,8 @@ __all__ = [
     "answer_is_shown",
     "escaped",
     "message",
-    "stdout_bytes",
     "write",
+    "write_bytes",
     "write_json",
     "writing_stdout",
 ]
@@ -73,10 +72,16 @@ def write(text: str) -> None:
     Stopped
         The reader went away.
     """
-    stream = stdout_bytes()
+    write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def write_bytes(content: bytes | memoryview) -> None:
+    """Write bytes as `write` writes text."""
+    if sys.stdout is None:
+        raise OutputError("standard output", "is closed")
     with writing_stdout():
-        stream.write(text.encode("utf-8", "surrogateescape"))
-        stream.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
 
 
 def write_json(record: Mapping[str, object]) -> None:
@@ -94,19 +99,6 @@ def _finite(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return value
-
-
-def stdout_bytes() -> BinaryIO:
-    """Return standard output for bytes.
-
-    Raises
-    ------
-    OutputError
-        It is closed.
-    """
-    if sys.stdout is None:
-        raise OutputError("standard output", "is closed")
-    return sys.stdout.buffer
 
 
 @contextmanager

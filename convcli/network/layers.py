@@ -5,7 +5,7 @@ layer's weights: no bias, no activation.
 """
 
 from dataclasses import dataclass
-from math import prod
+from math import gcd, prod
 
 from convcli.errors import SizeError
 from convcli.sizes import (
@@ -106,12 +106,12 @@ class Convolution:
         """
         for what, count in (("input channels", channels), ("filters", self.filters)):
             if count is not None and count % self.groups:
-                below = count - count % self.groups
-                near = f"{below} or {below + self.groups}" if below else f"{self.groups}"
+                common = gcd(channels, channels if self.filters is None else self.filters)
+                near = max(n for n in range(1, min(self.groups, 100_000) + 1) if common % n == 0)
                 raise SizeError(
                     f"groups {self.groups}",
                     f"do not divide {count} {what}: {count} / {self.groups} leaves {count % self.groups}; "
-                    f"take {near} {what}",
+                    f"the nearest number of groups that does is {near}",
                 )
         return prod(self.window) * (channels // self.groups)
 
