@@ -1,14 +1,18 @@
-"""What counts as an image, and its channels."""
+"""What counts as an image, its channels, and arrays from ``.npy`` files."""
 
+import re
 from enum import StrEnum
-from typing import Any
+from math import prod
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.errors import ImageError, chosen
+from convcli.errors import ImageError, MatrixError, chosen
 
-__all__ = ["Channels", "image_array", "select_channels"]
+__all__ = ["Channels", "image_array", "read_npy", "select_channels"]
+
+NPY_MAGIC = b"\x93NUMPY"
 
 
 class Channels(StrEnum):
@@ -42,7 +46,10 @@ def image_array(value: ArrayLike) -> NDArray[Any]:
     >>> image_array([[True, False]]).dtype
     dtype('uint8')
     """
-    image = np.asarray(value)
+    try:
+        image = np.asarray(value)
+    except ValueError:
+        raise ImageError("array", "has rows of different lengths") from None
     if image.ndim not in (2, 3) or not image.size:
         raise ImageError(f"array of shape {image.shape}", "an image is (H, W) or (H, W, C), and not empty")
     image = image.astype(image.dtype.newbyteorder("="), copy=False)
@@ -96,7 +103,58 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
     if which != Channels.GRAY:
         return pixels[:, :, "rgb".index(which)]
     if pixels.dtype.kind == "f":
-        luma: NDArray[Any] = pixels @ (np.array(REC_601) / 65536)
-    else:
-        luma = (pixels.astype(np.int64) @ np.array(REC_601) + 32768) >> 16
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels stay what they are
+            luma: NDArray[Any] = pixels @ (np.array(REC_601) / 65536)
+    else:  # the upper and the lower bits apart, so that 64-bit numbers do not overflow
+        wide = pixels.astype(np.uint64 if pixels.dtype == np.uint64 else np.int64)
+        weights = np.array(REC_601, wide.dtype)
+        luma = (wide >> 16) @ weights + (((wide & 0xFFFF) @ weights + 32768) >> 16)
     return luma.astype(pixels.dtype)
+
+
+_HEADER = {
+    "descr": re.compile(rb"'descr': *'([<>|=]?[a-z?][0-9]*)'"),
+    "fortran_order": re.compile(rb"'fortran_order': *(True|False)"),
+    "shape": re.compile(rb"'shape': *\(([0-9, ]*)\)"),
+}
+
+
+def read_npy(stream: BinaryIO, name: str, *, most: int) -> NDArray[Any]:
+    """Read a ``.npy`` file of plain numbers, without evaluating anything that it says.
+
+    Parameters
+    ----------
+    stream : binary stream
+    name : str
+        What the file is, for messages.
+    most : int
+        More numbers than this are refused before they are read.
+
+    Raises
+    ------
+    MatrixError
+        It is damaged, holds something else, or too much.
+
+    Source: NEP 1, the format of ``.npy`` files.
+    """
+    prefix = stream.read(8)
+    length_size = 2 if prefix[6:7] == b"\1" else 4
+    header = stream.read(int.from_bytes(stream.read(length_size), "little") & 0xFFFFF)
+    found = [pattern.search(header) for pattern in _HEADER.values()]
+    if not prefix.startswith(NPY_MAGIC) or not all(found):
+        raise MatrixError(name, "is no .npy file of plain numbers")
+    kind, in_columns, sides = (match[1].decode() for match in found if match)
+    try:
+        dtype = np.dtype(kind)
+    except TypeError:
+        raise MatrixError(name, f"is a .npy file of an unknown type {kind}") from None
+    if dtype.kind not in "biuf":
+        raise MatrixError(name, f"holds {dtype}, not real numbers")
+    shape = tuple(int(side) for side in sides.split(",") if side.strip())
+    count = prod(shape)
+    if count > most:
+        raise MatrixError(name, f"holds {count} numbers, more than {most}")
+    data = stream.read(count * dtype.itemsize)
+    if len(data) < count * dtype.itemsize:
+        raise MatrixError(name, f"is cut short: {len(data)} of {count * dtype.itemsize} bytes are there")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if in_columns == "True" else "C")

@@ -126,7 +126,7 @@ def convolve(
         For an integer image, kernel and border value: exact, in the smallest of int16, int32, int64 that
         holds every possible value (the sum of |taps| times the largest value of the image's type; for 64-bit
         images times the largest value that is there). Else float64 for a float64 image and float32 for any
-        other, within ``(f_h f_w + 4) eps sum|taps| max|image|`` of the exact value.
+        other, within ``(f_h f_w + 8) eps sum|taps| max|image|`` of the exact value.
 
     Raises
     ------

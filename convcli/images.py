@@ -26,7 +26,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,7 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from convcli.arrays import image_array
+from convcli.arrays import NPY_MAGIC, image_array, read_npy
 from convcli.errors import ConvcliError, ImageError, MatrixError, OutputError, UsageError
 from convcli.files import check_target, write_atomically
 from convcli.matrices import format_matrix, parse_matrix
@@ -60,7 +59,6 @@ READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")  # none 
 READABLE_TEXT = "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
 BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, X_RESOLUTION, SAMPLE_FORMAT = 258, 262, 274, 282, 339  # TIFF tags
 UNSIGNED, SIGNED = 1, 2  # of SAMPLE_FORMAT
-NPY_MAGIC = b"\x93NUMPY"
 
 
 class Kind(StrEnum):
@@ -85,6 +83,11 @@ class FileFormat(StrEnum):
     NPY = "npy"
     CSV = "csv"
     TXT = "txt"
+
+    @property
+    def extension(self) -> str:
+        """What the names of such files end in."""
+        return "jpg" if self is FileFormat.JPEG else self.value
 
     @property
     def numeric(self) -> bool:
@@ -279,23 +282,9 @@ def _decode(stream: BinaryIO, name: str, extension: str, max_pixels: int) -> Pic
 
 def _decode_npy(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
     try:
-        with _decoding():
-            version = np.lib.format.read_magic(stream)
-            header = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape = header(stream)[0]
-            _check_pixels(name, prod(shape[1:]), shape[0] if shape else 1, max_pixels)
-            stream.seek(0)
-            array = np.lib.format.read_array(stream, allow_pickle=False)
-    except (ImageError, MemoryError, OSError):
-        raise
-    except Exception as error:  # a damaged header is evaluated, and may raise anything
-        raise ImageError(name, f"is no readable .npy file: {error}") from None
-    try:
-        return Picture(image_array(array), kind=Kind.ARRAY)
+        return Picture(image_array(read_npy(stream, name, most=4 * max_pixels)), kind=Kind.ARRAY)
+    except MatrixError as error:
+        raise ImageError(error.what, error.why) from None
     except ImageError as error:
         raise ImageError(name, str(error)) from None
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from convcli.arrays import read_npy
 from convcli.errors import FilterError, KernelError, MatrixError, suggestion
 from convcli.matrices import parse_matrix
 
@@ -530,7 +531,7 @@ def named_filter(name: str, **parameters: float | None) -> Filter:
     entry = CATALOG[bare]
     given: Arguments = {key: value for key, value in parameters.items() if value is not None}
     for key in given.keys() & typed.keys():
-        raise FilterError(name[:100], f"has its own {key}, and {given[key]:g} was given apart; leave one out")
+        raise FilterError(name[:100], f"has its own {key}, and {given[key]!r} was given apart; leave one out")
     given = {**typed, **given}
     values = {key: _checked(entry, key, value) for key, value in given.items()}
     arguments: Arguments = {key: spec.default for key, spec in entry.parameters.items()}
@@ -637,14 +638,16 @@ def _checked(entry: Entry, key: str, value: float | None) -> float:
         raise FilterError(entry.name, _no_such_parameter(entry, key))
     if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
         raise FilterError(f"{entry.name}:{key}={value!r}", "is not a number")
-    if spec.whole and float(value) % 1 == 0:
-        value = int(value)
-    in_range = math.isfinite(value) and spec.minimum <= value <= spec.maximum
-    if not in_range or (spec.whole and value % 1) or (spec.odd and value % 2 == 0):
+    try:
+        number: float = int(value) if spec.whole and float(value) % 1 == 0 else float(value)
+    except OverflowError:  # a whole number beyond the floats
+        number = math.inf
+    in_range = math.isfinite(number) and spec.minimum <= number <= spec.maximum
+    if not in_range or (spec.whole and number % 1) or (spec.odd and number % 2 == 0):
         kind = "an odd number" if spec.odd else "a whole number" if spec.whole else "a finite number"
         limits = "" if math.isinf(spec.minimum) else f" from {spec.minimum:g} to {spec.maximum:g}"
-        raise FilterError(f"{entry.name}:{key}={value:g}", f"{spec.meaning}: must be {kind}{limits}")
-    return value
+        raise FilterError(f"{entry.name}:{key}={number}", f"{spec.meaning}: must be {kind}{limits}")
+    return number
 
 
 def _no_such_parameter(entry: Entry, key: str) -> str:
@@ -657,7 +660,7 @@ def _no_such_parameter(entry: Entry, key: str) -> str:
 
 
 def _frozen(matrix: Matrix) -> Matrix:
-    result = np.array(matrix, dtype=np.float64 if matrix.dtype.kind == "f" else np.int64)
+    result = np.array(_whole_if_exact(matrix), dtype=None if matrix.dtype.kind == "f" else np.int64)
     result.flags.writeable = False
     return result
 
@@ -685,7 +688,7 @@ def gain(matrix: ArrayLike) -> float:
 def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
     """Split a kernel of rank one into a column and a row whose product it is.
 
-    Exact for integers. For floats the product agrees with the kernel within ``1e-13 max|kernel|``.
+    Exact for integers. For floats each product agrees with its tap within four roundings.
 
     Returns
     -------
@@ -708,8 +711,8 @@ def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
         return (column, row) if exact else None
     row = taps[pivot_row] / taps[pivot_row, pivot_column]
     column = taps[:, pivot_column]
-    error = np.abs(_outer(column, row) - taps).max()
-    return (column, row) if error <= 1e-13 * np.abs(taps).max() else None
+    close = np.abs(_outer(column, row) - taps) <= 4 * np.finfo(np.float64).eps * np.abs(taps)
+    return (column, row) if close.all() else None
 
 
 def kernel_array(value: ArrayLike, name: str = "kernel") -> Matrix:
@@ -812,8 +815,8 @@ def read_kernel(path: str | Path) -> Matrix:
     file, name = Path(path), str(path)
     try:
         if file.suffix.lower() == ".npy":
-            mapped = np.load(file, mmap_mode="r", allow_pickle=False)
-            return kernel_array(mapped if mapped.size > MAX_TAPS else np.array(mapped), name)
+            with file.open("rb") as stream:
+                return _whole_if_exact(kernel_array(read_npy(stream, name, most=MAX_TAPS), name))
         if file.suffix.lower() not in {".csv", ".txt", ".json"}:
             raise KernelError(name, "a kernel file ends in .csv, .txt, .json or .npy")
         if file.stat().st_size > 64 * MAX_TAPS:
@@ -824,10 +827,8 @@ def read_kernel(path: str | Path) -> Matrix:
         raise KernelError(name, (error.strerror or str(error)).lower()) from None
     except UnicodeDecodeError:
         raise KernelError(name, "is not text in UTF-8") from None
-    except (ValueError, EOFError) as error:
-        if isinstance(error, KernelError):
-            raise
-        raise KernelError(name, f"is not a kernel file: {error}") from None
+    except MatrixError as error:
+        raise KernelError(error.what, error.why) from None
 
 
 def _parse_json(text: str, name: str) -> Matrix:

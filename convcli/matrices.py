@@ -16,7 +16,7 @@ __all__ = ["format_matrix", "parse_matrix"]
 
 _DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _CELL = re.compile(rf"(?P<top>{_DECIMAL})(?:/(?P<bottom>{_DECIMAL}))?|[+-]?(?:nan|inf)", re.IGNORECASE)
-_WHOLE = re.compile(r"[+-]?[0-9]{1,400}")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 _INT64 = np.iinfo(np.int64)
 
 

@@ -46,10 +46,9 @@ def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[A
     array([ 2., -1.])
     """
     array = np.asarray(values)
-    for name, number in (("scale", scale), ("bias", bias)):
-        if not math.isfinite(number):
-            raise UsageError(f"{name} {number}", "must be a finite number")
-    if scale == 1 and bias == 0:
+    _check_finite("scale", scale)
+    _check_finite("bias", bias)
+    if (scale == 1 and bias == 0) or not array.size:
         return array
     if array.dtype.kind in "iu" and float(scale).is_integer() and float(bias).is_integer():
         largest = max(abs(int(array.min())), abs(int(array.max())))
@@ -57,6 +56,15 @@ def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[A
             return array.astype(np.int64) * int(scale) + int(bias)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite, and said when rendered
         return array.astype(np.float64) * scale + bias
+
+
+def _check_finite(name: str, number: float) -> None:
+    try:
+        finite = math.isfinite(number)
+    except OverflowError:  # a whole number beyond the floats
+        finite = False
+    if not finite:
+        raise UsageError(name, "must be a finite number")
 
 
 def render(values: ArrayLike, how: str = "abs", *, scale: float = 1, depth: int = 8) -> NDArray[Any]:
@@ -129,11 +137,30 @@ def _map(numbers: NDArray[Any], how: Signed, white: int) -> NDArray[Any]:
         absolute: NDArray[Any] = np.abs(numbers).view(unsigned)
         return absolute
     if how == Signed.CENTER:
-        wide = numbers.astype(np.float64) if numbers.dtype.kind == "f" else numbers.astype(np.int64)
+        wide = numbers.astype(np.float64) if numbers.dtype.kind == "f" else _near_zero(numbers)
         wide += (white + 1) // 2
         return wide
+    return _stretch(numbers, white)
+
+
+def _near_zero(numbers: NDArray[Any]) -> NDArray[np.int64]:
+    """Return int64 numbers that nothing small makes overflow; those that are moved saturate in any case."""
+    limits = np.iinfo(numbers.dtype)
+    clipped: NDArray[Any] = np.clip(numbers, max(limits.min, -(1 << 40)), min(limits.max, 1 << 40))
+    return clipped.astype(np.int64)
+
+
+def _stretch(numbers: NDArray[Any], white: int) -> NDArray[Any]:
     finite = numbers[np.isfinite(numbers)]
     if not finite.size or finite.min() == finite.max():
-        return np.zeros(numbers.shape)
-    lowest, highest = float(finite.min()), float(finite.max())
-    return (numbers.astype(np.float64) - lowest) * (white / (highest - lowest))
+        return np.where(np.isfinite(numbers), 0.0, numbers)
+    if numbers.dtype.kind in "iu":  # differences are exact as unsigned numbers
+        wide = np.uint64 if numbers.dtype == np.uint64 else np.int64
+        differences = (numbers.astype(wide) - finite.min().astype(wide)).view(np.uint64).astype(np.float64)
+        stretched: NDArray[Any] = differences * white / differences.max()
+        return stretched
+    halves = numbers.astype(np.float64) / 2  # so that the difference of extremes is finite
+    lowest, highest = float(finite.min()) / 2, float(finite.max()) / 2
+    if highest - lowest > 1e300:
+        return (halves - lowest) / (highest - lowest) * white
+    return (numbers - float(finite.min())) * white / (float(finite.max()) - float(finite.min()))

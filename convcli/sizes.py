@@ -212,16 +212,18 @@ def lossless_sides(axis: Axis) -> tuple[int | None, int | None]:
     (223, 227)
     """
     if axis.undilated:
-        if axis.stride > axis.window:
-            return None, None
         lost = axis.unread_count()
-        return axis.side - (lost or 0), axis.side + ((-axis.span) % axis.stride if lost else 0)
+        if not lost:
+            return axis.side, axis.side
+        if axis.stride > axis.window:  # gaps: only a single window reads everything
+            return axis.window - axis.before if axis.window > axis.before else None, None
+        below = axis.side - lost
+        return below if below > 0 else None, axis.side + (-axis.span) % axis.stride
     if not axis.countable:
         return None, None
     reach = min(2 * axis.stride * axis.dilation, 1000)
-    below = range(axis.side, max(axis.side - reach, 0), -1)
-    above = range(axis.side, axis.side + reach)
-    return _first_lossless(axis, below), _first_lossless(axis, above)
+    shorter, longer = range(axis.side, max(axis.side - reach, 0), -1), range(axis.side, axis.side + reach)
+    return _first_lossless(axis, shorter), _first_lossless(axis, longer)
 
 
 def _first_lossless(axis: Axis, sides: Iterable[int]) -> int | None:
@@ -241,6 +243,8 @@ def _pair(value: object, name: str, minimum: int) -> tuple[int, int]:
 def _whole(number: object, name: str, minimum: int) -> int:
     if isinstance(number, SupportsIndex) and not isinstance(number, bool):
         result = operator.index(number)
+        if abs(result) >= 10**MAX_DIGITS:
+            raise SizeError(name, f"has more than {MAX_DIGITS} digits")
         if result >= minimum:
             return result
     raise SizeError(f"{name} {number}", f"must be a whole number, at least {minimum}")
@@ -257,6 +261,8 @@ def _paddings(
         totals = [max((-(-n // s) - 1) * s + e - n, 0) for n, e, s in zip(side, extent, stride, strict=True)]
         return (totals[0] // 2, -(-totals[0] // 2)), (totals[1] // 2, -(-totals[1] // 2))
     nested = isinstance(padding, tuple | list) and any(isinstance(part, tuple | list) for part in padding)
+    if nested and len(padding) != 2:  # type: ignore[arg-type] # a nested one is a tuple
+        raise SizeError(f"padding {padding}", "must be ((top, bottom), (left, right))")
     vertical, horizontal = padding if nested else _pair(padding, "padding", 0)  # type: ignore[misc]
     return _pair(vertical, "padding", 0), _pair(horizontal, "padding", 0)
 
@@ -406,11 +412,13 @@ def output_size(
     return rows.output
 
 
-def strides_and_paddings(n: int, f: int, want: int, d: int = 1) -> Iterator[tuple[int, int]]:
+def strides_and_paddings(
+    n: int, f: int, want: int, d: int = 1, *, p: int | None = None, s: int | None = None
+) -> Iterator[tuple[int, int]]:
     """Yield every ``(padding, stride)`` that turns side `n` into side `want`, smallest first.
 
     Paddings go up to ``f_eff - 1`` (beyond it a window sees padding alone); strides up to the smallest that
-    leaves a single window (beyond it nothing changes).
+    leaves a single window (beyond it nothing changes). A padding `p` or a stride `s` that is given is kept.
 
     Raises
     ------
@@ -427,35 +435,38 @@ def strides_and_paddings(n: int, f: int, want: int, d: int = 1) -> Iterator[tupl
     _whole(want, "wanted side", 1)
     if max(axis.side, axis.extent) > MAX_LISTED:
         raise SizeError(f"side {max(axis.side, axis.extent)}", f"is too long to search: at most {MAX_LISTED}")
-    solutions = _solutions(axis, want)
+    solutions = _solutions(axis, want, p, s)
     first = next(solutions, None)
     if first is None:
-        raise SizeError(f"output side {want}", _nearest_reachable(axis, want))
+        raise SizeError(f"output side {want}", _nearest_reachable(axis, want, p, s))
     return chain([first], solutions)
 
 
-def _solutions(axis: Axis, want: int) -> Iterator[tuple[int, int]]:
-    for padding in range(axis.extent):
+def _solutions(axis: Axis, want: int, p: int | None, s: int | None) -> Iterator[tuple[int, int]]:
+    for padding in range(axis.extent) if p is None else (_whole(p, "padding", 0),):
         span = axis.span + 2 * padding
         if span < 0:
             continue
-        longest = span // (want - 1) if want > 1 else span + 1
-        for stride in range(span // want + 1, longest + 1):
-            yield padding, stride
+        shortest, longest = span // want + 1, span // (want - 1) if want > 1 else span + 1
+        if s is None:
+            yield from ((padding, stride) for stride in range(shortest, longest + 1))
+        elif shortest <= _whole(s, "stride", 1) and (s <= longest or want == 1):
+            yield padding, s
 
 
-def _nearest_reachable(axis: Axis, want: int) -> str:
-    largest = axis.span + 2 * (axis.extent - 1) + 1
+def _nearest_reachable(axis: Axis, want: int, p: int | None, s: int | None) -> str:
+    largest = axis.span + 2 * (axis.extent - 1 if p is None else p) + 1
     found = []
     for sides in (range(min(want - 1, largest), 0, -1), range(want + 1, largest + 1)):
-        near = ((side, solution) for side in sides if (solution := next(_solutions(axis, side), None)))
+        near = ((side, solution) for side in sides if (solution := next(_solutions(axis, side, p, s), None)))
         side, solution = next(near, (None, None))
         if solution:
             found.append(f"{side} (padding {solution[0]}, stride {solution[1]})")
+    given = (f" and padding {p}" if p is not None else "") + (f" and stride {s}" if s is not None else "")
+    same = ", or pad one more pixel at the end, as --p same does" if want == axis.side and not given else ""
     return (
-        f"no padding from 0 to {axis.extent - 1} and no stride turn {axis.side} into it with a filter of "
-        f"{axis.window}; nearest: {' or '.join(found)}"
-        + (", or pad one more pixel at the end, as --p same does" if want == axis.side else "")
+        f"cannot be had from {axis.side} with filter {axis.window}{given} "
+        f"(paddings up to {axis.extent - 1}); nearest: {' or '.join(found) or 'none'}{same}"
     )
 
 

@@ -14,17 +14,18 @@ from convcli.cli.options import (
     PaddingOption,
     Stride,
 )
+from convcli.errors import UsageError
 
 __all__ = ["apply"]
 
 
 def apply(
     images: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="IMAGE...", help="Pictures, .npy arrays, .csv or .txt matrices; - is standard input."
         ),
-    ],
+    ] = None,
     filters: Annotated[
         list[str] | None,
         typer.Option(
@@ -92,12 +93,14 @@ def apply(
 
     \b
     convcli apply photo.png --filter sobel-x
-    convcli apply photo.png --filter sobel-x --angle 70 --signed center -o edges.png
+    convcli apply photo.png --filter sobel --angle 70 --signed center -o edges.png
     convcli apply photo.png --kernel "1 0 -1; 2 0 -2; 1 0 -1" --padding valid
 
     The result is written as IMAGE-FILTER.png in this folder, and its path printed. Results are exact numbers;
     --signed says how they become pixels. A text matrix prints its result. Alpha is kept and never filtered.
     """
+    if not images:
+        raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
     from convcli.cli import filtering  # late: help and usage errors need no numpy
     from convcli.cli.batch import destination, run_batch
 

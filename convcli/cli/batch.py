@@ -4,8 +4,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 import numpy as np
@@ -112,6 +114,8 @@ def destination(
         They contradict each other, or name an unknown format.
     """
     chosen = None if file_format is None else format_named(file_format)
+    if output is not None and output != STREAM and (output.endswith("/") or Path(output).is_dir()):
+        raise UsageError(output, "is a folder; to write into it take --out-dir")
     if output is not None and out_dir is not None:
         raise UsageError("--out-dir", "names are derived there; leave -o out, or --out-dir")
     if output == STREAM:
@@ -120,13 +124,14 @@ def destination(
             raise UsageError("--json", "goes to standard output, as -o - does; write to a file")
         if answer_is_shown() and not chosen.text:
             raise UsageError("-o -", f"{chosen} is not for a terminal; redirect it, or add --format csv")
-    elif output is not None and Path(output).suffix and (chosen is None or Path(output).is_file()):
-        of_name = format_of(output)
-        if chosen not in (None, of_name):
-            raise UsageError(output, f"ends in {Path(output).suffix}, but --format says {chosen}")
-        chosen = of_name
     elif output is not None and chosen is None:
         chosen = format_of(output)
+    elif output is not None:
+        with suppress(UsageError):  # an extension that is unknown says nothing against --format
+            if format_of(output) != chosen:
+                chosen = None
+        if chosen is None:
+            raise UsageError(output, f"ends in {Path(output).suffix}, but --format says {file_format}")
     return Destination(output, None if out_dir is None else Path(out_dir), chosen, force, json)
 
 
@@ -138,14 +143,13 @@ def run_batch(inputs: Sequence[str], operations: Sequence[Operation], where: Des
     UsageError
         Before anything is started: two results for one output, or an input that cannot be.
     """
-    jobs = _planned(inputs, operations, where)
+    plan = _planned(inputs, operations, where)
     if where.folder is not None:
         _make_folder(where.folder)
     failed = False
     try:
-        for source in dict.fromkeys(inputs):
-            own = [job for job in jobs if job.source == source]
-            failed = not _do_all(source, own, where, inputs) or failed
+        for jobs in plan:
+            failed = not _do_all(jobs, where, inputs) or failed
     except Stopped:
         if failed:  # the failure has been said, and its code stays
             return 1
@@ -153,30 +157,30 @@ def run_batch(inputs: Sequence[str], operations: Sequence[Operation], where: Des
     return 1 if failed else 0
 
 
-def _planned(inputs: Sequence[str], operations: Sequence[Operation], where: Destination) -> list[_Job]:
+def _planned(inputs: Sequence[str], operations: Sequence[Operation], where: Destination) -> list[list[_Job]]:
+    """Return the jobs of each input."""
     if STREAM in inputs:
         if inputs.count(STREAM) > 1:
             raise UsageError(STREAM, "standard input can be read only once")
         if sys.stdin is not None and sys.stdin.isatty():
             raise UsageError(STREAM, "standard input is a terminal; pipe an image into it")
-    jobs = []
+    if where.output is not None and len(inputs) * len(operations) > 1:
+        count = len(inputs) * len(operations)
+        raise UsageError(where.output, f"is one output for {count} results; take --out-dir")
+    plan = []
+    names: Counter[Path] = Counter()
     for source in inputs:
-        input_stem = "stdin" if source == STREAM else Path(source).stem
-        for operation in operations:
-            name = f"{input_stem}-{_safe(operation.label)}"
-            jobs.append(_Job(source, operation, (where.folder or Path()) / name))
-    if where.output is not None and len(jobs) > 1:
-        raise UsageError(where.output, f"is one output for {len(jobs)} results; take --out-dir")
-    # A matrix that is printed needs no name of its own.
-    named = [
-        job for job in jobs if not (_is_text(job.source) and where.folder is None and where.format is None)
-    ]
-    for stem, count in Counter(job.stem for job in named).items():
+        stem = "stdin" if source == STREAM else Path(source).stem
+        paths = [(where.folder or Path()) / f"{stem}-{_safe(each.label)}" for each in operations]
+        plan.append([_Job(source, each, path) for each, path in zip(operations, paths, strict=True)])
+        if not (_is_text(source) and where.folder is None and where.format is None):
+            names.update(paths)  # a matrix that is printed needs no name
+    for path, count in names.items():
         if count > 1:
             raise UsageError(
-                str(stem), f"{count} results have this output; rename an input, or run them apart"
+                str(path), f"{count} results have this output; rename an input, or run them apart"
             )
-    return jobs
+    return plan
 
 
 def _safe(label: str) -> str:
@@ -196,8 +200,9 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(str(folder), why) from None
 
 
-def _do_all(source: str, jobs: Sequence[_Job], where: Destination, inputs: Sequence[str]) -> bool:
+def _do_all(jobs: Sequence[_Job], where: Destination, inputs: Sequence[str]) -> bool:
     """Do what is to be done with one input; return whether all of it succeeded."""
+    source = jobs[0].source
     try:
         if where.output not in (None, STREAM):
             check_target(where.output or "", inputs, replace=where.force)
@@ -251,8 +256,7 @@ def _target(job: _Job, picture: Picture, where: Destination) -> tuple[FileFormat
         file_format = _natural_format(picture.kind, job.operation.numbers, to_folder=where.folder is not None)
     if file_format is PRINTED:
         return PRINTED, None
-    # Not with_suffix: a stem may have dots of its own.
-    return file_format, f"{job.stem}.{file_format}".replace(".jpeg", ".jpg")
+    return file_format, f"{job.stem}.{file_format.extension}"  # not with_suffix: a stem may have dots
 
 
 def _natural_format(kind: Kind, numbers: bool | None, *, to_folder: bool) -> FileFormat | None:
@@ -293,12 +297,10 @@ def _report(
     record: Mapping[str, object], picture: Picture, file_format: FileFormat | None, where: Destination
 ) -> None:
     """Say what was made: the matrix itself, a line of JSON, a path, or a line for a person."""
-    if file_format is PRINTED:
-        matrix = picture.pixels.reshape(picture.pixels.shape[:2])
-        if where.json:
-            write_json({**record, "values": matrix.tolist()})
-        else:
-            write(format_matrix(matrix, aligned=answer_is_shown()))
+    if file_format is PRINTED and where.json:
+        write_json({**record, "values": picture.pixels.tolist()})
+    elif file_format is PRINTED:
+        write(_printed(record, picture.pixels.reshape(picture.pixels.shape[:2])))
     elif where.json:
         write_json(record)
     elif record["output"] == STREAM:
@@ -309,8 +311,21 @@ def _report(
         write(f"{record['output']}\n")
 
 
+def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
+    """Return the matrix; on a terminal with a title, and only if it fits."""
+    if not answer_is_shown():
+        return format_matrix(matrix)
+    text = format_matrix(matrix, aligned=True)
+    if len(text.partition("\n")[0]) > get_terminal_size().columns:
+        text = "too wide for this terminal: a pipe, or -o FILE, gives all of it\n"
+    return f"{escaped(record['input'])}, {record['filter']}  {_summary(record)}\n{text}"
+
+
 def _summary(record: Mapping[str, object]) -> str:
-    text = f"{record['shape_out']}, {record['dtype']}, {record['min']} to {record['max']}"
+    low, high = (
+        f"{end:.6g}" if isinstance(end, float) else f"{end}" for end in (record["min"], record["max"])
+    )
+    text = f"({record['shape_out']}, {record['dtype']} from {low} to {high})"
     if record["saturated"]:
-        text += f", {record['saturated']} saturated"
-    return f"({text})"
+        text += f"; {record['saturated']} pixels saturated, --scale gain or --signed stretch fits more in"
+    return text

@@ -8,6 +8,13 @@ from convcli.errors import ConvcliError, UsageError
 
 __all__ = ["run"]
 
+FILTER_PARAMETERS = {
+    "sigma": "--filter gaussian:sigma=2",
+    "wavelength": "--filter gabor:wavelength=8",
+    "aspect": "--filter gabor:aspect=1",
+    "phase": "--filter gabor:phase=90",
+    "ratio": "--filter dog:ratio=2",
+}
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
 
@@ -45,6 +52,9 @@ def _usage_words(error: Exception) -> tuple[str, str]:
     """Split a usage error of the option parser into what and why."""
     option = getattr(error, "option_name", None)
     possible = getattr(error, "possibilities", None)
+    if option and str(option).lstrip("-") in FILTER_PARAMETERS:
+        name = str(option).lstrip("-")
+        return str(option), f"is written behind the filter, as in {FILTER_PARAMETERS[name]}"
     if possible:
         return str(option), f"no such option: did you mean {' or '.join(sorted(possible))}?"
     if option and "no such option" in str(error).lower():

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from convcli.arrays import Channels, select_channels
 from convcli.cli.batch import Operation, Outcome, measured
 from convcli.convolve import apply_filter, parse_border, pixels_under
-from convcli.errors import KernelError, UsageError, chosen
+from convcli.errors import KernelError, MatrixError, UsageError, chosen
 from convcli.images import FileFormat, Picture
 from convcli.kernels import Filter, custom_filter, named_filter, parse_kernel, read_kernel
+from convcli.matrices import parse_matrix
 from convcli.render import Signed, adjust, render_counted
 from convcli.sizes import (
     Amounts,
@@ -73,12 +76,12 @@ def _read_scale(text: str) -> float | None:
     if text == "gain":
         return None
     try:
-        factor = float(text)
-    except ValueError:
-        factor = math.nan
-    if not math.isfinite(factor):
-        raise UsageError(f"--scale {text[:50]}", "must be a finite number, or gain")
-    return factor
+        factor = parse_matrix(text, "--scale")
+    except MatrixError:
+        factor = np.zeros(0)
+    if factor.size != 1 or not np.isfinite(factor).all():
+        raise UsageError(f"--scale {text[:50]!r}", "must be a number, as in 0.25 or 1/4, or gain")
+    return float(factor.item())
 
 
 def read_filters(
@@ -101,7 +104,12 @@ def read_filters(
 def _typed(text: str) -> Filter:
     if text.startswith("@"):
         return custom_filter(Path(text).stem.removeprefix("@"), read_kernel(text[1:]))
-    return custom_filter("kernel", parse_kernel(text, "--kernel"))
+    try:
+        return custom_filter("kernel", parse_kernel(text, "--kernel"))
+    except KernelError as error:
+        if Path(text).suffix.lower() in {".csv", ".txt", ".json", ".npy"}:
+            raise KernelError("--kernel", f"a file is written with an @: --kernel @{text}") from None
+        raise error
 
 
 def operation(one: Filter, window: Window, rendering: Rendering) -> Operation:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcli.cli.options import Force, JsonOption
-from convcli.cli.terminal import answer_is_shown, write, write_json
+from convcli.cli.terminal import answer_is_shown, shown, write, write_json
 from convcli.errors import FilterError, UsageError
 
 if TYPE_CHECKING:
@@ -109,8 +109,9 @@ def _show_table(rows: list[tuple[str, str, str]]) -> None:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for title in ("name", "parameters", "what it is"):
-        table.add_column(title, overflow="fold", no_wrap=title == "name")
+    table.add_column("name", no_wrap=True)
+    table.add_column("parameters", overflow="fold", max_width=20)
+    table.add_column("what it is", overflow="fold")
     for row in rows:
         table.add_row(*row)
     console = Console(markup=False, highlight=False)
@@ -121,35 +122,35 @@ def _show_table(rows: list[tuple[str, str, str]]) -> None:
 
 def _show(one: "Filter") -> None:
     """Show a filter to a person."""
-    from convcli.kernels import CATALOG, separate
+    from convcli.kernels import CATALOG
 
     lines = [f"{one.name}: {one.summary}", ""]
     if one.divisor > 1:
         lines.append(f"1/{one.divisor} of")
     for matrix in one.kernels:
         lines += [*_shown_matrix(matrix * one.divisor if one.divisor > 1 else matrix), ""]
-    record = _record(one)
-    factors = [separate(matrix) for matrix in one.kernels]
-    lines += [
-        f"responds to  {one.responds_to}",
-        f"gain         {one.gain:.6g}",
-        f"sum          {round(record['sum'], 12):.6g}",
-        f"separable    {'yes' if all(factors) else 'no'}",
-        f"source       {one.source}",
+    total = round(_record(one)["sum"], 12) + 0.0  # no minus before a zero
+    facts = [
+        ("responds to", one.responds_to),
+        ("gain", f"{one.gain:.6g}"),
+        ("sum", f"{total:.6g}"),
+        ("separable", "yes" if one.separable else "no"),
+        ("source", one.source),
     ]
     if one.combination != "single":
-        what = "sqrt(x² + y²) of the two" if one.combination == "magnitude" else "the largest response"
-        lines.append(f"combined as  {what}")
+        of = "sqrt(x² + y²) of the two" if one.combination == "magnitude" else "the largest response"
+        facts.append(("combined as", of))
     for key, spec in CATALOG[one.name.partition(":")[0]].parameters.items():
-        lines.append(f"parameter    {key}: {spec.meaning}")
-    write("".join(f"{line}\n" for line in lines))
+        default = "" if spec.default is None else f" (default {spec.default:g})"
+        facts.append(("parameter", f"{key}: {spec.meaning}{default}"))
+    write("".join(f"{line}\n" for line in lines) + shown(facts))
 
 
 def _shown_matrix(matrix: "NDArray[Any]") -> list[str]:
-    """Return the rows, aligned; taps that are no whole numbers with four digits."""
+    """Return the rows, aligned; taps that are no whole numbers with four decimals."""
     from shutil import get_terminal_size
 
-    cells = [[f"{tap:.4g}" if tap % 1 else f"{int(tap)}" for tap in row] for row in matrix]
+    cells = [[f"{tap:.4f}" if tap % 1 else f"{int(tap)}" for tap in row] for row in matrix]
     width = max(len(cell) for row in cells for cell in row)
     lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
     if len(lines[0]) > get_terminal_size().columns:

@@ -12,6 +12,8 @@ __all__ = [
     "FormatOption",
     "InputSize",
     "JsonOption",
+    "OptionalPadding",
+    "OptionalStride",
     "OutDir",
     "OutputOption",
     "PaddingOption",
@@ -19,23 +21,25 @@ __all__ = [
 ]
 
 InputSize = Annotated[
-    str | None, typer.Option("--n", "--input-size", help="Input size: n, HxW or HxWxC.", metavar="SIZE")
+    str | None, typer.Option("-n", "--n", "--input-size", help="Input size: n, HxW or HxWxC.", metavar="SIZE")
 ]
 FilterSize = Annotated[
-    str | None, typer.Option("--f", "--filter-size", help="Filter size: f or HxW.", metavar="SIZE")
+    str | None, typer.Option("-f", "--f", "--filter-size", help="Filter size: f or HxW.", metavar="SIZE")
 ]
-PaddingOption = Annotated[
-    str,
-    typer.Option(
-        "--p",
-        "--padding",
-        help="valid, same, a number, AxB (vertical x horizontal) or T:BxL:R.",
-        metavar="AMOUNT",
-    ),
-]
-Stride = Annotated[str, typer.Option("--s", "--stride", help="Step of the window: s or AxB.", metavar="STEP")]
+_PADDING = typer.Option(
+    "-p",
+    "--p",
+    "--padding",
+    help="valid, same, a number, AxB (vertical x horizontal) or T:BxL:R.",
+    metavar="AMOUNT",
+)
+_STRIDE = typer.Option("-s", "--s", "--stride", help="Step of the window: s or AxB.", metavar="STEP")
+PaddingOption = Annotated[str, _PADDING]
+Stride = Annotated[str, _STRIDE]
+OptionalPadding = Annotated[str | None, _PADDING]
+OptionalStride = Annotated[str | None, _STRIDE]
 Dilation = Annotated[
-    str, typer.Option("--d", "--dilation", help="Distance between taps: d or AxB.", metavar="STEP")
+    str, typer.Option("-d", "--d", "--dilation", help="Distance between taps: d or AxB.", metavar="STEP")
 ]
 CeilOption = Annotated[
     bool, typer.Option("--ceil", help="Round the output size up; a last window holds fewer pixels.")

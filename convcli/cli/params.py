@@ -7,7 +7,7 @@ import typer
 
 from convcli.cli.options import Dilation, FilterSize, InputSize, JsonOption, PaddingOption, Stride
 from convcli.cli.shape import layer_record
-from convcli.cli.terminal import answer_is_shown, write, write_json
+from convcli.cli.terminal import answer_is_shown, shown, write, write_json
 from convcli.errors import SizeError, UsageError
 from convcli.network.layers import Convolution, Dense
 from convcli.sizes import format_size, parse_count, parse_padding, parse_pair, parse_size
@@ -36,7 +36,11 @@ def params(
     no_bias: Annotated[bool, typer.Option("--no-bias", help="Leave the bias out.")] = False,
     dense: Annotated[
         str | None,
-        typer.Option("--dense", help="A dense layer of so many units on --n instead.", metavar="UNITS"),
+        typer.Option(
+            "--dense",
+            help="Instead a dense layer of so many units, on an image --n or on --c-in numbers.",
+            metavar="UNITS",
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> int:
@@ -52,17 +56,19 @@ def params(
     """
     size = None if n is None else parse_size(n, "input")
     if dense is not None:
-        if size is None or f is not None or c_out is not None:
+        for_convolutions = (f, c_out) != (None, None) or (p, s, d, groups) != ("0", "1", "1", "1")
+        if for_convolutions or (size is None) == (c_in is None):
             raise UsageError(
-                "--dense", "goes with --n alone, as in: convcli params --n 128x128x1 --dense 300"
+                "--dense", "goes with the input alone: --n 128x128x1, or --c-in 4096 for a vector"
             )
-        _answer(*_dense_answer(Dense(units=parse_count(dense, "units"), bias=not no_bias), size), json=json)
+        layer = Dense(units=parse_count(dense, "units"), bias=not no_bias)
+        _answer(*_dense_answer(layer, size or (parse_count(c_in or "", "inputs"),)), json=json)
         return 0
     channels = _channels(size, c_in)
     if f is None or channels is None or c_out is None:
         missing = "--f" if f is None else "--c-in" if channels is None else "--c-out"
         raise UsageError(missing, "missing; as in: convcli params --f 5 --c-in 3 --c-out 6")
-    layer = Convolution(
+    convolution = Convolution(
         window=parse_pair(f, "filter"),
         filters=parse_count(c_out, "output channels"),
         stride=parse_pair(s, "stride"),
@@ -71,7 +77,9 @@ def params(
         groups=parse_count(groups, "groups"),
         bias=not no_bias,
     )
-    _answer(*_convolution_answer(layer, channels, None if size is None else (*size[:2], channels)), json=json)
+    sized = None if size is None else (*size[:2], channels)
+    sized = None if size is None else (*size[:2], channels)
+    _answer(*_convolution_answer(convolution, channels, sized), json=json)
     return 0
 
 
@@ -90,8 +98,8 @@ def _answer(record: dict[str, Any], rows: list[tuple[str, str]], *, json: bool) 
     if json:
         write_json(record)
     elif answer_is_shown():
-        formula, *details = (f"{name:<12} {value}" if name else value for name, value in rows)
-        write("\n".join([formula, "", *details]) + "\n")
+        (_, formula), *details = rows
+        write(f"{formula}\n\n{shown(details)}")
     else:
         write(f"{record['params']}\n")
 
@@ -111,7 +119,7 @@ def _dense_answer(layer: Dense, size: Size) -> tuple[dict[str, Any], list[tuple[
         ("", f"{_sum_with_bias(_factors(size), bias=layer.bias)}·{layer.units} = {parameters:,}"),
         ("weights", f"{values}x{layer.units}"),
         ("bias", f"{layer.units}" if layer.bias else "none"),
-        ("MACs", f"{macs:,} (no bias, no activation)"),
+        ("MACs", f"{macs:,} multiply-accumulates (bias and activation not counted)"),
         ("connections", f"{values:,} inputs to each output value: all of them"),
     ]
     return record, rows
@@ -166,13 +174,13 @@ def _against_dense(
     sums = _sum_with_bias(_factors(size), bias=layer.bias)
     rows = [
         ("output", f"{format_size(output)}: {prod(output):,} activations"),
-        ("MACs", f"{macs:,} (no bias, no activation)"),
+        ("MACs", f"{macs:,} multiply-accumulates (bias and activation not counted)"),
         ("connections", f"{connections:,} inputs to each output value, of {prod(size):,}"),
         ("sharing", f"each weight is used at {positions:,} positions"),
         ("dense layer", f"{sums}·({_factors(output)}) = {of_dense:,} parameters"),
         (
             "",
-            f"{'':<12} {_times(of_dense, parameters)} the parameters, {_times(macs_of_dense, macs)} the MACs",
+            f"{_times(of_dense, parameters)} the parameters, {_times(macs_of_dense, macs)} the MACs",
         ),
     ]
     return costs, rows

@@ -12,6 +12,7 @@ from convcli.cli.options import (
     FormatOption,
     InputSize,
     JsonOption,
+    OptionalStride,
     OutDir,
     OutputOption,
     PaddingOption,
@@ -35,15 +36,12 @@ def pool(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[IMAGE]...", help="Pictures or arrays; - is standard input. Or --n for a size."
+            metavar="IMAGE...", help="Pictures or arrays; - is standard input. Or --n for a size."
         ),
     ] = None,
     mode: Annotated[str, typer.Option("--mode", help="max or avg.", metavar="MODE")] = "max",
     f: FilterSize = "2",
-    s: Annotated[
-        str | None,
-        typer.Option("--s", "--stride", help="Step of the window; its size unless given.", metavar="STEP"),
-    ] = None,
+    s: OptionalStride = None,
     p: PaddingOption = "0",
     ceil: CeilOption = False,
     n: InputSize = None,
@@ -60,8 +58,9 @@ def pool(
     convcli pool photo.png --mode avg --f 3 --s 2 --p 1 -o small.png
     convcli pool --n 28x28x6 --f 2                          14x14x6
 
-    Each channel is pooled on its own. Means of integers are exact and round half to even; padding is never
-    counted. Without an image and with --n the output size is told. Pooling has no parameters.
+    Each channel is pooled on its own; the stride is the window unless given. Padding is never counted. Means
+    of integers round half to even: write a matrix with decimals (1.0) for its exact means. Without an image
+    and with --n the output size is told. Pooling has no parameters.
     """
     from convcli.pooling import PoolMode  # late: help needs no numpy
 

@@ -1,13 +1,21 @@
 """``convcli shape``: the output size of a layer, forwards and backwards."""
 
-from collections.abc import Iterator
-from itertools import islice, product
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
-from convcli.cli.options import CeilOption, Dilation, FilterSize, InputSize, JsonOption, PaddingOption, Stride
-from convcli.cli.terminal import answer_is_shown, message, write, write_json
+from convcli.cli.options import (
+    CeilOption,
+    Dilation,
+    FilterSize,
+    InputSize,
+    JsonOption,
+    OptionalPadding,
+    OptionalStride,
+)
+from convcli.cli.solving import Wanted, solve
+from convcli.cli.terminal import answer_is_shown, shown, write, write_json
 from convcli.errors import UsageError
 from convcli.network.layers import Convolution, Pooling
 from convcli.sizes import (
@@ -19,21 +27,19 @@ from convcli.sizes import (
     parse_padding,
     parse_pair,
     parse_size,
-    strides_and_paddings,
 )
 
 __all__ = ["answer_size", "layer_record", "shape"]
 
 MOST_RANGES = 1000  # ranges of unread pixels that JSON lists
 MOST_SHOWN = 4  # and that a person is shown
-MOST_SOLUTIONS = 1000
 
 
 def shape(
     n: InputSize = None,
     f: FilterSize = None,
-    p: PaddingOption = "0",
-    s: Stride = "1",
+    p: OptionalPadding = None,
+    s: OptionalStride = None,
     d: Dilation = "1",
     ceil: CeilOption = False,
     c_out: Annotated[
@@ -55,23 +61,23 @@ def shape(
     convcli shape --n 227x227x3 --f 11 --s 4 --c-out 96 55x55x96
     convcli shape --n 32 --f 5 --want 32                p 2, s 1
 
-    On a terminal the formula with its numbers, and the input rows and columns that no window reads. Into a
-    pipe the size alone.
+    Padding is 0 and stride 1 unless given; with --want a given one is kept. On a terminal the formula comes
+    with its numbers, and with the input rows and columns that no window reads. Into a pipe comes the size.
     """
     if n is None or f is None:
         raise UsageError("--n" if n is None else "--f", "missing; as in: convcli shape --n 32 --f 5")
     size = parse_size(n, "input")
+    if want is not None:
+        solve(Wanted.read(size, f, want, p, s, d), json=json)
+        return 0
     layer = Convolution(
         window=parse_pair(f, "filter"),
         filters=None if c_out is None else parse_count(c_out, "output channels"),
-        stride=parse_pair(s, "stride"),
-        padding=parse_padding(p),
+        stride=parse_pair(s or "1", "stride"),
+        padding=parse_padding(p or "0"),
         dilation=parse_pair(d, "dilation"),
         ceil=ceil,
     )
-    if want is not None:
-        _solve(size, layer, parse_pair(want, "wanted size"), json=json)
-        return 0
     answer_size(layer, size, json=json)
     return 0
 
@@ -112,60 +118,32 @@ def _unread_record(axis: Axis) -> dict[str, Any]:
 
 def _explanation(layer: Convolution | Pooling, size: tuple[int, ...]) -> str:
     rows, columns = layer.axes(size)
-    lines = [f"height  {rows.formula()}", f"width   {columns.formula()}"]
+    lines = [("height", rows.formula()), ("width", columns.formula())]
     if isinstance(layer, Pooling):
-        lines.append("params  none: pooling has nothing to learn, and every channel is pooled on its own")
+        lines.append(("params", "none: pooling has nothing to learn, and every channel is pooled on its own"))
     elif layer.filters is not None:
-        lines.append(f"depth   one map for each of the {layer.filters} filters")
+        lines.append(("depth", f"one map for each of the {layer.filters} filters"))
     if rows.unread_count() == columns.unread_count() == 0:
-        lines.append("unread  none: every input row and column is read")
+        lines.append(("unread", "none: every input row and column is read"))
     else:
-        lines += [_unread_line(rows, "row", "height"), _unread_line(columns, "column", "width")]
-    return "".join(f"{line}\n" for line in lines)
+        lines += [("unread", _unread(rows, "row", "height")), ("", _unread(columns, "column", "width"))]
+    return shown(lines)
 
 
-def _unread_line(axis: Axis, name: str, side: str) -> str:
+def _unread(axis: Axis, name: str, side: str) -> str:
     count = axis.unread_count()
-    if not count:
-        return f"unread  no {name}" if count == 0 else f"unread  {name}s not counted: the filter is too large"
+    if count is None:
+        return f"{name}s not counted: the filter is too large"
+    if count == 0:
+        return f"no {name}"
     ranges = [
         f"{first}" if first == last else f"{first}..{last}"
         for first, last in islice(axis.unread_ranges(), MOST_SHOWN + 1)
     ]
     listed = ", ".join(ranges[:MOST_SHOWN]) + (", ..." if len(ranges) > MOST_SHOWN else "")
     near = [f"{nearest}" for nearest in lossless_sides(axis) if nearest]
-    advice = (
-        f"{side}s that lose none: {', '.join(near)}" if near else f"no {side} near {axis.side} loses none"
-    )
-    return f"unread  {name}{'s'[: count != 1]} {listed} ({count} of {axis.side}, counted from 0); {advice}"
-
-
-def _solve(size: tuple[int, ...], layer: Convolution, want: tuple[int, int], *, json: bool) -> None:
-    """Print every padding and stride that turns `size` into `want`."""
-    axes = zip(size, layer.window, want, layer.dilation, strict=False)
-    problems = list(axes)
-    if problems[0] == problems[1]:
-        solutions: Iterator[tuple[str, str]] = (
-            (format_size([p]), format_size([s])) for p, s in strides_and_paddings(*problems[0])
-        )
+    if near:
+        advice = f"{side}s that lose none: {', '.join(near)}"
     else:
-        solutions = _solutions_of_both(problems)
-    found = list(islice(solutions, MOST_SOLUTIONS + 1))
-    for padding, stride in found[:MOST_SOLUTIONS] if json else ():
-        write_json({"p": padding, "s": stride})
-    if not json:
-        rows = found[:MOST_SOLUTIONS]
-        if answer_is_shown():
-            width = max(len(padding) for padding, _ in rows)
-            write("".join(f"p {padding:<{width}}  s {stride}\n" for padding, stride in rows))
-        else:
-            write("p\ts\n" + "".join(f"{padding}\t{stride}\n" for padding, stride in rows))
-    if len(found) > MOST_SOLUTIONS:
-        message(f"the first {MOST_SOLUTIONS} solutions, there are more")
-
-
-def _solutions_of_both(problems: list[tuple[int, int, int, int]]) -> Iterator[tuple[str, str]]:
-    """Combine the solutions of the two axes, vertical x horizontal."""
-    vertical, horizontal = (list(islice(strides_and_paddings(*one), MOST_SOLUTIONS)) for one in problems)
-    for (p_v, s_v), (p_h, s_h) in product(vertical, horizontal):
-        yield format_size((p_v, p_h)), format_size((s_v, s_h))
+        advice = f"so at every {side} near {axis.side}: the windows leave gaps"
+    return f"{name}{'s'[: count != 1]} {listed}, counted from 0 ({count} of {axis.side}); {advice}"

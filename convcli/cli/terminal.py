@@ -8,7 +8,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from convcli.errors import OutputError
@@ -18,6 +18,7 @@ __all__ = [
     "answer_is_shown",
     "escaped",
     "message",
+    "shown",
     "write",
     "write_bytes",
     "write_json",
@@ -48,6 +49,34 @@ def escaped(text: object) -> str:
     """
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text)
+    )
+
+
+def shown(lines: Sequence[tuple[str, str]]) -> str:
+    """Lay out labels and texts for a person: labels aligned, long texts wrapped beside them.
+
+    Examples
+    --------
+    >>> print(shown([("gain", "4"), ("separable", "yes")]), end="")
+    gain       4
+    separable  yes
+    """
+    from shutil import get_terminal_size
+    from textwrap import fill
+
+    label_width = max(len(label) for label, _ in lines) + 2
+    width = max(get_terminal_size().columns, label_width + 20)
+    return "".join(
+        fill(
+            text,
+            width,
+            initial_indent=label.ljust(label_width),
+            subsequent_indent=" " * label_width,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        + "\n"
+        for label, text in lines
     )
 
 

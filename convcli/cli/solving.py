@@ -1,0 +1,93 @@
+"""``convcli shape --want``: the paddings and strides that give a wanted size."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, product
+
+from convcli.cli.terminal import answer_is_shown, message, write, write_json
+from convcli.errors import UsageError
+from convcli.sizes import (
+    Axis,
+    NamedPadding,
+    format_size,
+    parse_padding,
+    parse_pair,
+    parse_size,
+    strides_and_paddings,
+)
+
+__all__ = ["Wanted", "solve"]
+
+MOST_SOLUTIONS = 1000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is known of the layer, each as ``(vertical, horizontal)``; None is to be found."""
+
+    side: tuple[int, int]
+    window: tuple[int, int]
+    want: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: tuple[int, int] | tuple[None, None]
+    stride: tuple[int, int] | tuple[None, None]
+
+    @classmethod
+    def read(cls, size: tuple[int, ...], f: str, want: str, p: str | None, s: str | None, d: str) -> "Wanted":
+        """Read the options as they were typed; a wanted depth is left out of account."""
+        amounts = None if p is None else parse_padding(p)
+        if isinstance(amounts, NamedPadding) or (
+            amounts and any(before != after for before, after in amounts)
+        ):
+            raise UsageError(
+                f"--p {p}", "leaves no padding to be solved for; with --want give a number, or nothing"
+            )
+        target = parse_size(want, "wanted size")
+        return cls(
+            side=(size[0], size[1]),
+            window=parse_pair(f, "filter"),
+            want=(target[0], target[1]),
+            dilation=parse_pair(d, "dilation"),
+            padding=(None, None) if amounts is None else (amounts[0][0], amounts[1][0]),
+            stride=(None, None) if s is None else parse_pair(s, "stride"),
+        )
+
+    def axes(self) -> list[tuple[int, int, int, int, int | None, int | None]]:
+        """Return the problem of each axis."""
+        return list(
+            zip(self.side, self.window, self.want, self.dilation, self.padding, self.stride, strict=True)
+        )
+
+
+def solve(wanted: Wanted, *, json: bool) -> None:
+    """Print every padding and stride that give the wanted size, smallest first."""
+    found = list(islice(_solutions(wanted), MOST_SOLUTIONS + 1))
+    listed = found[:MOST_SOLUTIONS]
+    if json:
+        for padding, stride, _ in listed:
+            write_json({"p": padding, "s": stride})
+    elif answer_is_shown():
+        widths = [max(len(row[column]) for row in listed) for column in (0, 1)]
+        for padding, stride, formula in listed:
+            write(f"p {padding:<{widths[0]}}  s {stride:<{widths[1]}}  {formula}".rstrip() + "\n")
+    else:
+        write("p\ts\n" + "".join(f"{padding}\t{stride}\n" for padding, stride, _ in listed))
+    if len(found) > MOST_SOLUTIONS:
+        message(f"these are the first {MOST_SOLUTIONS} solutions; give --p or --s to narrow them")
+
+
+def _solutions(wanted: Wanted) -> Iterator[tuple[str, str, str]]:
+    """Yield padding, stride and the formula with them put in; no formula where the axes differ."""
+    vertical, horizontal = wanted.axes()
+    if vertical == horizontal:
+        n, f, want, d, p, s = vertical
+        for padding, stride in strides_and_paddings(n, f, want, d, p=p, s=s):
+            axis = Axis(side=n, window=f, before=padding, after=padding, stride=stride, dilation=d)
+            yield f"{padding}", f"{stride}", axis.formula()
+        return
+    both = (
+        islice(strides_and_paddings(n, f, want, d, p=p, s=s), MOST_SOLUTIONS)
+        for n, f, want, d, p, s in (vertical, horizontal)
+    )
+    for (p_v, s_v), (p_h, s_h) in product(*both):
+        yield format_size((p_v, p_h)), format_size((s_v, s_h)), ""
