@@ -113,10 +113,12 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
 
 
 _HEADER = {
-    "descr": re.compile(rb"'descr': *'([<>|=]?[a-z?][0-9]*)'"),
+    "descr": re.compile(rb"'descr': *'([^']{1,20})'"),
     "fortran_order": re.compile(rb"'fortran_order': *(True|False)"),
-    "shape": re.compile(rb"'shape': *\(([0-9, ]*)\)"),
+    "shape": re.compile(rb"'shape': *\(((?:[0-9]{1,18}L?, *){0,31}(?:[0-9]{1,18}L?)?)\)"),
 }
+_REAL = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
+MAX_HEADER = 10_000
 
 
 def read_npy(stream: BinaryIO, name: str, *, most: int) -> NDArray[Any]:
@@ -138,19 +140,17 @@ def read_npy(stream: BinaryIO, name: str, *, most: int) -> NDArray[Any]:
     Source: NEP 1, the format of ``.npy`` files.
     """
     prefix = stream.read(8)
-    length_size = 2 if prefix[6:7] == b"\1" else 4
-    header = stream.read(int.from_bytes(stream.read(length_size), "little") & 0xFFFFF)
+    length = int.from_bytes(stream.read(2 if prefix[6:7] == b"\1" else 4), "little")
+    header = stream.read(min(length, MAX_HEADER))
     found = [pattern.search(header) for pattern in _HEADER.values()]
-    if not prefix.startswith(NPY_MAGIC) or not all(found):
+    known = prefix[:6] == NPY_MAGIC and prefix[6:] in {b"\1\0", b"\2\0", b"\3\0"}
+    if not known or length > MAX_HEADER or not all(found):
         raise MatrixError(name, "is no .npy file of plain numbers")
-    kind, in_columns, sides = (match[1].decode() for match in found if match)
-    try:
-        dtype = np.dtype(kind)
-    except TypeError:
-        raise MatrixError(name, f"is a .npy file of an unknown type {kind}") from None
-    if dtype.kind not in "biuf":
-        raise MatrixError(name, f"holds {dtype}, not real numbers")
-    shape = tuple(int(side) for side in sides.split(",") if side.strip())
+    kind, in_columns, sides = (match[1].decode("latin-1") for match in found if match)
+    if not _REAL.fullmatch(kind):
+        raise MatrixError(name, f"is no .npy file of real numbers: its type is {kind}")
+    dtype = np.dtype(kind)
+    shape = tuple(int(side.strip(" L")) for side in sides.split(",") if side.strip())
     count = prod(shape)
     if count > most:
         raise MatrixError(name, f"holds {count} numbers, more than {most}")

@@ -2,8 +2,8 @@
 
 The kernel slides over the image without being turned round, as in every deep-learning library (signal
 processing calls that cross-correlation); ``flip=True`` turns it. With ``same`` padding an output pixel
-stands where the tap ``((f_h - 1) // 2, (f_w - 1) // 2)`` is: the centre of an odd kernel, the upper left of
-the four middle taps of an even one.
+stands at ``(f_eff - 1) // 2`` of the kernel, ``f_eff = d(f - 1) + 1``: on the centre tap of an odd kernel, on
+the upper left of the four middle taps of an even one that is not dilated.
 
 Borders, drawn for a row ``abcd``::
 
@@ -16,7 +16,6 @@ Borders, drawn for a row ``abcd``::
 """
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,8 +25,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.arrays import image_array
-from convcli.errors import KernelError, SizeError, UsageError, chosen
+from convcli.errors import KernelError, MatrixError, SizeError, UsageError, chosen
 from convcli.kernels import Combination, Filter, kernel_array, separate
+from convcli.matrices import parse_number
 from convcli.sizes import Axis, Padding, Pair, window_axes
 
 __all__ = ["Border", "BorderKind", "apply_filter", "convolve", "parse_border", "pixels_under"]
@@ -76,21 +76,18 @@ def parse_border(text: str) -> Border:
     >>> str(parse_border("constant:128"))
     'constant:128'
     """
-    word, colon, value = text.strip().lower().partition(":")
+    word, colon, value = str(text).strip().lower().partition(":")
     kind = chosen(word, BorderKind, "border")
     if kind != BorderKind.CONSTANT:
         if colon:
             raise UsageError(f"border {text[:50]!r}", "only constant takes a value, as in constant:128")
         return Border(kind)
-    if re.fullmatch(r"[+-]?[0-9]{1,18}", value):
-        return Border(kind, int(value))
     try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise UsageError(f"border {text[:50]!r}", "constant takes a finite number, as in constant:128")
-    return Border(kind, number)
+        return Border(kind, parse_number(value, "constant"))
+    except MatrixError:
+        raise UsageError(
+            f"border {text[:50]!r}", "constant takes a finite number, as in constant:128"
+        ) from None
 
 
 def convolve(
@@ -124,9 +121,9 @@ def convolve(
     -------
     array (H', W') or (H', W', C)
         For an integer image, kernel and border value: exact, in the smallest of int16, int32, int64 that
-        holds every possible value (the sum of |taps| times the largest value of the image's type; for 64-bit
-        images times the largest value that is there). Else float64 for a float64 image and float32 for any
-        other, within ``(f_h f_w + 8) eps sum|taps| max|image|`` of the exact value.
+        holds every possible value: the sum of |taps|, at least 1, times the largest value of the image's
+        type, for 64-bit images times the largest value that is there. Else float64 for a float64 image and
+        float32 for any other, within ``(f_h f_w + 8) eps sum|taps| max|image|`` of the exact value.
 
     Raises
     ------

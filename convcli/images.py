@@ -282,11 +282,13 @@ def _decode(stream: BinaryIO, name: str, extension: str, max_pixels: int) -> Pic
 
 def _decode_npy(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
     try:
-        return Picture(image_array(read_npy(stream, name, most=4 * max_pixels)), kind=Kind.ARRAY)
+        pixels = image_array(read_npy(stream, name, most=4 * max_pixels))
+        _check_pixels(name, pixels.shape[1], pixels.shape[0], max_pixels)
+        return Picture(pixels, kind=Kind.ARRAY)
     except MatrixError as error:
         raise ImageError(error.what, error.why) from None
     except ImageError as error:
-        raise ImageError(name, str(error)) from None
+        raise (error if error.what == name else ImageError(name, str(error))) from None
 
 
 def _decode_text(stream: BinaryIO, name: str, max_pixels: int) -> Picture:

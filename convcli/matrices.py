@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import MatrixError
 
-__all__ = ["format_matrix", "parse_matrix"]
+__all__ = ["format_matrix", "parse_matrix", "parse_number"]
 
 _DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _CELL = re.compile(rf"(?P<top>{_DECIMAL})(?:/(?P<bottom>{_DECIMAL}))?|[+-]?(?:nan|inf)", re.IGNORECASE)
@@ -67,9 +67,11 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
 
 
 def _lines(text: str, name: str) -> Iterator[str]:
-    """Yield the rows; an empty one between two semicolons is an error, an empty line is not."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    """Yield the rows; an empty one between two others is an error."""
+    lines = [line for line in text.strip().splitlines() if not line.lstrip().startswith("#")]
     for line in lines:
+        if not line.strip():
+            raise MatrixError(name, "has an empty line between rows; is it more than one matrix?")
         parts = line.split(";")
         if len(lines) > 1 and len(parts) > 1 and any(part.strip() for part in parts[1:]):
             raise MatrixError(
@@ -101,6 +103,26 @@ def _value(cell: str, row: int, column: int, name: str) -> int | float:
     if float(match["bottom"]) == 0:
         raise MatrixError(name, f"{where} is {cell[:40]!r}, a division by zero")
     return float(match["top"]) / float(match["bottom"])
+
+
+def parse_number(text: str, name: str) -> int | float:
+    """Read one finite number: whole, decimal or a fraction.
+
+    Raises
+    ------
+    MatrixError
+        It is something else.
+
+    Examples
+    --------
+    >>> parse_number("1/4", "scale")
+    0.25
+    """
+    numbers = parse_matrix(text, name, max_cells=1)
+    if not np.isfinite(numbers).all():
+        raise MatrixError(name, f"{text[:50]!r} is not a finite number")
+    number: int | float = numbers.item()
+    return number
 
 
 def format_matrix(matrix: NDArray[Any], separator: str = " ", *, aligned: bool = False) -> str:

@@ -46,6 +46,8 @@ def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[A
     array([ 2., -1.])
     """
     array = np.asarray(values)
+    if array.dtype in (np.bool_, np.float16):
+        array = array.astype(np.uint8 if array.dtype == np.bool_ else np.float32)
     _check_finite("scale", scale)
     _check_finite("bias", bias)
     if (scale == 1 and bias == 0) or not array.size:
@@ -64,7 +66,9 @@ def _check_finite(name: str, number: float) -> None:
     except OverflowError:  # a whole number beyond the floats
         finite = False
     if not finite:
-        raise UsageError(name, "must be a finite number")
+        raise UsageError(
+            f"{name} {number:.6g}" if isinstance(number, float) else name, "must be a finite number"
+        )
 
 
 def render(values: ArrayLike, how: str = "abs", *, scale: float = 1, depth: int = 8) -> NDArray[Any]:
@@ -155,12 +159,12 @@ def _stretch(numbers: NDArray[Any], white: int) -> NDArray[Any]:
     if not finite.size or finite.min() == finite.max():
         return np.where(np.isfinite(numbers), 0.0, numbers)
     if numbers.dtype.kind in "iu":  # differences are exact as unsigned numbers
-        wide = np.uint64 if numbers.dtype == np.uint64 else np.int64
-        differences = (numbers.astype(wide) - finite.min().astype(wide)).view(np.uint64).astype(np.float64)
+        integers = numbers.astype(np.uint64 if numbers.dtype == np.uint64 else np.int64)
+        differences = (integers - integers.min()).view(np.uint64).astype(np.float64)
         stretched: NDArray[Any] = differences * white / differences.max()
         return stretched
-    halves = numbers.astype(np.float64) / 2  # so that the difference of extremes is finite
-    lowest, highest = float(finite.min()) / 2, float(finite.max()) / 2
-    if highest - lowest > 1e300:
-        return (halves - lowest) / (highest - lowest) * white
-    return (numbers - float(finite.min())) * white / (float(finite.max()) - float(finite.min()))
+    wide = numbers.astype(np.float64)
+    lowest, highest = float(finite.min()), float(finite.max())
+    if highest / 4 - lowest / 4 > 1e300:  # differences of extremes would be infinite
+        return (wide / 4 - lowest / 4) / (highest / 4 - lowest / 4) * white
+    return (wide - lowest) * white / (highest - lowest)

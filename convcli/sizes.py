@@ -221,7 +221,7 @@ def lossless_sides(axis: Axis) -> tuple[int | None, int | None]:
         return below if below > 0 else None, axis.side + (-axis.span) % axis.stride
     if not axis.countable:
         return None, None
-    reach = min(2 * axis.stride * axis.dilation, 1000)
+    reach = min(2 * axis.stride * axis.dilation, 200)
     shorter, longer = range(axis.side, max(axis.side - reach, 0), -1), range(axis.side, axis.side + reach)
     return _first_lossless(axis, shorter), _first_lossless(axis, longer)
 
@@ -242,7 +242,10 @@ def _pair(value: object, name: str, minimum: int) -> tuple[int, int]:
 
 def _whole(number: object, name: str, minimum: int) -> int:
     if isinstance(number, SupportsIndex) and not isinstance(number, bool):
-        result = operator.index(number)
+        try:
+            result = operator.index(number)
+        except TypeError:  # an array has the method, but only one of a single integer the answer
+            raise SizeError(f"{name} {number}", "must be one whole number, or a pair") from None
         if abs(result) >= 10**MAX_DIGITS:
             raise SizeError(name, f"has more than {MAX_DIGITS} digits")
         if result >= minimum:
@@ -255,9 +258,9 @@ def _paddings(
 ) -> Amounts:
     if isinstance(padding, str):
         padding = parse_padding(padding)
-    if padding == NamedPadding.VALID:
+    if isinstance(padding, NamedPadding) and padding == NamedPadding.VALID:
         return (0, 0), (0, 0)
-    if padding == NamedPadding.SAME:
+    if isinstance(padding, NamedPadding):
         totals = [max((-(-n // s) - 1) * s + e - n, 0) for n, e, s in zip(side, extent, stride, strict=True)]
         return (totals[0] // 2, -(-totals[0] // 2)), (totals[1] // 2, -(-totals[1] // 2))
     nested = isinstance(padding, tuple | list) and any(isinstance(part, tuple | list) for part in padding)
@@ -455,18 +458,24 @@ def _solutions(axis: Axis, want: int, p: int | None, s: int | None) -> Iterator[
 
 
 def _nearest_reachable(axis: Axis, want: int, p: int | None, s: int | None) -> str:
-    largest = axis.span + 2 * (axis.extent - 1 if p is None else p) + 1
-    found = []
-    for sides in (range(min(want - 1, largest), 0, -1), range(want + 1, largest + 1)):
-        near = ((side, solution) for side in sides if (solution := next(_solutions(axis, side, p, s), None)))
-        side, solution = next(near, (None, None))
-        if solution:
-            found.append(f"{side} (padding {solution[0]}, stride {solution[1]})")
+    below: list[tuple[int, int, int]] = []
+    above: list[tuple[int, int, int]] = []
+    for padding in range(axis.extent) if p is None else (p,):
+        span = axis.span + 2 * padding
+        # The strides at which the output steps over the wanted side, or the one that is given.
+        around = (span // max(want - 1, 1) + 1, span // want) if s is None else (s,)
+        for stride in around:
+            if span >= 0 and stride > 0:
+                output = span // stride + 1
+                (below if output < want else above).append((output, -padding, -stride))
+    found = [max(below)] if below else []
+    found += [min((output, -p, -s) for output, p, s in above)] if above else []
+    texts = [f"{output} (padding {abs(padding)}, stride {abs(stride)})" for output, padding, stride in found]
     given = (f" and padding {p}" if p is not None else "") + (f" and stride {s}" if s is not None else "")
     same = ", or pad one more pixel at the end, as --p same does" if want == axis.side and not given else ""
     return (
         f"cannot be had from {axis.side} with filter {axis.window}{given} "
-        f"(paddings up to {axis.extent - 1}); nearest: {' or '.join(found) or 'none'}{same}"
+        f"(paddings up to {axis.extent - 1}); nearest: {' or '.join(texts) or 'none'}{same}"
     )
 
 

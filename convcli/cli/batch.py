@@ -87,18 +87,21 @@ class _Job:
     source: str
     operation: Operation
     stem: Path  # folder and name of the output, less what its format adds
+    first: bool  # of the whole run
 
 
 def measured(picture: Picture, values: NDArray[Any], saturated: int) -> dict[str, object]:
     """Return the sizes and the numbers of a result, as JSON has them; NaN and infinity take no part."""
     finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values.ravel()
+    with np.errstate(over="ignore"):
+        mean = finite.mean(dtype=np.float64).item() if finite.size else None
     return {
         "shape_in": format_size(picture.pixels.shape),
         "shape_out": format_size(values.shape),
         "dtype": str(values.dtype),
         "min": finite.min().item() if finite.size else None,
         "max": finite.max().item() if finite.size else None,
-        "mean": finite.mean(dtype=np.float64).item() if finite.size else None,
+        "mean": mean,
         "saturated": saturated,
     }
 
@@ -159,6 +162,8 @@ def run_batch(inputs: Sequence[str], operations: Sequence[Operation], where: Des
 
 def _planned(inputs: Sequence[str], operations: Sequence[Operation], where: Destination) -> list[list[_Job]]:
     """Return the jobs of each input."""
+    if "" in inputs:
+        raise UsageError("IMAGE", "is an empty name")
     if STREAM in inputs:
         if inputs.count(STREAM) > 1:
             raise UsageError(STREAM, "standard input can be read only once")
@@ -167,12 +172,17 @@ def _planned(inputs: Sequence[str], operations: Sequence[Operation], where: Dest
     if where.output is not None and len(inputs) * len(operations) > 1:
         count = len(inputs) * len(operations)
         raise UsageError(where.output, f"is one output for {count} results; take --out-dir")
-    plan = []
+    plan: list[list[_Job]] = []
     names: Counter[Path] = Counter()
     for source in inputs:
         stem = "stdin" if source == STREAM else Path(source).stem
         paths = [(where.folder or Path()) / f"{stem}-{_safe(each.label)}" for each in operations]
-        plan.append([_Job(source, each, path) for each, path in zip(operations, paths, strict=True)])
+        plan.append(
+            [
+                _Job(source, each, path, not plan and path is paths[0])
+                for each, path in zip(operations, paths, strict=True)
+            ]
+        )
         if not (_is_text(source) and where.folder is None and where.format is None):
             names.update(paths)  # a matrix that is printed needs no name
     for path, count in names.items():
@@ -211,7 +221,7 @@ def _do_all(jobs: Sequence[_Job], where: Destination, inputs: Sequence[str]) -> 
         message(error.what, error.why)
         return False
     for note in picture.notes:
-        message(source, note)
+        message(_shown(source), note)
     results = [_attempt(job, picture, where, inputs) for job in jobs]
     return all(results)
 
@@ -220,8 +230,13 @@ def _load(source: str) -> Picture:
     if source != STREAM:
         return load_picture(source, source)
     if sys.stdin is None:
-        raise ImageError("standard input", "is closed")
-    return load_picture(sys.stdin.buffer, "standard input")
+        raise ImageError(_shown(source), "is closed")
+    return load_picture(sys.stdin.buffer, _shown(source))
+
+
+def _shown(source: str) -> str:
+    """Return what messages call an input."""
+    return "standard input" if source == STREAM else source
 
 
 def _attempt(job: _Job, picture: Picture, where: Destination, inputs: Sequence[str]) -> bool:
@@ -234,15 +249,17 @@ def _attempt(job: _Job, picture: Picture, where: Destination, inputs: Sequence[s
         notes = (*outcome.notes, *_deliver(outcome.picture, file_format, target, where))
     except ConvcliError as error:
         # What is wrong with an output names the output; anything else is wrong with this input.
-        message(*((error.what, error.why) if isinstance(error, OutputError) else (job.source, error)))
+        message(*((error.what, error.why) if isinstance(error, OutputError) else (_shown(job.source), error)))
         return False
     except MemoryError:
-        message(job.source, "there is not enough memory for it")
+        message(_shown(job.source), "there is not enough memory for it")
         return False
     for note in notes:
-        message(job.source, note)
+        message(_shown(job.source), note)
     seconds = round(time.perf_counter() - started, 6)
     record = {"input": job.source, "output": target, **outcome.facts, "seconds": seconds}
+    if file_format is PRINTED and not where.json and not job.first:
+        write("\n")  # parts the matrices
     _report(record, outcome.picture, file_format, where)
     return True
 

@@ -1,6 +1,7 @@
 """The error boundary: every failure becomes one line and an exit code."""
 
 import signal
+import sys
 from collections.abc import Sequence
 
 from convcli.cli.terminal import Stopped, message, writing_stdout
@@ -28,6 +29,9 @@ def run(arguments: Sequence[str]) -> int:
     """
     from convcli.cli.app import command
 
+    if sys.stdout is None:  # help pages would be lost without a word
+        message("standard output", "is closed")
+        return FAILED
     try:
         with writing_stdout():
             code = command().main(args=list(arguments), prog_name="convcli", standalone_mode=False)

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from convcli.arrays import Channels, select_channels
 from convcli.cli.batch import Operation, Outcome, measured
 from convcli.convolve import apply_filter, parse_border, pixels_under
 from convcli.errors import KernelError, MatrixError, UsageError, chosen
 from convcli.images import FileFormat, Picture
 from convcli.kernels import Filter, custom_filter, named_filter, parse_kernel, read_kernel
-from convcli.matrices import parse_matrix
+from convcli.matrices import parse_number
 from convcli.render import Signed, adjust, render_counted
 from convcli.sizes import (
     Amounts,
@@ -76,12 +74,9 @@ def _read_scale(text: str) -> float | None:
     if text == "gain":
         return None
     try:
-        factor = parse_matrix(text, "--scale")
+        return parse_number(text, "--scale")
     except MatrixError:
-        factor = np.zeros(0)
-    if factor.size != 1 or not np.isfinite(factor).all():
-        raise UsageError(f"--scale {text[:50]!r}", "must be a number, as in 0.25 or 1/4, or gain")
-    return float(factor.item())
+        raise UsageError(f"--scale {text[:50]!r}", "must be a number, as in 0.25 or 1/4, or gain") from None
 
 
 def read_filters(

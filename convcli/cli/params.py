@@ -78,7 +78,6 @@ def params(
         bias=not no_bias,
     )
     sized = None if size is None else (*size[:2], channels)
-    sized = None if size is None else (*size[:2], channels)
     _answer(*_convolution_answer(convolution, channels, sized), json=json)
     return 0
 

@@ -65,13 +65,15 @@ def pool(
     from convcli.pooling import PoolMode  # late: help needs no numpy
 
     layer = Pooling(
-        window=parse_pair(f or "2", "filter"),
+        window=parse_pair("2" if f is None else f, "filter"),
         stride=None if s is None else parse_pair(s, "stride"),
         padding=parse_padding(p),
         ceil=ceil,
         type=f"{chosen(mode, PoolMode, '--mode')}pool",
     )
     if n is not None:
+        if (output, out_dir, file_format) != (None, None, None):
+            raise UsageError("--n", "gives a size, which is printed; there is nothing to write")
         if images:
             raise UsageError("--n", "gives a size in place of an image; leave one of them out")
         answer_size(layer, parse_size(n, "input"), json=json)

@@ -58,7 +58,7 @@ def shape(
 
     \b
     convcli shape --n 32 --f 5                          28x28
-    convcli shape --n 227x227x3 --f 11 --s 4 --c-out 96 55x55x96
+    convcli shape --n 227 --f 11 --s 4 --c-out 96       55x55x96
     convcli shape --n 32 --f 5 --want 32                p 2, s 1
 
     Padding is 0 and stride 1 unless given; with --want a given one is kept. On a terminal the formula comes
@@ -68,13 +68,15 @@ def shape(
         raise UsageError("--n" if n is None else "--f", "missing; as in: convcli shape --n 32 --f 5")
     size = parse_size(n, "input")
     if want is not None:
+        if ceil:
+            raise UsageError("--ceil", "cannot be solved for; leave it or --want out")
         solve(Wanted.read(size, f, want, p, s, d), json=json)
         return 0
     layer = Convolution(
         window=parse_pair(f, "filter"),
         filters=None if c_out is None else parse_count(c_out, "output channels"),
-        stride=parse_pair(s or "1", "stride"),
-        padding=parse_padding(p or "0"),
+        stride=parse_pair("1" if s is None else s, "stride"),
+        padding=parse_padding("0" if p is None else p),
         dilation=parse_pair(d, "dilation"),
         ceil=ceil,
     )
@@ -97,11 +99,12 @@ def layer_record(layer: Convolution | Pooling, size: tuple[int, ...]) -> dict[st
     """Return what is known of a layer on an input of that size, as JSON has it."""
     rows, columns = layer.axes(size)
     channels = size[2] if len(size) > 2 else None
+    params = 0 if isinstance(layer, Pooling) else None if channels is None else layer.params(channels)
     return {
         "text": layer.text,
         "type": layer.type,
         "output": format_size(layer.output(size)),
-        "params": None if channels is None else layer.params(channels),
+        "params": params,
         "macs": layer.macs(size),
         "filter": format_size(layer.window),
         "padding": format_padding(((rows.before, rows.after), (columns.before, columns.after))),

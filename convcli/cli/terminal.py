@@ -108,8 +108,10 @@ def write_bytes(content: bytes | memoryview) -> None:
     """Write bytes as `write` writes text."""
     if sys.stdout is None:
         raise OutputError("standard output", "is closed")
+    rest = memoryview(content)
     with writing_stdout():
-        sys.stdout.buffer.write(content)
+        while rest:  # an unbuffered stream may take a part only
+            rest = rest[sys.stdout.buffer.write(rest) :]
         sys.stdout.buffer.flush()
 
 

@@ -1,0 +1,202 @@
+"""The public surface: its names, what they load, and the error tree."""
+
+import pickle
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import convcli
+from convcli.errors import suggestion
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("numpy", "PIL", "typer", "rich", "pydantic")
+PUBLIC = [
+    "ConvcliError",
+    "Filter",
+    "FilterError",
+    "ImageError",
+    "KernelError",
+    "MatrixError",
+    "OutputError",
+    "SizeError",
+    "UsageError",
+    "__version__",
+    "apply_filter",
+    "convolve",
+    "kernel",
+    "named_filter",
+    "output_size",
+    "parse_kernel",
+    "pool",
+    "read_image",
+    "read_kernel",
+    "render",
+    "write_image",
+]
+MODULES = [
+    "arrays",
+    "convolve",
+    "errors",
+    "files",
+    "images",
+    "kernels",
+    "matrices",
+    "pooling",
+    "render",
+    "sizes",
+]
+
+
+def printed_by(code: str) -> str:
+    """Return what a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def heavy_after(code: str) -> list[str]:
+    """Return the heavy packages that a fresh interpreter has loaded after some code."""
+    return printed_by(f"import sys\n{code}\nprint(*(m for m in {HEAVY} if m in sys.modules))").split()
+
+
+# Names ----------------------------------------------------------------------------------------------------
+
+
+def test_the_public_names_are_these() -> None:
+    assert convcli.__all__ == PUBLIC
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_name_is_there(name: str) -> None:
+    assert getattr(convcli, name) is not None
+    assert name in dir(convcli)
+
+
+def test_a_star_import_gives_the_public_names() -> None:
+    names = printed_by(
+        "from convcli import *\nprint(*sorted(n for n in dir() if n[:2] != '__' or 'version' in n))"
+    )
+    assert names.split() == sorted(PUBLIC)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'convcli' has no attribute 'convolution'"):
+        getattr(convcli, "convolution")  # noqa: B009 -- mypy knows that it is not there
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_name_that_a_module_lists_is_there(module: str) -> None:
+    loaded = import_module(f"convcli.{module}")
+    assert loaded.__all__ == sorted(loaded.__all__)
+    assert [name for name in loaded.__all__ if not hasattr(loaded, name)] == []
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name != "__version__"])
+def test_a_public_name_is_documented(name: str) -> None:
+    assert getattr(convcli, name).__doc__
+
+
+# What is loaded -------------------------------------------------------------------------------------------
+
+
+def test_importing_convcli_loads_nothing_heavy() -> None:
+    assert heavy_after("import convcli") == []
+
+
+def test_sizes_need_nothing_heavy() -> None:
+    assert heavy_after("import convcli\nassert convcli.output_size(32, 5) == 28\nconvcli.SizeError") == []
+
+
+@pytest.mark.parametrize("name", ["convolve", "kernel", "pool", "render"])
+def test_an_array_function_loads_numpy_and_nothing_else(name: str) -> None:
+    assert heavy_after(f"import convcli\nconvcli.{name}") == ["numpy"]
+
+
+@pytest.mark.parametrize("name", ["read_image", "write_image"])
+def test_reading_and_writing_images_loads_pillow(name: str) -> None:
+    assert heavy_after(f"import convcli\nconvcli.{name}") == ["numpy", "PIL"]
+
+
+# Functions named as their modules -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["convolve", "render"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import convcli.{name}",
+        "convcli.{name}\nimport convcli.{name}",
+        "from convcli.{name} import {name}",
+        "import convcli.images, convcli.pooling, convcli.{name}",
+        "import importlib\nimportlib.import_module('convcli.{name}')",
+        "import importlib, sys\nconvcli.{name}\nimportlib.reload(sys.modules['convcli.{name}'])",
+    ],
+)
+def test_a_function_named_as_its_module_stays_the_function(name: str, code: str) -> None:
+    check = f"import convcli\n{code.format(name=name)}\nprint(type(convcli.{name}).__name__)"
+    assert printed_by(check) == "function"
+
+
+def test_the_module_of_such_a_function_can_still_be_had() -> None:
+    assert import_module("convcli.render").render_counted
+    assert import_module("convcli.convolve").parse_border
+
+
+def test_the_other_modules_are_attributes_once_they_are_imported() -> None:
+    code = "import convcli.kernels, convcli.sizes\nprint(convcli.kernels.__name__, convcli.sizes.__name__)"
+    assert printed_by(code) == "convcli.kernels convcli.sizes"
+
+
+# Errors ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "bases"),
+    [
+        ("ConvcliError", {"Exception"}),
+        ("UsageError", {"ConvcliError", "ValueError"}),
+        ("SizeError", {"UsageError"}),
+        ("FilterError", {"UsageError"}),
+        ("KernelError", {"UsageError"}),
+        ("ImageError", {"ConvcliError", "ValueError"}),
+        ("MatrixError", {"ConvcliError", "ValueError"}),
+        ("OutputError", {"ConvcliError"}),
+    ],
+)
+def test_the_error_tree_is_as_it_is_drawn(name: str, bases: set[str]) -> None:
+    assert {base.__name__ for base in getattr(convcli, name).__bases__} == bases
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name.endswith("Error")])
+def test_an_error_says_what_and_why_and_survives_pickling(name: str) -> None:
+    error = pickle.loads(pickle.dumps(getattr(convcli, name)("stride 0", "must be at least 1")))
+    assert type(error).__name__ == name
+    assert (error.what, error.why) == ("stride 0", "must be at least 1")
+    assert str(error) == "stride 0: must be at least 1"
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("edgee", "did you mean edge?"),
+        ("ZERO", "did you mean zero?"),
+        ("mirror", "choose from zero, edge"),
+        ("", "choose from zero, edge"),
+    ],
+)
+def test_a_suggestion_is_the_nearest_choice_or_all_of_them(word: str, text: str) -> None:
+    assert suggestion(word, ["zero", "edge"]) == text
+
+
+def test_a_suggestion_for_a_very_long_word_is_quick() -> None:
+    assert suggestion("edge" * 10**6, ["zero", "edge"]) == "choose from zero, edge"

@@ -1,0 +1,135 @@
+"""The layers of the house, read from the imports of every module.
+
+A module that is not in the table fails: whoever adds one decides here what it may lean on.
+"""
+
+import ast
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "convcli"
+
+
+class Row(NamedTuple):
+    """What a module may import: modules of convcli, and packages besides the standard library."""
+
+    own: set[str]
+    others: set[str]
+
+
+EVERYTHING = {"*"}
+TABLE = {
+    "errors": Row(set(), set()),
+    "sizes": Row({"errors"}, set()),
+    "matrices": Row({"errors"}, {"numpy"}),
+    "arrays": Row({"errors"}, {"numpy"}),
+    "kernels": Row({"arrays", "errors", "matrices"}, {"numpy"}),
+    "convolve": Row({"sizes", "kernels", "arrays", "matrices", "errors"}, {"numpy"}),
+    "pooling": Row({"sizes", "kernels", "arrays", "errors"}, {"numpy"}),
+    "render": Row({"errors"}, {"numpy"}),
+    "files": Row({"errors"}, set()),
+    "png": Row({"errors"}, set()),
+    "images": Row({"arrays", "matrices", "files", "png", "errors"}, {"numpy", "PIL"}),
+    "network": Row({"sizes", "errors", "network"}, set()),
+    "cli": Row(EVERYTHING, {"numpy", "typer", "rich"}),
+    "__main__": Row(EVERYTHING, {"typer", "rich"}),
+    # The package itself hands the public names on; that it loads them late is tested with the public surface.
+    "__init__": Row({"errors", "sizes", "convolve", "images", "kernels", "pooling", "render"}, set()),
+}
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def layer(name: str) -> str:
+    """Return the row of the table for a module: its first name."""
+    return name.partition(".")[0]
+
+
+def imported(source: str, package: list[str]) -> set[str]:
+    """Return the full names of all modules that a module imports, wherever in its text.
+
+    What is taken from ``convcli`` itself counts as the module of that name.
+    """
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            full = ".".join([*base, *([node.module] if node.module else [])])
+            names |= {f"convcli.{alias.name}" for alias in node.names} if full == "convcli" else {full}
+    return names
+
+
+def imports_of(name: str) -> set[str]:
+    return imported(MODULES[name].read_text("utf-8"), ["convcli", *name.split(".")[:-1]])
+
+
+def own_imports(name: str) -> set[str]:
+    """Return the layers of convcli that a module imports; `__version__` stands in the package itself."""
+    layers = {
+        layer(full.removeprefix("convcli.")) for full in imports_of(name) if full.startswith("convcli.")
+    }
+    return {"__init__" if part.startswith("__") else part for part in layers}
+
+
+def other_imports(name: str) -> set[str]:
+    packages = {full.partition(".")[0] for full in imports_of(name)}
+    return packages - set(sys.stdlib_module_names) - {"convcli"}
+
+
+def test_imports_are_found_in_every_form() -> None:
+    source = """
+import os, numpy.typing as t
+from convcli.sizes import Axis
+from convcli import errors, kernels
+def f():
+    from PIL import Image
+    if TYPE_CHECKING:
+        import convcli.cli.app
+    from . import pooling
+    from ..arrays import image_array
+"""
+    own = {"sizes", "errors", "kernels", "cli.app", "cli", "arrays"}
+    expected = {"os", "numpy.typing", "PIL"} | {f"convcli.{name}" for name in own}
+    assert imported(source, ["convcli", "cli"]) == expected
+
+
+def test_every_module_has_its_row_and_every_row_its_module() -> None:
+    assert {layer(name) for name in MODULES} == set(TABLE)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_point_down_only(name: str) -> None:
+    allowed = TABLE[layer(name)].own
+    assert allowed == EVERYTHING or own_imports(name) <= allowed
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_module_leans_on_another_package_than_it_may(name: str) -> None:
+    assert other_imports(name) <= TABLE[layer(name)].others
+
+
+def test_nobody_but_the_entry_point_imports_the_command_line() -> None:
+    assert {layer(name) for name in MODULES if "cli" in own_imports(name)} <= {"cli", "__main__"}
+
+
+@pytest.mark.parametrize("package", ["typer", "rich"])
+def test_only_the_command_line_knows_its_libraries(package: str) -> None:
+    assert {layer(name) for name in MODULES if package in other_imports(name)} <= {"cli", "__main__"}
+
+
+def test_only_images_knows_pillow() -> None:
+    assert [name for name in MODULES if "PIL" in other_imports(name)] == ["images"]
+
+
+def test_nobody_imports_click_which_typer_carries_itself() -> None:
+    assert [name for name in MODULES if "click" in other_imports(name)] == []

@@ -1,0 +1,246 @@
+"""The layers: text, sizes and counts, against counting one by one."""
+
+from itertools import product
+from math import prod
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convcli.errors import SizeError
+from convcli.network.layers import Convolution, Dense, Pooling
+from convcli.sizes import NamedPadding
+from tests import reference
+
+# Texts ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layer", "text"),
+    [
+        (Convolution(window=(5, 5), filters=6), "conv 6 f5"),
+        (Convolution(window=(5, 3)), "conv f5x3"),
+        (Convolution(window=(3, 3), filters=8, stride=(2, 2)), "conv 8 f3 s2"),
+        (Convolution(window=(3, 3), filters=8, stride=(2, 1)), "conv 8 f3 s2x1"),
+        (Convolution(window=(3, 3), filters=8, padding=((1, 1), (1, 1))), "conv 8 f3 p1"),
+        (Convolution(window=(3, 3), filters=8, padding=((0, 1), (2, 3))), "conv 8 f3 p0:1x2:3"),
+        (Convolution(window=(3, 3), filters=8, padding=NamedPadding.SAME), "conv 8 f3 psame"),
+        (Convolution(window=(3, 3), filters=8, dilation=(2, 2)), "conv 8 f3 d2"),
+        (
+            Convolution(window=(3, 3), filters=8, groups=4, bias=False, ceil=True, dilation=(1, 2)),
+            "conv 8 f3 d1x2 g4 nobias ceil",
+        ),
+        (Pooling(window=(2, 2)), "maxpool f2"),
+        (Pooling(window=(3, 3), stride=(2, 2), type="avgpool"), "avgpool f3 s2"),
+        (Pooling(window=(3, 2), stride=(3, 2)), "maxpool f3x2"),
+        (Pooling(window=(3, 3), padding=((1, 1), (1, 1)), ceil=True), "maxpool f3 p1 ceil"),
+        (Dense(units=300), "fc 300"),
+        (Dense(units=300, bias=False), "fc 300 nobias"),
+    ],
+)
+def test_text(layer: Convolution | Pooling | Dense, text: str) -> None:
+    assert layer.text == text
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind"),
+    [
+        (Convolution(window=(3, 3)), "conv"),
+        (Pooling(window=(2, 2)), "maxpool"),
+        (Pooling(window=(2, 2), type="avgpool"), "avgpool"),
+        (Dense(units=3), "fc"),
+    ],
+)
+def test_type(layer: Convolution | Pooling | Dense, kind: str) -> None:
+    assert layer.type == kind
+
+
+def test_layers_are_values() -> None:
+    assert Convolution(window=(3, 3), filters=2) == Convolution(window=(3, 3), filters=2)
+    with pytest.raises(AttributeError):
+        Dense(units=3).units = 4  # type: ignore[misc] # it is frozen
+
+
+# Convolution ----------------------------------------------------------------------------------------------
+
+
+sides = st.integers(1, 12)
+pairs = st.tuples(st.integers(1, 4), st.integers(1, 4))
+amounts = st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2)
+
+
+def count_by_hand(
+    layer: Convolution, size: tuple[int, int, int], padding: reference.Amounts
+) -> tuple[tuple[int, int], int]:
+    """Return the spatial size of the output and the multiplications, window by window."""
+    rows, columns = (
+        reference.window_starts(
+            size[axis],
+            layer.window[axis],
+            before=padding[axis][0],
+            after=padding[axis][1],
+            stride=layer.stride[axis],
+            dilation=layer.dilation[axis],
+        )
+        for axis in (0, 1)
+    )
+    multiplications = 0
+    filters = range(layer.filters or 0)
+    for _ in product(rows, columns, filters):
+        multiplications += layer.window[0] * layer.window[1] * (size[2] // layer.groups)
+    return (len(rows), len(columns)), multiplications
+
+
+@settings(max_examples=150)
+@given(
+    size=st.tuples(sides, sides, st.integers(1, 3)),
+    window=pairs,
+    stride=pairs,
+    dilation=pairs,
+    padding=amounts,
+    filters=st.integers(1, 3),
+    groups=st.integers(1, 3),
+    bias=st.booleans(),
+)
+def test_convolution_counts_what_counting_finds(
+    size: tuple[int, int, int], window: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int],
+    padding: reference.Amounts, filters: int, groups: int, bias: bool,
+) -> None:  # fmt: skip
+    size, filters = (*size[:2], size[2] * groups), filters * groups
+    layer = Convolution(
+        window=window,
+        filters=filters,
+        stride=stride,
+        dilation=dilation,
+        padding=padding,
+        groups=groups,
+        bias=bias,
+    )
+    (rows, columns), macs = count_by_hand(layer, size, padding)
+    if not rows or not columns:
+        with pytest.raises(SizeError, match="larger than the padded input"):
+            layer.output(size)
+        return
+    assert layer.output(size) == (rows, columns, filters)
+    assert layer.macs(size) == macs
+    assert layer.connections(size[2]) == window[0] * window[1] * size[2] // groups
+    weights = [
+        1 for _ in product(range(window[0]), range(window[1]), range(size[2] // groups), range(filters))
+    ]
+    assert layer.params(size[2]) == len(weights) + (filters if bias else 0)
+
+
+def test_axes_are_vertical_then_horizontal() -> None:
+    layer = Convolution(window=(5, 3), stride=(2, 1), padding=((0, 1), (2, 3)), dilation=(1, 2))
+    rows, columns = layer.axes((20, 30, 3))
+    assert (rows.side, rows.window, rows.before, rows.after, rows.stride, rows.dilation) == (
+        20,
+        5,
+        0,
+        1,
+        2,
+        1,
+    )
+    assert (columns.side, columns.window, columns.before, columns.after) == (30, 3, 2, 3)
+    assert (columns.stride, columns.dilation) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("padding", "output"), [(NamedPadding.SAME, (16, 16, 4)), (NamedPadding.VALID, (14, 14, 4))]
+)
+def test_named_padding(padding: NamedPadding, output: tuple[int, ...]) -> None:
+    assert Convolution(window=(5, 5), filters=4, stride=(2, 2), padding=padding).output((32, 32, 3)) == output
+
+
+def test_ceil_rounds_up() -> None:
+    assert Convolution(window=(2, 2), stride=(2, 2), ceil=True).output((7, 7)) == (4, 4)
+    assert Convolution(window=(2, 2), stride=(2, 2)).output((7, 7)) == (3, 3)
+
+
+def test_unknown_number_of_filters_leaves_the_costs_open() -> None:
+    layer = Convolution(window=(5, 5))
+    assert layer.output((32, 32, 3)) == (28, 28)
+    assert layer.params(3) is None
+    assert layer.macs((32, 32, 3)) is None
+    assert layer.connections(3) == 75
+
+
+def test_unknown_number_of_channels_leaves_the_multiplications_open() -> None:
+    layer = Convolution(window=(5, 5), filters=6)
+    assert layer.output((32, 32)) == (28, 28, 6)
+    assert layer.macs((32, 32)) is None
+
+
+def test_depthwise_convolution() -> None:
+    layer = Convolution(window=(3, 3), filters=8, groups=8)
+    assert layer.params(8) == (9 + 1) * 8
+    assert layer.macs((10, 10, 8)) == 8 * 8 * 8 * 9
+
+
+def test_counts_are_exact_at_any_size() -> None:
+    huge = 10**30
+    layer = Convolution(window=(3, 3), filters=huge, padding=((1, 1), (1, 1)))
+    assert layer.params(huge) == 9 * huge**2 + huge
+    assert layer.macs((huge, huge, huge)) == 9 * huge**4
+
+
+@pytest.mark.parametrize(
+    ("channels", "filters", "groups", "message"),
+    [
+        (4, 6, 3, "groups 3: do not divide 4 input channels: 4 / 3 leaves 1; "),
+        (6, 4, 3, "groups 3: do not divide 4 filters: 4 / 3 leaves 1; "),
+        (2, 4, 4, "groups 4: do not divide 2 input channels: 2 / 4 leaves 2; "),
+    ],
+)
+def test_groups_that_do_not_divide(channels: int, filters: int, groups: int, message: str) -> None:
+    layer = Convolution(window=(3, 3), filters=filters, groups=groups)
+    for count in (layer.connections, layer.params):
+        with pytest.raises(SizeError) as caught:
+            count(channels)
+        assert str(caught.value).startswith(message)
+    with pytest.raises(SizeError):
+        layer.macs((10, 10, channels))
+
+
+# Pooling --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layer", "size", "output"),
+    [
+        (Pooling(window=(2, 2)), (28, 28, 6), (14, 14, 6)),
+        (Pooling(window=(2, 2)), (28, 28), (14, 14)),
+        (Pooling(window=(3, 3), stride=(2, 2)), (13, 14, 2), (6, 6, 2)),
+        (Pooling(window=(3, 3), stride=(2, 2), padding=((1, 1), (1, 1))), (112, 112, 64), (56, 56, 64)),
+        (Pooling(window=(2, 3), ceil=True), (7, 7, 1), (4, 3, 1)),
+    ],
+)
+def test_pooling_size(layer: Pooling, size: tuple[int, ...], output: tuple[int, ...]) -> None:
+    assert layer.output(size) == output
+
+
+def test_pooling_costs_nothing() -> None:
+    layer = Pooling(window=(2, 2))
+    assert layer.params(6) == 0
+    assert layer.macs((28, 28, 6)) == 0
+
+
+def test_pooling_refuses_padding_above_half_its_window() -> None:
+    with pytest.raises(SizeError, match="padding 2: is more than half the window of 3"):
+        Pooling(window=(3, 3), padding=((2, 2), (0, 0))).output((28, 28))
+
+
+# Dense ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("size", [(128, 128, 1), (5, 5, 16), (7, 9), (120,)])
+def test_dense(size: tuple[int, ...], bias: bool) -> None:
+    layer = Dense(units=30, bias=bias)
+    assert layer.output(size) == (30,)
+    assert layer.macs(size) == prod(size) * 30
+    assert layer.params(prod(size)) == prod(size) * 30 + (30 if bias else 0)
+
+
+def test_dense_over_a_photograph_of_the_lesson() -> None:
+    assert Dense(units=300).params(128 * 128) == 4_915_500

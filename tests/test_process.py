@@ -1,0 +1,413 @@
+"""convcli as a process of its own: what it loads, what it costs, and how it ends."""
+
+import errno
+import os
+import re
+import shlex
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convcli import __version__
+from tests.conftest import Runner, on_terminal
+
+COMMANDS = ["apply", "pool", "shape", "params", "filters"]
+CONVCLI = [sys.executable, "-m", "convcli"]
+SHELL_CONVCLI = shlex.join(CONVCLI)
+SIZE = ("shape", "--n", "32", "--f", "5")
+
+
+def ended(*arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
+    """Run convcli with pipes and return how it ended."""
+    variables = os.environ | (environment or {})
+    ran = subprocess.run(
+        [*CONVCLI, *arguments], stdin=subprocess.DEVNULL, capture_output=True, env=variables, check=False
+    )
+    return ran.returncode, ran.stdout.decode(), ran.stderr.decode()
+
+
+def in_shell(script: str) -> tuple[int, str, str]:
+    """Run a script of bash, where ``convcli`` is the program."""
+    prepared = f'convcli() {{ {SHELL_CONVCLI} "$@"; }}\n{script}'
+    ran = subprocess.run(["bash", "-c", prepared], capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    return ran.returncode, ran.stdout.decode(), ran.stderr.decode()
+
+
+@pytest.fixture
+def photo(in_folder: Path) -> Path:
+    """A small colour picture, ``photo.png``."""
+    pixels = np.random.default_rng(1).integers(0, 255, (24, 32, 3), np.uint8, endpoint=True)
+    Image.fromarray(pixels).save(in_folder / "photo.png")
+    return in_folder / "photo.png"
+
+
+# What it loads and costs ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (SIZE, 0),
+        (("shape", "--n", "32", "--f", "5", "--want", "32"), 0),
+        (("shape", "--n", "3", "--f", "5"), 2),
+        (("params", "--f", "5", "--c-in", "3", "--c-out", "6"), 0),
+        (("params", "--n", "32x32x3", "--f", "5", "--c-out", "6"), 0),
+        (("params", "--n", "128x128x1", "--dense", "300"), 0),
+    ],
+)
+def test_sizes_into_a_pipe_load_nothing_heavy(arguments: tuple[str, ...], code: int) -> None:
+    program = (
+        "import sys\n"
+        "from convcli.cli.boundary import run\n"
+        "code = run(sys.argv[1:])\n"
+        "print('loaded', *sorted({'numpy', 'PIL', 'rich', 'pydantic'} & set(sys.modules)), file=sys.stderr)\n"
+        "sys.exit(code)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, check=False)
+    assert ran.returncode == code
+    assert ran.stderr.decode().splitlines()[-1] == "loaded"
+
+
+def processor_seconds(command: Sequence[str], environment: dict[str, str]) -> float:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_utime + usage.ru_stime
+
+
+def test_a_size_costs_at_most_eight_bare_interpreters(tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = str(tmp_path)
+    bare, own = [sys.executable, "-c", "pass"], [*CONVCLI, *SIZE]
+    for command in (bare, own):
+        processor_seconds(command, environment)  # writes the byte code
+    ratios = []
+    for _ in range(3):  # a busy machine may spoil a series
+        pairs = [
+            (processor_seconds(bare, environment), processor_seconds(own, environment)) for _ in range(9)
+        ]
+        ratios.append(
+            statistics.median(ours for _, ours in pairs) / statistics.median(base for base, _ in pairs)
+        )
+        if ratios[-1] <= 8:
+            return
+    pytest.fail(f"convcli {' '.join(SIZE)} takes {min(ratios):.1f} times python -c pass")
+
+
+# Help and version -----------------------------------------------------------------------------------------
+
+
+def test_version() -> None:
+    assert ended("--version") == (0, f"convcli {__version__}\n", "")
+
+
+def test_no_arguments_print_the_help() -> None:
+    code, out, err = ended(environment={"COLUMNS": "80"})
+    assert (code, err) == (0, "")
+    assert out.startswith("Usage: convcli ")
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} ", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_of_the_root(convcli: Runner, monkeypatch: pytest.MonkeyPatch, flag: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = convcli(flag)
+    assert (ran.code, ran.err) == (0, "")
+    assert convcli().all == ran.all
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def help_lines(convcli: Runner, monkeypatch: pytest.MonkeyPatch, command: str) -> list[str]:
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = convcli(command, "--help")
+    assert (ran.code, ran.err) == (0, "")
+    return ran.out.splitlines()
+
+
+def examples(lines: list[str]) -> list[list[str]]:
+    """Return the command lines of a help page, without what stands behind them; a gap parts the two."""
+    typed = [line.strip() for line in lines if line.strip().startswith("convcli ")]
+    return [shlex.split(re.split(r" {2,}", line)[0]) for line in typed]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_fits_80_columns(
+    convcli: Runner, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    assert max(map(len, help_lines(convcli, monkeypatch, command))) <= 80
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_has_examples(
+    convcli: Runner, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    own = [line for line in examples(help_lines(convcli, monkeypatch, command)) if line[1] == command]
+    assert len(own) >= 2
+
+
+@pytest.mark.usefixtures("photo")
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_examples_of_the_help_run(convcli: Runner, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    page = convcli(*[command][: len(command)], "--help")
+    for _, *arguments in examples(page.out.splitlines()):
+        ran = convcli(*arguments)
+        assert (ran.code, ran.err) == (0, ""), arguments
+        assert ran.out
+
+
+def test_help_of_an_unknown_command() -> None:
+    assert ended("aply", "--help") == (2, "", "convcli: aply: unknown command: did you mean apply?\n")
+
+
+# Standard output that fails -------------------------------------------------------------------------------
+
+WRITERS = [
+    SIZE,
+    ("filters",),
+    ("apply", "photo.png", "--filter", "box"),
+    ("apply", "photo.png", "--filter", "box", "-o", "-"),
+    ("shape", "--help"),
+    ("--version",),
+]
+
+
+@pytest.mark.usefixtures("photo")
+@pytest.mark.parametrize("arguments", WRITERS)
+def test_closed_standard_output(arguments: tuple[str, ...]) -> None:
+    code, out, err = in_shell(f"convcli {shlex.join(arguments)} >&-")
+    assert (code, out, err) == (1, "", "convcli: standard output: is closed\n")
+
+
+@pytest.mark.usefixtures("photo")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", WRITERS)
+def test_full_device(arguments: tuple[str, ...]) -> None:
+    code, out, err = in_shell(f"convcli {shlex.join(arguments)} > /dev/full")
+    assert (code, out, err) == (1, "", "convcli: standard output: no space left on device\n")
+
+
+def to_gone_reader(arguments: Sequence[str], *, read: int) -> tuple[int, bytes]:
+    """Run convcli into a pipe whose reader takes some bytes and goes away."""
+    reader, writer = os.pipe()
+    if not read:
+        os.close(reader)
+    with subprocess.Popen([*CONVCLI, *arguments], stdout=writer, stderr=subprocess.PIPE) as process:
+        os.close(writer)
+        if read:
+            assert len(os.read(reader, read)) == read
+            os.close(reader)
+        assert process.stderr is not None
+        err = process.stderr.read()
+    return process.returncode, err
+
+
+@pytest.mark.usefixtures("photo")
+@pytest.mark.parametrize("arguments", WRITERS)
+def test_reader_that_is_gone_ends_it_quietly(arguments: tuple[str, ...]) -> None:
+    assert to_gone_reader(arguments, read=0) == (-signal.SIGPIPE, b"")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_reader_that_goes_after_a_byte_ends_it_quietly(
+    monkeypatch: pytest.MonkeyPatch, unbuffered: str
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    # 300x300 taps are more than a pipe holds
+    assert to_gone_reader(["filters", "box:size=300"], read=1) == (-signal.SIGPIPE, b"")
+
+
+def test_closed_standard_error_does_not_change_the_code() -> None:
+    assert in_shell("convcli shape --n 3 --f 5 2>&-") == (2, "", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_standard_error_does_not_change_the_code() -> None:
+    assert in_shell("convcli shape --n 3 --f 5 2> /dev/full") == (2, "", "")
+
+
+# Standard input -------------------------------------------------------------------------------------------
+
+
+def test_standard_input_is_left_alone() -> None:
+    script = "printf '7\\n9\\n' | while read n; do convcli shape --n $n --f 3; done"
+    assert in_shell(script) == (0, "5x5\n7x7\n", "")
+
+
+@pytest.mark.usefixtures("photo")
+def test_pictures_leave_standard_input_alone() -> None:
+    script = "printf 'box\\nsobel\\n' | while read name; do convcli apply photo.png --filter $name; done"
+    assert in_shell(script) == (0, "photo-box.png\nphoto-sobel.png\n", "")
+
+
+def test_closed_standard_input() -> None:
+    code, out, err = in_shell("convcli apply - --filter box <&-")
+    assert (code, out, err) == (1, "", "convcli: standard input: is closed\n")
+
+
+def test_standard_input_that_is_a_terminal_is_refused(in_folder: Path) -> None:
+    ran = on_terminal("apply", "-", "--filter", "box")
+    why = "standard input is a terminal; pipe an image into it"
+    assert ran.all == (2, "", f"convcli: -: {why}\n")
+    assert not list(in_folder.iterdir())
+
+
+@pytest.mark.usefixtures("photo")
+@pytest.mark.parametrize("file_format", ["png", "npy"])
+def test_bytes_to_a_terminal_are_refused(file_format: str) -> None:
+    ran = on_terminal("apply", "photo.png", "--filter", "box", "-o", "-", "--format", file_format)
+    why = f"{file_format} is not for a terminal; redirect it, or add --format csv"
+    assert ran.all == (2, "", f"convcli: -o -: {why}\n")
+
+
+@pytest.mark.usefixtures("photo")
+def test_picture_through_two_processes(in_folder: Path) -> None:
+    script = (
+        "convcli apply - --filter sobel-x -o - < photo.png | convcli pool - -o small.png\n"
+        "convcli apply photo.png --filter sobel-x && convcli pool photo-sobel-x.png -o same.png"
+    )
+    assert in_shell(script) == (0, "small.png\nphoto-sobel-x.png\nsame.png\n", "")
+    assert (in_folder / "small.png").read_bytes() == (in_folder / "same.png").read_bytes()
+
+
+# Signals --------------------------------------------------------------------------------------------------
+
+
+def small_png() -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(b"\0\x7f")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def waiting_on(fifo: Path, *, ignoring: signal.Signals | None = None) -> tuple[subprocess.Popen[bytes], int]:
+    """Start convcli on a named pipe; returns it, once it has opened the pipe, and the pipe's other end."""
+    command = [*CONVCLI, "apply", fifo.name, "--filter", "identity"]
+    if ignoring is not None:
+        command = ["bash", "-c", f'trap "" {ignoring.value}; exec "$@"', "bash", *command]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            writer = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # which says that nobody reads it yet
+                raise
+        else:
+            os.set_blocking(writer, True)
+            return process, writer
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_ends_it_by_that_signal(in_folder: Path, number: signal.Signals) -> None:
+    os.mkfifo(in_folder / "pipe.png")
+    process, writer = waiting_on(in_folder / "pipe.png")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    os.close(writer)
+    assert (process.returncode, out, err) == (-number, b"", b"")
+    assert [path.name for path in in_folder.iterdir()] == ["pipe.png"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ignored_signal_stays_ignored(in_folder: Path, number: signal.Signals) -> None:
+    os.mkfifo(in_folder / "pipe.png")
+    process, writer = waiting_on(in_folder / "pipe.png", ignoring=number)
+    process.send_signal(number)
+    with os.fdopen(writer, "wb") as pipe:
+        pipe.write(small_png())
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, b"pipe-identity.png\n", b"")
+
+
+def test_picture_from_a_named_pipe(in_folder: Path) -> None:
+    os.mkfifo(in_folder / "pipe.png")
+    process, writer = waiting_on(in_folder / "pipe.png")
+    with os.fdopen(writer, "wb") as pipe:
+        pipe.write(small_png())
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, b"pipe-identity.png\n", b"")
+    with Image.open("pipe-identity.png") as image:
+        assert np.array(image).tolist() == [[0x7F]]
+
+
+# Terminals and locales ------------------------------------------------------------------------------------
+
+POOR = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (SIZE, "floor((32 + 2·0 - 5)/1) + 1 = 28"),
+        (("params", "--f", "5", "--c-in", "3", "--c-out", "6"), "(5·5·3 + 1)·6 = 456"),
+        (("filters",), "gaussian"),
+        (("filters", "sobel"), "sqrt(x² + y²)"),
+        (("params", "--help"), "convcli params --f 5 --c-in 3 --c-out 6"),
+        ((), "Usage: convcli"),
+    ],
+)
+def test_terminal_of_few_letters_gets_its_answer(arguments: tuple[str, ...], shown: str) -> None:
+    ran = on_terminal(
+        *arguments, LC_ALL="C", PYTHONIOENCODING="ascii", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"
+    )
+    assert (ran.code, ran.err) == (0, "")
+    assert shown in ran.out
+
+
+@pytest.mark.parametrize("page", [("params", "--help"), ("shape", "--help"), ("--help",)])
+def test_help_into_a_pipe_of_few_letters(page: tuple[str, ...]) -> None:
+    code, out, err = ended(*page, environment=POOR)
+    assert (code, err) == (0, "")
+    assert "Usage: convcli" in out
+
+
+def test_message_to_a_stream_of_few_letters() -> None:
+    code, out, err = ended("shape", "--n", "3", "--f", "5", environment=POOR)
+    assert (code, out) == (2, "")
+    assert err.startswith("convcli: filter 5 on input 3: floor((3 + 2\\xb70 - 5)/1) + 1 = -1: ")
+    assert err.count("\n") == 1
+
+
+def test_name_beyond_ascii_in_the_c_locale(in_folder: Path, photo: Path) -> None:
+    photo.rename(in_folder / "grün.png")
+    assert ended("apply", "grün.png", "--filter", "box", environment=POOR) == (0, "grün-box.png\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [SIZE, ("filters",), ("filters", "sobel-x"), ("--help",), ("shape", "--help")]
+)
+def test_dumb_terminal_gets_no_escape_sequences(arguments: tuple[str, ...]) -> None:
+    ran = on_terminal(*arguments, TERM="dumb")
+    assert (ran.code, ran.err) == (0, "")
+    assert "\x1b" not in ran.out
+
+
+@pytest.mark.parametrize("arguments", [SIZE, ("filters",), ("--help",)])
+def test_no_color_means_no_colour(arguments: tuple[str, ...]) -> None:
+    ran = on_terminal(*arguments, NO_COLOR="1")
+    assert (ran.code, ran.err) == (0, "")
+    assert not re.search(r"\x1b\[[0-9;]*[34][0-7]", ran.out)
+
+
+def test_pipe_gets_no_escape_sequences() -> None:
+    code, out, err = ended("filters", environment={"FORCE_COLOR": "1"})
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out

@@ -1,0 +1,140 @@
+"""README: every command and the Python example do what they say."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import SAMPLES
+
+README = (SAMPLES.parent / "README.md").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line of README, the remark behind it, and the output below it, if there is any."""
+
+    line: str
+    remark: str
+    output: str | None
+
+    @property
+    def promised(self) -> str | None:
+        """The size or number that the remark ends with."""
+        last = self.remark.rpartition(" ")[2]
+        return last if re.fullmatch(r"[0-9]+(x[0-9]+)*", last) else None
+
+
+def section(first: str, last: str | None = None) -> str:
+    """Return README from one heading to another."""
+    text = README[README.index(f"\n## {first}\n") :]
+    return text if last is None else text[: text.index(f"\n## {last}\n")]
+
+
+def blocks(text: str, language: str = "") -> list[list[str]]:
+    found = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [block.splitlines() for block in found]
+
+
+def commands_of(block: list[str]) -> list[Command]:
+    """Read a block: command lines with remarks or, where they begin with a dollar sign, with their output."""
+    if not any(line.startswith("$ ") for line in block):
+        parts = [re.split(r" +# ", line, maxsplit=1) for line in block if line.strip()]
+        return [Command(part[0], part[1] if len(part) > 1 else "", None) for part in parts]
+    found: list[Command] = []
+    for line in block:
+        if line.startswith("$ "):
+            found.append(Command(line.removeprefix("$ "), "", ""))
+        else:
+            found[-1] = Command(found[-1].line, "", f"{found[-1].output}{line}\n")
+    return found
+
+
+COMMANDS = [
+    command for block in blocks(section("Filter pictures", "From Python")) for command in commands_of(block)
+]
+
+
+@pytest.fixture
+def folder(in_folder: Path) -> Path:
+    """Work in a folder that has a copy of the sample pictures."""
+    shutil.copytree(SAMPLES, in_folder / "sample_images")
+    return in_folder
+
+
+@pytest.fixture
+def path_of_programs(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PATH on which ``convcli`` and ``python3`` are those that are tested."""
+    programs = tmp_path_factory.mktemp("programs")
+    python = shlex.quote(sys.executable)
+    for name, start in (("convcli", f"{python} -m convcli"), ("python3", python)):
+        (programs / name).write_text(f'#!/bin/sh\nexec {start} "$@"\n')
+        (programs / name).chmod(0o755)
+    return f"{programs}{os.pathsep}{os.environ['PATH']}"
+
+
+def test_commands_were_found() -> None:
+    assert len(COMMANDS) >= 15
+    assert {"apply", "pool", "shape", "params", "filters"} <= {
+        command.line.split()[1] for command in COMMANDS
+    }
+    assert sum(command.promised is not None for command in COMMANDS) >= 5
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("command", COMMANDS, ids=[command.line for command in COMMANDS])
+def test_command(command: Command, path_of_programs: str) -> None:
+    ran = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command.line],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PATH": path_of_programs},
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    if command.promised is not None:
+        assert ran.stdout == f"{command.promised}\n"
+    if command.output is not None:
+        assert ran.stdout == command.output
+
+
+def test_python_example(folder: Path) -> None:
+    (block,) = blocks(section("From Python"), "python")
+    names: dict[str, Any] = {}
+    exec("\n".join(block), names)
+    promised = [line.split("  # ") for line in block if re.search(r"  # [0-9]+$", line)]
+    assert promised
+    for expression, value in promised:
+        assert eval(expression, names) == int(value)
+    grey = np.array(Image.open(folder / "sample_images" / "camera.png")).astype(int)
+    assert names["edges"].dtype == np.int16
+    inside = sum(
+        weight * (grey[row : row + 510, 2:] - grey[row : row + 510, :-2])
+        for row, weight in enumerate((1, 2, 1))
+    )
+    assert (names["edges"][1:-1, 1:-1] == inside).all()
+    (written,) = [path for path in folder.iterdir() if path.is_file()]
+    assert (np.array(Image.open(written))[1:-1, 1:-1] == np.minimum(abs(inside), 255)).all()
+
+
+def test_both_start_commands_are_one_line_each() -> None:
+    commands = blocks(section("Start", "Filter pictures"))
+    assert [len(block) for block in commands] == [1, 1]
+    assert all(block[0].startswith("python3 -m venv ") for block in commands)
+
+
+def test_one_start_command_filters_the_cat_and_one_tests() -> None:
+    filtering, testing = (block[0] for block in blocks(section("Start", "Filter pictures")))
+    assert filtering.endswith("convcli apply sample_images/chelsea.png --filter sobel-x")
+    assert "'.[test]'" in testing
+    assert testing.endswith("python -m pytest")
