@@ -92,7 +92,7 @@ class _Package(ModuleType):
         super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *_HOMES]
+        return sorted({*super().__dir__(), *_HOMES})
 
 
 sys.modules[__name__].__class__ = _Package

@@ -15,6 +15,7 @@ __all__ = ["main"]
 
 def main() -> NoReturn:
     """Run the command line of this process, and end it by an exit code or by the signal that stopped it."""
+    _occupy_closed_descriptors()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup stays in force
             signal.signal(number, _stop)
@@ -40,8 +41,22 @@ def _run(arguments: list[str]) -> int:
     return run(arguments)
 
 
-def _stop(number: int, _: FrameType | None) -> NoReturn:
-    raise Stopped(number)
+_stopping: list[int] = []  # the signal that is ending the program
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    if not _stopping:  # a second signal must not disturb the clearing up after the first
+        _stopping.append(number)
+        raise Stopped(number)
+
+
+def _occupy_closed_descriptors() -> None:
+    """Open nothing under the numbers of closed standard streams, or the next file would be taken for one."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
 
 
 if __name__ == "__main__":

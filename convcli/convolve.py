@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.arrays import image_array
 from convcli.errors import KernelError, MatrixError, SizeError, UsageError, chosen
-from convcli.kernels import Combination, Filter, kernel_array, separate
+from convcli.kernels import Combination, Filter, kernel_array, named_filter, separate
 from convcli.matrices import parse_number
 from convcli.sizes import Axis, Padding, Pair, window_axes
 
@@ -35,8 +35,7 @@ __all__ = ["Border", "BorderKind", "apply_filter", "convolve", "parse_border", "
 Image = NDArray[Any]
 
 STRIP_BYTES = 1 << 18  # a strip and its partial sums stay in the second-level cache
-MAX_PADDED = 1 << 32  # pixels of the padded image: beyond it the padding is a mistake
-
+MAX_PADDED = 1 << 28  # pixels of a padded image: beyond it the padding of a small one is a mistake
 
 UNSTRIDED = Axis(side=1, window=1)  # one tap, step one: the axis that a separable pass leaves alone
 
@@ -150,7 +149,7 @@ def convolve(
 
 def apply_filter(
     image: ArrayLike,
-    filter: Filter,
+    filter: Filter | str,
     *,
     stride: Pair = 1,
     padding: Padding = "same",
@@ -164,8 +163,8 @@ def apply_filter(
     ----------
     image, stride, padding, border, dilation, flip
         As for `convolve`.
-    filter : Filter
-        As `named_filter` builds it.
+    filter : Filter or str
+        As `named_filter` builds it, or its name.
 
     Returns
     -------
@@ -175,11 +174,12 @@ def apply_filter(
 
     Examples
     --------
-    >>> from convcli.kernels import named_filter
     >>> ramp = np.tile(np.arange(5, dtype=np.uint8), (3, 1))
-    >>> apply_filter(ramp, named_filter("sobel"), padding="valid")
+    >>> apply_filter(ramp, "sobel", padding="valid")
     array([[8., 8., 8.]], dtype=float32)
     """
+    if isinstance(filter, str):
+        filter = named_filter(filter)
     responses = [
         convolve(image, taps, stride=stride, padding=padding, border=border, dilation=dilation, flip=flip)
         for taps in filter.kernels
@@ -214,7 +214,12 @@ def pixels_under(
         (pixels.shape[0], pixels.shape[1]), window, stride=stride, padding=padding, dilation=dilation
     )
     rows, columns = (
-        (np.arange(axis.output) * axis.stride + (axis.extent - 1) // 2 - axis.before).clip(0, axis.side - 1)
+        # A single output needs no stride, which may be beyond any integer type.
+        (
+            np.arange(axis.output) * (axis.stride if axis.output > 1 else 0)
+            + (axis.extent - 1) // 2
+            - axis.before
+        ).clip(0, axis.side - 1)
         for axis in axes
     )
     under: Image = pixels[rows[:, None], columns]
@@ -222,7 +227,7 @@ def pixels_under(
 
 
 def _magnitude(responses: Sequence[Image]) -> Image:
-    """Return the root of the sum of squares, computed in float64 unless the squares fit float32 exactly."""
+    """Return the root of the sum of squares, computed in float64."""
     result = np.float64 if responses[0].dtype == np.float64 else np.float32
     with np.errstate(over="ignore", invalid="ignore"):
         total = sum(np.square(response, dtype=np.float64) for response in responses)
@@ -256,10 +261,11 @@ def _slide(pixels: Image, taps: Image, rows: Axis, columns: Axis, border: Border
     dtype = _result_type(pixels, taps, border)
     channels = pixels.shape[2:]
     width = columns.before + columns.side + columns.after
-    if (rows.before + rows.side + rows.after) * width * math.prod(channels) > MAX_PADDED:
+    padded = (rows.before + rows.side + rows.after) * width
+    if padded > max(MAX_PADDED, 4 * rows.side * columns.side):
         raise SizeError(
             f"padding {rows.before}:{rows.after}x{columns.before}:{columns.after}",
-            f"makes more than {MAX_PADDED} numbers of an image of {rows.side}x{columns.side}",
+            f"makes {padded} pixels of an image of {rows.side}x{columns.side}, more than {MAX_PADDED}",
         )
     source_rows, source_columns = _sources(rows, border.kind), _sources(columns, border.kind)
     result = np.empty((rows.output, columns.output, *channels), dtype)

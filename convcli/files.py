@@ -28,6 +28,8 @@ def check_target(target: str | Path, inputs: Iterable[str | Path] = (), *, repla
 
 
 def _check(path: Path, name: str, inputs: Iterable[str | Path], *, replace: bool) -> None:
+    if _is_device(name):
+        return
     if not path.parent.is_dir():
         raise OutputError(name, f"there is no folder {path.parent}")
     try:
@@ -38,9 +40,9 @@ def _check(path: Path, name: str, inputs: Iterable[str | Path], *, replace: bool
         raise OutputError(name, "is a folder; give the name of a file in it")
     if mode is not None and any(_same(path, source) for source in inputs):
         raise OutputError(name, "is an input; an input is never overwritten, choose another name")
-    if mode is not None and stat.S_ISREG(mode) and not replace:
+    if mode is not None and not replace:
         raise OutputError(name, "exists; add --force to replace it")
-    if (mode is None or stat.S_ISREG(mode)) and not os.access(path.parent, os.W_OK | os.X_OK):
+    if not os.access(path.parent, os.W_OK | os.X_OK):
         raise OutputError(name, f"no permission to write in the folder {path.parent}")
 
 
@@ -65,8 +67,10 @@ def write_atomically(
     """
     path = _real(target)
     try:
-        if path.exists() and not path.is_file():
-            with path.open("wb") as stream:
+        if path.is_dir():
+            raise OutputError(str(target), "is a directory")
+        if _is_device(target):
+            with Path(target).open("wb") as stream:
                 write(stream)
             return
         _write_and_rename(path, write, replace=replace)
@@ -106,6 +110,15 @@ def _rename_to_new(temporary: Path, path: Path) -> None:
         if path.exists():
             raise FileExistsError from None
         temporary.rename(path)
+
+
+def _is_device(target: str | Path) -> bool:
+    """Whether a target is a pipe, a terminal or the like; by its own name, since /dev/stdout has no other."""
+    try:
+        mode = Path(target).stat().st_mode
+    except OSError:  # there is none, or something that writing will say
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _real(target: str | Path) -> Path:

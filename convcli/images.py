@@ -19,11 +19,13 @@ float TIFF           float32 ``(H, W)``, numbers
 
 import io
 import os
+import select
 import stat
+import sys
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -253,10 +255,27 @@ def _open_file(path: Path, name: str) -> BinaryIO:
 
 
 def _read_all(stream: BinaryIO, name: str) -> bytes:
-    data = stream.read(MAX_STREAM + 1)
-    if len(data) > MAX_STREAM:
-        raise ImageError(name, f"is longer than {MAX_STREAM} bytes; write it to a file first")
-    return data
+    parts: list[bytes] = []
+    left = MAX_STREAM
+    read = getattr(stream, "read1", stream.read)
+    while left >= 0:
+        _wait_for(stream)
+        part = read(1 << 20)
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        left -= len(part)
+    raise ImageError(name, f"is longer than {MAX_STREAM} bytes; write it to a file first")
+
+
+def _wait_for(stream: BinaryIO) -> None:
+    """Wait until there is something to read, and let signals be handled while there is nothing.
+
+    A read that has begun to wait does not see a signal that came a moment before.
+    """
+    with suppress(OSError, ValueError):  # no descriptor to wait for, as in memory: it is always ready
+        while not select.select([stream.fileno()], [], [], 0.1)[0]:
+            pass
 
 
 def _decode(stream: BinaryIO, name: str, extension: str, max_pixels: int) -> Picture:
@@ -308,15 +327,12 @@ def _check_pixels(name: str, width: int, height: int, max_pixels: int) -> None:
 
 def _decode_pixels(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
     try:
-        with _decoding(), Image.open(stream, formats=READABLE) as image:
+        with _UNLIMITED_PILLOW, _silent_libtiff(stream), Image.open(stream, formats=READABLE) as image:
             _check_pixels(name, *image.size, max_pixels)
             _refuse_what_would_be_cut(image, stream, name)
             picture = _picture(image, name)
-        if image.format == "PNG":
-            check_chunks(stream, name)
-            # Rows that never came are black; only then is it worth while to count.
-            if not picture.pixels[-1].any():
-                check_all_pixels(stream, name)
+            if image.format == "PNG":
+                _check_png(image, stream, name)
         return picture
     except (ConvcliError, UnidentifiedImageError, MemoryError):
         raise
@@ -324,27 +340,28 @@ def _decode_pixels(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
         raise ImageError(name, f"cannot be decoded: {error or type(error).__name__}") from None
 
 
-class _Decoding:
-    """While anything is decoded, in any thread: no limit of Pillow's own, no warnings, a silent libtiff.
+def _check_png(image: Image.Image, stream: BinaryIO, name: str) -> None:
+    """Check what Pillow lets pass: damaged chunks, and pixels that never came, which it leaves zero."""
+    check_chunks(stream, name)
+    last_row = image.crop((0, image.height - 1, *image.size))
+    if image.info.get("interlace") or not np.asarray(last_row).any():
+        check_all_pixels(stream, name)
 
-    Pillow's pixel limit only warns, ours refuses. What its warnings say is an error or a note here. libtiff
-    writes to the standard error descriptor by itself.
-    """
 
-    def __init__(self) -> None:
+class _Shared:
+    """A change of the whole process: made for the first thread that needs it, undone after the last."""
+
+    def __init__(self, change: Callable[[], AbstractContextManager[None]]) -> None:
+        self.change = change
         self.lock = threading.Lock()
         self.users = 0
         self.undo = ExitStack()
 
     def __enter__(self) -> None:
         with self.lock:
+            if not self.users:
+                self.undo.enter_context(self.change())
             self.users += 1
-            if self.users > 1:
-                return
-            limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-            self.undo.callback(setattr, Image, "MAX_IMAGE_PIXELS", limit)
-            self.undo.enter_context(warnings.catch_warnings())
-            warnings.simplefilter("ignore")
 
     def __exit__(self, *_: object) -> None:
         with self.lock:
@@ -353,19 +370,20 @@ class _Decoding:
                 self.undo.close()
 
 
-_DECODING = _Decoding()
-
-
-def _decoding() -> _Decoding:
-    return _DECODING
+@contextmanager
+def _without_limit_and_warnings() -> Iterator[None]:
+    """Pillow's pixel limit only warns, ours refuses; what its warnings say is an error or a note here."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 @contextmanager
-def _silent_libtiff(image: Image.Image) -> Iterator[None]:
-    """Point standard error to nowhere while a TIFF is decoded: libtiff writes to its descriptor by itself."""
-    if image.format != "TIFF":
-        yield
-        return
+def _without_standard_error() -> Iterator[None]:
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 -- not a path
         kept = os.dup(2)
         os.dup2(nowhere.fileno(), 2)
@@ -374,6 +392,18 @@ def _silent_libtiff(image: Image.Image) -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+_UNLIMITED_PILLOW = _Shared(_without_limit_and_warnings)
+_SILENCE = _Shared(_without_standard_error)
+
+
+def _silent_libtiff(stream: BinaryIO) -> AbstractContextManager[None]:
+    """Point standard error to nowhere while a TIFF is decoded: libtiff writes to its descriptor by itself."""
+    is_tiff = stream.read(2) in {b"II", b"MM"}
+    stream.seek(0)
+    there = sys.__stderr__ is not None  # else its descriptor may be another file's
+    return _SILENCE if is_tiff and there else nullcontext()
 
 
 def _tag(image: Image.Image, number: int, default: Any) -> Any:
@@ -424,8 +454,7 @@ def _picture(image: Image.Image, name: str) -> Picture:
         notes.append(f"its values from 0 to {rest[0]} are scaled to {255 if rest[0] < 255 else 65535}")
     # TIFF is turned upright while it is loaded, and forgets how it lay.
     lies = _tag(image, ORIENTATION, 1) >= 5
-    with _silent_libtiff(image):
-        image.load()
+    image.load()
     lies = lies or image.getexif().get(ORIENTATION, 1) in range(5, 9)
     profile = image.info.get("icc_profile") or None
     notes += _scale_transparent_value(image, raw_mode)
@@ -509,8 +538,6 @@ def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) ->
     """
     file_format = format_of(target)
     array = image_array(image)
-    if array.ndim == 3 and array.shape[2] == 1 and file_format != FileFormat.NPY:
-        array = array[:, :, 0]
     picture = Picture(array)
     if not file_format.numeric and array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] in (2, 4):
         color = array[..., 0] if array.shape[2] == 2 else array[..., :3]
@@ -570,14 +597,21 @@ def _check_numbers(pixels: NDArray[Any], channels: int, file_format: FileFormat,
         raise OutputError(name, f"{file_format} holds pixels, not raw numbers; use npy, csv or tiff")
     if channels > 1:
         raise OutputError(name, f"a float TIFF holds one channel, not {channels}; use npy")
+    if _tiff_numbers(pixels) is None:
+        raise OutputError(name, "a TIFF would round these numbers to 32 bits; use npy")
+
+
+def _tiff_numbers(pixels: NDArray[Any]) -> NDArray[Any] | None:
+    """Return the numbers as float32 or, where that would round integers, as int32; None if both would."""
+    with np.errstate(over="ignore"):
+        single = pixels.astype(np.float32)
     if pixels.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            exact = np.array_equal(pixels.astype(np.float32).astype(pixels.dtype), pixels, equal_nan=True)
-    else:
-        lowest_bit = np.maximum(pixels & (~pixels + 1), 1)
-        exact = bool((abs(pixels // lowest_bit) < 1 << FLOAT32_BITS).all())
-    if not exact:
-        raise OutputError(name, "a float TIFF would round these numbers to float32; use npy")
+        return single if np.array_equal(single.astype(pixels.dtype), pixels, equal_nan=True) else None
+    lowest_bit = np.maximum(pixels & (~pixels + 1), 1)
+    if (abs(pixels // lowest_bit) < 1 << FLOAT32_BITS).all():
+        return single
+    limits = np.iinfo(np.int32)
+    return pixels.astype(np.int32) if limits.min <= pixels.min() and pixels.max() <= limits.max else None
 
 
 def encoded(picture: Picture, file_format: FileFormat, name: str) -> memoryview:
@@ -591,11 +625,13 @@ def encoded(picture: Picture, file_format: FileFormat, name: str) -> memoryview:
         The encoder refuses the picture.
     """
     memory = io.BytesIO()
+    if picture.pixels.ndim == 3 and picture.pixels.shape[2] == 1 and file_format != FileFormat.NPY:
+        picture = replace(picture, pixels=picture.pixels[:, :, 0])
     if file_format == FileFormat.NPY:
         np.save(memory, picture.pixels, allow_pickle=False)
     elif file_format.text:
         separator = "," if file_format == FileFormat.CSV else " "
-        memory.write(format_matrix(picture.pixels.reshape(picture.pixels.shape[:2]), separator).encode())
+        memory.write(format_matrix(picture.pixels, separator).encode())
     else:
         _encode_pixels(picture, file_format, memory, name)
     return memory.getbuffer()
@@ -607,11 +643,10 @@ def _encode_pixels(picture: Picture, file_format: FileFormat, memory: BinaryIO, 
         options["icc_profile"] = picture.profile
     if picture.resolution is not None and max(picture.resolution) <= HOLDS_RESOLUTION.get(file_format, 0):
         options["dpi"] = picture.resolution
-    pixels = (
-        picture.pixels.astype(np.float32)
-        if picture.pixels.dtype not in (np.uint8, np.uint16)
-        else _joined(picture)
-    )
+    pixels = _joined(picture)
+    if picture.pixels.dtype not in (np.uint8, np.uint16):
+        numbers = _tiff_numbers(picture.pixels)
+        pixels = picture.pixels if numbers is None else numbers
     try:
         Image.fromarray(pixels).save(memory, **options)
     except (ValueError, KeyError, TypeError, SystemError, RuntimeError, OSError) as error:

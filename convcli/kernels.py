@@ -98,7 +98,7 @@ class Parameter:
     odd: bool = False
 
 
-Arguments = dict[str, float | None]
+Arguments = dict[str, float]  # by name; what has neither a value nor a default is left out
 Built = tuple[Matrix, ...]
 
 
@@ -159,8 +159,7 @@ def _outer(column: ArrayLike, row: ArrayLike) -> Matrix:
 
 
 def _side(arguments: Arguments, default: int) -> int:
-    size = arguments.get("size")
-    return default if size is None else int(size)
+    return int(arguments.get("size", default))
 
 
 def _centered(side: int) -> Matrix:
@@ -201,25 +200,21 @@ def _steered(family: str, arguments: Arguments) -> Built:
     """
     x_kernel, y_kernel = PAIRS[family](arguments)
     turned = 45.0 if family == "roberts" else 0.0  # its "x" points to the lower right
-    cosine, sine = _cosine_sine((arguments["angle"] or 0.0) + turned)
+    cosine, sine = _cosine_sine(arguments["angle"] + turned)
     matrix = cosine * x_kernel - sine * y_kernel
     if {abs(cosine), abs(sine)} == {0.0, 1.0}:
         return (matrix.astype(x_kernel.dtype) + 0,)
     return (np.where(np.abs(matrix) < 1e-15 * np.abs(matrix).max(), 0.0, matrix),)
 
 
-def _derivative(family: str, index: int) -> Callable[[Arguments], Built]:
+def _derivatives(family: str, *indices: int) -> Callable[[Arguments], Built]:
+    """Return the kernels of a pair at these indices or, where an angle is given, the steered one."""
+
     def build(arguments: Arguments) -> Built:
-        if arguments.get("angle") is not None:
+        if "angle" in arguments:
             return _steered(family, arguments)
-        return (PAIRS[family](arguments)[index],)
-
-    return build
-
-
-def _magnitude(family: str) -> Callable[[Arguments], Built]:
-    def build(arguments: Arguments) -> Built:
-        return PAIRS[family](arguments) if arguments.get("angle") is None else _steered(family, arguments)
+        pair = PAIRS[family](arguments)
+        return tuple(pair[index] for index in indices)
 
     return build
 
@@ -260,18 +255,18 @@ def _reach(sigma: float, deviations: int = 4) -> int:
 
 
 def _gaussian(arguments: Arguments) -> Built:
-    sigma = arguments["sigma"]
-    if sigma is None:
+    if "sigma" not in arguments:
         size = _side(arguments, 3)
         if size not in BINOMIAL:
             raise FilterError(f"gaussian:size={size}", "needs a sigma too; without one the size is 3, 5 or 7")
         return (_outer(BINOMIAL[size], BINOMIAL[size]) / 4 ** (size - 1),)
+    sigma = arguments["sigma"]
     taps = _gaussian_taps(sigma, _side(arguments, 0) or _reach(sigma))
     return (_outer(taps, taps),)
 
 
 def _log(arguments: Arguments) -> Built:
-    sigma = arguments["sigma"] or 1.0
+    sigma = arguments["sigma"]
     side = _side(arguments, 0) or _reach(sigma)
     taps = _gaussian_taps(sigma, side)
     gaussian = _outer(taps, taps)
@@ -281,21 +276,21 @@ def _log(arguments: Arguments) -> Built:
 
 
 def _dog(arguments: Arguments) -> Built:
-    sigma, ratio = arguments["sigma"] or 1.0, arguments["ratio"] or 1.6
+    sigma, ratio = arguments["sigma"], arguments["ratio"]
     side = _side(arguments, 0) or _reach(sigma * ratio)
     narrow, wide = _gaussian_taps(sigma, side), _gaussian_taps(sigma * ratio, side)
     return (_without_sum(_outer(wide, wide) - _outer(narrow, narrow), _outer(wide, wide)),)
 
 
 def _gabor(arguments: Arguments) -> Built:
-    wavelength, aspect = arguments["wavelength"] or 8.0, arguments["aspect"] or 0.5
-    sigma = arguments["sigma"] or 0.56 * wavelength
+    wavelength, aspect = arguments["wavelength"], arguments["aspect"]
+    sigma = arguments.get("sigma", 0.56 * wavelength)
     side = _side(arguments, 0) or _reach(sigma / min(aspect, 1.0), 3)
-    cosine, sine = _cosine_sine(arguments["angle"] or 0.0)
+    cosine, sine = _cosine_sine(arguments["angle"])
     x, y = _centered(side)[None, :], _centered(side)[:, None]
     along, across = cosine * x - sine * y, sine * x + cosine * y
     envelope = np.exp(-0.5 * (along**2 + (aspect * across) ** 2) / sigma**2)
-    phase = math.radians(arguments["phase"] or 0.0)
+    phase = math.radians(arguments["phase"])
     wave = _without_sum(envelope * np.cos(2 * math.pi * along / wavelength + phase), envelope)
     positive = wave[wave > 0].sum()
     if not positive > 1e-9:
@@ -342,7 +337,7 @@ def _family(family: str, title: str, source: str, *, sizes: bool = False) -> lis
             f"{title} derivative along {'its ' if diagonal else ''}{axis}",
             f"brightness growing {towards}" + ("" if diagonal else f": {edges} edges"),
             source,
-            _derivative(family, index),
+            _derivatives(family, index),
             sized | ({"angle": ANGLE} if axis == "x" else {}),
             steered_title=title if axis == "x" else "",
         )
@@ -355,7 +350,7 @@ def _family(family: str, title: str, source: str, *, sizes: bool = False) -> lis
                 f"{title} gradient magnitude",
                 "edges of every direction, by their strength",
                 source,
-                _magnitude(family),
+                _derivatives(family, 0, 1),
                 sized | {"angle": ANGLE},
                 Combination.MAGNITUDE,
                 steered_title=title,
@@ -370,7 +365,7 @@ _ENTRIES = [
         "the textbook's vertical-edge filter",
         "brightness falling to the right: vertical edges, bright to dark",
         f"{NG}; {PREWITT}, sign turned",
-        _derivative("textbook", 0),
+        _derivatives("textbook", 0),
         {"angle": ANGLE},
         steered_title="textbook",
     ),
@@ -379,7 +374,7 @@ _ENTRIES = [
         "the textbook's horizontal-edge filter",
         "brightness falling downwards: horizontal edges, bright to dark",
         f"{NG}; {PREWITT}, sign turned",
-        _derivative("textbook", 1),
+        _derivatives("textbook", 1),
     ),
     *_family("prewitt", "Prewitt", f"{PREWITT}; larger sizes fit a plane by least squares", sizes=True),
     *_family("sobel", "Sobel", f"{SOBEL}; larger sizes smooth by binomials", sizes=True),
@@ -446,7 +441,7 @@ _ENTRIES = [
             "sigma": Parameter("standard deviation in pixels", None, 0.05, 1000),
             "size": Parameter("side; without sigma 3, 5 or 7", None, 1, 1023, whole=True, odd=True),
         },
-        divisor=lambda a: 1 if a["sigma"] is not None else int(4 ** (_side(a, 3) - 1)),
+        divisor=lambda a: 1 if "sigma" in a else int(4 ** (_side(a, 3) - 1)),
     ),
     Entry(
         "box",
@@ -532,10 +527,9 @@ def named_filter(name: str, **parameters: float | None) -> Filter:
     given: Arguments = {key: value for key, value in parameters.items() if value is not None}
     for key in given.keys() & typed.keys():
         raise FilterError(name[:100], f"has its own {key}, and {given[key]!r} was given apart; leave one out")
-    given = {**typed, **given}
-    values = {key: _checked(entry, key, value) for key, value in given.items()}
-    arguments: Arguments = {key: spec.default for key, spec in entry.parameters.items()}
-    arguments.update(values)
+    values = {key: _checked(entry, key, value) for key, value in (typed | given).items()}
+    defaults = {key: spec.default for key, spec in entry.parameters.items() if spec.default is not None}
+    arguments: Arguments = defaults | values
     text = ",".join(f"{key}={str(value).removesuffix('.0')}" for key, value in values.items())
     built = Filter(
         name=f"{entry.name}:{text}" if text else entry.name,
@@ -546,7 +540,7 @@ def named_filter(name: str, **parameters: float | None) -> Filter:
         divisor=entry.divisor(arguments),
         combination=entry.combination,
     )
-    if not entry.steered_title or arguments["angle"] is None:
+    if not entry.steered_title or "angle" not in arguments:
         return built
     change = "falling" if entry.name == "vertical" else "growing"
     return replace(
@@ -572,11 +566,6 @@ def custom_filter(name: str, matrix: ArrayLike) -> Filter:
         responds_to="what its taps say",
         source="typed",
     )
-
-
-def _steered_response(entry: Entry, arguments: Arguments) -> str:
-    change = "falling" if entry.name == "vertical" else "growing"
-    return f"brightness {change} towards {arguments['angle']:g} degrees, counter-clockwise from x"
 
 
 def kernel(name: str, **parameters: float | None) -> Matrix:
@@ -632,7 +621,7 @@ def _split_filter(text: str) -> tuple[str, dict[str, float]]:
     return name.strip().lower(), values
 
 
-def _checked(entry: Entry, key: str, value: float | None) -> float:
+def _checked(entry: Entry, key: str, value: float) -> float:
     spec = entry.parameters.get(key)
     if spec is None:
         raise FilterError(entry.name, _no_such_parameter(entry, key))
@@ -681,8 +670,11 @@ def gain(matrix: ArrayLike) -> float:
     (4.0, 1.0)
     """
     taps = np.asarray(matrix, dtype=np.float64).ravel()
+    # In units of a power of two, which changes no digit: sums of the largest floats would overflow.
+    unit = 2.0 ** (math.frexp(float(np.abs(taps).max()))[1] - 1) if taps.any() else 1.0
+    taps = taps / unit
     total = abs(math.fsum(taps))
-    return total if total > 1e-9 * math.fsum(np.abs(taps)) else math.fsum(taps[taps > 0])
+    return unit * (total if total > 1e-9 * math.fsum(np.abs(taps)) else math.fsum(taps[taps > 0]))
 
 
 def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:

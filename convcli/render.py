@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.errors import UsageError, chosen
+from convcli.errors import ImageError, UsageError, chosen
 
 __all__ = ["Rendered", "Signed", "adjust", "render", "render_counted"]
 
@@ -46,6 +46,9 @@ def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[A
     array([ 2., -1.])
     """
     array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise ImageError(f"array of {array.dtype}", "only real numbers become pixels")
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype in (np.bool_, np.float16):
         array = array.astype(np.uint8 if array.dtype == np.bool_ else np.float32)
     _check_finite("scale", scale)
@@ -54,7 +57,7 @@ def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[A
         return array
     if array.dtype.kind in "iu" and float(scale).is_integer() and float(bias).is_integer():
         largest = max(abs(int(array.min())), abs(int(array.max())))
-        if largest * abs(int(scale)) + abs(int(bias)) <= np.iinfo(np.int64).max:
+        if max(largest, 1) * abs(int(scale)) + abs(int(bias)) <= np.iinfo(np.int64).max:
             return array.astype(np.int64) * int(scale) + int(bias)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite, and said when rendered
         return array.astype(np.float64) * scale + bias
@@ -63,7 +66,7 @@ def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[A
 def _check_finite(name: str, number: float) -> None:
     try:
         finite = math.isfinite(number)
-    except OverflowError:  # a whole number beyond the floats
+    except (OverflowError, TypeError):  # a whole number beyond the floats, or no number
         finite = False
     if not finite:
         raise UsageError(

@@ -112,7 +112,12 @@ class Axis:
     @property
     def countable(self) -> bool:
         """Whether the pixels that are read can be marked one by one."""
-        return self.side <= MAX_LISTED and self.window * self.output <= 100 * MAX_LISTED
+        return self.side <= MAX_LISTED and self._work <= 10 * MAX_LISTED
+
+    @property
+    def _work(self) -> int:
+        """Steps that marking takes."""
+        return self.side + self.window * (self.output + 100)
 
     def formula(self) -> str:
         """Return the output-size formula with this axis's numbers put in."""
@@ -158,7 +163,10 @@ class Axis:
         >>> list(Axis(side=4, window=2, before=1, after=1, stride=2).taps())
         [(slice(1, 3, None), slice(1, 4, 2)), (slice(0, 2, None), slice(0, 3, 2))]
         """
-        for tap in range(self.window):
+        last_output = (self.output - 1) * self.stride
+        # Of a window much longer than the image only these taps can meet it.
+        first_tap = max(0, -((last_output - self.before) // self.dilation))
+        for tap in range(first_tap, min(self.window, (self.side - 1 + self.before) // self.dilation + 1)):
             offset = tap * self.dilation - self.before
             first = max(0, -(offset // self.stride))
             last = min(self.output - 1, (self.side - 1 - offset) // self.stride)
@@ -221,7 +229,7 @@ def lossless_sides(axis: Axis) -> tuple[int | None, int | None]:
         return below if below > 0 else None, axis.side + (-axis.span) % axis.stride
     if not axis.countable:
         return None, None
-    reach = min(2 * axis.stride * axis.dilation, 200)
+    reach = min(2 * axis.stride * axis.dilation, 1 + 5 * MAX_LISTED // axis._work)
     shorter, longer = range(axis.side, max(axis.side - reach, 0), -1), range(axis.side, axis.side + reach)
     return _first_lossless(axis, shorter), _first_lossless(axis, longer)
 
@@ -436,6 +444,8 @@ def strides_and_paddings(
     """
     axis = Axis(side=_whole(n, "input", 1), window=_whole(f, "filter", 1), dilation=_whole(d, "dilation", 1))
     _whole(want, "wanted side", 1)
+    _whole(0 if p is None else p, "padding", 0)
+    _whole(1 if s is None else s, "stride", 1)
     if max(axis.side, axis.extent) > MAX_LISTED:
         raise SizeError(f"side {max(axis.side, axis.extent)}", f"is too long to search: at most {MAX_LISTED}")
     solutions = _solutions(axis, want, p, s)
@@ -446,14 +456,14 @@ def strides_and_paddings(
 
 
 def _solutions(axis: Axis, want: int, p: int | None, s: int | None) -> Iterator[tuple[int, int]]:
-    for padding in range(axis.extent) if p is None else (_whole(p, "padding", 0),):
+    for padding in range(axis.extent) if p is None else (p,):
         span = axis.span + 2 * padding
         if span < 0:
             continue
         shortest, longest = span // want + 1, span // (want - 1) if want > 1 else span + 1
         if s is None:
             yield from ((padding, stride) for stride in range(shortest, longest + 1))
-        elif shortest <= _whole(s, "stride", 1) and (s <= longest or want == 1):
+        elif shortest <= s and (s <= longest or want == 1):
             yield padding, s
 
 

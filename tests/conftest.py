@@ -4,7 +4,8 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,38 @@ class Ran:
 Runner = Callable[..., Ran]
 
 
+def assert_failed(ran: Ran, code: int, start: str) -> None:
+    """Check a failure that printed nothing but one line, which starts so."""
+    assert (ran.code, ran.out) == (code, "")
+    assert ran.err.startswith(f"convcli: {start}")
+    assert ran.err.index("\n") == len(ran.err) - 1
+
+
+def assert_refused(ran: Ran, start: str) -> None:
+    """Check wrong usage: nothing printed but one line, which starts so."""
+    assert_failed(ran, 2, start)
+
+
+def contents(folder: Path) -> dict[str, object]:
+    """Return every name in the folder, and what it holds or points to."""
+    return {
+        str(path.relative_to(folder)): path.readlink()
+        if path.is_symlink()
+        else path.read_bytes()
+        if path.is_file()
+        else None
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@contextmanager
+def nothing_changes(folder: Path) -> Iterator[None]:
+    """Check that every file in the folder stays what it is, and that none is added."""
+    before = contents(folder)
+    yield
+    assert contents(folder) == before
+
+
 @pytest.fixture
 def convcli(capsys: pytest.CaptureFixture[str]) -> Runner:
     """Run a command line in this process; standard output is no terminal."""
@@ -43,6 +76,18 @@ def convcli(capsys: pytest.CaptureFixture[str]) -> Runner:
         code = run([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
         return Ran(code, out, err)
+
+    return call
+
+
+@pytest.fixture
+def terminal(convcli: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """Run a command line in this process as if standard output were a terminal of so many columns."""
+
+    def call(*arguments: object, columns: int = 120) -> Ran:
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", str(columns))
+        return convcli(*arguments)
 
     return call
 

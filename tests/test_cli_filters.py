@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.conftest import Ran, Runner, on_terminal
+from tests.conftest import Runner, on_terminal
 
 NAMES = [
     "vertical", "horizontal", "prewitt-x", "prewitt-y", "sobel-x", "sobel-y", "scharr-x", "scharr-y",
@@ -35,18 +34,6 @@ SINGLE = [
 @pytest.fixture
 def filters(convcli: Runner) -> Runner:
     return lambda *arguments: convcli("filters", *arguments)
-
-
-@pytest.fixture
-def terminal(convcli: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    """Run a command line in this process as if standard output were a terminal of 80 columns."""
-
-    def call(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-        monkeypatch.setenv("COLUMNS", "80")
-        return convcli("filters", *arguments)
-
-    return call
 
 
 @pytest.fixture
@@ -177,7 +164,7 @@ def test_angle_in_json(filters: Runner) -> None:
 
 
 def test_one_filter_on_a_terminal(terminal: Runner) -> None:
-    ran = terminal("sobel-x")
+    ran = terminal("filters", "sobel-x")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("sobel-x: Sobel derivative along x\n\n-1  0  1\n-2  0  2\n-1  0  1\n\n")
     facts = dict(re.findall(r"^(\w[\w ]*?)  +(.+)$", ran.out, re.MULTILINE))
@@ -187,20 +174,20 @@ def test_one_filter_on_a_terminal(terminal: Runner) -> None:
 
 
 def test_divisor_on_a_terminal(terminal: Runner) -> None:
-    ran = terminal("gaussian")
+    ran = terminal("filters", "gaussian")
     assert (ran.code, ran.err) == (0, "")
     assert "1/16 of\n1 2 1\n2 4 2\n1 2 1\n" in ran.out
 
 
 def test_combination_on_a_terminal(terminal: Runner) -> None:
-    ran = terminal("sobel")
+    ran = terminal("filters", "sobel")
     assert (ran.code, ran.err) == (0, "")
     assert "-1  0  1\n-2  0  2\n-1  0  1\n\n-1 -2 -1\n 0  0  0\n 1  2  1\n" in ran.out
     assert "sqrt(x² + y²)" in ran.out
 
 
 def test_wide_kernel_is_not_cut_on_a_terminal(terminal: Runner) -> None:
-    ran = terminal("gaussian:sigma=9")
+    ran = terminal("filters", "gaussian:sigma=9")
     assert (ran.code, ran.err) == (0, "")
     assert "73x73 taps, too wide for this terminal" in ran.out
 

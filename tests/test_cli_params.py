@@ -1,37 +1,17 @@
 """``convcli params``: counts against counting, in every form."""
 
 import json
-import sys
 
 import pytest
 
-from tests.conftest import Ran, Runner, on_terminal
+from tests.conftest import Runner, assert_refused, on_terminal
 
 DENSE_KEYS = ["text", "params", "macs", "connections", "params_ratio", "macs_ratio"]
 
 
 @pytest.fixture
-def terminal(convcli: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    """Run a command line in this process as if standard output were a terminal of 120 columns."""
-
-    def call(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-        monkeypatch.setenv("COLUMNS", "120")
-        return convcli("params", *arguments)
-
-    return call
-
-
-@pytest.fixture
 def params(convcli: Runner) -> Runner:
     return lambda *arguments: convcli("params", *arguments)
-
-
-def assert_refused(ran: Ran, start: str) -> None:
-    """Check wrong usage: nothing printed but one line, which starts so."""
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith(f"convcli: {start}")
-    assert ran.err.index("\n") == len(ran.err) - 1
 
 
 def lines(*texts: str) -> str:
@@ -142,11 +122,11 @@ def test_output_of_shape_is_the_input(convcli: Runner) -> None:
     ],
 )
 def test_terminal_shows_the_formula_with_its_numbers(terminal: Runner, options: str, shown: str) -> None:
-    assert terminal(*options.split()).all == (0, shown, "")
+    assert terminal("params", *options.split()).all == (0, shown, "")
 
 
 def test_a_small_ratio_is_not_rounded_away(terminal: Runner) -> None:
-    ran = terminal("--n", "3x3x1", "--f", "2", "--c-out", "1")
+    ran = terminal("params", "--n", "3x3x1", "--f", "2", "--c-out", "1")
     assert (ran.code, ran.err) == (0, "")
     # dense: (9 + 1)·4 = 40 parameters and 36 MACs; the layer: 5 and 16
     assert ran.out.endswith("             8.00 times the parameters, 2.25 times the MACs\n")

@@ -1,9 +1,6 @@
 """``convcli pool``: pictures are compared with loops over windows, sizes with the worked numbers."""
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests import reference
-from tests.conftest import Ran, Runner, on_terminal
+from tests.conftest import Runner, assert_failed, nothing_changes, on_terminal
 
 Array = NDArray[Any]
 
@@ -49,43 +46,10 @@ def pooled(
     return np.array([[combine(pixels) for pixels in row] for row in windows])
 
 
-def contents(folder: Path) -> dict[str, bytes | None]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
-        for path in folder.rglob("*")
-    }
-
-
-@contextmanager
-def nothing_changes(folder: Path) -> Iterator[None]:
-    before = contents(folder)
-    yield
-    assert contents(folder) == before
-
-
-def assert_failed(ran: Ran, code: int, start: str) -> None:
-    """Check a failure that printed nothing but one line, which starts so."""
-    assert (ran.code, ran.out) == (code, "")
-    assert ran.err.startswith(f"convcli: {start}")
-    assert ran.err.index("\n") == len(ran.err) - 1
-
-
 @pytest.fixture
 def photo(in_folder: Path) -> Array:
     """A small colour picture, ``photo.png``."""
     return save(in_folder / "photo.png", noise((7, 9, 3)))
-
-
-@pytest.fixture
-def terminal(convcli: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    """Run a command line in this process as if standard output were a terminal of 120 columns."""
-
-    def call(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-        monkeypatch.setenv("COLUMNS", "120")
-        return convcli(*arguments)
-
-    return call
 
 
 # Pictures -------------------------------------------------------------------------------------------------

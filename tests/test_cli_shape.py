@@ -1,37 +1,17 @@
 """``convcli shape``: output sizes forwards and backwards, in every form."""
 
 import json
-import sys
 from itertools import product
 
 import pytest
 
 from tests import reference
-from tests.conftest import Ran, Runner, on_terminal
-
-
-@pytest.fixture
-def terminal(convcli: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    """Run a command line in this process as if standard output were a terminal of 120 columns."""
-
-    def call(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-        monkeypatch.setenv("COLUMNS", "120")
-        return convcli("shape", *arguments)
-
-    return call
+from tests.conftest import Runner, assert_refused, on_terminal
 
 
 @pytest.fixture
 def shape(convcli: Runner) -> Runner:
     return lambda *arguments: convcli("shape", *arguments)
-
-
-def assert_refused(ran: Ran, start: str) -> None:
-    """Check wrong usage: nothing printed but one line, which starts so."""
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith(f"convcli: {start}")
-    assert ran.err.index("\n") == len(ran.err) - 1
 
 
 # Into a pipe ----------------------------------------------------------------------------------------------
@@ -179,11 +159,11 @@ def test_exact_at_any_size(shape: Runner) -> None:
 def test_terminal_shows_the_formula_and_what_is_never_read(
     terminal: Runner, options: str, lines: list[str]
 ) -> None:
-    assert terminal(*options.split()).all == (0, "".join(f"{line}\n" for line in lines), "")
+    assert terminal("shape", *options.split()).all == (0, "".join(f"{line}\n" for line in lines), "")
 
 
 def test_many_gaps_are_shortened_but_counted(terminal: Runner) -> None:
-    ran = terminal("--n", "1000", "--f", "1", "--s", "2")
+    ran = terminal("shape", "--n", "1000", "--f", "1", "--s", "2")
     assert (ran.code, ran.err) == (0, "")
     assert (
         "unread  rows 1, 3, 5, 7, ..., counted from 0 (500 of 1000); heights that lose none: 1\n" in ran.out
@@ -192,7 +172,7 @@ def test_many_gaps_are_shortened_but_counted(terminal: Runner) -> None:
 
 def test_terminal_explains_sizes_beyond_counting(terminal: Runner) -> None:
     huge = 10**30
-    ran = terminal("--n", huge, "--f", "2", "--s", "2")
+    ran = terminal("shape", "--n", huge, "--f", "2", "--s", "2")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith(
         f"{huge // 2}x{huge // 2}\n\nheight  floor(({huge} + 2·0 - 2)/2) + 1 = {huge // 2}\n"
@@ -295,7 +275,7 @@ def test_want_finds_every_solution_smallest_first(shape: Runner, n: int, f: int,
 
 
 def test_want_on_a_terminal(terminal: Runner) -> None:
-    assert terminal("--n", "32", "--f", "5", "--want", "32").all == (
+    assert terminal("shape", "--n", "32", "--f", "5", "--want", "32").all == (
         0,
         "p 2  s 1  floor((32 + 2·2 - 5)/1) + 1 = 32\n",
         "",
@@ -316,6 +296,16 @@ def test_want_in_json_is_a_line_a_solution(shape: Runner) -> None:
 def test_want_with_different_axes(shape: Runner) -> None:
     ran = shape("--n", "7x9", "--f", "3", "--want", "4x4")
     assert ran.all == (0, "p\ts\n1x0\t2x2\n1x2\t2x3\n", "")
+
+
+@pytest.mark.parametrize(("n", "f", "want"), [("3000", "1", "2"), ("10x3000", "10x1", "1x2")])
+def test_more_solutions_of_want_than_are_listed_are_not_dropped_silently(
+    shape: Runner, n: str, f: str, want: str
+) -> None:
+    ran = shape("--n", n, "--f", f, "--p", "0", "--want", want)
+    why = "these are the first 1000 solutions; give --p or --s to narrow them"
+    assert (ran.code, ran.err) == (0, f"convcli: {why}\n")
+    assert len(ran.out.splitlines()) == 1 + 1000
 
 
 def test_solutions_of_want_are_read_back(shape: Runner) -> None:

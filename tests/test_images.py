@@ -1181,17 +1181,17 @@ def test_limit_of_pillow_is_as_before_afterwards(data: bytes, monkeypatch: pytes
     assert Image.MAX_IMAGE_PIXELS == 12345
 
 
-def read_in_two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def read_in_two_threads(monkeypatch: pytest.MonkeyPatch, data: bytes = SEEDS[0]) -> None:
     """Let a second thread start reading while the first reads, and end after it, if it is let in at all."""
     open_image = Image.open
     second_is_in, first_is_done = threading.Event(), threading.Event()
 
     def read_first() -> None:
-        picture_of(SEEDS[0])
+        picture_of(data)
         first_is_done.set()
 
     first = threading.Thread(target=read_first)
-    second = threading.Thread(target=picture_of, args=(SEEDS[0],))
+    second = threading.Thread(target=picture_of, args=(data,))
 
     def waiting_open(*arguments: Any, **options: Any) -> Image.Image:
         if threading.current_thread() is first:
@@ -1212,6 +1212,12 @@ def test_limit_of_pillow_survives_two_threads(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 12345)
     read_in_two_threads(monkeypatch)
     assert Image.MAX_IMAGE_PIXELS == 12345
+
+
+def test_standard_error_survives_two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.fstat(2)
+    read_in_two_threads(monkeypatch, tiff_bytes("<", (1, 1), [8], [b"\1"]))
+    assert os.path.samestat(os.fstat(2), before)
 
 
 def test_warning_filters_survive_two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1531,7 +1537,7 @@ def test_numbers_are_exact_in_a_tiff_whatever_they_came_from(name: str, kind: Ki
         pytest.param(np.array([[0.1]]), id="a tenth"),
         pytest.param(np.array([[1e300]]), id="1e300"),
         pytest.param(np.array([[1e-300]]), id="1e-300"),
-        pytest.param(np.array([[2**24 + 1]], np.int32), id="2^24 + 1 in int32"),
+        pytest.param(np.array([[2**31 + 1]], np.int64), id="2^31 + 1 in int64"),
         pytest.param(np.array([[2**32 - 1]], np.uint32), id="2^32 - 1 in uint32"),
         pytest.param(np.array([[2**53 + 1]], np.int64), id="2^53 + 1 in int64"),
         pytest.param(np.array([[2**60 + 1]], np.int64), id="2^60 + 1 in int64"),
@@ -1543,6 +1549,18 @@ def test_numbers_that_a_float_tiff_would_round_are_refused(numbers: Array, tmp_p
     with pytest.raises(OutputError, match="would round"):
         write_image(tmp_path / "x.tiff", numbers)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_integers_beyond_24_bits_are_exact_in_a_tiff(tmp_path: Path) -> None:
+    numbers = np.array([[2**24 + 1, -(2**31), 2**31 - 1]])
+    write_image(tmp_path / "x.tiff", numbers)
+    assert read_image(tmp_path / "x.tiff").tolist() == numbers.tolist()
+
+
+def test_a_single_channel_needs_no_squeezing(tmp_path: Path) -> None:
+    for name in ("x.png", "x.tiff", "x.csv"):
+        write_image(tmp_path / name, np.array([[[1], [2]]], np.uint8))
+        assert read_image(tmp_path / name).tolist() == [[1, 2]]
 
 
 @pytest.mark.parametrize("file_format", ["png", "jpeg", "tiff", "webp", "avif"])

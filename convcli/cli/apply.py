@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from convcli.cli.options import (
+    Angle,
     Dilation,
     Force,
     FormatOption,
@@ -12,6 +13,7 @@ from convcli.cli.options import (
     OutDir,
     OutputOption,
     PaddingOption,
+    Size,
     Stride,
 )
 from convcli.errors import UsageError
@@ -42,17 +44,8 @@ def apply(
             metavar="ROWS",
         ),
     ] = None,
-    angle: Annotated[
-        float | None,
-        typer.Option(
-            "--angle",
-            help="Direction of a derivative filter: 0 along x, growing counter-clockwise.",
-            metavar="DEGREES",
-        ),
-    ] = None,
-    size: Annotated[
-        int | None, typer.Option("--size", help="Side of the filter, where it has several.")
-    ] = None,
+    angle: Angle = None,
+    size: Size = None,
     padding: PaddingOption = "same",
     border: Annotated[
         str,
@@ -82,7 +75,7 @@ def apply(
             "--scale", help="Multiply the result; gain divides by the filter's gain.", metavar="NUMBER"
         ),
     ] = "1",
-    bias: Annotated[float, typer.Option("--bias", help="Add to the scaled result.", metavar="NUMBER")] = 0.0,
+    bias: Annotated[str, typer.Option("--bias", help="Add to the scaled result.", metavar="NUMBER")] = "0",
     output: OutputOption = None,
     out_dir: OutDir = None,
     file_format: FormatOption = None,
@@ -108,4 +101,6 @@ def apply(
     window = filtering.Window.read(padding, border, stride, dilation, flip=flip)
     rendering = filtering.Rendering.read(channels, signed, scale, bias, where.format)
     chosen = filtering.read_filters(filters or [], kernels or [], angle=angle, size=size)
-    return run_batch(images, [filtering.operation(one, window, rendering) for one in chosen], where)
+    operations = [filtering.operation(one, window, rendering) for one in chosen]
+    files = [text[1:] for text in kernels or [] if text.startswith("@")]
+    return run_batch(images, operations, where, files)

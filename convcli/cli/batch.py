@@ -1,5 +1,6 @@
 """The batch runner: inputs times operations, an output for each, and no failure stops the others."""
 
+import os
 import sys
 import time
 from collections import Counter
@@ -130,16 +131,51 @@ def destination(
     elif output is not None and chosen is None:
         chosen = format_of(output)
     elif output is not None:
+        implied = chosen
         with suppress(UsageError):  # an extension that is unknown says nothing against --format
-            if format_of(output) != chosen:
-                chosen = None
-        if chosen is None:
+            implied = format_of(output)
+        if implied != chosen:
             raise UsageError(output, f"ends in {Path(output).suffix}, but --format says {file_format}")
     return Destination(output, None if out_dir is None else Path(out_dir), chosen, force, json)
 
 
-def run_batch(inputs: Sequence[str], operations: Sequence[Operation], where: Destination) -> int:
+class _Outputs:
+    """The outputs of a run: never one of the files that it reads, never one file under two names."""
+
+    def __init__(self, where: Destination, files_read: Iterable[str]) -> None:
+        self.where = where
+        self.files_read = list(files_read)
+        self.written: set[str] = set()
+
+    def check(self, target: str) -> None:
+        """Refuse a target that must not be written."""
+        check_target(target, self.files_read, replace=self.where.force)
+        if os.path.realpath(target) in self.written:
+            raise OutputError(target, "is another name of a file that was just written")
+
+    def write(self, target: str, content: memoryview) -> None:
+        """Write a checked target."""
+        write_atomically(target, lambda stream: stream.write(content), replace=self.where.force)
+        if not Path(target).is_char_device():
+            self.written.add(os.path.realpath(target))
+
+
+def run_batch(
+    inputs: Sequence[str],
+    operations: Sequence[Operation],
+    where: Destination,
+    kernel_files: Sequence[str] = (),
+) -> int:
     """Do every operation with every input and return the exit code: 0 all done, 1 something failed.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Names of files, or ``-``.
+    operations : sequence of Operation
+    where : Destination
+    kernel_files : sequence of str
+        Files that were read, too, and that no output may replace.
 
     Raises
     ------
@@ -149,10 +185,11 @@ def run_batch(inputs: Sequence[str], operations: Sequence[Operation], where: Des
     plan = _planned(inputs, operations, where)
     if where.folder is not None:
         _make_folder(where.folder)
+    outputs = _Outputs(where, [*inputs, *kernel_files])
     failed = False
     try:
         for jobs in plan:
-            failed = not _do_all(jobs, where, inputs) or failed
+            failed = not _do_all(jobs, outputs) or failed
     except Stopped:
         if failed:  # the failure has been said, and its code stays
             return 1
@@ -210,19 +247,19 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(str(folder), why) from None
 
 
-def _do_all(jobs: Sequence[_Job], where: Destination, inputs: Sequence[str]) -> bool:
+def _do_all(jobs: Sequence[_Job], outputs: _Outputs) -> bool:
     """Do what is to be done with one input; return whether all of it succeeded."""
     source = jobs[0].source
     try:
-        if where.output not in (None, STREAM):
-            check_target(where.output or "", inputs, replace=where.force)
+        if outputs.where.output not in (None, STREAM):
+            outputs.check(outputs.where.output or "")  # before an input is decoded for nothing
         picture = _load(source)
     except ConvcliError as error:
         message(error.what, error.why)
         return False
     for note in picture.notes:
         message(_shown(source), note)
-    results = [_attempt(job, picture, where, inputs) for job in jobs]
+    results = [_attempt(job, picture, outputs) for job in jobs]
     return all(results)
 
 
@@ -239,14 +276,15 @@ def _shown(source: str) -> str:
     return "standard input" if source == STREAM else source
 
 
-def _attempt(job: _Job, picture: Picture, where: Destination, inputs: Sequence[str]) -> bool:
+def _attempt(job: _Job, picture: Picture, outputs: _Outputs) -> bool:
+    where = outputs.where
     started = time.perf_counter()
     try:
         file_format, target = _target(job, picture, where)
         if target is not None and target != STREAM:
-            check_target(target, inputs, replace=where.force)
+            outputs.check(target)
         outcome = job.operation.run(picture, _wants_numbers(job.operation, picture, file_format))
-        notes = (*outcome.notes, *_deliver(outcome.picture, file_format, target, where))
+        notes = (*outcome.notes, *_deliver(outcome.picture, file_format, target, outputs))
     except ConvcliError as error:
         # What is wrong with an output names the output; anything else is wrong with this input.
         message(*((error.what, error.why) if isinstance(error, OutputError) else (_shown(job.source), error)))
@@ -295,7 +333,7 @@ def _wants_numbers(operation: Operation, picture: Picture, file_format: FileForm
 
 
 def _deliver(
-    picture: Picture, file_format: FileFormat | None, target: str | None, where: Destination
+    picture: Picture, file_format: FileFormat | None, target: str | None, outputs: _Outputs
 ) -> Iterable[str]:
     """Write the result where it belongs and return what could not be kept; a printed one is the report."""
     if file_format is PRINTED or target is None:
@@ -306,7 +344,7 @@ def _deliver(
     if target == STREAM:
         write_bytes(content)
     else:
-        write_atomically(target, lambda stream: stream.write(content), replace=where.force)
+        outputs.write(target, content)
     return dropped
 
 

@@ -35,8 +35,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         with writing_stdout():
             code = command().main(args=list(arguments), prog_name="convcli", standalone_mode=False)
-    except SystemExit:  # how Typer ends when the reader of a help page went away
-        raise Stopped(signal.SIGPIPE) from None
+    except SystemExit as end:  # how Typer ends completion, and when the reader of a help page went away
+        if isinstance(end.__context__, BrokenPipeError):
+            raise Stopped(signal.SIGPIPE) from None
+        return end.code if isinstance(end.code, int) else DONE
     except ConvcliError as error:
         message(error.what, error.why)
         return WRONG_USAGE if isinstance(error, UsageError) else FAILED

@@ -22,7 +22,7 @@ from convcli.sizes import (
     parse_pair,
 )
 
-__all__ = ["Rendering", "Window", "operation", "read_filters"]
+__all__ = ["Rendering", "Window", "operation", "read_filters", "typed_number"]
 
 
 @dataclass(frozen=True)
@@ -58,29 +58,32 @@ class Rendering:
 
     @classmethod
     def read(
-        cls, channels: str, signed: str | None, scale: str, bias: float, file_format: FileFormat | None
+        cls, channels: str, signed: str | None, scale: str, bias: str, file_format: FileFormat | None
     ) -> "Rendering":
         """Read the options as they were typed."""
         how = None if signed is None else chosen(signed, Signed, "--signed")
         pixels_only = file_format is not None and not (file_format.numeric or file_format == FileFormat.TIFF)
         if how == Signed.RAW and pixels_only:
             raise UsageError("--signed raw", f"{file_format} holds pixels; use npy, csv, txt or tiff")
-        if not math.isfinite(bias):
-            raise UsageError(f"--bias {bias}", "must be a finite number")
-        return cls(chosen(channels, Channels, "--channels"), how, _read_scale(scale), bias)
+        factor = None if scale == "gain" else typed_number("--scale", scale)
+        return cls(chosen(channels, Channels, "--channels"), how, factor, typed_number("--bias", bias) or 0)
 
 
-def _read_scale(text: str) -> float | None:
-    if text == "gain":
+def typed_number(option: str, text: str | None) -> float | None:
+    """Read the number of an option, as in 70, 0.25 or 1/4; None where it was not given."""
+    if text is None:
         return None
     try:
-        return parse_number(text, "--scale")
+        return parse_number(text, option)
     except MatrixError:
-        raise UsageError(f"--scale {text[:50]!r}", "must be a number, as in 0.25 or 1/4, or gain") from None
+        also = ", or gain" if option == "--scale" else ""
+        raise UsageError(
+            f"{option} {text[:50]!r}", f"must be a number, as in 70, 0.25 or 1/4{also}"
+        ) from None
 
 
 def read_filters(
-    names: list[str], kernels: list[str], *, angle: float | None, size: int | None
+    names: list[str], kernels: list[str], *, angle: str | None, size: str | None
 ) -> list[Filter]:
     """Build the filters that were asked for: the named ones, then the typed ones.
 
@@ -93,12 +96,14 @@ def read_filters(
         raise UsageError("--filter", "missing; as in --filter sobel-x (convcli filters lists them)")
     if kernels and not (angle is None and size is None):
         raise UsageError("--kernel", "is taken as it is; --angle and --size are for named filters")
-    return [named_filter(name, angle=angle, size=size) for name in names] + [_typed(text) for text in kernels]
+    parameters = {"angle": typed_number("--angle", angle), "size": typed_number("--size", size)}
+    return [named_filter(name, **parameters) for name in names] + [_typed(text) for text in kernels]
 
 
 def _typed(text: str) -> Filter:
     if text.startswith("@"):
-        return custom_filter(Path(text).stem.removeprefix("@"), read_kernel(text[1:]))
+        file = text[1:]
+        return custom_filter(Path(file).stem, read_kernel(file))
     try:
         return custom_filter("kernel", parse_kernel(text, "--kernel"))
     except KernelError as error:
@@ -117,9 +122,9 @@ def operation(one: Filter, window: Window, rendering: Rendering) -> Operation:
     """
     scale = rendering.scale
     if scale is None:
-        if one.gain == 0:
-            raise KernelError(one.name, "has a gain of zero, so --scale gain cannot divide by it")
-        scale = 1 / one.gain
+        scale = 1 / one.gain if one.gain else math.inf
+        if not math.isfinite(scale):
+            raise KernelError(one.name, f"has a gain of {one.gain:g}, so --scale gain cannot divide by it")
     numbers = None if rendering.signed is None else rendering.signed == Signed.RAW
     return Operation(one.name, partial(_filter_picture, one, window, rendering, scale), numbers)
 
@@ -128,20 +133,24 @@ def _filter_picture(
     one: Filter, window: Window, rendering: Rendering, scale: float, picture: Picture, numbers: bool
 ) -> Outcome:
     """Take the channels, convolve, scale, and make pixels of the result unless numbers are wanted."""
-    geometry = {"stride": window.stride, "padding": window.padding, "dilation": window.dilation}
     values = apply_filter(
         select_channels(picture.pixels, rendering.channels),
         one,
+        stride=window.stride,
+        padding=window.padding,
         border=window.border,
+        dilation=window.dilation,
         flip=window.flip,
-        **geometry,  # type: ignore[arg-type] # three types in one dict
     )
     values = adjust(values, scale=scale, bias=rendering.bias)
     how = rendering.signed or (Signed.RAW if numbers else Signed.ABS)
     rendered = render_counted(values, how, depth=picture.depth)
     alpha = picture.alpha
     if alpha is not None:
-        alpha = pixels_under(alpha, one.kernels[0].shape, **geometry)  # type: ignore[arg-type] # as above
+        height, width = one.kernels[0].shape
+        alpha = pixels_under(
+            alpha, (height, width), stride=window.stride, padding=window.padding, dilation=window.dilation
+        )
     result = picture.with_pixels(rendered.pixels, alpha)
     matrices = [matrix.tolist() for matrix in one.kernels]
     facts = {

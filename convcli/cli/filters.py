@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcli.cli.options import Force, JsonOption
+from convcli.cli.options import Angle, Force, JsonOption, Size
 from convcli.cli.terminal import answer_is_shown, shown, write, write_json
 from convcli.errors import FilterError, UsageError
 
@@ -23,17 +23,8 @@ def filters(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="A filter, as in sobel-x or gaussian:sigma=2.")
     ] = None,
-    angle: Annotated[
-        float | None,
-        typer.Option(
-            "--angle",
-            help="Direction of a derivative filter: 0 along x, growing counter-clockwise.",
-            metavar="DEGREES",
-        ),
-    ] = None,
-    size: Annotated[
-        int | None, typer.Option("--size", help="Side of the filter, where it has several.")
-    ] = None,
+    angle: Angle = None,
+    size: Size = None,
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", help="Save the kernel: .npy, .csv or .json.", metavar="FILE"),
@@ -57,9 +48,10 @@ def filters(
             raise UsageError("NAME", "missing; as in: convcli filters sobel-x --angle 70")
         _list_all(json=json)
         return 0
+    from convcli.cli.filtering import typed_number
     from convcli.kernels import named_filter
 
-    one = named_filter(name, angle=angle, size=size)
+    one = named_filter(name, angle=typed_number("--angle", angle), size=typed_number("--size", size))
     if output is not None:
         _save(one, output, force=force)
     if json:
@@ -83,19 +75,26 @@ def _record(one: "Filter") -> dict[str, Any]:
         "combination": str(one.combination),
         "gain": one.gain,
         "divisor": one.divisor,
-        "sum": math.fsum(one.kernels[0].ravel()),
+        "sum": _total(one.kernels[0]),
         "separable": one.separable,
         "responds_to": one.responds_to,
         "source": one.source,
     }
 
 
+def _total(matrix: "NDArray[Any]") -> float:
+    try:
+        return math.fsum(matrix.ravel())
+    except OverflowError:
+        return math.inf
+
+
 def _list_all(*, json: bool) -> None:
     from convcli.kernels import CATALOG, named_filter
 
     if json:
-        for entry in CATALOG:
-            write_json(_record(named_filter(entry)))
+        for name in CATALOG:
+            write_json(_record(named_filter(name)))
     elif answer_is_shown():
         _show_table([(e.name, ", ".join(e.parameters), e.summary) for e in CATALOG.values()])
     else:
@@ -115,21 +114,21 @@ def _show_table(rows: list[tuple[str, str, str]]) -> None:
     for row in rows:
         table.add_row(*row)
     console = Console(markup=False, highlight=False)
-    with console.capture() as shown:
+    with console.capture() as captured:
         console.print(table)
-    write(shown.get())
+    write(captured.get())
 
 
 def _show(one: "Filter") -> None:
     """Show a filter to a person."""
-    from convcli.kernels import CATALOG
+    from convcli.kernels import CATALOG, Combination
 
     lines = [f"{one.name}: {one.summary}", ""]
     if one.divisor > 1:
         lines.append(f"1/{one.divisor} of")
     for matrix in one.kernels:
         lines += [*_shown_matrix(matrix * one.divisor if one.divisor > 1 else matrix), ""]
-    total = round(_record(one)["sum"], 12) + 0.0  # no minus before a zero
+    total = round(_total(one.kernels[0]), 12) + 0.0  # no minus before a zero
     facts = [
         ("responds to", one.responds_to),
         ("gain", f"{one.gain:.6g}"),
@@ -137,9 +136,9 @@ def _show(one: "Filter") -> None:
         ("separable", "yes" if one.separable else "no"),
         ("source", one.source),
     ]
-    if one.combination != "single":
-        of = "sqrt(x² + y²) of the two" if one.combination == "magnitude" else "the largest response"
-        facts.append(("combined as", of))
+    if one.combination != Combination.SINGLE:
+        of_two = one.combination == Combination.MAGNITUDE
+        facts.append(("combined as", "sqrt(x² + y²) of the two" if of_two else "the largest response"))
     for key, spec in CATALOG[one.name.partition(":")[0]].parameters.items():
         default = "" if spec.default is None else f" (default {spec.default:g})"
         facts.append(("parameter", f"{key}: {spec.meaning}{default}"))

@@ -1,10 +1,11 @@
-"""Options that several commands share, and the reading of their values."""
+"""Options that several commands share."""
 
 from typing import Annotated
 
 import typer
 
 __all__ = [
+    "Angle",
     "CeilOption",
     "Dilation",
     "FilterSize",
@@ -15,8 +16,10 @@ __all__ = [
     "OptionalPadding",
     "OptionalStride",
     "OutDir",
+    "OutputChannels",
     "OutputOption",
     "PaddingOption",
+    "Size",
     "Stride",
 ]
 
@@ -38,8 +41,22 @@ PaddingOption = Annotated[str, _PADDING]
 Stride = Annotated[str, _STRIDE]
 OptionalPadding = Annotated[str | None, _PADDING]
 OptionalStride = Annotated[str | None, _STRIDE]
+Angle = Annotated[
+    str | None,
+    typer.Option(
+        "--angle",
+        help="Direction of a derivative filter: 0 along x, growing counter-clockwise.",
+        metavar="DEGREES",
+    ),
+]
+Size = Annotated[
+    str | None, typer.Option("--size", help="Side of the filter, where it has several.", metavar="SIDE")
+]
 Dilation = Annotated[
     str, typer.Option("-d", "--d", "--dilation", help="Distance between taps: d or AxB.", metavar="STEP")
+]
+OutputChannels = Annotated[
+    str | None, typer.Option("--c-out", help="Number of filters: channels of the output.", metavar="COUNT")
 ]
 CeilOption = Annotated[
     bool, typer.Option("--ceil", help="Round the output size up; a last window holds fewer pixels.")

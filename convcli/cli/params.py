@@ -5,16 +5,22 @@ from typing import Annotated, Any
 
 import typer
 
-from convcli.cli.options import Dilation, FilterSize, InputSize, JsonOption, PaddingOption, Stride
-from convcli.cli.shape import layer_record
+from convcli.cli.options import (
+    Dilation,
+    FilterSize,
+    InputSize,
+    JsonOption,
+    OutputChannels,
+    PaddingOption,
+    Stride,
+)
+from convcli.cli.shape import layer_record, network_record
 from convcli.cli.terminal import answer_is_shown, shown, write, write_json
 from convcli.errors import SizeError, UsageError
-from convcli.network.layers import Convolution, Dense
+from convcli.network.layers import Convolution, Dense, Size
 from convcli.sizes import format_size, parse_count, parse_padding, parse_pair, parse_size
 
 __all__ = ["params"]
-
-Size = tuple[int, ...]
 
 
 def params(
@@ -22,10 +28,7 @@ def params(
     c_in: Annotated[
         str | None, typer.Option("--c-in", help="Input channels; --n HxWxC gives them too.", metavar="COUNT")
     ] = None,
-    c_out: Annotated[
-        str | None,
-        typer.Option("--c-out", help="Number of filters: channels of the output.", metavar="COUNT"),
-    ] = None,
+    c_out: OutputChannels = None,
     n: InputSize = None,
     p: PaddingOption = "0",
     s: Stride = "1",
@@ -106,14 +109,15 @@ def _answer(record: dict[str, Any], rows: list[tuple[str, str]], *, json: bool) 
 def _dense_answer(layer: Dense, size: Size) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     values, parameters, macs = prod(size), layer.params(prod(size)), layer.macs(size)
     record = {
-        "input": format_size(size),
-        "layers": [{"text": layer.text, "type": layer.type, "output": f"{layer.units}", "params": parameters,
-                    "macs": macs, "weights": f"{values}x{layer.units}",
-                    "bias": f"{layer.units}" if layer.bias else None, "connections": values}],
+        "text": layer.text,
+        "type": layer.type,
         "output": f"{layer.units}",
         "params": parameters,
         "macs": macs,
-    }  # fmt: skip
+        "weights": f"{values}x{layer.units}",
+        "bias": f"{layer.units}" if layer.bias else None,
+        "connections": values,
+    }
     rows = [
         ("", f"{_sum_with_bias(_factors(size), bias=layer.bias)}·{layer.units} = {parameters:,}"),
         ("weights", f"{values}x{layer.units}"),
@@ -121,7 +125,7 @@ def _dense_answer(layer: Dense, size: Size) -> tuple[dict[str, Any], list[tuple[
         ("MACs", f"{macs:,} multiply-accumulates (bias and activation not counted)"),
         ("connections", f"{values:,} inputs to each output value: all of them"),
     ]
-    return record, rows
+    return network_record(size, record), rows
 
 
 def _convolution_answer(
@@ -150,8 +154,7 @@ def _convolution_answer(
         costs, comparison = _against_dense(layer, connections, size)
         record |= costs
         rows += comparison
-    whole = {"input": None if size is None else format_size(size), "layers": [record]}
-    return whole | {key: record[key] for key in ("output", "params", "macs")}, rows
+    return network_record(size, record), rows
 
 
 def _against_dense(

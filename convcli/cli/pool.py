@@ -64,12 +64,13 @@ def pool(
     """
     from convcli.pooling import PoolMode  # late: help needs no numpy
 
+    chosen_mode = chosen(mode, PoolMode, "--mode")
     layer = Pooling(
         window=parse_pair("2" if f is None else f, "filter"),
         stride=None if s is None else parse_pair(s, "stride"),
         padding=parse_padding(p),
         ceil=ceil,
-        type=f"{chosen(mode, PoolMode, '--mode')}pool",
+        type=f"{chosen_mode}pool",
     )
     if n is not None:
         if (output, out_dir, file_format) != (None, None, None):
@@ -86,7 +87,7 @@ def pool(
 
     where = destination(output, out_dir, file_format, force=force, json=json)
     label = f"{layer.type}-{format_size(layer.window)}"
-    return run_batch(images, [Operation(label, partial(_pool_picture, layer, PoolMode(mode)))], where)
+    return run_batch(images, [Operation(label, partial(_pool_picture, layer, chosen_mode))], where)
 
 
 def _pool_picture(layer: Pooling, mode: "PoolMode", picture: "Picture", _: bool) -> "Outcome":

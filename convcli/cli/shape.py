@@ -13,11 +13,12 @@ from convcli.cli.options import (
     JsonOption,
     OptionalPadding,
     OptionalStride,
+    OutputChannels,
 )
 from convcli.cli.solving import Wanted, solve
 from convcli.cli.terminal import answer_is_shown, shown, write, write_json
 from convcli.errors import UsageError
-from convcli.network.layers import Convolution, Pooling
+from convcli.network.layers import Convolution, Pooling, Size
 from convcli.sizes import (
     Axis,
     format_padding,
@@ -29,7 +30,7 @@ from convcli.sizes import (
     parse_size,
 )
 
-__all__ = ["answer_size", "layer_record", "shape"]
+__all__ = ["answer_size", "layer_record", "network_record", "shape"]
 
 MOST_RANGES = 1000  # ranges of unread pixels that JSON lists
 MOST_SHOWN = 4  # and that a person is shown
@@ -42,10 +43,7 @@ def shape(
     s: OptionalStride = None,
     d: Dilation = "1",
     ceil: CeilOption = False,
-    c_out: Annotated[
-        str | None,
-        typer.Option("--c-out", help="Number of filters: channels of the output.", metavar="COUNT"),
-    ] = None,
+    c_out: OutputChannels = None,
     want: Annotated[
         str | None,
         typer.Option(
@@ -84,18 +82,22 @@ def shape(
     return 0
 
 
-def answer_size(layer: Convolution | Pooling, size: tuple[int, ...], *, json: bool) -> None:
+def answer_size(layer: Convolution | Pooling, size: Size, *, json: bool) -> None:
     """Print the output size in the form that fits: JSON, explained, or the bare size."""
     if json:
-        record = layer_record(layer, size)
-        whole = {"input": format_size(size), "layers": [record]}
-        write_json(whole | {key: record[key] for key in ("output", "params", "macs")})
+        write_json(network_record(size, layer_record(layer, size)))
         return
     text = f"{format_size(layer.output(size))}\n"
     write(f"{text}\n{_explanation(layer, size)}" if answer_is_shown() else text)
 
 
-def layer_record(layer: Convolution | Pooling, size: tuple[int, ...]) -> dict[str, Any]:
+def network_record(size: Size | None, layer: dict[str, Any]) -> dict[str, Any]:
+    """Return what JSON has of a network of a single layer; its totals are that layer's."""
+    totals = {key: layer[key] for key in ("output", "params", "macs")}
+    return {"input": None if size is None else format_size(size), "layers": [layer]} | totals
+
+
+def layer_record(layer: Convolution | Pooling, size: Size) -> dict[str, Any]:
     """Return what is known of a layer on an input of that size, as JSON has it."""
     rows, columns = layer.axes(size)
     channels = size[2] if len(size) > 2 else None
@@ -119,7 +121,7 @@ def _unread_record(axis: Axis) -> dict[str, Any]:
     return {"count": axis.unread_count(), "ranges": list(islice(axis.unread_ranges(), MOST_RANGES))}
 
 
-def _explanation(layer: Convolution | Pooling, size: tuple[int, ...]) -> str:
+def _explanation(layer: Convolution | Pooling, size: Size) -> str:
     rows, columns = layer.axes(size)
     lines = [("height", rows.formula()), ("width", columns.formula())]
     if isinstance(layer, Pooling):

@@ -86,7 +86,7 @@ def _solutions(wanted: Wanted) -> Iterator[tuple[str, str, str]]:
             yield f"{padding}", f"{stride}", axis.formula()
         return
     both = (
-        islice(strides_and_paddings(n, f, want, d, p=p, s=s), MOST_SOLUTIONS)
+        islice(strides_and_paddings(n, f, want, d, p=p, s=s), MOST_SOLUTIONS + 1)
         for n, f, want, d, p, s in (vertical, horizontal)
     )
     for (p_v, s_v), (p_h, s_h) in product(*both):

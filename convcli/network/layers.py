@@ -6,6 +6,7 @@ layer's weights: no bias, no activation.
 
 from dataclasses import dataclass
 from math import gcd, prod
+from typing import ClassVar
 
 from convcli.errors import SizeError
 from convcli.sizes import (
@@ -69,7 +70,7 @@ class Convolution:
     groups: int = 1
     bias: bool = True
     ceil: bool = False
-    type: str = "conv"
+    type: ClassVar[str] = "conv"
 
     @property
     def text(self) -> str:
@@ -183,7 +184,7 @@ class Dense:
 
     units: int
     bias: bool = True
-    type: str = "fc"
+    type: ClassVar[str] = "fc"
 
     @property
     def text(self) -> str:

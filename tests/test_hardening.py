@@ -1,0 +1,184 @@
+"""What was once got wrong: a file lost, an endless wait, a traceback."""
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convcli import apply_filter, kernel, named_filter, render
+from convcli.convolve import pixels_under
+from convcli.errors import ImageError, UsageError
+from convcli.images import load_picture
+from convcli.kernels import gain
+from convcli.sizes import Axis, lossless_sides
+from tests.conftest import Runner
+
+
+def grey(path: Path, value: int = 7) -> Path:
+    Image.fromarray(np.full((5, 6), value, np.uint8)).save(path)
+    return path
+
+
+def test_a_kernel_file_is_never_overwritten(convcli: Runner, in_folder: Path) -> None:
+    grey(in_folder / "g.png")
+    (in_folder / "k.csv").write_text("1 2\n")
+    ran = convcli("apply", "g.png", "--kernel", "@k.csv", "-o", "k.csv", "--force")
+    assert ran.all == (
+        1,
+        "",
+        "convcli: k.csv: is an input; an input is never overwritten, choose another name\n",
+    )
+    assert (in_folder / "k.csv").read_text() == "1 2\n"
+
+
+def test_two_names_of_one_output_do_not_lose_the_first(convcli: Runner, in_folder: Path) -> None:
+    for name in "ab":
+        grey(in_folder / f"{name}.png", ord(name))
+        (in_folder / f"{name}-identity.png").symlink_to("t.png")
+    ran = convcli("apply", "a.png", "b.png", "--filter", "identity", "--force")
+    why = "is another name of a file that was just written"
+    assert ran.all == (1, "a-identity.png\n", f"convcli: b-identity.png: {why}\n")
+    assert np.asarray(Image.open("t.png"))[0, 0] == ord("a")
+
+
+def short_png(*, color: int, interlaced: bool = False, before: bytes = b"") -> bytes:
+    """Return a PNG of 10 x 10 whose pixel data, a valid stream, ends after half of the rows."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 10, 10, 8, color, 0, 0, interlaced))
+    palette = chunk(b"PLTE", bytes([200, 100, 50, 1, 2, 3])) if color == 3 else b""
+    data = chunk(b"IDAT", zlib.compress((b"\0" + b"\1" * 10) * 5))
+    return b"\x89PNG\r\n\x1a\n" + header + before + palette + data + chunk(b"IEND", b"")
+
+
+def test_a_png_that_ends_early_is_refused_whatever_its_kind(tmp_path: Path) -> None:
+    orientation = Image.Exif()
+    orientation[0x0112] = 3
+    exif = orientation.tobytes()[6:]
+    chunk = struct.pack(">I", len(exif)) + b"eXIf" + exif + struct.pack(">I", zlib.crc32(b"eXIf" + exif))
+    for data in (
+        short_png(color=0),
+        short_png(color=3),
+        short_png(color=0, interlaced=True),
+        short_png(color=0, before=chunk),
+    ):
+        (tmp_path / "x.png").write_bytes(data)
+        with pytest.raises(ImageError, match=r"pixels are missing|is truncated"):
+            load_picture(tmp_path / "x.png", "x.png")
+
+
+def test_render_reads_foreign_byte_order_and_refuses_what_is_no_number() -> None:
+    assert render(np.array([1, -2], ">f4")).tolist() == [1, 2]
+    assert render(np.array([300, -2], ">i4")).tolist() == [255, 2]
+    with pytest.raises(ImageError, match="only real numbers"):
+        render(np.array([1 + 2j]))
+    with pytest.raises(UsageError, match="must be a finite number"):
+        render(np.array([1]), scale=None)  # type: ignore[arg-type] # as a caller without types may
+
+
+def test_a_long_number_is_read_in_a_moment(convcli: Runner, in_folder: Path) -> None:
+    ran = convcli("apply", grey(in_folder / "g.png"), "--kernel", "1" * 100_000 + "x")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+
+
+def test_a_window_far_longer_than_the_image_is_pooled_in_a_moment(convcli: Runner, in_folder: Path) -> None:
+    (in_folder / "m.csv").write_text("1 2\n3 4\n")
+    assert convcli("pool", "m.csv", "--f", 10**9, "--p", 5 * 10**8).all == (0, "4\n", "")
+
+
+def test_gaps_of_enormous_dilated_filters_are_not_counted_one_by_one() -> None:
+    endless = Axis(side=10**6, window=10**8, before=10**8, after=10**8, stride=10**9, dilation=2)
+    assert endless.unread_count() is None
+    assert lossless_sides(Axis(side=10**6, window=10**4, stride=5000, dilation=3)) == (None, None)
+
+
+def test_a_stride_beyond_every_integer_type_leaves_one_pixel(convcli: Runner, in_folder: Path) -> None:
+    Image.fromarray(np.full((3, 3, 4), 9, np.uint8)).save(in_folder / "rgba.png")
+    stride = 10**30
+    ran = convcli("apply", "rgba.png", "--filter", "box", "--stride", stride, "-o", "x.png")
+    assert ran.all == (0, "x.png\n", "")
+    assert np.asarray(Image.open("x.png")).tolist() == [[[9, 9, 9, 9]]]
+    assert pixels_under([[1, 2]], 1, stride=stride).tolist() == [[1]]
+
+
+def test_sums_and_products_beyond_the_floats(convcli: Runner, in_folder: Path) -> None:
+    assert render(np.zeros(2, np.int16), scale=1e300).tolist() == [0, 0]
+    assert gain([[1e308, -1e308]]) == 1e308
+    assert gain([[1e308, 1e308]]) == np.inf
+    ran = convcli("apply", grey(in_folder / "g.png"), "--kernel", "5e-324", "--scale", "gain")
+    assert ran.all == (
+        2,
+        "",
+        "convcli: kernel: has a gain of 4.94066e-324, so --scale gain cannot divide by it\n",
+    )
+
+
+def test_a_filter_may_be_given_by_its_name() -> None:
+    image = np.arange(30, dtype=np.uint8).reshape(5, 6)
+    assert np.array_equal(apply_filter(image, "sobel"), apply_filter(image, named_filter("sobel")))
+    assert kernel("sobel-x", angle=0).tolist() == kernel("sobel-x").tolist()
+
+
+@pytest.mark.parametrize("option", ["--size", "--bias", "--angle"])
+@pytest.mark.parametrize("number", ["1_1", "\N{ARABIC-INDIC DIGIT THREE}", "0x3", "nan", ""])
+def test_numbers_of_options_have_one_grammar(
+    convcli: Runner, in_folder: Path, option: str, number: str
+) -> None:
+    ran = convcli("apply", grey(in_folder / "g.png"), "--filter", "sobel-x", option, number)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"convcli: {option} {number!r}: must be a number, as in 70, 0.25 or 1/4\n"
+
+
+def run_shell(line: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
+    line = line.replace("convcli", f"{sys.executable} -m convcli")
+    return subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, timeout=60, check=False)
+
+
+def test_a_pipe_has_a_name_to_write_to(tmp_path: Path) -> None:
+    grey(tmp_path / "g.png")
+    ran = run_shell(
+        "convcli apply g.png --filter identity -o >(cat > copy.png) --format png; wait $!", tmp_path
+    )
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert np.asarray(Image.open(tmp_path / "copy.png"))[0, 0] == 7
+
+
+def test_a_tiff_is_read_with_standard_error_closed(tmp_path: Path) -> None:
+    Image.fromarray(np.full((5, 6), 7, np.uint8)).save(tmp_path / "g.tif", compression="tiff_lzw")
+    ran = run_shell("convcli apply g.tif --filter identity -o o.png 2>&-", tmp_path)
+    assert (ran.returncode, ran.stdout) == (0, b"o.png\n")
+
+
+def test_shell_completion_ends_with_success(tmp_path: Path) -> None:
+    ran = run_shell(
+        '_CONVCLI_COMPLETE=complete_bash COMP_WORDS="convcli ap" COMP_CWORD=1 convcli'.replace(
+            'COMP_WORDS="convcli ap"', "COMP_WORDS='convc'li' ap'"
+        ),
+        tmp_path,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"apply\n", b"")
+
+
+def test_two_signals_at_once_leave_nothing_behind(tmp_path: Path) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (1500, 1500), np.uint8)).save(
+        tmp_path / "g.png"
+    )
+    command = [sys.executable, "-m", "convcli", "apply", "g.png", "--filter", "sobel"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while process.poll() is None and not list(tmp_path.glob(".convcli-*")):
+            pass
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if process.poll() is None:
+                os.kill(process.pid, number)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode in (0, -signal.SIGTERM, -signal.SIGINT), err) == (True, b"")
+    assert list(tmp_path.glob(".convcli-*")) == []
