@@ -28,7 +28,7 @@ from convcli.errors import (
 from convcli.sizes import output_size
 
 if TYPE_CHECKING:
-    from convcli.convolve import apply_filter, convolve
+    from convcli.convolve import apply_filter, convolve, plan
     from convcli.images import read_image, write_image
     from convcli.kernels import Filter, kernel, named_filter, parse_kernel, read_kernel
     from convcli.pooling import pool
@@ -53,6 +53,7 @@ __all__ = [
     "named_filter",
     "output_size",
     "parse_kernel",
+    "plan",
     "pool",
     "read_image",
     "read_kernel",
@@ -67,6 +68,7 @@ _HOMES = {
     "kernel": "kernels",
     "named_filter": "kernels",
     "parse_kernel": "kernels",
+    "plan": "convolve",
     "pool": "pooling",
     "read_image": "images",
     "read_kernel": "kernels",

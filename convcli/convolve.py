@@ -16,9 +16,14 @@ Borders, drawn for a row ``abcd``::
 """
 
 import math
-from collections.abc import Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,18 +31,28 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.arrays import image_array
 from convcli.errors import KernelError, MatrixError, SizeError, UsageError, chosen
-from convcli.kernels import Combination, Filter, kernel_array, named_filter, separate
+from convcli.kernels import Combination, Filter, kernel_array, named_filter
 from convcli.matrices import parse_number
 from convcli.sizes import Axis, Padding, Pair, window_axes
+from convcli.strategies import EXACT_IN_FLOAT32, Scratch, Slide, Strategy, choose, prepare, sums_type
 
-__all__ = ["Border", "BorderKind", "apply_filter", "convolve", "parse_border", "pixels_under"]
+__all__ = [
+    "Border",
+    "BorderKind",
+    "Plan",
+    "apply_filter",
+    "available_processors",
+    "convolve",
+    "parse_border",
+    "pixels_under",
+    "plan",
+]
 
 Image = NDArray[Any]
 
-STRIP_BYTES = 1 << 18  # a strip and its partial sums stay in the second-level cache
+STRIP_BYTES = 1 << 21  # smaller strips stay in nearer caches, but threads then wait for the interpreter
+LEAST_PER_THREAD = 1 << 16  # outputs: fewer are not worth starting a thread for
 MAX_PADDED = 1 << 28  # pixels of a padded image: beyond it the padding of a small one is a mistake
-
-UNSTRIDED = Axis(side=1, window=1)  # one tap, step one: the axis that a separable pass leaves alone
 
 
 class BorderKind(StrEnum):
@@ -98,6 +113,8 @@ def convolve(
     border: str = "edge",
     dilation: Pair = 1,
     flip: bool = False,
+    jobs: int | None = None,
+    out: Image | None = None,
 ) -> Image:
     """Slide a kernel over an image, over each channel on its own.
 
@@ -115,6 +132,10 @@ def convolve(
         What fills the padding: ``zero``, ``constant:V``, ``edge``, ``reflect``, ``symmetric``, ``wrap``.
     flip : bool
         Turn the kernel half round first, which is the convolution of signal processing.
+    jobs : int, optional
+        Threads at most; unless given, the processors this process may use. Results do not depend on it.
+    out : array, optional
+        Where to put the result; of its shape and type, which `plan` tells. It is returned.
 
     Returns
     -------
@@ -131,7 +152,7 @@ def convolve(
     SizeError
         The filter does not fit, or a number is out of range.
     UsageError
-        The border is unknown.
+        The border is unknown, or `out` does not fit.
 
     Examples
     --------
@@ -139,12 +160,33 @@ def convolve(
     >>> convolve(edge, [[1, 0, -1]] * 3, padding="valid")[0]
     array([ 0, 30, 30,  0], dtype=int16)
     """
-    pixels, taps = image_array(image), kernel_array(kernel)
-    rows, columns = window_axes(
-        (pixels.shape[0], pixels.shape[1]), (taps.shape[0], taps.shape[1]),
-        stride=stride, padding=padding, dilation=dilation,
-    )  # fmt: skip
-    return _slide(pixels, taps[::-1, ::-1] if flip else taps, rows, columns, parse_border(border))
+    how = _Settings(stride, padding, border, dilation, flip, jobs)
+    return _run(_planned(image, [kernel], Combination.SINGLE, how), out)
+
+
+def plan(
+    image: ArrayLike,
+    kernel: ArrayLike | Filter,
+    *,
+    stride: Pair = 1,
+    padding: Padding = "same",
+    border: str = "edge",
+    dilation: Pair = 1,
+    flip: bool = False,
+    jobs: int | None = None,
+) -> "Plan":
+    """Tell how `convolve`, or `apply_filter`, would do its work, without doing it.
+
+    Examples
+    --------
+    >>> image = np.zeros((3000, 4000), np.uint8)
+    >>> print(plan(image, [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], jobs=2))
+    separable in int16, strips of 262 rows, 2 threads
+    """
+    how = _Settings(stride, padding, border, dilation, flip, jobs)
+    if isinstance(kernel, Filter):
+        return _planned(image, kernel.kernels, kernel.combination, how).plan
+    return _planned(image, [kernel], Combination.SINGLE, how).plan
 
 
 def apply_filter(
@@ -156,12 +198,14 @@ def apply_filter(
     border: str = "edge",
     dilation: Pair = 1,
     flip: bool = False,
+    jobs: int | None = None,
+    out: Image | None = None,
 ) -> Image:
     """Apply a named filter: its kernel, or all its kernels and what combines them.
 
     Parameters
     ----------
-    image, stride, padding, border, dilation, flip
+    image, stride, padding, border, dilation, flip, jobs, out
         As for `convolve`.
     filter : Filter or str
         As `named_filter` builds it, or its name.
@@ -180,13 +224,8 @@ def apply_filter(
     """
     if isinstance(filter, str):
         filter = named_filter(filter)
-    responses = [
-        convolve(image, taps, stride=stride, padding=padding, border=border, dilation=dilation, flip=flip)
-        for taps in filter.kernels
-    ]
-    if filter.combination == Combination.MAGNITUDE:
-        return _magnitude(responses)
-    return responses[0] if len(responses) == 1 else np.maximum.reduce(responses)
+    how = _Settings(stride, padding, border, dilation, flip, jobs)
+    return _run(_planned(image, filter.kernels, filter.combination, how), out)
 
 
 def pixels_under(
@@ -226,40 +265,75 @@ def pixels_under(
     return under
 
 
-def _magnitude(responses: Sequence[Image]) -> Image:
-    """Return the root of the sum of squares, computed in float64."""
-    result = np.float64 if responses[0].dtype == np.float64 else np.float32
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = sum(np.square(response, dtype=np.float64) for response in responses)
-        return np.sqrt(total).astype(result)
+@dataclass(frozen=True)
+class Plan:
+    """How a convolution is done.
+
+    Attributes
+    ----------
+    strategy : Strategy
+    sums : dtype
+        What it adds up in.
+    shape, dtype
+        Of the result.
+    strip : int
+        Rows of the result that are made at a time.
+    threads : int
+    """
+
+    strategy: Strategy
+    sums: np.dtype[Any]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    strip: int
+    threads: int
+
+    def __str__(self) -> str:
+        threads = f"{self.threads} thread{'s'[: self.threads != 1]}"
+        return f"{self.strategy} in {self.sums}, strips of {self.strip} rows, {threads}"
 
 
-def _result_type(pixels: Image, taps: Image, border: Border) -> np.dtype[Any]:
-    """Return the type of the result: the narrowest that provably holds it, see `convolve`."""
-    if pixels.dtype.kind == "f" or taps.dtype.kind == "f" or isinstance(border.value, float):
-        return np.dtype(np.float64 if pixels.dtype == np.float64 else np.float32)
-    if pixels.dtype.itemsize < 8:
-        limits = np.iinfo(pixels.dtype)
-        largest = max(-int(limits.min), int(limits.max))
-    else:
-        largest = max(-int(pixels.min()), int(pixels.max()))
-    largest = max(largest, abs(border.value))
-    total = sum(abs(int(tap)) for tap in taps.ravel())
-    bound = max(total, 1) * max(largest, 1)
-    for narrow in (np.int16, np.int32, np.int64):
-        if bound <= np.iinfo(narrow).max:
-            return np.dtype(narrow)
-    raise KernelError(
-        "kernel",
-        f"results can reach {total} x {largest} = {bound}, beyond int64's {np.iinfo(np.int64).max}: "
-        "take smaller taps or a float image",
+@dataclass(frozen=True)
+class _Settings:
+    """The arguments that all entrances share."""
+
+    stride: Pair
+    padding: Padding
+    border: str
+    dilation: Pair
+    flip: bool
+    jobs: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """A convolution that is ready to be done."""
+
+    pixels: Image
+    kernels: Sequence[Image]
+    combination: Combination
+    rows: Axis
+    columns: Axis
+    border: Border
+    responses: np.dtype[Any]  # the type of one kernel's results, before they are combined
+    squares: np.dtype[Any]  # the type in which a magnitude is computed
+    plan: Plan
+
+
+def _planned(
+    image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combination, how: _Settings
+) -> _Work:
+    """Check everything and decide how it is done."""
+    pixels = image_array(image)
+    taps = [kernel_array(kernel)[:: -1 if how.flip else 1, :: -1 if how.flip else 1] for kernel in kernels]
+    border = parse_border(how.border)
+    rows, columns = window_axes(
+        (pixels.shape[0], pixels.shape[1]),
+        (taps[0].shape[0], taps[0].shape[1]),
+        stride=how.stride,
+        padding=how.padding,
+        dilation=how.dilation,
     )
-
-
-def _slide(pixels: Image, taps: Image, rows: Axis, columns: Axis, border: Border) -> Image:
-    """Convolve strip by strip: rows of the padded image go in, rows of the result come out."""
-    dtype = _result_type(pixels, taps, border)
-    channels = pixels.shape[2:]
     width = columns.before + columns.side + columns.after
     padded = (rows.before + rows.side + rows.after) * width
     if padded > max(MAX_PADDED, 4 * rows.side * columns.side):
@@ -267,27 +341,153 @@ def _slide(pixels: Image, taps: Image, rows: Axis, columns: Axis, border: Border
             f"padding {rows.before}:{rows.after}x{columns.before}:{columns.after}",
             f"makes {padded} pixels of an image of {rows.side}x{columns.side}, more than {MAX_PADDED}",
         )
-    source_rows, source_columns = _sources(rows, border.kind), _sources(columns, border.kind)
-    result = np.empty((rows.output, columns.output, *channels), dtype)
-    # A strip is at least as high as the kernel, or its overlap with the next would be most of the work.
-    height = max(STRIP_BYTES // (width * math.prod(channels) * dtype.itemsize), rows.extent) // rows.stride
-    height = min(max(height, 1), rows.output)
-    strip = np.empty(((height - 1) * rows.stride + rows.extent, width, *channels), dtype)
-    factors = separate(taps)
-    with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels may meet
-        for start in range(0, rows.output, height):
-            target = result[start : start + height]
-            first = start * rows.stride
-            sources = source_rows[first : first + (len(target) - 1) * rows.stride + rows.extent]
-            part = _fill(strip[: len(sources)], pixels, sources, source_columns, columns, border)
-            if factors is None:
-                _correlate(part, taps, rows, columns, target)
-            else:
-                column, row = factors
-                partial = np.empty((len(target), width, *channels), dtype)
-                _correlate(part, column[:, None], rows, UNSTRIDED, partial)
-                _correlate(partial, row[None, :], UNSTRIDED, columns, target)
+    bounds = [_bound(pixels, each, border) for each in taps]
+    responses = max((_result_type(pixels, bound) for bound in bounds), key=lambda dtype: dtype.itemsize)
+    limit = max((bound for bound in bounds if bound is not None), default=None)
+    strategy = choose(taps, rows, columns, responses, limit)
+    sums = sums_type(strategy, responses)
+    shape = (rows.output, columns.output, *pixels.shape[2:])
+    threads = max(1, min(_jobs(how.jobs), math.prod(shape) // LEAST_PER_THREAD))
+    row_bytes = width * math.prod(pixels.shape[2:]) * sums.itemsize
+    simple = strategy != Strategy.MATRIX and combination == Combination.SINGLE
+    plan = Plan(
+        strategy=strategy,
+        sums=sums,
+        shape=shape,
+        dtype=_combined_type(combination, responses),
+        strip=_strip_height(rows, row_bytes, STRIP_BYTES if simple else STRIP_BYTES // 2),
+        threads=threads,
+    )
+    # Squares of small integers and their sum are exact in float32 already.
+    exact = limit is not None and len(taps) * limit**2 < EXACT_IN_FLOAT32
+    squares = np.dtype(np.float32 if exact else np.float64)
+    return _Work(pixels, taps, combination, rows, columns, border, responses, squares, plan)
+
+
+def _strip_height(rows: Axis, row_bytes: int, size: int) -> int:
+    """Return how many rows of the result are made at a time."""
+    # At least as many as the kernel has, or the overlap of the strips would be most of the work.
+    return min(max(max(size // row_bytes, rows.extent) // rows.stride, 1), rows.output)
+
+
+def _jobs(jobs: int | None) -> int:
+    if jobs is None:
+        return available_processors()
+    if not isinstance(jobs, int) or jobs < 1:
+        raise UsageError(f"jobs {jobs}", "must be a whole number, at least 1")
+    return jobs
+
+
+@cache
+def available_processors() -> int:
+    """Return how many processors this process may use: by its affinity, and by the quota of its cgroup."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
+        return count if quota == "max" else max(1, min(count, -(-int(quota) // int(period))))
+    except (OSError, ValueError):
+        return count
+
+
+def _bound(pixels: Image, taps: Image, border: Border) -> int | None:
+    """Return a number that no sum of a result, partial or whole, can pass; None where floats take part."""
+    if pixels.dtype.kind == "f" or taps.dtype.kind == "f" or isinstance(border.value, float):
+        return None
+    if pixels.dtype.itemsize < 8:
+        limits = np.iinfo(pixels.dtype)
+        largest = max(-int(limits.min), int(limits.max))
+    else:
+        largest = max(-int(pixels.min()), int(pixels.max()))
+    total = sum(abs(int(tap)) for tap in taps.ravel())
+    return max(total, 1) * max(largest, abs(border.value), 1)
+
+
+def _result_type(pixels: Image, bound: int | None) -> np.dtype[Any]:
+    """Return the narrowest type that holds the results, see `convolve`."""
+    if bound is None:
+        return np.dtype(np.float64 if pixels.dtype == np.float64 else np.float32)
+    for narrow in (np.int16, np.int32, np.int64):
+        if bound <= np.iinfo(narrow).max:
+            return np.dtype(narrow)
+    raise KernelError(
+        "kernel",
+        f"results can reach {bound}, beyond int64's {np.iinfo(np.int64).max}: take smaller taps "
+        "or a float image",
+    )
+
+
+def _combined_type(combination: Combination, responses: np.dtype[Any]) -> np.dtype[Any]:
+    if combination == Combination.MAGNITUDE and responses != np.float64:
+        return np.dtype(np.float32)
+    return responses
+
+
+def _run(work: _Work, out: Image | None) -> Image:
+    """Do the work strip by strip, in as many threads as planned."""
+    plan = work.plan
+    if out is not None and (out.shape != plan.shape or out.dtype != plan.dtype):
+        raise UsageError(f"out {out.dtype} {out.shape}", f"must be {plan.dtype} {plan.shape}")
+    result = np.empty(plan.shape, plan.dtype) if out is None else out
+    slides = [prepare(plan.strategy, taps, work.rows, work.columns, work.responses) for taps in work.kernels]
+    sources = _sources(work.rows, work.border.kind), _sources(work.columns, work.border.kind)
+
+    def make(starts: Iterator[int]) -> None:
+        scratch = Scratch()
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels may meet
+            for start in starts:
+                _make_strip(work, slides, sources, start, result[start : start + plan.strip], scratch)
+
+    _share(iter(range(0, plan.shape[0], plan.strip)), make, plan.threads)
     return result
+
+
+def _share(starts: Iterator[int], make: Callable[[Iterator[int]], None], threads: int) -> None:
+    """Let every thread take the next strip when it is done with one."""
+    if threads == 1:
+        make(starts)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for future in [pool.submit(make, starts) for _ in range(threads)]:
+                future.result()
+        finally:
+            deque(starts, maxlen=0)  # after an interrupt nothing is left to be taken
+
+
+def _make_strip(
+    work: _Work,
+    slides: Sequence[Slide],
+    sources: tuple[NDArray[np.intp], NDArray[np.intp]],
+    start: int,
+    target: Image,
+    scratch: Scratch,
+) -> None:
+    rows, columns = work.rows, work.columns
+    first = start * rows.stride
+    lines = sources[0][first : first + (len(target) - 1) * rows.stride + rows.extent]
+    strip = scratch.array("strip", (len(lines), len(sources[1]), *work.pixels.shape[2:]), work.plan.sums)
+    _fill(strip, work.pixels, lines, sources[1], columns, work.border)
+    if work.combination == Combination.SINGLE:
+        slides[0](strip, target, scratch)
+        return
+    response = scratch.array("response", target.shape, work.responses)
+    if work.combination == Combination.STRONGEST:
+        slides[0](strip, target, scratch)
+        for slide in slides[1:]:
+            slide(strip, response, scratch)
+            np.maximum(target, response, out=target)
+        return
+    square = scratch.array("square", target.shape, work.squares)
+    total = scratch.array("total", target.shape, work.squares)
+    for number, slide in enumerate(slides):
+        slide(strip, response, scratch)
+        into = square if number else total
+        np.copyto(into, response)
+        np.multiply(into, into, out=into)
+        if number:
+            np.add(total, square, out=total)
+    np.sqrt(total, out=total)
+    np.copyto(target, total, casting="same_kind")
 
 
 def _sources(axis: Axis, kind: BorderKind) -> NDArray[np.intp]:
@@ -315,38 +515,16 @@ def _fill(
     source_columns: NDArray[np.intp],
     columns: Axis,
     border: Border,
-) -> Image:
-    """Put the padded image's rows into the strip, in the type of the result."""
-    strip[:, columns.before : columns.before + columns.side] = pixels[np.maximum(rows, 0)]
+) -> None:
+    """Put the padded image's rows into the strip, in its type."""
+    inside = strip[:, columns.before : columns.before + columns.side]
+    if rows[0] >= 0 and rows[-1] - rows[0] == len(rows) - 1:
+        np.copyto(inside, pixels[rows[0] : rows[-1] + 1], casting="unsafe")  # neighbours: no copy of a copy
+    else:
+        np.copyto(inside, pixels[np.maximum(rows, 0)], casting="unsafe")
     for outside in (slice(0, columns.before), slice(columns.before + columns.side, None)):
         sources = source_columns[outside]
-        strip[:, outside] = strip[:, np.maximum(sources, 0) + columns.before]
-        strip[:, outside][:, sources < 0] = border.value
+        if sources.size:
+            strip[:, outside] = strip[:, np.maximum(sources, 0) + columns.before]
+            strip[:, outside][:, sources < 0] = border.value
     strip[rows < 0] = border.value
-    return strip
-
-
-def _correlate(part: Image, taps: Image, rows: Axis, columns: Axis, target: Image) -> None:
-    """Add up the shifted images, each times its tap."""
-    height, width = target.shape[:2]
-    scratch = np.empty_like(target)
-    untouched = True
-    for i, j in np.argwhere(taps):
-        top, left = i * rows.dilation, j * columns.dilation
-        shifted = part[
-            top : top + (height - 1) * rows.stride + 1 : rows.stride,
-            left : left + (width - 1) * columns.stride + 1 : columns.stride,
-        ]
-        tap = target.dtype.type(taps[i, j])
-        if untouched:
-            np.multiply(shifted, tap, out=target)
-            untouched = False
-        elif tap == 1:
-            np.add(target, shifted, out=target)
-        elif tap == -1:
-            np.subtract(target, shifted, out=target)
-        else:
-            np.multiply(shifted, tap, out=scratch)
-            np.add(target, scratch, out=target)
-    if untouched:
-        target[...] = 0

@@ -30,6 +30,7 @@ PUBLIC = [
     "named_filter",
     "output_size",
     "parse_kernel",
+    "plan",
     "pool",
     "read_image",
     "read_kernel",

@@ -1,0 +1,193 @@
+"""Every strategy of the engine, forced one by one, gives what naive loops give."""
+
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+import convcli
+from convcli.errors import UsageError
+from convcli.kernels import separate
+from convcli.strategies import Strategy
+from tests import reference
+from tests.test_convolve import engine
+
+Array = NDArray[Any]
+BORDERS = ["zero", "constant:7", "edge", "reflect", "symmetric", "wrap"]
+
+
+def forced(monkeypatch: pytest.MonkeyPatch, strategy: Strategy, *, strip_bytes: int = 600) -> None:
+    monkeypatch.setattr(engine, "choose", lambda *_: strategy)
+    monkeypatch.setattr(engine, "STRIP_BYTES", strip_bytes)
+    monkeypatch.setattr(engine, "LEAST_PER_THREAD", 1)
+
+
+def kernels(separable: bool, elements: st.SearchStrategy[Any], dtype: type) -> st.SearchStrategy[Array]:
+    side = st.integers(1, 5)
+    if not separable:
+        return hnp.arrays(dtype, st.tuples(side, side), elements=elements)
+    line = side.flatmap(lambda length: hnp.arrays(dtype, length, elements=elements))
+    return st.tuples(line, line).map(lambda pair: np.multiply.outer(*pair))
+
+
+SHAPES = st.tuples(st.integers(1, 20), st.integers(1, 40)) | st.tuples(
+    st.integers(1, 8), st.integers(1, 8), st.integers(1, 4)
+)
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("jobs", [1, 3])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_integers_are_exact(
+    monkeypatch: pytest.MonkeyPatch, strategy: Strategy, jobs: int, data: st.DataObject
+) -> None:
+    forced(monkeypatch, strategy)
+    image = data.draw(hnp.arrays(np.uint8, SHAPES))
+    taps = data.draw(kernels(strategy == Strategy.SEPARABLE, st.integers(-9, 9), np.int64))
+    if strategy == Strategy.SEPARABLE and separate(taps) is None:
+        taps = np.ones_like(taps)
+    steps = st.tuples(st.integers(1, 3), st.integers(1, 3))
+    stride = data.draw(steps)
+    dilation = (1, 1) if strategy == Strategy.MATRIX else data.draw(steps)
+    amount = st.tuples(st.integers(6, 8), st.integers(6, 8))
+    amounts = data.draw(st.tuples(amount, amount))
+    border, flip = data.draw(st.sampled_from(BORDERS)), data.draw(st.booleans())
+    expected = reference.convolve(
+        image, taps, amounts=amounts, border=border, stride=stride, dilation=dilation, flip=flip
+    )
+    result = convcli.convolve(
+        image, taps, padding=amounts, border=border, stride=stride, dilation=dilation, flip=flip, jobs=jobs
+    )
+    assert result.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_floats_keep_the_promised_tolerance(
+    monkeypatch: pytest.MonkeyPatch, strategy: Strategy, dtype: Any, data: st.DataObject
+) -> None:
+    forced(monkeypatch, strategy)
+    numbers = st.floats(-1, 1, width=32)
+    image = data.draw(hnp.arrays(dtype, st.tuples(st.integers(1, 9), st.integers(1, 20)), elements=numbers))
+    taps = data.draw(kernels(strategy == Strategy.SEPARABLE, numbers, np.float64))
+    if strategy == Strategy.SEPARABLE and separate(taps) is None:
+        taps = np.full_like(taps, 0.5)
+    result = convcli.convolve(image, taps, padding=4)
+    expected = reference.convolve(image, taps, amounts=((4, 4), (4, 4)), border="edge").astype(np.float64)
+    bound = (taps.size + 8) * float(np.finfo(dtype).eps) * np.abs(taps).sum() * np.abs(image).max()
+    tiny = float(np.finfo(dtype).tiny)
+    assert result.dtype == dtype
+    assert np.abs(result - expected).max() <= bound + tiny
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_stays_within_reach(
+    monkeypatch: pytest.MonkeyPatch, strategy: Strategy, bad: float
+) -> None:
+    forced(monkeypatch, strategy)
+    image = np.ones((30, 50), np.float32)
+    image[12, 20] = bad
+    taps = np.multiply.outer([0.5, 1, 0.25], [1.0, 2, 3])
+    wrong = ~np.isfinite(convcli.convolve(image, taps))
+    assert np.argwhere(wrong).tolist() == [[y, x] for y in (11, 12, 13) for x in (19, 20, 21)]
+
+
+def test_the_strategy_follows_the_kernel() -> None:
+    image = np.zeros((100, 100), np.uint8)
+    dense = np.random.default_rng(1).integers(-9, 10, (15, 15))
+    assert convcli.plan(image, convcli.kernel("sobel-x")).strategy == Strategy.SEPARABLE
+    assert convcli.plan(image, convcli.kernel("laplacian")).strategy == Strategy.SHIFTS
+    assert convcli.plan(image, dense).strategy == Strategy.MATRIX
+    assert convcli.plan(image, dense, dilation=2).strategy == Strategy.SHIFTS
+
+
+def test_a_matrix_is_taken_only_where_its_sums_are_exact() -> None:
+    image = np.zeros((100, 100), np.uint16)
+    small = np.ones((15, 15), np.int64)
+    small[0, 0] = 2  # or a column and a row would do
+    large = small * 3
+    assert small.sum() * 65535 < 2**24 < large.sum() * 65535
+    assert convcli.plan(image, small).strategy == Strategy.MATRIX
+    assert convcli.plan(image, large).strategy == Strategy.SHIFTS
+    assert convcli.plan(image, large).sums == np.int32
+
+
+def test_the_plan_tells_what_the_result_is_and_out_takes_it() -> None:
+    image = np.random.default_rng(2).integers(0, 256, (60, 70, 3), np.uint8)
+    for taps in (convcli.kernel("sobel-y"), convcli.named_filter("sobel"), convcli.kernel("gaussian")):
+        plan = convcli.plan(image, taps, stride=2, padding="valid")
+        out = np.empty(plan.shape, plan.dtype)
+        apply: Any = convcli.apply_filter if isinstance(taps, convcli.Filter) else convcli.convolve
+        assert apply(image, taps, stride=2, padding="valid", out=out) is out
+        assert np.array_equal(out, apply(image, taps, stride=2, padding="valid"))
+
+
+def test_an_out_that_does_not_fit_is_refused() -> None:
+    image = np.zeros((5, 6), np.uint8)
+    with pytest.raises(UsageError, match=r"out int32 \(5, 6\): must be int16 \(5, 6\)"):
+        convcli.convolve(image, [[1, 2]], out=np.empty((5, 6), np.int32))
+
+
+@pytest.mark.parametrize("jobs", [0, -1, 1.5, "two"])
+def test_a_wrong_number_of_jobs_is_refused(jobs: Any) -> None:
+    with pytest.raises(UsageError, match="must be a whole number, at least 1"):
+        convcli.convolve(np.zeros((2, 2)), [[1]], jobs=jobs)
+
+
+def test_combined_filters_are_the_same_in_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.random.default_rng(3).integers(0, 256, (301, 200, 3), np.uint8)
+    for name in ("sobel", "kirsch", "robinson", "roberts"):
+        whole = convcli.apply_filter(image, name, jobs=1)
+        with monkeypatch.context() as patched:
+            patched.setattr(engine, "STRIP_BYTES", 4000)
+            patched.setattr(engine, "LEAST_PER_THREAD", 1)
+            assert np.array_equal(convcli.apply_filter(image, name, jobs=4), whole)
+
+
+def test_a_magnitude_of_large_gradients_is_exact_to_the_last_bit() -> None:
+    image = np.random.default_rng(4).integers(0, 65536, (40, 50), np.uint16)
+    gradients = [
+        convcli.convolve(image, convcli.kernel(f"scharr-{axis}")).astype(np.float64) for axis in "xy"
+    ]
+    expected = np.sqrt(gradients[0] ** 2 + gradients[1] ** 2).astype(np.float32)
+    assert np.array_equal(convcli.apply_filter(image, "scharr"), expected)
+
+
+def test_an_error_in_a_thread_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    forced(monkeypatch, Strategy.SHIFTS)
+    done: list[int] = []
+    make_strip = engine._make_strip
+
+    def failing(*arguments: Any) -> None:
+        done.append(threading.get_ident())
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        time.sleep(0.001)
+        make_strip(*arguments)
+
+    monkeypatch.setattr(engine, "_make_strip", failing)
+    with pytest.raises(KeyboardInterrupt):
+        convcli.convolve(np.zeros((5000, 30), np.uint8), [[1, 2, 1]], jobs=2)
+    assert len(done) < 1000
+
+
+def test_processors_are_counted_by_affinity_and_quota(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = iter(["max 100000", "150000 100000", "10 100000", "no sense"])
+    monkeypatch.setattr(engine.os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
+    monkeypatch.setattr(engine.Path, "read_text", lambda *_: next(texts))
+    found = []
+    for _ in range(4):
+        engine.available_processors.cache_clear()
+        found.append(engine.available_processors())
+    engine.available_processors.cache_clear()
+    assert found == [4, 2, 1, 4]
