@@ -7,7 +7,7 @@ from types import FrameType
 from typing import NoReturn
 
 from convcli import __version__
-from convcli.cli.terminal import Stopped, message, write
+from convcli.cli.output import Stopped, message, write
 from convcli.errors import ConvcliError
 
 __all__ = ["main"]

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
-from typing import SupportsIndex, overload
+from typing import Literal, SupportsIndex, overload
 
 from convcli.errors import SizeError
 
@@ -381,7 +381,9 @@ def pooling_axes(
 
 
 @overload
-def output_size(n: int, f: int, p: str | int = 0, s: int = 1, d: int = 1, *, ceil: bool = False) -> int: ...
+def output_size(
+    n: int, f: int, p: int | Literal["same", "valid"] = 0, s: int = 1, d: int = 1, *, ceil: bool = False
+) -> int: ...
 @overload
 def output_size(
     n: Pair, f: Pair, p: Padding = 0, s: Pair = 1, d: Pair = 1, *, ceil: bool = False
@@ -418,7 +420,8 @@ def output_size(
     (28, 4, (55, 105))
     """
     rows, columns = window_axes(_pair(n, "input", 1), f, padding=p, stride=s, dilation=d, ceil=ceil)
-    if any(isinstance(value, tuple | list) for value in (n, f, p, s, d)):
+    two_sided = isinstance(p, str) and "x" in p.lower()
+    if two_sided or any(isinstance(value, tuple | list) for value in (n, f, p, s, d)):
         return rows.output, columns.output
     return rows.output
 

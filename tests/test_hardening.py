@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli import apply_filter, kernel, named_filter, render
+from convcli import __version__, apply_filter, kernel, named_filter, output_size, render
+from convcli.cli.boundary import FILTER_PARAMETERS
 from convcli.convolve import pixels_under
 from convcli.errors import ImageError, UsageError
 from convcli.images import load_picture
@@ -182,3 +183,24 @@ def test_two_signals_at_once_leave_nothing_behind(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=60)
     assert (process.returncode in (0, -signal.SIGTERM, -signal.SIGINT), err) == (True, b"")
     assert list(tmp_path.glob(".convcli-*")) == []
+
+
+def test_parameters_that_are_taken_for_options_are_parameters() -> None:
+    for name, example in FILTER_PARAMETERS.items():
+        built = named_filter(example.removeprefix("--filter "))
+        assert f"{name}=" in built.name
+
+
+def test_a_text_padding_of_two_numbers_gives_two_sides() -> None:
+    assert output_size(32, 5, "0x2") == (28, 32)
+    assert output_size(32, 5, "2") == 32
+
+
+@pytest.mark.parametrize("option", [["--ceil"], ["--c-out", "6"]])
+def test_what_cannot_be_solved_for_is_refused(convcli: Runner, option: list[str]) -> None:
+    ran = convcli("shape", "--n", 32, "--f", 5, "--want", 32, *option)
+    assert ran.all == (2, "", f"convcli: {option[0]}: cannot be solved for; leave it or --want out\n")
+
+
+def test_the_version_stands_before_any_command(convcli: Runner) -> None:
+    assert convcli("--version", "shape", "--n", 32).all == (0, f"convcli {__version__}\n", "")

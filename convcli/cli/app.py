@@ -1,11 +1,13 @@
 """The command line's root: its commands are imported when they are asked for."""
 
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from convcli import __version__
+from convcli.cli.output import write
 from convcli.errors import UsageError, suggestion
 
 __all__ = ["command"]
@@ -48,7 +50,10 @@ def command() -> TyperGroup:
     return built
 
 
-def convcli(context: typer.Context) -> None:
+def convcli(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
     """Convolve real pictures and do the arithmetic of convolutional networks.
 
     \b
@@ -58,7 +63,10 @@ def convcli(context: typer.Context) -> None:
     convcli shape --n 32 --f 5                  output size of a layer
     convcli params --f 5 --c-in 3 --c-out 6     its parameters
 
-    Each command's --help has examples. --version prints the version.
+    Each command's --help has examples.
     """
+    if version:
+        write(f"convcli {__version__}\n")
+        raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

@@ -13,7 +13,7 @@ from convcli.cli.options import (
     OutDir,
     OutputOption,
     PaddingOption,
-    Size,
+    SizeOption,
     Stride,
 )
 from convcli.errors import UsageError
@@ -45,7 +45,7 @@ def apply(
         ),
     ] = None,
     angle: Angle = None,
-    size: Size = None,
+    size: SizeOption = None,
     padding: PaddingOption = "same",
     border: Annotated[
         str,
@@ -95,7 +95,8 @@ def apply(
     if not images:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
     from convcli.cli import filtering  # late: help and usage errors need no numpy
-    from convcli.cli.batch import destination, run_batch
+    from convcli.cli.batch import run_batch
+    from convcli.cli.destinations import destination
 
     where = destination(output, out_dir, file_format, force=force, json=json)
     window = filtering.Window.read(padding, border, stride, dilation, flip=flip)

@@ -1,47 +1,19 @@
 """The batch runner: inputs times operations, an output for each, and no failure stops the others."""
 
-import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import get_terminal_size
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from convcli.cli.terminal import (
-    Stopped,
-    answer_is_shown,
-    escaped,
-    message,
-    write,
-    write_bytes,
-    write_json,
-)
+from convcli.cli.destinations import PRINTED, STREAM, Destination, Outputs, natural_format
+from convcli.cli.output import Stopped, message, write, write_bytes
+from convcli.cli.reports import report
 from convcli.errors import ConvcliError, ImageError, OutputError, UsageError
-from convcli.files import check_target, write_atomically
-from convcli.images import (
-    FileFormat,
-    Kind,
-    Picture,
-    check_holds,
-    encoded,
-    format_named,
-    format_of,
-    load_picture,
-)
-from convcli.matrices import format_matrix
-from convcli.sizes import format_size
+from convcli.images import FileFormat, Kind, Picture, check_holds, encoded, load_picture
 
-__all__ = ["Destination", "Operation", "Outcome", "destination", "measured", "run_batch"]
-
-STREAM = "-"
-PRINTED = None  # the format of a result that is printed as a matrix
+__all__ = ["Operation", "Outcome", "run_batch"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,91 +45,11 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Destination:
-    """Where results go."""
-
-    output: str | None
-    folder: Path | None
-    format: FileFormat | None
-    force: bool
-    json: bool
-
-
-@dataclass(frozen=True)
 class _Job:
     source: str
     operation: Operation
     stem: Path  # folder and name of the output, less what its format adds
     first: bool  # of the whole run
-
-
-def measured(picture: Picture, values: NDArray[Any], saturated: int) -> dict[str, object]:
-    """Return the sizes and the numbers of a result, as JSON has them; NaN and infinity take no part."""
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values.ravel()
-    with np.errstate(over="ignore"):
-        mean = finite.mean(dtype=np.float64).item() if finite.size else None
-    return {
-        "shape_in": format_size(picture.pixels.shape),
-        "shape_out": format_size(values.shape),
-        "dtype": str(values.dtype),
-        "min": finite.min().item() if finite.size else None,
-        "max": finite.max().item() if finite.size else None,
-        "mean": mean,
-        "saturated": saturated,
-    }
-
-
-def destination(
-    output: str | None, out_dir: str | None, file_format: str | None, *, force: bool, json: bool
-) -> Destination:
-    """Check the options that say where results go.
-
-    Raises
-    ------
-    UsageError
-        They contradict each other, or name an unknown format.
-    """
-    chosen = None if file_format is None else format_named(file_format)
-    if output is not None and output != STREAM and (output.endswith("/") or Path(output).is_dir()):
-        raise UsageError(output, "is a folder; to write into it take --out-dir")
-    if output is not None and out_dir is not None:
-        raise UsageError("--out-dir", "names are derived there; leave -o out, or --out-dir")
-    if output == STREAM:
-        chosen = chosen or FileFormat.PNG
-        if json:
-            raise UsageError("--json", "goes to standard output, as -o - does; write to a file")
-        if answer_is_shown() and not chosen.text:
-            raise UsageError("-o -", f"{chosen} is not for a terminal; redirect it, or add --format csv")
-    elif output is not None and chosen is None:
-        chosen = format_of(output)
-    elif output is not None:
-        implied = chosen
-        with suppress(UsageError):  # an extension that is unknown says nothing against --format
-            implied = format_of(output)
-        if implied != chosen:
-            raise UsageError(output, f"ends in {Path(output).suffix}, but --format says {file_format}")
-    return Destination(output, None if out_dir is None else Path(out_dir), chosen, force, json)
-
-
-class _Outputs:
-    """The outputs of a run: never one of the files that it reads, never one file under two names."""
-
-    def __init__(self, where: Destination, files_read: Iterable[str]) -> None:
-        self.where = where
-        self.files_read = list(files_read)
-        self.written: set[str] = set()
-
-    def check(self, target: str) -> None:
-        """Refuse a target that must not be written."""
-        check_target(target, self.files_read, replace=self.where.force)
-        if os.path.realpath(target) in self.written:
-            raise OutputError(target, "is another name of a file that was just written")
-
-    def write(self, target: str, content: memoryview) -> None:
-        """Write a checked target."""
-        write_atomically(target, lambda stream: stream.write(content), replace=self.where.force)
-        if not Path(target).is_char_device():
-            self.written.add(os.path.realpath(target))
 
 
 def run_batch(
@@ -185,7 +77,7 @@ def run_batch(
     plan = _planned(inputs, operations, where)
     if where.folder is not None:
         _make_folder(where.folder)
-    outputs = _Outputs(where, [*inputs, *kernel_files])
+    outputs = Outputs(where, [*inputs, *kernel_files])
     failed = False
     try:
         for jobs in plan:
@@ -247,7 +139,7 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(str(folder), why) from None
 
 
-def _do_all(jobs: Sequence[_Job], outputs: _Outputs) -> bool:
+def _do_all(jobs: Sequence[_Job], outputs: Outputs) -> bool:
     """Do what is to be done with one input; return whether all of it succeeded."""
     source = jobs[0].source
     try:
@@ -276,7 +168,7 @@ def _shown(source: str) -> str:
     return "standard input" if source == STREAM else source
 
 
-def _attempt(job: _Job, picture: Picture, outputs: _Outputs) -> bool:
+def _attempt(job: _Job, picture: Picture, outputs: Outputs) -> bool:
     where = outputs.where
     started = time.perf_counter()
     try:
@@ -298,7 +190,7 @@ def _attempt(job: _Job, picture: Picture, outputs: _Outputs) -> bool:
     record = {"input": job.source, "output": target, **outcome.facts, "seconds": seconds}
     if file_format is PRINTED and not where.json and not job.first:
         write("\n")  # parts the matrices
-    _report(record, outcome.picture, file_format, where)
+    report(record, outcome.picture, file_format, where)
     return True
 
 
@@ -308,20 +200,10 @@ def _target(job: _Job, picture: Picture, where: Destination) -> tuple[FileFormat
         return where.format, where.output
     file_format = where.format
     if file_format is None:
-        file_format = _natural_format(picture.kind, job.operation.numbers, to_folder=where.folder is not None)
+        file_format = natural_format(picture.kind, job.operation.numbers, to_folder=where.folder is not None)
     if file_format is PRINTED:
         return PRINTED, None
     return file_format, f"{job.stem}.{file_format.extension}"  # not with_suffix: a stem may have dots
-
-
-def _natural_format(kind: Kind, numbers: bool | None, *, to_folder: bool) -> FileFormat | None:
-    if kind == Kind.TEXT:
-        return FileFormat.CSV if to_folder else PRINTED
-    if kind == Kind.PIXELS:
-        return FileFormat.NPY if numbers else FileFormat.PNG
-    if numbers is False:
-        return FileFormat.PNG
-    return FileFormat.TIFF if kind == Kind.NUMBERS else FileFormat.NPY
 
 
 def _wants_numbers(operation: Operation, picture: Picture, file_format: FileFormat | None) -> bool:
@@ -333,7 +215,7 @@ def _wants_numbers(operation: Operation, picture: Picture, file_format: FileForm
 
 
 def _deliver(
-    picture: Picture, file_format: FileFormat | None, target: str | None, outputs: _Outputs
+    picture: Picture, file_format: FileFormat | None, target: str | None, outputs: Outputs
 ) -> Iterable[str]:
     """Write the result where it belongs and return what could not be kept; a printed one is the report."""
     if file_format is PRINTED or target is None:
@@ -346,41 +228,3 @@ def _deliver(
     else:
         outputs.write(target, content)
     return dropped
-
-
-def _report(
-    record: Mapping[str, object], picture: Picture, file_format: FileFormat | None, where: Destination
-) -> None:
-    """Say what was made: the matrix itself, a line of JSON, a path, or a line for a person."""
-    if file_format is PRINTED and where.json:
-        write_json({**record, "values": picture.pixels.tolist()})
-    elif file_format is PRINTED:
-        write(_printed(record, picture.pixels.reshape(picture.pixels.shape[:2])))
-    elif where.json:
-        write_json(record)
-    elif record["output"] == STREAM:
-        return
-    elif answer_is_shown():
-        write(f"{escaped(record['output'])}  {_summary(record)}\n")
-    else:
-        write(f"{record['output']}\n")
-
-
-def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
-    """Return the matrix; on a terminal with a title, and only if it fits."""
-    if not answer_is_shown():
-        return format_matrix(matrix)
-    text = format_matrix(matrix, aligned=True)
-    if len(text.partition("\n")[0]) > get_terminal_size().columns:
-        text = "too wide for this terminal: a pipe, or -o FILE, gives all of it\n"
-    return f"{escaped(record['input'])}, {record['filter']}  {_summary(record)}\n{text}"
-
-
-def _summary(record: Mapping[str, object]) -> str:
-    low, high = (
-        f"{end:.6g}" if isinstance(end, float) else f"{end}" for end in (record["min"], record["max"])
-    )
-    text = f"({record['shape_out']}, {record['dtype']} from {low} to {high})"
-    if record["saturated"]:
-        text += f"; {record['saturated']} pixels saturated, --scale gain or --signed stretch fits more in"
-    return text

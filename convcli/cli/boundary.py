@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from convcli.cli.terminal import Stopped, message, writing_stdout
+from convcli.cli.output import Stopped, message, writing_stdout
 from convcli.errors import ConvcliError, UsageError
 
 __all__ = ["run"]

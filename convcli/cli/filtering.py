@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from convcli.arrays import Channels, select_channels
-from convcli.cli.batch import Operation, Outcome, measured
+from convcli.cli.batch import Operation, Outcome
+from convcli.cli.reports import measured
 from convcli.convolve import apply_filter, parse_border, pixels_under
 from convcli.errors import KernelError, MatrixError, UsageError, chosen
 from convcli.images import FileFormat, Picture

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcli.cli.options import Angle, Force, JsonOption, Size
-from convcli.cli.terminal import answer_is_shown, shown, write, write_json
+from convcli.cli.options import Angle, Force, JsonOption, SizeOption
+from convcli.cli.output import answer_is_shown, shown, write, write_json
 from convcli.errors import FilterError, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def filters(
         str | None, typer.Argument(metavar="[NAME]", help="A filter, as in sobel-x or gaussian:sigma=2.")
     ] = None,
     angle: Angle = None,
-    size: Size = None,
+    size: SizeOption = None,
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", help="Save the kernel: .npy, .csv or .json.", metavar="FILE"),

@@ -19,7 +19,7 @@ __all__ = [
     "OutputChannels",
     "OutputOption",
     "PaddingOption",
-    "Size",
+    "SizeOption",
     "Stride",
 ]
 
@@ -49,7 +49,7 @@ Angle = Annotated[
         metavar="DEGREES",
     ),
 ]
-Size = Annotated[
+SizeOption = Annotated[
     str | None, typer.Option("--size", help="Side of the filter, where it has several.", metavar="SIDE")
 ]
 Dilation = Annotated[

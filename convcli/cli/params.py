@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from convcli.cli.layer_answers import layer_record, network_record
 from convcli.cli.options import (
     Dilation,
     FilterSize,
@@ -14,8 +15,7 @@ from convcli.cli.options import (
     PaddingOption,
     Stride,
 )
-from convcli.cli.shape import layer_record, network_record
-from convcli.cli.terminal import answer_is_shown, shown, write, write_json
+from convcli.cli.output import answer_is_shown, shown, write, write_json
 from convcli.errors import SizeError, UsageError
 from convcli.network.layers import Convolution, Dense, Size
 from convcli.sizes import format_size, parse_count, parse_padding, parse_pair, parse_size

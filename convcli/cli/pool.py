@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convcli.cli.layer_answers import answer_size
 from convcli.cli.options import (
     CeilOption,
     FilterSize,
@@ -17,7 +18,6 @@ from convcli.cli.options import (
     OutputOption,
     PaddingOption,
 )
-from convcli.cli.shape import answer_size
 from convcli.errors import UsageError, chosen
 from convcli.network.layers import Pooling
 from convcli.sizes import format_padding, format_size, parse_padding, parse_pair, parse_size
@@ -83,7 +83,8 @@ def pool(
         raise UsageError(
             "IMAGE", "missing; as in: convcli pool photo.png --f 2, or: convcli pool --n 28x28x6 --f 2"
         )
-    from convcli.cli.batch import Operation, destination, run_batch
+    from convcli.cli.batch import Operation, run_batch
+    from convcli.cli.destinations import destination
 
     where = destination(output, out_dir, file_format, force=force, json=json)
     label = f"{layer.type}-{format_size(layer.window)}"
@@ -92,7 +93,8 @@ def pool(
 
 def _pool_picture(layer: Pooling, mode: "PoolMode", picture: "Picture", _: bool) -> "Outcome":
     """Pool every channel, alpha too: the numbers of a picture stay what they are."""
-    from convcli.cli.batch import Outcome, measured
+    from convcli.cli.batch import Outcome
+    from convcli.cli.reports import measured
     from convcli.pooling import pool
 
     rows, columns = layer.axes(picture.pixels.shape)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, product
 
-from convcli.cli.terminal import answer_is_shown, message, write, write_json
+from convcli.cli.output import answer_is_shown, message, write, write_json
 from convcli.errors import UsageError
 from convcli.sizes import (
     Axis,

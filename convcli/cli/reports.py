@@ -1,0 +1,70 @@
+"""What is said of a result: its numbers, and the line or the matrix that is printed."""
+
+from collections.abc import Mapping
+from shutil import get_terminal_size
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.cli.destinations import PRINTED, STREAM, Destination
+from convcli.cli.output import answer_is_shown, escaped, write, write_json
+from convcli.images import FileFormat, Picture
+from convcli.matrices import format_matrix
+from convcli.sizes import format_size
+
+__all__ = ["measured", "report"]
+
+
+def measured(picture: Picture, values: NDArray[Any], saturated: int) -> dict[str, object]:
+    """Return the sizes and the numbers of a result, as JSON has them; NaN and infinity take no part."""
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values.ravel()
+    with np.errstate(over="ignore"):
+        mean = finite.mean(dtype=np.float64).item() if finite.size else None
+    return {
+        "shape_in": format_size(picture.pixels.shape),
+        "shape_out": format_size(values.shape),
+        "dtype": str(values.dtype),
+        "min": finite.min().item() if finite.size else None,
+        "max": finite.max().item() if finite.size else None,
+        "mean": mean,
+        "saturated": saturated,
+    }
+
+
+def report(
+    record: Mapping[str, object], picture: Picture, file_format: FileFormat | None, where: Destination
+) -> None:
+    """Say what was made: the matrix itself, a line of JSON, a path, or a line for a person."""
+    if file_format is PRINTED and where.json:
+        write_json({**record, "values": picture.pixels.tolist()})
+    elif file_format is PRINTED:
+        write(_printed(record, picture.pixels.reshape(picture.pixels.shape[:2])))
+    elif where.json:
+        write_json(record)
+    elif record["output"] == STREAM:
+        return
+    elif answer_is_shown():
+        write(f"{escaped(record['output'])}  {_summary(record)}\n")
+    else:
+        write(f"{record['output']}\n")
+
+
+def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
+    """Return the matrix; on a terminal with a title, and only if it fits."""
+    if not answer_is_shown():
+        return format_matrix(matrix)
+    text = format_matrix(matrix, aligned=True)
+    if len(text.partition("\n")[0]) > get_terminal_size().columns:
+        text = "too wide for this terminal: a pipe, or -o FILE, gives all of it\n"
+    return f"{escaped(record['input'])}, {record['filter']}  {_summary(record)}\n{text}"
+
+
+def _summary(record: Mapping[str, object]) -> str:
+    low, high = (
+        f"{end:.6g}" if isinstance(end, float) else f"{end}" for end in (record["min"], record["max"])
+    )
+    text = f"({record['shape_out']}, {record['dtype']} from {low} to {high})"
+    if record["saturated"]:
+        text += f"; {record['saturated']} pixels saturated, --scale gain or --signed stretch fits more in"
+    return text
