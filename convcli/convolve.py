@@ -16,14 +16,11 @@ Borders, drawn for a row ``abcd``::
 """
 
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +30,7 @@ from convcli.arrays import image_array
 from convcli.errors import KernelError, MatrixError, SizeError, UsageError, chosen
 from convcli.kernels import Combination, Filter, kernel_array, named_filter
 from convcli.matrices import parse_number
+from convcli.processors import available_processors
 from convcli.sizes import Axis, Padding, Pair, window_axes
 from convcli.strategies import EXACT_IN_FLOAT32, Scratch, Slide, Strategy, choose, prepare, sums_type
 
@@ -41,7 +39,6 @@ __all__ = [
     "BorderKind",
     "Plan",
     "apply_filter",
-    "available_processors",
     "convolve",
     "parse_border",
     "pixels_under",
@@ -376,17 +373,6 @@ def _jobs(jobs: int | None) -> int:
     if not isinstance(jobs, int) or jobs < 1:
         raise UsageError(f"jobs {jobs}", "must be a whole number, at least 1")
     return jobs
-
-
-@cache
-def available_processors() -> int:
-    """Return how many processors this process may use: by its affinity, and by the quota of its cgroup."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
-        return count if quota == "max" else max(1, min(count, -(-int(quota) // int(period))))
-    except (OSError, ValueError):
-        return count
 
 
 def _bound(pixels: Image, taps: Image, border: Border) -> int | None:

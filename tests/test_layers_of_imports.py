@@ -28,11 +28,14 @@ TABLE = {
     "arrays": Row({"errors"}, {"numpy"}),
     "kernels": Row({"arrays", "errors", "matrices"}, {"numpy"}),
     "strategies": Row({"sizes", "kernels"}, {"numpy"}),
-    "convolve": Row({"strategies", "sizes", "kernels", "arrays", "matrices", "errors"}, {"numpy"}),
+    "convolve": Row(
+        {"strategies", "processors", "sizes", "kernels", "arrays", "matrices", "errors"}, {"numpy"}
+    ),
     "pooling": Row({"sizes", "kernels", "arrays", "errors"}, {"numpy"}),
     "render": Row({"errors"}, {"numpy"}),
     "files": Row({"errors"}, set()),
-    "png": Row({"errors"}, set()),
+    "processors": Row(set(), set()),
+    "png": Row({"errors", "processors"}, {"numpy"}),
     "images": Row({"arrays", "matrices", "files", "png", "errors"}, {"numpy", "PIL"}),
     "network": Row({"sizes", "errors", "network"}, set()),
     "cli": Row(EVERYTHING, {"numpy", "typer", "rich"}),

@@ -1,7 +1,9 @@
 """Every strategy of the engine, forced one by one, gives what naive loops give."""
 
+import os
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 import convcli
 from convcli.errors import UsageError
 from convcli.kernels import separate
+from convcli.processors import available_processors
 from convcli.strategies import Strategy
 from tests import reference
 from tests.test_convolve import engine
@@ -183,11 +186,11 @@ def test_an_error_in_a_thread_stops_the_others(monkeypatch: pytest.MonkeyPatch) 
 
 def test_processors_are_counted_by_affinity_and_quota(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = iter(["max 100000", "150000 100000", "10 100000", "no sense"])
-    monkeypatch.setattr(engine.os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
-    monkeypatch.setattr(engine.Path, "read_text", lambda *_: next(texts))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
+    monkeypatch.setattr(Path, "read_text", lambda *_: next(texts))
     found = []
     for _ in range(4):
-        engine.available_processors.cache_clear()
-        found.append(engine.available_processors())
-    engine.available_processors.cache_clear()
+        available_processors.cache_clear()
+        found.append(available_processors())
+    available_processors.cache_clear()
     assert found == [4, 2, 1, 4]
