@@ -1,5 +1,6 @@
 """What was once got wrong: a file lost, an endless wait, a traceback."""
 
+import errno
 import os
 import signal
 import struct
@@ -204,3 +205,18 @@ def test_what_cannot_be_solved_for_is_refused(convcli: Runner, option: list[str]
 
 def test_the_version_stands_before_any_command(convcli: Runner) -> None:
     assert convcli("--version", "shape", "--n", 32).all == (0, f"convcli {__version__}\n", "")
+
+
+def test_a_file_that_may_not_be_read(
+    convcli: Runner, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = grey(in_folder / "g.png").read_bytes()
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patched:  # root may read everything, so the system is not asked
+        patched.setattr(Path, "open", refused)
+        ran = convcli("apply", "g.png", "--filter", "sobel-x")
+    assert ran.all == (1, "", "convcli: g.png: permission denied\n")
+    assert [(path.name, path.read_bytes()) for path in in_folder.iterdir()] == [("g.png", content)]
