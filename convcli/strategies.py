@@ -92,9 +92,7 @@ def _cost_of_shifts(taps: Array, dtype: np.dtype[Any]) -> float:
 
 def _cost_of_matrix(taps: Array, columns: Axis, dtype: np.dtype[Any]) -> float:
     itemsize = 8 if dtype == np.float64 else 4
-    block = _block(columns)
-    used = (block - 1) * columns.stride + columns.extent
-    products = len(taps) * used * PRODUCT_COST * itemsize / 4
+    products = len(taps) * _used(columns) * PRODUCT_COST * itemsize / 4
     return products + (len(taps) + 1) * itemsize * PASS_COST
 
 
@@ -103,16 +101,21 @@ def _block(columns: Axis) -> int:
     return 16 if columns.window <= 8 else 32 if columns.window <= 48 else 64
 
 
+def _used(columns: Axis) -> int:
+    """Return how many pixels of a row a banded matrix reads."""
+    return (_block(columns) - 1) * columns.stride + columns.extent
+
+
 def prepare(strategy: Strategy, taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> Slide:
     """Return the function that applies the kernel to a strip by a strategy."""
     if strategy == Strategy.MATRIX:
         return _matrix(taps, rows, columns, sums_type(strategy, dtype))
     if strategy == Strategy.SHIFTS:
-        return _shifts(taps, rows, columns, "products")
+        return _shifts(taps, rows, columns)
     factors = separate(taps)
     assert factors is not None, "only kernels of rank one are separable"
-    down = _shifts(factors[0][:, None], rows, UNSTRIDED, "products")
-    across = _shifts(factors[1][None, :], UNSTRIDED, columns, "products")
+    down = _shifts(factors[0][:, None], rows, UNSTRIDED)
+    across = _shifts(factors[1][None, :], UNSTRIDED, columns)
 
     def slide(strip: Array, target: Array, scratch: Scratch) -> None:
         partial = scratch.array("partial", (target.shape[0], *strip.shape[1:]), strip.dtype)
@@ -135,7 +138,7 @@ def _groups(taps: Array) -> list[tuple[Any, list[tuple[int, int, bool]]]]:
     )
 
 
-def _shifts(taps: Array, rows: Axis, columns: Axis, name: str) -> Slide:
+def _shifts(taps: Array, rows: Axis, columns: Axis) -> Slide:
     """Add up shifted images: those with taps of one size first, so that each size is multiplied once."""
     groups = _groups(taps)
 
@@ -149,11 +152,11 @@ def _shifts(taps: Array, rows: Axis, columns: Axis, name: str) -> Slide:
                 if value != 1:
                     np.multiply(target, target.dtype.type(value), out=target)
             elif len(views) == 1:
-                products = scratch.array(name, target.shape, target.dtype)
+                products = scratch.array("products", target.shape, target.dtype)
                 np.multiply(views[0][0], target.dtype.type(value), out=products)
                 _add(target, products, views[0][1])
             else:
-                products = scratch.array(name, target.shape, target.dtype)
+                products = scratch.array("products", target.shape, target.dtype)
                 _sum_into(products, views)
                 np.multiply(products, target.dtype.type(value), out=products)
                 np.add(target, products, out=target)
@@ -193,15 +196,14 @@ def _matrix(taps: Array, rows: Axis, columns: Axis, sums: np.dtype[Any]) -> Slid
     The products are small enough for BLAS to stay in one thread, and in the cache.
     """
     block = _block(columns)
-    used = (block - 1) * columns.stride + columns.extent
-    bands = np.zeros((len(taps), used, block), sums)
+    bands = np.zeros((len(taps), _used(columns), block), sums)
     for output in range(block):
         start = output * columns.stride
         bands[:, start : start + columns.window, output] = taps
-    beyond_reach = _shifts(taps, rows, columns, "products")
+    beyond_reach = _shifts(taps, rows, columns)
 
     def slide(strip: Array, target: Array, scratch: Scratch) -> None:
-        if sums.kind == "f" and target.dtype.kind == "f" and not np.isfinite(strip).all():
+        if target.dtype.kind == "f" and not np.isfinite(strip).all():
             beyond_reach(strip, target, scratch)  # a band's zeros would carry NaN and infinity too far
             return
         for plane, result in _planes(strip, target):
