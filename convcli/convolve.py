@@ -16,9 +16,7 @@ Borders, drawn for a row ``abcd``::
 """
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -30,7 +28,7 @@ from convcli.arrays import image_array
 from convcli.errors import KernelError, MatrixError, SizeError, UsageError, chosen
 from convcli.kernels import Combination, Filter, kernel_array, named_filter
 from convcli.matrices import parse_number
-from convcli.processors import available_processors
+from convcli.processors import share, threads_for
 from convcli.sizes import Axis, Padding, Pair, window_axes
 from convcli.strategies import EXACT_IN_FLOAT32, Scratch, Slide, Strategy, choose, prepare, sums_type
 
@@ -344,7 +342,7 @@ def _planned(
     strategy = choose(taps, rows, columns, responses, limit)
     sums = sums_type(strategy, responses)
     shape = (rows.output, columns.output, *pixels.shape[2:])
-    threads = max(1, min(_jobs(how.jobs), math.prod(shape) // LEAST_PER_THREAD))
+    threads = threads_for(how.jobs, math.prod(shape) // LEAST_PER_THREAD)
     row_bytes = width * math.prod(pixels.shape[2:]) * sums.itemsize
     simple = strategy != Strategy.MATRIX and combination == Combination.SINGLE
     plan = Plan(
@@ -365,14 +363,6 @@ def _strip_height(rows: Axis, row_bytes: int, size: int) -> int:
     """Return how many rows of the result are made at a time."""
     # At least as many as the kernel has, or the overlap of the strips would be most of the work.
     return min(max(max(size // row_bytes, rows.extent) // rows.stride, 1), rows.output)
-
-
-def _jobs(jobs: int | None) -> int:
-    if jobs is None:
-        return available_processors()
-    if not isinstance(jobs, int) or jobs < 1:
-        raise UsageError(f"jobs {jobs}", "must be a whole number, at least 1")
-    return jobs
 
 
 def _bound(pixels: Image, taps: Image, border: Border) -> int | None:
@@ -423,21 +413,8 @@ def _run(work: _Work, out: Image | None) -> Image:
             for start in starts:
                 _make_strip(work, slides, sources, start, result[start : start + plan.strip], scratch)
 
-    _share(iter(range(0, plan.shape[0], plan.strip)), make, plan.threads)
+    share(range(0, plan.shape[0], plan.strip), make, plan.threads)
     return result
-
-
-def _share(starts: Iterator[int], make: Callable[[Iterator[int]], None], threads: int) -> None:
-    """Let every thread take the next strip when it is done with one."""
-    if threads == 1:
-        make(starts)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for future in [pool.submit(make, starts) for _ in range(threads)]:
-                future.result()
-        finally:
-            deque(starts, maxlen=0)  # after an interrupt nothing is left to be taken
 
 
 def _make_strip(

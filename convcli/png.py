@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ImageError
-from convcli.processors import available_processors
+from convcli.processors import threads_for
 
 __all__ = ["check_all_pixels", "check_chunks", "encode_png"]
 
@@ -141,7 +141,7 @@ def _compressed(rows: NDArray[Any], step: int) -> Iterator[bytes]:
     height = max(1, STRIP_BYTES // row_bytes)
     starts = range(0, len(rows), height)
     work = partial(_compress_strip, rows, step, way, height)
-    threads = min(available_processors(), len(starts))
+    threads = threads_for(None, len(starts))
     if threads == 1:
         strips = [work(start) for start in starts]
     else:

@@ -1,10 +1,15 @@
-"""How many processors this process may use."""
+"""How many processors this process may use, and work that is shared among them."""
 
 import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
-__all__ = ["available_processors"]
+from convcli.errors import UsageError
+
+__all__ = ["available_processors", "share", "threads_for"]
 
 
 @cache
@@ -16,3 +21,32 @@ def available_processors() -> int:
         return count if quota == "max" else max(1, min(count, -(-int(quota) // int(period))))
     except (OSError, ValueError):
         return count
+
+
+def threads_for(jobs: int | None, most: int) -> int:
+    """Return how many threads to start: `jobs` or else a processor each, but not more than `most`.
+
+    Raises
+    ------
+    UsageError
+        `jobs` is no whole number, or less than 1.
+    """
+    if jobs is None:
+        jobs = available_processors()
+    if not isinstance(jobs, int) or jobs < 1:
+        raise UsageError(f"jobs {jobs}", "must be a whole number, at least 1")
+    return max(1, min(jobs, most))
+
+
+def share(parts: range, work: Callable[[Iterator[int]], None], threads: int) -> None:
+    """Let every thread take the next part when it is done with one; `work` is called once a thread."""
+    waiting = iter(parts)
+    if threads == 1:
+        work(waiting)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for future in [pool.submit(work, waiting) for _ in range(threads)]:
+                future.result()
+        finally:
+            deque(waiting, maxlen=0)  # after an interrupt nothing is left to be taken

@@ -31,10 +31,10 @@ TABLE = {
     "convolve": Row(
         {"strategies", "processors", "sizes", "kernels", "arrays", "matrices", "errors"}, {"numpy"}
     ),
-    "pooling": Row({"sizes", "kernels", "arrays", "errors"}, {"numpy"}),
+    "pooling": Row({"processors", "sizes", "kernels", "arrays", "errors"}, {"numpy"}),
     "render": Row({"errors"}, {"numpy"}),
     "files": Row({"errors"}, set()),
-    "processors": Row(set(), set()),
+    "processors": Row({"errors"}, set()),
     "png": Row({"errors", "processors"}, {"numpy"}),
     "images": Row({"arrays", "matrices", "files", "png", "errors"}, {"numpy", "PIL"}),
     "network": Row({"sizes", "errors", "network"}, set()),

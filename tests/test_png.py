@@ -104,7 +104,7 @@ def test_the_file_does_not_depend_on_the_number_of_processors(monkeypatch: pytes
     image = np.tile(photograph(), (5, 2))
     files = []
     for count in (1, 2, 7):
-        monkeypatch.setattr(png, "available_processors", lambda count=count: count)
+        monkeypatch.setattr(png, "threads_for", lambda *_, count=count: count)
         files.append(encode_png(image))
     assert files[0] == files[1] == files[2]
     assert len([kind for kind, _ in chunks(files[0]) if kind == b"IDAT"]) > 2
