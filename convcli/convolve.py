@@ -16,9 +16,10 @@ Borders, drawn for a row ``abcd``::
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,23 +30,29 @@ from convcli.errors import KernelError, MatrixError, SizeError, UsageError, chos
 from convcli.kernels import Combination, Filter, kernel_array, named_filter
 from convcli.matrices import parse_number
 from convcli.processors import share, threads_for
+from convcli.scratch import Scratch
 from convcli.sizes import Axis, Padding, Pair, window_axes
-from convcli.strategies import EXACT_IN_FLOAT32, Scratch, Slide, Strategy, choose, prepare, sums_type
+from convcli.slides import Slide, Steps
+from convcli.strategies import EXACT_IN_FLOAT32, PLANAR, Strategy, choose, prepare, strip_height, sums_type
 
 __all__ = [
     "Border",
     "BorderKind",
     "Plan",
+    "Settings",
+    "Work",
     "apply_filter",
     "convolve",
+    "for_each_strip",
     "parse_border",
     "pixels_under",
     "plan",
+    "planned",
+    "run",
 ]
 
 Image = NDArray[Any]
 
-STRIP_BYTES = 1 << 21  # smaller strips stay in nearer caches, but threads then wait for the interpreter
 LEAST_PER_THREAD = 1 << 16  # outputs: fewer are not worth starting a thread for
 MAX_PADDED = 1 << 28  # pixels of a padded image: beyond it the padding of a small one is a mistake
 
@@ -155,8 +162,8 @@ def convolve(
     >>> convolve(edge, [[1, 0, -1]] * 3, padding="valid")[0]
     array([ 0, 30, 30,  0], dtype=int16)
     """
-    how = _Settings(stride, padding, border, dilation, flip, jobs)
-    return _run(_planned(image, [kernel], Combination.SINGLE, how), out)
+    how = Settings(stride, padding, border, dilation, flip, jobs)
+    return run(planned(image, [kernel], Combination.SINGLE, how), out)
 
 
 def plan(
@@ -176,12 +183,12 @@ def plan(
     --------
     >>> image = np.zeros((3000, 4000), np.uint8)
     >>> print(plan(image, [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], jobs=2))
-    separable in int16, strips of 262 rows, 2 threads
+    separable in int16, strips of 260 rows, 2 threads
     """
-    how = _Settings(stride, padding, border, dilation, flip, jobs)
+    how = Settings(stride, padding, border, dilation, flip, jobs)
     if isinstance(kernel, Filter):
-        return _planned(image, kernel.kernels, kernel.combination, how).plan
-    return _planned(image, [kernel], Combination.SINGLE, how).plan
+        return planned(image, kernel.kernels, kernel.combination, how).plan
+    return planned(image, [kernel], Combination.SINGLE, how).plan
 
 
 def apply_filter(
@@ -219,8 +226,8 @@ def apply_filter(
     """
     if isinstance(filter, str):
         filter = named_filter(filter)
-    how = _Settings(stride, padding, border, dilation, flip, jobs)
-    return _run(_planned(image, filter.kernels, filter.combination, how), out)
+    how = Settings(stride, padding, border, dilation, flip, jobs)
+    return run(planned(image, filter.kernels, filter.combination, how), out)
 
 
 def pixels_under(
@@ -289,7 +296,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class _Settings:
+class Settings:
     """The arguments that all entrances share."""
 
     stride: Pair
@@ -301,7 +308,7 @@ class _Settings:
 
 
 @dataclass(frozen=True, eq=False)
-class _Work:
+class Work:
     """A convolution that is ready to be done."""
 
     pixels: Image
@@ -310,14 +317,13 @@ class _Work:
     rows: Axis
     columns: Axis
     border: Border
+    bound: int | None  # no integer result is beyond it; None for floats
     responses: np.dtype[Any]  # the type of one kernel's results, before they are combined
     squares: np.dtype[Any]  # the type in which a magnitude is computed
     plan: Plan
 
 
-def _planned(
-    image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combination, how: _Settings
-) -> _Work:
+def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combination, how: Settings) -> Work:
     """Check everything and decide how it is done."""
     pixels = image_array(image)
     taps = [kernel_array(kernel)[:: -1 if how.flip else 1, :: -1 if how.flip else 1] for kernel in kernels]
@@ -343,26 +349,20 @@ def _planned(
     sums = sums_type(strategy, responses)
     shape = (rows.output, columns.output, *pixels.shape[2:])
     threads = threads_for(how.jobs, math.prod(shape) // LEAST_PER_THREAD)
+    results = 1 if strategy == Strategy.SEPARABLE and combination == Combination.SINGLE else 2
     row_bytes = width * math.prod(pixels.shape[2:]) * sums.itemsize
-    simple = strategy != Strategy.MATRIX and combination == Combination.SINGLE
     plan = Plan(
         strategy=strategy,
         sums=sums,
         shape=shape,
         dtype=_combined_type(combination, responses),
-        strip=_strip_height(rows, row_bytes, STRIP_BYTES if simple else STRIP_BYTES // 2),
+        strip=strip_height(strategy, rows, row_bytes, results=results),
         threads=threads,
     )
     # Squares of small integers and their sum are exact in float32 already.
     exact = limit is not None and len(taps) * limit**2 < EXACT_IN_FLOAT32
     squares = np.dtype(np.float32 if exact else np.float64)
-    return _Work(pixels, taps, combination, rows, columns, border, responses, squares, plan)
-
-
-def _strip_height(rows: Axis, row_bytes: int, size: int) -> int:
-    """Return how many rows of the result are made at a time."""
-    # At least as many as the kernel has, or the overlap of the strips would be most of the work.
-    return min(max(max(size // row_bytes, rows.extent) // rows.stride, 1), rows.output)
+    return Work(pixels, taps, combination, rows, columns, border, limit, responses, squares, plan)
 
 
 def _bound(pixels: Image, taps: Image, border: Border) -> int | None:
@@ -398,59 +398,101 @@ def _combined_type(combination: Combination, responses: np.dtype[Any]) -> np.dty
     return responses
 
 
-def _run(work: _Work, out: Image | None) -> Image:
-    """Do the work strip by strip, in as many threads as planned."""
+def run(work: Work, out: Image | None = None) -> Image:
+    """Do the work, the strips straight into the result."""
     plan = work.plan
     if out is not None and (out.shape != plan.shape or out.dtype != plan.dtype):
         raise UsageError(f"out {out.dtype} {out.shape}", f"must be {plan.dtype} {plan.shape}")
     result = np.empty(plan.shape, plan.dtype) if out is None else out
-    slides = [prepare(plan.strategy, taps, work.rows, work.columns, work.responses) for taps in work.kernels]
-    sources = _sources(work.rows, work.border.kind), _sources(work.columns, work.border.kind)
-
-    def make(starts: Iterator[int]) -> None:
-        scratch = Scratch()
-        with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels may meet
-            for start in starts:
-                _make_strip(work, slides, sources, start, result[start : start + plan.strip], scratch)
-
-    share(range(0, plan.shape[0], plan.strip), make, plan.threads)
+    for_each_strip(work, lambda rows, _, make: make(result[rows]))
     return result
 
 
-def _make_strip(
-    work: _Work,
-    slides: Sequence[Slide],
-    sources: tuple[NDArray[np.intp], NDArray[np.intp]],
-    start: int,
-    target: Image,
-    scratch: Scratch,
-) -> None:
-    rows, columns = work.rows, work.columns
-    first = start * rows.stride
-    lines = sources[0][first : first + (len(target) - 1) * rows.stride + rows.extent]
-    strip = scratch.array("strip", (len(lines), len(sources[1]), *work.pixels.shape[2:]), work.plan.sums)
-    _fill(strip, work.pixels, lines, sources[1], columns, work.border)
-    if work.combination == Combination.SINGLE:
-        slides[0](strip, target, scratch)
-        return
-    response = scratch.array("response", target.shape, work.responses)
-    if work.combination == Combination.STRONGEST:
-        slides[0](strip, target, scratch)
-        for slide in slides[1:]:
-            slide(strip, response, scratch)
-            np.maximum(target, response, out=target)
-        return
-    square = scratch.array("square", target.shape, work.squares)
-    total = scratch.array("total", target.shape, work.squares)
-    for number, slide in enumerate(slides):
-        slide(strip, response, scratch)
-        into = square if number else total
-        np.copyto(into, response)
-        np.multiply(into, into, out=into)
-        if number:
-            np.add(total, square, out=total)
-    np.sqrt(total, out=total)
-    np.copyto(target, total, casting="same_kind")
+def for_each_strip(work: Work, use: Callable[[slice, Scratch, Callable[[Image], None]], None]) -> None:
+    """Do the work strip by strip, in as many threads as planned.
+
+    Parameters
+    ----------
+    work : Work
+    use : callable
+        Is called with the rows of a strip, memory for its own use, and a function that puts these rows of the
+        result into an array.
+    """
+    plan = work.plan
+    slides = [prepare(plan.strategy, taps, work.rows, work.columns, work.responses) for taps in work.kernels]
+    sources = _sources(work.rows, work.border.kind), _sources(work.columns, work.border.kind)
+
+    def work_on(starts: Iterator[int]) -> None:
+        with Scratch.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):  # infinities may meet
+            maker = _StripMaker(work, slides, sources, scratch)
+            for start in starts:
+                rows = slice(start, min(start + plan.strip, plan.shape[0]))
+                use(rows, scratch, partial(maker.make, start))
+
+    share(range(0, plan.shape[0], plan.strip), work_on, plan.threads)
+
+
+class _StripMaker:
+    """Makes strips of the result, in one thread."""
+
+    def __init__(
+        self,
+        work: Work,
+        slides: Sequence[Slide],
+        sources: tuple[NDArray[np.intp], NDArray[np.intp]],
+        scratch: Scratch,
+    ) -> None:
+        self.work = work
+        self.slides = slides
+        self.sources = sources
+        self.scratch = scratch
+        self._made: tuple[Image, Image, Steps] | None = None
+
+    def make(self, start: int, target: Image) -> None:
+        """Put the rows that start there into the target; what is to be done is worked out once a target."""
+        if self._made is None or self._made[0] is not target:
+            strip = self._empty_strip(len(target))
+            self._made = target, strip, self._steps(strip, target)
+        _, strip, steps = self._made
+        first = start * self.work.rows.stride
+        lines = self.sources[0][first : first + len(strip)]
+        _fill(strip, self.work.pixels, lines, self.sources[1], self.work.columns, self.work.border)
+        for step in steps:
+            step()
+
+    def _empty_strip(self, height: int) -> Image:
+        rows, channels = self.work.rows, self.work.pixels.shape[2:]
+        shape = ((height - 1) * rows.stride + rows.extent, len(self.sources[1]))
+        if self.work.plan.strategy in PLANAR:
+            planes = self.scratch.array("strip", (*channels, *shape), self.work.plan.sums)
+            return np.moveaxis(planes, range(-2, 0), (0, 1))
+        return self.scratch.array("strip", (*shape, *channels), self.work.plan.sums)
+
+    def _steps(self, strip: Image, target: Image) -> Steps:
+        work, scratch = self.work, self.scratch
+        steps = self.slides[0](strip, target, scratch) if work.combination != Combination.MAGNITUDE else []
+        if work.combination == Combination.SINGLE:
+            return steps
+        response = scratch.array("response", target.shape, work.responses)
+        if work.combination == Combination.STRONGEST:
+            for slide in self.slides[1:]:
+                steps += slide(strip, response, scratch)
+                steps.append(partial(np.maximum, target, response, out=target))
+            return steps
+        total = scratch.array("total", target.shape, work.squares)
+        for number, slide in enumerate(self.slides):
+            square = scratch.array("square", target.shape, work.squares) if number else total
+            steps += slide(strip, response, scratch)
+            steps += [partial(np.copyto, square, response), partial(np.multiply, square, square, out=square)]
+            if number:
+                steps.append(partial(np.add, total, square, out=total))
+        if target.dtype == total.dtype:
+            return [*steps, partial(np.sqrt, total, out=target)]
+        return [
+            *steps,
+            partial(np.sqrt, total, out=total),
+            partial(np.copyto, target, total, casting="same_kind"),
+        ]
 
 
 def _sources(axis: Axis, kind: BorderKind) -> NDArray[np.intp]:
@@ -487,7 +529,13 @@ def _fill(
         np.copyto(inside, pixels[np.maximum(rows, 0)], casting="unsafe")
     for outside in (slice(0, columns.before), slice(columns.before + columns.side, None)):
         sources = source_columns[outside]
-        if sources.size:
-            strip[:, outside] = strip[:, np.maximum(sources, 0) + columns.before]
-            strip[:, outside][:, sources < 0] = border.value
-    strip[rows < 0] = border.value
+        if not sources.size:
+            continue
+        if sources[0] == sources[-1] == -1:
+            strip[:, outside] = border.value
+        elif border.kind == BorderKind.EDGE:  # one column for all: quicker than to take each
+            strip[:, outside] = strip[:, sources[0] + columns.before, None]
+        else:
+            strip[:, outside] = strip[:, sources + columns.before]
+    if rows[0] < 0 or rows[-1] < 0:
+        strip[rows < 0] = border.value

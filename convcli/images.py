@@ -24,7 +24,7 @@ import stat
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -39,7 +39,8 @@ from convcli.arrays import NPY_MAGIC, image_array, read_npy
 from convcli.errors import ConvcliError, ImageError, MatrixError, OutputError, UsageError
 from convcli.files import check_target, write_atomically
 from convcli.matrices import format_matrix, parse_matrix
-from convcli.png import check_all_pixels, check_chunks, encode_png
+from convcli.png import encode_png
+from convcli.png_checks import check_all_pixels, check_chunks
 
 __all__ = [
     "FileFormat",
@@ -543,7 +544,7 @@ def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) ->
     check_holds(picture, file_format, str(target))
     check_target(target, replace=force)
     content = encoded(picture, file_format, str(target))
-    write_atomically(target, lambda stream: stream.write(content), replace=force)
+    write_atomically(target, lambda stream: stream.writelines(content), replace=force)
 
 
 def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[str, ...]:
@@ -612,8 +613,15 @@ def _tiff_numbers(pixels: NDArray[Any]) -> NDArray[Any] | None:
     return pixels.astype(np.int32) if limits.min <= pixels.min() and pixels.max() <= limits.max else None
 
 
-def encoded(picture: Picture, file_format: FileFormat, name: str) -> memoryview:
-    """Return the file that holds a picture, which `check_holds` has passed.
+def encoded(
+    picture: Picture,
+    file_format: FileFormat,
+    name: str,
+    *,
+    png_level: int | None = None,
+    jobs: int | None = None,
+) -> Sequence[bytes | memoryview]:
+    """Return the parts of the file that holds a picture, which `check_holds` has passed.
 
     Made in memory: Pillow does not notice a disk that takes only a part of what it writes.
 
@@ -621,10 +629,21 @@ def encoded(picture: Picture, file_format: FileFormat, name: str) -> memoryview:
     ------
     OutputError
         The encoder refuses the picture.
+    UsageError
+        `encode_png` knows no such level, or number of jobs.
     """
     memory = io.BytesIO()
     if picture.pixels.ndim == 3 and picture.pixels.shape[2] == 1 and file_format != FileFormat.NPY:
         picture = replace(picture, pixels=picture.pixels[:, :, 0])
+    if file_format == FileFormat.PNG:
+        return encode_png(
+            picture.pixels,
+            alpha=picture.alpha,
+            profile=picture.profile,
+            resolution=_resolution_for(picture, file_format),
+            level=png_level,
+            jobs=jobs,
+        )
     if file_format == FileFormat.NPY:
         np.save(memory, picture.pixels, allow_pickle=False)
     elif file_format.text:
@@ -632,17 +651,17 @@ def encoded(picture: Picture, file_format: FileFormat, name: str) -> memoryview:
         memory.write(format_matrix(picture.pixels, separator).encode())
     else:
         _encode_pixels(picture, file_format, memory, name)
-    return memory.getbuffer()
+    return [memory.getbuffer()]
+
+
+def _resolution_for(picture: Picture, file_format: FileFormat) -> tuple[float, float] | None:
+    fits = picture.resolution and max(picture.resolution) <= HOLDS_RESOLUTION.get(file_format, 0)
+    return picture.resolution if fits else None
 
 
 def _encode_pixels(picture: Picture, file_format: FileFormat, memory: BinaryIO, name: str) -> None:
-    resolution = picture.resolution
-    if resolution is not None and max(resolution) > HOLDS_RESOLUTION.get(file_format, 0):
-        resolution = None
     pixels = _joined(picture)
-    if file_format == FileFormat.PNG:
-        memory.write(encode_png(pixels, profile=picture.profile, resolution=resolution))
-        return
+    resolution = _resolution_for(picture, file_format)
     options = SAVE_OPTIONS[file_format].copy()
     if picture.profile is not None and file_format in HOLDS_PROFILE:
         options["icc_profile"] = picture.profile

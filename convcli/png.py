@@ -1,4 +1,4 @@
-"""PNG files: written on all processors, and checked for damage that decoders let pass.
+"""PNG files, written on all processors.
 
 Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025); RFC 1950 and 1951.
 """
@@ -6,191 +6,294 @@ Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025)
 import struct
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any, BinaryIO
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import ImageError
-from convcli.processors import threads_for
+from convcli.errors import UsageError
+from convcli.processors import share, threads_for
 
-__all__ = ["check_all_pixels", "check_chunks", "encode_png"]
+__all__ = ["encode_png"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
-NONE, SUB, UP = 0, 1, 2  # filter types
-# Ways to filter and compress, the quick ones first: runs are most of what a photograph's filtered rows
-# repeat; drawings repeat more than runs.
-WAYS = (
-    (UP, zlib.Z_RLE, 1),
-    (SUB, zlib.Z_RLE, 1),
-    (UP, zlib.Z_DEFAULT_STRATEGY, 6),
-    (NONE, zlib.Z_DEFAULT_STRATEGY, 6),
-)
-WORTH_WAITING = 0.5  # a slow way is taken where it makes the file smaller than this share
+NONE, SUB, UP, AVERAGE, PAETH = FILTER_TYPES = (0, 1, 2, 3, 4)
+LEVELS = range(10)
+FASTEST = 1  # level
+SEARCH_LEVELS = (1, 3, 4)  # the others make about the same file for more time
 STRIP_BYTES = 1 << 20
-SAMPLE_BYTES = 1 << 17
+BLOCK_BYTES = 1 << 17  # what is filtered at once, with all that takes, stays in the cache of a processor
+WINDOW = 1 << zlib.MAX_WBITS
+SAMPLE_PLACES = 4
+SAMPLE_BYTES = 3 << 12  # a place, at least
+SAMPLE_SHARE = 0.001  # a place, of large pictures: all takes about a twentieth of the time of the file
+SURELY = 0.995  # the file may be larger than its sample says by so much
 ADLER_BASE = 65521
 MEMORY_LEVEL = 9  # the most that zlib takes
-
-CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
-ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-BLOCK = 1 << 20
-
-
-def check_chunks(stream: BinaryIO, name: str) -> None:
-    """Check that every chunk with pixels is whole and unchanged, and that the file has an end.
-
-    Raises
-    ------
-    ImageError
-        It is cut, or a checksum is wrong.
-    """
-    for kind, data, checksum in _chunks(stream, name):
-        if kind in {b"IHDR", b"PLTE", b"IDAT", b"IEND"} and zlib.crc32(data, zlib.crc32(kind)) != checksum:
-            raise ImageError(name, f"is damaged: the checksum of its {kind.decode()} chunk is wrong")
-
-
-def check_all_pixels(stream: BinaryIO, name: str) -> None:
-    """Check that the compressed data holds every pixel that the header promises.
-
-    Raises
-    ------
-    ImageError
-        It ends early.
-    """
-    missing = 0
-    inflater = zlib.decompressobj()
-    for kind, data, _ in _chunks(stream, name):
-        if kind == b"IHDR":
-            missing = _promised_bytes(data)
-        while kind == b"IDAT" and data and not inflater.eof:
-            missing -= len(inflater.decompress(data, BLOCK))
-            data = inflater.unconsumed_tail
-    missing -= len(inflater.flush())
-    if missing > 0:
-        raise ImageError(name, f"is damaged: {missing} bytes of its pixels are missing")
-
-
-def _chunks(stream: BinaryIO, name: str) -> Iterator[tuple[bytes, bytes, int]]:
-    """Yield kind, data and checksum of the chunks up to the end of the image."""
-    stream.seek(8)
-    kind = b""
-    while kind != b"IEND":
-        head = stream.read(8)
-        length, kind = struct.unpack(">I4s", head) if len(head) == 8 else (0, b"")
-        body = stream.read(length + 4)
-        if len(head) < 8 or len(body) < length + 4:
-            raise ImageError(name, "is cut short: it has no end")
-        yield kind, body[:-4], int.from_bytes(body[-4:])
-
-
-def _promised_bytes(header: bytes) -> int:
-    """Return how many bytes the pixels and their filter types take, uncompressed."""
-    width, height, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", header)
-    bits = depth * CHANNELS[color]
-    total = 0
-    for left, top, step_x, step_y in ADAM7 if interlaced else ((0, 0, 1, 1),):
-        columns, rows = -(-(width - left) // step_x), -(-(height - top) // step_y)
-        if columns > 0 and rows > 0:
-            total += rows * (1 + -(-columns * bits // 8))
-    return total
 
 
 def encode_png(
     pixels: NDArray[Any],
     *,
+    alpha: NDArray[Any] | None = None,
     profile: bytes | None = None,
     resolution: tuple[float, float] | None = None,
-) -> bytes:
-    """Return a PNG file. Strips are filtered and compressed apart, each on a thread, into one stream.
+    level: int | None = None,
+    jobs: int | None = None,
+) -> list[bytes]:
+    """Return the parts of a PNG file, to be written one after another.
+
+    Strips are filtered and compressed apart, each on a thread, into one stream. The file is the same for any
+    number of threads.
 
     Parameters
     ----------
     pixels : array (H, W) or (H, W, C)
-        uint8, or uint16 for grey; 1 to 4 channels: grey, grey + alpha, RGB, RGBA.
+        uint8 or uint16; 1 to 4 channels: grey, grey + alpha, RGB, RGBA. Need not be contiguous.
+    alpha : array (H, W), optional
+        A further channel, of the same type.
     profile : bytes, optional
         ICC profile.
     resolution : (float, float), optional
         Dots per inch, across and down.
+    level : int, optional
+        0 (largest) to 9 (smallest, slowest). Without it the file is made fast, in a way that a sample of the
+        picture decides.
+    jobs : int, optional
+        Threads; one for each processor where not given.
+
+    Raises
+    ------
+    UsageError
+        No such level, or number of jobs.
 
     Examples
     --------
-    >>> encode_png(np.zeros((2, 2), np.uint8))[:8]
+    >>> b"".join(encode_png(np.zeros((2, 2), np.uint8)))[:8]
     b'\\x89PNG\\r\\n\\x1a\\n'
     """
-    height, width = pixels.shape[:2]
-    channels = pixels.shape[2] if pixels.ndim == 3 else 1
-    header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, COLOR_TYPES[channels], 0, 0, 0)
-    chunks = [SIGNATURE, _chunk(b"IHDR", header)]
+    if level is not None and level not in LEVELS:
+        raise UsageError(f"PNG level {level}", "must be a whole number from 0 to 9")
+    picture = _Rows(pixels.reshape(*pixels.shape[:2], -1), alpha)
+    parts = [SIGNATURE, *_chunk(b"IHDR", picture.header())]
     if profile is not None:
-        chunks.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)))
+        parts += _chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))
     if resolution is not None:
         across, down = (round(dots / 0.0254) for dots in resolution)
-        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))
-    chunks += _compressed(pixels.reshape(height, -1), channels * pixels.itemsize)
-    return b"".join([*chunks, _chunk(b"IEND", b"")])
+        parts += _chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
+    way = _fast_way(picture) if level is None else _small_way(picture, level)
+    return [*parts, *_compressed(picture, way, jobs), *_chunk(b"IEND", b"")]
 
 
-def _compressed(rows: NDArray[Any], step: int) -> Iterator[bytes]:
-    """Yield the chunks of one zlib stream; `step` is the bytes of a pixel."""
-    row_bytes = rows.shape[1] * rows.itemsize + 1
-    way = _best_way(rows, step, max(1, SAMPLE_BYTES // row_bytes))
-    height = max(1, STRIP_BYTES // row_bytes)
-    starts = range(0, len(rows), height)
-    work = partial(_compress_strip, rows, step, way, height)
-    threads = threads_for(None, len(starts))
-    if threads == 1:
-        strips = [work(start) for start in starts]
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            strips = list(pool.map(work, starts))
-    checksum = 1
-    for number, (data, strip_checksum, length) in enumerate(strips):
-        checksum = _joined_checksums(checksum, strip_checksum, length)
-        head = b"\x78\x01" if number == 0 else b""
-        tail = checksum.to_bytes(4) if number == len(strips) - 1 else b""
-        yield _chunk(b"IDAT", head + data + tail)
+@dataclass(frozen=True)
+class _Rows:
+    """A picture, whose bytes are laid out as PNG has them only as far as they are asked for."""
+
+    pixels: NDArray[Any]
+    alpha: NDArray[Any] | None
+
+    @property
+    def height(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def channels(self) -> int:
+        return int(self.pixels.shape[2]) + (self.alpha is not None)
+
+    @property
+    def step(self) -> int:
+        """Return the bytes of a pixel."""
+        return self.channels * self.pixels.itemsize
+
+    @property
+    def row_bytes(self) -> int:
+        """Return the bytes of a row with its filter type."""
+        return 1 + self.width * self.step
+
+    def header(self) -> bytes:
+        depth, color = 8 * self.pixels.itemsize, COLOR_TYPES[self.channels]
+        return struct.pack(">IIBBBBB", self.width, self.height, depth, color, 0, 0, 0)
+
+    def framed(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """Return the bytes of rows, with the row above and a pixel at their left: zero outside."""
+        first = max(start - 1, 0)
+        shape = (stop - start + 1, self.width + 1, self.channels)
+        frame = np.zeros(shape, self.pixels.dtype.newbyteorder(">"))
+        inside = frame[first - stop :, 1:]
+        colors = self.pixels.shape[2]
+        inside[..., :colors] = self.pixels[first:stop]
+        if self.alpha is not None:
+            inside[..., colors] = self.alpha[first:stop]
+        return frame.view(np.uint8).reshape(len(frame), -1)
+
+    def filtered(self, start: int, stop: int, types: tuple[int, ...]) -> NDArray[np.uint8]:
+        """Return rows as PNG stores them: a filter type, then bytes less what it predicts."""
+        frame = self.framed(start, stop)
+        result = np.empty((stop - start, self.row_bytes), np.uint8)
+        if len(types) == 1:
+            _filter(frame, self.step, types[0], result)
+            return result
+        cost = np.full(stop - start, np.iinfo(np.int64).max)
+        tried = np.empty_like(result)
+        for filter_type in types:
+            _filter(frame, self.step, filter_type, tried)
+            sums = np.minimum(tried[:, 1:], -tried[:, 1:]).sum(axis=1, dtype=np.int64)
+            better = sums < cost
+            cost[better] = sums[better]
+            result[better] = tried[better]
+        return result
 
 
-def _best_way(rows: NDArray[Any], step: int, count: int) -> tuple[int, int, int]:
-    """Try the ways on some rows of the middle: the smallest quick one, or a slow one where it pays."""
-    start = max(0, (len(rows) - count) // 2)
-    sizes = {way: len(_compress_strip(rows, step, way, count, start)[0]) for way in WAYS}
-    quick, slow = (min(ways, key=lambda way: sizes[way]) for ways in (WAYS[:2], WAYS[2:]))
-    return slow if sizes[slow] < WORTH_WAITING * sizes[quick] else quick
-
-
-def _compress_strip(
-    rows: NDArray[Any], step: int, way: tuple[int, int, int], height: int, start: int
-) -> tuple[bytes, int, int]:
-    """Return a strip as a part of a deflate stream, the checksum of what it holds, and its length."""
-    filter_type, strategy, level = way
-    filtered = _filtered(rows, step, filter_type, start, min(start + height, len(rows))).data
-    compressor = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, MEMORY_LEVEL, strategy)
-    last = start + height >= len(rows)
-    data = compressor.compress(filtered) + compressor.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
-    return data, zlib.adler32(filtered), filtered.nbytes
-
-
-def _filtered(rows: NDArray[Any], step: int, filter_type: int, start: int, stop: int) -> NDArray[np.uint8]:
-    """Return rows as PNG stores them: the filter type, then bytes less their left or upper neighbours."""
-    first = max(start - 1, 0) if filter_type == UP else start
-    taken = rows[first:stop]
-    raw = np.ascontiguousarray(taken if taken.itemsize == 1 else taken.astype(">u2")).view(np.uint8)
-    above, raw = raw[: stop - start], raw[start - first :]
-    result = np.empty((stop - start, raw.shape[1] + 1), np.uint8)
+def _filter(frame: NDArray[np.uint8], step: int, filter_type: int, result: NDArray[np.uint8]) -> None:
+    """Fill `result` with the rows inside a frame, filtered."""
+    raw, left = frame[1:, step:], frame[1:, :-step]
+    above, corner = frame[:-1, step:], frame[:-1, :-step]
     result[:, 0] = filter_type
-    result[:, 1:] = raw
-    if filter_type == SUB:
-        np.subtract(raw[:, step:], raw[:, :-step], out=result[:, 1 + step :])
-    elif filter_type == UP and start:
-        np.subtract(raw, above, out=result[:, 1:])
-    elif filter_type == UP:  # above the first row there are zeros
-        np.subtract(raw[1:], raw[:-1], out=result[1:, 1:])
-    return result
+    out = result[:, 1:]
+    if filter_type == NONE:
+        out[:] = raw
+    elif filter_type == SUB:
+        np.subtract(raw, left, out=out)
+    elif filter_type == UP:
+        np.subtract(raw, above, out=out)
+    elif filter_type == AVERAGE:
+        np.subtract(raw, (left & above) + ((left ^ above) >> 1), out=out)
+    else:
+        np.subtract(raw, _paeth(left, above, corner), out=out)
+
+
+def _paeth(left: NDArray[np.uint8], above: NDArray[np.uint8], corner: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return which of three neighbours is nearest to left + above - corner.
+
+    A corner outside left..above gives the end that is farther from it, and so does the corner moved to
+    the nearer end; from there on all sums fit in 8 bits. Between the ends, the one that is at least twice
+    as far from the corner as the other is nearest, and else the corner itself.
+    """
+    low, high = np.minimum(left, above), np.maximum(left, above)
+    corner = np.minimum(np.maximum(corner, low), high)
+    to_high, to_low = high - corner, corner - low
+    # products of 0 or 1 instead of choices: numpy has a vector loop for them
+    falls = (to_high <= to_low >> 1).view(np.uint8) * to_low
+    rises = (to_low <= to_high >> 1).view(np.uint8) * to_high
+    nearest: NDArray[np.uint8] = corner - falls + rises
+    return nearest
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Filter types, of which each row takes the best, and how to compress what they leave."""
+
+    filter_types: tuple[int, ...]
+    strategy: int
+    level: int
+
+
+USUAL = _Way((NONE,), zlib.Z_DEFAULT_STRATEGY, 6)  # of most programs, libvips among them
+
+
+@dataclass(frozen=True)
+class _Strip:
+    """A part of a deflate stream; checksum and length are those of what it holds."""
+
+    data: bytes
+    checksum: int
+    length: int
+
+
+def _compressed(picture: _Rows, way: _Way, jobs: int | None) -> Iterator[bytes]:
+    """Yield the chunks of one zlib stream."""
+    height = max(1, STRIP_BYTES // picture.row_bytes)
+    starts = range(0, picture.height, height)
+    strips: dict[int, _Strip] = {}
+
+    def work(waiting: Iterator[int]) -> None:
+        for start in waiting:
+            strips[start] = _compressed_strip(picture, way, start, min(start + height, picture.height))
+
+    share(starts, work, threads_for(jobs, len(starts)))
+    checksum = 1
+    yield from _chunk(b"IDAT", b"\x78\x01")
+    for start in starts:
+        strip = strips[start]
+        checksum = _joined_checksums(checksum, strip.checksum, strip.length)
+        yield from _chunk(b"IDAT", strip.data)
+    yield from _chunk(b"IDAT", checksum.to_bytes(4))
+
+
+def _compressed_strip(picture: _Rows, way: _Way, start: int, stop: int) -> _Strip:
+    """Compress rows as if those above had been compressed just before."""
+    raw = -zlib.MAX_WBITS  # without a head and checksum of its own
+    window = _window(picture, way, start)
+    compressor = zlib.compressobj(way.level, zlib.DEFLATED, raw, MEMORY_LEVEL, way.strategy, window)
+    height = max(1, BLOCK_BYTES // picture.row_bytes)
+    checksum = 1
+    data = []
+    for top in range(start, stop, height):
+        filtered = picture.filtered(top, min(top + height, stop), way.filter_types).data
+        checksum = zlib.adler32(filtered, checksum)
+        data.append(compressor.compress(filtered))
+    last = stop == picture.height
+    data.append(compressor.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH))
+    return _Strip(b"".join(data), checksum, (stop - start) * picture.row_bytes)
+
+
+def _window(picture: _Rows, way: _Way, start: int) -> bytes | memoryview:
+    """Return the filtered rows above a strip that its repetitions may reach back to."""
+    if start == 0 or way.strategy == zlib.Z_RLE:  # runs begin anew in every strip
+        return b""
+    above = max(0, start - -(-WINDOW // picture.row_bytes))
+    return picture.filtered(above, start, way.filter_types).data
+
+
+def _fast_way(picture: _Rows) -> _Way:
+    """Return the first way, by speed, that makes a sample no larger than the usual way would.
+
+    Photographs repeat little, and runs do; drawings, and pictures made of tiles, repeat.
+    """
+    samples = _samples(picture)
+    best = min(FILTER_TYPES, key=lambda filter_type: _entropy(picture, filter_type, samples))
+    limit = SURELY * _sampled_size(picture, USUAL, samples)
+    ways = [_Way((best,), zlib.Z_RLE, FASTEST)]
+    ways += [_Way((best,), zlib.Z_DEFAULT_STRATEGY, level) for level in SEARCH_LEVELS]
+    return next((way for way in ways if _sampled_size(picture, way, samples) <= limit), USUAL)
+
+
+def _small_way(picture: _Rows, level: int) -> _Way:
+    """Return the way that makes a sample smallest at a level."""
+    samples = _samples(picture)
+    ways = [
+        _Way(types, strategy, level)
+        for types in (FILTER_TYPES, (NONE,))
+        for strategy in (zlib.Z_FILTERED, zlib.Z_DEFAULT_STRATEGY)
+    ]
+    return min(ways, key=lambda way: _sampled_size(picture, way, samples))
+
+
+def _samples(picture: _Rows) -> list[tuple[int, int]]:
+    """Return starts and stops of a few rows in the middle of equal parts of a picture."""
+    count = max(1, SAMPLE_BYTES // picture.row_bytes, int(SAMPLE_SHARE * picture.height))
+    spacing = max(count, -(-picture.height // SAMPLE_PLACES))
+    starts = range((spacing - count) // 2, picture.height, spacing)
+    return [(start, min(start + count, picture.height)) for start in starts]
+
+
+def _sampled_size(picture: _Rows, way: _Way, samples: list[tuple[int, int]]) -> int:
+    return sum(len(_compressed_strip(picture, way, start, stop).data) for start, stop in samples)
+
+
+def _entropy(picture: _Rows, filter_type: int, samples: list[tuple[int, int]]) -> float:
+    """Return the bits that the filtered bytes take where each is coded by how frequent it is."""
+    counts = np.zeros(256, np.int64)
+    for start, stop in samples:
+        counts += np.bincount(picture.filtered(start, stop, (filter_type,)).ravel(), minlength=256)
+    counts = counts[counts > 0]
+    return float((counts * np.log2(counts.sum() / counts)).sum())
 
 
 def _joined_checksums(first: int, second: int, length: int) -> int:
@@ -200,5 +303,5 @@ def _joined_checksums(first: int, second: int, length: int) -> int:
     return high << 16 | low
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+def _chunk(kind: bytes, data: bytes) -> tuple[bytes, bytes, bytes]:
+    return len(data).to_bytes(4) + kind, data, zlib.crc32(data, zlib.crc32(kind)).to_bytes(4)

@@ -39,14 +39,21 @@ def threads_for(jobs: int | None, most: int) -> int:
 
 
 def share(parts: range, work: Callable[[Iterator[int]], None], threads: int) -> None:
-    """Let every thread take the next part when it is done with one; `work` is called once a thread."""
+    """Let every thread, this one among them, take the next part when it is done with one.
+
+    `work` is called once in each thread.
+    """
     waiting = iter(parts)
-    if threads == 1:
-        work(waiting)
-        return
-    with ThreadPoolExecutor(threads) as pool:
+
+    def work_or_stop() -> None:
         try:
-            for future in [pool.submit(work, waiting) for _ in range(threads)]:
-                future.result()
-        finally:
-            deque(waiting, maxlen=0)  # after an interrupt nothing is left to be taken
+            work(waiting)
+        except BaseException:
+            deque(waiting, maxlen=0)  # nothing is left for the others
+            raise
+
+    with ThreadPoolExecutor(max(1, threads - 1)) as pool:  # a pool that is given nothing starts no thread
+        others = [pool.submit(work_or_stop) for _ in range(threads - 1)]
+        work_or_stop()
+        for other in others:
+            other.result()

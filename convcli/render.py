@@ -9,8 +9,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import ImageError, UsageError, chosen
+from convcli.scratch import Scratch
 
-__all__ = ["Rendered", "Signed", "adjust", "render", "render_counted"]
+__all__ = [
+    "Adjustment",
+    "Rendered",
+    "Renderer",
+    "Signed",
+    "Span",
+    "adjust",
+    "pixel_type",
+    "render",
+    "render_counted",
+]
+
+STRIP = 1 << 18  # numbers at a time, which fit into the cache
 
 
 class Signed(StrEnum):
@@ -45,22 +58,60 @@ def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[A
     >>> adjust(np.array([4, -8], np.int16), scale=0.25, bias=1)
     array([ 2., -1.])
     """
+    array = _real_numbers(values)
+    return Adjustment(scale, bias, _largest(array)).of(array)
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """``scale · values + bias`` for numbers no further from zero than the largest, see `adjust`."""
+
+    scale: float
+    bias: float
+    largest: int | None  # None for floats
+
+    def __post_init__(self) -> None:
+        _check_finite("scale", self.scale)
+        _check_finite("bias", self.bias)
+
+    def type_of(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        """Return the type of the results."""
+        if self.scale == 1 and self.bias == 0:
+            return dtype
+        whole = float(self.scale).is_integer() and float(self.bias).is_integer()
+        if whole and self.largest is not None:
+            most = max(self.largest, 1) * abs(int(self.scale)) + abs(int(self.bias))
+            return np.dtype(np.int64 if most <= np.iinfo(np.int64).max else np.float64)
+        return np.dtype(np.float64)
+
+    def of(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the results; the values themselves where nothing is changed."""
+        dtype = self.type_of(values.dtype)
+        if self.scale == 1 and self.bias == 0:
+            return values
+        if dtype == np.int64:
+            return values.astype(np.int64) * int(self.scale) + int(self.bias)
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # what overflows is infinite, and said when rendered
+            return values.astype(np.float64) * self.scale + self.bias
+
+
+def _real_numbers(values: ArrayLike) -> NDArray[Any]:
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
         raise ImageError(f"array of {array.dtype}", "only real numbers become pixels")
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype in (np.bool_, np.float16):
         array = array.astype(np.uint8 if array.dtype == np.bool_ else np.float32)
-    _check_finite("scale", scale)
-    _check_finite("bias", bias)
-    if (scale == 1 and bias == 0) or not array.size:
-        return array
-    if array.dtype.kind in "iu" and float(scale).is_integer() and float(bias).is_integer():
-        largest = max(abs(int(array.min())), abs(int(array.max())))
-        if max(largest, 1) * abs(int(scale)) + abs(int(bias)) <= np.iinfo(np.int64).max:
-            return array.astype(np.int64) * int(scale) + int(bias)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite, and said when rendered
-        return array.astype(np.float64) * scale + bias
+    return array
+
+
+def _largest(array: NDArray[Any]) -> int | None:
+    """Return the largest distance from zero, for integers."""
+    if array.dtype.kind == "f":
+        return None
+    return max(abs(int(array.min())), abs(int(array.max()))) if array.size else 0
 
 
 def _check_finite(name: str, number: float) -> None:
@@ -119,55 +170,130 @@ def render_counted(values: ArrayLike, how: str = "abs", *, scale: float = 1, dep
     1
     """
     how = chosen(how, Signed, "signed")
+    numbers = _real_numbers(values)
+    adjustment = Adjustment(scale, 0, _largest(numbers) if scale != 1 else None)
+    dtype = pixel_type(depth)
+    if how == Signed.RAW:
+        return Rendered(adjustment.of(numbers), 0)
+    flat = numbers.reshape(-1)
+    strips = [slice(start, start + STRIP) for start in range(0, flat.size, STRIP)]
+    span = Span()
+    if how == Signed.STRETCH:
+        for strip in strips:
+            span.add(adjustment.of(flat[strip]))
+    renderer = Renderer(how, depth, span)
+    pixels = np.empty(flat.shape, dtype)
+    with Scratch.lent() as scratch:
+        saturated = sum(renderer.draw(adjustment.of(flat[part]), pixels[part], scratch) for part in strips)
+    return Rendered(pixels.reshape(numbers.shape), saturated)
+
+
+def pixel_type(depth: int) -> np.dtype[Any]:
+    """Return the type of pixels of so many bits.
+
+    Raises
+    ------
+    UsageError
+        They are not 8 or 16.
+    """
     if depth not in (8, 16):
         raise UsageError(f"depth {depth}", "must be 8 or 16")
-    numbers = adjust(values, scale=scale)
-    if how == Signed.RAW:
-        return Rendered(numbers, 0)
-    white = 2**depth - 1
-    with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels are counted as saturated below
-        mapped = _map(numbers, how, white)
-        if mapped.dtype.kind == "f":
-            mapped = np.rint(mapped)
-    fits = (mapped >= 0) & (mapped <= white)  # false for NaN, too
-    pixels = np.clip(mapped, 0, white)
-    pixels = np.where(np.isnan(pixels), 0, pixels) if pixels.dtype.kind == "f" else pixels
-    return Rendered(pixels.astype(np.uint8 if depth == 8 else np.uint16), fits.size - int(fits.sum()))
+    return np.dtype(f"u{depth // 8}")
 
 
-def _map(numbers: NDArray[Any], how: Signed, white: int) -> NDArray[Any]:
-    if how == Signed.CLIP:
-        return numbers
-    if how == Signed.ABS:
+class Span:
+    """The smallest and the largest finite number of those that were added, by whatever thread."""
+
+    def __init__(self) -> None:
+        self._ends: list[tuple[Any, Any]] = []
+
+    def add(self, numbers: NDArray[Any]) -> None:
+        """Add numbers."""
+        finite = numbers if numbers.dtype.kind != "f" else numbers[np.isfinite(numbers)]
+        if finite.size:
+            self._ends.append((finite.min().item(), finite.max().item()))
+
+    @property
+    def ends(self) -> tuple[Any, Any] | None:
+        """Both ends; None where nothing finite was added."""
+        if not self._ends:
+            return None
+        lows, highs = zip(*self._ends, strict=True)
+        return min(lows), max(highs)
+
+
+@dataclass(frozen=True, eq=False)
+class Renderer:
+    """Draws pixels strip by strip.
+
+    Attributes
+    ----------
+    how : Signed
+        Not raw.
+    depth : 8 or 16
+    span : Span
+        Of all the numbers, for ``stretch``.
+    counted : bool
+        Whether saturated pixels are counted.
+    """
+
+    how: Signed
+    depth: int
+    span: Span
+    counted: bool = True
+
+    def draw(self, numbers: NDArray[Any], pixels: NDArray[Any], scratch: Scratch) -> int:
+        """Make pixels of the numbers and return how many were saturated, or were NaN, if that is counted."""
+        white = 2**self.depth - 1
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels are counted as saturated
+            mapped = self._mapped(numbers, white, scratch)
+            if mapped.dtype.kind == "f":
+                np.rint(mapped, out=mapped)
+                if np.isnan(mapped.max()):
+                    mapped[np.isnan(mapped)] = -1
+        saturated = 0
+        if self.counted:
+            saturated = int(np.count_nonzero(mapped > white))
+            saturated += 0 if mapped.dtype.kind == "u" else int(np.count_nonzero(mapped < 0))
+        np.clip(mapped, 0, white, out=mapped)  # the minimum with a number takes thrice the time
+        np.copyto(pixels, mapped, casting="unsafe")
+        return saturated
+
+    def _mapped(self, numbers: NDArray[Any], white: int, scratch: Scratch) -> NDArray[Any]:
+        """Return the levels, not yet rounded nor saturated, in memory that may be changed."""
+        if self.how == Signed.STRETCH:
+            return _stretched(numbers, white, self.span)
+        if self.how == Signed.CENTER:
+            wide = numbers.astype(np.float64) if numbers.dtype.kind == "f" else _near_zero(numbers)
+            wide += (white + 1) // 2
+            return wide
+        mapped = scratch.array("levels", numbers.shape, numbers.dtype)
+        if self.how == Signed.CLIP:
+            np.copyto(mapped, numbers)
+            return mapped
+        np.abs(numbers, out=mapped)
         # The smallest integer has no positive twin of its own type, but one of the unsigned type.
-        unsigned = f"u{numbers.itemsize}" if numbers.dtype.kind == "i" else numbers.dtype
-        absolute: NDArray[Any] = np.abs(numbers).view(unsigned)
-        return absolute
-    if how == Signed.CENTER:
-        wide = numbers.astype(np.float64) if numbers.dtype.kind == "f" else _near_zero(numbers)
-        wide += (white + 1) // 2
-        return wide
-    return _stretch(numbers, white)
+        return mapped.view(f"u{mapped.itemsize}") if mapped.dtype.kind == "i" else mapped
 
 
-def _near_zero(numbers: NDArray[Any]) -> NDArray[np.int64]:
-    """Return int64 numbers that nothing small makes overflow; those that are moved saturate in any case."""
+def _near_zero(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return integers so wide that nothing overflows; the large ones that are moved saturate anyway."""
+    if numbers.itemsize < 4:
+        return numbers.astype(np.int32)
     limits = np.iinfo(numbers.dtype)
     clipped: NDArray[Any] = np.clip(numbers, max(limits.min, -(1 << 40)), min(limits.max, 1 << 40))
     return clipped.astype(np.int64)
 
 
-def _stretch(numbers: NDArray[Any], white: int) -> NDArray[Any]:
-    finite = numbers[np.isfinite(numbers)]
-    if not finite.size or finite.min() == finite.max():
+def _stretched(numbers: NDArray[Any], white: int, span: Span) -> NDArray[Any]:
+    if span.ends is None or span.ends[0] == span.ends[1]:
         return np.where(np.isfinite(numbers), 0.0, numbers)
+    lowest, highest = span.ends
     if numbers.dtype.kind in "iu":  # differences are exact as unsigned numbers
         integers = numbers.astype(np.uint64 if numbers.dtype == np.uint64 else np.int64)
-        differences = (integers - integers.min()).view(np.uint64).astype(np.float64)
-        stretched: NDArray[Any] = differences * white / differences.max()
-        return stretched
-    wide = numbers.astype(np.float64)
-    lowest, highest = float(finite.min()), float(finite.max())
-    if highest / 4 - lowest / 4 > 1e300:  # differences of extremes would be infinite
-        return (wide / 4 - lowest / 4) / (highest / 4 - lowest / 4) * white
-    return (wide - lowest) * white / (highest - lowest)
+        differences = (integers - lowest).view(np.uint64).astype(np.float64)
+        return np.asarray(differences * white / float(highest - lowest))
+    quarter = 4 if highest / 4 - lowest / 4 > 1e300 else 1  # differences of extremes would be infinite
+    wide = numbers.astype(np.float64) / quarter - lowest / quarter
+    extent = highest / quarter - lowest / quarter
+    return np.asarray(wide * white / extent if quarter == 1 else wide / extent * white)

@@ -1,62 +1,63 @@
-"""The ways to slide a kernel over a strip of the image, and what each costs.
+"""Which way to slide a kernel is taken: the cheapest that is exact."""
 
-A strip is a few padded rows that stay in the processor's cache, already in the type of the sums. Every
-strategy gives the same integers, bit by bit; for floats they differ by rounding.
-"""
-
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from convcli.kernels import separate
 from convcli.sizes import Axis
+from convcli.slides import (
+    Slide,
+    bands,
+    block_of,
+    fast_length,
+    fourier,
+    pair_sums,
+    separable,
+    separable_bands,
+    shifts,
+    tile_outputs,
+)
 
-__all__ = ["Scratch", "Slide", "Strategy", "choose", "prepare", "sums_type"]
+__all__ = ["EXACT_IN_FLOAT32", "PLANAR", "Strategy", "choose", "prepare", "strip_height", "sums_type"]
 
 Array = NDArray[Any]
 
 EXACT_IN_FLOAT32 = 1 << 24  # whole numbers up to here, and so their sums, are exact
-UNSTRIDED = Axis(side=1, window=1)  # one tap, step one: the axis that a separable pass leaves alone
+# The error of a transform of n numbers is at most 7 log2(n) u of their norm (N. Higham, Accuracy and
+# Stability of Numerical Algorithms, theorem 24.2). Three take part; of 2^24 pixels the norm is 2^12 times
+# the largest at most, of the kernel the sum of |taps|: 2^-32 of the bound on the sums, 1/4 of a unit here.
+EXACT_BY_FOURIER = 1 << 30
+MOST_FACTORS = 4  # columns and rows that a kernel is split into
+STRIP_BYTES = 1 << 21  # smaller strips stay in nearer caches, but threads then wait for the interpreter
 
-# Measured on one core (AVX-512), in nanoseconds: they only have to be right in relation to each other.
-PASS_COST = 0.045  # a pass over the strip, per byte of a number
-PRODUCT_COST = 0.031  # a multiply-accumulate of float32 in a matrix product; float64 takes twice that
+# Measured on one core (AVX2), in nanoseconds: they only have to be right in relation to each other.
+PASS_COST = 0.05  # a pass over the strip, per byte of a number
+PRODUCT_COST = 0.045  # a multiply-accumulate of float32 in a matrix product; float64 takes twice that
+FOURIER_COST = 13.0  # there and back, per pixel of a tile
 
 
 class Strategy(StrEnum):
     """How a kernel is applied to a strip."""
 
-    SHIFTS = "shifts"  # shifted images added up, each times its tap
-    SEPARABLE = "separable"  # the same twice: a column of taps, then a row
-    MATRIX = "matrix"  # products with the kernel's rows as banded matrices
+    SHIFTS = "shifts"
+    SEPARABLE = "separable"
+    SEPARABLE_BANDS = "separable bands"
+    BANDS = "bands"
+    FOURIER = "fourier"
 
 
-class Scratch:
-    """Memory that is used again for every strip of a thread."""
-
-    def __init__(self) -> None:
-        self._blocks: dict[str, NDArray[np.uint8]] = {}
-
-    def array(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        """Return an array of any content; the next call with the same name takes it back."""
-        size = int(np.prod(shape)) * dtype.itemsize
-        block = self._blocks.get(name)
-        if block is None or block.size < size:
-            block = self._blocks[name] = np.empty(size, np.uint8)
-        return block[:size].view(dtype).reshape(shape)
-
-
-Slide = Callable[[Array, Array, Scratch], None]
-"""Called with a padded strip, the rows of the result that it makes, and scratch memory."""
+PLANAR = {Strategy.SEPARABLE_BANDS, Strategy.BANDS, Strategy.FOURIER}  # they take each channel on its own
 
 
 def sums_type(strategy: Strategy, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the type that a strategy adds up in, for results of a type."""
-    return np.dtype(np.float32) if strategy == Strategy.MATRIX and dtype.kind == "i" else dtype
+    if strategy == Strategy.FOURIER:
+        return np.dtype(np.float64)
+    return np.dtype(np.float32) if strategy in PLANAR and dtype.kind == "i" else dtype
 
 
 def choose(
@@ -72,182 +73,103 @@ def choose(
     bound : int or None
         No sum of an integer result, partial or whole, is beyond it; None for floats.
     """
-    costs: dict[Strategy, float] = {Strategy.SHIFTS: sum(_cost_of_shifts(taps, dtype) for taps in kernels)}
-    factors = [separate(taps) for taps in kernels]
+    costs = {Strategy.SHIFTS: sum(_cost_of_shifts(taps, rows, columns, dtype) for taps in kernels)}
+    factors = [_factors(taps) for taps in kernels]
+    fits_float32 = bound is None or bound < EXACT_IN_FLOAT32
     if min(kernels[0].shape) > 1 and all(factors):
+        pairs = [pair for each in factors for pair in each]
         costs[Strategy.SEPARABLE] = sum(
-            _cost_of_shifts(column[:, None], dtype) + _cost_of_shifts(row[None, :], dtype)
-            for column, row in filter(None, factors)
+            _cost_of_shifts(column[:, None], rows, columns, dtype)
+            + _cost_of_shifts(row[None, :], rows, columns, dtype)
+            for column, row in pairs
         )
-    undilated = rows.dilation == columns.dilation == 1
-    if undilated and (bound is None or bound < EXACT_IN_FLOAT32):
-        costs[Strategy.MATRIX] = sum(_cost_of_matrix(taps, columns, dtype) for taps in kernels)
+        if fits_float32:
+            lines = _cost_of_line(rows, dtype) + _cost_of_line(columns, dtype)
+            costs[Strategy.SEPARABLE_BANDS] = len(pairs) * lines
+    if fits_float32 and rows.undilated:
+        costs[Strategy.BANDS] = len(kernels) * _cost_of_bands(rows, columns, dtype)
+    if bound is None or bound < EXACT_BY_FOURIER:
+        costs[Strategy.FOURIER] = len(kernels) * _cost_of_fourier(rows, columns)
     return min(costs, key=lambda strategy: costs[strategy])
-
-
-def _cost_of_shifts(taps: Array, dtype: np.dtype[Any]) -> float:
-    passes = sum(len(places) + (value != 1) for value, places in _groups(taps))
-    return float(passes * dtype.itemsize * PASS_COST)
-
-
-def _cost_of_matrix(taps: Array, columns: Axis, dtype: np.dtype[Any]) -> float:
-    itemsize = 8 if dtype == np.float64 else 4
-    products = len(taps) * _used(columns) * PRODUCT_COST * itemsize / 4
-    return products + (len(taps) + 1) * itemsize * PASS_COST
-
-
-def _block(columns: Axis) -> int:
-    """Return how many outputs a banded matrix makes: narrow ones waste fewer zeros, wide ones run faster."""
-    return 16 if columns.window <= 8 else 32 if columns.window <= 48 else 64
-
-
-def _used(columns: Axis) -> int:
-    """Return how many pixels of a row a banded matrix reads."""
-    return (_block(columns) - 1) * columns.stride + columns.extent
 
 
 def prepare(strategy: Strategy, taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> Slide:
     """Return the function that applies the kernel to a strip by a strategy."""
-    if strategy == Strategy.MATRIX:
-        return _matrix(taps, rows, columns, sums_type(strategy, dtype))
+    sums = sums_type(strategy, dtype)
     if strategy == Strategy.SHIFTS:
-        return _shifts(taps, rows, columns)
-    factors = separate(taps)
-    assert factors is not None, "only kernels of rank one are separable"
-    down = _shifts(factors[0][:, None], rows, UNSTRIDED)
-    across = _shifts(factors[1][None, :], UNSTRIDED, columns)
-
-    def slide(strip: Array, target: Array, scratch: Scratch) -> None:
-        partial = scratch.array("partial", (target.shape[0], *strip.shape[1:]), strip.dtype)
-        down(strip, partial, scratch)
-        across(partial, target, scratch)
-
-    return slide
+        return shifts(taps, rows, columns)
+    if strategy == Strategy.BANDS:
+        return bands(taps, rows, columns, sums)
+    if strategy == Strategy.FOURIER:
+        return fourier(taps, rows, columns)
+    factors = _factors(taps)
+    assert factors, "only kernels of low rank are separable"
+    if strategy == Strategy.SEPARABLE:
+        return separable(factors, rows, columns)
+    return separable_bands(factors, rows, columns, taps, sums)
 
 
-def _groups(taps: Array) -> list[tuple[Any, list[tuple[int, int, bool]]]]:
-    """Return the taps by size, the unit ones first: (size, places with whether the tap is negative)."""
-    groups: dict[Any, list[tuple[int, int, bool]]] = {}
-    for i, j in np.argwhere(taps):
-        tap = taps[i, j].item()
-        groups.setdefault(abs(tap), []).append((int(i), int(j), tap < 0))
-    # A positive tap first, so that a sum can begin with it.
-    return sorted(
-        ((value, sorted(places, key=lambda place: place[2])) for value, places in groups.items()),
-        key=lambda group: group[0] != 1,
-    )
+def strip_height(strategy: Strategy, rows: Axis, row_bytes: int, *, results: int) -> int:
+    """Return how many rows of the result are made at a time; `results` is how many arrays take part."""
+    if strategy == Strategy.FOURIER:
+        return tile_outputs(rows)
+    # So many rows of the kernel that the overlap is small; a matrix product is slow with fewer than 32 rows.
+    least = rows.extent * (32 if strategy == Strategy.BANDS else 2)
+    lines = max(STRIP_BYTES // results // row_bytes, least)
+    return min(max((lines - rows.extent) // rows.stride + 1, 1), rows.output)
 
 
-def _shifts(taps: Array, rows: Axis, columns: Axis) -> Slide:
-    """Add up shifted images: those with taps of one size first, so that each size is multiplied once."""
-    groups = _groups(taps)
-
-    def slide(strip: Array, target: Array, scratch: Scratch) -> None:
-        if not groups:
-            target[...] = 0
-        for number, (value, places) in enumerate(groups):
-            views = [(_shifted(strip, i, j, rows, columns, target), negative) for i, j, negative in places]
-            if number == 0:
-                _sum_into(target, views)
-                if value != 1:
-                    np.multiply(target, target.dtype.type(value), out=target)
-            elif len(views) == 1:
-                products = scratch.array("products", target.shape, target.dtype)
-                np.multiply(views[0][0], target.dtype.type(value), out=products)
-                _add(target, products, views[0][1])
-            else:
-                products = scratch.array("products", target.shape, target.dtype)
-                _sum_into(products, views)
-                np.multiply(products, target.dtype.type(value), out=products)
-                np.add(target, products, out=target)
-
-    return slide
+def _factors(taps: Array) -> list[tuple[Array, Array]]:
+    """Return columns and rows whose products add up to the kernel; none where it would take too many."""
+    pair = separate(taps)
+    if pair is not None or taps.dtype.kind != "f":
+        return [pair] if pair else []
+    total = np.abs(taps).sum()
+    rest, size = taps.copy(), 0.0
+    found: list[tuple[Array, Array]] = []
+    while len(found) < MOST_FACTORS:
+        i, j = np.unravel_index(np.argmax(np.abs(rest)), rest.shape)
+        if rest[i, j] == 0:
+            break
+        column, row = rest[:, j].copy(), rest[i] / rest[i, j]
+        found.append((column, row))
+        size += np.abs(column).sum() * np.abs(row).sum()
+        rest -= np.multiply.outer(column, row)
+        if np.abs(rest).sum() <= 4 * np.finfo(np.float64).eps * total:
+            # Terms that cancel each other must not cost more digits than all the taps would.
+            return found if size * (sum(taps.shape) + 4) <= total * (taps.size + 8) else []
+    return []
 
 
-def _shifted(strip: Array, i: int, j: int, rows: Axis, columns: Axis, target: Array) -> Array:
-    """Return the pixels that a tap meets, for every output of the strip."""
-    top, left = i * rows.dilation, j * columns.dilation
-    return strip[
-        top : top + (target.shape[0] - 1) * rows.stride + 1 : rows.stride,
-        left : left + (target.shape[1] - 1) * columns.stride + 1 : columns.stride,
-    ]
+def _cost_of_shifts(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> float:
+    pairs = 0
+    if 1 in taps.shape and (rows if taps.shape[1] == 1 else columns).stride == 1:
+        pairs, left = pair_sums(taps.ravel())
+        taps = left[None, :] if pairs else taps
+    sizes = np.abs(taps[taps != 0])
+    passes = pairs + sizes.size + np.count_nonzero(np.unique(sizes) != 1)
+    return float(passes * dtype.itemsize * PASS_COST)
 
 
-def _sum_into(target: Array, views: list[tuple[Array, bool]]) -> None:
-    (first, negative), *rest = views
-    if negative:
-        np.negative(first, out=target)
-    elif rest:
-        (second, minus), *rest = rest
-        (np.subtract if minus else np.add)(first, second, out=target)
-    else:
-        np.copyto(target, first)
-    for view, minus in rest:
-        _add(target, view, minus)
+def _cost_of_line(axis: Axis, dtype: np.dtype[Any]) -> float:
+    itemsize = 8 if dtype == np.float64 else 4
+    return itemsize * (_pixels_of_block(axis) * PRODUCT_COST / 4 + PASS_COST)
 
 
-def _add(target: Array, view: Array, minus: bool) -> None:
-    (np.subtract if minus else np.add)(target, view, out=target)
+def _cost_of_bands(rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> float:
+    itemsize = 8 if dtype == np.float64 else 4
+    used = _pixels_of_block(columns)
+    products = rows.window * used * PRODUCT_COST / 4
+    return itemsize * (products + (used / block_of(columns) + 2) * PASS_COST)
 
 
-def _matrix(taps: Array, rows: Axis, columns: Axis, sums: np.dtype[Any]) -> Slide:
-    """Multiply blocks of each image row by a band that holds a row of the kernel at every place it can have.
-
-    The products are small enough for BLAS to stay in one thread, and in the cache.
-    """
-    block = _block(columns)
-    bands = np.zeros((len(taps), _used(columns), block), sums)
-    for output in range(block):
-        start = output * columns.stride
-        bands[:, start : start + columns.window, output] = taps
-    beyond_reach = _shifts(taps, rows, columns)
-
-    def slide(strip: Array, target: Array, scratch: Scratch) -> None:
-        if target.dtype.kind == "f" and not np.isfinite(strip).all():
-            beyond_reach(strip, target, scratch)  # a band's zeros would carry NaN and infinity too far
-            return
-        for plane, result in _planes(strip, target):
-            _multiply_bands(plane, bands, rows, columns, result, scratch)
-
-    return slide
+def _pixels_of_block(axis: Axis) -> int:
+    return (block_of(axis) - 1) * axis.stride + axis.extent
 
 
-def _planes(strip: Array, target: Array) -> Iterator[tuple[Array, Array]]:
-    if strip.ndim == 2:
-        yield strip, target
-    else:
-        for channel in range(strip.shape[2]):
-            yield strip[:, :, channel], target[:, :, channel]
-
-
-def _multiply_bands(
-    plane: Array, bands: Array, rows: Axis, columns: Axis, target: Array, scratch: Scratch
-) -> None:
-    height, width = target.shape
-    used, block = bands.shape[1:]
-    blocks = -(-width // block)
-    item = bands.itemsize
-    step = block * columns.stride
-    line = (blocks - 1) * step + used
-    source = scratch.array("plane", (plane.shape[0], line), bands.dtype)
-    source[:, : plane.shape[1]] = plane[:, :line]
-    source[:, plane.shape[1] :] = 0  # the last block may reach beyond the padded row
-    sums, products = (
-        scratch.array(name, (height, blocks * block), bands.dtype) for name in ("sums", "products")
-    )
-    for i, band in enumerate(bands):
-        windows = as_strided(
-            source[i:],
-            (blocks, height, used),
-            (step * item, rows.stride * line * item, item),
-            writeable=False,
-        )
-        into = products if i else sums
-        np.matmul(
-            windows,
-            band,
-            out=as_strided(into, (blocks, height, block), (block * item, blocks * block * item, item)),
-        )
-        if i:
-            np.add(sums, products, out=sums)
-    np.copyto(target, sums[:, :width], casting="unsafe")
+def _cost_of_fourier(rows: Axis, columns: Axis) -> float:
+    cost = FOURIER_COST
+    for axis in (rows, columns):
+        tile = tile_outputs(axis)
+        cost *= fast_length((tile - 1) * axis.stride + axis.extent) / tile
+    return cost

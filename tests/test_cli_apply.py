@@ -33,7 +33,7 @@ AROUND = ((1, 1), (1, 1))  # what `same` adds for a filter of 3x3
 
 JSON_KEYS = [
     "input", "output", "filter", "kernel", "gain", "padding", "border", "stride", "dilation",
-    "shape_in", "shape_out", "dtype", "min", "max", "mean", "saturated", "seconds",
+    "shape_in", "shape_out", "dtype", "min", "max", "mean", "saturated", "plan", "seconds",
 ]  # fmt: skip
 
 not_as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -1420,6 +1420,7 @@ def test_json(convcli: Runner, photo: Array) -> None:
         "min": values.min(),
         "max": values.max(),
         "saturated": sum(abs(value) > 255 for value in values.ravel()),
+        "plan": "separable in int16, strips of 4 rows, 1 thread",
     }
     assert {type(record[key]) for key in ("min", "max", "saturated")} == {int}
     assert (opened("photo-sobel-x.png") == rendered(values)).all()

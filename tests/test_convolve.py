@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from convcli import strategies
 from convcli.convolve import Border, BorderKind, apply_filter, convolve, parse_border, pixels_under
 from convcli.errors import ImageError, KernelError, SizeError, UsageError
 from convcli.kernels import Filter, custom_filter, kernel, named_filter
@@ -72,7 +73,7 @@ class Case(NamedTuple):
     strip_bytes: int
 
     def convolve(self) -> Array:
-        with mock.patch.object(engine, "STRIP_BYTES", self.strip_bytes):
+        with mock.patch.object(strategies, "STRIP_BYTES", self.strip_bytes):
             return convolve(
                 self.image,
                 self.kernel,
@@ -395,7 +396,7 @@ def test_the_height_of_a_strip_never_changes_a_bit(
     image = whole_numbers((83, 7, 2), seed=3)
     results = []
     for strip_bytes in (1, 500, 3001, 1 << 24):
-        with mock.patch.object(engine, "STRIP_BYTES", strip_bytes):
+        with mock.patch.object(strategies, "STRIP_BYTES", strip_bytes):
             results.append(
                 convolve(image, taps, stride=stride, dilation=dilation, padding=5, border=border).tobytes()
             )

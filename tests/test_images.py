@@ -179,7 +179,7 @@ def picture_of(data: bytes, **options: int) -> Picture:
 
 def encoded(picture: Picture, file_format: FileFormat) -> bytes:
     check_holds(picture, file_format, "target")
-    return bytes(images.encoded(picture, file_format, "target"))
+    return b"".join(images.encoded(picture, file_format, "target"))
 
 
 def same_bits(left: Array, right: Array) -> bool:

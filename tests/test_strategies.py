@@ -14,12 +14,16 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 import convcli
+from convcli import strategies
 from convcli.errors import UsageError
 from convcli.kernels import separate
 from convcli.processors import available_processors
+from convcli.slides import fast_length, pair_sums
 from convcli.strategies import Strategy
 from tests import reference
 from tests.test_convolve import engine
+
+SEPARABLE = {Strategy.SEPARABLE, Strategy.SEPARABLE_BANDS}
 
 Array = NDArray[Any]
 BORDERS = ["zero", "constant:7", "edge", "reflect", "symmetric", "wrap"]
@@ -27,7 +31,7 @@ BORDERS = ["zero", "constant:7", "edge", "reflect", "symmetric", "wrap"]
 
 def forced(monkeypatch: pytest.MonkeyPatch, strategy: Strategy, *, strip_bytes: int = 600) -> None:
     monkeypatch.setattr(engine, "choose", lambda *_: strategy)
-    monkeypatch.setattr(engine, "STRIP_BYTES", strip_bytes)
+    monkeypatch.setattr(strategies, "STRIP_BYTES", strip_bytes)
     monkeypatch.setattr(engine, "LEAST_PER_THREAD", 1)
 
 
@@ -53,12 +57,12 @@ def test_integers_are_exact(
 ) -> None:
     forced(monkeypatch, strategy)
     image = data.draw(hnp.arrays(np.uint8, SHAPES))
-    taps = data.draw(kernels(strategy == Strategy.SEPARABLE, st.integers(-9, 9), np.int64))
-    if strategy == Strategy.SEPARABLE and separate(taps) is None:
+    taps = data.draw(kernels(strategy in SEPARABLE, st.integers(-9, 9), np.int64))
+    if strategy in SEPARABLE and separate(taps) is None:
         taps = np.ones_like(taps)
     steps = st.tuples(st.integers(1, 3), st.integers(1, 3))
     stride = data.draw(steps)
-    dilation = (1, 1) if strategy == Strategy.MATRIX else data.draw(steps)
+    dilation = (1, 1) if strategy == Strategy.BANDS else data.draw(steps)
     amount = st.tuples(st.integers(6, 8), st.integers(6, 8))
     amounts = data.draw(st.tuples(amount, amount))
     border, flip = data.draw(st.sampled_from(BORDERS)), data.draw(st.booleans())
@@ -81,8 +85,8 @@ def test_floats_keep_the_promised_tolerance(
     forced(monkeypatch, strategy)
     numbers = st.floats(-1, 1, width=32)
     image = data.draw(hnp.arrays(dtype, st.tuples(st.integers(1, 9), st.integers(1, 20)), elements=numbers))
-    taps = data.draw(kernels(strategy == Strategy.SEPARABLE, numbers, np.float64))
-    if strategy == Strategy.SEPARABLE and separate(taps) is None:
+    taps = data.draw(kernels(strategy in SEPARABLE, numbers, np.float64))
+    if strategy in SEPARABLE and separate(taps) is None:
         taps = np.full_like(taps, 0.5)
     result = convcli.convolve(image, taps, padding=4)
     expected = reference.convolve(image, taps, amounts=((4, 4), (4, 4)), border="edge").astype(np.float64)
@@ -106,23 +110,100 @@ def test_what_is_not_finite_stays_within_reach(
 
 
 def test_the_strategy_follows_the_kernel() -> None:
-    image = np.zeros((100, 100), np.uint8)
-    dense = np.random.default_rng(1).integers(-9, 10, (15, 15))
-    assert convcli.plan(image, convcli.kernel("sobel-x")).strategy == Strategy.SEPARABLE
-    assert convcli.plan(image, convcli.kernel("laplacian")).strategy == Strategy.SHIFTS
-    assert convcli.plan(image, dense).strategy == Strategy.MATRIX
-    assert convcli.plan(image, dense, dilation=2).strategy == Strategy.SHIFTS
+    image = np.zeros((600, 800), np.uint8)
+    photograph = image.astype(np.float32)
+    generator = np.random.default_rng(1)
+
+    def dense(side: int) -> Array:
+        return generator.integers(-9, 10, (side, side))
+
+    def strategy(image: Array, kernel: Any, **options: Any) -> Strategy:
+        return convcli.plan(image, kernel, **options).strategy
+
+    assert strategy(image, convcli.kernel("sobel-x")) == Strategy.SEPARABLE
+    assert strategy(image, convcli.kernel("laplacian")) == Strategy.SHIFTS
+    assert strategy(image, convcli.kernel("gaussian", sigma=5)) == Strategy.SEPARABLE_BANDS
+    assert strategy(image, np.ones((31, 31), np.int64)) == Strategy.SEPARABLE_BANDS
+    assert strategy(image, dense(5)) == Strategy.SHIFTS
+    assert strategy(image, dense(9)) == Strategy.BANDS
+    assert strategy(image, dense(9), dilation=2) == Strategy.FOURIER
+    assert strategy(image, dense(31)) == Strategy.FOURIER
+    assert strategy(photograph, dense(7) / 3) == Strategy.BANDS
+    assert strategy(photograph, dense(31) / 3) == Strategy.FOURIER
+    assert strategy(image, dense(31) * 2**20) == Strategy.SHIFTS  # too large for either
 
 
-def test_a_matrix_is_taken_only_where_its_sums_are_exact() -> None:
+def test_bands_are_taken_only_where_their_sums_are_exact() -> None:
     image = np.zeros((100, 100), np.uint16)
-    small = np.ones((15, 15), np.int64)
-    small[0, 0] = 2  # or a column and a row would do
+    small = np.eye(9, dtype=np.int64) + np.ones((9, 9), np.int64)
     large = small * 3
     assert small.sum() * 65535 < 2**24 < large.sum() * 65535
-    assert convcli.plan(image, small).strategy == Strategy.MATRIX
-    assert convcli.plan(image, large).strategy == Strategy.SHIFTS
-    assert convcli.plan(image, large).sums == np.int32
+    assert convcli.plan(image, small).strategy == Strategy.BANDS
+    assert convcli.plan(image, large).strategy == Strategy.FOURIER
+    assert convcli.plan(image, large).sums == np.float64
+
+
+def test_a_transform_is_taken_only_where_it_is_exact() -> None:
+    image = np.full((600, 800), 65535, np.uint16)
+    image[::2, ::3] = 0
+    taps = np.random.default_rng(7).integers(0, 140, (15, 15))
+    assert taps.sum() * 65535 < 2**30 < taps.sum() * 2 * 65535
+    assert taps.sum() % 2 == 1
+    assert convcli.plan(image, taps).strategy == Strategy.FOURIER
+    assert convcli.plan(image, taps * 2).strategy == Strategy.SHIFTS
+    part = convcli.convolve(image[:30, :40], taps, padding="valid")
+    assert part.tolist() == reference.convolve(image[:30, :40], taps).tolist()
+    assert np.array_equal(convcli.convolve(image, taps, padding="valid")[:16, :26], part)
+
+
+@pytest.mark.parametrize("rank", [2, 3, 4])
+def test_float_kernels_of_low_rank_are_split(rank: int) -> None:
+    generator = np.random.default_rng(rank)
+    columns, rows = generator.normal(size=(2, rank, 25))
+    taps = np.einsum("ri,rj->ij", columns, rows)
+    factors = strategies._factors(taps)
+    assert len(factors) == rank
+    rebuilt = sum(np.multiply.outer(column, row) for column, row in factors)
+    assert np.abs(rebuilt - taps).sum() < 1e-14 * np.abs(taps).sum()
+    assert strategies._factors(generator.normal(size=(25, 25))) == []
+
+
+def test_terms_that_would_cancel_are_not_split() -> None:
+    column = np.linspace(-1, 1, 9)
+    taps = np.multiply.outer(column, column) + 1e-9 * np.eye(9)[::-1]
+    assert strategies._factors(taps) == []
+
+
+@pytest.mark.parametrize(
+    ("taps", "pairs", "left"),
+    [
+        ([1, 2, 1], 2, [1]),
+        ([1, 4, 6, 4, 1], 4, [1]),
+        ([2, 6, 6, 2], 3, [2]),
+        ([3, 10, 3], 0, [3, 10, 3]),
+        ([-1, 0, 1], 0, [-1, 0, 1]),
+        ([1, 1, 1], 0, [1, 1, 1]),
+        ([1, 1, 1, 1], 1, [1, 0, 1]),
+        ([0, 1, 1], 1, [0, 1]),
+        ([5], 0, [5]),
+        ([0, 0], 1, [0]),
+    ],
+)
+def test_sums_of_neighbours_are_found_in_a_line_of_taps(taps: list[int], pairs: int, left: list[int]) -> None:
+    count, rest = pair_sums(np.array(taps))
+    assert (count, rest.tolist()) == (pairs, left)
+    assert np.array_equal(np.convolve(rest, np.poly1d([1, 1]).__pow__(count).coeffs), taps) or not any(taps)
+
+
+@given(st.integers(1, 10**6))
+def test_a_fast_length_is_the_next_that_has_small_factors_only(least: int) -> None:
+    length = fast_length(least)
+    rest = length
+    for factor in (2, 3, 5):
+        while rest % factor == 0:
+            rest //= factor
+    assert rest == 1
+    assert least <= length <= 1.17 * least or length <= 8
 
 
 def test_the_plan_tells_what_the_result_is_and_out_takes_it() -> None:
@@ -152,7 +233,7 @@ def test_combined_filters_are_the_same_in_any_number_of_threads(monkeypatch: pyt
     for name in ("sobel", "kirsch", "robinson", "roberts"):
         whole = convcli.apply_filter(image, name, jobs=1)
         with monkeypatch.context() as patched:
-            patched.setattr(engine, "STRIP_BYTES", 4000)
+            patched.setattr(strategies, "STRIP_BYTES", 4000)
             patched.setattr(engine, "LEAST_PER_THREAD", 1)
             assert np.array_equal(convcli.apply_filter(image, name, jobs=4), whole)
 
@@ -169,7 +250,7 @@ def test_a_magnitude_of_large_gradients_is_exact_to_the_last_bit() -> None:
 def test_an_error_in_a_thread_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     forced(monkeypatch, Strategy.SHIFTS)
     done: list[int] = []
-    make_strip = engine._make_strip
+    make_strip = engine._StripMaker.make
 
     def failing(*arguments: Any) -> None:
         done.append(threading.get_ident())
@@ -178,7 +259,7 @@ def test_an_error_in_a_thread_stops_the_others(monkeypatch: pytest.MonkeyPatch) 
         time.sleep(0.001)
         make_strip(*arguments)
 
-    monkeypatch.setattr(engine, "_make_strip", failing)
+    monkeypatch.setattr(engine._StripMaker, "make", failing)
     with pytest.raises(KeyboardInterrupt):
         convcli.convolve(np.zeros((5000, 30), np.uint8), [[1, 2, 1]], jobs=2)
     assert len(done) < 1000

@@ -9,12 +9,15 @@ from convcli.cli.options import (
     Dilation,
     Force,
     FormatOption,
+    JobsOption,
     JsonOption,
     OutDir,
     OutputOption,
     PaddingOption,
+    PngLevel,
     SizeOption,
     Stride,
+    check_workload,
 )
 from convcli.errors import UsageError
 
@@ -80,6 +83,8 @@ def apply(
     out_dir: OutDir = None,
     file_format: FormatOption = None,
     force: Force = False,
+    jobs: JobsOption = None,
+    png_level: PngLevel = None,
     json: JsonOption = False,
 ) -> int:
     """Filter pictures: slide a kernel over each.
@@ -97,11 +102,14 @@ def apply(
     from convcli.cli import filtering  # late: help and usage errors need no numpy
     from convcli.cli.batch import run_batch
     from convcli.cli.destinations import destination
+    from convcli.cli.output import answer_is_shown
 
-    where = destination(output, out_dir, file_format, force=force, json=json)
-    window = filtering.Window.read(padding, border, stride, dilation, flip=flip)
+    check_workload(jobs, png_level)
+    where = destination(output, out_dir, file_format, force=force, json=json, png_level=png_level, jobs=jobs)
+    window = filtering.Window.read(padding, border, stride, dilation, flip=flip, jobs=jobs)
     rendering = filtering.Rendering.read(channels, signed, scale, bias, where.format)
     chosen = filtering.read_filters(filters or [], kernels or [], angle=angle, size=size)
-    operations = [filtering.operation(one, window, rendering) for one in chosen]
+    measured = json or answer_is_shown()
+    operations = [filtering.operation(one, window, rendering, measured=measured) for one in chosen]
     files = [text[1:] for text in kernels or [] if text.startswith("@")]
     return run_batch(images, operations, where, files)

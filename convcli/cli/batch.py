@@ -222,7 +222,7 @@ def _deliver(
         return ()
     name = "standard output" if target == STREAM else target
     dropped = check_holds(picture, file_format, name)
-    content = encoded(picture, file_format, name)
+    content = encoded(picture, file_format, name, png_level=outputs.where.png_level, jobs=outputs.where.jobs)
     if target == STREAM:
         write_bytes(content)
     else:

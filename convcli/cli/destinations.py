@@ -1,7 +1,7 @@
 """Where results go: the options that say it, the formats that suit, and what must not be overwritten."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +26,19 @@ class Destination:
     format: FileFormat | None
     force: bool
     json: bool
+    png_level: int | None
+    jobs: int | None
 
 
 def destination(
-    output: str | None, out_dir: str | None, file_format: str | None, *, force: bool, json: bool
+    output: str | None,
+    out_dir: str | None,
+    file_format: str | None,
+    *,
+    force: bool,
+    json: bool,
+    png_level: int | None,
+    jobs: int | None,
 ) -> Destination:
     """Check the options that say where results go.
 
@@ -57,7 +66,10 @@ def destination(
             implied = format_of(output)
         if implied != chosen:
             raise UsageError(output, f"ends in {Path(output).suffix}, but --format says {file_format}")
-    return Destination(output, None if out_dir is None else Path(out_dir), chosen, force, json)
+    if png_level is not None and chosen not in (None, FileFormat.PNG):
+        raise UsageError("--png-level", f"is for png; the output is {chosen}")
+    folder = None if out_dir is None else Path(out_dir)
+    return Destination(output, folder, chosen, force, json, png_level, jobs)
 
 
 class Outputs:
@@ -74,9 +86,9 @@ class Outputs:
         if os.path.realpath(target) in self.written:
             raise OutputError(target, "is another name of a file that was just written")
 
-    def write(self, target: str, content: memoryview) -> None:
-        """Write a checked target."""
-        write_atomically(target, lambda stream: stream.write(content), replace=self.where.force)
+    def write(self, target: str, content: Sequence[bytes | memoryview]) -> None:
+        """Write the parts of a file to a checked target."""
+        write_atomically(target, lambda stream: stream.writelines(content), replace=self.where.force)
         if not Path(target).is_char_device():
             self.written.add(os.path.realpath(target))
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from convcli.arrays import Channels, select_channels
 from convcli.cli.batch import Operation, Outcome
-from convcli.cli.reports import measured
-from convcli.convolve import apply_filter, parse_border, pixels_under
+from convcli.cli.reports import described
+from convcli.convolve import parse_border, pixels_under
 from convcli.errors import KernelError, MatrixError, UsageError, chosen
 from convcli.images import FileFormat, Picture
 from convcli.kernels import Filter, custom_filter, named_filter, parse_kernel, read_kernel
 from convcli.matrices import parse_number
-from convcli.render import Signed, adjust, render_counted
+from convcli.one_pass import filter_pixels
+from convcli.render import Signed
 from convcli.sizes import (
     Amounts,
     NamedPadding,
@@ -35,9 +36,12 @@ class Window:
     stride: tuple[int, int]
     dilation: tuple[int, int]
     flip: bool
+    jobs: int | None
 
     @classmethod
-    def read(cls, padding: str, border: str, stride: str, dilation: str, *, flip: bool) -> "Window":
+    def read(
+        cls, padding: str, border: str, stride: str, dilation: str, *, flip: bool, jobs: int | None
+    ) -> "Window":
         """Read the options as they were typed."""
         return cls(
             padding=parse_padding(padding),
@@ -45,6 +49,7 @@ class Window:
             stride=parse_pair(stride, "stride"),
             dilation=parse_pair(dilation, "dilation"),
             flip=flip,
+            jobs=jobs,
         )
 
 
@@ -113,8 +118,8 @@ def _typed(text: str) -> Filter:
         raise error
 
 
-def operation(one: Filter, window: Window, rendering: Rendering) -> Operation:
-    """Make the operation that applies a filter.
+def operation(one: Filter, window: Window, rendering: Rendering, *, measured: bool) -> Operation:
+    """Make the operation that applies a filter; its numbers are measured if anyone is to be told.
 
     Raises
     ------
@@ -127,32 +132,43 @@ def operation(one: Filter, window: Window, rendering: Rendering) -> Operation:
         if not math.isfinite(scale):
             raise KernelError(one.name, f"has a gain of {one.gain:g}, so --scale gain cannot divide by it")
     numbers = None if rendering.signed is None else rendering.signed == Signed.RAW
-    return Operation(one.name, partial(_filter_picture, one, window, rendering, scale), numbers)
+    return Operation(one.name, partial(_filter_picture, one, window, rendering, scale, measured), numbers)
 
 
 def _filter_picture(
-    one: Filter, window: Window, rendering: Rendering, scale: float, picture: Picture, numbers: bool
+    one: Filter,
+    window: Window,
+    rendering: Rendering,
+    scale: float,
+    measured: bool,
+    picture: Picture,
+    numbers: bool,
 ) -> Outcome:
     """Take the channels, convolve, scale, and make pixels of the result unless numbers are wanted."""
-    values = apply_filter(
-        select_channels(picture.pixels, rendering.channels),
+    pixels = select_channels(picture.pixels, rendering.channels)
+    how = rendering.signed or (Signed.RAW if numbers else Signed.ABS)
+    filtered = filter_pixels(
+        pixels,
         one,
+        how,
+        scale=scale,
+        bias=rendering.bias,
+        depth=picture.depth,
+        measured=measured,
         stride=window.stride,
         padding=window.padding,
         border=window.border,
         dilation=window.dilation,
         flip=window.flip,
+        jobs=window.jobs,
     )
-    values = adjust(values, scale=scale, bias=rendering.bias)
-    how = rendering.signed or (Signed.RAW if numbers else Signed.ABS)
-    rendered = render_counted(values, how, depth=picture.depth)
     alpha = picture.alpha
     if alpha is not None:
         height, width = one.kernels[0].shape
         alpha = pixels_under(
             alpha, (height, width), stride=window.stride, padding=window.padding, dilation=window.dilation
         )
-    result = picture.with_pixels(rendered.pixels, alpha)
+    result = picture.with_pixels(filtered.pixels, alpha)
     matrices = [matrix.tolist() for matrix in one.kernels]
     facts = {
         "filter": one.name,
@@ -163,4 +179,7 @@ def _filter_picture(
         "stride": format_size(window.stride),
         "dilation": format_size(window.dilation),
     }
-    return Outcome(result, facts | measured(picture, values, rendered.saturated), result.notes)
+    if filtered.numbers is not None:
+        facts |= described(picture.pixels.shape, filtered.pixels.shape, filtered.dtype, filtered.numbers)
+    facts |= {"saturated": filtered.saturated, "plan": str(filtered.plan)}
+    return Outcome(result, facts, result.notes)

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from convcli.errors import UsageError
+
 __all__ = [
     "Angle",
     "CeilOption",
@@ -12,6 +14,7 @@ __all__ = [
     "Force",
     "FormatOption",
     "InputSize",
+    "JobsOption",
     "JsonOption",
     "OptionalPadding",
     "OptionalStride",
@@ -19,8 +22,10 @@ __all__ = [
     "OutputChannels",
     "OutputOption",
     "PaddingOption",
+    "PngLevel",
     "SizeOption",
     "Stride",
+    "check_workload",
 ]
 
 InputSize = Annotated[
@@ -83,3 +88,29 @@ FormatOption = Annotated[
         "--format", help="png, jpeg, tiff, webp, bmp, pnm, avif, npy, csv or txt.", metavar="FORMAT"
     ),
 ]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        "-j", "--jobs", help="Threads; all processors that may be used unless given.", metavar="COUNT"
+    ),
+]
+PngLevel = Annotated[
+    int | None,
+    typer.Option(
+        "--png-level", help="0 to 9: smaller and slower PNG files; fast unless given.", metavar="LEVEL"
+    ),
+]
+
+
+def check_workload(jobs: int | None, png_level: int | None) -> None:
+    """Check the numbers of --jobs and --png-level.
+
+    Raises
+    ------
+    UsageError
+        One is out of range.
+    """
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--jobs {jobs}", "must be a whole number, at least 1")
+    if png_level is not None and not 0 <= png_level <= 9:
+        raise UsageError(f"--png-level {png_level}", "must be a whole number from 0 to 9")

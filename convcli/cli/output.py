@@ -8,7 +8,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from convcli.errors import OutputError
@@ -101,17 +101,18 @@ def write(text: str) -> None:
     Stopped
         The reader went away.
     """
-    write_bytes(text.encode("utf-8", "surrogateescape"))
+    write_bytes([text.encode("utf-8", "surrogateescape")])
 
 
-def write_bytes(content: bytes | memoryview) -> None:
-    """Write bytes as `write` writes text."""
+def write_bytes(content: Iterable[bytes | memoryview]) -> None:
+    """Write parts of a file as `write` writes text."""
     if sys.stdout is None:
         raise OutputError("standard output", "is closed")
-    rest = memoryview(content)
     with writing_stdout():
-        while rest:  # an unbuffered stream may take a part only
-            rest = rest[sys.stdout.buffer.write(rest) :]
+        for part in content:
+            rest = memoryview(part)
+            while rest:  # an unbuffered stream may take a part only
+                rest = rest[sys.stdout.buffer.write(rest) :]
         sys.stdout.buffer.flush()
 
 

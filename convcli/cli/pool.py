@@ -12,11 +12,14 @@ from convcli.cli.options import (
     Force,
     FormatOption,
     InputSize,
+    JobsOption,
     JsonOption,
     OptionalStride,
     OutDir,
     OutputOption,
     PaddingOption,
+    PngLevel,
+    check_workload,
 )
 from convcli.errors import UsageError, chosen
 from convcli.network.layers import Pooling
@@ -49,6 +52,8 @@ def pool(
     out_dir: OutDir = None,
     file_format: FormatOption = None,
     force: Force = False,
+    jobs: JobsOption = None,
+    png_level: PngLevel = None,
     json: JsonOption = False,
 ) -> int:
     """Pool pictures: the largest value or the mean of each window.
@@ -86,16 +91,20 @@ def pool(
     from convcli.cli.batch import Operation, run_batch
     from convcli.cli.destinations import destination
 
-    where = destination(output, out_dir, file_format, force=force, json=json)
+    check_workload(jobs, png_level)
+    where = destination(output, out_dir, file_format, force=force, json=json, png_level=png_level, jobs=jobs)
     label = f"{layer.type}-{format_size(layer.window)}"
-    return run_batch(images, [Operation(label, partial(_pool_picture, layer, chosen_mode))], where)
+    return run_batch(images, [Operation(label, partial(_pool_picture, layer, chosen_mode, jobs))], where)
 
 
-def _pool_picture(layer: Pooling, mode: "PoolMode", picture: "Picture", _: bool) -> "Outcome":
+def _pool_picture(
+    layer: Pooling, mode: "PoolMode", jobs: int | None, picture: "Picture", _: bool
+) -> "Outcome":
     """Pool every channel, alpha too: the numbers of a picture stay what they are."""
     from convcli.cli.batch import Outcome
-    from convcli.cli.reports import measured
+    from convcli.cli.reports import described
     from convcli.pooling import pool
+    from convcli.tally import tally
 
     rows, columns = layer.axes(picture.pixels.shape)
 
@@ -116,4 +125,5 @@ def _pool_picture(layer: Pooling, mode: "PoolMode", picture: "Picture", _: bool)
         "stride": format_size((rows.stride, columns.stride)),
         "dilation": "1x1",
     }
-    return Outcome(result, facts | measured(picture, values, 0), result.notes)
+    told = described(picture.pixels.shape, values.shape, values.dtype, tally(values))
+    return Outcome(result, facts | told | {"saturated": 0}, result.notes)

@@ -1,6 +1,6 @@
 """What is said of a result: its numbers, and the line or the matrix that is printed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from shutil import get_terminal_size
 from typing import Any
 
@@ -12,23 +12,22 @@ from convcli.cli.output import answer_is_shown, escaped, write, write_json
 from convcli.images import FileFormat, Picture
 from convcli.matrices import format_matrix
 from convcli.sizes import format_size
+from convcli.tally import Numbers
 
-__all__ = ["measured", "report"]
+__all__ = ["described", "report"]
 
 
-def measured(picture: Picture, values: NDArray[Any], saturated: int) -> dict[str, object]:
-    """Return the sizes and the numbers of a result, as JSON has them; NaN and infinity take no part."""
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values.ravel()
-    with np.errstate(over="ignore"):
-        mean = finite.mean(dtype=np.float64).item() if finite.size else None
+def described(
+    shape_in: Sequence[int], shape_out: Sequence[int], dtype: np.dtype[Any], numbers: Numbers
+) -> dict[str, object]:
+    """Return the sizes and the numbers of a result, as JSON has them."""
     return {
-        "shape_in": format_size(picture.pixels.shape),
-        "shape_out": format_size(values.shape),
-        "dtype": str(values.dtype),
-        "min": finite.min().item() if finite.size else None,
-        "max": finite.max().item() if finite.size else None,
-        "mean": mean,
-        "saturated": saturated,
+        "shape_in": format_size(shape_in),
+        "shape_out": format_size(shape_out),
+        "dtype": str(dtype),
+        "min": numbers.lowest,
+        "max": numbers.highest,
+        "mean": numbers.mean,
     }
 
 
