@@ -1,7 +1,6 @@
 """Outputs that appear whole or not at all."""
 
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -81,7 +80,7 @@ def write_atomically(
 
 
 def _write_and_rename(path: Path, write: Callable[[BinaryIO], object], *, replace: bool) -> None:
-    temporary = path.with_name(f".convcli-{secrets.token_hex(6)}.tmp")
+    temporary = path.with_name(f".convcli-{os.urandom(6).hex()}.tmp")
     mode = stat.S_IMODE(path.stat().st_mode) if replace and path.exists() else None
     try:
         # Never an existing file, and never open to more readers than the file that it replaces.

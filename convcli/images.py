@@ -1,4 +1,4 @@
-"""Files and streams to arrays and back: the only module that knows Pillow.
+"""Files and streams to arrays and back; with `decoding`, the only module that knows Pillow.
 
 ===================  =======================================================================
 input                becomes
@@ -18,14 +18,10 @@ float TIFF           float32 ``(H, W)``, numbers
 """
 
 import io
-import os
 import select
 import stat
-import sys
-import threading
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -33,14 +29,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from convcli.arrays import NPY_MAGIC, image_array, read_npy
+from convcli.decoding import MAX_PIXELS, Decoded, check_pixels, decode
 from convcli.errors import ConvcliError, ImageError, MatrixError, OutputError, UsageError
 from convcli.files import check_target, write_atomically
 from convcli.matrices import format_matrix, parse_matrix
 from convcli.png import encode_png
-from convcli.png_checks import check_all_pixels, check_chunks
 
 __all__ = [
     "FileFormat",
@@ -55,13 +51,10 @@ __all__ = [
     "write_image",
 ]
 
-MAX_PIXELS = 1 << 28  # 268 million
 MAX_STREAM = 1 << 32  # bytes taken from a pipe
 FLOAT32_BITS = 24  # of its significand
-READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")  # none of these starts a program
 READABLE_TEXT = "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
-BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, X_RESOLUTION, SAMPLE_FORMAT = 258, 262, 274, 282, 339  # TIFF tags
-UNSIGNED, SIGNED = 1, 2  # of SAMPLE_FORMAT
+UNSIGNED, SIGNED = 1, 2  # sample formats of a TIFF
 
 
 class Kind(StrEnum):
@@ -217,7 +210,7 @@ def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
         The file cannot be read, or is no image.
     """
     name = str(source) if isinstance(source, str | Path) else "stream"
-    return _joined(load_picture(source, name))
+    return np.array(_joined(load_picture(source, name)))  # a caller may change it
 
 
 def load_picture(source: str | Path | BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -287,7 +280,7 @@ def _decode(stream: BinaryIO, name: str, extension: str, max_pixels: int) -> Pic
     if extension in {".csv", ".txt"}:
         return _decode_text(stream, name, max_pixels)
     try:
-        return _decode_pixels(stream, name, max_pixels)
+        return _picture(decode(stream, name, max_pixels))
     except UnidentifiedImageError:
         if extension:
             raise ImageError(name, f"is no image; {READABLE_TEXT} are read") from None
@@ -301,7 +294,7 @@ def _decode(stream: BinaryIO, name: str, extension: str, max_pixels: int) -> Pic
 def _decode_npy(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
     try:
         pixels = image_array(read_npy(stream, name, most=4 * max_pixels))
-        _check_pixels(name, pixels.shape[1], pixels.shape[0], max_pixels)
+        check_pixels(name, pixels.shape[1], pixels.shape[0], max_pixels)
         return Picture(pixels, kind=Kind.ARRAY)
     except MatrixError as error:
         raise ImageError(error.what, error.why) from None
@@ -319,191 +312,27 @@ def _decode_text(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
         raise ImageError(error.what, error.why) from None
 
 
-def _check_pixels(name: str, width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise ImageError(name, f"has {width}x{height} = {width * height} pixels, more than {max_pixels}")
+def _picture(decoded: Decoded) -> Picture:
+    pixels, alpha, kind = _arrays_of(decoded)
+    return Picture(pixels, alpha, kind, decoded.profile, decoded.resolution, decoded.notes)
 
 
-def _decode_pixels(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
-    try:
-        with _UNLIMITED_PILLOW, _silent_libtiff(stream), Image.open(stream, formats=READABLE) as image:
-            _check_pixels(name, *image.size, max_pixels)
-            _refuse_what_would_be_cut(image, stream, name)
-            picture = _picture(image, name)
-            if image.format == "PNG":
-                _check_png(image, stream, name)
-        return picture
-    except (ConvcliError, UnidentifiedImageError, MemoryError):
-        raise
-    except Exception as error:  # a decoder may raise anything on a damaged file
-        raise ImageError(name, f"cannot be decoded: {error or type(error).__name__}") from None
-
-
-def _check_png(image: Image.Image, stream: BinaryIO, name: str) -> None:
-    """Check what Pillow lets pass: damaged chunks, and pixels that never came, which it leaves zero."""
-    check_chunks(stream, name)
-    last_row = image.crop((0, image.height - 1, *image.size))
-    if image.info.get("interlace") or not np.asarray(last_row).any():
-        check_all_pixels(stream, name)
-
-
-class _Shared:
-    """A change of the whole process: made for the first thread that needs it, undone after the last."""
-
-    def __init__(self, change: Callable[[], AbstractContextManager[None]]) -> None:
-        self.change = change
-        self.lock = threading.Lock()
-        self.users = 0
-        self.undo = ExitStack()
-
-    def __enter__(self) -> None:
-        with self.lock:
-            if not self.users:
-                self.undo.enter_context(self.change())
-            self.users += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self.lock:
-            self.users -= 1
-            if not self.users:
-                self.undo.close()
-
-
-@contextmanager
-def _without_limit_and_warnings() -> Iterator[None]:
-    """Pillow's pixel limit only warns, ours refuses; what its warnings say is an error or a note here."""
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
-
-
-@contextmanager
-def _without_standard_error() -> Iterator[None]:
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 -- not a path
-        kept = os.dup(2)
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
-_UNLIMITED_PILLOW = _Shared(_without_limit_and_warnings)
-_SILENCE = _Shared(_without_standard_error)
-
-
-def _silent_libtiff(stream: BinaryIO) -> AbstractContextManager[None]:
-    """Point standard error to nowhere while a TIFF is decoded: libtiff writes to its descriptor by itself."""
-    is_tiff = stream.read(2) in {b"II", b"MM"}
-    stream.seek(0)
-    there = sys.__stderr__ is not None  # else its descriptor may be another file's
-    return _SILENCE if is_tiff and there else nullcontext()
-
-
-def _tag(image: Image.Image, number: int, default: Any) -> Any:
-    """Return a TIFF tag, the default where the file is none or does not have it."""
-    return getattr(image, "tag_v2", {}).get(number, default)
-
-
-def _refuse_what_would_be_cut(image: Image.Image, stream: BinaryIO, name: str) -> None:
-    """Refuse more than 8 bits a colour, which Pillow reads by dropping the lower ones."""
-    bits = max(_tag(image, BITS_PER_SAMPLE, (8,)))
-    if bits > 32:
-        raise ImageError(name, "holds 64-bit numbers, which Pillow would cut to 32; save it as .npy")
-    raw_mode, *rest = _decoder_arguments(image)
-    in_color = image.mode not in {"1", "L", "I", "F"} and not image.mode.startswith("I;16")
-    deep = {
-        "PNG": ";16" in raw_mode,
-        "TIFF": bits > 8,
-        "PPM": bool(rest) and isinstance(rest[0], int) and rest[0] > 255,
-        "AVIF": image.format == "AVIF" and _is_deep_avif(stream),
-    }
-    if in_color and deep.get(image.format or "", False):
-        raise ImageError(name, "holds more than 8 bits a colour, which Pillow would cut to 8; grey keeps 16")
-
-
-def _decoder_arguments(image: Image.Image) -> tuple[Any, ...]:
-    """Return what Pillow gives its decoder: the raw mode first, or an empty one where there is none."""
-    tiles = getattr(image, "tile", [])
-    arguments = tiles[0][3] if tiles else ""
-    whole = arguments if isinstance(arguments, tuple) else (arguments,)
-    return whole if whole and isinstance(whole[0], str) else ("", *whole)
-
-
-def _is_deep_avif(stream: BinaryIO) -> bool:
-    """Look up the high-bit-depth flag in the AV1 configuration box of an AVIF file."""
-    place = stream.tell()
-    stream.seek(0)
-    _, _, configuration = stream.read(1 << 16).partition(b"av1C")
-    stream.seek(place)
-    return bool(configuration[2:3]) and bool(configuration[2] & 0x40)
-
-
-def _picture(image: Image.Image, name: str) -> Picture:
-    notes = []
-    if getattr(image, "is_animated", False):
-        notes.append("has several frames; the first is taken")
-    raw_mode, *rest = _decoder_arguments(image)
-    if image.format == "PPM" and rest and isinstance(rest[0], int) and rest[0] not in (1, 255, 65535):
-        notes.append(f"its values from 0 to {rest[0]} are scaled to {255 if rest[0] < 255 else 65535}")
-    # TIFF is turned upright while it is loaded, and forgets how it lay.
-    lies = _tag(image, ORIENTATION, 1) >= 5
-    image.load()
-    lies = lies or image.getexif().get(ORIENTATION, 1) in range(5, 9)
-    profile = image.info.get("icc_profile") or None
-    notes += _scale_transparent_value(image, raw_mode)
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode in {"LAB", "HSV"}:
-        raise ImageError(name, f"is in {upright.mode} colours; convert it to RGB first")
-    if upright.mode == "CMYK":
-        notes.append("CMYK was converted to RGB" + (", its profile dropped" if profile else ""))
-        profile = None
-    pixels, alpha, kind = _arrays_of(upright, image)
-    return Picture(pixels, alpha, kind, profile, _resolution(image, lies=lies), tuple(notes))
-
-
-def _resolution(image: Image.Image, *, lies: bool) -> tuple[float, float] | None:
-    """Return dots per inch across and down, as the upright picture has them."""
-    value = image.info.get("dpi")
-    if image.format == "TIFF" and _tag(image, X_RESOLUTION, None) is None:
-        return None  # Pillow makes one up
-    if not isinstance(value, tuple) or len(value) != 2 or not all(0 < float(part) < 1e6 for part in value):
-        return None
-    across, down = float(value[0]), float(value[1])
-    return (down, across) if lies else (across, down)
-
-
-def _scale_transparent_value(image: Image.Image, raw_mode: str) -> list[str]:
-    """Give a PNG's transparent grey value the scale of its pixels; return a note where it cannot be kept."""
-    value = image.info.get("transparency")
-    if isinstance(value, int) and raw_mode in {"L;2", "L;4"}:
-        image.info["transparency"] = value * (85 if raw_mode == "L;2" else 17)
-    if value is not None and image.mode.startswith("I"):
-        return ["its transparent value is not kept"]
-    return []
-
-
-def _arrays_of(upright: Image.Image, original: Image.Image) -> tuple[NDArray[Any], NDArray[Any] | None, Kind]:
-    """Return pixels, alpha and kind of a loaded image."""
-    sample_format = _tag(original, SAMPLE_FORMAT, (UNSIGNED,))[0] if original.format == "TIFF" else None
-    if upright.mode.startswith("I;16") or (upright.mode == "I" and original.format == "PPM"):
-        deep = np.array(upright).astype(np.uint16)
-        return (65535 - deep if _tag(original, PHOTOMETRIC, 1) == 0 else deep), None, Kind.PIXELS
-    if upright.mode == "I" and sample_format == UNSIGNED:
-        return np.array(upright).view(np.uint32), None, Kind.NUMBERS
-    if upright.mode in {"I", "F"}:
-        return np.array(upright), None, Kind.NUMBERS
-    if upright.mode == "L" and sample_format == SIGNED:
-        return np.array(upright).view(np.int8), None, Kind.NUMBERS
-    has_alpha = upright.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in upright.info
-    gray = upright.mode in {"1", "L", "LA", "La"}
+def _arrays_of(decoded: Decoded) -> tuple[NDArray[Any], NDArray[Any] | None, Kind]:
+    """Return pixels, alpha and kind of a decoded picture."""
+    image = decoded.image
+    if image.mode.startswith("I;16") or (image.mode == "I" and decoded.format == "PPM"):
+        deep = np.asarray(image).astype(np.uint16)
+        return (65535 - deep if decoded.inverted else deep), None, Kind.PIXELS
+    if image.mode == "I" and decoded.sample_format == UNSIGNED:
+        return np.array(image).view(np.uint32), None, Kind.NUMBERS
+    if image.mode in {"I", "F"}:
+        return np.array(image), None, Kind.NUMBERS
+    if image.mode == "L" and decoded.sample_format == SIGNED:
+        return np.array(image).view(np.int8), None, Kind.NUMBERS
+    has_alpha = image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info
+    gray = image.mode in {"1", "L", "LA", "La"}
     mode = ("LA" if has_alpha else "L") if gray else ("RGBA" if has_alpha else "RGB")
-    array = np.array(upright.convert(mode))
+    array = np.asarray(image if image.mode == mode else image.convert(mode))
     if not has_alpha:
         return array, None, Kind.PIXELS
     return (array[..., 0] if gray else array[..., :3]), array[..., -1], Kind.PIXELS

@@ -3,9 +3,9 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from threading import Thread
 
 from convcli.errors import UsageError
 
@@ -44,16 +44,23 @@ def share(parts: range, work: Callable[[Iterator[int]], None], threads: int) -> 
     `work` is called once in each thread.
     """
     waiting = iter(parts)
+    errors: list[BaseException] = []
 
     def work_or_stop() -> None:
         try:
             work(waiting)
-        except BaseException:
+        except BaseException as error:
+            errors.append(error)
             deque(waiting, maxlen=0)  # nothing is left for the others
-            raise
 
-    with ThreadPoolExecutor(max(1, threads - 1)) as pool:  # a pool that is given nothing starts no thread
-        others = [pool.submit(work_or_stop) for _ in range(threads - 1)]
+    others = [Thread(target=work_or_stop) for _ in range(threads - 1)]
+    for other in others:
+        other.start()
+    try:
         work_or_stop()
+    finally:
+        deque(waiting, maxlen=0)
         for other in others:
-            other.result()
+            other.join()
+    for error in sorted(errors, key=lambda error: isinstance(error, Exception)):  # an interrupt comes first
+        raise error

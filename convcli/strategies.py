@@ -146,8 +146,8 @@ def _cost_of_shifts(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]
     if 1 in taps.shape and (rows if taps.shape[1] == 1 else columns).stride == 1:
         pairs, left = pair_sums(taps.ravel())
         taps = left[None, :] if pairs else taps
-    sizes = np.abs(taps[taps != 0])
-    passes = pairs + sizes.size + np.count_nonzero(np.unique(sizes) != 1)
+    sizes = np.abs(taps[taps != 0]).tolist()
+    passes = pairs + len(sizes) + len(set(sizes) - {1})
     return float(passes * dtype.itemsize * PASS_COST)
 
 

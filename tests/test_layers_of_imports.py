@@ -42,7 +42,8 @@ TABLE = {
     "processors": Row({"errors"}, set()),
     "png": Row({"errors", "processors"}, {"numpy"}),
     "png_checks": Row({"errors"}, set()),
-    "images": Row({"arrays", "matrices", "files", "png", "png_checks", "errors"}, {"numpy", "PIL"}),
+    "decoding": Row({"png_checks", "errors"}, {"PIL"}),
+    "images": Row({"arrays", "matrices", "files", "png", "decoding", "errors"}, {"numpy", "PIL"}),
     "network": Row({"sizes", "errors", "network"}, set()),
     "cli": Row(EVERYTHING, {"numpy", "typer", "rich"}),
     "__main__": Row(EVERYTHING, {"typer", "rich"}),
@@ -137,8 +138,8 @@ def test_only_the_command_line_knows_its_libraries(package: str) -> None:
     assert {layer(name) for name in MODULES if package in other_imports(name)} <= {"cli", "__main__"}
 
 
-def test_only_images_knows_pillow() -> None:
-    assert [name for name in MODULES if "PIL" in other_imports(name)] == ["images"]
+def test_only_decoding_and_images_know_pillow() -> None:
+    assert [name for name in MODULES if "PIL" in other_imports(name)] == ["decoding", "images"]
 
 
 def test_nobody_imports_click_which_typer_carries_itself() -> None:

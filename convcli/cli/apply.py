@@ -99,7 +99,10 @@ def apply(
     """
     if not images:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
-    from convcli.cli import filtering  # late: help and usage errors need no numpy
+    from convcli.decoding import begin_decoding  # late: help and usage errors need neither Pillow nor numpy
+
+    begin_decoding(images[0])  # while numpy is loaded
+    from convcli.cli import filtering
     from convcli.cli.batch import run_batch
     from convcli.cli.destinations import destination
     from convcli.cli.output import answer_is_shown

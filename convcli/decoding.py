@@ -1,0 +1,282 @@
+"""Picture files decoded by Pillow, and checked for what it lets pass.
+
+No numpy here: decoding may begin while numpy is loaded.
+"""
+
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from convcli.errors import ConvcliError, ImageError
+from convcli.png_checks import check_all_pixels, check_chunks
+
+__all__ = ["MAX_PIXELS", "READABLE", "Decoded", "begin_decoding", "check_pixels", "decode"]
+
+MAX_PIXELS = 1 << 28  # 268 million
+READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")  # none of these starts a program
+BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, X_RESOLUTION, SAMPLE_FORMAT = 258, 262, 274, 282, 339  # TIFF tags
+WORTH_BEGINNING = 1 << 19  # bytes of a file: smaller ones are decoded before a thread has started
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A picture as Pillow has it.
+
+    Attributes
+    ----------
+    image : Image
+        Upright.
+    format : str
+        Pillow's name of the file's format.
+    profile : bytes or None
+    resolution : (float, float) or None
+    notes : tuple of str
+        What could not be kept.
+    sample_format : int
+        A TIFF's: 1 unsigned, 2 signed, 3 float; 0 for all others.
+    inverted : bool
+        A TIFF in which 0 is white.
+    """
+
+    image: Image.Image
+    format: str
+    profile: bytes | None
+    resolution: tuple[float, float] | None
+    notes: tuple[str, ...]
+    sample_format: int
+    inverted: bool
+
+
+def decode(stream: BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> Decoded:
+    """Decode a picture; `name` is what messages call it.
+
+    Raises
+    ------
+    ImageError
+        It is damaged, has more than `max_pixels`, or holds what Pillow would cut.
+    UnidentifiedImageError
+        It is no picture.
+    """
+    begun = _begun.pop(getattr(stream, "name", ""), None)
+    decoded = begun() if begun is not None and max_pixels == MAX_PIXELS else None
+    return decoded or _decode(stream, name, max_pixels)
+
+
+def _decode(stream: BinaryIO, name: str, max_pixels: int) -> Decoded:
+    try:
+        with _UNLIMITED_PILLOW, _silent_libtiff(stream), Image.open(stream, formats=READABLE) as image:
+            check_pixels(name, *image.size, max_pixels)
+            _refuse_what_would_be_cut(image, stream, name)
+            decoded = _decoded(image, name)
+            if image.format == "PNG":
+                _check_png(image, stream, name)
+        return decoded
+    except (ConvcliError, UnidentifiedImageError, MemoryError):
+        raise
+    except Exception as error:  # a decoder may raise anything on a damaged file
+        raise ImageError(name, f"cannot be decoded: {error or type(error).__name__}") from None
+
+
+_begun: dict[str, Callable[[], Decoded | None]] = {}
+
+
+def begin_decoding(path: str) -> None:
+    """Begin to decode a large PNG or JPEG file on a thread; `decode` will take what it made.
+
+    Nothing is said of what goes wrong: `decode` will meet it again.
+    """
+    made: list[Decoded] = []
+
+    def work() -> None:
+        try:
+            with Path(path).open("rb") as stream:
+                made.append(_decode(stream, path, MAX_PIXELS))
+        except Exception:  # `decode` says it
+            return
+
+    try:
+        if Path(path).stat().st_size < WORTH_BEGINNING or not Path(path).is_file():
+            return
+        with Path(path).open("rb") as stream:
+            if stream.read(4) not in {b"\x89PNG", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe1"}:
+                return
+    except OSError:
+        return
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+
+    def result() -> Decoded | None:
+        thread.join()
+        return made[0] if made else None
+
+    _begun[str(Path(path))] = result
+
+
+def check_pixels(name: str, width: int, height: int, max_pixels: int) -> None:
+    """Refuse more pixels than are allowed."""
+    if width * height > max_pixels:
+        raise ImageError(name, f"has {width}x{height} = {width * height} pixels, more than {max_pixels}")
+
+
+def _check_png(image: Image.Image, stream: BinaryIO, name: str) -> None:
+    """Check what Pillow lets pass: damaged chunks, and pixels that never came, which it leaves zero."""
+    check_chunks(stream, name)
+    last_row = image.crop((0, image.height - 1, *image.size))
+    if image.info.get("interlace") or last_row.getbbox(alpha_only=False) is None:
+        check_all_pixels(stream, name)
+
+
+class _Shared:
+    """A change of the whole process: made for the first thread that needs it, undone after the last."""
+
+    def __init__(self, change: Callable[[], AbstractContextManager[None]]) -> None:
+        self.change = change
+        self.lock = threading.Lock()
+        self.users = 0
+        self.undo = ExitStack()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.users:
+                self.undo.enter_context(self.change())
+            self.users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.users -= 1
+            if not self.users:
+                self.undo.close()
+
+
+@contextmanager
+def _without_limit_and_warnings() -> Iterator[None]:
+    """Pillow's pixel limit only warns, ours refuses; what its warnings say is an error or a note here."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+@contextmanager
+def _without_standard_error() -> Iterator[None]:
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 -- not a path
+        kept = os.dup(2)
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+_UNLIMITED_PILLOW = _Shared(_without_limit_and_warnings)
+_SILENCE = _Shared(_without_standard_error)
+
+
+def _silent_libtiff(stream: BinaryIO) -> AbstractContextManager[None]:
+    """Point standard error to nowhere while a TIFF is decoded: libtiff writes to its descriptor by itself."""
+    is_tiff = stream.read(2) in {b"II", b"MM"}
+    stream.seek(0)
+    there = sys.__stderr__ is not None  # else its descriptor may be another file's
+    return _SILENCE if is_tiff and there else nullcontext()
+
+
+def _tag(image: Image.Image, number: int, default: Any) -> Any:
+    """Return a TIFF tag, the default where the file is none or does not have it."""
+    return getattr(image, "tag_v2", {}).get(number, default)
+
+
+def _refuse_what_would_be_cut(image: Image.Image, stream: BinaryIO, name: str) -> None:
+    """Refuse more than 8 bits a colour, which Pillow reads by dropping the lower ones."""
+    bits = max(_tag(image, BITS_PER_SAMPLE, (8,)))
+    if bits > 32:
+        raise ImageError(name, "holds 64-bit numbers, which Pillow would cut to 32; save it as .npy")
+    raw_mode, *rest = _decoder_arguments(image)
+    in_color = image.mode not in {"1", "L", "I", "F"} and not image.mode.startswith("I;16")
+    deep = {
+        "PNG": ";16" in raw_mode,
+        "TIFF": bits > 8,
+        "PPM": bool(rest) and isinstance(rest[0], int) and rest[0] > 255,
+        "AVIF": image.format == "AVIF" and _is_deep_avif(stream),
+    }
+    if in_color and deep.get(image.format or "", False):
+        raise ImageError(name, "holds more than 8 bits a colour, which Pillow would cut to 8; grey keeps 16")
+
+
+def _decoder_arguments(image: Image.Image) -> tuple[Any, ...]:
+    """Return what Pillow gives its decoder: the raw mode first, or an empty one where there is none."""
+    tiles = getattr(image, "tile", [])
+    arguments = tiles[0][3] if tiles else ""
+    whole = arguments if isinstance(arguments, tuple) else (arguments,)
+    return whole if whole and isinstance(whole[0], str) else ("", *whole)
+
+
+def _is_deep_avif(stream: BinaryIO) -> bool:
+    """Look up the high-bit-depth flag in the AV1 configuration box of an AVIF file."""
+    place = stream.tell()
+    stream.seek(0)
+    _, _, configuration = stream.read(1 << 16).partition(b"av1C")
+    stream.seek(place)
+    return bool(configuration[2:3]) and bool(configuration[2] & 0x40)
+
+
+def _decoded(image: Image.Image, name: str) -> Decoded:
+    notes = []
+    if getattr(image, "is_animated", False):
+        notes.append("has several frames; the first is taken")
+    raw_mode, *rest = _decoder_arguments(image)
+    if image.format == "PPM" and rest and isinstance(rest[0], int) and rest[0] not in (1, 255, 65535):
+        notes.append(f"its values from 0 to {rest[0]} are scaled to {255 if rest[0] < 255 else 65535}")
+    # TIFF is turned upright while it is loaded, and forgets how it lay.
+    lies = _tag(image, ORIENTATION, 1) >= 5
+    image.load()
+    lies = lies or image.getexif().get(ORIENTATION, 1) in range(5, 9)
+    profile = image.info.get("icc_profile") or None
+    notes += _scale_transparent_value(image, raw_mode)
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in {"LAB", "HSV"}:
+        raise ImageError(name, f"is in {upright.mode} colours; convert it to RGB first")
+    if upright.mode == "CMYK":
+        notes.append("CMYK was converted to RGB" + (", its profile dropped" if profile else ""))
+        profile = None
+    return Decoded(
+        upright,
+        image.format or "",
+        profile,
+        _resolution(image, lies=lies),
+        tuple(notes),
+        _tag(image, SAMPLE_FORMAT, (1,))[0] if image.format == "TIFF" else 0,
+        _tag(image, PHOTOMETRIC, 1) == 0,
+    )
+
+
+def _resolution(image: Image.Image, *, lies: bool) -> tuple[float, float] | None:
+    """Return dots per inch across and down, as the upright picture has them."""
+    value = image.info.get("dpi")
+    if image.format == "TIFF" and _tag(image, X_RESOLUTION, None) is None:
+        return None  # Pillow makes one up
+    if not isinstance(value, tuple) or len(value) != 2 or not all(0 < float(part) < 1e6 for part in value):
+        return None
+    across, down = float(value[0]), float(value[1])
+    return (down, across) if lies else (across, down)
+
+
+def _scale_transparent_value(image: Image.Image, raw_mode: str) -> list[str]:
+    """Give a PNG's transparent grey value the scale of its pixels; return a note where it cannot be kept."""
+    value = image.info.get("transparency")
+    if isinstance(value, int) and raw_mode in {"L;2", "L;4"}:
+        image.info["transparency"] = value * (85 if raw_mode == "L;2" else 17)
+    if value is not None and image.mode.startswith("I"):
+        return ["its transparent value is not kept"]
+    return []
