@@ -244,14 +244,14 @@ def _decoded(image: Image.Image, name: str) -> Decoded:
     lies = lies or image.getexif().get(ORIENTATION, 1) in range(5, 9)
     profile = image.info.get("icc_profile") or None
     notes += _scale_transparent_value(image, raw_mode)
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode in {"LAB", "HSV"}:
-        raise ImageError(name, f"is in {upright.mode} colours; convert it to RGB first")
-    if upright.mode == "CMYK":
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode in {"LAB", "HSV"}:
+        raise ImageError(name, f"is in {image.mode} colours; convert it to RGB first")
+    if image.mode == "CMYK":
         notes.append("CMYK was converted to RGB" + (", its profile dropped" if profile else ""))
         profile = None
     return Decoded(
-        upright,
+        image,
         image.format or "",
         profile,
         _resolution(image, lies=lies),

@@ -52,6 +52,7 @@ __all__ = [
 ]
 
 MAX_STREAM = 1 << 32  # bytes taken from a pipe
+STRIP_PIXELS = 1 << 17  # copied from Pillow at a time
 FLOAT32_BITS = 24  # of its significand
 READABLE_TEXT = "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
 UNSIGNED, SIGNED = 1, 2  # sample formats of a TIFF
@@ -332,10 +333,21 @@ def _arrays_of(decoded: Decoded) -> tuple[NDArray[Any], NDArray[Any] | None, Kin
     has_alpha = image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info
     gray = image.mode in {"1", "L", "LA", "La"}
     mode = ("LA" if has_alpha else "L") if gray else ("RGBA" if has_alpha else "RGB")
-    array = np.asarray(image if image.mode == mode else image.convert(mode))
+    array = _array(image if image.mode == mode else image.convert(mode))
     if not has_alpha:
         return array, None, Kind.PIXELS
     return (array[..., 0] if gray else array[..., :3]), array[..., -1], Kind.PIXELS
+
+
+def _array(image: Image.Image) -> NDArray[Any]:
+    """Return an image's pixels, copied strip by strip: at once, Pillow would make two copies more."""
+    width, height = image.size
+    rows = max(1, STRIP_PIXELS // width)
+    array = np.empty((height, width, len(image.getbands())), np.uint8)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        array[top : top + rows] = np.asarray(strip).reshape(-1, width, array.shape[2])
+    return array if array.shape[2] > 1 else array[:, :, 0]
 
 
 # Writing ------------------------------------------------------------------------------------------------

@@ -145,13 +145,14 @@ def _do_all(jobs: Sequence[_Job], outputs: Outputs) -> bool:
     try:
         if outputs.where.output not in (None, STREAM):
             outputs.check(outputs.where.output or "")  # before an input is decoded for nothing
-        picture = _load(source)
+        pictures = [_load(source)]
     except ConvcliError as error:
         message(error.what, error.why)
         return False
-    for note in picture.notes:
+    for note in pictures[0].notes:
         message(_shown(source), note)
-    results = [_attempt(job, picture, outputs) for job in jobs]
+    pictures *= len(jobs)  # one for each job to take: the last leaves none that takes memory for nothing
+    results = [_attempt(job, pictures, outputs) for job in jobs]
     return all(results)
 
 
@@ -168,14 +169,16 @@ def _shown(source: str) -> str:
     return "standard input" if source == STREAM else source
 
 
-def _attempt(job: _Job, picture: Picture, outputs: Outputs) -> bool:
+def _attempt(job: _Job, pictures: list[Picture], outputs: Outputs) -> bool:
     where = outputs.where
+    picture = pictures.pop()
     started = time.perf_counter()
     try:
         file_format, target = _target(job, picture, where)
         if target is not None and target != STREAM:
             outputs.check(target)
         outcome = job.operation.run(picture, _wants_numbers(job.operation, picture, file_format))
+        del picture
         notes = (*outcome.notes, *_deliver(outcome.picture, file_format, target, outputs))
     except ConvcliError as error:
         # What is wrong with an output names the output; anything else is wrong with this input.
