@@ -16,7 +16,7 @@ Borders, drawn for a row ``abcd``::
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -29,7 +29,7 @@ from convcli.arrays import image_array
 from convcli.errors import KernelError, MatrixError, SizeError, UsageError, chosen
 from convcli.kernels import Combination, Filter, kernel_array, named_filter
 from convcli.matrices import parse_number
-from convcli.processors import share, threads_for
+from convcli.processors import Parts, share, threads_for
 from convcli.scratch import Scratch
 from convcli.sizes import Axis, Padding, Pair, window_axes
 from convcli.slides import Slide, Steps
@@ -422,9 +422,9 @@ def for_each_strip(work: Work, use: Callable[[slice, Scratch, Callable[[Image], 
     slides = [prepare(plan.strategy, taps, work.rows, work.columns, work.responses) for taps in work.kernels]
     sources = _sources(work.rows, work.border.kind), _sources(work.columns, work.border.kind)
 
-    def work_on(starts: Iterator[int]) -> None:
+    def work_on(starts: Parts) -> None:
         with Scratch.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):  # infinities may meet
-            maker = _StripMaker(work, slides, sources, scratch)
+            maker = _StripMaker(work, slides, sources, scratch, starts)
             for start in starts:
                 rows = slice(start, min(start + plan.strip, plan.shape[0]))
                 use(rows, scratch, partial(maker.make, start))
@@ -441,7 +441,9 @@ class _StripMaker:
         slides: Sequence[Slide],
         sources: tuple[NDArray[np.intp], NDArray[np.intp]],
         scratch: Scratch,
+        parts: Parts,
     ) -> None:
+        self.parts = parts
         self.work = work
         self.slides = slides
         self.sources = sources
@@ -458,6 +460,8 @@ class _StripMaker:
         lines = self.sources[0][first : first + len(strip)]
         _fill(strip, self.work.pixels, lines, self.sources[1], self.work.columns, self.work.border)
         for step in steps:
+            if self.parts.stopped:  # a strip can take seconds
+                return
             step()
 
     def _empty_strip(self, height: int) -> Image:

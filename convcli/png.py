@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import UsageError
-from convcli.processors import share, threads_for
+from convcli.processors import Parts, share, threads_for
 
 __all__ = ["encode_png"]
 
@@ -212,7 +212,7 @@ def _compressed(picture: _Rows, way: _Way, jobs: int | None) -> Iterator[bytes]:
     starts = range(0, picture.height, height)
     strips: dict[int, _Strip] = {}
 
-    def work(waiting: Iterator[int]) -> None:
+    def work(waiting: Parts) -> None:
         for start in waiting:
             strips[start] = _compressed_strip(picture, way, start, min(start + height, picture.height))
 

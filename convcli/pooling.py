@@ -1,6 +1,7 @@
 """Max and average pooling: each channel on its own, no parameters."""
 
 import math
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -8,10 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.arrays import image_array
-from convcli.errors import ImageError, chosen
+from convcli.errors import ImageError, UsageError, chosen
+from convcli.processors import Parts, share, threads_for
+from convcli.scratch import Scratch
 from convcli.sizes import Axis, Padding, Pair, pooling_axes
 
 __all__ = ["PoolMode", "pool"]
+
+STRIP_BYTES = 1 << 21  # of the pixels of a strip
+LEAST_PER_THREAD = 1 << 16  # outputs: fewer are not worth starting a thread for
 
 
 class PoolMode(StrEnum):
@@ -29,6 +35,8 @@ def pool(
     stride: Pair | None = None,
     padding: Padding = 0,
     ceil: bool = False,
+    jobs: int | None = None,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Pool an image: the largest value or the mean of each window.
 
@@ -45,6 +53,7 @@ def pool(
         At most half the window. Padding is never counted: neither as a largest value nor in a mean.
     ceil : bool
         Round the output size up; a last window then holds fewer pixels.
+    jobs, out : as for `convolve`
 
     Returns
     -------
@@ -59,7 +68,7 @@ def pool(
     SizeError
         The window does not fit, or a number is out of range.
     UsageError
-        The mode is unknown.
+        The mode is unknown, or `out` does not fit.
 
     Source: PyTorch's MaxPool2d and AvgPool2d with ``count_include_pad=False``.
 
@@ -74,26 +83,69 @@ def pool(
     rows, columns = pooling_axes(
         (pixels.shape[0], pixels.shape[1]), size, stride=stride, padding=padding, ceil=ceil
     )
-    if mode == PoolMode.MAX:
-        return _reduce(_reduce(pixels, rows, 0, np.maximum), columns, 1, np.maximum)
-    return _average(pixels, rows, columns)
+    shape = (rows.output, columns.output, *pixels.shape[2:])
+    if out is not None and (out.shape != shape or out.dtype != pixels.dtype):
+        raise UsageError(f"out {out.dtype} {out.shape}", f"must be {pixels.dtype} {shape}")
+    result = np.empty(shape, pixels.dtype) if out is None else out
+    sums = pixels.dtype if mode == PoolMode.MAX else _sums_type(pixels, rows, columns)
+    strip = max(1, STRIP_BYTES // (pixels[0].size * sums.itemsize * rows.stride))
+
+    def work(starts: Parts) -> None:
+        with Scratch.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):  # infinities may meet
+            for start in starts:
+                target = result[start : start + strip]
+                if mode == PoolMode.MAX:
+                    _pool_strip(pixels, rows, columns, start, target, np.maximum, scratch)
+                else:
+                    _average_strip(pixels, rows, columns, start, target, sums, scratch)
+
+    share(range(0, rows.output, strip), work, threads_for(jobs, result.size // LEAST_PER_THREAD))
+    return result
 
 
-def _average(pixels: NDArray[Any], rows: Axis, columns: Axis) -> NDArray[Any]:
-    whole = pixels.dtype.kind in "iu"
-    if whole and pixels.dtype.itemsize == 8:
-        largest = max(-int(pixels.min()), int(pixels.max()))
-        if 2 * largest * rows.window * columns.window > np.iinfo(np.int64).max:
-            raise ImageError(
-                f"value {largest}", "the sum of a window could overflow int64; use a float image"
-            )
-    wide = pixels.astype(np.int64 if whole else np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels may meet
-        sums = _reduce(_reduce(wide, rows, 0, np.add), columns, 1, np.add)
-        counts = np.multiply.outer(_counts(rows), _counts(columns))
-        counts = counts.reshape(counts.shape + (1,) * (pixels.ndim - 2))
-        means = _round_half_even(sums, counts) if whole else sums / counts
-        return means.astype(pixels.dtype)
+def _sums_type(pixels: NDArray[Any], rows: Axis, columns: Axis) -> np.dtype[Any]:
+    """Return the narrowest type that holds twice the sum of any window; float64 for floats."""
+    if pixels.dtype.kind == "f":
+        return np.dtype(np.float64)
+    twice = 2 * min(rows.window, rows.side) * min(columns.window, columns.side)
+    limits = np.iinfo(pixels.dtype)
+    for dtype in (np.int16, np.int32, np.int64):
+        if twice * max(-int(limits.min), int(limits.max)) <= np.iinfo(dtype).max:
+            return np.dtype(dtype)
+    largest = max(-int(pixels.min()), int(pixels.max()))
+    if twice * largest > np.iinfo(np.int64).max:
+        raise ImageError(f"value {largest}", "the sum of a window could overflow int64; use a float image")
+    return np.dtype(np.int64)
+
+
+def _average_strip(
+    pixels: NDArray[Any],
+    rows: Axis,
+    columns: Axis,
+    start: int,
+    target: NDArray[Any],
+    dtype: np.dtype[Any],
+    scratch: Scratch,
+) -> None:
+    sums = scratch.array("sums", target.shape, dtype)
+    _pool_strip(pixels, rows, columns, start, sums, np.add, scratch)
+    down, across = _counts(rows)[start : start + len(target)], _counts(columns)
+    if down.min() == down.max() and across.min() == across.max():
+        counts: Any = down[0] * across[0]  # one number divides quicker than as many
+    else:
+        counts = np.multiply.outer(down, across).reshape(*target.shape[:2], *[1] * (target.ndim - 2))
+    if dtype == np.float64:
+        np.copyto(target, np.divide(sums, counts, out=sums), casting="unsafe")
+    elif dtype == np.int64:
+        np.copyto(target, _round_half_even(sums, counts), casting="unsafe")
+    else:
+        # A quotient that the type resolves to 1/(2 count) is on the same side of a half as the exact one.
+        quotients = scratch.array(
+            "quotients", sums.shape, np.dtype(np.float32 if dtype == np.int16 else float)
+        )
+        np.copyto(quotients, sums)
+        np.divide(quotients, quotients.dtype.type(counts), out=quotients)
+        np.copyto(target, np.rint(quotients, out=quotients), casting="unsafe")
 
 
 def _round_half_even(sums: NDArray[Any], counts: NDArray[Any]) -> NDArray[Any]:
@@ -111,15 +163,58 @@ def _counts(axis: Axis) -> NDArray[np.int64]:
     return counts
 
 
-def _reduce(pixels: NDArray[Any], axis: Axis, along: int, operation: np.ufunc) -> NDArray[Any]:
-    """Combine the pixels of each window along one axis; padding takes no part."""
-    neutral: Any = 0
-    if operation is np.maximum:
-        neutral = -math.inf if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).min
-    shape = list(pixels.shape)
-    shape[along] = axis.output
-    result = np.full(shape, neutral, pixels.dtype)
-    source, target = np.moveaxis(pixels, along, 0), np.moveaxis(result, along, 0)
+def _pool_strip(
+    pixels: NDArray[Any],
+    rows: Axis,
+    columns: Axis,
+    start: int,
+    target: NDArray[Any],
+    operation: np.ufunc,
+    scratch: Scratch,
+) -> None:
+    """Combine the pixels of each window, first down, then across; padding takes no part."""
+    down = list(_taps_within(rows, start, start + len(target)))
+    top = min(inputs.start for _, inputs in down)
+    source = pixels[top : max(inputs.stop for _, inputs in down)]
+    if pixels.dtype != target.dtype:
+        wide = scratch.array("wide", source.shape, target.dtype)
+        np.copyto(wide, source, casting="unsafe")
+        source = wide
+    between = scratch.array("between", (len(target), *pixels.shape[1:]), target.dtype)
+    taps = [(outputs, slice(inputs.start - top, inputs.stop - top, inputs.step)) for outputs, inputs in down]
+    _reduce(source, taps, between, operation)
+    across = list(columns.taps())
+    for channel in np.ndindex(pixels.shape[2:]):  # numpy is slow where the last axis is short
+        _reduce(between[:, :, *channel].T, across, target[:, :, *channel].T, operation)
+
+
+def _taps_within(axis: Axis, first: int, stop: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the taps of an axis, as far as they go to some outputs, which are counted from the first."""
     for outputs, inputs in axis.taps():
+        low, high = max(outputs.start, first), min(outputs.stop, stop)
+        if low < high:
+            begin = inputs.start + (low - outputs.start) * axis.stride
+            end = begin + (high - 1 - low) * axis.stride + 1
+            yield slice(low - first, high - first), slice(begin, end, axis.stride)
+
+
+def _reduce(
+    source: NDArray[Any], taps: Sequence[tuple[slice, slice]], target: NDArray[Any], operation: np.ufunc
+) -> None:
+    """Combine the rows that the taps bring to each row of the target."""
+    everywhere = all(outputs == slice(0, len(target)) for outputs, _ in taps)
+    if everywhere and len(taps) > 1:
+        (_, first), (_, second), *taps = taps
+        operation(source[first], source[second], out=target)
+    elif everywhere:
+        target[...], taps = source[taps[0][1]], ()
+    else:
+        target[...] = _neutral(operation, target.dtype)
+    for outputs, inputs in taps:
         operation(target[outputs], source[inputs], out=target[outputs])
-    return result
+
+
+def _neutral(operation: np.ufunc, dtype: np.dtype[Any]) -> Any:
+    if operation is np.add:
+        return 0
+    return -math.inf if dtype.kind == "f" else np.iinfo(dtype).min

@@ -1,7 +1,6 @@
 """How many processors this process may use, and work that is shared among them."""
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -9,7 +8,7 @@ from threading import Thread
 
 from convcli.errors import UsageError
 
-__all__ = ["available_processors", "share", "threads_for"]
+__all__ = ["Parts", "available_processors", "share", "threads_for"]
 
 
 @cache
@@ -38,28 +37,46 @@ def threads_for(jobs: int | None, most: int) -> int:
     return max(1, min(jobs, most))
 
 
-def share(parts: range, work: Callable[[Iterator[int]], None], threads: int) -> None:
+class Parts:
+    """The parts of a work that are still to be done; each goes to the thread that asks first."""
+
+    def __init__(self, parts: range) -> None:
+        self._waiting = iter(parts)
+        self.stopped = False  # whether nothing is to be done any more, not even what was begun
+
+    def __iter__(self) -> Iterator[int]:
+        return self
+
+    def __next__(self) -> int:
+        if self.stopped:
+            raise StopIteration
+        return next(self._waiting)
+
+
+def share(parts: range, work: Callable[[Parts], None], threads: int) -> None:
     """Let every thread, this one among them, take the next part when it is done with one.
 
-    `work` is called once in each thread.
+    `work` is called once in each thread. An error in one stops all, as an interrupt does.
     """
-    waiting = iter(parts)
+    waiting = Parts(parts)
     errors: list[BaseException] = []
 
     def work_or_stop() -> None:
         try:
             work(waiting)
         except BaseException as error:
+            waiting.stopped = True
             errors.append(error)
-            deque(waiting, maxlen=0)  # nothing is left for the others
 
     others = [Thread(target=work_or_stop) for _ in range(threads - 1)]
     for other in others:
         other.start()
     try:
         work_or_stop()
+        for other in others:
+            other.join()
     finally:
-        deque(waiting, maxlen=0)
+        waiting.stopped = True
         for other in others:
             other.join()
     for error in sorted(errors, key=lambda error: isinstance(error, Exception)):  # an interrupt comes first

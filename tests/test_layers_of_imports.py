@@ -34,7 +34,7 @@ TABLE = {
         {"scratch", "slides", "strategies", "processors", "sizes", "kernels", "arrays", "matrices", "errors"},
         {"numpy"},
     ),
-    "pooling": Row({"processors", "sizes", "kernels", "arrays", "errors"}, {"numpy"}),
+    "pooling": Row({"processors", "scratch", "sizes", "arrays", "errors"}, {"numpy"}),
     "tally": Row(set(), {"numpy"}),
     "render": Row({"scratch", "errors"}, {"numpy"}),
     "one_pass": Row({"convolve", "render", "tally", "scratch", "kernels", "sizes", "errors"}, {"numpy"}),

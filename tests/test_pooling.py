@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from convcli import pooling
 from convcli.errors import ImageError, SizeError, UsageError
-from convcli.pooling import pool
+from convcli.pooling import PoolMode, pool
 from tests import reference
 
 Array = NDArray[Any]
@@ -46,6 +47,68 @@ def test_means_are_pytorchs(case: str) -> None:
     pooled = np.stack([pool(image, mode="avg", **golden_options(case)) for image in images])
     assert pooled.shape == GOLDEN[f"{case}_avg"].shape
     assert np.allclose(pooled, GOLDEN[f"{case}_avg"], rtol=1e-14, atol=1e-14)
+
+
+# Strips and threads ---------------------------------------------------------------------------------------
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_strips_and_threads_never_change_a_bit(data: st.DataObject) -> None:
+    shape, options, _ = data.draw(requests())
+    mode = data.draw(st.sampled_from(PoolMode))
+    dtype = data.draw(
+        st.sampled_from([np.dtype(t) for t in (np.uint8, np.uint16, np.int32, np.int64, np.float32)])
+    )
+    image = data.draw(hnp.arrays(dtype, (4 * shape[0], *shape[1:]), elements=elements(dtype)))
+    whole = pool(image, mode=mode, jobs=1, **options)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pooling, "STRIP_BYTES", data.draw(st.integers(1, 300)))
+        patched.setattr(pooling, "LEAST_PER_THREAD", 1)
+        out = np.empty_like(whole)
+        assert pool(image, mode=mode, jobs=data.draw(st.sampled_from([1, 3])), out=out, **options) is out
+    assert out.tobytes() == whole.tobytes()
+
+
+def test_an_out_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"out int16 \(2, 2\): must be uint8 \(2, 2\)"):
+        pool(np.zeros((4, 4), np.uint8), out=np.zeros((2, 2), np.int16))
+
+
+def test_a_wrong_number_of_jobs_is_refused() -> None:
+    with pytest.raises(UsageError, match="jobs 0: must be a whole number, at least 1"):
+        pool(np.zeros((4, 4), np.uint8), jobs=0)
+
+
+@pytest.mark.parametrize(("dtype", "highest"), [(np.uint8, 255), (np.uint16, 65535), (np.int16, 32767)])
+@pytest.mark.parametrize("size", [(1, 2), (2, 2), (3, 3), (4, 4), (7, 9), (8, 8), (16, 16)])
+def test_every_mean_near_a_half_is_rounded_as_it_should(
+    dtype: Any, highest: int, size: tuple[int, int]
+) -> None:
+    count = size[0] * size[1]
+    sums = [
+        whole * count + part
+        for whole in sorted({*range(10), *range(highest - 10, highest), *range(100, highest, highest // 97)})
+        for part in {0, 1, count // 2 - 1, count // 2, count // 2 + 1, count - 1}
+        if 0 <= whole * count + part <= highest * count
+    ]
+    blocks = [np.full(size, total // count, dtype).ravel() for total in sums]
+    for block, total in zip(blocks, sums, strict=True):
+        block[: total % count] += 1
+    image = np.hstack([block.reshape(size) for block in blocks])
+    expected = [round(Fraction(total, count)) for total in sums]
+    assert pool(image, mode="avg", size=size)[0].tolist() == expected
+
+
+def test_views_are_pooled_as_their_copies() -> None:
+    image = np.random.default_rng(3).integers(0, 60000, (40, 60, 3)).astype(">u2")
+    for view in (image[::-1, ::2], image.transpose(1, 0, 2), image[..., ::-1], image[..., 0].T):
+        view.flags.writeable = False
+        for mode in PoolMode:
+            expected = pool(
+                np.ascontiguousarray(view).astype(np.uint16), mode=mode, size=3, stride=2, padding=1
+            )
+            assert np.array_equal(pool(view, mode=mode, size=3, stride=2, padding=1), expected)
 
 
 # Loops ----------------------------------------------------------------------------------------------------

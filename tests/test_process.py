@@ -326,6 +326,23 @@ def test_signal_ends_it_by_that_signal(in_folder: Path, number: signal.Signals) 
     assert [path.name for path in in_folder.iterdir()] == ["pipe.png"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_stops_threads_that_would_work_for_minutes(in_folder: Path, number: signal.Signals) -> None:
+    np.save("zeros.npy", np.zeros((4000, 4000), np.uint8))
+    np.save("taps.npy", np.random.default_rng(1).integers(-(2**40), 2**40, (61, 61)))
+    arguments = ("apply", "zeros.npy", "--kernel", "@taps.npy", "--jobs", "6", "-o", "out.npy")
+    process = subprocess.Popen([*CONVCLI, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while sum(1 for _ in Path(f"/proc/{process.pid}/task").iterdir()) < 6:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (-number, b"", b"")
+    assert sorted(path.name for path in in_folder.iterdir()) == ["taps.npy", "zeros.npy"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ignored_signal_stays_ignored(in_folder: Path, number: signal.Signals) -> None:
     os.mkfifo(in_folder / "pipe.png")

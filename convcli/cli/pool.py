@@ -110,7 +110,13 @@ def _pool_picture(
 
     def pooled(channel: "NDArray[Any]") -> "NDArray[Any]":
         return pool(
-            channel, mode=mode, size=layer.window, stride=layer.stride, padding=layer.padding, ceil=layer.ceil
+            channel,
+            mode=mode,
+            size=layer.window,
+            stride=layer.stride,
+            padding=layer.padding,
+            ceil=layer.ceil,
+            jobs=jobs,
         )
 
     values = pooled(picture.pixels)

@@ -1,0 +1,66 @@
+"""What is told of a result, against Python's own arithmetic."""
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from convcli import tally as tallies
+from convcli.tally import Numbers, Tally, tally
+
+TYPES = [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64]
+
+
+@given(
+    st.sampled_from(TYPES).flatmap(
+        lambda dtype: hnp.arrays(dtype, st.tuples(st.integers(1, 9), st.integers(1, 5)))
+    ),
+    st.integers(1, 20),
+)
+@settings(deadline=None)
+def test_numbers_are_those_of_python(values: Any, strip: int) -> None:
+    finite = [value for value in values.ravel().tolist() if math.isfinite(value)]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tallies, "STRIP", strip)
+        found = tally(values)
+    if not finite:
+        assert found == Numbers(None, None, None)
+        return
+    assert (found.lowest, found.highest) == (min(finite), max(finite))
+    exact = (
+        float(sum(map(Fraction, finite)) / len(finite)) if abs(max(finite, key=abs)) < 1e300 else found.mean
+    )
+    assert found.mean == pytest.approx(exact, rel=1e-12, abs=1e-12 * max(map(abs, finite)))
+
+
+def test_integers_are_averaged_exactly() -> None:
+    values = np.full((1000, 1000), 2**31 - 1, np.int32)
+    values[0, 0] = 0
+    assert tally(values).mean == (10**6 - 1) * (2**31 - 1) / 10**6
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_the_sum_of_the_largest_integers_does_not_overflow(dtype: Any) -> None:
+    largest = np.iinfo(dtype).max
+    found = tally(np.full((3, 4), largest, dtype))
+    assert (found.lowest, found.highest, found.mean) == (largest, largest, float(largest))
+
+
+def test_the_order_of_strips_does_not_matter() -> None:
+    values = np.random.default_rng(1).normal(size=(64, 9)).astype(np.float32)
+    answers = set()
+    for order in (range(64), range(63, -1, -1), np.random.default_rng(2).permutation(64)):
+        whole = Tally()
+        for start in order:
+            whole.add(int(start), values[start : start + 1])
+        answers.add(whole.numbers())
+    assert len(answers) == 1
+
+
+def test_an_empty_array_has_no_numbers() -> None:
+    assert tally(np.zeros((0, 3))) == Numbers(None, None, None)
