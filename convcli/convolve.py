@@ -348,16 +348,16 @@ def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combina
     strategy = choose(taps, rows, columns, responses, limit)
     sums = sums_type(strategy, responses)
     shape = (rows.output, columns.output, *pixels.shape[2:])
-    threads = threads_for(how.jobs, math.prod(shape) // LEAST_PER_THREAD)
     results = 1 if strategy == Strategy.SEPARABLE and combination == Combination.SINGLE else 2
-    row_bytes = width * math.prod(pixels.shape[2:]) * sums.itemsize
+    channels = math.prod(pixels.shape[2:])
+    strip = strip_height(strategy, rows, width, channels, sums.itemsize, results=results)
     plan = Plan(
         strategy=strategy,
         sums=sums,
         shape=shape,
         dtype=_combined_type(combination, responses),
-        strip=strip_height(strategy, rows, row_bytes, results=results),
-        threads=threads,
+        strip=strip,
+        threads=threads_for(how.jobs, min(math.prod(shape) // LEAST_PER_THREAD, -(-rows.output // strip))),
     )
     # Squares of small integers and their sum are exact in float32 already.
     exact = limit is not None and len(taps) * limit**2 < EXACT_IN_FLOAT32

@@ -75,10 +75,7 @@ def _decode(stream: BinaryIO, name: str, max_pixels: int) -> Decoded:
         with _UNLIMITED_PILLOW, _silent_libtiff(stream), Image.open(stream, formats=READABLE) as image:
             check_pixels(name, *image.size, max_pixels)
             _refuse_what_would_be_cut(image, stream, name)
-            decoded = _decoded(image, name)
-            if image.format == "PNG":
-                _check_png(image, stream, name)
-        return decoded
+            return _decoded(image, stream, name)
     except (ConvcliError, UnidentifiedImageError, MemoryError):
         raise
     except Exception as error:  # a decoder may raise anything on a damaged file
@@ -231,7 +228,7 @@ def _is_deep_avif(stream: BinaryIO) -> bool:
     return bool(configuration[2:3]) and bool(configuration[2] & 0x40)
 
 
-def _decoded(image: Image.Image, name: str) -> Decoded:
+def _decoded(image: Image.Image, stream: BinaryIO, name: str) -> Decoded:
     notes = []
     if getattr(image, "is_animated", False):
         notes.append("has several frames; the first is taken")
@@ -241,6 +238,8 @@ def _decoded(image: Image.Image, name: str) -> Decoded:
     # TIFF is turned upright while it is loaded, and forgets how it lay.
     lies = _tag(image, ORIENTATION, 1) >= 5
     image.load()
+    if image.format == "PNG":
+        _check_png(image, stream, name)
     lies = lies or image.getexif().get(ORIENTATION, 1) in range(5, 9)
     profile = image.info.get("icc_profile") or None
     notes += _scale_transparent_value(image, raw_mode)

@@ -127,9 +127,18 @@ def _add_groups(
 ) -> Steps:
     if not groups:
         return [partial(target.fill, 0)]
-    steps: Steps = []
+    height, width = target.shape[:2]
+    lefts = [j * columns.dilation for _, places in groups for _, j, _ in places]
+    planes, steps = _by_phase(strip, lefts, columns, width, scratch)
+
+    def met(i: int, j: int) -> Array:
+        """Return the pixels that a tap meets, for every output."""
+        top = i * rows.dilation
+        left, phase = divmod(j * columns.dilation, columns.stride)
+        return planes[phase][top : top + (height - 1) * rows.stride + 1 : rows.stride, left : left + width]
+
     for number, (value, places) in enumerate(groups):
-        views = [(_shifted(strip, i, j, rows, columns, target), negative) for i, j, negative in places]
+        views = [(met(i, j), negative) for i, j, negative in places]
         tap = target.dtype.type(value)
         into = scratch.array("products", target.shape, target.dtype) if number else target
         if number and len(views) == 1:
@@ -144,13 +153,21 @@ def _add_groups(
     return steps
 
 
-def _shifted(strip: Array, i: int, j: int, rows: Axis, columns: Axis, target: Array) -> Array:
-    """Return the pixels that a tap meets, for every output of the strip."""
-    top, left = i * rows.dilation, j * columns.dilation
-    return strip[
-        top : top + (target.shape[0] - 1) * rows.stride + 1 : rows.stride,
-        left : left + (target.shape[1] - 1) * columns.stride + 1 : columns.stride,
-    ]
+def _by_phase(
+    strip: Array, lefts: list[int], columns: Axis, width: int, scratch: Scratch
+) -> tuple[dict[int, Array], Steps]:
+    """Return the columns of each phase of the stride, side by side: so taps read them much quicker."""
+    step = columns.stride
+    if step == 1:
+        return {0: strip}, []
+    planes: dict[int, Array] = {}
+    steps: Steps = []
+    for phase in sorted({left % step for left in lefts}):
+        reach = max(left // step for left in lefts if left % step == phase) + width
+        source = strip[:, phase : phase + (reach - 1) * step + 1 : step]
+        planes[phase] = scratch.array(f"phase {phase}", source.shape, strip.dtype)
+        steps.append(partial(np.copyto, planes[phase], source))
+    return planes, steps
 
 
 def _sum_into(target: Array, views: list[tuple[Array, bool]]) -> Steps:

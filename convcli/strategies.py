@@ -109,14 +109,20 @@ def prepare(strategy: Strategy, taps: Array, rows: Axis, columns: Axis, dtype: n
     return separable_bands(factors, rows, columns, taps, sums)
 
 
-def strip_height(strategy: Strategy, rows: Axis, row_bytes: int, *, results: int) -> int:
+def strip_height(
+    strategy: Strategy, rows: Axis, pixels_of_row: int, channels: int, itemsize: int, *, results: int
+) -> int:
     """Return how many rows of the result are made at a time; `results` is how many arrays take part."""
     if strategy == Strategy.FOURIER:
         return tile_outputs(rows)
+    row_bytes = pixels_of_row * itemsize * (1 if strategy in PLANAR else channels)
     # So many rows of the kernel that the overlap is small; a matrix product is slow with fewer than 32 rows.
     least = rows.extent * (32 if strategy == Strategy.BANDS else 2)
     lines = max(STRIP_BYTES // results // row_bytes, least)
-    return min(max((lines - rows.extent) // rows.stride + 1, 1), rows.output)
+    height = max((lines - rows.extent) // rows.stride + 1, 1)
+    if strategy == Strategy.SEPARABLE_BANDS:
+        height = -(-height // block_of(rows)) * block_of(rows)  # a block that is not full takes as long
+    return min(height, rows.output)
 
 
 def _factors(taps: Array) -> list[tuple[Array, Array]]:
