@@ -1,0 +1,323 @@
+"""The cases of whole processes: a PNG file in, a PNG file of its edges out, each tool at its defaults.
+
+The tools have different ideas of an edge. What each really computes is read off the file that it writes.
+"""
+
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import convcli
+from tests.benchmarks.contest import Bound, Row, Verdict
+from tests.benchmarks.measuring import BUDGET
+from tests.benchmarks.photographs import Subject, photograph
+
+__all__ = [
+    "COMMANDS",
+    "FILE_CASES",
+    "Command",
+    "FileCase",
+    "absent_programs",
+    "left_out",
+    "run_file_case",
+    "versions",
+]
+
+ROOT = Path(__file__).parents[2]
+LAUNCHER = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
+INPUT, OUTPUT = "in.png", "out.png"
+WITHIN = 2  # what counts as the same formula: libvips computes in steps of two
+
+
+@dataclass(frozen=True)
+class Command:
+    """A tool, and how it is told to find edges.
+
+    Attributes
+    ----------
+    name : str
+    program : str or None
+        What has to be on the path; None for ours.
+    arguments : sequence of str
+        Input and output stand in the working folder as in.png and out.png.
+    version : sequence of str
+        What makes the program tell its version.
+    wanted : float or None
+        The largest ratio of our time to its.
+    most_pixels : int or None
+        It is left out of cases with more, because it takes too long.
+    """
+
+    name: str
+    program: str | None
+    arguments: Sequence[str]
+    version: Sequence[str] = ("--version",)
+    wanted: float | None = 0.5
+    most_pixels: int | None = None
+
+    @property
+    def line(self) -> list[str]:
+        """What is started."""
+        return [*([self.program] if self.program else [sys.executable, "-m", "convcli"]), *self.arguments]
+
+
+MAGICK = "magick" if shutil.which("magick") else "convert"
+LARGEST_OF_FOUR = ["-define", "morphology:compose=Lighten", "-morphology", "Convolve", "Sobel:>"]
+COMMANDS: Sequence[Command] = [
+    Command("convcli", None, ["apply", INPUT, "--filter", "sobel", "-o", OUTPUT, "--force"]),
+    Command("vips sobel", "vips", ["sobel", INPUT, OUTPUT]),
+    Command("vips sobel [compression=1]", "vips", ["sobel", INPUT, f"{OUTPUT}[compression=1]"], wanted=1.0),
+    Command(
+        "ffmpeg -vf sobel",
+        "ffmpeg",
+        ["-v", "error", "-y", "-i", INPUT, "-vf", "sobel", OUTPUT],
+        version=("-version",),
+    ),
+    Command("gm -edge 1", "gm", ["convert", INPUT, "-edge", "1", OUTPUT], version=("version",)),
+    Command("ImageMagick -edge 1", MAGICK, [INPUT, "-edge", "1", OUTPUT]),
+    Command("ImageMagick Sobel:>", MAGICK, [INPUT, *LARGEST_OF_FOUR, OUTPUT], most_pixels=12_000_000),
+    Command(
+        "gmic gradient xy,2",
+        "gmic",
+        [INPUT, "gradient", "xy,2", "sqr", "add", "sqrt", "cut", "0,255", "output", OUTPUT],
+        version=("version",),
+    ),
+]
+
+OURS, CUT_OFF = "sqrt(gx2 + gy2) rounded", "sqrt(gx2 + gy2) cut off"
+Gradients = NDArray[np.float64]
+FORMULAS: Mapping[str, Callable[[Gradients, Gradients, NDArray[Any]], NDArray[Any]]] = {
+    OURS: lambda x, y, _: np.rint(np.hypot(x, y)),
+    CUT_OFF: lambda x, y, _: np.floor(np.sqrt(x * x + y * y)),
+    "|gx| + |gy|": lambda x, y, _: abs(x) + abs(y),
+    "max(|gx|, |gy|)": lambda x, y, _: np.maximum(abs(x), abs(y)),
+    "3x3 Laplacian": lambda _x, _y, pixels: convcli.convolve(
+        pixels, [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]
+    ),
+}
+
+
+@dataclass(frozen=True)
+class FileCase:
+    """A picture that goes from file to file."""
+
+    subject: Subject
+    sides: tuple[int, int]
+    title: str
+    judged: bool = False
+    memory_judged: bool = False
+    budget: float = BUDGET
+
+    @property
+    def name(self) -> str:
+        """What it is called in the tables."""
+        return f"file to file, {self.title} {self.subject} PNG"
+
+
+FILE_CASES: Sequence[FileCase] = [
+    FileCase(Subject.GREY, (384, 512), "512x384"),
+    FileCase(Subject.GREY, (3000, 4000), "12 MP", judged=True, budget=10),
+    FileCase(Subject.RGB, (3000, 4000), "12 MP", judged=True, budget=10),
+    FileCase(Subject.GREY, (6000, 8000), "48 MP"),
+    FileCase(Subject.RGB, (6000, 6000), "6000x6000", memory_judged=True),
+]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one run of a command took."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+
+
+class CommandError(Exception):
+    """A command ended with an error, or wrote no file."""
+
+
+def absent_programs(commands: Sequence[Command] = COMMANDS) -> list[str]:
+    """Return the programs that do not take part because they are not installed."""
+    programs = dict.fromkeys(command.program for command in commands if command.program)
+    return [program for program in programs if not shutil.which(program)]
+
+
+def left_out(commands: Sequence[Command] = COMMANDS) -> list[str]:
+    """Return what takes too long for some of the cases."""
+    limits = [(command.name, command.most_pixels) for command in commands]
+    return [f"{name} beyond {most // 10**6} MP" for name, most in limits if most is not None]
+
+
+def versions(commands: Sequence[Command] = COMMANDS) -> dict[str, str]:
+    """Return the versions that the programs tell."""
+    found = {}
+    for command in commands:
+        if command.program and shutil.which(command.program) and command.program not in found:
+            said = subprocess.run(
+                [command.program, *command.version],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).stdout.decode("utf-8", "replace")
+            number = re.search(r"\d+(\.\d+)+(-\d+)?", said)
+            found[command.program] = number[0] if number else "unknown"
+    return found
+
+
+def measured(command: Sequence[str], folder: Path) -> Ran:
+    """Run a command in a folder.
+
+    Raises
+    ------
+    CommandError
+        It did not end well.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*LAUNCHER, *command], cwd=folder, env=environment, stdout=subprocess.PIPE, check=True
+    )
+    answer = json.loads(done.stdout)
+    if answer.pop("code") != 0:
+        raise CommandError(f"{' '.join(command)}: {answer['said'].strip()}")
+    answer.pop("said")
+    return Ran(**answer)
+
+
+def recognised(pixels: NDArray[Any], result: NDArray[Any]) -> tuple[str, float] | None:
+    """Return the formula that the inside of a result follows, and the largest difference; or None.
+
+    Examples
+    --------
+    >>> pixels = photograph(Subject.GREY, 40, 50)
+    >>> recognised(pixels, convcli.render(convcli.apply_filter(pixels, "sobel")))
+    ('sqrt(gx2 + gy2) rounded', 0.0)
+    """
+    if result.shape != pixels.shape or result.dtype != np.uint8:
+        return None
+    # The upper left corner says it as well as the whole of a large picture, in less memory.
+    corner = (slice(1024), slice(1024))
+    pixels, result = pixels[corner], result[corner]
+    inside = (slice(1, -1), slice(1, -1))
+    x, y = (
+        convcli.convolve(pixels, convcli.kernel(name)).astype(np.float64) for name in ("sobel-x", "sobel-y")
+    )
+    found = []
+    for name, formula in FORMULAS.items():
+        differences = np.abs(formula(x, y, pixels).clip(0, 255) - result)[inside]
+        found.append((float(differences.max(initial=0)), float(differences.mean()), name))
+    largest, _, name = min(found)
+    return (name, largest) if largest <= WITHIN else None
+
+
+@contextmanager
+def folder_with(pixels: NDArray[Any]) -> Iterator[Path]:
+    """Make a folder that holds the picture as in.png."""
+    with tempfile.TemporaryDirectory(prefix="convcli-benchmark-") as name:
+        convcli.write_image(Path(name) / INPUT, pixels)
+        yield Path(name)
+
+
+def run_file_case(
+    case: FileCase, *, rounds: int, commands: Sequence[Command] = COMMANDS
+) -> tuple[list[Row], list[Bound]]:
+    """Run the commands that are here in turn; with `rounds` 0 only the first run counts."""
+    here = [command for command in commands if _takes_part(command, case)]
+    pixels = photograph(case.subject, *case.sides)
+    with folder_with(pixels) as folder:
+        first, files, formulas = [], [], []
+        for command in here:
+            (folder / OUTPUT).unlink(missing_ok=True)
+            first.append(measured(command.line, folder))
+            files.append((folder / OUTPUT).stat().st_size)
+            formulas.append(recognised(pixels, convcli.read_image(folder / OUTPUT)))
+        samples = _alternate(
+            [command.line for command in here], first, folder, rounds=rounds, budget=case.budget
+        )
+        interpreter = measured([sys.executable, "-c", "pass"], folder).peak_bytes
+    ours = median(run.seconds for run in samples[0])
+    rows = [
+        Row(
+            case.name,
+            command.name,
+            median(run.seconds for run in runs),
+            len(runs),
+            _verdict(formula, ours=command.program is None),
+            ratio=ours / median(run.seconds for run in runs) if number else None,
+            wanted=command.wanted if case.judged and command.program else None,
+            note=f"{command.name}: {_said(formula)}",
+            peak_bytes=max(run.peak_bytes for run in runs),
+            cpu_seconds=median(run.cpu_seconds for run in runs),
+            file_bytes=size,
+        )
+        for number, (command, runs, size, formula) in enumerate(
+            zip(here, samples, files, formulas, strict=True)
+        )
+    ]
+    return rows, [*_file_bounds(case, rows), *_memory_bounds(case, rows, pixels.nbytes, interpreter)]
+
+
+def _takes_part(command: Command, case: FileCase) -> bool:
+    if command.program and not shutil.which(command.program):
+        return False
+    return command.most_pixels is None or math.prod(case.sides) <= command.most_pixels
+
+
+def _alternate(
+    lines: Sequence[Sequence[str]], first: Sequence[Ran], folder: Path, *, rounds: int, budget: float
+) -> list[list[Ran]]:
+    """Run the commands in turn; the first run counts only for one that has no time for another."""
+    turns = [min(rounds, int(budget / run.seconds)) for run in first]
+    samples: list[list[Ran]] = [[] for _ in lines]
+    for turn in range(max(turns)):
+        for line, most, runs in zip(lines, turns, samples, strict=True):
+            if turn < most:
+                runs.append(measured(line, folder))
+    return [runs or [run] for runs, run in zip(samples, first, strict=True)]
+
+
+def _verdict(formula: tuple[str, float] | None, *, ours: bool) -> Verdict:
+    """Ours must be exact; a peer that has another idea of an edge is no failure."""
+    name, difference = formula or ("", math.inf)
+    if ours:
+        return Verdict(name == OURS and difference == 0, difference)
+    if name not in (OURS, CUT_OFF):
+        return Verdict(None)
+    return Verdict(True, difference if name == OURS else 1.0, 1.0)
+
+
+def _said(formula: tuple[str, float] | None) -> str:
+    if formula is None:
+        return "no formula that we know"
+    return formula[0] + (f", within {formula[1]:g}" if formula[1] else "")
+
+
+def _file_bounds(case: FileCase, rows: Sequence[Row]) -> list[Bound]:
+    """Compare the size of our file with that of vips at its defaults."""
+    sizes = {row.contender: row.file_bytes for row in rows}
+    ours, vips = sizes["convcli"], sizes.get("vips sobel")
+    if not (case.judged and ours and vips):
+        return []
+    return [Bound(f"{case.name}: bytes of our file to those of vips", ours / vips, 1.0)]
+
+
+def _memory_bounds(case: FileCase, rows: Sequence[Row], decoded: int, interpreter: int) -> list[Bound]:
+    peak = rows[0].peak_bytes
+    if not (case.memory_judged and peak):
+        return []
+    name = f"{case.name}: our peak memory to 2 x the decoded image + the interpreter"
+    return [Bound(name, peak / (2 * decoded + interpreter), 1.0)]
