@@ -62,15 +62,15 @@ def shifts(taps: Array, rows: Axis, columns: Axis) -> Slide:
 
     A line of taps that is one of 1 1 and a shorter one, as binomials are, is applied as such.
     """
-    line = rows if taps.shape[1] == 1 else columns if taps.shape[0] == 1 else None
-    pairs, left = pair_sums(taps.ravel()) if line is not None and line.stride == 1 else (0, taps)
+    line = rows if taps.shape[1] == 1 else columns
+    pairs, left = pair_sums(taps.ravel()) if _is_plain_line(taps, rows, columns) else (0, taps)
     groups = _groups_of(left.reshape([-1 if side > 1 else 1 for side in taps.shape]) if pairs else taps)
     whole = pairs > 0 and left.tolist() == [1]
 
     def slide(strip: Array, target: Array, scratch: Scratch) -> Steps:
         steps: Steps = []
         for number in range(pairs):
-            distance = (rows if line is rows else columns).dilation
+            distance = line.dilation
             along = np.s_[distance:] if line is rows else np.s_[:, distance:]
             beside = np.s_[:-distance] if line is rows else np.s_[:, :-distance]
             first, second = strip[beside], strip[along]
@@ -81,6 +81,10 @@ def shifts(taps: Array, rows: Axis, columns: Axis) -> Slide:
         return steps if whole else steps + _add_groups(groups, strip, target, rows, columns, scratch)
 
     return slide
+
+
+def _is_plain_line(taps: Array, rows: Axis, columns: Axis) -> bool:
+    return 1 in taps.shape and rows.stride == columns.stride == 1
 
 
 def pair_sums(taps: Array) -> tuple[int, Array]:

@@ -195,6 +195,25 @@ def test_sums_of_neighbours_are_found_in_a_line_of_taps(taps: list[int], pairs: 
     assert np.array_equal(np.convolve(rest, np.poly1d([1, 1]).__pow__(count).coeffs), taps) or not any(taps)
 
 
+@pytest.mark.parametrize("line", [[1, 1], [1, 2, 1], [1, 3, 3, 1], [2, 4, 2], [1, 1, 1, 1], [1, 4, 6, 4, 1]])
+@pytest.mark.parametrize("stride", [(1, 1), (1, 2), (2, 1), (3, 2)])
+@pytest.mark.parametrize("dilation", [(1, 1), (2, 3)])
+@pytest.mark.parametrize("shape", [(23, 31), (23, 31, 3)])
+def test_binomial_lines_are_exact_with_any_stride(
+    monkeypatch: pytest.MonkeyPatch, line: list[int], stride: Any, dilation: Any, shape: tuple[int, ...]
+) -> None:
+    image = np.random.default_rng(8).integers(0, 256, shape, np.uint8)
+    for taps in (np.array([line]), np.array([line]).T, np.multiply.outer(line, line)):
+        expected = reference.convolve(image, taps, stride=stride, dilation=dilation)
+        for strategy in (Strategy.SHIFTS, *SEPARABLE):
+            if strategy != Strategy.SHIFTS and 1 in taps.shape:
+                continue
+            with monkeypatch.context() as patched:
+                forced(patched, strategy)
+                result = convcli.convolve(image, taps, stride=stride, dilation=dilation, padding="valid")
+            assert result.tolist() == expected.tolist()
+
+
 @given(st.integers(1, 10**6))
 def test_a_fast_length_is_the_next_that_has_small_factors_only(least: int) -> None:
     length = fast_length(least)
