@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from convcli.convolve import Plan, Settings, Work, for_each_strip, planned, run
 from convcli.errors import chosen
 from convcli.kernels import Combination, Filter, named_filter
-from convcli.render import Adjustment, Renderer, Signed, Span, pixel_type
+from convcli.render import Adjustment, Renderer, Signed, Span, adjust, pixel_type
 from convcli.scratch import Scratch
 from convcli.sizes import Padding, Pair
 from convcli.tally import Numbers, Tally, tally
@@ -85,32 +85,37 @@ def filter_pixels(
     Numbers(lowest=100.0, highest=100.0, mean=100.0)
     """
     how = chosen(signed, Signed, "signed")
-    pixels_dtype = pixel_type(depth)
+    dtype = pixel_type(depth)
     if isinstance(filter, str):
         filter = named_filter(filter)
     settings = Settings(stride, padding, border, dilation, flip, jobs)
     work = planned(image, filter.kernels, filter.combination, settings)
-    adjustment = Adjustment(scale, bias, work.bound if work.plan.dtype.kind == "i" else None)
-    dtype = adjustment.type_of(work.plan.dtype)
     if how == Signed.RAW:
-        values = adjustment.of(run(work))
-        return Filtered(values, 0, tally(values) if measured else None, dtype, work.plan)
+        values = adjust(run(work), scale=scale, bias=bias)
+        return Filtered(values, 0, tally(values) if measured else None, values.dtype, work.plan)
+    if how == Signed.ABS and filter.combination == Combination.MAGNITUDE and scale >= 0 and bias >= 0:
+        how = Signed.CLIP  # nothing is negative
+    adjustment = Adjustment(scale, bias, work.bound if work.plan.dtype.kind == "i" else None)
     span = Span()
     if how == Signed.STRETCH:  # twice the work, but half the memory or less
         _for_each(work, adjustment, lambda _, numbers, __: span.add(numbers))
-    if how == Signed.ABS and filter.combination == Combination.MAGNITUDE and scale >= 0 and bias >= 0:
-        how = Signed.CLIP  # nothing is negative
-    renderer = Renderer(how, depth, span, counted=measured)
-    pixels = np.empty(work.plan.shape, pixels_dtype)
-    numbers, saturated = Tally(), []
+    return _drawn(work, adjustment, Renderer(how, depth, span, counted=measured), dtype)
+
+
+def _drawn(work: Work, adjustment: Adjustment, renderer: Renderer, dtype: np.dtype[Any]) -> Filtered:
+    """Draw the pixels of every strip, and tally its numbers where the saturated pixels are counted, too."""
+    pixels = np.empty(work.plan.shape, dtype)
+    numbers = Tally() if renderer.counted else None
+    saturated: list[int] = []
 
     def draw(rows: slice, values: NDArray[Any], scratch: Scratch) -> None:
-        if measured:
+        if numbers is not None:
             numbers.add(rows.start, values)
         saturated.append(renderer.draw(values, pixels[rows], scratch))
 
     _for_each(work, adjustment, draw)
-    return Filtered(pixels, sum(saturated), numbers.numbers() if measured else None, dtype, work.plan)
+    told = None if numbers is None else numbers.numbers()
+    return Filtered(pixels, sum(saturated), told, adjustment.type_of(work.plan.dtype), work.plan)
 
 
 def _for_each(work: Work, adjustment: Adjustment, use: Use) -> None:

@@ -174,23 +174,33 @@ def _end_lines(report: Report) -> list[str]:
 
 
 def markdown_of(report: Report) -> str:
-    """Return one table with a line a comparison, for the README."""
+    """Return a table with a line a case, for the README; ratios that miss their figure are bold."""
     machine = report.machine
+    height, width = report.sides
+    where = f"{machine.processor}, {machine.processors} processors, {machine.system}"
     lines = [
-        f"{machine.processor}, {machine.processors} processors, {machine.system}.",
+        f"{where}; pictures of {width}x{height}.",
         "",
-        "| case | ours, ms | MB | against | ms | MB | ratio | at most |",
-        "|---|--:|--:|---|--:|--:|--:|--:|",
+        "| case | convcli, ms | MB | its time over theirs |",
+        "|---|--:|--:|---|",
     ]
     for ours, *peers in map(list, _by_case(report.rows)):
-        for peer in peers:
-            bold = "" if peer.reached is not False else "**"
-            lines.append(
-                f"| {ours.case} | {_milliseconds(ours.seconds)} | {_megabytes(ours.peak_bytes)} |"
-                f" {peer.contender} | {_milliseconds(peer.seconds)} | {_megabytes(peer.peak_bytes)} |"
-                f" {bold}{_number(peer.ratio)}{bold} | {_number(peer.wanted)} |"
-            )
+        ratios = ", ".join(f"{peer.contender} {_marked(peer)}" for peer in peers)
+        milliseconds, megabytes = _milliseconds(ours.seconds), _megabytes(ours.peak_bytes)
+        lines.append(f"| {ours.case} | {milliseconds} | {megabytes} | {ratios} |")
+    if report.sizes:
+        names = list(report.sizes[0].nanoseconds)
+        lines += ["", f"| megapixels | {' | '.join(f'{name}, ns a pixel' for name in names)} |"]
+        lines.append("|--:" * (len(names) + 1) + "|")
+        for figure in report.sizes:
+            cells = " | ".join(f"{figure.nanoseconds[name]:.2f}" for name in names)
+            lines.append(f"| {figure.megapixels} | {cells} |")
     return "\n".join(lines) + "\n"
+
+
+def _marked(peer: Row) -> str:
+    ratio = _number(peer.ratio)
+    return f"**{ratio}**" if peer.reached is False else ratio
 
 
 def json_of(report: Report) -> str:
