@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
-from typing import Literal, SupportsIndex, overload
+from typing import Literal, overload
 
 from convcli.errors import SizeError
 
@@ -249,7 +249,8 @@ def _pair(value: object, name: str, minimum: int) -> tuple[int, int]:
 
 
 def _whole(number: object, name: str, minimum: int) -> int:
-    if isinstance(number, SupportsIndex) and not isinstance(number, bool):
+    # Not isinstance of a protocol, which takes as long as filtering a small picture.
+    if hasattr(number, "__index__") and not isinstance(number, bool):
         try:
             result = operator.index(number)
         except TypeError:  # an array has the method, but only one of a single integer the answer

@@ -32,6 +32,7 @@ EXACT_IN_FLOAT32 = 1 << 24  # whole numbers up to here, and so their sums, are e
 # the largest at most, of the kernel the sum of |taps|: 2^-32 of the bound on the sums, 1/4 of a unit here.
 EXACT_BY_FOURIER = 1 << 30
 MOST_FACTORS = 4  # columns and rows that a kernel is split into
+LEAST_STRIPS = 4  # of a picture that is not small, for the threads to share
 STRIP_BYTES = 1 << 21  # smaller strips stay in nearer caches, but threads then wait for the interpreter
 
 # Measured on one core (AVX2), in nanoseconds: they only have to be right in relation to each other.
@@ -116,9 +117,10 @@ def strip_height(
     if strategy == Strategy.FOURIER:
         return tile_outputs(rows)
     row_bytes = pixels_of_row * itemsize * (1 if strategy in PLANAR else channels)
+    size = min(STRIP_BYTES // results, max(row_bytes * rows.output // LEAST_STRIPS, STRIP_BYTES // 8))
     # So many rows of the kernel that the overlap is small; a matrix product is slow with fewer than 32 rows.
     least = rows.extent * (32 if strategy == Strategy.BANDS else 2)
-    lines = max(STRIP_BYTES // results // row_bytes, least)
+    lines = max(size // row_bytes, least)
     height = max((lines - rows.extent) // rows.stride + 1, 1)
     if strategy == Strategy.SEPARABLE_BANDS:
         height = -(-height // block_of(rows)) * block_of(rows)  # a block that is not full takes as long

@@ -188,6 +188,7 @@ def measured(command: Sequence[str], folder: Path) -> Ran:
         It did not end well.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed convcli is not compiled each time
     done = subprocess.run(
         [*LAUNCHER, *command], cwd=folder, env=environment, stdout=subprocess.PIPE, check=True
     )
