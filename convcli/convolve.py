@@ -328,29 +328,16 @@ def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combina
     pixels = image_array(image)
     taps = [kernel_array(kernel)[:: -1 if how.flip else 1, :: -1 if how.flip else 1] for kernel in kernels]
     border = parse_border(how.border)
-    rows, columns = window_axes(
-        (pixels.shape[0], pixels.shape[1]),
-        (taps[0].shape[0], taps[0].shape[1]),
-        stride=how.stride,
-        padding=how.padding,
-        dilation=how.dilation,
-    )
-    width = columns.before + columns.side + columns.after
-    padded = (rows.before + rows.side + rows.after) * width
-    if padded > max(MAX_PADDED, 4 * rows.side * columns.side):
-        raise SizeError(
-            f"padding {rows.before}:{rows.after}x{columns.before}:{columns.after}",
-            f"makes {padded} pixels of an image of {rows.side}x{columns.side}, more than {MAX_PADDED}",
-        )
+    rows, columns = _checked_axes(pixels, taps[0], how)
     bounds = [_bound(pixels, each, border) for each in taps]
-    responses = max((_result_type(pixels, bound) for bound in bounds), key=lambda dtype: dtype.itemsize)
-    limit = max((bound for bound in bounds if bound is not None), default=None)
-    strategy = choose(taps, rows, columns, responses, limit)
+    bound = max(each for each in bounds if each is not None) if None not in bounds else None
+    responses = _result_type(pixels, bound)
+    strategy = choose(taps, rows, columns, responses, bound)
     sums = sums_type(strategy, responses)
     shape = (rows.output, columns.output, *pixels.shape[2:])
+    width = columns.before + columns.side + columns.after
     results = 1 if strategy == Strategy.SEPARABLE and combination == Combination.SINGLE else 2
-    channels = math.prod(pixels.shape[2:])
-    strip = strip_height(strategy, rows, width, channels, sums.itemsize, results=results)
+    strip = strip_height(strategy, rows, width, math.prod(shape[2:]), sums.itemsize, results=results)
     plan = Plan(
         strategy=strategy,
         sums=sums,
@@ -360,9 +347,27 @@ def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combina
         threads=threads_for(how.jobs, min(math.prod(shape) // LEAST_PER_THREAD, -(-rows.output // strip))),
     )
     # Squares of small integers and their sum are exact in float32 already.
-    exact = limit is not None and len(taps) * limit**2 < EXACT_IN_FLOAT32
+    exact = bound is not None and len(taps) * bound**2 < EXACT_IN_FLOAT32
     squares = np.dtype(np.float32 if exact else np.float64)
-    return Work(pixels, taps, combination, rows, columns, border, limit, responses, squares, plan)
+    return Work(pixels, taps, combination, rows, columns, border, bound, responses, squares, plan)
+
+
+def _checked_axes(pixels: Image, taps: Image, how: Settings) -> tuple[Axis, Axis]:
+    rows, columns = window_axes(
+        (pixels.shape[0], pixels.shape[1]),
+        (taps.shape[0], taps.shape[1]),
+        stride=how.stride,
+        padding=how.padding,
+        dilation=how.dilation,
+    )
+    height, width = (axis.before + axis.side + axis.after for axis in (rows, columns))
+    if height * width > max(MAX_PADDED, 4 * rows.side * columns.side):
+        raise SizeError(
+            f"padding {rows.before}:{rows.after}x{columns.before}:{columns.after}",
+            f"makes {height * width} pixels of an image of {rows.side}x{columns.side}, "
+            f"more than {MAX_PADDED}",
+        )
+    return rows, columns
 
 
 def _bound(pixels: Image, taps: Image, border: Border) -> int | None:

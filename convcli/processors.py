@@ -11,6 +11,9 @@ from convcli.errors import UsageError
 __all__ = ["Parts", "available_processors", "share", "threads_for"]
 
 
+MOST_THREADS = 64  # each takes memory, and more than there are processors make nothing faster
+
+
 @cache
 def available_processors() -> int:
     """Return how many processors this process may use: by its affinity, and by the quota of its cgroup."""
@@ -23,7 +26,7 @@ def available_processors() -> int:
 
 
 def threads_for(jobs: int | None, most: int) -> int:
-    """Return how many threads to start: `jobs` or else a processor each, but not more than `most`.
+    """Return how many threads to start: `jobs`, or one a processor; at most `most`, and not absurdly many.
 
     Raises
     ------
@@ -34,7 +37,7 @@ def threads_for(jobs: int | None, most: int) -> int:
         jobs = available_processors()
     if not isinstance(jobs, int) or jobs < 1:
         raise UsageError(f"jobs {jobs}", "must be a whole number, at least 1")
-    return max(1, min(jobs, most))
+    return max(1, min(jobs, most, max(MOST_THREADS, available_processors())))
 
 
 class Parts:
@@ -68,16 +71,19 @@ def share(parts: range, work: Callable[[Parts], None], threads: int) -> None:
             waiting.stopped = True
             errors.append(error)
 
-    others = [Thread(target=work_or_stop) for _ in range(threads - 1)]
-    for other in others:
-        other.start()
+    others: list[Thread] = []
     try:
+        for _ in range(threads - 1):
+            others.append(Thread(target=work_or_stop))
+            others[-1].start()
         work_or_stop()
         for other in others:
             other.join()
-    finally:
+    except BaseException:
         waiting.stopped = True
         for other in others:
-            other.join()
+            if other.is_alive():
+                other.join()
+        raise
     for error in sorted(errors, key=lambda error: isinstance(error, Exception)):  # an interrupt comes first
         raise error
