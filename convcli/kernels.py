@@ -681,7 +681,7 @@ def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
     """Split a kernel of rank one into a column and a row whose product it is.
 
     Exact for integers. For floats the products differ from the taps by at most
-    ``4 eps sum|taps|`` in all.
+    ``4 eps sum|taps|`` in all. No row is negative throughout, so that a smoothing one has positive taps.
 
     Returns
     -------
@@ -699,6 +699,7 @@ def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
     pivot_row, pivot_column = np.unravel_index(np.argmax(np.abs(taps)), taps.shape)
     if taps.dtype.kind in "iu":
         row = taps[pivot_row] // np.gcd.reduce(taps[pivot_row])
+        row = -row if row.max() <= 0 else row
         column = taps[:, pivot_column] // row[pivot_column]
         exact = bool(np.array_equal(_outer(column, row), taps))
         return (column, row) if exact else None

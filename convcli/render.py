@@ -247,20 +247,24 @@ class Renderer:
         white = 2**self.depth - 1
         with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels are counted as saturated
             mapped = self._mapped(numbers, white, scratch)
+            levels = mapped if mapped is not numbers else scratch.array("levels", mapped.shape, mapped.dtype)
             if mapped.dtype.kind == "f":
-                np.rint(mapped, out=mapped)
-                if np.isnan(mapped.max()):
-                    mapped[np.isnan(mapped)] = -1
+                np.rint(mapped, out=levels)
+                if np.isnan(levels.max()):
+                    levels[np.isnan(levels)] = -1
+                mapped = levels
         saturated = 0
         if self.counted:
             saturated = int(np.count_nonzero(mapped > white))
             saturated += 0 if mapped.dtype.kind == "u" else int(np.count_nonzero(mapped < 0))
-        np.clip(mapped, 0, white, out=mapped)  # the minimum with a number takes thrice the time
-        np.copyto(pixels, mapped, casting="unsafe")
+        np.clip(mapped, 0, white, out=levels)  # the minimum with a number takes thrice the time
+        np.copyto(pixels, levels, casting="unsafe")
         return saturated
 
     def _mapped(self, numbers: NDArray[Any], white: int, scratch: Scratch) -> NDArray[Any]:
-        """Return the levels, not yet rounded nor saturated, in memory that may be changed."""
+        """Return the levels, not yet rounded nor saturated: the numbers, or memory that may be changed."""
+        if self.how == Signed.CLIP:
+            return numbers
         if self.how == Signed.STRETCH:
             return _stretched(numbers, white, self.span)
         if self.how == Signed.CENTER:
@@ -268,9 +272,6 @@ class Renderer:
             wide += (white + 1) // 2
             return wide
         mapped = scratch.array("levels", numbers.shape, numbers.dtype)
-        if self.how == Signed.CLIP:
-            np.copyto(mapped, numbers)
-            return mapped
         np.abs(numbers, out=mapped)
         # The smallest integer has no positive twin of its own type, but one of the unsigned type.
         return mapped.view(f"u{mapped.itemsize}") if mapped.dtype.kind == "i" else mapped
