@@ -1,6 +1,7 @@
 """What counts as an image, its channels, and arrays from ``.npy`` files."""
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from math import prod
 from typing import Any, BinaryIO
@@ -8,9 +9,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.errors import ImageError, MatrixError, chosen
+from convcli.errors import ImageError, MatrixError, UsageError, chosen
 
-__all__ = ["Channels", "image_array", "read_npy", "select_channels"]
+__all__ = ["Channels", "filled_array", "image_array", "read_npy", "select_channels"]
 
 NPY_MAGIC = b"\x93NUMPY"
 
@@ -26,6 +27,38 @@ class Channels(StrEnum):
 
 
 REC_601 = (19595, 38470, 7471)  # 0.299, 0.587, 0.114 in 65536ths, as in Pillow's convert("L")
+
+
+def filled_array(
+    make: Callable[[NDArray[Any]], None],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    out: NDArray[Any] | None,
+    *,
+    beside: NDArray[Any],
+) -> NDArray[Any]:
+    """Let `make` fill an array: `out`, which is returned, or a new one.
+
+    Not `out` itself where it shares memory with the array `beside`, which is still read, or has gaps: numpy's
+    `negative` into such an array is wrong for some strides.
+
+    Raises
+    ------
+    UsageError
+        `out` is no array of that shape and type that can be written.
+    """
+    if out is None:
+        result: NDArray[Any] = np.empty(shape, dtype)
+        make(result)
+        return result
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype or not out.flags.writeable:
+        given = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise UsageError(f"out {given}", f"must be an array of {dtype} {shape} that can be written")
+    if out.flags.c_contiguous and not np.may_share_memory(out, beside):
+        make(out)
+    else:
+        np.copyto(out, filled_array(make, shape, dtype, None, beside=beside))
+    return out
 
 
 def image_array(value: ArrayLike) -> NDArray[Any]:

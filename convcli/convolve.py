@@ -4,31 +4,21 @@ The kernel slides over the image without being turned round, as in every deep-le
 processing calls that cross-correlation); ``flip=True`` turns it. With ``same`` padding an output pixel
 stands at ``(f_eff - 1) // 2`` of the kernel, ``f_eff = d(f - 1) + 1``: on the centre tap of an odd kernel, on
 the upper left of the four middle taps of an even one that is not dilated.
-
-Borders, drawn for a row ``abcd``::
-
-    zero        0000|abcd|0000
-    constant:V  VVVV|abcd|VVVV
-    edge        aaaa|abcd|dddd
-    reflect     cdcb|abcd|cbab      the edge pixel is the mirror
-    symmetric   dcba|abcd|dcba      the mirror stands behind the edge pixel
-    wrap        abcd|abcd|abcd
 """
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.arrays import image_array
-from convcli.errors import KernelError, MatrixError, SizeError, UsageError, chosen
+from convcli.arrays import filled_array, image_array
+from convcli.borders import Border, border_sources, fill, parse_border
+from convcli.errors import KernelError, SizeError
 from convcli.kernels import Combination, Filter, kernel_array, named_filter
-from convcli.matrices import parse_number
 from convcli.processors import Parts, share, threads_for
 from convcli.scratch import Scratch
 from convcli.sizes import Axis, Padding, Pair, window_axes
@@ -36,15 +26,12 @@ from convcli.slides import Slide, Steps
 from convcli.strategies import EXACT_IN_FLOAT32, PLANAR, Strategy, choose, prepare, strip_height, sums_type
 
 __all__ = [
-    "Border",
-    "BorderKind",
     "Plan",
     "Settings",
     "Work",
     "apply_filter",
     "convolve",
     "for_each_strip",
-    "parse_border",
     "pixels_under",
     "plan",
     "planned",
@@ -53,57 +40,7 @@ __all__ = [
 
 Image = NDArray[Any]
 
-LEAST_PER_THREAD = 1 << 16  # outputs: fewer are not worth starting a thread for
 MAX_PADDED = 1 << 28  # pixels of a padded image: beyond it the padding of a small one is a mistake
-
-
-class BorderKind(StrEnum):
-    """What fills the padding; numpy's names, and ``zero``."""
-
-    ZERO = "zero"
-    CONSTANT = "constant"
-    EDGE = "edge"
-    REFLECT = "reflect"
-    SYMMETRIC = "symmetric"
-    WRAP = "wrap"
-
-
-@dataclass(frozen=True)
-class Border:
-    """A border: its kind, and the value that fills it where the kind is constant."""
-
-    kind: BorderKind
-    value: int | float = 0
-
-    def __str__(self) -> str:
-        return f"{self.kind}:{self.value}" if self.kind == BorderKind.CONSTANT else self.kind.value
-
-
-def parse_border(text: str) -> Border:
-    """Read ``zero``, ``constant:V``, ``edge``, ``reflect``, ``symmetric`` or ``wrap``.
-
-    Raises
-    ------
-    UsageError
-        The text is none of these, or V is no finite number.
-
-    Examples
-    --------
-    >>> str(parse_border("constant:128"))
-    'constant:128'
-    """
-    word, colon, value = str(text).strip().lower().partition(":")
-    kind = chosen(word, BorderKind, "border")
-    if kind != BorderKind.CONSTANT:
-        if colon:
-            raise UsageError(f"border {text[:50]!r}", "only constant takes a value, as in constant:128")
-        return Border(kind)
-    try:
-        return Border(kind, parse_number(value, "constant"))
-    except MatrixError:
-        raise UsageError(
-            f"border {text[:50]!r}", "constant takes a finite number, as in constant:128"
-        ) from None
 
 
 def convolve(
@@ -255,13 +192,8 @@ def pixels_under(
         (pixels.shape[0], pixels.shape[1]), window, stride=stride, padding=padding, dilation=dilation
     )
     rows, columns = (
-        # A single output needs no stride, which may be beyond any integer type.
-        (
-            np.arange(axis.output) * (axis.stride if axis.output > 1 else 0)
-            + (axis.extent - 1) // 2
-            - axis.before
-        ).clip(0, axis.side - 1)
-        for axis in axes
+        (np.arange(axis.output) * axis.stride + (axis.extent - 1) // 2 - axis.before).clip(0, axis.side - 1)
+        for axis in map(_without_idle_steps, axes)
     )
     under: Image = pixels[rows[:, None], columns]
     return under
@@ -332,6 +264,9 @@ def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combina
     bounds = [_bound(pixels, each, border) for each in taps]
     bound = max(each for each in bounds if each is not None) if None not in bounds else None
     responses = _result_type(pixels, bound)
+    largest = float(np.finfo(np.float32).max)
+    if responses == np.float32 and any(float(np.abs(each).sum()) > largest for each in taps):
+        raise KernelError("kernel", "has taps beyond float32; take smaller ones, or a float64 image")
     strategy = choose(taps, rows, columns, responses, bound)
     sums = sums_type(strategy, responses)
     shape = (rows.output, columns.output, *pixels.shape[2:])
@@ -344,7 +279,7 @@ def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combina
         shape=shape,
         dtype=_combined_type(combination, responses),
         strip=strip,
-        threads=threads_for(how.jobs, min(math.prod(shape) // LEAST_PER_THREAD, -(-rows.output // strip))),
+        threads=threads_for(how.jobs, -(-rows.output // strip), math.prod(shape)),
     )
     # Squares of small integers and their sum are exact in float32 already.
     exact = bound is not None and len(taps) * bound**2 < EXACT_IN_FLOAT32
@@ -367,7 +302,13 @@ def _checked_axes(pixels: Image, taps: Image, how: Settings) -> tuple[Axis, Axis
             f"makes {height * width} pixels of an image of {rows.side}x{columns.side}, "
             f"more than {MAX_PADDED}",
         )
-    return rows, columns
+    return _without_idle_steps(rows), _without_idle_steps(columns)
+
+
+def _without_idle_steps(axis: Axis) -> Axis:
+    """Shorten steps that are never taken: they may be beyond any integer type."""
+    dilation = axis.dilation if axis.window > 1 else 1
+    return replace(axis, stride=min(axis.stride, axis.span + 1), dilation=dilation)
 
 
 def _bound(pixels: Image, taps: Image, border: Border) -> int | None:
@@ -406,11 +347,11 @@ def _combined_type(combination: Combination, responses: np.dtype[Any]) -> np.dty
 def run(work: Work, out: Image | None = None) -> Image:
     """Do the work, the strips straight into the result."""
     plan = work.plan
-    if out is not None and (out.shape != plan.shape or out.dtype != plan.dtype):
-        raise UsageError(f"out {out.dtype} {out.shape}", f"must be {plan.dtype} {plan.shape}")
-    result = np.empty(plan.shape, plan.dtype) if out is None else out
-    for_each_strip(work, lambda rows, _, make: make(result[rows]))
-    return result
+
+    def make_strips(result: Image) -> None:
+        for_each_strip(work, lambda rows, _, make: make(result[rows]))
+
+    return filled_array(make_strips, plan.shape, plan.dtype, out, beside=work.pixels)
 
 
 def for_each_strip(work: Work, use: Callable[[slice, Scratch, Callable[[Image], None]], None]) -> None:
@@ -425,7 +366,7 @@ def for_each_strip(work: Work, use: Callable[[slice, Scratch, Callable[[Image], 
     """
     plan = work.plan
     slides = [prepare(plan.strategy, taps, work.rows, work.columns, work.responses) for taps in work.kernels]
-    sources = _sources(work.rows, work.border.kind), _sources(work.columns, work.border.kind)
+    sources = border_sources(work.rows, work.border.kind), border_sources(work.columns, work.border.kind)
 
     def work_on(starts: Parts) -> None:
         with Scratch.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):  # infinities may meet
@@ -463,11 +404,16 @@ class _StripMaker:
         _, strip, steps = self._made
         first = start * self.work.rows.stride
         lines = self.sources[0][first : first + len(strip)]
-        _fill(strip, self.work.pixels, lines, self.sources[1], self.work.columns, self.work.border)
+        fill(strip, self.work.pixels, lines, self.sources[1], self.work.columns, self.work.border)
+        self._do(steps)
+
+    def _do(self, steps: Steps) -> None:
         for step in steps:
             if self.parts.stopped:  # a strip can take seconds
                 return
-            step()
+            more = step()
+            if isinstance(more, list):
+                self._do(more)
 
     def _empty_strip(self, height: int) -> Image:
         rows, channels = self.work.rows, self.work.pixels.shape[2:]
@@ -502,49 +448,3 @@ class _StripMaker:
             partial(np.sqrt, total, out=total),
             partial(np.copyto, target, total, casting="same_kind"),
         ]
-
-
-def _sources(axis: Axis, kind: BorderKind) -> NDArray[np.intp]:
-    """Return for each position of the padded axis the pixel that stands there, or -1 for the border value."""
-    n = axis.side
-    place = np.arange(-axis.before, n + axis.after)
-    if kind == BorderKind.EDGE:
-        return place.clip(0, n - 1)
-    if kind == BorderKind.WRAP:
-        return place % n
-    if kind == BorderKind.SYMMETRIC:
-        place %= 2 * n
-        return np.minimum(place, 2 * n - 1 - place)
-    if kind == BorderKind.REFLECT:
-        place %= max(2 * n - 2, 1)
-        return np.minimum(place, 2 * n - 2 - place)
-    place[(place < 0) | (place >= n)] = -1
-    return place
-
-
-def _fill(
-    strip: Image,
-    pixels: Image,
-    rows: NDArray[np.intp],
-    source_columns: NDArray[np.intp],
-    columns: Axis,
-    border: Border,
-) -> None:
-    """Put the padded image's rows into the strip, in its type."""
-    inside = strip[:, columns.before : columns.before + columns.side]
-    if rows[0] >= 0 and rows[-1] - rows[0] == len(rows) - 1:
-        np.copyto(inside, pixels[rows[0] : rows[-1] + 1], casting="unsafe")  # neighbours: no copy of a copy
-    else:
-        np.copyto(inside, pixels[np.maximum(rows, 0)], casting="unsafe")
-    for outside in (slice(0, columns.before), slice(columns.before + columns.side, None)):
-        sources = source_columns[outside]
-        if not sources.size:
-            continue
-        if sources[0] == sources[-1] == -1:
-            strip[:, outside] = border.value
-        elif border.kind == BorderKind.EDGE:  # one column for all: quicker than to take each
-            strip[:, outside] = strip[:, sources[0] + columns.before, None]
-        else:
-            strip[:, outside] = strip[:, sources + columns.before]
-    if rows[0] < 0 or rows[-1] < 0:
-        strip[rows < 0] = border.value

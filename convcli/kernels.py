@@ -696,8 +696,10 @@ def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
     taps = np.asarray(matrix)
     if not taps.any():
         return None
-    pivot_row, pivot_column = np.unravel_index(np.argmax(np.abs(taps)), taps.shape)
-    if taps.dtype.kind in "iu":
+    whole = taps.dtype.kind in "iu"
+    sizes = taps != 0 if whole else np.abs(taps)  # the smallest integer has no positive twin
+    pivot_row, pivot_column = np.unravel_index(np.argmax(sizes), taps.shape)
+    if whole:
         row = taps[pivot_row] // np.gcd.reduce(taps[pivot_row])
         row = -row if row.max() <= 0 else row
         column = taps[:, pivot_column] // row[pivot_column]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.arrays import image_array
-from convcli.errors import ImageError, UsageError, chosen
+from convcli.arrays import filled_array, image_array
+from convcli.errors import ImageError, chosen
 from convcli.processors import Parts, share, threads_for
 from convcli.scratch import Scratch
 from convcli.sizes import Axis, Padding, Pair, pooling_axes
@@ -17,7 +17,6 @@ from convcli.sizes import Axis, Padding, Pair, pooling_axes
 __all__ = ["PoolMode", "pool"]
 
 STRIP_BYTES = 1 << 21  # of the pixels of a strip
-LEAST_PER_THREAD = 1 << 16  # outputs: fewer are not worth starting a thread for
 
 
 class PoolMode(StrEnum):
@@ -84,23 +83,28 @@ def pool(
         (pixels.shape[0], pixels.shape[1]), size, stride=stride, padding=padding, ceil=ceil
     )
     shape = (rows.output, columns.output, *pixels.shape[2:])
-    if out is not None and (out.shape != shape or out.dtype != pixels.dtype):
-        raise UsageError(f"out {out.dtype} {out.shape}", f"must be {pixels.dtype} {shape}")
-    result = np.empty(shape, pixels.dtype) if out is None else out
     sums = pixels.dtype if mode == PoolMode.MAX else _sums_type(pixels, rows, columns)
     strip = max(1, STRIP_BYTES // (pixels[0].size * sums.itemsize * rows.stride))
 
-    def work(starts: Parts) -> None:
-        with Scratch.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):  # infinities may meet
-            for start in starts:
-                target = result[start : start + strip]
-                if mode == PoolMode.MAX:
-                    _pool_strip(pixels, rows, columns, start, target, np.maximum, scratch)
-                else:
-                    _average_strip(pixels, rows, columns, start, target, sums, scratch)
+    counts = (_counts(rows), _counts(columns)) if mode == PoolMode.AVG else None
 
-    share(range(0, rows.output, strip), work, threads_for(jobs, result.size // LEAST_PER_THREAD))
-    return result
+    def make(result: NDArray[Any]) -> None:
+        def work(starts: Parts) -> None:
+            with (
+                Scratch.lent() as scratch,
+                np.errstate(over="ignore", invalid="ignore"),
+            ):  # infinities may meet
+                for start in starts:
+                    target = result[start : start + strip]
+                    if counts is None:
+                        _pool_strip(pixels, rows, columns, start, target, np.maximum, scratch)
+                    else:
+                        _average_strip(pixels, rows, columns, start, target, sums, counts, scratch)
+
+        parts = range(0, rows.output, strip)
+        share(parts, work, threads_for(jobs, len(parts), math.prod(shape)))
+
+    return filled_array(make, shape, pixels.dtype, out, beside=pixels)
 
 
 def _sums_type(pixels: NDArray[Any], rows: Axis, columns: Axis) -> np.dtype[Any]:
@@ -125,11 +129,12 @@ def _average_strip(
     start: int,
     target: NDArray[Any],
     dtype: np.dtype[Any],
+    counts_of: tuple[NDArray[np.int64], NDArray[np.int64]],
     scratch: Scratch,
 ) -> None:
     sums = scratch.array("sums", target.shape, dtype)
     _pool_strip(pixels, rows, columns, start, sums, np.add, scratch)
-    down, across = _counts(rows)[start : start + len(target)], _counts(columns)
+    down, across = counts_of[0][start : start + len(target)], counts_of[1]
     if down.min() == down.max() and across.min() == across.max():
         counts: Any = down[0] * across[0]  # one number divides quicker than as many
     else:

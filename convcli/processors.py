@@ -1,5 +1,6 @@
 """How many processors this process may use, and work that is shared among them."""
 
+import operator
 import os
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -11,6 +12,7 @@ from convcli.errors import UsageError
 __all__ = ["Parts", "available_processors", "share", "threads_for"]
 
 
+LEAST_PER_THREAD = 1 << 16  # outputs: fewer are not worth starting a thread for
 MOST_THREADS = 64  # each takes memory, and more than there are processors make nothing faster
 
 
@@ -25,8 +27,17 @@ def available_processors() -> int:
         return count
 
 
-def threads_for(jobs: int | None, most: int) -> int:
-    """Return how many threads to start: `jobs`, or one a processor; at most `most`, and not absurdly many.
+def threads_for(jobs: int | None, parts: int, outputs: int | None = None) -> int:
+    """Return how many threads to start for a work.
+
+    Parameters
+    ----------
+    jobs : int or None
+        As many at most; unless given, one a processor.
+    parts : int
+        That it can be shared in.
+    outputs : int, optional
+        Numbers that it makes; few are not worth a thread.
 
     Raises
     ------
@@ -35,9 +46,10 @@ def threads_for(jobs: int | None, most: int) -> int:
     """
     if jobs is None:
         jobs = available_processors()
-    if not isinstance(jobs, int) or jobs < 1:
+    if not hasattr(jobs, "__index__") or isinstance(jobs, bool) or operator.index(jobs) < 1:
         raise UsageError(f"jobs {jobs}", "must be a whole number, at least 1")
-    return max(1, min(jobs, most, max(MOST_THREADS, available_processors())))
+    worth = parts if outputs is None else min(parts, outputs // LEAST_PER_THREAD)
+    return max(1, min(operator.index(jobs), worth, max(MOST_THREADS, available_processors())))
 
 
 class Parts:

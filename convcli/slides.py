@@ -25,11 +25,14 @@ from convcli.scratch import Scratch
 from convcli.sizes import Axis
 
 __all__ = [
+    "UNSTRIDED",
     "Slide",
+    "Steps",
     "bands",
     "block_of",
     "fast_length",
     "fourier",
+    "is_plain_line",
     "pair_sums",
     "separable",
     "separable_bands",
@@ -41,16 +44,15 @@ Array = NDArray[Any]
 Factors = Sequence[tuple[Array, Array]]  # columns and rows whose products add up to a kernel
 
 UNSTRIDED = Axis(side=1, window=1)  # one tap, step one: the axis that a pass leaves alone
+HEADROOM = 2.0**64  # by how much a sum on the way may be beyond the largest value times the taps
 SINGLE_THREAD = 1 << 18  # multiply-accumulates: BLAS would put more of them on threads of its own
-LARGEST = 1e100  # larger values could overflow in a transform, and spread
-
 
 Steps = list[Callable[[], object]]
 Slide = Callable[[Array, Array, Scratch], Steps]
 """Called with a padded strip, the rows of the result that it makes, and scratch memory.
 
-Returns what is to be done, in this order. It may be done again when the strip holds other pixels: that leaves
-the interpreter, which the threads share, little to do.
+Returns what is to be done, in this order; a step may return further steps that take its place. It may be done
+again when the strip holds other pixels: that leaves the interpreter, which the threads share, little to do.
 """
 
 
@@ -63,7 +65,7 @@ def shifts(taps: Array, rows: Axis, columns: Axis) -> Slide:
     A line of taps that is one of 1 1 and a shorter one, as binomials are, is applied as such.
     """
     line = rows if taps.shape[1] == 1 else columns
-    pairs, left = pair_sums(taps.ravel()) if _is_plain_line(taps, rows, columns) else (0, taps)
+    pairs, left = pair_sums(taps.ravel()) if is_plain_line(taps, rows, columns) else (0, taps)
     groups = _groups_of(left.reshape([-1 if side > 1 else 1 for side in taps.shape]) if pairs else taps)
     whole = pairs > 0 and left.tolist() == [1]
 
@@ -83,7 +85,8 @@ def shifts(taps: Array, rows: Axis, columns: Axis) -> Slide:
     return slide
 
 
-def _is_plain_line(taps: Array, rows: Axis, columns: Axis) -> bool:
+def is_plain_line(taps: Array, rows: Axis, columns: Axis) -> bool:
+    """Whether a kernel is a row or a column that meets every pixel, so that `pair_sums` serve."""
     return 1 in taps.shape and rows.stride == columns.stride == 1
 
 
@@ -208,7 +211,7 @@ def separable_bands(factors: Factors, rows: Axis, columns: Axis, taps: Array, dt
         (_column_bands(column, rows, dtype), _row_bands(row[None, :], UNSTRIDED, columns, dtype))
         for column, row in factors
     ]
-    return _by_planes(_down_and_across(passes), shifts(taps, rows, columns))
+    return _by_planes(_down_and_across(passes), taps, rows, columns)
 
 
 def _down_and_across(passes: Sequence[tuple[Slide, Slide]]) -> Slide:
@@ -266,7 +269,7 @@ def _chunks(plane: Array, width: int) -> Iterator[Array]:
 
 def bands(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> Slide:
     """Multiply windows of the strip by a matrix that holds all taps at every place in a block of outputs."""
-    return _by_planes(_row_bands(taps, rows, columns, dtype), shifts(taps, rows, columns))
+    return _by_planes(_row_bands(taps, rows, columns, dtype), taps, rows, columns)
 
 
 def block_of(axis: Axis) -> int:
@@ -352,8 +355,12 @@ class _Blocks:
         ]
 
 
-def _by_planes(slide: Slide, beyond_reach: Slide) -> Slide:
-    """Slide over each channel on its own; NaN and infinity, which would spread, are left to shifts."""
+def _by_planes(slide: Slide, taps: Array, rows: Axis, columns: Axis) -> Slide:
+    """Slide over each channel on its own; values that would spread are left to shifts.
+
+    These are NaN and infinity, and values so large that sums of them on the way may overflow.
+    """
+    beyond_reach, total = shifts(taps, rows, columns), float(np.abs(taps.astype(float)).sum())
 
     def slide_planes(strip: Array, target: Array, scratch: Scratch) -> Steps:
         if strip.ndim == 2:
@@ -364,13 +371,13 @@ def _by_planes(slide: Slide, beyond_reach: Slide) -> Slide:
                 steps += slide(strip[:, :, channel], target[:, :, channel], scratch)
         if target.dtype.kind == "i":
             return steps
+        largest = float(np.finfo(strip.dtype).max) / HEADROOM / max(total, 1)
 
-        def do_what_is_right() -> None:
-            within = -LARGEST < strip.min() <= strip.max() < LARGEST  # not if NaN
-            for step in steps if within else beyond_reach(strip, target, scratch):
-                step()
+        def choose() -> Steps:
+            within = -largest < strip.min() <= strip.max() < largest  # not if NaN
+            return steps if within else beyond_reach(strip, target, scratch)
 
-        return [do_what_is_right]
+        return [choose]
 
     return slide_planes
 
@@ -416,7 +423,7 @@ def fourier(taps: Array, rows: Axis, columns: Axis) -> Slide:
             kept = sums[:, : tile * columns.stride : columns.stride]
             np.copyto(into, np.rint(kept, out=kept) if into.dtype.kind == "i" else kept, casting="unsafe")
 
-    return _by_planes(slide, shifts(taps, rows, columns))
+    return _by_planes(slide, taps, rows, columns)
 
 
 def tile_outputs(axis: Axis) -> int:

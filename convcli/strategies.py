@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from convcli.kernels import separate
 from convcli.sizes import Axis
 from convcli.slides import (
+    UNSTRIDED,
     Slide,
     bands,
     block_of,
     fast_length,
     fourier,
+    is_plain_line,
     pair_sums,
     separable,
     separable_bands,
@@ -79,11 +81,12 @@ def choose(
     fits_float32 = bound is None or bound < EXACT_IN_FLOAT32
     if min(kernels[0].shape) > 1 and all(factors):
         pairs = [pair for each in factors for pair in each]
-        costs[Strategy.SEPARABLE] = sum(
-            _cost_of_shifts(column[:, None], rows, columns, dtype)
-            + _cost_of_shifts(row[None, :], rows, columns, dtype)
-            for column, row in pairs
-        )
+        if len(pairs) == len(kernels):  # the terms of a sum would cancel, and infinities become NaN
+            costs[Strategy.SEPARABLE] = sum(
+                _cost_of_shifts(column[:, None], rows, UNSTRIDED, dtype)
+                + _cost_of_shifts(row[None, :], UNSTRIDED, columns, dtype)
+                for column, row in pairs
+            )
         if fits_float32:
             lines = _cost_of_line(rows, dtype) + _cost_of_line(columns, dtype)
             costs[Strategy.SEPARABLE_BANDS] = len(pairs) * lines
@@ -150,11 +153,8 @@ def _factors(taps: Array) -> list[tuple[Array, Array]]:
 
 
 def _cost_of_shifts(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> float:
-    pairs = 0
-    if 1 in taps.shape and (rows if taps.shape[1] == 1 else columns).stride == 1:
-        pairs, left = pair_sums(taps.ravel())
-        taps = left[None, :] if pairs else taps
-    sizes = np.abs(taps[taps != 0]).tolist()
+    pairs, left = pair_sums(taps.ravel()) if is_plain_line(taps, rows, columns) else (0, taps)
+    sizes = [abs(tap) for tap in left[left != 0].tolist()]
     passes = pairs + len(sizes) + len(set(sizes) - {1})
     return float(passes * dtype.itemsize * PASS_COST)
 

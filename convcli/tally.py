@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 __all__ = ["Numbers", "Tally", "tally"]
 
+STRIP = 1 << 20  # numbers at a time, for a float64 copy of all of them would be large
+
 
 @dataclass(frozen=True)
 class Numbers:
@@ -72,6 +74,3 @@ def tally(values: NDArray[Any]) -> Numbers:
     for start in range(0, len(values), rows):
         whole.add(start, values[start : start + rows])
     return whole.numbers()
-
-
-STRIP = 1 << 20  # numbers at a time, for a float64 copy of all of them would be large

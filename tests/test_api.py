@@ -150,7 +150,7 @@ def test_a_function_named_as_its_module_stays_the_function(name: str, code: str)
 
 def test_the_module_of_such_a_function_can_still_be_had() -> None:
     assert import_module("convcli.render").render_counted
-    assert import_module("convcli.convolve").parse_border
+    assert import_module("convcli.convolve").planned
 
 
 def test_the_other_modules_are_attributes_once_they_are_imported() -> None:

@@ -15,9 +15,11 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from convcli import strategies
-from convcli.convolve import Border, BorderKind, apply_filter, convolve, parse_border, pixels_under
+from convcli.borders import Border, BorderKind, parse_border
+from convcli.convolve import apply_filter, convolve, pixels_under
 from convcli.errors import ImageError, KernelError, SizeError, UsageError
 from convcli.kernels import Filter, custom_filter, kernel, named_filter
+from convcli.pooling import pool
 from tests import reference
 
 Array = NDArray[Any]
@@ -645,7 +647,7 @@ def test_opposite_infinities_meet_in_nan() -> None:
 
 def test_floats_beyond_their_type_become_infinite_without_a_warning() -> None:
     assert convolve(np.full((1, 1), 3e38, np.float32), [[2]]).tolist() == [[math.inf]]
-    assert convolve(np.ones((1, 1), np.float32), [[1e300]]).tolist() == [[math.inf]]
+    assert convolve(np.full((1, 1), 2, np.float32), [[3e38]]).tolist() == [[math.inf]]
 
 
 # What goes in ---------------------------------------------------------------------------------------------
@@ -797,3 +799,109 @@ def test_pixels_under_a_result_are_those_that_the_anchor_tap_alone_would_take(
     under = pixels_under(image, window, stride=stride, padding=padding, dilation=dilation)
     assert under.dtype == image.dtype
     assert under.tolist() == convolve(image, anchor, stride=stride, padding=padding, border="edge").tolist()
+
+
+# Where numbers end ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("rank", [1, 2, 3, 4])
+def test_what_is_not_finite_stays_where_the_taps_are(value: float, rank: int) -> None:
+    chooser = np.random.default_rng(rank)
+    kernel = sum(np.outer(chooser.normal(size=7), chooser.normal(size=7)) for _ in range(rank))
+    assert isinstance(kernel, np.ndarray)
+    kernel[np.abs(kernel) < 0.3] = 0
+    hole = np.ones((5, 5))
+    hole[2, 2] = 0
+    for taps in (kernel, hole):
+        image = np.zeros((40, 40))
+        image[20, 20] = value
+        result = convolve(image, taps)
+        assert np.count_nonzero(~np.isfinite(result)) == np.count_nonzero(taps)
+        assert np.isinf(result).sum() == (0 if np.isnan(value) else np.count_nonzero(taps))
+
+
+def test_values_near_the_end_of_their_type_spread_nothing() -> None:
+    image = np.zeros((200, 200), np.float32)
+    image[100:102, 100] = 3e38
+    with np.errstate(over="ignore"):
+        result = convolve(image, np.outer(np.linspace(1, 2, 15), np.linspace(1, 3, 15)))
+    assert not np.isnan(result).any()
+    assert np.count_nonzero(result) == 16 * 15
+    large = np.full((31, 31), 1e305) * np.random.default_rng(1).uniform(0.5, 1, (31, 31))
+    pixel = np.zeros((200, 200))
+    pixel[100, 100] = 1e20
+    assert np.count_nonzero(convolve(pixel, large)) == 31 * 31
+
+
+def test_taps_beyond_float32_are_refused() -> None:
+    with pytest.raises(KernelError) as caught:
+        convolve(np.zeros((5, 5), np.uint8), [[1e39]])
+    assert str(caught.value) == "kernel: has taps beyond float32; take smaller ones, or a float64 image"
+    assert convolve(np.ones((5, 5)), [[1e39]])[0, 0] == 1e39
+
+
+def test_the_smallest_integer_as_a_tap() -> None:
+    taps = np.array([[-(2**63), 0], [0, -(2**63)]])
+    assert convolve(np.ones((4, 4)), taps, padding="valid").tolist() == [[-(2.0**64)] * 3] * 3
+
+
+@pytest.mark.parametrize("stride", [2**62, 10**30])
+@pytest.mark.parametrize("shape", [(9, 9), (31, 31), (3, 3), (1, 9), (9, 1)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_steps_that_are_never_taken_may_be_of_any_length(
+    stride: int, shape: tuple[int, int], dtype: type
+) -> None:
+    chooser = np.random.default_rng(3)
+    image, kernel = chooser.integers(0, 9, (60, 60)).astype(dtype), chooser.integers(-9, 9, shape)
+    whole = convolve(image, kernel)
+    for step, kept in ((stride, np.s_[:1, :1]), ((stride, 1), np.s_[:1]), ((1, stride), np.s_[:, :1])):
+        strided = convolve(image, kernel, stride=step, padding=(shape[0] // 2, shape[1] // 2))
+        assert np.allclose(strided, whole[kept])
+    point = convolve(image, [[2]], dilation=stride)
+    assert np.array_equal(point, image * 2)
+
+
+# Where the result goes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_image_may_be_where_the_result_goes(dtype: type) -> None:
+    image: Array = np.random.default_rng(5).normal(size=(700, 500)).astype(np.dtype(dtype))
+    kernel = np.ones((3, 3))
+    expected = convolve(image, kernel)
+    again = image.copy()
+    assert convolve(again, kernel, out=again) is again
+    assert np.array_equal(again, expected)
+    pooled = pool(image, size=3, stride=1, padding=1)
+    assert np.array_equal(pool(image, size=3, stride=1, padding=1, out=image), pooled)
+
+
+def test_a_result_with_gaps_is_right() -> None:
+    image = np.arange(12, dtype=np.int16).reshape(6, 2)
+    out = np.empty((3, 3, 3), np.int32)[:, :1, 0]
+    convolve(image, [[-2, -3, 3, -2]], stride=2, out=out)
+    assert out.tolist() == convolve(image, [[-2, -3, 3, -2]], stride=2).tolist()
+
+
+@pytest.mark.parametrize(
+    ("out", "start"),
+    [
+        ([[0, 0], [0, 0]], "out list: must be an array of int16 (2, 2) that can be written"),
+        (np.zeros((2, 2)), "out float64 (2, 2): must be"),
+        (np.zeros((2, 3), np.int16), "out int16 (2, 3): must be"),
+        (np.frombuffer(bytes(8), np.int16).reshape(2, 2), "out int16 (2, 2): must be"),
+    ],
+)
+def test_no_place_for_the_result(out: Any, start: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        convolve(np.zeros((2, 2), np.uint8), [[1]], out=out)
+    assert str(caught.value).startswith(start)
+
+
+def test_jobs_may_be_numpys_integers() -> None:
+    image = np.zeros((9, 9), np.uint8)
+    assert convolve(image, [[1]], jobs=np.int64(2)).shape == (9, 9)  # type: ignore[arg-type]
+    for jobs in (0, -1, 1.5, True, "2"):
+        with pytest.raises(UsageError, match="must be a whole number, at least 1"):
+            convolve(image, [[1]], jobs=jobs)  # type: ignore[arg-type]

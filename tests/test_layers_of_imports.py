@@ -30,8 +30,9 @@ TABLE = {
     "scratch": Row(set(), {"numpy"}),
     "slides": Row({"scratch", "sizes"}, {"numpy"}),
     "strategies": Row({"slides", "sizes", "kernels"}, {"numpy"}),
+    "borders": Row({"sizes", "matrices", "errors"}, {"numpy"}),
     "convolve": Row(
-        {"scratch", "slides", "strategies", "processors", "sizes", "kernels", "arrays", "matrices", "errors"},
+        {"borders", "scratch", "slides", "strategies", "processors", "sizes", "kernels", "arrays", "errors"},
         {"numpy"},
     ),
     "pooling": Row({"processors", "scratch", "sizes", "arrays", "errors"}, {"numpy"}),

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from convcli import strategies
+from convcli import processors, strategies
 from convcli.convolve import apply_filter
 from convcli.errors import UsageError
 from convcli.kernels import Combination, Filter, custom_filter, named_filter
 from convcli.one_pass import filter_pixels
 from convcli.render import Signed, adjust, render_counted
 from convcli.tally import tally
-from tests.test_convolve import engine
 
 Array = NDArray[Any]
 FILTERS = ["sobel-x", "sobel", "kirsch", "gaussian", "laplacian", "log:sigma=2", "gabor"]
@@ -36,7 +35,7 @@ def one_after_the_other(
 @given(data=st.data())
 def test_all_at_once_is_one_after_the_other(monkeypatch: pytest.MonkeyPatch, data: st.DataObject) -> None:
     monkeypatch.setattr(strategies, "STRIP_BYTES", 900)
-    monkeypatch.setattr(engine, "LEAST_PER_THREAD", 1)
+    monkeypatch.setattr(processors, "LEAST_PER_THREAD", 1)
     dtype = data.draw(st.sampled_from([np.uint8, np.uint16, np.int16, np.float32]))
     shape = data.draw(st.sampled_from([(30, 20), (17, 9, 3), (1, 50), (40, 1)]))
     elements = st.floats(-300, 300, width=32) if dtype == np.float32 else None

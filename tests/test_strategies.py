@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 import convcli
-from convcli import strategies
+from convcli import processors, strategies
 from convcli.errors import UsageError
 from convcli.kernels import separate
 from convcli.processors import available_processors
@@ -32,7 +32,7 @@ BORDERS = ["zero", "constant:7", "edge", "reflect", "symmetric", "wrap"]
 def forced(monkeypatch: pytest.MonkeyPatch, strategy: Strategy, *, strip_bytes: int = 600) -> None:
     monkeypatch.setattr(engine, "choose", lambda *_: strategy)
     monkeypatch.setattr(strategies, "STRIP_BYTES", strip_bytes)
-    monkeypatch.setattr(engine, "LEAST_PER_THREAD", 1)
+    monkeypatch.setattr(processors, "LEAST_PER_THREAD", 1)
 
 
 def kernels(separable: bool, elements: st.SearchStrategy[Any], dtype: type) -> st.SearchStrategy[Array]:
@@ -237,7 +237,7 @@ def test_the_plan_tells_what_the_result_is_and_out_takes_it() -> None:
 
 def test_an_out_that_does_not_fit_is_refused() -> None:
     image = np.zeros((5, 6), np.uint8)
-    with pytest.raises(UsageError, match=r"out int32 \(5, 6\): must be int16 \(5, 6\)"):
+    with pytest.raises(UsageError, match=r"out int32 \(5, 6\): must be an array of int16 \(5, 6\)"):
         convcli.convolve(image, [[1, 2]], out=np.empty((5, 6), np.int32))
 
 
@@ -253,7 +253,7 @@ def test_combined_filters_are_the_same_in_any_number_of_threads(monkeypatch: pyt
         whole = convcli.apply_filter(image, name, jobs=1)
         with monkeypatch.context() as patched:
             patched.setattr(strategies, "STRIP_BYTES", 4000)
-            patched.setattr(engine, "LEAST_PER_THREAD", 1)
+            patched.setattr(processors, "LEAST_PER_THREAD", 1)
             assert np.array_equal(convcli.apply_filter(image, name, jobs=4), whole)
 
 

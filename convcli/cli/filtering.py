@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from convcli.arrays import Channels, select_channels
+from convcli.borders import parse_border
 from convcli.cli.batch import Operation, Outcome
 from convcli.cli.reports import described
-from convcli.convolve import parse_border, pixels_under
+from convcli.convolve import pixels_under
 from convcli.errors import KernelError, MatrixError, UsageError, chosen
 from convcli.images import FileFormat, Picture
 from convcli.kernels import Filter, custom_filter, named_filter, parse_kernel, read_kernel
