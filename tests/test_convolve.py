@@ -853,7 +853,8 @@ def test_steps_that_are_never_taken_may_be_of_any_length(
     stride: int, shape: tuple[int, int], dtype: type
 ) -> None:
     chooser = np.random.default_rng(3)
-    image, kernel = chooser.integers(0, 9, (60, 60)).astype(dtype), chooser.integers(-9, 9, shape)
+    image: Array = chooser.integers(0, 9, (60, 60)).astype(np.dtype(dtype))
+    kernel = chooser.integers(-9, 9, shape)
     whole = convolve(image, kernel)
     for step, kept in ((stride, np.s_[:1, :1]), ((stride, 1), np.s_[:1]), ((1, stride), np.s_[:, :1])):
         strided = convolve(image, kernel, stride=step, padding=(shape[0] // 2, shape[1] // 2))
