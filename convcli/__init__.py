@@ -23,6 +23,7 @@ from convcli.errors import (
     MatrixError,
     OutputError,
     SizeError,
+    SpecError,
     UsageError,
 )
 from convcli.sizes import output_size
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from convcli.convolve import apply_filter, convolve, plan
     from convcli.images import read_image, write_image
     from convcli.kernels import Filter, kernel, named_filter, parse_kernel, read_kernel
+    from convcli.network.sources import network
     from convcli.pooling import pool
     from convcli.render import render
 
@@ -45,12 +47,14 @@ __all__ = [
     "MatrixError",
     "OutputError",
     "SizeError",
+    "SpecError",
     "UsageError",
     "__version__",
     "apply_filter",
     "convolve",
     "kernel",
     "named_filter",
+    "network",
     "output_size",
     "parse_kernel",
     "plan",
@@ -67,6 +71,7 @@ _HOMES = {
     "convolve": "convolve",
     "kernel": "kernels",
     "named_filter": "kernels",
+    "network": "network.sources",
     "parse_kernel": "kernels",
     "plan": "convolve",
     "pool": "pooling",
@@ -88,10 +93,9 @@ class _Package(ModuleType):
         return value
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Keep a name for its function where importing would bind the module (`convolve`, `render`)."""
-        if isinstance(value, ModuleType) and _HOMES.get(name) == name:
-            value = getattr(value, name)
-        super().__setattr__(name, value)
+        """Keep a name for its function where importing would bind the module, as for `convolve`."""
+        if not (isinstance(value, ModuleType) and name in _HOMES):
+            super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *_HOMES})

@@ -1,5 +1,6 @@
 """The entry point: signals, ``--version``, then the command line."""
 
+import gc
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ def main() -> NoReturn:
     """Run the command line of this process, and end it by an exit code or by the signal that stopped it."""
     # The strips have threads of their own; numpy's would take a processor for 80 ms only to be started.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.set_threshold(100_000)  # what is loaded at the start is no garbage
     _occupy_closed_descriptors()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup stays in force

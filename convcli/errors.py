@@ -5,6 +5,7 @@
     ConvcliError
     ├── UsageError (ValueError)     the request is wrong: nothing was started
     │   ├── SizeError               impossible layer arithmetic
+    │   ├── SpecError               a layer spec that cannot be read
     │   ├── FilterError             an unknown filter, or a parameter it does not take
     │   └── KernelError             a kernel that cannot be read or used
     ├── ImageError (ValueError)     an input that cannot be read or is no image
@@ -24,6 +25,7 @@ __all__ = [
     "MatrixError",
     "OutputError",
     "SizeError",
+    "SpecError",
     "UsageError",
 ]
 
@@ -59,6 +61,10 @@ class UsageError(ConvcliError, ValueError):
 
 class SizeError(UsageError):
     """Impossible layer arithmetic: a side, stride, padding or group that cannot be."""
+
+
+class SpecError(UsageError):
+    """A layer spec that cannot be read; the message names line and column."""
 
 
 class FilterError(UsageError):

@@ -12,49 +12,39 @@ import operator
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from itertools import chain
-from typing import Literal, overload
+from math import gcd
+from typing import TYPE_CHECKING, Literal, overload
 
 from convcli.errors import SizeError
+from convcli.size_texts import MAX_DIGITS, Amounts, NamedPadding, format_size, parse_padding
+
+if TYPE_CHECKING:
+    from fractions import Fraction  # loaded late: most networks never need it, and it takes time
 
 __all__ = [
-    "Amounts",
+    "AdaptiveAxis",
     "Axis",
-    "NamedPadding",
     "Padding",
     "Pair",
-    "format_padding",
-    "format_size",
+    "TransposedAxis",
+    "adaptive_axes",
     "lossless_sides",
     "output_size",
-    "parse_count",
-    "parse_padding",
-    "parse_pair",
-    "parse_size",
     "pooling_axes",
+    "quotient",
     "strides_and_paddings",
+    "transposed_axes",
     "window_axes",
 ]
 
 Pair = int | tuple[int, int]
 """One number for both axes, or ``(vertical, horizontal)``."""
 
-Amounts = tuple[tuple[int, int], tuple[int, int]]
-"""Padding of each side, ``((top, bottom), (left, right))``."""
-
 Padding = str | Pair | Amounts
 """An amount of padding: ``"same"``, ``"valid"``, a number, a pair, or ``((top, bottom), (left, right))``."""
 
-MAX_DIGITS = 500  # a product of eight such numbers is still printed by Python without complaint
 MAX_LISTED = 1_000_000  # the longest side that is searched or marked element by element
-
-
-class NamedPadding(StrEnum):
-    """Paddings that depend on the filter: none, or as much as keeps the size at stride 1."""
-
-    VALID = "valid"
-    SAME = "same"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +95,39 @@ class Axis:
         return rounded_up - 1 if starts_beyond else rounded_up
 
     @property
+    def spread(self) -> int:
+        """Pixels from the first that an output reads to the last."""
+        return self.extent - 1
+
+    @property
+    def step(self) -> int:
+        """Pixels from an output's window to the next one's."""
+        return self.stride
+
+    @property
+    def twice_first(self) -> int:
+        """Twice the place of the first window's centre."""
+        return self.extent - 1 - 2 * self.before
+
+    @property
+    def period(self) -> tuple[int, int]:
+        """After how many outputs the windows lie as before, and how many pixels further."""
+        return 1, self.stride
+
+    def reads(self, unit: int) -> tuple[int, int]:
+        """Return the first and the last pixel that an output reads, padding among them."""
+        first = unit * self.stride - self.before
+        return first, first + self.extent - 1
+
+    @property
     def undilated(self) -> bool:
         """Whether the window's taps are neighbours."""
         return self.dilation == 1 or self.window == 1
+
+    @property
+    def _gapless(self) -> bool:
+        """Whether the windows together read every pixel from their first tap to their last."""
+        return self.undilated or (self.stride == 1 and self.output >= self.dilation)
 
     @property
     def countable(self) -> bool:
@@ -136,9 +156,9 @@ class Axis:
         Returns
         -------
         int or None
-            None for a dilated filter too large to be followed tap by tap.
+            None for a dilated filter whose gaps are too many to be followed tap by tap.
         """
-        if self.undilated:
+        if self._gapless:
             return self.side - (self._read_before(self.side) - self._read_before(0))
         return self._marks().count(0) if self.countable else None
 
@@ -150,7 +170,7 @@ class Axis:
         >>> list(Axis(side=227, window=3, stride=5).unread_ranges())[-2:]
         [(218, 219), (223, 226)]
         """
-        if self.undilated:
+        if self._gapless:
             yield from self._unread_between_windows()
         elif self.countable:
             yield from ((gap.start(), gap.end() - 1) for gap in re.finditer(rb"\0+", self._marks()))
@@ -176,25 +196,25 @@ class Axis:
                 yield slice(first, last + 1), inputs
 
     def _read_before(self, end: int) -> int:
-        """Count padded positions before `end` that an undilated window reads."""
-        if self.window >= self.stride:
-            return min(end + self.before, (self.output - 1) * self.stride + self.window)
+        """Count padded positions before `end` that a window without gaps reads."""
+        if self.extent >= self.stride:
+            return min(end + self.before, (self.output - 1) * self.stride + self.extent)
         whole, rest = divmod(end + self.before, self.stride)
         if whole >= self.output:
-            return self.output * self.window
-        return whole * self.window + min(rest, self.window)
+            return self.output * self.extent
+        return whole * self.extent + min(rest, self.extent)
 
     def _unread_between_windows(self) -> Iterator[tuple[int, int]]:
-        if self.window < self.stride:
-            first_inside = max(0, (self.before - self.window) // self.stride)
+        if self.extent < self.stride:
+            first_inside = max(0, (self.before - self.extent) // self.stride)
             for index in range(first_inside, self.output - 1):
-                start = index * self.stride - self.before + self.window
-                first, last = max(start, 0), min(start + self.stride - self.window, self.side) - 1
+                start = index * self.stride - self.before + self.extent
+                first, last = max(start, 0), min(start + self.stride - self.extent, self.side) - 1
                 if first >= self.side:
                     return
                 if first <= last:
                     yield first, last
-        after_last = max((self.output - 1) * self.stride - self.before + self.window, 0)
+        after_last = max((self.output - 1) * self.stride - self.before + self.extent, 0)
         if after_last < self.side:
             yield after_last, self.side - 1
 
@@ -204,6 +224,185 @@ class Axis:
         for outputs, inputs in self.taps():
             marks[inputs] = b"\1" * (outputs.stop - outputs.start)
         return marks
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransposedAxis:
+    """A transposed convolution along one axis: each input pixel lays its window over the output.
+
+    Attributes
+    ----------
+    side, window, stride, dilation : int
+        Input pixels, filter taps, outputs from one pixel's window to the next one's, distance between taps.
+    before, after : int
+        Outputs cut off at the start and at the end.
+    output_padding : int
+        Outputs added at the end, which tells apart the sizes that a strided convolution takes together.
+
+    Examples
+    --------
+    >>> axis = TransposedAxis(side=14, window=2, stride=2)
+    >>> axis.output, axis.formula()
+    (28, '(14 - 1)·2 - 2·0 + (2 - 1) + 0 + 1 = 28')
+    """
+
+    side: int
+    window: int
+    before: int = 0
+    after: int = 0
+    stride: int = 1
+    dilation: int = 1
+    output_padding: int = 0
+
+    @property
+    def extent(self) -> int:
+        """Outputs from the filter's first tap to its last: ``d(f - 1) + 1``."""
+        return self.dilation * (self.window - 1) + 1
+
+    @property
+    def output(self) -> int:
+        """Output side, below 1 where the layer is impossible."""
+        kept = self.extent - self.before - self.after
+        return (self.side - 1) * self.stride + kept + self.output_padding
+
+    @property
+    def spread(self) -> "int | Fraction":
+        """Pixels from the first that an output reads to the last, not yet rounded down."""
+        return quotient(self.extent - 1, self.stride)
+
+    @property
+    def step(self) -> "int | Fraction":
+        """Pixels from an output to the next."""
+        return quotient(1, self.stride)
+
+    @property
+    def twice_first(self) -> "int | Fraction":
+        """Twice the place of the first output."""
+        return quotient(2 * self.before - self.extent + 1, self.stride)
+
+    @property
+    def period(self) -> tuple[int, int]:
+        """After how many outputs the windows lie as before, and how many pixels further."""
+        return self.stride, 1
+
+    def reads(self, unit: int) -> tuple[int, int] | None:
+        """Return the first and the last pixel whose window has a tap on an output; None if there is none."""
+        common = gcd(self.dilation, self.stride)
+        place, step = unit + self.before, self.stride // common
+        if place % common:
+            return None
+        least = place // common * pow(self.dilation // common, -1, step) % step
+        most = least + (self.window - 1 - least) // step * step
+        if least >= self.window:
+            return None
+        return (place - most * self.dilation) // self.stride, (place - least * self.dilation) // self.stride
+
+    def formula(self) -> str:
+        """Return the output-size formula with this axis's numbers put in."""
+        padding = f"2·{self.before}" if self.before == self.after else f"{self.before} - {self.after}"
+        taps = f"({self.window} - 1)" if self.dilation == 1 else f"{self.dilation}·({self.window} - 1)"
+        return (
+            f"({self.side} - 1)·{self.stride} - {padding} + {taps} + {self.output_padding} + 1 "
+            f"= {self.output}"
+        )
+
+    def unread_count(self) -> int:
+        """Count the input pixels whose windows are cut off."""
+        return sum(last - first + 1 for first, last in self.unread_ranges())
+
+    def unread_ranges(self) -> Iterator[tuple[int, int]]:
+        """Yield the input pixels whose windows are cut off, at the start and at the end.
+
+        Examples
+        --------
+        >>> list(TransposedAxis(side=5, window=1, before=1).unread_ranges())
+        [(0, 0)]
+        """
+        first_kept = max(0, -((self.extent - 1 - self.before) // self.stride))
+        last_kept = (self.output - 1 + self.before) // self.stride
+        if first_kept > 0:
+            yield 0, min(first_kept, self.side) - 1
+        if max(last_kept, first_kept - 1) + 1 < self.side:
+            yield max(last_kept, first_kept - 1) + 1, self.side - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptiveAxis:
+    """Adaptive pooling along one axis: as many windows, almost alike, as outputs are wanted.
+
+    Window i holds the pixels from ``floor(i n / out)`` to ``ceil((i + 1) n / out)``, as in PyTorch.
+
+    Examples
+    --------
+    >>> axis = AdaptiveAxis(side=7, output=3)
+    >>> axis.spread, axis.formula()
+    (2, '3 windows of at most 3 of 7 pixels')
+    """
+
+    side: int
+    output: int
+    before: int = 0
+    after: int = 0
+
+    @property
+    def spread(self) -> int | None:
+        """Pixels from the first that an output reads to the last, in the longest window; None: all."""
+        if self.output == 1:
+            return None
+        whole, rest = divmod(self.side, self.output)
+        if not rest:
+            return whole - 1
+        return whole + (rest > gcd(rest, self.output))
+
+    @property
+    def step(self) -> "int | Fraction":
+        """Pixels from an output's window to the next one's, on average."""
+        return quotient(self.side, self.output)
+
+    @property
+    def twice_first(self) -> int:
+        """Twice the place of the first window's centre."""
+        return -(-self.side // self.output) - 1
+
+    @property
+    def period(self) -> tuple[int, int]:
+        """After how many outputs the windows lie as before, and how many pixels further."""
+        common = gcd(self.side, self.output)
+        return self.output // common, self.side // common
+
+    def reads(self, unit: int) -> tuple[int, int]:
+        """Return the first and the last pixel of a window."""
+        return unit * self.side // self.output, -(-(unit + 1) * self.side // self.output) - 1
+
+    def formula(self) -> str:
+        """Return how many windows there are."""
+        if self.spread is None:
+            return f"1 window of {self.side} pixels"
+        return f"{self.output} windows of at most {self.spread + 1} of {self.side} pixels"
+
+    def unread_count(self) -> int:
+        """Return 0: every pixel is in a window."""
+        return 0
+
+    def unread_ranges(self) -> Iterator[tuple[int, int]]:
+        """Yield nothing."""
+        yield from ()
+
+
+def quotient(dividend: "int | Fraction", divisor: int) -> "int | Fraction":
+    """Return a quotient, an int where it is whole.
+
+    Examples
+    --------
+    >>> quotient(6, 2), str(quotient(1, 2))
+    (3, '1/2')
+    """
+    if isinstance(dividend, int) and dividend % divisor == 0:
+        return dividend // divisor
+    from fractions import Fraction
+
+    quotient = Fraction(dividend) / divisor
+    return int(quotient) if quotient.denominator == 1 else quotient
 
 
 def lossless_sides(axis: Axis) -> tuple[int | None, int | None]:
@@ -270,13 +469,22 @@ def _paddings(
     if isinstance(padding, NamedPadding) and padding == NamedPadding.VALID:
         return (0, 0), (0, 0)
     if isinstance(padding, NamedPadding):
-        totals = [max((-(-n // s) - 1) * s + e - n, 0) for n, e, s in zip(side, extent, stride, strict=True)]
-        return (totals[0] // 2, -(-totals[0] // 2)), (totals[1] // 2, -(-totals[1] // 2))
+        vertical, horizontal = (
+            _halves(max((-(-n // s) - 1) * s + e - n, 0), padding)
+            for n, e, s in zip(side, extent, stride, strict=True)
+        )
+        return vertical, horizontal
     nested = isinstance(padding, tuple | list) and any(isinstance(part, tuple | list) for part in padding)
     if nested and len(padding) != 2:  # type: ignore[arg-type] # a nested one is a tuple
         raise SizeError(f"padding {padding}", "must be ((top, bottom), (left, right))")
-    vertical, horizontal = padding if nested else _pair(padding, "padding", 0)  # type: ignore[misc]
-    return _pair(vertical, "padding", 0), _pair(horizontal, "padding", 0)
+    sides = padding if nested else _pair(padding, "padding", 0)
+    return _pair(sides[0], "padding", 0), _pair(sides[1], "padding", 0)  # type: ignore[index]
+
+
+def _halves(total: int, padding: NamedPadding) -> tuple[int, int]:
+    """Share padding between both ends."""
+    less, more = total // 2, -(-total // 2)
+    return (more, less) if padding == NamedPadding.SAME_LOWER else (less, more)
 
 
 def window_axes(
@@ -379,6 +587,90 @@ def pooling_axes(
                 f"take at most {axis.window // 2}",
             )
     return axes
+
+
+def transposed_axes(
+    size: tuple[int, int],
+    window: Pair,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    output_padding: Pair = 0,
+) -> tuple[TransposedAxis, TransposedAxis]:
+    """Work out how a transposed convolution lays its filter, vertically and horizontally.
+
+    Parameters
+    ----------
+    size, window, stride, dilation
+        As for `window_axes`.
+    padding
+        What is cut off. ``"same"``: the output has ``n s`` pixels, as in TensorFlow.
+    output_padding : int or pair
+        Less than the stride or the dilation.
+
+    Raises
+    ------
+    SizeError
+        A number is out of range, or nothing is left of the output.
+
+    Examples
+    --------
+    >>> [axis.output for axis in transposed_axes((7, 7), 3, stride=2, padding=1, output_padding=1)]
+    [14, 14]
+    """
+    sides = _pair(size, "input", 1)
+    windows, strides, dilations = (
+        _pair(value, name, 1)
+        for value, name in ((window, "filter"), (stride, "stride"), (dilation, "dilation"))
+    )
+    added = _pair(output_padding, "output padding", 0)
+    extents = tuple(d * (f - 1) + 1 for f, d in zip(windows, dilations, strict=True))
+    if isinstance(padding, str):
+        padding = parse_padding(padding)
+    if isinstance(padding, NamedPadding) and padding != NamedPadding.VALID:
+        if any(added):
+            raise SizeError(
+                f"output padding {format_size(added)}", f"goes with a number, not with padding {padding}"
+            )
+        added = max(strides[0] - extents[0], 0), max(strides[1] - extents[1], 0)
+        cut = [
+            _halves(max(extent - stride, 0), padding) for extent, stride in zip(extents, strides, strict=True)
+        ]
+        padding = cut[0], cut[1]
+    amounts = _paddings(padding, sides, extents, strides)  # type: ignore[arg-type] # two values in, two out
+    rows, columns = (
+        TransposedAxis(side=n, window=f, before=before, after=after, stride=s, dilation=d, output_padding=op)
+        for n, f, (before, after), s, d, op in zip(
+            sides, windows, amounts, strides, dilations, added, strict=True
+        )
+    )
+    for axis in (rows, columns):
+        if axis.output_padding >= max(axis.stride, axis.dilation):
+            raise SizeError(
+                f"output padding {axis.output_padding}",
+                f"must be less than the stride or the dilation; take at most "
+                f"{max(axis.stride, axis.dilation) - 1}",
+            )
+        if axis.output < 1:
+            raise SizeError(
+                f"padding {axis.before}:{axis.after} on input {axis.side}",
+                f"{axis.formula()}: more is cut off than there is; take a padding of at most "
+                f"{(axis.output + axis.before + axis.after - 1) // 2}",
+            )
+    return rows, columns
+
+
+def adaptive_axes(size: tuple[int, int], output: Pair = 1) -> tuple[AdaptiveAxis, AdaptiveAxis]:
+    """Work out the windows of adaptive pooling, vertically and horizontally.
+
+    Examples
+    --------
+    >>> [axis.spread + 1 for axis in adaptive_axes((13, 6), 6)]
+    [3, 1]
+    """
+    rows, columns = zip(_pair(size, "input", 1), _pair(output, "output", 1), strict=True)
+    return AdaptiveAxis(side=rows[0], output=rows[1]), AdaptiveAxis(side=columns[0], output=columns[1])
 
 
 @overload
@@ -491,132 +783,3 @@ def _nearest_reachable(axis: Axis, want: int, p: int | None, s: int | None) -> s
         f"cannot be had from {axis.side} with filter {axis.window}{given} "
         f"(paddings up to {axis.extent - 1}); nearest: {' or '.join(texts) or 'none'}{same}"
     )
-
-
-def format_size(size: Iterable[int]) -> str:
-    """Write a size as text, ``HxW`` or ``HxWxC``.
-
-    Examples
-    --------
-    >>> format_size((28, 28, 6))
-    '28x28x6'
-    """
-    return "x".join(map(str, size))
-
-
-def format_padding(padding: NamedPadding | Amounts) -> str:
-    """Write a padding as text, in the shortest form that `parse_padding` reads back.
-
-    Examples
-    --------
-    >>> format_padding(((1, 1), (2, 2))), format_padding(((0, 1), (0, 1))), format_padding(NamedPadding.SAME)
-    ('1x2', '0:1x0:1', 'same')
-    """
-    if isinstance(padding, NamedPadding):
-        return str(padding)
-    (top, bottom), (left, right) = padding
-    if top == bottom and left == right:
-        return f"{top}" if top == left else f"{top}x{left}"
-    return f"{top}:{bottom}x{left}:{right}"
-
-
-def parse_count(text: str, name: str, *, minimum: int = 1) -> int:
-    """Read a whole number of at most 500 digits.
-
-    Raises
-    ------
-    SizeError
-        It is anything else, or below `minimum`.
-
-    Examples
-    --------
-    >>> parse_count("300", "units")
-    300
-    """
-    stripped = text.strip()
-    if re.fullmatch(r"\+?[0-9]+", stripped):
-        if len(stripped) > MAX_DIGITS:
-            raise SizeError(f"{name} {stripped[:20]}...", f"has more than {MAX_DIGITS} digits")
-        if int(stripped) >= minimum:
-            return int(stripped)
-    raise SizeError(f"{name} {text[:50]!r}", f"must be a whole number, at least {minimum}")
-
-
-def parse_size(text: str, name: str = "size", *, minimum: int = 1) -> tuple[int, ...]:
-    """Read ``HxW`` or ``HxWxC``; a single number ``n`` is ``n x n``.
-
-    Returns
-    -------
-    tuple of two or three int
-
-    Raises
-    ------
-    SizeError
-        The text is no size.
-
-    Examples
-    --------
-    >>> parse_size("32"), parse_size("32x24x3")
-    ((32, 32), (32, 24, 3))
-    """
-    numbers = _numbers(text, name, minimum, "a size as in 32, 32x24 or 32x24x3", most=3)
-    return numbers * 2 if len(numbers) == 1 else numbers
-
-
-def _numbers(text: str, name: str, minimum: int, form: str, *, most: int) -> tuple[int, ...]:
-    """Read whole numbers parted by ``x``."""
-    parts = re.split("[xX×]", text)
-    if len(parts) > most or any(not re.fullmatch(r"\s*\+?[0-9]+\s*", part) for part in parts):
-        raise SizeError(f"{name} {text[:50]!r}", f"must be {form}, in whole numbers from {minimum}")
-    return tuple(parse_count(part, name, minimum=minimum) for part in parts)
-
-
-def parse_pair(text: str, name: str, *, minimum: int = 1) -> tuple[int, int]:
-    """Read ``n`` or ``AxB`` (vertical x horizontal).
-
-    Raises
-    ------
-    SizeError
-        The text is neither.
-
-    Examples
-    --------
-    >>> parse_pair("4x3", "stride")
-    (4, 3)
-    """
-    numbers = _numbers(text, name, minimum, "one number, or two as in 4x3 (vertical x horizontal)", most=2)
-    return numbers[0], numbers[-1]
-
-
-def parse_padding(text: str) -> NamedPadding | Amounts:
-    """Read ``valid``, ``same``, ``p``, ``AxB`` (vertical x horizontal) or ``T:BxL:R``.
-
-    Raises
-    ------
-    SizeError
-        The text is none of these.
-
-    Examples
-    --------
-    >>> parse_padding("same").value, parse_padding("2"), parse_padding("0:1x3")
-    ('same', ((2, 2), (2, 2)), ((0, 1), (3, 3)))
-    """
-    word = text.strip().lower()
-    if word in tuple(NamedPadding):
-        return NamedPadding(word)
-    if not re.fullmatch(r"[0-9:xX×]+", word) or not all(re.split("[:xX×]", word)):
-        raise SizeError(
-            f"padding {text[:50]!r}",
-            "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R, in whole numbers from 0",
-        )
-    sides = [_parse_side(part, text) for part in re.split("[xX×]", word)]
-    if len(sides) > 2:
-        raise SizeError(f"padding {text[:50]!r}", "has more than two parts; write AxB or T:BxL:R")
-    return sides[0], sides[-1]
-
-
-def _parse_side(text: str, whole: str) -> tuple[int, int]:
-    amounts = [parse_count(part, "padding", minimum=0) for part in text.split(":")]
-    if len(amounts) > 2:
-        raise SizeError(f"padding {whole[:50]!r}", "has more than two amounts on an axis; write T:BxL:R")
-    return amounts[0], amounts[-1]

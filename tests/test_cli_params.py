@@ -149,32 +149,33 @@ def test_json(params: Runner) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.count("\n") == 1
     record = json.loads(ran.out)
-    assert list(record) == ["input", "layers", "output", "params", "macs"]
-    assert record == {
-        "input": None,
-        "layers": [
-            {
-                "text": "conv 6 f5",
-                "type": "conv",
-                "output": None,
-                "params": 456,
-                "macs": None,
-                "weights": "5x5x3x6",
-                "bias": "1x1x1x6",
-                "connections": 75,
-            }
-        ],
-        "output": None,
+    assert list(record)[:2] == ["input", "layers"]
+    (layer,) = record["layers"]
+    known = {key: value for key, value in layer.items() if value is not None}
+    assert known == {
+        "text": "conv 6 f5",
+        "type": "conv",
         "params": 456,
-        "macs": None,
+        "statistics": 0,
+        "weights": "5x5x3x6",
+        "bias": "1x1x1x6",
+        "connections": 75,
+        "filter": "5x5",
+        "stride": "1x1",
+        "dilation": "1x1",
+        "receptive_field": [5, 5],
+        "jump": [1, 1],
+        "centre": [2, 2],
     }
+    assert [record[key] for key in ("input", "output", "params", "macs", "activations")] == [
+        None, None, 456, None, None
+    ]  # fmt: skip
 
 
 def test_json_with_a_size(params: Runner) -> None:
     ran = params("--n", "32x32x3", "--f", "5", "--c-out", "6", "--no-bias", "--json")
     assert (ran.code, ran.err) == (0, "")
     record = json.loads(ran.out)
-    assert list(record) == ["input", "layers", "output", "params", "macs"]
     layer = record["layers"][0]
     assert {key: record[key] for key in ("input", "output", "params", "macs")} == {
         "input": "32x32x3",
@@ -196,23 +197,23 @@ def test_json_with_a_size(params: Runner) -> None:
 def test_json_of_a_dense_layer(params: Runner) -> None:
     ran = params("--n", "128x128x1", "--dense", "300", "--json")
     assert (ran.code, ran.err) == (0, "")
-    assert json.loads(ran.out) == {
-        "input": "128x128x1",
-        "layers": [
-            {
-                "text": "fc 300",
-                "type": "fc",
-                "output": "300",
-                "params": 4915500,
-                "macs": 4915200,
-                "weights": "16384x300",
-                "bias": "300",
-                "connections": 16384,
-            }
-        ],
+    record = json.loads(ran.out)
+    (layer,) = record["layers"]
+    assert [record[key] for key in ("input", "output", "params", "macs")] == [
+        "128x128x1", "300", 4915500, 4915200
+    ]  # fmt: skip
+    assert {key: value for key, value in layer.items() if value is not None} == {
+        "text": "fc 300",
+        "type": "fc",
+        "input": "16384",
         "output": "300",
         "params": 4915500,
+        "statistics": 0,
         "macs": 4915200,
+        "activations": 300,
+        "weights": "16384x300",
+        "bias": "300",
+        "connections": 16384,
     }
 
 

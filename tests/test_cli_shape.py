@@ -197,27 +197,44 @@ def test_json(shape: Runner) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.count("\n") == 1
     record = json.loads(ran.out)
-    assert list(record) == ["input", "layers", "output", "params", "macs"]
     assert record == {
         "input": "32x30x3",
         "layers": [
             {
                 "text": "conv 6 f5x3 s4x3 p1",
                 "type": "conv",
+                "line": None,
+                "column": None,
+                "input": "32x30x3",
                 "output": "8x10x6",
                 "params": (5 * 3 * 3 + 1) * 6,
+                "statistics": 0,
                 "macs": 8 * 10 * 6 * (5 * 3 * 3),
+                "activations": 480,
+                "weights": "5x3x3x6",
+                "bias": "1x1x1x6",
+                "connections": 45,
                 "filter": "5x3",
                 "padding": "1",
                 "stride": "4x3",
                 "dilation": "1x1",
                 "unread_rows": {"count": 0, "ranges": []},
                 "unread_columns": {"count": 1, "ranges": [[29, 29]]},
+                "receptive_field": [5, 3],
+                "jump": [4, 3],
+                "centre": [1, 0],
+                "misaligned": None,
             }
         ],
         "output": "8x10x6",
         "params": 276,
+        "statistics": 0,
         "macs": 21600,
+        "activations": 480,
+        "peak_activations": 32 * 30 * 3 + 480,
+        "receptive_field": [5, 3],
+        "jump": [4, 3],
+        "centre": [1, 0],
     }
 
 
@@ -442,4 +459,5 @@ def test_number_of_too_many_digits(shape: Runner) -> None:
 
 
 def test_unexpected_argument(shape: Runner) -> None:
-    assert_refused(shape("--n", "32", "--f", "5", "7"), "shape: got unexpected extra argument")
+    assert_refused(shape("--n", "32", "relu", "tanh"), "shape: got unexpected extra argument")
+    assert_refused(shape("--n", "32", "--f", "5", "7"), "NETWORK: goes with --n")

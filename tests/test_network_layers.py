@@ -8,8 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import SizeError
-from convcli.network.layers import Convolution, Dense, Pooling
-from convcli.sizes import NamedPadding
+from convcli.network.layers import (
+    AdaptivePooling,
+    Convolution,
+    Dense,
+    Depthwise,
+    Elementwise,
+    ElementwiseKind,
+    Flatten,
+    Layer,
+    Normalisation,
+    NormalisationKind,
+    Pad,
+    Pooling,
+    TransposedConvolution,
+)
+from convcli.size_texts import NamedPadding
 from tests import reference
 
 # Texts ----------------------------------------------------------------------------------------------------
@@ -234,13 +248,131 @@ def test_pooling_refuses_padding_above_half_its_window() -> None:
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("size", [(128, 128, 1), (5, 5, 16), (7, 9), (120,)])
-def test_dense(size: tuple[int, ...], bias: bool) -> None:
+@pytest.mark.parametrize("size", [(120,), (16384,), (1,)])
+def test_dense_on_a_vector_weighs_all_values(size: tuple[int, ...], bias: bool) -> None:
     layer = Dense(units=30, bias=bias)
     assert layer.output(size) == (30,)
     assert layer.macs(size) == prod(size) * 30
     assert layer.params(prod(size)) == prod(size) * 30 + (30 if bias else 0)
+    assert (layer.weights(prod(size)), layer.biases(9)) == ((prod(size), 30), (30,) if bias else None)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_dense_on_an_image_weighs_the_channels_of_each_pixel(bias: bool) -> None:
+    layer, same = Dense(units=30, bias=bias), Convolution(window=(1, 1), filters=30, bias=bias)
+    assert layer.output((7, 9, 16)) == same.output((7, 9, 16))
+    assert layer.macs((7, 9, 16)) == same.macs((7, 9, 16))
+    assert layer.params(16) == same.params(16)
+    assert (layer.output((7, 9)), layer.macs((7, 9))) == ((7, 9, 30), None)
 
 
 def test_dense_over_a_photograph_of_the_lesson() -> None:
     assert Dense(units=300).params(128 * 128) == 4_915_500
+
+
+# Depthwise and transposed convolutions --------------------------------------------------------------------
+
+
+@given(st.integers(1, 8), st.integers(1, 3), st.integers(1, 4), st.integers(1, 2), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_depthwise_is_a_convolution_with_a_group_a_channel(
+    channels: int, multiplier: int, f: int, s: int, bias: bool
+) -> None:
+    layer = Depthwise(window=(f, f), stride=(s, s), multiplier=multiplier, bias=bias)
+    same = Convolution(
+        window=(f, f), stride=(s, s), filters=channels * multiplier, groups=channels, bias=bias
+    )
+    size = (9, 7, channels)
+    assert layer.output(size) == same.output(size)
+    assert layer.axes(size) == same.axes(size)
+    assert layer.params(channels) == same.params(channels) == (f * f + bias) * channels * multiplier
+    assert layer.macs(size) == same.macs(size)
+    assert layer.connections(channels) == f * f
+    assert layer.weights(channels) == (f, f, 1, channels * multiplier)
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_transposed_convolution_counts_what_it_lays(f: int, s: int, out: int, c_in: int, bias: bool) -> None:
+    layer = TransposedConvolution(window=(f, f), stride=(s, s), filters=out, bias=bias)
+    products = weights = 0
+    for _ in product(range(f), range(f), range(c_in), range(out)):
+        weights += 1
+        products += 5 * 4
+    assert layer.params(c_in) == weights + out * bias
+    assert layer.macs((5, 4, c_in)) == products
+    assert layer.output((5, 4, c_in)) == (4 * s + f, 3 * s + f, out)
+    assert layer.macs((5, 4)) is None
+
+
+def test_transposed_convolution_in_groups() -> None:
+    layer = TransposedConvolution(window=(3, 3), filters=6, groups=2)
+    assert (layer.params(4), layer.weights(4)) == (3 * 3 * 6 // 2 * 4 + 6, (3, 3, 2, 6))
+    with pytest.raises(SizeError, match="groups 2: do not divide 5 input channels"):
+        layer.params(5)
+
+
+# The other layers -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layer", "text", "output"),
+    [
+        (Depthwise(window=(3, 3), stride=(2, 2), multiplier=2, bias=False), "dw f3 s2 x2 nobias", (3, 3, 16)),
+        (
+            TransposedConvolution(
+                window=(3, 3), filters=4, stride=(2, 2), padding=((1, 1), (1, 1)), output_padding=(1, 1)
+            ),
+            "tconv 4 f3 s2 p1 op1",
+            (16, 16, 4),
+        ),
+        (Pooling(window=(3, 3), stride=(2, 2), dilation=(2, 2)), "maxpool f3 s2 d2", (2, 2, 8)),
+        (AdaptivePooling(), "gap", (1, 1, 8)),
+        (AdaptivePooling(size=(2, 3)), "gap 2x3", (2, 3, 8)),
+        (Pad(padding=((1, 2), (3, 4))), "pad 1:2x3:4", (11, 15, 8)),
+        (Normalisation(type=NormalisationKind.BATCH), "bn", (8, 8, 8)),
+        (Normalisation(type=NormalisationKind.LAYER), "ln", (8, 8, 8)),
+        (Elementwise(type=ElementwiseKind.RELU), "relu", (8, 8, 8)),
+        (Flatten(), "flatten", (512,)),
+    ],
+)
+def test_text_and_output_of_the_others(layer: Layer, text: str, output: tuple[int, ...]) -> None:
+    assert (layer.text, layer.output((8, 8, 8))) == (text, output)
+
+
+def test_normalisation_learns_two_a_channel_and_keeps_two_statistics() -> None:
+    batch, one = (Normalisation(type=kind) for kind in NormalisationKind)
+    assert (batch.params(64), batch.statistics(64), batch.macs((7, 7, 64))) == (128, 128, 0)
+    assert (one.params(64), one.statistics(64)) == (128, 0)
+
+
+@pytest.mark.parametrize(
+    "layer", [AdaptivePooling(), Pad(padding=((1, 1), (1, 1))), Flatten(), Elementwise(type="tanh")]
+)
+def test_layers_that_learn_nothing(layer: Layer) -> None:
+    assert (layer.params(8), layer.statistics(8), layer.macs((4, 4, 8))) == (0, 0, 0)
+    assert (layer.weights(8), layer.biases(8), layer.connections(8)) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Convolution(window=(3, 3), filters=2),
+        Depthwise(window=(3, 3)),
+        TransposedConvolution(window=(3, 3), filters=2),
+        Pooling(window=(2, 2)),
+        AdaptivePooling(),
+        Pad(padding=((1, 1), (1, 1))),
+    ],
+)
+def test_an_image_is_needed(layer: Layer) -> None:
+    for ask in (layer.output, layer.axes):
+        with pytest.raises(SizeError) as caught:
+            ask((400,))
+        assert caught.value.what == f"{layer.type} on 400 values"
+
+
+def test_flatten_needs_the_channels() -> None:
+    with pytest.raises(SizeError) as caught:
+        Flatten().output((5, 5))
+    assert str(caught.value) == "flatten on 5x5: needs to know the channels, as in --n 5x5x3"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import SAMPLES
+from tests.conftest import SAMPLES, on_terminal
 
 README = (SAMPLES.parent / "README.md").read_text(encoding="utf-8")
 
@@ -41,8 +41,8 @@ def section(first: str, last: str | None = None) -> str:
 
 
 def blocks(text: str, language: str = "") -> list[list[str]]:
-    found = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [block.splitlines() for block in found]
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [block.splitlines() for kind, block in found if kind == language]
 
 
 def commands_of(block: list[str]) -> list[Command]:
@@ -66,8 +66,10 @@ COMMANDS = [
 
 @pytest.fixture
 def folder(in_folder: Path) -> Path:
-    """Work in a folder that has a copy of the sample pictures."""
+    """Work in a folder that has a copy of the sample pictures, and the network that README has one save."""
     shutil.copytree(SAMPLES, in_folder / "sample_images")
+    (network,) = blocks(README, "net")
+    (in_folder / "my.net").write_text("\n".join(network) + "\n")
     return in_folder
 
 
@@ -108,6 +110,14 @@ def test_command(command: Command, path_of_programs: str) -> None:
         assert ran.stdout == command.output
 
 
+def test_terminal_shows_what_readme_shows() -> None:
+    text = section("Do the arithmetic of networks")
+    (line,) = blocks(text)[0]
+    (shown,) = blocks(text, "text")
+    ran = on_terminal(*shlex.split(line)[1:], columns=80)
+    assert ran.all == (0, "\n".join(shown) + "\n", "")
+
+
 def test_python_example(folder: Path) -> None:
     (block,) = blocks(section("From Python"), "python")
     names: dict[str, Any] = {}
@@ -123,7 +133,7 @@ def test_python_example(folder: Path) -> None:
         for row, weight in enumerate((1, 2, 1))
     )
     assert (names["edges"][1:-1, 1:-1] == inside).all()
-    (written,) = [path for path in folder.iterdir() if path.is_file()]
+    (written,) = folder.glob("*.png")
     assert (np.array(Image.open(written))[1:-1, 1:-1] == np.minimum(abs(inside), 255)).all()
 
 

@@ -2,7 +2,7 @@
 
 import csv
 from dataclasses import replace
-from itertools import islice, pairwise, takewhile
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +12,26 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import SizeError
-from convcli.sizes import (
+from convcli.size_texts import (
     Amounts,
-    Axis,
     NamedPadding,
-    format_padding,
-    format_size,
+)
+from convcli.sizes import (
+    AdaptiveAxis,
+    Axis,
+    TransposedAxis,
+    adaptive_axes,
     lossless_sides,
     output_size,
-    parse_count,
-    parse_padding,
-    parse_pair,
-    parse_size,
     pooling_axes,
     strides_and_paddings,
+    transposed_axes,
     window_axes,
 )
 from tests import reference
 
 with (Path(__file__).parent / "data" / "sizes.csv").open(encoding="utf-8", newline="") as table:
-    GOLDEN = [row for row in csv.DictReader(table) if row["op"] in ("conv", "maxpool", "avgpool")]
+    GOLDEN = list(csv.DictReader(table))
 
 HUGE = 10**30
 
@@ -79,13 +79,17 @@ def axes(largest_side: int = 40, largest_dilation: int = 4) -> st.SearchStrategy
 
 def golden_output(row: dict[str, str]) -> int:
     n, f, p, s, d = (int(row[key]) for key in "nfpsd")
+    if row["op"] == "tconv":
+        added = int(row["output_padding"])
+        return transposed_axes((n, n), f, padding=p, stride=s, dilation=d, output_padding=added)[0].output
     if row["op"] == "conv":
         return window_axes((n, n), f, padding=p, stride=s, dilation=d)[0].output
     return pooling_axes((n, n), f, padding=p, stride=s or None, dilation=d, ceil=row["ceil"] == "1")[0].output
 
 
 def test_the_golden_table_is_whole() -> None:
-    assert len(GOLDEN) == 298
+    assert len(GOLDEN) == 400
+    assert sum(row["op"] == "tconv" for row in GOLDEN) == 102
     assert sum(row["out"] == "error" for row in GOLDEN) > 20
 
 
@@ -339,7 +343,7 @@ def test_taps_bring_every_pixel_to_the_outputs_that_read_it(axis: Axis) -> None:
 
 
 def test_a_dilated_filter_too_large_to_follow_is_not_counted() -> None:
-    axis = Axis(side=HUGE, window=3, dilation=2)
+    axis = Axis(side=HUGE, window=3, dilation=2, stride=2)
     assert axis.unread_count() is None
     assert list(axis.unread_ranges()) == []
 
@@ -485,144 +489,129 @@ def test_a_side_too_long_to_search_is_refused_at_once(n: int, f: int) -> None:
         strides_and_paddings(n, f, 5)
 
 
-# Text -----------------------------------------------------------------------------------------------------
-
-GOOD_COUNTS = [("3", 3), (" 3 ", 3), ("+3", 3), ("007", 7), ("9" * 500, 10**500 - 1)]
-NO_WHOLE_NUMBERS = [
-    "",
-    " ",
-    "1.5",
-    "1e3",
-    "three",
-    "nan",
-    "inf",
-    "0b1",
-    "1_000",
-    "- 1",
-    "3,",
-    "٣",
-    "²",
-    "３",
-    "½",
-]
+# Transposed convolutions ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "number"), GOOD_COUNTS)
-def test_a_count_is_read(text: str, number: int) -> None:
-    assert parse_count(text, "units") == number
+def meetings(axis: Axis | TransposedAxis | AdaptiveAxis, units: range) -> dict[int, set[int]]:
+    """Return for each unit the input places that it is computed from, by hand; those outside count, too."""
+    if isinstance(axis, AdaptiveAxis):
+        n, out = axis.side, axis.output
+        return {unit: set(range(unit * n // out, -(-(unit + 1) * n // out))) for unit in units}
+    taps = [tap * axis.dilation for tap in range(axis.window)]
+    if isinstance(axis, Axis):
+        return {unit: {unit * axis.stride - axis.before + tap for tap in taps} for unit in units}
+    places = range(units.start - 200, units.stop + 200)
+    found: dict[int, set[int]] = {unit: set() for unit in units}
+    for place in places:
+        for tap in taps:
+            unit = place * axis.stride - axis.before + tap
+            if unit in found:
+                found[unit].add(place)
+    return found
 
 
-@pytest.mark.parametrize("text", [*NO_WHOLE_NUMBERS, "-1"])
-def test_a_text_that_is_no_count_is_quoted(text: str) -> None:
-    with pytest.raises(SizeError) as caught:
-        parse_count(text, "units", minimum=0)
-    assert str(caught.value) == f"units {text!r}: must be a whole number, at least 0"
+def transposed(largest_side: int = 20) -> st.SearchStrategy[TransposedAxis]:
+    return st.builds(
+        TransposedAxis,
+        side=st.integers(1, largest_side),
+        window=st.integers(1, 6),
+        before=st.integers(0, 4),
+        after=st.integers(0, 4),
+        stride=st.integers(1, 4),
+        dilation=st.integers(1, 3),
+        output_padding=st.integers(0, 2),
+    )
 
 
-def test_a_count_below_its_minimum_is_refused() -> None:
-    with pytest.raises(SizeError, match="'1': must be a whole number, at least 2"):
-        parse_count("1", "units", minimum=2)
+@given(transposed())
+@settings(max_examples=300, deadline=None)
+def test_transposed_output_holds_the_windows_that_are_laid_over_it(axis: TransposedAxis) -> None:
+    laid = {
+        pixel * axis.stride + tap * axis.dilation for pixel in range(axis.side) for tap in range(axis.window)
+    }
+    assert axis.output == max(laid) + 1 - axis.before - axis.after + axis.output_padding
+    assert eval(axis.formula().partition(" = ")[0].replace("·", "*")) == axis.output
+    assert axis.formula().endswith(f" = {axis.output}")
 
 
-@pytest.mark.parametrize("digits", [501, 600, 1_000_000])
-def test_a_number_of_too_many_digits_is_refused_in_few_words(digits: int) -> None:
-    with pytest.raises(SizeError, match="has more than 500 digits") as caught:
-        parse_count("9" * digits, "units")
-    assert len(str(caught.value)) < 100
+@given(transposed())
+@settings(max_examples=300, deadline=None)
+def test_transposed_unread_pixels_are_those_that_are_cut_off(axis: TransposedAxis) -> None:
+    assume(axis.output >= axis.dilation)
+    kept = [
+        pixel
+        for pixel in range(axis.side)
+        if any(
+            0 <= pixel * axis.stride + tap * axis.dilation - axis.before < axis.output
+            for tap in range(axis.window)
+        )
+    ]
+    cut = [pixel for first, last in axis.unread_ranges() for pixel in range(first, last + 1)]
+    assert cut == [pixel for pixel in range(axis.side) if pixel not in kept]
+    assert axis.unread_count() == len(cut)
 
 
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("32", (32, 32)),
-        ("32x24", (32, 24)),
-        ("32X24", (32, 24)),
-        ("32×24×3", (32, 24, 3)),
-        ("32x24x3", (32, 24, 3)),
-        (f"{HUGE}x1", (HUGE, 1)),
-    ],
-)
-def test_a_size_is_read(text: str, size: tuple[int, ...]) -> None:
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize(
-    "text", [*NO_WHOLE_NUMBERS, "0", "3x0", "-3x3", "3x", "x3", "3xx3", "3*3", "3x4x5x6", "axb"]
-)
-def test_a_text_that_is_no_size_is_refused_by_name(text: str) -> None:
-    with pytest.raises(SizeError, match="input"):
-        parse_size(text, "input")
-
-
-@given(st.lists(st.integers(1, HUGE), min_size=2, max_size=3).map(tuple))
-@settings(max_examples=50, deadline=None)
-def test_a_written_size_is_read_back(size: tuple[int, ...]) -> None:
-    assert parse_size(format_size(size)) == size
-
-
-@pytest.mark.parametrize(("text", "pair"), [("2", (2, 2)), ("4x3", (4, 3))])
-def test_a_pair_is_read(text: str, pair: tuple[int, int]) -> None:
-    assert parse_pair(text, "stride") == pair
-
-
-@pytest.mark.parametrize("text", ["1x2x3", "", "0", "2x-1"])
-def test_a_text_that_is_no_pair_is_refused_by_name(text: str) -> None:
-    with pytest.raises(SizeError, match="stride"):
-        parse_pair(text, "stride")
-
-
-@pytest.mark.parametrize(
-    ("text", "padding"),
-    [
-        ("valid", NamedPadding.VALID),
-        (" Same ", NamedPadding.SAME),
-        ("0", ((0, 0), (0, 0))),
-        ("2", ((2, 2), (2, 2))),
-        ("1x2", ((1, 1), (2, 2))),
-        ("1×2", ((1, 1), (2, 2))),
-        ("0:1x2:3", ((0, 1), (2, 3))),
-        ("0:1", ((0, 1), (0, 1))),
-        ("0:1x3", ((0, 1), (3, 3))),
-        ("3x0:1", ((3, 3), (0, 1))),
-    ],
-)
-def test_a_padding_is_read(text: str, padding: NamedPadding | Amounts) -> None:
-    assert parse_padding(text) == padding
-
-
-@pytest.mark.parametrize(
-    "text",
-    [*NO_WHOLE_NUMBERS, "-1", "1x2x3", "1:2:3", "1:", ":1", "x", "1x", "samee", "1:-1", "9" * 600],
-)
-def test_a_text_that_is_no_padding_is_refused_by_name(text: str) -> None:
-    with pytest.raises(SizeError, match="padding") as caught:
-        parse_padding(text)
-    assert len(str(caught.value)) < 250
-
-
-amount = st.integers(0, 12) | st.integers(0, HUGE)
-
-
-@given(st.tuples(st.tuples(amount, amount), st.tuples(amount, amount)) | st.sampled_from(NamedPadding))
+@given(st.integers(1, 40), st.integers(1, 7), st.integers(1, 6))
 @settings(max_examples=200, deadline=None)
-def test_a_written_padding_is_read_back(padding: NamedPadding | Amounts) -> None:
-    assert parse_padding(format_padding(padding)) == padding
+def test_transposed_same_padding_multiplies_the_side_by_the_stride(n: int, f: int, s: int) -> None:
+    for padding in ("same", "same_lower"):
+        assert [axis.output for axis in transposed_axes((n, n), f, stride=s, padding=padding)] == [n * s] * 2
 
 
 @pytest.mark.parametrize(
-    ("amounts", "text"),
+    ("request_", "why"),
     [
-        (((1, 1), (1, 1)), "1"),
-        (((1, 1), (2, 2)), "1x2"),
-        (((0, 1), (0, 1)), "0:1x0:1"),
-        (((0, 1), (2, 2)), "0:1x2:2"),
+        (
+            {"padding": 3},
+            "padding 3:3 on input 2: (2 - 1)·2 - 2·3 + (3 - 1) + 0 + 1 = -1: more is cut off than there is; "
+            "take a padding of at most 2",
+        ),
+        (
+            {"output_padding": 2},
+            "output padding 2: must be less than the stride or the dilation; take at most 1",
+        ),
+        (
+            {"padding": "same", "output_padding": 1},
+            "output padding 1x1: goes with a number, not with padding same",
+        ),
     ],
 )
-def test_a_padding_is_written_short(amounts: Amounts, text: str) -> None:
-    assert format_padding(amounts) == text
+def test_impossible_transposed_layers(request_: dict[str, Any], why: str) -> None:
+    with pytest.raises(SizeError) as caught:
+        transposed_axes((2, 2), 3, stride=2, **request_)
+    assert str(caught.value) == why
 
 
-def test_solutions_come_smallest_first() -> None:
-    pairs = list(takewhile(lambda pair: pair[0] < 4, strides_and_paddings(224, 7, 112)))
-    assert pairs == sorted(pairs)
-    assert (3, 2) in pairs
+def test_the_largest_possible_cut_is_what_the_message_names() -> None:
+    assert [axis.output for axis in transposed_axes((2, 2), 3, stride=2, padding=2)] == [1, 1]
+
+
+# SAME with the odd pixel at the start, and adaptive pooling -----------------------------------------------
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 5), st.integers(1, 3))
+@settings(max_examples=200, deadline=None)
+def test_same_lower_is_same_with_its_ends_changed(n: int, f: int, s: int, d: int) -> None:
+    upper, lower = (
+        window_axes((n, n), f, stride=s, dilation=d, padding=padding)[0] for padding in ("same", "same_lower")
+    )
+    assert (lower.before, lower.after, lower.output) == (upper.after, upper.before, upper.output)
+    assert lower.before - lower.after in (0, 1)
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+@settings(max_examples=300, deadline=None)
+def test_adaptive_windows(n: int, out: int) -> None:
+    axis = adaptive_axes((n, 1), (out, 1))[0]
+    windows = meetings(axis, range(out))
+    if out > 1:
+        assert axis.spread == max(max(window) - min(window) for window in windows.values())
+    assert axis.twice_first == min(windows[0]) + max(windows[0])
+    assert axis.unread_count() == 0
+    assert set().union(*windows.values()) == set(range(n))
+    assert axis.step * out == n
+
+
+def test_a_single_adaptive_window_sees_everything() -> None:
+    axis = AdaptiveAxis(side=7, output=1)
+    assert (axis.spread, axis.formula()) == (None, "1 window of 7 pixels")

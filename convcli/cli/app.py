@@ -62,6 +62,7 @@ def convcli(
     convcli pool photo.png --f 2                shrink it by pooling
     convcli shape --n 32 --f 5                  output size of a layer
     convcli params --f 5 --c-in 3 --c-out 6     its parameters
+    convcli params resnet18                     parameters and costs of a network
 
     Each command's --help has examples.
     """

@@ -16,14 +16,7 @@ from convcli.kernels import Filter, custom_filter, named_filter, parse_kernel, r
 from convcli.matrices import parse_number
 from convcli.one_pass import filter_pixels
 from convcli.render import Signed
-from convcli.sizes import (
-    Amounts,
-    NamedPadding,
-    format_padding,
-    format_size,
-    parse_padding,
-    parse_pair,
-)
+from convcli.size_texts import Amounts, NamedPadding, format_padding, format_size, parse_padding, parse_pair
 
 __all__ = ["Rendering", "Window", "operation", "read_filters", "typed_number"]
 

@@ -1,55 +1,126 @@
-"""What is told of a layer: as JSON, explained to a person, or as the bare size."""
+"""What is told of a layer, as JSON and to a person; and the answers for a single layer given by options."""
 
 from itertools import islice
 from typing import Any
 
 from convcli.cli.output import answer_is_shown, shown, write, write_json
-from convcli.network.layers import Convolution, Pooling, Size
-from convcli.sizes import Axis, format_padding, format_size, lossless_sides
+from convcli.network.layers import AnyAxis, Convolution, Pooling, Size
+from convcli.network.networks import Fields, Network, Stage, single_layer
+from convcli.size_texts import format_padding, format_size
+from convcli.sizes import AdaptiveAxis, Axis, lossless_sides
 
-__all__ = ["answer_size", "layer_record", "network_record"]
+__all__ = ["answer_size", "layer_record", "network_record", "unsized_record"]
 
 MOST_RANGES = 1000  # ranges of unread pixels that JSON lists
 MOST_SHOWN = 4  # and that a person is shown
+OF_THE_INPUT = (
+    "input", "output", "macs", "activations", "peak_activations", "padding", "unread_rows", "unread_columns"
+)  # fmt: skip
 
 
-def answer_size(layer: Convolution | Pooling, size: Size, *, json: bool) -> None:
-    """Print the output size in the form that fits: JSON, explained, or the bare size."""
+def answer_size(layer: Convolution | Pooling, size: Size, *, json: bool) -> Network:
+    """Print the output size in the form that fits: JSON, explained, or the bare size; return the network."""
+    network = single_layer(layer, size)
     if json:
-        write_json(network_record(size, layer_record(layer, size)))
-        return
-    text = f"{format_size(layer.output(size))}\n"
+        write_json(network_record(network))
+        return network
+    text = f"{format_size(network.output)}\n"
     write(f"{text}\n{_explanation(layer, size)}" if answer_is_shown() else text)
+    return network
 
 
-def network_record(size: Size | None, layer: dict[str, Any]) -> dict[str, Any]:
-    """Return what JSON has of a network of a single layer; its totals are that layer's."""
-    totals = {key: layer[key] for key in ("output", "params", "macs")}
-    return {"input": None if size is None else format_size(size), "layers": [layer]} | totals
+# JSON -----------------------------------------------------------------------------------------------------
 
 
-def layer_record(layer: Convolution | Pooling, size: Size) -> dict[str, Any]:
-    """Return what is known of a layer on an input of that size, as JSON has it."""
-    rows, columns = layer.axes(size)
-    channels = size[2] if len(size) > 2 else None
-    params = 0 if isinstance(layer, Pooling) else None if channels is None else layer.params(channels)
+def network_record(network: Network) -> dict[str, Any]:
+    """Return what JSON has of a network."""
     return {
-        "text": layer.text,
-        "type": layer.type,
-        "output": format_size(layer.output(size)),
-        "params": params,
-        "macs": layer.macs(size),
-        "filter": format_size(layer.window),
+        "input": format_size(network.input),
+        "layers": [layer_record(stage) for stage in network.layers],
+        "output": format_size(network.output),
+        "params": network.params,
+        "statistics": network.statistics,
+        "macs": network.macs,
+        "activations": network.activations,
+        "peak_activations": network.peak_activations,
+        **_fields_record(network.fields),
+    }
+
+
+def unsized_record(network: Network) -> dict[str, Any]:
+    """Return what JSON has of a network where the input size is not known: what depends on it is null."""
+    record = network_record(network)
+    for part in (record, *record["layers"]):
+        part.update({key: None for key in OF_THE_INPUT if key in part})
+    return record
+
+
+def layer_record(stage: Stage) -> dict[str, Any]:
+    """Return what JSON has of a layer; what does not apply to it is null."""
+    place = stage.place
+    return {
+        "text": stage.text,
+        "type": str(stage.layer.type),
+        "line": None if place is None else place.line,
+        "column": None if place is None else place.column,
+        "input": format_size(stage.input),
+        "output": format_size(stage.output),
+        "params": stage.params,
+        "statistics": stage.statistics,
+        "macs": stage.macs,
+        "activations": stage.activations,
+        "weights": None if stage.weights is None else format_size(stage.weights),
+        "bias": None if stage.biases is None else format_size(stage.biases),
+        "connections": stage.connections,
+        **_geometry_record(stage),
+        **_fields_record(stage.fields),
+        "misaligned": stage.misaligned or None,
+    }
+
+
+def _geometry_record(stage: Stage) -> dict[str, Any]:
+    if stage.axes is None:
+        return dict.fromkeys(("filter", "padding", "stride", "dilation", "unread_rows", "unread_columns"))
+    rows, columns = stage.axes
+    sliding = [None if isinstance(axis, AdaptiveAxis) else axis for axis in stage.axes]
+    filters, strides, dilations = (
+        None if None in sliding else format_size([getattr(axis, name) for axis in sliding])
+        for name in ("window", "stride", "dilation")
+    )
+    return {
+        "filter": filters,
         "padding": format_padding(((rows.before, rows.after), (columns.before, columns.after))),
-        "stride": format_size((rows.stride, columns.stride)),
-        "dilation": format_size((rows.dilation, columns.dilation)),
+        "stride": strides,
+        "dilation": dilations,
         "unread_rows": _unread_record(rows),
         "unread_columns": _unread_record(columns),
     }
 
 
-def _unread_record(axis: Axis) -> dict[str, Any]:
+def _unread_record(axis: AnyAxis) -> dict[str, Any]:
     return {"count": axis.unread_count(), "ranges": list(islice(axis.unread_ranges(), MOST_RANGES))}
+
+
+def _fields_record(fields: Fields | None) -> dict[str, Any]:
+    """Return receptive field, jump and centre, each as [vertical, horizontal]."""
+    if fields is None:
+        return {"receptive_field": None, "jump": None, "centre": None}
+    return {
+        "receptive_field": [field.size for field in fields],
+        "jump": [_number(field.jump) for field in fields],
+        "centre": [_number(field.centre) for field in fields],
+    }
+
+
+def _number(number: Any) -> int | float:
+    """Return a fraction as a float; one beyond the floats has no part behind the point that would matter."""
+    try:
+        return number if isinstance(number, int | float) else float(number)
+    except OverflowError:
+        return int(number)
+
+
+# For a person ---------------------------------------------------------------------------------------------
 
 
 def _explanation(layer: Convolution | Pooling, size: Size) -> str:

@@ -8,14 +8,18 @@ from convcli.errors import UsageError
 
 __all__ = [
     "Angle",
+    "ByBlock",
     "CeilOption",
+    "CsvOption",
     "Dilation",
+    "Expect",
     "FilterSize",
     "Force",
     "FormatOption",
     "InputSize",
     "JobsOption",
     "JsonOption",
+    "MarkdownOption",
     "OptionalPadding",
     "OptionalStride",
     "OutDir",
@@ -24,6 +28,7 @@ __all__ = [
     "PaddingOption",
     "PngLevel",
     "SizeOption",
+    "SpecArgument",
     "Stride",
     "check_workload",
 ]
@@ -99,6 +104,21 @@ PngLevel = Annotated[
     typer.Option(
         "--png-level", help="0 to 9: smaller and slower PNG files; fast unless given.", metavar="LEVEL"
     ),
+]
+SpecArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NETWORK]",
+        show_default=False,
+        help="Layers in quotes, a .net file, - for standard input, or the name of a shipped network.",
+    ),
+]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print the table as comma-separated values.")]
+MarkdownOption = Annotated[bool, typer.Option("--md", help="Print the table in Markdown.")]
+ByBlock = Annotated[bool, typer.Option("--by-block", help="Fold repeats and branches: a row each.")]
+Expect = Annotated[
+    str | None,
+    typer.Option("--expect", help="Fail (exit code 1) unless this is the output size.", metavar="SIZE"),
 ]
 
 

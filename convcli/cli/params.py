@@ -1,35 +1,48 @@
-"""``convcli params``: parameters and costs of a layer, and what a dense layer would cost instead."""
+"""``convcli params``: parameters and costs of a layer or a network."""
 
-from math import prod
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from convcli.cli.layer_answers import layer_record, network_record
+from convcli.cli.checks import Checks
+from convcli.cli.forms import Costs, Dtype, form_of
 from convcli.cli.options import (
+    ByBlock,
+    CsvOption,
     Dilation,
+    Expect,
     FilterSize,
-    InputSize,
     JsonOption,
+    MarkdownOption,
     OutputChannels,
     PaddingOption,
+    SpecArgument,
     Stride,
 )
-from convcli.cli.output import answer_is_shown, shown, write, write_json
-from convcli.errors import SizeError, UsageError
+from convcli.errors import SizeError, UsageError, chosen
 from convcli.network.layers import Convolution, Dense, Size
-from convcli.sizes import format_size, parse_count, parse_padding, parse_pair, parse_size
+from convcli.size_texts import parse_count, parse_padding, parse_pair, parse_size
 
 __all__ = ["params"]
 
 
 def params(
+    network: SpecArgument = None,
     f: FilterSize = None,
     c_in: Annotated[
         str | None, typer.Option("--c-in", help="Input channels; --n HxWxC gives them too.", metavar="COUNT")
     ] = None,
     c_out: OutputChannels = None,
-    n: InputSize = None,
+    n: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-n",
+            "--n",
+            "--input-size",
+            help="Input size: n, HxW or HxWxC; two of them compare a network with itself.",
+            metavar="SIZE",
+        ),
+    ] = None,
     p: PaddingOption = "0",
     s: Stride = "1",
     d: Dilation = "1",
@@ -45,43 +58,98 @@ def params(
             metavar="UNITS",
         ),
     ] = None,
+    shipped: Annotated[bool, typer.Option("--list", help="List the networks that are shipped.")] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against", help="Another network beside this one, differing rows marked.", metavar="NETWORK"
+        ),
+    ] = None,
+    versus_dense: Annotated[
+        bool, typer.Option("--versus-dense", help="What each convolution would cost as a dense layer.")
+    ] = False,
+    by_block: ByBlock = False,
+    batch: Annotated[
+        str,
+        typer.Option("--batch", help="Mini-batch that MACs and activations are for.", metavar="COUNT"),
+    ] = "1",
+    dtype: Annotated[
+        str, typer.Option("--dtype", help="fp32, fp16 or int8, for the bytes.", metavar="TYPE")
+    ] = Dtype.FP32.value,
+    max_params: Annotated[
+        str | None,
+        typer.Option(
+            "--max-params", help="Fail (exit code 1) if there are more, as in 25M.", metavar="COUNT"
+        ),
+    ] = None,
+    expect: Expect = None,
+    csv: CsvOption = False,
+    md: MarkdownOption = False,
     json: JsonOption = False,
 ) -> int:
-    """Count the parameters of a layer: (f·f·c_in + 1)·c_out.
+    """Count the parameters of a layer, (f·f·c_in + 1)·c_out, or of a network, and its costs.
 
     \b
     convcli params --f 5 --c-in 3 --c-out 6               456
     convcli params --n 32x32x3 --f 5 --c-out 6            and its costs
     convcli params --n 128x128x1 --dense 300              4915500
+    convcli params resnet18                               a row a layer, totals
+    convcli params vgg11 --n 320x320x3 --max-params 250M  exit code 1 if not so
+    convcli params resnet18 --against resnet34
 
     On a terminal the formula with its numbers; with --n also activations, multiply-accumulates (MACs: no
-    bias, no activation) and the dense layer between the same sizes. Into a pipe the number alone.
+    bias, no activation) and the dense layer between the same sizes. Into a pipe the number alone, of a
+    network the rows, parted by tabs.
     """
-    size = None if n is None else parse_size(n, "input")
-    if dense is not None:
-        for_convolutions = (f, c_out) != (None, None) or (p, s, d, groups) != ("0", "1", "1", "1")
-        if for_convolutions or (size is None) == (c_in is None):
-            raise UsageError(
-                "--dense", "goes with the input alone: --n 128x128x1, or --c-in 4096 for a vector"
-            )
-        layer = Dense(units=parse_count(dense, "units"), bias=not no_bias)
-        _answer(*_dense_answer(layer, size or (parse_count(c_in or "", "inputs"),)), json=json)
+    form, checks = form_of(json=json, csv=csv, markdown=md), Checks.read(expect, max_params)
+    costs = Costs(chosen(dtype, Dtype, "dtype"), parse_count(batch, "batch"))
+    sizes = [parse_size(text, "input") for text in n or ()]
+    # Late, here and below: the others are not loaded, which takes time.
+    if shipped:
+        from convcli.cli.network_answers import list_shipped
+
+        list_shipped(form)
         return 0
-    channels = _channels(size, c_in)
-    if f is None or channels is None or c_out is None:
-        missing = "--f" if f is None else "--c-in" if channels is None else "--c-out"
-        raise UsageError(missing, "missing; as in: convcli params --f 5 --c-in 3 --c-out 6")
-    convolution = Convolution(
-        window=parse_pair(f, "filter"),
-        filters=parse_count(c_out, "output channels"),
-        stride=parse_pair(s, "stride"),
-        padding=parse_padding(p),
-        dilation=parse_pair(d, "dilation"),
-        groups=parse_count(groups, "groups"),
-        bias=not no_bias,
-    )
-    sized = None if size is None else (*size[:2], channels)
-    _answer(*_convolution_answer(convolution, channels, sized), json=json)
+    layer_options = (f, c_in, c_out, p, s, d, groups, no_bias, dense)
+    if network is not None:
+        if layer_options != (None, None, None, "0", "1", "1", "1", False, None):
+            raise UsageError(
+                "NETWORK", "goes with --n alone: --f, --c-out and the like describe a single layer"
+            )
+        from convcli.cli.network_answers import answer_params
+
+        built = answer_params(network, sizes, against, form, costs, by_block=by_block, dense=versus_dense)
+    else:
+        from convcli.cli.single_params import answer_convolution, answer_dense
+
+        if against is not None or versus_dense or by_block or csv or md or len(sizes) > 1:
+            raise UsageError("NETWORK", "missing; as in: convcli params resnet18; --list names those shipped")
+        size = sizes[0] if sizes else None
+        if dense is not None:
+            for_convolutions = (f, c_out) != (None, None) or (p, s, d, groups) != ("0", "1", "1", "1")
+            if for_convolutions or (size is None) == (c_in is None):
+                raise UsageError(
+                    "--dense", "goes with the input alone: --n 128x128x1, or --c-in 4096 for a vector"
+                )
+            layer = Dense(units=parse_count(dense, "units"), bias=not no_bias)
+            built = answer_dense(layer, size or (parse_count(c_in or "", "inputs"),), json=json)
+        else:
+            channels = _channels(size, c_in)
+            if f is None or channels is None or c_out is None:
+                missing = "--f" if f is None else "--c-in" if channels is None else "--c-out"
+                raise UsageError(missing, "missing; as in: convcli params --f 5 --c-in 3 --c-out 6")
+            convolution = Convolution(
+                window=parse_pair(f, "filter"),
+                filters=parse_count(c_out, "output channels"),
+                stride=parse_pair(s, "stride"),
+                padding=parse_padding(p),
+                dilation=parse_pair(d, "dilation"),
+                groups=parse_count(groups, "groups"),
+                bias=not no_bias,
+            )
+            sized = None if size is None else (*size[:2], channels)
+            built = answer_convolution(convolution, channels, sized, json=json)
+    checks.check(built)
     return 0
 
 
@@ -93,115 +161,3 @@ def _channels(size: Size | None, c_in: str | None) -> int | None:
     if of_size not in (None, channels):
         raise SizeError(f"--c-in {channels}", f"but --n says {of_size} channels; leave one of them out")
     return channels
-
-
-def _answer(record: dict[str, Any], rows: list[tuple[str, str]], *, json: bool) -> None:
-    """Print the parameters in the form that fits: JSON, explained, or the bare number."""
-    if json:
-        write_json(record)
-    elif answer_is_shown():
-        (_, formula), *details = rows
-        write(f"{formula}\n\n{shown(details)}")
-    else:
-        write(f"{record['params']}\n")
-
-
-def _dense_answer(layer: Dense, size: Size) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    values, parameters, macs = prod(size), layer.params(prod(size)), layer.macs(size)
-    record = {
-        "text": layer.text,
-        "type": layer.type,
-        "output": f"{layer.units}",
-        "params": parameters,
-        "macs": macs,
-        "weights": f"{values}x{layer.units}",
-        "bias": f"{layer.units}" if layer.bias else None,
-        "connections": values,
-    }
-    rows = [
-        ("", f"{_sum_with_bias(_factors(size), bias=layer.bias)}·{layer.units} = {parameters:,}"),
-        ("weights", f"{values}x{layer.units}"),
-        ("bias", f"{layer.units}" if layer.bias else "none"),
-        ("MACs", f"{macs:,} multiply-accumulates (bias and activation not counted)"),
-        ("connections", f"{values:,} inputs to each output value: all of them"),
-    ]
-    return network_record(size, record), rows
-
-
-def _convolution_answer(
-    layer: Convolution, channels: int, size: Size | None
-) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    parameters, connections = layer.params(channels), layer.connections(channels)
-    weights = format_size((*layer.window, channels // layer.groups, layer.filters or 0))
-    bias = f"1x1x1x{layer.filters}" if layer.bias else None
-    terms = _factors((*layer.window, channels)) + (f"/{layer.groups}" if layer.groups > 1 else "")
-    rows = [
-        ("", f"{_sum_with_bias(terms, bias=layer.bias)}·{layer.filters} = {parameters:,}"),
-        ("weights", weights),
-        ("bias", bias or "none"),
-    ]
-    record: dict[str, Any] = {
-        "text": layer.text,
-        "type": layer.type,
-        "output": None,
-        "params": parameters,
-        "macs": None,
-    }
-    if size is not None:
-        record = layer_record(layer, size)
-    record |= {"weights": weights, "bias": bias, "connections": connections}
-    if size is not None:
-        costs, comparison = _against_dense(layer, connections, size)
-        record |= costs
-        rows += comparison
-    return network_record(size, record), rows
-
-
-def _against_dense(
-    layer: Convolution, connections: int, size: Size
-) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """Compare with the dense layer between the same sizes: sparse connections, shared parameters."""
-    output = layer.output(size)
-    dense = Dense(units=prod(output), bias=layer.bias)
-    parameters, of_dense = layer.params(size[2]) or 0, dense.params(prod(size))
-    macs, macs_of_dense = layer.macs(size) or 0, dense.macs(size)
-    positions = prod(output[:2])
-    costs = {
-        "activations": prod(output),
-        "dense": {
-            "text": dense.text, "params": of_dense, "macs": macs_of_dense, "connections": prod(size),
-            "params_ratio": _ratio(of_dense, parameters), "macs_ratio": _ratio(macs_of_dense, macs),
-        },
-    }  # fmt: skip
-    sums = _sum_with_bias(_factors(size), bias=layer.bias)
-    rows = [
-        ("output", f"{format_size(output)}: {prod(output):,} activations"),
-        ("MACs", f"{macs:,} multiply-accumulates (bias and activation not counted)"),
-        ("connections", f"{connections:,} inputs to each output value, of {prod(size):,}"),
-        ("sharing", f"each weight is used at {positions:,} positions"),
-        ("dense layer", f"{sums}·({_factors(output)}) = {of_dense:,} parameters"),
-        (
-            "",
-            f"{_times(of_dense, parameters)} the parameters, {_times(macs_of_dense, macs)} the MACs",
-        ),
-    ]
-    return costs, rows
-
-
-def _factors(size: Size) -> str:
-    return "·".join(map(str, size))
-
-
-def _sum_with_bias(terms: str, *, bias: bool) -> str:
-    return f"({terms} + 1)" if bias else terms
-
-
-def _ratio(large: int, small: int) -> float | None:
-    try:
-        return large / small
-    except OverflowError:
-        return None
-
-
-def _times(large: int, small: int) -> str:
-    return f"{large // small:,} times" if large >= 10 * small else f"{large / small:.2f} times"

@@ -23,7 +23,7 @@ from convcli.cli.options import (
 )
 from convcli.errors import UsageError, chosen
 from convcli.network.layers import Pooling
-from convcli.sizes import format_padding, format_size, parse_padding, parse_pair, parse_size
+from convcli.size_texts import format_padding, format_size, parse_padding, parse_pair, parse_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

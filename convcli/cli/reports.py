@@ -11,7 +11,7 @@ from convcli.cli.destinations import PRINTED, STREAM, Destination
 from convcli.cli.output import answer_is_shown, escaped, write, write_json
 from convcli.images import FileFormat, Picture
 from convcli.matrices import format_matrix
-from convcli.sizes import format_size
+from convcli.size_texts import format_size
 from convcli.tally import Numbers
 
 __all__ = ["described", "report"]

@@ -1,29 +1,37 @@
-"""``convcli shape``: the output size of a layer, forwards and backwards."""
+"""``convcli shape``: output sizes of a layer or a network, forwards and backwards."""
 
 from typing import Annotated
 
 import typer
 
+from convcli.cli.checks import Checks
+from convcli.cli.forms import form_of
 from convcli.cli.layer_answers import answer_size
 from convcli.cli.options import (
+    ByBlock,
     CeilOption,
+    CsvOption,
     Dilation,
+    Expect,
     FilterSize,
     InputSize,
     JsonOption,
+    MarkdownOption,
     OptionalPadding,
     OptionalStride,
     OutputChannels,
+    SpecArgument,
 )
 from convcli.cli.solving import Wanted, solve
 from convcli.errors import UsageError
 from convcli.network.layers import Convolution
-from convcli.sizes import parse_count, parse_padding, parse_pair, parse_size
+from convcli.size_texts import parse_count, parse_padding, parse_pair, parse_size
 
 __all__ = ["shape"]
 
 
 def shape(
+    network: SpecArgument = None,
     n: InputSize = None,
     f: FilterSize = None,
     p: OptionalPadding = None,
@@ -37,33 +45,70 @@ def shape(
             "--want", help="Solve backward: every padding and stride that gives this size.", metavar="SIZE"
         ),
     ] = None,
+    last: Annotated[bool, typer.Option("--last", help="Print the last output size alone.")] = False,
+    by_block: ByBlock = False,
+    expect: Expect = None,
+    valid_sizes: Annotated[
+        str | None,
+        typer.Option(
+            "--valid-sizes",
+            help="Of these square inputs, list those of which no layer drops a pixel.",
+            metavar="FROM..TO",
+        ),
+    ] = None,
+    smallest: Annotated[
+        bool, typer.Option("--smallest", help="Print the smallest square input that works.")
+    ] = False,
+    csv: CsvOption = False,
+    md: MarkdownOption = False,
     json: JsonOption = False,
 ) -> int:
-    """Tell the output size of a layer: floor((n + 2p - f)/s) + 1.
+    """Tell the output size of a layer, floor((n + 2p - f)/s) + 1, or of each layer of a network.
 
     \b
     convcli shape --n 32 --f 5                          28x28
     convcli shape --n 227 --f 11 --s 4 --c-out 96       55x55x96
     convcli shape --n 32 --f 5 --want 32                p 2, s 1
+    convcli shape --n 32x32x3 "conv 6 f5, maxpool f2, flatten, fc 10"
+    convcli shape alexnet --valid-sizes 200..260
 
     Padding is 0 and stride 1 unless given; with --want a given one is kept. On a terminal the formula comes
     with its numbers, and with the input rows and columns that no window reads. Into a pipe comes the size.
+
+    Of a network comes a row a layer: output size, receptive field (what a unit sees of the network's input),
+    jump from one unit to the next, centre of the first, padding as applied, and what is never read. README
+    has the words of the layers; convcli params --list names the networks that are shipped.
     """
-    if n is None or f is None:
-        raise UsageError("--n" if n is None else "--f", "missing; as in: convcli shape --n 32 --f 5")
-    size = parse_size(n, "input")
-    if want is not None:
-        if ceil or c_out is not None:
-            raise UsageError("--ceil" if ceil else "--c-out", "cannot be solved for; leave it or --want out")
-        solve(Wanted.read(size, f, want, p, s, d), json=json)
+    form, checks = form_of(json=json, csv=csv, markdown=md), Checks.read(expect)
+    size = None if n is None else parse_size(n, "input")
+    if network is None:
+        if (by_block, valid_sizes, smallest, csv, md) != (False, None, False, False, False):
+            raise UsageError("NETWORK", "missing; as in: convcli shape resnet18")
+        if size is None or f is None:
+            raise UsageError("--n" if size is None else "--f", "missing; as in: convcli shape --n 32 --f 5")
+        if want is not None:
+            if ceil or c_out is not None:
+                raise UsageError(
+                    "--ceil" if ceil else "--c-out", "cannot be solved for; leave it or --want out"
+                )
+            solve(Wanted.read(size, f, want, p, s, d), json=json)
+            return 0
+        layer = Convolution(
+            window=parse_pair(f, "filter"),
+            filters=None if c_out is None else parse_count(c_out, "output channels"),
+            stride=parse_pair("1" if s is None else s, "stride"),
+            padding=parse_padding("0" if p is None else p),
+            dilation=parse_pair(d, "dilation"),
+            ceil=ceil,
+        )
+        checks.check(answer_size(layer, size, json=json))
         return 0
-    layer = Convolution(
-        window=parse_pair(f, "filter"),
-        filters=None if c_out is None else parse_count(c_out, "output channels"),
-        stride=parse_pair("1" if s is None else s, "stride"),
-        padding=parse_padding("0" if p is None else p),
-        dilation=parse_pair(d, "dilation"),
-        ceil=ceil,
-    )
-    answer_size(layer, size, json=json)
+    if (f, p, s, d, ceil, c_out, want) != (None, None, None, "1", False, None, None):
+        raise UsageError("NETWORK", "goes with --n alone: --f, --p and the like describe a single layer")
+    from convcli.cli.network_answers import answer_shapes, search_sides  # late: a layer needs none of it
+
+    if valid_sizes is not None or smallest:
+        search_sides(network, size, valid_sizes, json=json)
+    else:
+        checks.check(answer_shapes(network, size, form, last=last, by_block=by_block))
     return 0

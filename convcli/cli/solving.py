@@ -6,15 +6,8 @@ from itertools import islice, product
 
 from convcli.cli.output import answer_is_shown, message, write, write_json
 from convcli.errors import UsageError
-from convcli.sizes import (
-    Axis,
-    NamedPadding,
-    format_size,
-    parse_padding,
-    parse_pair,
-    parse_size,
-    strides_and_paddings,
-)
+from convcli.size_texts import NamedPadding, format_size, parse_padding, parse_pair, parse_size
+from convcli.sizes import Axis, strides_and_paddings
 
 __all__ = ["Wanted", "solve"]
 

@@ -1,1 +1,1 @@
-"""The arithmetic of networks: layers that know their sizes, parameters and costs."""
+"""Networks of layers: the grammar, the layer types, sizes and costs, the tables, the shipped networks."""

@@ -1,0 +1,151 @@
+"""The answers for networks: which spec is meant, on what input, and what is told of it."""
+
+import re
+import sys
+from shutil import get_terminal_size
+
+from convcli.cli.forms import Costs, Form
+from convcli.cli.layer_answers import network_record
+from convcli.cli.output import answer_is_shown, shown, write, write_json
+from convcli.cli.summaries import comparison_summary, params_summary, shape_summary
+from convcli.errors import SizeError, SpecError, UsageError
+from convcli.network.building import build
+from convcli.network.comparisons import comparison_table
+from convcli.network.grammar import Spec, parse_spec
+from convcli.network.layers import Size
+from convcli.network.networks import Network
+from convcli.network.searching import smallest_side, valid_sides
+from convcli.network.sources import MOST_BYTES, decoded, read_spec, shipped, title_of
+from convcli.network.tables import Column, Table, params_table, shape_table
+from convcli.size_texts import format_size
+
+__all__ = [
+    "answer_params",
+    "answer_shapes",
+    "given_spec",
+    "list_shipped",
+    "print_table",
+    "search_sides",
+]
+
+MOST_SIDES = 10_000  # that --valid-sizes tries
+
+
+def given_spec(text: str) -> Spec:
+    """Read the spec that was typed, or that stands where it says.
+
+    Raises
+    ------
+    SpecError
+        It is none.
+    """
+    if text != "-":
+        return read_spec(text)
+    if sys.stdin is None or sys.stdin.isatty():
+        raise SpecError("standard input", "is a terminal; give the layers in quotes, or a file")
+    try:
+        content = sys.stdin.buffer.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise SpecError("standard input", str(getattr(error, "strerror", None) or error).lower()) from None
+    return parse_spec(decoded(content, "standard input"), "standard input")
+
+
+def print_table(table: Table, form: Form, summary: list[tuple[str, str]]) -> None:
+    """Print a table; to a person with a summary below it."""
+    if form == Form.SHOWN:
+        write(f"{table.as_text(get_terminal_size().columns)}\n{shown(summary)}")
+    else:
+        write({Form.TSV: table.as_tsv, Form.CSV: table.as_csv, Form.MARKDOWN: table.as_markdown}[form]())
+
+
+def answer_shapes(text: str, size: Size | None, form: Form, *, last: bool, by_block: bool) -> Network:
+    """Print the sizes of a network, a row a layer; return it."""
+    network = build(given_spec(text), size)
+    if last:
+        write(f"{format_size(network.output)}\n")
+    elif form == Form.JSON:
+        write_json(network_record(network))
+    else:
+        print_table(shape_table(network, by_block=by_block), form, shape_summary(network))
+    return network
+
+
+def answer_params(
+    text: str,
+    sizes: list[Size],
+    against: str | None,
+    form: Form,
+    costs: Costs,
+    *,
+    by_block: bool,
+    dense: bool,
+) -> Network:
+    """Print the table of a network, or of two side by side; return the first."""
+    spec = given_spec(text)
+    if len(sizes) > 2:
+        raise UsageError("--n", f"{len(sizes)} input sizes; give one, or two to compare")
+    built = build(spec, sizes[0] if sizes else None)
+    if built.params is None:
+        raise SizeError("input", "needs its channels, as in --n 224x224x3")
+    if against is None and len(sizes) < 2:
+        if form == Form.JSON:
+            write_json(network_record(built) | costs.record(built))
+        else:
+            table = params_table(built, by_block=by_block, versus_dense=dense)
+            print_table(table, form, params_summary(built, costs))
+        return built
+    if dense or by_block:
+        raise UsageError("--versus-dense" if dense else "--by-block", "does not go with a comparison")
+    other = build(spec if against is None else given_spec(against), sizes[-1] if sizes else None)
+    if form == Form.JSON:
+        for one in (built, other):
+            write_json(network_record(one) | costs.record(one))
+    else:
+        print_table(comparison_table(built, other), form, comparison_summary(built, other))
+    return built
+
+
+def search_sides(text: str, size: Size | None, sides: str | None, *, json: bool) -> None:
+    """Print the sides that were asked for, or the smallest."""
+    spec = given_spec(text)
+    if sides is None:
+        found = [smallest_side(spec, size)]
+    else:
+        match = re.fullmatch(r"\s*([0-9]{1,500})\s*\.\.\s*([0-9]{1,500})\s*", sides)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            raise SizeError(f"--valid-sizes {sides[:50]!r}", "must be a range of sides, as in 200..260")
+        first, end = int(match[1]), int(match[2]) + 1
+        if end - first > MOST_SIDES:
+            raise SizeError(
+                f"--valid-sizes {sides[:50]}", f"is {end - first:,} sides; at most {MOST_SIDES:,}"
+            )
+        found = list(valid_sides(spec, size, range(first, end)))
+    if json:
+        write_json({"sides": found})
+    elif answer_is_shown() and not found:
+        write("none: at each of these sides some layer drops rows or columns, or is impossible\n")
+    else:
+        write("".join(f"{side}\n" for side in found))
+
+
+def list_shipped(form: Form) -> None:
+    """Print the networks that are shipped, and where they come from."""
+    rows = []
+    for name in shipped():
+        network = build(read_spec(name))
+        rows.append((name, format_size(network.input), network.params, network.macs, title_of(name)))
+    if form == Form.JSON:
+        for row in rows:
+            write_json(dict(zip(("name", "input", "params", "macs", "source"), row, strict=True)))
+        return
+    names, inputs, params, macs, titles = (list(column) for column in zip(*rows, strict=True))
+    columns = (
+        Column("name", names),
+        Column("input", inputs),
+        Column("params", params),
+        Column("MACs", macs),
+        Column("source", titles, optional=True),
+    )
+    print_table(
+        Table(columns, [0] * len(rows)), form, [("use", "convcli params resnet18, convcli shape unet")]
+    )

@@ -1,0 +1,158 @@
+"""From a spec and the size of an input to a network, in one walk over the layers."""
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from convcli.errors import SizeError, suggestion
+from convcli.network.fields import Field
+from convcli.network.grammar import (
+    Item,
+    Join,
+    JoinKind,
+    JoinTag,
+    Place,
+    PlacedLayer,
+    Repeat,
+    Spec,
+    Tag,
+)
+from convcli.network.layers import Layer, Size
+from convcli.network.networks import Chain, Fields, Flow, JoinLayer, Network, Stage
+from convcli.size_texts import format_number, format_size
+
+__all__ = ["build"]
+
+
+def build(spec: Spec, size: Size | None = None) -> Network:
+    """Work out a network.
+
+    Parameters
+    ----------
+    spec : Spec
+    size : tuple of int, optional
+        Of the input; wins over the spec's ``in``, which still gives the channels that it lacks.
+
+    Raises
+    ------
+    SizeError
+        There is no size, or a layer is impossible: the message names its place, the arithmetic with its
+        numbers and what would be possible.
+    """
+    where = spec.source or "the spec"
+    if size is None:
+        size = spec.input
+    elif len(size) == 2 and spec.input is not None:
+        size = (*size, *spec.input[2:])
+    if size is None:
+        raise SizeError(where, "has no input size: begin it with in 224x224x3, or give --n 224x224x3")
+    builder = _Builder(spec.source)
+    flow = Flow.into(size)
+    for number, item in enumerate(spec.items):
+        builder.block = number
+        flow = builder.run((item,), flow, depth=0)
+    return Network(size, tuple(builder.stages), tuple(map(_label, spec.items)))
+
+
+def _label(item: Item) -> str:
+    """Return what stands for an item where its layers are not listed."""
+    if isinstance(item, Repeat):
+        return f"{item.times} x {{ {_labels(item.body)} }}"
+    if isinstance(item, Join):
+        branches = " | ".join(map(_labels, item.branches)) if len(item.branches) == 2 else "..."
+        return " ".join(f"{item.kind} {{ {branches} }}".split())
+    return item.layer.text if isinstance(item, PlacedLayer) else ""
+
+
+def _labels(items: Sequence[Item]) -> str:
+    """Return the first and the last of several items, by their first words."""
+    words = [_label(item).partition(" ")[0] for item in items if not isinstance(item, Tag | JoinTag)]
+    return ", ".join(words if len(words) <= 2 else [words[0], "...", words[-1]])
+
+
+class _Builder(Chain):
+    def __init__(self, source: str) -> None:
+        super().__init__(source)
+        self.tags: dict[str, Flow] = {}
+
+    def run(self, items: Sequence[Item], flow: Flow, *, depth: int) -> Flow:
+        for item in items:
+            if isinstance(item, PlacedLayer):
+                flow = self.add(item.layer, item.place, flow, depth=depth)
+            elif isinstance(item, Tag):
+                self.tags[item.name] = flow
+            elif isinstance(item, Repeat):
+                for _ in range(item.times):
+                    flow = self.run(item.body, flow, depth=depth + 1)
+            elif isinstance(item, Join):
+                branches = [self.run(branch, flow, depth=depth + 1) for branch in item.branches]
+                flow = self.join(item.kind, None, branches, item.place, depth=depth)
+            else:
+                if item.name not in self.tags:
+                    known = suggestion(item.name, self.tags) if self.tags else "no tag is set before it"
+                    self.fail(item.place, f"{item.kind} @{item.name[:50]}", f"this tag is not set: {known}")
+                flow = self.join(item.kind, item.name, [flow, self.tags[item.name]], item.place, depth=depth)
+        return flow
+
+    def join(
+        self, kind: JoinKind, tag: str | None, flows: Sequence[Flow], place: Place, *, depth: int
+    ) -> Flow:
+        layer = JoinLayer(type=kind, tag=tag)
+        size = self.joined_size(kind, layer, [flow.size for flow in flows], place)
+        self.check_size(layer, size, place)
+        fields, misaligned = _joined_fields([flow for flow in flows if flow.size[:2] == size[:2]], flows)
+        writes = self.new_tensor()
+        self.stages.append(
+            Stage(
+                layer, place, flows[0].size, size, None, 0, 0, 0, fields, misaligned,
+                depth, self.block, tuple(flow.tensor for flow in flows), writes,
+            )
+        )  # fmt: skip
+        return Flow(size, fields, writes)
+
+    def joined_size(self, kind: JoinKind, layer: Layer, sizes: Sequence[Size], place: Place) -> Size:
+        known = [size for size in sizes if len(size) != 2]
+        first, sides = (known or sizes)[0], sizes[0][:2]
+        if len(known) < len(sizes):  # of the others the channels are not known
+            differ = kind != JoinKind.CAT and any(size != first for size in known)
+            if differ or any(size[:2] != sides for size in sizes):
+                self.disagree(layer, sizes, place, "one size")
+            return sides if kind == JoinKind.CAT else first
+        if kind == JoinKind.CAT:
+            if any(size[:-1] != first[:-1] for size in sizes):
+                self.disagree(layer, sizes, place, "the same height and width")
+            return (*first[:-1], sum(size[-1] for size in sizes))
+        if kind == JoinKind.MUL:
+            gates = [size for size in sizes if size[:-1] == (1, 1)]
+            images = [size for size in sizes if size[:-1] != (1, 1)]
+            if images and gates and {size[-1] for size in gates} == {images[0][-1]}:
+                sizes, first = images, images[0]
+        if any(size != first for size in sizes):
+            self.disagree(layer, sizes, place, "one size" + ", or 1x1" * (kind == JoinKind.MUL))
+        return first
+
+    def disagree(self, layer: Layer, sizes: Sequence[Size], place: Place, wanted: str) -> NoReturn:
+        shown = " and ".join(format_size(size) for size in sizes)
+        self.fail(place, layer.text, f"its branches give {shown}; they must have {wanted}")
+
+
+def _joined_fields(sliding: Sequence[Flow], flows: Sequence[Flow]) -> tuple[Fields | None, str]:
+    """Return the largest fields, and how the places of those that slide over the image differ.
+
+    A branch that is broadcast, as a gate is, is at no place of its own.
+    """
+    if any(flow.fields is None for flow in flows):
+        return None, ""
+    pairs = [flow.fields for flow in sliding if flow.fields is not None]
+    others = [flow.fields for flow in flows if flow.fields is not None and flow not in sliding]
+    rows, columns = (
+        Field.joined([pair[axis] for pair in pairs], [pair[axis] for pair in others]) for axis in (0, 1)
+    )
+    places = {
+        tuple((field.jump, field.centre) for field in pair): " x ".join(dict.fromkeys(map(_place_of, pair)))
+        for pair in pairs
+    }
+    return (rows, columns), " and ".join(places.values()) if len(places) > 1 else ""
+
+
+def _place_of(field: Field) -> str:
+    return f"{format_number(field.centre)} (jump {format_number(field.jump)})"

@@ -1,0 +1,548 @@
+"""The layer grammar: the text of a network to its items, each with its line and column.
+
+::
+
+    spec     =  ["in" SIZE] items
+    items    =  item {("," | end of line) item}
+    item     =  (layer | join | repeat) {"@" NAME}
+    layer    =  WORD {WORD}                    conv 6 f5 s2
+    join     =  ("add" | "cat" | "mul") ("{" items "|" items {"|" items} "}" | "@" NAME)
+    repeat   =  NUMBER "x" "{" items "}"
+
+``#`` starts a comment. What a spec asks for is not checked here but for its words: whether the layers fit
+each other depends on the input.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from functools import lru_cache, partial
+from typing import NamedTuple, NoReturn
+
+from convcli.errors import SizeError, SpecError, suggestion
+from convcli.network.layers import (
+    AdaptivePooling,
+    Convolution,
+    Dense,
+    Depthwise,
+    Elementwise,
+    ElementwiseKind,
+    Flatten,
+    Layer,
+    Normalisation,
+    NormalisationKind,
+    Pad,
+    Pooling,
+    PoolingKind,
+    Size,
+    TransposedConvolution,
+)
+from convcli.size_texts import NamedPadding, parse_count, parse_padding, parse_pair, parse_size
+
+__all__ = [
+    "Item",
+    "Join",
+    "JoinKind",
+    "JoinTag",
+    "Place",
+    "PlacedLayer",
+    "Repeat",
+    "Spec",
+    "Tag",
+    "parse_spec",
+]
+
+MOST_LAYERS = 100_000  # repeats written out
+DEEPEST = 100  # braces within braces
+
+
+class Place(NamedTuple):
+    """Where something stands in a spec; both count from 1."""
+
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"line {self.line}, column {self.column}"
+
+
+class JoinKind(StrEnum):
+    """How branches are joined: their sum, their channels one behind the other, their product."""
+
+    ADD = "add"
+    CAT = "cat"
+    MUL = "mul"
+
+
+class PlacedLayer(NamedTuple):
+    """A layer and where it stands."""
+
+    layer: Layer
+    place: Place
+
+
+class Tag(NamedTuple):
+    """A name for the output of what stands before it."""
+
+    name: str
+    place: Place
+
+
+class JoinTag(NamedTuple):
+    """Joins what stands before it with an output that was tagged."""
+
+    kind: JoinKind
+    name: str
+    place: Place
+
+
+class Join(NamedTuple):
+    """Feeds its input to every branch and joins their results; an empty branch is the input itself."""
+
+    kind: JoinKind
+    branches: tuple[tuple["Item", ...], ...]
+    place: Place
+
+
+class Repeat(NamedTuple):
+    """A body, so many times in a row."""
+
+    times: int
+    body: tuple["Item", ...]
+    place: Place
+
+
+Item = PlacedLayer | Tag | JoinTag | Join | Repeat
+
+
+class Spec(NamedTuple):
+    """A network as it is written.
+
+    Attributes
+    ----------
+    input : tuple or None
+        Of ``in``.
+    items : tuple of Item
+    source : str
+        The file it was read from, for messages; empty for a typed text.
+    """
+
+    input: Size | None
+    items: tuple[Item, ...]
+    source: str = ""
+
+
+def parse_spec(text: str, source: str = "", *, known: Sequence[str] = ()) -> Spec:
+    """Read a network.
+
+    Parameters
+    ----------
+    text : str
+        Layers as in ``conv 6 f5, maxpool f2``, see the top of this module.
+    source : str
+        The file the text comes from, for messages.
+    known : sequence of str
+        Words besides those of the grammar that may have been meant by an unknown one.
+
+    Raises
+    ------
+    SpecError
+        The text is no spec; or it makes more than 100,000 layers, or nests deeper than 100 braces.
+
+    Examples
+    --------
+    >>> spec = parse_spec("in 32x32x1 # LeNet-5\\nconv 6 f5, tanh")
+    >>> spec.input, [(item.layer.text, str(item.place)) for item in spec.items]
+    ((32, 32, 1), [('conv 6 f5', 'line 2, column 1'), ('tanh', 'line 2, column 12')])
+    """
+    return _Parser(text, source, known).spec()
+
+
+# Tokens ---------------------------------------------------------------------------------------------------
+
+
+class _Kind(StrEnum):
+    WORD = "word"
+    TAG = "tag"
+    SEPARATOR = "separator"
+    MARK = "mark"
+    END = "end"
+
+
+_KINDS = {kind.value: kind for kind in _Kind}  # a look-up is quicker than to ask the enum
+_TOKEN = re.compile(
+    r"(?P<blank>[^\S\n]+|#[^\n]*)"
+    r"|(?P<separator>[,\n][,\s]*)"
+    r"|(?P<mark>[{}|])"
+    r"|@(?P<tag>[^\s,{}|#@]+)"
+    r"|(?P<word>[^\s,{}|#@]+)"
+)
+
+
+class _Token(NamedTuple):
+    kind: _Kind
+    text: str
+    place: Place
+
+
+def _tokens(text: str, fail: Callable[[Place, str], NoReturn]) -> list[_Token]:
+    tokens = []
+    line, line_start, position = 1, 0, 0
+    for match in _TOKEN.finditer(text):
+        if match.start() != position:
+            break
+        kind = _KINDS.get(match.lastgroup or "")
+        if kind is not None:
+            place = Place(line, position - line_start + 1)
+            tokens.append(_Token(kind, match[match.lastindex or 0], place))
+        position = match.end()
+        if kind == _Kind.SEPARATOR:
+            breaks = text.count("\n", match.start(), position)
+            line_start = text.rindex("\n", match.start(), position) + 1 if breaks else line_start
+            line += breaks
+    end = Place(line, position - line_start + 1)
+    if position != len(text):
+        fail(end, "a tag needs a name, as in @skip")  # nothing but a lone @ is no token
+    return [*tokens, _Token(_Kind.END, "", end)]
+
+
+# The words of a layer -------------------------------------------------------------------------------------
+
+
+class _Argument(NamedTuple):
+    """What a layer may be given: the attribute of its class, how it is read, its long names."""
+
+    attribute: str
+    read: Callable[[str], object]
+    names: tuple[str, ...] = ()
+
+
+def _flag(word: str) -> bool:
+    if word.lower() not in ("true", "false"):
+        raise SizeError(repr(word[:50]), "must be true or false")
+    return word.lower() == "true"
+
+
+_pair = {name: partial(parse_pair, name=name) for name in ("filter", "stride", "dilation", "output size")}
+_LETTERS = {
+    "f": _Argument(
+        "window", _pair["filter"], ("kernel_size", "k", "kernel", "filter_size", "window", "pool_size")
+    ),
+    "k": _Argument("window", _pair["filter"]),
+    "s": _Argument("stride", _pair["stride"], ("stride", "strides")),
+    "p": _Argument("padding", parse_padding, ("padding",)),
+    "d": _Argument("dilation", _pair["dilation"], ("dilation", "dilation_rate")),
+    "g": _Argument("groups", partial(parse_count, name="groups"), ("groups",)),
+    "op": _Argument(
+        "output_padding", partial(parse_pair, name="output padding", minimum=0), ("output_padding",)
+    ),
+    "x": _Argument("multiplier", partial(parse_count, name="multiplier"), ("depth_multiplier", "multiplier")),
+}
+_BIAS = _Argument("bias", _flag, ("bias", "use_bias"))
+_CEIL = _Argument("ceil", _flag, ("ceil_mode",))
+_FLAGS = {"nobias": (_BIAS, False), "ceil": (_CEIL, True)}
+_FILTERS = _Argument("filters", partial(parse_count, name="filters"), ("filters", "out_channels"))
+_UNITS = _Argument("units", partial(parse_count, name="units"), ("units", "out_features"))
+
+
+class _Recipe(NamedTuple):
+    """How a layer is made of its words.
+
+    Attributes
+    ----------
+    make : callable
+    letters, flags : words it takes
+    number : the argument that stands without a letter
+    needed : attributes that must be given
+    usage : what is shown where one is missing, or wrong
+    names : other names of the layer
+    """
+
+    make: Callable[..., Layer]
+    usage: str
+    letters: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    number: _Argument | None = None
+    needed: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def arguments(self) -> dict[str, _Argument]:
+        """Everything that may be given by a long name."""
+        arguments = [_LETTERS[letter] for letter in self.letters]
+        arguments += [_FLAGS[flag][0] for flag in self.flags]
+        arguments += [] if self.number is None else [self.number]
+        return {name: argument for argument in arguments for name in argument.names}
+
+
+_GEOMETRY = ("f", "k", "s", "p", "d")
+_RECIPES: dict[str, _Recipe] = {
+    "conv": _Recipe(
+        Convolution, "conv OUT fF [sS] [pP] [dD] [gG] [nobias]", (*_GEOMETRY, "g"), ("nobias", "ceil"),
+        _FILTERS, ("filters", "window"), ("conv2d", "convolution"),
+    ),
+    "dw": _Recipe(
+        Depthwise, "dw fF [sS] [pP] [dD] [xM] [nobias]", (*_GEOMETRY, "x"), ("nobias",),
+        None, ("window",), ("dwconv", "depthwise", "depthwiseconv2d"),
+    ),
+    "tconv": _Recipe(
+        TransposedConvolution, "tconv OUT fF [sS] [pP] [dD] [gG] [opN] [nobias]", (*_GEOMETRY, "g", "op"),
+        ("nobias",), _FILTERS, ("filters", "window"), ("convtranspose2d", "conv2dtranspose", "deconv"),
+    ),
+    "maxpool": _Recipe(
+        partial(Pooling, type=PoolingKind.MAX), "maxpool fF [sS] [pP] [dD] [ceil]", _GEOMETRY, ("ceil",),
+        None, ("window",), ("maxpool2d", "maxpooling2d"),
+    ),
+    "avgpool": _Recipe(
+        partial(Pooling, type=PoolingKind.AVERAGE), "avgpool fF [sS] [pP] [dD] [ceil]", _GEOMETRY, ("ceil",),
+        None, ("window",), ("avgpool2d", "averagepooling2d"),
+    ),
+    "gap": _Recipe(
+        AdaptivePooling, "gap, or gap HxW", (), (), _Argument("size", _pair["output size"], ("output_size",)),
+        (), ("globalaveragepooling2d", "adaptiveavgpool2d"),
+    ),
+    "pad": _Recipe(
+        Pad, "pad P", (), (), _Argument("padding", parse_padding, ("padding",)), ("padding",),
+        ("zeropad2d", "zeropadding2d"),
+    ),
+    "fc": _Recipe(
+        Dense, "fc OUT [nobias]", (), ("nobias",), _UNITS, ("units",), ("linear", "dense"),
+    ),
+    "bn": _Recipe(
+        partial(Normalisation, type=NormalisationKind.BATCH), "bn", names=("batchnorm", "batchnorm2d",
+        "batchnorm1d", "batchnormalization"),
+    ),
+    "ln": _Recipe(
+        partial(Normalisation, type=NormalisationKind.LAYER), "ln", names=("layernorm", "layernormalization"),
+    ),
+    "flatten": _Recipe(Flatten, "flatten"),
+    **{kind: _Recipe(partial(Elementwise, type=kind), kind) for kind in ElementwiseKind},
+}  # fmt: skip
+_NAMES = {name: (word, recipe) for word, recipe in _RECIPES.items() for name in (word, *recipe.names)} | {
+    "swish": ("silu", _RECIPES["silu"])
+}
+_WORDS = (*_RECIPES, *JoinKind, "in")  # that are suggested
+
+
+def _layer_of(word: str, arguments: Sequence[_Token], fail: Callable[[Place, str], NoReturn]) -> Layer | str:
+    """Make a layer of its words, or say what is missing; `fail` is told of a word that is wrong."""
+    name, recipe = _NAMES[word.lower()]
+    given: dict[str, object] = {}
+    for token in arguments:
+        try:
+            attribute, value = _attribute(name, token.text)
+            if attribute in given:
+                raise SizeError(token.text[:50], f"gives the {attribute} of {name} a second time")
+            given[attribute] = value
+        except SizeError as error:
+            fail(token.place, f"{error.what} {error.why}")
+    for attribute in recipe.needed:
+        if attribute not in given:
+            return f"{name} needs its {attribute}: {recipe.usage}"
+    if name == "pad" and isinstance(given["padding"], NamedPadding):
+        return f"pad {given['padding']} depends on no filter: give an amount, as in pad 1 or pad 0:1x0:1"
+    layer: Layer = recipe.make(**given)
+    return layer
+
+
+@lru_cache(1 << 12)  # networks say the same words again and again
+def _attribute(name: str, text: str) -> tuple[str, object]:
+    """Return the attribute of a layer that a word gives, and its value."""
+    argument, value = _argument(name, _RECIPES[name], text)
+    return argument.attribute, argument.read(value) if isinstance(value, str) else value
+
+
+def _argument(name: str, recipe: _Recipe, text: str) -> tuple[_Argument, str | bool]:
+    """Return what a word gives, and the text of its value."""
+    long_name, equals, value = text.partition("=")
+    if equals:
+        long_names = recipe.arguments
+        if long_name.lower() not in long_names:
+            why = suggestion(long_name, long_names) if long_names else "it takes nothing"
+            raise SizeError(long_name[:50], f"is nothing that {name} takes: {why}")
+        return long_names[long_name.lower()], value.strip("'\"")
+    word = text.lower()
+    if word in recipe.flags:
+        return _FLAGS[word]
+    if recipe.number is not None and word[0].isdecimal():
+        return recipe.number, word
+    letters = re.match("op|[a-z]", word)
+    if letters and letters[0] in recipe.letters and len(word) > letters.end():
+        return _LETTERS[letters[0]], word[letters.end() :]
+    if word in _NAMES or word in tuple(JoinKind):
+        raise SizeError(text[:50], f"is a layer of its own: put a comma between {name} and {word}")
+    raise SizeError(repr(text[:50]), f"is nothing that {name} takes: {recipe.usage}")
+
+
+# Items ----------------------------------------------------------------------------------------------------
+
+
+class _Parser:
+    def __init__(self, text: str, source: str, known: Sequence[str]) -> None:
+        self.source = source
+        self.known = known
+        self.tokens = _tokens(text.removeprefix("\ufeff"), self.fail)
+        self.position = 0
+
+    def fail(self, place: Place, why: str) -> NoReturn:
+        raise SpecError(f"{self.source}{', '[: 2 * bool(self.source)]}{place}", why)
+
+    def spec(self) -> Spec:
+        self.skip_separators()
+        first = self.token
+        size = None
+        if first.kind == _Kind.WORD and first.text.lower() == "in":
+            self.position += 1
+            words = self.words()
+            if len(words) != 1:
+                self.fail(first.place, "in needs the input size alone, as in: in 32x32x3")
+            try:
+                size = parse_size(words[0].text, "input")
+            except SizeError as error:
+                self.fail(words[0].place, f"{error.what} {error.why}")
+            self.check_end_of_item()
+        items = self.items(None, 0)
+        if not items:
+            self.fail(first.place, "there are no layers; as in: conv 6 f5, maxpool f2")
+        self.check_count(items)
+        return Spec(size, items, self.source)
+
+    @property
+    def token(self) -> _Token:
+        return self.tokens[self.position]
+
+    def at(self, text: str) -> bool:
+        return self.token.kind == _Kind.MARK and self.token.text == text
+
+    def skip_separators(self) -> None:
+        while self.token.kind == _Kind.SEPARATOR:
+            self.position += 1
+
+    def words(self) -> list[_Token]:
+        start = self.position
+        while self.token.kind == _Kind.WORD:
+            self.position += 1
+        return self.tokens[start : self.position]
+
+    def items(self, opened: _Token | None, depth: int) -> tuple[Item, ...]:
+        """Read items up to the end, or up to what ends a branch."""
+        if depth > DEEPEST and opened is not None:
+            self.fail(opened.place, f"braces are nested more than {DEEPEST} deep")
+        items: list[Item] = []
+        while True:
+            self.skip_separators()
+            if self.token.kind == _Kind.END:
+                if opened is not None:
+                    self.fail(opened.place, "this brace is never closed")
+                return tuple(items)
+            if self.at("}") or self.at("|"):
+                if opened is None:
+                    self.fail(self.token.place, f"{self.token.text!r} closes nothing: no brace is open")
+                return tuple(items)
+            items += self.item(depth)
+
+    def item(self, depth: int) -> list[Item]:
+        first = self.token
+        if first.kind == _Kind.TAG:
+            self.fail(first.place, f"@{first.text[:50]} stands behind the layer whose output it marks")
+        if first.kind == _Kind.MARK:
+            self.fail(first.place, "a brace follows add, cat, mul or a repeat, as in: 3 x { conv 64 f3 p1 }")
+        self.position += 1
+        word = first.text.lower()
+        item: Item
+        if word[0].isdecimal():
+            item = self.repeat(first, depth)
+        elif word in tuple(JoinKind):
+            item = self.join(JoinKind(word), first.place, depth)
+        else:
+            item = self.layer(first)
+        items: list[Item] = [item]
+        while self.token.kind == _Kind.TAG:
+            items.append(Tag(self.token.text, self.token.place))
+            self.position += 1
+        self.check_end_of_item()
+        return items
+
+    def check_end_of_item(self) -> None:
+        if self.token.kind in (_Kind.SEPARATOR, _Kind.END) or self.at("}") or self.at("|"):
+            return
+        self.fail(self.token.place, f"a comma is missing before {self.token.text[:50]!r}")
+
+    def layer(self, first: _Token) -> PlacedLayer:
+        word = first.text
+        if word.lower() not in _NAMES:
+            if word.lower() == "in":
+                self.fail(first.place, "in stands once, before all layers")
+            self.fail(first.place, f"unknown layer {word[:50]!r}: {suggestion(word, (*_WORDS, *self.known))}")
+        layer = _layer_of(word, self.words(), self.fail)
+        if isinstance(layer, str):
+            self.fail(first.place, layer)
+        return PlacedLayer(layer, first.place)
+
+    def repeat(self, first: _Token, depth: int) -> Repeat:
+        match = re.fullmatch("([0-9]+)([xX×]?)", first.text)
+        times = match is not None and bool(match[2])
+        if match and not times and self.token.kind == _Kind.WORD and self.token.text in ("x", "X", "×"):
+            self.position += 1
+            times = True
+        if match is None or not times or not self.at("{"):
+            self.fail(first.place, "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }")
+        try:
+            count = parse_count(match[1], "repeats")
+        except SizeError as error:
+            self.fail(first.place, f"{error.what} {error.why}")
+        opened = self.token
+        self.position += 1
+        body = self.items(opened, depth + 1)
+        if self.at("|"):
+            self.fail(self.token.place, "a repeat has no branches; add, cat and mul have")
+        self.position += 1
+        if not _count(body):
+            self.fail(opened.place, "there is nothing to repeat")
+        return Repeat(count, body, first.place)
+
+    def join(self, kind: JoinKind, place: Place, depth: int) -> Join | JoinTag:
+        if self.token.kind == _Kind.TAG:
+            name = self.token.text
+            self.position += 1
+            return JoinTag(kind, name, place)
+        if not self.at("{"):
+            self.fail(
+                place, f"{kind} needs branches or a tag, as in: {kind} {{ conv 64 f3 p1 | }} or {kind} @skip"
+            )
+        opened = self.token
+        branches = []
+        while True:
+            self.position += 1
+            branches.append(self.items(opened, depth + 1))
+            if self.at("}"):
+                break
+        self.position += 1
+        if len(branches) < 2:
+            self.fail(
+                opened.place,
+                f"{kind} needs two branches at least, parted by |; an empty one is the input itself",
+            )
+        return Join(kind, tuple(branches), place)
+
+    def check_count(self, items: Sequence[Item]) -> None:
+        count = _count(items)
+        if count > MOST_LAYERS:
+            shown = f"{count:,}" if count < 10**30 else "more than 10^30"
+            place = next((item.place for item in items if isinstance(item, Repeat)), items[0].place)
+            self.fail(
+                place, f"makes {shown} layers, repeats written out; at most {MOST_LAYERS:,} are allowed"
+            )
+
+
+def _count(items: Sequence[Item]) -> int:
+    """Count layers and joins, repeats written out."""
+    total = 0
+    for item in items:
+        if isinstance(item, Repeat):
+            total += item.times * _count(item.body)
+        elif isinstance(item, Join):
+            total += 1 + sum(_count(branch) for branch in item.branches)
+        elif not isinstance(item, Tag):
+            total += 1
+    return total

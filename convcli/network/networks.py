@@ -1,0 +1,331 @@
+"""Networks: layers in their places, each with what it gets and what it gives."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn
+
+from convcli.errors import SizeError
+from convcli.network.fields import Field
+from convcli.network.layers import (
+    AdaptivePooling,
+    AnyAxis,
+    Convolution,
+    Dense,
+    Depthwise,
+    Flatten,
+    Layer,
+    Size,
+    TransposedConvolution,
+    channels_of,
+)
+from convcli.size_texts import MAX_DIGITS, format_size
+
+if TYPE_CHECKING:
+    from convcli.network.grammar import Place  # a single layer needs no grammar, which takes time to load
+
+__all__ = ["Chain", "Fields", "Flow", "JoinLayer", "Network", "Stage", "single_layer"]
+
+Fields = tuple[Field, Field]
+"""The receptive field along the height and along the width."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinLayer(Layer):
+    """Where branches meet, as a layer of the table: it learns nothing."""
+
+    type: str
+    tag: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The join in the words of the layer grammar, its branches left out."""
+        return f"{self.type}" if self.tag is None else f"{self.type} @{self.tag}"
+
+
+class Stage(NamedTuple):
+    """A layer in its place.
+
+    Attributes
+    ----------
+    layer : Layer
+    place : Place or None
+        In the spec; None for a layer that was given by options.
+    input, output : tuple of int
+    axes : pair or None
+        How its windows lie; None for a layer without windows.
+    params, macs : int or None
+        None where channels or filters are not known.
+    statistics : int
+        Running statistics.
+    fields : pair of Field, or None
+        What its units see of the network's input; None behind `Flatten`, where they see all of it.
+    misaligned : str
+        How the centres of the branches that a join brings together differ; empty where they do not.
+    depth : int
+        How many braces it stands in.
+    block : int
+        Which item of the spec's top level it belongs to.
+    reads, writes : int
+        The tensors that it gets and gives, by number; a view gives what it gets.
+    """
+
+    layer: Layer
+    place: "Place | None"
+    input: Size
+    output: Size
+    axes: tuple[AnyAxis, AnyAxis] | None
+    params: int | None
+    macs: int | None
+    statistics: int
+    fields: Fields | None
+    misaligned: str
+    depth: int
+    block: int
+    reads: tuple[int, ...]
+    writes: int
+
+    @property
+    def text(self) -> str:
+        """The layer in the words of the layer grammar."""
+        return self.layer.text
+
+    @property
+    def activations(self) -> int | None:
+        """How many numbers the layer gives; None where the channels are not known."""
+        return None if channels_of(self.output) is None else prod(self.output)
+
+    @property
+    def weights(self) -> Size | None:
+        """Shape of the weights; None where there are none, or where it is not known."""
+        channels = channels_of(self.input)
+        return None if channels is None else self.layer.weights(channels)
+
+    @property
+    def biases(self) -> Size | None:
+        """Shape of the bias; None where there is none, or where it is not known."""
+        channels = channels_of(self.input)
+        return None if channels is None else self.layer.biases(channels)
+
+    @property
+    def connections(self) -> int | None:
+        """From how many input values an output value is computed, of convolutions and dense layers."""
+        channels = channels_of(self.input)
+        return None if channels is None else self.layer.connections(channels)
+
+    @property
+    def as_dense(self) -> "Stage | None":
+        """The dense layer between the same sizes, for a convolution whose sizes are known."""
+        if not isinstance(self.layer, Convolution | Depthwise | TransposedConvolution) or self.macs is None:
+            return None
+        layer = Dense(units=prod(self.output), bias=self.biases is not None)
+        return single_layer(layer, (prod(self.input),)).layers[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network on an input of a size.
+
+    Attributes
+    ----------
+    input : tuple of int
+    layers : tuple of Stage
+        In the order of execution, repeats written out, a join behind its branches.
+    blocks : tuple of str
+        What stands at the top level of the spec, in short.
+
+    Examples
+    --------
+    >>> from convcli.network.sources import network
+    >>> net = network("conv 6 f5, maxpool f2, flatten, fc 10", (32, 32, 3))
+    >>> net.output, net.params, net.macs
+    ((10,), 12226, 364560)
+    >>> [str(layer.text) for layer in net.layers][:2], net.layers[1].output
+    (['conv 6 f5', 'maxpool f2'], (14, 14, 6))
+    """
+
+    input: Size
+    layers: tuple[Stage, ...]
+    blocks: tuple[str, ...] = ()
+
+    @property
+    def output(self) -> Size:
+        """Size of the last layer's output."""
+        return self.layers[-1].output
+
+    @property
+    def params(self) -> int | None:
+        """Parameters of all layers; None where channels or filters are not known."""
+        return _sum(stage.params for stage in self.layers)
+
+    @property
+    def statistics(self) -> int:
+        """Running statistics, which are kept but not learned."""
+        return sum(stage.statistics for stage in self.layers)
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-accumulates of all layers for one input; None where they are not known."""
+        return _sum(stage.macs for stage in self.layers)
+
+    @property
+    def activations(self) -> int | None:
+        """Numbers that all layers give for one input; None where they are not known."""
+        return _sum(stage.activations for stage in self.layers)
+
+    @property
+    def receptive_field(self) -> tuple[int | None, int | None] | None:
+        """How many rows and columns a unit of the deepest features sees, see `fields`.
+
+        None for an axis that it sees all of; None for a network without an image.
+        """
+        return None if self.fields is None else (self.fields[0].size, self.fields[1].size)
+
+    @property
+    def fields(self) -> Fields | None:
+        """The fields of the deepest features: before all of the image is pooled, or made a vector."""
+        fields = None
+        for stage in self.layers:
+            if stage.depth == 0 and isinstance(stage.layer, AdaptivePooling | Flatten):
+                break
+            fields = stage.fields
+        return fields
+
+    @cached_property
+    def peak_activations(self) -> int | None:
+        """The most numbers that must be held at once at inference, for one input.
+
+        While a layer runs these are its inputs, its output, and what a later layer still needs. Layers that
+        do nothing at inference, and `Flatten`, take no memory of their own.
+        """
+        if self.activations is None or channels_of(self.input) is None:
+            return None
+        last_use = {tensor: number for number, stage in enumerate(self.layers) for tensor in stage.reads}
+        ends: dict[int, list[int]] = {}
+        for tensor, number in last_use.items():
+            ends.setdefault(number, []).append(tensor)
+        sizes = {0: prod(self.input)}
+        live = peak = sizes[0]
+        for number, stage in enumerate(self.layers):
+            if stage.writes not in sizes:
+                sizes[stage.writes] = stage.activations or 0
+                live += sizes[stage.writes]
+            peak = max(peak, live)
+            live -= sum(sizes[tensor] for tensor in ends.get(number, ()) if tensor != stage.writes)
+        return peak
+
+    def __str__(self) -> str:
+        """Return the table of parameters and costs."""
+        from convcli.network.tables import params_table
+
+        return params_table(self).as_text()
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    total = 0
+    for number in numbers:
+        if number is None:
+            return None
+        total += number
+    return total
+
+
+def single_layer(layer: Layer, size: Size) -> Network:
+    """Return the network of a layer that was given by options.
+
+    Raises
+    ------
+    SizeError
+        The layer is impossible on that size.
+
+    Examples
+    --------
+    >>> single_layer(Dense(units=300), (16384,)).params
+    4915500
+    """
+    chain = Chain()
+    chain.add(layer, None, Flow.into(size), depth=0)
+    return Network(size, tuple(chain.stages))
+
+
+class Flow(NamedTuple):
+    """What goes from one layer to the next: a tensor, its size, and what its units see."""
+
+    size: Size
+    fields: Fields | None
+    tensor: int
+
+    @classmethod
+    def into(cls, size: Size) -> "Flow":
+        """Return the input of a network."""
+        return cls(size, (Field(), Field()) if len(size) > 1 else None, 0)
+
+
+class Chain:
+    """Layers that are put one behind the other.
+
+    Attributes
+    ----------
+    source : str
+        The file they come from, for messages.
+    stages : list of Stage
+    block : int
+        Of the stages that are added.
+    """
+
+    _most_of_image: ClassVar[int] = 10**MAX_DIGITS
+    _most_of_vector: ClassVar[int] = _most_of_image**3
+
+    def __init__(self, source: str = "") -> None:
+        self.source = source
+        self.stages: list[Stage] = []
+        self.block = 0
+        self._tensors = 1  # 0 is the input
+
+    def fail(self, place: "Place | None", what: str, why: str) -> NoReturn:
+        """Raise a `SizeError` that names the place."""
+        parts = [part for part in (self.source, str(place or ""), what) if part]
+        raise SizeError(", ".join(parts), why)
+
+    def add(self, layer: Layer, place: "Place | None", flow: Flow, *, depth: int) -> Flow:
+        """Add a layer behind what flows into it; return what flows out of it.
+
+        Raises
+        ------
+        SizeError
+            The layer is impossible there.
+        """
+        size, channels = flow.size, channels_of(flow.size)
+        try:
+            axes = layer.axes(size)
+            output = layer.output(size)
+            params = layer.params(channels) if channels is not None else None if layer.learns else 0
+            macs = layer.macs(size)
+        except SizeError as error:
+            if place is None:
+                raise
+            self.fail(place, f"{layer.text} on {format_size(size)}", f"{error.what}: {error.why}")
+        self.check_size(layer, output, place)
+        fields = None if isinstance(layer, Flatten) else flow.fields
+        if fields is not None and axes is not None:
+            fields = fields[0].through(axes[0]), fields[1].through(axes[1])
+        statistics = 0 if channels is None else layer.statistics(channels)
+        writes = flow.tensor if layer.is_view else self.new_tensor()
+        self.stages.append(
+            Stage(
+                layer, place, size, output, axes, params, macs, statistics, fields, "",
+                depth, self.block, (flow.tensor,), writes,
+            )
+        )  # fmt: skip
+        return Flow(output, fields, writes)
+
+    def new_tensor(self) -> int:
+        """Return a number for an output that takes memory of its own."""
+        self._tensors += 1
+        return self._tensors - 1
+
+    def check_size(self, layer: Layer, size: Size, place: "Place | None") -> None:
+        """Refuse a size of so many digits that its products could not be printed."""
+        if max(size) >= (self._most_of_vector if len(size) == 1 else self._most_of_image):
+            self.fail(place, layer.text[:100], f"makes a size of more than {MAX_DIGITS} digits")

@@ -1,0 +1,103 @@
+"""Inputs that suit a network: the sides at which no layer drops a pixel, and the smallest that works."""
+
+from collections.abc import Iterator
+from typing import NoReturn
+
+from convcli.errors import SizeError
+from convcli.network.building import build
+from convcli.network.grammar import Item, Join, JoinTag, PlacedLayer, Repeat, Spec
+from convcli.network.layers import Size
+from convcli.network.networks import Network
+from convcli.size_texts import NamedPadding
+
+__all__ = ["smallest_side", "valid_sides"]
+
+MOST_TRIED = 4096  # sides, of a network that may work at some and not at larger ones
+MOST_BITS = 1600  # of a side that may still be typed
+
+
+def valid_sides(spec: Spec, size: Size | None, sides: range) -> Iterator[int]:
+    """Yield the square inputs of these sides of which every layer reads every row and column.
+
+    Parameters
+    ----------
+    spec : Spec
+    size : tuple of int or None
+        Of an input that gives the channels, if the spec has none.
+    sides : range
+
+    Examples
+    --------
+    >>> from convcli.network.sources import read_spec
+    >>> list(valid_sides(read_spec("conv 8 f11 s4, maxpool f3 s2"), (1, 1, 3), range(220, 240)))
+    [227, 235]
+    """
+    for side in sides:
+        network = _works(spec, size, side)
+        if network is not None and not any(
+            axis.unread_count() != 0 for stage in network.layers for axis in stage.axes or ()
+        ):
+            yield side
+
+
+def smallest_side(spec: Spec, size: Size | None) -> int:
+    """Return the side of the smallest square input on which no layer is impossible.
+
+    Raises
+    ------
+    SizeError
+        There is none, or none was found among those that were tried.
+
+    Examples
+    --------
+    >>> from convcli.network.sources import read_spec
+    >>> smallest_side(read_spec("in 32x32x1\\nconv 6 f5, maxpool f2, conv 16 f5"), None)
+    14
+    """
+    if not _monotone(spec.items):
+        for side in range(1, MOST_TRIED + 1):
+            if _works(spec, size, side):
+                return side
+        _fail(spec, size)
+    fits = 1
+    while _works(spec, size, fits) is None:
+        fits *= 2
+        if fits.bit_length() > MOST_BITS:
+            _fail(spec, size)
+    low = fits // 2
+    while fits - low > 1:
+        middle = (low + fits) // 2
+        low, fits = (low, middle) if _works(spec, size, middle) else (middle, fits)
+    return fits
+
+
+def _monotone(items: tuple[Item, ...]) -> bool:
+    """Whether every input larger than one that works does so, too: branches may disagree, `same` pad more."""
+    for item in items:
+        if isinstance(item, Join | JoinTag) or (isinstance(item, Repeat) and not _monotone(item.body)):
+            return False
+        if isinstance(item, PlacedLayer) and isinstance(getattr(item.layer, "padding", None), NamedPadding):
+            return False
+    return True
+
+
+def _fail(spec: Spec, size: Size | None) -> NoReturn:
+    """Say what is wrong at the last side that was tried."""
+    try:
+        build(spec, _square(spec, size, MOST_TRIED))
+    except SizeError as error:
+        raise SizeError(error.what, f"{error.why} (no side up to {MOST_TRIED} works)") from None
+    raise AssertionError("a side that does not work was tried again")
+
+
+def _square(spec: Spec, size: Size | None, side: int) -> Size:
+    known = size or spec.input or ()
+    channels = known[2:] or (spec.input or ())[2:]
+    return (side, side, *channels)
+
+
+def _works(spec: Spec, size: Size | None, side: int) -> Network | None:
+    try:
+        return build(spec, _square(spec, size, side))
+    except SizeError:
+        return None

@@ -1,0 +1,139 @@
+"""Where networks come from: a typed text, a ``.net`` file, or the networks that are shipped."""
+
+import operator
+import os
+from pathlib import Path
+
+from convcli.errors import SizeError, SpecError
+from convcli.network.building import build
+from convcli.network.grammar import Spec, parse_spec
+from convcli.network.layers import Size
+from convcli.network.networks import Network
+from convcli.size_texts import MAX_DIGITS, parse_size
+
+__all__ = ["decoded", "network", "read_spec", "shipped", "text_of", "title_of"]
+
+SHIPPED = Path(__file__).parent / "shipped"
+MOST_BYTES = 1 << 22  # of a spec; 100,000 layers take less
+
+
+def network(text_or_path: str | os.PathLike[str], n: int | Size | str | None = None) -> Network:
+    """Work out the sizes, parameters and costs of a network.
+
+    Parameters
+    ----------
+    text_or_path : str or path
+        Layers as in ``"conv 6 f5, maxpool f2"``; a path, or a text that ends with ``.net``, is a file; the
+        name of a shipped network, as `shipped` lists them, is that network.
+    n : int, (int, int), (int, int, int) or str, optional
+        Size of the input, which wins over the spec's ``in``. Channels that it lacks are taken from there.
+
+    Returns
+    -------
+    Network
+        With ``layers``, ``output``, ``params``, ``macs`` and ``receptive_field``; its `str` is the table.
+
+    Raises
+    ------
+    SpecError
+        The text is no spec, or the file cannot be read.
+    SizeError
+        A layer is impossible on its input, or there is no input size.
+
+    Examples
+    --------
+    >>> net = network("conv 6 f5, maxpool f2, conv 16 f5, flatten, fc 120", (32, 32, 3))
+    >>> net.output, net.params, net.macs
+    ((120,), 194992, 784800)
+    >>> network("resnet18", 320).output
+    (1000,)
+    """
+    return build(read_spec(text_or_path), None if n is None else _size(n))
+
+
+def _size(n: int | Size | str) -> Size:
+    if isinstance(n, str):
+        return parse_size(n, "input")
+    sides = n if isinstance(n, tuple | list) else (n,)
+    if not sides or not all(hasattr(side, "__index__") and not isinstance(side, bool) for side in sides):
+        raise SizeError(f"input {n}", "must be a number, (height, width) or (height, width, channels)")
+    numbers = [operator.index(side) for side in sides]
+    if max(map(abs, numbers)) >= 10**MAX_DIGITS:
+        raise SizeError("input", f"has more than {MAX_DIGITS} digits")
+    return parse_size("x".join(map(str, numbers)), "input")
+
+
+def read_spec(text_or_path: str | os.PathLike[str]) -> Spec:
+    """Read a network, see `network`."""
+    if not isinstance(text_or_path, str):
+        return parse_spec(text_of(os.fspath(text_or_path)), os.fspath(text_or_path))
+    text = text_or_path.strip()
+    names = shipped()
+    if text.lower() in names:
+        return parse_spec(text_of(names[text.lower()]), f"{text.lower()}.net")
+    if text.lower().endswith(".net"):
+        return parse_spec(text_of(text_or_path), text_or_path)
+    return parse_spec(text, known=tuple(names) if len(text.split()) == 1 else ())
+
+
+def shipped() -> dict[str, Path]:
+    """Return the shipped networks: their files by their names.
+
+    Examples
+    --------
+    >>> sorted(shipped())[:3]
+    ['alexnet', 'densenet121', 'efficientnet_b0']
+    """
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.net"))}
+
+
+def title_of(name: str) -> str:
+    """Return the first comment of a shipped network: what it is, and the paper it comes from.
+
+    Examples
+    --------
+    >>> title_of("lenet5")[:7]
+    'LeNet-5'
+    """
+    return text_of(shipped()[name]).partition("\n")[0].lstrip("# ")
+
+
+def text_of(path: str | os.PathLike[str]) -> str:
+    """Return the text of a spec file.
+
+    Raises
+    ------
+    SpecError
+        It cannot be read, or is no text.
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 -- a name may be a device or hold any bytes
+            content = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise SpecError(name, _reason(error)) from None
+    return decoded(content, name)
+
+
+def decoded(content: bytes, name: str) -> str:
+    """Return the bytes of a spec as text.
+
+    Raises
+    ------
+    SpecError
+        They are too many, or no text.
+    """
+    if len(content) > MOST_BYTES:
+        raise SpecError(name, f"is larger than {MOST_BYTES:,} bytes, which no spec is")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SpecError(name, f"is no text: byte {error.start} is 0x{content[error.start]:02x}") from None
+    if "\0" in text:
+        raise SpecError(name, f"is no text: byte {content.index(0)} is 0x00")
+    return text
+
+
+def _reason(error: OSError | ValueError) -> str:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return (reason or str(error)).lower()

@@ -1,0 +1,284 @@
+"""Tables of a network: rows of layers, in the forms that people and programs read."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from convcli.network.layers import Size
+from convcli.network.networks import Fields, Network, Stage
+from convcli.size_texts import format_number, format_padding, format_size
+
+__all__ = ["Cell", "Column", "Table", "field_texts", "params_table", "shape_table"]
+
+Cell = str | int | None
+
+
+class Column(NamedTuple):
+    """A column of a table.
+
+    Attributes
+    ----------
+    name : str
+    cells : list
+        Of the layers; None for what is not known or not there.
+    total : str, int or None
+        Below them.
+    optional : bool
+        Whether a person can do without it on a narrow terminal.
+    """
+
+    name: str
+    cells: list[Cell]
+    total: Cell = None
+    optional: bool = False
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it holds numbers, which are aligned at the right."""
+        return any(isinstance(cell, int) for cell in self.cells)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it that a person would miss."""
+        return not any(cell if self.optional else cell not in (None, "") for cell in self.cells)
+
+
+class Table(NamedTuple):
+    """Columns of one length, the first of which names the rows.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+    indents : list of int
+        How deep each row stands, for people.
+    has_total : bool
+    """
+
+    columns: tuple[Column, ...]
+    indents: list[int]
+    has_total: bool = False
+
+    def as_text(self, width: int | None = None) -> str:
+        """Lay the table out for a person: columns aligned, thousands parted.
+
+        Parameters
+        ----------
+        width : int, optional
+            Columns of the terminal. Where the table is wider, it leaves columns out and says which; what is
+            left may still be wider, for no value is cut short.
+        """
+        columns = [column for column in self.columns if not column.is_empty]
+        left_out: list[str] = []
+        texts = [self._lines(column) for column in columns]
+        while width is not None and _width(texts) > width and any(column.optional for column in columns):
+            name = [column.name for column in columns if column.optional][-1]
+            left_out.insert(0, name)
+            texts = [text for text, column in zip(texts, columns, strict=True) if column.name != name]
+            columns = [column for column in columns if column.name != name]
+        cells = [_aligned(text, column) for text, column in zip(texts, columns, strict=True)]
+        rows = zip(*cells, strict=True)
+        lines = ["  ".join(row).rstrip() for row in rows]
+        note = f"\nleft out on this narrow terminal: {', '.join(left_out)}\n" if left_out else ""
+        return "\n".join(lines) + "\n" + note
+
+    def as_tsv(self) -> str:
+        """Return lines of fields parted by tabs, a header first."""
+        return "".join("\t".join(row) + "\n" for row in self._rows())
+
+    def as_csv(self) -> str:
+        """Return lines of comma-separated values, a header first."""
+        import csv
+        from io import StringIO
+
+        text = StringIO()
+        csv.writer(text, lineterminator="\n").writerows(self._rows())
+        return text.getvalue()
+
+    def as_markdown(self) -> str:
+        """Return a table in Markdown."""
+        header, *rows = ([cell.replace("|", "\\|") for cell in row] for row in self._rows())
+        marks = ["--:" if column.is_number else ":--" for column in self.columns]
+        return "".join(f"| {' | '.join(row)} |\n" for row in (header, marks, *rows))
+
+    def _rows(self) -> Iterable[list[str]]:
+        yield [column.name for column in self.columns]
+        count = len(self.columns[0].cells)
+        for number in range(count):
+            yield [_plain(column.cells[number]) for column in self.columns]
+        if self.has_total:
+            yield [_plain(column.total) for column in self.columns]
+
+    def _lines(self, column: Column) -> list[str]:
+        """Return the texts of a column, its name first."""
+        lines = [column.name, *map(_shown, column.cells)]
+        if column is self.columns[0]:
+            lines[1:] = ["  " * indent + line for indent, line in zip(self.indents, lines[1:], strict=True)]
+        return [*lines, _shown(column.total)] if self.has_total else lines
+
+
+def _plain(cell: Cell) -> str:
+    return "" if cell is None else str(cell)
+
+
+def _shown(cell: Cell) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else cell or ""
+
+
+def _width(texts: Sequence[Sequence[str]]) -> int:
+    return sum(max(map(len, text)) + 2 for text in texts) - 2
+
+
+def _aligned(text: Sequence[str], column: Column) -> list[str]:
+    width = max(map(len, text))
+    return [line.rjust(width) if column.is_number else line.ljust(width) for line in text]
+
+
+# The tables of a network ----------------------------------------------------------------------------------
+
+
+def shape_table(network: Network, *, by_block: bool = False) -> Table:
+    """Return a row a layer: output size, receptive field, padding, and what is never read.
+
+    Columns: ``layer``, ``output``; ``field``: rows and columns of the input that a unit sees; ``jump``: from
+    one unit to the next; ``centre`` of the first unit, pixel 0's being at 0; ``padding`` as it is applied;
+    ``unread``: rows x columns of the layer's input that no window reads.
+
+    Examples
+    --------
+    >>> from convcli.network.sources import network
+    >>> print(shape_table(network("conv 8 f7 s2, maxpool f2", (32, 32, 3))).as_text(), end="")
+    layer         output  field  jump  centre  unread
+    conv 8 f7 s2  13x13x8     7     2       3     1x1
+    maxpool f2    6x6x8       9     4       4     1x1
+    """
+    groups, labels, indents = _rows_of(network, by_block=by_block)
+    last = [group[-1] for group in groups]
+    fields = [field_texts(stage.fields) for stage in last]
+    return Table(
+        (
+            Column("layer", [*labels]),
+            Column("output", [format_size(stage.output) for stage in last]),
+            Column("field", [_number_or_text(field) for field, _, _ in fields]),
+            Column("jump", [_number_or_text(jump) for _, jump, _ in fields]),
+            Column("centre", [centre for _, _, centre in fields]),
+            Column("padding", [_padding(group) for group in groups]),
+            Column("unread", [_unread(group) for group in groups]),
+        ),
+        indents,
+    )
+
+
+def params_table(network: Network, *, by_block: bool = False, versus_dense: bool = False) -> Table:
+    """Return a row a layer: output size, shapes of weights and bias, parameters, costs; and the totals.
+
+    Columns: ``layer``, ``output``, ``params``, ``macs``, ``activations``, ``weights``, ``bias``,
+    ``statistics``; with `versus_dense` instead of the last four what the dense layer between the same sizes
+    would cost, for convolutions.
+
+    Examples
+    --------
+    >>> from convcli.network.sources import network
+    >>> print(params_table(network("conv 6 f5, flatten, fc 10", (32, 32, 3))).as_text(), end="")
+    layer      output   params     MACs  activations  weights  bias
+    conv 6 f5  28x28x6     456  352,800        4,704  5x5x3x6  1x1x1x6
+    flatten    4704          0        0        4,704
+    fc 10      10       47,050   47,040           10  4704x10  10
+    total      10       47,506  399,840        9,418
+    """
+    groups, labels, indents = _rows_of(network, by_block=by_block)
+    last = [group[-1] for group in groups]
+    columns = [
+        Column("layer", [*labels], "total"),
+        Column("output", [format_size(stage.output) for stage in last], format_size(network.output)),
+        _counted("params", [[stage.params for stage in group] for group in groups]),
+        _counted("MACs", [[stage.macs for stage in group] for group in groups]),
+    ]
+    if versus_dense:
+        columns += _dense_columns(groups)
+    else:
+        shapes = [
+            (group[0].weights, group[0].biases) if len(group) == 1 else (None, None) for group in groups
+        ]
+        columns += [
+            _counted("activations", [[stage.activations for stage in group] for group in groups]),
+            Column("weights", [_size(weights) for weights, _ in shapes], optional=True),
+            Column("bias", [_size(biases) for _, biases in shapes], optional=True),
+            _counted(
+                "statistics", [[stage.statistics for stage in group] for group in groups], optional=True
+            ),
+        ]
+    return Table(tuple(columns), indents, has_total=True)
+
+
+def _rows_of(network: Network, *, by_block: bool) -> tuple[list[list[Stage]], list[str], list[int]]:
+    """Return the layers of each row, the row's name, and how deep it stands."""
+    if not by_block:
+        return (
+            [[stage] for stage in network.layers],
+            [stage.text for stage in network.layers],
+            [stage.depth for stage in network.layers],
+        )
+    groups = [(block, list(stages)) for block, stages in groupby(network.layers, lambda stage: stage.block)]
+    labels = [network.blocks[block] if len(stages) > 1 else stages[0].text for block, stages in groups]
+    return [stages for _, stages in groups], labels, [0] * len(groups)
+
+
+def _counted(name: str, counts: Sequence[Sequence[int | None]], *, optional: bool = False) -> Column:
+    cells: list[Cell] = [None if None in row else sum(number or 0 for number in row) for row in counts]
+    total = None if None in cells else sum(cell for cell in cells if isinstance(cell, int))
+    return Column(name, cells, total, optional)
+
+
+def _dense_columns(groups: Sequence[Sequence[Stage]]) -> list[Column]:
+    """Return what dense layers in the place of the convolutions would cost; the others stay as they are."""
+    dense = [[(stage, stage.as_dense) for stage in group] for group in groups]
+    params = [[(twin or stage).params for stage, twin in row] for row in dense]
+    macs = [[(twin or stage).macs for stage, twin in row] for row in dense]
+    return [_counted("dense params", params), _counted("dense MACs", macs)]
+
+
+def _size(size: Size | None) -> str | None:
+    return None if size is None else format_size(size)
+
+
+def field_texts(fields: Fields | None) -> tuple[str, str, str]:
+    """Return size, jump and centre of the first unit; ``all`` is the whole image.
+
+        Examples
+        --------
+        >>> from convcli.network.fields import Field
+    >>> from convcli.sizes import Axis
+        >>> field_texts((Field().through(Axis(side=9, window=6, stride=2, before=1)), Field()))
+        ('6x1', '2x1', '1.5x0')
+    """
+    if fields is None:
+        return "all", "", ""
+    sizes = ["all" if field.size is None else f"{field.size}" for field in fields]
+    jumps = [format_number(field.jump) for field in fields]
+    centres = [format_number(field.centre) for field in fields]
+    size, jump, centre = ("x".join(dict.fromkeys(texts)) for texts in (sizes, jumps, centres))
+    return size, jump, centre
+
+
+def _number_or_text(text: str) -> Cell:
+    return int(text) if text.isdecimal() else text
+
+
+def _padding(group: Sequence[Stage]) -> str | None:
+    """Return what a single layer adds, or cuts off, at each side."""
+    axes = group[0].axes
+    if len(group) > 1 or axes is None:
+        return None
+    amounts = (axes[0].before, axes[0].after), (axes[1].before, axes[1].after)
+    return format_padding(amounts) if any(map(any, amounts)) else None
+
+
+def _unread(group: Sequence[Stage]) -> str | None:
+    """Return how many rows and columns are never read; None where all are."""
+    if len(group) > 1:
+        losing = sum(_unread([stage]) is not None for stage in group)
+        return f"in {losing} layers" if losing else None
+    if group[0].axes is None:
+        return None
+    counts = [axis.unread_count() for axis in group[0].axes]
+    return "x".join("?" if count is None else f"{count}" for count in counts) if counts != [0, 0] else None

@@ -1,0 +1,184 @@
+"""Sizes, paddings and counts as text: how they are typed, and how they are printed.
+
+Integers of any size, standard library only.
+"""
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from convcli.errors import SizeError
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+__all__ = [
+    "MAX_DIGITS",
+    "Amounts",
+    "NamedPadding",
+    "format_number",
+    "format_padding",
+    "format_size",
+    "parse_count",
+    "parse_padding",
+    "parse_pair",
+    "parse_size",
+]
+
+Amounts = tuple[tuple[int, int], tuple[int, int]]
+"""Padding of each side, ``((top, bottom), (left, right))``."""
+
+
+MAX_DIGITS = 500  # a product of eight such numbers is still printed by Python without complaint
+
+
+class NamedPadding(StrEnum):
+    """Paddings that depend on the filter: none, or as much as keeps the size at stride 1.
+
+    An odd pixel goes to the end, or to the start (``same_lower``).
+    """
+
+    VALID = "valid"
+    SAME = "same"
+    SAME_LOWER = "same_lower"
+
+
+def format_size(size: Iterable[int]) -> str:
+    """Write a size as text, ``HxW`` or ``HxWxC``.
+
+    Examples
+    --------
+    >>> format_size((28, 28, 6))
+    '28x28x6'
+    """
+    return "x".join(map(str, size))
+
+
+def format_number(number: "float | Fraction") -> str:
+    """Write a number as text, exactly where that is short.
+
+    Examples
+    --------
+    >>> format_number(15.5), format_number(32)
+    ('15.5', '32')
+    """
+    return f"{number:.10g}" if isinstance(number, float) else f"{number}"
+
+
+def format_padding(padding: NamedPadding | Amounts) -> str:
+    """Write a padding as text, in the shortest form that `parse_padding` reads back.
+
+    Examples
+    --------
+    >>> format_padding(((1, 1), (2, 2))), format_padding(((0, 1), (0, 1))), format_padding(NamedPadding.SAME)
+    ('1x2', '0:1x0:1', 'same')
+    """
+    if isinstance(padding, NamedPadding):
+        return str(padding)
+    (top, bottom), (left, right) = padding
+    if top == bottom and left == right:
+        return f"{top}" if top == left else f"{top}x{left}"
+    return f"{top}:{bottom}x{left}:{right}"
+
+
+def parse_count(text: str, name: str, *, minimum: int = 1) -> int:
+    """Read a whole number of at most 500 digits.
+
+    Raises
+    ------
+    SizeError
+        It is anything else, or below `minimum`.
+
+    Examples
+    --------
+    >>> parse_count("300", "units")
+    300
+    """
+    stripped = text.strip()
+    if re.fullmatch(r"\+?[0-9]+", stripped):
+        if len(stripped) > MAX_DIGITS:
+            raise SizeError(f"{name} {stripped[:20]}...", f"has more than {MAX_DIGITS} digits")
+        if int(stripped) >= minimum:
+            return int(stripped)
+    raise SizeError(f"{name} {text[:50]!r}", f"must be a whole number, at least {minimum}")
+
+
+def parse_size(text: str, name: str = "size", *, minimum: int = 1) -> tuple[int, ...]:
+    """Read ``HxW`` or ``HxWxC``; a single number ``n`` is ``n x n``.
+
+    Returns
+    -------
+    tuple of two or three int
+
+    Raises
+    ------
+    SizeError
+        The text is no size.
+
+    Examples
+    --------
+    >>> parse_size("32"), parse_size("32x24x3")
+    ((32, 32), (32, 24, 3))
+    """
+    numbers = _numbers(text, name, minimum, "a size as in 32, 32x24 or 32x24x3", most=3)
+    return numbers * 2 if len(numbers) == 1 else numbers
+
+
+def _numbers(text: str, name: str, minimum: int, form: str, *, most: int) -> tuple[int, ...]:
+    """Read whole numbers parted by ``x``."""
+    parts = re.split("[xX×]", text)
+    if len(parts) > most or any(not re.fullmatch(r"\s*\+?[0-9]+\s*", part) for part in parts):
+        raise SizeError(f"{name} {text[:50]!r}", f"must be {form}, in whole numbers from {minimum}")
+    return tuple(parse_count(part, name, minimum=minimum) for part in parts)
+
+
+def parse_pair(text: str, name: str, *, minimum: int = 1) -> tuple[int, int]:
+    """Read ``n`` or ``AxB`` (vertical x horizontal).
+
+    Raises
+    ------
+    SizeError
+        The text is neither.
+
+    Examples
+    --------
+    >>> parse_pair("4x3", "stride")
+    (4, 3)
+    """
+    numbers = _numbers(text, name, minimum, "one number, or two as in 4x3 (vertical x horizontal)", most=2)
+    return numbers[0], numbers[-1]
+
+
+def parse_padding(text: str) -> NamedPadding | Amounts:
+    """Read ``valid``, ``same``, ``p``, ``AxB`` (vertical x horizontal) or ``T:BxL:R``.
+
+    Raises
+    ------
+    SizeError
+        The text is none of these.
+
+    Examples
+    --------
+    >>> parse_padding("same").value, parse_padding("2"), parse_padding("0:1x3")
+    ('same', ((2, 2), (2, 2)), ((0, 1), (3, 3)))
+    """
+    word = text.strip().lower()
+    if word in tuple(NamedPadding):
+        return NamedPadding(word)
+    if not re.fullmatch(r"[0-9:xX×]+", word) or not all(re.split("[:xX×]", word)):
+        raise SizeError(
+            f"padding {text[:50]!r}",
+            "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R, in whole numbers from 0",
+        )
+    sides = [_parse_side(part, text) for part in re.split("[xX×]", word)]
+    if len(sides) > 2:
+        raise SizeError(f"padding {text[:50]!r}", "has more than two parts; write AxB or T:BxL:R")
+    return sides[0], sides[-1]
+
+
+def _parse_side(text: str, whole: str) -> tuple[int, int]:
+    amounts = [parse_count(part, "padding", minimum=0) for part in text.split(":")]
+    if len(amounts) > 2:
+        raise SizeError(f"padding {whole[:50]!r}", "has more than two amounts on an axis; write T:BxL:R")
+    return amounts[0], amounts[-1]
