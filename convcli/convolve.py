@@ -8,7 +8,7 @@ the upper left of the four middle taps of an even one that is not dilated.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -193,7 +193,7 @@ def pixels_under(
     )
     rows, columns = (
         (np.arange(axis.output) * axis.stride + (axis.extent - 1) // 2 - axis.before).clip(0, axis.side - 1)
-        for axis in map(_without_idle_steps, axes)
+        for axis in (axis.without_idle_steps() for axis in axes)
     )
     under: Image = pixels[rows[:, None], columns]
     return under
@@ -302,13 +302,7 @@ def _checked_axes(pixels: Image, taps: Image, how: Settings) -> tuple[Axis, Axis
             f"makes {height * width} pixels of an image of {rows.side}x{columns.side}, "
             f"more than {MAX_PADDED}",
         )
-    return _without_idle_steps(rows), _without_idle_steps(columns)
-
-
-def _without_idle_steps(axis: Axis) -> Axis:
-    """Shorten steps that are never taken: they may be beyond any integer type."""
-    dilation = axis.dilation if axis.window > 1 else 1
-    return replace(axis, stride=min(axis.stride, axis.span + 1), dilation=dilation)
+    return rows.without_idle_steps(), columns.without_idle_steps()
 
 
 def _bound(pixels: Image, taps: Image, border: Border) -> int | None:

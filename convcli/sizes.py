@@ -94,6 +94,17 @@ class Axis:
         starts_beyond = (rounded_up - 1) * self.stride >= self.side + self.before
         return rounded_up - 1 if starts_beyond else rounded_up
 
+    def without_idle_steps(self) -> "Axis":
+        """Return the axis with the steps shortened that are never taken: they may be beyond any integer type.
+
+        Examples
+        --------
+        >>> Axis(side=5, window=3, stride=10**30).without_idle_steps().stride
+        3
+        """
+        dilation = self.dilation if self.window > 1 else 1
+        return replace(self, stride=min(self.stride, self.span + 1), dilation=dilation)
+
     @property
     def spread(self) -> int:
         """Pixels from the first that an output reads to the last."""
