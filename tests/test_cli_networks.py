@@ -152,7 +152,7 @@ def test_two_forms_are_refused(convcli: Runner, command: str, forms: tuple[str, 
 LAYER_KEYS = [
     "text", "type", "line", "column", "input", "output", "params", "statistics", "macs", "activations", "weights",
     "bias", "connections", "filter", "padding", "stride", "dilation", "unread_rows", "unread_columns",
-    "receptive_field", "jump", "centre", "misaligned",
+    "receptive_field", "jump", "centre", "misaligned", "depth", "tags", "reads", "writes",
 ]  # fmt: skip
 KEYS = [
     "input", "layers", "output", "params", "statistics", "macs", "activations", "peak_activations",
@@ -202,6 +202,10 @@ def test_json(convcli: Runner) -> None:
         "jump": [2, 2],
         "centre": [1, 0],
         "misaligned": None,
+        "depth": 0,
+        "tags": [],
+        "reads": [0],
+        "writes": 1,
     }
     assert layers[1]["bias"] == layers[1]["weights"] == "6"
     assert (layers[2]["receptive_field"], layers[2]["centre"]) == ([None, None], [16, 15])
@@ -267,20 +271,31 @@ def test_terminal_shows_the_table_and_what_it_comes_to(terminal: Runner, net: Pa
     ]  # fmt: skip
     assert table.splitlines()[-1].split() == ["total", "10", "18,582", "373,600", "13,794"]
     assert summary == (
-        "params       18,582; 74,328 bytes (72.5 KiB) as fp32\n"
+        "params       18,582; 74,328 bytes (72.6 KiB) as fp32\n"
         "MACs         747,200 for a mini-batch of 2: multiply-accumulates, no bias, normalisation or\n"
         "             activation\n"
-        "activations  27,588 for a mini-batch of 2, 110,352 bytes (107.7 KiB); at inference at most 18,816 at\n"
+        "activations  27,588 for a mini-batch of 2, 110,352 bytes (107.8 KiB); at inference at most 18,816 at\n"
         "             once, 75,264 bytes (73.5 KiB)\n"
-        "features     a unit sees 14 pixels each way; units are 2 apart, the first is centred on 6.5\n"
+        "field        a unit sees 14x14 pixels; units are 2 apart, the first is centred on 6.5\n"
     )
 
 
 def test_terminal_tells_what_is_never_read_and_what_is_misaligned(terminal: Runner) -> None:
     ran = terminal("shape", "--n", "9x9x3", "add { maxpool f2 | avgpool f2 }", columns=100)
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.splitlines()[1].split() == ["maxpool", "f2", "4x4x3", "2", "2", "0.5", "1x1"]
-    assert "unread    rows x columns of a layer's input that none of its windows reads\n" in ran.out
+    assert ran.out.splitlines()[1].split() == [
+        "maxpool",
+        "f2",
+        "4x4x3",
+        "2",
+        "2",
+        "0.5",
+        "1",
+        "row,",
+        "1",
+        "col",
+    ]
+    assert "unread  rows and columns of a layer's input that none of its windows reads\n" in ran.out
     assert "misaligned" not in ran.out
     ran = terminal("shape", "--n", "8x8x3", "add { maxpool f2 | maxpool f1 s2 }", columns=100)
     assert (ran.code, ran.err) == (0, "")
@@ -295,7 +310,8 @@ def test_a_terminal_of_its_own(columns: int) -> None:
     ran = on_terminal("params", "resnet18", columns=columns)
     assert (ran.code, ran.err) == (0, "")
     assert "1,814,073,344" in ran.out
-    assert "left out on this narrow terminal: weights" in ran.out
+    assert "left out on this narrow terminal: " in ran.out
+    assert max(map(len, ran.out.splitlines())) <= columns
 
 
 # Checks for scripts ---------------------------------------------------------------------------------------
@@ -353,7 +369,7 @@ def test_against(convcli: Runner) -> None:
     ran = convcli("params", "--n", "9x9x3", "conv 2 f3, relu", "--against", "conv 2 f3, bn, relu")
     assert ran.all == (
         0,
-        "diff\tlayer\toutput\tparams\tMACs\tlayer\toutput\tparams\tMACs\n"
+        "diff\tlayer\toutput\tparams\tMACs\tlayer 2\toutput 2\tparams 2\tMACs 2\n"
         "\tconv 2 f3\t7x7x2\t56\t2646\tconv 2 f3\t7x7x2\t56\t2646\n"
         ">\t\t\t\t\tbn\t7x7x2\t4\t0\n"
         "\trelu\t7x7x2\t0\t0\trelu\t7x7x2\t0\t0\n"
@@ -387,7 +403,8 @@ def test_comparisons_that_are_refused(convcli: Runner) -> None:
             f"{option}: does not go with a comparison",
         )
     assert_refused(
-        convcli("params", "resnet18", "--against", "vgg12"), "line 1, column 1: unknown layer 'vgg12': did"
+        convcli("params", "resnet18", "--against", "vgg12"),
+        "line 1, column 1: neither a layer nor a shipped network is named 'vgg12': did",
     )
 
 
@@ -396,20 +413,27 @@ def test_comparisons_that_are_refused(convcli: Runner) -> None:
 
 def test_valid_sizes_and_smallest(convcli: Runner, net: Path) -> None:
     assert convcli("shape", net, "--valid-sizes", "30..40").all == (0, "30\n32\n34\n36\n38\n40\n", "")
-    assert convcli("shape", net, "--valid-sizes", "31..31").all == (0, "", "")
+    none = "convcli: --valid-sizes 29..31: none: at 31, avgpool f2 (line 2, column 18) never reads 1 of its 27 rows\n"
+    assert convcli("shape", net, "--valid-sizes", "29..31").all[1:] == ("30\n", "")
+    assert convcli("shape", net, "--valid-sizes", "31..31").all == (0, "", none.replace("29..31", "31..31"))
     assert convcli("shape", net, "--smallest").all == (0, "14\n", "")
     assert convcli("shape", "unet", "--smallest").all == (0, "16\n", "")
     assert convcli("shape", net, "--smallest", "--json").all == (0, '{"sides": [14]}\n', "")
     assert convcli("shape", "conv 6 f5", "--n", "9x9x3", "--smallest").all == (0, "5\n", "")
 
 
-def test_no_valid_size_is_said_on_a_terminal(terminal: Runner, net: Path) -> None:
-    ran = terminal("shape", net, "--valid-sizes", "31..31")
-    assert ran.all == (
-        0,
-        "none: at each of these sides some layer drops rows or columns, or is impossible\n",
-        "",
-    )
+@pytest.mark.parametrize(
+    ("sides", "why"),
+    [
+        ("210..211", "at 211, conv 128 f1 s2 nobias (line 11, column 71) never reads 26 of its 53 rows: "
+         "its stride steps over them at any side"),
+        ("11..11", "at 11, conv 128 f1 s2"),
+    ],
+)  # fmt: skip
+def test_the_first_loss_is_named(convcli: Runner, sides: str, why: str) -> None:
+    ran = convcli("shape", "resnet18", "--valid-sizes", sides)
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.startswith(f"convcli: --valid-sizes {sides}: none: {why}")
 
 
 @pytest.mark.parametrize("sides", ["", "200", "200-260", "260..200", "0..5", "a..b", "..", "1..2..3"])
@@ -539,3 +563,59 @@ def test_ten_thousand_layers(convcli: Runner, tmp_path: Path) -> None:
     assert ran.out.splitlines()[-1].split("\t")[2] == str(5000 * (9 * 4 + 1) * 4)
     ran = convcli("shape", path)
     assert ran.out.splitlines()[-1].split("\t")[:3] == ["relu", "8x8x4", "10001"]
+
+
+# What is meant by an odd spec -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["shape", "--n", "8x8x3", "conv 6 5"], "f5 is a filter size"),
+        (["shape", "--n", "8x8x3", "maxpool 2"], "must be letter and value in one, as in f2"),
+        (["shape", "--n", "8x8x3", "conv 6 f3 p same"], "as in psame"),
+        (["shape", "--n", "8x8x3", "conv 6 f3; relu"], "layers are parted by commas"),
+        (["shape", "--n", "8x8x3", "relu, vgg11"], "vgg11 is a whole network and stands alone"),
+        (["shape", "--n", "8x8x3", "conv 6 f3", "relu"], "put the layers in quotes"),
+        (["shape", "--n", "3x32x32", "conv 6 f5"], "is the input 32x32x3, channels last?"),
+        (["shape", "alexnet", "--n", "20"], "convcli shape alexnet --smallest tells what it works on"),
+        (["params", "resnet18", "--list"], "for one of them: convcli params resnet18"),
+        (["params", "--f", "5", "--c-in", "3", "--c-out", "6", "--expect", "456"], "needs the input's: --n"),
+        (["shape", "resnet18", "--last", "--by-block"], "--by-block: does not go with --last"),
+        (["shape", "resnet18", "--smallest", "--valid-sizes", "1..9"], "does not go with"),
+        (["shape", "."], "is taken for layers: a file of them is named *.net, or read with - < FILE"),
+    ],
+)
+def test_a_hint_says_what_was_probably_meant(convcli: Runner, arguments: list[str], told: str) -> None:
+    ran = convcli(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert told in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_letters_take_an_equals_sign(convcli: Runner) -> None:
+    assert convcli("shape", "--n", "8x8x3", "conv 6 f=3 s=2", "--last").out == "3x3x6\n"
+
+
+def test_a_dense_layer_on_an_image_is_pointed_out(terminal: Runner) -> None:
+    assert (
+        "works at each of 28x28 pixels; put flatten"
+        in terminal("shape", "--n", "32x32x3", "conv 6 f5, fc 10", columns=100).out
+    )
+    assert "flatten" not in terminal("shape", "--n", "1x1x3", "conv 6 f1, fc 10").out
+
+
+def test_json_of_blocks_and_of_dense_layers(convcli: Runner) -> None:
+    record = json.loads(convcli("params", "resnet18", "--by-block", "--versus-dense", "--json").out)
+    assert sum(block["params"] for block in record["blocks"]) == record["params"]
+    assert sum(block["layers"] for block in record["blocks"]) == len(record["layers"])
+    assert record["layers"][0]["dense"]["params"] == (224 * 224 * 3) * (112 * 112 * 64)
+    assert record["layers"][1]["dense"] is None
+    assert json.loads(convcli("shape", "resnet18", "--last", "--json").out) == {"output": "1000"}
+
+
+def test_branches_and_tags_are_seen_in_rows(convcli: Runner) -> None:
+    ran = convcli("shape", "--n", "4x4x2", "add { relu @a | tanh, cat { silu | | relu } , conv 2 f1 }")
+    assert [line.split("\t")[0] for line in ran.out.splitlines()[1:]] == [
+        "relu @a", "| tanh", "silu", "| relu", "cat", "conv 2 f1", "add"
+    ]  # fmt: skip

@@ -160,6 +160,10 @@ def test_json(params: Runner) -> None:
         "weights": "5x5x3x6",
         "bias": "1x1x1x6",
         "connections": 75,
+        "depth": 0,
+        "tags": [],
+        "reads": [0],
+        "writes": 1,
         "filter": "5x5",
         "stride": "1x1",
         "dilation": "1x1",
@@ -214,6 +218,10 @@ def test_json_of_a_dense_layer(params: Runner) -> None:
         "weights": "16384x300",
         "bias": "300",
         "connections": 16384,
+        "depth": 0,
+        "tags": [],
+        "reads": [0],
+        "writes": 1,
     }
 
 

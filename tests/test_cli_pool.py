@@ -359,6 +359,10 @@ def test_json_of_a_size(convcli: Runner) -> None:
                 "jump": [2, 2],
                 "centre": [0.5, 0.5],
                 "misaligned": None,
+                "depth": 0,
+                "tags": [],
+                "reads": [0],
+                "writes": 1,
             }
         ],
         "output": "14x13x6",

@@ -137,7 +137,7 @@ def test_exact_at_any_size(shape: Runner) -> None:
                 "height  floor((20 + 2·0 - 3)/5) + 1 = 4",
                 "width   floor((30 + 2·0 - 3)/3) + 1 = 10",
                 "unread  rows 3..4, 8..9, 13..14, 18..19, counted from 0 (8 of 20); "
-                "heights that lose none: 3",
+                "so at every height near 20: the windows leave gaps",
                 "        no column",
             ],
         ),
@@ -166,7 +166,8 @@ def test_many_gaps_are_shortened_but_counted(terminal: Runner) -> None:
     ran = terminal("shape", "--n", "1000", "--f", "1", "--s", "2")
     assert (ran.code, ran.err) == (0, "")
     assert (
-        "unread  rows 1, 3, 5, 7, ..., counted from 0 (500 of 1000); heights that lose none: 1\n" in ran.out
+        "unread  rows 1, 3, 5, 7, ..., counted from 0 (500 of 1000); "
+        "so at every height near 1000: the windows leave gaps\n" in ran.out
     )
 
 
@@ -224,6 +225,10 @@ def test_json(shape: Runner) -> None:
                 "jump": [4, 3],
                 "centre": [1, 0],
                 "misaligned": None,
+                "depth": 0,
+                "tags": [],
+                "reads": [0],
+                "writes": 1,
             }
         ],
         "output": "8x10x6",
@@ -459,5 +464,5 @@ def test_number_of_too_many_digits(shape: Runner) -> None:
 
 
 def test_unexpected_argument(shape: Runner) -> None:
-    assert_refused(shape("--n", "32", "relu", "tanh"), "shape: got unexpected extra argument")
+    assert_refused(shape("--n", "32", "relu", "tanh"), "shape: put the layers in quotes")
     assert_refused(shape("--n", "32", "--f", "5", "7"), "NETWORK: goes with --n")

@@ -358,7 +358,7 @@ def test_a_side_too_long_for_python_to_print_is_refused_as_any_other(n: Any) -> 
 def test_pixels_that_cannot_be_counted_are_not_said_to_be_read() -> None:
     text = "conv 3 f3 d2 s2"
     header, row = shape_table(network(text, (HUGE, HUGE, 1))).as_tsv().splitlines()
-    assert dict(zip(header.split("\t"), row.split("\t"), strict=True))["unread"] == "?x?"
+    assert dict(zip(header.split("\t"), row.split("\t"), strict=True))["unread"] == "? rows, ? cols"
     assert list(valid_sides(parse_spec(text), (1, 1, 1), range(HUGE, HUGE + 4))) == []
 
 

@@ -68,4 +68,6 @@ def _usage_words(error: Exception) -> tuple[str, str]:
     context = getattr(error, "ctx", None)
     place = context.info_name if context is not None and context.parent is not None else "usage"
     words = " ".join(error.format_message().split())  # type: ignore[attr-defined] # asked by hasattr before
+    if place in ("shape", "params") and "unexpected extra argument" in words:
+        return place, "put the layers in quotes; two networks are compared by --against"
     return str(place), words[:1].lower() + words[1:].removesuffix(".")

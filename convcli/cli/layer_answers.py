@@ -1,6 +1,6 @@
 """What is told of a layer, as JSON and to a person; and the answers for a single layer given by options."""
 
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from convcli.cli.output import answer_is_shown, shown, write, write_json
@@ -9,7 +9,7 @@ from convcli.network.networks import Fields, Network, Stage, single_layer
 from convcli.size_texts import format_padding, format_size
 from convcli.sizes import AdaptiveAxis, Axis, lossless_sides
 
-__all__ = ["answer_size", "layer_record", "network_record", "unsized_record"]
+__all__ = ["answer_size", "blocks_record", "dense_record", "layer_record", "network_record", "unsized_record"]
 
 MOST_RANGES = 1000  # ranges of unread pixels that JSON lists
 MOST_SHOWN = 4  # and that a person is shown
@@ -75,7 +75,53 @@ def layer_record(stage: Stage) -> dict[str, Any]:
         **_geometry_record(stage),
         **_fields_record(stage.fields),
         "misaligned": stage.misaligned or None,
+        "depth": stage.depth,
+        "tags": stage.tags,
+        "reads": stage.reads,
+        "writes": stage.writes,
     }
+
+
+def dense_record(stage: Stage) -> dict[str, Any] | None:
+    """Return what JSON has of the dense layer in a layer's place; None for what is no convolution."""
+    dense = stage.as_dense
+    if dense is None:
+        return None
+    return {
+        "text": dense.text,
+        "params": dense.params,
+        "macs": dense.macs,
+        "connections": dense.connections,
+        "params_ratio": _ratio(dense.params or 0, stage.params or 0),
+        "macs_ratio": _ratio(dense.macs or 0, stage.macs or 0),
+    }
+
+
+def blocks_record(network: Network) -> list[dict[str, Any]]:
+    """Return what JSON has of what stands at the top level of a spec, repeats and branches as one."""
+    records = []
+    for block, group in groupby(network.layers, lambda stage: stage.block):
+        stages = list(group)
+        part = Network(stages[0].input, tuple(stages))
+        records.append(
+            {
+                "text": network.blocks[block] if len(stages) > 1 else stages[0].text,
+                "layers": len(stages),
+                "output": format_size(part.output),
+                "params": part.params,
+                "statistics": part.statistics,
+                "macs": part.macs,
+                "activations": part.activations,
+            }
+        )
+    return records
+
+
+def _ratio(large: int, small: int) -> float | None:
+    try:
+        return large / small
+    except (OverflowError, ZeroDivisionError):
+        return None
 
 
 def _geometry_record(stage: Stage) -> dict[str, Any]:
@@ -148,7 +194,8 @@ def _unread(axis: Axis, name: str, side: str) -> str:
         for first, last in islice(axis.unread_ranges(), MOST_SHOWN + 1)
     ]
     listed = ", ".join(ranges[:MOST_SHOWN]) + (", ..." if len(ranges) > MOST_SHOWN else "")
-    near = [f"{nearest}" for nearest in lossless_sides(axis) if nearest]
+    leaves_gaps = axis.stride > axis.extent
+    near = [f"{nearest}" for nearest in lossless_sides(axis) if nearest and not leaves_gaps]
     if near:
         advice = f"{side}s that lose none: {', '.join(near)}"
     else:

@@ -5,8 +5,8 @@ import sys
 from shutil import get_terminal_size
 
 from convcli.cli.forms import Costs, Form
-from convcli.cli.layer_answers import network_record
-from convcli.cli.output import answer_is_shown, shown, write, write_json
+from convcli.cli.layer_answers import blocks_record, dense_record, network_record
+from convcli.cli.output import message, shown, write, write_json
 from convcli.cli.summaries import comparison_summary, params_summary, shape_summary
 from convcli.errors import SizeError, SpecError, UsageError
 from convcli.network.building import build
@@ -14,7 +14,7 @@ from convcli.network.comparisons import comparison_table
 from convcli.network.grammar import Spec, parse_spec
 from convcli.network.layers import Size
 from convcli.network.networks import Network
-from convcli.network.searching import smallest_side, valid_sides
+from convcli.network.searching import first_loss, smallest_side, valid_sides
 from convcli.network.sources import MOST_BYTES, decoded, read_spec, shipped, title_of
 from convcli.network.tables import Column, Table, params_table, shape_table
 from convcli.size_texts import format_size
@@ -58,13 +58,26 @@ def print_table(table: Table, form: Form, summary: list[tuple[str, str]]) -> Non
         write({Form.TSV: table.as_tsv, Form.CSV: table.as_csv, Form.MARKDOWN: table.as_markdown}[form]())
 
 
+def _built(text: str, size: Size | None) -> Network:
+    """Work out a network; say of one that is shipped how to find what it works on."""
+    try:
+        return build(given_spec(text), size)
+    except SizeError as error:
+        name = text.strip().lower()
+        if size is None or name not in shipped():
+            raise
+        hint = f"convcli shape {name} --smallest tells what it works on"
+        raise SizeError(error.what, f"{error.why}; {hint}") from None
+
+
 def answer_shapes(text: str, size: Size | None, form: Form, *, last: bool, by_block: bool) -> Network:
     """Print the sizes of a network, a row a layer; return it."""
-    network = build(given_spec(text), size)
+    network = _built(text, size)
     if last:
-        write(f"{format_size(network.output)}\n")
+        output = format_size(network.output)
+        write_json({"output": output}) if form == Form.JSON else write(f"{output}\n")
     elif form == Form.JSON:
-        write_json(network_record(network))
+        write_json(network_record(network) | _blocks(network, by_block=by_block))
     else:
         print_table(shape_table(network, by_block=by_block), form, shape_summary(network))
     return network
@@ -81,28 +94,35 @@ def answer_params(
     dense: bool,
 ) -> Network:
     """Print the table of a network, or of two side by side; return the first."""
-    spec = given_spec(text)
     if len(sizes) > 2:
         raise UsageError("--n", f"{len(sizes)} input sizes; give one, or two to compare")
-    built = build(spec, sizes[0] if sizes else None)
+    built = _built(text, sizes[0] if sizes else None)
     if built.params is None:
         raise SizeError("input", "needs its channels, as in --n 224x224x3")
     if against is None and len(sizes) < 2:
         if form == Form.JSON:
-            write_json(network_record(built) | costs.record(built))
+            record = network_record(built) | costs.record(built) | _blocks(built, by_block=by_block)
+            if dense:
+                for layer, stage in zip(record["layers"], built.layers, strict=True):
+                    layer["dense"] = dense_record(stage)
+            write_json(record)
         else:
             table = params_table(built, by_block=by_block, versus_dense=dense)
             print_table(table, form, params_summary(built, costs))
         return built
     if dense or by_block:
         raise UsageError("--versus-dense" if dense else "--by-block", "does not go with a comparison")
-    other = build(spec if against is None else given_spec(against), sizes[-1] if sizes else None)
+    other = _built(against or text, sizes[-1] if sizes else None)
     if form == Form.JSON:
         for one in (built, other):
             write_json(network_record(one) | costs.record(one))
     else:
         print_table(comparison_table(built, other), form, comparison_summary(built, other))
     return built
+
+
+def _blocks(network: Network, *, by_block: bool) -> dict[str, object]:
+    return {"blocks": blocks_record(network)} if by_block else {}
 
 
 def search_sides(text: str, size: Size | None, sides: str | None, *, json: bool) -> None:
@@ -122,10 +142,10 @@ def search_sides(text: str, size: Size | None, sides: str | None, *, json: bool)
         found = list(valid_sides(spec, size, range(first, end)))
     if json:
         write_json({"sides": found})
-    elif answer_is_shown() and not found:
-        write("none: at each of these sides some layer drops rows or columns, or is impossible\n")
     else:
         write("".join(f"{side}\n" for side in found))
+    if not found:
+        message(f"--valid-sizes {sides}", f"none: {first_loss(spec, size, end - 1)}")
 
 
 def list_shipped(form: Form) -> None:
@@ -144,7 +164,7 @@ def list_shipped(form: Form) -> None:
         Column("input", inputs),
         Column("params", params),
         Column("MACs", macs),
-        Column("source", titles, optional=True),
+        Column("source", titles, rank=1),
     )
     print_table(
         Table(columns, [0] * len(rows)), form, [("use", "convcli params resnet18, convcli shape unet")]

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -30,6 +31,7 @@ __all__ = [
     "SizeOption",
     "SpecArgument",
     "Stride",
+    "check_apart",
     "check_workload",
 ]
 
@@ -120,6 +122,19 @@ Expect = Annotated[
     str | None,
     typer.Option("--expect", help="Fail (exit code 1) unless this is the output size.", metavar="SIZE"),
 ]
+
+
+def check_apart(options: Mapping[str, object]) -> None:
+    """Check that of these options one is given at most.
+
+    Raises
+    ------
+    UsageError
+        Two are.
+    """
+    given = [name for name, value in options.items() if value not in (None, False)]
+    if len(given) > 1:
+        raise UsageError(given[1], f"does not go with {given[0]}")
 
 
 def check_workload(jobs: int | None, png_level: int | None) -> None:

@@ -62,7 +62,9 @@ def params(
     against: Annotated[
         str | None,
         typer.Option(
-            "--against", help="Another network beside this one, differing rows marked.", metavar="NETWORK"
+            "--against",
+            help="Another network beside this one, differing rows marked. Checks are of the first.",
+            metavar="NETWORK",
         ),
     ] = None,
     versus_dense: Annotated[
@@ -71,10 +73,17 @@ def params(
     by_block: ByBlock = False,
     batch: Annotated[
         str,
-        typer.Option("--batch", help="Mini-batch that MACs and activations are for.", metavar="COUNT"),
+        typer.Option(
+            "--batch",
+            help="Mini-batch for the MACs and activations below the table, and --json.",
+            metavar="COUNT",
+        ),
     ] = "1",
     dtype: Annotated[
-        str, typer.Option("--dtype", help="fp32, fp16 or int8, for the bytes.", metavar="TYPE")
+        str,
+        typer.Option(
+            "--dtype", help="fp32, fp16 or int8, for the bytes below the table, and --json.", metavar="TYPE"
+        ),
     ] = Dtype.FP32.value,
     max_params: Annotated[
         str | None,
@@ -105,6 +114,8 @@ def params(
     costs = Costs(chosen(dtype, Dtype, "dtype"), parse_count(batch, "batch"))
     sizes = [parse_size(text, "input") for text in n or ()]
     # Late, here and below: the others are not loaded, which takes time.
+    if shipped and network is not None:
+        raise UsageError("--list", f"lists all networks; for one of them: convcli params {network[:50]}")
     if shipped:
         from convcli.cli.network_answers import list_shipped
 
@@ -137,7 +148,13 @@ def params(
             channels = _channels(size, c_in)
             if f is None or channels is None or c_out is None:
                 missing = "--f" if f is None else "--c-in" if channels is None else "--c-out"
-                raise UsageError(missing, "missing; as in: convcli params --f 5 --c-in 3 --c-out 6")
+                raise UsageError(
+                    missing,
+                    "missing; as in: convcli params --f 5 --c-in 3 --c-out 6, or of a network: "
+                    "convcli params resnet18",
+                )
+            if expect is not None and size is None:
+                raise UsageError("--expect", "is an output size, which needs the input's: --n")
             convolution = Convolution(
                 window=parse_pair(f, "filter"),
                 filters=parse_count(c_out, "output channels"),

@@ -21,6 +21,7 @@ from convcli.cli.options import (
     OptionalStride,
     OutputChannels,
     SpecArgument,
+    check_apart,
 )
 from convcli.cli.solving import Wanted, solve
 from convcli.errors import UsageError
@@ -85,7 +86,10 @@ def shape(
         if (by_block, valid_sizes, smallest, csv, md) != (False, None, False, False, False):
             raise UsageError("NETWORK", "missing; as in: convcli shape resnet18")
         if size is None or f is None:
-            raise UsageError("--n" if size is None else "--f", "missing; as in: convcli shape --n 32 --f 5")
+            raise UsageError(
+                "--n" if size is None else "--f",
+                "missing; as in: convcli shape --n 32 --f 5, or of a network: convcli shape resnet18",
+            )
         if want is not None:
             if ceil or c_out is not None:
                 raise UsageError(
@@ -105,6 +109,10 @@ def shape(
         return 0
     if (f, p, s, d, ceil, c_out, want) != (None, None, None, "1", False, None, None):
         raise UsageError("NETWORK", "goes with --n alone: --f, --p and the like describe a single layer")
+    ways: dict[str, object] = {"--valid-sizes": valid_sizes, "--smallest": smallest, "--last": last}
+    for option in ({"--csv": csv}, {"--md": md}, {"--by-block": by_block}):
+        check_apart(ways | option)
+    check_apart({"--valid-sizes": valid_sizes, "--smallest": smallest, "--expect": expect})
     from convcli.cli.network_answers import answer_shapes, search_sides  # late: a layer needs none of it
 
     if valid_sizes is not None or smallest:

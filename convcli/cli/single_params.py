@@ -3,7 +3,7 @@
 from math import prod
 from typing import Any
 
-from convcli.cli.layer_answers import network_record, unsized_record
+from convcli.cli.layer_answers import dense_record, network_record, unsized_record
 from convcli.cli.output import answer_is_shown, shown, write, write_json
 from convcli.network.layers import Convolution, Dense, Size
 from convcli.network.networks import Network, Stage, single_layer
@@ -43,9 +43,8 @@ def answer_convolution(layer: Convolution, channels: int, size: Size | None, *, 
     formula = f"{_sum_with_bias(terms, bias=layer.bias)}·{layer.filters} = {network.params:,}"
     record, lines = network_record(network) if size else unsized_record(network), _shapes(stage)
     if size is not None:
-        dense, comparison = _against_dense(stage)
-        record["layers"][0]["dense"] = dense
-        lines += comparison
+        record["layers"][0]["dense"] = dense_record(stage)
+        lines += _against_dense(stage)
     _answer(record, formula, lines, json=json)
     return network
 
@@ -67,18 +66,14 @@ def _answer(record: dict[str, Any], formula: str, lines: Lines, *, json: bool) -
         write(f"{record['params']}\n")
 
 
-def _against_dense(stage: Stage) -> tuple[dict[str, Any], Lines]:
+def _against_dense(stage: Stage) -> Lines:
     """Compare with the dense layer between the same sizes: sparse connections, shared parameters."""
     dense = stage.as_dense
     assert dense is not None, "a convolution on an image has a dense twin"
     params, of_dense = stage.params or 0, dense.params or 0
     macs, macs_of_dense = stage.macs or 0, dense.macs or 0
-    record = {
-        "text": dense.text, "params": of_dense, "macs": macs_of_dense, "connections": dense.connections,
-        "params_ratio": _ratio(of_dense, params), "macs_ratio": _ratio(macs_of_dense, macs),
-    }  # fmt: skip
     sums = _sum_with_bias(_factors(stage.input), bias=stage.biases is not None)
-    lines = [
+    return [
         ("output", f"{format_size(stage.output)}: {stage.activations:,} activations"),
         ("MACs", f"{macs:,} multiply-accumulates (bias and activation not counted)"),
         ("connections", f"{stage.connections:,} inputs to each output value, of {dense.connections:,}"),
@@ -86,7 +81,6 @@ def _against_dense(stage: Stage) -> tuple[dict[str, Any], Lines]:
         ("dense layer", f"{sums}·({_factors(stage.output)}) = {of_dense:,} parameters"),
         ("", f"{_times(of_dense, params)} the parameters, {_times(macs_of_dense, macs)} the MACs"),
     ]
-    return record, lines
 
 
 def _factors(size: Size) -> str:
@@ -95,13 +89,6 @@ def _factors(size: Size) -> str:
 
 def _sum_with_bias(terms: str, *, bias: bool) -> str:
     return f"({terms} + 1)" if bias else terms
-
-
-def _ratio(large: int, small: int) -> float | None:
-    try:
-        return large / small
-    except OverflowError:
-        return None
 
 
 def _times(large: int, small: int) -> str:

@@ -1,6 +1,9 @@
 """What a person is told below the tables of networks."""
 
+from math import prod
+
 from convcli.cli.forms import Costs
+from convcli.network.layers import Dense
 from convcli.network.networks import Network
 from convcli.network.tables import field_texts
 from convcli.size_texts import format_size
@@ -10,10 +13,10 @@ __all__ = ["bytes_text", "comparison_summary", "params_summary", "shape_summary"
 
 def shape_summary(network: Network) -> list[tuple[str, str]]:
     """Return what a person is told below the sizes."""
-    lines = [("output", format_size(network.output)), *_features(network)]
+    lines = [("output", format_size(network.output)), *_features(network), *_dense_on_images(network)]
     unread = [stage for stage in network.layers if stage.axes and any(a.unread_count() for a in stage.axes)]
     if unread:
-        lines.append(("unread", "rows x columns of a layer's input that none of its windows reads"))
+        lines.append(("unread", "rows and columns of a layer's input that none of its windows reads"))
     lines += [
         ("misaligned", f"{stage.text} ({stage.place}): its branches' first units are at {stage.misaligned}")
         for stage in network.layers
@@ -26,8 +29,28 @@ def _features(network: Network) -> list[tuple[str, str]]:
     if network.fields is None:
         return []
     size, jump, centre = field_texts(network.fields)
-    seen = "all of the image" if size == "all" else f"{size} pixels" + " each way" * size.isdecimal()
-    return [("features", f"a unit sees {seen}; units are {jump} apart, the first is centred on {centre}")]
+    seen = (
+        "all of the image"
+        if size == "all"
+        else f"{size}x{size} pixels"
+        if size.isdecimal()
+        else f"{size} pixels"
+    )
+    return [
+        (
+            "field",
+            f"a unit sees {seen}; units are {jump} apart, the first is centred on {centre}",
+        )
+    ]
+
+
+def _dense_on_images(network: Network) -> list[tuple[str, str]]:
+    """Tell of dense layers that are applied at each pixel, which is seldom meant."""
+    for stage in network.layers:
+        if isinstance(stage.layer, Dense) and prod(stage.input[:-1]) > 1:
+            sides = format_size(stage.input[:-1])
+            return [(stage.text, f"works at each of {sides} pixels; put flatten before it for one vector")]
+    return []
 
 
 def params_summary(network: Network, costs: Costs) -> list[tuple[str, str]]:
@@ -46,6 +69,7 @@ def params_summary(network: Network, costs: Costs) -> list[tuple[str, str]]:
             f"{peak * batch:,} at once, {bytes_text(peak * batch * dtype.size)}",
         ),
         *_features(network),
+        *_dense_on_images(network),
     ]
 
 
@@ -69,9 +93,10 @@ def bytes_text(count: int) -> str:
     Examples
     --------
     >>> bytes_text(46_758_048), bytes_text(300)
-    ('46,758,048 bytes (44.5 MiB)', '300 bytes')
+    ('46,758,048 bytes (44.6 MiB)', '300 bytes')
     """
     for unit, size in (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= size:
-            return f"{count:,} bytes ({count // size:,}.{count % size * 10 // size} {unit})"
+        tenths = (20 * count + size) // (2 * size)
+        if tenths >= 10:
+            return f"{count:,} bytes ({tenths // 10:,}.{tenths % 10} {unit})"
     return f"{count} bytes"

@@ -47,9 +47,15 @@ def build(spec: Spec, size: Size | None = None) -> Network:
         raise SizeError(where, "has no input size: begin it with in 224x224x3, or give --n 224x224x3")
     builder = _Builder(spec.source)
     flow = Flow.into(size)
-    for number, item in enumerate(spec.items):
-        builder.block = number
-        flow = builder.run((item,), flow, depth=0)
+    try:
+        for number, item in enumerate(spec.items):
+            builder.block = number
+            flow = builder.run((item,), flow, depth=0)
+    except SizeError as error:
+        if len(size) == 3 and size[0] in (1, 3) and size[1] == size[2] > 4:
+            hint = f"; is the input {size[1]}x{size[2]}x{size[0]}, channels last?"
+            raise SizeError(error.what, error.why + hint) from None
+        raise
     return Network(size, tuple(builder.stages), tuple(map(_label, spec.items)))
 
 
@@ -58,8 +64,9 @@ def _label(item: Item) -> str:
     if isinstance(item, Repeat):
         return f"{item.times} x {{ {_labels(item.body)} }}"
     if isinstance(item, Join):
-        branches = " | ".join(map(_labels, item.branches)) if len(item.branches) == 2 else "..."
-        return " ".join(f"{item.kind} {{ {branches} }}".split())
+        if len(item.branches) > 2:
+            return f"{item.kind} {{ {len(item.branches)} branches }}"
+        return " ".join(f"{item.kind} {{ {' | '.join(map(_labels, item.branches))} }}".split())
     return item.layer.text if isinstance(item, PlacedLayer) else ""
 
 
@@ -80,11 +87,17 @@ class _Builder(Chain):
                 flow = self.add(item.layer, item.place, flow, depth=depth)
             elif isinstance(item, Tag):
                 self.tags[item.name] = flow
+                self.stages[-1] = self.stages[-1]._replace(tags=(*self.stages[-1].tags, item.name))
             elif isinstance(item, Repeat):
                 for _ in range(item.times):
                     flow = self.run(item.body, flow, depth=depth + 1)
             elif isinstance(item, Join):
-                branches = [self.run(branch, flow, depth=depth + 1) for branch in item.branches]
+                branches = []
+                for branch in item.branches:
+                    start = len(self.stages)
+                    branches.append(self.run(branch, flow, depth=depth + 1))
+                    if start < len(self.stages) and len(branches) > 1:
+                        self.stages[start] = self.stages[start]._replace(begins_branch=True)
                 flow = self.join(item.kind, None, branches, item.place, depth=depth)
             else:
                 if item.name not in self.tags:

@@ -11,6 +11,9 @@ __all__ = ["comparison_table"]
 
 MOST_MATCHED = 1000  # layers: the search for what two long networks share takes too long
 
+RANKS = {"layer": 0, "output": 1, "params": 0, "MACs": 2}  # on a narrow terminal MACs are the first to go
+LEAST_OF_ALIKE = 3  # and before them columns that are alike in both networks
+
 Pair = tuple[Stage | None, Stage | None]
 
 
@@ -25,32 +28,34 @@ def comparison_table(first: Network, second: Network) -> Table:
     >>> from convcli.network.sources import network
     >>> both = network("conv 6 f5, relu", (32, 32, 3)), network("conv 6 f5, bn, relu", (32, 32, 3))
     >>> print(comparison_table(*both).as_text(), end="")
-    diff  layer      output   params     MACs  layer      output   params     MACs
-          conv 6 f5  28x28x6     456  352,800  conv 6 f5  28x28x6     456  352,800
-    >                                          bn         28x28x6      12        0
-          relu       28x28x6       0        0  relu       28x28x6       0        0
-    !     total      28x28x6     456  352,800  total      28x28x6     468  352,800
+    diff  layer      output   params     MACs  layer 2    output 2  params 2   MACs 2
+          conv 6 f5  28x28x6     456  352,800  conv 6 f5  28x28x6        456  352,800
+    >                                          bn         28x28x6         12        0
+          relu       28x28x6       0        0  relu       28x28x6          0        0
+    !     total      28x28x6     456  352,800  total      28x28x6        468  352,800
     """
     pairs = list(_pairs(first.layers, second.layers))
     marks: list[Cell] = [_mark(pair) for pair in pairs]
     same = (first.output, first.params, first.macs) == (second.output, second.params, second.macs)
     columns = [Column("diff", marks, None if same else "!")]
-    for number, network in enumerate((first, second)):
-        cells = [_cells(pair[number]) for pair in pairs]
-        layers, outputs, params, macs = (list(column) for column in zip(*cells, strict=True))
-        columns += [
-            Column("layer", layers, "total"),
-            Column("output", outputs, format_size(network.output), optional=True),
-            Column("params", params, network.params),
-            Column("MACs", macs, network.macs, optional=True),
-        ]
-    return Table(tuple(columns), [0] * len(pairs), has_total=True)
+    left = _columns([stage for stage, _ in pairs], first)
+    right = _columns([stage for _, stage in pairs], second)
+    for ours, theirs in zip(left, right, strict=True):
+        rank = RANKS[ours.name] + LEAST_OF_ALIKE * (ours.cells == theirs.cells)
+        columns.append(ours._replace(rank=rank if ours.name != "layer" else 0))
+        right[right.index(theirs)] = theirs._replace(name=f"{theirs.name} 2", rank=rank)
+    return Table((*columns, *right), [0] * len(pairs), has_total=True)
 
 
-def _cells(stage: Stage | None) -> tuple[Cell, Cell, Cell, Cell]:
-    if stage is None:
-        return None, None, None, None
-    return stage.text, format_size(stage.output), stage.params, stage.macs
+def _columns(stages: Sequence[Stage | None], network: Network) -> list[Column]:
+    return [
+        Column("layer", [stage and stage.text for stage in stages], "total"),
+        Column(
+            "output", [stage and format_size(stage.output) for stage in stages], format_size(network.output)
+        ),
+        Column("params", [stage and stage.params for stage in stages], network.params),
+        Column("MACs", [stage and stage.macs for stage in stages], network.macs),
+    ]
 
 
 def _pairs(first: Sequence[Stage], second: Sequence[Stage]) -> Iterator[Pair]:

@@ -268,11 +268,12 @@ class _Recipe(NamedTuple):
 
     @property
     def arguments(self) -> dict[str, _Argument]:
-        """Everything that may be given by a long name."""
+        """Everything that may be given as name=value."""
         arguments = [_LETTERS[letter] for letter in self.letters]
         arguments += [_FLAGS[flag][0] for flag in self.flags]
         arguments += [] if self.number is None else [self.number]
-        return {name: argument for argument in arguments for name in argument.names}
+        long_names = {name: argument for argument in arguments for name in argument.names}
+        return {letter: _LETTERS[letter] for letter in self.letters} | long_names
 
 
 _GEOMETRY = ("f", "k", "s", "p", "d")
@@ -332,7 +333,9 @@ def _layer_of(word: str, arguments: Sequence[_Token], fail: Callable[[Place, str
         try:
             attribute, value = _attribute(name, token.text)
             if attribute in given:
-                raise SizeError(token.text[:50], f"gives the {attribute} of {name} a second time")
+                is_number = name in ("conv", "tconv") and token.text.isdecimal()
+                hint = f"; f{token.text} is a filter size" * is_number
+                raise SizeError(token.text[:50], f"gives the {attribute} of {name} a second time{hint}")
             given[attribute] = value
         except SizeError as error:
             fail(token.place, f"{error.what} {error.why}")
@@ -366,9 +369,14 @@ def _argument(name: str, recipe: _Recipe, text: str) -> tuple[_Argument, str | b
         return _FLAGS[word]
     if recipe.number is not None and word[0].isdecimal():
         return recipe.number, word
-    letters = re.match("op|[a-z]", word)
+    letters = re.match("op|[a-z]", word) if ";" not in word else None
     if letters and letters[0] in recipe.letters and len(word) > letters.end():
         return _LETTERS[letters[0]], word[letters.end() :]
+    if ";" in word:
+        raise SizeError(repr(text[:50]), "has a semicolon: layers are parted by commas")
+    if word in recipe.letters or (word[0].isdecimal() and "f" in recipe.letters):
+        example = f"f{word}" if word not in recipe.letters else "psame" if word == "p" else f"{word}2"
+        raise SizeError(repr(text[:50]), f"must be letter and value in one, as in {example}: {recipe.usage}")
     if word in _NAMES or word in tuple(JoinKind):
         raise SizeError(text[:50], f"is a layer of its own: put a comma between {name} and {word}")
     raise SizeError(repr(text[:50]), f"is nothing that {name} takes: {recipe.usage}")
@@ -473,11 +481,23 @@ class _Parser:
         if word.lower() not in _NAMES:
             if word.lower() == "in":
                 self.fail(first.place, "in stands once, before all layers")
-            self.fail(first.place, f"unknown layer {word[:50]!r}: {suggestion(word, (*_WORDS, *self.known))}")
+            self.fail(first.place, self.unknown(word))
         layer = _layer_of(word, self.words(), self.fail)
         if isinstance(layer, str):
             self.fail(first.place, layer)
         return PlacedLayer(layer, first.place)
+
+    def unknown(self, word: str) -> str:
+        """Say what an unknown word may be meant for."""
+        if word.lower() in self.known:
+            return f"{word} is a whole network and stands alone"
+        alone = len(self.tokens) == 2  # with the end
+        hint = suggestion(word, (*_WORDS, *(self.known if alone else ())))
+        if hint.startswith("choose"):
+            hint = f"layers are {', '.join(_WORDS)}"
+        if alone:
+            return f"neither a layer nor a shipped network is named {word[:50]!r}: {hint}"
+        return f"unknown layer {word[:50]!r}: {hint}"
 
     def repeat(self, first: _Token, depth: int) -> Repeat:
         match = re.fullmatch("([0-9]+)([xX×]?)", first.text)

@@ -67,8 +67,13 @@ class Stage(NamedTuple):
         How many braces it stands in.
     block : int
         Which item of the spec's top level it belongs to.
-    reads, writes : int
-        The tensors that it gets and gives, by number; a view gives what it gets.
+    reads : tuple of int
+    writes : int
+        The tensors that it gets and gives, by number: 0 is the input, a view gives what it gets.
+    begins_branch : bool
+        Whether it is the first of a second branch, or of a later one.
+    tags : tuple of str
+        Names that were given to its output.
     """
 
     layer: Layer
@@ -85,6 +90,8 @@ class Stage(NamedTuple):
     block: int
     reads: tuple[int, ...]
     writes: int
+    begins_branch: bool = False
+    tags: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -214,6 +221,10 @@ class Network:
             peak = max(peak, live)
             live -= sum(sizes[tensor] for tensor in ends.get(number, ()) if tensor != stage.writes)
         return peak
+
+    def __repr__(self) -> str:
+        """Return its input, how many layers it has, and its output."""
+        return f"<Network {format_size(self.input)}, {len(self.layers)} layers, {format_size(self.output)}>"
 
     def __str__(self) -> str:
         """Return the table of parameters and costs."""

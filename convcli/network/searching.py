@@ -7,10 +7,11 @@ from convcli.errors import SizeError
 from convcli.network.building import build
 from convcli.network.grammar import Item, Join, JoinTag, PlacedLayer, Repeat, Spec
 from convcli.network.layers import Size
-from convcli.network.networks import Network
+from convcli.network.networks import Network, Stage
 from convcli.size_texts import NamedPadding
+from convcli.sizes import Axis
 
-__all__ = ["smallest_side", "valid_sides"]
+__all__ = ["first_loss", "smallest_side", "valid_sides"]
 
 MOST_TRIED = 4096  # sides, of a network that may work at some and not at larger ones
 MOST_BITS = 1600  # of a side that may still be typed
@@ -34,10 +35,37 @@ def valid_sides(spec: Spec, size: Size | None, sides: range) -> Iterator[int]:
     """
     for side in sides:
         network = _works(spec, size, side)
-        if network is not None and not any(
-            axis.unread_count() != 0 for stage in network.layers for axis in stage.axes or ()
-        ):
+        if network is not None and not any(map(_unread, network.layers)):
             yield side
+
+
+def first_loss(spec: Spec, size: Size | None, side: int) -> str:
+    """Say which layer of a network is the first not to read all of its input, or is impossible.
+
+    Examples
+    --------
+    >>> from convcli.network.sources import read_spec
+    >>> first_loss(read_spec("conv 8 f3, maxpool f2"), (1, 1, 3), 9)
+    'at 9, maxpool f2 (line 1, column 12) never reads 1 of its 7 rows'
+    """
+    try:
+        network = build(spec, _square(spec, size, side))
+    except SizeError as error:
+        return f"at {side}, {error.what}: {error.why}"
+    for stage in network.layers:
+        if count := _unread(stage):
+            axis = max(stage.axes or (), key=lambda axis: axis.unread_count() or 0)
+            leaves_gaps = isinstance(axis, Axis) and axis.stride > axis.extent
+            why = ": its stride steps over them at any side" * leaves_gaps
+            where = f"{stage.text} ({stage.place})"
+            return f"at {side}, {where} never reads {count} of its {axis.side} rows{why}"
+    return f"at {side}, every row and column is read"
+
+
+def _unread(stage: Stage) -> int | str:
+    """Return how many rows or columns of its input a layer never reads, whichever are more."""
+    counts = [axis.unread_count() for axis in stage.axes or ()]
+    return "an unknown number" if None in counts else max((count or 0 for count in counts), default=0)
 
 
 def smallest_side(spec: Spec, size: Size | None) -> int:

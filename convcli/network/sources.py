@@ -73,7 +73,14 @@ def read_spec(text_or_path: str | os.PathLike[str]) -> Spec:
         return parse_spec(text_of(names[text.lower()]), f"{text.lower()}.net")
     if text.lower().endswith(".net"):
         return parse_spec(text_of(text_or_path), text_or_path)
-    return parse_spec(text, known=tuple(names) if len(text.split()) == 1 else ())
+    try:
+        return parse_spec(text, known=tuple(names))
+    except SpecError:
+        if os.path.exists(text):  # noqa: PTH110 -- a text of layers may be no path at all
+            raise SpecError(
+                text[:100], "is taken for layers: a file of them is named *.net, or read with - < FILE"
+            ) from None
+        raise
 
 
 def shipped() -> dict[str, Path]:

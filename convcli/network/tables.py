@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from textwrap import wrap
 from typing import NamedTuple
 
 from convcli.network.layers import Size
@@ -9,6 +10,8 @@ from convcli.network.networks import Fields, Network, Stage
 from convcli.size_texts import format_number, format_padding, format_size
 
 __all__ = ["Cell", "Column", "Table", "field_texts", "params_table", "shape_table"]
+
+LEAST_OF_TEXT = 12  # columns that the names of the rows keep on a narrow terminal
 
 Cell = str | int | None
 
@@ -23,14 +26,14 @@ class Column(NamedTuple):
         Of the layers; None for what is not known or not there.
     total : str, int or None
         Below them.
-    optional : bool
-        Whether a person can do without it on a narrow terminal.
+    rank : int
+        0 where a person needs it; on a narrow terminal columns of a higher rank are the first to go.
     """
 
     name: str
     cells: list[Cell]
     total: Cell = None
-    optional: bool = False
+    rank: int = 0
 
     @property
     def is_number(self) -> bool:
@@ -40,7 +43,7 @@ class Column(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing in it that a person would miss."""
-        return not any(cell if self.optional else cell not in (None, "") for cell in self.cells)
+        return not any(cell if self.rank else cell not in (None, "") for cell in self.cells)
 
 
 class Table(NamedTuple):
@@ -64,22 +67,29 @@ class Table(NamedTuple):
         Parameters
         ----------
         width : int, optional
-            Columns of the terminal. Where the table is wider, it leaves columns out and says which; what is
-            left may still be wider, for no value is cut short.
+            Columns of the terminal. Where the table is wider, it cuts long texts of the first column, then
+            leaves columns out and says which. A number is never cut.
         """
         columns = [column for column in self.columns if not column.is_empty]
-        left_out: list[str] = []
-        texts = [self._lines(column) for column in columns]
-        while width is not None and _width(texts) > width and any(column.optional for column in columns):
-            name = [column.name for column in columns if column.optional][-1]
-            left_out.insert(0, name)
-            texts = [text for text, column in zip(texts, columns, strict=True) if column.name != name]
-            columns = [column for column in columns if column.name != name]
-        cells = [_aligned(text, column) for text, column in zip(texts, columns, strict=True)]
+        texts = {column.name: self._lines(column) for column in columns}
+        if width is not None and _width(texts.values()) > width:
+            first = columns[0].name
+            texts[first] = [_cut(text, most=width * 2 // 5) for text in texts[first]]
+            while _width(texts.values()) > width and any(column.rank for column in columns):
+                highest = max(column.rank for column in columns)
+                texts = {column.name: texts[column.name] for column in columns if column.rank < highest}
+                columns = [column for column in columns if column.rank < highest]
+            most = max(LEAST_OF_TEXT, width - _width([[""], *list(texts.values())[1:]]))
+            texts[first] = [_cut(text, most=most) for text in texts[first]]
+        left_out = [
+            column.name for column in self.columns if not column.is_empty and column.name not in texts
+        ]
+        cells = [_aligned(texts[column.name], column) for column in columns]
         rows = zip(*cells, strict=True)
         lines = ["  ".join(row).rstrip() for row in rows]
-        note = f"\nleft out on this narrow terminal: {', '.join(left_out)}\n" if left_out else ""
-        return "\n".join(lines) + "\n" + note
+        note = f"left out on this narrow terminal: {', '.join(left_out)}"
+        below = ["", *wrap(note, width)] if left_out and width else []
+        return "\n".join([*lines, *below]) + "\n"
 
     def as_tsv(self) -> str:
         """Return lines of fields parted by tabs, a header first."""
@@ -124,8 +134,12 @@ def _shown(cell: Cell) -> str:
     return f"{cell:,}" if isinstance(cell, int) else cell or ""
 
 
-def _width(texts: Sequence[Sequence[str]]) -> int:
+def _width(texts: Iterable[Sequence[str]]) -> int:
     return sum(max(map(len, text)) + 2 for text in texts) - 2
+
+
+def _cut(text: str, *, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _aligned(text: Sequence[str], column: Column) -> list[str]:
@@ -141,15 +155,15 @@ def shape_table(network: Network, *, by_block: bool = False) -> Table:
 
     Columns: ``layer``, ``output``; ``field``: rows and columns of the input that a unit sees; ``jump``: from
     one unit to the next; ``centre`` of the first unit, pixel 0's being at 0; ``padding`` as it is applied;
-    ``unread``: rows x columns of the layer's input that no window reads.
+    ``unread``: how many rows and columns of the layer's input no window reads.
 
     Examples
     --------
     >>> from convcli.network.sources import network
     >>> print(shape_table(network("conv 8 f7 s2, maxpool f2", (32, 32, 3))).as_text(), end="")
     layer         output  field  jump  centre  unread
-    conv 8 f7 s2  13x13x8     7     2       3     1x1
-    maxpool f2    6x6x8       9     4       4     1x1
+    conv 8 f7 s2  13x13x8     7     2       3  1 row, 1 col
+    maxpool f2    6x6x8       9     4       4  1 row, 1 col
     """
     groups, labels, indents = _rows_of(network, by_block=by_block)
     last = [group[-1] for group in groups]
@@ -159,9 +173,9 @@ def shape_table(network: Network, *, by_block: bool = False) -> Table:
             Column("layer", [*labels]),
             Column("output", [format_size(stage.output) for stage in last]),
             Column("field", [_number_or_text(field) for field, _, _ in fields]),
-            Column("jump", [_number_or_text(jump) for _, jump, _ in fields]),
-            Column("centre", [centre for _, _, centre in fields]),
-            Column("padding", [_padding(group) for group in groups]),
+            Column("jump", [_number_or_text(jump) for _, jump, _ in fields], rank=1),
+            Column("centre", [centre for _, _, centre in fields], rank=2),
+            Column("padding", [_padding(group) for group in groups], rank=3),
             Column("unread", [_unread(group) for group in groups]),
         ),
         indents,
@@ -187,11 +201,14 @@ def params_table(network: Network, *, by_block: bool = False, versus_dense: bool
     """
     groups, labels, indents = _rows_of(network, by_block=by_block)
     last = [group[-1] for group in groups]
+    outputs: list[Cell] = [format_size(stage.output) for stage in last]
     columns = [
         Column("layer", [*labels], "total"),
-        Column("output", [format_size(stage.output) for stage in last], format_size(network.output)),
+        Column("output", outputs, format_size(network.output), rank=1),
         _counted("params", [[stage.params for stage in group] for group in groups]),
-        _counted("MACs", [[stage.macs for stage in group] for group in groups]),
+        _counted(
+            "MACs", [[stage.macs for stage in group] for group in groups], rank=3 if versus_dense else 2
+        ),
     ]
     if versus_dense:
         columns += _dense_columns(groups)
@@ -200,12 +217,10 @@ def params_table(network: Network, *, by_block: bool = False, versus_dense: bool
             (group[0].weights, group[0].biases) if len(group) == 1 else (None, None) for group in groups
         ]
         columns += [
-            _counted("activations", [[stage.activations for stage in group] for group in groups]),
-            Column("weights", [_size(weights) for weights, _ in shapes], optional=True),
-            Column("bias", [_size(biases) for _, biases in shapes], optional=True),
-            _counted(
-                "statistics", [[stage.statistics for stage in group] for group in groups], optional=True
-            ),
+            _counted("activations", [[stage.activations for stage in group] for group in groups], rank=3),
+            Column("weights", [_size(weights) for weights, _ in shapes], rank=4),
+            Column("bias", [_size(biases) for _, biases in shapes], rank=5),
+            _counted("statistics", [[stage.statistics for stage in group] for group in groups], rank=6),
         ]
     return Table(tuple(columns), indents, has_total=True)
 
@@ -215,18 +230,23 @@ def _rows_of(network: Network, *, by_block: bool) -> tuple[list[list[Stage]], li
     if not by_block:
         return (
             [[stage] for stage in network.layers],
-            [stage.text for stage in network.layers],
+            [_label(stage) for stage in network.layers],
             [stage.depth for stage in network.layers],
         )
     groups = [(block, list(stages)) for block, stages in groupby(network.layers, lambda stage: stage.block)]
-    labels = [network.blocks[block] if len(stages) > 1 else stages[0].text for block, stages in groups]
+    labels = [network.blocks[block] if len(stages) > 1 else _label(stages[0]) for block, stages in groups]
     return [stages for _, stages in groups], labels, [0] * len(groups)
 
 
-def _counted(name: str, counts: Sequence[Sequence[int | None]], *, optional: bool = False) -> Column:
+def _label(stage: Stage) -> str:
+    """Return the text of a layer: behind ``|`` where a second branch begins, its tags behind it."""
+    return " ".join(["|"] * stage.begins_branch + [stage.text] + [f"@{tag}" for tag in stage.tags])
+
+
+def _counted(name: str, counts: Sequence[Sequence[int | None]], rank: int = 0) -> Column:
     cells: list[Cell] = [None if None in row else sum(number or 0 for number in row) for row in counts]
     total = None if None in cells else sum(cell for cell in cells if isinstance(cell, int))
-    return Column(name, cells, total, optional)
+    return Column(name, cells, total, rank)
 
 
 def _dense_columns(groups: Sequence[Sequence[Stage]]) -> list[Column]:
@@ -234,7 +254,7 @@ def _dense_columns(groups: Sequence[Sequence[Stage]]) -> list[Column]:
     dense = [[(stage, stage.as_dense) for stage in group] for group in groups]
     params = [[(twin or stage).params for stage, twin in row] for row in dense]
     macs = [[(twin or stage).macs for stage, twin in row] for row in dense]
-    return [_counted("dense params", params), _counted("dense MACs", macs)]
+    return [_counted("dense params", params), _counted("dense MACs", macs, rank=2)]
 
 
 def _size(size: Size | None) -> str | None:
@@ -277,8 +297,11 @@ def _unread(group: Sequence[Stage]) -> str | None:
     """Return how many rows and columns are never read; None where all are."""
     if len(group) > 1:
         losing = sum(_unread([stage]) is not None for stage in group)
-        return f"in {losing} layers" if losing else None
-    if group[0].axes is None:
-        return None
-    counts = [axis.unread_count() for axis in group[0].axes]
-    return "x".join("?" if count is None else f"{count}" for count in counts) if counts != [0, 0] else None
+        return f"in {losing} layer{'s'[: losing != 1]}" if losing else None
+    counts = [axis.unread_count() for axis in group[0].axes or ()]
+    texts = [
+        f"{'?' if count is None else count} {name}{'s'[: count != 1]}"
+        for count, name in zip(counts, ("row", "col"), strict=False)
+        if count != 0
+    ]
+    return ", ".join(texts) or None
