@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from textwrap import wrap
 from typing import NamedTuple
 
 from convcli.network.layers import Size
@@ -88,7 +87,11 @@ class Table(NamedTuple):
         rows = zip(*cells, strict=True)
         lines = ["  ".join(row).rstrip() for row in rows]
         note = f"left out on this narrow terminal: {', '.join(left_out)}"
-        below = ["", *wrap(note, width)] if left_out and width else []
+        below = []
+        if left_out and width:
+            from textwrap import wrap  # late: a pipe needs none of it
+
+            below = ["", *wrap(note, width)]
         return "\n".join([*lines, *below]) + "\n"
 
     def as_tsv(self) -> str:
