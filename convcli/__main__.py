@@ -29,7 +29,18 @@ def main() -> NoReturn:
         signal.signal(stop.signal, signal.SIG_DFL)
         os.kill(os.getpid(), stop.signal)
         code = 128 + stop.signal  # the signal is blocked
-    sys.exit(code)
+    _end(code)
+
+
+def _end(code: int) -> NoReturn:
+    """End the process without the interpreter's clearing up, a tenth of a short command's time."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            code = code or 1
+    os._exit(code)
 
 
 def _run(arguments: list[str]) -> int:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from io import StringIO
 
 import pytest
 
@@ -31,6 +32,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
 
     def call(*arguments: str) -> object:
         monkeypatch.setattr(sys, "argv", ["convcli", *arguments])
+        monkeypatch.setattr(os, "_exit", sys.exit)
         with pytest.raises(SystemExit) as ended:
             entry.main()
         return ended.value.code
@@ -46,6 +48,15 @@ def test_the_version_is_told_at_once(ends: Callable[..., object], capsys: pytest
 def test_a_command_line_is_run(ends: Callable[..., object], capsys: pytest.CaptureFixture[str]) -> None:
     assert ends("shape", "--n", "32", "--f", "5") == 0
     assert capsys.readouterr() == ("28x28\n", "")
+
+
+def test_an_answer_that_is_lost_at_the_end_is_a_failure(
+    ends: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = StringIO()
+    full.close()
+    monkeypatch.setattr(sys, "stderr", full)
+    assert ends("--version") == 1
 
 
 def test_a_version_that_cannot_be_written_is_a_failure(
