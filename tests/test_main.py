@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_a_command_line_is_run(ends: Callable[..., object], capsys: pytest.Captu
 def test_an_answer_that_is_lost_at_the_end_is_a_failure(
     ends: Callable[..., object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    full = StringIO()
+    full = TextIOWrapper(BytesIO())
     full.close()
     monkeypatch.setattr(sys, "stderr", full)
     assert ends("--version") == 1
