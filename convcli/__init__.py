@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from convcli.convolve import apply_filter, convolve, plan
     from convcli.images import read_image, write_image
     from convcli.kernels import Filter, kernel, named_filter, parse_kernel, read_kernel
+    from convcli.layers import conv_backward, conv_forward, pool_backward, pool_forward
     from convcli.network.sources import network
     from convcli.pooling import pool
     from convcli.render import render
@@ -51,6 +52,8 @@ __all__ = [
     "UsageError",
     "__version__",
     "apply_filter",
+    "conv_backward",
+    "conv_forward",
     "convolve",
     "kernel",
     "named_filter",
@@ -59,6 +62,8 @@ __all__ = [
     "parse_kernel",
     "plan",
     "pool",
+    "pool_backward",
+    "pool_forward",
     "read_image",
     "read_kernel",
     "render",
@@ -68,6 +73,8 @@ __all__ = [
 _HOMES = {
     "Filter": "kernels",
     "apply_filter": "convolve",
+    "conv_backward": "layers",
+    "conv_forward": "layers",
     "convolve": "convolve",
     "kernel": "kernels",
     "named_filter": "kernels",
@@ -75,6 +82,8 @@ _HOMES = {
     "parse_kernel": "kernels",
     "plan": "convolve",
     "pool": "pooling",
+    "pool_backward": "layers",
+    "pool_forward": "layers",
     "read_image": "images",
     "read_kernel": "kernels",
     "render": "render",

@@ -37,6 +37,9 @@ TABLE = {
         {"numpy"},
     ),
     "pooling": Row({"processors", "scratch", "sizes", "arrays", "errors"}, {"numpy"}),
+    "patches": Row({"scratch", "sizes"}, {"numpy"}),
+    "winograd": Row({"patches", "scratch", "sizes"}, {"numpy"}),
+    "layers": Row({"patches", "winograd", "pooling", "processors", "scratch", "sizes", "errors"}, {"numpy"}),
     "tally": Row(set(), {"numpy"}),
     "render": Row({"scratch", "errors"}, {"numpy"}),
     "one_pass": Row({"convolve", "render", "tally", "scratch", "kernels", "sizes", "errors"}, {"numpy"}),
@@ -51,7 +54,7 @@ TABLE = {
     "__main__": Row(EVERYTHING, {"typer", "rich"}),
     # The package itself hands the public names on; that it loads them late is tested with the public surface.
     "__init__": Row(
-        {"errors", "sizes", "convolve", "images", "kernels", "network", "pooling", "render"}, set()
+        {"errors", "sizes", "convolve", "images", "kernels", "layers", "network", "pooling", "render"}, set()
     ),
 }
 

@@ -23,6 +23,7 @@ from tests.benchmarks.commands import (
     versions,
 )
 from tests.benchmarks.contest import Bound, Case, Figure, Row
+from tests.benchmarks.layer_cases import LAYER_CASES
 from tests.benchmarks.measuring import alternate, run_case, seconds_of
 from tests.benchmarks.peers import absent_libraries, machine
 from tests.benchmarks.photographs import Subject, photograph, sides_of
@@ -37,7 +38,7 @@ COST = "cost per pixel"
 Named = TypeVar("Named", Case, FileCase)
 
 
-def main(arguments: Sequence[str] | None = None, *, cases: Sequence[Case] = CASES) -> int:
+def main(arguments: Sequence[str] | None = None, *, cases: Sequence[Case] = (*CASES, *LAYER_CASES)) -> int:
     """Read the options, run the cases, print the tables; returns the exit code."""
     options = _parser().parse_args(arguments)
     rounds = 0 if options.small else options.rounds

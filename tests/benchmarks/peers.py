@@ -22,6 +22,8 @@ LIBRARIES: Mapping[str, str] = {
     "PIL.Image": "pillow",
     "torch": "torch",
     "pyvips": "pyvips",
+    "onnx": "onnx",
+    "onnxruntime": "onnxruntime",
 }
 """The modules that take part, and the package that each is installed by."""
 

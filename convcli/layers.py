@@ -1,0 +1,430 @@
+"""The convolution layer of a network and its pooling, forward and backward.
+
+Activations are ``(m, n_h, n_w, n_c)``: a mini-batch of m volumes. Filters are not turned round.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from convcli.errors import SizeError, chosen
+from convcli.patches import ALONE, Way, depthwise, patch_matrix, products, works_alone
+from convcli.pooling import PoolMode, pool
+from convcli.processors import Parts, share, threads_for
+from convcli.scratch import Scratch
+from convcli.sizes import Axis, Padding, Pair, pooling_axes, window_axes
+from convcli.winograd import PLACES, TILE, suits_winograd, winograd, winograd_works_alone
+
+__all__ = ["conv_backward", "conv_forward", "pool_backward", "pool_forward"]
+
+Array = NDArray[Any]
+
+STRIP_BYTES = 1 << 20  # of the patches of a strip, or of what stands for them
+SHARES = 16  # of a mini-batch, whose gradients are added up apart: in the same order however many threads
+QUICK = 8  # depthwise outputs that take as long as one of other layers
+ACTIVATIONS = ("m", "n_h", "n_w", "n_c")
+PREVIOUS = ("m", "n_h_prev", "n_w_prev", "n_c_prev")
+WEIGHTS = ("f_h", "f_w", "n_c_prev / groups", "n_c")
+
+
+def conv_forward(
+    a_prev: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    jobs: int | None = None,
+) -> Array:
+    """Convolve a mini-batch with a layer's filters.
+
+    Parameters
+    ----------
+    a_prev : array (m, n_h_prev, n_w_prev, n_c_prev)
+        float32 or float64; integers count as float64.
+    w : array (f_h, f_w, n_c_prev / groups, n_c)
+    b : array (1, 1, 1, n_c) or (n_c,), optional
+    stride, dilation : int or (vertical, horizontal)
+    padding : ``"same"``, ``"valid"``, int, pair or pair of pairs
+        Of zeros, as for `convolve`.
+    groups : int
+        Of channels that are filtered apart; the number of channels for a depthwise layer.
+    jobs : int, optional
+        Threads at most; unless given, the processors this process may use.
+
+    Returns
+    -------
+    array (m, n_h, n_w, n_c)
+        Before the activation. float32 if both arrays are, else float64. Each within ``(K + 8) eps K max|w|
+        max|a_prev|`` of the exact value, K = f_h f_w n_c_prev / groups, and exact where sums of whole numbers
+        need no rounding; but float32 layers of 3x3 filters at stride 1 over 16 channels and more are computed
+        by Winograd's F(4x4, 3x3), see `convcli.winograd`, whose errors are some 30 times larger.
+
+    Raises
+    ------
+    SizeError
+        Shapes disagree, the filter does not fit, or a number is out of range.
+
+    Source: V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, 2016.
+
+    Examples
+    --------
+    >>> edge = np.array([[10.0, 10.0, 0.0, 0.0]] * 3).reshape(1, 3, 4, 1)
+    >>> vertical = np.array([[1.0, 0.0, -1.0]] * 3).reshape(3, 3, 1, 1)
+    >>> conv_forward(edge, vertical, [0.5]).ravel().tolist()
+    [30.5, 30.5]
+    """
+    layer = _Layer.of(a_prev, w, stride, padding, dilation, groups)
+    bias = None if b is None else _bias(b, layer.w)
+    z: Array = np.empty(layer.shape, layer.w.dtype)
+    slide, pieces, alone = layer.way()
+
+    def work(parts: Parts) -> None:
+        # Activations that are infinite, or near the end of float32, are no mistake.
+        with Scratch.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):
+            for part in parts:
+                images, rows = pieces[part]
+                target = z[images, rows]
+                slide(layer.a_prev[images], rows.start, target, scratch)
+                if bias is not None:
+                    np.add(target, bias, out=target)
+
+    work_done = z.size // QUICK if layer.is_depthwise else z.size
+    share(range(len(pieces)), work, threads_for(jobs, len(pieces) if alone else 1, work_done))
+    return z
+
+
+def conv_backward(
+    d_out: ArrayLike,
+    a_prev: ArrayLike,
+    w: ArrayLike,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    jobs: int | None = None,
+) -> tuple[Array, Array, Array]:
+    """Propagate the gradient of a loss back through `conv_forward`.
+
+    Parameters
+    ----------
+    d_out : array (m, n_h, n_w, n_c)
+        Gradient of the loss with respect to the layer's output.
+    a_prev, w, stride, padding, dilation, groups, jobs : as for `conv_forward`
+
+    Returns
+    -------
+    d_a_prev : array (m, n_h_prev, n_w_prev, n_c_prev)
+    d_w : array (f_h, f_w, n_c_prev / groups, n_c)
+    d_b : array (1, 1, 1, n_c)
+        The gradients with respect to the input, the weights and the bias, of the type that `conv_forward`
+        gives. Sums over the mini-batch; they do not depend on `jobs`.
+
+    Raises
+    ------
+    SizeError
+        Shapes disagree, the filter does not fit, or a number is out of range.
+
+    Source: D. E. Rumelhart, G. E. Hinton and R. J. Williams, Learning representations by back-propagating
+    errors, 1986.
+
+    Examples
+    --------
+    >>> a, w = np.arange(4.0).reshape(1, 2, 2, 1), np.full((1, 1, 1, 1), 3.0)
+    >>> d_a_prev, d_w, d_b = conv_backward(np.ones((1, 2, 2, 1)), a, w)
+    >>> d_a_prev.ravel().tolist(), d_w.item(), d_b.item()
+    ([3.0, 3.0, 3.0, 3.0], 6.0, 4.0)
+    """
+    layer = _Layer.of(a_prev, w, stride, padding, dilation, groups)
+    d_z = _activations(d_out, "d_out", ACTIVATIONS).astype(layer.w.dtype, copy=False)
+    if d_z.shape != layer.shape:
+        raise SizeError(
+            f"d_out {_named(d_z.shape, ACTIVATIONS)}",
+            f"must be {_named(layer.shape, ACTIVATIONS)}, what the layer gives",
+        )
+    d_a_prev: Array = np.zeros(layer.a_prev.shape, layer.w.dtype)
+    count = len(d_z)
+    shares = min(count, SHARES)
+    bounds = [count * number // shares for number in range(shares + 1)]
+    of_shares: Array = np.zeros((shares, *layer.w.shape), layer.w.dtype)
+
+    def work(parts: Parts) -> None:
+        with Scratch.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):
+            for part in parts:
+                for image in range(bounds[part], bounds[part + 1]):
+                    for rows in layer.strips_of_an_image():
+                        layer.add_gradients(d_z, image, rows, d_a_prev, of_shares[part], scratch)
+
+    share(range(shares), work, threads_for(jobs, shares if works_alone(layer.w, groups) else 1, d_z.size))
+    d_b = d_z.sum((0, 1, 2), np.float64, keepdims=True).astype(layer.w.dtype)
+    return d_a_prev, of_shares.sum(0), d_b
+
+
+def pool_forward(
+    a_prev: ArrayLike,
+    *,
+    mode: str = "max",
+    size: Pair = 2,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    ceil: bool = False,
+    jobs: int | None = None,
+) -> Array:
+    """Pool each volume of a mini-batch, see `pool`.
+
+    Parameters
+    ----------
+    a_prev : array (m, n_h_prev, n_w_prev, n_c)
+        float32 or float64; integers count as float64.
+    mode, size, stride, padding, ceil, jobs : as for `pool`
+
+    Returns
+    -------
+    array (m, n_h, n_w, n_c)
+
+    Raises
+    ------
+    SizeError
+        The window does not fit, or a number is out of range.
+    UsageError
+        The mode is unknown.
+
+    Examples
+    --------
+    >>> pool_forward(np.arange(16).reshape(1, 4, 4, 1)).ravel().tolist()
+    [5.0, 7.0, 13.0, 15.0]
+    """
+    images = _activations(a_prev, "a_prev", PREVIOUS)
+    rows, columns = pooling_axes(images.shape[1:3], size, stride=stride, padding=padding, ceil=ceil)
+    a: Array = np.empty((len(images), rows.output, columns.output, images.shape[3]), images.dtype)
+    for image, target in zip(images, a, strict=True):
+        pool(image, mode=mode, size=size, stride=stride, padding=padding, ceil=ceil, jobs=jobs, out=target)
+    return a
+
+
+def pool_backward(
+    d_out: ArrayLike,
+    a_prev: ArrayLike,
+    *,
+    mode: str = "max",
+    size: Pair = 2,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    ceil: bool = False,
+) -> Array:
+    """Propagate the gradient of a loss back through `pool_forward`.
+
+    Parameters
+    ----------
+    d_out : array (m, n_h, n_w, n_c)
+        Gradient of the loss with respect to the pooled activations.
+    a_prev, mode, size, stride, padding, ceil : as for `pool_forward`
+
+    Returns
+    -------
+    array (m, n_h_prev, n_w_prev, n_c)
+        For ``"max"`` each gradient goes to the largest value of its window, of several to the first in the
+        order of rows; for ``"avg"`` equal parts go to all pixels of it, padding left out.
+
+    Raises
+    ------
+    SizeError
+        Shapes disagree, the window does not fit, or a number is out of range.
+    UsageError
+        The mode is unknown.
+
+    Examples
+    --------
+    >>> pool_backward(np.ones((1, 1, 1, 1)), np.array([[1, 5], [5, 2]]).reshape(1, 2, 2, 1)).ravel().tolist()
+    [0.0, 1.0, 0.0, 0.0]
+    """
+    images = _activations(a_prev, "a_prev", PREVIOUS)
+    kind = chosen(mode, PoolMode, "mode")
+    rows, columns = pooling_axes(images.shape[1:3], size, stride=stride, padding=padding, ceil=ceil)
+    d_a = _activations(d_out, "d_out", ACTIVATIONS).astype(images.dtype, copy=False)
+    shape = (len(images), rows.output, columns.output, images.shape[3])
+    if d_a.shape != shape:
+        raise SizeError(
+            f"d_out {_named(d_a.shape, ACTIVATIONS)}",
+            f"must be {_named(shape, ACTIVATIONS)}, what the layer gives",
+        )
+    d_a_prev = np.zeros_like(images)
+    taps = [
+        (down, across)
+        for down in (_reached(rows, tap, 0, rows.output) for tap in range(rows.window))
+        for across in (_reached(columns, tap, 0, columns.output) for tap in range(columns.window))
+    ]
+    if kind == PoolMode.AVG:
+        counts = np.zeros(shape[1:3])
+        for (out_rows, _), (out_columns, _) in taps:
+            counts[out_rows, out_columns] += 1
+        part = (d_a / counts[..., None]).astype(images.dtype)
+        for (out_rows, in_rows), (out_columns, in_columns) in taps:
+            d_a_prev[:, in_rows, in_columns] += part[:, out_rows, out_columns]
+        return d_a_prev
+    largest = pool_forward(images, mode=mode, size=size, stride=stride, padding=padding, ceil=ceil)
+    waiting = np.ones(shape, bool)
+    for (out_rows, in_rows), (out_columns, in_columns) in taps:
+        values = images[:, in_rows, in_columns]
+        hit = (values == largest[:, out_rows, out_columns]) | np.isnan(values)
+        hit &= waiting[:, out_rows, out_columns]
+        waiting[:, out_rows, out_columns] &= ~hit
+        d_a_prev[:, in_rows, in_columns] += np.where(hit, d_a[:, out_rows, out_columns], 0)
+    return d_a_prev
+
+
+def _reached(axis: Axis, tap: int, first: int, last: int) -> tuple[slice, slice]:
+    """Return which of some outputs a tap of the filter serves from inside the image, and from which pixels.
+
+    The outputs are those from `first` to before `last`, and count from there.
+    """
+    offset = tap * axis.dilation - axis.before
+    low = max(first, -(offset // axis.stride))
+    high = min(last, (axis.side - 1 - offset) // axis.stride + 1)
+    if high <= low:
+        return slice(0, 0), slice(0, 0)
+    start = low * axis.stride + offset
+    return slice(low - first, high - first), slice(
+        start, start + (high - low - 1) * axis.stride + 1, axis.stride
+    )
+
+
+@dataclass(frozen=True)
+class _Layer:
+    a_prev: Array
+    w: Array
+    rows: Axis
+    columns: Axis
+    groups: int
+
+    @classmethod
+    def of(
+        cls, a_prev: ArrayLike, w: ArrayLike, stride: Pair, padding: Padding, dilation: Pair, groups: int
+    ) -> "_Layer":
+        images, weights = _activations(a_prev, "a_prev", PREVIOUS), _activations(w, "w", WEIGHTS)
+        if not hasattr(groups, "__index__") or isinstance(groups, bool) or groups < 1:
+            raise SizeError(f"groups {groups}", "must be a whole number, at least 1")
+        channels, filters = images.shape[3], weights.shape[3]
+        for name, number in (("n_c_prev", channels), ("n_c", filters)):
+            if number % groups:
+                raise SizeError(f"groups {groups}", f"must divide {name} = {number}")
+        if weights.shape[2] * groups != channels:
+            raise SizeError(
+                f"w {_named(weights.shape, WEIGHTS)}",
+                f"must have {channels // groups} in its third axis, "
+                f"for a_prev {_named(images.shape, PREVIOUS)} and groups = {groups}",
+            )
+        rows, columns = window_axes(
+            images.shape[1:3], weights.shape[:2], stride=stride, padding=padding, dilation=dilation
+        )
+        dtype = np.result_type(images, weights)
+        idle = rows.without_idle_steps(), columns.without_idle_steps()
+        return cls(images.astype(dtype, copy=False), weights.astype(dtype, copy=False), *idle, groups)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return len(self.a_prev), self.rows.output, self.columns.output, self.w.shape[3]
+
+    @property
+    def is_depthwise(self) -> bool:
+        return self.w.shape[2] == 1 and self.groups > 1
+
+    def way(self) -> tuple[Way, list[tuple[slice, slice]], bool]:
+        """Return the quickest way, the pieces for it, and whether threads of ours may share them."""
+        images, channels = len(self.a_prev), self.a_prev.shape[3]
+        row_bytes = self.columns.output * self.w.itemsize
+        if suits_winograd(self.w, self.rows, self.columns, self.groups):
+            alone = winograd_works_alone(self.w)
+            tiles = max(1, ALONE // (self.w.shape[2] * self.w.shape[3])) if alone else 1 << 30
+            across = -(-self.columns.output // TILE)
+            of_bytes = STRIP_BYTES // (PLACES * channels * self.w.itemsize)
+            down = max(1, min(tiles, of_bytes) // across)
+            return winograd(self.w, self.rows, self.columns), self._pieces(down * TILE, TILE), alone
+        if self.is_depthwise:
+            count = max(1, STRIP_BYTES // (row_bytes * self.w.shape[3]))
+            return depthwise(self.w, self.rows, self.columns), self._pieces(count), True
+        alone = works_alone(self.w, self.groups)
+        slide = products(self.w, self.rows, self.columns, self.groups)
+        of_pixels = self.w.shape[:2] == (1, 1) and self.rows.stride == self.columns.stride == 1
+        if of_pixels and not alone and self.rows.before == self.columns.before == 0:
+            return (
+                slide,
+                [(slice(0, images), slice(0, self.rows.output))],
+                False,
+            )  # one product, nothing to copy
+        count = max(1, STRIP_BYTES // (row_bytes * self.w[..., 0].size))
+        return slide, self._pieces(count), alone
+
+    def _pieces(self, count: int, multiple: int = 1) -> list[tuple[slice, slice]]:
+        """Return pieces of about so many output rows: of one image, or of some whole ones."""
+        images, height = self.shape[:2]
+        if count >= height:
+            step = count // height
+            return [
+                (slice(first, min(first + step, images)), slice(0, height))
+                for first in range(0, images, step)
+            ]
+        step = -(-count // multiple) * multiple
+        return [
+            (slice(image, image + 1), slice(first, min(first + step, height)))
+            for image in range(images)
+            for first in range(0, height, step)
+        ]
+
+    def strips_of_an_image(self) -> list[slice]:
+        """Return the output rows of an image in strips."""
+        height, width = self.shape[1:3]
+        count = max(1, STRIP_BYTES // (width * self.w[..., 0].size * self.w.itemsize))
+        return [slice(first, min(first + count, height)) for first in range(0, height, count)]
+
+    def add_gradients(
+        self, d_z: Array, image: int, rows: slice, d_a_prev: Array, d_w: Array, scratch: Scratch
+    ) -> None:
+        """Add what some output rows of an image give to the gradients of the input and of the weights."""
+        taken, made = self.w.shape[2], self.w.shape[3] // self.groups
+        outputs = rows.stop - rows.start
+        f_h, f_w = self.w.shape[:2]
+        gradient = d_z[image, rows]
+        for group in range(self.groups):
+            ins, outs = slice(taken * group, taken * (group + 1)), slice(made * group, made * (group + 1))
+            above = gradient[..., outs].reshape(-1, made)
+            part = self.a_prev[image : image + 1, :, :, ins]
+            patches = patch_matrix(part, self.rows, self.columns, rows.start, outputs, scratch)
+            d_w[..., outs] += (patches.T @ above).reshape(f_h, f_w, taken, made)
+            to_patches = above @ self.w[..., outs].reshape(-1, made).T
+            by_tap = to_patches.reshape(outputs, self.columns.output, f_h, f_w, taken)
+            for y in range(f_h):
+                out_rows, in_rows = _reached(self.rows, y, rows.start, rows.stop)
+                for x in range(f_w):
+                    out_columns, in_columns = _reached(self.columns, x, 0, self.columns.output)
+                    d_a_prev[image, in_rows, in_columns, ins] += by_tap[out_rows, out_columns, y, x]
+
+
+def _activations(value: ArrayLike, name: str, axes: tuple[str, ...]) -> Array:
+    """Return an array of four axes as floats, of one type for all platforms."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
+        raise SizeError(name, f"must hold real numbers; these are {array.dtype}")
+    if array.ndim != 4 or array.size == 0:
+        raise SizeError(f"{name} {array.shape}", f"must be ({', '.join(axes)}), no axis empty")
+    return array.astype(np.float32 if array.dtype == np.float32 else np.float64, order="C", copy=False)
+
+
+def _bias(value: ArrayLike, w: Array) -> Array:
+    bias = np.asarray(value)
+    filters = w.shape[3]
+    if bias.dtype.kind not in "iuf" or bias.shape not in ((filters,), (1, 1, 1, filters)):
+        raise SizeError(
+            f"b {bias.shape} of {bias.dtype}",
+            f"must be real numbers (n_c,) = ({filters},), or (1, 1, 1, {filters})",
+        )
+    return bias.reshape(filters).astype(w.dtype)
+
+
+def _named(shape: tuple[int, ...], axes: tuple[str, ...]) -> str:
+    return f"({', '.join(f'{axis} = {length}' for axis, length in zip(axes, shape, strict=True))})"
