@@ -20,6 +20,7 @@ from convcli.errors import (
     FilterError,
     ImageError,
     KernelError,
+    LearningError,
     MatrixError,
     OutputError,
     SizeError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from convcli.images import read_image, write_image
     from convcli.kernels import Filter, kernel, named_filter, parse_kernel, read_kernel
     from convcli.layers import conv_backward, conv_forward, pool_backward, pool_forward
+    from convcli.learning import examples_of, learn, nearest_filter
     from convcli.network.sources import network
     from convcli.pooling import pool
     from convcli.render import render
@@ -45,6 +47,7 @@ __all__ = [
     "FilterError",
     "ImageError",
     "KernelError",
+    "LearningError",
     "MatrixError",
     "OutputError",
     "SizeError",
@@ -55,8 +58,11 @@ __all__ = [
     "conv_backward",
     "conv_forward",
     "convolve",
+    "examples_of",
     "kernel",
+    "learn",
     "named_filter",
+    "nearest_filter",
     "network",
     "output_size",
     "parse_kernel",
@@ -76,8 +82,11 @@ _HOMES = {
     "conv_backward": "layers",
     "conv_forward": "layers",
     "convolve": "convolve",
+    "examples_of": "learning",
     "kernel": "kernels",
+    "learn": "learning",
     "named_filter": "kernels",
+    "nearest_filter": "learning",
     "network": "network.sources",
     "parse_kernel": "kernels",
     "plan": "convolve",

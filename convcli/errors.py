@@ -10,6 +10,7 @@
     │   └── KernelError             a kernel that cannot be read or used
     ├── ImageError (ValueError)     an input that cannot be read or is no image
     ├── MatrixError (ValueError)    a text that is no matrix of numbers
+    ├── LearningError               examples that teach nothing, or a training that diverges
     └── OutputError                 an output that cannot be written
 """
 
@@ -22,6 +23,7 @@ __all__ = [
     "FilterError",
     "ImageError",
     "KernelError",
+    "LearningError",
     "MatrixError",
     "OutputError",
     "SizeError",
@@ -81,6 +83,10 @@ class ImageError(ConvcliError, ValueError):
 
 class MatrixError(ConvcliError, ValueError):
     """A text that is no matrix of numbers."""
+
+
+class LearningError(ConvcliError):
+    """Examples that teach nothing, or a training that diverges."""
 
 
 class OutputError(ConvcliError):

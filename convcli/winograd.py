@@ -65,14 +65,14 @@ def suits_winograd(w: Array, rows: Axis, columns: Axis, groups: int) -> bool:
     """Return whether a layer is of the kind that is quicker this way, and large enough."""
     if (rows.stride, columns.stride, rows.dilation, columns.dilation, groups) != (1, 1, 1, 1, 1):
         return False
-    if w.dtype != np.float32 or w.shape[:2] != (3, 3) or min(w.shape[2:]) < FEWEST_CHANNELS:
+    if w.dtype.type is not np.float32 or w.shape[:2] != (3, 3) or min(w.shape[2:]) < FEWEST_CHANNELS:
         return False
     return min(rows.output, columns.output) >= TILE
 
 
 def winograd_works_alone(w: Array) -> bool:
     """Return whether its products leave the other processors to threads of our own."""
-    largest = max(FEWEST_TILES * w.shape[2] * w.shape[3], PLACES * PLACES * max(w.shape[2:]))
+    largest: int = max(FEWEST_TILES * w.shape[2] * w.shape[3], PLACES * PLACES * max(w.shape[2:]))
     return largest <= ALONE
 
 

@@ -40,6 +40,8 @@ TABLE = {
     "patches": Row({"scratch", "sizes"}, {"numpy"}),
     "winograd": Row({"patches", "scratch", "sizes"}, {"numpy"}),
     "layers": Row({"patches", "winograd", "pooling", "processors", "scratch", "sizes", "errors"}, {"numpy"}),
+    "learning": Row({"layers", "arrays", "kernels", "sizes", "size_texts", "errors"}, {"numpy"}),
+    "plots": Row({"learning"}, {"numpy", "PIL"}),
     "tally": Row(set(), {"numpy"}),
     "render": Row({"scratch", "errors"}, {"numpy"}),
     "one_pass": Row({"convolve", "render", "tally", "scratch", "kernels", "sizes", "errors"}, {"numpy"}),
@@ -54,7 +56,19 @@ TABLE = {
     "__main__": Row(EVERYTHING, {"typer", "rich"}),
     # The package itself hands the public names on; that it loads them late is tested with the public surface.
     "__init__": Row(
-        {"errors", "sizes", "convolve", "images", "kernels", "layers", "network", "pooling", "render"}, set()
+        {
+            "errors",
+            "sizes",
+            "convolve",
+            "images",
+            "kernels",
+            "layers",
+            "learning",
+            "network",
+            "pooling",
+            "render",
+        },
+        set(),
     ),
 }
 
@@ -145,8 +159,8 @@ def test_only_the_command_line_knows_its_libraries(package: str) -> None:
     assert {layer(name) for name in MODULES if package in other_imports(name)} <= {"cli", "__main__"}
 
 
-def test_only_decoding_and_images_know_pillow() -> None:
-    assert [name for name in MODULES if "PIL" in other_imports(name)] == ["decoding", "images"]
+def test_only_these_know_pillow() -> None:
+    assert [name for name in MODULES if "PIL" in other_imports(name)] == ["decoding", "images", "plots"]
 
 
 def test_nobody_imports_click_which_typer_carries_itself() -> None:

@@ -59,8 +59,13 @@ def commands_of(block: list[str]) -> list[Command]:
     return found
 
 
+LEARNING = "Learn a filter from an example"
+AFTER_LEARNING = "Do the arithmetic of layers"
 COMMANDS = [
-    command for block in blocks(section("Filter pictures", "From Python")) for command in commands_of(block)
+    command
+    for part in (section("Filter pictures", LEARNING), section(AFTER_LEARNING, "From Python"))
+    for block in blocks(part)
+    for command in commands_of(block)
 ]
 
 
@@ -95,6 +100,19 @@ def test_commands_were_found() -> None:
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("command", COMMANDS, ids=[command.line for command in COMMANDS])
 def test_command(command: Command, path_of_programs: str) -> None:
+    run_command(command, path_of_programs)
+
+
+@pytest.mark.usefixtures("folder")
+def test_commands_of_learning_build_on_each_other(path_of_programs: str) -> None:
+    (block,) = blocks(section(LEARNING, AFTER_LEARNING))
+    commands = commands_of(block)
+    assert [command.line.split()[1] for command in commands] == ["apply", "learn", "learn", "apply"]
+    for command in commands:
+        run_command(command, path_of_programs)
+
+
+def run_command(command: Command, path_of_programs: str) -> None:
     ran = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command.line],
         capture_output=True,

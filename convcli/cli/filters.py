@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["filters"]
 
-KERNEL_FORMATS = (".npy", ".csv", ".json")
-
 
 def filters(
     name: Annotated[
@@ -49,11 +47,18 @@ def filters(
         _list_all(json=json)
         return 0
     from convcli.cli.filtering import typed_number
+    from convcli.cli.kernel_texts import check_kernel_target, save_kernel
     from convcli.kernels import named_filter
 
     one = named_filter(name, angle=typed_number("--angle", angle), size=typed_number("--size", size))
     if output is not None:
-        _save(one, output, force=force)
+        if len(one.kernels) > 1:
+            raise FilterError(
+                one.name, f"combines {len(one.kernels)} kernels; save a single one, as in sobel-x"
+            )
+        about = {"name": one.name, "gain": one.gain, "source": one.source}
+        check_kernel_target(output, force=force)
+        save_kernel(output, one.kernels[0], about, force=force)
     if json:
         write_json(_record(one))
     elif output is not None:
@@ -121,13 +126,14 @@ def _show_table(rows: list[tuple[str, str, str]]) -> None:
 
 def _show(one: "Filter") -> None:
     """Show a filter to a person."""
+    from convcli.cli.kernel_texts import matrix_lines
     from convcli.kernels import CATALOG, Combination
 
     lines = [f"{one.name}: {one.summary}", ""]
     if one.divisor > 1:
         lines.append(f"1/{one.divisor} of")
     for matrix in one.kernels:
-        lines += [*_shown_matrix(matrix * one.divisor if one.divisor > 1 else matrix), ""]
+        lines += [*matrix_lines(matrix * one.divisor if one.divisor > 1 else matrix), ""]
     total = round(_total(one.kernels[0]), 12) + 0.0  # no minus before a zero
     facts = [
         ("responds to", one.responds_to),
@@ -145,46 +151,8 @@ def _show(one: "Filter") -> None:
     write("".join(f"{line}\n" for line in lines) + shown(facts))
 
 
-def _shown_matrix(matrix: "NDArray[Any]") -> list[str]:
-    """Return the rows, aligned; taps that are no whole numbers with four decimals."""
-    from shutil import get_terminal_size
-
-    cells = [[f"{tap:.4f}" if tap % 1 else f"{int(tap)}" for tap in row] for row in matrix]
-    width = max(len(cell) for row in cells for cell in row)
-    lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
-    if len(lines[0]) > get_terminal_size().columns:
-        size = f"{matrix.shape[0]}x{matrix.shape[1]}"
-        return [f"{size} taps, too wide for this terminal: a pipe, or -o kernel.csv, gives all of them"]
-    return lines
-
-
 def _bare(one: "Filter") -> str:
     """Return the taps as rows that --kernel reads; several kernels are parted by an empty line."""
     from convcli.matrices import format_matrix
 
     return "\n".join(format_matrix(matrix) for matrix in one.kernels)
-
-
-def _save(one: "Filter", target: str, *, force: bool) -> None:
-    """Write the kernel to a file that --kernel @FILE reads."""
-    import json
-    from pathlib import Path
-
-    import numpy as np
-
-    from convcli.files import check_target, write_atomically
-    from convcli.matrices import format_matrix
-
-    suffix = Path(target).suffix.lower()
-    if suffix not in KERNEL_FORMATS:
-        raise UsageError(target, f"a kernel is saved as {', '.join(KERNEL_FORMATS)}")
-    if len(one.kernels) > 1:
-        raise FilterError(one.name, f"combines {len(one.kernels)} kernels; save a single one, as in sobel-x")
-    check_target(target, replace=force)
-    matrix = one.kernels[0]
-    if suffix == ".npy":
-        write_atomically(target, lambda stream: np.save(stream, matrix), replace=force)
-        return
-    record = {"kernel": matrix.tolist(), "name": one.name, "gain": one.gain, "source": one.source}
-    text = format_matrix(matrix, ",") if suffix == ".csv" else f"{json.dumps(record)}\n"
-    write_atomically(target, lambda stream: stream.write(text.encode()), replace=force)

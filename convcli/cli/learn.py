@@ -1,0 +1,200 @@
+"""``convcli learn``: find the filter that turns one picture into another."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convcli.cli.options import Force, JsonOption, check_apart
+from convcli.cli.output import answer_is_shown, message, shown, write, write_json
+from convcli.errors import ConvcliError, SizeError, UsageError
+from convcli.size_texts import format_size, parse_count, parse_pair
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convcli.learning import Example, Learned, Nearest
+
+__all__ = ["learn"]
+
+
+def learn(
+    pictures: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT TARGET...", help="A picture, and what a filter made of it; several such pairs."
+        ),
+    ] = None,
+    f: Annotated[
+        str, typer.Option("-f", "--f", "--filter-size", help="Filter size: f or HxW.", metavar="SIZE")
+    ] = "3",
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", help="Save the kernel: .json, .npy or .csv.", metavar="FILE"),
+    ] = None,
+    bias: Annotated[bool, typer.Option("--bias", help="Learn a bias, too.")] = False,
+    absolute: Annotated[bool, typer.Option("--abs", help="The targets are absolute values.")] = False,
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            "--channels",
+            help="each, sum (a filter as deep as the input), gray, r, g or b; what fits unless given.",
+            metavar="WHICH",
+        ),
+    ] = None,
+    optimizer: Annotated[
+        str, typer.Option("--optimizer", help="adam, momentum or sgd.", metavar="NAME")
+    ] = "adam",
+    steps: Annotated[str, typer.Option("--steps", help="Mini-batches at most.", metavar="COUNT")] = "5000",
+    rate: Annotated[
+        str | None, typer.Option("--lr", help="First learning rate; 0.1 with adam.", metavar="NUMBER")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Of the first taps and the patches.", metavar="NUMBER")
+    ] = 0,
+    closed_form: Annotated[
+        bool, typer.Option("--closed-form", help="Solve by least squares instead, as a check.")
+    ] = False,
+    curve: Annotated[
+        str | None,
+        typer.Option("--curve", help="Draw the loss and the filter at several steps.", metavar="PNG"),
+    ] = None,
+    force: Force = False,
+    json: JsonOption = False,
+) -> int:
+    """Learn a filter from an example, by back-propagation.
+
+    \b
+    convcli apply cat.png --filter sobel-x --channels gray --signed raw -o edges.npy
+    convcli learn cat.png edges.npy --channels gray -o kernel.json
+    convcli learn cat.png edges.npy --channels gray --closed-form
+    convcli apply dog.png --kernel @kernel.json
+
+    The target has the size of the input, or what is left without padding. Tells the filter, its error on the
+    last fifth of the rows, which training does not see, and the named filter nearest to it. A target of 8-bit
+    pixels lost its signs (take --abs) and what was clipped; --signed raw keeps all. Into a pipe come the
+    taps, as --kernel reads them.
+    """
+    if not pictures or len(pictures) % 2:
+        raise UsageError("INPUT TARGET", "must be pairs; as in: convcli learn cat.png edges.npy --f 3")
+    check_apart({"--closed-form": closed_form, "--curve": curve})
+    size, count = parse_pair(f, "filter"), parse_count(steps, "steps")
+    from convcli.cli.filtering import typed_number  # late: help needs no numpy
+    from convcli.cli.kernel_texts import check_kernel_target, save_kernel
+    from convcli.errors import chosen
+    from convcli.files import check_target, write_atomically
+    from convcli.learning import Optimizer, nearest_filter, solve
+    from convcli.learning import learn as learn_filter
+
+    first_rate, kind = typed_number("--lr", rate), chosen(optimizer, Optimizer, "--optimizer")
+    if seed < 0:
+        raise UsageError(f"--seed {seed}", "must be a whole number, at least 0")
+    if output is not None:
+        check_kernel_target(output, pictures, force=force)
+    if curve is not None:
+        if not curve.lower().endswith(".png"):
+            raise UsageError(curve, "a curve is drawn as .png")
+        check_target(curve, pictures, replace=force)
+    examples = _examples(pictures, size, channels)
+    if closed_form:
+        learned = solve(examples, bias=bias, absolute=absolute, seed=seed)
+    else:
+        with _progress(count) as watch:
+            learned = learn_filter(
+                examples, bias=bias, absolute=absolute, optimizer=kind, rate=first_rate, steps=count,
+                seed=seed, watch=watch,
+            )  # fmt: skip
+    nearest = nearest_filter(learned.taps) if learned.taps.ndim == 2 else None
+    record = _record(learned, nearest)
+    if output is not None:
+        save_kernel(output, learned.taps, {key: record[key] for key in ("bias", "nearest")}, force=force)
+    if curve is not None:
+        from convcli.plots import learning_curve
+
+        drawn = learning_curve(learned.history)
+        write_atomically(curve, lambda stream: stream.write(drawn), replace=force)
+    if learned.offset:
+        message("target", f"is offset by {learned.offset:.6g}, which a filter alone cannot give; take --bias")
+    if json:
+        write_json(
+            {"inputs": pictures[::2], "targets": pictures[1::2], "output": output, "curve": curve, **record}
+        )
+    elif answer_is_shown():
+        write(_shown(learned, nearest, [name for name in (output, curve) if name]))
+    else:
+        write(output + "\n" if output is not None else _bare(learned.taps))
+    return 0
+
+
+def _examples(pictures: list[str], size: tuple[int, int], channels: str | None) -> "list[Example]":
+    """Load the pairs; what is wrong with one names its target."""
+    from convcli.images import load_picture
+    from convcli.learning import examples_of
+
+    examples = []
+    for source, target in zip(pictures[::2], pictures[1::2], strict=True):
+        pixels, wanted = load_picture(source, source).pixels, load_picture(target, target).pixels
+        try:
+            examples += examples_of(pixels, wanted, size, channels=channels)
+        except SizeError as error:
+            raise SizeError(target, f"{error.what} {error.why}") from None
+        except UsageError:
+            raise
+        except ConvcliError as error:
+            raise type(error)(source, f"{error.what}: {error.why}") from None
+    return examples
+
+
+@contextmanager
+def _progress(steps: int) -> "Iterator[Callable[[int, float], object] | None]":
+    """Show how far training is, on a terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = TextColumn("step {task.completed}"), BarColumn(), TextColumn("loss {task.fields[loss]:.2g}")
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as progress:
+        task = progress.add_task("", total=steps, loss=1.0)
+        yield lambda number, loss: progress.update(task, completed=number, loss=loss)
+
+
+def _record(learned: "Learned", nearest: "Nearest | None") -> dict[str, Any]:
+    return {
+        "kernel": learned.taps.tolist(),
+        "bias": learned.bias,
+        "error": learned.error,
+        "relative_error": learned.relative_error,
+        "steps": learned.steps,
+        "loss": learned.history[-1].loss if learned.history else None,
+        "nearest": None if nearest is None else nearest._asdict(),
+    }
+
+
+def _shown(learned: "Learned", nearest: "Nearest | None", files: list[str]) -> str:
+    from convcli.cli.kernel_texts import matrix_lines
+
+    taps = learned.taps
+    parts = [taps] if taps.ndim == 2 else [taps[..., channel] for channel in range(taps.shape[2])]
+    lines = [line for part in parts for line in (*matrix_lines(part), "")]
+    how = f"by back-propagation in {learned.steps} steps" if learned.steps else "by least squares"
+    if learned.history:
+        how += f"; loss {learned.history[-1].loss:.2g} of the target's variance"
+    facts = [("learned", f"{format_size(taps.shape)} taps {how}")]
+    if learned.bias:
+        facts.append(("bias", f"{learned.bias:.6g}"))
+    part = f"{learned.relative_error:.2g} of their spread"
+    facts.append(("error", f"{learned.error:.2g} (root mean square) on the rows held out, {part}"))
+    facts += [("nearest", str(nearest))] if nearest is not None else []
+    facts += [("written", name) for name in files]
+    return "".join(f"{line}\n" for line in lines) + shown(facts)
+
+
+def _bare(taps: "NDArray[Any]") -> str:
+    from convcli.matrices import format_matrix
+
+    parts = [taps] if taps.ndim == 2 else [taps[..., channel] for channel in range(taps.shape[2])]
+    return "\n".join(format_matrix(part) for part in parts)

@@ -1,0 +1,85 @@
+"""Plots of what was learned, drawn by Pillow."""
+
+import math
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from convcli.learning import Step
+
+__all__ = ["learning_curve"]
+
+Array = NDArray[Any]
+Point = tuple[float, float]
+
+WIDTH, HEIGHT = 720, 460
+PLOT = (70, 40, 700, 280)  # left, top, right, bottom
+TILES, TILE = 6, 90  # filters that are shown, and their side
+WHITE, BLACK, GREY, BLUE, RED = (255, 255, 255), (0, 0, 0), (210, 210, 210), (33, 102, 172), (178, 24, 43)
+
+
+def learning_curve(history: Sequence[Step]) -> bytes:
+    """Draw the loss by steps, and the filter at several of them: negative taps blue, positive ones red.
+
+    Parameters
+    ----------
+    history : sequence of Step
+        At least one; of volumes the taps of all channels are drawn side by side.
+
+    Returns
+    -------
+    bytes
+        A PNG file, 720x460.
+    """
+    image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default()
+    left, top, right, bottom = PLOT
+    logs = [math.log10(max(step.loss, 1e-30)) for step in history]
+    low, high = math.floor(min(logs)), max(math.ceil(max(logs)), math.floor(min(logs)) + 1)
+    last = history[-1].number
+
+    def place(number: float, log: float) -> Point:
+        return (
+            left + (right - left) * number / last,
+            bottom - (bottom - top) * (log - low) / (high - low),
+        )
+
+    draw.text((left, 12), "loss, as a part of the target's variance", BLACK, font)
+    stride = max(1, math.ceil((high - low) / 8))
+    for power in range(low, high + 1, stride):
+        _, y = place(0, power)
+        draw.line([(left, y), (right, y)], GREY)
+        draw.text((left - 8, y), f"1e{power}", BLACK, font, anchor="rm")
+    for part in range(5):
+        x, _ = place(last * part / 4, low)
+        draw.text((x, bottom + 6), f"{round(last * part / 4)}", BLACK, font, anchor="mt")
+    draw.text((right, bottom + 20), "step", BLACK, font, anchor="rt")
+    points = [place(step.number, log) for step, log in zip(history, logs, strict=True)]
+    draw.line(points if len(points) > 1 else [(left, points[0][1]), points[0]], BLUE, 2)
+    # Early filters differ most, so the steps that are shown grow by factors.
+    wanted = np.geomspace(1, len(history), min(TILES, len(history)))
+    shown = sorted({round(number) - 1 for number in wanted})
+    for column, number in enumerate(shown):
+        x, y = left + column * (TILE + 16), bottom + 46
+        image.paste(_drawn(history[number].taps), (x, y))
+        draw.rectangle([x - 1, y - 1, x + TILE, y + TILE], outline=BLACK)
+        draw.text((x + TILE / 2, y + TILE + 6), f"step {history[number].number}", BLACK, font, anchor="mt")
+    memory = BytesIO()
+    image.save(memory, "PNG")
+    return memory.getvalue()
+
+
+def _drawn(taps: Array) -> Image.Image:
+    """Draw taps as squares, zero white."""
+    flat = taps[..., None] if taps.ndim == 2 else taps
+    matrix = np.concatenate([flat[..., channel] for channel in range(flat.shape[2])], axis=1)
+    shares = matrix / (np.abs(matrix).max() or 1)
+    ends = np.where(shares[..., None] < 0, BLUE, RED)
+    colours = 255 + (ends - 255) * np.abs(shares)[..., None]
+    tile = Image.fromarray(colours.round().astype(np.uint8), "RGB")
+    return tile.resize((TILE, TILE), Image.Resampling.NEAREST)

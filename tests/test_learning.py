@@ -1,0 +1,230 @@
+"""Filters that are learned: they come back, by either way, and what teaches nothing is said."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from convcli import convolve, kernel, read_image
+from convcli.arrays import select_channels
+from convcli.errors import ConvcliError, LearningError, SizeError, UsageError
+from convcli.kernels import CATALOG, Combination, named_filter
+from convcli.learning import Example, Learned, _Scaling, _Training, examples_of, learn, nearest_filter, solve
+from tests.conftest import SAMPLES
+
+Array = NDArray[Any]
+
+LINE = np.array([[0.3, -1, 0.7], [-0.5, 2, -0.5], [0.7, -1, 0.3]])
+NOISE = np.random.default_rng(1).integers(0, 256, (48, 40)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def cat() -> Array:
+    return select_channels(read_image(SAMPLES / "chelsea.png"), "gray")
+
+
+@pytest.mark.parametrize(
+    "taps",
+    [
+        pytest.param(kernel("sobel-x"), id="sobel-x"),
+        pytest.param(kernel("scharr-y"), id="scharr-y"),
+        pytest.param(kernel("sobel-x", angle=70), id="70 degrees"),
+        pytest.param(LINE, id="a line"),
+    ],
+)
+def test_filters_come_back(cat: Array, taps: Array) -> None:
+    target = convolve(cat, taps)
+    learned = learn(examples_of(cat, target))
+    np.testing.assert_allclose(learned.taps, taps, atol=1e-3)
+    np.testing.assert_allclose(solve(examples_of(cat, target)).taps, taps, atol=1e-6)
+    assert learned.relative_error < 1e-5
+    assert (learned.bias, learned.offset) == (0, 0)
+    noise = 0.05 * target.std() * np.random.default_rng(2).standard_normal(target.shape)
+    noisy = learn(examples_of(cat, target + noise))
+    assert np.abs(noisy.taps - taps).max() < 0.05 * np.abs(taps).max()
+
+
+def test_absolute_values_come_back_with_the_sign_of_the_named_filter(cat: Array) -> None:
+    target = np.minimum(np.abs(convolve(cat, kernel("sobel-x"))), 255).astype(np.uint8)  # as PNG has it
+    for found in (learn, solve):
+        learned = found(examples_of(cat, target), absolute=True)
+        np.testing.assert_allclose(learned.taps, kernel("sobel-x"), atol=1e-3)
+
+
+def test_a_volume_and_a_bias_come_back() -> None:
+    image = read_image(SAMPLES / "chelsea.png")[80:220, 130:290]
+    taps = np.random.default_rng(3).standard_normal((3, 3, 3))
+    target = 40 + sum(convolve(image[..., c], taps[..., c], padding="valid").astype(float) for c in range(3))
+    for found in (learn, solve):
+        learned = found(examples_of(image, target), bias=True)
+        np.testing.assert_allclose(learned.taps, taps, atol=1e-3)
+        assert learned.bias == pytest.approx(40, abs=0.1)
+    without = solve(examples_of(image, target))
+    assert without.bias == 0
+    assert without.offset == pytest.approx(40, abs=0.1)
+
+
+def test_channels_one_by_one_and_several_pairs() -> None:
+    image = read_image(SAMPLES / "chelsea.png")[:90, :90]
+    examples = examples_of(image, convolve(image, LINE)) + examples_of(NOISE, convolve(NOISE, LINE))
+    assert len(examples) == 4
+    np.testing.assert_allclose(learn(examples, seed=5).taps, LINE, atol=1e-3)
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "sgd"])
+def test_other_optimizers_learn_too(optimizer: str) -> None:
+    learned = learn(examples_of(NOISE, convolve(NOISE, LINE)), optimizer=optimizer)
+    np.testing.assert_allclose(learned.taps, LINE, atol=1e-3)
+
+
+def test_the_same_seed_gives_the_same_filter() -> None:
+    def learned(seed: int) -> Learned:
+        return learn(examples_of(NOISE, convolve(NOISE, LINE)), seed=seed, steps=50)
+
+    np.testing.assert_array_equal(learned(1).taps, learned(1).taps)
+    assert not np.array_equal(learned(1).taps, learned(2).taps)
+
+
+def test_history_and_watch() -> None:
+    seen: list[tuple[int, float]] = []
+    learned = learn(
+        examples_of(NOISE, convolve(NOISE, LINE)),
+        steps=250,
+        watch=lambda step, loss: seen.append((step, loss)),
+    )
+    assert [step.number for step in learned.history] == [1, 10, 30, 100, 200, 250]
+    assert seen == [(step.number, step.loss) for step in learned.history[3:]]
+    assert seen[-1][1] < 1e-3 * learned.history[0].loss
+    np.testing.assert_array_equal(learned.history[-1].taps[..., 0], learned.taps)
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_the_gradient_is_that_of_the_loss(absolute: bool) -> None:
+    examples = examples_of(NOISE, np.abs(convolve(NOISE, LINE)))
+    scaling = _Scaling.of(examples, absolute=absolute)
+    scaled = [scaling.apply(one) for one in examples]
+
+    def loss_at(weights: Array) -> tuple[float, Array]:
+        run = _Training(scaled, scaling, "adam", 0.1, 3, absolute=absolute)  # type: ignore[arg-type] # not used
+        run.weights = weights
+        return run.gradient()
+
+    weights = np.random.default_rng(4).standard_normal(10)
+    _, gradient = loss_at(weights)
+    for place in range(10):
+        step = 1e-6 * (np.arange(10) == place)
+        slope = (loss_at(weights + step)[0] - loss_at(weights - step)[0]) / 2e-6
+        assert gradient[place] == pytest.approx(slope, rel=1e-4, abs=1e-6)
+
+
+def test_clipped_pixels_teach_nothing() -> None:
+    clipped = np.clip(convolve(NOISE, LINE), -300, 255)
+    target = np.where(clipped < 0, 255, clipped).astype(np.uint8)  # what is no clipped pixel is right
+    example = examples_of(NOISE, target)[0]
+    assert not example.usable[example.target == 255].any()
+    np.testing.assert_allclose(solve([example]).taps, LINE, atol=0.05)
+
+
+@pytest.mark.parametrize("f", [(3, 3), (2, 5), (4, 1)])
+def test_targets_with_and_without_padding_mean_the_same(f: tuple[int, int]) -> None:
+    taps = np.random.default_rng(6).standard_normal(f)
+    for padding in ("same", "valid"):
+        example = examples_of(NOISE, convolve(NOISE, taps, padding=padding), f)[0]
+        np.testing.assert_allclose(example.target, convolve(NOISE, taps, padding="valid"), atol=1e-3)
+
+
+# Nearest filters ------------------------------------------------------------------------------------------
+
+
+def test_every_named_filter_is_its_own_nearest() -> None:
+    for name, entry in CATALOG.items():
+        if entry.combination == Combination.SINGLE:
+            one = named_filter(name)
+            nearest = nearest_filter(one.kernels[0] * 2.5)
+            assert nearest is not None
+            assert nearest.similarity == pytest.approx(1)
+            again = named_filter(nearest.name, angle=nearest.angle).kernels[0] * nearest.scale
+            np.testing.assert_allclose(again, one.kernels[0] * 2.5, atol=1e-9)
+
+
+@pytest.mark.parametrize("angle", [-170, -45, 3, 20, 70, 135])
+def test_directions_are_found(angle: float) -> None:
+    nearest = nearest_filter(kernel("prewitt-x", angle=angle, size=5) * 3)
+    assert nearest is not None
+    assert nearest.name == "prewitt-x:size=5"
+    assert nearest.angle == pytest.approx(angle, abs=1e-6)
+    assert nearest.scale == pytest.approx(3)
+
+
+def test_no_filter_is_near() -> None:
+    assert nearest_filter(np.ones((4, 9))) is None
+    assert nearest_filter(np.zeros((3, 3))) is None
+
+
+# Bad input ------------------------------------------------------------------------------------------------
+
+FLAT = np.full((40, 40), 7.0)
+
+
+def bad(place: float) -> Array:
+    image = NOISE.astype(float)
+    image[5, 5] = place
+    return image
+
+
+@pytest.mark.parametrize(
+    ("image", "target", "how", "told"),
+    [
+        (FLAT, NOISE[:40, :40], {}, "input: is constant"),
+        (NOISE, np.full(NOISE.shape, 3.0), {}, "target: is constant"),
+        (NOISE[:5, :5], NOISE[:5, :5], {}, "are too few for 9 weights"),
+        (bad(np.nan), NOISE, {}, "not finite"),
+        (NOISE, bad(np.inf), {}, "not finite"),
+        (
+            NOISE,
+            convolve(NOISE, LINE),
+            {"optimizer": "sgd", "rate": 1e6},
+            "diverges at a learning rate of 1e+06",
+        ),
+    ],
+)
+def test_what_teaches_nothing_is_said(image: Array, target: Array, how: dict[str, Any], told: str) -> None:
+    with pytest.raises(LearningError) as raised:
+        learn(examples_of(image, target), **how)
+    assert told in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        ((50, 42), "target 50x42: does not fit the input 48x40: a filter of 3x3 gives 48x40 with padding same, "
+                   "46x38 with padding valid; padding 2 gives it"),
+        ((24, 20), "46x38 with padding valid"),
+        ((48, 40, 3), "has 3 channels, the input 1: must be as many, or 1 with channels sum"),
+    ],
+)  # fmt: skip
+def test_targets_of_other_sizes_are_explained(shape: tuple[int, ...], told: str) -> None:
+    with pytest.raises(SizeError) as raised:
+        examples_of(NOISE, np.zeros(shape))
+    assert told in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: learn([]),
+        lambda: learn(examples_of(NOISE, NOISE), rate=0),
+        lambda: learn(examples_of(NOISE, NOISE), rate=float("nan")),
+        lambda: learn(examples_of(NOISE, NOISE), steps=0),
+        lambda: learn(examples_of(NOISE, NOISE), optimizer="newton"),
+        lambda: learn(examples_of(NOISE, NOISE) + examples_of(NOISE, NOISE, 5)),
+        lambda: examples_of(NOISE, NOISE, 99),
+        lambda: examples_of(NOISE, NOISE, channels="most"),
+        lambda: learn([Example(np.zeros((99, 99, 1)), np.zeros((20, 20)), np.ones((20, 20), bool))]),
+    ],
+)
+def test_wrong_requests_are_refused(call: Any) -> None:
+    with pytest.raises(UsageError) as raised:
+        call()
+    assert isinstance(raised.value, ConvcliError)
