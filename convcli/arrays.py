@@ -20,6 +20,7 @@ class Channels(StrEnum):
     """Which channels of a colour image are filtered."""
 
     EACH = "each"
+    SUM = "sum"
     GRAY = "gray"
     R = "r"
     G = "g"
@@ -102,13 +103,15 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
     ----------
     image : array (H, W) or (H, W, C)
     which : str
-        ``each``: all of them. ``gray``: luma by Rec. 601, rounded as Pillow rounds it. ``r``, ``g``, ``b``:
+        ``each``: all of them. ``sum``: their sum, which a filter of one matrix sees that is as deep as the
+        image. ``gray``: luma by Rec. 601, rounded as Pillow rounds it. ``r``, ``g``, ``b``:
         one of them.
 
     Returns
     -------
     array
-        ``(H, W)``, or the image itself for ``each``.
+        ``(H, W)``, or the image itself for ``each``; sums of 8-bit pixels are uint16, of other integers
+        int64.
 
     Raises
     ------
@@ -127,6 +130,8 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
     count = pixels.shape[2] if pixels.ndim == 3 else 1
     if which == Channels.EACH:
         return pixels
+    if which == Channels.SUM:
+        return _summed(pixels.reshape(*pixels.shape[:2], count))
     if which == Channels.GRAY and count == 1:
         return pixels.reshape(pixels.shape[:2])
     if count != 3:
@@ -143,6 +148,16 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
         weights = np.array(REC_601, wide.dtype)
         luma = (wide >> 16) @ weights + (((wide & 0xFFFF) @ weights + 32768) >> 16)
     return luma.astype(pixels.dtype)
+
+
+def _summed(pixels: NDArray[Any]) -> NDArray[Any]:
+    dtype = pixels.dtype
+    if dtype.kind != "f":
+        dtype = np.dtype(np.uint16 if dtype == np.uint8 and pixels.shape[2] <= 257 else np.int64)
+        if max(abs(int(pixels.min())), int(pixels.max())) * pixels.shape[2] > np.iinfo(dtype).max:
+            raise ImageError("channels sum", "could pass int64; take a float image")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(pixels.sum(2, dtype=dtype))
 
 
 _HEADER = {

@@ -32,9 +32,11 @@ __all__ = [
     "apply_filter",
     "convolve",
     "for_each_strip",
+    "largest_result",
     "pixels_under",
     "plan",
     "planned",
+    "result_type",
     "run",
 ]
 
@@ -261,9 +263,9 @@ def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combina
     taps = [kernel_array(kernel)[:: -1 if how.flip else 1, :: -1 if how.flip else 1] for kernel in kernels]
     border = parse_border(how.border)
     rows, columns = _checked_axes(pixels, taps[0], how)
-    bounds = [_bound(pixels, each, border) for each in taps]
+    bounds = [largest_result(pixels, each, border) for each in taps]
     bound = max(each for each in bounds if each is not None) if None not in bounds else None
-    responses = _result_type(pixels, bound)
+    responses = result_type(pixels, bound)
     largest = float(np.finfo(np.float32).max)
     if responses == np.float32 and any(float(np.abs(each).sum()) > largest for each in taps):
         raise KernelError("kernel", "has taps beyond float32; take smaller ones, or a float64 image")
@@ -305,8 +307,14 @@ def _checked_axes(pixels: Image, taps: Image, how: Settings) -> tuple[Axis, Axis
     return rows.without_idle_steps(), columns.without_idle_steps()
 
 
-def _bound(pixels: Image, taps: Image, border: Border) -> int | None:
-    """Return a number that no sum of a result, partial or whole, can pass; None where floats take part."""
+def largest_result(pixels: Image, taps: Image, border: Border) -> int | None:
+    """Return a number that no sum of a result, partial or whole, can pass; None where floats take part.
+
+    Examples
+    --------
+    >>> largest_result(np.zeros((2, 2), np.uint8), np.array([[-1, 0, 1]]), parse_border("edge"))
+    510
+    """
     if pixels.dtype.kind == "f" or taps.dtype.kind == "f" or isinstance(border.value, float):
         return None
     if pixels.dtype.itemsize < 8:
@@ -318,8 +326,14 @@ def _bound(pixels: Image, taps: Image, border: Border) -> int | None:
     return max(total, 1) * max(largest, abs(border.value), 1)
 
 
-def _result_type(pixels: Image, bound: int | None) -> np.dtype[Any]:
-    """Return the narrowest type that holds the results, see `convolve`."""
+def result_type(pixels: Image, bound: int | None) -> np.dtype[Any]:
+    """Return the narrowest type that holds the results, see `convolve`.
+
+    Examples
+    --------
+    >>> str(result_type(np.zeros((2, 2), np.uint8), 510))
+    'int16'
+    """
     if bound is None:
         return np.dtype(np.float64 if pixels.dtype == np.float64 else np.float32)
     for narrow in (np.int16, np.int32, np.int64):

@@ -129,6 +129,8 @@ class Picture:
         Dots per inch, across and down.
     notes : tuple of str
         What could not be kept.
+    maps : bool
+        Whether the channels are maps of their own, and no colours.
     """
 
     pixels: NDArray[Any]
@@ -137,20 +139,23 @@ class Picture:
     profile: bytes | None = None
     resolution: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
+    maps: bool = False
 
     @property
     def depth(self) -> int:
         """Bits a pixel is rendered with: 16 for uint16, else 8."""
         return 16 if self.pixels.dtype == np.uint16 else 8
 
-    def with_pixels(self, pixels: NDArray[Any], alpha: NDArray[Any] | None) -> "Picture":
+    def with_pixels(
+        self, pixels: NDArray[Any], alpha: NDArray[Any] | None, *, maps: bool = False
+    ) -> "Picture":
         """Return the picture of a result: what came with the input is kept where it stays true."""
         profile, notes = self.profile, tuple[str, ...]()
         space = b"GRAY" if pixels.ndim == 2 else b"RGB "
         if profile is not None and profile[16:20] != space:
             profile, notes = None, ("the colour profile does not fit the result and is dropped",)
         kind = Kind.PIXELS if pixels.dtype in (np.uint8, np.uint16) else self.kind
-        return replace(self, pixels=pixels, alpha=alpha, profile=profile, notes=notes, kind=kind)
+        return replace(self, pixels=pixels, alpha=alpha, profile=profile, notes=notes, kind=kind, maps=maps)
 
 
 # Formats ------------------------------------------------------------------------------------------------
@@ -398,17 +403,19 @@ def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[s
     """
     pixels = picture.pixels
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    if picture.maps and file_format not in (FileFormat.NPY, FileFormat.TIFF):
+        raise OutputError(name, f"{file_format} holds one map, not {channels}; use npy or tiff")
     if file_format.text and channels > 1:
         raise OutputError(
             name, f"{file_format} holds one channel, not {channels}; add --channels gray, or use npy"
         )
     numbers = pixels.dtype not in (np.uint8, np.uint16)
     if numbers and not file_format.numeric:
-        _check_numbers(pixels, channels, file_format, name)
+        _check_numbers(pixels, channels, file_format, name, maps=picture.maps)
     elif not file_format.numeric:
         _check_pixels_fit(picture, channels, file_format, name)
     notes = []
-    if picture.alpha is not None and (numbers or file_format.numeric):
+    if picture.alpha is not None and (numbers or file_format.numeric or picture.maps):
         notes.append("alpha is not kept")
     if picture.profile is not None and file_format not in HOLDS_PROFILE:
         notes.append(f"{file_format} cannot hold the colour profile")
@@ -416,6 +423,8 @@ def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[s
 
 
 def _check_pixels_fit(picture: Picture, channels: int, file_format: FileFormat, name: str) -> None:
+    if picture.maps:  # a page each
+        return
     deep = picture.pixels.dtype == np.uint16
     if channels not in (1, 3):
         raise OutputError(name, f"{file_format} holds 1 or 3 channels, not {channels}; use npy")
@@ -432,10 +441,12 @@ def _check_pixels_fit(picture: Picture, channels: int, file_format: FileFormat, 
         raise OutputError(name, f"{file_format} holds sides of {longest} pixels at most; use png or tiff")
 
 
-def _check_numbers(pixels: NDArray[Any], channels: int, file_format: FileFormat, name: str) -> None:
+def _check_numbers(
+    pixels: NDArray[Any], channels: int, file_format: FileFormat, name: str, *, maps: bool
+) -> None:
     if file_format != FileFormat.TIFF:
         raise OutputError(name, f"{file_format} holds pixels, not raw numbers; use npy, csv or tiff")
-    if channels > 1:
+    if channels > 1 and not maps:
         raise OutputError(name, f"a float TIFF holds one channel, not {channels}; use npy")
     if _tiff_numbers(pixels) is None:
         raise OutputError(name, "a TIFF would round these numbers to 32 bits; use npy")
@@ -511,14 +522,17 @@ def _encode_pixels(picture: Picture, file_format: FileFormat, memory: BinaryIO, 
     if picture.pixels.dtype not in (np.uint8, np.uint16):
         numbers = _tiff_numbers(picture.pixels)
         pixels = picture.pixels if numbers is None else numbers
+    pages = [Image.fromarray(page) for page in (np.moveaxis(pixels, 2, 0) if picture.maps else [pixels])]
+    if len(pages) > 1:
+        options |= {"save_all": True, "append_images": pages[1:]}
     try:
-        Image.fromarray(pixels).save(memory, **options)
+        pages[0].save(memory, **options)
     except (ValueError, KeyError, TypeError, SystemError, RuntimeError, OSError) as error:
         raise OutputError(name, f"the {file_format} encoder refuses: {error}") from None
 
 
 def _joined(picture: Picture) -> NDArray[Any]:
     """Return the pixels with alpha as their last channel."""
-    if picture.alpha is None:
+    if picture.alpha is None or picture.maps:
         return picture.pixels
     return np.dstack((picture.pixels, picture.alpha))

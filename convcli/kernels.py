@@ -711,12 +711,18 @@ def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
     return (column, row) if error <= 4 * np.finfo(np.float64).eps * np.abs(taps).sum() else None
 
 
-def kernel_array(value: ArrayLike, name: str = "kernel") -> Matrix:
-    """Check that something is a kernel: two axes, not empty, finite numbers, at most 1,048,576 taps.
+def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Matrix:
+    """Check that something is a kernel: not empty, finite numbers, at most 1,048,576 taps.
+
+    Parameters
+    ----------
+    value : array (f_h, f_w), and up to so many `axes`: (f_h, f_w, C, F)
+    name : str
+        What messages call it.
 
     Returns
     -------
-    2-D array
+    array
         int64 for whole-number types, else float64.
 
     Raises
@@ -739,15 +745,17 @@ def kernel_array(value: ArrayLike, name: str = "kernel") -> Matrix:
         raise KernelError(name, "has rows of different lengths") from None
     if taps.dtype.kind not in "biuf":
         raise KernelError(name, f"must hold real numbers, not {taps.dtype}")
-    if taps.ndim != 2:
-        raise KernelError(name, f"must have two axes (rows, columns), not the shape {taps.shape}")
+    if not 2 <= taps.ndim <= axes:
+        wanted = "two axes (rows, columns)" if axes == 2 else "two to four axes (f_h, f_w, C, F)"
+        raise KernelError(name, f"must have {wanted}, not the shape {taps.shape}")
     if not 0 < taps.size <= MAX_TAPS:
-        raise KernelError(name, f"is {taps.shape[0]}x{taps.shape[1]}; must have 1 to {MAX_TAPS} taps")
+        raise KernelError(name, f"is {'x'.join(map(str, taps.shape))}; must have 1 to {MAX_TAPS} taps")
     if taps.dtype.kind == "f":
         places = np.argwhere(~np.isfinite(taps))
         if places.size:
-            row, column = places[0]
-            raise KernelError(name, f"row {row + 1}, column {column + 1} is {taps[row, column]}, not finite")
+            row, column = places[0][:2]
+            tap = taps[tuple(places[0])]
+            raise KernelError(name, f"row {row + 1}, column {column + 1} is {tap}, not finite")
         return taps.astype(np.float64)
     if taps.dtype == np.uint64 and taps.max() > np.iinfo(np.int64).max:
         raise KernelError(name, f"the tap {taps.max()} does not fit into int64; write it as a float")
@@ -793,14 +801,15 @@ def _whole_if_exact(taps: Matrix) -> Matrix:
     return taps.astype(np.int64) if exact else taps
 
 
-def read_kernel(path: str | Path) -> Matrix:
+def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
     """Read a kernel from a file: ``.csv`` or ``.txt`` rows, ``.json``, ``.npy``.
 
-    JSON holds the rows, ``[[1, 0, -1]]``, or an object with the rows under ``"kernel"``.
+    JSON holds the rows, ``[[1, 0, -1]]``, or an object with them under ``"kernel"``. With four `axes` JSON
+    and ``.npy`` may hold a volume (f_h, f_w, C), or a bank (f_h, f_w, C, F).
 
     Returns
     -------
-    2-D array
+    array
         int64 where every tap is a whole number, else float64.
 
     Raises
@@ -812,13 +821,13 @@ def read_kernel(path: str | Path) -> Matrix:
     try:
         if file.suffix.lower() == ".npy":
             with file.open("rb") as stream:
-                return _whole_if_exact(kernel_array(read_npy(stream, name, most=MAX_TAPS), name))
+                return _whole_if_exact(kernel_array(read_npy(stream, name, most=MAX_TAPS), name, axes=axes))
         if file.suffix.lower() not in {".csv", ".txt", ".json"}:
             raise KernelError(name, "a kernel file ends in .csv, .txt, .json or .npy")
         if file.stat().st_size > 64 * MAX_TAPS:
             raise KernelError(name, f"is too long for a kernel of at most {MAX_TAPS} taps")
         text = file.read_text("utf-8-sig")
-        return _parse_json(text, name) if file.suffix.lower() == ".json" else parse_kernel(text, name)
+        return _parse_json(text, name, axes) if file.suffix.lower() == ".json" else parse_kernel(text, name)
     except OSError as error:
         raise KernelError(name, (error.strerror or str(error)).lower()) from None
     except UnicodeDecodeError:
@@ -827,7 +836,7 @@ def read_kernel(path: str | Path) -> Matrix:
         raise KernelError(error.what, error.why) from None
 
 
-def _parse_json(text: str, name: str) -> Matrix:
+def _parse_json(text: str, name: str, axes: int = 2) -> Matrix:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -835,4 +844,4 @@ def _parse_json(text: str, name: str) -> Matrix:
     rows = value.get("kernel") if isinstance(value, dict) else value
     if rows is None:
         raise KernelError(name, 'has no "kernel"; write {"kernel": [[1, 0, -1]]}')
-    return _whole_if_exact(kernel_array(rows, name))
+    return _whole_if_exact(kernel_array(rows, name, axes=axes))

@@ -182,7 +182,7 @@ def test_grey_has_no_colours(which: str, shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("which", "meant"), [("grey", "did you mean gray"), ("alpha", "choose from each, gray")]
+    ("which", "meant"), [("grey", "did you mean gray"), ("alpha", "choose from each, sum, gray")]
 )
 def test_unknown_channels_are_answered_by_the_nearest(which: str, meant: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -42,6 +42,7 @@ TABLE = {
     "layers": Row({"patches", "winograd", "pooling", "processors", "scratch", "sizes", "errors"}, {"numpy"}),
     "learning": Row({"layers", "arrays", "kernels", "sizes", "size_texts", "errors"}, {"numpy"}),
     "plots": Row({"learning"}, {"numpy", "PIL"}),
+    "volumes": Row({"convolve", "borders", "arrays", "kernels", "sizes", "size_texts", "errors"}, {"numpy"}),
     "tally": Row(set(), {"numpy"}),
     "render": Row({"scratch", "errors"}, {"numpy"}),
     "one_pass": Row({"convolve", "render", "tally", "scratch", "kernels", "sizes", "errors"}, {"numpy"}),

@@ -60,7 +60,8 @@ def convcli(
     convcli apply photo.png --filter sobel-x    filter a picture
     convcli filters                             the filters there are
     convcli pool photo.png --f 2                shrink it by pooling
-    convcli learn photo.png edges.npy           find the filter that made the one of the other
+    convcli learn photo.png photo-sobel-x.png --abs
+                                                find the filter that made it
     convcli shape --n 32 --f 5                  output size of a layer
     convcli params --f 5 --c-in 3 --c-out 6     its parameters
     convcli params resnet18                     parameters and costs of a network

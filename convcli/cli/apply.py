@@ -47,6 +47,14 @@ def apply(
             metavar="ROWS",
         ),
     ] = None,
+    banks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bank",
+            help="A filter turned in so many steps, as in gabor:8: a map of each.",
+            metavar="NAME:COUNT",
+        ),
+    ] = None,
     angle: Angle = None,
     size: SizeOption = None,
     padding: PaddingOption = "same",
@@ -62,7 +70,12 @@ def apply(
         bool, typer.Option("--flip", help="Turn the kernel half round: the convolution of signal processing.")
     ] = False,
     channels: Annotated[
-        str, typer.Option("--channels", help="each, gray (luma by Rec. 601), r, g or b.", metavar="WHICH")
+        str,
+        typer.Option(
+            "--channels",
+            help="each, sum (one map of all), gray (luma by Rec. 601), r, g or b.",
+            metavar="WHICH",
+        ),
     ] = "each",
     signed: Annotated[
         str | None,
@@ -78,7 +91,10 @@ def apply(
             "--scale", help="Multiply the result; gain divides by the filter's gain.", metavar="NUMBER"
         ),
     ] = "1",
-    bias: Annotated[str, typer.Option("--bias", help="Add to the scaled result.", metavar="NUMBER")] = "0",
+    bias: Annotated[
+        str, typer.Option("--bias", help="Add to the scaled result; a,b,c: to each map.", metavar="NUMBER")
+    ] = "0",
+    relu: Annotated[bool, typer.Option("--relu", help="Then make what is below zero zero.")] = False,
     output: OutputOption = None,
     out_dir: OutDir = None,
     file_format: FormatOption = None,
@@ -96,6 +112,9 @@ def apply(
 
     The result is written as IMAGE-FILTER.png in this folder, and its path printed. Results are exact numbers;
     --signed says how they become pixels. A text matrix prints its result. Alpha is kept and never filtered.
+
+    A kernel file may hold a volume (f, f, C), which is summed over the channels, or a bank (f, f, C, F): F
+    maps, for -o maps.npy or a TIFF of F pages.
     """
     if not images:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
@@ -103,16 +122,23 @@ def apply(
 
     begin_decoding(images[0])  # while numpy is loaded
     from convcli.cli import filtering
+    from convcli.cli.banks import bank_operation
     from convcli.cli.batch import run_batch
     from convcli.cli.destinations import destination
     from convcli.cli.output import answer_is_shown
+    from convcli.kernels import Filter
 
     check_workload(jobs, png_level)
     where = destination(output, out_dir, file_format, force=force, json=json, png_level=png_level, jobs=jobs)
     window = filtering.Window.read(padding, border, stride, dilation, flip=flip, jobs=jobs)
-    rendering = filtering.Rendering.read(channels, signed, scale, bias, where.format)
-    chosen = filtering.read_filters(filters or [], kernels or [], angle=angle, size=size)
+    rendering = filtering.Rendering.read(channels, signed, scale, bias, where.format, relu=relu)
+    chosen = filtering.read_filters(filters or [], kernels or [], banks or [], angle=angle, size=size)
     measured = json or answer_is_shown()
-    operations = [filtering.operation(one, window, rendering, measured=measured) for one in chosen]
+    operations = [
+        filtering.operation(one, window, rendering, measured=measured)
+        if isinstance(one, Filter)
+        else bank_operation(one, window, rendering)
+        for one in chosen
+    ]
     files = [text[1:] for text in kernels or [] if text.startswith("@")]
     return run_batch(images, operations, where, files)

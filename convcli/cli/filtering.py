@@ -4,9 +4,13 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from convcli.arrays import Channels, select_channels
-from convcli.borders import parse_border
+from convcli.borders import Border, BorderKind, parse_border
 from convcli.cli.batch import Operation, Outcome
 from convcli.cli.reports import described
 from convcli.convolve import pixels_under
@@ -15,10 +19,12 @@ from convcli.images import FileFormat, Picture
 from convcli.kernels import Filter, custom_filter, named_filter, parse_kernel, read_kernel
 from convcli.matrices import parse_number
 from convcli.one_pass import filter_pixels
-from convcli.render import Signed
+from convcli.render import Signed, render_counted
 from convcli.size_texts import Amounts, NamedPadding, format_padding, format_size, parse_padding, parse_pair
+from convcli.tally import tally
+from convcli.volumes import Bank, orientation_bank
 
-__all__ = ["Rendering", "Window", "operation", "read_filters", "typed_number"]
+__all__ = ["Rendering", "Window", "finished", "operation", "read_filters", "typed_number"]
 
 
 @dataclass(frozen=True)
@@ -46,19 +52,46 @@ class Window:
             jobs=jobs,
         )
 
+    def border_for(self, channels: Channels, pixels: NDArray[Any]) -> str:
+        """Return the border of the channels that are taken: a constant is that of each, so it is summed."""
+        border = parse_border(self.border)
+        if channels != Channels.SUM or border.kind != BorderKind.CONSTANT or pixels.ndim == 2:
+            return self.border
+        return str(Border(border.kind, border.value * pixels.shape[2]))
+
+    def facts(self) -> dict[str, object]:
+        """Return what JSON has of it."""
+        return {
+            "padding": format_padding(self.padding),
+            "border": self.border,
+            "stride": format_size(self.stride),
+            "dilation": format_size(self.dilation),
+        }
+
 
 @dataclass(frozen=True)
 class Rendering:
-    """What is taken of the picture, and what becomes of the result; `scale` None is one over the gain."""
+    """What is taken of the picture, and what becomes of the result; `scale` None is one over the gain.
+
+    `biases` are one for all maps, or one for each.
+    """
 
     channels: Channels
     signed: Signed | None
     scale: float | None
-    bias: float
+    biases: tuple[float, ...]
+    relu: bool
 
     @classmethod
     def read(
-        cls, channels: str, signed: str | None, scale: str, bias: str, file_format: FileFormat | None
+        cls,
+        channels: str,
+        signed: str | None,
+        scale: str,
+        bias: str,
+        file_format: FileFormat | None,
+        *,
+        relu: bool = False,
     ) -> "Rendering":
         """Read the options as they were typed."""
         how = None if signed is None else chosen(signed, Signed, "--signed")
@@ -66,7 +99,8 @@ class Rendering:
         if how == Signed.RAW and pixels_only:
             raise UsageError("--signed raw", f"{file_format} holds pixels; use npy, csv, txt or tiff")
         factor = None if scale == "gain" else typed_number("--scale", scale)
-        return cls(chosen(channels, Channels, "--channels"), how, factor, typed_number("--bias", bias) or 0)
+        biases = tuple(typed_number("--bias", part) or 0 for part in bias.split(","))
+        return cls(chosen(channels, Channels, "--channels"), how, factor, biases, relu)
 
 
 def typed_number(option: str, text: str | None) -> float | None:
@@ -83,27 +117,30 @@ def typed_number(option: str, text: str | None) -> float | None:
 
 
 def read_filters(
-    names: list[str], kernels: list[str], *, angle: str | None, size: str | None
-) -> list[Filter]:
-    """Build the filters that were asked for: the named ones, then the typed ones.
+    names: list[str], kernels: list[str], banks: list[str], *, angle: str | None, size: str | None
+) -> list[Filter | Bank]:
+    """Build the filters that were asked for: the named ones, the typed ones, the banks.
 
     Raises
     ------
     UsageError
         None was asked for, or one cannot be built.
     """
-    if not names and not kernels:
+    if not names and not kernels and not banks:
         raise UsageError("--filter", "missing; as in --filter sobel-x (convcli filters lists them)")
-    if kernels and not (angle is None and size is None):
-        raise UsageError("--kernel", "is taken as it is; --angle and --size are for named filters")
+    if (kernels or banks) and not (angle is None and size is None):
+        option = "--kernel" if kernels else "--bank"
+        raise UsageError(option, "is taken as it is; --angle and --size are for named filters")
     parameters = {"angle": typed_number("--angle", angle), "size": typed_number("--size", size)}
-    return [named_filter(name, **parameters) for name in names] + [_typed(text) for text in kernels]
+    named = [named_filter(name, **parameters) for name in names]
+    return [*named, *map(_typed, kernels), *map(orientation_bank, banks)]
 
 
-def _typed(text: str) -> Filter:
+def _typed(text: str) -> Filter | Bank:
     if text.startswith("@"):
         file = text[1:]
-        return custom_filter(Path(file).stem, read_kernel(file))
+        taps = read_kernel(file, axes=4)
+        return custom_filter(Path(file).stem, taps) if taps.ndim == 2 else Bank(Path(file).stem, taps)
     try:
         return custom_filter("kernel", parse_kernel(text, "--kernel"))
     except KernelError as error:
@@ -125,6 +162,8 @@ def operation(one: Filter, window: Window, rendering: Rendering, *, measured: bo
         scale = 1 / one.gain if one.gain else math.inf
         if not math.isfinite(scale):
             raise KernelError(one.name, f"has a gain of {one.gain:g}, so --scale gain cannot divide by it")
+    if len(rendering.biases) > 1:
+        raise UsageError("--bias", f"gives {len(rendering.biases)} numbers for one filter")
     numbers = None if rendering.signed is None else rendering.signed == Signed.RAW
     return Operation(one.name, partial(_filter_picture, one, window, rendering, scale, measured), numbers)
 
@@ -144,14 +183,14 @@ def _filter_picture(
     filtered = filter_pixels(
         pixels,
         one,
-        how,
+        Signed.RAW if rendering.relu else how,
         scale=scale,
-        bias=rendering.bias,
+        bias=rendering.biases[0],
         depth=picture.depth,
-        measured=measured,
+        measured=measured and not rendering.relu,
         stride=window.stride,
         padding=window.padding,
-        border=window.border,
+        border=window.border_for(rendering.channels, picture.pixels),
         dilation=window.dilation,
         flip=window.flip,
         jobs=window.jobs,
@@ -162,18 +201,29 @@ def _filter_picture(
         alpha = pixels_under(
             alpha, (height, width), stride=window.stride, padding=window.padding, dilation=window.dilation
         )
-    result = picture.with_pixels(filtered.pixels, alpha)
+    made = filtered.pixels
+    told: dict[str, object] = {"saturated": filtered.saturated}
+    if rendering.relu:
+        made, told = finished(filtered.pixels, how, rendering, picture)
+    elif filtered.numbers is not None:
+        told = described(picture.pixels.shape, made.shape, filtered.dtype, filtered.numbers) | told
+    result = picture.with_pixels(made, alpha)
     matrices = [matrix.tolist() for matrix in one.kernels]
     facts = {
         "filter": one.name,
         "kernel": matrices[0] if len(matrices) == 1 else matrices,
         "gain": one.gain,
-        "padding": format_padding(window.padding),
-        "border": window.border,
-        "stride": format_size(window.stride),
-        "dilation": format_size(window.dilation),
+        **window.facts(),
     }
-    if filtered.numbers is not None:
-        facts |= described(picture.pixels.shape, filtered.pixels.shape, filtered.dtype, filtered.numbers)
-    facts |= {"saturated": filtered.saturated, "plan": str(filtered.plan)}
-    return Outcome(result, facts, result.notes)
+    return Outcome(result, facts | told | {"plan": str(filtered.plan)}, result.notes)
+
+
+def finished(
+    values: NDArray[Any], how: Signed, rendering: Rendering, picture: Picture
+) -> tuple[NDArray[Any], dict[str, object]]:
+    """Make what is written of numbers, below zero none where that was asked for; and what is told of them."""
+    if rendering.relu:
+        values = np.maximum(values, 0)
+    rendered = render_counted(values, how, depth=picture.depth)
+    facts = described(picture.pixels.shape, values.shape, values.dtype, tally(values))
+    return rendered.pixels, facts | {"saturated": rendered.saturated}

@@ -67,10 +67,10 @@ def learn(
     """Learn a filter from an example, by back-propagation.
 
     \b
-    convcli apply cat.png --filter sobel-x --channels gray --signed raw -o edges.npy
-    convcli learn cat.png edges.npy --channels gray -o kernel.json
-    convcli learn cat.png edges.npy --channels gray --closed-form
-    convcli apply dog.png --kernel @kernel.json
+    convcli apply photo.png --filter sobel-x --signed raw -o edges.npy
+    convcli learn photo.png edges.npy -o kernel.json
+    convcli learn photo.png edges.npy --closed-form
+    convcli apply photo.png --kernel @kernel.json
 
     The target has the size of the input, or what is left without padding. Tells the filter, its error on the
     last fifth of the rows, which training does not see, and the named filter nearest to it. A target of 8-bit
@@ -78,7 +78,7 @@ def learn(
     taps, as --kernel reads them.
     """
     if not pictures or len(pictures) % 2:
-        raise UsageError("INPUT TARGET", "must be pairs; as in: convcli learn cat.png edges.npy --f 3")
+        raise UsageError("INPUT TARGET", "must be pairs; as in: convcli learn photo.png edges.npy --f 3")
     check_apart({"--closed-form": closed_form, "--curve": curve})
     size, count = parse_pair(f, "filter"), parse_count(steps, "steps")
     from convcli.cli.filtering import typed_number  # late: help needs no numpy

@@ -38,7 +38,8 @@ def report(
     if file_format is PRINTED and where.json:
         write_json({**record, "values": picture.pixels.tolist()})
     elif file_format is PRINTED:
-        write(_printed(record, picture.pixels.reshape(picture.pixels.shape[:2])))
+        maps = picture.pixels.reshape(*picture.pixels.shape[:2], -1)
+        write("\n".join(_printed(record, maps[..., number]) for number in range(maps.shape[2])))
     elif where.json:
         write_json(record)
     elif record["output"] == STREAM:

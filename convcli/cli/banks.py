@@ -1,0 +1,73 @@
+"""What ``apply`` does with filters as deep as the picture, and with banks of them."""
+
+from functools import partial
+
+import numpy as np
+
+from convcli.arrays import Channels, select_channels
+from convcli.cli.batch import Operation, Outcome
+from convcli.cli.filtering import Rendering, Window, finished
+from convcli.convolve import pixels_under
+from convcli.errors import KernelError, UsageError
+from convcli.images import Picture
+from convcli.render import Signed, adjust
+from convcli.volumes import Bank, convolve_volume
+
+__all__ = ["bank_operation"]
+
+
+def bank_operation(bank: Bank, window: Window, rendering: Rendering) -> Operation:
+    """Make the operation that applies a bank; several maps are numbers unless pixels are asked for.
+
+    Raises
+    ------
+    KernelError, UsageError
+        What was asked for is not defined for a bank.
+    """
+    if rendering.scale is None:
+        raise KernelError(bank.name, "is a volume, which has no gain for --scale gain; give a number")
+    if len(rendering.biases) not in (1, bank.count):
+        raise UsageError("--bias", f"gives {len(rendering.biases)} numbers for {bank.count} filters")
+    if bank.taps.shape[2] > 1 and rendering.channels not in (Channels.EACH, Channels.SUM):
+        raise UsageError(
+            f"--channels {rendering.channels}",
+            f"leaves one channel, and {bank.name} takes {bank.taps.shape[2]}",
+        )
+    numbers = bank.count > 1 if rendering.signed is None else rendering.signed == Signed.RAW
+    return Operation(bank.name, partial(_filter_picture, bank, window, rendering), numbers or None)
+
+
+def _filter_picture(
+    bank: Bank, window: Window, rendering: Rendering, picture: Picture, numbers: bool
+) -> Outcome:
+    pixels, border = picture.pixels, window.border
+    if bank.taps.shape[2] == 1:
+        one = Channels.SUM if rendering.channels == Channels.EACH else rendering.channels
+        border = window.border_for(one, pixels)
+        pixels = select_channels(pixels, one)
+    values = convolve_volume(
+        pixels,
+        bank.taps,
+        stride=window.stride,
+        padding=window.padding,
+        border=border,
+        dilation=window.dilation,
+        flip=window.flip,
+        jobs=window.jobs,
+    )
+    scale = rendering.scale or 0
+    if len(rendering.biases) > 1:
+        maps = [adjust(values[..., k], scale=scale, bias=bias) for k, bias in enumerate(rendering.biases)]
+        values = np.stack(maps, axis=-1)
+    else:
+        values = adjust(values, scale=scale, bias=rendering.biases[0])
+    how = rendering.signed or (Signed.RAW if numbers else Signed.ABS)
+    made, facts = finished(values, how, rendering, picture)
+    alpha = picture.alpha
+    if alpha is not None:
+        alpha = pixels_under(
+            alpha, bank.taps.shape[:2], stride=window.stride, padding=window.padding, dilation=window.dilation
+        )
+    result = picture.with_pixels(made, alpha, maps=bank.count > 1)
+    about = {"filter": bank.name, "kernel": bank.taps.tolist(), "gain": None, **window.facts()}
+    return Outcome(result, about | facts | {"plan": None}, result.notes)
