@@ -43,6 +43,7 @@ TABLE = {
     "learning": Row({"layers", "arrays", "kernels", "sizes", "size_texts", "errors"}, {"numpy"}),
     "plots": Row({"learning"}, {"numpy", "PIL"}),
     "volumes": Row({"convolve", "borders", "arrays", "kernels", "sizes", "size_texts", "errors"}, {"numpy"}),
+    "explaining": Row({"borders", "arrays", "kernels", "sizes", "size_texts", "errors"}, {"numpy"}),
     "tally": Row(set(), {"numpy"}),
     "render": Row({"scratch", "errors"}, {"numpy"}),
     "one_pass": Row({"convolve", "render", "tally", "scratch", "kernels", "sizes", "errors"}, {"numpy"}),

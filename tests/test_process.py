@@ -20,7 +20,7 @@ from PIL import Image
 from convcli import __version__
 from tests.conftest import Runner, on_terminal
 
-COMMANDS = ["apply", "pool", "learn", "shape", "params", "filters"]
+COMMANDS = ["apply", "pool", "explain", "learn", "shape", "params", "filters"]
 CONVCLI = [sys.executable, "-m", "convcli"]
 SHELL_CONVCLI = shlex.join(CONVCLI)
 SIZE = ("shape", "--n", "32", "--f", "5")

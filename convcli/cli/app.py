@@ -12,7 +12,7 @@ from convcli.errors import UsageError, suggestion
 
 __all__ = ["command"]
 
-COMMANDS = ("apply", "pool", "learn", "shape", "params", "filters")
+COMMANDS = ("apply", "pool", "explain", "learn", "shape", "params", "filters")
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 

@@ -1,0 +1,101 @@
+"""One number of a result, taken apart: the patch, the kernel, their products, the sum."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from convcli.arrays import image_array
+from convcli.borders import border_sources, parse_border
+from convcli.errors import SizeError
+from convcli.kernels import kernel_array
+from convcli.size_texts import format_size
+from convcli.sizes import Padding, Pair, window_axes
+
+__all__ = ["Cell", "explain_cell"]
+
+Array = NDArray[Any]
+
+
+class Cell(NamedTuple):
+    """What one output pixel is made of.
+
+    Attributes
+    ----------
+    rows, columns : arrays of int
+        Where the taps look in the image; -1 is the border's value.
+    patch, taps, products : arrays (f_h, f_w)
+        What they see there, the taps as they are applied, and one times the other.
+    padded : array (f_h, f_w)
+        True where a tap is on the padding.
+    """
+
+    rows: Array
+    columns: Array
+    patch: Array
+    taps: Array
+    products: Array
+    padded: Array
+
+    @property
+    def total(self) -> int | float:
+        """The sum of the products, exact for whole numbers."""
+        total: int | float = self.products.sum()  # of objects Python's own sum
+        return total if self.products.dtype == object else float(total)
+
+
+def explain_cell(
+    image: ArrayLike,
+    kernel: ArrayLike,
+    at: tuple[int, int],
+    *,
+    stride: Pair = 1,
+    padding: Padding = "same",
+    border: str = "edge",
+    dilation: Pair = 1,
+    flip: bool = False,
+) -> Cell:
+    """Take one number of `convolve` apart.
+
+    Parameters
+    ----------
+    image : array (H, W)
+    kernel : array (f_h, f_w)
+    at : (row, column)
+        Of the result, counted from 0.
+    stride, padding, border, dilation, flip : as for `convolve`
+
+    Raises
+    ------
+    ImageError, KernelError, SizeError, UsageError
+        As for `convolve`; and the result has no such pixel.
+
+    Examples
+    --------
+    >>> cell = explain_cell([[10, 10, 0, 0]] * 3, [[1, 0, -1]] * 3, (0, 0), padding="valid")
+    >>> cell.products.tolist(), cell.total
+    ([[10, 0, 0], [10, 0, 0], [10, 0, 0]], 30)
+    """
+    pixels = image_array(image)
+    if pixels.ndim != 2:
+        raise SizeError(f"image {format_size(pixels.shape)}", "must have a single channel")
+    taps = kernel_array(kernel)[:: -1 if flip else 1, :: -1 if flip else 1]
+    edge = parse_border(border)
+    axes = window_axes(
+        (pixels.shape[0], pixels.shape[1]), (taps.shape[0], taps.shape[1]), stride=stride, padding=padding,
+        dilation=dilation,
+    )  # fmt: skip
+    if not all(0 <= place < axis.output for place, axis in zip(at, axes, strict=True)):
+        size = format_size(axis.output for axis in axes)
+        raise SizeError(f"row {at[0]}, column {at[1]}", f"is outside the result of {size}, counted from 0")
+    sources, outside = [], []
+    for place, axis in zip(at, axes, strict=True):
+        seen = place * axis.stride + axis.dilation * np.arange(axis.window)  # of the padded axis
+        sources.append(border_sources(axis, edge.kind)[seen])
+        outside.append((seen < axis.before) | (seen >= axis.before + axis.side))
+    rows, columns = sources
+    patch = pixels[rows[:, None], columns]
+    patch = np.where((rows[:, None] < 0) | (columns < 0), edge.value, patch)
+    whole = patch.dtype.kind in "iu" and taps.dtype.kind in "iu"
+    products = patch.astype(object) * taps.astype(object) if whole else patch.astype(np.float64) * taps
+    return Cell(rows, columns, patch, taps, products, outside[0][:, None] | outside[1])

@@ -1,0 +1,124 @@
+"""``convcli explain``: each number taken apart adds up to what the engine gives."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from convcli.convolve import apply_filter, convolve
+from convcli.errors import SizeError
+from convcli.explaining import explain_cell
+from convcli.kernels import kernel
+from tests.conftest import Runner, assert_failed, assert_refused
+
+RGB = np.random.default_rng(1).integers(0, 256, (12, 10, 3)).astype(np.uint8)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([np.uint8, np.int64, np.float64]), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3),
+    st.sampled_from(["same", "valid", 1, 2]), st.booleans(), st.integers(0, 1 << 30),
+    st.sampled_from(["edge", "zero", "constant:3", "reflect", "symmetric", "wrap"]),
+)  # fmt: skip
+def test_sums_are_those_of_convolve(
+    dtype: type, f: int, s: int, d: int, padding: Any, flip: bool, seed: int, border: str
+) -> None:
+    rng = np.random.default_rng(seed)
+    image: Any = rng.integers(0, 200, (11, 13)).astype(dtype)
+    taps = rng.integers(-4, 5, (f, 2))
+    how: dict[str, Any] = {"stride": s, "dilation": d, "padding": padding, "border": border, "flip": flip}
+    result = convolve(image, taps, **how)
+    for _ in range(3):
+        at = int(rng.integers(result.shape[0])), int(rng.integers(result.shape[1]))
+        cell = explain_cell(image, taps, at, **how)
+        assert cell.total == result[at]
+        np.testing.assert_array_equal(cell.products.astype(float), cell.patch * cell.taps)
+        assert cell.padded.shape == cell.patch.shape == taps.shape
+
+
+def test_what_stands_on_the_padding_is_marked() -> None:
+    cell = explain_cell(np.arange(9).reshape(3, 3), np.ones((3, 3), int), (0, 2), border="constant:50")
+    assert cell.patch.tolist() == [[50, 50, 50], [1, 2, 50], [4, 5, 50]]
+    assert cell.padded.tolist() == [[True, True, True], [False, False, True], [False, False, True]]
+
+
+def test_exact_beyond_int64() -> None:
+    assert explain_cell([[2**62, 2**62]], [[4, 4]], (0, 0), padding="valid").total == 2**65
+
+
+def test_pixels_outside_are_refused() -> None:
+    with pytest.raises(SizeError, match="row 3, column 0: is outside the result of 3x3"):
+        explain_cell(np.zeros((3, 3)), np.ones((1, 1)), (3, 0))
+    with pytest.raises(SizeError, match="single channel"):
+        explain_cell(np.zeros((3, 3, 2)), np.ones((1, 1)), (0, 0))
+
+
+@pytest.fixture
+def photo(in_folder: Path) -> Path:
+    Image.fromarray(RGB).save("photo.png")
+    (in_folder / "m.csv").write_text("10,10,0,0\n" * 3)
+    return in_folder
+
+
+@pytest.mark.usefixtures("photo")
+def test_a_terminal_sees_everything(terminal: Runner) -> None:
+    ran = terminal("explain", "m.csv", "--filter", "vertical", "--at", "1,0")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(
+        "m.csv, vertical, column 1, row 0 of the result\n"
+        "\n"
+        "patch             filter      products\n"
+        "[10] [10]  [0]     1  0 -1    10  0  0\n"
+        " 10   10    0      1  0 -1    10  0  0\n"
+        " 10   10    0      1  0 -1    10  0  0\n"
+    )
+    assert "sum      10 + 10 + 10 = 30\nwritten  30, by --signed abs\n" in ran.out
+    assert ran.out.endswith("\n  0  [30]  30    0\n  0   30   30    0\n  0   30   30    0\n")
+    both = terminal("explain", "photo.png", "--filter", "sobel", "--at", "3,4", "--channel", "g")
+    assert "filter 1" in both.out
+    assert "sum 2 " in both.out
+    value = apply_filter(RGB[..., 1], "sobel")[4, 3]
+    assert f"magnitude  {value:.6g}\n" in both.out
+    long = terminal("explain", "photo.png", "--filter", "gaussian:sigma=2", "--at", "3,4")
+    assert "products that are not 0 = " in long.out
+
+
+@pytest.mark.usefixtures("photo")
+def test_a_pipe_and_json(convcli: Runner) -> None:
+    assert convcli("explain", "m.csv", "--filter", "vertical", "--at", "1,0").all == (0, "30\n", "")
+    ran = convcli("explain", "photo.png", "--kernel", "1 0 -1", "--at", "2,5", "--channel", "r", "--json")
+    record = json.loads(ran.out)
+    expected = convolve(RGB[..., 0], [[1, 0, -1]])[5, 2]
+    assert (record["value"], record["pixel"]) == (expected, min(abs(expected), 255))
+    (cell,) = record["cells"]
+    assert cell["sum"] == expected
+    assert (cell["rows"], cell["columns"], cell["taps"]) == ([5], [1, 2, 3], [[1, 0, -1]])
+    summed = convcli("explain", "photo.png", "--filter", "box", "--channel", "sum", "--border", "constant:9")
+    taps = np.repeat(kernel("box")[..., None], 3, axis=2)
+    padded = np.pad(RGB.astype(float), ((1, 1), (1, 1), (0, 0)), constant_values=9)
+    assert float(summed.out) == pytest.approx((padded[:3, :3] * taps).sum(), rel=1e-6)
+
+
+@pytest.mark.usefixtures("photo")
+def test_wrong_requests(convcli: Runner) -> None:
+    def ran(*options: str) -> Any:
+        return convcli("explain", "photo.png", *options)
+
+    assert_refused(convcli("explain"), "IMAGE: missing")
+    assert_refused(ran(), "--filter: give one filter")
+    assert_refused(ran("--filter", "box", "--kernel", "1"), "--filter: give one filter")
+    for at in ("1", "1,2,3", "a,b", "-1,0", "1.5,2", ""):
+        assert_refused(ran("--filter", "box", "--at", at), "--at ")
+    assert_refused(
+        ran("--filter", "box", "--at", "10,0"), "photo.png: row 0, column 10: is outside the result of 12x10"
+    )
+    assert_refused(ran("--filter", "box", "--channel", "each"), "--channel each: is several")
+    assert_refused(ran("--filter", "box", "--signed", "stretch"), "--signed stretch: depends on all pixels")
+    assert_failed(convcli("explain", "none.png", "--filter", "box"), 1, "none.png: ")
+    np.save("k.npy", np.ones((1, 1, 3)))
+    assert_refused(ran("--kernel", "@k.npy"), "--kernel: is a volume")
