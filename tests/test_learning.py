@@ -40,6 +40,11 @@ def test_filters_come_back(cat: Array, taps: Array) -> None:
     np.testing.assert_allclose(solve(examples_of(cat, target)).taps, taps, atol=1e-6)
     assert learned.relative_error < 1e-5
     assert (learned.bias, learned.offset) == (0, 0)
+
+
+def test_filters_come_back_from_noise(cat: Array) -> None:
+    taps = kernel("sobel-x", angle=70)
+    target = convolve(cat, taps)
     noise = 0.05 * target.std() * np.random.default_rng(2).standard_normal(target.shape)
     noisy = learn(examples_of(cat, target + noise))
     assert np.abs(noisy.taps - taps).max() < 0.05 * np.abs(taps).max()
