@@ -251,6 +251,12 @@ def test_a_program_that_is_not_on_the_path_is_absent() -> None:
     there = Command("python", sys.executable, [])
     absent = Command("none", "convcli-no-such-program", [])
     assert commands.absent_programs([there, absent]) == ["convcli-no-such-program"]
+    assert list(commands.versions([there, absent])) == [sys.executable]
+
+
+def test_a_program_that_has_only_the_name_is_absent() -> None:
+    stranger = Command("stand-in", sys.executable, [], version=("-c", "raise SystemExit('not installed')"))
+    assert commands.absent_programs([stranger]) == [sys.executable]
 
 
 # Whole processes ----------------------------------------------------------------------------------------

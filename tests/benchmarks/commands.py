@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -152,8 +153,7 @@ class CommandError(Exception):
 
 def absent_programs(commands: Sequence[Command] = COMMANDS) -> list[str]:
     """Return the programs that do not take part because they are not installed."""
-    programs = dict.fromkeys(command.program for command in commands if command.program)
-    return [program for program in programs if not shutil.which(program)]
+    return list(dict.fromkeys(one.program for one in commands if one.program and version_of(one) is None))
 
 
 def left_out(commands: Sequence[Command] = COMMANDS) -> list[str]:
@@ -164,19 +164,28 @@ def left_out(commands: Sequence[Command] = COMMANDS) -> list[str]:
 
 def versions(commands: Sequence[Command] = COMMANDS) -> dict[str, str]:
     """Return the versions that the programs tell."""
-    found = {}
-    for command in commands:
-        if command.program and shutil.which(command.program) and command.program not in found:
-            said = subprocess.run(
-                [command.program, *command.version],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                check=False,
-            ).stdout.decode("utf-8", "replace")
-            number = re.search(r"\d+(\.\d+)+(-\d+)?", said)
-            found[command.program] = number[0] if number else "unknown"
-    return found
+    told = {command.program: version_of(command) for command in commands if command.program}
+    return {program: version for program, version in told.items() if version is not None}
+
+
+def version_of(command: Command) -> str | None:
+    """Return the version of a command's program; None if it is not here, or only something of its name is."""
+    return _told(command.program, tuple(command.version)) if command.program else convcli.__version__
+
+
+@cache
+def _told(program: str, arguments: tuple[str, ...]) -> str | None:
+    if not shutil.which(program):
+        return None
+    said = subprocess.run(
+        [program, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    number = re.search(r"\d+(\.\d+)+(-\d+)?", said.stdout.decode("utf-8", "replace"))
+    return None if said.returncode else number[0] if number else "unknown"
 
 
 def measured(command: Sequence[str], folder: Path) -> Ran:
@@ -273,7 +282,7 @@ def run_file_case(
 
 
 def _takes_part(command: Command, case: FileCase) -> bool:
-    if command.program and not shutil.which(command.program):
+    if version_of(command) is None:
         return False
     return command.most_pixels is None or math.prod(case.sides) <= command.most_pixels
 
