@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from convcli.network.sources import network
     from convcli.pooling import pool
     from convcli.render import render
+    from convcli.volumes import convolve_volume
+    from convcli.weights import read_weights
 
 __version__ = "0.1.0"
 
@@ -58,6 +60,7 @@ __all__ = [
     "conv_backward",
     "conv_forward",
     "convolve",
+    "convolve_volume",
     "examples_of",
     "kernel",
     "learn",
@@ -72,6 +75,7 @@ __all__ = [
     "pool_forward",
     "read_image",
     "read_kernel",
+    "read_weights",
     "render",
     "write_image",
 ]
@@ -82,6 +86,7 @@ _HOMES = {
     "conv_backward": "layers",
     "conv_forward": "layers",
     "convolve": "convolve",
+    "convolve_volume": "volumes",
     "examples_of": "learning",
     "kernel": "kernels",
     "learn": "learning",
@@ -95,6 +100,7 @@ _HOMES = {
     "pool_forward": "layers",
     "read_image": "images",
     "read_kernel": "kernels",
+    "read_weights": "weights",
     "render": "render",
     "write_image": "images",
 }

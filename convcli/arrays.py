@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from enum import StrEnum
 from math import prod
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -169,7 +169,7 @@ _REAL = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 MAX_HEADER = 10_000
 
 
-def read_npy(stream: BinaryIO, name: str, *, most: int) -> NDArray[Any]:
+def read_npy(stream: IO[bytes], name: str, *, most: int) -> NDArray[Any]:
     """Read a ``.npy`` file of plain numbers, without evaluating anything that it says.
 
     Parameters

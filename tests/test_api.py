@@ -30,6 +30,7 @@ PUBLIC = [
     "conv_backward",
     "conv_forward",
     "convolve",
+    "convolve_volume",
     "examples_of",
     "kernel",
     "learn",
@@ -44,6 +45,7 @@ PUBLIC = [
     "pool_forward",
     "read_image",
     "read_kernel",
+    "read_weights",
     "render",
     "write_image",
 ]

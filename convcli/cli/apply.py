@@ -43,8 +43,17 @@ def apply(
         list[str] | None,
         typer.Option(
             "--kernel",
-            help='A kernel of your own: "1 0 -1; 2 0 -2; 1 0 -1", or @file (.csv .txt .json .npy).',
+            help='A kernel of your own: "1 0 -1; 2 0 -2; 1 0 -1", or @file (.csv .txt .json .npy), or '
+            "@FILE:TENSOR of a .npz or .safetensors file.",
             metavar="ROWS",
+        ),
+    ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(
+            "--order",
+            help="Axes of the weights in a file: oihw (F, C, f, f: PyTorch) or hwio (f, f, C, F).",
+            metavar="AXES",
         ),
     ] = None,
     banks: Annotated[
@@ -114,7 +123,7 @@ def apply(
     --signed says how they become pixels. A text matrix prints its result. Alpha is kept and never filtered.
 
     A kernel file may hold a volume (f, f, C), which is summed over the channels, or a bank (f, f, C, F): F
-    maps, for -o maps.npy or a TIFF of F pages.
+    maps, for -o maps.npy or a TIFF of F pages. The weights of a network's layer are such a bank.
     """
     if not images:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
@@ -127,12 +136,15 @@ def apply(
     from convcli.cli.destinations import destination
     from convcli.cli.output import answer_is_shown
     from convcli.kernels import Filter
+    from convcli.weights import split_weights
 
     check_workload(jobs, png_level)
     where = destination(output, out_dir, file_format, force=force, json=json, png_level=png_level, jobs=jobs)
     window = filtering.Window.read(padding, border, stride, dilation, flip=flip, jobs=jobs)
     rendering = filtering.Rendering.read(channels, signed, scale, bias, where.format, relu=relu)
-    chosen = filtering.read_filters(filters or [], kernels or [], banks or [], angle=angle, size=size)
+    chosen = filtering.read_filters(
+        filters or [], kernels or [], banks or [], angle=angle, size=size, order=order
+    )
     measured = json or answer_is_shown()
     operations = [
         filtering.operation(one, window, rendering, measured=measured)
@@ -140,5 +152,5 @@ def apply(
         else bank_operation(one, window, rendering)
         for one in chosen
     ]
-    files = [text[1:] for text in kernels or [] if text.startswith("@")]
+    files = [split_weights(text[1:])[0] for text in kernels or [] if text.startswith("@")]
     return run_batch(images, operations, where, files)

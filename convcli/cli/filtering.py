@@ -16,13 +16,14 @@ from convcli.cli.reports import described
 from convcli.convolve import pixels_under
 from convcli.errors import KernelError, MatrixError, UsageError, chosen
 from convcli.images import FileFormat, Picture
-from convcli.kernels import Filter, custom_filter, named_filter, parse_kernel, read_kernel
+from convcli.kernels import Filter, custom_filter, named_filter, parse_kernel
 from convcli.matrices import parse_number
 from convcli.one_pass import filter_pixels
 from convcli.render import Signed, render_counted
 from convcli.size_texts import Amounts, NamedPadding, format_padding, format_size, parse_padding, parse_pair
 from convcli.tally import tally
 from convcli.volumes import Bank, orientation_bank
+from convcli.weights import read_weights, split_weights
 
 __all__ = ["Rendering", "Window", "finished", "operation", "read_filters", "typed_number"]
 
@@ -117,7 +118,13 @@ def typed_number(option: str, text: str | None) -> float | None:
 
 
 def read_filters(
-    names: list[str], kernels: list[str], banks: list[str], *, angle: str | None, size: str | None
+    names: list[str],
+    kernels: list[str],
+    banks: list[str],
+    *,
+    angle: str | None,
+    size: str | None,
+    order: str | None = None,
 ) -> list[Filter | Bank]:
     """Build the filters that were asked for: the named ones, the typed ones, the banks.
 
@@ -132,19 +139,23 @@ def read_filters(
         option = "--kernel" if kernels else "--bank"
         raise UsageError(option, "is taken as it is; --angle and --size are for named filters")
     parameters = {"angle": typed_number("--angle", angle), "size": typed_number("--size", size)}
+    if order is not None and not any(text.startswith("@") for text in kernels):
+        raise UsageError("--order", "is of the axes in a file; as in --kernel @weights.npz:conv1.weight")
     named = [named_filter(name, **parameters) for name in names]
-    return [*named, *map(_typed, kernels), *map(orientation_bank, banks)]
+    return [*named, *(_typed(text, order) for text in kernels), *map(orientation_bank, banks)]
 
 
-def _typed(text: str) -> Filter | Bank:
+def _typed(text: str, order: str | None) -> Filter | Bank:
     if text.startswith("@"):
-        file = text[1:]
-        taps = read_kernel(file, axes=4)
-        return custom_filter(Path(file).stem, taps) if taps.ndim == 2 else Bank(Path(file).stem, taps)
+        file, tensor = split_weights(text[1:])
+        taps = read_weights(file, tensor, order=order)
+        name = tensor or Path(file).stem
+        return custom_filter(name, taps) if taps.ndim == 2 else Bank(name, taps)
     try:
         return custom_filter("kernel", parse_kernel(text, "--kernel"))
     except KernelError as error:
-        if Path(text).suffix.lower() in {".csv", ".txt", ".json", ".npy"}:
+        file, _ = split_weights(text)
+        if Path(file).suffix.lower() in {".csv", ".txt", ".json", ".npy", ".npz", ".safetensors"}:
             raise KernelError("--kernel", f"a file is written with an @: --kernel @{text}") from None
         raise error
 
