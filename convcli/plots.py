@@ -1,4 +1,4 @@
-"""Plots of what was learned, drawn by Pillow."""
+"""Plots of what was learned and of orientation tuning, drawn by Pillow."""
 
 import math
 from collections.abc import Sequence
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from convcli.learning import Step
+from convcli.tuning import Curve
 
-__all__ = ["learning_curve"]
+__all__ = ["learning_curve", "tuning_plot"]
 
 Array = NDArray[Any]
 Point = tuple[float, float]
@@ -69,6 +70,54 @@ def learning_curve(history: Sequence[Step]) -> bytes:
         image.paste(_drawn(history[number].taps), (x, y))
         draw.rectangle([x - 1, y - 1, x + TILE, y + TILE], outline=BLACK)
         draw.text((x + TILE / 2, y + TILE + 6), f"step {history[number].number}", BLACK, font, anchor="mt")
+    return _encoded(image)
+
+
+def tuning_plot(curves: Sequence[Curve]) -> bytes:
+    """Draw responses by angle, each curve as a part of its strongest response; its peak is marked.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        Two at most: the first blue, the second red.
+
+    Returns
+    -------
+    bytes
+        A PNG file, 720x460.
+    """
+    image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default()
+    left, top, right, _ = PLOT
+    bottom = HEIGHT - 60
+
+    def place(angle: float, share: float) -> Point:
+        return left + (right - left) * angle / 180, bottom - (bottom - top) * share
+
+    for part in range(5):
+        _, y = place(0, part / 4)
+        draw.line([(left, y), (right, y)], GREY)
+        draw.text((left - 8, y), f"{25 * part} %", BLACK, font, anchor="rm")
+    for angle in range(0, 181, 30):
+        x, y = place(angle, 0)
+        draw.line([(x, top), (x, y)], GREY)
+        draw.text((x, y + 6), f"{angle}", BLACK, font, anchor="mt")
+    draw.text((right, bottom + 22), "angle, degrees; 0: brightness changes along x", BLACK, font, anchor="rt")
+    for number, (curve, colour) in enumerate(zip(curves, (BLUE, RED), strict=False)):
+        strongest = float(curve.responses.max())
+        shares = np.append(curve.responses, curve.responses[0]) / (strongest or 1)
+        angles = np.append(curve.angles, 180)
+        draw.line([place(*point) for point in zip(angles, shares, strict=True)], colour, 2)
+        for best in curve.preferred:
+            x, y = place(best, 1)
+            draw.line([(x, y - 6), (x, y + 6)], colour, 2)
+        label = f"{curve.name}, strongest {strongest:.4g}"
+        draw.text((left + 320 * number, 12), label, colour, font)
+    return _encoded(image)
+
+
+def _encoded(image: Image.Image) -> bytes:
     memory = BytesIO()
     image.save(memory, "PNG")
     return memory.getvalue()

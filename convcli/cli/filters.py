@@ -19,14 +19,21 @@ __all__ = ["filters"]
 
 def filters(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A filter, as in sobel-x or gaussian:sigma=2.")
+        str | None,
+        typer.Argument(metavar="[NAME]", help="A filter, as in sobel-x or gaussian:sigma=2, or @file."),
     ] = None,
     angle: Angle = None,
     size: SizeOption = None,
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", help="Save the kernel: .npy, .csv or .json.", metavar="FILE"),
+        typer.Option(
+            "-o", "--output", help="Save the kernel: .npy, .csv or .json; its tuning: .png.", metavar="FILE"
+        ),
     ] = None,
+    tuning: Annotated[
+        bool,
+        typer.Option("--tuning", help="Measure the response to an edge and a bar that are turned."),
+    ] = False,
     force: Force = False,
     json: JsonOption = False,
 ) -> int:
@@ -36,21 +43,30 @@ def filters(
     convcli filters
     convcli filters sobel-x --angle 70
     convcli filters gaussian:sigma=2 -o kernel.npy
+    convcli filters gabor --tuning -o tuning.png
 
     Of one it tells the matrix, gain, what it responds to, separability and source. The gain is what a flat
     area of brightness one becomes or, for filters whose taps add up to zero, the response to a step of height
     one. Into a pipe come the taps alone, as --kernel reads them.
     """
     if name is None:
-        if angle is not None or size is not None or output is not None:
+        if angle is not None or size is not None or output is not None or tuning:
             raise UsageError("NAME", "missing; as in: convcli filters sobel-x --angle 70")
         _list_all(json=json)
         return 0
-    from convcli.cli.filtering import typed_number
+    from convcli.cli.filtering import read_filters
     from convcli.cli.kernel_texts import check_kernel_target, save_kernel
-    from convcli.kernels import named_filter
+    from convcli.kernels import Filter
 
-    one = named_filter(name, angle=typed_number("--angle", angle), size=typed_number("--size", size))
+    names, files = ([], [name]) if name.startswith("@") else ([name], [])
+    (one,) = read_filters(names, files, [], angle=angle, size=size)
+    if not isinstance(one, Filter):
+        raise UsageError(name, "is a volume; take one of its matrices")
+    if tuning:
+        from convcli.cli.tuning import tell_tuning
+
+        tell_tuning(one, output, force=force, json=json)
+        return 0
     if output is not None:
         if len(one.kernels) > 1:
             raise FilterError(
@@ -145,7 +161,8 @@ def _show(one: "Filter") -> None:
     if one.combination != Combination.SINGLE:
         of_two = one.combination == Combination.MAGNITUDE
         facts.append(("combined as", "sqrt(x² + y²) of the two" if of_two else "the largest response"))
-    for key, spec in CATALOG[one.name.partition(":")[0]].parameters.items():
+    entry = CATALOG.get(one.name.partition(":")[0])
+    for key, spec in entry.parameters.items() if entry else ():
         default = "" if spec.default is None else f" (default {spec.default:g})"
         facts.append(("parameter", f"{key}: {spec.meaning}{default}"))
     write("".join(f"{line}\n" for line in lines) + shown(facts))

@@ -1,0 +1,78 @@
+"""What ``filters NAME --tuning`` shows: responses to an edge and a bar that are turned round."""
+
+from shutil import get_terminal_size
+
+from convcli.cli.output import answer_is_shown, shown, write, write_json
+from convcli.errors import UsageError
+from convcli.files import check_target, write_atomically
+from convcli.kernels import Filter
+from convcli.tuning import Curve, tuning_curves
+
+__all__ = ["tell_tuning"]
+
+SHOWN_STEP = 15  # degrees
+BLOCKS = " ▏▎▍▌▋▊▉█"
+
+
+def tell_tuning(one: Filter, target: str | None, *, force: bool, json: bool) -> None:
+    """Print the tuning of a filter, and draw it if a file is named.
+
+    Raises
+    ------
+    UsageError, OutputError
+        The file cannot be written, or is no PNG.
+    """
+    if target is not None:
+        if not target.lower().endswith(".png"):
+            raise UsageError(target, "a tuning curve is drawn as .png")
+        check_target(target, replace=force)
+    curves = tuning_curves(one)
+    if target is not None:
+        from convcli.plots import tuning_plot  # late: only a drawing needs Pillow
+
+        image = tuning_plot(curves)
+        write_atomically(target, lambda stream: stream.write(image), replace=force)
+    if json:
+        write_json({"name": one.name} | {str(curve.stimulus): _record(curve) for curve in curves})
+    elif target is not None:
+        write(f"{target}\n")
+    elif answer_is_shown():
+        _show(one, curves)
+    else:
+        rows = zip(curves[0].angles, *(curve.responses for curve in curves), strict=True)
+        lines = ["\t".join(f"{number:.10g}" for number in row) for row in rows]
+        write("\n".join(["angle\tedge\tbar", *lines, ""]))
+
+
+def _record(curve: Curve) -> dict[str, object]:
+    width = {"width": curve.width} if curve.width < float("inf") else {}
+    return width | {
+        "preferred": list(curve.preferred),
+        "half_width": curve.half_width,
+        "selectivity": curve.selectivity,
+        "angles": curve.angles.tolist(),
+        "responses": curve.responses.tolist(),
+    }
+
+
+def _show(one: Filter, curves: tuple[Curve, Curve]) -> None:
+    """Show the curves as bars, side by side, and what they amount to."""
+    room = max(10, (min(get_terminal_size().columns, 120) - 8) // 2 - 12)
+    write(f"{one.name}: responses to an edge and a bar of height one, turned round\n\n")
+    write("      " + "".join(f"  {curve.name:<{room + 9}}" for curve in curves).rstrip() + "\n")
+    for angle in range(0, 180, SHOWN_STEP):
+        parts = [f"  {_bar(curve, angle, room)} {curve.responses[angle]:<8.4g}" for curve in curves]
+        write(f"{angle:4}° " + "".join(parts).rstrip() + "\n")
+    write("\n" + shown([(curve.name, _summary(curve)) for curve in curves]))
+
+
+def _bar(curve: Curve, angle: int, room: int) -> str:
+    eighths = int(8 * room * curve.responses[angle] / (curve.responses.max() or 1))
+    return (BLOCKS[8] * (eighths // 8) + BLOCKS[eighths % 8].strip()).ljust(room)
+
+
+def _summary(curve: Curve) -> str:
+    if not curve.preferred:
+        return f"no preferred angle: the weakest response is {1 - curve.selectivity:.0%} of the strongest"
+    angles = ", ".join(f"{angle:.1f}°" for angle in curve.preferred)
+    return f"prefers {angles}; half width {curve.half_width:.1f}°; weakest {1 - curve.selectivity:.0%}"

@@ -1,0 +1,195 @@
+"""Orientation tuning: how strongly a filter responds to an edge and to a bar that are turned round."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import KernelError
+from convcli.kernels import Combination, Filter
+
+__all__ = ["Curve", "Stimulus", "tuning_curves"]
+
+Array = NDArray[Any]
+
+STEPS = 180  # one a degree
+GRIDS = {31: 128, 1024: 32}  # positions of a stimulus, a pixel: up to that side of the filter
+WIDTHS = 64  # of the bar, that are tried at most
+TIED = 1e-3  # below the greatest response by this part, a response counts as the greatest, too
+
+
+class Stimulus(StrEnum):
+    """What is shown to a filter."""
+
+    EDGE = "edge"
+    BAR = "bar"
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The strongest response to a stimulus of height one at each angle, wherever it stands.
+
+    Attributes
+    ----------
+    stimulus : Stimulus
+    width : float
+        Of the bar, in pixels, the least of those that it responds to most; of an edge infinite.
+    angles : array (180,)
+        Degrees as of `--angle`. 0: brightness changes along x, as at a vertical edge; counter-clockwise.
+    responses : array (180,)
+        Absolute values.
+    """
+
+    stimulus: Stimulus
+    width: float
+    angles: Array
+    responses: Array
+
+    @property
+    def name(self) -> str:
+        """What was shown, as in ``bar 2 px wide``."""
+        return "edge" if self.stimulus == Stimulus.EDGE else f"bar {self.width:g} px wide"
+
+    @property
+    def selectivity(self) -> float:
+        """One minus the weakest response over the strongest: 0 for all angles alike, 1 for blind to some."""
+        strongest = self.responses.max()
+        return float(1 - self.responses.min() / strongest) if strongest else 0.0
+
+    @property
+    def preferred(self) -> tuple[float, ...]:
+        """The middles of the ranges of strongest response, in degrees below 180.
+
+        None if at no angle the response is half of that: such a filter sees all directions.
+        """
+        strongest = self.responses.max()
+        if not (self.responses <= strongest / 2).any():
+            return ()
+        arcs = self._arcs((1 - TIED) * strongest)
+        return tuple(sorted(round((begin + end) / 2, 3) % 180 for begin, end in arcs))
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the range of angles about the first preferred one that have half its response, or None."""
+        for best in self.preferred[:1]:
+            for begin, end in self._arcs(self.responses.max() / 2):
+                if begin <= best + 180 * (best < begin) <= end:
+                    return (end - begin) / 2
+        return None
+
+    def _arcs(self, level: float) -> list[tuple[float, float]]:
+        """Return the ranges of angles whose response is above a level: none where it always is, or never."""
+        below = np.flatnonzero(self.responses <= level)
+        if not 0 < below.size < len(self.responses):
+            return []
+        turned = np.append(np.roll(self.responses, -below[0]), self.responses[below[0]])
+        steps = np.flatnonzero((turned[:-1] > level) != (turned[1:] > level))
+        crossings = steps + (level - turned[steps]) / (turned[steps + 1] - turned[steps])
+        angles = ((below[0] + crossings) * 180 / len(self.responses)).tolist()
+        return list(zip(angles[::2], angles[1::2], strict=True))  # it starts below, so they alternate
+
+
+def tuning_curves(one: Filter) -> tuple[Curve, Curve]:
+    """Measure the orientation tuning of a filter, as Hubel and Wiesel did in the visual cortex.
+
+    An edge between 0 and 1, with either side bright, and a bar of 1 on 0 are turned through 180 degrees, a
+    degree at a time, and moved over the filter; at each angle the strongest response counts. A pixel is as
+    bright as the stimulus covers it.
+
+    Parameters
+    ----------
+    one : Filter
+
+    Returns
+    -------
+    edge, bar : Curve
+        The bar is as wide as the filter likes best, from 1 pixel to its side in half pixels. Positions are
+        1/32 of a pixel apart or less.
+
+    Raises
+    ------
+    KernelError
+        A side of the filter is longer than 1024.
+
+    Source: D. Hubel and T. Wiesel, Receptive fields of single neurones in the cat's striate cortex,
+    J. Physiol. 148 (1959).
+
+    Examples
+    --------
+    >>> from convcli.kernels import named_filter
+    >>> edge, bar = tuning_curves(named_filter("sobel-x"))
+    >>> edge.preferred, edge.responses[[0, 90]].tolist()
+    ((0.0,), [4.0, 0.0])
+    """
+    side = max(max(matrix.shape) for matrix in one.kernels)
+    grid = next((grid for most, grid in GRIDS.items() if side <= most), None)
+    if grid is None:
+        raise KernelError(one.name, f"has a side of {side}; tuning is measured up to {max(GRIDS)}")
+    angles = np.arange(STEPS) * 180 / STEPS
+    edges = [np.stack([_swept(taps, angle, grid) for taps in one.kernels]) for angle in angles]
+    strongest = np.array([_strongest(_either_way(swept), one.combination) for swept in edges])
+    widths = range(grid, side * grid + 1, grid // 2 * math.ceil(2 * side / WIDTHS))
+    bars = np.array(
+        [[_strongest(_bar(swept, width), one.combination) for swept in edges] for width in widths]
+    )
+    peaks = bars.max(1)
+    best = int(np.argmax(peaks >= (1 - TIED) * peaks.max()))
+    return (
+        Curve(Stimulus.EDGE, math.inf, angles, strongest),
+        Curve(Stimulus.BAR, widths[best] / grid, angles, bars[best]),
+    )
+
+
+def _swept(matrix: Array, degrees: float, grid: int) -> Array:
+    """Return the responses to an edge that moves over a kernel: at first all is bright, at last nothing."""
+    across, up = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    rows, columns = (np.arange(side) - (side - 1) / 2 for side in matrix.shape)
+    reach = math.ceil(grid * (math.hypot(*matrix.shape) / 2 + 1))
+    places = (grid * (columns * across - rows[:, None] * up) + reach).ravel()
+    before = np.floor(places).astype(np.intp)
+    part, taps = places - before, matrix.astype(np.float64).ravel()
+    # A tap between two positions is shared by them.
+    taps_at = np.bincount(before, taps * (1 - part), 2 * reach + 2)
+    taps_at[1:] += np.bincount(before, taps * part, 2 * reach + 2)[:-1]
+    bright = np.cumsum(taps_at[::-1])[::-1]
+    rise = np.diff(_covered(np.arange(-grid, grid + 1) / grid, abs(across), abs(up)))
+    padded = np.pad(bright, (grid, grid), constant_values=(bright[0], 0))
+    return np.convolve(padded, rise[::-1], "valid")
+
+
+def _covered(distance: Array, across: float, up: float) -> Array:
+    """Return how much of a pixel is bright whose centre lies so far behind an edge."""
+    small, large = sorted((across, up))
+    if small < 1e-9:
+        flat: Array = np.clip(distance / large + 0.5, 0, 1)
+        return flat
+
+    def ramp(shift: float) -> Array:
+        past: Array = np.maximum(distance + shift, 0) ** 2
+        return past
+
+    both, apart = (large + small) / 2, (large - small) / 2
+    part: Array = (ramp(both) - ramp(apart) - ramp(-apart) + ramp(-both)) / (2 * small * large)
+    return part
+
+
+def _either_way(swept: Array) -> Array:
+    """Return the responses to an edge, and to that with the other side bright."""
+    return np.concatenate([swept, swept[:, :1] - swept], axis=1)
+
+
+def _bar(swept: Array, width: int) -> Array:
+    """Return the responses to a bar: what is behind its first edge and not behind its second one."""
+    padded = np.pad(swept, ((0, 0), (width, width)), mode="edge")
+    behind: Array = padded[:, :-width] - padded[:, width:]
+    return behind
+
+
+def _strongest(swept: Array, combination: Combination) -> float:
+    """Return the strongest response anywhere, of all kernels together."""
+    if combination == Combination.MAGNITUDE:
+        return float(np.sqrt((swept**2).sum(0)).max())
+    return float(np.abs(swept.max(0)).max())
