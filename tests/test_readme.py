@@ -60,7 +60,7 @@ def commands_of(block: list[str]) -> list[Command]:
 
 
 LEARNING = "Learn a filter from an example"
-AFTER_LEARNING = "Do the arithmetic of layers"
+AFTER_LEARNING = "Why convolution works"
 COMMANDS = [
     command
     for part in (section("Filter pictures", LEARNING), section(AFTER_LEARNING, "From Python"))
