@@ -98,13 +98,13 @@ def winograd(w: Array, rows: Axis, columns: Axis) -> Way:
             (image, TILE * row, TILE * column, row, column, channel),
             writeable=False,
         )
-        pixels = scratch.array("pixels", (count, PLACES, taken), w.dtype)
+        pixels = scratch.array("first", (count, PLACES, taken), w.dtype)
         np.copyto(pixels.reshape(tiles.shape), tiles)
-        places = scratch.array("places", pixels.shape, w.dtype)
+        places = scratch.array("second", pixels.shape, w.dtype)
         np.matmul(OF_PIXELS, pixels, out=places)
-        sums = scratch.array("sums", (count, PLACES, made), w.dtype)
+        sums = scratch.array("first", (count, PLACES, made), w.dtype)
         np.matmul(places.transpose(1, 0, 2), matrices, out=sums.transpose(1, 0, 2))
-        results = scratch.array("results", (count, TILE * TILE, made), w.dtype)
+        results = scratch.array("second", (count, TILE * TILE, made), w.dtype)
         np.matmul(OF_SUMS, sums, out=results)
         ordered = results.reshape(len(strip), down, across, TILE, TILE, made).transpose(0, 1, 3, 2, 4, 5)
         if outputs % TILE == 0 and columns.output % TILE == 0:

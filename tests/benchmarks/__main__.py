@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from functools import partial
 from typing import TypeVar
 
-from tests.benchmarks.cases import CASES, OPERATIONS_BY_SIZE
+from tests.benchmarks.cases import OPERATIONS_BY_SIZE
 from tests.benchmarks.commands import (
     COMMANDS,
     FILE_CASES,
@@ -23,8 +23,7 @@ from tests.benchmarks.commands import (
     versions,
 )
 from tests.benchmarks.contest import Bound, Case, Figure, Row
-from tests.benchmarks.layer_cases import LAYER_CASES
-from tests.benchmarks.measuring import alternate, run_case, seconds_of
+from tests.benchmarks.measuring import IN_PROCESS, alternate, run_case, seconds_of
 from tests.benchmarks.peers import absent_libraries, machine
 from tests.benchmarks.photographs import Subject, photograph, sides_of
 from tests.benchmarks.rivals import LEFT_OUT
@@ -38,7 +37,7 @@ COST = "cost per pixel"
 Named = TypeVar("Named", Case, FileCase)
 
 
-def main(arguments: Sequence[str] | None = None, *, cases: Sequence[Case] = (*CASES, *LAYER_CASES)) -> int:
+def main(arguments: Sequence[str] | None = None, *, cases: Sequence[Case] = IN_PROCESS) -> int:
     """Read the options, run the cases, print the tables; returns the exit code."""
     options = _parser().parse_args(arguments)
     rounds = 0 if options.small else options.rounds

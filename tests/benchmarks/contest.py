@@ -78,11 +78,16 @@ class Contender:
 
 @dataclass(frozen=True)
 class Case:
-    """An operation on a picture; `build` makes the contenders, ours first."""
+    """An operation on a picture; `build` makes the contenders, ours first.
+
+    Those of a case that is `warmed_up` run untimed a few times before each timed run, on processors that were
+    at rest: runs of few milliseconds suffer from the threads of others, which wait for more work spinning.
+    """
 
     name: str
     subject: Subject
     build: Callable[[NDArray[Any]], Sequence[Contender]]
+    warmed_up: bool = False
 
 
 @dataclass(frozen=True)

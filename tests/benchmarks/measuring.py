@@ -13,12 +13,16 @@ from statistics import median
 
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.contest import Case, Contender, Row, Verdict, judged
+from tests.benchmarks.layer_cases import LAYER_CASES
 from tests.benchmarks.peers import LIBRARIES
 from tests.benchmarks.photographs import photograph
 
-__all__ = ["BUDGET", "Timing", "alternate", "run_case", "seconds_of"]
+__all__ = ["BUDGET", "IN_PROCESS", "Timing", "alternate", "run_case", "seconds_of"]
 
+IN_PROCESS = (*CASES, *LAYER_CASES)  # every case of functions, in the order of the table
 BUDGET = 2.0  # seconds a contender of a case
+REST = 0.1  # seconds, after which threads of any library have stopped spinning
+WARM_UPS = 4
 
 
 @dataclass(frozen=True)
@@ -68,11 +72,24 @@ def alternate(
     ]
 
 
+def _alternate_warmed_up(runs: Sequence[Callable[[], object]], rounds: int) -> list[Timing]:
+    """Time functions in turn, each after a rest and some untimed runs."""
+    samples: list[list[float]] = [[] for _ in runs]
+    for _ in range(max(rounds, 1)):
+        for run, taken in zip(runs, samples, strict=True):
+            time.sleep(REST if rounds else 0)
+            for _ in range(WARM_UPS if rounds else 0):
+                run()
+            taken.append(seconds_of(run))
+    return [Timing(median(taken), len(taken)) for taken in samples]
+
+
 def run_case(case: Case, sides: tuple[int, int], *, rounds: int, memory: bool) -> list[Row]:
     """Check the results of a case, then time its contenders; with `rounds` 0 only the first run counts."""
     contenders = list(case.build(photograph(case.subject, *sides)))
     verdicts, first = _first_runs(contenders)
-    timings = alternate([contender.run for contender in contenders], first, rounds=rounds)
+    runs = [contender.run for contender in contenders]
+    timings = _alternate_warmed_up(runs, rounds) if case.warmed_up else alternate(runs, first, rounds=rounds)
     peaks = _peaks(case, first, sides) if memory else [None] * len(contenders)
     ours = timings[0].seconds
     return [
@@ -110,13 +127,13 @@ def _peaks(case: Case, first: Sequence[float], sides: tuple[int, int]) -> list[i
 
     Those whose first run took longer than their budget are not run once more for it.
     """
-    if case not in CASES or not Path("/proc/self/clear_refs").exists():
+    if case not in IN_PROCESS or not Path("/proc/self/clear_refs").exists():
         return [None] * len(first)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.benchmarks.cases", *LIBRARIES])
+    context.set_forkserver_preload(["tests.benchmarks.measuring", *LIBRARIES])
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
         waiting = [
-            pool.submit(_peak, CASES.index(case), number, sides) if seconds <= BUDGET else None
+            pool.submit(_peak, IN_PROCESS.index(case), number, sides) if seconds <= BUDGET else None
             for number, seconds in enumerate(first)
         ]
         try:
@@ -127,7 +144,7 @@ def _peaks(case: Case, first: Sequence[float], sides: tuple[int, int]) -> list[i
 
 def _peak(case: int, contender: int, sides: tuple[int, int]) -> int | None:
     """Return by how many bytes one run raises what this process holds; its inputs are there before."""
-    chosen = CASES[case]
+    chosen = IN_PROCESS[case]
     run = chosen.build(photograph(chosen.subject, *sides))[contender].run
     _give_back_free_memory()
     try:
