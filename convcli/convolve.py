@@ -30,6 +30,7 @@ __all__ = [
     "Settings",
     "Work",
     "apply_filter",
+    "checked_axes",
     "convolve",
     "for_each_strip",
     "largest_result",
@@ -262,7 +263,7 @@ def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combina
     pixels = image_array(image)
     taps = [kernel_array(kernel)[:: -1 if how.flip else 1, :: -1 if how.flip else 1] for kernel in kernels]
     border = parse_border(how.border)
-    rows, columns = _checked_axes(pixels, taps[0], how)
+    rows, columns = checked_axes(pixels, taps[0], how)
     bounds = [largest_result(pixels, each, border) for each in taps]
     bound = max(each for each in bounds if each is not None) if None not in bounds else None
     responses = result_type(pixels, bound)
@@ -289,7 +290,14 @@ def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combina
     return Work(pixels, taps, combination, rows, columns, border, bound, responses, squares, plan)
 
 
-def _checked_axes(pixels: Image, taps: Image, how: Settings) -> tuple[Axis, Axis]:
+def checked_axes(pixels: Image, taps: Image, how: Settings) -> tuple[Axis, Axis]:
+    """Return the axes of rows and columns.
+
+    Raises
+    ------
+    SizeError
+        The filter does not fit, or padding makes far more of the image than it is.
+    """
     rows, columns = window_axes(
         (pixels.shape[0], pixels.shape[1]),
         (taps.shape[0], taps.shape[1]),

@@ -1,18 +1,21 @@
 """Filters as deep as the image: a volume of taps gives a single map, a bank of them a stack of maps."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.arrays import image_array
-from convcli.borders import parse_border
-from convcli.convolve import convolve, largest_result, result_type
+from convcli.borders import border_sources, fill, parse_border
+from convcli.convolve import Settings, checked_axes, convolve, largest_result, result_type
 from convcli.errors import FilterError, SizeError
 from convcli.kernels import kernel_array, named_filter
+from convcli.layers import conv_forward
 from convcli.size_texts import format_size
-from convcli.sizes import Padding, Pair, window_axes
+from convcli.sizes import Padding, Pair
+from convcli.winograd import FEWEST_CHANNELS
 
 __all__ = ["Bank", "convolve_volume", "orientation_bank"]
 
@@ -64,7 +67,7 @@ def convolve_volume(
     -------
     array (H', W') or (H', W', F)
         Of integers exact, in the narrowest of int16, int32 and int64 that holds every possible sum; of others
-        as `convolve`, with C times its error at most.
+        with the error of `conv_forward` or, of few filters, C times that of `convolve`.
 
     Raises
     ------
@@ -93,26 +96,62 @@ def convolve_volume(
         )
     filters = volume if volume.ndim == 4 else volume[..., None]
     channels = pixels.reshape(*pixels.shape[:2], depth)
-    rows, columns = window_axes(
-        (pixels.shape[0], pixels.shape[1]), (volume.shape[0], volume.shape[1]), stride=stride,
-        padding=padding, dilation=dilation,
-    )  # fmt: skip
+    how = Settings(stride, padding, border, dilation, flip, jobs)
     edge = parse_border(border)
     bounds = [largest_result(pixels, filters[..., number], edge) for number in range(filters.shape[3])]
     bound = max(each for each in bounds if each is not None) if None not in bounds else None
-    maps = np.zeros((rows.output, columns.output, filters.shape[3]), result_type(pixels, bound))
+    dtype = result_type(pixels, bound)
+    sums = _type_of_sums(channels, filters, dtype, bound)
+    slide = _by_maps if sums is None else _as_layer
+    maps = slide(channels, filters, how, sums or dtype).astype(dtype, copy=False)
+    return maps if volume.ndim == 4 else maps[..., 0]
+
+
+def _type_of_sums(
+    channels: Array, filters: Array, dtype: np.dtype[Any], bound: int | None
+) -> np.dtype[Any] | None:
+    """Return the type in which a layer is right and quicker than map by map; None if it is not.
+
+    A layer copies patches once for all maps, and multiplies zeros by what is not finite.
+    """
+    f_h, f_w, depth, count = filters.shape
+    if 4 * count * count <= f_h * f_w:
+        return None
+    if bound is not None:
+        exact_in_float32 = bound < 1 << 24 and depth < FEWEST_CHANNELS  # Winograd's way is not exact
+        return np.dtype(np.float32 if exact_in_float32 else np.float64) if bound < 1 << 53 else None
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = math.isfinite(channels.sum(dtype=np.float64))
+        fits = bool(np.isfinite(np.abs(filters).sum((0, 1, 2)).astype(dtype)).all())
+    return dtype if finite and fits else None
+
+
+def _as_layer(channels: Array, filters: Array, how: Settings, dtype: np.dtype[Any]) -> Array:
+    """Convolve with all filters at once: a mini-batch of one image, padded as its border says."""
+    rows, columns = checked_axes(channels, filters, how)
+    border = parse_border(how.border)
+    sides = (axis.before + axis.side + axis.after for axis in (rows, columns))
+    padded: Array = np.empty((1, *sides, filters.shape[2]), dtype)
+    down, across = (border_sources(axis, border.kind) for axis in (rows, columns))
+    fill(padded[0], channels, down, across, columns, border)
+    taps = filters[:: -1 if how.flip else 1, :: -1 if how.flip else 1].astype(dtype)
+    maps: Array = conv_forward(padded, taps, stride=how.stride, dilation=how.dilation, jobs=how.jobs)[0]
+    return maps
+
+
+def _by_maps(channels: Array, filters: Array, how: Settings, dtype: np.dtype[Any]) -> Array:
+    """Convolve channel by channel, and add up."""
+    rows, columns = checked_axes(channels, filters, how)
+    maps = np.zeros((rows.output, columns.output, filters.shape[3]), dtype)
     for number in range(filters.shape[3]):
-        for channel in range(depth):
+        for channel in range(filters.shape[2]):
             matrix = filters[:, :, channel, number]
             if not matrix.any():
                 continue
-            response = convolve(
-                channels[..., channel], matrix, stride=stride, padding=padding, border=border,
-                dilation=dilation, flip=flip, jobs=jobs,
-            )  # fmt: skip
+            response = convolve(channels[..., channel], matrix, **asdict(how))
             # No sum is beyond the bound, so the narrow type holds each.
             np.add(maps[..., number], response, out=maps[..., number], casting="same_kind")
-    return maps if volume.ndim == 4 else maps[..., 0]
+    return maps
 
 
 def orientation_bank(text: str) -> Bank:

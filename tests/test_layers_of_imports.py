@@ -44,7 +44,10 @@ TABLE = {
     "learning": Row({"layers", "arrays", "kernels", "sizes", "size_texts", "errors"}, {"numpy"}),
     "tuning": Row({"kernels", "errors"}, {"numpy"}),
     "plots": Row({"learning", "tuning"}, {"numpy", "PIL"}),
-    "volumes": Row({"convolve", "borders", "arrays", "kernels", "sizes", "size_texts", "errors"}, {"numpy"}),
+    "volumes": Row(
+        {"convolve", "layers", "winograd", "borders", "arrays", "kernels", "sizes", "size_texts", "errors"},
+        {"numpy"},
+    ),
     "explaining": Row({"borders", "arrays", "kernels", "sizes", "size_texts", "errors"}, {"numpy"}),
     "tally": Row(set(), {"numpy"}),
     "render": Row({"scratch", "errors"}, {"numpy"}),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.convolve import convolve
-from convcli.errors import ConvcliError, FilterError, SizeError
+from convcli.errors import ConvcliError, FilterError, KernelError, SizeError
 from convcli.kernels import kernel, named_filter
 from convcli.layers import conv_forward
 from convcli.volumes import convolve_volume, orientation_bank
@@ -46,6 +46,41 @@ def test_equals_a_layer(
     )
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([np.uint8, np.int32, np.float32, np.float64]),
+    st.sampled_from(["int", "float"]),
+    st.integers(1, 18), st.sampled_from([1, 2, 5, 17]), st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    st.sampled_from(["zero", "constant:7", "edge", "reflect", "symmetric", "wrap"]),
+    st.tuples(st.integers(1, 3), st.integers(1, 3)), st.booleans(), st.integers(0, 1 << 30),
+)  # fmt: skip
+def test_maps_are_sums_over_channels(
+    dtype: type, kind: str, depth: int, filters: int, sides: tuple[int, int], border: str,
+    stride: tuple[int, int], flip: bool, seed: int,
+) -> None:  # fmt: skip
+    rng = np.random.default_rng(seed)
+    top = 1 << 20 if dtype is np.int32 else 256
+    image: Array = rng.integers(-top if dtype is np.int32 else 0, top, (11, 9, depth)).astype(dtype)
+    taps: Array = rng.integers(-9, 10, (*sides, depth, filters))
+    if kind == "float":
+        taps = rng.standard_normal(taps.shape)
+    options: dict[str, Any] = {"border": border, "stride": stride, "flip": flip, "dilation": (1, 2)}
+    maps = convolve_volume(image, taps, **options)
+    wide = image.astype(np.int64 if image.dtype.kind in "iu" else np.float64)
+    for number in range(filters):
+        expected = sum(
+            convolve(wide[..., c], taps[:, :, c, number], **options).astype(
+                wide.dtype if kind == "int" else float
+            )
+            for c in range(depth)
+        )
+        if maps.dtype.kind == "i":
+            np.testing.assert_array_equal(maps[..., number], expected)
+        else:
+            largest = float(np.abs(taps).sum((0, 1, 2)).max()) * top
+            np.testing.assert_allclose(maps[..., number], expected, rtol=0, atol=2e-5 * largest)
+
+
 def test_sums_are_exact_in_the_narrowest_type() -> None:
     white = np.full((4, 4, 3), 255, np.uint8)
     small = convolve_volume(white, np.ones((1, 1, 3), int))
@@ -54,14 +89,36 @@ def test_sums_are_exact_in_the_narrowest_type() -> None:
     assert (large.dtype, large.max()) == (np.dtype(np.int32), 255 * 27 * 40)
     huge = np.full((2, 2, 2), 2**61, np.int64)
     assert convolve_volume(huge, np.ones((1, 1, 2), int)).max() == 2**62
+    bank = np.full((1, 1, 2, 3), 1)
+    assert (convolve_volume(huge + 1, bank) == 2**62 + 2).all()
     with pytest.raises(ConvcliError, match="int64"):
         convolve_volume(huge, np.full((1, 1, 2), 4))
+    for bound in (24, 53):  # odd sums just below and above what float32 and float64 hold
+        near = np.full((1, 1, 1), (1 << bound) // 3, np.int64)
+        assert convolve_volume(near, np.full((1, 1, 1, 3), 3)).tolist() == [[[(1 << bound) // 3 * 3] * 3]]
+        assert convolve_volume(near, np.full((1, 1, 1, 3), 5)).tolist() == [[[(1 << bound) // 3 * 5] * 3]]
 
 
 def test_nan_of_any_channel_is_seen() -> None:
     image = np.zeros((5, 5, 2))
     image[2, 2, 1] = np.nan
     assert np.isnan(convolve_volume(image, np.ones((3, 3, 2)))).sum() == 9
+    assert np.isnan(convolve_volume(image, np.ones((3, 3, 2, 4)))).sum() == 36
+    image[0, 0, 1] = np.inf
+    first_only = np.ones((3, 3, 2, 4)) * [[1], [0]]
+    assert np.isfinite(convolve_volume(image, first_only)).all()
+
+
+def test_taps_beyond_float32_are_refused_by_either_way() -> None:
+    for filters in (1, 4):
+        with pytest.raises(KernelError, match="beyond float32"):
+            convolve_volume(RGB, np.full((3, 3, 3, filters), 1e38))
+
+
+def test_padding_that_is_far_more_than_the_image_is_refused_by_either_way() -> None:
+    for filters in (1, 4):
+        with pytest.raises(SizeError, match="pixels of an image"):
+            convolve_volume(RGB, np.ones((3, 3, 3, filters)), padding=100_000)
 
 
 def test_flip_and_borders_are_those_of_convolve() -> None:
