@@ -6,6 +6,7 @@ import typer
 
 from convcli.cli.options import (
     Angle,
+    BorderOption,
     Dilation,
     Force,
     FormatOption,
@@ -67,12 +68,7 @@ def apply(
     angle: Angle = None,
     size: SizeOption = None,
     padding: PaddingOption = "same",
-    border: Annotated[
-        str,
-        typer.Option(
-            "--border", help="zero, constant:V, edge, reflect, symmetric or wrap.", metavar="BORDER"
-        ),
-    ] = "edge",
+    border: BorderOption = "edge",
     stride: Stride = "1",
     dilation: Dilation = "1",
     flip: Annotated[

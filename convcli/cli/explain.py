@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcli.cli.options import Angle, Dilation, JsonOption, PaddingOption, SizeOption, Stride
+from convcli.cli.options import Angle, BorderOption, Dilation, JsonOption, PaddingOption, SizeOption, Stride
 from convcli.cli.output import answer_is_shown, escaped, shown, write, write_json
 from convcli.errors import UsageError
 
@@ -37,12 +37,7 @@ def explain(
     angle: Angle = None,
     size: SizeOption = None,
     padding: PaddingOption = "same",
-    border: Annotated[
-        str,
-        typer.Option(
-            "--border", help="zero, constant:V, edge, reflect, symmetric or wrap.", metavar="BORDER"
-        ),
-    ] = "edge",
+    border: BorderOption = "edge",
     stride: Stride = "1",
     dilation: Dilation = "1",
     flip: Annotated[bool, typer.Option("--flip", help="Turn the kernel half round.")] = False,

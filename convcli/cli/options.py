@@ -9,6 +9,7 @@ from convcli.errors import UsageError
 
 __all__ = [
     "Angle",
+    "BorderOption",
     "ByBlock",
     "CeilOption",
     "CsvOption",
@@ -50,6 +51,10 @@ _PADDING = typer.Option(
 )
 _STRIDE = typer.Option("-s", "--s", "--stride", help="Step of the window: s or AxB.", metavar="STEP")
 PaddingOption = Annotated[str, _PADDING]
+BorderOption = Annotated[
+    str,
+    typer.Option("--border", help="zero, constant:V, edge, reflect, symmetric or wrap.", metavar="BORDER"),
+]
 Stride = Annotated[str, _STRIDE]
 OptionalPadding = Annotated[str | None, _PADDING]
 OptionalStride = Annotated[str | None, _STRIDE]
