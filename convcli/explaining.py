@@ -40,7 +40,8 @@ class Cell(NamedTuple):
     @property
     def total(self) -> int | float:
         """The sum of the products, exact for whole numbers."""
-        total: int | float = self.products.sum()  # of objects Python's own sum
+        with np.errstate(over="ignore", invalid="ignore"):
+            total: int | float = self.products.sum()  # of objects Python's own sum
         return total if self.products.dtype == object else float(total)
 
 
@@ -97,5 +98,6 @@ def explain_cell(
     patch = pixels[rows[:, None], columns]
     patch = np.where((rows[:, None] < 0) | (columns < 0), edge.value, patch)
     whole = patch.dtype.kind in "iu" and taps.dtype.kind in "iu"
-    products = patch.astype(object) * taps.astype(object) if whole else patch.astype(np.float64) * taps
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels are no mistake
+        products = patch.astype(object) * taps.astype(object) if whole else patch.astype(np.float64) * taps
     return Cell(rows, columns, patch, taps, products, outside[0][:, None] | outside[1])

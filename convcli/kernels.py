@@ -707,8 +707,9 @@ def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
         return (column, row) if exact else None
     row = taps[pivot_row] / taps[pivot_row, pivot_column]
     column = taps[:, pivot_column]
-    error = np.abs(_outer(column, row) - taps).sum()
-    return (column, row) if error <= 4 * np.finfo(np.float64).eps * np.abs(taps).sum() else None
+    _, exponent = np.frexp(sizes.max())  # the sums of the largest taps would overflow
+    error = np.ldexp(np.abs(_outer(column, row) - taps), -exponent).sum()
+    return (column, row) if error <= 4 * np.finfo(np.float64).eps * np.ldexp(sizes, -exponent).sum() else None
 
 
 def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Matrix:

@@ -45,6 +45,7 @@ SMALLEST = 1e-3  # part of the first learning rate at which training ends
 SAME = 1e-10  # part of the largest variance below which there is none
 DIVERGED = 1e4  # times the target's variance
 TRIALS, TRIAL_STEPS = 4, 200  # of an absolute value, whose loss has minima besides the lowest
+LARGEST = 1e100
 MOST_WEIGHTS = 4096
 MOST_SOLVED, MOST_CORRELATED = 1 << 23, 1 << 21  # numbers of the matrix of least squares, and of covariances
 ROUNDS = 100  # of least squares, for the signs of absolute values
@@ -388,8 +389,11 @@ class _Scaling:
             raise SizeError(
                 f"filter {format_size(weights)}", f"has more than {MOST_WEIGHTS} weights to learn"
             )
-        if not all(np.isfinite(one.pixels).all() and np.isfinite(one.target).all() for one in examples):
+        arrays = [array for one in examples for array in (one.pixels, one.target)]
+        if not all(np.isfinite(array).all() for array in arrays):
             raise LearningError("examples", "hold numbers that are not finite")
+        if any(np.abs(array).max() > LARGEST for array in arrays):
+            raise LearningError("examples", f"hold numbers beyond {LARGEST:g}, whose squares overflow")
         count = sum(int(one.usable[: one.held_out].sum()) for one in examples)
         if count <= 2 * math.prod(weights):
             raise LearningError(

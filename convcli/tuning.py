@@ -16,7 +16,7 @@ __all__ = ["Curve", "Stimulus", "tuning_curves"]
 Array = NDArray[Any]
 
 STEPS = 180  # one a degree
-GRIDS = {31: 128, 1024: 32}  # positions of a stimulus, a pixel: up to that side of the filter
+GRIDS = {31: 128, 127: 32, 1024: 8}  # positions of a stimulus, a pixel: up to that side of the filter
 WIDTHS = 64  # of the bar, that are tried at most
 TIED = 1e-3  # below the greatest response by this part, a response counts as the greatest, too
 
@@ -107,7 +107,7 @@ def tuning_curves(one: Filter) -> tuple[Curve, Curve]:
     -------
     edge, bar : Curve
         The bar is as wide as the filter likes best, from 1 pixel to its side in half pixels. Positions are
-        1/32 of a pixel apart or less.
+        1/32 of a pixel apart or less, of filters of more than 127 pixels 1/8.
 
     Raises
     ------

@@ -149,8 +149,9 @@ def _by_maps(channels: Array, filters: Array, how: Settings, dtype: np.dtype[Any
             if not matrix.any():
                 continue
             response = convolve(channels[..., channel], matrix, **asdict(how))
-            # No sum is beyond the bound, so the narrow type holds each.
-            np.add(maps[..., number], response, out=maps[..., number], casting="same_kind")
+            with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels are no mistake
+                # No sum is beyond the bound, so the narrow type holds each.
+                np.add(maps[..., number], response, out=maps[..., number], casting="same_kind")
     return maps
 
 

@@ -122,3 +122,9 @@ def test_wrong_requests(convcli: Runner) -> None:
     assert_failed(convcli("explain", "none.png", "--filter", "box"), 1, "none.png: ")
     np.save("k.npy", np.ones((1, 1, 3)))
     assert_refused(ran("--kernel", "@k.npy"), "--kernel: is a volume")
+
+
+def test_infinite_pixels_are_no_mistake() -> None:
+    cell = explain_cell([[np.inf, -np.inf]], [[1.0, 1.0]], (0, 0), padding="valid")
+    assert np.isnan(cell.total)
+    assert explain_cell([[np.inf, 5]], [[0.0, 1.0]], (0, 0), padding="valid").products.tolist()[0][1] == 5

@@ -265,6 +265,11 @@ def test_a_product_of_whole_numbers_is_separated_exactly(column: Array, row: Arr
         assert all(factor.dtype == np.int64 for factor in factors)
 
 
+def test_the_largest_taps_are_told_apart() -> None:
+    assert separate(np.full((3, 3), 1e308)) is not None
+    assert separate(np.full((3, 3), 1e308) * (1 - np.eye(3))) is None
+
+
 @given(hnp.arrays(np.int64, st.tuples(st.integers(1, 4), st.integers(1, 4)), elements=st.integers(-3, 3)))
 @settings(max_examples=150, deadline=None)
 def test_a_kernel_is_separated_where_its_rank_is_one_and_only_there(matrix: Array) -> None:

@@ -186,6 +186,7 @@ def bad(place: float) -> Array:
         (NOISE[:5, :5], NOISE[:5, :5], {}, "are too few for 9 weights"),
         (bad(np.nan), NOISE, {}, "not finite"),
         (NOISE, bad(np.inf), {}, "not finite"),
+        (bad(1e200), NOISE, {}, "beyond 1e+100, whose squares overflow"),
         (
             NOISE,
             convolve(NOISE, LINE),

@@ -104,6 +104,8 @@ def test_nan_of_any_channel_is_seen() -> None:
     image[2, 2, 1] = np.nan
     assert np.isnan(convolve_volume(image, np.ones((3, 3, 2)))).sum() == 9
     assert np.isnan(convolve_volume(image, np.ones((3, 3, 2, 4)))).sum() == 36
+    both = np.stack([np.full((3, 3), np.inf), np.full((3, 3), -np.inf)], axis=-1)
+    assert np.isnan(convolve_volume(both, np.ones((1, 1, 2)))).all()
     image[0, 0, 1] = np.inf
     first_only = np.ones((3, 3, 2, 4)) * [[1], [0]]
     assert np.isfinite(convolve_volume(image, first_only)).all()
