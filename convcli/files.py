@@ -8,10 +8,31 @@ from typing import BinaryIO
 
 from convcli.errors import OutputError
 
-__all__ = ["check_target", "write_atomically"]
+__all__ = ["Identities", "check_target", "write_atomically"]
 
 
-def check_target(target: str | Path, inputs: Iterable[str | Path] = (), *, replace: bool = False) -> None:
+class Identities:
+    """Files by what they are, whatever path leads there; to look one up takes no longer among many."""
+
+    def __init__(self, paths: Iterable[str | Path]) -> None:
+        self._known = {identity for identity in map(_identity, paths) if identity is not None}
+
+    def __contains__(self, path: str | Path) -> bool:
+        return _identity(path) in self._known
+
+
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    """Return device and number of a file; None where there is none."""
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def check_target(
+    target: str | Path, inputs: Iterable[str | Path] | Identities = (), *, replace: bool = False
+) -> None:
     """Check, before any work is done, that a file may be written.
 
     Raises
@@ -26,7 +47,7 @@ def check_target(target: str | Path, inputs: Iterable[str | Path] = (), *, repla
         raise OutputError(str(target), (error.strerror or str(error)).lower()) from None
 
 
-def _check(path: Path, name: str, inputs: Iterable[str | Path], *, replace: bool) -> None:
+def _check(path: Path, name: str, inputs: Iterable[str | Path] | Identities, *, replace: bool) -> None:
     if _is_device(name):
         return
     if not path.parent.is_dir():
@@ -37,7 +58,7 @@ def _check(path: Path, name: str, inputs: Iterable[str | Path], *, replace: bool
         mode = None
     if mode is not None and stat.S_ISDIR(mode):
         raise OutputError(name, "is a folder; give the name of a file in it")
-    if mode is not None and any(_same(path, source) for source in inputs):
+    if mode is not None and path in (inputs if isinstance(inputs, Identities) else Identities(inputs)):
         raise OutputError(name, "is an input; an input is never overwritten, choose another name")
     if mode is not None and not replace:
         raise OutputError(name, "exists; add --force to replace it")
@@ -122,10 +143,3 @@ def _is_device(target: str | Path) -> bool:
 
 def _real(target: str | Path) -> Path:
     return Path(os.path.realpath(target))
-
-
-def _same(path: Path, source: str | Path) -> bool:
-    try:
-        return path.samefile(source)
-    except OSError:
-        return False

@@ -164,7 +164,8 @@ def test_out_dir_and_several_pictures(convcli: Runner, photo: Array, in_folder: 
 
 def test_bad_file_does_not_stop_the_others(convcli: Runner, photo: Array) -> None:
     ran = convcli("pool", "none.png", "photo.png")
-    assert ran.all == (1, "photo-maxpool-2x2.png\n", "convcli: none.png: no such file or directory\n")
+    errors = "convcli: none.png: no such file or directory\nconvcli: 2 inputs: 1 done, 1 failed\n"
+    assert ran.all == (1, "photo-maxpool-2x2.png\n", errors)
     assert (opened("photo-maxpool-2x2.png") == pooled(photo)).all()
 
 

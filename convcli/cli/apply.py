@@ -1,5 +1,6 @@
 """``convcli apply``: filter pictures."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -8,15 +9,19 @@ from convcli.cli.options import (
     Angle,
     BorderOption,
     Dilation,
+    Files0From,
     Force,
     FormatOption,
     JobsOption,
     JsonOption,
+    NameOption,
     OutDir,
     OutputOption,
     PaddingOption,
     PngLevel,
+    Recursive,
     SizeOption,
+    SkipExisting,
     Stride,
     check_workload,
 )
@@ -102,6 +107,10 @@ def apply(
     relu: Annotated[bool, typer.Option("--relu", help="Then make what is below zero zero.")] = False,
     output: OutputOption = None,
     out_dir: OutDir = None,
+    name: NameOption = None,
+    recursive: Recursive = False,
+    files0_from: Files0From = None,
+    skip_existing: SkipExisting = False,
     file_format: FormatOption = None,
     force: Force = False,
     jobs: JobsOption = None,
@@ -121,22 +130,32 @@ def apply(
     A kernel file may hold a volume (f, f, C), which is summed over the channels, or a bank (f, f, C, F): F
     maps, for -o maps.npy or a TIFF of F pages. The weights of a network's layer are such a bank.
     """
-    if not images:
+    if not images and files0_from is None:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
-    from convcli.decoding import begin_decoding  # late: help and usage errors need neither Pillow nor numpy
+    if images and len(images) == 1 and not recursive:
+        from convcli.decoding import (
+            begin_decoding,  # late: help and usage errors need neither Pillow nor numpy
+        )
 
-    begin_decoding(images[0])  # while numpy is loaded
+        begin_decoding(images[0])  # while numpy is loaded
     from convcli.cli import filtering
     from convcli.cli.banks import bank_operation
     from convcli.cli.batch import run_batch
     from convcli.cli.destinations import destination
+    from convcli.cli.inputs import gathered
     from convcli.cli.output import answer_is_shown
+    from convcli.cli.workers import divided
     from convcli.kernels import Filter
     from convcli.weights import split_weights
 
     check_workload(jobs, png_level)
-    where = destination(output, out_dir, file_format, force=force, json=json, png_level=png_level, jobs=jobs)
-    window = filtering.Window.read(padding, border, stride, dilation, flip=flip, jobs=jobs)
+    where = destination(
+        output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
+        png_level=png_level, jobs=jobs,
+    )  # fmt: skip
+    sources = gathered(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
+    processes, threads = divided(jobs, len(sources))
+    window = filtering.Window.read(padding, border, stride, dilation, flip=flip, jobs=threads)
     rendering = filtering.Rendering.read(channels, signed, scale, bias, where.format, relu=relu)
     chosen = filtering.read_filters(
         filters or [], kernels or [], banks or [], angle=angle, size=size, order=order
@@ -149,4 +168,4 @@ def apply(
         for one in chosen
     ]
     files = [split_weights(text[1:])[0] for text in kernels or [] if text.startswith("@")]
-    return run_batch(images, operations, where, files)
+    return run_batch(sources, operations, replace(where, jobs=threads), files, processes=processes)

@@ -1,15 +1,19 @@
 """The batch runner: inputs times operations, an output for each, and no failure stops the others."""
 
+import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from convcli.cli.destinations import PRINTED, STREAM, Destination, Outputs, natural_format
-from convcli.cli.output import Stopped, message, write, write_bytes
-from convcli.cli.reports import report
+from convcli.cli.destinations import PRINTED, Destination, Outputs, natural_format
+from convcli.cli.inputs import STREAM, Source
+from convcli.cli.output import Stopped, json_line, message, write, write_bytes
+from convcli.cli.progress import file_progress
+from convcli.cli.reports import answer
+from convcli.cli.workers import shared_out
 from convcli.errors import ConvcliError, ImageError, OutputError, UsageError
 from convcli.images import FileFormat, Kind, Picture, check_holds, encoded, load_picture
 
@@ -44,87 +48,121 @@ class Operation:
     numbers: bool | None = None
 
 
-@dataclass(frozen=True)
-class _Job:
-    source: str
-    operation: Operation
-    stem: Path  # folder and name of the output, less what its format adds
-    first: bool  # of the whole run
+@dataclass
+class Told:
+    """What became of an input, and what is to be said of it: it may have been done by another process."""
+
+    failed: bool = False
+    skipped: bool = False
+    messages: list[tuple[str, object]] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+    matrices: bool = False  # answers are matrices, which are parted by empty lines
 
 
 def run_batch(
-    inputs: Sequence[str],
+    sources: Sequence[Source],
     operations: Sequence[Operation],
     where: Destination,
     kernel_files: Sequence[str] = (),
+    *,
+    processes: int = 1,
 ) -> int:
     """Do every operation with every input and return the exit code: 0 all done, 1 something failed.
 
     Parameters
     ----------
-    inputs : sequence of str
-        Names of files, or ``-``.
+    sources : sequence of Source
     operations : sequence of Operation
     where : Destination
     kernel_files : sequence of str
         Files that were read, too, and that no output may replace.
+    processes : int
+        That share the inputs.
 
     Raises
     ------
     UsageError
-        Before anything is started: two results for one output, or an input that cannot be.
+        Before anything is started: two results for one output.
     """
-    plan = _planned(inputs, operations, where)
+    _check_outputs(sources, operations, where)
     if where.folder is not None:
         _make_folder(where.folder)
-    outputs = Outputs(where, [*inputs, *kernel_files])
-    failed = False
+    outputs = Outputs(where, [*(source.name for source in sources), *kernel_files])
+
+    def do(part: int) -> Told:
+        return _Input(sources[part], operations, outputs).done()
+
+    def lost(part: int, by: str) -> Told:
+        return Told(failed=True, messages=[(sources[part].name, f"its process was ended by {by}")])
+
+    failed = skipped = 0
+    parted = False  # whether a matrix was printed, from which the next has to be parted
     try:
-        for jobs in plan:
-            failed = not _do_all(jobs, outputs) or failed
+        with file_progress(len(sources)) as progress:
+            for told in shared_out(len(sources), do, lost, processes, in_order=not where.json):
+                failed += told.failed
+                skipped += told.skipped
+                progress.advance()
+                with progress.out_of_the_way():
+                    for text in told.answers:
+                        write("\n" + text if parted and told.matrices else text)
+                        parted = parted or told.matrices
+                    for what, why in told.messages:
+                        message(what, why)
     except Stopped:
         if failed:  # the failure has been said, and its code stays
             return 1
         raise
+    _summarise(len(sources), failed, skipped)
     return 1 if failed else 0
 
 
-def _planned(inputs: Sequence[str], operations: Sequence[Operation], where: Destination) -> list[list[_Job]]:
-    """Return the jobs of each input."""
-    if "" in inputs:
-        raise UsageError("IMAGE", "is an empty name")
-    if STREAM in inputs:
-        if inputs.count(STREAM) > 1:
-            raise UsageError(STREAM, "standard input can be read only once")
-        if sys.stdin is not None and sys.stdin.isatty():
-            raise UsageError(STREAM, "standard input is a terminal; pipe an image into it")
-    if where.output is not None and len(inputs) * len(operations) > 1:
-        count = len(inputs) * len(operations)
-        raise UsageError(where.output, f"is one output for {count} results; take --out-dir")
-    plan: list[list[_Job]] = []
-    names: Counter[Path] = Counter()
-    for source in inputs:
-        stem = "stdin" if source == STREAM else Path(source).stem
-        paths = [(where.folder or Path()) / f"{stem}-{_safe(each.label)}" for each in operations]
-        plan.append(
-            [
-                _Job(source, each, path, not plan and path is paths[0])
-                for each, path in zip(operations, paths, strict=True)
-            ]
-        )
-        if not (_is_text(source) and where.folder is None and where.format is None):
-            names.update(paths)  # a matrix that is printed needs no name
-    for path, count in names.items():
+def _summarise(count: int, failed: int, skipped: int) -> None:
+    """Say how a batch went, where somebody looks or something failed."""
+    watched = sys.stderr is not None and sys.stderr.isatty()
+    if count > 1 and (failed or watched):
+        parts = [f"{count - failed - skipped} done"]
+        parts += [f"{skipped} skipped"] * bool(skipped) + [f"{failed} failed"] * bool(failed)
+        message(f"{count} inputs", ", ".join(parts))
+
+
+def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], where: Destination) -> None:
+    """Refuse two results for one output, under one name or by a link that is to be followed."""
+    count = len(sources) * len(operations)
+    if where.output is not None:
         if count > 1:
+            raise UsageError(where.output, f"is one output for {count} results; take --out-dir")
+        return
+    named = [
+        (source, each)
+        for source in sources
+        if not (_is_text(source.name) and where.folder is None and where.format is None)
+        for each in operations
+    ]
+    names = Counter(where.path(source, each.label, "*") for source, each in named)
+    if where.force:  # else a link stands in its own way
+        files = Counter(_real(path) for source, each in named for path in _candidates(source, each, where))
+        names.update({path: times for path, times in files.items() if times > 1})
+    for path, times in names.items():
+        if times > 1:
             raise UsageError(
-                str(path), f"{count} results have this output; rename an input, or run them apart"
+                path.removesuffix(".*"),
+                f"{times} results have this output; rename an input, or run them apart",
             )
-    return plan
 
 
-def _safe(label: str) -> str:
-    """Make a filter's text fit for a file name."""
-    return label.replace(":", "-").replace(",", "-").replace("/", "_")
+def _real(path: str) -> str:
+    """Return where a path leads, which costs little where it is no link."""
+    return os.path.realpath(path) if Path(path).is_symlink() else path
+
+
+def _candidates(source: Source, operation: Operation, where: Destination) -> list[str]:
+    """Return the outputs that may come of an input: what it holds, the name of a file does not tell."""
+    formats = {where.format}
+    if where.format is None:
+        to_folder = where.folder is not None
+        formats = {natural_format(kind, operation.numbers, to_folder=to_folder) for kind in Kind}
+    return [where.path(source, operation.label, one.extension) for one in formats if one is not PRINTED]
 
 
 def _is_text(source: str) -> bool:
@@ -139,21 +177,104 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(str(folder), why) from None
 
 
-def _do_all(jobs: Sequence[_Job], outputs: Outputs) -> bool:
-    """Do what is to be done with one input; return whether all of it succeeded."""
-    source = jobs[0].source
-    try:
-        if outputs.where.output not in (None, STREAM):
-            outputs.check(outputs.where.output or "")  # before an input is decoded for nothing
-        pictures = [_load(source)]
-    except ConvcliError as error:
-        message(error.what, error.why)
-        return False
-    for note in pictures[0].notes:
-        message(_shown(source), note)
-    pictures *= len(jobs)  # one for each job to take: the last leaves none that takes memory for nothing
-    results = [_attempt(job, pictures, outputs) for job in jobs]
-    return all(results)
+class _Input:
+    """One input, and what is done with it."""
+
+    def __init__(self, source: Source, operations: Sequence[Operation], outputs: Outputs) -> None:
+        self.source = source
+        self.operations = operations
+        self.outputs = outputs
+        self.where = outputs.where
+        self.told = Told()
+
+    def done(self) -> Told:
+        """Do everything, and tell of it."""
+        waiting = [operation for operation in self.operations if not self._skips(operation)]
+        if not waiting:
+            self.told.skipped = True
+            return self.told
+        try:
+            if self.where.output not in (None, STREAM):
+                self.outputs.check(self.where.output or "")  # before an input is decoded for nothing
+            pictures = [_load(self.source.name)]
+        except ConvcliError as error:
+            self._fail(error.what, error.why)
+            return self.told
+        self._note(pictures[0].notes)
+        pictures *= len(waiting)  # one for each to take: the last leaves none that takes memory for nothing
+        for operation in waiting:
+            self._attempt(operation, pictures)
+        return self.told
+
+    def _fail(self, what: str, why: object) -> None:
+        self.told.failed = True
+        self.told.messages.append((what, str(why)))
+
+    def _note(self, notes: Iterable[str]) -> None:
+        self.told.messages += [(_shown(self.source.name), note) for note in notes]
+
+    def _skips(self, operation: Operation) -> bool:
+        """Whether the output of an operation exists, and is to be left alone."""
+        if not self.where.skip_existing:
+            return False
+        path = next(filter(os.path.lexists, _candidates(self.source, operation, self.where)), None)
+        if path is not None and self.where.json:
+            record = {"input": self.source.name, "output": path, "skipped": True}
+            self.told.answers.append(json_line(record))
+        return path is not None
+
+    def _attempt(self, operation: Operation, pictures: list[Picture]) -> None:
+        picture = pictures.pop()
+        started = time.perf_counter()
+        try:
+            file_format, target = self._target(operation, picture)
+            if target is not None and target != STREAM:
+                self.outputs.check(target)
+            outcome = operation.run(picture, _wants_numbers(operation, picture, file_format))
+            del picture
+            notes = (*outcome.notes, *self._deliver(outcome.picture, file_format, target))
+        except ConvcliError as error:
+            # What is wrong with an output names the output; anything else is wrong with this input.
+            of_output = isinstance(error, OutputError)
+            self._fail(*((error.what, error.why) if of_output else (_shown(self.source.name), error)))
+            return
+        except MemoryError:
+            self._fail(_shown(self.source.name), "there is not enough memory for it")
+            return
+        self._note(notes)
+        seconds = round(time.perf_counter() - started, 6)
+        record = {"input": self.source.name, "output": target, **outcome.facts, "seconds": seconds}
+        self.told.answers += answer(record, outcome.picture, file_format, self.where)
+        self.told.matrices = file_format is PRINTED and not self.where.json
+
+    def _target(self, operation: Operation, picture: Picture) -> tuple[FileFormat | None, str | None]:
+        """Return the format and name of the output; no format and no name for a matrix that is printed."""
+        where = self.where
+        if where.output is not None:
+            return where.format, where.output
+        file_format = where.format
+        if file_format is None:
+            file_format = natural_format(picture.kind, operation.numbers, to_folder=where.folder is not None)
+        if file_format is PRINTED:
+            return PRINTED, None
+        path = where.path(self.source, operation.label, file_format.extension)
+        if Path(path).parent != (where.folder or Path()):
+            _make_folder(Path(path).parent)
+        return file_format, path
+
+    def _deliver(self, picture: Picture, file_format: FileFormat | None, target: str | None) -> Iterable[str]:
+        """Write the result where it belongs and return what could not be kept; a printed one is told."""
+        if file_format is PRINTED or target is None:
+            return ()
+        name = "standard output" if target == STREAM else target
+        dropped = check_holds(picture, file_format, name)
+        where = self.where
+        content = encoded(picture, file_format, name, png_level=where.png_level, jobs=where.jobs)
+        if target == STREAM:
+            write_bytes(content)
+        else:
+            self.outputs.write(target, content)
+        return dropped
 
 
 def _load(source: str) -> Picture:
@@ -169,65 +290,9 @@ def _shown(source: str) -> str:
     return "standard input" if source == STREAM else source
 
 
-def _attempt(job: _Job, pictures: list[Picture], outputs: Outputs) -> bool:
-    where = outputs.where
-    picture = pictures.pop()
-    started = time.perf_counter()
-    try:
-        file_format, target = _target(job, picture, where)
-        if target is not None and target != STREAM:
-            outputs.check(target)
-        outcome = job.operation.run(picture, _wants_numbers(job.operation, picture, file_format))
-        del picture
-        notes = (*outcome.notes, *_deliver(outcome.picture, file_format, target, outputs))
-    except ConvcliError as error:
-        # What is wrong with an output names the output; anything else is wrong with this input.
-        message(*((error.what, error.why) if isinstance(error, OutputError) else (_shown(job.source), error)))
-        return False
-    except MemoryError:
-        message(_shown(job.source), "there is not enough memory for it")
-        return False
-    for note in notes:
-        message(_shown(job.source), note)
-    seconds = round(time.perf_counter() - started, 6)
-    record = {"input": job.source, "output": target, **outcome.facts, "seconds": seconds}
-    if file_format is PRINTED and not where.json and not job.first:
-        write("\n")  # parts the matrices
-    report(record, outcome.picture, file_format, where)
-    return True
-
-
-def _target(job: _Job, picture: Picture, where: Destination) -> tuple[FileFormat | None, str | None]:
-    """Return the format and name of the output; no format and no name for a matrix that is printed."""
-    if where.output is not None:
-        return where.format, where.output
-    file_format = where.format
-    if file_format is None:
-        file_format = natural_format(picture.kind, job.operation.numbers, to_folder=where.folder is not None)
-    if file_format is PRINTED:
-        return PRINTED, None
-    return file_format, f"{job.stem}.{file_format.extension}"  # not with_suffix: a stem may have dots
-
-
 def _wants_numbers(operation: Operation, picture: Picture, file_format: FileFormat | None) -> bool:
     if operation.numbers is not None:
         return operation.numbers
     if file_format is PRINTED or file_format.numeric:
         return True
     return file_format == FileFormat.TIFF and picture.kind != Kind.PIXELS
-
-
-def _deliver(
-    picture: Picture, file_format: FileFormat | None, target: str | None, outputs: Outputs
-) -> Iterable[str]:
-    """Write the result where it belongs and return what could not be kept; a printed one is the report."""
-    if file_format is PRINTED or target is None:
-        return ()
-    name = "standard output" if target == STREAM else target
-    dropped = check_holds(picture, file_format, name)
-    content = encoded(picture, file_format, name, png_level=outputs.where.png_level, jobs=outputs.where.jobs)
-    if target == STREAM:
-        write_bytes(content)
-    else:
-        outputs.write(target, content)
-    return dropped

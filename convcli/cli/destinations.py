@@ -1,33 +1,64 @@
 """Where results go: the options that say it, the formats that suit, and what must not be overwritten."""
 
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from string import Formatter
 
+from convcli.cli.inputs import STREAM, Source
 from convcli.cli.output import answer_is_shown
-from convcli.errors import OutputError, UsageError
-from convcli.files import check_target, write_atomically
+from convcli.errors import UsageError, suggestion
+from convcli.files import Identities, check_target, write_atomically
 from convcli.images import FileFormat, Kind, format_named, format_of
 
-__all__ = ["PRINTED", "STREAM", "Destination", "Outputs", "destination", "natural_format"]
+__all__ = ["NAME", "PRINTED", "Destination", "Outputs", "destination", "natural_format"]
 
-STREAM = "-"
+NAME = "{stem}-{filter}.{ext}"  # of an output, unless --name says otherwise
+FIELDS = ("stem", "filter", "ext", "name")
 PRINTED = None  # the format of a result that is printed as a matrix
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where results go."""
+    """Where results go.
+
+    Attributes
+    ----------
+    output : str or None
+        The only output.
+    folder : Path or None
+        Of the outputs whose names are derived.
+    name : str
+        By what they are derived, as `NAME`.
+    format : FileFormat or None
+    force, skip_existing : bool
+        Replace files that exist, or leave them and their inputs alone.
+    json : bool
+    png_level, jobs : int or None
+    """
 
     output: str | None
     folder: Path | None
+    name: str
     format: FileFormat | None
     force: bool
+    skip_existing: bool
     json: bool
     png_level: int | None
     jobs: int | None
+
+    def path(self, source: Source, label: str, extension: str) -> str:
+        """Return the derived path of an output."""
+        file = Path("stdin" if source.name == STREAM else source.name)
+        fields = {"stem": file.stem, "name": file.name, "filter": _safe(label), "ext": extension}
+        parts = (text + fields.get(field or "", "") for text, field, _, _ in Formatter().parse(self.name))
+        return str(Path(self.folder or "", source.below, "".join(parts)))
+
+
+def _safe(label: str) -> str:
+    """Make a filter's text fit for a file name."""
+    return label.replace(":", "-").replace(",", "-").replace("/", "_")
 
 
 def destination(
@@ -35,7 +66,9 @@ def destination(
     out_dir: str | None,
     file_format: str | None,
     *,
+    name: str | None = None,
     force: bool,
+    skip_existing: bool = False,
     json: bool,
     png_level: int | None,
     jobs: int | None,
@@ -50,47 +83,77 @@ def destination(
     chosen = None if file_format is None else format_named(file_format)
     if output is not None and output != STREAM and (output.endswith("/") or Path(output).is_dir()):
         raise UsageError(output, "is a folder; to write into it take --out-dir")
-    if output is not None and out_dir is not None:
-        raise UsageError("--out-dir", "names are derived there; leave -o out, or --out-dir")
+    for option, given in (("--out-dir", out_dir), ("--name", name)):
+        if output is not None and given is not None:
+            raise UsageError(option, f"names are derived there; leave -o out, or {option}")
+    if skip_existing and (force or output is not None):
+        raise UsageError("--skip-existing", f"does not go with {'--force' if force else '-o'}")
     if output == STREAM:
         chosen = chosen or FileFormat.PNG
         if json:
             raise UsageError("--json", "goes to standard output, as -o - does; write to a file")
         if answer_is_shown() and not chosen.text:
             raise UsageError("-o -", f"{chosen} is not for a terminal; redirect it, or add --format csv")
-    elif output is not None and chosen is None:
-        chosen = format_of(output)
-    elif output is not None:
-        implied = chosen
-        with suppress(UsageError):  # an extension that is unknown says nothing against --format
-            implied = format_of(output)
-        if implied != chosen:
-            raise UsageError(output, f"ends in {Path(output).suffix}, but --format says {file_format}")
+    else:
+        chosen = _format_by_name(output, chosen, file_format)
+    if name is not None:
+        _check_name(name)
+        if not name.endswith(".{ext}"):
+            chosen = _format_by_name(name, chosen, file_format)
     if png_level is not None and chosen not in (None, FileFormat.PNG):
         raise UsageError("--png-level", f"is for png; the output is {chosen}")
     folder = None if out_dir is None else Path(out_dir)
-    return Destination(output, folder, chosen, force, json, png_level, jobs)
+    return Destination(output, folder, name or NAME, chosen, force, skip_existing, json, png_level, jobs)
+
+
+def _format_by_name(
+    name: str | None, chosen: FileFormat | None, file_format: str | None
+) -> FileFormat | None:
+    """Return the format of an output of that name, which must be that of --format if there is one."""
+    if name is None:
+        return chosen
+    if chosen is None:
+        return format_of(name)
+    implied = chosen
+    with suppress(UsageError):  # an extension that is unknown says nothing against --format
+        implied = format_of(name)
+    if implied != chosen:
+        raise UsageError(name, f"ends in {Path(name).suffix}, but --format says {file_format}")
+    return chosen
+
+
+def _check_name(name: str) -> None:
+    """Check a template of names."""
+    try:
+        parts = list(Formatter().parse(name))
+    except ValueError as error:
+        raise UsageError(f"--name {name!r}", f"{error}; as in {NAME}") from None
+    for _, field, form, conversion in parts:
+        if field is not None and field not in FIELDS:
+            raise UsageError(f"--name {name!r}", f"there is no {{{field}}}; {suggestion(field, FIELDS)}")
+        if form or conversion:
+            raise UsageError(f"--name {name!r}", "takes fields alone, without : or !")
+    fixed = Path(name)
+    if name.endswith("/") or fixed.is_absolute() or ".." in fixed.parts or "\0" in name:
+        raise UsageError(f"--name {name!r}", "must be a file name, in folders below --out-dir at most")
+    if not any(field in ("stem", "name") for _, field, _, _ in parts):
+        raise UsageError(f"--name {name!r}", "gives all outputs one name; put {stem} into it")
 
 
 class Outputs:
-    """The outputs of a run: never one of the files that it reads, never one file under two names."""
+    """The outputs of a run, none of which is a file that it reads."""
 
     def __init__(self, where: Destination, files_read: Iterable[str]) -> None:
         self.where = where
-        self.files_read = list(files_read)
-        self.written: set[str] = set()
+        self.files_read = Identities(files_read)
 
     def check(self, target: str) -> None:
         """Refuse a target that must not be written."""
         check_target(target, self.files_read, replace=self.where.force)
-        if os.path.realpath(target) in self.written:
-            raise OutputError(target, "is another name of a file that was just written")
 
     def write(self, target: str, content: Sequence[bytes | memoryview]) -> None:
         """Write the parts of a file to a checked target."""
         write_atomically(target, lambda stream: stream.writelines(content), replace=self.where.force)
-        if not Path(target).is_char_device():
-            self.written.add(os.path.realpath(target))
 
 
 def natural_format(kind: Kind, numbers: bool | None, *, to_folder: bool) -> FileFormat | None:

@@ -15,6 +15,7 @@ __all__ = [
     "CsvOption",
     "Dilation",
     "Expect",
+    "Files0From",
     "FilterSize",
     "Force",
     "FormatOption",
@@ -22,6 +23,7 @@ __all__ = [
     "JobsOption",
     "JsonOption",
     "MarkdownOption",
+    "NameOption",
     "OptionalPadding",
     "OptionalStride",
     "OutDir",
@@ -29,7 +31,9 @@ __all__ = [
     "OutputOption",
     "PaddingOption",
     "PngLevel",
+    "Recursive",
     "SizeOption",
+    "SkipExisting",
     "SpecArgument",
     "Stride",
     "check_apart",
@@ -93,6 +97,28 @@ OutputOption = Annotated[
 OutDir = Annotated[
     str | None, typer.Option("--out-dir", help="Folder for derived names; made if missing.", metavar="DIR")
 ]
+NameOption = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        help="Derived names: {stem}-{filter}.{ext} unless given; {name} is IMAGE's own.",
+        metavar="TEXT",
+    ),
+]
+Recursive = Annotated[
+    bool, typer.Option("--recursive", help="Take all pictures in folders; --out-dir gets the same folders.")
+]
+Files0From = Annotated[
+    str | None,
+    typer.Option(
+        "--files0-from",
+        help="Names, each ended by a zero byte, from a file or - (find -print0).",
+        metavar="FILE",
+    ),
+]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave out what has been done: its output exists.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 FormatOption = Annotated[
     str | None,
@@ -103,7 +129,7 @@ FormatOption = Annotated[
 JobsOption = Annotated[
     int | None,
     typer.Option(
-        "-j", "--jobs", help="Threads; all processors that may be used unless given.", metavar="COUNT"
+        "-j", "--jobs", help="Processors to use; all that may be used unless given.", metavar="COUNT"
     ),
 ]
 PngLevel = Annotated[

@@ -17,6 +17,7 @@ __all__ = [
     "Stopped",
     "answer_is_shown",
     "escaped",
+    "json_line",
     "message",
     "shown",
     "write",
@@ -116,11 +117,16 @@ def write_bytes(content: Iterable[bytes | memoryview]) -> None:
         sys.stdout.buffer.flush()
 
 
-def write_json(record: Mapping[str, object]) -> None:
-    """Write one line of JSON; numbers that JSON does not know become null."""
+def json_line(record: Mapping[str, object]) -> str:
+    """Return one line of JSON; numbers that JSON does not know become null."""
     import json  # late: start-up is most of a short command
 
-    write(json.dumps(_finite(record), allow_nan=False) + "\n")
+    return json.dumps(_finite(record), allow_nan=False) + "\n"
+
+
+def write_json(record: Mapping[str, object]) -> None:
+    """Write one line of JSON, as `json_line` makes it."""
+    write(json_line(record))
 
 
 def _finite(value: object) -> object:

@@ -1,5 +1,6 @@
 """``convcli pool``: pool pictures, or tell the size that pooling gives."""
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,17 +9,21 @@ import typer
 from convcli.cli.layer_answers import answer_size
 from convcli.cli.options import (
     CeilOption,
+    Files0From,
     FilterSize,
     Force,
     FormatOption,
     InputSize,
     JobsOption,
     JsonOption,
+    NameOption,
     OptionalStride,
     OutDir,
     OutputOption,
     PaddingOption,
     PngLevel,
+    Recursive,
+    SkipExisting,
     check_workload,
 )
 from convcli.errors import UsageError, chosen
@@ -50,6 +55,10 @@ def pool(
     n: InputSize = None,
     output: OutputOption = None,
     out_dir: OutDir = None,
+    name: NameOption = None,
+    recursive: Recursive = False,
+    files0_from: Files0From = None,
+    skip_existing: SkipExisting = False,
     file_format: FormatOption = None,
     force: Force = False,
     jobs: JobsOption = None,
@@ -84,17 +93,25 @@ def pool(
             raise UsageError("--n", "gives a size in place of an image; leave one of them out")
         answer_size(layer, parse_size(n, "input"), json=json)
         return 0
-    if not images:
+    if not images and files0_from is None:
         raise UsageError(
             "IMAGE", "missing; as in: convcli pool photo.png --f 2, or: convcli pool --n 28x28x6 --f 2"
         )
     from convcli.cli.batch import Operation, run_batch
     from convcli.cli.destinations import destination
+    from convcli.cli.inputs import gathered
+    from convcli.cli.workers import divided
 
     check_workload(jobs, png_level)
-    where = destination(output, out_dir, file_format, force=force, json=json, png_level=png_level, jobs=jobs)
+    where = destination(
+        output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
+        png_level=png_level, jobs=jobs,
+    )  # fmt: skip
+    sources = gathered(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
+    processes, threads = divided(jobs, len(sources))
     label = f"{layer.type}-{format_size(layer.window)}"
-    return run_batch(images, [Operation(label, partial(_pool_picture, layer, chosen_mode, jobs))], where)
+    operation = Operation(label, partial(_pool_picture, layer, chosen_mode, threads))
+    return run_batch(sources, [operation], replace(where, jobs=threads), processes=processes)
 
 
 def _pool_picture(

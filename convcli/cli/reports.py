@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.cli.destinations import PRINTED, STREAM, Destination
-from convcli.cli.output import answer_is_shown, escaped, write, write_json
+from convcli.cli.destinations import PRINTED, Destination
+from convcli.cli.inputs import STREAM
+from convcli.cli.output import answer_is_shown, escaped, json_line
 from convcli.images import FileFormat, Picture
 from convcli.matrices import format_matrix
 from convcli.size_texts import format_size
 from convcli.tally import Numbers
 
-__all__ = ["described", "report"]
+__all__ = ["answer", "described"]
 
 
 def described(
@@ -31,23 +32,22 @@ def described(
     }
 
 
-def report(
+def answer(
     record: Mapping[str, object], picture: Picture, file_format: FileFormat | None, where: Destination
-) -> None:
-    """Say what was made: the matrix itself, a line of JSON, a path, or a line for a person."""
+) -> list[str]:
+    """Return what is told of a result: the matrices, a line of JSON, a path, or a line for a person."""
     if file_format is PRINTED and where.json:
-        write_json({**record, "values": picture.pixels.tolist()})
-    elif file_format is PRINTED:
+        return [json_line({**record, "values": picture.pixels.tolist()})]
+    if file_format is PRINTED:
         maps = picture.pixels.reshape(*picture.pixels.shape[:2], -1)
-        write("\n".join(_printed(record, maps[..., number]) for number in range(maps.shape[2])))
-    elif where.json:
-        write_json(record)
-    elif record["output"] == STREAM:
-        return
-    elif answer_is_shown():
-        write(f"{escaped(record['output'])}  {_summary(record)}\n")
-    else:
-        write(f"{record['output']}\n")
+        return [_printed(record, maps[..., number]) for number in range(maps.shape[2])]
+    if where.json:
+        return [json_line(record)]
+    if record["output"] == STREAM:
+        return []
+    if answer_is_shown():
+        return [f"{escaped(record['output'])}  {_summary(record)}\n"]
+    return [f"{record['output']}\n"]
 
 
 def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:

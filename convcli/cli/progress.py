@@ -1,0 +1,54 @@
+"""How far a batch is: a bar on a terminal, with its rate and the time that remains."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["FileProgress", "file_progress"]
+
+
+class FileProgress:
+    """The bar of a batch, or none."""
+
+    def __init__(self, bar: "Progress | None", total: int) -> None:
+        self._bar = bar
+        self._task = None if bar is None else bar.add_task("", total=total)
+
+    def advance(self) -> None:
+        """Count one more."""
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task)
+
+    @contextmanager
+    def out_of_the_way(self) -> Iterator[None]:
+        """Clear the bar's line while something else is written."""
+        if self._bar is None:
+            yield
+            return
+        self._bar.stop()
+        yield
+        self._bar.start()
+
+
+@contextmanager
+def file_progress(total: int) -> Iterator[FileProgress]:
+    """Show a bar for so many files, on a terminal and for more than one."""
+    if total < 2 or sys.stderr is None or not sys.stderr.isatty():
+        yield FileProgress(None, total)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: "object") -> Text:
+            speed = getattr(task, "speed", None) or 0
+            return Text(f"{speed:.1f}/s")
+
+    columns = MofNCompleteColumn(), BarColumn(None), Rate(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+        yield FileProgress(bar, total)
