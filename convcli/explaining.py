@@ -7,10 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.arrays import image_array
 from convcli.borders import border_sources, parse_border
+from convcli.convolve import Settings, checked_axes
 from convcli.errors import SizeError
 from convcli.kernels import kernel_array
 from convcli.size_texts import format_size
-from convcli.sizes import Padding, Pair, window_axes
+from convcli.sizes import Padding, Pair
 
 __all__ = ["Cell", "explain_cell"]
 
@@ -82,10 +83,7 @@ def explain_cell(
         raise SizeError(f"image {format_size(pixels.shape)}", "must have a single channel")
     taps = kernel_array(kernel)[:: -1 if flip else 1, :: -1 if flip else 1]
     edge = parse_border(border)
-    axes = window_axes(
-        (pixels.shape[0], pixels.shape[1]), (taps.shape[0], taps.shape[1]), stride=stride, padding=padding,
-        dilation=dilation,
-    )  # fmt: skip
+    axes = checked_axes(pixels, taps, Settings(stride, padding, border, dilation, flip, None))
     if not all(0 <= place < axis.output for place, axis in zip(at, axes, strict=True)):
         size = format_size(axis.output for axis in axes)
         raise SizeError(f"row {at[0]}, column {at[1]}", f"is outside the result of {size}, counted from 0")

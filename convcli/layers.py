@@ -4,6 +4,7 @@ Activations are ``(m, n_h, n_w, n_c)``: a mini-batch of m volumes. Filters are n
 """
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import SizeError, chosen
 from convcli.patches import ALONE, Way, depthwise, patch_matrix, products, works_alone
-from convcli.pooling import PoolMode, pool
+from convcli.pooling import PoolMode, pool, window_counts
 from convcli.processors import Parts, share, threads_for
 from convcli.scratch import Scratch
 from convcli.sizes import Axis, Padding, Pair, pooling_axes, window_axes
@@ -62,7 +63,8 @@ def conv_forward(
         Before the activation. float32 if both arrays are, else float64. Each within ``(K + 8) eps K max|w|
         max|a_prev|`` of the exact value, K = f_h f_w n_c_prev / groups, and exact where sums of whole numbers
         need no rounding; but float32 layers of 3x3 filters at stride 1 over 16 channels and more are computed
-        by Winograd's F(4x4, 3x3), see `convcli.winograd`, whose errors are some 30 times larger.
+        by Winograd's F(4x4, 3x3), see `convcli.winograd`, whose errors are some 30 times larger, and where
+        what is not finite, or beyond 1e36, spoils the 4x4 outputs of each tile that sees it.
 
     Raises
     ------
@@ -254,15 +256,9 @@ def pool_backward(
             f"must be {_named(shape, ACTIVATIONS)}, what the layer gives",
         )
     d_a_prev = np.zeros_like(images)
-    taps = [
-        (down, across)
-        for down in (_reached(rows, tap, 0, rows.output) for tap in range(rows.window))
-        for across in (_reached(columns, tap, 0, columns.output) for tap in range(columns.window))
-    ]
+    taps = list(product(rows.taps(), columns.taps()))
     if kind == PoolMode.AVG:
-        counts = np.zeros(shape[1:3])
-        for (out_rows, _), (out_columns, _) in taps:
-            counts[out_rows, out_columns] += 1
+        counts = np.multiply.outer(window_counts(rows), window_counts(columns))
         part = (d_a / counts[..., None]).astype(images.dtype)
         for (out_rows, in_rows), (out_columns, in_columns) in taps:
             d_a_prev[:, in_rows, in_columns] += part[:, out_rows, out_columns]
@@ -344,7 +340,7 @@ class _Layer:
             across = -(-self.columns.output // TILE)
             of_bytes = STRIP_BYTES // (PLACES * channels * self.w.itemsize)
             down = max(1, min(tiles, of_bytes) // across)
-            return winograd(self.w, self.rows, self.columns), self._pieces(down * TILE, TILE), alone
+            return winograd(self.w, self.rows, self.columns), self._pieces(down * TILE), alone
         if self.is_depthwise:
             count = max(1, STRIP_BYTES // (row_bytes * self.w.shape[3]))
             return depthwise(self.w, self.rows, self.columns), self._pieces(count), True
@@ -360,7 +356,7 @@ class _Layer:
         count = max(1, STRIP_BYTES // (row_bytes * self.w[..., 0].size))
         return slide, self._pieces(count), alone
 
-    def _pieces(self, count: int, multiple: int = 1) -> list[tuple[slice, slice]]:
+    def _pieces(self, count: int) -> list[tuple[slice, slice]]:
         """Return pieces of about so many output rows: of one image, or of some whole ones."""
         images, height = self.shape[:2]
         if count >= height:
@@ -369,11 +365,10 @@ class _Layer:
                 (slice(first, min(first + step, images)), slice(0, height))
                 for first in range(0, images, step)
             ]
-        step = -(-count // multiple) * multiple
         return [
-            (slice(image, image + 1), slice(first, min(first + step, height)))
+            (slice(image, image + 1), slice(first, min(first + count, height)))
             for image in range(images)
-            for first in range(0, height, step)
+            for first in range(0, height, count)
         ]
 
     def strips_of_an_image(self) -> list[slice]:

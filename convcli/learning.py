@@ -262,6 +262,7 @@ def learn(
         raise UsageError(f"lr {rate}", "must be a number above 0, as in 0.1")
     if steps < 1:
         raise UsageError(f"steps {steps}", "must be at least 1")
+    _check_seed(seed)
     scaling = _Scaling.of(examples, absolute=absolute)
     scaled = [scaling.apply(example) for example in examples]
     starts = [seed] if not absolute else [seed + trial * 1_000_003 for trial in range(TRIALS)]
@@ -282,7 +283,7 @@ def solve(
     Of large pictures as many patches are taken, at random, as give 8 million numbers. Absolute values are
     solved by turns: the signs that a filter gives, then the filter that fits these signs.
 
-    Parameters, errors and result are those of `learn`.
+    Parameters, errors and result are those of `learn`, which has some parameters more.
 
     Examples
     --------
@@ -290,6 +291,7 @@ def solve(
     >>> (solve(examples_of(image, image[1:-1, :-2] * 3)).taps.round(6) + 0.0).tolist()[1]
     [3.0, 0.0, 0.0]
     """
+    _check_seed(seed)
     scaling = _Scaling.of(examples, absolute=absolute)
     rng = np.random.default_rng(seed)
     scaled = [scaling.apply(example) for example in examples]
@@ -297,18 +299,13 @@ def solve(
 
     patches[:, :-1] = patches[:, :-1] @ scaling.mix  # as training has them
     inverse = np.linalg.pinv(patches)
-
-    def fitted(goal: Array) -> Array:
-        weights: Array = inverse @ goal
-        return weights
-
     if not absolute:
-        return _judged(examples, fitted(targets), scaling, None, bias=bias, absolute=absolute)
+        return _judged(examples, inverse @ targets, scaling, None, bias=bias, absolute=absolute)
     found: list[tuple[float, Array]] = []
     for _ in range(2 * TRIALS):
         signs = np.sign(patches @ rng.standard_normal(patches.shape[1]))
         for _ in range(ROUNDS):
-            weights = fitted(targets * signs)
+            weights: Array = inverse @ (targets * signs)
             new = np.sign(patches @ weights)
             if np.array_equal(new, signs):
                 break
@@ -316,6 +313,11 @@ def solve(
         found.append((float(np.square(np.abs(patches @ weights) - targets).mean()), weights))
     best = min(found, key=lambda pair: pair[0])[1]
     return _judged(examples, best, scaling, None, bias=bias, absolute=absolute)
+
+
+def _check_seed(seed: int) -> None:
+    if seed < 0:
+        raise UsageError(f"seed {seed}", "must be a whole number, at least 0")
 
 
 def nearest_filter(taps: ArrayLike) -> Nearest | None:
@@ -476,10 +478,11 @@ class _Training:
                     f"take a smaller one, as --lr {self.first_rate / 10:g}",
                 )
             self._losses.append(loss)
-            if self.number in EARLY:
+            at_end = self.number % INTERVAL == 0 or self.number == steps
+            if self.number in EARLY and not at_end:
                 self.history.append(Step(self.number, loss, self.scaling.taps(self.weights)))
             self.weights = self.weights - self.rate * self.direction(gradient)
-            if self.number % INTERVAL == 0 or self.number == steps:
+            if at_end:
                 self.look(watch)
 
     @property

@@ -86,7 +86,7 @@ def pool(
     sums = pixels.dtype if mode == PoolMode.MAX else _sums_type(pixels, rows, columns)
     strip = max(1, STRIP_BYTES // (pixels[0].size * sums.itemsize * rows.stride))
 
-    counts = (_counts(rows), _counts(columns)) if mode == PoolMode.AVG else None
+    counts = (window_counts(rows), window_counts(columns)) if mode == PoolMode.AVG else None
 
     def make(result: NDArray[Any]) -> None:
         def work(starts: Parts) -> None:
@@ -160,7 +160,7 @@ def _round_half_even(sums: NDArray[Any], counts: NDArray[Any]) -> NDArray[Any]:
     return rounded
 
 
-def _counts(axis: Axis) -> NDArray[np.int64]:
+def window_counts(axis: Axis) -> NDArray[np.int64]:
     """Return how many pixels, padding left out, each window holds."""
     counts = np.zeros(axis.output, np.int64)
     for outputs, _ in axis.taps():

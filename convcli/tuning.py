@@ -63,7 +63,7 @@ class Curve:
     def preferred(self) -> tuple[float, ...]:
         """The middles of the ranges of strongest response, in degrees below 180.
 
-        None if at no angle the response is half of that: such a filter sees all directions.
+        Empty if at no angle the response is half of that: such a filter sees all directions.
         """
         strongest = self.responses.max()
         if not (self.responses <= strongest / 2).any():
@@ -106,7 +106,7 @@ def tuning_curves(one: Filter) -> tuple[Curve, Curve]:
     Returns
     -------
     edge, bar : Curve
-        The bar is as wide as the filter likes best, from 1 pixel to its side in half pixels. Positions are
+        The bar is as wide as the filter likes best, of up to 64 widths from 1 pixel to its side. Positions are
         1/32 of a pixel apart or less, of filters of more than 127 pixels 1/8.
 
     Raises

@@ -102,8 +102,10 @@ def convolve_volume(
     bound = max(each for each in bounds if each is not None) if None not in bounds else None
     dtype = result_type(pixels, bound)
     sums = _type_of_sums(channels, filters, dtype, bound)
-    slide = _by_maps if sums is None else _as_layer
-    maps = slide(channels, filters, how, sums or dtype).astype(dtype, copy=False)
+    if sums is None:
+        maps = _by_maps(channels, filters, how, dtype)
+    else:
+        maps = _as_layer(channels, filters, how, sums).astype(dtype, copy=False)
     return maps if volume.ndim == 4 else maps[..., 0]
 
 
@@ -115,15 +117,18 @@ def _type_of_sums(
     A layer copies patches once for all maps, and multiplies zeros by what is not finite.
     """
     f_h, f_w, depth, count = filters.shape
-    if 4 * count * count <= f_h * f_w:
+    if 2 * count <= math.sqrt(f_h * f_w):  # as measured: patches of so many taps are dear for so few maps
         return None
+    by_definition = depth < FEWEST_CHANNELS  # beyond, float32 may go by Winograd's way
     if bound is not None:
-        exact_in_float32 = bound < 1 << 24 and depth < FEWEST_CHANNELS  # Winograd's way is not exact
+        exact_in_float32 = bound < 1 << 24 and by_definition
         return np.dtype(np.float32 if exact_in_float32 else np.float64) if bound < 1 << 53 else None
     with np.errstate(over="ignore", invalid="ignore"):
         finite = math.isfinite(channels.sum(dtype=np.float64))
         fits = bool(np.isfinite(np.abs(filters).sum((0, 1, 2)).astype(dtype)).all())
-    return dtype if finite and fits else None
+    if not (finite and fits):
+        return None
+    return dtype if by_definition else np.dtype(np.float64)
 
 
 def _as_layer(channels: Array, filters: Array, how: Settings, dtype: np.dtype[Any]) -> Array:
@@ -170,9 +175,10 @@ def orientation_bank(text: str) -> Bank:
     """
     name, _, rest = text.strip().partition(":")
     count, _, others = rest.partition(",")
-    family = f"{name}-x" if name in ("sobel", "scharr", "prewitt", "roberts", "freichen") else name
+    if any(part.strip().partition("=")[0] == "angle" for part in others.split(",")):
+        raise FilterError(text[:100], "is turned through all angles; leave angle out")
     if not count.strip().isdecimal() or not 1 <= int(count) <= MOST_FILTERS:
         raise FilterError(text[:100], f"must be a filter and a count up to {MOST_FILTERS}, as in gabor:8")
-    named = f"{family}:{others}" if others else family
+    named = f"{name}:{others}" if others else name
     turned = [named_filter(named, angle=180 * number / int(count)) for number in range(int(count))]
     return Bank(f"{name}-{count}", np.stack([one.kernels[0] for one in turned], axis=-1)[:, :, None])

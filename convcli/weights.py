@@ -148,7 +148,7 @@ def _from_npz(stream: BinaryIO, name: str, tensor: str | None) -> tuple[str, Arr
 
 
 @dataclass(frozen=True)
-class Tensor:
+class _Tensor:
     """Where a tensor lies in the file, from the end of the header, and what it is."""
 
     kind: str
@@ -188,7 +188,7 @@ def _from_safetensors(stream: BinaryIO, name: str, tensor: str | None) -> tuple[
     return found, values.reshape(one.shape)
 
 
-def _header(text: bytes, name: str) -> dict[str, Tensor]:
+def _header(text: bytes, name: str) -> dict[str, _Tensor]:
     """Read the header: a JSON object of tensors, and perhaps of texts about them."""
     try:
         entries = json.loads(text.decode(), object_pairs_hook=_without_doubles)
@@ -207,7 +207,7 @@ def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return entries
 
 
-def _tensor(entry: object, name: str) -> Tensor:
+def _tensor(entry: object, name: str) -> _Tensor:
     """Check one entry of the header: sides and offsets that are none below zero, and as long as they say."""
     if not isinstance(entry, dict):
         raise KernelError(name, "has no dtype, shape and data_offsets")
@@ -221,7 +221,7 @@ def _tensor(entry: object, name: str) -> Tensor:
     needed = prod(sides) * np.dtype(NUMBERS[kind]).itemsize if kind in NUMBERS else end - begin
     if end - begin != needed:
         raise KernelError(name, f"has {end - begin} bytes; {kind} of shape {sides} needs {needed}")
-    return Tensor(kind, sides, begin, end)
+    return _Tensor(kind, sides, begin, end)
 
 
 def _counts(value: object) -> tuple[int, ...] | None:
@@ -231,7 +231,7 @@ def _counts(value: object) -> tuple[int, ...] | None:
     return tuple(value)
 
 
-def _check_places(tensors: Mapping[str, Tensor], size: int, name: str) -> None:
+def _check_places(tensors: Mapping[str, _Tensor], size: int, name: str) -> None:
     """Check that the tensors fill the file: one after the other, no two in one place."""
     placed = sorted(tensors.items(), key=lambda entry: (entry[1].begin, entry[1].end))
     for (first, one), (second, other) in pairwise(placed):

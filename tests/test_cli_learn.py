@@ -85,7 +85,7 @@ def test_a_volume(convcli: Runner, terminal: Runner, tmp_path: Path) -> None:
             convcli(
                 "learn", tmp_path / "rgb.png", tmp_path / "red.npy", "-o", tmp_path / "k.csv", "--steps", "3"
             ),
-            f"{tmp_path / 'k.csv'}: rows cannot hold a volume of 3x3x3 taps; take .npy or .json",
+            f"{tmp_path / 'k.csv'}: rows cannot hold a filter as deep as the picture; take .npy or .json",
         )
 
 
@@ -115,7 +115,10 @@ def test_progress_is_for_a_terminal(
         (["--lr", "x"], "--lr 'x'"),
         (["--lr", "-1"], "lr -1"),
         (["--optimizer", "adem"], "--optimizer"),
-        (["--seed", "-1"], "--seed -1"),
+        (["--seed", "-1"], "seed -1"),
+        (["--closed-form", "--optimizer", "sgd"], "--optimizer: does not go with --closed-form"),
+        (["--closed-form", "--steps", "9"], "--steps: does not go with --closed-form"),
+        (["--closed-form", "--lr", "0.1"], "--lr: does not go with --closed-form"),
         (["--channels", "most"], "channels"),
         (["--closed-form", "--curve", "c.png"], "--curve: does not go with --closed-form"),
         (["--curve", "c.gif"], "c.gif: a curve is drawn as .png"),

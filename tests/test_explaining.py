@@ -128,3 +128,9 @@ def test_infinite_pixels_are_no_mistake() -> None:
     cell = explain_cell([[np.inf, -np.inf]], [[1.0, 1.0]], (0, 0), padding="valid")
     assert np.isnan(cell.total)
     assert explain_cell([[np.inf, 5]], [[0.0, 1.0]], (0, 0), padding="valid").products.tolist()[0][1] == 5
+
+
+def test_steps_and_padding_beyond_all_bounds() -> None:
+    assert explain_cell([[7]], [[2]], (0, 0), dilation=10**30, stride=10**30).total == 14
+    with pytest.raises(SizeError, match="makes .* pixels of an image of 1x1"):
+        explain_cell([[7]], [[2]], (0, 0), padding=10**9)

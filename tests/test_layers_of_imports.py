@@ -48,7 +48,9 @@ TABLE = {
         {"convolve", "layers", "winograd", "borders", "arrays", "kernels", "sizes", "size_texts", "errors"},
         {"numpy"},
     ),
-    "explaining": Row({"borders", "arrays", "kernels", "sizes", "size_texts", "errors"}, {"numpy"}),
+    "explaining": Row(
+        {"borders", "convolve", "arrays", "kernels", "sizes", "size_texts", "errors"}, {"numpy"}
+    ),
     "tally": Row(set(), {"numpy"}),
     "render": Row({"scratch", "errors"}, {"numpy"}),
     "one_pass": Row({"convolve", "render", "tally", "scratch", "kernels", "sizes", "errors"}, {"numpy"}),

@@ -234,3 +234,18 @@ def test_wrong_requests_are_refused(call: Any) -> None:
     with pytest.raises(UsageError) as raised:
         call()
     assert isinstance(raised.value, ConvcliError)
+
+
+def test_seeds_are_checked() -> None:
+    examples = examples_of(NOISE, NOISE[1:-1, 1:-1])
+    for call in (learn, solve):
+        with pytest.raises(UsageError, match="seed -1: must be a whole number, at least 0"):
+            call(examples, seed=-1)
+
+
+@pytest.mark.parametrize("steps", [1, 10, 100])
+def test_the_history_has_each_step_once(steps: int) -> None:
+    learned = learn(examples_of(NOISE, convolve(NOISE, LINE)), steps=steps)
+    numbers = [step.number for step in learned.history]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == learned.steps <= steps

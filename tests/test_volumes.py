@@ -111,6 +111,11 @@ def test_nan_of_any_channel_is_seen() -> None:
     assert np.isfinite(convolve_volume(image, first_only)).all()
 
 
+def test_no_layer_of_many_channels_overflows_on_the_way() -> None:
+    image, taps = np.full((8, 8, 16), 5e37, np.float32), np.full((3, 3, 16, 16), 1e-3)
+    np.testing.assert_allclose(convolve_volume(image, taps), 5e37 * 144e-3, rtol=1e-5)
+
+
 def test_taps_beyond_float32_are_refused_by_either_way() -> None:
     for filters in (1, 4):
         with pytest.raises(KernelError, match="beyond float32"):
@@ -136,6 +141,11 @@ def test_flip_and_borders_are_those_of_convolve() -> None:
 def test_another_depth_is_named(shape: tuple[int, ...]) -> None:
     with pytest.raises(SizeError, match=r"for an image of 3 channels"):
         convolve_volume(RGB, np.ones(shape))
+
+
+def test_a_bank_turns_by_itself() -> None:
+    with pytest.raises(FilterError, match="is turned through all angles; leave angle out"):
+        orientation_bank("gabor:8,angle=30")
 
 
 def test_orientation_banks() -> None:

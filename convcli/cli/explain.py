@@ -81,14 +81,12 @@ def explain(
     if how == Signed.STRETCH:
         raise UsageError("--signed stretch", "depends on all pixels; take raw")
     picture = load_picture(image, image)
-    pixels = picture.pixels
-    if pixels.ndim == 3 or which != Channels.GRAY:
-        pixels = select_channels(pixels, which)
     options: dict[str, Any] = {
         "stride": window.stride, "padding": window.padding, "dilation": window.dilation, "flip": flip,
         "border": window.border_for(which, picture.pixels),
     }  # fmt: skip
     try:
+        pixels = select_channels(picture.pixels, which)
         cells = [explain_cell(pixels, taps, place, **options) for taps in one.kernels]
     except SizeError as error:
         raise SizeError(f"{image}: {error.what}", error.why) from None

@@ -14,7 +14,7 @@ from convcli.files import check_target, write_atomically
 from convcli.matrices import format_matrix
 from convcli.size_texts import format_size
 
-__all__ = ["check_kernel_target", "matrix_lines", "save_kernel"]
+__all__ = ["check_holds_volume", "check_kernel_target", "matrix_lines", "save_kernel"]
 
 FORMATS = (".npy", ".csv", ".json")
 
@@ -45,13 +45,23 @@ def check_kernel_target(target: str, inputs: Iterable[str] = (), *, force: bool)
     check_target(target, inputs, replace=force)
 
 
+def check_holds_volume(target: str) -> None:
+    """Check that a file of that name can hold a filter of several channels.
+
+    Raises
+    ------
+    UsageError
+        It has rows.
+    """
+    if Path(target).suffix.lower() == ".csv":
+        raise UsageError(target, "rows cannot hold a filter as deep as the picture; take .npy or .json")
+
+
 def save_kernel(target: str, taps: NDArray[Any], about: Mapping[str, object], *, force: bool) -> None:
     """Write a kernel; into JSON with what is known about it.
 
     Raises
     ------
-    UsageError
-        A volume of taps is to be written as rows.
     OutputError
         The file cannot be written.
     """
@@ -59,10 +69,6 @@ def save_kernel(target: str, taps: NDArray[Any], about: Mapping[str, object], *,
     if suffix == ".npy":
         write_atomically(target, lambda stream: np.save(stream, taps), replace=force)
         return
-    if suffix == ".csv" and taps.ndim > 2:
-        raise UsageError(
-            target, f"rows cannot hold a volume of {format_size(taps.shape)} taps; take .npy or .json"
-        )
     rows = (
         f"{json.dumps({'kernel': taps.tolist(), **about})}\n"
         if suffix == ".json"

@@ -9,7 +9,7 @@ import typer
 
 from convcli.cli.options import Force, JsonOption, check_apart
 from convcli.cli.output import answer_is_shown, message, shown, write, write_json
-from convcli.errors import ConvcliError, SizeError, UsageError
+from convcli.errors import ImageError, SizeError, UsageError
 from convcli.size_texts import format_size, parse_count, parse_pair
 
 if TYPE_CHECKING:
@@ -45,9 +45,11 @@ def learn(
         ),
     ] = None,
     optimizer: Annotated[
-        str, typer.Option("--optimizer", help="adam, momentum or sgd.", metavar="NAME")
-    ] = "adam",
-    steps: Annotated[str, typer.Option("--steps", help="Mini-batches at most.", metavar="COUNT")] = "5000",
+        str | None, typer.Option("--optimizer", help="adam (the default), momentum or sgd.", metavar="NAME")
+    ] = None,
+    steps: Annotated[
+        str | None, typer.Option("--steps", help="Mini-batches at most; 5000 unless given.", metavar="COUNT")
+    ] = None,
     rate: Annotated[
         str | None, typer.Option("--lr", help="First learning rate; 0.1 with adam.", metavar="NUMBER")
     ] = None,
@@ -79,18 +81,17 @@ def learn(
     """
     if not pictures or len(pictures) % 2:
         raise UsageError("INPUT TARGET", "must be pairs; as in: convcli learn photo.png edges.npy --f 3")
-    check_apart({"--closed-form": closed_form, "--curve": curve})
-    size, count = parse_pair(f, "filter"), parse_count(steps, "steps")
+    for option, given in (("--curve", curve), ("--optimizer", optimizer), ("--steps", steps), ("--lr", rate)):
+        check_apart({"--closed-form": closed_form, option: given})
+    size, count = parse_pair(f, "filter"), parse_count(steps or "5000", "steps")
     from convcli.cli.filtering import typed_number  # late: help needs no numpy
-    from convcli.cli.kernel_texts import check_kernel_target, save_kernel
+    from convcli.cli.kernel_texts import check_holds_volume, check_kernel_target, save_kernel
     from convcli.errors import chosen
     from convcli.files import check_target, write_atomically
     from convcli.learning import Optimizer, nearest_filter, solve
     from convcli.learning import learn as learn_filter
 
-    first_rate, kind = typed_number("--lr", rate), chosen(optimizer, Optimizer, "--optimizer")
-    if seed < 0:
-        raise UsageError(f"--seed {seed}", "must be a whole number, at least 0")
+    first_rate, kind = typed_number("--lr", rate), chosen(optimizer or "adam", Optimizer, "--optimizer")
     if output is not None:
         check_kernel_target(output, pictures, force=force)
     if curve is not None:
@@ -98,6 +99,8 @@ def learn(
             raise UsageError(curve, "a curve is drawn as .png")
         check_target(curve, pictures, replace=force)
     examples = _examples(pictures, size, channels)
+    if output is not None and examples[0].pixels.shape[2] > 1:
+        check_holds_volume(output)
     if closed_form:
         learned = solve(examples, bias=bias, absolute=absolute, seed=seed)
     else:
@@ -106,7 +109,7 @@ def learn(
                 examples, bias=bias, absolute=absolute, optimizer=kind, rate=first_rate, steps=count,
                 seed=seed, watch=watch,
             )  # fmt: skip
-    nearest = nearest_filter(learned.taps) if learned.taps.ndim == 2 else None
+    nearest = nearest_filter(learned.taps)
     record = _record(learned, nearest)
     if output is not None:
         save_kernel(output, learned.taps, {key: record[key] for key in ("bias", "nearest")}, force=force)
@@ -140,10 +143,8 @@ def _examples(pictures: list[str], size: tuple[int, int], channels: str | None) 
             examples += examples_of(pixels, wanted, size, channels=channels)
         except SizeError as error:
             raise SizeError(target, f"{error.what} {error.why}") from None
-        except UsageError:
-            raise
-        except ConvcliError as error:
-            raise type(error)(source, f"{error.what}: {error.why}") from None
+        except ImageError as error:
+            raise ImageError(source, f"{error.what}: {error.why}") from None
     return examples
 
 
