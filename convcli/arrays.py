@@ -202,6 +202,8 @@ def read_npy(stream: IO[bytes], name: str, *, most: int) -> NDArray[Any]:
     count = prod(shape)
     if count > most:
         raise MatrixError(name, f"holds {count} numbers, more than {most}")
+    if prod(side or 1 for side in shape) > 1 << 60:  # even without numbers no array can be so long
+        raise MatrixError(name, f"has an impossible shape, {shape}")
     data = stream.read(count * dtype.itemsize)
     if len(data) < count * dtype.itemsize:
         raise MatrixError(name, f"is cut short: {len(data)} of {count * dtype.itemsize} bytes are there")

@@ -48,6 +48,8 @@ def check_target(
 
 
 def _check(path: Path, name: str, inputs: Iterable[str | Path] | Identities, *, replace: bool) -> None:
+    if name.endswith("/"):
+        raise OutputError(name, "is a folder; give the name of a file in it")
     if _is_device(name):
         return
     if not path.parent.is_dir():

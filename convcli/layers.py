@@ -407,7 +407,7 @@ def _activations(value: ArrayLike, name: str, axes: tuple[str, ...]) -> Array:
         raise SizeError(name, f"must hold real numbers; these are {array.dtype}")
     if array.ndim != 4 or array.size == 0:
         raise SizeError(f"{name} {array.shape}", f"must be ({', '.join(axes)}), no axis empty")
-    return array.astype(np.float32 if array.dtype == np.float32 else np.float64, order="C", copy=False)
+    return array.astype(np.float32 if array.dtype.str[1:] == "f4" else np.float64, order="C", copy=False)
 
 
 def _bias(value: ArrayLike, w: Array) -> Array:

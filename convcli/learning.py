@@ -46,6 +46,7 @@ SAME = 1e-10  # part of the largest variance below which there is none
 DIVERGED = 1e4  # times the target's variance
 TRIALS, TRIAL_STEPS = 4, 200  # of an absolute value, whose loss has minima besides the lowest
 LARGEST = 1e100
+RECENT = 10  # steps whose mean loss is told
 MOST_WEIGHTS = 4096
 MOST_SOLVED, MOST_CORRELATED = 1 << 23, 1 << 21  # numbers of the matrix of least squares, and of covariances
 ROUNDS = 100  # of least squares, for the signs of absolute values
@@ -135,7 +136,12 @@ class Nearest(NamedTuple):
 
 
 def examples_of(
-    image: ArrayLike, target: ArrayLike, size: Pair = 3, *, channels: str | None = None
+    image: ArrayLike,
+    target: ArrayLike,
+    size: Pair = 3,
+    *,
+    channels: str | None = None,
+    absolute: bool = False,
 ) -> list[Example]:
     """Match an input and its target.
 
@@ -143,13 +149,20 @@ def examples_of(
     ----------
     image : array (H, W) or (H, W, C)
     target : array (H, W), (H, W, C) or of the size without padding, (H - f_h + 1, W - f_w + 1)
-        Of unsigned integers, the largest value counts as clipped.
+        Of unsigned integers, the largest value and 0 count as clipped.
     size : int or (vertical, horizontal)
         Side of the filter.
     channels : str, optional
         ``each``: a channel of the target was made of the same one of the input; taken where both have as
         many. ``sum``: a filter as deep as the input made the target; taken where only the input has several.
         ``gray``, ``r``, ``g``, ``b``: it was made of that.
+    absolute : bool
+        The target has absolute values, of which 0 is not clipped.
+
+    Returns
+    -------
+    list of Example
+        One for each channel of the target.
 
     Raises
     ------
@@ -174,13 +187,15 @@ def examples_of(
             f"has {of_target} channels, the input {of_input}: must be as many, or 1 with channels sum",
         )
     inside = _inside(pixels.shape[:2], wanted.shape[:2], size)
-    clipped = np.iinfo(wanted.dtype).max if wanted.dtype.kind == "u" else math.inf
+    lowest, highest = -math.inf, math.inf
+    if wanted.dtype.kind == "u":
+        lowest, highest = -math.inf if absolute else 0, np.iinfo(wanted.dtype).max
     layers = wanted.reshape(*wanted.shape[:2], -1)[inside]
     volume = pixels.reshape(*pixels.shape[:2], -1).astype(np.float64)
     parts = [volume] if deep else [volume[..., channel : channel + 1] for channel in range(of_input)]
     return [
-        Example(part, layers[..., number].astype(np.float64), layers[..., number] < clipped)
-        for number, part in enumerate(parts)
+        Example(part, layer.astype(np.float64), (layer > lowest) & (layer < highest))
+        for part, layer in zip(parts, np.moveaxis(layers, 2, 0), strict=True)
     ]
 
 
@@ -238,7 +253,7 @@ def learn(
     seed : int
         Of the first taps and of the patches: the same seed gives the same filter.
     watch : callable, optional
-        Is called with the step and the mean loss every hundred steps.
+        Is called with the step and the mean loss of the last ten every hundred steps.
 
     Raises
     ------
@@ -280,8 +295,8 @@ def solve(
 ) -> Learned:
     """Find the filter with the least squared error, the check of `learn`.
 
-    Of large pictures as many patches are taken, at random, as give 8 million numbers. Absolute values are
-    solved by turns: the signs that a filter gives, then the filter that fits these signs.
+    Of large pictures as many patches are taken, at random, as give 8 million numbers, or two for each weight.
+    Absolute values are solved by turns: the signs that a filter gives, then the filter that fits these signs.
 
     Parameters, errors and result are those of `learn`, which has some parameters more.
 
@@ -295,7 +310,8 @@ def solve(
     scaling = _Scaling.of(examples, absolute=absolute)
     rng = np.random.default_rng(seed)
     scaled = [scaling.apply(example) for example in examples]
-    patches, targets = _rows_of(scaled, scaling.weights, rng, MOST_SOLVED)
+    numbers = max(MOST_SOLVED, 2 * len(scaled) * (math.prod(scaling.weights) + 1) ** 2)
+    patches, targets = _rows_of(scaled, scaling.weights, rng, numbers)
 
     patches[:, :-1] = patches[:, :-1] @ scaling.mix  # as training has them
     inverse = np.linalg.pinv(patches)
@@ -332,7 +348,7 @@ def nearest_filter(taps: ArrayLike) -> Nearest | None:
     """
     matrix = np.asarray(taps, np.float64)
     length = float(np.linalg.norm(matrix))
-    if matrix.ndim != 2 or not length:
+    if matrix.ndim != 2 or not length or not math.isfinite(length):
         return None
     found = []
     for name, entry in CATALOG.items():
@@ -396,6 +412,10 @@ class _Scaling:
             raise LearningError("examples", "hold numbers that are not finite")
         if any(np.abs(array).max() > LARGEST for array in arrays):
             raise LearningError("examples", f"hold numbers beyond {LARGEST:g}, whose squares overflow")
+        if any(0 < np.abs(array).max() < 1 / LARGEST for array in arrays):
+            raise LearningError("examples", f"hold no number above {1 / LARGEST:g}; their squares vanish")
+        if absolute and any(one.target.min() < 0 for one in examples):
+            raise LearningError("target", "has negative values, which absolute values are not")
         count = sum(int(one.usable[: one.held_out].sum()) for one in examples)
         if count <= 2 * math.prod(weights):
             raise LearningError(
@@ -491,17 +511,17 @@ class _Training:
         return exact or self.rate < SMALLEST * self.first_rate
 
     def look(self, watch: Callable[[int, float], object] | None) -> None:
-        """Note the mean loss, and cut the rate where it no longer falls."""
-        loss = float(np.mean(self._losses))
+        """Note the loss of the last steps, and cut the rate where the mean loss no longer falls."""
+        loss, recent = float(np.mean(self._losses)), float(np.mean(self._losses[-RECENT:]))
         self._losses = []
-        self.history.append(Step(self.number, loss, self.scaling.taps(self.weights)))
+        self.history.append(Step(self.number, recent, self.scaling.taps(self.weights)))
         self._patience -= 1
         if loss < STALLED * self._best:
             self._best, self._patience = loss, PATIENCE
         elif self._patience <= 0:
             self.rate, self._patience = self.rate / CUT, PATIENCE
         if watch is not None:
-            watch(self.number, loss)
+            watch(self.number, recent)
 
     def gradient(self) -> tuple[float, Array]:
         """Return the loss of a mini-batch and its gradient with respect to the weights."""

@@ -106,8 +106,8 @@ def tuning_curves(one: Filter) -> tuple[Curve, Curve]:
     Returns
     -------
     edge, bar : Curve
-        The bar is as wide as the filter likes best, of up to 64 widths from 1 pixel to its side. Positions are
-        1/32 of a pixel apart or less, of filters of more than 127 pixels 1/8.
+        The bar is as wide as the filter likes best, of up to 64 widths from 1 pixel to its side. Positions
+        are 1/32 of a pixel apart or less, of filters of more than 127 pixels 1/8.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from convcli.arrays import image_array
 from convcli.borders import border_sources, fill, parse_border
 from convcli.convolve import Settings, checked_axes, convolve, largest_result, result_type
 from convcli.errors import FilterError, SizeError
-from convcli.kernels import kernel_array, named_filter
+from convcli.kernels import MAX_TAPS, kernel_array, named_filter
 from convcli.layers import conv_forward
 from convcli.size_texts import format_size
 from convcli.sizes import Padding, Pair
@@ -177,8 +177,11 @@ def orientation_bank(text: str) -> Bank:
     count, _, others = rest.partition(",")
     if any(part.strip().partition("=")[0] == "angle" for part in others.split(",")):
         raise FilterError(text[:100], "is turned through all angles; leave angle out")
-    if not count.strip().isdecimal() or not 1 <= int(count) <= MOST_FILTERS:
+    if not count.strip().isdecimal() or len(count) > 9 or not 1 <= int(count) <= MOST_FILTERS:
         raise FilterError(text[:100], f"must be a filter and a count up to {MOST_FILTERS}, as in gabor:8")
     named = f"{name}:{others}" if others else name
+    taps = named_filter(named, angle=0).kernels[0].size * int(count)
+    if taps > MAX_TAPS:
+        raise FilterError(text[:100], f"has {taps} taps; at most {MAX_TAPS} are taken")
     turned = [named_filter(named, angle=180 * number / int(count)) for number in range(int(count))]
     return Bank(f"{name}-{count}", np.stack([one.kernels[0] for one in turned], axis=-1)[:, :, None])

@@ -156,3 +156,30 @@ def test_diverging_is_told(convcli: Runner, pair: tuple[Path, Path]) -> None:
     ran = convcli("learn", *pair, "--optimizer", "sgd", "--lr", "1e5")
     assert_failed(ran, 1, "step ")
     assert "take a smaller one, as --lr 10000" in ran.err
+
+
+def test_kernel_and_curve_are_two_files(convcli: Runner, pair: tuple[Path, Path]) -> None:
+    folder = pair[0].parent
+    (folder / "c.png").symlink_to("k.json")
+    with nothing_changes(folder):
+        done = convcli("learn", *pair, "-o", folder / "k.json", "--curve", folder / "c.png", "--force")
+        assert_refused(done, f"--curve: and -o are one file, {folder / 'k.json'}")
+        done = convcli("learn", *pair, "-o", f"{folder}/k.json/")
+        assert_failed(done, 1, f"{folder}/k.json/: is a folder")
+
+
+def test_what_the_target_may_be_is_said(convcli: Runner, tmp_path: Path) -> None:
+    image = np.random.default_rng(5).integers(0, 64, (60, 60)).astype(np.uint8)
+    edges = convolve(image, kernel("sobel-x"))
+    np.save(tmp_path / "image.npy", image)
+    np.save(tmp_path / "abs.npy", np.abs(edges).clip(0, 255).astype(np.uint8))
+    ran = convcli("learn", tmp_path / "image.npy", tmp_path / "abs.npy")
+    assert (
+        ran.err == "convcli: target: is far from what a filter gives; take --abs if it has absolute values\n"
+    )
+    np.save(tmp_path / "edges.npy", edges + 20)
+    output = tmp_path / "k.json"
+    ran = convcli("learn", tmp_path / "image.npy", tmp_path / "edges.npy", "--bias", "-o", output)
+    assert ran.err.startswith(f"convcli: {output}: apply takes the bias apart: --bias ")
+    ran = convcli("learn", tmp_path / "image.npy", tmp_path / "edges.npy", "--steps", "1")
+    assert (ran.code, ran.err) == (0, "")

@@ -312,6 +312,11 @@ def test_a_stride_beyond_all_numbers() -> None:
     assert conv_forward(a, np.ones((1, 1, 1, 1)), stride=10**30).ravel().tolist() == [0]
 
 
+def test_the_order_of_bytes_says_nothing_of_the_type() -> None:
+    a, w = np.ones((1, 3, 3, 1), ">f4"), np.ones((1, 1, 1, 1), np.float32)
+    assert conv_forward(a, w).dtype == np.float32
+
+
 def test_extra_memory_is_bounded() -> None:
     import tracemalloc
 

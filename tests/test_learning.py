@@ -187,6 +187,8 @@ def bad(place: float) -> Array:
         (bad(np.nan), NOISE, {}, "not finite"),
         (NOISE, bad(np.inf), {}, "not finite"),
         (bad(1e200), NOISE, {}, "beyond 1e+100, whose squares overflow"),
+        (NOISE * 1e-200, NOISE, {}, "no number above 1e-100; their squares vanish"),
+        (NOISE, convolve(NOISE, LINE), {"absolute": True}, "negative values, which absolute values are not"),
         (
             NOISE,
             convolve(NOISE, LINE),
@@ -249,3 +251,22 @@ def test_the_history_has_each_step_once(steps: int) -> None:
     numbers = [step.number for step in learned.history]
     assert numbers == sorted(set(numbers))
     assert numbers[-1] == learned.steps <= steps
+
+
+def test_pixels_that_were_clipped_at_either_end_do_not_count() -> None:
+    image = np.random.default_rng(5).integers(0, 64, (60, 60)).astype(np.uint8)
+    edges = convolve(image, kernel("sobel-x"))
+    for target in (np.clip(edges, 0, 255), np.clip(edges.astype(int) + 128, 0, 255)):
+        learned = solve(examples_of(image, target.astype(np.uint8)), bias=True)
+        np.testing.assert_allclose(learned.taps, kernel("sobel-x"), atol=1e-9)
+
+
+def test_many_weights_are_solved_for() -> None:
+    image = np.random.default_rng(6).standard_normal((130, 130))
+    taps = np.random.default_rng(7).standard_normal((33, 33))
+    monster = solve(examples_of(image, convolve(image, taps), 33))
+    np.testing.assert_allclose(monster.taps, taps, atol=1e-6)
+
+
+def test_taps_that_are_not_finite_are_near_nothing() -> None:
+    assert nearest_filter(np.full((3, 3), np.nan)) is None

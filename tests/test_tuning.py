@@ -199,3 +199,14 @@ def test_what_is_refused(convcli: Runner, in_folder: Path, arguments: list[str],
     np.save(in_folder / "volume.npy", np.ones((3, 3, 3)))
     with nothing_changes(in_folder):
         assert_refused(convcli("filters", *arguments), message)
+
+
+def test_a_kernel_is_never_replaced_by_what_is_told_of_it(convcli: Runner, in_folder: Path) -> None:
+    (in_folder / "k.json").write_text('{"kernel": [[1, 0, -1]], "mine": 1}')
+    (in_folder / "k.png").symlink_to("k.json")
+    with nothing_changes(in_folder):
+        done = convcli("filters", "@k.json", "-o", "k.json", "--force")
+        assert_failed(done, 1, "k.json: is an input")
+        assert_failed(
+            convcli("filters", "@k.json", "--tuning", "-o", "k.png", "--force"), 1, "k.png: is an input"
+        )

@@ -146,6 +146,10 @@ def test_another_depth_is_named(shape: tuple[int, ...]) -> None:
 def test_a_bank_turns_by_itself() -> None:
     with pytest.raises(FilterError, match="is turned through all angles; leave angle out"):
         orientation_bank("gabor:8,angle=30")
+    with pytest.raises(FilterError, match="has 41783296 taps; at most 1048576 are taken"):
+        orientation_bank("gabor:4096,size=101")
+    with pytest.raises(FilterError, match="must be a filter and a count"):
+        orientation_bank("gabor:" + "9" * 5000)
 
 
 def test_orientation_banks() -> None:

@@ -10,6 +10,7 @@ import json
 import tracemalloc
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -180,6 +181,9 @@ FOUR = b"\0" * 16
         ({"a": entry(0, 16)}, FOUR + b"junk", r"holds 20 bytes of numbers"),
         ({"a": entry(0, 16, dtype="F8_E4M3", shape=(4, 4))}, FOUR, r"holds F8_E4M3, which is not read"),
         ({"a": entry(0, 16, dtype=["F32"])}, FOUR, r"must have a dtype"),
+        ({"a": entry(0, 0, shape=(0, 2**62, 2**62))}, b"", r"is 0x4611686018427387904x.*; must have 1 to"),
+        ({"a": entry(0, 4, shape=[1] * 100)}, FOUR[:4], r"has 100 axes; at most 32 are read"),
+        ({"a": entry(0, 4, shape=[10**9] * 1000)}, FOUR[:4], r"has 1000 axes"),
         ({"a": [0, 16]}, FOUR, r"has no dtype, shape and data_offsets"),
         ({}, b"", r"holds no tensors"),
         ([], b"", r"no JSON object"),
@@ -259,6 +263,20 @@ def test_damage_is_said_or_changes_numbers_only(file: Path, tmp_path: Path) -> N
     assert refused >= 60
 
 
+@pytest.mark.parametrize("way", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_damage_is_said_however_it_was_compressed(way: int, tmp_path: Path) -> None:
+    member = io.BytesIO()
+    taps = np.random.default_rng(0).standard_normal((3, 3))
+    np.save(member, taps)
+    with zipfile.ZipFile(tmp_path / "w.npz", "w", way) as archive:
+        archive.writestr("w.npy", member.getvalue())
+    whole = (tmp_path / "w.npz").read_bytes()
+    for place in range(40, 120, 3):
+        (tmp_path / "w.npz").write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        with suppress(KernelError):  # some bytes of the format say nothing
+            np.testing.assert_array_equal(read_weights(tmp_path / "w.npz"), taps)
+
+
 def test_a_compressed_bomb_is_not_unpacked(tmp_path: Path) -> None:
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
@@ -321,6 +339,13 @@ def test_what_is_refused_before_anything_is_read(
     copyfile(NPZ, in_folder / "net.npz")
     with nothing_changes(in_folder):
         assert_refused(convcli("apply", "image.npy", *arguments), message)
+
+
+def test_pytorchs_order_in_an_npy_file_is_pointed_at(convcli: Runner, in_folder: Path) -> None:
+    np.save(in_folder / "image.npy", np.zeros((9, 9, 3), np.uint8))
+    np.save(in_folder / "k.npy", np.ones((4, 3, 5, 5)))
+    done = convcli("apply", "image.npy", "--kernel", "@k.npy")
+    assert_failed(done, 1, "image.npy: k: is 4x3x5x5: (F, C, f, f)? then add --order oihw")
 
 
 def test_another_depth_is_said(convcli: Runner, in_folder: Path) -> None:

@@ -66,7 +66,7 @@ def apply(
         list[str] | None,
         typer.Option(
             "--bank",
-            help="A filter turned in so many steps, as in gabor:8: a map of each.",
+            help="A filter turned in so many steps, as in gabor:8 or gabor:8,sigma=3: a map of each.",
             metavar="NAME:COUNT",
         ),
     ] = None,

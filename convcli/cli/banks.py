@@ -8,9 +8,10 @@ from convcli.arrays import Channels, select_channels
 from convcli.cli.batch import Operation, Outcome
 from convcli.cli.filtering import Rendering, Window, finished
 from convcli.convolve import pixels_under
-from convcli.errors import KernelError, UsageError
+from convcli.errors import KernelError, SizeError, UsageError
 from convcli.images import Picture
 from convcli.render import Signed, adjust
+from convcli.size_texts import format_size
 from convcli.volumes import Bank, convolve_volume
 
 __all__ = ["bank_operation"]
@@ -45,6 +46,9 @@ def _filter_picture(
         one = Channels.SUM if rendering.channels == Channels.EACH else rendering.channels
         border = window.border_for(one, pixels)
         pixels = select_channels(pixels, one)
+    depth = pixels.shape[2] if pixels.ndim == 3 else 1
+    if bank.taps.ndim == 4 and bank.taps.shape[2] != depth == bank.taps.shape[1]:
+        raise SizeError(bank.name, f"is {format_size(bank.taps.shape)}: (F, C, f, f)? then add --order oihw")
     values = convolve_volume(
         pixels,
         bank.taps,

@@ -32,7 +32,10 @@ def explain(
         str, typer.Option("--at", help="Pixel of the result: column, row, from 0.", metavar="X,Y")
     ] = "0,0",
     channel: Annotated[
-        str, typer.Option("--channel", help="gray, r, g, b or sum, of a colour picture.", metavar="WHICH")
+        str,
+        typer.Option(
+            "--channel", "--channels", help="gray, r, g, b or sum, of a colour picture.", metavar="WHICH"
+        ),
     ] = "gray",
     angle: Angle = None,
     size: SizeOption = None,
@@ -42,8 +45,13 @@ def explain(
     dilation: Dilation = "1",
     flip: Annotated[bool, typer.Option("--flip", help="Turn the kernel half round.")] = False,
     signed: Annotated[
-        str, typer.Option("--signed", help="Numbers to pixels: abs, clip, center or raw.", metavar="HOW")
-    ] = "abs",
+        str | None,
+        typer.Option(
+            "--signed",
+            help="abs, clip, center or raw; what apply does unless given.",
+            metavar="HOW",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> int:
     """Explain one number: the patch, the filter, the products, their sum, and the pixel that apply writes.
@@ -75,12 +83,14 @@ def explain(
     if not isinstance(one, Filter):
         raise UsageError("--kernel", "is a volume; take one of its matrices")
     window = filtering.Window.read(padding, border, stride, dilation, flip=flip, jobs=None)
-    which, how = chosen(channel, Channels, "--channel"), chosen(signed, Signed, "--signed")
+    which = chosen(channel, Channels, "--channel")
+    how = None if signed is None else chosen(signed, Signed, "--signed")
     if which == Channels.EACH:
         raise UsageError("--channel each", "is several; take gray, r, g, b or sum")
     if how == Signed.STRETCH:
         raise UsageError("--signed stretch", "depends on all pixels; take raw")
     picture = load_picture(image, image)
+    how = how or (Signed.ABS if picture.kind == Kind.PIXELS else Signed.RAW)
     options: dict[str, Any] = {
         "stride": window.stride, "padding": window.padding, "dilation": window.dilation, "flip": flip,
         "border": window.border_for(which, picture.pixels),
@@ -96,11 +106,19 @@ def explain(
     value = result[place].item()
     pixel = render(result[place[0] : place[0] + 1, place[1] : place[1] + 1], how, depth=picture.depth).item()
     if json:
-        where = {"input": image, "filter": one.name, "row": place[0], "column": place[1]}
-        facts = {"value": value, "pixel": pixel, "combination": str(one.combination), **window.facts()}
-        write_json(where | {"cells": [_record(cell) for cell in cells]} | facts)
+        cell_of = {"input": image, "filter": one.name, "channel": which, "row": place[0], "column": place[1]}
+        facts = {
+            "value": value,
+            "pixel": pixel,
+            "signed": how,
+            "combination": str(one.combination),
+            **window.facts(),
+        }
+        write_json(cell_of | {"cells": [_record(cell) for cell in cells]} | facts)
     elif answer_is_shown():
-        write(f"{escaped(image)}, {one.name}, column {place[1]}, row {place[0]} of the result\n\n")
+        of_color = f", {which}" if picture.pixels.ndim == 3 else ""
+        where = f"column {place[1]}, row {place[0]} of the result"
+        write(f"{escaped(image)}{of_color}, {one.name}, {where}\n\n")
         lines = []
         for number, cell in enumerate(cells, 1):
             label = f" {number}" * (len(cells) > 1)

@@ -57,15 +57,17 @@ def filters(
     from convcli.cli.filtering import read_filters
     from convcli.cli.kernel_texts import check_kernel_target, save_kernel
     from convcli.kernels import Filter
+    from convcli.weights import split_weights
 
     names, files = ([], [name]) if name.startswith("@") else ([name], [])
     (one,) = read_filters(names, files, [], angle=angle, size=size)
+    read = [split_weights(name[1:])[0]] if files else []
     if not isinstance(one, Filter):
         raise UsageError(name, "is a volume; take one of its matrices")
     if tuning:
         from convcli.cli.tuning import tell_tuning
 
-        tell_tuning(one, output, force=force, json=json)
+        tell_tuning(one, output, read, force=force, json=json)
         return 0
     if output is not None:
         if len(one.kernels) > 1:
@@ -73,7 +75,7 @@ def filters(
                 one.name, f"combines {len(one.kernels)} kernels; save a single one, as in sobel-x"
             )
         about = {"name": one.name, "gain": one.gain, "source": one.source}
-        check_kernel_target(output, force=force)
+        check_kernel_target(output, read, force=force)
         save_kernel(output, one.kernels[0], about, force=force)
     if json:
         write_json(_record(one))

@@ -1,5 +1,6 @@
 """``convcli learn``: find the filter that turns one picture into another."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from convcli.learning import Example, Learned, Nearest
 
 __all__ = ["learn"]
+
+FAR_OFF = 0.5  # relative error
 
 
 def learn(
@@ -98,7 +101,9 @@ def learn(
         if not curve.lower().endswith(".png"):
             raise UsageError(curve, "a curve is drawn as .png")
         check_target(curve, pictures, replace=force)
-    examples = _examples(pictures, size, channels)
+        if output is not None and os.path.realpath(curve) == os.path.realpath(output):
+            raise UsageError("--curve", f"and -o are one file, {output}")
+    examples = _examples(pictures, size, channels, absolute=absolute)
     if output is not None and examples[0].pixels.shape[2] > 1:
         check_holds_volume(output)
     if closed_form:
@@ -118,8 +123,9 @@ def learn(
 
         drawn = learning_curve(learned.history)
         write_atomically(curve, lambda stream: stream.write(drawn), replace=force)
-    if learned.offset:
-        message("target", f"is offset by {learned.offset:.6g}, which a filter alone cannot give; take --bias")
+    if output is not None and learned.bias:
+        message(output, f"apply takes the bias apart: --bias {learned.bias:.10g}")
+    _say_what_is_wrong(learned, examples, absolute=absolute)
     if json:
         write_json(
             {"inputs": pictures[::2], "targets": pictures[1::2], "output": output, "curve": curve, **record}
@@ -131,7 +137,9 @@ def learn(
     return 0
 
 
-def _examples(pictures: list[str], size: tuple[int, int], channels: str | None) -> "list[Example]":
+def _examples(
+    pictures: list[str], size: tuple[int, int], channels: str | None, *, absolute: bool
+) -> "list[Example]":
     """Load the pairs; what is wrong with one names its target."""
     from convcli.images import load_picture
     from convcli.learning import examples_of
@@ -140,12 +148,21 @@ def _examples(pictures: list[str], size: tuple[int, int], channels: str | None) 
     for source, target in zip(pictures[::2], pictures[1::2], strict=True):
         pixels, wanted = load_picture(source, source).pixels, load_picture(target, target).pixels
         try:
-            examples += examples_of(pixels, wanted, size, channels=channels)
+            examples += examples_of(pixels, wanted, size, channels=channels, absolute=absolute)
         except SizeError as error:
             raise SizeError(target, f"{error.what} {error.why}") from None
         except ImageError as error:
             raise ImageError(source, f"{error.what}: {error.why}") from None
     return examples
+
+
+def _say_what_is_wrong(learned: "Learned", examples: "list[Example]", *, absolute: bool) -> None:
+    """Point at what the target may be that a filter cannot give."""
+    unsigned = min(float(one.target.min()) for one in examples) >= 0
+    if learned.relative_error > FAR_OFF and unsigned and not absolute and learned.bias == 0:
+        message("target", "is far from what a filter gives; take --abs if it has absolute values")
+    elif learned.offset and (not learned.history or learned.history[-1].loss < FAR_OFF**2):
+        message("target", f"is offset by {learned.offset:.6g}, which a filter alone cannot give; take --bias")
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What ``filters NAME --tuning`` shows: responses to an edge and a bar that are turned round."""
 
+from collections.abc import Sequence
 from shutil import get_terminal_size
 
 from convcli.cli.output import answer_is_shown, shown, write, write_json
@@ -14,7 +15,7 @@ SHOWN_STEP = 15  # degrees
 BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
-def tell_tuning(one: Filter, target: str | None, *, force: bool, json: bool) -> None:
+def tell_tuning(one: Filter, target: str | None, inputs: Sequence[str], *, force: bool, json: bool) -> None:
     """Print the tuning of a filter, and draw it if a file is named.
 
     Raises
@@ -25,7 +26,7 @@ def tell_tuning(one: Filter, target: str | None, *, force: bool, json: bool) -> 
     if target is not None:
         if not target.lower().endswith(".png"):
             raise UsageError(target, "a tuning curve is drawn as .png")
-        check_target(target, replace=force)
+        check_target(target, inputs, replace=force)
     curves = tuning_curves(one)
     if target is not None:
         from convcli.plots import tuning_plot  # late: only a drawing needs Pillow
