@@ -55,31 +55,42 @@ class Decoded:
     inverted: bool
 
 
-def decode(stream: BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> Decoded:
-    """Decode a picture; `name` is what messages call it.
+def decode(stream: BinaryIO, name: str, max_pixels: int = MAX_PIXELS, *, frame: int | None = None) -> Decoded:
+    """Decode a picture; `name` is what messages call it, `frame` which of several, counted from 0.
 
     Raises
     ------
     ImageError
-        It is damaged, has more than `max_pixels`, or holds what Pillow would cut.
+        It is damaged, has more than `max_pixels` or no such frame, or holds what Pillow would cut.
     UnidentifiedImageError
         It is no picture.
     """
     begun = _begun.pop(getattr(stream, "name", ""), None)
-    decoded = begun() if begun is not None and max_pixels == MAX_PIXELS else None
-    return decoded or _decode(stream, name, max_pixels)
+    usual = max_pixels == MAX_PIXELS and frame is None
+    decoded = begun() if begun is not None and usual else None
+    return decoded or _decode(stream, name, max_pixels, frame)
 
 
-def _decode(stream: BinaryIO, name: str, max_pixels: int) -> Decoded:
+def _decode(stream: BinaryIO, name: str, max_pixels: int, frame: int | None) -> Decoded:
     try:
         with _UNLIMITED_PILLOW, _silent_libtiff(stream), Image.open(stream, formats=READABLE) as image:
             check_pixels(name, *image.size, max_pixels)
+            if frame is not None:
+                _seek(image, frame, name)
+                check_pixels(name, *image.size, max_pixels)
             _refuse_what_would_be_cut(image, stream, name)
-            return _decoded(image, stream, name)
+            return _decoded(image, stream, name, chosen=frame is not None)
     except (ConvcliError, UnidentifiedImageError, MemoryError):
         raise
     except Exception as error:  # a decoder may raise anything on a damaged file
         raise ImageError(name, f"cannot be decoded: {error or type(error).__name__}") from None
+
+
+def _seek(image: Image.Image, frame: int, name: str) -> None:
+    try:
+        image.seek(frame)
+    except EOFError:
+        raise ImageError(name, f"has no frame {frame}; they are counted from 0") from None
 
 
 _begun: dict[str, Callable[[], Decoded | None]] = {}
@@ -95,7 +106,7 @@ def begin_decoding(path: str) -> None:
     def work() -> None:
         try:
             with Path(path).open("rb") as stream:
-                made.append(_decode(stream, path, MAX_PIXELS))
+                made.append(_decode(stream, path, MAX_PIXELS, None))
         except Exception:  # `decode` says it
             return
 
@@ -120,7 +131,11 @@ def begin_decoding(path: str) -> None:
 def check_pixels(name: str, width: int, height: int, max_pixels: int) -> None:
     """Refuse more pixels than are allowed."""
     if width * height > max_pixels:
-        raise ImageError(name, f"has {width}x{height} = {width * height} pixels, more than {max_pixels}")
+        raise ImageError(
+            name,
+            f"has {width}x{height} = {width * height} pixels, more than {max_pixels}; "
+            "--max-pixels takes more",
+        )
 
 
 def _check_png(image: Image.Image, stream: BinaryIO, name: str) -> None:
@@ -228,10 +243,10 @@ def _is_deep_avif(stream: BinaryIO) -> bool:
     return bool(configuration[2:3]) and bool(configuration[2] & 0x40)
 
 
-def _decoded(image: Image.Image, stream: BinaryIO, name: str) -> Decoded:
+def _decoded(image: Image.Image, stream: BinaryIO, name: str, *, chosen: bool) -> Decoded:
     notes = []
-    if getattr(image, "is_animated", False):
-        notes.append("has several frames; the first is taken")
+    if not chosen and getattr(image, "is_animated", False):
+        notes.append("has several frames; the first is taken, --frame takes another")
     raw_mode, *rest = _decoder_arguments(image)
     if image.format == "PPM" and rest and isinstance(rest[0], int) and rest[0] not in (1, 255, 65535):
         notes.append(f"its values from 0 to {rest[0]} are scaled to {255 if rest[0] < 255 else 65535}")

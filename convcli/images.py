@@ -219,19 +219,22 @@ def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
     return np.array(_joined(load_picture(source, name)))  # a caller may change it
 
 
-def load_picture(source: str | Path | BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS) -> Picture:
+def load_picture(
+    source: str | Path | BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS, frame: int | None = None
+) -> Picture:
     """Read an image with all that comes with it; `name` is what messages call it.
 
     Raises
     ------
     ImageError
-        The file cannot be read, is no image, has more than `max_pixels`, or holds what Pillow would cut.
+        The file cannot be read, is no image, has more than `max_pixels` or not so many frames, or holds what
+        Pillow would cut.
     """
     try:
         if not isinstance(source, str | Path):
-            return _decode(io.BytesIO(_read_all(source, name)), name, "", max_pixels)
+            return _decode(io.BytesIO(_read_all(source, name)), name, "", max_pixels, frame)
         with _open_file(Path(source), name) as stream:
-            return _decode(stream, name, Path(source).suffix.lower(), max_pixels)
+            return _decode(stream, name, Path(source).suffix.lower(), max_pixels, frame)
     except ConvcliError:
         raise
     except MemoryError:
@@ -276,7 +279,7 @@ def _wait_for(stream: BinaryIO) -> None:
             pass
 
 
-def _decode(stream: BinaryIO, name: str, extension: str, max_pixels: int) -> Picture:
+def _decode(stream: BinaryIO, name: str, extension: str, max_pixels: int, frame: int | None) -> Picture:
     head = stream.read(len(NPY_MAGIC))
     stream.seek(0)
     if not head:
@@ -286,7 +289,7 @@ def _decode(stream: BinaryIO, name: str, extension: str, max_pixels: int) -> Pic
     if extension in {".csv", ".txt"}:
         return _decode_text(stream, name, max_pixels)
     try:
-        return _picture(decode(stream, name, max_pixels))
+        return _picture(decode(stream, name, max_pixels, frame=frame))
     except UnidentifiedImageError:
         if extension:
             raise ImageError(name, f"is no image; {READABLE_TEXT} are read") from None

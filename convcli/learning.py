@@ -310,7 +310,7 @@ def solve(
     scaling = _Scaling.of(examples, absolute=absolute)
     rng = np.random.default_rng(seed)
     scaled = [scaling.apply(example) for example in examples]
-    numbers = max(MOST_SOLVED, 2 * len(scaled) * (math.prod(scaling.weights) + 1) ** 2)
+    numbers = max(MOST_SOLVED, _enough_numbers(scaled, scaling.weights))
     patches, targets = _rows_of(scaled, scaling.weights, rng, numbers)
 
     patches[:, :-1] = patches[:, :-1] @ scaling.mix  # as training has them
@@ -434,7 +434,8 @@ class _Scaling:
             raise LearningError("target", "is constant: there is nothing to learn from it")
         plain = cls(weights, centre, spread, np.eye(math.prod(weights)), level, height)
         rng = np.random.default_rng(0)
-        patches, _ = _rows_of([plain.apply(one) for one in examples], weights, rng, MOST_CORRELATED)
+        numbers = max(MOST_CORRELATED, _enough_numbers(examples, weights))
+        patches, _ = _rows_of([plain.apply(one) for one in examples], weights, rng, numbers)
         covariance = np.cov(patches[:, :-1], rowvar=False, bias=True).reshape(plain.mix.shape)
         variances, directions = np.linalg.eigh(covariance)
         kept = variances > SAME * variances[-1]  # grey in three channels has a third of the directions
@@ -563,6 +564,11 @@ class _Training:
 def _weights_of(example: Example) -> tuple[int, int, int]:
     (height, width, channels), (rows, columns) = example.pixels.shape, example.target.shape
     return height - rows + 1, width - columns + 1, channels
+
+
+def _enough_numbers(examples: Sequence[Example], weights: tuple[int, int, int]) -> int:
+    """Return how many numbers are two patches for each weight, of every example."""
+    return 2 * len(examples) * (math.prod(weights) + 1) ** 2
 
 
 def _rows_of(

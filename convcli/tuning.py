@@ -15,6 +15,7 @@ __all__ = ["Curve", "Stimulus", "tuning_curves"]
 
 Array = NDArray[Any]
 
+LARGEST = 1e150
 STEPS = 180  # one a degree
 GRIDS = {31: 128, 127: 32, 1024: 8}  # positions of a stimulus, a pixel: up to that side of the filter
 WIDTHS = 64  # of the bar, that are tried at most
@@ -112,7 +113,7 @@ def tuning_curves(one: Filter) -> tuple[Curve, Curve]:
     Raises
     ------
     KernelError
-        A side of the filter is longer than 1024.
+        A side of the filter is longer than 1024, or a tap beyond 1e150.
 
     Source: D. Hubel and T. Wiesel, Receptive fields of single neurones in the cat's striate cortex,
     J. Physiol. 148 (1959).
@@ -129,6 +130,8 @@ def tuning_curves(one: Filter) -> tuple[Curve, Curve]:
     if grid is None:
         raise KernelError(one.name, f"has a side of {side}; tuning is measured up to {max(GRIDS)}")
     angles = np.arange(STEPS) * 180 / STEPS
+    if max(float(np.abs(taps).max()) for taps in one.kernels) > LARGEST:
+        raise KernelError(one.name, f"has taps beyond {LARGEST:g}, whose sums overflow")
     edges = [np.stack([_swept(taps, angle, grid) for taps in one.kernels]) for angle in angles]
     strongest = np.array([_strongest(_either_way(swept), one.combination) for swept in edges])
     widths = range(grid, side * grid + 1, grid // 2 * math.ceil(2 * side / WIDTHS))

@@ -138,7 +138,8 @@ def _as_layer(channels: Array, filters: Array, how: Settings, dtype: np.dtype[An
     sides = (axis.before + axis.side + axis.after for axis in (rows, columns))
     padded: Array = np.empty((1, *sides, filters.shape[2]), dtype)
     down, across = (border_sources(axis, border.kind) for axis in (rows, columns))
-    fill(padded[0], channels, down, across, columns, border)
+    with np.errstate(over="ignore"):  # a border beyond float32 is infinite
+        fill(padded[0], channels, down, across, columns, border)
     taps = filters[:: -1 if how.flip else 1, :: -1 if how.flip else 1].astype(dtype)
     maps: Array = conv_forward(padded, taps, stride=how.stride, dilation=how.dilation, jobs=how.jobs)[0]
     return maps

@@ -62,14 +62,24 @@ def test_a_process_that_is_killed_loses_its_part_only() -> None:
     assert told == [f"{part} lost by {lost[part]}" if part in lost else f"{part} done" for part in range(20)]
 
 
-def test_a_mistake_in_the_work_is_seen() -> None:
+def test_a_mistake_in_the_work_is_seen_and_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+    fork = os.fork
+
+    def noted() -> int:
+        started.append(fork())
+        return started[-1]
+
     def do(_: int) -> int:
         raise LookupError("a mistake")
 
+    monkeypatch.setattr(os, "fork", noted)
     with pytest.raises(LookupError, match="a mistake"):
         list(shared_out(4, do, lambda part, _: part, 2, in_order=True))
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert len(started) == 2
+    for process in started:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(process, os.WNOHANG)
 
 
 def test_processes_and_threads() -> None:
@@ -254,3 +264,31 @@ def test_a_terminal_sees_how_far_it_is(names: list[str]) -> None:
     assert [line.split()[0] for line in ran.out.splitlines()] == [
         f"out/{name[:-4]}-box.png" for name in names
     ]
+
+
+# Which pictures are read ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["gif", "png", "tiff", "webp"])
+def test_another_frame(convcli: Runner, in_folder: Path, kind: str) -> None:
+    frames = [Image.new("L", (20, 20), value) for value in (0, 100, 200)]
+    frames[0].save(in_folder / f"moving.{kind}", save_all=True, append_images=frames[1:], lossless=True)
+    ran = convcli("apply", f"moving.{kind}", "--filter", "identity", "--frame", "2", "-o", "last.png")
+    assert ran.all == (0, "last.png\n", "")
+    with Image.open("last.png") as image:
+        assert image.convert("L").getextrema() == (200, 200)
+    missing = convcli("apply", f"moving.{kind}", "--filter", "identity", "--frame", "3")
+    assert_failed(missing, 1, f"moving.{kind}: has no frame 3; they are counted from 0")
+
+
+def test_larger_and_smaller_pictures_than_usual(convcli: Runner, names: list[str]) -> None:
+    why = "has 24x24 = 576 pixels, more than 575; --max-pixels takes more"
+    assert_failed(convcli("pool", names[0], "--max-pixels", "575"), 1, f"{names[0]}: {why}")
+    assert convcli("pool", names[0], "--max-pixels", "576").code == 0
+
+
+@pytest.mark.parametrize(("option", "least"), [("--max-pixels", 1), ("--frame", 0)])
+def test_numbers_out_of_range(convcli: Runner, names: list[str], option: str, least: int) -> None:
+    with nothing_changes(Path()):
+        done = convcli("apply", names[0], "--filter", "box", option, least - 1)
+        assert_refused(done, f"{option} {least - 1}: must be a whole number, at least {least}")

@@ -597,14 +597,14 @@ def test_first_frame_of_several_is_taken_and_that_is_said(file_format: str, opti
     first, *others = frames("RGB")
     picture = picture_of(saved(first, file_format, save_all=True, append_images=others, **options))
     assert np.abs(picture.pixels.astype(int) - [10, 20, 30]).max() <= (4 if file_format == "AVIF" else 0)
-    assert picture.notes == ("has several frames; the first is taken",)
+    assert picture.notes == ("has several frames; the first is taken, --frame takes another",)
 
 
 def test_multi_picture_jpeg_is_read_as_its_first() -> None:
     first, *others = frames("RGB")
     picture = picture_of(saved(first, "MPO", save_all=True, append_images=others))
     assert np.abs(picture.pixels.astype(int) - [10, 20, 30]).max() <= 3
-    assert picture.notes == ("has several frames; the first is taken",)
+    assert picture.notes == ("has several frames; the first is taken, --frame takes another",)
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "TIFF", "JPEG", "AVIF", "BMP", "PPM"])

@@ -127,6 +127,11 @@ def test_the_longest_side() -> None:
         tuning_curves(custom_filter("longer", np.ones((1025, 1))))
 
 
+def test_taps_whose_sums_overflow_are_refused() -> None:
+    with pytest.raises(KernelError, match="has taps beyond 1e\\+150"):
+        tuning_curves(custom_filter("huge", np.full((3, 3), 1e308)))
+
+
 def test_the_plot_is_drawn_through_the_peak() -> None:
     pixels = np.asarray(Image.open(BytesIO(tuning_plot(tuning_curves(named_filter("gabor:angle=90"))))))
     assert pixels.shape == (460, 720, 3)

@@ -12,8 +12,10 @@ from convcli.cli.options import (
     Files0From,
     Force,
     FormatOption,
+    Frame,
     JobsOption,
     JsonOption,
+    MaxPixels,
     NameOption,
     OutDir,
     OutputOption,
@@ -113,6 +115,8 @@ def apply(
     skip_existing: SkipExisting = False,
     file_format: FormatOption = None,
     force: Force = False,
+    max_pixels: MaxPixels = None,
+    frame: Frame = None,
     jobs: JobsOption = None,
     png_level: PngLevel = None,
     json: JsonOption = False,
@@ -132,15 +136,14 @@ def apply(
     """
     if not images and files0_from is None:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
-    if images and len(images) == 1 and not recursive:
-        from convcli.decoding import (
-            begin_decoding,  # late: help and usage errors need neither Pillow nor numpy
-        )
+    alone = images is not None and len(images) == 1 and not recursive
+    if images and alone and max_pixels is None and frame is None:
+        from convcli.decoding import begin_decoding  # late: help and usage errors need no Pillow
 
         begin_decoding(images[0])  # while numpy is loaded
     from convcli.cli import filtering
     from convcli.cli.banks import bank_operation
-    from convcli.cli.batch import run_batch
+    from convcli.cli.batch import Reading, run_batch
     from convcli.cli.destinations import destination
     from convcli.cli.inputs import gathered
     from convcli.cli.output import answer_is_shown
@@ -149,6 +152,7 @@ def apply(
     from convcli.weights import split_weights
 
     check_workload(jobs, png_level)
+    reading = Reading.read(max_pixels, frame)
     where = destination(
         output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
         png_level=png_level, jobs=jobs,
@@ -168,4 +172,6 @@ def apply(
         for one in chosen
     ]
     files = [split_weights(text[1:])[0] for text in kernels or [] if text.startswith("@")]
-    return run_batch(sources, operations, replace(where, jobs=threads), files, processes=processes)
+    return run_batch(
+        sources, operations, replace(where, jobs=threads), files, reading=reading, processes=processes
+    )

@@ -14,10 +14,11 @@ from convcli.cli.output import Stopped, json_line, message, write, write_bytes
 from convcli.cli.progress import file_progress
 from convcli.cli.reports import answer
 from convcli.cli.workers import shared_out
+from convcli.decoding import MAX_PIXELS
 from convcli.errors import ConvcliError, ImageError, OutputError, UsageError
 from convcli.images import FileFormat, Kind, Picture, check_holds, encoded, load_picture
 
-__all__ = ["Operation", "Outcome", "run_batch"]
+__all__ = ["Operation", "Outcome", "Reading", "run_batch"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,29 @@ class Operation:
     numbers: bool | None = None
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How pictures are read: the largest, and which frame of several."""
+
+    max_pixels: int = MAX_PIXELS
+    frame: int | None = None
+
+    @classmethod
+    def read(cls, max_pixels: int | None, frame: int | None) -> "Reading":
+        """Check the options.
+
+        Raises
+        ------
+        UsageError
+            One is out of range.
+        """
+        if max_pixels is not None and max_pixels < 1:
+            raise UsageError(f"--max-pixels {max_pixels}", "must be a whole number, at least 1")
+        if frame is not None and frame < 0:
+            raise UsageError(f"--frame {frame}", "must be a whole number, at least 0")
+        return cls(MAX_PIXELS if max_pixels is None else max_pixels, frame)
+
+
 @dataclass
 class Told:
     """What became of an input, and what is to be said of it: it may have been done by another process."""
@@ -65,6 +89,7 @@ def run_batch(
     where: Destination,
     kernel_files: Sequence[str] = (),
     *,
+    reading: Reading,
     processes: int = 1,
 ) -> int:
     """Do every operation with every input and return the exit code: 0 all done, 1 something failed.
@@ -76,6 +101,7 @@ def run_batch(
     where : Destination
     kernel_files : sequence of str
         Files that were read, too, and that no output may replace.
+    reading : Reading
     processes : int
         That share the inputs.
 
@@ -90,7 +116,7 @@ def run_batch(
     outputs = Outputs(where, [*(source.name for source in sources), *kernel_files])
 
     def do(part: int) -> Told:
-        return _Input(sources[part], operations, outputs).done()
+        return _Input(sources[part], operations, outputs, reading).done()
 
     def lost(part: int, by: str) -> Told:
         return Told(failed=True, messages=[(sources[part].name, f"its process was ended by {by}")])
@@ -180,8 +206,11 @@ def _make_folder(folder: Path) -> None:
 class _Input:
     """One input, and what is done with it."""
 
-    def __init__(self, source: Source, operations: Sequence[Operation], outputs: Outputs) -> None:
+    def __init__(
+        self, source: Source, operations: Sequence[Operation], outputs: Outputs, reading: Reading
+    ) -> None:
         self.source = source
+        self.reading = reading
         self.operations = operations
         self.outputs = outputs
         self.where = outputs.where
@@ -196,7 +225,7 @@ class _Input:
         try:
             if self.where.output not in (None, STREAM):
                 self.outputs.check(self.where.output or "")  # before an input is decoded for nothing
-            pictures = [_load(self.source.name)]
+            pictures = [_load(self.source.name, self.reading)]
         except ConvcliError as error:
             self._fail(error.what, error.why)
             return self.told
@@ -277,12 +306,12 @@ class _Input:
         return dropped
 
 
-def _load(source: str) -> Picture:
+def _load(source: str, how: Reading) -> Picture:
     if source != STREAM:
-        return load_picture(source, source)
+        return load_picture(source, source, max_pixels=how.max_pixels, frame=how.frame)
     if sys.stdin is None:
         raise ImageError(_shown(source), "is closed")
-    return load_picture(sys.stdin.buffer, _shown(source))
+    return load_picture(sys.stdin.buffer, _shown(source), max_pixels=how.max_pixels, frame=how.frame)
 
 
 def _shown(source: str) -> str:

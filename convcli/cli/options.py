@@ -19,10 +19,12 @@ __all__ = [
     "FilterSize",
     "Force",
     "FormatOption",
+    "Frame",
     "InputSize",
     "JobsOption",
     "JsonOption",
     "MarkdownOption",
+    "MaxPixels",
     "NameOption",
     "OptionalPadding",
     "OptionalStride",
@@ -118,6 +120,14 @@ Files0From = Annotated[
 ]
 SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Leave out what has been done: its output exists.")
+]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option("--max-pixels", help="Refuse larger pictures; 268 million unless given.", metavar="COUNT"),
+]
+Frame = Annotated[
+    int | None,
+    typer.Option("--frame", help="Of an animation or of several pages, from 0.", metavar="NUMBER"),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 FormatOption = Annotated[

@@ -13,9 +13,11 @@ from convcli.cli.options import (
     FilterSize,
     Force,
     FormatOption,
+    Frame,
     InputSize,
     JobsOption,
     JsonOption,
+    MaxPixels,
     NameOption,
     OptionalStride,
     OutDir,
@@ -61,6 +63,8 @@ def pool(
     skip_existing: SkipExisting = False,
     file_format: FormatOption = None,
     force: Force = False,
+    max_pixels: MaxPixels = None,
+    frame: Frame = None,
     jobs: JobsOption = None,
     png_level: PngLevel = None,
     json: JsonOption = False,
@@ -97,12 +101,13 @@ def pool(
         raise UsageError(
             "IMAGE", "missing; as in: convcli pool photo.png --f 2, or: convcli pool --n 28x28x6 --f 2"
         )
-    from convcli.cli.batch import Operation, run_batch
+    from convcli.cli.batch import Operation, Reading, run_batch
     from convcli.cli.destinations import destination
     from convcli.cli.inputs import gathered
     from convcli.cli.workers import divided
 
     check_workload(jobs, png_level)
+    reading = Reading.read(max_pixels, frame)
     where = destination(
         output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
         png_level=png_level, jobs=jobs,
@@ -111,7 +116,7 @@ def pool(
     processes, threads = divided(jobs, len(sources))
     label = f"{layer.type}-{format_size(layer.window)}"
     operation = Operation(label, partial(_pool_picture, layer, chosen_mode, threads))
-    return run_batch(sources, [operation], replace(where, jobs=threads), processes=processes)
+    return run_batch(sources, [operation], replace(where, jobs=threads), reading=reading, processes=processes)
 
 
 def _pool_picture(
