@@ -143,9 +143,10 @@ def apply(
         begin_decoding(images[0])  # while numpy is loaded
     from convcli.cli import filtering
     from convcli.cli.banks import bank_operation
-    from convcli.cli.batch import Reading, run_batch
+    from convcli.cli.batch import run_batch
     from convcli.cli.destinations import destination
     from convcli.cli.inputs import gathered
+    from convcli.cli.one_input import Reading
     from convcli.cli.output import answer_is_shown
     from convcli.cli.workers import divided
     from convcli.kernels import Filter

@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 
 from convcli.arrays import Channels, select_channels
-from convcli.cli.batch import Operation, Outcome
 from convcli.cli.filtering import Rendering, Window, finished
+from convcli.cli.one_input import Operation, Outcome
 from convcli.convolve import pixels_under
 from convcli.errors import KernelError, SizeError, UsageError
 from convcli.images import Picture

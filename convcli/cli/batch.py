@@ -2,85 +2,19 @@
 
 import os
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
-from convcli.cli.destinations import PRINTED, Destination, Outputs, natural_format
-from convcli.cli.inputs import STREAM, Source
-from convcli.cli.output import Stopped, json_line, message, write, write_bytes
+from convcli.cli.destinations import Destination, Outputs, make_folder
+from convcli.cli.inputs import Source
+from convcli.cli.one_input import OneInput, Operation, Reading, Told, candidates
+from convcli.cli.output import Stopped, message, write
 from convcli.cli.progress import file_progress
-from convcli.cli.reports import answer
 from convcli.cli.workers import shared_out
-from convcli.decoding import MAX_PIXELS
-from convcli.errors import ConvcliError, ImageError, OutputError, UsageError
-from convcli.images import FileFormat, Kind, Picture, check_holds, encoded, load_picture
+from convcli.errors import UsageError
 
-__all__ = ["Operation", "Outcome", "Reading", "run_batch"]
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What an operation makes of a picture: what is to be written, and what is to be said of it."""
-
-    picture: Picture
-    facts: Mapping[str, object]
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One thing that is done with each input.
-
-    Attributes
-    ----------
-    label : str
-        Stands behind the input's stem in derived names.
-    numbers : bool or None
-        Whether the result is wanted as numbers; None: as the input and the output format suggest.
-    run : callable
-        Is called with a picture and whether numbers are wanted.
-    """
-
-    label: str
-    run: Callable[[Picture, bool], Outcome]
-    numbers: bool | None = None
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How pictures are read: the largest, and which frame of several."""
-
-    max_pixels: int = MAX_PIXELS
-    frame: int | None = None
-
-    @classmethod
-    def read(cls, max_pixels: int | None, frame: int | None) -> "Reading":
-        """Check the options.
-
-        Raises
-        ------
-        UsageError
-            One is out of range.
-        """
-        if max_pixels is not None and max_pixels < 1:
-            raise UsageError(f"--max-pixels {max_pixels}", "must be a whole number, at least 1")
-        if frame is not None and frame < 0:
-            raise UsageError(f"--frame {frame}", "must be a whole number, at least 0")
-        return cls(MAX_PIXELS if max_pixels is None else max_pixels, frame)
-
-
-@dataclass
-class Told:
-    """What became of an input, and what is to be said of it: it may have been done by another process."""
-
-    failed: bool = False
-    skipped: bool = False
-    messages: list[tuple[str, object]] = field(default_factory=list)
-    answers: list[str] = field(default_factory=list)
-    matrices: bool = False  # answers are matrices, which are parted by empty lines
+__all__ = ["run_batch"]
 
 
 def run_batch(
@@ -112,11 +46,11 @@ def run_batch(
     """
     _check_outputs(sources, operations, where)
     if where.folder is not None:
-        _make_folder(where.folder)
+        make_folder(where.folder)
     outputs = Outputs(where, [*(source.name for source in sources), *kernel_files])
 
     def do(part: int) -> Told:
-        return _Input(sources[part], operations, outputs, reading).done()
+        return OneInput(sources[part], operations, outputs, reading).done()
 
     def lost(part: int, by: str) -> Told:
         return Told(failed=True, messages=[(sources[part].name, f"its process was ended by {by}")])
@@ -167,7 +101,7 @@ def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], w
     ]
     names = Counter(where.path(source, each.label, "*") for source, each in named)
     if where.force:  # else a link stands in its own way
-        files = Counter(_real(path) for source, each in named for path in _candidates(source, each, where))
+        files = Counter(_real(path) for source, each in named for path in candidates(source, each, where))
         names.update({path: times for path, times in files.items() if times > 1})
     for path, times in names.items():
         if times > 1:
@@ -182,146 +116,5 @@ def _real(path: str) -> str:
     return os.path.realpath(path) if Path(path).is_symlink() else path
 
 
-def _candidates(source: Source, operation: Operation, where: Destination) -> list[str]:
-    """Return the outputs that may come of an input: what it holds, the name of a file does not tell."""
-    formats = {where.format}
-    if where.format is None:
-        to_folder = where.folder is not None
-        formats = {natural_format(kind, operation.numbers, to_folder=to_folder) for kind in Kind}
-    return [where.path(source, operation.label, one.extension) for one in formats if one is not PRINTED]
-
-
 def _is_text(source: str) -> bool:
     return Path(source).suffix.lower() in {".csv", ".txt"}
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        why = "is no folder" if isinstance(error, FileExistsError) else (error.strerror or str(error)).lower()
-        raise OutputError(str(folder), why) from None
-
-
-class _Input:
-    """One input, and what is done with it."""
-
-    def __init__(
-        self, source: Source, operations: Sequence[Operation], outputs: Outputs, reading: Reading
-    ) -> None:
-        self.source = source
-        self.reading = reading
-        self.operations = operations
-        self.outputs = outputs
-        self.where = outputs.where
-        self.told = Told()
-
-    def done(self) -> Told:
-        """Do everything, and tell of it."""
-        waiting = [operation for operation in self.operations if not self._skips(operation)]
-        if not waiting:
-            self.told.skipped = True
-            return self.told
-        try:
-            if self.where.output not in (None, STREAM):
-                self.outputs.check(self.where.output or "")  # before an input is decoded for nothing
-            pictures = [_load(self.source.name, self.reading)]
-        except ConvcliError as error:
-            self._fail(error.what, error.why)
-            return self.told
-        self._note(pictures[0].notes)
-        pictures *= len(waiting)  # one for each to take: the last leaves none that takes memory for nothing
-        for operation in waiting:
-            self._attempt(operation, pictures)
-        return self.told
-
-    def _fail(self, what: str, why: object) -> None:
-        self.told.failed = True
-        self.told.messages.append((what, str(why)))
-
-    def _note(self, notes: Iterable[str]) -> None:
-        self.told.messages += [(_shown(self.source.name), note) for note in notes]
-
-    def _skips(self, operation: Operation) -> bool:
-        """Whether the output of an operation exists, and is to be left alone."""
-        if not self.where.skip_existing:
-            return False
-        path = next(filter(os.path.lexists, _candidates(self.source, operation, self.where)), None)
-        if path is not None and self.where.json:
-            record = {"input": self.source.name, "output": path, "skipped": True}
-            self.told.answers.append(json_line(record))
-        return path is not None
-
-    def _attempt(self, operation: Operation, pictures: list[Picture]) -> None:
-        picture = pictures.pop()
-        started = time.perf_counter()
-        try:
-            file_format, target = self._target(operation, picture)
-            if target is not None and target != STREAM:
-                self.outputs.check(target)
-            outcome = operation.run(picture, _wants_numbers(operation, picture, file_format))
-            del picture
-            notes = (*outcome.notes, *self._deliver(outcome.picture, file_format, target))
-        except ConvcliError as error:
-            # What is wrong with an output names the output; anything else is wrong with this input.
-            of_output = isinstance(error, OutputError)
-            self._fail(*((error.what, error.why) if of_output else (_shown(self.source.name), error)))
-            return
-        except MemoryError:
-            self._fail(_shown(self.source.name), "there is not enough memory for it")
-            return
-        self._note(notes)
-        seconds = round(time.perf_counter() - started, 6)
-        record = {"input": self.source.name, "output": target, **outcome.facts, "seconds": seconds}
-        self.told.answers += answer(record, outcome.picture, file_format, self.where)
-        self.told.matrices = file_format is PRINTED and not self.where.json
-
-    def _target(self, operation: Operation, picture: Picture) -> tuple[FileFormat | None, str | None]:
-        """Return the format and name of the output; no format and no name for a matrix that is printed."""
-        where = self.where
-        if where.output is not None:
-            return where.format, where.output
-        file_format = where.format
-        if file_format is None:
-            file_format = natural_format(picture.kind, operation.numbers, to_folder=where.folder is not None)
-        if file_format is PRINTED:
-            return PRINTED, None
-        path = where.path(self.source, operation.label, file_format.extension)
-        if Path(path).parent != (where.folder or Path()):
-            _make_folder(Path(path).parent)
-        return file_format, path
-
-    def _deliver(self, picture: Picture, file_format: FileFormat | None, target: str | None) -> Iterable[str]:
-        """Write the result where it belongs and return what could not be kept; a printed one is told."""
-        if file_format is PRINTED or target is None:
-            return ()
-        name = "standard output" if target == STREAM else target
-        dropped = check_holds(picture, file_format, name)
-        where = self.where
-        content = encoded(picture, file_format, name, png_level=where.png_level, jobs=where.jobs)
-        if target == STREAM:
-            write_bytes(content)
-        else:
-            self.outputs.write(target, content)
-        return dropped
-
-
-def _load(source: str, how: Reading) -> Picture:
-    if source != STREAM:
-        return load_picture(source, source, max_pixels=how.max_pixels, frame=how.frame)
-    if sys.stdin is None:
-        raise ImageError(_shown(source), "is closed")
-    return load_picture(sys.stdin.buffer, _shown(source), max_pixels=how.max_pixels, frame=how.frame)
-
-
-def _shown(source: str) -> str:
-    """Return what messages call an input."""
-    return "standard input" if source == STREAM else source
-
-
-def _wants_numbers(operation: Operation, picture: Picture, file_format: FileFormat | None) -> bool:
-    if operation.numbers is not None:
-        return operation.numbers
-    if file_format is PRINTED or file_format.numeric:
-        return True
-    return file_format == FileFormat.TIFF and picture.kind != Kind.PIXELS

@@ -8,11 +8,11 @@ from string import Formatter
 
 from convcli.cli.inputs import STREAM, Source
 from convcli.cli.output import answer_is_shown
-from convcli.errors import UsageError, suggestion
+from convcli.errors import OutputError, UsageError, suggestion
 from convcli.files import Identities, check_target, write_atomically
 from convcli.images import FileFormat, Kind, format_named, format_of
 
-__all__ = ["NAME", "PRINTED", "Destination", "Outputs", "destination", "natural_format"]
+__all__ = ["NAME", "PRINTED", "Destination", "Outputs", "destination", "make_folder", "natural_format"]
 
 NAME = "{stem}-{filter}.{ext}"  # of an output, unless --name says otherwise
 FIELDS = ("stem", "filter", "ext", "name")
@@ -154,6 +154,21 @@ class Outputs:
     def write(self, target: str, content: Sequence[bytes | memoryview]) -> None:
         """Write the parts of a file to a checked target."""
         write_atomically(target, lambda stream: stream.writelines(content), replace=self.where.force)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for outputs, unless it is there.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "is no folder" if isinstance(error, FileExistsError) else (error.strerror or str(error)).lower()
+        raise OutputError(str(folder), why) from None
 
 
 def natural_format(kind: Kind, numbers: bool | None, *, to_folder: bool) -> FileFormat | None:

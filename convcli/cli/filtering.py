@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convcli.arrays import Channels, select_channels
 from convcli.borders import Border, BorderKind, parse_border
-from convcli.cli.batch import Operation, Outcome
+from convcli.cli.one_input import Operation, Outcome
 from convcli.cli.reports import described
 from convcli.convolve import pixels_under
 from convcli.errors import KernelError, MatrixError, UsageError, chosen

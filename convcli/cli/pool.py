@@ -35,7 +35,7 @@ from convcli.size_texts import format_padding, format_size, parse_padding, parse
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from convcli.cli.batch import Outcome
+    from convcli.cli.one_input import Outcome
     from convcli.images import Picture
     from convcli.pooling import PoolMode
 
@@ -101,9 +101,10 @@ def pool(
         raise UsageError(
             "IMAGE", "missing; as in: convcli pool photo.png --f 2, or: convcli pool --n 28x28x6 --f 2"
         )
-    from convcli.cli.batch import Operation, Reading, run_batch
+    from convcli.cli.batch import run_batch
     from convcli.cli.destinations import destination
     from convcli.cli.inputs import gathered
+    from convcli.cli.one_input import Operation, Reading
     from convcli.cli.workers import divided
 
     check_workload(jobs, png_level)
@@ -123,7 +124,7 @@ def _pool_picture(
     layer: Pooling, mode: "PoolMode", jobs: int | None, picture: "Picture", _: bool
 ) -> "Outcome":
     """Pool every channel, alpha too: the numbers of a picture stay what they are."""
-    from convcli.cli.batch import Outcome
+    from convcli.cli.one_input import Outcome
     from convcli.cli.reports import described
     from convcli.pooling import pool
     from convcli.tally import tally
