@@ -7,7 +7,7 @@ the upper left of the four middle taps of an even one that is not dilated.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -241,6 +241,10 @@ class Settings:
     flip: bool
     jobs: int | None
 
+    def turned(self, taps: Image) -> Image:
+        """Return the taps as they slide: half round, if that was asked for."""
+        return taps[::-1, ::-1] if self.flip else taps
+
 
 @dataclass(frozen=True, eq=False)
 class Work:
@@ -261,11 +265,10 @@ class Work:
 def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combination, how: Settings) -> Work:
     """Check everything and decide how it is done."""
     pixels = image_array(image)
-    taps = [kernel_array(kernel)[:: -1 if how.flip else 1, :: -1 if how.flip else 1] for kernel in kernels]
+    taps = [how.turned(kernel_array(kernel)) for kernel in kernels]
     border = parse_border(how.border)
     rows, columns = checked_axes(pixels, taps[0], how)
-    bounds = [largest_result(pixels, each, border) for each in taps]
-    bound = max(each for each in bounds if each is not None) if None not in bounds else None
+    bound = largest_result(pixels, taps, border)
     responses = result_type(pixels, bound)
     largest = float(np.finfo(np.float32).max)
     if responses == np.float32 and any(float(np.abs(each).sum()) > largest for each in taps):
@@ -315,22 +318,24 @@ def checked_axes(pixels: Image, taps: Image, how: Settings) -> tuple[Axis, Axis]
     return rows.without_idle_steps(), columns.without_idle_steps()
 
 
-def largest_result(pixels: Image, taps: Image, border: Border) -> int | None:
-    """Return a number that no sum of a result, partial or whole, can pass; None where floats take part.
+def largest_result(pixels: Image, kernels: Iterable[Image], border: Border) -> int | None:
+    """Return a number that no sum of any kernel's result, partial or whole, can pass; None for floats.
 
     Examples
     --------
-    >>> largest_result(np.zeros((2, 2), np.uint8), np.array([[-1, 0, 1]]), parse_border("edge"))
+    >>> largest_result(np.zeros((2, 2), np.uint8), [np.array([[-1, 0, 1]])], parse_border("edge"))
     510
     """
-    if pixels.dtype.kind == "f" or taps.dtype.kind == "f" or isinstance(border.value, float):
+    matrices = list(kernels)
+    floats = any(array.dtype.kind == "f" for array in (pixels, *matrices))
+    if floats or isinstance(border.value, float):
         return None
     if pixels.dtype.itemsize < 8:
         limits = np.iinfo(pixels.dtype)
         largest = max(-int(limits.min), int(limits.max))
     else:
         largest = max(-int(pixels.min()), int(pixels.max()))
-    total = sum(abs(int(tap)) for tap in taps.ravel())
+    total = max(sum(abs(int(tap)) for tap in matrix.ravel()) for matrix in matrices)
     return max(total, 1) * max(largest, abs(border.value), 1)
 
 

@@ -81,9 +81,10 @@ def explain_cell(
     pixels = image_array(image)
     if pixels.ndim != 2:
         raise SizeError(f"image {format_size(pixels.shape)}", "must have a single channel")
-    taps = kernel_array(kernel)[:: -1 if flip else 1, :: -1 if flip else 1]
+    how = Settings(stride, padding, border, dilation, flip, None)
+    taps = how.turned(kernel_array(kernel))
     edge = parse_border(border)
-    axes = checked_axes(pixels, taps, Settings(stride, padding, border, dilation, flip, None))
+    axes = checked_axes(pixels, taps, how)
     if not all(0 <= place < axis.output for place, axis in zip(at, axes, strict=True)):
         size = format_size(axis.output for axis in axes)
         raise SizeError(f"row {at[0]}, column {at[1]}", f"is outside the result of {size}, counted from 0")

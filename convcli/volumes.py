@@ -12,10 +12,8 @@ from convcli.borders import border_sources, fill, parse_border
 from convcli.convolve import Settings, checked_axes, convolve, largest_result, result_type
 from convcli.errors import FilterError, SizeError
 from convcli.kernels import MAX_TAPS, kernel_array, named_filter
-from convcli.layers import conv_forward
 from convcli.size_texts import format_size
 from convcli.sizes import Padding, Pair
-from convcli.winograd import FEWEST_CHANNELS
 
 __all__ = ["Bank", "convolve_volume", "orientation_bank"]
 
@@ -98,8 +96,7 @@ def convolve_volume(
     channels = pixels.reshape(*pixels.shape[:2], depth)
     how = Settings(stride, padding, border, dilation, flip, jobs)
     edge = parse_border(border)
-    bounds = [largest_result(pixels, filters[..., number], edge) for number in range(filters.shape[3])]
-    bound = max(each for each in bounds if each is not None) if None not in bounds else None
+    bound = largest_result(pixels, np.moveaxis(filters, 3, 0), edge)
     dtype = result_type(pixels, bound)
     sums = _type_of_sums(channels, filters, dtype, bound)
     if sums is None:
@@ -119,6 +116,10 @@ def _type_of_sums(
     f_h, f_w, depth, count = filters.shape
     if 2 * count <= math.sqrt(f_h * f_w):  # as measured: patches of so many taps are dear for so few maps
         return None
+    from convcli.winograd import (
+        FEWEST_CHANNELS,  # late, as the layer below: filters of one matrix need neither
+    )
+
     by_definition = depth < FEWEST_CHANNELS  # beyond, float32 may go by Winograd's way
     if bound is not None:
         exact_in_float32 = bound < 1 << 24 and by_definition
@@ -133,6 +134,8 @@ def _type_of_sums(
 
 def _as_layer(channels: Array, filters: Array, how: Settings, dtype: np.dtype[Any]) -> Array:
     """Convolve with all filters at once: a mini-batch of one image, padded as its border says."""
+    from convcli.layers import conv_forward
+
     rows, columns = checked_axes(channels, filters, how)
     border = parse_border(how.border)
     sides = (axis.before + axis.side + axis.after for axis in (rows, columns))
@@ -140,7 +143,7 @@ def _as_layer(channels: Array, filters: Array, how: Settings, dtype: np.dtype[An
     down, across = (border_sources(axis, border.kind) for axis in (rows, columns))
     with np.errstate(over="ignore"):  # a border beyond float32 is infinite
         fill(padded[0], channels, down, across, columns, border)
-    taps = filters[:: -1 if how.flip else 1, :: -1 if how.flip else 1].astype(dtype)
+    taps = how.turned(filters).astype(dtype)
     maps: Array = conv_forward(padded, taps, stride=how.stride, dilation=how.dilation, jobs=how.jobs)[0]
     return maps
 

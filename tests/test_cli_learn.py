@@ -112,6 +112,8 @@ def test_progress_is_for_a_terminal(
     [
         (["--f", "0"], "filter '0'"),
         (["--steps", "0"], "steps"),
+        (["--steps", ""], "steps"),
+        (["--optimizer", ""], "--optimizer"),
         (["--lr", "x"], "--lr 'x'"),
         (["--lr", "-1"], "lr -1"),
         (["--optimizer", "adem"], "--optimizer"),

@@ -1,6 +1,5 @@
 """``convcli apply``: filter pictures."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -25,7 +24,6 @@ from convcli.cli.options import (
     SizeOption,
     SkipExisting,
     Stride,
-    check_workload,
 )
 from convcli.errors import UsageError
 
@@ -136,32 +134,23 @@ def apply(
     """
     if not images and files0_from is None:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
-    alone = images is not None and len(images) == 1 and not recursive
-    if images and alone and max_pixels is None and frame is None:
+    if images and len(images) == 1 and not recursive and max_pixels is None and frame is None:
         from convcli.decoding import begin_decoding  # late: help and usage errors need no Pillow
 
         begin_decoding(images[0])  # while numpy is loaded
     from convcli.cli import filtering
     from convcli.cli.banks import bank_operation
-    from convcli.cli.batch import run_batch
-    from convcli.cli.destinations import destination
-    from convcli.cli.inputs import gathered
-    from convcli.cli.one_input import Reading
+    from convcli.cli.batch import Batch, run_batch
     from convcli.cli.output import answer_is_shown
-    from convcli.cli.workers import divided
     from convcli.kernels import Filter
-    from convcli.weights import split_weights
 
-    check_workload(jobs, png_level)
-    reading = Reading.read(max_pixels, frame)
-    where = destination(
-        output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
-        png_level=png_level, jobs=jobs,
+    batch = Batch.read(
+        images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels, frame=frame,
+        output=output, out_dir=out_dir, name=name, file_format=file_format, force=force,
+        skip_existing=skip_existing, json=json, png_level=png_level, jobs=jobs,
     )  # fmt: skip
-    sources = gathered(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
-    processes, threads = divided(jobs, len(sources))
-    window = filtering.Window.read(padding, border, stride, dilation, flip=flip, jobs=threads)
-    rendering = filtering.Rendering.read(channels, signed, scale, bias, where.format, relu=relu)
+    window = filtering.Window.read(padding, border, stride, dilation, flip=flip, jobs=batch.threads)
+    rendering = filtering.Rendering.read(channels, signed, scale, bias, batch.where.format, relu=relu)
     chosen = filtering.read_filters(
         filters or [], kernels or [], banks or [], angle=angle, size=size, order=order
     )
@@ -172,7 +161,4 @@ def apply(
         else bank_operation(one, window, rendering)
         for one in chosen
     ]
-    files = [split_weights(text[1:])[0] for text in kernels or [] if text.startswith("@")]
-    return run_batch(
-        sources, operations, replace(where, jobs=threads), files, reading=reading, processes=processes
-    )
+    return run_batch(batch, operations, filtering.kernel_files(kernels or []))

@@ -1,56 +1,99 @@
 """The batch runner: inputs times operations, an output for each, and no failure stops the others."""
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from convcli.cli.destinations import Destination, Outputs, make_folder
-from convcli.cli.inputs import Source
+from convcli.cli.destinations import Destination, Outputs, destination, make_folder
+from convcli.cli.inputs import Source, gathered
 from convcli.cli.one_input import OneInput, Operation, Reading, Told, candidates
-from convcli.cli.output import Stopped, message, write
+from convcli.cli.options import check_workload
+from convcli.cli.output import Stopped, message, progress_is_shown, write
 from convcli.cli.progress import file_progress
-from convcli.cli.workers import shared_out
+from convcli.cli.workers import divided, shared_out
 from convcli.errors import UsageError
 
-__all__ = ["run_batch"]
+__all__ = ["Batch", "run_batch"]
 
 
-def run_batch(
-    sources: Sequence[Source],
-    operations: Sequence[Operation],
-    where: Destination,
-    kernel_files: Sequence[str] = (),
-    *,
-    reading: Reading,
-    processes: int = 1,
-) -> int:
+@dataclass(frozen=True)
+class Batch:
+    """What a run reads, how and by how many processes, and where results go."""
+
+    sources: Sequence[Source]
+    reading: Reading
+    processes: int
+    where: Destination
+
+    @classmethod
+    def read(
+        cls,
+        images: Sequence[str] | None,
+        *,
+        recursive: bool,
+        files0_from: str | None,
+        max_pixels: int | None,
+        frame: int | None,
+        output: str | None,
+        out_dir: str | None,
+        name: str | None,
+        file_format: str | None,
+        force: bool,
+        skip_existing: bool,
+        json: bool,
+        png_level: int | None,
+        jobs: int | None,
+    ) -> "Batch":
+        """Read the options that all commands have which take many pictures.
+
+        Raises
+        ------
+        UsageError
+            They contradict each other, or one is out of range.
+        ImageError
+            A list of names cannot be read.
+        """
+        check_workload(jobs, png_level)
+        reading = Reading.read(max_pixels, frame)
+        where = destination(
+            output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
+            png_level=png_level, jobs=jobs,
+        )  # fmt: skip
+        sources = gathered(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
+        processes, threads = divided(jobs, len(sources))
+        return cls(sources, reading, processes, replace(where, jobs=threads))
+
+    @property
+    def threads(self) -> int | None:
+        """Of each process."""
+        return self.where.jobs
+
+
+def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Sequence[str] = ()) -> int:
     """Do every operation with every input and return the exit code: 0 all done, 1 something failed.
 
     Parameters
     ----------
-    sources : sequence of Source
+    batch : Batch
     operations : sequence of Operation
-    where : Destination
     kernel_files : sequence of str
         Files that were read, too, and that no output may replace.
-    reading : Reading
-    processes : int
-        That share the inputs.
 
     Raises
     ------
     UsageError
         Before anything is started: two results for one output.
     """
+    sources, where = batch.sources, batch.where
     _check_outputs(sources, operations, where)
     if where.folder is not None:
         make_folder(where.folder)
     outputs = Outputs(where, [*(source.name for source in sources), *kernel_files])
 
     def do(part: int) -> Told:
-        return OneInput(sources[part], operations, outputs, reading).done()
+        return OneInput(sources[part], operations, outputs, batch.reading).done()
 
     def lost(part: int, by: str) -> Told:
         return Told(failed=True, messages=[(sources[part].name, f"its process was ended by {by}")])
@@ -59,7 +102,7 @@ def run_batch(
     parted = False  # whether a matrix was printed, from which the next has to be parted
     try:
         with file_progress(len(sources)) as progress:
-            for told in shared_out(len(sources), do, lost, processes, in_order=not where.json):
+            for told in shared_out(len(sources), do, lost, batch.processes, in_order=not where.json):
                 failed += told.failed
                 skipped += told.skipped
                 progress.advance()
@@ -79,8 +122,7 @@ def run_batch(
 
 def _summarise(count: int, failed: int, skipped: int) -> None:
     """Say how a batch went, where somebody looks or something failed."""
-    watched = sys.stderr is not None and sys.stderr.isatty()
-    if count > 1 and (failed or watched):
+    if count > 1 and (failed or progress_is_shown()):
         parts = [f"{count - failed - skipped} done"]
         parts += [f"{skipped} skipped"] * bool(skipped) + [f"{failed} failed"] * bool(failed)
         message(f"{count} inputs", ", ".join(parts))

@@ -12,7 +12,7 @@ from convcli.errors import OutputError, UsageError, suggestion
 from convcli.files import Identities, check_target, write_atomically
 from convcli.images import FileFormat, Kind, format_named, format_of
 
-__all__ = ["NAME", "PRINTED", "Destination", "Outputs", "destination", "make_folder", "natural_format"]
+__all__ = ["PRINTED", "Destination", "Outputs", "destination", "make_folder", "natural_format"]
 
 NAME = "{stem}-{filter}.{ext}"  # of an output, unless --name says otherwise
 FIELDS = ("stem", "filter", "ext", "name")

@@ -23,9 +23,8 @@ from convcli.render import Signed, render_counted
 from convcli.size_texts import Amounts, NamedPadding, format_padding, format_size, parse_padding, parse_pair
 from convcli.tally import tally
 from convcli.volumes import Bank, orientation_bank
-from convcli.weights import read_weights, split_weights
 
-__all__ = ["Rendering", "Window", "finished", "operation", "read_filters", "typed_number"]
+__all__ = ["Rendering", "Window", "finished", "kernel_files", "operation", "read_filters", "typed_number"]
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,19 @@ def read_filters(
     return [*named, *(_typed(text, order) for text in kernels), *map(orientation_bank, banks)]
 
 
+def kernel_files(kernels: list[str]) -> list[str]:
+    """Return the files that typed kernels are read from."""
+    named = [text[1:] for text in kernels if text.startswith("@")]
+    if not named:
+        return []
+    from convcli.weights import split_weights  # late: most filters come from no file
+
+    return [split_weights(text)[0] for text in named]
+
+
 def _typed(text: str, order: str | None) -> Filter | Bank:
+    from convcli.weights import read_weights, split_weights  # late, as above
+
     if text.startswith("@"):
         file, tensor = split_weights(text[1:])
         taps = read_weights(file, tensor, order=order)

@@ -54,14 +54,13 @@ def filters(
             raise UsageError("NAME", "missing; as in: convcli filters sobel-x --angle 70")
         _list_all(json=json)
         return 0
-    from convcli.cli.filtering import read_filters
+    from convcli.cli.filtering import kernel_files, read_filters
     from convcli.cli.kernel_texts import check_kernel_target, save_kernel
     from convcli.kernels import Filter
-    from convcli.weights import split_weights
 
     names, files = ([], [name]) if name.startswith("@") else ([name], [])
     (one,) = read_filters(names, files, [], angle=angle, size=size)
-    read = [split_weights(name[1:])[0]] if files else []
+    read = kernel_files(files)
     if not isinstance(one, Filter):
         raise UsageError(name, "is a volume; take one of its matrices")
     if tuning:

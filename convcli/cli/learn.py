@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcli.cli.options import Force, JsonOption, check_apart
-from convcli.cli.output import answer_is_shown, message, shown, write, write_json
+from convcli.cli.output import answer_is_shown, message, progress_is_shown, shown, write, write_json
 from convcli.errors import ImageError, SizeError, UsageError
 from convcli.size_texts import format_size, parse_count, parse_pair
 
@@ -86,7 +86,7 @@ def learn(
         raise UsageError("INPUT TARGET", "must be pairs; as in: convcli learn photo.png edges.npy --f 3")
     for option, given in (("--curve", curve), ("--optimizer", optimizer), ("--steps", steps), ("--lr", rate)):
         check_apart({"--closed-form": closed_form, option: given})
-    size, count = parse_pair(f, "filter"), parse_count(steps or "5000", "steps")
+    size, count = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
     from convcli.cli.filtering import typed_number  # late: help needs no numpy
     from convcli.cli.kernel_texts import check_holds_volume, check_kernel_target, save_kernel
     from convcli.errors import chosen
@@ -94,7 +94,10 @@ def learn(
     from convcli.learning import Optimizer, nearest_filter, solve
     from convcli.learning import learn as learn_filter
 
-    first_rate, kind = typed_number("--lr", rate), chosen(optimizer or "adam", Optimizer, "--optimizer")
+    first_rate, kind = (
+        typed_number("--lr", rate),
+        chosen("adam" if optimizer is None else optimizer, Optimizer, "--optimizer"),
+    )
     if output is not None:
         check_kernel_target(output, pictures, force=force)
     if curve is not None:
@@ -168,7 +171,7 @@ def _say_what_is_wrong(learned: "Learned", examples: "list[Example]", *, absolut
 @contextmanager
 def _progress(steps: int) -> "Iterator[Callable[[int, float], object] | None]":
     """Show how far training is, on a terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not progress_is_shown():
         yield None
         return
     from rich.console import Console

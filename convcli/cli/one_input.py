@@ -9,10 +9,11 @@ from pathlib import Path
 
 from convcli.cli.destinations import PRINTED, Destination, Outputs, make_folder, natural_format
 from convcli.cli.inputs import STREAM, Source
+from convcli.cli.options import check_least
 from convcli.cli.output import json_line, write_bytes
 from convcli.cli.reports import answer
 from convcli.decoding import MAX_PIXELS
-from convcli.errors import ConvcliError, ImageError, OutputError, UsageError
+from convcli.errors import ConvcliError, ImageError, OutputError
 from convcli.images import FileFormat, Kind, Picture, check_holds, encoded, load_picture
 
 __all__ = ["OneInput", "Operation", "Outcome", "Reading", "Told", "candidates"]
@@ -62,10 +63,8 @@ class Reading:
         UsageError
             One is out of range.
         """
-        if max_pixels is not None and max_pixels < 1:
-            raise UsageError(f"--max-pixels {max_pixels}", "must be a whole number, at least 1")
-        if frame is not None and frame < 0:
-            raise UsageError(f"--frame {frame}", "must be a whole number, at least 0")
+        check_least("--max-pixels", max_pixels, 1)
+        check_least("--frame", frame, 0)
         return cls(MAX_PIXELS if max_pixels is None else max_pixels, frame)
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "SpecArgument",
     "Stride",
     "check_apart",
+    "check_least",
     "check_workload",
 ]
 
@@ -178,6 +179,18 @@ def check_apart(options: Mapping[str, object]) -> None:
         raise UsageError(given[1], f"does not go with {given[0]}")
 
 
+def check_least(option: str, number: int | None, least: int) -> None:
+    """Check that a number, if it was given, is not too small.
+
+    Raises
+    ------
+    UsageError
+        It is.
+    """
+    if number is not None and number < least:
+        raise UsageError(f"{option} {number}", f"must be a whole number, at least {least}")
+
+
 def check_workload(jobs: int | None, png_level: int | None) -> None:
     """Check the numbers of --jobs and --png-level.
 
@@ -186,7 +199,6 @@ def check_workload(jobs: int | None, png_level: int | None) -> None:
     UsageError
         One is out of range.
     """
-    if jobs is not None and jobs < 1:
-        raise UsageError(f"--jobs {jobs}", "must be a whole number, at least 1")
+    check_least("--jobs", jobs, 1)
     if png_level is not None and not 0 <= png_level <= 9:
         raise UsageError(f"--png-level {png_level}", "must be a whole number from 0 to 9")

@@ -19,6 +19,7 @@ __all__ = [
     "escaped",
     "json_line",
     "message",
+    "progress_is_shown",
     "shown",
     "write",
     "write_bytes",
@@ -38,6 +39,11 @@ class Stopped(BaseException):
 def answer_is_shown() -> bool:
     """Whether a person reads the answer: standard output is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
+
+
+def progress_is_shown() -> bool:
+    """Whether a person looks on: standard error is a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def escaped(text: object) -> str:

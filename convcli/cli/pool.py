@@ -1,6 +1,5 @@
 """``convcli pool``: pool pictures, or tell the size that pooling gives."""
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +25,6 @@ from convcli.cli.options import (
     PngLevel,
     Recursive,
     SkipExisting,
-    check_workload,
 )
 from convcli.errors import UsageError, chosen
 from convcli.network.layers import Pooling
@@ -101,23 +99,16 @@ def pool(
         raise UsageError(
             "IMAGE", "missing; as in: convcli pool photo.png --f 2, or: convcli pool --n 28x28x6 --f 2"
         )
-    from convcli.cli.batch import run_batch
-    from convcli.cli.destinations import destination
-    from convcli.cli.inputs import gathered
-    from convcli.cli.one_input import Operation, Reading
-    from convcli.cli.workers import divided
+    from convcli.cli.batch import Batch, run_batch
+    from convcli.cli.one_input import Operation
 
-    check_workload(jobs, png_level)
-    reading = Reading.read(max_pixels, frame)
-    where = destination(
-        output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
-        png_level=png_level, jobs=jobs,
+    batch = Batch.read(
+        images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels, frame=frame,
+        output=output, out_dir=out_dir, name=name, file_format=file_format, force=force,
+        skip_existing=skip_existing, json=json, png_level=png_level, jobs=jobs,
     )  # fmt: skip
-    sources = gathered(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
-    processes, threads = divided(jobs, len(sources))
     label = f"{layer.type}-{format_size(layer.window)}"
-    operation = Operation(label, partial(_pool_picture, layer, chosen_mode, threads))
-    return run_batch(sources, [operation], replace(where, jobs=threads), reading=reading, processes=processes)
+    return run_batch(batch, [Operation(label, partial(_pool_picture, layer, chosen_mode, batch.threads))])
 
 
 def _pool_picture(

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from convcli.cli.output import progress_is_shown
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -37,7 +39,7 @@ class FileProgress:
 @contextmanager
 def file_progress(total: int) -> Iterator[FileProgress]:
     """Show a bar for so many files, on a terminal and for more than one."""
-    if total < 2 or sys.stderr is None or not sys.stderr.isatty():
+    if total < 2 or not progress_is_shown():
         yield FileProgress(None, total)
         return
     from rich.console import Console

@@ -47,6 +47,7 @@ def alternate(
     rounds: int,
     budget: float = BUDGET,
     clock: Callable[[], float] = time.perf_counter,
+    warmed_up: bool = False,
 ) -> list[Timing]:
     """Time functions in turn, round after round, so that what disturbs the machine disturbs all of them.
 
@@ -59,12 +60,18 @@ def alternate(
         At most.
     budget : float
         Seconds for each. One whose first run took longer is not run again: that is its time.
+    warmed_up : bool
+        Each timed run follows a rest and some untimed runs.
     """
     turns = [min(rounds, int(budget / max(seconds, 1e-9))) for seconds in first]
     samples: list[list[float]] = [[] for _ in runs]
     for turn in range(max(turns)):
         for run, most, taken in zip(runs, turns, samples, strict=True):
             if turn < most:
+                if warmed_up:
+                    time.sleep(REST)
+                    for _ in range(WARM_UPS):
+                        run()
                 taken.append(seconds_of(run, clock))
     return [
         Timing(median(taken or [seconds]), max(len(taken), 1))
@@ -72,24 +79,12 @@ def alternate(
     ]
 
 
-def _alternate_warmed_up(runs: Sequence[Callable[[], object]], rounds: int) -> list[Timing]:
-    """Time functions in turn, each after a rest and some untimed runs."""
-    samples: list[list[float]] = [[] for _ in runs]
-    for _ in range(max(rounds, 1)):
-        for run, taken in zip(runs, samples, strict=True):
-            time.sleep(REST if rounds else 0)
-            for _ in range(WARM_UPS if rounds else 0):
-                run()
-            taken.append(seconds_of(run))
-    return [Timing(median(taken), len(taken)) for taken in samples]
-
-
 def run_case(case: Case, sides: tuple[int, int], *, rounds: int, memory: bool) -> list[Row]:
     """Check the results of a case, then time its contenders; with `rounds` 0 only the first run counts."""
     contenders = list(case.build(photograph(case.subject, *sides)))
     verdicts, first = _first_runs(contenders)
     runs = [contender.run for contender in contenders]
-    timings = _alternate_warmed_up(runs, rounds) if case.warmed_up else alternate(runs, first, rounds=rounds)
+    timings = alternate(runs, first, rounds=rounds, warmed_up=case.warmed_up)
     peaks = _peaks(case, first, sides) if memory else [None] * len(contenders)
     ours = timings[0].seconds
     return [
