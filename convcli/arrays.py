@@ -169,7 +169,13 @@ _REAL = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 MAX_HEADER = 10_000
 
 
-def read_npy(stream: IO[bytes], name: str, *, most: int) -> NDArray[Any]:
+def read_npy(
+    stream: IO[bytes],
+    name: str,
+    *,
+    most: int | None = None,
+    admit: Callable[[tuple[int, ...], int], None] | None = None,
+) -> NDArray[Any]:
     """Read a ``.npy`` file of plain numbers, without evaluating anything that it says.
 
     Parameters
@@ -177,8 +183,10 @@ def read_npy(stream: IO[bytes], name: str, *, most: int) -> NDArray[Any]:
     stream : binary stream
     name : str
         What the file is, for messages.
-    most : int
+    most : int, optional
         More numbers than this are refused before they are read.
+    admit : callable, optional
+        Is called with the shape and the bytes of a number before they are read, and may refuse them.
 
     Raises
     ------
@@ -200,10 +208,12 @@ def read_npy(stream: IO[bytes], name: str, *, most: int) -> NDArray[Any]:
     dtype = np.dtype(kind)
     shape = tuple(int(side.strip(" L")) for side in sides.split(",") if side.strip())
     count = prod(shape)
-    if count > most:
+    if most is not None and count > most:
         raise MatrixError(name, f"holds {count} numbers, more than {most}")
     if prod(side or 1 for side in shape) > 1 << 60:  # even without numbers no array can be so long
         raise MatrixError(name, f"has an impossible shape, {shape}")
+    if admit is not None:
+        admit(shape, dtype.itemsize)
     data = stream.read(count * dtype.itemsize)
     if len(data) < count * dtype.itemsize:
         raise MatrixError(name, f"is cut short: {len(data)} of {count * dtype.itemsize} bytes are there")

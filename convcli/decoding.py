@@ -16,13 +16,24 @@ from typing import Any, BinaryIO
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from convcli.errors import ConvcliError, ImageError
+from convcli.limits import USUAL, Limits
 from convcli.png_checks import check_all_pixels, check_chunks
 
-__all__ = ["MAX_PIXELS", "READABLE", "Decoded", "begin_decoding", "check_pixels", "decode"]
+__all__ = ["READABLE", "Decoded", "begin_decoding", "decode"]
 
-MAX_PIXELS = 1 << 28  # 268 million
 READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")  # none of these starts a program
 BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, X_RESOLUTION, SAMPLE_FORMAT = 258, 262, 274, 282, 339  # TIFF tags
+BYTES = {
+    "1": (1, 1, 1),
+    "L": (1, 1, 1),
+    "P": (3, 1, 5),
+    "I;16": (1, 2, 2),
+    "I": (1, 4, 4),
+    "F": (1, 4, 4),
+    "LA": (2, 1, 4),
+    "RGB": (3, 1, 4),
+    "RGBA": (4, 1, 4),
+}  # fmt: skip -- by mode: channels of the array, bytes of a number, bytes of a pixel in Pillow
 WORTH_BEGINNING = 1 << 19  # bytes of a file: smaller ones are decoded before a thread has started
 
 
@@ -55,35 +66,48 @@ class Decoded:
     inverted: bool
 
 
-def decode(stream: BinaryIO, name: str, max_pixels: int = MAX_PIXELS, *, frame: int | None = None) -> Decoded:
+def decode(stream: BinaryIO, name: str, limits: Limits = USUAL, *, frame: int | None = None) -> Decoded:
     """Decode a picture; `name` is what messages call it, `frame` which of several, counted from 0.
 
     Raises
     ------
     ImageError
-        It is damaged, has more than `max_pixels` or no such frame, or holds what Pillow would cut.
+        It is damaged, is larger than the limits allow, has no such frame, or holds what Pillow would cut.
     UnidentifiedImageError
         It is no picture.
     """
     begun = _begun.pop(getattr(stream, "name", ""), None)
-    usual = max_pixels == MAX_PIXELS and frame is None
-    decoded = begun() if begun is not None and usual else None
-    return decoded or _decode(stream, name, max_pixels, frame)
+    decoded = begun() if begun is not None and frame is None else None
+    if decoded is None:
+        return _decode(stream, name, limits, frame)
+    _check_size(decoded.image, name, limits)  # it was begun before the limits were known
+    return decoded
 
 
-def _decode(stream: BinaryIO, name: str, max_pixels: int, frame: int | None) -> Decoded:
+def _decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Decoded:
     try:
         with _UNLIMITED_PILLOW, _silent_libtiff(stream), Image.open(stream, formats=READABLE) as image:
-            check_pixels(name, *image.size, max_pixels)
             if frame is not None:
+                _check_size(image, name, limits)
                 _seek(image, frame, name)
-                check_pixels(name, *image.size, max_pixels)
+            _check_size(image, name, limits)
             _refuse_what_would_be_cut(image, stream, name)
             return _decoded(image, stream, name, chosen=frame is not None)
     except (ConvcliError, UnidentifiedImageError, MemoryError):
         raise
     except Exception as error:  # a decoder may raise anything on a damaged file
         raise ImageError(name, f"cannot be decoded: {error or type(error).__name__}") from None
+
+
+def _check_size(image: Image.Image, name: str, limits: Limits) -> None:
+    """Refuse a picture that is larger than the limits allow, by its header."""
+    channels, itemsize, decoder = BYTES.get(image.mode, (3, 1, 8))
+    if "transparency" in image.info:
+        channels, decoder = 4, 8
+    if image.format in {"WEBP", "AVIF", "GIF"}:
+        decoder += 8  # their frames
+    size = image.height, image.width, channels
+    limits.check(name, size, itemsize, decoder=decoder, numbers=image.mode in {"I", "F"})
 
 
 def _seek(image: Image.Image, frame: int, name: str) -> None:
@@ -106,7 +130,7 @@ def begin_decoding(path: str) -> None:
     def work() -> None:
         try:
             with Path(path).open("rb") as stream:
-                made.append(_decode(stream, path, MAX_PIXELS, None))
+                made.append(_decode(stream, path, USUAL, None))
         except Exception:  # `decode` says it
             return
 
@@ -126,16 +150,6 @@ def begin_decoding(path: str) -> None:
         return made[0] if made else None
 
     _begun[str(Path(path))] = result
-
-
-def check_pixels(name: str, width: int, height: int, max_pixels: int) -> None:
-    """Refuse more pixels than are allowed."""
-    if width * height > max_pixels:
-        raise ImageError(
-            name,
-            f"has {width}x{height} = {width * height} pixels, more than {max_pixels}; "
-            "--max-pixels takes more",
-        )
 
 
 def _check_png(image: Image.Image, stream: BinaryIO, name: str) -> None:

@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,9 +33,10 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, UnidentifiedImageError
 
 from convcli.arrays import NPY_MAGIC, image_array, read_npy
-from convcli.decoding import MAX_PIXELS, Decoded, check_pixels, decode
+from convcli.decoding import Decoded, decode
 from convcli.errors import ConvcliError, ImageError, MatrixError, OutputError, UsageError
 from convcli.files import check_target, write_atomically
+from convcli.limits import USUAL, Limits
 from convcli.matrices import format_matrix, parse_matrix
 from convcli.png import encode_png
 
@@ -52,6 +54,7 @@ __all__ = [
 ]
 
 MAX_STREAM = 1 << 32  # bytes taken from a pipe
+TEXT_EXPANDS = 12  # times its bytes are the numbers of a text while it is read
 STRIP_PIXELS = 1 << 17  # copied from Pillow at a time
 FLOAT32_BITS = 24  # of its significand
 READABLE_TEXT = "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
@@ -220,21 +223,21 @@ def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
 
 
 def load_picture(
-    source: str | Path | BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS, frame: int | None = None
+    source: str | Path | BinaryIO, name: str, limits: Limits = USUAL, *, frame: int | None = None
 ) -> Picture:
     """Read an image with all that comes with it; `name` is what messages call it.
 
     Raises
     ------
     ImageError
-        The file cannot be read, is no image, has more than `max_pixels` or not so many frames, or holds what
-        Pillow would cut.
+        The file cannot be read, is no image, is larger than the limits allow, has not so many frames, or
+        holds what Pillow would cut.
     """
     try:
         if not isinstance(source, str | Path):
-            return _decode(io.BytesIO(_read_all(source, name)), name, "", max_pixels, frame)
-        with _open_file(Path(source), name) as stream:
-            return _decode(stream, name, Path(source).suffix.lower(), max_pixels, frame)
+            return _decode(io.BytesIO(_read_all(source, name, limits)), name, "", limits, frame)
+        with _open_file(Path(source), name, limits) as stream:
+            return _decode(stream, name, Path(source).suffix.lower(), limits, frame)
     except ConvcliError:
         raise
     except MemoryError:
@@ -243,7 +246,7 @@ def load_picture(
         raise ImageError(name, (error.strerror or str(error)).lower()) from None
 
 
-def _open_file(path: Path, name: str) -> BinaryIO:
+def _open_file(path: Path, name: str, limits: Limits) -> BinaryIO:
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise ImageError(name, "is a folder; give the images in it")
@@ -252,12 +255,12 @@ def _open_file(path: Path, name: str) -> BinaryIO:
     if not stat.S_ISFIFO(mode):
         raise ImageError(name, "is a device or a socket, not a file")
     with path.open("rb") as pipe:
-        return io.BytesIO(_read_all(pipe, name))
+        return io.BytesIO(_read_all(pipe, name, limits))
 
 
-def _read_all(stream: BinaryIO, name: str) -> bytes:
+def _read_all(stream: BinaryIO, name: str, limits: Limits) -> bytes:
     parts: list[bytes] = []
-    left = MAX_STREAM
+    most = left = min(MAX_STREAM, (limits.allowed() or MAX_STREAM) // 2)  # the whole and its parts
     read = getattr(stream, "read1", stream.read)
     while left >= 0:
         _wait_for(stream)
@@ -266,7 +269,7 @@ def _read_all(stream: BinaryIO, name: str) -> bytes:
             return b"".join(parts)
         parts.append(part)
         left -= len(part)
-    raise ImageError(name, f"is longer than {MAX_STREAM} bytes; write it to a file first")
+    raise ImageError(name, f"is longer than {most} bytes; write it to a file first")
 
 
 def _wait_for(stream: BinaryIO) -> None:
@@ -279,42 +282,45 @@ def _wait_for(stream: BinaryIO) -> None:
             pass
 
 
-def _decode(stream: BinaryIO, name: str, extension: str, max_pixels: int, frame: int | None) -> Picture:
+def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: int | None) -> Picture:
     head = stream.read(len(NPY_MAGIC))
     stream.seek(0)
     if not head:
         raise ImageError(name, "is empty")
     if head == NPY_MAGIC:
-        return _decode_npy(stream, name, max_pixels)
+        return _decode_npy(stream, name, limits)
     if extension in {".csv", ".txt"}:
-        return _decode_text(stream, name, max_pixels)
+        return _decode_text(stream, name, limits)
     try:
-        return _picture(decode(stream, name, max_pixels, frame=frame))
+        return _picture(decode(stream, name, limits, frame=frame))
     except UnidentifiedImageError:
         if extension:
             raise ImageError(name, f"is no image; {READABLE_TEXT} are read") from None
-    stream.seek(0)  # a stream has no name to tell a matrix by
-    try:
-        return _decode_text(stream, name, max_pixels)
+    try:  # a stream has no name to tell a matrix by
+        return _decode_text(stream, name, limits)
     except ImageError as error:
         raise ImageError(name, f"is no image, and as a matrix: {error.why}") from None
 
 
-def _decode_npy(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
+def _decode_npy(stream: BinaryIO, name: str, limits: Limits) -> Picture:
+    def admit(shape: tuple[int, ...], itemsize: int) -> None:
+        height, width, channels = (*shape, 1, 1, 1)[:3] if len(shape) < 4 else (prod(shape), 1, 1)
+        limits.check(name, (height, width, channels), itemsize, numbers=True)
+
     try:
-        pixels = image_array(read_npy(stream, name, most=4 * max_pixels))
-        check_pixels(name, pixels.shape[1], pixels.shape[0], max_pixels)
-        return Picture(pixels, kind=Kind.ARRAY)
+        return Picture(image_array(read_npy(stream, name, admit=admit)), kind=Kind.ARRAY)
     except MatrixError as error:
         raise ImageError(error.what, error.why) from None
     except ImageError as error:
         raise (error if error.what == name else ImageError(name, str(error))) from None
 
 
-def _decode_text(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
+def _decode_text(stream: BinaryIO, name: str, limits: Limits) -> Picture:
+    limits.check_bytes(name, TEXT_EXPANDS * stream.seek(0, io.SEEK_END))
+    stream.seek(0)
     try:
         text = stream.read().decode("utf-8-sig")
-        return Picture(parse_matrix(text, name, max_cells=max_pixels), kind=Kind.TEXT)
+        return Picture(parse_matrix(text, name, max_cells=limits.pixels), kind=Kind.TEXT)
     except UnicodeDecodeError:
         raise ImageError(name, "is not text in UTF-8") from None
     except MatrixError as error:

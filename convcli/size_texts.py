@@ -20,6 +20,7 @@ __all__ = [
     "format_number",
     "format_padding",
     "format_size",
+    "parse_amount",
     "parse_count",
     "parse_padding",
     "parse_pair",
@@ -30,6 +31,7 @@ Amounts = tuple[tuple[int, int], tuple[int, int]]
 """Padding of each side, ``((top, bottom), (left, right))``."""
 
 
+SUFFIXES = {"k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
 MAX_DIGITS = 500  # a product of eight such numbers is still printed by Python without complaint
 
 
@@ -102,6 +104,32 @@ def parse_count(text: str, name: str, *, minimum: int = 1) -> int:
         if int(stripped) >= minimum:
             return int(stripped)
     raise SizeError(f"{name} {text[:50]!r}", f"must be a whole number, at least {minimum}")
+
+
+def parse_amount(text: str, name: str, *, minimum: int = 0) -> int:
+    """Read a number that may have decimals and end with k, M, G (or B) or T: powers of a thousand.
+
+    Raises
+    ------
+    SizeError
+        It is anything else, or below `minimum`.
+
+    Examples
+    --------
+    >>> parse_amount("1.5M", "--max-params"), parse_amount("460,000", "--max-params")
+    (1500000, 460000)
+    """
+    digits, factor = text.strip().replace("_", "").replace(",", ""), 1
+    if digits[-1:].lower() in SUFFIXES:
+        digits, factor = digits[:-1], SUFFIXES[digits[-1].lower()]
+    whole, _, fraction = digits.partition(".")
+    if not re.fullmatch("[0-9]{1,500}", whole + fraction):
+        raise SizeError(f"{name} {text[:50]!r}", "must be a number as in 25M, 1.5M or 460000")
+    parts: int = 10 ** len(fraction)
+    amount = int(whole + fraction) * factor // parts
+    if amount < minimum:
+        raise SizeError(f"{name} {text[:50]}", f"must be at least {minimum}")
+    return amount
 
 
 def parse_size(text: str, name: str = "size", *, minimum: int = 1) -> tuple[int, ...]:

@@ -287,8 +287,17 @@ def test_larger_and_smaller_pictures_than_usual(convcli: Runner, names: list[str
     assert convcli("pool", names[0], "--max-pixels", "576").code == 0
 
 
-@pytest.mark.parametrize(("option", "least"), [("--max-pixels", 1), ("--frame", 0)])
-def test_numbers_out_of_range(convcli: Runner, names: list[str], option: str, least: int) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--frame", "-1"), "--frame -1: must be a whole number, at least 0"),
+        (("--max-pixels", "0"), "--max-pixels 0: must be at least 1"),
+        (("--max-memory", "0.1k5"), "--max-memory '0.1k5': must be a number as in 25M, 1.5M or 460000"),
+        (("--max-memory", "0.0001k"), "--max-memory 0.0001k: must be at least 1"),
+    ],
+)
+def test_numbers_out_of_range(
+    convcli: Runner, names: list[str], arguments: tuple[str, ...], message: str
+) -> None:
     with nothing_changes(Path()):
-        done = convcli("apply", names[0], "--filter", "box", option, least - 1)
-        assert_refused(done, f"{option} {least - 1}: must be a whole number, at least {least}")
+        assert_refused(convcli("apply", names[0], "--filter", "box", *arguments), message)

@@ -11,6 +11,7 @@ from convcli import decoding
 from convcli.decoding import begin_decoding, decode
 from convcli.errors import ImageError
 from convcli.images import load_picture
+from convcli.limits import Limits
 
 GENERATOR = np.random.default_rng(11)
 
@@ -71,7 +72,7 @@ def test_a_lower_limit_of_pixels_holds_for_what_was_begun(tmp_path: Path) -> Non
     path = saved(tmp_path / "x.png")
     begin_decoding(path)
     with pytest.raises(ImageError, match="has 50x40 = 2000 pixels, more than 1999"):
-        load_picture(path, path, max_pixels=1999)
+        load_picture(path, path, Limits(pixels=1999))
 
 
 def test_a_stream_without_a_name_is_decoded(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from convcli.cli.options import (
     Frame,
     JobsOption,
     JsonOption,
+    MaxMemory,
     MaxPixels,
     NameOption,
     OutDir,
@@ -114,6 +115,7 @@ def apply(
     file_format: FormatOption = None,
     force: Force = False,
     max_pixels: MaxPixels = None,
+    max_memory: MaxMemory = None,
     frame: Frame = None,
     jobs: JobsOption = None,
     png_level: PngLevel = None,
@@ -134,7 +136,7 @@ def apply(
     """
     if not images and files0_from is None:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
-    if images and len(images) == 1 and not recursive and max_pixels is None and frame is None:
+    if images and len(images) == 1 and not recursive and (max_pixels, max_memory, frame) == (None,) * 3:
         from convcli.decoding import begin_decoding  # late: help and usage errors need no Pillow
 
         begin_decoding(images[0])  # while numpy is loaded
@@ -145,9 +147,10 @@ def apply(
     from convcli.kernels import Filter
 
     batch = Batch.read(
-        images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels, frame=frame,
-        output=output, out_dir=out_dir, name=name, file_format=file_format, force=force,
-        skip_existing=skip_existing, json=json, png_level=png_level, jobs=jobs,
+        images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels,
+        max_memory=max_memory, frame=frame, output=output, out_dir=out_dir, name=name,
+        file_format=file_format, force=force, skip_existing=skip_existing, json=json, png_level=png_level,
+        jobs=jobs,
     )  # fmt: skip
     window = filtering.Window.read(padding, border, stride, dilation, flip=flip, jobs=batch.threads)
     rendering = filtering.Rendering.read(channels, signed, scale, bias, batch.where.format, relu=relu)

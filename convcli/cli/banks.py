@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from convcli.arrays import Channels, select_channels
-from convcli.cli.filtering import Rendering, Window, finished
+from convcli.cli.filtering import Rendering, Window, finished, result_bytes
 from convcli.cli.one_input import Operation, Outcome
 from convcli.convolve import pixels_under
 from convcli.errors import KernelError, SizeError, UsageError
@@ -35,7 +35,12 @@ def bank_operation(bank: Bank, window: Window, rendering: Rendering) -> Operatio
             f"leaves one channel, and {bank.name} takes {bank.taps.shape[2]}",
         )
     numbers = bank.count > 1 if rendering.signed is None else rendering.signed == Signed.RAW
-    return Operation(bank.name, partial(_filter_picture, bank, window, rendering), numbers or None)
+    return Operation(
+        bank.name,
+        partial(_filter_picture, bank, window, rendering),
+        partial(result_bytes, bank.taps.shape[:2], bank.count, window),
+        numbers or None,
+    )
 
 
 def _filter_picture(

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from convcli.cli.destinations import Destination, Outputs, destination, make_folder
 from convcli.cli.inputs import Source, gathered
-from convcli.cli.one_input import OneInput, Operation, Reading, Told, candidates
+from convcli.cli.one_input import OneInput, Operation, Told, candidates
 from convcli.cli.options import check_workload
 from convcli.cli.output import Stopped, message, progress_is_shown, write
 from convcli.cli.progress import file_progress
+from convcli.cli.reading import Reading
 from convcli.cli.workers import divided, shared_out
 from convcli.errors import UsageError
 
@@ -34,7 +35,8 @@ class Batch:
         *,
         recursive: bool,
         files0_from: str | None,
-        max_pixels: int | None,
+        max_pixels: str | None,
+        max_memory: str | None,
         frame: int | None,
         output: str | None,
         out_dir: str | None,
@@ -56,14 +58,15 @@ class Batch:
             A list of names cannot be read.
         """
         check_workload(jobs, png_level)
-        reading = Reading.read(max_pixels, frame)
+        reading = Reading.read(max_pixels, max_memory, frame)
         where = destination(
             output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
             png_level=png_level, jobs=jobs,
         )  # fmt: skip
         sources = gathered(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
         processes, threads = divided(jobs, len(sources))
-        return cls(sources, reading, processes, replace(where, jobs=threads))
+        limits = replace(reading.limits, sharers=processes)
+        return cls(sources, replace(reading, limits=limits), processes, replace(where, jobs=threads))
 
     @property
     def threads(self) -> int | None:

@@ -2,14 +2,12 @@
 
 from typing import NamedTuple
 
-from convcli.errors import ConvcliError, UsageError
+from convcli.errors import ConvcliError
 from convcli.network.layers import Size
 from convcli.network.networks import Network
-from convcli.size_texts import format_size, parse_count, parse_size
+from convcli.size_texts import format_size, parse_amount, parse_count, parse_size
 
 __all__ = ["Checks"]
-
-SUFFIXES = {"k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 
 
 class Checks(NamedTuple):
@@ -33,7 +31,9 @@ class Checks(NamedTuple):
         if expect is not None:
             number = expect.strip().isdecimal()
             size = (parse_count(expect, "expected size"),) if number else parse_size(expect, "expected size")
-        return cls(expect, size, max_params, 0 if max_params is None else _amount(max_params))
+        return cls(
+            expect, size, max_params, 0 if max_params is None else parse_amount(max_params, "--max-params")
+        )
 
     def check(self, network: Network) -> None:
         """Check a network; a single number is the size of a vector, or the side of a square.
@@ -49,15 +49,3 @@ class Checks(NamedTuple):
             raise ConvcliError(f"output {format_size(output)}", f"is not the expected {self.expect}")
         if self.max_params is not None and (network.params or 0) > self.params:
             raise ConvcliError(f"params {network.params:,}", f"are more than --max-params {self.max_params}")
-
-
-def _amount(text: str) -> int:
-    """Read a number that may end with k, M or G."""
-    digits, factor = text.strip().replace("_", "").replace(",", ""), 1
-    if digits[-1:].lower() in SUFFIXES:
-        digits, factor = digits[:-1], SUFFIXES[digits[-1].lower()]
-    whole, _, fraction = digits.partition(".")
-    if not (whole + fraction).isdecimal() or len(digits) > 500:
-        raise UsageError(f"--max-params {text[:50]!r}", "must be a number as in 25M, 1.5M or 460000")
-    parts: int = 10 ** len(fraction)
-    return int(whole + fraction) * factor // parts

@@ -4,7 +4,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcli.cli.options import Angle, BorderOption, Dilation, JsonOption, PaddingOption, SizeOption, Stride
+from convcli.cli.inputs import gathered
+from convcli.cli.options import (
+    Angle,
+    BorderOption,
+    Dilation,
+    Frame,
+    JsonOption,
+    MaxMemory,
+    MaxPixels,
+    PaddingOption,
+    SizeOption,
+    Stride,
+)
 from convcli.cli.output import answer_is_shown, escaped, shown, write, write_json
 from convcli.errors import UsageError
 
@@ -20,7 +32,8 @@ MOST_TERMS = 25  # of a sum that is written out
 
 def explain(
     image: Annotated[
-        str | None, typer.Argument(metavar="IMAGE", help="A picture, a .npy array, a text matrix.")
+        str | None,
+        typer.Argument(metavar="IMAGE", help="A picture, a .npy array, a text matrix; - is standard input."),
     ] = None,
     name: Annotated[
         str | None, typer.Option("--filter", help="A named filter, as in sobel-x.", metavar="NAME")
@@ -52,6 +65,9 @@ def explain(
             metavar="HOW",
         ),
     ] = None,
+    max_pixels: MaxPixels = None,
+    max_memory: MaxMemory = None,
+    frame: Frame = None,
     json: JsonOption = False,
 ) -> int:
     """Explain one number: the patch, the filter, the products, their sum, and the pixel that apply writes.
@@ -68,12 +84,14 @@ def explain(
     if (name is None) == (kernel is None):
         raise UsageError("--filter", "give one filter, or one --kernel")
     place = _place(at)
+    gathered([image])
     from convcli.arrays import Channels, select_channels
     from convcli.cli import filtering  # late: help needs no numpy
+    from convcli.cli.reading import Reading
     from convcli.convolve import apply_filter
     from convcli.errors import ConvcliError, SizeError, chosen
     from convcli.explaining import explain_cell
-    from convcli.images import Kind, load_picture
+    from convcli.images import Kind
     from convcli.kernels import Filter
     from convcli.render import Signed, render
 
@@ -89,7 +107,7 @@ def explain(
         raise UsageError("--channel each", "is several; take gray, r, g, b or sum")
     if how == Signed.STRETCH:
         raise UsageError("--signed stretch", "depends on all pixels; take raw")
-    picture = load_picture(image, image)
+    picture = Reading.read(max_pixels, max_memory, frame).load(image)
     how = how or (Signed.ABS if picture.kind == Kind.PIXELS else Signed.RAW)
     options: dict[str, Any] = {
         "stride": window.stride, "padding": window.padding, "dilation": window.dilation, "flip": flip,

@@ -14,17 +14,28 @@ from convcli.borders import Border, BorderKind, parse_border
 from convcli.cli.one_input import Operation, Outcome
 from convcli.cli.reports import described
 from convcli.convolve import pixels_under
-from convcli.errors import KernelError, MatrixError, UsageError, chosen
+from convcli.errors import KernelError, MatrixError, SizeError, UsageError, chosen
 from convcli.images import FileFormat, Picture
 from convcli.kernels import Filter, custom_filter, named_filter, parse_kernel
+from convcli.limits import Size
 from convcli.matrices import parse_number
 from convcli.one_pass import filter_pixels
 from convcli.render import Signed, render_counted
 from convcli.size_texts import Amounts, NamedPadding, format_padding, format_size, parse_padding, parse_pair
+from convcli.sizes import window_axes
 from convcli.tally import tally
 from convcli.volumes import Bank, orientation_bank
 
-__all__ = ["Rendering", "Window", "finished", "kernel_files", "operation", "read_filters", "typed_number"]
+__all__ = [
+    "Rendering",
+    "Window",
+    "finished",
+    "kernel_files",
+    "operation",
+    "read_filters",
+    "result_bytes",
+    "typed_number",
+]
 
 
 @dataclass(frozen=True)
@@ -187,7 +198,43 @@ def operation(one: Filter, window: Window, rendering: Rendering, *, measured: bo
     if len(rendering.biases) > 1:
         raise UsageError("--bias", f"gives {len(rendering.biases)} numbers for one filter")
     numbers = None if rendering.signed is None else rendering.signed == Signed.RAW
-    return Operation(one.name, partial(_filter_picture, one, window, rendering, scale, measured), numbers)
+    height, width = one.kernels[0].shape
+    maps = None if rendering.channels == Channels.EACH else 1
+    return Operation(
+        one.name,
+        partial(_filter_picture, one, window, rendering, scale, measured),
+        partial(result_bytes, (height, width), maps, window),
+        numbers,
+    )
+
+
+def result_bytes(
+    taps: tuple[int, int], maps: int | None, window: Window, size: Size, itemsize: int, numbers: bool
+) -> int:
+    """Return about how many bytes a result takes, and the file that is made of it.
+
+    Parameters
+    ----------
+    taps : (int, int)
+        Height and width of the kernel.
+    maps : int or None
+        How many channels the result has; None: as the picture.
+    window : Window
+    size : (int, int, int)
+        Of the picture.
+    itemsize : int
+        Bytes of one of its numbers.
+    numbers : bool
+        Whether it is written as numbers, or as pixels.
+    """
+    try:
+        rows, columns = window_axes(
+            size[:2], taps, padding=window.padding, stride=window.stride, dilation=window.dilation
+        )
+    except SizeError:  # which is said when it is tried
+        return 0
+    each = 8 if itemsize > 4 else 4 if numbers else itemsize
+    return 2 * rows.output * columns.output * (maps or size[2]) * each
 
 
 def _filter_picture(

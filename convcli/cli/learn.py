@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcli.cli.options import Force, JsonOption, check_apart
+from convcli.cli.inputs import gathered
+from convcli.cli.options import Force, JsonOption, MaxMemory, MaxPixels, check_apart
 from convcli.cli.output import answer_is_shown, message, progress_is_shown, shown, write, write_json
 from convcli.errors import ImageError, SizeError, UsageError
 from convcli.size_texts import format_size, parse_count, parse_pair
@@ -16,6 +17,7 @@ from convcli.size_texts import format_size, parse_count, parse_pair
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from convcli.cli.reading import Reading
     from convcli.learning import Example, Learned, Nearest
 
 __all__ = ["learn"]
@@ -27,7 +29,8 @@ def learn(
     pictures: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="INPUT TARGET...", help="A picture, and what a filter made of it; several such pairs."
+            metavar="INPUT TARGET...",
+            help="A picture, and what a filter made of it; several such pairs. - is standard input.",
         ),
     ] = None,
     f: Annotated[
@@ -67,6 +70,8 @@ def learn(
         typer.Option("--curve", help="Draw the loss and the filter at several steps.", metavar="PNG"),
     ] = None,
     force: Force = False,
+    max_pixels: MaxPixels = None,
+    max_memory: MaxMemory = None,
     json: JsonOption = False,
 ) -> int:
     """Learn a filter from an example, by back-propagation.
@@ -84,11 +89,13 @@ def learn(
     """
     if not pictures or len(pictures) % 2:
         raise UsageError("INPUT TARGET", "must be pairs; as in: convcli learn photo.png edges.npy --f 3")
+    gathered(pictures)
     for option, given in (("--curve", curve), ("--optimizer", optimizer), ("--steps", steps), ("--lr", rate)):
         check_apart({"--closed-form": closed_form, option: given})
     size, count = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
     from convcli.cli.filtering import typed_number  # late: help needs no numpy
     from convcli.cli.kernel_texts import check_holds_volume, check_kernel_target, save_kernel
+    from convcli.cli.reading import Reading
     from convcli.errors import chosen
     from convcli.files import check_target, write_atomically
     from convcli.learning import Optimizer, nearest_filter, solve
@@ -106,7 +113,8 @@ def learn(
         check_target(curve, pictures, replace=force)
         if output is not None and os.path.realpath(curve) == os.path.realpath(output):
             raise UsageError("--curve", f"and -o are one file, {output}")
-    examples = _examples(pictures, size, channels, absolute=absolute)
+    reading = Reading.read(max_pixels, max_memory, None)
+    examples = _examples(pictures, size, channels, reading, absolute=absolute)
     if output is not None and examples[0].pixels.shape[2] > 1:
         check_holds_volume(output)
     if closed_form:
@@ -141,15 +149,14 @@ def learn(
 
 
 def _examples(
-    pictures: list[str], size: tuple[int, int], channels: str | None, *, absolute: bool
+    pictures: list[str], size: tuple[int, int], channels: str | None, reading: "Reading", *, absolute: bool
 ) -> "list[Example]":
     """Load the pairs; what is wrong with one names its target."""
-    from convcli.images import load_picture
     from convcli.learning import examples_of
 
     examples = []
     for source, target in zip(pictures[::2], pictures[1::2], strict=True):
-        pixels, wanted = load_picture(source, source).pixels, load_picture(target, target).pixels
+        pixels, wanted = reading.load(source).pixels, reading.load(target).pixels
         try:
             examples += examples_of(pixels, wanted, size, channels=channels, absolute=absolute)
         except SizeError as error:

@@ -1,22 +1,21 @@
 """One input of a batch, and what is done with it: in whatever process, nothing is printed here."""
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from convcli.cli.destinations import PRINTED, Destination, Outputs, make_folder, natural_format
 from convcli.cli.inputs import STREAM, Source
-from convcli.cli.options import check_least
 from convcli.cli.output import json_line, write_bytes
+from convcli.cli.reading import Reading, input_name
 from convcli.cli.reports import answer
-from convcli.decoding import MAX_PIXELS
-from convcli.errors import ConvcliError, ImageError, OutputError
-from convcli.images import FileFormat, Kind, Picture, check_holds, encoded, load_picture
+from convcli.errors import ConvcliError, OutputError
+from convcli.images import FileFormat, Kind, Picture, check_holds, encoded
+from convcli.limits import ResultBytes, Size
 
-__all__ = ["OneInput", "Operation", "Outcome", "Reading", "Told", "candidates"]
+__all__ = ["OneInput", "Operation", "Outcome", "Told", "candidates"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,32 +39,15 @@ class Operation:
         Whether the result is wanted as numbers; None: as the input and the output format suggest.
     run : callable
         Is called with a picture and whether numbers are wanted.
+    result_bytes : callable
+        Returns what the result will take, and its file, of a picture's size, the bytes of its numbers, and
+        whether numbers are wanted.
     """
 
     label: str
     run: Callable[[Picture, bool], Outcome]
+    result_bytes: ResultBytes
     numbers: bool | None = None
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How pictures are read: the largest, and which frame of several."""
-
-    max_pixels: int = MAX_PIXELS
-    frame: int | None = None
-
-    @classmethod
-    def read(cls, max_pixels: int | None, frame: int | None) -> "Reading":
-        """Check the options.
-
-        Raises
-        ------
-        UsageError
-            One is out of range.
-        """
-        check_least("--max-pixels", max_pixels, 1)
-        check_least("--frame", frame, 0)
-        return cls(MAX_PIXELS if max_pixels is None else max_pixels, frame)
 
 
 @dataclass
@@ -110,7 +92,7 @@ class OneInput:
         try:
             if self.where.output not in (None, STREAM):
                 self.outputs.check(self.where.output or "")  # before an input is decoded for nothing
-            pictures = [_load(self.source.name, self.reading)]
+            pictures = [self._reading_for(waiting).load(self.source.name)]
         except ConvcliError as error:
             self._fail(error.what, error.why)
             return self.told
@@ -120,12 +102,27 @@ class OneInput:
             self._attempt(operation, pictures)
         return self.told
 
+    def _reading_for(self, operations: Sequence[Operation]) -> Reading:
+        """Return how it is read, where room is left for the largest of the results."""
+
+        def largest(size: Size, itemsize: int, numbers: bool) -> int:
+            wanted = [
+                numbers or _is_numeric(self.where.format) if one.numbers is None else one.numbers
+                for one in operations
+            ]
+            return max(
+                one.result_bytes(size, itemsize, as_numbers)
+                for one, as_numbers in zip(operations, wanted, strict=True)
+            )
+
+        return replace(self.reading, limits=replace(self.reading.limits, result_bytes=largest))
+
     def _fail(self, what: str, why: object) -> None:
         self.told.failed = True
         self.told.messages.append((what, str(why)))
 
     def _note(self, notes: Iterable[str]) -> None:
-        self.told.messages += [(_shown(self.source.name), note) for note in notes]
+        self.told.messages += [(input_name(self.source.name), note) for note in notes]
 
     def _skips(self, operation: Operation) -> bool:
         """Whether the output of an operation exists, and is to be left alone."""
@@ -150,10 +147,10 @@ class OneInput:
         except ConvcliError as error:
             # What is wrong with an output names the output; anything else is wrong with this input.
             of_output = isinstance(error, OutputError)
-            self._fail(*((error.what, error.why) if of_output else (_shown(self.source.name), error)))
+            self._fail(*((error.what, error.why) if of_output else (input_name(self.source.name), error)))
             return
         except MemoryError:
-            self._fail(_shown(self.source.name), "there is not enough memory for it")
+            self._fail(input_name(self.source.name), "there is not enough memory for it")
             return
         self._note(notes)
         seconds = round(time.perf_counter() - started, 6)
@@ -191,17 +188,8 @@ class OneInput:
         return dropped
 
 
-def _load(source: str, how: Reading) -> Picture:
-    if source != STREAM:
-        return load_picture(source, source, max_pixels=how.max_pixels, frame=how.frame)
-    if sys.stdin is None:
-        raise ImageError(_shown(source), "is closed")
-    return load_picture(sys.stdin.buffer, _shown(source), max_pixels=how.max_pixels, frame=how.frame)
-
-
-def _shown(source: str) -> str:
-    """Return what messages call an input."""
-    return "standard input" if source == STREAM else source
+def _is_numeric(file_format: FileFormat | None) -> bool:
+    return file_format is not PRINTED and file_format.numeric
 
 
 def _wants_numbers(operation: Operation, picture: Picture, file_format: FileFormat | None) -> bool:

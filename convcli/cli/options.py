@@ -24,6 +24,7 @@ __all__ = [
     "JobsOption",
     "JsonOption",
     "MarkdownOption",
+    "MaxMemory",
     "MaxPixels",
     "NameOption",
     "OptionalPadding",
@@ -123,8 +124,16 @@ SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Leave out what has been done: its output exists.")
 ]
 MaxPixels = Annotated[
-    int | None,
-    typer.Option("--max-pixels", help="Refuse larger pictures; 268 million unless given.", metavar="COUNT"),
+    str | None,
+    typer.Option("--max-pixels", help="Refuse larger pictures; 268M unless given.", metavar="COUNT"),
+]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        "--max-memory",
+        help="Refuse what would take more bytes, as in 2G; what is free unless given.",
+        metavar="BYTES",
+    ),
 ]
 Frame = Annotated[
     int | None,

@@ -16,6 +16,7 @@ from convcli.cli.options import (
     InputSize,
     JobsOption,
     JsonOption,
+    MaxMemory,
     MaxPixels,
     NameOption,
     OptionalStride,
@@ -26,7 +27,7 @@ from convcli.cli.options import (
     Recursive,
     SkipExisting,
 )
-from convcli.errors import UsageError, chosen
+from convcli.errors import SizeError, UsageError, chosen
 from convcli.network.layers import Pooling
 from convcli.size_texts import format_padding, format_size, parse_padding, parse_pair, parse_size
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from convcli.cli.one_input import Outcome
     from convcli.images import Picture
+    from convcli.limits import Size
     from convcli.pooling import PoolMode
 
 __all__ = ["pool"]
@@ -62,6 +64,7 @@ def pool(
     file_format: FormatOption = None,
     force: Force = False,
     max_pixels: MaxPixels = None,
+    max_memory: MaxMemory = None,
     frame: Frame = None,
     jobs: JobsOption = None,
     png_level: PngLevel = None,
@@ -103,12 +106,23 @@ def pool(
     from convcli.cli.one_input import Operation
 
     batch = Batch.read(
-        images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels, frame=frame,
-        output=output, out_dir=out_dir, name=name, file_format=file_format, force=force,
-        skip_existing=skip_existing, json=json, png_level=png_level, jobs=jobs,
+        images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels,
+        max_memory=max_memory, frame=frame, output=output, out_dir=out_dir, name=name,
+        file_format=file_format, force=force, skip_existing=skip_existing, json=json, png_level=png_level,
+        jobs=jobs,
     )  # fmt: skip
     label = f"{layer.type}-{format_size(layer.window)}"
-    return run_batch(batch, [Operation(label, partial(_pool_picture, layer, chosen_mode, batch.threads))])
+    run = partial(_pool_picture, layer, chosen_mode, batch.threads)
+    return run_batch(batch, [Operation(label, run, partial(_result_bytes, layer))])
+
+
+def _result_bytes(layer: Pooling, size: "Size", itemsize: int, _: bool) -> int:
+    """Return how many bytes a result takes, and its file."""
+    try:
+        rows, columns = layer.axes(size)
+    except SizeError:  # which is said when it is tried
+        return 0
+    return 2 * rows.output * columns.output * size[2] * itemsize
 
 
 def _pool_picture(

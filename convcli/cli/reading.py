@@ -1,0 +1,54 @@
+"""How inputs are read: from where, how large they may be, and which frame of several."""
+
+import sys
+from dataclasses import dataclass
+
+from convcli.cli.inputs import STREAM
+from convcli.cli.options import check_least
+from convcli.errors import ImageError
+from convcli.images import Picture, load_picture
+from convcli.limits import MAX_PIXELS, Limits
+from convcli.size_texts import parse_amount
+
+__all__ = ["Reading", "input_name"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How large pictures may be, and which frame of several is taken."""
+
+    limits: Limits
+    frame: int | None
+
+    @classmethod
+    def read(cls, max_pixels: str | None, max_memory: str | None, frame: int | None) -> "Reading":
+        """Check the options.
+
+        Raises
+        ------
+        UsageError
+            One is out of range.
+        """
+        check_least("--frame", frame, 0)
+        pixels = MAX_PIXELS if max_pixels is None else parse_amount(max_pixels, "--max-pixels", minimum=1)
+        memory = None if max_memory is None else parse_amount(max_memory, "--max-memory", minimum=1)
+        return cls(Limits(pixels, memory), frame)
+
+    def load(self, source: str) -> Picture:
+        """Load a picture from a file, or from standard input.
+
+        Raises
+        ------
+        ImageError
+            It cannot be read.
+        """
+        if source != STREAM:
+            return load_picture(source, source, self.limits, frame=self.frame)
+        if sys.stdin is None:
+            raise ImageError(input_name(source), "is closed")
+        return load_picture(sys.stdin.buffer, input_name(source), self.limits, frame=self.frame)
+
+
+def input_name(source: str) -> str:
+    """Return what messages call an input."""
+    return "standard input" if source == STREAM else source

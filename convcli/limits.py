@@ -1,0 +1,185 @@
+"""How large a picture may be: in pixels, and in memory against what there is; known before pixels are read.
+
+The standard library alone: it is asked before numpy is loaded.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from convcli.errors import ImageError
+
+__all__ = ["MAX_PIXELS", "USUAL", "Limits", "ResultBytes", "Size", "free_memory"]
+
+MAX_PIXELS = 1 << 28  # 268 million
+WORTH_ASKING = 1 << 25  # bytes: whether there are fewer is found out sooner by taking them
+UNITS = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 1000))
+Size = tuple[int, int, int]
+"""Height, width and channels."""
+ResultBytes = Callable[[Size, int, bool], int]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a picture, and what is made of it, may take at most.
+
+    Attributes
+    ----------
+    pixels : int
+    memory : int or None
+        In bytes; None: what is free when it is asked for.
+    sharers : int
+        How many processes share the memory.
+    result_bytes : callable or None
+        Returns, of a picture's size, the bytes of one of its numbers, and whether it holds numbers that are
+        no pixels, the bytes that its results take.
+
+    Examples
+    --------
+    >>> Limits(pixels=100).check("photo.png", (10, 11, 3), 1)
+    Traceback (most recent call last):
+    ...
+    convcli.errors.ImageError: photo.png: has 11x10 = 110 pixels, more than 100; --max-pixels takes more
+    >>> Limits(memory=500_000_000).check("photo.png", (16_000, 16_000, 3), 1)
+    Traceback (most recent call last):
+    ...
+    convcli.errors.ImageError: photo.png: needs about 768 MB of memory, and may use 500 MB; \
+--max-memory allows more
+    """
+
+    pixels: int = MAX_PIXELS
+    memory: int | None = None
+    sharers: int = 1
+    result_bytes: ResultBytes | None = None
+
+    def check(self, name: str, size: Size, itemsize: int, *, decoder: int = 0, numbers: bool = False) -> None:
+        """Refuse a picture of that size, whose numbers take so many bytes each.
+
+        Parameters
+        ----------
+        name : str
+            What messages call it.
+        size : (int, int, int)
+        itemsize : int
+        decoder : int
+            Bytes a pixel that are held besides while it is decoded.
+        numbers : bool
+            Whether it holds numbers that are no pixels.
+
+        Raises
+        ------
+        ImageError
+            It has more pixels, or would take more memory, than it may.
+        """
+        height, width, channels = size
+        if width * height > self.pixels:
+            raise ImageError(
+                name,
+                f"has {width}x{height} = {width * height} pixels, more than {self.pixels}; "
+                "--max-pixels takes more",
+            )
+        results = 0 if self.result_bytes is None else self.result_bytes(size, itemsize, numbers)
+        self.check_bytes(name, width * height * channels * itemsize + max(width * height * decoder, results))
+
+    def check_bytes(self, name: str, needed: int) -> None:
+        """Refuse what would take more memory than it may.
+
+        Raises
+        ------
+        ImageError
+            It would.
+        """
+        if needed <= WORTH_ASKING and self.memory is None:
+            return
+        allowed = self.allowed()
+        if allowed is None or needed <= allowed:
+            return
+        share, other = (
+            ("", "") if self.sharers == 1 else (f", as one of {self.sharers} processes", "-j 1 or ")
+        )
+        raise ImageError(
+            name,
+            f"needs about {_shown(needed)} of memory, and may use {_shown(allowed)}{share}; "
+            f"{other}--max-memory allows more",
+        )
+
+    def allowed(self) -> int | None:
+        """Return how many bytes one of the sharers may take; None where nothing tells."""
+        memory = free_memory() if self.memory is None else self.memory
+        return None if memory is None else memory // self.sharers
+
+
+USUAL = Limits()
+
+
+def _shown(number: int) -> str:
+    """Write a number of bytes for a person."""
+    unit = next((unit for unit in UNITS if number >= unit[1]), UNITS[-1])
+    return f"{number / unit[1]:.3g} {unit[0]}"
+
+
+def free_memory(root: Path = Path("/")) -> int | None:
+    """Return how many bytes this process may still take; None where nothing tells.
+
+    The least of what the machine has available, what is left of the limits of its control groups (what files
+    take in the cache can be given back), and of its limit of address space. `root` is where the system's
+    files lie.
+
+    Source: Linux, Documentation/filesystems/proc.rst, admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst.
+    """
+    amounts = [*_of_machine(root), *_of_groups(root), *_of_address_space(root)]
+    return max(0, min(amounts)) if amounts else None
+
+
+def _of_machine(root: Path) -> Iterator[int]:
+    fields = _fields(root / "proc/meminfo")
+    if "MemAvailable:" in fields:
+        yield fields["MemAvailable:"] * 1024
+    elif hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _of_groups(root: Path) -> Iterator[int]:
+    """Yield what is left of each limit, in the group of this process and in those above it."""
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            base, names = root / "sys/fs/cgroup", ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            base = root / "sys/fs/cgroup/memory"
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        else:
+            continue
+        group = base / path.strip("/")
+        # In a container its own group may be all that is seen, under the name of the topmost.
+        for folder in (group, *group.parents):
+            limit, used = (_text(folder / name).strip() for name in names[:2])
+            if limit.isdecimal() and used.isdecimal():
+                yield int(limit) - int(used) + _fields(folder / "memory.stat").get(names[2], 0)
+            if folder == base:
+                break
+
+
+def _of_address_space(root: Path) -> Iterator[int]:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    taken = _text(root / "proc/self/statm").partition(" ")[0]
+    if limit != resource.RLIM_INFINITY and taken:
+        yield limit - int(taken) * resource.getpagesize()
+
+
+def _fields(file: Path) -> dict[str, int]:
+    """Return the numbers of a file whose lines are a name and a number."""
+    lines = (line.split() for line in _text(file).splitlines())
+    return {words[0]: int(words[1]) for words in lines if len(words) > 1 and words[1].isdecimal()}
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8", "replace")
+    except OSError:
+        return ""
