@@ -23,6 +23,7 @@ import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from enum import StrEnum
 from math import prod
 from pathlib import Path
@@ -30,7 +31,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageColor, UnidentifiedImageError
 
 from convcli.arrays import NPY_MAGIC, image_array, read_npy
 from convcli.decoding import Decoded, decode
@@ -46,9 +47,11 @@ __all__ = [
     "Picture",
     "check_holds",
     "encoded",
+    "flattened",
     "format_named",
     "format_of",
     "load_picture",
+    "parse_color",
     "read_image",
     "write_image",
 ]
@@ -106,6 +109,7 @@ HOLDS_ALPHA = {FileFormat.PNG, FileFormat.TIFF, FileFormat.WEBP}  # AVIF would c
 HOLDS_PROFILE = HOLDS_ALPHA | {FileFormat.JPEG, FileFormat.AVIF}
 HOLDS_RESOLUTION = {FileFormat.PNG: 1e6, FileFormat.TIFF: 1e6, FileFormat.BMP: 1e6, FileFormat.JPEG: 65535.0}
 LONGEST_SIDE = {FileFormat.JPEG: 65500, FileFormat.WEBP: 16383, FileFormat.AVIF: 65535}
+Color = tuple[int, int, int]
 SAVE_OPTIONS: dict[FileFormat, dict[str, Any]] = {
     FileFormat.JPEG: {"format": "JPEG", "quality": 92, "subsampling": 0},
     FileFormat.TIFF: {"format": "TIFF", "compression": "tiff_adobe_deflate"},
@@ -402,6 +406,55 @@ def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) ->
     write_atomically(target, lambda stream: stream.writelines(content), replace=force)
 
 
+def parse_color(text: str, name: str = "colour") -> Color:
+    """Read a colour by its name in CSS, or as in ``#fff``, ``#ffffff``, ``rgb(255,255,255)``.
+
+    Raises
+    ------
+    UsageError
+        It is none, or one with an alpha of its own.
+
+    Examples
+    --------
+    >>> parse_color("white"), parse_color("#f80")
+    ((255, 255, 255), (255, 136, 0))
+    """
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(text)
+    except ValueError:
+        alpha = [0]
+    if alpha:
+        near = get_close_matches(text.lower()[:50], ImageColor.colormap, n=1)
+        why = f"did you mean {near[0]}?" if near else "must be opaque, as in white, #ff8800 or rgb(255,136,0)"
+        raise UsageError(f"{name} {text[:50]!r}", why)
+    return red, green, blue
+
+
+def flattened(picture: Picture, background: Color) -> Picture:
+    """Lay a picture over a colour, so that it needs no alpha; one of grey over a colour becomes RGB.
+
+    Each value is that of the picture and that of the colour, weighted by alpha and its rest, rounded.
+
+    Examples
+    --------
+    >>> half = Picture(np.array([[200]], np.uint8), alpha=np.array([[51]], np.uint8))
+    >>> flattened(half, (255, 255, 255)).pixels.tolist()
+    [[244]]
+    """
+    pixels, alpha = picture.pixels, picture.alpha
+    if alpha is None or picture.maps or pixels.dtype != np.uint8:
+        return picture
+    if pixels.ndim == 2 and len(set(background)) > 1:
+        pixels = np.repeat(pixels[..., np.newaxis], 3, axis=2)
+    channels = pixels.reshape(*pixels.shape[:2], -1)
+    laid = np.empty_like(channels)
+    for channel, value in enumerate(background[: channels.shape[2]]):
+        weighted = channels[..., channel] * alpha.astype(np.uint16)  # 255 * 255 + 127 fits 16 bits
+        weighted += (255 - alpha) * np.uint16(value) + np.uint16(127)
+        laid[..., channel] = weighted // 255
+    return picture.with_pixels(laid.reshape(pixels.shape), None)
+
+
 def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[str, ...]:
     """Check that a format can hold a picture, and return what it drops without harm.
 
@@ -442,7 +495,11 @@ def _check_pixels_fit(picture: Picture, channels: int, file_format: FileFormat, 
             name, f"{file_format} cannot hold 16 bits a pixel here; use png, tiff or pnm for grey, else npy"
         )
     if picture.alpha is not None and file_format not in HOLDS_ALPHA:
-        raise OutputError(name, f"{file_format} cannot hold alpha; use {', '.join(sorted(HOLDS_ALPHA))}")
+        raise OutputError(
+            name,
+            f"{file_format} cannot hold alpha; use {', '.join(sorted(HOLDS_ALPHA))}, "
+            "or lay it over a colour by --background white",
+        )
     if channels == 3 and name.lower().endswith(".pgm"):
         raise OutputError(name, "a .pgm file is grey; use .ppm")
     longest = LONGEST_SIDE.get(file_format)

@@ -6,6 +6,7 @@ import typer
 
 from convcli.cli.options import (
     Angle,
+    Background,
     BorderOption,
     Dilation,
     Files0From,
@@ -113,6 +114,7 @@ def apply(
     files0_from: Files0From = None,
     skip_existing: SkipExisting = False,
     file_format: FormatOption = None,
+    background: Background = None,
     force: Force = False,
     max_pixels: MaxPixels = None,
     max_memory: MaxMemory = None,
@@ -150,7 +152,7 @@ def apply(
         images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels,
         max_memory=max_memory, frame=frame, output=output, out_dir=out_dir, name=name,
         file_format=file_format, force=force, skip_existing=skip_existing, json=json, png_level=png_level,
-        jobs=jobs,
+        jobs=jobs, background=background,
     )  # fmt: skip
     window = filtering.Window.read(padding, border, stride, dilation, flip=flip, jobs=batch.threads)
     rendering = filtering.Rendering.read(channels, signed, scale, bias, batch.where.format, relu=relu)

@@ -47,6 +47,7 @@ class Batch:
         json: bool,
         png_level: int | None,
         jobs: int | None,
+        background: str | None,
     ) -> "Batch":
         """Read the options that all commands have which take many pictures.
 
@@ -61,7 +62,7 @@ class Batch:
         reading = Reading.read(max_pixels, max_memory, frame)
         where = destination(
             output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
-            png_level=png_level, jobs=jobs,
+            png_level=png_level, jobs=jobs, background=background,
         )  # fmt: skip
         sources = gathered(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
         processes, threads = divided(jobs, len(sources))

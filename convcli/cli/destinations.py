@@ -10,7 +10,7 @@ from convcli.cli.inputs import STREAM, Source
 from convcli.cli.output import answer_is_shown
 from convcli.errors import OutputError, UsageError, suggestion
 from convcli.files import Identities, check_target, write_atomically
-from convcli.images import FileFormat, Kind, format_named, format_of
+from convcli.images import Color, FileFormat, Kind, format_named, format_of, parse_color
 
 __all__ = ["PRINTED", "Destination", "Outputs", "destination", "make_folder", "natural_format"]
 
@@ -36,6 +36,8 @@ class Destination:
         Replace files that exist, or leave them and their inputs alone.
     json : bool
     png_level, jobs : int or None
+    background : (int, int, int) or None
+        The colour that transparent pictures are laid over.
     """
 
     output: str | None
@@ -47,6 +49,7 @@ class Destination:
     json: bool
     png_level: int | None
     jobs: int | None
+    background: Color | None
 
     def path(self, source: Source, label: str, extension: str) -> str:
         """Return the derived path of an output."""
@@ -72,6 +75,7 @@ def destination(
     json: bool,
     png_level: int | None,
     jobs: int | None,
+    background: str | None = None,
 ) -> Destination:
     """Check the options that say where results go.
 
@@ -103,7 +107,10 @@ def destination(
     if png_level is not None and chosen not in (None, FileFormat.PNG):
         raise UsageError("--png-level", f"is for png; the output is {chosen}")
     folder = None if out_dir is None else Path(out_dir)
-    return Destination(output, folder, name or NAME, chosen, force, skip_existing, json, png_level, jobs)
+    colour = None if background is None else parse_color(background, "--background")
+    return Destination(
+        output, folder, name or NAME, chosen, force, skip_existing, json, png_level, jobs, colour
+    )
 
 
 def _format_by_name(

@@ -12,7 +12,7 @@ from convcli.cli.output import json_line, write_bytes
 from convcli.cli.reading import Reading, input_name
 from convcli.cli.reports import answer
 from convcli.errors import ConvcliError, OutputError
-from convcli.images import FileFormat, Kind, Picture, check_holds, encoded
+from convcli.images import FileFormat, Kind, Picture, check_holds, encoded, flattened
 from convcli.limits import ResultBytes, Size
 
 __all__ = ["OneInput", "Operation", "Outcome", "Told", "candidates"]
@@ -178,14 +178,18 @@ class OneInput:
         if file_format is PRINTED or target is None:
             return ()
         name = "standard output" if target == STREAM else target
-        dropped = check_holds(picture, file_format, name)
         where = self.where
+        notes: tuple[str, ...] = ()
+        if where.background is not None and picture.alpha is not None:
+            picture = flattened(picture, where.background)
+            notes = picture.notes
+        notes += check_holds(picture, file_format, name)
         content = encoded(picture, file_format, name, png_level=where.png_level, jobs=where.jobs)
         if target == STREAM:
             write_bytes(content)
         else:
             self.outputs.write(target, content)
-        return dropped
+        return notes
 
 
 def _is_numeric(file_format: FileFormat | None) -> bool:

@@ -9,6 +9,7 @@ from convcli.errors import UsageError
 
 __all__ = [
     "Angle",
+    "Background",
     "BorderOption",
     "ByBlock",
     "CeilOption",
@@ -138,6 +139,14 @@ MaxMemory = Annotated[
 Frame = Annotated[
     int | None,
     typer.Option("--frame", help="Of an animation or of several pages, from 0.", metavar="NUMBER"),
+]
+Background = Annotated[
+    str | None,
+    typer.Option(
+        "--background",
+        help="Lay transparent pictures over a colour, as in white or #ff8800; for JPEG and BMP.",
+        metavar="COLOUR",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 FormatOption = Annotated[

@@ -7,6 +7,7 @@ import typer
 
 from convcli.cli.layer_answers import answer_size
 from convcli.cli.options import (
+    Background,
     CeilOption,
     Files0From,
     FilterSize,
@@ -62,6 +63,7 @@ def pool(
     files0_from: Files0From = None,
     skip_existing: SkipExisting = False,
     file_format: FormatOption = None,
+    background: Background = None,
     force: Force = False,
     max_pixels: MaxPixels = None,
     max_memory: MaxMemory = None,
@@ -109,7 +111,7 @@ def pool(
         images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels,
         max_memory=max_memory, frame=frame, output=output, out_dir=out_dir, name=name,
         file_format=file_format, force=force, skip_existing=skip_existing, json=json, png_level=png_level,
-        jobs=jobs,
+        jobs=jobs, background=background,
     )  # fmt: skip
     label = f"{layer.type}-{format_size(layer.window)}"
     run = partial(_pool_picture, layer, chosen_mode, batch.threads)
