@@ -18,14 +18,14 @@ float TIFF           float32 ``(H, W)``, numbers
 """
 
 import io
+import math
 import select
-import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
-from math import prod
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -39,6 +39,7 @@ from convcli.errors import ConvcliError, ImageError, MatrixError, OutputError, U
 from convcli.files import check_target, write_atomically
 from convcli.limits import USUAL, Limits
 from convcli.matrices import format_matrix, parse_matrix
+from convcli.opening import open_input
 from convcli.png import encode_png
 
 __all__ = [
@@ -239,41 +240,39 @@ def load_picture(
     """
     try:
         if not isinstance(source, str | Path):
-            return _decode(io.BytesIO(_read_all(source, name, limits)), name, "", limits, frame)
-        with _open_file(Path(source), name, limits) as stream:
-            return _decode(stream, name, Path(source).suffix.lower(), limits, frame)
+            read = partial(_read_part, source)
+            return _decode(io.BytesIO(_read_all(read, name, limits)), name, "", limits, frame)
+        with open_input(source) as stream:
+            content = stream if stream.seekable() else io.BytesIO(_read_all(stream.read, name, limits))
+            return _decode(content, name, Path(source).suffix.lower(), limits, frame)
     except ConvcliError:
         raise
     except MemoryError:
         raise ImageError(name, "is too large for the memory of this machine") from None
+    except IsADirectoryError:
+        raise ImageError(name, "is a folder; give the images in it") from None
     except OSError as error:
         raise ImageError(name, (error.strerror or str(error)).lower()) from None
 
 
-def _open_file(path: Path, name: str, limits: Limits) -> BinaryIO:
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise ImageError(name, "is a folder; give the images in it")
-    if stat.S_ISREG(mode):
-        return path.open("rb")
-    if not stat.S_ISFIFO(mode):
-        raise ImageError(name, "is a device or a socket, not a file")
-    with path.open("rb") as pipe:
-        return io.BytesIO(_read_all(pipe, name, limits))
-
-
-def _read_all(stream: BinaryIO, name: str, limits: Limits) -> bytes:
+def _read_all(read: Callable[[int], bytes], name: str, limits: Limits) -> bytes:
+    """Read a stream to its end, by a function that reads a part of so many bytes at most."""
     parts: list[bytes] = []
     most = left = min(MAX_STREAM, (limits.allowed() or MAX_STREAM) // 2)  # the whole and its parts
-    read = getattr(stream, "read1", stream.read)
     while left >= 0:
-        _wait_for(stream)
         part = read(1 << 20)
         if not part:
             return b"".join(parts)
         parts.append(part)
         left -= len(part)
     raise ImageError(name, f"is longer than {most} bytes; write it to a file first")
+
+
+def _read_part(stream: BinaryIO, most: int) -> bytes:
+    """Read a part of a stream that may be a terminal or a pipe."""
+    _wait_for(stream)
+    part: bytes = getattr(stream, "read1", stream.read)(most)
+    return part
 
 
 def _wait_for(stream: BinaryIO) -> None:
@@ -308,7 +307,7 @@ def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: 
 
 def _decode_npy(stream: BinaryIO, name: str, limits: Limits) -> Picture:
     def admit(shape: tuple[int, ...], itemsize: int) -> None:
-        height, width, channels = (*shape, 1, 1, 1)[:3] if len(shape) < 4 else (prod(shape), 1, 1)
+        height, width, channels = (*shape, 1, 1, 1)[:3] if len(shape) < 4 else (math.prod(shape), 1, 1)
         limits.check(name, (height, width, channels), itemsize, numbers=True)
 
     try:

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from convcli.arrays import read_npy
 from convcli.errors import FilterError, KernelError, MatrixError, suggestion
 from convcli.matrices import parse_matrix, parse_number
+from convcli.opening import open_input
 
 __all__ = [
     "CATALOG",
@@ -820,14 +821,15 @@ def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
     """
     file, name = Path(path), str(path)
     try:
-        if file.suffix.lower() == ".npy":
-            with file.open("rb") as stream:
-                return _whole_if_exact(kernel_array(read_npy(stream, name, most=MAX_TAPS), name, axes=axes))
-        if file.suffix.lower() not in {".csv", ".txt", ".json"}:
+        if file.suffix.lower() not in {".csv", ".txt", ".json", ".npy"}:
             raise KernelError(name, "a kernel file ends in .csv, .txt, .json or .npy")
-        if file.stat().st_size > 64 * MAX_TAPS:
+        with open_input(file) as stream:
+            if file.suffix.lower() == ".npy":
+                return _whole_if_exact(kernel_array(read_npy(stream, name, most=MAX_TAPS), name, axes=axes))
+            content = stream.read(64 * MAX_TAPS + 1)
+        if len(content) > 64 * MAX_TAPS:
             raise KernelError(name, f"is too long for a kernel of at most {MAX_TAPS} taps")
-        text = file.read_text("utf-8-sig")
+        text = content.decode("utf-8-sig")
         return _parse_json(text, name, axes) if file.suffix.lower() == ".json" else parse_kernel(text, name)
     except OSError as error:
         raise KernelError(name, (error.strerror or str(error)).lower()) from None

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from convcli.arrays import read_npy
 from convcli.errors import KernelError, MatrixError, chosen, suggestion
 from convcli.kernels import MAX_TAPS, kernel_array, read_kernel
+from convcli.opening import open_input
 from convcli.size_texts import format_size
 
 __all__ = ["Order", "read_weights", "split_weights"]
@@ -84,7 +85,7 @@ def read_weights(path: str | Path, tensor: str | None = None, *, order: str | No
         return _in_order(read_kernel(path, axes=4), layout or Order.HWIO)
     reader = _from_npz if str(path).lower().endswith(".npz") else _from_safetensors
     try:
-        with Path(path).open("rb") as stream:
+        with open_input(path) as stream:
             name, values = reader(stream, str(path), tensor)
     except OSError as error:
         raise KernelError(str(path), (error.strerror or str(error)).lower()) from None

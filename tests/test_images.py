@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from convcli import images
+from convcli import images, opening
 from convcli.errors import ImageError, OutputError, UsageError
 from convcli.images import (
     FileFormat,
@@ -932,6 +932,39 @@ def test_fifo_with_an_image_in_it(tmp_path: Path) -> None:
         feeder.join()
 
 
+def test_fifo_that_nobody_writes_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(opening, "PATIENCE", 0.2)
+    with pytest.raises(ImageError, match="is a pipe that nobody writes to"):
+        read_image(tmp_path / "pipe")
+
+
+def test_fifo_whose_writer_takes_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    monkeypatch.setattr(opening, "PATIENCE", 0.0)
+    read: list[Array] = []
+    reader = threading.Thread(target=lambda: read.append(read_image(path)))
+    keeper = os.open(path, os.O_RDWR)  # somebody is there from the beginning
+    reader.start()
+    reader.join(0.2)
+    assert reader.is_alive()
+    os.write(keeper, png_bytes(1, 1, 8, GREY, [b"\1"]))
+    os.close(keeper)
+    reader.join(20)
+    assert read[0].tolist() == [[1]]
+
+
+def test_fifo_that_is_closed_without_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(b"",))
+    writer.start()
+    with pytest.raises(ImageError, match="is empty"):
+        read_image(path)
+    writer.join()
+
+
 @not_as_root
 def test_file_that_may_not_be_read(file_of: FileOf) -> None:
     path = file_of(png_bytes(1, 1, 8, GREY, [b"\1"]), "x.png")
@@ -1128,7 +1161,9 @@ def test_any_damage_leaves_a_picture_or_an_image_error(seed: bytes, place: int, 
 
 
 def test_an_array_of_too_many_numbers_is_refused_before_it_is_read() -> None:
-    with pytest.raises(ImageError, match="has 60000x60000 = 3600000000 pixels, more than 268435456; --max-pixels takes more"):
+    with pytest.raises(
+        ImageError, match="has 60000x60000 = 3600000000 pixels, more than 268435456; --max-pixels takes more"
+    ):
         picture_of(npy_bytes("'|u1'", "(60000, 60000)"))
 
 

@@ -25,10 +25,11 @@ TABLE = {
     "errors": Row(set(), set()),
     "size_texts": Row({"errors"}, set()),
     "sizes": Row({"size_texts", "errors"}, set()),
+    "opening": Row(set(), set()),
     "matrices": Row({"errors"}, {"numpy"}),
     "arrays": Row({"errors"}, {"numpy"}),
-    "kernels": Row({"arrays", "errors", "matrices"}, {"numpy"}),
-    "weights": Row({"arrays", "kernels", "size_texts", "errors"}, {"numpy"}),
+    "kernels": Row({"arrays", "errors", "matrices", "opening"}, {"numpy"}),
+    "weights": Row({"arrays", "kernels", "opening", "size_texts", "errors"}, {"numpy"}),
     "scratch": Row(set(), {"numpy"}),
     "slides": Row({"scratch", "sizes"}, {"numpy"}),
     "strategies": Row({"slides", "sizes", "kernels"}, {"numpy"}),
@@ -60,8 +61,10 @@ TABLE = {
     "png_checks": Row({"errors"}, set()),
     "limits": Row({"errors"}, set()),
     "decoding": Row({"png_checks", "limits", "errors"}, {"PIL"}),
-    "images": Row({"arrays", "matrices", "files", "png", "decoding", "limits", "errors"}, {"numpy", "PIL"}),
-    "network": Row({"sizes", "size_texts", "errors", "network"}, set()),
+    "images": Row(
+        {"arrays", "matrices", "files", "png", "decoding", "limits", "opening", "errors"}, {"numpy", "PIL"}
+    ),
+    "network": Row({"opening", "sizes", "size_texts", "errors", "network"}, set()),
     "cli": Row(EVERYTHING, {"numpy", "typer", "rich"}),
     "__main__": Row(EVERYTHING, {"typer", "rich"}),
     # The package itself hands the public names on; that it loads them late is tested with the public surface.

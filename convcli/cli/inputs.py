@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convcli.errors import ImageError, UsageError
+from convcli.opening import open_input
 
 __all__ = ["STREAM", "Source", "gathered"]
 
@@ -83,12 +84,14 @@ def _listed(file: str) -> list[str]:
         raise UsageError("--files0-from -", "standard input is a terminal, or closed; pipe names into it")
     try:
         if file == STREAM:
-            content = sys.stdin.buffer.read(MOST_NAMES_BYTES)
+            content = sys.stdin.buffer.read(MOST_NAMES_BYTES + 1)
         else:
-            with Path(file).open("rb") as stream:
-                content = stream.read(MOST_NAMES_BYTES)
+            with open_input(file) as stream:
+                content = stream.read(MOST_NAMES_BYTES + 1)
     except OSError as error:
         raise ImageError(file, (error.strerror or str(error)).lower()) from None
+    if len(content) > MOST_NAMES_BYTES:
+        raise ImageError(file, f"is longer than {MOST_NAMES_BYTES} bytes, which no list of names is")
     names = [os.fsdecode(name) for name in content.removesuffix(b"\0").split(b"\0")]
     if names == [""]:
         raise UsageError(f"--files0-from {file}", "holds no names")

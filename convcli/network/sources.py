@@ -9,6 +9,7 @@ from convcli.network.building import build
 from convcli.network.grammar import Spec, parse_spec
 from convcli.network.layers import Size
 from convcli.network.networks import Network
+from convcli.opening import open_input
 from convcli.size_texts import MAX_DIGITS, parse_size
 
 __all__ = ["decoded", "network", "read_spec", "shipped", "text_of", "title_of"]
@@ -115,7 +116,7 @@ def text_of(path: str | os.PathLike[str]) -> str:
     """
     name = os.fspath(path)
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 -- a name may be a device or hold any bytes
+        with open_input(path) as file:
             content = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         raise SpecError(name, _reason(error)) from None

@@ -1,0 +1,64 @@
+"""Files opened for reading: none that never begins, and none that never ends.
+
+The standard library alone: layer specs are read without loading anything else.
+"""
+
+import errno
+import io
+import math
+import os
+import select
+import stat
+import time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+__all__ = ["open_input"]
+
+PATIENCE = 5.0  # seconds to wait for somebody to write to a named pipe
+
+
+def open_input(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file or a named pipe for reading.
+
+    Raises
+    ------
+    OSError
+        It is a folder, a device or a socket, or cannot be opened; reading a pipe that nobody writes to raises
+        it, too, after some seconds.
+
+    Examples
+    --------
+    >>> open_input("/dev/null")
+    Traceback (most recent call last):
+    ...
+    OSError: [Errno 22] is a device or a socket, not a file
+    """
+    mode = Path(path).stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if stat.S_ISFIFO(mode):
+        return io.BufferedReader(_Pipe(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "is a device or a socket, not a file")
+    return Path(path).open("rb")
+
+
+class _Pipe(io.FileIO):
+    """A named pipe, opened without waiting: for a writer that never comes that would take for ever."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+        self._deadline = time.monotonic() + PATIENCE
+
+    def readinto(self, buffer: Any) -> int:
+        """Wait for bytes, or for the end; a signal is handled meanwhile."""
+        while True:
+            ready = select.select([self], [], [], 0.05)[0]
+            count = super().readinto(buffer)
+            if count or (ready and count == 0):
+                return count
+            if count is None:  # somebody is there, who has nothing to say yet
+                self._deadline = math.inf
+            elif time.monotonic() > self._deadline:
+                raise TimeoutError(errno.ETIMEDOUT, "is a pipe that nobody writes to")
