@@ -3,21 +3,26 @@
 No numpy here: decoding may begin while numpy is loaded.
 """
 
+import io
 import os
+import re
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from convcli.errors import ConvcliError, ImageError
+from convcli.jpeg_checks import check_scans
 from convcli.limits import USUAL, Limits
 from convcli.png_checks import check_all_pixels, check_chunks
+from convcli.tiff_checks import check_directory, check_parts
 
 __all__ = ["READABLE", "Decoded", "begin_decoding", "decode"]
 
@@ -34,6 +39,18 @@ BYTES = {
     "RGB": (3, 1, 4),
     "RGBA": (4, 1, 4),
 }  # fmt: skip -- by mode: channels of the array, bytes of a number, bytes of a pixel in Pillow
+BYTES_OF_A_ROW = 12  # that Pillow takes besides its pixels
+ROWS_COMPARED = 256  # at a time
+LONGEST_CHUNK = 1 << 24  # bytes of a text or profile in a PNG, unpacked
+SIGNATURES = {
+    "a PNG": re.compile(rb"\x89PNG"),
+    "a JPEG": re.compile(rb"\xff\xd8\xff"),
+    "a TIFF": re.compile(rb"II[*+]\0|MM\0[*+]"),
+    "a GIF": re.compile(rb"GIF8"),
+    "a WebP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+    "an AVIF": re.compile(rb".{4}ftypavi[fs]", re.DOTALL),
+    "a PNM": re.compile(rb"P[1-6Ff][ \t\r\n#]"),
+}
 WORTH_BEGINNING = 1 << 19  # bytes of a file: smaller ones are decoded before a thread has started
 
 
@@ -85,18 +102,42 @@ def decode(stream: BinaryIO, name: str, limits: Limits = USUAL, *, frame: int | 
 
 
 def _decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Decoded:
-    try:
-        with _UNLIMITED_PILLOW, _silent_libtiff(stream), Image.open(stream, formats=READABLE) as image:
-            if frame is not None:
+    with _UNLIMITED_PILLOW, _heard_libtiff(stream) as heard:
+        try:
+            with Image.open(stream, formats=READABLE) as image:
+                if frame is not None:
+                    _check_size(image, name, limits)
+                    _seek(image, frame, name)
                 _check_size(image, name, limits)
-                _seek(image, frame, name)
-            _check_size(image, name, limits)
-            _refuse_what_would_be_cut(image, stream, name)
-            return _decoded(image, stream, name, chosen=frame is not None)
-    except (ConvcliError, UnidentifiedImageError, MemoryError):
-        raise
-    except Exception as error:  # a decoder may raise anything on a damaged file
-        raise ImageError(name, f"cannot be decoded: {error or type(error).__name__}") from None
+                _refuse_what_would_be_cut(image, stream, name)
+                decoded = _decoded(image, stream, name, frame)
+        except UnidentifiedImageError:
+            kind = _signature(stream)
+            if kind is None:
+                raise
+            raise ImageError(name, f"starts as {kind} does, but is damaged, cut short or of an unknown kind") from None
+        except (ConvcliError, MemoryError):
+            raise
+        except Exception as error:  # a decoder may raise anything on a damaged file
+            raise ImageError(name, heard() or _reason(error)) from None
+        if heard():
+            raise ImageError(name, heard())
+        return decoded
+
+
+def _signature(stream: BinaryIO) -> str | None:
+    """Return what a file is by its first bytes, None where they say nothing."""
+    stream.seek(0)
+    head = stream.read(16)
+    return next((kind for kind, pattern in SIGNATURES.items() if pattern.match(head)), None)
+
+
+def _reason(error: Exception) -> str:
+    """Say why a decoder failed, unless its words are meant for programmers."""
+    text = error.args[0] if error.args else ""
+    words = text.decode("latin-1") if isinstance(text, bytes) else str(error)
+    told = isinstance(error, OSError | SyntaxError | ValueError) and "literal for int" not in words
+    return f"cannot be decoded: {words}" if told and words else "is damaged or cut short"
 
 
 def _check_size(image: Image.Image, name: str, limits: Limits) -> None:
@@ -107,6 +148,7 @@ def _check_size(image: Image.Image, name: str, limits: Limits) -> None:
     if image.format in {"WEBP", "AVIF", "GIF"}:
         decoder += 8  # their frames
     size = image.height, image.width, channels
+    decoder += -(-BYTES_OF_A_ROW // image.width)
     limits.check(name, size, itemsize, decoder=decoder, numbers=image.mode in {"I", "F"})
 
 
@@ -152,12 +194,54 @@ def begin_decoding(path: str) -> None:
     _begun[str(Path(path))] = result
 
 
-def _check_png(image: Image.Image, stream: BinaryIO, name: str) -> None:
-    """Check what Pillow lets pass: damaged chunks, and pixels that never came, which it leaves zero."""
+def _check_tiff(image: Image.Image, stream: BinaryIO, name: str) -> None:
+    """Check, before it is decoded, what would be left black."""
+    tags: Any = image.tag_v2  # type: ignore[attr-defined] # of a TIFF
+    place = stream.tell()
+    check_directory(stream, name, tags.offset)
+    stream.seek(place)
+    if image.tile and image.tile[0][0] == "raw":  # type: ignore[attr-defined] # else libtiff misses them
+        check_parts(tags, name)
+
+
+def _check_decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int) -> None:
+    """Check what a decoder let pass: damaged chunks, and pixels that never came."""
+    if image.format == "PNG":
+        _check_png(image, stream, name, frame)
+    elif image.format in {"JPEG", "MPO"} and frame == 0:
+        _check_jpeg(image, stream, name)
+
+
+def _check_png(image: Image.Image, stream: BinaryIO, name: str, frame: int) -> None:
+    """Check what Pillow leaves zero where it never came."""
     check_chunks(stream, name)
+    if image.mode == "P" and image.palette is not None:
+        colors = len(image.palette.palette) // len(image.palette.mode)
+        highest: Any = image.getextrema()[1]
+        if highest >= colors:
+            raise ImageError(name, f"is damaged: it uses colour {highest} of a palette of {colors}")
     last_row = image.crop((0, image.height - 1, *image.size))
-    if image.info.get("interlace") or last_row.getbbox(alpha_only=False) is None:
-        check_all_pixels(stream, name)
+    if frame or image.info.get("interlace") or last_row.getbbox(alpha_only=False) is None:
+        check_all_pixels(stream, name, frame)
+
+
+def _check_jpeg(image: Image.Image, stream: BinaryIO, name: str) -> None:
+    """Check what libjpeg leaves grey where it never came.
+
+    It goes through a file of several scans once more, with bits behind each: only if some are missing they
+    become pixels. In a file of one scan its last block is missing then, too, and shows it.
+    """
+    scans = check_scans(stream, name)
+    last: Any = image.getpixel((image.width - 1, image.height - 1))
+    grey = all(abs(value - 128) <= 1 for value in (last if isinstance(last, tuple) else (last,)))
+    if not grey and len(scans.ends) == 1:
+        return
+    with Image.open(io.BytesIO(scans.padded(stream)), formats=("JPEG",)) as again:
+        again.load()
+        for top in range(0, image.height, ROWS_COMPARED):
+            strip = 0, top, image.width, min(image.height, top + ROWS_COMPARED)
+            if image.crop(strip).tobytes() != again.crop(strip).tobytes():
+                raise ImageError(name, "is damaged: a part of its pixels is missing")
 
 
 class _Shared:
@@ -186,36 +270,47 @@ class _Shared:
 def _without_limit_and_warnings() -> Iterator[None]:
     """Pillow's pixel limit only warns, ours refuses; what its warnings say is an error or a note here."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    text, PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_CHUNK, LONGEST_CHUNK
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = limit
-
-
-@contextmanager
-def _without_standard_error() -> Iterator[None]:
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 -- not a path
-        kept = os.dup(2)
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+        PngImagePlugin.MAX_TEXT_CHUNK = text
 
 
 _UNLIMITED_PILLOW = _Shared(_without_limit_and_warnings)
-_SILENCE = _Shared(_without_standard_error)
+_ONE_AT_A_TIME = threading.Lock()
 
 
-def _silent_libtiff(stream: BinaryIO) -> AbstractContextManager[None]:
-    """Point standard error to nowhere while a TIFF is decoded: libtiff writes to its descriptor by itself."""
+@contextmanager
+def _heard_libtiff(stream: BinaryIO) -> Iterator[Callable[[], str]]:
+    """Hear what libtiff says while a TIFF is decoded: it writes to the descriptor of standard error.
+
+    Yields a function that returns the first error, or an empty text. Damage of fax pages is not told
+    otherwise.
+    """
     is_tiff = stream.read(2) in {b"II", b"MM"}
     stream.seek(0)
-    there = sys.__stderr__ is not None  # else its descriptor may be another file's
-    return _SILENCE if is_tiff and there else nullcontext()
+    if not is_tiff or sys.__stderr__ is None:  # then its descriptor may be another file's
+        yield str
+        return
+    with _ONE_AT_A_TIME, TemporaryFile() as said:
+
+        def first_error() -> str:
+            said.seek(0)
+            lines = said.read(1 << 16).decode("utf-8", "replace").splitlines()
+            errors = [line.removeprefix("tempfile.tif: ") for line in lines if line and "Warning" not in line]
+            return f"is damaged: {errors[0].rstrip('.')}" if errors else ""
+
+        kept = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            yield first_error
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _tag(image: Image.Image, number: int, default: Any) -> Any:
@@ -257,18 +352,25 @@ def _is_deep_avif(stream: BinaryIO) -> bool:
     return bool(configuration[2:3]) and bool(configuration[2] & 0x40)
 
 
-def _decoded(image: Image.Image, stream: BinaryIO, name: str, *, chosen: bool) -> Decoded:
+def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None) -> Decoded:
     notes = []
-    if not chosen and getattr(image, "is_animated", False):
+    if frame is None and getattr(image, "is_animated", False):
         notes.append("has several frames; the first is taken, --frame takes another")
     raw_mode, *rest = _decoder_arguments(image)
-    if image.format == "PPM" and rest and isinstance(rest[0], int) and rest[0] not in (1, 255, 65535):
+    if (
+        image.format == "PPM"
+        and image.mode != "F"
+        and rest
+        and isinstance(rest[0], int)
+        and rest[0] not in (1, 255, 65535)
+    ):
         notes.append(f"its values from 0 to {rest[0]} are scaled to {255 if rest[0] < 255 else 65535}")
     # TIFF is turned upright while it is loaded, and forgets how it lay.
     lies = _tag(image, ORIENTATION, 1) >= 5
+    if image.format == "TIFF":
+        _check_tiff(image, stream, name)
     image.load()
-    if image.format == "PNG":
-        _check_png(image, stream, name)
+    _check_decoded(image, stream, name, frame or 0)
     lies = lies or image.getexif().get(ORIENTATION, 1) in range(5, 9)
     profile = image.info.get("icc_profile") or None
     notes += _scale_transparent_value(image, raw_mode)
@@ -278,6 +380,8 @@ def _decoded(image: Image.Image, stream: BinaryIO, name: str, *, chosen: bool) -
     if image.mode == "CMYK":
         notes.append("CMYK was converted to RGB" + (", its profile dropped" if profile else ""))
         profile = None
+        if image.format == "JPEG" and "adobe" not in image.info:  # Adobe's are inverted, and taken to be all
+            image.paste(ImageChops.invert(image))
     return Decoded(
         image,
         image.format or "",

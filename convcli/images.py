@@ -108,6 +108,7 @@ ALIASES = {"jpg": "jpeg", "tif": "tiff", "pgm": "pnm", "ppm": "pnm"}
 HOLDS_16_BITS = {FileFormat.PNG, FileFormat.TIFF, FileFormat.PNM}
 HOLDS_ALPHA = {FileFormat.PNG, FileFormat.TIFF, FileFormat.WEBP}  # AVIF would change it
 HOLDS_PROFILE = HOLDS_ALPHA | {FileFormat.JPEG, FileFormat.AVIF}
+HOLDS_GREY_AS_RGB = {FileFormat.WEBP, FileFormat.AVIF}
 HOLDS_RESOLUTION = {FileFormat.PNG: 1e6, FileFormat.TIFF: 1e6, FileFormat.BMP: 1e6, FileFormat.JPEG: 65535.0}
 LONGEST_SIDE = {FileFormat.JPEG: 65500, FileFormat.WEBP: 16383, FileFormat.AVIF: 65535}
 Color = tuple[int, int, int]
@@ -290,6 +291,8 @@ def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: 
     stream.seek(0)
     if not head:
         raise ImageError(name, "is empty")
+    if (head == NPY_MAGIC or extension in {".csv", ".txt"}) and frame:
+        raise ImageError(name, f"has no frame {frame}; it holds one")
     if head == NPY_MAGIC:
         return _decode_npy(stream, name, limits)
     if extension in {".csv", ".txt"}:
@@ -327,7 +330,8 @@ def _decode_text(stream: BinaryIO, name: str, limits: Limits) -> Picture:
     except UnicodeDecodeError:
         raise ImageError(name, "is not text in UTF-8") from None
     except MatrixError as error:
-        raise ImageError(error.what, error.why) from None
+        more = "; --max-pixels takes more" if "more than" in error.why else ""
+        raise ImageError(error.what, error.why + more) from None
 
 
 def _picture(decoded: Decoded) -> Picture:
@@ -478,9 +482,15 @@ def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[s
     notes = []
     if picture.alpha is not None and (numbers or file_format.numeric or picture.maps):
         notes.append("alpha is not kept")
-    if picture.profile is not None and file_format not in HOLDS_PROFILE:
+    if picture.profile is not None and not _holds_profile(picture, file_format):
         notes.append(f"{file_format} cannot hold the colour profile")
     return tuple(notes)
+
+
+def _holds_profile(picture: Picture, file_format: FileFormat) -> bool:
+    """Whether a format holds the profile of a picture; some hold grey as RGB, whose profile it is not."""
+    grey = picture.pixels.ndim == 2
+    return file_format in HOLDS_PROFILE and not (grey and file_format in HOLDS_GREY_AS_RGB)
 
 
 def _check_pixels_fit(picture: Picture, channels: int, file_format: FileFormat, name: str) -> None:
@@ -580,7 +590,7 @@ def _encode_pixels(picture: Picture, file_format: FileFormat, memory: BinaryIO, 
     pixels = _joined(picture)
     resolution = _resolution_for(picture, file_format)
     options = SAVE_OPTIONS[file_format].copy()
-    if picture.profile is not None and file_format in HOLDS_PROFILE:
+    if picture.profile is not None and _holds_profile(picture, file_format):
         options["icc_profile"] = picture.profile
     if resolution is not None:
         options["dpi"] = resolution

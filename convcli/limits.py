@@ -115,6 +115,8 @@ USUAL = Limits()
 
 def _shown(number: int) -> str:
     """Write a number of bytes for a person."""
+    if number >= 10**18:
+        return "more than a million TB"
     unit = next((unit for unit in UNITS if number >= unit[1]), UNITS[-1])
     return f"{number / unit[1]:.3g} {unit[0]}"
 

@@ -14,41 +14,69 @@ __all__ = ["check_all_pixels", "check_chunks"]
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+PALETTE = 3  # the colour type
 BLOCK = 1 << 20
 
 
 def check_chunks(stream: BinaryIO, name: str) -> None:
-    """Check that every chunk with pixels is whole and unchanged, and that the file has an end.
+    """Check that every chunk is whole and unchanged, that the file has an end, and a palette if it needs one.
 
     Raises
     ------
     ImageError
-        It is cut, or a checksum is wrong.
+        It is cut, a checksum is wrong, or the palette does not come before the pixels.
     """
+    palette_missing = False
     for kind, data, checksum in _chunks(stream, name):
-        if kind in {b"IHDR", b"PLTE", b"IDAT", b"IEND"} and zlib.crc32(data, zlib.crc32(kind)) != checksum:
-            raise ImageError(name, f"is damaged: the checksum of its {kind.decode()} chunk is wrong")
+        if zlib.crc32(data, zlib.crc32(kind)) != checksum:
+            chunk = kind.decode("latin-1")
+            raise ImageError(name, f"is damaged: the checksum of its {chunk} chunk is wrong")
+        if kind == b"IHDR":
+            palette_missing = data[9:10] == bytes([PALETTE])
+        elif kind == b"PLTE":
+            palette_missing = False
+        elif kind == b"IDAT" and palette_missing:
+            raise ImageError(name, "is damaged: its palette is missing")
 
 
-def check_all_pixels(stream: BinaryIO, name: str) -> None:
-    """Check that the compressed data holds every pixel that the header promises.
+def check_all_pixels(stream: BinaryIO, name: str, frame: int = 0) -> None:
+    """Check that the compressed data holds every pixel that the header promises, or of that frame its own.
 
     Raises
     ------
     ImageError
         It ends early.
     """
-    missing = 0
+    pieces = _pixel_data(stream, name, frame)
+    missing = _promised_bytes(next(pieces))
     inflater = zlib.decompressobj()
-    for kind, data, _ in _chunks(stream, name):
-        if kind == b"IHDR":
-            missing = _promised_bytes(data)
-        while kind == b"IDAT" and data and not inflater.eof:
+    for data in pieces:
+        while data and not inflater.eof:
             missing -= len(inflater.decompress(data, BLOCK))
             data = inflater.unconsumed_tail
     missing -= len(inflater.flush())
     if missing > 0:
         raise ImageError(name, f"is damaged: {missing} bytes of its pixels are missing")
+
+
+def _pixel_data(stream: BinaryIO, name: str, frame: int) -> Iterator[bytes]:
+    """Yield the header of a frame, as if it were a picture of its own, then its compressed data in pieces."""
+    header, number, behind_first = b"", 0, False
+    for kind, data, _ in _chunks(stream, name):
+        if kind == b"IHDR":
+            header = data
+            if frame == 0:
+                yield header
+        elif kind == b"IDAT":
+            behind_first = True
+            if frame == 0:
+                yield data
+        elif kind == b"fcTL" and behind_first:
+            number += 1
+            if number == frame:
+                yield data[4:12] + header[8:]
+        elif kind == b"fdAT" and number == frame:
+            yield data[4:]
 
 
 def _chunks(stream: BinaryIO, name: str) -> Iterator[tuple[bytes, bytes, int]]:

@@ -60,7 +60,9 @@ TABLE = {
     "png": Row({"errors", "processors"}, {"numpy"}),
     "png_checks": Row({"errors"}, set()),
     "limits": Row({"errors"}, set()),
-    "decoding": Row({"png_checks", "limits", "errors"}, {"PIL"}),
+    "jpeg_checks": Row({"errors"}, set()),
+    "tiff_checks": Row({"errors"}, set()),
+    "decoding": Row({"png_checks", "jpeg_checks", "tiff_checks", "limits", "errors"}, {"PIL"}),
     "images": Row(
         {"arrays", "matrices", "files", "png", "decoding", "limits", "opening", "errors"}, {"numpy", "PIL"}
     ),

@@ -96,10 +96,11 @@ class OneInput:
         except ConvcliError as error:
             self._fail(error.what, error.why)
             return self.told
-        self._note(pictures[0].notes)
+        notes = pictures[0].notes
         pictures *= len(waiting)  # one for each to take: the last leaves none that takes memory for nothing
         for operation in waiting:
-            self._attempt(operation, pictures)
+            if self._attempt(operation, pictures, notes):
+                notes = ()
         return self.told
 
     def _reading_for(self, operations: Sequence[Operation]) -> Reading:
@@ -134,7 +135,8 @@ class OneInput:
             self.told.answers.append(json_line(record))
         return path is not None
 
-    def _attempt(self, operation: Operation, pictures: list[Picture]) -> None:
+    def _attempt(self, operation: Operation, pictures: list[Picture], notes: tuple[str, ...]) -> bool:
+        """Do one thing with the picture, and return whether it was done: only then its notes matter."""
         picture = pictures.pop()
         started = time.perf_counter()
         try:
@@ -143,20 +145,21 @@ class OneInput:
                 self.outputs.check(target)
             outcome = operation.run(picture, _wants_numbers(operation, picture, file_format))
             del picture
-            notes = (*outcome.notes, *self._deliver(outcome.picture, file_format, target))
+            notes += (*outcome.notes, *self._deliver(outcome.picture, file_format, target))
         except ConvcliError as error:
             # What is wrong with an output names the output; anything else is wrong with this input.
             of_output = isinstance(error, OutputError)
             self._fail(*((error.what, error.why) if of_output else (input_name(self.source.name), error)))
-            return
+            return False
         except MemoryError:
             self._fail(input_name(self.source.name), "there is not enough memory for it")
-            return
+            return False
         self._note(notes)
         seconds = round(time.perf_counter() - started, 6)
         record = {"input": self.source.name, "output": target, **outcome.facts, "seconds": seconds}
         self.told.answers += answer(record, outcome.picture, file_format, self.where)
         self.told.matrices = file_format is PRINTED and not self.where.json
+        return True
 
     def _target(self, operation: Operation, picture: Picture) -> tuple[FileFormat | None, str | None]:
         """Return the format and name of the output; no format and no name for a matrix that is printed."""
