@@ -6,31 +6,29 @@
 >>> convcli.convolve([[10, 10, 0, 0]], convcli.kernel("sobel-x"), padding="same").tolist()
 [[0, -40, -40, 0]]
 
-The names below are the public ones. Numpy is loaded when the first of the array functions is touched, Pillow
-by `read_image` and `write_image`.
+The names below are the public ones, each loaded when it is first touched: numpy with the first of the array
+functions, Pillow by `read_image` and `write_image`.
 """
 
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING
 
-from convcli.errors import (
-    ConvcliError,
-    FilterError,
-    ImageError,
-    KernelError,
-    LearningError,
-    MatrixError,
-    OutputError,
-    SizeError,
-    SpecError,
-    UsageError,
-)
-from convcli.sizes import output_size
-
+TYPE_CHECKING = False  # without the module that has it: a signal finds little that is not loaded yet
 if TYPE_CHECKING:
     from convcli.convolve import apply_filter, convolve, plan
+    from convcli.errors import (
+        ConvcliError,
+        FilterError,
+        ImageError,
+        KernelError,
+        LearningError,
+        MatrixError,
+        OutputError,
+        SizeError,
+        SpecError,
+        UsageError,
+    )
     from convcli.images import read_image, write_image
     from convcli.kernels import Filter, kernel, named_filter, parse_kernel, read_kernel
     from convcli.layers import conv_backward, conv_forward, pool_backward, pool_forward
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from convcli.network.sources import network
     from convcli.pooling import pool
     from convcli.render import render
+    from convcli.sizes import output_size
     from convcli.volumes import convolve_volume
     from convcli.weights import read_weights
 
@@ -81,7 +80,17 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ConvcliError": "errors",
     "Filter": "kernels",
+    "FilterError": "errors",
+    "ImageError": "errors",
+    "KernelError": "errors",
+    "LearningError": "errors",
+    "MatrixError": "errors",
+    "OutputError": "errors",
+    "SizeError": "errors",
+    "SpecError": "errors",
+    "UsageError": "errors",
     "apply_filter": "convolve",
     "conv_backward": "layers",
     "conv_forward": "layers",
@@ -93,6 +102,7 @@ _HOMES = {
     "named_filter": "kernels",
     "nearest_filter": "learning",
     "network": "network.sources",
+    "output_size": "sizes",
     "parse_kernel": "kernels",
     "plan": "convolve",
     "pool": "pooling",

@@ -1,14 +1,20 @@
 """The entry point: signals, ``--version``, then the command line."""
 
+import signal
+
+if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the rest is loaded, nothing has to be cleared up
+
 import gc
 import os
-import signal
 import sys
-from types import FrameType
+from pathlib import Path
+from traceback import extract_tb
 from typing import NoReturn
 
 from convcli import __version__
 from convcli.cli.output import Stopped, message, write
+from convcli.cli.stopping import SIGNALS, end_by, heed_signals
 from convcli.errors import ConvcliError
 
 __all__ = ["main"]
@@ -19,21 +25,29 @@ def main() -> NoReturn:
     # The strips have threads of their own; numpy's would take a processor for 80 ms only to be started.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(100_000)  # what is loaded at the start is no garbage
+    sys.unraisablehook = callable  # what nobody can handle, nobody has to read; this one takes no memory
     _occupy_closed_descriptors()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup stays in force
-            signal.signal(number, _stop)
+    heed_signals()
     try:
         code = _run(sys.argv[1:])
     except Stopped as stop:
-        signal.signal(stop.signal, signal.SIG_DFL)
-        os.kill(os.getpid(), stop.signal)
-        code = 128 + stop.signal  # the signal is blocked
+        end_by(stop.signal)
+    except Exception as error:  # a mistake in this program: told as any other failure, and where to look
+        message("internal error", _place_and_words(error))
+        code = 1
     _end(code)
+
+
+def _place_and_words(error: Exception) -> str:
+    frames = extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}: {error}; please report it"
 
 
 def _end(code: int) -> NoReturn:
     """End the process without the interpreter's clearing up, a tenth of a short command's time."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # it has ended
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
@@ -54,15 +68,6 @@ def _run(arguments: list[str]) -> int:
     from convcli.cli.boundary import run  # late: the signals are in place before anything slow is loaded
 
     return run(arguments)
-
-
-_stopping: list[int] = []  # the signal that is ending the program
-
-
-def _stop(number: int, _: FrameType | None) -> None:
-    if not _stopping:  # a second signal must not disturb the clearing up after the first
-        _stopping.append(number)
-        raise Stopped(number)
 
 
 def _occupy_closed_descriptors() -> None:

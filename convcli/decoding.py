@@ -9,8 +9,9 @@ import re
 import sys
 import threading
 import warnings
+from _thread import start_new_thread
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -94,7 +95,7 @@ def decode(stream: BinaryIO, name: str, limits: Limits = USUAL, *, frame: int | 
         It is no picture.
     """
     begun = _begun.pop(getattr(stream, "name", ""), None)
-    decoded = begun() if begun is not None and frame is None else None
+    decoded = begun.take() if begun is not None and frame is None else None
     if decoded is None:
         return _decode(stream, name, limits, frame)
     _check_size(decoded.image, name, limits)  # it was begun before the limits were known
@@ -115,7 +116,8 @@ def _decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> D
             kind = _signature(stream)
             if kind is None:
                 raise
-            raise ImageError(name, f"starts as {kind} does, but is damaged, cut short or of an unknown kind") from None
+            why = f"starts as {kind} does, but is damaged, cut short or of an unknown kind"
+            raise ImageError(name, why) from None
         except (ConvcliError, MemoryError):
             raise
         except Exception as error:  # a decoder may raise anything on a damaged file
@@ -159,7 +161,37 @@ def _seek(image: Image.Image, frame: int, name: str) -> None:
         raise ImageError(name, f"has no frame {frame}; they are counted from 0") from None
 
 
-_begun: dict[str, Callable[[], Decoded | None]] = {}
+class _Begun:
+    """A decoding that a thread has begun, or will never begin: nobody waits for that."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._made: Decoded | None = None
+        self._changed = threading.Condition()
+        self._at_work = self._taken = False
+        start_new_thread(self._work, ())
+
+    def _work(self) -> None:
+        with self._changed:
+            if self._taken:
+                return
+            self._at_work = True
+        with suppress(Exception), Path(self._path).open("rb") as stream:  # `decode` says it
+            self._made = _decode(stream, self._path, USUAL, None)
+        with self._changed:
+            self._at_work = False
+            self._changed.notify()
+
+    def take(self) -> Decoded | None:
+        """Return what was made, when it is done; None if there is nothing."""
+        with self._changed:
+            self._taken = True
+            while self._at_work:
+                self._changed.wait()
+            return self._made
+
+
+_begun: dict[str, _Begun] = {}
 
 
 def begin_decoding(path: str) -> None:
@@ -167,31 +199,13 @@ def begin_decoding(path: str) -> None:
 
     Nothing is said of what goes wrong: `decode` will meet it again.
     """
-    made: list[Decoded] = []
-
-    def work() -> None:
-        try:
-            with Path(path).open("rb") as stream:
-                made.append(_decode(stream, path, USUAL, None))
-        except Exception:  # `decode` says it
-            return
-
-    try:
+    with suppress(OSError, ValueError, RuntimeError):  # as there may be no more threads
         if Path(path).stat().st_size < WORTH_BEGINNING or not Path(path).is_file():
             return
         with Path(path).open("rb") as stream:
             if stream.read(4) not in {b"\x89PNG", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe1"}:
                 return
-    except OSError:
-        return
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-
-    def result() -> Decoded | None:
-        thread.join()
-        return made[0] if made else None
-
-    _begun[str(Path(path))] = result
+        _begun[str(Path(path))] = _Begun(path)
 
 
 def _check_tiff(image: Image.Image, stream: BinaryIO, name: str) -> None:

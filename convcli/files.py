@@ -1,24 +1,50 @@
 """Outputs that appear whole or not at all."""
 
+import errno
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from convcli.errors import OutputError
+from convcli.opening import PATIENCE
 
-__all__ = ["Identities", "check_target", "write_atomically"]
+__all__ = ["Identities", "check_target", "remove_temporaries", "write_atomically"]
 
 
 class Identities:
-    """Files by what they are, whatever path leads there; to look one up takes no longer among many."""
+    """Files by what they are, whatever path leads there; to look one up takes no longer among many.
+
+    A file that has taken the name of one of them since is none that may be lost, either.
+    """
 
     def __init__(self, paths: Iterable[str | Path]) -> None:
-        self._known = {identity for identity in map(_identity, paths) if identity is not None}
+        self._folders: dict[str, str] = {}
+        self._places: set[str] = set()
+        self._known: dict[tuple[int, int], str | Path] = {}
+        for path in paths:
+            identity = _identity(path)
+            if identity is not None:
+                self._places.add(self._place(path))
+                self._known.setdefault(identity, path)
+
+    def _place(self, path: str | Path) -> str:
+        """Return the path with no link in its folders."""
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return f"{self._folders[folder]}/{name}"
 
     def __contains__(self, path: str | Path) -> bool:
-        return _identity(path) in self._known
+        if self._place(path) in self._places:
+            return True
+        identity = _identity(path)
+        known = None if identity is None else self._known.get(identity)
+        # The number of a file that is gone is used again.
+        return known is not None and _identity(known) == identity
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:
@@ -86,30 +112,48 @@ def write_atomically(
     ------
     OutputError
         The target exists and `replace` is false, or the system refuses something.
+    BrokenPipeError
+        The target is a pipe whose reader went away.
     """
-    path = _real(target)
     try:
-        if path.is_dir():
-            raise OutputError(str(target), "is a directory")
         if _is_device(target):
-            with Path(target).open("wb") as stream:
+            with _open_device(target) as stream:
                 write(stream)
             return
+        path = _real(target)
+        if path.is_dir():
+            raise OutputError(str(target), "is a directory")
         _write_and_rename(path, write, replace=replace)
     except FileExistsError:
         raise OutputError(str(target), "exists; add --force to replace it") from None
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise OutputError(str(target), (error.strerror or str(error)).lower()) from None
 
 
+def remove_temporaries() -> None:
+    """Remove what is being written, as the program is about to end."""
+    for temporary in list(_temporaries):
+        with suppress(OSError):
+            temporary.unlink()
+
+
+_temporaries: set[Path] = set()
+
+
 def _write_and_rename(path: Path, write: Callable[[BinaryIO], object], *, replace: bool) -> None:
     temporary = path.with_name(f".convcli-{os.urandom(6).hex()}.tmp")
-    mode = stat.S_IMODE(path.stat().st_mode) if replace and path.exists() else None
+    old = path.stat() if replace and path.exists() else None
+    _temporaries.add(temporary)
     try:
         # Never an existing file, and never open to more readers than the file that it replaces.
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-        with open(os.open(temporary, flags, 0o666 if mode is None else mode), "w+b") as stream:  # noqa: PTH123 -- opens a descriptor
-            if mode is not None:
+        mode = 0o666 if old is None else stat.S_IMODE(old.st_mode)
+        with open(os.open(temporary, flags, mode), "w+b") as stream:  # noqa: PTH123 -- opens a descriptor
+            if old is not None:
+                with suppress(PermissionError):  # only who replaces another's file needs that right
+                    os.fchown(stream.fileno(), old.st_uid, old.st_gid)
                 os.fchmod(stream.fileno(), mode)
             write(stream)
             stream.flush()
@@ -119,7 +163,9 @@ def _write_and_rename(path: Path, write: Callable[[BinaryIO], object], *, replac
         else:
             _rename_to_new(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it is gone, or what is said is why it was not renamed
+            temporary.unlink()
+        _temporaries.discard(temporary)
 
 
 def _rename_to_new(temporary: Path, path: Path) -> None:
@@ -143,5 +189,27 @@ def _is_device(target: str | Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
+def _open_device(target: str | Path) -> BinaryIO:
+    """Open a pipe, a terminal or the like for writing; a named pipe that nobody reads is given up."""
+    deadline = time.monotonic() + PATIENCE
+    while stat.S_ISFIFO(Path(target).stat().st_mode):
+        try:
+            descriptor = os.open(target, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > deadline:
+                raise OSError(errno.ENXIO, "is a pipe that nobody reads") from None
+            time.sleep(0.02)
+            continue
+        os.set_blocking(descriptor, True)
+        return open(descriptor, "wb")  # noqa: PTH123 -- a descriptor
+    return Path(target).open("wb")
+
+
 def _real(target: str | Path) -> Path:
-    return Path(os.path.realpath(target))
+    """Return where a path leads; a link that cannot be read must not be taken for a file."""
+    try:
+        return Path(os.path.realpath(target, strict=True))
+    except (FileNotFoundError, NotADirectoryError):
+        return Path(os.path.realpath(target))

@@ -298,7 +298,14 @@ def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: 
     if extension in {".csv", ".txt"}:
         return _decode_text(stream, name, limits)
     try:
-        return _picture(decode(stream, name, limits, frame=frame))
+        decoded = decode(stream, name, limits, frame=frame)
+        try:
+            return _picture(decoded)
+        except (ConvcliError, MemoryError):
+            raise
+        except Exception as error:  # as a decoder, what converts may raise anything
+            why = f"cannot be converted: {str(error) or type(error).__name__}"
+            raise ImageError(name, why) from None
     except UnidentifiedImageError:
         if extension:
             raise ImageError(name, f"is no image; {READABLE_TEXT} are read") from None
@@ -602,8 +609,12 @@ def _encode_pixels(picture: Picture, file_format: FileFormat, memory: BinaryIO, 
         options |= {"save_all": True, "append_images": pages[1:]}
     try:
         pages[0].save(memory, **options)
-    except (ValueError, KeyError, TypeError, SystemError, RuntimeError, OSError) as error:
-        raise OutputError(name, f"the {file_format} encoder refuses: {error}") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # an encoder may raise anything
+        raise OutputError(
+            name, f"the {file_format} encoder refuses: {str(error) or type(error).__name__}"
+        ) from None
 
 
 def _joined(picture: Picture) -> NDArray[Any]:

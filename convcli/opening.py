@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["open_input"]
+__all__ = ["PATIENCE", "open_input"]
 
-PATIENCE = 5.0  # seconds to wait for somebody to write to a named pipe
+PATIENCE = 5.0  # seconds to wait for somebody at the other end of a named pipe
 
 
 def open_input(path: str | os.PathLike[str]) -> BinaryIO:

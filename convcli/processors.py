@@ -2,10 +2,12 @@
 
 import operator
 import os
+from _thread import start_new_thread
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from threading import Thread
+from threading import Condition
 
 from convcli.errors import UsageError
 
@@ -71,10 +73,15 @@ class Parts:
 def share(parts: range, work: Callable[[Parts], None], threads: int) -> None:
     """Let every thread, this one among them, take the next part when it is done with one.
 
-    `work` is called once in each thread. An error in one stops all, as an interrupt does.
+    `work` is called once in each thread. An error in one stops all, as an interrupt does. Threads that cannot
+    be started are done without, and nobody waits for one that has not begun: where memory runs out it never
+    does, and `threading.Thread` would wait for ever.
     """
     waiting = Parts(parts)
     errors: list[BaseException] = []
+    changed = Condition()
+    at_work = 0
+    over = False
 
     def work_or_stop() -> None:
         try:
@@ -83,19 +90,28 @@ def share(parts: range, work: Callable[[Parts], None], threads: int) -> None:
             waiting.stopped = True
             errors.append(error)
 
-    others: list[Thread] = []
-    try:
-        for _ in range(threads - 1):
-            others.append(Thread(target=work_or_stop))
-            others[-1].start()
+    def help_out() -> None:
+        nonlocal at_work
+        with changed:
+            if over:
+                return
+            at_work += 1
         work_or_stop()
-        for other in others:
-            other.join()
-    except BaseException:
-        waiting.stopped = True
-        for other in others:
-            if other.is_alive():
-                other.join()
-        raise
-    for error in sorted(errors, key=lambda error: isinstance(error, Exception)):  # an interrupt comes first
-        raise error
+        with changed:
+            at_work -= 1
+            changed.notify()
+
+    with suppress(RuntimeError):  # there may be no more of them
+        for _ in range(threads - 1):
+            start_new_thread(help_out, ())
+    work_or_stop()
+    with changed:
+        over = True
+        while at_work:
+            try:
+                changed.wait()
+            except BaseException as interrupt:
+                waiting.stopped = True
+                errors.append(interrupt)
+    for first in sorted(errors, key=lambda error: isinstance(error, Exception)):  # an interrupt comes first
+        raise first

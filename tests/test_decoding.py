@@ -1,6 +1,7 @@
 """Decoding that begins early gives what decoding gives, and says nothing by itself."""
 
 import io
+import time
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +37,10 @@ def test_what_was_begun_is_what_is_decoded(
     expected = load_picture(path, path)
     begin_decoding(path)
     with monkeypatch.context() as patched:
-        begun = decoding._begun[path]
-        assert begun() is not None
+        begun, deadline = decoding._begun[path], time.monotonic() + 20
+        while begun._made is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
         patched.setattr(decoding, "_decode", None)  # nothing is decoded twice
         picture = load_picture(path, path)
     assert np.array_equal(picture.pixels, expected.pixels)
@@ -65,6 +68,23 @@ def test_only_large_png_and_jpeg_files_are_begun(tmp_path: Path, monkeypatch: py
         begin_decoding(str(other))
     monkeypatch.setattr(decoding, "WORTH_BEGINNING", 1 << 20)
     begin_decoding(saved(tmp_path / "small.png"))
+    assert decoding._begun == {}
+
+
+def test_nobody_waits_for_a_thread_that_never_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path / "x.png")
+    expected = load_picture(path, path)
+    monkeypatch.setattr(decoding, "start_new_thread", lambda *_: None)
+    begin_decoding(path)
+    assert np.array_equal(load_picture(path, path).pixels, expected.pixels)
+
+    def refused(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(decoding, "start_new_thread", refused)
+    begin_decoding(path)
     assert decoding._begun == {}
 
 

@@ -55,7 +55,7 @@ TABLE = {
     "tally": Row(set(), {"numpy"}),
     "render": Row({"scratch", "errors"}, {"numpy"}),
     "one_pass": Row({"convolve", "render", "tally", "scratch", "kernels", "sizes", "errors"}, {"numpy"}),
-    "files": Row({"errors"}, set()),
+    "files": Row({"errors", "opening"}, set()),
     "processors": Row({"errors"}, set()),
     "png": Row({"errors", "processors"}, {"numpy"}),
     "png_checks": Row({"errors"}, set()),

@@ -1,10 +1,12 @@
 """The entry point, in this process: signals and exit codes."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from io import BytesIO, TextIOWrapper
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,8 @@ from convcli import __main__ as entry
 from convcli import __version__
 from convcli.cli import boundary
 from convcli.cli.output import Stopped
+from convcli.cli.stopping import undone_at_a_signal
+from convcli.files import write_atomically
 from tests.conftest import Runner
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -23,7 +27,6 @@ def signals_as_before() -> Iterator[None]:
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    entry._stopping.clear()
 
 
 @pytest.fixture
@@ -68,24 +71,67 @@ def test_a_version_that_cannot_be_written_is_a_failure(
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_is_passed_on_when_all_is_cleared_up(
-    ends: Callable[..., object], monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+def test_a_signal_takes_its_course_when_all_is_cleared_up(
+    ends: Callable[..., object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: signal.Signals
 ) -> None:
-    killed: list[tuple[int, int]] = []
+    told: list[object] = []
 
-    def interrupted(_: list[str]) -> int:
+    def write(_: object) -> None:
+        assert len(list(tmp_path.iterdir())) == 1
         handler = signal.getsignal(number)
         assert callable(handler)
-        with pytest.raises(Stopped):
+        with (
+            undone_at_a_signal(lambda: told.append("first")),
+            undone_at_a_signal(lambda: told.append(1 // 0)),
+        ):
             handler(number, None)
-        handler(signal.SIGINT, None)  # a second one changes nothing
-        raise Stopped(number)
+
+    def interrupted(_: list[str]) -> int:
+        write_atomically(tmp_path / "x", write)
+        raise AssertionError
+
+    def kill(process: int, which: int) -> None:
+        told.append((process, which, list(tmp_path.iterdir()), [signal.getsignal(each) for each in SIGNALS]))
 
     monkeypatch.setattr(boundary, "run", interrupted)
-    monkeypatch.setattr(os, "kill", lambda process, signal_number: killed.append((process, signal_number)))
+    monkeypatch.setattr(os, "kill", kill)
     assert ends("filters") == 128 + number
-    assert killed == [(os.getpid(), number)]
-    assert signal.getsignal(number) == signal.SIG_DFL
+    handlers = [signal.SIG_DFL if each == number else signal.SIG_IGN for each in SIGNALS]
+    assert told == ["first", (os.getpid(), number, [], handlers)]
+
+
+def test_a_mistake_in_the_program_is_told_in_one_line(
+    ends: Callable[..., object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def mistaken(_: list[str]) -> int:
+        return [0][1]
+
+    monkeypatch.setattr(boundary, "run", mistaken)
+    assert ends("filters") == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(
+        r"convcli: internal error: IndexError in test_main\.py, line \d+: list index out of range; please report it\n",
+        err,
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(28, "No space left on device", "/tmp/x"), "/tmp/x: no space left on device"),
+        (OSError(12, "Cannot allocate memory"), "system: cannot allocate memory"),
+        (ImportError("no _x"), "installation: a part of it cannot be loaded: no _x"),
+    ],
+)
+def test_what_the_system_refuses(
+    convcli: Runner, monkeypatch: pytest.MonkeyPatch, error: Exception, line: str
+) -> None:
+    def failing(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("convcli.cli.app.command", lambda: type("Root", (), {"main": staticmethod(failing)}))
+    assert convcli("filters").all == (1, "", f"convcli: {line}\n")
 
 
 def test_an_ignored_signal_stays_ignored(ends: Callable[..., object]) -> None:

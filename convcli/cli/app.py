@@ -16,7 +16,28 @@ COMMANDS = ("apply", "pool", "explain", "learn", "shape", "params", "filters")
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-class Commands(TyperGroup):
+def _show_help(context: Any, _: object, is_asked: bool) -> None:
+    if is_asked and not context.resilient_parsing:
+        write(f"{context.get_help()}\n")
+        context.exit()
+
+
+class WrittenHelp:
+    """A command whose help page is written as every answer is."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option that shows the help page."""
+        option = super().get_help_option(ctx)  # type: ignore[misc] # of the command that it is mixed with
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+
+class Command(WrittenHelp, TyperCommand):
+    """A command."""
+
+
+class Commands(WrittenHelp, TyperGroup):
     """The commands, each in the module of its name."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- the parent's signature
@@ -35,7 +56,7 @@ class Commands(TyperGroup):
             raise UsageError(cmd_name[:100], f"unknown command: {suggestion(cmd_name, COMMANDS)}")
         module = import_module(f"convcli.cli.{cmd_name}")
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(cmd_name, context_settings=CONTEXT)(getattr(module, cmd_name))
+        single.command(cmd_name, cls=Command, context_settings=CONTEXT)(getattr(module, cmd_name))
         built = typer.main.get_command(single)
         assert isinstance(built, TyperCommand)
         return built
@@ -72,4 +93,4 @@ def convcli(
         write(f"convcli {__version__}\n")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        write(f"{context.get_help()}\n")

@@ -92,7 +92,7 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
     """
     sources, where = batch.sources, batch.where
     _check_outputs(sources, operations, where)
-    if where.folder is not None:
+    if where.folder is not None and not all(source.trouble for source in sources):
         make_folder(where.folder)
     outputs = Outputs(where, [*(source.name for source in sources), *kernel_files])
 
@@ -159,7 +159,7 @@ def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], w
 
 def _real(path: str) -> str:
     """Return where a path leads, which costs little where it is no link."""
-    return os.path.realpath(path) if Path(path).is_symlink() else path
+    return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114 -- a name may be too long
 
 
 def _is_text(source: str) -> bool:

@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from convcli.cli.output import Stopped, message, writing_stdout
+from convcli.cli.output import Stopped, message
 from convcli.errors import ConvcliError, UsageError
 
 __all__ = ["run"]
@@ -33,15 +33,22 @@ def run(arguments: Sequence[str]) -> int:
         message("standard output", "is closed")
         return FAILED
     try:
-        with writing_stdout():
-            code = command().main(args=list(arguments), prog_name="convcli", standalone_mode=False)
-    except SystemExit as end:  # how Typer ends completion, and when the reader of a help page went away
+        code = command().main(args=list(arguments), prog_name="convcli", standalone_mode=False)
+    except SystemExit as end:  # how Typer ends completion, and where a reader went away
         if isinstance(end.__context__, BrokenPipeError):
             raise Stopped(signal.SIGPIPE) from None
         return end.code if isinstance(end.code, int) else DONE
+    except BrokenPipeError:
+        raise Stopped(signal.SIGPIPE) from None
     except ConvcliError as error:
         message(error.what, error.why)
         return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+    except OSError as error:
+        message(error.filename or "system", (error.strerror or str(error)).lower())
+        return FAILED
+    except ImportError as error:
+        message("installation", f"a part of it cannot be loaded: {error}")
+        return FAILED
     except MemoryError:
         message("memory", "there is not enough of it for this; take a smaller image or filter")
         return FAILED

@@ -1,5 +1,6 @@
 """Where results go: the options that say it, the formats that suit, and what must not be overwritten."""
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -85,7 +86,11 @@ def destination(
         They contradict each other, or name an unknown format.
     """
     chosen = None if file_format is None else format_named(file_format)
-    if output is not None and output != STREAM and (output.endswith("/") or Path(output).is_dir()):
+    if output == "":
+        raise UsageError("-o", "is an empty name")
+    if output is not None and _is_standard_output(output):
+        output = STREAM
+    if output is not None and output != STREAM and (output.endswith("/") or os.path.isdir(output)):  # noqa: PTH112 -- a name may be too long
         raise UsageError(output, "is a folder; to write into it take --out-dir")
     for option, given in (("--out-dir", out_dir), ("--name", name)):
         if output is not None and given is not None:
@@ -111,6 +116,14 @@ def destination(
     return Destination(
         output, folder, name or NAME, chosen, force, skip_existing, json, png_level, jobs, colour
     )
+
+
+def _is_standard_output(output: str) -> bool:
+    """Whether a name, as /dev/stdout, leads where standard output does."""
+    try:
+        return os.path.samestat(os.stat(output), os.fstat(1))  # noqa: PTH116
+    except (OSError, ValueError):
+        return False
 
 
 def _format_by_name(

@@ -136,7 +136,7 @@ def explain(
     elif answer_is_shown():
         of_color = f", {which}" if picture.pixels.ndim == 3 else ""
         where = f"column {place[1]}, row {place[0]} of the result"
-        write(f"{escaped(image)}{of_color}, {one.name}, {where}\n\n")
+        write(f"{escaped(image)}{of_color}, {escaped(one.name)}, {where}\n\n")
         lines = []
         for number, cell in enumerate(cells, 1):
             label = f" {number}" * (len(cells) > 1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcli.cli.options import Angle, Force, JsonOption, SizeOption
-from convcli.cli.output import answer_is_shown, shown, write, write_json
+from convcli.cli.output import answer_is_shown, escaped, shown, write, write_json
 from convcli.errors import FilterError, UsageError
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _show(one: "Filter") -> None:
     from convcli.cli.kernel_texts import matrix_lines
     from convcli.kernels import CATALOG, Combination
 
-    lines = [f"{one.name}: {one.summary}", ""]
+    lines = [f"{escaped(one.name)}: {one.summary}", ""]
     if one.divisor > 1:
         lines.append(f"1/{one.divisor} of")
     for matrix in one.kernels:

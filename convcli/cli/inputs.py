@@ -1,6 +1,7 @@
 """Which inputs a batch has: those that were named, all pictures in a folder, or a list of names."""
 
 import os
+import stat
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -29,10 +30,13 @@ class Source:
         Of a file, or ``-``.
     below : str
         The folder of its output below that of all outputs, where a tree is kept.
+    trouble : str
+        Why it cannot be read, where that is known already.
     """
 
     name: str
     below: str = ""
+    trouble: str = ""
 
 
 def gathered(
@@ -52,6 +56,8 @@ def gathered(
         A list of names cannot be read.
     """
     if files0_from is not None:
+        if not files0_from:
+            raise UsageError("--files0-from", "is an empty name")
         if names:
             raise UsageError("--files0-from", "gives the names; leave IMAGE out")
         if recursive:
@@ -106,10 +112,19 @@ def _listed(file: str) -> list[str]:
 
 def _tree(source: Source, out_dir: str) -> list[Source]:
     """Return the pictures in a folder and in those below, sorted; what is no folder stays what it is."""
-    if source.name == STREAM or not Path(source.name).is_dir():
+    if source.name == STREAM:
         return [source]
-    found = []
-    for folder, folders, files in os.walk(source.name):
+    try:
+        if not stat.S_ISDIR(Path(source.name).stat().st_mode):
+            return [source]
+    except OSError as error:
+        return [Source(source.name, trouble=(error.strerror or str(error)).lower())]
+    found: list[Source] = []
+
+    def note(error: OSError) -> None:
+        found.append(Source(str(error.filename), trouble=(error.strerror or str(error)).lower()))
+
+    for folder, folders, files in os.walk(source.name, onerror=note):
         # Neither what is hidden, nor what an earlier run has made.
         folders[:] = sorted(
             name

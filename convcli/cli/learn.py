@@ -10,7 +10,8 @@ import typer
 
 from convcli.cli.inputs import gathered
 from convcli.cli.options import Force, JsonOption, MaxMemory, MaxPixels, check_apart
-from convcli.cli.output import answer_is_shown, message, progress_is_shown, shown, write, write_json
+from convcli.cli.output import answer_is_shown, escaped, message, progress_is_shown, shown, write, write_json
+from convcli.cli.stopping import undone_at_a_signal
 from convcli.errors import ImageError, SizeError, UsageError
 from convcli.size_texts import format_size, parse_count, parse_pair
 
@@ -185,7 +186,8 @@ def _progress(steps: int) -> "Iterator[Callable[[int, float], object] | None]":
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = TextColumn("step {task.completed}"), BarColumn(), TextColumn("loss {task.fields[loss]:.2g}")
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as progress:
+    progress = Progress(*columns, console=Console(file=sys.stderr), transient=True)
+    with undone_at_a_signal(progress.stop), progress:
         task = progress.add_task("", total=steps, loss=1.0)
         yield lambda number, loss: progress.update(task, completed=number, loss=loss)
 
@@ -217,7 +219,7 @@ def _shown(learned: "Learned", nearest: "Nearest | None", files: list[str]) -> s
     part = f"{learned.relative_error:.2g} of their spread"
     facts.append(("error", f"{learned.error:.2g} (root mean square) on the rows held out, {part}"))
     facts += [("nearest", str(nearest))] if nearest is not None else []
-    facts += [("written", name) for name in files]
+    facts += [("written", escaped(name)) for name in files]
     return "".join(f"{line}\n" for line in lines) + shown(facts)
 
 

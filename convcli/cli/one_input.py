@@ -85,6 +85,9 @@ class OneInput:
 
     def done(self) -> Told:
         """Do everything, and tell of it."""
+        if self.source.trouble:
+            self._fail(self.source.name, self.source.trouble)
+            return self.told
         waiting = [operation for operation in self.operations if not self._skips(operation)]
         if not waiting:
             self.told.skipped = True

@@ -6,10 +6,12 @@ answer is an error, a reader who went away ends the program quietly.
 
 import math
 import os
+import select
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from convcli.errors import OutputError
 
@@ -119,8 +121,22 @@ def write_bytes(content: Iterable[bytes | memoryview]) -> None:
         for part in content:
             rest = memoryview(part)
             while rest:  # an unbuffered stream may take a part only
-                rest = rest[sys.stdout.buffer.write(rest) :]
-        sys.stdout.buffer.flush()
+                rest = rest[_taken(sys.stdout.buffer, rest) :]
+        while True:
+            try:
+                sys.stdout.buffer.flush()
+                return
+            except BlockingIOError:
+                select.select([], [sys.stdout.buffer], [])
+
+
+def _taken(stream: BinaryIO, part: memoryview) -> int:
+    """Write as many bytes as a stream takes; one that does not block is waited for."""
+    try:
+        return stream.write(part)
+    except BlockingIOError as error:
+        select.select([], [stream], [])
+        return error.characters_written
 
 
 def json_line(record: Mapping[str, object]) -> str:

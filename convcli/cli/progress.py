@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from convcli.cli.output import progress_is_shown
+from convcli.cli.stopping import undone_at_a_signal
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -52,5 +53,6 @@ def file_progress(total: int) -> Iterator[FileProgress]:
             return Text(f"{speed:.1f}/s")
 
     columns = MofNCompleteColumn(), BarColumn(None), Rate(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+    bar = Progress(*columns, console=Console(file=sys.stderr), transient=True)
+    with undone_at_a_signal(bar.stop), bar:
         yield FileProgress(bar, total)

@@ -57,7 +57,7 @@ def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
     text = format_matrix(matrix, aligned=True)
     if len(text.partition("\n")[0]) > get_terminal_size().columns:
         text = "too wide for this terminal: a pipe, or -o FILE, gives all of it\n"
-    return f"{escaped(record['input'])}, {record['filter']}  {_summary(record)}\n{text}"
+    return f"{escaped(record['input'])}, {escaped(record['filter'])}  {_summary(record)}\n{text}"
 
 
 def _summary(record: Mapping[str, object]) -> str:

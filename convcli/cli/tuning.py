@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from shutil import get_terminal_size
 
-from convcli.cli.output import answer_is_shown, shown, write, write_json
+from convcli.cli.output import answer_is_shown, escaped, shown, write, write_json
 from convcli.errors import UsageError
 from convcli.files import check_target, write_atomically
 from convcli.kernels import Filter
@@ -59,7 +59,7 @@ def _record(curve: Curve) -> dict[str, object]:
 def _show(one: Filter, curves: tuple[Curve, Curve]) -> None:
     """Show the curves as bars, side by side, and what they amount to."""
     room = max(10, (min(get_terminal_size().columns, 120) - 8) // 2 - 12)
-    write(f"{one.name}: responses to an edge and a bar of height one, turned round\n\n")
+    write(f"{escaped(one.name)}: responses to an edge and a bar of height one, turned round\n\n")
     write("      " + "".join(f"  {curve.name:<{room + 9}}" for curve in curves).rstrip() + "\n")
     for angle in range(0, 180, SHOWN_STEP):
         parts = [f"  {_bar(curve, angle, room)} {curve.responses[angle]:<8.4g}" for curve in curves]

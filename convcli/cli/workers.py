@@ -10,13 +10,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import count as numbers
 from itertools import takewhile
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
-from convcli.cli.output import Stopped
+from convcli.cli.stopping import SIGNALS, undone, undone_at_a_signal
 from convcli.processors import available_processors
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def shared_out(
         Yield results in the order of the parts; else as they come.
     """
     if processes == 1:
-        yield from map(do, range(count))
+        for part in range(count):
+            yield do(part)
         return
     waiting: dict[int, Result] = {}
     given = yielded = 0
@@ -88,53 +89,73 @@ class _Worker:
 
 
 class _Crew(Generic[Result]):
-    """The processes; they end with the context."""
+    """The processes; they end with the context, or at a signal."""
 
     def __init__(self, do: Callable[[int], Result], lost: Callable[[int, str], Result], size: int) -> None:
         self.do = do
         self.lost = lost
         self.size = size
         self.workers: list[_Worker] = []
+        self.own: list[int] = []  # parts that this process does itself, as no other can be started
+        self._at_a_signal = ExitStack()
 
     def __enter__(self) -> "_Crew[Result]":
+        self._at_a_signal.enter_context(undone_at_a_signal(self.stop))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
     ) -> None:
+        if kind is not None:
+            self.stop()
         for worker in self.workers:
             worker.connection.close()  # which tells it that there is nothing more to do
-            if kind is not None:
-                with suppress(ProcessLookupError):
-                    os.kill(worker.process, signal.SIGTERM)
+            _ended(worker.process)
+        self._at_a_signal.close()
+
+    def stop(self) -> None:
+        """End all processes at once: they have some time to clear up."""
+        for worker in self.workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker.process, signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE
         for worker in self.workers:
-            while kind is not None and os.waitpid(worker.process, os.WNOHANG) == (0, 0):
+            while _ended(worker.process, os.WNOHANG) is None:
                 if time.monotonic() > deadline:
                     os.kill(worker.process, signal.SIGKILL)
                     deadline = float("inf")
                 time.sleep(0.005)
-            if kind is None:
-                os.waitpid(worker.process, 0)
 
     def take(self, part: int) -> bool:
         """Give a part to a process, and return whether one was free."""
-        worker = next((worker for worker in self.workers if worker.part is None), None)
-        if worker is None and len(self.workers) < self.size:
-            worker = self._start()
-        if worker is None:
-            return False
-        worker.part = part
-        with suppress(OSError):  # it was killed while it waited: `results` will find that
-            worker.connection.send(part)
-        return True
+        while True:
+            worker = next((worker for worker in self.workers if worker.part is None), None)
+            if worker is None and len(self.workers) < self.size:
+                worker = self._start()
+            if worker is None:
+                if not self.size and not self.own:
+                    self.own.append(part)
+                    return True
+                return False
+            try:
+                worker.connection.send(part)
+            except (BrokenPipeError, ConnectionResetError):  # it was killed while it had nothing to do
+                self._bury(worker)
+                continue
+            except OSError:  # it may have got a part of the number: `results` tells how it ended
+                os.kill(worker.process, signal.SIGKILL)
+            worker.part = part
+            return True
 
     def results(self) -> Iterator[tuple[int, Result]]:
         """Wait for results, and yield those that are there with their parts."""
         from multiprocessing.connection import wait
 
+        for own in self.own:
+            yield own, self.do(own)
+        self.own.clear()
         busy = {worker.connection: worker for worker in self.workers if worker.part is not None}
-        for connection in wait(list(busy)):
+        for connection in wait(list(busy)) if busy else ():
             worker = busy[connection]  # type: ignore[index] # what was asked for
             part = worker.part
             assert part is not None
@@ -148,32 +169,56 @@ class _Crew(Generic[Result]):
             worker.part = None
             yield part, result
 
-    def _start(self) -> _Worker:
+    def _start(self) -> "_Worker | None":
+        """Start a process; where that is refused, the work goes on with those that there are."""
         from multiprocessing.connection import Pipe
 
-        ours, theirs = Pipe()
-        process = os.fork()
-        if process == 0:
+        try:
+            ours, theirs = Pipe()
+        except OSError:
+            self.size = len(self.workers)
+            return None
+        # Between here and there a signal would clear up in two processes what belongs to one.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            process = os.fork()
+            if process == 0:
+                ours.close()
+                for worker in self.workers:  # or none of them would see that this process is gone
+                    worker.connection.close()
+                undone.clear()
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+                _serve(theirs, self.do)
+            self.workers.append(_Worker(process, ours))
+        except OSError:
+            self.size = len(self.workers)
             ours.close()
-            for worker in self.workers:  # or none of them would see that this process is gone
-                worker.connection.close()
-            _serve(theirs, self.do)
-        theirs.close()
-        self.workers.append(_Worker(process, ours))
+            return None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            theirs.close()
         return self.workers[-1]
 
     def _bury(self, worker: _Worker) -> str:
         """Remove a process that has died, and return by what."""
         self.workers.remove(worker)
         worker.connection.close()
-        _, status = os.waitpid(worker.process, 0)
-        if os.WIFSIGNALED(status):
-            return f"signal {os.WTERMSIG(status)}"
-        return f"exit code {os.waitstatus_to_exitcode(status)}"
+        code = _ended(worker.process) or 0
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _ended(process: int, options: int = 0) -> int | None:
+    """Wait for the end of a process, and return its exit code, or minus the signal; None: it goes on."""
+    try:
+        found, status = os.waitpid(process, options)
+    except ChildProcessError:  # somebody else has heard of it
+        return 0
+    return os.waitstatus_to_exitcode(status) if found else None
 
 
 def _serve(connection: "Connection", do: Callable[[int], object]) -> NoReturn:
     """Do parts until there are no more, in a process that was forked."""
+    code = 1
     try:
         while True:
             part = connection.recv()
@@ -182,7 +227,7 @@ def _serve(connection: "Connection", do: Callable[[int], object]) -> NoReturn:
             except Exception as error:  # a mistake in this program: told where it is seen
                 result = error
             connection.send(result)
-    except (EOFError, OSError, Stopped):
-        pass
+    except (EOFError, OSError):
+        code = 0
     finally:
-        os._exit(0)
+        os._exit(code)

@@ -1,0 +1,56 @@
+"""A signal that ends the program: what is open is cleared up, then the signal takes its course.
+
+The handler does it all by itself. An exception raised from it would pass through whatever Python is just at:
+an import, a callback or a fork, some of which swallow it.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NoReturn
+
+from convcli.files import remove_temporaries
+
+__all__ = ["SIGNALS", "end_by", "heed_signals", "undone", "undone_at_a_signal"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+undone: list[Callable[[], object]] = []
+"""What is called before a signal ends the program, the last one first."""
+
+
+def heed_signals() -> None:
+    """End by a signal when all is cleared up; one that is ignored stays ignored, as by nohup."""
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _end)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nobody hears of how a process ended
+
+
+@contextmanager
+def undone_at_a_signal(undo: Callable[[], object]) -> Iterator[None]:
+    """Have something called if a signal ends the program meanwhile."""
+    undone.append(undo)
+    try:
+        yield
+    finally:
+        undone.remove(undo)
+
+
+def end_by(number: int) -> NoReturn:
+    """End this process by a signal."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)  # it is blocked
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    for each in SIGNALS:  # a second one must not disturb the clearing up
+        signal.signal(each, signal.SIG_IGN)
+    for undo in reversed(undone):
+        with suppress(Exception):
+            undo()
+    remove_temporaries()
+    end_by(number)
