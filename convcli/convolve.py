@@ -22,7 +22,7 @@ from convcli.kernels import Combination, Filter, kernel_array, named_filter
 from convcli.processors import Parts, share, threads_for
 from convcli.scratch import Scratch
 from convcli.sizes import Axis, Padding, Pair, window_axes
-from convcli.slides import Slide, Steps
+from convcli.slides import Slide, Steps, amplification
 from convcli.strategies import EXACT_IN_FLOAT32, PLANAR, Strategy, choose, prepare, strip_height, sums_type
 
 __all__ = [
@@ -271,7 +271,7 @@ def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combina
     bound = largest_result(pixels, taps, border)
     responses = result_type(pixels, bound)
     largest = float(np.finfo(np.float32).max)
-    if responses == np.float32 and any(float(np.abs(each).sum()) > largest for each in taps):
+    if responses == np.float32 and any(amplification(each) > largest for each in taps):
         raise KernelError("kernel", "has taps beyond float32; take smaller ones, or a float64 image")
     strategy = choose(taps, rows, columns, responses, bound)
     sums = sums_type(strategy, responses)

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.arrays import read_npy
 from convcli.errors import FilterError, KernelError, MatrixError, suggestion
-from convcli.matrices import parse_matrix, parse_number
+from convcli.matrices import parse_matrix, parse_number, whole_number
 from convcli.opening import open_input
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
 Matrix = NDArray[Any]
 
 MAX_TAPS = 1_048_576  # 1024 x 1024: beyond it a kernel is a mistake, not a filter
+TOO_LONG = f"is too long for a kernel of at most {MAX_TAPS} taps"
 
 
 class Combination(StrEnum):
@@ -291,7 +292,7 @@ def _gabor(arguments: Arguments) -> Built:
     x, y = _centered(side)[None, :], _centered(side)[:, None]
     along, across = cosine * x - sine * y, sine * x + cosine * y
     envelope = np.exp(-0.5 * (along**2 + (aspect * across) ** 2) / sigma**2)
-    phase = math.radians(arguments["phase"])
+    phase = math.radians(math.fmod(arguments["phase"], 360))
     wave = _without_sum(envelope * np.cos(2 * math.pi * along / wavelength + phase), envelope)
     positive = wave[wave > 0].sum()
     if not positive > 1e-9:
@@ -610,7 +611,7 @@ def _split_filter(text: str) -> tuple[str, dict[str, float]]:
     values: dict[str, float] = {}
     for part in rest.split(",") if colon else []:
         key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals:
+        if not key or not equals:
             raise FilterError(text[:100], "parameters are written by name, as in gaussian:sigma=2")
         try:
             number = parse_number(value, key)
@@ -708,9 +709,10 @@ def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
         return (column, row) if exact else None
     row = taps[pivot_row] / taps[pivot_row, pivot_column]
     column = taps[:, pivot_column]
-    _, exponent = np.frexp(sizes.max())  # the sums of the largest taps would overflow
-    error = np.ldexp(np.abs(_outer(column, row) - taps), -exponent).sum()
-    return (column, row) if error <= 4 * np.finfo(np.float64).eps * np.ldexp(sizes, -exponent).sum() else None
+    _, exponent = np.frexp(sizes.max())  # sums and differences of the largest taps would overflow
+    taps = np.ldexp(taps, -exponent)
+    error = np.abs(_outer(np.ldexp(column, -exponent), row) - taps).sum()
+    return (column, row) if error <= 4 * np.finfo(np.float64).eps * np.abs(taps).sum() else None
 
 
 def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Matrix:
@@ -741,15 +743,20 @@ def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Ma
         raise KernelError(
             f"{name} {value[:50]!r}", 'is text; take kernel("sobel-x") or parse_kernel("1 0 -1")'
         )
+    wanted = (
+        "must have two axes (rows, columns)" if axes == 2 else "must have two to four axes (f_h, f_w, C, F)"
+    )
     try:
         taps = np.asarray(value)
     except ValueError:
-        raise KernelError(name, "has rows of different lengths") from None
+        too_deep = f"is nested too deeply; {wanted}"
+        why = too_deep if _is_deeper(value, axes) else "has rows of different lengths"
+        raise KernelError(name, why) from None
     if taps.dtype.kind not in "biuf":
         raise KernelError(name, f"must hold real numbers, not {taps.dtype}")
     if not 2 <= taps.ndim <= axes:
-        wanted = "two axes (rows, columns)" if axes == 2 else "two to four axes (f_h, f_w, C, F)"
-        raise KernelError(name, f"must have {wanted}, not the shape {taps.shape}")
+        found = f", not the shape {taps.shape}" if taps.size else "; it is empty"
+        raise KernelError(name, f"{wanted}{found}")
     if not 0 < taps.size <= MAX_TAPS:
         raise KernelError(name, f"is {'x'.join(map(str, taps.shape))}; must have 1 to {MAX_TAPS} taps")
     if taps.dtype.kind == "f":
@@ -762,6 +769,13 @@ def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Ma
     if taps.dtype == np.uint64 and taps.max() > np.iinfo(np.int64).max:
         raise KernelError(name, f"the tap {taps.max()} does not fit into int64; write it as a float")
     return taps.astype(np.int64)
+
+
+def _is_deeper(value: object, axes: int) -> bool:
+    """Whether the first of nested lists are more than so many in each other."""
+    for _ in range(axes):
+        value = value[0] if isinstance(value, list | tuple) and value else None
+    return isinstance(value, list | tuple)
 
 
 # Typed kernels ------------------------------------------------------------------------------------------
@@ -820,6 +834,8 @@ def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
         The file cannot be read, is of another kind, or holds no kernel.
     """
     file, name = Path(path), str(path)
+    if not name:
+        raise KernelError("--kernel @", "names no file; as in --kernel @kernel.csv")
     try:
         if file.suffix.lower() not in {".csv", ".txt", ".json", ".npy"}:
             raise KernelError(name, "a kernel file ends in .csv, .txt, .json or .npy")
@@ -828,7 +844,7 @@ def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
                 return _whole_if_exact(kernel_array(read_npy(stream, name, most=MAX_TAPS), name, axes=axes))
             content = stream.read(64 * MAX_TAPS + 1)
         if len(content) > 64 * MAX_TAPS:
-            raise KernelError(name, f"is too long for a kernel of at most {MAX_TAPS} taps")
+            raise KernelError(name, TOO_LONG)
         text = content.decode("utf-8-sig")
         return _parse_json(text, name, axes) if file.suffix.lower() == ".json" else parse_kernel(text, name)
     except OSError as error:
@@ -840,11 +856,17 @@ def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
 
 
 def _parse_json(text: str, name: str, axes: int = 2) -> Matrix:
+    if text.count(",") > 2 * MAX_TAPS:  # a little more than taps may be there
+        raise KernelError(name, TOO_LONG)
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = json.loads(text, parse_int=whole_number)
+    except ValueError as error:
         raise KernelError(name, f"is not JSON: {error}") from None
+    except RecursionError:
+        raise KernelError(name, "is not JSON of rows: it is nested too deeply") from None
     rows = value.get("kernel") if isinstance(value, dict) else value
     if rows is None:
         raise KernelError(name, 'has no "kernel"; write {"kernel": [[1, 0, -1]]}')
+    if isinstance(rows, str):
+        raise KernelError(name, f'the kernel {rows[:50]!r} is text; write {{"kernel": [[1, 0, -1]]}}')
     return _whole_if_exact(kernel_array(rows, name, axes=axes))

@@ -3,6 +3,7 @@
 Typed kernels, kernel files and text images are all read here; results are written here in the same form.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,12 +13,15 @@ from numpy.typing import NDArray
 
 from convcli.errors import MatrixError
 
-__all__ = ["format_matrix", "parse_matrix", "parse_number"]
+__all__ = ["format_matrix", "parse_matrix", "parse_number", "whole_number"]
+
+LETTERS_AT_A_TIME = 1 << 16  # that are split into lines
 
 _DECIMAL = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"  # linear: no two ways to match digits
 _CELL = re.compile(rf"(?P<top>{_DECIMAL})(?:/(?P<bottom>{_DECIMAL}))?|[+-]?(?:nan|inf)", re.IGNORECASE)
-_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
-_INT64 = np.iinfo(np.int64)
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_LINE_END = re.compile(r"\r\n?|\n")
+_LEAST, _LARGEST = -(1 << 63), (1 << 63) - 1  # int64
 
 
 def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArray[Any]:
@@ -32,7 +36,7 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
     name : str
         What the text is, for messages.
     max_cells : int, optional
-        More numbers than this are an error.
+        More numbers than this are an error, which is found before they are read.
 
     Returns
     -------
@@ -50,30 +54,31 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
     ([[1, 2], [3, -4]], [[1.0, 0.5]])
     """
     rows: list[list[int | float]] = []
-    cells = 0
-    for number, line in enumerate(_lines(text, name), 1):
-        rows.append([_value(cell, number, place, name) for place, cell in enumerate(_split(line), 1)])
-        if len(rows[-1]) != len(rows[0]):
-            raise MatrixError(
-                name, f"row {number} has {len(rows[-1])} numbers where row 1 has {len(rows[0])}"
-            )
-        cells += len(rows[0])
-        if max_cells is not None and cells > max_cells:
+    most = len(text) + 1  # cells that a text can have
+    left = most if max_cells is None else min(max_cells, most)
+    for number, line in enumerate(_rows(text, name, left), 1):
+        cells = _split(line, left)
+        if len(cells) > left:
             raise MatrixError(name, f"has more than {max_cells} numbers")
+        left -= len(cells)
+        if rows and len(cells) != len(rows[0]):
+            raise MatrixError(name, f"row {number} has {len(cells)} numbers where row 1 has {len(rows[0])}")
+        rows.append([_value(cell, number, place, name) for place, cell in enumerate(cells, 1)])
     if not rows:
         raise MatrixError(name, 'is empty; write rows such as "1 0 -1; 2 0 -2; 1 0 -1"')
-    whole = all(isinstance(v, int) and _INT64.min <= v <= _INT64.max for row in rows for v in row)
+    whole = all(isinstance(value, int) for row in rows for value in row)
     return np.array(rows, dtype=np.int64 if whole else np.float64)
 
 
-def _lines(text: str, name: str) -> Iterator[str]:
-    """Yield the rows; an empty one between two others is an error."""
-    lines = [line for line in text.strip().splitlines() if not line.lstrip().startswith("#")]
-    for line in lines:
+def _rows(text: str, name: str, most: int) -> Iterator[str]:
+    """Yield the rows; if a line has more than so many, the last ones come as one."""
+    of_one_line = False
+    for number, line in enumerate(_lines(text.strip())):
         if not line.strip():
             raise MatrixError(name, "has an empty line between rows; is it more than one matrix?")
-        parts = line.split(";")
-        if len(lines) > 1 and len(parts) > 1 and any(part.strip() for part in parts[1:]):
+        parts = line.split(";", most)
+        of_one_line = of_one_line or (len(parts) > 1 and any(part.strip() for part in parts[1:]))
+        if number and of_one_line:
             raise MatrixError(
                 name, "ends rows with both ; and new lines; part the numbers of a row by commas or spaces"
             )
@@ -85,15 +90,35 @@ def _lines(text: str, name: str) -> Iterator[str]:
             yield part
 
 
-def _split(line: str) -> list[str]:
-    """Split a row at commas and white space; two commas in a row leave an empty cell."""
-    return [cell for part in line.split(",") for cell in part.split() or [""]]
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines that are no comments, split few at a time: all may be too many to hold."""
+    start = 0
+    while start < len(text):
+        end = _LINE_END.search(text, start + LETTERS_AT_A_TIME)
+        stop = end.end() if end else len(text)
+        for line in text[start:stop].splitlines():
+            if not line.lstrip().startswith("#"):
+                yield line
+        start = stop
+
+
+def _split(line: str, most: int) -> list[str]:
+    """Split a row at commas and white space; two commas in a row leave an empty cell.
+
+    Of more than so many cells not all are returned: a row may be a whole file.
+    """
+    cells: list[str] = []
+    for part in line.split(",", most):
+        cells += part.split(None, most) or [""]
+        if len(cells) > most:
+            break
+    return cells
 
 
 def _value(cell: str, row: int, column: int, name: str) -> int | float:
     plain = cell.replace("\N{MINUS SIGN}", "-")
     if _WHOLE.fullmatch(plain):
-        return int(plain)
+        return whole_number(plain)
     match = _CELL.fullmatch(plain)
     where = f"row {row}, column {column}"
     if match is None:
@@ -103,6 +128,18 @@ def _value(cell: str, row: int, column: int, name: str) -> int | float:
     if float(match["bottom"]) == 0:
         raise MatrixError(name, f"{where} is {cell[:40]!r}, a division by zero")
     return float(match["top"]) / float(match["bottom"])
+
+
+def whole_number(digits: str) -> int | float:
+    """Read a whole number; one beyond 64 bits is a float, whose digits may be any number.
+
+    Examples
+    --------
+    >>> whole_number("-12"), whole_number("9223372036854775808")
+    (-12, 9.223372036854776e+18)
+    """
+    number = float(digits) if len(digits) > 20 else int(digits)
+    return number if _LEAST <= number <= _LARGEST else float(number)
 
 
 def parse_number(text: str, name: str) -> int | float:
@@ -118,10 +155,9 @@ def parse_number(text: str, name: str) -> int | float:
     >>> parse_number("1/4", "scale")
     0.25
     """
-    numbers = parse_matrix(text, name, max_cells=1)
-    if not np.isfinite(numbers).all():
+    number = _value(text.strip(), 1, 1, name)
+    if not math.isfinite(number):
         raise MatrixError(name, f"{text[:50]!r} is not a finite number")
-    number: int | float = numbers.item()
     return number
 
 

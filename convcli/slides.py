@@ -25,9 +25,11 @@ from convcli.scratch import Scratch
 from convcli.sizes import Axis
 
 __all__ = [
+    "HEADROOM",
     "UNSTRIDED",
     "Slide",
     "Steps",
+    "amplification",
     "bands",
     "block_of",
     "fast_length",
@@ -54,6 +56,18 @@ Slide = Callable[[Array, Array, Scratch], Steps]
 Returns what is to be done, in this order; a step may return further steps that take its place. It may be done
 again when the strip holds other pixels: that leaves the interpreter, which the threads share, little to do.
 """
+
+
+def amplification(taps: Array) -> float:
+    """Return the sum of |taps|: no result is more times the largest pixel. Beyond the floats it is infinite.
+
+    Examples
+    --------
+    >>> amplification(np.array([[-1, 0, 1], [-2, 0, 2]])), amplification(np.array([[1e308, 1e308]]))
+    (6.0, inf)
+    """
+    with np.errstate(over="ignore"):
+        return float(np.abs(taps.astype(np.float64)).sum())
 
 
 # Shifts -------------------------------------------------------------------------------------------------
@@ -360,7 +374,7 @@ def _by_planes(slide: Slide, taps: Array, rows: Axis, columns: Axis) -> Slide:
 
     These are NaN and infinity, and values so large that sums of them on the way may overflow.
     """
-    beyond_reach, total = shifts(taps, rows, columns), float(np.abs(taps.astype(float)).sum())
+    beyond_reach, total = shifts(taps, rows, columns), amplification(taps)
 
     def slide_planes(strip: Array, target: Array, scratch: Scratch) -> Steps:
         if strip.ndim == 2:

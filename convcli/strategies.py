@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from convcli.kernels import separate
 from convcli.sizes import Axis
 from convcli.slides import (
+    HEADROOM,
     UNSTRIDED,
     Slide,
+    amplification,
     bands,
     block_of,
     fast_length,
@@ -135,7 +137,9 @@ def _factors(taps: Array) -> list[tuple[Array, Array]]:
     pair = separate(taps)
     if pair is not None or taps.dtype.kind != "f":
         return [pair] if pair else []
-    total = np.abs(taps).sum()
+    total = amplification(taps)
+    if total > np.finfo(np.float64).max / HEADROOM:  # sums on the way could pass the floats
+        return []
     rest, size = taps.copy(), 0.0
     found: list[tuple[Array, Array]] = []
     while len(found) < MOST_FACTORS:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 __all__ = ["Numbers", "Tally", "tally"]
 
 STRIP = 1 << 20  # numbers at a time, for a float64 copy of all of them would be large
+LARGE = 2.0**900  # sums of numbers beyond it could pass the floats, which their mean does not
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,7 @@ class Tally:
             if not values.size:
                 return
             low, high = values.min().item(), values.max().item()
-        narrow = values.dtype.kind in "iu" and values.dtype.itemsize < 8
-        with np.errstate(over="ignore"):
-            total = values.sum(dtype=np.int64 if narrow else np.float64).item()
-        self._strips[start] = (low, high, total, values.size)
+        self._strips[start] = (low, high, _total(values, large=max(high, -low) > LARGE), values.size)
 
     def numbers(self) -> Numbers:
         """Return what all strips have together."""
@@ -58,7 +56,20 @@ class Tally:
         lows, highs, totals, counts = zip(
             *(self._strips[start] for start in sorted(self._strips)), strict=True
         )
-        return Numbers(min(lows), max(highs), sum(totals) / sum(counts))
+        lowest, highest, count = min(lows), max(highs), sum(counts)
+        if max(highest, -lowest) <= LARGE:
+            return Numbers(lowest, highest, sum(totals) / count)
+        mean = sum(map(int, totals)) // count  # rounded, and so perhaps a little beyond the largest
+        return Numbers(lowest, highest, float(min(max(mean, int(lowest)), int(highest))))
+
+
+def _total(values: NDArray[Any], *, large: bool) -> int | float:
+    """Return the sum of finite numbers; of large ones as Python's integer, which has no end."""
+    if large:
+        return int((values * 2.0**-100).sum()) << 100
+    narrow = values.dtype.kind in "iu" and values.dtype.itemsize < 8
+    total: int | float = values.sum(dtype=np.int64 if narrow else np.float64).item()
+    return total
 
 
 def tally(values: NDArray[Any]) -> Numbers:

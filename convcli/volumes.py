@@ -182,7 +182,8 @@ def orientation_bank(text: str) -> Bank:
     if any(part.strip().partition("=")[0] == "angle" for part in others.split(",")):
         raise FilterError(text[:100], "is turned through all angles; leave angle out")
     if not count.strip().isdecimal() or len(count) > 9 or not 1 <= int(count) <= MOST_FILTERS:
-        raise FilterError(text[:100], f"must be a filter and a count up to {MOST_FILTERS}, as in gabor:8")
+        what = text[:100].strip() or "--bank ''"
+        raise FilterError(what, f"must be a filter and a count up to {MOST_FILTERS}, as in gabor:8")
     named = f"{name}:{others}" if others else name
     taps = named_filter(named, angle=0).kernels[0].size * int(count)
     if taps > MAX_TAPS:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 import convcli
 from tests.benchmarks import __main__ as program
-from tests.benchmarks import commands, peers
+from tests.benchmarks import batches, commands, peers
+from tests.benchmarks.batches import BatchCase, batch_commands, run_batch_case
 from tests.benchmarks.cases import CASES, dense_kernel
 from tests.benchmarks.commands import FILE_CASES, Command, FileCase, measured, recognised, run_file_case
 from tests.benchmarks.contest import Agreement, Bound, Case, Contender, Figure, Row, Verdict, judged
@@ -277,6 +278,29 @@ def test_a_case_from_file_to_file_runs_and_recognises_what_each_does() -> None:
     assert peer.ratio == ours.seconds / peer.seconds
     assert all(row.peak_bytes and row.peak_bytes > 1e6 and row.file_bytes for row in rows)
     assert [bound.wanted for bound in bounds] == [1.0]
+
+
+def test_a_batch_runs_and_recognises_what_each_does() -> None:
+    case = BatchCase(3, (60, 80))
+    ours, *_ = batch_commands(case.files)
+    copy = "import shutil; shutil.rmtree('out'); shutil.copytree('in', 'out')"
+    rows = run_batch_case(case, rounds=1, commands=[ours, Command("copy", sys.executable, ["-c", copy])])
+    assert [(row.contender, row.verdict, row.note) for row in rows] == [
+        ("convcli", Verdict(True), "convcli: sqrt(gx2 + gy2) rounded"),
+        ("copy", Verdict(None), "copy: no formula that we know"),
+    ]
+    assert rows[1].ratio == rows[0].seconds / rows[1].seconds
+
+
+def test_a_batch_that_is_not_all_there_is_a_failure() -> None:
+    lazy = Command("lazy", sys.executable, ["-c", "import shutil; shutil.copy('in/0000.png', 'out')"])
+    with pytest.raises(commands.CommandError, match="lazy: 2 files are missing"):
+        run_batch_case(BatchCase(3, (60, 80)), rounds=0, commands=[lazy])
+
+
+def test_pictures_of_a_batch_are_all_different() -> None:
+    with batches.folder_of(BatchCase(12, (60, 80))) as folder:
+        assert len({file.read_bytes() for file in (folder / "in").iterdir()}) == 12
 
 
 def test_our_own_wrong_file_is_a_failure() -> None:

@@ -404,7 +404,11 @@ def test_comparisons_that_are_refused(convcli: Runner) -> None:
         )
     assert_refused(
         convcli("params", "resnet18", "--against", "vgg12"),
-        "line 1, column 1: neither a layer nor a shipped network is named 'vgg12': did",
+        "--against, line 1, column 1: neither a layer nor a shipped network is named 'vgg12': did",
+    )
+    assert_refused(
+        convcli("params", "in 8x8x3, conv 2 f3", "--against", "in 8x8x3, conv 2 f9"),
+        "--against, line 1, column 11, conv 2 f9 on 8x8x3: filter 9 on input 8: ",
     )
 
 

@@ -71,9 +71,7 @@ def test_only_large_png_and_jpeg_files_are_begun(tmp_path: Path, monkeypatch: py
     assert decoding._begun == {}
 
 
-def test_nobody_waits_for_a_thread_that_never_begins(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nobody_waits_for_a_thread_that_never_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path / "x.png")
     expected = load_picture(path, path)
     monkeypatch.setattr(decoding, "start_new_thread", lambda *_: None)

@@ -268,6 +268,7 @@ def test_a_product_of_whole_numbers_is_separated_exactly(column: Array, row: Arr
 def test_the_largest_taps_are_told_apart() -> None:
     assert separate(np.full((3, 3), 1e308)) is not None
     assert separate(np.full((3, 3), 1e308) * (1 - np.eye(3))) is None
+    assert separate(np.array([[1.7e308, 1.7e308], [1.7e308, -1.7e308]])) is None
 
 
 @given(hnp.arrays(np.int64, st.tuples(st.integers(1, 4), st.integers(1, 4)), elements=st.integers(-3, 3)))
@@ -538,6 +539,14 @@ def test_a_gabor_answers_most_to_stripes_of_its_wavelength_and_direction(directi
     assert max(by_wavelength, key=lambda length: by_wavelength[length]) == 10
 
 
+def test_a_gabors_phase_is_told_in_turns() -> None:
+    once = kernel("gabor", phase=30)
+    assert kernel("gabor", phase=3630).tolist() == once.tolist()
+    assert (
+        kernel("gabor", phase=1e308, size=7).tolist() == kernel("gabor", phase=1e308 % 360, size=7).tolist()
+    )
+
+
 def test_a_gabors_aspect_is_sigma_along_over_sigma_across_the_wave() -> None:
     matrix = np.abs(kernel("gabor", sigma=3, aspect=0.5, size=61, wavelength=1000, phase=90))
     # At this wavelength the wave is x itself: the tap at (x, y) is x times the envelope.
@@ -631,6 +640,8 @@ WRONG_PARAMETERS = [
     ("gaussian:sigma=1e999", {}, "gaussian:sigma=1e999: is not a finite number"),
     ("gaussian:sigma", {}, "gaussian:sigma: parameters are written by name"),
     ("gaussian:", {}, "gaussian:: parameters are written by name"),
+    ("gaussian:=2", {}, "gaussian:=2: parameters are written by name"),
+    ("gaussian:sigma=2;", {}, "gaussian:sigma=2;: is not a finite number"),
     ("gaussian:sigma=2,", {}, "gaussian:sigma=2,: parameters are written by name"),
     ("gaussian:sigma=2,sigma=3", {}, "gaussian:sigma=2,sigma=3: gives sigma twice"),
     ("gaussian:sigma=2", {"sigma": 3}, "gaussian:sigma=2: has its own sigma, and 3 was given"),
@@ -708,6 +719,9 @@ def test_kernels_are_int64_or_float64(value: Any, dtype: Any) -> None:
     [
         ("sobel-x", "kernel 'sobel-x': is text"),
         ([[1, 2], [3]], "kernel: has rows of different lengths"),
+        ([[1, [2]], [3]], "kernel: has rows of different lengths"),
+        ([[[1], [2, 3]]], "kernel: is nested too deeply; must have two axes (rows, columns)"),
+        ([], "kernel: must have two axes (rows, columns); it is empty"),
         ([[1 + 2j]], "kernel: must hold real numbers, not complex128"),
         ([["1"]], "kernel: must hold real numbers"),
         ([[None]], "kernel: must hold real numbers"),
@@ -913,6 +927,14 @@ def test_a_kernel_file_of_fractions_is_read(tmp_path: Path, name: str, content: 
     assert taps.tolist() == [[0.5, 1]]
 
 
+@pytest.mark.parametrize("tap", ["9223372036854775808", "18446744073709551615", "-1" + "0" * 30])
+@pytest.mark.parametrize(("name", "form"), [("large.csv", "{}"), ("large.json", "[[{}]]")])
+def test_a_whole_tap_beyond_int64_is_read_as_a_float(tmp_path: Path, name: str, form: str, tap: str) -> None:
+    taps = read_kernel(written(tmp_path, name, form.format(tap)))
+    assert taps.dtype == np.float64
+    assert taps.tolist() == [[float(tap)]]
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -945,8 +967,9 @@ BAD_FILES: list[tuple[str, str | bytes, str]] = [
     ("k.json", "", "is not JSON"),
     ("k.json", "[[1, 0", "is not JSON"),
     ("k.json", "[" * 100_000, "is not JSON"),
-    ("k.json", "[" * 100 + "1" + "]" * 100, ""),
-    ("k.json", "[[" + "1" * 5000 + "]]", "is not JSON"),
+    ("k.json", "[" * 100 + "1" + "]" * 100, "is nested too deeply; must have two axes"),
+    ("k.json", "[[" + "1" * 5000 + "]]", "row 1, column 1 is inf, not finite"),
+    ("k.json", "[[" + "1," * 2**21 + "1, 1]]", "is too long for a kernel of at most 1048576 taps"),
     ("k.json", "{}", 'has no "kernel"'),
     ("k.json", "null", 'has no "kernel"'),
     ("k.json", '{"kernel": null}', 'has no "kernel"'),
@@ -958,8 +981,7 @@ BAD_FILES: list[tuple[str, str | bytes, str]] = [
     ("k.json", "[[1, null]]", "must hold real numbers"),
     ("k.json", "[[NaN]]", "row 1, column 1 is nan, not finite"),
     ("k.json", "[[1, 1e999]]", "row 1, column 2 is inf, not finite"),
-    ("k.json", "[[18446744073709551615]]", "does not fit into int64"),
-    ("k.json", "[[1" + "0" * 30 + "]]", "must hold real numbers"),
+    ("k.json", "[]", "must have two axes (rows, columns); it is empty"),
     ("k.npy", b"", "is no .npy file"),
     ("k.npy", b"\x93NUMPY", "is no .npy file"),
     ("k.npy", npy_bytes(np.array(ROWS))[:-1], "is cut short: 47 of 48 bytes are there"),
@@ -998,6 +1020,11 @@ def test_a_bad_kernel_file_is_refused_by_its_name(
         read_kernel(path)
     assert caught.value.what.startswith(str(path))
     assert why in caught.value.why
+
+
+def test_an_empty_name_of_a_kernel_file_is_said() -> None:
+    with pytest.raises(KernelError, match=r"^--kernel @: names no file"):
+        read_kernel("")
 
 
 def test_an_archive_of_arrays_named_npy_is_refused(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from convcli import matrices
 from convcli.errors import MatrixError
-from convcli.matrices import format_matrix, parse_matrix
+from convcli.matrices import format_matrix, parse_matrix, parse_number
 
 SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 5))
 SEPARATORS = [" ", "  ", "\t", ",", ", ", " ,", " , "]
@@ -118,8 +119,30 @@ def test_a_whole_number_beyond_the_floats_is_infinite_as_any_other_decimal_is(di
 
 def test_a_limit_counts_the_numbers_of_all_rows() -> None:
     assert parse_matrix("1 2; 3 4", "test", max_cells=4).tolist() == [[1, 2], [3, 4]]
+    assert parse_matrix("1; 2;", "test", max_cells=2).tolist() == [[1], [2]]
     with pytest.raises(MatrixError, match="test: has more than 3 numbers"):
         parse_matrix("1 2; 3 4", "test", max_cells=3)
+
+
+@pytest.mark.parametrize("text", ["1,2,x", "1 2 x", "1,2 x", "1 2,x", "1;2;x", "1\n2\nx", "1,2,,"])
+def test_numbers_are_counted_before_they_are_read(text: str) -> None:
+    with pytest.raises(MatrixError, match="test: has more than 2 numbers"):
+        parse_matrix(text, "test", max_cells=2)
+
+
+@pytest.mark.parametrize("row_end", ["\n", "\r\n", "\r", "\n# comment\n"])
+def test_lines_are_split_few_at_a_time(monkeypatch: pytest.MonkeyPatch, row_end: str) -> None:
+    rows = [[number, 1000] for number in range(200)]
+    text = row_end.join(f"{first} {second}" for first, second in rows)
+    for letters in (1, 7, 64):
+        monkeypatch.setattr(matrices, "LETTERS_AT_A_TIME", letters)
+        assert parse_matrix(text, "test").tolist() == rows
+
+
+@pytest.mark.parametrize("text", ["1;", ";1", "1 2", "1,", "1\n2", "#1", "", "nan", "1e400", "9" * 400])
+def test_what_is_more_or_less_than_a_number_is_none(text: str) -> None:
+    with pytest.raises(MatrixError):
+        parse_number(text, "test")
 
 
 @given(

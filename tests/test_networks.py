@@ -204,6 +204,15 @@ def test_impossible_layers(text: str, message: str) -> None:
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    "tags", [[f"t{number}" for number in range(3000)], [f"{n}" * 9999 for n in range(9)]]
+)
+def test_of_many_or_long_tags_not_all_are_listed(tags: list[str]) -> None:
+    with pytest.raises(SizeError) as caught:
+        network(", ".join(f"relu @a{tag}" for tag in tags) + ", add @?", (8, 8, 3))
+    assert caught.value.why == f"this tag is not set: {len(tags):,} others are set before it"
+
+
 def test_an_input_size_is_needed() -> None:
     with pytest.raises(SizeError) as caught:
         network("relu")

@@ -168,6 +168,16 @@ def test_float_kernels_of_low_rank_are_split(rank: int) -> None:
     assert strategies._factors(generator.normal(size=(25, 25))) == []
 
 
+@pytest.mark.parametrize(
+    "taps",
+    [[[1e308, 1e308], [1e308, 1e307]], [[1, -1], [-1.7e308, 3], [0, -1.7e308]], [[-1.7e308, 1, -1.7e308]]],
+)
+def test_taps_whose_sum_passes_the_floats_are_right_and_give_no_warnings(taps: list[list[float]]) -> None:
+    image = np.random.default_rng(8).uniform(-1, 1, (40, 50)) * 1e-10
+    exact = np.array(reference.convolve(image * 1e10, np.array(taps) * 1e-10), float)
+    np.testing.assert_allclose(convcli.convolve(image, taps, padding="valid"), exact, rtol=0, atol=1e285)
+
+
 def test_terms_that_would_cancel_are_not_split() -> None:
     column = np.linspace(-1, 1, 9)
     taps = np.multiply.outer(column, column) + 1e-9 * np.eye(9)[::-1]

@@ -51,6 +51,24 @@ def test_the_sum_of_the_largest_integers_does_not_overflow(dtype: Any) -> None:
     assert (found.lowest, found.highest, found.mean) == (largest, largest, float(largest))
 
 
+@pytest.mark.parametrize(
+    ("values", "mean"),
+    [
+        ([1.7e308, -1.7e308] * 8, 0),
+        ([1.7e308] * 9, 1.7e308),
+        ([1.5e308, 1.7e308, 1.6e308], 1.6e308),
+        ([-np.finfo(float).max] * 1000, -np.finfo(float).max),
+        ([1e308, 5, -1e308, np.inf], 0),
+    ],
+)
+def test_the_mean_of_the_largest_floats_is_finite(
+    monkeypatch: pytest.MonkeyPatch, values: list[float], mean: float
+) -> None:
+    for strip in (1, 1000):
+        monkeypatch.setattr(tallies, "STRIP", strip)
+        assert tally(np.array(values)).mean == pytest.approx(mean, rel=1e-12, abs=1e300)
+
+
 def test_the_order_of_strips_does_not_matter() -> None:
     values = np.random.default_rng(1).normal(size=(64, 9)).astype(np.float32)
     answers = set()

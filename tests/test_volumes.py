@@ -150,6 +150,8 @@ def test_a_bank_turns_by_itself() -> None:
         orientation_bank("gabor:4096,size=101")
     with pytest.raises(FilterError, match="must be a filter and a count"):
         orientation_bank("gabor:" + "9" * 5000)
+    with pytest.raises(FilterError, match=r"^--bank '': must be a filter and a count"):
+        orientation_bank("")
 
 
 def test_orientation_banks() -> None:

@@ -70,6 +70,14 @@ def _built(text: str, size: Size | None) -> Network:
         raise SizeError(error.what, f"{error.why}; {hint}") from None
 
 
+def _built_against(text: str, size: Size | None) -> Network:
+    """Work out the network that stands beside another; say of an error that it is in this one."""
+    try:
+        return _built(text, size)
+    except (SizeError, SpecError) as error:
+        raise type(error)(f"--against, {error.what}", error.why) from None
+
+
 def answer_shapes(text: str, size: Size | None, form: Form, *, last: bool, by_block: bool) -> Network:
     """Print the sizes of a network, a row a layer; return it."""
     network = _built(text, size)
@@ -112,7 +120,8 @@ def answer_params(
         return built
     if dense or by_block:
         raise UsageError("--versus-dense" if dense else "--by-block", "does not go with a comparison")
-    other = _built(against or text, sizes[-1] if sizes else None)
+    size = sizes[-1] if sizes else None
+    other = _built(text, size) if against is None else _built_against(against, size)
     if form == Form.JSON:
         for one in (built, other):
             write_json(network_record(one) | costs.record(one))

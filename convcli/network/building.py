@@ -22,6 +22,9 @@ from convcli.size_texts import format_number, format_size
 
 __all__ = ["build"]
 
+MOST_COMPARED = 1000  # tags with one that is not set: comparing takes time
+MOST_LETTERS = 300  # of a list of tags, which may be as many as layers and as long as a spec
+
 
 def build(spec: Spec, size: Size | None = None) -> Network:
     """Work out a network.
@@ -101,10 +104,17 @@ class _Builder(Chain):
                 flow = self.join(item.kind, None, branches, item.place, depth=depth)
             else:
                 if item.name not in self.tags:
-                    known = suggestion(item.name, self.tags) if self.tags else "no tag is set before it"
-                    self.fail(item.place, f"{item.kind} @{item.name[:50]}", f"this tag is not set: {known}")
+                    what = f"{item.kind} @{item.name[:50]}"
+                    self.fail(item.place, what, f"this tag is not set: {self.known_tags(item.name)}")
                 flow = self.join(item.kind, item.name, [flow, self.tags[item.name]], item.place, depth=depth)
         return flow
+
+    def known_tags(self, name: str) -> str:
+        """Say which tag was probably meant, or which there are unless they are many."""
+        if not self.tags:
+            return "no tag is set before it"
+        known = suggestion(name, [tag[:50] for tag in list(self.tags)[-MOST_COMPARED:]])
+        return known if len(known) <= MOST_LETTERS else f"{len(self.tags):,} others are set before it"
 
     def join(
         self, kind: JoinKind, tag: str | None, flows: Sequence[Flow], place: Place, *, depth: int
