@@ -11,6 +11,7 @@ from fnmatch import fnmatch
 from functools import partial
 from typing import TypeVar
 
+from tests.benchmarks.batches import BATCH_CASE, BatchCase, run_batch_case
 from tests.benchmarks.cases import OPERATIONS_BY_SIZE
 from tests.benchmarks.commands import (
     COMMANDS,
@@ -34,7 +35,7 @@ SMALL_SIDES = (96, 128)
 MEGAPIXELS = (1, 4, 12, 48, 100)
 COST = "cost per pixel"
 
-Named = TypeVar("Named", Case, FileCase)
+Named = TypeVar("Named", Case, FileCase, BatchCase)
 
 
 def main(arguments: Sequence[str] | None = None, *, cases: Sequence[Case] = IN_PROCESS) -> int:
@@ -57,6 +58,12 @@ def main(arguments: Sequence[str] | None = None, *, cases: Sequence[Case] = IN_P
         else:
             rows += more_rows
             bounds += more_bounds
+    for batch_case in _chosen([BatchCase(4, SMALL_SIDES) if options.small else BATCH_CASE], options.only):
+        _progress(batch_case.name)
+        try:
+            rows += run_batch_case(batch_case, rounds=rounds)
+        except CommandError as error:
+            failed.append(f"{batch_case.name}: {error}")
     costs = [] if options.small or not _matches(COST, options.only) else _costs(rounds)
     where = machine()
     report = Report(

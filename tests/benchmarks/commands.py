@@ -31,10 +31,18 @@ __all__ = [
     "COMMANDS",
     "FILE_CASES",
     "Command",
+    "CommandError",
     "FileCase",
+    "Ran",
     "absent_programs",
+    "alternated",
     "left_out",
+    "measured",
+    "recognised",
     "run_file_case",
+    "said",
+    "verdict",
+    "version_of",
     "versions",
 ]
 
@@ -61,6 +69,8 @@ class Command:
         The largest ratio of our time to its.
     most_pixels : int or None
         It is left out of cases with more, because it takes too long.
+    starter : str or None
+        What is started in place of the program, as a shell that starts it many times.
     """
 
     name: str
@@ -69,11 +79,13 @@ class Command:
     version: Sequence[str] = ("--version",)
     wanted: float | None = 0.5
     most_pixels: int | None = None
+    starter: str | None = None
 
     @property
     def line(self) -> list[str]:
         """What is started."""
-        return [*([self.program] if self.program else [sys.executable, "-m", "convcli"]), *self.arguments]
+        started = self.starter or self.program
+        return [*([started] if started else [sys.executable, "-m", "convcli"]), *self.arguments]
 
 
 MAGICK = "magick" if shutil.which("magick") else "convert"
@@ -203,7 +215,7 @@ def measured(command: Sequence[str], folder: Path) -> Ran:
     )
     answer = json.loads(done.stdout)
     if answer.pop("code") != 0:
-        raise CommandError(f"{' '.join(command)}: {answer['said'].strip()}")
+        raise CommandError(f"{' '.join(command)[:100]}: {answer['said'].strip()}")
     answer.pop("said")
     return Ran(**answer)
 
@@ -255,7 +267,7 @@ def run_file_case(
             first.append(measured(command.line, folder))
             files.append((folder / OUTPUT).stat().st_size)
             formulas.append(recognised(pixels, convcli.read_image(folder / OUTPUT)))
-        samples = _alternate(
+        samples = alternated(
             [command.line for command in here], first, folder, rounds=rounds, budget=case.budget
         )
         interpreter = measured([sys.executable, "-c", "pass"], folder).peak_bytes
@@ -266,10 +278,10 @@ def run_file_case(
             command.name,
             median(run.seconds for run in runs),
             len(runs),
-            _verdict(formula, ours=command.program is None),
+            verdict(formula, ours=command.program is None),
             ratio=ours / median(run.seconds for run in runs) if number else None,
             wanted=command.wanted if case.judged and command.program else None,
-            note=f"{command.name}: {_said(formula)}",
+            note=f"{command.name}: {said(formula)}",
             peak_bytes=max(run.peak_bytes for run in runs),
             cpu_seconds=median(run.cpu_seconds for run in runs),
             file_bytes=size,
@@ -287,7 +299,7 @@ def _takes_part(command: Command, case: FileCase) -> bool:
     return command.most_pixels is None or math.prod(case.sides) <= command.most_pixels
 
 
-def _alternate(
+def alternated(
     lines: Sequence[Sequence[str]], first: Sequence[Ran], folder: Path, *, rounds: int, budget: float
 ) -> list[list[Ran]]:
     """Run the commands in turn; the first run counts only for one that has no time for another."""
@@ -300,7 +312,7 @@ def _alternate(
     return [runs or [run] for runs, run in zip(samples, first, strict=True)]
 
 
-def _verdict(formula: tuple[str, float] | None, *, ours: bool) -> Verdict:
+def verdict(formula: tuple[str, float] | None, *, ours: bool) -> Verdict:
     """Ours must be exact; a peer that has another idea of an edge is no failure."""
     name, difference = formula or ("", math.inf)
     if ours:
@@ -310,7 +322,7 @@ def _verdict(formula: tuple[str, float] | None, *, ours: bool) -> Verdict:
     return Verdict(True, difference if name == OURS else 1.0, 1.0)
 
 
-def _said(formula: tuple[str, float] | None) -> str:
+def said(formula: tuple[str, float] | None) -> str:
     if formula is None:
         return "no formula that we know"
     return formula[0] + (f", within {formula[1]:g}" if formula[1] else "")
