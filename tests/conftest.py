@@ -20,6 +20,11 @@ settings.load_profile("repeatable")
 SAMPLES = Path(__file__).parent.parent / "sample_images"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--mutants", type=int, default=1000, help="how many damaged files are tried")
+    parser.addoption("--mutants-seed", type=int, default=0, help="what they are made from")
+
+
 @dataclass(frozen=True)
 class Ran:
     """How a command line ended."""

@@ -1,0 +1,197 @@
+"""Convcli is run, and whatever happens these hold.
+
+It ends in time by a code that means something or by the signal that was sent; it prints no traceback, and
+nothing to standard error but lines of its own; where it fails it changes no file; it leaves no temporary.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from tests.conftest import contents
+
+__all__ = ["Ended", "Nursery", "assert_done", "assert_refused_with", "assert_whole"]
+
+SECONDS = 20.0
+ROOT = Path(__file__).parents[2]
+ENDINGS = {0, 1, 2, -signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGPIPE}
+Word = str | bytes | Path | int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended.
+
+    Attributes
+    ----------
+    code : int
+        Negative: the signal that ended it.
+    out, err : bytes
+    seconds : float
+    peak : int
+        Bytes; what had been loaded before counts.
+    changed : frozenset of str
+        Names of files that are new, or not what they were, below the folder that it ran in.
+    """
+
+    code: int
+    out: bytes
+    err: bytes
+    seconds: float
+    peak: int
+    changed: frozenset[str]
+
+    @property
+    def message(self) -> str:
+        """The one line of standard error, without ``convcli: ``."""
+        lines = self.err.decode().splitlines()
+        assert len(lines) == 1, self
+        return lines[0].removeprefix("convcli: ")
+
+    @property
+    def printed(self) -> list[str]:
+        return self.out.decode("utf-8", "surrogateescape").splitlines()
+
+
+class Nursery:
+    """Runs convcli in children of a process that has loaded it."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        self._socket = ours
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.hostile.nursery", str(theirs.fileno())],
+            cwd=ROOT,
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        )
+        theirs.close()
+
+    def close(self) -> None:
+        self._socket.close()
+        self.process.wait()
+
+    def __call__(
+        self,
+        *arguments: Word,
+        stdin: bytes | int | BinaryIO | None = None,
+        stdout: int | BinaryIO | None = None,
+        stderr: int | BinaryIO | None = None,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        limits: Mapping[Literal["RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CPU"], int]
+        | None = None,
+        user: int | None = None,
+        seconds: float = SECONDS,
+        tracer: Sequence[str] = (),
+        changes: bool = False,
+        killed: bool = False,
+    ) -> Ended:
+        """Run a command line.
+
+        Parameters
+        ----------
+        stdin : bytes, descriptor or file, optional
+            Nothing at all unless given (/dev/null).
+        stdout, stderr : descriptor or file, optional
+            In place of a file whose content is returned.
+        folder : Path, optional
+            Where it runs; here unless given.
+        limits : mapping, optional
+            Of resources, for the run alone.
+        user : int, optional
+            Whose rights it has (65534 has none); for tests that run as root.
+        seconds : float
+            How long it may take.
+        tracer : sequence of str
+            Options of strace, under which it then runs: ``-e inject=fsync:error=EIO:when=2``.
+        changes : bool
+            Files may change although it fails: of a batch some are made.
+        killed : bool
+            The tracer may kill it: then files may change, and one temporary may be left.
+        """
+        folder = Path.cwd() if folder is None else folder
+        before = contents(folder)
+        with ExitStack() as stack:
+            files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+            if isinstance(stdin, bytes):
+                files[0].write(stdin)
+                files[0].seek(0)
+            nothing = stack.enter_context(open(os.devnull, "rb"))  # noqa: PTH123 -- no path of this project
+            streams: list[Any] = [
+                files[0] if isinstance(stdin, bytes) else nothing if stdin is None else stdin,
+                files[1] if stdout is None else stdout,
+                files[2] if stderr is None else stderr,
+            ]
+            request = {
+                "arguments": [os.fsencode(_text(word)).hex() for word in arguments],
+                "folder": os.fsencode(folder).hex(),
+                "environment": dict(environment or {}),
+                "limits": dict(limits or {}),
+                "user": user,
+                "seconds": seconds,
+                "tracer": list(tracer),
+            }
+            started = time.monotonic()
+            answer = self._asked(request, streams)
+            took = time.monotonic() - started
+            for file in files:
+                file.seek(0)
+            out, err = files[1].read(), files[2].read()
+        status = answer["status"]
+        after = contents(folder)
+        changed = {name for name in before.keys() | after.keys() if before.get(name, 0) != after.get(name, 0)}
+        ended = Ended(os.waitstatus_to_exitcode(status), out, err, took, answer["peak"], frozenset(changed))
+        assert not answer["late"], f"took more than {seconds} s: {ended}"
+        if not (killed and ended.code == -signal.SIGKILL):
+            assert_whole(ended, changes=changes)
+        return ended
+
+    def _asked(self, request: object, streams: list[Any]) -> dict[str, Any]:
+        message = json.dumps(request).encode()
+        numbers = [stream if isinstance(stream, int) else stream.fileno() for stream in streams]
+        socket.send_fds(self._socket, [len(message).to_bytes(4)], numbers)
+        self._socket.sendall(message)
+        length = int.from_bytes(self._socket.recv(4, socket.MSG_WAITALL))
+        answer: dict[str, Any] = json.loads(self._socket.recv(length, socket.MSG_WAITALL))
+        return answer
+
+
+def _text(word: Word) -> str:
+    return os.fsdecode(word) if isinstance(word, bytes) else str(word)
+
+
+def assert_whole(ended: Ended, *, changes: bool = False) -> None:
+    """Check what holds of every run."""
+    assert ended.code in ENDINGS, ended
+    assert b"Traceback" not in ended.err, ended
+    assert b"internal error" not in ended.err, ended
+    for line in ended.err.splitlines():
+        assert line.startswith(b"convcli: "), ended
+        assert line.decode().isprintable(), ended
+    assert not any(".convcli-" in name for name in ended.changed), ended
+    if ended.code and not changes:
+        assert not ended.changed, ended
+
+
+def assert_refused_with(ended: Ended, code: int, start: str, why: str = "") -> None:
+    """Check a failure: nothing printed but one line, which starts so and holds why."""
+    assert (ended.code, ended.out) == (code, b""), ended
+    assert ended.message.startswith(start), ended
+    assert why in ended.message, ended
+
+
+def assert_done(ended: Ended, *outputs: str) -> None:
+    """Check a success without a word: these outputs, and no other change."""
+    assert (ended.code, ended.err) == (0, b""), ended
+    assert ended.changed == set(outputs), ended
