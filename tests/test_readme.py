@@ -61,6 +61,12 @@ def commands_of(block: list[str]) -> list[Command]:
 
 LEARNING = "Learn a filter from an example"
 AFTER_LEARNING = "Why convolution works"
+PIPELINES = [
+    line
+    for block in blocks(section("In scripts", "How fast"), "sh")
+    for line in block
+    if not line.startswith("#")
+]
 COMMANDS = [
     command
     for part in (section("Filter pictures", LEARNING), section(AFTER_LEARNING, "From Python"))
@@ -113,8 +119,17 @@ def test_commands_of_learning_build_on_each_other(path_of_programs: str) -> None
 
 
 def run_command(command: Command, path_of_programs: str) -> None:
+    printed = output_of(command.line, path_of_programs)
+    if command.promised is not None:
+        assert printed == f"{command.promised}\n"
+    if command.output is not None:
+        assert printed == command.output
+
+
+def output_of(line: str, path_of_programs: str) -> str:
+    """Run a line of a shell, which must end well without a word on standard error."""
     ran = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command.line],
+        ["bash", "-o", "pipefail", "-c", line],
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
@@ -122,10 +137,42 @@ def run_command(command: Command, path_of_programs: str) -> None:
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, "")
-    if command.promised is not None:
-        assert ran.stdout == f"{command.promised}\n"
-    if command.output is not None:
-        assert ran.stdout == command.output
+    return ran.stdout
+
+
+PRINTED_BY_PIPELINES = [
+    ["edges/brick-sobel.png", "edges/camera-sobel.png"],
+    [f"scharr/{name}-scharr.png" for name in ("brick", "camera", "chelsea")],
+    [f"small/{name}-maxpool-2x2.png" for name in ("brick", "camera", "chelsea")],
+    ["blur-1.png", "blur-2.png", "blur-4.png"],
+    ["thumbnail.png"],
+    ["lenet5", "mobilenet_v2", "squeezenet1_0"],
+]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("line", "printed"), list(zip(filter(None, PIPELINES), PRINTED_BY_PIPELINES, strict=True))
+)
+def test_a_pipeline_of_the_page_for_scripts(line: str, printed: list[str], path_of_programs: str) -> None:
+    missing = [
+        name
+        for name in ("jq", "find", "xargs", "parallel")
+        if name in line.split() and not shutil.which(name)
+    ]
+    if missing and "CI" not in os.environ:
+        pytest.skip(f"{missing[0]} is not installed")
+    assert sorted(output_of(line, path_of_programs).splitlines()) == printed
+    for name in printed:
+        if name.endswith(".png"):
+            with Image.open(name) as image:
+                image.load()
+
+
+def test_the_page_for_scripts_has_six_pipelines_of_all_programs() -> None:
+    words = {word for line in PIPELINES for word in line.split()}
+    assert len([line for line in PIPELINES if line]) == 6
+    assert {"jq", "xargs", "-print0", "parallel"} <= words
 
 
 def test_terminal_shows_what_readme_shows() -> None:
