@@ -44,18 +44,25 @@ def open_input(path: str | os.PathLike[str]) -> BinaryIO:
     return Path(path).open("rb")
 
 
-class _Pipe(io.FileIO):
+class _Pipe(io.RawIOBase):
     """A named pipe, opened without waiting: for a writer that never comes that would take for ever."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        super().__init__(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+        self._file = io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
         self._deadline = time.monotonic() + PATIENCE
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
     def readinto(self, buffer: Any) -> int:
         """Wait for bytes, or for the end; a signal is handled meanwhile."""
         while True:
-            ready = select.select([self], [], [], 0.05)[0]
-            count = super().readinto(buffer)
+            ready = select.select([self._file], [], [], 0.05)[0]
+            count = self._file.readinto(buffer)
             if count or (ready and count == 0):
                 return count
             if count is None:  # somebody is there, who has nothing to say yet

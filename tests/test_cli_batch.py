@@ -82,6 +82,39 @@ def test_a_mistake_in_the_work_is_seen_and_ends_all(monkeypatch: pytest.MonkeyPa
             os.waitpid(process, os.WNOHANG)
 
 
+@pytest.mark.parametrize("refused_from", [0, 1])
+def test_processes_that_cannot_be_started_are_done_without(
+    monkeypatch: pytest.MonkeyPatch, refused_from: int
+) -> None:
+    fork, started = os.fork, 0
+
+    def scarce() -> int:
+        nonlocal started
+        if started >= refused_from:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        started += 1
+        return fork()
+
+    monkeypatch.setattr(os, "fork", scarce)
+    for in_order in (True, False):
+        told = shared_out(50, lambda part: (part, os.getpid()), lambda *_: (-1, -1), 3, in_order=in_order)
+        parts, processes = zip(*told, strict=True)
+        assert sorted(parts) == list(range(50))
+        assert (set(processes) == {os.getpid()}) == (refused_from == 0)
+        started = 0
+
+
+def test_a_process_that_dies_while_it_has_nothing_to_do_loses_nothing() -> None:
+    told: list[str] = []
+    for text in shared_out(9, lambda part: f"{part} by {os.getpid()}", lambda _, by: by, 2, in_order=True):
+        process = int(text.split()[-1])
+        if len(told) == 3:  # it has sent its result, and may or may not have its next part
+            os.kill(process, signal.SIGKILL)
+        told.append(text)
+    assert len(told) == 9
+    assert sum("signal" in text for text in told) <= 1
+
+
 def test_processes_and_threads() -> None:
     assert divided(1, 100) == (1, 1)
     assert divided(None, 1) == (1, None)

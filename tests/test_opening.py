@@ -1,0 +1,61 @@
+"""Files opened for reading: regular ones and pipes, nothing else."""
+
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from convcli import opening
+from convcli.opening import open_input
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"some bytes")
+    with open_input(tmp_path / "x") as stream:
+        assert stream.seekable()
+        assert stream.read() == b"some bytes"
+
+
+@pytest.mark.parametrize(
+    ("path", "number"), [("/dev/zero", errno.EINVAL), ("/", errno.EISDIR), ("/none", errno.ENOENT)]
+)
+def test_what_is_no_file_is_refused(path: str, number: int) -> None:
+    with pytest.raises(OSError, match=r".") as caught:
+        open_input(path)
+    assert caught.value.errno == number
+
+
+def test_a_pipe_is_read_in_parts_to_its_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    content = os.urandom(300_000)  # more than a pipe holds
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(content,))
+    writer.start()
+    with open_input(tmp_path / "pipe") as stream:
+        assert not stream.seekable()
+        assert stream.read(10) + stream.read() == content
+    writer.join()
+
+
+def test_a_pipe_that_nobody_writes_to_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(opening, "PATIENCE", 0.1)
+    with open_input(tmp_path / "pipe") as stream, pytest.raises(TimeoutError, match="nobody writes to"):
+        stream.read()
+
+
+def test_a_writer_may_take_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(opening, "PATIENCE", 0.0)
+    keeper = os.open(tmp_path / "pipe", os.O_RDWR)
+
+    def write_late() -> None:
+        os.write(keeper, b"late")
+        os.close(keeper)
+
+    timer = threading.Timer(0.3, write_late)
+    timer.start()
+    with open_input(tmp_path / "pipe") as stream:
+        assert stream.read() == b"late"
+    timer.join()
