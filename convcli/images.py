@@ -1,4 +1,4 @@
-"""Files and streams to arrays and back; with `decoding`, the only module that knows Pillow.
+"""Files and streams to arrays, and back: by `decoding` and `encoding`.
 
 ===================  =======================================================================
 input                becomes
@@ -20,188 +20,33 @@ float TIFF           float32 ``(H, W)``, numbers
 import io
 import math
 import select
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageColor, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from convcli.arrays import NPY_MAGIC, image_array, read_npy
 from convcli.decoding import Decoded, decode
-from convcli.errors import ConvcliError, ImageError, MatrixError, OutputError, UsageError
+from convcli.encoding import check_holds, encoded, format_of
+from convcli.errors import ConvcliError, ImageError, MatrixError
 from convcli.files import check_target, write_atomically
 from convcli.limits import USUAL, Limits
-from convcli.matrices import format_matrix, parse_matrix
+from convcli.matrices import parse_matrix
 from convcli.opening import open_input
-from convcli.png import encode_png
+from convcli.pictures import Kind, Picture
 
-__all__ = [
-    "FileFormat",
-    "Kind",
-    "Picture",
-    "check_holds",
-    "encoded",
-    "flattened",
-    "format_named",
-    "format_of",
-    "load_picture",
-    "parse_color",
-    "read_image",
-    "write_image",
-]
+__all__ = ["load_picture", "read_image", "write_image"]
 
 MAX_STREAM = 1 << 32  # bytes taken from a pipe
 TEXT_EXPANDS = 12  # times its bytes are the numbers of a text while it is read
 STRIP_PIXELS = 1 << 17  # copied from Pillow at a time
-FLOAT32_BITS = 24  # of its significand
 READABLE_TEXT = "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
 UNSIGNED, SIGNED = 1, 2  # sample formats of a TIFF
-
-
-class Kind(StrEnum):
-    """What an image is by nature, which says what its result is written as."""
-
-    PIXELS = "pixels"
-    NUMBERS = "numbers"
-    ARRAY = "array"
-    TEXT = "text"
-
-
-class FileFormat(StrEnum):
-    """The formats that are written."""
-
-    PNG = "png"
-    JPEG = "jpeg"
-    TIFF = "tiff"
-    WEBP = "webp"
-    BMP = "bmp"
-    PNM = "pnm"
-    AVIF = "avif"
-    NPY = "npy"
-    CSV = "csv"
-    TXT = "txt"
-
-    @property
-    def extension(self) -> str:
-        """What the names of such files end in."""
-        return "jpg" if self is FileFormat.JPEG else self.value
-
-    @property
-    def numeric(self) -> bool:
-        """Whether files of this format hold numbers, not pixels."""
-        return self in (FileFormat.NPY, FileFormat.CSV, FileFormat.TXT)
-
-    @property
-    def text(self) -> bool:
-        """Whether files of this format are text, fit for a terminal."""
-        return self in (FileFormat.CSV, FileFormat.TXT)
-
-
-ALIASES = {"jpg": "jpeg", "tif": "tiff", "pgm": "pnm", "ppm": "pnm"}
-HOLDS_16_BITS = {FileFormat.PNG, FileFormat.TIFF, FileFormat.PNM}
-HOLDS_ALPHA = {FileFormat.PNG, FileFormat.TIFF, FileFormat.WEBP}  # AVIF would change it
-HOLDS_PROFILE = HOLDS_ALPHA | {FileFormat.JPEG, FileFormat.AVIF}
-HOLDS_GREY_AS_RGB = {FileFormat.WEBP, FileFormat.AVIF}
-HOLDS_RESOLUTION = {FileFormat.PNG: 1e6, FileFormat.TIFF: 1e6, FileFormat.BMP: 1e6, FileFormat.JPEG: 65535.0}
-LONGEST_SIDE = {FileFormat.JPEG: 65500, FileFormat.WEBP: 16383, FileFormat.AVIF: 65535}
-Color = tuple[int, int, int]
-SAVE_OPTIONS: dict[FileFormat, dict[str, Any]] = {
-    FileFormat.JPEG: {"format": "JPEG", "quality": 92, "subsampling": 0},
-    FileFormat.TIFF: {"format": "TIFF", "compression": "tiff_adobe_deflate"},
-    FileFormat.WEBP: {"format": "WEBP", "lossless": True, "exact": True},
-    FileFormat.BMP: {"format": "BMP"},
-    FileFormat.PNM: {"format": "PPM"},
-    FileFormat.AVIF: {"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
-}
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """An image and what came with it.
-
-    Attributes
-    ----------
-    pixels : array (H, W) or (H, W, C)
-        Without alpha.
-    alpha : array (H, W), optional
-    kind : Kind
-    profile : bytes, optional
-        ICC profile.
-    resolution : (float, float), optional
-        Dots per inch, across and down.
-    notes : tuple of str
-        What could not be kept.
-    maps : bool
-        Whether the channels are maps of their own, and no colours.
-    """
-
-    pixels: NDArray[Any]
-    alpha: NDArray[Any] | None = None
-    kind: Kind = Kind.PIXELS
-    profile: bytes | None = None
-    resolution: tuple[float, float] | None = None
-    notes: tuple[str, ...] = ()
-    maps: bool = False
-
-    @property
-    def depth(self) -> int:
-        """Bits a pixel is rendered with: 16 for uint16, else 8."""
-        return 16 if self.pixels.dtype == np.uint16 else 8
-
-    def with_pixels(
-        self, pixels: NDArray[Any], alpha: NDArray[Any] | None, *, maps: bool = False
-    ) -> "Picture":
-        """Return the picture of a result: what came with the input is kept where it stays true."""
-        profile, notes = self.profile, tuple[str, ...]()
-        space = b"GRAY" if pixels.ndim == 2 else b"RGB "
-        if profile is not None and profile[16:20] != space:
-            profile, notes = None, ("the colour profile does not fit the result and is dropped",)
-        kind = Kind.PIXELS if pixels.dtype in (np.uint8, np.uint16) else self.kind
-        return replace(self, pixels=pixels, alpha=alpha, profile=profile, notes=notes, kind=kind, maps=maps)
-
-
-# Formats ------------------------------------------------------------------------------------------------
-
-
-def format_named(name: str) -> FileFormat:
-    """Return the format of that name (``png``, ``jpg``, ``npy``, ...).
-
-    Raises
-    ------
-    UsageError
-        There is none.
-    """
-    word = name.lower().removeprefix(".")
-    word = ALIASES.get(word, word)
-    if word not in tuple(FileFormat):
-        raise UsageError(f"format {name[:50]!r}", f"is not one of {', '.join(FileFormat)}")
-    return FileFormat(word)
-
-
-def format_of(target: str | Path) -> FileFormat:
-    """Return the format that a file name's extension stands for.
-
-    Raises
-    ------
-    UsageError
-        The extension is missing or unknown.
-    """
-    extension = Path(target).suffix
-    try:
-        return format_named(extension)
-    except UsageError:
-        what = f"unknown extension {extension!r}" if extension else "has no extension"
-        raise UsageError(str(target), f"{what}; the format follows it: {', '.join(FileFormat)}") from None
-
-
-# Reading ------------------------------------------------------------------------------------------------
 
 
 def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
@@ -225,7 +70,7 @@ def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
         The file cannot be read, or is no image.
     """
     name = str(source) if isinstance(source, str | Path) else "stream"
-    return np.array(_joined(load_picture(source, name)))  # a caller may change it
+    return np.array(load_picture(source, name).joined)  # a caller may change it
 
 
 def load_picture(
@@ -378,9 +223,6 @@ def _array(image: Image.Image) -> NDArray[Any]:
     return array if array.shape[2] > 1 else array[:, :, 0]
 
 
-# Writing ------------------------------------------------------------------------------------------------
-
-
 def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) -> None:
     """Write an array as an image file; it appears whole or not at all.
 
@@ -414,211 +256,3 @@ def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) ->
     check_target(target, replace=force)
     content = encoded(picture, file_format, str(target))
     write_atomically(target, lambda stream: stream.writelines(content), replace=force)
-
-
-def parse_color(text: str, name: str = "colour") -> Color:
-    """Read a colour by its name in CSS, or as in ``#fff``, ``#ffffff``, ``rgb(255,255,255)``.
-
-    Raises
-    ------
-    UsageError
-        It is none, or one with an alpha of its own.
-
-    Examples
-    --------
-    >>> parse_color("white"), parse_color("#f80")
-    ((255, 255, 255), (255, 136, 0))
-    """
-    try:
-        red, green, blue, *alpha = ImageColor.getrgb(text)
-    except ValueError:
-        alpha = [0]
-    if alpha:
-        near = get_close_matches(text.lower()[:50], ImageColor.colormap, n=1)
-        why = f"did you mean {near[0]}?" if near else "must be opaque, as in white, #ff8800 or rgb(255,136,0)"
-        raise UsageError(f"{name} {text[:50]!r}", why)
-    return red, green, blue
-
-
-def flattened(picture: Picture, background: Color) -> Picture:
-    """Lay a picture over a colour, so that it needs no alpha; one of grey over a colour becomes RGB.
-
-    Each value is that of the picture and that of the colour, weighted by alpha and its rest, rounded.
-
-    Examples
-    --------
-    >>> half = Picture(np.array([[200]], np.uint8), alpha=np.array([[51]], np.uint8))
-    >>> flattened(half, (255, 255, 255)).pixels.tolist()
-    [[244]]
-    """
-    pixels, alpha = picture.pixels, picture.alpha
-    if alpha is None or picture.maps or pixels.dtype != np.uint8:
-        return picture
-    if pixels.ndim == 2 and len(set(background)) > 1:
-        pixels = np.repeat(pixels[..., np.newaxis], 3, axis=2)
-    channels = pixels.reshape(*pixels.shape[:2], -1)
-    laid = np.empty_like(channels)
-    for channel, value in enumerate(background[: channels.shape[2]]):
-        weighted = channels[..., channel] * alpha.astype(np.uint16)  # 255 * 255 + 127 fits 16 bits
-        weighted += (255 - alpha) * np.uint16(value) + np.uint16(127)
-        laid[..., channel] = weighted // 255
-    return picture.with_pixels(laid.reshape(pixels.shape), None)
-
-
-def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[str, ...]:
-    """Check that a format can hold a picture, and return what it drops without harm.
-
-    Raises
-    ------
-    OutputError
-        It cannot: too many bits or channels, alpha, or numbers that are no pixels.
-    """
-    pixels = picture.pixels
-    channels = pixels.shape[2] if pixels.ndim == 3 else 1
-    if picture.maps and file_format not in (FileFormat.NPY, FileFormat.TIFF):
-        raise OutputError(name, f"{file_format} holds one map, not {channels}; use npy or tiff")
-    if file_format.text and channels > 1:
-        raise OutputError(
-            name, f"{file_format} holds one channel, not {channels}; add --channels gray, or use npy"
-        )
-    numbers = pixels.dtype not in (np.uint8, np.uint16)
-    if numbers and not file_format.numeric:
-        _check_numbers(pixels, channels, file_format, name, maps=picture.maps)
-    elif not file_format.numeric:
-        _check_pixels_fit(picture, channels, file_format, name)
-    notes = []
-    if picture.alpha is not None and (numbers or file_format.numeric or picture.maps):
-        notes.append("alpha is not kept")
-    if picture.profile is not None and not _holds_profile(picture, file_format):
-        notes.append(f"{file_format} cannot hold the colour profile")
-    return tuple(notes)
-
-
-def _holds_profile(picture: Picture, file_format: FileFormat) -> bool:
-    """Whether a format holds the profile of a picture; some hold grey as RGB, whose profile it is not."""
-    grey = picture.pixels.ndim == 2
-    return file_format in HOLDS_PROFILE and not (grey and file_format in HOLDS_GREY_AS_RGB)
-
-
-def _check_pixels_fit(picture: Picture, channels: int, file_format: FileFormat, name: str) -> None:
-    if picture.maps:  # a page each
-        return
-    deep = picture.pixels.dtype == np.uint16
-    if channels not in (1, 3):
-        raise OutputError(name, f"{file_format} holds 1 or 3 channels, not {channels}; use npy")
-    if deep and (file_format not in HOLDS_16_BITS or channels == 3 or picture.alpha is not None):
-        raise OutputError(
-            name, f"{file_format} cannot hold 16 bits a pixel here; use png, tiff or pnm for grey, else npy"
-        )
-    if picture.alpha is not None and file_format not in HOLDS_ALPHA:
-        raise OutputError(
-            name,
-            f"{file_format} cannot hold alpha; use {', '.join(sorted(HOLDS_ALPHA))}, "
-            "or lay it over a colour by --background white",
-        )
-    if channels == 3 and name.lower().endswith(".pgm"):
-        raise OutputError(name, "a .pgm file is grey; use .ppm")
-    longest = LONGEST_SIDE.get(file_format)
-    if longest is not None and max(picture.pixels.shape[:2]) > longest:
-        raise OutputError(name, f"{file_format} holds sides of {longest} pixels at most; use png or tiff")
-
-
-def _check_numbers(
-    pixels: NDArray[Any], channels: int, file_format: FileFormat, name: str, *, maps: bool
-) -> None:
-    if file_format != FileFormat.TIFF:
-        raise OutputError(name, f"{file_format} holds pixels, not raw numbers; use npy, csv or tiff")
-    if channels > 1 and not maps:
-        raise OutputError(name, f"a float TIFF holds one channel, not {channels}; use npy")
-    if _tiff_numbers(pixels) is None:
-        raise OutputError(name, "a TIFF would round these numbers to 32 bits; use npy")
-
-
-def _tiff_numbers(pixels: NDArray[Any]) -> NDArray[Any] | None:
-    """Return the numbers as float32 or, where that would round integers, as int32; None if both would."""
-    with np.errstate(over="ignore"):
-        single = pixels.astype(np.float32)
-    if pixels.dtype.kind == "f":
-        return single if np.array_equal(single.astype(pixels.dtype), pixels, equal_nan=True) else None
-    lowest_bit = np.maximum(pixels & (~pixels + 1), 1)
-    if (abs(pixels // lowest_bit) < 1 << FLOAT32_BITS).all():
-        return single
-    limits = np.iinfo(np.int32)
-    return pixels.astype(np.int32) if limits.min <= pixels.min() and pixels.max() <= limits.max else None
-
-
-def encoded(
-    picture: Picture,
-    file_format: FileFormat,
-    name: str,
-    *,
-    png_level: int | None = None,
-    jobs: int | None = None,
-) -> Sequence[bytes | memoryview]:
-    """Return the parts of the file that holds a picture, which `check_holds` has passed.
-
-    Made in memory: Pillow does not notice a disk that takes only a part of what it writes.
-
-    Raises
-    ------
-    OutputError
-        The encoder refuses the picture.
-    UsageError
-        `encode_png` knows no such level, or number of jobs.
-    """
-    memory = io.BytesIO()
-    if picture.pixels.ndim == 3 and picture.pixels.shape[2] == 1 and file_format != FileFormat.NPY:
-        picture = replace(picture, pixels=picture.pixels[:, :, 0])
-    if file_format == FileFormat.PNG:
-        return encode_png(
-            picture.pixels,
-            alpha=picture.alpha,
-            profile=picture.profile,
-            resolution=_resolution_for(picture, file_format),
-            level=png_level,
-            jobs=jobs,
-        )
-    if file_format == FileFormat.NPY:
-        np.save(memory, picture.pixels, allow_pickle=False)
-    elif file_format.text:
-        separator = "," if file_format == FileFormat.CSV else " "
-        memory.write(format_matrix(picture.pixels, separator).encode())
-    else:
-        _encode_pixels(picture, file_format, memory, name)
-    return [memory.getbuffer()]
-
-
-def _resolution_for(picture: Picture, file_format: FileFormat) -> tuple[float, float] | None:
-    fits = picture.resolution and max(picture.resolution) <= HOLDS_RESOLUTION.get(file_format, 0)
-    return picture.resolution if fits else None
-
-
-def _encode_pixels(picture: Picture, file_format: FileFormat, memory: BinaryIO, name: str) -> None:
-    pixels = _joined(picture)
-    resolution = _resolution_for(picture, file_format)
-    options = SAVE_OPTIONS[file_format].copy()
-    if picture.profile is not None and _holds_profile(picture, file_format):
-        options["icc_profile"] = picture.profile
-    if resolution is not None:
-        options["dpi"] = resolution
-    if picture.pixels.dtype not in (np.uint8, np.uint16):
-        numbers = _tiff_numbers(picture.pixels)
-        pixels = picture.pixels if numbers is None else numbers
-    pages = [Image.fromarray(page) for page in (np.moveaxis(pixels, 2, 0) if picture.maps else [pixels])]
-    if len(pages) > 1:
-        options |= {"save_all": True, "append_images": pages[1:]}
-    try:
-        pages[0].save(memory, **options)
-    except MemoryError:
-        raise
-    except Exception as error:  # an encoder may raise anything
-        raise OutputError(
-            name, f"the {file_format} encoder refuses: {str(error) or type(error).__name__}"
-        ) from None
-
-
-def _joined(picture: Picture) -> NDArray[Any]:
-    """Return the pixels with alpha as their last channel."""
-    if picture.alpha is None or picture.maps:
-        return picture.pixels
-    return np.dstack((picture.pixels, picture.alpha))

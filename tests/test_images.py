@@ -22,20 +22,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from convcli import images, opening
+from convcli import encoding, opening
+from convcli.encoding import FileFormat, check_holds, format_named, format_of
 from convcli.errors import ImageError, OutputError, UsageError
-from convcli.images import (
-    FileFormat,
-    Kind,
-    Picture,
-    check_holds,
-    format_named,
-    format_of,
-    load_picture,
-    read_image,
-    write_image,
-)
+from convcli.images import load_picture, read_image, write_image
 from convcli.limits import USUAL, Limits
+from convcli.pictures import Kind, Picture
 
 Array = NDArray[Any]
 
@@ -180,7 +172,7 @@ def picture_of(data: bytes, limits: Limits = USUAL) -> Picture:
 
 def encoded(picture: Picture, file_format: FileFormat) -> bytes:
     check_holds(picture, file_format, "target")
-    return b"".join(images.encoded(picture, file_format, "target"))
+    return b"".join(encoding.encoded(picture, file_format, "target"))
 
 
 def same_bits(left: Array, right: Array) -> bool:

@@ -63,8 +63,12 @@ TABLE = {
     "jpeg_checks": Row({"errors"}, set()),
     "tiff_checks": Row({"errors"}, set()),
     "decoding": Row({"png_checks", "jpeg_checks", "tiff_checks", "limits", "errors"}, {"PIL"}),
+    "pictures": Row(set(), {"numpy"}),
+    "backgrounds": Row({"pictures", "errors"}, {"numpy", "PIL"}),
+    "encoding": Row({"matrices", "pictures", "png", "errors"}, {"numpy", "PIL"}),
     "images": Row(
-        {"arrays", "matrices", "files", "png", "decoding", "limits", "opening", "errors"}, {"numpy", "PIL"}
+        {"arrays", "decoding", "encoding", "files", "limits", "matrices", "opening", "pictures", "errors"},
+        {"numpy", "PIL"},
     ),
     "network": Row({"opening", "sizes", "size_texts", "errors", "network"}, set()),
     "cli": Row(EVERYTHING, {"numpy", "typer", "rich"}),
@@ -177,7 +181,9 @@ def test_only_the_command_line_knows_its_libraries(package: str) -> None:
 
 
 def test_only_these_know_pillow() -> None:
-    assert [name for name in MODULES if "PIL" in other_imports(name)] == ["decoding", "images", "plots"]
+    assert [name for name in MODULES if "PIL" in other_imports(name)] == [
+        "backgrounds", "decoding", "encoding", "images", "plots",
+    ]  # fmt: skip
 
 
 def test_nobody_imports_click_which_typer_carries_itself() -> None:

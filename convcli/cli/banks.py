@@ -9,7 +9,7 @@ from convcli.cli.filtering import Rendering, Window, finished, result_bytes
 from convcli.cli.one_input import Operation, Outcome
 from convcli.convolve import pixels_under
 from convcli.errors import KernelError, SizeError, UsageError
-from convcli.images import Picture
+from convcli.pictures import Picture
 from convcli.render import Signed, adjust
 from convcli.size_texts import format_size
 from convcli.volumes import Bank, convolve_volume

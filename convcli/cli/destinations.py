@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 
+from convcli.backgrounds import Color, parse_color
 from convcli.cli.inputs import STREAM, Source
 from convcli.cli.output import answer_is_shown
+from convcli.encoding import FileFormat, format_named, format_of
 from convcli.errors import OutputError, UsageError, suggestion
 from convcli.files import Identities, check_target, write_atomically
-from convcli.images import Color, FileFormat, Kind, format_named, format_of, parse_color
+from convcli.pictures import Kind
 
 __all__ = ["PRINTED", "Destination", "Outputs", "destination", "make_folder", "natural_format"]
 

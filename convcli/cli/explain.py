@@ -91,8 +91,8 @@ def explain(
     from convcli.convolve import apply_filter
     from convcli.errors import ConvcliError, SizeError, chosen
     from convcli.explaining import explain_cell
-    from convcli.images import Kind
     from convcli.kernels import Filter
+    from convcli.pictures import Kind
     from convcli.render import Signed, render
 
     (one,) = filtering.read_filters(

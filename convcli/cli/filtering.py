@@ -14,12 +14,13 @@ from convcli.borders import Border, BorderKind, parse_border
 from convcli.cli.one_input import Operation, Outcome
 from convcli.cli.reports import described
 from convcli.convolve import pixels_under
+from convcli.encoding import FileFormat
 from convcli.errors import KernelError, MatrixError, SizeError, UsageError, chosen
-from convcli.images import FileFormat, Picture
 from convcli.kernels import Filter, custom_filter, named_filter, parse_kernel
 from convcli.limits import Size
 from convcli.matrices import parse_number
 from convcli.one_pass import filter_pixels
+from convcli.pictures import Picture
 from convcli.render import Signed, render_counted
 from convcli.size_texts import Amounts, NamedPadding, format_padding, format_size, parse_padding, parse_pair
 from convcli.sizes import window_axes

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from convcli.backgrounds import flattened
 from convcli.cli.destinations import PRINTED, Destination, Outputs, make_folder, natural_format
 from convcli.cli.inputs import STREAM, Source
 from convcli.cli.output import json_line, write_bytes
 from convcli.cli.reading import Reading, input_name
 from convcli.cli.reports import answer
+from convcli.encoding import FileFormat, check_holds, encoded
 from convcli.errors import ConvcliError, OutputError
-from convcli.images import FileFormat, Kind, Picture, check_holds, encoded, flattened
 from convcli.limits import ResultBytes, Size
+from convcli.pictures import Kind, Picture
 
 __all__ = ["OneInput", "Operation", "Outcome", "Told", "candidates"]
 

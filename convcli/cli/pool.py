@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convcli.cli.one_input import Outcome
-    from convcli.images import Picture
     from convcli.limits import Size
+    from convcli.pictures import Picture
     from convcli.pooling import PoolMode
 
 __all__ = ["pool"]

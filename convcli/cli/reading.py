@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from convcli.cli.inputs import STREAM
 from convcli.cli.options import check_least
 from convcli.errors import ImageError
-from convcli.images import Picture, load_picture
+from convcli.images import load_picture
 from convcli.limits import MAX_PIXELS, Limits
+from convcli.pictures import Picture
 from convcli.size_texts import parse_amount
 
 __all__ = ["Reading", "input_name"]

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from convcli.cli.destinations import PRINTED, Destination
 from convcli.cli.inputs import STREAM
 from convcli.cli.output import answer_is_shown, escaped, json_line
-from convcli.images import FileFormat, Picture
+from convcli.encoding import FileFormat
 from convcli.matrices import format_matrix
+from convcli.pictures import Picture
 from convcli.size_texts import format_size
 from convcli.tally import Numbers
 

@@ -1,0 +1,62 @@
+"""Transparent pictures laid over a colour."""
+
+from difflib import get_close_matches
+
+import numpy as np
+from PIL import ImageColor
+
+from convcli.errors import UsageError
+from convcli.pictures import Picture
+
+__all__ = ["Color", "flattened", "parse_color"]
+
+Color = tuple[int, int, int]
+
+
+def parse_color(text: str, name: str = "colour") -> Color:
+    """Read a colour by its name in CSS, or as in ``#fff``, ``#ffffff``, ``rgb(255,255,255)``.
+
+    Raises
+    ------
+    UsageError
+        It is none, or one with an alpha of its own.
+
+    Examples
+    --------
+    >>> parse_color("white"), parse_color("#f80")
+    ((255, 255, 255), (255, 136, 0))
+    """
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(text)
+    except ValueError:
+        alpha = [0]
+    if alpha:
+        near = get_close_matches(text.lower()[:50], ImageColor.colormap, n=1)
+        why = f"did you mean {near[0]}?" if near else "must be opaque, as in white, #ff8800 or rgb(255,136,0)"
+        raise UsageError(f"{name} {text[:50]!r}", why)
+    return red, green, blue
+
+
+def flattened(picture: Picture, background: Color) -> Picture:
+    """Lay a picture over a colour, so that it needs no alpha; one of grey over a colour becomes RGB.
+
+    Each value is that of the picture and that of the colour, weighted by alpha and its rest, rounded.
+
+    Examples
+    --------
+    >>> half = Picture(np.array([[200]], np.uint8), alpha=np.array([[51]], np.uint8))
+    >>> flattened(half, (255, 255, 255)).pixels.tolist()
+    [[244]]
+    """
+    pixels, alpha = picture.pixels, picture.alpha
+    if alpha is None or picture.maps or pixels.dtype != np.uint8:
+        return picture
+    if pixels.ndim == 2 and len(set(background)) > 1:
+        pixels = np.repeat(pixels[..., np.newaxis], 3, axis=2)
+    channels = pixels.reshape(*pixels.shape[:2], -1)
+    laid = np.empty_like(channels)
+    for channel, value in enumerate(background[: channels.shape[2]]):
+        weighted = channels[..., channel] * alpha.astype(np.uint16)  # 255 * 255 + 127 fits 16 bits
+        weighted += (255 - alpha) * np.uint16(value) + np.uint16(127)
+        laid[..., channel] = weighted // 255
+    return picture.with_pixels(laid.reshape(pixels.shape), None)

@@ -1,0 +1,251 @@
+"""Pictures encoded in the formats of files, and what each of these can hold."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convcli.errors import OutputError, UsageError
+from convcli.matrices import format_matrix
+from convcli.pictures import Picture
+from convcli.png import encode_png
+
+__all__ = ["FileFormat", "check_holds", "encoded", "format_named", "format_of"]
+
+FLOAT32_BITS = 24  # of its significand
+
+
+class FileFormat(StrEnum):
+    """The formats that are written."""
+
+    PNG = "png"
+    JPEG = "jpeg"
+    TIFF = "tiff"
+    WEBP = "webp"
+    BMP = "bmp"
+    PNM = "pnm"
+    AVIF = "avif"
+    NPY = "npy"
+    CSV = "csv"
+    TXT = "txt"
+
+    @property
+    def extension(self) -> str:
+        """What the names of such files end in."""
+        return "jpg" if self is FileFormat.JPEG else self.value
+
+    @property
+    def numeric(self) -> bool:
+        """Whether files of this format hold numbers, not pixels."""
+        return self in (FileFormat.NPY, FileFormat.CSV, FileFormat.TXT)
+
+    @property
+    def text(self) -> bool:
+        """Whether files of this format are text, fit for a terminal."""
+        return self in (FileFormat.CSV, FileFormat.TXT)
+
+
+ALIASES = {"jpg": "jpeg", "tif": "tiff", "pgm": "pnm", "ppm": "pnm"}
+HOLDS_16_BITS = {FileFormat.PNG, FileFormat.TIFF, FileFormat.PNM}
+HOLDS_ALPHA = {FileFormat.PNG, FileFormat.TIFF, FileFormat.WEBP}  # AVIF would change it
+HOLDS_PROFILE = HOLDS_ALPHA | {FileFormat.JPEG, FileFormat.AVIF}
+HOLDS_GREY_AS_RGB = {FileFormat.WEBP, FileFormat.AVIF}
+HOLDS_RESOLUTION = {FileFormat.PNG: 1e6, FileFormat.TIFF: 1e6, FileFormat.BMP: 1e6, FileFormat.JPEG: 65535.0}
+LONGEST_SIDE = {FileFormat.JPEG: 65500, FileFormat.WEBP: 16383, FileFormat.AVIF: 65535}
+SAVE_OPTIONS: dict[FileFormat, dict[str, Any]] = {
+    FileFormat.JPEG: {"format": "JPEG", "quality": 92, "subsampling": 0},
+    FileFormat.TIFF: {"format": "TIFF", "compression": "tiff_adobe_deflate"},
+    FileFormat.WEBP: {"format": "WEBP", "lossless": True, "exact": True},
+    FileFormat.BMP: {"format": "BMP"},
+    FileFormat.PNM: {"format": "PPM"},
+    FileFormat.AVIF: {"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
+}
+
+
+def format_named(name: str) -> FileFormat:
+    """Return the format of that name (``png``, ``jpg``, ``npy``, ...).
+
+    Raises
+    ------
+    UsageError
+        There is none.
+    """
+    word = name.lower().removeprefix(".")
+    word = ALIASES.get(word, word)
+    if word not in tuple(FileFormat):
+        raise UsageError(f"format {name[:50]!r}", f"is not one of {', '.join(FileFormat)}")
+    return FileFormat(word)
+
+
+def format_of(target: str | Path) -> FileFormat:
+    """Return the format that a file name's extension stands for.
+
+    Raises
+    ------
+    UsageError
+        The extension is missing or unknown.
+    """
+    extension = Path(target).suffix
+    try:
+        return format_named(extension)
+    except UsageError:
+        what = f"unknown extension {extension!r}" if extension else "has no extension"
+        raise UsageError(str(target), f"{what}; the format follows it: {', '.join(FileFormat)}") from None
+
+
+def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[str, ...]:
+    """Check that a format can hold a picture, and return what it drops without harm.
+
+    Raises
+    ------
+    OutputError
+        It cannot: too many bits or channels, alpha, or numbers that are no pixels.
+    """
+    pixels = picture.pixels
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    if picture.maps and file_format not in (FileFormat.NPY, FileFormat.TIFF):
+        raise OutputError(name, f"{file_format} holds one map, not {channels}; use npy or tiff")
+    if file_format.text and channels > 1:
+        raise OutputError(
+            name, f"{file_format} holds one channel, not {channels}; add --channels gray, or use npy"
+        )
+    numbers = pixels.dtype not in (np.uint8, np.uint16)
+    if numbers and not file_format.numeric:
+        _check_numbers(pixels, channels, file_format, name, maps=picture.maps)
+    elif not file_format.numeric:
+        _check_pixels_fit(picture, channels, file_format, name)
+    notes = []
+    if picture.alpha is not None and (numbers or file_format.numeric or picture.maps):
+        notes.append("alpha is not kept")
+    if picture.profile is not None and not _holds_profile(picture, file_format):
+        notes.append(f"{file_format} cannot hold the colour profile")
+    return tuple(notes)
+
+
+def _holds_profile(picture: Picture, file_format: FileFormat) -> bool:
+    """Whether a format holds the profile of a picture; some hold grey as RGB, whose profile it is not."""
+    grey = picture.pixels.ndim == 2
+    return file_format in HOLDS_PROFILE and not (grey and file_format in HOLDS_GREY_AS_RGB)
+
+
+def _check_pixels_fit(picture: Picture, channels: int, file_format: FileFormat, name: str) -> None:
+    if picture.maps:  # a page each
+        return
+    deep = picture.pixels.dtype == np.uint16
+    if channels not in (1, 3):
+        raise OutputError(name, f"{file_format} holds 1 or 3 channels, not {channels}; use npy")
+    if deep and (file_format not in HOLDS_16_BITS or channels == 3 or picture.alpha is not None):
+        raise OutputError(
+            name, f"{file_format} cannot hold 16 bits a pixel here; use png, tiff or pnm for grey, else npy"
+        )
+    if picture.alpha is not None and file_format not in HOLDS_ALPHA:
+        raise OutputError(
+            name,
+            f"{file_format} cannot hold alpha; use {', '.join(sorted(HOLDS_ALPHA))}, "
+            "or lay it over a colour by --background white",
+        )
+    if channels == 3 and name.lower().endswith(".pgm"):
+        raise OutputError(name, "a .pgm file is grey; use .ppm")
+    longest = LONGEST_SIDE.get(file_format)
+    if longest is not None and max(picture.pixels.shape[:2]) > longest:
+        raise OutputError(name, f"{file_format} holds sides of {longest} pixels at most; use png or tiff")
+
+
+def _check_numbers(
+    pixels: NDArray[Any], channels: int, file_format: FileFormat, name: str, *, maps: bool
+) -> None:
+    if file_format != FileFormat.TIFF:
+        raise OutputError(name, f"{file_format} holds pixels, not raw numbers; use npy, csv or tiff")
+    if channels > 1 and not maps:
+        raise OutputError(name, f"a float TIFF holds one channel, not {channels}; use npy")
+    if _tiff_numbers(pixels) is None:
+        raise OutputError(name, "a TIFF would round these numbers to 32 bits; use npy")
+
+
+def _tiff_numbers(pixels: NDArray[Any]) -> NDArray[Any] | None:
+    """Return the numbers as float32 or, where that would round integers, as int32; None if both would."""
+    with np.errstate(over="ignore"):
+        single = pixels.astype(np.float32)
+    if pixels.dtype.kind == "f":
+        return single if np.array_equal(single.astype(pixels.dtype), pixels, equal_nan=True) else None
+    lowest_bit = np.maximum(pixels & (~pixels + 1), 1)
+    if (abs(pixels // lowest_bit) < 1 << FLOAT32_BITS).all():
+        return single
+    limits = np.iinfo(np.int32)
+    return pixels.astype(np.int32) if limits.min <= pixels.min() and pixels.max() <= limits.max else None
+
+
+def encoded(
+    picture: Picture,
+    file_format: FileFormat,
+    name: str,
+    *,
+    png_level: int | None = None,
+    jobs: int | None = None,
+) -> Sequence[bytes | memoryview]:
+    """Return the parts of the file that holds a picture, which `check_holds` has passed.
+
+    Made in memory: Pillow does not notice a disk that takes only a part of what it writes.
+
+    Raises
+    ------
+    OutputError
+        The encoder refuses the picture.
+    UsageError
+        `encode_png` knows no such level, or number of jobs.
+    """
+    memory = io.BytesIO()
+    if picture.pixels.ndim == 3 and picture.pixels.shape[2] == 1 and file_format != FileFormat.NPY:
+        picture = replace(picture, pixels=picture.pixels[:, :, 0])
+    if file_format == FileFormat.PNG:
+        return encode_png(
+            picture.pixels,
+            alpha=picture.alpha,
+            profile=picture.profile,
+            resolution=_resolution_for(picture, file_format),
+            level=png_level,
+            jobs=jobs,
+        )
+    if file_format == FileFormat.NPY:
+        np.save(memory, picture.pixels, allow_pickle=False)
+    elif file_format.text:
+        separator = "," if file_format == FileFormat.CSV else " "
+        memory.write(format_matrix(picture.pixels, separator).encode())
+    else:
+        _encode_pixels(picture, file_format, memory, name)
+    return [memory.getbuffer()]
+
+
+def _resolution_for(picture: Picture, file_format: FileFormat) -> tuple[float, float] | None:
+    fits = picture.resolution and max(picture.resolution) <= HOLDS_RESOLUTION.get(file_format, 0)
+    return picture.resolution if fits else None
+
+
+def _encode_pixels(picture: Picture, file_format: FileFormat, memory: BinaryIO, name: str) -> None:
+    pixels = picture.joined
+    resolution = _resolution_for(picture, file_format)
+    options = SAVE_OPTIONS[file_format].copy()
+    if picture.profile is not None and _holds_profile(picture, file_format):
+        options["icc_profile"] = picture.profile
+    if resolution is not None:
+        options["dpi"] = resolution
+    if picture.pixels.dtype not in (np.uint8, np.uint16):
+        numbers = _tiff_numbers(picture.pixels)
+        pixels = picture.pixels if numbers is None else numbers
+    pages = [Image.fromarray(page) for page in (np.moveaxis(pixels, 2, 0) if picture.maps else [pixels])]
+    if len(pages) > 1:
+        options |= {"save_all": True, "append_images": pages[1:]}
+    try:
+        pages[0].save(memory, **options)
+    except MemoryError:
+        raise
+    except Exception as error:  # an encoder may raise anything
+        raise OutputError(
+            name, f"the {file_format} encoder refuses: {str(error) or type(error).__name__}"
+        ) from None
