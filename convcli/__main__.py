@@ -13,7 +13,7 @@ from traceback import extract_tb
 from typing import NoReturn
 
 from convcli import __version__
-from convcli.cli.output import Stopped, message, write
+from convcli.cli.output import ReaderGone, message, write
 from convcli.cli.stopping import SIGNALS, end_by, heed_signals
 from convcli.errors import ConvcliError
 
@@ -30,12 +30,12 @@ def main() -> NoReturn:
     heed_signals()
     try:
         code = _run(sys.argv[1:])
-    except Stopped as stop:
-        end_by(stop.signal)
+    except ReaderGone:
+        end_by(signal.SIGPIPE)
     except Exception as error:  # a mistake in this program: told as any other failure, and where to look
         message("internal error", _place_and_words(error))
         code = 1
-    _end(code)
+    _exit(code)
 
 
 def _place_and_words(error: Exception) -> str:
@@ -44,7 +44,7 @@ def _place_and_words(error: Exception) -> str:
     return f"{type(error).__name__}{place}: {error}; please report it"
 
 
-def _end(code: int) -> NoReturn:
+def _exit(code: int) -> NoReturn:
     """End the process without the interpreter's clearing up, a tenth of a short command's time."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # it has ended

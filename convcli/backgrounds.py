@@ -1,11 +1,9 @@
 """Transparent pictures laid over a colour."""
 
-from difflib import get_close_matches
-
 import numpy as np
 from PIL import ImageColor
 
-from convcli.errors import UsageError
+from convcli.errors import UsageError, suggestion
 from convcli.pictures import Picture
 
 __all__ = ["Color", "flattened", "parse_color"]
@@ -31,8 +29,8 @@ def parse_color(text: str, name: str = "colour") -> Color:
     except ValueError:
         alpha = [0]
     if alpha:
-        near = get_close_matches(text.lower()[:50], ImageColor.colormap, n=1)
-        why = f"did you mean {near[0]}?" if near else "must be opaque, as in white, #ff8800 or rgb(255,136,0)"
+        meant = suggestion(text[:50], ImageColor.colormap)
+        why = meant if "did you mean" in meant else "must be opaque, as in white, #ff8800 or rgb(255,136,0)"
         raise UsageError(f"{name} {text[:50]!r}", why)
     return red, green, blue
 

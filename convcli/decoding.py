@@ -9,10 +9,10 @@ import re
 import sys
 import threading
 import warnings
-from _thread import start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
@@ -20,16 +20,17 @@ from typing import Any, BinaryIO
 from PIL import Image, ImageChops, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from convcli.errors import ConvcliError, ImageError
-from convcli.jpeg_checks import check_scans
+from convcli.jpeg_checks import padded, scan_ends
 from convcli.limits import USUAL, Limits
 from convcli.png_checks import check_all_pixels, check_chunks
+from convcli.processors import Begun
 from convcli.tiff_checks import check_directory, check_parts
 
 __all__ = ["READABLE", "Decoded", "begin_decoding", "decode"]
 
 READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")  # none of these starts a program
 BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, X_RESOLUTION, SAMPLE_FORMAT = 258, 262, 274, 282, 339  # TIFF tags
-BYTES = {
+BYTES_OF_A_MODE = {
     "1": (1, 1, 1),
     "L": (1, 1, 1),
     "P": (3, 1, 5),
@@ -39,7 +40,7 @@ BYTES = {
     "LA": (2, 1, 4),
     "RGB": (3, 1, 4),
     "RGBA": (4, 1, 4),
-}  # fmt: skip -- by mode: channels of the array, bytes of a number, bytes of a pixel in Pillow
+}  # fmt: skip -- channels of the array, bytes of a number, bytes of a pixel in Pillow
 BYTES_OF_A_ROW = 12  # that Pillow takes besides its pixels
 ROWS_COMPARED = 256  # at a time
 LONGEST_CHUNK = 1 << 24  # bytes of a text or profile in a PNG, unpacked
@@ -144,13 +145,13 @@ def _reason(error: Exception) -> str:
 
 def _check_size(image: Image.Image, name: str, limits: Limits) -> None:
     """Refuse a picture that is larger than the limits allow, by its header."""
-    channels, itemsize, decoder = BYTES.get(image.mode, (3, 1, 8))
+    channels, itemsize, of_a_pixel = BYTES_OF_A_MODE.get(image.mode, (3, 1, 8))
     if "transparency" in image.info:
-        channels, decoder = 4, 8
+        channels, of_a_pixel = 4, 8
     if image.format in {"WEBP", "AVIF", "GIF"}:
-        decoder += 8  # their frames
+        of_a_pixel += 8  # their frames
     size = image.height, image.width, channels
-    decoder += -(-BYTES_OF_A_ROW // image.width)
+    decoder = (image.width * of_a_pixel + BYTES_OF_A_ROW) * image.height
     limits.check(name, size, itemsize, decoder=decoder, numbers=image.mode in {"I", "F"})
 
 
@@ -161,37 +162,7 @@ def _seek(image: Image.Image, frame: int, name: str) -> None:
         raise ImageError(name, f"has no frame {frame}; they are counted from 0") from None
 
 
-class _Begun:
-    """A decoding that a thread has begun, or will never begin: nobody waits for that."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._made: Decoded | None = None
-        self._changed = threading.Condition()
-        self._at_work = self._taken = False
-        start_new_thread(self._work, ())
-
-    def _work(self) -> None:
-        with self._changed:
-            if self._taken:
-                return
-            self._at_work = True
-        with suppress(Exception), Path(self._path).open("rb") as stream:  # `decode` says it
-            self._made = _decode(stream, self._path, USUAL, None)
-        with self._changed:
-            self._at_work = False
-            self._changed.notify()
-
-    def take(self) -> Decoded | None:
-        """Return what was made, when it is done; None if there is nothing."""
-        with self._changed:
-            self._taken = True
-            while self._at_work:
-                self._changed.wait()
-            return self._made
-
-
-_begun: dict[str, _Begun] = {}
+_begun: dict[str, Begun[Decoded]] = {}
 
 
 def begin_decoding(path: str) -> None:
@@ -205,7 +176,12 @@ def begin_decoding(path: str) -> None:
         with Path(path).open("rb") as stream:
             if stream.read(4) not in {b"\x89PNG", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe1"}:
                 return
-        _begun[str(Path(path))] = _Begun(path)
+        _begun[str(Path(path))] = Begun(partial(_decode_file, path))
+
+
+def _decode_file(path: str) -> Decoded:
+    with Path(path).open("rb") as stream:
+        return _decode(stream, path, USUAL, None)
 
 
 def _check_tiff(image: Image.Image, stream: BinaryIO, name: str) -> None:
@@ -245,12 +221,12 @@ def _check_jpeg(image: Image.Image, stream: BinaryIO, name: str) -> None:
     It goes through a file of several scans once more, with bits behind each: only if some are missing they
     become pixels. In a file of one scan its last block is missing then, too, and shows it.
     """
-    scans = check_scans(stream, name)
+    ends = scan_ends(stream, name)
     last: Any = image.getpixel((image.width - 1, image.height - 1))
     grey = all(abs(value - 128) <= 1 for value in (last if isinstance(last, tuple) else (last,)))
-    if not grey and len(scans.ends) == 1:
+    if not grey and len(ends) == 1:
         return
-    with Image.open(io.BytesIO(scans.padded(stream)), formats=("JPEG",)) as again:
+    with Image.open(io.BytesIO(padded(stream, ends)), formats=("JPEG",)) as again:
         again.load()
         for top in range(0, image.height, ROWS_COMPARED):
             strip = 0, top, image.width, min(image.height, top + ROWS_COMPARED)

@@ -10,6 +10,7 @@
     │   └── KernelError             a kernel that cannot be read or used
     ├── ImageError (ValueError)     an input that cannot be read or is no image
     ├── MatrixError (ValueError)    a text that is no matrix of numbers
+    │   └── TooLargeError           a matrix that is larger than it may be
     ├── LearningError               examples that teach nothing, or a training that diverges
     └── OutputError                 an output that cannot be written
 """
@@ -28,6 +29,7 @@ __all__ = [
     "OutputError",
     "SizeError",
     "SpecError",
+    "TooLargeError",
     "UsageError",
 ]
 
@@ -85,12 +87,27 @@ class MatrixError(ConvcliError, ValueError):
     """A text that is no matrix of numbers."""
 
 
+class TooLargeError(MatrixError):
+    """A matrix that is larger than it may be."""
+
+
 class LearningError(ConvcliError):
     """Examples that teach nothing, or a training that diverges."""
 
 
 class OutputError(ConvcliError):
     """An output that cannot be written, or must not be."""
+
+
+def reason(error: OSError) -> str:
+    """Say why the system refused something.
+
+    Examples
+    --------
+    >>> reason(FileNotFoundError(2, "No such file or directory"))
+    'no such file or directory'
+    """
+    return "is a folder" if isinstance(error, IsADirectoryError) else (error.strerror or str(error)).lower()
 
 
 Choice = TypeVar("Choice", bound=StrEnum)

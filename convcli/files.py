@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from convcli.errors import OutputError
+from convcli.errors import OutputError, reason
 from convcli.opening import PATIENCE
 
 __all__ = ["Identities", "check_target", "remove_temporaries", "write_atomically"]
@@ -70,7 +70,7 @@ def check_target(
     try:
         _check(_real(target), str(target), inputs, replace=replace)
     except OSError as error:
-        raise OutputError(str(target), (error.strerror or str(error)).lower()) from None
+        raise OutputError(str(target), reason(error)) from None
 
 
 def _check(path: Path, name: str, inputs: Iterable[str | Path] | Identities, *, replace: bool) -> None:
@@ -122,14 +122,14 @@ def write_atomically(
             return
         path = _real(target)
         if path.is_dir():
-            raise OutputError(str(target), "is a directory")
+            raise OutputError(str(target), "is a folder")
         _write_and_rename(path, write, replace=replace)
     except FileExistsError:
         raise OutputError(str(target), "exists; add --force to replace it") from None
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(str(target), (error.strerror or str(error)).lower()) from None
+        raise OutputError(str(target), reason(error)) from None
 
 
 def remove_temporaries() -> None:

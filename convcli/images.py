@@ -19,9 +19,7 @@ float TIFF           float32 ``(H, W)``, numbers
 
 import io
 import math
-import select
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,11 +31,11 @@ from PIL import Image, UnidentifiedImageError
 from convcli.arrays import NPY_MAGIC, image_array, read_npy
 from convcli.decoding import Decoded, decode
 from convcli.encoding import check_holds, encoded, format_of
-from convcli.errors import ConvcliError, ImageError, MatrixError
+from convcli.errors import ConvcliError, ImageError, MatrixError, TooLargeError, reason
 from convcli.files import check_target, write_atomically
 from convcli.limits import USUAL, Limits
 from convcli.matrices import parse_matrix
-from convcli.opening import open_input
+from convcli.opening import open_input, read_part
 from convcli.pictures import Kind, Picture
 
 __all__ = ["load_picture", "read_image", "write_image"]
@@ -86,7 +84,7 @@ def load_picture(
     """
     try:
         if not isinstance(source, str | Path):
-            read = partial(_read_part, source)
+            read = partial(read_part, source)
             return _decode(io.BytesIO(_read_all(read, name, limits)), name, "", limits, frame)
         with open_input(source) as stream:
             content = stream if stream.seekable() else io.BytesIO(_read_all(stream.read, name, limits))
@@ -98,37 +96,21 @@ def load_picture(
     except IsADirectoryError:
         raise ImageError(name, "is a folder; give the images in it") from None
     except OSError as error:
-        raise ImageError(name, (error.strerror or str(error)).lower()) from None
+        raise ImageError(name, reason(error)) from None
 
 
 def _read_all(read: Callable[[int], bytes], name: str, limits: Limits) -> bytes:
     """Read a stream to its end, by a function that reads a part of so many bytes at most."""
     parts: list[bytes] = []
-    most = left = min(MAX_STREAM, (limits.allowed() or MAX_STREAM) // 2)  # the whole and its parts
-    while left >= 0:
-        part = read(1 << 20)
-        if not part:
-            return b"".join(parts)
+    allowed, length = limits.allowed(), 0
+    while part := read(1 << 20):
         parts.append(part)
-        left -= len(part)
-    raise ImageError(name, f"is longer than {most} bytes; write it to a file first")
-
-
-def _read_part(stream: BinaryIO, most: int) -> bytes:
-    """Read a part of a stream that may be a terminal or a pipe."""
-    _wait_for(stream)
-    part: bytes = getattr(stream, "read1", stream.read)(most)
-    return part
-
-
-def _wait_for(stream: BinaryIO) -> None:
-    """Wait until there is something to read, and let signals be handled while there is nothing.
-
-    A read that has begun to wait does not see a signal that came a moment before.
-    """
-    with suppress(OSError, ValueError):  # no descriptor to wait for, as in memory: it is always ready
-        while not select.select([stream.fileno()], [], [], 0.1)[0]:
-            pass
+        length += len(part)
+        if length > MAX_STREAM:
+            raise ImageError(name, f"is longer than {MAX_STREAM} bytes; write it to a file first")
+        if allowed is not None and 2 * length > allowed:  # the whole, and its parts
+            limits.check_bytes(name, 2 * length)
+    return b"".join(parts)
 
 
 def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: int | None) -> Picture:
@@ -181,9 +163,10 @@ def _decode_text(stream: BinaryIO, name: str, limits: Limits) -> Picture:
         return Picture(parse_matrix(text, name, max_cells=limits.pixels), kind=Kind.TEXT)
     except UnicodeDecodeError:
         raise ImageError(name, "is not text in UTF-8") from None
+    except TooLargeError as error:
+        raise ImageError(error.what, f"{error.why}; --max-pixels takes more") from None
     except MatrixError as error:
-        more = "; --max-pixels takes more" if "more than" in error.why else ""
-        raise ImageError(error.what, error.why + more) from None
+        raise ImageError(error.what, error.why) from None
 
 
 def _picture(decoded: Decoded) -> Picture:

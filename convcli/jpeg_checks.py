@@ -5,52 +5,35 @@ Source: ITU-T T.81 (JPEG), annex B: the order of markers, and restart intervals.
 
 import re
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from convcli.errors import ImageError
 
-__all__ = ["Scans", "check_scans"]
+__all__ = ["padded", "scan_ends"]
 
 BLOCK = 1 << 18
 PADDING = b"\x55" * 64  # bits that are blocks in any code, and make them others than grey
 MARKER = re.compile(rb"\xff([^\x00\xff])")
-START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN, RESTART_INTERVAL = 0xD8, 0xD9, 0xDA, 0xDD
+END_OF_IMAGE, START_OF_SCAN, RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
 RESTARTS = range(0xD0, 0xD8)
 ALONE = {0x01, *RESTARTS}  # markers without a length
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 
 
 @dataclass
-class Scans:
-    """What the markers of a JPEG say, and where the data of its scans ends.
+class _Frame:
+    """What the markers before a scan say."""
 
-    Attributes
-    ----------
-    progressive : bool
-    ends : list of int
-        Places of the markers behind the scans.
-    """
-
-    progressive: bool = False
-    ends: list[int] = field(default_factory=list)
-    size: tuple[int, int] = (0, 0)
+    width: int = 0
+    height: int = 0
     sampling: dict[int, tuple[int, int]] = field(default_factory=dict)  # by component: across, down
-    interval: int = 0
+    interval: int = 0  # units between restart markers; 0 where there are none
 
-    def padded(self, stream: BinaryIO) -> bytes:
-        """Return the file with bits more behind each scan: a decoder that lacks some takes them."""
-        stream.seek(0)
-        parts, place = [], 0
-        for end in self.ends:
-            parts += [stream.read(end - place), PADDING]
-            place = end
-        return b"".join([*parts, b"\xff\xd9"])
-
-    def restarts_in(self, components: list[int]) -> int:
+    def restarts_in(self, components: Sequence[int]) -> int:
         """Return how many restart markers a scan of these components has."""
-        width, height = self.size
+        width, height = self.width, self.height
         most_across = max((across for across, _ in self.sampling.values()), default=1)
         most_down = max((down for _, down in self.sampling.values()), default=1)
         across, down = most_across, most_down
@@ -62,36 +45,45 @@ class Scans:
         return -(-units // self.interval) - 1 if self.interval else 0
 
 
-def check_scans(stream: BinaryIO, name: str) -> Scans:
-    """Check that the data of every scan comes to an end, and that the file does, with all restart markers.
+def scan_ends(stream: BinaryIO, name: str) -> list[int]:
+    """Return where the data of each scan ends, and check that it does, with all restart markers.
 
     Raises
     ------
     ImageError
         It is cut, or a part is missing.
     """
-    scans = Scans()
+    frame = _Frame()
+    ends: list[int] = []
     stream.seek(2)
     kind = _next(stream, [])
     while kind not in {END_OF_IMAGE, None}:
         content = b"" if kind in ALONE else _segment(stream)
         if kind in FRAMES and len(content) >= 6:
-            scans.progressive = kind in PROGRESSIVE
-            height, width = struct.unpack_from(">HH", content, 1)
-            scans.size = width, height
+            frame.height, frame.width = struct.unpack_from(">HH", content, 1)
             parts = [content[place : place + 2] for place in range(6, len(content) - 1, 3)]
-            scans.sampling = {part[0]: (part[1] >> 4 or 1, part[1] & 15 or 1) for part in parts}
+            frame.sampling = {part[0]: (part[1] >> 4 or 1, part[1] & 15 or 1) for part in parts}
         elif kind == RESTART_INTERVAL and len(content) >= 2:
-            scans.interval = int.from_bytes(content[:2])
+            frame.interval = int.from_bytes(content[:2])
         restarts: list[int] = []
         followed = _next(stream, restarts)
-        if kind == START_OF_SCAN:
-            scans.ends.append(stream.tell() - 2)
-            _check_restarts(restarts, scans.restarts_in(list(content[1 : 1 + 2 * content[0] : 2])), name)
+        if kind == START_OF_SCAN and content:
+            ends.append(stream.tell() - 2)
+            _check_restarts(restarts, frame.restarts_in(content[1 : 1 + 2 * content[0] : 2]), name)
         kind = followed
-    if kind is None or not scans.ends:
+    if kind is None or not ends:
         raise ImageError(name, "is cut short: it has no end")
-    return scans
+    return ends
+
+
+def padded(stream: BinaryIO, ends: Sequence[int]) -> bytes:
+    """Return the file with bits more behind each scan: a decoder that lacks some takes them."""
+    stream.seek(0)
+    parts, place = list[bytes](), 0
+    for end in ends:
+        parts += [stream.read(end - place), PADDING]
+        place = end
+    return b"".join([*parts, b"\xff\xd9"])
 
 
 def _check_restarts(found: list[int], expected: int, name: str) -> None:

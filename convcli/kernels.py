@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.arrays import read_npy
-from convcli.errors import FilterError, KernelError, MatrixError, suggestion
+from convcli.errors import FilterError, KernelError, MatrixError, reason, suggestion
 from convcli.matrices import parse_matrix, parse_number, whole_number
 from convcli.opening import open_input
 
@@ -848,7 +848,7 @@ def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
         text = content.decode("utf-8-sig")
         return _parse_json(text, name, axes) if file.suffix.lower() == ".json" else parse_kernel(text, name)
     except OSError as error:
-        raise KernelError(name, (error.strerror or str(error)).lower()) from None
+        raise KernelError(name, reason(error)) from None
     except UnicodeDecodeError:
         raise KernelError(name, "is not text in UTF-8") from None
     except MatrixError as error:

@@ -63,7 +63,7 @@ class Limits:
         size : (int, int, int)
         itemsize : int
         decoder : int
-            Bytes a pixel that are held besides while it is decoded.
+            Bytes that are held besides while it is decoded.
         numbers : bool
             Whether it holds numbers that are no pixels.
 
@@ -80,7 +80,7 @@ class Limits:
                 "--max-pixels takes more",
             )
         results = 0 if self.result_bytes is None else self.result_bytes(size, itemsize, numbers)
-        self.check_bytes(name, width * height * channels * itemsize + max(width * height * decoder, results))
+        self.check_bytes(name, width * height * channels * itemsize + max(decoder, results))
 
     def check_bytes(self, name: str, needed: int) -> None:
         """Refuse what would take more memory than it may.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import MatrixError
+from convcli.errors import MatrixError, TooLargeError
 
 __all__ = ["format_matrix", "parse_matrix", "parse_number", "whole_number"]
 
@@ -59,7 +59,7 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
     for number, line in enumerate(_rows(text, name, left), 1):
         cells = _split(line, left)
         if len(cells) > left:
-            raise MatrixError(name, f"has more than {max_cells} numbers")
+            raise TooLargeError(name, f"has more than {max_cells} numbers")
         left -= len(cells)
         if rows and len(cells) != len(rows[0]):
             raise MatrixError(name, f"row {number} has {len(cells)} numbers where row 1 has {len(rows[0])}")

@@ -10,10 +10,11 @@ import os
 import select
 import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["PATIENCE", "open_input"]
+__all__ = ["PATIENCE", "open_input", "read_part"]
 
 PATIENCE = 5.0  # seconds to wait for somebody at the other end of a named pipe
 
@@ -42,6 +43,18 @@ def open_input(path: str | os.PathLike[str]) -> BinaryIO:
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "is a device or a socket, not a file")
     return Path(path).open("rb")
+
+
+def read_part(stream: BinaryIO, most: int) -> bytes:
+    """Read a part of a stream that may be a terminal or a pipe; at its end nothing.
+
+    It is waited for apart: a read that has begun to wait does not see a signal that came a moment before.
+    """
+    with suppress(OSError, ValueError):  # no descriptor to wait for, as in memory: it is always ready
+        while not select.select([stream.fileno()], [], [], 0.1)[0]:
+            pass
+    part: bytes = getattr(stream, "read1", stream.read)(most)
+    return part
 
 
 class _Pipe(io.RawIOBase):

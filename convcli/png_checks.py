@@ -47,8 +47,8 @@ def check_all_pixels(stream: BinaryIO, name: str, frame: int = 0) -> None:
     ImageError
         It ends early.
     """
-    pieces = _pixel_data(stream, name, frame)
-    missing = _promised_bytes(next(pieces))
+    header, pieces = _pixel_data(stream, name, frame)
+    missing = _promised_bytes(header)
     inflater = zlib.decompressobj()
     for data in pieces:
         while data and not inflater.eof:
@@ -59,24 +59,24 @@ def check_all_pixels(stream: BinaryIO, name: str, frame: int = 0) -> None:
         raise ImageError(name, f"is damaged: {missing} bytes of its pixels are missing")
 
 
-def _pixel_data(stream: BinaryIO, name: str, frame: int) -> Iterator[bytes]:
-    """Yield the header of a frame, as if it were a picture of its own, then its compressed data in pieces."""
-    header, number, behind_first = b"", 0, False
+def _pixel_data(stream: BinaryIO, name: str, frame: int) -> tuple[bytes, list[bytes]]:
+    """Return the header of a frame, as if it were a picture of its own, and its compressed data in pieces."""
+    header, pieces = b"", list[bytes]()
+    number, behind_first = 0, False
     for kind, data, _ in _chunks(stream, name):
         if kind == b"IHDR":
             header = data
-            if frame == 0:
-                yield header
         elif kind == b"IDAT":
             behind_first = True
             if frame == 0:
-                yield data
+                pieces.append(data)
         elif kind == b"fcTL" and behind_first:
             number += 1
             if number == frame:
-                yield data[4:12] + header[8:]
+                header = data[4:12] + header[8:]
         elif kind == b"fdAT" and number == frame:
-            yield data[4:]
+            pieces.append(data[4:])
+    return header, pieces
 
 
 def _chunks(stream: BinaryIO, name: str) -> Iterator[tuple[bytes, bytes, int]]:

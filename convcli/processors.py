@@ -8,10 +8,13 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Condition
+from typing import Generic, TypeVar
 
 from convcli.errors import UsageError
 
-__all__ = ["Parts", "available_processors", "share", "threads_for"]
+__all__ = ["Begun", "Parts", "available_processors", "share", "threads_for"]
+
+Result = TypeVar("Result")
 
 
 LEAST_PER_THREAD = 1 << 16  # outputs: fewer are not worth starting a thread for
@@ -70,18 +73,57 @@ class Parts:
         return next(self._waiting)
 
 
+class Begun(Generic[Result]):
+    """Work for a thread that may never begin, as where memory has run out: then nobody waits for it.
+
+    `threading.Thread` would wait for its beginning for ever.
+
+    Parameters
+    ----------
+    work : callable
+        What it raises is lost.
+
+    Raises
+    ------
+    RuntimeError
+        There may be no more threads.
+    """
+
+    def __init__(self, work: Callable[[], Result]) -> None:
+        self._work = work
+        self._result: Result | None = None
+        self._changed = Condition()
+        self._at_work = self._taken = False
+        start_new_thread(self._run, ())
+
+    def _run(self) -> None:
+        with self._changed:
+            if self._taken:
+                return
+            self._at_work = True
+        with suppress(BaseException):
+            self._result = self._work()
+        with self._changed:
+            self._at_work = False
+            self._changed.notify()
+
+    def take(self) -> Result | None:
+        """Return the result when it is there; None if there is none, or the work never began."""
+        with self._changed:
+            self._taken = True
+            while self._at_work:
+                self._changed.wait()
+            return self._result
+
+
 def share(parts: range, work: Callable[[Parts], None], threads: int) -> None:
     """Let every thread, this one among them, take the next part when it is done with one.
 
     `work` is called once in each thread. An error in one stops all, as an interrupt does. Threads that cannot
-    be started are done without, and nobody waits for one that has not begun: where memory runs out it never
-    does, and `threading.Thread` would wait for ever.
+    be started are done without.
     """
     waiting = Parts(parts)
     errors: list[BaseException] = []
-    changed = Condition()
-    at_work = 0
-    over = False
 
     def work_or_stop() -> None:
         try:
@@ -90,28 +132,16 @@ def share(parts: range, work: Callable[[Parts], None], threads: int) -> None:
             waiting.stopped = True
             errors.append(error)
 
-    def help_out() -> None:
-        nonlocal at_work
-        with changed:
-            if over:
-                return
-            at_work += 1
-        work_or_stop()
-        with changed:
-            at_work -= 1
-            changed.notify()
-
-    with suppress(RuntimeError):  # there may be no more of them
-        for _ in range(threads - 1):
-            start_new_thread(help_out, ())
+    others: list[Begun[None]] = []
+    with suppress(RuntimeError):
+        others.extend(Begun(work_or_stop) for _ in range(threads - 1))
     work_or_stop()
-    with changed:
-        over = True
-        while at_work:
-            try:
-                changed.wait()
-            except BaseException as interrupt:
-                waiting.stopped = True
-                errors.append(interrupt)
+    while others:
+        try:
+            others[-1].take()
+            others.pop()
+        except BaseException as interrupt:
+            waiting.stopped = True
+            errors.append(interrupt)
     for first in sorted(errors, key=lambda error: isinstance(error, Exception)):  # an interrupt comes first
         raise first

@@ -119,7 +119,7 @@ def parse_amount(text: str, name: str, *, minimum: int = 0) -> int:
     >>> parse_amount("1.5M", "--max-params"), parse_amount("460,000", "--max-params")
     (1500000, 460000)
     """
-    digits, factor = text.strip().replace("_", "").replace(",", ""), 1
+    digits, factor = re.sub(r"[,_](?=[0-9]{3}(?![0-9]))", "", text.strip()), 1
     if digits[-1:].lower() in SUFFIXES:
         digits, factor = digits[:-1], SUFFIXES[digits[-1].lower()]
     whole, _, fraction = digits.partition(".")
@@ -128,7 +128,7 @@ def parse_amount(text: str, name: str, *, minimum: int = 0) -> int:
     parts: int = 10 ** len(fraction)
     amount = int(whole + fraction) * factor // parts
     if amount < minimum:
-        raise SizeError(f"{name} {text[:50]}", f"must be at least {minimum}")
+        raise SizeError(f"{name} {text[:50]!r}", f"must be at least {minimum}")
     return amount
 
 

@@ -3,32 +3,19 @@
 Source: Adobe, TIFF revision 6.0 (1992), sections 2, 8 and 15; BigTIFF as libtiff describes it.
 """
 
-import struct
+import io
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from convcli.errors import ImageError
 
 __all__ = ["check_directory", "check_parts"]
 
-BYTES = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
+BYTES_OF_A_TYPE = dict(zip(range(1, 14), (1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), strict=True)) | {
     16: 8,
     17: 8,
     18: 8,
-}
+}  # fmt: skip -- the last three are BigTIFF's
 STRIP_OFFSETS, ROWS_PER_STRIP, STRIP_COUNTS = 273, 278, 279
 TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_COUNTS = 322, 323, 324, 325
 WIDTH, HEIGHT, SAMPLES, PLANAR = 256, 257, 277, 284
@@ -44,24 +31,23 @@ def check_directory(stream: BinaryIO, name: str, offset: int) -> None:
     ImageError
         One does not: the file is cut, or damaged.
     """
-    size = stream.seek(0, 2)
+    size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     head = stream.read(4)
-    order = "<" if head[:2] == b"II" else ">"
-    big = 43 in head[2:]
-    number, entry, word = ("Q", "HHQ", 8) if big else ("H", "HHI", 4)
+    order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
+    count_bytes, word = (8, 8) if 43 in head[2:] else (2, 4)  # of a BigTIFF, or of a TIFF
+    length = 4 + 2 * word  # of an entry: tag, type, count, and the values or where they are
     stream.seek(offset)
-    count = stream.read(struct.calcsize(f"{order}{number}"))
-    if len(count) < struct.calcsize(f"{order}{number}"):
+    count = int.from_bytes(stream.read(count_bytes), order)
+    if offset + count_bytes + count * length > size:
         raise _cut(name)
-    length = struct.calcsize(f"{order}{entry}") + word
-    entries = stream.read(min(struct.unpack(f"{order}{number}", count)[0], 1 << 16) * length)
-    if len(entries) < struct.unpack(f"{order}{number}", count)[0] * length:
-        raise _cut(name)
+    entries = stream.read(count * length)
     for place in range(0, len(entries), length):
-        _, kind, values = struct.unpack_from(f"{order}{entry}", entries, place)
-        (where,) = struct.unpack_from(f"{order}{'Q' if big else 'I'}", entries, place + length - word)
-        if values * BYTES.get(kind, 0) > word and where + values * BYTES[kind] > size:
+        kind = int.from_bytes(entries[place + 2 : place + 4], order)
+        values = int.from_bytes(entries[place + 4 : place + 4 + word], order)
+        where = int.from_bytes(entries[place + 4 + word : place + length], order)
+        taken = values * BYTES_OF_A_TYPE.get(kind, 0)
+        if taken > word and where + taken > size:
             raise _cut(name)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.arrays import read_npy
-from convcli.errors import KernelError, MatrixError, chosen, suggestion
+from convcli.errors import KernelError, MatrixError, chosen, reason, suggestion
 from convcli.kernels import MAX_TAPS, kernel_array, read_kernel
 from convcli.opening import open_input
 from convcli.size_texts import format_size
@@ -88,7 +88,7 @@ def read_weights(path: str | Path, tensor: str | None = None, *, order: str | No
         with open_input(path) as stream:
             name, values = reader(stream, str(path), tensor)
     except OSError as error:
-        raise KernelError(str(path), (error.strerror or str(error)).lower()) from None
+        raise KernelError(str(path), reason(error)) from None
     except MatrixError as error:
         raise KernelError(error.what, error.why) from None
     taps = kernel_array(values, f"{path}:{name}", axes=4)

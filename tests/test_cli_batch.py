@@ -324,9 +324,9 @@ def test_larger_and_smaller_pictures_than_usual(convcli: Runner, names: list[str
     ("arguments", "message"),
     [
         (("--frame", "-1"), "--frame -1: must be a whole number, at least 0"),
-        (("--max-pixels", "0"), "--max-pixels 0: must be at least 1"),
+        (("--max-pixels", "0"), "--max-pixels '0': must be at least 1"),
         (("--max-memory", "0.1k5"), "--max-memory '0.1k5': must be a number as in 25M, 1.5M or 460000"),
-        (("--max-memory", "0.0001k"), "--max-memory 0.0001k: must be at least 1"),
+        (("--max-memory", "0.0001k"), "--max-memory '0.0001k': must be at least 1"),
     ],
 )
 def test_numbers_out_of_range(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Runner, assert_refused, on_terminal
+from tests.conftest import Runner, assert_failed, assert_refused, on_terminal
 
 LENET = "in 32x32x1\nconv 6 f5, tanh, avgpool f2 # C1, S2\nconv 16 f5, flatten, fc 10\n"
 SHAPES = """\
@@ -112,11 +112,11 @@ def test_what_cannot_be_read(convcli: Runner, tmp_path: Path, monkeypatch: pytes
     assert convcli("shape", missing).all == (2, "", f"convcli: {missing}: no such file or directory\n")
     folder = tmp_path / "folder.net"
     folder.mkdir()
-    assert convcli("params", folder).all == (2, "", f"convcli: {folder}: is a directory\n")
+    assert convcli("params", folder).all == (2, "", f"convcli: {folder}: is a folder\n")
     monkeypatch.setattr(sys, "stdin", Stdin(b"", terminal=True))
     assert_refused(convcli("params", "-"), "standard input: is a terminal; give the layers in quotes")
     monkeypatch.setattr(sys, "stdin", None)
-    assert_refused(convcli("params", "-"), "standard input: ")
+    assert_failed(convcli("params", "-"), 1, "standard input: is closed")
 
 
 @pytest.mark.parametrize("text", ["", " ", "# nothing", "in 3x3x3"])

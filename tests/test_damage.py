@@ -1,6 +1,7 @@
 """Checks of what decoders let pass: markers of a JPEG, parts and directories of a TIFF."""
 
 import io
+import re
 import struct
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.jpeg_checks import check_scans
+from convcli.jpeg_checks import padded, scan_ends
 from convcli.tiff_checks import check_directory, check_parts
 from tests.conftest import SAMPLES
 
@@ -27,35 +28,41 @@ def jpeg(shape: tuple[int, int] = (70, 90), *, grey: bool = False, **options: An
 
 
 @pytest.mark.parametrize(
-    ("options", "progressive", "scans"),
+    ("options", "scans"),
     [
-        ({}, False, 1),
-        ({"grey": True}, False, 1),
-        ({"progressive": True}, True, 10),
-        ({"progressive": True, "grey": True}, True, 6),
-        ({"restart_marker_blocks": 2}, False, 1),
-        ({"restart_marker_rows": 1, "subsampling": 0}, False, 1),
-        ({"progressive": True, "restart_marker_blocks": 3}, True, 10),
+        ({}, 1),
+        ({"grey": True}, 1),
+        ({"progressive": True}, 10),
+        ({"progressive": True, "grey": True}, 6),
+        ({"restart_marker_blocks": 2}, 1),
+        ({"restart_marker_rows": 1, "subsampling": 0}, 1),
+        ({"progressive": True, "restart_marker_blocks": 3}, 10),
     ],
 )
 @pytest.mark.parametrize("shape", [(70, 90), (8, 8), (1, 1), (17, 33)])
 def test_whole_files_pass_and_bits_behind_their_scans_change_nothing(
-    options: dict[str, Any], progressive: bool, scans: int, shape: tuple[int, int]
+    options: dict[str, Any], scans: int, shape: tuple[int, int]
 ) -> None:
     content = jpeg(shape, **options)
-    found = check_scans(io.BytesIO(content), "x")
-    assert (found.progressive, len(found.ends)) == (progressive, scans)
-    padded = found.padded(io.BytesIO(content))
-    assert len(padded) == len(content) + 64 * scans
-    with Image.open(io.BytesIO(content)) as one, Image.open(io.BytesIO(padded)) as other:
+    ends = scan_ends(io.BytesIO(content), "x")
+    assert len(ends) == scans
+    longer = padded(io.BytesIO(content), ends)
+    assert len(longer) == len(content) + 64 * scans
+    with Image.open(io.BytesIO(content)) as one, Image.open(io.BytesIO(longer)) as other:
         assert one.tobytes() == other.tobytes()
 
 
-def test_restart_markers_are_counted() -> None:
-    scans = check_scans(io.BytesIO(jpeg((70, 90), subsampling=2, restart_marker_blocks=2)), "x")
-    assert scans.restarts_in([1, 2, 3]) == -(-(5 * 6) // 2) - 1  # units of 16x16
-    assert scans.restarts_in([1]) == -(-(9 * 12) // 2) - 1  # blocks of 8x8
-    assert scans.restarts_in([2]) == -(-(5 * 6) // 2) - 1
+@pytest.mark.parametrize(
+    ("subsampling", "units"),
+    [(0, 9 * 12), (1, 9 * 6), (2, 5 * 6)],  # of 8x8, 16x8 and 16x16 pixels
+)
+def test_one_restart_marker_less_than_there_must_be(subsampling: int, units: int) -> None:
+    content = jpeg((70, 90), subsampling=subsampling, restart_marker_blocks=1)
+    markers = [match.start() for match in re.finditer(rb"\xff[\xd0-\xd7]", content)]
+    assert len(markers) == units - 1
+    scan_ends(io.BytesIO(content), "x")
+    with pytest.raises(ImageError, match="a part of its pixels is missing"):
+        scan_ends(io.BytesIO(content[: markers[-1]] + content[markers[-1] + 2 :]), "x")
 
 
 @pytest.mark.parametrize("options", [{"restart_marker_blocks": 2}, {"restart_marker_rows": 1}])
@@ -64,7 +71,7 @@ def test_a_restart_interval_that_is_missing_is_missed(options: dict[str, Any]) -
     first = content.index(b"\xff\xd1")
     second = content.index(b"\xff\xd2")
     with pytest.raises(ImageError, match="a part of its pixels is missing"):
-        check_scans(io.BytesIO(content[:first] + content[second:]), "x")
+        scan_ends(io.BytesIO(content[:first] + content[second:]), "x")
 
 
 @pytest.mark.parametrize(
@@ -80,15 +87,15 @@ def test_a_restart_interval_that_is_missing_is_missed(options: dict[str, Any]) -
 )
 def test_a_file_without_an_end_is_cut(damaged: bytes) -> None:
     with pytest.raises(ImageError, match="is cut short: it has no end"):
-        check_scans(io.BytesIO(damaged), "x")
+        scan_ends(io.BytesIO(damaged), "x")
 
 
 def test_a_marker_on_the_border_of_two_blocks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     content = jpeg(restart_marker_blocks=1)
-    whole = check_scans(io.BytesIO(content), "x")
+    whole = scan_ends(io.BytesIO(content), "x")
     for size in (1, 2, 3, 7):
         monkeypatch.setattr("convcli.jpeg_checks.BLOCK", size)
-        assert check_scans(io.BytesIO(content), "x") == whole
+        assert scan_ends(io.BytesIO(content), "x") == whole
 
 
 # TIFF -----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli import decoding
+from convcli import decoding, processors
 from convcli.decoding import begin_decoding, decode
 from convcli.errors import ImageError
 from convcli.images import load_picture
@@ -38,7 +38,7 @@ def test_what_was_begun_is_what_is_decoded(
     begin_decoding(path)
     with monkeypatch.context() as patched:
         begun, deadline = decoding._begun[path], time.monotonic() + 20
-        while begun._made is None:
+        while begun._result is None:
             assert time.monotonic() < deadline
             time.sleep(0.001)
         patched.setattr(decoding, "_decode", None)  # nothing is decoded twice
@@ -74,14 +74,14 @@ def test_only_large_png_and_jpeg_files_are_begun(tmp_path: Path, monkeypatch: py
 def test_nobody_waits_for_a_thread_that_never_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path / "x.png")
     expected = load_picture(path, path)
-    monkeypatch.setattr(decoding, "start_new_thread", lambda *_: None)
+    monkeypatch.setattr(processors, "start_new_thread", lambda *_: None)
     begin_decoding(path)
     assert np.array_equal(load_picture(path, path).pixels, expected.pixels)
 
     def refused(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(decoding, "start_new_thread", refused)
+    monkeypatch.setattr(processors, "start_new_thread", refused)
     begin_decoding(path)
     assert decoding._begun == {}
 

@@ -369,7 +369,7 @@ def test_file_in_the_place_of_the_folder_is_said(old: Path) -> None:
 @pytest.mark.parametrize("replace", [False, True])
 def test_folder_in_the_place_of_the_file_is_said(replace: bool, tmp_path: Path) -> None:
     (tmp_path / "x.bin").mkdir()
-    with pytest.raises(OutputError, match="is a directory"):
+    with pytest.raises(OutputError, match="is a folder"):
         write_atomically(tmp_path / "x.bin", writer(b"new"), replace=replace)
     assert list((tmp_path / "x.bin").iterdir()) == []
     assert [path.name for path in tmp_path.iterdir()] == ["x.bin"]

@@ -1081,7 +1081,7 @@ def test_a_missing_file_is_said(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["folder.csv", "folder.json", "folder.npy"])
 def test_a_folder_is_no_kernel(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
-    with pytest.raises(KernelError, match="is a directory"):
+    with pytest.raises(KernelError, match="is a folder"):
         read_kernel(tmp_path / name)
 
 

@@ -62,7 +62,7 @@ TABLE = {
     "limits": Row({"errors"}, set()),
     "jpeg_checks": Row({"errors"}, set()),
     "tiff_checks": Row({"errors"}, set()),
-    "decoding": Row({"png_checks", "jpeg_checks", "tiff_checks", "limits", "errors"}, {"PIL"}),
+    "decoding": Row({"png_checks", "jpeg_checks", "tiff_checks", "limits", "processors", "errors"}, {"PIL"}),
     "pictures": Row(set(), {"numpy"}),
     "backgrounds": Row({"pictures", "errors"}, {"numpy", "PIL"}),
     "encoding": Row({"matrices", "pictures", "png", "errors"}, {"numpy", "PIL"}),

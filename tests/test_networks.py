@@ -398,7 +398,7 @@ def test_files_that_are_none(tmp_path: Path, content: bytes, why: str) -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    for path, why in ((tmp_path / "none.net", "no such file or directory"), (tmp_path, "is a directory")):
+    for path, why in ((tmp_path / "none.net", "no such file or directory"), (tmp_path, "is a folder")):
         with pytest.raises(SpecError) as caught:
             read_spec(path)
         assert (caught.value.what, caught.value.why) == (str(path), why)

@@ -266,8 +266,8 @@ def test_closed_standard_input() -> None:
 
 def test_standard_input_that_is_a_terminal_is_refused(in_folder: Path) -> None:
     ran = on_terminal("apply", "-", "--filter", "box")
-    why = "standard input is a terminal; pipe an image into it"
-    assert ran.all == (2, "", f"convcli: -: {why}\n")
+    why = "standard input: is a terminal; pipe an image into it"
+    assert ran.all == (2, "", f"convcli: {why}\n")
     assert not list(in_folder.iterdir())
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from convcli.cli.destinations import Destination, Outputs, destination, make_folder
 from convcli.cli.inputs import Source, gathered
-from convcli.cli.one_input import OneInput, Operation, Told, candidates
+from convcli.cli.one_input import OneInput, Operation, Told, candidates, room_for
 from convcli.cli.options import check_workload
-from convcli.cli.output import Stopped, message, progress_is_shown, write
+from convcli.cli.output import ReaderGone, message, progress_is_shown, write
 from convcli.cli.progress import file_progress
 from convcli.cli.reading import Reading
 from convcli.cli.workers import divided, shared_out
@@ -94,13 +94,15 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
     _check_outputs(sources, operations, where)
     if where.folder is not None and not all(source.trouble for source in sources):
         make_folder(where.folder)
+    limits = replace(batch.reading.limits, result_bytes=room_for(operations, where.format))
+    reading = replace(batch.reading, limits=limits)
     outputs = Outputs(where, [*(source.name for source in sources), *kernel_files])
 
     def do(part: int) -> Told:
-        return OneInput(sources[part], operations, outputs, batch.reading).done()
+        return OneInput(sources[part], operations, outputs, reading).done()
 
     def lost(part: int, by: str) -> Told:
-        return Told(failed=True, messages=[(sources[part].name, f"its process was ended by {by}")])
+        return Told(failed=True, messages=[(sources[part].shown, f"its process was ended by {by}")])
 
     failed = skipped = 0
     parted = False  # whether a matrix was printed, from which the next has to be parted
@@ -116,7 +118,7 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
                         parted = parted or told.matrices
                     for what, why in told.messages:
                         message(what, why)
-    except Stopped:
+    except ReaderGone:
         if failed:  # the failure has been said, and its code stays
             return 1
         raise

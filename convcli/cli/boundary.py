@@ -1,11 +1,10 @@
 """The error boundary: every failure becomes one line and an exit code."""
 
-import signal
 import sys
 from collections.abc import Sequence
 
-from convcli.cli.output import Stopped, message
-from convcli.errors import ConvcliError, UsageError
+from convcli.cli.output import ReaderGone, message
+from convcli.errors import ConvcliError, UsageError, reason
 
 __all__ = ["run"]
 
@@ -24,8 +23,8 @@ def run(arguments: Sequence[str]) -> int:
 
     Raises
     ------
-    Stopped
-        The program is to end by a signal.
+    ReaderGone
+        The program is to end by SIGPIPE.
     """
     from convcli.cli.app import command
 
@@ -36,15 +35,15 @@ def run(arguments: Sequence[str]) -> int:
         code = command().main(args=list(arguments), prog_name="convcli", standalone_mode=False)
     except SystemExit as end:  # how Typer ends completion, and where a reader went away
         if isinstance(end.__context__, BrokenPipeError):
-            raise Stopped(signal.SIGPIPE) from None
+            raise ReaderGone from None
         return end.code if isinstance(end.code, int) else DONE
     except BrokenPipeError:
-        raise Stopped(signal.SIGPIPE) from None
+        raise ReaderGone from None
     except ConvcliError as error:
         message(error.what, error.why)
         return WRONG_USAGE if isinstance(error, UsageError) else FAILED
     except OSError as error:
-        message(error.filename or "system", (error.strerror or str(error)).lower())
+        message(error.filename or "system", reason(error))
         return FAILED
     except ImportError as error:
         message("installation", f"a part of it cannot be loaded: {error}")

@@ -8,10 +8,11 @@ from pathlib import Path
 from string import Formatter
 
 from convcli.backgrounds import Color, parse_color
-from convcli.cli.inputs import STREAM, Source
+from convcli.cli.inputs import Source
 from convcli.cli.output import answer_is_shown
+from convcli.cli.standard_input import STREAM
 from convcli.encoding import FileFormat, format_named, format_of
-from convcli.errors import OutputError, UsageError, suggestion
+from convcli.errors import OutputError, UsageError, reason, suggestion
 from convcli.files import Identities, check_target, write_atomically
 from convcli.pictures import Kind
 
@@ -57,9 +58,8 @@ class Destination:
     def path(self, source: Source, label: str, extension: str) -> str:
         """Return the derived path of an output."""
         file = Path("stdin" if source.name == STREAM else source.name)
-        fields = {"stem": file.stem, "name": file.name, "filter": _safe(label), "ext": extension}
-        parts = (text + fields.get(field or "", "") for text, field, _, _ in Formatter().parse(self.name))
-        return str(Path(self.folder or "", source.below, "".join(parts)))
+        name = self.name.format(stem=file.stem, name=file.name, filter=_safe(label), ext=extension)
+        return str(Path(self.folder or "", source.below, name))
 
 
 def _safe(label: str) -> str:
@@ -189,7 +189,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        why = "is no folder" if isinstance(error, FileExistsError) else (error.strerror or str(error)).lower()
+        why = "is no folder" if isinstance(error, FileExistsError) else reason(error)
         raise OutputError(str(folder), why) from None
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcli.cli.inputs import gathered
+from convcli.cli.inputs import check_names
 from convcli.cli.options import (
     Angle,
     BorderOption,
@@ -18,6 +18,7 @@ from convcli.cli.options import (
     Stride,
 )
 from convcli.cli.output import answer_is_shown, escaped, shown, write, write_json
+from convcli.cli.standard_input import input_name
 from convcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def explain(
     if (name is None) == (kernel is None):
         raise UsageError("--filter", "give one filter, or one --kernel")
     place = _place(at)
-    gathered([image])
+    check_names([image])
     from convcli.arrays import Channels, select_channels
     from convcli.cli import filtering  # late: help needs no numpy
     from convcli.cli.reading import Reading
@@ -117,9 +118,9 @@ def explain(
         pixels = select_channels(picture.pixels, which)
         cells = [explain_cell(pixels, taps, place, **options) for taps in one.kernels]
     except SizeError as error:
-        raise SizeError(f"{image}: {error.what}", error.why) from None
+        raise SizeError(f"{input_name(image)}: {error.what}", error.why) from None
     except ConvcliError as error:
-        raise type(error)(image, f"{error.what}: {error.why}") from None
+        raise type(error)(input_name(image), f"{error.what}: {error.why}") from None
     result = apply_filter(pixels, one, **options)
     value = result[place].item()
     pixel = render(result[place[0] : place[0] + 1, place[1] : place[1] + 1], how, depth=picture.depth).item()
@@ -136,7 +137,7 @@ def explain(
     elif answer_is_shown():
         of_color = f", {which}" if picture.pixels.ndim == 3 else ""
         where = f"column {place[1]}, row {place[0]} of the result"
-        write(f"{escaped(image)}{of_color}, {escaped(one.name)}, {where}\n\n")
+        write(f"{escaped(input_name(image))}{of_color}, {escaped(one.name)}, {where}\n\n")
         lines = []
         for number, cell in enumerate(cells, 1):
             label = f" {number}" * (len(cells) > 1)

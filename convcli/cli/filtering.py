@@ -15,7 +15,7 @@ from convcli.cli.one_input import Operation, Outcome
 from convcli.cli.reports import described
 from convcli.convolve import pixels_under
 from convcli.encoding import FileFormat
-from convcli.errors import KernelError, MatrixError, SizeError, UsageError, chosen
+from convcli.errors import KernelError, MatrixError, UsageError, chosen
 from convcli.kernels import Filter, custom_filter, named_filter, parse_kernel
 from convcli.limits import Size
 from convcli.matrices import parse_number
@@ -34,7 +34,7 @@ __all__ = [
     "kernel_files",
     "operation",
     "read_filters",
-    "result_bytes",
+    "result_size",
     "typed_number",
 ]
 
@@ -204,38 +204,17 @@ def operation(one: Filter, window: Window, rendering: Rendering, *, measured: bo
     return Operation(
         one.name,
         partial(_filter_picture, one, window, rendering, scale, measured),
-        partial(result_bytes, (height, width), maps, window),
+        partial(result_size, (height, width), maps, window),
         numbers,
     )
 
 
-def result_bytes(
-    taps: tuple[int, int], maps: int | None, window: Window, size: Size, itemsize: int, numbers: bool
-) -> int:
-    """Return about how many bytes a result takes, and the file that is made of it.
-
-    Parameters
-    ----------
-    taps : (int, int)
-        Height and width of the kernel.
-    maps : int or None
-        How many channels the result has; None: as the picture.
-    window : Window
-    size : (int, int, int)
-        Of the picture.
-    itemsize : int
-        Bytes of one of its numbers.
-    numbers : bool
-        Whether it is written as numbers, or as pixels.
-    """
-    try:
-        rows, columns = window_axes(
-            size[:2], taps, padding=window.padding, stride=window.stride, dilation=window.dilation
-        )
-    except SizeError:  # which is said when it is tried
-        return 0
-    each = 8 if itemsize > 4 else 4 if numbers else itemsize
-    return 2 * rows.output * columns.output * (maps or size[2]) * each
+def result_size(taps: tuple[int, int], maps: int | None, window: Window, size: Size) -> Size:
+    """Return the size of a result; it has as many channels as the picture unless `maps` says how many."""
+    rows, columns = window_axes(
+        size[:2], taps, padding=window.padding, stride=window.stride, dilation=window.dilation
+    )
+    return rows.output, columns.output, maps or size[2]
 
 
 def _filter_picture(

@@ -2,17 +2,16 @@
 
 import os
 import stat
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from convcli.errors import ImageError, UsageError
+from convcli.cli.standard_input import STREAM, check_no_terminal, input_name, read_standard_input
+from convcli.errors import ImageError, UsageError, reason
 from convcli.opening import open_input
 
-__all__ = ["STREAM", "Source", "gathered"]
+__all__ = ["Source", "check_names", "gathered"]
 
-STREAM = "-"
 PICTURES = {
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pnm", ".pgm", ".ppm", ".pbm",
     ".avif", ".npy",
@@ -37,6 +36,11 @@ class Source:
     name: str
     below: str = ""
     trouble: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What messages call it."""
+        return input_name(self.name)
 
 
 def gathered(
@@ -69,35 +73,33 @@ def gathered(
         if out_dir is None:
             raise UsageError("--recursive", "keeps the tree of folders below --out-dir; give one")
         found = [below for source in found for below in _tree(source, os.path.realpath(out_dir))]
-    _check(found)
+    check_names([source.name for source in found])
     return found
 
 
-def _check(sources: Iterable[Source]) -> None:
-    names = [source.name for source in sources]
+def check_names(names: Sequence[str], what: str = "IMAGE") -> None:
+    """Check that these can be inputs, by their names alone.
+
+    Raises
+    ------
+    UsageError
+        One is empty, or standard input is named twice or is a terminal.
+    """
     if "" in names:
-        raise UsageError("IMAGE", "is an empty name")
+        raise UsageError(what, "is an empty name")
     if STREAM in names:
         if names.count(STREAM) > 1:
             raise UsageError(STREAM, "standard input can be read only once")
-        if sys.stdin is not None and sys.stdin.isatty():
-            raise UsageError(STREAM, "standard input is a terminal; pipe an image into it")
+        check_no_terminal("pipe an image into it")
 
 
 def _listed(file: str) -> list[str]:
     """Read names, each ended by a zero byte, as ``find -print0`` writes them."""
-    if file == STREAM and (sys.stdin is None or sys.stdin.isatty()):
-        raise UsageError("--files0-from -", "standard input is a terminal, or closed; pipe names into it")
-    try:
-        if file == STREAM:
-            content = sys.stdin.buffer.read(MOST_NAMES_BYTES + 1)
-        else:
-            with open_input(file) as stream:
-                content = stream.read(MOST_NAMES_BYTES + 1)
-    except OSError as error:
-        raise ImageError(file, (error.strerror or str(error)).lower()) from None
+    content = _bytes_of(file)
     if len(content) > MOST_NAMES_BYTES:
-        raise ImageError(file, f"is longer than {MOST_NAMES_BYTES} bytes, which no list of names is")
+        raise ImageError(
+            input_name(file), f"is longer than {MOST_NAMES_BYTES} bytes, which no list of names is"
+        )
     names = [os.fsdecode(name) for name in content.removesuffix(b"\0").split(b"\0")]
     if names == [""]:
         raise UsageError(f"--files0-from {file}", "holds no names")
@@ -110,6 +112,17 @@ def _listed(file: str) -> list[str]:
     return names
 
 
+def _bytes_of(file: str) -> bytes:
+    if file == STREAM:
+        check_no_terminal("pipe names into it, as find -print0 writes them")
+        return read_standard_input(MOST_NAMES_BYTES + 1)
+    try:
+        with open_input(file) as stream:
+            return stream.read(MOST_NAMES_BYTES + 1)
+    except OSError as error:
+        raise ImageError(file, reason(error)) from None
+
+
 def _tree(source: Source, out_dir: str) -> list[Source]:
     """Return the pictures in a folder and in those below, sorted; what is no folder stays what it is."""
     if source.name == STREAM:
@@ -118,11 +131,11 @@ def _tree(source: Source, out_dir: str) -> list[Source]:
         if not stat.S_ISDIR(Path(source.name).stat().st_mode):
             return [source]
     except OSError as error:
-        return [Source(source.name, trouble=(error.strerror or str(error)).lower())]
+        return [Source(source.name, trouble=reason(error))]
     found: list[Source] = []
 
     def note(error: OSError) -> None:
-        found.append(Source(str(error.filename), trouble=(error.strerror or str(error)).lower()))
+        found.append(Source(str(error.filename), trouble=reason(error)))
 
     for folder, folders, files in os.walk(source.name, onerror=note):
         # Neither what is hidden, nor what an earlier run has made.

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcli.cli.inputs import gathered
+from convcli.cli.inputs import check_names
 from convcli.cli.options import Force, JsonOption, MaxMemory, MaxPixels, check_apart
 from convcli.cli.output import answer_is_shown, escaped, message, progress_is_shown, shown, write, write_json
+from convcli.cli.standard_input import input_name
 from convcli.cli.stopping import undone_at_a_signal
 from convcli.errors import ImageError, SizeError, UsageError
 from convcli.size_texts import format_size, parse_count, parse_pair
@@ -90,7 +91,7 @@ def learn(
     """
     if not pictures or len(pictures) % 2:
         raise UsageError("INPUT TARGET", "must be pairs; as in: convcli learn photo.png edges.npy --f 3")
-    gathered(pictures)
+    check_names(pictures, "INPUT TARGET")
     for option, given in (("--curve", curve), ("--optimizer", optimizer), ("--steps", steps), ("--lr", rate)):
         check_apart({"--closed-form": closed_form, option: given})
     size, count = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
@@ -161,9 +162,9 @@ def _examples(
         try:
             examples += examples_of(pixels, wanted, size, channels=channels, absolute=absolute)
         except SizeError as error:
-            raise SizeError(target, f"{error.what} {error.why}") from None
+            raise SizeError(input_name(target), f"{error.what} {error.why}") from None
         except ImageError as error:
-            raise ImageError(source, f"{error.what}: {error.why}") from None
+            raise ImageError(input_name(source), f"{error.what}: {error.why}") from None
     return examples
 
 

@@ -1,12 +1,12 @@
 """The answers for networks: which spec is meant, on what input, and what is told of it."""
 
 import re
-import sys
 from shutil import get_terminal_size
 
 from convcli.cli.forms import Costs, Form
 from convcli.cli.layer_answers import blocks_record, dense_record, network_record
 from convcli.cli.output import message, shown, write, write_json
+from convcli.cli.standard_input import STREAM, check_no_terminal, input_name, read_standard_input
 from convcli.cli.summaries import comparison_summary, params_summary, shape_summary
 from convcli.errors import SizeError, SpecError, UsageError
 from convcli.network.building import build
@@ -39,15 +39,10 @@ def given_spec(text: str) -> Spec:
     SpecError
         It is none.
     """
-    if text != "-":
+    if text != STREAM:
         return read_spec(text)
-    if sys.stdin is None or sys.stdin.isatty():
-        raise SpecError("standard input", "is a terminal; give the layers in quotes, or a file")
-    try:
-        content = sys.stdin.buffer.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise SpecError("standard input", str(getattr(error, "strerror", None) or error).lower()) from None
-    return parse_spec(decoded(content, "standard input"), "standard input")
+    check_no_terminal("give the layers in quotes, or a file")
+    return parse_spec(decoded(read_standard_input(MOST_BYTES + 1), input_name(text)), input_name(text))
 
 
 def print_table(table: Table, form: Form, summary: list[tuple[str, str]]) -> None:

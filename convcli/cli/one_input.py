@@ -3,21 +3,23 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 
 from convcli.backgrounds import flattened
 from convcli.cli.destinations import PRINTED, Destination, Outputs, make_folder, natural_format
-from convcli.cli.inputs import STREAM, Source
+from convcli.cli.inputs import Source
 from convcli.cli.output import json_line, write_bytes
-from convcli.cli.reading import Reading, input_name
+from convcli.cli.reading import Reading
 from convcli.cli.reports import answer
+from convcli.cli.standard_input import STREAM
 from convcli.encoding import FileFormat, check_holds, encoded
-from convcli.errors import ConvcliError, OutputError
+from convcli.errors import ConvcliError, OutputError, SizeError
 from convcli.limits import ResultBytes, Size
 from convcli.pictures import Kind, Picture
 
-__all__ = ["OneInput", "Operation", "Outcome", "Told", "candidates"]
+__all__ = ["OneInput", "Operation", "Outcome", "Told", "candidates", "room_for"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,15 +43,31 @@ class Operation:
         Whether the result is wanted as numbers; None: as the input and the output format suggest.
     run : callable
         Is called with a picture and whether numbers are wanted.
-    result_bytes : callable
-        Returns what the result will take, and its file, of a picture's size, the bytes of its numbers, and
-        whether numbers are wanted.
+    result_size : callable
+        Returns the size of the result of a picture's; raises `SizeError` where there is none.
     """
 
     label: str
     run: Callable[[Picture, bool], Outcome]
-    result_bytes: ResultBytes
+    result_size: Callable[[Size], Size]
     numbers: bool | None = None
+
+
+def room_for(operations: Sequence[Operation], file_format: FileFormat | None) -> ResultBytes:
+    """Return what tells how many bytes the largest of the results takes, and the file that is made of it."""
+
+    def room(size: Size, itemsize: int, numbers: bool) -> int:
+        def taken(one: Operation) -> int:
+            try:
+                made = prod(one.result_size(size))
+            except SizeError:  # which is said when it is tried
+                return 0
+            as_numbers = numbers or _is_numeric(file_format) if one.numbers is None else one.numbers
+            return 2 * made * (8 if itemsize > 4 else 4 if as_numbers else itemsize)
+
+        return max(map(taken, operations))
+
+    return room
 
 
 @dataclass
@@ -88,16 +106,15 @@ class OneInput:
     def done(self) -> Told:
         """Do everything, and tell of it."""
         if self.source.trouble:
-            self._fail(self.source.name, self.source.trouble)
+            self._fail(self.source.shown, self.source.trouble)
             return self.told
         waiting = [operation for operation in self.operations if not self._skips(operation)]
         if not waiting:
             self.told.skipped = True
             return self.told
         try:
-            if self.where.output not in (None, STREAM):
-                self.outputs.check(self.where.output or "")  # before an input is decoded for nothing
-            pictures = [self._reading_for(waiting).load(self.source.name)]
+            self._check(self.where.output)  # before an input is decoded for nothing
+            pictures = [self.reading.load(self.source.name)]
         except ConvcliError as error:
             self._fail(error.what, error.why)
             return self.told
@@ -108,27 +125,16 @@ class OneInput:
                 notes = ()
         return self.told
 
-    def _reading_for(self, operations: Sequence[Operation]) -> Reading:
-        """Return how it is read, where room is left for the largest of the results."""
-
-        def largest(size: Size, itemsize: int, numbers: bool) -> int:
-            wanted = [
-                numbers or _is_numeric(self.where.format) if one.numbers is None else one.numbers
-                for one in operations
-            ]
-            return max(
-                one.result_bytes(size, itemsize, as_numbers)
-                for one, as_numbers in zip(operations, wanted, strict=True)
-            )
-
-        return replace(self.reading, limits=replace(self.reading.limits, result_bytes=largest))
+    def _check(self, target: str | None) -> None:
+        if target is not None and target != STREAM:
+            self.outputs.check(target)
 
     def _fail(self, what: str, why: object) -> None:
         self.told.failed = True
         self.told.messages.append((what, str(why)))
 
     def _note(self, notes: Iterable[str]) -> None:
-        self.told.messages += [(input_name(self.source.name), note) for note in notes]
+        self.told.messages += [(self.source.shown, note) for note in notes]
 
     def _skips(self, operation: Operation) -> bool:
         """Whether the output of an operation exists, and is to be left alone."""
@@ -146,18 +152,17 @@ class OneInput:
         started = time.perf_counter()
         try:
             file_format, target = self._target(operation, picture)
-            if target is not None and target != STREAM:
-                self.outputs.check(target)
+            self._check(target)
             outcome = operation.run(picture, _wants_numbers(operation, picture, file_format))
             del picture
             notes += (*outcome.notes, *self._deliver(outcome.picture, file_format, target))
         except ConvcliError as error:
             # What is wrong with an output names the output; anything else is wrong with this input.
             of_output = isinstance(error, OutputError)
-            self._fail(*((error.what, error.why) if of_output else (input_name(self.source.name), error)))
+            self._fail(*((error.what, error.why) if of_output else (self.source.shown, error)))
             return False
         except MemoryError:
-            self._fail(input_name(self.source.name), "there is not enough memory for it")
+            self._fail(self.source.shown, "there is not enough memory for it")
             return False
         self._note(notes)
         seconds = round(time.perf_counter() - started, 6)

@@ -144,7 +144,7 @@ Background = Annotated[
     str | None,
     typer.Option(
         "--background",
-        help="Lay transparent pictures over a colour, as in white or #ff8800; for JPEG and BMP.",
+        help="Lay transparent pictures over a colour, as in white or #ff8800; for files without alpha.",
         metavar="COLOUR",
     ),
 ]

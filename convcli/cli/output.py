@@ -7,16 +7,15 @@ answer is an error, a reader who went away ends the program quietly.
 import math
 import os
 import select
-import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from convcli.errors import OutputError
+from convcli.errors import OutputError, reason
 
 __all__ = [
-    "Stopped",
+    "ReaderGone",
     "answer_is_shown",
     "escaped",
     "json_line",
@@ -30,12 +29,8 @@ __all__ = [
 ]
 
 
-class Stopped(BaseException):
-    """The program is to end by a signal."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.signal = number
+class ReaderGone(BaseException):
+    """Nobody reads standard output any more: the program is to end by SIGPIPE."""
 
 
 def answer_is_shown() -> bool:
@@ -107,7 +102,7 @@ def write(text: str) -> None:
     ------
     OutputError
         It cannot be written.
-    Stopped
+    ReaderGone
         The reader went away.
     """
     write_bytes([text.encode("utf-8", "surrogateescape")])
@@ -163,15 +158,15 @@ def _finite(value: object) -> object:
 
 @contextmanager
 def writing_stdout() -> Iterator[None]:
-    """Turn a failure to write standard output into `OutputError`, and a closed pipe into `Stopped`."""
+    """Turn a failure to write standard output into `OutputError`, and a closed pipe into `ReaderGone`."""
     try:
         yield
     except BrokenPipeError:
         _detach(1)
-        raise Stopped(signal.SIGPIPE) from None
+        raise ReaderGone from None
     except OSError as error:
         _detach(1)
-        raise OutputError("standard output", (error.strerror or str(error)).lower()) from None
+        raise OutputError("standard output", reason(error)) from None
 
 
 def _detach(descriptor: int) -> None:

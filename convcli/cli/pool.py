@@ -28,7 +28,7 @@ from convcli.cli.options import (
     Recursive,
     SkipExisting,
 )
-from convcli.errors import SizeError, UsageError, chosen
+from convcli.errors import UsageError, chosen
 from convcli.network.layers import Pooling
 from convcli.size_texts import format_padding, format_size, parse_padding, parse_pair, parse_size
 
@@ -115,16 +115,12 @@ def pool(
     )  # fmt: skip
     label = f"{layer.type}-{format_size(layer.window)}"
     run = partial(_pool_picture, layer, chosen_mode, batch.threads)
-    return run_batch(batch, [Operation(label, run, partial(_result_bytes, layer))])
+    return run_batch(batch, [Operation(label, run, partial(_result_size, layer))])
 
 
-def _result_bytes(layer: Pooling, size: "Size", itemsize: int, _: bool) -> int:
-    """Return how many bytes a result takes, and its file."""
-    try:
-        rows, columns = layer.axes(size)
-    except SizeError:  # which is said when it is tried
-        return 0
-    return 2 * rows.output * columns.output * size[2] * itemsize
+def _result_size(layer: Pooling, size: "Size") -> "Size":
+    rows, columns = layer.axes(size)
+    return rows.output, columns.output, size[2]
 
 
 def _pool_picture(

@@ -1,17 +1,15 @@
 """How inputs are read: from where, how large they may be, and which frame of several."""
 
-import sys
 from dataclasses import dataclass
 
-from convcli.cli.inputs import STREAM
 from convcli.cli.options import check_least
-from convcli.errors import ImageError
+from convcli.cli.standard_input import STREAM, input_name, standard_input
 from convcli.images import load_picture
 from convcli.limits import MAX_PIXELS, Limits
 from convcli.pictures import Picture
 from convcli.size_texts import parse_amount
 
-__all__ = ["Reading", "input_name"]
+__all__ = ["Reading"]
 
 
 @dataclass(frozen=True)
@@ -43,13 +41,5 @@ class Reading:
         ImageError
             It cannot be read.
         """
-        if source != STREAM:
-            return load_picture(source, source, self.limits, frame=self.frame)
-        if sys.stdin is None:
-            raise ImageError(input_name(source), "is closed")
-        return load_picture(sys.stdin.buffer, input_name(source), self.limits, frame=self.frame)
-
-
-def input_name(source: str) -> str:
-    """Return what messages call an input."""
-    return "standard input" if source == STREAM else source
+        stream = standard_input() if source == STREAM else source
+        return load_picture(stream, input_name(source), self.limits, frame=self.frame)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.cli.destinations import PRINTED, Destination
-from convcli.cli.inputs import STREAM
 from convcli.cli.output import answer_is_shown, escaped, json_line
+from convcli.cli.standard_input import STREAM
 from convcli.encoding import FileFormat
 from convcli.matrices import format_matrix
 from convcli.pictures import Picture

@@ -13,12 +13,11 @@ from typing import NoReturn
 
 from convcli.files import remove_temporaries
 
-__all__ = ["SIGNALS", "end_by", "heed_signals", "undone", "undone_at_a_signal"]
+__all__ = ["SIGNALS", "end_by", "forget", "heed_signals", "undone_at_a_signal"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-undone: list[Callable[[], object]] = []
-"""What is called before a signal ends the program, the last one first."""
+_undone: list[Callable[[], object]] = [remove_temporaries]  # called before the end, the last one first
 
 
 def heed_signals() -> None:
@@ -32,11 +31,16 @@ def heed_signals() -> None:
 @contextmanager
 def undone_at_a_signal(undo: Callable[[], object]) -> Iterator[None]:
     """Have something called if a signal ends the program meanwhile."""
-    undone.append(undo)
+    _undone.append(undo)
     try:
         yield
     finally:
-        undone.remove(undo)
+        _undone.remove(undo)
+
+
+def forget() -> None:
+    """Undo nothing, in a process that was forked, of what belongs to the one that it comes from."""
+    del _undone[1:]
 
 
 def end_by(number: int) -> NoReturn:
@@ -49,8 +53,7 @@ def end_by(number: int) -> NoReturn:
 def _end(number: int, _: FrameType | None) -> None:
     for each in SIGNALS:  # a second one must not disturb the clearing up
         signal.signal(each, signal.SIG_IGN)
-    for undo in reversed(undone):
+    for undo in reversed(_undone):
         with suppress(Exception):
             undo()
-    remove_temporaries()
     end_by(number)

@@ -16,7 +16,7 @@ from itertools import count as numbers
 from itertools import takewhile
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
-from convcli.cli.stopping import SIGNALS, undone, undone_at_a_signal
+from convcli.cli.stopping import SIGNALS, forget, undone_at_a_signal
 from convcli.processors import available_processors
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class _Crew(Generic[Result]):
             self.stop()
         for worker in self.workers:
             worker.connection.close()  # which tells it that there is nothing more to do
-            _ended(worker.process)
+            _exit_code(worker.process)
         self._at_a_signal.close()
 
     def stop(self) -> None:
@@ -120,7 +120,7 @@ class _Crew(Generic[Result]):
                 os.kill(worker.process, signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE
         for worker in self.workers:
-            while _ended(worker.process, os.WNOHANG) is None:
+            while _exit_code(worker.process, os.WNOHANG) is None:
                 if time.monotonic() > deadline:
                     os.kill(worker.process, signal.SIGKILL)
                     deadline = float("inf")
@@ -186,7 +186,7 @@ class _Crew(Generic[Result]):
                 ours.close()
                 for worker in self.workers:  # or none of them would see that this process is gone
                     worker.connection.close()
-                undone.clear()
+                forget()
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
                 _serve(theirs, self.do)
             self.workers.append(_Worker(process, ours))
@@ -203,11 +203,11 @@ class _Crew(Generic[Result]):
         """Remove a process that has died, and return by what."""
         self.workers.remove(worker)
         worker.connection.close()
-        code = _ended(worker.process) or 0
+        code = _exit_code(worker.process) or 0
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def _ended(process: int, options: int = 0) -> int | None:
+def _exit_code(process: int, options: int = 0) -> int | None:
     """Wait for the end of a process, and return its exit code, or minus the signal; None: it goes on."""
     try:
         found, status = os.waitpid(process, options)

@@ -4,7 +4,7 @@ import operator
 import os
 from pathlib import Path
 
-from convcli.errors import SizeError, SpecError
+from convcli.errors import SizeError, SpecError, reason
 from convcli.network.building import build
 from convcli.network.grammar import Spec, parse_spec
 from convcli.network.layers import Size
@@ -143,5 +143,4 @@ def decoded(content: bytes, name: str) -> str:
 
 
 def _reason(error: OSError | ValueError) -> str:
-    reason = error.strerror if isinstance(error, OSError) else str(error)
-    return (reason or str(error)).lower()
+    return reason(error) if isinstance(error, OSError) else str(error).lower()
