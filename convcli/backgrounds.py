@@ -30,8 +30,8 @@ def parse_color(text: str, name: str = "colour") -> Color:
         alpha = [0]
     if alpha:
         meant = suggestion(text[:50], ImageColor.colormap)
-        why = meant if "did you mean" in meant else "must be opaque, as in white, #ff8800 or rgb(255,136,0)"
-        raise UsageError(f"{name} {text[:50]!r}", why)
+        others = "is no opaque colour, as white, #ff8800 or rgb(255,136,0) are"
+        raise UsageError(f"{name} {text[:50]!r}", meant if "did you mean" in meant else others)
     return red, green, blue
 
 

@@ -113,7 +113,8 @@ def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[s
         raise OutputError(name, f"{file_format} holds one map, not {channels}; use npy or tiff")
     if file_format.text and channels > 1:
         raise OutputError(
-            name, f"{file_format} holds one channel, not {channels}; add --channels gray, or use npy"
+            name,
+            f"{file_format} holds one channel, not {channels}; use npy, or take one (apply --channels gray)",
         )
     numbers = pixels.dtype not in (np.uint8, np.uint16)
     if numbers and not file_format.numeric:

@@ -94,7 +94,7 @@ def load_picture(
     except MemoryError:
         raise ImageError(name, "is too large for the memory of this machine") from None
     except IsADirectoryError:
-        raise ImageError(name, "is a folder; give the images in it") from None
+        raise ImageError(name, "is a folder; give the images in it, or --recursive") from None
     except OSError as error:
         raise ImageError(name, reason(error)) from None
 

@@ -31,7 +31,12 @@ Amounts = tuple[tuple[int, int], tuple[int, int]]
 """Padding of each side, ``((top, bottom), (left, right))``."""
 
 
-SUFFIXES = {"k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
+_LETTERS = ("k", "m", "g", "t")
+SUFFIXES = (
+    {"": 1, "b": 10**9}
+    | {letter + unit: 1000**power for power, letter in enumerate(_LETTERS, 1) for unit in ("", "b")}
+    | {f"{letter}ib": 1024**power for power, letter in enumerate(_LETTERS, 1)}
+)
 MAX_DIGITS = 500  # a product of eight such numbers is still printed by Python without complaint
 
 
@@ -107,7 +112,9 @@ def parse_count(text: str, name: str, *, minimum: int = 1) -> int:
 
 
 def parse_amount(text: str, name: str, *, minimum: int = 0) -> int:
-    """Read a number that may have decimals and end with k, M, G (or B) or T: powers of a thousand.
+    """Read a number that may have decimals, and end with k, M, G or T: powers of a thousand.
+
+    B is a billion; kB, MB, GB, TB are the same powers, KiB, MiB, GiB, TiB those of 1024.
 
     Raises
     ------
@@ -118,15 +125,16 @@ def parse_amount(text: str, name: str, *, minimum: int = 0) -> int:
     --------
     >>> parse_amount("1.5M", "--max-params"), parse_amount("460,000", "--max-params")
     (1500000, 460000)
+    >>> parse_amount("2GB", "--max-memory"), parse_amount("1 KiB", "--max-memory"), parse_amount("7B", "--x")
+    (2000000000, 1024, 7000000000)
     """
-    digits, factor = re.sub(r"[,_](?=[0-9]{3}(?![0-9]))", "", text.strip()), 1
-    if digits[-1:].lower() in SUFFIXES:
-        digits, factor = digits[:-1], SUFFIXES[digits[-1].lower()]
-    whole, _, fraction = digits.partition(".")
-    if not re.fullmatch("[0-9]{1,500}", whole + fraction):
+    plain = re.sub(r"[,_](?=[0-9]{3}(?![0-9]))", "", text.strip()).lower()
+    match = re.fullmatch(r"([0-9]{0,500})(?:\.([0-9]{0,500}))? ?([a-z]*)", plain)
+    whole, fraction, suffix = match.groups("") if match else ("", "", "")
+    if not whole + fraction or suffix not in SUFFIXES:
         raise SizeError(f"{name} {text[:50]!r}", "must be a number as in 25M, 1.5M or 460000")
     parts: int = 10 ** len(fraction)
-    amount = int(whole + fraction) * factor // parts
+    amount: int = int(whole + fraction) * SUFFIXES[suffix] // parts
     if amount < minimum:
         raise SizeError(f"{name} {text[:50]!r}", f"must be at least {minimum}")
     return amount

@@ -59,7 +59,7 @@ def test_colours(text: str, color: tuple[int, int, int]) -> None:
     "text", ["", "no colour", "#12", "#12345678", "rgba(1,2,3,4)", "#f00f", "x" * 10_000, "\n"]
 )
 def test_no_opaque_colour(text: str) -> None:
-    with pytest.raises(UsageError, match="must be opaque"):
+    with pytest.raises(UsageError, match="is no opaque colour"):
         parse_color(text)
 
 
@@ -94,6 +94,16 @@ def test_the_result_is_laid_over_the_colour(convcli: Runner, glass: np.ndarray, 
         assert (np.array(image) == expected).all()
 
 
+def test_it_is_laid_over_the_colour_before_it_is_filtered(convcli: Runner, in_folder: Path) -> None:
+    """What lies under transparent pixels must not show at their edge."""
+    pixels = np.zeros((20, 20, 4), np.uint8)  # black where nobody sees it
+    pixels[5:15, 5:15] = 255
+    Image.fromarray(pixels).save(in_folder / "square.png")
+    command = "apply", "square.png", "--filter", "gaussian:sigma=2", "--background", "white", "-o", "soft.png"
+    assert convcli(*command).all == (0, "soft.png\n", "")
+    assert np.array(Image.open("soft.png")).min() == 255
+
+
 def test_a_pooled_picture_is_laid_over_white(convcli: Runner, in_folder: Path) -> None:
     Image.fromarray(np.array([[[9, 255], [200, 0]]], np.uint8)).save(in_folder / "grey.png")
     assert convcli("pool", "grey.png", "--f", "1", "--background", "white", "-o", "x.bmp").code == 0
@@ -105,7 +115,7 @@ def test_a_profile_of_grey_does_not_stay_with_a_coloured_result(convcli: Runner,
     profile[16:20] = b"GRAY"
     Image.new("LA", (4, 4), (10, 128)).save(in_folder / "x.png", icc_profile=bytes(profile))
     command = "apply", "x.png", "--filter", "identity", "-o"
-    dropped = "convcli: x.png: the colour profile does not fit the result and is dropped\n"
+    dropped = "convcli: note: x.png: the colour profile does not fit the result and is dropped\n"
     assert convcli(*command, "red.jpg", "--background", "red").all == (0, "red.jpg\n", dropped)
     assert convcli(*command, "white.jpg", "--background", "white").all == (0, "white.jpg\n", "")
     with Image.open("white.jpg") as image:

@@ -322,7 +322,7 @@ def test_picture_to_csv_rendered_when_asked(convcli: Runner, grey: Array) -> Non
 def test_colour_does_not_fit_into_text(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "sobel-x", "-o", "out.csv")
-    why = "csv holds one channel, not 3; add --channels gray, or use npy"
+    why = "csv holds one channel, not 3; use npy, or take one (apply --channels gray)"
     assert ran.all == (1, "", f"convcli: out.csv: {why}\n")
 
 
@@ -1167,7 +1167,7 @@ def test_cmyk_is_converted_and_that_is_said(convcli: Runner, in_folder: Path) ->
     image = Image.fromarray(noise((5, 6, 4)), "CMYK")
     image.save(in_folder / "print.tiff")
     ran = convcli("apply", "print.tiff", "--filter", "identity")
-    assert ran.all == (0, "print-identity.png\n", "convcli: print.tiff: CMYK was converted to RGB\n")
+    assert ran.all == (0, "print-identity.png\n", "convcli: note: print.tiff: CMYK was converted to RGB\n")
     assert (opened("print-identity.png") == np.array(image.convert("RGB"))).all()
 
 
@@ -1341,7 +1341,7 @@ def test_colour_profile_stays(convcli: Runner, in_folder: Path, name: str) -> No
 def test_colour_profile_that_no_longer_fits_is_dropped_with_a_note(convcli: Runner, in_folder: Path) -> None:
     save(in_folder / "photo.png", noise((5, 6, 3)), icc_profile=SRGB)
     ran = convcli("apply", "photo.png", "--filter", "box", "--channels", "gray")
-    note = "convcli: photo.png: the colour profile does not fit the result and is dropped\n"
+    note = "convcli: note: photo.png: the colour profile does not fit the result and is dropped\n"
     assert ran.all == (0, "photo-box.png\n", note)
     with Image.open("photo-box.png") as image:
         assert "icc_profile" not in image.info
@@ -1352,7 +1352,7 @@ def test_colour_profile_that_the_format_cannot_hold_is_dropped_with_a_note(
 ) -> None:
     save(in_folder / "photo.png", noise((5, 6, 3)), icc_profile=SRGB)
     ran = convcli("apply", "photo.png", "--filter", "box", "-o", "out.bmp")
-    assert ran.all == (0, "out.bmp\n", "convcli: photo.png: bmp cannot hold the colour profile\n")
+    assert ran.all == (0, "out.bmp\n", "convcli: note: photo.png: bmp cannot hold the colour profile\n")
 
 
 def test_alpha_that_numbers_cannot_hold_is_dropped_with_a_note(convcli: Runner, in_folder: Path) -> None:
@@ -1360,7 +1360,7 @@ def test_alpha_that_numbers_cannot_hold_is_dropped_with_a_note(convcli: Runner, 
     save(in_folder / "clear.png", pixels)
     ran = convcli("apply", "clear.png", "--filter", "sobel-x", "-o", "out.npy")
     assert (ran.code, ran.out) == (0, "out.npy\n")
-    assert ran.err.startswith("convcli: clear.png: alpha is not kept")
+    assert ran.err.startswith("convcli: note: clear.png: alpha is not kept")
     assert ran.err.count("\n") == 1
     assert (np.load("out.npy") == filtered(pixels[..., :3])).all()
 
@@ -1387,7 +1387,7 @@ def test_first_of_several_frames_is_taken_and_that_is_said(convcli: Runner, in_f
     frames = [Image.fromarray(noise((5, 6), seed=seed)) for seed in (1, 2)]
     frames[0].save(in_folder / "moving.png", save_all=True, append_images=frames[1:], default_image=True)
     ran = convcli("apply", "moving.png", "--filter", "identity")
-    note = "convcli: moving.png: has several frames; the first is taken, --frame takes another\n"
+    note = "convcli: note: moving.png: has several frames; the first is taken, --frame takes another\n"
     assert ran.all == (0, "moving-identity.png\n", note)
     assert (opened("moving-identity.png") == np.array(frames[0])).all()
 
@@ -1531,7 +1531,9 @@ def test_terminal_shows_size_type_and_range(terminal: Runner, in_folder: Path) -
     save(in_folder / "edge.png", np.array([[0, 0, 100, 100]] * 3, np.uint8))
     ran = terminal("apply", "edge.png", "--filter", "sobel-x")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("edge-sobel-x.png  (3x4, int16 from 0 to 400); 6 pixels saturated, ")
+    assert ran.out.startswith(
+        "edge-sobel-x.png  (3x4, int16 from 0 to 400); 6 saturated (--scale gain fits more in)"
+    )
     assert ran.out.count("\n") == 1
 
 
@@ -1598,7 +1600,7 @@ def test_folder_as_input(convcli: Runner, in_folder: Path) -> None:
     (in_folder / "pictures").mkdir()
     with nothing_changes(in_folder):
         ran = convcli("apply", "pictures", "--filter", "box")
-    assert ran.all == (1, "", "convcli: pictures: is a folder; give the images in it\n")
+    assert ran.all == (1, "", "convcli: pictures: is a folder; give the images in it, or --recursive\n")
 
 
 @pytest.mark.usefixtures("grey")
@@ -1618,7 +1620,7 @@ def test_missing_file(convcli: Runner, in_folder: Path) -> None:
 
 @pytest.mark.usefixtures("photo")
 @pytest.mark.parametrize(
-    "arguments", [("-o", "photo-box.png"), (), ("--out-dir", "."), ("--json",), ("-o", "./photo-box.png")]
+    "arguments", [("-o", "photo-box.png"), (), ("--out-dir", "."), ("-o", "./photo-box.png")]
 )
 def test_existing_output(convcli: Runner, in_folder: Path, arguments: tuple[str, ...]) -> None:
     (in_folder / "photo-box.png").write_bytes(b"precious")
@@ -1626,6 +1628,22 @@ def test_existing_output(convcli: Runner, in_folder: Path, arguments: tuple[str,
         ran = convcli("apply", "photo.png", "--filter", "box", *arguments)
     name = arguments[1] if arguments[:1] == ("-o",) else "photo-box.png"
     assert ran.all == (1, "", f"convcli: {name}: exists; add --force to replace it\n")
+
+
+@pytest.mark.usefixtures("photo")
+def test_json_tells_of_failures(convcli: Runner, in_folder: Path) -> None:
+    (in_folder / "photo-box.png").write_bytes(b"precious")
+    (in_folder / "bad\n.png").write_bytes(b"no picture")
+    with nothing_changes(in_folder):
+        ran = convcli("apply", "photo.png", "bad\n.png", "none.png", "--filter", "box", "--json", "-j", 1)
+    why = "is no image; PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF are read"
+    assert ran.code == 1
+    assert [json.loads(line) for line in ran.out.splitlines()] == [
+        {"input": "photo.png", "output": "photo-box.png", "error": "exists; add --force to replace it"},
+        {"input": "bad\n.png", "output": None, "error": why},
+        {"input": "none.png", "output": None, "error": "no such file or directory"},
+    ]
+    assert len(ran.err.splitlines()) == 4
 
 
 @pytest.mark.usefixtures("photo")
@@ -1884,3 +1902,16 @@ def test_undecodable_name_in_json(convcli: Runner, in_folder: Path) -> None:
     ran = convcli("apply", name, "--filter", "box", "--json")
     assert (ran.code, ran.err) == (0, "")
     assert json.loads(ran.out)["input"] == name
+
+
+@pytest.mark.usefixtures("photo")
+@pytest.mark.parametrize("arguments", [("-x.png",), ("photo.png", "-x.png"), ("-x.png", "photo.png")])
+def test_a_file_that_looks_like_an_option_is_pointed_at(
+    convcli: Runner, in_folder: Path, arguments: tuple[str, ...]
+) -> None:
+    (in_folder / "photo.png").rename("-x.png")
+    with nothing_changes(in_folder):
+        ran = convcli("apply", *arguments, "--filter", "box")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith("; the file -x.png is written ./-x.png\n")
+    assert convcli("apply", "--filter", "box", "--", "-x.png").all == (0, "-x-box.png\n", "")

@@ -13,6 +13,7 @@ from convcli.cli.options import check_workload
 from convcli.cli.output import ReaderGone, message, progress_is_shown, write
 from convcli.cli.progress import file_progress
 from convcli.cli.reading import Reading
+from convcli.cli.stopping import undone_at_a_signal
 from convcli.cli.workers import divided, shared_out
 from convcli.errors import UsageError
 
@@ -102,13 +103,21 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
         return OneInput(sources[part], operations, outputs, reading).done()
 
     def lost(part: int, by: str) -> Told:
-        return Told(failed=True, messages=[(sources[part].shown, f"its process was ended by {by}")])
+        told = Told()
+        told.fail(sources[part], f"its process was ended by {by}", json=where.json)
+        return told
 
-    failed = skipped = 0
+    finished = failed = skipped = 0
+
+    def say_how_far() -> None:
+        if len(sources) > 1 and progress_is_shown():
+            message(f"{len(sources)} inputs", f"stopped after {finished}; --skip-existing goes on from there")
+
     parted = False  # whether a matrix was printed, from which the next has to be parted
     try:
-        with file_progress(len(sources)) as progress:
+        with undone_at_a_signal(say_how_far), file_progress(len(sources)) as progress:
             for told in shared_out(len(sources), do, lost, batch.processes, in_order=not where.json):
+                finished += 1
                 failed += told.failed
                 skipped += told.skipped
                 progress.advance()

@@ -1,7 +1,9 @@
 """The error boundary: every failure becomes one line and an exit code."""
 
+import os
 import sys
 from collections.abc import Sequence
+from itertools import takewhile
 
 from convcli.cli.output import ReaderGone, message
 from convcli.errors import ConvcliError, UsageError, reason
@@ -40,8 +42,11 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         raise ReaderGone from None
     except ConvcliError as error:
-        message(error.what, error.why)
-        return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+        if not isinstance(error, UsageError):
+            message(error.what, error.why)
+            return FAILED
+        message(error.what, error.why + _hint_at_files(arguments))
+        return WRONG_USAGE
     except OSError as error:
         message(error.filename or "system", reason(error))
         return FAILED
@@ -55,9 +60,17 @@ def run(arguments: Sequence[str]) -> int:
         # Typer's usage errors share no public base in all supported versions, but this method.
         if not hasattr(error, "format_message"):
             raise
-        message(*_usage_words(error))
+        what, why = _usage_words(error)
+        message(what, why + _hint_at_files(arguments))
         return WRONG_USAGE
     return code if isinstance(code, int) else DONE
+
+
+def _hint_at_files(arguments: Sequence[str]) -> str:
+    """Say how a file is written whose name was taken for options."""
+    before = takewhile(lambda word: word != "--", arguments)
+    file = next((word for word in before if word.startswith("-") and os.path.lexists(word)), None)
+    return "" if file in (None, "-") else f"; the file {file} is written ./{file}"
 
 
 def _usage_words(error: Exception) -> tuple[str, str]:

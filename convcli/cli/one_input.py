@@ -80,6 +80,13 @@ class Told:
     answers: list[str] = field(default_factory=list)
     matrices: bool = False  # answers are matrices, which are parted by empty lines
 
+    def fail(self, source: Source, why: object, *, json: bool, output: str | None = None) -> None:
+        """Tell of a failure: it is that of an output, where one is named, else of the input."""
+        self.failed = True
+        self.messages.append((output or source.shown, str(why)))
+        if json:
+            self.answers.append(json_line({"input": source.name, "output": output, "error": str(why)}))
+
 
 def candidates(source: Source, operation: Operation, where: Destination) -> list[str]:
     """Return the outputs that may come of an input: what it holds, the name of a file does not tell."""
@@ -106,7 +113,7 @@ class OneInput:
     def done(self) -> Told:
         """Do everything, and tell of it."""
         if self.source.trouble:
-            self._fail(self.source.shown, self.source.trouble)
+            self._fail(self.source.trouble)
             return self.told
         waiting = [operation for operation in self.operations if not self._skips(operation)]
         if not waiting:
@@ -114,27 +121,34 @@ class OneInput:
             return self.told
         try:
             self._check(self.where.output)  # before an input is decoded for nothing
-            pictures = [self.reading.load(self.source.name)]
+            picture, notes = self._loaded()
         except ConvcliError as error:
-            self._fail(error.what, error.why)
+            self._fail(error.why, output=error.what if isinstance(error, OutputError) else None)
             return self.told
-        notes = pictures[0].notes
-        pictures *= len(waiting)  # one for each to take: the last leaves none that takes memory for nothing
+        pictures = [picture] * len(waiting)  # one for each to take: the last leaves none
+        del picture
         for operation in waiting:
             if self._attempt(operation, pictures, notes):
                 notes = ()
         return self.told
 
+    def _loaded(self) -> tuple[Picture, tuple[str, ...]]:
+        """Return the picture, over a colour if there is to be one, and what is to be said of it."""
+        picture = self.reading.load(self.source.name)
+        if self.where.background is None or picture.alpha is None:
+            return picture, picture.notes
+        flat = flattened(picture, self.where.background)
+        return flat, (*picture.notes, *flat.notes)
+
     def _check(self, target: str | None) -> None:
         if target is not None and target != STREAM:
             self.outputs.check(target)
 
-    def _fail(self, what: str, why: object) -> None:
-        self.told.failed = True
-        self.told.messages.append((what, str(why)))
+    def _fail(self, why: object, output: str | None = None) -> None:
+        self.told.fail(self.source, why, json=self.where.json, output=output)
 
     def _note(self, notes: Iterable[str]) -> None:
-        self.told.messages += [(self.source.shown, note) for note in notes]
+        self.told.messages += [("note", f"{self.source.shown}: {note}") for note in notes]
 
     def _skips(self, operation: Operation) -> bool:
         """Whether the output of an operation exists, and is to be left alone."""
@@ -157,12 +171,13 @@ class OneInput:
             del picture
             notes += (*outcome.notes, *self._deliver(outcome.picture, file_format, target))
         except ConvcliError as error:
-            # What is wrong with an output names the output; anything else is wrong with this input.
-            of_output = isinstance(error, OutputError)
-            self._fail(*((error.what, error.why) if of_output else (self.source.shown, error)))
+            if isinstance(error, OutputError):
+                self._fail(error.why, output=error.what)
+            else:  # it is wrong with this input
+                self._fail(error)
             return False
         except MemoryError:
-            self._fail(self.source.shown, "there is not enough memory for it")
+            self._fail("there is not enough memory for it")
             return False
         self._note(notes)
         seconds = round(time.perf_counter() - started, 6)
@@ -192,17 +207,13 @@ class OneInput:
             return ()
         name = "standard output" if target == STREAM else target
         where = self.where
-        notes: tuple[str, ...] = ()
-        if where.background is not None and picture.alpha is not None:
-            picture = flattened(picture, where.background)
-            notes = picture.notes
-        notes += check_holds(picture, file_format, name)
+        dropped = check_holds(picture, file_format, name)
         content = encoded(picture, file_format, name, png_level=where.png_level, jobs=where.jobs)
         if target == STREAM:
             write_bytes(content)
         else:
             self.outputs.write(target, content)
-        return notes
+        return dropped
 
 
 def _is_numeric(file_format: FileFormat | None) -> bool:

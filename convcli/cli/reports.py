@@ -67,5 +67,5 @@ def _summary(record: Mapping[str, object]) -> str:
     )
     text = f"({record['shape_out']}, {record['dtype']} from {low} to {high})"
     if record["saturated"]:
-        text += f"; {record['saturated']} pixels saturated, --scale gain or --signed stretch fits more in"
+        text += f"; {record['saturated']} saturated (--scale gain fits more in)"
     return text
