@@ -4,9 +4,8 @@ No numpy here: decoding may begin while numpy is loaded.
 """
 
 import io
-import os
+import logging
 import re
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,17 +13,15 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
 from PIL import Image, ImageChops, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from convcli.errors import ConvcliError, ImageError
-from convcli.jpeg_checks import padded, scan_ends
+from convcli.integrity import checked
+from convcli.libtiff import heard_libtiff
 from convcli.limits import USUAL, Limits
-from convcli.png_checks import check_all_pixels, check_chunks
 from convcli.processors import Begun
-from convcli.tiff_checks import check_directory, check_parts
 
 __all__ = ["READABLE", "Decoded", "begin_decoding", "decode"]
 
@@ -42,7 +39,6 @@ BYTES_OF_A_MODE = {
     "RGBA": (4, 1, 4),
 }  # fmt: skip -- channels of the array, bytes of a number, bytes of a pixel in Pillow
 BYTES_OF_A_ROW = 12  # that Pillow takes besides its pixels
-ROWS_COMPARED = 256  # at a time
 LONGEST_CHUNK = 1 << 24  # bytes of a text or profile in a PNG, unpacked
 SIGNATURES = {
     "a PNG": re.compile(rb"\x89PNG"),
@@ -54,6 +50,10 @@ SIGNATURES = {
     "a PNM": re.compile(rb"P[1-6Ff][ \t\r\n#]"),
 }
 WORTH_BEGINNING = 1 << 19  # bytes of a file: smaller ones are decoded before a thread has started
+
+
+# What Pillow logs goes nowhere unless somebody listens; without a handler it would go to standard error.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,18 +99,18 @@ def decode(stream: BinaryIO, name: str, limits: Limits = USUAL, *, frame: int | 
     decoded = begun.take() if begun is not None and frame is None else None
     if decoded is None:
         return _decode(stream, name, limits, frame)
-    _check_size(decoded.image, name, limits)  # it was begun before the limits were known
+    _check_size(decoded.image, stream, name, limits)  # it was begun before the limits were known
     return decoded
 
 
 def _decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Decoded:
-    with _UNLIMITED_PILLOW, _heard_libtiff(stream) as heard:
+    with _UNLIMITED_PILLOW, heard_libtiff(stream) as heard:
         try:
             with Image.open(stream, formats=READABLE) as image:
                 if frame is not None:
-                    _check_size(image, name, limits)
+                    _check_size(image, stream, name, limits)
                     _seek(image, frame, name)
-                _check_size(image, name, limits)
+                _check_size(image, stream, name, limits)
                 _refuse_what_would_be_cut(image, stream, name)
                 decoded = _decoded(image, stream, name, frame)
         except UnidentifiedImageError:
@@ -143,7 +143,7 @@ def _reason(error: Exception) -> str:
     return f"cannot be decoded: {words}" if told and words else "is damaged or cut short"
 
 
-def _check_size(image: Image.Image, name: str, limits: Limits) -> None:
+def _check_size(image: Image.Image, stream: BinaryIO, name: str, limits: Limits) -> None:
     """Refuse a picture that is larger than the limits allow, by its header."""
     channels, itemsize, of_a_pixel = BYTES_OF_A_MODE.get(image.mode, (3, 1, 8))
     if "transparency" in image.info:
@@ -152,6 +152,10 @@ def _check_size(image: Image.Image, name: str, limits: Limits) -> None:
         of_a_pixel += 8  # their frames
     size = image.height, image.width, channels
     decoder = (image.width * of_a_pixel + BYTES_OF_A_ROW) * image.height
+    if image.format in {"PNG", "WEBP", "AVIF"}:  # their data, or a part of it, is read at once
+        place = stream.tell()
+        decoder += 2 * stream.seek(0, io.SEEK_END)
+        stream.seek(place)
     limits.check(name, size, itemsize, decoder=decoder, numbers=image.mode in {"I", "F"})
 
 
@@ -182,56 +186,6 @@ def begin_decoding(path: str) -> None:
 def _decode_file(path: str) -> Decoded:
     with Path(path).open("rb") as stream:
         return _decode(stream, path, USUAL, None)
-
-
-def _check_tiff(image: Image.Image, stream: BinaryIO, name: str) -> None:
-    """Check, before it is decoded, what would be left black."""
-    tags: Any = image.tag_v2  # type: ignore[attr-defined] # of a TIFF
-    place = stream.tell()
-    check_directory(stream, name, tags.offset)
-    stream.seek(place)
-    if image.tile and image.tile[0][0] == "raw":  # type: ignore[attr-defined] # else libtiff misses them
-        check_parts(tags, name)
-
-
-def _check_decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int) -> None:
-    """Check what a decoder let pass: damaged chunks, and pixels that never came."""
-    if image.format == "PNG":
-        _check_png(image, stream, name, frame)
-    elif image.format in {"JPEG", "MPO"} and frame == 0:
-        _check_jpeg(image, stream, name)
-
-
-def _check_png(image: Image.Image, stream: BinaryIO, name: str, frame: int) -> None:
-    """Check what Pillow leaves zero where it never came."""
-    check_chunks(stream, name)
-    if image.mode == "P" and image.palette is not None:
-        colors = len(image.palette.palette) // len(image.palette.mode)
-        highest: Any = image.getextrema()[1]
-        if highest >= colors:
-            raise ImageError(name, f"is damaged: it uses colour {highest} of a palette of {colors}")
-    last_row = image.crop((0, image.height - 1, *image.size))
-    if frame or image.info.get("interlace") or last_row.getbbox(alpha_only=False) is None:
-        check_all_pixels(stream, name, frame)
-
-
-def _check_jpeg(image: Image.Image, stream: BinaryIO, name: str) -> None:
-    """Check what libjpeg leaves grey where it never came.
-
-    It goes through a file of several scans once more, with bits behind each: only if some are missing they
-    become pixels. In a file of one scan its last block is missing then, too, and shows it.
-    """
-    ends = scan_ends(stream, name)
-    last: Any = image.getpixel((image.width - 1, image.height - 1))
-    grey = all(abs(value - 128) <= 1 for value in (last if isinstance(last, tuple) else (last,)))
-    if not grey and len(ends) == 1:
-        return
-    with Image.open(io.BytesIO(padded(stream, ends)), formats=("JPEG",)) as again:
-        again.load()
-        for top in range(0, image.height, ROWS_COMPARED):
-            strip = 0, top, image.width, min(image.height, top + ROWS_COMPARED)
-            if image.crop(strip).tobytes() != again.crop(strip).tobytes():
-                raise ImageError(name, "is damaged: a part of its pixels is missing")
 
 
 class _Shared:
@@ -271,36 +225,6 @@ def _without_limit_and_warnings() -> Iterator[None]:
 
 
 _UNLIMITED_PILLOW = _Shared(_without_limit_and_warnings)
-_ONE_AT_A_TIME = threading.Lock()
-
-
-@contextmanager
-def _heard_libtiff(stream: BinaryIO) -> Iterator[Callable[[], str]]:
-    """Hear what libtiff says while a TIFF is decoded: it writes to the descriptor of standard error.
-
-    Yields a function that returns the first error, or an empty text. Damage of fax pages is not told
-    otherwise.
-    """
-    is_tiff = stream.read(2) in {b"II", b"MM"}
-    stream.seek(0)
-    if not is_tiff or sys.__stderr__ is None:  # then its descriptor may be another file's
-        yield str
-        return
-    with _ONE_AT_A_TIME, TemporaryFile() as said:
-
-        def first_error() -> str:
-            said.seek(0)
-            lines = said.read(1 << 16).decode("utf-8", "replace").splitlines()
-            errors = [line.removeprefix("tempfile.tif: ") for line in lines if line and "Warning" not in line]
-            return f"is damaged: {errors[0].rstrip('.')}" if errors else ""
-
-        kept = os.dup(2)
-        os.dup2(said.fileno(), 2)
-        try:
-            yield first_error
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def _tag(image: Image.Image, number: int, default: Any) -> Any:
@@ -357,10 +281,10 @@ def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None)
         notes.append(f"its values from 0 to {rest[0]} are scaled to {255 if rest[0] < 255 else 65535}")
     # TIFF is turned upright while it is loaded, and forgets how it lay.
     lies = _tag(image, ORIENTATION, 1) >= 5
-    if image.format == "TIFF":
-        _check_tiff(image, stream, name)
+    check = checked(image, stream, name, frame or 0)
+    _mend_byte_order(image)
     image.load()
-    _check_decoded(image, stream, name, frame or 0)
+    check()
     lies = lies or image.getexif().get(ORIENTATION, 1) in range(5, 9)
     profile = image.info.get("icc_profile") or None
     notes += _scale_transparent_value(image, raw_mode)
@@ -381,6 +305,15 @@ def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None)
         _tag(image, SAMPLE_FORMAT, (1,))[0] if image.format == "TIFF" else 0,
         _tag(image, PHOTOMETRIC, 1) == 0,
     )
+
+
+def _mend_byte_order(image: Image.Image) -> None:
+    """Have Pillow leave numbers as they come from libtiff, which has turned their bytes round already."""
+    tiles: Any = getattr(image, "tile", [])
+    if image.format == "TIFF" and tiles and tiles[0][0] == "libtiff":
+        raw_mode, *rest = tiles[0][3]
+        native = re.sub(r"^([FI];(?:16|32))B(?=[FS]?$)", r"\1N", raw_mode)
+        image.tile = [tiles[0]._replace(args=(native, *rest))]  # type: ignore[attr-defined]
 
 
 def _resolution(image: Image.Image, *, lies: bool) -> tuple[float, float] | None:

@@ -12,7 +12,25 @@ from typing import BinaryIO
 from convcli.errors import OutputError, reason
 from convcli.opening import PATIENCE
 
-__all__ = ["Identities", "check_target", "remove_temporaries", "write_atomically"]
+__all__ = ["INPUT", "Identities", "Places", "check_target", "remove_temporaries", "write_atomically"]
+
+
+ACCESS_LIST = "system.posix_acl_access"
+INPUT = "is an input; an input is never overwritten, choose another name"
+
+
+class Places:
+    """Paths without links in their folders; each folder is looked up once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def __call__(self, path: str | Path) -> str:
+        """Return the path of a name, which itself may be that of a link."""
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return f"{self._folders[folder]}/{name}"
 
 
 class Identities:
@@ -22,7 +40,7 @@ class Identities:
     """
 
     def __init__(self, paths: Iterable[str | Path]) -> None:
-        self._folders: dict[str, str] = {}
+        self._place = Places()
         self._places: set[str] = set()
         self._known: dict[tuple[int, int], str | Path] = {}
         for path in paths:
@@ -30,13 +48,6 @@ class Identities:
             if identity is not None:
                 self._places.add(self._place(path))
                 self._known.setdefault(identity, path)
-
-    def _place(self, path: str | Path) -> str:
-        """Return the path with no link in its folders."""
-        folder, name = os.path.split(path)
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder)
-        return f"{self._folders[folder]}/{name}"
 
     def __contains__(self, path: str | Path) -> bool:
         if self._place(path) in self._places:
@@ -87,7 +98,7 @@ def _check(path: Path, name: str, inputs: Iterable[str | Path] | Identities, *, 
     if mode is not None and stat.S_ISDIR(mode):
         raise OutputError(name, "is a folder; give the name of a file in it")
     if mode is not None and path in (inputs if isinstance(inputs, Identities) else Identities(inputs)):
-        raise OutputError(name, "is an input; an input is never overwritten, choose another name")
+        raise OutputError(name, INPUT)
     if mode is not None and not replace:
         raise OutputError(name, "exists; add --force to replace it")
     if not os.access(path.parent, os.W_OK | os.X_OK):
@@ -95,7 +106,11 @@ def _check(path: Path, name: str, inputs: Iterable[str | Path] | Identities, *, 
 
 
 def write_atomically(
-    target: str | Path, write: Callable[[BinaryIO], object], *, replace: bool = False
+    target: str | Path,
+    write: Callable[[BinaryIO], object],
+    *,
+    replace: bool = False,
+    inputs: Identities | None = None,
 ) -> None:
     """Write a file beside its target, then give it the target's name.
 
@@ -107,6 +122,8 @@ def write_atomically(
         Is called with the open file.
     replace : bool
         Replace an existing file, keeping its permissions.
+    inputs : Identities, optional
+        None of them is replaced, whatever the target has become since it was checked.
 
     Raises
     ------
@@ -123,6 +140,8 @@ def write_atomically(
         path = _real(target)
         if path.is_dir():
             raise OutputError(str(target), "is a folder")
+        if replace and inputs is not None and path in inputs:
+            raise OutputError(str(target), INPUT)
         _write_and_rename(path, write, replace=replace)
     except FileExistsError:
         raise OutputError(str(target), "exists; add --force to replace it") from None
@@ -152,9 +171,7 @@ def _write_and_rename(path: Path, write: Callable[[BinaryIO], object], *, replac
         mode = 0o666 if old is None else stat.S_IMODE(old.st_mode)
         with open(os.open(temporary, flags, mode), "w+b") as stream:  # noqa: PTH123 -- opens a descriptor
             if old is not None:
-                with suppress(PermissionError):  # only who replaces another's file needs that right
-                    os.fchown(stream.fileno(), old.st_uid, old.st_gid)
-                os.fchmod(stream.fileno(), mode)
+                _keep_rights(stream.fileno(), path, old)
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
@@ -166,6 +183,19 @@ def _write_and_rename(path: Path, write: Callable[[BinaryIO], object], *, replac
         with suppress(OSError):  # it is gone, or what is said is why it was not renamed
             temporary.unlink()
         _temporaries.discard(temporary)
+
+
+def _keep_rights(descriptor: int, path: Path, old: os.stat_result) -> None:
+    """Give a file the owner and the permissions of the one that it replaces, and nobody more than that."""
+    mode = stat.S_IMODE(old.st_mode)
+    try:
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+    except PermissionError:  # it is another's file
+        if os.fstat(descriptor).st_gid != old.st_gid:
+            mode = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3  # its group is to others what others are
+    os.fchmod(descriptor, mode)
+    with suppress(OSError, AttributeError):  # there is none, or there are none here
+        os.setxattr(descriptor, ACCESS_LIST, os.getxattr(path, ACCESS_LIST))
 
 
 def _rename_to_new(temporary: Path, path: Path) -> None:

@@ -93,6 +93,8 @@ def load_picture(
         raise
     except MemoryError:
         raise ImageError(name, "is too large for the memory of this machine") from None
+    except ValueError as error:  # as of a name with a zero byte
+        raise ImageError(name, str(error)) from None
     except IsADirectoryError:
         raise ImageError(name, "is a folder; give the images in it, or --recursive") from None
     except OSError as error:

@@ -7,11 +7,11 @@ import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from convcli.errors import ImageError
 
-__all__ = ["padded", "scan_ends"]
+__all__ = ["Scans", "padded", "scans_of"]
 
 BLOCK = 1 << 18
 PADDING = b"\x55" * 64  # bits that are blocks in any code, and make them others than grey
@@ -19,6 +19,8 @@ MARKER = re.compile(rb"\xff([^\x00\xff])")
 END_OF_IMAGE, START_OF_SCAN, RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
 RESTARTS = range(0xD0, 0xD8)
 ALONE = {0x01, *RESTARTS}  # markers without a length
+MOST_SCANS, MOST_SEGMENTS = 500, 100_000  # each takes time
+ARITHMETIC = range(0xC9, 0xD0)
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
@@ -45,21 +47,33 @@ class _Frame:
         return -(-units // self.interval) - 1 if self.interval else 0
 
 
-def scan_ends(stream: BinaryIO, name: str) -> list[int]:
-    """Return where the data of each scan ends, and check that it does, with all restart markers.
+class Scans(NamedTuple):
+    """Where the data of each scan ends, and whether it is in an arithmetic code."""
+
+    ends: list[int]
+    arithmetic: bool
+
+
+def scans_of(stream: BinaryIO, name: str) -> Scans:
+    """Check that the data of each scan comes to its end, with all restart markers, and the file to its own.
 
     Raises
     ------
     ImageError
-        It is cut, or a part is missing.
+        It is cut, a part is missing, or there is more than anybody needs.
     """
     frame = _Frame()
     ends: list[int] = []
+    arithmetic = False
     stream.seek(2)
-    kind = _next(stream, [])
+    kind, segments = _next(stream, []), 0
     while kind not in {END_OF_IMAGE, None}:
+        segments += 1
+        if segments > MOST_SEGMENTS or len(ends) > MOST_SCANS:
+            raise ImageError(name, f"has more than {MOST_SCANS} scans, or {MOST_SEGMENTS} segments")
         content = b"" if kind in ALONE else _segment(stream)
         if kind in FRAMES and len(content) >= 6:
+            arithmetic = kind in ARITHMETIC
             frame.height, frame.width = struct.unpack_from(">HH", content, 1)
             parts = [content[place : place + 2] for place in range(6, len(content) - 1, 3)]
             frame.sampling = {part[0]: (part[1] >> 4 or 1, part[1] & 15 or 1) for part in parts}
@@ -73,7 +87,7 @@ def scan_ends(stream: BinaryIO, name: str) -> list[int]:
         kind = followed
     if kind is None or not ends:
         raise ImageError(name, "is cut short: it has no end")
-    return ends
+    return Scans(ends, arithmetic)
 
 
 def padded(stream: BinaryIO, ends: Sequence[int]) -> bytes:

@@ -50,7 +50,7 @@ def read_part(stream: BinaryIO, most: int) -> bytes:
 
     It is waited for apart: a read that has begun to wait does not see a signal that came a moment before.
     """
-    with suppress(OSError, ValueError):  # no descriptor to wait for, as in memory: it is always ready
+    with suppress(OSError, ValueError, AttributeError):  # no descriptor: it is always ready
         while not select.select([stream.fileno()], [], [], 0.1)[0]:
             pass
     part: bytes = getattr(stream, "read1", stream.read)(most)

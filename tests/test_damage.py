@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.jpeg_checks import padded, scan_ends
+from convcli.jpeg_checks import padded, scans_of
 from convcli.tiff_checks import check_directory, check_parts
 from tests.conftest import SAMPLES
 
@@ -44,7 +44,7 @@ def test_whole_files_pass_and_bits_behind_their_scans_change_nothing(
     options: dict[str, Any], scans: int, shape: tuple[int, int]
 ) -> None:
     content = jpeg(shape, **options)
-    ends = scan_ends(io.BytesIO(content), "x")
+    ends, _ = scans_of(io.BytesIO(content), "x")
     assert len(ends) == scans
     longer = padded(io.BytesIO(content), ends)
     assert len(longer) == len(content) + 64 * scans
@@ -60,9 +60,9 @@ def test_one_restart_marker_less_than_there_must_be(subsampling: int, units: int
     content = jpeg((70, 90), subsampling=subsampling, restart_marker_blocks=1)
     markers = [match.start() for match in re.finditer(rb"\xff[\xd0-\xd7]", content)]
     assert len(markers) == units - 1
-    scan_ends(io.BytesIO(content), "x")
+    scans_of(io.BytesIO(content), "x")
     with pytest.raises(ImageError, match="a part of its pixels is missing"):
-        scan_ends(io.BytesIO(content[: markers[-1]] + content[markers[-1] + 2 :]), "x")
+        scans_of(io.BytesIO(content[: markers[-1]] + content[markers[-1] + 2 :]), "x")
 
 
 @pytest.mark.parametrize("options", [{"restart_marker_blocks": 2}, {"restart_marker_rows": 1}])
@@ -71,7 +71,7 @@ def test_a_restart_interval_that_is_missing_is_missed(options: dict[str, Any]) -
     first = content.index(b"\xff\xd1")
     second = content.index(b"\xff\xd2")
     with pytest.raises(ImageError, match="a part of its pixels is missing"):
-        scan_ends(io.BytesIO(content[:first] + content[second:]), "x")
+        scans_of(io.BytesIO(content[:first] + content[second:]), "x")
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,15 @@ def test_a_restart_interval_that_is_missing_is_missed(options: dict[str, Any]) -
 )
 def test_a_file_without_an_end_is_cut(damaged: bytes) -> None:
     with pytest.raises(ImageError, match="is cut short: it has no end"):
-        scan_ends(io.BytesIO(damaged), "x")
+        scans_of(io.BytesIO(damaged), "x")
 
 
 def test_a_marker_on_the_border_of_two_blocks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     content = jpeg(restart_marker_blocks=1)
-    whole = scan_ends(io.BytesIO(content), "x")
+    whole = scans_of(io.BytesIO(content), "x")
     for size in (1, 2, 3, 7):
         monkeypatch.setattr("convcli.jpeg_checks.BLOCK", size)
-        assert scan_ends(io.BytesIO(content), "x") == whole
+        assert scans_of(io.BytesIO(content), "x") == whole
 
 
 # TIFF -----------------------------------------------------------------------------------------------------

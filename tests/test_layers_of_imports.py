@@ -62,7 +62,9 @@ TABLE = {
     "limits": Row({"errors"}, set()),
     "jpeg_checks": Row({"errors"}, set()),
     "tiff_checks": Row({"errors"}, set()),
-    "decoding": Row({"png_checks", "jpeg_checks", "tiff_checks", "limits", "processors", "errors"}, {"PIL"}),
+    "integrity": Row({"png_checks", "jpeg_checks", "tiff_checks", "errors"}, {"PIL"}),
+    "libtiff": Row(set(), set()),
+    "decoding": Row({"integrity", "libtiff", "limits", "processors", "errors"}, {"PIL"}),
     "pictures": Row(set(), {"numpy"}),
     "backgrounds": Row({"pictures", "errors"}, {"numpy", "PIL"}),
     "encoding": Row({"matrices", "pictures", "png", "errors"}, {"numpy", "PIL"}),
@@ -182,7 +184,7 @@ def test_only_the_command_line_knows_its_libraries(package: str) -> None:
 
 def test_only_these_know_pillow() -> None:
     assert [name for name in MODULES if "PIL" in other_imports(name)] == [
-        "backgrounds", "decoding", "encoding", "images", "plots",
+        "backgrounds", "decoding", "encoding", "images", "integrity", "plots",
     ]  # fmt: skip
 
 

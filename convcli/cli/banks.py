@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from convcli.arrays import Channels, select_channels
-from convcli.cli.filtering import Rendering, Window, finished, result_size
+from convcli.cli.filtering import BETWEEN, Rendering, Window, finished, result_size
 from convcli.cli.one_input import Operation, Outcome
 from convcli.convolve import pixels_under
 from convcli.errors import KernelError, SizeError, UsageError
@@ -40,6 +40,7 @@ def bank_operation(bank: Bank, window: Window, rendering: Rendering) -> Operatio
         partial(_filter_picture, bank, window, rendering),
         partial(result_size, bank.taps.shape[:2], bank.count, window),
         numbers or None,
+        between=BETWEEN,
     )
 
 

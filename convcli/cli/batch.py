@@ -16,6 +16,7 @@ from convcli.cli.reading import Reading
 from convcli.cli.stopping import undone_at_a_signal
 from convcli.cli.workers import divided, shared_out
 from convcli.errors import UsageError
+from convcli.files import Places
 
 __all__ = ["Batch", "run_batch"]
 
@@ -158,7 +159,12 @@ def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], w
     ]
     names = Counter(where.path(source, each.label, "*") for source, each in named)
     if where.force:  # else a link stands in its own way
-        files = Counter(_real(path) for source, each in named for path in candidates(source, each, where))
+        place = Places()
+        files = Counter(
+            os.path.realpath(path) if os.path.islink(path) else place(path)  # noqa: PTH114 -- may be too long
+            for source, each in named
+            for path in candidates(source, each, where)
+        )
         names.update({path: times for path, times in files.items() if times > 1})
     for path, times in names.items():
         if times > 1:
@@ -166,11 +172,6 @@ def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], w
                 path.removesuffix(".*"),
                 f"{times} results have this output; rename an input, or run them apart",
             )
-
-
-def _real(path: str) -> str:
-    """Return where a path leads, which costs little where it is no link."""
-    return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114 -- a name may be too long
 
 
 def _is_text(source: str) -> bool:

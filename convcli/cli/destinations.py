@@ -1,6 +1,7 @@
 """Where results go: the options that say it, the formats that suit, and what must not be overwritten."""
 
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,13 +14,14 @@ from convcli.cli.output import answer_is_shown
 from convcli.cli.standard_input import STREAM
 from convcli.encoding import FileFormat, format_named, format_of
 from convcli.errors import OutputError, UsageError, reason, suggestion
-from convcli.files import Identities, check_target, write_atomically
+from convcli.files import INPUT, Identities, check_target, write_atomically
 from convcli.pictures import Kind
 
 __all__ = ["PRINTED", "Destination", "Outputs", "destination", "make_folder", "natural_format"]
 
 NAME = "{stem}-{filter}.{ext}"  # of an output, unless --name says otherwise
 FIELDS = ("stem", "filter", "ext", "name")
+STANDARD_INPUT, STANDARD_OUTPUT = "/dev/stdin", "/dev/stdout"  # by names that lead to their files
 PRINTED = None  # the format of a result that is printed as a matrix
 
 
@@ -59,6 +61,8 @@ class Destination:
         """Return the derived path of an output."""
         file = Path("stdin" if source.name == STREAM else source.name)
         name = self.name.format(stem=file.stem, name=file.name, filter=_safe(label), ext=extension)
+        if ".." in Path(name).parts:
+            raise UsageError(f"--name {self.name!r}", f"leads out of the folder for {source.shown}: {name}")
         return str(Path(self.folder or "", source.below, name))
 
 
@@ -167,15 +171,23 @@ class Outputs:
 
     def __init__(self, where: Destination, files_read: Iterable[str]) -> None:
         self.where = where
-        self.files_read = Identities(files_read)
+        self.files_read = Identities(STANDARD_INPUT if name == STREAM else name for name in files_read)
 
     def check(self, target: str) -> None:
         """Refuse a target that must not be written."""
-        check_target(target, self.files_read, replace=self.where.force)
+        if target != STREAM:
+            check_target(target, self.files_read, replace=self.where.force)
+        elif stat.S_ISREG(Path(STANDARD_OUTPUT).stat().st_mode) and STANDARD_OUTPUT in self.files_read:
+            raise OutputError("standard output", INPUT)
 
     def write(self, target: str, content: Sequence[bytes | memoryview]) -> None:
         """Write the parts of a file to a checked target."""
-        write_atomically(target, lambda stream: stream.writelines(content), replace=self.where.force)
+        write_atomically(
+            target,
+            lambda stream: stream.writelines(content),
+            replace=self.where.force,
+            inputs=self.files_read,
+        )
 
 
 def make_folder(folder: Path) -> None:

@@ -108,7 +108,7 @@ def explain(
         raise UsageError("--channel each", "is several; take gray, r, g, b or sum")
     if how == Signed.STRETCH:
         raise UsageError("--signed stretch", "depends on all pixels; take raw")
-    picture = Reading.read(max_pixels, max_memory, frame).load(image)
+    picture = Reading.read(max_pixels, max_memory, frame).with_room(24).load(image)
     how = how or (Signed.ABS if picture.kind == Kind.PIXELS else Signed.RAW)
     options: dict[str, Any] = {
         "stride": window.stride, "padding": window.padding, "dilation": window.dilation, "flip": flip,

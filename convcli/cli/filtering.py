@@ -28,6 +28,7 @@ from convcli.tally import tally
 from convcli.volumes import Bank, orientation_bank
 
 __all__ = [
+    "BETWEEN",
     "Rendering",
     "Window",
     "finished",
@@ -37,6 +38,9 @@ __all__ = [
     "result_size",
     "typed_number",
 ]
+
+
+BETWEEN = 10  # bytes of a number that is not made into pixels at once
 
 
 @dataclass(frozen=True)
@@ -206,6 +210,7 @@ def operation(one: Filter, window: Window, rendering: Rendering, *, measured: bo
         partial(_filter_picture, one, window, rendering, scale, measured),
         partial(result_size, (height, width), maps, window),
         numbers,
+        between=BETWEEN if rendering.relu or rendering.signed == Signed.STRETCH else 0,
     )
 
 

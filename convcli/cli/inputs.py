@@ -100,11 +100,13 @@ def _listed(file: str) -> list[str]:
         raise ImageError(
             input_name(file), f"is longer than {MOST_NAMES_BYTES} bytes, which no list of names is"
         )
-    names = [os.fsdecode(name) for name in content.removesuffix(b"\0").split(b"\0")]
-    if names == [""]:
+    content = content.removesuffix(b"\0")
+    if not content:
         raise UsageError(f"--files0-from {file}", "holds no names")
-    if "" in names:
-        raise UsageError(f"--files0-from {file}", f"its name {names.index('') + 1} is empty")
+    gap = 0 if content.startswith(b"\0") else content.find(b"\0\0")
+    if gap >= 0:  # found before the names are parted: there may be a billion
+        raise UsageError(f"--files0-from {file}", f"its name {content.count(0, 0, gap + 1) + 1} is empty")
+    names = [os.fsdecode(name) for name in content.split(b"\0")]
     if len(names) == 1 and "\n" in names[0]:
         raise UsageError(
             f"--files0-from {file}", "holds lines; names are ended by zero bytes, as find -print0 does"
@@ -133,23 +135,31 @@ def _tree(source: Source, out_dir: str) -> list[Source]:
     except OSError as error:
         return [Source(source.name, trouble=reason(error))]
     found: list[Source] = []
-
-    def note(error: OSError) -> None:
-        found.append(Source(str(error.filename), trouble=reason(error)))
-
-    for folder, folders, files in os.walk(source.name, onerror=note):
-        # Neither what is hidden, nor what an earlier run has made.
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and os.path.realpath(os.path.join(folder, name)) != out_dir  # noqa: PTH118 -- os.walk gives strings
-        )
+    waiting = [source.name]
+    while waiting:  # `os.walk` calls itself, and a tree may be deeper than that goes
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                seen = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_name_of)
+        except OSError as error:
+            found.append(Source(folder, trouble=reason(error)))
+            continue
         below = os.path.relpath(folder, source.name)
         found += [
-            Source(os.path.join(folder, name), "" if below == "." else below)  # noqa: PTH118 -- as above
-            for name in sorted(files)
-            if not name.startswith(".") and Path(name).suffix.lower() in PICTURES
+            Source(entry.path, "" if below == "." else below)
+            for entry in seen
+            if Path(entry.name).suffix.lower() in PICTURES and not entry.is_dir()
+        ]
+        # Neither by a link, which may lead back, nor to what an earlier run has made.
+        waiting += [
+            entry.path
+            for entry in reversed(seen)
+            if entry.is_dir(follow_symlinks=False) and os.path.realpath(entry.path) != out_dir
         ]
     if not found:
         raise UsageError(source.name, "holds no pictures")
     return found
+
+
+def _name_of(entry: "os.DirEntry[str]") -> str:
+    return entry.name

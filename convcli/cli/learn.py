@@ -115,7 +115,7 @@ def learn(
         check_target(curve, pictures, replace=force)
         if output is not None and os.path.realpath(curve) == os.path.realpath(output):
             raise UsageError("--curve", f"and -o are one file, {output}")
-    reading = Reading.read(max_pixels, max_memory, None)
+    reading = Reading.read(max_pixels, max_memory, None).with_room(50)
     examples = _examples(pictures, size, channels, reading, absolute=absolute)
     if output is not None and examples[0].pixels.shape[2] > 1:
         check_holds_volume(output)

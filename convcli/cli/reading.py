@@ -1,6 +1,7 @@
 """How inputs are read: from where, how large they may be, and which frame of several."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 
 from convcli.cli.options import check_least
 from convcli.cli.standard_input import STREAM, input_name, standard_input
@@ -32,6 +33,11 @@ class Reading:
         pixels = MAX_PIXELS if max_pixels is None else parse_amount(max_pixels, "--max-pixels", minimum=1)
         memory = None if max_memory is None else parse_amount(max_memory, "--max-memory", minimum=1)
         return cls(Limits(pixels, memory), frame)
+
+    def with_room(self, bytes_of_a_number: int) -> "Reading":
+        """Return how pictures are read of each of whose numbers so many bytes are made."""
+        limits = replace(self.limits, result_bytes=lambda size, *_: prod(size) * bytes_of_a_number)
+        return replace(self, limits=limits)
 
     def load(self, source: str) -> Picture:
         """Load a picture from a file, or from standard input.

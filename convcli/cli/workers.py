@@ -28,12 +28,13 @@ __all__ = ["divided", "shared_out"]
 Result = TypeVar("Result")
 
 AHEAD = 32  # results a process that may wait for an earlier one: what is told of a long batch stays small
+MOST_PROCESSES = 64  # each takes memory, and more than there are processors make nothing faster
 PATIENCE = 2.0  # seconds that a process may take to clear up when all is to stop
 
 
 def divided(jobs: int | None, parts: int) -> tuple[int, int | None]:
     """Return how many processes share a work of so many parts, and how many threads each may have."""
-    processes = min(available_processors() if jobs is None else jobs, parts)
+    processes = min(available_processors() if jobs is None else jobs, parts, MOST_PROCESSES)
     # To fork is safe only where no library keeps threads of its own, as macOS's do.
     if processes <= 1 or not hasattr(os, "fork") or sys.platform == "darwin":
         return 1, jobs
