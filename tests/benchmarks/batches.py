@@ -79,6 +79,30 @@ def folder_of(case: BatchCase) -> Iterator[Path]:
         yield folder
 
 
+@dataclass(frozen=True)
+class FirstRun:
+    """What a command took, how many bytes it wrote, and the formula that its last file follows."""
+
+    ran: Ran
+    size: int
+    formula: tuple[str, float] | None
+
+
+def _first_run(command: Command, folder: Path, case: BatchCase) -> FirstRun:
+    """Run a command, check that all files are there, and remove them."""
+    ran = measured(command.line, folder)
+    made = [folder / "out" / file for file in case.files]
+    missing = sum(not file.exists() for file in made)
+    if missing:
+        raise CommandError(f"{command.name}: {missing} files are missing")
+    size = sum(file.stat().st_size for file in made)
+    pixels = convcli.read_image(folder / "in" / case.files[-1])
+    formula = recognised(pixels, convcli.read_image(made[-1]))
+    for file in made:
+        file.unlink()
+    return FirstRun(ran, size, formula)
+
+
 def run_batch_case(case: BatchCase, *, rounds: int, commands: Sequence[Command] | None = None) -> list[Row]:
     """Run the commands that are here in turn; with `rounds` 0 only the first run counts.
 
@@ -90,21 +114,9 @@ def run_batch_case(case: BatchCase, *, rounds: int, commands: Sequence[Command] 
     named = batch_commands(case.files) if commands is None else commands
     here = [command for command in named if version_of(command) is not None]
     with folder_of(case) as folder:
-        first: list[Ran] = []
-        sizes, formulas = [], []
-        for command in here:
-            first.append(measured(command.line, folder))
-            made = [folder / "out" / file for file in case.files]
-            missing = sum(not file.exists() for file in made)
-            if missing:
-                raise CommandError(f"{command.name}: {missing} files are missing")
-            sizes.append(sum(file.stat().st_size for file in made))
-            pixels = convcli.read_image(folder / "in" / case.files[-1])
-            formulas.append(recognised(pixels, convcli.read_image(made[-1])))
-            for file in made:
-                file.unlink()
+        first = [_first_run(command, folder, case) for command in here]
         lines = [command.line for command in here]
-        samples = alternated(lines, first, folder, rounds=rounds, budget=BUDGET)
+        samples = alternated(lines, [run.ran for run in first], folder, rounds=rounds, budget=BUDGET)
     seconds = [median(run.seconds for run in runs) for runs in samples]
     return [
         Row(
@@ -112,15 +124,13 @@ def run_batch_case(case: BatchCase, *, rounds: int, commands: Sequence[Command] 
             command.name,
             own,
             len(runs),
-            verdict(formula, ours=command.program is None),
+            verdict(run.formula, ours=command.program is None),
             ratio=seconds[0] / own if number else None,
             wanted=command.wanted if command.program else None,
-            note=f"{command.name}: {said(formula)}",
+            note=f"{command.name}: {said(run.formula)}",
             peak_bytes=max(run.peak_bytes for run in runs),
             cpu_seconds=median(run.cpu_seconds for run in runs),
-            file_bytes=size,
+            file_bytes=run.size,
         )
-        for number, (command, runs, own, size, formula) in enumerate(
-            zip(here, samples, seconds, sizes, formulas, strict=True)
-        )
+        for number, (command, run, runs, own) in enumerate(zip(here, first, samples, seconds, strict=True))
     ]

@@ -115,7 +115,8 @@ def wrong_words(code: int | str, out: bytes, lines: Sequence[str], names: tuple[
     if code and len(lines) != 1:
         yield f"{len(lines)} lines for a failure: {lines}"
     for line in lines:
-        if not line.startswith(tuple(f"convcli: {name}: " for name in names)) or not line.isprintable():
+        begins = [f"convcli: {name}: " for name in names] if code else [f"convcli: note: {names[0]}: "]
+        if not line.startswith(tuple(begins)) or not line.isprintable():
             yield f"standard error is {line!r}"
 
 

@@ -1,12 +1,13 @@
 """A process that has loaded convcli and forks for each run: a run costs milliseconds, not a third of a second.
 
-What a child does is what a new process does from `convcli.__main__.main` on. Started by `running`; over a
-socket come requests (JSON, with the three standard streams as descriptors), and back goes how the run ended.
+What a child does is what a new process does from `convcli.__main__.main` on, but that all is loaded, also what a
+run loads late: the system calls of a run are the same each time. Started by `running`; over a socket come
+requests (JSON, with the three standard streams as descriptors), and back goes how the run ended.
 """
 
+import contextlib
 import io
 import json
-import multiprocessing.connection  # noqa: F401 -- to be there, where a run may not read it
 import os
 import resource
 import select
@@ -14,20 +15,33 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, NoReturn
 
+from PIL import Image
+
 import convcli.__main__
-import convcli.cli.app
-import convcli.cli.apply
-import convcli.cli.banks
-import convcli.cli.batch
-import convcli.cli.filtering
 import convcli.cli.pool
 import convcli.weights
+from convcli.cli import boundary
 
 LONGEST_REQUEST = 1 << 24
+
+
+def warm_up() -> None:
+    """Load what a run loads late: by a batch and by a single picture."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
+        names = [f"{folder}/a.png", f"{folder}/b.png"]
+        for name in names:
+            Image.new("L", (9, 9)).save(name)
+        boundary.run(["apply", *names, "--filter", "box", "--out-dir", f"{folder}/out", "-j", "2"])
+        boundary.run(["apply", names[0], "--filter", "box", "-o", f"{folder}/c.png"])
 
 
 def serve(connection: socket.socket) -> None:
@@ -49,27 +63,33 @@ def serve(connection: socket.socket) -> None:
 def ended(request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
     """Run one command line in a child, and return its wait status and peak memory.
 
-    After `seconds` it is killed with all that it has started, and `late` is true.
+    It has ended when its tracer has too, if it has one, and so all that it has started. After `seconds` all are
+    killed, and `late` is true.
     """
+    traced, tracing = os.pipe()
     child = os.fork()
     if child == 0:
-        run(request, descriptors)
+        run(request, descriptors, tracing)
+    os.close(tracing)
     watch = os.pidfd_open(child)
-    late = not select.select([watch], [], [], request["seconds"])[0]
+    late = not all(select.select([end], [], [], request["seconds"])[0] for end in (watch, traced))
     os.close(watch)
+    os.close(traced)
     if late:
         os.killpg(child, signal.SIGKILL)
     _, status, usage = os.wait4(child, 0)
     return {"status": status, "peak": usage.ru_maxrss * 1024, "late": late}
 
 
-def run(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
-    """Become the process that was asked for."""
+def run(request: dict[str, Any], descriptors: list[int], tracing: int) -> NoReturn:
+    """Become the process that was asked for; `tracing` is a descriptor that its tracer alone keeps open."""
     os.setpgid(0, 0)
     os.chdir(os.fsdecode(bytes.fromhex(request["folder"])))
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
-    os.closerange(3, 64)
+    if request["tracer"]:
+        os.dup2(tracing, 3)
+    os.closerange(4 if request["tracer"] else 3, 64)
     for name, value in request["environment"].items():
         os.environ[name] = value
     sys.stdin, sys.stdout, sys.stderr = (stream(number) for number in range(3))
@@ -81,7 +101,7 @@ def run(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
         os.setgid(request["user"])
         os.setuid(request["user"])
     if request["tracer"]:
-        trace(request["tracer"])
+        trace(request["tracer"], 3)
     try:
         convcli.__main__.main()
     except BaseException:
@@ -89,11 +109,18 @@ def run(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
     os._exit(99)  # `main` ends the process itself
 
 
-def trace(options: list[str]) -> None:
-    """Have strace look at this process, and wait until it does."""
-    subprocess.Popen(["strace", "-f", "-qq", *options, "-p", str(os.getpid())], stdin=subprocess.DEVNULL)
-    while "TracerPid:\t0\n" in Path("/proc/self/status").read_text("utf-8"):
-        time.sleep(0.002)
+def trace(options: list[str], tracing: int) -> None:
+    """Have strace look at this process, which only waits, for a helper: strace is no child of it."""
+    traced = os.getpid()
+    helper = os.fork()
+    if helper == 0:
+        command = ["strace", "-f", "-qq", *options, "-p", str(traced)]
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[tracing])
+        while "TracerPid:\t0\n" in Path(f"/proc/{traced}/status").read_text("utf-8"):
+            time.sleep(0.002)
+        os._exit(0)
+    os.close(tracing)
+    os.waitpid(helper, 0)
 
 
 def stream(number: int) -> io.TextIOWrapper:
@@ -104,4 +131,5 @@ def stream(number: int) -> io.TextIOWrapper:
 
 
 if __name__ == "__main__":
+    warm_up()
     serve(socket.socket(fileno=int(sys.argv[1])))

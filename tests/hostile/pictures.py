@@ -28,6 +28,7 @@ __all__ = [
     "gif_frame",
     "npy",
     "patched",
+    "pixels",
     "pixels_of",
     "png",
     "png_chunk",
@@ -44,6 +45,11 @@ SHORT, LONG, LONG8 = 3, 4, 16  # types of TIFF values
 ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 GIF_HEAD = b"GIF89a" + struct.pack("<HHBBB", 2, 1, 0x80, 0, 0) + b"\x0a\x14\x1e\xc8\x64\x32"
 Tag = tuple[int, Sequence[int]]
+
+
+def pixels(height: int = 24, width: int = 32) -> NDArray[np.uint8]:
+    """Return a grey picture's noise, the same for a height and width each time."""
+    return np.random.default_rng(height).integers(0, 256, (height, width)).astype(np.uint8)
 
 
 def size_of(data: bytes) -> tuple[int, int]:

@@ -6,24 +6,39 @@ nothing to standard error but lines of its own; where it fails it changes no fil
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any, BinaryIO, Literal
 
 from tests.conftest import contents
 
-__all__ = ["Ended", "Nursery", "assert_done", "assert_refused_with", "assert_whole"]
+__all__ = [
+    "CONVCLI",
+    "PATHS",
+    "ROOT",
+    "Ended",
+    "Nursery",
+    "assert_done",
+    "assert_refused_with",
+    "assert_whole",
+    "changed",
+    "terminal",
+]
 
 SECONDS = 20.0
 ROOT = Path(__file__).parents[2]
+PATHS = {"PYTHONPATH": str(ROOT)}  # what a process of its own imports convcli and these tests from
+CONVCLI = [sys.executable, "-m", "convcli"]
 ENDINGS = {0, 1, 2, -signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGPIPE}
 Word = str | bytes | Path | int
 
@@ -81,7 +96,19 @@ class Nursery:
         self._socket.close()
         self.process.wait()
 
-    def __call__(
+    def __call__(self, *arguments: Word, changes: bool = False, **how: Any) -> Ended:
+        """Run a command line as `run` does, and check what holds of every run.
+
+        Parameters
+        ----------
+        changes : bool
+            Files may change although it fails: of a batch some are made.
+        """
+        ended = self.run(*arguments, **how)
+        assert_whole(ended, changes=changes)
+        return ended
+
+    def run(
         self,
         *arguments: Word,
         stdin: bytes | int | BinaryIO | None = None,
@@ -94,10 +121,8 @@ class Nursery:
         user: int | None = None,
         seconds: float = SECONDS,
         tracer: Sequence[str] = (),
-        changes: bool = False,
-        killed: bool = False,
     ) -> Ended:
-        """Run a command line.
+        """Run a command line; nothing is checked but that it ends in time.
 
         Parameters
         ----------
@@ -114,11 +139,9 @@ class Nursery:
         seconds : float
             How long it may take.
         tracer : sequence of str
-            Options of strace, under which it then runs: ``-e inject=fsync:error=EIO:when=2``.
-        changes : bool
-            Files may change although it fails: of a batch some are made.
-        killed : bool
-            The tracer may kill it: then files may change, and one temporary may be left.
+            Options of strace, under which it then runs: ``-e inject=fsync:error=EIO:when=2``. They must hold
+            ``-o FILE``, for what strace writes would stand in standard error; the path of ``-P`` is absolute.
+            The first ``wait4`` is that of the nursery.
         """
         folder = Path.cwd() if folder is None else folder
         before = contents(folder)
@@ -149,12 +172,9 @@ class Nursery:
                 file.seek(0)
             out, err = files[1].read(), files[2].read()
         status = answer["status"]
-        after = contents(folder)
-        changed = {name for name in before.keys() | after.keys() if before.get(name, 0) != after.get(name, 0)}
-        ended = Ended(os.waitstatus_to_exitcode(status), out, err, took, answer["peak"], frozenset(changed))
+        others = changed(before, contents(folder))
+        ended = Ended(os.waitstatus_to_exitcode(status), out, err, took, answer["peak"], others)
         assert not answer["late"], f"took more than {seconds} s: {ended}"
-        if not (killed and ended.code == -signal.SIGKILL):
-            assert_whole(ended, changes=changes)
         return ended
 
     def _asked(self, request: object, streams: list[Any]) -> dict[str, Any]:
@@ -165,6 +185,12 @@ class Nursery:
         length = int.from_bytes(self._socket.recv(4, socket.MSG_WAITALL))
         answer: dict[str, Any] = json.loads(self._socket.recv(length, socket.MSG_WAITALL))
         return answer
+
+
+def changed(before: Mapping[str, object], after: Mapping[str, object]) -> frozenset[str]:
+    """Return the names of files that are new, gone, or not what they were."""
+    names = before.keys() | after.keys()
+    return frozenset(name for name in names if before.get(name, 0) != after.get(name, 0))
 
 
 def _text(word: Word) -> str:
@@ -195,3 +221,26 @@ def assert_done(ended: Ended, *outputs: str) -> None:
     """Check a success without a word: these outputs, and no other change."""
     assert (ended.code, ended.err) == (0, b""), ended
     assert ended.changed == set(outputs), ended
+
+
+@contextmanager
+def terminal() -> Iterator[tuple[int, bytearray]]:
+    """Give a terminal, and what is written to it."""
+    parent, child = pty.openpty()
+    shown = bytearray()
+
+    def collect() -> None:
+        while True:
+            try:
+                shown.extend(os.read(parent, 65536))
+            except OSError:  # how a terminal says that its other end is closed
+                return
+
+    reading = Thread(target=collect)
+    reading.start()
+    try:
+        yield child, shown
+    finally:
+        os.close(child)
+        reading.join(20)
+        os.close(parent)

@@ -231,7 +231,7 @@ def test_an_astronomical_stride_leaves_one_pixel(bounded: Any, command: Argument
         ("jobs", "1.5", "apply: "),
         ("frame", "-1", "--frame -1: "),
         ("png-level", str(HUGE), f"--png-level {HUGE}: "),
-        ("max-pixels", "0", "--max-pixels 0: "),
+        ("max-pixels", "0", "--max-pixels '0': "),
         ("max-pixels", TOO_LONG, "--max-pixels '9999"),
         ("max-memory", "nan", "--max-memory 'nan': "),
     ],

@@ -80,7 +80,7 @@ def run_all(hostile: Nursery, files: Mapping[str, bytes], *options: object, **ho
 
 def read_line(line: str) -> tuple[str, str]:
     """Split a message into the name of an input, also where it was its output that failed, and why."""
-    name, why = line.removeprefix("convcli: ").split(": ", 1)
+    name, why = line.removeprefix("convcli: ").removeprefix("note: ").split(": ", 1)
     return name.removeprefix("in/") if name.startswith("in/") else Path(name).stem, why
 
 
@@ -149,6 +149,7 @@ DRAWINGS = {
 }
 
 
+@pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("named", ["by its format", "png"])
 def test_a_format_that_is_not_read_starts_no_program(
     hostile: Nursery, named: str, tmp_path_factory: pytest.TempPathFactory
@@ -193,7 +194,7 @@ def test_a_png_or_jpeg_without_its_end_is_refused(hostile: Nursery) -> None:
     files = {kind: data[:-12] for kind, data in PNGS.items()}
     assert set(run_all(hostile, files).refused.values()) == {"is cut short: it has no end"}
     Path("x.jpg").write_bytes(WHOLE["jpeg"][:-2])
-    assert_refused_with(hostile("apply", "x.jpg", *IDENTITY), 1, "x.jpg: cannot be decoded", "truncated")
+    assert_refused_with(hostile("apply", "x.jpg", *IDENTITY), 1, "x.jpg: is cut short: it has no end")
 
 
 def test_a_cut_plain_text_picture_misses_no_number(hostile: Nursery) -> None:
@@ -343,12 +344,6 @@ def test_a_jpeg_whose_end_became_zeros_is_refused(hostile: Nursery, share: float
     assert_refused_with(ended, 1, "x: ")
 
 
-@pytest.mark.parametrize("share", [0.5, 0.7, 0.9])
-def test_a_jpeg_whose_scan_ends_early_is_refused(hostile: Nursery, share: float) -> None:
-    ended = run_one(hostile, LARGER[: int(len(LARGER) * share)] + b"\xff\xd9")
-    assert_refused_with(ended, 1, "x: ")
-
-
 # Sizes that headers claim ---------------------------------------------------------------------------------
 
 ALL = ["png", "tiff", "big tiff", "bmp", "jpeg", "gif", "animated webp", "P1", "P2", "P3", "P4", "P5", "P6"]
@@ -470,7 +465,7 @@ def test_a_gif_of_100000_frames_is_read_in_bounded_time(hostile: Nursery) -> Non
     ended = run_one(hostile, data)
     assert (ended.code, ended.message) == (
         0,
-        "x: has several frames; the first is taken, --frame takes another",
+        "note: x: has several frames; the first is taken, --frame takes another",
     )
     assert as_array(Path("y.png").read_bytes()).tolist() == first
     assert_quick(ended)

@@ -5,19 +5,16 @@ is attached before the run begins, so that the number of a call is the same in e
 loaded by then, but for the one test of a process that starts.
 """
 
-import fcntl
 import os
 import re
 import shutil
 import signal
-import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,45 +24,15 @@ import pytest
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from tests.conftest import Runner, contents
-from tests.hostile.running import ROOT, Nursery
+from tests.hostile.running import CONVCLI, PATHS, Ended, Nursery, changed
 
-SERVER = """
-import os, socket, subprocess, sys, tempfile, time
-from pathlib import Path
-from PIL import Image
-from tests.hostile import nursery
-from convcli.cli.boundary import run
-
-def trace(options):
-    traced = os.getpid()
-    helper = os.fork()  # the traced process itself does nothing but wait
-    if helper == 0:
-        subprocess.Popen(["strace", "-f", "-qq", *options, "-p", str(traced)], stdin=subprocess.DEVNULL)
-        while "TracerPid:\\t0\\n" in Path(f"/proc/{traced}/status").read_text("utf-8"):
-            time.sleep(0.002)
-        os._exit(0)
-    os.waitpid(helper, 0)
-
-with tempfile.TemporaryDirectory() as folder:  # load whatever a run loads late
-    names = [f"{folder}/a.png", f"{folder}/b.png"]
-    for name in names:
-        Image.new("L", (9, 9)).save(name)
-    sys.stdout = open(os.devnull, "w")
-    run(["apply", *names, "--filter", "box", "--out-dir", f"{folder}/out", "-j", "2"])
-    run(["apply", names[0], "--filter", "box", "-o", f"{folder}/c.png"])
-nursery.trace = trace
-nursery.serve(socket.socket(fileno=int(sys.argv[1])))
-"""
 PIXELS = {name: np.random.default_rng(ord(name)).integers(0, 256, (20, 30), np.uint8) for name in "abcd"}
 
 
 @dataclass(frozen=True)
-class Trace:
+class Traced(Ended):
     """How a traced run ended; of its calls those that were asked for, as strace writes them."""
 
-    code: int
-    out: bytes
-    err: bytes
     calls: list[str]
 
     @property
@@ -87,83 +54,12 @@ class Trace:
         return most
 
 
-class Tracing(Nursery):
-    """Runs convcli in children of one process, under strace from their first call on."""
-
-    def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        self._socket = ours
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(theirs.fileno())],
-            cwd=ROOT,
-            pass_fds=[theirs.fileno()],
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-        )
-        theirs.close()
-
-    def run(
-        self,
-        arguments: tuple[str, ...],
-        folder: Path,
-        *options: str,
-        limits: dict[str, int] | None = None,
-        traced: bool = True,
-        seconds: float = 20.0,
-    ) -> Trace:
-        """Run a command line in a folder; nothing is checked but that it ends."""
-        reader, writer = os.pipe()
-        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20)  # nobody reads before the end
-        request = {
-            "arguments": [os.fsencode(word).hex() for word in arguments],
-            "folder": os.fsencode(folder).hex(),
-            "environment": {},
-            "limits": limits or {},
-            "user": None,
-            "seconds": seconds,
-            "tracer": ["-y", "-o", f"/proc/{os.getpid()}/fd/{writer}", *options] if traced else [],
-        }
-        with (
-            tempfile.TemporaryFile() as out,
-            tempfile.TemporaryFile() as err,
-            Path(os.devnull).open() as none,
-        ):
-            answer = self._asked(request, [none, out, err])
-            os.close(writer)
-            with open(reader, "rb") as stream:  # noqa: PTH123 -- a descriptor
-                calls = stream.read()  # ends with strace, when the last of the processes has ended
-            out.seek(0)
-            err.seek(0)
-            printed, said = out.read(), err.read()
-        code = os.waitstatus_to_exitcode(answer["status"])
-        assert not answer["late"], f"{arguments} {options}: still there after {seconds} s; {said.decode()}"
-        return Trace(code, printed, said, calls.decode("utf-8", "replace").splitlines())
-
-
-@pytest.fixture(scope="module")
-def tracing() -> Iterator[Tracing]:
-    started = Tracing()
-    yield started
-    started.close()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def strace() -> None:
-    """Skip where strace cannot do what it is needed for; not where everything is to be tested."""
-    missing = shutil.which("strace") is None
-    command = ["strace", "-o", os.devnull, "-f", "-p"]
-    why = "strace is not installed"
-    if not missing:
-        with subprocess.Popen(["sleep", "60"]) as process:
-            tracer = subprocess.Popen([*command, str(process.pid)], stderr=subprocess.PIPE)
-            assert tracer.stderr is not None
-            why = tracer.stderr.readline().decode()  # that it is attached, or why not
-            missing = "attached" not in why
-            process.kill()
-            tracer.communicate()
-    if missing and "CI" in os.environ:
-        pytest.fail(why)
-    if missing:
-        pytest.skip(why)
+def traced(nursery: Nursery, arguments: Sequence[str], folder: Path, *options: str, **how: Any) -> Traced:
+    """Run a command line in a folder under strace; nothing is checked but that it ends in time."""
+    with tempfile.NamedTemporaryFile() as file:
+        ended = nursery.run(*arguments, folder=folder, tracer=["-y", "-o", file.name, *options], **how)
+        calls = file.read().decode("utf-8", "replace").splitlines()
+    return Traced(**vars(ended), calls=calls)
 
 
 # Scenarios ------------------------------------------------------------------------------------------------
@@ -194,11 +90,11 @@ class Clean:
     template: Path
     before: dict[str, object]
     after: dict[str, object]
-    trace: Trace
+    trace: Traced
 
 
 @pytest.fixture(scope="module")
-def cleans(tracing: Tracing, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clean]:
+def cleans(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clean]:
     """Run every scenario without a fault, and check what it makes against numpy's pixels."""
     template = tmp_path_factory.mktemp("template")
     for name, pixels in PIXELS.items():
@@ -210,7 +106,7 @@ def cleans(tracing: Tracing, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     found = {}
     for name, arguments in SCENARIOS.items():
         folder = copied(template)
-        trace = tracing.run(arguments, folder, *WITH_ALL)
+        trace = traced(nursery, arguments, folder, *WITH_ALL)
         assert (trace.code, trace.err) == (0, b""), trace
         for made, source in MADE[name].items():
             with Image.open(folder / made) as image:
@@ -256,9 +152,10 @@ FAULTS = {
 INTERRUPTED = {"open", "read", "write", "fsync", "fchmod", "wait"}  # what a signal can interrupt, of a disk
 
 
+@pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in FAULTS for kind in sorted(FAULTS[name])])
 def test_a_call_that_fails_is_said_and_nothing_is_half_done(
-    tracing: Tracing, cleans: dict[str, Clean], name: str, kind: str
+    nursery: Nursery, cleans: dict[str, Clean], name: str, kind: str
 ) -> None:
     clean = cleans[name]
     calls, errors = CALLS[kind]
@@ -273,8 +170,8 @@ def test_a_call_that_fails_is_said_and_nothing_is_half_done(
                 folder = copied(clean.template)
                 inject = f"inject={call}:error={error}:when={time}"
                 try:
-                    trace = tracing.run(
-                        SCENARIOS[name], folder, "-e", f"trace={call}", "-e", inject, seconds=5
+                    trace = traced(
+                        nursery, SCENARIOS[name], folder, "-e", f"trace={call}", "-e", inject, seconds=5
                     )
                 except AssertionError as late:
                     problems.append(str(late))
@@ -289,7 +186,7 @@ def test_a_call_that_fails_is_said_and_nothing_is_half_done(
     assert hits
 
 
-def wrong(clean: Clean, trace: Trace, after: dict[str, object], kind: str, error: str) -> str:
+def wrong(clean: Clean, trace: Traced, after: dict[str, object], kind: str, error: str) -> str:
     """Return what is wrong with a run in which a call failed; nothing if all is right."""
     # Where another process was traced meanwhile, strace does not say again to what a call wrote.
     of_stdout = re.search(r"\bwrite\(1<|write resumed", trace.hit) is not None
@@ -305,7 +202,7 @@ def wrong(clean: Clean, trace: Trace, after: dict[str, object], kind: str, error
     return wrong_failure(clean, trace, files, of_stdout=of_stdout)
 
 
-def wrong_failure(clean: Clean, trace: Trace, files: dict[str, object], *, of_stdout: bool) -> str:
+def wrong_failure(clean: Clean, trace: Traced, files: dict[str, object], *, of_stdout: bool) -> str:
     lines = trace.err.decode().splitlines()
     if trace.code != 1:
         return f"ended with {trace.code}"
@@ -318,11 +215,11 @@ def wrong_failure(clean: Clean, trace: Trace, files: dict[str, object], *, of_st
     if len(lines) != 1 or trace.out:
         return f"said {len(lines)} lines, printed {trace.out!r}"
     if files != clean.before and not (of_stdout and files == clean.after):
-        return f"failed, and changed {changed(clean.before, files)}"
+        return f"failed, and changed {sorted(changed(clean.before, files))}"
     return ""
 
 
-def wrong_batch(clean: Clean, trace: Trace, files: dict[str, object], *, of_stdout: bool = False) -> str:
+def wrong_batch(clean: Clean, trace: Traced, files: dict[str, object], *, of_stdout: bool = False) -> str:
     """Return what is wrong with the files of a batch that failed: each is there and whole, or is not there."""
     half = [name for name in files if files[name] != clean.after[name]]
     lost = [name for name in clean.before if name not in files]
@@ -337,17 +234,13 @@ def wrong_batch(clean: Clean, trace: Trace, files: dict[str, object], *, of_stdo
     return ""
 
 
-def changed(before: dict[str, object], after: dict[str, object]) -> list[str]:
-    names = sorted(before.keys() | after.keys())
-    return [name for name in names if before.get(name, 0) != after.get(name, 0)]
-
-
 # A process that is killed ---------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_process_that_is_killed_at_any_call_leaves_old_or_new(
-    tracing: Tracing, cleans: dict[str, Clean], name: str
+    nursery: Nursery, cleans: dict[str, Clean], name: str
 ) -> None:
     clean = cleans[name]
     problems, kills = [], 0
@@ -355,9 +248,9 @@ def test_a_process_that_is_killed_at_any_call_leaves_old_or_new(
         for time in range(1 + (call == "wait4"), most + 1):  # of the main process, and of each that it starts
             folder = copied(clean.template)
             options = "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={time}"
-            trace = tracing.run(SCENARIOS[name], folder, *options)
+            trace = traced(nursery, SCENARIOS[name], folder, *options)
             kills += trace.killed
-            why = wrong_after_a_kill(clean, trace, contents(folder)) or wrong_again(tracing, clean, folder)
+            why = wrong_after_a_kill(clean, trace, contents(folder)) or wrong_again(nursery, clean, folder)
             if why:
                 problems.append(f"{why}: at {call} {time}, {trace.code} {trace.err!r}, {trace.calls[-3:]}")
             shutil.rmtree(folder)
@@ -365,7 +258,7 @@ def test_a_process_that_is_killed_at_any_call_leaves_old_or_new(
     assert not problems, f"{len(problems)}:\n" + "\n".join(problems)
 
 
-def wrong_after_a_kill(clean: Clean, trace: Trace, after: dict[str, object]) -> str:
+def wrong_after_a_kill(clean: Clean, trace: Traced, after: dict[str, object]) -> str:
     temporaries = [name for name in after if ".convcli-" in name]
     files = {name: content for name, content in after.items() if name not in temporaries}
     if not trace.killed:
@@ -373,24 +266,25 @@ def wrong_after_a_kill(clean: Clean, trace: Trace, after: dict[str, object]) -> 
     if len(temporaries) > trace.killed:
         return f"left {temporaries} after {trace.killed} kills"
     if clean.name == "batch":
-        if trace.code not in (1, -signal.SIGKILL) or (
-            trace.code == 1 and b"ended by signal 9" not in trace.err
-        ):
+        # One that is killed when all is done, or before it was given anything, loses nothing.
+        nothing_lost = trace.code == 0 and files == clean.after
+        said = trace.code == 1 and b"ended by signal 9" in trace.err
+        if not (nothing_lost or said or trace.code == -signal.SIGKILL):
             return "a process that is lost was not said"
         return wrong_batch(clean, trace, files)
     if trace.code != -signal.SIGKILL or trace.err:
         return "not killed"
     if files not in (clean.before, clean.after):
-        return f"neither old nor new: {changed(clean.before, files)}"
+        return f"neither old nor new: {sorted(changed(clean.before, files))}"
     return "" if trace.out in (b"", clean.trace.out) else f"printed {trace.out!r}"
 
 
-def wrong_again(tracing: Tracing, clean: Clean, folder: Path) -> str:
+def wrong_again(nursery: Nursery, clean: Clean, folder: Path) -> str:
     """Return what is wrong with a new run where a process was killed."""
-    again = tracing.run((*SCENARIOS[clean.name], "--force"), folder, traced=False)
+    again = nursery.run(*SCENARIOS[clean.name], "--force", folder=folder)
     files = {name: content for name, content in contents(folder).items() if ".convcli-" not in name}
     if (again.code, again.out, again.err) != (0, clean.trace.out, b"") or files != clean.after:
-        return f"the next run: {again}, {changed(clean.after, files)}"
+        return f"the next run: {again}, {sorted(changed(clean.after, files))}"
     return ""
 
 
@@ -441,36 +335,36 @@ def read(file: Path) -> np.ndarray[Any, Any]:
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_memory_that_runs_out_anywhere_is_said(tracing: Tracing, large: Path, name: str) -> None:
-    pages = int(Path(f"/proc/{tracing.process.pid}/statm").read_text("ascii").split()[0])
+def test_memory_that_runs_out_anywhere_is_said(nursery: Nursery, large: Path, name: str) -> None:
+    pages = int(Path(f"/proc/{nursery.process.pid}/statm").read_text("ascii").split()[0])
     taken = pages * os.sysconf("SC_PAGE_SIZE")
     right = expected(name, np.load(large / "large.npy"), large)
     made = large / LARGE[name][-1]
     problems, codes = [], []
     for more in MORE:
         made.unlink(missing_ok=True)
-        trace = tracing.run(LARGE[name], large, limits={"RLIMIT_AS": taken + more}, traced=False)
-        codes.append(trace.code)
-        why = wrong_for_memory(trace, made, right)
+        ended = nursery.run(*LARGE[name], folder=large, limits={"RLIMIT_AS": taken + more})
+        codes.append(ended.code)
+        why = wrong_for_memory(ended, made, right)
         if why:
-            problems.append(f"{more} bytes more: {why}; {trace.code} {trace.err.decode()[-400:]!r}")
+            problems.append(f"{more} bytes more: {why}; {ended.code} {ended.err.decode()[-400:]!r}")
     made.unlink(missing_ok=True)
     assert not problems, f"{len(problems)} of {len(MORE)}:\n" + "\n".join(problems)
     assert (codes[0], codes[-1]) == (1, 0), codes
 
 
-def wrong_for_memory(trace: Trace, made: Path, right: np.ndarray[Any, Any]) -> str:
+def wrong_for_memory(ended: Ended, made: Path, right: np.ndarray[Any, Any]) -> str:
     left = [path.name for path in made.parent.iterdir() if ".convcli-" in path.name]
     if left:
         return f"left {left}"
-    if trace.code == 0:
-        whole = (trace.out, trace.err) == (f"{made.name}\n".encode(), b"") and np.array_equal(
+    if ended.code == 0:
+        whole = (ended.out, ended.err) == (f"{made.name}\n".encode(), b"") and np.array_equal(
             read(made), right
         )
         return "" if whole else "done, but not what was to be done"
-    said = trace.err.decode()
+    said = ended.err.decode()
     one_line = said.startswith("convcli: ") and said.index("\n") == len(said) - 1
-    if trace.code != 1 or not one_line or made.exists() or trace.out:
+    if ended.code != 1 or not one_line or made.exists() or ended.out:
         return "neither done nor refused"
     return "" if "memory" in said else "not told that it is memory"
 
@@ -478,19 +372,20 @@ def wrong_for_memory(trace: Trace, made: Path, right: np.ndarray[Any, Any]) -> s
 ALLOCATIONS = {"mmap": "error=ENOMEM", "mremap": "error=ENOMEM", "brk": "retval=0", "clone3": "error=EAGAIN"}
 
 
+@pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("name", LARGE)
-def test_an_allocation_that_fails_is_said(tracing: Tracing, large: Path, name: str) -> None:
+def test_an_allocation_that_fails_is_said(nursery: Nursery, large: Path, name: str) -> None:
     """Threads share the work here: their calls come in no fixed order, which those of a number hit then."""
     right = expected(name, np.load(large / "large.npy"), large)
     made = large / LARGE[name][-1]
-    most = tracing.run(LARGE[name], large, *WITH_ALL).most()
+    most = traced(nursery, LARGE[name], large, *WITH_ALL).most()
     problems, hits = [], 0
     for call in ALLOCATIONS.keys() & most.keys():
         for time in range(1, most[call] + 1, 1 + most[call] // 20):  # more than 20 are alike
             made.unlink(missing_ok=True)
             options = "-e", f"trace={call}", "-e", f"inject={call}:{ALLOCATIONS[call]}:when={time}"
             try:
-                trace = tracing.run(LARGE[name], large, *options, seconds=5)
+                trace = traced(nursery, LARGE[name], large, *options, seconds=5)
             except AssertionError as late:
                 problems.append(f"{call} {time}: {late}")
                 continue
@@ -506,16 +401,17 @@ def test_an_allocation_that_fails_is_said(tracing: Tracing, large: Path, name: s
 # A module that cannot be loaded ---------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("error", ["EMFILE", "EIO"])
 def test_a_module_that_cannot_be_loaded_is_said(in_folder: Path, error: str) -> None:
     """Of some hundred files that a start opens, every fortieth: they are alike, and a start takes its time."""
     Image.fromarray(PIXELS["a"]).save("a.png")
-    command = [sys.executable, "-m", "convcli", *SCENARIOS["new"]]
+    command = [*CONVCLI, *SCENARIOS["new"]]
 
     def started(*options: str) -> subprocess.CompletedProcess[bytes]:
         Path("new.png").unlink(missing_ok=True)
         tracer = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=openat", *options]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = os.environ | PATHS
         return subprocess.run(
             [*tracer, *command], env=environment, capture_output=True, timeout=60, check=False
         )

@@ -58,7 +58,7 @@ def made(
     settings = options if "--filter" in options or "--f" in options else (*UNCHANGED[command], *options)
     ended = hostile(command, source, *settings, "-o", target)
     assert (ended.code, ended.printed, set(ended.changed)) == (0, [target], {target}), ended
-    assert ended.err.decode() == ("" if note is None else f"convcli: {source}: {note}\n")
+    assert ended.err.decode() == ("" if note is None else f"convcli: note: {source}: {note}\n")
     return opened(target)
 
 

@@ -21,13 +21,12 @@ from tests.conftest import Runner, contents
 from tests.hostile.mutant_seeds import Seed, chunk, seeds
 from tests.hostile.mutant_trials import wrong_words
 from tests.hostile.mutants import COMMANDS, mutant
-from tests.hostile.running import Nursery, assert_done, assert_refused_with
+from tests.hostile.running import PATHS, ROOT, Nursery, assert_done, assert_refused_with
 
 WORKERS = 2
 SECONDS = 15.0  # for one mutant, or for a worker to start
 DESCRIBED = 20
 PROGRAM = ("-m", "tests.hostile.mutant_trials")
-ROOT = Path(__file__).parents[2]
 SEEDS = {seed.name: seed for seed in seeds()}
 
 
@@ -55,7 +54,7 @@ def tried(
 
 def _ended_at(words: list[str], folder: Path, wrong: dict[int, list[str]], seconds: float) -> int | None:
     """Run a worker, collect what it finds, and return the number that ended it before it was done."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    environment = {**os.environ, **PATHS, "OPENBLAS_NUM_THREADS": "1"}
     number, late, begun = None, False, b""
     with subprocess.Popen(
         [sys.executable, *words], cwd=folder, env=environment, stdout=subprocess.PIPE
@@ -144,7 +143,9 @@ def test_mutants_are_of_every_seed_and_command() -> None:
     ("code", "out", "lines", "said"),
     [
         (0, b"out.png\n", [], []),
-        (0, b"out.png\n", ["convcli: in.png: a note"], []),
+        (0, b"out.png\n", ["convcli: note: in.png: a note"], []),
+        (0, b"out.png\n", ["convcli: in.png: why"], ["standard error is 'convcli: in.png: why'"]),
+        (1, b"", ["convcli: note: in.png: a note"], ["standard error is 'convcli: note: in.png: a note'"]),
         (1, b"", ["convcli: in.png: why"], []),
         (2, b"", ["convcli: in.png: why"], ["code 2"]),
         (1, b"out.png\n", ["convcli: out.png: why"], ["code 1, and standard output is b'out.png\\n'"]),
@@ -184,10 +185,14 @@ def refused(hostile: Nursery, seed: Seed, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in SEEDS if name.startswith("jpg")])
-def test_a_jpeg_whose_scan_ends_early_inside_a_whole_file_is_refused(hostile: Nursery, name: str) -> None:
+@pytest.mark.parametrize("share", [0.5, 0.7, 0.9])
+def test_a_jpeg_whose_scan_ends_early_inside_a_whole_file_is_refused(
+    hostile: Nursery, name: str, share: float
+) -> None:
     content = SEEDS[name].content
     scan = content.rindex(b"\xff\xda")
-    refused(hostile, SEEDS[name], content[: (scan + len(content)) // 2] + b"\xff\xd9")
+    end = scan + int(share * (len(content) - scan))
+    refused(hostile, SEEDS[name], content[:end] + b"\xff\xd9")
 
 
 def test_a_palette_png_without_a_palette_is_refused(hostile: Nursery) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,10 +11,8 @@ import pytest
 from PIL import Image
 
 from tests.conftest import on_terminal
-from tests.hostile.running import Nursery, assert_done, assert_refused_with
-from tests.hostile.test_streams import pixels, terminal
-
-CONVCLI = [sys.executable, "-m", "convcli"]
+from tests.hostile.pictures import pixels
+from tests.hostile.running import CONVCLI, Nursery, assert_done, assert_refused_with, terminal
 
 # Stems of files, and how a message or a terminal shows them; a / parts a folder from the file.
 STEMS: dict[bytes, str] = {
@@ -169,12 +166,15 @@ def test_a_message_is_one_line_whatever_the_name(hostile: Nursery, stem: bytes, 
     for arguments in (
         ("apply", at, "--filter", "identity"),
         ("apply", at, "--filter", "identity", "-o", "-"),
-        ("apply", at, "--filter", "identity", "--json"),
         ("pool", at),
         ("explain", at, "--filter", "box"),
         ("learn", at, at),
     ):
         assert_refused_with(hostile(*arguments), 1, missing)
+    told = hostile("apply", at, "--filter", "identity", "--json")
+    assert (told.code, told.message) == (1, missing)
+    name, why = os.fsdecode(at), "no such file or directory"
+    assert json.loads(told.out) == {"input": name, "output": None, "error": why}
     picture(at)
     assert_refused_with(
         hostile("pool", at, "-o", at), 1, f"{said}: is an input; an input is never overwritten"
@@ -243,15 +243,16 @@ TOO_LONG = "file name too long"
 
 
 @each_long
-@pytest.mark.parametrize(
-    "options", [(), ("--force",), ("--skip-existing",), ("--json",), ("--out-dir", ".")], ids=str
-)
+@pytest.mark.parametrize("options", [(), ("--force",), ("--skip-existing",), ("--out-dir", ".")], ids=str)
 def test_a_derived_name_that_is_too_long_is_said(
     hostile: Nursery, stem: bytes, shown: str, options: Sequence[str]
 ) -> None:
     picture(stem + b".png")
     ran = hostile("apply", stem + b".png", "--filter", "box", *options)
     assert_refused_with(ran, 1, f"{shown}-box.png: {TOO_LONG}")
+    told = hostile("apply", stem + b".png", "--filter", "box", "--json")
+    assert (told.code, told.message) == (1, f"{shown}-box.png: {TOO_LONG}")
+    assert json.loads(told.out)["error"] == TOO_LONG
 
 
 @each_long

@@ -406,7 +406,7 @@ def oddities(in_folder: Path) -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("folder.png", "is a folder; give the images in it"),
+        ("folder.png", "is a folder; give the images in it, or --recursive"),
         ("zero.png", "is a device or a socket, not a file"),
         ("/dev/zero", "is a device or a socket, not a file"),
         ("null.png", "is a device or a socket, not a file"),
@@ -522,7 +522,7 @@ def test_inputs_and_outputs_that_change_while_a_batch_runs(hostile: Nursery) -> 
     assert lines == [
         "convcli: gone.png: no such file or directory",
         lines[1],
-        "convcli: folder-now.png: is a folder; give the images in it",
+        "convcli: folder-now.png: is a folder; give the images in it, or --recursive",
         f"convcli: taken-identity.png: {EXISTS}",
         "convcli: 7 inputs: 3 done, 4 failed",
     ]
