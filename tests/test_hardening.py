@@ -1,6 +1,7 @@
 """What was once got wrong: a file lost, an endless wait, a traceback."""
 
 import errno
+import json
 import os
 import signal
 import struct
@@ -16,9 +17,11 @@ from PIL import Image
 from convcli import __version__, apply_filter, kernel, named_filter, output_size, render
 from convcli.cli.boundary import FILTER_PARAMETERS
 from convcli.convolve import pixels_under
+from convcli.encoding import encoded
 from convcli.errors import ImageError, UsageError
 from convcli.images import load_picture
 from convcli.kernels import gain
+from convcli.libtiff import heard_libtiff
 from convcli.sizes import Axis, lossless_sides
 from tests.conftest import Runner
 
@@ -220,3 +223,118 @@ def test_a_file_that_may_not_be_read(
         ran = convcli("apply", "g.png", "--filter", "sobel-x")
     assert ran.all == (1, "", "convcli: g.png: permission denied\n")
     assert [(path.name, path.read_bytes()) for path in in_folder.iterdir()] == [("g.png", content)]
+
+
+@pytest.mark.parametrize(
+    "line", ["convcli pool - -o g.png --force < g.png", "convcli pool g.png -o - 1<> g.png"]
+)
+def test_a_stream_that_is_the_input_is_not_the_output(tmp_path: Path, line: str) -> None:
+    content = grey(tmp_path / "g.png").read_bytes()
+    ran = run_shell(line, tmp_path)
+    assert (ran.returncode, ran.stdout) == (1, b"")
+    assert ran.stderr.endswith(b": is an input; an input is never overwritten, choose another name\n")
+    assert (tmp_path / "g.png").read_bytes() == content
+
+
+def test_a_stream_may_come_from_and_go_to_one_device(tmp_path: Path) -> None:
+    grey(tmp_path / "g.png")
+    ran = run_shell("convcli pool g.png -o - < /dev/null > /dev/null", tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_a_target_that_turns_into_a_link_to_the_input_does_not_lose_it(
+    convcli: Runner, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = grey(in_folder / "g.png").read_bytes()
+    (in_folder / "x.png").write_bytes(b"old")
+
+    def encoded_late(*arguments: object, **options: object) -> object:
+        (in_folder / "x.png").unlink()
+        (in_folder / "x.png").symlink_to("g.png")
+        return encoded(*arguments, **options)  # type: ignore[arg-type] # as they come
+
+    monkeypatch.setattr("convcli.cli.one_input.encoded", encoded_late)
+    ran = convcli("pool", "g.png", "-o", "x.png", "--force")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "convcli: x.png: is an input; an input is never overwritten, choose another name\n"
+    assert (in_folder / "g.png").read_bytes() == content
+
+
+def test_two_folders_that_are_one_do_not_lose_an_output(convcli: Runner, in_folder: Path) -> None:
+    for folder in "ab":
+        (in_folder / "in" / folder).mkdir(parents=True)
+        grey(in_folder / "in" / folder / "x.png", ord(folder))
+    (in_folder / "out" / "a").mkdir(parents=True)
+    (in_folder / "out" / "b").symlink_to("a")
+    ran = convcli("pool", "--recursive", "in", "--out-dir", "out", "--force")
+    assert (ran.code, ran.out) == (2, "")
+    assert "2 results have this output" in ran.err
+    assert list((in_folder / "out" / "a").iterdir()) == []
+
+
+@pytest.mark.parametrize("template", ["{stem}/{filter}.{ext}", "{name}/../{stem}.{ext}"])
+def test_a_name_does_not_lead_out_of_the_folder(convcli: Runner, in_folder: Path, template: str) -> None:
+    with (in_folder / "...png").open("wb") as stream:
+        Image.new("L", (5, 6)).save(stream, "PNG")
+    ran = convcli("pool", "...png", "--out-dir", "out/deep", "--name", template)
+    assert (ran.code, ran.out) == (2, "")
+    assert [path.name for path in in_folder.rglob("*")] == ["...png"]
+
+
+def test_a_tree_deeper_than_python_calls(convcli: Runner, in_folder: Path) -> None:
+    here = Path.cwd()
+    try:
+        for _ in range(1500):
+            Path("d").mkdir()
+            os.chdir("d")
+    finally:
+        os.chdir(here)
+    grey(in_folder / "d" / "d" / "g.png")
+    ran = convcli("pool", "--recursive", "d", "--out-dir", "out", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out)["output"] == "out/d/g-maxpool-2x2.png"
+    subprocess.run(["rm", "-rf", "d"], cwd=in_folder, check=True)
+
+
+def test_a_list_of_zero_bytes_is_refused_before_it_is_parted(convcli: Runner, in_folder: Path) -> None:
+    (in_folder / "zeros").write_bytes(bytes(1000))
+    assert convcli("pool", "--files0-from", "zeros").err.endswith("its name 1 is empty\n")
+    (in_folder / "gap").write_bytes(b"a\0b\0\0c\0")
+    assert convcli("pool", "--files0-from", "gap").err.endswith("its name 3 is empty\n")
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.webp", "x.avif", "x.tiff"])
+def test_what_encoders_take_counts(convcli: Runner, in_folder: Path, name: str) -> None:
+    Image.new("L", (100, 100)).save(in_folder / "g.png")
+    assert convcli("pool", "g.png", "--f", "1", "-o", "x.png", "--max-memory", "40k").code == 0
+    ran = convcli("pool", "g.png", "--f", "1", "-o", name, "--max-memory", "100k")
+    assert (ran.code, "needs about" in ran.err) == (1, True)
+
+
+@pytest.mark.parametrize("command", [("explain", "g.png", "--filter", "box"), ("learn", "g.png", "g.png")])
+def test_what_is_made_of_a_picture_counts(convcli: Runner, in_folder: Path, command: tuple[str, ...]) -> None:
+    Image.new("L", (100, 100)).save(in_folder / "g.png")
+    ran = convcli(*command, "--max-memory", "200k")
+    assert (ran.code, ran.out, "g.png: needs about" in ran.err) == (1, "", True)
+
+
+def test_what_pillow_logs_is_not_printed(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "g.tif")
+    content = (tmp_path / "g.tif").read_bytes()
+    samples = content.index(struct.pack("<H", 277)) + 8
+    (tmp_path / "g.tif").write_bytes(content[:samples] + b"\x99\0" + content[samples + 2 :])
+    ran = run_shell("convcli pool g.tif", tmp_path)
+    assert (ran.returncode, ran.stdout, ran.stderr.count(b"\n")) == (1, b"", 1)
+    assert ran.stderr.startswith(b"convcli: g.tif: ")
+
+
+def test_lines_of_others_are_passed_on_while_a_tiff_is_decoded(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "g.tif")
+    with (tmp_path / "g.tif").open("rb") as stream, heard_libtiff(stream) as heard:
+        os.write(2, b"INFO hello\nTIFFReadDirectory: Warning, Unknown field.\n")
+        assert heard() == ""
+        os.write(2, b"Fax4Decode: Bad code word.\n")
+        assert heard() == "is damaged: Fax4Decode: Bad code word"
+    assert capfd.readouterr().err == "INFO hello\n"

@@ -455,13 +455,23 @@ NUMBER_TIFFS = [
 ]
 
 
+@pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize(("order", "letter", "sample_format", "dtype", "values"), NUMBER_TIFFS)
 def test_number_tiff_keeps_its_numbers(
-    order: str, letter: str, sample_format: int, dtype: type[np.generic], values: list[float]
+    order: str,
+    letter: str,
+    sample_format: int,
+    dtype: type[np.generic],
+    values: list[float],
+    *,
+    compressed: bool,
 ) -> None:
     data = struct.pack(order + letter * 2, *values)
+    strip, how = (zlib.compress(data), 8) if compressed else (data, 1)
     bits = struct.calcsize(order + letter) * 8
-    picture = picture_of(tiff_bytes(order, (2, 1), [bits], [data], sample_format=sample_format))
+    picture = picture_of(
+        tiff_bytes(order, (2, 1), [bits], [strip], sample_format=sample_format, compression=how)
+    )
     assert same_bits(picture.pixels, np.array([values], dtype))
     assert picture.kind == Kind.NUMBERS
 

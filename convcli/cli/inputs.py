@@ -103,9 +103,9 @@ def _listed(file: str) -> list[str]:
     content = content.removesuffix(b"\0")
     if not content:
         raise UsageError(f"--files0-from {file}", "holds no names")
-    gap = 0 if content.startswith(b"\0") else content.find(b"\0\0")
-    if gap >= 0:  # found before the names are parted: there may be a billion
-        raise UsageError(f"--files0-from {file}", f"its name {content.count(0, 0, gap + 1) + 1} is empty")
+    place = 0 if content.startswith(b"\0") else content.find(b"\0\0") + 1
+    if place or content.startswith(b"\0"):  # found before the names are parted: there may be a billion
+        raise UsageError(f"--files0-from {file}", f"its name {content.count(0, 0, place) + 1} is empty")
     names = [os.fsdecode(name) for name in content.split(b"\0")]
     if len(names) == 1 and "\n" in names[0]:
         raise UsageError(
