@@ -1,7 +1,6 @@
 """Where results go: the options that say it, the formats that suit, and what must not be overwritten."""
 
 import os
-import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -177,7 +176,7 @@ class Outputs:
         """Refuse a target that must not be written."""
         if target != STREAM:
             check_target(target, self.files_read, replace=self.where.force)
-        elif stat.S_ISREG(Path(STANDARD_OUTPUT).stat().st_mode) and STANDARD_OUTPUT in self.files_read:
+        elif Path(STANDARD_OUTPUT).is_file() and STANDARD_OUTPUT in self.files_read:
             raise OutputError("standard output", INPUT)
 
     def write(self, target: str, content: Sequence[bytes | memoryview]) -> None:

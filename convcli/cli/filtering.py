@@ -210,7 +210,7 @@ def operation(one: Filter, window: Window, rendering: Rendering, *, measured: bo
         partial(_filter_picture, one, window, rendering, scale, measured),
         partial(result_size, (height, width), maps, window),
         numbers,
-        between=BETWEEN if rendering.relu or rendering.signed == Signed.STRETCH else 0,
+        between=BETWEEN if rendering.relu else 0,
     )
 
 

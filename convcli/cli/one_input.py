@@ -22,6 +22,7 @@ from convcli.pictures import Kind, Picture
 __all__ = ["OneInput", "Operation", "Outcome", "Told", "candidates", "room_for"]
 
 
+NO_MEMORY = "there is not enough memory for it"
 # Bytes that encoders take for each number, where they are more than those of the file: measured.
 ENCODING: dict[FileFormat | None, int] = {
     FileFormat.CSV: 90,
@@ -139,6 +140,9 @@ class OneInput:
         except ConvcliError as error:
             self._fail(error.why, output=error.what if isinstance(error, OutputError) else None)
             return self.told
+        except MemoryError:
+            self._fail(NO_MEMORY)
+            return self.told
         pictures = [picture] * len(waiting)  # one for each to take: the last leaves none
         del picture
         for operation in waiting:
@@ -191,7 +195,7 @@ class OneInput:
                 self._fail(error)
             return False
         except MemoryError:
-            self._fail("there is not enough memory for it")
+            self._fail(NO_MEMORY)
             return False
         self._note(notes)
         seconds = round(time.perf_counter() - started, 6)
