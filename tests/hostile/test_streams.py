@@ -443,7 +443,9 @@ def test_a_signal_while_it_starts(name: str, module: str) -> None:
     assert found.cached is not None
     strace = ["strace", "-qq", *injected("openat", name, path=Path(found.cached))]
     arguments = ["apply", "photo.png", "--filter", "box"]
-    ran = subprocess.run([*strace, *CONVCLI, *arguments], capture_output=True, timeout=60, check=False)
+    ran = subprocess.run(
+        [*strace, *CONVCLI, *arguments], capture_output=True, timeout=60, check=False, env=os.environ | PATHS
+    )
     assert (ran.returncode, ran.stdout, ran.stderr) == (code_of(name), b"", b"")
     assert set(contents(Path())) == {"photo.png"}
 
