@@ -1630,6 +1630,14 @@ def test_existing_output(convcli: Runner, in_folder: Path, arguments: tuple[str,
     assert ran.all == (1, "", f"convcli: {name}: exists; add --force to replace it\n")
 
 
+def test_a_terminal_with_little_room_gets_no_hint(terminal: Runner, in_folder: Path) -> None:
+    edge = np.repeat(np.array([[0, 255]], np.uint8), 9, axis=1).repeat(9, axis=0)
+    Image.fromarray(edge).save(in_folder / "edge.png")
+    for columns, hint in ((120, " (--scale gain fits more in)"), (60, "")):
+        ran = terminal("apply", "edge.png", "--filter", "sobel-x", "--force", columns=columns)
+        assert ran.out.splitlines() == [f"edge-sobel-x.png  (9x18, int16 from 0 to 1020); 18 saturated{hint}"]
+
+
 @pytest.mark.usefixtures("photo")
 def test_json_tells_of_failures(convcli: Runner, in_folder: Path) -> None:
     (in_folder / "photo-box.png").write_bytes(b"precious")

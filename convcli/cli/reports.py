@@ -18,6 +18,8 @@ from convcli.tally import Numbers
 
 __all__ = ["answer", "described"]
 
+WAY_OUT = " (--scale gain fits more in)"  # of saturation: said where there is room
+
 
 def described(
     shape_in: Sequence[int], shape_out: Sequence[int], dtype: np.dtype[Any], numbers: Numbers
@@ -47,7 +49,9 @@ def answer(
     if record["output"] == STREAM:
         return []
     if answer_is_shown():
-        return [f"{escaped(record['output'])}  {_summary(record)}\n"]
+        line = f"{escaped(record['output'])}  {_summary(record)}"
+        fits = len(line) <= get_terminal_size().columns
+        return [f"{line if fits else line.removesuffix(WAY_OUT)}\n"]
     return [f"{record['output']}\n"]
 
 
@@ -67,5 +71,5 @@ def _summary(record: Mapping[str, object]) -> str:
     )
     text = f"({record['shape_out']}, {record['dtype']} from {low} to {high})"
     if record["saturated"]:
-        text += f"; {record['saturated']} saturated (--scale gain fits more in)"
+        text += f"; {record['saturated']} saturated{WAY_OUT}"
     return text
