@@ -610,6 +610,22 @@ def test_multi_picture_jpeg_is_read_as_its_first() -> None:
     assert picture.notes == ("has several frames; the first is taken, --frame takes another",)
 
 
+def test_later_pictures_of_a_multi_picture_jpeg_are_checked_as_the_first() -> None:
+    one, other = (Image.fromarray(noise((60, 90, 3))) for _ in range(2))
+    whole = saved(one, "MPO", save_all=True, append_images=[other])
+    with Image.open(io.BytesIO(whole)) as image:
+        image.seek(1)
+        expected = np.array(image)
+    second = load_picture(io.BytesIO(whole), "x", frame=1)
+    assert same_bits(second.pixels, expected)
+    start = whole.index(b"\xff\xd8\xff", whole.index(b"\xff\xd9"))
+    middle = (start + len(whole)) // 2
+    short = whole[:middle] + b"\xff\xd9" + whole[middle + 2 :]
+    assert picture_of(short).pixels.shape == (60, 90, 3)
+    with pytest.raises(ImageError, match="a part of its pixels is missing"):
+        load_picture(io.BytesIO(short), "x", frame=1)
+
+
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "TIFF", "JPEG", "AVIF", "BMP", "PPM"])
 def test_one_frame_needs_no_note(file_format: str) -> None:
     assert picture_of(saved(Image.new("RGB", (4, 4)), file_format)).notes == ()
