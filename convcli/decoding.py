@@ -27,6 +27,7 @@ __all__ = ["READABLE", "Decoded", "begin_decoding", "decode"]
 
 READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")  # none of these starts a program
 BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, X_RESOLUTION, SAMPLE_FORMAT = 258, 262, 274, 282, 339  # TIFF tags
+# By mode: channels of the array, bytes of each of its numbers, bytes of a pixel in Pillow.
 BYTES_OF_A_MODE = {
     "1": (1, 1, 1),
     "L": (1, 1, 1),
@@ -37,7 +38,7 @@ BYTES_OF_A_MODE = {
     "LA": (2, 1, 4),
     "RGB": (3, 1, 4),
     "RGBA": (4, 1, 4),
-}  # fmt: skip -- channels of the array, bytes of a number, bytes of a pixel in Pillow
+}
 BYTES_OF_A_ROW = 12  # that Pillow takes besides its pixels
 LONGEST_CHUNK = 1 << 24  # bytes of a text or profile in a PNG, unpacked
 SIGNATURES = {

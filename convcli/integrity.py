@@ -10,7 +10,7 @@ from PIL import Image
 from convcli.errors import ImageError
 from convcli.jpeg_checks import Scans, padded, scans_of
 from convcli.png_checks import check_all_pixels, check_chunks
-from convcli.tiff_checks import check_directory, check_parts
+from convcli.tiff_checks import APART, PLANAR, check_directory, check_parts
 
 __all__ = ["checked"]
 
@@ -51,7 +51,7 @@ def _check_tiff(image: Image.Image, stream: BinaryIO, name: str) -> None:
     stream.seek(place)
     if tile[0] == "raw":  # else libtiff misses them
         check_parts(tags, name)
-    elif image.mode == "LA" and tags.get(284) == 2:
+    elif image.mode == "LA" and tags.get(PLANAR) == APART:
         raise ImageError(name, "holds grey and alpha in planes of their own, of which Pillow reads one")
 
 

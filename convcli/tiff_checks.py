@@ -9,13 +9,14 @@ from typing import Any, BinaryIO, Literal
 
 from convcli.errors import ImageError
 
-__all__ = ["check_directory", "check_parts"]
+__all__ = ["APART", "PLANAR", "check_directory", "check_parts"]
 
+# The last three are BigTIFF's.
 BYTES_OF_A_TYPE = dict(zip(range(1, 14), (1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), strict=True)) | {
     16: 8,
     17: 8,
     18: 8,
-}  # fmt: skip -- the last three are BigTIFF's
+}
 STRIP_OFFSETS, ROWS_PER_STRIP, STRIP_COUNTS = 273, 278, 279
 TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_COUNTS = 322, 323, 324, 325
 WIDTH, HEIGHT, SAMPLES, PLANAR = 256, 257, 277, 284

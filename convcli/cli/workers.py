@@ -17,7 +17,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from convcli.cli.stopping import SIGNALS, forget, undone_at_a_signal
-from convcli.processors import available_processors
+from convcli.processors import threads_for
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -28,13 +28,12 @@ __all__ = ["divided", "shared_out"]
 Result = TypeVar("Result")
 
 AHEAD = 32  # results a process that may wait for an earlier one: what is told of a long batch stays small
-MOST_PROCESSES = 64  # each takes memory, and more than there are processors make nothing faster
 PATIENCE = 2.0  # seconds that a process may take to clear up when all is to stop
 
 
 def divided(jobs: int | None, parts: int) -> tuple[int, int | None]:
     """Return how many processes share a work of so many parts, and how many threads each may have."""
-    processes = min(available_processors() if jobs is None else jobs, parts, MOST_PROCESSES)
+    processes = threads_for(jobs, parts)  # as many as threads would be: they take the same processors
     # To fork is safe only where no library keeps threads of its own, as macOS's do.
     if processes <= 1 or not hasattr(os, "fork") or sys.platform == "darwin":
         return 1, jobs
