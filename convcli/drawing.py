@@ -1,0 +1,155 @@
+"""Drawings: shapes in named colours, of which pictures for light and dark pages are made.
+
+Lengths are pixels, x points right, y down.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from unicodedata import combining, east_asian_width
+
+__all__ = [
+    "PALETTE",
+    "Anchor",
+    "Animation",
+    "Color",
+    "Drawing",
+    "Ink",
+    "Line",
+    "Rectangle",
+    "Shape",
+    "Text",
+    "text_width",
+]
+
+LETTER = 0.6  # width of a letter as a part of its size: that of the usual monospaced fonts
+
+
+class Ink(StrEnum):
+    """A colour by its name: what it is on a page, `PALETTE` says.
+
+    On the pale ones and on PAPER, TEXT and FAINT can be read; the strong ones are for lines.
+    """
+
+    PAPER = "paper"
+    TEXT = "text"
+    FAINT = "faint"
+    LINE = "line"
+    BLUE = "blue"
+    GREEN = "green"
+    ORANGE = "orange"
+    PURPLE = "purple"
+    RED = "red"
+    GREY = "grey"
+    STRONG_BLUE = "strong-blue"
+    STRONG_GREEN = "strong-green"
+    STRONG_ORANGE = "strong-orange"
+    STRONG_RED = "strong-red"
+
+
+PALETTE: Mapping[Ink, tuple[str, str]] = {  # on a light page, on a dark one
+    Ink.PAPER: ("#ffffff", "#16181d"),
+    Ink.TEXT: ("#1b1f24", "#e8eaed"),
+    Ink.FAINT: ("#57606a", "#a3abb6"),
+    Ink.LINE: ("#b6bdc6", "#4b535d"),
+    Ink.BLUE: ("#d3e5f8", "#1f3f63"),
+    Ink.GREEN: ("#d3efd6", "#1f4a2c"),
+    Ink.ORANGE: ("#fde4c8", "#5c3c16"),
+    Ink.PURPLE: ("#e6dcf7", "#44306b"),
+    Ink.RED: ("#fadcd9", "#64282a"),
+    Ink.GREY: ("#e9ecef", "#2c3138"),
+    Ink.STRONG_BLUE: ("#2166ac", "#74b2ee"),
+    Ink.STRONG_GREEN: ("#1a7f37", "#5fc983"),
+    Ink.STRONG_ORANGE: ("#c4600a", "#f5a94f"),
+    Ink.STRONG_RED: ("#b2182b", "#f28b82"),
+}
+
+Color = Ink | str
+"""A named colour, or ``#rrggbb`` where it shows a number and is the same on every page."""
+
+
+class Anchor(StrEnum):
+    """Which point of a text is at its x."""
+
+    START = "start"
+    MIDDLE = "middle"
+    END = "end"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rectangle:
+    """A box; `radius` rounds its corners, `title` is shown where a pointer rests on it."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    fill: Color | None = None
+    stroke: Color | None = None
+    thickness: float = 1
+    radius: float = 0
+    dashed: bool = False
+    title: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """Straight lines from point to point; `arrow` puts a head on the last."""
+
+    points: tuple[tuple[float, float], ...]
+    stroke: Color = Ink.LINE
+    thickness: float = 1
+    dashed: bool = False
+    arrow: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """A line of text, its middle at the height y."""
+
+    x: float
+    y: float
+    text: str
+    size: float = 12
+    fill: Color = Ink.TEXT
+    anchor: Anchor = Anchor.MIDDLE
+    bold: bool = False
+
+
+Shape = Rectangle | Line | Text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """Shapes, the later over the earlier, on paper of a size; title and description for who cannot see them."""
+
+    width: float
+    height: float
+    shapes: tuple[Shape, ...]
+    title: str
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Animation:
+    """Shapes that stay, and frames of shapes over them, each shown for so many seconds, again and again."""
+
+    width: float
+    height: float
+    still: tuple[Shape, ...]
+    frames: tuple[tuple[Shape, ...], ...]
+    seconds: float
+    title: str
+    description: str = ""
+
+
+def text_width(text: str, size: float) -> float:
+    """Return about how wide a text becomes, in a monospaced font; wide characters take twice the room.
+
+    Examples
+    --------
+    >>> text_width("conv 6 f5", 10), text_width("猫", 10)
+    (54.0, 12.0)
+    """
+    cells = sum(2 if east_asian_width(char) in "WF" else 0 if combining(char) else 1 for char in text)
+    return cells * size * LETTER

@@ -1,0 +1,179 @@
+"""Drawings as SVG: one file that fits light and dark pages, and needs no other."""
+
+import re
+from collections.abc import Iterable
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from convcli.drawing import PALETTE, Animation, Color, Drawing, Ink, Line, Rectangle, Shape, Text
+
+__all__ = ["animated_svg", "drawn_svg", "svg_element"]
+
+FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+BASELINE = 0.35  # how far it is below the middle of a letter, as a part of the size
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+DASHES = "4 3"
+
+
+def drawn_svg(drawing: Drawing) -> str:
+    """Return a drawing as an SVG document.
+
+    Examples
+    --------
+    >>> box = Rectangle(x=0, y=0, width=9, height=9, fill=Ink.BLUE)
+    >>> drawn_svg(Drawing(width=9, height=9, shapes=(box,), title="a box")).splitlines()[0][:44]
+    '<svg xmlns="http://www.w3.org/2000/svg" role'
+    """
+    return _document(svg_element(drawing))
+
+
+def animated_svg(animation: Animation) -> str:
+    """Return an animation as an SVG document: each frame is a group of the class ``frame``.
+
+    Where nothing moves, or motion is not wanted, the first frame is seen.
+    """
+    count = len(animation.frames)
+    root = _root(animation, animation.still)
+    _style(
+        root,
+        ".frame{visibility:hidden}.first{visibility:visible}"
+        f"@keyframes frame{{0%{{visibility:visible}}{100 / count:.6g}%,100%{{visibility:hidden}}}}"
+        "@media (prefers-reduced-motion:no-preference){"
+        f".frame{{animation:frame {count * animation.seconds:.6g}s step-end infinite;visibility:hidden}}}}"
+        if count > 1
+        else "",
+    )
+    for number, shapes in enumerate(animation.frames):
+        name = "frame first" if number == 0 else "frame"
+        group = SubElement(root, "g", {"class": name})
+        group.set("style", f"animation-delay:{number * animation.seconds:.6g}s")
+        _add(group, shapes)
+    return _document(root)
+
+
+def svg_element(drawing: Drawing) -> Element:
+    """Return a drawing as the root of an SVG document, to be put into a page."""
+    return _root(drawing, drawing.shapes)
+
+
+def _root(drawing: Drawing | Animation, shapes: Iterable[Shape]) -> Element:
+    width, height = _number(drawing.width), _number(drawing.height)
+    root = Element(
+        "svg",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "role": "img",
+            "width": width,
+            "height": height,
+            "viewBox": f"0 0 {width} {height}",
+        },
+    )
+    SubElement(root, "title").text = _clean(drawing.title)
+    if drawing.description:
+        SubElement(root, "desc").text = _clean(drawing.description)
+    _style(root, _rules())
+    paper = Rectangle(x=0, y=0, width=drawing.width, height=drawing.height, fill=Ink.PAPER)
+    _add(root, (paper, *shapes))
+    return root
+
+
+def _style(root: Element, rules: str) -> None:
+    if rules:
+        SubElement(root, "style").text = rules
+
+
+def _rules() -> str:
+    """Return the colours of the classes: names like ``f-paper`` fill, ``s-paper`` draw lines."""
+    light, dark = (
+        "".join(
+            f".f-{ink}{{fill:{pair[page]}}}.s-{ink}{{stroke:{pair[page]}}}" for ink, pair in PALETTE.items()
+        )
+        for page in (0, 1)
+    )
+    return f"text{{font-family:{FONTS};white-space:pre}}{light}@media (prefers-color-scheme:dark){{{dark}}}"
+
+
+def _add(parent: Element, shapes: Iterable[Shape]) -> None:
+    for shape in shapes:
+        if isinstance(shape, Rectangle):
+            _add_rectangle(parent, shape)
+        elif isinstance(shape, Line):
+            _add_line(parent, shape)
+        else:
+            _add_text(parent, shape)
+
+
+def _add_rectangle(parent: Element, shape: Rectangle) -> None:
+    element = SubElement(
+        parent, "rect", _numbers(x=shape.x, y=shape.y, width=shape.width, height=shape.height)
+    )
+    if shape.radius:
+        element.set("rx", _number(shape.radius))
+    _colour(element, shape.fill, shape.stroke, shape.thickness, dashed=shape.dashed)
+    if shape.title:
+        SubElement(element, "title").text = _clean(shape.title)
+
+
+def _add_line(parent: Element, shape: Line) -> None:
+    points = " ".join(f"{_number(x)},{_number(y)}" for x, y in shape.points)
+    element = SubElement(parent, "polyline", {"points": points})
+    _colour(element, None, shape.stroke, shape.thickness, dashed=shape.dashed)
+    if shape.arrow:
+        head = SubElement(parent, "polygon", {"points": _head(shape)})
+        _colour(head, shape.stroke, None, 0, dashed=False)
+
+
+def _head(shape: Line) -> str:
+    """Return the corners of an arrow's head."""
+    (x0, y0), (x, y) = shape.points[-2:]
+    length = ((x - x0) ** 2 + (y - y0) ** 2) ** 0.5 or 1
+    along, size = ((x - x0) / length, (y - y0) / length), 3 + 2 * shape.thickness
+    base = x - along[0] * size, y - along[1] * size
+    side = -along[1] * size / 2, along[0] * size / 2
+    corners = (x, y), (base[0] + side[0], base[1] + side[1]), (base[0] - side[0], base[1] - side[1])
+    return " ".join(f"{_number(a)},{_number(b)}" for a, b in corners)
+
+
+def _add_text(parent: Element, shape: Text) -> None:
+    element = SubElement(parent, "text", _numbers(x=shape.x, y=shape.y + BASELINE * shape.size))
+    element.set("font-size", _number(shape.size))
+    element.set("text-anchor", shape.anchor)
+    if shape.bold:
+        element.set("font-weight", "bold")
+    _colour(element, shape.fill, None, 0, dashed=False)
+    element.text = _clean(shape.text)
+
+
+def _colour(
+    element: Element, fill: Color | None, stroke: Color | None, thickness: float, *, dashed: bool
+) -> None:
+    """Set the colours: named ones by class, so that they follow the page, others as they are."""
+    names = []
+    for kind, colour in (("fill", fill), ("stroke", stroke)):
+        if isinstance(colour, Ink):
+            names.append(f"{kind[0]}-{colour}")
+        elif colour is not None or kind == "fill":
+            element.set(kind, colour or "none")
+    if names:
+        element.set("class", " ".join(names))
+    if stroke is not None and thickness != 1:
+        element.set("stroke-width", _number(thickness))
+    if dashed:
+        element.set("stroke-dasharray", DASHES)
+
+
+def _numbers(**values: float) -> dict[str, str]:
+    return {name: _number(value) for name, value in values.items()}
+
+
+def _number(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.10g}"
+
+
+def _clean(text: str) -> str:
+    """Replace what an XML document cannot hold."""
+    return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _document(root: Element) -> str:
+    indent(root, " ")
+    return tostring(root, "unicode") + "\n"
