@@ -121,7 +121,7 @@ Shape = Rectangle | Line | Text
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """Shapes, the later over the earlier, on paper of a size; title and description for who cannot see them."""
+    """Shapes, the later over the earlier, on paper of a size; title and description for who cannot see it."""
 
     width: float
     height: float
