@@ -1,13 +1,17 @@
 """Colours of signed numbers: negative blue, zero white, positive red."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["BLUE", "GREY", "RED", "WHITE", "diverging"]
+__all__ = ["BLUE", "GREY", "RED", "WHITE", "diverging", "limit_of"]
 
 BLUE, WHITE, RED = (33, 102, 172), (255, 255, 255), (178, 24, 43)
 GREY = (127, 127, 127)  # of what is no number
 STRIP = 1 << 16  # numbers at a time, which fit into the cache
+BEYOND = 0.005  # the part of the numbers that may lie beyond the limit, and
+AT_LEAST = 0.25  # the part of the largest that it is at least
 
 
 def diverging(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
@@ -33,10 +37,52 @@ def diverging(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
     numbers = np.asarray(values)
     flat = numbers.reshape(-1)
     colors = np.empty((flat.size, 3), np.uint8)
+    # Of narrow integers the few that there are need drawing once.
+    table = _table(numbers.dtype, limit) if numbers.size > 2 * STRIP else None
     for start in range(0, flat.size, STRIP):
         part = slice(start, start + STRIP)
-        colors[part] = _drawn(flat[part].astype(np.float64), limit)
+        if table is None:
+            colors[part] = _drawn(flat[part].astype(np.float64), limit)
+        else:
+            np.take(table, flat[part], axis=0, out=colors[part], mode="wrap")
     return colors.reshape(*numbers.shape, 3)
+
+
+def limit_of(values: ArrayLike) -> float:
+    """Return a limit at which the colours of numbers may end, so that most of them are told apart.
+
+    The largest distance from zero that at most one number in 200 passes, but no less than a quarter of the
+    largest of all: of few numbers it is the largest.
+
+    Parameters
+    ----------
+    values : array
+        Real numbers; those that are not finite do not count.
+
+    Examples
+    --------
+    >>> limit_of([-3, 2, np.inf])
+    3.0
+    >>> limit_of(np.arange(1001))
+    995.0
+    """
+    numbers = np.asarray(values)
+    exact = numbers.dtype == np.float32 or numbers.dtype.itemsize < 4
+    sizes = np.abs(numbers.ravel().astype(np.float32 if exact else np.float64))
+    sizes = sizes[np.isfinite(sizes)]
+    if not sizes.size:
+        return 0.0
+    place = sizes.size - 1 - int(BEYOND * sizes.size)
+    return max(float(np.partition(sizes, place)[place]), AT_LEAST * float(sizes.max()))
+
+
+def _table(dtype: np.dtype[Any], limit: float) -> NDArray[np.uint8] | None:
+    """Return the colours of all numbers of a narrow type of integers, negative ones counted from the end."""
+    if dtype.kind not in "iu" or dtype.itemsize > 2:
+        return None
+    limits = np.iinfo(dtype)
+    order = np.r_[0 : int(limits.max) + 1, int(limits.min) : 0]
+    return _drawn(order.astype(np.float64), limit).astype(np.uint8)
 
 
 def _drawn(numbers: NDArray[np.float64], limit: float) -> NDArray[np.float64]:

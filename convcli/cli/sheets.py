@@ -1,0 +1,302 @@
+"""``apply --sheet``: the input and the results of filters side by side."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.arrays import Channels, select_channels
+from convcli.backgrounds import flattened
+from convcli.cli.banks import bank_operation
+from convcli.cli.destinations import Destination
+from convcli.cli.filtering import Rendering, Window, operation
+from convcli.cli.one_input import Operation, Outcome
+from convcli.colors import limit_of
+from convcli.errors import ImageError, UsageError
+from convcli.kernels import Combination, Filter
+from convcli.limits import Size
+from convcli.matrices import format_matrix
+from convcli.pictures import Picture
+from convcli.render import Signed, render_counted
+from convcli.sheets import (
+    Bar,
+    Colored,
+    Fit,
+    Panel,
+    Shown,
+    drawn_sheet,
+    largest_side,
+    levels,
+    pixels_of,
+    signed_map,
+)
+from convcli.size_texts import format_size
+from convcli.volumes import Bank
+
+__all__ = ["CHANNELS", "check_colors", "sheet_operation"]
+
+Array = NDArray[Any]
+
+BETWEEN = 24  # bytes that are held for each number of a result while its panel is drawn
+MOST_PANELS = 256
+MOST_TAPS = 49  # of a typed kernel that is told
+WHITE = (255, 255, 255)
+CHANNELS = {
+    Channels.GRAY: "luma", Channels.SUM: "the channels' sum", Channels.R: "red", Channels.G: "green",
+    Channels.B: "blue",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Shade:
+    """A map of a filter: what it is called, and how it is drawn.
+
+    Attributes
+    ----------
+    title, about : str
+    taps : array
+    combined : bool
+        Whether responses were combined, so that none is negative.
+    picture : bool
+        Whether it is a picture as the input is: a flat area keeps its brightness.
+    """
+
+    title: str
+    about: str
+    taps: Array
+    combined: bool = False
+    picture: bool = False
+
+    @property
+    def signed(self) -> bool:
+        """Whether it may be negative."""
+        return not self.combined and bool((self.taps < 0).any()) and bool((self.taps > 0).any())
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A filter or a bank: its maps, and the operation that gives what they are drawn of."""
+
+    name: str
+    shades: tuple[Shade, ...]
+    operation: Operation
+    rendering: Rendering
+
+
+def sheet_operation(
+    chosen: Sequence[Filter | Bank], window: Window, rendering: Rendering, where: Destination, *, turned: int
+) -> Operation:
+    """Make the operation that draws a sheet; the last `turned` that were chosen are turned in steps.
+
+    Raises
+    ------
+    KernelError, UsageError
+        A result is not defined, or there are too many.
+    """
+    banks = len(chosen) - turned
+    drawings = [_drawing(one, window, rendering, turned=number >= banks) for number, one in enumerate(chosen)]
+    panels = 1 + sum(len(drawing.shades) for drawing in drawings)
+    if panels > MOST_PANELS:
+        raise UsageError(where.option, f"would have {panels} pictures; at most {MOST_PANELS} are drawn")
+    return Operation(
+        "sheet",
+        partial(_draw, drawings, window, rendering),
+        partial(_largest, [drawing.operation for drawing in drawings]),
+        numbers=False,
+        between=BETWEEN,
+        where=where,
+    )
+
+
+def _largest(operations: Sequence[Operation], size: Size) -> Size:
+    """Return the size of the largest result."""
+    rows, columns, _ = max((one.result_size(size) for one in operations), key=prod)
+    return rows, columns, 3
+
+
+def check_colors(picture: Picture, channels: Channels) -> bool:
+    """Tell whether a picture has colours, of which the grey channel is to be taken.
+
+    Raises
+    ------
+    ImageError
+        It has channels that are no colours.
+    """
+    count = picture.pixels.shape[2] if picture.pixels.ndim == 3 else 1
+    if channels == Channels.EACH and count not in (1, 3):
+        raise ImageError(
+            f"{count} channels", "are no colours, so they cannot be shown; --channels sum adds them up"
+        )
+    return channels == Channels.EACH and count == 3
+
+
+def _drawing(one: Filter | Bank, window: Window, rendering: Rendering, *, turned: bool) -> Drawing:
+    """Tell what is drawn of a filter: pixels as `apply` writes them, a picture, or numbers of one channel."""
+    shades = tuple(_shades(one, rendering, turned=turned))
+    pixels = rendering.signed not in (None, Signed.RAW)
+    depth = one.taps.shape[2] if isinstance(one, Bank) else 1
+    if not pixels:
+        rendering = replace(rendering, signed=Signed.RAW)
+    mixed = pixels or depth > 1 or (isinstance(one, Filter) and shades[0].picture)
+    if rendering.channels == Channels.EACH and not mixed:
+        rendering = replace(rendering, channels=Channels.GRAY)
+    made = (
+        operation(one, window, rendering, measured=False)
+        if isinstance(one, Filter)
+        else bank_operation(one, window, rendering)
+    )
+    return Drawing(one.name, shades, made, rendering)
+
+
+def _shades(one: Filter | Bank, rendering: Rendering, *, turned: bool) -> Iterator[Shade]:
+    if isinstance(one, Filter):
+        taps, typed = one.kernels[0], one.source == "typed"
+        about = f"gain {one.gain:.4g}"
+        if typed and taps.size <= MOST_TAPS:
+            about = f"{format_matrix(taps, ' ').strip().replace(chr(10), '; ')}, {about}"
+        scale = 1 / one.gain if rendering.scale is None and one.gain else rendering.scale or 0
+        single = one.combination == Combination.SINGLE
+        yield Shade(one.name, about, taps, not single, single and _keeps_brightness(taps, scale))
+        return
+    taps = one.taps.reshape(*one.taps.shape[:3], -1)
+    for number in range(one.count):
+        step = f"{180 * number / one.count:.4g}°" if turned else f"map {number + 1} of {one.count}"
+        title = f"{one.name}, {step}" if one.count > 1 or turned else one.name
+        own = taps[..., number]
+        picture = own.shape[2] == 1 and _keeps_brightness(own, rendering.scale or 0)
+        yield Shade(title, "", own, picture=picture)
+
+
+def _keeps_brightness(taps: Array, scale: float) -> bool:
+    """Whether a flat area stays what it is, with the scale or without."""
+    total = float(taps.sum())
+    return any(abs(total * factor - 1) < 1e-6 for factor in (1, scale))
+
+
+class Panels:
+    """The panels of a sheet as they are made, one after the other: of each result only the panel is kept."""
+
+    def __init__(self, size: tuple[int, int], count: int) -> None:
+        self.size = size
+        self.largest = largest_side(count)
+        self.fit = Fit.of_input(size, self.largest)
+        self.made: list[Panel] = []
+        self.facts: list[dict[str, object]] = []
+
+    def add(
+        self, title: str, name: str | None, channels: str, colored: Colored, about: Sequence[str]
+    ) -> None:
+        """Add the input, or a map of the filter of that name."""
+        height, width, _ = colored.colors.shape
+        fit = self.fit.for_result((height, width), self.size, self.largest)
+        size = format_size((height, width))
+        first = f"{size} at {fit}" if fit != Fit() else size
+        lines = [f"{first}, of {channels}" if channels else first, *filter(None, about)]
+        self.made.append(Panel(title, lines, fit.drawn(colored.colors), colored.bar))
+        bar = colored.bar or (Shown.PIXELS, None, None, None, None)
+        self.facts.append(
+            {
+                "title": title,
+                "filter": name,
+                "channels": channels or None,
+                "size": size,
+                "scale": str(fit),
+                **dict(zip(("shown", "low", "high", "min", "max"), bar, strict=True)),
+            }
+        )
+
+
+def _draw(
+    drawings: Sequence[Drawing], window: Window, rendering: Rendering, picture: Picture, _: bool
+) -> Outcome:
+    """Draw the input and every result."""
+    has_colors = check_colors(picture, rendering.channels)
+    count = sum(len(drawing.shades) for drawing in drawings)
+    panels = Panels(_sides(picture.pixels), 1 + count)
+    whole = _flat(replace(picture, pixels=select_channels(picture.pixels, rendering.channels)))
+    is_sum = rendering.channels == Channels.SUM
+    panels.add("input", None, CHANNELS.get(rendering.channels, ""), _natural(whole, is_sum=is_sum), [])
+    for drawing in drawings:
+        channels = drawing.rendering.channels
+        luma_of_grey = channels == Channels.GRAY != rendering.channels and not has_colors
+        label = "" if luma_of_grey else CHANNELS.get(channels, "")
+        made = drawing.operation.run(picture, drawing.rendering.signed == Signed.RAW).picture
+        for number, shade in enumerate(drawing.shades):
+            one = replace(made, pixels=made.pixels[..., number], maps=False) if made.maps else _flat(made)
+            colored, told = _colored(shade, one, drawing.rendering, picture)
+            about = [", ".join(filter(None, [shade.about, *told])), _adjusted(rendering)]
+            panels.add(shade.title, drawing.name, label, colored, about)
+    sheet = drawn_sheet(panels.made)
+    size = format_size(sheet.pixels.shape)
+    facts = {
+        **window.facts(),
+        "shape_in": format_size(picture.pixels.shape),
+        "shape_out": size,
+        "panels": [fact | place._asdict() for fact, place in zip(panels.facts, sheet.places, strict=True)],
+    }
+    summary = f"({size}, the input and {count} result{'s'[: count != 1]})"
+    return Outcome(Picture(sheet.pixels), facts, summary=summary)
+
+
+def _sides(pixels: Array) -> tuple[int, int]:
+    return pixels.shape[0], pixels.shape[1]
+
+
+def _flat(picture: Picture) -> Picture:
+    """Return a picture of one channel without the axis of its channels."""
+    one = picture.pixels.ndim == 3 and picture.pixels.shape[2] == 1
+    return replace(picture, pixels=picture.pixels[..., 0]) if one else picture
+
+
+def _natural(picture: Picture, *, is_sum: bool = False) -> Colored:
+    """Show a picture as it is: pixels, over white where they are transparent; else numbers."""
+    pixels = picture.pixels
+    if pixels.dtype in (np.uint8, np.uint16) and not is_sum:
+        return pixels_of(flattened(picture, WHITE).pixels)
+    is_signed = pixels.ndim == 2 and bool((pixels < 0).any())
+    return signed_map(pixels) if is_signed else levels(pixels, math.inf)
+
+
+def _colored(
+    shade: Shade, result: Picture, rendering: Rendering, picture: Picture
+) -> tuple[Colored, list[str]]:
+    """Draw a result, and return what is to be said of it."""
+    values = result.pixels
+    if rendering.signed != Signed.RAW:
+        return _natural(result), [str(rendering.signed)]
+    of_pixels = picture.pixels.dtype in (np.uint8, np.uint16) and rendering.channels != Channels.SUM
+    if shade.picture and of_pixels:
+        rendered = render_counted(values, Signed.CLIP, depth=picture.depth)
+        told = [f"{rendered.saturated} saturated"] if rendered.saturated else []
+        return _natural(replace(result, pixels=rendered.pixels)), told
+    if shade.picture:
+        colored = _natural(result, is_sum=True)
+    else:
+        may_be_negative = (shade.signed and not rendering.relu) or bool((values < 0).any())
+        is_signed = values.ndim == 2 and may_be_negative
+        colored = signed_map(values) if is_signed else levels(values, limit_of(values))
+    return colored, _numbers(values, colored.bar)
+
+
+def _numbers(values: Array, bar: Bar | None) -> list[str]:
+    """Say from where to where numbers go, and how many are none."""
+    told = [] if bar is None else [f"{bar.lowest:.6g} to {bar.highest:.6g}"]
+    if values.dtype.kind == "f":
+        unknown, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+        told += [f"{count} {what}" for count, what in ((unknown, "NaN"), (infinite, "infinite")) if count]
+    return told
+
+
+def _adjusted(rendering: Rendering) -> str:
+    """Say what was done to the numbers of a result."""
+    parts = []
+    if rendering.scale != 1:
+        parts.append("over the gain" if rendering.scale is None else f"times {rendering.scale:.4g}")
+    if rendering.biases != (0,):
+        parts.append(f"plus {', '.join(f'{bias:.4g}' for bias in rendering.biases)}")
+    return ", ".join([*parts, *["relu"] * rendering.relu])
