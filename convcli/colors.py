@@ -1,5 +1,6 @@
 """Colours of signed numbers: negative blue, zero white, positive red."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -68,12 +69,15 @@ def limit_of(values: ArrayLike) -> float:
     """
     numbers = np.asarray(values)
     exact = numbers.dtype == np.float32 or numbers.dtype.itemsize < 4
-    sizes = np.abs(numbers.ravel().astype(np.float32 if exact else np.float64))
-    sizes = sizes[np.isfinite(sizes)]
+    sizes = numbers.ravel().astype(np.float32 if exact else np.float64)  # a copy, which may be changed
+    np.abs(sizes, out=sizes)
+    if sizes.size and not math.isfinite(sizes.max()):
+        sizes = sizes[np.isfinite(sizes)]
     if not sizes.size:
         return 0.0
     place = sizes.size - 1 - int(BEYOND * sizes.size)
-    return max(float(np.partition(sizes, place)[place]), AT_LEAST * float(sizes.max()))
+    sizes.partition(place)
+    return max(float(sizes[place]), AT_LEAST * float(sizes[place:].max()))
 
 
 def _table(dtype: np.dtype[Any], limit: float) -> NDArray[np.uint8] | None:

@@ -224,11 +224,10 @@ class Fit:
         return colors.repeat(self.down, axis=0).repeat(self.across, axis=1)
 
     def __str__(self) -> str:
-        if self.reduced > 1 and self.down == self.across:
-            return f"1/{self.reduced}"
-        if self.down == self.across:
-            return f"{self.down}x"
-        return f"{self.down}x{self.across}" + (f"/{self.reduced}" if self.reduced > 1 else "")
+        enlarged = f"{self.down}x" if self.down == self.across else f"{self.down}x{self.across}"
+        if self.reduced == 1:
+            return enlarged
+        return f"1/{self.reduced}" + (f", then {enlarged}" if enlarged != "1x" else "")
 
 
 @dataclass(frozen=True, eq=False)

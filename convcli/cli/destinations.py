@@ -105,9 +105,9 @@ def destination(
         output = STREAM
     if output is not None and output != STREAM and (output.endswith("/") or os.path.isdir(output)):  # noqa: PTH112 -- a name may be too long
         raise UsageError(output, "is a folder; to write into it take --out-dir")
-    for option, given in (("--out-dir", out_dir), ("--name", name)):
+    for other, given in (("--out-dir", out_dir), ("--name", name)):
         if output is not None and given is not None:
-            raise UsageError(option, f"names are derived there; leave -o out, or {option}")
+            raise UsageError(other, f"names are derived there; leave -o out, or {other}")
     if skip_existing and (force or output is not None):
         raise UsageError("--skip-existing", f"does not go with {'--force' if force else '-o'}")
     if output == STREAM:

@@ -17,7 +17,7 @@ from convcli.tally import tally
 
 __all__ = ["direction_operation"]
 
-BETWEEN = 24  # bytes that are held for each number of the figure while it is drawn
+BETWEEN = 12  # bytes that are held for each number of the figure while it is drawn
 
 
 def direction_operation(one: Filter, window: Window, rendering: Rendering, where: Destination) -> Operation:

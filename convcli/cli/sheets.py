@@ -42,7 +42,7 @@ __all__ = ["CHANNELS", "check_colors", "sheet_operation"]
 
 Array = NDArray[Any]
 
-BETWEEN = 24  # bytes that are held for each number of a result while its panel is drawn
+BETWEEN = 12  # bytes that are held for each number of a result while its panel is drawn
 MOST_PANELS = 256
 MOST_TAPS = 49  # of a typed kernel that is told
 WHITE = (255, 255, 255)
@@ -221,11 +221,12 @@ def _draw(
     whole = _flat(replace(picture, pixels=select_channels(picture.pixels, rendering.channels)))
     is_sum = rendering.channels == Channels.SUM
     panels.add("input", None, CHANNELS.get(rendering.channels, ""), _natural(whole, is_sum=is_sum), [])
+    luma = replace(picture, pixels=select_channels(picture.pixels, Channels.GRAY)) if has_colors else picture
     for drawing in drawings:
-        channels = drawing.rendering.channels
-        luma_of_grey = channels == Channels.GRAY != rendering.channels and not has_colors
-        label = "" if luma_of_grey else CHANNELS.get(channels, "")
-        made = drawing.operation.run(picture, drawing.rendering.signed == Signed.RAW).picture
+        of_luma = drawing.rendering.channels == Channels.GRAY != rendering.channels
+        label = CHANNELS.get(drawing.rendering.channels, "") if has_colors or not of_luma else ""
+        source = luma if of_luma else picture
+        made = drawing.operation.run(source, drawing.rendering.signed == Signed.RAW).picture
         for number, shade in enumerate(drawing.shades):
             one = replace(made, pixels=made.pixels[..., number], maps=False) if made.maps else _flat(made)
             colored, told = _colored(shade, one, drawing.rendering, picture)
