@@ -104,7 +104,8 @@ def destination(
     if output is not None and _is_standard_output(output):
         output = STREAM
     if output is not None and output != STREAM and (output.endswith("/") or os.path.isdir(output)):  # noqa: PTH112 -- a name may be too long
-        raise UsageError(output, "is a folder; to write into it take --out-dir")
+        instead = "to write into it take --out-dir" if option == "-o" else "give the name of a file in it"
+        raise UsageError(output, f"is a folder; {instead}")
     for other, given in (("--out-dir", out_dir), ("--name", name)):
         if output is not None and given is not None:
             raise UsageError(other, f"names are derived there; leave -o out, or {other}")
@@ -113,7 +114,7 @@ def destination(
     if output == STREAM:
         chosen = chosen or FileFormat.PNG
         if json:
-            raise UsageError("--json", "goes to standard output, as -o - does; write to a file")
+            raise UsageError("--json", f"goes to standard output, as {option} - does; write to a file")
         if answer_is_shown() and not chosen.text:
             raise UsageError(
                 f"{option} -", f"{chosen} is not for a terminal; redirect it, or add --format csv"

@@ -96,21 +96,23 @@ class Figures:
         if self.direction is not None:
             if self.sheet is None and not self.results:
                 _check_plain(rendering)
-            directed = self._directed(chosen) if named else [named_filter(USUAL)]
-            one_name = "{filter}" not in self.direction.name or self.direction.output is not None
-            if len(directed) > 1 and one_name:
-                raise UsageError(
-                    "--direction", f"is one picture for {len(directed)} filters; name one of them"
-                )
+            directed = self._directed(chosen, named=named)
             made += [direction_operation(one, window, rendering, self.direction) for one in directed]
         return made
 
-    def _directed(self, chosen: Sequence[Filter | Bank]) -> list[Filter]:
+    def _directed(self, chosen: Sequence[Filter | Bank], *, named: bool) -> list[Filter]:
         """Return the filters that have a direction: beside a sheet or results there may be others."""
+        if self.direction is None or (self.sheet is not None and not named):
+            return [named_filter(USUAL)]
         found = [one for one in chosen if isinstance(one, Filter) and _is_directed(one)]
         others = [one.name for one in chosen if one not in found]
         if others and (not found or (self.sheet is None and not self.results)):
             raise FilterError(others[0], f"gives no direction; these do: {', '.join(DIRECTED)}")
+        if len(found) > 1 and (self.direction.output is not None or "{filter}" not in self.direction.name):
+            raise UsageError(
+                "--direction",
+                f'is one picture for {len(found)} filters; put both into it: "{{stem}}-{{filter}}.png"',
+            )
         return found
 
 
@@ -141,7 +143,7 @@ def _destination(option: str, name: str, batch: Batch, *, results: bool) -> Dest
             option=option,
         )  # fmt: skip
         if len(batch.sources) > 1:
-            example = f'{option} "{{stem}}{Path(name).suffix or ".png"}"'
+            example = f'{option} "{{stem}}-{Path(name).stem}{Path(name).suffix}"'
             raise UsageError(
                 f"{option} {name}",
                 f"is one picture for {len(batch.sources)} inputs; put {{stem}} into it: {example}",
