@@ -25,6 +25,7 @@ __all__ = [
     "drawn_sheet",
     "largest_side",
     "levels",
+    "number_text",
     "pixels_of",
     "signed_map",
 ]
@@ -46,6 +47,7 @@ TITLE_LINE, TEXT_LINE = 22, 17
 NARROWEST = 220  # pixels of a column: three numbers fit below a bar
 BAR = 10
 MOST_LINES = 3
+LONG = 10_000_000  # a whole number that is not written in full
 INK, SOFT, FRAME, PAPER = (0, 0, 0), (90, 90, 90), (200, 200, 200), (255, 255, 255)
 NO_NUMBER = (230, 159, 0)  # NaN among grey levels
 
@@ -324,19 +326,28 @@ def _draw_panel(image: Image.Image, draw: ImageDraw.ImageDraw, panel: Panel, pla
     image.paste(Image.fromarray(_bar_colors(panel.bar, length)), (left, bar_top))
     draw.rectangle([left - 1, bar_top - 1, left + length, bar_top + BAR], outline=FRAME)
     low, high = panel.bar.low, panel.bar.high
-    texts = {(0.0, "lt"): _number(low) + " or less" * (panel.bar.lowest < low)}
+    texts = {(0.0, "lt"): number_text(low) + " or less" * (panel.bar.lowest < low)}
     zero = -low / 2 / (high / 2 - low / 2) if low < high else 0  # halves: differences may be infinite
     if 0.4 < zero < 0.6:  # where it stands clear of the ends
         texts[zero, "mt"] = "0"
     if low < high:
-        texts[1.0, "rt"] = _number(high) + " or more" * (panel.bar.highest > high)
+        texts[1.0, "rt"] = number_text(high) + " or more" * (panel.bar.highest > high)
+    if sum(font(NUMBERS).getlength(f"{text}  ") for text in texts.values()) > length:
+        texts = {place: text.partition(" ")[0] for place, text in texts.items()}
     for (share, anchor), text in texts.items():
         x = left + share * (length - 1)
         draw.text((x, bar_top + BAR + 4), text, INK, font(NUMBERS), anchor=anchor)
 
 
-def _number(number: float) -> str:
-    return f"{number + 0.0:.5g}"
+def number_text(number: float) -> str:
+    """Write a number in few letters: five digits, or all of a whole one that is not too long.
+
+    Examples
+    --------
+    >>> number_text(1048560.0), number_text(444.6759), number_text(-0.0)
+    ('1048560', '444.68', '0')
+    """
+    return f"{number + 0.0:.7g}" if number % 1 == 0 and abs(number) < LONG else f"{number + 0.0:.5g}"
 
 
 def _bar_colors(bar: Bar, length: int) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from convcli.colors import limit_of
 from convcli.directions import direction_colors, drawn_direction, gradient
 from convcli.kernels import Filter
 from convcli.pictures import Picture
+from convcli.sheets import number_text
 from convcli.size_texts import format_size
 from convcli.tally import tally
 
@@ -57,7 +58,7 @@ def _draw(one: Filter, window: Window, channels: Channels, picture: Picture, _: 
         f"{one.name}, of {CHANNELS[channels]}" if channels in CHANNELS else one.name,
         "hue: where it gets brighter",
         "brightness: the magnitude,",
-        f"black 0, full {full:.5g}{more}",
+        f"black 0, full {number_text(full)}{more}",
     ]
     figure = drawn_direction(direction_colors(slope, full), about)
     size = format_size(figure.pixels.shape)
@@ -72,4 +73,6 @@ def _draw(one: Filter, window: Window, channels: Channels, picture: Picture, _: 
         "place": figure.place._asdict(),
         "wheel": asdict(figure.wheel),
     }
-    return Outcome(Picture(figure.pixels), facts, summary=f"({size}, magnitudes up to {largest:.6g})")
+    return Outcome(
+        Picture(figure.pixels), facts, summary=f"({size}, magnitudes up to {number_text(largest)})"
+    )

@@ -1,8 +1,8 @@
 """``apply --sheet``: the input and the results of filters side by side."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from math import prod
 from typing import Any
@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 
 from convcli.arrays import Channels, select_channels
 from convcli.backgrounds import flattened
-from convcli.cli.banks import bank_operation
 from convcli.cli.destinations import Destination
-from convcli.cli.filtering import Rendering, Window, operation
+from convcli.cli.drawings import Drawing, FilterMap, drawing_of
+from convcli.cli.filtering import Rendering, Window
 from convcli.cli.one_input import Operation, Outcome
 from convcli.colors import limit_of
 from convcli.errors import ImageError, UsageError
-from convcli.kernels import Combination, Filter
+from convcli.kernels import Filter
 from convcli.limits import Size
-from convcli.matrices import format_matrix
 from convcli.pictures import Picture
 from convcli.render import Signed, render_counted
 from convcli.sheets import (
@@ -32,6 +31,7 @@ from convcli.sheets import (
     drawn_sheet,
     largest_side,
     levels,
+    number_text,
     pixels_of,
     signed_map,
 )
@@ -44,48 +44,11 @@ Array = NDArray[Any]
 
 BETWEEN = 12  # bytes that are held for each number of a result while its panel is drawn
 MOST_PANELS = 256
-MOST_TAPS = 49  # of a typed kernel that is told
 WHITE = (255, 255, 255)
 CHANNELS = {
     Channels.GRAY: "luma", Channels.SUM: "the channels' sum", Channels.R: "red", Channels.G: "green",
     Channels.B: "blue",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Shade:
-    """A map of a filter: what it is called, and how it is drawn.
-
-    Attributes
-    ----------
-    title, about : str
-    taps : array
-    combined : bool
-        Whether responses were combined, so that none is negative.
-    picture : bool
-        Whether it is a picture as the input is: a flat area keeps its brightness.
-    """
-
-    title: str
-    about: str
-    taps: Array
-    combined: bool = False
-    picture: bool = False
-
-    @property
-    def signed(self) -> bool:
-        """Whether it may be negative."""
-        return not self.combined and bool((self.taps < 0).any()) and bool((self.taps > 0).any())
-
-
-@dataclass(frozen=True, eq=False)
-class Drawing:
-    """A filter or a bank: its maps, and the operation that gives what they are drawn of."""
-
-    name: str
-    shades: tuple[Shade, ...]
-    operation: Operation
-    rendering: Rendering
 
 
 def sheet_operation(
@@ -99,8 +62,10 @@ def sheet_operation(
         A result is not defined, or there are too many.
     """
     banks = len(chosen) - turned
-    drawings = [_drawing(one, window, rendering, turned=number >= banks) for number, one in enumerate(chosen)]
-    panels = 1 + sum(len(drawing.shades) for drawing in drawings)
+    drawings = [
+        drawing_of(one, window, rendering, turned=number >= banks) for number, one in enumerate(chosen)
+    ]
+    panels = 1 + sum(len(drawing.maps) for drawing in drawings)
     if panels > MOST_PANELS:
         raise UsageError(where.option, f"would have {panels} pictures; at most {MOST_PANELS} are drawn")
     return Operation(
@@ -133,49 +98,6 @@ def check_colors(picture: Picture, channels: Channels) -> bool:
             f"{count} channels", "are no colours, so they cannot be shown; --channels sum adds them up"
         )
     return channels == Channels.EACH and count == 3
-
-
-def _drawing(one: Filter | Bank, window: Window, rendering: Rendering, *, turned: bool) -> Drawing:
-    """Tell what is drawn of a filter: pixels as `apply` writes them, a picture, or numbers of one channel."""
-    shades = tuple(_shades(one, rendering, turned=turned))
-    pixels = rendering.signed not in (None, Signed.RAW)
-    depth = one.taps.shape[2] if isinstance(one, Bank) else 1
-    if not pixels:
-        rendering = replace(rendering, signed=Signed.RAW)
-    mixed = pixels or depth > 1 or (isinstance(one, Filter) and shades[0].picture)
-    if rendering.channels == Channels.EACH and not mixed:
-        rendering = replace(rendering, channels=Channels.GRAY)
-    made = (
-        operation(one, window, rendering, measured=False)
-        if isinstance(one, Filter)
-        else bank_operation(one, window, rendering)
-    )
-    return Drawing(one.name, shades, made, rendering)
-
-
-def _shades(one: Filter | Bank, rendering: Rendering, *, turned: bool) -> Iterator[Shade]:
-    if isinstance(one, Filter):
-        taps, typed = one.kernels[0], one.source == "typed"
-        about = f"gain {one.gain:.4g}"
-        if typed and taps.size <= MOST_TAPS:
-            about = f"{format_matrix(taps, ' ').strip().replace(chr(10), '; ')}, {about}"
-        scale = 1 / one.gain if rendering.scale is None and one.gain else rendering.scale or 0
-        single = one.combination == Combination.SINGLE
-        yield Shade(one.name, about, taps, not single, single and _keeps_brightness(taps, scale))
-        return
-    taps = one.taps.reshape(*one.taps.shape[:3], -1)
-    for number in range(one.count):
-        step = f"{180 * number / one.count:.4g}°" if turned else f"map {number + 1} of {one.count}"
-        title = f"{one.name}, {step}" if one.count > 1 or turned else one.name
-        own = taps[..., number]
-        picture = own.shape[2] == 1 and _keeps_brightness(own, rendering.scale or 0)
-        yield Shade(title, "", own, picture=picture)
-
-
-def _keeps_brightness(taps: Array, scale: float) -> bool:
-    """Whether a flat area stays what it is, with the scale or without."""
-    total = float(taps.sum())
-    return any(abs(total * factor - 1) < 1e-6 for factor in (1, scale))
 
 
 class Panels:
@@ -216,22 +138,22 @@ def _draw(
 ) -> Outcome:
     """Draw the input and every result."""
     has_colors = check_colors(picture, rendering.channels)
-    count = sum(len(drawing.shades) for drawing in drawings)
+    count = sum(len(drawing.maps) for drawing in drawings)
     panels = Panels(_sides(picture.pixels), 1 + count)
     whole = _flat(replace(picture, pixels=select_channels(picture.pixels, rendering.channels)))
     is_sum = rendering.channels == Channels.SUM
-    panels.add("input", None, CHANNELS.get(rendering.channels, ""), _natural(whole, is_sum=is_sum), [])
+    panels.add("input", None, CHANNELS.get(rendering.channels, ""), _natural(whole, as_numbers=is_sum), [])
     luma = replace(picture, pixels=select_channels(picture.pixels, Channels.GRAY)) if has_colors else picture
     for drawing in drawings:
         of_luma = drawing.rendering.channels == Channels.GRAY != rendering.channels
         label = CHANNELS.get(drawing.rendering.channels, "") if has_colors or not of_luma else ""
         source = luma if of_luma else picture
         made = drawing.operation.run(source, drawing.rendering.signed == Signed.RAW).picture
-        for number, shade in enumerate(drawing.shades):
+        for number, one_map in enumerate(drawing.maps):
             one = replace(made, pixels=made.pixels[..., number], maps=False) if made.maps else _flat(made)
-            colored, told = _colored(shade, one, drawing.rendering, picture)
-            about = [", ".join(filter(None, [shade.about, *told])), _adjusted(rendering)]
-            panels.add(shade.title, drawing.name, label, colored, about)
+            colored, told = _colored(one_map, one, drawing.rendering, picture)
+            about = [", ".join(filter(None, [one_map.about, *told])), _adjusted(rendering)]
+            panels.add(one_map.title, drawing.name, label, colored, about)
     sheet = drawn_sheet(panels.made)
     size = format_size(sheet.pixels.shape)
     facts = {
@@ -254,31 +176,31 @@ def _flat(picture: Picture) -> Picture:
     return replace(picture, pixels=picture.pixels[..., 0]) if one else picture
 
 
-def _natural(picture: Picture, *, is_sum: bool = False) -> Colored:
+def _natural(picture: Picture, *, as_numbers: bool = False) -> Colored:
     """Show a picture as it is: pixels, over white where they are transparent; else numbers."""
     pixels = picture.pixels
-    if pixels.dtype in (np.uint8, np.uint16) and not is_sum:
+    if pixels.dtype in (np.uint8, np.uint16) and not as_numbers:
         return pixels_of(flattened(picture, WHITE).pixels)
     is_signed = pixels.ndim == 2 and bool((pixels < 0).any())
     return signed_map(pixels) if is_signed else levels(pixels, math.inf)
 
 
 def _colored(
-    shade: Shade, result: Picture, rendering: Rendering, picture: Picture
+    one_map: FilterMap, result: Picture, rendering: Rendering, picture: Picture
 ) -> tuple[Colored, list[str]]:
     """Draw a result, and return what is to be said of it."""
     values = result.pixels
     if rendering.signed != Signed.RAW:
-        return _natural(result), [str(rendering.signed)]
+        return _natural(result), [f"--signed {rendering.signed}"]
     of_pixels = picture.pixels.dtype in (np.uint8, np.uint16) and rendering.channels != Channels.SUM
-    if shade.picture and of_pixels:
+    if one_map.picture and of_pixels:
         rendered = render_counted(values, Signed.CLIP, depth=picture.depth)
         told = [f"{rendered.saturated} saturated"] if rendered.saturated else []
         return _natural(replace(result, pixels=rendered.pixels)), told
-    if shade.picture:
-        colored = _natural(result, is_sum=True)
+    if one_map.picture:
+        colored = _natural(result, as_numbers=True)
     else:
-        may_be_negative = (shade.signed and not rendering.relu) or bool((values < 0).any())
+        may_be_negative = (one_map.signed and not rendering.relu) or bool((values < 0).any())
         is_signed = values.ndim == 2 and may_be_negative
         colored = signed_map(values) if is_signed else levels(values, limit_of(values))
     return colored, _numbers(values, colored.bar)
@@ -286,7 +208,7 @@ def _colored(
 
 def _numbers(values: Array, bar: Bar | None) -> list[str]:
     """Say from where to where numbers go, and how many are none."""
-    told = [] if bar is None else [f"{bar.lowest:.6g} to {bar.highest:.6g}"]
+    told = [] if bar is None else [f"{number_text(bar.lowest)} to {number_text(bar.highest)}"]
     if values.dtype.kind == "f":
         unknown, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
         told += [f"{count} {what}" for count, what in ((unknown, "NaN"), (infinite, "infinite")) if count]
