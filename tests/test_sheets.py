@@ -412,6 +412,14 @@ def test_picture_of_16_bits(convcli: Runner, in_folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("in_folder")
+@pytest.mark.usefixtures("in_folder")
+def test_numbers_of_which_none_is_finite(convcli: Runner) -> None:
+    np.save("none.npy", np.full((30, 300), math.nan))
+    for about, shown in panels_of(convcli, "none.npy", "--filter", "sobel-x", "--filter", "box"):
+        assert (about["low"], about["high"]) == (0, 0)
+        assert (shown == (GREY if about["shown"] == "signed" else ORANGE)).all()
+
+
 def test_numbers_that_are_negative_are_a_signed_map_themselves(convcli: Runner) -> None:
     values = np.random.default_rng(1).normal(size=(30, 200))
     values[2, 3], values[4, 5], values[6, 7] = math.nan, math.inf, -math.inf
@@ -639,6 +647,14 @@ def test_channels_that_are_no_colours(convcli: Runner) -> None:
 def test_sheet_that_needs_too_much_memory(convcli: Runner) -> None:
     ran = convcli("apply", "photo.png", "--sheet", "out.png", "--max-memory", "100k")
     assert_failed(ran, 1, "photo.png: needs about ")
+
+
+@pytest.mark.usefixtures("photo")
+def test_sheet_of_many_panels_is_counted_as_memory(convcli: Runner) -> None:
+    arguments = "apply", "photo.png", "--bank", "sobel:255", "--sheet", "out.png", "--max-memory"
+    assert_failed(convcli(*arguments, "50M"), 1, "photo.png: needs about ")
+    few = convcli("apply", "photo.png", "--filter", "sobel", "--sheet", "out.png", "--max-memory", "50M")
+    assert few.all == (0, "out.png\n", "")
 
 
 def test_filter_that_does_not_fit_names_the_input(convcli: Runner, in_folder: Path) -> None:

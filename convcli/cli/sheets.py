@@ -71,17 +71,19 @@ def sheet_operation(
     return Operation(
         "sheet",
         partial(_draw, drawings, window, rendering),
-        partial(_largest, [drawing.operation for drawing in drawings]),
+        partial(_largest, [drawing.operation for drawing in drawings], panels),
         numbers=False,
         between=BETWEEN,
         where=where,
     )
 
 
-def _largest(operations: Sequence[Operation], size: Size) -> Size:
-    """Return the size of the largest result."""
+def _largest(operations: Sequence[Operation], panels: int, size: Size) -> Size:
+    """Return the size of the largest result, or of as many numbers as a large sheet of small ones is like."""
     rows, columns, _ = max((one.result_size(size) for one in operations), key=prod)
-    return rows, columns, 3
+    side = largest_side(panels)
+    # A pixel of the sheet takes about a quarter of the bytes that a number of a result does.
+    return max((rows, columns, 3), (panels * side // 4, side, 3), key=prod)
 
 
 def check_colors(picture: Picture, channels: Channels) -> bool:
@@ -208,11 +210,13 @@ def _colored(
 
 def _numbers(values: Array, bar: Bar | None) -> list[str]:
     """Say from where to where numbers go, and how many are none."""
-    told = [] if bar is None else [f"{number_text(bar.lowest)} to {number_text(bar.highest)}"]
+    unknown, infinite = 0, 0
     if values.dtype.kind == "f":
         unknown, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
-        told += [f"{count} {what}" for count, what in ((unknown, "NaN"), (infinite, "infinite")) if count]
-    return told
+    told = []
+    if bar is not None and unknown + infinite < values.size:
+        told.append(f"{number_text(bar.lowest)} to {number_text(bar.highest)}")
+    return told + [f"{count} {what}" for count, what in ((unknown, "NaN"), (infinite, "infinite")) if count]
 
 
 def _adjusted(rendering: Rendering) -> str:
