@@ -24,6 +24,7 @@ from convcli.sizes import Padding, Pair
 __all__ = ["DIRECTED", "Figure", "Gradient", "Wheel", "direction_colors", "drawn_direction", "gradient"]
 
 Array = NDArray[Any]
+Point = tuple[int, int]  # across and down
 
 DIRECTED = tuple(entry.name for entry in CATALOG.values() if entry.combination == Combination.MAGNITUDE)
 """The filters that have a direction: they combine two derivatives at right angles."""
@@ -168,15 +169,8 @@ def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> Figure:
     lines = [line for one in about for line in wrapped(one, text, round(ABOUT_WIDTH * unit), most=3)]
     legend_text = math.ceil(max(font(text).getlength(line) for line in lines))
     side, line_height = 2 * (radius + label), round(1.4 * text)
-    if height > width:
-        legend = max(side, legend_text), side + margin + len(lines) * line_height
-        canvas = width + 3 * margin + legend[0], max(height, legend[1]) + 2 * margin
-        corner, beside = (2 * margin + width, margin), (2 * margin + width, 2 * margin + side)
-    else:
-        legend = side + margin + legend_text, max(side, len(lines) * line_height)
-        canvas = max(width, legend[0]) + 2 * margin, height + 3 * margin + legend[1]
-        corner = margin, 2 * margin + height
-        beside = 2 * margin + side, corner[1] + (legend[1] - len(lines) * line_height) // 2
+    words = legend_text, len(lines) * line_height
+    canvas, corner, beside = _arranged((width, height), side, words, margin)
     image = Image.new("RGB", canvas, PAPER)
     image.paste(Image.fromarray(shown), (margin, margin))
     draw = ImageDraw.Draw(image)
@@ -185,6 +179,22 @@ def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> Figure:
     for number, line in enumerate(lines):
         draw.text((beside[0], beside[1] + number * line_height), line, INK, font(text))
     return Figure(np.asarray(image), Place(margin, margin, width, height), wheel)
+
+
+def _arranged(map_size: Point, side: int, words: Point, margin: int) -> tuple[Point, Point, Point]:
+    """Return the size of the whole, and the corners of the wheel and of the words; a margin around all.
+
+    Beside a map that is higher than wide the words stand beneath the wheel, else beside it.
+    """
+    width, height = map_size
+    if height > width:
+        canvas = width + 3 * margin + max(side, words[0]), max(height, side + margin + words[1]) + 2 * margin
+        left = 2 * margin + width
+        return canvas, (left, margin), (left, 2 * margin + side)
+    deep = max(side, words[1])
+    canvas = max(width, side + margin + words[0]) + 2 * margin, height + 3 * margin + deep
+    top = 2 * margin + height
+    return canvas, (margin, top), (2 * margin + side, top + (deep - words[1]) // 2)
 
 
 def _draw_wheel(image: Image.Image, draw: ImageDraw.ImageDraw, wheel: Wheel, text: int) -> None:
