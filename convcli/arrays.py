@@ -14,6 +14,7 @@ from convcli.errors import ImageError, MatrixError, UsageError, chosen
 __all__ = ["Channels", "filled_array", "image_array", "read_npy", "select_channels"]
 
 NPY_MAGIC = b"\x93NUMPY"
+STRIP = 1 << 16  # pixels at a time, which fit into the cache
 
 
 class Channels(StrEnum):
@@ -140,6 +141,8 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
         )
     if which != Channels.GRAY:
         return pixels[:, :, "rgb".index(which)]
+    if pixels.dtype in (np.uint8, np.uint16):
+        return _luma_of_pixels(pixels)
     if pixels.dtype.kind == "f":
         with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels stay what they are
             luma: NDArray[Any] = pixels @ (np.array(REC_601) / 65536)
@@ -148,6 +151,19 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
         weights = np.array(REC_601, wide.dtype)
         luma = (wide >> 16) @ weights + (((wide & 0xFFFF) @ weights + 32768) >> 16)
     return luma.astype(pixels.dtype)
+
+
+def _luma_of_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the luma of pixels: sums of 65535 by weights that add up to 65536 fit into 32 bits."""
+    luma = np.empty(pixels.shape[:2], pixels.dtype)
+    rows = max(1, STRIP // pixels.shape[1])
+    for start in range(0, len(pixels), rows):
+        strip = pixels[start : start + rows]
+        total = np.full(strip.shape[:2], 32768, np.uint32)
+        for channel, weight in enumerate(REC_601):
+            total += strip[..., channel] * np.uint32(weight)
+        luma[start : start + rows] = total >> 16
+    return luma
 
 
 def _summed(pixels: NDArray[Any]) -> NDArray[Any]:

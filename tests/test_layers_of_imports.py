@@ -46,7 +46,13 @@ TABLE = {
     "tuning": Row({"kernels", "errors"}, {"numpy"}),
     "drawing": Row(set(), set()),
     "svg": Row({"drawing"}, set()),
-    "plots": Row({"learning", "tuning"}, {"numpy", "PIL"}),
+    "colors": Row(set(), {"numpy"}),
+    "lettering": Row(set(), {"PIL"}),
+    "sheets": Row({"colors", "lettering", "render"}, {"numpy", "PIL"}),
+    "directions": Row(
+        {"colors", "convolve", "kernels", "lettering", "sheets", "sizes", "errors"}, {"numpy", "PIL"}
+    ),
+    "plots": Row({"colors", "learning", "tuning"}, {"numpy", "PIL"}),
     "volumes": Row(
         {"convolve", "layers", "winograd", "borders", "arrays", "kernels", "sizes", "size_texts", "errors"},
         {"numpy"},
@@ -186,7 +192,7 @@ def test_only_the_command_line_knows_its_libraries(package: str) -> None:
 
 def test_only_these_know_pillow() -> None:
     assert [name for name in MODULES if "PIL" in other_imports(name)] == [
-        "backgrounds", "decoding", "encoding", "images", "integrity", "plots",
+        "backgrounds", "decoding", "directions", "encoding", "images", "integrity", "lettering", "plots", "sheets",
     ]  # fmt: skip
 
 

@@ -107,6 +107,22 @@ def apply(
         str, typer.Option("--bias", help="Add to the scaled result; a,b,c: to each map.", metavar="NUMBER")
     ] = "0",
     relu: Annotated[bool, typer.Option("--relu", help="Then make what is below zero zero.")] = False,
+    sheet: Annotated[
+        str | None,
+        typer.Option(
+            "--sheet",
+            help="Draw the input and all results in one picture; every named filter, where none is given.",
+            metavar="FILE",
+        ),
+    ] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            "--direction",
+            help="Draw the gradient's direction as hue, its magnitude as brightness; by sobel unless given.",
+            metavar="FILE",
+        ),
+    ] = None,
     output: OutputOption = None,
     out_dir: OutDir = None,
     name: NameOption = None,
@@ -129,12 +145,18 @@ def apply(
     convcli apply photo.png --filter sobel-x
     convcli apply photo.png --filter sobel --angle 70 --signed center -o edges.png
     convcli apply photo.png --kernel "1 0 -1; 2 0 -2; 1 0 -1" --padding valid
+    convcli apply photo.png --sheet gallery.png
+    convcli apply photo.png --direction directions.png
 
     The result is written as IMAGE-FILTER.png in this folder, and its path printed. Results are exact numbers;
     --signed says how they become pixels. A text matrix prints its result. Alpha is kept and never filtered.
 
     A kernel file may hold a volume (f, f, C), which is summed over the channels, or a bank (f, f, C, F): F
     maps, for -o maps.npy or a TIFF of F pages. The weights of a network's layer are such a bank.
+
+    --sheet and --direction draw in place of results, and beside them with -o, --out-dir, --name or --format;
+    for several inputs their name has {stem}. A sheet shows signed results as blue, white and red, of colour
+    pictures those of luma.
     """
     if not images and files0_from is None:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
@@ -156,6 +178,15 @@ def apply(
     )  # fmt: skip
     window = filtering.Window.read(padding, border, stride, dilation, flip=flip, jobs=batch.threads)
     rendering = filtering.Rendering.read(channels, signed, scale, bias, batch.where.format, relu=relu)
+    named = bool(filters or kernels or banks)
+    figures = None
+    if sheet is not None or direction is not None:
+        from convcli.cli.figures import Figures  # late: most results need no letters
+
+        results = (output, out_dir, name, file_format) != (None,) * 4
+        figures = Figures.read(sheet, direction, batch, results=results)
+        if not named:
+            filters = figures.names(angle=angle, size=size)
     chosen = filtering.read_filters(
         filters or [], kernels or [], banks or [], angle=angle, size=size, order=order
     )
@@ -165,5 +196,8 @@ def apply(
         if isinstance(one, Filter)
         else bank_operation(one, window, rendering)
         for one in chosen
+        if figures is None or figures.results
     ]
+    if figures is not None:
+        operations += figures.operations(chosen, window, rendering, turned=len(banks or []), named=named)
     return run_batch(batch, operations, filtering.kernel_files(kernels or []))

@@ -94,8 +94,10 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
     """
     sources, where = batch.sources, batch.where
     _check_outputs(sources, operations, where)
-    if where.folder is not None and not all(source.trouble for source in sources):
-        make_folder(where.folder)
+    if not all(source.trouble for source in sources):
+        for goes in (each.where or where for each in operations):
+            if goes.folder is not None:
+                make_folder(goes.folder)
     limits = replace(batch.reading.limits, result_bytes=room_for(operations, where.format))
     reading = replace(batch.reading, limits=limits)
     outputs = Outputs(where, [*(source.name for source in sources), *kernel_files])
@@ -146,24 +148,22 @@ def _summarise(count: int, failed: int, skipped: int) -> None:
 
 def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], where: Destination) -> None:
     """Refuse two results for one output, under one name or by a link that is to be followed."""
-    count = len(sources) * len(operations)
-    if where.output is not None:
-        if count > 1:
-            raise UsageError(where.output, f"is one output for {count} results; take --out-dir")
-        return
+    count = len(sources) * sum(each.where is None for each in operations)
+    if where.output is not None and count > 1:
+        raise UsageError(where.output, f"is one output for {count} results; take --out-dir")
     named = [
-        (source, each)
+        (source, each, each.where or where)
         for source in sources
-        if not (_is_text(source.name) and where.folder is None and where.format is None)
         for each in operations
+        if not _is_printed(source, each.where or where)
     ]
-    names = Counter(where.path(source, each.label, "*") for source, each in named)
+    names = Counter(goes.path(source, each.label, "*") for source, each, goes in named)
     if where.force:  # else a link stands in its own way
         place = Places()
         files = Counter(
             os.path.realpath(path) if os.path.islink(path) else place(path)  # noqa: PTH114 -- may be too long
-            for source, each in named
-            for path in candidates(source, each, where)
+            for source, each, goes in named
+            for path in candidates(source, each, goes)
         )
         names.update({path: times for path, times in files.items() if times > 1})
     for path, times in names.items():
@@ -174,5 +174,7 @@ def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], w
             )
 
 
-def _is_text(source: str) -> bool:
-    return Path(source).suffix.lower() in {".csv", ".txt"}
+def _is_printed(source: Source, where: Destination) -> bool:
+    """Whether results are matrices that are printed, as far as the name of their input tells."""
+    is_text = Path(source.name).suffix.lower() in {".csv", ".txt"}
+    return is_text and where.output is None and where.folder is None and where.format is None

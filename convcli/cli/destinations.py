@@ -16,7 +16,7 @@ from convcli.errors import OutputError, UsageError, reason, suggestion
 from convcli.files import INPUT, Identities, check_target, write_atomically
 from convcli.pictures import Kind
 
-__all__ = ["PRINTED", "Destination", "Outputs", "destination", "make_folder", "natural_format"]
+__all__ = ["PRINTED", "Destination", "Outputs", "check_name", "destination", "make_folder", "natural_format"]
 
 NAME = "{stem}-{filter}.{ext}"  # of an output, unless --name says otherwise
 FIELDS = ("stem", "filter", "ext", "name")
@@ -43,6 +43,8 @@ class Destination:
     png_level, jobs : int or None
     background : (int, int, int) or None
         The colour that transparent pictures are laid over.
+    option : str
+        What the name was given by.
     """
 
     output: str | None
@@ -55,13 +57,18 @@ class Destination:
     png_level: int | None
     jobs: int | None
     background: Color | None
+    option: str = "--name"
 
     def path(self, source: Source, label: str, extension: str) -> str:
-        """Return the derived path of an output."""
+        """Return the path of an output: the only one's, or a derived one."""
+        if self.output is not None:
+            return self.output
         file = Path("stdin" if source.name == STREAM else source.name)
         name = self.name.format(stem=file.stem, name=file.name, filter=_safe(label), ext=extension)
         if ".." in Path(name).parts:
-            raise UsageError(f"--name {self.name!r}", f"leads out of the folder for {source.shown}: {name}")
+            raise UsageError(
+                f"{self.option} {self.name!r}", f"leads out of the folder for {source.shown}: {name}"
+            )
         return str(Path(self.folder or "", source.below, name))
 
 
@@ -82,8 +89,9 @@ def destination(
     png_level: int | None,
     jobs: int | None,
     background: str | None = None,
+    option: str = "-o",
 ) -> Destination:
-    """Check the options that say where results go.
+    """Check the options that say where results go; `option` is what the output was given by.
 
     Raises
     ------
@@ -92,26 +100,29 @@ def destination(
     """
     chosen = None if file_format is None else format_named(file_format)
     if output == "":
-        raise UsageError("-o", "is an empty name")
+        raise UsageError(option, "is an empty name")
     if output is not None and _is_standard_output(output):
         output = STREAM
     if output is not None and output != STREAM and (output.endswith("/") or os.path.isdir(output)):  # noqa: PTH112 -- a name may be too long
-        raise UsageError(output, "is a folder; to write into it take --out-dir")
-    for option, given in (("--out-dir", out_dir), ("--name", name)):
+        instead = "to write into it take --out-dir" if option == "-o" else "give the name of a file in it"
+        raise UsageError(output, f"is a folder; {instead}")
+    for other, given in (("--out-dir", out_dir), ("--name", name)):
         if output is not None and given is not None:
-            raise UsageError(option, f"names are derived there; leave -o out, or {option}")
+            raise UsageError(other, f"names are derived there; leave -o out, or {other}")
     if skip_existing and (force or output is not None):
         raise UsageError("--skip-existing", f"does not go with {'--force' if force else '-o'}")
     if output == STREAM:
         chosen = chosen or FileFormat.PNG
         if json:
-            raise UsageError("--json", "goes to standard output, as -o - does; write to a file")
+            raise UsageError("--json", f"goes to standard output, as {option} - does; write to a file")
         if answer_is_shown() and not chosen.text:
-            raise UsageError("-o -", f"{chosen} is not for a terminal; redirect it, or add --format csv")
+            raise UsageError(
+                f"{option} -", f"{chosen} is not for a terminal; redirect it, or add --format csv"
+            )
     else:
         chosen = _format_by_name(output, chosen, file_format)
     if name is not None:
-        _check_name(name)
+        check_name(name)
         if not name.endswith(".{ext}"):
             chosen = _format_by_name(name, chosen, file_format)
     if png_level is not None and chosen not in (None, FileFormat.PNG):
@@ -147,22 +158,28 @@ def _format_by_name(
     return chosen
 
 
-def _check_name(name: str) -> None:
-    """Check a template of names."""
+def check_name(name: str, option: str = "--name") -> None:
+    """Check a template of names.
+
+    Raises
+    ------
+    UsageError
+        It has unknown fields, gives all outputs one name, or leads out of the folder.
+    """
     try:
         parts = list(Formatter().parse(name))
     except ValueError as error:
-        raise UsageError(f"--name {name!r}", f"{error}; as in {NAME}") from None
+        raise UsageError(f"{option} {name!r}", f"{error}; as in {NAME}") from None
     for _, field, form, conversion in parts:
         if field is not None and field not in FIELDS:
-            raise UsageError(f"--name {name!r}", f"there is no {{{field}}}; {suggestion(field, FIELDS)}")
+            raise UsageError(f"{option} {name!r}", f"there is no {{{field}}}; {suggestion(field, FIELDS)}")
         if form or conversion:
-            raise UsageError(f"--name {name!r}", "takes fields alone, without : or !")
+            raise UsageError(f"{option} {name!r}", "takes fields alone, without : or !")
     fixed = Path(name)
     if name.endswith("/") or fixed.is_absolute() or ".." in fixed.parts or "\0" in name:
-        raise UsageError(f"--name {name!r}", "must be a file name, in folders below --out-dir at most")
+        raise UsageError(f"{option} {name!r}", "must be a file name, in folders below --out-dir at most")
     if not any(field in ("stem", "name") for _, field, _, _ in parts):
-        raise UsageError(f"--name {name!r}", "gives all outputs one name; put {stem} into it")
+        raise UsageError(f"{option} {name!r}", "gives all outputs one name; put {stem} into it")
 
 
 class Outputs:

@@ -40,6 +40,7 @@ class Outcome:
     picture: Picture
     facts: Mapping[str, object]
     notes: tuple[str, ...] = ()
+    summary: str | None = None  # what a person is told of it; None: its numbers
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Operation:
         Returns the size of the result of a picture's; raises `SizeError` where there is none.
     between : int
         Bytes that are held for each number of the result while it is made.
+    where : Destination or None
+        Where its results go, if not where all others do.
     """
 
     label: str
@@ -65,6 +68,7 @@ class Operation:
     result_size: Callable[[Size], Size]
     numbers: bool | None = None
     between: int = 0
+    where: Destination | None = None
 
 
 def room_for(operations: Sequence[Operation], file_format: FileFormat | None) -> ResultBytes:
@@ -76,9 +80,10 @@ def room_for(operations: Sequence[Operation], file_format: FileFormat | None) ->
                 made = prod(one.result_size(size))
             except SizeError:  # which is said when it is tried
                 return 0
-            as_numbers = numbers or _is_numeric(file_format) if one.numbers is None else one.numbers
+            written = file_format if one.where is None else one.where.format
+            as_numbers = numbers or _is_numeric(written) if one.numbers is None else one.numbers
             each = 8 if itemsize > 4 else 4 if as_numbers else itemsize
-            return made * (each + one.between + ENCODING.get(file_format, each))
+            return made * (each + one.between + ENCODING.get(written, each))
 
         return max(map(taken, operations))
 
@@ -135,7 +140,8 @@ class OneInput:
             self.told.skipped = True
             return self.told
         try:
-            self._check(self.where.output)  # before an input is decoded for nothing
+            for operation in waiting:
+                self._check(self._goes(operation).output)  # before an input is decoded for nothing
             picture, notes = self._loaded()
         except ConvcliError as error:
             self._fail(error.why, output=error.what if isinstance(error, OutputError) else None)
@@ -158,6 +164,9 @@ class OneInput:
         flat = flattened(picture, self.where.background)
         return flat, (*picture.notes, *flat.notes)
 
+    def _goes(self, operation: Operation) -> Destination:
+        return operation.where or self.where
+
     def _check(self, target: str | None) -> None:
         if target is not None:
             self.outputs.check(target)
@@ -172,7 +181,8 @@ class OneInput:
         """Whether the output of an operation exists, and is to be left alone."""
         if not self.where.skip_existing:
             return False
-        path = next(filter(os.path.lexists, candidates(self.source, operation, self.where)), None)
+        expected = candidates(self.source, operation, self._goes(operation))
+        path = next(filter(os.path.lexists, expected), None)
         if path is not None and self.where.json:
             record = {"input": self.source.name, "output": path, "skipped": True}
             self.told.answers.append(json_line(record))
@@ -187,7 +197,7 @@ class OneInput:
             self._check(target)
             outcome = operation.run(picture, _wants_numbers(operation, picture, file_format))
             del picture
-            notes += (*outcome.notes, *self._deliver(outcome.picture, file_format, target))
+            notes += (*outcome.notes, *self._deliver(operation, outcome.picture, file_format, target))
         except ConvcliError as error:
             if isinstance(error, OutputError):
                 self._fail(error.why, output=error.what)
@@ -200,13 +210,13 @@ class OneInput:
         self._note(notes)
         seconds = round(time.perf_counter() - started, 6)
         record = {"input": self.source.name, "output": target, **outcome.facts, "seconds": seconds}
-        self.told.answers += answer(record, outcome.picture, file_format, self.where)
+        self.told.answers += answer(record, outcome.picture, file_format, self.where, outcome.summary)
         self.told.matrices = file_format is PRINTED and not self.where.json
         return True
 
     def _target(self, operation: Operation, picture: Picture) -> tuple[FileFormat | None, str | None]:
         """Return the format and name of the output; no format and no name for a matrix that is printed."""
-        where = self.where
+        where = self._goes(operation)
         if where.output is not None:
             return where.format, where.output
         file_format = where.format
@@ -219,12 +229,14 @@ class OneInput:
             make_folder(Path(path).parent)
         return file_format, path
 
-    def _deliver(self, picture: Picture, file_format: FileFormat | None, target: str | None) -> Iterable[str]:
+    def _deliver(
+        self, operation: Operation, picture: Picture, file_format: FileFormat | None, target: str | None
+    ) -> Iterable[str]:
         """Write the result where it belongs and return what could not be kept; a printed one is told."""
         if file_format is PRINTED or target is None:
             return ()
         name = "standard output" if target == STREAM else target
-        where = self.where
+        where = self._goes(operation)
         dropped = check_holds(picture, file_format, name)
         content = encoded(picture, file_format, name, png_level=where.png_level, jobs=where.jobs)
         if target == STREAM:

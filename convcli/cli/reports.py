@@ -36,9 +36,16 @@ def described(
 
 
 def answer(
-    record: Mapping[str, object], picture: Picture, file_format: FileFormat | None, where: Destination
+    record: Mapping[str, object],
+    picture: Picture,
+    file_format: FileFormat | None,
+    where: Destination,
+    summary: str | None = None,
 ) -> list[str]:
-    """Return what is told of a result: the matrices, a line of JSON, a path, or a line for a person."""
+    """Return what is told of a result: the matrices, a line of JSON, a path, or a line for a person.
+
+    That line has the summary, or the numbers where there is none.
+    """
     if file_format is PRINTED and where.json:
         return [json_line({**record, "values": picture.pixels.tolist()})]
     if file_format is PRINTED:
@@ -49,7 +56,7 @@ def answer(
     if record["output"] == STREAM:
         return []
     if answer_is_shown():
-        line = f"{escaped(record['output'])}  {_summary(record)}"
+        line = f"{escaped(record['output'])}  {_summary(record) if summary is None else summary}"
         fits = len(line) <= get_terminal_size().columns
         return [f"{line if fits else line.removesuffix(WAY_OUT)}\n"]
     return [f"{record['output']}\n"]

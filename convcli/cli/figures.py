@@ -1,0 +1,172 @@
+"""What ``apply`` draws besides results, or in their place: the options of sheets and of directions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from convcli.cli.batch import Batch
+from convcli.cli.destinations import Destination, check_name, destination
+from convcli.cli.directions import direction_operation
+from convcli.cli.filtering import Rendering, Window
+from convcli.cli.one_input import Operation
+from convcli.cli.sheets import sheet_operation
+from convcli.cli.standard_input import STREAM
+from convcli.directions import DIRECTED
+from convcli.encoding import FileFormat, format_of
+from convcli.errors import FilterError, UsageError
+from convcli.kernels import CATALOG, Filter, named_filter
+from convcli.volumes import Bank
+
+__all__ = ["Figures"]
+
+USUAL = "sobel"  # for directions
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Which figures are drawn, and where they go; and whether results are written, too."""
+
+    sheet: Destination | None
+    direction: Destination | None
+    results: bool
+
+    @classmethod
+    def read(cls, sheet: str | None, direction: str | None, batch: Batch, *, results: bool) -> "Figures":
+        """Read the options as they were typed.
+
+        Raises
+        ------
+        UsageError
+            A name cannot be that of a picture, or not that of one for each input.
+        """
+        both = [
+            None if name is None else _destination(option, name, batch, results=results)
+            for option, name in (("--sheet", sheet), ("--direction", direction))
+        ]
+        for one in both:
+            if one is not None and one.output == STREAM and (results or None not in both):
+                raise UsageError(
+                    f"{one.option} -", "goes where the names of the other outputs go; write to a file"
+                )
+        return cls(both[0], both[1], results)
+
+    def names(self, *, angle: str | None, size: str | None) -> list[str]:
+        """Return the filters that are taken where none was asked for.
+
+        Raises
+        ------
+        UsageError
+            There is an angle or a size, which not all of them have.
+        """
+        if self.sheet is None:
+            return [USUAL]
+        for option, given in (("--angle", angle), ("--size", size)):
+            if given is not None:
+                raise UsageError(option, "is not for every filter; name those that are meant by --filter")
+        return list(CATALOG)
+
+    def operations(
+        self,
+        chosen: Sequence[Filter | Bank],
+        window: Window,
+        rendering: Rendering,
+        *,
+        turned: int,
+        named: bool,
+    ) -> list[Operation]:
+        """Make the operations that draw the figures.
+
+        Parameters
+        ----------
+        chosen : sequence of Filter or Bank
+        window, rendering
+        turned : int
+            How many of the last are filters turned in steps.
+        named : bool
+            Whether they were asked for.
+
+        Raises
+        ------
+        UsageError
+            One cannot be drawn.
+        """
+        made = []
+        if self.sheet is not None:
+            made.append(sheet_operation(chosen, window, rendering, self.sheet, turned=turned))
+        if self.direction is not None:
+            if self.sheet is None and not self.results:
+                _check_plain(rendering)
+            directed = self._directed(chosen, named=named)
+            made += [direction_operation(one, window, rendering, self.direction) for one in directed]
+        return made
+
+    def _directed(self, chosen: Sequence[Filter | Bank], *, named: bool) -> list[Filter]:
+        """Return the filters that have a direction: beside a sheet or results there may be others."""
+        if self.direction is None or (self.sheet is not None and not named):
+            return [named_filter(USUAL)]
+        found = [one for one in chosen if isinstance(one, Filter) and _is_directed(one)]
+        others = [one.name for one in chosen if one not in found]
+        if others and (not found or (self.sheet is None and not self.results)):
+            raise FilterError(others[0], f"gives no direction; these do: {', '.join(DIRECTED)}")
+        if len(found) > 1 and (self.direction.output is not None or "{filter}" not in self.direction.name):
+            raise UsageError(
+                "--direction",
+                f'is one picture for {len(found)} filters; put both into it: "{{stem}}-{{filter}}.png"',
+            )
+        return found
+
+
+def _is_directed(one: Filter) -> bool:
+    return len(one.kernels) == 2 and one.name.partition(":")[0] in DIRECTED
+
+
+def _check_plain(rendering: Rendering) -> None:
+    """Refuse what would change nothing."""
+    for option, given in (
+        ("--signed", rendering.signed is not None),
+        ("--scale", rendering.scale != 1),
+        ("--bias", rendering.biases != (0,)),
+        ("--relu", rendering.relu),
+    ):
+        if given:
+            raise UsageError(option, "is for results; --direction is of the gradient itself")
+
+
+def _destination(option: str, name: str, batch: Batch, *, results: bool) -> Destination:
+    """Return where a figure goes; its name has fields, as --name has, where there is one for each input."""
+    where = batch.where
+    if "{" in name or "}" in name:
+        goes = _for_each(option, name, where)
+    else:
+        goes = destination(
+            name, None, None, force=where.force, json=where.json, png_level=None, jobs=where.jobs,
+            option=option,
+        )  # fmt: skip
+        if len(batch.sources) > 1:
+            example = f'{option} "{{stem}}-{Path(name).stem}{Path(name).suffix}"'
+            raise UsageError(
+                f"{option} {name}",
+                f"is one picture for {len(batch.sources)} inputs; put {{stem}} into it: {example}",
+            )
+    if goes.format is None or goes.format.numeric or name.lower().endswith(".pgm"):
+        what = "grey" if goes.format == FileFormat.PNM else f"{goes.format}, which holds numbers"
+        raise UsageError(f"{option} {name}", f"is a picture in colour, not {what}; end it in .png")
+    if where.png_level is not None and goes.format != FileFormat.PNG and not results:
+        raise UsageError("--png-level", f"is for png; {option} is {goes.format}")
+    return replace(
+        goes, skip_existing=where.skip_existing, png_level=where.png_level, background=where.background,
+        option=option,
+    )  # fmt: skip
+
+
+def _for_each(option: str, name: str, where: Destination) -> Destination:
+    """Return the destination of names with fields: the folders before the first field are made, too."""
+    parts = Path(name).parts
+    fixed = next(number for number, part in enumerate(parts) if "{" in part or "}" in part)
+    template = str(Path(*parts[fixed:]))
+    check_name(template, option)
+    file_format = FileFormat.PNG if template.endswith(".{ext}") else format_of(template)
+    folder = Path(where.folder or "", *parts[:fixed])
+    return replace(
+        where, output=None, folder=None if folder == Path() else folder, name=template, format=file_format
+    )

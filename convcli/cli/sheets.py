@@ -1,0 +1,229 @@
+"""``apply --sheet``: the input and the results of filters side by side."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.arrays import Channels, select_channels
+from convcli.backgrounds import flattened
+from convcli.cli.destinations import Destination
+from convcli.cli.drawings import Drawing, FilterMap, drawing_of
+from convcli.cli.filtering import Rendering, Window
+from convcli.cli.one_input import Operation, Outcome
+from convcli.colors import limit_of
+from convcli.errors import ImageError, UsageError
+from convcli.kernels import Filter
+from convcli.limits import Size
+from convcli.pictures import Picture
+from convcli.render import Signed, render_counted
+from convcli.sheets import (
+    Bar,
+    Colored,
+    Fit,
+    Panel,
+    Shown,
+    drawn_sheet,
+    largest_side,
+    levels,
+    number_text,
+    pixels_of,
+    signed_map,
+)
+from convcli.size_texts import format_size
+from convcli.volumes import Bank
+
+__all__ = ["CHANNELS", "check_colors", "sheet_operation"]
+
+Array = NDArray[Any]
+
+BETWEEN = 12  # bytes that are held for each number of a result while its panel is drawn
+MOST_PANELS = 256
+WHITE = (255, 255, 255)
+CHANNELS = {
+    Channels.GRAY: "luma", Channels.SUM: "the channels' sum", Channels.R: "red", Channels.G: "green",
+    Channels.B: "blue",
+}  # fmt: skip
+
+
+def sheet_operation(
+    chosen: Sequence[Filter | Bank], window: Window, rendering: Rendering, where: Destination, *, turned: int
+) -> Operation:
+    """Make the operation that draws a sheet; the last `turned` that were chosen are turned in steps.
+
+    Raises
+    ------
+    KernelError, UsageError
+        A result is not defined, or there are too many.
+    """
+    banks = len(chosen) - turned
+    drawings = [
+        drawing_of(one, window, rendering, turned=number >= banks) for number, one in enumerate(chosen)
+    ]
+    panels = 1 + sum(len(drawing.maps) for drawing in drawings)
+    if panels > MOST_PANELS:
+        raise UsageError(where.option, f"would have {panels} pictures; at most {MOST_PANELS} are drawn")
+    return Operation(
+        "sheet",
+        partial(_draw, drawings, window, rendering),
+        partial(_largest, [drawing.operation for drawing in drawings], panels),
+        numbers=False,
+        between=BETWEEN,
+        where=where,
+    )
+
+
+def _largest(operations: Sequence[Operation], panels: int, size: Size) -> Size:
+    """Return the size of the largest result, or of as many numbers as a large sheet of small ones is like."""
+    rows, columns, _ = max((one.result_size(size) for one in operations), key=prod)
+    side = largest_side(panels)
+    # A pixel of the sheet takes about a quarter of the bytes that a number of a result does.
+    return max((rows, columns, 3), (panels * side // 4, side, 3), key=prod)
+
+
+def check_colors(picture: Picture, channels: Channels) -> bool:
+    """Tell whether a picture has colours, of which the grey channel is to be taken.
+
+    Raises
+    ------
+    ImageError
+        It has channels that are no colours.
+    """
+    count = picture.pixels.shape[2] if picture.pixels.ndim == 3 else 1
+    if channels == Channels.EACH and count not in (1, 3):
+        raise ImageError(
+            f"{count} channels", "are no colours, so they cannot be shown; --channels sum adds them up"
+        )
+    return channels == Channels.EACH and count == 3
+
+
+class Panels:
+    """The panels of a sheet as they are made, one after the other: of each result only the panel is kept."""
+
+    def __init__(self, size: tuple[int, int], count: int) -> None:
+        self.size = size
+        self.largest = largest_side(count)
+        self.fit = Fit.of_input(size, self.largest)
+        self.made: list[Panel] = []
+        self.facts: list[dict[str, object]] = []
+
+    def add(
+        self, title: str, name: str | None, channels: str, colored: Colored, about: Sequence[str]
+    ) -> None:
+        """Add the input, or a map of the filter of that name."""
+        height, width, _ = colored.colors.shape
+        fit = self.fit.for_result((height, width), self.size, self.largest)
+        size = format_size((height, width))
+        first = f"{size} at {fit}" if fit != Fit() else size
+        lines = [f"{first}, of {channels}" if channels else first, *filter(None, about)]
+        self.made.append(Panel(title, lines, fit.drawn(colored.colors), colored.bar))
+        bar = colored.bar or (Shown.PIXELS, None, None, None, None)
+        self.facts.append(
+            {
+                "title": title,
+                "filter": name,
+                "channels": channels or None,
+                "size": size,
+                "scale": str(fit),
+                **dict(zip(("shown", "low", "high", "min", "max"), bar, strict=True)),
+            }
+        )
+
+
+def _draw(
+    drawings: Sequence[Drawing], window: Window, rendering: Rendering, picture: Picture, _: bool
+) -> Outcome:
+    """Draw the input and every result."""
+    has_colors = check_colors(picture, rendering.channels)
+    count = sum(len(drawing.maps) for drawing in drawings)
+    panels = Panels(_sides(picture.pixels), 1 + count)
+    whole = _flat(replace(picture, pixels=select_channels(picture.pixels, rendering.channels)))
+    is_sum = rendering.channels == Channels.SUM
+    panels.add("input", None, CHANNELS.get(rendering.channels, ""), _natural(whole, as_numbers=is_sum), [])
+    luma = replace(picture, pixels=select_channels(picture.pixels, Channels.GRAY)) if has_colors else picture
+    for drawing in drawings:
+        of_luma = drawing.rendering.channels == Channels.GRAY != rendering.channels
+        label = CHANNELS.get(drawing.rendering.channels, "") if has_colors or not of_luma else ""
+        source = luma if of_luma else picture
+        made = drawing.operation.run(source, drawing.rendering.signed == Signed.RAW).picture
+        for number, one_map in enumerate(drawing.maps):
+            one = replace(made, pixels=made.pixels[..., number], maps=False) if made.maps else _flat(made)
+            colored, told = _colored(one_map, one, drawing.rendering, picture)
+            about = [", ".join(filter(None, [one_map.about, *told])), _adjusted(rendering)]
+            panels.add(one_map.title, drawing.name, label, colored, about)
+    sheet = drawn_sheet(panels.made)
+    size = format_size(sheet.pixels.shape)
+    facts = {
+        **window.facts(),
+        "shape_in": format_size(picture.pixels.shape),
+        "shape_out": size,
+        "panels": [fact | place._asdict() for fact, place in zip(panels.facts, sheet.places, strict=True)],
+    }
+    summary = f"({size}, the input and {count} result{'s'[: count != 1]})"
+    return Outcome(Picture(sheet.pixels), facts, summary=summary)
+
+
+def _sides(pixels: Array) -> tuple[int, int]:
+    return pixels.shape[0], pixels.shape[1]
+
+
+def _flat(picture: Picture) -> Picture:
+    """Return a picture of one channel without the axis of its channels."""
+    one = picture.pixels.ndim == 3 and picture.pixels.shape[2] == 1
+    return replace(picture, pixels=picture.pixels[..., 0]) if one else picture
+
+
+def _natural(picture: Picture, *, as_numbers: bool = False) -> Colored:
+    """Show a picture as it is: pixels, over white where they are transparent; else numbers."""
+    pixels = picture.pixels
+    if pixels.dtype in (np.uint8, np.uint16) and not as_numbers:
+        return pixels_of(flattened(picture, WHITE).pixels)
+    is_signed = pixels.ndim == 2 and bool((pixels < 0).any())
+    return signed_map(pixels) if is_signed else levels(pixels, math.inf)
+
+
+def _colored(
+    one_map: FilterMap, result: Picture, rendering: Rendering, picture: Picture
+) -> tuple[Colored, list[str]]:
+    """Draw a result, and return what is to be said of it."""
+    values = result.pixels
+    if rendering.signed != Signed.RAW:
+        return _natural(result), [f"--signed {rendering.signed}"]
+    of_pixels = picture.pixels.dtype in (np.uint8, np.uint16) and rendering.channels != Channels.SUM
+    if one_map.picture and of_pixels:
+        rendered = render_counted(values, Signed.CLIP, depth=picture.depth)
+        told = [f"{rendered.saturated} saturated"] if rendered.saturated else []
+        return _natural(replace(result, pixels=rendered.pixels)), told
+    if one_map.picture:
+        colored = _natural(result, as_numbers=True)
+    else:
+        may_be_negative = (one_map.signed and not rendering.relu) or bool((values < 0).any())
+        is_signed = values.ndim == 2 and may_be_negative
+        colored = signed_map(values) if is_signed else levels(values, limit_of(values))
+    return colored, _numbers(values, colored.bar)
+
+
+def _numbers(values: Array, bar: Bar | None) -> list[str]:
+    """Say from where to where numbers go, and how many are none."""
+    unknown, infinite = 0, 0
+    if values.dtype.kind == "f":
+        unknown, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+    told = []
+    if bar is not None and unknown + infinite < values.size:
+        told.append(f"{number_text(bar.lowest)} to {number_text(bar.highest)}")
+    return told + [f"{count} {what}" for count, what in ((unknown, "NaN"), (infinite, "infinite")) if count]
+
+
+def _adjusted(rendering: Rendering) -> str:
+    """Say what was done to the numbers of a result."""
+    parts = []
+    if rendering.scale != 1:
+        parts.append("over the gain" if rendering.scale is None else f"times {rendering.scale:.4g}")
+    if rendering.biases != (0,):
+        parts.append(f"plus {', '.join(f'{bias:.4g}' for bias in rendering.biases)}")
+    return ", ".join([*parts, *["relu"] * rendering.relu])

@@ -1,0 +1,358 @@
+"""Sheets: pictures and maps of numbers side by side, each with its label, and numbers with a bar."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw
+
+from convcli.colors import diverging, limit_of
+from convcli.lettering import font, wrapped
+from convcli.render import Signed, render
+
+__all__ = [
+    "Bar",
+    "Colored",
+    "Fit",
+    "Panel",
+    "Place",
+    "Sheet",
+    "Shown",
+    "drawn_sheet",
+    "largest_side",
+    "levels",
+    "number_text",
+    "pixels_of",
+    "signed_map",
+]
+
+Array = NDArray[Any]
+
+STRIP = 1 << 18  # numbers at a time, which fit into the cache
+MANY = 12  # panels; of more each is smaller
+LARGEST, LARGEST_OF_MANY = 512, 320  # pixels that the longer side of a panel may have
+SMALL = 256  # pixels: a panel is enlarged as long as it does not pass them
+THIN = 24  # pixels that a side has at least
+SAME_SCALE = 1.75  # a result that is so many times smaller than the input gets a scale of its own
+ASPECT = 1.5  # width by height of a pleasant sheet
+EMPTY = 3  # how bad an empty place is
+
+MARGIN, GAP = 16, 20
+TITLE, TEXT, NUMBERS = 17, 13, 12  # sizes of letters
+TITLE_LINE, TEXT_LINE = 22, 17
+NARROWEST = 220  # pixels of a column: three numbers fit below a bar
+BAR = 10
+MOST_LINES = 3
+LONG = 10_000_000  # a whole number that is not written in full
+INK, SOFT, FRAME, PAPER = (0, 0, 0), (90, 90, 90), (200, 200, 200), (255, 255, 255)
+NO_NUMBER = (230, 159, 0)  # NaN among grey levels
+
+
+class Shown(StrEnum):
+    """How numbers are drawn."""
+
+    PIXELS = "pixels"
+    SIGNED = "signed"
+    LEVELS = "levels"
+
+
+class Bar(NamedTuple):
+    """What the colours of a map stand for: its ends, and the numbers, which may lie beyond them."""
+
+    shown: Shown
+    low: float
+    high: float
+    lowest: float
+    highest: float
+
+
+class Colored(NamedTuple):
+    """Numbers as colours, uint8 (H, W, 3), and what these stand for; None for pixels."""
+
+    colors: NDArray[np.uint8]
+    bar: Bar | None
+
+
+class Place(NamedTuple):
+    """Where a panel lies in a sheet, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def largest_side(count: int) -> int:
+    """Return how many pixels the longer side of a panel may have, in a sheet of so many."""
+    return LARGEST if count <= MANY else LARGEST_OF_MANY
+
+
+def signed_map(values: ArrayLike) -> Colored:
+    """Draw a map of signed numbers: negative blue, zero white, positive red, both ends equally far from zero.
+
+    The ends are at `limit_of`: what passes them has their colours.
+
+    Examples
+    --------
+    >>> signed_map([[-2, 0, 4]]).bar[:3]
+    (<Shown.SIGNED: 'signed'>, -4.0, 4.0)
+    """
+    low, high = _ends(np.asarray(values))
+    limit = limit_of(values)
+    return Colored(diverging(values, limit), Bar(Shown.SIGNED, -limit, limit, low, high))
+
+
+def levels(values: ArrayLike, limit: float) -> Colored:
+    """Draw numbers as levels of grey, or of colours where there are three channels, from 0 to the largest.
+
+    From the smallest, where any is negative; neither is beyond the limit. NaN is orange, and what is beyond
+    the ends has their levels.
+
+    Examples
+    --------
+    >>> levels([[0, 2, 4]], 4).colors[0, :, 0].tolist()
+    [0, 128, 255]
+    """
+    numbers = np.asarray(values)
+    lowest, highest = _ends(numbers)
+    low, high = max(min(lowest, 0.0), -limit), min(max(highest, 0.0), limit)
+    colors = np.empty((*numbers.shape[:2], 3), np.uint8)
+    rows = max(1, STRIP // max(1, numbers[0].size))
+    for start in range(0, len(numbers), rows):
+        colors[start : start + rows] = _leveled(numbers[start : start + rows], low, high)
+    return Colored(colors, Bar(Shown.LEVELS, low, high, lowest, highest))
+
+
+def _leveled(numbers: Array, low: float, high: float) -> Array:
+    """Return the colours of numbers that are drawn as levels."""
+    unit = max(high, -low) or 1.0  # differences of extremes would be infinite
+    wide = numbers.astype(np.float64) / unit
+    extent = (high / unit - low / unit) or 1.0
+    shares = ((wide - low / unit) / extent).clip(0, 1)
+    colors = _in_color(np.nan_to_num(np.round(255 * shares)).astype(np.uint8))
+    unknown = np.isnan(wide)
+    if unknown.any():
+        colors[unknown if unknown.ndim == 2 else unknown.any(-1)] = NO_NUMBER
+    return colors
+
+
+def pixels_of(pixels: ArrayLike) -> Colored:
+    """Show pixels, grey or in colour, as they are; those of 16 bits by their nearest of 8.
+
+    Examples
+    --------
+    >>> pixels_of(np.array([[7]], np.uint8)).colors.tolist()
+    [[[7, 7, 7]]]
+    """
+    given = np.asarray(pixels)
+    if given.dtype == np.uint16:
+        given = render(given, Signed.CLIP, scale=1 / 257)
+    return Colored(_in_color(given), None)
+
+
+def _ends(numbers: Array) -> tuple[float, float]:
+    """Return the smallest and the largest finite number; zero for both where there is none."""
+    low, high = float(numbers.min()), float(numbers.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        finite = numbers[np.isfinite(numbers)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    return low, high
+
+
+def _in_color(pixels: Array) -> Array:
+    if pixels.ndim == 3 and pixels.shape[2] == 3:
+        return pixels
+    return np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a picture is made to fit: reduced by a whole number each way, or enlarged by whole numbers.
+
+    Attributes
+    ----------
+    reduced : int
+        A pixel is the mean of so many by so many.
+    down, across : int
+        A pixel is drawn as so many below and beside each other.
+    """
+
+    reduced: int = 1
+    down: int = 1
+    across: int = 1
+
+    @classmethod
+    def of_input(cls, size: tuple[int, int], largest: int) -> "Fit":
+        """Fit the picture that all others are results of, for panels with sides of so many pixels at most."""
+        return cls.within(size, largest, SMALL)
+
+    @classmethod
+    def within(cls, size: tuple[int, int], largest: int, small: int) -> "Fit":
+        """Fit a picture: no side is longer than `largest`, and no more enlarged than to `small`.
+
+        Examples
+        --------
+        >>> Fit.within((6, 6), 512, 256), Fit.within((3000, 4000), 512, 256)
+        (Fit(reduced=1, down=42, across=42), Fit(reduced=8, down=1, across=1))
+        """
+        reduced = -(-max(size) // largest)
+        height, width = (-(-side // reduced) for side in size)
+        enlarged = max(1, small // max(height, width)) if reduced == 1 else 1
+        # A thin picture would be but a line.
+        down, across = (max(enlarged, THIN // side) for side in (height, width))
+        return cls(reduced, down, across)
+
+    def size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the size at which a picture is drawn."""
+        return -(-size[0] // self.reduced) * self.down, -(-size[1] // self.reduced) * self.across
+
+    def for_result(self, size: tuple[int, int], of: tuple[int, int], largest: int) -> "Fit":
+        """Return the fit of a result of a picture that this one fits: the same, unless it is far smaller."""
+        drawn, reference = self.size(size), self.size(of)
+        if max(drawn) > largest:
+            return Fit.within(size, largest, max(reference))
+        if max(of / own for of, own in zip(reference, drawn, strict=True)) < SAME_SCALE:
+            return self
+        return Fit.within(size, max(reference), max(reference))
+
+    def drawn(self, colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Draw colours, (H, W, 3)."""
+        if self.reduced > 1:
+            colors = np.asarray(Image.fromarray(colors).reduce(self.reduced))
+        return colors.repeat(self.down, axis=0).repeat(self.across, axis=1)
+
+    def __str__(self) -> str:
+        enlarged = f"{self.down}x" if self.down == self.across else f"{self.down}x{self.across}"
+        if self.reduced == 1:
+            return enlarged
+        return f"1/{self.reduced}" + (f", then {enlarged}" if enlarged != "1x" else "")
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A picture in a sheet.
+
+    Attributes
+    ----------
+    title : str
+    about : sequence of str
+        Lines beneath the title.
+    pixels : uint8 array (H, W, 3)
+    bar : Bar or None
+    """
+
+    title: str
+    about: Sequence[str]
+    pixels: NDArray[np.uint8]
+    bar: Bar | None
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A sheet: its pixels, uint8 (H, W, 3), and where each of its panels lies."""
+
+    pixels: NDArray[np.uint8]
+    places: tuple[Place, ...]
+
+
+def drawn_sheet(panels: Sequence[Panel]) -> Sheet:
+    """Draw panels side by side, in as many columns as make a sheet of pleasant sides.
+
+    Examples
+    --------
+    >>> white = np.full((100, 300, 3), 255, np.uint8)
+    >>> sheet = drawn_sheet([Panel("one", ["of two"], white, None), Panel("two", [], white, None)])
+    >>> sheet.pixels.shape, sheet.places[0]
+    ((338, 332, 3), Place(left=16, top=59, width=300, height=100))
+    """
+    width = max(NARROWEST, *(panel.pixels.shape[1] for panel in panels))
+    titles = [wrapped(panel.title, TITLE, width, most=MOST_LINES) for panel in panels]
+    abouts = [
+        [line for text in panel.about for line in wrapped(text, TEXT, width, most=MOST_LINES)]
+        for panel in panels
+    ]
+    columns, head, height = _columns(panels, titles, abouts, width)
+    rows = -(-len(panels) // columns)
+    size = (
+        2 * MARGIN + columns * width + (columns - 1) * GAP,
+        2 * MARGIN + rows * height + (rows - 1) * GAP,
+    )
+    image = Image.new("RGB", size, PAPER)
+    draw = ImageDraw.Draw(image)
+    places = []
+    for number, panel in enumerate(panels):
+        row, column = divmod(number, columns)
+        left, top = MARGIN + column * (width + GAP), MARGIN + row * (height + GAP)
+        for line, text in enumerate(titles[number]):
+            draw.text((left, top + line * TITLE_LINE), text, INK, font(TITLE))
+        below = top + len(titles[number]) * TITLE_LINE
+        for line, text in enumerate(abouts[number]):
+            draw.text((left, below + line * TEXT_LINE), text, SOFT, font(TEXT))
+        place = Place(left, top + head, panel.pixels.shape[1], panel.pixels.shape[0])
+        _draw_panel(image, draw, panel, place)
+        places.append(place)
+    return Sheet(np.asarray(image), tuple(places))
+
+
+def _columns(
+    panels: Sequence[Panel], titles: Sequence[Sequence[str]], abouts: Sequence[Sequence[str]], width: int
+) -> tuple[int, int, int]:
+    """Return the number of columns, the height above each panel, and that of each place of the grid."""
+    lines = zip(titles, abouts, strict=True)
+    head = max(TITLE_LINE * len(title) + TEXT_LINE * len(about) for title, about in lines) + 4
+    foot = BAR + 26 if any(panel.bar for panel in panels) else 0
+    height = head + max(panel.pixels.shape[0] for panel in panels) + foot
+
+    def badness(columns: int) -> float:
+        rows = -(-len(panels) // columns)
+        aspect = columns * (width + GAP) / (rows * (height + GAP))
+        empty = (rows * columns - len(panels)) / len(panels)
+        return abs(math.log(aspect / ASPECT)) + EMPTY * empty
+
+    return min(range(1, len(panels) + 1), key=badness), head, height
+
+
+def _draw_panel(image: Image.Image, draw: ImageDraw.ImageDraw, panel: Panel, place: Place) -> None:
+    left, top, width, height = place
+    draw.rectangle([left - 1, top - 1, left + width, top + height], outline=FRAME)
+    image.paste(Image.fromarray(panel.pixels), (left, top))
+    if panel.bar is None:
+        return
+    length, bar_top = max(width, NARROWEST), top + height + 8
+    image.paste(Image.fromarray(_bar_colors(panel.bar, length)), (left, bar_top))
+    draw.rectangle([left - 1, bar_top - 1, left + length, bar_top + BAR], outline=FRAME)
+    low, high = panel.bar.low, panel.bar.high
+    texts = {(0.0, "lt"): number_text(low) + " or less" * (panel.bar.lowest < low)}
+    zero = -low / 2 / (high / 2 - low / 2) if low < high else 0  # halves: differences may be infinite
+    if 0.4 < zero < 0.6:  # where it stands clear of the ends
+        texts[zero, "mt"] = "0"
+    if low < high:
+        texts[1.0, "rt"] = number_text(high) + " or more" * (panel.bar.highest > high)
+    if sum(font(NUMBERS).getlength(f"{text}  ") for text in texts.values()) > length:
+        texts = {place: text.partition(" ")[0] for place, text in texts.items()}
+    for (share, anchor), text in texts.items():
+        x = left + share * (length - 1)
+        draw.text((x, bar_top + BAR + 4), text, INK, font(NUMBERS), anchor=anchor)
+
+
+def number_text(number: float) -> str:
+    """Write a number in few letters: five digits, or all of a whole one that is not too long.
+
+    Examples
+    --------
+    >>> number_text(1048560.0), number_text(444.6759), number_text(-0.0)
+    ('1048560', '444.68', '0')
+    """
+    return f"{number + 0.0:.7g}" if number % 1 == 0 and abs(number) < LONG else f"{number + 0.0:.5g}"
+
+
+def _bar_colors(bar: Bar, length: int) -> NDArray[np.uint8]:
+    """Return the colours of a bar: those that its numbers have in the map."""
+    half = max(bar.high, -bar.low) or 1.0
+    numbers = np.linspace(bar.low / half, bar.high / half, length)
+    colors = diverging(numbers, 1.0) if bar.shown == Shown.SIGNED else levels(numbers[None], 1.0).colors[0]
+    return np.repeat(colors[None], BAR, axis=0)

@@ -1,0 +1,47 @@
+"""Text in pictures: nothing that the font lacks is drawn, and no line is longer than it may be."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convcli.lettering import font, lettered, wrapped
+
+BOX = bytes(font(16).getmask("\U0010fffd"))  # what stands for a character that no font has
+
+
+@pytest.mark.parametrize(
+    ("text", "drawn"),
+    [
+        ("sobel-x: -765 to 812 (°±…)", "sobel-x: -765 to 812 (°±…)"),
+        ("日本", "\\u65e5\\u672c"),
+        ("a\nb\x1b[31m", "a\\nb\\x1b[31m"),
+        ("\u202egpj", "\\u202egpj"),
+        ("\U0001f408", "\\U0001f408"),
+        ("\udcff", "\\udcff"),
+        ("", ""),
+    ],
+)
+def test_what_the_font_lacks_is_escaped(text: str, drawn: str) -> None:
+    assert lettered(text) == drawn
+
+
+@given(st.text(max_size=20))
+def test_no_empty_box_is_drawn(text: str) -> None:
+    assert all(bytes(font(16).getmask(char)) != BOX for char in lettered(text))
+
+
+@given(st.text("ab W-日", max_size=80), st.integers(12, 300), st.integers(1, 4))
+def test_lines_fit_and_lose_nothing_but_what_dots_stand_for(text: str, width: int, most: int) -> None:
+    lines = wrapped(text, 13, width, most=most)
+    assert len(lines) <= most
+    assert all(font(13).getlength(line) <= width for line in lines if len(line) > 1)
+    shown = "".join(lines).replace(" ", "")
+    wanted = lettered(text).replace(" ", "")
+    if lines and lines[-1].endswith("…"):
+        assert wanted.startswith(shown.removesuffix("…"))
+    else:
+        assert shown == wanted
+
+
+def test_lines_break_at_spaces() -> None:
+    assert wrapped("gain 4, of luma", 13, 60, most=3) == ["gain 4, of", "luma"]
