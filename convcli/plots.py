@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from convcli.colors import BLUE, RED, WHITE, diverging
 from convcli.learning import Step
 from convcli.tuning import Curve
 
@@ -20,7 +21,7 @@ Point = tuple[float, float]
 WIDTH, HEIGHT = 720, 460
 PLOT = (70, 40, 700, 280)  # left, top, right, bottom
 TILES, TILE = 6, 90  # filters that are shown, and their side
-WHITE, BLACK, GREY, BLUE, RED = (255, 255, 255), (0, 0, 0), (210, 210, 210), (33, 102, 172), (178, 24, 43)
+BLACK, GREY = (0, 0, 0), (210, 210, 210)
 
 
 def learning_curve(history: Sequence[Step]) -> bytes:
@@ -127,8 +128,5 @@ def _drawn(taps: Array) -> Image.Image:
     """Draw taps as squares, zero white."""
     flat = taps[..., None] if taps.ndim == 2 else taps
     matrix = np.concatenate([flat[..., channel] for channel in range(flat.shape[2])], axis=1)
-    shares = matrix / (np.abs(matrix).max() or 1)
-    ends = np.where(shares[..., None] < 0, BLUE, RED)
-    colours = 255 + (ends - 255) * np.abs(shares)[..., None]
-    tile = Image.fromarray(colours.round().astype(np.uint8), "RGB")
+    tile = Image.fromarray(diverging(matrix, float(np.abs(matrix).max())), "RGB")
     return tile.resize((TILE, TILE), Image.Resampling.NEAREST)

@@ -44,7 +44,8 @@ TABLE = {
     "layers": Row({"patches", "winograd", "pooling", "processors", "scratch", "sizes", "errors"}, {"numpy"}),
     "learning": Row({"layers", "arrays", "kernels", "sizes", "size_texts", "errors"}, {"numpy"}),
     "tuning": Row({"kernels", "errors"}, {"numpy"}),
-    "plots": Row({"learning", "tuning"}, {"numpy", "PIL"}),
+    "colors": Row(set(), {"numpy"}),
+    "plots": Row({"colors", "learning", "tuning"}, {"numpy", "PIL"}),
     "volumes": Row(
         {"convolve", "layers", "winograd", "borders", "arrays", "kernels", "sizes", "size_texts", "errors"},
         {"numpy"},

@@ -1,0 +1,59 @@
+"""The colours of signed numbers, against the formula written out number by number."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convcli.colors import diverging
+
+BLUE, WHITE, RED, GREY = (33, 102, 172), (255, 255, 255), (178, 24, 43), (127, 127, 127)
+
+
+def color_of(value: int, limit: int) -> list[int]:
+    """Interpolate exactly, from white to the colour of the end; Python rounds half to even."""
+    share = min(Fraction(abs(value), limit), Fraction(1))
+    end = BLUE if value < 0 else RED
+    return [round(255 + (channel - 255) * share) for channel in end]
+
+
+def test_ends_and_zero_have_their_colours() -> None:
+    assert diverging([-3, 0, 3], 3).tolist() == [list(BLUE), list(WHITE), list(RED)]
+
+
+@given(st.lists(st.integers(-300, 300), min_size=1, max_size=20), st.sampled_from([1, 2, 64, 128, 256]))
+def test_colours_are_linear_in_the_number_and_rounded_half_to_even(values: list[int], limit: int) -> None:
+    # Limits of powers of two: the shares are exact, and so are halves.
+    assert diverging(values, limit).tolist() == [color_of(value, limit) for value in values]
+
+
+def test_what_lies_beyond_the_limits_has_the_colour_of_its_end() -> None:
+    values = [-math.inf, -4.0, 4.0, math.inf]
+    assert diverging(values, 2).tolist() == [list(BLUE), list(BLUE), list(RED), list(RED)]
+
+
+@pytest.mark.parametrize("limit", [0, 5e-324, 1e308])
+def test_no_limit_is_too_small_or_too_large(limit: float) -> None:
+    values = [-math.inf, 0.0, math.inf, math.nan]
+    assert diverging(values, limit).tolist() == [list(BLUE), list(WHITE), list(RED), list(GREY)]
+
+
+def test_what_is_no_number_is_grey() -> None:
+    assert diverging([math.nan], 1).tolist() == [list(GREY)]
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3), (2, 3, 4), (400, 400)])
+def test_the_shape_is_kept_and_a_last_axis_added(shape: tuple[int, ...]) -> None:
+    drawn = diverging(np.full(shape, 7, np.int16), 7)
+    assert drawn.shape == (*shape, 3)
+    assert drawn.dtype == np.uint8
+    assert (drawn == RED).all()
+
+
+def test_integers_of_any_type_are_taken() -> None:
+    values = np.array([-(2**63), 0, 2**63 - 1])
+    assert diverging(values, 2.0**63).tolist() == [list(BLUE), list(WHITE), list(RED)]
+    assert diverging(np.array([2**64 - 1], np.uint64), 1).tolist() == [list(RED)]
