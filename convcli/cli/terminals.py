@@ -76,6 +76,7 @@ KITTY_ANSWER = re.compile(rb"\x1b_Gi=31[^\x1b;]*;([^\x1b]*)\x1b\\")
 CELL_ANSWER = re.compile(rb"\x1b\[6;(\d{1,5});(\d{1,5})t")
 ATTRIBUTES_ANSWER = re.compile(rb"\x1b\[\?([\d;]*)c")
 ANSWERS = (KITTY_ANSWER, CELL_ANSWER, ATTRIBUTES_ANSWER)
+CONTROL = re.compile(rb"[^\t\n\r\x20-\x7e\x80-\xff]")
 LONGEST_ANSWER = 4096  # bytes
 SIXEL_ATTRIBUTE = b"4"
 SAY_THAT_THEY_ARE_ITERM2 = {"iTerm.app", "iTerm2", "WezTerm", "mintty"}
@@ -232,7 +233,7 @@ def _put_back(terminal: int, heard: bytes) -> None:
     """Give back what was no answer: it was typed."""
     for answer in ANSWERS:
         heard = answer.sub(b"", heard)
-    if b"\x1b" in heard:  # an answer that nobody understands
+    if CONTROL.search(heard):  # an answer that nobody understands
         return
     with suppress(OSError, AttributeError):
         for byte in heard:
