@@ -24,7 +24,7 @@ LONG_RUN = re.compile(rb"(.)\1{3,}", re.DOTALL)
 
 
 def kitty_picture(canvas: Canvas, cells: tuple[int, int]) -> str:
-    """Return a picture for kitty, Ghostty, Konsole, WezTerm; they leave the cursor behind its last row.
+    """Return a picture for kitty, Ghostty, Konsole, WezTerm.
 
     Parameters
     ----------

@@ -109,32 +109,35 @@ def test_letters_get_denser_as_it_gets_brighter() -> None:
 
 
 def test_kitty_is_sent_what_fits_its_window() -> None:
-    ran = in_terminal(*BOX, "--preview", pixels=(480, 800), answers={b"kitty": KITTY, b"c": PLAIN})
+    ran = in_terminal(*BOX, "--preview", pixels=(240, 400), answers={b"kitty": KITTY, b"c": PLAIN})
     assert ran.out.startswith(QUESTIONS)
-    canvas, keys = kitty_pixels(ran.out.removeprefix(QUESTIONS))
-    # 38 columns of 10 pixels, and 253 rows of pixels of 20 to the cell.
+    label, *_, picture = ran.out.removeprefix(QUESTIONS).splitlines()
+    canvas, keys = kitty_pixels(picture)
+    # 38 columns of 5 pixels, and 126 rows of pixels of 10 to the cell.
     first, second = parts(canvas)
-    np.testing.assert_array_equal(first, expected(CAT, (253, 380)))
-    np.testing.assert_array_equal(second, expected("out.png", (253, 380)))
+    np.testing.assert_array_equal(first, expected(CAT, (126, 190)))
+    np.testing.assert_array_equal(second, expected("out.png", (126, 190)))
     assert (keys["c"], keys["r"]) == ("78", "13")
-    assert canvas.shape == (260, 780, 4)
-    assert ran.out.splitlines()[-1].startswith("out.png  (")
+    assert canvas.shape == (130, 390, 4)
+    # Room is made, the picture shown there, and the answer stands below it.
+    assert ran.out.startswith(f"{QUESTIONS}{label}" + "\n" * 14 + "\x1b[13A\x1b7\x1b_G")
+    assert "\x1b\\\x1b8\x1b[13Bout.png  (" in picture
 
 
 @pytest.mark.parametrize("name", ["TERM_PROGRAM", "LC_TERMINAL"])
 def test_iterm2_is_known_by_its_name_and_asked_for_its_cells(name: str) -> None:
-    answers = {b"c": SIXEL, b"16t": b"\x1b[6;16;8t"}
+    answers = {b"c": SIXEL, b"16t": b"\x1b[6;8;4t"}
     ran = in_terminal(*BOX, "--preview", answers=answers, environment={name: "iTerm2"})
     canvas, keys = iterm2_pixels(ran.out)
-    np.testing.assert_array_equal(parts(canvas)[0], expected(CAT, (202, 304)))
+    np.testing.assert_array_equal(parts(canvas)[0], expected(CAT, (101, 152)))
     assert (keys["width"], keys["height"]) == ("78", "13")
 
 
 def test_sixels_for_who_says_so() -> None:
-    ran = in_terminal(*BOX, "--preview", answers={b"c": SIXEL, b"16t": CELL})
+    ran = in_terminal(*BOX, "--preview", answers={b"c": SIXEL, b"16t": b"\x1b[6;8;4t"})
     first, second = parts(sixel_pixels(ran.out))
-    assert first.shape == second.shape == (253, 380, 3)
-    assert np.abs(first - expected(CAT, (253, 380))).mean() < 5
+    assert first.shape == second.shape == (101, 152, 3)
+    assert np.abs(first - expected(CAT, (101, 152))).mean() < 5
 
 
 def test_tmux_is_not_asked_for_what_the_outer_terminal_has() -> None:
@@ -324,6 +327,10 @@ def test_where_standard_output_takes_the_result_nothing_is_shown(terminal: Runne
     Path("a.csv").write_text("1 2\n3 4\n")
     ran = terminal("apply", "a.csv", "--kernel", "1", "-o", "-", "--format", "csv", "--preview")
     assert ran.all == (0, "1,2\n3,4\n", f"{NOTE}standard output takes the result itself\n")
+
+
+def test_a_size_cannot_be_shown(convcli: Runner) -> None:
+    assert_refused(convcli("pool", "--n", "9", "--preview"), "--n: gives a size, which is printed; ")
 
 
 def test_unknown_means_are_refused_before_anything_is_done(in_folder: Path, convcli: Runner) -> None:

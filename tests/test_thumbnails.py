@@ -19,13 +19,14 @@ RED, BLUE, WHITE, GREY = [178, 24, 43], [33, 102, 172], [255, 255, 255], [127, 1
 def naive(values: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float64]:
     """Return the mean of each part, one after another; sides must not grow."""
     height, width = values.shape[:2]
-    result = np.empty((*size, *values.shape[2:]))
+    channels = values.reshape(height, width, -1)
+    result = np.empty((*size, channels.shape[2]))
     for row, column in product(*map(range, size)):
         top, bottom = row * height // size[0], (row + 1) * height // size[0]
         left, right = column * width // size[1], (column + 1) * width // size[1]
-        part = values[top:bottom, left:right].reshape(-1, *values.shape[2:])
-        result[row, column] = sum(one.astype(object) for one in part) / len(part)
-    return result
+        part = channels[top:bottom, left:right].reshape(-1, channels.shape[2])
+        result[row, column] = [sum(channel) / len(part) for channel in part.T.tolist()]
+    return result.reshape(*size, *values.shape[2:])
 
 
 @given(

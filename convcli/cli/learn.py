@@ -143,6 +143,7 @@ def learn(
     examples = [one for pair in pairs for one in pair.examples]
     if output is not None and examples[0].pixels.shape[2] > 1:
         check_holds_volume(output)
+    preview_of = None if shown_as is None else shown_as.begin(json=json, output=None)
     if closed_form:
         learned = solve(examples, bias=bias, absolute=absolute, seed=seed)
     else:
@@ -163,7 +164,6 @@ def learn(
     if output is not None and learned.bias:
         message(output, f"apply takes the bias apart: --bias {learned.bias:.10g}")
     _say_what_is_wrong(learned, examples, absolute=absolute)
-    preview_of = None if shown_as is None else shown_as.begin(json=json, output=None)
     if json:
         write_json(
             {"inputs": pictures[::2], "targets": pictures[1::2], "output": output, "curve": curve, **record}

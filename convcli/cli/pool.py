@@ -100,6 +100,8 @@ def pool(
     if n is not None:
         if (output, out_dir, file_format) != (None, None, None):
             raise UsageError("--n", "gives a size, which is printed; there is nothing to write")
+        if preview or preview_as is not None:
+            raise UsageError("--n", "gives a size, which is printed; there is nothing to show")
         if images:
             raise UsageError("--n", "gives a size in place of an image; leave one of them out")
         answer_size(layer, parse_size(n, "input"), json=json)

@@ -138,14 +138,19 @@ def _label(tile: Tile, columns: int) -> str:
 def _drawn(canvas: Canvas, screen: Screen) -> str:
     cells = canvas.shape[0] // screen.cell[0], canvas.shape[1] // screen.cell[1]
     draw: dict[Means, Callable[[], str]] = {
-        Means.KITTY: lambda: kitty_picture(canvas, cells) + "\n",
-        Means.ITERM2: lambda: iterm2_picture(canvas, cells) + "\n",
+        Means.KITTY: lambda: _placed(kitty_picture(canvas, cells), cells[0]),
+        Means.ITERM2: lambda: _placed(iterm2_picture(canvas, cells), cells[0]),
         Means.SIXEL: lambda: sixel_picture(canvas) + "\n",
         Means.TRUECOLOR: lambda: _blocks(canvas, ColorSystem.TRUECOLOR),
         Means.COLORS_256: lambda: _blocks(_of_256(canvas), ColorSystem.EIGHT_BIT),
         Means.ASCII: lambda: _letters(canvas),
     }
     return draw[screen.means]()
+
+
+def _placed(picture: str, rows: int) -> str:
+    """Return what makes room for a picture, shows it there, and goes on below: terminals differ in where."""
+    return "\n" * rows + f"\x1b[{rows}A\x1b7{picture}\x1b8\x1b[{rows}B"
 
 
 def _of_256(canvas: Canvas) -> Canvas:
