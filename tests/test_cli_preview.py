@@ -246,6 +246,27 @@ def test_an_answer_is_neither_echoed_nor_left() -> None:
     assert bytes(seen) == QUESTIONS.encode()
 
 
+@pytest.mark.parametrize(
+    ("typed", "put_back"), [(b"ls\n", b"ls\n"), (b"\xc3\xa9", b"\xc3\xa9"), (b"\x1b[A", b""), (b"\x07x", b"")]
+)
+def test_what_is_typed_meanwhile_is_put_back(
+    monkeypatch: pytest.MonkeyPatch, typed: bytes, put_back: bytes
+) -> None:
+    given = bytearray()
+
+    def control(_: int, request: int, argument: bytes) -> None:
+        assert request == termios.TIOCSTI
+        given.extend(argument)
+
+    monkeypatch.setattr("convcli.cli.terminals.fcntl.ioctl", control)
+    master, slave = pty.openpty()
+    with answering(master, {b"kitty": KITTY, b"16t": typed, b"c": PLAIN}, bytearray()):
+        assert answers_of(slave, QUESTIONS.encode()) == KITTY + typed + PLAIN
+        os.close(slave)
+    os.close(master)
+    assert given == put_back
+
+
 def test_a_silent_terminal_is_not_waited_for_long() -> None:
     master, slave = pty.openpty()
     started = time.monotonic()
@@ -271,6 +292,14 @@ def test_a_terminal_that_never_stops_is_not_listened_to_for_ever() -> None:
     assert len(answers_of(slave, b"\x1b[c", 30)) == 4096
     done.set()
     thread.join(10)
+    os.close(slave)
+    os.close(master)
+
+
+def test_who_works_in_the_background_does_not_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    master, slave = pty.openpty()
+    monkeypatch.setattr("os.tcgetpgrp", lambda _: os.getpgrp() + 1)
+    assert answers_of(slave, b"\x1b[c", 30) == b""
     os.close(slave)
     os.close(master)
 
