@@ -23,6 +23,9 @@ from tests.conftest import Ran
 
 Pixels = NDArray[np.uint8]
 
+HIDDEN = {
+    "COLUMNS", "LINES", "TMUX", "STY", "NO_COLOR", "COLORTERM", "TERM_PROGRAM", "LC_TERMINAL", "FORCE_COLOR",
+}  # fmt: skip
 QUESTION = re.compile(rb"\x1b_Gi=31[^\x1b]*\x1b\\|\x1b\[16t|\x1b\[c")
 
 
@@ -157,18 +160,7 @@ def in_terminal(
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size, pixels[1], pixels[0]))
     before = termios.tcgetattr(slave)
     os.write(master, typed)
-    hidden = {
-        "COLUMNS",
-        "LINES",
-        "TMUX",
-        "STY",
-        "NO_COLOR",
-        "COLORTERM",
-        "TERM_PROGRAM",
-        "LC_TERMINAL",
-        "FORCE_COLOR",
-    }
-    variables: dict[str, Any] = {key: value for key, value in os.environ.items() if key not in hidden}
+    variables: dict[str, Any] = {key: value for key, value in os.environ.items() if key not in HIDDEN}
     variables |= {"TERM": "xterm-256color", **(environment or {})}
     seen = bytearray()
     command = [sys.executable, "-m", "convcli", *map(str, arguments)]

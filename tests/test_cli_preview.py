@@ -1,14 +1,17 @@
 """``--preview``: what terminals are sent, compared with pictures made small one part after another."""
 
+import fcntl
 import os
 import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
 import termios
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,9 +22,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.cells import cell_len
 
-from convcli.cli.terminals import answers_of
+from convcli.cli.terminals import Means, Screen, answers_of, screen
 from tests.conftest import SAMPLES, Ran, Runner, assert_refused, contents
 from tests.terminal_emulation import (
+    HIDDEN,
     answering,
     block_pixels,
     in_terminal,
@@ -50,6 +54,34 @@ def shown(terminal: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
 
     def call(*arguments: object) -> Ran:
         return terminal(*arguments, "--preview-as", "truecolor", columns=80)
+
+    return call
+
+
+@pytest.fixture
+def emulated(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Screen]:
+    """Find out in this process what a terminal can show that gives certain answers."""
+
+    def call(
+        answers: dict[bytes, bytes],
+        environment: dict[str, str],
+        seen: bytearray,
+        *,
+        pixels: tuple[int, int] = (0, 0),
+        encoding: str = "utf-8",
+    ) -> Screen:
+        for name in HIDDEN:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in {"TERM": "xterm-256color", **environment}.items():
+            monkeypatch.setenv(name, value)
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, pixels[1], pixels[0]))
+        stream = os.fdopen(slave, "w", encoding=encoding)
+        with answering(master, answers, seen), stream, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", stream)
+            found = screen()
+        os.close(master)
+        return found
 
     return call
 
@@ -102,7 +134,7 @@ def test_letters_get_denser_as_it_gets_brighter() -> None:
     Path("ramp.csv").write_text(
         " ".join(map(str, range(0, 30, 3))) + "\n" + " ".join(map(str, range(0, 30, 3)))
     )
-    ran = in_terminal("apply", "ramp.csv", "--filter", "identity", "--preview-as", "ascii")
+    ran = in_terminal("apply", "ramp.csv", "--filter", "identity", "--preview", environment={"NO_COLOR": "1"})
     line = ran.out.splitlines()[1]
     assert line[:30] == "".join(3 * letter for letter in " .:-=+*#%@")
     assert "\x1b" not in ran.out
@@ -140,11 +172,22 @@ def test_sixels_for_who_says_so() -> None:
     assert np.abs(first - expected(CAT, (101, 152))).mean() < 5
 
 
-def test_tmux_is_not_asked_for_what_the_outer_terminal_has() -> None:
-    outer = {"KITTY_WINDOW_ID": "1", "LC_TERMINAL": "iTerm2", "TERM": "tmux-256color", "TMUX": "/tmp/t,1,0"}
-    ran = in_terminal(*BOX, "--preview", answers={b"kitty": KITTY, b"c": SIXEL}, environment=outer)
-    assert ran.out.startswith("\x1b[16t\x1b[c")
-    assert "\x1bP0;1;0q" in ran.out
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"TERM": "tmux-256color", "TMUX": "/tmp/t,1,0"},
+        {"TERM": "xterm-256color", "STY": "1.a"},
+        {"TERM": "screen-256color"},
+        {"TERM_PROGRAM": "Apple_Terminal"},
+    ],
+)
+def test_who_does_not_answer_for_what_is_seen_is_not_asked(
+    environment: dict[str, str], emulated: Callable[..., Screen]
+) -> None:
+    outer = {"KITTY_WINDOW_ID": "1", "LC_TERMINAL": "iTerm2", **environment}
+    seen = bytearray()
+    found = emulated({b"kitty": KITTY, b"c": SIXEL}, outer, seen)
+    assert (found.means, found.cell, bytes(seen)) == (Means.COLORS_256, (2, 1), b"")
 
 
 # Terminals that lie, or say nothing
@@ -162,9 +205,18 @@ def test_tmux_is_not_asked_for_what_the_outer_terminal_has() -> None:
         {b"c": b"\x1b[?4c"},
     ],
 )
-def test_who_lies_or_is_silent_gets_blocks(answers: dict[bytes, bytes]) -> None:
+def test_who_lies_or_is_silent_gets_blocks(
+    monkeypatch: pytest.MonkeyPatch, answers: dict[bytes, bytes], emulated: Callable[..., Screen]
+) -> None:
+    monkeypatch.setattr("convcli.cli.terminals.PATIENCE", 0.1)
     names = {"TERM": "xterm-kitty", "KITTY_WINDOW_ID": "3", "COLORTERM": "truecolor", "LC_TERMINAL": "iTerm2"}
-    ran = in_terminal(*BOX, "--preview", answers=answers, environment=names)
+    seen = bytearray()
+    assert emulated(answers, names, seen).means == Means.TRUECOLOR
+    assert seen.startswith(QUESTIONS.encode())
+
+
+def test_the_picture_of_a_silent_terminal_is_shown_after_a_while() -> None:
+    ran = in_terminal(*BOX, "--preview", environment={"COLORTERM": "truecolor"})
     assert (ran.code, ran.err) == (0, "")
     label, *lines, _ = ran.out.removeprefix(QUESTIONS).splitlines()
     assert label.startswith("chelsea.png 300x451")
@@ -172,13 +224,20 @@ def test_who_lies_or_is_silent_gets_blocks(answers: dict[bytes, bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    "environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "vt100"}, {"PYTHONIOENCODING": "latin-1"}]
+    ("environment", "encoding"),
+    [
+        ({"NO_COLOR": "1"}, "utf-8"),
+        ({"TERM": "dumb"}, "utf-8"),
+        ({"TERM": "vt100"}, "utf-8"),
+        ({}, "latin-1"),
+    ],
 )
-def test_who_has_no_colours_gets_letters_and_is_asked_nothing(environment: dict[str, str]) -> None:
-    ran = in_terminal(*BOX, "--preview", answers={b"kitty": KITTY, b"c": SIXEL}, environment=environment)
-    assert (ran.code, ran.err) == (0, "")
-    assert re.fullmatch(r"[\n -~]+", ran.out)
-    assert max(map(len, ran.out.splitlines())) <= 80
+def test_who_has_no_colours_gets_letters_and_is_asked_nothing(
+    environment: dict[str, str], encoding: str, emulated: Callable[..., Screen]
+) -> None:
+    seen = bytearray()
+    found = emulated({b"kitty": KITTY, b"c": SIXEL}, environment, seen, encoding=encoding)
+    assert (found.means, found.cell, bytes(seen)) == (Means.ASCII, (2, 1), b"")
 
 
 @pytest.mark.parametrize("size", [(24, 80), (3, 10), (1, 1), (2, 5), (0, 0), (400, 1000), (5, 200)])
@@ -205,12 +264,11 @@ def test_any_window_gets_a_picture_that_fits(
 
 
 @pytest.mark.parametrize("pixels", [(1, 1), (65535, 65535), (80, 24), (0, 480)])
-def test_cells_of_impossible_sizes_are_not_believed(pixels: tuple[int, int]) -> None:
+def test_cells_of_impossible_sizes_are_not_believed(
+    pixels: tuple[int, int], emulated: Callable[..., Screen]
+) -> None:
     answers = {b"kitty": KITTY, b"16t": b"\x1b[6;0;99999t", b"c": PLAIN}
-    canvas, _ = kitty_pixels(
-        in_terminal(*BOX, "--preview", pixels=pixels, answers=answers).out.removeprefix(QUESTIONS)
-    )
-    assert canvas.shape == (260, 780, 4)
+    assert emulated(answers, {}, bytearray(), pixels=pixels) == Screen(Means.KITTY, 24, 80, (20, 10))
 
 
 # What was typed
@@ -235,7 +293,7 @@ def test_an_answer_is_neither_echoed_nor_left() -> None:
     before = termios.tcgetattr(slave)
     seen = bytearray()
     with answering(master, {b"kitty": KITTY, b"16t": CELL, b"c": SIXEL}, seen):
-        heard = answers_of(slave, QUESTIONS.encode())
+        heard = answers_of(slave, QUESTIONS.encode(), 30)
         os.set_blocking(slave, False)
         with pytest.raises(BlockingIOError):
             os.read(slave, 1)
@@ -261,7 +319,7 @@ def test_what_is_typed_meanwhile_is_put_back(
     monkeypatch.setattr("convcli.cli.terminals.fcntl.ioctl", control)
     master, slave = pty.openpty()
     with answering(master, {b"kitty": KITTY, b"16t": typed, b"c": PLAIN}, bytearray()):
-        assert answers_of(slave, QUESTIONS.encode()) == KITTY + typed + PLAIN
+        assert answers_of(slave, QUESTIONS.encode(), 30) == KITTY + typed + PLAIN
         os.close(slave)
     os.close(master)
     assert given == put_back
@@ -307,7 +365,7 @@ def test_who_works_in_the_background_does_not_ask(monkeypatch: pytest.MonkeyPatc
 def test_what_cannot_be_read_is_not_asked(tmp_path: Path) -> None:
     for flags in (os.O_WRONLY, os.O_RDWR):
         descriptor = os.open(tmp_path / "file", flags | os.O_CREAT)
-        assert answers_of(descriptor, b"\x1b[c") == b""
+        assert answers_of(descriptor, b"\x1b[c", 30) == b""
         os.close(descriptor)
     assert (tmp_path / "file").read_bytes() == b""
 
@@ -317,7 +375,7 @@ def test_a_signal_while_it_waits_for_an_answer_restores_the_terminal(number: sig
     master, slave = pty.openpty()
     before = termios.tcgetattr(slave)
     code = (
-        "from convcli.cli.stopping import heed_signals; from convcli.cli.terminals import answers_of\n"
+        "from convcli.cli.stopping import heed_signals; from convcli.cli.terminals import Means, Screen, answers_of, screen\n"
         "heed_signals(); answers_of(0, b'\\x1b[c', 60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=slave, stdout=slave, stderr=slave) as process:
@@ -467,8 +525,10 @@ def test_learn_shows_input_target_result_and_filter(shown: Runner) -> None:
 
 
 def test_what_is_learned_becomes_pixels_as_the_target_did(convcli: Runner, shown: Runner) -> None:
-    assert convcli("apply", SAMPLES / "camera.png", "--filter", "sobel-x", "-o", "target.png").code == 0
-    ran = shown("learn", SAMPLES / "camera.png", "target.png", "--abs", "--closed-form")
+    with Image.open(SAMPLES / "camera.png") as image:
+        image.crop((150, 50, 250, 150)).save("in.png")
+    assert convcli("apply", "in.png", "--filter", "sobel-x", "-o", "target.png").code == 0
+    ran = shown("learn", "in.png", "target.png", "--abs", "--closed-form")
     rows = [line for line in ran.out.splitlines()[1:] if "▀" in line or "▄" in line]
     _, wanted, made, _ = parts(block_pixels(rows))
     assert wanted.shape == made.shape

@@ -67,11 +67,10 @@ CELLS = (range(4, 129), range(2, 65))  # heights and widths that are believed
 # A picture of more pixels takes long to send; xterm shows no larger one in sixels.
 MOST_PIXELS = {Means.KITTY: 1600, Means.ITERM2: 1600, Means.SIXEL: 1000}
 MOST_CELLS = (200, 400)  # rows and columns of characters
-PATIENCE = 0.5  # seconds for an answer, over a slow line
+PATIENCE = 1.0  # seconds for an answer, over a slow line
 
-ASK_KITTY = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
-ASK_CELL = b"\x1b[16t"
-ASK_ATTRIBUTES = b"\x1b[c"
+# Whether a picture of kitty's would be shown, how large a cell is, and what the terminal is.
+QUESTIONS = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\" + b"\x1b[16t" + b"\x1b[c"
 KITTY_ANSWER = re.compile(rb"\x1b_Gi=31[^\x1b;]*;([^\x1b]*)\x1b\\")
 CELL_ANSWER = re.compile(rb"\x1b\[6;(\d{1,5});(\d{1,5})t")
 ATTRIBUTES_ANSWER = re.compile(rb"\x1b\[\?([\d;]*)c")
@@ -87,10 +86,9 @@ NOT_TO_BE_ASKED = {"Apple_Terminal", "linux", "cons25"}
 def screen(means: Means | None = None) -> Screen:
     """Return what standard output, a terminal, can show; by other means only if they are given."""
     colors = _means_of_characters()
-    asks_kitty = not _is_multiplexed()
     answers = b""
     if means is None and colors != Means.ASCII and _may_be_asked():
-        answers = answers_of(sys.stdout.fileno(), ASK_KITTY * asks_kitty + ASK_CELL + ASK_ATTRIBUTES)
+        answers = answers_of(sys.stdout.fileno(), QUESTIONS, PATIENCE)
         means = _means_answered(answers) or colors
     means = means or colors
     size = get_terminal_size()
@@ -120,14 +118,17 @@ def _means_of_characters() -> Means:
     return Means.COLORS_256 if system == "256" else Means.ASCII
 
 
-def _is_multiplexed() -> bool:
-    """Whether tmux or screen stands between, who keep what the outer terminal could show to themselves."""
-    inner = os.environ.get("TERM", "").startswith(("tmux", "screen"))
-    return inner or bool(os.environ.get("TMUX") or os.environ.get("STY"))
-
-
 def _may_be_asked() -> bool:
-    return NOT_TO_BE_ASKED.isdisjoint((os.environ.get("TERM"), os.environ.get("TERM_PROGRAM")))
+    """Whether a terminal takes questions without showing them, and answers for what is seen in the end.
+
+    tmux and screen do not: tmux says that it has sixels, and shows a text in their place where the terminal
+    that it runs in has none.
+    """
+    names = {os.environ.get("TERM"), os.environ.get("TERM_PROGRAM")}
+    inner = os.environ.get("TERM", "").startswith(("tmux", "screen"))
+    return NOT_TO_BE_ASKED.isdisjoint(names) and not (
+        inner or os.environ.get("TMUX") or os.environ.get("STY")
+    )
 
 
 def _means_answered(answers: bytes) -> Means | None:
@@ -141,8 +142,7 @@ def _means_answered(answers: bytes) -> Means | None:
     if SIXEL_ATTRIBUTE not in attributes[1].split(b";")[1:]:
         return None
     names = {os.environ.get("TERM_PROGRAM"), os.environ.get("LC_TERMINAL")}
-    is_iterm2 = not _is_multiplexed() and not names.isdisjoint(SAY_THAT_THEY_ARE_ITERM2)
-    return Means.ITERM2 if is_iterm2 else Means.SIXEL
+    return Means.SIXEL if names.isdisjoint(SAY_THAT_THEY_ARE_ITERM2) else Means.ITERM2
 
 
 def _cell_of_window() -> tuple[int, int] | None:
@@ -164,7 +164,7 @@ def _believed(height: int, width: int) -> tuple[int, int] | None:
     return (height, width) if height in CELLS[0] and width in CELLS[1] else None
 
 
-def answers_of(terminal: int, questions: bytes, patience: float = PATIENCE) -> bytes:
+def answers_of(terminal: int, questions: bytes, patience: float) -> bytes:
     """Ask a terminal, and return what it answers; nothing where it cannot be asked without harm.
 
     It is not asked where somebody has typed already: that is for whoever reads next. What is typed meanwhile
