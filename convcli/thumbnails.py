@@ -187,7 +187,7 @@ def drawn(layers: Sequence[Array], drawing: Drawing, weights: Array | None = Non
         return [_grey(one / (limit or 1)) for one in small]
     if drawing.colored:
         return [diverging(one, limit) for one in small]
-    return [_grey(0.5 + one / (2 * limit or 1)) for one in small]
+    return [_grey(0.5 + one / (limit or 1) / 2) for one in small]
 
 
 def _reduced_sides(values: Array, box: Pair) -> Pair:

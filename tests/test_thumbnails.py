@@ -126,6 +126,13 @@ def test_a_picture_of_one_value_has_a_colour(value: float) -> None:
     assert len(np.unique(one.reshape(-1, 3), axis=0)) == 1
 
 
+@pytest.mark.parametrize("colored", [True, False])
+def test_the_largest_numbers_that_there_are_have_colours_too(colored: bool) -> None:
+    for dtype, values in ((np.float64, [-1.7e308, 1.7e308, math.inf]), (np.int64, [-(2**63), 2**63 - 1, 0])):
+        (one,) = thumbnails(Picture(np.array([values], dtype)), Drawing((1, 3), colored=colored))
+        assert one[0, :2].tolist() == ([BLUE, RED] if colored else [[0] * 3, [255] * 3])
+
+
 def test_maps_share_one_scale() -> None:
     maps = np.stack([np.full((2, 2), -8.0), np.full((2, 2), 4.0)], axis=-1)
     first, second = thumbnails(Picture(maps), Drawing((2, 2)))

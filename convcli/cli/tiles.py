@@ -198,8 +198,11 @@ def _color(half: list[int], colors: ColorSystem) -> Color | None:
 
 
 def _letters(canvas: Canvas) -> str:
-    """Return a line for each two rows, a letter for each two pixels."""
+    """Return a line for each two rows, a letter for each two pixels, or for the one of them that is seen."""
     grey: NDArray[Any] = canvas[..., :3] @ np.array([0.299, 0.587, 0.114])
-    grey = grey * (canvas[..., 3] > 0)
-    steps = ((grey[::2] + grey[1::2]) / 2 * len(SHADES) / 256).astype(int)
-    return "".join("".join(SHADES[step] for step in line).rstrip() + "\n" for line in steps)
+    seen = canvas[..., 3] > 0
+    counts = np.maximum(seen[::2].astype(int) + seen[1::2], 1)
+    steps = ((grey * seen)[::2] + (grey * seen)[1::2]) / counts * len(SHADES) / 256
+    return "".join(
+        "".join(SHADES[step] for step in line).rstrip() + "\n" for line in steps.astype(int).tolist()
+    )
