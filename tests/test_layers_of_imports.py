@@ -74,6 +74,8 @@ TABLE = {
     "libtiff": Row(set(), set()),
     "decoding": Row({"integrity", "libtiff", "limits", "processors", "errors"}, {"PIL"}),
     "pictures": Row(set(), {"numpy"}),
+    "thumbnails": Row({"colors", "pictures"}, {"numpy"}),
+    "terminal_pictures": Row({"png"}, {"numpy", "PIL"}),
     "backgrounds": Row({"pictures", "errors"}, {"numpy", "PIL"}),
     "encoding": Row({"matrices", "pictures", "png", "errors"}, {"numpy", "PIL"}),
     "images": Row(
@@ -193,6 +195,7 @@ def test_only_the_command_line_knows_its_libraries(package: str) -> None:
 def test_only_these_know_pillow() -> None:
     assert [name for name in MODULES if "PIL" in other_imports(name)] == [
         "backgrounds", "decoding", "directions", "encoding", "images", "integrity", "lettering", "plots", "sheets",
+        "terminal_pictures",
     ]  # fmt: skip
 
 

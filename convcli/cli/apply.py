@@ -22,6 +22,8 @@ from convcli.cli.options import (
     OutputOption,
     PaddingOption,
     PngLevel,
+    PreviewAs,
+    PreviewOption,
     Recursive,
     SizeOption,
     SkipExisting,
@@ -137,12 +139,15 @@ def apply(
     frame: Frame = None,
     jobs: JobsOption = None,
     png_level: PngLevel = None,
+    preview: PreviewOption = False,
+    preview_as: PreviewAs = None,
     json: JsonOption = False,
 ) -> int:
     """Filter pictures: slide a kernel over each.
 
     \b
     convcli apply photo.png --filter sobel-x
+    convcli apply photo.png --filter sobel-x --preview -o seen.png
     convcli apply photo.png --filter sobel --angle 70 --signed center -o edges.png
     convcli apply photo.png --kernel "1 0 -1; 2 0 -2; 1 0 -1" --padding valid
     convcli apply photo.png --sheet gallery.png
@@ -174,7 +179,7 @@ def apply(
         images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels,
         max_memory=max_memory, frame=frame, output=output, out_dir=out_dir, name=name,
         file_format=file_format, force=force, skip_existing=skip_existing, json=json, png_level=png_level,
-        jobs=jobs, background=background,
+        jobs=jobs, background=background, preview=preview, preview_as=preview_as,
     )  # fmt: skip
     window = filtering.Window.read(padding, border, stride, dilation, flip=flip, jobs=batch.threads)
     rendering = filtering.Rendering.read(channels, signed, scale, bias, batch.where.format, relu=relu)

@@ -11,6 +11,7 @@ from convcli.cli.inputs import Source, gathered
 from convcli.cli.one_input import OneInput, Operation, Told, candidates, room_for
 from convcli.cli.options import check_workload
 from convcli.cli.output import ReaderGone, message, progress_is_shown, write
+from convcli.cli.preview import Wanted, wanted
 from convcli.cli.progress import file_progress
 from convcli.cli.reading import Reading
 from convcli.cli.stopping import undone_at_a_signal
@@ -29,6 +30,7 @@ class Batch:
     reading: Reading
     processes: int
     where: Destination
+    preview: Wanted | None
 
     @classmethod
     def read(
@@ -50,6 +52,8 @@ class Batch:
         png_level: int | None,
         jobs: int | None,
         background: str | None,
+        preview: bool,
+        preview_as: str | None,
     ) -> "Batch":
         """Read the options that all commands have which take many pictures.
 
@@ -61,6 +65,7 @@ class Batch:
             A list of names cannot be read.
         """
         check_workload(jobs, png_level)
+        shown = wanted(preview, preview_as)
         reading = Reading.read(max_pixels, max_memory, frame)
         where = destination(
             output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
@@ -69,7 +74,7 @@ class Batch:
         sources = gathered(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
         processes, threads = divided(jobs, len(sources))
         limits = replace(reading.limits, sharers=processes)
-        return cls(sources, replace(reading, limits=limits), processes, replace(where, jobs=threads))
+        return cls(sources, replace(reading, limits=limits), processes, replace(where, jobs=threads), shown)
 
     @property
     def threads(self) -> int | None:
@@ -101,9 +106,12 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
     limits = replace(batch.reading.limits, result_bytes=room_for(operations, where.format))
     reading = replace(batch.reading, limits=limits)
     outputs = Outputs(where, [*(source.name for source in sources), *kernel_files])
+    preview = None
+    if batch.preview is not None:
+        preview = batch.preview.begin(json=where.json, output=where.output)
 
     def do(part: int) -> Told:
-        return OneInput(sources[part], operations, outputs, reading).done()
+        return OneInput(sources[part], operations, outputs, reading, preview).done()
 
     def lost(part: int, by: str) -> Told:
         told = Told()

@@ -4,13 +4,23 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from convcli.cli.inputs import check_names
-from convcli.cli.options import Force, JsonOption, MaxMemory, MaxPixels, check_apart
+from convcli.cli.options import (
+    Force,
+    JsonOption,
+    MaxMemory,
+    MaxPixels,
+    PreviewAs,
+    PreviewOption,
+    check_apart,
+)
 from convcli.cli.output import answer_is_shown, escaped, message, progress_is_shown, shown, write, write_json
+from convcli.cli.preview import wanted
 from convcli.cli.standard_input import input_name
 from convcli.cli.stopping import undone_at_a_signal
 from convcli.errors import ImageError, SizeError, UsageError
@@ -21,10 +31,20 @@ if TYPE_CHECKING:
 
     from convcli.cli.reading import Reading
     from convcli.learning import Example, Learned, Nearest
+    from convcli.pictures import Picture
 
-__all__ = ["learn"]
+__all__ = ["Pair", "learn"]
 
 FAR_OFF = 0.5  # relative error
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """An input and its target, and what is learned from them."""
+
+    source: "Picture"
+    target: "Picture"
+    examples: "list[Example]"
 
 
 def learn(
@@ -74,6 +94,8 @@ def learn(
     force: Force = False,
     max_pixels: MaxPixels = None,
     max_memory: MaxMemory = None,
+    preview: PreviewOption = False,
+    preview_as: PreviewAs = None,
     json: JsonOption = False,
 ) -> int:
     """Learn a filter from an example, by back-propagation.
@@ -94,6 +116,7 @@ def learn(
     check_names(pictures, "INPUT TARGET")
     for option, given in (("--curve", curve), ("--optimizer", optimizer), ("--steps", steps), ("--lr", rate)):
         check_apart({"--closed-form": closed_form, option: given})
+    shown_as = wanted(preview, preview_as)
     size, count = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
     from convcli.cli.filtering import typed_number  # late: help needs no numpy
     from convcli.cli.kernel_texts import check_holds_volume, check_kernel_target, save_kernel
@@ -116,9 +139,11 @@ def learn(
         if output is not None and os.path.realpath(curve) == os.path.realpath(output):
             raise UsageError("--curve", f"and -o are one file, {output}")
     reading = Reading.read(max_pixels, max_memory, None).with_room(50)
-    examples = _examples(pictures, size, channels, reading, absolute=absolute)
+    pairs = _pairs(pictures, size, channels, reading, absolute=absolute)
+    examples = [one for pair in pairs for one in pair.examples]
     if output is not None and examples[0].pixels.shape[2] > 1:
         check_holds_volume(output)
+    preview_of = None if shown_as is None else shown_as.begin(json=json, output=None)
     if closed_form:
         learned = solve(examples, bias=bias, absolute=absolute, seed=seed)
     else:
@@ -144,28 +169,33 @@ def learn(
             {"inputs": pictures[::2], "targets": pictures[1::2], "output": output, "curve": curve, **record}
         )
     elif answer_is_shown():
-        write(_shown(learned, nearest, [name for name in (output, curve) if name]))
+        text = _shown(learned, nearest, [name for name in (output, curve) if name])
+        if preview_of is not None:
+            names = pictures[0], pictures[1]
+            write(preview_of.lesson(names, pairs[0], learned, absolute=absolute, below=text))
+        write(text)
     else:
         write(output + "\n" if output is not None else _bare(learned.taps))
     return 0
 
 
-def _examples(
+def _pairs(
     pictures: list[str], size: tuple[int, int], channels: str | None, reading: "Reading", *, absolute: bool
-) -> "list[Example]":
+) -> list[Pair]:
     """Load the pairs; what is wrong with one names its target."""
     from convcli.learning import examples_of
 
-    examples = []
+    pairs = []
     for source, target in zip(pictures[::2], pictures[1::2], strict=True):
-        pixels, wanted = reading.load(source).pixels, reading.load(target).pixels
+        first, second = reading.load(source), reading.load(target)
         try:
-            examples += examples_of(pixels, wanted, size, channels=channels, absolute=absolute)
+            examples = examples_of(first.pixels, second.pixels, size, channels=channels, absolute=absolute)
         except SizeError as error:
             raise SizeError(input_name(target), f"{error.what} {error.why}") from None
         except ImageError as error:
             raise ImageError(input_name(source), f"{error.what}: {error.why}") from None
-    return examples
+        pairs.append(Pair(first, second, examples))
+    return pairs
 
 
 def _say_what_is_wrong(learned: "Learned", examples: "list[Example]", *, absolute: bool) -> None:

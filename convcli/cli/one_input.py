@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convcli.backgrounds import flattened
 from convcli.cli.destinations import PRINTED, Destination, Outputs, make_folder, natural_format
@@ -18,6 +19,9 @@ from convcli.encoding import FileFormat, check_holds, encoded
 from convcli.errors import ConvcliError, OutputError, SizeError
 from convcli.limits import ResultBytes, Size
 from convcli.pictures import Kind, Picture
+
+if TYPE_CHECKING:
+    from convcli.cli.beside import Preview
 
 __all__ = ["OneInput", "Operation", "Outcome", "Told", "candidates", "room_for"]
 
@@ -121,12 +125,18 @@ class OneInput:
     """One input, and what is done with it."""
 
     def __init__(
-        self, source: Source, operations: Sequence[Operation], outputs: Outputs, reading: Reading
+        self,
+        source: Source,
+        operations: Sequence[Operation],
+        outputs: Outputs,
+        reading: Reading,
+        preview: "Preview | None" = None,
     ) -> None:
         self.source = source
         self.reading = reading
         self.operations = operations
         self.outputs = outputs
+        self.preview = preview
         self.where = outputs.where
         self.told = Told()
 
@@ -195,6 +205,7 @@ class OneInput:
         try:
             file_format, target = self._target(operation, picture)
             self._check(target)
+            before = self.preview and self.preview.tile(self.source.name, picture)
             outcome = operation.run(picture, _wants_numbers(operation, picture, file_format))
             del picture
             notes += (*outcome.notes, *self._deliver(operation, outcome.picture, file_format, target))
@@ -210,7 +221,11 @@ class OneInput:
         self._note(notes)
         seconds = round(time.perf_counter() - started, 6)
         record = {"input": self.source.name, "output": target, **outcome.facts, "seconds": seconds}
-        self.told.answers += answer(record, outcome.picture, file_format, self.where, outcome.summary)
+        answers = answer(record, outcome.picture, file_format, self.where, outcome.summary)
+        if self.preview and before:
+            shown = self.preview.beside(before, operation.label, outcome.picture, below=answers[0])
+            answers[0] = shown + answers[0]
+        self.told.answers += answers
         self.told.matrices = file_format is PRINTED and not self.where.json
         return True
 

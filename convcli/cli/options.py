@@ -35,6 +35,8 @@ __all__ = [
     "OutputOption",
     "PaddingOption",
     "PngLevel",
+    "PreviewAs",
+    "PreviewOption",
     "Recursive",
     "SizeOption",
     "SkipExisting",
@@ -165,6 +167,17 @@ PngLevel = Annotated[
     int | None,
     typer.Option(
         "--png-level", help="0 to 9: smaller and slower PNG files; fast unless given.", metavar="LEVEL"
+    ),
+]
+PreviewOption = Annotated[
+    bool, typer.Option("--preview", help="Show the result beside the input, if this is a terminal.")
+]
+PreviewAs = Annotated[
+    str | None,
+    typer.Option(
+        "--preview-as",
+        help="Show it as kitty, iterm2, sixel, truecolor, 256 or ascii; the best there is unless given.",
+        metavar="MEANS",
     ),
 ]
 SpecArgument = Annotated[

@@ -25,6 +25,8 @@ from convcli.cli.options import (
     OutputOption,
     PaddingOption,
     PngLevel,
+    PreviewAs,
+    PreviewOption,
     Recursive,
     SkipExisting,
 )
@@ -70,6 +72,8 @@ def pool(
     frame: Frame = None,
     jobs: JobsOption = None,
     png_level: PngLevel = None,
+    preview: PreviewOption = False,
+    preview_as: PreviewAs = None,
     json: JsonOption = False,
 ) -> int:
     """Pool pictures: the largest value or the mean of each window.
@@ -96,6 +100,8 @@ def pool(
     if n is not None:
         if (output, out_dir, file_format) != (None, None, None):
             raise UsageError("--n", "gives a size, which is printed; there is nothing to write")
+        if preview or preview_as is not None:
+            raise UsageError("--n", "gives a size, which is printed; there is nothing to show")
         if images:
             raise UsageError("--n", "gives a size in place of an image; leave one of them out")
         answer_size(layer, parse_size(n, "input"), json=json)
@@ -111,7 +117,7 @@ def pool(
         images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels,
         max_memory=max_memory, frame=frame, output=output, out_dir=out_dir, name=name,
         file_format=file_format, force=force, skip_existing=skip_existing, json=json, png_level=png_level,
-        jobs=jobs, background=background,
+        jobs=jobs, background=background, preview=preview, preview_as=preview_as,
     )  # fmt: skip
     label = f"{layer.type}-{format_size(layer.window)}"
     run = partial(_pool_picture, layer, chosen_mode, batch.threads)

@@ -1,0 +1,103 @@
+"""What a preview shows: results beside their inputs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len
+
+from convcli.cli.standard_input import input_name
+from convcli.cli.terminals import Screen
+from convcli.cli.tiles import Layout, Tile, layout, shown_tiles
+from convcli.pictures import Picture
+from convcli.size_texts import format_size
+from convcli.thumbnails import drawn, layers_of, thumbnails
+
+if TYPE_CHECKING:
+    from convcli.cli.learn import Pair
+    from convcli.learning import Learned
+
+__all__ = ["Preview"]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A terminal, and what it shows of pictures."""
+
+    screen: Screen
+
+    def tile(self, source: str, picture: Picture, plan: Layout | None = None) -> Tile:
+        """Draw an input; of several maps, the first."""
+        first = thumbnails(picture, (plan or layout(self.screen, 2)).drawing(self.screen), 1)[0]
+        return Tile(_name(source, picture), _size(picture.pixels), first)
+
+    def beside(self, before: Tile, label: str, result: Picture, *, below: str) -> str:
+        """Return what shows an input and its result, each map of it that there is room for.
+
+        In a window that is too narrow for both, the result stands alone. There is room for the text below.
+        """
+        count = len(layers_of(result))
+        plan = layout(self.screen, 1 + count, below=self._lines(below))
+        pictures = thumbnails(result, plan.drawing(self.screen), max(1, plan.count - 1))
+        names = [label] if count == 1 else [f"map {number}" for number in range(1, count + 1)]
+        size = _size(result.pixels)
+        tiles = [Tile(name, size, one) for name, one in zip(names, pictures, strict=False)]
+        text = shown_tiles([before, *tiles][-plan.count :], plan, self.screen)
+        if len(tiles) < count:
+            text += f"{count - len(tiles)} of {count} maps are left out\n"
+        return text
+
+    def lesson(
+        self, names: tuple[str, str], pair: "Pair", learned: "Learned", *, absolute: bool, below: str
+    ) -> str:
+        """Return what shows an input, its target, what the learned filter makes of it, and the filter."""
+        plan = layout(self.screen, 4, below=self._lines(below))
+        drawing = plan.drawing(self.screen)
+        made = _made(pair, learned, absolute=absolute)
+        wanted = layers_of(pair.target)
+        several = len(wanted) > 1
+        target, result = drawn([wanted[0], made[..., 0] if several else made], drawing)
+        tiles = [
+            self.tile(names[0], pair.source, plan),
+            Tile(_name(names[1], pair.target), _size(pair.target.pixels), target),
+            Tile("learned", _size(made), result),
+            Tile("filter", format_size(learned.taps.shape), drawn([_matrix(learned.taps)], drawing)[0]),
+        ]
+        return shown_tiles(tiles[: plan.count], plan, self.screen)
+
+    def _lines(self, text: str) -> int:
+        """Return how many lines a text takes in the window."""
+        return sum(max(1, -(-cell_len(line) // self.screen.columns)) for line in text.splitlines())
+
+
+def _made(pair: "Pair", learned: "Learned", *, absolute: bool) -> NDArray[Any]:
+    """Return what a learned filter makes of an input, in the numbers of the target."""
+    from convcli.layers import conv_forward
+
+    taps = learned.taps if learned.taps.ndim == 3 else learned.taps[..., np.newaxis]
+    maps = [
+        conv_forward(one.pixels[np.newaxis], taps[..., np.newaxis], [learned.bias])[0, ..., 0]
+        for one in pair.examples
+    ]
+    made = maps[0] if pair.target.pixels.ndim == 2 else np.stack(maps, axis=-1)
+    made = np.abs(made) if absolute else made
+    dtype = pair.target.pixels.dtype
+    if dtype.kind != "u":
+        return made
+    return made.round().clip(0, np.iinfo(dtype).max).astype(dtype)
+
+
+def _matrix(taps: NDArray[Any]) -> NDArray[Any]:
+    """Return taps as a matrix: those of several channels beside each other."""
+    return taps if taps.ndim == 2 else np.concatenate(list(np.moveaxis(taps, 2, 0)), axis=1)
+
+
+def _name(source: str, picture: Picture) -> str:
+    name = Path(input_name(source)).name
+    return name if len(layers_of(picture)) == 1 else f"{name}, map 1"
+
+
+def _size(pixels: NDArray[Any]) -> str:
+    return format_size(pixels.shape[:2])

@@ -1,0 +1,50 @@
+"""``--preview``: whether results are shown in the terminal, and by what means."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convcli.cli.output import answer_is_shown, message
+from convcli.cli.standard_input import STREAM
+from convcli.cli.terminals import Means, screen
+from convcli.errors import chosen
+
+if TYPE_CHECKING:
+    from convcli.cli.beside import Preview
+
+__all__ = ["Wanted", "wanted"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A preview that was asked for, by certain means or by the best that the terminal has."""
+
+    means: Means | None
+
+    def begin(self, *, json: bool, output: str | None) -> "Preview | None":
+        """Find out what the terminal can show; where nothing can be shown, say so."""
+        why = None
+        if json:
+            why = "--json is for programs"
+        elif output == STREAM:
+            why = "standard output takes the result itself"
+        elif not answer_is_shown():
+            why = "standard output is no terminal"
+        if why is not None:
+            message("note", f"--preview shows nothing: {why}")
+            return None
+        from convcli.cli.beside import Preview  # late: rich, which the plain answer does without
+
+        return Preview(screen(self.means))
+
+
+def wanted(preview: bool, means: str | None) -> Wanted | None:
+    """Read --preview and --preview-as, which implies it; None: neither was given.
+
+    Raises
+    ------
+    UsageError
+        There are no such means.
+    """
+    if means is not None:
+        return Wanted(chosen(means, Means, "--preview-as"))
+    return Wanted(None) if preview else None

@@ -1,0 +1,240 @@
+"""What a terminal can show: by its environment, and by asking it where pictures are in question.
+
+A terminal is believed only what it answers: another one, started in kitty, inherits kitty's variables. The
+question that all terminals know comes last, so that nothing is waited for after its answer.
+
+Sources: ECMA-48, XTerm Control Sequences (device attributes, window operations); kitty, "Terminal graphics
+protocol", querying support; no-color.org.
+"""
+
+import fcntl
+import os
+import re
+import select
+import struct
+import sys
+import termios
+import time
+import tty
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from shutil import get_terminal_size
+
+from convcli.cli.stopping import undone_at_a_signal
+
+__all__ = ["Means", "Screen", "answers_of", "screen"]
+
+
+class Means(StrEnum):
+    """How a terminal shows a picture, the best first."""
+
+    KITTY = "kitty"
+    ITERM2 = "iterm2"
+    SIXEL = "sixel"
+    TRUECOLOR = "truecolor"
+    COLORS_256 = "256"
+    ASCII = "ascii"
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether it draws pixels, and not characters."""
+        return self in (Means.KITTY, Means.ITERM2, Means.SIXEL)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A terminal.
+
+    Attributes
+    ----------
+    means : Means
+    rows, columns : int
+        Of its window, in cells.
+    cell : (int, int)
+        Height and width of a cell in what is drawn: pixels, or the two halves of a character.
+    """
+
+    means: Means
+    rows: int
+    columns: int
+    cell: tuple[int, int]
+
+
+HALVES = (2, 1)
+USUAL_CELL = (20, 10)  # pixels, where a terminal does not tell: that of the VT340
+CELLS = (range(4, 129), range(2, 65))  # heights and widths that are believed
+# A picture of more pixels takes long to send; xterm shows no larger one in sixels.
+MOST_PIXELS = {Means.KITTY: 1600, Means.ITERM2: 1600, Means.SIXEL: 1000}
+MOST_CELLS = (200, 400)  # rows and columns of characters
+PATIENCE = 1.0  # seconds for an answer, over a slow line
+
+# Whether a picture of kitty's would be shown, how large a cell is, and what the terminal is.
+QUESTIONS = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\" + b"\x1b[16t" + b"\x1b[c"
+KITTY_ANSWER = re.compile(rb"\x1b_Gi=31[^\x1b;]*;([^\x1b]*)\x1b\\")
+CELL_ANSWER = re.compile(rb"\x1b\[6;(\d{1,5});(\d{1,5})t")
+ATTRIBUTES_ANSWER = re.compile(rb"\x1b\[\?([\d;]*)c")
+ANSWERS = (KITTY_ANSWER, CELL_ANSWER, ATTRIBUTES_ANSWER)
+CONTROL = re.compile(rb"[^\t\n\r\x20-\x7e\x80-\xff]")
+LONGEST_ANSWER = 4096  # bytes
+SIXEL_ATTRIBUTE = b"4"
+SAY_THAT_THEY_ARE_ITERM2 = {"iTerm.app", "iTerm2", "WezTerm", "mintty"}
+# These print a part of a question that they do not know.
+NOT_TO_BE_ASKED = {"Apple_Terminal", "linux", "cons25"}
+
+
+def screen(means: Means | None = None) -> Screen:
+    """Return what standard output, a terminal, can show; by other means only if they are given."""
+    colors = _means_of_characters()
+    answers = b""
+    if means is None and colors != Means.ASCII and _may_be_asked():
+        answers = answers_of(sys.stdout.fileno(), QUESTIONS, PATIENCE)
+        means = _means_answered(answers) or colors
+    means = means or colors
+    size = get_terminal_size()
+    rows, columns = max(1, size.lines), max(1, size.columns)
+    if not means.has_pixels:
+        return Screen(means, min(rows, MOST_CELLS[0]), min(columns, MOST_CELLS[1]), HALVES)
+    height, width = _cell_of_window() or _cell_answered(answers) or USUAL_CELL
+    if means != Means.SIXEL:  # the others scale what they are sent
+        finer = max(1, -(-max(rows * height, columns * width) // MOST_PIXELS[means]))
+        height, width = max(1, height // finer), max(1, width // finer)
+    most = MOST_PIXELS[means]
+    return Screen(
+        means, min(rows, max(1, most // height)), min(columns, max(1, most // width)), (height, width)
+    )
+
+
+def _means_of_characters() -> Means:
+    """Return how pictures are shown by characters, in as many colours as tables have."""
+    from rich.console import Console  # late: most commands show no picture
+
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
+    if os.environ.get("NO_COLOR") or not encoding.startswith("utf"):
+        return Means.ASCII
+    system = Console(file=sys.stdout, force_terminal=True).color_system
+    if system == "truecolor":
+        return Means.TRUECOLOR
+    return Means.COLORS_256 if system == "256" else Means.ASCII
+
+
+def _may_be_asked() -> bool:
+    """Whether a terminal takes questions without showing them, and answers for what is seen in the end.
+
+    tmux and screen do not: tmux says that it has sixels, and shows a text in their place where the terminal
+    that it runs in has none.
+    """
+    names = {os.environ.get("TERM"), os.environ.get("TERM_PROGRAM")}
+    inner = os.environ.get("TERM", "").startswith(("tmux", "screen"))
+    return NOT_TO_BE_ASKED.isdisjoint(names) and not (
+        inner or os.environ.get("TMUX") or os.environ.get("STY")
+    )
+
+
+def _means_answered(answers: bytes) -> Means | None:
+    """Return the best of those that a terminal says it has."""
+    attributes = ATTRIBUTES_ANSWER.search(answers)
+    if attributes is None:  # it said nothing, or nothing that makes sense
+        return None
+    kitty = KITTY_ANSWER.search(answers)
+    if kitty is not None and kitty[1] == b"OK":
+        return Means.KITTY
+    if SIXEL_ATTRIBUTE not in attributes[1].split(b";")[1:]:
+        return None
+    names = {os.environ.get("TERM_PROGRAM"), os.environ.get("LC_TERMINAL")}
+    return Means.SIXEL if names.isdisjoint(SAY_THAT_THEY_ARE_ITERM2) else Means.ITERM2
+
+
+def _cell_of_window() -> tuple[int, int] | None:
+    """Return the height and width of a cell in pixels, as the system has them."""
+    try:
+        told = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, bytes(8))
+    except (OSError, ValueError):
+        return None
+    rows, columns, width, height = struct.unpack("HHHH", told)
+    return _believed(height // max(1, rows), width // max(1, columns))
+
+
+def _cell_answered(answers: bytes) -> tuple[int, int] | None:
+    found = CELL_ANSWER.search(answers)
+    return None if found is None else _believed(int(found[1]), int(found[2]))
+
+
+def _believed(height: int, width: int) -> tuple[int, int] | None:
+    return (height, width) if height in CELLS[0] and width in CELLS[1] else None
+
+
+def answers_of(terminal: int, questions: bytes, patience: float) -> bytes:
+    """Ask a terminal, and return what it answers; nothing where it cannot be asked without harm.
+
+    It is not asked where somebody has typed already: that is for whoever reads next. What is typed meanwhile
+    is put back, if the system allows it.
+
+    Parameters
+    ----------
+    terminal : int
+        Descriptor.
+    questions : bytes
+        The last one asks for its attributes, whose answer is the last that is read.
+    patience : float
+        Seconds.
+    """
+    try:
+        if fcntl.fcntl(terminal, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDWR or _is_in_background(terminal):
+            return b""
+        before = termios.tcgetattr(terminal)
+    except (OSError, ValueError, termios.error):
+        return b""
+
+    def restore() -> None:
+        with suppress(termios.error):  # it is gone
+            termios.tcsetattr(terminal, termios.TCSANOW, before)
+
+    heard = b""
+    with undone_at_a_signal(restore):
+        try:
+            tty.setcbreak(terminal, termios.TCSANOW)  # neither echoed, nor kept till a line ends
+            if not _has_input(terminal, 0):
+                os.write(terminal, questions)
+                heard = _heard(terminal, patience)
+        except (OSError, termios.error):
+            heard = b""
+        finally:
+            restore()
+    _put_back(terminal, heard)
+    return heard
+
+
+def _is_in_background(terminal: int) -> bool:
+    """Whether a shell would stop this process for changing the terminal."""
+    try:
+        return os.tcgetpgrp(terminal) != os.getpgrp()
+    except OSError:  # no shell has it
+        return False
+
+
+def _has_input(terminal: int, patience: float) -> bool:
+    return bool(select.select([terminal], [], [], patience)[0])
+
+
+def _heard(terminal: int, patience: float) -> bytes:
+    """Read up to the last answer, byte by byte: what follows is for others."""
+    heard = bytearray()
+    deadline = time.monotonic() + patience
+    while len(heard) < LONGEST_ANSWER and _has_input(terminal, max(0, deadline - time.monotonic())):
+        part = os.read(terminal, 1)
+        heard += part
+        if not part or (part == b"c" and ATTRIBUTES_ANSWER.search(heard)):
+            break
+    return bytes(heard)
+
+
+def _put_back(terminal: int, heard: bytes) -> None:
+    """Give back what was no answer: it was typed."""
+    for answer in ANSWERS:
+        heard = answer.sub(b"", heard)
+    if CONTROL.search(heard):  # an answer that nobody understands
+        return
+    with suppress(OSError, AttributeError):
+        for byte in heard:
+            fcntl.ioctl(terminal, termios.TIOCSTI, bytes([byte]))

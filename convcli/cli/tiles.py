@@ -1,0 +1,208 @@
+"""Small pictures side by side in a terminal, each below its label."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len, set_cell_size
+from rich.color import Color, ColorSystem
+from rich.style import Style
+
+from convcli.cli.output import escaped
+from convcli.cli.terminals import Means, Screen
+from convcli.terminal_pictures import iterm2_picture, kitty_picture, sixel_picture
+from convcli.thumbnails import Drawing, resized, size_within
+
+__all__ = ["Layout", "Tile", "layout", "shown_tiles"]
+
+Canvas = NDArray[np.uint8]
+
+GAP = 2  # columns between tiles
+LEAST = (3, 12)  # rows and columns of a tile, where there are more than two
+LEAST_PAIR = 3  # columns of each of two tiles
+KEPT_ROWS = 2  # of the window, unless the answer below is longer: for it, and for what is typed next
+CUBE_LEVELS = np.array([0, 95, 135, 175, 215, 255])  # of the colours from 16 to 231, by xterm
+SHADES = " .:-=+*#%@"  # the more ink, the brighter
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """A small picture and its label: a name, and the size of what it shows."""
+
+    name: str
+    size: str
+    picture: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where tiles go.
+
+    Attributes
+    ----------
+    count : int
+        Tiles that are shown.
+    across : int
+        Tiles in a row.
+    rows, columns : int
+        Cells of a tile's picture, at most.
+    """
+
+    count: int
+    across: int
+    rows: int
+    columns: int
+
+    def drawing(self, screen: Screen) -> Drawing:
+        """Return how a picture is drawn for a tile."""
+        height, width = screen.cell
+        colored = screen.means != Means.ASCII
+        return Drawing((self.rows * height, self.columns * width), colored=colored, checker=2 * width)
+
+
+def layout(screen: Screen, count: int, *, below: int = 1) -> Layout:
+    """Lay out so many tiles, or as many as fit: two beside each other, more as they become largest.
+
+    Parameters
+    ----------
+    screen : Screen
+    count : int
+        Tiles.
+    below : int
+        Lines that will be written below; they get half of the window at most.
+    """
+    kept = max(KEPT_ROWS, min(below + 1, screen.rows // 2))
+    rows, columns = max(2, screen.rows - kept), max(1, screen.columns - 1)
+    if count <= 2:
+        across = count if (columns - GAP) // 2 >= LEAST_PAIR else 1
+        return Layout(across, across, rows - 1, _share(columns, across))
+    rows -= 1  # for the line that tells how many are left out
+    most_across, most_down = max(1, (columns + GAP) // (LEAST[1] + GAP)), max(1, rows // (LEAST[0] + 1))
+    fitting = min(count, most_across * most_down)
+    layouts = []
+    for across in range(min(fitting, most_across), 0, -1):
+        down = -(-fitting // across)
+        if down <= most_down:
+            layouts.append(Layout(fitting, across, max(1, rows // down - 1), _share(columns, across)))
+    # A cell is about twice as high as wide: of squares, the largest.
+    return max(layouts, key=lambda one: min(2 * one.rows, one.columns))
+
+
+def _share(columns: int, tiles: int) -> int:
+    return max(1, (columns - GAP * (tiles - 1)) // tiles)
+
+
+def shown_tiles(tiles: Sequence[Tile], plan: Layout, screen: Screen) -> str:
+    """Return what shows tiles in a terminal: rows of labels and pictures."""
+    return "".join(
+        _row(tiles[start : start + plan.across], plan, screen) for start in range(0, len(tiles), plan.across)
+    )
+
+
+def _row(tiles: Sequence[Tile], plan: Layout, screen: Screen) -> str:
+    height, width = screen.cell
+    box = plan.rows * height, plan.columns * width
+    pictures = []
+    for tile in tiles:
+        size = size_within(tile.picture.shape[:2], box)
+        pictures.append(resized(tile.picture, size).round().astype(np.uint8))
+    widths = [
+        min(plan.columns, max(-(-picture.shape[1] // width), cell_len(_label(tile, plan.columns))))
+        for tile, picture in zip(tiles, pictures, strict=True)
+    ]
+    labels = [
+        set_cell_size(_label(tile, columns), columns) for tile, columns in zip(tiles, widths, strict=True)
+    ]
+    rows = max(-(-len(picture) // height) for picture in pictures)
+    canvas = np.zeros((rows * height, (sum(widths) + GAP * (len(tiles) - 1)) * width, 4), np.uint8)
+    left = 0
+    for picture, columns in zip(pictures, widths, strict=True):
+        place = canvas[: len(picture), left * width : left * width + picture.shape[1]]
+        place[..., :3], place[..., 3] = picture, 255
+        left += columns + GAP
+    return f"{(' ' * GAP).join(labels).rstrip()}\n{_drawn(canvas, screen)}"
+
+
+def _label(tile: Tile, columns: int) -> str:
+    """Return name and size where they fit, else the name, else its beginning."""
+    name = escaped(tile.name)
+    label = f"{name} {tile.size}"
+    if cell_len(label) <= columns:
+        return label
+    return name if cell_len(name) <= columns else set_cell_size(name, columns - 1) + "…"
+
+
+def _drawn(canvas: Canvas, screen: Screen) -> str:
+    cells = canvas.shape[0] // screen.cell[0], canvas.shape[1] // screen.cell[1]
+    draw: dict[Means, Callable[[], str]] = {
+        Means.KITTY: lambda: _placed(kitty_picture(canvas, cells), cells[0]),
+        Means.ITERM2: lambda: _placed(iterm2_picture(canvas, cells), cells[0]),
+        Means.SIXEL: lambda: sixel_picture(canvas) + "\n",
+        Means.TRUECOLOR: lambda: _blocks(canvas, ColorSystem.TRUECOLOR),
+        Means.COLORS_256: lambda: _blocks(_of_256(canvas), ColorSystem.EIGHT_BIT),
+        Means.ASCII: lambda: _letters(canvas),
+    }
+    return draw[screen.means]()
+
+
+def _placed(picture: str, rows: int) -> str:
+    """Return what makes room for a picture, shows it there, and goes on below: terminals differ in where."""
+    return "\n" * rows + f"\x1b[{rows}A\x1b7{picture}\x1b8\x1b[{rows}B"
+
+
+def _of_256(canvas: Canvas) -> Canvas:
+    """Return the nearest of the 240 colours that are the same in all terminals.
+
+    Rich takes the nearest in steps that are alike, which these are not: pictures get stains.
+    """
+    colors = canvas[..., :3].astype(np.int32)
+    cube = CUBE_LEVELS[np.abs(colors[..., np.newaxis] - CUBE_LEVELS).argmin(axis=-1)]
+    means = colors.mean(axis=-1, keepdims=True)
+    grey = (8 + 10 * ((means - 8) / 10).round().clip(0, 23)).astype(np.int32)
+    far, near = (np.square(colors - one).sum(axis=-1, keepdims=True) for one in (cube, grey))
+    return np.concatenate([np.where(near < far, grey, cube), canvas[..., 3:]], axis=-1).astype(np.uint8)
+
+
+def _blocks(canvas: Canvas, colors: ColorSystem) -> str:
+    """Return a line for each two rows: the upper one in the half of a character, the lower behind it."""
+    lines = []
+    for upper, lower in zip(canvas[::2].tolist(), canvas[1::2].tolist(), strict=True):
+        runs = groupby(zip(upper, lower, strict=True))
+        lines.append("".join(_block(*halves, len(list(run)), colors) for halves, run in runs))
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _block(upper: list[int], lower: list[int], count: int, colors: ColorSystem) -> str:
+    above, below = (_color(half, colors) for half in (upper, lower))
+    if above is None and below is None:
+        return " " * count
+    if above is None:
+        return Style(color=below).render("▄" * count, color_system=colors)
+    return Style(color=above, bgcolor=below).render("▀" * count, color_system=colors)
+
+
+def _color(half: list[int], colors: ColorSystem) -> Color | None:
+    """Return the colour of a half of a character; None: it is transparent."""
+    red, green, blue, alpha = half
+    if not alpha:
+        return None
+    if colors == ColorSystem.TRUECOLOR:
+        return Color.from_rgb(red, green, blue)
+    if red == green == blue and (red - 8) % 10 == 0:
+        return Color.from_ansi(232 + (red - 8) // 10)
+    levels = CUBE_LEVELS.tolist()
+    return Color.from_ansi(16 + 36 * levels.index(red) + 6 * levels.index(green) + levels.index(blue))
+
+
+def _letters(canvas: Canvas) -> str:
+    """Return a line for each two rows, a letter for each two pixels, or for the one of them that is seen."""
+    grey: NDArray[Any] = canvas[..., :3] @ np.array([0.299, 0.587, 0.114])
+    seen = canvas[..., 3] > 0
+    counts = np.maximum(seen[::2].astype(int) + seen[1::2], 1)
+    steps = ((grey * seen)[::2] + (grey * seen)[1::2]) / counts * len(SHADES) / 256
+    return "".join(
+        "".join(SHADES[step] for step in line).rstrip() + "\n" for line in steps.astype(int).tolist()
+    )
