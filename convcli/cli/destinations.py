@@ -43,6 +43,8 @@ class Destination:
     png_level, jobs : int or None
     background : (int, int, int) or None
         The colour that transparent pictures are laid over.
+    name_width : int
+        Columns of a terminal that names of outputs are given, where a person reads them.
     """
 
     output: str | None
@@ -55,6 +57,7 @@ class Destination:
     png_level: int | None
     jobs: int | None
     background: Color | None
+    name_width: int = 0
 
     def path(self, source: Source, label: str, extension: str) -> str:
         """Return the derived path of an output."""
