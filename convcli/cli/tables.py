@@ -1,10 +1,10 @@
 """Tables for a person: laid out by rich, as wide as they need, folded for the terminal, nothing cut."""
 
 import os
-from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from shutil import get_terminal_size
-from textwrap import wrap
 from typing import NamedTuple
 
 from rich.box import SIMPLE
@@ -13,14 +13,15 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from convcli.cli.output import escaped, left_to_right
+from convcli.cli.output import escaped, left_to_right, wrapped
 from convcli.network.tables import Column, Table
 
 __all__ = ["table_for_person"]
 
 GAP = 2  # blanks between columns
 HANG = 2  # blanks before the further lines of a folded text
-LEAST_OF_TEXT = 12  # to which texts are folded before columns are left out
+LEAST_OF_TEXT = 12  # to which texts are folded before columns are left out,
+BESIDE_INDENTS = 9  # or what is left to them beside the deepest indent
 INDENTED = 5  # which part of the terminal indents may take: 1/5
 STYLES = {"<": "red", ">": "green", "!": "yellow"}  # of the marks in comparisons
 
@@ -36,10 +37,9 @@ class _Shown(NamedTuple):
     total : str
     rank, hang : int
     is_number : bool
-    lengths : list of int
-        Of the rows where they are not folded, sorted.
-    natural, least : int
-        Its width where nothing is folded, and where every word stands on a line of its own.
+    deepest, natural, least : int
+        The most blanks before a text; its width where nothing is folded, and where every word stands on a
+        line of its own.
     """
 
     name: str
@@ -48,7 +48,7 @@ class _Shown(NamedTuple):
     rank: int
     hang: int
     is_number: bool
-    lengths: list[int]
+    deepest: int
     natural: int
     least: int
 
@@ -58,33 +58,43 @@ class _Shown(NamedTuple):
         rows = _indented(texts, depths, most)
         is_number = column.is_number
         hang = 0 if is_number else HANG
-        lengths = sorted(blanks + cell_len(text) for blanks, text in rows)
         distinct = {(0, column.name), (0, column.total_text), *rows}  # in a long network many are alike
-        least = max(
-            blanks + hang * bool(place) + cell_len(word)
-            for blanks, text in distinct
-            for place, word in enumerate(text.split(" "))
-        )
-        natural = max(cell_len(column.name), cell_len(column.total_text), *lengths[-1:])
         return cls(
-            column.name, rows, column.total_text, column.rank, hang, is_number,
-            lengths, natural, min(least, natural),
-        )  # fmt: skip
+            column.name,
+            rows,
+            column.total_text,
+            column.rank,
+            hang,
+            is_number,
+            deepest=max(blanks for blanks, _ in distinct),
+            natural=max(blanks + cell_len(text) for blanks, text in distinct),
+            least=max(
+                blanks + hang * bool(place) + cell_len(word)
+                for blanks, text in distinct
+                for place, word in enumerate(text.split(" "))
+            ),
+        )
 
-    def folds(self, width: int) -> int:
-        """Return how many rows do not fit into a width."""
-        return len(self.lengths) - bisect_right(self.lengths, width)
+    def comfortable(self, share: int) -> int:
+        """Return the width to which it is folded before columns are left out."""
+        return max(self.least, min(self.natural, max(share, self.deepest + BESIDE_INDENTS)))
 
     def folded(self, blanks: int, text: str, width: int) -> str:
-        """Return a text as lines of at most that width, parted between words."""
-        lines, line = [], " " * blanks
-        for place, word in enumerate(text.split(" ")):
-            longer = f"{line} {word}" if place else line + word
-            if place and cell_len(longer) > width:
-                lines.append(line)
-                longer = " " * (blanks + self.hang) + word
-            line = longer
-        return "\n".join([*lines, line])
+        """Return a text as lines of at most that width."""
+        return _folded(blanks, text, width, self.hang)
+
+
+@cache
+def _folded(blanks: int, text: str, width: int, hang: int) -> str:
+    """Part a text between words; a word that is longer than the width has a line of its own."""
+    lines, line = [], " " * blanks
+    for place, word in enumerate(text.split(" ")):
+        longer = f"{line} {word}" if place else line + word
+        if place and cell_len(longer) > width:
+            lines.append(line)
+            longer = " " * (blanks + hang) + word
+        line = longer
+    return "\n".join([*lines, line])
 
 
 def table_for_person(table: Table) -> str:
@@ -114,11 +124,9 @@ def table_for_person(table: Table) -> str:
     ]
     kept = _kept(whole, terminal)
     text = _drawn(kept, _widths(kept, terminal), has_total=table.has_total)
-    left_out = [column.name for column in whole if column not in kept]
-    if not left_out:
-        return text
-    note = f"left out on this narrow terminal: {', '.join(left_out)}"
-    return text + "\n" + "".join(f"{line}\n" for line in wrap(note, terminal, break_long_words=False))
+    names = {column.name for column in kept}
+    left_out = ", ".join(column.name for column in whole if column.name not in names)
+    return f"{text}\n{wrapped(f'left out on this narrow terminal: {left_out}')}" if left_out else text
 
 
 def _indented(texts: Sequence[str], depths: Sequence[int], most: int) -> list[tuple[int, str]]:
@@ -134,8 +142,8 @@ def _kept(columns: list[_Shown], terminal: int) -> list[_Shown]:
     """Leave columns out until the others fit, their texts folded to what still reads well."""
     while True:
         texts = sum(column.natural > column.least for column in columns)
-        share = max(LEAST_OF_TEXT, terminal // (2 + texts))
-        fits = _total(max(column.least, min(column.natural, share)) for column in columns) <= terminal
+        share = max(LEAST_OF_TEXT, terminal // (1 + 2 * texts))
+        fits = _total(column.comfortable(share) for column in columns) <= terminal
         highest = max(column.rank for column in columns)
         if fits or highest == 0:
             return columns
@@ -143,14 +151,28 @@ def _kept(columns: list[_Shown], terminal: int) -> list[_Shown]:
 
 
 def _widths(columns: list[_Shown], terminal: int) -> list[int]:
-    """Return the width of each column: as few rows as possible are folded, none further than to its words."""
+    """Return the width of each column: folded where that makes the fewest lines, no further than to words."""
     widths = [column.natural for column in columns]
-    while _total(widths) > terminal:
-        foldable = [place for place, column in enumerate(columns) if widths[place] > column.least]
-        if not foldable:
-            break
-        folded = min(foldable, key=lambda place: (columns[place].folds(widths[place] - 1), -widths[place]))
-        widths[folded] -= 1
+    folding = [place for place, column in enumerate(columns) if column.natural > column.least]
+    rows: Counter[tuple[tuple[int, str], ...]] = Counter(
+        zip(*(columns[place].rows for place in folding), strict=True)
+    )
+
+    def lines(narrower: int) -> int:
+        """Return how many lines all rows take more where one column is narrower by one."""
+        tried = [(columns[place], widths[place] - (place == narrower)) for place in folding]
+        more = 0
+        for row, count in rows.items():
+            parts = [
+                column.folded(blanks, text, width)
+                for (blanks, text), (column, width) in zip(row, tried, strict=True)
+            ]
+            more += count * max(part.count("\n") for part in parts)
+        return more
+
+    while _total(widths) > terminal and any(widths[place] > columns[place].least for place in folding):
+        able = [place for place in folding if widths[place] > columns[place].least]
+        widths[min(able, key=lambda place: (lines(place), -widths[place]))] -= 1
     return widths
 
 
