@@ -199,6 +199,15 @@ def test_two_networks_side_by_side(columns: int) -> None:
     assert left_out == [""] or columns < 200
 
 
+def test_decimals_stand_point_below_point() -> None:
+    net = network("conv 6 f5, maxpool f2, conv 16 f4 s3, maxpool f2, conv 4 f1", (99, 99, 3))
+    lines = laid_out(shape_table(net), 80).splitlines()
+    start = lines[0].index("centre")
+    centres = [line[start : start + 8].rstrip() for line in lines[2:]]
+    assert [float(text) for text in centres] == [2, 2.5, 5.5, 8.5, 8.5]
+    assert {text.index(".") for text in centres if "." in text} == {len(centres[0])} == {len("centre") - 2}
+
+
 def test_deep_branches_stay_readable_on_forty_columns() -> None:
     spec = "conv 4 f3 p1"
     for _ in range(14):

@@ -1,6 +1,7 @@
 """Tables for a person: laid out by rich, as wide as they need, folded for the terminal, nothing cut."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -55,8 +56,9 @@ class _Shown(NamedTuple):
     @classmethod
     def of(cls, column: Column, depths: Sequence[int], most: int) -> "_Shown":
         texts = [left_to_right(escaped(text)) for text in column.texts]
-        rows = _indented(texts, depths, most)
-        is_number = column.is_number
+        is_number = column.is_number  # then it is aligned at the right
+        decimals = [] if is_number else _at_the_point(column.name, texts)
+        rows = decimals or _indented(texts, depths, most)
         hang = 0 if is_number else HANG
         distinct = {(0, column.name), (0, column.total_text), *rows}  # in a long network many are alike
         return cls(
@@ -136,6 +138,16 @@ def _indented(texts: Sequence[str], depths: Sequence[int], most: int) -> list[tu
         (step * depth, text) if step * depth <= most else (most, f"({depth}) {text}")
         for text, depth in zip(texts, depths, strict=True)
     ]
+
+
+def _at_the_point(name: str, texts: Sequence[str]) -> list[tuple[int, str]]:
+    """Return decimals with the blanks that put their points below each other; nothing for other texts."""
+    if not all(re.fullmatch(r"(-?[0-9]+(\.[0-9]+)?)?", text) for text in texts):
+        return []
+    wholes = [len(text.partition(".")[0]) for text in texts]
+    fraction = max((len(text) - whole for text, whole in zip(texts, wholes, strict=True)), default=0)
+    point = max(len(name) - fraction, *wholes)
+    return [(point - whole, text) for text, whole in zip(texts, wholes, strict=True)]
 
 
 def _kept(columns: list[_Shown], terminal: int) -> list[_Shown]:
