@@ -87,11 +87,12 @@ def convcli(capsys: pytest.CaptureFixture[str]) -> Runner:
 
 @pytest.fixture
 def terminal(convcli: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    """Run a command line in this process as if standard output were a terminal of so many columns."""
+    """Run a command line in this process as if standard output were a terminal of so many columns, in one colour."""
 
     def call(*arguments: object, columns: int = 120) -> Ran:
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
         monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("NO_COLOR", "1")
         return convcli(*arguments)
 
     return call

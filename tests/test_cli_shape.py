@@ -299,7 +299,7 @@ def test_want_finds_every_solution_smallest_first(shape: Runner, n: int, f: int,
 def test_want_on_a_terminal(terminal: Runner) -> None:
     assert terminal("shape", "--n", "32", "--f", "5", "--want", "32").all == (
         0,
-        "p 2  s 1  floor((32 + 2·2 - 5)/1) + 1 = 32\n",
+        f"p  s  formula\n{'─' * 38}\n2  1  floor((32 + 2·2 - 5)/1) + 1 = 32\n",
         "",
     )
 

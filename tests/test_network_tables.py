@@ -115,40 +115,6 @@ def test_shape_table() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["vgg16", "efficientnet_b0"])
-@pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 120, 200])
-def test_nothing_is_cut_and_what_is_left_out_is_named(name: str, width: int) -> None:
-    for table in (params_table(network(name)), shape_table(network(name))):
-        text, whole = table.as_text(width), table.as_text()
-        body, _, note = text.partition("\nleft out on")
-        note = " ".join(note.split()).removeprefix("this narrow terminal: ")
-        left_out = note.strip().split(", ") if note else []
-        header = body.splitlines()[0].split("  ")
-        for column in table.columns:
-            assert (
-                (column.name in left_out)
-                or column.is_empty
-                or column.name in [name.strip() for name in header]
-            )
-        lines = body.splitlines()
-        assert len(lines) == len(whole.splitlines())
-        for line, full in zip(lines, whole.splitlines(), strict=True):
-            assert {word for word in line.split() if "…" not in word} <= set(full.split())
-            assert line.count("…") <= 1
-        if width >= 40:
-            assert max(map(len, lines)) <= width
-        if not left_out and "…" not in body:
-            assert body == whole
-
-
-def test_the_cut_texts_are_those_of_the_layers() -> None:
-    text = params_table(network("vgg16_bn"), by_block=True, versus_dense=True).as_text(60)
-    assert "2 x { conv, ..., relu }" in text
-    assert max(map(len, text.splitlines())) <= 60
-    narrow = params_table(network("conv 600 f7x5 s2x1 p3x2 nobias", (64, 64, 3))).as_text(30)
-    assert narrow.splitlines()[1] == "conv 600 f7…  63,000"
-
-
 def test_markdown_escapes_bars() -> None:
     table = Table((Column("layer", ["add { a | b }"]), Column("n", [3])), [0])
     assert table.as_markdown() == "| layer | n |\n| :-- | --: |\n| add { a \\| b } | 3 |\n"

@@ -179,7 +179,7 @@ def test_terminal_shows_what_readme_shows() -> None:
     text = section("Do the arithmetic of networks")
     (line,) = blocks(text)[0]
     (shown,) = blocks(text, "text")
-    ran = on_terminal(*shlex.split(line)[1:], columns=80)
+    ran = on_terminal(*shlex.split(line)[1:], columns=80, NO_COLOR="1")
     assert ran.all == (0, "\n".join(shown) + "\n", "")
 
 

@@ -5,12 +5,28 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import get_terminal_size
 
-from convcli.cli.destinations import Destination, Outputs, destination, make_folder
+from convcli.cli.destinations import (
+    PRINTED,
+    Destination,
+    Outputs,
+    destination,
+    make_folder,
+    natural_format,
+)
 from convcli.cli.inputs import Source, gathered
 from convcli.cli.one_input import OneInput, Operation, Told, candidates, room_for
 from convcli.cli.options import check_workload
-from convcli.cli.output import ReaderGone, message, progress_is_shown, write
+from convcli.cli.output import (
+    ReaderGone,
+    answer_is_shown,
+    display_width,
+    escaped,
+    message,
+    progress_is_shown,
+    write,
+)
 from convcli.cli.preview import Wanted, wanted
 from convcli.cli.progress import file_progress
 from convcli.cli.reading import Reading
@@ -18,8 +34,11 @@ from convcli.cli.stopping import undone_at_a_signal
 from convcli.cli.workers import divided, shared_out
 from convcli.errors import UsageError
 from convcli.files import Places
+from convcli.pictures import Kind
 
 __all__ = ["Batch", "run_batch"]
+
+MOST_NAME_WIDTH = 50  # columns of a terminal behind which the numbers of all outputs are aligned
 
 
 @dataclass(frozen=True)
@@ -103,6 +122,8 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
         for goes in (each.where or where for each in operations):
             if goes.folder is not None:
                 make_folder(goes.folder)
+    if answer_is_shown() and not where.json:
+        where = replace(where, name_width=_name_width(sources, operations, where))
     limits = replace(batch.reading.limits, result_bytes=room_for(operations, where.format))
     reading = replace(batch.reading, limits=limits)
     outputs = Outputs(where, [*(source.name for source in sources), *kernel_files])
@@ -152,6 +173,23 @@ def _summarise(count: int, failed: int, skipped: int) -> None:
         parts = [f"{count - failed - skipped} done"]
         parts += [f"{skipped} skipped"] * bool(skipped) + [f"{failed} failed"] * bool(failed)
         message(f"{count} inputs", ", ".join(parts))
+
+
+def _name_width(sources: Sequence[Source], operations: Sequence[Operation], where: Destination) -> int:
+    """Return the width of the longest name of an output; a few that are much longer count for nothing."""
+    if where.output is not None:
+        return 0
+    names = (
+        goes.path(source, each.label, file_format.extension)
+        for source in sources
+        for each in operations
+        for goes in [each.where or where]
+        for file_format in [goes.format or natural_format(Kind.PIXELS, each.numbers, to_folder=True)]
+        if file_format is not PRINTED
+    )
+    most = min(get_terminal_size().columns // 2, MOST_NAME_WIDTH)
+    widths = (display_width(escaped(name)) for name in names)
+    return max((width for width in widths if width <= most), default=0)
 
 
 def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], where: Destination) -> None:

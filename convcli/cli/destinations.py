@@ -45,6 +45,8 @@ class Destination:
         The colour that transparent pictures are laid over.
     option : str
         What the name was given by.
+    name_width : int
+        Columns of a terminal that names of outputs are given, where a person reads them.
     """
 
     output: str | None
@@ -58,6 +60,7 @@ class Destination:
     jobs: int | None
     background: Color | None
     option: str = "--name"
+    name_width: int = 0
 
     def path(self, source: Source, label: str, extension: str) -> str:
         """Return the path of an output: the only one's, or a derived one."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcli.cli.options import Angle, Force, JsonOption, SizeOption
-from convcli.cli.output import answer_is_shown, escaped, shown, write, write_json
+from convcli.cli.output import answer_is_shown, shown, shown_name, wrapped, write, write_json
 from convcli.errors import FilterError, UsageError
 
 if TYPE_CHECKING:
@@ -118,27 +118,18 @@ def _list_all(*, json: bool) -> None:
         for name in CATALOG:
             write_json(_record(named_filter(name)))
     elif answer_is_shown():
-        _show_table([(e.name, ", ".join(e.parameters), e.summary) for e in CATALOG.values()])
+        from convcli.cli.tables import table_for_person  # late: a pipe needs no rich
+        from convcli.network.tables import Column, Table
+
+        columns = (
+            Column("name", [entry.name for entry in CATALOG.values()]),
+            Column("parameters", [", ".join(entry.parameters) for entry in CATALOG.values()], rank=1),
+            Column("what it is", [entry.summary for entry in CATALOG.values()]),
+        )
+        write(table_for_person(Table(columns, [0] * len(CATALOG))))
     else:
         lines = [f"{entry.name}\t{entry.summary}\n" for entry in CATALOG.values()]
         write("name\tsummary\n" + "".join(lines))
-
-
-def _show_table(rows: list[tuple[str, str, str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("name", no_wrap=True)
-    table.add_column("parameters", overflow="fold", max_width=20)
-    table.add_column("what it is", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    console = Console(markup=False, highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    write(captured.get())
 
 
 def _show(one: "Filter") -> None:
@@ -146,7 +137,7 @@ def _show(one: "Filter") -> None:
     from convcli.cli.kernel_texts import matrix_lines
     from convcli.kernels import CATALOG, Combination
 
-    lines = [f"{escaped(one.name)}: {one.summary}", ""]
+    lines = [wrapped(f"{shown_name(one.name)}: {one.summary}")]
     if one.divisor > 1:
         lines.append(f"1/{one.divisor} of")
     for matrix in one.kernels:

@@ -19,7 +19,7 @@ from convcli.cli.options import (
     PreviewOption,
     check_apart,
 )
-from convcli.cli.output import answer_is_shown, escaped, message, progress_is_shown, shown, write, write_json
+from convcli.cli.output import answer_is_shown, message, progress_is_shown, shown, write, write_json
 from convcli.cli.preview import wanted
 from convcli.cli.standard_input import input_name
 from convcli.cli.stopping import undone_at_a_signal
@@ -250,8 +250,8 @@ def _shown(learned: "Learned", nearest: "Nearest | None", files: list[str]) -> s
     part = f"{learned.relative_error:.2g} of their spread"
     facts.append(("error", f"{learned.error:.2g} (root mean square) on the rows held out, {part}"))
     facts += [("nearest", str(nearest))] if nearest is not None else []
-    facts += [("written", escaped(name)) for name in files]
-    return "".join(f"{line}\n" for line in lines) + shown(facts)
+    written = [("written", name) for name in files]
+    return "".join(f"{line}\n" for line in lines) + shown(facts, written)
 
 
 def _bare(taps: "NDArray[Any]") -> str:

@@ -1,7 +1,6 @@
 """The answers for networks: which spec is meant, on what input, and what is told of it."""
 
 import re
-from shutil import get_terminal_size
 
 from convcli.cli.forms import Costs, Form
 from convcli.cli.layer_answers import blocks_record, dense_record, network_record
@@ -48,7 +47,9 @@ def given_spec(text: str) -> Spec:
 def print_table(table: Table, form: Form, summary: list[tuple[str, str]]) -> None:
     """Print a table; to a person with a summary below it."""
     if form == Form.SHOWN:
-        write(f"{table.as_text(get_terminal_size().columns)}\n{shown(summary)}")
+        from convcli.cli.tables import table_for_person  # late: a pipe needs no rich
+
+        write(f"{table_for_person(table)}\n{shown(summary)}")
     else:
         write({Form.TSV: table.as_tsv, Form.CSV: table.as_csv, Form.MARKDOWN: table.as_markdown}[form]())
 
@@ -165,10 +166,10 @@ def list_shipped(form: Form) -> None:
     names, inputs, params, macs, titles = (list(column) for column in zip(*rows, strict=True))
     columns = (
         Column("name", names),
-        Column("input", inputs),
+        Column("input", inputs, rank=1),
         Column("params", params),
-        Column("MACs", macs),
-        Column("source", titles, rank=1),
+        Column("MACs", macs, rank=2),
+        Column("source", titles, rank=3),
     )
     print_table(
         Table(columns, [0] * len(rows)), form, [("use", "convcli params resnet18, convcli shape unet")]

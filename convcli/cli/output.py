@@ -6,6 +6,7 @@ answer is an error, a reader who went away ends the program quietly.
 
 import math
 import os
+import re
 import select
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,16 +18,30 @@ from convcli.errors import OutputError, reason
 __all__ = [
     "ReaderGone",
     "answer_is_shown",
+    "display_width",
     "escaped",
     "json_line",
+    "left_to_right",
     "message",
     "progress_is_shown",
     "shown",
+    "shown_name",
+    "wrapped",
     "write",
     "write_bytes",
     "write_json",
     "writing_stdout",
 ]
+
+
+LEAST_BESIDE = 20  # columns that texts beside their labels take, however narrow the terminal
+MARK = "\u200e"  # stands where a letter that is read from left to right would, and takes no room
+# From the first to the last letter of a script that is read from right to left (Hebrew, Arabic, ...), with
+# what has no direction of its own between them.
+RIGHT_TO_LEFT = (
+    r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
+    r"(?:[\W\d_]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff])*"
+)
 
 
 class ReaderGone(BaseException):
@@ -56,8 +71,53 @@ def escaped(text: object) -> str:
     )
 
 
-def shown(lines: Sequence[tuple[str, str]]) -> str:
+def left_to_right(text: str) -> str:
+    """Keep what is read from right to left from pulling what stands behind it to its other side.
+
+    Terminals that know both directions else show a size or a number behind a Hebrew name before it. Marks of
+    direction are put round such parts alone; they take no room, and are for a person's eyes only.
+
+    Examples
+    --------
+    >>> ascii(left_to_right("\u05d7\u05ea\u05d5\u05dc.png")), left_to_right("cat.png")
+    ("'\\\\u200e\\\\u05d7\\\\u05ea\\\\u05d5\\\\u05dc\\\\u200e.png'", 'cat.png')
+    """
+    return text if text.isascii() else re.sub(RIGHT_TO_LEFT, rf"{MARK}\g<0>{MARK}", text)
+
+
+def shown_name(name: object, width: int = 0) -> str:
+    """Make the name of a file safe to show, at the left of as many columns of the terminal.
+
+    A longer one is not cut. Wide characters take two columns, combining ones none.
+
+    Examples
+    --------
+    >>> shown_name("cat.png", 9) + "|", shown_name("\u732b.png", 9) + "|"
+    ('cat.png  |', '\u732b.png   |')
+    """
+    text = escaped(name)
+    return left_to_right(text) + " " * (width - display_width(text))
+
+
+def display_width(text: str) -> int:
+    """Return how many columns of a terminal a text takes.
+
+    Examples
+    --------
+    >>> display_width("cat"), display_width("\u732b")
+    (3, 2)
+    """
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # late: few names need it
+
+    return cell_len(text)
+
+
+def shown(lines: Sequence[tuple[str, str]], names: Sequence[tuple[str, str]] = ()) -> str:
     """Lay out labels and texts for a person: labels aligned, long texts wrapped beside them.
+
+    `names` are labels and names of files, which are not wrapped: their blanks may matter.
 
     Examples
     --------
@@ -65,28 +125,43 @@ def shown(lines: Sequence[tuple[str, str]]) -> str:
     gain       4
     separable  yes
     """
+    label_width = max(len(label) for label, _ in (*lines, *names)) + 2
+    indent = " " * label_width
+    parts = [wrapped(text, label.ljust(label_width), indent, least=LEAST_BESIDE) for label, text in lines]
+    return "".join([*parts, *(f"{label.ljust(label_width)}{shown_name(name)}\n" for label, name in names)])
+
+
+def wrapped(text: str, first: str = "", further: str = "", *, least: int = 0) -> str:
+    """Return lines for the terminal, parted between words: no word is cut, however narrow it is.
+
+    `first` and `further` stand before the first line and the others, `least` columns are left for words.
+
+    Examples
+    --------
+    >>> wrapped("(28x28, int16 from -9 to 9)", "  ", "  ")
+    '  (28x28, int16 from -9 to 9)\\n'
+    """
     from shutil import get_terminal_size
     from textwrap import fill
 
-    label_width = max(len(label) for label, _ in lines) + 2
-    width = max(get_terminal_size().columns, label_width + 20)
-    return "".join(
+    return (
         fill(
             text,
-            width,
-            initial_indent=label.ljust(label_width),
-            subsequent_indent=" " * label_width,
+            max(get_terminal_size().columns, len(first) + max(least, 1)),
+            initial_indent=first,
+            subsequent_indent=further,
             break_long_words=False,
             break_on_hyphens=False,
         )
         + "\n"
-        for label, text in lines
     )
 
 
 def message(what: object, why: object | None = None) -> None:
     """Write the one line ``convcli: WHAT: WHY`` to standard error; a closed one is no reason to fail."""
     text = escaped(what) if why is None else f"{escaped(what)}: {escaped(why)}"
+    if progress_is_shown():
+        text = left_to_right(text)
     try:
         if sys.stderr is not None:
             sys.stderr.write(f"convcli: {text}\n")

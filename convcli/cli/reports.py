@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.cli.destinations import PRINTED, Destination
-from convcli.cli.output import answer_is_shown, escaped, json_line
+from convcli.cli.output import answer_is_shown, display_width, escaped, json_line, shown_name, wrapped
 from convcli.cli.standard_input import STREAM
 from convcli.encoding import FileFormat
 from convcli.matrices import format_matrix
@@ -56,10 +56,21 @@ def answer(
     if record["output"] == STREAM:
         return []
     if answer_is_shown():
-        line = f"{escaped(record['output'])}  {_summary(record) if summary is None else summary}"
-        fits = len(line) <= get_terminal_size().columns
-        return [f"{line if fits else line.removesuffix(WAY_OUT)}\n"]
+        told = _summary(record) if summary is None else summary
+        return [_line(record["output"], told, where.name_width)]
     return [f"{record['output']}\n"]
+
+
+def _line(name: object, summary: str, name_width: int = 0) -> str:
+    """Return a name and what is said of it: beside it as far as the terminal is wide enough, else below."""
+    columns = get_terminal_size().columns
+    own_width = display_width(escaped(name))
+    if max(own_width, name_width) + 2 + len(summary) > columns:
+        summary = summary.removesuffix(WAY_OUT)
+    room = columns - 2 - len(summary)
+    if own_width > room:
+        return f"{shown_name(name)}\n{wrapped(summary, '  ', '  ')}"
+    return f"{shown_name(name, min(name_width, room))}  {summary}\n"
 
 
 def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
@@ -69,7 +80,7 @@ def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
     text = format_matrix(matrix, aligned=True)
     if len(text.partition("\n")[0]) > get_terminal_size().columns:
         text = "too wide for this terminal: a pipe, or -o FILE, gives all of it\n"
-    return f"{escaped(record['input'])}, {escaped(record['filter'])}  {_summary(record)}\n{text}"
+    return _line(f"{record['input']}, {record['filter']}", _summary(record)) + text
 
 
 def _summary(record: Mapping[str, object]) -> str:

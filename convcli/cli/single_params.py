@@ -4,7 +4,7 @@ from math import prod
 from typing import Any
 
 from convcli.cli.layer_answers import dense_record, network_record, unsized_record
-from convcli.cli.output import answer_is_shown, shown, write, write_json
+from convcli.cli.output import answer_is_shown, shown, wrapped, write, write_json
 from convcli.network.layers import Convolution, Dense, Size
 from convcli.network.networks import Network, Stage, single_layer
 from convcli.size_texts import format_size
@@ -61,7 +61,7 @@ def _answer(record: dict[str, Any], formula: str, lines: Lines, *, json: bool) -
     if json:
         write_json(record)
     elif answer_is_shown():
-        write(f"{formula}\n\n{shown(lines)}")
+        write(f"{wrapped(formula)}\n{shown(lines)}")
     else:
         write(f"{record['params']}\n")
 

@@ -60,9 +60,14 @@ def solve(wanted: Wanted, *, json: bool) -> None:
         for padding, stride, _ in listed:
             write_json({"p": padding, "s": stride})
     elif answer_is_shown():
-        widths = [max(len(row[column]) for row in listed) for column in (0, 1)]
-        for padding, stride, formula in listed:
-            write(f"p {padding:<{widths[0]}}  s {stride:<{widths[1]}}  {formula}".rstrip() + "\n")
+        from convcli.cli.tables import table_for_person  # late: a pipe needs no rich
+        from convcli.network.tables import Column, Table
+
+        columns = tuple(
+            Column(name, [int(text) if text.isdecimal() else text for text in texts])
+            for name, texts in zip(("p", "s", "formula"), zip(*listed, strict=True), strict=True)
+        )
+        write(table_for_person(Table(columns, [0] * len(listed))))
     else:
         write("p\ts\n" + "".join(f"{padding}\t{stride}\n" for padding, stride, _ in listed))
     if len(found) > MOST_SOLUTIONS:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from shutil import get_terminal_size
 
-from convcli.cli.output import answer_is_shown, escaped, shown, write, write_json
+from convcli.cli.output import answer_is_shown, shown, shown_name, wrapped, write, write_json
 from convcli.errors import UsageError
 from convcli.files import check_target, write_atomically
 from convcli.kernels import Filter
@@ -12,6 +12,9 @@ from convcli.tuning import Curve, tuning_curves
 __all__ = ["tell_tuning"]
 
 SHOWN_STEP = 15  # degrees
+MOST_COLUMNS = 120
+ANGLE, NUMBER = 6, 12  # columns that the angle takes before bars, and the response behind each
+LEAST_ROOM = 10  # of bars that stand side by side
 BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
@@ -57,14 +60,25 @@ def _record(curve: Curve) -> dict[str, object]:
 
 
 def _show(one: Filter, curves: tuple[Curve, Curve]) -> None:
-    """Show the curves as bars, side by side, and what they amount to."""
-    room = max(10, (min(get_terminal_size().columns, 120) - 8) // 2 - 12)
-    write(f"{escaped(one.name)}: responses to an edge and a bar of height one, turned round\n\n")
-    write("      " + "".join(f"  {curve.name:<{room + 9}}" for curve in curves).rstrip() + "\n")
-    for angle in range(0, 180, SHOWN_STEP):
-        parts = [f"  {_bar(curve, angle, room)} {curve.responses[angle]:<8.4g}" for curve in curves]
-        write(f"{angle:4}° " + "".join(parts).rstrip() + "\n")
+    """Show the curves as bars, side by side where the terminal has the room, and what they amount to."""
+    columns = min(get_terminal_size().columns, MOST_COLUMNS)
+    title = f"{shown_name(one.name)}: responses to an edge and a bar of height one, turned round"
+    write(wrapped(title) + "\n")
+    room = (columns - ANGLE) // 2 - NUMBER
+    groups: list[tuple[Curve, ...]] = [curves] if room >= LEAST_ROOM else [(curve,) for curve in curves]
+    room = max(room if room >= LEAST_ROOM else columns - ANGLE - NUMBER, 1)
+    write("\n".join(_bars(group, room) for group in groups))
     write("\n" + shown([(curve.name, _summary(curve)) for curve in curves]))
+
+
+def _bars(curves: Sequence[Curve], room: int) -> str:
+    """Return a line an angle, a bar in it for each curve."""
+    names = "".join(f"  {curve.name:<{room + NUMBER - 2}}" for curve in curves)
+    lines = [" " * ANGLE + names]
+    for angle in range(0, 180, SHOWN_STEP):
+        parts = [f"  {_bar(curve, angle, room)} {curve.responses[angle]:<9.4g}" for curve in curves]
+        lines.append(f"{angle:4}° " + "".join(parts))
+    return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def _bar(curve: Curve, angle: int, room: int) -> str:

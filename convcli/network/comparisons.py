@@ -11,7 +11,7 @@ __all__ = ["comparison_table"]
 
 MOST_MATCHED = 1000  # layers: the search for what two long networks share takes too long
 
-RANKS = {"layer": 0, "output": 1, "params": 0, "MACs": 2}  # on a narrow terminal MACs are the first to go
+RANKS = {"layer": 0, "output": 2, "params": 1, "MACs": 3}  # on a narrow terminal MACs are the first to go
 LEAST_OF_ALIKE = 3  # and before them columns that are alike in both networks
 
 Pair = tuple[Stage | None, Stage | None]

@@ -10,8 +10,6 @@ from convcli.size_texts import format_number, format_padding, format_size
 
 __all__ = ["Cell", "Column", "Table", "field_texts", "params_table", "shape_table"]
 
-LEAST_OF_TEXT = 12  # columns that the names of the rows keep on a narrow terminal
-
 Cell = str | int | None
 
 
@@ -44,6 +42,16 @@ class Column(NamedTuple):
         """Whether there is nothing in it that a person would miss."""
         return not any(cell if self.rank else cell not in (None, "") for cell in self.cells)
 
+    @property
+    def texts(self) -> list[str]:
+        """The cells as people read them: thousands parted, nothing for None."""
+        return [_shown(cell) for cell in self.cells]
+
+    @property
+    def total_text(self) -> str:
+        """The total as people read it."""
+        return _shown(self.total)
+
 
 class Table(NamedTuple):
     """Columns of one length, the first of which names the rows.
@@ -60,39 +68,11 @@ class Table(NamedTuple):
     indents: list[int]
     has_total: bool = False
 
-    def as_text(self, width: int | None = None) -> str:
-        """Lay the table out for a person: columns aligned, thousands parted.
-
-        Parameters
-        ----------
-        width : int, optional
-            Columns of the terminal. Where the table is wider, it cuts long texts of the first column, then
-            leaves columns out and says which. A number is never cut.
-        """
+    def as_text(self) -> str:
+        """Lay the table out as plain text, as wide as it is: columns aligned, thousands parted."""
         columns = [column for column in self.columns if not column.is_empty]
-        texts = {column.name: self._lines(column) for column in columns}
-        if width is not None and _width(texts.values()) > width:
-            first = columns[0].name
-            texts[first] = [_cut(text, most=width * 2 // 5) for text in texts[first]]
-            while _width(texts.values()) > width and any(column.rank for column in columns):
-                highest = max(column.rank for column in columns)
-                texts = {column.name: texts[column.name] for column in columns if column.rank < highest}
-                columns = [column for column in columns if column.rank < highest]
-            most = max(LEAST_OF_TEXT, width - _width([[""], *list(texts.values())[1:]]))
-            texts[first] = [_cut(text, most=most) for text in texts[first]]
-        left_out = [
-            column.name for column in self.columns if not column.is_empty and column.name not in texts
-        ]
-        cells = [_aligned(texts[column.name], column) for column in columns]
-        rows = zip(*cells, strict=True)
-        lines = ["  ".join(row).rstrip() for row in rows]
-        note = f"left out on this narrow terminal: {', '.join(left_out)}"
-        below = []
-        if left_out and width:
-            from textwrap import wrap  # late: a pipe needs none of it
-
-            below = ["", *wrap(note, width)]
-        return "\n".join([*lines, *below]) + "\n"
+        rows = zip(*map(self._aligned, columns), strict=True)
+        return "".join("  ".join(row).rstrip() + "\n" for row in rows)
 
     def as_tsv(self) -> str:
         """Return lines of fields parted by tabs, a header first."""
@@ -121,12 +101,14 @@ class Table(NamedTuple):
         if self.has_total:
             yield [_plain(column.total) for column in self.columns]
 
-    def _lines(self, column: Column) -> list[str]:
-        """Return the texts of a column, its name first."""
-        lines = [column.name, *map(_shown, column.cells)]
+    def _aligned(self, column: Column) -> list[str]:
+        """Return the texts of a column, its name first, all of one width."""
+        texts = column.texts
         if column is self.columns[0]:
-            lines[1:] = ["  " * indent + line for indent, line in zip(self.indents, lines[1:], strict=True)]
-        return [*lines, _shown(column.total)] if self.has_total else lines
+            texts = ["  " * indent + text for indent, text in zip(self.indents, texts, strict=True)]
+        lines = [column.name, *texts, *[column.total_text] * self.has_total]
+        width, at_the_right = max(map(len, lines)), column.is_number
+        return [line.rjust(width) if at_the_right else line.ljust(width) for line in lines]
 
 
 def _plain(cell: Cell) -> str:
@@ -135,19 +117,6 @@ def _plain(cell: Cell) -> str:
 
 def _shown(cell: Cell) -> str:
     return f"{cell:,}" if isinstance(cell, int) else cell or ""
-
-
-def _width(texts: Iterable[Sequence[str]]) -> int:
-    return sum(max(map(len, text)) + 2 for text in texts) - 2
-
-
-def _cut(text: str, *, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _aligned(text: Sequence[str], column: Column) -> list[str]:
-    width = max(map(len, text))
-    return [line.rjust(width) if column.is_number else line.ljust(width) for line in text]
 
 
 # The tables of a network ----------------------------------------------------------------------------------

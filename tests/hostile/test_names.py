@@ -133,7 +133,7 @@ def test_every_answer_of_a_terminal_shows_names_so(hostile: Nursery, stem: bytes
         ("filters", b"@" + at + b".csv"),
     ):
         with terminal() as (child, on_screen):
-            ran = hostile(*arguments, stdout=child)
+            ran = hostile(*arguments, stdout=child, environment={"NO_COLOR": "1"})  # which leaves no escapes
         assert (ran.code, ran.err) == (0, b""), arguments
         lines = bytes(on_screen).decode().replace("\r\n", "\n")
         assert lines.replace("\n", "").isprintable(), arguments
