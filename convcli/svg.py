@@ -109,6 +109,8 @@ def _add_rectangle(parent: Element, shape: Rectangle) -> None:
     if shape.radius:
         element.set("rx", _number(shape.radius))
     _colour(element, shape.fill, shape.stroke, shape.thickness, dashed=shape.dashed)
+    if shape.name:
+        element.set("id", shape.name)
     if shape.title:
         SubElement(element, "title").text = _clean(shape.title)
 
