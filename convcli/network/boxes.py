@@ -36,6 +36,7 @@ __all__ = [
     "cost_lines",
     "fitted",
     "measures",
+    "printable",
     "short_count",
     "size_line",
 ]
@@ -211,6 +212,17 @@ def short_count(count: int) -> str:
     return f"{head / 10 ** (2 - place):.{2 - place}f}{' KMGTP'[group]}"
 
 
+def printable(text: str) -> str:
+    """Put a mark in the place of what cannot be shown, or would turn the text round.
+
+    Examples
+    --------
+    >>> printable("a\x1b\u202eb")
+    'a��b'
+    """
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
 def fitted(text: str, width: float, size: float) -> str:
     """Cut a text to a width; what cannot be shown becomes a mark.
 
@@ -219,8 +231,7 @@ def fitted(text: str, width: float, size: float) -> str:
     >>> fitted("conv 64 f3 p1", 60, 10), fitted("a\\x1b", 60, 10)
     ('conv 64 f…', 'a�')
     """
-    letters = text[: int(width) + 1]  # none is narrower than a pixel
-    text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in letters)
+    text = printable(text[: int(width) + 1])  # no letter is narrower than a pixel
     if text_width(text, size) <= width:
         return text
     while text and text_width(text + "…", size) > width:

@@ -21,6 +21,7 @@ from convcli.network.boxes import (
     cost_lines,
     fitted,
     measures,
+    printable,
     size_line,
 )
 from convcli.network.layers import Size
@@ -29,14 +30,14 @@ from convcli.network.networks import Network
 from convcli.network.trees import block_tree, layer_tree
 from convcli.size_texts import format_size
 
-__all__ = ["MOST_BOXES", "Diagram", "box_name", "network_diagram", "network_drawing"]
+__all__ = ["INPUT_NAME", "MOST_BOXES", "Diagram", "box_name", "network_diagram", "network_drawing"]
 
 MOST_BOXES = 5_000  # a file of 5 MB
 
 MARGIN = 24
 HEADLINE = 17  # size of letters
 LEAST_WIDTH = 480  # of a diagram, for its header
-LEGEND_LINE = 18
+LEGEND_LINE, LEGEND_WIDTH = 18, 900
 BAR = 3  # thickness
 SAMPLE = 22  # width of a bar in the legend
 MOST_LISTED = 12  # layers of a block that its title names
@@ -92,11 +93,11 @@ def network_diagram(network: Network, *, by_block: bool = False) -> Diagram:
     >>> [(box.label, box.params, box.spot.height) for box in diagram.boxes]
     [('conv 6 f5', 156, 56), ('tanh', 0, 17)]
     """
-    count = len(network.blocks) if by_block else len(network.layers)
+    tree = block_tree(network) if by_block else layer_tree(network)
+    count = len(tree.boxes)
     if count > MOST_BOXES:
         hint = "" if by_block else "; --by-block folds repeats and branches"
-        raise UsageError("diagram", f"of {count:,} boxes; it may have {MOST_BOXES:,} at most{hint}")
-    tree = block_tree(network) if by_block else layer_tree(network)
+        raise UsageError(f"a diagram of {count:,} boxes", f"may have {MOST_BOXES:,} at most{hint}")
     boxes = [Box(label, stages) for label, stages in zip(tree.labels, tree.boxes, strict=True)]
     layout = lay_out(tree, measures(network, boxes))
     *spots, of_input = layout.spots
@@ -105,8 +106,11 @@ def network_diagram(network: Network, *, by_block: bool = False) -> Diagram:
 
 
 def box_name(number: int) -> str:
-    """Return the name that a box has in a drawing; they count from 1."""
+    """Return the name that a box has in a drawing; they count from 1, the input being 0."""
     return f"layer-{number}"
+
+
+INPUT_NAME = box_name(0)
 
 
 def network_drawing(diagram: Diagram, name: str) -> Drawing:
@@ -138,7 +142,7 @@ def network_drawing(diagram: Diagram, name: str) -> Drawing:
             for number, line in enumerate(lines)
         ),
     ]
-    legend, bottom = _legend(diagram, scales, MARGIN + 64, width - MARGIN)
+    legend, bottom = _legend(diagram, scales, MARGIN + 64, min(width, LEGEND_WIDTH) - MARGIN)
     left, top = (width - diagram.width) / 2, bottom + 24
     shapes = [
         *header,
@@ -152,7 +156,7 @@ def network_drawing(diagram: Diagram, name: str) -> Drawing:
         width=width,
         height=top + diagram.height + MARGIN,
         shapes=tuple(shapes),
-        title=name,
+        title=printable(name),
         description="; ".join([f"{len(network.layers):,} layers", *lines]),
     )
 
@@ -223,7 +227,7 @@ def _input(diagram: Diagram, scales: _Scales, left: float, top: float) -> list[S
     x, y = x + left, y + top
     frame = Rectangle(
         x=x, y=y, width=width, height=height, fill=Ink.PAPER, stroke=Ink.LINE, radius=4,
-        title=f"input {format_size(size)}",
+        title=f"input {format_size(size)}", name=INPUT_NAME,
     )  # fmt: skip
     return [
         frame,
