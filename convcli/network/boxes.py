@@ -136,7 +136,7 @@ def _sum(counts: Sequence[int | None]) -> int | None:
 
 def measures(network: Network, boxes: Sequence[Box]) -> list[Measure]:
     """Return the sizes of boxes, that of the input's behind them: the more channels, the wider."""
-    room = min(max([NARROWEST, *map(_needed, boxes)]), WIDEST) + TEXT_FROM + PADDING
+    half = (min(max([NARROWEST, *map(_needed, boxes)]), WIDEST) + TEXT_FROM + PADDING) / 2
     channels = [channels_of(box.output) for box in boxes]
     counted = [
         count
@@ -147,7 +147,8 @@ def measures(network: Network, boxes: Sequence[Box]) -> list[Measure]:
     fewest, most = min(counted, default=1), max(counted, default=1)
     sizes = [*zip(channels, [box.height for box in boxes], strict=True), (channels_of(network.input), MIDDLE)]
     return [
-        Measure(room + MORE_CHANNELS * _part(count, fewest, most), height, is_slim=height == SLIM)
+        # Halves are whole numbers: places are exact, however many are added up.
+        Measure(2 * math.ceil(half + MORE_CHANNELS / 2 * _part(count, fewest, most)), height, height == SLIM)
         for count, height in sizes
     ]
 

@@ -70,26 +70,26 @@ def network_page(
 ) -> str:
     """Return a page of HTML.
 
-        Parameters
-        ----------
-        drawing : Drawing
-            Of the network; its title becomes that of the page.
-        table : Table
-            Whose rows are the boxes of the drawing, in their order.
-        about : str
-            A line below the title.
-        facts : sequence of (str, str)
-            Labels and texts below the table.
+    Parameters
+    ----------
+    drawing : Drawing
+        Of the network; its title becomes that of the page.
+    table : Table
+        Whose rows are the boxes of the drawing, in their order.
+    about : str
+        A line below the title.
+    facts : sequence of (str, str)
+        Labels and texts below the table.
 
-        Examples
-        --------
-        >>> from convcli.network.diagrams import network_diagram, network_drawing
-        >>> from convcli.network.sources import network
-        >>> from convcli.network.tables import params_table
-        >>> net = network("conv 6 f5, tanh", (32, 32, 1))
-        >>> page = network_page(network_drawing(network_diagram(net), "two layers"), params_table(net))
-        >>> page.splitlines()[0], "<title>two layers</title>" in page
-        ('<!DOCTYPE html>', True)
+    Examples
+    --------
+    >>> from convcli.network.diagrams import network_diagram, network_drawing
+    >>> from convcli.network.sources import network
+    >>> from convcli.network.tables import params_table
+    >>> net = network("conv 6 f5, tanh", (32, 32, 1))
+    >>> page = network_page(network_drawing(network_diagram(net), "two layers"), params_table(net))
+    >>> page.splitlines()[0], "<title>two layers</title>" in page
+    ('<!DOCTYPE html>', True)
     """
     root = Element("html", {"lang": "en"})
     head = SubElement(root, "head")
