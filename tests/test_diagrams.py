@@ -17,7 +17,7 @@ from convcli.errors import UsageError
 from convcli.network.boxes import Box, Kind, fitted, short_count
 from convcli.network.diagrams import MOST_BOXES, Diagram, network_diagram, network_drawing
 from convcli.network.layers import Convolution, Dense, Flatten
-from convcli.network.layouts import Spot
+from convcli.network.layouts import Spot, Wire
 from convcli.network.networks import Network, single_layer
 from convcli.network.sources import network, shipped
 from convcli.network.tables import params_table
@@ -72,6 +72,7 @@ def assert_sound(diagram: Diagram) -> None:
     assert_apart(diagram)
     assert_no_line_crosses_a_box(diagram)
     assert_lines_end_at_their_boxes(diagram)
+    assert_lines_can_be_told_apart(diagram)
 
 
 # Where things stand ---------------------------------------------------------------------------------------
@@ -128,6 +129,23 @@ def assert_lines_end_at_their_boxes(diagram: Diagram) -> None:
         else:
             assert (x0, y0) == pytest.approx((source.x + source.width / 2, source.y + source.height))
             assert (x1, y1) == pytest.approx((target.x + target.width / 2, target.y))
+
+
+def assert_lines_can_be_told_apart(diagram: Diagram) -> None:
+    """Check that lines run over each other only where they come from, or lead to, one box."""
+    rows: dict[tuple[int, float], list[tuple[float, float, Wire]]] = {}
+    for wire in diagram.wires:
+        for start, end in pairwise(wire.points):
+            along = 0 if start[1] == end[1] else 1
+            low, high = sorted((start[along], end[along]))
+            rows.setdefault((along, start[1 - along]), []).append((low, high, wire))
+    for segments in rows.values():
+        segments.sort(key=lambda segment: segment[:2])
+        for number, (_, high, wire) in enumerate(segments):
+            for low, _, other in segments[number + 1 :]:
+                if low >= high:
+                    break
+                assert wire.source == other.source or wire.target == other.target
 
 
 def assert_every_read_is_drawn(diagram: Diagram) -> None:
@@ -387,7 +405,7 @@ def test_legend_has_what_is_in_the_diagram_and_nothing_else() -> None:
     assert legend("lenet5") == {
         "convolution", "dense", "pooling", "activation, dropout", "flatten, pad",
         "height x width, by their roots", "width: channels, by their logarithm",
-        "share of the parameters, 78% the longest", "share of the MACs, 57.6% the longest",
+        "share of the parameters (longest: 78%)", "share of the MACs (longest: 57.6%)",
     }  # fmt: skip
     assert legend("unet") - legend("lenet5") >= {"join", "normalisation", "@tag, joined later"}
 

@@ -45,6 +45,7 @@ PADDING = 8
 GLYPH = 26  # side of the square that stands for the largest image
 TEXT_FROM = PADDING + GLYPH + 8
 NARROWEST, WIDEST = 96, 264  # room for the texts of a box
+WIDEST_COSTS = 180  # of exact costs that a box is made wider for
 MORE_CHANNELS = 150  # by how much the box of the most channels is wider than that of the fewest
 TALL, MIDDLE, SLIM = 56, 34, 17  # heights of boxes
 LABEL, DETAIL = 11, 10  # sizes of letters
@@ -165,12 +166,12 @@ def _part(count: int | None, fewest: int, most: int) -> float:
 
 
 def _needed(box: Box) -> float:
-    """Return how wide the texts of a box are, numbers in their short form."""
+    """Return how wide the texts of a box are; numbers in their short form where they are large."""
     label = text_width(box.label[:MOST_LETTERS], LABEL)
-    *_, costs = cost_lines(box)
+    exact, *_, short = (text_width(line, DETAIL) for line in cost_lines(box) * 2)
     if box.height == SLIM:
-        return label + text_width("  " + costs, DETAIL)
-    return max(label, *(text_width(line, DETAIL) for line in (size_line(box), costs)))
+        return label + text_width("  ", DETAIL) + short
+    return max(label, text_width(size_line(box), DETAIL), min(exact, WIDEST_COSTS), short)
 
 
 def size_line(box: Box) -> str:

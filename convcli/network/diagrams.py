@@ -37,6 +37,7 @@ MOST_BOXES = 5_000  # a file of 5 MB
 MARGIN = 24
 HEADLINE = 17  # size of letters
 LEAST_WIDTH = 480  # of a diagram, for its header
+SHORTEST_ARROW = 8  # shorter lines have no head
 LEGEND_LINE, LEGEND_WIDTH = 18, 900
 BAR = 3  # thickness
 SAMPLE = 22  # width of a bar in the legend
@@ -214,7 +215,7 @@ def _line(wire: Wire, left: float, top: float) -> Line:
         points=points,
         stroke=Ink.STRONG_GREEN if wire.of_tag else Ink.FAINT,
         thickness=1.5 if wire.of_tag else 1.2,
-        arrow=abs(x1 - x0) + abs(y1 - y0) > 8,
+        arrow=abs(x1 - x0) + abs(y1 - y0) >= SHORTEST_ARROW,
     )
 
 
@@ -363,7 +364,7 @@ def _entries(diagram: Diagram, scales: _Scales) -> Iterator[tuple[float, str, Sa
     if len({box.spot.width for box in diagram.boxes}) > 1:
         yield SAMPLE, "width: channels, by their logarithm", _ruler
     for ink, what, most, whole in scales.bars():
-        yield SAMPLE, f"share of the {what}, {_percent(most, whole)} the longest", partial(_bar_sample, ink)
+        yield SAMPLE, f"share of the {what} (longest: {_percent(most, whole)})", partial(_bar_sample, ink)
     if any(wire.of_tag for wire in diagram.wires):
         yield SAMPLE, "@tag, joined later", _tag_sample
 
