@@ -407,7 +407,7 @@ def test_legend_has_what_is_in_the_diagram_and_nothing_else() -> None:
         "height x width, by their roots", "width: channels, by their logarithm",
         "share of the parameters (longest: 78%)", "share of the MACs (longest: 57.6%)",
     }  # fmt: skip
-    assert legend("unet") - legend("lenet5") >= {"join", "normalisation", "@tag, joined later"}
+    assert legend("unet") - legend("lenet5") >= {"add, cat, mul", "normalisation", "@tag, joined later"}
 
 
 # Hard cases -----------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ class Kind(StrEnum):
     POOLING = "pooling"
     NORMALISATION = "normalisation"
     ACTIVATION = "activation, dropout"
-    JOIN = "join"
+    JOIN = "add, cat, mul"
     SHAPE = "flatten, pad"
 
 

@@ -40,6 +40,7 @@ LEAST_WIDTH = 480  # of a diagram, for its header
 SHORTEST_ARROW = 8  # shorter lines have no head
 LEGEND_LINE, LEGEND_WIDTH = 18, 900
 BAR = 3  # thickness
+CARDS = 3  # by how much the cards of a block are apart
 SAMPLE = 22  # width of a bar in the legend
 MOST_LISTED = 12  # layers of a block that its title names
 WIDEST_OF_TITLE = 1200  # pixels; tags may be of any length
@@ -49,8 +50,8 @@ FILLS = {
     Kind.DENSE: Ink.PURPLE,
     Kind.POOLING: Ink.ORANGE,
     Kind.NORMALISATION: Ink.GREY,
-    Kind.ACTIVATION: Ink.RED,
-    Kind.JOIN: Ink.PAPER,
+    Kind.ACTIVATION: Ink.PAPER,
+    Kind.JOIN: Ink.RED,
     Kind.SHAPE: Ink.PAPER,
 }
 
@@ -246,14 +247,14 @@ def _drawn_box(box: Box, number: int, scales: _Scales, left: float, top: float) 
         width=width,
         height=height,
         fill=FILLS[box.kind],
-        stroke=Ink.FAINT if box.kind == Kind.JOIN else Ink.LINE,
+        stroke=Ink.LINE,
         radius=min(height / 2, 9) if height == SLIM else 4,
         dashed=box.kind == Kind.SHAPE,
         title=_title(box, scales),
         name=box_name(number),
     )
     if len(box.stages) > 1:  # several cards, one behind the other
-        yield replace(frame, x=x + 4, y=y - 4, title="", name="")
+        yield replace(frame, x=x + CARDS, y=y + CARDS, title="", name="")
     yield frame
     if height == SLIM:
         yield from _slim_texts(box, x, y, width)
@@ -370,9 +371,8 @@ def _entries(diagram: Diagram, scales: _Scales) -> Iterator[tuple[float, str, Sa
 
 
 def _swatch(kind: Kind, x: float, y: float) -> list[Shape]:
-    fill, stroke = FILLS[kind], Ink.FAINT if kind == Kind.JOIN else Ink.LINE
-    dashed = kind == Kind.SHAPE
-    return [Rectangle(x=x, y=y - 6, width=13, height=12, fill=fill, stroke=stroke, radius=3, dashed=dashed)]
+    fill, dashed = FILLS[kind], kind == Kind.SHAPE
+    return [Rectangle(x=x, y=y - 6, width=13, height=12, fill=fill, stroke=Ink.LINE, radius=3, dashed=dashed)]
 
 
 def _square(x: float, y: float) -> list[Shape]:

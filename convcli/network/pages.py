@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from convcli.drawing import PALETTE, Drawing, Ink
 from convcli.network.boxes import printable
 from convcli.network.diagrams import INPUT_NAME, box_name
-from convcli.network.tables import Cell, Column, Table
+from convcli.network.tables import Cell, Table
 from convcli.svg import FONTS, ink_rules, svg_element
 
 __all__ = ["network_page"]
@@ -40,7 +40,8 @@ tfoot th,tfoot td{border-top:1px solid var(--line);font-weight:bold;padding-top:
 a{color:inherit;text-decoration:none}
 a:hover,a:focus-visible{text-decoration:underline}
 tbody tr:hover,tbody tr.lit,tbody tr:target{background:var(--lit)}
-rect[id]:hover,rect[id].lit,rect[id]:target{stroke:var(--strong);stroke-width:2.5}
+rect[id]{scroll-margin:60px}
+rect[id]:hover,rect[id].lit,rect[id]:target{stroke:var(--strong)!important;stroke-width:2.5}
 dl{display:grid;grid-template-columns:auto 1fr;gap:4px 18px;margin:20px 0 0;max-width:52em}
 dt{color:var(--faint)}
 dd{margin:0;overflow-wrap:anywhere}
@@ -147,30 +148,28 @@ def _colours() -> str:
 def _table(table: Table) -> Element:
     """Return the rows of a table, each with a link to its box."""
     columns = [column for column in table.columns if not column.is_empty]
+    classes = [{"class": "number"} if column.is_number else {} for column in columns]
     element = Element("table")
-    SubElement(
-        element, "caption"
-    ).text = "Point at a row, or at a box, to find the other; a click leads to it."
+    SubElement(element, "caption").text = "Point at a row or a box to find the other; a click leads to it."
     names = SubElement(SubElement(element, "thead"), "tr")
-    for column in columns:
-        SubElement(names, "th", {"scope": "col", **_kind(column)}).text = column.name
+    for column, attributes in zip(columns, classes, strict=True):
+        SubElement(names, "th", {"scope": "col", **attributes}).text = column.name
     rows = SubElement(element, "tbody")
     for number, depth in enumerate(table.indents):
         row = SubElement(rows, "tr", {"id": f"row-{number + 1}"})
         name = SubElement(row, "th", {"scope": "row", "style": f"--depth:{depth}"})
         SubElement(name, "a", {"href": f"#{box_name(number + 1)}"}).text = _text(columns[0].cells[number])
-        for column in columns[1:]:
-            SubElement(row, "td", _kind(column)).text = _text(column.cells[number])
+        _add_cells(row, [column.cells[number] for column in columns[1:]], classes[1:])
     if table.has_total:
         total = SubElement(SubElement(element, "tfoot"), "tr")
         SubElement(total, "th", {"scope": "row"}).text = _text(columns[0].total)
-        for column in columns[1:]:
-            SubElement(total, "td", _kind(column)).text = _text(column.total)
+        _add_cells(total, [column.total for column in columns[1:]], classes[1:])
     return element
 
 
-def _kind(column: Column) -> dict[str, str]:
-    return {"class": "number"} if column.is_number else {}
+def _add_cells(row: Element, cells: Sequence[Cell], classes: Sequence[dict[str, str]]) -> None:
+    for cell, attributes in zip(cells, classes, strict=True):
+        SubElement(row, "td", attributes).text = _text(cell)
 
 
 def _text(cell: Cell) -> str:
