@@ -193,6 +193,16 @@ def test_branches_stand_side_by_side_in_their_order() -> None:
     assert one.y == two.y == three.y == four.y < join.y
 
 
+def test_what_one_tag_brings_to_many_runs_in_one_lane() -> None:
+    spec = "relu @a, 9 x { add @a }, add { tanh | relu, add @a, add @a | add @a }"
+    diagram = network_diagram(network(spec, (9, 9, 8)))
+    assert_sound(diagram)
+    lanes = {
+        x0 for wire in diagram.wires if wire.of_tag for (x0, _), (x1, _) in pairwise(wire.points) if x0 == x1
+    }
+    assert len(lanes) == 3  # that of the network, and one in each of two branches
+
+
 def test_blocks_are_joined_by_the_tags_between_them_alone() -> None:
     spec = "2 x { conv 8 f1, relu } @a, 2 x { conv 8 f1 @b, add @b }, relu, cat @a"
     diagram = network_diagram(network(spec, (9, 9, 8)), by_block=True)

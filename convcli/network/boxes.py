@@ -168,7 +168,8 @@ def _part(count: int | None, fewest: int, most: int) -> float:
 def _needed(box: Box) -> float:
     """Return how wide the texts of a box are; numbers in their short form where they are large."""
     label = text_width(box.label[:MOST_LETTERS], LABEL)
-    exact, *_, short = (text_width(line, DETAIL) for line in cost_lines(box) * 2)
+    costs = cost_lines(box)
+    exact, short = (text_width(line, DETAIL) for line in (costs[0], costs[-1]))
     if box.height == SLIM:
         return label + text_width("  ", DETAIL) + short
     return max(label, text_width(size_line(box), DETAIL), min(exact, WIDEST_COSTS), short)

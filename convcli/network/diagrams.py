@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import NamedTuple
 
 from convcli.drawing import Anchor, Drawing, Ink, Line, Rectangle, Shape, Text, text_width
@@ -39,7 +40,7 @@ HEADLINE = 17  # size of letters
 LEAST_WIDTH = 480  # of a diagram, for its header
 SHORTEST_ARROW = 8  # shorter lines have no head
 LEGEND_LINE, LEGEND_WIDTH = 18, 900
-BAR = 3  # thickness
+BAR, SHORTEST_BAR = 3, 0.5  # thickness; and a length that can be seen
 CARDS = 3  # by how much the cards of a block are apart
 SAMPLE = 22  # width of a bar in the legend
 MOST_LISTED = 12  # layers of a block that its title names
@@ -128,13 +129,12 @@ def network_drawing(diagram: Diagram, name: str) -> Drawing:
     """
     network = diagram.network
     width = max(diagram.width, LEAST_WIDTH) + 2 * MARGIN
-    counts = (network.params, "parameters"), (network.macs, "MACs")
+    totals = (network.params, "parameters"), (network.macs, "MACs")
     lines = [
         f"input {format_size(network.input)}, output {format_size(network.output)}",
-        ", ".join(
-            f"{'an unknown number of' if count is None else f'{count:,}'} {what}" for count, what in counts
-        ),
+        ", ".join(f"{'unknown' if total is None else f'{total:,}'} {what}" for total, what in totals),
     ]
+    count = len(network.layers)
     scales = _Scales(diagram)
     room = width - 2 * MARGIN
     header = [
@@ -159,19 +159,35 @@ def network_drawing(diagram: Diagram, name: str) -> Drawing:
         height=top + diagram.height + MARGIN,
         shapes=tuple(shapes),
         title=printable(name),
-        description="; ".join([f"{len(network.layers):,} layers", *lines]),
+        description="; ".join([f"{count:,} layer{'s'[: count != 1]}", *lines]),
     )
+
+
+class _Cost(NamedTuple):
+    """What a bar shows: of which colour it is, where a box or a network has it, the most, and all of it."""
+
+    ink: Ink
+    what: str
+    of: Callable[[Box | Network], int | None]
+    most: int
+    whole: int
 
 
 class _Scales:
     """What the sizes and costs of a diagram are held against: the largest of all."""
 
     def __init__(self, diagram: Diagram) -> None:
-        network, boxes = diagram.network, diagram.boxes
-        self.params, self.macs = network.params or 0, network.macs or 0
-        self.most_params = max(box.params or 0 for box in boxes)
-        self.most_macs = max(box.macs or 0 for box in boxes)
-        images = [size for size in (network.input, *(box.output for box in boxes)) if len(size) > 1]
+        self.network, boxes = diagram.network, diagram.boxes
+        costs = (
+            (Ink.STRONG_BLUE, "parameters", attrgetter("params")),
+            (Ink.STRONG_ORANGE, "MACs", attrgetter("macs")),
+        )
+        self.costs = [
+            _Cost(ink, what, of, max(of(box) or 0 for box in boxes), whole)
+            for ink, what, of in costs
+            if (whole := of(self.network))
+        ]
+        images = [size for size in (self.network.input, *(box.output for box in boxes)) if len(size) > 1]
         self.side = max((side for size in images for side in size[:2]), default=1)
         self.bar = min(box.spot.width for box in boxes) - 2 * PADDING
 
@@ -179,14 +195,6 @@ class _Scales:
         """Return width and height of what stands for an image: the roots of its sides, to scale."""
         height, width = (max(2.0, GLYPH * math.sqrt(side / self.side)) for side in size[:2])
         return width, height
-
-    def bars(self) -> list[tuple[Ink, str, int, int]]:
-        """Return the colours of the bars, what they show, the largest of it, and all of it."""
-        bars = [
-            (Ink.STRONG_BLUE, "parameters", self.most_params, self.params),
-            (Ink.STRONG_ORANGE, "MACs", self.most_macs, self.macs),
-        ]
-        return [bar for bar in bars if bar[3]]
 
 
 def _percent(part: int, whole: int) -> str:
@@ -264,12 +272,14 @@ def _drawn_box(box: Box, number: int, scales: _Scales, left: float, top: float) 
     yield from _glyph(box.output, scales, x, y + (height - 2 * BAR * (height == TALL)) / 2)
     yield from _texts([box.label, size_line(box), costs], x, y, width)
     if height == TALL:
-        counts = box.params or 0, box.macs or 0
-        of_names = dict(zip(("parameters", "MACs"), counts, strict=True))
-        for row, (ink, what, most, _) in enumerate(scales.bars()):
-            length = scales.bar * (of_names[what] / most)
-            if length >= 0.5:
-                yield _bar(x + PADDING, y + height - 9 + (BAR + 1) * row, length, ink)
+        yield from _bars(box, scales, x + PADDING, y + height - 9)
+
+
+def _bars(box: Box, scales: _Scales, x: float, y: float) -> Iterator[Shape]:
+    for row, cost in enumerate(scales.costs):
+        length = scales.bar * ((cost.of(box) or 0) / cost.most)
+        if length >= SHORTEST_BAR:
+            yield _bar(x, y + (BAR + 1) * row, length, cost.ink)
 
 
 def _glyph(size: Size, scales: _Scales, x: float, y: float) -> list[Shape]:
@@ -309,7 +319,8 @@ def _slim_texts(box: Box, x: float, y: float, width: float) -> Iterator[Shape]:
 def _title(box: Box, scales: _Scales) -> str:
     """Return all that is known of a box, for whoever points at it."""
     first = box.stages[0]
-    costs = (("params", box.params, scales.params), ("MACs", box.macs, scales.macs))
+    network = scales.network
+    costs = ("params", box.params, network.params), ("MACs", box.macs, network.macs)
     lines = [
         fitted(box.label, WIDEST_OF_TITLE, DETAIL),
         f"input {format_size(first.input)}, output {format_size(box.output)}",
@@ -329,7 +340,7 @@ def _title(box: Box, scales: _Scales) -> str:
     return "\n".join(lines)
 
 
-def _counted(count: int | None, whole: int) -> str:
+def _counted(count: int | None, whole: int | None) -> str:
     if count is None:
         return "unknown"
     return f"{count:,}" + (f", {_percent(count, whole)} of all" if count and whole else "")
@@ -364,8 +375,9 @@ def _entries(diagram: Diagram, scales: _Scales) -> Iterator[tuple[float, str, Sa
         yield 13, "height x width, by their roots", lambda x, y: [_outline(x + 6.5, y, 12, 12)]
     if len({box.spot.width for box in diagram.boxes}) > 1:
         yield SAMPLE, "width: channels, by their logarithm", _ruler
-    for ink, what, most, whole in scales.bars():
-        yield SAMPLE, f"share of the {what} (longest: {_percent(most, whole)})", partial(_bar_sample, ink)
+    for cost in scales.costs:
+        share = _percent(cost.most, cost.whole)
+        yield SAMPLE, f"share of the {cost.what} (longest: {share})", partial(_bar_sample, cost.ink)
     if any(wire.of_tag for wire in diagram.wires):
         yield SAMPLE, "@tag, joined later", _tag_sample
 

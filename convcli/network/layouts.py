@@ -113,14 +113,24 @@ class _Series:
         return y
 
     def place_lanes(self) -> None:
-        """Give each passage the innermost lane that is free, the shorter ones first."""
-        lanes: list[list[_Passage]] = []
-        for passage in sorted(self.passages, key=lambda passage: passage.end - passage.start):
-            free = (number for number, lane in enumerate(lanes) if not any(map(passage.overlaps, lane)))
-            passage.lane = next(free, len(lanes))
-            if passage.lane == len(lanes):
+        """Give what comes from one box the innermost lane that is free, the shorter ways first."""
+        ways: dict[int, list[_Passage]] = {}
+        for passage in self.passages:
+            ways.setdefault(passage.source, []).append(passage)
+        spans = [(min(one.start for one in way), max(one.end for one in way), way) for way in ways.values()]
+        lanes: list[list[tuple[float, float]]] = []
+        for start, end, way in sorted(spans, key=lambda span: span[1] - span[0]):
+            free = (
+                number
+                for number, taken in enumerate(lanes)
+                if not any(start <= other_end and other_start <= end for other_start, other_end in taken)
+            )
+            lane = next(free, len(lanes))
+            if lane == len(lanes):
                 lanes.append([])
-            lanes[passage.lane].append(passage)
+            lanes[lane].append((start, end))
+            for passage in way:
+                passage.lane = lane
         for part in self.parts:
             if isinstance(part, _Split):
                 for branch in part.branches:
@@ -164,16 +174,16 @@ class _Split:
         self.branches = [_Series(branch) for branch in fork.branches]
         self.join = fork.join
         self.offsets: list[float] = []
-        self.tracks_above = 0
-        self.tracks_below = 0
+        self.tracks_above: dict[int, int] = {}  # their numbers by the box that they come from
+        self.tracks_below: dict[int, int] = {}
         self.bend = self.merge = 0.0
 
     def place_rows(self, top: float, boxes: Sequence[Measure], rows: list[float]) -> float:
         """Write the tops of the boxes, that of the join, too; return where it ends."""
         self.bend = top + BEND
-        start = self.bend + LANE * self.tracks_above
+        start = self.bend + LANE * len(self.tracks_above)
         end = max(branch.place_rows(start, boxes, rows) for branch in self.branches)
-        self.merge = max(end, start + GAP) + BEND + LANE * self.tracks_below
+        self.merge = max(end, start + GAP) + BEND + LANE * len(self.tracks_below)
         rows[self.join] = self.merge + GAP
         return rows[self.join] + boxes[self.join].height
 
@@ -203,13 +213,10 @@ class _Split:
 class _Passage:
     """A part of a route that runs down, or up, in a lane beside the boxes of a series."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: int) -> None:
+        self.source = source
         self.start = self.end = self.x = 0.0
         self.lane = 0
-
-    def overlaps(self, other: "_Passage") -> bool:
-        """Whether the two cannot be in one lane."""
-        return self.start <= other.end and other.start <= self.end
 
 
 class _Track(NamedTuple):
@@ -237,16 +244,14 @@ class _Route:
 
     def along(self, series: _Series) -> None:
         """Go on in a lane of a series."""
-        self.passages.append(_Passage())
+        self.passages.append(_Passage(self.link.source))
         series.passages.append(self.passages[-1])
 
     def across(self, split: _Split, *, is_above: bool) -> None:
         """Go on in a track of a split."""
-        self.tracks.append(_Track(split, split.tracks_above if is_above else split.tracks_below, is_above))
-        if is_above:
-            split.tracks_above += 1
-        else:
-            split.tracks_below += 1
+        taken = split.tracks_above if is_above else split.tracks_below
+        number = taken.setdefault(self.link.source, len(taken))
+        self.tracks.append(_Track(split, number, is_above))
 
     def place_rows(self, boxes: Sequence[Measure], rows: Sequence[float]) -> None:
         """Work out the heights at which it turns."""
