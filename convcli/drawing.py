@@ -78,7 +78,10 @@ class Anchor(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Rectangle:
-    """A box; `radius` rounds its corners, `title` is shown where a pointer rests on it."""
+    """A box; `radius` rounds its corners, `title` is shown where a pointer rests on it.
+
+    A `name`, of which a drawing has one box at most, lets a page point to the box.
+    """
 
     x: float
     y: float
@@ -90,6 +93,7 @@ class Rectangle:
     radius: float = 0
     dashed: bool = False
     title: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from convcli.drawing import PALETTE, Animation, Color, Drawing, Ink, Line, Rectangle, Shape, Text
 
-__all__ = ["animated_svg", "drawn_svg", "svg_element"]
+__all__ = ["FONTS", "animated_svg", "drawn_svg", "ink_rules", "svg_element"]
 
 FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 BASELINE = 0.35  # how far it is below the middle of a letter, as a part of the size
@@ -81,15 +81,29 @@ def _style(root: Element, rules: str) -> None:
         SubElement(root, "style").text = rules
 
 
-def _rules() -> str:
-    """Return the colours of the classes: names like ``f-paper`` fill, ``s-paper`` draw lines."""
-    light, dark = (
-        "".join(
-            f".f-{ink}{{fill:{pair[page]}}}.s-{ink}{{stroke:{pair[page]}}}" for ink, pair in PALETTE.items()
-        )
-        for page in (0, 1)
+def ink_rules(*, dark: bool, within: str = "") -> str:
+    """Return the colours of the classes: names like ``f-paper`` fill, ``s-paper`` draw lines.
+
+    A page that says itself whether it is dark puts a selector before each.
+
+    Examples
+    --------
+    >>> ink_rules(dark=False, within=".light ")[:51]
+    '.light .f-paper{fill:#ffffff}.light .s-paper{stroke'
+    """
+    return "".join(
+        f"{within}.f-{ink}{{fill:{pair[dark]}}}{within}.s-{ink}{{stroke:{pair[dark]}}}"
+        for ink, pair in PALETTE.items()
     )
-    return f"text{{font-family:{FONTS};white-space:pre}}{light}@media (prefers-color-scheme:dark){{{dark}}}"
+
+
+def _rules() -> str:
+    """Return the rules of every drawing; a pointer on a text points to what the text stands on."""
+    light, dark = ink_rules(dark=False), ink_rules(dark=True)
+    return (
+        f"text{{font-family:{FONTS};white-space:pre}}text,polyline,polygon{{pointer-events:none}}"
+        f"{light}@media (prefers-color-scheme:dark){{{dark}}}"
+    )
 
 
 def _add(parent: Element, shapes: Iterable[Shape]) -> None:
@@ -109,6 +123,8 @@ def _add_rectangle(parent: Element, shape: Rectangle) -> None:
     if shape.radius:
         element.set("rx", _number(shape.radius))
     _colour(element, shape.fill, shape.stroke, shape.thickness, dashed=shape.dashed)
+    if shape.name:
+        element.set("id", shape.name)
     if shape.title:
         SubElement(element, "title").text = _clean(shape.title)
 

@@ -82,7 +82,7 @@ TABLE = {
         {"arrays", "decoding", "encoding", "files", "limits", "matrices", "opening", "pictures", "errors"},
         {"numpy", "PIL"},
     ),
-    "network": Row({"opening", "sizes", "size_texts", "errors", "network"}, set()),
+    "network": Row({"drawing", "svg", "opening", "sizes", "size_texts", "errors", "network"}, set()),
     "cli": Row(EVERYTHING, {"numpy", "typer", "rich"}),
     "__main__": Row(EVERYTHING, {"typer", "rich"}),
     # The package itself hands the public names on; that it loads them late is tested with the public surface.

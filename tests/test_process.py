@@ -66,6 +66,7 @@ def photo(in_folder: Path) -> Path:
         (("params", "unet", "--by-block", "--csv"), 0),
         (("params", "vgg11", "--against", "vgg16"), 0),
         (("params", "--list"), 0),
+        (("params", "unet", "-o", "-"), 0),
         (("shape", "googlenet", "--json"), 0),
         (("shape", "conv 6 f5, relux", "--n", "9x9x3"), 2),
     ],

@@ -10,7 +10,7 @@ from string import Formatter
 from convcli.backgrounds import Color, parse_color
 from convcli.cli.inputs import Source
 from convcli.cli.output import answer_is_shown
-from convcli.cli.standard_input import STREAM
+from convcli.cli.standard_input import STANDARD_INPUT, STREAM
 from convcli.encoding import FileFormat, format_named, format_of
 from convcli.errors import OutputError, UsageError, reason, suggestion
 from convcli.files import INPUT, Identities, check_target, write_atomically
@@ -20,7 +20,7 @@ __all__ = ["PRINTED", "Destination", "Outputs", "check_name", "destination", "ma
 
 NAME = "{stem}-{filter}.{ext}"  # of an output, unless --name says otherwise
 FIELDS = ("stem", "filter", "ext", "name")
-STANDARD_INPUT, STANDARD_OUTPUT = "/dev/stdin", "/dev/stdout"  # by names that lead to their files
+STANDARD_OUTPUT = "/dev/stdout"  # by a name that leads to its file
 PRINTED = None  # the format of a result that is printed as a matrix
 
 

@@ -1,6 +1,7 @@
 """The answers for networks: which spec is meant, on what input, and what is told of it."""
 
 import re
+from typing import TYPE_CHECKING
 
 from convcli.cli.forms import Costs, Form
 from convcli.cli.layer_answers import blocks_record, dense_record, network_record
@@ -17,6 +18,9 @@ from convcli.network.searching import first_loss, smallest_side, valid_sides
 from convcli.network.sources import MOST_BYTES, decoded, read_spec, shipped, title_of
 from convcli.network.tables import Column, Table, params_table, shape_table
 from convcli.size_texts import format_size
+
+if TYPE_CHECKING:
+    from convcli.cli.diagrams import Picture
 
 __all__ = [
     "answer_params",
@@ -93,29 +97,40 @@ def answer_params(
     against: str | None,
     form: Form,
     costs: Costs,
+    picture: "Picture | None" = None,
     *,
     by_block: bool,
     dense: bool,
 ) -> Network:
-    """Print the table of a network, or of two side by side; return the first."""
+    """Print the table of a network, or of two side by side; return the first.
+
+    Of one network a picture may be drawn; into a pipe then goes where it is.
+    """
     if len(sizes) > 2:
         raise UsageError("--n", f"{len(sizes)} input sizes; give one, or two to compare")
     built = _built(text, sizes[0] if sizes else None)
     if built.params is None:
         raise SizeError("input", "needs its channels, as in --n 224x224x3")
     if against is None and len(sizes) < 2:
+        if picture is not None:
+            picture.draw(built, costs, by_block=by_block, dense=dense)
         if form == Form.JSON:
             record = network_record(built) | costs.record(built) | _blocks(built, by_block=by_block)
+            record |= {} if picture is None else picture.record
             if dense:
                 for layer, stage in zip(record["layers"], built.layers, strict=True):
                     layer["dense"] = dense_record(stage)
             write_json(record)
+        elif picture is not None and form == Form.TSV:
+            picture.tell()
         else:
             table = params_table(built, by_block=by_block, versus_dense=dense)
-            print_table(table, form, params_summary(built, costs))
+            written = [] if picture is None else picture.lines
+            print_table(table, form, params_summary(built, costs) + written)
         return built
-    if dense or by_block:
-        raise UsageError("--versus-dense" if dense else "--by-block", "does not go with a comparison")
+    if dense or by_block or picture:
+        option = "--versus-dense" if dense else "--by-block" if by_block else "-o"
+        raise UsageError(option, "does not go with a comparison")
     size = sizes[-1] if sizes else None
     other = _built(text, size) if against is None else _built_against(against, size)
     if form == Form.JSON:

@@ -12,12 +12,14 @@ from convcli.cli.options import (
     Dilation,
     Expect,
     FilterSize,
+    Force,
     JsonOption,
     MarkdownOption,
     OutputChannels,
     PaddingOption,
     SpecArgument,
     Stride,
+    check_apart,
 )
 from convcli.errors import SizeError, UsageError, chosen
 from convcli.network.layers import Convolution, Dense, Size
@@ -92,6 +94,13 @@ def params(
         ),
     ] = None,
     expect: Expect = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--output", help="Draw the network: .svg, or .html with its table.", metavar="FILE"
+        ),
+    ] = None,
+    force: Force = False,
     csv: CsvOption = False,
     md: MarkdownOption = False,
     json: JsonOption = False,
@@ -105,6 +114,7 @@ def params(
     convcli params resnet18                               a row a layer, totals
     convcli params vgg11 --n 320x320x3 --max-params 250M  exit code 1 if not so
     convcli params resnet18 --against resnet34
+    convcli params resnet18 -o resnet18.html --force      a diagram, and the table
 
     On a terminal the formula with its numbers; with --n also activations, multiply-accumulates (MACs: no
     bias, no activation) and the dense layer between the same sizes. Into a pipe the number alone, of a
@@ -116,11 +126,17 @@ def params(
     # Late, here and below: the others are not loaded, which takes time.
     if shipped and network is not None:
         raise UsageError("--list", f"lists all networks; for one of them: convcli params {network[:50]}")
+    check_apart({"--list": shipped, "-o": output})
     if shipped:
         from convcli.cli.network_answers import list_shipped
 
         list_shipped(form)
         return 0
+    picture = None
+    if output is not None:
+        from convcli.cli.diagrams import checked_picture
+
+        picture = checked_picture(output, network, form, force=force)
     layer_options = (f, c_in, c_out, p, s, d, groups, no_bias, dense)
     if network is not None:
         if layer_options != (None, None, None, "0", "1", "1", "1", False, None):
@@ -129,7 +145,9 @@ def params(
             )
         from convcli.cli.network_answers import answer_params
 
-        built = answer_params(network, sizes, against, form, costs, by_block=by_block, dense=versus_dense)
+        built = answer_params(
+            network, sizes, against, form, costs, picture, by_block=by_block, dense=versus_dense
+        )
     else:
         from convcli.cli.single_params import answer_convolution, answer_dense
 
@@ -143,7 +161,9 @@ def params(
                     "--dense", "goes with the input alone: --n 128x128x1, or --c-in 4096 for a vector"
                 )
             layer = Dense(units=parse_count(dense, "units"), bias=not no_bias)
-            built = answer_dense(layer, size or (parse_count(c_in or "", "inputs"),), json=json)
+            built = answer_dense(
+                layer, size or (parse_count(c_in or "", "inputs"),), costs, picture, json=json
+            )
         else:
             channels = _channels(size, c_in)
             if f is None or channels is None or c_out is None:
@@ -165,7 +185,7 @@ def params(
                 bias=not no_bias,
             )
             sized = None if size is None else (*size[:2], channels)
-            built = answer_convolution(convolution, channels, sized, json=json)
+            built = answer_convolution(convolution, channels, sized, costs, picture, json=json)
     checks.check(built)
     return 0
 

@@ -1,20 +1,27 @@
 """The parameters of a single layer given by options: the formula, and what a dense layer would cost."""
 
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from convcli.cli.forms import Costs
 from convcli.cli.layer_answers import dense_record, network_record, unsized_record
 from convcli.cli.output import answer_is_shown, shown, wrapped, write, write_json
+from convcli.errors import UsageError
 from convcli.network.layers import Convolution, Dense, Size
 from convcli.network.networks import Network, Stage, single_layer
 from convcli.size_texts import format_size
+
+if TYPE_CHECKING:
+    from convcli.cli.diagrams import Picture
 
 __all__ = ["answer_convolution", "answer_dense"]
 
 Lines = list[tuple[str, str]]
 
 
-def answer_dense(layer: Dense, size: Size, *, json: bool) -> Network:
+def answer_dense(
+    layer: Dense, size: Size, costs: Costs, picture: "Picture | None" = None, *, json: bool
+) -> Network:
     """Print the parameters of a dense layer over all values of its input; return its network."""
     network = single_layer(layer, (prod(size),))
     stage = network.layers[0]
@@ -24,11 +31,21 @@ def answer_dense(layer: Dense, size: Size, *, json: bool) -> Network:
         ("MACs", f"{network.macs:,} multiply-accumulates (bias and activation not counted)"),
         ("connections", f"{stage.connections:,} inputs to each output value: all of them"),
     ]
-    _answer(network_record(network) | {"input": format_size(size)}, formula, lines, json=json)
+    if picture is not None:
+        picture.draw(network, costs)
+    _answer(network_record(network) | {"input": format_size(size)}, formula, lines, picture, json=json)
     return network
 
 
-def answer_convolution(layer: Convolution, channels: int, size: Size | None, *, json: bool) -> Network:
+def answer_convolution(
+    layer: Convolution,
+    channels: int,
+    size: Size | None,
+    costs: Costs,
+    picture: "Picture | None" = None,
+    *,
+    json: bool,
+) -> Network:
     """Print the parameters of a convolution, with its costs where the input size is known.
 
     Returns
@@ -45,7 +62,11 @@ def answer_convolution(layer: Convolution, channels: int, size: Size | None, *, 
     if size is not None:
         record["layers"][0]["dense"] = dense_record(stage)
         lines += _against_dense(stage)
-    _answer(record, formula, lines, json=json)
+    if picture is not None:
+        if size is None:
+            raise UsageError("-o", "a diagram needs the input's size: --n")
+        picture.draw(network, costs)
+    _answer(record, formula, lines, picture, json=json)
     return network
 
 
@@ -56,12 +77,16 @@ def _shapes(stage: Stage) -> Lines:
     ]
 
 
-def _answer(record: dict[str, Any], formula: str, lines: Lines, *, json: bool) -> None:
-    """Print the parameters in the form that fits: JSON, explained, or the bare number."""
+def _answer(
+    record: dict[str, Any], formula: str, lines: Lines, picture: "Picture | None", *, json: bool
+) -> None:
+    """Print the parameters in the form that fits: JSON, explained, or the bare number; or what was drawn."""
     if json:
-        write_json(record)
+        write_json(record | ({} if picture is None else picture.record))
     elif answer_is_shown():
-        write(f"{wrapped(formula)}\n{shown(lines)}")
+        write(f"{wrapped(formula)}\n{shown(lines + ([] if picture is None else picture.lines))}")
+    elif picture is not None:
+        picture.tell()
     else:
         write(f"{record['params']}\n")
 

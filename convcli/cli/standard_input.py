@@ -7,9 +7,17 @@ from typing import BinaryIO
 from convcli.errors import ImageError, UsageError, reason
 from convcli.opening import read_part
 
-__all__ = ["STREAM", "check_no_terminal", "input_name", "read_standard_input", "standard_input"]
+__all__ = [
+    "STANDARD_INPUT",
+    "STREAM",
+    "check_no_terminal",
+    "input_name",
+    "read_standard_input",
+    "standard_input",
+]
 
 STREAM = "-"
+STANDARD_INPUT = "/dev/stdin"  # by a name that leads to its file
 NAME = "standard input"
 
 

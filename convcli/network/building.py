@@ -59,7 +59,7 @@ def build(spec: Spec, size: Size | None = None) -> Network:
             hint = f"; is the input {size[1]}x{size[2]}x{size[0]}, channels last?"
             raise SizeError(error.what, error.why + hint) from None
         raise
-    return Network(size, tuple(builder.stages), tuple(map(_label, spec.items)))
+    return Network(size, tuple(builder.stages), tuple(map(_label, spec.items)), spec.items)
 
 
 def _label(item: Item) -> str:

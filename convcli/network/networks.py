@@ -23,7 +23,8 @@ from convcli.network.layers import (
 from convcli.size_texts import MAX_DIGITS, format_size
 
 if TYPE_CHECKING:
-    from convcli.network.grammar import Place  # a single layer needs no grammar, which takes time to load
+    # A single layer needs no grammar, which takes time to load.
+    from convcli.network.grammar import Item, Place
 
 __all__ = ["Chain", "Fields", "Flow", "JoinLayer", "Network", "Stage", "single_layer"]
 
@@ -141,6 +142,8 @@ class Network:
         In the order of execution, repeats written out, a join behind its branches.
     blocks : tuple of str
         What stands at the top level of the spec, in short.
+    items : tuple of Item
+        The top level of the spec; none for a layer that was given by options.
 
     Examples
     --------
@@ -155,6 +158,7 @@ class Network:
     input: Size
     layers: tuple[Stage, ...]
     blocks: tuple[str, ...] = ()
+    items: "tuple[Item, ...]" = ()
 
     @property
     def output(self) -> Size:

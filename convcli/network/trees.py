@@ -1,0 +1,131 @@
+"""Networks as trees, to be drawn: boxes one behind the other, and forks into branches that meet again."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, groupby
+from typing import TYPE_CHECKING
+
+from convcli.network.networks import Network, Stage
+
+if TYPE_CHECKING:  # a single layer needs no grammar, which takes time to load
+    from convcli.network.grammar import Item
+
+__all__ = ["Fork", "Link", "Part", "Tree", "block_tree", "layer_tree"]
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Branches that get one input, the empty ones being the input itself, and the box where they meet.
+
+    Boxes are told by number.
+    """
+
+    branches: "tuple[tuple[Part, ...], ...]"
+    join: int
+
+
+Part = int | Fork
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a tag brings from one box to a later one, past all between them."""
+
+    source: int
+    target: int
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The boxes of a network in their order.
+
+    Attributes
+    ----------
+    boxes : tuple of tuple of Stage
+        The layers that each stands for.
+    labels : tuple of str
+    parts : tuple of int or Fork
+        The boxes by number, one behind the other.
+    links : tuple of Link
+    """
+
+    boxes: tuple[tuple[Stage, ...], ...]
+    labels: tuple[str, ...]
+    parts: tuple[Part, ...]
+    links: tuple[Link, ...]
+
+
+def layer_tree(network: Network) -> Tree:
+    """Return a box for each layer.
+
+    Examples
+    --------
+    >>> from convcli.network.sources import network
+    >>> layer_tree(network("relu, add { conv 3 f1 | }, relu @a, cat @a", (9, 9, 3)))
+    ... # doctest: +ELLIPSIS
+    Tree(boxes=..., labels=('relu', 'conv 3 f1', 'add', 'relu @a', 'cat @a'),
+         parts=(0, Fork(branches=((1,), ()), join=2), 3, 4), links=(Link(source=3, target=4),))
+    """
+    reader = _Reader(count())
+    parts = reader.parts(network.items) if network.items else tuple(range(len(network.layers)))
+    labels = tuple(" ".join([stage.text, *(f"@{tag}" for tag in stage.tags)]) for stage in network.layers)
+    return Tree(tuple((stage,) for stage in network.layers), labels, parts, tuple(reader.links))
+
+
+def block_tree(network: Network) -> Tree:
+    """Return a box for each item of the spec's top level, as tables by block have a row.
+
+    Examples
+    --------
+    >>> from convcli.network.sources import network
+    >>> block_tree(network("2 x { conv 3 f1, relu } @a, relu, cat @a", (9, 9, 3)))
+    ... # doctest: +ELLIPSIS
+    Tree(boxes=..., labels=('2 x { conv, relu } @a', 'relu', 'cat @a'), parts=(0, 1, 2),
+         links=(Link(source=0, target=2),))
+    """
+    layers = layer_tree(network)
+    boxes = [tuple(stages) for _, stages in groupby(network.layers, lambda stage: stage.block)]
+    box_of = [number for number, stages in enumerate(boxes) for _ in stages]
+    links = {Link(box_of[link.source], box_of[link.target]): None for link in layers.links}
+    return Tree(
+        tuple(boxes),
+        tuple(_block_label(network, stages) for stages in boxes),
+        tuple(range(len(boxes))),
+        tuple(link for link in links if link.source != link.target),
+    )
+
+
+def _block_label(network: Network, stages: Sequence[Stage]) -> str:
+    text = network.blocks[stages[0].block] if len(stages) > 1 else stages[0].text
+    return " ".join([text, *(f"@{tag}" for tag in stages[-1].tags)])
+
+
+class _Reader:
+    """Reads a spec as a network is built from it, so that its layers get their numbers."""
+
+    def __init__(self, numbers: Iterator[int]) -> None:
+        self.numbers = numbers
+        self.links: list[Link] = []
+        self.tags: dict[str, int] = {}
+
+    def parts(self, items: "Sequence[Item]") -> tuple[Part, ...]:
+        from convcli.network.grammar import Join, JoinTag, PlacedLayer, Repeat
+
+        parts: list[Part] = []
+        for item in items:
+            if isinstance(item, PlacedLayer):
+                parts.append(next(self.numbers))
+            elif isinstance(item, Repeat):
+                for _ in range(item.times):
+                    parts += self.parts(item.body)
+            elif isinstance(item, Join):
+                branches = tuple(self.parts(branch) for branch in item.branches)
+                parts.append(Fork(branches, next(self.numbers)))
+            elif isinstance(item, JoinTag):
+                target = next(self.numbers)
+                parts.append(target)
+                self.links.append(Link(self.tags[item.name], target))
+            else:
+                last = parts[-1]
+                self.tags[item.name] = last.join if isinstance(last, Fork) else last
+        return tuple(parts)
