@@ -1,11 +1,11 @@
-"""README: every command and the Python example do what they say."""
+"""README and the pages in docs/: every command and the Python examples do what they say."""
 
 import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import pytest
 from PIL import Image
 
 from tests.conftest import SAMPLES, on_terminal
+from tests.pictures import PAGES, program_folder
 
-README = (SAMPLES.parent / "README.md").read_text(encoding="utf-8")
+TEXTS = {page.stem: page.read_text("utf-8") for page in PAGES}
+START = "python3 -m venv "  # of the commands that install, which CI runs
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,6 @@ class Command:
         """The size or number that the remark ends with."""
         last = self.remark.rpartition(" ")[2]
         return last if re.fullmatch(r"[0-9]+(x[0-9]+)*", last) else None
-
-
-def section(first: str, last: str | None = None) -> str:
-    """Return README from one heading to another."""
-    text = README[README.index(f"\n## {first}\n") :]
-    return text if last is None else text[: text.index(f"\n## {last}\n")]
 
 
 def blocks(text: str, language: str = "") -> list[list[str]]:
@@ -59,71 +55,50 @@ def commands_of(block: list[str]) -> list[Command]:
     return found
 
 
-LEARNING = "Learn a filter from an example"
-AFTER_LEARNING = "Why convolution works"
 PIPELINES = [
-    line
-    for block in blocks(section("In scripts", "How fast"), "sh")
-    for line in block
-    if not line.startswith("#")
+    line for block in blocks(TEXTS["scripts"], "sh") for line in block if line and not line.startswith("#")
 ]
-COMMANDS = [
-    command
-    for part in (section("Filter pictures", LEARNING), section(AFTER_LEARNING, "From Python"))
-    for block in blocks(part)
-    for command in commands_of(block)
-]
+BLOCKS = {
+    f"{name}: {block[0]}": commands_of(block)
+    for name, text in TEXTS.items()
+    for block in blocks(text)
+    if not block[0].startswith(START)
+}
+COMMANDS = [command for block in BLOCKS.values() for command in block]
 
 
 @pytest.fixture
 def folder(in_folder: Path) -> Path:
-    """Work in a folder that has a copy of the sample pictures, and the network that README has one save."""
+    """Work in a folder that has a copy of the sample pictures, and the network that a page has one save."""
     shutil.copytree(SAMPLES, in_folder / "sample_images")
-    (network,) = blocks(README, "net")
+    (network,) = blocks(TEXTS["layers"], "net")
     (in_folder / "my.net").write_text("\n".join(network) + "\n")
     return in_folder
 
 
 @pytest.fixture
-def path_of_programs(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A PATH on which ``convcli`` and ``python3`` are those that are tested."""
-    programs = tmp_path_factory.mktemp("programs")
-    python = shlex.quote(sys.executable)
-    for name, start in (("convcli", f"{python} -m convcli"), ("python3", python)):
-        (programs / name).write_text(f'#!/bin/sh\nexec {start} "$@"\n')
-        (programs / name).chmod(0o755)
-    return f"{programs}{os.pathsep}{os.environ['PATH']}"
+def path_of_programs() -> Iterator[str]:
+    """A PATH on which ``convcli`` is what is tested."""
+    with program_folder() as programs:
+        yield f"{programs}{os.pathsep}{os.environ['PATH']}"
 
 
 def test_commands_were_found() -> None:
-    assert len(COMMANDS) >= 15
-    assert {"apply", "pool", "shape", "params", "filters"} <= {
-        command.line.split()[1] for command in COMMANDS
-    }
-    assert sum(command.promised is not None for command in COMMANDS) >= 5
+    used = {command.line.split()[1] for command in COMMANDS}
+    assert used == {"apply", "pool", "explain", "learn", "shape", "params", "filters"}
+    assert len(COMMANDS) >= 60
+    assert sum(command.promised is not None for command in COMMANDS) >= 8
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("command", COMMANDS, ids=[command.line for command in COMMANDS])
-def test_command(command: Command, path_of_programs: str) -> None:
-    run_command(command, path_of_programs)
-
-
-@pytest.mark.usefixtures("folder")
-def test_commands_of_learning_build_on_each_other(path_of_programs: str) -> None:
-    (block,) = blocks(section(LEARNING, AFTER_LEARNING))
-    commands = commands_of(block)
-    assert [command.line.split()[1] for command in commands] == ["apply", "learn", "learn", "apply"]
+@pytest.mark.parametrize("commands", BLOCKS.values(), ids=BLOCKS)
+def test_the_commands_of_a_block_one_after_the_other(commands: list[Command], path_of_programs: str) -> None:
     for command in commands:
-        run_command(command, path_of_programs)
-
-
-def run_command(command: Command, path_of_programs: str) -> None:
-    printed = output_of(command.line, path_of_programs)
-    if command.promised is not None:
-        assert printed == f"{command.promised}\n"
-    if command.output is not None:
-        assert printed == command.output
+        printed = output_of(command.line, path_of_programs)
+        if command.promised is not None:
+            assert printed == f"{command.promised}\n"
+        if command.output is not None:
+            assert printed == command.output
 
 
 def output_of(line: str, path_of_programs: str) -> str:
@@ -151,9 +126,7 @@ PRINTED_BY_PIPELINES = [
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize(
-    ("line", "printed"), list(zip(filter(None, PIPELINES), PRINTED_BY_PIPELINES, strict=True))
-)
+@pytest.mark.parametrize(("line", "printed"), list(zip(PIPELINES, PRINTED_BY_PIPELINES, strict=True)))
 def test_a_pipeline_of_the_page_for_scripts(line: str, printed: list[str], path_of_programs: str) -> None:
     missing = [
         name
@@ -171,20 +144,21 @@ def test_a_pipeline_of_the_page_for_scripts(line: str, printed: list[str], path_
 
 def test_the_page_for_scripts_has_six_pipelines_of_all_programs() -> None:
     words = {word for line in PIPELINES for word in line.split()}
-    assert len([line for line in PIPELINES if line]) == 6
+    assert len(PIPELINES) == 6
     assert {"jq", "xargs", "-print0", "parallel"} <= words
 
 
-def test_terminal_shows_what_readme_shows() -> None:
-    text = section("Do the arithmetic of networks")
+def test_terminal_shows_what_the_page_of_layers_shows() -> None:
+    text = TEXTS["layers"][TEXTS["layers"].index("\n## Networks\n") :]
     (line,) = blocks(text)[0]
     (shown,) = blocks(text, "text")
     ran = on_terminal(*shlex.split(line)[1:], columns=80, NO_COLOR="1")
     assert ran.all == (0, "\n".join(shown) + "\n", "")
 
 
-def test_python_example(folder: Path) -> None:
-    (block,) = blocks(section("From Python"), "python")
+@pytest.mark.parametrize("page", ["README", "python"])
+def test_python_example(folder: Path, page: str) -> None:
+    (block,) = blocks(TEXTS[page], "python")
     names: dict[str, Any] = {}
     exec("\n".join(block), names)
     promised = [line.split("  # ") for line in block if re.search(r"  # [0-9]+$", line)]
@@ -198,18 +172,14 @@ def test_python_example(folder: Path) -> None:
         for row, weight in enumerate((1, 2, 1))
     )
     assert (names["edges"][1:-1, 1:-1] == inside).all()
-    (written,) = folder.glob("*.png")
-    assert (np.array(Image.open(written))[1:-1, 1:-1] == np.minimum(abs(inside), 255)).all()
-
-
-def test_both_start_commands_are_one_line_each() -> None:
-    commands = blocks(section("Start", "Filter pictures"))
-    assert [len(block) for block in commands] == [1, 1]
-    assert all(block[0].startswith("python3 -m venv ") for block in commands)
+    for written in folder.glob("*.png"):
+        assert (np.array(Image.open(written))[1:-1, 1:-1] == np.minimum(abs(inside), 255)).all()
 
 
 def test_one_start_command_filters_the_cat_and_one_tests() -> None:
-    filtering, testing = (block[0] for block in blocks(section("Start", "Filter pictures")))
+    starts = [block for block in blocks(TEXTS["README"]) if block[0].startswith(START)]
+    assert [len(block) for block in starts] == [1, 1]
+    (filtering,), (testing,) = starts
     assert filtering.endswith("convcli apply sample_images/chelsea.png --filter sobel-x")
     assert "'.[test]'" in testing
     assert testing.endswith("python -m pytest")

@@ -1,4 +1,4 @@
-"""A picture that moves moves its result; what stride and pooling make of that, as README tells it."""
+"""A picture that moves moves its result; what stride and pooling make of that, as docs/filters.md tells it."""
 
 import re
 from collections.abc import Callable
@@ -56,7 +56,7 @@ def test_stride_and_pooling_follow_multiples_of_their_stride(
         np.testing.assert_array_equal(following, still[:, steps:])
 
 
-# README's table -------------------------------------------------------------------------------------------
+# The table of docs/filters.md -------------------------------------------------------------------------------------------
 
 SIDES = (258, 386)  # a result of 256x384, which 2, 4 and 8 divide
 MOVES = (1, 2, 4, 8)
@@ -89,9 +89,9 @@ def change(name: str, move: int, *, back: bool) -> float:
     return float(np.abs(still[:, :kept] - moved[:, places:]).mean() / still.mean())
 
 
-def test_readme_says_what_is_measured() -> None:
-    readme = (SAMPLES.parent / "README.md").read_text("utf-8")
-    rows = re.findall(r"^\| (.*), (moved back|in its place) \|(.*)\|$", readme, re.MULTILINE)
+def test_the_page_of_filters_says_what_is_measured() -> None:
+    page = (SAMPLES.parent / "docs" / "filters.md").read_text("utf-8")
+    rows = re.findall(r"^\| (.*), (moved back|in its place) \|(.*)\|$", page, re.MULTILINE)
     assert len(rows) == 8
     for name, how, cells in rows:
         told = [float(cell.strip(" %")) for cell in cells.split("|")]
