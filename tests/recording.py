@@ -83,8 +83,10 @@ def _answer(command: str, folder: Path, environment: dict[str, str]) -> list[Tex
         **environment,
         "COLUMNS": str(COLUMNS),
         "LINES": str(ROWS),
-        "TERM": "xterm-256color",
+        "TERM": "tmux-256color",  # of whose kind nobody asks questions
+        "COLORTERM": "truecolor",
     }
+    variables.pop("NO_COLOR", None)
     with subprocess.Popen(
         ["bash", "-c", command], cwd=folder, stdin=child, stdout=child, stderr=child, env=variables
     ) as process:
@@ -223,4 +225,4 @@ def _letters(parent: Element, column: int, top: float, text: str, ink: str, *, b
 
 def _box(parent: Element, x: float, y: float, width: float, height: float, fill: str, **others: str) -> None:
     numbers = {"x": f"{x:.6g}", "y": f"{y:.6g}", "width": f"{width:.6g}", "height": f"{height:.6g}"}
-    SubElement(parent, "rect", numbers | {"fill": fill} | others)
+    SubElement(parent, "rect", numbers | {"fill": fill, "shape-rendering": "crispEdges"} | others)

@@ -12,7 +12,7 @@ from PIL import Image, ImageSequence
 from tests.pictures import FOLDER, PAGES, Made, links, made
 
 ALL = list(made())
-MOST_BYTES = 400_000  # of a picture: a page should load at once
+MOST_BYTES = 1_000_000  # of a picture: a page should load at once
 LETTERS_MAY_DIFFER = 0.02  # part of the pixels that another version of a font may draw otherwise
 
 
