@@ -28,13 +28,11 @@ def run(arguments: Sequence[str]) -> int:
     ReaderGone
         The program is to end by SIGPIPE.
     """
-    from convcli.cli.app import command
-
     if sys.stdout is None:  # help pages would be lost without a word
         message("standard output", "is closed")
         return FAILED
     try:
-        code = command().main(args=list(arguments), prog_name="convcli", standalone_mode=False)
+        code = _started(arguments)
     except SystemExit as end:  # how Typer ends completion, and where a reader went away
         if isinstance(end.__context__, BrokenPipeError):
             raise ReaderGone from None
@@ -64,6 +62,17 @@ def run(arguments: Sequence[str]) -> int:
         message(what, why + _hint_at_files(arguments))
         return WRONG_USAGE
     return code if isinstance(code, int) else DONE
+
+
+def _started(arguments: Sequence[str]) -> object:
+    """Run a command, or answer a shell that completes one."""
+    if shell := os.environ.get("_CONVCLI_COMPLETE"):
+        from convcli.cli.completion import complete  # late: this is seldom asked
+
+        return complete(shell, arguments)
+    from convcli.cli.app import command
+
+    return command().main(args=list(arguments), prog_name="convcli", standalone_mode=False)
 
 
 def _hint_at_files(arguments: Sequence[str]) -> str:

@@ -50,6 +50,7 @@ __all__ = [
     "Spec",
     "Tag",
     "parse_spec",
+    "words_after",
 ]
 
 MOST_LAYERS = 100_000  # repeats written out
@@ -323,6 +324,38 @@ _NAMES = {name: (word, recipe) for word, recipe in _RECIPES.items() for name in 
     "swish": ("silu", _RECIPES["silu"])
 }
 _WORDS = (*_RECIPES, *JoinKind, "in")  # that are suggested
+
+
+def words_after(layer: Sequence[str]) -> dict[str, str]:
+    """Return the words that may come next: what a layer may begin with, or what this one may still be given.
+
+    Parameters
+    ----------
+    layer : sequence of str
+        The words of the layer so far.
+
+    Returns
+    -------
+    dict of str to str
+        How the layer is written that each word belongs to.
+
+    Examples
+    --------
+    >>> words_after([])["maxpool"]
+    'maxpool fF [sS] [pP] [dD] [ceil]'
+    >>> list(words_after(["conv", "6", "f5"]))
+    ['s', 'p', 'd', 'g', 'nobias', 'ceil']
+    """
+    if not layer:
+        joins = {str(kind): f"{kind} {{ A | B }}, or {kind} @NAME" for kind in JoinKind}
+        return {word: recipe.usage for word, recipe in _RECIPES.items()} | joins | {"in": "in HxWxC"}
+    if layer[0].lower() not in _NAMES:
+        return {}
+    _, recipe = _NAMES[layer[0].lower()]
+    words = [word.lower() for word in layer[1:]]
+    given = {part for word in words for part in (word, *re.findall("^(?:op|[a-z])", word))}
+    given |= {"f", "k"} if given & {"f", "k"} else {"k"}  # two names of one thing
+    return {word: recipe.usage for word in (*recipe.letters, *recipe.flags) if word not in given}
 
 
 def _layer_of(word: str, arguments: Sequence[_Token], fail: Callable[[Place, str], NoReturn]) -> Layer | str:
