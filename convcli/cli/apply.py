@@ -167,7 +167,7 @@ def apply(
     window = filtering.Window.read(padding, border, stride, dilation, flip=flip, jobs=batch.threads)
     rendering = filtering.Rendering.read(channels, signed, scale, bias, batch.where.format, relu=relu)
     chosen = filtering.read_filters(
-        filters or [], kernels or [], banks or [], angle=angle, size=size, order=order
+        filters or [], kernels or [], banks or [], angle=angle, size=size, order=order, inputs=images or []
     )
     measured = json or answer_is_shown()
     operations = [

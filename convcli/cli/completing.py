@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from convcli.kernels import Entry
 
 __all__ = [
+    "KERNEL_FILES",
     "Offer",
     "Offered",
     "banks",

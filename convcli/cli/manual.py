@@ -27,8 +27,9 @@ SPECIAL = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~
 
 MANNERS = """Standard output carries the answer and nothing else: on a terminal for a person, into a pipe the
 bare answer (a size, a number, the path of each output, rows parted by tabs), with --json the complete one.
-Messages go to standard error. - is standard input or output; -- ends the options. An existing file is replaced
-with --force alone, and an input never is. A size is HxW or HxWxC; one number is the side of a square."""
+Messages go to standard error. - is standard input or output; -- ends the options. An existing file is
+replaced with --force alone, and an input never is. A size is HxW or HxWxC; one number is the side of a
+square."""
 LAYERS = """A network is a text of layers, parted by commas or the ends of lines, in quotes or in a .net file;
 behind # stands a comment. Capitals stand for a number or size of yours, and what is in [brackets] may be left
 out. f is the side of a layer's filters, s their stride, p the padding, d the dilation, g the groups, as in:
@@ -84,7 +85,7 @@ def manual_page(root: "TyperGroup") -> str:
     Examples
     --------
     >>> from convcli.cli.app import command
-    >>> print(manual_page(command()).splitlines()[2])
+    >>> print(manual_page(command()).splitlines()[4])
     .SH NAME
     """
     context = typer.Context(root, info_name="convcli", **root.context_settings)
@@ -183,22 +184,21 @@ def _reference() -> list[str]:
     from convcli.network.sources import shipped, title_of
 
     filters = [
-        (
-            f"{entry.name}{':' * bool(entry.parameters)}{','.join(f'{key}=' for key in entry.parameters)}",
-            entry.summary,
-        )
+        (entry.name, entry.summary + f"; takes {', '.join(entry.parameters)}" * bool(entry.parameters))
         for entry in CATALOG.values()
     ]
     usages = dict.fromkeys(words_after([]).values())
     return [
         ".SH FILTERS",
-        *_listed([(name, f"{summary}.") for name, summary in filters]),
+        *_listed(filters),
         ".SH LAYERS",
         *_text([LAYERS]),
         ".PP",
         ".nf",
-        *map(escape, usages),
+        *(escape(usage) for usage in usages if " " in usage),
         ".fi",
+        ".PP",
+        *_filled(", ".join(usage for usage in usages if " " not in usage)),
         ".SH NETWORKS",
         *_listed([(name, title_of(name)) for name in shipped()]),
     ]

@@ -539,7 +539,7 @@ class _Parser:
             self.position += 1
             times = True
         if match is None or not times or not self.at("{"):
-            self.fail(first.place, "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }")
+            self.fail(first.place, self.number_meant(first))
         try:
             count = parse_count(match[1], "repeats")
         except SizeError as error:
@@ -553,6 +553,16 @@ class _Parser:
         if not _count(body):
             self.fail(opened.place, "there is nothing to repeat")
         return Repeat(count, body, first.place)
+
+    def number_meant(self, number: _Token) -> str:
+        """Say what a number is taken for that stands where a layer should, and what it may be meant for."""
+        repeat = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
+        if len(self.tokens) == 2:  # with the end
+            return f"{repeat}; the size of an input is given by --n"
+        index = self.tokens.index(number)
+        before = self.tokens[index - 2] if index > 1 and self.tokens[index - 1].text[0] == "," else None
+        is_side = before is not None and before.kind == _Kind.WORD and before.text[-1].isdecimal()
+        return repeat + "; the sides of a size are parted by x, as in 32x32x3 and f5x3" * is_side
 
     def join(self, kind: JoinKind, place: Place, depth: int) -> Join | JoinTag:
         if self.token.kind == _Kind.TAG:
