@@ -79,7 +79,7 @@ def format_named(name: str) -> FileFormat:
     word = name.lower().removeprefix(".")
     word = ALIASES.get(word, word)
     if word not in tuple(FileFormat):
-        near = nearest(word, (*FileFormat, *ALIASES), alike=0.7)
+        near = nearest(word, FileFormat, alike=0.7)
         hint = f"; did you mean {near}?" if near else ""
         raise UsageError(f"format {name[:50]!r}", f"is not one of {', '.join(FileFormat)}{hint}")
     return FileFormat(word)

@@ -123,18 +123,12 @@ def test_lines(line: str, words: tuple[str, ...], last: str) -> None:
         ("convcli apply -- --fl", []),
         ("convcli apply --filter box ", []),
         ("convcli apply --output ", []),
-        ("convcli nonsense ", []),
         ("convcli apply --nonsense=", []),
         ("convcli filters nonsense:", []),
     ],
 )
 def test_offers(line: str, expected: list[str]) -> None:
-    try:
-        found = offered(line)
-    except Exception as error:  # an unknown command is told when it is run
-        assert "unknown command" in str(error)
-        found = []
-    assert found == expected
+    assert offered(line) == expected
 
 
 def test_options_are_offered_once_each_and_by_every_name_when_begun() -> None:
@@ -153,10 +147,10 @@ def test_behind_the_last_argument_options_are_offered() -> None:
 @pytest.mark.parametrize("option", ["--border", "--signed", "--channels", "--padding", "--format", "--scale"])
 def test_every_offered_value_is_taken(convcli: Runner, option: str) -> None:
     for number, value in enumerate(offered(f"convcli apply photo.png --filter box {option} ")):
-        target = "-o" if option == "--signed" else "--name"
-        name = f"{number}.npy" if option == "--signed" else f"{number}.{{ext}}"
         whole = f"{value}3" if value.endswith(":") else value
-        ran = convcli("apply", "photo.png", "--filter", "box", option, whole, target, name)
+        to: tuple[object, ...] = ("-o", f"{number}.npy") if value == "raw" else ("--out-dir", number)
+        to += ("--channels", "gray") if value in ("csv", "txt") else ()
+        ran = convcli("apply", "photo.png", "--filter", "box", option, whole, *to)
         assert ran.code == 0, ran.err
 
 
@@ -324,7 +318,8 @@ def test_bash_completes(line: str, word: str, expected: list[str]) -> None:
 def test_the_tab_key_completes_in_bash(tmp_path: Path) -> None:
     """Type into a bash of its own; what is awaited comes, however long it takes."""
     (tmp_path / "rc").write_text(
-        script(Shell.BASH) + "PS1='ready> '\nbind 'set enable-bracketed-paste off'\n"
+        script(Shell.BASH)
+        + "PS1='ready> '\nbind 'set enable-bracketed-paste off'\nbind 'set bell-style none'\n"
     )
     parent, child = pty.openpty()
     with subprocess.Popen(
@@ -337,18 +332,20 @@ def test_the_tab_key_completes_in_bash(tmp_path: Path) -> None:
 
         def await_text(wanted: bytes) -> None:
             nonlocal shown
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 20
             while wanted not in shown:
                 assert time.monotonic() < deadline, shown
                 if select.select([parent], [], [], 1)[0]:
                     shown += os.read(parent, 4096)
 
-        await_text(b"ready> ")
-        os.write(parent, b"convcli par\t")
-        await_text(b"convcli params ")
-        os.write(parent, b'"cat { relu | avg\t')
-        await_text(b'"cat { relu | avgpool')
-        shell.kill()
+        try:
+            await_text(b"ready> ")
+            os.write(parent, b"convcli par\t")
+            await_text(b"convcli params ")
+            os.write(parent, b'"cat { relu | avg\t')
+            await_text(b'"cat { relu | avgpool')
+        finally:
+            shell.kill()
     os.close(parent)
 
 

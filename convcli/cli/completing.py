@@ -198,7 +198,7 @@ def networks(incomplete: str) -> Offered:
     start = max(incomplete.rfind(mark) for mark in ",{|\n") + 1
     part = incomplete[start:].lstrip()
     before = incomplete[: len(incomplete) - len(part)]
-    if start:
+    if start and not part:
         before = before if before.endswith((" ", "\n")) else f"{before} "
     offered: Offered = []
     if not start and " " not in part:
@@ -211,7 +211,7 @@ def networks(incomplete: str) -> Offered:
     words = words_after(layer.split())
     begun = {word: usage for word, usage in words.items() if word.startswith(last)}
     offered += [(lead + word, usage if usage != word else "") for word, usage in begun.items()]
-    if len(offered) == 1 and not layer:
+    if len(offered) == len(begun) == 1 and not layer:
         # A lone match would end the word, and close its quotes, where the layer is to go on.
         ((text, usage),) = offered
         goes_on = lead + usage if usage else f"{text},"
