@@ -103,9 +103,8 @@ def _usage_words(error: Exception, arguments: Sequence[str]) -> tuple[str, str]:
         return str(option), f"no such option; {'--help lists them' if place else lists}"
     if option and "requires an argument" in words:
         return str(option), "needs a value behind it; --help says of what kind"
-    sizes = [word for word in arguments[1:2] if re.fullmatch("[0-9x,]+", word)]
-    if sizes and place in ("shape", "params"):
-        return place, f"sizes are given by options, as in: convcli {place} {NUMBERS[place]}"
-    if place in ("shape", "params") and "unexpected extra argument" in words:
+    if place in NUMBERS and "unexpected extra argument" in words:
+        if re.fullmatch("[0-9x,]+", arguments[1]):
+            return place, f"sizes are given by options, as in: convcli {place} {NUMBERS[place]}"
         return place, "put the layers in quotes; two networks are compared by --against"
     return str(place or "usage"), words[:1].lower() + words[1:].removesuffix(".")
