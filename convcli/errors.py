@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-MOST_COMPARED = 1000  # names of a folder, where one is missing
+MOST_COMPARED = 100  # names of a folder, where one is missing: in larger ones it would take too long
 
 
 class ConvcliError(Exception):
@@ -127,10 +127,10 @@ def _file_like(path: object) -> str | None:
     folder, slash, name = path.rpartition("/")
     try:
         with os.scandir(folder + slash or ".") as entries:
-            names = [entry.name for entry in islice(entries, MOST_COMPARED)]
+            names = [entry.name for entry in islice(entries, MOST_COMPARED + 1)]
     except (OSError, ValueError):
         return None
-    near = nearest(name, names, alike=0.8)
+    near = nearest(name, names, alike=0.8) if len(names) <= MOST_COMPARED else None
     return None if near is None else f"{folder}{slash}{near}"
 
 
