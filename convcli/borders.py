@@ -60,6 +60,8 @@ def parse_border(text: str) -> Border:
     'constant:128'
     """
     word, colon, value = str(text).strip().lower().partition(":")
+    if word.startswith("constant") and word != "constant":
+        raise UsageError(f"border {text[:50]!r}", "the value stands behind a colon, as in constant:128")
     kind = chosen(word, BorderKind, "border")
     if kind != BorderKind.CONSTANT:
         if colon:

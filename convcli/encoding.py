@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.errors import OutputError, UsageError
+from convcli.errors import OutputError, UsageError, nearest
 from convcli.matrices import format_matrix
 from convcli.pictures import Picture
 from convcli.png import encode_png
@@ -79,7 +79,9 @@ def format_named(name: str) -> FileFormat:
     word = name.lower().removeprefix(".")
     word = ALIASES.get(word, word)
     if word not in tuple(FileFormat):
-        raise UsageError(f"format {name[:50]!r}", f"is not one of {', '.join(FileFormat)}")
+        near = nearest(word, FileFormat, alike=0.7)
+        hint = f"; did you mean {near}?" if near else ""
+        raise UsageError(f"format {name[:50]!r}", f"is not one of {', '.join(FileFormat)}{hint}")
     return FileFormat(word)
 
 

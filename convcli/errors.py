@@ -34,6 +34,9 @@ __all__ = [
 ]
 
 
+MOST_COMPARED = 100  # names of a folder, where one is missing: in larger ones it would take too long
+
+
 class ConvcliError(Exception):
     """Base of all errors convcli raises on purpose.
 
@@ -100,14 +103,35 @@ class OutputError(ConvcliError):
 
 
 def reason(error: OSError) -> str:
-    """Say why the system refused something.
+    """Say why the system refused something; of a file that is missing, which there is of nearly that name.
 
     Examples
     --------
     >>> reason(FileNotFoundError(2, "No such file or directory"))
     'no such file or directory'
     """
-    return "is a folder" if isinstance(error, IsADirectoryError) else (error.strerror or str(error)).lower()
+    if isinstance(error, IsADirectoryError):
+        return "is a folder"
+    why = (error.strerror or str(error)).lower()
+    near = _file_like(error.filename) if isinstance(error, FileNotFoundError) else None
+    return why if near is None else f"{why}: did you mean {near}?"
+
+
+def _file_like(path: object) -> str | None:
+    """Return the path of a file in the same folder that has nearly the same name."""
+    import os
+    from itertools import islice
+
+    if not isinstance(path, str):
+        return None
+    folder, slash, name = path.rpartition("/")
+    try:
+        with os.scandir(folder + slash or ".") as entries:
+            names = [entry.name for entry in islice(entries, MOST_COMPARED + 1)]
+    except (OSError, ValueError):
+        return None
+    near = nearest(name, names, alike=0.8) if len(names) <= MOST_COMPARED else None
+    return None if near is None else f"{folder}{slash}{near}"
 
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -148,8 +172,21 @@ def suggestion(word: str, choices: Iterable[str]) -> str:
     >>> suggestion("?", ["zero", "edge"])
     'choose from zero, edge'
     """
-    from difflib import get_close_matches  # late: only a failing call pays for it
+    from convcli.synonyms import meant_by  # late: only a failing call pays for it
 
     names = list(choices)
-    near = get_close_matches(word.lower()[:100], names, n=1)
-    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}"
+    meant = meant_by(word.lower(), names) or nearest(word, names)
+    return f"did you mean {meant}?" if meant else f"choose from {', '.join(names)}"
+
+
+def nearest(word: str, names: Iterable[str], *, alike: float = 0.6) -> str | None:
+    """Return the name that is spelt most like a word; None where none is, as `alike` (0 to 1) measures it.
+
+    Examples
+    --------
+    >>> nearest("edgee", ["zero", "edge"])
+    'edge'
+    """
+    from difflib import get_close_matches  # late, as above
+
+    return next(iter(get_close_matches(word.lower()[:100], list(names), n=1, cutoff=alike)), None)

@@ -8,6 +8,7 @@ the screen, so that 90 points up.
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -524,7 +525,7 @@ def named_filter(name: str, **parameters: float | None) -> Filter:
     """
     bare, typed = _split_filter(str(name))
     if bare not in CATALOG:
-        raise FilterError(bare[:100] or repr(bare), f"unknown filter: {suggestion(bare, CATALOG)}")
+        raise FilterError(bare[:100] or repr(bare), f"unknown filter: {_meant_for(bare)}")
     entry = CATALOG[bare]
     given: Arguments = {key: value for key, value in parameters.items() if value is not None}
     for key in given.keys() & typed.keys():
@@ -612,7 +613,10 @@ def _split_filter(text: str) -> tuple[str, dict[str, float]]:
     for part in rest.split(",") if colon else []:
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not key or not equals:
-            raise FilterError(text[:100], "parameters are written by name, as in gaussian:sigma=2")
+            entry = CATALOG.get(name.strip().lower())
+            example = next(iter(entry.parameters), "") if entry else ""
+            written = f"{name}:{example}=3" if example else "gaussian:sigma=2"
+            raise FilterError(text[:100], f"parameters are written by name, as in {written}")
         try:
             number = parse_number(value, key)
         except MatrixError:
@@ -621,6 +625,16 @@ def _split_filter(text: str) -> tuple[str, dict[str, float]]:
             raise FilterError(text[:100], f"gives {key} twice")
         values[key] = number
     return name.strip().lower(), values
+
+
+def _meant_for(text: str) -> str:
+    """Suggest a filter; one whose parameters were not parted by a colon with them."""
+    name, _, parameters = re.sub(r"[\s,;=(]+", ":", text, count=1).partition(":")
+    entry = CATALOG.get(name)
+    if entry is None or not entry.parameters or not parameters:
+        return suggestion(text, CATALOG)
+    named = "" if "=" in parameters else f"{next(iter(entry.parameters))}="
+    return f"did you mean {name}:{named}{parameters.rstrip(') ')[:50]}?"
 
 
 def _checked(entry: Entry, key: str, value: float) -> float:

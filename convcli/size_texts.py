@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from convcli.errors import SizeError
+from convcli.errors import SizeError, nearest
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -165,8 +165,16 @@ def _numbers(text: str, name: str, minimum: int, form: str, *, most: int) -> tup
     """Read whole numbers parted by ``x``."""
     parts = re.split("[xX×]", text)
     if len(parts) > most or any(not re.fullmatch(r"\s*\+?[0-9]+\s*", part) for part in parts):
-        raise SizeError(f"{name} {text[:50]!r}", f"must be {form}, in whole numbers from {minimum}")
+        hint = _sides_meant(text, most)
+        raise SizeError(f"{name} {text[:50]!r}", f"must be {form}, in whole numbers from {minimum}{hint}")
     return tuple(parse_count(part, name, minimum=minimum) for part in parts)
+
+
+def _sides_meant(text: str, most: int = 2) -> str:
+    """Say how a size is written whose sides are parted by something else than x, as in 32,32 and 32*32."""
+    match = re.fullmatch(r"\s*[(\[]?\s*([0-9]+(?:[\s,;:*/]+[0-9]+)+)\s*[)\]]?\s*", text)
+    sides = re.findall("[0-9]+", match[1]) if match else []
+    return f"; did you mean {'x'.join(sides)}?" if 0 < len(sides) <= most and len(text) <= 50 else ""
 
 
 def parse_pair(text: str, name: str, *, minimum: int = 1) -> tuple[int, int]:
@@ -203,9 +211,11 @@ def parse_padding(text: str) -> NamedPadding | Amounts:
     if word in tuple(NamedPadding):
         return NamedPadding(word)
     if not re.fullmatch(r"[0-9:xX×]+", word) or not all(re.split("[:xX×]", word)):
+        near = nearest(word, NamedPadding)
         raise SizeError(
             f"padding {text[:50]!r}",
-            "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R, in whole numbers from 0",
+            "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R, in whole numbers from 0"
+            + (f"; did you mean {near}?" if near else _sides_meant(text)),
         )
     sides = [_parse_side(part, text) for part in re.split("[xX×]", word)]
     if len(sides) > 2:

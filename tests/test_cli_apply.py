@@ -1740,9 +1740,9 @@ def test_no_input(convcli: Runner, in_folder: Path) -> None:
     [
         (
             ("apply", "grey.png", "--fliter", "box"),
-            "--fliter: no such option: did you mean --filter or --flip?",
+            "--fliter: no such option: did you mean --filter?",
         ),
-        (("apply", "grey.png", "--filter"), "usage: option '--filter' requires an argument"),
+        (("apply", "grey.png", "--filter"), "--filter: needs a value behind it; --help says of what kind"),
         (("aply", "grey.png"), "aply: unknown command: did you mean apply?"),
     ],
 )

@@ -375,7 +375,8 @@ def test_only_a_constant_border_takes_a_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"), [("edgee", "edge"), ("mirror", "choose from zero"), ("wrapped", "wrap")]
+    ("text", "meant"),
+    [("edgee", "edge"), ("mirror", "reflect"), ("cloud", "choose from zero"), ("wrapped", "wrap")],
 )
 def test_an_unknown_border_is_answered_by_the_nearest(text: str, meant: str) -> None:
     with pytest.raises(UsageError) as caught:

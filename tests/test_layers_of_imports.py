@@ -22,7 +22,8 @@ class Row(NamedTuple):
 
 EVERYTHING = {"*"}
 TABLE = {
-    "errors": Row(set(), set()),
+    "synonyms": Row(set(), set()),
+    "errors": Row({"synonyms"}, set()),
     "size_texts": Row({"errors"}, set()),
     "sizes": Row({"size_texts", "errors"}, set()),
     "opening": Row(set(), set()),

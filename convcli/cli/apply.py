@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from convcli.cli import completing
 from convcli.cli.options import (
     Angle,
     Background,
@@ -47,6 +48,7 @@ def apply(
             "--filter",
             help="A named filter, as in sobel-x or gaussian:sigma=2; may be repeated.",
             metavar="NAME",
+            autocompletion=completing.filters,
         ),
     ] = None,
     kernels: Annotated[
@@ -56,6 +58,7 @@ def apply(
             help='A kernel of your own: "1 0 -1; 2 0 -2; 1 0 -1", or @file (.csv .txt .json .npy), or '
             "@FILE:TENSOR of a .npz or .safetensors file.",
             metavar="ROWS",
+            autocompletion=completing.kernels,
         ),
     ] = None,
     order: Annotated[
@@ -64,6 +67,7 @@ def apply(
             "--order",
             help="Axes of the weights in a file: oihw (F, C, f, f: PyTorch) or hwio (f, f, C, F).",
             metavar="AXES",
+            autocompletion=completing.words_of("convcli.weights:Order"),
         ),
     ] = None,
     banks: Annotated[
@@ -72,6 +76,7 @@ def apply(
             "--bank",
             help="A filter turned in so many steps, as in gabor:8 or gabor:8,sigma=3: a map of each.",
             metavar="NAME:COUNT",
+            autocompletion=completing.banks,
         ),
     ] = None,
     angle: Angle = None,
@@ -89,6 +94,7 @@ def apply(
             "--channels",
             help="each, sum (one map of all), gray (luma by Rec. 601), r, g or b.",
             metavar="WHICH",
+            autocompletion=completing.words_of("convcli.arrays:Channels"),
         ),
     ] = "each",
     signed: Annotated[
@@ -97,12 +103,16 @@ def apply(
             "--signed",
             help="Signed numbers to pixels: abs (the default), clip, center, stretch; raw keeps numbers.",
             metavar="HOW",
+            autocompletion=completing.words_of("convcli.render:Signed"),
         ),
     ] = None,
     scale: Annotated[
         str,
         typer.Option(
-            "--scale", help="Multiply the result; gain divides by the filter's gain.", metavar="NUMBER"
+            "--scale",
+            help="Multiply the result; gain divides by the filter's gain.",
+            metavar="NUMBER",
+            autocompletion=completing.numbers_or("gain", "divide by the filter's gain"),
         ),
     ] = "1",
     bias: Annotated[
@@ -193,7 +203,7 @@ def apply(
         if not named:
             filters = figures.names(angle=angle, size=size)
     chosen = filtering.read_filters(
-        filters or [], kernels or [], banks or [], angle=angle, size=size, order=order
+        filters or [], kernels or [], banks or [], angle=angle, size=size, order=order, inputs=images or []
     )
     measured = json or answer_is_shown()
     operations = [

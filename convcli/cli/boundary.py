@@ -1,12 +1,13 @@
 """The error boundary: every failure becomes one line and an exit code."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from itertools import takewhile
 
 from convcli.cli.output import ReaderGone, message
-from convcli.errors import ConvcliError, UsageError, reason
+from convcli.errors import ConvcliError, UsageError, nearest, reason
 
 __all__ = ["run"]
 
@@ -17,6 +18,7 @@ FILTER_PARAMETERS = {
     "phase": "--filter gabor:phase=90",
     "ratio": "--filter dog:ratio=2",
 }
+NUMBERS = {"shape": "--n 32 --f 5", "params": "--f 5 --c-in 3 --c-out 6"}
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
 
@@ -28,13 +30,11 @@ def run(arguments: Sequence[str]) -> int:
     ReaderGone
         The program is to end by SIGPIPE.
     """
-    from convcli.cli.app import command
-
     if sys.stdout is None:  # help pages would be lost without a word
         message("standard output", "is closed")
         return FAILED
     try:
-        code = command().main(args=list(arguments), prog_name="convcli", standalone_mode=False)
+        code = _started(arguments)
     except SystemExit as end:  # how Typer ends completion, and where a reader went away
         if isinstance(end.__context__, BrokenPipeError):
             raise ReaderGone from None
@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
         if not isinstance(error, UsageError):
             message(error.what, error.why)
             return FAILED
-        message(error.what, error.why + _hint_at_files(arguments))
+        message(error.what, error.why + _hint(arguments))
         return WRONG_USAGE
     except OSError as error:
         message(error.filename or "system", reason(error))
@@ -60,33 +60,51 @@ def run(arguments: Sequence[str]) -> int:
         # Typer's usage errors share no public base in all supported versions, but this method.
         if not hasattr(error, "format_message"):
             raise
-        what, why = _usage_words(error)
-        message(what, why + _hint_at_files(arguments))
+        what, why = _usage_words(error, arguments)
+        message(what, why + _hint(arguments))
         return WRONG_USAGE
     return code if isinstance(code, int) else DONE
 
 
-def _hint_at_files(arguments: Sequence[str]) -> str:
-    """Say how a file is written whose name was taken for options."""
+def _started(arguments: Sequence[str]) -> object:
+    """Run a command, or answer a shell that completes one."""
+    if shell := os.environ.get("_CONVCLI_COMPLETE"):
+        from convcli.cli.completion import complete  # late: this is seldom asked
+
+        return complete(shell, arguments)
+    from convcli.cli.app import command
+
+    return command().main(args=list(arguments), prog_name="convcli", standalone_mode=False)
+
+
+def _hint(arguments: Sequence[str]) -> str:
+    """Say how a file is written whose name was taken for options, and where the help page is."""
+    if list(arguments[1:]) == ["help"]:
+        return f"; the help page: convcli help {arguments[0]}"
     before = takewhile(lambda word: word != "--", arguments)
     file = next((word for word in before if word.startswith("-") and os.path.lexists(word)), None)
     return "" if file in (None, "-") else f"; the file {file} is written ./{file}"
 
 
-def _usage_words(error: Exception) -> tuple[str, str]:
+def _usage_words(error: Exception, arguments: Sequence[str]) -> tuple[str, str]:
     """Split a usage error of the option parser into what and why."""
     option = getattr(error, "option_name", None)
     possible = getattr(error, "possibilities", None)
+    context = getattr(error, "ctx", None)
+    place = context.info_name if context is not None and context.parent is not None else None
     if option and str(option).lstrip("-") in FILTER_PARAMETERS:
         name = str(option).lstrip("-")
         return str(option), f"is written behind the filter, as in {FILTER_PARAMETERS[name]}"
     if possible:
-        return str(option), f"no such option: did you mean {' or '.join(sorted(possible))}?"
-    if option and "no such option" in str(error).lower():
-        return str(option), "no such option; --help lists them"
-    context = getattr(error, "ctx", None)
-    place = context.info_name if context is not None and context.parent is not None else "usage"
+        return str(option), f"no such option: did you mean {nearest(str(option), possible, alike=0)}?"
     words = " ".join(error.format_message().split())  # type: ignore[attr-defined] # asked by hasattr before
-    if place in ("shape", "params") and "unexpected extra argument" in words:
+    if option and "no such option" in words.lower():
+        lists = "options come behind a command, as in: convcli apply photo.png --filter sobel-x"
+        return str(option), f"no such option; {'--help lists them' if place else lists}"
+    if option and "requires an argument" in words:
+        return str(option), "needs a value behind it; --help says of what kind"
+    if place in NUMBERS and "unexpected extra argument" in words:
+        if re.fullmatch("[0-9x,]+", arguments[1]):
+            return place, f"sizes are given by options, as in: convcli {place} {NUMBERS[place]}"
         return place, "put the layers in quotes; two networks are compared by --against"
-    return str(place), words[:1].lower() + words[1:].removesuffix(".")
+    return str(place or "usage"), words[:1].lower() + words[1:].removesuffix(".")

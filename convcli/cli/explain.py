@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convcli.cli import completing
 from convcli.cli.inputs import check_names
 from convcli.cli.options import (
     Angle,
@@ -37,10 +38,22 @@ def explain(
         typer.Argument(metavar="IMAGE", help="A picture, a .npy array, a text matrix; - is standard input."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--filter", help="A named filter, as in sobel-x.", metavar="NAME")
+        str | None,
+        typer.Option(
+            "--filter",
+            help="A named filter, as in sobel-x.",
+            metavar="NAME",
+            autocompletion=completing.filters,
+        ),
     ] = None,
     kernel: Annotated[
-        str | None, typer.Option("--kernel", help='A kernel of your own: "1 0 -1", or @file.', metavar="ROWS")
+        str | None,
+        typer.Option(
+            "--kernel",
+            help='A kernel of your own: "1 0 -1", or @file.',
+            metavar="ROWS",
+            autocompletion=completing.kernels,
+        ),
     ] = None,
     at: Annotated[
         str, typer.Option("--at", help="Pixel of the result: column, row, from 0.", metavar="X,Y")
@@ -48,7 +61,11 @@ def explain(
     channel: Annotated[
         str,
         typer.Option(
-            "--channel", "--channels", help="gray, r, g, b or sum, of a colour picture.", metavar="WHICH"
+            "--channel",
+            "--channels",
+            help="gray, r, g, b or sum, of a colour picture.",
+            metavar="WHICH",
+            autocompletion=completing.words_of("convcli.arrays:Channels", without="each"),
         ),
     ] = "gray",
     angle: Angle = None,
@@ -64,6 +81,7 @@ def explain(
             "--signed",
             help="abs, clip, center or raw; what apply does unless given.",
             metavar="HOW",
+            autocompletion=completing.words_of("convcli.render:Signed", without="stretch"),
         ),
     ] = None,
     max_pixels: MaxPixels = None,
@@ -71,14 +89,14 @@ def explain(
     frame: Frame = None,
     json: JsonOption = False,
 ) -> int:
-    """Explain one number: the patch, the filter, the products, their sum, and the pixel that apply writes.
+    """Explain one number of a result: patch, filter, products, sum.
 
     \b
     convcli explain photo.png --filter sobel-x --at 12,7
     convcli explain photo.png --kernel "1 0 -1" --at 0,0 --border zero
 
-    Numbers in brackets stand on the padding. Of a text matrix the whole result is shown, too. Into a pipe
-    comes the sum alone.
+    Told, too, is the pixel that apply writes. Numbers in brackets stand on the padding. Of a text matrix the
+    whole result is shown, too. Into a pipe comes the sum alone.
     """
     if image is None:
         raise UsageError("IMAGE", "missing; as in: convcli explain photo.png --filter sobel-x --at 12,7")

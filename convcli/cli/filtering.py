@@ -1,9 +1,10 @@
 """What ``apply`` does with a picture: its options read, and the operation that they make."""
 
 import math
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from convcli.arrays import Channels, select_channels
 from convcli.borders import Border, BorderKind, parse_border
 from convcli.cli.one_input import Operation, Outcome
 from convcli.cli.reports import described
+from convcli.cli.typed_kernels import is_kernel_file, typed_kernel
 from convcli.convolve import pixels_under
 from convcli.encoding import FileFormat
 from convcli.errors import KernelError, MatrixError, UsageError, chosen
-from convcli.kernels import Filter, custom_filter, named_filter, parse_kernel
+from convcli.kernels import CATALOG, Filter, named_filter
 from convcli.limits import Size
 from convcli.matrices import parse_number
 from convcli.one_pass import filter_pixels
@@ -140,6 +142,7 @@ def read_filters(
     angle: str | None,
     size: str | None,
     order: str | None = None,
+    inputs: Sequence[str] = (),
 ) -> list[Filter | Bank]:
     """Build the filters that were asked for: the named ones, the typed ones, the banks.
 
@@ -148,7 +151,13 @@ def read_filters(
     UsageError
         None was asked for, or one cannot be built.
     """
+    for name in names:
+        if name.startswith("@") or is_kernel_file(name):
+            raise UsageError(name[:100], f"is a file, not a name: --kernel @{name.removeprefix('@')}")
     if not names and not kernels and not banks:
+        for name in inputs:
+            if name.partition(":")[0].lower() in CATALOG and not os.path.lexists(name):
+                raise UsageError(name[:100], f"is a filter, not a picture: --filter {name}")
         raise UsageError("--filter", "missing; as in --filter sobel-x (convcli filters lists them)")
     if (kernels or banks) and not (angle is None and size is None):
         option = "--kernel" if kernels else "--bank"
@@ -157,7 +166,7 @@ def read_filters(
     if order is not None and not any(text.startswith("@") for text in kernels):
         raise UsageError("--order", "is of the axes in a file; as in --kernel @weights.npz:conv1.weight")
     named = [named_filter(name, **parameters) for name in names]
-    return [*named, *(_typed(text, order) for text in kernels), *map(orientation_bank, banks)]
+    return [*named, *(typed_kernel(text, order) for text in kernels), *map(orientation_bank, banks)]
 
 
 def kernel_files(kernels: list[str]) -> list[str]:
@@ -168,23 +177,6 @@ def kernel_files(kernels: list[str]) -> list[str]:
     from convcli.weights import split_weights  # late: most filters come from no file
 
     return [split_weights(text)[0] for text in named]
-
-
-def _typed(text: str, order: str | None) -> Filter | Bank:
-    from convcli.weights import read_weights, split_weights  # late, as above
-
-    if text.startswith("@"):
-        file, tensor = split_weights(text[1:])
-        taps = read_weights(file, tensor, order=order)
-        name = tensor or Path(file).stem
-        return custom_filter(name, taps) if taps.ndim == 2 else Bank(name, taps)
-    try:
-        return custom_filter("kernel", parse_kernel(text, "--kernel"))
-    except KernelError as error:
-        file, _ = split_weights(text)
-        if Path(file).suffix.lower() in {".csv", ".txt", ".json", ".npy", ".npz", ".safetensors"}:
-            raise KernelError("--kernel", f"a file is written with an @: --kernel @{text}") from None
-        raise error
 
 
 def operation(one: Filter, window: Window, rendering: Rendering, *, measured: bool) -> Operation:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convcli.cli.completing import filters_or_files
 from convcli.cli.options import Angle, Force, JsonOption, SizeOption
 from convcli.cli.output import answer_is_shown, shown, shown_name, wrapped, write, write_json
 from convcli.errors import FilterError, UsageError
@@ -20,7 +21,11 @@ __all__ = ["filters"]
 def filters(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="A filter, as in sobel-x or gaussian:sigma=2, or @file."),
+        typer.Argument(
+            metavar="[NAME]",
+            help="A filter, as in sobel-x or gaussian:sigma=2, or @file.",
+            autocompletion=filters_or_files,
+        ),
     ] = None,
     angle: Angle = None,
     size: SizeOption = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convcli.cli.completing import words_of
 from convcli.cli.inputs import check_names
 from convcli.cli.options import (
     Force,
@@ -70,10 +71,17 @@ def learn(
             "--channels",
             help="each, sum (a filter as deep as the input), gray, r, g or b; what fits unless given.",
             metavar="WHICH",
+            autocompletion=words_of("convcli.arrays:Channels"),
         ),
     ] = None,
     optimizer: Annotated[
-        str | None, typer.Option("--optimizer", help="adam (the default), momentum or sgd.", metavar="NAME")
+        str | None,
+        typer.Option(
+            "--optimizer",
+            help="adam (the default), momentum or sgd.",
+            metavar="NAME",
+            autocompletion=words_of("convcli.learning:Optimizer"),
+        ),
     ] = None,
     steps: Annotated[
         str | None, typer.Option("--steps", help="Mini-batches at most; 5000 unless given.", metavar="COUNT")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from convcli.cli.completing import borders, networks, words_of
 from convcli.errors import UsageError
 
 __all__ = [
@@ -59,12 +60,18 @@ _PADDING = typer.Option(
     "--padding",
     help="valid, same, a number, AxB (vertical x horizontal) or T:BxL:R.",
     metavar="AMOUNT",
+    autocompletion=words_of("convcli.size_texts:NamedPadding"),
 )
 _STRIDE = typer.Option("-s", "--s", "--stride", help="Step of the window: s or AxB.", metavar="STEP")
 PaddingOption = Annotated[str, _PADDING]
 BorderOption = Annotated[
     str,
-    typer.Option("--border", help="zero, constant:V, edge, reflect, symmetric or wrap.", metavar="BORDER"),
+    typer.Option(
+        "--border",
+        help="zero, constant:V, edge, reflect, symmetric or wrap.",
+        metavar="BORDER",
+        autocompletion=borders,
+    ),
 ]
 Stride = Annotated[str, _STRIDE]
 OptionalPadding = Annotated[str | None, _PADDING]
@@ -154,7 +161,10 @@ Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 FormatOption = Annotated[
     str | None,
     typer.Option(
-        "--format", help="png, jpeg, tiff, webp, bmp, pnm, avif, npy, csv or txt.", metavar="FORMAT"
+        "--format",
+        help="png, jpeg, tiff, webp, bmp, pnm, avif, npy, csv or txt.",
+        metavar="FORMAT",
+        autocompletion=words_of("convcli.encoding:FileFormat"),
     ),
 ]
 JobsOption = Annotated[
@@ -186,6 +196,7 @@ SpecArgument = Annotated[
         metavar="[NETWORK]",
         show_default=False,
         help="Layers in quotes, a .net file, - for standard input, or the name of a shipped network.",
+        autocompletion=networks,
     ),
 ]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print the table as comma-separated values.")]

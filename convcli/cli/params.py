@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from convcli.cli.checks import Checks
+from convcli.cli.completing import networks, words_of
 from convcli.cli.forms import Costs, Dtype, form_of
 from convcli.cli.options import (
     ByBlock,
@@ -67,6 +68,7 @@ def params(
             "--against",
             help="Another network beside this one, differing rows marked. Checks are of the first.",
             metavar="NETWORK",
+            autocompletion=networks,
         ),
     ] = None,
     versus_dense: Annotated[
@@ -84,7 +86,10 @@ def params(
     dtype: Annotated[
         str,
         typer.Option(
-            "--dtype", help="fp32, fp16 or int8, for the bytes below the table, and --json.", metavar="TYPE"
+            "--dtype",
+            help="fp32, fp16 or int8, for the bytes below the table, and --json.",
+            metavar="TYPE",
+            autocompletion=words_of("convcli.cli.forms:Dtype"),
         ),
     ] = Dtype.FP32.value,
     max_params: Annotated[
@@ -105,7 +110,7 @@ def params(
     md: MarkdownOption = False,
     json: JsonOption = False,
 ) -> int:
-    """Count the parameters of a layer, (f·f·c_in + 1)·c_out, or of a network, and its costs.
+    """Count the parameters and costs of a layer or of a network.
 
     \b
     convcli params --f 5 --c-in 3 --c-out 6               456
@@ -116,9 +121,9 @@ def params(
     convcli params resnet18 --against resnet34
     convcli params resnet18 -o resnet18.html --force      a diagram, and the table
 
-    On a terminal the formula with its numbers; with --n also activations, multiply-accumulates (MACs: no
-    bias, no activation) and the dense layer between the same sizes. Into a pipe the number alone, of a
-    network the rows, parted by tabs.
+    A layer has (f·f·c_in + 1)·c_out parameters. On a terminal the formula with its numbers; with --n also
+    activations, multiply-accumulates (MACs: no bias, no activation) and the dense layer between the same
+    sizes. Into a pipe the number alone, of a network the rows, parted by tabs.
     """
     form, checks = form_of(json=json, csv=csv, markdown=md), Checks.read(expect, max_params)
     costs = Costs(chosen(dtype, Dtype, "dtype"), parse_count(batch, "batch"))

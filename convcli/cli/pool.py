@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convcli.cli.completing import words_of
 from convcli.cli.layer_answers import answer_size
 from convcli.cli.options import (
     Background,
@@ -52,7 +53,15 @@ def pool(
             metavar="IMAGE...", help="Pictures or arrays; - is standard input. Or --n for a size."
         ),
     ] = None,
-    mode: Annotated[str, typer.Option("--mode", help="max or avg.", metavar="MODE")] = "max",
+    mode: Annotated[
+        str,
+        typer.Option(
+            "--mode",
+            help="max or avg.",
+            metavar="MODE",
+            autocompletion=words_of("convcli.pooling:PoolMode"),
+        ),
+    ] = "max",
     f: FilterSize = "2",
     s: OptionalStride = None,
     p: PaddingOption = "0",

@@ -64,7 +64,7 @@ def shape(
     md: MarkdownOption = False,
     json: JsonOption = False,
 ) -> int:
-    """Tell the output size of a layer, floor((n + 2p - f)/s) + 1, or of each layer of a network.
+    """Tell the output size of a layer, or of each layer of a network.
 
     \b
     convcli shape --n 32 --f 5                          28x28
@@ -73,8 +73,9 @@ def shape(
     convcli shape --n 32x32x3 "conv 6 f5, maxpool f2, flatten, fc 10"
     convcli shape alexnet --valid-sizes 200..260
 
-    Padding is 0 and stride 1 unless given; with --want a given one is kept. On a terminal the formula comes
-    with its numbers, and with the input rows and columns that no window reads. Into a pipe comes the size.
+    The size is floor((n + 2p - f)/s) + 1. Padding is 0 and stride 1 unless given; with --want a given one is
+    kept. On a terminal the formula comes with its numbers, and with the input rows and columns that no window
+    reads. Into a pipe comes the size.
 
     Of a network comes a row a layer: output size, receptive field (what a unit sees of the network's input),
     jump from one unit to the next, centre of the first, padding as applied, and what is never read. README

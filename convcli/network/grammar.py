@@ -50,6 +50,7 @@ __all__ = [
     "Spec",
     "Tag",
     "parse_spec",
+    "words_after",
 ]
 
 MOST_LAYERS = 100_000  # repeats written out
@@ -325,6 +326,38 @@ _NAMES = {name: (word, recipe) for word, recipe in _RECIPES.items() for name in 
 _WORDS = (*_RECIPES, *JoinKind, "in")  # that are suggested
 
 
+def words_after(layer: Sequence[str]) -> dict[str, str]:
+    """Return the words that may come next: what a layer may begin with, or what this one may still be given.
+
+    Parameters
+    ----------
+    layer : sequence of str
+        The words of the layer so far.
+
+    Returns
+    -------
+    dict of str to str
+        How the layer is written that each word belongs to.
+
+    Examples
+    --------
+    >>> words_after([])["maxpool"]
+    'maxpool fF [sS] [pP] [dD] [ceil]'
+    >>> list(words_after(["conv", "6", "f5"]))
+    ['s', 'p', 'd', 'g', 'nobias', 'ceil']
+    """
+    if not layer:
+        joins = {str(kind): f"{kind} {{ A | B }}, or {kind} @NAME" for kind in JoinKind}
+        return {word: recipe.usage for word, recipe in _RECIPES.items()} | joins | {"in": "in HxWxC"}
+    if layer[0].lower() not in _NAMES:
+        return {}
+    _, recipe = _NAMES[layer[0].lower()]
+    words = [word.lower() for word in layer[1:]]
+    given = {part for word in words for part in (word, *re.findall("^(?:op|[a-z])", word))}
+    given |= {"f", "k"} if given & {"f", "k"} else {"k"}  # two names of one thing
+    return {word: recipe.usage for word in (*recipe.letters, *recipe.flags) if word not in given}
+
+
 def _layer_of(word: str, arguments: Sequence[_Token], fail: Callable[[Place, str], NoReturn]) -> Layer | str:
     """Make a layer of its words, or say what is missing; `fail` is told of a word that is wrong."""
     name, recipe = _NAMES[word.lower()]
@@ -506,7 +539,7 @@ class _Parser:
             self.position += 1
             times = True
         if match is None or not times or not self.at("{"):
-            self.fail(first.place, "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }")
+            self.fail(first.place, self.number_meant(first))
         try:
             count = parse_count(match[1], "repeats")
         except SizeError as error:
@@ -520,6 +553,16 @@ class _Parser:
         if not _count(body):
             self.fail(opened.place, "there is nothing to repeat")
         return Repeat(count, body, first.place)
+
+    def number_meant(self, number: _Token) -> str:
+        """Say what a number is taken for that stands where a layer should, and what it may be meant for."""
+        repeat = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
+        if len(self.tokens) == 2:  # with the end
+            return f"{repeat}; the size of an input is given by --n"
+        index = self.tokens.index(number)
+        before = self.tokens[index - 2] if index > 1 and self.tokens[index - 1].text[0] == "," else None
+        is_side = before is not None and before.kind == _Kind.WORD and before.text[-1].isdecimal()
+        return repeat + "; the sides of a size are parted by x, as in 32x32x3 and f5x3" * is_side
 
     def join(self, kind: JoinKind, place: Place, depth: int) -> Join | JoinTag:
         if self.token.kind == _Kind.TAG:

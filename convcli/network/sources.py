@@ -2,6 +2,8 @@
 
 import operator
 import os
+import re
+from errno import ENOENT
 from pathlib import Path
 
 from convcli.errors import SizeError, SpecError, reason
@@ -77,6 +79,12 @@ def read_spec(text_or_path: str | os.PathLike[str]) -> Spec:
     try:
         return parse_spec(text, known=tuple(names))
     except SpecError:
+        if os.path.exists(f"{text}.net"):  # noqa: PTH110 -- as below
+            raise SpecError(text, f"is no network that is shipped; did you mean {text}.net?") from None
+        if re.fullmatch(r"\S*\w\.\w+", text) and not os.path.exists(text):  # noqa: PTH110 -- as below
+            raise SpecError(
+                text[:100], reason(FileNotFoundError(ENOENT, os.strerror(ENOENT), text))
+            ) from None
         if os.path.exists(text):  # noqa: PTH110 -- a text of layers may be no path at all
             raise SpecError(
                 text[:100], "is taken for layers: a file of them is named *.net, or read with - < FILE"

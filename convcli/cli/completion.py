@@ -1,0 +1,197 @@
+"""Completion: a shell hands over the line that is being typed, and is told how its last word may go on.
+
+The scripts of `convcli.cli.shells` call the program with ``_CONVCLI_COMPLETE`` set to the shell's name, the
+line up to the cursor and, in bash, the part of its last word that bash will replace. A line of the answer is
+a word; for the other shells a tab and what it is stand behind it. No answer leaves the word to the shell,
+which completes file names.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import typer
+
+from convcli.cli.app import LONGEST_SUMMARY, command
+from convcli.cli.completing import Offered
+from convcli.cli.output import write
+from convcli.cli.shells import Shell
+from convcli.errors import ConvcliError, chosen
+
+if TYPE_CHECKING:
+    from typer.core import TyperGroup
+
+    Command = Any  # Typer's own class of them is not public
+
+__all__ = ["Typed", "complete", "offers", "typed"]
+
+SAFE = re.compile(r"[^\w@%+=:,./~-]")  # what bash takes apart, or changes, outside quotes
+SAFE_IN_DOUBLE = re.compile(r'["$`\\]')
+
+
+class Typed(NamedTuple):
+    """A command line as far as it was typed.
+
+    Attributes
+    ----------
+    words : tuple of str
+        The words before the last, without their quotes.
+    last : str
+        The word at the cursor; empty behind a space.
+    quote : str
+        The quotation mark that is open at the cursor, or nothing.
+    """
+
+    words: tuple[str, ...]
+    last: str
+    quote: str
+
+
+def typed(line: str) -> Typed:
+    r"""Split a line as a shell does, though its last quotes may still be open.
+
+    Examples
+    --------
+    >>> typed('convcli shape "conv 6 f5, re')
+    Typed(words=('convcli', 'shape'), last='conv 6 f5, re', quote='"')
+    >>> typed(r"convcli apply my\ photo.png ").words
+    ('convcli', 'apply', 'my photo.png')
+    """
+    words: list[str] = []
+    last, quote, is_word = "", "", False
+    characters = iter(line)
+    for character in characters:
+        if character == "\\" and quote != "'":
+            following = next(characters, "")
+            last += character * (quote == '"' and not SAFE_IN_DOUBLE.match(following)) + following
+        elif quote:
+            quote, last = ("", last) if character == quote else (quote, last + character)
+        elif character in "\"'":
+            quote = character
+        elif character.isspace():
+            if is_word:
+                words.append(last)
+            last, is_word = "", False
+            continue
+        else:
+            last += character
+        is_word = True
+    return Typed(tuple(words), last, quote)
+
+
+def complete(shell: str, arguments: Sequence[str]) -> int:
+    """Answer a shell, and return the exit code.
+
+    Raises
+    ------
+    UsageError
+        It is none that is known.
+    """
+    kind = chosen(shell, Shell, "_CONVCLI_COMPLETE")
+    line, replaced = (*arguments, "", "")[:2]
+    now = typed(line)
+    try:
+        found = offers(command(), now.words[1:], now.last)
+    except ConvcliError:  # of what stands earlier in the line; it will be told when that is run
+        return 0
+    if kind == Shell.BASH:
+        kept = max(len(now.last) - len(typed(now.quote + replaced).last), 0)
+        write("".join(f"{_quoted(text[kept:], now.quote)}\n" for text, _ in found))
+    else:
+        write("".join(f"{text}\t{' '.join(meaning.split())}".rstrip() + "\n" for text, meaning in found))
+    return 0
+
+
+def _quoted(text: str, quote: str) -> str:
+    """Write a text as bash takes it, within the quotes that are open."""
+    if quote == "'":
+        return text.replace("'", r"'\''")
+    return (SAFE_IN_DOUBLE if quote else SAFE).sub(r"\\\g<0>", text)
+
+
+def offers(root: "TyperGroup", words: Sequence[str], last: str) -> Offered:
+    """Return what the last word may become.
+
+    Parameters
+    ----------
+    root : TyperGroup
+    words : sequence of str
+        The words between the program's name and the last.
+    last : str
+
+    Raises
+    ------
+    UsageError
+        There is no such command.
+    """
+    place = next((index for index, word in enumerate(words) if not word.startswith("-")), None)
+    if place is not None and _option(root, words[place - 1] if place else "") is not None:
+        place = next((index for index in range(place + 1, len(words)) if words[index][:1] != "-"), None)
+    context = typer.Context(root, info_name="convcli")
+    if place is None:
+        built = [(name, root.get_command(context, name)) for name in root.list_commands(context)]
+        names = [
+            (name, "" if one is None else one.get_short_help_str(LONGEST_SUMMARY)) for name, one in built
+        ]
+        return _going_on(root, words, last, names)
+    begun = root.get_command(context, words[place])
+    return [] if begun is None else _going_on(begun, words[place + 1 :], last, None)
+
+
+def _going_on(command: "Command", words: Sequence[str], last: str, names: Offered | None) -> Offered:
+    """Complete an option, the value of one, or an argument; or a command, where these are its names."""
+    awaits: Any = None  # the option whose value comes next
+    given: set[Any] = set()
+    arguments, are_options_over = 0, False
+    for word in words:
+        if awaits is not None:
+            awaits = None
+        elif word == "--" and not are_options_over:
+            are_options_over = True
+        elif word.startswith("-") and word != "-" and not are_options_over:
+            option = _option(command, word.partition("=")[0])
+            given |= {option}
+            awaits = option if option is not None and not option.is_flag and "=" not in word else None
+        else:
+            arguments += 1
+    if awaits is not None:
+        return _values(command, awaits, last)
+    if last.startswith("-") and not are_options_over:
+        name, equals, value = last.partition("=")
+        if not equals:
+            return _option_names(command, given, last)
+        option = _option(command, name)
+        found = [] if option is None or option.is_flag else _values(command, option, value)
+        return [(f"{name}={text}", meaning) for text, meaning in found]
+    if names is not None:
+        return [(name, meaning) for name, meaning in names if name.startswith(last)]
+    places = [one for one in command.params if one.param_type_name == "argument"]
+    if arguments < len(places) or (places and places[-1].nargs < 0):
+        return _values(command, places[min(arguments, len(places) - 1)], last)
+    return [] if last else _option_names(command, given, "--")
+
+
+def _option(command: "Command", name: str) -> Any:
+    """Return the option of that name, or None."""
+    named = (one for one in command.params if one.param_type_name == "option" and name in one.opts)
+    return next(named, None)
+
+
+def _option_names(command: "Command", given: set[Any], start: str) -> Offered:
+    """Offer the options that may still be given; all names of one only where a name was begun."""
+    found: Offered = []
+    for one in command.get_params(typer.Context(command)):
+        if one.param_type_name != "option" or (one in given and not one.multiple):
+            continue
+        meaning = re.split(r"(?<=\w)[.;:] (?=[a-z-])", getattr(one, "help", None) or "")[0].rstrip(".")
+        names = [name for name in one.opts if name.startswith(start)]
+        if start in ("-", "--"):  # nothing was begun: each option once
+            names = [max(names, key=len)]
+        found += [(name, meaning) for name in names]
+    return found
+
+
+def _values(command: "Command", parameter: Any, start: str) -> Offered:
+    """Offer values of an option or an argument."""
+    items = parameter.shell_complete(typer.Context(command), start)
+    return [(item.value, item.help or "") for item in items]

@@ -1,0 +1,57 @@
+"""Kernels as they are typed: rows, or a file behind an @."""
+
+from pathlib import Path
+
+from convcli.cli.completing import KERNEL_FILES
+from convcli.errors import KernelError
+from convcli.kernels import CATALOG, Filter, custom_filter, parse_kernel
+from convcli.volumes import Bank
+from convcli.weights import read_weights, split_weights
+
+__all__ = ["is_kernel_file", "typed_kernel"]
+
+
+def is_kernel_file(text: str) -> bool:
+    """Whether a text is the name of a file that may hold a kernel.
+
+    Examples
+    --------
+    >>> is_kernel_file("weights.npz:conv1.weight"), is_kernel_file("sobel-x")
+    (True, False)
+    """
+    return Path(split_weights(text)[0]).suffix.lower() in KERNEL_FILES
+
+
+def typed_kernel(text: str, order: str | None) -> Filter | Bank:
+    """Read a kernel of one's own.
+
+    Parameters
+    ----------
+    text : str
+        Rows, or a file behind an @.
+    order : str or None
+        Of the axes in a file, see `read_weights`.
+
+    Raises
+    ------
+    KernelError
+        It is none, or cannot be read.
+
+    Examples
+    --------
+    >>> typed_kernel("1 -2 1", None).name
+    'kernel'
+    """
+    if text.startswith("@"):
+        file, tensor = split_weights(text[1:])
+        taps = read_weights(file, tensor, order=order)
+        name = tensor or Path(file).stem
+        return custom_filter(name, taps) if taps.ndim == 2 else Bank(name, taps)
+    try:
+        return custom_filter("kernel", parse_kernel(text, "--kernel"))
+    except KernelError:
+        if is_kernel_file(text):
+            raise KernelError("--kernel", f"a file is written with an @: --kernel @{text}") from None
+        if text.partition(":")[0].lower() in CATALOG:
+            raise KernelError("--kernel", f"{text} is the name of a filter: --filter {text}") from None
+        raise
