@@ -40,7 +40,7 @@ def test_a_page_tells_what_the_network_is_and_its_costs(convcli: Runner, in_fold
 
 
 def test_on_a_terminal_the_table_is_shown_and_where_the_drawing_is(in_folder: Path) -> None:
-    ran = on_terminal("params", "lenet5", "-o", "net.svg")
+    ran = on_terminal("params", "lenet5", "-o", "net.svg", NO_COLOR="1")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines()[0].startswith("layer")
     assert ran.out.splitlines()[-1].split() == ["written", "net.svg"]

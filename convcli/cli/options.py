@@ -188,6 +188,7 @@ PreviewAs = Annotated[
         "--preview-as",
         help="Show it as kitty, iterm2, sixel, truecolor, 256 or ascii; the best there is unless given.",
         metavar="MEANS",
+        autocompletion=words_of("convcli.cli.terminals:Means"),
     ),
 ]
 SpecArgument = Annotated[
