@@ -183,7 +183,9 @@ def npy_bytes() -> bytes:
 def test_any_damage_of_an_npy_kernel(convcli: Runner, place: int, patch: bytes, cut: int) -> None:
     data = npy_bytes()
     Path("k.npy").write_bytes((data[:place] + patch + data[place + len(patch) :])[: len(data) - cut])
-    assert_answered(convcli("apply", "m.csv", "--kernel=@k.npy", "--p", "1x1"), 0, 1, 2)  # 1: not with this picture
+    assert_answered(
+        convcli("apply", "m.csv", "--kernel=@k.npy", "--p", "1x1"), 0, 1, 2
+    )  # 1: not with this picture
 
 
 @pytest.mark.usefixtures("matrix")
