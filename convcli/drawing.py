@@ -9,6 +9,7 @@ from enum import StrEnum
 from unicodedata import combining, east_asian_width
 
 __all__ = [
+    "LETTER",
     "PALETTE",
     "Anchor",
     "Animation",
@@ -106,6 +107,21 @@ class Line:
     dashed: bool = False
     arrow: bool = False
 
+    def head(self) -> tuple[tuple[float, float], ...]:
+        """Return the corners of the arrow's head.
+
+        Examples
+        --------
+        >>> Line(points=((0, 0), (10, 0)), thickness=2).head()
+        ((10, 0), (3.0, 3.5), (3.0, -3.5))
+        """
+        (x0, y0), (x, y) = self.points[-2:]
+        length = ((x - x0) ** 2 + (y - y0) ** 2) ** 0.5 or 1
+        along, size = ((x - x0) / length, (y - y0) / length), 3 + 2 * self.thickness
+        base = x - along[0] * size, y - along[1] * size
+        side = -along[1] * size / 2, along[0] * size / 2
+        return (x, y), (base[0] + side[0], base[1] + side[1]), (base[0] - side[0], base[1] - side[1])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
@@ -136,7 +152,17 @@ class Drawing:
 
 @dataclass(frozen=True, kw_only=True)
 class Animation:
-    """Shapes that stay, and frames of shapes over them, each shown for so many seconds, again and again."""
+    """Shapes that stay, and frames of shapes over them, each shown for so many seconds, again and again.
+
+    Attributes
+    ----------
+    still, over : tuple of shapes
+        Below and above all others, all the time.
+    frames : tuple of tuples of shapes
+        One shown after the other; the last for `pause` seconds more.
+    kept : tuple of tuples of shapes
+        Below the frames: what comes with the frame of its number and then stays, until all begins again.
+    """
 
     width: float
     height: float
@@ -145,6 +171,9 @@ class Animation:
     seconds: float
     title: str
     description: str = ""
+    kept: tuple[tuple[Shape, ...], ...] = ()
+    over: tuple[Shape, ...] = ()
+    pause: float = 0
 
 
 def text_width(text: str, size: float) -> float:

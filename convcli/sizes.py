@@ -130,6 +130,18 @@ class Axis:
         first = unit * self.stride - self.before
         return first, first + self.extent - 1
 
+    def is_read(self, place: int) -> bool:
+        """Whether some tap reads a place: a pixel, or one of the padding, below 0 or from `side` on.
+
+        Examples
+        --------
+        >>> axis = Axis(side=5, window=1, before=1, stride=3)
+        >>> [place for place in range(-1, 5) if axis.is_read(place)]
+        [-1, 2]
+        """
+        steps = (place + self.before - tap * self.dilation for tap in range(self.window))
+        return any(step % self.stride == 0 and 0 <= step // self.stride < self.output for step in steps)
+
     @property
     def undilated(self) -> bool:
         """Whether the window's taps are neighbours."""

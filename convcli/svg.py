@@ -29,25 +29,47 @@ def drawn_svg(drawing: Drawing) -> str:
 def animated_svg(animation: Animation) -> str:
     """Return an animation as an SVG document: each frame is a group of the class ``frame``.
 
-    Where nothing moves, or motion is not wanted, the first frame is seen.
+    What is kept is in groups of the class ``kept``. Where nothing moves, or motion is not wanted, the first
+    frame is seen.
     """
-    count = len(animation.frames)
     root = _root(animation, animation.still)
-    _style(
-        root,
-        ".frame{visibility:hidden}.first{visibility:visible}"
-        f"@keyframes frame{{0%{{visibility:visible}}{100 / count:.6g}%,100%{{visibility:hidden}}}}"
-        "@media (prefers-reduced-motion:no-preference){"
-        f".frame{{animation:frame {count * animation.seconds:.6g}s step-end infinite;visibility:hidden}}}}"
-        if count > 1
-        else "",
-    )
+    _style(root, _motion(animation))
+    for number, shapes in enumerate(animation.kept):
+        group = SubElement(root, "g", {"class": "kept first" if number == 0 else f"kept kept-{number}"})
+        _add(group, shapes)
     for number, shapes in enumerate(animation.frames):
-        name = "frame first" if number == 0 else "frame"
-        group = SubElement(root, "g", {"class": name})
+        group = SubElement(root, "g", {"class": "frame first" if number == 0 else "frame"})
         group.set("style", f"animation-delay:{number * animation.seconds:.6g}s")
         _add(group, shapes)
+    _add(root, animation.over)
     return _document(root)
+
+
+def _motion(animation: Animation) -> str:
+    """Return the rules that show one frame after the other; none for a single one."""
+    count, seconds = len(animation.frames), animation.seconds
+    if count < 2:
+        return ""
+    whole = count * seconds + animation.pause
+    comings = (
+        f"@keyframes kept-{number}{{0%{{visibility:hidden}}"
+        f"{100 * number * seconds / whole:.6g}%,100%{{visibility:visible}}}}"
+        f".kept.kept-{number}{{animation-name:kept-{number}}}"
+        for number in range(1, len(animation.kept))
+    )
+    return (
+        ".frame,.kept{visibility:hidden}.first{visibility:visible}"
+        f"{_shown_for('frame', seconds / whole)}{_shown_for('last', (seconds + animation.pause) / whole)}"
+        "@media (prefers-reduced-motion:no-preference){"
+        f".frame{{animation:frame {whole:.6g}s step-end infinite;visibility:hidden}}"
+        ".frame:last-of-type{animation-name:last}"
+        f".kept:not(.first){{animation:{whole:.6g}s step-end infinite}}{''.join(comings)}}}"
+    )
+
+
+def _shown_for(name: str, share: float) -> str:
+    """Return the rule by which something is seen at first, for a share of the time."""
+    return f"@keyframes {name}{{0%{{visibility:visible}}{100 * share:.6g}%,100%{{visibility:hidden}}}}"
 
 
 def svg_element(drawing: Drawing) -> Element:
@@ -134,19 +156,9 @@ def _add_line(parent: Element, shape: Line) -> None:
     element = SubElement(parent, "polyline", {"points": points})
     _colour(element, None, shape.stroke, shape.thickness, dashed=shape.dashed)
     if shape.arrow:
-        head = SubElement(parent, "polygon", {"points": _head(shape)})
+        corners = " ".join(f"{_number(x)},{_number(y)}" for x, y in shape.head())
+        head = SubElement(parent, "polygon", {"points": corners})
         _colour(head, shape.stroke, None, 0, dashed=False)
-
-
-def _head(shape: Line) -> str:
-    """Return the corners of an arrow's head."""
-    (x0, y0), (x, y) = shape.points[-2:]
-    length = ((x - x0) ** 2 + (y - y0) ** 2) ** 0.5 or 1
-    along, size = ((x - x0) / length, (y - y0) / length), 3 + 2 * shape.thickness
-    base = x - along[0] * size, y - along[1] * size
-    side = -along[1] * size / 2, along[0] * size / 2
-    corners = (x, y), (base[0] + side[0], base[1] + side[1]), (base[0] - side[0], base[1] - side[1])
-    return " ".join(f"{_number(a)},{_number(b)}" for a, b in corners)
 
 
 def _add_text(parent: Element, shape: Text) -> None:

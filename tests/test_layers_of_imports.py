@@ -54,12 +54,16 @@ TABLE = {
         {"colors", "convolve", "kernels", "lettering", "sheets", "sizes", "errors"}, {"numpy", "PIL"}
     ),
     "plots": Row({"colors", "learning", "tuning"}, {"numpy", "PIL"}),
+    "windows": Row({"sizes", "size_texts", "errors"}, set()),
+    "grids": Row({"drawing", "windows"}, set()),
+    "sliding": Row({"drawing", "explaining", "grids", "windows", "sizes", "size_texts", "errors"}, set()),
+    "painting": Row({"drawing"}, {"PIL"}),
     "volumes": Row(
         {"convolve", "layers", "winograd", "borders", "arrays", "kernels", "sizes", "size_texts", "errors"},
         {"numpy"},
     ),
     "explaining": Row(
-        {"borders", "convolve", "arrays", "kernels", "sizes", "size_texts", "errors"}, {"numpy"}
+        {"borders", "convolve", "arrays", "kernels", "sizes", "size_texts", "windows", "errors"}, {"numpy"}
     ),
     "tally": Row(set(), {"numpy"}),
     "render": Row({"scratch", "errors"}, {"numpy"}),
@@ -195,8 +199,8 @@ def test_only_the_command_line_knows_its_libraries(package: str) -> None:
 
 def test_only_these_know_pillow() -> None:
     assert [name for name in MODULES if "PIL" in other_imports(name)] == [
-        "backgrounds", "decoding", "directions", "encoding", "images", "integrity", "lettering", "plots", "sheets",
-        "terminal_pictures",
+        "backgrounds", "decoding", "directions", "encoding", "images", "integrity", "lettering", "painting",
+        "plots", "sheets", "terminal_pictures",
     ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """``convcli explain``: how one number of a result comes about."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -10,26 +11,23 @@ from convcli.cli.options import (
     Angle,
     BorderOption,
     Dilation,
+    FilterSize,
+    Force,
     Frame,
+    InputSize,
     JsonOption,
     MaxMemory,
     MaxPixels,
-    PaddingOption,
+    OptionalPadding,
     SizeOption,
     Stride,
 )
 from convcli.cli.output import answer_is_shown, escaped, shown, write, write_json
-from convcli.cli.standard_input import input_name
+from convcli.cli.standard_input import STREAM, input_name
+from convcli.cli.windows import Drawings, explain_window
 from convcli.errors import UsageError
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from convcli.explaining import Cell
-
 __all__ = ["explain"]
-
-MOST_TERMS = 25  # of a sum that is written out
 
 
 def explain(
@@ -70,10 +68,12 @@ def explain(
     ] = "gray",
     angle: Angle = None,
     size: SizeOption = None,
-    padding: PaddingOption = "same",
+    padding: OptionalPadding = None,
     border: BorderOption = "edge",
     stride: Stride = "1",
     dilation: Dilation = "1",
+    n: InputSize = None,
+    f: FilterSize = None,
     flip: Annotated[bool, typer.Option("--flip", help="Turn the kernel half round.")] = False,
     signed: Annotated[
         str | None,
@@ -87,6 +87,22 @@ def explain(
     max_pixels: MaxPixels = None,
     max_memory: MaxMemory = None,
     frame: Frame = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", help="Draw the window: .svg or .png.", metavar="FILE"),
+    ] = None,
+    animate: Annotated[
+        str | None,
+        typer.Option(
+            "--animate",
+            help="Draw all positions, one after the other: .svg, .gif or .apng.",
+            metavar="FILE",
+        ),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option("--seconds", help="That a position takes, animated.", metavar="NUMBER")
+    ] = 0.5,
+    force: Force = False,
     json: JsonOption = False,
 ) -> int:
     """Explain one number of a result: patch, filter, products, sum.
@@ -94,32 +110,59 @@ def explain(
     \b
     convcli explain photo.png --filter sobel-x --at 12,7
     convcli explain photo.png --kernel "1 0 -1" --at 0,0 --border zero
+    convcli explain photo.png --filter sobel-x --at 12,7 -o window.svg
+    convcli explain --n 6 --f 3 --p 1 --s 2 --animate window.gif
 
-    Told, too, is the pixel that apply writes. Numbers in brackets stand on the padding. Of a text matrix the
-    whole result is shown, too. Into a pipe comes the sum alone.
+    Told, too, is the pixel that apply writes. Numbers in brackets stand on the padding, which is same unless
+    given. Of a text matrix the whole result is shown, too. Into a pipe comes the sum alone, or the names of the
+    files that were drawn.
+
+    Without IMAGE the window is explained that slides over --n with --f: what it reads, what it never reads,
+    and the size of the output. Padding is 0 then unless given; into a pipe comes the size.
     """
+    place = _place(at)
+    if image is None and (n, f) != (None, None):
+        _check_goes_without_image(
+            {
+                "--filter": name, "--kernel": kernel, "--angle": angle, "--size": size, "--flip": flip,
+                "--signed": signed, "--max-pixels": max_pixels, "--max-memory": max_memory, "--frame": frame,
+                "--channel": channel != "gray", "--border": border != "edge",
+            }
+        )  # fmt: skip
+        amount = "0" if padding is None else padding
+        drawings = Drawings.read(output, animate, seconds, [], force=force)
+        explain_window(n, f, amount, stride, dilation, place, drawings, json=json)
+        return 0
     if image is None:
         raise UsageError("IMAGE", "missing; as in: convcli explain photo.png --filter sobel-x --at 12,7")
+    if (n, f) != (None, None):
+        raise UsageError(
+            "--f" if n is None else "--n", "is for a window without IMAGE, which has its own size"
+        )
     if (name is None) == (kernel is None):
         raise UsageError("--filter", "give one filter, or one --kernel")
-    place = _place(at)
     check_names([image])
     from convcli.arrays import Channels, select_channels
     from convcli.cli import filtering  # late: help needs no numpy
+    from convcli.cli.cells import cell_record, cell_sum, cell_text, result_text
+    from convcli.cli.destinations import STANDARD_INPUT
     from convcli.cli.reading import Reading
     from convcli.convolve import apply_filter
     from convcli.errors import ConvcliError, SizeError, chosen
-    from convcli.explaining import explain_cell
+    from convcli.explaining import Explained
     from convcli.kernels import Filter
     from convcli.pictures import Kind
     from convcli.render import Signed, render
 
-    (one,) = filtering.read_filters(
-        [name] if name is not None else [], [kernel] if kernel is not None else [], [], angle=angle, size=size
-    )
+    kernels = [kernel] if kernel is not None else []
+    files = [STANDARD_INPUT if image == STREAM else image, *filtering.kernel_files(kernels)]
+    drawings = Drawings.read(output, animate, seconds, files, force=force)
+    (one,) = filtering.read_filters([name] if name is not None else [], kernels, [], angle=angle, size=size)
     if not isinstance(one, Filter):
         raise UsageError("--kernel", "is a volume; take one of its matrices")
-    window = filtering.Window.read(padding, border, stride, dilation, flip=flip, jobs=None)
+    window = filtering.Window.read(
+        "same" if padding is None else padding, border, stride, dilation, flip=flip, jobs=None
+    )
     which = chosen(channel, Channels, "--channel")
     how = None if signed is None else chosen(signed, Signed, "--signed")
     if which == Channels.EACH:
@@ -134,12 +177,14 @@ def explain(
     }  # fmt: skip
     try:
         pixels = select_channels(picture.pixels, which)
-        cells = [explain_cell(pixels, taps, place, **options) for taps in one.kernels]
+        result = apply_filter(pixels, one, **options)
+        explained = Explained(pixels, one, result, **options)
+        cells = explained.cells(*place)
+        drawings.draw(explained.rows, explained.columns, place, explained)
     except SizeError as error:
         raise SizeError(f"{input_name(image)}: {error.what}", error.why) from None
     except ConvcliError as error:
         raise type(error)(input_name(image), f"{error.what}: {error.why}") from None
-    result = apply_filter(pixels, one, **options)
     value = result[place].item()
     pixel = render(result[place[0] : place[0] + 1, place[1] : place[1] + 1], how, depth=picture.depth).item()
     if json:
@@ -150,8 +195,9 @@ def explain(
             "signed": how,
             "combination": str(one.combination),
             **window.facts(),
+            **drawings.facts(),
         }
-        write_json(cell_of | {"cells": [_record(cell) for cell in cells]} | facts)
+        write_json(cell_of | {"cells": [cell_record(cell) for cell in cells]} | facts)
     elif answer_is_shown():
         of_color = f", {which}" if picture.pixels.ndim == 3 else ""
         where = f"column {place[1]}, row {place[0]} of the result"
@@ -159,17 +205,23 @@ def explain(
         lines = []
         for number, cell in enumerate(cells, 1):
             label = f" {number}" * (len(cells) > 1)
-            write(_shown(cell, label))
-            lines.append((f"sum{label}", _sum(cell)))
+            write(cell_text(cell, label))
+            lines.append((f"sum{label}", cell_sum(cell)))
         if len(cells) > 1:
             lines.append((str(one.combination), f"{value:.6g}"))
         written = f"{pixel}" + ("" if how == Signed.RAW else f", by --signed {how}")
-        write(shown([*lines, ("written", written)]))
+        write(shown([*lines, ("written", written), *drawings.lines()]))
         if picture.kind == Kind.TEXT:
-            write("\n" + _grid(result, place))
+            write("\n" + result_text(result, place))
     else:
-        write(f"{value}\n")
+        write("".join(f"{file}\n" for file in drawings.names) or f"{value}\n")
     return 0
+
+
+def _check_goes_without_image(options: Mapping[str, object]) -> None:
+    for option, given in options.items():
+        if given not in (None, False):
+            raise UsageError(option, "needs IMAGE; of a window alone --n, --f, --p, --s and --d tell")
 
 
 def _place(text: str) -> tuple[int, int]:
@@ -178,59 +230,3 @@ def _place(text: str) -> tuple[int, int]:
     if len(parts) != 2 or not all(part.strip().isdecimal() and len(part) < 20 for part in parts):
         raise UsageError(f"--at {text[:50]!r}", "must be column and row of the result, as in 12,7")
     return int(parts[1]), int(parts[0])
-
-
-def _record(cell: "Cell") -> dict[str, object]:
-    return {
-        "rows": cell.rows.tolist(),
-        "columns": cell.columns.tolist(),
-        "patch": cell.patch.tolist(),
-        "padded": cell.padded.tolist(),
-        "taps": cell.taps.tolist(),
-        "products": cell.products.tolist(),
-        "sum": cell.total,
-    }
-
-
-def _shown(cell: "Cell", number: str) -> str:
-    """Return patch, filter and products, side by side where they fit, else one below the other."""
-    from shutil import get_terminal_size
-
-    parts = [("patch", cell.patch), (f"filter{number}", cell.taps), ("products", cell.products)]
-    blocks = [[title, *_lines(matrix, cell.padded if title == "patch" else None)] for title, matrix in parts]
-    widths = [max(map(len, block)) for block in blocks]
-    if sum(widths) + 8 > get_terminal_size().columns:
-        return "".join("".join(f"{line.rstrip()}\n" for line in block) + "\n" for block in blocks)
-    padded = ([line.ljust(width) for line in block] for block, width in zip(blocks, widths, strict=True))
-    return "".join("    ".join(row).rstrip() + "\n" for row in zip(*padded, strict=True)) + "\n"
-
-
-def _lines(matrix: "NDArray[Any]", marked: "NDArray[Any] | None") -> list[str]:
-    """Return the rows, aligned; what is marked in brackets."""
-    cells = []
-    for number, row in enumerate(matrix.tolist()):
-        texts = [f"{value:.6g}" if isinstance(value, float) else f"{value}" for value in row]
-        if marked is not None:
-            marks = marked[number].tolist()
-            texts = [f"[{text}]" if mark else f" {text} " for text, mark in zip(texts, marks, strict=True)]
-        cells.append(texts)
-    width = max(len(cell) for row in cells for cell in row)
-    return [" ".join(cell.rjust(width) for cell in row) for row in cells]
-
-
-def _sum(cell: "Cell") -> str:
-    """Return the products that count, added up."""
-    numbers = [value for value in cell.products.ravel().tolist() if value]
-    terms = " + ".join(f"{value:.6g}" if value >= 0 else f"({value:.6g})" for value in numbers) or "0"
-    if len(numbers) > MOST_TERMS:
-        terms = f"the {len(numbers)} products that are not 0"
-    total = cell.total
-    return f"{terms} = {total:.6g}" if isinstance(total, float) else f"{terms} = {total}"
-
-
-def _grid(result: "NDArray[Any]", place: tuple[int, int]) -> str:
-    import numpy as np
-
-    marked = np.zeros(result.shape, bool)
-    marked[place] = True
-    return "".join(f"{line.rstrip()}\n" for line in _lines(result, marked))

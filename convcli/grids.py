@@ -1,0 +1,129 @@
+"""Grids of cells, as drawings of windows have them: boxes, texts, frames, hatching, torn edges."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from convcli.drawing import Anchor, Ink, Line, Rectangle, Shape, Text, text_width
+from convcli.windows import Part
+
+__all__ = ["INDEX_SIZE", "Grid", "hatching", "index_texts", "torn_edges"]
+
+INDEX_SIZE = 9  # of the letters of row and column numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Cells in rows and columns."""
+
+    x: float
+    y: float
+    rows: Part
+    columns: Part
+    width: float  # of a cell
+    height: float
+
+    def corner(self, row: int, column: int) -> tuple[float, float]:
+        """Return where a cell begins."""
+        return self.x + (column - self.columns.first) * self.width, self.y + (
+            row - self.rows.first
+        ) * self.height
+
+    def cell(
+        self,
+        row: int,
+        column: int,
+        *,
+        fill: Ink | None,
+        stroke: Ink = Ink.LINE,
+        dashed: bool = False,
+        title: str = "",
+    ) -> Rectangle:
+        """Return the box of a cell; a dashed one a little smaller, as two dashed lines make a full one."""
+        x, y = self.corner(row, column)
+        inset = min(1.5, self.width / 8) if dashed else 0
+        return Rectangle(
+            x=x + inset, y=y + inset, width=self.width - 2 * inset, height=self.height - 2 * inset,
+            fill=fill, stroke=stroke, dashed=dashed, title=title,
+        )  # fmt: skip
+
+    def text(
+        self, row: int, column: int, text: str, size: float, ink: Ink = Ink.TEXT, *, bold: bool = False
+    ) -> Text:
+        """Return a text in the middle of a cell."""
+        x, y = self.corner(row, column)
+        return Text(x=x + self.width / 2, y=y + self.height / 2, text=text, size=size, fill=ink, bold=bold)
+
+    def frame(self, rows: range, columns: range, ink: Ink) -> Rectangle:
+        """Return the frame of several cells."""
+        x, y = self.corner(rows[0], columns[0])
+        return Rectangle(
+            x=x, y=y, width=(columns[-1] - columns[0] + 1) * self.width,
+            height=(rows[-1] - rows[0] + 1) * self.height, stroke=ink, thickness=3, radius=2,
+        )  # fmt: skip
+
+    @property
+    def right(self) -> float:
+        """Where it ends."""
+        return self.x + len(self.columns) * self.width
+
+    @property
+    def bottom(self) -> float:
+        """Where it ends."""
+        return self.y + len(self.rows) * self.height
+
+
+def index_texts(grid: Grid, limits: tuple[int, int]) -> Iterator[Shape]:
+    """Yield the numbers of the rows and columns; not of the padding's, and as many as there is room for."""
+    inside = [place for place in grid.columns.places if 0 <= place < limits[1]]
+    step = int((text_width(f"{inside[-1]}", INDEX_SIZE) + 3) // grid.width) + 1 if inside else 1
+    for place in inside[::step]:
+        x, _ = grid.corner(grid.rows.first, place)
+        yield Text(x=x + grid.width / 2, y=grid.y - 9, text=f"{place}", size=INDEX_SIZE, fill=Ink.FAINT)
+    inside = [place for place in grid.rows.places if 0 <= place < limits[0]]
+    step = int(INDEX_SIZE // grid.height) + 1
+    for place in inside[::step]:
+        _, y = grid.corner(place, grid.columns.first)
+        yield Text(
+            x=grid.x - 6,
+            y=y + grid.height / 2,
+            text=f"{place}",
+            size=INDEX_SIZE,
+            fill=Ink.FAINT,
+            anchor=Anchor.END,
+        )
+
+
+def hatching(grid: Grid, row: int, column: int) -> Iterator[Line]:
+    """Yield the slanted lines of a cell that is never read."""
+    x, y = grid.corner(row, column)
+    width, height = grid.width, grid.height
+    for start, end in (
+        ((0, height / 2), (width / 2, 0)),
+        ((0, height), (width, 0)),
+        ((width / 2, height), (width, height / 2)),
+    ):
+        yield Line(points=((x + start[0], y + start[1]), (x + end[0], y + end[1])))
+
+
+def torn_edges(grid: Grid) -> Iterator[Line]:
+    """Yield jagged lines where more cells follow that are not drawn."""
+    for torn, x in ((grid.columns.torn_before, grid.x), (grid.columns.torn_after, grid.right)):
+        if torn:
+            points = _jags(grid.y, grid.bottom, x)
+            yield from _tear(tuple((across, along) for along, across in points))
+    for torn, y in ((grid.rows.torn_before, grid.y), (grid.rows.torn_after, grid.bottom)):
+        if torn:
+            yield from _tear(_jags(grid.x, grid.right, y))
+
+
+def _jags(start: float, end: float, across: float) -> tuple[tuple[float, float], ...]:
+    count = max(2, round((end - start) / 8))
+    return tuple(
+        (start + (end - start) * number / count, across + (3 if number % 2 else -3))
+        for number in range(count + 1)
+    )
+
+
+def _tear(points: tuple[tuple[float, float], ...]) -> Iterator[Line]:
+    yield Line(points=points, stroke=Ink.PAPER, thickness=6)
+    yield Line(points=points, stroke=Ink.FAINT)

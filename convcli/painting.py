@@ -1,0 +1,229 @@
+"""Drawings painted by Pillow: PNG pictures, and animations as GIF and APNG, in the colours of light pages."""
+
+import math
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from io import BytesIO
+from itertools import chain, pairwise
+
+from PIL import Image, ImageChops, ImageDraw, ImageFont, PngImagePlugin
+
+from convcli.drawing import PALETTE, Anchor, Animation, Color, Drawing, Ink, Line, Rectangle, Shape, Text
+
+__all__ = ["animated_gif", "animated_png", "drawn_png", "painted", "painted_frames"]
+
+BASELINE = 0.35  # how far it is below the middle of a letter, as a part of the size
+DASH, SPACE = 4, 3
+ANCHORS = {Anchor.START: "ls", Anchor.MIDDLE: "ms", Anchor.END: "rs"}
+BOLD = 0.4  # how much thicker lines of letters become
+WRITTEN_OUT = {"√": "sqrt", "²": "^2", "×": "x"}  # signs that Pillow's own font lacks
+UNKNOWN = "\U0010ffff"  # a letter that no font has
+SHADES = 6  # between a letter's colour and its ground
+MOST_COLORS = 255  # of a GIF, beside the transparent one
+MILLISECONDS = 1000
+OVER = PngImagePlugin.Blend.OP_OVER
+
+Point = tuple[float, float]
+Draw = ImageDraw.ImageDraw
+
+
+def painted(drawing: Drawing) -> Image.Image:
+    """Paint a drawing.
+
+    Returns
+    -------
+    Image
+        RGB, a pixel for each unit of length.
+
+    Examples
+    --------
+    >>> box = Rectangle(x=0, y=0, width=4, height=4, fill=Ink.BLUE)
+    >>> painted(Drawing(width=9, height=9, shapes=(box,), title="a box")).getpixel((2, 2))
+    (211, 229, 248)
+    """
+    image = _paper(drawing, Ink.PAPER)
+    _paint(image, drawing.shapes)
+    return image
+
+
+def painted_frames(animation: Animation) -> Iterator[Image.Image]:
+    """Paint each frame of an animation, as `painted` does."""
+    ground = _paper(animation, Ink.PAPER)
+    _paint(ground, animation.still)
+    # What stands over all is painted once, on black and on white paper, which tells how it covers.
+    on_black, on_white = _paper(animation, "#000000"), _paper(animation, "#ffffff")
+    for image in (on_black, on_white):
+        _paint(image, animation.over)
+    uncovered = ImageChops.subtract(on_white, on_black)
+    box = ImageChops.invert(uncovered).getbbox()
+    for number, shapes in enumerate(animation.frames):
+        _paint(ground, animation.kept[number] if number < len(animation.kept) else ())
+        frame = ground.copy()
+        _paint(frame, shapes)
+        if box is not None:
+            seen = ImageChops.multiply(frame.crop(box), uncovered.crop(box))
+            frame.paste(ImageChops.add(seen, on_black.crop(box)), box)
+        yield frame
+
+
+def drawn_png(drawing: Drawing) -> bytes:
+    """Return a drawing as a PNG file."""
+    memory = BytesIO()
+    painted(drawing).save(memory, "PNG")
+    return memory.getvalue()
+
+
+def animated_gif(animation: Animation) -> bytes:
+    """Return an animation as a GIF file that begins again at its end; times are in hundredths of a second."""
+    return _animated(_reduced_frames(animation), animation, "GIF")
+
+
+def animated_png(animation: Animation) -> bytes:
+    """Return an animation as a PNG file (APNG) that begins again at its end."""
+    return _animated(_changes(_reduced_frames(animation)), animation, "PNG", blend=OVER)
+
+
+def _reduced_frames(animation: Animation) -> Iterator[Image.Image]:
+    """Paint the frames in few colours."""
+    palette = _palette(animation)
+    for frame in painted_frames(animation):
+        yield frame.quantize(palette=palette, dither=Image.Dither.NONE)
+
+
+def _changes(frames: Iterator[Image.Image]) -> Iterator[Image.Image]:
+    """Leave frames transparent where they are what the one before is: files become a quarter as large."""
+    first = next(frames)
+    first.info["transparency"] = MOST_COLORS
+    yield first
+    for old, new in pairwise(chain([first], frames)):
+        same = ImageChops.difference(_numbers(old), _numbers(new)).point(lambda value: 255 * (value == 0))
+        changed = new.copy()
+        changed.paste(MOST_COLORS, mask=same)
+        changed.info["transparency"] = MOST_COLORS
+        yield changed
+
+
+def _numbers(image: Image.Image) -> Image.Image:
+    """Return the numbers of the colours, as if they were grey levels."""
+    return Image.frombytes("L", image.size, image.tobytes())
+
+
+def _animated(frames: Iterator[Image.Image], animation: Animation, file_format: str, **options: int) -> bytes:
+    durations = [round(animation.seconds * MILLISECONDS)] * len(animation.frames)
+    durations[-1] += round(animation.pause * MILLISECONDS)
+    memory = BytesIO()
+    next(frames).save(
+        memory, file_format, save_all=True, append_images=frames, duration=durations, loop=0, **options
+    )
+    return memory.getvalue()
+
+
+def _paper(drawing: Drawing | Animation, color: Color) -> Image.Image:
+    return Image.new("RGB", (math.ceil(drawing.width), math.ceil(drawing.height)), _rgb(color))
+
+
+def _rgb(color: Color) -> tuple[int, int, int]:
+    """Return the parts of a colour as it is on a light page."""
+    text = PALETTE[color][0] if isinstance(color, Ink) else color
+    red, green, blue = bytes.fromhex(text.removeprefix("#"))
+    return red, green, blue
+
+
+def _palette(animation: Animation) -> Image.Image:
+    """Return the colours of an animation: those of its shapes, and the shades of letters on every ground."""
+    shapes = [*animation.still, *animation.over]
+    shapes += [shape for group in (*animation.kept, *animation.frames) for shape in group]
+    grounds = {shape.fill for shape in shapes if isinstance(shape, Rectangle) and shape.fill is not None}
+    grounds.add(Ink.PAPER)
+    letters = {shape.fill for shape in shapes if isinstance(shape, Text)}
+    lines = {shape.stroke for shape in shapes if not isinstance(shape, Text) and shape.stroke is not None}
+    colors = dict.fromkeys(_rgb(color) for color in sorted(grounds | letters | lines))
+    for part in range(1, SHADES):
+        for ground in sorted(grounds):
+            for letter in sorted(letters):
+                ends = zip(_rgb(ground), _rgb(letter), strict=True)
+                red, green, blue = (round(low + (high - low) * part / SHADES) for low, high in ends)
+                colors[red, green, blue] = None
+    image = Image.new("P", (1, 1))
+    image.putpalette([value for color in list(colors)[:MOST_COLORS] for value in color])
+    return image
+
+
+# Shapes ---------------------------------------------------------------------------------------------------
+
+
+def _paint(image: Image.Image, shapes: Iterable[Shape]) -> None:
+    draw = ImageDraw.Draw(image)
+    for shape in shapes:
+        if isinstance(shape, Rectangle):
+            _paint_rectangle(draw, shape)
+        elif isinstance(shape, Line):
+            _paint_line(draw, shape)
+        else:
+            _paint_text(draw, shape)
+
+
+def _paint_rectangle(draw: Draw, shape: Rectangle) -> None:
+    fill, stroke = (None if color is None else _rgb(color) for color in (shape.fill, shape.stroke))
+    half = shape.thickness / 2 if shape.stroke is not None and not shape.dashed else 0
+    left, top = round(shape.x - half), round(shape.y - half)
+    right, bottom = round(shape.x + shape.width + half), round(shape.y + shape.height + half)
+    right, bottom = max(right - (stroke is None), left), max(bottom - (stroke is None), top)
+    solid = None if shape.dashed else stroke
+    box = (left, top, right, bottom)
+    draw.rounded_rectangle(box, shape.radius, fill, solid, max(1, round(shape.thickness)))
+    if shape.dashed and shape.stroke is not None:
+        corners = (left, top), (right, top), (right, bottom), (left, bottom), (left, top)
+        _paint_dashes(draw, corners, _rgb(shape.stroke), shape.thickness)
+
+
+def _paint_line(draw: Draw, shape: Line) -> None:
+    color, width = _rgb(shape.stroke), max(1, round(shape.thickness))
+    if shape.dashed:
+        _paint_dashes(draw, shape.points, color, width)
+    else:
+        draw.line(shape.points, color, width, "curve")
+    if shape.arrow:
+        draw.polygon(shape.head(), color)
+
+
+def _paint_dashes(
+    draw: Draw, points: tuple[Point, ...], color: tuple[int, int, int], thickness: float
+) -> None:
+    for (x0, y0), (x1, y1) in pairwise(points):
+        length = math.hypot(x1 - x0, y1 - y0)
+        for number in range(math.ceil(length / (DASH + SPACE))):
+            start = number * (DASH + SPACE) / length
+            end = min((number * (DASH + SPACE) + DASH - 1) / length, 1)
+            ends = [(x0 + (x1 - x0) * part, y0 + (y1 - y0) * part) for part in (start, end)]
+            draw.line(ends, color, max(1, round(thickness)))
+
+
+def _paint_text(draw: Draw, shape: Text) -> None:
+    font = _font(shape.size)
+    place = shape.x, round(shape.y + BASELINE * shape.size)
+    width = BOLD if shape.bold else 0
+    draw.text(place, _readable(shape.text), _rgb(shape.fill), font, ANCHORS[shape.anchor], stroke_width=width)
+
+
+_font = lru_cache(ImageFont.load_default)
+
+
+def _readable(text: str) -> str:
+    """Write out what Pillow's own font has no letter for: without its accent, or as a question mark."""
+    return "".join(_letters(letter) for letter in text)
+
+
+@lru_cache(1024)
+def _letters(letter: str) -> str:
+    if letter in WRITTEN_OUT:
+        return WRITTEN_OUT[letter]
+    plain = unicodedata.normalize("NFKD", letter)[0]
+    return next((one for one in (letter, plain) if _has_letter(one)), "?")
+
+
+def _has_letter(letter: str) -> bool:
+    font = _font(16)
+    mask, missing = font.getmask(letter), font.getmask(UNKNOWN)
+    return letter == " " or (mask.size, bytes(mask)) != (missing.size, bytes(missing))

@@ -1,0 +1,256 @@
+"""What is seen of a sliding window: which places of an axis are drawn, and what each of them is.
+
+Places are counted from the input's first pixel, so the padding lies below 0 and from the input's side on.
+Standard library only.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from convcli.errors import SizeError
+from convcli.size_texts import format_size
+from convcli.sizes import Axis
+
+__all__ = [
+    "Lane",
+    "Part",
+    "check_position",
+    "formulas",
+    "lane",
+    "places_text",
+    "positions",
+    "window_lines",
+    "window_sentence",
+]
+
+LONGEST = 10**9  # of what is drawn; more digits would be wider than the picture
+SPACE = 4 * " "  # between grids in letters
+LISTED = 8  # places that are named one by one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Neighbours of which more may lie before and after."""
+
+    first: int
+    last: int
+    torn_before: bool = False
+    torn_after: bool = False
+
+    @property
+    def places(self) -> range:
+        """All of them, in order."""
+        return range(self.first, self.last + 1)
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+    def __contains__(self, place: int) -> bool:
+        return self.first <= place <= self.last
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lane:
+    """One axis of a drawing: the axis, and what is drawn of its input with the padding, and of its output."""
+
+    axis: Axis
+    inputs: Part
+    outputs: Part
+
+    def taps(self, unit: int) -> range:
+        """Return the places that an output reads, one for each tap.
+
+        Examples
+        --------
+        >>> list(lane(Axis(side=7, window=3, dilation=2, before=1), 1, 20).taps(1))
+        [0, 2, 4]
+        """
+        return _taps(self.axis, unit)
+
+    def is_padding(self, place: int) -> bool:
+        """Whether a place lies on the padding."""
+        return not 0 <= place < self.axis.side
+
+    @property
+    def unread(self) -> frozenset[int]:
+        """The places among those drawn that no tap ever reads."""
+        return frozenset(place for place in self.inputs.places if not self.axis.is_read(place))
+
+
+def lane(axis: Axis, unit: int, most: int) -> Lane:
+    """Choose what is drawn of an axis: all, or what lies around one output and the places that it reads.
+
+    Parameters
+    ----------
+    axis : Axis
+    unit : int
+        The output; there must be such a one.
+    most : int
+        Places and outputs that are drawn at most, unless the window is longer than that.
+
+    Raises
+    ------
+    SizeError
+        A number is too large to be drawn.
+
+    Examples
+    --------
+    >>> lane(Axis(side=100, window=3), 50, 9).inputs
+    Part(first=47, last=55, torn_before=True, torn_after=True)
+    """
+    for name, number in (
+        ("input", axis.side), ("filter", axis.window), ("padding", max(axis.before, axis.after)),
+        ("stride", axis.stride), ("dilation", axis.dilation),
+    ):  # fmt: skip
+        if number > LONGEST:
+            raise SizeError(f"{name} {str(number)[:20]}", f"is too large to be drawn: at most {LONGEST}")
+    first, last = axis.reads(unit)
+    whole = -axis.before, axis.side + axis.after - 1
+    return Lane(
+        axis=axis,
+        inputs=_around(first, last, whole, max(most, last - first + 3)),
+        outputs=_around(unit, unit, (0, axis.output - 1), most),
+    )
+
+
+def _taps(axis: Axis, unit: int) -> range:
+    first, last = axis.reads(unit)
+    return range(first, last + 1, axis.dilation)
+
+
+def _around(first: int, last: int, whole: tuple[int, int], most: int) -> Part:
+    """Return what is drawn, so that what lies from first to last stands in its middle where it can."""
+    count = whole[1] - whole[0] + 1
+    if count <= most:
+        return Part(first=whole[0], last=whole[1])
+    start = first - (most - (last - first + 1)) // 2
+    start = min(max(start, whole[0]), whole[1] - most + 1)
+    end = start + most - 1
+    return Part(first=start, last=end, torn_before=start > whole[0], torn_after=end < whole[1])
+
+
+def check_position(rows: Axis, columns: Axis, at: tuple[int, int]) -> None:
+    """Check that a result has a pixel.
+
+    Parameters
+    ----------
+    rows, columns : Axis
+    at : (row, column)
+
+    Raises
+    ------
+    SizeError
+        It has not.
+    """
+    if not (0 <= at[0] < rows.output and 0 <= at[1] < columns.output):
+        size = format_size((rows.output, columns.output))
+        raise SizeError(f"row {at[0]}, column {at[1]}", f"is outside the result of {size}, counted from 0")
+
+
+def positions(rows: Axis, columns: Axis) -> Iterator[tuple[int, int]]:
+    """Yield all outputs, (row, column), row by row."""
+    return ((row, column) for row in range(rows.output) for column in range(columns.output))
+
+
+def places_text(places: range, name: str) -> str:
+    """Name places.
+
+    Examples
+    --------
+    >>> places_text(range(0, 3), "row"), places_text(range(-1, 4, 2), "column")
+    ('rows 0 to 2', 'columns -1, 1, 3')
+    """
+    if len(places) == 1:
+        return f"{name} {places[0]}"
+    if places.step == 1:
+        return f"{name}s {places[0]} to {places[-1]}"
+    if len(places) > LISTED:
+        return f"{name}s {places[0]}, {places[1]}, ..., {places[-1]}"
+    return f"{name}s {', '.join(map(str, places))}"
+
+
+def window_sentence(rows: Axis, columns: Axis, at: tuple[int, int]) -> str:
+    """Say what a window reads for an output.
+
+    Examples
+    --------
+    >>> window_sentence(Axis(side=6, window=3), Axis(side=6, window=2, dilation=2), (0, 1))
+    'row 0, column 1 of the output reads rows 0 to 2 and columns 1, 3 of the input'
+    """
+    reads = (
+        places_text(_taps(axis, unit), name)
+        for axis, unit, name in zip((rows, columns), at, ("row", "column"), strict=True)
+    )
+    return f"row {at[0]}, column {at[1]} of the output reads {' and '.join(reads)} of the input"
+
+
+def formulas(rows: Axis, columns: Axis) -> list[tuple[str, str]]:
+    """Return the formula of the output's size, in letters and in numbers; one where both sides are alike.
+
+    Examples
+    --------
+    >>> formulas(Axis(side=6, window=3), Axis(side=6, window=3))
+    [('side', 'floor((n + 2p - f)/s) + 1 = floor((6 + 2·0 - 3)/1) + 1 = 4')]
+    """
+    height, width = (f"{_letters(axis)} = {axis.formula()}" for axis in (rows, columns))
+    return [("side", height)] if height == width else [("height", height), ("width", width)]
+
+
+def _letters(axis: Axis) -> str:
+    padding = "2p" if axis.before == axis.after else "p1 + p2"
+    side = "(d·(f - 1) + 1)" if axis.dilation > 1 and axis.window > 1 else "f"
+    return f"floor((n + {padding} - {side})/s) + 1"
+
+
+def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> list[str]:
+    """Draw a window in letters: input and output side by side; none where they are wider than `width`.
+
+    What the window reads is ``#``, on the padding ``*``; the rest of the input is ``.``, of the padding
+    ``+``; what no window reads is ``x``.
+
+    Examples
+    --------
+    >>> rows, columns = Axis(side=4, window=2, stride=2), Axis(side=5, window=2, stride=2)
+    >>> print(*window_lines(rows, columns, (0, 1), 80), sep="\\n")
+    input 4x5    output 2x2
+    . . # # x    . #
+    . . # # x    . .
+    . . . . x
+    . . . . x
+    """
+    most = (width - len(SPACE)) // 4
+    one, other = lane(rows, at[0], most), lane(columns, at[1], most)
+    read_rows, read_columns = one.taps(at[0]), other.taps(at[1])
+    unread_rows, unread_columns = one.unread, other.unread
+
+    def letter(row: int, column: int) -> str:
+        padding = one.is_padding(row) or other.is_padding(column)
+        if row in read_rows and column in read_columns:
+            return "*" if padding else "#"
+        if row in unread_rows or column in unread_columns:
+            return "x"
+        return "+" if padding else "."
+
+    grids = [
+        (one.inputs, other.inputs, letter),
+        (one.outputs, other.outputs, lambda row, column: "#" if (row, column) == at else "."),
+    ]
+    left, right = (
+        [" ".join(sign(row, column) for column in part.places) for row in side.places]
+        for side, part, sign in grids
+    )
+    headings = (
+        f"input {format_size((rows.side, columns.side))}{_range_text(one.inputs, other.inputs)}",
+        f"output {format_size((rows.output, columns.output))}{_range_text(one.outputs, other.outputs)}",
+    )
+    room = max(len(headings[0]), len(left[0]))
+    lines = zip_longest([headings[0], *left], [headings[1], *right], fillvalue="")
+    joined = [f"{first.ljust(room)}{SPACE}{second}".rstrip() for first, second in lines]
+    return joined if max(map(len, joined)) <= width else []
+
+
+def _range_text(rows: Part, columns: Part) -> str:
+    """Say which part is drawn, if it is not the whole."""
+    torn = (rows.torn_before, rows.torn_after, columns.torn_before, columns.torn_after)
+    return f", {rows.first}..{rows.last} x {columns.first}..{columns.last}" if any(torn) else ""
