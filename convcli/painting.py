@@ -20,7 +20,8 @@ BOLD = 0.4  # how much thicker lines of letters become
 WRITTEN_OUT = {"√": "sqrt", "²": "^2", "×": "x"}  # signs that Pillow's own font lacks
 UNKNOWN = "\U0010ffff"  # a letter that no font has
 SHADES = 6  # between a letter's colour and its ground
-MOST_COLORS = 255  # of a GIF, beside the transparent one
+MOST_COLORS = 255  # of an animation, beside the transparent one
+NO_COLOR = (255, 0, 255)
 MILLISECONDS = 1000
 OVER = PngImagePlugin.Blend.OP_OVER
 
@@ -76,12 +77,14 @@ def drawn_png(drawing: Drawing) -> bytes:
 
 def animated_gif(animation: Animation) -> bytes:
     """Return an animation as a GIF file that begins again at its end; times are in hundredths of a second."""
-    return _animated(_reduced_frames(animation), animation, "GIF")
+    frames = _reduced_frames(animation)
+    return _animated(next(frames), frames, animation, "GIF")
 
 
 def animated_png(animation: Animation) -> bytes:
     """Return an animation as a PNG file (APNG) that begins again at its end."""
-    return _animated(_changes(_reduced_frames(animation)), animation, "PNG", blend=OVER)
+    first, *rest = _changes(_reduced_frames(animation))
+    return _animated(first, rest, animation, "PNG", blend=OVER)
 
 
 def _reduced_frames(animation: Animation) -> Iterator[Image.Image]:
@@ -109,13 +112,17 @@ def _numbers(image: Image.Image) -> Image.Image:
     return Image.frombytes("L", image.size, image.tobytes())
 
 
-def _animated(frames: Iterator[Image.Image], animation: Animation, file_format: str, **options: int) -> bytes:
+def _animated(
+    first: Image.Image,
+    rest: Iterable[Image.Image],
+    animation: Animation,
+    file_format: str,
+    **options: int,
+) -> bytes:
     durations = [round(animation.seconds * MILLISECONDS)] * len(animation.frames)
     durations[-1] += round(animation.pause * MILLISECONDS)
     memory = BytesIO()
-    next(frames).save(
-        memory, file_format, save_all=True, append_images=frames, duration=durations, loop=0, **options
-    )
+    first.save(memory, file_format, save_all=True, append_images=rest, duration=durations, loop=0, **options)
     return memory.getvalue()
 
 
@@ -145,8 +152,10 @@ def _palette(animation: Animation) -> Image.Image:
                 ends = zip(_rgb(ground), _rgb(letter), strict=True)
                 red, green, blue = (round(low + (high - low) * part / SHADES) for low, high in ends)
                 colors[red, green, blue] = None
+    # All numbers have a colour, so that files have room for the transparent one.
+    listed = [*list(colors)[:MOST_COLORS], *[NO_COLOR] * 256][:256]
     image = Image.new("P", (1, 1))
-    image.putpalette([value for color in list(colors)[:MOST_COLORS] for value in color])
+    image.putpalette([value for color in listed for value in color])
     return image
 
 
@@ -165,17 +174,18 @@ def _paint(image: Image.Image, shapes: Iterable[Shape]) -> None:
 
 
 def _paint_rectangle(draw: Draw, shape: Rectangle) -> None:
+    """Paint a box; its line lies on its edge, half of it outside."""
     fill, stroke = (None if color is None else _rgb(color) for color in (shape.fill, shape.stroke))
-    half = shape.thickness / 2 if shape.stroke is not None and not shape.dashed else 0
-    left, top = round(shape.x - half), round(shape.y - half)
-    right, bottom = round(shape.x + shape.width + half), round(shape.y + shape.height + half)
-    right, bottom = max(right - (stroke is None), left), max(bottom - (stroke is None), top)
-    solid = None if shape.dashed else stroke
-    box = (left, top, right, bottom)
-    draw.rounded_rectangle(box, shape.radius, fill, solid, max(1, round(shape.thickness)))
-    if shape.dashed and shape.stroke is not None:
+    width = 0 if stroke is None else max(1, round(shape.thickness))
+    # Rounded in one way everywhere, so that neighbours share their lines.
+    left, top = (math.floor(place - width / 2 + 0.5) for place in (shape.x, shape.y))
+    ends = shape.x + shape.width, shape.y + shape.height
+    right, bottom = (math.floor(place - width / 2 + 0.5) + width - 1 for place in ends)
+    box = (left, top, max(right, left), max(bottom, top))
+    draw.rounded_rectangle(box, shape.radius, fill, None if shape.dashed else stroke, width)
+    if shape.dashed and stroke is not None:
         corners = (left, top), (right, top), (right, bottom), (left, bottom), (left, top)
-        _paint_dashes(draw, corners, _rgb(shape.stroke), shape.thickness)
+        _paint_dashes(draw, corners, stroke, width)
 
 
 def _paint_line(draw: Draw, shape: Line) -> None:
@@ -220,7 +230,7 @@ def _letters(letter: str) -> str:
     if letter in WRITTEN_OUT:
         return WRITTEN_OUT[letter]
     plain = unicodedata.normalize("NFKD", letter)[0]
-    return next((one for one in (letter, plain) if _has_letter(one)), "?")
+    return next((one for one in (letter, plain) if one.isprintable() and _has_letter(one)), "?")
 
 
 def _has_letter(letter: str) -> bool:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_CELLS", "MOST_POSITIONS", "sliding_animation", "sliding_drawing"]
 
 MOST_CELLS = 32  # on a side of an animation
-MOST_POSITIONS = 400  # of an animation
+MOST_POSITIONS = 256  # of an animation
 MOST_AROUND = {True: 12, False: 24}  # cells on a side of a drawing, with and without numbers
 MOST_READ = 64  # places from a window's first tap to its last
 MOST_WITH_NUMBERS = (15, 20)  # taps on a side, and places from first to last, that numbers are written into
@@ -47,6 +47,7 @@ LABEL = 20  # room for the number of a kernel
 LINE = 19  # from one line of a caption to the next
 CAPTION_WIDTHS = 560, 860  # at least, and what a formula may ask for
 LONGEST_NAME = 28
+WIDEST = 7  # signs of a number in a cell, as long as two digits of it are left
 
 Number = int | float
 
@@ -60,7 +61,7 @@ class Fit(NamedTuple):
     digits: int  # that count, of a number that is not whole
 
 
-FITS = Fit(14, 38, 13, 4), Fit(22, 32, 11, 3), Fit(1000, 26, 9, 3)
+FITS = Fit(14, 38, 13, 4), Fit(22, 30, 11, 3), Fit(1000, 24, 9, 3)
 
 
 def sliding_drawing(
@@ -98,7 +99,7 @@ def sliding_drawing(
         height=scene.height(len(caption)),
         shapes=(*scene.still(len(caption)), *kept, *scene.frame(at, caption, titled=True), *scene.over()),
         title=scene.title,
-        description=f"{scene.description} {' '.join(scene.sentences(at))}",
+        description=f"{scene.description} {'. '.join(scene.sentences(at))}.",
     )
 
 
@@ -297,7 +298,7 @@ class Scene:
         """Width and height of a cell."""
         if self.numbers is not None:
             longest = max(map(len, self._texts))
-            return max(self._fit.side, math.ceil(longest * self._fit.letters * LETTER + 6)), self._fit.side
+            return max(self._fit.side, math.ceil(longest * self._fit.letters * LETTER + 8)), self._fit.side
         side = min(max(600 // self._longest, 10), 34)
         return side, side
 
@@ -305,7 +306,8 @@ class Scene:
         """Write a number as it fits into a cell."""
         if abs(number) < 10**6 and (isinstance(number, int) or abs(number) >= 1000):
             return f"{number:.0f}"
-        return f"{number:.{self._fit.digits}g}"
+        texts = [f"{number:.{digits}g}" for digits in range(self._fit.digits, 1, -1)]
+        return next((text for text in texts if len(text.removeprefix("-")) <= WIDEST), texts[-1])
 
     @cached_property
     def _gutter(self) -> float:

@@ -26,6 +26,7 @@ __all__ = [
 
 LONGEST = 10**9  # of what is drawn; more digits would be wider than the picture
 SPACE = 4 * " "  # between grids in letters
+MOST_LETTERS = 14  # on a side of what is drawn in letters
 LISTED = 8  # places that are named one by one
 
 
@@ -219,7 +220,7 @@ def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> 
     . . . . x
     . . . . x
     """
-    most = (width - len(SPACE)) // 4
+    most = max(min((width - len(SPACE)) // 4, MOST_LETTERS), 1)
     one, other = lane(rows, at[0], most), lane(columns, at[1], most)
     read_rows, read_columns = one.taps(at[0]), other.taps(at[1])
     unread_rows, unread_columns = one.unread, other.unread

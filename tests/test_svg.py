@@ -101,6 +101,34 @@ def test_an_animation_shows_one_frame_after_the_other(count: int) -> None:
     assert (f"animation:frame {count * 0.5:g}s step-end infinite" in rules) == (count > 1)
 
 
+def test_what_is_kept_comes_with_its_frame_and_stays_and_the_last_frame_pauses() -> None:
+    shapes = tuple((Text(x=1, y=1, text=str(number)),) for number in range(4))
+    over = (Text(x=1, y=1, text="over"),)
+    moving = Animation(
+        width=9, height=9, still=(), frames=shapes, kept=shapes, over=over, seconds=0.5, pause=3, title="t"
+    )
+    root = ElementTree.fromstring(animated_svg(moving))
+    assert [element.text for element in root.iter(f"{SVG}text")] == [*"0123", *"0123", "over"]
+    groups = root.findall(f"{SVG}g")
+    assert [group.attrib["class"] for group in groups[:4]] == [
+        "kept first",
+        "kept kept-1",
+        "kept kept-2",
+        "kept kept-3",
+    ]
+    rules = "".join(style.text or "" for style in root.findall(f"{SVG}style"))
+    moves = rules.partition("@media (prefers-reduced-motion:no-preference)")[2]
+    for number in (1, 2, 3):  # of the 5 seconds that all takes
+        assert (
+            f"@keyframes kept-{number}{{0%{{visibility:hidden}}{number * 10}%,100%{{visibility:visible}}}}"
+            in moves
+        )
+    assert "@keyframes frame{0%{visibility:visible}10%,100%{visibility:hidden}}" in rules
+    assert "@keyframes last{0%{visibility:visible}70%,100%{visibility:hidden}}" in rules
+    assert ".frame{animation:frame 5s step-end infinite" in moves
+    assert ".frame:last-of-type{animation-name:last}" in moves
+
+
 def test_widths_of_texts() -> None:
     assert text_width("a\u0301", 10) == text_width("a", 10)
     assert text_width("猫", 10) == text_width("ab", 10)

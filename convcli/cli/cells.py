@@ -50,7 +50,7 @@ def _lines(matrix: NDArray[Any], marked: NDArray[Any] | None) -> list[str]:
     width = max(len(cell) for row in cells for cell in row)
     lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
     if len(lines[0]) > get_terminal_size().columns:
-        return [f"{format_size(matrix.shape)} numbers, too wide for this terminal"]
+        return [f"{format_size(matrix.shape)} numbers, too wide for this terminal: --json has them"]
     return lines
 
 

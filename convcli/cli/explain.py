@@ -220,7 +220,7 @@ def explain(
 
 def _check_goes_without_image(options: Mapping[str, object]) -> None:
     for option, given in options.items():
-        if given not in (None, False):
+        if given is not None and given is not False:
             raise UsageError(option, "needs IMAGE; of a window alone --n, --f, --p, --s and --d tell")
 
 

@@ -23,7 +23,7 @@ __all__ = ["Drawings", "explain_window"]
 
 SECONDS = 0.02, 30.0  # a position may take: what GIF files and programs that show them can do
 
-LETTERS = "# is read here (* on the padding), . is not; + is padding; x is never read"
+LETTERS = "# read here, * on the padding; + padding; x never read"
 
 
 class Picture(StrEnum):
