@@ -21,9 +21,10 @@ from convcli.drawing import (
 )
 from convcli.errors import SizeError
 from convcli.grids import INDEX_SIZE, Grid, hatching, index_texts, torn_edges
-from convcli.size_texts import format_padding, format_size
+from convcli.size_texts import format_size
 from convcli.sizes import Axis
-from convcli.windows import Lane, Part, check_position, formulas, lane, positions, window_sentence
+from convcli.window_words import Words
+from convcli.windows import Lane, Part, check_position, lane, positions
 
 if TYPE_CHECKING:
     from convcli.explaining import Explained
@@ -32,11 +33,10 @@ __all__ = ["MOST_CELLS", "MOST_POSITIONS", "sliding_animation", "sliding_drawing
 
 MOST_CELLS = 32  # on a side of an animation
 MOST_POSITIONS = 256  # of an animation
-MOST_AROUND = {True: 12, False: 24}  # cells on a side of a drawing, with and without numbers
+MOST_NUMBERS, MOST_EMPTY = 12, 24  # cells on a side of a drawing, with and without numbers
 MOST_READ = 64  # places from a window's first tap to its last
 MOST_WITH_NUMBERS = (15, 20)  # taps on a side, and places from first to last, that numbers are written into
 MOST_MARKED = 49  # taps that are written into the window, too
-MOST_TERMS = 25  # of a sum that is written out
 STACK = 4  # kernels one below the other
 PAUSE = 2.0  # seconds after the last frame
 
@@ -46,7 +46,6 @@ INDICES = 20, 8, 20  # room for the numbers of columns above input, filter and o
 LABEL = 20  # room for the number of a kernel
 LINE = 19  # from one line of a caption to the next
 CAPTION_WIDTHS = 560, 860  # at least, and what a formula may ask for
-LONGEST_NAME = 28
 WIDEST = 7  # signs of a number in a cell, as long as two digits of it are left
 
 Number = int | float
@@ -90,7 +89,7 @@ def sliding_drawing(
     'A window of 3x3 slides over an input of 6x6'
     """
     check_position(rows, columns, at)
-    most = MOST_AROUND[_holds_numbers(rows, columns, explained)]
+    most = MOST_NUMBERS if _holds_numbers(rows, columns, explained) else MOST_EMPTY
     scene = Scene(rows=lane(rows, at[0], most), columns=lane(columns, at[1], most), explained=explained)
     caption = scene.caption(at)
     kept = [shape for place in scene.outputs() for shape in scene.kept(place)] if scene.numbers else []
@@ -98,8 +97,8 @@ def sliding_drawing(
         width=scene.width,
         height=scene.height(len(caption)),
         shapes=(*scene.still(len(caption)), *kept, *scene.frame(at, caption, titled=True), *scene.over()),
-        title=scene.title,
-        description=f"{scene.description} {'. '.join(scene.sentences(at))}.",
+        title=scene.words.title,
+        description=f"{scene.words.description} {'. '.join(scene.words.sentences(at))}.",
     )
 
 
@@ -154,8 +153,8 @@ def sliding_animation(
         over=tuple(scene.over()),
         seconds=seconds,
         pause=PAUSE,
-        title=scene.title,
-        description=f"{scene.description} All {count} positions are shown one after the other.",
+        title=scene.words.title,
+        description=f"{scene.words.description} All {count} positions are shown one after the other.",
     )
 
 
@@ -191,46 +190,14 @@ class Scene:
         """The numbers of the cells; None where there are none, or no room for them."""
         return self.explained if _holds_numbers(self.rows.axis, self.columns.axis, self.explained) else None
 
-    @property
-    def title(self) -> str:
-        """What the drawing shows, in one line."""
-        return f"{self._what} slides over an input of {self._input}"
-
-    @property
-    def description(self) -> str:
-        """What the drawing shows, for who cannot see it."""
-        rows, columns = self.rows.axis, self.columns.axis
-        return (
-            f"Padding {self._padding}, stride {format_size((rows.stride, columns.stride))}, dilation "
-            f"{format_size((rows.dilation, columns.dilation))}: the output is {self._output}."
-        )
-
-    @property
-    def _what(self) -> str:
-        size = format_size((self.rows.axis.window, self.columns.axis.window))
-        return f"A window of {size}" if self.explained is None else f"{self.explained.filter.name}, {size},"
-
-    @property
-    def _input(self) -> str:
-        return format_size((self.rows.axis.side, self.columns.axis.side))
-
-    @property
-    def _output(self) -> str:
-        return format_size((self.rows.axis.output, self.columns.axis.output))
-
-    @property
-    def _padding(self) -> str:
-        rows, columns = self.rows.axis, self.columns.axis
-        return format_padding(((rows.before, rows.after), (columns.before, columns.after)))
-
-    def sentences(self, place: tuple[int, int]) -> list[str]:
-        """Say what happens at a position: which cells are read, and what they add up to."""
-        where = window_sentence(self.rows.axis, self.columns.axis, place)
-        return [where, *(() if self.explained is None else _sums(self.explained, place))]
+    @cached_property
+    def words(self) -> Words:
+        """What is said."""
+        return Words(rows=self.rows.axis, columns=self.columns.axis, explained=self.explained)
 
     def caption(self, place: tuple[int, int]) -> list[str]:
         """Return the sentences in lines that fit."""
-        return self._lines(self.sentences(place))
+        return self._lines(self.words.sentences(place))
 
     def _lines(self, sentences: list[str]) -> list[str]:
         letters = int((self.width - 2 * MARGIN) / (CAPTION * LETTER))
@@ -242,33 +209,7 @@ class Scene:
 
     @cached_property
     def _formulas(self) -> list[str]:
-        return self._lines(self._formulas_whole)
-
-    @property
-    def _formulas_whole(self) -> list[str]:
-        return [f"{name:6} {text}" for name, text in formulas(self.rows.axis, self.columns.axis)]
-
-    @cached_property
-    def _headings(self) -> tuple[tuple[str, str], ...]:
-        """What stands above input, filter and output, in two lines."""
-        rows, columns = self.rows.axis, self.columns.axis
-        border = f", {self.explained.border}" if self.explained is not None else ""
-        padding = "" if self._padding == "0" else f"padding {self._padding}{border}"
-        kernels = 1 if self.explained is None else len(self.explained.taps)
-        name = "filter" if self.explained is None else _shortened(self.explained.filter.name)
-        turned = ["turned half round"] if self.explained is not None and self.explained.flip else []
-        dilation = (
-            []
-            if rows.dilation == columns.dilation == 1
-            else [f"dilation {_pair(rows.dilation, columns.dilation)}"]
-        )
-        count = [f"{kernels} kernels"] if kernels > 1 else []
-        size = format_size((rows.window, columns.window))
-        return (
-            (f"input {self._input}", padding),
-            (f"{name} {size}", ", ".join(count + dilation + turned)),
-            (f"output {self._output}", f"stride {_pair(rows.stride, columns.stride)}"),
-        )
+        return self._lines(self.words.formulas)
 
     # Where it stands --------------------------------------------------------------------------------------
 
@@ -320,6 +261,12 @@ class Scene:
         return longest + 8
 
     @cached_property
+    def _heading_widths(self) -> list[float]:
+        return [
+            max(text_width(first, TITLE), text_width(second, LEGEND)) for first, second in self.words.headings
+        ]
+
+    @cached_property
     def _grids(self) -> tuple[Grid, tuple[Grid, ...], Grid]:
         """Input, kernels, output: side by side, their middles at one height."""
         width, height = self._cell
@@ -334,12 +281,10 @@ class Scene:
         ]
         rooms = [
             TITLE + LINE * bool(second) + indices
-            for (_, second), indices in zip(self._headings, INDICES, strict=True)
+            for (_, second), indices in zip(self.words.headings, INDICES, strict=True)
         ]
         middle = MARGIN + max(height / 2 + room for height, room in zip(heights, rooms, strict=True))
-        titles = [
-            max(text_width(first, TITLE), text_width(second, LEGEND)) for first, second in self._headings
-        ]
+        titles = self._heading_widths
         x = MARGIN + self._gutter
         inputs = Grid(
             x=x, y=middle - heights[0] / 2, rows=self.rows.inputs, columns=self.columns.inputs, width=width,
@@ -369,8 +314,10 @@ class Scene:
     def width(self) -> float:
         """Of the drawing."""
         outputs = self._grids[2]
-        title = max(text_width(self._headings[2][0], TITLE), text_width(self._headings[2][1], LEGEND))
-        formula = max(text_width(text, CAPTION) for text in self._formulas_whole) + 1
+        title = max(
+            text_width(self.words.headings[2][0], TITLE), text_width(self.words.headings[2][1], LEGEND)
+        )
+        formula = max(text_width(text, CAPTION) for text in self.words.formulas) + 1
         least, most = CAPTION_WIDTHS
         return max(outputs.right, outputs.x + title, MARGIN + max(least, min(formula, most))) + MARGIN
 
@@ -465,7 +412,7 @@ class Scene:
         middle = (inputs.y + inputs.bottom) / 2
         tops = inputs.y, taps[0].y - LABEL * (len(taps) > 1), outputs.y
         for grid, top, indices, (first, second) in zip(
-            (inputs, taps[0], outputs), tops, INDICES, self._headings, strict=True
+            (inputs, taps[0], outputs), tops, INDICES, self.words.headings, strict=True
         ):
             y = top - indices - TITLE / 2 - LINE * bool(second)
             yield Text(x=grid.x, y=y, text=first, size=TITLE, anchor=Anchor.START, bold=True)
@@ -554,41 +501,5 @@ class Scene:
         yield from torn_edges(outputs)
 
 
-def _sums(explained: "Explained", place: tuple[int, int]) -> Iterator[str]:
-    """Write a result out: the sum of each kernel, and what combines them."""
-    cells = explained.cells(*place)
-    for number, cell in enumerate(cells, 1):
-        pairs = zip(cell.patch.ravel().tolist(), cell.taps.ravel().tolist(), strict=True)
-        terms = [f"{_factor(value)}·{_factor(tap)}" for value, tap in pairs if tap]
-        text = " + ".join(terms) or "0"
-        if len(terms) > MOST_TERMS:
-            text = f"the sum of {len(terms)} products"
-        label = f"{number}: " if len(cells) > 1 else ""
-        yield f"{label}{text} = {_whole(cell.total)}"
-    if len(cells) > 1:
-        totals = [_whole(cell.total) for cell in cells]
-        how = str(explained.filter.combination)
-        text = f"the largest of {', '.join(totals)}"
-        if how == "magnitude":
-            text = f"√({' + '.join(f'{_factor(cell.total)}²' for cell in cells)})"
-        yield f"{how}: {text} = {_whole(explained.result(*place))}"
-
-
 def _ground(tap: Number) -> Ink:
     return Ink.PAPER if tap == 0 else Ink.RED if tap > 0 else Ink.BLUE
-
-
-def _whole(number: Number) -> str:
-    return f"{number:.6g}" if isinstance(number, float) else f"{number}"
-
-
-def _factor(number: Number) -> str:
-    return f"({_whole(number)})" if number < 0 else _whole(number)
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-
-
-def _pair(vertical: int, horizontal: int) -> str:
-    return f"{vertical}" if vertical == horizontal else format_size((vertical, horizontal))

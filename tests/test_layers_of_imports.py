@@ -56,7 +56,10 @@ TABLE = {
     "plots": Row({"colors", "learning", "tuning"}, {"numpy", "PIL"}),
     "windows": Row({"sizes", "size_texts", "errors"}, set()),
     "grids": Row({"drawing", "windows"}, set()),
-    "sliding": Row({"drawing", "explaining", "grids", "windows", "sizes", "size_texts", "errors"}, set()),
+    "window_words": Row({"explaining", "windows", "sizes", "size_texts"}, set()),
+    "sliding": Row(
+        {"drawing", "explaining", "grids", "window_words", "windows", "sizes", "size_texts", "errors"}, set()
+    ),
     "painting": Row({"drawing"}, {"PIL"}),
     "volumes": Row(
         {"convolve", "layers", "winograd", "borders", "arrays", "kernels", "sizes", "size_texts", "errors"},

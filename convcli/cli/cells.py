@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from convcli.explaining import Cell
 from convcli.size_texts import format_size
+from convcli.window_words import MOST_TERMS
 
 __all__ = ["cell_record", "cell_sum", "cell_text", "result_text"]
-
-MOST_TERMS = 25  # of a sum that is written out
 
 
 def cell_record(cell: Cell) -> dict[str, object]:

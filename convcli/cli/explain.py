@@ -180,11 +180,11 @@ def explain(
         result = apply_filter(pixels, one, **options)
         explained = Explained(pixels, one, result, **options)
         cells = explained.cells(*place)
-        drawings.draw(explained.rows, explained.columns, place, explained)
     except SizeError as error:
         raise SizeError(f"{input_name(image)}: {error.what}", error.why) from None
     except ConvcliError as error:
         raise type(error)(input_name(image), f"{error.what}: {error.why}") from None
+    drawings.draw(explained.rows, explained.columns, place, explained)
     value = result[place].item()
     pixel = render(result[place[0] : place[0] + 1, place[1] : place[1] + 1], how, depth=picture.depth).item()
     if json:

@@ -1,0 +1,135 @@
+"""What is said of a sliding window: headings, sentences, sums written out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convcli.size_texts import format_padding, format_size
+from convcli.sizes import Axis
+from convcli.windows import formulas, window_sentence
+
+if TYPE_CHECKING:
+    from convcli.explaining import Explained
+
+__all__ = ["MOST_TERMS", "Words"]
+
+MOST_TERMS = 25  # of a sum that is written out
+LONGEST_NAME = 28
+
+Number = int | float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What is said of a window that slides, and of the numbers under it, if there are any.
+
+    Examples
+    --------
+    >>> words = Words(rows=Axis(side=6, window=3), columns=Axis(side=6, window=3), explained=None)
+    >>> words.title, words.headings[2]
+    ('A window of 3x3 slides over an input of 6x6', ('output 4x4', 'stride 1'))
+    """
+
+    rows: Axis
+    columns: Axis
+    explained: "Explained | None"
+
+    @property
+    def title(self) -> str:
+        """What the drawing shows, in one line."""
+        return f"{self._what} slides over an input of {self._input}"
+
+    @property
+    def description(self) -> str:
+        """What the drawing shows, for who cannot see it."""
+        rows, columns = self.rows, self.columns
+        return (
+            f"Padding {self._padding}, stride {format_size((rows.stride, columns.stride))}, dilation "
+            f"{format_size((rows.dilation, columns.dilation))}: the output is {self._output}."
+        )
+
+    @property
+    def _what(self) -> str:
+        size = format_size((self.rows.window, self.columns.window))
+        return f"A window of {size}" if self.explained is None else f"{self.explained.filter.name}, {size},"
+
+    @property
+    def _input(self) -> str:
+        return format_size((self.rows.side, self.columns.side))
+
+    @property
+    def _output(self) -> str:
+        return format_size((self.rows.output, self.columns.output))
+
+    @property
+    def _padding(self) -> str:
+        rows, columns = self.rows, self.columns
+        return format_padding(((rows.before, rows.after), (columns.before, columns.after)))
+
+    def sentences(self, place: tuple[int, int]) -> list[str]:
+        """Say what happens at a position: which cells are read, and what they add up to."""
+        where = window_sentence(self.rows, self.columns, place)
+        return [where, *(() if self.explained is None else _sums(self.explained, place))]
+
+    @property
+    def headings(self) -> tuple[tuple[str, str], ...]:
+        """What stands above input, filter and output, in two lines."""
+        rows, columns = self.rows, self.columns
+        border = f", {self.explained.border}" if self.explained is not None else ""
+        padding = "" if self._padding == "0" else f"padding {self._padding}{border}"
+        kernels = 1 if self.explained is None else len(self.explained.taps)
+        name = "filter" if self.explained is None else _shortened(self.explained.filter.name)
+        turned = ["turned half round"] if self.explained is not None and self.explained.flip else []
+        dilation = (
+            []
+            if rows.dilation == columns.dilation == 1
+            else [f"dilation {_pair(rows.dilation, columns.dilation)}"]
+        )
+        count = [f"{kernels} kernels"] if kernels > 1 else []
+        size = format_size((rows.window, columns.window))
+        return (
+            (f"input {self._input}", padding),
+            (f"{name} {size}", ", ".join(count + dilation + turned)),
+            (f"output {self._output}", f"stride {_pair(rows.stride, columns.stride)}"),
+        )
+
+    @property
+    def formulas(self) -> list[str]:
+        """The formula of the output's size, a line each."""
+        return [f"{name:6} {text}" for name, text in formulas(self.rows, self.columns)]
+
+
+def _sums(explained: "Explained", place: tuple[int, int]) -> Iterator[str]:
+    """Write a result out: the sum of each kernel, and what combines them."""
+    cells = explained.cells(*place)
+    for number, cell in enumerate(cells, 1):
+        pairs = zip(cell.patch.ravel().tolist(), cell.taps.ravel().tolist(), strict=True)
+        terms = [f"{_factor(value)}·{_factor(tap)}" for value, tap in pairs if tap]
+        text = " + ".join(terms) or "0"
+        if len(terms) > MOST_TERMS:
+            text = f"the sum of {len(terms)} products"
+        label = f"{number}: " if len(cells) > 1 else ""
+        yield f"{label}{text} = {_whole(cell.total)}"
+    if len(cells) > 1:
+        totals = [_whole(cell.total) for cell in cells]
+        how = str(explained.filter.combination)
+        text = f"the largest of {', '.join(totals)}"
+        if how == "magnitude":
+            text = f"√({' + '.join(f'{_factor(cell.total)}²' for cell in cells)})"
+        yield f"{how}: {text} = {_whole(explained.result(*place))}"
+
+
+def _whole(number: Number) -> str:
+    return f"{number:.6g}" if isinstance(number, float) else f"{number}"
+
+
+def _factor(number: Number) -> str:
+    return f"({_whole(number)})" if number < 0 else _whole(number)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def _pair(vertical: int, horizontal: int) -> str:
+    return f"{vertical}" if vertical == horizontal else format_size((vertical, horizontal))
