@@ -29,15 +29,19 @@ def cell_record(cell: Cell) -> dict[str, object]:
 def cell_text(cell: Cell, number: str) -> str:
     """Return patch, filter and products, side by side where they fit, else one below the other."""
     parts = [("patch", cell.patch), (f"filter{number}", cell.taps), ("products", cell.products)]
-    blocks = [[title, *_lines(matrix, cell.padded if title == "patch" else None)] for title, matrix in parts]
+    blocks = [
+        [title, *_lines(matrix, cell.padded if title == "patch" else None, "--json has them")]
+        for title, matrix in parts
+    ]
     widths = [max(map(len, block)) for block in blocks]
-    if sum(widths) + 8 > get_terminal_size().columns:
+    alike = len(set(map(len, blocks))) == 1  # a remark in the place of rows is shorter
+    if not alike or sum(widths) + 8 > get_terminal_size().columns:
         return "".join("".join(f"{line.rstrip()}\n" for line in block) + "\n" for block in blocks)
     padded = ([line.ljust(width) for line in block] for block, width in zip(blocks, widths, strict=True))
     return "".join("    ".join(row).rstrip() + "\n" for row in zip(*padded, strict=True)) + "\n"
 
 
-def _lines(matrix: NDArray[Any], marked: NDArray[Any] | None) -> list[str]:
+def _lines(matrix: NDArray[Any], marked: NDArray[Any] | None, elsewhere: str) -> list[str]:
     """Return the rows, aligned, what is marked in brackets; a remark if the terminal is too narrow."""
     cells = []
     for number, row in enumerate(matrix.tolist()):
@@ -49,7 +53,7 @@ def _lines(matrix: NDArray[Any], marked: NDArray[Any] | None) -> list[str]:
     width = max(len(cell) for row in cells for cell in row)
     lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
     if len(lines[0]) > get_terminal_size().columns:
-        return [f"{format_size(matrix.shape)} numbers, too wide for this terminal: --json has them"]
+        return [f"{format_size(matrix.shape)} numbers, too wide for this terminal; {elsewhere}"]
     return lines
 
 
@@ -67,4 +71,4 @@ def result_text(result: NDArray[Any], place: tuple[int, int]) -> str:
     """Return the whole result, the number at a place in brackets."""
     marked = np.zeros(result.shape, bool)
     marked[place] = True
-    return "".join(f"{line.rstrip()}\n" for line in _lines(result, marked))
+    return "".join(f"{line.rstrip()}\n" for line in _lines(result, marked, "apply -o result.csv writes them"))
