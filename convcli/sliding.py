@@ -45,7 +45,7 @@ TITLE, LEGEND, CAPTION = 15, 12, 13
 INDICES = 20, 8, 20  # room for the numbers of columns above input, filter and output
 LABEL = 20  # room for the number of a kernel
 LINE = 19  # from one line of a caption to the next
-CAPTION_WIDTHS = 560, 860  # at least, and what a formula may ask for
+CAPTION_WIDTHS = 650, 860  # at least, and what a formula may ask for
 WIDEST = 7  # signs of a number in a cell, as long as two digits of it are left
 
 Number = int | float
