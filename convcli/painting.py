@@ -1,15 +1,27 @@
 """Drawings painted by Pillow: PNG pictures, and animations as GIF and APNG, in the colours of light pages."""
 
 import math
-import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from io import BytesIO
 from itertools import chain, pairwise
 
-from PIL import Image, ImageChops, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image, ImageChops, ImageDraw, PngImagePlugin
 
-from convcli.drawing import PALETTE, Anchor, Animation, Color, Drawing, Ink, Line, Rectangle, Shape, Text
+from convcli.drawing import (
+    LETTER,
+    PALETTE,
+    Anchor,
+    Animation,
+    Color,
+    Drawing,
+    Ink,
+    Line,
+    Rectangle,
+    Shape,
+    Text,
+    text_width,
+)
+from convcli.lettering import font, lettered
 
 __all__ = ["animated_gif", "animated_png", "drawn_png", "painted", "painted_frames"]
 
@@ -18,7 +30,6 @@ DASH, SPACE = 4, 3
 ANCHORS = {Anchor.START: "ls", Anchor.MIDDLE: "ms", Anchor.END: "rs"}
 BOLD = 0.4  # how much thicker lines of letters become
 WRITTEN_OUT = {"√": "sqrt", "²": "^2", "×": "x"}  # signs that Pillow's own font lacks
-UNKNOWN = "\U0010ffff"  # a letter that no font has
 SHADES = 6  # between a letter's colour and its ground
 MOST_COLORS = 255  # of an animation, beside the transparent one
 NO_COLOR = (255, 0, 255)
@@ -211,29 +222,20 @@ def _paint_dashes(
 
 
 def _paint_text(draw: Draw, shape: Text) -> None:
-    font = _font(shape.size)
     place = shape.x, round(shape.y + BASELINE * shape.size)
-    width = BOLD if shape.bold else 0
-    draw.text(place, _readable(shape.text), _rgb(shape.fill), font, ANCHORS[shape.anchor], stroke_width=width)
-
-
-_font = lru_cache(ImageFont.load_default)
+    draw.text(
+        place,
+        _readable(shape.text),
+        _rgb(shape.fill),
+        font(round(shape.size)),
+        ANCHORS[shape.anchor],
+        stroke_width=BOLD if shape.bold else 0,
+    )
 
 
 def _readable(text: str) -> str:
-    """Write out what Pillow's own font has no letter for: without its accent, or as a question mark."""
-    return "".join(_letters(letter) for letter in text)
-
-
-@lru_cache(1024)
-def _letters(letter: str) -> str:
-    if letter in WRITTEN_OUT:
-        return WRITTEN_OUT[letter]
-    plain = unicodedata.normalize("NFKD", letter)[0]
-    return next((one for one in (letter, plain) if one.isprintable() and _has_letter(one)), "?")
-
-
-def _has_letter(letter: str) -> bool:
-    font = _font(16)
-    mask, missing = font.getmask(letter), font.getmask(UNKNOWN)
-    return letter == " " or (mask.size, bytes(mask)) != (missing.size, bytes(missing))
+    """Write out what the font cannot draw; escapes would need more room than the drawing has left."""
+    return "".join(
+        char if lettered(char) == char else WRITTEN_OUT.get(char, "?" * round(text_width(char, 1 / LETTER)))
+        for char in text
+    )

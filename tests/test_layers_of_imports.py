@@ -60,7 +60,7 @@ TABLE = {
     "sliding": Row(
         {"drawing", "explaining", "grids", "window_words", "windows", "sizes", "size_texts", "errors"}, set()
     ),
-    "painting": Row({"drawing"}, {"PIL"}),
+    "painting": Row({"drawing", "lettering"}, {"PIL"}),
     "volumes": Row(
         {"convolve", "layers", "winograd", "borders", "arrays", "kernels", "sizes", "size_texts", "errors"},
         {"numpy"},

@@ -87,17 +87,7 @@ def test_bold_texts_are_darker() -> None:
 
 @pytest.mark.parametrize(
     ("sign", "written"),
-    [
-        ("√", "sqrt"),
-        ("²", "^2"),
-        ("×", "x"),
-        ("é", "e"),
-        ("猫", "?"),
-        ("\u202e", "?"),
-        ("½", "1"),
-        ("\n", "?"),
-        (" ", " "),
-    ],
+    [("√", "sqrt"), ("²", "^2"), ("×", "x"), ("猫", "??"), ("\u202e", "?"), ("\n", "?"), ("e\u0301", "e")],
 )
 def test_letters_that_the_font_lacks_are_written_out(sign: str, written: str) -> None:
     assert np.array_equal(pixels(Text(x=20, y=15, text=sign)), pixels(Text(x=20, y=15, text=written)))
