@@ -23,7 +23,7 @@ from convcli.cli.options import (
     Stride,
 )
 from convcli.cli.output import answer_is_shown, escaped, shown, write, write_json
-from convcli.cli.standard_input import STREAM, input_name
+from convcli.cli.standard_input import STANDARD_INPUT, STREAM, input_name
 from convcli.cli.windows import Drawings, explain_window
 from convcli.errors import UsageError
 
@@ -145,7 +145,6 @@ def explain(
     from convcli.arrays import Channels, select_channels
     from convcli.cli import filtering  # late: help needs no numpy
     from convcli.cli.cells import cell_record, cell_sum, cell_text, result_text
-    from convcli.cli.destinations import STANDARD_INPUT
     from convcli.cli.reading import Reading
     from convcli.convolve import apply_filter
     from convcli.errors import ConvcliError, SizeError, chosen
