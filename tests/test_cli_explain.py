@@ -52,6 +52,22 @@ def test_a_drawing_and_an_animation_at_once(convcli: Runner) -> None:
     assert len([group for group in root.iter(f"{SVG}g") if "frame" in group.attrib["class"]]) == 9
 
 
+@pytest.mark.usefixtures("in_folder")
+def test_a_drawing_on_standard_output(convcli: Runner, terminal: Runner) -> None:
+    for arguments in (WINDOW, EDGE):
+        ran = convcli(*arguments, "-o", "-", "--animate", f"{len(arguments)}.gif")
+        assert (ran.code, ran.err) == (0, "")
+        assert convcli(*arguments, "-o", "same.svg", "--force").code == 0
+        assert ran.out == Path("same.svg").read_text("utf-8")
+        assert Path(f"{len(arguments)}.gif").is_file()
+        assert_refused(
+            convcli(*arguments, "-o", "-", "--json"), "-o -: is standard output, where --json goes"
+        )
+        assert_refused(convcli(*arguments, "--animate", "-"), "-: an animation is saved as .svg")
+    for arguments in (WINDOW, EDGE):
+        assert_refused(terminal(*arguments, "-o", "-"), "-o -: svg is not for a terminal; redirect it")
+
+
 def test_a_window_without_a_picture(convcli: Runner, terminal: Runner) -> None:
     assert convcli(*WINDOW).all == (0, "3x3\n", "")
     assert json.loads(convcli(*WINDOW, "--at", "2,1", "--json").out) == {

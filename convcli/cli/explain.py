@@ -89,7 +89,9 @@ def explain(
     frame: Frame = None,
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", help="Draw the window: .svg or .png.", metavar="FILE"),
+        typer.Option(
+            "-o", "--output", help="Draw the window: .svg or .png; - is standard output.", metavar="FILE"
+        ),
     ] = None,
     animate: Annotated[
         str | None,
@@ -130,7 +132,7 @@ def explain(
             }
         )  # fmt: skip
         amount = "0" if padding is None else padding
-        drawings = Drawings.read(output, animate, seconds, [], force=force)
+        drawings = Drawings.read(output, animate, seconds, [], force=force, json=json)
         explain_window(n, f, amount, stride, dilation, place, drawings, json=json)
         return 0
     if image is None:
@@ -155,7 +157,7 @@ def explain(
 
     kernels = [kernel] if kernel is not None else []
     files = [STANDARD_INPUT if image == STREAM else image, *filtering.kernel_files(kernels)]
-    drawings = Drawings.read(output, animate, seconds, files, force=force)
+    drawings = Drawings.read(output, animate, seconds, files, force=force, json=json)
     (one,) = filtering.read_filters([name] if name is not None else [], kernels, [], angle=angle, size=size)
     if not isinstance(one, Filter):
         raise UsageError("--kernel", "is a volume; take one of its matrices")
@@ -213,7 +215,7 @@ def explain(
         if picture.kind == Kind.TEXT:
             write("\n" + result_text(result, place))
     else:
-        write("".join(f"{file}\n" for file in drawings.names) or f"{value}\n")
+        drawings.answer(f"{value}")
     return 0
 
 

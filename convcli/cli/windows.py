@@ -2,15 +2,17 @@
 
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from convcli.cli.output import answer_is_shown, escaped, shown, write, write_json
+from convcli.cli.output import answer_is_shown, escaped, shown, write, write_bytes, write_json
+from convcli.cli.standard_input import STREAM
 from convcli.errors import UsageError
-from convcli.files import check_target, write_atomically
+from convcli.files import Identities, check_target, write_atomically
 from convcli.size_texts import format_padding, format_size, parse_padding, parse_pair, parse_size
 from convcli.sizes import Axis, window_axes
 from convcli.windows import check_position, formulas, window_lines, window_sentence
@@ -48,33 +50,46 @@ class Drawings:
     output: str | None
     animation: str | None
     seconds: float
+    inputs: Identities
     force: bool
 
     @classmethod
     def read(
-        cls, output: str | None, animation: str | None, seconds: float, inputs: list[str], *, force: bool
+        cls,
+        output: str | None,
+        animation: str | None,
+        seconds: float,
+        inputs: Iterable[str],
+        *,
+        force: bool,
+        json: bool,
     ) -> "Drawings":
         """Check the options.
 
         Raises
         ------
         UsageError
-            A name ends in no known format, or the time is out of range.
+            A name ends in no known format, or is standard output where something else goes; or the time is
+            out of range.
         OutputError
             A file may not be written.
         """
+        files_read = Identities(inputs)
+        if output == STREAM and (json or answer_is_shown()):
+            why = "is standard output, where --json goes; name a file"
+            raise UsageError("-o -", why if json else "svg is not for a terminal; redirect it")
         for name, formats, what in ((output, Picture, "a drawing"), (animation, Moving, "an animation")):
-            if name is None:
+            if name is None or (name == STREAM and formats is Picture):
                 continue
             if Path(name).suffix.lower() not in tuple(formats):
                 raise UsageError(name, f"{what} is saved as {', '.join(formats)}")
-            check_target(name, inputs, replace=force)
+            check_target(name, files_read, replace=force)
         if output and animation and os.path.realpath(output) == os.path.realpath(animation):
             raise UsageError("--animate", f"and -o are one file, {output}")
         least, most = SECONDS
         if not (math.isfinite(seconds) and least <= seconds <= most):
             raise UsageError(f"--seconds {seconds:g}", f"must be a number from {least:g} to {most:g}")
-        return cls(output, animation, seconds, force)
+        return cls(output, animation, seconds, files_read, force)
 
     @property
     def names(self) -> list[str]:
@@ -113,7 +128,15 @@ class Drawings:
             moving = sliding_animation(rows, columns, explained, seconds=self.seconds)
             drawn.append((self.animation, _file_of(self.animation, moving)))
         for name, content in drawn:
-            write_atomically(name, partial(_put, content), replace=self.force)
+            if name == STREAM:
+                write_bytes([content])
+            else:
+                write_atomically(name, partial(_put, content), replace=self.force, inputs=self.inputs)
+
+    def answer(self, otherwise: str) -> None:
+        """Write the names of the files into a pipe, or another answer where nothing was drawn."""
+        if self.output != STREAM:  # else standard output has the drawing itself
+            write("".join(f"{name}\n" for name in self.names or [otherwise]))
 
 
 def _put(content: bytes, stream: BinaryIO) -> None:
@@ -126,7 +149,7 @@ def _file_of(name: str, drawn: "Drawing | Animation") -> bytes:
     from convcli.svg import animated_svg, drawn_svg
 
     suffix = Path(name).suffix.lower()
-    if suffix == Moving.SVG:
+    if suffix == Moving.SVG or name == STREAM:
         svg = animated_svg(drawn) if isinstance(drawn, Animation) else drawn_svg(drawn)
         return svg.encode()
     from convcli.painting import animated_gif, animated_png, drawn_png  # late: an SVG needs no Pillow
@@ -176,7 +199,7 @@ def explain_window(
     elif answer_is_shown():
         write(_shown(rows, columns, at, drawings))
     else:
-        write("".join(f"{name}\n" for name in drawings.names or [output]))
+        drawings.answer(output)
 
 
 def _record(rows: Axis, columns: Axis, at: tuple[int, int]) -> dict[str, object]:
