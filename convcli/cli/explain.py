@@ -116,8 +116,8 @@ def explain(
     convcli explain --n 6 --f 3 --p 1 --s 2 --animate window.gif
 
     Told, too, is the pixel that apply writes. Numbers in brackets stand on the padding, which is same unless
-    given. Of a text matrix the whole result is shown, too. Into a pipe comes the sum alone, or the names of the
-    files that were drawn.
+    given. Of a text matrix the whole result is shown, too. Into a pipe comes the sum alone, or the names of
+    the files that were drawn.
 
     Without IMAGE the window is explained that slides over --n with --f: what it reads, what it never reads,
     and the size of the output. Padding is 0 then unless given; into a pipe comes the size.
