@@ -1,5 +1,6 @@
 """README and the pages in docs/: every command and the Python examples do what they say."""
 
+import json
 import os
 import re
 import shlex
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import SAMPLES, on_terminal
+from convcli import __all__ as public_names
+from tests.conftest import SAMPLES, Runner, on_terminal
 from tests.pictures import PAGES, program_folder
 
 TEXTS = {page.stem: page.read_text("utf-8") for page in PAGES}
@@ -156,9 +158,45 @@ def test_terminal_shows_what_the_page_of_layers_shows() -> None:
     assert ran.all == (0, "\n".join(shown) + "\n", "")
 
 
+SHEET = ("apply", "sample_images/camera.png", "--filter", "sobel", "--sheet", "sheet.png", "--json")
+ANSWERS = {
+    "`apply`": (("apply", "sample_images/camera.png", "--filter", "sobel", "--json"), ""),
+    "`apply --sheet`": (SHEET, ""),
+    "each of `panels`": (SHEET, "panels"),
+    "`apply --direction`": (("apply", "sample_images/camera.png", "--direction", "d.png", "--json"), ""),
+    "what fails": (("apply", "missing.png", "--filter", "sobel", "--json"), ""),
+    "`explain`": (("explain", "sample_images/camera.png", "--filter", "sobel", "--json"), ""),
+    "each of `cells`": (("explain", "sample_images/camera.png", "--filter", "sobel", "--json"), "cells"),
+    "`explain --n`": (("explain", "--n", "7", "--f", "3", "--json"), ""),
+    "`learn`": (("learn", "example.csv", "target.csv", "--json"), ""),
+    "`nearest`": (("learn", "example.csv", "target.csv", "--json"), "nearest"),
+    "`shape`": (("shape", "lenet5", "--json"), ""),
+    "each of `layers`": (("shape", "lenet5", "--json"), "layers"),
+    "`shape --want`": (("shape", "--n", "32", "--f", "5", "--want", "32", "--json"), ""),
+    "`filters`": (("filters", "sobel", "--json"), ""),
+    "`filters --tuning`": (("filters", "sobel-x", "--tuning", "--json"), ""),
+    "`edge` and `bar`": (("filters", "sobel-x", "--tuning", "--json"), "edge"),
+}
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_json_has_the_keys_of_the_table(convcli: Runner, answer: str) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (20, 20))
+    np.savetxt("example.csv", pixels, fmt="%d")
+    across = pixels[:, 2:] - pixels[:, :-2]
+    np.savetxt("target.csv", across[:-2] + across[1:-1] + across[2:], fmt="%d")
+    rows = dict(re.findall(r"^\| (.*?) \| `(.*?)`", TEXTS["scripts"], re.MULTILINE))
+    arguments, key = ANSWERS[answer]
+    found = json.loads(convcli(*arguments).out.splitlines()[0])
+    if key:
+        found = found[key][0] if isinstance(found[key], list) else found[key]
+    assert sorted(found) == sorted(rows[answer].split(", "))
+
+
 @pytest.mark.parametrize("page", ["README", "python"])
 def test_python_example(folder: Path, page: str) -> None:
-    (block,) = blocks(TEXTS[page], "python")
+    block = blocks(TEXTS[page], "python")[0]
     names: dict[str, Any] = {}
     exec("\n".join(block), names)
     promised = [line.split("  # ") for line in block if re.search(r"  # [0-9]+$", line)]
@@ -174,6 +212,16 @@ def test_python_example(folder: Path, page: str) -> None:
     assert (names["edges"][1:-1, 1:-1] == inside).all()
     for written in folder.glob("*.png"):
         assert (np.array(Image.open(written))[1:-1, 1:-1] == np.minimum(abs(inside), 255)).all()
+
+
+def test_the_example_of_an_error_says_what_is_wrong_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    exec("\n".join(blocks(TEXTS["python"], "python")[1]), {})
+    assert capsys.readouterr().out.startswith("filter 5 ")
+
+
+def test_the_page_for_python_has_all_public_names() -> None:
+    told = set(re.findall(r"`(\w+)`", TEXTS["python"]))
+    assert set(public_names) - {"__version__"} <= told
 
 
 def test_one_start_command_filters_the_cat_and_one_tests() -> None:

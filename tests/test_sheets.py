@@ -412,7 +412,6 @@ def test_picture_of_16_bits(convcli: Runner, in_folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("in_folder")
-@pytest.mark.usefixtures("in_folder")
 def test_numbers_of_which_none_is_finite(convcli: Runner) -> None:
     np.save("none.npy", np.full((30, 300), math.nan))
     for about, shown in panels_of(convcli, "none.npy", "--filter", "sobel-x", "--filter", "box"):
@@ -420,6 +419,7 @@ def test_numbers_of_which_none_is_finite(convcli: Runner) -> None:
         assert (shown == (GREY if about["shown"] == "signed" else ORANGE)).all()
 
 
+@pytest.mark.usefixtures("in_folder")
 def test_numbers_that_are_negative_are_a_signed_map_themselves(convcli: Runner) -> None:
     values = np.random.default_rng(1).normal(size=(30, 200))
     values[2, 3], values[4, 5], values[6, 7] = math.nan, math.inf, -math.inf
