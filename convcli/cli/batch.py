@@ -27,7 +27,7 @@ from convcli.cli.output import (
     progress_is_shown,
     write,
 )
-from convcli.cli.preview import Wanted, wanted
+from convcli.cli.preview_options import WantedPreview
 from convcli.cli.progress import file_progress
 from convcli.cli.reading import Reading
 from convcli.cli.stopping import undone_at_a_signal
@@ -49,7 +49,7 @@ class Batch:
     reading: Reading
     processes: int
     where: Destination
-    preview: Wanted | None
+    preview: WantedPreview | None
 
     @classmethod
     def read(
@@ -84,7 +84,7 @@ class Batch:
             A list of names cannot be read.
         """
         check_workload(jobs, png_level)
-        shown = wanted(preview, preview_as)
+        wanted = WantedPreview.read(preview, preview_as)
         reading = Reading.read(max_pixels, max_memory, frame)
         where = destination(
             output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
@@ -93,7 +93,7 @@ class Batch:
         sources = gathered(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
         processes, threads = divided(jobs, len(sources))
         limits = replace(reading.limits, sharers=processes)
-        return cls(sources, replace(reading, limits=limits), processes, replace(where, jobs=threads), shown)
+        return cls(sources, replace(reading, limits=limits), processes, replace(where, jobs=threads), wanted)
 
     @property
     def threads(self) -> int | None:

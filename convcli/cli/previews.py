@@ -30,7 +30,7 @@ class Preview:
 
     def tile(self, source: str, picture: Picture, plan: Layout | None = None) -> Tile:
         """Draw an input; of several maps, the first."""
-        first = thumbnails(picture, (plan or layout(self.screen, 2)).drawing(self.screen), 1)[0]
+        first = thumbnails(picture, (plan or layout(self.screen, 2)).appearance(self.screen), 1)[0]
         return Tile(_name(source, picture), _size(picture.pixels), first)
 
     def beside(self, before: Tile, label: str, result: Picture, *, below: str) -> str:
@@ -40,7 +40,7 @@ class Preview:
         """
         count = len(layers_of(result))
         plan = layout(self.screen, 1 + count, below=self._lines(below))
-        pictures = thumbnails(result, plan.drawing(self.screen), max(1, plan.count - 1))
+        pictures = thumbnails(result, plan.appearance(self.screen), max(1, plan.count - 1))
         names = [label] if count == 1 else [f"map {number}" for number in range(1, count + 1)]
         size = _size(result.pixels)
         tiles = [Tile(name, size, one) for name, one in zip(names, pictures, strict=False)]
@@ -54,16 +54,16 @@ class Preview:
     ) -> str:
         """Return what shows an input, its target, what the learned filter makes of it, and the filter."""
         plan = layout(self.screen, 4, below=self._lines(below))
-        drawing = plan.drawing(self.screen)
+        appearance = plan.appearance(self.screen)
         made = _made(pair, learned, absolute=absolute)
         wanted = layers_of(pair.target)
         several = len(wanted) > 1
-        target, result = drawn([wanted[0], made[..., 0] if several else made], drawing)
+        target, result = drawn([wanted[0], made[..., 0] if several else made], appearance)
         tiles = [
             self.tile(names[0], pair.source, plan),
             Tile(_name(names[1], pair.target), _size(pair.target.pixels), target),
             Tile("learned", _size(made), result),
-            Tile("filter", format_size(learned.taps.shape), drawn([_matrix(learned.taps)], drawing)[0]),
+            Tile("filter", format_size(learned.taps.shape), drawn([_matrix(learned.taps)], appearance)[0]),
         ]
         return shown_tiles(tiles[: plan.count], plan, self.screen)
 
