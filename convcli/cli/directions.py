@@ -7,7 +7,7 @@ from convcli.arrays import Channels, select_channels
 from convcli.cli.destinations import Destination
 from convcli.cli.filtering import Rendering, Window, result_size
 from convcli.cli.one_input import Operation, Outcome
-from convcli.cli.sheets import CHANNELS, check_colors
+from convcli.cli.sheets import CHANNELS, takes_luma
 from convcli.colors import limit_of
 from convcli.directions import direction_colors, drawn_direction, gradient
 from convcli.kernels import Filter
@@ -35,7 +35,7 @@ def direction_operation(one: Filter, window: Window, rendering: Rendering, where
 
 
 def _draw(one: Filter, window: Window, channels: Channels, picture: Picture, _: bool) -> Outcome:
-    if check_colors(picture, channels):
+    if takes_luma(picture, channels):
         channels = Channels.GRAY
     pixels = select_channels(picture.pixels, channels)
     if pixels.ndim == 3:
