@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
-from convcli.colors import GREY
+from convcli.colors import BLACK, GREY, WHITE
 from convcli.convolve import apply_filter
 from convcli.errors import FilterError
 from convcli.kernels import CATALOG, Combination, Filter, named_filter
@@ -35,7 +35,6 @@ MARGIN = 16
 LEAST_RADIUS = 56  # of the wheel, at which letters have their size
 TEXT = 13
 ABOUT_WIDTH = 19 * TEXT
-INK, PAPER = (0, 0, 0), (255, 255, 255)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,13 +170,13 @@ def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> Figure:
     side, line_height = 2 * (radius + label), round(1.4 * text)
     words = legend_text, len(lines) * line_height
     canvas, corner, beside = _arranged((width, height), side, words, margin)
-    image = Image.new("RGB", canvas, PAPER)
+    image = Image.new("RGB", canvas, WHITE)
     image.paste(Image.fromarray(shown), (margin, margin))
     draw = ImageDraw.Draw(image)
     wheel = Wheel(corner[0] + side // 2, corner[1] + side // 2, radius)
     _draw_wheel(image, draw, wheel, text)
     for number, line in enumerate(lines):
-        draw.text((beside[0], beside[1] + number * line_height), line, INK, font(text))
+        draw.text((beside[0], beside[1] + number * line_height), line, BLACK, font(text))
     return Figure(np.asarray(image), Place(margin, margin, width, height), wheel)
 
 
@@ -209,4 +208,4 @@ def _draw_wheel(image: Image.Image, draw: ImageDraw.ImageDraw, wheel: Wheel, tex
     for angle, anchor in ((0, "lm"), (90, "mb"), (180, "rm"), (270, "mt")):
         x = wheel.x + far * math.cos(math.radians(angle))
         y = wheel.y - far * math.sin(math.radians(angle))
-        draw.text((x, y), f"{angle}°", INK, font(text), anchor=anchor)
+        draw.text((x, y), f"{angle}°", BLACK, font(text), anchor=anchor)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
-from convcli.colors import diverging, limit_of
+from convcli.colors import BLACK, WHITE, diverging, limit_of
 from convcli.lettering import font, wrapped
 from convcli.render import Signed, render
 
@@ -48,7 +48,7 @@ NARROWEST = 220  # pixels of a column: three numbers fit below a bar
 BAR = 10
 MOST_LINES = 3
 LONG = 10_000_000  # a whole number that is not written in full
-INK, SOFT, FRAME, PAPER = (0, 0, 0), (90, 90, 90), (200, 200, 200), (255, 255, 255)
+SOFT, FRAME = (90, 90, 90), (200, 200, 200)
 NO_NUMBER = (230, 159, 0)  # NaN among grey levels
 
 
@@ -281,14 +281,14 @@ def drawn_sheet(panels: Sequence[Panel]) -> Sheet:
         2 * MARGIN + columns * width + (columns - 1) * GAP,
         2 * MARGIN + rows * height + (rows - 1) * GAP,
     )
-    image = Image.new("RGB", size, PAPER)
+    image = Image.new("RGB", size, WHITE)
     draw = ImageDraw.Draw(image)
     places = []
     for number, panel in enumerate(panels):
         row, column = divmod(number, columns)
         left, top = MARGIN + column * (width + GAP), MARGIN + row * (height + GAP)
         for line, text in enumerate(titles[number]):
-            draw.text((left, top + line * TITLE_LINE), text, INK, font(TITLE))
+            draw.text((left, top + line * TITLE_LINE), text, BLACK, font(TITLE))
         below = top + len(titles[number]) * TITLE_LINE
         for line, text in enumerate(abouts[number]):
             draw.text((left, below + line * TEXT_LINE), text, SOFT, font(TEXT))
@@ -336,7 +336,7 @@ def _draw_panel(image: Image.Image, draw: ImageDraw.ImageDraw, panel: Panel, pla
         texts = {place: text.partition(" ")[0] for place, text in texts.items()}
     for (share, anchor), text in texts.items():
         x = left + share * (length - 1)
-        draw.text((x, bar_top + BAR + 4), text, INK, font(NUMBERS), anchor=anchor)
+        draw.text((x, bar_top + BAR + 4), text, BLACK, font(NUMBERS), anchor=anchor)
 
 
 def number_text(number: float) -> str:

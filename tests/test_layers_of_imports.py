@@ -53,7 +53,7 @@ TABLE = {
     "directions": Row(
         {"colors", "convolve", "kernels", "lettering", "sheets", "sizes", "errors"}, {"numpy", "PIL"}
     ),
-    "plots": Row({"colors", "learning", "tuning"}, {"numpy", "PIL"}),
+    "plots": Row({"colors", "learning", "lettering", "png", "tuning"}, {"numpy", "PIL"}),
     "windows": Row({"sizes", "size_texts", "errors"}, set()),
     "grids": Row({"drawing", "windows"}, set()),
     "window_words": Row({"explaining", "windows", "sizes", "size_texts"}, set()),

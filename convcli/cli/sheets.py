@@ -16,7 +16,7 @@ from convcli.cli.destinations import Destination
 from convcli.cli.drawn_filters import DrawnFilter, FilterMap, drawn_filter
 from convcli.cli.filtering import Rendering, Window
 from convcli.cli.one_input import Operation, Outcome
-from convcli.colors import limit_of
+from convcli.colors import WHITE, limit_of
 from convcli.errors import ImageError, UsageError
 from convcli.kernels import Filter
 from convcli.limits import Size
@@ -44,7 +44,6 @@ Array = NDArray[Any]
 
 BETWEEN = 12  # bytes that are held for each number of a result while its panel is drawn
 MOST_PANELS = 256
-WHITE = (255, 255, 255)
 CHANNELS = {
     Channels.GRAY: "luma", Channels.SUM: "the channels' sum", Channels.R: "red", Channels.G: "green",
     Channels.B: "blue",
