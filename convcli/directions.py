@@ -30,7 +30,6 @@ DIRECTED = tuple(entry.name for entry in CATALOG.values() if entry.combination =
 """The filters that have a direction: they combine two derivatives at right angles."""
 
 STRIP = 1 << 16  # numbers at a time, which fit into the cache
-SMALL = 256  # pixels: a picture is enlarged as long as it does not pass them
 MARGIN = 16
 LEAST_RADIUS = 56  # of the wheel, at which letters have their size
 TEXT = 13
@@ -159,7 +158,7 @@ def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> Figure:
         What is said beside the wheel.
     """
     size = (colors.shape[0], colors.shape[1])
-    shown = Fit.within(size, max(size), SMALL).drawn(colors)
+    shown = Fit.within(size, max(size)).drawn(colors)
     height, width, _ = shown.shape
     radius = max(LEAST_RADIUS, math.isqrt(height * width) // 12)
     unit = radius / LEAST_RADIUS

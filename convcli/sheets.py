@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from convcli.colors import BLACK, WHITE, diverging, limit_of
 from convcli.lettering import font, wrapped
 from convcli.render import Signed, render
+from convcli.tally import tally
 
 __all__ = [
     "Bar",
@@ -101,7 +102,7 @@ def signed_map(values: ArrayLike) -> Colored:
     >>> signed_map([[-2, 0, 4]]).bar[:3]
     (<Shown.SIGNED: 'signed'>, -4.0, 4.0)
     """
-    low, high = _ends(np.asarray(values))
+    low, high = _ends(values)
     limit = limit_of(values)
     return Colored(diverging(values, limit), Bar(Shown.SIGNED, -limit, limit, low, high))
 
@@ -154,13 +155,10 @@ def pixels_of(pixels: ArrayLike) -> Colored:
     return Colored(_in_color(given), None)
 
 
-def _ends(numbers: Array) -> tuple[float, float]:
+def _ends(values: ArrayLike) -> tuple[float, float]:
     """Return the smallest and the largest finite number; zero for both where there is none."""
-    low, high = float(numbers.min()), float(numbers.max())
-    if not (math.isfinite(low) and math.isfinite(high)):
-        finite = numbers[np.isfinite(numbers)]
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    return low, high
+    numbers = tally(np.asarray(values))
+    return float(numbers.lowest or 0), float(numbers.highest or 0)
 
 
 def _in_color(pixels: Array) -> Array:
@@ -186,17 +184,12 @@ class Fit:
     across: int = 1
 
     @classmethod
-    def of_input(cls, size: tuple[int, int], largest: int) -> "Fit":
-        """Fit the picture that all others are results of, for panels with sides of so many pixels at most."""
-        return cls.within(size, largest, SMALL)
-
-    @classmethod
-    def within(cls, size: tuple[int, int], largest: int, small: int) -> "Fit":
-        """Fit a picture: no side is longer than `largest`, and no more enlarged than to `small`.
+    def within(cls, size: tuple[int, int], largest: int, small: int = SMALL) -> "Fit":
+        """Fit a picture: no side is longer than `largest` pixels, and no more enlarged than to `small`.
 
         Examples
         --------
-        >>> Fit.within((6, 6), 512, 256), Fit.within((3000, 4000), 512, 256)
+        >>> Fit.within((6, 6), 512), Fit.within((3000, 4000), 512)
         (Fit(reduced=1, down=42, across=42), Fit(reduced=8, down=1, across=1))
         """
         reduced = -(-max(size) // largest)
@@ -318,25 +311,36 @@ def _columns(
 
 def _draw_panel(image: Image.Image, draw: ImageDraw.ImageDraw, panel: Panel, place: Place) -> None:
     left, top, width, height = place
-    draw.rectangle([left - 1, top - 1, left + width, top + height], outline=FRAME)
-    image.paste(Image.fromarray(panel.pixels), (left, top))
+    _draw_framed(image, draw, panel.pixels, (left, top))
     if panel.bar is None:
         return
     length, bar_top = max(width, NARROWEST), top + height + 8
-    image.paste(Image.fromarray(_bar_colors(panel.bar, length)), (left, bar_top))
-    draw.rectangle([left - 1, bar_top - 1, left + length, bar_top + BAR], outline=FRAME)
-    low, high = panel.bar.low, panel.bar.high
-    texts = {(0.0, "lt"): number_text(low) + " or less" * (panel.bar.lowest < low)}
-    zero = -low / 2 / (high / 2 - low / 2) if low < high else 0  # halves: differences may be infinite
-    if 0.4 < zero < 0.6:  # where it stands clear of the ends
-        texts[zero, "mt"] = "0"
-    if low < high:
-        texts[1.0, "rt"] = number_text(high) + " or more" * (panel.bar.highest > high)
-    if sum(font(NUMBERS).getlength(f"{text}  ") for text in texts.values()) > length:
-        texts = {place: text.partition(" ")[0] for place, text in texts.items()}
-    for (share, anchor), text in texts.items():
+    _draw_framed(image, draw, _bar_colors(panel.bar, length), (left, bar_top))
+    for share, anchor, text in _bar_texts(panel.bar, length):
         x = left + share * (length - 1)
         draw.text((x, bar_top + BAR + 4), text, BLACK, font(NUMBERS), anchor=anchor)
+
+
+def _draw_framed(
+    image: Image.Image, draw: ImageDraw.ImageDraw, pixels: NDArray[np.uint8], corner: tuple[int, int]
+) -> None:
+    (left, top), (height, width, _) = corner, pixels.shape
+    draw.rectangle([left - 1, top - 1, left + width, top + height], outline=FRAME)
+    image.paste(Image.fromarray(pixels), corner)
+
+
+def _bar_texts(bar: Bar, length: int) -> list[tuple[float, str, str]]:
+    """Return what stands below a bar: at which part of its length, the anchor there, and the text."""
+    low, high = bar.low, bar.high
+    texts = [(0.0, "lt", number_text(low) + " or less" * (bar.lowest < low))]
+    if low < high:
+        zero = -low / 2 / (high / 2 - low / 2)  # halves: differences may be infinite
+        if 0.4 < zero < 0.6:  # where it stands clear of the ends
+            texts.append((zero, "mt", "0"))
+        texts.append((1.0, "rt", number_text(high) + " or more" * (bar.highest > high)))
+    if sum(font(NUMBERS).getlength(f"{text}  ") for _, _, text in texts) > length:
+        texts = [(share, anchor, text.partition(" ")[0]) for share, anchor, text in texts]
+    return texts
 
 
 def number_text(number: float) -> str:

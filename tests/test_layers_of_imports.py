@@ -49,7 +49,7 @@ TABLE = {
     "svg": Row({"drawing"}, set()),
     "colors": Row(set(), {"numpy"}),
     "lettering": Row(set(), {"PIL"}),
-    "sheets": Row({"colors", "lettering", "render"}, {"numpy", "PIL"}),
+    "sheets": Row({"colors", "lettering", "render", "tally"}, {"numpy", "PIL"}),
     "directions": Row(
         {"colors", "convolve", "kernels", "lettering", "sheets", "sizes", "errors"}, {"numpy", "PIL"}
     ),

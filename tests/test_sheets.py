@@ -159,14 +159,14 @@ sides = st.tuples(st.integers(1, 3000), st.integers(1, 3000))
 
 @given(sides, st.sampled_from([320, 512]))
 def test_no_panel_is_larger_than_it_may_be_nor_a_line(size: tuple[int, int], largest: int) -> None:
-    drawn = Fit.of_input(size, largest).size(size)
+    drawn = Fit.within(size, largest).size(size)
     assert max(drawn) <= largest
     assert min(drawn) > 12
 
 
 @given(sides, sides)
 def test_no_result_is_larger_than_it_may_be(size: tuple[int, int], result: tuple[int, int]) -> None:
-    assert max(Fit.of_input(size, 512).for_result(result, size, 512).size(result)) <= 512
+    assert max(Fit.within(size, 512).for_result(result, size, 512).size(result)) <= 512
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_no_result_is_larger_than_it_may_be(size: tuple[int, int], result: tuple
 def test_result_of_a_small_picture_has_its_scale_unless_it_is_far_smaller(
     result: tuple[int, int], fit: Fit
 ) -> None:
-    assert Fit.of_input((6, 6), 512).for_result(result, (6, 6), 512) == fit
+    assert Fit.within((6, 6), 512).for_result(result, (6, 6), 512) == fit
 
 
 def test_enlarging_repeats_pixels() -> None:

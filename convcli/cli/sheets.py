@@ -108,7 +108,7 @@ class Panels:
     def __init__(self, size: tuple[int, int], count: int) -> None:
         self.size = size
         self.largest = largest_side(count)
-        self.fit = Fit.of_input(size, self.largest)
+        self.fit = Fit.within(size, self.largest)
         self.made: list[Panel] = []
         self.facts: list[dict[str, object]] = []
 
