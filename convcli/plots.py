@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from convcli.colors import BLACK, BLUE, RED, WHITE, diverging
-from convcli.learning import Step
+from convcli.learning import Step, matrices_of
 from convcli.lettering import font
 from convcli.png import encode_png
 from convcli.tuning import Curve
@@ -129,7 +129,6 @@ def _encoded(image: Image.Image) -> bytes:
 
 def _drawn(taps: Array) -> Image.Image:
     """Draw taps as squares, zero white."""
-    flat = taps[..., None] if taps.ndim == 2 else taps
-    matrix = np.concatenate([flat[..., channel] for channel in range(flat.shape[2])], axis=1)
+    matrix = np.concatenate(matrices_of(taps), axis=1)
     tile = Image.fromarray(diverging(matrix, float(np.abs(matrix).max())), "RGB")
     return tile.resize((TILE, TILE), Image.Resampling.NEAREST)

@@ -243,14 +243,13 @@ def _record(learned: "Learned", nearest: "Nearest | None") -> dict[str, Any]:
 
 def _shown(learned: "Learned", nearest: "Nearest | None", files: list[str]) -> str:
     from convcli.cli.kernel_texts import matrix_lines
+    from convcli.learning import matrices_of
 
-    taps = learned.taps
-    parts = [taps] if taps.ndim == 2 else [taps[..., channel] for channel in range(taps.shape[2])]
-    lines = [line for part in parts for line in (*matrix_lines(part), "")]
+    lines = [line for matrix in matrices_of(learned.taps) for line in (*matrix_lines(matrix), "")]
     how = f"by back-propagation in {learned.steps} steps" if learned.steps else "by least squares"
     if learned.history:
         how += f"; loss {learned.history[-1].loss:.2g} of the target's variance"
-    facts = [("learned", f"{format_size(taps.shape)} taps {how}")]
+    facts = [("learned", f"{format_size(learned.taps.shape)} taps {how}")]
     if learned.bias:
         facts.append(("bias", f"{learned.bias:.6g}"))
     part = f"{learned.relative_error:.2g} of their spread"
@@ -261,7 +260,7 @@ def _shown(learned: "Learned", nearest: "Nearest | None", files: list[str]) -> s
 
 
 def _bare(taps: "NDArray[Any]") -> str:
+    from convcli.learning import matrices_of
     from convcli.matrices import format_matrix
 
-    parts = [taps] if taps.ndim == 2 else [taps[..., channel] for channel in range(taps.shape[2])]
-    return "\n".join(format_matrix(part) for part in parts)
+    return "\n".join(map(format_matrix, matrices_of(taps)))

@@ -53,9 +53,12 @@ class Preview:
         self, names: tuple[str, str], pair: "Pair", learned: "Learned", *, absolute: bool, below: str
     ) -> str:
         """Return what shows an input, its target, what the learned filter makes of it, and the filter."""
+        from convcli.learning import matrices_of  # late: other previews learn nothing
+
         plan = layout(self.screen, 4, below=self._lines(below))
         appearance = plan.appearance(self.screen)
         made = _made(pair, learned, absolute=absolute)
+        taps = np.concatenate(matrices_of(learned.taps), axis=1)
         wanted = layers_of(pair.target)
         several = len(wanted) > 1
         target, result = drawn([wanted[0], made[..., 0] if several else made], appearance)
@@ -63,7 +66,7 @@ class Preview:
             self.tile(names[0], pair.source, plan),
             Tile(_name(names[1], pair.target), _size(pair.target.pixels), target),
             Tile("learned", _size(made), result),
-            Tile("filter", format_size(learned.taps.shape), drawn([_matrix(learned.taps)], appearance)[0]),
+            Tile("filter", format_size(learned.taps.shape), drawn([taps], appearance)[0]),
         ]
         return shown_tiles(tiles[: plan.count], plan, self.screen)
 
@@ -87,11 +90,6 @@ def _made(pair: "Pair", learned: "Learned", *, absolute: bool) -> NDArray[Any]:
     if dtype.kind != "u":
         return made
     return made.round().clip(0, np.iinfo(dtype).max).astype(dtype)
-
-
-def _matrix(taps: NDArray[Any]) -> NDArray[Any]:
-    """Return taps as a matrix: those of several channels beside each other."""
-    return taps if taps.ndim == 2 else np.concatenate(list(np.moveaxis(taps, 2, 0)), axis=1)
 
 
 def _name(source: str, picture: Picture) -> str:
