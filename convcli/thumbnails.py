@@ -86,10 +86,8 @@ def resized(values: Array, size: Pair, weights: Array | None = None) -> NDArray[
     with np.errstate(invalid="ignore", over="ignore"):  # infinities of both signs are no number
         for row, (top, bottom) in enumerate(pairwise(rows)):
             if weights is None:
-                sums, counts = (
-                    channels[top:bottom].sum(axis=0, dtype=np.float64),
-                    np.full(width, bottom - top),
-                )
+                sums = channels[top:bottom].sum(axis=0, dtype=np.float64)
+                counts = np.full(width, float(bottom - top))
             else:
                 sums, counts = _weighted(channels[top:bottom], weights[top:bottom])
             totals = np.add.reduceat(counts, columns[:-1])

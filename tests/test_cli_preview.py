@@ -377,7 +377,7 @@ def test_a_signal_while_it_waits_for_an_answer_restores_the_terminal(number: sig
     master, slave = pty.openpty()
     before = termios.tcgetattr(slave)
     code = (
-        "from convcli.cli.stopping import heed_signals; from convcli.cli.terminals import Means, Screen, answers_of, screen\n"
+        "from convcli.cli.stopping import heed_signals; from convcli.cli.terminals import answers_of\n"
         "heed_signals(); answers_of(0, b'\\x1b[c', 60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=slave, stdout=slave, stderr=slave) as process:

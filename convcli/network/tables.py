@@ -236,12 +236,12 @@ def _size(size: Size | None) -> str | None:
 def field_texts(fields: Fields | None) -> tuple[str, str, str]:
     """Return size, jump and centre of the first unit; ``all`` is the whole image.
 
-        Examples
-        --------
-        >>> from convcli.network.fields import Field
+    Examples
+    --------
+    >>> from convcli.network.fields import Field
     >>> from convcli.sizes import Axis
-        >>> field_texts((Field().through(Axis(side=9, window=6, stride=2, before=1)), Field()))
-        ('6x1', '2x1', '1.5x0')
+    >>> field_texts((Field().through(Axis(side=9, window=6, stride=2, before=1)), Field()))
+    ('6x1', '2x1', '1.5x0')
     """
     if fields is None:
         return "all", "", ""
