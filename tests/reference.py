@@ -242,3 +242,22 @@ def render(values: Sequence[int | float], how: str, *, scale: Fraction, depth: i
         saturated += not 0 <= level <= white
         pixels.append(min(max(level, 0), white))
     return pixels, saturated
+
+
+# Colours of signed numbers --------------------------------------------------------------------------------
+
+BLUE, RED, GREY = (33, 102, 172), (178, 24, 43), (127, 127, 127)
+
+
+def diverging_color(value: float, limit: float) -> tuple[int, ...]:
+    """Interpolate exactly from white to the colour of an end; Python rounds half to even."""
+    if math.isnan(value):
+        return GREY
+    share = Fraction(min(abs(value), limit)) / Fraction(limit) if limit else Fraction(int(value != 0))
+    return tuple(round(255 + (end - 255) * share) for end in (BLUE if value < 0 else RED))
+
+
+def color_limit(values: Numbers) -> float:
+    """Leave one number in 200 beyond, at most; but no less than a quarter of the largest."""
+    sizes = sorted(abs(value) for value in values.ravel().tolist() if math.isfinite(value))
+    return float(max(sizes[len(sizes) - 1 - len(sizes) // 200], sizes[-1] / 4)) if sizes else 0.0

@@ -13,40 +13,28 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.colors import limit_of
 from convcli.kernels import CATALOG
 from convcli.sheets import Bar, Fit, Panel, Shown, drawn_sheet, levels, pixels_of, signed_map
 from tests import reference
 from tests.conftest import SAMPLES, Runner, assert_failed, assert_refused, contents, nothing_changes
+from tests.reference import BLUE, GREY, RED
 
 Array = NDArray[Any]
 
-BLUE, RED, GREY, ORANGE = (33, 102, 172), (178, 24, 43), (127, 127, 127), (230, 159, 0)
+ORANGE = (230, 159, 0)
 SOBEL_X = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-AROUND, NOTHING = ((1, 1), (1, 1)), ((0, 0), (0, 0))
-
-
-def color_of(value: float, limit: float) -> tuple[int, ...]:
-    """Interpolate exactly between white and the colour of an end."""
-    if math.isnan(value):
-        return GREY
-    share = Fraction(min(abs(value), limit)) / Fraction(limit) if limit else Fraction(int(value != 0))
-    return tuple(round(255 + (end - 255) * share) for end in (BLUE if value < 0 else RED))
+AROUND = ((1, 1), (1, 1))
 
 
 def colored(values: Array, limit: float) -> Array:
-    return np.array([[color_of(value, limit) for value in row] for row in values.tolist()], np.uint8)
+    return np.array(
+        [[reference.diverging_color(value, limit) for value in row] for row in values.tolist()], np.uint8
+    )
 
 
 def grey_levels(values: Array, high: float) -> Array:
     shares = [[Fraction(min(value, high)) / Fraction(high) for value in row] for row in values.tolist()]
     return np.array([[[round(255 * share)] * 3 for share in row] for row in shares], np.uint8)
-
-
-def slow_limit(values: Array) -> float:
-    """Leave one number in 200 beyond, at most; but no less than a quarter of the largest."""
-    sizes = sorted(abs(value) for value in values.ravel().tolist() if math.isfinite(value))
-    return float(max(sizes[len(sizes) - 1 - len(sizes) // 200], sizes[-1] / 4)) if sizes else 0.0
 
 
 def noise(shape: tuple[int, ...], *, seed: int = 3) -> Array:
@@ -99,21 +87,6 @@ def grey(in_folder: Path) -> Array:
 
 
 # Colours --------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=500))
-def test_limit_leaves_out_one_number_in_200(values: list[int]) -> None:
-    assert limit_of(np.array(values)) == slow_limit(np.array(values))
-
-
-@pytest.mark.parametrize("values", [[], [math.nan], [math.inf, -math.inf]])
-def test_limit_of_no_finite_number_is_zero(values: list[float]) -> None:
-    assert limit_of(values) == 0
-
-
-def test_limit_of_the_smallest_integers() -> None:
-    assert limit_of(np.array([-128], np.int8)) == 128
-    assert limit_of(np.array([-(2**63)])) == 2.0**63
 
 
 def test_signed_map_has_symmetric_ends() -> None:
@@ -277,8 +250,8 @@ def test_signed_maps_of_a_colour_picture_are_of_luma(convcli: Runner, photo: Arr
     (_, shown), (about, result) = panels_of(convcli, "photo.png", "--filter", "sobel-x")
     assert np.array_equal(shown, photo)
     assert (about["channels"], about["shown"], about["scale"]) == ("luma", "signed", "1x")
-    assert about["high"] == slow_limit(values)
-    assert np.array_equal(result, colored(values, slow_limit(values)))
+    assert about["high"] == reference.color_limit(values)
+    assert np.array_equal(result, colored(values, reference.color_limit(values)))
 
 
 def test_magnitudes_are_levels(convcli: Runner, grey: Array) -> None:
@@ -288,15 +261,16 @@ def test_magnitudes_are_levels(convcli: Runner, grey: Array) -> None:
     )
     values = np.sqrt(squares).astype(np.float32)
     _, (about, result) = panels_of(convcli, "grey.png", "--filter", "sobel")
-    assert (about["shown"], about["low"], about["high"]) == ("levels", 0, slow_limit(values))
+    assert (about["shown"], about["low"], about["high"]) == ("levels", 0, reference.color_limit(values))
     assert about["channels"] is None
-    assert np.array_equal(result, grey_levels(values, slow_limit(values)))
+    assert np.array_equal(result, grey_levels(values, reference.color_limit(values)))
 
 
 def test_smoothing_filters_give_pictures_in_colour(convcli: Runner, photo: Array) -> None:
-    taps = np.array([[Fraction(1, 9)] * 3] * 3, object)
     total = reference.convolve(photo, np.ones((3, 3), int), amounts=AROUND, border="edge")
-    expected = np.array([[[round(v * taps[0, 0]) for v in p] for p in row] for row in total.tolist()])
+    expected = np.array(
+        [[[round(Fraction(value, 9)) for value in pixel] for pixel in row] for row in total.tolist()]
+    )
     _, (about, result) = panels_of(convcli, "photo.png", "--filter", "box")
     assert (about["shown"], about["channels"]) == ("pixels", None)
     assert np.array_equal(result, expected)
@@ -341,14 +315,14 @@ def test_panels_honour_what_results_honour(convcli: Runner, options: tuple[str, 
     _, (about, result) = panels_of(convcli, *arguments)
     assert about["size"] == f"{values.shape[0]}x{values.shape[1]}"
     assert about["scale"] == "1x"
-    assert np.array_equal(result, colored(values, slow_limit(values)))
+    assert np.array_equal(result, colored(values, reference.color_limit(values)))
 
 
 def test_relu_leaves_levels(convcli: Runner, grey: Array) -> None:
     values = reference.convolve(grey, SOBEL_X, amounts=AROUND, border="edge").astype(int).clip(0)
     _, (about, result) = panels_of(convcli, "grey.png", "--filter", "sobel-x", "--relu")
     assert about["shown"] == "levels"
-    assert np.array_equal(result, grey_levels(values, slow_limit(values)))
+    assert np.array_equal(result, grey_levels(values, reference.color_limit(values)))
 
 
 @pytest.mark.parametrize("how", ["abs", "clip", "center", "stretch"])
@@ -371,7 +345,7 @@ def test_bank_gives_a_panel_a_map(convcli: Runner) -> None:
     ]  # fmt: skip
     for number, (_, result) in enumerate(found[1:]):
         values = maps[..., number]
-        difference = np.abs(result.astype(int) - colored(values, slow_limit(values)))
+        difference = np.abs(result.astype(int) - colored(values, reference.color_limit(values)))
         assert difference.max() <= 1  # float32 limits are no fractions that can be halved exactly
 
 
@@ -380,7 +354,7 @@ def test_volume_takes_all_channels(convcli: Runner, photo: Array) -> None:
     values = photo[..., 0].astype(int) - photo[..., 1]
     _, (about, result) = panels_of(convcli, "photo.png", "--kernel", "@volume.npy")
     assert (about["title"], about["channels"]) == ("volume", None)
-    assert np.array_equal(result, colored(values, slow_limit(values)))
+    assert np.array_equal(result, colored(values, reference.color_limit(values)))
 
 
 @pytest.mark.usefixtures("photo")
@@ -408,10 +382,9 @@ def test_picture_of_16_bits(convcli: Runner, in_folder: Path) -> None:
     assert np.array_equal(found[0][1][..., 0], expected)
     assert np.array_equal(found[1][1][..., 0], expected)
     values = reference.convolve(deep, SOBEL_X, amounts=AROUND, border="edge").astype(int)
-    assert np.array_equal(found[2][1], colored(values, slow_limit(values)))
+    assert np.array_equal(found[2][1], colored(values, reference.color_limit(values)))
 
 
-@pytest.mark.usefixtures("in_folder")
 @pytest.mark.usefixtures("in_folder")
 def test_numbers_of_which_none_is_finite(convcli: Runner) -> None:
     np.save("none.npy", np.full((30, 300), math.nan))
@@ -420,12 +393,13 @@ def test_numbers_of_which_none_is_finite(convcli: Runner) -> None:
         assert (shown == (GREY if about["shown"] == "signed" else ORANGE)).all()
 
 
+@pytest.mark.usefixtures("in_folder")
 def test_numbers_that_are_negative_are_a_signed_map_themselves(convcli: Runner) -> None:
     values = np.random.default_rng(1).normal(size=(30, 200))
     values[2, 3], values[4, 5], values[6, 7] = math.nan, math.inf, -math.inf
     np.save("numbers.npy", values)
     found = panels_of(convcli, "numbers.npy", "--filter", "identity")
-    limit = slow_limit(values)
+    limit = reference.color_limit(values)
     finite = np.where(np.isinf(values), np.copysign(1e9, values), values)
     for _, shown in found:
         assert np.abs(shown.astype(int) - colored(finite, limit)).max() <= 1
@@ -458,7 +432,7 @@ def test_reduced_panels_are_means_of_the_colours(convcli: Runner, in_folder: Pat
     padded = np.pad(pixels.astype(int), 1, mode="edge")
     rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
     values = rows[:, 2:] - rows[:, :-2]
-    limit = slow_limit(values)
+    limit = reference.color_limit(values)
     ends = np.where(values[..., None] < 0, BLUE, RED)
     share = np.minimum(np.abs(values) / limit, 1)[..., None]
     colors = np.round(255 + (ends - 255) * share)
