@@ -38,13 +38,13 @@ from convcli.sheets import (
 from convcli.size_texts import format_size
 from convcli.volumes import Bank
 
-__all__ = ["CHANNELS", "sheet_operation", "takes_luma"]
+__all__ = ["CHANNEL_NAMES", "sheet_operation", "takes_luma"]
 
 Array = NDArray[Any]
 
 BETWEEN = 12  # bytes that are held for each number of a result while its panel is drawn
 MOST_PANELS = 256
-CHANNELS = {
+CHANNEL_NAMES = {
     Channels.GRAY: "luma", Channels.SUM: "the channels' sum", Channels.R: "red", Channels.G: "green",
     Channels.B: "blue",
 }  # fmt: skip
@@ -146,7 +146,9 @@ def _draw(
     panels = Panels(_sides(picture.pixels), 1 + count)
     whole = _flat(replace(picture, pixels=select_channels(picture.pixels, rendering.channels)))
     is_sum = rendering.channels == Channels.SUM
-    panels.add("input", None, CHANNELS.get(rendering.channels, ""), _natural(whole, as_numbers=is_sum), [])
+    panels.add(
+        "input", None, CHANNEL_NAMES.get(rendering.channels, ""), _natural(whole, as_numbers=is_sum), []
+    )
     for one in filters:
         _draw_filter(panels, one, rendering, picture, luma)
     sheet = drawn_sheet(panels.made)
@@ -168,7 +170,7 @@ def _draw_filter(
     channels = one.rendering.channels
     # Of a grey picture the only channel is taken, which is not to be called luma.
     is_grey = luma is None and channels != rendering.channels
-    label = "" if is_grey else CHANNELS.get(channels, "")
+    label = "" if is_grey else CHANNEL_NAMES.get(channels, "")
     source = picture if luma is None or channels == Channels.EACH else luma
     made = one.operation.run(source, one.rendering.signed == Signed.RAW).picture
     for number, one_map in enumerate(one.maps):
