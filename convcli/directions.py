@@ -21,7 +21,15 @@ from convcli.lettering import font, wrapped
 from convcli.sheets import Fit, Place
 from convcli.sizes import Padding, Pair
 
-__all__ = ["DIRECTED", "Figure", "Gradient", "Wheel", "direction_colors", "drawn_direction", "gradient"]
+__all__ = [
+    "DIRECTED",
+    "DrawnDirection",
+    "Gradient",
+    "Wheel",
+    "direction_colors",
+    "drawn_direction",
+    "gradient",
+]
 
 Array = NDArray[Any]
 Point = tuple[int, int]  # across and down
@@ -139,7 +147,7 @@ class Wheel:
 
 
 @dataclass(frozen=True, eq=False)
-class Figure:
+class DrawnDirection:
     """A picture of directions: its pixels, uint8 (H, W, 3), and where the map and the wheel are."""
 
     pixels: NDArray[np.uint8]
@@ -147,7 +155,7 @@ class Figure:
     wheel: Wheel
 
 
-def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> Figure:
+def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> DrawnDirection:
     """Draw a map of directions with its wheel: beneath it, or beside it where it is higher than wide.
 
     Parameters
@@ -176,7 +184,7 @@ def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> Figure:
     _draw_wheel(image, draw, wheel, text)
     for number, line in enumerate(lines):
         draw.text((beside[0], beside[1] + number * line_height), line, BLACK, font(text))
-    return Figure(np.asarray(image), Place(margin, margin, width, height), wheel)
+    return DrawnDirection(np.asarray(image), Place(margin, margin, width, height), wheel)
 
 
 def _arranged(map_size: Point, side: int, words: Point, margin: int) -> tuple[Point, Point, Point]:

@@ -263,12 +263,11 @@ def drawn_sheet(panels: Sequence[Panel]) -> Sheet:
     ((338, 332, 3), Place(left=16, top=59, width=300, height=100))
     """
     width = max(NARROWEST, *(panel.pixels.shape[1] for panel in panels))
-    titles = [wrapped(panel.title, TITLE, width, most=MOST_LINES) for panel in panels]
-    abouts = [
-        [line for text in panel.about for line in wrapped(text, TEXT, width, most=MOST_LINES)]
-        for panel in panels
-    ]
-    columns, head, height = _columns(panels, titles, abouts, width)
+    worded = [_Worded.of(panel, width) for panel in panels]
+    head = max(one.head for one in worded)
+    foot = BAR + 26 if any(panel.bar for panel in panels) else 0
+    height = head + max(panel.pixels.shape[0] for panel in panels) + foot
+    columns = _columns(len(panels), (width + GAP) / (height + GAP))
     rows = -(-len(panels) // columns)
     size = (
         2 * MARGIN + columns * width + (columns - 1) * GAP,
@@ -277,36 +276,52 @@ def drawn_sheet(panels: Sequence[Panel]) -> Sheet:
     image = Image.new("RGB", size, WHITE)
     draw = ImageDraw.Draw(image)
     places = []
-    for number, panel in enumerate(panels):
+    for number, one in enumerate(worded):
         row, column = divmod(number, columns)
         left, top = MARGIN + column * (width + GAP), MARGIN + row * (height + GAP)
-        for line, text in enumerate(titles[number]):
-            draw.text((left, top + line * TITLE_LINE), text, BLACK, font(TITLE))
-        below = top + len(titles[number]) * TITLE_LINE
-        for line, text in enumerate(abouts[number]):
-            draw.text((left, below + line * TEXT_LINE), text, SOFT, font(TEXT))
-        place = Place(left, top + head, panel.pixels.shape[1], panel.pixels.shape[0])
-        _draw_panel(image, draw, panel, place)
+        _draw_words(draw, one, left, top)
+        pixels = one.panel.pixels
+        place = Place(left, top + head, pixels.shape[1], pixels.shape[0])
+        _draw_panel(image, draw, one.panel, place)
         places.append(place)
     return Sheet(np.asarray(image), tuple(places))
 
 
-def _columns(
-    panels: Sequence[Panel], titles: Sequence[Sequence[str]], abouts: Sequence[Sequence[str]], width: int
-) -> tuple[int, int, int]:
-    """Return the number of columns, the height above each panel, and that of each place of the grid."""
-    lines = zip(titles, abouts, strict=True)
-    head = max(TITLE_LINE * len(title) + TEXT_LINE * len(about) for title, about in lines) + 4
-    foot = BAR + 26 if any(panel.bar for panel in panels) else 0
-    height = head + max(panel.pixels.shape[0] for panel in panels) + foot
+class _Worded(NamedTuple):
+    """A panel, and the lines of its title and of what is said about it."""
+
+    panel: Panel
+    title: list[str]
+    about: list[str]
+
+    @classmethod
+    def of(cls, panel: Panel, width: int) -> "_Worded":
+        about = [line for text in panel.about for line in wrapped(text, TEXT, width, most=MOST_LINES)]
+        return cls(panel, wrapped(panel.title, TITLE, width, most=MOST_LINES), about)
+
+    @property
+    def head(self) -> int:
+        """Pixels that the lines take above the picture."""
+        return TITLE_LINE * len(self.title) + TEXT_LINE * len(self.about) + 4
+
+
+def _columns(count: int, aspect: float) -> int:
+    """Return in how many columns so many places of that width by height make the most pleasant sheet."""
 
     def badness(columns: int) -> float:
-        rows = -(-len(panels) // columns)
-        aspect = columns * (width + GAP) / (rows * (height + GAP))
-        empty = (rows * columns - len(panels)) / len(panels)
-        return abs(math.log(aspect / ASPECT)) + EMPTY * empty
+        rows = -(-count // columns)
+        empty = (rows * columns - count) / count
+        return abs(math.log(columns / rows * aspect / ASPECT)) + EMPTY * empty
 
-    return min(range(1, len(panels) + 1), key=badness), head, height
+    return min(range(1, count + 1), key=badness)
+
+
+def _draw_words(draw: ImageDraw.ImageDraw, one: _Worded, left: int, top: int) -> None:
+    for line, text in enumerate(one.title):
+        draw.text((left, top + line * TITLE_LINE), text, BLACK, font(TITLE))
+    below = top + len(one.title) * TITLE_LINE
+    for line, text in enumerate(one.about):
+        draw.text((left, below + line * TEXT_LINE), text, SOFT, font(TEXT))
 
 
 def _draw_panel(image: Image.Image, draw: ImageDraw.ImageDraw, panel: Panel, place: Place) -> None:
