@@ -179,17 +179,18 @@ def _name_width(sources: Sequence[Source], operations: Sequence[Operation], wher
     """Return the width of the longest name of an output; a few that are much longer count for nothing."""
     if where.output is not None:
         return 0
-    names = (
-        goes.path(source, each.label, file_format.extension)
-        for source in sources
-        for each in operations
-        for goes in [each.where or where]
-        for file_format in [goes.format or natural_format(Kind.PIXELS, each.numbers, to_folder=True)]
-        if file_format is not PRINTED
-    )
     most = min(get_terminal_size().columns // 2, MOST_NAME_WIDTH)
-    widths = (display_width(escaped(name)) for name in names)
-    return max((width for width in widths if width <= most), default=0)
+    longest = 0
+    for each in operations:
+        goes = each.where or where
+        file_format = goes.format or natural_format(Kind.PIXELS, each.numbers, to_folder=True)
+        if file_format is PRINTED:
+            continue
+        for source in sources:
+            width = display_width(escaped(goes.path(source, each.label, file_format.extension)))
+            if longest < width <= most:
+                longest = width
+    return longest
 
 
 def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], where: Destination) -> None:
