@@ -7,7 +7,7 @@ arrays): integers and fractions, so that no type of numpy's can hide an overflow
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import count, takewhile
+from itertools import count, product, takewhile
 from typing import Any
 
 import numpy as np
@@ -261,3 +261,19 @@ def color_limit(values: Numbers) -> float:
     """Leave one number in 200 beyond, at most; but no less than a quarter of the largest."""
     sizes = sorted(abs(value) for value in values.ravel().tolist() if math.isfinite(value))
     return float(max(sizes[len(sizes) - 1 - len(sizes) // 200], sizes[-1] / 4)) if sizes else 0.0
+
+
+# Small pictures -------------------------------------------------------------------------------------------
+
+
+def means_of_parts(values: Numbers, size: Pair) -> NDArray[np.float64]:
+    """Return the mean of each part, one after another; sides must not grow."""
+    height, width = values.shape[:2]
+    channels = values.reshape(height, width, -1)
+    result = np.empty((*size, channels.shape[2]))
+    for row, column in product(*map(range, size)):
+        top, bottom = row * height // size[0], (row + 1) * height // size[0]
+        left, right = column * width // size[1], (column + 1) * width // size[1]
+        part = channels[top:bottom, left:right].reshape(-1, channels.shape[2])
+        result[row, column] = [sum(channel) / len(part) for channel in part.T.tolist()]
+    return result.reshape(*size, *values.shape[2:])

@@ -23,6 +23,7 @@ from PIL import Image
 from rich.cells import cell_len
 
 from convcli.cli.terminals import Means, Screen, answers_of, screen
+from tests import reference
 from tests.conftest import SAMPLES, Ran, Runner, assert_refused, contents
 from tests.terminal_emulation import (
     HIDDEN,
@@ -33,7 +34,6 @@ from tests.terminal_emulation import (
     kitty_pixels,
     sixel_pixels,
 )
-from tests.test_thumbnails import naive
 
 pytestmark = pytest.mark.usefixtures("in_folder")
 
@@ -92,7 +92,7 @@ def pixels_of(path: Path | str) -> NDArray[np.uint8]:
 
 
 def expected(path: Path | str, size: tuple[int, int]) -> NDArray[np.float64]:
-    return naive(pixels_of(path), size).round()
+    return reference.means_of_parts(pixels_of(path), size).round()
 
 
 def parts(canvas: NDArray[Any]) -> list[NDArray[Any]]:

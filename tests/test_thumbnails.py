@@ -1,7 +1,6 @@
 """Small pictures: compared with naive means, and with colours computed by hand."""
 
 import math
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,21 +11,9 @@ from numpy.typing import NDArray
 
 from convcli.pictures import Picture
 from convcli.thumbnails import Appearance, drawn, layers_of, resized, size_within, thumbnails
+from tests import reference
 
 RED, BLUE, WHITE, GREY = [178, 24, 43], [33, 102, 172], [255, 255, 255], [127, 127, 127]
-
-
-def naive(values: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float64]:
-    """Return the mean of each part, one after another; sides must not grow."""
-    height, width = values.shape[:2]
-    channels = values.reshape(height, width, -1)
-    result = np.empty((*size, channels.shape[2]))
-    for row, column in product(*map(range, size)):
-        top, bottom = row * height // size[0], (row + 1) * height // size[0]
-        left, right = column * width // size[1], (column + 1) * width // size[1]
-        part = channels[top:bottom, left:right].reshape(-1, channels.shape[2])
-        result[row, column] = [sum(channel) / len(part) for channel in part.T.tolist()]
-    return result.reshape(*size, *values.shape[2:])
 
 
 @given(
@@ -41,7 +28,7 @@ def test_a_smaller_picture_is_the_means_of_parts(
 ) -> None:
     size = min(sides[0], wanted[0]), min(sides[1], wanted[1])
     values: NDArray[Any] = np.random.default_rng(seed).integers(0, 250, (*sides, *channels)).astype(dtype)
-    np.testing.assert_allclose(resized(values, size), naive(values, size), rtol=1e-12)
+    np.testing.assert_allclose(resized(values, size), reference.means_of_parts(values, size), rtol=1e-12)
 
 
 def test_each_pixel_counts_in_one_part_only() -> None:
