@@ -6,8 +6,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from convcli.arrays import Channels
-from convcli.cli.banks import bank_operation
-from convcli.cli.filtering import Rendering, Window, operation
+from convcli.cli.banks import operation_of
+from convcli.cli.filtering import Rendering, Window
 from convcli.cli.one_input import Operation
 from convcli.kernels import Combination, Filter
 from convcli.matrices import format_matrix
@@ -75,11 +75,7 @@ def drawn_filter(one: Filter | Bank, window: Window, rendering: Rendering, *, tu
         rendering = replace(rendering, signed=Signed.RAW)
         if rendering.channels == Channels.EACH and not takes_all_channels:
             rendering = replace(rendering, channels=Channels.GRAY)
-    made = (
-        operation(one, window, rendering, measured=False)
-        if isinstance(one, Filter)
-        else bank_operation(one, window, rendering)
-    )
+    made = operation_of(one, window, rendering, measured=False)
     return DrawnFilter(one.name, tuple(maps), made, rendering)
 
 
