@@ -267,7 +267,7 @@ def drawn_sheet(panels: Sequence[Panel]) -> Sheet:
     head = max(one.head for one in worded)
     foot = BAR + 26 if any(panel.bar for panel in panels) else 0
     height = head + max(panel.pixels.shape[0] for panel in panels) + foot
-    columns = _columns(len(panels), (width + GAP) / (height + GAP))
+    columns = _columns(len(panels), width, height)
     rows = -(-len(panels) // columns)
     size = (
         2 * MARGIN + columns * width + (columns - 1) * GAP,
@@ -305,13 +305,14 @@ class _Worded(NamedTuple):
         return TITLE_LINE * len(self.title) + TEXT_LINE * len(self.about) + 4
 
 
-def _columns(count: int, aspect: float) -> int:
-    """Return in how many columns so many places of that width by height make the most pleasant sheet."""
+def _columns(count: int, width: int, height: int) -> int:
+    """Return in how many columns so many places of that size make the most pleasant sheet."""
 
     def badness(columns: int) -> float:
         rows = -(-count // columns)
+        aspect = columns * (width + GAP) / (rows * (height + GAP))
         empty = (rows * columns - count) / count
-        return abs(math.log(columns / rows * aspect / ASPECT)) + EMPTY * empty
+        return abs(math.log(aspect / ASPECT)) + EMPTY * empty
 
     return min(range(1, count + 1), key=badness)
 

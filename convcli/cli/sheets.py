@@ -122,7 +122,7 @@ class Panels:
         first = f"{size} at {fit}" if fit != Fit() else size
         lines = [f"{first}, of {channels}" if channels else first, *filter(None, about)]
         self.made.append(Panel(title, lines, fit.drawn(colored.colors), colored.bar))
-        bar = colored.bar or (Shown.PIXELS, None, None, None, None)
+        bar = colored.bar
         self.facts.append(
             {
                 "title": title,
@@ -130,7 +130,11 @@ class Panels:
                 "channels": channels or None,
                 "size": size,
                 "scale": str(fit),
-                **dict(zip(("shown", "low", "high", "min", "max"), bar, strict=True)),
+                "shown": bar.shown if bar else Shown.PIXELS,
+                "low": bar.low if bar else None,
+                "high": bar.high if bar else None,
+                "min": bar.lowest if bar else None,
+                "max": bar.highest if bar else None,
             }
         )
 
