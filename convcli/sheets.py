@@ -327,7 +327,8 @@ def _draw_panel(image: Image.Image, draw: ImageDraw.ImageDraw, panel: Panel, pla
     draw.rectangle([left - 1, bar_top - 1, left + length, bar_top + BAR], outline=FRAME)
     low, high = panel.bar.low, panel.bar.high
     texts = {(0.0, "lt"): number_text(low) + " or less" * (panel.bar.lowest < low)}
-    zero = -low / 2 / (high / 2 - low / 2) if low < high else 0  # halves: differences may be infinite
+    unit = max(high, -low) or 1.0  # differences of extremes would be infinite, halves of the smallest nothing
+    zero = -low / unit / (high / unit - low / unit) if low < high else 0
     if 0.4 < zero < 0.6:  # where it stands clear of the ends
         texts[zero, "mt"] = "0"
     if low < high:
