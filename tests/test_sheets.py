@@ -565,6 +565,14 @@ def test_sheet_and_result_of_one_name_are_refused(convcli: Runner) -> None:
     assert_refused(ran, "a.png: 2 results have this output")
 
 
+@pytest.mark.usefixtures("photo")
+def test_one_name_written_in_two_ways_is_refused_before_anything_is_drawn(convcli: Runner) -> None:
+    for one, other in (("--sheet", "--direction"), ("-o", "--sheet")):
+        with nothing_changes(Path()):
+            ran = convcli("apply", "photo.png", "--filter", "sobel", one, "./a.png", other, "a.png")
+        assert_refused(ran, "a.png: 2 results have this output")
+
+
 @pytest.mark.usefixtures("photo", "grey")
 def test_one_name_for_several_inputs_is_refused(convcli: Runner) -> None:
     ran = convcli("apply", "photo.png", "grey.png", "--filter", "box", "--sheet", "out.png")
