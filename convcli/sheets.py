@@ -350,7 +350,8 @@ def _bar_texts(bar: Bar, length: int) -> list[tuple[float, str, str]]:
     low, high = bar.low, bar.high
     texts = [(0.0, "lt", number_text(low) + " or less" * (bar.lowest < low))]
     if low < high:
-        zero = -low / 2 / (high / 2 - low / 2)  # halves: differences may be infinite
+        unit = max(high, -low)  # differences of extremes would be infinite, halves of the smallest nothing
+        zero = -low / unit / (high / unit - low / unit)
         if 0.4 < zero < 0.6:  # where it stands clear of the ends
             texts.append((zero, "mt", "0"))
         texts.append((1.0, "rt", number_text(high) + " or more" * (bar.highest > high)))

@@ -222,6 +222,15 @@ def test_bar_shows_the_colours_of_its_ends_and_zero_in_the_middle() -> None:
     assert (np.diff(bar[:149, 0].astype(int)) >= 0).all()
 
 
+@pytest.mark.parametrize("end", [5e-324, 1e-310, 1.7e308])
+def test_bar_of_numbers_at_the_edge_of_what_there_is(end: float) -> None:
+    colored = signed_map(np.array([[-end, end]]))
+    sheet = drawn_sheet([Panel("", [], colored.colors, colored.bar)])
+    left, top, _, height = sheet.places[0]
+    bar = sheet.pixels[top + height + 12, left : left + 220]
+    assert (tuple(bar[0]), tuple(bar[-1])) == (BLUE, RED)
+
+
 def test_long_names_stay_in_their_column() -> None:
     pixels = np.zeros((20, 20, 3), np.uint8)
     sheet = drawn_sheet([Panel("w" * 3000, ["w " * 3000], pixels, None)] * 2).pixels
@@ -531,6 +540,14 @@ def test_sheet_and_result_of_one_name_are_refused(convcli: Runner) -> None:
     with nothing_changes(Path()):
         ran = convcli("apply", "photo.png", "--filter", "box", "--sheet", "a.png", "-o", "a.png")
     assert_refused(ran, "a.png: 2 results have this output")
+
+
+@pytest.mark.usefixtures("photo")
+def test_one_name_written_in_two_ways_is_refused_before_anything_is_drawn(convcli: Runner) -> None:
+    for one, other in (("--sheet", "--direction"), ("-o", "--sheet")):
+        with nothing_changes(Path()):
+            ran = convcli("apply", "photo.png", "--filter", "sobel", one, "./a.png", other, "a.png")
+        assert_refused(ran, "a.png: 2 results have this output")
 
 
 @pytest.mark.usefixtures("photo", "grey")

@@ -204,7 +204,7 @@ def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], w
         for each in operations
         if not _is_printed(source, each.where or where)
     ]
-    names = Counter(goes.path(source, each.label, "*") for source, each, goes in named)
+    names = Counter(str(Path(goes.path(source, each.label, "*"))) for source, each, goes in named)
     if where.force:  # else a link stands in its own way
         place = Places()
         files = Counter(

@@ -176,10 +176,12 @@ def params_table(network: Network, *, by_block: bool = False, versus_dense: bool
     outputs: list[Cell] = [format_size(stage.output) for stage in last]
     columns = [
         Column("layer", [*labels], "total"),
-        Column("output", outputs, format_size(network.output), rank=1),
-        _counted("params", [[stage.params for stage in group] for group in groups]),
+        Column("output", outputs, format_size(network.output), rank=2 if versus_dense else 1),
         _counted(
-            "MACs", [[stage.macs for stage in group] for group in groups], rank=3 if versus_dense else 2
+            "params", [[stage.params for stage in group] for group in groups], rank=1 if versus_dense else 0
+        ),
+        _counted(
+            "MACs", [[stage.macs for stage in group] for group in groups], rank=4 if versus_dense else 2
         ),
     ]
     if versus_dense:
@@ -226,7 +228,7 @@ def _dense_columns(groups: Sequence[Sequence[Stage]]) -> list[Column]:
     dense = [[(stage, stage.as_dense) for stage in group] for group in groups]
     params = [[(twin or stage).params for stage, twin in row] for row in dense]
     macs = [[(twin or stage).macs for stage, twin in row] for row in dense]
-    return [_counted("dense params", params), _counted("dense MACs", macs, rank=2)]
+    return [_counted("dense params", params), _counted("dense MACs", macs, rank=3)]
 
 
 def _size(size: Size | None) -> str | None:
