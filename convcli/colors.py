@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["BLUE", "GREY", "RED", "WHITE", "diverging", "limit_of"]
+__all__ = ["BLACK", "BLUE", "GREY", "RED", "WHITE", "diverging", "limit_of"]
 
 BLUE, WHITE, RED = (33, 102, 172), (255, 255, 255), (178, 24, 43)
+BLACK = (0, 0, 0)
 GREY = (127, 127, 127)  # of what is no number
 STRIP = 1 << 16  # numbers at a time, which fit into the cache
 BEYOND = 0.005  # the part of the numbers that may lie beyond the limit, and

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
-from convcli.colors import GREY
+from convcli.colors import BLACK, GREY, WHITE
 from convcli.convolve import apply_filter
 from convcli.errors import FilterError
 from convcli.kernels import CATALOG, Combination, Filter, named_filter
@@ -21,7 +21,15 @@ from convcli.lettering import font, wrapped
 from convcli.sheets import Fit, Place
 from convcli.sizes import Padding, Pair
 
-__all__ = ["DIRECTED", "Figure", "Gradient", "Wheel", "direction_colors", "drawn_direction", "gradient"]
+__all__ = [
+    "DIRECTED",
+    "DrawnDirection",
+    "Gradient",
+    "Wheel",
+    "direction_colors",
+    "drawn_direction",
+    "gradient",
+]
 
 Array = NDArray[Any]
 Point = tuple[int, int]  # across and down
@@ -30,12 +38,10 @@ DIRECTED = tuple(entry.name for entry in CATALOG.values() if entry.combination =
 """The filters that have a direction: they combine two derivatives at right angles."""
 
 STRIP = 1 << 16  # numbers at a time, which fit into the cache
-SMALL = 256  # pixels: a picture is enlarged as long as it does not pass them
 MARGIN = 16
 LEAST_RADIUS = 56  # of the wheel, at which letters have their size
 TEXT = 13
 ABOUT_WIDTH = 19 * TEXT
-INK, PAPER = (0, 0, 0), (255, 255, 255)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +147,7 @@ class Wheel:
 
 
 @dataclass(frozen=True, eq=False)
-class Figure:
+class DrawnDirection:
     """A picture of directions: its pixels, uint8 (H, W, 3), and where the map and the wheel are."""
 
     pixels: NDArray[np.uint8]
@@ -149,7 +155,7 @@ class Figure:
     wheel: Wheel
 
 
-def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> Figure:
+def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> DrawnDirection:
     """Draw a map of directions with its wheel: beneath it, or beside it where it is higher than wide.
 
     Parameters
@@ -160,7 +166,7 @@ def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> Figure:
         What is said beside the wheel.
     """
     size = (colors.shape[0], colors.shape[1])
-    shown = Fit.within(size, max(size), SMALL).drawn(colors)
+    shown = Fit.within(size, max(size)).drawn(colors)
     height, width, _ = shown.shape
     radius = max(LEAST_RADIUS, math.isqrt(height * width) // 12)
     unit = radius / LEAST_RADIUS
@@ -171,14 +177,14 @@ def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> Figure:
     side, line_height = 2 * (radius + label), round(1.4 * text)
     words = legend_text, len(lines) * line_height
     canvas, corner, beside = _arranged((width, height), side, words, margin)
-    image = Image.new("RGB", canvas, PAPER)
+    image = Image.new("RGB", canvas, WHITE)
     image.paste(Image.fromarray(shown), (margin, margin))
     draw = ImageDraw.Draw(image)
     wheel = Wheel(corner[0] + side // 2, corner[1] + side // 2, radius)
     _draw_wheel(image, draw, wheel, text)
     for number, line in enumerate(lines):
-        draw.text((beside[0], beside[1] + number * line_height), line, INK, font(text))
-    return Figure(np.asarray(image), Place(margin, margin, width, height), wheel)
+        draw.text((beside[0], beside[1] + number * line_height), line, BLACK, font(text))
+    return DrawnDirection(np.asarray(image), Place(margin, margin, width, height), wheel)
 
 
 def _arranged(map_size: Point, side: int, words: Point, margin: int) -> tuple[Point, Point, Point]:
@@ -209,4 +215,4 @@ def _draw_wheel(image: Image.Image, draw: ImageDraw.ImageDraw, wheel: Wheel, tex
     for angle, anchor in ((0, "lm"), (90, "mb"), (180, "rm"), (270, "mt")):
         x = wheel.x + far * math.cos(math.radians(angle))
         y = wheel.y - far * math.sin(math.radians(angle))
-        draw.text((x, y), f"{angle}°", INK, font(text), anchor=anchor)
+        draw.text((x, y), f"{angle}°", BLACK, font(text), anchor=anchor)

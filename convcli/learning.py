@@ -26,7 +26,17 @@ from convcli.layers import conv_backward, conv_forward
 from convcli.size_texts import format_size
 from convcli.sizes import Pair, window_axes
 
-__all__ = ["Learned", "Nearest", "Optimizer", "Step", "examples_of", "learn", "nearest_filter", "solve"]
+__all__ = [
+    "Learned",
+    "Nearest",
+    "Optimizer",
+    "Step",
+    "examples_of",
+    "learn",
+    "matrices_of",
+    "nearest_filter",
+    "solve",
+]
 
 Array = NDArray[Any]
 
@@ -120,6 +130,17 @@ class Learned:
     steps: int
     history: tuple[Step, ...]
     offset: float = 0.0
+
+
+def matrices_of(taps: Array) -> list[Array]:
+    """Return the taps of a filter as matrices (f_h, f_w), one for each channel of its input.
+
+    Examples
+    --------
+    >>> [matrix.shape for matrix in matrices_of(np.ones((3, 5, 2)))]
+    [(3, 5), (3, 5)]
+    """
+    return list(np.moveaxis(np.atleast_3d(taps), 2, 0))
 
 
 class Nearest(NamedTuple):

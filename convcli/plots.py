@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from convcli.colors import BLUE, RED, WHITE, diverging
-from convcli.learning import Step
+from convcli.colors import BLACK, BLUE, RED, WHITE, diverging
+from convcli.learning import Step, matrices_of
+from convcli.lettering import font
+from convcli.png import encode_png
 from convcli.tuning import Curve
 
 __all__ = ["learning_curve", "tuning_plot"]
@@ -21,7 +22,9 @@ Point = tuple[float, float]
 WIDTH, HEIGHT = 720, 460
 PLOT = (70, 40, 700, 280)  # left, top, right, bottom
 TILES, TILE = 6, 90  # filters that are shown, and their side
-BLACK, GREY = (0, 0, 0), (210, 210, 210)
+SMALLEST = 9  # level of PNG files: there is little to compress
+LETTERS = 10  # their size
+LINE = (210, 210, 210)
 
 
 def learning_curve(history: Sequence[Step]) -> bytes:
@@ -39,7 +42,7 @@ def learning_curve(history: Sequence[Step]) -> bytes:
     """
     image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
     draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default()
+    letters = font(LETTERS)
     left, top, right, bottom = PLOT
     logs = [math.log10(max(step.loss, 1e-30)) for step in history]
     low, high = math.floor(min(logs)), max(math.ceil(max(logs)), math.floor(min(logs)) + 1)
@@ -51,16 +54,16 @@ def learning_curve(history: Sequence[Step]) -> bytes:
             bottom - (bottom - top) * (log - low) / (high - low),
         )
 
-    draw.text((left, 12), "loss, as a part of the target's variance", BLACK, font)
+    draw.text((left, 12), "loss, as a part of the target's variance", BLACK, letters)
     stride = max(1, math.ceil((high - low) / 8))
     for power in range(low, high + 1, stride):
         _, y = place(0, power)
-        draw.line([(left, y), (right, y)], GREY)
-        draw.text((left - 8, y), f"1e{power}", BLACK, font, anchor="rm")
+        draw.line([(left, y), (right, y)], LINE)
+        draw.text((left - 8, y), f"1e{power}", BLACK, letters, anchor="rm")
     for part in range(5):
         x, _ = place(last * part / 4, low)
-        draw.text((x, bottom + 6), f"{round(last * part / 4)}", BLACK, font, anchor="mt")
-    draw.text((right, bottom + 20), "step", BLACK, font, anchor="rt")
+        draw.text((x, bottom + 6), f"{round(last * part / 4)}", BLACK, letters, anchor="mt")
+    draw.text((right, bottom + 20), "step", BLACK, letters, anchor="rt")
     points = [place(step.number, log) for step, log in zip(history, logs, strict=True)]
     draw.line(points if len(points) > 1 else [(left, points[0][1]), points[0]], BLUE, 2)
     # Early filters differ most, so the steps that are shown grow by factors.
@@ -70,7 +73,7 @@ def learning_curve(history: Sequence[Step]) -> bytes:
         x, y = left + column * (TILE + 16), bottom + 46
         image.paste(_drawn(history[number].taps), (x, y))
         draw.rectangle([x - 1, y - 1, x + TILE, y + TILE], outline=BLACK)
-        draw.text((x + TILE / 2, y + TILE + 6), f"step {history[number].number}", BLACK, font, anchor="mt")
+        draw.text((x + TILE / 2, y + TILE + 6), f"step {history[number].number}", BLACK, letters, anchor="mt")
     return _encoded(image)
 
 
@@ -89,7 +92,7 @@ def tuning_plot(curves: Sequence[Curve]) -> bytes:
     """
     image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
     draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default()
+    letters = font(LETTERS)
     left, top, right, _ = PLOT
     bottom = HEIGHT - 60
 
@@ -98,13 +101,15 @@ def tuning_plot(curves: Sequence[Curve]) -> bytes:
 
     for part in range(5):
         _, y = place(0, part / 4)
-        draw.line([(left, y), (right, y)], GREY)
-        draw.text((left - 8, y), f"{25 * part} %", BLACK, font, anchor="rm")
+        draw.line([(left, y), (right, y)], LINE)
+        draw.text((left - 8, y), f"{25 * part} %", BLACK, letters, anchor="rm")
     for angle in range(0, 181, 30):
         x, y = place(angle, 0)
-        draw.line([(x, top), (x, y)], GREY)
-        draw.text((x, y + 6), f"{angle}", BLACK, font, anchor="mt")
-    draw.text((right, bottom + 22), "angle, degrees; 0: brightness changes along x", BLACK, font, anchor="rt")
+        draw.line([(x, top), (x, y)], LINE)
+        draw.text((x, y + 6), f"{angle}", BLACK, letters, anchor="mt")
+    draw.text(
+        (right, bottom + 22), "angle, degrees; 0: brightness changes along x", BLACK, letters, anchor="rt"
+    )
     for number, (curve, colour) in enumerate(zip(curves, (BLUE, RED), strict=False)):
         strongest = float(curve.responses.max())
         shares = np.append(curve.responses, curve.responses[0]) / (strongest or 1)
@@ -114,19 +119,16 @@ def tuning_plot(curves: Sequence[Curve]) -> bytes:
             x, y = place(best, 1)
             draw.line([(x, y - 6), (x, y + 6)], colour, 2)
         label = f"{curve.name}, strongest {strongest:.4g}"
-        draw.text((left + 320 * number, 12), label, colour, font)
+        draw.text((left + 320 * number, 12), label, colour, letters)
     return _encoded(image)
 
 
 def _encoded(image: Image.Image) -> bytes:
-    memory = BytesIO()
-    image.save(memory, "PNG")
-    return memory.getvalue()
+    return b"".join(encode_png(np.asarray(image), level=SMALLEST))
 
 
 def _drawn(taps: Array) -> Image.Image:
     """Draw taps as squares, zero white."""
-    flat = taps[..., None] if taps.ndim == 2 else taps
-    matrix = np.concatenate([flat[..., channel] for channel in range(flat.shape[2])], axis=1)
+    matrix = np.concatenate(matrices_of(taps), axis=1)
     tile = Image.fromarray(diverging(matrix, float(np.abs(matrix).max())), "RGB")
     return tile.resize((TILE, TILE), Image.Resampling.NEAREST)

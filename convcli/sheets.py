@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
-from convcli.colors import diverging, limit_of
+from convcli.colors import BLACK, WHITE, diverging, limit_of
 from convcli.lettering import font, wrapped
 from convcli.render import Signed, render
+from convcli.tally import tally
 
 __all__ = [
     "Bar",
@@ -48,7 +49,7 @@ NARROWEST = 220  # pixels of a column: three numbers fit below a bar
 BAR = 10
 MOST_LINES = 3
 LONG = 10_000_000  # a whole number that is not written in full
-INK, SOFT, FRAME, PAPER = (0, 0, 0), (90, 90, 90), (200, 200, 200), (255, 255, 255)
+SOFT, FRAME = (90, 90, 90), (200, 200, 200)
 NO_NUMBER = (230, 159, 0)  # NaN among grey levels
 
 
@@ -101,7 +102,7 @@ def signed_map(values: ArrayLike) -> Colored:
     >>> signed_map([[-2, 0, 4]]).bar[:3]
     (<Shown.SIGNED: 'signed'>, -4.0, 4.0)
     """
-    low, high = _ends(np.asarray(values))
+    low, high = _ends(values)
     limit = limit_of(values)
     return Colored(diverging(values, limit), Bar(Shown.SIGNED, -limit, limit, low, high))
 
@@ -154,13 +155,10 @@ def pixels_of(pixels: ArrayLike) -> Colored:
     return Colored(_in_color(given), None)
 
 
-def _ends(numbers: Array) -> tuple[float, float]:
+def _ends(values: ArrayLike) -> tuple[float, float]:
     """Return the smallest and the largest finite number; zero for both where there is none."""
-    low, high = float(numbers.min()), float(numbers.max())
-    if not (math.isfinite(low) and math.isfinite(high)):
-        finite = numbers[np.isfinite(numbers)]
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    return low, high
+    numbers = tally(np.asarray(values))
+    return float(numbers.lowest or 0), float(numbers.highest or 0)
 
 
 def _in_color(pixels: Array) -> Array:
@@ -186,17 +184,12 @@ class Fit:
     across: int = 1
 
     @classmethod
-    def of_input(cls, size: tuple[int, int], largest: int) -> "Fit":
-        """Fit the picture that all others are results of, for panels with sides of so many pixels at most."""
-        return cls.within(size, largest, SMALL)
-
-    @classmethod
-    def within(cls, size: tuple[int, int], largest: int, small: int) -> "Fit":
-        """Fit a picture: no side is longer than `largest`, and no more enlarged than to `small`.
+    def within(cls, size: tuple[int, int], largest: int, small: int = SMALL) -> "Fit":
+        """Fit a picture: no side is longer than `largest` pixels, and no more enlarged than to `small`.
 
         Examples
         --------
-        >>> Fit.within((6, 6), 512, 256), Fit.within((3000, 4000), 512, 256)
+        >>> Fit.within((6, 6), 512), Fit.within((3000, 4000), 512)
         (Fit(reduced=1, down=42, across=42), Fit(reduced=8, down=1, across=1))
         """
         reduced = -(-max(size) // largest)
@@ -270,73 +263,101 @@ def drawn_sheet(panels: Sequence[Panel]) -> Sheet:
     ((338, 332, 3), Place(left=16, top=59, width=300, height=100))
     """
     width = max(NARROWEST, *(panel.pixels.shape[1] for panel in panels))
-    titles = [wrapped(panel.title, TITLE, width, most=MOST_LINES) for panel in panels]
-    abouts = [
-        [line for text in panel.about for line in wrapped(text, TEXT, width, most=MOST_LINES)]
-        for panel in panels
-    ]
-    columns, head, height = _columns(panels, titles, abouts, width)
+    worded = [_Worded.of(panel, width) for panel in panels]
+    head = max(one.head for one in worded)
+    foot = BAR + 26 if any(panel.bar for panel in panels) else 0
+    height = head + max(panel.pixels.shape[0] for panel in panels) + foot
+    columns = _columns(len(panels), width, height)
     rows = -(-len(panels) // columns)
     size = (
         2 * MARGIN + columns * width + (columns - 1) * GAP,
         2 * MARGIN + rows * height + (rows - 1) * GAP,
     )
-    image = Image.new("RGB", size, PAPER)
+    image = Image.new("RGB", size, WHITE)
     draw = ImageDraw.Draw(image)
     places = []
-    for number, panel in enumerate(panels):
+    for number, one in enumerate(worded):
         row, column = divmod(number, columns)
         left, top = MARGIN + column * (width + GAP), MARGIN + row * (height + GAP)
-        for line, text in enumerate(titles[number]):
-            draw.text((left, top + line * TITLE_LINE), text, INK, font(TITLE))
-        below = top + len(titles[number]) * TITLE_LINE
-        for line, text in enumerate(abouts[number]):
-            draw.text((left, below + line * TEXT_LINE), text, SOFT, font(TEXT))
-        place = Place(left, top + head, panel.pixels.shape[1], panel.pixels.shape[0])
-        _draw_panel(image, draw, panel, place)
+        _draw_words(draw, one, left, top)
+        pixels = one.panel.pixels
+        place = Place(left, top + head, pixels.shape[1], pixels.shape[0])
+        _draw_panel(image, draw, one.panel, place)
         places.append(place)
     return Sheet(np.asarray(image), tuple(places))
 
 
-def _columns(
-    panels: Sequence[Panel], titles: Sequence[Sequence[str]], abouts: Sequence[Sequence[str]], width: int
-) -> tuple[int, int, int]:
-    """Return the number of columns, the height above each panel, and that of each place of the grid."""
-    lines = zip(titles, abouts, strict=True)
-    head = max(TITLE_LINE * len(title) + TEXT_LINE * len(about) for title, about in lines) + 4
-    foot = BAR + 26 if any(panel.bar for panel in panels) else 0
-    height = head + max(panel.pixels.shape[0] for panel in panels) + foot
+class _Worded(NamedTuple):
+    """A panel, and the lines of its title and of what is said about it."""
+
+    panel: Panel
+    title: list[str]
+    about: list[str]
+
+    @classmethod
+    def of(cls, panel: Panel, width: int) -> "_Worded":
+        about = [line for text in panel.about for line in wrapped(text, TEXT, width, most=MOST_LINES)]
+        return cls(panel, wrapped(panel.title, TITLE, width, most=MOST_LINES), about)
+
+    @property
+    def head(self) -> int:
+        """Pixels that the lines take above the picture."""
+        return TITLE_LINE * len(self.title) + TEXT_LINE * len(self.about) + 4
+
+
+def _columns(count: int, width: int, height: int) -> int:
+    """Return in how many columns so many places of that size make the most pleasant sheet."""
 
     def badness(columns: int) -> float:
-        rows = -(-len(panels) // columns)
+        rows = -(-count // columns)
         aspect = columns * (width + GAP) / (rows * (height + GAP))
-        empty = (rows * columns - len(panels)) / len(panels)
+        empty = (rows * columns - count) / count
         return abs(math.log(aspect / ASPECT)) + EMPTY * empty
 
-    return min(range(1, len(panels) + 1), key=badness), head, height
+    return min(range(1, count + 1), key=badness)
+
+
+def _draw_words(draw: ImageDraw.ImageDraw, one: _Worded, left: int, top: int) -> None:
+    for line, text in enumerate(one.title):
+        draw.text((left, top + line * TITLE_LINE), text, BLACK, font(TITLE))
+    below = top + len(one.title) * TITLE_LINE
+    for line, text in enumerate(one.about):
+        draw.text((left, below + line * TEXT_LINE), text, SOFT, font(TEXT))
 
 
 def _draw_panel(image: Image.Image, draw: ImageDraw.ImageDraw, panel: Panel, place: Place) -> None:
     left, top, width, height = place
-    draw.rectangle([left - 1, top - 1, left + width, top + height], outline=FRAME)
-    image.paste(Image.fromarray(panel.pixels), (left, top))
+    _draw_framed(image, draw, panel.pixels, (left, top))
     if panel.bar is None:
         return
     length, bar_top = max(width, NARROWEST), top + height + 8
-    image.paste(Image.fromarray(_bar_colors(panel.bar, length)), (left, bar_top))
-    draw.rectangle([left - 1, bar_top - 1, left + length, bar_top + BAR], outline=FRAME)
-    low, high = panel.bar.low, panel.bar.high
-    texts = {(0.0, "lt"): number_text(low) + " or less" * (panel.bar.lowest < low)}
-    zero = -low / 2 / (high / 2 - low / 2) if low < high else 0  # halves: differences may be infinite
-    if 0.4 < zero < 0.6:  # where it stands clear of the ends
-        texts[zero, "mt"] = "0"
-    if low < high:
-        texts[1.0, "rt"] = number_text(high) + " or more" * (panel.bar.highest > high)
-    if sum(font(NUMBERS).getlength(f"{text}  ") for text in texts.values()) > length:
-        texts = {place: text.partition(" ")[0] for place, text in texts.items()}
-    for (share, anchor), text in texts.items():
+    _draw_framed(image, draw, _bar_colors(panel.bar, length), (left, bar_top))
+    for share, anchor, text in _bar_texts(panel.bar, length):
         x = left + share * (length - 1)
-        draw.text((x, bar_top + BAR + 4), text, INK, font(NUMBERS), anchor=anchor)
+        draw.text((x, bar_top + BAR + 4), text, BLACK, font(NUMBERS), anchor=anchor)
+
+
+def _draw_framed(
+    image: Image.Image, draw: ImageDraw.ImageDraw, pixels: NDArray[np.uint8], corner: tuple[int, int]
+) -> None:
+    (left, top), (height, width, _) = corner, pixels.shape
+    draw.rectangle([left - 1, top - 1, left + width, top + height], outline=FRAME)
+    image.paste(Image.fromarray(pixels), corner)
+
+
+def _bar_texts(bar: Bar, length: int) -> list[tuple[float, str, str]]:
+    """Return what stands below a bar: at which part of its length, the anchor there, and the text."""
+    low, high = bar.low, bar.high
+    texts = [(0.0, "lt", number_text(low) + " or less" * (bar.lowest < low))]
+    if low < high:
+        unit = max(high, -low)  # differences of extremes would be infinite, halves of the smallest nothing
+        zero = -low / unit / (high / unit - low / unit)
+        if 0.4 < zero < 0.6:  # where it stands clear of the ends
+            texts.append((zero, "mt", "0"))
+        texts.append((1.0, "rt", number_text(high) + " or more" * (bar.highest > high)))
+    if sum(font(NUMBERS).getlength(f"{text}  ") for _, _, text in texts) > length:
+        texts = [(share, anchor, text.partition(" ")[0]) for share, anchor, text in texts]
+    return texts
 
 
 def number_text(number: float) -> str:

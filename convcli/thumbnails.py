@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convcli.colors import GREY, diverging
 from convcli.pictures import Picture
 
-__all__ = ["Drawing", "drawn", "layers_of", "resized", "size_within", "thumbnails"]
+__all__ = ["Appearance", "drawn", "layers_of", "resized", "size_within", "thumbnails"]
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
@@ -21,7 +21,7 @@ CHECKERS = (102, 153)  # levels behind transparent pixels
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Appearance:
     """How small pictures are drawn.
 
     Attributes
@@ -86,10 +86,8 @@ def resized(values: Array, size: Pair, weights: Array | None = None) -> NDArray[
     with np.errstate(invalid="ignore", over="ignore"):  # infinities of both signs are no number
         for row, (top, bottom) in enumerate(pairwise(rows)):
             if weights is None:
-                sums, counts = (
-                    channels[top:bottom].sum(axis=0, dtype=np.float64),
-                    np.full(width, bottom - top),
-                )
+                sums = channels[top:bottom].sum(axis=0, dtype=np.float64)
+                counts = np.full(width, float(bottom - top))
             else:
                 sums, counts = _weighted(channels[top:bottom], weights[top:bottom])
             totals = np.add.reduceat(counts, columns[:-1])
@@ -126,13 +124,13 @@ def layers_of(picture: Picture) -> list[Array]:
     return list(np.moveaxis(pixels, 2, 0))
 
 
-def thumbnails(picture: Picture, drawing: Drawing, most: int | None = None) -> list[NDArray[np.uint8]]:
+def thumbnails(picture: Picture, appearance: Appearance, most: int | None = None) -> list[NDArray[np.uint8]]:
     """Draw a picture, or each of its maps, small; alpha is laid over squares.
 
     Parameters
     ----------
     picture : Picture
-    drawing : Drawing
+    appearance : Appearance
     most : int, optional
         Maps that are drawn, the first ones.
 
@@ -142,20 +140,22 @@ def thumbnails(picture: Picture, drawing: Drawing, most: int | None = None) -> l
 
     Examples
     --------
-    >>> thumbnails(Picture(np.array([[0, 255]], np.uint8)), Drawing((1, 2)))[0].tolist()
+    >>> thumbnails(Picture(np.array([[0, 255]], np.uint8)), Appearance((1, 2)))[0].tolist()
     [[[0, 0, 0], [255, 255, 255]]]
     """
     alpha = None if picture.maps else picture.alpha
-    pictures = drawn(layers_of(picture)[:most], drawing, alpha)
+    pictures = drawn(layers_of(picture)[:most], appearance, alpha)
     if alpha is None:
         return pictures
     shares = resized(alpha, pictures[0].shape[:2])[..., np.newaxis]
     shares = shares / (np.iinfo(alpha.dtype).max if alpha.dtype.kind in "iu" else 1)
-    behind = _checkers(shares.shape[:2], drawing.checker)[..., np.newaxis]
+    behind = _checkers(shares.shape[:2], appearance.checker)[..., np.newaxis]
     return [(behind + (one - behind) * shares.clip(0, 1)).round().astype(np.uint8) for one in pictures]
 
 
-def drawn(layers: Sequence[Array], drawing: Drawing, weights: Array | None = None) -> list[NDArray[np.uint8]]:
+def drawn(
+    layers: Sequence[Array], appearance: Appearance, weights: Array | None = None
+) -> list[NDArray[np.uint8]]:
     """Draw arrays small, all by one scale; those that are smaller stay as they are.
 
     Pixels of 8 or 16 bits are what they are. Of other numbers, zero is black and the largest white; where
@@ -165,7 +165,7 @@ def drawn(layers: Sequence[Array], drawing: Drawing, weights: Array | None = Non
     ----------
     layers : sequence of arrays (H, W) or (H, W, 3)
         Of one type.
-    drawing : Drawing
+    appearance : Appearance
     weights : array (H, W), optional
         What each pixel counts in the mean of many, as alpha.
 
@@ -175,17 +175,17 @@ def drawn(layers: Sequence[Array], drawing: Drawing, weights: Array | None = Non
 
     Examples
     --------
-    >>> drawn([np.array([[-2, 0]]), np.array([[1, 1]])], Drawing((1, 2)))[0].tolist()
+    >>> drawn([np.array([[-2, 0]]), np.array([[1, 1]])], Appearance((1, 2)))[0].tolist()
     [[[33, 102, 172], [255, 255, 255]]]
     """
-    small = [resized(one, _reduced_sides(one, drawing.box), weights) for one in layers]
+    small = [resized(one, _reduced_sides(one, appearance.box), weights) for one in layers]
     if layers[0].dtype in (np.uint8, np.uint16):
         white = float(np.iinfo(layers[0].dtype).max)
         return [_grey(one / white) for one in small]
     limit = max(float(np.abs(one[np.isfinite(one)]).max(initial=0)) for one in small)
     if not _is_signed(layers):
         return [_grey(one / (limit or 1)) for one in small]
-    if drawing.colored:
+    if appearance.colored:
         return [diverging(one, limit) for one in small]
     return [_grey(0.5 + one / (limit or 1) / 2) for one in small]
 

@@ -105,6 +105,19 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def all_shown(parent: int) -> bytes:
+    """Read what is written to a terminal until its other end is closed."""
+    shown = b""
+    while True:
+        try:
+            part = os.read(parent, 65536)
+        except OSError:  # how a terminal says that its other end is closed
+            return shown
+        if not part:
+            return shown
+        shown += part
+
+
 def on_terminal(*arguments: object, columns: int = 80, **environment: str) -> Ran:
     """Run convcli as its own process with a terminal for standard input and output; returns what it shows."""
     parent, child = pty.openpty()
@@ -114,15 +127,7 @@ def on_terminal(*arguments: object, columns: int = 80, **environment: str) -> Ra
         command, stdin=child, stdout=child, stderr=subprocess.PIPE, env=variables
     ) as process:
         os.close(child)
-        shown = b""
-        while True:
-            try:
-                part = os.read(parent, 65536)
-            except OSError:  # how a terminal says that its other end is closed
-                break
-            if not part:
-                break
-            shown += part
+        shown = all_shown(parent)
         err = process.stderr.read() if process.stderr else b""
     os.close(parent)
     return Ran(process.returncode, shown.decode().replace("\r\n", "\n"), err.decode())

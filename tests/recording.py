@@ -17,15 +17,13 @@ from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
+from tests.conftest import all_shown
+
 __all__ = ["recorded"]
 
 COLUMNS, ROWS = 80, 24
-CELL, LINE, MARGIN, BAR = (
-    8.4,
-    18.0,
-    14.0,
-    30.0,
-)  # pixels: a letter's width, a line's height, around them, above
+CELL, LINE = 8.4, 18.0  # pixels: a letter's width, a line's height
+MARGIN, BAR = 14.0, 30.0  # around them, and above
 LETTERS = 14  # their size
 TYPING, LOOKING, END = 0.03, 2.2, 5.0  # seconds: a letter, an answer, the last screen
 PROMPT = "$ "
@@ -91,13 +89,7 @@ def _answer(command: str, folder: Path, environment: dict[str, str]) -> list[Tex
         ["bash", "-c", command], cwd=folder, stdin=child, stdout=child, stderr=child, env=variables
     ) as process:
         os.close(child)
-        shown = b""
-        while True:
-            try:
-                part = os.read(parent, 65536)
-            except OSError:  # how a terminal says that its other end is closed
-                break
-            shown += part
+        shown = all_shown(parent)
     os.close(parent)
     if process.returncode:
         raise ValueError(f"{command}: ended with {process.returncode}: {shown.decode()}")
@@ -143,7 +135,8 @@ def _document(lines: Sequence[Shown], total: float, commands: Sequence[str]) -> 
 def _rules(lines: Sequence[Shown], total: float) -> str:
     """Return what makes lines appear at their time, and the screen scroll."""
     rules = f"text{{font:{LETTERS}px {FONTS};white-space:pre}}"
-    rules += f".all{{transform:translateY({-LINE * max(0, len(lines) - ROWS):g}px)}}"
+    last_screen = f"{{transform:translateY({-LINE * max(0, len(lines) - ROWS):g}px)}}"
+    rules += f".all{last_screen}"
     moving = ""
     times = sorted({time for line in lines for time in _times(line)})
     for time in times:
@@ -156,8 +149,7 @@ def _rules(lines: Sequence[Shown], total: float) -> str:
             steps += (
                 f"{100 * line.time / total:.3f}%{{transform:translateY({-LINE * (number - ROWS + 1):g}px)}}"
             )
-    last = f"100%{{transform:translateY({-LINE * max(0, len(lines) - ROWS):g}px)}}"
-    moving += f"@keyframes scroll{{{steps}{last}}}.all{{animation:scroll {total:.2f}s step-end infinite}}"
+    moving += f"@keyframes scroll{{{steps}100%{last_screen}}}.all{{animation:scroll {total:.2f}s step-end infinite}}"
     return f"{rules}@media (prefers-reduced-motion:no-preference){{{moving}}}"
 
 

@@ -7,7 +7,7 @@ arrays): integers and fractions, so that no type of numpy's can hide an overflow
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import count, takewhile
+from itertools import count, product, takewhile
 from typing import Any
 
 import numpy as np
@@ -242,3 +242,38 @@ def render(values: Sequence[int | float], how: str, *, scale: Fraction, depth: i
         saturated += not 0 <= level <= white
         pixels.append(min(max(level, 0), white))
     return pixels, saturated
+
+
+# Colours of signed numbers --------------------------------------------------------------------------------
+
+BLUE, RED, GREY = (33, 102, 172), (178, 24, 43), (127, 127, 127)
+
+
+def diverging_color(value: float, limit: float) -> tuple[int, ...]:
+    """Interpolate exactly from white to the colour of an end; Python rounds half to even."""
+    if math.isnan(value):
+        return GREY
+    share = Fraction(min(abs(value), limit)) / Fraction(limit) if limit else Fraction(int(value != 0))
+    return tuple(round(255 + (end - 255) * share) for end in (BLUE if value < 0 else RED))
+
+
+def color_limit(values: Numbers) -> float:
+    """Leave one number in 200 beyond, at most; but no less than a quarter of the largest."""
+    sizes = sorted(abs(value) for value in values.ravel().tolist() if math.isfinite(value))
+    return float(max(sizes[len(sizes) - 1 - len(sizes) // 200], sizes[-1] / 4)) if sizes else 0.0
+
+
+# Small pictures -------------------------------------------------------------------------------------------
+
+
+def means_of_parts(values: Numbers, size: Pair) -> NDArray[np.float64]:
+    """Return the mean of each part, one after another; sides must not grow."""
+    height, width = values.shape[:2]
+    channels = values.reshape(height, width, -1)
+    result = np.empty((*size, channels.shape[2]))
+    for row, column in product(*map(range, size)):
+        top, bottom = row * height // size[0], (row + 1) * height // size[0]
+        left, right = column * width // size[1], (column + 1) * width // size[1]
+        part = channels[top:bottom, left:right].reshape(-1, channels.shape[2])
+        result[row, column] = [sum(channel) / len(part) for channel in part.T.tolist()]
+    return result.reshape(*size, *values.shape[2:])

@@ -192,6 +192,21 @@ def test_wide_kernel_is_not_cut_on_a_terminal(terminal: Runner) -> None:
     assert "73x73 taps, too wide for this terminal" in ran.out
 
 
+@pytest.mark.parametrize("columns", [30, 40, 80])
+def test_what_is_said_of_a_wide_matrix_fits_itself(terminal: Runner, in_folder: Path, columns: int) -> None:
+    (in_folder / "m.csv").write_text(f"{','.join(['1'] * 60)}\n" * 3)
+    for arguments in (
+        ("filters", "gaussian:sigma=9"),
+        ("apply", "m.csv", "--kernel", "1"),
+        ("explain", "m.csv", "--kernel", "; ".join([" ".join(["7"] * 50)] * 3)),
+    ):
+        ran = terminal(*arguments, columns=columns)
+        assert (ran.code, ran.err) == (0, "")
+        start = ran.out.rfind("\n", 0, ran.out.index("too wide")) + 1
+        remark = ran.out[start:].split("\n\n")[0]
+        assert max(map(len, remark.splitlines())) <= columns
+
+
 # Read back ------------------------------------------------------------------------------------------------
 
 

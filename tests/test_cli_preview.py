@@ -23,6 +23,7 @@ from PIL import Image
 from rich.cells import cell_len
 
 from convcli.cli.terminals import Means, Screen, answers_of, screen
+from tests import reference
 from tests.conftest import SAMPLES, Ran, Runner, assert_refused, contents
 from tests.terminal_emulation import (
     HIDDEN,
@@ -33,7 +34,6 @@ from tests.terminal_emulation import (
     kitty_pixels,
     sixel_pixels,
 )
-from tests.test_thumbnails import naive
 
 pytestmark = pytest.mark.usefixtures("in_folder")
 
@@ -92,7 +92,7 @@ def pixels_of(path: Path | str) -> NDArray[np.uint8]:
 
 
 def expected(path: Path | str, size: tuple[int, int]) -> NDArray[np.float64]:
-    return naive(pixels_of(path), size).round()
+    return reference.means_of_parts(pixels_of(path), size).round()
 
 
 def parts(canvas: NDArray[Any]) -> list[NDArray[Any]]:
@@ -372,12 +372,12 @@ def test_what_cannot_be_read_is_not_asked(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
 def test_a_signal_while_it_waits_for_an_answer_restores_the_terminal(number: signal.Signals) -> None:
     master, slave = pty.openpty()
     before = termios.tcgetattr(slave)
     code = (
-        "from convcli.cli.stopping import heed_signals; from convcli.cli.terminals import Means, Screen, answers_of, screen\n"
+        "from convcli.cli.stopping import heed_signals; from convcli.cli.terminals import answers_of\n"
         "heed_signals(); answers_of(0, b'\\x1b[c', 60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=slave, stdout=slave, stderr=slave) as process:
@@ -507,6 +507,14 @@ def test_names_are_as_wide_as_they_are_shown_and_cannot_move_the_cursor(shown: R
         assert cell_len(before) == 40
         assert "\x1b" not in label
     assert before == "n" * 37 + "…  "
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_a_name_from_right_to_left_keeps_its_size_and_its_neighbour_in_place(shown: Runner) -> None:
+    Image.fromarray(np.zeros((40, 60), np.uint8)).save("\u05d7\u05ea\u05d5\u05dc.png")
+    labels = shown("apply", "\u05d7\u05ea\u05d5\u05dc.png", "--filter", "box").out.splitlines()[0]
+    assert labels.startswith("\u200e\u05d7\u05ea\u05d5\u05dc\u200e.png 40x60 ")
+    assert cell_len(labels.partition("box")[0]) == 40
 
 
 def test_learn_shows_input_target_result_and_filter(shown: Runner) -> None:

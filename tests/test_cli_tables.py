@@ -159,6 +159,14 @@ def test_every_value_is_there_whole_at_every_width(name: str, kind: str, columns
     assert printed.width <= unfolded  # no wider than it needs to be
 
 
+@pytest.mark.parametrize("name", sorted(shipped()))
+@pytest.mark.parametrize("kind", ["shape", "params", "blocks", "dense"])
+def test_every_network_fits_forty_columns(name: str, kind: str) -> None:
+    printed = check(table_of(name, kind), 40)
+    assert printed.width <= 40
+    assert ("dense params" in printed.names) == (kind == "dense")
+
+
 @pytest.mark.parametrize("kind", ["shape", "params"])
 def test_one_network_at_all_widths(kind: str) -> None:
     for columns in range(20, 201):

@@ -1,23 +1,17 @@
 """The colours of signed numbers, against the formula written out number by number."""
 
 import math
-from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.colors import diverging
+from convcli.colors import diverging, limit_of
+from tests import reference
+from tests.reference import BLUE, GREY, RED
 
-BLUE, WHITE, RED, GREY = (33, 102, 172), (255, 255, 255), (178, 24, 43), (127, 127, 127)
-
-
-def color_of(value: int, limit: int) -> list[int]:
-    """Interpolate exactly, from white to the colour of the end; Python rounds half to even."""
-    share = min(Fraction(abs(value), limit), Fraction(1))
-    end = BLUE if value < 0 else RED
-    return [round(255 + (channel - 255) * share) for channel in end]
+WHITE = (255, 255, 255)
 
 
 def test_ends_and_zero_have_their_colours() -> None:
@@ -27,7 +21,9 @@ def test_ends_and_zero_have_their_colours() -> None:
 @given(st.lists(st.integers(-300, 300), min_size=1, max_size=20), st.sampled_from([1, 2, 64, 128, 256]))
 def test_colours_are_linear_in_the_number_and_rounded_half_to_even(values: list[int], limit: int) -> None:
     # Limits of powers of two: the shares are exact, and so are halves.
-    assert diverging(values, limit).tolist() == [color_of(value, limit) for value in values]
+    assert diverging(values, limit).tolist() == [
+        list(reference.diverging_color(value, limit)) for value in values
+    ]
 
 
 def test_what_lies_beyond_the_limits_has_the_colour_of_its_end() -> None:
@@ -57,3 +53,18 @@ def test_integers_of_any_type_are_taken() -> None:
     values = np.array([-(2**63), 0, 2**63 - 1])
     assert diverging(values, 2.0**63).tolist() == [list(BLUE), list(WHITE), list(RED)]
     assert diverging(np.array([2**64 - 1], np.uint64), 1).tolist() == [list(RED)]
+
+
+@given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=500))
+def test_limit_leaves_out_one_number_in_200(values: list[int]) -> None:
+    assert limit_of(np.array(values)) == reference.color_limit(np.array(values))
+
+
+@pytest.mark.parametrize("values", [[], [math.nan], [math.inf, -math.inf]])
+def test_limit_of_no_finite_number_is_zero(values: list[float]) -> None:
+    assert limit_of(values) == 0
+
+
+def test_limit_of_the_smallest_integers() -> None:
+    assert limit_of(np.array([-128], np.int8)) == 128
+    assert limit_of(np.array([-(2**63)])) == 2.0**63

@@ -49,11 +49,11 @@ TABLE = {
     "svg": Row({"drawing"}, set()),
     "colors": Row(set(), {"numpy"}),
     "lettering": Row(set(), {"PIL"}),
-    "sheets": Row({"colors", "lettering", "render"}, {"numpy", "PIL"}),
+    "sheets": Row({"colors", "lettering", "render", "tally"}, {"numpy", "PIL"}),
     "directions": Row(
         {"colors", "convolve", "kernels", "lettering", "sheets", "sizes", "errors"}, {"numpy", "PIL"}
     ),
-    "plots": Row({"colors", "learning", "tuning"}, {"numpy", "PIL"}),
+    "plots": Row({"colors", "learning", "lettering", "png", "tuning"}, {"numpy", "PIL"}),
     "windows": Row({"sizes", "size_texts", "errors"}, set()),
     "grids": Row({"drawing", "windows"}, set()),
     "window_words": Row({"explaining", "windows", "sizes", "size_texts"}, set()),

@@ -18,7 +18,7 @@ from convcli.cli.stopping import undone_at_a_signal
 from convcli.files import write_atomically
 from tests.conftest import Runner
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """Small pictures: compared with naive means, and with colours computed by hand."""
 
 import math
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,22 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli.pictures import Picture
-from convcli.thumbnails import Drawing, drawn, layers_of, resized, size_within, thumbnails
+from convcli.thumbnails import Appearance, drawn, layers_of, resized, size_within, thumbnails
+from tests import reference
 
 RED, BLUE, WHITE, GREY = [178, 24, 43], [33, 102, 172], [255, 255, 255], [127, 127, 127]
-
-
-def naive(values: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float64]:
-    """Return the mean of each part, one after another; sides must not grow."""
-    height, width = values.shape[:2]
-    channels = values.reshape(height, width, -1)
-    result = np.empty((*size, channels.shape[2]))
-    for row, column in product(*map(range, size)):
-        top, bottom = row * height // size[0], (row + 1) * height // size[0]
-        left, right = column * width // size[1], (column + 1) * width // size[1]
-        part = channels[top:bottom, left:right].reshape(-1, channels.shape[2])
-        result[row, column] = [sum(channel) / len(part) for channel in part.T.tolist()]
-    return result.reshape(*size, *values.shape[2:])
 
 
 @given(
@@ -41,7 +28,7 @@ def test_a_smaller_picture_is_the_means_of_parts(
 ) -> None:
     size = min(sides[0], wanted[0]), min(sides[1], wanted[1])
     values: NDArray[Any] = np.random.default_rng(seed).integers(0, 250, (*sides, *channels)).astype(dtype)
-    np.testing.assert_allclose(resized(values, size), naive(values, size), rtol=1e-12)
+    np.testing.assert_allclose(resized(values, size), reference.means_of_parts(values, size), rtol=1e-12)
 
 
 def test_each_pixel_counts_in_one_part_only() -> None:
@@ -94,34 +81,38 @@ def test_a_size_lies_within_the_box_and_fills_it_as_far_as_it_may(
 
 def test_pixels_of_8_bits_are_what_they_are() -> None:
     pixels = np.array([[[0, 100, 255], [7, 8, 9]]], np.uint8)
-    np.testing.assert_array_equal(thumbnails(Picture(pixels), Drawing((9, 9)))[0], pixels)
+    np.testing.assert_array_equal(thumbnails(Picture(pixels), Appearance((9, 9)))[0], pixels)
 
 
 def test_pixels_of_16_bits_become_those_of_8() -> None:
     pixels = np.array([[0, 257, 65535, 32896]], np.uint16)
-    assert thumbnails(Picture(pixels), Drawing((9, 9)))[0][0, :, 0].tolist() == [0, 1, 255, 128]
+    assert thumbnails(Picture(pixels), Appearance((9, 9)))[0][0, :, 0].tolist() == [0, 1, 255, 128]
 
 
 def test_signed_numbers_diverge_from_white_and_what_is_no_number_is_grey() -> None:
     values = np.array([[-4, 0, 2, math.nan, math.inf, -math.inf]])
     middle = [round(255 + (end - 255) / 2) for end in RED]
     expected = [BLUE, WHITE, middle, GREY, RED, BLUE]
-    assert thumbnails(Picture(values), Drawing((1, 6)))[0].tolist() == [expected]
+    assert thumbnails(Picture(values), Appearance((1, 6)))[0].tolist() == [expected]
 
 
 def test_signed_numbers_without_colours_are_shades_around_grey() -> None:
     values = np.array([[-4.0, 0, 4, math.nan]])
-    (one,) = thumbnails(Picture(values), Drawing((1, 4), colored=False))
+    (one,) = thumbnails(Picture(values), Appearance((1, 4), colored=False))
     assert one[0].tolist() == [[0] * 3, [128] * 3, [255] * 3, GREY]
 
 
 def test_numbers_that_are_not_negative_reach_from_black_to_white() -> None:
-    assert thumbnails(Picture(np.array([[0, 10, 20]])), Drawing((1, 3)))[0][0, :, 0].tolist() == [0, 128, 255]
+    assert thumbnails(Picture(np.array([[0, 10, 20]])), Appearance((1, 3)))[0][0, :, 0].tolist() == [
+        0,
+        128,
+        255,
+    ]
 
 
 @pytest.mark.parametrize("value", [0.0, math.nan, math.inf, -math.inf])
 def test_a_picture_of_one_value_has_a_colour(value: float) -> None:
-    (one,) = thumbnails(Picture(np.full((3, 3), value)), Drawing((2, 2)))
+    (one,) = thumbnails(Picture(np.full((3, 3), value)), Appearance((2, 2)))
     assert one.shape == (2, 2, 3)
     assert len(np.unique(one.reshape(-1, 3), axis=0)) == 1
 
@@ -129,13 +120,13 @@ def test_a_picture_of_one_value_has_a_colour(value: float) -> None:
 @pytest.mark.parametrize("colored", [True, False])
 def test_the_largest_numbers_that_there_are_have_colours_too(colored: bool) -> None:
     for dtype, values in ((np.float64, [-1.7e308, 1.7e308, math.inf]), (np.int64, [-(2**63), 2**63 - 1, 0])):
-        (one,) = thumbnails(Picture(np.array([values], dtype)), Drawing((1, 3), colored=colored))
+        (one,) = thumbnails(Picture(np.array([values], dtype)), Appearance((1, 3), colored=colored))
         assert one[0, :2].tolist() == ([BLUE, RED] if colored else [[0] * 3, [255] * 3])
 
 
 def test_maps_share_one_scale() -> None:
     maps = np.stack([np.full((2, 2), -8.0), np.full((2, 2), 4.0)], axis=-1)
-    first, second = thumbnails(Picture(maps), Drawing((2, 2)))
+    first, second = thumbnails(Picture(maps), Appearance((2, 2)))
     assert first[0, 0].tolist() == BLUE
     assert second[0, 0].tolist() == [round(255 + (end - 255) / 2) for end in RED]
 
@@ -153,18 +144,18 @@ def test_maps_share_one_scale() -> None:
     ],
 )
 def test_three_channels_are_colours_and_others_are_maps(picture: Picture, count: int) -> None:
-    assert len(layers_of(picture)) == len(thumbnails(picture, Drawing((1, 1)))) == count
+    assert len(layers_of(picture)) == len(thumbnails(picture, Appearance((1, 1)))) == count
 
 
 def test_of_many_maps_only_the_first_are_drawn() -> None:
-    assert len(thumbnails(Picture(np.zeros((2, 2, 64))), Drawing((1, 1)), 5)) == 5
+    assert len(thumbnails(Picture(np.zeros((2, 2, 64))), Appearance((1, 1)), 5)) == 5
 
 
 def test_alpha_lets_squares_through() -> None:
     pixels = np.full((4, 4, 3), 200, np.uint8)
     alpha = np.zeros((4, 4), np.uint8)
     alpha[0, 0], alpha[0, 1] = 255, 51
-    (one,) = thumbnails(Picture(pixels, alpha=alpha), Drawing((4, 4), checker=2))
+    (one,) = thumbnails(Picture(pixels, alpha=alpha), Appearance((4, 4), checker=2))
     # What no part of is seen has no colour of its own.
     assert one[..., 0].tolist() == [
         [200, round(102 + 98 / 5), 153, 153],
@@ -177,7 +168,7 @@ def test_alpha_lets_squares_through() -> None:
 def test_what_is_transparent_does_not_bleed_into_what_is_not() -> None:
     pixels = np.array([[200, 0]], np.uint8)
     alpha = np.array([[65535, 0]], np.uint16)
-    (one,) = thumbnails(Picture(pixels, alpha=alpha), Drawing((1, 1)))
+    (one,) = thumbnails(Picture(pixels, alpha=alpha), Appearance((1, 1)))
     assert one[0, 0, 0] == round((102 + 200) / 2)
 
 
@@ -186,7 +177,7 @@ def test_large_pictures_are_not_copied_as_floats() -> None:
 
     pixels = np.zeros((2000, 2000, 3), np.uint8)
     tracemalloc.start()
-    drawn([pixels], Drawing((40, 40)))
+    drawn([pixels], Appearance((40, 40)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < pixels.nbytes / 10

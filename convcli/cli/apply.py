@@ -180,10 +180,9 @@ def apply(
 
         begin_decoding(images[0])  # while numpy is loaded
     from convcli.cli import filtering
-    from convcli.cli.banks import bank_operation
+    from convcli.cli.banks import operation_of
     from convcli.cli.batch import Batch, run_batch
     from convcli.cli.output import answer_is_shown
-    from convcli.kernels import Filter
 
     batch = Batch.read(
         images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels,
@@ -207,9 +206,7 @@ def apply(
     )
     measured = json or answer_is_shown()
     operations = [
-        filtering.operation(one, window, rendering, measured=measured)
-        if isinstance(one, Filter)
-        else bank_operation(one, window, rendering)
+        operation_of(one, window, rendering, measured=measured)
         for one in chosen
         if figures is None or figures.results
     ]

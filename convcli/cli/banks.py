@@ -1,23 +1,37 @@
-"""What ``apply`` does with filters as deep as the picture, and with banks of them."""
+"""What ``apply`` does with any filter, and with banks: as deep as the picture, or of several maps."""
 
 from functools import partial
 
 import numpy as np
 
 from convcli.arrays import Channels, select_channels
-from convcli.cli.filtering import BETWEEN, Rendering, Window, finished, result_size
+from convcli.cli.filtering import BETWEEN, Rendering, Window, finished, operation, result_size
 from convcli.cli.one_input import Operation, Outcome
 from convcli.convolve import pixels_under
 from convcli.errors import KernelError, SizeError, UsageError
+from convcli.kernels import Filter
 from convcli.pictures import Picture
 from convcli.render import Signed, adjust
 from convcli.size_texts import format_size
 from convcli.volumes import Bank, convolve_volume
 
-__all__ = ["bank_operation"]
+__all__ = ["operation_of"]
 
 
-def bank_operation(bank: Bank, window: Window, rendering: Rendering) -> Operation:
+def operation_of(one: Filter | Bank, window: Window, rendering: Rendering, *, measured: bool) -> Operation:
+    """Make the operation that applies a filter or a bank; numbers are measured if anyone is to be told.
+
+    Raises
+    ------
+    KernelError, UsageError
+        What was asked for is not defined for it.
+    """
+    if isinstance(one, Filter):
+        return operation(one, window, rendering, measured=measured)
+    return _bank_operation(one, window, rendering)
+
+
+def _bank_operation(bank: Bank, window: Window, rendering: Rendering) -> Operation:
     """Make the operation that applies a bank; several maps are numbers unless pixels are asked for.
 
     Raises

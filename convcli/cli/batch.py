@@ -27,7 +27,7 @@ from convcli.cli.output import (
     progress_is_shown,
     write,
 )
-from convcli.cli.preview import Wanted, wanted
+from convcli.cli.preview_options import WantedPreview
 from convcli.cli.progress import file_progress
 from convcli.cli.reading import Reading
 from convcli.cli.stopping import undone_at_a_signal
@@ -49,7 +49,7 @@ class Batch:
     reading: Reading
     processes: int
     where: Destination
-    preview: Wanted | None
+    preview: WantedPreview | None
 
     @classmethod
     def read(
@@ -84,7 +84,7 @@ class Batch:
             A list of names cannot be read.
         """
         check_workload(jobs, png_level)
-        shown = wanted(preview, preview_as)
+        wanted = WantedPreview.read(preview, preview_as)
         reading = Reading.read(max_pixels, max_memory, frame)
         where = destination(
             output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
@@ -93,7 +93,7 @@ class Batch:
         sources = gathered(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
         processes, threads = divided(jobs, len(sources))
         limits = replace(reading.limits, sharers=processes)
-        return cls(sources, replace(reading, limits=limits), processes, replace(where, jobs=threads), shown)
+        return cls(sources, replace(reading, limits=limits), processes, replace(where, jobs=threads), wanted)
 
     @property
     def threads(self) -> int | None:
@@ -179,17 +179,18 @@ def _name_width(sources: Sequence[Source], operations: Sequence[Operation], wher
     """Return the width of the longest name of an output; a few that are much longer count for nothing."""
     if where.output is not None:
         return 0
-    names = (
-        goes.path(source, each.label, file_format.extension)
-        for source in sources
-        for each in operations
-        for goes in [each.where or where]
-        for file_format in [goes.format or natural_format(Kind.PIXELS, each.numbers, to_folder=True)]
-        if file_format is not PRINTED
-    )
     most = min(get_terminal_size().columns // 2, MOST_NAME_WIDTH)
-    widths = (display_width(escaped(name)) for name in names)
-    return max((width for width in widths if width <= most), default=0)
+    longest = 0
+    for each in operations:
+        goes = each.where or where
+        file_format = goes.format or natural_format(Kind.PIXELS, each.numbers, to_folder=True)
+        if file_format is PRINTED:
+            continue
+        for source in sources:
+            width = display_width(escaped(goes.path(source, each.label, file_format.extension)))
+            if longest < width <= most:
+                longest = width
+    return longest
 
 
 def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], where: Destination) -> None:
@@ -203,7 +204,7 @@ def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], w
         for each in operations
         if not _is_printed(source, each.where or where)
     ]
-    names = Counter(goes.path(source, each.label, "*") for source, each, goes in named)
+    names = Counter(str(Path(goes.path(source, each.label, "*"))) for source, each, goes in named)
     if where.force:  # else a link stands in its own way
         place = Places()
         files = Counter(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.cli.output import wrapped
 from convcli.explaining import Cell
 from convcli.size_texts import format_size
 from convcli.window_words import MOST_TERMS
@@ -53,7 +54,8 @@ def _lines(matrix: NDArray[Any], marked: NDArray[Any] | None, elsewhere: str) ->
     width = max(len(cell) for row in cells for cell in row)
     lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
     if len(lines[0]) > get_terminal_size().columns:
-        return [f"{format_size(matrix.shape)} numbers, too wide for this terminal; {elsewhere}"]
+        what = f"{format_size(matrix.shape)} numbers, too wide for this terminal"
+        return wrapped(f"{what}; {elsewhere}").splitlines()
     return lines
 
 

@@ -7,7 +7,7 @@ from convcli.arrays import Channels, select_channels
 from convcli.cli.destinations import Destination
 from convcli.cli.filtering import Rendering, Window, result_size
 from convcli.cli.one_input import Operation, Outcome
-from convcli.cli.sheets import CHANNELS, check_colors
+from convcli.cli.sheets import CHANNEL_NAMES, takes_luma
 from convcli.colors import limit_of
 from convcli.directions import direction_colors, drawn_direction, gradient
 from convcli.kernels import Filter
@@ -35,7 +35,7 @@ def direction_operation(one: Filter, window: Window, rendering: Rendering, where
 
 
 def _draw(one: Filter, window: Window, channels: Channels, picture: Picture, _: bool) -> Outcome:
-    if check_colors(picture, channels):
+    if takes_luma(picture, channels):
         channels = Channels.GRAY
     pixels = select_channels(picture.pixels, channels)
     if pixels.ndim == 3:
@@ -55,7 +55,7 @@ def _draw(one: Filter, window: Window, channels: Channels, picture: Picture, _: 
     del magnitudes
     more = " or more" if largest > full else ""
     about = [
-        f"{one.name}, of {CHANNELS[channels]}" if channels in CHANNELS else one.name,
+        f"{one.name}, of {CHANNEL_NAMES[channels]}" if channels in CHANNEL_NAMES else one.name,
         "hue: where it gets brighter",
         "brightness: the magnitude,",
         f"black 0, full {number_text(full)}{more}",
@@ -64,7 +64,7 @@ def _draw(one: Filter, window: Window, channels: Channels, picture: Picture, _: 
     size = format_size(figure.pixels.shape)
     facts = {
         "filter": one.name,
-        "channels": CHANNELS.get(channels),
+        "channels": CHANNEL_NAMES.get(channels),
         **window.facts(),
         "shape_in": format_size(picture.pixels.shape),
         "shape_out": size,

@@ -50,6 +50,10 @@ class Figures:
                 )
         return cls(both[0], both[1], results)
 
+    @property
+    def _are_directions_alone(self) -> bool:
+        return self.sheet is None and not self.results
+
     def names(self, *, angle: str | None, size: str | None) -> list[str]:
         """Return the filters that are taken where none was asked for.
 
@@ -94,21 +98,21 @@ class Figures:
         if self.sheet is not None:
             made.append(sheet_operation(chosen, window, rendering, self.sheet, turned=turned))
         if self.direction is not None:
-            if self.sheet is None and not self.results:
+            if self._are_directions_alone:
                 _check_plain(rendering)
-            directed = self._directed(chosen, named=named)
+            directed = self._directed(chosen, self.direction, named=named)
             made += [direction_operation(one, window, rendering, self.direction) for one in directed]
         return made
 
-    def _directed(self, chosen: Sequence[Filter | Bank], *, named: bool) -> list[Filter]:
+    def _directed(self, chosen: Sequence[Filter | Bank], where: Destination, *, named: bool) -> list[Filter]:
         """Return the filters that have a direction: beside a sheet or results there may be others."""
-        if self.direction is None or (self.sheet is not None and not named):
+        if self.sheet is not None and not named:
             return [named_filter(USUAL)]
         found = [one for one in chosen if isinstance(one, Filter) and _is_directed(one)]
         others = [one.name for one in chosen if one not in found]
-        if others and (not found or (self.sheet is None and not self.results)):
+        if others and (not found or self._are_directions_alone):
             raise FilterError(others[0], f"gives no direction; these do: {', '.join(DIRECTED)}")
-        if len(found) > 1 and (self.direction.output is not None or "{filter}" not in self.direction.name):
+        if len(found) > 1 and (where.output is not None or "{filter}" not in where.name):
             raise UsageError(
                 "--direction",
                 f'is one picture for {len(found)} filters; put both into it: "{{stem}}-{{filter}}.png"',

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.cli.output import wrapped
 from convcli.errors import UsageError
 from convcli.files import check_target, write_atomically
 from convcli.matrices import format_matrix
@@ -25,8 +26,8 @@ def matrix_lines(matrix: NDArray[Any]) -> list[str]:
     width = max(len(cell) for row in cells for cell in row)
     lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
     if len(lines[0]) > get_terminal_size().columns:
-        size = format_size(matrix.shape)
-        return [f"{size} taps, too wide for this terminal: a pipe, or -o kernel.csv, gives all of them"]
+        what = f"{format_size(matrix.shape)} taps, too wide for this terminal"
+        return wrapped(f"{what}: a pipe, or -o kernel.csv, gives all of them").splitlines()
     return lines
 
 

@@ -21,7 +21,7 @@ from convcli.cli.options import (
     check_apart,
 )
 from convcli.cli.output import answer_is_shown, message, progress_is_shown, shown, write, write_json
-from convcli.cli.preview import wanted
+from convcli.cli.preview_options import WantedPreview
 from convcli.cli.standard_input import input_name
 from convcli.cli.stopping import undone_at_a_signal
 from convcli.errors import ImageError, SizeError, UsageError
@@ -124,7 +124,7 @@ def learn(
     check_names(pictures, "INPUT TARGET")
     for option, given in (("--curve", curve), ("--optimizer", optimizer), ("--steps", steps), ("--lr", rate)):
         check_apart({"--closed-form": closed_form, option: given})
-    shown_as = wanted(preview, preview_as)
+    wanted_preview = WantedPreview.read(preview, preview_as)
     size, count = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
     from convcli.cli.filtering import typed_number  # late: help needs no numpy
     from convcli.cli.kernel_texts import check_holds_volume, check_kernel_target, save_kernel
@@ -134,10 +134,8 @@ def learn(
     from convcli.learning import Optimizer, nearest_filter, solve
     from convcli.learning import learn as learn_filter
 
-    first_rate, kind = (
-        typed_number("--lr", rate),
-        chosen("adam" if optimizer is None else optimizer, Optimizer, "--optimizer"),
-    )
+    first_rate = typed_number("--lr", rate)
+    kind = chosen("adam" if optimizer is None else optimizer, Optimizer, "--optimizer")
     if output is not None:
         check_kernel_target(output, pictures, force=force)
     if curve is not None:
@@ -151,7 +149,7 @@ def learn(
     examples = [one for pair in pairs for one in pair.examples]
     if output is not None and examples[0].pixels.shape[2] > 1:
         check_holds_volume(output)
-    preview_of = None if shown_as is None else shown_as.begin(json=json, output=None)
+    shown_preview = None if wanted_preview is None else wanted_preview.begin(json=json, output=None)
     if closed_form:
         learned = solve(examples, bias=bias, absolute=absolute, seed=seed)
     else:
@@ -178,9 +176,9 @@ def learn(
         )
     elif answer_is_shown():
         text = _shown(learned, nearest, [name for name in (output, curve) if name])
-        if preview_of is not None:
+        if shown_preview is not None:
             names = pictures[0], pictures[1]
-            write(preview_of.lesson(names, pairs[0], learned, absolute=absolute, below=text))
+            write(shown_preview.lesson(names, pairs[0], learned, absolute=absolute, below=text))
         write(text)
     else:
         write(output + "\n" if output is not None else _bare(learned.taps))
@@ -245,14 +243,13 @@ def _record(learned: "Learned", nearest: "Nearest | None") -> dict[str, Any]:
 
 def _shown(learned: "Learned", nearest: "Nearest | None", files: list[str]) -> str:
     from convcli.cli.kernel_texts import matrix_lines
+    from convcli.learning import matrices_of
 
-    taps = learned.taps
-    parts = [taps] if taps.ndim == 2 else [taps[..., channel] for channel in range(taps.shape[2])]
-    lines = [line for part in parts for line in (*matrix_lines(part), "")]
+    lines = [line for matrix in matrices_of(learned.taps) for line in (*matrix_lines(matrix), "")]
     how = f"by back-propagation in {learned.steps} steps" if learned.steps else "by least squares"
     if learned.history:
         how += f"; loss {learned.history[-1].loss:.2g} of the target's variance"
-    facts = [("learned", f"{format_size(taps.shape)} taps {how}")]
+    facts = [("learned", f"{format_size(learned.taps.shape)} taps {how}")]
     if learned.bias:
         facts.append(("bias", f"{learned.bias:.6g}"))
     part = f"{learned.relative_error:.2g} of their spread"
@@ -263,7 +260,7 @@ def _shown(learned: "Learned", nearest: "Nearest | None", files: list[str]) -> s
 
 
 def _bare(taps: "NDArray[Any]") -> str:
+    from convcli.learning import matrices_of
     from convcli.matrices import format_matrix
 
-    parts = [taps] if taps.ndim == 2 else [taps[..., channel] for channel in range(taps.shape[2])]
-    return "\n".join(format_matrix(part) for part in parts)
+    return "\n".join(map(format_matrix, matrices_of(taps)))

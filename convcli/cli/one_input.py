@@ -21,7 +21,7 @@ from convcli.limits import ResultBytes, Size
 from convcli.pictures import Kind, Picture
 
 if TYPE_CHECKING:
-    from convcli.cli.beside import Preview
+    from convcli.cli.previews import Preview
 
 __all__ = ["OneInput", "Operation", "Outcome", "Told", "candidates", "room_for"]
 

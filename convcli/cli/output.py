@@ -36,12 +36,10 @@ __all__ = [
 
 LEAST_BESIDE = 20  # columns that texts beside their labels take, however narrow the terminal
 MARK = "\u200e"  # stands where a letter that is read from left to right would, and takes no room
-# From the first to the last letter of a script that is read from right to left (Hebrew, Arabic, ...), with
-# what has no direction of its own between them.
-RIGHT_TO_LEFT = (
-    r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
-    r"(?:[\W\d_]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff])*"
-)
+# A letter of a script that is read from right to left (Hebrew, Arabic, ...), and all from the first to the
+# last of them, with what has no direction of its own between them.
+LETTER_FROM_THE_RIGHT = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
+RIGHT_TO_LEFT = rf"{LETTER_FROM_THE_RIGHT}(?:[\W\d_]*{LETTER_FROM_THE_RIGHT})*"
 
 
 class ReaderGone(BaseException):

@@ -79,7 +79,7 @@ def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
         return format_matrix(matrix)
     text = format_matrix(matrix, aligned=True)
     if len(text.partition("\n")[0]) > get_terminal_size().columns:
-        text = "too wide for this terminal: a pipe, or -o FILE, gives all of it\n"
+        text = wrapped("too wide for this terminal: a pipe, or -o FILE, gives all of it")
     return _line(f"{record['input']}, {record['filter']}", _summary(record)) + text
 
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from convcli.arrays import Channels, select_channels
 from convcli.backgrounds import flattened
 from convcli.cli.destinations import Destination
-from convcli.cli.drawings import Drawing, FilterMap, drawing_of
+from convcli.cli.drawn_filters import DrawnFilter, FilterMap, drawn_filter
 from convcli.cli.filtering import Rendering, Window
 from convcli.cli.one_input import Operation, Outcome
-from convcli.colors import limit_of
+from convcli.colors import WHITE, limit_of
 from convcli.errors import ImageError, UsageError
 from convcli.kernels import Filter
 from convcli.limits import Size
@@ -38,14 +38,13 @@ from convcli.sheets import (
 from convcli.size_texts import format_size
 from convcli.volumes import Bank
 
-__all__ = ["CHANNELS", "check_colors", "sheet_operation"]
+__all__ = ["CHANNEL_NAMES", "sheet_operation", "takes_luma"]
 
 Array = NDArray[Any]
 
 BETWEEN = 12  # bytes that are held for each number of a result while its panel is drawn
 MOST_PANELS = 256
-WHITE = (255, 255, 255)
-CHANNELS = {
+CHANNEL_NAMES = {
     Channels.GRAY: "luma", Channels.SUM: "the channels' sum", Channels.R: "red", Channels.G: "green",
     Channels.B: "blue",
 }  # fmt: skip
@@ -61,17 +60,18 @@ def sheet_operation(
     KernelError, UsageError
         A result is not defined, or there are too many.
     """
-    banks = len(chosen) - turned
-    drawings = [
-        drawing_of(one, window, rendering, turned=number >= banks) for number, one in enumerate(chosen)
+    first_turned = len(chosen) - turned
+    filters = [
+        drawn_filter(one, window, rendering, turned=number >= first_turned)
+        for number, one in enumerate(chosen)
     ]
-    panels = 1 + sum(len(drawing.maps) for drawing in drawings)
+    panels = 1 + sum(len(one.maps) for one in filters)
     if panels > MOST_PANELS:
         raise UsageError(where.option, f"would have {panels} pictures; at most {MOST_PANELS} are drawn")
     return Operation(
         "sheet",
-        partial(_draw, drawings, window, rendering),
-        partial(_largest, [drawing.operation for drawing in drawings], panels),
+        partial(_draw, filters, window, rendering),
+        partial(_largest, [one.operation for one in filters], panels),
         numbers=False,
         between=BETWEEN,
         where=where,
@@ -86,8 +86,8 @@ def _largest(operations: Sequence[Operation], panels: int, size: Size) -> Size:
     return max((rows, columns, 3), (panels * side // 4, side, 3), key=prod)
 
 
-def check_colors(picture: Picture, channels: Channels) -> bool:
-    """Tell whether a picture has colours, of which the grey channel is to be taken.
+def takes_luma(picture: Picture, channels: Channels) -> bool:
+    """Tell whether the luma of a picture is taken where one channel is drawn: it has colours.
 
     Raises
     ------
@@ -108,7 +108,7 @@ class Panels:
     def __init__(self, size: tuple[int, int], count: int) -> None:
         self.size = size
         self.largest = largest_side(count)
-        self.fit = Fit.of_input(size, self.largest)
+        self.fit = Fit.within(size, self.largest)
         self.made: list[Panel] = []
         self.facts: list[dict[str, object]] = []
 
@@ -122,7 +122,7 @@ class Panels:
         first = f"{size} at {fit}" if fit != Fit() else size
         lines = [f"{first}, of {channels}" if channels else first, *filter(None, about)]
         self.made.append(Panel(title, lines, fit.drawn(colored.colors), colored.bar))
-        bar = colored.bar or (Shown.PIXELS, None, None, None, None)
+        bar = colored.bar
         self.facts.append(
             {
                 "title": title,
@@ -130,32 +130,31 @@ class Panels:
                 "channels": channels or None,
                 "size": size,
                 "scale": str(fit),
-                **dict(zip(("shown", "low", "high", "min", "max"), bar, strict=True)),
+                "shown": bar.shown if bar else Shown.PIXELS,
+                "low": bar.low if bar else None,
+                "high": bar.high if bar else None,
+                "min": bar.lowest if bar else None,
+                "max": bar.highest if bar else None,
             }
         )
 
 
 def _draw(
-    drawings: Sequence[Drawing], window: Window, rendering: Rendering, picture: Picture, _: bool
+    filters: Sequence[DrawnFilter], window: Window, rendering: Rendering, picture: Picture, _: bool
 ) -> Outcome:
     """Draw the input and every result."""
-    has_colors = check_colors(picture, rendering.channels)
-    count = sum(len(drawing.maps) for drawing in drawings)
+    luma = None
+    if takes_luma(picture, rendering.channels):
+        luma = replace(picture, pixels=select_channels(picture.pixels, Channels.GRAY))
+    count = sum(len(one.maps) for one in filters)
     panels = Panels(_sides(picture.pixels), 1 + count)
     whole = _flat(replace(picture, pixels=select_channels(picture.pixels, rendering.channels)))
     is_sum = rendering.channels == Channels.SUM
-    panels.add("input", None, CHANNELS.get(rendering.channels, ""), _natural(whole, as_numbers=is_sum), [])
-    luma = replace(picture, pixels=select_channels(picture.pixels, Channels.GRAY)) if has_colors else picture
-    for drawing in drawings:
-        of_luma = drawing.rendering.channels == Channels.GRAY != rendering.channels
-        label = CHANNELS.get(drawing.rendering.channels, "") if has_colors or not of_luma else ""
-        source = luma if of_luma else picture
-        made = drawing.operation.run(source, drawing.rendering.signed == Signed.RAW).picture
-        for number, one_map in enumerate(drawing.maps):
-            one = replace(made, pixels=made.pixels[..., number], maps=False) if made.maps else _flat(made)
-            colored, told = _colored(one_map, one, drawing.rendering, picture)
-            about = [", ".join(filter(None, [one_map.about, *told])), _adjusted(rendering)]
-            panels.add(one_map.title, drawing.name, label, colored, about)
+    panels.add(
+        "input", None, CHANNEL_NAMES.get(rendering.channels, ""), _natural(whole, as_numbers=is_sum), []
+    )
+    for one in filters:
+        _draw_filter(panels, one, rendering, picture, luma)
     sheet = drawn_sheet(panels.made)
     size = format_size(sheet.pixels.shape)
     facts = {
@@ -166,6 +165,23 @@ def _draw(
     }
     summary = f"({size}, the input and {count} result{'s'[: count != 1]})"
     return Outcome(Picture(sheet.pixels), facts, summary=summary)
+
+
+def _draw_filter(
+    panels: Panels, one: DrawnFilter, rendering: Rendering, picture: Picture, luma: Picture | None
+) -> None:
+    """Add a panel of each map of a filter."""
+    channels = one.rendering.channels
+    # Of a grey picture the only channel is taken, which is not to be called luma.
+    is_grey = luma is None and channels != rendering.channels
+    label = "" if is_grey else CHANNEL_NAMES.get(channels, "")
+    source = picture if luma is None or channels == Channels.EACH else luma
+    made = one.operation.run(source, one.rendering.signed == Signed.RAW).picture
+    for number, one_map in enumerate(one.maps):
+        result = replace(made, pixels=made.pixels[..., number], maps=False) if made.maps else _flat(made)
+        colored, told = _colored(one_map, result, one.rendering, picture)
+        about = [", ".join(filter(None, [one_map.about, *told])), _adjusted(rendering)]
+        panels.add(one_map.title, one.name, label, colored, about)
 
 
 def _sides(pixels: Array) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from convcli.files import remove_temporaries
 
 __all__ = ["SIGNALS", "end_by", "forget", "heed_signals", "undone_at_a_signal"]
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 _undone: list[Callable[[], object]] = [remove_temporaries]  # called before the end, the last one first
 

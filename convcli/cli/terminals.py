@@ -85,24 +85,29 @@ NOT_TO_BE_ASKED = {"Apple_Terminal", "linux", "cons25"}
 
 def screen(means: Means | None = None) -> Screen:
     """Return what standard output, a terminal, can show; by other means only if they are given."""
-    colors = _means_of_characters()
+    characters = _means_of_characters()
     answers = b""
-    if means is None and colors != Means.ASCII and _may_be_asked():
+    if means is None and characters != Means.ASCII and _may_be_asked():
         answers = answers_of(sys.stdout.fileno(), QUESTIONS, PATIENCE)
-        means = _means_answered(answers) or colors
-    means = means or colors
+        means = _means_answered(answers)
+    means = means or characters
     size = get_terminal_size()
     rows, columns = max(1, size.lines), max(1, size.columns)
-    if not means.has_pixels:
-        return Screen(means, min(rows, MOST_CELLS[0]), min(columns, MOST_CELLS[1]), HALVES)
-    height, width = _cell_of_window() or _cell_answered(answers) or USUAL_CELL
-    if means != Means.SIXEL:  # the others scale what they are sent
-        finer = max(1, -(-max(rows * height, columns * width) // MOST_PIXELS[means]))
-        height, width = max(1, height // finer), max(1, width // finer)
+    if means.has_pixels:
+        cell = _cell_of_window() or _cell_answered(answers) or USUAL_CELL
+        return _screen_of_pixels(means, rows, columns, cell)
+    return Screen(means, min(rows, MOST_CELLS[0]), min(columns, MOST_CELLS[1]), HALVES)
+
+
+def _screen_of_pixels(means: Means, rows: int, columns: int, cell: tuple[int, int]) -> Screen:
+    """Return as much of a window, and its cells as finely drawn, as pictures may have pixels."""
+    height, width = cell
     most = MOST_PIXELS[means]
-    return Screen(
-        means, min(rows, max(1, most // height)), min(columns, max(1, most // width)), (height, width)
-    )
+    if means != Means.SIXEL:  # the others scale what they are sent
+        coarser = max(1, -(-max(rows * height, columns * width) // most))
+        height, width = max(1, height // coarser), max(1, width // coarser)
+    rows, columns = min(rows, max(1, most // height)), min(columns, max(1, most // width))
+    return Screen(means, rows, columns, (height, width))
 
 
 def _means_of_characters() -> Means:

@@ -11,10 +11,10 @@ from rich.cells import cell_len, set_cell_size
 from rich.color import Color, ColorSystem
 from rich.style import Style
 
-from convcli.cli.output import escaped
+from convcli.cli.output import escaped, left_to_right
 from convcli.cli.terminals import Means, Screen
 from convcli.terminal_pictures import iterm2_picture, kitty_picture, sixel_picture
-from convcli.thumbnails import Drawing, resized, size_within
+from convcli.thumbnails import Appearance, resized, size_within
 
 __all__ = ["Layout", "Tile", "layout", "shown_tiles"]
 
@@ -56,11 +56,11 @@ class Layout:
     rows: int
     columns: int
 
-    def drawing(self, screen: Screen) -> Drawing:
+    def appearance(self, screen: Screen) -> Appearance:
         """Return how a picture is drawn for a tile."""
         height, width = screen.cell
         colored = screen.means != Means.ASCII
-        return Drawing((self.rows * height, self.columns * width), colored=colored, checker=2 * width)
+        return Appearance((self.rows * height, self.columns * width), colored=colored, checker=2 * width)
 
 
 def layout(screen: Screen, count: int, *, below: int = 1) -> Layout:
@@ -114,7 +114,8 @@ def _row(tiles: Sequence[Tile], plan: Layout, screen: Screen) -> str:
         for tile, picture in zip(tiles, pictures, strict=True)
     ]
     labels = [
-        set_cell_size(_label(tile, columns), columns) for tile, columns in zip(tiles, widths, strict=True)
+        left_to_right(set_cell_size(_label(tile, columns), columns))
+        for tile, columns in zip(tiles, widths, strict=True)
     ]
     rows = max(-(-len(picture) // height) for picture in pictures)
     canvas = np.zeros((rows * height, (sum(widths) + GAP * (len(tiles) - 1)) * width, 4), np.uint8)

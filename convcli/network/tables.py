@@ -176,10 +176,12 @@ def params_table(network: Network, *, by_block: bool = False, versus_dense: bool
     outputs: list[Cell] = [format_size(stage.output) for stage in last]
     columns = [
         Column("layer", [*labels], "total"),
-        Column("output", outputs, format_size(network.output), rank=1),
-        _counted("params", [[stage.params for stage in group] for group in groups]),
+        Column("output", outputs, format_size(network.output), rank=2 if versus_dense else 1),
         _counted(
-            "MACs", [[stage.macs for stage in group] for group in groups], rank=3 if versus_dense else 2
+            "params", [[stage.params for stage in group] for group in groups], rank=1 if versus_dense else 0
+        ),
+        _counted(
+            "MACs", [[stage.macs for stage in group] for group in groups], rank=4 if versus_dense else 2
         ),
     ]
     if versus_dense:
@@ -226,7 +228,7 @@ def _dense_columns(groups: Sequence[Sequence[Stage]]) -> list[Column]:
     dense = [[(stage, stage.as_dense) for stage in group] for group in groups]
     params = [[(twin or stage).params for stage, twin in row] for row in dense]
     macs = [[(twin or stage).macs for stage, twin in row] for row in dense]
-    return [_counted("dense params", params), _counted("dense MACs", macs, rank=2)]
+    return [_counted("dense params", params), _counted("dense MACs", macs, rank=3)]
 
 
 def _size(size: Size | None) -> str | None:
@@ -236,12 +238,12 @@ def _size(size: Size | None) -> str | None:
 def field_texts(fields: Fields | None) -> tuple[str, str, str]:
     """Return size, jump and centre of the first unit; ``all`` is the whole image.
 
-        Examples
-        --------
-        >>> from convcli.network.fields import Field
+    Examples
+    --------
+    >>> from convcli.network.fields import Field
     >>> from convcli.sizes import Axis
-        >>> field_texts((Field().through(Axis(side=9, window=6, stride=2, before=1)), Field()))
-        ('6x1', '2x1', '1.5x0')
+    >>> field_texts((Field().through(Axis(side=9, window=6, stride=2, before=1)), Field()))
+    ('6x1', '2x1', '1.5x0')
     """
     if fields is None:
         return "all", "", ""

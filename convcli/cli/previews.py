@@ -30,7 +30,7 @@ class Preview:
 
     def tile(self, source: str, picture: Picture, plan: Layout | None = None) -> Tile:
         """Draw an input; of several maps, the first."""
-        first = thumbnails(picture, (plan or layout(self.screen, 2)).drawing(self.screen), 1)[0]
+        first = thumbnails(picture, (plan or layout(self.screen, 2)).appearance(self.screen), 1)[0]
         return Tile(_name(source, picture), _size(picture.pixels), first)
 
     def beside(self, before: Tile, label: str, result: Picture, *, below: str) -> str:
@@ -40,7 +40,7 @@ class Preview:
         """
         count = len(layers_of(result))
         plan = layout(self.screen, 1 + count, below=self._lines(below))
-        pictures = thumbnails(result, plan.drawing(self.screen), max(1, plan.count - 1))
+        pictures = thumbnails(result, plan.appearance(self.screen), max(1, plan.count - 1))
         names = [label] if count == 1 else [f"map {number}" for number in range(1, count + 1)]
         size = _size(result.pixels)
         tiles = [Tile(name, size, one) for name, one in zip(names, pictures, strict=False)]
@@ -53,17 +53,20 @@ class Preview:
         self, names: tuple[str, str], pair: "Pair", learned: "Learned", *, absolute: bool, below: str
     ) -> str:
         """Return what shows an input, its target, what the learned filter makes of it, and the filter."""
+        from convcli.learning import matrices_of  # late: other previews learn nothing
+
         plan = layout(self.screen, 4, below=self._lines(below))
-        drawing = plan.drawing(self.screen)
+        appearance = plan.appearance(self.screen)
         made = _made(pair, learned, absolute=absolute)
+        taps = np.concatenate(matrices_of(learned.taps), axis=1)
         wanted = layers_of(pair.target)
         several = len(wanted) > 1
-        target, result = drawn([wanted[0], made[..., 0] if several else made], drawing)
+        target, result = drawn([wanted[0], made[..., 0] if several else made], appearance)
         tiles = [
             self.tile(names[0], pair.source, plan),
             Tile(_name(names[1], pair.target), _size(pair.target.pixels), target),
             Tile("learned", _size(made), result),
-            Tile("filter", format_size(learned.taps.shape), drawn([_matrix(learned.taps)], drawing)[0]),
+            Tile("filter", format_size(learned.taps.shape), drawn([taps], appearance)[0]),
         ]
         return shown_tiles(tiles[: plan.count], plan, self.screen)
 
@@ -87,11 +90,6 @@ def _made(pair: "Pair", learned: "Learned", *, absolute: bool) -> NDArray[Any]:
     if dtype.kind != "u":
         return made
     return made.round().clip(0, np.iinfo(dtype).max).astype(dtype)
-
-
-def _matrix(taps: NDArray[Any]) -> NDArray[Any]:
-    """Return taps as a matrix: those of several channels beside each other."""
-    return taps if taps.ndim == 2 else np.concatenate(list(np.moveaxis(taps, 2, 0)), axis=1)
 
 
 def _name(source: str, picture: Picture) -> str:

@@ -9,16 +9,29 @@ from convcli.cli.terminals import Means, screen
 from convcli.errors import chosen
 
 if TYPE_CHECKING:
-    from convcli.cli.beside import Preview
+    from convcli.cli.previews import Preview
 
-__all__ = ["Wanted", "wanted"]
+__all__ = ["WantedPreview"]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedPreview:
     """A preview that was asked for, by certain means or by the best that the terminal has."""
 
     means: Means | None
+
+    @classmethod
+    def read(cls, preview: bool, means: str | None) -> "WantedPreview | None":
+        """Read --preview and --preview-as, which implies it; None: neither was given.
+
+        Raises
+        ------
+        UsageError
+            There are no such means.
+        """
+        if means is not None:
+            return cls(chosen(means, Means, "--preview-as"))
+        return cls(None) if preview else None
 
     def begin(self, *, json: bool, output: str | None) -> "Preview | None":
         """Find out what the terminal can show; where nothing can be shown, say so."""
@@ -32,19 +45,6 @@ class Wanted:
         if why is not None:
             message("note", f"--preview shows nothing: {why}")
             return None
-        from convcli.cli.beside import Preview  # late: rich, which the plain answer does without
+        from convcli.cli.previews import Preview  # late: rich, which the plain answer does without
 
         return Preview(screen(self.means))
-
-
-def wanted(preview: bool, means: str | None) -> Wanted | None:
-    """Read --preview and --preview-as, which implies it; None: neither was given.
-
-    Raises
-    ------
-    UsageError
-        There are no such means.
-    """
-    if means is not None:
-        return Wanted(chosen(means, Means, "--preview-as"))
-    return Wanted(None) if preview else None

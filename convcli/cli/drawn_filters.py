@@ -1,0 +1,116 @@
+"""What a sheet draws of each filter: how many maps, of what kind, and what is done to get them."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy.typing import NDArray
+
+from convcli.arrays import Channels
+from convcli.cli.banks import operation_of
+from convcli.cli.filtering import Rendering, Window
+from convcli.cli.one_input import Operation
+from convcli.kernels import Combination, Filter
+from convcli.matrices import format_matrix
+from convcli.render import Signed
+from convcli.volumes import Bank
+
+__all__ = ["DrawnFilter", "FilterMap", "drawn_filter"]
+
+Array = NDArray[Any]
+
+MOST_TAPS = 49  # of a typed kernel that is told
+
+
+@dataclass(frozen=True, eq=False)
+class FilterMap:
+    """A map of a filter: what it is called, and how it is drawn.
+
+    Attributes
+    ----------
+    title, about : str
+    signed : bool
+        Whether it may be negative.
+    picture : bool
+        Whether it is a picture as the input is: a flat area keeps its brightness.
+    """
+
+    title: str
+    about: str
+    signed: bool
+    picture: bool
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnFilter:
+    """A filter or a bank: its maps, and the operation that gives what they are drawn of."""
+
+    name: str
+    maps: tuple[FilterMap, ...]
+    operation: Operation
+    rendering: Rendering
+
+
+def drawn_filter(one: Filter | Bank, window: Window, rendering: Rendering, *, turned: bool) -> DrawnFilter:
+    """Tell what is drawn of a filter: pixels as `apply` writes them, a picture, or numbers of one channel.
+
+    Parameters
+    ----------
+    one : Filter or Bank
+    window, rendering
+    turned : bool
+        Whether it is a bank of one filter turned in steps.
+
+    Raises
+    ------
+    KernelError, UsageError
+        Its result is not defined.
+    """
+    if isinstance(one, Filter):
+        maps = [_map_of_filter(one, rendering)]
+        takes_all_channels = maps[0].picture
+    else:
+        maps = _maps_of_bank(one, rendering, turned=turned)
+        takes_all_channels = one.taps.shape[2] > 1
+    if rendering.signed in (None, Signed.RAW):
+        rendering = replace(rendering, signed=Signed.RAW)
+        if rendering.channels == Channels.EACH and not takes_all_channels:
+            rendering = replace(rendering, channels=Channels.GRAY)
+    made = operation_of(one, window, rendering, measured=False)
+    return DrawnFilter(one.name, tuple(maps), made, rendering)
+
+
+def _map_of_filter(one: Filter, rendering: Rendering) -> FilterMap:
+    taps = one.kernels[0]
+    about = f"gain {one.gain:.4g}"
+    if one.source == "typed" and taps.size <= MOST_TAPS:
+        about = f"{format_matrix(taps).strip().replace(chr(10), '; ')}, {about}"
+    scale = 1 / one.gain if rendering.scale is None and one.gain else rendering.scale or 0
+    single = one.combination == Combination.SINGLE  # others combine responses, so that none is negative
+    return FilterMap(
+        one.name,
+        about,
+        signed=single and _has_both_signs(taps),
+        picture=single and _keeps_brightness(taps, scale),
+    )
+
+
+def _maps_of_bank(bank: Bank, rendering: Rendering, *, turned: bool) -> list[FilterMap]:
+    taps = bank.taps.reshape(*bank.taps.shape[:3], -1)
+    maps = []
+    for number in range(bank.count):
+        step = f"{180 * number / bank.count:.4g}°" if turned else f"map {number + 1} of {bank.count}"
+        title = f"{bank.name}, {step}" if bank.count > 1 or turned else bank.name
+        own = taps[..., number]
+        picture = own.shape[2] == 1 and _keeps_brightness(own, rendering.scale or 0)
+        maps.append(FilterMap(title, "", signed=_has_both_signs(own), picture=picture))
+    return maps
+
+
+def _has_both_signs(taps: Array) -> bool:
+    return bool((taps < 0).any()) and bool((taps > 0).any())
+
+
+def _keeps_brightness(taps: Array, scale: float) -> bool:
+    """Whether a flat area stays what it is, with the scale or without."""
+    total = float(taps.sum())
+    return any(abs(total * factor - 1) < 1e-6 for factor in (1, scale))
