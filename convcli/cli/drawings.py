@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from convcli.arrays import Channels
@@ -30,6 +31,8 @@ class FilterMap:
     ----------
     title, about : str
     taps : array
+    weight : float
+        Sum of the absolute taps, scaled as the result: that of numbers up to one goes no further.
     combined : bool
         Whether responses were combined, so that none is negative.
     picture : bool
@@ -39,6 +42,7 @@ class FilterMap:
     title: str
     about: str
     taps: Array
+    weight: float
     combined: bool = False
     picture: bool = False
 
@@ -90,15 +94,22 @@ def _maps(one: Filter | Bank, rendering: Rendering, *, turned: bool) -> Iterator
             about = f"{format_matrix(taps, ' ').strip().replace(chr(10), '; ')}, {about}"
         scale = 1 / one.gain if rendering.scale is None and one.gain else rendering.scale or 0
         single = one.combination == Combination.SINGLE
-        yield FilterMap(one.name, about, taps, not single, single and _keeps_brightness(taps, scale))
+        picture = single and _keeps_brightness(taps, scale)
+        yield FilterMap(one.name, about, taps, _weight(taps, scale), not single, picture)
         return
     taps = one.taps.reshape(*one.taps.shape[:3], -1)
     for number in range(one.count):
         step = f"{180 * number / one.count:.4g}°" if turned else f"map {number + 1} of {one.count}"
         title = f"{one.name}, {step}" if one.count > 1 or turned else one.name
         own = taps[..., number]
-        picture = own.shape[2] == 1 and _keeps_brightness(own, rendering.scale or 0)
-        yield FilterMap(title, "", own, picture=picture)
+        scale = rendering.scale or 0
+        picture = own.shape[2] == 1 and _keeps_brightness(own, scale)
+        yield FilterMap(title, "", own, _weight(own, scale), picture=picture)
+
+
+def _weight(taps: Array, scale: float) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.abs(taps, dtype=np.float64).sum()) * abs(scale)
 
 
 def _keeps_brightness(taps: Array, scale: float) -> bool:
