@@ -429,6 +429,7 @@ def test_numbers_of_which_none_is_finite(convcli: Runner) -> None:
         assert (shown == (GREY if about["shown"] == "signed" else ORANGE)).all()
 
 
+@pytest.mark.usefixtures("in_folder")
 def test_numbers_that_are_negative_are_a_signed_map_themselves(convcli: Runner) -> None:
     values = np.random.default_rng(1).normal(size=(30, 200))
     values[2, 3], values[4, 5], values[6, 7] = math.nan, math.inf, -math.inf
@@ -443,6 +444,7 @@ def test_numbers_that_are_negative_are_a_signed_map_themselves(convcli: Runner) 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float64])
 @pytest.mark.parametrize("scale", ["1", "1000"])
+@pytest.mark.usefixtures("in_folder")
 def test_rounding_on_a_flat_picture_is_not_drawn(convcli: Runner, dtype: type, scale: str) -> None:
     np.save("flat.npy", np.full((60, 80), 137.1).astype(dtype))
     arguments = ("--filter", "log", "--filter", "dog", "--bank", "gabor:2", "--scale", scale)
