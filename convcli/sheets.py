@@ -92,10 +92,11 @@ def largest_side(count: int) -> int:
     return LARGEST if count <= MANY else LARGEST_OF_MANY
 
 
-def signed_map(values: ArrayLike) -> Colored:
+def signed_map(values: ArrayLike, least: float = 0.0) -> Colored:
     """Draw a map of signed numbers: negative blue, zero white, positive red, both ends equally far from zero.
 
-    The ends are at `limit_of`: what passes them has their colours.
+    The ends are at `limit_of`, and of what is not zero no nearer to it than `least`: what passes them has
+    their colours.
 
     Examples
     --------
@@ -104,6 +105,8 @@ def signed_map(values: ArrayLike) -> Colored:
     """
     low, high = _ends(values)
     limit = limit_of(values)
+    if limit:
+        limit = max(limit, least)
     return Colored(diverging(values, limit), Bar(Shown.SIGNED, -limit, limit, low, high))
 
 

@@ -415,6 +415,22 @@ def test_numbers_that_are_negative_are_a_signed_map_themselves(convcli: Runner) 
     assert found[0][0]["min"] == values[np.isfinite(values)].min()
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float64])
+@pytest.mark.parametrize("scale", ["1", "1000"])
+@pytest.mark.usefixtures("in_folder")
+def test_rounding_on_a_flat_picture_is_not_drawn(convcli: Runner, dtype: type, scale: str) -> None:
+    np.save("flat.npy", np.full((60, 80), 137.1).astype(dtype))
+    arguments = ("--filter", "log", "--filter", "dog", "--bank", "gabor:2", "--scale", scale)
+    for about, shown in panels_of(convcli, "flat.npy", *arguments)[1:]:
+        assert about["shown"] == "signed"
+        assert shown.min() >= 245
+    step = np.full((60, 80), 137, np.uint8)
+    step[:, 40:] += 1
+    np.save("step.npy", step)
+    for _, shown in panels_of(convcli, "step.npy", *arguments)[1:3]:
+        assert {tuple(color) for color in shown.reshape(-1, 3)} >= {BLUE, RED}
+
+
 @pytest.mark.parametrize(
     "shape", [(1, 1), (1, 20000), (20000, 1), (2, 700), (513, 3), (1, 1, 3), (600, 800, 3)]
 )

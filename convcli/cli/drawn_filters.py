@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from convcli.arrays import Channels
@@ -32,12 +33,18 @@ class FilterMap:
         Whether it may be negative.
     picture : bool
         Whether it is a picture as the input is: a flat area keeps its brightness.
+    weight : float
+        Sum of the absolute taps, scaled as the result: that of numbers up to one goes no further.
+    whole : bool
+        Whether the taps are whole numbers.
     """
 
     title: str
     about: str
     signed: bool
     picture: bool
+    weight: float
+    whole: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +98,8 @@ def _map_of_filter(one: Filter, rendering: Rendering) -> FilterMap:
         about,
         signed=single and _has_both_signs(taps),
         picture=single and _keeps_brightness(taps, scale),
+        weight=_weight(taps, scale),
+        whole=_is_whole(taps),
     )
 
 
@@ -101,9 +110,27 @@ def _maps_of_bank(bank: Bank, rendering: Rendering, *, turned: bool) -> list[Fil
         step = f"{180 * number / bank.count:.4g}°" if turned else f"map {number + 1} of {bank.count}"
         title = f"{bank.name}, {step}" if bank.count > 1 or turned else bank.name
         own = taps[..., number]
-        picture = own.shape[2] == 1 and _keeps_brightness(own, rendering.scale or 0)
-        maps.append(FilterMap(title, "", signed=_has_both_signs(own), picture=picture))
+        scale = rendering.scale or 0
+        maps.append(
+            FilterMap(
+                title,
+                "",
+                signed=_has_both_signs(own),
+                picture=own.shape[2] == 1 and _keeps_brightness(own, scale),
+                weight=_weight(own, scale),
+                whole=_is_whole(own),
+            )
+        )
     return maps
+
+
+def _weight(taps: Array, scale: float) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.abs(taps, dtype=np.float64).sum()) * abs(scale)
+
+
+def _is_whole(taps: Array) -> bool:
+    return not (taps % 1).any()
 
 
 def _has_both_signs(taps: Array) -> bool:

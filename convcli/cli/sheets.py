@@ -36,6 +36,7 @@ from convcli.sheets import (
     signed_map,
 )
 from convcli.size_texts import format_size
+from convcli.tally import tally
 from convcli.volumes import Bank
 
 __all__ = ["CHANNEL_NAMES", "sheet_operation", "takes_luma"]
@@ -44,6 +45,7 @@ Array = NDArray[Any]
 
 BETWEEN = 12  # bytes that are held for each number of a result while its panel is drawn
 MOST_PANELS = 256
+ROUNDING = 16  # so many times the precision of floats a result may be off, and looks like nothing
 CHANNEL_NAMES = {
     Channels.GRAY: "luma", Channels.SUM: "the channels' sum", Channels.R: "red", Channels.G: "green",
     Channels.B: "blue",
@@ -153,8 +155,10 @@ def _draw(
     panels.add(
         "input", None, CHANNEL_NAMES.get(rendering.channels, ""), _natural(whole, as_numbers=is_sum), []
     )
+    ends = tally(picture.pixels)
+    largest = float(max(-(ends.lowest or 0), ends.highest or 0))
     for one in filters:
-        _draw_filter(panels, one, rendering, picture, luma)
+        _draw_filter(panels, one, rendering, picture, luma, largest)
     sheet = drawn_sheet(panels.made)
     size = format_size(sheet.pixels.shape)
     facts = {
@@ -168,7 +172,12 @@ def _draw(
 
 
 def _draw_filter(
-    panels: Panels, one: DrawnFilter, rendering: Rendering, picture: Picture, luma: Picture | None
+    panels: Panels,
+    one: DrawnFilter,
+    rendering: Rendering,
+    picture: Picture,
+    luma: Picture | None,
+    largest: float,
 ) -> None:
     """Add a panel of each map of a filter."""
     channels = one.rendering.channels
@@ -179,7 +188,7 @@ def _draw_filter(
     made = one.operation.run(source, one.rendering.signed == Signed.RAW).picture
     for number, one_map in enumerate(one.maps):
         result = replace(made, pixels=made.pixels[..., number], maps=False) if made.maps else _flat(made)
-        colored, told = _colored(one_map, result, one.rendering, picture)
+        colored, told = _colored(one_map, result, one.rendering, picture, largest)
         about = [", ".join(filter(None, [one_map.about, *told])), _adjusted(rendering)]
         panels.add(one_map.title, one.name, label, colored, about)
 
@@ -204,7 +213,7 @@ def _natural(picture: Picture, *, as_numbers: bool = False) -> Colored:
 
 
 def _colored(
-    one_map: FilterMap, result: Picture, rendering: Rendering, picture: Picture
+    one_map: FilterMap, result: Picture, rendering: Rendering, picture: Picture, largest: float
 ) -> tuple[Colored, list[str]]:
     """Draw a result, and return what is to be said of it."""
     values = result.pixels
@@ -220,8 +229,18 @@ def _colored(
     else:
         may_be_negative = (one_map.signed and not rendering.relu) or bool((values < 0).any())
         is_signed = values.ndim == 2 and may_be_negative
-        colored = signed_map(values) if is_signed else levels(values, limit_of(values))
+        least = _rounding(one_map, picture.pixels.dtype, largest)
+        colored = signed_map(values, least) if is_signed else levels(values, limit_of(values))
     return colored, _numbers(values, colored.bar)
+
+
+def _rounding(one_map: FilterMap, dtype: np.dtype[Any], largest: float) -> float:
+    """Return how far from zero a result may be by rounding alone: on a flat area, nothing is to be seen."""
+    if dtype.kind != "f" and one_map.whole:
+        return 0.0
+    precision = np.finfo(np.float64 if dtype == np.float64 else np.float32).eps
+    beyond = ROUNDING * float(precision) * largest * one_map.weight
+    return beyond if math.isfinite(beyond) else 0.0
 
 
 def _numbers(values: Array, bar: Bar | None) -> list[str]:
