@@ -9,6 +9,8 @@ from enum import StrEnum
 from unicodedata import combining, east_asian_width
 
 __all__ = [
+    "BASELINE",
+    "DASHES",
     "LETTER",
     "PALETTE",
     "Anchor",
@@ -24,6 +26,8 @@ __all__ = [
 ]
 
 LETTER = 0.6  # width of a letter as a part of its size: that of the usual monospaced fonts
+BASELINE = 0.35  # how far it is below the middle of a letter, as a part of the size
+DASHES = 4, 3  # pixels that are drawn of a dashed line, and that are not
 
 
 class Ink(StrEnum):

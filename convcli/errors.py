@@ -33,7 +33,6 @@ __all__ = [
     "UsageError",
 ]
 
-
 MOST_COMPARED = 100  # names of a folder, where one is missing: in larger ones it would take too long
 
 

@@ -313,10 +313,7 @@ class Scene:
     @cached_property
     def width(self) -> float:
         """Of the drawing."""
-        outputs = self._grids[2]
-        title = max(
-            text_width(self.words.headings[2][0], TITLE), text_width(self.words.headings[2][1], LEGEND)
-        )
+        outputs, title = self._grids[2], self._heading_widths[2]
         formula = max(text_width(text, CAPTION) for text in self.words.formulas) + 1
         least, most = CAPTION_WIDTHS
         return max(outputs.right, outputs.x + title, MARGIN + max(least, min(formula, most))) + MARGIN

@@ -97,7 +97,7 @@ def answer_params(
     against: str | None,
     form: Form,
     costs: Costs,
-    picture: "Picture | None" = None,
+    picture: "Picture | None",
     *,
     by_block: bool,
     dense: bool,

@@ -19,9 +19,7 @@ __all__ = ["answer_convolution", "answer_dense"]
 Lines = list[tuple[str, str]]
 
 
-def answer_dense(
-    layer: Dense, size: Size, costs: Costs, picture: "Picture | None" = None, *, json: bool
-) -> Network:
+def answer_dense(layer: Dense, size: Size, costs: Costs, picture: "Picture | None", *, json: bool) -> Network:
     """Print the parameters of a dense layer over all values of its input; return its network."""
     network = single_layer(layer, (prod(size),))
     stage = network.layers[0]
@@ -42,7 +40,7 @@ def answer_convolution(
     channels: int,
     size: Size | None,
     costs: Costs,
-    picture: "Picture | None" = None,
+    picture: "Picture | None",
     *,
     json: bool,
 ) -> Network:
