@@ -447,7 +447,7 @@ class Scene:
     def frame(self, place: tuple[int, int], caption: list[str], *, titled: bool = False) -> Iterator[Shape]:
         """Yield what belongs to one position: the window, its output, the caption; with titles on request."""
         inputs, _, outputs = self._grids
-        rows, columns = self.rows.taps(place[0]), self.columns.taps(place[1])
+        rows, columns = self.rows.axis.places_read(place[0]), self.columns.axis.places_read(place[1])
         marks = self._marks()
         for (number_row, row), (number_column, column) in product(enumerate(rows), enumerate(columns)):
             padding = self.rows.is_padding(row) or self.columns.is_padding(column)

@@ -6,17 +6,67 @@ from typing import TYPE_CHECKING
 
 from convcli.size_texts import format_padding, format_size
 from convcli.sizes import Axis
-from convcli.windows import formulas, window_sentence
 
 if TYPE_CHECKING:
     from convcli.explaining import Explained
 
-__all__ = ["MOST_TERMS", "Words"]
+__all__ = ["MOST_TERMS", "Words", "places_text", "size_formulas", "window_sentence"]
 
 MOST_TERMS = 25  # of a sum that is written out
 LONGEST_NAME = 28
+LISTED = 8  # places that are named one by one
 
 Number = int | float
+
+
+def places_text(places: range, name: str) -> str:
+    """Name places.
+
+    Examples
+    --------
+    >>> places_text(range(0, 3), "row"), places_text(range(-1, 4, 2), "column")
+    ('rows 0 to 2', 'columns -1, 1, 3')
+    """
+    if len(places) == 1:
+        return f"{name} {places[0]}"
+    if places.step == 1:
+        return f"{name}s {places[0]} to {places[-1]}"
+    if len(places) > LISTED:
+        return f"{name}s {places[0]}, {places[1]}, ..., {places[-1]}"
+    return f"{name}s {', '.join(map(str, places))}"
+
+
+def window_sentence(rows: Axis, columns: Axis, at: tuple[int, int]) -> str:
+    """Say what a window reads for an output.
+
+    Examples
+    --------
+    >>> window_sentence(Axis(side=6, window=3), Axis(side=6, window=2, dilation=2), (0, 1))
+    'row 0, column 1 of the output reads rows 0 to 2 and columns 1, 3 of the input'
+    """
+    reads = (
+        places_text(axis.places_read(unit), name)
+        for axis, unit, name in zip((rows, columns), at, ("row", "column"), strict=True)
+    )
+    return f"row {at[0]}, column {at[1]} of the output reads {' and '.join(reads)} of the input"
+
+
+def size_formulas(rows: Axis, columns: Axis) -> list[tuple[str, str]]:
+    """Return the formula of the output's size, in letters and in numbers; one where both sides are alike.
+
+    Examples
+    --------
+    >>> size_formulas(Axis(side=6, window=3), Axis(side=6, window=3))
+    [('side', 'floor((n + 2p - f)/s) + 1 = floor((6 + 2·0 - 3)/1) + 1 = 4')]
+    """
+    height, width = (f"{_letters(axis)} = {axis.formula()}" for axis in (rows, columns))
+    return [("side", height)] if height == width else [("height", height), ("width", width)]
+
+
+def _letters(axis: Axis) -> str:
+    padding = "2p" if axis.before == axis.after else "p1 + p2"
+    side = "(d·(f - 1) + 1)" if axis.dilation > 1 and axis.window > 1 else "f"
+    return f"floor((n + {padding} - {side})/s) + 1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +146,7 @@ class Words:
     @property
     def formulas(self) -> list[str]:
         """The formula of the output's size, a line each."""
-        return [f"{name:6} {text}" for name, text in formulas(self.rows, self.columns)]
+        return [f"{name:6} {text}" for name, text in size_formulas(self.rows, self.columns)]
 
 
 def _sums(explained: "Explained", place: tuple[int, int]) -> Iterator[str]:

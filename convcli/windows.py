@@ -16,18 +16,14 @@ __all__ = [
     "Lane",
     "Part",
     "check_position",
-    "formulas",
     "lane",
-    "places_text",
     "positions",
     "window_lines",
-    "window_sentence",
 ]
 
 LONGEST = 10**9  # of what is drawn; more digits would be wider than the picture
 SPACE = 4 * " "  # between grids in letters
 MOST_LETTERS = 14  # on a side of what is drawn in letters
-LISTED = 8  # places that are named one by one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,16 +54,6 @@ class Lane:
     axis: Axis
     inputs: Part
     outputs: Part
-
-    def taps(self, unit: int) -> range:
-        """Return the places that an output reads, one for each tap.
-
-        Examples
-        --------
-        >>> list(lane(Axis(side=7, window=3, dilation=2, before=1), 1, 20).taps(1))
-        [0, 2, 4]
-        """
-        return _taps(self.axis, unit)
 
     def is_padding(self, place: int) -> bool:
         """Whether a place lies on the padding."""
@@ -115,11 +101,6 @@ def lane(axis: Axis, unit: int, most: int) -> Lane:
     )
 
 
-def _taps(axis: Axis, unit: int) -> range:
-    first, last = axis.reads(unit)
-    return range(first, last + 1, axis.dilation)
-
-
 def _around(first: int, last: int, whole: tuple[int, int], most: int) -> Part:
     """Return what is drawn, so that what lies from first to last stands in its middle where it can."""
     count = whole[1] - whole[0] + 1
@@ -154,56 +135,6 @@ def positions(rows: Axis, columns: Axis) -> Iterator[tuple[int, int]]:
     return ((row, column) for row in range(rows.output) for column in range(columns.output))
 
 
-def places_text(places: range, name: str) -> str:
-    """Name places.
-
-    Examples
-    --------
-    >>> places_text(range(0, 3), "row"), places_text(range(-1, 4, 2), "column")
-    ('rows 0 to 2', 'columns -1, 1, 3')
-    """
-    if len(places) == 1:
-        return f"{name} {places[0]}"
-    if places.step == 1:
-        return f"{name}s {places[0]} to {places[-1]}"
-    if len(places) > LISTED:
-        return f"{name}s {places[0]}, {places[1]}, ..., {places[-1]}"
-    return f"{name}s {', '.join(map(str, places))}"
-
-
-def window_sentence(rows: Axis, columns: Axis, at: tuple[int, int]) -> str:
-    """Say what a window reads for an output.
-
-    Examples
-    --------
-    >>> window_sentence(Axis(side=6, window=3), Axis(side=6, window=2, dilation=2), (0, 1))
-    'row 0, column 1 of the output reads rows 0 to 2 and columns 1, 3 of the input'
-    """
-    reads = (
-        places_text(_taps(axis, unit), name)
-        for axis, unit, name in zip((rows, columns), at, ("row", "column"), strict=True)
-    )
-    return f"row {at[0]}, column {at[1]} of the output reads {' and '.join(reads)} of the input"
-
-
-def formulas(rows: Axis, columns: Axis) -> list[tuple[str, str]]:
-    """Return the formula of the output's size, in letters and in numbers; one where both sides are alike.
-
-    Examples
-    --------
-    >>> formulas(Axis(side=6, window=3), Axis(side=6, window=3))
-    [('side', 'floor((n + 2p - f)/s) + 1 = floor((6 + 2·0 - 3)/1) + 1 = 4')]
-    """
-    height, width = (f"{_letters(axis)} = {axis.formula()}" for axis in (rows, columns))
-    return [("side", height)] if height == width else [("height", height), ("width", width)]
-
-
-def _letters(axis: Axis) -> str:
-    padding = "2p" if axis.before == axis.after else "p1 + p2"
-    side = "(d·(f - 1) + 1)" if axis.dilation > 1 and axis.window > 1 else "f"
-    return f"floor((n + {padding} - {side})/s) + 1"
-
-
 def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> list[str]:
     """Draw a window in letters: input and output side by side; none where they are wider than `width`.
 
@@ -222,7 +153,7 @@ def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> 
     """
     most = max(min((width - len(SPACE)) // 4, MOST_LETTERS), 1)
     one, other = lane(rows, at[0], most), lane(columns, at[1], most)
-    read_rows, read_columns = one.taps(at[0]), other.taps(at[1])
+    read_rows, read_columns = rows.places_read(at[0]), columns.places_read(at[1])
     unread_rows, unread_columns = one.unread, other.unread
 
     def letter(row: int, column: int) -> str:

@@ -56,7 +56,7 @@ TABLE = {
     "plots": Row({"colors", "learning", "tuning"}, {"numpy", "PIL"}),
     "windows": Row({"sizes", "size_texts", "errors"}, set()),
     "grids": Row({"drawing", "windows"}, set()),
-    "window_words": Row({"explaining", "windows", "sizes", "size_texts"}, set()),
+    "window_words": Row({"explaining", "sizes", "size_texts"}, set()),
     "sliding": Row(
         {"drawing", "explaining", "grids", "window_words", "windows", "sizes", "size_texts", "errors"}, set()
     ),

@@ -15,7 +15,8 @@ from convcli.errors import UsageError
 from convcli.files import Identities, check_target, write_atomically
 from convcli.size_texts import format_padding, format_size, parse_padding, parse_pair, parse_size
 from convcli.sizes import Axis, window_axes
-from convcli.windows import check_position, formulas, window_lines, window_sentence
+from convcli.window_words import size_formulas, window_sentence
+from convcli.windows import check_position, window_lines
 
 if TYPE_CHECKING:
     from convcli.drawing import Animation, Drawing
@@ -225,7 +226,7 @@ def _shown(rows: Axis, columns: Axis, at: tuple[int, int], drawings: Drawings) -
     grid = "".join(f"{line}\n" for line in [*lines, ""] if lines)
     facts = [
         ("here", window_sentence(rows, columns, at)),
-        *formulas(rows, columns),
+        *size_formulas(rows, columns),
         *([("letters", LETTERS)] if lines else []),
         *drawings.lines(),
     ]
