@@ -24,7 +24,8 @@ from convcli.cli.options import (
 )
 from convcli.cli.output import answer_is_shown, escaped, shown, write, write_json
 from convcli.cli.standard_input import STANDARD_INPUT, STREAM, input_name
-from convcli.cli.windows import Drawings, explain_window
+from convcli.cli.window_answers import explain_window
+from convcli.cli.window_files import WindowFiles
 from convcli.errors import UsageError
 
 __all__ = ["explain"]
@@ -132,8 +133,8 @@ def explain(
             }
         )  # fmt: skip
         amount = "0" if padding is None else padding
-        drawings = Drawings.read(output, animate, seconds, [], force=force, json=json)
-        explain_window(n, f, amount, stride, dilation, place, drawings, json=json)
+        drawn = WindowFiles.read(output, animate, seconds, [], force=force, json=json)
+        explain_window(n, f, amount, stride, dilation, place, drawn, json=json)
         return 0
     if image is None:
         raise UsageError("IMAGE", "missing; as in: convcli explain photo.png --filter sobel-x --at 12,7")
@@ -157,7 +158,7 @@ def explain(
 
     kernels = [kernel] if kernel is not None else []
     files = [STANDARD_INPUT if image == STREAM else image, *filtering.kernel_files(kernels)]
-    drawings = Drawings.read(output, animate, seconds, files, force=force, json=json)
+    drawn = WindowFiles.read(output, animate, seconds, files, force=force, json=json)
     (one,) = filtering.read_filters([name] if name is not None else [], kernels, [], angle=angle, size=size)
     if not isinstance(one, Filter):
         raise UsageError("--kernel", "is a volume; take one of its matrices")
@@ -185,7 +186,7 @@ def explain(
         raise SizeError(f"{input_name(image)}: {error.what}", error.why) from None
     except ConvcliError as error:
         raise type(error)(input_name(image), f"{error.what}: {error.why}") from None
-    drawings.draw(explained.rows, explained.columns, place, explained)
+    drawn.draw(explained.rows, explained.columns, place, explained)
     value = result[place].item()
     pixel = render(result[place[0] : place[0] + 1, place[1] : place[1] + 1], how, depth=picture.depth).item()
     if json:
@@ -196,7 +197,7 @@ def explain(
             "signed": how,
             "combination": str(one.combination),
             **window.facts(),
-            **drawings.facts(),
+            **drawn.facts(),
         }
         write_json(cell_of | {"cells": [cell_record(cell) for cell in cells]} | facts)
     elif answer_is_shown():
@@ -211,11 +212,11 @@ def explain(
         if len(cells) > 1:
             lines.append((str(one.combination), f"{value:.6g}"))
         written = f"{pixel}" + ("" if how == Signed.RAW else f", by --signed {how}")
-        write(shown([*lines, ("written", written), *drawings.lines()]))
+        write(shown([*lines, ("written", written), *drawn.lines()]))
         if picture.kind == Kind.TEXT:
             write("\n" + result_text(result, place))
     else:
-        drawings.answer(f"{value}")
+        drawn.answer(f"{value}")
     return 0
 
 
