@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convcli.cli.app import COMMANDS, command
-from convcli.cli.completing import banks, filters, networks
-from convcli.cli.completion import offers, typed
+from convcli.cli.completion import continuations, typed
+from convcli.cli.offers import banks, filters, networks
 from convcli.cli.shells import Shell, script
 from convcli.kernels import CATALOG, named_filter
 from convcli.network.grammar import words_after
@@ -40,7 +40,7 @@ def photo(in_folder: Path) -> Path:
 def offered(line: str) -> list[str]:
     """Return what the last word of a line may become."""
     now = typed(line)
-    return [text for text, _ in offers(command(), now.words[1:], now.last)]
+    return [text for text, _ in continuations(command(), now.words[1:], now.last)]
 
 
 # The line -------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def test_no_line_breaks_completion(text: str) -> None:
     ):
         now = typed(start + text)
         if now.words[1:2] and now.words[1] in COMMANDS:
-            for offer, _ in offers(command(), now.words[1:], now.last):
+            for offer, _ in continuations(command(), now.words[1:], now.last):
                 assert offer.startswith(now.last)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from convcli.cli.app import LONGEST_SUMMARY, command
-from convcli.cli.completing import Offered
+from convcli.cli.offers import Offered
 from convcli.cli.output import write
 from convcli.cli.shells import Shell
 from convcli.errors import ConvcliError, chosen
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Command = Any  # Typer's own class of them is not public
 
-__all__ = ["Typed", "complete", "offers", "typed"]
+__all__ = ["Typed", "complete", "continuations", "typed"]
 
 SAFE = re.compile(r"[^\w@%+=:,./~-]")  # what bash takes apart, or changes, outside quotes
 SAFE_IN_DOUBLE = re.compile(r'["$`\\]')
@@ -91,7 +91,7 @@ def complete(shell: str, arguments: Sequence[str]) -> int:
     line, replaced = (*arguments, "", "")[:2]
     now = typed(line)
     try:
-        found = offers(command(), now.words[1:], now.last)
+        found = continuations(command(), now.words[1:], now.last)
     except ConvcliError:  # of what stands earlier in the line; it will be told when that is run
         return 0
     if kind == Shell.BASH:
@@ -109,7 +109,7 @@ def _quoted(text: str, quote: str) -> str:
     return (SAFE_IN_DOUBLE if quote else SAFE).sub(r"\\\g<0>", text)
 
 
-def offers(root: "TyperGroup", words: Sequence[str], last: str) -> Offered:
+def continuations(root: "TyperGroup", words: Sequence[str], last: str) -> Offered:
     """Return what the last word may become.
 
     Parameters

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convcli.cli import completing
+from convcli.cli import offers
 from convcli.cli.inputs import check_names
 from convcli.cli.options import (
     Angle,
@@ -42,7 +42,7 @@ def explain(
             "--filter",
             help="A named filter, as in sobel-x.",
             metavar="NAME",
-            autocompletion=completing.filters,
+            autocompletion=offers.filters,
         ),
     ] = None,
     kernel: Annotated[
@@ -51,7 +51,7 @@ def explain(
             "--kernel",
             help='A kernel of your own: "1 0 -1", or @file.',
             metavar="ROWS",
-            autocompletion=completing.kernels,
+            autocompletion=offers.kernels,
         ),
     ] = None,
     at: Annotated[
@@ -64,7 +64,7 @@ def explain(
             "--channels",
             help="gray, r, g, b or sum, of a colour picture.",
             metavar="WHICH",
-            autocompletion=completing.words_of("convcli.arrays:Channels", without="each"),
+            autocompletion=offers.words_of("convcli.arrays:Channels", without="each"),
         ),
     ] = "gray",
     angle: Angle = None,
@@ -82,7 +82,7 @@ def explain(
             "--signed",
             help="abs, clip, center or raw; what apply does unless given.",
             metavar="HOW",
-            autocompletion=completing.words_of("convcli.render:Signed", without="stretch"),
+            autocompletion=offers.words_of("convcli.render:Signed", without="stretch"),
         ),
     ] = None,
     max_pixels: MaxPixels = None,

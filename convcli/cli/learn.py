@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcli.cli.completing import words_of
 from convcli.cli.inputs import check_names
 from convcli.cli.named_files import check_apart_from, check_named_file, write_named_file
+from convcli.cli.offers import words_of
 from convcli.cli.options import (
     Force,
     JsonOption,

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from convcli.cli.checks import Checks
-from convcli.cli.completing import networks, words_of
 from convcli.cli.forms import Costs, Dtype, form_of
+from convcli.cli.offers import networks, words_of
 from convcli.cli.options import (
     ByBlock,
     CsvOption,
