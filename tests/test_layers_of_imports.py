@@ -57,7 +57,7 @@ TABLE = {
     "windows": Row({"sizes", "size_texts", "errors"}, set()),
     "grids": Row({"drawing", "windows"}, set()),
     "window_words": Row({"explaining", "sizes", "size_texts"}, set()),
-    "sliding": Row(
+    "window_drawings": Row(
         {"drawing", "explaining", "grids", "window_words", "windows", "sizes", "size_texts", "errors"}, set()
     ),
     "painting": Row({"drawing", "lettering"}, {"PIL"}),

@@ -115,13 +115,16 @@ class WindowFiles:
         """
         if not self.names:
             return
-        from convcli.sliding import sliding_animation, sliding_drawing  # late: a number needs no drawing
+        from convcli.window_drawings import (  # late: a number needs no drawing
+            window_animation,
+            window_drawing,
+        )
 
         drawn = []
         if self.output is not None:
-            drawn.append((self.output, _file_of(self.output, sliding_drawing(rows, columns, at, explained))))
+            drawn.append((self.output, _file_of(self.output, window_drawing(rows, columns, at, explained))))
         if self.animation is not None:
-            moving = sliding_animation(rows, columns, explained, seconds=self.seconds)
+            moving = window_animation(rows, columns, explained, seconds=self.seconds)
             drawn.append((self.animation, _file_of(self.animation, moving)))
         for name, content in drawn:
             write_named_file(name, content, force=self.force, inputs=self.inputs)

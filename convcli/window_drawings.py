@@ -29,7 +29,7 @@ from convcli.windows import Lane, Part, check_position, lane, positions
 if TYPE_CHECKING:
     from convcli.explaining import Explained
 
-__all__ = ["MOST_CELLS", "MOST_POSITIONS", "sliding_animation", "sliding_drawing"]
+__all__ = ["MOST_CELLS", "MOST_POSITIONS", "window_animation", "window_drawing"]
 
 MOST_CELLS = 32  # on a side of an animation
 MOST_POSITIONS = 256  # of an animation
@@ -63,7 +63,7 @@ class Fit(NamedTuple):
 FITS = Fit(14, 38, 13, 4), Fit(22, 30, 11, 3), Fit(1000, 24, 9, 3)
 
 
-def sliding_drawing(
+def window_drawing(
     rows: Axis, columns: Axis, at: tuple[int, int] = (0, 0), explained: "Explained | None" = None
 ) -> Drawing:
     """Draw a window that slides, at one of its positions.
@@ -84,7 +84,7 @@ def sliding_drawing(
 
     Examples
     --------
-    >>> drawing = sliding_drawing(Axis(side=6, window=3), Axis(side=6, window=3))
+    >>> drawing = window_drawing(Axis(side=6, window=3), Axis(side=6, window=3))
     >>> drawing.title
     'A window of 3x3 slides over an input of 6x6'
     """
@@ -102,7 +102,7 @@ def sliding_drawing(
     )
 
 
-def sliding_animation(
+def window_animation(
     rows: Axis, columns: Axis, explained: "Explained | None" = None, *, seconds: float = 0.5
 ) -> Animation:
     """Draw a window that slides, at all its positions, row by row; the output fills up.
@@ -110,7 +110,7 @@ def sliding_animation(
     Parameters
     ----------
     rows, columns, explained
-        As for `sliding_drawing`.
+        As for `window_drawing`.
     seconds : float
         For each position.
 
@@ -121,7 +121,7 @@ def sliding_animation(
 
     Examples
     --------
-    >>> len(sliding_animation(Axis(side=6, window=3), Axis(side=5, window=3)).frames)
+    >>> len(window_animation(Axis(side=6, window=3), Axis(side=5, window=3)).frames)
     12
     """
     count = rows.output * columns.output
