@@ -10,7 +10,15 @@ from convcli.sizes import Axis
 if TYPE_CHECKING:
     from convcli.explaining import Explained
 
-__all__ = ["MOST_TERMS", "Words", "places_text", "size_formulas", "window_sentence"]
+__all__ = [
+    "MOST_TERMS",
+    "Words",
+    "factor_text",
+    "number_text",
+    "places_text",
+    "size_formulas",
+    "window_sentence",
+]
 
 MOST_TERMS = 25  # of a sum that is written out
 LONGEST_NAME = 28
@@ -67,6 +75,28 @@ def _letters(axis: Axis) -> str:
     padding = "2p" if axis.before == axis.after else "p1 + p2"
     side = "(d·(f - 1) + 1)" if axis.dilation > 1 and axis.window > 1 else "f"
     return f"floor((n + {padding} - {side})/s) + 1"
+
+
+def number_text(number: Number) -> str:
+    """Write a number of a picture, a filter or a sum: whole ones exactly, others in six digits.
+
+    Examples
+    --------
+    >>> number_text(12345678), number_text(2 / 3)
+    ('12345678', '0.666667')
+    """
+    return f"{number:.6g}" if isinstance(number, float) else f"{number}"
+
+
+def factor_text(number: Number) -> str:
+    """Write a number as it stands in a sum or a product: what is below zero in brackets.
+
+    Examples
+    --------
+    >>> factor_text(2), factor_text(-0.5)
+    ('2', '(-0.5)')
+    """
+    return f"({number_text(number)})" if number < 0 else number_text(number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,27 +184,19 @@ def _sums(explained: "Explained", place: tuple[int, int]) -> Iterator[str]:
     cells = explained.cells(*place)
     for number, cell in enumerate(cells, 1):
         pairs = zip(cell.patch.ravel().tolist(), cell.taps.ravel().tolist(), strict=True)
-        terms = [f"{_factor(value)}·{_factor(tap)}" for value, tap in pairs if tap]
+        terms = [f"{factor_text(value)}·{factor_text(tap)}" for value, tap in pairs if tap]
         text = " + ".join(terms) or "0"
         if len(terms) > MOST_TERMS:
             text = f"the sum of {len(terms)} products"
         label = f"{number}: " if len(cells) > 1 else ""
-        yield f"{label}{text} = {_whole(cell.total)}"
+        yield f"{label}{text} = {number_text(cell.total)}"
     if len(cells) > 1:
-        totals = [_whole(cell.total) for cell in cells]
+        totals = [number_text(cell.total) for cell in cells]
         how = str(explained.filter.combination)
         text = f"the largest of {', '.join(totals)}"
         if how == "magnitude":
-            text = f"√({' + '.join(f'{_factor(cell.total)}²' for cell in cells)})"
-        yield f"{how}: {text} = {_whole(explained.result(*place))}"
-
-
-def _whole(number: Number) -> str:
-    return f"{number:.6g}" if isinstance(number, float) else f"{number}"
-
-
-def _factor(number: Number) -> str:
-    return f"({_whole(number)})" if number < 0 else _whole(number)
+            text = f"√({' + '.join(f'{factor_text(cell.total)}²' for cell in cells)})"
+        yield f"{how}: {text} = {number_text(explained.result(*place))}"
 
 
 def _shortened(name: str) -> str:
