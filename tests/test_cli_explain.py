@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import SAMPLES, Runner, assert_failed, assert_refused, nothing_changes
+from tests.conftest import SAMPLES, SVG, Runner, assert_failed, assert_refused, nothing_changes
 
-SVG = "{http://www.w3.org/2000/svg}"
 EDGE = ("explain", SAMPLES / "vertical-edge.csv", "--filter", "vertical", "--padding", "valid")
 WINDOW = ("explain", "--n", "6", "--f", "3", "--p", "1", "--s", "2")
 

@@ -7,8 +7,7 @@ import pytest
 
 from convcli.drawing import PALETTE, Animation, Drawing, Ink, Line, Rectangle, Shape, Text, text_width
 from convcli.svg import animated_svg, drawn_svg
-
-SVG = "{http://www.w3.org/2000/svg}"
+from tests.conftest import SVG
 
 
 def parsed(*shapes: Shape, title: str = "title") -> ElementTree.Element:

@@ -20,8 +20,8 @@ from convcli.sizes import window_axes
 from convcli.svg import animated_svg, drawn_svg
 from convcli.window_drawings import MOST_CELLS, MOST_POSITIONS, window_animation, window_drawing
 from convcli.windows import window_lines
+from tests.conftest import SVG
 
-SVG = "{http://www.w3.org/2000/svg}"
 EDGE = np.array([[10, 10, 10, 0, 0, 0]] * 6)
 CELL = re.compile(
     r"(?P<kind>padding, |window, |output |window, output )?row (?P<row>-?\d+), column (?P<column>-?\d+)"
