@@ -96,17 +96,17 @@ def test_a_window_without_a_picture(convcli: Runner, terminal: Runner) -> None:
     )
 
 
-@pytest.mark.parametrize("columns", [20, 40, 80, 200])
-def test_lines_fit_terminals(terminal: Runner, columns: int) -> None:
-    for arguments in (
-        WINDOW,
-        ("explain", "--n", "1000", "--f", "7", "--at", "500,7"),
-        (*EDGE, "--at", "1,1"),
-    ):
-        ran = terminal(*arguments, columns=columns)
-        assert ran.code == 0
-        drawn = ran.out.partition("\n\n")[0] if arguments[1] == "--n" else ""
-        assert max(map(len, drawn.splitlines()), default=0) <= max(columns, 50)
+@pytest.mark.parametrize(
+    ("columns", "drawn"), [(20, []), (30, []), (40, [6]), (80, [6, 1000]), (200, [6, 1000])]
+)
+def test_letters_are_drawn_where_they_fit(terminal: Runner, columns: int, drawn: list[int]) -> None:
+    for side, options in ((6, WINDOW), (1000, ("explain", "--n", "1000", "--f", "7", "--at", "500,7"))):
+        ran = terminal(*options, columns=columns)
+        assert (ran.code, ran.err) == (0, "")
+        letters, _, facts = ran.out.rpartition("here ")
+        assert letters.startswith(f"input {side}x{side}") == (side in drawn)
+        assert max(map(len, letters.splitlines()), default=0) <= columns
+        assert max(map(len, facts.splitlines())) <= max(columns, 30)  # words are kept whole
 
 
 @pytest.mark.usefixtures("in_folder")

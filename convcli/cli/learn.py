@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcli.cli.inputs import check_names
-from convcli.cli.named_files import check_apart_from, check_named_file, write_named_file
+from convcli.cli.named_files import check_named_file, check_two_files, write_named_file
 from convcli.cli.offers import words_of
 from convcli.cli.options import (
     Force,
@@ -141,7 +141,7 @@ def learn(
         check_kernel_target(output, pictures, force=force)
     if curve is not None:
         check_named_file(curve, (".png",), "a curve is drawn", pictures, force=force)
-    check_apart_from(output, "--curve", curve)
+    check_two_files(output, "--curve", curve)
     reading = Reading.read(max_pixels, max_memory, None).with_room(50)
     pairs = _pairs(pictures, size, channels, reading, absolute=absolute)
     examples = [one for pair in pairs for one in pair.examples]

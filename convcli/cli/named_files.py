@@ -9,7 +9,7 @@ from convcli.cli.standard_input import STREAM
 from convcli.errors import UsageError
 from convcli.files import Identities, check_target, write_atomically
 
-__all__ = ["check_apart_from", "check_named_file", "check_streamed_svg", "ending", "write_named_file"]
+__all__ = ["check_named_file", "check_streamed_svg", "check_two_files", "ending", "write_named_file"]
 
 
 def ending(name: str) -> str:
@@ -71,7 +71,7 @@ def check_streamed_svg(taken_by: str | None) -> None:
         raise UsageError("-o -", "svg is not for a terminal; redirect it")
 
 
-def check_apart_from(output: str | None, option: str, name: str | None) -> None:
+def check_two_files(output: str | None, option: str, name: str | None) -> None:
     """Check that the file of an option is not that of ``-o``, too.
 
     Raises

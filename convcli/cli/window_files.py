@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from convcli.cli.named_files import (
-    check_apart_from,
     check_named_file,
     check_streamed_svg,
+    check_two_files,
     ending,
     write_named_file,
 )
@@ -81,7 +81,7 @@ class WindowFiles:
             check_named_file(output, tuple(Still), "a drawing is saved", files_read, force=force)
         if animation is not None:
             check_named_file(animation, tuple(Moving), "an animation is saved", files_read, force=force)
-        check_apart_from(output, "--animate", animation)
+        check_two_files(output, "--animate", animation)
         least, most = SECONDS
         if not (math.isfinite(seconds) and least <= seconds <= most):
             raise UsageError(f"--seconds {seconds:g}", f"must be a number from {least:g} to {most:g}")
