@@ -24,7 +24,7 @@ from convcli.grids import INDEX_SIZE, Grid, hatching, index_texts, torn_edges
 from convcli.size_texts import format_size
 from convcli.sizes import Axis
 from convcli.window_words import Words
-from convcli.windows import Lane, Part, check_position, lane, positions
+from convcli.windows import Lane, Part, check_drawable, check_position, lane, positions
 
 if TYPE_CHECKING:
     from convcli.explaining import Explained
@@ -34,7 +34,6 @@ __all__ = ["MOST_CELLS", "MOST_POSITIONS", "sliding_animation", "sliding_drawing
 MOST_CELLS = 32  # on a side of an animation
 MOST_POSITIONS = 256  # of an animation
 MOST_NUMBERS, MOST_EMPTY = 12, 24  # cells on a side of a drawing, with and without numbers
-MOST_READ = 64  # places from a window's first tap to its last
 MOST_WITH_NUMBERS = (15, 20)  # taps on a side, and places from first to last, that numbers are written into
 MOST_MARKED = 49  # taps that are written into the window, too
 STACK = 4  # kernels one below the other
@@ -176,12 +175,7 @@ class Scene:
     explained: "Explained | None"
 
     def __post_init__(self) -> None:
-        extents = self.rows.axis.extent, self.columns.axis.extent
-        if max(extents) > MOST_READ:
-            raise SizeError(
-                f"a window of {format_size(extents)}",
-                f"is too large to be drawn: at most {MOST_READ} on a side",
-            )
+        check_drawable(self.rows.axis, self.columns.axis)
 
     # What is written --------------------------------------------------------------------------------------
 
