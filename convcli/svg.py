@@ -1,6 +1,5 @@
 """Drawings as SVG: one file that fits light and dark pages, and needs no other."""
 
-import re
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -21,7 +20,6 @@ from convcli.drawing import (
 __all__ = ["FONTS", "animated_svg", "drawn_svg", "ink_rules", "svg_element"]
 
 FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
-NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def drawn_svg(drawing: Drawing) -> str:
@@ -208,8 +206,10 @@ def _number(value: float) -> str:
 
 
 def _clean(text: str) -> str:
-    """Replace what an XML document cannot hold."""
-    return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Put a mark in the place of what cannot be shown, or would turn the text round; XML takes the rest."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
 
 
 def _document(root: Element) -> str:

@@ -12,12 +12,10 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.drawing import LETTER, text_width
-from convcli.errors import SizeError
 from convcli.grids import INDEX_SIZE, Grid
-from convcli.size_texts import format_size
 from convcli.sizes import Axis
 from convcli.window_words import Words
-from convcli.windows import Lane, Part
+from convcli.windows import Lane, Part, check_drawable
 
 if TYPE_CHECKING:
     from convcli.explaining import Explained
@@ -38,7 +36,6 @@ __all__ = [
     "holds_numbers",
 ]
 
-MOST_READ = 64  # places from a window's first tap to its last
 MOST_WITH_NUMBERS = (15, 20)  # taps on a side, and places from first to last, that numbers are written into
 STACK = 4  # kernels one below the other
 
@@ -106,12 +103,7 @@ class WindowLayout:
     explained: "Explained | None"
 
     def __post_init__(self) -> None:
-        extents = self.rows.axis.extent, self.columns.axis.extent
-        if max(extents) > MOST_READ:
-            raise SizeError(
-                f"a window of {format_size(extents)}",
-                f"is too large to be drawn: at most {MOST_READ} on a side",
-            )
+        check_drawable(self.rows.axis, self.columns.axis)
 
     # What is written --------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from convcli.sizes import Axis
 __all__ = [
     "Lane",
     "Part",
+    "check_drawable",
     "check_position",
     "lane",
     "positions",
@@ -23,6 +24,7 @@ __all__ = [
 
 LONGEST = 10**9  # of what is drawn; more digits would be wider than the picture
 SPACE = 4 * " "  # between grids in letters
+MOST_READ = 64  # places from a window's first tap to its last
 MOST_LETTERS = 14  # on a side of what is drawn in letters
 
 
@@ -76,22 +78,11 @@ def lane(axis: Axis, unit: int, most: int) -> Lane:
     most : int
         Places and outputs that are drawn at most, unless the window is longer than that.
 
-    Raises
-    ------
-    SizeError
-        A number is too large to be drawn.
-
     Examples
     --------
     >>> lane(Axis(side=100, window=3), 50, 9).inputs
     Part(first=47, last=55, torn_before=True, torn_after=True)
     """
-    for name, number in (
-        ("input", axis.side), ("filter", axis.window), ("padding", max(axis.before, axis.after)),
-        ("stride", axis.stride), ("dilation", axis.dilation),
-    ):  # fmt: skip
-        if number > LONGEST:
-            raise SizeError(f"{name} {str(number)[:20]}", f"is too large to be drawn: at most {LONGEST}")
     first, last = axis.reads(unit)
     whole = -axis.before, axis.side + axis.after - 1
     return Lane(
@@ -110,6 +101,32 @@ def _around(first: int, last: int, whole: tuple[int, int], most: int) -> Part:
     start = min(max(start, whole[0]), whole[1] - most + 1)
     end = start + most - 1
     return Part(first=start, last=end, torn_before=start > whole[0], torn_after=end < whole[1])
+
+
+def check_drawable(rows: Axis, columns: Axis) -> None:
+    """Check that a window can be drawn.
+
+    Raises
+    ------
+    SizeError
+        It is too large, or a number is.
+
+    Examples
+    --------
+    >>> check_drawable(Axis(side=6, window=3), Axis(side=6, window=3))
+    """
+    for axis in (rows, columns):
+        for name, number in (
+            ("input", axis.side), ("filter", axis.window), ("padding", max(axis.before, axis.after)),
+            ("stride", axis.stride), ("dilation", axis.dilation),
+        ):  # fmt: skip
+            if number > LONGEST:
+                raise SizeError(f"{name} {str(number)[:20]}", f"is too large to be drawn: at most {LONGEST}")
+    extents = rows.extent, columns.extent
+    if max(extents) > MOST_READ:
+        raise SizeError(
+            f"a window of {format_size(extents)}", f"is too large to be drawn: at most {MOST_READ} on a side"
+        )
 
 
 def check_position(rows: Axis, columns: Axis, at: tuple[int, int]) -> None:
@@ -136,7 +153,9 @@ def positions(rows: Axis, columns: Axis) -> Iterator[tuple[int, int]]:
 
 
 def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> list[str]:
-    """Draw a window in letters: input and output side by side; none where they are wider than `width`.
+    """Draw a window in letters: input and output side by side.
+
+    None are drawn where they are wider than `width`, or where no picture could be drawn, either.
 
     What the window reads is ``#``, on the padding ``*``; the rest of the input is ``.``, of the padding
     ``+``; what no window reads is ``x``.
@@ -151,6 +170,10 @@ def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> 
     . . . . x
     . . . . x
     """
+    try:
+        check_drawable(rows, columns)
+    except SizeError:
+        return []
     most = max(min((width - len(SPACE)) // 4, MOST_LETTERS), 1)
     one, other = lane(rows, at[0], most), lane(columns, at[1], most)
     read_rows, read_columns = rows.places_read(at[0]), columns.places_read(at[1])

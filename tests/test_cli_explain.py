@@ -109,6 +109,27 @@ def test_letters_are_drawn_where_they_fit(terminal: Runner, columns: int, drawn:
         assert max(map(len, facts.splitlines())) <= max(columns, 30)  # words are kept whole
 
 
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ("--n 1000000000 --f 1000000000", "1"),
+        ("--n 900000000 --f 2 --d 800000000", "100000000"),
+        (f"--n {10**30} --f 3", f"{10**30 - 2}"),
+        (f"--n 6 --f 3 --s {10**30}", "1"),
+        (f"--n 6 --f 1 --d {10**30}", "6"),
+    ],
+)
+def test_windows_that_are_too_large_for_letters_are_told_of(
+    convcli: Runner, terminal: Runner, options: str, size: str
+) -> None:
+    arguments = ("explain", *options.split())
+    assert convcli(*arguments).all == (0, f"{size}x{size}\n", "")
+    ran = terminal(*arguments, columns=80)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("here  row 0, column 0 of the output reads")
+    assert f" + 1 = {size}" in " ".join(ran.out.split())
+
+
 @pytest.mark.usefixtures("in_folder")
 def test_filters_wider_than_the_terminal_say_so(terminal: Runner) -> None:
     np.save("p.npy", np.arange(900).reshape(30, 30))

@@ -407,6 +407,26 @@ def test_installing_tells_a_person(terminal: Runner, home: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["of two\nlines", "a b'c\"d$e", "\t\\"])
+def test_homes_of_any_name(
+    convcli: Runner, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("HOME", str(home / name))
+    assert convcli("--install-completion", "--shell", "bash").code == 0
+    asked = f". {shlex.quote(str(home / name / '.bashrc'))}; complete -p convcli"
+    assert subprocess.run(["bash", "-c", asked], capture_output=True, check=True).stdout
+    with nothing_changes(tmp_path):
+        assert convcli("--install-completion", "--shell", "bash").all == (0, "", "")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_settings_that_are_no_file_are_not_waited_for(convcli: Runner, home: Path, kind: str) -> None:
+    settings = home / ".bashrc"
+    os.mkfifo(settings) if kind == "pipe" else settings.symlink_to("/dev/null")
+    ran = convcli("--install-completion", "--shell", "bash")
+    assert ran.all == (1, "", f"convcli: {settings}: is no file but a pipe or a device; {ELSEWHERE}\n")
+
+
 def test_the_installed_line_loads_the_script(convcli: Runner, home: Path) -> None:
     convcli("--install-completion", "--shell", "bash")
     asked = f". {shlex.quote(str(home / '.bashrc'))}; complete -p convcli"

@@ -57,9 +57,7 @@ TABLE = {
     "windows": Row({"sizes", "size_texts", "errors"}, set()),
     "grids": Row({"drawing", "windows"}, set()),
     "window_words": Row({"explaining", "sizes", "size_texts"}, set()),
-    "window_layouts": Row(
-        {"drawing", "explaining", "grids", "window_words", "windows", "sizes", "size_texts", "errors"}, set()
-    ),
+    "window_layouts": Row({"drawing", "explaining", "grids", "window_words", "windows", "sizes"}, set()),
     "window_drawings": Row(
         {"drawing", "explaining", "grids", "window_layouts", "windows", "sizes", "size_texts", "errors"},
         set(),
