@@ -22,6 +22,7 @@ __all__ = [
     "Rectangle",
     "Shape",
     "Text",
+    "printable",
     "text_width",
 ]
 
@@ -190,3 +191,14 @@ def text_width(text: str, size: float) -> float:
     """
     cells = sum(2 if east_asian_width(char) in "WF" else 0 if combining(char) else 1 for char in text)
     return cells * size * LETTER
+
+
+def printable(text: str) -> str:
+    """Put a mark in the place of what cannot be shown, or would turn the text round.
+
+    Examples
+    --------
+    >>> printable("a\x1b\u202eb")
+    'a��b'
+    """
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -15,6 +15,7 @@ from convcli.drawing import (
     Rectangle,
     Shape,
     Text,
+    printable,
 )
 
 __all__ = ["FONTS", "animated_svg", "drawn_svg", "ink_rules", "svg_element"]
@@ -206,10 +207,8 @@ def _number(value: float) -> str:
 
 
 def _clean(text: str) -> str:
-    """Put a mark in the place of what cannot be shown, or would turn the text round; XML takes the rest."""
-    return "".join(
-        letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+    """Put marks in the place of what cannot be shown, line by line; XML takes the rest."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _document(root: Element) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
 
-from convcli.drawing import Anchor, Drawing, Ink, Line, Rectangle, Shape, Text, text_width
+from convcli.drawing import Anchor, Drawing, Ink, Line, Rectangle, Shape, Text, printable, text_width
 from convcli.errors import UsageError
 from convcli.network.boxes import (
     DETAIL,
@@ -22,7 +22,6 @@ from convcli.network.boxes import (
     cost_lines,
     fitted,
     measures,
-    printable,
     size_line,
 )
 from convcli.network.layers import Size
