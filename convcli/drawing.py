@@ -9,6 +9,8 @@ from enum import StrEnum
 from unicodedata import combining, east_asian_width
 
 __all__ = [
+    "BASELINE",
+    "DASHES",
     "LETTER",
     "PALETTE",
     "Anchor",
@@ -20,10 +22,13 @@ __all__ = [
     "Rectangle",
     "Shape",
     "Text",
+    "printable",
     "text_width",
 ]
 
 LETTER = 0.6  # width of a letter as a part of its size: that of the usual monospaced fonts
+BASELINE = 0.35  # how far it is below the middle of a letter, as a part of the size
+DASHES = 4, 3  # pixels that are drawn of a dashed line, and that are not
 
 
 class Ink(StrEnum):
@@ -186,3 +191,14 @@ def text_width(text: str, size: float) -> float:
     """
     cells = sum(2 if east_asian_width(char) in "WF" else 0 if combining(char) else 1 for char in text)
     return cells * size * LETTER
+
+
+def printable(text: str) -> str:
+    """Put a mark in the place of what cannot be shown, or would turn the text round.
+
+    Examples
+    --------
+    >>> printable("a\x1b\u202eb")
+    'a��b'
+    """
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -33,7 +33,6 @@ __all__ = [
     "UsageError",
 ]
 
-
 MOST_COMPARED = 100  # names of a folder, where one is missing: in larger ones it would take too long
 
 
@@ -172,11 +171,23 @@ def suggestion(word: str, choices: Iterable[str]) -> str:
     >>> suggestion("?", ["zero", "edge"])
     'choose from zero, edge'
     """
+    names = list(choices)
+    found = meant(word, names)
+    return f"did you mean {found}?" if found else f"choose from {', '.join(names)}"
+
+
+def meant(word: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that other programs call so, else the one that is spelt most like it, or None.
+
+    Examples
+    --------
+    >>> meant("replicate", ["zero", "edge"]), meant("zeor", ["zero", "edge"])
+    ('edge', 'zero')
+    """
     from convcli.synonyms import meant_by  # late: only a failing call pays for it
 
     names = list(choices)
-    meant = meant_by(word.lower(), names) or nearest(word, names)
-    return f"did you mean {meant}?" if meant else f"choose from {', '.join(names)}"
+    return meant_by(word.lower(), names) or nearest(word, names)
 
 
 def nearest(word: str, names: Iterable[str], *, alike: float = 0.6) -> str | None:

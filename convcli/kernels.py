@@ -43,6 +43,7 @@ __all__ = [
 Matrix = NDArray[Any]
 
 MAX_TAPS = 1_048_576  # 1024 x 1024: beyond it a kernel is a mistake, not a filter
+KERNEL_FILES = (".csv", ".txt", ".json", ".npy")  # by their endings
 TOO_LONG = f"is too long for a kernel of at most {MAX_TAPS} taps"
 
 
@@ -851,8 +852,9 @@ def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
     if not name:
         raise KernelError("--kernel @", "names no file; as in --kernel @kernel.csv")
     try:
-        if file.suffix.lower() not in {".csv", ".txt", ".json", ".npy"}:
-            raise KernelError(name, "a kernel file ends in .csv, .txt, .json or .npy")
+        if file.suffix.lower() not in KERNEL_FILES:
+            *others, last = KERNEL_FILES
+            raise KernelError(name, f"a kernel file ends in {', '.join(others)} or {last}")
         with open_input(file) as stream:
             if file.suffix.lower() == ".npy":
                 return _whole_if_exact(kernel_array(read_npy(stream, name, most=MAX_TAPS), name, axes=axes))

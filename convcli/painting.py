@@ -8,6 +8,8 @@ from itertools import chain, pairwise
 from PIL import Image, ImageChops, ImageDraw, PngImagePlugin
 
 from convcli.drawing import (
+    BASELINE,
+    DASHES,
     LETTER,
     PALETTE,
     Anchor,
@@ -25,8 +27,6 @@ from convcli.lettering import font, lettered
 
 __all__ = ["animated_gif", "animated_png", "drawn_png", "painted", "painted_frames"]
 
-BASELINE = 0.35  # how far it is below the middle of a letter, as a part of the size
-DASH, SPACE = 4, 3
 ANCHORS = {Anchor.START: "ls", Anchor.MIDDLE: "ms", Anchor.END: "rs"}
 BOLD = 0.4  # how much thicker lines of letters become
 WRITTEN_OUT = {"√": "sqrt", "²": "^2", "×": "x"}  # signs that Pillow's own font lacks
@@ -212,11 +212,12 @@ def _paint_line(draw: Draw, shape: Line) -> None:
 def _paint_dashes(
     draw: Draw, points: tuple[Point, ...], color: tuple[int, int, int], thickness: float
 ) -> None:
+    dash, space = DASHES
     for (x0, y0), (x1, y1) in pairwise(points):
         length = math.hypot(x1 - x0, y1 - y0)
-        for number in range(math.ceil(length / (DASH + SPACE))):
-            start = number * (DASH + SPACE) / length
-            end = min((number * (DASH + SPACE) + DASH - 1) / length, 1)
+        for number in range(math.ceil(length / (dash + space))):
+            start = number * (dash + space) / length
+            end = min((number * (dash + space) + dash - 1) / length, 1)
             ends = [(x0 + (x1 - x0) * part, y0 + (y1 - y0) * part) for part in (start, end)]
             draw.line(ends, color, max(1, round(thickness)))
 

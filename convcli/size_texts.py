@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from convcli.errors import SizeError, nearest
+from convcli.errors import SizeError, meant
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -211,7 +211,7 @@ def parse_padding(text: str) -> NamedPadding | Amounts:
     if word in tuple(NamedPadding):
         return NamedPadding(word)
     if not re.fullmatch(r"[0-9:xX×]+", word) or not all(re.split("[:xX×]", word)):
-        near = nearest(word, NamedPadding)
+        near = meant(word, NamedPadding)
         raise SizeError(
             f"padding {text[:50]!r}",
             "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R, in whole numbers from 0"

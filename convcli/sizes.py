@@ -130,6 +130,17 @@ class Axis:
         first = unit * self.stride - self.before
         return first, first + self.extent - 1
 
+    def places_read(self, unit: int) -> range:
+        """Return the places that an output reads, one for each tap, counted as by `reads`.
+
+        Examples
+        --------
+        >>> list(Axis(side=7, window=3, dilation=2, before=1).places_read(1))
+        [0, 2, 4]
+        """
+        first, last = self.reads(unit)
+        return range(first, last + 1, self.dilation)
+
     def is_read(self, place: int) -> bool:
         """Whether some tap reads a place: a pixel, or one of the padding, below 0 or from `side` on.
 

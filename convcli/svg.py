@@ -1,17 +1,26 @@
 """Drawings as SVG: one file that fits light and dark pages, and needs no other."""
 
-import re
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from convcli.drawing import PALETTE, Animation, Color, Drawing, Ink, Line, Rectangle, Shape, Text
+from convcli.drawing import (
+    BASELINE,
+    DASHES,
+    PALETTE,
+    Animation,
+    Color,
+    Drawing,
+    Ink,
+    Line,
+    Rectangle,
+    Shape,
+    Text,
+    printable,
+)
 
 __all__ = ["FONTS", "animated_svg", "drawn_svg", "ink_rules", "svg_element"]
 
 FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
-BASELINE = 0.35  # how far it is below the middle of a letter, as a part of the size
-NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-DASHES = "4 3"
 
 
 def drawn_svg(drawing: Drawing) -> str:
@@ -186,7 +195,7 @@ def _colour(
     if stroke is not None and thickness != 1:
         element.set("stroke-width", _number(thickness))
     if dashed:
-        element.set("stroke-dasharray", DASHES)
+        element.set("stroke-dasharray", " ".join(map(str, DASHES)))
 
 
 def _numbers(**values: float) -> dict[str, str]:
@@ -198,8 +207,8 @@ def _number(value: float) -> str:
 
 
 def _clean(text: str) -> str:
-    """Replace what an XML document cannot hold."""
-    return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Put marks in the place of what cannot be shown, line by line; XML takes the rest."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _document(root: Element) -> str:

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from convcli.arrays import read_npy
 from convcli.errors import KernelError, MatrixError, chosen, reason, suggestion
-from convcli.kernels import MAX_TAPS, kernel_array, read_kernel
+from convcli.kernels import KERNEL_FILES, MAX_TAPS, kernel_array, read_kernel
 from convcli.opening import open_input
 from convcli.size_texts import format_size
 
-__all__ = ["Order", "read_weights", "split_weights"]
+__all__ = ["WEIGHT_FILES", "Order", "read_weights", "split_weights"]
 
 Array = NDArray[Any]
 
@@ -34,6 +34,7 @@ class Order(StrEnum):
 
 
 MOST_LISTED = 8
+WEIGHT_FILES = (*KERNEL_FILES, ".npz", ".safetensors")  # that `read_weights` reads, by their endings
 ARCHIVES = re.compile(r"(.*?\.(?:npz|safetensors))(?::(.*))?", re.IGNORECASE | re.DOTALL)
 
 

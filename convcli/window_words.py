@@ -6,17 +6,97 @@ from typing import TYPE_CHECKING
 
 from convcli.size_texts import format_padding, format_size
 from convcli.sizes import Axis
-from convcli.windows import formulas, window_sentence
 
 if TYPE_CHECKING:
     from convcli.explaining import Explained
 
-__all__ = ["MOST_TERMS", "Words"]
+__all__ = [
+    "MOST_TERMS",
+    "Words",
+    "factor_text",
+    "number_text",
+    "places_text",
+    "size_formulas",
+    "window_sentence",
+]
 
 MOST_TERMS = 25  # of a sum that is written out
 LONGEST_NAME = 28
+LISTED = 8  # places that are named one by one
 
 Number = int | float
+
+
+def places_text(places: range, name: str) -> str:
+    """Name places.
+
+    Examples
+    --------
+    >>> places_text(range(0, 3), "row"), places_text(range(-1, 4, 2), "column")
+    ('rows 0 to 2', 'columns -1, 1, 3')
+    """
+    if len(places) == 1:
+        return f"{name} {places[0]}"
+    if places.step == 1:
+        return f"{name}s {places[0]} to {places[-1]}"
+    if len(places) > LISTED:
+        return f"{name}s {places[0]}, {places[1]}, ..., {places[-1]}"
+    return f"{name}s {', '.join(map(str, places))}"
+
+
+def window_sentence(rows: Axis, columns: Axis, at: tuple[int, int]) -> str:
+    """Say what a window reads for an output.
+
+    Examples
+    --------
+    >>> window_sentence(Axis(side=6, window=3), Axis(side=6, window=2, dilation=2), (0, 1))
+    'row 0, column 1 of the output reads rows 0 to 2 and columns 1, 3 of the input'
+    """
+    reads = (
+        places_text(axis.places_read(unit), name)
+        for axis, unit, name in zip((rows, columns), at, ("row", "column"), strict=True)
+    )
+    return f"row {at[0]}, column {at[1]} of the output reads {' and '.join(reads)} of the input"
+
+
+def size_formulas(rows: Axis, columns: Axis) -> list[tuple[str, str]]:
+    """Return the formula of the output's size, in letters and in numbers; one where both sides are alike.
+
+    Examples
+    --------
+    >>> size_formulas(Axis(side=6, window=3), Axis(side=6, window=3))
+    [('side', 'floor((n + 2p - f)/s) + 1 = floor((6 + 2·0 - 3)/1) + 1 = 4')]
+    """
+    height, width = (f"{_letters(axis)} = {axis.formula()}" for axis in (rows, columns))
+    return [("side", height)] if height == width else [("height", height), ("width", width)]
+
+
+def _letters(axis: Axis) -> str:
+    padding = "2p" if axis.before == axis.after else "p1 + p2"
+    side = "(d·(f - 1) + 1)" if axis.dilation > 1 and axis.window > 1 else "f"
+    return f"floor((n + {padding} - {side})/s) + 1"
+
+
+def number_text(number: Number) -> str:
+    """Write a number of a picture, a filter or a sum: whole ones exactly, others in six digits.
+
+    Examples
+    --------
+    >>> number_text(12345678), number_text(2 / 3)
+    ('12345678', '0.666667')
+    """
+    return f"{number:.6g}" if isinstance(number, float) else f"{number}"
+
+
+def factor_text(number: Number) -> str:
+    """Write a number as it stands in a sum or a product: what is below zero in brackets.
+
+    Examples
+    --------
+    >>> factor_text(2), factor_text(-0.5)
+    ('2', '(-0.5)')
+    """
+    return f"({number_text(number)})" if number < 0 else number_text(number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +176,7 @@ class Words:
     @property
     def formulas(self) -> list[str]:
         """The formula of the output's size, a line each."""
-        return [f"{name:6} {text}" for name, text in formulas(self.rows, self.columns)]
+        return [f"{name:6} {text}" for name, text in size_formulas(self.rows, self.columns)]
 
 
 def _sums(explained: "Explained", place: tuple[int, int]) -> Iterator[str]:
@@ -104,27 +184,19 @@ def _sums(explained: "Explained", place: tuple[int, int]) -> Iterator[str]:
     cells = explained.cells(*place)
     for number, cell in enumerate(cells, 1):
         pairs = zip(cell.patch.ravel().tolist(), cell.taps.ravel().tolist(), strict=True)
-        terms = [f"{_factor(value)}·{_factor(tap)}" for value, tap in pairs if tap]
+        terms = [f"{factor_text(value)}·{factor_text(tap)}" for value, tap in pairs if tap]
         text = " + ".join(terms) or "0"
         if len(terms) > MOST_TERMS:
             text = f"the sum of {len(terms)} products"
         label = f"{number}: " if len(cells) > 1 else ""
-        yield f"{label}{text} = {_whole(cell.total)}"
+        yield f"{label}{text} = {number_text(cell.total)}"
     if len(cells) > 1:
-        totals = [_whole(cell.total) for cell in cells]
+        totals = [number_text(cell.total) for cell in cells]
         how = str(explained.filter.combination)
         text = f"the largest of {', '.join(totals)}"
         if how == "magnitude":
-            text = f"√({' + '.join(f'{_factor(cell.total)}²' for cell in cells)})"
-        yield f"{how}: {text} = {_whole(explained.result(*place))}"
-
-
-def _whole(number: Number) -> str:
-    return f"{number:.6g}" if isinstance(number, float) else f"{number}"
-
-
-def _factor(number: Number) -> str:
-    return f"({_whole(number)})" if number < 0 else _whole(number)
+            text = f"√({' + '.join(f'{factor_text(cell.total)}²' for cell in cells)})"
+        yield f"{how}: {text} = {number_text(explained.result(*place))}"
 
 
 def _shortened(name: str) -> str:

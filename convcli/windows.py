@@ -15,19 +15,17 @@ from convcli.sizes import Axis
 __all__ = [
     "Lane",
     "Part",
+    "check_drawable",
     "check_position",
-    "formulas",
     "lane",
-    "places_text",
     "positions",
     "window_lines",
-    "window_sentence",
 ]
 
 LONGEST = 10**9  # of what is drawn; more digits would be wider than the picture
 SPACE = 4 * " "  # between grids in letters
+MOST_READ = 64  # places from a window's first tap to its last
 MOST_LETTERS = 14  # on a side of what is drawn in letters
-LISTED = 8  # places that are named one by one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,16 +57,6 @@ class Lane:
     inputs: Part
     outputs: Part
 
-    def taps(self, unit: int) -> range:
-        """Return the places that an output reads, one for each tap.
-
-        Examples
-        --------
-        >>> list(lane(Axis(side=7, window=3, dilation=2, before=1), 1, 20).taps(1))
-        [0, 2, 4]
-        """
-        return _taps(self.axis, unit)
-
     def is_padding(self, place: int) -> bool:
         """Whether a place lies on the padding."""
         return not 0 <= place < self.axis.side
@@ -90,22 +78,11 @@ def lane(axis: Axis, unit: int, most: int) -> Lane:
     most : int
         Places and outputs that are drawn at most, unless the window is longer than that.
 
-    Raises
-    ------
-    SizeError
-        A number is too large to be drawn.
-
     Examples
     --------
     >>> lane(Axis(side=100, window=3), 50, 9).inputs
     Part(first=47, last=55, torn_before=True, torn_after=True)
     """
-    for name, number in (
-        ("input", axis.side), ("filter", axis.window), ("padding", max(axis.before, axis.after)),
-        ("stride", axis.stride), ("dilation", axis.dilation),
-    ):  # fmt: skip
-        if number > LONGEST:
-            raise SizeError(f"{name} {str(number)[:20]}", f"is too large to be drawn: at most {LONGEST}")
     first, last = axis.reads(unit)
     whole = -axis.before, axis.side + axis.after - 1
     return Lane(
@@ -113,11 +90,6 @@ def lane(axis: Axis, unit: int, most: int) -> Lane:
         inputs=_around(first, last, whole, max(most, last - first + 3)),
         outputs=_around(unit, unit, (0, axis.output - 1), most),
     )
-
-
-def _taps(axis: Axis, unit: int) -> range:
-    first, last = axis.reads(unit)
-    return range(first, last + 1, axis.dilation)
 
 
 def _around(first: int, last: int, whole: tuple[int, int], most: int) -> Part:
@@ -129,6 +101,32 @@ def _around(first: int, last: int, whole: tuple[int, int], most: int) -> Part:
     start = min(max(start, whole[0]), whole[1] - most + 1)
     end = start + most - 1
     return Part(first=start, last=end, torn_before=start > whole[0], torn_after=end < whole[1])
+
+
+def check_drawable(rows: Axis, columns: Axis) -> None:
+    """Check that a window can be drawn.
+
+    Raises
+    ------
+    SizeError
+        It is too large, or a number is.
+
+    Examples
+    --------
+    >>> check_drawable(Axis(side=6, window=3), Axis(side=6, window=3))
+    """
+    for axis in (rows, columns):
+        for name, number in (
+            ("input", axis.side), ("filter", axis.window), ("padding", max(axis.before, axis.after)),
+            ("stride", axis.stride), ("dilation", axis.dilation),
+        ):  # fmt: skip
+            if number > LONGEST:
+                raise SizeError(f"{name} {str(number)[:20]}", f"is too large to be drawn: at most {LONGEST}")
+    extents = rows.extent, columns.extent
+    if max(extents) > MOST_READ:
+        raise SizeError(
+            f"a window of {format_size(extents)}", f"is too large to be drawn: at most {MOST_READ} on a side"
+        )
 
 
 def check_position(rows: Axis, columns: Axis, at: tuple[int, int]) -> None:
@@ -154,58 +152,10 @@ def positions(rows: Axis, columns: Axis) -> Iterator[tuple[int, int]]:
     return ((row, column) for row in range(rows.output) for column in range(columns.output))
 
 
-def places_text(places: range, name: str) -> str:
-    """Name places.
-
-    Examples
-    --------
-    >>> places_text(range(0, 3), "row"), places_text(range(-1, 4, 2), "column")
-    ('rows 0 to 2', 'columns -1, 1, 3')
-    """
-    if len(places) == 1:
-        return f"{name} {places[0]}"
-    if places.step == 1:
-        return f"{name}s {places[0]} to {places[-1]}"
-    if len(places) > LISTED:
-        return f"{name}s {places[0]}, {places[1]}, ..., {places[-1]}"
-    return f"{name}s {', '.join(map(str, places))}"
-
-
-def window_sentence(rows: Axis, columns: Axis, at: tuple[int, int]) -> str:
-    """Say what a window reads for an output.
-
-    Examples
-    --------
-    >>> window_sentence(Axis(side=6, window=3), Axis(side=6, window=2, dilation=2), (0, 1))
-    'row 0, column 1 of the output reads rows 0 to 2 and columns 1, 3 of the input'
-    """
-    reads = (
-        places_text(_taps(axis, unit), name)
-        for axis, unit, name in zip((rows, columns), at, ("row", "column"), strict=True)
-    )
-    return f"row {at[0]}, column {at[1]} of the output reads {' and '.join(reads)} of the input"
-
-
-def formulas(rows: Axis, columns: Axis) -> list[tuple[str, str]]:
-    """Return the formula of the output's size, in letters and in numbers; one where both sides are alike.
-
-    Examples
-    --------
-    >>> formulas(Axis(side=6, window=3), Axis(side=6, window=3))
-    [('side', 'floor((n + 2p - f)/s) + 1 = floor((6 + 2·0 - 3)/1) + 1 = 4')]
-    """
-    height, width = (f"{_letters(axis)} = {axis.formula()}" for axis in (rows, columns))
-    return [("side", height)] if height == width else [("height", height), ("width", width)]
-
-
-def _letters(axis: Axis) -> str:
-    padding = "2p" if axis.before == axis.after else "p1 + p2"
-    side = "(d·(f - 1) + 1)" if axis.dilation > 1 and axis.window > 1 else "f"
-    return f"floor((n + {padding} - {side})/s) + 1"
-
-
 def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> list[str]:
-    """Draw a window in letters: input and output side by side; none where they are wider than `width`.
+    """Draw a window in letters: input and output side by side.
+
+    None are drawn where they are wider than `width`, or where no picture could be drawn, either.
 
     What the window reads is ``#``, on the padding ``*``; the rest of the input is ``.``, of the padding
     ``+``; what no window reads is ``x``.
@@ -220,9 +170,13 @@ def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> 
     . . . . x
     . . . . x
     """
+    try:
+        check_drawable(rows, columns)
+    except SizeError:
+        return []
     most = max(min((width - len(SPACE)) // 4, MOST_LETTERS), 1)
     one, other = lane(rows, at[0], most), lane(columns, at[1], most)
-    read_rows, read_columns = one.taps(at[0]), other.taps(at[1])
+    read_rows, read_columns = rows.places_read(at[0]), columns.places_read(at[1])
     unread_rows, unread_columns = one.unread, other.unread
 
     def letter(row: int, column: int) -> str:

@@ -18,6 +18,7 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"
+SVG = "{http://www.w3.org/2000/svg}"  # before the names of elements, as ElementTree has them
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,9 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.conftest import Runner, assert_failed, assert_refused, nothing_changes, on_terminal
-
-SVG = "{http://www.w3.org/2000/svg}"
+from tests.conftest import SVG, Runner, assert_failed, assert_refused, nothing_changes, on_terminal
 
 
 def boxes(text: str) -> list[str]:

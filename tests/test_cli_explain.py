@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import SAMPLES, Runner, assert_failed, assert_refused, nothing_changes
+from tests.conftest import SAMPLES, SVG, Runner, assert_failed, assert_refused, nothing_changes
 
-SVG = "{http://www.w3.org/2000/svg}"
 EDGE = ("explain", SAMPLES / "vertical-edge.csv", "--filter", "vertical", "--padding", "valid")
 WINDOW = ("explain", "--n", "6", "--f", "3", "--p", "1", "--s", "2")
 
@@ -97,17 +96,38 @@ def test_a_window_without_a_picture(convcli: Runner, terminal: Runner) -> None:
     )
 
 
-@pytest.mark.parametrize("columns", [20, 40, 80, 200])
-def test_lines_fit_terminals(terminal: Runner, columns: int) -> None:
-    for arguments in (
-        WINDOW,
-        ("explain", "--n", "1000", "--f", "7", "--at", "500,7"),
-        (*EDGE, "--at", "1,1"),
-    ):
-        ran = terminal(*arguments, columns=columns)
-        assert ran.code == 0
-        drawn = ran.out.partition("\n\n")[0] if arguments[1] == "--n" else ""
-        assert max(map(len, drawn.splitlines()), default=0) <= max(columns, 50)
+@pytest.mark.parametrize(
+    ("columns", "drawn"), [(20, []), (30, []), (40, [6]), (80, [6, 1000]), (200, [6, 1000])]
+)
+def test_letters_are_drawn_where_they_fit(terminal: Runner, columns: int, drawn: list[int]) -> None:
+    for side, options in ((6, WINDOW), (1000, ("explain", "--n", "1000", "--f", "7", "--at", "500,7"))):
+        ran = terminal(*options, columns=columns)
+        assert (ran.code, ran.err) == (0, "")
+        letters, _, facts = ran.out.rpartition("here ")
+        assert letters.startswith(f"input {side}x{side}") == (side in drawn)
+        assert max(map(len, letters.splitlines()), default=0) <= columns
+        assert max(map(len, facts.splitlines())) <= max(columns, 30)  # words are kept whole
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ("--n 1000000000 --f 1000000000", "1"),
+        ("--n 900000000 --f 2 --d 800000000", "100000000"),
+        (f"--n {10**30} --f 3", f"{10**30 - 2}"),
+        (f"--n 6 --f 3 --s {10**30}", "1"),
+        (f"--n 6 --f 1 --d {10**30}", "6"),
+    ],
+)
+def test_windows_that_are_too_large_for_letters_are_told_of(
+    convcli: Runner, terminal: Runner, options: str, size: str
+) -> None:
+    arguments = ("explain", *options.split())
+    assert convcli(*arguments).all == (0, f"{size}x{size}\n", "")
+    ran = terminal(*arguments, columns=80)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("here  row 0, column 0 of the output reads")
+    assert f" + 1 = {size}" in " ".join(ran.out.split())
 
 
 @pytest.mark.usefixtures("in_folder")

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convcli.cli.app import COMMANDS, command
-from convcli.cli.completing import banks, filters, networks
-from convcli.cli.completion import offers, typed
+from convcli.cli.completion import continuations, typed
+from convcli.cli.offers import banks, filters, networks
 from convcli.cli.shells import Shell, script
 from convcli.kernels import CATALOG, named_filter
 from convcli.network.grammar import words_after
@@ -40,7 +40,7 @@ def photo(in_folder: Path) -> Path:
 def offered(line: str) -> list[str]:
     """Return what the last word of a line may become."""
     now = typed(line)
-    return [text for text, _ in offers(command(), now.words[1:], now.last)]
+    return [text for text, _ in continuations(command(), now.words[1:], now.last)]
 
 
 # The line -------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def test_no_line_breaks_completion(text: str) -> None:
     ):
         now = typed(start + text)
         if now.words[1:2] and now.words[1] in COMMANDS:
-            for offer, _ in offers(command(), now.words[1:], now.last):
+            for offer, _ in continuations(command(), now.words[1:], now.last):
                 assert offer.startswith(now.last)
 
 
@@ -405,6 +405,26 @@ def test_installing_tells_a_person(terminal: Runner, home: Path) -> None:
         again.out
         == f"Completion for fish was installed already: {home}/.config/fish/completions/convcli.fish.\n"
     )
+
+
+@pytest.mark.parametrize("name", ["of two\nlines", "a b'c\"d$e", "\t\\"])
+def test_homes_of_any_name(
+    convcli: Runner, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("HOME", str(home / name))
+    assert convcli("--install-completion", "--shell", "bash").code == 0
+    asked = f". {shlex.quote(str(home / name / '.bashrc'))}; complete -p convcli"
+    assert subprocess.run(["bash", "-c", asked], capture_output=True, check=True).stdout
+    with nothing_changes(tmp_path):
+        assert convcli("--install-completion", "--shell", "bash").all == (0, "", "")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_settings_that_are_no_file_are_not_waited_for(convcli: Runner, home: Path, kind: str) -> None:
+    settings = home / ".bashrc"
+    os.mkfifo(settings) if kind == "pipe" else settings.symlink_to("/dev/null")
+    ran = convcli("--install-completion", "--shell", "bash")
+    assert ran.all == (1, "", f"convcli: {settings}: is no file but a pipe or a device; {ELSEWHERE}\n")
 
 
 def test_the_installed_line_loads_the_script(convcli: Runner, home: Path) -> None:

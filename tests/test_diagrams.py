@@ -22,8 +22,8 @@ from convcli.network.networks import Network, single_layer
 from convcli.network.sources import network, shipped
 from convcli.network.tables import params_table
 from convcli.svg import drawn_svg
+from tests.conftest import SVG
 
-SVG = "{http://www.w3.org/2000/svg}"
 NEAR = 0.01  # pixels that rounding may take
 Size = tuple[int, ...]
 

@@ -88,6 +88,13 @@ def test_a_terminal_sees_everything(terminal: Runner) -> None:
     assert "products that are not 0 = " in long.out
 
 
+@pytest.mark.usefixtures("in_folder")
+def test_whole_numbers_are_told_whole(terminal: Runner) -> None:
+    np.save("large.npy", np.full((3, 3), 12_345_678))
+    ran = terminal("explain", "large.npy", "--kernel", "1 -1 1", "--at", "1,1")
+    assert "sum      12345678 + (-12345678) + 12345678 = 12345678\n" in ran.out
+
+
 @pytest.mark.usefixtures("photo")
 def test_a_pipe_and_json(convcli: Runner) -> None:
     assert convcli("explain", "m.csv", "--filter", "vertical", "--at", "1,0").all == (0, "30\n", "")

@@ -134,6 +134,8 @@ A_NUMBER = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
             "format 'jepg': is not one of png, jpeg, tiff, webp, bmp, pnm, avif, npy, csv, txt; did you mean jpeg?",
         ),
         ((*BOX, "--padding", "smae"), f"padding 'smae': {PADDING}; did you mean same?"),
+        ((*BOX, "--padding", "half"), f"padding 'half': {PADDING}; did you mean same?"),
+        (("shape", "--n", "9", "--f", "3", "--p", "none"), f"padding 'none': {PADDING}; did you mean valid?"),
         ((*BOX, "--padding", "1,2"), f"padding '1,2': {PADDING}; did you mean 1x2?"),
         (("pool", "photo.png", "--mode", "mean"), "--mode 'mean': did you mean avg?"),
         (("pool", "photo.png", "--f", "2,2"), f"filter '2,2': {PAIR}; did you mean 2x2?"),

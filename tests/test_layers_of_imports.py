@@ -56,9 +56,11 @@ TABLE = {
     "plots": Row({"colors", "learning", "lettering", "png", "tuning"}, {"numpy", "PIL"}),
     "windows": Row({"sizes", "size_texts", "errors"}, set()),
     "grids": Row({"drawing", "windows"}, set()),
-    "window_words": Row({"explaining", "windows", "sizes", "size_texts"}, set()),
-    "sliding": Row(
-        {"drawing", "explaining", "grids", "window_words", "windows", "sizes", "size_texts", "errors"}, set()
+    "window_words": Row({"explaining", "sizes", "size_texts"}, set()),
+    "window_layouts": Row({"drawing", "explaining", "grids", "window_words", "windows", "sizes"}, set()),
+    "window_drawings": Row(
+        {"drawing", "explaining", "grids", "window_layouts", "windows", "sizes", "size_texts", "errors"},
+        set(),
     ),
     "painting": Row({"drawing", "lettering"}, {"PIL"}),
     "volumes": Row(

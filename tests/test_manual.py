@@ -79,7 +79,7 @@ def test_every_line_is_text_or_a_macro_that_is_known() -> None:
         assert not line.startswith("'"), line
         if line.startswith("."):
             assert line[1:].partition(" ")[0] in MACROS, line
-        assert told(line) is not None
+        told(line)  # fails where an escape is unknown
 
 
 def test_the_sections_are_those_of_manual_pages() -> None:
@@ -111,7 +111,7 @@ def test_every_option_and_example_of_a_command_is_there(name: str) -> None:
 def test_hidden_options_are_there() -> None:
     shown = " ".join(map(told, sections("SH")["OPTIONS"]))
     for option in ("--version", "--man", "--install-completion", "--show-completion", "--shell SHELL"):
-        assert option.split()[0] in shown
+        assert option in shown
 
 
 def test_filters_and_networks_are_there() -> None:

@@ -13,7 +13,7 @@ from convcli.explaining import Explained
 from convcli.kernels import named_filter
 from convcli.painting import animated_gif, animated_png, drawn_png, painted, painted_frames
 from convcli.sizes import window_axes
-from convcli.sliding import PAUSE, sliding_animation
+from convcli.window_drawings import PAUSE, window_animation
 
 EDGE = np.array([[10, 10, 10, 0, 0, 0]] * 6)
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
@@ -30,7 +30,7 @@ def pixels(*shapes: Shape, width: float = 40, height: float = 30) -> Any:
 def worked_example(name: str = "vertical", **options: Any) -> Animation:
     one = named_filter(name)
     numbers = Explained(EDGE, one, apply_filter(EDGE, one, **options), **options)
-    return sliding_animation(numbers.rows, numbers.columns, numbers, seconds=0.3)
+    return window_animation(numbers.rows, numbers.columns, numbers, seconds=0.3)
 
 
 def test_paper_is_as_large_as_the_drawing() -> None:
@@ -143,6 +143,6 @@ def test_files_hold_every_frame(encode: Any, file_format: str) -> None:
 @pytest.mark.parametrize("encode", [animated_gif, animated_png])
 @pytest.mark.parametrize(("n", "count"), [(3, 1), (4, 4), (1, 1)])
 def test_windows_without_numbers_and_of_one_position(encode: Any, n: int, count: int) -> None:
-    animation = sliding_animation(*window_axes((n, n), min(n, 3)))
+    animation = window_animation(*window_axes((n, n), min(n, 3)))
     with Image.open(BytesIO(encode(animation))) as image:
         assert getattr(image, "n_frames", 1) == count

@@ -7,8 +7,7 @@ import pytest
 
 from convcli.drawing import PALETTE, Animation, Drawing, Ink, Line, Rectangle, Shape, Text, text_width
 from convcli.svg import animated_svg, drawn_svg
-
-SVG = "{http://www.w3.org/2000/svg}"
+from tests.conftest import SVG
 
 
 def parsed(*shapes: Shape, title: str = "title") -> ElementTree.Element:
@@ -55,7 +54,7 @@ def test_shapes_keep_their_order_and_places() -> None:
 
 
 def test_what_xml_cannot_hold_is_replaced() -> None:
-    assert parsed(Text(x=0, y=0, text="a\x1b\0\ud800b"))[-1].text == "a\ufffd\ufffd\ufffdb"
+    assert parsed(Text(x=0, y=0, text="a\x1b\0\ud800\u202eb"))[-1].text == "a\ufffd\ufffd\ufffd\ufffdb"
 
 
 @pytest.mark.parametrize("page", [0, 1])

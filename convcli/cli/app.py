@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from convcli import __version__
-from convcli.cli.completing import words_of
+from convcli.cli.offers import words_of
 from convcli.cli.output import write
 from convcli.errors import UsageError, suggestion
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from convcli.cli import completing
+from convcli.cli import offers
 from convcli.cli.options import (
     Angle,
     Background,
@@ -48,7 +48,7 @@ def apply(
             "--filter",
             help="A named filter, as in sobel-x or gaussian:sigma=2; may be repeated.",
             metavar="NAME",
-            autocompletion=completing.filters,
+            autocompletion=offers.filters,
         ),
     ] = None,
     kernels: Annotated[
@@ -58,7 +58,7 @@ def apply(
             help='A kernel of your own: "1 0 -1; 2 0 -2; 1 0 -1", or @file (.csv .txt .json .npy), or '
             "@FILE:TENSOR of a .npz or .safetensors file.",
             metavar="ROWS",
-            autocompletion=completing.kernels,
+            autocompletion=offers.kernels,
         ),
     ] = None,
     order: Annotated[
@@ -67,7 +67,7 @@ def apply(
             "--order",
             help="Axes of the weights in a file: oihw (F, C, f, f: PyTorch) or hwio (f, f, C, F).",
             metavar="AXES",
-            autocompletion=completing.words_of("convcli.weights:Order"),
+            autocompletion=offers.words_of("convcli.weights:Order"),
         ),
     ] = None,
     banks: Annotated[
@@ -76,7 +76,7 @@ def apply(
             "--bank",
             help="A filter turned in so many steps, as in gabor:8 or gabor:8,sigma=3: a map of each.",
             metavar="NAME:COUNT",
-            autocompletion=completing.banks,
+            autocompletion=offers.banks,
         ),
     ] = None,
     angle: Angle = None,
@@ -94,7 +94,7 @@ def apply(
             "--channels",
             help="each, sum (one map of all), gray (luma by Rec. 601), r, g or b.",
             metavar="WHICH",
-            autocompletion=completing.words_of("convcli.arrays:Channels"),
+            autocompletion=offers.words_of("convcli.arrays:Channels"),
         ),
     ] = "each",
     signed: Annotated[
@@ -103,7 +103,7 @@ def apply(
             "--signed",
             help="Signed numbers to pixels: abs (the default), clip, center, stretch; raw keeps numbers.",
             metavar="HOW",
-            autocompletion=completing.words_of("convcli.render:Signed"),
+            autocompletion=offers.words_of("convcli.render:Signed"),
         ),
     ] = None,
     scale: Annotated[
@@ -112,7 +112,7 @@ def apply(
             "--scale",
             help="Multiply the result; gain divides by the filter's gain.",
             metavar="NUMBER",
-            autocompletion=completing.numbers_or("gain", "divide by the filter's gain"),
+            autocompletion=offers.numbers_or("gain", "divide by the filter's gain"),
         ),
     ] = "1",
     bias: Annotated[

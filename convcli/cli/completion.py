@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from convcli.cli.app import LONGEST_SUMMARY, command
-from convcli.cli.completing import Offered
+from convcli.cli.offers import Offered
 from convcli.cli.output import write
 from convcli.cli.shells import Shell
 from convcli.errors import ConvcliError, chosen
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Command = Any  # Typer's own class of them is not public
 
-__all__ = ["Typed", "complete", "offers", "typed"]
+__all__ = ["Typed", "complete", "continuations", "typed"]
 
 SAFE = re.compile(r"[^\w@%+=:,./~-]")  # what bash takes apart, or changes, outside quotes
 SAFE_IN_DOUBLE = re.compile(r'["$`\\]')
@@ -91,7 +91,7 @@ def complete(shell: str, arguments: Sequence[str]) -> int:
     line, replaced = (*arguments, "", "")[:2]
     now = typed(line)
     try:
-        found = offers(command(), now.words[1:], now.last)
+        found = continuations(command(), now.words[1:], now.last)
     except ConvcliError:  # of what stands earlier in the line; it will be told when that is run
         return 0
     if kind == Shell.BASH:
@@ -109,7 +109,7 @@ def _quoted(text: str, quote: str) -> str:
     return (SAFE_IN_DOUBLE if quote else SAFE).sub(r"\\\g<0>", text)
 
 
-def offers(root: "TyperGroup", words: Sequence[str], last: str) -> Offered:
+def continuations(root: "TyperGroup", words: Sequence[str], last: str) -> Offered:
     """Return what the last word may become.
 
     Parameters
@@ -138,37 +138,51 @@ def offers(root: "TyperGroup", words: Sequence[str], last: str) -> Offered:
     return [] if begun is None else _going_on(begun, words[place + 1 :], last, None)
 
 
-def _going_on(command: "Command", words: Sequence[str], last: str, names: Offered | None) -> Offered:
-    """Complete an option, the value of one, or an argument; or a command, where these are its names."""
-    awaits: Any = None  # the option whose value comes next
-    given: set[Any] = set()
+class _Given(NamedTuple):
+    """What stands before the last word: the option that waits for its value, all options, the arguments."""
+
+    awaiting: Any
+    options: frozenset[Any]
+    arguments: int
+    are_options_over: bool
+
+
+def _given(command: "Command", words: Sequence[str]) -> _Given:
+    awaiting: Any = None
+    options: set[Any] = set()
     arguments, are_options_over = 0, False
     for word in words:
-        if awaits is not None:
-            awaits = None
+        if awaiting is not None:
+            awaiting = None
         elif word == "--" and not are_options_over:
             are_options_over = True
         elif word.startswith("-") and word != "-" and not are_options_over:
             option = _option(command, word.partition("=")[0])
-            given |= {option}
-            awaits = option if option is not None and not option.is_flag and "=" not in word else None
+            options.add(option)
+            awaiting = option if option is not None and not option.is_flag and "=" not in word else None
         else:
             arguments += 1
-    if awaits is not None:
-        return _values(command, awaits, last)
-    if last.startswith("-") and not are_options_over:
+    return _Given(awaiting, frozenset(options), arguments, are_options_over)
+
+
+def _going_on(command: "Command", words: Sequence[str], last: str, names: Offered | None) -> Offered:
+    """Complete an option, the value of one, or an argument; or a command, where these are its names."""
+    given = _given(command, words)
+    if given.awaiting is not None:
+        return _values(command, given.awaiting, last)
+    if last.startswith("-") and not given.are_options_over:
         name, equals, value = last.partition("=")
         if not equals:
-            return _option_names(command, given, last)
+            return _option_names(command, given.options, last)
         option = _option(command, name)
         found = [] if option is None or option.is_flag else _values(command, option, value)
         return [(f"{name}={text}", meaning) for text, meaning in found]
     if names is not None:
         return [(name, meaning) for name, meaning in names if name.startswith(last)]
     places = [one for one in command.params if one.param_type_name == "argument"]
-    if arguments < len(places) or (places and places[-1].nargs < 0):
-        return _values(command, places[min(arguments, len(places) - 1)], last)
-    return [] if last else _option_names(command, given, "--")
+    if given.arguments < len(places) or (places and places[-1].nargs < 0):
+        return _values(command, places[min(given.arguments, len(places) - 1)], last)
+    return [] if last else _option_names(command, given.options, "--")
 
 
 def _option(command: "Command", name: str) -> Any:
@@ -177,7 +191,7 @@ def _option(command: "Command", name: str) -> Any:
     return next(named, None)
 
 
-def _option_names(command: "Command", given: set[Any], start: str) -> Offered:
+def _option_names(command: "Command", given: frozenset[Any], start: str) -> Offered:
     """Offer the options that may still be given; all names of one only where a name was begun."""
     found: Offered = []
     for one in command.get_params(typer.Context(command)):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convcli.cli import completing
+from convcli.cli import offers
 from convcli.cli.inputs import check_names
 from convcli.cli.options import (
     Angle,
@@ -22,9 +22,10 @@ from convcli.cli.options import (
     SizeOption,
     Stride,
 )
-from convcli.cli.output import answer_is_shown, escaped, shown, write, write_json
+from convcli.cli.output import answer_is_shown, write, write_json
 from convcli.cli.standard_input import STANDARD_INPUT, STREAM, input_name
-from convcli.cli.windows import Drawings, explain_window
+from convcli.cli.window_answers import explain_window
+from convcli.cli.window_files import WindowFiles
 from convcli.errors import UsageError
 
 __all__ = ["explain"]
@@ -41,7 +42,7 @@ def explain(
             "--filter",
             help="A named filter, as in sobel-x.",
             metavar="NAME",
-            autocompletion=completing.filters,
+            autocompletion=offers.filters,
         ),
     ] = None,
     kernel: Annotated[
@@ -50,7 +51,7 @@ def explain(
             "--kernel",
             help='A kernel of your own: "1 0 -1", or @file.',
             metavar="ROWS",
-            autocompletion=completing.kernels,
+            autocompletion=offers.kernels,
         ),
     ] = None,
     at: Annotated[
@@ -63,7 +64,7 @@ def explain(
             "--channels",
             help="gray, r, g, b or sum, of a colour picture.",
             metavar="WHICH",
-            autocompletion=completing.words_of("convcli.arrays:Channels", without="each"),
+            autocompletion=offers.words_of("convcli.arrays:Channels", without="each"),
         ),
     ] = "gray",
     angle: Angle = None,
@@ -81,7 +82,7 @@ def explain(
             "--signed",
             help="abs, clip, center or raw; what apply does unless given.",
             metavar="HOW",
-            autocompletion=completing.words_of("convcli.render:Signed", without="stretch"),
+            autocompletion=offers.words_of("convcli.render:Signed", without="stretch"),
         ),
     ] = None,
     max_pixels: MaxPixels = None,
@@ -132,8 +133,8 @@ def explain(
             }
         )  # fmt: skip
         amount = "0" if padding is None else padding
-        drawings = Drawings.read(output, animate, seconds, [], force=force, json=json)
-        explain_window(n, f, amount, stride, dilation, place, drawings, json=json)
+        files = WindowFiles.read(output, animate, seconds, [], force=force, json=json)
+        explain_window(n, f, amount, stride, dilation, place, files, json=json)
         return 0
     if image is None:
         raise UsageError("IMAGE", "missing; as in: convcli explain photo.png --filter sobel-x --at 12,7")
@@ -146,7 +147,7 @@ def explain(
     check_names([image])
     from convcli.arrays import Channels, select_channels
     from convcli.cli import filtering  # late: help needs no numpy
-    from convcli.cli.cells import cell_record, cell_sum, cell_text, result_text
+    from convcli.cli.number_answers import NumberAnswer
     from convcli.cli.reading import Reading
     from convcli.convolve import apply_filter
     from convcli.errors import ConvcliError, SizeError, chosen
@@ -156,8 +157,8 @@ def explain(
     from convcli.render import Signed, render
 
     kernels = [kernel] if kernel is not None else []
-    files = [STANDARD_INPUT if image == STREAM else image, *filtering.kernel_files(kernels)]
-    drawings = Drawings.read(output, animate, seconds, files, force=force, json=json)
+    inputs = [STANDARD_INPUT if image == STREAM else image, *filtering.kernel_files(kernels)]
+    files = WindowFiles.read(output, animate, seconds, inputs, force=force, json=json)
     (one,) = filtering.read_filters([name] if name is not None else [], kernels, [], angle=angle, size=size)
     if not isinstance(one, Filter):
         raise UsageError("--kernel", "is a volume; take one of its matrices")
@@ -185,37 +186,25 @@ def explain(
         raise SizeError(f"{input_name(image)}: {error.what}", error.why) from None
     except ConvcliError as error:
         raise type(error)(input_name(image), f"{error.what}: {error.why}") from None
-    drawings.draw(explained.rows, explained.columns, place, explained)
-    value = result[place].item()
-    pixel = render(result[place[0] : place[0] + 1, place[1] : place[1] + 1], how, depth=picture.depth).item()
+    files.draw(explained.rows, explained.columns, place, explained)
+    row, column = place
+    answer = NumberAnswer(
+        image=image,
+        filter=one,
+        channel=which,
+        place=place,
+        cells=cells,
+        result=result,
+        pixel=render(result[row : row + 1, column : column + 1], how, depth=picture.depth).item(),
+        signed=how,
+    )
     if json:
-        cell_of = {"input": image, "filter": one.name, "channel": which, "row": place[0], "column": place[1]}
-        facts = {
-            "value": value,
-            "pixel": pixel,
-            "signed": how,
-            "combination": str(one.combination),
-            **window.facts(),
-            **drawings.facts(),
-        }
-        write_json(cell_of | {"cells": [cell_record(cell) for cell in cells]} | facts)
+        write_json(answer.record() | window.facts() | files.facts())
     elif answer_is_shown():
-        of_color = f", {which}" if picture.pixels.ndim == 3 else ""
-        where = f"column {place[1]}, row {place[0]} of the result"
-        write(f"{escaped(input_name(image))}{of_color}, {escaped(one.name)}, {where}\n\n")
-        lines = []
-        for number, cell in enumerate(cells, 1):
-            label = f" {number}" * (len(cells) > 1)
-            write(cell_text(cell, label))
-            lines.append((f"sum{label}", cell_sum(cell)))
-        if len(cells) > 1:
-            lines.append((str(one.combination), f"{value:.6g}"))
-        written = f"{pixel}" + ("" if how == Signed.RAW else f", by --signed {how}")
-        write(shown([*lines, ("written", written), *drawings.lines()]))
-        if picture.kind == Kind.TEXT:
-            write("\n" + result_text(result, place))
+        has_colors, is_matrix = picture.pixels.ndim == 3, picture.kind == Kind.TEXT
+        write(answer.text(files.lines(), has_colors=has_colors, is_matrix=is_matrix))
     else:
-        drawings.answer(f"{value}")
+        files.answer(f"{answer.value}")
     return 0
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcli.cli.completing import filters_or_files
+from convcli.cli.offers import filters_or_files
 from convcli.cli.options import Angle, Force, JsonOption, SizeOption
 from convcli.cli.output import answer_is_shown, shown, shown_name, wrapped, write, write_json
 from convcli.errors import FilterError, UsageError

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from convcli.cli.completing import Offered
+from convcli.cli.offers import Offered
 from convcli.cli.output import write
 
 __all__ = ["help"]

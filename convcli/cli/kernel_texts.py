@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.cli.named_files import check_named_file, ending, write_named_file
 from convcli.cli.output import wrapped
 from convcli.errors import UsageError
-from convcli.files import check_target, write_atomically
+from convcli.files import write_atomically
 from convcli.matrices import format_matrix
 from convcli.size_texts import format_size
 
@@ -41,9 +41,7 @@ def check_kernel_target(target: str, inputs: Iterable[str] = (), *, force: bool)
     OutputError
         The file may not be written.
     """
-    if Path(target).suffix.lower() not in FORMATS:
-        raise UsageError(target, f"a kernel is saved as {', '.join(FORMATS)}")
-    check_target(target, inputs, replace=force)
+    check_named_file(target, FORMATS, "a kernel is saved", inputs, force=force)
 
 
 def check_holds_volume(target: str) -> None:
@@ -54,7 +52,7 @@ def check_holds_volume(target: str) -> None:
     UsageError
         It has rows.
     """
-    if Path(target).suffix.lower() == ".csv":
+    if ending(target) == ".csv":
         raise UsageError(target, "rows cannot hold a filter as deep as the picture; take .npy or .json")
 
 
@@ -66,13 +64,12 @@ def save_kernel(target: str, taps: NDArray[Any], about: Mapping[str, object], *,
     OutputError
         The file cannot be written.
     """
-    suffix = Path(target).suffix.lower()
-    if suffix == ".npy":
+    if ending(target) == ".npy":
         write_atomically(target, lambda stream: np.save(stream, taps), replace=force)
         return
     rows = (
         f"{json.dumps({'kernel': taps.tolist(), **about})}\n"
-        if suffix == ".json"
+        if ending(target) == ".json"
         else format_matrix(taps, ",")
     )
-    write_atomically(target, lambda stream: stream.write(rows.encode()), replace=force)
+    write_named_file(target, rows.encode(), force=force)

@@ -1,6 +1,5 @@
 """``convcli learn``: find the filter that turns one picture into another."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcli.cli.completing import words_of
 from convcli.cli.inputs import check_names
+from convcli.cli.named_files import check_named_file, check_two_files, write_named_file
+from convcli.cli.offers import words_of
 from convcli.cli.options import (
     Force,
     JsonOption,
@@ -130,7 +130,6 @@ def learn(
     from convcli.cli.kernel_texts import check_holds_volume, check_kernel_target, save_kernel
     from convcli.cli.reading import Reading
     from convcli.errors import chosen
-    from convcli.files import check_target, write_atomically
     from convcli.learning import Optimizer, nearest_filter, solve
     from convcli.learning import learn as learn_filter
 
@@ -139,11 +138,8 @@ def learn(
     if output is not None:
         check_kernel_target(output, pictures, force=force)
     if curve is not None:
-        if not curve.lower().endswith(".png"):
-            raise UsageError(curve, "a curve is drawn as .png")
-        check_target(curve, pictures, replace=force)
-        if output is not None and os.path.realpath(curve) == os.path.realpath(output):
-            raise UsageError("--curve", f"and -o are one file, {output}")
+        check_named_file(curve, (".png",), "a curve is drawn", pictures, force=force)
+    check_two_files(output, "--curve", curve)
     reading = Reading.read(max_pixels, max_memory, None).with_room(50)
     pairs = _pairs(pictures, size, channels, reading, absolute=absolute)
     examples = [one for pair in pairs for one in pair.examples]
@@ -165,8 +161,7 @@ def learn(
     if curve is not None:
         from convcli.plots import learning_curve
 
-        drawn = learning_curve(learned.history)
-        write_atomically(curve, lambda stream: stream.write(drawn), replace=force)
+        write_named_file(curve, learning_curve(learned.history), force=force)
     if output is not None and learned.bias:
         message(output, f"apply takes the bias apart: --bias {learned.bias:.10g}")
     _say_what_is_wrong(learned, examples, absolute=absolute)

@@ -20,7 +20,7 @@ from convcli.network.tables import Column, Table, params_table, shape_table
 from convcli.size_texts import format_size
 
 if TYPE_CHECKING:
-    from convcli.cli.diagrams import Picture
+    from convcli.cli.diagram_files import DiagramFile
 
 __all__ = [
     "answer_params",
@@ -97,7 +97,7 @@ def answer_params(
     against: str | None,
     form: Form,
     costs: Costs,
-    picture: "Picture | None" = None,
+    file: "DiagramFile | None",
     *,
     by_block: bool,
     dense: bool,
@@ -112,23 +112,23 @@ def answer_params(
     if built.params is None:
         raise SizeError("input", "needs its channels, as in --n 224x224x3")
     if against is None and len(sizes) < 2:
-        if picture is not None:
-            picture.draw(built, costs, by_block=by_block, dense=dense)
+        if file is not None:
+            file.draw(built, costs, by_block=by_block, dense=dense)
         if form == Form.JSON:
             record = network_record(built) | costs.record(built) | _blocks(built, by_block=by_block)
-            record |= {} if picture is None else picture.record
+            record |= {} if file is None else file.facts()
             if dense:
                 for layer, stage in zip(record["layers"], built.layers, strict=True):
                     layer["dense"] = dense_record(stage)
             write_json(record)
-        elif picture is not None and form == Form.TSV:
-            picture.tell()
+        elif file is not None and form == Form.TSV:
+            file.tell()
         else:
             table = params_table(built, by_block=by_block, versus_dense=dense)
-            written = [] if picture is None else picture.lines
+            written = [] if file is None else file.lines()
             print_table(table, form, params_summary(built, costs) + written)
         return built
-    if dense or by_block or picture:
+    if dense or by_block or file:
         option = "--versus-dense" if dense else "--by-block" if by_block else "-o"
         raise UsageError(option, "does not go with a comparison")
     size = sizes[-1] if sizes else None

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from convcli.cli.completing import borders, networks, words_of
+from convcli.cli.offers import borders, networks, words_of
 from convcli.errors import UsageError
 
 __all__ = [

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from convcli.cli.checks import Checks
-from convcli.cli.completing import networks, words_of
 from convcli.cli.forms import Costs, Dtype, form_of
+from convcli.cli.offers import networks, words_of
 from convcli.cli.options import (
     ByBlock,
     CsvOption,
@@ -137,11 +137,11 @@ def params(
 
         list_shipped(form)
         return 0
-    picture = None
+    file = None
     if output is not None:
-        from convcli.cli.diagrams import checked_picture
+        from convcli.cli.diagram_files import DiagramFile
 
-        picture = checked_picture(output, network, form, force=force)
+        file = DiagramFile.read(output, network, form, force=force)
     layer_options = (f, c_in, c_out, p, s, d, groups, no_bias, dense)
     if network is not None:
         if layer_options != (None, None, None, "0", "1", "1", "1", False, None):
@@ -151,7 +151,7 @@ def params(
         from convcli.cli.network_answers import answer_params
 
         built = answer_params(
-            network, sizes, against, form, costs, picture, by_block=by_block, dense=versus_dense
+            network, sizes, against, form, costs, file, by_block=by_block, dense=versus_dense
         )
     else:
         from convcli.cli.single_params import answer_convolution, answer_dense
@@ -166,9 +166,7 @@ def params(
                     "--dense", "goes with the input alone: --n 128x128x1, or --c-in 4096 for a vector"
                 )
             layer = Dense(units=parse_count(dense, "units"), bias=not no_bias)
-            built = answer_dense(
-                layer, size or (parse_count(c_in or "", "inputs"),), costs, picture, json=json
-            )
+            built = answer_dense(layer, size or (parse_count(c_in or "", "inputs"),), costs, file, json=json)
         else:
             channels = _channels(size, c_in)
             if f is None or channels is None or c_out is None:
@@ -190,7 +188,7 @@ def params(
                 bias=not no_bias,
             )
             sized = None if size is None else (*size[:2], channels)
-            built = answer_convolution(convolution, channels, sized, costs, picture, json=json)
+            built = answer_convolution(convolution, channels, sized, costs, file, json=json)
     checks.check(built)
     return 0
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcli.cli.completing import words_of
 from convcli.cli.layer_answers import answer_size
+from convcli.cli.offers import words_of
 from convcli.cli.options import (
     Background,
     CeilOption,

@@ -1,6 +1,7 @@
 """Shells that complete: what each of them has to load, and where it is installed."""
 
 import os
+import stat
 import subprocess
 from contextlib import suppress
 from enum import StrEnum
@@ -203,17 +204,19 @@ def _write_script(path: Path, text: str) -> bool:
 def _add_line(path: Path, line: str) -> bool:
     """Add a line to a file that has it not."""
     old = _content(path)
-    new = os.fsencode(line)
-    if new in old.splitlines():
-        return False
+    new = os.fsencode(line) + b"\n"
     parted = old if not old or old.endswith(b"\n") else old + b"\n"
-    write_atomically(path, lambda stream: stream.write(parted + new + b"\n"), replace=True)
+    if b"\n" + new in b"\n" + parted:  # the name of a home may hold ends of lines
+        return False
+    write_atomically(path, lambda stream: stream.write(parted + new), replace=True)
     return True
 
 
 def _content(path: Path) -> bytes:
-    """Return what a file holds; nothing where there is none."""
+    """Return what a file holds; nothing where there is none. Of a pipe or a device none is read."""
     try:
+        if not (stat.S_ISREG(path.stat().st_mode) or path.is_dir()):
+            raise OutputError(str(path), "is no file but a pipe or a device")
         return path.read_bytes()
     except FileNotFoundError:
         return b""

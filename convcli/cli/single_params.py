@@ -12,7 +12,7 @@ from convcli.network.networks import Network, Stage, single_layer
 from convcli.size_texts import format_size
 
 if TYPE_CHECKING:
-    from convcli.cli.diagrams import Picture
+    from convcli.cli.diagram_files import DiagramFile
 
 __all__ = ["answer_convolution", "answer_dense"]
 
@@ -20,7 +20,7 @@ Lines = list[tuple[str, str]]
 
 
 def answer_dense(
-    layer: Dense, size: Size, costs: Costs, picture: "Picture | None" = None, *, json: bool
+    layer: Dense, size: Size, costs: Costs, file: "DiagramFile | None", *, json: bool
 ) -> Network:
     """Print the parameters of a dense layer over all values of its input; return its network."""
     network = single_layer(layer, (prod(size),))
@@ -31,9 +31,9 @@ def answer_dense(
         ("MACs", f"{network.macs:,} multiply-accumulates (bias and activation not counted)"),
         ("connections", f"{stage.connections:,} inputs to each output value: all of them"),
     ]
-    if picture is not None:
-        picture.draw(network, costs)
-    _answer(network_record(network) | {"input": format_size(size)}, formula, lines, picture, json=json)
+    if file is not None:
+        file.draw(network, costs)
+    _answer(network_record(network) | {"input": format_size(size)}, formula, lines, file, json=json)
     return network
 
 
@@ -42,7 +42,7 @@ def answer_convolution(
     channels: int,
     size: Size | None,
     costs: Costs,
-    picture: "Picture | None" = None,
+    file: "DiagramFile | None",
     *,
     json: bool,
 ) -> Network:
@@ -62,11 +62,11 @@ def answer_convolution(
     if size is not None:
         record["layers"][0]["dense"] = dense_record(stage)
         lines += _against_dense(stage)
-    if picture is not None:
+    if file is not None:
         if size is None:
             raise UsageError("-o", "a diagram needs the input's size: --n")
-        picture.draw(network, costs)
-    _answer(record, formula, lines, picture, json=json)
+        file.draw(network, costs)
+    _answer(record, formula, lines, file, json=json)
     return network
 
 
@@ -78,15 +78,15 @@ def _shapes(stage: Stage) -> Lines:
 
 
 def _answer(
-    record: dict[str, Any], formula: str, lines: Lines, picture: "Picture | None", *, json: bool
+    record: dict[str, Any], formula: str, lines: Lines, file: "DiagramFile | None", *, json: bool
 ) -> None:
     """Print the parameters in the form that fits: JSON, explained, or the bare number; or what was drawn."""
     if json:
-        write_json(record | ({} if picture is None else picture.record))
+        write_json(record | ({} if file is None else file.facts()))
     elif answer_is_shown():
-        write(f"{wrapped(formula)}\n{shown(lines + ([] if picture is None else picture.lines))}")
-    elif picture is not None:
-        picture.tell()
+        write(f"{wrapped(formula)}\n{shown(lines + ([] if file is None else file.lines()))}")
+    elif file is not None:
+        file.tell()
     else:
         write(f"{record['params']}\n")
 

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from shutil import get_terminal_size
 
+from convcli.cli.named_files import check_named_file, write_named_file
 from convcli.cli.output import answer_is_shown, shown, shown_name, wrapped, write, write_json
-from convcli.errors import UsageError
-from convcli.files import check_target, write_atomically
 from convcli.kernels import Filter
 from convcli.tuning import Curve, tuning_curves
 
@@ -27,15 +26,12 @@ def tell_tuning(one: Filter, target: str | None, inputs: Sequence[str], *, force
         The file cannot be written, or is no PNG.
     """
     if target is not None:
-        if not target.lower().endswith(".png"):
-            raise UsageError(target, "a tuning curve is drawn as .png")
-        check_target(target, inputs, replace=force)
+        check_named_file(target, (".png",), "a tuning curve is drawn", inputs, force=force)
     curves = tuning_curves(one)
     if target is not None:
         from convcli.plots import tuning_plot  # late: only a drawing needs Pillow
 
-        image = tuning_plot(curves)
-        write_atomically(target, lambda stream: stream.write(image), replace=force)
+        write_named_file(target, tuning_plot(curves), force=force)
     if json:
         write_json({"name": one.name} | {str(curve.stimulus): _record(curve) for curve in curves})
     elif target is not None:

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from convcli.cli.completing import KERNEL_FILES
 from convcli.errors import KernelError
 from convcli.kernels import CATALOG, Filter, custom_filter, parse_kernel
 from convcli.volumes import Bank
-from convcli.weights import read_weights, split_weights
+from convcli.weights import WEIGHT_FILES, read_weights, split_weights
 
 __all__ = ["is_kernel_file", "typed_kernel"]
 
@@ -19,7 +18,7 @@ def is_kernel_file(text: str) -> bool:
     >>> is_kernel_file("weights.npz:conv1.weight"), is_kernel_file("sobel-x")
     (True, False)
     """
-    return Path(split_weights(text)[0]).suffix.lower() in KERNEL_FILES
+    return Path(split_weights(text)[0]).suffix.lower() in WEIGHT_FILES
 
 
 def typed_kernel(text: str, order: str | None) -> Filter | Bank:

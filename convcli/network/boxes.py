@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from convcli.drawing import text_width
+from convcli.drawing import printable, text_width
 from convcli.network.layers import (
     AdaptivePooling,
     Convolution,
@@ -36,7 +36,6 @@ __all__ = [
     "cost_lines",
     "fitted",
     "measures",
-    "printable",
     "short_count",
     "size_line",
 ]
@@ -213,17 +212,6 @@ def short_count(count: int) -> str:
         return f"{head / 100:.2f}e{power + 2}"
     group, place = divmod(power + 2, 3)
     return f"{head / 10 ** (2 - place):.{2 - place}f}{' KMGTP'[group]}"
-
-
-def printable(text: str) -> str:
-    """Put a mark in the place of what cannot be shown, or would turn the text round.
-
-    Examples
-    --------
-    >>> printable("a\x1b\u202eb")
-    'a��b'
-    """
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def fitted(text: str, width: float, size: float) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
 
-from convcli.drawing import Anchor, Drawing, Ink, Line, Rectangle, Shape, Text, text_width
+from convcli.drawing import Anchor, Drawing, Ink, Line, Rectangle, Shape, Text, printable, text_width
 from convcli.errors import UsageError
 from convcli.network.boxes import (
     DETAIL,
@@ -22,7 +22,6 @@ from convcli.network.boxes import (
     cost_lines,
     fitted,
     measures,
-    printable,
     size_line,
 )
 from convcli.network.layers import Size
@@ -372,7 +371,7 @@ def _entries(diagram: Diagram, scales: _Scales) -> Iterator[tuple[float, str, Sa
         size for size in (diagram.network.input, *(box.output for box in diagram.boxes)) if len(size) > 1
     ]
     if images:
-        yield 13, "height x width, by their roots", lambda x, y: [_outline(x + 6.5, y, 12, 12)]
+        yield 13, "height x width, by their roots", _square
     if len({box.spot.width for box in diagram.boxes}) > 1:
         yield SAMPLE, "width: channels, by their logarithm", _ruler
     for cost in scales.costs:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from convcli.network.trees import Fork, Link, Part, Tree
 
-__all__ = ["Layout", "Spot", "Wire", "lay_out"]
+__all__ = ["Layout", "Measure", "Spot", "Wire", "lay_out"]
 
 Point = tuple[float, float]
 

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from convcli.drawing import PALETTE, Drawing, Ink
-from convcli.network.boxes import printable
+from convcli.drawing import PALETTE, Drawing, Ink, printable
 from convcli.network.diagrams import INPUT_NAME, box_name
 from convcli.network.tables import Cell, Table
 from convcli.svg import FONTS, ink_rules, svg_element

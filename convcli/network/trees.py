@@ -1,6 +1,6 @@
 """Networks as trees, to be drawn: boxes one behind the other, and forks into branches that meet again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count, groupby
 from typing import TYPE_CHECKING
@@ -66,7 +66,7 @@ def layer_tree(network: Network) -> Tree:
     Tree(boxes=..., labels=('relu', 'conv 3 f1', 'add', 'relu @a', 'cat @a'),
          parts=(0, Fork(branches=((1,), ()), join=2), 3, 4), links=(Link(source=3, target=4),))
     """
-    reader = _Reader(count())
+    reader = _Reader()
     parts = reader.parts(network.items) if network.items else tuple(range(len(network.layers)))
     labels = tuple(" ".join([stage.text, *(f"@{tag}" for tag in stage.tags)]) for stage in network.layers)
     return Tree(tuple((stage,) for stage in network.layers), labels, parts, tuple(reader.links))
@@ -103,8 +103,8 @@ def _block_label(network: Network, stages: Sequence[Stage]) -> str:
 class _Reader:
     """Reads a spec as a network is built from it, so that its layers get their numbers."""
 
-    def __init__(self, numbers: Iterator[int]) -> None:
-        self.numbers = numbers
+    def __init__(self) -> None:
+        self.numbers = count()
         self.links: list[Link] = []
         self.tags: dict[str, int] = {}
 

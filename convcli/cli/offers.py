@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from convcli.kernels import Entry
 
 __all__ = [
-    "KERNEL_FILES",
     "Offer",
     "Offered",
     "banks",
@@ -33,7 +32,6 @@ Offered = list[tuple[str, str]]
 """Texts, and what each is."""
 Offer = Callable[[str], Offered]
 
-KERNEL_FILES = (".csv", ".txt", ".json", ".npy", ".npz", ".safetensors")
 NEAR = 8  # a range of so many whole numbers is listed
 TURNS = (4, 8, 16)
 ODD, ANGLES, AMOUNTS = ("3", "5", "7"), ("0", "45", "90", "135"), ("1", "2", "4")  # of what has no default
@@ -164,7 +162,9 @@ def kernels(incomplete: str) -> Offered:
     """
     if not incomplete.startswith("@"):
         return [("@", "a file of taps")]
-    return _files(incomplete[1:], KERNEL_FILES, before="@")
+    from convcli.weights import WEIGHT_FILES  # late, as above
+
+    return _files(incomplete[1:], WEIGHT_FILES, before="@")
 
 
 def filters_or_files(incomplete: str) -> Offered:

@@ -17,11 +17,11 @@ from convcli.errors import SizeError
 from convcli.explaining import Explained
 from convcli.kernels import Filter, custom_filter, named_filter
 from convcli.sizes import window_axes
-from convcli.sliding import MOST_CELLS, MOST_POSITIONS, sliding_animation, sliding_drawing
 from convcli.svg import animated_svg, drawn_svg
+from convcli.window_drawings import MOST_CELLS, MOST_POSITIONS, window_animation, window_drawing
 from convcli.windows import window_lines
+from tests.conftest import SVG
 
-SVG = "{http://www.w3.org/2000/svg}"
 EDGE = np.array([[10, 10, 10, 0, 0, 0]] * 6)
 CELL = re.compile(
     r"(?P<kind>padding, |window, |output |window, output )?row (?P<row>-?\d+), column (?P<column>-?\d+)"
@@ -102,7 +102,7 @@ def test_cells_are_those_that_a_moving_window_meets(how: dict[str, Any]) -> None
         return
     rows, columns = window_axes(*axes, **options)
     at = int(how["at"][0] * len(windows[0])), int(how["at"][1] * len(windows[1]))
-    root = parsed(sliding_drawing(rows, columns, at))
+    root = parsed(window_drawing(rows, columns, at))
     (top, bottom), (left, right) = how["p"]
     padded = set(product(range(-top, how["n"][0] + bottom), range(-left, how["n"][1] + right)))
     inside = set(product(range(how["n"][0]), range(how["n"][1])))
@@ -133,7 +133,7 @@ def explained(image: Any, one: Filter, **options: Any) -> Explained:
 
 def drawn(image: Any, one: Filter, at: Place, **options: Any) -> Element:
     numbers = explained(image, one, **options)
-    return parsed(sliding_drawing(numbers.rows, numbers.columns, at, numbers))
+    return parsed(window_drawing(numbers.rows, numbers.columns, at, numbers))
 
 
 @settings(max_examples=60)
@@ -190,7 +190,7 @@ def test_numbers_are_those_of_the_padded_picture(
 
 def test_the_worked_example() -> None:
     numbers = explained(EDGE, named_filter("vertical"), padding="valid")
-    drawing = sliding_drawing(numbers.rows, numbers.columns, (0, 1), numbers)
+    drawing = window_drawing(numbers.rows, numbers.columns, (0, 1), numbers)
     assert drawing.title == "vertical, 3x3, slides over an input of 6x6"
     assert drawing.description == (
         "Padding 0, stride 1x1, dilation 1x1: the output is 4x4. row 0, column 1 of the output reads rows 0 to 2 "
@@ -250,7 +250,7 @@ def test_pictures_of_any_shape(shape: Place, place: int) -> None:
     at = (0, shape[1] - 1) if place else (0, 0)
     at = (shape[0] - 1, 0) if place and shape[1] == 1 else at
     numbers = explained(image, named_filter("box"))
-    drawing = sliding_drawing(numbers.rows, numbers.columns, at, numbers)
+    drawing = window_drawing(numbers.rows, numbers.columns, at, numbers)
     root = parsed(drawing)
     assert set(boxes(root, "window, ")) == set(
         product(range(at[0] - 1, at[0] + 2), range(at[1] - 1, at[1] + 2))
@@ -273,7 +273,7 @@ DRAWINGS = {
 def test_texts_stay_in_their_cells_and_shapes_on_the_paper(name: str) -> None:
     image, filter_name, at = DRAWINGS[name]
     numbers = explained(image, named_filter(filter_name))
-    drawing = sliding_drawing(numbers.rows, numbers.columns, at, numbers)
+    drawing = window_drawing(numbers.rows, numbers.columns, at, numbers)
     root = parsed(drawing)
     assert len(drawn_svg(drawing)) < 1_000_000
     for kind in ("", "padding, ", "output "):
@@ -312,7 +312,7 @@ def check_on_paper(drawing: Drawing) -> None:
 def test_windows_of_any_size_stay_on_the_paper(n: Place, f: Any, options: dict[str, Any]) -> None:
     rows, columns = window_axes(n, f, **options)
     for at in ((0, 0), (rows.output - 1, columns.output - 1)):
-        drawing = sliding_drawing(rows, columns, at)
+        drawing = window_drawing(rows, columns, at)
         check_on_paper(drawing)
         assert len(boxes(parsed(drawing), "window, ")) == rows.window * columns.window
 
@@ -330,7 +330,7 @@ def test_windows_of_any_size_stay_on_the_paper(n: Place, f: Any, options: dict[s
 def test_what_cannot_be_drawn_is_told(n: Place, f: int, options: dict[str, Any], told: str) -> None:
     rows, columns = window_axes(n, f, **options)
     with pytest.raises(SizeError, match=told):
-        sliding_drawing(rows, columns, (4 if "row 4" in told else 0, 0))
+        window_drawing(rows, columns, (4 if "row 4" in told else 0, 0))
 
 
 # Animations -----------------------------------------------------------------------------------------------
@@ -343,7 +343,7 @@ def test_each_frame_is_the_window_at_its_place(how: dict[str, Any]) -> None:
     if not windows[0] or not windows[1]:
         return
     rows, columns = window_axes(how["n"], how["f"], padding=how["p"], stride=how["s"], dilation=how["d"])
-    animation = sliding_animation(rows, columns)
+    animation = window_animation(rows, columns)
     root = ElementTree.fromstring(animated_svg(animation))
     cells = {place: middle(box) for kind in ("", "padding, ") for place, box in boxes(root, kind).items()}
     outputs = {place: middle(box) for place, box in boxes(root, "output ").items()}
@@ -358,7 +358,7 @@ def test_each_frame_is_the_window_at_its_place(how: dict[str, Any]) -> None:
 
 def test_an_animation_of_numbers_fills_the_output_up() -> None:
     numbers = explained(EDGE, named_filter("vertical"), padding="valid")
-    animation = sliding_animation(numbers.rows, numbers.columns, numbers, seconds=0.25)
+    animation = window_animation(numbers.rows, numbers.columns, numbers, seconds=0.25)
     root = ElementTree.fromstring(animated_svg(animation))
     results = apply_filter(EDGE, "vertical", padding="valid").ravel().tolist()
     kept = [group for group in root.iter(f"{SVG}g") if "kept" in group.attrib["class"]]
@@ -383,13 +383,13 @@ def test_an_animation_of_numbers_fills_the_output_up() -> None:
 def test_limits_of_animations(n: int, f: int, told: str) -> None:
     rows, columns = window_axes((n, n), f)
     with pytest.raises(SizeError, match=re.escape(told)):
-        sliding_animation(rows, columns)
+        window_animation(rows, columns)
 
 
 def test_the_largest_animation_is_of_a_sane_size() -> None:
     image = np.random.default_rng(0).integers(0, 256, (18, 18)).astype(np.uint8)
     numbers = explained(image, named_filter("sobel-x"), padding="valid")
-    animation = sliding_animation(numbers.rows, numbers.columns, numbers)
+    animation = window_animation(numbers.rows, numbers.columns, numbers)
     assert len(animation.frames) == MOST_POSITIONS
     assert len(animated_svg(animation)) < 1_500_000
 

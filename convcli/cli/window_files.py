@@ -1,0 +1,150 @@
+"""What ``explain`` draws of the window that slides, and the files it goes into."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from convcli.cli.named_files import (
+    check_named_file,
+    check_streamed_svg,
+    check_two_files,
+    ending,
+    write_named_file,
+)
+from convcli.cli.output import escaped, write
+from convcli.cli.standard_input import STREAM
+from convcli.errors import UsageError
+from convcli.files import Identities
+from convcli.sizes import Axis
+
+if TYPE_CHECKING:
+    from convcli.drawing import Animation, Drawing
+    from convcli.explaining import Explained
+
+__all__ = ["WindowFiles"]
+
+SECONDS = 0.02, 30.0  # a position may take: what GIF files and programs that show them can do
+
+
+class Still(StrEnum):
+    """Files that hold a drawing."""
+
+    SVG = ".svg"
+    PNG = ".png"
+
+
+class Moving(StrEnum):
+    """Files that hold an animation."""
+
+    SVG = ".svg"
+    GIF = ".gif"
+    APNG = ".apng"
+
+
+@dataclass(frozen=True)
+class WindowFiles:
+    """The files that the window is drawn into."""
+
+    output: str | None
+    animation: str | None
+    seconds: float
+    inputs: Identities
+    force: bool
+
+    @classmethod
+    def read(
+        cls,
+        output: str | None,
+        animation: str | None,
+        seconds: float,
+        inputs: Iterable[str],
+        *,
+        force: bool,
+        json: bool,
+    ) -> "WindowFiles":
+        """Check the options.
+
+        Raises
+        ------
+        UsageError
+            A name ends in no known format, or is standard output where something else goes; or the time is
+            out of range.
+        OutputError
+            A file may not be written.
+        """
+        files_read = Identities(inputs)
+        if output == STREAM:
+            check_streamed_svg("--json" if json else None)
+        elif output is not None:
+            check_named_file(output, tuple(Still), "a drawing is saved", files_read, force=force)
+        if animation is not None:
+            check_named_file(animation, tuple(Moving), "an animation is saved", files_read, force=force)
+        check_two_files(output, "--animate", animation)
+        least, most = SECONDS
+        if not (math.isfinite(seconds) and least <= seconds <= most):
+            raise UsageError(f"--seconds {seconds:g}", f"must be a number from {least:g} to {most:g}")
+        return cls(output, animation, seconds, files_read, force)
+
+    @property
+    def names(self) -> list[str]:
+        """The files, as they were typed."""
+        return [name for name in (self.output, self.animation) if name is not None]
+
+    def facts(self) -> dict[str, object]:
+        """Return what JSON has of them: those that were asked for."""
+        files = {"output": self.output, "animation": self.animation}
+        return {key: name for key, name in files.items() if name is not None}
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Return what a person is told of them."""
+        return [("drawn", escaped(name)) for name in self.names]
+
+    def draw(
+        self, rows: Axis, columns: Axis, at: tuple[int, int], explained: "Explained | None" = None
+    ) -> None:
+        """Draw the window into the files.
+
+        Raises
+        ------
+        SizeError
+            It is too large to be drawn.
+        OutputError
+            A file cannot be written.
+        """
+        if not self.names:
+            return
+        from convcli.window_drawings import (  # late: a number needs no drawing
+            window_animation,
+            window_drawing,
+        )
+
+        drawn = []
+        if self.output is not None:
+            drawn.append((self.output, _file_of(self.output, window_drawing(rows, columns, at, explained))))
+        if self.animation is not None:
+            moving = window_animation(rows, columns, explained, seconds=self.seconds)
+            drawn.append((self.animation, _file_of(self.animation, moving)))
+        for name, content in drawn:
+            write_named_file(name, content, force=self.force, inputs=self.inputs)
+
+    def answer(self, otherwise: str) -> None:
+        """Write the names of the files into a pipe, or another answer where nothing was drawn."""
+        if self.output != STREAM:  # else standard output has the drawing itself
+            write("".join(f"{name}\n" for name in self.names or [otherwise]))
+
+
+def _file_of(name: str, drawn: "Drawing | Animation") -> bytes:
+    """Return what stands in a file of that name."""
+    from convcli.drawing import Animation
+    from convcli.svg import animated_svg, drawn_svg
+
+    if ending(name) == Moving.SVG or name == STREAM:
+        svg = animated_svg(drawn) if isinstance(drawn, Animation) else drawn_svg(drawn)
+        return svg.encode()
+    from convcli.painting import animated_gif, animated_png, drawn_png  # late: an SVG needs no Pillow
+
+    if not isinstance(drawn, Animation):
+        return drawn_png(drawn)
+    return animated_gif(drawn) if ending(name) == Moving.GIF else animated_png(drawn)

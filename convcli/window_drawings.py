@@ -1,0 +1,319 @@
+"""The sliding window drawn: the input with the window on it, the filter, the output."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product, zip_longest
+from typing import TYPE_CHECKING
+
+from convcli.drawing import Anchor, Animation, Drawing, Ink, Rectangle, Shape, Text, text_width
+from convcli.errors import SizeError
+from convcli.grids import INDEX_SIZE, Grid, hatching, index_texts, torn_edges
+from convcli.size_texts import format_size
+from convcli.sizes import Axis
+from convcli.window_layouts import (
+    CAPTION,
+    GAP,
+    INDICES,
+    LABEL,
+    LEGEND,
+    LINE,
+    MARGIN,
+    TITLE,
+    Number,
+    WindowLayout,
+    holds_numbers,
+)
+from convcli.windows import Part, check_position, lane, positions
+
+if TYPE_CHECKING:
+    from convcli.explaining import Explained
+
+__all__ = ["MOST_CELLS", "MOST_POSITIONS", "window_animation", "window_drawing"]
+
+MOST_CELLS = 32  # on a side of an animation
+MOST_POSITIONS = 256  # of an animation
+MOST_NUMBERS, MOST_EMPTY = 12, 24  # cells on a side of a drawing, with and without numbers
+MOST_MARKED = 49  # taps that are written into the window, too
+PAUSE = 2.0  # seconds after the last frame
+
+
+def window_drawing(
+    rows: Axis, columns: Axis, at: tuple[int, int] = (0, 0), explained: "Explained | None" = None
+) -> Drawing:
+    """Draw a window that slides, at one of its positions.
+
+    Parameters
+    ----------
+    rows, columns : Axis
+        How it slides.
+    at : (row, column)
+        Of the output. Of a large input and output what lies around this position is drawn.
+    explained : Explained, optional
+        The numbers that are written into the cells; without them the arithmetic alone is drawn.
+
+    Raises
+    ------
+    SizeError
+        The window is larger than can be drawn, or there is no such position.
+
+    Examples
+    --------
+    >>> drawing = window_drawing(Axis(side=6, window=3), Axis(side=6, window=3))
+    >>> drawing.title
+    'A window of 3x3 slides over an input of 6x6'
+    """
+    check_position(rows, columns, at)
+    most = MOST_NUMBERS if holds_numbers(rows, columns, explained) else MOST_EMPTY
+    layout = WindowLayout(
+        rows=lane(rows, at[0], most), columns=lane(columns, at[1], most), explained=explained
+    )
+    scene, caption = Scene(layout), layout.caption(at)
+    kept = (
+        [shape for place in layout.output_places() for shape in scene.kept(place)] if layout.numbers else []
+    )
+    return Drawing(
+        width=layout.width,
+        height=layout.height(len(caption)),
+        shapes=(*scene.still(len(caption)), *kept, *scene.frame(at, caption, titled=True), *scene.over()),
+        title=layout.words.title,
+        description=f"{layout.words.description} {'. '.join(layout.words.sentences(at))}.",
+    )
+
+
+def window_animation(
+    rows: Axis, columns: Axis, explained: "Explained | None" = None, *, seconds: float = 0.5
+) -> Animation:
+    """Draw a window that slides, at all its positions, row by row; the output fills up.
+
+    Parameters
+    ----------
+    rows, columns, explained
+        As for `window_drawing`.
+    seconds : float
+        For each position.
+
+    Raises
+    ------
+    SizeError
+        There are more positions, or cells, than can be shown.
+
+    Examples
+    --------
+    >>> len(window_animation(Axis(side=6, window=3), Axis(side=5, window=3)).frames)
+    12
+    """
+    count = rows.output * columns.output
+    if count > MOST_POSITIONS:
+        raise SizeError(
+            f"output {format_size((rows.output, columns.output))}",
+            f"has {count} positions, too many for an animation of at most {MOST_POSITIONS}; take a smaller "
+            "input or a larger stride, or draw one position with -o",
+        )
+    padded = [axis.before + axis.side + axis.after for axis in (rows, columns)]
+    if max(padded) > MOST_CELLS:
+        raise SizeError(
+            f"input {format_size(padded)}, padding included",
+            f"is too large for an animation of at most {format_size([MOST_CELLS] * 2)} cells; take a part "
+            "of it, or draw one position with -o",
+        )
+    layout = WindowLayout(
+        rows=lane(rows, 0, MOST_CELLS), columns=lane(columns, 0, MOST_CELLS), explained=explained
+    )
+    scene = Scene(layout)
+    places = list(positions(rows, columns))
+    captions = [layout.caption(place) for place in places]
+    lines = max(map(len, captions))
+    return Animation(
+        width=layout.width,
+        height=layout.height(lines),
+        still=tuple(scene.still(lines)),
+        kept=tuple(tuple(scene.kept(place)) for place in places),
+        frames=tuple(
+            tuple(scene.frame(place, caption)) for place, caption in zip(places, captions, strict=True)
+        ),
+        over=tuple(scene.over()),
+        seconds=seconds,
+        pause=PAUSE,
+        title=layout.words.title,
+        description=f"{layout.words.description} All {count} positions are shown one after the other.",
+    )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The shapes that are drawn, in their places."""
+
+    layout: WindowLayout
+
+    def still(self, lines: int) -> Iterator[Shape]:
+        """Yield what stays: the cells, the taps, the headings, legend and formulas below so many lines."""
+        inputs, _, outputs = self.layout.grids
+        for row, column in self.layout.input_places():
+            yield self._input_cell(row, column)
+        yield from self._taps()
+        for row, column in self.layout.output_places():
+            number = "" if self.layout.numbers is None else f": {self.layout.numbers.result(row, column)}"
+            title = f"output row {row}, column {column}{number}"
+            yield outputs.cell(row, column, fill=Ink.PAPER, title=title)
+        for grid, limits in (
+            (inputs, (self.layout.rows.axis.side, self.layout.columns.axis.side)),
+            (outputs, (self.layout.rows.axis.output, self.layout.columns.axis.output)),
+        ):
+            yield from index_texts(grid, limits)
+        yield from self._words()
+        yield from self._legend()
+        for count, formula in enumerate(self.layout.formulas):
+            y = self.layout.formulas_top(lines) + count * LINE
+            yield Text(x=MARGIN, y=y, text=formula, size=CAPTION, fill=Ink.FAINT, anchor=Anchor.START)
+
+    def _input_cell(self, row: int, column: int) -> Rectangle:
+        padding = self._is_padding(row, column)
+        what = "padding, " if padding else ""
+        number = "" if self.layout.numbers is None else f": {self.layout.numbers.value(row, column)}"
+        unread = ", never read" if self._is_unread(row, column) else ""
+        title = f"{what}row {row}, column {column}{number}{unread}"
+        fill = Ink.GREY if padding else Ink.PAPER
+        return self.layout.grids.inputs.cell(row, column, fill=fill, dashed=padding, title=title)
+
+    def _number(
+        self, grid: Grid, row: int, column: int, number: Number, ink: Ink = Ink.TEXT, *, bold: bool = False
+    ) -> Text:
+        """Return a number in a cell."""
+        letters = self.layout.fit.letters
+        return grid.text(row, column, self.layout.short(number), letters, ink, bold=bold)
+
+    def _is_padding(self, row: int, column: int) -> bool:
+        return self.layout.rows.is_padding(row) or self.layout.columns.is_padding(column)
+
+    def _is_unread(self, row: int, column: int) -> bool:
+        return row in self._unread[0] or column in self._unread[1]
+
+    @cached_property
+    def _unread(self) -> tuple[frozenset[int], frozenset[int]]:
+        return self.layout.rows.unread, self.layout.columns.unread
+
+    def _taps(self) -> Iterator[Shape]:
+        """Yield the filter: the taps by their signs; without numbers in the window's colour."""
+        grids = self.layout.grids.taps
+        explained = self.layout.explained
+        kernels = [] if explained is None else [taps.tolist() for taps in explained.taps]
+        for number, (grid, taps) in enumerate(zip_longest(grids, kernels), 1):
+            if len(grids) > 1:
+                yield Text(
+                    x=grid.x,
+                    y=grid.y - 10,
+                    text=f"{number}",
+                    size=LEGEND,
+                    fill=Ink.FAINT,
+                    anchor=Anchor.START,
+                )
+            for row, column in product(grid.rows.places, grid.columns.places):
+                tap = None if taps is None else taps[row][column]
+                value = "" if tap is None else f": {tap}"
+                title = f"filter row {row}, column {column}{value}"
+                yield grid.cell(row, column, fill=Ink.ORANGE if tap is None else _ground(tap), title=title)
+                if tap is not None and self.layout.numbers is not None:
+                    yield self._number(grid, row, column, tap)
+            yield grid.frame(grid.rows.places, grid.columns.places, Ink.LINE)
+
+    def _words(self) -> Iterator[Shape]:
+        """Yield the headings, and the signs between the grids."""
+        inputs, taps, outputs = self.layout.grids
+        middle = (inputs.y + inputs.bottom) / 2
+        tops = inputs.y, taps[0].y - LABEL * (len(taps) > 1), outputs.y
+        for grid, top, indices, (first, second) in zip(
+            (inputs, taps[0], outputs), tops, INDICES, self.layout.words.headings, strict=True
+        ):
+            y = top - indices - TITLE / 2 - LINE * bool(second)
+            yield Text(x=grid.x, y=y, text=first, size=TITLE, anchor=Anchor.START, bold=True)
+            yield Text(x=grid.x, y=y + LINE, text=second, size=LEGEND, fill=Ink.FAINT, anchor=Anchor.START)
+        for sign, x in (("*", taps[0].x - GAP / 2), ("=", outputs.x - self.layout.gutter - GAP / 2)):
+            yield Text(x=x, y=middle, text=sign, size=28, fill=Ink.FAINT)
+
+    def _legend(self) -> Iterator[Shape]:
+        x, y, side = float(MARGIN), self.layout.bottom + 28, 14
+        single = Part(first=0, last=0)
+        for name, box, hatched in self._legend_entries():
+            place = Grid(x=x, y=y - side / 2, rows=single, columns=single, width=side, height=side)
+            fill, stroke, dashed = box
+            yield place.cell(0, 0, fill=fill, stroke=stroke, dashed=dashed)
+            if hatched:
+                yield from hatching(place, 0, 0)
+            yield Text(x=x + side + 8, y=y, text=name, size=LEGEND, fill=Ink.FAINT, anchor=Anchor.START)
+            x += side + 8 + text_width(name, LEGEND) + 22
+
+    def _legend_entries(self) -> Iterator[tuple[str, tuple[Ink, Ink, bool], bool]]:
+        yield "window, and its output", (Ink.ORANGE, Ink.STRONG_ORANGE, False), False
+        both = self.layout.rows, self.layout.columns
+        if any(one.is_padding(place) for one in both for place in one.inputs.places):
+            yield "padding", (Ink.GREY, Ink.LINE, True), False
+        if any(self._unread):
+            yield "never read", (Ink.PAPER, Ink.LINE, False), True
+
+    def kept(self, place: tuple[int, int]) -> Iterator[Shape]:
+        """Yield what an output becomes once the window has been there."""
+        outputs = self.layout.grids.outputs
+        if self.layout.numbers is None:
+            yield outputs.cell(*place, fill=Ink.GREEN)
+        else:
+            yield self._number(outputs, *place, self.layout.numbers.result(*place))
+
+    def frame(self, place: tuple[int, int], caption: list[str], *, titled: bool = False) -> Iterator[Shape]:
+        """Yield what belongs to one position: the window, its output, the caption; with titles on request."""
+        inputs, _, outputs = self.layout.grids
+        rows = self.layout.rows.axis.places_read(place[0])
+        columns = self.layout.columns.axis.places_read(place[1])
+        marks = self._marks()
+        for (number_row, row), (number_column, column) in product(enumerate(rows), enumerate(columns)):
+            padding = self._is_padding(row, column)
+            title = f"window, row {row}, column {column}" if titled else ""
+            yield inputs.cell(row, column, fill=Ink.ORANGE, dashed=padding, title=title)
+            if marks is not None:
+                yield self._mark(row, column, marks[number_row][number_column])
+        yield inputs.frame(rows, columns, Ink.STRONG_ORANGE)
+        yield outputs.cell(
+            *place,
+            fill=Ink.ORANGE,
+            title=f"window, output row {place[0]}, column {place[1]}" if titled else "",
+        )
+        if self.layout.numbers is not None:
+            yield self._number(outputs, *place, self.layout.numbers.result(*place), bold=True)
+        yield outputs.frame(range(place[0], place[0] + 1), range(place[1], place[1] + 1), Ink.STRONG_ORANGE)
+        for count, line in enumerate(caption):
+            y = self.layout.caption_top + count * LINE
+            yield Text(x=MARGIN, y=y, text=line, size=CAPTION, anchor=Anchor.START)
+
+    def _marks(self) -> list[list[Number]] | None:
+        """Return the taps that are written into the window: of a single kernel that is not too large."""
+        numbers = self.layout.numbers
+        if numbers is None or len(numbers.taps) > 1 or numbers.taps[0].size > MOST_MARKED:
+            return None
+        taps: list[list[Number]] = numbers.taps[0].tolist()
+        return taps
+
+    def _mark(self, row: int, column: int, tap: Number) -> Text:
+        grid = self.layout.grids.inputs
+        x, y = grid.corner(row, column)
+        ink = Ink.FAINT if tap == 0 else Ink.STRONG_RED if tap > 0 else Ink.STRONG_BLUE
+        text = f"×{self.layout.short(tap)}"
+        x, y = x + grid.width - 4, y + grid.height - 7
+        return Text(x=x, y=y, text=text, size=INDEX_SIZE, fill=ink, anchor=Anchor.END)
+
+    def over(self) -> Iterator[Shape]:
+        """Yield what stands over the window: the numbers, what is never read, the torn edges."""
+        inputs, _, outputs = self.layout.grids
+        for row, column in self.layout.input_places():
+            if self._is_unread(row, column):
+                yield from hatching(inputs, row, column)
+            if self.layout.numbers is not None:
+                padding = self._is_padding(row, column)
+                faint = padding or self._is_unread(row, column)
+                value = self.layout.numbers.value(row, column)
+                yield self._number(inputs, row, column, value, Ink.FAINT if faint else Ink.TEXT)
+        yield from torn_edges(inputs)
+        yield from torn_edges(outputs)
+
+
+def _ground(tap: Number) -> Ink:
+    return Ink.PAPER if tap == 0 else Ink.RED if tap > 0 else Ink.BLUE
