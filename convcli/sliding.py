@@ -20,7 +20,7 @@ from convcli.drawing import (
     text_width,
 )
 from convcli.errors import SizeError
-from convcli.grids import INDEX_SIZE, Grid, hatching, index_texts, torn_edges
+from convcli.grids import INDEX_SIZE, TEAR, Grid, hatching, index_texts, torn_edges
 from convcli.size_texts import format_size
 from convcli.sizes import Axis
 from convcli.window_words import Words
@@ -232,8 +232,10 @@ class Scene:
     def _cell(self) -> tuple[float, float]:
         """Width and height of a cell."""
         if self.numbers is not None:
-            longest = max(map(len, self._texts))
-            return max(self._fit.side, math.ceil(longest * self._fit.letters * LETTER + 8)), self._fit.side
+            longest = max(map(len, self._texts)) * self._fit.letters * LETTER
+            parts = self.columns.inputs, self.columns.outputs
+            beside = TEAR + 1 if any(part.torn_before or part.torn_after for part in parts) else 4
+            return max(self._fit.side, math.ceil(longest + 2 * beside)), self._fit.side
         side = min(max(600 // self._longest, 10), 34)
         return side, side
 

@@ -168,7 +168,7 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(convcli: Runner, in_fold
     Path("folder.svg").mkdir()
     with nothing_changes(in_folder):
         assert_refused(convcli(*WINDOW, "-o", "a.jpg"), "a.jpg: a drawing is saved as .svg, .png")
-        assert_refused(convcli(*WINDOW, "-o", ""), ": a drawing is saved as .svg, .png")
+        assert_refused(convcli(*WINDOW, "-o", ""), "'': a drawing is saved as .svg, .png")
         assert_refused(
             convcli(*WINDOW, "--animate", "a.png"), "a.png: an animation is saved as .svg, .gif, .apng"
         )

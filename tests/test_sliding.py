@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.convolve import apply_filter
-from convcli.drawing import Anchor, Drawing, Rectangle, Text, text_width
+from convcli.drawing import Anchor, Drawing, Line, Rectangle, Text, text_width
 from convcli.errors import SizeError
 from convcli.explaining import Explained
 from convcli.kernels import Filter, custom_filter, named_filter
@@ -331,6 +331,26 @@ def test_what_cannot_be_drawn_is_told(n: Place, f: int, options: dict[str, Any],
     rows, columns = window_axes(n, f, **options)
     with pytest.raises(SizeError, match=told):
         sliding_drawing(rows, columns, (4 if "row 4" in told else 0, 0))
+
+
+@pytest.mark.parametrize("largest", [9, 999, 9999, 123456])
+def test_torn_edges_cut_no_number(largest: int) -> None:
+    numbers = explained(np.full((9, 99), largest), named_filter("identity"))
+    drawing = sliding_drawing(numbers.rows, numbers.columns, (4, 50), numbers)
+    tears = [shape for shape in drawing.shapes if isinstance(shape, Line) and shape.thickness > 1]
+    bands = [
+        (
+            min(x for x, _ in tear.points) - tear.thickness / 2,
+            max(x for x, _ in tear.points) + tear.thickness / 2,
+        )
+        for tear in tears
+        if len({x for x, _ in tear.points}) == 2
+    ]
+    assert len(bands) == 4
+    for shape in drawing.shapes:
+        if isinstance(shape, Text) and shape.text == f"{largest}":
+            half = text_width(shape.text, shape.size) / 2
+            assert not any(left < shape.x + half and shape.x - half < right for left, right in bands)
 
 
 # Animations -----------------------------------------------------------------------------------------------
