@@ -152,6 +152,13 @@ def test_filters_wider_than_the_terminal_say_so(terminal: Runner) -> None:
 
 
 @pytest.mark.usefixtures("in_folder")
+def test_only_what_is_below_zero_is_bracketed_in_a_sum(terminal: Runner) -> None:
+    np.save("p.npy", np.array([[np.nan, np.inf, -np.inf, 2, -3]]))
+    ran = terminal("explain", "p.npy", "--kernel", "1 1 1 1 1", "--padding", "0")
+    assert "sum      nan + inf + (-inf) + 2 + (-3) = nan\n" in ran.out
+
+
+@pytest.mark.usefixtures("in_folder")
 def test_a_terminal_and_json_name_the_files(terminal: Runner, convcli: Runner) -> None:
     shown = terminal(*EDGE, "--at", "1,1", "-o", "a.svg")
     assert "sum      10 + 10 + 10 = 30\nwritten  30\ndrawn    a.svg\n" in shown.out

@@ -60,7 +60,7 @@ def _lines(matrix: NDArray[Any], marked: NDArray[Any] | None, elsewhere: str) ->
 def cell_sum(cell: Cell) -> str:
     """Return the products that count, added up."""
     numbers = [value for value in cell.products.ravel().tolist() if value]
-    terms = " + ".join(f"{value:.6g}" if value >= 0 else f"({value:.6g})" for value in numbers) or "0"
+    terms = " + ".join(f"({value:.6g})" if value < 0 else f"{value:.6g}" for value in numbers) or "0"
     if len(numbers) > MOST_TERMS:
         terms = f"the {len(numbers)} products that are not 0"
     total = cell.total
