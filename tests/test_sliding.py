@@ -19,7 +19,7 @@ from convcli.kernels import Filter, custom_filter, named_filter
 from convcli.sizes import window_axes
 from convcli.sliding import MOST_CELLS, MOST_POSITIONS, sliding_animation, sliding_drawing
 from convcli.svg import animated_svg, drawn_svg
-from convcli.windows import window_lines
+from convcli.windows import places_text, window_lines
 
 SVG = "{http://www.w3.org/2000/svg}"
 EDGE = np.array([[10, 10, 10, 0, 0, 0]] * 6)
@@ -351,6 +351,13 @@ def test_torn_edges_cut_no_number(largest: int) -> None:
         if isinstance(shape, Text) and shape.text == f"{largest}":
             half = text_width(shape.text, shape.size) / 2
             assert not any(left < shape.x + half and shape.x - half < right for left, right in bands)
+
+
+@pytest.mark.parametrize("count", [2, 8, 9, 10])
+def test_nine_places_are_no_longer_named_one_by_one(count: int) -> None:
+    listed = ", ".join(str(3 * place - 4) for place in range(count))
+    told = f"rows {listed}" if count <= 8 else f"rows -4, -1, ..., {3 * count - 7}"
+    assert places_text(range(-4, 3 * count - 5, 3), "row") == told
 
 
 # Animations -----------------------------------------------------------------------------------------------
