@@ -324,7 +324,7 @@ def test_windows_of_any_size_stay_on_the_paper(n: Place, f: Any, options: dict[s
         ((70, 70), 65, {}, r"a window of 65x65: is too large to be drawn: at most 64 on a side"),
         ((71, 71), 8, {"dilation": 10}, r"a window of 71x71: is too large"),
         ((10**10, 6), 3, {}, r"input 10000000000: is too large to be drawn: at most 1000000000"),
-        ((6, 6), 3, {"stride": 10**30}, r"stride 1000.*: is too large to be drawn"),
+        ((6, 6), 3, {"stride": 10**30}, r"^stride 10000000000000000000…: is too large to be drawn"),
     ],
 )
 def test_what_cannot_be_drawn_is_told(n: Place, f: int, options: dict[str, Any], told: str) -> None:
