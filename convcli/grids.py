@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from convcli.drawing import Anchor, Ink, Line, Rectangle, Shape, Text, text_width
 from convcli.windows import Part
 
-__all__ = ["INDEX_SIZE", "Grid", "hatching", "index_texts", "torn_edges"]
+__all__ = ["INDEX_SIZE", "TEAR", "Grid", "hatching", "index_texts", "torn_edges"]
 
 INDEX_SIZE = 9  # of the letters of row and column numbers
+JAG, GROUND = 3, 6  # of a torn edge: how far its points are out, and the width of the paper under its line
+TEAR = JAG + GROUND / 2  # how far it reaches into a cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,11 +121,11 @@ def torn_edges(grid: Grid) -> Iterator[Line]:
 def _jags(start: float, end: float, across: float) -> tuple[tuple[float, float], ...]:
     count = max(2, round((end - start) / 8))
     return tuple(
-        (start + (end - start) * number / count, across + (3 if number % 2 else -3))
+        (start + (end - start) * number / count, across + (JAG if number % 2 else -JAG))
         for number in range(count + 1)
     )
 
 
 def _tear(points: tuple[tuple[float, float], ...]) -> Iterator[Line]:
-    yield Line(points=points, stroke=Ink.PAPER, thickness=6)
+    yield Line(points=points, stroke=Ink.PAPER, thickness=GROUND)
     yield Line(points=points, stroke=Ink.FAINT)

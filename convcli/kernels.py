@@ -635,6 +635,8 @@ def _meant_for(text: str) -> str:
     if entry is None or not entry.parameters or not parameters:
         return suggestion(text, CATALOG)
     named = "" if "=" in parameters else f"{next(iter(entry.parameters))}="
+    if named and not parameters[0].isdecimal():  # no value but another name, as in sobel x
+        return suggestion(text, CATALOG)
     return f"did you mean {name}:{named}{parameters.rstrip(') ')[:50]}?"
 
 

@@ -33,7 +33,7 @@ WRITTEN_OUT = {"√": "sqrt", "²": "^2", "×": "x"}  # signs that Pillow's own 
 SHADES = 6  # between a letter's colour and its ground
 MOST_COLORS = 255  # of an animation, beside the transparent one
 NO_COLOR = (255, 0, 255)
-MILLISECONDS = 1000
+MILLISECONDS, HUNDREDTH = 1000, 10
 OVER = PngImagePlugin.Blend.OP_OVER
 
 Point = tuple[float, float]
@@ -130,7 +130,8 @@ def _animated(
     file_format: str,
     **options: int,
 ) -> bytes:
-    durations = [round(animation.seconds * MILLISECONDS)] * len(animation.frames)
+    step = HUNDREDTH if file_format == "GIF" else 1  # Pillow would cut what is left of the next one
+    durations = [round(animation.seconds * MILLISECONDS / step) * step] * len(animation.frames)
     durations[-1] += round(animation.pause * MILLISECONDS)
     memory = BytesIO()
     first.save(memory, file_format, save_all=True, append_images=rest, duration=durations, loop=0, **options)

@@ -12,7 +12,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.drawing import LETTER, text_width
-from convcli.grids import INDEX_SIZE, Grid
+from convcli.grids import INDEX_SIZE, TEAR, Grid
 from convcli.sizes import Axis
 from convcli.window_words import Words
 from convcli.windows import Lane, Part, check_drawable
@@ -162,8 +162,10 @@ class WindowLayout:
     def _cell(self) -> tuple[float, float]:
         """Width and height of a cell."""
         if self.numbers is not None:
-            longest = max(map(len, self._texts))
-            return max(self.fit.side, math.ceil(longest * self.fit.letters * LETTER + 8)), self.fit.side
+            longest = max(map(len, self._texts)) * self.fit.letters * LETTER
+            parts = self.columns.inputs, self.columns.outputs
+            beside = TEAR + 1 if any(part.torn_before or part.torn_after for part in parts) else 4
+            return max(self.fit.side, math.ceil(longest + 2 * beside)), self.fit.side
         side = min(max(600 // self._longest, 10), 34)
         return side, side
 

@@ -35,12 +35,13 @@ def places_text(places: range, name: str) -> str:
     >>> places_text(range(0, 3), "row"), places_text(range(-1, 4, 2), "column")
     ('rows 0 to 2', 'columns -1, 1, 3')
     """
-    if len(places) == 1:
-        return f"{name} {places[0]}"
+    first, last = places[0], places[-1]  # there may be more than can be counted by len
+    if first == last:
+        return f"{name} {first}"
     if places.step == 1:
-        return f"{name}s {places[0]} to {places[-1]}"
-    if len(places) > LISTED:
-        return f"{name}s {places[0]}, {places[1]}, ..., {places[-1]}"
+        return f"{name}s {first} to {last}"
+    if last - first >= LISTED * places.step:
+        return f"{name}s {first}, {places[1]}, ..., {last}"
     return f"{name}s {', '.join(map(str, places))}"
 
 

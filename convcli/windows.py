@@ -121,7 +121,9 @@ def check_drawable(rows: Axis, columns: Axis) -> None:
             ("stride", axis.stride), ("dilation", axis.dilation),
         ):  # fmt: skip
             if number > LONGEST:
-                raise SizeError(f"{name} {str(number)[:20]}", f"is too large to be drawn: at most {LONGEST}")
+                digits = str(number)
+                told = digits[:20] + "…" * (len(digits) > 20)
+                raise SizeError(f"{name} {told}", f"is too large to be drawn: at most {LONGEST}")
     extents = rows.extent, columns.extent
     if max(extents) > MOST_READ:
         raise SizeError(

@@ -115,6 +115,8 @@ def test_letters_are_drawn_where_they_fit(terminal: Runner, columns: int, drawn:
         ("--n 1000000000 --f 1000000000", "1"),
         ("--n 900000000 --f 2 --d 800000000", "100000000"),
         (f"--n {10**30} --f 3", f"{10**30 - 2}"),
+        (f"--n {10**30} --f {10**30}", "1"),
+        (f"--n {10**30} --f {10**25} --d {10**4}", f"{10**30 - 10**29 + 10**4}"),
         (f"--n 6 --f 3 --s {10**30}", "1"),
         (f"--n 6 --f 1 --d {10**30}", "6"),
     ],
@@ -151,6 +153,13 @@ def test_filters_wider_than_the_terminal_say_so(terminal: Runner) -> None:
 
 
 @pytest.mark.usefixtures("in_folder")
+def test_only_what_is_below_zero_is_bracketed_in_a_sum(terminal: Runner) -> None:
+    np.save("p.npy", np.array([[np.nan, np.inf, -np.inf, 2, -3]]))
+    ran = terminal("explain", "p.npy", "--kernel", "1 1 1 1 1", "--padding", "0")
+    assert "sum      nan + inf + (-inf) + 2 + (-3) = nan\n" in ran.out
+
+
+@pytest.mark.usefixtures("in_folder")
 def test_a_terminal_and_json_name_the_files(terminal: Runner, convcli: Runner) -> None:
     shown = terminal(*EDGE, "--at", "1,1", "-o", "a.svg")
     assert "sum      10 + 10 + 10 = 30\nwritten  30\ndrawn    a.svg\n" in shown.out
@@ -167,7 +176,7 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(convcli: Runner, in_fold
     Path("folder.svg").mkdir()
     with nothing_changes(in_folder):
         assert_refused(convcli(*WINDOW, "-o", "a.jpg"), "a.jpg: a drawing is saved as .svg, .png")
-        assert_refused(convcli(*WINDOW, "-o", ""), ": a drawing is saved as .svg, .png")
+        assert_refused(convcli(*WINDOW, "-o", ""), "'': a drawing is saved as .svg, .png")
         assert_refused(
             convcli(*WINDOW, "--animate", "a.png"), "a.png: an animation is saved as .svg, .gif, .apng"
         )

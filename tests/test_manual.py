@@ -19,7 +19,7 @@ from tests.conftest import Runner
 
 ROOT = Path(__file__).parents[1]
 COMMITTED = ROOT / "convcli" / "cli" / "convcli.1"
-MACROS = {"TH", "SH", "SS", "PP", "TP", "nf", "fi", "br", "nh", "ad"}
+MACROS = {"TH", "if", "SH", "SS", "PP", "TP", "nf", "fi", "br", "nh", "ad"}
 ESCAPES = {
     r"\e": "\\",
     r"\-": "-",
@@ -148,3 +148,11 @@ def test_mandoc_finds_nothing_wrong() -> None:
 def test_groff_finds_nothing_wrong() -> None:
     ran = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-z", COMMITTED], capture_output=True, check=True)
     assert ran.stderr == b""
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="needs groff")
+def test_terminals_of_the_c_locale_show_every_sign() -> None:
+    asked = ["groff", "-man", "-ww", "-Tascii", str(COMMITTED)]
+    ran = subprocess.run(asked, capture_output=True, check=True)
+    assert ran.stderr == b""
+    assert b"(f*f*c_in + 1)*c_out parameters" in b" ".join(ran.stdout.split())

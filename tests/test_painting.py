@@ -140,6 +140,16 @@ def test_files_hold_every_frame(encode: Any, file_format: str) -> None:
         assert durations == [300] * 15 + [300 + 1000 * PAUSE]
 
 
+@pytest.mark.parametrize(
+    ("encode", "duration"), [(animated_gif, 30), (animated_png, 29)], ids=["gif", "apng"]
+)
+def test_times_are_rounded_to_what_files_hold(encode: Any, duration: int) -> None:
+    animation = window_animation(*window_axes((4, 4), 3), seconds=0.029)
+    with Image.open(BytesIO(encode(animation))) as image:
+        image.seek(1)
+        assert image.info["duration"] == duration
+
+
 @pytest.mark.parametrize("encode", [animated_gif, animated_png])
 @pytest.mark.parametrize(("n", "count"), [(3, 1), (4, 4), (1, 1)])
 def test_windows_without_numbers_and_of_one_position(encode: Any, n: int, count: int) -> None:

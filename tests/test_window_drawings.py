@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.convolve import apply_filter
-from convcli.drawing import Anchor, Drawing, Rectangle, Text, text_width
+from convcli.drawing import Anchor, Drawing, Line, Rectangle, Text, text_width
 from convcli.errors import SizeError
 from convcli.explaining import Explained
 from convcli.kernels import Filter, custom_filter, named_filter
 from convcli.sizes import window_axes
 from convcli.svg import animated_svg, drawn_svg
 from convcli.window_drawings import MOST_CELLS, MOST_POSITIONS, window_animation, window_drawing
+from convcli.window_words import places_text
 from convcli.windows import window_lines
 from tests.conftest import SVG
 
@@ -324,13 +325,40 @@ def test_windows_of_any_size_stay_on_the_paper(n: Place, f: Any, options: dict[s
         ((70, 70), 65, {}, r"a window of 65x65: is too large to be drawn: at most 64 on a side"),
         ((71, 71), 8, {"dilation": 10}, r"a window of 71x71: is too large"),
         ((10**10, 6), 3, {}, r"input 10000000000: is too large to be drawn: at most 1000000000"),
-        ((6, 6), 3, {"stride": 10**30}, r"stride 1000.*: is too large to be drawn"),
+        ((6, 6), 3, {"stride": 10**30}, r"^stride 10000000000000000000…: is too large to be drawn"),
     ],
 )
 def test_what_cannot_be_drawn_is_told(n: Place, f: int, options: dict[str, Any], told: str) -> None:
     rows, columns = window_axes(n, f, **options)
     with pytest.raises(SizeError, match=told):
         window_drawing(rows, columns, (4 if "row 4" in told else 0, 0))
+
+
+@pytest.mark.parametrize("largest", [9, 999, 9999, 123456])
+def test_torn_edges_cut_no_number(largest: int) -> None:
+    numbers = explained(np.full((9, 99), largest), named_filter("identity"))
+    drawing = window_drawing(numbers.rows, numbers.columns, (4, 50), numbers)
+    tears = [shape for shape in drawing.shapes if isinstance(shape, Line) and shape.thickness > 1]
+    bands = [
+        (
+            min(x for x, _ in tear.points) - tear.thickness / 2,
+            max(x for x, _ in tear.points) + tear.thickness / 2,
+        )
+        for tear in tears
+        if len({x for x, _ in tear.points}) == 2
+    ]
+    assert len(bands) == 4
+    for shape in drawing.shapes:
+        if isinstance(shape, Text) and shape.text == f"{largest}":
+            half = text_width(shape.text, shape.size) / 2
+            assert not any(left < shape.x + half and shape.x - half < right for left, right in bands)
+
+
+@pytest.mark.parametrize("count", [2, 8, 9, 10])
+def test_nine_places_are_no_longer_named_one_by_one(count: int) -> None:
+    listed = ", ".join(str(3 * place - 4) for place in range(count))
+    told = f"rows {listed}" if count <= 8 else f"rows -4, -1, ..., {3 * count - 7}"
+    assert places_text(range(-4, 3 * count - 5, 3), "row") == told
 
 
 # Animations -----------------------------------------------------------------------------------------------

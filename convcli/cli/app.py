@@ -107,7 +107,7 @@ class Commands(WrittenHelp, TyperGroup):
             There is none of that name.
         """
         if cmd_name not in (*COMMANDS, "help"):
-            raise UsageError(cmd_name[:100], f"unknown command: {suggestion(cmd_name, COMMANDS)}")
+            raise UsageError(cmd_name[:100], f"unknown command: {suggestion(cmd_name, (*COMMANDS, 'help'))}")
         module = import_module(f"convcli.cli.{cmd_name}")
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
         single.command(cmd_name, cls=Command, context_settings=_settings())(getattr(module, cmd_name))

@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from convcli.cli.output import ReaderGone, message
@@ -79,7 +79,9 @@ def _started(arguments: Sequence[str]) -> object:
 
 def _hint(arguments: Sequence[str]) -> str:
     """Say how a file is written whose name was taken for options, and where the help page is."""
-    if list(arguments[1:]) == ["help"]:
+    from convcli.cli.app import COMMANDS  # late: completion that fails does without
+
+    if list(arguments[1:]) == ["help"] and arguments[0] in COMMANDS:
         return f"; the help page: convcli help {arguments[0]}"
     before = takewhile(lambda word: word != "--", arguments)
     file = next((word for word in before if word.startswith("-") and os.path.lexists(word)), None)
@@ -89,14 +91,14 @@ def _hint(arguments: Sequence[str]) -> str:
 def _usage_words(error: Exception, arguments: Sequence[str]) -> tuple[str, str]:
     """Split a usage error of the option parser into what and why."""
     option = getattr(error, "option_name", None)
-    possible = getattr(error, "possibilities", None)
+    meant = _option_meant(str(option), getattr(error, "possibilities", None) or ())
     context = getattr(error, "ctx", None)
     place = context.info_name if context is not None and context.parent is not None else None
     if option and str(option).lstrip("-") in FILTER_PARAMETERS:
         name = str(option).lstrip("-")
         return str(option), f"is written behind the filter, as in {FILTER_PARAMETERS[name]}"
-    if possible:
-        return str(option), f"no such option: did you mean {nearest(str(option), possible, alike=0)}?"
+    if meant is not None:
+        return str(option), f"no such option: did you mean {meant}?"
     words = " ".join(error.format_message().split())  # type: ignore[attr-defined] # asked by hasattr before
     if option and "no such option" in words.lower():
         lists = "options come behind a command, as in: convcli apply photo.png --filter sobel-x"
@@ -108,3 +110,10 @@ def _usage_words(error: Exception, arguments: Sequence[str]) -> tuple[str, str]:
             return place, f"sizes are given by options, as in: convcli {place} {NUMBERS[place]}"
         return place, "put the layers in quotes; two networks are compared by --against"
     return str(place or "usage"), words[:1].lower() + words[1:].removesuffix(".")
+
+
+def _option_meant(option: str, possible: Iterable[str]) -> str | None:
+    """Return the option that is spelt most like one; the dashes, which all begin with, do not count."""
+    named = {one.lstrip("-"): one for one in possible}
+    near = nearest(option.lstrip("-"), named)
+    return None if near is None else named[near]

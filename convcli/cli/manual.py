@@ -85,7 +85,7 @@ def manual_page(root: "TyperGroup") -> str:
     Examples
     --------
     >>> from convcli.cli.app import command
-    >>> print(manual_page(command()).splitlines()[4])
+    >>> print(manual_page(command()).splitlines()[5])
     .SH NAME
     """
     context = typer.Context(root, info_name="convcli", **root.context_settings)
@@ -93,6 +93,7 @@ def manual_page(root: "TyperGroup") -> str:
     lines = [
         r".\" Made by: convcli --man > convcli/cli/convcli.1",
         f'.TH CONVCLI 1 "" "convcli {escape(__version__)}" "User Commands"',
+        r".if !c\[u00B7] .fchar \[u00B7] *",  # else groff leaves it out in the C locale
         ".nh",  # names are not to be hyphenated, nor spaces to be widened
         ".ad l",
         ".SH NAME",

@@ -157,7 +157,8 @@ def wrapped(text: str, first: str = "", further: str = "", *, least: int = 0) ->
 
 def message(what: object, why: object | None = None) -> None:
     """Write the one line ``convcli: WHAT: WHY`` to standard error; a closed one is no reason to fail."""
-    text = escaped(what) if why is None else f"{escaped(what)}: {escaped(why)}"
+    named = escaped(what) or "''"
+    text = named if why is None else f"{named}: {escaped(why)}"
     if progress_is_shown():
         text = left_to_right(text)
     try:
