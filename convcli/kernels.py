@@ -42,6 +42,7 @@ __all__ = [
 
 Matrix = NDArray[Any]
 
+NO_SUM = 1e-6  # part of the sum of absolute taps below which taps add up to zero: what float32 keeps of it
 MAX_TAPS = 1_048_576  # 1024 x 1024: beyond it a kernel is a mistake, not a filter
 KERNEL_FILES = (".csv", ".txt", ".json", ".npy")  # by their endings
 TOO_LONG = f"is too long for a kernel of at most {MAX_TAPS} taps"
@@ -680,8 +681,9 @@ def gain(matrix: ArrayLike) -> float:
     """Return what the kernel multiplies brightness by.
 
     For a kernel whose taps do not add up to zero, what becomes of a flat area: the sum of the taps, without
-    its sign. For one whose taps do, the response to the best fitting step of height one: the sum of the
-    positive taps (4 for sobel-x).
+    its sign. For one whose taps do, within a millionth of their sizes (taps that were learned never do to the
+    last digit), the response to the best fitting step of height one: the sum of the positive taps (4 for
+    sobel-x).
 
     Examples
     --------
@@ -693,7 +695,7 @@ def gain(matrix: ArrayLike) -> float:
     unit = 2.0 ** (math.frexp(float(np.abs(taps).max()))[1] - 1) if taps.any() else 1.0
     taps = taps / unit
     total = abs(math.fsum(taps))
-    return unit * (total if total > 1e-9 * math.fsum(np.abs(taps)) else math.fsum(taps[taps > 0]))
+    return unit * (total if total > NO_SUM * math.fsum(np.abs(taps)) else math.fsum(taps[taps > 0]))
 
 
 def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:

@@ -88,7 +88,7 @@ def test_a_window_without_a_picture(convcli: Runner, terminal: Runner) -> None:
         "here     row 1, column 2 of the output reads rows 1 to 3 and columns 3 to 5 of\n"
         "         the input\n"
         "side     floor((n + 2p - f)/s) + 1 = floor((6 + 2·1 - 3)/2) + 1 = 3\n"
-        "letters  # read here, * on the padding; + padding; x never read\n",
+        "letters  # read here, * of the padding; . others, + of the padding; x never read\n",
         "",
     )
     assert terminal("explain", "--n", "90", "--f", "60", columns=80).out.startswith(
@@ -149,20 +149,20 @@ def test_filters_wider_than_the_terminal_say_so(terminal: Runner) -> None:
     np.savetxt("m.csv", np.zeros((2, 50)), "%d", ",")
     whole = terminal("explain", "m.csv", "--filter", "box", columns=80).out
     assert whole.endswith("\n2x50 numbers, too wide for this terminal; apply -o result.csv writes them\n")
-    assert "sum      the 289 products that are not 0 = 279" in ran.out
+    assert "sum    the 289 products that are not 0 = 279" in ran.out
 
 
 @pytest.mark.usefixtures("in_folder")
 def test_only_what_is_below_zero_is_bracketed_in_a_sum(terminal: Runner) -> None:
     np.save("p.npy", np.array([[np.nan, np.inf, -np.inf, 2, -3]]))
     ran = terminal("explain", "p.npy", "--kernel", "1 1 1 1 1", "--padding", "0")
-    assert "sum      nan + inf + (-inf) + 2 + (-3) = nan\n" in ran.out
+    assert "sum    nan + inf + (-inf) + 2 + (-3) = nan\n" in ran.out
 
 
 @pytest.mark.usefixtures("in_folder")
 def test_a_terminal_and_json_name_the_files(terminal: Runner, convcli: Runner) -> None:
     shown = terminal(*EDGE, "--at", "1,1", "-o", "a.svg")
-    assert "sum      10 + 10 + 10 = 30\nwritten  30\ndrawn    a.svg\n" in shown.out
+    assert "sum    10 + 10 + 10 = 30\npixel  30\ndrawn  a.svg\n" in shown.out
     record = json.loads(convcli(*EDGE, "-o", "b.svg", "--animate", "c.gif", "--json").out)
     assert (record["value"], record["output"], record["animation"]) == (0, "b.svg", "c.gif")
     assert "output" not in json.loads(convcli(*EDGE, "--json").out)

@@ -72,13 +72,15 @@ def test_a_terminal_sees_everything(terminal: Runner) -> None:
     assert ran.out.startswith(
         "m.csv, vertical, column 1, row 0 of the result\n"
         "\n"
-        "patch             filter      products\n"
-        "[10] [10]  [0]     1  0 -1    10  0  0\n"
-        " 10   10    0      1  0 -1    10  0  0\n"
-        " 10   10    0      1  0 -1    10  0  0\n"
+        "patch, [padding]    filter      products\n"
+        "[10] [10]  [0]       1  0 -1    10  0  0\n"
+        " 10   10    0        1  0 -1    10  0  0\n"
+        " 10   10    0        1  0 -1    10  0  0\n"
     )
-    assert "sum      10 + 10 + 10 = 30\nwritten  30\n" in ran.out
-    assert ran.out.endswith("\n  0  [30]  30    0\n  0   30   30    0\n  0   30   30    0\n")
+    assert "sum    10 + 10 + 10 = 30\npixel  30\n" in ran.out
+    assert ran.out.endswith(
+        "\nresult, [column 1, row 0]\n  0  [30]  30    0\n  0   30   30    0\n  0   30   30    0\n"
+    )
     both = terminal("explain", "photo.png", "--filter", "sobel", "--at", "3,4", "--channel", "g")
     assert "filter 1" in both.out
     assert "sum 2 " in both.out
@@ -92,7 +94,7 @@ def test_a_terminal_sees_everything(terminal: Runner) -> None:
 def test_whole_numbers_are_told_whole(terminal: Runner) -> None:
     np.save("large.npy", np.full((3, 3), 12_345_678))
     ran = terminal("explain", "large.npy", "--kernel", "1 -1 1", "--at", "1,1")
-    assert "sum      12345678 + (-12345678) + 12345678 = 12345678\n" in ran.out
+    assert "sum    12345678 + (-12345678) + 12345678 = 12345678\n" in ran.out
 
 
 @pytest.mark.usefixtures("photo")

@@ -1,6 +1,7 @@
 """Help pages: where a newcomer starts, at every width, and errors that say what is meant."""
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -206,3 +207,35 @@ def test_words_of_others_mean_only_what_may_be_chosen() -> None:
     assert meant_by("mean", ["box", "gaussian"]) == "box"
     assert meant_by("mean", ["zero"]) is None
     assert nearest("abc", []) is None
+
+
+def test_help_of_layers_has_every_word_and_examples_that_run(
+    convcli: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    page = convcli("help", "layers")
+    assert (page.code, page.err) == (0, "")
+    assert max(map(len, page.out.splitlines())) <= 80
+    told = set(re.findall(r"\w+", page.out))
+    assert {
+        "conv",
+        "dw",
+        "tconv",
+        "maxpool",
+        "avgpool",
+        "gap",
+        "fc",
+        "flatten",
+        "bn",
+        "add",
+        "cat",
+        "mul",
+    } <= told
+    examples = [
+        shlex.split(line) for line in page.out.splitlines() if line.startswith("  convcli ") and '"' in line
+    ]
+    assert len(examples) == 2
+    for _, *arguments in examples:
+        ran = convcli(*arguments)
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out

@@ -1096,3 +1096,10 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, name: str) -> None:
 def test_a_saved_kernel_is_read_back(tmp_path_factory: pytest.TempPathFactory, matrix: Array) -> None:
     text = json.dumps({"kernel": matrix.tolist()})
     assert read_kernel(written(tmp_path_factory.getbasetemp(), "k.json", text)).tolist() == matrix.tolist()
+
+
+def test_taps_that_were_learned_have_the_gain_of_the_filter_that_they_are_near() -> None:
+    """A sum of 2e-9 of their sizes is no sum: divided by it, everything would be saturated."""
+    taps = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) + 2e-9
+    assert gain(taps) == pytest.approx(4, rel=1e-6)
+    assert gain(np.array([[-1.0, 1.001]])) == pytest.approx(0.001)

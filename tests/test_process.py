@@ -47,6 +47,7 @@ def photo(in_folder: Path) -> Path:
     """A small colour picture, ``photo.png``."""
     pixels = np.random.default_rng(1).integers(0, 255, (24, 32, 3), np.uint8, endpoint=True)
     Image.fromarray(pixels).save(in_folder / "photo.png")
+    (in_folder / "six.csv").write_text(6 * "10 10 10 0 0 0\n")
     return in_folder / "photo.png"
 
 

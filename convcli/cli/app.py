@@ -132,7 +132,10 @@ def convcli(
         bool, typer.Option("--man", help="Print the manual page, for man -l -.", hidden=True)
     ] = False,
     install: Annotated[
-        bool, typer.Option("--install-completion", help="Complete names by the Tab key: bash, zsh or fish.")
+        bool,
+        typer.Option(
+            "--install-completion", help="Complete by the Tab key, as in --shell zsh."
+        ),
     ] = False,
     show: Annotated[
         bool,
@@ -158,7 +161,7 @@ def convcli(
     convcli explain photo.png --filter sobel-x  work one of its numbers out
     convcli params resnet18                     a network's parameters and costs
 
-    Help: convcli help apply. Manual: convcli --man | man -l -. Also: README.
+    Help: convcli help apply; help layers. Manual: convcli --man | man -l -
     """
     if version:
         write(f"convcli {__version__}\n")

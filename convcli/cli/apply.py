@@ -157,6 +157,7 @@ def apply(
 
     \b
     convcli apply photo.png --filter sobel-x
+    convcli apply photo.png --filter gaussian:sigma=2 -o soft.png
     convcli apply photo.png --filter sobel-x --preview -o seen.png
     convcli apply photo.png --filter sobel --angle 70 --signed center -o edges.png
     convcli apply photo.png --kernel "1 0 -1; 2 0 -2; 1 0 -1" --padding valid
@@ -165,6 +166,7 @@ def apply(
 
     The result is written as IMAGE-FILTER.png in this folder, and its path printed. Results are exact numbers;
     --signed says how they become pixels. A text matrix prints its result. Alpha is kept and never filtered.
+    With - as IMAGE and -o - it goes from standard input to standard output.
 
     A kernel file may hold a volume (f, f, C), which is summed over the channels, or a bank (f, f, C, F): F
     maps, for -o maps.npy or a TIFF of F pages. The weights of a network's layer are such a bank.

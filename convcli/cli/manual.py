@@ -15,6 +15,7 @@ import typer
 
 from convcli import __version__
 from convcli.cli.app import folded
+from convcli.cli.topics import EXAMPLES, LAYERS, layer_usages
 
 if TYPE_CHECKING:
     from typer.core import TyperGroup
@@ -30,11 +31,6 @@ bare answer (a size, a number, the path of each output, rows parted by tabs), wi
 Messages go to standard error. - is standard input or output; -- ends the options. An existing file is
 replaced with --force alone, and an input never is. A size is HxW or HxWxC; one number is the side of a
 square."""
-LAYERS = """A network is a text of layers, parted by commas or the ends of lines, in quotes or in a .net file;
-behind # stands a comment. Capitals stand for a number or size of yours, and what is in [brackets] may be left
-out. f is the side of a layer's filters, s their stride, p the padding, d the dilation, g the groups, as in:
-conv 64 f3 s2 p1. N x { ... } repeats. A and B are branches, parted by |; an empty one is the input itself.
-@NAME behind a layer names its output."""
 EXIT_STATUS = (
     ("0", "All was done."),
     (
@@ -167,7 +163,7 @@ def _parameters(command: Any, context: Any) -> list[str]:
         names, meaning = shown.get_help_record(context)
         words = [
             rf"\fB{escape(word)}\fR" if word.startswith("-") else rf"\fI{escape(word)}\fR"
-            for word in re.split("[ ,]+", names)
+            for word in re.split(", | +", names)
         ]
         joined = re.sub(r"(\\fB[^ ]*) (?=\\fB)", r"\1, ", " ".join(words))
         lines += [".TP", joined, *_filled(meaning)]
@@ -181,14 +177,13 @@ def _listed(rows: Sequence[tuple[str, str]]) -> list[str]:
 def _reference() -> list[str]:
     """Return the filters, layers and networks there are."""
     from convcli.kernels import CATALOG  # late, as the others: who asks for a help page needs none of it
-    from convcli.network.grammar import words_after
     from convcli.network.sources import shipped, title_of
 
     filters = [
         (entry.name, entry.summary + f"; takes {', '.join(entry.parameters)}" * bool(entry.parameters))
         for entry in CATALOG.values()
     ]
-    usages = dict.fromkeys(words_after([]).values())
+    with_more, alone = layer_usages()
     return [
         ".SH FILTERS",
         *_listed(filters),
@@ -196,10 +191,14 @@ def _reference() -> list[str]:
         *_text([LAYERS]),
         ".PP",
         ".nf",
-        *(escape(usage) for usage in usages if " " in usage),
+        *map(escape, with_more),
         ".fi",
         ".PP",
-        *_filled(", ".join(usage for usage in usages if " " not in usage)),
+        *_filled(", ".join(alone)),
+        ".PP",
+        ".nf",
+        *(escape(part) for example in EXAMPLES for part in _narrow(example)),
+        ".fi",
         ".SH NETWORKS",
         *_listed([(name, title_of(name)) for name in shipped()]),
     ]

@@ -92,7 +92,7 @@ class NumberAnswer:
         lines = [
             *((f"sum{label}", _cell_sum(cell)) for cell, label in labelled),
             *([(str(self.filter.combination), number_text(self.value))] if several else []),
-            ("written", written),
+            ("pixel", written),
             *files,
         ]
         parts = [title, *(_cell_text(cell, label) for cell, label in labelled), shown(lines)]
@@ -103,7 +103,8 @@ class NumberAnswer:
         marked = np.zeros(self.result.shape, bool)
         marked[self.place] = True
         lines = _lines(self.result, marked, "apply -o result.csv writes them")
-        return "".join(f"{line.rstrip()}\n" for line in lines)
+        title = f"result, [column {self.place[1]}, row {self.place[0]}]"
+        return "".join(f"{line.rstrip()}\n" for line in (title, *lines))
 
 
 def _cell_record(cell: Cell) -> dict[str, object]:
@@ -121,10 +122,13 @@ def _cell_record(cell: Cell) -> dict[str, object]:
 
 def _cell_text(cell: Cell, number: str) -> str:
     """Return patch, filter and products, side by side where they fit, else one below the other."""
-    parts = [("patch", cell.patch), (f"filter{number}", cell.taps), ("products", cell.products)]
     blocks = [
-        [title, *_lines(matrix, cell.padded if title == "patch" else None, "--json has them")]
-        for title, matrix in parts
+        [
+            "patch, [padding]" if cell.padded.any() else "patch",
+            *_lines(cell.patch, cell.padded, "--json has them"),
+        ],
+        [f"filter{number}", *_lines(cell.taps, None, "--json has them")],
+        ["products", *_lines(cell.products, None, "--json has them")],
     ]
     widths = [max(map(len, block)) for block in blocks]
     alike = len(set(map(len, blocks))) == 1  # a remark in the place of rows is shorter

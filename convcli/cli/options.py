@@ -80,7 +80,8 @@ Angle = Annotated[
     str | None,
     typer.Option(
         "--angle",
-        help="Direction of a derivative filter: 0 along x, growing counter-clockwise.",
+        help="Direction in which brightness changes, across the edge: 0 along x, growing counter-clockwise. "
+        "Of a pair as sobel its signed derivative is taken.",
         metavar="DEGREES",
     ),
 ]
@@ -196,7 +197,8 @@ SpecArgument = Annotated[
     typer.Argument(
         metavar="[NETWORK]",
         show_default=False,
-        help="Layers in quotes, a .net file, - for standard input, or the name of a shipped network.",
+        help="Layers in quotes (convcli help layers), a .net file, - for standard input, or the name of a "
+        "shipped network.",
         autocompletion=networks,
     ),
 ]

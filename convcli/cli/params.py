@@ -123,7 +123,8 @@ def params(
 
     A layer has (f·f·c_in + 1)·c_out parameters. On a terminal the formula with its numbers; with --n also
     activations, multiply-accumulates (MACs: no bias, no activation) and the dense layer between the same
-    sizes. Into a pipe the number alone, of a network the rows, parted by tabs.
+    sizes. Into a pipe the number alone, of a network the rows, parted by tabs. The words of the layers
+    are told by "convcli help layers".
     """
     form, checks = form_of(json=json, csv=csv, markdown=md), Checks.read(expect, max_params)
     costs = Costs(chosen(dtype, Dtype, "dtype"), parse_count(batch, "batch"))

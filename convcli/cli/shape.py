@@ -71,6 +71,7 @@ def shape(
     convcli shape --n 227 --f 11 --s 4 --c-out 96       55x55x96
     convcli shape --n 32 --f 5 --want 32                p 2, s 1
     convcli shape --n 32x32x3 "conv 6 f5, maxpool f2, flatten, fc 10"
+    convcli shape --n 9x9x3 "conv 8 f3 p1, add { conv 8 f3 p1 | }, gap"
     convcli shape alexnet --valid-sizes 200..260
 
     The size is floor((n + 2p - f)/s) + 1. Padding is 0 and stride 1 unless given; with --want a given one is
@@ -78,8 +79,8 @@ def shape(
     reads. Into a pipe comes the size.
 
     Of a network comes a row a layer: output size, receptive field (what a unit sees of the network's input),
-    jump from one unit to the next, centre of the first, padding as applied, and what is never read. README
-    has the words of the layers; convcli params --list names the networks that are shipped.
+    jump from one unit to the next, centre of the first, padding as applied, and what is never read. The words
+    of the layers are told by "convcli help layers", the networks that are shipped by "convcli params --list".
     """
     form, checks = form_of(json=json, csv=csv, markdown=md), Checks.read(expect)
     size = None if n is None else parse_size(n, "input")

@@ -10,7 +10,7 @@ from convcli.windows import check_position, window_lines
 
 __all__ = ["explain_window"]
 
-LETTERS = "# read here, * on the padding; + padding; x never read"
+LETTERS = "# read here, * of the padding; . others, + of the padding; x never read"
 
 
 def explain_window(
