@@ -37,7 +37,7 @@ def test_the_first_page_fits_a_terminal_of_24_rows_and_80_columns() -> None:
         (row,) = [line for line in lines if line.startswith(f"  {command} ")]
         assert row.endswith(".")
     assert sum(line.startswith("  convcli ") for line in lines) == 3
-    for word in ("README", "convcli help apply", "convcli --man", "--install-completion"):
+    for word in ("convcli help apply; help layers", "convcli --man", "--install-completion"):
         assert word in ran.out
 
 

@@ -133,9 +133,7 @@ def convcli(
     ] = False,
     install: Annotated[
         bool,
-        typer.Option(
-            "--install-completion", help="Complete by the Tab key, as in --shell zsh."
-        ),
+        typer.Option("--install-completion", help="Complete by the Tab key, as in --shell zsh."),
     ] = False,
     show: Annotated[
         bool,
