@@ -23,7 +23,7 @@ WIDTH, HEIGHT = 720, 460
 PLOT = (70, 40, 700, 280)  # left, top, right, bottom
 TILES, TILE = 6, 90  # filters that are shown, and their side
 SMALLEST = 9  # level of PNG files: there is little to compress
-LETTERS = 10  # their size
+LETTERS = 13  # their size
 LINE = (210, 210, 210)
 
 
