@@ -62,15 +62,15 @@ def format_size(size: Iterable[int]) -> str:
     return "x".join(map(str, size))
 
 
-def format_number(number: "float | Fraction") -> str:
-    """Write a number as text, exactly where that is short.
+def format_number(number: "float | Fraction", *, digits: int = 10) -> str:
+    """Write a number as text: floats in so many digits, whole numbers and fractions exactly.
 
     Examples
     --------
-    >>> format_number(15.5), format_number(32)
-    ('15.5', '32')
+    >>> format_number(15.5), format_number(12345678, digits=6), format_number(2 / 3, digits=6)
+    ('15.5', '12345678', '0.666667')
     """
-    return f"{number:.10g}" if isinstance(number, float) else f"{number}"
+    return f"{number:.{digits}g}" if isinstance(number, float) else f"{number}"
 
 
 def format_padding(padding: NamedPadding | Amounts) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convcli.size_texts import format_padding, format_size
+from convcli.size_texts import format_number, format_padding, format_size
 from convcli.sizes import Axis
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def number_text(number: Number) -> str:
     >>> number_text(12345678), number_text(2 / 3)
     ('12345678', '0.666667')
     """
-    return f"{number:.6g}" if isinstance(number, float) else f"{number}"
+    return format_number(number, digits=6)
 
 
 def factor_text(number: Number) -> str:

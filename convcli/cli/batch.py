@@ -119,7 +119,7 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
     sources, where = batch.sources, batch.where
     _check_outputs(sources, operations, where)
     if not all(source.trouble for source in sources):
-        for goes in (each.where or where for each in operations):
+        for goes in (each.goes(where) for each in operations):
             if goes.folder is not None:
                 make_folder(goes.folder)
     if answer_is_shown() and not where.json:
@@ -182,7 +182,7 @@ def _name_width(sources: Sequence[Source], operations: Sequence[Operation], wher
     most = min(get_terminal_size().columns // 2, MOST_NAME_WIDTH)
     longest = 0
     for each in operations:
-        goes = each.where or where
+        goes = each.goes(where)
         file_format = goes.format or natural_format(Kind.PIXELS, each.numbers, to_folder=True)
         if file_format is PRINTED:
             continue
@@ -199,10 +199,10 @@ def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], w
     if where.output is not None and count > 1:
         raise UsageError(where.output, f"is one output for {count} results; take --out-dir")
     named = [
-        (source, each, each.where or where)
+        (source, each, each.goes(where))
         for source in sources
         for each in operations
-        if not _is_printed(source, each.where or where)
+        if not _is_printed(source, each.goes(where))
     ]
     names = Counter(str(Path(goes.path(source, each.label, "*"))) for source, each, goes in named)
     if where.force:  # else a link stands in its own way

@@ -74,6 +74,10 @@ class Operation:
     between: int = 0
     where: Destination | None = None
 
+    def goes(self, usual: Destination) -> Destination:
+        """Return where its results go, where those of all others go to the usual place."""
+        return self.where or usual
+
 
 def room_for(operations: Sequence[Operation], file_format: FileFormat | None) -> ResultBytes:
     """Return what tells how many bytes the largest of the results takes, and the file that is made of it."""
@@ -151,7 +155,7 @@ class OneInput:
             return self.told
         try:
             for operation in waiting:
-                self._check(self._goes(operation).output)  # before an input is decoded for nothing
+                self._check(operation.goes(self.where).output)  # before an input is decoded for nothing
             picture, notes = self._loaded()
         except ConvcliError as error:
             self._fail(error.why, output=error.what if isinstance(error, OutputError) else None)
@@ -174,9 +178,6 @@ class OneInput:
         flat = flattened(picture, self.where.background)
         return flat, (*picture.notes, *flat.notes)
 
-    def _goes(self, operation: Operation) -> Destination:
-        return operation.where or self.where
-
     def _check(self, target: str | None) -> None:
         if target is not None:
             self.outputs.check(target)
@@ -191,7 +192,7 @@ class OneInput:
         """Whether the output of an operation exists, and is to be left alone."""
         if not self.where.skip_existing:
             return False
-        expected = candidates(self.source, operation, self._goes(operation))
+        expected = candidates(self.source, operation, operation.goes(self.where))
         path = next(filter(os.path.lexists, expected), None)
         if path is not None and self.where.json:
             record = {"input": self.source.name, "output": path, "skipped": True}
@@ -231,7 +232,7 @@ class OneInput:
 
     def _target(self, operation: Operation, picture: Picture) -> tuple[FileFormat | None, str | None]:
         """Return the format and name of the output; no format and no name for a matrix that is printed."""
-        where = self._goes(operation)
+        where = operation.goes(self.where)
         if where.output is not None:
             return where.format, where.output
         file_format = where.format
@@ -251,7 +252,7 @@ class OneInput:
         if file_format is PRINTED or target is None:
             return ()
         name = "standard output" if target == STREAM else target
-        where = self._goes(operation)
+        where = operation.goes(self.where)
         dropped = check_holds(picture, file_format, name)
         content = encoded(picture, file_format, name, png_level=where.png_level, jobs=where.jobs)
         if target == STREAM:
