@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from convcli.cli.output import answer_is_shown, message
 from convcli.cli.standard_input import STREAM
-from convcli.cli.terminals import Means, screen
 from convcli.errors import chosen
 
 if TYPE_CHECKING:
     from convcli.cli.previews import Preview
+    from convcli.cli.terminals import Means
 
 __all__ = ["WantedPreview"]
 
@@ -18,7 +18,7 @@ __all__ = ["WantedPreview"]
 class WantedPreview:
     """A preview that was asked for, by certain means or by the best that the terminal has."""
 
-    means: Means | None
+    means: "Means | None"
 
     @classmethod
     def read(cls, preview: bool, means: str | None) -> "WantedPreview | None":
@@ -30,6 +30,8 @@ class WantedPreview:
             There are no such means.
         """
         if means is not None:
+            from convcli.cli.terminals import Means  # late, here and below: most results are not shown
+
             return cls(chosen(means, Means, "--preview-as"))
         return cls(None) if preview else None
 
@@ -45,6 +47,7 @@ class WantedPreview:
         if why is not None:
             message("note", f"--preview shows nothing: {why}")
             return None
-        from convcli.cli.previews import Preview  # late: rich, which the plain answer does without
+        from convcli.cli.previews import Preview
+        from convcli.cli.terminals import screen
 
         return Preview(screen(self.means))
