@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["BLACK", "BLUE", "GREY", "RED", "WHITE", "diverging", "limit_of"]
+__all__ = ["BLACK", "BLUE", "GREY", "RED", "WHITE", "diverging", "limit_of", "nearest_colors"]
 
 BLUE, WHITE, RED = (33, 102, 172), (255, 255, 255), (178, 24, 43)
 BLACK = (0, 0, 0)
@@ -14,6 +14,22 @@ GREY = (127, 127, 127)  # of what is no number
 STRIP = 1 << 16  # numbers at a time, which fit into the cache
 BEYOND = 0.005  # the part of the numbers that may lie beyond the limit, and
 AT_LEAST = 0.25  # the part of the largest that it is at least
+# From linear sRGB to the responses of the eye's cones, and from their cube roots to OKLab.
+CONES = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+OKLAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+HUE_WEIGHT = 2  # of the two axes that hold hue and chroma, as in the color difference OK2
 
 
 def diverging(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
@@ -98,3 +114,44 @@ def _drawn(numbers: NDArray[np.float64], limit: float) -> NDArray[np.float64]:
     colors: NDArray[np.float64] = 255 + (ends - 255) * np.abs(shares)[:, None]
     colors[unknown] = GREY
     return np.round(colors)
+
+
+def nearest_colors(colors: ArrayLike, palette: ArrayLike) -> NDArray[np.uint8]:
+    """Replace each color by the one of a palette that looks most like it.
+
+    The distance is the color difference OK2: Euclidean in OKLab, hue and chroma counted twice. The nearest
+    color in RGB may have another hue: where a palette is coarse, a strong red becomes magenta.
+
+    Parameters
+    ----------
+    colors : uint8 array (H, W, 3)
+        sRGB.
+    palette : uint8 array (N, 3)
+
+    Returns
+    -------
+    uint8 array (H, W, 3)
+
+    Source: B. Ottosson, A perceptual color space for image processing, 2020; CSS Color Module Level 4, 2025.
+
+    Examples
+    --------
+    >>> nearest_colors([[[183, 38, 56]]], [[175, 0, 95], [175, 0, 0], [88, 88, 88]]).tolist()
+    [[[175, 0, 0]]]
+    """
+    known = np.asarray(palette, np.uint8)
+    places = _perceived(known)
+    nearest = [
+        np.square(_perceived(row)[:, np.newaxis] - places).sum(axis=-1).argmin(axis=-1)
+        for row in np.asarray(colors, np.uint8)  # row by row: there is a distance for each pair
+    ]
+    found: NDArray[np.uint8] = known[np.array(nearest)]
+    return found
+
+
+def _perceived(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return OKLab coordinates, hue and chroma weighted, of sRGB colors (N, 3)."""
+    shares = colors / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    lab: NDArray[np.float64] = np.cbrt(linear @ CONES.T) @ OKLAB.T
+    return lab * (1, HUE_WEIGHT, HUE_WEIGHT)

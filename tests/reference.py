@@ -277,3 +277,23 @@ def means_of_parts(values: Numbers, size: Pair) -> NDArray[np.float64]:
         part = channels[top:bottom, left:right].reshape(-1, channels.shape[2])
         result[row, column] = [sum(channel) / len(part) for channel in part.T.tolist()]
     return result.reshape(*size, *values.shape[2:])
+
+
+def color_difference(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return the color difference OK2 of two sRGB colors of 8 bits, by CSS Color Module Level 4."""
+
+    def oklab(color: Sequence[float]) -> tuple[float, float, float]:
+        r, g, b = (
+            c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in color
+        )
+        l_cone = (0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b) ** (1 / 3)
+        m_cone = (0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b) ** (1 / 3)
+        s_cone = (0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b) ** (1 / 3)
+        return (
+            0.2104542553 * l_cone + 0.7936177850 * m_cone - 0.0040720468 * s_cone,
+            1.9779984951 * l_cone - 2.4285922050 * m_cone + 0.4505937099 * s_cone,
+            0.0259040371 * l_cone + 0.7827717662 * m_cone - 0.8086757660 * s_cone,
+        )
+
+    (l_1, a_1, b_1), (l_2, a_2, b_2) = oklab(first), oklab(second)
+    return math.hypot(l_1 - l_2, 2 * (a_1 - a_2), 2 * (b_1 - b_2))

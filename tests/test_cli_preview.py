@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ PLAIN = b"\x1b[?1;2c"
 CELL = b"\x1b[6;20;10t"
 KITTY = b"\x1b_Gi=31;OK\x1b\\"
 QUESTIONS = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[16t\x1b[c"
+LEVELS = 0, 95, 135, 175, 215, 255
+XTERM = [*product(LEVELS, LEVELS, LEVELS), *([8 + 10 * step] * 3 for step in range(24))]
 BOX = ("apply", CAT, "--filter", "box", "-o", "out.png")
 
 
@@ -117,17 +120,29 @@ def test_half_blocks_are_the_means_of_input_and_result(shown: Runner) -> None:
     np.testing.assert_array_equal(second, expected("out.png", (25, 38)))
 
 
-def test_256_colours_are_the_nearest_that_terminals_have() -> None:
+def test_256_colors_are_the_nearest_that_terminals_have() -> None:
     ran = in_terminal(*BOX, "--preview-as", "256")
     first, _ = parts(block_pixels(ran.out.splitlines()[1:-1]))
-    levels = [0, 95, 135, 175, 215, 255]
-    palette = np.array(
-        [[red, green, blue] for red in levels for green in levels for blue in levels]
-        + [[8 + 10 * step] * 3 for step in range(24)]
-    )
-    wanted = expected(CAT, (25, 38))
-    least = np.square(wanted[:, :, None] - palette).sum(axis=-1).min(axis=-1)
-    np.testing.assert_array_equal(np.square(wanted - first).sum(axis=-1), least)
+    wanted = expected(CAT, (25, 38)).reshape(-1, 3).tolist()
+    found = first.reshape(-1, 3).tolist()
+    least = [min(reference.color_difference(one, other) for other in XTERM) for one in wanted]
+    differences = [reference.color_difference(one, other) for one, other in zip(wanted, found, strict=True)]
+    np.testing.assert_allclose(differences, least, atol=1e-7)
+
+
+def test_256_colors_keep_red_red_and_blue_blue() -> None:
+    Path("ramp.csv").write_text(" ".join(map(str, range(-16, 17))) + "\n")
+    ran = in_terminal("apply", "ramp.csv", "--filter", "identity", "-o", "ramp.npy", "--preview-as", "256")
+    first, _ = parts(block_pixels(ran.out.splitlines()[1:-1]))
+    red, green, blue = first[0].astype(int).T
+    assert first.shape == (1, 33, 3)
+    assert (red[:16] <= green[:16]).all()
+    assert (green[:16] <= blue[:16]).all()
+    assert (green[16:] == blue[16:]).all()
+    assert (red[16:] >= green[16:]).all()
+    assert first[0, [0, 1, 15, 16, 31, 32]].tolist() == [
+        [0, 95, 175], [0, 95, 175], [238, 238, 238], [255, 255, 255], [175, 0, 0], [175, 0, 0]
+    ]  # fmt: skip
 
 
 def test_letters_get_denser_as_it_gets_brighter() -> None:

@@ -1,13 +1,14 @@
 """The colours of signed numbers, against the formula written out number by number."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.colors import diverging, limit_of
+from convcli.colors import diverging, limit_of, nearest_colors
 from tests import reference
 from tests.reference import BLUE, GREY, RED
 
@@ -68,3 +69,26 @@ def test_limit_of_no_finite_number_is_zero(values: list[float]) -> None:
 def test_limit_of_the_smallest_integers() -> None:
     assert limit_of(np.array([-128], np.int8)) == 128
     assert limit_of(np.array([-(2**63)])) == 2.0**63
+
+
+@pytest.mark.parametrize(
+    ("color", "nearest"),
+    [
+        ((183, 38, 56), (175, 0, 0)),  # in RGB (175, 0, 95), magenta, is nearer
+        ((190, 40, 50), (175, 0, 0)),
+        ((220, 20, 60), (215, 0, 0)),
+        ((33, 102, 172), (0, 95, 175)),
+        ((4, 4, 4), (8, 8, 8)),
+        ((120, 121, 119), (118, 118, 118)),
+        ((254, 255, 255), (255, 255, 255)),
+        ((0, 255, 0), (0, 255, 0)),
+    ],
+)
+def test_the_nearest_color_of_a_palette_looks_most_like_it(
+    color: tuple[int, int, int], nearest: tuple[int, int, int]
+) -> None:
+    levels = 0, 95, 135, 175, 215, 255
+    palette = [*product(levels, levels, levels), *((8 + 10 * step,) * 3 for step in range(24))]
+    assert nearest_colors([[color, color]], palette).tolist() == [[list(nearest)] * 2]
+    least = min(palette, key=lambda one: reference.color_difference(color, one))
+    assert least == nearest

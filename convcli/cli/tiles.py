@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, product
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from rich.style import Style
 
 from convcli.cli.output import escaped, left_to_right
 from convcli.cli.terminals import Means, Screen
+from convcli.colors import nearest_colors
 from convcli.terminal_pictures import iterm2_picture, kitty_picture, sixel_picture
 from convcli.thumbnails import Appearance, resized, size_within
 
@@ -24,7 +25,9 @@ GAP = 2  # columns between tiles
 LEAST = (3, 12)  # rows and columns of a tile, where there are more than two
 LEAST_PAIR = 3  # columns of each of two tiles
 KEPT_ROWS = 2  # of the window, unless the answer below is longer: for it, and for what is typed next
-CUBE_LEVELS = np.array([0, 95, 135, 175, 215, 255])  # of the colours from 16 to 231, by xterm
+CUBE_LEVELS = [0, 95, 135, 175, 215, 255]  # of red, green and blue in colors 16 to 231, by xterm
+GRAYS = [[8 + 10 * step] * 3 for step in range(24)]  # colors 232 to 255
+PALETTE = np.array([*product(CUBE_LEVELS, repeat=3), *GRAYS], np.uint8)  # color 16 and those after it
 SHADES = " .:-=+*#%@"  # the more ink, the brighter
 
 
@@ -155,16 +158,8 @@ def _placed(picture: str, rows: int) -> str:
 
 
 def _of_256(canvas: Canvas) -> Canvas:
-    """Return the nearest of the 240 colours that are the same in all terminals.
-
-    Rich takes the nearest in steps that are alike, which these are not: pictures get stains.
-    """
-    colors = canvas[..., :3].astype(np.int32)
-    cube = CUBE_LEVELS[np.abs(colors[..., np.newaxis] - CUBE_LEVELS).argmin(axis=-1)]
-    means = colors.mean(axis=-1, keepdims=True)
-    grey = (8 + 10 * ((means - 8) / 10).round().clip(0, 23)).astype(np.int32)
-    far, near = (np.square(colors - one).sum(axis=-1, keepdims=True) for one in (cube, grey))
-    return np.concatenate([np.where(near < far, grey, cube), canvas[..., 3:]], axis=-1).astype(np.uint8)
+    """Replace colors by the nearest of the 240 that are the same in all terminals."""
+    return np.dstack([nearest_colors(canvas[..., :3], PALETTE), canvas[..., 3]])
 
 
 def _blocks(canvas: Canvas, colors: ColorSystem) -> str:
@@ -194,8 +189,8 @@ def _color(half: list[int], colors: ColorSystem) -> Color | None:
         return Color.from_rgb(red, green, blue)
     if red == green == blue and (red - 8) % 10 == 0:
         return Color.from_ansi(232 + (red - 8) // 10)
-    levels = CUBE_LEVELS.tolist()
-    return Color.from_ansi(16 + 36 * levels.index(red) + 6 * levels.index(green) + levels.index(blue))
+    steps = [CUBE_LEVELS.index(level) for level in (red, green, blue)]
+    return Color.from_ansi(16 + 36 * steps[0] + 6 * steps[1] + steps[2])
 
 
 def _letters(canvas: Canvas) -> str:
