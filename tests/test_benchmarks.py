@@ -38,7 +38,7 @@ def case_of(*results: int, agreement: Agreement | None = Agreement()) -> Case:  
             for number, result in enumerate(results)
         ]
 
-    return Case("constant, grey", Subject.GREY, build)
+    return Case("constant, gray", Subject.GREY, build)
 
 
 # Right and wrong ----------------------------------------------------------------------------------------
@@ -48,8 +48,8 @@ def test_a_wrong_contender_makes_the_run_fail_and_is_named(capsys: Out) -> None:
     code = program.main(["--small", "--only", "constant"], cases=[case_of(7, 7, 9)])
     out = capsys.readouterr().out
     assert code == 1
-    assert "constant, grey\n  number 0\n  number 1  equal\n  number 2  DIFFERS 2\n" in out
-    assert "RESULTS DIFFER: constant, grey: number 2 by 2, at most 0 is allowed" in out
+    assert "constant, gray\n  number 0\n  number 1  equal\n  number 2  DIFFERS 2\n" in out
+    assert "RESULTS DIFFER: constant, gray: number 2 by 2, at most 0 is allowed" in out
     assert "All results agree" not in out
 
 
@@ -143,7 +143,7 @@ def test_a_figure_is_reached_at_its_value(ratio: float, wanted: float | None, re
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is measured on Linux")
 def test_the_memory_of_a_call_is_at_least_its_result() -> None:
     height, width = 1500, 2000
-    (case,) = [case for case in CASES if case.name == "sobel-x, grey"]
+    (case,) = [case for case in CASES if case.name == "sobel-x, gray"]
     ours = run_case(case, (height, width), rounds=0, memory=True)[0]
     assert ours.peak_bytes is not None
     assert height * width * 2 <= ours.peak_bytes < height * width * 20
@@ -160,15 +160,15 @@ def wanted_of(case: Case) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("name", "package", "figures"),
     [
-        ("sobel-x, grey", "cv2", {"cv2.filter2D": 0.8, "cv2.Sobel": 1.2}),
-        ("scharr-x, grey", "cv2", {"cv2.filter2D": 0.8, "cv2.Scharr": 1.2}),
-        ("sobel magnitude, grey", "cv2", {"cv2.Sobel twice + magnitude": 0.7}),
-        ("gaussian sigma 5, grey", "cv2", {"cv2.filter2D": 0.5}),
-        ("gaussian sigma 5, grey", "scipy.ndimage", {"scipy gaussian_filter": 0.3}),
-        ("dense integer 5x5, grey", "cv2", {"cv2.filter2D": 1.2}),
-        ("dense float 31x31, grey", "cv2", {"cv2.filter2D": 1.0}),
-        ("max pool 2/2, grey", "torch", {"torch max_pool2d uint8": 0.5}),
-        ("sobel-x, grey", "PIL.Image", {"Pillow ImageFilter.Kernel": 0.5}),
+        ("sobel-x, gray", "cv2", {"cv2.filter2D": 0.8, "cv2.Sobel": 1.2}),
+        ("scharr-x, gray", "cv2", {"cv2.filter2D": 0.8, "cv2.Scharr": 1.2}),
+        ("sobel magnitude, gray", "cv2", {"cv2.Sobel twice + magnitude": 0.7}),
+        ("gaussian sigma 5, gray", "cv2", {"cv2.filter2D": 0.5}),
+        ("gaussian sigma 5, gray", "scipy.ndimage", {"scipy gaussian_filter": 0.3}),
+        ("dense integer 5x5, gray", "cv2", {"cv2.filter2D": 1.2}),
+        ("dense float 31x31, gray", "cv2", {"cv2.filter2D": 1.0}),
+        ("max pool 2/2, gray", "torch", {"torch max_pool2d uint8": 0.5}),
+        ("sobel-x, gray", "PIL.Image", {"Pillow ImageFilter.Kernel": 0.5}),
     ],
 )
 def test_the_figures_stand_with_their_cases(name: str, package: str, figures: dict[str, float]) -> None:
@@ -328,10 +328,10 @@ def test_a_failing_command_fails_the_run_but_not_the_other_cases(
         raise commands.CommandError(f"no luck in {rounds} rounds")
 
     monkeypatch.setattr(program, "run_file_case", fails)
-    assert program.main(["--small", "--only", "grey"], cases=[case_of(1, 1)]) == 1
-    assert "constant, grey\n  number 0\n  number 1  equal\n" in capsys.readouterr().out
-    assert program.main(["--small", "--only", "128x96 grey"], cases=[]) == 1
-    assert "FAILED: file to file, 128x96 grey PNG: no luck in 0 rounds" in capsys.readouterr().out
+    assert program.main(["--small", "--only", "gray"], cases=[case_of(1, 1)]) == 1
+    assert "constant, gray\n  number 0\n  number 1  equal\n" in capsys.readouterr().out
+    assert program.main(["--small", "--only", "128x96 gray"], cases=[]) == 1
+    assert "FAILED: file to file, 128x96 gray PNG: no luck in 0 rounds" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", commands.FORMULAS)
@@ -357,9 +357,9 @@ REPORT = Report(
     failed=[],
     sides=(3000, 4000),
     rows=[
-        Row("sobel-x, grey", "convcli", 0.0077, 9, Verdict(True), peak_bytes=24_000_000),
+        Row("sobel-x, gray", "convcli", 0.0077, 9, Verdict(True), peak_bytes=24_000_000),
         Row(
-            "sobel-x, grey",
+            "sobel-x, gray",
             "cv2.filter2D",
             0.0098,
             9,
@@ -369,7 +369,7 @@ REPORT = Report(
             peak_bytes=28_000_000,
         ),
         Row(
-            "sobel-x, grey",
+            "sobel-x, gray",
             "cv2.Sobel",
             0.005,
             9,
@@ -379,7 +379,7 @@ REPORT = Report(
             note="a note",
         ),
         Row(
-            "file to file, 12 MP grey PNG",
+            "file to file, 12 MP gray PNG",
             "convcli",
             0.974,
             5,
@@ -390,7 +390,7 @@ REPORT = Report(
             file_bytes=8_270_021,
         ),
         Row(
-            "file to file, 12 MP grey PNG",
+            "file to file, 12 MP gray PNG",
             "ImageMagick Sobel:>",
             12.34,
             1,
@@ -426,12 +426,12 @@ def test_the_markdown_table_has_a_line_a_case() -> None:
     lines = markdown_of(REPORT).splitlines()
     assert lines[0].startswith("A Processor, 2 processors, Linux 6.1; pictures of ")
     assert lines[2:5] == [
-        "| case | convcli, ms | MB | its time over theirs |",
+        "| case | convcli, ms | MB | convcli time ÷ peer time |",
         "|---|--:|--:|---|",
-        "| sobel-x, grey | 7.7 | 24 | cv2.filter2D 0.79, cv2.Sobel **1.54** |",
+        "| sobel-x, gray | 7.7 | 24 | cv2.filter2D 0.79, cv2.Sobel **1.54** |",
     ]
     names = list(REPORT.sizes[0].nanoseconds)
-    assert f"| megapixels | {' | '.join(f'{name}, ns a pixel' for name in names)} |" in lines
+    assert f"| megapixels | {' | '.join(f'{name}, ns per pixel' for name in names)} |" in lines
 
 
 def test_the_json_answer_is_complete() -> None:
@@ -452,7 +452,7 @@ def test_the_json_answer_is_complete() -> None:
     ]
     assert answer["machine"]["versions"] == {"python": "3.11.7", "numpy": "2.4.6"}
     assert answer["rows"][1] == {
-        "case": "sobel-x, grey",
+        "case": "sobel-x, gray",
         "contender": "cv2.filter2D",
         "seconds": 0.0098,
         "rounds": 9,
@@ -476,9 +476,9 @@ def test_the_other_forms_are_printed_and_fail_alike(capsys: Out, form: str) -> N
     assert program.main(["--small", "--only", "constant", form], cases=[case_of(1, 2)]) == 1
     out = capsys.readouterr().out
     if form == "--json":
-        assert json.loads(out)["differing"] == ["constant, grey: number 1"]
+        assert json.loads(out)["differing"] == ["constant, gray: number 1"]
     else:
-        assert "| constant, grey |" in out
+        assert "| constant, gray |" in out
 
 
 def test_only_chooses_by_pattern(capsys: Out) -> None:

@@ -164,7 +164,7 @@ ANSWERS = {
     "`apply --sheet`": (SHEET, ""),
     "each of `panels`": (SHEET, "panels"),
     "`apply --direction`": (("apply", "sample_images/camera.png", "--direction", "d.png", "--json"), ""),
-    "what fails": (("apply", "missing.png", "--filter", "sobel", "--json"), ""),
+    "a failed input": (("apply", "missing.png", "--filter", "sobel", "--json"), ""),
     "`explain`": (("explain", "sample_images/camera.png", "--filter", "sobel", "--json"), ""),
     "each of `cells`": (("explain", "sample_images/camera.png", "--filter", "sobel", "--json"), "cells"),
     "`explain --n`": (("explain", "--n", "7", "--f", "3", "--json"), ""),

@@ -1,4 +1,4 @@
-"""A picture that moves moves its result; what stride and pooling make of that, as docs/filters.md tells it."""
+"""Translation equivariance, and what stride and pooling change about it, as in docs/filters.md."""
 
 import re
 from collections.abc import Callable
@@ -91,9 +91,9 @@ def change(name: str, move: int, *, back: bool) -> float:
 
 def test_the_page_of_filters_says_what_is_measured() -> None:
     page = (SAMPLES.parent / "docs" / "filters.md").read_text("utf-8")
-    rows = re.findall(r"^\| (.*), (moved back|in its place) \|(.*)\|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| (.*), (shifted back|in place) \|(.*)\|$", page, re.MULTILINE)
     assert len(rows) == 8
     for name, how, cells in rows:
         told = [float(cell.strip(" %")) for cell in cells.split("|")]
-        measured = [round(100 * change(name, move, back=how == "moved back"), 1) for move in MOVES]
+        measured = [round(100 * change(name, move, back=how == "shifted back"), 1) for move in MOVES]
         assert told == measured, (name, how)

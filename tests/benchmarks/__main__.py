@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--small", action="store_true", help="small pictures, once: are the results right?")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print everything as JSON")
-    form.add_argument("--markdown", action="store_true", help="print the table for the README")
+    form.add_argument("--markdown", action="store_true", help="print the table for docs/scripts.md")
     return parser
 
 

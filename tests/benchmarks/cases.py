@@ -105,7 +105,7 @@ def _case(
 
 
 def _cases_of(subject: Subject) -> list[Case]:
-    """Return the cases that grey and colour share."""
+    """Return the cases that gray and colour share."""
     derivative = {"cv2.filter2D": 0.8, "cv2.Sobel": 1.2, "cv2.Scharr": 1.2}
     return [
         _case("sobel-x", partial(_differentiating, "sobel"), derivative, subject=subject),

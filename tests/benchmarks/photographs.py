@@ -30,9 +30,9 @@ STEP = (37, 53)  # how far the window moves on from tile to tile
 class Subject(StrEnum):
     """What kind of photograph."""
 
-    GREY = "grey"
+    GREY = "gray"
     RGB = "RGB"
-    GREY_16 = "16-bit grey"
+    GREY_16 = "16-bit gray"
 
 
 def photograph(subject: Subject, height: int, width: int) -> Pixels:
@@ -48,7 +48,7 @@ def photograph(subject: Subject, height: int, width: int) -> Pixels:
     Returns
     -------
     array (H, W) or (H, W, 3)
-        uint8, or uint16 for 16-bit grey.
+        uint8, or uint16 for 16-bit gray.
 
     Examples
     --------
@@ -56,8 +56,8 @@ def photograph(subject: Subject, height: int, width: int) -> Pixels:
     (384, 512, 3)
     """
     if subject == Subject.GREY_16:
-        grey = photograph(Subject.GREY, height, width)
-        return grey.astype(np.uint16) << 8 | np.flip(grey)
+        gray = photograph(Subject.GREY, height, width)
+        return gray.astype(np.uint16) << 8 | np.flip(gray)
     tile_height, tile_width = TILE
     rows, columns = -(-height // tile_height), -(-width // tile_width)
     result = np.empty(

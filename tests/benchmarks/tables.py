@@ -1,4 +1,4 @@
-"""The figures as text for a person, as Markdown for the README, and as JSON."""
+"""Benchmark results as text for a person, as Markdown for docs/scripts.md, and as JSON."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -174,14 +174,14 @@ def _end_lines(report: Report) -> list[str]:
 
 
 def markdown_of(report: Report) -> str:
-    """Return a table with a line a case, for the README; ratios that miss their figure are bold."""
+    """Return a table with one row per case, for docs/scripts.md; ratios that miss their target are bold."""
     machine = report.machine
     height, width = report.sides
     where = f"{machine.processor}, {machine.processors} processors, {machine.system}"
     lines = [
         f"{where}; pictures of {width}x{height}.",
         "",
-        "| case | convcli, ms | MB | its time over theirs |",
+        "| case | convcli, ms | MB | convcli time ÷ peer time |",
         "|---|--:|--:|---|",
     ]
     for ours, *peers in map(list, _by_case(report.rows)):
@@ -190,7 +190,7 @@ def markdown_of(report: Report) -> str:
         lines.append(f"| {ours.case} | {milliseconds} | {megabytes} | {ratios} |")
     if report.sizes:
         names = list(report.sizes[0].nanoseconds)
-        lines += ["", f"| megapixels | {' | '.join(f'{name}, ns a pixel' for name in names)} |"]
+        lines += ["", f"| megapixels | {' | '.join(f'{name}, ns per pixel' for name in names)} |"]
         lines.append("|--:" * (len(names) + 1) + "|")
         for figure in report.sizes:
             cells = " | ".join(f"{figure.nanoseconds[name]:.2f}" for name in names)
