@@ -1,4 +1,4 @@
-"""Max and average pooling: each channel on its own, no parameters."""
+"""Max and average pooling: each channel is pooled on its own, and there is nothing to learn."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,11 +16,11 @@ from convcli.sizes import Axis, Padding, Pair, pooling_axes
 
 __all__ = ["PoolMode", "pool"]
 
-STRIP_BYTES = 1 << 21  # of the pixels of a strip
+STRIP_BYTES = 1 << 21  # size of one strip of pixels
 
 
 class PoolMode(StrEnum):
-    """What a window becomes."""
+    """What replaces a window: its largest value or its mean."""
 
     MAX = "max"
     AVG = "avg"
@@ -34,10 +34,11 @@ def pool(
     stride: Pair | None = None,
     padding: Padding = 0,
     ceil: bool = False,
+    rounded: bool = False,
     jobs: int | None = None,
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
-    """Pool an image: the largest value or the mean of each window.
+    """Pool an image: take the largest value or the mean of each window.
 
     Parameters
     ----------
@@ -45,27 +46,29 @@ def pool(
         Integers, float32 or float64.
     mode : ``"max"`` or ``"avg"``
     size : int or (vertical, horizontal)
-        Side of the window.
+        Size of the window in pixels.
     stride : int or pair, optional
-        Step of the window; its size unless given.
+        Step of the window (default: its size).
     padding : as for `convolve`
-        At most half the window. Padding is never counted: neither as a largest value nor in a mean.
+        At most half the window. Padding is never counted, neither as a maximum nor in a mean.
     ceil : bool
-        Round the output size up; a last window then holds fewer pixels.
+        Round the output size up; the last window then holds fewer pixels.
+    rounded : bool
+        Round means of integers half to even and return them in the image's own dtype, as pixels need it.
     jobs, out : as for `convolve`
 
     Returns
     -------
     array (H', W') or (H', W', C)
-        Of the image's type. Means of integers are exact and round half to even; means of floats are
-        computed in float64.
+        In the image's dtype; means of integers are float64 unless `rounded`. Integers are summed exactly and
+        divided once; floats are averaged in float64.
 
     Raises
     ------
     ImageError
-        The image is none, or its 64-bit integers could overflow.
+        The image is invalid, or the sum of its 64-bit integers could overflow.
     SizeError
-        The window does not fit, or a number is out of range.
+        The window does not fit the image, or a number is out of range.
     UsageError
         The mode is unknown, or `out` does not fit.
 
@@ -75,7 +78,9 @@ def pool(
     --------
     >>> image = np.array([[1, 3, 2, 1], [2, 9, 1, 1], [1, 3, 2, 3], [5, 6, 1, 2]])
     >>> pool(image).tolist(), pool(image, mode="avg").tolist()
-    ([[9, 2], [6, 3]], [[4, 1], [4, 2]])
+    ([[9, 2], [6, 3]], [[3.75, 1.25], [3.75, 2.0]])
+    >>> pool(image, mode="avg", rounded=True).tolist()
+    [[4, 1], [4, 2]]
     """
     mode = chosen(mode, PoolMode, "mode")
     pixels = image_array(image)
@@ -84,6 +89,7 @@ def pool(
     )
     shape = (rows.output, columns.output, *pixels.shape[2:])
     sums = pixels.dtype if mode == PoolMode.MAX else _sums_type(pixels, rows, columns)
+    exact = mode == PoolMode.AVG and pixels.dtype.kind != "f" and not rounded
     strip = max(1, STRIP_BYTES // (pixels[0].size * sums.itemsize * rows.stride))
 
     counts = (window_counts(rows), window_counts(columns)) if mode == PoolMode.AVG else None
@@ -93,7 +99,7 @@ def pool(
             with (
                 Scratch.lent() as scratch,
                 np.errstate(over="ignore", invalid="ignore"),
-            ):  # infinities may meet
+            ):  # inf - inf
                 for start in starts:
                     target = result[start : start + strip]
                     if counts is None:
@@ -104,7 +110,7 @@ def pool(
         parts = range(0, rows.output, strip)
         share(parts, work, threads_for(jobs, len(parts), math.prod(shape)))
 
-    return filled_array(make, shape, pixels.dtype, out, beside=pixels)
+    return filled_array(make, shape, np.dtype(float) if exact else pixels.dtype, out, beside=pixels)
 
 
 def _sums_type(pixels: NDArray[Any], rows: Axis, columns: Axis) -> np.dtype[Any]:
@@ -136,15 +142,15 @@ def _average_strip(
     _pool_strip(pixels, rows, columns, start, sums, np.add, scratch)
     down, across = counts_of[0][start : start + len(target)], counts_of[1]
     if down.min() == down.max() and across.min() == across.max():
-        counts: Any = down[0] * across[0]  # one number divides quicker than as many
+        counts: Any = down[0] * across[0]  # dividing by a scalar is faster
     else:
         counts = np.multiply.outer(down, across).reshape(*target.shape[:2], *[1] * (target.ndim - 2))
-    if dtype == np.float64:
-        np.copyto(target, np.divide(sums, counts, out=sums), casting="unsafe")
+    if target.dtype.kind == "f":
+        np.divide(sums, counts, out=target, casting="same_kind")
     elif dtype == np.int64:
         np.copyto(target, _round_half_even(sums, counts), casting="unsafe")
     else:
-        # A quotient that the type resolves to 1/(2 count) is on the same side of a half as the exact one.
+        # A float that resolves steps of 1/(2 count) puts the quotient on the right side of a half.
         quotients = scratch.array(
             "quotients", sums.shape, np.dtype(np.float32 if dtype == np.int16 else float)
         )
@@ -161,7 +167,7 @@ def _round_half_even(sums: NDArray[Any], counts: NDArray[Any]) -> NDArray[Any]:
 
 
 def window_counts(axis: Axis) -> NDArray[np.int64]:
-    """Return how many pixels, padding left out, each window holds."""
+    """Return how many pixels each window holds, without padding."""
     counts = np.zeros(axis.output, np.int64)
     for outputs, _ in axis.taps():
         counts[outputs] += 1
@@ -177,7 +183,7 @@ def _pool_strip(
     operation: np.ufunc,
     scratch: Scratch,
 ) -> None:
-    """Combine the pixels of each window, first down, then across; padding takes no part."""
+    """Combine the pixels of each window, first vertically, then horizontally; padding is left out."""
     down = list(_taps_within(rows, start, start + len(target)))
     top = min(inputs.start for _, inputs in down)
     source = pixels[top : max(inputs.stop for _, inputs in down)]
@@ -189,12 +195,12 @@ def _pool_strip(
     taps = [(outputs, slice(inputs.start - top, inputs.stop - top, inputs.step)) for outputs, inputs in down]
     _reduce(source, taps, between, operation)
     across = list(columns.taps())
-    for channel in np.ndindex(pixels.shape[2:]):  # numpy is slow where the last axis is short
+    for channel in np.ndindex(pixels.shape[2:]):  # numpy is slow on a short last axis
         _reduce(between[:, :, *channel].T, across, target[:, :, *channel].T, operation)
 
 
 def _taps_within(axis: Axis, first: int, stop: int) -> Iterator[tuple[slice, slice]]:
-    """Yield the taps of an axis, as far as they go to some outputs, which are counted from the first."""
+    """Yield the taps that reach the outputs from `first` to before `stop`, counted from `first`."""
     for outputs, inputs in axis.taps():
         low, high = max(outputs.start, first), min(outputs.stop, stop)
         if low < high:
@@ -206,7 +212,7 @@ def _taps_within(axis: Axis, first: int, stop: int) -> Iterator[tuple[slice, sli
 def _reduce(
     source: NDArray[Any], taps: Sequence[tuple[slice, slice]], target: NDArray[Any], operation: np.ufunc
 ) -> None:
-    """Combine the rows that the taps bring to each row of the target."""
+    """Combine, into each row of the target, the source rows that its taps read."""
     everywhere = all(outputs == slice(0, len(target)) for outputs, _ in taps)
     if everywhere and len(taps) > 1:
         (_, first), (_, second), *taps = taps

@@ -134,16 +134,41 @@ def test_matrix_is_printed(convcli: Runner, in_folder: Path) -> None:
     (in_folder / "a.csv").write_text("1,3,2,1\n2,9,1,1\n1,3,2,3\n5,6,1,2\n")
     with nothing_changes(in_folder):
         assert convcli("pool", "a.csv").all == (0, "9 2\n6 3\n", "")
-        assert convcli("pool", "a.csv", "--mode", "avg").all == (0, "4 1\n4 2\n", "")
+        assert convcli("pool", "a.csv", "--mode", "avg").all == (0, "3.75 1.25\n3.75 2\n", "")
 
 
-def test_npy_keeps_its_type(convcli: Runner, in_folder: Path) -> None:
+def test_largest_values_of_npy_keep_its_type(convcli: Runner, in_folder: Path) -> None:
     array = noise((5, 6, 2), "int16")
+    np.save(in_folder / "a.npy", array)
+    assert convcli("pool", "a.npy").all == (0, "a-maxpool-2x2.npy\n", "")
+    values = np.load("a-maxpool-2x2.npy")
+    assert values.dtype == np.int16
+    assert (values == pooled(array)).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "int32"])
+def test_means_of_npy_are_exact(convcli: Runner, in_folder: Path, dtype: str) -> None:
+    array = noise((4, 6, 2), dtype)
     np.save(in_folder / "a.npy", array)
     assert convcli("pool", "a.npy", "--mode", "avg").all == (0, "a-avgpool-2x2.npy\n", "")
     values = np.load("a-avgpool-2x2.npy")
-    assert values.dtype == np.int16
-    assert (values == pooled(array, "avg")).all()
+    assert values.dtype == np.float64
+    assert (values == array.astype(float).reshape(2, 2, 3, 2, 2).sum((1, 3)) / 4).all()
+
+
+def test_npy_written_as_a_picture_rounds_half_to_even(convcli: Runner, in_folder: Path) -> None:
+    array = noise((4, 6))
+    np.save(in_folder / "a.npy", array)
+    assert convcli("pool", "a.npy", "--mode", "avg", "-o", "out.png").all == (0, "out.png\n", "")
+    assert (opened("out.png") == pooled(array, "avg")).all()
+
+
+def test_pictures_written_as_numbers_round_half_to_even(convcli: Runner, in_folder: Path) -> None:
+    pixels = save(in_folder / "a.png", noise((4, 6)))
+    assert convcli("pool", "a.png", "--mode", "avg", "-o", "out.npy").all == (0, "out.npy\n", "")
+    values = np.load("out.npy")
+    assert values.dtype == np.uint8
+    assert (values == pooled(pixels, "avg")).all()
 
 
 def test_float_tiff_gives_a_float_tiff(convcli: Runner, in_folder: Path) -> None:

@@ -127,6 +127,16 @@ def test_a_picture_for_which_there_is_no_room(
     assert convcli(first, name, *options, "--max-memory", "0.1M", "-o", "x.tiff").all == (0, "x.tiff\n", "")
 
 
+@pytest.mark.parametrize(("mode", "needed"), [("max", "1.5 MB"), ("avg", "2.5 MB")])
+def test_room_for_exact_means_is_that_of_float64(
+    convcli: Runner, in_folder: Path, mode: str, needed: str
+) -> None:
+    np.save(in_folder / "x.npy", np.ones((500, 1000), np.int8))  # 0.5 MB; 125,000 results, as a file, too
+    ran = convcli("pool", "x.npy", "--mode", mode, "--max-memory", "1k")
+    why = f"needs about {needed} of memory, and may use 1 kB; --max-memory allows more"
+    assert ran.all == (1, "", f"convcli: x.npy: {why}\n")
+
+
 @pytest.mark.parametrize("options", [("--filter", "box"), ("--bank", "sobel:4"), ("--kernel", "1 2; 3 4")])
 def test_padding_that_makes_more_than_there_is_room_for(
     convcli: Runner, in_folder: Path, options: tuple[str, ...]

@@ -61,6 +61,7 @@ def test_strips_and_threads_never_change_a_bit(data: st.DataObject) -> None:
         st.sampled_from([np.dtype(t) for t in (np.uint8, np.uint16, np.int32, np.int64, np.float32)])
     )
     image = data.draw(hnp.arrays(dtype, (4 * shape[0], *shape[1:]), elements=elements(dtype)))
+    options["rounded"] = data.draw(st.booleans())
     whole = pool(image, mode=mode, jobs=1, **options)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(pooling, "STRIP_BYTES", data.draw(st.integers(1, 300)))
@@ -97,7 +98,9 @@ def test_every_mean_near_a_half_is_rounded_as_it_should(
         block[: total % count] += 1
     image = np.hstack([block.reshape(size) for block in blocks])
     expected = [round(Fraction(total, count)) for total in sums]
-    assert pool(image, mode="avg", size=size)[0].tolist() == expected
+    assert pool(image, mode="avg", size=size, rounded=True)[0].tolist() == expected
+    exact = [float(Fraction(total, count)) for total in sums]
+    assert pool(image, mode="avg", size=size)[0].tolist() == exact
 
 
 def test_views_are_pooled_as_their_copies() -> None:
@@ -170,9 +173,53 @@ def test_means_of_integers_are_those_of_the_windows_rounded_half_to_even(
     shape, options, amounts = request
     image = data.draw(hnp.arrays(dtype, shape, elements=elements(dtype)))
     expected = [[reference.rounded_mean(w) for w in row] for row in windows(image, options, amounts)]
-    pooled = pool(image, mode="avg", **options)
+    pooled = pool(image, mode="avg", rounded=True, **options)
     assert pooled.dtype == dtype
     assert pooled.tolist() == expected
+
+
+@given(requests(), st.sampled_from(INTEGERS), st.data())
+@settings(max_examples=200, deadline=None)
+def test_means_of_integers_are_exact(
+    request: tuple[Any, Any, Any], dtype: np.dtype[Any], data: st.DataObject
+) -> None:
+    shape, options, amounts = request
+    below = 2**47  # sums of 25 stay below 2**53, where float64 holds every integer
+    low, high = max(-below, int(np.iinfo(dtype).min)), min(below, int(np.iinfo(dtype).max))
+    image = data.draw(hnp.arrays(dtype, shape, elements=st.integers(low, high)))
+    expected = [
+        [
+            [float(Fraction(sum(w.reshape(len(w), -1)[:, c].tolist()), len(w))) for c in range(w[0].size)]
+            for w in row
+        ]
+        for row in windows(image, options, amounts)
+    ]
+    pooled = pool(image, mode="avg", **options)
+    assert pooled.dtype == np.float64
+    assert pooled.tolist() == np.reshape(expected, pooled.shape).tolist()
+
+
+def test_the_mean_of_integers_is_no_integer() -> None:
+    image = np.array([[1, 3], [2, 9]])
+    for dtype in INTEGERS:
+        assert pool(image.astype(dtype), mode="avg").tolist() == [[3.75]]
+    assert pool(image, mode="avg", rounded=True).tolist() == [[4]]
+    assert pool(image == 1, mode="avg").tolist() == [[0.25]]
+
+
+def test_out_takes_exact_means_as_float64_and_rounded_ones_as_the_image() -> None:
+    image = np.array([[1, 3], [2, 9]], np.uint8)
+    exact, whole = np.empty((1, 1)), np.empty((1, 1), np.uint8)
+    assert pool(image, mode="avg", out=exact) is exact
+    assert pool(image, mode="avg", rounded=True, out=whole) is whole
+    assert (exact.tolist(), whole.tolist()) == ([[3.75]], [[4]])
+    with pytest.raises(UsageError, match=r"out uint8 \(1, 1\): must be an array of float64 \(1, 1\)"):
+        pool(image, mode="avg", out=whole)
+
+
+def test_rounding_leaves_maxima_and_floats_alone() -> None:
+    assert pool([[1, 3], [2, 9]], rounded=True).tolist() == [[9]]
+    assert pool([[1.0, 3.0], [2.0, 9.0]], mode="avg", rounded=True).tolist() == [[3.75]]
 
 
 @given(requests(), st.sampled_from([np.float32, np.float64]), st.data())
@@ -221,13 +268,12 @@ def test_maxima_are_minima_of_the_negative(request: tuple[Any, Any, Any], data: 
     ],
 )
 def test_half_is_rounded_to_even(row: list[int], mean: int) -> None:
-    assert pool([row], mode="avg", size=(1, 2)).tolist() == [[mean]]
+    assert pool([row], mode="avg", size=(1, 2), rounded=True).tolist() == [[mean]]
 
 
 def test_padding_counts_in_no_mean() -> None:
-    assert (
-        pool(np.array([[6, 9], [12, 15]]), mode="avg", size=3, padding=1, stride=1).tolist() == [[10, 10]] * 2
-    )
+    image = np.array([[6, 9], [12, 15]])
+    assert pool(image, mode="avg", size=3, padding=1, stride=1).tolist() == [[10.5, 10.5]] * 2
 
 
 def test_padding_is_no_largest_value() -> None:
@@ -236,8 +282,8 @@ def test_padding_is_no_largest_value() -> None:
 
 def test_a_window_over_the_edge_counts_what_it_holds() -> None:
     image = np.array([[1, 2, 30]])
-    assert pool(image, mode="avg", size=(1, 2), ceil=True).tolist() == [[2, 30]]
-    assert pool(image, mode="avg", size=(1, 2), ceil=False).tolist() == [[2]]
+    assert pool(image, mode="avg", size=(1, 2), ceil=True).tolist() == [[1.5, 30]]
+    assert pool(image, mode="avg", size=(1, 2), ceil=False).tolist() == [[1.5]]
 
 
 def test_the_stride_is_the_window_unless_told() -> None:
@@ -263,7 +309,9 @@ def test_the_largest_of_a_types_extremes_is_itself(dtype: np.dtype[Any], end: st
 @pytest.mark.parametrize("end", ["min", "max"])
 def test_the_mean_of_a_types_extremes_is_itself(dtype: np.dtype[Any], end: str) -> None:
     value = int(getattr(np.iinfo(dtype), end))
-    assert pool(np.full((8, 8), value, dtype), mode="avg", size=8).tolist() == [[value]]
+    image = np.full((8, 8), value, dtype)
+    assert pool(image, mode="avg", size=8).tolist() == [[value]]
+    assert pool(image, mode="avg", size=8, rounded=True).tolist() == [[value]]
 
 
 def test_booleans_are_pooled_as_bytes() -> None:

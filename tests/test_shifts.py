@@ -72,7 +72,7 @@ RESULTS: dict[str, tuple[int, Callable[[Array], Array]]] = {
     "sobel-x stride 4": (4, lambda pixels: edges(pixels, 4)),
     "max pool 2/2": (2, lambda pixels: pool(edges(pixels), size=2)),
     "max pool 8/8": (8, lambda pixels: pool(edges(pixels), size=8)),
-    "mean pool 8/8": (8, lambda pixels: pool(edges(pixels), mode="avg", size=8)),
+    "mean pool 8/8": (8, lambda pixels: pool(edges(pixels), mode="avg", size=8, rounded=True)),
 }
 
 

@@ -63,6 +63,8 @@ class Operation:
         Returns the size of the result of a picture's; raises `SizeError` where there is none.
     between : int
         Bytes that are held for each number of the result while it is made.
+    itemsize : int
+        Bytes of each number of a result that is made of numbers of at most 4 bytes.
     where : Destination or None
         Where its results go, if not where all others do.
     """
@@ -72,6 +74,7 @@ class Operation:
     result_size: Callable[[Size], Size]
     numbers: bool | None = None
     between: int = 0
+    itemsize: int = 4
     where: Destination | None = None
 
     def goes(self, usual: Destination) -> Destination:
@@ -90,7 +93,10 @@ def room_for(operations: Sequence[Operation], file_format: FileFormat | None) ->
                 return 0
             written = file_format if one.where is None else one.where.format
             as_numbers = numbers or _is_numeric(written) if one.numbers is None else one.numbers
-            each = 8 if itemsize > 4 else 4 if as_numbers else itemsize
+            if as_numbers:
+                each = max(one.itemsize if numbers else 4, 8 if itemsize > 4 else 4)
+            else:
+                each = 8 if itemsize > 4 else itemsize
             return made * (each + one.between + ENCODING.get(written, each))
 
         return max(map(taken, operations))

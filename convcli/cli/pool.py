@@ -1,4 +1,4 @@
-"""``convcli pool``: pool pictures, or tell the size that pooling gives."""
+"""``convcli pool``: pool pictures, or compute the output size of pooling."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -92,9 +92,9 @@ def pool(
     convcli pool photo.png --mode avg --f 3 --s 2 --p 1 -o small.png
     convcli pool --n 28x28x6 --f 2                          14x14x6
 
-    Each channel is pooled on its own; the stride is the window unless given. Padding is never counted. Means
-    of integers round half to even: write a matrix with decimals (1.0) for its exact means. Without an image
-    and with --n the output size is told. Pooling has no parameters.
+    Pools each channel on its own. Padding is never counted. Means of pictures round half to even; means of
+    text and .npy matrices are exact, unless they are written as a picture (-o out.png). With --n and without
+    an image, prints the output size. Pooling has no parameters.
     """
     from convcli.pooling import PoolMode  # late: help needs no numpy
 
@@ -130,7 +130,8 @@ def pool(
     )  # fmt: skip
     label = f"{layer.type}-{format_size(layer.window)}"
     run = partial(_pool_picture, layer, chosen_mode, batch.threads)
-    return run_batch(batch, [Operation(label, run, partial(_result_size, layer))])
+    itemsize = 8 if chosen_mode == PoolMode.AVG else 4
+    return run_batch(batch, [Operation(label, run, partial(_result_size, layer), itemsize=itemsize)])
 
 
 def _result_size(layer: Pooling, size: "Size") -> "Size":
@@ -139,11 +140,12 @@ def _result_size(layer: Pooling, size: "Size") -> "Size":
 
 
 def _pool_picture(
-    layer: Pooling, mode: "PoolMode", jobs: int | None, picture: "Picture", _: bool
+    layer: Pooling, mode: "PoolMode", jobs: int | None, picture: "Picture", numbers: bool
 ) -> "Outcome":
-    """Pool every channel, alpha too: the numbers of a picture stay what they are."""
+    """Pool every channel and alpha. Means of a matrix are exact; those of a picture keep its dtype."""
     from convcli.cli.one_input import Outcome
     from convcli.cli.reports import described
+    from convcli.pictures import Kind
     from convcli.pooling import pool
     from convcli.tally import tally
 
@@ -157,6 +159,7 @@ def _pool_picture(
             stride=layer.stride,
             padding=layer.padding,
             ceil=layer.ceil,
+            rounded=not (numbers and picture.kind in (Kind.ARRAY, Kind.TEXT)),
             jobs=jobs,
         )
 

@@ -86,7 +86,7 @@ def _striding(taps: Array, pixels: Array) -> list[Contender]:
 
 
 def _pooling(mode: str, side: int, pixels: Array) -> list[Contender]:
-    ours = Contender("convcli", partial(convcli.pool, pixels, mode=mode, size=side, stride=2))
+    ours = Contender("convcli", partial(convcli.pool, pixels, mode=mode, size=side, stride=2, rounded=True))
     if mode == "avg":
         return [ours, *rivals_in_averaging(pixels)]
     return [ours, *rivals_in_maxima(side, pixels)]
