@@ -164,7 +164,7 @@ def _decode_text(stream: BinaryIO, name: str, limits: Limits) -> Picture:
         text = stream.read().decode("utf-8-sig")
         return Picture(parse_matrix(text, name, max_cells=limits.pixels), kind=Kind.TEXT)
     except UnicodeDecodeError:
-        raise ImageError(name, "is not text in UTF-8") from None
+        raise ImageError(name, "is not UTF-8 text") from None
     except TooLargeError as error:
         raise ImageError(error.what, f"{error.why}; --max-pixels takes more") from None
     except MatrixError as error:

@@ -1,9 +1,9 @@
-"""Kernels: the named filters as data with their sources, and the parsing of typed ones.
+"""Kernels: the named filters as data with their sources, and the parsing of typed kernels.
 
 Derivative filters are named by the axis they differentiate and are positive where the image gets brighter
 along it (x points right, y points down). Only the textbook pair ``vertical`` and ``horizontal`` is positive
-from bright to dark. Angles are degrees: 0 is the derivative along x, growing counter-clockwise as seen on
-the screen, so that 90 points up.
+from bright to dark. Angles are in degrees: 0 is the derivative along x, and angles grow counterclockwise as
+seen on the screen, so 90 points up.
 """
 
 import json
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.arrays import read_npy
-from convcli.errors import FilterError, KernelError, MatrixError, reason, suggestion
+from convcli.errors import FilterError, KernelError, MatrixError, nearest, reason, suggestion
 from convcli.matrices import parse_matrix, parse_number, whole_number
 from convcli.opening import open_input
 
@@ -42,17 +42,17 @@ __all__ = [
 
 Matrix = NDArray[Any]
 
-NO_SUM = 1e-6  # part of the sum of absolute taps below which taps add up to zero: what float32 keeps of it
-MAX_TAPS = 1_048_576  # 1024 x 1024: beyond it a kernel is a mistake, not a filter
-KERNEL_FILES = (".csv", ".txt", ".json", ".npy")  # by their endings
+NO_SUM = 1e-6  # sums below this fraction of the sum of absolute taps count as zero: the precision of float32
+MAX_TAPS = 1_048_576  # 1024 x 1024: a larger kernel is a mistake, not a filter
+KERNEL_FILES = (".csv", ".txt", ".json", ".npy")  # file extensions
 TOO_LONG = f"is too long for a kernel of at most {MAX_TAPS} taps"
 
 
 class Combination(StrEnum):
-    """How the responses of a filter's kernels become one number."""
+    """How the responses of a filter's kernels are combined into one value."""
 
     SINGLE = "single"
-    MAGNITUDE = "magnitude"  # the length of the gradient, sqrt(x² + y²)
+    MAGNITUDE = "magnitude"  # of the gradient, sqrt(x² + y²)
     STRONGEST = "strongest"  # the largest response
 
 
@@ -63,11 +63,11 @@ class Filter:
     Attributes
     ----------
     name : str
-        Name with its parameters, as `named_filter` reads it.
+        Name with its options, as `named_filter` reads it.
     kernels : tuple of 2-D arrays
         int64 where every tap is a whole number, else float64.
     divisor : int
-        Each kernel times this is a matrix of whole numbers; 1 where there is no such form.
+        Multiplying each kernel by this gives a matrix of integers; 1 if there is no such divisor.
     combination : Combination
     summary, responds_to, source : str
     """
@@ -82,7 +82,7 @@ class Filter:
 
     @cached_property
     def gain(self) -> float:
-        """Gain of the first kernel, see `gain`; of one direction, where responses are combined."""
+        """Gain of the first kernel, see `gain`; where responses are combined, that of one direction."""
         return gain(self.kernels[0])
 
     @cached_property
@@ -93,7 +93,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A number that a filter takes by name; `default` None means that it follows from the others."""
+    """A numeric option of a filter; a `default` of None means that it is computed from the other options."""
 
     meaning: str
     default: float | None
@@ -103,13 +103,13 @@ class Parameter:
     odd: bool = False
 
 
-Arguments = dict[str, float]  # by name; what has neither a value nor a default is left out
+Arguments = dict[str, float]  # by name; options with neither a value nor a default are left out
 Built = tuple[Matrix, ...]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the catalogue: what a filter's name stands for."""
+    """An entry of the catalog: a named filter."""
 
     name: str
     summary: str
@@ -119,7 +119,7 @@ class Entry:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     combination: Combination = Combination.SINGLE
     divisor: Callable[[Arguments], int] = lambda _: 1
-    steered_title: str = ""  # of a family whose filter an angle turns into a single steered derivative
+    steered_title: str = ""  # name of the family, if an angle turns the filter into one steered derivative
 
 
 # Taps, as published --------------------------------------------------------------------------------------
@@ -132,8 +132,8 @@ SHARPEN = ((0, -1, 0), (-1, 5, -1), (0, -1, 0))
 EMBOSS = ((-2, -1, 0), (-1, 1, 1), (0, 1, 2))
 KIRSCH = ((-3, -3, 5), (-3, 0, 5), (-3, -3, 5))
 ROBINSON = ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1))
-ROBERTS_X = ((-1, 0), (0, 1))  # along the diagonal to the lower right
-ROBERTS_Y = ((0, -1), (1, 0))  # along the diagonal to the lower left
+ROBERTS_X = ((-1, 0), (0, 1))  # derivative along the diagonal to the lower right
+ROBERTS_Y = ((0, -1), (1, 0))  # derivative along the diagonal to the lower left
 
 DUDA_HART = "R. Duda and P. Hart, Pattern Classification and Scene Analysis (1973), pp. 271-272"
 PREWITT = (
@@ -199,9 +199,9 @@ def _cosine_sine(degrees: float) -> tuple[float, float]:
 
 
 def _steered(family: str, arguments: Arguments) -> Built:
-    """Return the derivative of a family in the direction of ``arguments["angle"]``.
+    """Return a family's derivative in the direction of ``arguments["angle"]``.
 
-    On the screen y points down, so a counter-clockwise angle takes cos·x - sin·y of the two matrices.
+    y points down on the screen, so the derivative at a counterclockwise angle is cos·x - sin·y.
     """
     x_kernel, y_kernel = PAIRS[family](arguments)
     turned = 45.0 if family == "roberts" else 0.0  # its "x" points to the lower right
@@ -213,7 +213,7 @@ def _steered(family: str, arguments: Arguments) -> Built:
 
 
 def _derivatives(family: str, *indices: int) -> Callable[[Arguments], Built]:
-    """Return the kernels of a pair at these indices or, where an angle is given, the steered one."""
+    """Return a builder of a pair's kernels at these indices or, given an angle, of the steered kernel."""
 
     def build(arguments: Arguments) -> Built:
         if "angle" in arguments:
@@ -225,7 +225,7 @@ def _derivatives(family: str, *indices: int) -> Callable[[Arguments], Built]:
 
 
 def _compass(first: tuple[tuple[int, ...], ...]) -> Callable[[Arguments], Built]:
-    """Return the eight kernels made by moving the outer ring of a 3x3 kernel on in steps of 45 degrees."""
+    """Return a builder of eight kernels: a 3x3 kernel with its outer ring rotated in steps of 45 degrees."""
     ring = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
 
     def build(_: Arguments) -> Built:
@@ -250,11 +250,12 @@ def _gaussian_taps(sigma: float, side: int) -> Matrix:
 
 
 def _reach(sigma: float, deviations: int = 4) -> int:
-    """Return the odd side that holds a Gaussian to so many standard deviations."""
+    """Return the odd kernel size that covers a Gaussian up to so many standard deviations."""
     side = 2 * math.ceil(deviations * sigma) + 1
     if side * side > MAX_TAPS:
         raise FilterError(
-            f"sigma {sigma:g}", f"needs a kernel of {side}x{side}; at most {MAX_TAPS} taps are taken"
+            f"sigma {sigma:g}",
+            f"needs a {side}x{side} kernel, more than {MAX_TAPS} taps; lower sigma",
         )
     return side
 
@@ -263,7 +264,7 @@ def _gaussian(arguments: Arguments) -> Built:
     if "sigma" not in arguments:
         size = _side(arguments, 3)
         if size not in BINOMIAL:
-            raise FilterError(f"gaussian:size={size}", "needs a sigma too; without one the size is 3, 5 or 7")
+            raise FilterError(f"gaussian:size={size}", "must be 3, 5 or 7; for other sizes give sigma too")
         return (_outer(BINOMIAL[size], BINOMIAL[size]) / 4 ** (size - 1),)
     sigma = arguments["sigma"]
     taps = _gaussian_taps(sigma, _side(arguments, 0) or _reach(sigma))
@@ -299,12 +300,12 @@ def _gabor(arguments: Arguments) -> Built:
     wave = _without_sum(envelope * np.cos(2 * math.pi * along / wavelength + phase), envelope)
     positive = wave[wave > 0].sum()
     if not positive > 1e-9:
-        raise FilterError(f"gabor:size={side}", "is too small to hold any of the wave; take a larger size")
+        raise FilterError(f"gabor:size={side}", "is too small to hold any of the wave; use a larger size")
     return (_without_sum(wave / positive, envelope),)
 
 
 def _without_sum(matrix: Matrix, envelope: Matrix) -> Matrix:
-    """Take so much of the envelope away that the taps add up to zero."""
+    """Subtract a multiple of the envelope so that the taps add up to zero."""
     return matrix - envelope * (math.fsum(matrix.ravel()) / math.fsum(envelope.ravel()))
 
 
@@ -313,11 +314,11 @@ def _box(arguments: Arguments) -> Built:
     return (np.full((side, side), 1 / side**2),)
 
 
-# The catalogue ------------------------------------------------------------------------------------------
+# The catalog --------------------------------------------------------------------------------------------
 
-ANGLE = Parameter("direction of the derivative in degrees, counter-clockwise from x", None)
-SIZE_3_5_7 = Parameter("side", 3, 3, 7, whole=True, odd=True)
-ODD_SIZE = Parameter("side; follows from sigma", None, 1, 1023, whole=True, odd=True)
+ANGLE = Parameter("direction of the derivative in degrees, counterclockwise from x", None)
+SIZE_3_5_7 = Parameter("kernel size", 3, 3, 7, whole=True, odd=True)
+ODD_SIZE = Parameter("kernel size; default: computed from sigma", None, 1, 1023, whole=True, odd=True)
 SIGMA = Parameter("standard deviation in pixels", 1.0, 0.05, 1000)
 
 
@@ -332,7 +333,7 @@ def _family(family: str, title: str, source: str, *, sizes: bool = False) -> lis
         ),
         (
             "y",
-            "down to the left" if diagonal else "downwards",
+            "down to the left" if diagonal else "downward",
             "rising diagonal" if diagonal else "horizontal",
         ),
     )
@@ -353,7 +354,7 @@ def _family(family: str, title: str, source: str, *, sizes: bool = False) -> lis
             Entry(
                 family,
                 f"{title} gradient magnitude",
-                "edges of every direction, by their strength",
+                "edges in every direction, by their strength",
                 source,
                 _derivatives(family, 0, 1),
                 sized | {"angle": ANGLE},
@@ -369,7 +370,7 @@ _ENTRIES = [
         "vertical",
         "the textbook's vertical-edge filter",
         "brightness falling to the right: vertical edges, bright to dark",
-        f"{NG}; {PREWITT}, sign turned",
+        f"{NG}; {PREWITT}, negated",
         _derivatives("textbook", 0),
         {"angle": ANGLE},
         steered_title="textbook",
@@ -377,25 +378,25 @@ _ENTRIES = [
     Entry(
         "horizontal",
         "the textbook's horizontal-edge filter",
-        "brightness falling downwards: horizontal edges, bright to dark",
-        f"{NG}; {PREWITT}, sign turned",
+        "brightness falling downward: horizontal edges, bright to dark",
+        f"{NG}; {PREWITT}, negated",
         _derivatives("textbook", 1),
     ),
     *_family("prewitt", "Prewitt", f"{PREWITT}; larger sizes fit a plane by least squares", sizes=True),
     *_family("sobel", "Sobel", f"{SOBEL}; larger sizes smooth by binomials", sizes=True),
     *_family("scharr", "Scharr", SCHARR),
-    *_family("roberts", "Roberts cross", f"{ROBERTS}; signs by the direction of growing brightness"),
+    *_family("roberts", "Roberts cross", f"{ROBERTS}; signs chosen to be positive where brightness grows"),
     *_family("freichen", "Frei-Chen", FREI_CHEN),
     Entry(
         "laplacian",
-        "Laplacian of the four neighbours",
+        "Laplacian of the four neighbors",
         "dark spots and the dark side of edges (positive), bright ones (negative)",
         GONZALEZ_WOODS,
         _fixed(LAPLACIAN),
     ),
     Entry(
         "laplacian-8",
-        "Laplacian of the eight neighbours",
+        "Laplacian of the eight neighbors",
         "dark spots and the dark side of edges (positive), bright ones (negative)",
         GONZALEZ_WOODS,
         _fixed(LAPLACIAN_8),
@@ -403,7 +404,7 @@ _ENTRIES = [
     Entry(
         "kirsch",
         "Kirsch compass: strongest of eight directions",
-        "edges of every direction, by the strongest of eight responses",
+        "edges in every direction, by the strongest of eight responses",
         COMPASS,
         _compass(KIRSCH),
         combination=Combination.STRONGEST,
@@ -411,7 +412,7 @@ _ENTRIES = [
     Entry(
         "robinson",
         "Robinson compass: strongest of eight directions",
-        "edges of every direction, by the strongest of eight responses",
+        "edges in every direction, by the strongest of eight responses",
         ROBINSON_1977,
         _compass(ROBINSON),
         combination=Combination.STRONGEST,
@@ -432,34 +433,34 @@ _ENTRIES = [
         _dog,
         {
             "sigma": SIGMA,
-            "ratio": Parameter("wide sigma over narrow sigma", 1.6, 1.001, 100),
+            "ratio": Parameter("wide sigma divided by narrow sigma", 1.6, 1.001, 100),
             "size": ODD_SIZE,
         },
     ),
     Entry(
         "gaussian",
         "Gaussian blur",
-        "nothing: smooths; without sigma the binomial of its size",
+        "nothing, it smooths; without sigma, by binomial weights",
         GONZALEZ_WOODS,
         _gaussian,
         {
             "sigma": Parameter("standard deviation in pixels", None, 0.05, 1000),
-            "size": Parameter("side; without sigma 3, 5 or 7", None, 1, 1023, whole=True, odd=True),
+            "size": Parameter("kernel size; without sigma 3, 5 or 7", None, 1, 1023, whole=True, odd=True),
         },
         divisor=lambda a: 1 if "sigma" in a else int(4 ** (_side(a, 3) - 1)),
     ),
     Entry(
         "box",
         "mean of the window",
-        "nothing: smooths",
+        "nothing, it smooths",
         GONZALEZ_WOODS,
         _box,
-        {"size": Parameter("side", 3, 1, 1024, whole=True)},
+        {"size": Parameter("kernel size", 3, 1, 1024, whole=True)},
         divisor=lambda a: _side(a, 3) ** 2,
     ),
     Entry(
         "sharpen",
-        "image less its Laplacian",
+        "image minus its Laplacian",
         "keeps flat areas, exaggerates edges and detail",
         GONZALEZ_WOODS,
         _fixed(SHARPEN),
@@ -475,17 +476,20 @@ _ENTRIES = [
     Entry(
         "gabor",
         "Gabor: a wave under a Gaussian; zero sum, positive taps add up to 1",
-        "stripes of its wavelength at right angles to its direction",
+        "stripes of its wavelength, perpendicular to its direction",
         DAUGMAN,
         _gabor,
         {
-            "wavelength": Parameter("pixels a period", 8.0, 2, 1000),
-            "angle": Parameter("direction of the wave in degrees, counter-clockwise from x", 0.0),
+            "wavelength": Parameter("pixels per period", 8.0, 2, 1000),
+            "angle": Parameter("direction of the wave in degrees, counterclockwise from x", 0.0),
             "sigma": Parameter(
-                "standard deviation along the wave in pixels; 0.56 wavelength", None, 0.05, 1000
+                "standard deviation along the wave in pixels; default: 0.56 times the wavelength",
+                None,
+                0.05,
+                1000,
             ),
-            "aspect": Parameter("sigma along the wave over sigma across it", 0.5, 0.05, 20),
-            "phase": Parameter("degrees: 0 is even, 90 odd", 0.0),
+            "aspect": Parameter("sigma along the wave divided by sigma across it", 0.5, 0.05, 20),
+            "phase": Parameter("phase in degrees: 0 is even, 90 is odd", 0.0),
             "size": ODD_SIZE,
         },
     ),
@@ -504,19 +508,19 @@ def named_filter(name: str, **parameters: float | None) -> Filter:
     Parameters
     ----------
     name : str
-        A name of `CATALOG`, with or without parameters behind it (``"gaussian:sigma=2"``).
+        A name in `CATALOG`, optionally followed by options (``"gaussian:sigma=2"``).
     **parameters : float
-        Parameters by name; None stands for the default.
+        Options by name; None means the default.
 
     Returns
     -------
     Filter
-        Its kernels are int64 where every tap is a whole number, else float64.
+        Its kernels are int64 if every tap is a whole number, else float64.
 
     Raises
     ------
     FilterError
-        The name or a parameter is unknown, or a value is out of range.
+        The name or an option is unknown, or a value is out of range.
 
     Examples
     --------
@@ -531,8 +535,9 @@ def named_filter(name: str, **parameters: float | None) -> Filter:
     entry = CATALOG[bare]
     given: Arguments = {key: value for key, value in parameters.items() if value is not None}
     for key in given.keys() & typed.keys():
-        raise FilterError(name[:100], f"has its own {key}, and {given[key]!r} was given apart; leave one out")
-    values = {key: _checked(entry, key, value) for key, value in (typed | given).items()}
+        raise FilterError(name[:100], f"sets {key}, which is also given as {given[key]!r}; give it once")
+    numbers = {key: _typed_number(entry, key, value) for key, value in typed.items()}
+    values = {key: _checked(entry, key, value) for key, value in (numbers | given).items()}
     defaults = {key: spec.default for key, spec in entry.parameters.items() if spec.default is not None}
     arguments: Arguments = defaults | values
     text = ",".join(f"{key}={str(value).removesuffix('.0')}" for key, value in values.items())
@@ -551,13 +556,13 @@ def named_filter(name: str, **parameters: float | None) -> Filter:
     return replace(
         built,
         summary=f"{entry.steered_title} derivative along {arguments['angle']:g} degrees",
-        responds_to=f"brightness {change} towards {arguments['angle']:g} degrees, counter-clockwise from x",
+        responds_to=f"brightness {change} toward {arguments['angle']:g} degrees, counterclockwise from x",
         combination=Combination.SINGLE,
     )
 
 
 def custom_filter(name: str, matrix: ArrayLike) -> Filter:
-    """Make a filter of a kernel of one's own.
+    """Make a filter from a kernel of your own.
 
     Examples
     --------
@@ -568,7 +573,7 @@ def custom_filter(name: str, matrix: ArrayLike) -> Filter:
         name=name,
         kernels=(_frozen(kernel_array(matrix)),),
         summary="a kernel of your own",
-        responds_to="what its taps say",
+        responds_to="whatever its taps select",
         source="typed",
     )
 
@@ -579,19 +584,19 @@ def kernel(name: str, **parameters: float | None) -> Matrix:
     Parameters
     ----------
     name : str
-        A filter with one kernel, such as ``"sobel-x"``; `convcli filters` lists them.
+        A filter with one kernel, such as ``"sobel-x"``; `convcli filters` lists all filters.
     **parameters : float
-        Parameters by name: ``kernel("gaussian", sigma=2)``, ``kernel("sobel-x", angle=70)``.
+        Options by name: ``kernel("gaussian", sigma=2)``, ``kernel("sobel-x", angle=70)``.
 
     Returns
     -------
     2-D array
-        int64 where every tap is a whole number, else float64; not writable.
+        int64 if every tap is a whole number, else float64; read-only.
 
     Raises
     ------
     FilterError
-        The name or a parameter is unknown, a value is out of range, or the filter combines several kernels.
+        The name or an option is unknown, a value is out of range, or the filter combines several kernels.
 
     Examples
     --------
@@ -602,70 +607,93 @@ def kernel(name: str, **parameters: float | None) -> Matrix:
     if len(built.kernels) > 1:
         raise FilterError(
             built.name,
-            f"combines {len(built.kernels)} kernels ({built.combination}): take named_filter and "
-            "apply_filter, or the name of a single one",
+            f"combines {len(built.kernels)} kernels ({built.combination}); use named_filter and "
+            "apply_filter, or name a filter with one kernel",
         )
     return built.kernels[0]
 
 
-def _split_filter(text: str) -> tuple[str, dict[str, float]]:
-    """Split ``name:key=value,key=value``."""
+def _split_filter(text: str) -> tuple[str, dict[str, str]]:
+    """Split ``name:key=value,key=value`` into the name and the values by key."""
     name, colon, rest = text.strip().partition(":")
-    values: dict[str, float] = {}
+    values: dict[str, str] = {}
     for part in rest.split(",") if colon else []:
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not key or not equals:
             entry = CATALOG.get(name.strip().lower())
             example = next(iter(entry.parameters), "") if entry else ""
             written = f"{name}:{example}=3" if example else "gaussian:sigma=2"
-            raise FilterError(text[:100], f"parameters are written by name, as in {written}")
-        try:
-            number = parse_number(value, key)
-        except MatrixError:
-            raise FilterError(f"{name}:{key}={value[:50]}", "is not a finite number") from None
+            raise FilterError(text[:100], f"options are written by name, as in {written}")
         if key in values:
             raise FilterError(text[:100], f"gives {key} twice")
-        values[key] = number
+        values[key] = value
     return name.strip().lower(), values
 
 
 def _meant_for(text: str) -> str:
-    """Suggest a filter; one whose parameters were not parted by a colon with them."""
+    """Suggest a filter, with its options if something other than a colon separates them from the name."""
     name, _, parameters = re.sub(r"[\s,;=(]+", ":", text, count=1).partition(":")
     entry = CATALOG.get(name)
     if entry is None or not entry.parameters or not parameters:
         return suggestion(text, CATALOG)
     named = "" if "=" in parameters else f"{next(iter(entry.parameters))}="
-    if named and not parameters[0].isdecimal():  # no value but another name, as in sobel x
+    if named and not parameters[0].isdecimal():  # not a value but part of the name, as in sobel x
         return suggestion(text, CATALOG)
     return f"did you mean {name}:{named}{parameters.rstrip(') ')[:50]}?"
 
 
+def _option(entry: Entry, key: str) -> Parameter:
+    """Return an option of a filter, or raise FilterError if the filter does not have it."""
+    if key not in entry.parameters:
+        raise FilterError(entry.name, _no_such_option(entry, key))
+    return entry.parameters[key]
+
+
+def _allowed(option: Parameter) -> str:
+    """Describe the values that an option accepts, as in ``an odd number from 3 to 7``."""
+    limits = "" if math.isinf(option.minimum) else f" from {option.minimum:g} to {option.maximum:g}"
+    if option.odd:
+        return f"an odd number{limits}"
+    if option.whole:
+        return f"a whole number{limits}"
+    return f"a number{limits}" if limits else "a finite number"
+
+
+def _typed_number(entry: Entry, key: str, text: str) -> float:
+    option = _option(entry, key)
+    try:
+        return parse_number(text, key)
+    except MatrixError:
+        why = f"must be {_allowed(option)} ({option.meaning})"
+        raise FilterError(f"{entry.name}:{key}={text[:50]}", why) from None
+
+
 def _checked(entry: Entry, key: str, value: float) -> float:
-    spec = entry.parameters.get(key)
-    if spec is None:
-        raise FilterError(entry.name, _no_such_parameter(entry, key))
+    spec = _option(entry, key)
     if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
         raise FilterError(f"{entry.name}:{key}={value!r}", "is not a number")
     try:
         number: float = int(value) if spec.whole and float(value) % 1 == 0 else float(value)
-    except OverflowError:  # a whole number beyond the floats
+    except OverflowError:  # an integer too large for a float
         number = math.inf
     in_range = math.isfinite(number) and spec.minimum <= number <= spec.maximum
     if not in_range or (spec.whole and number % 1) or (spec.odd and number % 2 == 0):
-        kind = "an odd number" if spec.odd else "a whole number" if spec.whole else "a finite number"
-        limits = "" if math.isinf(spec.minimum) else f" from {spec.minimum:g} to {spec.maximum:g}"
-        raise FilterError(f"{entry.name}:{key}={number}", f"{spec.meaning}: must be {kind}{limits}")
+        why = f"must be {_allowed(spec)} ({spec.meaning})"
+        raise FilterError(f"{entry.name}:{key}={number}", why)
     return number
 
 
-def _no_such_parameter(entry: Entry, key: str) -> str:
+def _no_such_option(entry: Entry, key: str) -> str:
     if key == "angle":
         steerable = [other.name for other in CATALOG.values() if "angle" in other.parameters]
-        return f"takes no angle; these do: {', '.join(steerable)}"
+        return f"has no option angle; these filters have it: {', '.join(steerable)}"
     if not entry.parameters:
-        return f"takes no parameters, so no {key[:50]}"
-    return f"takes no {key[:50]}: {suggestion(key, entry.parameters)}"
+        return f"has no options, not even {key[:50]}"
+    near = nearest(key, entry.parameters)
+    if near is not None:
+        return f"has no option {key[:50]}: did you mean {near}?"
+    options = ", ".join(f"{name} ({_allowed(option)})" for name, option in entry.parameters.items())
+    return f"has no option {key[:50]}; it takes {options}"
 
 
 def _frozen(matrix: Matrix) -> Matrix:
@@ -678,12 +706,12 @@ def _frozen(matrix: Matrix) -> Matrix:
 
 
 def gain(matrix: ArrayLike) -> float:
-    """Return what the kernel multiplies brightness by.
+    """Return the factor by which the kernel multiplies brightness.
 
-    For a kernel whose taps do not add up to zero, what becomes of a flat area: the sum of the taps, without
-    its sign. For one whose taps do, within a millionth of their sizes (taps that were learned never do to the
-    last digit), the response to the best fitting step of height one: the sum of the positive taps (4 for
-    sobel-x).
+    If the taps do not add up to zero, it is the factor for a flat area: the absolute value of their sum. If
+    they do, it is the response to the best fitting step of height one: the sum of the positive taps (4 for
+    sobel-x). A sum below a millionth of the sum of absolute taps counts as zero, because learned taps never
+    add up to exactly zero.
 
     Examples
     --------
@@ -691,7 +719,7 @@ def gain(matrix: ArrayLike) -> float:
     (4.0, 1.0)
     """
     taps = np.asarray(matrix, dtype=np.float64).ravel()
-    # In units of a power of two, which changes no digit: sums of the largest floats would overflow.
+    # Scaled by a power of two, which is exact: sums of the largest floats would overflow.
     unit = 2.0 ** (math.frexp(float(np.abs(taps).max()))[1] - 1) if taps.any() else 1.0
     taps = taps / unit
     total = abs(math.fsum(taps))
@@ -699,14 +727,14 @@ def gain(matrix: ArrayLike) -> float:
 
 
 def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
-    """Split a kernel of rank one into a column and a row whose product it is.
+    """Split a kernel of rank one into a column and a row whose outer product it is.
 
-    Exact for integers. For floats the products differ from the taps by at most
-    ``4 eps sum|taps|`` in all. No row is negative throughout, so that a smoothing one has positive taps.
+    Exact for integers. For floats, the absolute differences between products and taps add up to at most
+    ``4 eps sum|taps|``. The row always has a positive tap, so the factors of a smoothing kernel are positive.
 
     Returns
     -------
-    (column, row) of 1-D arrays, or None where the rank is not one.
+    (column, row) of 1-D arrays, or None if the rank is not one.
 
     Examples
     --------
@@ -718,7 +746,7 @@ def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
     if not taps.any():
         return None
     whole = taps.dtype.kind in "iu"
-    sizes = taps != 0 if whole else np.abs(taps)  # the smallest integer has no positive twin
+    sizes = taps != 0 if whole else np.abs(taps)  # the smallest integer has no absolute value
     pivot_row, pivot_column = np.unravel_index(np.argmax(sizes), taps.shape)
     if whole:
         row = taps[pivot_row] // np.gcd.reduce(taps[pivot_row])
@@ -735,13 +763,16 @@ def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
 
 
 def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Matrix:
-    """Check that something is a kernel: not empty, finite numbers, at most 1,048,576 taps.
+    """Check that a value is a kernel: not empty, finite numbers, at most 1,048,576 taps.
 
     Parameters
     ----------
-    value : array (f_h, f_w), and up to so many `axes`: (f_h, f_w, C, F)
+    value : array (f_h, f_w)
+        With `axes` 4 also (f_h, f_w, C) or (f_h, f_w, C, F).
     name : str
-        What messages call it.
+        The name to use in messages.
+    axes : int
+        The largest number of axes to accept.
 
     Returns
     -------
@@ -751,7 +782,7 @@ def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Ma
     Raises
     ------
     KernelError
-        It is not.
+        It is not a kernel.
 
     Examples
     --------
@@ -760,7 +791,7 @@ def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Ma
     """
     if isinstance(value, str):
         raise KernelError(
-            f"{name} {value[:50]!r}", 'is text; take kernel("sobel-x") or parse_kernel("1 0 -1")'
+            f"{name} {value[:50]!r}", 'is text; use kernel("sobel-x") or parse_kernel("1 0 -1")'
         )
     wanted = (
         "must have two axes (rows, columns)" if axes == 2 else "must have two to four axes (f_h, f_w, C, F)"
@@ -774,7 +805,7 @@ def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Ma
     if taps.dtype.kind not in "biuf":
         raise KernelError(name, f"must hold real numbers, not {taps.dtype}")
     if not 2 <= taps.ndim <= axes:
-        found = f", not the shape {taps.shape}" if taps.size else "; it is empty"
+        found = f"; its shape is {taps.shape}" if taps.size else "; it is empty"
         raise KernelError(name, f"{wanted}{found}")
     if not 0 < taps.size <= MAX_TAPS:
         raise KernelError(name, f"is {'x'.join(map(str, taps.shape))}; must have 1 to {MAX_TAPS} taps")
@@ -786,12 +817,12 @@ def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Ma
             raise KernelError(name, f"row {row + 1}, column {column + 1} is {tap}, not finite")
         return taps.astype(np.float64)
     if taps.dtype == np.uint64 and taps.max() > np.iinfo(np.int64).max:
-        raise KernelError(name, f"the tap {taps.max()} does not fit into int64; write it as a float")
+        raise KernelError(name, f"the tap {taps.max()} does not fit in int64; write it as a float")
     return taps.astype(np.int64)
 
 
 def _is_deeper(value: object, axes: int) -> bool:
-    """Whether the first of nested lists are more than so many in each other."""
+    """Whether lists are nested more than `axes` deep, judged by the first of each."""
     for _ in range(axes):
         value = value[0] if isinstance(value, list | tuple) and value else None
     return isinstance(value, list | tuple)
@@ -801,19 +832,20 @@ def _is_deeper(value: object, axes: int) -> bool:
 
 
 def parse_kernel(text: str, name: str = "kernel") -> Matrix:
-    """Read a typed kernel: rows by ``;`` or new lines, numbers by spaces or commas, fractions as ``1/9``.
+    """Read a typed kernel.
 
-    Rows in brackets, as JSON and Python write them, are read too.
+    Rows are separated by ``;`` or newlines, numbers by spaces or commas; ``1/9`` is a fraction. Rows in
+    brackets, as JSON and Python write them, are accepted as well.
 
     Returns
     -------
     2-D array
-        int64 where every tap is a whole number, else float64.
+        int64 if every tap is a whole number, else float64.
 
     Raises
     ------
     KernelError
-        It is empty or ragged, or a cell is no finite number; the message says where.
+        It is empty or ragged, or a cell is not a finite number; the message gives row and column.
 
     Examples
     --------
@@ -831,34 +863,34 @@ def parse_kernel(text: str, name: str = "kernel") -> Matrix:
 
 
 def _whole_if_exact(taps: Matrix) -> Matrix:
-    """Return int64 taps where each is a whole number, however it was written."""
+    """Return the taps as int64 if each is a whole number, however it was written."""
     exact = taps.dtype.kind == "f" and bool((taps % 1 == 0).all()) and bool((np.abs(taps) < 2**53).all())
     return taps.astype(np.int64) if exact else taps
 
 
 def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
-    """Read a kernel from a file: ``.csv`` or ``.txt`` rows, ``.json``, ``.npy``.
+    """Read a kernel from a file: rows in ``.csv`` or ``.txt``, ``.json``, ``.npy``.
 
-    JSON holds the rows, ``[[1, 0, -1]]``, or an object with them under ``"kernel"``. With four `axes` JSON
-    and ``.npy`` may hold a volume (f_h, f_w, C), or a bank (f_h, f_w, C, F).
+    JSON holds the rows, ``[[1, 0, -1]]``, or an object with the rows under ``"kernel"``. With `axes` 4, JSON
+    and ``.npy`` may also hold a volume (f_h, f_w, C) or a bank (f_h, f_w, C, F).
 
     Returns
     -------
     array
-        int64 where every tap is a whole number, else float64.
+        int64 if every tap is a whole number, else float64.
 
     Raises
     ------
     KernelError
-        The file cannot be read, is of another kind, or holds no kernel.
+        The file cannot be read, has another extension, or does not hold a kernel.
     """
     file, name = Path(path), str(path)
     if not name:
-        raise KernelError("--kernel @", "names no file; as in --kernel @kernel.csv")
+        raise KernelError("--kernel @", "a file name is missing, as in --kernel @kernel.csv")
     try:
         if file.suffix.lower() not in KERNEL_FILES:
             *others, last = KERNEL_FILES
-            raise KernelError(name, f"a kernel file ends in {', '.join(others)} or {last}")
+            raise KernelError(name, f"the name of a kernel file must end in {', '.join(others)} or {last}")
         with open_input(file) as stream:
             if file.suffix.lower() == ".npy":
                 return _whole_if_exact(kernel_array(read_npy(stream, name, most=MAX_TAPS), name, axes=axes))
@@ -870,23 +902,23 @@ def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
     except OSError as error:
         raise KernelError(name, reason(error)) from None
     except UnicodeDecodeError:
-        raise KernelError(name, "is not text in UTF-8") from None
+        raise KernelError(name, "is not UTF-8 text") from None
     except MatrixError as error:
         raise KernelError(error.what, error.why) from None
 
 
 def _parse_json(text: str, name: str, axes: int = 2) -> Matrix:
-    if text.count(",") > 2 * MAX_TAPS:  # a little more than taps may be there
+    if text.count(",") > 2 * MAX_TAPS:  # the file may hold a little more than the taps
         raise KernelError(name, TOO_LONG)
     try:
         value = json.loads(text, parse_int=whole_number)
     except ValueError as error:
         raise KernelError(name, f"is not JSON: {error}") from None
     except RecursionError:
-        raise KernelError(name, "is not JSON of rows: it is nested too deeply") from None
+        raise KernelError(name, "is nested too deeply; write rows of numbers, as in [[1, 0, -1]]") from None
     rows = value.get("kernel") if isinstance(value, dict) else value
     if rows is None:
         raise KernelError(name, 'has no "kernel"; write {"kernel": [[1, 0, -1]]}')
     if isinstance(rows, str):
-        raise KernelError(name, f'the kernel {rows[:50]!r} is text; write {{"kernel": [[1, 0, -1]]}}')
+        raise KernelError(name, f'has text as its kernel, {rows[:50]!r}; write {{"kernel": [[1, 0, -1]]}}')
     return _whole_if_exact(kernel_array(rows, name, axes=axes))

@@ -541,19 +541,23 @@ def test_gaussian_by_size_is_binomial(convcli: Runner, grey: Array, size: int, r
 @pytest.mark.parametrize(
     ("arguments", "start"),
     [
-        (("--filter", "laplacian", "--size", "5"), "laplacian: takes no parameters"),
-        (("--filter", "scharr-x", "--size", "5"), "scharr-x: takes no size: choose from angle"),
-        (("--filter", "sobel-x", "--size", "4"), "sobel-x:size=4: side: must be "),
-        (("--filter", "sobel-x", "--size", "9"), "sobel-x:size=9: side: must be "),
-        (("--filter", "gaussian", "--size", "9"), "gaussian:size=9: needs a sigma too; "),
-        (("--filter", "gaussian:sgima=2"), "gaussian: takes no sgima: did you mean sigma?"),
-        (("--filter", "gaussian:sigma"), "gaussian:sigma: parameters are written "),
-        (("--filter", "gaussian:sigma=wide"), "gaussian:sigma=wide: is not a finite number"),
+        (("--filter", "laplacian", "--size", "5"), "laplacian: has no options"),
+        (("--filter", "scharr-x", "--size", "5"), "scharr-x: has no option size; it takes angle (a finite number)"),
+        (("--filter", "sobel-x", "--size", "4"), "sobel-x:size=4: must be "),
+        (("--filter", "sobel-x", "--size", "9"), "sobel-x:size=9: must be "),
+        (("--filter", "gaussian", "--size", "9"), "gaussian:size=9: must be 3, 5 or 7; "),
+        (
+            ("--filter", "sobel:norm=l1"),
+            "sobel: has no option norm; it takes size (an odd number from 3 to 7), angle (a finite number)\n",
+        ),
+        (("--filter", "gaussian:sgima=2"), "gaussian: has no option sgima: did you mean sigma?"),
+        (("--filter", "gaussian:sigma"), "gaussian:sigma: options are written "),
+        (("--filter", "gaussian:sigma=wide"), "gaussian:sigma=wide: must be a number from 0.05 to 1000 (standard deviation in pixels)"),
         (("--filter", "gaussian:sigma=0"), "gaussian:sigma=0"),
         (("--filter", "gaussian:sigma=1,sigma=2"), "gaussian:sigma=1,sigma=2: gives sigma twice"),
         (
             ("--filter", "sobel-x:angle=1", "--angle", "2"),
-            "sobel-x:angle=1: has its own angle, and 2",
+            "sobel-x:angle=1: sets angle, which is also given as 2",
         ),
         (
             ("--kernel", "1 0 -1", "--angle", "30"),
@@ -578,7 +582,7 @@ def test_wrong_filter_parameters(
 def test_filter_without_angle_names_those_with_one(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "grey.png", "--filter", "laplacian", "--angle", "30")
-    assert_failed(ran, 2, "laplacian: takes no angle; these do: ")
+    assert_failed(ran, 2, "laplacian: has no option angle; these filters have it: ")
     assert {"sobel-x", "scharr", "gabor"} <= set(ran.err.rpartition(": ")[2].rstrip("\n").split(", "))
 
 
@@ -683,13 +687,13 @@ def test_typed_kernel_that_is_none(convcli: Runner, in_folder: Path, typed: str,
         ("k.csv", b"1,2\n3\n", "row 2 has 1 numbers where row 1 has 2"),
         ("k.csv", b"1,x\n", "row 1, column 2 is 'x', not a number"),
         ("k.csv", b"", 'is empty; write rows such as "1 0 -1; 2 0 -2; 1 0 -1"'),
-        ("k.txt", b"\xff\xfe1 2", "is not text in UTF-8"),
+        ("k.txt", b"\xff\xfe1 2", "is not UTF-8 text"),
         ("k.json", b"[[1, 2], [3]]", "has rows of different lengths"),
         ("k.json", b'{"taps": [[1]]}', 'has no "kernel"; write {"kernel": [[1, 0, -1]]}'),
         ("k.json", b"[[1, NaN]]", "row 1, column 2 is nan, not finite"),
-        ("k.json", b"[1, 2]", "must have two to four axes (f_h, f_w, C, F), not the shape (2,)"),
-        ("k.yaml", b"- 1", "a kernel file ends in .csv, .txt, .json or .npy"),
-        ("k", b"1 2", "a kernel file ends in .csv, .txt, .json or .npy"),
+        ("k.json", b"[1, 2]", "must have two to four axes (f_h, f_w, C, F); its shape is (2,)"),
+        ("k.yaml", b"- 1", "the name of a kernel file must end in .csv, .txt, .json or .npy"),
+        ("k", b"1 2", "the name of a kernel file must end in .csv, .txt, .json or .npy"),
     ],
 )
 def test_kernel_file_that_is_none(convcli: Runner, in_folder: Path, name: str, data: bytes, why: str) -> None:
@@ -1577,7 +1581,7 @@ def test_unknown_filter_far_from_any_gets_the_list(convcli: Runner, in_folder: P
         ("empty.png", b"", "is empty"),
         ("rows.csv", b"1,2\n3\n", "row 2 has 1 numbers where row 1 has 2"),
         ("rows.csv", b"1,2\n3,x\n", "row 2, column 2 is 'x', not a number"),
-        ("bytes.txt", b"\xff\xff", "is not text in UTF-8"),
+        ("bytes.txt", b"\xff\xff", "is not UTF-8 text"),
     ],
 )
 def test_unreadable_file(convcli: Runner, in_folder: Path, name: str, data: bytes, why: str) -> None:

@@ -290,9 +290,12 @@ def test_existing_file_is_kept_and_force_replaces_it(filters: Runner, in_folder:
     [
         (("sobell",), "sobell: unknown filter: did you mean sobel?"),
         (("gausian:sigma=2",), "gausian: unknown filter: did you mean gaussian?"),
-        (("sobel-x:sigma=2",), "sobel-x: takes no sigma: "),
+        (
+            ("sobel-x:sigma=2",),
+            "sobel-x: has no option sigma; it takes size (an odd number from 3 to 7), angle (a finite number)",
+        ),
         (("gabor", "--size", "4"), "gabor:size=4: "),
-        (("laplacian", "--size", "5"), "laplacian: takes no parameters"),
+        (("laplacian", "--size", "5"), "laplacian: has no options"),
         (("sobel", "-o", "kernel.npy"), "sobel: combines 2 kernels; "),
     ],
 )

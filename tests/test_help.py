@@ -119,7 +119,7 @@ A_NUMBER = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         ),
         ((*APPLY, "--filter", "box=5"), "box=5: unknown filter: did you mean box:size=5?"),
         ((*APPLY, "--filter", "sobel x"), "sobel x: unknown filter: did you mean sobel-x?"),
-        ((*APPLY, "--filter", "box:5"), "box:5: parameters are written by name, as in box:size=3"),
+        ((*APPLY, "--filter", "box:5"), "box:5: options are written by name, as in box:size=3"),
         ((*APPLY, "--filter", "kernel.csv"), "kernel.csv: is a file, not a name: --kernel @kernel.csv"),
         ((*APPLY, "--filter", "@kernel.csv"), "@kernel.csv: is a file, not a name: --kernel @kernel.csv"),
         (("filters", "kernel.csv"), "kernel.csv: is a file, not a name: --kernel @kernel.csv"),

@@ -370,7 +370,7 @@ def test_embossing_brightens_what_rises_to_the_lower_right() -> None:
 
 
 def ramp(degrees: float, side: int = 9) -> Array:
-    """Return an image that gets brighter towards an angle, counter-clockwise from x as seen on the screen."""
+    """Return an image that gets brighter towards an angle, counterclockwise from x as seen on the screen."""
     middle = np.arange(side) - side // 2
     x, up = middle[None, :], -middle[:, None]
     return math.cos(math.radians(degrees)) * x + math.sin(math.radians(degrees)) * up
@@ -608,8 +608,8 @@ def test_a_name_like_no_filter_is_answered_by_all_names(name: str) -> None:
 
 
 WRONG_PARAMETERS = [
-    ("sobel-x", {"size": 4}, "sobel-x:size=4: side: must be an odd number from 3 to 7"),
-    ("sobel-x", {"size": 9}, "sobel-x:size=9: side: must be an odd number from 3 to 7"),
+    ("sobel-x", {"size": 4}, "sobel-x:size=4: must be an odd number from 3 to 7 (kernel size)"),
+    ("sobel-x", {"size": 9}, "sobel-x:size=9: must be an odd number from 3 to 7 (kernel size)"),
     ("sobel-x", {"size": 3.5}, "sobel-x:size=3.5"),
     ("sobel-x", {"size": -3}, "sobel-x:size=-3"),
     ("sobel-x", {"size": 0}, "sobel-x:size=0"),
@@ -618,33 +618,42 @@ WRONG_PARAMETERS = [
     ("sobel-x", {"size": True}, "sobel-x:size=True: is not a number"),
     ("sobel-x", {"size": "5"}, "sobel-x:size='5': is not a number"),
     ("sobel-x", {"angle": math.nan}, "sobel-x:angle=nan"),
-    ("sobel-x", {"angle": math.inf}, "sobel-x:angle=inf: direction of the derivative"),
-    ("gaussian", {"sigma": 0.01}, "gaussian:sigma=0.01: standard deviation in pixels: must be a finite"),
+    ("sobel-x", {"angle": math.inf}, "sobel-x:angle=inf: must be a finite number (direction of the derivative"),
+    ("gaussian", {"sigma": 0.01}, "gaussian:sigma=0.01: must be a number from 0.05 to 1000 (standard deviation in pixels)"),
     ("gaussian", {"sigma": -1}, "gaussian:sigma=-1"),
     ("gaussian", {"sigma": 1001}, "gaussian:sigma=1001"),
-    ("gaussian", {"size": 9}, "gaussian:size=9: needs a sigma too"),
+    ("gaussian", {"size": 9}, "gaussian:size=9: must be 3, 5 or 7"),
     ("gaussian", {"sigma": 1, "size": 4}, "gaussian:size=4"),
     ("gaussian", {"sigma": 1, "size": 1025}, "gaussian:size=1025"),
-    ("box", {"size": 0}, "box:size=0: side: must be a whole number from 1 to 1024"),
+    ("box", {"size": 0}, "box:size=0: must be a whole number from 1 to 1024 (kernel size)"),
     ("box", {"size": 1025}, "box:size=1025"),
     ("box", {"size": 1234567}, "box:size=1234567"),
     ("dog", {"ratio": 1}, "dog:ratio=1"),
     ("gabor", {"wavelength": 1}, "gabor:wavelength=1"),
     ("gabor", {"aspect": 0}, "gabor:aspect=0"),
-    ("gaussian", {"sgima": 2}, "gaussian: takes no sgima: did you mean sigma"),
-    ("laplacian", {"size": 5}, "laplacian: takes no parameters, so no size"),
-    ("sobel-y", {"angle": 70}, "sobel-y: takes no angle; these do: vertical, prewitt-x"),
-    ("gaussian:sigma=x", {}, "gaussian:sigma=x: is not a finite number"),
-    ("gaussian:sigma=", {}, "gaussian:sigma=: is not a finite number"),
+    ("gaussian", {"sgima": 2}, "gaussian: has no option sgima: did you mean sigma"),
+    ("laplacian", {"size": 5}, "laplacian: has no options, not even size"),
+    ("sobel:norm=l1", {}, "sobel: has no option norm; it takes size (an odd number from 3 to 7), angle (a finite number)"),
+    ("sobel", {"norm": 1}, "sobel: has no option norm; it takes size (an odd number from 3 to 7), angle (a finite number)"),
+    ("sobel:sise=l1", {}, "sobel: has no option sise: did you mean size?"),
+    ("sobel:size=l1", {}, "sobel:size=l1: must be an odd number from 3 to 7 (kernel size)"),
+    ("sobel:angle=up", {}, "sobel:angle=up: must be a finite number (direction of the derivative in degrees, counterclockwise from x)"),
+    ("sobell:norm=l1", {}, "sobell: unknown filter: did you mean sobel?"),
+    ("dog:norm=l1", {}, "dog: has no option norm; it takes sigma (a number from 0.05 to 1000), ratio (a number from 1.001 to 100), size (an odd number from 1 to 1023)"),
+    ("box:norm=l1", {}, "box: has no option norm; it takes size (a whole number from 1 to 1024)"),
+    ("laplacian:norm=l1", {}, "laplacian: has no options, not even norm"),
+    ("sobel-y", {"angle": 70}, "sobel-y: has no option angle; these filters have it: vertical, prewitt-x"),
+    ("gaussian:sigma=x", {}, "gaussian:sigma=x: must be a number from 0.05 to 1000 (standard deviation in pixels)"),
+    ("gaussian:sigma=", {}, "gaussian:sigma=: must be a number from 0.05 to 1000 (standard deviation in pixels)"),
     ("gaussian:sigma=nan", {}, "gaussian:sigma=nan"),
-    ("gaussian:sigma=1e999", {}, "gaussian:sigma=1e999: is not a finite number"),
-    ("gaussian:sigma", {}, "gaussian:sigma: parameters are written by name"),
-    ("gaussian:", {}, "gaussian:: parameters are written by name"),
-    ("gaussian:=2", {}, "gaussian:=2: parameters are written by name"),
-    ("gaussian:sigma=2;", {}, "gaussian:sigma=2;: is not a finite number"),
-    ("gaussian:sigma=2,", {}, "gaussian:sigma=2,: parameters are written by name"),
+    ("gaussian:sigma=1e999", {}, "gaussian:sigma=1e999: must be a number from 0.05 to 1000 (standard deviation in pixels)"),
+    ("gaussian:sigma", {}, "gaussian:sigma: options are written by name"),
+    ("gaussian:", {}, "gaussian:: options are written by name"),
+    ("gaussian:=2", {}, "gaussian:=2: options are written by name"),
+    ("gaussian:sigma=2;", {}, "gaussian:sigma=2;: must be a number from 0.05 to 1000 (standard deviation in pixels)"),
+    ("gaussian:sigma=2,", {}, "gaussian:sigma=2,: options are written by name"),
     ("gaussian:sigma=2,sigma=3", {}, "gaussian:sigma=2,sigma=3: gives sigma twice"),
-    ("gaussian:sigma=2", {"sigma": 3}, "gaussian:sigma=2: has its own sigma, and 3 was given"),
+    ("gaussian:sigma=2", {"sigma": 3}, "gaussian:sigma=2: sets sigma, which is also given as 3"),
     ("gaussian:sigma=2", {"sigma": "x"}, "gaussian:sigma"),
 ]  # fmt: skip
 
@@ -674,7 +683,9 @@ def test_a_parameter_beyond_the_floats_is_refused(name: str, key: str) -> None:
     ],
 )
 def test_a_kernel_that_would_be_too_large_names_its_sigma(name: str, parameters: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match=r"sigma .* needs a kernel of \d+x\d+; at most 1048576 taps"):
+    with pytest.raises(
+        UsageError, match=r"sigma .* needs a \d+x\d+ kernel, more than 1048576 taps; lower sigma"
+    ):
         named_filter(name, **parameters)
 
 
@@ -725,15 +736,18 @@ def test_kernels_are_int64_or_float64(value: Any, dtype: Any) -> None:
         ([[1 + 2j]], "kernel: must hold real numbers, not complex128"),
         ([["1"]], "kernel: must hold real numbers"),
         ([[None]], "kernel: must hold real numbers"),
-        ([1, 2, 3], "kernel: must have two axes (rows, columns), not the shape (3,)"),
-        (5, "kernel: must have two axes (rows, columns), not the shape ()"),
-        ([[[1]]], "kernel: must have two axes (rows, columns), not the shape (1, 1, 1)"),
+        ([1, 2, 3], "kernel: must have two axes (rows, columns); its shape is (3,)"),
+        (5, "kernel: must have two axes (rows, columns); its shape is ()"),
+        ([[[1]]], "kernel: must have two axes (rows, columns); its shape is (1, 1, 1)"),
         ([[]], "kernel: is 1x0; must have 1 to 1048576 taps"),
         (np.zeros((0, 3)), "kernel: is 0x3; must have 1 to 1048576 taps"),
         (np.broadcast_to(0, (1024, 1025)), "kernel: is 1024x1025; must have 1 to 1048576 taps"),
         ([[1, 2], [3, math.nan]], "kernel: row 2, column 2 is nan, not finite"),
         ([[1, -math.inf]], "kernel: row 1, column 2 is -inf, not finite"),
-        (np.full((1, 1), 2**63, np.uint64), "kernel: the tap 9223372036854775808 does not fit into int64"),
+        (
+            np.full((1, 1), 2**63, np.uint64),
+            "kernel: the tap 9223372036854775808 does not fit in int64; write it as a float",
+        ),
     ],
 )
 def test_what_is_no_kernel_is_said(value: Any, message: str) -> None:
@@ -809,7 +823,7 @@ def test_a_typed_kernel_of_fractions_is_read(text: str, rows: list[list[float]])
         ("[[1, 0], [2]]", "kernel: has rows of different lengths"),
         ("[1, 2]", "kernel: must have two axes"),
         ("[[1, NaN]]", "kernel: row 1, column 2 is nan, not finite"),
-        ("[" * 100_000, "kernel: is not JSON"),
+        ("[" * 100_000, "kernel: is nested too deeply; write rows of numbers, as in [[1, 0, -1]]"),
         ("1 2; 3 4\n5 6", "kernel: ends rows with both ; and new lines"),
     ],
 )
@@ -962,18 +976,18 @@ BAD_FILES: list[tuple[str, str | bytes, str]] = [
     ("k.csv", "", "is empty"),
     ("k.csv", "1,2\n3\n", "row 2 has 1 numbers where row 1 has 2"),
     ("k.txt", "1 x", "row 1, column 2 is 'x'"),
-    ("k.txt", b"\xff\xfe1\x00", "is not text in UTF-8"),
-    ("k.txt", b"\x93NUMPY", "is not text in UTF-8"),
+    ("k.txt", b"\xff\xfe1\x00", "is not UTF-8 text"),
+    ("k.txt", b"\x93NUMPY", "is not UTF-8 text"),
     ("k.json", "", "is not JSON"),
     ("k.json", "[[1, 0", "is not JSON"),
-    ("k.json", "[" * 100_000, "is not JSON"),
+    ("k.json", "[" * 100_000, "is nested too deeply; write rows of numbers, as in [[1, 0, -1]]"),
     ("k.json", "[" * 100 + "1" + "]" * 100, "is nested too deeply; must have two axes"),
     ("k.json", "[[" + "1" * 5000 + "]]", "row 1, column 1 is inf, not finite"),
     ("k.json", "[[" + "1," * 2**21 + "1, 1]]", "is too long for a kernel of at most 1048576 taps"),
     ("k.json", "{}", 'has no "kernel"'),
     ("k.json", "null", 'has no "kernel"'),
     ("k.json", '{"kernel": null}', 'has no "kernel"'),
-    ("k.json", '{"kernel": "sobel-x"}', "is text"),
+    ("k.json", '{"kernel": "sobel-x"}', "has text as its kernel, 'sobel-x'; write "),
     ("k.json", '{"kernel": {"a": 1}}', "must hold real numbers"),
     ("k.json", "[1, 2]", "must have two axes"),
     ("k.json", "5", "must have two axes"),
@@ -1023,7 +1037,7 @@ def test_a_bad_kernel_file_is_refused_by_its_name(
 
 
 def test_an_empty_name_of_a_kernel_file_is_said() -> None:
-    with pytest.raises(KernelError, match=r"^--kernel @: names no file"):
+    with pytest.raises(KernelError, match=r"^--kernel @: a file name is missing"):
         read_kernel("")
 
 
@@ -1087,7 +1101,9 @@ def test_a_folder_is_no_kernel(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["kernel", "kernel.png", "kernel.npz", ".csv", "kernel.csv.gz"])
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(KernelError, match=r"a kernel file ends in \.csv, \.txt, \.json or \.npy"):
+    with pytest.raises(
+        KernelError, match=r"the name of a kernel file must end in \.csv, \.txt, \.json or \.npy"
+    ):
         read_kernel(written(tmp_path, name, "1 2"))
 
 
