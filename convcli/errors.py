@@ -3,15 +3,15 @@
 ::
 
     ConvcliError
-    ├── UsageError (ValueError)     the request is wrong: nothing was started
+    ├── UsageError (ValueError)     the request is wrong; nothing was started
     │   ├── SizeError               impossible layer arithmetic
-    │   ├── SpecError               a layer spec that cannot be read
-    │   ├── FilterError             an unknown filter, or a parameter it does not take
+    │   ├── SpecError               a layer spec that cannot be parsed
+    │   ├── FilterError             an unknown filter, or an option that it does not have
     │   └── KernelError             a kernel that cannot be read or used
-    ├── ImageError (ValueError)     an input that cannot be read or is no image
-    ├── MatrixError (ValueError)    a text that is no matrix of numbers
-    │   └── TooLargeError           a matrix that is larger than it may be
-    ├── LearningError               examples that teach nothing, or a training that diverges
+    ├── ImageError (ValueError)     an input that cannot be read or is not an image
+    ├── MatrixError (ValueError)    a text that is not a matrix of numbers
+    │   └── TooLargeError           a matrix that is larger than allowed
+    ├── LearningError               examples that teach nothing, or training that diverges
     └── OutputError                 an output that cannot be written
 """
 
@@ -33,7 +33,7 @@ __all__ = [
     "UsageError",
 ]
 
-MOST_COMPARED = 100  # names of a folder, where one is missing: in larger ones it would take too long
+MOST_COMPARED = 100  # names in a folder: comparing a missing file's name with more would take too long
 
 
 class ConvcliError(Exception):
@@ -42,9 +42,9 @@ class ConvcliError(Exception):
     Parameters
     ----------
     what : str
-        The thing that is wrong: a value, an option, a file.
+        What is wrong: a value, an option, a file.
     why : str
-        The rule it broke, and the nearest thing that would work.
+        Which rule it breaks, and what would work instead.
 
     Examples
     --------
@@ -62,19 +62,19 @@ class ConvcliError(Exception):
 
 
 class UsageError(ConvcliError, ValueError):
-    """A request that is wrong in itself; nothing was started."""
+    """A request that is wrong in itself, so nothing was started."""
 
 
 class SizeError(UsageError):
-    """Impossible layer arithmetic: a side, stride, padding or group that cannot be."""
+    """Impossible layer arithmetic: a size, stride, padding or number of groups that cannot exist."""
 
 
 class SpecError(UsageError):
-    """A layer spec that cannot be read; the message names line and column."""
+    """A layer spec that cannot be parsed; the message gives line and column."""
 
 
 class FilterError(UsageError):
-    """An unknown filter name, or a parameter that the filter does not take."""
+    """An unknown filter name, or an option that the filter does not have."""
 
 
 class KernelError(UsageError):
@@ -86,23 +86,23 @@ class ImageError(ConvcliError, ValueError):
 
 
 class MatrixError(ConvcliError, ValueError):
-    """A text that is no matrix of numbers."""
+    """A text that is not a matrix of numbers."""
 
 
 class TooLargeError(MatrixError):
-    """A matrix that is larger than it may be."""
+    """A matrix that is larger than allowed."""
 
 
 class LearningError(ConvcliError):
-    """Examples that teach nothing, or a training that diverges."""
+    """Examples that teach nothing, or training that diverges."""
 
 
 class OutputError(ConvcliError):
-    """An output that cannot be written, or must not be."""
+    """An output that cannot or must not be written."""
 
 
 def reason(error: OSError) -> str:
-    """Say why the system refused something; of a file that is missing, which there is of nearly that name.
+    """Describe a system error; for a missing file, suggest an existing one with a similar name.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def reason(error: OSError) -> str:
 
 
 def _file_like(path: object) -> str | None:
-    """Return the path of a file in the same folder that has nearly the same name."""
+    """Return the path of a file in the same folder with a similar name, or None."""
     import os
     from itertools import islice
 
@@ -137,12 +137,12 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def chosen(word: str, choices: type[Choice], name: str) -> Choice:
-    """Return the choice that a word stands for.
+    """Return the choice that a word names.
 
     Raises
     ------
     UsageError
-        There is none; the message suggests the nearest.
+        No choice has that name; the message suggests the nearest.
 
     Examples
     --------
@@ -157,12 +157,12 @@ def chosen(word: str, choices: type[Choice], name: str) -> Choice:
 
 
 def suggestion(word: str, choices: Iterable[str]) -> str:
-    """Say what was probably meant.
+    """Suggest what was probably meant.
 
     Returns
     -------
     str
-        ``"did you mean X?"`` for the choice nearest to `word`, else the list of choices.
+        ``"did you mean X?"`` with the choice nearest to `word`, or the list of choices if none is near.
 
     Examples
     --------
@@ -177,27 +177,29 @@ def suggestion(word: str, choices: Iterable[str]) -> str:
 
 
 def meant(word: str, choices: Iterable[str]) -> str | None:
-    """Return the choice that other programs call so, else the one that is spelt most like it, or None.
+    """Return the choice that other programs call by this word, else the closest spelling, or None.
 
     Examples
     --------
     >>> meant("replicate", ["zero", "edge"]), meant("zeor", ["zero", "edge"])
     ('edge', 'zero')
     """
-    from convcli.synonyms import meant_by  # late: only a failing call pays for it
+    from convcli.synonyms import meant_by  # imported late: only failing calls need it
 
     names = list(choices)
     return meant_by(word.lower(), names) or nearest(word, names)
 
 
 def nearest(word: str, names: Iterable[str], *, alike: float = 0.6) -> str | None:
-    """Return the name that is spelt most like a word; None where none is, as `alike` (0 to 1) measures it.
+    """Return the name whose spelling is closest to a word, or None.
+
+    `alike` is the least similarity, from 0 to 1 as `difflib` measures it.
 
     Examples
     --------
     >>> nearest("edgee", ["zero", "edge"])
     'edge'
     """
-    from difflib import get_close_matches  # late, as above
+    from difflib import get_close_matches  # imported late, as above
 
     return next(iter(get_close_matches(word.lower()[:100], list(names), n=1, cutoff=alike)), None)

@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all."""
+"""Atomic writes: output files appear complete or not at all."""
 
 import errno
 import os
@@ -16,17 +16,17 @@ __all__ = ["INPUT", "Identities", "Places", "check_target", "remove_temporaries"
 
 
 ACCESS_LIST = "system.posix_acl_access"
-INPUT = "is an input; an input is never overwritten, choose another name"
+INPUT = "is an input, and inputs are never overwritten; choose another name"
 
 
 class Places:
-    """Paths without links in their folders; each folder is looked up once."""
+    """Resolves the symbolic links in the folders of paths; looks each folder up once."""
 
     def __init__(self) -> None:
         self._folders: dict[str, str] = {}
 
     def __call__(self, path: str | Path) -> str:
-        """Return the path of a name, which itself may be that of a link."""
+        """Return the path with its folder resolved; the last component may still be a symbolic link."""
         folder, name = os.path.split(path)
         if folder not in self._folders:
             self._folders[folder] = os.path.realpath(folder)
@@ -34,9 +34,9 @@ class Places:
 
 
 class Identities:
-    """Files by what they are, whatever path leads there; to look one up takes no longer among many.
+    """A set of files that recognizes each by any path to it; a lookup takes constant time.
 
-    A file that has taken the name of one of them since is none that may be lost, either.
+    It also contains a file that has since replaced one of them under the same name.
     """
 
     def __init__(self, paths: Iterable[str | Path]) -> None:
@@ -54,12 +54,12 @@ class Identities:
             return True
         identity = _identity(path)
         known = None if identity is None else self._known.get(identity)
-        # The number of a file that is gone is used again.
+        # The system reuses the inode number of a deleted file.
         return known is not None and _identity(known) == identity
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:
-    """Return device and number of a file; None where there is none."""
+    """Return the device and inode number of a file, or None if there is no such file."""
     try:
         found = Path(path).stat()
     except (OSError, ValueError):
@@ -70,13 +70,13 @@ def _identity(path: str | Path) -> tuple[int, int] | None:
 def check_target(
     target: str | Path, inputs: Iterable[str | Path] | Identities = (), *, replace: bool = False
 ) -> None:
-    """Check, before any work is done, that a file may be written.
+    """Check before any work is done that a file may be written.
 
     Raises
     ------
     OutputError
         It exists and `replace` is false, it is one of the inputs (by any path, symbolic or hard link), it
-        is a folder, or its folder is missing or may not be written to.
+        is a folder, or its folder does not exist or is not writable.
     """
     try:
         _check(_real(target), str(target), inputs, replace=replace)
@@ -112,25 +112,25 @@ def write_atomically(
     replace: bool = False,
     inputs: Identities | None = None,
 ) -> None:
-    """Write a file beside its target, then give it the target's name.
+    """Write a temporary file next to the target, then rename it atomically.
 
     Parameters
     ----------
     target : path
-        A symbolic link stays, and the file that it names is written. A device or pipe is written to.
+        A symbolic link is followed and stays a link. A device or pipe is written directly.
     write : callable
-        Is called with the open file.
+        Called with the open file.
     replace : bool
         Replace an existing file, keeping its permissions.
     inputs : Identities, optional
-        None of them is replaced, whatever the target has become since it was checked.
+        Files that are never replaced, even if the target became one of them after it was checked.
 
     Raises
     ------
     OutputError
-        The target exists and `replace` is false, or the system refuses something.
+        The target exists and `replace` is false, or the system reports an error.
     BrokenPipeError
-        The target is a pipe whose reader went away.
+        The target is a pipe whose reader has closed it.
     """
     try:
         if _is_device(target):
@@ -152,7 +152,7 @@ def write_atomically(
 
 
 def remove_temporaries() -> None:
-    """Remove what is being written, as the program is about to end."""
+    """Remove the temporary files of unfinished writes, before the program ends."""
     for temporary in list(_temporaries):
         with suppress(OSError):
             temporary.unlink()
@@ -166,7 +166,7 @@ def _write_and_rename(path: Path, write: Callable[[BinaryIO], object], *, replac
     old = path.stat() if replace and path.exists() else None
     _temporaries.add(temporary)
     try:
-        # Never an existing file, and never open to more readers than the file that it replaces.
+        # Never opens an existing file, and never lets more people read it than the file that it replaces.
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
         mode = 0o666 if old is None else stat.S_IMODE(old.st_mode)
         with open(os.open(temporary, flags, mode), "w+b") as stream:  # noqa: PTH123 -- opens a descriptor
@@ -180,26 +180,26 @@ def _write_and_rename(path: Path, write: Callable[[BinaryIO], object], *, replac
         else:
             _rename_to_new(temporary, path)
     finally:
-        with suppress(OSError):  # it is gone, or what is said is why it was not renamed
+        with suppress(OSError):  # it was renamed, or the error that prevented that is reported
             temporary.unlink()
         _temporaries.discard(temporary)
 
 
 def _keep_rights(descriptor: int, path: Path, old: os.stat_result) -> None:
-    """Give a file the owner and the permissions of the one that it replaces, and nobody more than that."""
+    """Give a file the owner and permissions of the file that it replaces, and never more access than that."""
     mode = stat.S_IMODE(old.st_mode)
     try:
         os.fchown(descriptor, old.st_uid, old.st_gid)
-    except PermissionError:  # it is another's file
+    except PermissionError:  # it belongs to another user
         if os.fstat(descriptor).st_gid != old.st_gid:
-            mode = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3  # its group is to others what others are
+            mode = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3  # a new group gets the rights of others
     os.fchmod(descriptor, mode)
-    with suppress(OSError, AttributeError):  # there is none, or there are none here
+    with suppress(OSError, AttributeError):  # no access list, or a system without them
         os.setxattr(descriptor, ACCESS_LIST, os.getxattr(path, ACCESS_LIST))
 
 
 def _rename_to_new(temporary: Path, path: Path) -> None:
-    """Rename, but fail where the name is taken, even if it was taken a moment ago."""
+    """Rename, but fail if the name exists, even if it was created a moment ago."""
     try:
         path.hardlink_to(temporary)
     except FileExistsError:
@@ -211,16 +211,16 @@ def _rename_to_new(temporary: Path, path: Path) -> None:
 
 
 def _is_device(target: str | Path) -> bool:
-    """Whether a target is a pipe, a terminal or the like; by its own name, since /dev/stdout has no other."""
+    """Whether a target is a pipe, a terminal or another device; /dev/stdout must be tested unresolved."""
     try:
         mode = Path(target).stat().st_mode
-    except OSError:  # there is none, or something that writing will say
+    except OSError:  # it does not exist, or writing will report the error
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _open_device(target: str | Path) -> BinaryIO:
-    """Open a pipe, a terminal or the like for writing; a named pipe that nobody reads is given up."""
+    """Open a pipe or a device for writing; give up on a named pipe that no process reads."""
     deadline = time.monotonic() + PATIENCE
     while stat.S_ISFIFO(Path(target).stat().st_mode):
         try:
@@ -229,7 +229,7 @@ def _open_device(target: str | Path) -> BinaryIO:
             if error.errno != errno.ENXIO:
                 raise
             if time.monotonic() > deadline:
-                raise OSError(errno.ENXIO, "is a pipe that nobody reads") from None
+                raise OSError(errno.ENXIO, "is a pipe that no process reads") from None
             time.sleep(0.02)
             continue
         os.set_blocking(descriptor, True)
@@ -238,7 +238,7 @@ def _open_device(target: str | Path) -> BinaryIO:
 
 
 def _real(target: str | Path) -> Path:
-    """Return where a path leads; a link that cannot be read must not be taken for a file."""
+    """Return where a path leads; an unreadable link raises an error instead of passing for a file."""
     try:
         return Path(os.path.realpath(target, strict=True))
     except (FileNotFoundError, NotADirectoryError):

@@ -1,6 +1,6 @@
-"""Files opened for reading: none that never begins, and none that never ends.
+"""Opens input files safely: refuses devices, and does not wait forever for a named pipe.
 
-The standard library alone: layer specs are read without loading anything else.
+Uses only the standard library, because layer specs are read without loading anything else.
 """
 
 import errno
@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 __all__ = ["PATIENCE", "open_input", "read_part"]
 
-PATIENCE = 5.0  # seconds to wait for somebody at the other end of a named pipe
+PATIENCE = 5.0  # seconds to wait for a process at the other end of a named pipe
 
 
 def open_input(path: str | os.PathLike[str]) -> BinaryIO:
@@ -25,8 +25,8 @@ def open_input(path: str | os.PathLike[str]) -> BinaryIO:
     Raises
     ------
     OSError
-        It is a folder, a device or a socket, or cannot be opened; reading a pipe that nobody writes to raises
-        it, too, after some seconds.
+        It is a folder, a device or a socket, or cannot be opened. Reading a pipe that no process writes to
+        raises it too, after a few seconds.
 
     Examples
     --------
@@ -46,11 +46,11 @@ def open_input(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def read_part(stream: BinaryIO, most: int) -> bytes:
-    """Read a part of a stream that may be a terminal or a pipe; at its end nothing.
+    """Read at most `most` bytes from a stream that may be a terminal or a pipe; b"" at its end.
 
-    It is waited for apart: a read that has begun to wait does not see a signal that came a moment before.
+    Waits with `select` before it reads, because a blocking read misses a signal that arrives just before it.
     """
-    with suppress(OSError, ValueError, AttributeError):  # no descriptor: it is always ready
+    with suppress(OSError, ValueError, AttributeError):  # without a file descriptor it is always ready
         while not select.select([stream.fileno()], [], [], 0.1)[0]:
             pass
     part: bytes = getattr(stream, "read1", stream.read)(most)
@@ -58,7 +58,7 @@ def read_part(stream: BinaryIO, most: int) -> bytes:
 
 
 class _Pipe(io.RawIOBase):
-    """A named pipe, opened without waiting: for a writer that never comes that would take for ever."""
+    """A named pipe, opened without blocking: opening would wait forever for a writer that never comes."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._file = io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
@@ -72,13 +72,13 @@ class _Pipe(io.RawIOBase):
         super().close()
 
     def readinto(self, buffer: Any) -> int:
-        """Wait for bytes, or for the end; a signal is handled meanwhile."""
+        """Wait for bytes or for the end of the pipe; signals are handled meanwhile."""
         while True:
             ready = select.select([self._file], [], [], 0.05)[0]
             count = self._file.readinto(buffer)
             if count or (ready and count == 0):
                 return count
-            if count is None:  # somebody is there, who has nothing to say yet
+            if count is None:  # a writer is connected but has not written yet
                 self._deadline = math.inf
             elif time.monotonic() > self._deadline:
-                raise TimeoutError(errno.ETIMEDOUT, "is a pipe that nobody writes to")
+                raise TimeoutError(errno.ETIMEDOUT, "is a pipe that no process writes to")

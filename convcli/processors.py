@@ -1,4 +1,4 @@
-"""How many processors this process may use, and work that is shared among them."""
+"""How many CPU cores this process may use, and how to share work among them."""
 
 import operator
 import os
@@ -17,13 +17,13 @@ __all__ = ["Begun", "Parts", "available_processors", "share", "threads_for"]
 Result = TypeVar("Result")
 
 
-LEAST_PER_THREAD = 1 << 16  # outputs: fewer are not worth starting a thread for
-MOST_THREADS = 64  # each takes memory, and more than there are processors make nothing faster
+LEAST_PER_THREAD = 1 << 16  # output values: for fewer, starting a thread costs more than it saves
+MOST_THREADS = 64  # each takes memory, and more threads than cores make nothing faster
 
 
 @cache
 def available_processors() -> int:
-    """Return how many processors this process may use: by its affinity, and by the quota of its cgroup."""
+    """Return how many CPU cores this process may use, by its CPU affinity and the quota of its cgroup."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
@@ -33,21 +33,21 @@ def available_processors() -> int:
 
 
 def threads_for(jobs: int | None, parts: int, outputs: int | None = None) -> int:
-    """Return how many threads to start for a work.
+    """Return how many threads to use for a task.
 
     Parameters
     ----------
     jobs : int or None
-        As many at most; unless given, one a processor.
+        Maximum number of threads (default: one per available CPU core).
     parts : int
-        That it can be shared in.
+        Number of parts that the task can be split into.
     outputs : int, optional
-        Numbers that it makes; few are not worth a thread.
+        Number of values that the task computes; a small task uses fewer threads.
 
     Raises
     ------
     UsageError
-        `jobs` is no whole number, or less than 1.
+        `jobs` is not a whole number, or less than 1.
     """
     if jobs is None:
         jobs = available_processors()
@@ -58,11 +58,11 @@ def threads_for(jobs: int | None, parts: int, outputs: int | None = None) -> int
 
 
 class Parts:
-    """The parts of a work that are still to be done; each goes to the thread that asks first."""
+    """A work queue: the parts of a task that are left; each goes to the thread that asks first."""
 
     def __init__(self, parts: range) -> None:
         self._waiting = iter(parts)
-        self.stopped = False  # whether nothing is to be done any more, not even what was begun
+        self.stopped = False  # whether to hand out no more parts, because a thread failed
 
     def __iter__(self) -> Iterator[int]:
         return self
@@ -74,19 +74,20 @@ class Parts:
 
 
 class Begun(Generic[Result]):
-    """Work for a thread that may never begin, as where memory has run out: then nobody waits for it.
+    """A task on a background thread.
 
-    `threading.Thread` would wait for its beginning for ever.
+    If the thread never starts, for example because memory has run out, nothing waits for it; starting a
+    `threading.Thread` would wait forever.
 
     Parameters
     ----------
     work : callable
-        What it raises is lost.
+        Its exceptions are ignored.
 
     Raises
     ------
     RuntimeError
-        There may be no more threads.
+        No more threads can be started.
     """
 
     def __init__(self, work: Callable[[], Result]) -> None:
@@ -108,7 +109,7 @@ class Begun(Generic[Result]):
             self._changed.notify()
 
     def take(self) -> Result | None:
-        """Return the result when it is there; None if there is none, or the work never began."""
+        """Wait for the result and return it; None if the task failed or never started."""
         with self._changed:
             self._taken = True
             while self._at_work:
@@ -117,10 +118,11 @@ class Begun(Generic[Result]):
 
 
 def share(parts: range, work: Callable[[Parts], None], threads: int) -> None:
-    """Let every thread, this one among them, take the next part when it is done with one.
+    """Share a task among threads, the calling thread included.
 
-    `work` is called once in each thread. An error in one stops all, as an interrupt does. Threads that cannot
-    be started are done without.
+    Calls `work` once in each thread, with a queue from which the thread takes part after part. An error in
+    one thread stops all of them, and so does an interrupt. If the system refuses to start more threads, those
+    that are running do all the work.
     """
     waiting = Parts(parts)
     errors: list[BaseException] = []
@@ -143,5 +145,5 @@ def share(parts: range, work: Callable[[Parts], None], threads: int) -> None:
         except BaseException as interrupt:
             waiting.stopped = True
             errors.append(interrupt)
-    for first in sorted(errors, key=lambda error: isinstance(error, Exception)):  # an interrupt comes first
+    for first in sorted(errors, key=lambda error: isinstance(error, Exception)):  # interrupts before errors
         raise first

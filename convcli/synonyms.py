@@ -1,10 +1,10 @@
-"""What other programs and books call things: words that are no names here, and the names that they mean."""
+"""Words that other programs and books use, and the names that convcli has for them."""
 
 from collections.abc import Container
 
 __all__ = ["meant_by"]
 
-# A name may stand in several rows: which is meant depends on what is to be chosen.
+# A word may appear in several rows: the choices decide which name it means.
 _OTHERS = {
     "apply": "convolve conv convolution filter blur run",
     "pool": "pooling maxpool avgpool downsample",
@@ -46,7 +46,7 @@ _OTHERS = {
 
 
 def meant_by(word: str, choices: Container[str]) -> str | None:
-    """Return the choice that a word of other programs means, or None.
+    """Return the choice that other programs call by this word, or None.
 
     Examples
     --------

@@ -1669,7 +1669,7 @@ def test_output_that_is_the_input(
     output = output.format(folder=in_folder)
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "box", "-o", output, *force)
-    why = "is an input; an input is never overwritten, choose another name"
+    why = "is an input, and inputs are never overwritten; choose another name"
     assert ran.all == (1, "", f"convcli: {output}: {why}\n")
 
 
@@ -1680,7 +1680,7 @@ def test_input_by_a_link_is_not_overwritten_either(convcli: Runner, in_folder: P
     (in_folder / "hard.png").hardlink_to("photo.png")
     with nothing_changes(in_folder):
         ran = convcli("apply", source, "--filter", "box", "-o", "photo.png", "--force")
-    why = "is an input; an input is never overwritten, choose another name"
+    why = "is an input, and inputs are never overwritten; choose another name"
     assert ran.all == (1, "", f"convcli: photo.png: {why}\n")
 
 
@@ -1689,7 +1689,7 @@ def test_derived_name_that_is_another_input_is_not_overwritten(convcli: Runner, 
     pixels = noise((5, 5), seed=1)
     save(in_folder / "a-identity.png", pixels)
     ran = convcli("apply", "a.png", "a-identity.png", "--filter", "identity", "--force")
-    why = "is an input; an input is never overwritten, choose another name"
+    why = "is an input, and inputs are never overwritten; choose another name"
     errors = f"convcli: a-identity.png: {why}\nconvcli: 2 inputs: 1 done, 1 failed\n"
     assert ran.all == (1, "a-identity-identity.png\n", errors)
     assert (opened("a-identity.png") == pixels).all()

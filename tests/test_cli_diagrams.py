@@ -185,7 +185,7 @@ def test_the_network_is_never_overwritten(convcli: Runner, in_folder: Path) -> N
     with nothing_changes(in_folder):
         for target in ("net.svg", "net.html"):
             ran = convcli("params", "my.net", "-o", target, "--force")
-            assert_failed(ran, 1, f"{target}: is an input; an input is never overwritten")
+            assert_failed(ran, 1, f"{target}: is an input, and inputs are never overwritten")
 
 
 def test_a_folder_that_is_not_there(convcli: Runner, in_folder: Path) -> None:

@@ -38,7 +38,7 @@ def test_a_kernel_file_is_never_overwritten(convcli: Runner, in_folder: Path) ->
     assert ran.all == (
         1,
         "",
-        "convcli: k.csv: is an input; an input is never overwritten, choose another name\n",
+        "convcli: k.csv: is an input, and inputs are never overwritten; choose another name\n",
     )
     assert (in_folder / "k.csv").read_text() == "1 2\n"
 
@@ -227,7 +227,7 @@ def test_a_stream_that_is_the_input_is_not_the_output(tmp_path: Path, line: str)
     content = grey(tmp_path / "g.png").read_bytes()
     ran = run_shell(line, tmp_path)
     assert (ran.returncode, ran.stdout) == (1, b"")
-    assert ran.stderr.endswith(b": is an input; an input is never overwritten, choose another name\n")
+    assert ran.stderr.endswith(b": is an input, and inputs are never overwritten; choose another name\n")
     assert (tmp_path / "g.png").read_bytes() == content
 
 
@@ -251,7 +251,7 @@ def test_a_target_that_turns_into_a_link_to_the_input_does_not_lose_it(
     monkeypatch.setattr("convcli.cli.one_input.encoded", encoded_late)
     ran = convcli("pool", "g.png", "-o", "x.png", "--force")
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err == "convcli: x.png: is an input; an input is never overwritten, choose another name\n"
+    assert ran.err == "convcli: x.png: is an input, and inputs are never overwritten; choose another name\n"
     assert (in_folder / "g.png").read_bytes() == content
 
 

@@ -953,7 +953,7 @@ def test_fifo_with_an_image_in_it(tmp_path: Path) -> None:
 def test_fifo_that_nobody_writes_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.setattr(opening, "PATIENCE", 0.2)
-    with pytest.raises(ImageError, match="is a pipe that nobody writes to"):
+    with pytest.raises(ImageError, match="is a pipe that no process writes to"):
         read_image(tmp_path / "pipe")
 
 

@@ -41,7 +41,7 @@ def test_a_pipe_is_read_in_parts_to_its_end(tmp_path: Path) -> None:
 def test_a_pipe_that_nobody_writes_to_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.setattr(opening, "PATIENCE", 0.1)
-    with open_input(tmp_path / "pipe") as stream, pytest.raises(TimeoutError, match="nobody writes to"):
+    with open_input(tmp_path / "pipe") as stream, pytest.raises(TimeoutError, match="no process writes to"):
         stream.read()
 
 

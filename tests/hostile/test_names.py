@@ -177,7 +177,7 @@ def test_a_message_is_one_line_whatever_the_name(hostile: Nursery, stem: bytes, 
     assert json.loads(told.out) == {"input": name, "output": None, "error": why}
     picture(at)
     assert_refused_with(
-        hostile("pool", at, "-o", at), 1, f"{said}: is an input; an input is never overwritten"
+        hostile("pool", at, "-o", at), 1, f"{said}: is an input, and inputs are never overwritten"
     )
     target = b"./of " + stem.rpartition(b"/")[2] + b".png"
     picture(target)

@@ -21,7 +21,7 @@ from tests.hostile.running import Ended, Nursery, assert_done, assert_refused_wi
 NOBODY = 65534
 BOX = ("--filter", "identity")
 EXISTS = "exists; add --force to replace it"
-INPUT = "is an input; an input is never overwritten, choose another name"
+INPUT = "is an input, and inputs are never overwritten; choose another name"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become somebody with fewer rights")
 
 
@@ -448,7 +448,7 @@ def test_kernels_and_lists_that_are_no_files_are_refused(
 @pytest.mark.usefixtures("oddities")
 def test_a_pipe_that_nobody_writes_to_is_refused(hostile: Nursery) -> None:
     ran = hostile("apply", "pipe.png", *BOX, seconds=15)
-    assert_refused_with(ran, 1, "pipe.png: is a pipe that nobody writes to")
+    assert_refused_with(ran, 1, "pipe.png: is a pipe that no process writes to")
 
 
 def meanwhile(work: Callable[[], Ended], act: Callable[[], None]) -> Ended:
