@@ -1,5 +1,6 @@
 """Small pictures of large arrays, to be looked at: reduced by areas first, then made into colours."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from convcli.colors import GREY, diverging
 from convcli.pictures import Picture
 
-__all__ = ["Appearance", "drawn", "layers_of", "resized", "size_within", "thumbnails"]
+__all__ = ["Appearance", "boxes_at_one_scale", "drawn", "layers_of", "resized", "size_within", "thumbnails"]
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
@@ -52,6 +53,34 @@ def size_within(sides: Pair, box: Pair) -> Pair:
         return sides[0] * int(scale), sides[1] * int(scale)
     rows, columns = (max(1, min(most, round(side * scale))) for side, most in zip(sides, box, strict=True))
     return rows, columns
+
+
+def boxes_at_one_scale(shapes: Sequence[tuple[int, ...]], box: Pair) -> list[Pair]:
+    """Return the boxes in which `size_within` gives all pictures one scale, the largest that fits them all.
+
+    Parameters
+    ----------
+    shapes : sequence of tuple of int
+        Of the pictures: rows, columns and what else there is.
+    box : (int, int)
+        Rows and columns that none may pass.
+
+    Returns
+    -------
+    list of (int, int)
+
+    Examples
+    --------
+    >>> boxes_at_one_scale([(6, 6), (4, 4)], (42, 38)), boxes_at_one_scale([(300, 400), (150, 200)], (42, 38))
+    ([(36, 36), (24, 24)], [(29, 38), (15, 19)])
+    """
+    scale = min(min(box[0] / rows, box[1] / columns) for rows, columns, *_ in shapes)
+    if scale >= 1:
+        scale = int(scale)
+    return [
+        (min(box[0], math.ceil(rows * scale)), min(box[1], math.ceil(columns * scale)))
+        for rows, columns, *_ in shapes
+    ]
 
 
 def resized(values: Array, size: Pair, weights: Array | None = None) -> NDArray[np.float64]:

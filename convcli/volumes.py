@@ -31,15 +31,25 @@ class Bank:
     name : str
     taps : array (f_h, f_w, C) or (f_h, f_w, C, F)
         C is 1 where every channel is filtered alike.
+    angles : tuple of float
+        Of each map, in degrees, where the filters are rotated copies of one; else empty.
     """
 
     name: str
     taps: Array
+    angles: tuple[float, ...] = ()
 
     @property
     def count(self) -> int:
         """How many maps it gives."""
         return self.taps.shape[3] if self.taps.ndim == 4 else 1
+
+    @property
+    def map_names(self) -> tuple[str, ...]:
+        """What its maps are called: by their angles, else by their numbers."""
+        if self.angles:
+            return tuple(f"{angle:.4g}°" for angle in self.angles)
+        return tuple(f"map {number}" for number in range(1, self.count + 1))
 
 
 def convolve_volume(
@@ -174,8 +184,9 @@ def orientation_bank(text: str) -> Bank:
 
     Examples
     --------
-    >>> orientation_bank("sobel:4").taps.shape
-    (3, 3, 1, 4)
+    >>> bank = orientation_bank("sobel:4")
+    >>> bank.taps.shape, bank.map_names
+    ((3, 3, 1, 4), ('0°', '45°', '90°', '135°'))
     """
     name, _, rest = text.strip().partition(":")
     count, _, others = rest.partition(",")
@@ -188,5 +199,6 @@ def orientation_bank(text: str) -> Bank:
     taps = named_filter(named, angle=0).kernels[0].size * int(count)
     if taps > MAX_TAPS:
         raise FilterError(text[:100], f"has {taps} taps; at most {MAX_TAPS} are taken")
-    turned = [named_filter(named, angle=180 * number / int(count)) for number in range(int(count))]
-    return Bank(f"{name}-{count}", np.stack([one.kernels[0] for one in turned], axis=-1)[:, :, None])
+    angles = tuple(180 * number / int(count) for number in range(int(count)))
+    turned = [named_filter(named, angle=angle) for angle in angles]
+    return Bank(f"{name}-{count}", np.stack([one.kernels[0] for one in turned], axis=-1)[:, :, None], angles)

@@ -483,6 +483,37 @@ def test_maps_stand_in_a_grid_and_those_left_out_are_counted(shown: Runner) -> N
     assert [one[0, [0, -1]].tolist() for one in tiles[:3]] == [[blue, red], [blue, red], [red, blue]]
 
 
+def test_maps_of_a_bank_are_named_by_their_angles(shown: Runner) -> None:
+    ran = shown("apply", CAT, "--bank", "gabor:8", "-o", "maps.npy")
+    angles = ["0°", "22.5°", "45°", "67.5°", "90°", "112.5°", "135°", "157.5°"]
+    assert re.findall(r"(\S+°) 300x451", ran.out) == angles
+    assert " map " not in ran.out
+    np.save("weights.npy", np.ones((1, 1, 1, 3)))
+    ran = shown("apply", CAT, "--kernel", "@weights.npy", "-o", "sums.npy")
+    assert re.findall(r"map (\d) 300x451", ran.out) == ["1", "2", "3"]
+
+
+def test_input_and_result_are_drawn_at_one_scale(shown: Runner) -> None:
+    ran = shown(
+        "apply", SAMPLES / "vertical-edge.csv", "--filter", "vertical", "--padding", "0", "-o", "e.npy"
+    )
+    before, result = parts(block_pixels(ran.out.splitlines()[1:-1]))
+    assert (before.shape, result.shape) == ((36, 36, 3), (24, 24, 3))
+    assert before[0, ::6, 0].tolist() == [255, 255, 255, 0, 0, 0]
+    assert [row.tolist() for row in result[:, ::6, 0]] == [[0, 255, 255, 0]] * 24
+
+    assert shown("pool", CAT, "--f", "2", "-o", "half.png").code == 0
+    ran = shown("pool", CAT, "--f", "2", "-o", "half.png", "--force")
+    before, result = parts(block_pixels(ran.out.splitlines()[1:-1]))
+    np.testing.assert_array_equal(before, expected(CAT, (25, 38)))
+    np.testing.assert_array_equal(result, expected("half.png", (13, 19)))
+
+    Path("tiny.csv").write_text("0 10\n")
+    ran = shown("apply", "tiny.csv", "--kernel", "1", "--padding", "4", "-o", "large.npy")
+    before, result = parts(block_pixels(ran.out.splitlines()[1:-1]))
+    assert (before.shape, result.shape) == ((3, 6, 3), (27, 30, 3))
+
+
 def test_raw_numbers_diverge_from_white(shown: Runner) -> None:
     Path("a.csv").write_text("0 0 8 8 0 0\n" * 6)
     ran = shown("apply", "a.csv", "--filter", "vertical", "-o", "a.npy")

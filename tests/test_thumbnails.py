@@ -1,6 +1,7 @@
 """Small pictures: compared with naive means, and with colours computed by hand."""
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli.pictures import Picture
-from convcli.thumbnails import Appearance, drawn, layers_of, resized, size_within, thumbnails
+from convcli.thumbnails import (
+    Appearance,
+    boxes_at_one_scale,
+    drawn,
+    layers_of,
+    resized,
+    size_within,
+    thumbnails,
+)
 from tests import reference
 
 RED, BLUE, WHITE, GREY = [178, 24, 43], [33, 102, 172], [255, 255, 255], [127, 127, 127]
@@ -77,6 +86,28 @@ def test_a_size_lies_within_the_box_and_fills_it_as_far_as_it_may(
         assert rows == box[0] or columns == box[1]
     if rows > sides[0]:
         assert (rows / sides[0]) == (columns / sides[1]) == rows // sides[0]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 3000), st.integers(1, 3000)), min_size=1, max_size=4),
+    st.tuples(st.integers(1, 300), st.integers(1, 300)),
+)
+def test_pictures_in_their_boxes_have_one_scale(
+    pictures: list[tuple[int, int]], box: tuple[int, int]
+) -> None:
+    boxes = boxes_at_one_scale(pictures, box)
+    scale = min(Fraction(most, side) for sides in pictures for most, side in zip(box, sides, strict=True))
+    scale = Fraction(int(scale)) if scale >= 1 else scale
+    for sides, own in zip(pictures, boxes, strict=True):
+        drawn_sides = size_within(sides, own)
+        for drawn_side, most, side in zip(drawn_sides, box, sides, strict=True):
+            assert 1 <= drawn_side <= most
+            assert abs(drawn_side - side * scale) <= (0 if scale >= 1 else 1)
+
+
+def test_the_picture_that_is_alone_fills_its_box() -> None:
+    for sides, box in (((300, 451), (42, 38)), ((6, 6), (13, 99)), ((20_000, 1), (42, 38))):
+        assert size_within(sides, boxes_at_one_scale([sides], box)[0]) == size_within(sides, box)
 
 
 def test_pixels_of_8_bits_are_what_they_are() -> None:

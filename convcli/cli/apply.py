@@ -213,5 +213,5 @@ def apply(
         if figures is None or figures.results
     ]
     if figures is not None:
-        operations += figures.operations(chosen, window, rendering, turned=len(banks or []), named=named)
+        operations += figures.operations(chosen, window, rendering, named=named)
     return run_batch(batch, operations, filtering.kernel_files(kernels or []))

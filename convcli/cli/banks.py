@@ -55,6 +55,7 @@ def _bank_operation(bank: Bank, window: Window, rendering: Rendering) -> Operati
         partial(result_size, bank.taps.shape[:2], bank.count, window),
         numbers or None,
         between=BETWEEN,
+        maps=bank.map_names,
     )
 
 

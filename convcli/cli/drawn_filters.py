@@ -57,15 +57,8 @@ class DrawnFilter:
     rendering: Rendering
 
 
-def drawn_filter(one: Filter | Bank, window: Window, rendering: Rendering, *, turned: bool) -> DrawnFilter:
+def drawn_filter(one: Filter | Bank, window: Window, rendering: Rendering) -> DrawnFilter:
     """Tell what is drawn of a filter: pixels as `apply` writes them, a picture, or numbers of one channel.
-
-    Parameters
-    ----------
-    one : Filter or Bank
-    window, rendering
-    turned : bool
-        Whether it is a bank of one filter turned in steps.
 
     Raises
     ------
@@ -76,7 +69,7 @@ def drawn_filter(one: Filter | Bank, window: Window, rendering: Rendering, *, tu
         maps = [_map_of_filter(one, rendering)]
         takes_all_channels = maps[0].picture
     else:
-        maps = _maps_of_bank(one, rendering, turned=turned)
+        maps = _maps_of_bank(one, rendering)
         takes_all_channels = one.taps.shape[2] > 1
     if rendering.signed in (None, Signed.RAW):
         rendering = replace(rendering, signed=Signed.RAW)
@@ -103,12 +96,12 @@ def _map_of_filter(one: Filter, rendering: Rendering) -> FilterMap:
     )
 
 
-def _maps_of_bank(bank: Bank, rendering: Rendering, *, turned: bool) -> list[FilterMap]:
+def _maps_of_bank(bank: Bank, rendering: Rendering) -> list[FilterMap]:
     taps = bank.taps.reshape(*bank.taps.shape[:3], -1)
     maps = []
-    for number in range(bank.count):
-        step = f"{180 * number / bank.count:.4g}°" if turned else f"map {number + 1} of {bank.count}"
-        title = f"{bank.name}, {step}" if bank.count > 1 or turned else bank.name
+    for number, name in enumerate(bank.map_names):
+        step = name if bank.angles else f"{name} of {bank.count}"
+        title = f"{bank.name}, {step}" if bank.count > 1 or bank.angles else bank.name
         own = taps[..., number]
         scale = rendering.scale or 0
         maps.append(

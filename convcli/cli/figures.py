@@ -75,7 +75,6 @@ class Figures:
         window: Window,
         rendering: Rendering,
         *,
-        turned: int,
         named: bool,
     ) -> list[Operation]:
         """Make the operations that draw the figures.
@@ -84,8 +83,6 @@ class Figures:
         ----------
         chosen : sequence of Filter or Bank
         window, rendering
-        turned : int
-            How many of the last are filters turned in steps.
         named : bool
             Whether they were asked for.
 
@@ -96,7 +93,7 @@ class Figures:
         """
         made = []
         if self.sheet is not None:
-            made.append(sheet_operation(chosen, window, rendering, self.sheet, turned=turned))
+            made.append(sheet_operation(chosen, window, rendering, self.sheet))
         if self.direction is not None:
             if self._are_directions_alone:
                 _check_plain(rendering)

@@ -67,6 +67,8 @@ class Operation:
         Bytes of each number of a result that is made of numbers of at most 4 bytes.
     where : Destination or None
         Where its results go, if not where all others do.
+    maps : tuple of str
+        Names of the maps of a result, where it has several that have names.
     """
 
     label: str
@@ -76,6 +78,7 @@ class Operation:
     between: int = 0
     itemsize: int = 4
     where: Destination | None = None
+    maps: tuple[str, ...] = ()
 
     def goes(self, usual: Destination) -> Destination:
         """Return where its results go, where those of all others go to the usual place."""
@@ -230,7 +233,9 @@ class OneInput:
         record = {"input": self.source.name, "output": target, **outcome.facts, "seconds": seconds}
         answers = answer(record, outcome.picture, file_format, self.where, outcome.summary)
         if self.preview and before:
-            shown = self.preview.beside(before, operation.label, outcome.picture, below=answers[0])
+            shown = self.preview.beside(
+                before, operation.label, outcome.picture, operation.maps, below=answers[0]
+            )
             answers[0] = shown + answers[0]
         self.told.answers += answers
         self.told.matrices = file_format is PRINTED and not self.where.json

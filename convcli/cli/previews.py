@@ -1,6 +1,7 @@
 """What a preview shows: results beside their inputs."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +11,17 @@ from rich.cells import cell_len
 
 from convcli.cli.standard_input import input_name
 from convcli.cli.terminals import Screen
-from convcli.cli.tiles import Layout, Tile, layout, shown_tiles
+from convcli.cli.tiles import Tile, appearance, layout, shown_tiles
 from convcli.pictures import Picture
-from convcli.size_texts import format_size
-from convcli.thumbnails import drawn, layers_of, thumbnails
+from convcli.thumbnails import boxes_at_one_scale, drawn, layers_of, thumbnails
 
 if TYPE_CHECKING:
     from convcli.cli.learn import Pair
     from convcli.learning import Learned
 
 __all__ = ["Preview"]
+
+Sides = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -28,23 +30,26 @@ class Preview:
 
     screen: Screen
 
-    def tile(self, source: str, picture: Picture, plan: Layout | None = None) -> Tile:
+    def tile(self, source: str, picture: Picture, box: Sides | None = None) -> Tile:
         """Draw an input; of several maps, the first."""
-        first = thumbnails(picture, (plan or layout(self.screen, 2)).appearance(self.screen), 1)[0]
-        return Tile(_name(source, picture), _size(picture.pixels), first)
+        box = box or layout(self.screen, 2).box(self.screen)
+        first = thumbnails(picture, appearance(self.screen, box), 1)[0]
+        return Tile(_name(source, picture), _sides(picture.pixels), first, box)
 
-    def beside(self, before: Tile, label: str, result: Picture, *, below: str) -> str:
-        """Return what shows an input and its result, each map of it that there is room for.
+    def beside(self, before: Tile, label: str, result: Picture, maps: Sequence[str], *, below: str) -> str:
+        """Return what shows an input and its result, each map that there is room for, all at one scale.
 
-        In a window that is too narrow for both, the result stands alone. There is room for the text below.
+        `maps` are their names, where they have any. In a window that is too narrow for both, the result
+        stands alone. There is room for the text below.
         """
         count = len(layers_of(result))
         plan = layout(self.screen, 1 + count, below=self._lines(below))
-        pictures = thumbnails(result, plan.appearance(self.screen), max(1, plan.count - 1))
-        names = [label] if count == 1 else [f"map {number}" for number in range(1, count + 1)]
-        size = _size(result.pixels)
-        tiles = [Tile(name, size, one) for name, one in zip(names, pictures, strict=False)]
-        text = shown_tiles([before, *tiles][-plan.count :], plan, self.screen)
+        sides = _sides(result.pixels)
+        around, box = boxes_at_one_scale([before.sides, sides], plan.box(self.screen))
+        pictures = thumbnails(result, appearance(self.screen, box), max(1, plan.count - 1))
+        names = maps or [f"map {number}" for number in range(1, count + 1)] if count > 1 else [label]
+        tiles = [Tile(name, sides, one, box) for name, one in zip(names, pictures, strict=False)]
+        text = shown_tiles([replace(before, box=around), *tiles][-plan.count :], plan, self.screen)
         if len(tiles) < count:
             text += f"{count - len(tiles)} of {count} maps are left out\n"
         return text
@@ -52,21 +57,27 @@ class Preview:
     def lesson(
         self, names: tuple[str, str], pair: "Pair", learned: "Learned", *, absolute: bool, below: str
     ) -> str:
-        """Return what shows an input, its target, what the learned filter makes of it, and the filter."""
+        """Return what shows an input, its target, what the learned filter makes of it, and the filter.
+
+        The filter is drawn as large as fits, the others at one scale.
+        """
         from convcli.learning import matrices_of  # late: other previews learn nothing
 
         plan = layout(self.screen, 4, below=self._lines(below))
-        appearance = plan.appearance(self.screen)
+        whole = plan.box(self.screen)
         made = _made(pair, learned, absolute=absolute)
         taps = np.concatenate(matrices_of(learned.taps), axis=1)
         wanted = layers_of(pair.target)
         several = len(wanted) > 1
-        target, result = drawn([wanted[0], made[..., 0] if several else made], appearance)
+        around, box = boxes_at_one_scale([pair.source.pixels.shape, made.shape], whole)
+        results = [wanted[0], made[..., 0] if several else made]
+        target, result = drawn(results, appearance(self.screen, box))
+        (kernel,) = drawn([taps], appearance(self.screen, whole))
         tiles = [
-            self.tile(names[0], pair.source, plan),
-            Tile(_name(names[1], pair.target), _size(pair.target.pixels), target),
-            Tile("learned", _size(made), result),
-            Tile("filter", format_size(learned.taps.shape), drawn([taps], appearance)[0]),
+            self.tile(names[0], pair.source, around),
+            Tile(_name(names[1], pair.target), _sides(pair.target.pixels), target, box),
+            Tile("learned", _sides(made), result, box),
+            Tile("filter", learned.taps.shape, kernel, whole),
         ]
         return shown_tiles(tiles[: plan.count], plan, self.screen)
 
@@ -97,5 +108,5 @@ def _name(source: str, picture: Picture) -> str:
     return name if len(layers_of(picture)) == 1 else f"{name}, map 1"
 
 
-def _size(pixels: NDArray[Any]) -> str:
-    return format_size(pixels.shape[:2])
+def _sides(pixels: NDArray[Any]) -> Sides:
+    return pixels.shape[0], pixels.shape[1]

@@ -53,20 +53,16 @@ CHANNEL_NAMES = {
 
 
 def sheet_operation(
-    chosen: Sequence[Filter | Bank], window: Window, rendering: Rendering, where: Destination, *, turned: int
+    chosen: Sequence[Filter | Bank], window: Window, rendering: Rendering, where: Destination
 ) -> Operation:
-    """Make the operation that draws a sheet; the last `turned` that were chosen are turned in steps.
+    """Make the operation that draws a sheet.
 
     Raises
     ------
     KernelError, UsageError
         A result is not defined, or there are too many.
     """
-    first_turned = len(chosen) - turned
-    filters = [
-        drawn_filter(one, window, rendering, turned=number >= first_turned)
-        for number, one in enumerate(chosen)
-    ]
+    filters = [drawn_filter(one, window, rendering) for one in chosen]
     panels = 1 + sum(len(one.maps) for one in filters)
     if panels > MOST_PANELS:
         raise UsageError(where.option, f"would have {panels} pictures; at most {MOST_PANELS} are drawn")

@@ -14,10 +14,11 @@ from rich.style import Style
 from convcli.cli.output import escaped, left_to_right
 from convcli.cli.terminals import Means, Screen
 from convcli.colors import nearest_colors
+from convcli.size_texts import format_size
 from convcli.terminal_pictures import iterm2_picture, kitty_picture, sixel_picture
 from convcli.thumbnails import Appearance, resized, size_within
 
-__all__ = ["Layout", "Tile", "layout", "shown_tiles"]
+__all__ = ["Layout", "Tile", "appearance", "layout", "shown_tiles"]
 
 Canvas = NDArray[np.uint8]
 
@@ -33,11 +34,23 @@ SHADES = " .:-=+*#%@"  # the more ink, the brighter
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """A small picture and its label: a name, and the size of what it shows."""
+    """A small picture and its label.
+
+    Attributes
+    ----------
+    name : str
+    sides : tuple of int
+        Size of what is shown, as the label has it.
+    picture : uint8 array (rows, columns, 3)
+        No larger than that.
+    box : (int, int)
+        Rows and columns within which the picture is drawn, as large as fits.
+    """
 
     name: str
-    size: str
+    sides: tuple[int, ...]
     picture: NDArray[np.uint8]
+    box: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -59,11 +72,14 @@ class Layout:
     rows: int
     columns: int
 
-    def appearance(self, screen: Screen) -> Appearance:
-        """Return how a picture is drawn for a tile."""
-        height, width = screen.cell
-        colored = screen.means != Means.ASCII
-        return Appearance((self.rows * height, self.columns * width), colored=colored, checker=2 * width)
+    def box(self, screen: Screen) -> tuple[int, int]:
+        """Return the rows and columns of pixels that a picture may take."""
+        return self.rows * screen.cell[0], self.columns * screen.cell[1]
+
+
+def appearance(screen: Screen, box: tuple[int, int]) -> Appearance:
+    """Return how a picture is drawn for a tile, within a box."""
+    return Appearance(box, colored=screen.means != Means.ASCII, checker=2 * screen.cell[1])
 
 
 def layout(screen: Screen, count: int, *, below: int = 1) -> Layout:
@@ -107,10 +123,9 @@ def shown_tiles(tiles: Sequence[Tile], plan: Layout, screen: Screen) -> str:
 
 def _row(tiles: Sequence[Tile], plan: Layout, screen: Screen) -> str:
     height, width = screen.cell
-    box = plan.rows * height, plan.columns * width
     pictures = []
     for tile in tiles:
-        size = size_within(tile.picture.shape[:2], box)
+        size = size_within(tile.picture.shape[:2], tile.box)
         pictures.append(resized(tile.picture, size).round().astype(np.uint8))
     widths = [
         min(plan.columns, max(-(-picture.shape[1] // width), cell_len(_label(tile, plan.columns))))
@@ -133,7 +148,7 @@ def _row(tiles: Sequence[Tile], plan: Layout, screen: Screen) -> str:
 def _label(tile: Tile, columns: int) -> str:
     """Return name and size where they fit, else the name, else its beginning."""
     name = escaped(tile.name)
-    label = f"{name} {tile.size}"
+    label = f"{name} {format_size(tile.sides)}"
     if cell_len(label) <= columns:
         return label
     return name if cell_len(name) <= columns else set_cell_size(name, columns - 1) + "…"
