@@ -36,7 +36,7 @@ def test_a_terminal_gets_the_explanation(terminal: Runner, pair: tuple[Path, Pat
     ran = terminal("learn", *pair, columns=120)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith(
-        "-1.0000  0.0000  1.0000\n-2.0000  0.0000  2.0000\n-1.0000  0.0000  1.0000\n\nlearned  3x3 taps"
+        "-1.0000  0.0000  1.0000\n-2.0000  0.0000  2.0000\n-1.0000  0.0000  1.0000\n\nlearned  3x3 coefficients"
     )
     assert "nearest  sobel-x, scaled 1.00 (similarity 1.0000)\n" in ran.out
     assert "by least squares\n" in terminal("learn", *pair, "--closed-form", columns=120).out
@@ -79,7 +79,7 @@ def test_a_volume(convcli: Runner, terminal: Runner, tmp_path: Path) -> None:
     np.testing.assert_allclose(taps[..., 0], kernel("vertical"), atol=1e-3)
     np.testing.assert_allclose(taps[..., 1:], 0, atol=1e-3)
     shown = terminal("learn", tmp_path / "rgb.png", tmp_path / "red.npy", columns=100)
-    assert "3x3x3 taps" in shown.out
+    assert "3x3x3 coefficients" in shown.out
     with nothing_changes(tmp_path):
         assert_refused(
             convcli(
@@ -93,7 +93,7 @@ def test_an_offset_is_pointed_out(convcli: Runner, pair: tuple[Path, Path]) -> N
     np.save(pair[1], convolve(NOISE, kernel("sobel-x")) + 100)
     ran = convcli("learn", *pair)
     assert ran.code == 0
-    assert ran.err == "convcli: target: is offset by 100, which a filter alone cannot give; take --bias\n"
+    assert ran.err == "convcli: target: is offset by 100, which a filter alone cannot produce; use --bias\n"
     ran = convcli("learn", *pair, "--bias", "--json")
     assert (ran.code, ran.err) == (0, "")
     assert json.loads(ran.out)["bias"] == pytest.approx(100, abs=0.1)
@@ -176,12 +176,10 @@ def test_what_the_target_may_be_is_said(convcli: Runner, tmp_path: Path) -> None
     np.save(tmp_path / "image.npy", image)
     np.save(tmp_path / "abs.npy", np.abs(edges).clip(0, 255).astype(np.uint8))
     ran = convcli("learn", tmp_path / "image.npy", tmp_path / "abs.npy")
-    assert (
-        ran.err == "convcli: target: is far from what a filter gives; take --abs if it has absolute values\n"
-    )
+    assert ran.err == "convcli: target: no filter comes close to it; use --abs if it holds absolute values\n"
     np.save(tmp_path / "edges.npy", edges + 20)
     output = tmp_path / "k.json"
     ran = convcli("learn", tmp_path / "image.npy", tmp_path / "edges.npy", "--bias", "-o", output)
-    assert ran.err.startswith(f"convcli: {output}: apply takes the bias apart: --bias ")
+    assert ran.err.startswith(f"convcli: {output}: does not hold the bias; give it to apply as --bias ")
     ran = convcli("learn", tmp_path / "image.npy", tmp_path / "edges.npy", "--steps", "1")
     assert (ran.code, ran.err) == (0, "")

@@ -264,7 +264,7 @@ def test_terminal_shows_size_type_and_range(terminal: Runner, in_folder: Path) -
         (("--s", "two"), "stride 'two': must be "),
         (("--s", ""), "stride '': must be "),
         (("--p", "-1"), "padding '-1': must be "),
-        (("--n", "28"), "--n: gives a size in place of an image; leave one of them out"),
+        (("--n", "28"), "--n: is a size instead of an image; leave one of them out"),
     ],
 )
 def test_wrong_usage(convcli: Runner, in_folder: Path, options: tuple[str, ...], start: str) -> None:

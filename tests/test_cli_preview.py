@@ -434,7 +434,9 @@ def test_where_standard_output_takes_the_result_nothing_is_shown(terminal: Runne
 
 
 def test_a_size_cannot_be_shown(convcli: Runner) -> None:
-    assert_refused(convcli("pool", "--n", "9", "--preview"), "--n: gives a size, which is printed; ")
+    assert_refused(
+        convcli("pool", "--n", "9", "--preview"), "--n: prints a size, so there is nothing to preview; "
+    )
 
 
 def test_unknown_means_are_refused_before_anything_is_done(in_folder: Path, convcli: Runner) -> None:
@@ -577,7 +579,7 @@ def test_learn_shows_input_target_result_and_filter(shown: Runner) -> None:
     np.testing.assert_allclose(made.astype(int), wanted, atol=1)
     side = len(taps) // 3
     assert taps[side + 1, [0, side, 2 * side]].tolist() == [[33, 102, 172], [255, 255, 255], [178, 24, 43]]
-    assert "learned  3x3 taps by least squares" in ran.out
+    assert "learned  3x3 coefficients by least squares" in ran.out
 
 
 def test_what_is_learned_becomes_pixels_as_the_target_did(convcli: Runner, shown: Runner) -> None:

@@ -403,7 +403,7 @@ def test_installing_tells_a_person(terminal: Runner, home: Path) -> None:
     )
     assert (
         again.out
-        == f"Completion for fish was installed already: {home}/.config/fish/completions/convcli.fish.\n"
+        == f"Completion for fish is already installed: {home}/.config/fish/completions/convcli.fish.\n"
     )
 
 
@@ -424,7 +424,7 @@ def test_settings_that_are_no_file_are_not_waited_for(convcli: Runner, home: Pat
     settings = home / ".bashrc"
     os.mkfifo(settings) if kind == "pipe" else settings.symlink_to("/dev/null")
     ran = convcli("--install-completion", "--shell", "bash")
-    assert ran.all == (1, "", f"convcli: {settings}: is no file but a pipe or a device; {ELSEWHERE}\n")
+    assert ran.all == (1, "", f"convcli: {settings}: is a pipe or a device, not a file; {ELSEWHERE}\n")
 
 
 def test_the_installed_line_loads_the_script(convcli: Runner, home: Path) -> None:
@@ -457,7 +457,7 @@ def test_folders_that_are_named_are_taken(
     assert contents(home).keys() == {".bashrc"}
 
 
-ELSEWHERE = "convcli --show-completion prints the script"
+ELSEWHERE = "use convcli --show-completion to print the script"
 
 
 def test_what_is_anothers_stays(convcli: Runner, home: Path) -> None:
@@ -475,7 +475,7 @@ def test_no_home_is_one_line(convcli: Runner, monkeypatch: pytest.MonkeyPatch, n
     if named is not None:
         monkeypatch.setenv("HOME", named)
     ran = convcli("--install-completion", "--shell", "bash")
-    assert ran.all == (1, "", f"convcli: HOME: names no folder to install in; {ELSEWHERE}\n")
+    assert ran.all == (1, "", f"convcli: HOME: is not the path of a folder to install in; {ELSEWHERE}\n")
 
 
 @pytest.mark.parametrize("shell", Shell)
@@ -511,7 +511,7 @@ def test_without_processes_the_shell_is_the_one_of_the_account(
     monkeypatch.setenv("SHELL", "/usr/bin/fish")
     assert convcli("--show-completion").out == script(Shell.FISH)
     monkeypatch.delenv("SHELL")
-    missing = "--shell: missing, and none of bash, zsh, fish is running; as in --shell bash"
+    missing = "--shell: missing, and none of bash, zsh, fish started convcli; name it, as in --shell bash"
     assert convcli("--show-completion").all == (2, "", f"convcli: {missing}\n")
 
 

@@ -37,7 +37,7 @@ def test_the_first_page_fits_a_terminal_of_24_rows_and_80_columns() -> None:
         (row,) = [line for line in lines if line.startswith(f"  {command} ")]
         assert row.endswith(".")
     assert sum(line.startswith("  convcli ") for line in lines) == 3
-    for word in ("convcli help apply; help layers", "convcli --man", "--install-completion"):
+    for word in ("convcli help apply; convcli help layers", "convcli --man", "--install-completion"):
         assert word in ran.out
 
 
@@ -239,3 +239,58 @@ def test_help_of_layers_has_every_word_and_examples_that_run(
         ran = convcli(*arguments)
         assert (ran.code, ran.err) == (0, "")
         assert ran.out
+
+
+# Groups of options ----------------------------------------------------------------------------------------
+
+HEADING = re.compile(r"(?m)^([A-Z][a-z ]+):$")
+
+
+def test_options_of_apply_are_grouped_and_the_common_ten_come_first(
+    convcli: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, *parts = HEADING.split(convcli("apply", "--help").out)
+    groups = dict(zip(parts[::2], parts[1::2], strict=True))
+    assert list(groups) == [
+        "Arguments", "Common options", "Filter", "Sliding window", "Pixels", "Output", "Input", "Batch",
+        "Display",
+    ]  # fmt: skip
+    longest = {
+        heading: re.findall(r"(?m)^  (?:-.*?, )?--([a-z0-9-]{3,})", text) for heading, text in groups.items()
+    }
+    assert longest["Common options"] == [
+        "filter", "kernel", "padding", "stride", "channels", "signed", "output", "out-dir", "force",
+        "preview", "help",
+    ]  # fmt: skip
+    assert longest["Batch"] == ["recursive", "files0-from", "skip-existing", "jobs"]
+    assert longest["Display"] == ["preview-as", "json"]
+
+
+@pytest.mark.parametrize("command", ["pool", "explain", "learn"])
+def test_long_lists_of_options_have_headings(convcli: Runner, command: str) -> None:
+    headings = HEADING.findall(convcli(command, "--help").out)
+    assert headings[:2] == ["Arguments", "Common options"]
+    assert headings[-1] == "Display"
+
+
+def test_a_short_list_of_options_has_one_heading(convcli: Runner) -> None:
+    assert HEADING.findall(convcli("filters", "--help").out) == ["Arguments", "Options"]
+
+
+@pytest.mark.parametrize("columns", [30, 34, 47, 80])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_pages_never_break_words(
+    convcli: Runner, monkeypatch: pytest.MonkeyPatch, command: str, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    whole = convcli(command, "--help").out.split()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert convcli(command, "--help").out.split() == whole
+
+
+def test_defaults_stand_in_the_sentence(convcli: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    page = convcli("apply", "--help").out
+    assert "Stride, the step of the window: s or AxB (default: 1).\n" in page
+    assert "[default" not in page

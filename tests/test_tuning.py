@@ -196,7 +196,10 @@ def test_a_learned_kernel_is_a_filter_too(convcli: Runner, in_folder: Path) -> N
         (["gabor", "--tuning", "-o", "tuning.csv"], "tuning.csv: a tuning curve is drawn as .png"),
         (["gabour", "--tuning"], "gabour: unknown filter: did you mean gabor?"),
         (["@none.json", "--tuning"], "none.json: no such file or directory"),
-        (["@volume.npy"], "@volume.npy: is a volume; take one of its matrices"),
+        (
+            ["@volume.npy"],
+            "@volume.npy: is a volume, but filters shows a matrix; save one of its matrices and give that",
+        ),
         (["@volume.npy", "--angle", "20"], "--kernel: is taken as it is"),
     ],
 )

@@ -6,6 +6,10 @@ import typer
 
 from convcli.cli import offers
 from convcli.cli.options import (
+    FILTER,
+    OUTPUT,
+    PIXELS,
+    WINDOW,
     Angle,
     Background,
     BorderOption,
@@ -46,7 +50,7 @@ def apply(
         list[str] | None,
         typer.Option(
             "--filter",
-            help="A named filter, as in sobel-x or gaussian:sigma=2; may be repeated.",
+            help="A named filter, as in sobel-x or gaussian:sigma=2 (list: convcli filters); repeatable.",
             metavar="NAME",
             autocompletion=offers.filters,
         ),
@@ -55,8 +59,8 @@ def apply(
         list[str] | None,
         typer.Option(
             "--kernel",
-            help='A kernel of your own: "1 0 -1; 2 0 -2; 1 0 -1", or @file (.csv .txt .json .npy), or '
-            "@FILE:TENSOR of a .npz or .safetensors file.",
+            help='Kernel coefficients, as in "1 0 -1; 2 0 -2; 1 0 -1", or from a file: @FILE (.csv, .txt, '
+            ".json, .npy) or @FILE:TENSOR (.npz, .safetensors).",
             metavar="ROWS",
             autocompletion=offers.kernels,
         ),
@@ -65,18 +69,21 @@ def apply(
         str | None,
         typer.Option(
             "--order",
-            help="Axes of the weights in a file: oihw (F, C, f, f: PyTorch) or hwio (f, f, C, F).",
+            help="Order of the axes of weights in a file: oihw (F, C, f, f; PyTorch) or hwio (f, f, C, F).",
             metavar="AXES",
             autocompletion=offers.words_of("convcli.weights:Order"),
+            rich_help_panel=FILTER,
         ),
     ] = None,
     banks: Annotated[
         list[str] | None,
         typer.Option(
             "--bank",
-            help="A filter turned in so many steps, as in gabor:8 or gabor:8,sigma=3: a map of each.",
+            help="A bank of COUNT rotated copies of a filter, as in gabor:8 or gabor:8,sigma=3; gives one "
+            "feature map per copy.",
             metavar="NAME:COUNT",
             autocompletion=offers.banks,
+            rich_help_panel=FILTER,
         ),
     ] = None,
     angle: Angle = None,
@@ -86,13 +93,18 @@ def apply(
     stride: Stride = "1",
     dilation: Dilation = "1",
     flip: Annotated[
-        bool, typer.Option("--flip", help="Turn the kernel half round: the convolution of signal processing.")
+        bool,
+        typer.Option(
+            "--flip",
+            help="Rotate the kernel by 180 degrees (true convolution, as in signal processing).",
+            rich_help_panel=WINDOW,
+        ),
     ] = False,
     channels: Annotated[
         str,
         typer.Option(
             "--channels",
-            help="each, sum (one map of all), gray (luma by Rec. 601), r, g or b.",
+            help="Channels to filter: each on its own, their sum, gray (luma by Rec. 601), r, g or b.",
             metavar="WHICH",
             autocompletion=offers.words_of("convcli.arrays:Channels"),
         ),
@@ -101,7 +113,8 @@ def apply(
         str | None,
         typer.Option(
             "--signed",
-            help="Signed numbers to pixels: abs (the default), clip, center, stretch; raw keeps numbers.",
+            help="How signed values become pixels: abs, clip, center, stretch, or raw to keep the values "
+            "(default: abs).",
             metavar="HOW",
             autocompletion=offers.words_of("convcli.render:Signed"),
         ),
@@ -110,50 +123,66 @@ def apply(
         str,
         typer.Option(
             "--scale",
-            help="Multiply the result; gain divides by the filter's gain.",
+            help="Multiply the result by a number; gain divides it by the filter's gain.",
             metavar="NUMBER",
             autocompletion=offers.numbers_or("gain", "divide by the filter's gain"),
+            rich_help_panel=PIXELS,
         ),
     ] = "1",
     bias: Annotated[
-        str, typer.Option("--bias", help="Add to the scaled result; a,b,c: to each map.", metavar="NUMBER")
+        str,
+        typer.Option(
+            "--bias",
+            help="Add a number to the scaled result, or a,b,c: one number to each feature map.",
+            metavar="NUMBER",
+            rich_help_panel=PIXELS,
+        ),
     ] = "0",
-    relu: Annotated[bool, typer.Option("--relu", help="Then make what is below zero zero.")] = False,
+    relu: Annotated[
+        bool,
+        typer.Option(
+            "--relu",
+            help="Apply ReLU after --scale and --bias: negative values become 0.",
+            rich_help_panel=PIXELS,
+        ),
+    ] = False,
+    background: Background = None,
     sheet: Annotated[
         str | None,
         typer.Option(
             "--sheet",
-            help="Draw the input and all results in one picture; every named filter, where none is given.",
+            help="Draw the input and all results in one picture (default: of every named filter).",
             metavar="FILE",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     direction: Annotated[
         str | None,
         typer.Option(
             "--direction",
-            help="Draw the gradient's direction as hue, its magnitude as brightness; by sobel unless given.",
+            help="Draw edge direction as color (hue) and its strength as brightness (default filter: sobel).",
             metavar="FILE",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     output: OutputOption = None,
     out_dir: OutDir = None,
     name: NameOption = None,
-    recursive: Recursive = False,
-    files0_from: Files0From = None,
-    skip_existing: SkipExisting = False,
     file_format: FormatOption = None,
-    background: Background = None,
+    png_level: PngLevel = None,
     force: Force = False,
     max_pixels: MaxPixels = None,
     max_memory: MaxMemory = None,
     frame: Frame = None,
+    recursive: Recursive = False,
+    files0_from: Files0From = None,
+    skip_existing: SkipExisting = False,
     jobs: JobsOption = None,
-    png_level: PngLevel = None,
     preview: PreviewOption = False,
     preview_as: PreviewAs = None,
     json: JsonOption = False,
 ) -> int:
-    """Filter pictures: slide a kernel over each.
+    """Filter pictures: slide a kernel over each of them.
 
     \b
     convcli apply photo.png --filter sobel-x
@@ -164,23 +193,23 @@ def apply(
     convcli apply photo.png --sheet gallery.png
     convcli apply photo.png --direction directions.png
 
-    The result is written as IMAGE-FILTER.png in this folder, and its path printed. Results are exact numbers;
-    --signed says how they become pixels. A text matrix prints its result. Alpha is kept and never filtered.
-    With - as IMAGE and -o - it goes from standard input to standard output.
+    Writes the result to IMAGE-FILTER.png in the current folder and prints its path. A result is an array of
+    exact signed values; --signed controls how they become pixels. The result of a text matrix is printed.
+    Alpha is kept and never filtered. IMAGE - reads standard input, -o - writes standard output.
 
-    A kernel file may hold a volume (f, f, C), which is summed over the channels, or a bank (f, f, C, F): F
-    maps, for -o maps.npy or a TIFF of F pages. The weights of a network's layer are such a bank.
+    A kernel file can hold a volume (f, f, C), which is summed over the channels, or a bank (f, f, C, F), as
+    the weights of a layer are: it gives F feature maps, for -o maps.npy or a TIFF of F pages.
 
-    --sheet and --direction draw in place of results, and beside them with -o, --out-dir, --name or --format;
-    for several inputs their name has {stem}. A sheet shows signed results as blue, white and red, of colour
-    pictures those of luma.
+    --sheet and --direction replace the results; with -o, --out-dir, --name or --format the results are
+    written, too. For several inputs their file name needs {stem}. A sheet shows signed results in blue
+    (negative), white and red (positive), and filters the luma of color pictures.
     """
     if not images and files0_from is None:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
     if images and len(images) == 1 and not recursive and (max_pixels, max_memory, frame) == (None,) * 3:
         from convcli.decoding import begin_decoding  # late: help and usage errors need no Pillow
 
-        begin_decoding(images[0])  # while numpy is loaded
+        begin_decoding(images[0])  # while numpy is loading
     from convcli.cli import filtering
     from convcli.cli.banks import operation_of
     from convcli.cli.batch import Batch, run_batch
@@ -197,7 +226,7 @@ def apply(
     named = bool(filters or kernels or banks)
     figures = None
     if sheet is not None or direction is not None:
-        from convcli.cli.figures import Figures  # late: most results need no letters
+        from convcli.cli.figures import Figures  # late: most runs draw no figures
 
         results = (output, out_dir, name, file_format) != (None,) * 4
         figures = Figures.read(sheet, direction, batch, results=results)

@@ -1,9 +1,9 @@
-"""Completion: a shell hands over the line that is being typed, and is told how its last word may go on.
+"""Completion: a shell passes the line being typed and gets the possible continuations of its last word.
 
 The scripts of `convcli.cli.shells` call the program with ``_CONVCLI_COMPLETE`` set to the shell's name, the
-line up to the cursor and, in bash, the part of its last word that bash will replace. A line of the answer is
-a word; for the other shells a tab and what it is stand behind it. No answer leaves the word to the shell,
-which completes file names.
+line up to the cursor and, in bash, the part of its last word that bash will replace. Each line of the answer
+is a word, for the other shells followed by a tab and a description. An empty answer leaves the word to the
+shell, which completes file names.
 """
 
 import re
@@ -21,25 +21,25 @@ from convcli.errors import ConvcliError, chosen
 if TYPE_CHECKING:
     from typer.core import TyperGroup
 
-    Command = Any  # Typer's own class of them is not public
+    Command = Any  # Typer's own class of commands is not public
 
 __all__ = ["Typed", "complete", "continuations", "typed"]
 
-SAFE = re.compile(r"[^\w@%+=:,./~-]")  # what bash takes apart, or changes, outside quotes
+SAFE = re.compile(r"[^\w@%+=:,./~-]")  # characters that bash splits at or expands outside quotes
 SAFE_IN_DOUBLE = re.compile(r'["$`\\]')
 
 
 class Typed(NamedTuple):
-    """A command line as far as it was typed.
+    """A command line up to the cursor.
 
     Attributes
     ----------
     words : tuple of str
         The words before the last, without their quotes.
     last : str
-        The word at the cursor; empty behind a space.
+        The word at the cursor; empty after a space.
     quote : str
-        The quotation mark that is open at the cursor, or nothing.
+        The quotation mark that is open at the cursor, or an empty string.
     """
 
     words: tuple[str, ...]
@@ -48,7 +48,7 @@ class Typed(NamedTuple):
 
 
 def typed(line: str) -> Typed:
-    r"""Split a line as a shell does, though its last quotes may still be open.
+    r"""Split a line as a shell does; its last quotes may still be open.
 
     Examples
     --------
@@ -85,14 +85,14 @@ def complete(shell: str, arguments: Sequence[str]) -> int:
     Raises
     ------
     UsageError
-        It is none that is known.
+        The shell is unknown.
     """
     kind = chosen(shell, Shell, "_CONVCLI_COMPLETE")
     line, replaced = (*arguments, "", "")[:2]
     now = typed(line)
     try:
         found = continuations(command(), now.words[1:], now.last)
-    except ConvcliError:  # of what stands earlier in the line; it will be told when that is run
+    except ConvcliError:  # about an earlier word of the line; running the line will report it
         return 0
     if kind == Shell.BASH:
         kept = max(len(now.last) - len(typed(now.quote + replaced).last), 0)
@@ -103,14 +103,14 @@ def complete(shell: str, arguments: Sequence[str]) -> int:
 
 
 def _quoted(text: str, quote: str) -> str:
-    """Write a text as bash takes it, within the quotes that are open."""
+    """Quote a text for bash, given the quotation mark that is open."""
     if quote == "'":
         return text.replace("'", r"'\''")
     return (SAFE_IN_DOUBLE if quote else SAFE).sub(r"\\\g<0>", text)
 
 
 def continuations(root: "TyperGroup", words: Sequence[str], last: str) -> Offered:
-    """Return what the last word may become.
+    """Return the possible completions of the last word.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def continuations(root: "TyperGroup", words: Sequence[str], last: str) -> Offere
     Raises
     ------
     UsageError
-        There is no such command.
+        The command is unknown.
     """
     place = next((index for index, word in enumerate(words) if not word.startswith("-")), None)
     if place is not None and _option(root, words[place - 1] if place else "") is not None:
@@ -139,7 +139,7 @@ def continuations(root: "TyperGroup", words: Sequence[str], last: str) -> Offere
 
 
 class _Given(NamedTuple):
-    """What stands before the last word: the option that waits for its value, all options, the arguments."""
+    """What precedes the last word: the option that awaits its value, all options, the count of arguments."""
 
     awaiting: Any
     options: frozenset[Any]
@@ -166,7 +166,7 @@ def _given(command: "Command", words: Sequence[str]) -> _Given:
 
 
 def _going_on(command: "Command", words: Sequence[str], last: str, names: Offered | None) -> Offered:
-    """Complete an option, the value of one, or an argument; or a command, where these are its names."""
+    """Complete an option, its value, or an argument; or a command, if `names` lists the commands."""
     given = _given(command, words)
     if given.awaiting is not None:
         return _values(command, given.awaiting, last)
@@ -192,20 +192,21 @@ def _option(command: "Command", name: str) -> Any:
 
 
 def _option_names(command: "Command", given: frozenset[Any], start: str) -> Offered:
-    """Offer the options that may still be given; all names of one only where a name was begun."""
+    """Offer the options that can still be given; all names of an option only if a name was begun."""
     found: Offered = []
     for one in command.get_params(typer.Context(command)):
         if one.param_type_name != "option" or (one in given and not one.multiple):
             continue
-        meaning = re.split(r"(?<=\w)[.;:] (?=[a-z-])", getattr(one, "help", None) or "")[0].rstrip(".")
+        help_text = getattr(one, "help", None) or ""
+        meaning = re.split(r" \(default|(?<=\w)[.;:] (?=[a-z-])", help_text)[0].rstrip(".")
         names = [name for name in one.opts if name.startswith(start)]
-        if start in ("-", "--"):  # nothing was begun: each option once
+        if start in ("-", "--"):  # no name was begun: offer each option once
             names = [max(names, key=len)]
         found += [(name, meaning) for name in names]
     return found
 
 
 def _values(command: "Command", parameter: Any, start: str) -> Offered:
-    """Offer values of an option or an argument."""
+    """Offer the values of an option or an argument."""
     items = parameter.shell_complete(typer.Context(command), start)
     return [(item.value, item.help or "") for item in items]

@@ -1,4 +1,4 @@
-"""``convcli explain``: how one number of a result comes about."""
+"""``convcli explain``: how one value of a result is computed."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -8,6 +8,9 @@ import typer
 from convcli.cli import offers
 from convcli.cli.inputs import check_names
 from convcli.cli.options import (
+    OUTPUT,
+    PIXELS,
+    WINDOW,
     Angle,
     BorderOption,
     Dilation,
@@ -49,20 +52,20 @@ def explain(
         str | None,
         typer.Option(
             "--kernel",
-            help='A kernel of your own: "1 0 -1", or @file.',
+            help='Kernel coefficients, as in "1 0 -1", or @FILE.',
             metavar="ROWS",
             autocompletion=offers.kernels,
         ),
     ] = None,
     at: Annotated[
-        str, typer.Option("--at", help="Pixel of the result: column, row, from 0.", metavar="X,Y")
+        str, typer.Option("--at", help="Position in the result: column and row, from 0.", metavar="X,Y")
     ] = "0,0",
     channel: Annotated[
         str,
         typer.Option(
             "--channel",
             "--channels",
-            help="gray, r, g, b or sum, of a colour picture.",
+            help="Channel of a color picture: gray, r, g, b or sum.",
             metavar="WHICH",
             autocompletion=offers.words_of("convcli.arrays:Channels", without="each"),
         ),
@@ -75,40 +78,53 @@ def explain(
     dilation: Dilation = "1",
     n: InputSize = None,
     f: FilterSize = None,
-    flip: Annotated[bool, typer.Option("--flip", help="Turn the kernel half round.")] = False,
+    flip: Annotated[
+        bool,
+        typer.Option(
+            "--flip", help="Rotate the kernel by 180 degrees (true convolution).", rich_help_panel=WINDOW
+        ),
+    ] = False,
     signed: Annotated[
         str | None,
         typer.Option(
             "--signed",
-            help="abs, clip, center or raw; what apply does unless given.",
+            help="How the value becomes a pixel: abs, clip, center or raw (default: as apply does).",
             metavar="HOW",
+            rich_help_panel=PIXELS,
             autocompletion=offers.words_of("convcli.render:Signed", without="stretch"),
         ),
     ] = None,
-    max_pixels: MaxPixels = None,
-    max_memory: MaxMemory = None,
-    frame: Frame = None,
     output: Annotated[
         str | None,
         typer.Option(
-            "-o", "--output", help="Draw the window: .svg or .png; - is standard output.", metavar="FILE"
+            "-o", "--output", help="Draw the window as .svg or .png; - is standard output.", metavar="FILE"
         ),
     ] = None,
     animate: Annotated[
         str | None,
         typer.Option(
             "--animate",
-            help="Draw all positions, one after the other: .svg, .gif or .apng.",
+            help="Animate the window over all positions, as .svg, .gif or .apng.",
             metavar="FILE",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     seconds: Annotated[
-        float, typer.Option("--seconds", help="That a position takes, animated.", metavar="NUMBER")
+        float,
+        typer.Option(
+            "--seconds",
+            help="Seconds per position of the animation.",
+            metavar="NUMBER",
+            rich_help_panel=OUTPUT,
+        ),
     ] = 0.5,
     force: Force = False,
+    max_pixels: MaxPixels = None,
+    max_memory: MaxMemory = None,
+    frame: Frame = None,
     json: JsonOption = False,
 ) -> int:
-    """Explain one number of a result: patch, filter, products, sum.
+    """Explain one value of a result: patch, filter, products, sum.
 
     \b
     convcli explain photo.png --filter sobel-x --at 12,7
@@ -117,12 +133,11 @@ def explain(
     convcli explain photo.png --filter sobel-x --at 12,7 -o window.svg
     convcli explain --n 6 --f 3 --p 1 --s 2 --animate window.gif
 
-    Told, too, is the pixel that apply writes. Numbers in brackets stand on the padding, which is same unless
-    given. Of a text matrix the whole result is shown, too. Into a pipe comes the sum alone, or the names of
-    the files that were drawn.
+    Also shows the pixel that apply writes, and the whole result of a text matrix. Values in brackets come
+    from the padding (default: same). When piped, prints only the sum, or the names of the files it drew.
 
-    Without IMAGE the window is explained that slides over --n with --f: what it reads, what it never reads,
-    and the size of the output. Padding is 0 then unless given; into a pipe comes the size.
+    With --n and --f instead of IMAGE it explains the window alone: what it reads, what it never reads, and
+    the output size. The padding then defaults to 0; when piped, prints only the size.
     """
     place = _place(at)
     if image is None and (n, f) != (None, None):
@@ -141,10 +156,11 @@ def explain(
         raise UsageError("IMAGE", "missing; as in: convcli explain photo.png --filter sobel-x --at 12,7")
     if (n, f) != (None, None):
         raise UsageError(
-            "--f" if n is None else "--n", "is for a window without IMAGE, which has its own size"
+            "--f" if n is None else "--n",
+            "is for a window without IMAGE; leave it out, as the picture has a size and the filter, too",
         )
     if (name is None) == (kernel is None):
-        raise UsageError("--filter", "give one filter, or one --kernel")
+        raise UsageError("--filter", "give either one --filter or one --kernel")
     check_names([image])
     from convcli.arrays import Channels, select_channels
     from convcli.cli import filtering  # late: help needs no numpy
@@ -162,16 +178,20 @@ def explain(
     files = WindowFiles.read(output, animate, seconds, inputs, force=force, json=json)
     (one,) = filtering.read_filters([name] if name is not None else [], kernels, [], angle=angle, size=size)
     if not isinstance(one, Filter):
-        raise UsageError("--kernel", "is a volume; take one of its matrices")
+        raise UsageError(
+            "--kernel", "is a volume, but explain needs a matrix; save one of its matrices and give that"
+        )
     window = filtering.Window.read(
         "same" if padding is None else padding, border, stride, dilation, flip=flip, jobs=None
     )
     which = chosen(channel, Channels, "--channel")
     how = None if signed is None else chosen(signed, Signed, "--signed")
     if which == Channels.EACH:
-        raise UsageError("--channel each", "is several; take gray, r, g, b or sum")
+        raise UsageError(
+            "--channel each", "is several channels, but explain shows one; choose gray, r, g, b or sum"
+        )
     if how == Signed.STRETCH:
-        raise UsageError("--signed stretch", "depends on all pixels; take raw")
+        raise UsageError("--signed stretch", "depends on all pixels of the result; use raw")
     picture = Reading.read(max_pixels, max_memory, frame).with_room(24).load(image)
     how = how or (Signed.ABS if picture.kind == Kind.PIXELS else Signed.RAW)
     options: dict[str, Any] = {
@@ -212,7 +232,7 @@ def explain(
 def _check_goes_without_image(options: Mapping[str, object]) -> None:
     for option, given in options.items():
         if given is not None and given is not False:
-            raise UsageError(option, "needs IMAGE; of a window alone --n, --f, --p, --s and --d tell")
+            raise UsageError(option, "needs IMAGE; a window alone takes only --n, --f, --p, --s and --d")
 
 
 def _place(text: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""``convcli filters``: the named filters, and everything about one of them."""
+"""``convcli filters``: the list of named filters, and all facts about one of them."""
 
 import math
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +23,7 @@ def filters(
         str | None,
         typer.Argument(
             metavar="[NAME]",
-            help="A filter, as in sobel-x or gaussian:sigma=2, or @file.",
+            help="A filter, as in sobel-x or gaussian:sigma=2, or @FILE.",
             autocompletion=filters_or_files,
         ),
     ] = None,
@@ -32,17 +32,20 @@ def filters(
     output: Annotated[
         str | None,
         typer.Option(
-            "-o", "--output", help="Save the kernel: .npy, .csv or .json; its tuning: .png.", metavar="FILE"
+            "-o",
+            "--output",
+            help="Save the kernel as .npy, .csv or .json, or with --tuning the plot as .png.",
+            metavar="FILE",
         ),
     ] = None,
     tuning: Annotated[
         bool,
-        typer.Option("--tuning", help="Measure the response to an edge and a bar that are turned."),
+        typer.Option("--tuning", help="Measure the responses to a rotated edge and a rotated bar."),
     ] = False,
     force: Force = False,
     json: JsonOption = False,
 ) -> int:
-    """List the named filters, or show one.
+    """List the named filters, or show one of them.
 
     \b
     convcli filters
@@ -50,9 +53,9 @@ def filters(
     convcli filters gaussian:sigma=2 -o kernel.npy
     convcli filters gabor --tuning -o tuning.png
 
-    Of one it tells the matrix, gain, what it responds to, separability and source. The gain is what a flat
-    area of brightness one becomes or, for filters whose taps add up to zero, the response to a step of height
-    one. Into a pipe come the taps alone, as --kernel reads them.
+    For one filter, shows its matrix, gain, what it responds to, separability and source. The gain is the
+    response to a flat area of brightness 1 or, for filters whose coefficients add up to 0, the response to a
+    step of height 1. When piped, prints only the coefficients, in the form that --kernel reads.
     """
     if name is None:
         if angle is not None or size is not None or output is not None or tuning:
@@ -67,7 +70,9 @@ def filters(
     (one,) = read_filters(names, files, [], angle=angle, size=size)
     read = kernel_files(files)
     if not isinstance(one, Filter):
-        raise UsageError(name, "is a volume; take one of its matrices")
+        raise UsageError(
+            name, "is a volume, but filters shows a matrix; save one of its matrices and give that"
+        )
     if tuning:
         from convcli.cli.tuning import tell_tuning
 
@@ -76,7 +81,8 @@ def filters(
     if output is not None:
         if len(one.kernels) > 1:
             raise FilterError(
-                one.name, f"combines {len(one.kernels)} kernels; save a single one, as in sobel-x"
+                one.name,
+                f"combines {len(one.kernels)} kernels; a file holds one, as of sobel-x",
             )
         about = {"name": one.name, "gain": one.gain, "source": one.source}
         check_kernel_target(output, read, force=force)
@@ -93,7 +99,7 @@ def filters(
 
 
 def _record(one: "Filter") -> dict[str, Any]:
-    """Return a filter as JSON has it; several kernels are a list of matrices."""
+    """Return the JSON record of a filter; several kernels are a list of matrices."""
     matrices = [matrix.tolist() for matrix in one.kernels]
     return {
         "name": one.name,
@@ -128,7 +134,7 @@ def _list_all(*, json: bool) -> None:
 
         columns = (
             Column("name", [entry.name for entry in CATALOG.values()]),
-            Column("parameters", [", ".join(entry.parameters) for entry in CATALOG.values()], rank=1),
+            Column("options", [", ".join(entry.parameters) for entry in CATALOG.values()], rank=1),
             Column("what it is", [entry.summary for entry in CATALOG.values()]),
         )
         write(table_for_person(Table(columns, [0] * len(CATALOG))))
@@ -138,7 +144,7 @@ def _list_all(*, json: bool) -> None:
 
 
 def _show(one: "Filter") -> None:
-    """Show a filter to a person."""
+    """Show a filter on a terminal."""
     from convcli.cli.kernel_texts import matrix_lines
     from convcli.kernels import CATALOG, Combination
 
@@ -147,7 +153,7 @@ def _show(one: "Filter") -> None:
         lines.append(f"1/{one.divisor} of")
     for matrix in one.kernels:
         lines += [*matrix_lines(matrix * one.divisor if one.divisor > 1 else matrix), ""]
-    total = round(_total(one.kernels[0]), 12) + 0.0  # no minus before a zero
+    total = round(_total(one.kernels[0]), 12) + 0.0  # + 0.0 turns -0.0 into 0.0
     facts = [
         ("responds to", one.responds_to),
         ("gain", f"{one.gain:.6g}"),
@@ -161,12 +167,12 @@ def _show(one: "Filter") -> None:
     entry = CATALOG.get(one.name.partition(":")[0])
     for key, spec in entry.parameters.items() if entry else ():
         default = "" if spec.default is None else f" (default {spec.default:g})"
-        facts.append(("parameter", f"{key}: {spec.meaning}{default}"))
+        facts.append(("option", f"{key}: {spec.meaning}{default}"))
     write("".join(f"{line}\n" for line in lines) + shown(facts))
 
 
 def _bare(one: "Filter") -> str:
-    """Return the taps as rows that --kernel reads; several kernels are parted by an empty line."""
+    """Return the coefficients as rows that --kernel reads, with an empty line between several kernels."""
     from convcli.matrices import format_matrix
 
     return "\n".join(format_matrix(matrix) for matrix in one.kernels)

@@ -1,4 +1,4 @@
-"""``convcli learn``: find the filter that turns one picture into another."""
+"""``convcli learn``: learn the filter that turns one picture into another."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -37,11 +37,12 @@ if TYPE_CHECKING:
 __all__ = ["Pair", "learn"]
 
 FAR_OFF = 0.5  # relative error
+TRAINING = "Training"  # heading of the help page
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """An input and its target, and what is learned from them."""
+    """An input, its target, and the training examples made from them."""
 
     source: "Picture"
     target: "Picture"
@@ -53,7 +54,7 @@ def learn(
         list[str] | None,
         typer.Argument(
             metavar="INPUT TARGET...",
-            help="A picture, and what a filter made of it; several such pairs. - is standard input.",
+            help="Pairs of a picture and its filtered version; - is standard input.",
         ),
     ] = None,
     f: Annotated[
@@ -61,15 +62,18 @@ def learn(
     ] = "3",
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", help="Save the kernel: .json, .npy or .csv.", metavar="FILE"),
+        typer.Option("-o", "--output", help="Save the kernel as .json, .npy or .csv.", metavar="FILE"),
     ] = None,
-    bias: Annotated[bool, typer.Option("--bias", help="Learn a bias, too.")] = False,
-    absolute: Annotated[bool, typer.Option("--abs", help="The targets are absolute values.")] = False,
+    bias: Annotated[bool, typer.Option("--bias", help="Learn a bias as well.")] = False,
+    absolute: Annotated[
+        bool, typer.Option("--abs", help="Treat the targets as absolute values of the filter's results.")
+    ] = False,
     channels: Annotated[
         str | None,
         typer.Option(
             "--channels",
-            help="each, sum (a filter as deep as the input), gray, r, g or b; what fits unless given.",
+            help="Channels to learn from: each, sum (a filter over all input channels), gray, r, g or b "
+            "(default: what fits the pair).",
             metavar="WHICH",
             autocompletion=words_of("convcli.arrays:Channels"),
         ),
@@ -78,26 +82,45 @@ def learn(
         str | None,
         typer.Option(
             "--optimizer",
-            help="adam (the default), momentum or sgd.",
+            help="Optimizer: adam, momentum or sgd (default: adam).",
             metavar="NAME",
             autocompletion=words_of("convcli.learning:Optimizer"),
+            rich_help_panel=TRAINING,
         ),
     ] = None,
     steps: Annotated[
-        str | None, typer.Option("--steps", help="Mini-batches at most; 5000 unless given.", metavar="COUNT")
+        str | None,
+        typer.Option(
+            "--steps",
+            help="Maximum number of steps, one mini-batch each (default: 5000).",
+            metavar="COUNT",
+            rich_help_panel=TRAINING,
+        ),
     ] = None,
     rate: Annotated[
-        str | None, typer.Option("--lr", help="First learning rate; 0.1 with adam.", metavar="NUMBER")
+        str | None,
+        typer.Option(
+            "--lr",
+            help="Initial learning rate (default for adam: 0.1).",
+            metavar="NUMBER",
+            rich_help_panel=TRAINING,
+        ),
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", help="Of the first taps and the patches.", metavar="NUMBER")
+        int,
+        typer.Option(
+            "--seed",
+            help="Random seed of the initial weights and of the patches.",
+            metavar="NUMBER",
+            rich_help_panel=TRAINING,
+        ),
     ] = 0,
     closed_form: Annotated[
-        bool, typer.Option("--closed-form", help="Solve by least squares instead, as a check.")
+        bool, typer.Option("--closed-form", help="Solve by least squares instead of training, as a check.")
     ] = False,
     curve: Annotated[
         str | None,
-        typer.Option("--curve", help="Draw the loss and the filter at several steps.", metavar="PNG"),
+        typer.Option("--curve", help="Draw the loss curve and the filter at several steps.", metavar="PNG"),
     ] = None,
     force: Force = False,
     max_pixels: MaxPixels = None,
@@ -106,7 +129,7 @@ def learn(
     preview_as: PreviewAs = None,
     json: JsonOption = False,
 ) -> int:
-    """Learn a filter from an example, by back-propagation.
+    """Learn a filter from examples, by gradient descent.
 
     \b
     convcli apply photo.png --filter sobel-x --signed raw -o edges.npy
@@ -114,13 +137,13 @@ def learn(
     convcli learn photo.png edges.npy --closed-form
     convcli apply photo.png --kernel @kernel.json
 
-    The target has the size of the input, or what is left without padding. Tells the filter, its error on the
-    last fifth of the rows, which training does not see, and the named filter nearest to it. A target of 8-bit
-    pixels lost its signs (take --abs) and what was clipped; --signed raw keeps all. Into a pipe come the
-    taps, as --kernel reads them.
+    The target has the size of the input, or the smaller size of a result without padding. Prints the filter,
+    its error on the last fifth of the rows, which are held out from training, and the nearest named filter.
+    A target of 8-bit pixels has lost its signs (use --abs) and the values that were clipped; --signed raw
+    keeps both. When piped, prints only the coefficients, in the form that --kernel reads.
     """
     if not pictures or len(pictures) % 2:
-        raise UsageError("INPUT TARGET", "must be pairs; as in: convcli learn photo.png edges.npy --f 3")
+        raise UsageError("INPUT TARGET", "must be pairs, as in: convcli learn photo.png edges.npy --f 3")
     check_names(pictures, "INPUT TARGET")
     for option, given in (("--curve", curve), ("--optimizer", optimizer), ("--steps", steps), ("--lr", rate)):
         check_apart({"--closed-form": closed_form, option: given})
@@ -163,7 +186,7 @@ def learn(
 
         write_named_file(curve, learning_curve(learned.history), force=force)
     if output is not None and learned.bias:
-        message(output, f"apply takes the bias apart: --bias {learned.bias:.10g}")
+        message(output, f"does not hold the bias; give it to apply as --bias {learned.bias:.10g}")
     _say_what_is_wrong(learned, examples, absolute=absolute)
     if json:
         write_json(
@@ -183,7 +206,7 @@ def learn(
 def _pairs(
     pictures: list[str], size: tuple[int, int], channels: str | None, reading: "Reading", *, absolute: bool
 ) -> list[Pair]:
-    """Load the pairs; what is wrong with one names its target."""
+    """Load the pairs; an error of a pair names the file it is about."""
     from convcli.learning import examples_of
 
     pairs = []
@@ -200,17 +223,19 @@ def _pairs(
 
 
 def _say_what_is_wrong(learned: "Learned", examples: "list[Example]", *, absolute: bool) -> None:
-    """Point at what the target may be that a filter cannot give."""
+    """Report what may be wrong with a target that a filter cannot produce."""
     unsigned = min(float(one.target.min()) for one in examples) >= 0
     if learned.relative_error > FAR_OFF and unsigned and not absolute and learned.bias == 0:
-        message("target", "is far from what a filter gives; take --abs if it has absolute values")
+        message("target", "no filter comes close to it; use --abs if it holds absolute values")
     elif learned.offset and (not learned.history or learned.history[-1].loss < FAR_OFF**2):
-        message("target", f"is offset by {learned.offset:.6g}, which a filter alone cannot give; take --bias")
+        message(
+            "target", f"is offset by {learned.offset:.6g}, which a filter alone cannot produce; use --bias"
+        )
 
 
 @contextmanager
 def _progress(steps: int) -> "Iterator[Callable[[int, float], object] | None]":
-    """Show how far training is, on a terminal."""
+    """Show the progress of training, on a terminal."""
     if not progress_is_shown():
         yield None
         return
@@ -241,14 +266,14 @@ def _shown(learned: "Learned", nearest: "Nearest | None", files: list[str]) -> s
     from convcli.learning import matrices_of
 
     lines = [line for matrix in matrices_of(learned.taps) for line in (*matrix_lines(matrix), "")]
-    how = f"by back-propagation in {learned.steps} steps" if learned.steps else "by least squares"
+    how = f"by gradient descent in {learned.steps} steps" if learned.steps else "by least squares"
     if learned.history:
-        how += f"; loss {learned.history[-1].loss:.2g} of the target's variance"
-    facts = [("learned", f"{format_size(learned.taps.shape)} taps {how}")]
+        how += f"; loss {learned.history[-1].loss:.2g} relative to the target's variance"
+    facts = [("learned", f"{format_size(learned.taps.shape)} coefficients {how}")]
     if learned.bias:
         facts.append(("bias", f"{learned.bias:.6g}"))
-    part = f"{learned.relative_error:.2g} of their spread"
-    facts.append(("error", f"{learned.error:.2g} (root mean square) on the rows held out, {part}"))
+    part = f"{learned.relative_error:.2g} relative to their standard deviation"
+    facts.append(("error", f"{learned.error:.2g} (root mean square) on the held-out rows, {part}"))
     facts += [("nearest", str(nearest))] if nearest is not None else []
     written = [("written", name) for name in files]
     return "".join(f"{line}\n" for line in lines) + shown(facts, written)

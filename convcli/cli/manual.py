@@ -1,20 +1,18 @@
-"""The manual page, made of what the help pages are made of.
+"""The manual page, generated from the help pages.
 
-``convcli/cli/convcli.1`` is this page as a wheel installs it. ``convcli --man > convcli/cli/convcli.1`` makes
-it anew, and a test says when it has to be.
+``convcli/cli/convcli.1`` is the page that a wheel installs. ``convcli --man > convcli/cli/convcli.1``
+regenerates it, and a test fails when it is out of date.
 """
 
 import re
 from collections.abc import Iterable, Sequence
-from copy import copy
-from inspect import cleandoc
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from convcli import __version__
-from convcli.cli.app import folded
+from convcli.cli.app import ARGUMENTS, folded, paragraphs, parameter_groups
 from convcli.cli.topics import EXAMPLES, LAYERS, layer_usages
 
 if TYPE_CHECKING:
@@ -22,49 +20,55 @@ if TYPE_CHECKING:
 
 __all__ = ["escape", "manual_page"]
 
-WIDEST = 71  # of what man does not wrap: 80 columns less its margins
+WIDEST = 71  # columns of a line that man does not wrap: 80 without its margins
 SOURCE_WIDTH = 76
 SPECIAL = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", '"': r"\(dq"}
 
-MANNERS = """Standard output carries the answer and nothing else: on a terminal for a person, into a pipe the
-bare answer (a size, a number, the path of each output, rows parted by tabs), with --json the complete one.
-Messages go to standard error. - is standard input or output; -- ends the options. An existing file is
-replaced with --force alone, and an input never is. A size is HxW or HxWxC; one number is the side of a
-square."""
+MANNERS = """Standard output carries the answer and nothing else: on a terminal laid out for a person, in a
+pipe the bare answer (a size, a number, the path of each output, tab-separated rows), with --json the complete
+answer. Messages go to standard error. - is standard input or output; -- ends the options. Existing files are
+only overwritten with --force, and an input file never is. A size is HxW or HxWxC; a single number is the side
+of a square."""
 EXIT_STATUS = (
-    ("0", "All was done."),
+    ("0", "Success."),
     (
         "1",
-        "Some input failed, an output could not be written, or a check (--expect, --max-params) was not met.",
+        "An input failed, an output could not be written, or a check (--expect, --max-params) failed.",
     ),
     ("2", "Wrong usage: nothing was started."),
 )
 ENVIRONMENT = (
-    ("NO_COLOR", "If it is set, no colours on the terminal."),
-    ("COLUMNS", "Width of the terminal, where it should be another than it says; of the help pages, too."),
-    ("TERM", "What the terminal can show; with dumb nothing but text."),
-    ("OPENBLAS_NUM_THREADS", "Threads of numpy's matrix products; 1 unless set. --jobs is for the filters."),
-    ("HOME, SHELL", "Where --install-completion installs, and for which shell, where none is running."),
-    ("XDG_DATA_HOME, XDG_CONFIG_HOME, ZDOTDIR", "Folders of --install-completion instead of those below."),
+    ("NO_COLOR", "If it is set, the terminal output has no colors."),
+    ("COLUMNS", "Width of terminal output and of help pages (default: the width of the terminal)."),
+    ("TERM", "What the terminal can show; with dumb only text."),
+    (
+        "OPENBLAS_NUM_THREADS",
+        "Threads of numpy's matrix products (default: 1). --jobs sets the threads of the filters.",
+    ),
+    (
+        "HOME, SHELL",
+        "The home folder for --install-completion, and the shell if convcli was not started from one.",
+    ),
+    ("XDG_DATA_HOME, XDG_CONFIG_HOME, ZDOTDIR", "Folders for --install-completion instead of those below."),
 )
 FILES = (
-    ("*.net", "A network: its layers, as text."),
+    ("*.net", "A network: its layers as text."),
     (
         "*.csv, *.txt, *.json, *.npy",
-        "Kernels, for --kernel @FILE; the first two and the last are also read as pictures.",
+        "Kernels for --kernel @FILE; .csv, .txt and .npy files can also be input pictures.",
     ),
-    ("*.npz, *.safetensors", "Weights, for --kernel @FILE:TENSOR."),
+    ("*.npz, *.safetensors", "Weights for --kernel @FILE:TENSOR."),
     (
         "~/.local/share/convcli/completion.bash, .zsh",
         "Written by --install-completion; .bashrc or .zshrc loads it.",
     ),
-    ("~/.config/fish/completions/convcli.fish", "Written by --install-completion in fish."),
+    ("~/.config/fish/completions/convcli.fish", "Written by --install-completion for fish."),
 )
 SEE_ALSO = "README and docs/ of convcli; convert(1), gm(1), vips(1)."
 
 
 def escape(text: str) -> str:
-    r"""Write a text so that roff shows it as it is, copied and pasted, too.
+    r"""Escape a text so that roff shows it unchanged and it can be copied and pasted.
 
     Examples
     --------
@@ -76,7 +80,7 @@ def escape(text: str) -> str:
 
 
 def manual_page(root: "TyperGroup") -> str:
-    """Return the manual page of the commands, as roff.
+    """Return the manual page of all commands, as roff.
 
     Examples
     --------
@@ -85,12 +89,12 @@ def manual_page(root: "TyperGroup") -> str:
     .SH NAME
     """
     context = typer.Context(root, info_name="convcli", **root.context_settings)
-    about, *rest = _paragraphs(root)
+    about, *rest = paragraphs(root)
     lines = [
         r".\" Made by: convcli --man > convcli/cli/convcli.1",
         f'.TH CONVCLI 1 "" "convcli {escape(__version__)}" "User Commands"',
         r".if !c\[u00B7] .fchar \[u00B7] *",  # else groff leaves it out in the C locale
-        ".nh",  # names are not to be hyphenated, nor spaces to be widened
+        ".nh",  # no hyphens in names; with .ad l no widened spaces
         ".ad l",
         ".SH NAME",
         rf"convcli \- {escape(about[0].lower() + about[1:].rstrip('.'))}",
@@ -109,7 +113,7 @@ def manual_page(root: "TyperGroup") -> str:
         assert command is not None
         own = typer.Context(command, info_name=name, parent=context, **command.context_settings)
         usage = " ".join(command.collect_usage_pieces(own))
-        lines += [f'.SS "convcli {name} {escape(usage)}"', *_text(_paragraphs(command))]
+        lines += [f'.SS "convcli {name} {escape(usage)}"', *_text(paragraphs(command))]
         lines += _parameters(command, own)
     lines += [
         *_reference(),
@@ -119,11 +123,6 @@ def manual_page(root: "TyperGroup") -> str:
         *_listed(ENVIRONMENT),
     ]
     return "\n".join([*lines, ".SH FILES", *_listed(FILES), ".SH SEE ALSO", *_text([SEE_ALSO])]) + "\n"
-
-
-def _paragraphs(command: Any) -> list[str]:
-    """Return the paragraphs of what a command says of itself; examples begin with a line of their own."""
-    return re.split(r"\n\s*\n", cleandoc(command.help or ""))
 
 
 def _text(paragraphs: Iterable[str]) -> list[str]:
@@ -139,12 +138,12 @@ def _text(paragraphs: Iterable[str]) -> list[str]:
 
 
 def _filled(text: str) -> list[str]:
-    """Break a text into lines, which roff puts together again."""
+    """Break a text into lines; roff fills them again."""
     return [escape(line) for line in wrap(text, SOURCE_WIDTH, break_long_words=False, break_on_hyphens=False)]
 
 
 def _narrow(example: str) -> list[str]:
-    """Break an example that is too long: its remark first, then a command before an option."""
+    """Break an example that is too long: before its remark, then before an option of the command."""
     if len(example) <= WIDEST:
         return [example]
     command, *remark = folded(example).splitlines()
@@ -155,18 +154,20 @@ def _narrow(example: str) -> list[str]:
 
 
 def _parameters(command: Any, context: Any) -> list[str]:
-    """Return the arguments and options, those too that the help page leaves out for want of room."""
+    """Return the arguments and options under their headings, including the hidden options."""
+    groups = parameter_groups(command, context, hidden=True)
+    has_headings = len(groups.keys() - {ARGUMENTS}) > 1
     lines: list[str] = []
-    for parameter in command.get_params(context):
-        shown = copy(parameter)
-        shown.hidden = False
-        names, meaning = shown.get_help_record(context)
-        words = [
-            rf"\fB{escape(word)}\fR" if word.startswith("-") else rf"\fI{escape(word)}\fR"
-            for word in re.split(", | +", names)
-        ]
-        joined = re.sub(r"(\\fB[^ ]*) (?=\\fB)", r"\1, ", " ".join(words))
-        lines += [".TP", joined, *_filled(meaning)]
+    for heading, rows in groups.items():
+        if has_headings and heading != ARGUMENTS:
+            lines += [".PP", rf"\fI{heading}:\fR"]
+        for names, meaning in rows:
+            words = [
+                rf"\fB{escape(word)}\fR" if word.startswith("-") else rf"\fI{escape(word)}\fR"
+                for word in re.split(", | +", names)
+            ]
+            joined = re.sub(r"(\\fB[^ ]*) (?=\\fB)", r"\1, ", " ".join(words))
+            lines += [".TP", joined, *_filled(meaning)]
     return lines
 
 
@@ -175,8 +176,8 @@ def _listed(rows: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _reference() -> list[str]:
-    """Return the filters, layers and networks there are."""
-    from convcli.kernels import CATALOG  # late, as the others: who asks for a help page needs none of it
+    """Return the sections on filters, layers and networks."""
+    from convcli.kernels import CATALOG  # late, as below: help pages need none of it
     from convcli.network.sources import shipped, title_of
 
     filters = [

@@ -1,8 +1,8 @@
-"""What completion offers for the value of an option: the words that the program itself takes, and where from.
+"""Completers: what completion offers for the value of an option.
 
-Each of these is given to an option as ``autocompletion``, is called with the text before the cursor, and
-offers whole texts; those that do not start so are left out later. What offers nothing takes file names, which
-are the shell's to complete.
+Each function is passed to an option as ``autocompletion``. It takes the text before the cursor and returns
+whole texts; those that do not start with that text are dropped later. An option without a completer takes
+file names, which the shell completes.
 """
 
 import os
@@ -29,23 +29,27 @@ __all__ = [
 ]
 
 Offered = list[tuple[str, str]]
-"""Texts, and what each is."""
+"""Texts and their descriptions."""
 Offer = Callable[[str], Offered]
 
-NEAR = 8  # a range of so many whole numbers is listed
+NEAR = 8  # an integer parameter of a range up to this length offers all its values
 TURNS = (4, 8, 16)
-ODD, ANGLES, AMOUNTS = ("3", "5", "7"), ("0", "45", "90", "135"), ("1", "2", "4")  # of what has no default
+ODD, ANGLES, AMOUNTS = (
+    ("3", "5", "7"),
+    ("0", "45", "90", "135"),
+    ("1", "2", "4"),
+)  # offered if there is no default
 
 
 def words_of(place: str, *, without: str = "") -> Offer:
-    """Offer the words of a closed choice; its module is loaded when one is completed.
+    """Offer the words of a closed choice; its module is imported when the option is completed.
 
     Parameters
     ----------
     place : str
         Module and name of the StrEnum, as in ``convcli.render:Signed``.
     without : str
-        A word that this option does not take.
+        A word that this option does not accept.
 
     Examples
     --------
@@ -61,7 +65,7 @@ def words_of(place: str, *, without: str = "") -> Offer:
 
 
 def numbers_or(word: str, meaning: str) -> Offer:
-    """Offer the one word that may stand in place of a number.
+    """Offer the one word that is accepted instead of a number.
 
     Examples
     --------
@@ -76,20 +80,20 @@ def numbers_or(word: str, meaning: str) -> Offer:
 
 
 def borders(incomplete: str) -> Offered:  # noqa: ARG001 -- as above
-    """Offer the borders; the constant one is followed by its value.
+    """Offer the borders; ``constant:`` is followed by its value.
 
     Examples
     --------
     >>> [border for border, _ in borders("")][:3]
     ['zero', 'constant:', 'edge']
     """
-    from convcli.borders import BorderKind  # late: only this word costs numpy
+    from convcli.borders import BorderKind  # late: only this completer needs numpy
 
     return [(f"{kind}:" if kind == BorderKind.CONSTANT else str(kind), "") for kind in BorderKind]
 
 
 def filters(incomplete: str) -> Offered:
-    """Offer the named filters and, behind a colon, their parameters.
+    """Offer the named filters and, after a colon, their options.
 
     Examples
     --------
@@ -111,7 +115,7 @@ def filters(incomplete: str) -> Offered:
 
 
 def banks(incomplete: str) -> Offered:
-    """Offer the filters that can be turned and, behind a colon, counts and parameters.
+    """Offer the filters that can be rotated and, after a colon, counts and options.
 
     Examples
     --------
@@ -126,12 +130,12 @@ def banks(incomplete: str) -> Offered:
         return [(f"{entry.name}:", entry.summary) for entry in turned.values()]
     count, comma, parameters = rest.partition(",")
     if not comma:
-        return [(f"{name}:{turns}", f"turned in {turns} steps") for turns in TURNS if name in turned]
+        return [(f"{name}:{turns}", f"{turns} rotated copies") for turns in TURNS if name in turned]
     return _parameters(turned[name], f"{name}:{count},", parameters, "angle") if name in turned else []
 
 
 def _parameters(entry: "Entry", before: str, typed: str, without: str = "") -> Offered:
-    """Offer the parameters of a filter that were not given, or the value of the last one."""
+    """Offer the options of a filter that are not given yet, or values of the last option."""
     given, comma, last = typed.rpartition(",")
     key, equals, _ = last.partition("=")
     before += given + comma
@@ -153,27 +157,27 @@ def _parameters(entry: "Entry", before: str, typed: str, without: str = "") -> O
 
 
 def kernels(incomplete: str) -> Offered:
-    """Offer kernel files behind an @.
+    """Offer kernel files after an @.
 
     Examples
     --------
     >>> kernels("")
-    [('@', 'a file of taps')]
+    [('@', 'a kernel file')]
     """
     if not incomplete.startswith("@"):
-        return [("@", "a file of taps")]
+        return [("@", "a kernel file")]
     from convcli.weights import WEIGHT_FILES  # late, as above
 
     return _files(incomplete[1:], WEIGHT_FILES, before="@")
 
 
 def filters_or_files(incomplete: str) -> Offered:
-    """Offer the named filters, and kernel files behind an @.
+    """Offer the named filters, and kernel files after an @.
 
     Examples
     --------
     >>> filters_or_files("")[-1]
-    ('@', 'a file of taps')
+    ('@', 'a kernel file')
     """
     if incomplete.startswith("@"):
         return kernels(incomplete)
@@ -181,14 +185,14 @@ def filters_or_files(incomplete: str) -> Offered:
 
 
 def networks(incomplete: str) -> Offered:
-    """Offer the shipped networks and .net files, or the words of the layers that a spec goes on with.
+    """Offer the shipped networks and .net files, or the words that can continue a network's layers.
 
     Examples
     --------
     >>> [text for text, _ in networks("conv 6 f5, relu") if text.startswith("conv 6 f5, relu")]
     ['conv 6 f5, relu', 'conv 6 f5, relu6']
     >>> networks("conv 6 f5, maxp")[-1]
-    ('conv 6 f5, maxpool fF [sS] [pP] [dD] [ceil]', 'how it is written')
+    ('conv 6 f5, maxpool fF [sS] [pP] [dD] [ceil]', 'usage')
     >>> [text for text, _ in networks("conv 6 f5 nob") if "nob" in text]
     ['conv 6 f5 nobias']
     """
@@ -212,15 +216,15 @@ def networks(incomplete: str) -> Offered:
     begun = {word: usage for word, usage in words.items() if word.startswith(last)}
     offered += [(lead + word, usage if usage != word else "") for word, usage in begun.items()]
     if len(offered) == len(begun) == 1 and not layer:
-        # A lone match would end the word, and close its quotes, where the layer is to go on.
+        # The shell would end the word and close its quotes after a single match, but the layer may go on.
         ((text, usage),) = offered
         goes_on = lead + usage if usage else f"{text},"
-        offered.append((goes_on, "how it is written"))
+        offered.append((goes_on, "usage"))
     return offered
 
 
 def _files(typed: str, suffixes: tuple[str, ...], before: str = "") -> Offered:
-    """Offer the files of some kinds, and the folders that may hold them."""
+    """Offer the files with these suffixes, and all folders."""
     folder, slash, start = typed.rpartition("/")
     offered: Offered = []
     place = os.path.expanduser(folder + slash)  # noqa: PTH111 -- a path would lose the slash

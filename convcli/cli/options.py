@@ -9,6 +9,16 @@ from convcli.cli.offers import borders, networks, words_of
 from convcli.errors import UsageError
 
 __all__ = [
+    "BATCH",
+    "CHECKS",
+    "DISPLAY",
+    "FILTER",
+    "INPUT",
+    "LAYER",
+    "NETWORK",
+    "OUTPUT",
+    "PIXELS",
+    "WINDOW",
     "Angle",
     "Background",
     "BorderOption",
@@ -48,6 +58,10 @@ __all__ = [
     "check_workload",
 ]
 
+FILTER, WINDOW, PIXELS, LAYER, NETWORK, CHECKS, OUTPUT, INPUT, BATCH, DISPLAY = (
+    "Filter", "Sliding window", "Pixels", "Layer", "Network", "Checks", "Output", "Input", "Batch", "Display",
+)  # fmt: skip # headings of help pages; an option without one is listed first, as what everyone needs
+
 InputSize = Annotated[
     str | None, typer.Option("-n", "--n", "--input-size", help="Input size: n, HxW or HxWxC.", metavar="SIZE")
 ]
@@ -58,19 +72,22 @@ _PADDING = typer.Option(
     "-p",
     "--p",
     "--padding",
-    help="valid, same, a number, AxB (vertical x horizontal) or T:BxL:R.",
+    help="Padding: valid, same, a number, AxB (vertical x horizontal) or T:BxL:R.",
     metavar="AMOUNT",
     autocompletion=words_of("convcli.size_texts:NamedPadding"),
 )
-_STRIDE = typer.Option("-s", "--s", "--stride", help="Step of the window: s or AxB.", metavar="STEP")
+_STRIDE = typer.Option(
+    "-s", "--s", "--stride", help="Stride, the step of the window: s or AxB.", metavar="STEP"
+)
 PaddingOption = Annotated[str, _PADDING]
 BorderOption = Annotated[
     str,
     typer.Option(
         "--border",
-        help="zero, constant:V, edge, reflect, symmetric or wrap.",
+        help="What fills the padding: zero, constant:V, edge, reflect, symmetric or wrap.",
         metavar="BORDER",
         autocompletion=borders,
+        rich_help_panel=WINDOW,
     ),
 ]
 Stride = Annotated[str, _STRIDE]
@@ -80,116 +97,173 @@ Angle = Annotated[
     str | None,
     typer.Option(
         "--angle",
-        help="Direction in which brightness changes, across the edge: 0 along x, growing counter-clockwise. "
-        "Of a pair as sobel its signed derivative is taken.",
+        help="Direction of the derivative (across the edge), counter-clockwise from the x axis. sobel and "
+        "other pairs give one signed derivative.",
         metavar="DEGREES",
+        rich_help_panel=FILTER,
     ),
 ]
 SizeOption = Annotated[
-    str | None, typer.Option("--size", help="Side of the filter, where it has several.", metavar="SIDE")
+    str | None,
+    typer.Option(
+        "--size",
+        help="Kernel size, for filters that come in several.",
+        metavar="SIDE",
+        rich_help_panel=FILTER,
+    ),
 ]
 Dilation = Annotated[
-    str, typer.Option("-d", "--d", "--dilation", help="Distance between taps: d or AxB.", metavar="STEP")
+    str,
+    typer.Option(
+        "-d",
+        "--d",
+        "--dilation",
+        help="Dilation, the spacing of the kernel's coefficients: d or AxB.",
+        metavar="STEP",
+        rich_help_panel=WINDOW,
+    ),
 ]
 OutputChannels = Annotated[
     str | None, typer.Option("--c-out", help="Number of filters: channels of the output.", metavar="COUNT")
 ]
 CeilOption = Annotated[
-    bool, typer.Option("--ceil", help="Round the output size up; a last window holds fewer pixels.")
+    bool,
+    typer.Option(
+        "--ceil",
+        help="Round the output size up: the last window may extend past the edge.",
+        rich_help_panel=WINDOW,
+    ),
 ]
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print the complete answer as JSON, one line an output.")
+    bool,
+    typer.Option(
+        "--json", help="Print the complete answer as JSON, one line per output.", rich_help_panel=DISPLAY
+    ),
 ]
 OutputOption = Annotated[
     str | None,
     typer.Option(
         "-o",
         "--output",
-        help="Output file, its extension says the format; - is standard output.",
+        help="Output file, in the format of its extension; - is standard output.",
         metavar="FILE",
     ),
 ]
 OutDir = Annotated[
-    str | None, typer.Option("--out-dir", help="Folder for derived names; made if missing.", metavar="DIR")
+    str | None,
+    typer.Option(
+        "--out-dir",
+        help="Folder for output files, which get derived names; created if missing.",
+        metavar="DIR",
+    ),
 ]
 NameOption = Annotated[
     str | None,
     typer.Option(
         "--name",
-        help="Derived names: {stem}-{filter}.{ext} unless given; {name} is IMAGE's own.",
+        help="Template of derived names; {name} is the file name of IMAGE (default: {stem}-{filter}.{ext}).",
         metavar="TEXT",
+        rich_help_panel=OUTPUT,
     ),
 ]
 Recursive = Annotated[
-    bool, typer.Option("--recursive", help="Take all pictures in folders; --out-dir gets the same folders.")
+    bool,
+    typer.Option(
+        "--recursive",
+        help="Read all pictures in folders and their subfolders; --out-dir gets the same subfolders.",
+        rich_help_panel=BATCH,
+    ),
 ]
 Files0From = Annotated[
     str | None,
     typer.Option(
         "--files0-from",
-        help="Names, each ended by a zero byte, from a file or - (find -print0).",
+        help="Read NUL-separated file names from a file, or from - (find -print0).",
         metavar="FILE",
+        rich_help_panel=BATCH,
     ),
 ]
 SkipExisting = Annotated[
-    bool, typer.Option("--skip-existing", help="Leave out what has been done: its output exists.")
+    bool,
+    typer.Option("--skip-existing", help="Skip inputs whose output exists.", rich_help_panel=BATCH),
 ]
 MaxPixels = Annotated[
     str | None,
-    typer.Option("--max-pixels", help="Refuse larger pictures; 268M unless given.", metavar="COUNT"),
+    typer.Option(
+        "--max-pixels",
+        help="Refuse larger pictures (default: 268M).",
+        metavar="COUNT",
+        rich_help_panel=INPUT,
+    ),
 ]
 MaxMemory = Annotated[
     str | None,
     typer.Option(
         "--max-memory",
-        help="Refuse what would take more bytes, as in 2G; what is free unless given.",
+        help="Refuse pictures that need more memory, as in 2G (default: the memory that is available).",
         metavar="BYTES",
+        rich_help_panel=INPUT,
     ),
 ]
 Frame = Annotated[
     int | None,
-    typer.Option("--frame", help="Of an animation or of several pages, from 0.", metavar="NUMBER"),
+    typer.Option(
+        "--frame",
+        help="Frame of an animation, or page of a document, from 0 (default: the first).",
+        metavar="NUMBER",
+        rich_help_panel=INPUT,
+    ),
 ]
 Background = Annotated[
     str | None,
     typer.Option(
         "--background",
-        help="Lay transparent pictures over a colour, as in white or #ff8800; for files without alpha.",
-        metavar="COLOUR",
+        help="Replace transparency by a color, as in white or #ff8800, for formats without alpha.",
+        metavar="COLOR",
+        rich_help_panel=PIXELS,
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 FormatOption = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="png, jpeg, tiff, webp, bmp, pnm, avif, npy, csv or txt.",
+        help="Output format: png, jpeg, tiff, webp, bmp, pnm, avif, npy, csv or txt.",
         metavar="FORMAT",
         autocompletion=words_of("convcli.encoding:FileFormat"),
+        rich_help_panel=OUTPUT,
     ),
 ]
 JobsOption = Annotated[
     int | None,
     typer.Option(
-        "-j", "--jobs", help="Processors to use; all that may be used unless given.", metavar="COUNT"
+        "-j",
+        "--jobs",
+        help="Number of CPU cores to use (default: all available).",
+        metavar="COUNT",
+        rich_help_panel=BATCH,
     ),
 ]
 PngLevel = Annotated[
     int | None,
     typer.Option(
-        "--png-level", help="0 to 9: smaller and slower PNG files; fast unless given.", metavar="LEVEL"
+        "--png-level",
+        help="PNG compression from 0 to 9: higher is smaller and slower (default: fast).",
+        metavar="LEVEL",
+        rich_help_panel=OUTPUT,
     ),
 ]
 PreviewOption = Annotated[
-    bool, typer.Option("--preview", help="Show the result beside the input, if this is a terminal.")
+    bool, typer.Option("--preview", help="Show the result beside the input in the terminal.")
 ]
 PreviewAs = Annotated[
     str | None,
     typer.Option(
         "--preview-as",
-        help="Show it as kitty, iterm2, sixel, truecolor, 256 or ascii; the best there is unless given.",
+        help="Preview by kitty, iterm2, sixel, truecolor, 256 or ascii (default: the best available).",
         metavar="MEANS",
         autocompletion=words_of("convcli.cli.terminals:Means"),
+        rich_help_panel=DISPLAY,
     ),
 ]
 SpecArgument = Annotated[
@@ -202,22 +276,35 @@ SpecArgument = Annotated[
         autocompletion=networks,
     ),
 ]
-CsvOption = Annotated[bool, typer.Option("--csv", help="Print the table as comma-separated values.")]
-MarkdownOption = Annotated[bool, typer.Option("--md", help="Print the table in Markdown.")]
-ByBlock = Annotated[bool, typer.Option("--by-block", help="Fold repeats and branches: a row each.")]
+CsvOption = Annotated[
+    bool,
+    typer.Option("--csv", help="Print the table as comma-separated values.", rich_help_panel=DISPLAY),
+]
+MarkdownOption = Annotated[
+    bool, typer.Option("--md", help="Print the table in Markdown.", rich_help_panel=DISPLAY)
+]
+ByBlock = Annotated[
+    bool,
+    typer.Option("--by-block", help="Print one row per block (repeats, branches).", rich_help_panel=NETWORK),
+]
 Expect = Annotated[
     str | None,
-    typer.Option("--expect", help="Fail (exit code 1) unless this is the output size.", metavar="SIZE"),
+    typer.Option(
+        "--expect",
+        help="Fail (exit code 1) unless the output has this size.",
+        metavar="SIZE",
+        rich_help_panel=CHECKS,
+    ),
 ]
 
 
 def check_apart(options: Mapping[str, object]) -> None:
-    """Check that of these options one is given at most.
+    """Check that at most one of these options is given.
 
     Raises
     ------
     UsageError
-        Two are.
+        Two or more are given.
     """
     given = [name for name, value in options.items() if value not in (None, False)]
     if len(given) > 1:
@@ -225,24 +312,24 @@ def check_apart(options: Mapping[str, object]) -> None:
 
 
 def check_least(option: str, number: int | None, least: int) -> None:
-    """Check that a number, if it was given, is not too small.
+    """Check that a number, if given, is at least `least`.
 
     Raises
     ------
     UsageError
-        It is.
+        The number is smaller.
     """
     if number is not None and number < least:
         raise UsageError(f"{option} {number}", f"must be a whole number, at least {least}")
 
 
 def check_workload(jobs: int | None, png_level: int | None) -> None:
-    """Check the numbers of --jobs and --png-level.
+    """Check the values of --jobs and --png-level.
 
     Raises
     ------
     UsageError
-        One is out of range.
+        A value is out of range.
     """
     check_least("--jobs", jobs, 1)
     if png_level is not None and not 0 <= png_level <= 9:

@@ -50,14 +50,15 @@ def pool(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="IMAGE...", help="Pictures or arrays; - is standard input. Or --n for a size."
+            metavar="IMAGE...",
+            help="Pictures, .npy arrays, .csv or .txt matrices; - is standard input.",
         ),
     ] = None,
     mode: Annotated[
         str,
         typer.Option(
             "--mode",
-            help="max or avg.",
+            help="Pooling mode: max or avg.",
             metavar="MODE",
             autocompletion=words_of("convcli.pooling:PoolMode"),
         ),
@@ -67,34 +68,35 @@ def pool(
     p: PaddingOption = "0",
     ceil: CeilOption = False,
     n: InputSize = None,
+    background: Background = None,
     output: OutputOption = None,
     out_dir: OutDir = None,
     name: NameOption = None,
-    recursive: Recursive = False,
-    files0_from: Files0From = None,
-    skip_existing: SkipExisting = False,
     file_format: FormatOption = None,
-    background: Background = None,
+    png_level: PngLevel = None,
     force: Force = False,
     max_pixels: MaxPixels = None,
     max_memory: MaxMemory = None,
     frame: Frame = None,
+    recursive: Recursive = False,
+    files0_from: Files0From = None,
+    skip_existing: SkipExisting = False,
     jobs: JobsOption = None,
-    png_level: PngLevel = None,
     preview: PreviewOption = False,
     preview_as: PreviewAs = None,
     json: JsonOption = False,
 ) -> int:
-    """Pool pictures: the largest value or the mean of each window.
+    """Pool pictures: take the maximum or the mean of each window.
 
     \b
     convcli pool photo.png --f 2 --s 2
     convcli pool photo.png --mode avg --f 3 --s 2 --p 1 -o small.png
     convcli pool --n 28x28x6 --f 2                          14x14x6
 
-    Pools each channel on its own. Padding is never counted. Means of pictures round half to even; means of
-    text and .npy matrices are exact, unless they are written as a picture (-o out.png). With --n and without
-    an image, prints the output size. Pooling has no parameters.
+    Pools each channel on its own. The stride defaults to the filter size. Padding never counts, neither in
+    the maximum nor in the mean. Means of pictures are rounded half to even; means of text and .npy matrices
+    are exact, unless they are written as a picture (-o out.png). With --n instead of an image it prints the
+    output size. Pooling has no parameters.
     """
     from convcli.pooling import PoolMode  # late: help needs no numpy
 
@@ -108,11 +110,11 @@ def pool(
     )
     if n is not None:
         if (output, out_dir, file_format) != (None, None, None):
-            raise UsageError("--n", "gives a size, which is printed; there is nothing to write")
+            raise UsageError("--n", "prints a size, so there is nothing to write; give an image to pool it")
         if preview or preview_as is not None:
-            raise UsageError("--n", "gives a size, which is printed; there is nothing to show")
+            raise UsageError("--n", "prints a size, so there is nothing to preview; give an image to pool it")
         if images:
-            raise UsageError("--n", "gives a size in place of an image; leave one of them out")
+            raise UsageError("--n", "is a size instead of an image; leave one of them out")
         answer_size(layer, parse_size(n, "input"), json=json)
         return 0
     if not images and files0_from is None:

@@ -1,4 +1,4 @@
-"""How far a batch is: a bar on a terminal, with its rate and the time that remains."""
+"""The progress of a batch: a bar on a terminal, with the rate and the remaining time."""
 
 import sys
 from collections.abc import Iterator
@@ -15,20 +15,20 @@ __all__ = ["FileProgress", "file_progress"]
 
 
 class FileProgress:
-    """The bar of a batch, or none."""
+    """The progress bar of a batch, if it has one."""
 
     def __init__(self, bar: "Progress | None", total: int) -> None:
         self._bar = bar
         self._task = None if bar is None else bar.add_task("", total=total)
 
     def advance(self) -> None:
-        """Count one more."""
+        """Count one more file."""
         if self._bar is not None and self._task is not None:
             self._bar.advance(self._task)
 
     @contextmanager
     def out_of_the_way(self) -> Iterator[None]:
-        """Clear the bar's line while something else is written."""
+        """Clear the line of the bar while something else is written."""
         if self._bar is None:
             yield
             return
@@ -39,7 +39,7 @@ class FileProgress:
 
 @contextmanager
 def file_progress(total: int) -> Iterator[FileProgress]:
-    """Show a bar for so many files, on a terminal and for more than one."""
+    """Show a progress bar for `total` files, if there are several and standard error is a terminal."""
     if total < 2 or not progress_is_shown():
         yield FileProgress(None, total)
         return

@@ -1,4 +1,4 @@
-"""Shells that complete: what each of them has to load, and where it is installed."""
+"""Completion scripts: what each shell loads, and where it is installed."""
 
 import os
 import stat
@@ -14,12 +14,12 @@ from convcli.files import write_atomically
 
 __all__ = ["Shell", "install_completion", "running_shell", "script"]
 
-ELSEWHERE = "convcli --show-completion prints the script"
+ELSEWHERE = "use convcli --show-completion to print the script"
 MOST_ANCESTORS = 8
 
 
 class Shell(StrEnum):
-    """A shell whose completion is known."""
+    """A shell that convcli can complete in."""
 
     BASH = "bash"
     ZSH = "zsh"
@@ -81,7 +81,7 @@ complete --command convcli --no-files --keep-order --arguments '(__convcli_compl
 
 
 def script(shell: Shell) -> str:
-    """Return what a shell has to load.
+    """Return the script that a shell loads.
 
     Examples
     --------
@@ -92,12 +92,12 @@ def script(shell: Shell) -> str:
 
 
 def running_shell(named: str | None = None) -> Shell:
-    """Return the shell of that name, else the one that this program was started from.
+    """Return the shell of that name, or by default the shell that started this program.
 
     Raises
     ------
     UsageError
-        It is none that is known, or it cannot be told.
+        The shell is unknown, or cannot be found out.
     """
     if named is not None:
         return chosen(named, Shell, "--shell")
@@ -105,17 +105,19 @@ def running_shell(named: str | None = None) -> Shell:
         (name for name in [*_ancestors(), _base(os.environ.get("SHELL", ""))] if name in tuple(Shell)), None
     )
     if name is None:
-        raise UsageError("--shell", f"missing, and none of {', '.join(Shell)} is running; as in --shell bash")
+        raise UsageError(
+            "--shell", f"missing, and none of {', '.join(Shell)} started convcli; name it, as in --shell bash"
+        )
     return Shell(name)
 
 
 def _base(command: str) -> str:
-    """Return the name of a program as a process has it; that of a log-in shell begins with a minus."""
+    """Return the name of a program from the name of its process; a log-in shell's begins with a minus."""
     return os.path.basename(command.strip()).removeprefix("-")  # noqa: PTH119 -- a path has no empty name
 
 
 def _ancestors() -> list[str]:
-    """Return the names of the processes that this one comes from, the nearest first, where that is told."""
+    """Return the names of the ancestors of this process, the nearest first, as far as ps shows them."""
     names: list[str] = []
     number = os.getppid()
     with suppress(OSError, ValueError, subprocess.SubprocessError):
@@ -130,7 +132,7 @@ def _ancestors() -> list[str]:
 
 
 class _Places(NamedTuple):
-    """Where a shell's script goes, and the file that has to load it; None where the shell finds it itself."""
+    """Where a shell's script goes, and the file that loads it; None if the shell finds it by itself."""
 
     script: Path
     loaded_by: Path | None
@@ -139,7 +141,7 @@ class _Places(NamedTuple):
 def _places(shell: Shell) -> _Places:
     home = Path(os.environ.get("HOME", ""))
     if not home.is_absolute():
-        raise ConvcliError("HOME", f"names no folder to install in; {ELSEWHERE}")
+        raise ConvcliError("HOME", f"is not the path of a folder to install in; {ELSEWHERE}")
     if shell == Shell.FISH:
         settings = _folder("XDG_CONFIG_HOME", home / ".config")
         return _Places(settings / "fish" / "completions" / "convcli.fish", None)
@@ -154,14 +156,14 @@ def _folder(variable: str, usual: Path) -> Path:
 
 
 def install_completion(shell: Shell) -> None:
-    """Write the script of a shell, have it loaded, and tell the files; what is installed already stays.
+    """Write the script of a shell, make the shell load it, and print the files; keep what is installed.
 
     Raises
     ------
     ConvcliError
-        There is no home.
+        HOME is not the path of a folder.
     OutputError
-        A file cannot be written, or is another's.
+        A file cannot be written, or is not convcli's.
     """
     places = _places(shell)
     try:
@@ -174,20 +176,20 @@ def install_completion(shell: Shell) -> None:
         write("".join(f"{path}\n" for path in written))
     elif written:
         write(f"Completion for {shell} is installed: {', '.join(escaped(path) for path in written)}.\n")
-        write("It works in the next shell that you start.\n")
+        write("Start a new shell to use it.\n")
     else:
-        write(f"Completion for {shell} was installed already: {escaped(places.script)}.\n")
+        write(f"Completion for {shell} is already installed: {escaped(places.script)}.\n")
 
 
 def _loading(path: Path) -> str:
-    """Return the line that loads a script if it is there; bash and zsh read it alike."""
+    """Return the line that loads a script if it exists, in bash and zsh."""
     from shlex import quote
 
     return f"[ -r {quote(str(path))} ] && . {quote(str(path))}  # completion of convcli"
 
 
 def _write_script(path: Path, text: str) -> bool:
-    """Write a script, unless it is there; another's file stays."""
+    """Write a script and return whether it changed; never overwrite a file that is not convcli's."""
     old = _content(path)
     if old == text.encode():
         return False
@@ -202,21 +204,21 @@ def _write_script(path: Path, text: str) -> bool:
 
 
 def _add_line(path: Path, line: str) -> bool:
-    """Add a line to a file that has it not."""
+    """Add a line to a file and return whether it was missing."""
     old = _content(path)
     new = os.fsencode(line) + b"\n"
     parted = old if not old or old.endswith(b"\n") else old + b"\n"
-    if b"\n" + new in b"\n" + parted:  # the name of a home may hold ends of lines
+    if b"\n" + new in b"\n" + parted:  # the path of a home may contain newlines
         return False
     write_atomically(path, lambda stream: stream.write(parted + new), replace=True)
     return True
 
 
 def _content(path: Path) -> bytes:
-    """Return what a file holds; nothing where there is none. Of a pipe or a device none is read."""
+    """Return the content of a file, empty if it does not exist; never read a pipe or a device."""
     try:
         if not (stat.S_ISREG(path.stat().st_mode) or path.is_dir()):
-            raise OutputError(str(path), "is no file but a pipe or a device")
+            raise OutputError(str(path), "is a pipe or a device, not a file")
         return path.read_bytes()
     except FileNotFoundError:
         return b""
