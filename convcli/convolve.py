@@ -1,9 +1,9 @@
-"""The engine: one image, one kernel.
+"""The convolution engine: one image, one kernel.
 
-The kernel slides over the image without being turned round, as in every deep-learning library (signal
-processing calls that cross-correlation); ``flip=True`` turns it. With ``same`` padding an output pixel
-stands at ``(f_eff - 1) // 2`` of the kernel, ``f_eff = d(f - 1) + 1``: on the centre tap of an odd kernel, on
-the upper left of the four middle taps of an even one that is not dilated.
+The kernel is not rotated, as in every deep-learning library (signal processing calls that cross-correlation);
+``flip=True`` rotates it by 180 degrees. With ``same`` padding an output pixel is aligned with tap
+``(f_eff - 1) // 2`` of the kernel, ``f_eff = d(f - 1) + 1``: the center tap of an odd kernel, the upper left
+of the four middle taps of an even kernel without dilation.
 """
 
 import math
@@ -43,7 +43,7 @@ __all__ = [
 
 Image = NDArray[Any]
 
-MAX_PADDED = 1 << 28  # pixels of a padded image: beyond it the padding of a small one is a mistake
+MAX_PADDED = 1 << 28  # pixels of a padded image; so much padding around a small image is a mistake
 
 
 def convolve(
@@ -58,7 +58,7 @@ def convolve(
     jobs: int | None = None,
     out: Image | None = None,
 ) -> Image:
-    """Slide a kernel over an image, over each channel on its own.
+    """Convolve an image with a kernel, each channel separately.
 
     Parameters
     ----------
@@ -73,28 +73,29 @@ def convolve(
     border : str
         What fills the padding: ``zero``, ``constant:V``, ``edge``, ``reflect``, ``symmetric``, ``wrap``.
     flip : bool
-        Turn the kernel half round first, which is the convolution of signal processing.
+        Rotate the kernel by 180 degrees first, for the convolution of signal processing.
     jobs : int, optional
-        Threads at most; unless given, the processors this process may use. Results do not depend on it.
+        Maximum number of threads (default: all available CPU cores). The result does not depend on it.
     out : array, optional
-        Where to put the result; of its shape and type, which `plan` tells. It is returned.
+        Array that receives the result and is returned; `plan` gives the shape and dtype that it must have.
 
     Returns
     -------
     array (H', W') or (H', W', C)
         For an integer image, kernel and border value: exact, in the smallest of int16, int32, int64 that
-        holds every possible value: the sum of |taps|, at least 1, times the largest value of the image's
-        type, for 64-bit images times the largest value that is there. Else float64 for a float64 image and
-        float32 for any other, within ``(f_h f_w + 8) eps sum|taps| max|image|`` of the exact value.
+        holds every possible value. The largest possible value is the sum of |taps|, at least 1, times the
+        largest value of the image's dtype (for 64-bit images, the largest value in the image). Otherwise
+        float64 for a float64 image and float32 for any other, within
+        ``(f_h f_w + 8) eps sum|taps| max|image|`` of the exact value.
 
     Raises
     ------
     ImageError, KernelError
-        The image or the kernel is none; or the result would not fit into int64.
+        The image or the kernel is invalid, or the result could overflow int64.
     SizeError
-        The filter does not fit, or a number is out of range.
+        The filter does not fit the image, or a number is out of range.
     UsageError
-        The border is unknown, or `out` does not fit.
+        The border is unknown, or `out` has the wrong shape or dtype.
 
     Examples
     --------
@@ -117,7 +118,22 @@ def plan(
     flip: bool = False,
     jobs: int | None = None,
 ) -> "Plan":
-    """Tell how `convolve`, or `apply_filter`, would do its work, without doing it.
+    """Return how `convolve` or `apply_filter` would compute a result, without computing it.
+
+    Parameters
+    ----------
+    image, stride, padding, border, dilation, flip, jobs : as for `convolve`
+    kernel : array (f_h, f_w) or Filter
+
+    Returns
+    -------
+    Plan
+        The algorithm, and the shape and dtype of the result.
+
+    Raises
+    ------
+    ImageError, KernelError, SizeError, UsageError
+        As `convolve` does.
 
     Examples
     --------
@@ -143,20 +159,27 @@ def apply_filter(
     jobs: int | None = None,
     out: Image | None = None,
 ) -> Image:
-    """Apply a named filter: its kernel, or all its kernels and what combines them.
+    """Apply a named filter: its one kernel, or several kernels whose results it combines.
 
     Parameters
     ----------
     image, stride, padding, border, dilation, flip, jobs, out
         As for `convolve`.
     filter : Filter or str
-        As `named_filter` builds it, or its name.
+        A filter from `named_filter`, or its name.
 
     Returns
     -------
     array
-        A single kernel: as `convolve`. The strongest of several: their type. A gradient magnitude,
-        ``sqrt(x² + y²)``: float64 for a float64 image, else float32.
+        For a single kernel, and for the maximum of several: the dtype that `convolve` returns. For a gradient
+        magnitude, ``sqrt(x² + y²)``: float64 for a float64 image, otherwise float32.
+
+    Raises
+    ------
+    FilterError
+        No filter has this name, or an option of it is invalid.
+    ImageError, KernelError, SizeError, UsageError
+        As `convolve` does.
 
     Examples
     --------
@@ -173,17 +196,22 @@ def apply_filter(
 def pixels_under(
     image: ArrayLike, window: Pair, *, stride: Pair = 1, padding: Padding = "same", dilation: Pair = 1
 ) -> Image:
-    """Return for each output pixel of a convolution the input pixel that it stands on.
+    """Return, for each output pixel of a convolution, the input pixel at its center.
 
-    That is how a channel which is not filtered, alpha, keeps in step with those that are. An output that
-    stands on the padding gets the nearest pixel of the image.
+    This keeps a channel that is not filtered, such as alpha, aligned with the filtered ones. An output pixel
+    centered on the padding takes the nearest pixel of the image.
 
     Parameters
     ----------
     image : array (H, W) or (H, W, C)
     window : int or pair
-        Side of the kernel.
+        Size of the kernel.
     stride, padding, dilation : as for `convolve`
+
+    Returns
+    -------
+    array (H', W') or (H', W', C)
+        In the image's dtype.
 
     Examples
     --------
@@ -204,18 +232,19 @@ def pixels_under(
 
 @dataclass(frozen=True)
 class Plan:
-    """How a convolution is done.
+    """How a convolution is computed.
 
     Attributes
     ----------
     strategy : Strategy
     sums : dtype
-        What it adds up in.
+        Dtype of the sums.
     shape, dtype
-        Of the result.
+        Shape and dtype of the result.
     strip : int
-        Rows of the result that are made at a time.
+        Rows of the result per strip.
     threads : int
+        Number of threads.
     """
 
     strategy: Strategy
@@ -232,7 +261,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Settings:
-    """The arguments that all entrances share."""
+    """The arguments that all public functions share."""
 
     stride: Pair
     padding: Padding
@@ -242,13 +271,13 @@ class Settings:
     jobs: int | None
 
     def turned(self, taps: Image) -> Image:
-        """Return the taps as they slide: half round, if that was asked for."""
+        """Return the taps as applied: rotated by 180 degrees if `flip` is set."""
         return taps[::-1, ::-1] if self.flip else taps
 
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """A convolution that is ready to be done."""
+    """A convolution that is checked and ready to run."""
 
     pixels: Image
     kernels: Sequence[Image]
@@ -256,14 +285,14 @@ class Work:
     rows: Axis
     columns: Axis
     border: Border
-    bound: int | None  # no integer result is beyond it; None for floats
-    responses: np.dtype[Any]  # the type of one kernel's results, before they are combined
-    squares: np.dtype[Any]  # the type in which a magnitude is computed
+    bound: int | None  # largest possible absolute value of an integer result; None for floats
+    responses: np.dtype[Any]  # dtype of one kernel's result, before results are combined
+    squares: np.dtype[Any]  # dtype in which a magnitude is computed
     plan: Plan
 
 
 def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combination, how: Settings) -> Work:
-    """Check everything and decide how it is done."""
+    """Check all arguments and plan the convolution."""
     pixels = image_array(image)
     taps = [how.turned(kernel_array(kernel)) for kernel in kernels]
     border = parse_border(how.border)
@@ -272,7 +301,7 @@ def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combina
     responses = result_type(pixels, bound)
     largest = float(np.finfo(np.float32).max)
     if responses == np.float32 and any(amplification(each) > largest for each in taps):
-        raise KernelError("kernel", "has taps beyond float32; take smaller ones, or a float64 image")
+        raise KernelError("kernel", "has taps beyond float32; use smaller ones or a float64 image")
     strategy = choose(taps, rows, columns, responses, bound)
     sums = sums_type(strategy, responses)
     shape = (rows.output, columns.output, *pixels.shape[2:])
@@ -287,7 +316,7 @@ def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combina
         strip=strip,
         threads=threads_for(how.jobs, -(-rows.output // strip), math.prod(shape)),
     )
-    # Squares of small integers and their sum are exact in float32 already.
+    # float32 holds the squares of small integers, and their sum, exactly.
     exact = bound is not None and len(taps) * bound**2 < EXACT_IN_FLOAT32
     squares = np.dtype(np.float32 if exact else np.float64)
     return Work(pixels, taps, combination, rows, columns, border, bound, responses, squares, plan)
@@ -299,7 +328,7 @@ def checked_axes(pixels: Image, taps: Image, how: Settings) -> tuple[Axis, Axis]
     Raises
     ------
     SizeError
-        The filter does not fit, or padding makes far more of the image than it is.
+        The filter does not fit, or the padded image is far larger than the image.
     """
     rows, columns = window_axes(
         (pixels.shape[0], pixels.shape[1]),
@@ -312,14 +341,14 @@ def checked_axes(pixels: Image, taps: Image, how: Settings) -> tuple[Axis, Axis]
     if height * width > max(MAX_PADDED, 4 * rows.side * columns.side):
         raise SizeError(
             f"padding {rows.before}:{rows.after}x{columns.before}:{columns.after}",
-            f"makes {height * width} pixels of an image of {rows.side}x{columns.side}, "
-            f"more than {MAX_PADDED}",
+            f"enlarges a {rows.side}x{columns.side} image to {height * width} pixels; "
+            f"the limit is {MAX_PADDED}",
         )
     return rows.without_idle_steps(), columns.without_idle_steps()
 
 
 def largest_result(pixels: Image, kernels: Iterable[Image], border: Border) -> int | None:
-    """Return a number that no sum of any kernel's result, partial or whole, can pass; None for floats.
+    """Return an upper bound for the absolute value of every sum, partial or complete; None for floats.
 
     Examples
     --------
@@ -340,7 +369,7 @@ def largest_result(pixels: Image, kernels: Iterable[Image], border: Border) -> i
 
 
 def result_type(pixels: Image, bound: int | None) -> np.dtype[Any]:
-    """Return the narrowest type that holds the results, see `convolve`.
+    """Return the narrowest dtype that holds the results, see `convolve`.
 
     Examples
     --------
@@ -354,7 +383,7 @@ def result_type(pixels: Image, bound: int | None) -> np.dtype[Any]:
             return np.dtype(narrow)
     raise KernelError(
         "kernel",
-        f"results can reach {bound}, beyond int64's {np.iinfo(np.int64).max}: take smaller taps "
+        f"results can reach {bound}, beyond int64's maximum {np.iinfo(np.int64).max}; use smaller taps "
         "or a float image",
     )
 
@@ -366,7 +395,7 @@ def _combined_type(combination: Combination, responses: np.dtype[Any]) -> np.dty
 
 
 def run(work: Work, out: Image | None = None) -> Image:
-    """Do the work, the strips straight into the result."""
+    """Run the convolution and write its strips directly into the result."""
     plan = work.plan
 
     def make_strips(result: Image) -> None:
@@ -376,13 +405,13 @@ def run(work: Work, out: Image | None = None) -> Image:
 
 
 def for_each_strip(work: Work, use: Callable[[slice, Scratch, Callable[[Image], None]], None]) -> None:
-    """Do the work strip by strip, in as many threads as planned.
+    """Run the convolution strip by strip, on the planned number of threads.
 
     Parameters
     ----------
     work : Work
     use : callable
-        Is called with the rows of a strip, memory for its own use, and a function that puts these rows of the
+        Called with the rows of a strip, buffers that it may use, and a function that writes these rows of the
         result into an array.
     """
     plan = work.plan
@@ -390,7 +419,7 @@ def for_each_strip(work: Work, use: Callable[[slice, Scratch, Callable[[Image], 
     sources = border_sources(work.rows, work.border.kind), border_sources(work.columns, work.border.kind)
 
     def work_on(starts: Parts) -> None:
-        with Scratch.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):  # infinities may meet
+        with Scratch.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):  # inf - inf
             maker = _StripMaker(work, slides, sources, scratch, starts)
             for start in starts:
                 rows = slice(start, min(start + plan.strip, plan.shape[0]))
@@ -400,7 +429,7 @@ def for_each_strip(work: Work, use: Callable[[slice, Scratch, Callable[[Image], 
 
 
 class _StripMaker:
-    """Makes strips of the result, in one thread."""
+    """Computes strips of the result on one thread."""
 
     def __init__(
         self,
@@ -418,7 +447,7 @@ class _StripMaker:
         self._made: tuple[Image, Image, Steps] | None = None
 
     def make(self, start: int, target: Image) -> None:
-        """Put the rows that start there into the target; what is to be done is worked out once a target."""
+        """Write the rows from `start` on into the target; the steps are prepared once for each target."""
         if self._made is None or self._made[0] is not target:
             strip = self._empty_strip(len(target))
             self._made = target, strip, self._steps(strip, target)

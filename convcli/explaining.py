@@ -1,4 +1,4 @@
-"""One number of a result, taken apart: the patch, the kernel, their products, the sum."""
+"""Explaining one value of a result: the patch, the kernel, their products, and the sum."""
 
 from typing import Any, NamedTuple
 
@@ -20,16 +20,16 @@ Array = NDArray[Any]
 
 
 class Cell(NamedTuple):
-    """What one output pixel is made of.
+    """How one output pixel is computed.
 
     Attributes
     ----------
     rows, columns : arrays of int
-        Where the taps look in the image; -1 is the border's value.
+        The image row and column that each tap reads; -1 stands for the border's value.
     patch, taps, products : arrays (f_h, f_w)
-        What they see there, the taps as they are applied, and one times the other.
+        The values that the taps read, the taps as applied, and the products of both.
     padded : array (f_h, f_w)
-        True where a tap is on the padding.
+        True where a tap reads padding.
     """
 
     rows: Array
@@ -41,9 +41,9 @@ class Cell(NamedTuple):
 
     @property
     def total(self) -> int | float:
-        """The sum of the products, exact for whole numbers."""
+        """The sum of the products, exact for integers."""
         with np.errstate(over="ignore", invalid="ignore"):
-            total: int | float = self.products.sum()  # of objects Python's own sum
+            total: int | float = self.products.sum()  # an object array is summed by Python
         return total if self.products.dtype == object else float(total)
 
 
@@ -58,20 +58,20 @@ def explain_cell(
     dilation: Pair = 1,
     flip: bool = False,
 ) -> Cell:
-    """Take one number of `convolve` apart.
+    """Explain one value of the result of `convolve`.
 
     Parameters
     ----------
     image : array (H, W)
     kernel : array (f_h, f_w)
     at : (row, column)
-        Of the result, counted from 0.
+        Position in the result, counted from 0.
     stride, padding, border, dilation, flip : as for `convolve`
 
     Raises
     ------
     ImageError, KernelError, SizeError, UsageError
-        As for `convolve`; and the result has no such pixel.
+        As `convolve` does; also if the result has no such pixel.
 
     Examples
     --------
@@ -89,27 +89,27 @@ def explain_cell(
     check_position(*axes, at)
     sources, outside = [], []
     for place, axis in zip(at, axes, strict=True):
-        seen = place * axis.stride + axis.dilation * np.arange(axis.window)  # of the padded axis
+        seen = place * axis.stride + axis.dilation * np.arange(axis.window)  # in the padded axis
         sources.append(border_sources(axis, edge.kind)[seen])
         outside.append((seen < axis.before) | (seen >= axis.before + axis.side))
     rows, columns = sources
     patch = pixels[rows[:, None], columns]
     patch = np.where((rows[:, None] < 0) | (columns < 0), edge.value, patch)
     whole = patch.dtype.kind in "iu" and taps.dtype.kind in "iu"
-    with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels are no mistake
+    with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
         products = patch.astype(object) * taps.astype(object) if whole else patch.astype(np.float64) * taps
     return Cell(rows, columns, patch, taps, products, outside[0][:, None] | outside[1])
 
 
 class Explained:
-    """The numbers of a result, and those that they come from.
+    """The values of a result, and the pixels and taps that they are computed from.
 
     Parameters
     ----------
     image : array (H, W)
     filter : Filter
     result : array
-        What `apply_filter` makes of them with the same options.
+        The result of `apply_filter` with the same options.
     stride, padding, border, dilation, flip : as for `convolve`
 
     Attributes
@@ -118,7 +118,7 @@ class Explained:
     border : Border
     flip : bool
     taps : tuple of arrays
-        Of each kernel, as they are applied.
+        The taps of each kernel, as applied.
     rows, columns : Axis
 
     Examples
@@ -160,19 +160,19 @@ class Explained:
         self._sources = tuple(border_sources(axis, self.border.kind) for axis in (self.rows, self.columns))
 
     def value(self, row: int, column: int) -> int | float:
-        """Return the number at a place of the image, or of the padding: below 0, or from its sides on."""
+        """Return the value at a position of the image, or of the padding outside it."""
         places = row + self.rows.before, column + self.columns.before
         source = tuple(sources[place] for sources, place in zip(self._sources, places, strict=True))
         number: int | float = self.border.value if -1 in source else self._pixels[source].item()
         return number
 
     def result(self, row: int, column: int) -> int | float:
-        """Return a number of the result."""
+        """Return one value of the result."""
         number: int | float = self._result[row, column].item()
         return number
 
     def cells(self, row: int, column: int) -> tuple[Cell, ...]:
-        """Take a number of the result apart, a cell for each kernel."""
+        """Explain one value of the result: one cell per kernel."""
         return tuple(
             explain_cell(self._pixels, kernel, (row, column), **self._how) for kernel in self.filter.kernels
         )

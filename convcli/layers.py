@@ -1,6 +1,6 @@
-"""The convolution layer of a network and its pooling, forward and backward.
+"""The convolution and pooling layers of a network, forward and backward.
 
-Activations are ``(m, n_h, n_w, n_c)``: a mini-batch of m volumes. Filters are not turned round.
+Activations have the shape ``(m, n_h, n_w, n_c)``: a mini-batch of m volumes. Filters are not rotated.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ __all__ = ["conv_backward", "conv_forward", "pool_backward", "pool_forward"]
 
 Array = NDArray[Any]
 
-STRIP_BYTES = 1 << 20  # of the patches of a strip, or of what stands for them
-SHARES = 16  # of a mini-batch, whose gradients are added up apart: in the same order however many threads
-QUICK = 8  # depthwise outputs that take as long as one of other layers
+STRIP_BYTES = 1 << 20  # size of the patches of one strip, or of the transformed tiles
+SHARES = 16  # parts of a mini-batch with partial sums of their own: the result does not depend on the threads
+QUICK = 8  # depthwise outputs that take as long as one output of other layers
 ACTIVATIONS = ("m", "n_h", "n_w", "n_c")
 PREVIOUS = ("m", "n_h_prev", "n_w_prev", "n_c_prev")
 WEIGHTS = ("f_h", "f_w", "n_c_prev / groups", "n_c")
@@ -41,35 +41,38 @@ def conv_forward(
     groups: int = 1,
     jobs: int | None = None,
 ) -> Array:
-    """Convolve a mini-batch with a layer's filters.
+    """Convolve a mini-batch with the filters of a layer.
 
     Parameters
     ----------
     a_prev : array (m, n_h_prev, n_w_prev, n_c_prev)
-        float32 or float64; integers count as float64.
+        The activations of the previous layer: float32 or float64; integers are converted to float64.
     w : array (f_h, f_w, n_c_prev / groups, n_c)
+        The weights.
     b : array (1, 1, 1, n_c) or (n_c,), optional
+        The bias.
     stride, dilation : int or (vertical, horizontal)
     padding : ``"same"``, ``"valid"``, int, pair or pair of pairs
-        Of zeros, as for `convolve`.
+        Zero padding, given as for `convolve`.
     groups : int
-        Of channels that are filtered apart; the number of channels for a depthwise layer.
+        Number of channel groups that are filtered separately; for a depthwise layer, the number of channels.
     jobs : int, optional
-        Threads at most; unless given, the processors this process may use.
+        Maximum number of threads (default: all available CPU cores).
 
     Returns
     -------
     array (m, n_h, n_w, n_c)
-        Before the activation. float32 if both arrays are, else float64. Each within ``(K + 8) eps K max|w|
-        max|a_prev|`` of the exact value, K = f_h f_w n_c_prev / groups, and exact where sums of whole numbers
-        need no rounding; but float32 layers of 3x3 filters at stride 1 over 16 channels and more are computed
-        by Winograd's F(4x4, 3x3), see `convcli.winograd`, whose errors are some 30 times larger, and where
-        what is not finite, or beyond 1e36, spoils the 4x4 outputs of each tile that sees it.
+        The output before the activation: float32 if `a_prev` and `w` are, otherwise float64. Each value is
+        within ``(K + 8) eps K max|w| max|a_prev|`` of the exact one, K = f_h f_w n_c_prev / groups, and exact
+        if sums of integers need no rounding. Exception: float32 layers with 3x3 filters, stride 1 and at
+        least 16 input and output channels use Winograd's F(4x4, 3x3), see `convcli.winograd`. Its errors are
+        about 30 times larger, and a value that is not finite or beyond 1e36 invalidates the 4x4 outputs of
+        each tile that reads it.
 
     Raises
     ------
     SizeError
-        Shapes disagree, the filter does not fit, or a number is out of range.
+        Shapes disagree, the filter does not fit the image, or a number is out of range.
 
     Source: V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, 2016.
 
@@ -86,7 +89,7 @@ def conv_forward(
     slide, pieces, alone = layer.way()
 
     def work(parts: Parts) -> None:
-        # Activations that are infinite, or near the end of float32, are no mistake.
+        # Activations may be infinite or close to the largest float32.
         with Scratch.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):
             for part in parts:
                 images, rows = pieces[part]
@@ -124,13 +127,13 @@ def conv_backward(
     d_a_prev : array (m, n_h_prev, n_w_prev, n_c_prev)
     d_w : array (f_h, f_w, n_c_prev / groups, n_c)
     d_b : array (1, 1, 1, n_c)
-        The gradients with respect to the input, the weights and the bias, of the type that `conv_forward`
-        gives. Sums over the mini-batch; they do not depend on `jobs`.
+        The gradients with respect to the input, the weights and the bias, in the dtype of `conv_forward`.
+        `d_w` and `d_b` are sums over the mini-batch. They do not depend on `jobs`.
 
     Raises
     ------
     SizeError
-        Shapes disagree, the filter does not fit, or a number is out of range.
+        Shapes disagree, the filter does not fit the image, or a number is out of range.
 
     Source: D. E. Rumelhart, G. E. Hinton and R. J. Williams, Learning representations by back-propagating
     errors, 1986.
@@ -147,7 +150,7 @@ def conv_backward(
     if d_z.shape != layer.shape:
         raise SizeError(
             f"d_out {_named(d_z.shape, ACTIVATIONS)}",
-            f"must be {_named(layer.shape, ACTIVATIONS)}, what the layer gives",
+            f"must be {_named(layer.shape, ACTIVATIONS)}, the output shape of the layer",
         )
     d_a_prev: Array = np.zeros(layer.a_prev.shape, layer.w.dtype)
     count = len(d_z)
@@ -182,17 +185,18 @@ def pool_forward(
     Parameters
     ----------
     a_prev : array (m, n_h_prev, n_w_prev, n_c)
-        float32 or float64; integers count as float64.
+        float32 or float64; integers are converted to float64.
     mode, size, stride, padding, ceil, jobs : as for `pool`
 
     Returns
     -------
     array (m, n_h, n_w, n_c)
+        float32 if `a_prev` is, otherwise float64.
 
     Raises
     ------
     SizeError
-        The window does not fit, or a number is out of range.
+        The window does not fit the image, or a number is out of range.
     UsageError
         The mode is unknown.
 
@@ -230,13 +234,14 @@ def pool_backward(
     Returns
     -------
     array (m, n_h_prev, n_w_prev, n_c)
-        For ``"max"`` each gradient goes to the largest value of its window, of several to the first in the
-        order of rows; for ``"avg"`` equal parts go to all pixels of it, padding left out.
+        For ``"max"`` each gradient goes to the largest value of its window; among equal values, to the first
+        in row-major order. For ``"avg"`` it is divided equally among the pixels of the window, without
+        padding.
 
     Raises
     ------
     SizeError
-        Shapes disagree, the window does not fit, or a number is out of range.
+        Shapes disagree, the window does not fit the image, or a number is out of range.
     UsageError
         The mode is unknown.
 
@@ -253,7 +258,7 @@ def pool_backward(
     if d_a.shape != shape:
         raise SizeError(
             f"d_out {_named(d_a.shape, ACTIVATIONS)}",
-            f"must be {_named(shape, ACTIVATIONS)}, what the layer gives",
+            f"must be {_named(shape, ACTIVATIONS)}, the output shape of the layer",
         )
     d_a_prev = np.zeros_like(images)
     taps = list(product(rows.taps(), columns.taps()))
@@ -275,9 +280,9 @@ def pool_backward(
 
 
 def _reached(axis: Axis, tap: int, first: int, last: int) -> tuple[slice, slice]:
-    """Return which of some outputs a tap of the filter serves from inside the image, and from which pixels.
+    """Return the outputs for which a tap reads the image, not padding, and the pixels that it reads.
 
-    The outputs are those from `first` to before `last`, and count from there.
+    Covers the outputs from `first` to before `last`, counted from `first`.
     """
     offset = tap * axis.dilation - axis.before
     low = max(first, -(offset // axis.stride))
@@ -312,7 +317,7 @@ class _Layer:
         if weights.shape[2] * groups != channels:
             raise SizeError(
                 f"w {_named(weights.shape, WEIGHTS)}",
-                f"must have {channels // groups} in its third axis, "
+                f"must have length {channels // groups} on its third axis, "
                 f"for a_prev {_named(images.shape, PREVIOUS)} and groups = {groups}",
             )
         rows, columns = window_axes(
@@ -331,7 +336,7 @@ class _Layer:
         return self.w.shape[2] == 1 and self.groups > 1
 
     def way(self) -> tuple[Way, list[tuple[slice, slice]], bool]:
-        """Return the quickest way, the pieces for it, and whether threads of ours may share them."""
+        """Return the fastest algorithm, the pieces to run it on, and whether our threads may share them."""
         images, channels = len(self.a_prev), self.a_prev.shape[3]
         row_bytes = self.columns.output * self.w.itemsize
         if suits_winograd(self.w, self.rows, self.columns, self.groups):
@@ -348,16 +353,13 @@ class _Layer:
         slide = products(self.w, self.rows, self.columns, self.groups)
         of_pixels = self.w.shape[:2] == (1, 1) and self.rows.stride == self.columns.stride == 1
         if of_pixels and not alone and self.rows.before == self.columns.before == 0:
-            return (
-                slide,
-                [(slice(0, images), slice(0, self.rows.output))],
-                False,
-            )  # one product, nothing to copy
+            whole = slice(0, images), slice(0, self.rows.output)
+            return slide, [whole], False  # one product, nothing to copy
         count = max(1, STRIP_BYTES // (row_bytes * self.w[..., 0].size))
         return slide, self._pieces(count), alone
 
     def _pieces(self, count: int) -> list[tuple[slice, slice]]:
-        """Return pieces of about so many output rows: of one image, or of some whole ones."""
+        """Return pieces of about `count` output rows: part of one image, or several complete images."""
         images, height = self.shape[:2]
         if count >= height:
             step = count // height
@@ -372,7 +374,7 @@ class _Layer:
         ]
 
     def strips_of_an_image(self) -> list[slice]:
-        """Return the output rows of an image in strips."""
+        """Return the output rows of one image, split into strips."""
         height, width = self.shape[1:3]
         count = max(1, STRIP_BYTES // (width * self.w[..., 0].size * self.w.itemsize))
         return [slice(first, min(first + count, height)) for first in range(0, height, count)]
@@ -380,7 +382,7 @@ class _Layer:
     def add_gradients(
         self, d_z: Array, image: int, rows: slice, d_a_prev: Array, d_w: Array, scratch: Scratch
     ) -> None:
-        """Add what some output rows of an image give to the gradients of the input and of the weights."""
+        """Add the contribution of some output rows of an image to the gradients of input and weights."""
         taken, made = self.w.shape[2], self.w.shape[3] // self.groups
         outputs = rows.stop - rows.start
         f_h, f_w = self.w.shape[:2]
@@ -401,12 +403,14 @@ class _Layer:
 
 
 def _activations(value: ArrayLike, name: str, axes: tuple[str, ...]) -> Array:
-    """Return an array of four axes as floats, of one type for all platforms."""
+    """Return a 4-D array as float32 or float64, in native byte order."""
     array = np.asarray(value)
     if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
-        raise SizeError(name, f"must hold real numbers; these are {array.dtype}")
+        raise SizeError(name, f"must hold real numbers, not {array.dtype}")
     if array.ndim != 4 or array.size == 0:
-        raise SizeError(f"{name} {array.shape}", f"must be ({', '.join(axes)}), no axis empty")
+        raise SizeError(
+            f"{name} {array.shape}", f"must have the axes ({', '.join(axes)}), none of them empty"
+        )
     return array.astype(np.float32 if array.dtype.str[1:] == "f4" else np.float64, order="C", copy=False)
 
 
@@ -416,7 +420,7 @@ def _bias(value: ArrayLike, w: Array) -> Array:
     if bias.dtype.kind not in "iuf" or bias.shape not in ((filters,), (1, 1, 1, filters)):
         raise SizeError(
             f"b {bias.shape} of {bias.dtype}",
-            f"must be real numbers (n_c,) = ({filters},), or (1, 1, 1, {filters})",
+            f"must hold real numbers in the shape (n_c,) = ({filters},) or (1, 1, 1, {filters})",
         )
     return bias.reshape(filters).astype(w.dtype)
 

@@ -1,4 +1,4 @@
-"""From a picture to the pixels of its filtered picture, strip by strip: no wide result is ever held whole."""
+"""Filtering and rendering in one pass, strip by strip: the wide intermediate result is never held in full."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ from convcli.tally import Numbers, Tally, tally
 
 __all__ = ["Filtered", "filter_pixels"]
 
-Use = Callable[[slice, NDArray[Any], Scratch], None]  # called with rows, their numbers, and memory
+Use = Callable[[slice, NDArray[Any], Scratch], None]  # called with rows, their values, and buffers
 
 
 @dataclass(frozen=True, eq=False)
 class Filtered:
-    """Pixels, and what is told of the numbers that they were made of.
+    """Pixels of a filtered image, and statistics of the values that they were rendered from.
 
     Attributes
     ----------
     pixels : array
-        uint8 or uint16; of `dtype` where the numbers are kept raw.
+        uint8 or uint16; for ``raw`` the values themselves, in `dtype`.
     saturated : int
-        How many pixels did not fit; 0 where nothing was measured.
+        Number of saturated pixels; 0 if not measured.
     numbers : Numbers or None
-        None where nothing was measured.
+        Smallest, largest and mean value; None if not measured.
     dtype : dtype
-        Of the numbers.
+        Dtype of the values before rendering.
     plan : Plan
     """
 
@@ -60,23 +60,27 @@ def filter_pixels(
     flip: bool = False,
     jobs: int | None = None,
 ) -> Filtered:
-    """Filter an image and make pixels of the result: `apply_filter`, `adjust` and `render` at once.
+    """Filter an image and render the result as pixels: `apply_filter`, `adjust` and `render` in one pass.
 
     Parameters
     ----------
     image, filter, stride, padding, border, dilation, flip, jobs
         As for `apply_filter`.
     signed, depth
-        As for `render`. Only for ``raw`` are all the numbers held, which are the result then.
+        As for `render`. For ``raw`` the values are returned unrendered, so they are held in full.
     scale, bias
         As for `adjust`.
     measured : bool
-        Whether the numbers are tallied and saturated pixels counted, which takes some time.
+        Compute statistics of the values and count saturated pixels, which takes some time.
+
+    Returns
+    -------
+    Filtered
 
     Raises
     ------
-    ImageError, KernelError, SizeError, UsageError
-        As these do.
+    ImageError, FilterError, KernelError, SizeError, UsageError
+        As these functions do.
 
     Examples
     --------
@@ -94,16 +98,16 @@ def filter_pixels(
         values = adjust(run(work), scale=scale, bias=bias)
         return Filtered(values, 0, tally(values) if measured else None, values.dtype, work.plan)
     if how == Signed.ABS and filter.combination == Combination.MAGNITUDE and scale >= 0 and bias >= 0:
-        how = Signed.CLIP  # nothing is negative
+        how = Signed.CLIP  # no value is negative
     adjustment = Adjustment(scale, bias, work.bound if work.plan.dtype.kind == "i" else None)
     span = Span()
-    if how == Signed.STRETCH:  # twice the work, but half the memory or less
+    if how == Signed.STRETCH:  # computed twice, with at most half the memory
         _for_each(work, adjustment, lambda _, numbers, __: span.add(numbers))
     return _drawn(work, adjustment, Renderer(how, depth, span, counted=measured), dtype)
 
 
 def _drawn(work: Work, adjustment: Adjustment, renderer: Renderer, dtype: np.dtype[Any]) -> Filtered:
-    """Draw the pixels of every strip, and tally its numbers where the saturated pixels are counted, too."""
+    """Render each strip; if saturated pixels are counted, collect statistics as well."""
     pixels = np.empty(work.plan.shape, dtype)
     numbers = Tally() if renderer.counted else None
     saturated: list[int] = []
@@ -119,7 +123,7 @@ def _drawn(work: Work, adjustment: Adjustment, renderer: Renderer, dtype: np.dty
 
 
 def _for_each(work: Work, adjustment: Adjustment, use: Use) -> None:
-    """Make the adjusted numbers of each strip, on threads."""
+    """Compute the adjusted values of each strip, on threads."""
 
     def use_strip(rows: slice, scratch: Scratch, make: Callable[[NDArray[Any]], None]) -> None:
         height = rows.stop - rows.start

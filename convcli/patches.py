@@ -1,7 +1,8 @@
-"""The ways to slide the filters of a layer over its activations, but for Winograd's.
+"""The algorithms of convolution layers, except Winograd's: im2col with a matrix product, and depthwise sums.
 
-A way is asked for some output rows of some images. It gets these ``(m, n_h_prev, n_w_prev, n_c_prev)``, the
-first of the rows, and the target ``(m, rows, n_w, n_c)`` that it fills; it pads no more than it needs.
+im2col copies the window (patch) of each output into a row of a matrix. An algorithm computes some output rows
+of some images: it receives the images ``(m, n_h_prev, n_w_prev, n_c_prev)``, the first of these rows, and the
+target ``(m, rows, n_w, n_c)`` to fill. It pads only as far as it needs to.
 """
 
 from collections.abc import Callable
@@ -19,13 +20,13 @@ __all__ = ["ALONE", "Way", "depthwise", "padded", "patch_matrix", "products", "w
 Array = NDArray[Any]
 Way = Callable[[Array, int, Array, Scratch], None]
 
-ALONE = 1 << 18  # multiplications of a product: OpenBLAS starts threads of its own only beyond
-LEAST_ROWS = 16  # of a product: with fewer, reading the weights takes longer than multiplying
-LINE = 1 << 9  # numbers of a line that einsum goes through at once: with more there is nothing to gain
+ALONE = 1 << 18  # multiplications; OpenBLAS starts its own threads only for larger products
+LEAST_ROWS = 16  # minimum for a product; with fewer, reading the weights takes longer than multiplying
+LINE = 1 << 9  # values per line of einsum's inner loop; longer lines gain nothing
 
 
 def padded(images: Array, rows: range, columns: range, scratch: Scratch) -> Array:
-    """Return some rows and columns of images, zeros where there are none; a view where there are all."""
+    """Return some rows and columns of images, zero outside them; a view if none is outside."""
     height, width = images.shape[1:3]
     top, left = max(rows.start, 0), max(columns.start, 0)
     bottom, right = max(min(rows.stop, height), top), max(min(columns.stop, width), left)
@@ -62,7 +63,7 @@ def _windows(images: Array, rows: Axis, columns: Axis, first: int, outputs: int,
 def patch_matrix(
     images: Array, rows: Axis, columns: Axis, first: int, outputs: int, scratch: Scratch
 ) -> Array:
-    """Return the windows of some output rows as the rows of a matrix; a copy, unless each is a pixel."""
+    """Return the windows of some output rows as rows of a matrix: a copy, except for 1x1 windows."""
     seen = _windows(images, rows, columns, first, outputs, scratch)
     shape = seen.shape[0] * seen.shape[1] * seen.shape[2], seen.shape[3] * seen.shape[4] * seen.shape[5]
     if seen.flags.c_contiguous:
@@ -73,7 +74,7 @@ def patch_matrix(
 
 
 def products(w: Array, rows: Axis, columns: Axis, groups: int) -> Way:
-    """Multiply patches by weights ``(f_h, f_w, n_c_prev / groups, n_c)``, a matrix for each group."""
+    """Multiply patches by the weights ``(f_h, f_w, n_c_prev / groups, n_c)``: one matrix per group."""
     taken, made = w.shape[2], w.shape[3] // groups
     matrices = [
         np.ascontiguousarray(w[..., made * group : made * (group + 1)]).reshape(-1, made)
@@ -91,7 +92,7 @@ def products(w: Array, rows: Axis, columns: Axis, groups: int) -> Way:
 
 
 def _multiply(patches: Array, matrix: Array, target: Array) -> None:
-    """Multiply in blocks, each so small that BLAS starts no threads of its own, where that is not slow."""
+    """Multiply in blocks so small that BLAS starts no threads of its own, unless that would be slow."""
     block = ALONE // matrix.size
     if not LEAST_ROWS <= block < len(patches) or not target.flags.c_contiguous:
         np.matmul(patches, matrix, out=target)
@@ -107,25 +108,26 @@ def _multiply(patches: Array, matrix: Array, target: Array) -> None:
 
 
 def works_alone(w: Array, groups: int) -> bool:
-    """Return whether products by these weights leave the other processors to threads of our own."""
+    """Return whether products by these weights run on one BLAS thread, which leaves other cores to ours."""
     return w.size // groups * LEAST_ROWS <= ALONE
 
 
 def depthwise(w: Array, rows: Axis, columns: Axis) -> Way:
-    """Multiply each channel by its own weights ``(f_h, f_w, 1, n_c)``, and add up, in one go.
+    """Multiply each channel by its own weights ``(f_h, f_w, 1, n_c)`` and sum, in one pass.
 
-    einsum adds products to a line of the target where matrix products would have a single column.
+    Uses einsum, which adds products to a whole line of the target; a matrix product would have a single
+    column.
     """
     made = w.shape[3]
     in_lines = columns.stride == 1 and made < LINE
     taps = np.tile(w[:, :, 0], (1, 1, columns.output)) if in_lines else w[:, :, 0]
 
     def add_up(images: Array, first: int, target: Array, scratch: Scratch) -> None:
-        if images.shape[3] < made:  # several filters a channel
+        if images.shape[3] < made:  # several filters per channel
             images = np.repeat(images, made // images.shape[3], axis=3)
         seen = _windows(images, rows, columns, first, target.shape[1], scratch)
         if in_lines and (seen.shape[2] == 1 or seen.strides[2] == made * seen.strides[5]):
-            # The channels of all columns are one line.
+            # The channels of all columns form one line.
             images_, height, width, f_h, f_w, _ = seen.shape
             line = (images_, height, f_h, f_w, width * made)
             flat = as_strided(seen, line, (*seen.strides[:2], *seen.strides[3:]), writeable=False)

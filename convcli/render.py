@@ -1,4 +1,4 @@
-"""Signed results to pixels: the one place where numbers are scaled, rounded and saturated."""
+"""Rendering: turns signed values into pixels. The only place that scales, rounds and saturates."""
 
 import math
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ __all__ = [
     "render_counted",
 ]
 
-STRIP = 1 << 18  # numbers at a time, which fit into the cache
+STRIP = 1 << 18  # values per strip, which fit the cache
 
 
 class Signed(StrEnum):
-    """What becomes of signed numbers when they are made into pixels."""
+    """How signed values are mapped to pixels."""
 
     ABS = "abs"
     CLIP = "clip"
@@ -38,7 +38,7 @@ class Signed(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
-    """Pixels, and how many of them were saturated (or were NaN, which becomes 0)."""
+    """Pixels, and how many of them were saturated. NaN becomes 0 and counts as saturated."""
 
     pixels: NDArray[Any]
     saturated: int
@@ -50,8 +50,15 @@ def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[A
     Returns
     -------
     array
-        The same integers where `scale` is 1 and `bias` 0; int64 where both are whole and the result fits;
-        else float64 (float32 values with scale 1 and bias 0 stay float32).
+        The same values and dtype if `scale` is 1 and `bias` is 0. Otherwise int64 if the values, `scale` and
+        `bias` are whole numbers and the result fits, else float64.
+
+    Raises
+    ------
+    ImageError
+        The values are not real numbers.
+    UsageError
+        `scale` or `bias` is not finite.
 
     Examples
     --------
@@ -64,7 +71,7 @@ def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[A
 
 @dataclass(frozen=True)
 class Adjustment:
-    """``scale · values + bias`` for numbers no further from zero than the largest, see `adjust`."""
+    """``scale · values + bias`` for values whose absolute value is at most `largest`, see `adjust`."""
 
     scale: float
     bias: float
@@ -75,7 +82,7 @@ class Adjustment:
         _check_finite("bias", self.bias)
 
     def type_of(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
-        """Return the type of the results."""
+        """Return the dtype of the result."""
         if self.scale == 1 and self.bias == 0:
             return dtype
         whole = float(self.scale).is_integer() and float(self.bias).is_integer()
@@ -85,22 +92,20 @@ class Adjustment:
         return np.dtype(np.float64)
 
     def of(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return the results; the values themselves where nothing is changed."""
+        """Return the result, which is `values` itself if nothing changes."""
         dtype = self.type_of(values.dtype)
         if self.scale == 1 and self.bias == 0:
             return values
         if dtype == np.int64:
             return values.astype(np.int64) * int(self.scale) + int(self.bias)
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # what overflows is infinite, and said when rendered
+        with np.errstate(over="ignore", invalid="ignore"):  # overflow gives infinity, which rendering reports
             return values.astype(np.float64) * self.scale + self.bias
 
 
 def _real_numbers(values: ArrayLike) -> NDArray[Any]:
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
-        raise ImageError(f"array of {array.dtype}", "only real numbers become pixels")
+        raise ImageError(f"array of {array.dtype}", "only real numbers can be rendered as pixels")
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype in (np.bool_, np.float16):
         array = array.astype(np.uint8 if array.dtype == np.bool_ else np.float32)
@@ -108,7 +113,7 @@ def _real_numbers(values: ArrayLike) -> NDArray[Any]:
 
 
 def _largest(array: NDArray[Any]) -> int | None:
-    """Return the largest distance from zero, for integers."""
+    """Return the largest absolute value of integers; None for floats."""
     if array.dtype.kind == "f":
         return None
     return max(abs(int(array.min())), abs(int(array.max()))) if array.size else 0
@@ -117,7 +122,7 @@ def _largest(array: NDArray[Any]) -> int | None:
 def _check_finite(name: str, number: float) -> None:
     try:
         finite = math.isfinite(number)
-    except (OverflowError, TypeError):  # a whole number beyond the floats, or no number
+    except (OverflowError, TypeError):  # an integer beyond float64, or not a number
         finite = False
     if not finite:
         raise UsageError(
@@ -126,28 +131,30 @@ def _check_finite(name: str, number: float) -> None:
 
 
 def render(values: ArrayLike, how: str = "abs", *, scale: float = 1, depth: int = 8) -> NDArray[Any]:
-    """Turn signed results into pixels: scale, map, round half to even, then saturate.
+    """Turn signed values into pixels: scale, map, round half to even, then saturate.
 
     Parameters
     ----------
     values : array
         Results of `convolve`, of any shape.
     how : str
-        ``abs``: the distance from zero. ``clip``: negative becomes 0. ``center``: zero becomes mid-grey, 128
-        at depth 8. ``stretch``: the smallest value becomes 0 and the largest white, over all channels
-        together. ``raw``: numbers stay numbers.
+        ``abs``: the absolute value. ``clip``: negative values become 0. ``center``: zero becomes mid-gray,
+        128 at depth 8. ``stretch``: the smallest value becomes black and the largest white, across all
+        channels. ``raw``: values are not rendered.
     scale : float
-        The values are multiplied by this first.
+        Factor for the values, applied first.
     depth : 8 or 16
-        Bits a pixel.
+        Bits per pixel.
 
     Returns
     -------
     array of the same shape
-        uint8 or uint16. For ``raw`` the scaled numbers, see `adjust`. NaN becomes 0.
+        uint8 or uint16. For ``raw`` the scaled values, see `adjust`. NaN becomes 0.
 
     Raises
     ------
+    ImageError
+        The values are not real numbers.
     UsageError
         `how` or `depth` is unknown, or `scale` is not finite.
 
@@ -162,7 +169,20 @@ def render(values: ArrayLike, how: str = "abs", *, scale: float = 1, depth: int 
 
 
 def render_counted(values: ArrayLike, how: str = "abs", *, scale: float = 1, depth: int = 8) -> Rendered:
-    """Do what `render` does, and count the pixels that did not fit.
+    """Render like `render`, and count saturated pixels.
+
+    Parameters
+    ----------
+    values, how, scale, depth : as for `render`
+
+    Returns
+    -------
+    Rendered
+
+    Raises
+    ------
+    ImageError, UsageError
+        As `render` does.
 
     Examples
     --------
@@ -189,12 +209,12 @@ def render_counted(values: ArrayLike, how: str = "abs", *, scale: float = 1, dep
 
 
 def pixel_type(depth: int) -> np.dtype[Any]:
-    """Return the type of pixels of so many bits.
+    """Return the dtype of pixels with `depth` bits.
 
     Raises
     ------
     UsageError
-        They are not 8 or 16.
+        The depth is neither 8 nor 16.
     """
     if depth not in (8, 16):
         raise UsageError(f"depth {depth}", "must be 8 or 16")
@@ -202,20 +222,20 @@ def pixel_type(depth: int) -> np.dtype[Any]:
 
 
 class Span:
-    """The smallest and the largest finite number of those that were added, by whatever thread."""
+    """The smallest and the largest finite value of all strips; threads may add strips in any order."""
 
     def __init__(self) -> None:
         self._ends: list[tuple[Any, Any]] = []
 
     def add(self, numbers: NDArray[Any]) -> None:
-        """Add numbers."""
+        """Add the values of a strip."""
         finite = numbers if numbers.dtype.kind != "f" else numbers[np.isfinite(numbers)]
         if finite.size:
             self._ends.append((finite.min().item(), finite.max().item()))
 
     @property
     def ends(self) -> tuple[Any, Any] | None:
-        """Both ends; None where nothing finite was added."""
+        """The smallest and the largest value; None if no finite value was added."""
         if not self._ends:
             return None
         lows, highs = zip(*self._ends, strict=True)
@@ -224,17 +244,18 @@ class Span:
 
 @dataclass(frozen=True, eq=False)
 class Renderer:
-    """Draws pixels strip by strip.
+    """Renders values as pixels, strip by strip.
 
     Attributes
     ----------
     how : Signed
-        Not raw.
+        Any but raw.
     depth : 8 or 16
+        Bits per pixel.
     span : Span
-        Of all the numbers, for ``stretch``.
+        Range of all values, for ``stretch``.
     counted : bool
-        Whether saturated pixels are counted.
+        Count saturated pixels.
     """
 
     how: Signed
@@ -243,9 +264,9 @@ class Renderer:
     counted: bool = True
 
     def draw(self, numbers: NDArray[Any], pixels: NDArray[Any], scratch: Scratch) -> int:
-        """Make pixels of the numbers and return how many were saturated, or were NaN, if that is counted."""
+        """Write the pixels; return how many were saturated or NaN, or 0 if they are not counted."""
         white = 2**self.depth - 1
-        with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels are counted as saturated
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity counts as saturated
             mapped = self._mapped(numbers, white, scratch)
             levels = mapped if mapped is not numbers else scratch.array("levels", mapped.shape, mapped.dtype)
             if mapped.dtype.kind == "f":
@@ -257,12 +278,12 @@ class Renderer:
         if self.counted:
             saturated = int(np.count_nonzero(mapped > white))
             saturated += 0 if mapped.dtype.kind == "u" else int(np.count_nonzero(mapped < 0))
-        np.clip(mapped, 0, white, out=levels)  # the minimum with a number takes thrice the time
+        np.clip(mapped, 0, white, out=levels)  # np.minimum with a scalar takes three times as long
         np.copyto(pixels, levels, casting="unsafe")
         return saturated
 
     def _mapped(self, numbers: NDArray[Any], white: int, scratch: Scratch) -> NDArray[Any]:
-        """Return the levels, not yet rounded nor saturated: the numbers, or memory that may be changed."""
+        """Return the levels before rounding and saturation: `numbers` itself, or an array that may change."""
         if self.how == Signed.CLIP:
             return numbers
         if self.how == Signed.STRETCH:
@@ -273,12 +294,12 @@ class Renderer:
             return wide
         mapped = scratch.array("levels", numbers.shape, numbers.dtype)
         np.abs(numbers, out=mapped)
-        # The smallest integer has no positive twin of its own type, but one of the unsigned type.
+        # The absolute value of the smallest integer fits only the unsigned dtype.
         return mapped.view(f"u{mapped.itemsize}") if mapped.dtype.kind == "i" else mapped
 
 
 def _near_zero(numbers: NDArray[Any]) -> NDArray[Any]:
-    """Return integers so wide that nothing overflows; the large ones that are moved saturate anyway."""
+    """Return the integers in a dtype wide enough to add the offset; clipped ones saturate anyway."""
     if numbers.itemsize < 4:
         return numbers.astype(np.int32)
     limits = np.iinfo(numbers.dtype)
@@ -290,11 +311,12 @@ def _stretched(numbers: NDArray[Any], white: int, span: Span) -> NDArray[Any]:
     if span.ends is None or span.ends[0] == span.ends[1]:
         return np.where(np.isfinite(numbers), 0.0, numbers)
     lowest, highest = span.ends
-    if numbers.dtype.kind in "iu":  # differences are exact as unsigned numbers
+    if numbers.dtype.kind in "iu":  # unsigned differences are exact
         integers = numbers.astype(np.uint64 if numbers.dtype == np.uint64 else np.int64)
         differences = (integers - lowest).view(np.uint64).astype(np.float64)
         return np.asarray(differences * white / float(highest - lowest))
-    quarter = 4 if highest / 4 - lowest / 4 > 1e300 else 1  # differences of extremes would be infinite
+    # The difference of extreme floats would be infinite.
+    quarter = 4 if highest / 4 - lowest / 4 > 1e300 else 1
     wide = numbers.astype(np.float64) / quarter - lowest / quarter
     extent = highest / quarter - lowest / quarter
     return np.asarray(wide * white / extent if quarter == 1 else wide / extent * white)

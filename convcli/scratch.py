@@ -1,4 +1,4 @@
-"""Memory for what is made on the way, used again and again."""
+"""Reusable buffers for intermediate results."""
 
 import math
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 __all__ = ["Scratch"]
 
-MOST_KEPT, MOST_SPARE = 1 << 24, 16  # bytes of a scratch that is kept for later, and how many are
+MOST_KEPT, MOST_SPARE = 1 << 24, 16  # bytes per set of buffers kept for reuse, and number of sets
 
 
 class Scratch:
-    """Memory that is used again for every strip of a thread, and by the next convolution.
+    """Buffers of one thread, reused for each strip and by the next convolution.
 
-    New memory is dear: the first touch of each of its pages costs more than a pass over it.
+    Fresh memory is expensive: the first access to each of its pages costs more than a pass over the data.
     """
 
     _spare: ClassVar[list["Scratch"]] = []
@@ -26,9 +26,9 @@ class Scratch:
         self._arrays: dict[tuple[str, tuple[int, ...], np.dtype[Any]], NDArray[Any]] = {}
 
     def array(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return an array of any content, the same one for the same arguments.
+        """Return an uninitialized array; the same arguments return the same array.
 
-        Arrays of one name share their memory: asking for one gives up the others.
+        Arrays of the same name share memory, so requesting one invalidates the others.
         """
         key = (name, shape, dtype)
         if key not in self._arrays:
@@ -43,7 +43,7 @@ class Scratch:
     @classmethod
     @contextmanager
     def lent(cls) -> Iterator["Scratch"]:
-        """Lend memory that an earlier loan left, or new; it is kept afterwards if it is not much."""
+        """Lend a set of buffers, reused or new; afterwards keep it for reuse unless it is too large."""
         try:
             scratch = cls._spare.pop()
         except IndexError:

@@ -1,14 +1,14 @@
-"""The ways to slide a kernel over a strip of the image.
+"""The algorithms that apply a kernel to a strip of the image.
 
-A strip is a few padded rows, already in the type of the sums. Every way gives the same integers, bit by bit;
-for floats they differ by rounding.
+A strip is a few padded rows, already in the dtype of the sums. All algorithms give bit-identical integers;
+their floats differ by rounding.
 
 =================  ==============================================================================
-`shifts`           shifted images added up, each times its tap
-`separable`        a column of taps, then a row of them, each by shifts
-`separable_bands`  the same by matrix products; float32 holds integers exactly below 2^24
-`bands`            one matrix product of all taps, for every place that they can have in a block
-`fourier`          the fast Fourier transform of tiles that overlap, in float64
+`shifts`           sum of shifted images, each times its tap
+`separable`        a column of taps, then a row of taps, each by shifts
+`separable_bands`  the same by banded matrix products; float32 holds integers below 2^24 exactly
+`bands`            one product with a banded matrix: all taps at each position in a block
+`fourier`          the fast Fourier transform of overlapping tiles, in float64
 =================  ==============================================================================
 """
 
@@ -43,23 +43,23 @@ __all__ = [
 ]
 
 Array = NDArray[Any]
-Factors = Sequence[tuple[Array, Array]]  # columns and rows whose products add up to a kernel
+Factors = Sequence[tuple[Array, Array]]  # columns and rows whose outer products sum to a kernel
 
-UNSTRIDED = Axis(side=1, window=1)  # one tap, step one: the axis that a pass leaves alone
-HEADROOM = 2.0**64  # by how much a sum on the way may be beyond the largest value times the taps
-SINGLE_THREAD = 1 << 18  # multiply-accumulates: BLAS would put more of them on threads of its own
+UNSTRIDED = Axis(side=1, window=1)  # one tap, step one: the axis that a one-dimensional pass leaves unchanged
+HEADROOM = 2.0**64  # factor by which intermediate sums may exceed the largest value times the taps
+SINGLE_THREAD = 1 << 18  # multiply-accumulates; BLAS starts its own threads for larger products
 
 Steps = list[Callable[[], object]]
 Slide = Callable[[Array, Array, Scratch], Steps]
-"""Called with a padded strip, the rows of the result that it makes, and scratch memory.
+"""Called with a padded strip, the rows of the result to compute, and buffers.
 
-Returns what is to be done, in this order; a step may return further steps that take its place. It may be done
-again when the strip holds other pixels: that leaves the interpreter, which the threads share, little to do.
+Returns steps to run in order; a step may return further steps that replace it. The same steps run again when
+the strip holds other pixels, so that the threads rarely wait for the interpreter lock.
 """
 
 
 def amplification(taps: Array) -> float:
-    """Return the sum of |taps|: no result is more times the largest pixel. Beyond the floats it is infinite.
+    """Return the sum of |taps|, the largest factor from a pixel to a result; infinite if it overflows.
 
     Examples
     --------
@@ -74,9 +74,9 @@ def amplification(taps: Array) -> float:
 
 
 def shifts(taps: Array, rows: Axis, columns: Axis) -> Slide:
-    """Add up shifted images: those with taps of one size first, so that each size is multiplied once.
+    """Sum shifted images, grouped by the absolute value of their taps, so that each value is multiplied once.
 
-    A line of taps that is one of 1 1 and a shorter one, as binomials are, is applied as such.
+    A line of taps that is (1, 1) convolved with a shorter line, such as a binomial, is applied in two passes.
     """
     line = rows if taps.shape[1] == 1 else columns
     pairs, left = pair_sums(taps.ravel()) if is_plain_line(taps, rows, columns) else (0, taps)
@@ -100,14 +100,14 @@ def shifts(taps: Array, rows: Axis, columns: Axis) -> Slide:
 
 
 def is_plain_line(taps: Array, rows: Axis, columns: Axis) -> bool:
-    """Whether a kernel is a row or a column that meets every pixel, so that `pair_sums` serve."""
+    """Whether a kernel is a row or a column with stride and dilation 1, so that `pair_sums` applies."""
     return 1 in taps.shape and rows.stride == columns.stride == 1
 
 
 def pair_sums(taps: Array) -> tuple[int, Array]:
-    """Return how often a line of taps can be divided by (1, 1), and what is left of it.
+    """Return how often a line of taps can be divided by (1, 1), and the quotient.
 
-    Only as far as no tap becomes negative, which keeps every sum within the bound of the whole.
+    Stops before a tap becomes negative, so that every sum stays within the bound of the complete sum.
 
     Examples
     --------
@@ -126,12 +126,12 @@ def pair_sums(taps: Array) -> tuple[int, Array]:
 
 
 def _groups_of(taps: Array) -> list[tuple[Any, list[tuple[int, int, bool]]]]:
-    """Return the taps by size, the unit ones first: (size, places with whether the tap is negative)."""
+    """Return the taps by absolute value, ones first: (value, positions, each with whether it is negative)."""
     groups: dict[Any, list[tuple[int, int, bool]]] = {}
     for i, j in np.argwhere(taps):
         tap = taps[i, j].item()
         groups.setdefault(abs(tap), []).append((int(i), int(j), tap < 0))
-    # A positive tap first, so that a sum can begin with it.
+    # A positive tap first, so that the sum can start with it.
     return sorted(
         ((value, sorted(places, key=lambda place: place[2])) for value, places in groups.items()),
         key=lambda group: group[0] != 1,
@@ -153,7 +153,7 @@ def _add_groups(
     planes, steps = _by_phase(strip, lefts, columns, width, scratch)
 
     def met(i: int, j: int) -> Array:
-        """Return the pixels that a tap meets, for every output."""
+        """Return the pixel that a tap reads for each output."""
         top = i * rows.dilation
         left, phase = divmod(j * columns.dilation, columns.stride)
         return planes[phase][top : top + (height - 1) * rows.stride + 1 : rows.stride, left : left + width]
@@ -177,7 +177,7 @@ def _add_groups(
 def _by_phase(
     strip: Array, lefts: list[int], columns: Axis, width: int, scratch: Scratch
 ) -> tuple[dict[int, Array], Steps]:
-    """Return the columns of each phase of the stride, side by side: so taps read them much quicker."""
+    """Return the columns grouped by phase of the stride: taps read contiguous columns much faster."""
     step = columns.stride
     if step == 1:
         return {0: strip}, []
@@ -207,11 +207,11 @@ def _add(target: Array, view: Array, minus: bool) -> Callable[[], object]:
     return partial(np.subtract if minus else np.add, target, view, out=target)
 
 
-# Columns, then rows -------------------------------------------------------------------------------------
+# Separable kernels --------------------------------------------------------------------------------------
 
 
 def separable(factors: Factors, rows: Axis, columns: Axis) -> Slide:
-    """Apply a column of taps, then a row of them, by shifts."""
+    """Apply a column of taps, then a row of taps, by shifts."""
     passes = [
         (shifts(column[:, None], rows, UNSTRIDED), shifts(row[None, :], UNSTRIDED, columns))
         for column, row in factors
@@ -220,7 +220,7 @@ def separable(factors: Factors, rows: Axis, columns: Axis) -> Slide:
 
 
 def separable_bands(factors: Factors, rows: Axis, columns: Axis, taps: Array, dtype: np.dtype[Any]) -> Slide:
-    """Apply a column of taps, then a row of them, by matrix products in `dtype`."""
+    """Apply a column of taps, then a row of taps, by banded matrix products in `dtype`."""
     passes = [
         (_column_bands(column, rows, dtype), _row_bands(row[None, :], UNSTRIDED, columns, dtype))
         for column, row in factors
@@ -243,7 +243,7 @@ def _down_and_across(passes: Sequence[tuple[Slide, Slide]]) -> Slide:
 
 
 def _column_bands(column: Array, rows: Axis, dtype: np.dtype[Any]) -> Slide:
-    """Multiply a band that holds the column at every place by blocks of the strip's rows."""
+    """Multiply a banded matrix, which holds the column at each position, by blocks of the strip's rows."""
     block = min(block_of(rows), rows.output)
     band = _band(column[None, :], rows, dtype, block)[0].T.copy()
     width = max(1, SINGLE_THREAD // band.size)
@@ -263,13 +263,13 @@ def _column_bands(column: Array, rows: Axis, dtype: np.dtype[Any]) -> Slide:
 
 
 def _starts(length: int, block: int) -> Iterator[int]:
-    """Yield where blocks start; the last one ends with the line, and may do some of it again."""
+    """Yield the starts of blocks; the last block ends with the line and may overlap the one before."""
     yield from range(0, length - block, block)
     yield length - block
 
 
 def _chunks(plane: Array, width: int) -> Iterator[Array]:
-    """Yield a plane cut into chunks of columns, as stacks of matrices: the whole ones, then the last."""
+    """Yield a plane cut into chunks of columns: a stack of the full ones, then the rest."""
     count, rest = divmod(plane.shape[1], width)
     line, item = plane.strides
     if count:
@@ -282,17 +282,17 @@ def _chunks(plane: Array, width: int) -> Iterator[Array]:
 
 
 def bands(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> Slide:
-    """Multiply windows of the strip by a matrix that holds all taps at every place in a block of outputs."""
+    """Multiply windows of the strip by a banded matrix that holds the taps at each position in a block."""
     return _by_planes(_row_bands(taps, rows, columns, dtype), taps, rows, columns)
 
 
 def block_of(axis: Axis) -> int:
-    """Return how many outputs a band makes: narrow ones waste fewer zeros, wide ones run faster."""
+    """Return the number of outputs per block: small blocks multiply fewer zeros, large ones run faster."""
     return 16 if axis.extent <= 12 else 32
 
 
 def _band(taps: Array, axis: Axis, dtype: np.dtype[Any], block: int) -> Array:
-    """Return for each row of taps a matrix (pixels, outputs) with the row at every place it can have."""
+    """Return, for each row of taps, a banded matrix (pixels, outputs) with the row at each position."""
     band = np.zeros((len(taps), (block - 1) * axis.stride + axis.extent, block), dtype)
     for output in range(block):
         start = output * axis.stride
@@ -303,7 +303,7 @@ def _band(taps: Array, axis: Axis, dtype: np.dtype[Any], block: int) -> Array:
 def _row_bands(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> Slide:
     block = min(block_of(columns), columns.output)
     band = _band(taps, columns, dtype, block)
-    # Windows that start so many outputs apart do not overlap: BLAS takes them as the rows of a matrix.
+    # Windows of outputs that are this far apart do not overlap, so BLAS can take them as rows of a matrix.
     phases = -(-len(taps) // rows.stride)
     most = max(1, SINGLE_THREAD // band.size) * phases
 
@@ -323,14 +323,15 @@ def _row_bands(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> 
 
 @dataclass(frozen=True, eq=False)
 class _Blocks:
-    """Neighbouring blocks of outputs, made by one stack of matrix products.
+    """Neighboring blocks of outputs, computed by one stack of matrix products.
 
     Attributes
     ----------
     band : array (taps, used, block)
     down, across : int
-        Pixels from an output to the one below, and from a block to the next.
+        Pixels from an output to the one below it, and from a block to the next.
     phases : int
+        How many outputs apart, vertically, windows no longer overlap.
     """
 
     band: Array
@@ -339,7 +340,7 @@ class _Blocks:
     phases: int
 
     def multiply(self, plane: Array, count: int, target: Array, scratch: Scratch) -> Steps:
-        """Make the first `count` blocks of the target."""
+        """Compute the first `count` blocks of the target."""
         taps, used, block = self.band.shape
         item = self.band.itemsize
         height, line = len(target), plane.strides[0]
@@ -370,9 +371,9 @@ class _Blocks:
 
 
 def _by_planes(slide: Slide, taps: Array, rows: Axis, columns: Axis) -> Slide:
-    """Slide over each channel on its own; values that would spread are left to shifts.
+    """Apply to each channel separately; use shifts for strips with values that would spread to other outputs.
 
-    These are NaN and infinity, and values so large that sums of them on the way may overflow.
+    These values are NaN and infinity, and values so large that intermediate sums may overflow.
     """
     beyond_reach, total = shifts(taps, rows, columns), amplification(taps)
 
@@ -388,7 +389,7 @@ def _by_planes(slide: Slide, taps: Array, rows: Axis, columns: Axis) -> Slide:
         largest = float(np.finfo(strip.dtype).max) / HEADROOM / max(total, 1)
 
         def choose() -> Steps:
-            within = -largest < strip.min() <= strip.max() < largest  # not if NaN
+            within = -largest < strip.min() <= strip.max() < largest  # False for NaN
             return steps if within else beyond_reach(strip, target, scratch)
 
         return [choose]
@@ -400,9 +401,9 @@ def _by_planes(slide: Slide, taps: Array, rows: Axis, columns: Axis) -> Slide:
 
 
 def fourier(taps: Array, rows: Axis, columns: Axis) -> Slide:
-    """Multiply the transforms of tiles, which overlap by the kernel's extent, by that of the kernel.
+    """Multiply the transforms of tiles, which overlap by the kernel's extent, by the transform of the kernel.
 
-    In float64 the errors are so small (see `strategies`) that integers are exact when they are rounded.
+    In float64 the errors are so small (see `strategies`) that rounding makes integers exact.
     """
     spread = np.zeros((rows.extent, columns.extent))
     spread[:: rows.dilation, :: columns.dilation] = taps
@@ -427,7 +428,7 @@ def fourier(taps: Array, rows: Axis, columns: Axis) -> Slide:
         sums = scratch.array("sums", (height, side), plane.dtype)
         for start in _starts(width, tile):
             into = target[:, start : start + tile]
-            # Row by row, and back only those rows that are kept: less work than rfft2.
+            # Less work than rfft2: the inverse transforms only the rows that are kept.
             np.fft.rfft(plane[:lines, start * columns.stride :][:, :side], side, out=half[:lines])
             half[lines:] = 0
             np.fft.fft(half, axis=0, out=spectrum)
@@ -441,9 +442,9 @@ def fourier(taps: Array, rows: Axis, columns: Axis) -> Slide:
 
 
 def tile_outputs(axis: Axis) -> int:
-    """Return how many outputs a tile makes: the tile fits the cache, and does not overlap much.
+    """Return the number of outputs per tile: the tile fits the cache, and its overlap is small.
 
-    An even number of tiles, all alike, so that two processors have the same to do.
+    The number of tiles is even and they are equally large, so that two CPU cores have the same work.
     """
     most = max(1, (max(512, 4 * axis.extent) - axis.extent) // axis.stride + 1)
     if axis.output <= most:
@@ -455,7 +456,7 @@ def tile_outputs(axis: Axis) -> int:
 
 @cache
 def fast_length(least: int) -> int:
-    """Return the smallest length of at least `least` that has no prime factors but 2, 3 and 5.
+    """Return the smallest length, at least `least`, whose only prime factors are 2, 3 and 5.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which way to slide a kernel is taken: the cheapest that is exact."""
+"""Choosing how to compute a convolution: the cheapest strategy that is exact."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -30,19 +30,19 @@ __all__ = ["EXACT_IN_FLOAT32", "PLANAR", "Strategy", "choose", "prepare", "strip
 
 Array = NDArray[Any]
 
-EXACT_IN_FLOAT32 = 1 << 24  # whole numbers up to here, and so their sums, are exact
+EXACT_IN_FLOAT32 = 1 << 24  # float32 holds integers up to here, and so their sums, exactly
 # The error of a transform of n numbers is at most 7 log2(n) u of their norm (N. Higham, Accuracy and
-# Stability of Numerical Algorithms, theorem 24.2). Three take part; of 2^24 pixels the norm is 2^12 times
-# the largest at most, of the kernel the sum of |taps|: 2^-32 of the bound on the sums, 1/4 of a unit here.
+# Stability of Numerical Algorithms, theorem 24.2). There are three transforms. The norm of 2^24 pixels is at
+# most 2^12 times the largest, that of the kernel the sum of |taps|: 2^-32 of the bound on the sums, here 1/4.
 EXACT_BY_FOURIER = 1 << 30
-MOST_FACTORS = 4  # columns and rows that a kernel is split into
-LEAST_STRIPS = 4  # of a picture that is not small, for the threads to share
-STRIP_BYTES = 1 << 21  # smaller strips stay in nearer caches, but threads then wait for the interpreter
+MOST_FACTORS = 4  # maximum rank: pairs of a column and a row that a kernel is split into
+LEAST_STRIPS = 4  # minimum for a large picture, so that all threads have work
+STRIP_BYTES = 1 << 21  # smaller strips fit faster caches, but threads then wait for the interpreter lock
 
-# Measured on one core (AVX2), in nanoseconds: they only have to be right in relation to each other.
-PASS_COST = 0.05  # a pass over the strip, per byte of a number
-PRODUCT_COST = 0.045  # a multiply-accumulate of float32 in a matrix product; float64 takes twice that
-FOURIER_COST = 13.0  # there and back, per pixel of a tile
+# Measured on one core (AVX2), in nanoseconds; only their ratios matter.
+PASS_COST = 0.05  # one pass over the strip, per byte of an element
+PRODUCT_COST = 0.045  # a float32 multiply-accumulate in a matrix product; float64 takes twice as long
+FOURIER_COST = 13.0  # forward and inverse transform, per pixel of a tile
 
 
 class Strategy(StrEnum):
@@ -55,11 +55,11 @@ class Strategy(StrEnum):
     FOURIER = "fourier"
 
 
-PLANAR = {Strategy.SEPARABLE_BANDS, Strategy.BANDS, Strategy.FOURIER}  # they take each channel on its own
+PLANAR = {Strategy.SEPARABLE_BANDS, Strategy.BANDS, Strategy.FOURIER}  # these process each channel separately
 
 
 def sums_type(strategy: Strategy, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type that a strategy adds up in, for results of a type."""
+    """Return the dtype in which a strategy sums, for results of a dtype."""
     if strategy == Strategy.FOURIER:
         return np.dtype(np.float64)
     return np.dtype(np.float32) if strategy in PLANAR and dtype.kind == "i" else dtype
@@ -76,14 +76,14 @@ def choose(
     rows, columns : Axis
     dtype : dtype of the results
     bound : int or None
-        No sum of an integer result, partial or whole, is beyond it; None for floats.
+        Upper bound for the absolute value of every sum, partial or complete; None for floats.
     """
     costs = {Strategy.SHIFTS: sum(_cost_of_shifts(taps, rows, columns, dtype) for taps in kernels)}
     factors = [_factors(taps) for taps in kernels]
     fits_float32 = bound is None or bound < EXACT_IN_FLOAT32
     if min(kernels[0].shape) > 1 and all(factors):
         pairs = [pair for each in factors for pair in each]
-        if len(pairs) == len(kernels):  # the terms of a sum would cancel, and infinities become NaN
+        if len(pairs) == len(kernels):  # terms of a sum would cancel, and infinities would become NaN
             costs[Strategy.SEPARABLE] = sum(
                 _cost_of_shifts(column[:, None], rows, UNSTRIDED, dtype)
                 + _cost_of_shifts(row[None, :], UNSTRIDED, columns, dtype)
@@ -100,7 +100,7 @@ def choose(
 
 
 def prepare(strategy: Strategy, taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> Slide:
-    """Return the function that applies the kernel to a strip by a strategy."""
+    """Return the function that applies the kernel to a strip with this strategy."""
     sums = sums_type(strategy, dtype)
     if strategy == Strategy.SHIFTS:
         return shifts(taps, rows, columns)
@@ -118,27 +118,27 @@ def prepare(strategy: Strategy, taps: Array, rows: Axis, columns: Axis, dtype: n
 def strip_height(
     strategy: Strategy, rows: Axis, pixels_of_row: int, channels: int, itemsize: int, *, results: int
 ) -> int:
-    """Return how many rows of the result are made at a time; `results` is how many arrays take part."""
+    """Return the number of result rows per strip; `results` is the number of arrays of that height."""
     if strategy == Strategy.FOURIER:
         return tile_outputs(rows)
     row_bytes = pixels_of_row * itemsize * (1 if strategy in PLANAR else channels)
     size = min(STRIP_BYTES // results, max(row_bytes * rows.output // LEAST_STRIPS, STRIP_BYTES // 8))
-    # So many rows of the kernel that the overlap is small; a matrix product is slow with fewer than 32 rows.
+    # High compared to the kernel, so that strips overlap little; matrix products are slow below 32 rows.
     least = rows.extent * (32 if strategy == Strategy.BANDS else 2)
     lines = max(size // row_bytes, least)
     height = max((lines - rows.extent) // rows.stride + 1, 1)
     if strategy == Strategy.SEPARABLE_BANDS:
-        height = -(-height // block_of(rows)) * block_of(rows)  # a block that is not full takes as long
+        height = -(-height // block_of(rows)) * block_of(rows)  # a partial block takes as long as a full one
     return min(height, rows.output)
 
 
 def _factors(taps: Array) -> list[tuple[Array, Array]]:
-    """Return columns and rows whose products add up to the kernel; none where it would take too many."""
+    """Return columns and rows whose outer products sum to the kernel; none if its rank is too high."""
     pair = separate(taps)
     if pair is not None or taps.dtype.kind != "f":
         return [pair] if pair else []
     total = amplification(taps)
-    if total > np.finfo(np.float64).max / HEADROOM:  # sums on the way could pass the floats
+    if total > np.finfo(np.float64).max / HEADROOM:  # intermediate sums could overflow
         return []
     rest, size = taps.copy(), 0.0
     found: list[tuple[Array, Array]] = []
@@ -151,7 +151,7 @@ def _factors(taps: Array) -> list[tuple[Array, Array]]:
         size += np.abs(column).sum() * np.abs(row).sum()
         rest -= np.multiply.outer(column, row)
         if np.abs(rest).sum() <= 4 * np.finfo(np.float64).eps * total:
-            # Terms that cancel each other must not cost more digits than all the taps would.
+            # Cancellation between terms must not lose more digits than direct summation would.
             return found if size * (sum(taps.shape) + 4) <= total * (taps.size + 8) else []
     return []
 

@@ -1,4 +1,4 @@
-"""The smallest, the largest and the mean number of a result, taken together strip by strip."""
+"""Statistics of a result, collected strip by strip: the smallest, the largest and the mean value."""
 
 import math
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 __all__ = ["Numbers", "Tally", "tally"]
 
-STRIP = 1 << 20  # numbers at a time, for a float64 copy of all of them would be large
-LARGE = 2.0**900  # sums of numbers beyond it could pass the floats, which their mean does not
+STRIP = 1 << 20  # values per strip; a float64 copy of all values would be large
+LARGE = 2.0**900  # sums of larger values could overflow although their mean does not
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """What is told of a result; None where it has no finite number."""
+    """Statistics of the finite values of a result; None if there are none."""
 
     lowest: int | float | None
     highest: int | float | None
@@ -23,7 +23,7 @@ class Numbers:
 
 
 class Tally:
-    """Takes strips together; threads may add theirs in any order, and the answer is the same.
+    """Collects statistics of strips; threads may add strips in any order with the same result.
 
     Examples
     --------
@@ -38,11 +38,11 @@ class Tally:
         self._strips: dict[int, tuple[int | float, int | float, int | float, int]] = {}
 
     def add(self, start: int, values: NDArray[Any]) -> None:
-        """Add the strip that starts at a row."""
+        """Add the strip that starts at row `start`."""
         if not values.size:
             return
         low, high = values.min().item(), values.max().item()
-        if not (math.isfinite(low) and math.isfinite(high)):  # NaN and infinity take no part
+        if not (math.isfinite(low) and math.isfinite(high)):  # leave out NaN and infinity
             values = values[np.isfinite(values)]
             if not values.size:
                 return
@@ -50,7 +50,7 @@ class Tally:
         self._strips[start] = (low, high, _total(values, large=max(high, -low) > LARGE), values.size)
 
     def numbers(self) -> Numbers:
-        """Return what all strips have together."""
+        """Return the statistics of all strips."""
         if not self._strips:
             return Numbers(None, None, None)
         lows, highs, totals, counts = zip(
@@ -59,12 +59,12 @@ class Tally:
         lowest, highest, count = min(lows), max(highs), sum(counts)
         if max(highest, -lowest) <= LARGE:
             return Numbers(lowest, highest, sum(totals) / count)
-        mean = sum(map(int, totals)) // count  # rounded, and so perhaps a little beyond the largest
+        mean = sum(map(int, totals)) // count  # rounded, so it may lie slightly outside the range
         return Numbers(lowest, highest, float(min(max(mean, int(lowest)), int(highest))))
 
 
 def _total(values: NDArray[Any], *, large: bool) -> int | float:
-    """Return the sum of finite numbers; of large ones as Python's integer, which has no end."""
+    """Return the sum of finite values; for large ones as a Python integer, which cannot overflow."""
     if large:
         return int((values * 2.0**-100).sum()) << 100
     narrow = values.dtype.kind in "iu" and values.dtype.itemsize < 8
@@ -73,7 +73,7 @@ def _total(values: NDArray[Any], *, large: bool) -> int | float:
 
 
 def tally(values: NDArray[Any]) -> Numbers:
-    """Return the smallest, the largest and the mean of an array's finite numbers.
+    """Return the smallest, the largest and the mean of an array's finite values.
 
     Examples
     --------

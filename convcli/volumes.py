@@ -1,4 +1,4 @@
-"""Filters as deep as the image: a volume of taps gives a single map, a bank of them a stack of maps."""
+"""Filters that span all channels: a volume of taps gives one feature map, a bank of volumes one map each."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -24,15 +24,15 @@ MOST_FILTERS = 4096
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """Filters that each take all channels of an image.
+    """Filters that each read all channels of an image.
 
     Attributes
     ----------
     name : str
     taps : array (f_h, f_w, C) or (f_h, f_w, C, F)
-        C is 1 where every channel is filtered alike.
+        C is 1 if the same taps apply to each channel.
     angles : tuple of float
-        Of each map, in degrees, where the filters are rotated copies of one; else empty.
+        The angle of each map in degrees, if the filters are rotated copies of one; else empty.
     """
 
     name: str
@@ -41,12 +41,12 @@ class Bank:
 
     @property
     def count(self) -> int:
-        """How many maps it gives."""
+        """Number of feature maps."""
         return self.taps.shape[3] if self.taps.ndim == 4 else 1
 
     @property
     def map_names(self) -> tuple[str, ...]:
-        """What its maps are called: by their angles, else by their numbers."""
+        """The names of its maps: their angles if there are any, else their numbers."""
         if self.angles:
             return tuple(f"{angle:.4g}°" for angle in self.angles)
         return tuple(f"map {number}" for number in range(1, self.count + 1))
@@ -63,7 +63,7 @@ def convolve_volume(
     flip: bool = False,
     jobs: int | None = None,
 ) -> Array:
-    """Slide volumes of taps over an image, and sum over its channels.
+    """Convolve an image with volumes of taps, and sum over its channels.
 
     Parameters
     ----------
@@ -74,15 +74,15 @@ def convolve_volume(
     Returns
     -------
     array (H', W') or (H', W', F)
-        Of integers exact, in the narrowest of int16, int32 and int64 that holds every possible sum; of others
-        with the error of `conv_forward` or, of few filters, C times that of `convolve`.
+        For integers exact, in the narrowest of int16, int32 and int64 that holds every possible sum. For
+        floats with the error of `conv_forward` or, for few filters, C times that of `convolve`.
 
     Raises
     ------
     ImageError, KernelError
-        One is none, or a result would not fit into int64.
+        The image or the taps are invalid, or a result could overflow int64.
     SizeError
-        The taps have another depth than the image, or a filter does not fit.
+        The depth of the taps differs from that of the image, or a filter does not fit the image.
 
     Source: A. Ng, Convolutional Neural Networks, 2017, convolutions over volumes.
 
@@ -119,18 +119,16 @@ def convolve_volume(
 def _type_of_sums(
     channels: Array, filters: Array, dtype: np.dtype[Any], bound: int | None
 ) -> np.dtype[Any] | None:
-    """Return the type in which a layer is right and quicker than map by map; None if it is not.
+    """Return the dtype in which a layer computes correctly and faster than map by map; None if there is none.
 
-    A layer copies patches once for all maps, and multiplies zeros by what is not finite.
+    A layer copies patches once for all maps, but multiplies zero taps by values that are not finite.
     """
     f_h, f_w, depth, count = filters.shape
-    if 2 * count <= math.sqrt(f_h * f_w):  # as measured: patches of so many taps are dear for so few maps
+    if 2 * count <= math.sqrt(f_h * f_w):  # measured: copying large patches does not pay for few maps
         return None
-    from convcli.winograd import (
-        FEWEST_CHANNELS,  # late, as the layer below: filters of one matrix need neither
-    )
+    from convcli.winograd import FEWEST_CHANNELS  # late, as the layer below: single kernels need neither
 
-    by_definition = depth < FEWEST_CHANNELS  # beyond, float32 may go by Winograd's way
+    by_definition = depth < FEWEST_CHANNELS  # deeper float32 layers may use Winograd's algorithm
     if bound is not None:
         exact_in_float32 = bound < 1 << 24 and by_definition
         return np.dtype(np.float32 if exact_in_float32 else np.float64) if bound < 1 << 53 else None
@@ -143,7 +141,7 @@ def _type_of_sums(
 
 
 def _as_layer(channels: Array, filters: Array, how: Settings, dtype: np.dtype[Any]) -> Array:
-    """Convolve with all filters at once: a mini-batch of one image, padded as its border says."""
+    """Convolve with all filters at once, as a layer on a mini-batch of one image with its border filled."""
     from convcli.layers import conv_forward
 
     rows, columns = checked_axes(channels, filters, how)
@@ -151,7 +149,7 @@ def _as_layer(channels: Array, filters: Array, how: Settings, dtype: np.dtype[An
     sides = (axis.before + axis.side + axis.after for axis in (rows, columns))
     padded: Array = np.empty((1, *sides, filters.shape[2]), dtype)
     down, across = (border_sources(axis, border.kind) for axis in (rows, columns))
-    with np.errstate(over="ignore"):  # a border beyond float32 is infinite
+    with np.errstate(over="ignore"):  # a border value beyond float32 becomes infinite
         fill(padded[0], channels, down, across, columns, border)
     taps = how.turned(filters).astype(dtype)
     maps: Array = conv_forward(padded, taps, stride=how.stride, dilation=how.dilation, jobs=how.jobs)[0]
@@ -159,7 +157,7 @@ def _as_layer(channels: Array, filters: Array, how: Settings, dtype: np.dtype[An
 
 
 def _by_maps(channels: Array, filters: Array, how: Settings, dtype: np.dtype[Any]) -> Array:
-    """Convolve channel by channel, and add up."""
+    """Convolve channel by channel, and sum."""
     rows, columns = checked_axes(channels, filters, how)
     maps = np.zeros((rows.output, columns.output, filters.shape[3]), dtype)
     for number in range(filters.shape[3]):
@@ -168,19 +166,19 @@ def _by_maps(channels: Array, filters: Array, how: Settings, dtype: np.dtype[Any
             if not matrix.any():
                 continue
             response = convolve(channels[..., channel], matrix, **asdict(how))
-            with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels are no mistake
-                # No sum is beyond the bound, so the narrow type holds each.
+            with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
+                # Every sum is within the bound, so the narrow dtype holds it.
                 np.add(maps[..., number], response, out=maps[..., number], casting="same_kind")
     return maps
 
 
 def orientation_bank(text: str) -> Bank:
-    """Read ``NAME:COUNT``, as in ``gabor:8``: a filter turned through 180 degrees in so many steps.
+    """Read ``NAME:COUNT``, as in ``gabor:8``: a bank of COUNT rotated copies of a filter, over 180 degrees.
 
     Raises
     ------
     FilterError
-        There is no such filter, it cannot be turned, or the count is none.
+        No filter has this name, it cannot be rotated, or the count is invalid.
 
     Examples
     --------
@@ -191,14 +189,14 @@ def orientation_bank(text: str) -> Bank:
     name, _, rest = text.strip().partition(":")
     count, _, others = rest.partition(",")
     if any(part.strip().partition("=")[0] == "angle" for part in others.split(",")):
-        raise FilterError(text[:100], "is turned through all angles; leave angle out")
+        raise FilterError(text[:100], "is rotated through all angles; leave out angle")
     if not count.strip().isdecimal() or len(count) > 9 or not 1 <= int(count) <= MOST_FILTERS:
         what = text[:100].strip() or "--bank ''"
         raise FilterError(what, f"must be a filter and a count up to {MOST_FILTERS}, as in gabor:8")
     named = f"{name}:{others}" if others else name
     taps = named_filter(named, angle=0).kernels[0].size * int(count)
     if taps > MAX_TAPS:
-        raise FilterError(text[:100], f"has {taps} taps; at most {MAX_TAPS} are taken")
+        raise FilterError(text[:100], f"has {taps} taps; the limit is {MAX_TAPS}")
     angles = tuple(180 * number / int(count) for number in range(int(count)))
     turned = [named_filter(named, angle=angle) for angle in angles]
     return Bank(f"{name}-{count}", np.stack([one.kernels[0] for one in turned], axis=-1)[:, :, None], angles)

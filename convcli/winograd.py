@@ -1,14 +1,14 @@
-"""Winograd's F(4x4, 3x3): 16 outputs of a 3x3 filter by 36 multiplications in place of 144.
+"""Winograd's F(4x4, 3x3): 16 outputs of a 3x3 filter with 36 multiplications instead of 144.
 
-Tiles of 6x6 activations overlap by two. With the matrices B, G, A of the source, a tile d and a filter g make
-the outputs ``Aᵀ[(G g Gᵀ) ∘ (Bᵀ d B)]A``; summed over channels, each of the 36 places is a matrix product. The
-transforms, too, are products, of a tile's 36 pixels by the Kronecker product ``Bᵀ ⊗ Bᵀ``: BLAS does them
-quicker than numpy adds.
+Tiles of 6x6 activations overlap by two. With the matrices B, G, A of the source, a tile d and a filter g give
+the outputs ``Aᵀ[(G g Gᵀ) ∘ (Bᵀ d B)]A``. Summed over channels, each of the 36 positions is a matrix product.
+The transforms are matrix products, too, of a tile's 36 pixels with the Kronecker product ``Bᵀ ⊗ Bᵀ``, which
+BLAS computes faster than numpy adds.
 
-The sums are not those of the definition, and neither are their roundings: whole numbers do not stay exact. In
-float32 errors are below ``eps (n_c_prev + 90) n_c_prev 6000 max|w| max|a_prev|``, what the magnitudes in the
-matrices admit; of normally distributed numbers they are some 30 times those of direct products, 1e-5 of the
-largest output.
+The sums differ from those of the definition and round differently: results of integers are not exact. In
+float32 the error is below ``eps (n_c_prev + 90) n_c_prev 6000 max|w| max|a_prev|``, which follows from the
+magnitudes in the matrices. For normally distributed values it is about 30 times that of direct products, 1e-5
+of the largest output.
 
 Source: A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, 2016.
 """
@@ -27,11 +27,11 @@ __all__ = ["TILE", "suits_winograd", "winograd", "winograd_works_alone"]
 
 Array = NDArray[Any]
 
-TILE = 4  # outputs of a tile, down and across
-SEEN = TILE + 2  # activations that they are made of
+TILE = 4  # outputs per tile, vertically and horizontally
+SEEN = TILE + 2  # activations per tile, vertically and horizontally
 PLACES = SEEN * SEEN
-FEWEST_CHANNELS = 16  # with fewer, transforming takes longer than multiplying
-FEWEST_TILES = 8  # of a product
+FEWEST_CHANNELS = 16  # with fewer channels the transforms take longer than the products
+FEWEST_TILES = 8  # minimum per product
 
 FILTER_TRANSFORM = np.array(
     [
@@ -62,7 +62,7 @@ OF_SUMS = np.kron(OUTPUT_TRANSFORM, OUTPUT_TRANSFORM).astype(np.float32)
 
 
 def suits_winograd(w: Array, rows: Axis, columns: Axis, groups: int) -> bool:
-    """Return whether a layer is of the kind that is quicker this way, and large enough."""
+    """Return whether this algorithm supports the layer and is faster for it."""
     if (rows.stride, columns.stride, rows.dilation, columns.dilation, groups) != (1, 1, 1, 1, 1):
         return False
     if w.dtype.type is not np.float32 or w.shape[:2] != (3, 3) or min(w.shape[2:]) < FEWEST_CHANNELS:
@@ -71,14 +71,14 @@ def suits_winograd(w: Array, rows: Axis, columns: Axis, groups: int) -> bool:
 
 
 def winograd_works_alone(w: Array) -> bool:
-    """Return whether its products leave the other processors to threads of our own."""
+    """Return whether its products run on one BLAS thread, which leaves other cores to our threads."""
     largest: int = max(FEWEST_TILES * w.shape[2] * w.shape[3], PLACES * PLACES * max(w.shape[2:]))
     return largest <= ALONE
 
 
 def winograd(w: Array, rows: Axis, columns: Axis) -> Way:
-    """Return the way for filters ``(3, 3, n_c_prev, n_c)``."""
-    # Channel by channel: BLAS starts no threads for products so small.
+    """Return the algorithm for filters ``(3, 3, n_c_prev, n_c)``."""
+    # One product per channel, so small that BLAS starts no threads.
     by_channel = w.reshape(9, *w.shape[2:]).transpose(1, 0, 2).astype(np.float64)
     matrices = np.matmul(OF_WEIGHTS, by_channel).transpose(1, 0, 2).astype(np.float32, order="C")
     across = -(-columns.output // TILE)

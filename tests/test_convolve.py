@@ -725,7 +725,7 @@ def test_a_kernel_that_does_not_fit_shows_the_arithmetic() -> None:
 
 
 def test_padding_beyond_all_measure_is_refused_before_it_is_made() -> None:
-    with pytest.raises(SizeError, match="makes 40001200009 pixels of an image of 3x3, more than 268435456"):
+    with pytest.raises(SizeError, match="enlarges a 3x3 image to 40001200009 pixels; the limit is 268435456"):
         convolve(np.ones((3, 3)), [[1]], padding=10**5)
 
 
@@ -838,7 +838,7 @@ def test_values_near_the_end_of_their_type_spread_nothing() -> None:
 def test_taps_beyond_float32_are_refused() -> None:
     with pytest.raises(KernelError) as caught:
         convolve(np.zeros((5, 5), np.uint8), [[1e39]])
-    assert str(caught.value) == "kernel: has taps beyond float32; take smaller ones, or a float64 image"
+    assert str(caught.value) == "kernel: has taps beyond float32; use smaller ones or a float64 image"
     assert convolve(np.ones((5, 5)), [[1e39]])[0, 0] == 1e39
 
 

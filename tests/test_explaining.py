@@ -141,7 +141,7 @@ def test_infinite_pixels_are_no_mistake() -> None:
 
 def test_steps_and_padding_beyond_all_bounds() -> None:
     assert explain_cell([[7]], [[2]], (0, 0), dilation=10**30, stride=10**30).total == 14
-    with pytest.raises(SizeError, match=r"makes .* pixels of an image of 1x1"):
+    with pytest.raises(SizeError, match=r"enlarges a 1x1 image to .* pixels"):
         explain_cell([[7]], [[2]], (0, 0), padding=10**9)
 
 

@@ -124,7 +124,7 @@ def test_taps_beyond_float32_are_refused_by_either_way() -> None:
 
 def test_padding_that_is_far_more_than_the_image_is_refused_by_either_way() -> None:
     for filters in (1, 4):
-        with pytest.raises(SizeError, match="pixels of an image"):
+        with pytest.raises(SizeError, match=r"enlarges a .* image to"):
             convolve_volume(RGB, np.ones((3, 3, 3, filters)), padding=100_000)
 
 
@@ -144,9 +144,9 @@ def test_another_depth_is_named(shape: tuple[int, ...]) -> None:
 
 
 def test_a_bank_turns_by_itself() -> None:
-    with pytest.raises(FilterError, match="is turned through all angles; leave angle out"):
+    with pytest.raises(FilterError, match="is rotated through all angles; leave out angle"):
         orientation_bank("gabor:8,angle=30")
-    with pytest.raises(FilterError, match="has 41783296 taps; at most 1048576 are taken"):
+    with pytest.raises(FilterError, match="has 41783296 taps; the limit is 1048576"):
         orientation_bank("gabor:4096,size=101")
     with pytest.raises(FilterError, match="must be a filter and a count"):
         orientation_bank("gabor:" + "9" * 5000)

@@ -397,7 +397,7 @@ def test_sums_beyond_64_bits_are_shown(bounded: Any, tap: str) -> None:
     ended = bounded("apply", "a.png", f"--kernel={tap}")
     reach = abs(int(tap)) * 255
     assert_refused_with(
-        ended, 1, "a.png: kernel: ", f"results can reach {reach}, beyond int64's 9223372036854775807"
+        ended, 1, "a.png: kernel: ", f"results can reach {reach}, beyond int64's maximum 9223372036854775807"
     )
 
 
