@@ -176,7 +176,7 @@ def suggestion(word: str, choices: Iterable[str]) -> str:
     return f"did you mean {found}?" if found else f"choose from {', '.join(names)}"
 
 
-def meant(word: str, choices: Iterable[str]) -> str | None:
+def meant(word: str, choices: Iterable[str], *, alike: float = 0.6) -> str | None:
     """Return the choice that other programs call by this word, else the closest spelling, or None.
 
     Examples
@@ -187,7 +187,7 @@ def meant(word: str, choices: Iterable[str]) -> str | None:
     from convcli.synonyms import meant_by  # imported late: only failing calls need it
 
     names = list(choices)
-    return meant_by(word.lower(), names) or nearest(word, names)
+    return meant_by(word.lower(), names) or nearest(word, names, alike=alike)
 
 
 def nearest(word: str, names: Iterable[str], *, alike: float = 0.6) -> str | None:

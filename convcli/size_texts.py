@@ -17,6 +17,7 @@ __all__ = [
     "MAX_DIGITS",
     "Amounts",
     "NamedPadding",
+    "channels_last",
     "format_number",
     "format_padding",
     "format_size",
@@ -159,6 +160,22 @@ def parse_size(text: str, name: str = "size", *, minimum: int = 1) -> tuple[int,
     """
     numbers = _numbers(text, name, minimum, "a size as in 32, 32x24 or 32x24x3", most=3)
     return numbers * 2 if len(numbers) == 1 else numbers
+
+
+def channels_last(size: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the size with its channels last, if it looks as if they came first; else None.
+
+    They seem to come first if the first number is 1 or 3 and the last is neither. A size that begins with
+    two equal numbers, as 1x1x512, is a small feature map.
+
+    Examples
+    --------
+    >>> channels_last((3, 224, 224)), channels_last((224, 224, 3)), channels_last((1, 1, 512))
+    ((224, 224, 3), None, None)
+    """
+    if len(size) != 3 or size[0] not in (1, 3) or size[2] in (1, 3) or size[0] == size[1]:
+        return None
+    return (*size[1:], size[0])
 
 
 def _numbers(text: str, name: str, minimum: int, form: str, *, most: int) -> tuple[int, ...]:

@@ -679,13 +679,10 @@ def transposed_axes(
             sides, windows, amounts, strides, dilations, added, strict=True
         )
     )
+    limits = tuple(max(axis.stride, axis.dilation) - 1 for axis in (rows, columns))
+    if rows.output_padding > limits[0] or columns.output_padding > limits[1]:
+        raise _too_much_added((rows.output_padding, columns.output_padding), limits)
     for axis in (rows, columns):
-        if axis.output_padding >= max(axis.stride, axis.dilation):
-            raise SizeError(
-                f"output padding {axis.output_padding}",
-                f"must be less than the stride or the dilation; take at most "
-                f"{max(axis.stride, axis.dilation) - 1}",
-            )
         if axis.output < 1:
             raise SizeError(
                 f"padding {axis.before}:{axis.after} on input {axis.side}",
@@ -693,6 +690,17 @@ def transposed_axes(
                 f"{(axis.output + axis.before + axis.after - 1) // 2}",
             )
     return rows, columns
+
+
+def _too_much_added(added: tuple[int, ...], limits: tuple[int, ...]) -> SizeError:
+    rule = "must be less than the stride or the dilation"
+    if limits[0] == limits[1]:
+        return SizeError(f"output padding {max(added)}", f"{rule}; take at most {limits[0]}")
+    works = format_size(map(min, added, limits))
+    return SizeError(
+        f"output padding {format_size(dict.fromkeys(added))}",
+        f"{rule} of its axis: at most {limits[0]} vertically and {limits[1]} horizontally; {works} works",
+    )
 
 
 def adaptive_axes(size: tuple[int, int], output: Pair = 1) -> tuple[AdaptiveAxis, AdaptiveAxis]:

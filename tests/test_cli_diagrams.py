@@ -154,7 +154,7 @@ def test_checks_are_made_as_without_it(convcli: Runner, in_folder: Path) -> None
         (("--list", "-o", "net.svg"), "-o: does not go with --list"),
         (
             ("--f", "5", "--c-in", "3", "--c-out", "6", "-o", "net.svg"),
-            "-o: a diagram needs the input's size",
+            "-o: a diagram needs the input size: --n",
         ),
         (
             ("9 x { 999 x { relu } }", "--n", "9x9x3", "-o", "net.svg"),

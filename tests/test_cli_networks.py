@@ -85,8 +85,60 @@ def test_n_wins_over_in(convcli: Runner, net: Path) -> None:
     assert [line.split("\t")[1] for line in ran.out.splitlines()[1:5]] == [
         "32x32x6", "32x32x6", "16x16x6", "12x12x16"
     ]  # fmt: skip
-    ran = convcli("shape", net, "--n", "36x40x3", "--json")
-    assert json.loads(ran.out)["input"] == "36x40x3"
+    ran = convcli("shape", net, "--n", "36x40x1", "--json")
+    assert json.loads(ran.out)["input"] == "36x40x1"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("params",),
+        ("shape",),
+        ("shape", "--last"),
+        ("shape", "--smallest"),
+        ("shape", "--valid-sizes", "30..40"),
+    ],
+)
+def test_channels_that_contradict_the_network_are_refused(convcli: Runner, command: tuple[str, ...]) -> None:
+    err = (
+        "convcli: input 3x224x224: has 224 channels, but the network begins with in 224x224x3; channels come last: "
+        "give 224x224x3\n"
+    )
+    assert convcli(*command, "resnet18", "--n", "3x224x224").all == (2, "", err)
+    assert convcli("params", "resnet18", "--n", "224x224x3").out.splitlines()[-1].split("\t")[2] == "11689512"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "out"),
+    [
+        (("shape", "conv 4 f1, gap", "--n", "3x8x9", "--last"), "1x1x4\n"),
+        (("params", "--n", "3x8x9", "--f", "1", "--c-out", "2"), "20\n"),
+        (("params", "--n", "3x8x9", "--dense", "2"), "434\n"),
+        (("shape", "--n", "3x8x9", "--f", "1"), "3x8\n"),
+        (("shape", "--n", "1x8x9", "--f", "1"), "1x8\n"),
+    ],
+)
+def test_channels_that_seem_to_come_first_are_noted(
+    convcli: Runner, arguments: tuple[str, ...], out: str
+) -> None:
+    first = arguments[arguments.index("--n") + 1][0]
+    assert convcli(*arguments).all == (
+        0,
+        out,
+        f"convcli: note: input {first}x8x9 has height {first}, width 8 and 9 channels; if its channels come first, "
+        f"give 8x9x{first}\n",
+    )
+
+
+@pytest.mark.parametrize("size", ["8x9x3", "3x8x3", "3x8x1", "1x1x512", "3x3x64", "4x8x9", "3x8"])
+def test_other_inputs_are_not_noted(convcli: Runner, size: str) -> None:
+    assert convcli("shape", "relu", "--n", size, "--last").all == (0, f"{size}\n", "")
+
+
+def test_each_input_of_a_comparison_is_noted(convcli: Runner) -> None:
+    ran = convcli("params", "conv 4 f1", "--n", "3x8x9", "--n", "3x8x8")
+    assert ran.code == 0
+    assert re.findall("input ([0-9x]+) has", ran.err) == ["3x8x9", "3x8x8"]
 
 
 @pytest.mark.parametrize(
@@ -250,6 +302,25 @@ def test_by_block(convcli: Runner) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        (
+            "cat { conv 32 f1, 2 x { conv 32 f1, relu } | conv 32 f1 }",
+            "cat { conv, 2 x { conv, relu } | conv }",
+        ),
+        ("2 x { 3 x { 4 x { relu }, bn }, add { relu | } }", "2 x { 3 x { 4 x { ... }, bn }, add }"),
+        ("2 x { conv 4 f1 @a, bn, 2 x { relu }, add @a }", "2 x { conv, ..., 2 x { relu } }"),
+        ("add { 2 x { relu } | }", "add { 2 x { relu } | }"),
+        ("cat { relu | 2 x { relu } | bn }", "cat { 3 branches }"),
+    ],
+)
+def test_labels_of_blocks(convcli: Runner, text: str, label: str) -> None:
+    ran = convcli("shape", "--n", "9x9x4", "--by-block", text)
+    assert (ran.code, ran.err) == (0, "")
+    assert [line.split("\t")[0] for line in ran.out.splitlines()] == ["layer", label]
+
+
 def test_versus_dense(convcli: Runner) -> None:
     ran = convcli("params", "--n", "4x4x1", "--versus-dense", "conv 2 f3, relu")
     assert ran.all == (
@@ -272,7 +343,7 @@ def test_terminal_shows_the_table_and_what_it_comes_to(terminal: Runner, net: Pa
     assert table.splitlines()[-1].split() == ["total", "10", "18,582", "373,600", "13,794"]
     assert summary == (
         "params       18,582; 74,328 bytes (72.6 KiB) as fp32\n"
-        "MACs         747,200 for a mini-batch of 2: multiply-accumulates, no bias, normalisation or\n"
+        "MACs         747,200 for a mini-batch of 2: multiply-accumulates, no bias, normalization or\n"
         "             activation\n"
         "activations  27,588 for a mini-batch of 2, 110,352 bytes (107.8 KiB); at inference at most 18,816 at\n"
         "             once, 75,264 bytes (73.5 KiB)\n"
@@ -378,6 +449,36 @@ def test_against(convcli: Runner) -> None:
     )
 
 
+def test_against_by_block(convcli: Runner) -> None:
+    first, second = "2 x { conv 2 f1, relu }, relu", "3 x { conv 2 f1, relu }, relu, fc 1"
+    ran = convcli("params", "--n", "5x4x2", first, "--against", second, "--by-block")
+    assert ran.all == (
+        0,
+        "diff\tlayer\toutput\tparams\tMACs\tlayer 2\toutput 2\tparams 2\tMACs 2\n"
+        "<\t2 x { conv, relu }\t5x4x2\t12\t160\t\t\t\t\n"
+        ">\t\t\t\t\t3 x { conv, relu }\t5x4x2\t18\t240\n"
+        "\trelu\t5x4x2\t0\t0\trelu\t5x4x2\t0\t0\n"
+        ">\t\t\t\t\tfc 1\t5x4x1\t3\t40\n"
+        "!\ttotal\t5x4x2\t12\t160\ttotal\t5x4x1\t21\t280\n",
+        "",
+    )
+    ran = convcli("params", "--n", "5x4x2", first, "--against", second, "--by-block", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert [[block["text"] for block in json.loads(line)["blocks"]] for line in ran.out.splitlines()] == [
+        ["2 x { conv, relu }", "relu"],
+        ["3 x { conv, relu }", "relu", "fc 1"],
+    ]
+
+
+def test_blocks_of_one_text_that_differ_are_marked(convcli: Runner) -> None:
+    ran = convcli(
+        "params", "--n", "9x9x3", "2 x { conv 4 f1 }", "--against", "2 x { conv 4 f3 }", "--by-block"
+    )
+    assert [line.split("\t")[:2] for line in ran.out.splitlines()[1:]] == [
+        ["!", "2 x { conv }"], ["!", "total"]
+    ]  # fmt: skip
+
+
 def test_the_same_network_on_two_inputs(convcli: Runner, net: Path) -> None:
     ran = convcli("params", net, "--n", "32", "--n", "36", "--json")
     assert (ran.code, ran.err) == (0, "")
@@ -397,11 +498,10 @@ def test_comparisons_that_are_refused(convcli: Runner) -> None:
     assert_refused(
         convcli("params", "relu", "--n", "1x1x1", "--n", "2x2x2", "--n", "3x3x3"), "--n: 3 input sizes"
     )
-    for option in ("--by-block", "--versus-dense"):
-        assert_refused(
-            convcli("params", "resnet18", "--against", "vgg11", option),
-            f"{option}: does not go with a comparison",
-        )
+    assert_refused(
+        convcli("params", "resnet18", "--against", "vgg11", "--versus-dense"),
+        "--versus-dense: does not go with a comparison",
+    )
     assert_refused(
         convcli("params", "resnet18", "--against", "vgg12"),
         "--against, line 1, column 1: neither a layer nor a shipped network is named 'vgg12': did",
@@ -509,7 +609,6 @@ def test_params_takes_a_network_or_a_layer(convcli: Runner, options: tuple[str, 
     [
         ("shape", ("--by-block",)), ("shape", ("--smallest",)), ("shape", ("--valid-sizes", "1..3")),
         ("params", ("--by-block",)), ("params", ("--versus-dense",)), ("params", ("--against", "resnet18")),
-        ("params", ("--csv",)), ("shape", ("--md",)),
     ],
 )  # fmt: skip
 def test_options_of_networks_need_one(convcli: Runner, command: str, option: tuple[str, ...]) -> None:
@@ -581,7 +680,26 @@ def test_ten_thousand_layers(convcli: Runner, tmp_path: Path) -> None:
         (["shape", "--n", "8x8x3", "conv 6 f3; relu"], "layers are parted by commas"),
         (["shape", "--n", "8x8x3", "relu, vgg11"], "vgg11 is a whole network and stands alone"),
         (["shape", "--n", "8x8x3", "conv 6 f3", "relu"], "put the layers in quotes"),
-        (["shape", "--n", "3x32x32", "conv 6 f5"], "is the input 32x32x3, channels last?"),
+        (["shape", "--n", "3x32x32", "conv 6 f5"], "if the channels come first, give the input as 32x32x3"),
+        (["shape", "--n", "3x32x32", "--f", "5"], "if the channels come first, give the input as 32x32x3"),
+        (
+            ["shape", "--n", "8x8x3", "conv 64 f3 same"],
+            "'same' is a padding, which begins with p: did you mean psame?",
+        ),
+        (["shape", "--n", "8x8x3", "maxpool f3 valid"], "did you mean pvalid?"),
+        (
+            ["shape", "--n", "8x8x3", "attention, relu"],
+            "unknown layer 'attention': layers are conv, dw, tconv, ",
+        ),
+        (
+            ["params", "attention"],
+            "neither a layer nor a shipped network is named 'attention': layers are conv, dw, ",
+        ),
+        (
+            ["shape", "--n", "8x8x3", "tconv 8 f3 s1x5 op1"],
+            "at most 0 vertically and 4 horizontally; 0x1 works",
+        ),
+        (["shape", "resnet18", "vgg11"], "to compare two networks: convcli params resnet18 --against vgg11"),
         (["shape", "alexnet", "--n", "20"], "convcli shape alexnet --smallest tells what it works on"),
         (["params", "resnet18", "--list"], "for one of them: convcli params resnet18"),
         (["params", "--f", "5", "--c-in", "3", "--c-out", "6", "--expect", "456"], "needs the input's: --n"),

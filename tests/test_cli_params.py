@@ -141,6 +141,73 @@ def test_terminal_of_its_own() -> None:
     )
 
 
+COSTS = ["dtype", "batch", "weight_bytes", "batch_macs", "batch_activations", "batch_peak_activations"]
+SIZED_LAYER = ["--n", "32x32x3", "--f", "5", "--c-out", "6"]
+
+
+def test_terminal_shows_bytes_and_the_costs_of_a_batch(terminal: Runner) -> None:
+    ran = terminal("params", *SIZED_LAYER, "--batch", "64", "--dtype", "fp16", columns=120)
+    assert ran.all == (
+        0,
+        lines(
+            "(5·5·3 + 1)·6 = 456",
+            "",
+            "weights      5x5x3x6",
+            "bias         1x1x1x6",
+            "output       28x28x6: 4,704 activations",
+            "params       456; 912 bytes as fp16",
+            "MACs         22,579,200 for a mini-batch of 64: multiply-accumulates, no bias, normalization or activation",
+            "activations  301,056 for a mini-batch of 64, 602,112 bytes (588.0 KiB); at inference at most 497,664 at once, 995,328",
+            "             bytes (972.0 KiB)",
+            "connections  75 inputs to each output value, of 3,072",
+            "sharing      each weight is used at 784 positions",
+            "dense layer  (32·32·3 + 1)·(28·28·6) = 14,455,392 parameters",
+            "             31,700 times the parameters, 40 times the MACs",
+        ),
+        "",
+    )
+    ran = terminal("params", "--f", "5", "--c-in", "3", "--c-out", "6", "--dtype", "int8")
+    assert ran.out.splitlines()[-1] == "params   456; 456 bytes as int8"
+    ran = terminal("params", "--c-in", "120", "--dense", "84", "--batch", "2", columns=120)
+    assert "MACs         20,160 for a mini-batch of 2: " in ran.out
+
+
+def test_json_has_bytes_and_the_costs_of_a_batch_if_asked(params: Runner) -> None:
+    plain = json.loads(params(*SIZED_LAYER, "--json").out)
+    record = json.loads(params(*SIZED_LAYER, "--json", "--batch", "64", "--dtype", "fp16").out)
+    assert list(record) == [*plain, *COSTS]
+    assert [record[key] for key in COSTS] == [
+        "fp16", 64, 456 * 2, 352800 * 64, 4704 * 64, (4704 + 3072) * 64
+    ]  # fmt: skip
+    record = json.loads(params("--f", "5", "--c-in", "3", "--c-out", "6", "--dtype", "int8", "--json").out)
+    assert [record[key] for key in COSTS] == ["int8", 1, 456, None, None, None]
+    record = json.loads(params("--n", "4x4x1", "--dense", "2", "--batch", "1", "--json").out)
+    assert [record[key] for key in COSTS] == ["fp32", 1, 34 * 4, 32, 2, 18]
+
+
+def test_a_batch_leaves_the_piped_count_as_it_is(params: Runner) -> None:
+    assert params(*SIZED_LAYER, "--batch", "64", "--dtype", "fp16").all == (0, "456\n", "")
+
+
+HEADER = "layer,output,params,MACs,activations,weights,bias,statistics"
+
+
+@pytest.mark.parametrize(
+    ("options", "row"),
+    [
+        ("--n 32x32x3 --f 5 --c-out 6", "conv 6 f5,28x28x6,456,352800,4704,5x5x3x6,1x1x1x6,0"),
+        ("--f 5 --c-in 3 --c-out 6", "conv 6 f5,,456,,,5x5x3x6,1x1x1x6,0"),
+        ("--n 4x4x1 --dense 2 --no-bias", "fc 2 nobias,2,32,32,2,16x2,,0"),
+    ],
+)
+def test_a_table_of_one_row(params: Runner, options: str, row: str) -> None:
+    assert params(*options.split(), "--csv").all == (0, lines(HEADER, row), "")
+    ran = params(*options.split(), "--md")
+    assert (ran.code, ran.err) == (0, "")
+    header, _, cells = ([cell.strip() for cell in line[1:-1].split("|")] for line in ran.out.splitlines())
+    assert (header, cells) == (HEADER.split(","), row.split(","))
+
+
 # JSON -----------------------------------------------------------------------------------------------------
 
 
@@ -273,6 +340,7 @@ def test_json_is_exact_where_no_ratio_can_be_written(params: Runner) -> None:
         ("--n 28 --dense 300 --p 1", "--dense: goes with the input alone: "),
         ("--n 28 --dense 300 --d 2", "--dense: goes with the input alone: "),
         ("--n 28 --dense 300 --groups 2", "--dense: goes with the input alone: "),
+        ("--f 5 --c-in 3 --c-out 6 --batch 2", "--batch: needs the input size: --n"),
         ("--c-in 3 --c-out 6", "--f: missing; as in: convcli params --f 5 --c-in 3 --c-out 6"),
         ("--f 5 --c-out 6", "--c-in: missing; as in: convcli params --f 5 --c-in 3 --c-out 6"),
         ("--n 32 --f 5 --c-out 6", "--c-in: missing; as in: convcli params --f 5 --c-in 3 --c-out 6"),

@@ -65,6 +65,24 @@ def test_size_is_the_number_of_windows_that_fit(
         assert_refused(ran, f"filter {f} on input {n}: floor((")
 
 
+def test_a_table_of_one_row(shape: Runner) -> None:
+    rows = ("layer,output,field,jump,centre,padding,unread", 'conv 6 f5 s2,14x14x6,5,2,2,,"1 row, 1 col"')
+    assert shape(*["--n", "32", "--f", "5", "--s", "2", "--c-out", "6", "--csv"]).all == (
+        0,
+        "".join(f"{row}\n" for row in rows),
+        "",
+    )
+    ran = shape(*["--n", "32", "--f", "5", "--md"])
+    assert ran.out.splitlines()[-1] == "| conv f5 | 28x28 | 5 | 1 | 2 |  |  |"
+
+
+@pytest.mark.parametrize("option", ["--csv", "--md", "--ceil"])
+def test_what_does_not_go_with_want(shape: Runner, option: str) -> None:
+    assert_refused(
+        shape(*["--n", "32", "--f", "5", "--want", "32"], option), f"{option}: does not go with --want"
+    )
+
+
 def test_output_of_one_is_the_input_of_the_next(shape: Runner) -> None:
     first = shape("--n", "32x32x3", "--f", "5", "--c-out", "6")
     assert first.all == (0, "28x28x6\n", "")

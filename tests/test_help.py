@@ -76,7 +76,9 @@ def test_help_of_a_command_is_its_page(convcli: Runner, command: str) -> None:
 def test_help_alone_is_the_first_page(convcli: Runner) -> None:
     assert convcli("help").all == convcli().all
     assert convcli("help", "help").out.startswith("Usage: convcli help ")
-    assert convcli("help", "aply").all == (2, "", "convcli: aply: unknown command: did you mean apply?\n")
+    why = "unknown command or topic: did you mean"
+    assert convcli("help", "aply").all == (2, "", f"convcli: aply: {why} apply?\n")
+    assert convcli("help", "layer").all == (2, "", f"convcli: layer: {why} layers?\n")
 
 
 # Suggestions ----------------------------------------------------------------------------------------------
@@ -102,7 +104,7 @@ A_NUMBER = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         ((*APPLY, "--quiet"), "--quiet: no such option; --help lists them"),
         ((*APPLY, "--width", "9"), "--width: no such option; --help lists them"),
         (("hlep",), "hlep: unknown command: did you mean help?"),
-        (("help", "xyz"), f"xyz: unknown command: choose from {', '.join(COMMANDS)}, help"),
+        (("help", "xyz"), f"xyz: unknown command or topic: choose from {', '.join(COMMANDS)}, layers, help"),
         (("xyz", "help"), f"xyz: unknown command: choose from {', '.join(COMMANDS)}, help"),
         (("",), f"'': unknown command: choose from {', '.join(COMMANDS)}, help"),
         (("--verison",), "--verison: no such option: did you mean --version?"),

@@ -157,8 +157,27 @@ def test_outputs(text: str, size: tuple[int, ...], output: tuple[int, ...]) -> N
 def test_the_given_size_wins_and_lacks_its_channels_to_the_spec() -> None:
     assert network("in 32x32x3\nconv 6 f5").output == (28, 28, 6)
     assert network("in 32x32x3\nrelu", 48).output == (48, 48, 3)
-    assert network("in 32x32x3\nrelu", (48, 40, 5)).output == (48, 40, 5)
+    assert network("in 32x32x3\nrelu", (48, 40, 3)).output == (48, 40, 3)
+    assert network("in 32x32\nrelu", (48, 40, 5)).output == (48, 40, 5)
     assert network("in 32x32x3\nrelu", "48x40").output == (48, 40, 3)
+
+
+@pytest.mark.parametrize(
+    ("size", "works"),
+    [
+        ((3, 224, 224), "224x224x3"),
+        ((3, 48, 40), "48x40x3"),
+        ((48, 40, 5), "48x40x3"),
+        ("224x224x1", "224x224x3"),
+    ],
+)
+def test_channels_that_contradict_the_spec_are_refused(size: tuple[int, ...] | str, works: str) -> None:
+    with pytest.raises(SizeError) as caught:
+        network("in 32x32x3\nconv 6 f1", size)
+    channels = f"{size}".rstrip(")").replace("x", " ").split()[-1]
+    assert caught.value.why == (
+        f"has {channels} channels, but the network begins with in 32x32x3; channels come last: give {works}"
+    )
 
 
 def test_unknown_channels() -> None:

@@ -82,6 +82,13 @@ def test_a_page_is_a_document_with_a_language_and_a_title(resnet: str) -> None:
     assert ("meta", {"charset": "utf-8"}) in page.elements
 
 
+def test_the_table_gets_the_room_it_needs_before_the_diagram(resnet: str) -> None:
+    """At 1300 pixels the table of resnet18 is whole: its column grows to the table's width, 24em at the least
+    stay for the diagram."""
+    (columns,) = re.findall("main{[^}]*grid-template-columns:([^}]*)}", Page(resnet).text_in("style")[0])
+    assert columns == "minmax(24em,1fr) minmax(0,max-content)"
+
+
 def test_a_page_needs_nothing_but_itself(resnet: str) -> None:
     page = Page(resnet)
     assert all(target.startswith("#") for target in page.attributes("href"))

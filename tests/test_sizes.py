@@ -571,6 +571,16 @@ def test_transposed_same_padding_multiplies_the_side_by_the_stride(n: int, f: in
             "output padding 2: must be less than the stride or the dilation; take at most 1",
         ),
         (
+            {"stride": (1, 5), "output_padding": 1},
+            "output padding 1: must be less than the stride or the dilation of its axis: "
+            "at most 0 vertically and 4 horizontally; 0x1 works",
+        ),
+        (
+            {"stride": (5, 2), "output_padding": (3, 4)},
+            "output padding 3x4: must be less than the stride or the dilation of its axis: "
+            "at most 4 vertically and 1 horizontally; 3x1 works",
+        ),
+        (
             {"padding": "same", "output_padding": 1},
             "output padding 1x1: goes with a number, not with padding same",
         ),
@@ -578,7 +588,7 @@ def test_transposed_same_padding_multiplies_the_side_by_the_stride(n: int, f: in
 )
 def test_impossible_transposed_layers(request_: dict[str, Any], why: str) -> None:
     with pytest.raises(SizeError) as caught:
-        transposed_axes((2, 2), 3, stride=2, **request_)
+        transposed_axes((2, 2), 3, **{"stride": 2, **request_})
     assert str(caught.value) == why
 
 

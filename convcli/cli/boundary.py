@@ -108,7 +108,10 @@ def _usage_words(error: Exception, arguments: Sequence[str]) -> tuple[str, str]:
     if place in NUMBERS and "unexpected extra argument" in words:
         if re.fullmatch("[0-9x,]+", arguments[1]):
             return place, f"sizes are given by options, as in: convcli {place} {NUMBERS[place]}"
-        return place, "put the layers in quotes; two networks are compared by --against"
+        return (
+            place,
+            "put the layers in quotes; to compare two networks: convcli params resnet18 --against vgg11",
+        )
     return str(place or "usage"), words[:1].lower() + words[1:].removesuffix(".")
 
 

@@ -56,8 +56,8 @@ class Dtype(StrEnum):
 class Costs(NamedTuple):
     """In what the costs of a network are told: the type of its numbers, and the size of a mini-batch."""
 
-    dtype: Dtype
-    batch: int
+    dtype: Dtype = Dtype.FP32
+    batch: int = 1
 
     def record(self, network: "Network") -> dict[str, object]:
         """Return what JSON has of them."""

@@ -1,4 +1,4 @@
-"""``convcli help``: the help page of a command, or of the words of layers."""
+"""``convcli help``: the help page of a command, or of the layers of networks."""
 
 from shutil import get_terminal_size
 from typing import Annotated
@@ -8,16 +8,18 @@ from typer.core import TyperGroup
 
 from convcli.cli.offers import Offered
 from convcli.cli.output import write
+from convcli.errors import UsageError, suggestion
 
 __all__ = ["help"]
 
-LAYERS, WIDEST = "layers", 100
+TOPIC = "layers"
+WIDEST = 100  # columns of a page
 
 
 def _commands(incomplete: str) -> Offered:  # noqa: ARG001 -- Typer looks for this name
     from convcli.cli.app import COMMANDS  # late: it loads this module
 
-    return [*((name, "") for name in COMMANDS), (LAYERS, "the words of networks")]
+    return [*((name, "") for name in COMMANDS), (TOPIC, "the layers of networks")]
 
 
 def help(
@@ -25,11 +27,11 @@ def help(
     command: Annotated[
         str | None,
         typer.Argument(
-            metavar="[COMMAND]", help="A command, as in apply; or layers.", autocompletion=_commands
+            metavar="[COMMAND]", help="A command such as apply, or layers.", autocompletion=_commands
         ),
     ] = None,
 ) -> int:
-    """Show the help page of a command, or of the words of layers.
+    """Show the help page of a command, or of the layers that networks are written with.
 
     \b
     convcli help apply
@@ -40,11 +42,14 @@ def help(
     if command is None:
         write(f"{root.get_help()}\n")
         return 0
-    if command == LAYERS:
+    if command == TOPIC:
         from convcli.cli.topics import layer_page  # late: few ask for it
 
         write(layer_page(min(get_terminal_size().columns, WIDEST)))
         return 0
+    words = [word for word, _ in _commands("")] + ["help"]
+    if command not in words:
+        raise UsageError(command[:100], f"unknown command or topic: {suggestion(command, words)}")
     asked = root.command.get_command(root, command)
     assert asked is not None
     write(f"{typer.Context(asked, info_name=command, parent=root).get_help()}\n")

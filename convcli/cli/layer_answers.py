@@ -1,32 +1,72 @@
 """What is told of a layer, as JSON and to a person; and the answers for a single layer given by options."""
 
-from itertools import groupby, islice
+from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
-from convcli.cli.output import answer_is_shown, shown, write, write_json
+from convcli.cli.forms import Form
+from convcli.cli.output import message, shown, write, write_json
 from convcli.network.layers import AnyAxis, Convolution, Pooling, Size
 from convcli.network.networks import Fields, Network, Stage, single_layer
-from convcli.size_texts import format_padding, format_size
+from convcli.network.tables import Table, shape_table
+from convcli.size_texts import channels_last, format_padding, format_size
 from convcli.sizes import AdaptiveAxis, Axis, lossless_sides
 
-__all__ = ["answer_size", "blocks_record", "dense_record", "layer_record", "network_record", "unsized_record"]
+__all__ = [
+    "answer_size",
+    "blocks_record",
+    "dense_record",
+    "layer_record",
+    "network_record",
+    "note_channels_first",
+    "print_table",
+    "unsized_record",
+]
 
 MOST_RANGES = 1000  # ranges of unread pixels that JSON lists
 MOST_SHOWN = 4  # and that a person is shown
 OF_THE_INPUT = (
-    "input", "output", "macs", "activations", "peak_activations", "padding", "unread_rows", "unread_columns"
+    "input", "output", "macs", "activations", "peak_activations", "padding", "unread_rows", "unread_columns",
+    "batch_macs", "batch_activations", "batch_peak_activations",
 )  # fmt: skip
 
 
-def answer_size(layer: Convolution | Pooling, size: Size, *, json: bool) -> Network:
-    """Print the output size in the form that fits: JSON, explained, or the bare size; return the network."""
+def answer_size(layer: Convolution | Pooling, size: Size, form: Form) -> Network:
+    """Print the output size: as JSON, as a table, explained on a terminal, or alone; return the network."""
     network = single_layer(layer, size)
-    if json:
-        write_json(network_record(network))
-        return network
     text = f"{format_size(network.output)}\n"
-    write(f"{text}\n{_explanation(layer, size)}" if answer_is_shown() else text)
+    if form == Form.JSON:
+        write_json(network_record(network))
+    elif form in (Form.CSV, Form.MARKDOWN):
+        print_table(shape_table(network), form)
+    elif form == Form.SHOWN:
+        write(f"{text}\n{_explanation(layer, size)}")
+    else:
+        write(text)
+    note_channels_first(size)
     return network
+
+
+def note_channels_first(size: Size) -> None:
+    """Print a note about an input that looks as if its channels came first."""
+    swapped = channels_last(size)
+    if swapped is not None:
+        height, width, channels = size
+        message(
+            "note",
+            f"input {format_size(size)} has height {height}, width {width} and {channels} channels; if its "
+            f"channels come first, give {format_size(swapped)}",
+        )
+
+
+def print_table(table: Table, form: Form, summary: Sequence[tuple[str, str]] = ()) -> None:
+    """Print a table; on a terminal, with a summary below it."""
+    if form == Form.SHOWN:
+        from convcli.cli.tables import table_for_person  # late: a pipe needs no rich
+
+        write(f"{table_for_person(table)}\n{shown(summary)}")
+    else:
+        write({Form.TSV: table.as_tsv, Form.CSV: table.as_csv, Form.MARKDOWN: table.as_markdown}[form]())
 
 
 # JSON -----------------------------------------------------------------------------------------------------
@@ -47,9 +87,8 @@ def network_record(network: Network) -> dict[str, Any]:
     }
 
 
-def unsized_record(network: Network) -> dict[str, Any]:
-    """Return what JSON has of a network where the input size is not known: what depends on it is null."""
-    record = network_record(network)
+def unsized_record(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a network whose input size is not known: what depends on it is null."""
     for part in (record, *record["layers"]):
         part.update({key: None for key in OF_THE_INPUT if key in part})
     return record
@@ -100,12 +139,11 @@ def dense_record(stage: Stage) -> dict[str, Any] | None:
 def blocks_record(network: Network) -> list[dict[str, Any]]:
     """Return what JSON has of what stands at the top level of a spec, repeats and branches as one."""
     records = []
-    for block, group in groupby(network.layers, lambda stage: stage.block):
-        stages = list(group)
-        part = Network(stages[0].input, tuple(stages))
+    for text, stages in network.stages_of_blocks:
+        part = Network(stages[0].input, stages)
         records.append(
             {
-                "text": network.blocks[block] if len(stages) > 1 else stages[0].text,
+                "text": text,
                 "layers": len(stages),
                 "output": format_size(part.output),
                 "params": part.params,

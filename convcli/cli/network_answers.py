@@ -4,12 +4,18 @@ import re
 from typing import TYPE_CHECKING
 
 from convcli.cli.forms import Costs, Form
-from convcli.cli.layer_answers import blocks_record, dense_record, network_record
-from convcli.cli.output import message, shown, write, write_json
+from convcli.cli.layer_answers import (
+    blocks_record,
+    dense_record,
+    network_record,
+    note_channels_first,
+    print_table,
+)
+from convcli.cli.output import message, write, write_json
 from convcli.cli.standard_input import STREAM, check_no_terminal, input_name, read_standard_input
 from convcli.cli.summaries import comparison_summary, params_summary, shape_summary
 from convcli.errors import SizeError, SpecError, UsageError
-from convcli.network.building import build
+from convcli.network.building import build, input_size
 from convcli.network.comparisons import comparison_table
 from convcli.network.grammar import Spec, parse_spec
 from convcli.network.layers import Size
@@ -27,7 +33,6 @@ __all__ = [
     "answer_shapes",
     "given_spec",
     "list_shipped",
-    "print_table",
     "search_sides",
 ]
 
@@ -48,20 +53,12 @@ def given_spec(text: str) -> Spec:
     return parse_spec(decoded(read_standard_input(MOST_BYTES + 1), input_name(text)), input_name(text))
 
 
-def print_table(table: Table, form: Form, summary: list[tuple[str, str]]) -> None:
-    """Print a table; to a person with a summary below it."""
-    if form == Form.SHOWN:
-        from convcli.cli.tables import table_for_person  # late: a pipe needs no rich
-
-        write(f"{table_for_person(table)}\n{shown(summary)}")
-    else:
-        write({Form.TSV: table.as_tsv, Form.CSV: table.as_csv, Form.MARKDOWN: table.as_markdown}[form]())
-
-
 def _built(text: str, size: Size | None) -> Network:
-    """Work out a network; say of one that is shipped how to find what it works on."""
+    """Build a network; if a shipped one is impossible on that input, say how to find what works."""
+    spec = given_spec(text)
+    size = input_size(spec, size) if size is not None else None
     try:
-        return build(given_spec(text), size)
+        return build(spec, size)
     except SizeError as error:
         name = text.strip().lower()
         if size is None or name not in shipped():
@@ -88,6 +85,7 @@ def answer_shapes(text: str, size: Size | None, form: Form, *, last: bool, by_bl
         write_json(network_record(network) | _blocks(network, by_block=by_block))
     else:
         print_table(shape_table(network, by_block=by_block), form, shape_summary(network))
+    note_channels_first(network.input)
     return network
 
 
@@ -104,7 +102,7 @@ def answer_params(
 ) -> Network:
     """Print the table of a network, or of two side by side; return the first.
 
-    Of one network a picture may be drawn; into a pipe then goes where it is.
+    A single network may also be drawn; into a pipe then goes the name of the file.
     """
     if len(sizes) > 2:
         raise UsageError("--n", f"{len(sizes)} input sizes; give one, or two to compare")
@@ -127,17 +125,20 @@ def answer_params(
             table = params_table(built, by_block=by_block, versus_dense=dense)
             written = [] if file is None else file.lines()
             print_table(table, form, params_summary(built, costs) + written)
+        note_channels_first(built.input)
         return built
-    if dense or by_block or file:
-        option = "--versus-dense" if dense else "--by-block" if by_block else "-o"
-        raise UsageError(option, "does not go with a comparison")
+    if dense or file:
+        raise UsageError("--versus-dense" if dense else "-o", "does not go with a comparison")
     size = sizes[-1] if sizes else None
     other = _built(text, size) if against is None else _built_against(against, size)
     if form == Form.JSON:
         for one in (built, other):
-            write_json(network_record(one) | costs.record(one))
+            write_json(network_record(one) | costs.record(one) | _blocks(one, by_block=by_block))
     else:
-        print_table(comparison_table(built, other), form, comparison_summary(built, other))
+        table = comparison_table(built, other, by_block=by_block)
+        print_table(table, form, comparison_summary(built, other))
+    for size in dict.fromkeys((built.input, other.input)):
+        note_channels_first(size)
     return built
 
 
@@ -148,6 +149,9 @@ def _blocks(network: Network, *, by_block: bool) -> dict[str, object]:
 def search_sides(text: str, size: Size | None, sides: str | None, *, json: bool) -> None:
     """Print the sides that were asked for, or the smallest."""
     spec = given_spec(text)
+    if size is not None:
+        size = input_size(spec, size)
+        note_channels_first(size)
     if sides is None:
         found = [smallest_side(spec, size)]
     else:

@@ -6,6 +6,7 @@ import typer
 
 from convcli.cli.checks import Checks
 from convcli.cli.forms import Costs, Dtype, form_of
+from convcli.cli.layer_answers import note_channels_first
 from convcli.cli.offers import networks, words_of
 from convcli.cli.options import (
     ByBlock,
@@ -76,22 +77,22 @@ def params(
     ] = False,
     by_block: ByBlock = False,
     batch: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--batch",
-            help="Mini-batch for the MACs and activations below the table, and --json.",
+            help="Mini-batch size, for the MACs and activations below the table and in --json (default: 1).",
             metavar="COUNT",
         ),
-    ] = "1",
+    ] = None,
     dtype: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--dtype",
-            help="fp32, fp16 or int8, for the bytes below the table, and --json.",
+            help="fp32, fp16 or int8, for the bytes below the table and in --json (default: fp32).",
             metavar="TYPE",
             autocompletion=words_of("convcli.cli.forms:Dtype"),
         ),
-    ] = Dtype.FP32.value,
+    ] = None,
     max_params: Annotated[
         str | None,
         typer.Option(
@@ -127,7 +128,10 @@ def params(
     are told by "convcli help layers".
     """
     form, checks = form_of(json=json, csv=csv, markdown=md), Checks.read(expect, max_params)
-    costs = Costs(chosen(dtype, Dtype, "dtype"), parse_count(batch, "batch"))
+    costs = Costs(
+        Dtype.FP32 if dtype is None else chosen(dtype, Dtype, "dtype"),
+        1 if batch is None else parse_count(batch, "batch"),
+    )
     sizes = [parse_size(text, "input") for text in n or ()]
     # Late, here and below: the others are not loaded, which takes time.
     if shipped and network is not None:
@@ -157,9 +161,12 @@ def params(
     else:
         from convcli.cli.single_params import answer_convolution, answer_dense
 
-        if against is not None or versus_dense or by_block or csv or md or len(sizes) > 1:
+        if against is not None or versus_dense or by_block or len(sizes) > 1:
             raise UsageError("NETWORK", "missing; as in: convcli params resnet18; --list names those shipped")
         size = sizes[0] if sizes else None
+        if size is None and dense is None and batch is not None:
+            raise UsageError("--batch", "needs the input size: --n")
+        wanted = None if batch is None and dtype is None else costs
         if dense is not None:
             for_convolutions = (f, c_out) != (None, None) or (p, s, d, groups) != ("0", "1", "1", "1")
             if for_convolutions or (size is None) == (c_in is None):
@@ -167,7 +174,7 @@ def params(
                     "--dense", "goes with the input alone: --n 128x128x1, or --c-in 4096 for a vector"
                 )
             layer = Dense(units=parse_count(dense, "units"), bias=not no_bias)
-            built = answer_dense(layer, size or (parse_count(c_in or "", "inputs"),), costs, file, json=json)
+            built = answer_dense(layer, size or (parse_count(c_in or "", "inputs"),), wanted, file, form)
         else:
             channels = _channels(size, c_in)
             if f is None or channels is None or c_out is None:
@@ -189,7 +196,9 @@ def params(
                 bias=not no_bias,
             )
             sized = None if size is None else (*size[:2], channels)
-            built = answer_convolution(convolution, channels, sized, costs, file, json=json)
+            built = answer_convolution(convolution, channels, sized, wanted, file, form)
+        if size is not None:
+            note_channels_first(size)
     checks.check(built)
     return 0
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convcli.cli.forms import form_of
 from convcli.cli.layer_answers import answer_size
 from convcli.cli.offers import words_of
 from convcli.cli.options import (
@@ -115,7 +116,7 @@ def pool(
             raise UsageError("--n", "prints a size, so there is nothing to preview; give an image to pool it")
         if images:
             raise UsageError("--n", "is a size instead of an image; leave one of them out")
-        answer_size(layer, parse_size(n, "input"), json=json)
+        answer_size(layer, parse_size(n, "input"), form_of(json=json, csv=False, markdown=False))
         return 0
     if not images and files0_from is None:
         raise UsageError(

@@ -85,7 +85,7 @@ def shape(
     form, checks = form_of(json=json, csv=csv, markdown=md), Checks.read(expect)
     size = None if n is None else parse_size(n, "input")
     if network is None:
-        if (by_block, valid_sizes, smallest, csv, md) != (False, None, False, False, False):
+        if (by_block, valid_sizes, smallest) != (False, None, False):
             raise UsageError("NETWORK", "missing; as in: convcli shape resnet18")
         if size is None or f is None:
             raise UsageError(
@@ -93,10 +93,10 @@ def shape(
                 "missing; as in: convcli shape --n 32 --f 5, or of a network: convcli shape resnet18",
             )
         if want is not None:
-            if ceil or c_out is not None:
-                raise UsageError(
-                    "--ceil" if ceil else "--c-out", "cannot be solved for; leave it or --want out"
-                )
+            other = {"--ceil": ceil, "--c-out": c_out, "--csv": csv, "--md": md}
+            given = [option for option, value in other.items() if value not in (None, False)]
+            if given:
+                raise UsageError(given[0], "does not go with --want")
             solve(Wanted.read(size, f, want, p, s, d), json=json)
             return 0
         layer = Convolution(
@@ -107,7 +107,7 @@ def shape(
             dilation=parse_pair(d, "dilation"),
             ceil=ceil,
         )
-        checks.check(answer_size(layer, size, json=json))
+        checks.check(answer_size(layer, size, form))
         return 0
     if (f, p, s, d, ceil, c_out, want) != (None, None, None, "1", False, None, None):
         raise UsageError("NETWORK", "goes with --n alone: --f, --p and the like describe a single layer")

@@ -8,7 +8,7 @@ from convcli.network.networks import Network
 from convcli.network.tables import field_texts
 from convcli.size_texts import format_size
 
-__all__ = ["bytes_text", "comparison_summary", "params_summary", "shape_summary"]
+__all__ = ["bytes_text", "comparison_summary", "cost_lines", "params_summary", "shape_summary"]
 
 
 def shape_summary(network: Network) -> list[tuple[str, str]]:
@@ -54,7 +54,12 @@ def _dense_on_images(network: Network) -> list[tuple[str, str]]:
 
 
 def params_summary(network: Network, costs: Costs) -> list[tuple[str, str]]:
-    """Return what a person is told below the parameters."""
+    """Return the lines below a table of parameters."""
+    return [*cost_lines(network, costs), *_features(network), *_dense_on_images(network)]
+
+
+def cost_lines(network: Network, costs: Costs) -> list[tuple[str, str]]:
+    """Return the lines of parameters, MACs and activations, with their bytes and for a mini-batch."""
     dtype, batch = costs.dtype, costs.batch
     params, macs, peak = network.params or 0, network.macs or 0, network.peak_activations or 0
     statistics = f", and {network.statistics:,} running statistics" if network.statistics else ""
@@ -62,14 +67,12 @@ def params_summary(network: Network, costs: Costs) -> list[tuple[str, str]]:
     activations = (network.activations or 0) * batch
     return [
         ("params", f"{params:,}{statistics}; {bytes_text(params * dtype.size)} as {dtype}"),
-        ("MACs", f"{macs * batch:,}{of_batch}: multiply-accumulates, no bias, normalisation or activation"),
+        ("MACs", f"{macs * batch:,}{of_batch}: multiply-accumulates, no bias, normalization or activation"),
         (
             "activations",
             f"{activations:,}{of_batch}, {bytes_text(activations * dtype.size)}; at inference at most "
             f"{peak * batch:,} at once, {bytes_text(peak * batch * dtype.size)}",
         ),
-        *_features(network),
-        *_dense_on_images(network),
     ]
 
 

@@ -1,6 +1,6 @@
 """From a spec and the size of an input to a network, in one walk over the layers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from convcli.errors import SizeError, suggestion
@@ -17,10 +17,18 @@ from convcli.network.grammar import (
     Tag,
 )
 from convcli.network.layers import Layer, Size
-from convcli.network.networks import Chain, Fields, Flow, JoinLayer, Network, Stage
+from convcli.network.networks import (
+    Chain,
+    Fields,
+    Flow,
+    JoinLayer,
+    Network,
+    Stage,
+    with_channels_hint,
+)
 from convcli.size_texts import format_number, format_size
 
-__all__ = ["build"]
+__all__ = ["build", "input_size"]
 
 MOST_COMPARED = 1000  # tags with one that is not set: comparing takes time
 MOST_LETTERS = 300  # of a list of tags, which may be as many as layers and as long as a spec
@@ -33,21 +41,15 @@ def build(spec: Spec, size: Size | None = None) -> Network:
     ----------
     spec : Spec
     size : tuple of int, optional
-        Of the input; wins over the spec's ``in``, which still gives the channels that it lacks.
+        Of the input, see `input_size`.
 
     Raises
     ------
     SizeError
-        There is no size, or a layer is impossible: the message names its place, the arithmetic with its
-        numbers and what would be possible.
+        The input has no size, or other channels than the spec says; or a layer is impossible: the message
+        gives its place, the arithmetic with its numbers, and what would be possible.
     """
-    where = spec.source or "the spec"
-    if size is None:
-        size = spec.input
-    elif len(size) == 2 and spec.input is not None:
-        size = (*size, *spec.input[2:])
-    if size is None:
-        raise SizeError(where, "has no input size: begin it with in 224x224x3, or give --n 224x224x3")
+    size = input_size(spec, size)
     builder = _Builder(spec.source)
     flow = Flow.into(size)
     try:
@@ -55,28 +57,82 @@ def build(spec: Spec, size: Size | None = None) -> Network:
             builder.block = number
             flow = builder.run((item,), flow, depth=0)
     except SizeError as error:
-        if len(size) == 3 and size[0] in (1, 3) and size[1] == size[2] > 4:
-            hint = f"; is the input {size[1]}x{size[2]}x{size[0]}, channels last?"
-            raise SizeError(error.what, error.why + hint) from None
-        raise
+        raise with_channels_hint(error, size) from None
     return Network(size, tuple(builder.stages), tuple(map(_label, spec.items)), spec.items)
 
 
+def input_size(spec: Spec, size: Size | None) -> Size:
+    """Return the size of a network's input.
+
+    Parameters
+    ----------
+    spec : Spec
+    size : tuple of int or None
+        Overrides the height and width of the spec's ``in``. If it has no channels, they come from there.
+
+    Raises
+    ------
+    SizeError
+        There is no size, or its channels contradict those of ``in``.
+
+    Examples
+    --------
+    >>> from convcli.network.grammar import parse_spec
+    >>> input_size(parse_spec("in 32x32x1, conv 6 f5"), (28, 28))
+    (28, 28, 1)
+    """
+    if size is None:
+        if spec.input is None:
+            where = spec.source or "the spec"
+            raise SizeError(where, "has no input size: begin it with in 224x224x3, or give --n 224x224x3")
+        return spec.input
+    channels = (spec.input or ())[2:]
+    if len(size) == 2:
+        return (*size, *channels)
+    if channels and size[2:] != channels:
+        sides = size[1:] if size[:1] == channels else size[:2]  # channels first, or other channels
+        raise SizeError(
+            f"input {format_size(size)}",
+            f"has {size[2]} channels, but the network begins with in {format_size(spec.input or ())}; "
+            f"channels come last: give {format_size((*sides, *channels))}",
+        )
+    return size
+
+
 def _label(item: Item) -> str:
-    """Return what stands for an item where its layers are not listed."""
-    if isinstance(item, Repeat):
-        return f"{item.times} x {{ {_labels(item.body)} }}"
-    if isinstance(item, Join):
-        if len(item.branches) > 2:
-            return f"{item.kind} {{ {len(item.branches)} branches }}"
-        return " ".join(f"{item.kind} {{ {' | '.join(map(_labels, item.branches))} }}".split())
+    """Return a short text for an item of the top level, whose layers are not listed."""
+    if isinstance(item, Repeat | Join):
+        return _folded(item, _inner_label)
     return item.layer.text if isinstance(item, PlacedLayer) else ""
 
 
-def _labels(items: Sequence[Item]) -> str:
-    """Return the first and the last of several items, by their first words."""
-    words = [_label(item).partition(" ")[0] for item in items if not isinstance(item, Tag | JoinTag)]
-    return ", ".join(words if len(words) <= 2 else [words[0], "...", words[-1]])
+def _inner_label(item: Item) -> str:
+    """Return a shorter text for an item within another: its first word, and the layers that it repeats."""
+    return _folded(item, _first_word) if isinstance(item, Repeat) else _first_word(item)
+
+
+def _first_word(item: Item) -> str:
+    if isinstance(item, Repeat):
+        return f"{item.times} x {{ ... }}"
+    if isinstance(item, Join):
+        return str(item.kind)
+    return item.layer.text.partition(" ")[0] if isinstance(item, PlacedLayer) else ""
+
+
+def _folded(item: Repeat | Join, label: Callable[[Item], str]) -> str:
+    """Return the text of a repeat or a join, with a label for each item within."""
+    if isinstance(item, Repeat):
+        return f"{item.times} x {{ {_labels(item.body, label)} }}"
+    if len(item.branches) > 2:
+        return f"{item.kind} {{ {len(item.branches)} branches }}"
+    branches = " | ".join(_labels(branch, label) for branch in item.branches)
+    return " ".join(f"{item.kind} {{ {branches} }}".split())
+
+
+def _labels(items: Sequence[Item], label: Callable[[Item], str]) -> str:
+    """Return the labels of several items, or of the first and the last of them."""
+    labels = [label(item) for item in items if not isinstance(item, Tag | JoinTag)]
+    return ", ".join(labels if len(labels) <= 2 else [labels[0], "...", labels[-1]])
 
 
 class _Builder(Chain):

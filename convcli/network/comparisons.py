@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from typing import NamedTuple
 
-from convcli.network.networks import Network, Stage
+from convcli.network.layers import Size
+from convcli.network.networks import Network
 from convcli.network.tables import Cell, Column, Table
 from convcli.size_texts import format_size
 
@@ -14,14 +16,24 @@ MOST_MATCHED = 1000  # layers: the search for what two long networks share takes
 RANKS = {"layer": 0, "output": 2, "params": 1, "MACs": 3}  # on a narrow terminal MACs are the first to go
 LEAST_OF_ALIKE = 3  # and before them columns that are alike in both networks
 
-Pair = tuple[Stage | None, Stage | None]
+
+class _Row(NamedTuple):
+    """What is compared of a layer, or of a block of layers."""
+
+    text: str
+    output: Size
+    params: int | None
+    macs: int | None
 
 
-def comparison_table(first: Network, second: Network) -> Table:
-    """Return a row a layer of either network, those that they share on one row.
+Pair = tuple[_Row | None, _Row | None]
 
-    The column ``diff`` marks a layer that is in one of them alone by ``<`` or ``>``, and one whose output,
-    parameters or MACs differ by ``!``.
+
+def comparison_table(first: Network, second: Network, *, by_block: bool = False) -> Table:
+    """Return a table with one row per layer of either network; layers that both share are on the same row.
+
+    The column ``diff`` marks a layer that only one network has with ``<`` or ``>``, and one whose output,
+    parameters or MACs differ with ``!``. With `by_block`, the rows are the items of the specs' top level.
 
     Examples
     --------
@@ -34,12 +46,12 @@ def comparison_table(first: Network, second: Network) -> Table:
           relu       28x28x6       0        0  relu       28x28x6          0        0
     !     total      28x28x6     456  352,800  total      28x28x6        468  352,800
     """
-    pairs = list(_pairs(first.layers, second.layers))
+    pairs = list(_pairs(*(_rows(network, by_block=by_block) for network in (first, second))))
     marks: list[Cell] = [_mark(pair) for pair in pairs]
     same = (first.output, first.params, first.macs) == (second.output, second.params, second.macs)
     columns = [Column("diff", marks, None if same else "!")]
-    left = _columns([stage for stage, _ in pairs], first)
-    right = _columns([stage for _, stage in pairs], second)
+    left = _columns([row for row, _ in pairs], first)
+    right = _columns([row for _, row in pairs], second)
     for ours, theirs in zip(left, right, strict=True):
         rank = RANKS[ours.name] + LEAST_OF_ALIKE * (ours.cells == theirs.cells)
         columns.append(ours._replace(rank=rank if ours.name != "layer" else 0))
@@ -47,19 +59,24 @@ def comparison_table(first: Network, second: Network) -> Table:
     return Table((*columns, *right), [0] * len(pairs), has_total=True)
 
 
-def _columns(stages: Sequence[Stage | None], network: Network) -> list[Column]:
+def _rows(network: Network, *, by_block: bool) -> list[_Row]:
+    if not by_block:
+        return [_Row(stage.text, stage.output, stage.params, stage.macs) for stage in network.layers]
+    parts = [(text, Network(stages[0].input, stages)) for text, stages in network.stages_of_blocks]
+    return [_Row(text, part.output, part.params, part.macs) for text, part in parts]
+
+
+def _columns(rows: Sequence[_Row | None], network: Network) -> list[Column]:
     return [
-        Column("layer", [stage and stage.text for stage in stages], "total"),
-        Column(
-            "output", [stage and format_size(stage.output) for stage in stages], format_size(network.output)
-        ),
-        Column("params", [stage and stage.params for stage in stages], network.params),
-        Column("MACs", [stage and stage.macs for stage in stages], network.macs),
+        Column("layer", [row and row.text for row in rows], "total"),
+        Column("output", [row and format_size(row.output) for row in rows], format_size(network.output)),
+        Column("params", [row and row.params for row in rows], network.params),
+        Column("MACs", [row and row.macs for row in rows], network.macs),
     ]
 
 
-def _pairs(first: Sequence[Stage], second: Sequence[Stage]) -> Iterator[Pair]:
-    texts = [stage.text for stage in first], [stage.text for stage in second]
+def _pairs(first: Sequence[_Row], second: Sequence[_Row]) -> Iterator[Pair]:
+    texts = [row.text for row in first], [row.text for row in second]
     short = max(len(first), len(second)) <= MOST_MATCHED
     matches = SequenceMatcher(None, *texts, autojunk=not short).get_opcodes()
     for kind, start, end, other_start, other_end in matches:
@@ -67,8 +84,8 @@ def _pairs(first: Sequence[Stage], second: Sequence[Stage]) -> Iterator[Pair]:
         if kind == "equal":
             yield from zip(left, right, strict=True)
         else:
-            yield from ((stage, None) for stage in left)
-            yield from ((None, stage) for stage in right)
+            yield from ((row, None) for row in left)
+            yield from ((None, row) for row in right)
 
 
 def _mark(pair: Pair) -> str | None:

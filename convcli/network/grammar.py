@@ -19,7 +19,7 @@ from enum import StrEnum
 from functools import lru_cache, partial
 from typing import NamedTuple, NoReturn
 
-from convcli.errors import SizeError, SpecError, suggestion
+from convcli.errors import SizeError, SpecError, meant, suggestion
 from convcli.network.layers import (
     AdaptivePooling,
     Convolution,
@@ -400,6 +400,8 @@ def _argument(name: str, recipe: _Recipe, text: str) -> tuple[_Argument, str | b
     word = text.lower()
     if word in recipe.flags:
         return _FLAGS[word]
+    if word in tuple(NamedPadding) and "p" in recipe.letters:
+        raise SizeError(repr(text[:50]), f"is a padding, which begins with p: did you mean p{word}?")
     if recipe.number is not None and word[0].isdecimal():
         return recipe.number, word
     letters = re.match("op|[a-z]", word) if ";" not in word else None
@@ -525,9 +527,9 @@ class _Parser:
         if word.lower() in self.known:
             return f"{word} is a whole network and stands alone"
         alone = len(self.tokens) == 2  # with the end
-        hint = suggestion(word, (*_WORDS, *(self.known if alone else ())))
-        if hint.startswith("choose"):
-            hint = f"layers are {', '.join(_WORDS)}"
+        words = (*_WORDS, *(self.known if alone else ()))
+        near = meant(word, words, alike=0.7)
+        hint = f"did you mean {near}?" if near else f"layers are {', '.join(_WORDS)}"
         if alone:
             return f"neither a layer nor a shipped network is named {word[:50]!r}: {hint}"
         return f"unknown layer {word[:50]!r}: {hint}"

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from math import prod
+from operator import attrgetter
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn
 
 from convcli.errors import SizeError
@@ -20,13 +22,22 @@ from convcli.network.layers import (
     TransposedConvolution,
     channels_of,
 )
-from convcli.size_texts import MAX_DIGITS, format_size
+from convcli.size_texts import MAX_DIGITS, channels_last, format_size
 
 if TYPE_CHECKING:
     # A single layer needs no grammar, which takes time to load.
     from convcli.network.grammar import Item, Place
 
-__all__ = ["Chain", "Fields", "Flow", "JoinLayer", "Network", "Stage", "single_layer"]
+__all__ = [
+    "Chain",
+    "Fields",
+    "Flow",
+    "JoinLayer",
+    "Network",
+    "Stage",
+    "single_layer",
+    "with_channels_hint",
+]
 
 Fields = tuple[Field, Field]
 """The receptive field along the height and along the width."""
@@ -166,6 +177,14 @@ class Network:
         return self.layers[-1].output
 
     @property
+    def stages_of_blocks(self) -> list[tuple[str, tuple[Stage, ...]]]:
+        """The items of the spec's top level: the text of each, and its layers."""
+        groups = (tuple(stages) for _, stages in groupby(self.layers, attrgetter("block")))
+        return [
+            (self.blocks[stages[0].block] if len(stages) > 1 else stages[0].text, stages) for stages in groups
+        ]
+
+    @property
     def params(self) -> int | None:
         """Parameters of all layers; None where channels or filters are not known."""
         return _sum(stage.params for stage in self.layers)
@@ -260,8 +279,26 @@ def single_layer(layer: Layer, size: Size) -> Network:
     4915500
     """
     chain = Chain()
-    chain.add(layer, None, Flow.into(size), depth=0)
+    try:
+        chain.add(layer, None, Flow.into(size), depth=0)
+    except SizeError as error:
+        raise with_channels_hint(error, size) from None
     return Network(size, tuple(chain.stages))
+
+
+def with_channels_hint(error: SizeError, size: Size) -> SizeError:
+    """Return an error that also asks about channels first, if the input looks like that.
+
+    Examples
+    --------
+    >>> with_channels_hint(SizeError("filter 5 on input 3", "does not fit"), (3, 32, 32)).why
+    'does not fit; if the channels come first, give the input as 32x32x3'
+    """
+    swapped = channels_last(size)
+    if swapped is None:
+        return error
+    hint = f"if the channels come first, give the input as {format_size(swapped)}"
+    return SizeError(error.what, f"{error.why}; {hint}")
 
 
 class Flow(NamedTuple):

@@ -22,7 +22,7 @@ h1{font-size:18px;margin:0;overflow-wrap:anywhere}
 header p{margin:0;color:var(--faint);flex:1 1 20em;overflow-wrap:anywhere}
 fieldset{border:0;margin:0;padding:0;display:flex;gap:12px}
 legend{float:left;padding:0 12px 0 0;color:var(--faint)}
-main{flex:1;min-height:0;display:grid;grid-template-columns:fit-content(60%) minmax(0,1fr)}
+main{flex:1;min-height:0;display:grid;grid-template-columns:minmax(24em,1fr) minmax(0,max-content)}
 section{overflow:auto;min-height:0}
 section+section{border-left:1px solid var(--line);padding:0 24px 24px}
 svg{display:block;margin:0 auto}

@@ -29,7 +29,8 @@ def network(text_or_path: str | os.PathLike[str], n: int | Size | str | None = N
         Layers as in ``"conv 6 f5, maxpool f2"``; a path, or a text that ends with ``.net``, is a file; the
         name of a shipped network, as `shipped` lists them, is that network.
     n : int, (int, int), (int, int, int) or str, optional
-        Size of the input, which wins over the spec's ``in``. Channels that it lacks are taken from there.
+        Size of the input, instead of the height and width of the spec's ``in``. If it has no channels, they
+        come from there.
 
     Returns
     -------
@@ -41,7 +42,8 @@ def network(text_or_path: str | os.PathLike[str], n: int | Size | str | None = N
     SpecError
         The text is no spec, or the file cannot be read.
     SizeError
-        A layer is impossible on its input, or there is no input size.
+        A layer is impossible on its input, there is no input size, or its channels contradict those of
+        ``in``.
 
     Examples
     --------

@@ -1,7 +1,6 @@
 """Tables of a network: rows of layers, in the forms that people and programs read."""
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import NamedTuple
 
 from convcli.network.layers import Size
@@ -207,9 +206,9 @@ def _rows_of(network: Network, *, by_block: bool) -> tuple[list[list[Stage]], li
             [_label(stage) for stage in network.layers],
             [stage.depth for stage in network.layers],
         )
-    groups = [(block, list(stages)) for block, stages in groupby(network.layers, lambda stage: stage.block)]
-    labels = [network.blocks[block] if len(stages) > 1 else _label(stages[0]) for block, stages in groups]
-    return [stages for _, stages in groups], labels, [0] * len(groups)
+    blocks = network.stages_of_blocks
+    labels = [text if len(stages) > 1 else _label(stages[0]) for text, stages in blocks]
+    return [list(stages) for _, stages in blocks], labels, [0] * len(blocks)
 
 
 def _label(stage: Stage) -> str:

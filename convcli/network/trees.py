@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count, groupby
+from itertools import count
 from typing import TYPE_CHECKING
 
 from convcli.network.networks import Network, Stage
@@ -68,7 +68,7 @@ def layer_tree(network: Network) -> Tree:
     """
     reader = _Reader()
     parts = reader.parts(network.items) if network.items else tuple(range(len(network.layers)))
-    labels = tuple(" ".join([stage.text, *(f"@{tag}" for tag in stage.tags)]) for stage in network.layers)
+    labels = tuple(_with_tags(stage.text, stage) for stage in network.layers)
     return Tree(tuple((stage,) for stage in network.layers), labels, parts, tuple(reader.links))
 
 
@@ -84,20 +84,20 @@ def block_tree(network: Network) -> Tree:
          links=(Link(source=0, target=2),))
     """
     layers = layer_tree(network)
-    boxes = [tuple(stages) for _, stages in groupby(network.layers, lambda stage: stage.block)]
+    blocks = network.stages_of_blocks
+    boxes = [stages for _, stages in blocks]
     box_of = [number for number, stages in enumerate(boxes) for _ in stages]
     links = {Link(box_of[link.source], box_of[link.target]): None for link in layers.links}
     return Tree(
         tuple(boxes),
-        tuple(_block_label(network, stages) for stages in boxes),
+        tuple(_with_tags(text, stages[-1]) for text, stages in blocks),
         tuple(range(len(boxes))),
         tuple(link for link in links if link.source != link.target),
     )
 
 
-def _block_label(network: Network, stages: Sequence[Stage]) -> str:
-    text = network.blocks[stages[0].block] if len(stages) > 1 else stages[0].text
-    return " ".join([text, *(f"@{tag}" for tag in stages[-1].tags)])
+def _with_tags(text: str, stage: Stage) -> str:
+    return " ".join([text, *(f"@{tag}" for tag in stage.tags)])
 
 
 class _Reader:
