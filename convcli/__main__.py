@@ -31,7 +31,9 @@ def main() -> NoReturn:
     try:
         code = _run(sys.argv[1:])
     except ReaderGone:
-        end_by(signal.SIGPIPE)
+        if hasattr(signal, "SIGPIPE"):
+            end_by(signal.SIGPIPE)
+        code = 1
     except Exception as error:  # a mistake in this program: told as any other failure, and where to look
         message("internal error", _place_and_words(error))
         code = 1

@@ -190,10 +190,11 @@ def _keep_rights(descriptor: int, path: Path, old: os.stat_result) -> None:
     mode = stat.S_IMODE(old.st_mode)
     try:
         os.fchown(descriptor, old.st_uid, old.st_gid)
-    except PermissionError:  # it belongs to another user
+    except (PermissionError, AttributeError):  # it belongs to another user, or files have no owner here
         if os.fstat(descriptor).st_gid != old.st_gid:
             mode = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3  # a new group gets the rights of others
-    os.fchmod(descriptor, mode)
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, mode)
     with suppress(OSError, AttributeError):  # no access list, or a system without them
         os.setxattr(descriptor, ACCESS_LIST, os.getxattr(path, ACCESS_LIST))
 
@@ -204,7 +205,7 @@ def _rename_to_new(temporary: Path, path: Path) -> None:
         path.hardlink_to(temporary)
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links
+    except (OSError, NotImplementedError):  # the file system, or the whole system, has no hard links
         if path.exists():
             raise FileExistsError from None
         temporary.rename(path)
@@ -222,7 +223,7 @@ def _is_device(target: str | Path) -> bool:
 def _open_device(target: str | Path) -> BinaryIO:
     """Open a pipe or a device for writing; give up on a named pipe that no process reads."""
     deadline = time.monotonic() + PATIENCE
-    while stat.S_ISFIFO(Path(target).stat().st_mode):
+    while hasattr(os, "O_NONBLOCK") and stat.S_ISFIFO(Path(target).stat().st_mode):
         try:
             descriptor = os.open(target, os.O_WRONLY | os.O_NONBLOCK)
         except OSError as error:

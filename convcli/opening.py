@@ -38,9 +38,9 @@ def open_input(path: str | os.PathLike[str]) -> BinaryIO:
     mode = Path(path).stat().st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if stat.S_ISFIFO(mode):
+    if stat.S_ISFIFO(mode) and hasattr(os, "O_NONBLOCK"):
         return io.BufferedReader(_Pipe(path))
-    if not stat.S_ISREG(mode):
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
         raise OSError(errno.EINVAL, "is a device or a socket, not a file")
     return Path(path).open("rb")
 

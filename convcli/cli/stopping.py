@@ -15,7 +15,10 @@ from convcli.files import remove_temporaries
 
 __all__ = ["SIGNALS", "end_by", "forget", "heed_signals", "undone_at_a_signal"]
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+# Windows has only the first two.
+SIGNALS: tuple[signal.Signals, ...] = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+)
 
 _undone: list[Callable[[], object]] = [remove_temporaries]  # called before the end, the last one first
 
@@ -25,7 +28,8 @@ def heed_signals() -> None:
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nobody hears of how a process ended
+    if hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would hide how a process ended
 
 
 @contextmanager
@@ -46,8 +50,9 @@ def forget() -> None:
 def end_by(number: int) -> NoReturn:
     """End this process by a signal."""
     signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-    os._exit(128 + number)  # it is blocked
+    if os.name == "posix":  # on Windows the number would become the exit code, and 2 means wrong usage
+        os.kill(os.getpid(), number)
+    os._exit(128 + number)  # reached on POSIX only if the signal is blocked
 
 
 def _end(number: int, _: FrameType | None) -> None:

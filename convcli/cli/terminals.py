@@ -7,21 +7,27 @@ Sources: ECMA-48, XTerm Control Sequences (device attributes, window operations)
 protocol", querying support; no-color.org.
 """
 
-import fcntl
 import os
 import re
 import select
 import struct
 import sys
-import termios
 import time
-import tty
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from shutil import get_terminal_size
 
 from convcli.cli.stopping import undone_at_a_signal
+
+try:
+    import fcntl
+    import termios
+    import tty
+except ImportError:  # Windows: its terminals cannot be asked
+    CAN_ASK = False
+else:
+    CAN_ASK = True
 
 __all__ = ["Means", "Screen", "answers_of", "screen"]
 
@@ -131,9 +137,8 @@ def _may_be_asked() -> bool:
     """
     names = {os.environ.get("TERM"), os.environ.get("TERM_PROGRAM")}
     inner = os.environ.get("TERM", "").startswith(("tmux", "screen"))
-    return NOT_TO_BE_ASKED.isdisjoint(names) and not (
-        inner or os.environ.get("TMUX") or os.environ.get("STY")
-    )
+    multiplexed = inner or os.environ.get("TMUX") or os.environ.get("STY")
+    return CAN_ASK and NOT_TO_BE_ASKED.isdisjoint(names) and not multiplexed
 
 
 def _means_answered(answers: bytes) -> Means | None:
@@ -152,6 +157,8 @@ def _means_answered(answers: bytes) -> Means | None:
 
 def _cell_of_window() -> tuple[int, int] | None:
     """Return the height and width of a cell in pixels, as the system has them."""
+    if not CAN_ASK:
+        return None
     try:
         told = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, bytes(8))
     except (OSError, ValueError):

@@ -34,10 +34,13 @@ PATIENCE = 2.0  # seconds that a process may take to clear up when all is to sto
 def divided(jobs: int | None, parts: int) -> tuple[int, int | None]:
     """Return how many processes share a work of so many parts, and how many threads each may have."""
     processes = threads_for(jobs, parts)  # as many as threads would be: they take the same processors
-    # To fork is safe only where no library keeps threads of its own, as macOS's do.
-    if processes <= 1 or not hasattr(os, "fork") or sys.platform == "darwin":
-        return 1, jobs
-    return processes, 1
+    return (processes, 1) if processes > 1 and _may_fork() else (1, jobs)
+
+
+def _may_fork() -> bool:
+    """Whether processes can be forked safely: macOS's libraries keep threads that a fork would lose."""
+    needed = ((os, "fork"), (os, "waitstatus_to_exitcode"), (signal, "pthread_sigmask"))
+    return sys.platform != "darwin" and all(hasattr(module, name) for module, name in needed)
 
 
 def shared_out(
