@@ -1,4 +1,4 @@
-"""Colours of signed numbers: negative blue, zero white, positive red."""
+"""Colors for signed values: negative blue, zero white, positive red."""
 
 import math
 from typing import Any
@@ -10,11 +10,11 @@ __all__ = ["BLACK", "BLUE", "GREY", "RED", "WHITE", "diverging", "limit_of", "ne
 
 BLUE, WHITE, RED = (33, 102, 172), (255, 255, 255), (178, 24, 43)
 BLACK = (0, 0, 0)
-GREY = (127, 127, 127)  # of what is no number
-STRIP = 1 << 16  # numbers at a time, which fit into the cache
-BEYOND = 0.005  # the part of the numbers that may lie beyond the limit, and
-AT_LEAST = 0.25  # the part of the largest that it is at least
-# From linear sRGB to the responses of the eye's cones, and from their cube roots to OKLab.
+GREY = (127, 127, 127)  # color of NaN
+STRIP = 1 << 16  # values per strip, which fit the cache
+BEYOND = 0.005  # fraction of the values that may lie beyond the limit
+AT_LEAST = 0.25  # the limit is at least this fraction of the largest value
+# Matrices from linear sRGB to the responses of the eye's cones, and from their cube roots to OKLab.
 CONES = np.array(
     [
         [0.4122214708, 0.5363325363, 0.0514459929],
@@ -29,22 +29,22 @@ OKLAB = np.array(
         [0.0259040371, 0.7827717662, -0.8086757660],
     ]
 )
-HUE_WEIGHT = 2  # of the two axes that hold hue and chroma, as in the color difference OK2
+HUE_WEIGHT = 2  # weight of the two axes that hold hue and chroma, as in the color difference OK2
 
 
 def diverging(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
-    """Draw signed numbers as colours, linear from white at zero to blue at ``-limit`` and red at ``limit``.
+    """Map signed values to colors, linearly from white at zero to blue at ``-limit`` and red at ``limit``.
 
     Parameters
     ----------
     values : array of any shape
-        Real numbers. What lies beyond the limits, infinities too, has the colour of its end; NaN is grey.
+        Real numbers. Values beyond the limits, including infinity, take the color of the limit; NaN is gray.
     limit : float
-        Not negative. With 0, zero is white and all else has the colour of its end.
+        Not negative. With 0, zero is white and all other values take the color of their limit.
 
     Returns
     -------
-    uint8 array of that shape and a last axis of 3
+    uint8 array (..., 3)
         Red, green and blue, rounded half to even.
 
     Examples
@@ -55,7 +55,7 @@ def diverging(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
     numbers = np.asarray(values)
     flat = numbers.reshape(-1)
     colors = np.empty((flat.size, 3), np.uint8)
-    # Of narrow integers the few that there are need drawing once.
+    # Narrow integers have few different values: look them up in a table.
     table = _table(numbers.dtype, limit) if numbers.size > 2 * STRIP else None
     for start in range(0, flat.size, STRIP):
         part = slice(start, start + STRIP)
@@ -67,15 +67,15 @@ def diverging(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
 
 
 def limit_of(values: ArrayLike) -> float:
-    """Return a limit at which the colours of numbers may end, so that most of them are told apart.
+    """Return a limit for `diverging` that keeps most values distinguishable.
 
-    The largest distance from zero that at most one number in 200 passes, but no less than a quarter of the
-    largest of all: of few numbers it is the largest.
+    The smallest absolute value that at most one value in 200 exceeds, but at least a quarter of the largest.
+    For few values it is the largest.
 
     Parameters
     ----------
     values : array
-        Real numbers; those that are not finite do not count.
+        Real numbers; infinity and NaN do not count.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def limit_of(values: ArrayLike) -> float:
     """
     numbers = np.asarray(values)
     exact = numbers.dtype == np.float32 or numbers.dtype.itemsize < 4
-    sizes = numbers.ravel().astype(np.float32 if exact else np.float64)  # a copy, which may be changed
+    sizes = numbers.ravel().astype(np.float32 if exact else np.float64)  # a copy, modified below
     np.abs(sizes, out=sizes)
     if sizes.size and not math.isfinite(sizes.max()):
         sizes = sizes[np.isfinite(sizes)]
@@ -98,7 +98,7 @@ def limit_of(values: ArrayLike) -> float:
 
 
 def _table(dtype: np.dtype[Any], limit: float) -> NDArray[np.uint8] | None:
-    """Return the colours of all numbers of a narrow type of integers, negative ones counted from the end."""
+    """Return the colors of all values of a narrow integer dtype, negative ones indexed from the end."""
     if dtype.kind not in "iu" or dtype.itemsize > 2:
         return None
     limits = np.iinfo(dtype)
@@ -143,7 +143,7 @@ def nearest_colors(colors: ArrayLike, palette: ArrayLike) -> NDArray[np.uint8]:
     places = _perceived(known)
     nearest = [
         np.square(_perceived(row)[:, np.newaxis] - places).sum(axis=-1).argmin(axis=-1)
-        for row in np.asarray(colors, np.uint8)  # row by row: there is a distance for each pair
+        for row in np.asarray(colors, np.uint8)  # row by row, as there is a distance for each pair
     ]
     found: NDArray[np.uint8] = known[np.array(nearest)]
     return found

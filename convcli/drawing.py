@@ -1,6 +1,6 @@
-"""Drawings: shapes in named colours, of which pictures for light and dark pages are made.
+"""Drawings: shapes in named colors, for pictures on light and dark pages.
 
-Lengths are pixels, x points right, y down.
+Lengths are in pixels; x points right, y down.
 """
 
 from collections.abc import Mapping
@@ -26,15 +26,15 @@ __all__ = [
     "text_width",
 ]
 
-LETTER = 0.6  # width of a letter as a part of its size: that of the usual monospaced fonts
-BASELINE = 0.35  # how far it is below the middle of a letter, as a part of the size
-DASHES = 4, 3  # pixels that are drawn of a dashed line, and that are not
+LETTER = 0.6  # width of a letter relative to the font size, as in common monospaced fonts
+BASELINE = 0.35  # distance of the baseline below the middle of a letter, relative to the font size
+DASHES = 4, 3  # length of the dashes and gaps of a dashed line, in pixels
 
 
 class Ink(StrEnum):
-    """A colour by its name: what it is on a page, `PALETTE` says.
+    """A color by name; `PALETTE` has its values on light and dark pages.
 
-    On the pale ones and on PAPER, TEXT and FAINT can be read; the strong ones are for lines.
+    TEXT and FAINT are readable on the pale colors and on PAPER; the strong colors are for lines.
     """
 
     PAPER = "paper"
@@ -53,7 +53,7 @@ class Ink(StrEnum):
     STRONG_RED = "strong-red"
 
 
-PALETTE: Mapping[Ink, tuple[str, str]] = {  # on a light page, on a dark one
+PALETTE: Mapping[Ink, tuple[str, str]] = {  # on a light page, on a dark page
     Ink.PAPER: ("#ffffff", "#16181d"),
     Ink.TEXT: ("#1b1f24", "#e8eaed"),
     Ink.FAINT: ("#57606a", "#a3abb6"),
@@ -71,11 +71,11 @@ PALETTE: Mapping[Ink, tuple[str, str]] = {  # on a light page, on a dark one
 }
 
 Color = Ink | str
-"""A named colour, or ``#rrggbb`` where it shows a number and is the same on every page."""
+"""A named color, or ``#rrggbb`` for a color that represents a value and is the same on every page."""
 
 
 class Anchor(StrEnum):
-    """Which point of a text is at its x."""
+    """Which point of a text lies at its x."""
 
     START = "start"
     MIDDLE = "middle"
@@ -84,9 +84,9 @@ class Anchor(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Rectangle:
-    """A box; `radius` rounds its corners, `title` is shown where a pointer rests on it.
+    """A box; `radius` rounds its corners, `title` is shown on hover.
 
-    A `name`, of which a drawing has one box at most, lets a page point to the box.
+    A `name`, unique in a drawing, lets a page refer to the box.
     """
 
     x: float
@@ -104,7 +104,7 @@ class Rectangle:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """Straight lines from point to point; `arrow` puts a head on the last."""
+    """Straight lines from point to point; `arrow` puts an arrowhead on the last."""
 
     points: tuple[tuple[float, float], ...]
     stroke: Color = Ink.LINE
@@ -113,7 +113,7 @@ class Line:
     arrow: bool = False
 
     def head(self) -> tuple[tuple[float, float], ...]:
-        """Return the corners of the arrow's head.
+        """Return the corners of the arrowhead.
 
         Examples
         --------
@@ -130,7 +130,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """A line of text, its middle at the height y."""
+    """A line of text, vertically centered at y."""
 
     x: float
     y: float
@@ -146,7 +146,7 @@ Shape = Rectangle | Line | Text
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """Shapes, the later over the earlier, on paper of a size; title and description for who cannot see it."""
+    """Shapes, later ones over earlier ones, on paper; title and description are the text alternative."""
 
     width: float
     height: float
@@ -157,16 +157,16 @@ class Drawing:
 
 @dataclass(frozen=True, kw_only=True)
 class Animation:
-    """Shapes that stay, and frames of shapes over them, each shown for so many seconds, again and again.
+    """Fixed shapes, and frames of shapes over them, each shown for `seconds`, in a loop.
 
     Attributes
     ----------
     still, over : tuple of shapes
-        Below and above all others, all the time.
+        Shapes below and above all others, always shown.
     frames : tuple of tuples of shapes
-        One shown after the other; the last for `pause` seconds more.
+        Shown one after the other; the last for `pause` seconds longer.
     kept : tuple of tuples of shapes
-        Below the frames: what comes with the frame of its number and then stays, until all begins again.
+        Shapes below the frames that appear with the frame of their index and stay until the loop restarts.
     """
 
     width: float
@@ -182,7 +182,7 @@ class Animation:
 
 
 def text_width(text: str, size: float) -> float:
-    """Return about how wide a text becomes, in a monospaced font; wide characters take twice the room.
+    """Return the approximate width of a text in a monospaced font; wide characters count twice.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def text_width(text: str, size: float) -> float:
 
 
 def printable(text: str) -> str:
-    """Put a mark in the place of what cannot be shown, or would turn the text round.
+    """Replace characters that cannot be displayed, or that change the direction of text.
 
     Examples
     --------

@@ -1,12 +1,12 @@
-"""Filters that are learned: by back-propagation from examples or, as the check of it, by least squares.
+"""Learning a filter from examples: by gradient descent or, as a check, by least squares.
 
-The model is a layer of one filter, ``z = w * x + b``, or its absolute value. It is trained on patches of the
-inputs, a mini-batch at a time, through `conv_forward` and `conv_backward`; the last fifth of the target's
-rows is held out. The patches of pictures are alike: bright or dark all over, and their channels with them. So
-inputs are centred, and the steps are taken in coordinates in which the pixels of a patch are uncorrelated.
+The model is a layer with one filter, ``z = w * x + b``, or its absolute value. It is trained on mini-batches
+of patches of the inputs with `conv_forward` and `conv_backward`; the last fifth of the target's rows is held
+out. The pixels of a patch, and their channels, are strongly correlated. Therefore inputs are centered, and
+gradient descent runs in coordinates in which the pixels of a patch are uncorrelated.
 
 Sources: D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, 2015; Y. LeCun, L. Bottou, G. Orr
-and K.-R. Müller, Efficient BackProp, 1998 (on centring and decorrelating).
+and K.-R. Müller, Efficient BackProp, 1998 (on centering and decorrelating).
 """
 
 import math
@@ -40,30 +40,27 @@ __all__ = [
 
 Array = NDArray[Any]
 
-HELD_OUT = 5  # one in so many rows
-CROP, BATCH = 24, 8  # outputs of a patch, down and across; patches of a mini-batch
+HELD_OUT = 5  # one row in five is held out
+CROP, BATCH = 24, 8  # outputs per side of a patch; patches per mini-batch
 STEPS = 5000
-INTERVAL = 100  # steps whose mean loss is looked at
-EARLY = (1, 10, 30)  # steps that the history has besides
-EXACT = 1e-14  # loss, as a part of the target's variance, at which nothing is left to learn
-STALLED, PATIENCE = (
-    0.98,
-    3,
-)  # part of the best loss that a better one must fall below, within so many intervals
-CUT = 4  # what the learning rate is divided by where none did
-SMALLEST = 1e-3  # part of the first learning rate at which training ends
-SAME = 1e-10  # part of the largest variance below which there is none
-DIVERGED = 1e4  # times the target's variance
-TRIALS, TRIAL_STEPS = 4, 200  # of an absolute value, whose loss has minima besides the lowest
+INTERVAL = 100  # steps between checks of the mean loss
+EARLY = (1, 10, 30)  # early steps that the history records in addition
+EXACT = 1e-14  # loss, as a fraction of the target's variance, at which the fit counts as exact
+STALLED, PATIENCE = 0.98, 3  # a loss must fall below this fraction of the best within so many intervals
+CUT = 4  # otherwise the learning rate is divided by this
+SMALLEST = 1e-3  # fraction of the first learning rate at which training ends
+SAME = 1e-10  # fraction of the largest variance that counts as zero
+DIVERGED = 1e4  # loss, as a multiple of the target's variance, that counts as divergence
+TRIALS, TRIAL_STEPS = 4, 200  # restarts for absolute values, whose loss has local minima
 LARGEST = 1e100
-RECENT = 10  # steps whose mean loss is told
+RECENT = 10  # steps over which the reported loss is averaged
 MOST_WEIGHTS = 4096
-MOST_SOLVED, MOST_CORRELATED = 1 << 23, 1 << 21  # numbers of the matrix of least squares, and of covariances
-ROUNDS = 100  # of least squares, for the signs of absolute values
+MOST_SOLVED, MOST_CORRELATED = 1 << 23, 1 << 21  # matrix elements for least squares and for covariances
+ROUNDS = 100  # maximum rounds of least squares to find the signs of absolute values
 
 
 class Optimizer(StrEnum):
-    """How a gradient becomes a step."""
+    """Update rules of gradient descent."""
 
     ADAM = "adam"
     MOMENTUM = "momentum"
@@ -75,14 +72,14 @@ RATES = {Optimizer.ADAM: 0.1, Optimizer.MOMENTUM: 0.02, Optimizer.SGD: 0.1}
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """An input and what a filter made of it: the target's pixels whose windows lie within the input.
+    """An input and its filtered result, the target, cropped to pixels whose windows lie within the input.
 
     Attributes
     ----------
     pixels : array (h + f_h - 1, w + f_w - 1, C)
     target : array (h, w)
     usable : array (h, w)
-        False for pixels of the target that were clipped, which teach nothing.
+        False for clipped pixels of the target, whose true value is unknown.
     """
 
     pixels: Array
@@ -91,12 +88,12 @@ class Example:
 
     @property
     def held_out(self) -> int:
-        """The first row that is held out."""
+        """The first held-out row."""
         return len(self.target) - max(1, len(self.target) // HELD_OUT)
 
 
 class Step(NamedTuple):
-    """Where training was: the mean loss of the last steps, as a part of the target's variance; the taps."""
+    """The state of training at a step: the taps, and the recent loss relative to the target's variance."""
 
     number: int
     loss: float
@@ -105,7 +102,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """A filter that was learned.
+    """A learned filter.
 
     Attributes
     ----------
@@ -113,14 +110,14 @@ class Learned:
     bias : float
         0 unless it was learned.
     error : float
-        Root mean square error on the rows that were held out, in the target's units.
+        Root mean square error on the held-out rows, in the target's units.
     relative_error : float
-        The same as a part of the standard deviation of those rows.
+        The same as a fraction of the standard deviation of those rows.
     steps : int
-        Of training; 0 for least squares.
+        Number of training steps; 0 for least squares.
     history : tuple of Step
     offset : float
-        What the targets are offset by, where no bias was asked for; 0 if they are not.
+        Constant offset of the targets that was found although no bias was learned; 0 if there is none.
     """
 
     taps: Array
@@ -133,7 +130,7 @@ class Learned:
 
 
 def matrices_of(taps: Array) -> list[Array]:
-    """Return the taps of a filter as matrices (f_h, f_w), one for each channel of its input.
+    """Return the taps of a filter as matrices (f_h, f_w), one per input channel.
 
     Examples
     --------
@@ -144,7 +141,7 @@ def matrices_of(taps: Array) -> list[Array]:
 
 
 class Nearest(NamedTuple):
-    """The named filter nearest to some taps: `scale` times it, where it is steered in the best direction."""
+    """The named filter nearest to some taps: they are about `scale` times it, rotated to `angle`."""
 
     name: str
     angle: float | None
@@ -164,21 +161,21 @@ def examples_of(
     channels: str | None = None,
     absolute: bool = False,
 ) -> list[Example]:
-    """Match an input and its target.
+    """Align an input and its filtered result, the target, as training examples.
 
     Parameters
     ----------
     image : array (H, W) or (H, W, C)
     target : array (H, W), (H, W, C) or of the size without padding, (H - f_h + 1, W - f_w + 1)
-        Of unsigned integers, the largest value and 0 count as clipped.
+        For unsigned integers, 0 and the largest value of the dtype count as clipped.
     size : int or (vertical, horizontal)
-        Side of the filter.
+        Size of the filter.
     channels : str, optional
-        ``each``: a channel of the target was made of the same one of the input; taken where both have as
-        many. ``sum``: a filter as deep as the input made the target; taken where only the input has several.
-        ``gray``, ``r``, ``g``, ``b``: it was made of that.
+        ``each``: each channel of the target comes from the same channel of the input (default if both have
+        equally many). ``sum``: the filter sums over all input channels (default if only the input has
+        several). ``gray``, ``r``, ``g``, ``b``: the target comes from this channel of the input.
     absolute : bool
-        The target has absolute values, of which 0 is not clipped.
+        The target holds absolute values, so 0 does not count as clipped.
 
     Returns
     -------
@@ -188,9 +185,9 @@ def examples_of(
     Raises
     ------
     ImageError
-        One is no image.
+        The image or the target is invalid.
     SizeError
-        The sizes, or the channels, do not match; the message says which padding would.
+        The sizes or the channels do not match; the message says which padding would fit.
 
     Examples
     --------
@@ -205,7 +202,7 @@ def examples_of(
     if of_target != (1 if deep else of_input):
         raise SizeError(
             f"target {format_size(wanted.shape)}",
-            f"has {of_target} channels, the input {of_input}: must be as many, or 1 with channels sum",
+            f"has {of_target} channels and the input {of_input}: they must be equal, or 1 with channels sum",
         )
     inside = _inside(pixels.shape[:2], wanted.shape[:2], size)
     lowest, highest = -math.inf, math.inf
@@ -221,7 +218,7 @@ def examples_of(
 
 
 def _inside(sides: tuple[int, ...], wanted: tuple[int, ...], size: Pair) -> tuple[slice, slice]:
-    """Return which pixels of a target have windows within the input."""
+    """Return the pixels of a target whose windows lie within the input."""
     try:
         same = window_axes((sides[0], sides[1]), size, padding="same")
         valid = window_axes((sides[0], sides[1]), size)
@@ -256,31 +253,36 @@ def learn(
     seed: int = 0,
     watch: Callable[[int, float], object] | None = None,
 ) -> Learned:
-    """Learn a filter by back-propagation.
+    """Learn a filter by gradient descent with back-propagation.
 
     Parameters
     ----------
     examples : sequence of Example
-        See `examples_of`; all of one filter.
+        From `examples_of`; all for the same filter.
     bias : bool
-        Learn a bias, too.
+        Learn a bias as well.
     absolute : bool
-        The targets are absolute values. The sign of the filter is then that of the nearest named one.
+        The targets are absolute values. The filter then takes the sign of the nearest named filter.
     optimizer : ``"adam"``, ``"momentum"`` or ``"sgd"``
     rate : float, optional
-        Learning rate; unless given 0.1, 0.02 and 0.1. It is cut to a quarter whenever the loss no longer
-        falls, and training ends when it is a thousandth, when nothing is left to learn, or after `steps`.
+        Learning rate (default: 0.1 for adam, 0.02 for momentum, 0.1 for sgd). It is divided by 4 whenever the
+        loss stops falling. Training ends when the rate has fallen to a thousandth, when the fit is exact, or
+        after `steps`.
     steps : int
+        Maximum number of steps.
     seed : int
-        Of the first taps and of the patches: the same seed gives the same filter.
+        Seed for the initial taps and the choice of patches: the same seed gives the same filter.
     watch : callable, optional
-        Is called with the step and the mean loss of the last ten every hundred steps.
+        Called every hundred steps with the step and the mean loss of the last ten.
+
+    Returns
+    -------
+    Learned
 
     Raises
     ------
     LearningError
-        There is nothing to learn: the inputs or the targets are constant, not finite, or have too few pixels;
-        or the training diverges.
+        The inputs or targets are constant, not finite, or have too few pixels; or the training diverges.
     UsageError
         A number is out of range.
 
@@ -314,12 +316,13 @@ def learn(
 def solve(
     examples: Sequence[Example], *, bias: bool = False, absolute: bool = False, seed: int = 0
 ) -> Learned:
-    """Find the filter with the least squared error, the check of `learn`.
+    """Find the filter by linear least squares, as a check of `learn`.
 
-    Of large pictures as many patches are taken, at random, as give 8 million numbers, or two for each weight.
-    Absolute values are solved by turns: the signs that a filter gives, then the filter that fits these signs.
+    For large pictures it uses a random sample of patches: 8 million matrix elements, or two patches per
+    weight if that is more. For absolute values it alternates: the signs that the filter gives, then the
+    filter that fits these signs best.
 
-    Parameters, errors and result are those of `learn`, which has some parameters more.
+    Parameters, exceptions and result are those of `learn`, which has additional parameters.
 
     Examples
     --------
@@ -334,7 +337,7 @@ def solve(
     numbers = max(MOST_SOLVED, _enough_numbers(scaled, scaling.weights))
     patches, targets = _rows_of(scaled, scaling.weights, rng, numbers)
 
-    patches[:, :-1] = patches[:, :-1] @ scaling.mix  # as training has them
+    patches[:, :-1] = patches[:, :-1] @ scaling.mix  # as in training
     inverse = np.linalg.pinv(patches)
     if not absolute:
         return _judged(examples, inverse @ targets, scaling, None, bias=bias, absolute=absolute)
@@ -358,7 +361,7 @@ def _check_seed(seed: int) -> None:
 
 
 def nearest_filter(taps: ArrayLike) -> Nearest | None:
-    """Find the named filter that some taps are nearest to, up to a factor; None if none has that size.
+    """Find the named filter nearest to some taps, up to a factor; None if no filter has their size.
 
     Examples
     --------
@@ -388,13 +391,13 @@ def nearest_filter(taps: ArrayLike) -> Nearest | None:
         shown = name if usual else f"{name}:size={len(matrix)}"
         scale = float(np.vdot(matrix, plain) / np.vdot(plain, plain))
         found.append(Nearest(shown, None, scale, abs(scale) * float(np.linalg.norm(plain)) / length))
-        if turned:  # the cosine and the sine of the angle weigh these two
+        if turned:  # cosine and sine of the angle are the weights of these two
             both = np.stack([one.kernels[0].ravel() for one in turned], axis=1).astype(np.float64)
             along, across = np.linalg.lstsq(both, matrix.ravel(), rcond=None)[0].tolist()
             similarity = float(np.linalg.norm(both @ [along, across])) / length
             angle = math.degrees(math.atan2(across, along))
             found.append(Nearest(shown, angle, math.hypot(along, across), similarity))
-    # A direction that was given a name is told by it, unless another is clearly nearer.
+    # Prefer a named direction to an angle, unless another filter is clearly nearer.
     return max(found, key=lambda one: one.similarity - 1e-3 * (one.angle is not None), default=None)
 
 
@@ -403,10 +406,10 @@ def nearest_filter(taps: ArrayLike) -> Nearest | None:
 
 @dataclass(frozen=True, eq=False)
 class _Scaling:
-    """How inputs, targets and weights are centred and scaled, and how weights are scaled back.
+    """How inputs, targets and weights are centered and scaled, and how weights are scaled back.
 
-    `weights` is the shape of the taps, (f_h, f_w, C). Training changes coordinates in which patches are
-    uncorrelated, `mix` (taps, taps) times which are the taps.
+    `weights` is the shape of the taps, (f_h, f_w, C). Training runs in coordinates in which patches are
+    uncorrelated; `mix` (taps, taps) times these coordinates gives the taps.
     """
 
     weights: tuple[int, int, int]
@@ -419,30 +422,34 @@ class _Scaling:
     @classmethod
     def of(cls, examples: Sequence[Example], *, absolute: bool) -> "_Scaling":
         if not examples:
-            raise UsageError("examples", "there are none")
+            raise UsageError("examples", "must have at least one element")
         shapes = {_weights_of(one) for one in examples}
         if len(shapes) > 1:
-            raise SizeError("examples", f"are of filters of several shapes: {sorted(shapes)}")
+            raise SizeError("examples", f"belong to filters of different shapes: {sorted(shapes)}")
         weights = shapes.pop()
         if math.prod(weights) > MOST_WEIGHTS:
             raise SizeError(
-                f"filter {format_size(weights)}", f"has more than {MOST_WEIGHTS} weights to learn"
+                f"filter {format_size(weights)}",
+                f"has more than {MOST_WEIGHTS} weights; use a smaller one",
             )
         arrays = [array for one in examples for array in (one.pixels, one.target)]
         if not all(np.isfinite(array).all() for array in arrays):
-            raise LearningError("examples", "hold numbers that are not finite")
+            raise LearningError("examples", "hold values that are not finite (NaN or infinity)")
         if any(np.abs(array).max() > LARGEST for array in arrays):
-            raise LearningError("examples", f"hold numbers beyond {LARGEST:g}, whose squares overflow")
+            raise LearningError(
+                "examples", f"hold values above {LARGEST:g}, whose squares overflow; scale them down"
+            )
         if any(0 < np.abs(array).max() < 1 / LARGEST for array in arrays):
-            raise LearningError("examples", f"hold no number above {1 / LARGEST:g}; their squares vanish")
+            raise LearningError(
+                "examples", f"hold no value above {1 / LARGEST:g}, so their squares underflow; scale them up"
+            )
         if absolute and any(one.target.min() < 0 for one in examples):
-            raise LearningError("target", "has negative values, which absolute values are not")
+            raise LearningError("target", "has negative values, so it does not hold absolute values")
         count = sum(int(one.usable[: one.held_out].sum()) for one in examples)
         if count <= 2 * math.prod(weights):
             raise LearningError(
-                f"{count} patches",
-                f"are too few for {math.prod(weights)} weights (clipped and held out ones do not count); "
-                "take a larger picture or a smaller filter",
+                f"only {count} patches for {math.prod(weights)} weights",
+                "use a larger picture or a smaller filter (clipped and held-out patches do not count)",
             )
         pixels = np.concatenate([one.pixels.reshape(-1, weights[2]) for one in examples])
         targets = np.concatenate([one.target[: one.held_out][one.usable[: one.held_out]] for one in examples])
@@ -450,16 +457,16 @@ class _Scaling:
         level = 0.0 if absolute else float(targets.mean())
         height = float(np.sqrt(np.square(targets - level).mean()))
         if spread <= 1e-12 * float(np.abs(pixels).max()):
-            raise LearningError("input", "is constant: there is nothing to learn from it")
+            raise LearningError("input", "is constant, so there is nothing to learn from it")
         if float(targets.std()) <= 1e-12 * float(np.abs(targets).max()):
-            raise LearningError("target", "is constant: there is nothing to learn from it")
+            raise LearningError("target", "is constant, so there is nothing to learn from it")
         plain = cls(weights, centre, spread, np.eye(math.prod(weights)), level, height)
         rng = np.random.default_rng(0)
         numbers = max(MOST_CORRELATED, _enough_numbers(examples, weights))
         patches, _ = _rows_of([plain.apply(one) for one in examples], weights, rng, numbers)
         covariance = np.cov(patches[:, :-1], rowvar=False, bias=True).reshape(plain.mix.shape)
         variances, directions = np.linalg.eigh(covariance)
-        kept = variances > SAME * variances[-1]  # grey in three channels has a third of the directions
+        kept = variances > SAME * variances[-1]  # gray in three channels varies in a third of the directions
         return replace(plain, mix=directions[:, kept] / np.sqrt(variances[kept]) @ directions[:, kept].T)
 
     def apply(self, example: Example) -> Example:
@@ -467,12 +474,12 @@ class _Scaling:
         return Example(pixels, (example.target - self.level) / self.height, example.usable)
 
     def taps(self, weights: Array) -> Array:
-        """Return the taps for the inputs and targets as they are; the last weight is the bias."""
+        """Return the taps for the unscaled inputs and targets; the last weight is the bias."""
         taps: Array = self.scaled_taps(weights) * (self.height / self.spread)
         return taps
 
     def scaled_taps(self, weights: Array) -> Array:
-        """Return the taps for what `apply` gives."""
+        """Return the taps for examples scaled by `apply`."""
         taps: Array = (self.mix @ weights[:-1]).reshape(self.weights)
         return taps
 
@@ -509,15 +516,15 @@ class _Training:
         self._best, self._patience = math.inf, PATIENCE
 
     def go(self, steps: int, watch: Callable[[int, float], object] | None) -> None:
-        """Train up to a number of steps, or until the loss falls no more."""
+        """Train until step `steps`, or until the loss no longer falls."""
         while self.number < steps and not self.done:
             self.number += 1
             loss, gradient = self.gradient()
             if not loss <= DIVERGED:
                 raise LearningError(
                     f"step {self.number}",
-                    f"the training diverges at a learning rate of {self.rate:g}; "
-                    f"take a smaller one, as --lr {self.first_rate / 10:g}",
+                    f"training diverged at a learning rate of {self.rate:g}; "
+                    f"use a smaller one, such as --lr {self.first_rate / 10:g}",
                 )
             self._losses.append(loss)
             at_end = self.number % INTERVAL == 0 or self.number == steps
@@ -533,7 +540,7 @@ class _Training:
         return exact or self.rate < SMALLEST * self.first_rate
 
     def look(self, watch: Callable[[int, float], object] | None) -> None:
-        """Note the loss of the last steps, and cut the rate where the mean loss no longer falls."""
+        """Record the loss of the last steps, and cut the rate if the mean loss no longer falls."""
         loss, recent = float(np.mean(self._losses)), float(np.mean(self._losses[-RECENT:]))
         self._losses = []
         self.history.append(Step(self.number, recent, self.scaling.taps(self.weights)))
@@ -560,7 +567,7 @@ class _Training:
             place = slice(row, row + height), slice(column, column + width)
             wanted[number, ..., 0], usable[number, ..., 0] = one.target[place], one.usable[place]
         w = self.scaling.scaled_taps(self.weights)[..., None]
-        # Overflow is what diverging is; it is told by the loss.
+        # Divergence overflows, which the loss shows.
         with np.errstate(over="ignore", invalid="ignore"):
             z = conv_forward(a_prev, w, self.weights[-1:], jobs=1)
             error = ((np.abs(z) if self.absolute else z) - wanted) * usable
@@ -588,14 +595,14 @@ def _weights_of(example: Example) -> tuple[int, int, int]:
 
 
 def _enough_numbers(examples: Sequence[Example], weights: tuple[int, int, int]) -> int:
-    """Return how many numbers are two patches for each weight, of every example."""
+    """Return how many matrix elements two patches per weight take, for every example."""
     return 2 * len(examples) * (math.prod(weights) + 1) ** 2
 
 
 def _rows_of(
     examples: Sequence[Example], weights: tuple[int, int, int], rng: np.random.Generator, numbers: int
 ) -> tuple[Array, Array]:
-    """Return patches as rows, a column of ones behind them, and their targets; some, if there are many."""
+    """Return patches as rows, with a last column of ones, and their targets; a sample if there are many."""
     count = math.prod(weights) + 1
     patches, targets = [], []
     most = max(1, numbers // count // len(examples))
@@ -621,7 +628,7 @@ def _judged(
     bias: bool,
     absolute: bool,
 ) -> Learned:
-    """Scale the weights back, and measure them on the rows that were held out."""
+    """Scale the weights back, and measure the error on the held-out rows."""
     taps, offset = scaling.taps(weights), scaling.bias(weights)
     if absolute:
         nearest = nearest_filter(taps[..., 0]) if taps.shape[2] == 1 else None

@@ -1,4 +1,4 @@
-"""Text in pictures: the one font that Pillow carries, and what it cannot draw as escapes."""
+"""Text in pictures: Pillow's built-in font, with escapes for characters that it lacks."""
 
 from functools import cache
 
@@ -6,26 +6,26 @@ from PIL import ImageFont
 
 __all__ = ["font", "lettered", "wrapped"]
 
-NO_CHARACTER = "\U0010fffd"  # of the private use plane, which no font of text has
+NO_CHARACTER = "\U0010fffd"  # a private use character, which no text font has
 
 
 @cache
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """Return Pillow's own font, letters placed alike on every machine."""
+    """Return Pillow's built-in font, laid out identically on every machine."""
     found = ImageFont.load_default(size)
-    assert isinstance(found, ImageFont.FreeTypeFont)  # as of any size that is named
+    assert isinstance(found, ImageFont.FreeTypeFont)  # as for any explicit size
     return found.font_variant(layout_engine=ImageFont.Layout.BASIC)
 
 
 @cache
 def _is_drawn(char: str) -> bool:
-    """Whether the font has a character; what it lacks looks like a character that none has."""
+    """Whether the font has a character; one that it lacks looks like a character that no font has."""
     letters = font(16)
     return char.isprintable() and bytes(letters.getmask(char)) != bytes(letters.getmask(NO_CHARACTER))
 
 
 def lettered(text: str) -> str:
-    """Return a text that the font can draw: what it lacks, and what does not show, as escapes.
+    """Return a text that the font can draw, with escapes for missing and invisible characters.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def lettered(text: str) -> str:
 
 
 def wrapped(text: str, size: int, width: int, *, most: int) -> list[str]:
-    """Break a text into lines of so many pixels, at spaces where there are any; after `most` come dots.
+    """Break a text into lines of at most `width` pixels, at spaces if possible; an ellipsis ends line `most`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Drawings painted by Pillow: PNG pictures, and animations as GIF and APNG, in the colours of light pages."""
+"""Drawings rendered with Pillow: PNG pictures, and GIF and APNG animations, in the colors of light pages."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -28,10 +28,10 @@ from convcli.lettering import font, lettered
 __all__ = ["animated_gif", "animated_png", "drawn_png", "painted", "painted_frames"]
 
 ANCHORS = {Anchor.START: "ls", Anchor.MIDDLE: "ms", Anchor.END: "rs"}
-BOLD = 0.4  # how much thicker lines of letters become
-WRITTEN_OUT = {"√": "sqrt", "²": "^2", "×": "x"}  # signs that Pillow's own font lacks
-SHADES = 6  # between a letter's colour and its ground
-MOST_COLORS = 255  # of an animation, beside the transparent one
+BOLD = 0.4  # extra stroke width of bold letters
+WRITTEN_OUT = {"√": "sqrt", "²": "^2", "×": "x"}  # characters that Pillow's built-in font lacks
+SHADES = 6  # shades between the color of a letter and its background
+MOST_COLORS = 255  # colors of an animation, besides the transparent one
 NO_COLOR = (255, 0, 255)
 MILLISECONDS, HUNDREDTH = 1000, 10
 OVER = PngImagePlugin.Blend.OP_OVER
@@ -46,7 +46,7 @@ def painted(drawing: Drawing) -> Image.Image:
     Returns
     -------
     Image
-        RGB, a pixel for each unit of length.
+        RGB, one pixel per unit of length.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def painted_frames(animation: Animation) -> Iterator[Image.Image]:
     """Paint each frame of an animation, as `painted` does."""
     ground = _paper(animation, Ink.PAPER)
     _paint(ground, animation.still)
-    # What stands over all is painted once, on black and on white paper, which tells how it covers.
+    # Shapes above all frames are painted once, on black and on white paper, which gives their coverage.
     on_black, on_white = _paper(animation, "#000000"), _paper(animation, "#ffffff")
     for image in (on_black, on_white):
         _paint(image, animation.over)
@@ -87,26 +87,26 @@ def drawn_png(drawing: Drawing) -> bytes:
 
 
 def animated_gif(animation: Animation) -> bytes:
-    """Return an animation as a GIF file that begins again at its end; times are in hundredths of a second."""
+    """Return an animation as a looping GIF file; its times are in hundredths of a second."""
     frames = _reduced_frames(animation)
     return _animated(next(frames), frames, animation, "GIF")
 
 
 def animated_png(animation: Animation) -> bytes:
-    """Return an animation as a PNG file (APNG) that begins again at its end."""
+    """Return an animation as a looping PNG file (APNG)."""
     first, *rest = _changes(_reduced_frames(animation))
     return _animated(first, rest, animation, "PNG", blend=OVER)
 
 
 def _reduced_frames(animation: Animation) -> Iterator[Image.Image]:
-    """Paint the frames in few colours."""
+    """Paint the frames with a palette."""
     palette = _palette(animation)
     for frame in painted_frames(animation):
         yield frame.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def _changes(frames: Iterator[Image.Image]) -> Iterator[Image.Image]:
-    """Leave frames transparent where they are what the one before is: files become a quarter as large."""
+    """Make pixels transparent that equal those of the frame before: files become a quarter as large."""
     first = next(frames)
     first.info["transparency"] = MOST_COLORS
     yield first
@@ -119,7 +119,7 @@ def _changes(frames: Iterator[Image.Image]) -> Iterator[Image.Image]:
 
 
 def _numbers(image: Image.Image) -> Image.Image:
-    """Return the numbers of the colours, as if they were grey levels."""
+    """Return the palette indices, as if they were gray levels."""
     return Image.frombytes("L", image.size, image.tobytes())
 
 
@@ -130,7 +130,7 @@ def _animated(
     file_format: str,
     **options: int,
 ) -> bytes:
-    step = HUNDREDTH if file_format == "GIF" else 1  # Pillow would cut what is left of the next one
+    step = HUNDREDTH if file_format == "GIF" else 1  # Pillow would crop the next frame
     durations = [round(animation.seconds * MILLISECONDS / step) * step] * len(animation.frames)
     durations[-1] += round(animation.pause * MILLISECONDS)
     memory = BytesIO()
@@ -143,14 +143,14 @@ def _paper(drawing: Drawing | Animation, color: Color) -> Image.Image:
 
 
 def _rgb(color: Color) -> tuple[int, int, int]:
-    """Return the parts of a colour as it is on a light page."""
+    """Return red, green and blue of a color on a light page."""
     text = PALETTE[color][0] if isinstance(color, Ink) else color
     red, green, blue = bytes.fromhex(text.removeprefix("#"))
     return red, green, blue
 
 
 def _palette(animation: Animation) -> Image.Image:
-    """Return the colours of an animation: those of its shapes, and the shades of letters on every ground."""
+    """Return the palette of an animation: the colors of its shapes, and shades of its letters."""
     shapes = [*animation.still, *animation.over]
     shapes += [shape for group in (*animation.kept, *animation.frames) for shape in group]
     grounds = {shape.fill for shape in shapes if isinstance(shape, Rectangle) and shape.fill is not None}
@@ -164,7 +164,7 @@ def _palette(animation: Animation) -> Image.Image:
                 ends = zip(_rgb(ground), _rgb(letter), strict=True)
                 red, green, blue = (round(low + (high - low) * part / SHADES) for low, high in ends)
                 colors[red, green, blue] = None
-    # All numbers have a colour, so that files have room for the transparent one.
+    # Every index has a color, so that files have room for the transparent one.
     listed = [*list(colors)[:MOST_COLORS], *[NO_COLOR] * 256][:256]
     image = Image.new("P", (1, 1))
     image.putpalette([value for color in listed for value in color])
@@ -186,10 +186,10 @@ def _paint(image: Image.Image, shapes: Iterable[Shape]) -> None:
 
 
 def _paint_rectangle(draw: Draw, shape: Rectangle) -> None:
-    """Paint a box; its line lies on its edge, half of it outside."""
+    """Paint a box; its outline is centered on its edge."""
     fill, stroke = (None if color is None else _rgb(color) for color in (shape.fill, shape.stroke))
     width = 0 if stroke is None else max(1, round(shape.thickness))
-    # Rounded in one way everywhere, so that neighbours share their lines.
+    # Rounded the same way everywhere, so that neighbors share their outlines.
     left, top = (math.floor(place - width / 2 + 0.5) for place in (shape.x, shape.y))
     ends = shape.x + shape.width, shape.y + shape.height
     right, bottom = (math.floor(place - width / 2 + 0.5) + width - 1 for place in ends)
@@ -236,7 +236,7 @@ def _paint_text(draw: Draw, shape: Text) -> None:
 
 
 def _readable(text: str) -> str:
-    """Write out what the font cannot draw; escapes would need more room than the drawing has left."""
+    """Spell out characters that the font lacks; escapes would need more space than the drawing has."""
     return "".join(
         char if lettered(char) == char else WRITTEN_OUT.get(char, "?" * round(text_width(char, 1 / LETTER)))
         for char in text

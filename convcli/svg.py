@@ -1,4 +1,4 @@
-"""Drawings as SVG: one file that fits light and dark pages, and needs no other."""
+"""Drawings as SVG: one self-contained file for light and dark pages."""
 
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -36,10 +36,10 @@ def drawn_svg(drawing: Drawing) -> str:
 
 
 def animated_svg(animation: Animation) -> str:
-    """Return an animation as an SVG document: each frame is a group of the class ``frame``.
+    """Return an animation as an SVG document: each frame is a group with the class ``frame``.
 
-    What is kept is in groups of the class ``kept``. Where nothing moves, or motion is not wanted, the first
-    frame is seen.
+    Kept shapes are in groups with the class ``kept``. Viewers without animation, or set to reduced motion,
+    show the first frame.
     """
     root = _root(animation, animation.still)
     _style(root, _motion(animation))
@@ -55,7 +55,7 @@ def animated_svg(animation: Animation) -> str:
 
 
 def _motion(animation: Animation) -> str:
-    """Return the rules that show one frame after the other; none for a single one."""
+    """Return the CSS rules that show one frame after the other; none for a single frame."""
     count, seconds = len(animation.frames), animation.seconds
     if count < 2:
         return ""
@@ -77,12 +77,12 @@ def _motion(animation: Animation) -> str:
 
 
 def _shown_for(name: str, share: float) -> str:
-    """Return the rule by which something is seen at first, for a share of the time."""
+    """Return the CSS rule that shows an element for the first part of the time, then hides it."""
     return f"@keyframes {name}{{0%{{visibility:visible}}{100 * share:.6g}%,100%{{visibility:hidden}}}}"
 
 
 def svg_element(drawing: Drawing) -> Element:
-    """Return a drawing as the root of an SVG document, to be put into a page."""
+    """Return a drawing as the root element of an SVG document, to embed in a page."""
     return _root(drawing, drawing.shapes)
 
 
@@ -113,9 +113,9 @@ def _style(root: Element, rules: str) -> None:
 
 
 def ink_rules(*, dark: bool, within: str = "") -> str:
-    """Return the colours of the classes: names like ``f-paper`` fill, ``s-paper`` draw lines.
+    """Return the CSS rules for colors: classes such as ``f-paper`` fill, ``s-paper`` set the line color.
 
-    A page that says itself whether it is dark puts a selector before each.
+    A page that sets light or dark itself passes a selector, `within`, that precedes each rule.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def ink_rules(*, dark: bool, within: str = "") -> str:
 
 
 def _rules() -> str:
-    """Return the rules of every drawing; a pointer on a text points to what the text stands on."""
+    """Return the CSS rules of every drawing; hovering over a text reaches the shape below it."""
     light, dark = ink_rules(dark=False), ink_rules(dark=True)
     return (
         f"text{{font-family:{FONTS};white-space:pre}}text,polyline,polygon{{pointer-events:none}}"
@@ -183,7 +183,7 @@ def _add_text(parent: Element, shape: Text) -> None:
 def _colour(
     element: Element, fill: Color | None, stroke: Color | None, thickness: float, *, dashed: bool
 ) -> None:
-    """Set the colours: named ones by class, so that they follow the page, others as they are."""
+    """Set the colors: named ones by class, so that they follow the page, others by value."""
     names = []
     for kind, colour in (("fill", fill), ("stroke", stroke)):
         if isinstance(colour, Ink):
@@ -207,7 +207,7 @@ def _number(value: float) -> str:
 
 
 def _clean(text: str) -> str:
-    """Put marks in the place of what cannot be shown, line by line; XML takes the rest."""
+    """Replace characters that cannot be displayed, line by line; XML allows the rest."""
     return "\n".join(map(printable, text.split("\n")))
 
 

@@ -157,7 +157,7 @@ def test_bad_pairs(convcli: Runner, pair: tuple[Path, Path], tmp_path: Path) -> 
 def test_diverging_is_told(convcli: Runner, pair: tuple[Path, Path]) -> None:
     ran = convcli("learn", *pair, "--optimizer", "sgd", "--lr", "1e5")
     assert_failed(ran, 1, "step ")
-    assert "take a smaller one, as --lr 10000" in ran.err
+    assert "use a smaller one, such as --lr 10000" in ran.err
 
 
 def test_kernel_and_curve_are_two_files(convcli: Runner, pair: tuple[Path, Path]) -> None:

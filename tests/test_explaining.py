@@ -119,8 +119,10 @@ def test_wrong_requests(convcli: Runner) -> None:
         return convcli("explain", "photo.png", *options)
 
     assert_refused(convcli("explain"), "IMAGE: missing")
-    assert_refused(ran(), "--filter: give one filter")
-    assert_refused(ran("--filter", "box", "--kernel", "1"), "--filter: give one filter")
+    assert_refused(ran(), "--filter: give either one --filter or one --kernel")
+    assert_refused(
+        ran("--filter", "box", "--kernel", "1"), "--filter: give either one --filter or one --kernel"
+    )
     for at in ("1", "1,2,3", "a,b", "-1,0", "1.5,2", ""):
         assert_refused(ran("--filter", "box", "--at", at), "--at ")
     assert_refused(

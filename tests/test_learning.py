@@ -183,17 +183,27 @@ def bad(place: float) -> Array:
     [
         (FLAT, NOISE[:40, :40], {}, "input: is constant"),
         (NOISE, np.full(NOISE.shape, 3.0), {}, "target: is constant"),
-        (NOISE[:5, :5], NOISE[:5, :5], {}, "are too few for 9 weights"),
+        (
+            NOISE[:5, :5],
+            NOISE[:5, :5],
+            {},
+            "only 6 patches for 9 weights: use a larger picture or a smaller filter",
+        ),
         (bad(np.nan), NOISE, {}, "not finite"),
         (NOISE, bad(np.inf), {}, "not finite"),
-        (bad(1e200), NOISE, {}, "beyond 1e+100, whose squares overflow"),
-        (NOISE * 1e-200, NOISE, {}, "no number above 1e-100; their squares vanish"),
-        (NOISE, convolve(NOISE, LINE), {"absolute": True}, "negative values, which absolute values are not"),
+        (bad(1e200), NOISE, {}, "values above 1e+100, whose squares overflow; scale them down"),
+        (NOISE * 1e-200, NOISE, {}, "no value above 1e-100, so their squares underflow; scale them up"),
+        (
+            NOISE,
+            convolve(NOISE, LINE),
+            {"absolute": True},
+            "has negative values, so it does not hold absolute values",
+        ),
         (
             NOISE,
             convolve(NOISE, LINE),
             {"optimizer": "sgd", "rate": 1e6},
-            "diverges at a learning rate of 1e+06",
+            "diverged at a learning rate of 1e+06",
         ),
     ],
 )
@@ -209,7 +219,7 @@ def test_what_teaches_nothing_is_said(image: Array, target: Array, how: dict[str
         ((50, 42), "target 50x42: does not fit the input 48x40: a filter of 3x3 gives 48x40 with padding same, "
                    "46x38 with padding valid; padding 2 gives it"),
         ((24, 20), "46x38 with padding valid"),
-        ((48, 40, 3), "has 3 channels, the input 1: must be as many, or 1 with channels sum"),
+        ((48, 40, 3), "has 3 channels and the input 1: they must be equal, or 1 with channels sum"),
     ],
 )  # fmt: skip
 def test_targets_of_other_sizes_are_explained(shape: tuple[int, ...], told: str) -> None:
