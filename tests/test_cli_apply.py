@@ -1267,6 +1267,32 @@ def test_matrix_is_aligned_on_a_terminal(terminal: Runner) -> None:
     assert ran.all == (0, title + "  0 -40 -40   0\n" * 4, "")
 
 
+@pytest.mark.usefixtures("matrix")
+@pytest.mark.parametrize(
+    ("signed", "header", "row"),
+    [
+        ("raw", "int16 from -30 to 0", "  0 -30 -30   0\n"),
+        ("abs", "uint8 from 0 to 30", " 0 30 30  0\n"),
+        ("clip", "uint8 from 0 to 0); 8 saturated (--scale gain fits more in", "0 0 0 0\n"),
+        ("center", "uint8 from 98 to 128", "128  98  98 128\n"),
+        ("stretch", "uint8 from 0 to 255", "255   0   0 255\n"),
+    ],
+)
+def test_the_title_of_a_matrix_describes_what_is_printed(
+    terminal: Runner, signed: str, header: str, row: str
+) -> None:
+    kernel = "-1 0 1; -1 0 1; -1 0 1"
+    ran = terminal("apply", "edge.csv", "--kernel", kernel, "--padding", "0", "--signed", signed)
+    assert ran.all == (0, f"edge.csv, kernel  (4x4, {header})\n" + row * 4, "")
+
+
+@pytest.mark.usefixtures("matrix")
+def test_each_map_of_a_bank_is_printed_below_its_own_title(terminal: Runner) -> None:
+    ran = terminal("apply", "edge.csv", "--bank", "sobel:2", "--padding", "valid")
+    first = "edge.csv, sobel-2  (4x4, int16 from -40 to 0)\n" + "  0 -40 -40   0\n" * 4
+    assert ran.all == (0, f"{first}\nedge.csv, sobel-2  (4x4, int16 from 0 to 0)\n" + "0 0 0 0\n" * 4, "")
+
+
 def test_fractions_of_a_matrix_are_printed_in_full(convcli: Runner, in_folder: Path) -> None:
     (in_folder / "a.txt").write_text("0.1 0.2 1e-3\n")
     ran = convcli("apply", "a.txt", "--filter", "identity")

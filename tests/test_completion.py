@@ -89,7 +89,7 @@ def test_lines(line: str, words: tuple[str, ...], last: str) -> None:
         ("convcli apply --border=re", ["--border=reflect"]),
         ("convcli apply photo.png --signed c", ["clip", "center"]),
         ("convcli explain photo.png --signed ", ["abs", "clip", "center", "raw"]),
-        ("convcli explain --channel ", ["sum", "gray", "r", "g", "b"]),
+        ("convcli explain --channel ", ["each", "sum", "gray", "r", "g", "b"]),
         ("convcli apply --channels ", ["each", "sum", "gray", "r", "g", "b"]),
         ("convcli pool --mode ", ["max", "avg"]),
         ("convcli pool --mode max --mode a", ["avg"]),

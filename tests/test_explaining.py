@@ -1,6 +1,9 @@
 """``convcli explain``: each number taken apart adds up to what the engine gives."""
 
 import json
+import math
+import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from convcli.arrays import select_channels
 from convcli.convolve import apply_filter, convolve
 from convcli.errors import SizeError
 from convcli.explaining import explain_cell
 from convcli.kernels import kernel
-from tests.conftest import Runner, assert_failed, assert_refused
+from tests.conftest import SAMPLES, Runner, assert_failed, assert_refused, nothing_changes
 
 RGB = np.random.default_rng(1).integers(0, 256, (12, 10, 3)).astype(np.uint8)
 
@@ -114,6 +118,100 @@ def test_a_pipe_and_json(convcli: Runner) -> None:
 
 
 @pytest.mark.usefixtures("photo")
+def test_every_channel_is_explained_as_apply_filters_every_channel(convcli: Runner, terminal: Runner) -> None:
+    options = "explain", "photo.png", "--filter", "sobel-x", "--at", "2,5"
+    values = apply_filter(RGB, "sobel-x")[5, 2].tolist()
+    assert convcli(*options).all == (0, "\t".join(map(str, values)) + "\n", "")
+    assert convcli(*options, "--channels", "each").out == convcli(*options).out
+    record = json.loads(convcli(*options, "--json").out)
+    assert list(record) == [
+        "input", "filter", "row", "column", "channels", "signed", "combination", "padding", "border", "stride",
+        "dilation",
+    ]  # fmt: skip
+    assert [list(one) for one in record["channels"]] == [["channel", "cells", "value", "pixel"]] * 3
+    assert [one["channel"] for one in record["channels"]] == ["r", "g", "b"]
+    assert [one["value"] for one in record["channels"]] == values
+    assert [one["pixel"] for one in record["channels"]] == [min(abs(value), 255) for value in values]
+    single = json.loads(convcli(*options, "--channels", "g", "--json").out)
+    assert list(single)[:8] == ["input", "filter", "channel", "row", "column", "cells", "value", "pixel"]
+    assert single["cells"] == record["channels"][1]["cells"]
+    luma = json.loads(convcli(*options, "--channels", "gray", "--json").out)
+    assert luma["value"] == apply_filter(select_channels(RGB, "gray"), "sobel-x")[5, 2]
+    shown = terminal(*options).out
+    assert shown.startswith("photo.png, sobel-x, column 2, row 5 of the result\n\nchannel r\npatch")
+    assert re.findall(r"(?m)^channel (.)$", shown) == ["r", "g", "b"]
+    assert [int(text) for text in re.findall(r"(?m)^sum .* = (-?\d+)$", shown)] == values
+
+
+def test_channels_that_are_no_colors_are_numbered(convcli: Runner, in_folder: Path) -> None:
+    maps = np.arange(4 * 5 * 2).reshape(4, 5, 2)
+    np.save("two.npy", maps)
+    np.save("one.npy", maps[..., :1])
+    record = json.loads(convcli("explain", "two.npy", "--kernel", "1", "--at", "3,2", "--json").out)
+    assert [(one["channel"], one["value"]) for one in record["channels"]] == [("1", 26), ("2", 27)]
+    record = json.loads(convcli("explain", "one.npy", "--kernel", "1", "--at", "3,2", "--json").out)
+    assert (record["channel"], record["value"]) == ("gray", 26)
+    with nothing_changes(in_folder):
+        assert_refused(
+            convcli("explain", "two.npy", "--kernel", "1", "--animate", "a.gif"),
+            "--animate: draws one channel, and two.npy has 2; choose one: --channels sum\n",
+        )
+
+
+@pytest.mark.usefixtures("in_folder")
+@pytest.mark.parametrize("seed", range(8))
+def test_the_pixel_is_what_apply_writes(convcli: Runner, seed: int) -> None:
+    rng = random.Random(seed)
+    options = [
+        "--filter", rng.choice(["sobel-x", "sobel", "gaussian:sigma=2", "laplacian", "box", "scharr-y"]),
+        "--padding", rng.choice(["same", "valid", "3", "1x0", "2:0x1:3"]),
+        "--stride", rng.choice(["1", "2", "3x1"]),
+        "--dilation", rng.choice(["1", "2"]),
+        "--border", rng.choice(["edge", "zero", "reflect", "wrap", "constant:77"]),
+        "--signed", rng.choice(["abs", "clip", "center"]),
+    ]  # fmt: skip
+    if seed % 2:
+        options = options[:-2]  # the default
+    assert convcli("apply", SAMPLES / "chelsea.png", *options, "-o", "out.png").code == 0
+    with Image.open("out.png") as image:
+        written = np.array(image)
+    corners = [(0, 0), (written.shape[0] - 1, written.shape[1] - 1)]
+    inside = [(rng.randrange(written.shape[0]), rng.randrange(written.shape[1])) for _ in range(3)]
+    for row, column in corners + inside:
+        at = "--at", f"{column},{row}"
+        ran = convcli("explain", SAMPLES / "chelsea.png", *options, *at, "--json")
+        pixels = [one["pixel"] for one in json.loads(ran.out)["channels"]]
+        assert (ran.code, pixels) == (0, written[row, column].tolist())
+
+
+@pytest.mark.usefixtures("in_folder")
+@pytest.mark.parametrize(
+    ("value", "signed", "told"),
+    [
+        (-30, "abs", "|-30| = 30"),
+        (30, "abs", "30"),
+        (-300, "abs", "|-300| = 300, saturated to 255"),
+        (256, "abs", "256, saturated to 255"),
+        (-30, "clip", "max(-30, 0) = 0"),
+        (30, "clip", "30"),
+        (-30, "center", "-30 + 128 = 98"),
+        (0, "center", "0 + 128 = 128"),
+        (-129, "center", "-129 + 128 = -1, saturated to 0"),
+        (-0.75, "abs", "|-0.75| = 0.75, rounded to 1"),
+        (-0.25, "center", "-0.25 + 128 = 127.75, rounded to 128"),
+        (math.inf, "abs", "inf, saturated to 255"),
+        (math.nan, "abs", "nan, set to 0"),
+    ],
+)
+def test_a_terminal_sees_how_a_value_becomes_a_pixel(
+    terminal: Runner, value: float, signed: str, told: str
+) -> None:
+    np.save("v.npy", np.array([[value]]))
+    ran = terminal("explain", "v.npy", "--kernel", "1", "--signed", signed)
+    assert ran.out.splitlines()[-1] == f"pixel  {told}, by --signed {signed}"
+
+
+@pytest.mark.usefixtures("photo")
 def test_wrong_requests(convcli: Runner) -> None:
     def ran(*options: str) -> Any:
         return convcli("explain", "photo.png", *options)
@@ -128,8 +226,16 @@ def test_wrong_requests(convcli: Runner) -> None:
     assert_refused(
         ran("--filter", "box", "--at", "10,0"), "photo.png: row 0, column 10: is outside the result of 12x10"
     )
-    assert_refused(ran("--filter", "box", "--channel", "each"), "--channel each: is several")
-    assert_refused(ran("--filter", "box", "--signed", "stretch"), "--signed stretch: depends on all pixels")
+    assert_refused(ran("--filter", "box", "--channel", "c"), "--channel 'c': ")
+    for option in ("-o", "--animate"):
+        assert_refused(
+            ran("--filter", "box", option, "a.svg"),
+            f"{option}: draws one channel, and photo.png has 3; choose one: --channels r, g, b, gray or sum\n",
+        )
+    assert_refused(
+        ran("--filter", "box", "--signed", "stretch"),
+        "--signed stretch: depends on all pixels of the result; use raw",
+    )
     assert_failed(convcli("explain", "none.png", "--filter", "box"), 1, "none.png: ")
     np.save("k.npy", np.ones((1, 1, 3)))
     assert_refused(ran("--kernel", "@k.npy"), "--kernel: is a volume")

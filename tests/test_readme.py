@@ -159,6 +159,7 @@ def test_terminal_shows_what_the_page_of_layers_shows() -> None:
 
 
 SHEET = ("apply", "sample_images/camera.png", "--filter", "sobel", "--sheet", "sheet.png", "--json")
+CHANNELS = ("explain", "sample_images/chelsea.png", "--filter", "sobel", "--json")
 ANSWERS = {
     "`apply`": (("apply", "sample_images/camera.png", "--filter", "sobel", "--json"), ""),
     "`apply --sheet`": (SHEET, ""),
@@ -166,6 +167,8 @@ ANSWERS = {
     "`apply --direction`": (("apply", "sample_images/camera.png", "--direction", "d.png", "--json"), ""),
     "a failed input": (("apply", "missing.png", "--filter", "sobel", "--json"), ""),
     "`explain`": (("explain", "sample_images/camera.png", "--filter", "sobel", "--json"), ""),
+    "`explain`, several channels": (CHANNELS, ""),
+    "each of `channels`": (CHANNELS, "channels"),
     "each of `cells`": (("explain", "sample_images/camera.png", "--filter", "sobel", "--json"), "cells"),
     "`explain --n`": (("explain", "--n", "7", "--f", "3", "--json"), ""),
     "`learn`": (("learn", "example.csv", "target.csv", "--json"), ""),

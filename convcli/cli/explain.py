@@ -1,7 +1,7 @@
 """``convcli explain``: how one value of a result is computed."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,6 +30,14 @@ from convcli.cli.standard_input import STANDARD_INPUT, STREAM, input_name
 from convcli.cli.window_answers import explain_window
 from convcli.cli.window_files import WindowFiles
 from convcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convcli.arrays import Channels
+    from convcli.cli.number_answers import ChannelValue
+    from convcli.explaining import Explained
+    from convcli.kernels import Filter
 
 __all__ = ["explain"]
 
@@ -60,16 +68,16 @@ def explain(
     at: Annotated[
         str, typer.Option("--at", help="Position in the result: column and row, from 0.", metavar="X,Y")
     ] = "0,0",
-    channel: Annotated[
-        str,
+    channels: Annotated[
+        str | None,
         typer.Option(
             "--channel",
             "--channels",
-            help="Channel of a color picture: gray, r, g, b or sum.",
+            help="Channels: each (the default), sum (one value for all), gray (luma), r, g or b.",
             metavar="WHICH",
-            autocompletion=offers.words_of("convcli.arrays:Channels", without="each"),
+            autocompletion=offers.words_of("convcli.arrays:Channels"),
         ),
-    ] = "gray",
+    ] = None,
     angle: Angle = None,
     size: SizeOption = None,
     padding: OptionalPadding = None,
@@ -134,7 +142,8 @@ def explain(
     convcli explain --n 6 --f 3 --p 1 --s 2 --animate window.gif
 
     Also shows the pixel that apply writes, and the whole result of a text matrix. Values in brackets come
-    from the padding (default: same). When piped, prints only the sum, or the names of the files it drew.
+    from the padding (default: same). When piped, prints only the value of each channel, tab-separated, or the
+    names of the files it drew. A drawing shows one channel: choose it with --channels.
 
     With --n and --f instead of IMAGE it explains the window alone: what it reads, what it never reads, and
     the output size. The padding then defaults to 0; when piped, prints only the size.
@@ -145,7 +154,7 @@ def explain(
             {
                 "--filter": name, "--kernel": kernel, "--angle": angle, "--size": size, "--flip": flip,
                 "--signed": signed, "--max-pixels": max_pixels, "--max-memory": max_memory, "--frame": frame,
-                "--channel": channel != "gray", "--border": border != "edge",
+                "--channel": channels, "--border": border != "edge",
             }
         )  # fmt: skip
         amount = "0" if padding is None else padding
@@ -166,12 +175,12 @@ def explain(
     from convcli.cli import filtering  # late: help needs no numpy
     from convcli.cli.number_answers import NumberAnswer
     from convcli.cli.reading import Reading
-    from convcli.convolve import apply_filter
     from convcli.errors import ConvcliError, SizeError, chosen
-    from convcli.explaining import Explained
     from convcli.kernels import Filter
+    from convcli.one_pass import filter_pixels
     from convcli.pictures import Kind
-    from convcli.render import Signed, render
+    from convcli.render import Signed
+    from convcli.windows import check_position
 
     kernels = [kernel] if kernel is not None else []
     inputs = [STANDARD_INPUT if image == STREAM else image, *filtering.kernel_files(kernels)]
@@ -184,15 +193,13 @@ def explain(
     window = filtering.Window.read(
         "same" if padding is None else padding, border, stride, dilation, flip=flip, jobs=None
     )
-    which = chosen(channel, Channels, "--channel")
+    which = Channels.EACH if channels is None else chosen(channels, Channels, "--channel")
     how = None if signed is None else chosen(signed, Signed, "--signed")
-    if which == Channels.EACH:
-        raise UsageError(
-            "--channel each", "is several channels, but explain shows one; choose gray, r, g, b or sum"
-        )
     if how == Signed.STRETCH:
         raise UsageError("--signed stretch", "depends on all pixels of the result; use raw")
     picture = Reading.read(max_pixels, max_memory, frame).with_room(24).load(image)
+    if which == Channels.EACH:
+        files.check_channels(input_name(image), picture.pixels.shape[2:])
     how = how or (Signed.ABS if picture.kind == Kind.PIXELS else Signed.RAW)
     options: dict[str, Any] = {
         "stride": window.stride, "padding": window.padding, "dilation": window.dilation, "flip": flip,
@@ -200,33 +207,60 @@ def explain(
     }  # fmt: skip
     try:
         pixels = select_channels(picture.pixels, which)
-        result = apply_filter(pixels, one, **options)
-        explained = Explained(pixels, one, result, **options)
-        cells = explained.cells(*place)
+        result = filter_pixels(pixels, one, Signed.RAW, **options).pixels
+        written = filter_pixels(pixels, one, how, depth=picture.depth, **options).pixels
+        explained = _explained(pixels, one, result, options)
+        check_position(explained[0].rows, explained[0].columns, place)
+        values = _values(explained, which, place, written)
     except SizeError as error:
         raise SizeError(f"{input_name(image)}: {error.what}", error.why) from None
     except ConvcliError as error:
         raise type(error)(input_name(image), f"{error.what}: {error.why}") from None
-    files.draw(explained.rows, explained.columns, place, explained)
-    row, column = place
+    files.draw(explained[0].rows, explained[0].columns, place, explained[0])
     answer = NumberAnswer(
-        image=image,
-        filter=one,
-        channel=which,
-        place=place,
-        cells=cells,
-        result=result,
-        pixel=render(result[row : row + 1, column : column + 1], how, depth=picture.depth).item(),
-        signed=how,
+        image=image, filter=one, place=place, channels=values, signed=how, depth=picture.depth
     )
     if json:
         write_json(answer.record() | window.facts() | files.facts())
     elif answer_is_shown():
-        has_colors, is_matrix = picture.pixels.ndim == 3, picture.kind == Kind.TEXT
-        write(answer.text(files.lines(), has_colors=has_colors, is_matrix=is_matrix))
+        matrix = result if picture.kind == Kind.TEXT else None
+        write(answer.text(files.lines(), has_colors=picture.pixels.ndim == 3, matrix=matrix))
     else:
-        files.answer(f"{answer.value}")
+        files.answer(answer.bare())
     return 0
+
+
+def _explained(
+    pixels: "NDArray[Any]", one: "Filter", result: "NDArray[Any]", options: dict[str, Any]
+) -> "list[Explained]":
+    """Take the result of each channel apart."""
+    import numpy as np
+
+    from convcli.explaining import Explained
+
+    channels, results = (np.moveaxis(np.atleast_3d(array), 2, 0) for array in (pixels, result))
+    return [
+        Explained(channel, one, its_result, **options)
+        for channel, its_result in zip(channels, results, strict=True)
+    ]
+
+
+def _values(
+    explained: "list[Explained]", which: "Channels", place: tuple[int, int], written: "NDArray[Any]"
+) -> "tuple[ChannelValue, ...]":
+    """Return the value of each channel at a place, with the pixel that is written there."""
+    from convcli.cli.number_answers import ChannelValue
+
+    row, column = place
+    count = len(explained)
+    names = list("rgb") if count == 3 else [f"{number}" for number in range(1, count + 1)]
+    if count == 1:
+        names = ["gray" if which == "each" else str(which)]
+    pixels = written[row, column].ravel().tolist()
+    return tuple(
+        ChannelValue(name=name, cells=one.cells(row, column), value=one.result(row, column), pixel=pixel)
+        for name, one, pixel in zip(names, explained, pixels, strict=True)
+    )
 
 
 def _check_goes_without_image(options: Mapping[str, object]) -> None:

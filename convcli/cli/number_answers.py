@@ -1,5 +1,6 @@
-"""What ``explain`` tells of one number of a result: as JSON, and to a person."""
+"""What ``explain`` prints about one value of a result: as JSON, bare, and for a terminal."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from shutil import get_terminal_size
@@ -8,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.arrays import Channels
 from convcli.cli.output import escaped, shown, wrapped
 from convcli.cli.standard_input import input_name
 from convcli.explaining import Cell
@@ -17,94 +17,149 @@ from convcli.render import Signed
 from convcli.size_texts import format_size
 from convcli.window_words import MOST_TERMS, factor_text, number_text
 
-__all__ = ["NumberAnswer"]
+__all__ = ["ChannelValue", "NumberAnswer"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ChannelValue:
+    """One value of the result of a channel, and what it comes from.
+
+    Attributes
+    ----------
+    name : str
+        Of the channel: gray, r, g, b, sum or its number from 1.
+    cells : tuple of Cell
+        For each kernel.
+    value, pixel : int or float
+        The value, and what `apply` writes in its place.
+    """
+
+    name: str
+    cells: tuple[Cell, ...]
+    value: int | float
+    pixel: int | float
+
+    def record(self) -> dict[str, object]:
+        """Return the keys that JSON has for a channel."""
+        return {
+            "channel": self.name,
+            "cells": [_cell_record(cell) for cell in self.cells],
+            "value": self.value,
+            "pixel": self.pixel,
+        }
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NumberAnswer:
-    """One number of a result, and what it comes from.
+    """One value of a result, in each channel, and what it comes from.
 
     Attributes
     ----------
     image : str
         As it was typed.
     filter : Filter
-    channel : Channels
     place : (row, column)
         Of the result.
-    cells : tuple of Cell
-        For each kernel.
-    result : array (H, W)
-        The whole.
-    pixel : int or float
-        What `apply` writes in its place, by `signed`.
+    channels : tuple of ChannelValue
+    signed : Signed
+        How `apply` makes pixels.
+    depth : 8 or 16
+        Bits of such a pixel.
     """
 
     image: str
     filter: Filter
-    channel: Channels
     place: tuple[int, int]
-    cells: tuple[Cell, ...]
-    result: NDArray[Any]
-    pixel: int | float
+    channels: tuple[ChannelValue, ...]
     signed: Signed
-
-    @property
-    def value(self) -> int | float:
-        """The number itself."""
-        value: int | float = self.result[self.place].item()
-        return value
+    depth: int
 
     def record(self) -> dict[str, object]:
-        """Return what JSON has of it."""
-        return {
-            "input": self.image,
-            "filter": self.filter.name,
-            "channel": self.channel,
-            "row": self.place[0],
-            "column": self.place[1],
-            "cells": [_cell_record(cell) for cell in self.cells],
-            "value": self.value,
-            "pixel": self.pixel,
-            "signed": self.signed,
-            "combination": str(self.filter.combination),
-        }
+        """Return the JSON record: a single channel's keys stand beside the others, several form a list."""
+        what: dict[str, object] = {"input": self.image, "filter": self.filter.name}
+        place = {"row": self.place[0], "column": self.place[1]}
+        how = {"signed": self.signed, "combination": str(self.filter.combination)}
+        records = [channel.record() for channel in self.channels]
+        if len(records) > 1:
+            return {**what, **place, "channels": records, **how}
+        (own,) = records
+        return {**what, "channel": own.pop("channel"), **place, **own, **how}
 
-    def text(self, files: Sequence[tuple[str, str]], *, has_colors: bool, is_matrix: bool) -> str:
-        """Return what a person is told.
+    def bare(self) -> str:
+        """Return the values alone, tab-separated."""
+        return "\t".join(f"{channel.value}" for channel in self.channels)
+
+    def text(self, files: Sequence[tuple[str, str]], *, has_colors: bool, matrix: NDArray[Any] | None) -> str:
+        """Return what a terminal shows.
 
         Parameters
         ----------
         files : sequence of (str, str)
             Labels and names of what was drawn.
         has_colors : bool
-            Whether the channel is one of several.
-        is_matrix : bool
-            Whether the picture is a text, so that the whole result may be shown.
+            Whether the picture has several channels.
+        matrix : array (H, W), optional
+            The whole result, to be shown below.
         """
-        channel = f", {self.channel}" if has_colors else ""
+        several = len(self.channels) > 1
+        channel = f", {self.channels[0].name}" if has_colors and not several else ""
         where = f"column {self.place[1]}, row {self.place[0]} of the result"
-        title = f"{escaped(input_name(self.image))}{channel}, {escaped(self.filter.name)}, {where}\n\n"
-        several = len(self.cells) > 1
-        labels = [f" {number}" * several for number in range(1, len(self.cells) + 1)]
-        labelled = list(zip(self.cells, labels, strict=True))
-        written = f"{self.pixel}" + ("" if self.signed == Signed.RAW else f", by --signed {self.signed}")
+        parts = [f"{escaped(input_name(self.image))}{channel}, {escaped(self.filter.name)}, {where}\n"]
+        for one in self.channels:
+            parts.append(f"\nchannel {one.name}\n" if several else "\n")
+            parts.append(self._channel_text(one, files))
+        return "".join([*parts, *(["\n", self._result_text(matrix)] if matrix is not None else [])])
+
+    def _channel_text(self, channel: ChannelValue, files: Sequence[tuple[str, str]]) -> str:
+        """Return the numbers of a channel, and how they become its pixel."""
+        several = len(channel.cells) > 1
+        labels = [f" {number}" * several for number in range(1, len(channel.cells) + 1)]
+        labelled = list(zip(channel.cells, labels, strict=True))
+        pixel = _pixel_text(channel.value, channel.pixel, self.signed, self.depth)
         lines = [
             *((f"sum{label}", _cell_sum(cell)) for cell, label in labelled),
-            *([(str(self.filter.combination), number_text(self.value))] if several else []),
-            ("pixel", written),
+            *([(str(self.filter.combination), number_text(channel.value))] if several else []),
+            ("pixel", pixel),
             *files,
         ]
-        parts = [title, *(_cell_text(cell, label) for cell, label in labelled), shown(lines)]
-        return "".join([*parts, *(["\n", self._result_text()] if is_matrix else [])])
+        return "".join([*(_cell_text(cell, label) for cell, label in labelled), shown(lines)])
 
-    def _result_text(self) -> str:
-        """Return the whole result, the number in brackets."""
-        marked = np.zeros(self.result.shape, bool)
+    def _result_text(self, result: NDArray[Any]) -> str:
+        """Return the whole result, the value in brackets."""
+        marked = np.zeros(result.shape, bool)
         marked[self.place] = True
-        lines = _lines(self.result, marked, "apply -o result.csv writes them")
+        lines = _lines(result, marked, "apply -o result.csv writes them")
         title = f"result, [column {self.place[1]}, row {self.place[0]}]"
         return "".join(f"{line.rstrip()}\n" for line in (title, *lines))
+
+
+def _pixel_text(value: int | float, pixel: int | float, signed: Signed, depth: int) -> str:
+    """Return how a value becomes a pixel.
+
+    Examples
+    --------
+    >>> _pixel_text(-30, 30, Signed.ABS, 8), _pixel_text(-30, 0, Signed.CLIP, 8)
+    ('|-30| = 30, by --signed abs', 'max(-30, 0) = 0, by --signed clip')
+    >>> _pixel_text(-129, 0, Signed.CENTER, 8)
+    '-129 + 128 = -1, saturated to 0, by --signed center'
+    """
+    if signed == Signed.RAW:
+        return f"{pixel}"
+    white = 2**depth - 1
+    mapped, text = value, number_text(value)
+    if signed == Signed.CENTER:
+        middle = (white + 1) // 2
+        mapped, text = value + middle, f"{text} + {middle}"
+    elif value < 0:
+        mapped, text = (-value, f"|{text}|") if signed == Signed.ABS else (0, f"max({text}, 0)")
+    if mapped != value and not math.isnan(value):
+        text += f" = {number_text(mapped)}"
+    if math.isnan(mapped):
+        text += f", set to {pixel}"
+    elif mapped != pixel:
+        fits = -0.5 <= mapped < white + 0.5
+        text += f", {'rounded' if fits else 'saturated'} to {pixel}"
+    return f"{text}, by --signed {signed}"
 
 
 def _cell_record(cell: Cell) -> dict[str, object]:

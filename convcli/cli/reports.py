@@ -14,7 +14,7 @@ from convcli.encoding import FileFormat
 from convcli.matrices import format_matrix
 from convcli.pictures import Picture
 from convcli.size_texts import format_size
-from convcli.tally import Numbers
+from convcli.tally import Numbers, tally
 
 __all__ = ["answer", "described"]
 
@@ -80,7 +80,8 @@ def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
     text = format_matrix(matrix, aligned=True)
     if len(text.partition("\n")[0]) > get_terminal_size().columns:
         text = wrapped("too wide for this terminal: a pipe, or -o FILE, gives all of it")
-    return _line(f"{record['input']}, {record['filter']}", _summary(record)) + text
+    printed = described(matrix.shape, matrix.shape, matrix.dtype, tally(matrix))
+    return _line(f"{record['input']}, {record['filter']}", _summary({**record, **printed})) + text
 
 
 def _summary(record: Mapping[str, object]) -> str:

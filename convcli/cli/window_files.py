@@ -92,6 +92,21 @@ class WindowFiles:
         """The files, as they were typed."""
         return [name for name in (self.output, self.animation) if name is not None]
 
+    def check_channels(self, image: str, channels: tuple[int, ...]) -> None:
+        """Check that what is drawn has a single channel; `channels` is their count, or empty.
+
+        Raises
+        ------
+        UsageError
+            It has several.
+        """
+        if self.names and channels > (1,):
+            option = "-o" if self.output is not None else "--animate"
+            choices = "r, g, b, gray or sum" if channels == (3,) else "sum"
+            raise UsageError(
+                option, f"draws one channel, and {image} has {channels[0]}; choose one: --channels {choices}"
+            )
+
     def facts(self) -> dict[str, object]:
         """Return what JSON has of them: those that were asked for."""
         files = {"output": self.output, "animation": self.animation}
