@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from convcli.cli.workers import divided
 from convcli.errors import OutputError
 from convcli.files import write_atomically
 from convcli.opening import open_input
@@ -73,6 +74,11 @@ def hide(event, arguments):
     if event == "open" and str(arguments[0]).startswith(("/proc/", "/sys/", "/dev/std")):
         raise FileNotFoundError(2, "No such file or directory", arguments[0])
 sys.addaudithook(hide)
+found = os.stat
+def stat(path, **options):
+    hide("open", [path])
+    return found(path, **options)
+os.stat = stat
 """
 
 
@@ -119,6 +125,22 @@ def test_commands_work_where_one_part_is_missing(
         path.unlink()
     take_away(monkeypatch, module, name)
     assert answers(convcli) == (ran, files)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(os, "fork"), (os, "waitstatus_to_exitcode"), (signal, "pthread_sigmask")]
+)
+def test_a_batch_stays_in_one_process_that_has_all_threads_without(
+    monkeypatch: pytest.MonkeyPatch, module: object, name: str
+) -> None:
+    assert divided(2, 5) == (2, 1)
+    take_away(monkeypatch, module, name)
+    assert divided(2, 5) == (1, 2)
+
+
+def test_a_batch_stays_in_one_process_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert divided(2, 5) == (1, 2)
 
 
 def test_commands_work_where_the_terminal_has_no_size(
