@@ -1,8 +1,8 @@
-"""The direction of gradients as hue, and their magnitude as brightness.
+"""Gradient direction as hue, and gradient magnitude as brightness.
 
-Angles are convcli's: 0 where brightness grows along x, to the right, growing counter-clockwise as seen on the
-screen, so that 90 is where it grows upwards, against y. Hues go round the same way: 0 is red, 120 green, 240
-blue.
+Angles follow convcli's convention: at 0 brightness grows along x, to the right; angles grow counter-clockwise
+as seen on the screen, so at 90 brightness grows upwards, against y. Hues run the same way: 0 is red, 120
+green, 240 blue.
 """
 
 import math
@@ -32,28 +32,28 @@ __all__ = [
 ]
 
 Array = NDArray[Any]
-Point = tuple[int, int]  # across and down
+Point = tuple[int, int]  # x and y
 
 DIRECTED = tuple(entry.name for entry in CATALOG.values() if entry.combination == Combination.MAGNITUDE)
-"""The filters that have a direction: they combine two derivatives at right angles."""
+"""The filters that give a direction: they combine two perpendicular derivatives."""
 
-STRIP = 1 << 16  # numbers at a time, which fit into the cache
+STRIP = 1 << 16  # values per strip, which fit the cache
 MARGIN = 16
-LEAST_RADIUS = 56  # of the wheel, at which letters have their size
+LEAST_RADIUS = 56  # minimum radius of the wheel, at which its labels have their normal size
 TEXT = 13
 ABOUT_WIDTH = 19 * TEXT
 
 
 @dataclass(frozen=True, eq=False)
 class Gradient:
-    """How brightness grows at each pixel: to the right, and upwards."""
+    """The brightness gradient at each pixel: its component to the right, and upwards."""
 
     right: Array
     up: Array
 
     @property
     def magnitudes(self) -> Array:
-        """Their lengths, float64."""
+        """The magnitude of each gradient, float64."""
         with np.errstate(over="ignore"):
             return np.hypot(self.right, self.up, dtype=np.float64)
 
@@ -69,19 +69,23 @@ def gradient(
     flip: bool = False,
     jobs: int | None = None,
 ) -> Gradient:
-    """Return the gradient of a grey image by a filter that combines two derivatives.
+    """Return the gradient of a gray image, computed by a filter that combines two derivatives.
 
     Parameters
     ----------
     image : array (H, W)
     filter : Filter or str
-        One of `DIRECTED`, with or without parameters.
+        One of `DIRECTED`, with or without options.
     stride, padding, border, dilation, flip, jobs : as for `apply_filter`
+
+    Returns
+    -------
+    Gradient
 
     Raises
     ------
     FilterError
-        The filter gives no direction.
+        The filter has no direction.
 
     Examples
     --------
@@ -92,7 +96,7 @@ def gradient(
     """
     name = filter if isinstance(filter, str) else filter.name
     if named_filter(name).combination != Combination.MAGNITUDE:
-        raise FilterError(name, f"gives no direction; these do: {', '.join(DIRECTED)}")
+        raise FilterError(name, f"gives no direction; use one of {', '.join(DIRECTED)}")
     right, up = (
         apply_filter(
             image, named_filter(name, angle=angle), stride=stride, padding=padding, border=border,
@@ -104,12 +108,12 @@ def gradient(
 
 
 def direction_colors(slope: Gradient, full: float) -> NDArray[np.uint8]:
-    """Draw a gradient: hues are directions, and a magnitude of `full` or more has full brightness.
+    """Draw a gradient: the hue is its direction; magnitudes of `full` or more have full brightness.
 
     Returns
     -------
     uint8 array (H, W, 3)
-        Black where nothing changes; grey where the gradient is no number.
+        Black where the gradient is zero, gray where it is NaN.
 
     Examples
     --------
@@ -127,7 +131,7 @@ def direction_colors(slope: Gradient, full: float) -> NDArray[np.uint8]:
 
 
 def _colors(right: Array, up: Array, full: float) -> Array:
-    """Return colours of full saturation, rounded half to even."""
+    """Return colors of full saturation, rounded half to even."""
     with np.errstate(invalid="ignore", over="ignore"):
         brightness = np.hypot(right, up) / (full or 1.0)
         hue = np.arctan2(up, right) / math.tau * 6 % 6
@@ -139,7 +143,7 @@ def _colors(right: Array, up: Array, full: float) -> Array:
 
 @dataclass(frozen=True)
 class Wheel:
-    """Where the wheel is: its centre and its radius, in pixels."""
+    """The position of the color wheel: its center and radius, in pixels."""
 
     x: int
     y: int
@@ -148,7 +152,7 @@ class Wheel:
 
 @dataclass(frozen=True, eq=False)
 class DrawnDirection:
-    """A picture of directions: its pixels, uint8 (H, W, 3), and where the map and the wheel are."""
+    """A picture of directions: its pixels, uint8 (H, W, 3), and the positions of the map and the wheel."""
 
     pixels: NDArray[np.uint8]
     place: Place
@@ -156,14 +160,18 @@ class DrawnDirection:
 
 
 def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> DrawnDirection:
-    """Draw a map of directions with its wheel: beneath it, or beside it where it is higher than wide.
+    """Draw a map of directions with its color wheel: below it, or beside it if the map is higher than wide.
 
     Parameters
     ----------
     colors : uint8 array (H, W, 3)
-        Small ones are enlarged by whole numbers.
+        The map; small ones are enlarged by an integer factor.
     about : list of str
-        What is said beside the wheel.
+        Lines of text beside the wheel.
+
+    Returns
+    -------
+    DrawnDirection
     """
     size = (colors.shape[0], colors.shape[1])
     shown = Fit.within(size, max(size)).drawn(colors)
@@ -188,9 +196,9 @@ def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> DrawnDirecti
 
 
 def _arranged(map_size: Point, side: int, words: Point, margin: int) -> tuple[Point, Point, Point]:
-    """Return the size of the whole, and the corners of the wheel and of the words; a margin around all.
+    """Return the size of the picture, including its margin, and the corners of the wheel and of the text.
 
-    Beside a map that is higher than wide the words stand beneath the wheel, else beside it.
+    Beside a map that is higher than wide the text is below the wheel, otherwise beside it.
     """
     width, height = map_size
     if height > width:
@@ -204,11 +212,11 @@ def _arranged(map_size: Point, side: int, words: Point, margin: int) -> tuple[Po
 
 
 def _draw_wheel(image: Image.Image, draw: ImageDraw.ImageDraw, wheel: Wheel, text: int) -> None:
-    """Draw the colours of all directions, black in the middle, with the angles around."""
+    """Draw the color wheel of all directions, black at the center, with angles around it."""
     steps = np.arange(-wheel.radius - 1, wheel.radius + 2)
     right, up = np.broadcast_arrays(steps[None, :], -steps[:, None])
     colors = direction_colors(Gradient(right, up), wheel.radius)
-    inside = (wheel.radius + 0.5 - np.hypot(right, up)).clip(0, 1)[..., None]  # a smooth rim
+    inside = (wheel.radius + 0.5 - np.hypot(right, up)).clip(0, 1)[..., None]  # antialiased rim
     disc = np.round(colors * inside + 255 * (1 - inside)).astype(np.uint8)
     image.paste(Image.fromarray(disc), (wheel.x - wheel.radius - 1, wheel.y - wheel.radius - 1))
     far = wheel.radius + text // 2

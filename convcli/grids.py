@@ -1,4 +1,4 @@
-"""Grids of cells, as drawings of windows have them: boxes, texts, frames, hatching, torn edges."""
+"""Grids of cells for drawings of windows: boxes, texts, frames, hatching, torn edges."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from convcli.windows import Part
 
 __all__ = ["INDEX_SIZE", "TEAR", "Grid", "hatching", "index_texts", "torn_edges"]
 
-INDEX_SIZE = 9  # of the letters of row and column numbers
-JAG, GROUND = 3, 6  # of a torn edge: how far its points are out, and the width of the paper under its line
-TEAR = JAG + GROUND / 2  # how far it reaches into a cell
+INDEX_SIZE = 9  # font size of row and column numbers
+JAG, GROUND = 3, 6  # amplitude of a torn edge, and width of the paper below its line
+TEAR = JAG + GROUND / 2  # how far a torn edge reaches into a cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +21,11 @@ class Grid:
     y: float
     rows: Part
     columns: Part
-    width: float  # of a cell
+    width: float  # width and height of a cell
     height: float
 
     def corner(self, row: int, column: int) -> tuple[float, float]:
-        """Return where a cell begins."""
+        """Return the upper left corner of a cell."""
         return self.x + (column - self.columns.first) * self.width, self.y + (
             row - self.rows.first
         ) * self.height
@@ -40,7 +40,7 @@ class Grid:
         dashed: bool = False,
         title: str = "",
     ) -> Rectangle:
-        """Return the box of a cell; a dashed one a little smaller, as two dashed lines make a full one."""
+        """Return the box of a cell; a dashed box is a bit smaller, as two dashed lines would look solid."""
         x, y = self.corner(row, column)
         inset = min(1.5, self.width / 8) if dashed else 0
         return Rectangle(
@@ -51,7 +51,7 @@ class Grid:
     def text(
         self, row: int, column: int, text: str, size: float, ink: Ink = Ink.TEXT, *, bold: bool = False
     ) -> Text:
-        """Return a text in the middle of a cell."""
+        """Return a text centered in a cell."""
         x, y = self.corner(row, column)
         return Text(x=x + self.width / 2, y=y + self.height / 2, text=text, size=size, fill=ink, bold=bold)
 
@@ -65,17 +65,17 @@ class Grid:
 
     @property
     def right(self) -> float:
-        """Where it ends."""
+        """The right edge."""
         return self.x + len(self.columns) * self.width
 
     @property
     def bottom(self) -> float:
-        """Where it ends."""
+        """The bottom edge."""
         return self.y + len(self.rows) * self.height
 
 
 def index_texts(grid: Grid, limits: tuple[int, int]) -> Iterator[Shape]:
-    """Yield the numbers of the rows and columns; not of the padding's, and as many as there is room for."""
+    """Yield row and column numbers, without those of the padding; some are left out if space is short."""
     inside = [place for place in grid.columns.places if 0 <= place < limits[1]]
     step = int((text_width(f"{inside[-1]}", INDEX_SIZE) + 3) // grid.width) + 1 if inside else 1
     for place in inside[::step]:
@@ -96,7 +96,7 @@ def index_texts(grid: Grid, limits: tuple[int, int]) -> Iterator[Shape]:
 
 
 def hatching(grid: Grid, row: int, column: int) -> Iterator[Line]:
-    """Yield the slanted lines of a cell that is never read."""
+    """Yield the hatching of a cell that is never read."""
     x, y = grid.corner(row, column)
     width, height = grid.width, grid.height
     for start, end in (
@@ -108,7 +108,7 @@ def hatching(grid: Grid, row: int, column: int) -> Iterator[Line]:
 
 
 def torn_edges(grid: Grid) -> Iterator[Line]:
-    """Yield jagged lines where more cells follow that are not drawn."""
+    """Yield jagged lines along edges beyond which cells are not drawn."""
     for torn, x in ((grid.columns.torn_before, grid.x), (grid.columns.torn_after, grid.right)):
         if torn:
             points = _jags(grid.y, grid.bottom, x)

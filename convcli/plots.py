@@ -1,4 +1,4 @@
-"""Plots of what was learned and of orientation tuning, drawn by Pillow."""
+"""Plots of learning curves and of orientation tuning, drawn with Pillow."""
 
 import math
 from collections.abc import Sequence
@@ -21,19 +21,19 @@ Point = tuple[float, float]
 
 WIDTH, HEIGHT = 720, 460
 PLOT = (70, 40, 700, 280)  # left, top, right, bottom
-TILES, TILE = 6, 90  # filters that are shown, and their side
-SMALLEST = 9  # level of PNG files: there is little to compress
-LETTERS = 13  # their size
+TILES, TILE = 6, 90  # number of filters shown, and their size in pixels
+SMALLEST = 9  # PNG compression level; the files are small anyway
+LETTERS = 13  # font size
 LINE = (210, 210, 210)
 
 
 def learning_curve(history: Sequence[Step]) -> bytes:
-    """Draw the loss by steps, and the filter at several of them: negative taps blue, positive ones red.
+    """Plot the loss over the steps, and the filter at several steps: negative taps blue, positive ones red.
 
     Parameters
     ----------
     history : sequence of Step
-        At least one; of volumes the taps of all channels are drawn side by side.
+        At least one; for volumes the taps of all channels are drawn side by side.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def learning_curve(history: Sequence[Step]) -> bytes:
             bottom - (bottom - top) * (log - low) / (high - low),
         )
 
-    draw.text((left, 12), "loss, as a part of the target's variance", BLACK, letters)
+    draw.text((left, 12), "loss, as a fraction of the target's variance", BLACK, letters)
     stride = max(1, math.ceil((high - low) / 8))
     for power in range(low, high + 1, stride):
         _, y = place(0, power)
@@ -66,7 +66,7 @@ def learning_curve(history: Sequence[Step]) -> bytes:
     draw.text((right, bottom + 20), "step", BLACK, letters, anchor="rt")
     points = [place(step.number, log) for step, log in zip(history, logs, strict=True)]
     draw.line(points if len(points) > 1 else [(left, points[0][1]), points[0]], BLUE, 2)
-    # Early filters differ most, so the steps that are shown grow by factors.
+    # Early filters differ most, so the steps shown grow geometrically.
     wanted = np.geomspace(1, len(history), min(TILES, len(history)))
     shown = sorted({round(number) - 1 for number in wanted})
     for column, number in enumerate(shown):
@@ -78,12 +78,12 @@ def learning_curve(history: Sequence[Step]) -> bytes:
 
 
 def tuning_plot(curves: Sequence[Curve]) -> bytes:
-    """Draw responses by angle, each curve as a part of its strongest response; its peak is marked.
+    """Plot responses over the angle, each curve relative to its strongest response, with its peak marked.
 
     Parameters
     ----------
     curves : sequence of Curve
-        Two at most: the first blue, the second red.
+        At most two: the first blue, the second red.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def _encoded(image: Image.Image) -> bytes:
 
 
 def _drawn(taps: Array) -> Image.Image:
-    """Draw taps as squares, zero white."""
+    """Draw taps as squares; zero is white."""
     matrix = np.concatenate(matrices_of(taps), axis=1)
     tile = Image.fromarray(diverging(matrix, float(np.abs(matrix).max())), "RGB")
     return tile.resize((TILE, TILE), Image.Resampling.NEAREST)

@@ -1,4 +1,4 @@
-"""Sheets: pictures and maps of numbers side by side, each with its label, and numbers with a bar."""
+"""Sheets: pictures and maps of values side by side, each with its label, and maps with a color bar."""
 
 import math
 from collections.abc import Sequence
@@ -33,28 +33,28 @@ __all__ = [
 
 Array = NDArray[Any]
 
-STRIP = 1 << 18  # numbers at a time, which fit into the cache
-MANY = 12  # panels; of more each is smaller
-LARGEST, LARGEST_OF_MANY = 512, 320  # pixels that the longer side of a panel may have
-SMALL = 256  # pixels: a panel is enlarged as long as it does not pass them
-THIN = 24  # pixels that a side has at least
-SAME_SCALE = 1.75  # a result that is so many times smaller than the input gets a scale of its own
-ASPECT = 1.5  # width by height of a pleasant sheet
-EMPTY = 3  # how bad an empty place is
+STRIP = 1 << 18  # values per strip, which fit the cache
+MANY = 12  # with more panels than this, each is smaller
+LARGEST, LARGEST_OF_MANY = 512, 320  # maximum length of the longer side of a panel, in pixels
+SMALL = 256  # small pictures are enlarged up to this many pixels per side
+THIN = 24  # minimum length of a side, in pixels
+SAME_SCALE = 1.75  # a result that is smaller than the input by this factor gets a scale of its own
+ASPECT = 1.5  # preferred ratio of width to height of a sheet
+EMPTY = 3  # penalty for an empty place
 
 MARGIN, GAP = 16, 20
-TITLE, TEXT, NUMBERS = 17, 13, 12  # sizes of letters
+TITLE, TEXT, NUMBERS = 17, 13, 12  # font sizes
 TITLE_LINE, TEXT_LINE = 22, 17
-NARROWEST = 220  # pixels of a column: three numbers fit below a bar
+NARROWEST = 220  # minimum width of a column, in pixels: three numbers fit below its bar
 BAR = 10
 MOST_LINES = 3
-LONG = 10_000_000  # a whole number that is not written in full
+LONG = 10_000_000  # integers from here on are abbreviated
 SOFT, FRAME = (90, 90, 90), (200, 200, 200)
-NO_NUMBER = (230, 159, 0)  # NaN among grey levels
+NO_NUMBER = (230, 159, 0)  # color of NaN among gray levels
 
 
 class Shown(StrEnum):
-    """How numbers are drawn."""
+    """How values are mapped to colors."""
 
     PIXELS = "pixels"
     SIGNED = "signed"
@@ -62,7 +62,7 @@ class Shown(StrEnum):
 
 
 class Bar(NamedTuple):
-    """What the colours of a map stand for: its ends, and the numbers, which may lie beyond them."""
+    """The color scale of a map: its ends, and the range of the values, which may lie beyond them."""
 
     shown: Shown
     low: float
@@ -72,14 +72,14 @@ class Bar(NamedTuple):
 
 
 class Colored(NamedTuple):
-    """Numbers as colours, uint8 (H, W, 3), and what these stand for; None for pixels."""
+    """Values as colors, uint8 (H, W, 3), and their color scale; None for pixels."""
 
     colors: NDArray[np.uint8]
     bar: Bar | None
 
 
 class Place(NamedTuple):
-    """Where a panel lies in a sheet, in pixels."""
+    """The position of a panel in a sheet, in pixels."""
 
     left: int
     top: int
@@ -88,15 +88,15 @@ class Place(NamedTuple):
 
 
 def largest_side(count: int) -> int:
-    """Return how many pixels the longer side of a panel may have, in a sheet of so many."""
+    """Return the maximum length of the longer side of a panel, in a sheet of `count` panels."""
     return LARGEST if count <= MANY else LARGEST_OF_MANY
 
 
 def signed_map(values: ArrayLike, least: float = 0.0) -> Colored:
-    """Draw a map of signed numbers: negative blue, zero white, positive red, both ends equally far from zero.
+    """Draw a map of signed values: negative blue, zero white, positive red, with a symmetric scale.
 
-    The ends are at `limit_of`, and of what is not zero no nearer to it than `least`: what passes them has
-    their colours.
+    The scale ends at `limit_of`, but not below `least` unless all values are zero. Values beyond the ends
+    take their colors.
 
     Examples
     --------
@@ -111,10 +111,10 @@ def signed_map(values: ArrayLike, least: float = 0.0) -> Colored:
 
 
 def levels(values: ArrayLike, limit: float) -> Colored:
-    """Draw numbers as levels of grey, or of colours where there are three channels, from 0 to the largest.
+    """Draw values as gray levels, or as colors if there are three channels, from 0 to the largest value.
 
-    From the smallest, where any is negative; neither is beyond the limit. NaN is orange, and what is beyond
-    the ends has their levels.
+    If any value is negative, the scale starts at the smallest. Neither end exceeds the limit; values beyond
+    the ends take their levels. NaN is orange.
 
     Examples
     --------
@@ -132,8 +132,8 @@ def levels(values: ArrayLike, limit: float) -> Colored:
 
 
 def _leveled(numbers: Array, low: float, high: float) -> Array:
-    """Return the colours of numbers that are drawn as levels."""
-    unit = max(high, -low) or 1.0  # differences of extremes would be infinite
+    """Return the colors of values drawn as levels."""
+    unit = max(high, -low) or 1.0  # the difference of extreme floats would be infinite
     wide = numbers.astype(np.float64) / unit
     extent = (high / unit - low / unit) or 1.0
     shares = ((wide - low / unit) / extent).clip(0, 1)
@@ -145,7 +145,7 @@ def _leveled(numbers: Array, low: float, high: float) -> Array:
 
 
 def pixels_of(pixels: ArrayLike) -> Colored:
-    """Show pixels, grey or in colour, as they are; those of 16 bits by their nearest of 8.
+    """Show gray or color pixels unchanged, rounding 16 bits to 8.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def pixels_of(pixels: ArrayLike) -> Colored:
 
 
 def _ends(values: ArrayLike) -> tuple[float, float]:
-    """Return the smallest and the largest finite number; zero for both where there is none."""
+    """Return the smallest and the largest finite value; zeros if there is none."""
     numbers = tally(np.asarray(values))
     return float(numbers.lowest or 0), float(numbers.highest or 0)
 
@@ -172,14 +172,14 @@ def _in_color(pixels: Array) -> Array:
 
 @dataclass(frozen=True)
 class Fit:
-    """How a picture is made to fit: reduced by a whole number each way, or enlarged by whole numbers.
+    """How a picture is scaled to fit: reduced by one integer factor, or enlarged by integer factors.
 
     Attributes
     ----------
     reduced : int
-        A pixel is the mean of so many by so many.
+        Each pixel is the mean of a square of this side.
     down, across : int
-        A pixel is drawn as so many below and beside each other.
+        Each pixel is repeated this often vertically and horizontally.
     """
 
     reduced: int = 1
@@ -188,7 +188,7 @@ class Fit:
 
     @classmethod
     def within(cls, size: tuple[int, int], largest: int, small: int = SMALL) -> "Fit":
-        """Fit a picture: no side is longer than `largest` pixels, and no more enlarged than to `small`.
+        """Fit a picture: no side becomes longer than `largest` pixels, or is enlarged beyond `small`.
 
         Examples
         --------
@@ -198,7 +198,7 @@ class Fit:
         reduced = -(-max(size) // largest)
         height, width = (-(-side // reduced) for side in size)
         enlarged = max(1, small // max(height, width)) if reduced == 1 else 1
-        # A thin picture would be but a line.
+        # A thin picture would be a mere line.
         down, across = (max(enlarged, THIN // side) for side in (height, width))
         return cls(reduced, down, across)
 
@@ -207,7 +207,7 @@ class Fit:
         return -(-size[0] // self.reduced) * self.down, -(-size[1] // self.reduced) * self.across
 
     def for_result(self, size: tuple[int, int], of: tuple[int, int], largest: int) -> "Fit":
-        """Return the fit of a result of a picture that this one fits: the same, unless it is far smaller."""
+        """Return the fit of a result of this picture: the same, unless the result is far smaller."""
         drawn, reference = self.size(size), self.size(of)
         if max(drawn) > largest:
             return Fit.within(size, largest, max(reference))
@@ -216,7 +216,7 @@ class Fit:
         return Fit.within(size, max(reference), max(reference))
 
     def drawn(self, colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Draw colours, (H, W, 3)."""
+        """Scale colors, (H, W, 3)."""
         if self.reduced > 1:
             colors = np.asarray(Image.fromarray(colors).reduce(self.reduced))
         return colors.repeat(self.down, axis=0).repeat(self.across, axis=1)
@@ -236,7 +236,7 @@ class Panel:
     ----------
     title : str
     about : sequence of str
-        Lines beneath the title.
+        Lines below the title.
     pixels : uint8 array (H, W, 3)
     bar : Bar or None
     """
@@ -249,14 +249,14 @@ class Panel:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """A sheet: its pixels, uint8 (H, W, 3), and where each of its panels lies."""
+    """A sheet: its pixels, uint8 (H, W, 3), and the position of each panel."""
 
     pixels: NDArray[np.uint8]
     places: tuple[Place, ...]
 
 
 def drawn_sheet(panels: Sequence[Panel]) -> Sheet:
-    """Draw panels side by side, in as many columns as make a sheet of pleasant sides.
+    """Draw panels in a grid, with the number of columns that gives the best aspect ratio.
 
     Examples
     --------
@@ -291,7 +291,7 @@ def drawn_sheet(panels: Sequence[Panel]) -> Sheet:
 
 
 class _Worded(NamedTuple):
-    """A panel, and the lines of its title and of what is said about it."""
+    """A panel, and the lines of its title and of the text below it."""
 
     panel: Panel
     title: list[str]
@@ -304,12 +304,12 @@ class _Worded(NamedTuple):
 
     @property
     def head(self) -> int:
-        """Pixels that the lines take above the picture."""
+        """Height of the lines above the picture, in pixels."""
         return TITLE_LINE * len(self.title) + TEXT_LINE * len(self.about) + 4
 
 
 def _columns(count: int, width: int, height: int) -> int:
-    """Return in how many columns so many places of that size make the most pleasant sheet."""
+    """Return the number of columns that gives the best aspect ratio for so many places of that size."""
 
     def badness(columns: int) -> float:
         rows = -(-count // columns)
@@ -349,13 +349,13 @@ def _draw_framed(
 
 
 def _bar_texts(bar: Bar, length: int) -> list[tuple[float, str, str]]:
-    """Return what stands below a bar: at which part of its length, the anchor there, and the text."""
+    """Return the texts below a bar: position as a fraction of its length, anchor, and text."""
     low, high = bar.low, bar.high
     texts = [(0.0, "lt", number_text(low) + " or less" * (bar.lowest < low))]
     if low < high:
-        unit = max(high, -low)  # differences of extremes would be infinite, halves of the smallest nothing
+        unit = max(high, -low)  # differences of extremes would be infinite, halves of the smallest zero
         zero = -low / unit / (high / unit - low / unit)
-        if 0.4 < zero < 0.6:  # where it stands clear of the ends
+        if 0.4 < zero < 0.6:  # only if it does not overlap the ends
             texts.append((zero, "mt", "0"))
         texts.append((1.0, "rt", number_text(high) + " or more" * (bar.highest > high)))
     if sum(font(NUMBERS).getlength(f"{text}  ") for _, _, text in texts) > length:
@@ -364,7 +364,7 @@ def _bar_texts(bar: Bar, length: int) -> list[tuple[float, str, str]]:
 
 
 def number_text(number: float) -> str:
-    """Write a number in few letters: five digits, or all of a whole one that is not too long.
+    """Format a number briefly: five digits, or all digits of an integer that is not too long.
 
     Examples
     --------
@@ -375,7 +375,7 @@ def number_text(number: float) -> str:
 
 
 def _bar_colors(bar: Bar, length: int) -> NDArray[np.uint8]:
-    """Return the colours of a bar: those that its numbers have in the map."""
+    """Return the colors of a bar: those that its values have in the map."""
     half = max(bar.high, -bar.low) or 1.0
     numbers = np.linspace(bar.low / half, bar.high / half, length)
     colors = diverging(numbers, 1.0) if bar.shown == Shown.SIGNED else levels(numbers[None], 1.0).colors[0]

@@ -1,4 +1,4 @@
-"""Pictures as terminals take them: kitty's graphics protocol, iTerm2's inline images, sixel.
+"""Pictures encoded for terminals: kitty's graphics protocol, iTerm2's inline images, sixel.
 
 Sources: kitty, "Terminal graphics protocol"; iTerm2, "Images" (OSC 1337); DEC, VT330/VT340 Programmer
 Reference Manual, volume 2, chapter 14.
@@ -17,20 +17,20 @@ __all__ = ["iterm2_picture", "kitty_picture", "sixel_picture"]
 
 Canvas = NDArray[np.uint8]
 
-CHUNK = 4096  # of base64, at most
+CHUNK = 4096  # maximum number of base64 characters per part
 SIXEL_COLORS = 256
-BAND = 6  # rows
+BAND = 6  # rows per band of sixels
 LONG_RUN = re.compile(rb"(.)\1{3,}", re.DOTALL)
 
 
 def kitty_picture(canvas: Canvas, cells: tuple[int, int]) -> str:
-    """Return a picture for kitty, Ghostty, Konsole, WezTerm.
+    """Return a picture in kitty's graphics protocol, for kitty, Ghostty, Konsole and WezTerm.
 
     Parameters
     ----------
     canvas : uint8 array (H, W, 4)
     cells : (int, int)
-        Rows and columns that it is scaled to.
+        Rows and columns of the terminal that the picture fills.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def kitty_picture(canvas: Canvas, cells: tuple[int, int]) -> str:
     chunks = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
     heads = [f"a=T,f=100,c={cells[1]},r={cells[0]},q=2,", *["q=2,"] * (len(chunks) - 1)]
     more = [1] * (len(chunks) - 1) + [0]
-    # q=2 in each: it asks for no answer, which would be taken for something that was typed.
+    # q=2 in each part suppresses the terminal's reply, which would be read as typed input.
     return "".join(
         f"\x1b_G{head}m={goes_on};{chunk}\x1b\\"
         for head, goes_on, chunk in zip(heads, more, chunks, strict=True)
@@ -49,7 +49,7 @@ def kitty_picture(canvas: Canvas, cells: tuple[int, int]) -> str:
 
 
 def iterm2_picture(canvas: Canvas, cells: tuple[int, int]) -> str:
-    """Return a picture for iTerm2, WezTerm, mintty; parameters as those of `kitty_picture`.
+    """Return a picture as an inline image for iTerm2, WezTerm and mintty; parameters as for `kitty_picture`.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def _png(canvas: Canvas) -> bytes:
 
 
 def sixel_picture(canvas: Canvas) -> str:
-    """Return a picture in sixels: 256 colours that suit it, what is half transparent or more left out.
+    """Return a picture as sixels, in an adaptive palette of 256 colors, without mostly transparent pixels.
 
     Parameters
     ----------
@@ -83,14 +83,14 @@ def sixel_picture(canvas: Canvas) -> str:
     places[~opaque] = -1
     used = np.unique(places[opaque])
     percents = (colors * 100.0 / 255).round().astype(int)
-    parts = [f'\x1bP0;1;0q"1;1;{width};{height}']  # 1: what is not drawn stays as it is
+    parts = [f'\x1bP0;1;0q"1;1;{width};{height}']  # 1: pixels that are not drawn keep their color
     parts += ["#{};2;{};{};{}".format(color, *percents[color]) for color in used]
     bands = [_band(places[top : top + BAND]) for top in range(0, height, BAND)]
     return "".join([*parts, "-".join(bands), "\x1b\\"])
 
 
 def _palette(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
-    """Return colours, and which of them each pixel has, or which is near it."""
+    """Return a palette, and the index of each pixel's color or of one near it."""
     codes = pixels.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
     found, places = np.unique(codes, return_inverse=True)
     if len(found) <= SIXEL_COLORS:
@@ -102,7 +102,7 @@ def _palette(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.i
 
 
 def _band(places: NDArray[np.int16]) -> str:
-    """Return six rows at most: a line for each colour, all of them drawn over one another."""
+    """Return a band of at most six rows: one line per color, drawn over one another."""
     lines = []
     for color in np.unique(places[places >= 0]):
         bits = np.packbits(places == color, axis=0, bitorder="little")[0]

@@ -1,4 +1,4 @@
-"""Small pictures of large arrays, to be looked at: reduced by areas first, then made into colours."""
+"""Thumbnails of large arrays: averaged over areas first, then mapped to colors."""
 
 import math
 from collections.abc import Sequence
@@ -17,22 +17,22 @@ __all__ = ["Appearance", "boxes_at_one_scale", "drawn", "layers_of", "resized", 
 Array = NDArray[Any]
 Pair = tuple[int, int]
 
-STRIP_ROWS = 64  # that are weighted at once
-CHECKERS = (102, 153)  # levels behind transparent pixels
+STRIP_ROWS = 64  # rows that are weighted at a time
+CHECKERS = (102, 153)  # gray levels of the checkerboard behind transparent pixels
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """How small pictures are drawn.
+    """How thumbnails are drawn.
 
     Attributes
     ----------
     box : (int, int)
-        Rows and columns that they have to fit into.
+        Maximum rows and columns.
     colored : bool
-        Whether signed numbers become colours; else they become shades of grey, with zero in the middle.
+        Map signed values to colors; otherwise to shades of gray, with zero in the middle.
     checker : int
-        Side of the squares behind transparent pixels.
+        Size of the squares of the checkerboard behind transparent pixels.
     """
 
     box: Pair
@@ -41,7 +41,7 @@ class Appearance:
 
 
 def size_within(sides: Pair, box: Pair) -> Pair:
-    """Return the largest size with these proportions in a box; what is enlarged is so by a whole number.
+    """Return the largest size with these proportions that fits a box; enlargement is by an integer factor.
 
     Examples
     --------
@@ -56,14 +56,14 @@ def size_within(sides: Pair, box: Pair) -> Pair:
 
 
 def boxes_at_one_scale(shapes: Sequence[tuple[int, ...]], box: Pair) -> list[Pair]:
-    """Return the boxes in which `size_within` gives all pictures one scale, the largest that fits them all.
+    """Return boxes in which `size_within` gives all pictures the same scale, the largest at which all fit.
 
     Parameters
     ----------
     shapes : sequence of tuple of int
-        Of the pictures: rows, columns and what else there is.
+        Shapes of the pictures: rows, columns and any further axes.
     box : (int, int)
-        Rows and columns that none may pass.
+        Maximum rows and columns.
 
     Returns
     -------
@@ -84,17 +84,18 @@ def boxes_at_one_scale(shapes: Sequence[tuple[int, ...]], box: Pair) -> list[Pai
 
 
 def resized(values: Array, size: Pair, weights: Array | None = None) -> NDArray[np.float64]:
-    """Return an array of another size: means of its parts, or repeated values.
+    """Resize an array: average parts of it, or repeat its values.
 
-    Along an axis that gets shorter, part ``i`` of ``n`` goes from ``i · side // n`` to that of ``i + 1``.
+    Along an axis that is reduced, part ``i`` of ``n`` reaches from ``i · side // n`` to ``(i + 1) · side //
+    n``.
 
     Parameters
     ----------
     values : array (H, W) or (H, W, C)
     size : (int, int)
-        Rows and columns. More than those that are there must be a multiple of them.
+        Rows and columns. An enlarged side must be a multiple of the original one.
     weights : array (H, W), optional
-        Not negative. Where all of a part are zero, its mean is zero.
+        Not negative. If all weights of a part are zero, its mean is zero.
 
     Returns
     -------
@@ -112,7 +113,7 @@ def resized(values: Array, size: Pair, weights: Array | None = None) -> NDArray[
     rows, columns = (np.arange(n + 1) * side // n for n, side in zip(few, (height, width), strict=True))
     channels = values.reshape(height, width, -1)
     means = np.empty((*few, channels.shape[2]))
-    with np.errstate(invalid="ignore", over="ignore"):  # infinities of both signs are no number
+    with np.errstate(invalid="ignore", over="ignore"):  # infinities of both signs give NaN
         for row, (top, bottom) in enumerate(pairwise(rows)):
             if weights is None:
                 sums = channels[top:bottom].sum(axis=0, dtype=np.float64)
@@ -136,9 +137,9 @@ def _weighted(channels: Array, weights: Array) -> tuple[Array, Array]:
 
 
 def layers_of(picture: Picture) -> list[Array]:
-    """Return what is shown of a picture: itself, or each of its maps.
+    """Return the layers of a picture to show: the picture itself, or each of its maps.
 
-    Three channels are colours, unless they are maps or have negative numbers.
+    Three channels are colors, unless they are maps or have negative values.
 
     Examples
     --------
@@ -154,14 +155,14 @@ def layers_of(picture: Picture) -> list[Array]:
 
 
 def thumbnails(picture: Picture, appearance: Appearance, most: int | None = None) -> list[NDArray[np.uint8]]:
-    """Draw a picture, or each of its maps, small; alpha is laid over squares.
+    """Draw thumbnails of a picture or of each of its maps; transparent pixels show a checkerboard.
 
     Parameters
     ----------
     picture : Picture
     appearance : Appearance
     most : int, optional
-        Maps that are drawn, the first ones.
+        Maximum number of maps.
 
     Returns
     -------
@@ -185,18 +186,18 @@ def thumbnails(picture: Picture, appearance: Appearance, most: int | None = None
 def drawn(
     layers: Sequence[Array], appearance: Appearance, weights: Array | None = None
 ) -> list[NDArray[np.uint8]]:
-    """Draw arrays small, all by one scale; those that are smaller stay as they are.
+    """Draw thumbnails of arrays on a common color scale; arrays smaller than the box keep their size.
 
-    Pixels of 8 or 16 bits are what they are. Of other numbers, zero is black and the largest white; where
-    one is negative, zero is white, and the one farthest from it all blue or all red. NaN is grey.
+    Pixels of 8 or 16 bits keep their color. For other values, zero is black and the largest value white; if
+    any is negative, zero is white, and the value farthest from zero is fully blue or red. NaN is gray.
 
     Parameters
     ----------
     layers : sequence of arrays (H, W) or (H, W, 3)
-        Of one type.
+        All of the same dtype.
     appearance : Appearance
     weights : array (H, W), optional
-        What each pixel counts in the mean of many, as alpha.
+        The weight of each pixel in means, such as alpha.
 
     Returns
     -------
@@ -230,7 +231,7 @@ def _is_signed(layers: Sequence[Array]) -> bool:
 
 
 def _grey(shares: Array) -> NDArray[np.uint8]:
-    """Return colours for parts of white."""
+    """Return the gray colors of fractions of white."""
     unknown = np.isnan(shares)
     levels = np.where(unknown, GREY[0], (shares.clip(0, 1) * 255).round()).astype(np.uint8)
     return levels if levels.ndim == 3 else np.repeat(levels[..., np.newaxis], 3, axis=2)

@@ -1,4 +1,4 @@
-"""The sliding window drawn: the input with the window on it, the filter, the output."""
+"""Drawings of a sliding window: the input with the window on it, the filter, the output."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,31 +31,35 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_CELLS", "MOST_POSITIONS", "window_animation", "window_drawing"]
 
-MOST_CELLS = 32  # on a side of an animation
-MOST_POSITIONS = 256  # of an animation
-MOST_NUMBERS, MOST_EMPTY = 12, 24  # cells on a side of a drawing, with and without numbers
-MOST_MARKED = 49  # taps that are written into the window, too
+MOST_CELLS = 32  # cells per side of an animation
+MOST_POSITIONS = 256  # frames of an animation
+MOST_NUMBERS, MOST_EMPTY = 12, 24  # cells per side of a drawing, with and without numbers
+MOST_MARKED = 49  # maximum number of taps that are also written into the window
 PAUSE = 2.0  # seconds after the last frame
 
 
 def window_drawing(
     rows: Axis, columns: Axis, at: tuple[int, int] = (0, 0), explained: "Explained | None" = None
 ) -> Drawing:
-    """Draw a window that slides, at one of its positions.
+    """Draw a sliding window at one of its positions.
 
     Parameters
     ----------
     rows, columns : Axis
-        How it slides.
+        How the window slides.
     at : (row, column)
-        Of the output. Of a large input and output what lies around this position is drawn.
+        Position in the output. Of a large input and output, only the part around this position is drawn.
     explained : Explained, optional
-        The numbers that are written into the cells; without them the arithmetic alone is drawn.
+        The values to show in the cells; without them only the geometry is drawn.
+
+    Returns
+    -------
+    Drawing
 
     Raises
     ------
     SizeError
-        The window is larger than can be drawn, or there is no such position.
+        The window is too large to draw, or the output has no such position.
 
     Examples
     --------
@@ -84,19 +88,23 @@ def window_drawing(
 def window_animation(
     rows: Axis, columns: Axis, explained: "Explained | None" = None, *, seconds: float = 0.5
 ) -> Animation:
-    """Draw a window that slides, at all its positions, row by row; the output fills up.
+    """Animate a sliding window over all its positions, row by row, as it fills the output.
 
     Parameters
     ----------
     rows, columns, explained
         As for `window_drawing`.
     seconds : float
-        For each position.
+        Time per position.
+
+    Returns
+    -------
+    Animation
 
     Raises
     ------
     SizeError
-        There are more positions, or cells, than can be shown.
+        There are too many positions or cells for an animation.
 
     Examples
     --------
@@ -107,14 +115,14 @@ def window_animation(
     if count > MOST_POSITIONS:
         raise SizeError(
             f"output {format_size((rows.output, columns.output))}",
-            f"has {count} positions, too many for an animation of at most {MOST_POSITIONS}; take a smaller "
-            "input or a larger stride, or draw one position with -o",
+            f"has {count} positions, but an animation shows at most {MOST_POSITIONS}; use a smaller input "
+            "or a larger stride, or draw one position with -o",
         )
     padded = [axis.before + axis.side + axis.after for axis in (rows, columns)]
     if max(padded) > MOST_CELLS:
         raise SizeError(
             f"input {format_size(padded)}, padding included",
-            f"is too large for an animation of at most {format_size([MOST_CELLS] * 2)} cells; take a part "
+            f"is too large for an animation of at most {format_size([MOST_CELLS] * 2)} cells; use a part "
             "of it, or draw one position with -o",
         )
     layout = WindowLayout(
@@ -136,18 +144,18 @@ def window_animation(
         seconds=seconds,
         pause=PAUSE,
         title=layout.words.title,
-        description=f"{layout.words.description} All {count} positions are shown one after the other.",
+        description=f"{layout.words.description} The animation shows all {count} positions in turn.",
     )
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The shapes that are drawn, in their places."""
+    """The shapes of the drawing, in their positions."""
 
     layout: WindowLayout
 
     def still(self, lines: int) -> Iterator[Shape]:
-        """Yield what stays: the cells, the taps, the headings, legend and formulas below so many lines."""
+        """Yield the fixed shapes: cells, taps, headings, legend, and formulas below `lines` lines."""
         inputs, _, outputs = self.layout.grids
         for row, column in self.layout.input_places():
             yield self._input_cell(row, column)
@@ -194,7 +202,7 @@ class Scene:
         return self.layout.rows.unread, self.layout.columns.unread
 
     def _taps(self) -> Iterator[Shape]:
-        """Yield the filter: the taps by their signs; without numbers in the window's colour."""
+        """Yield the filter: taps colored by sign, or in the window's color if no values are shown."""
         grids = self.layout.grids.taps
         explained = self.layout.explained
         kernels = [] if explained is None else [taps.tolist() for taps in explained.taps]
@@ -218,7 +226,7 @@ class Scene:
             yield grid.frame(grid.rows.places, grid.columns.places, Ink.LINE)
 
     def _words(self) -> Iterator[Shape]:
-        """Yield the headings, and the signs between the grids."""
+        """Yield the headings, and the operators between the grids."""
         inputs, taps, outputs = self.layout.grids
         middle = (inputs.y + inputs.bottom) / 2
         tops = inputs.y, taps[0].y - LABEL * (len(taps) > 1), outputs.y
@@ -244,7 +252,7 @@ class Scene:
             x += side + 8 + text_width(name, LEGEND) + 22
 
     def _legend_entries(self) -> Iterator[tuple[str, tuple[Ink, Ink, bool], bool]]:
-        yield "window, and its output", (Ink.ORANGE, Ink.STRONG_ORANGE, False), False
+        yield "window and its output", (Ink.ORANGE, Ink.STRONG_ORANGE, False), False
         both = self.layout.rows, self.layout.columns
         if any(one.is_padding(place) for one in both for place in one.inputs.places):
             yield "padding", (Ink.GREY, Ink.LINE, True), False
@@ -252,7 +260,7 @@ class Scene:
             yield "never read", (Ink.PAPER, Ink.LINE, False), True
 
     def kept(self, place: tuple[int, int]) -> Iterator[Shape]:
-        """Yield what an output becomes once the window has been there."""
+        """Yield what an output shows after the window has passed."""
         outputs = self.layout.grids.outputs
         if self.layout.numbers is None:
             yield outputs.cell(*place, fill=Ink.GREEN)
@@ -260,7 +268,7 @@ class Scene:
             yield self._number(outputs, *place, self.layout.numbers.result(*place))
 
     def frame(self, place: tuple[int, int], caption: list[str], *, titled: bool = False) -> Iterator[Shape]:
-        """Yield what belongs to one position: the window, its output, the caption; with titles on request."""
+        """Yield the shapes of one position: window, output and caption; with hover titles if `titled`."""
         inputs, _, outputs = self.layout.grids
         rows = self.layout.rows.axis.places_read(place[0])
         columns = self.layout.columns.axis.places_read(place[1])
@@ -285,7 +293,7 @@ class Scene:
             yield Text(x=MARGIN, y=y, text=line, size=CAPTION, anchor=Anchor.START)
 
     def _marks(self) -> list[list[Number]] | None:
-        """Return the taps that are written into the window: of a single kernel that is not too large."""
+        """Return the taps to write into the window: those of a single, small kernel."""
         numbers = self.layout.numbers
         if numbers is None or len(numbers.taps) > 1 or numbers.taps[0].size > MOST_MARKED:
             return None
@@ -301,7 +309,7 @@ class Scene:
         return Text(x=x, y=y, text=text, size=INDEX_SIZE, fill=ink, anchor=Anchor.END)
 
     def over(self) -> Iterator[Shape]:
-        """Yield what stands over the window: the numbers, what is never read, the torn edges."""
+        """Yield the shapes above the window: values, hatching of pixels never read, torn edges."""
         inputs, _, outputs = self.layout.grids
         for row, column in self.layout.input_places():
             if self._is_unread(row, column):

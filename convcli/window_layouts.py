@@ -1,6 +1,6 @@
-"""Where all stands in the drawing of a window: grids of input, filter and output, and the words round them.
+"""The layout of a drawing of a window: grids of input, filter and output, and the texts around them.
 
-Lengths are pixels.
+Lengths are in pixels.
 """
 
 import math
@@ -36,34 +36,34 @@ __all__ = [
     "holds_numbers",
 ]
 
-MOST_WITH_NUMBERS = (15, 20)  # taps on a side, and places from first to last, that numbers are written into
-STACK = 4  # kernels one below the other
+MOST_WITH_NUMBERS = (15, 20)  # largest window (taps per side) and extent for which values are shown
+STACK = 4  # maximum number of kernels one below the other
 
 MARGIN, GAP = 24, 52
 TITLE, LEGEND, CAPTION = 15, 12, 13
-INDICES = 20, 8, 20  # room for the numbers of columns above input, filter and output
-LABEL = 20  # room for the number of a kernel
-LINE = 19  # from one line of a caption to the next
-CAPTION_WIDTHS = 650, 860  # at least, and what a formula may ask for
-WIDEST = 7  # signs of a number in a cell, as long as two digits of it are left
+INDICES = 20, 8, 20  # space for column numbers above input, filter and output
+LABEL = 20  # space for the number of a kernel
+LINE = 19  # line height of a caption
+CAPTION_WIDTHS = 650, 860  # minimum width, and maximum width for a formula
+WIDEST = 7  # maximum characters of a number in a cell, if two of its digits remain
 
 Number = int | float
 
 
 class Fit(NamedTuple):
-    """How cells look that hold numbers, where there are so many on a side at most."""
+    """The look of cells with numbers, for grids with at most `most` cells per side."""
 
     most: int
     side: float
-    letters: int  # their size
-    digits: int  # that count, of a number that is not whole
+    letters: int  # font size
+    digits: int  # significant digits of numbers that are not integers
 
 
 FITS = Fit(14, 38, 13, 4), Fit(22, 30, 11, 3), Fit(1000, 24, 9, 3)
 
 
 class Grids(NamedTuple):
-    """The grids side by side, their middles at one height; of the filter one for each kernel."""
+    """The grids side by side, vertically centered; the filter has one grid per kernel."""
 
     inputs: Grid
     taps: tuple[Grid, ...]
@@ -71,7 +71,7 @@ class Grids(NamedTuple):
 
 
 def holds_numbers(rows: Axis, columns: Axis, explained: "Explained | None") -> bool:
-    """Whether numbers are written into the cells: there are some, and the window leaves them the room."""
+    """Whether cells show values: there are some, and the window is small enough."""
     taps, extent = MOST_WITH_NUMBERS
     return (
         explained is not None
@@ -82,7 +82,7 @@ def holds_numbers(rows: Axis, columns: Axis, explained: "Explained | None") -> b
 
 @dataclass(frozen=True, kw_only=True)
 class WindowLayout:
-    """The places of all that is drawn of a window.
+    """The positions of everything in the drawing of a window.
 
     Raises
     ------
@@ -105,20 +105,20 @@ class WindowLayout:
     def __post_init__(self) -> None:
         check_drawable(self.rows.axis, self.columns.axis)
 
-    # What is written --------------------------------------------------------------------------------------
+    # Texts ------------------------------------------------------------------------------------------------
 
     @cached_property
     def numbers(self) -> "Explained | None":
-        """The numbers of the cells; None where there are none, or no room for them."""
+        """The values in the cells; None if there are none or no space for them."""
         return self.explained if holds_numbers(self.rows.axis, self.columns.axis, self.explained) else None
 
     @cached_property
     def words(self) -> Words:
-        """What is said."""
+        """The texts of the drawing."""
         return Words(rows=self.rows.axis, columns=self.columns.axis, explained=self.explained)
 
     def caption(self, place: tuple[int, int]) -> list[str]:
-        """Return the sentences in lines that fit."""
+        """Return the sentences, wrapped into lines."""
         return self._lines(self.words.sentences(place))
 
     def _lines(self, sentences: list[str]) -> list[str]:
@@ -131,14 +131,14 @@ class WindowLayout:
 
     @cached_property
     def formulas(self) -> list[str]:
-        """The formulas of the output's size, in lines that fit."""
+        """The formulas of the output size, wrapped into lines."""
         return self._lines(self.words.formulas)
 
-    # Where it stands --------------------------------------------------------------------------------------
+    # Positions --------------------------------------------------------------------------------------------
 
     @cached_property
     def _texts(self) -> list[str]:
-        """All numbers in cells."""
+        """All values in cells."""
         if self.numbers is None:
             return []
         values = (self.numbers.value(*place) for place in self.input_places())
@@ -148,14 +148,14 @@ class WindowLayout:
 
     @cached_property
     def _longest(self) -> int:
-        """Cells on the longest side of what is drawn."""
+        """Number of cells on the longest side of all grids."""
         return max(
             max(len(one.inputs), len(one.outputs), one.axis.window) for one in (self.rows, self.columns)
         )
 
     @cached_property
     def fit(self) -> Fit:
-        """How the cells look."""
+        """The look of the cells."""
         return next(fit for fit in FITS if self._longest <= fit.most)
 
     @cached_property
@@ -170,7 +170,7 @@ class WindowLayout:
         return side, side
 
     def short(self, number: Number) -> str:
-        """Write a number as it fits into a cell."""
+        """Format a number so that it fits a cell."""
         if abs(number) < 10**6 and (isinstance(number, int) or abs(number) >= 1000):
             return f"{number:.0f}"
         texts = [f"{number:.{digits}g}" for digits in range(self.fit.digits, 1, -1)]
@@ -178,7 +178,7 @@ class WindowLayout:
 
     @cached_property
     def gutter(self) -> float:
-        """Room for the numbers of rows, left of input and output."""
+        """Space for row numbers, left of input and output."""
         longest = max(
             text_width(f"{place}", INDEX_SIZE)
             for part in (self.rows.inputs, self.rows.outputs)
@@ -194,7 +194,7 @@ class WindowLayout:
 
     @cached_property
     def grids(self) -> Grids:
-        """Input, kernels, output: side by side, their middles at one height."""
+        """Input, kernels and output: side by side, vertically centered."""
         width, height = self._cell
         kernels = 1 if self.explained is None else len(self.explained.taps)
         stack = min(kernels, STACK)
@@ -238,7 +238,7 @@ class WindowLayout:
 
     @cached_property
     def width(self) -> float:
-        """Of the drawing."""
+        """Width of the drawing."""
         outputs, title = self.grids.outputs, self._heading_widths[2]
         formula = max(text_width(text, CAPTION) for text in self.words.formulas) + 1
         least, most = CAPTION_WIDTHS
@@ -246,27 +246,27 @@ class WindowLayout:
 
     @cached_property
     def bottom(self) -> float:
-        """Where the lowest grid ends."""
+        """The bottom edge of the lowest grid."""
         inputs, taps, outputs = self.grids
         return max(grid.bottom for grid in (inputs, *taps, outputs))
 
     def height(self, lines: int) -> float:
-        """Return the height of the drawing, with so many lines of a caption."""
+        """Return the height of the drawing with a caption of `lines` lines."""
         return self.formulas_top(lines) + len(self.formulas) * LINE + MARGIN - 8
 
     def formulas_top(self, lines: int) -> float:
-        """Return the height of the first formula, below so many lines of a caption."""
+        """Return the y of the first formula, below a caption of `lines` lines."""
         return self.caption_top + lines * LINE + 10
 
     @property
     def caption_top(self) -> float:
-        """The height of the caption's first line."""
+        """The y of the caption's first line."""
         return self.bottom + 28 + LINE + 12
 
     def input_places(self) -> Iterator[tuple[int, int]]:
-        """Yield the places of the input that are drawn, padding among them."""
+        """Yield the visible positions of the input, including padding."""
         return product(self.rows.inputs.places, self.columns.inputs.places)
 
     def output_places(self) -> Iterator[tuple[int, int]]:
-        """Yield the outputs that are drawn."""
+        """Yield the visible outputs."""
         return product(self.rows.outputs.places, self.columns.outputs.places)

@@ -1,4 +1,4 @@
-"""What is said of a sliding window: headings, sentences, sums written out."""
+"""The texts of a sliding window: headings, sentences, sums written out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,22 +20,22 @@ __all__ = [
     "window_sentence",
 ]
 
-MOST_TERMS = 25  # of a sum that is written out
+MOST_TERMS = 25  # longest sum that is written out
 LONGEST_NAME = 28
-LISTED = 8  # places that are named one by one
+LISTED = 8  # maximum number of positions that are listed one by one
 
 Number = int | float
 
 
 def places_text(places: range, name: str) -> str:
-    """Name places.
+    """Return positions as text.
 
     Examples
     --------
     >>> places_text(range(0, 3), "row"), places_text(range(-1, 4, 2), "column")
     ('rows 0 to 2', 'columns -1, 1, 3')
     """
-    first, last = places[0], places[-1]  # there may be more than can be counted by len
+    first, last = places[0], places[-1]  # may be longer than len allows
     if first == last:
         return f"{name} {first}"
     if places.step == 1:
@@ -46,7 +46,7 @@ def places_text(places: range, name: str) -> str:
 
 
 def window_sentence(rows: Axis, columns: Axis, at: tuple[int, int]) -> str:
-    """Say what a window reads for an output.
+    """Return a sentence that says what the window of an output reads.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def window_sentence(rows: Axis, columns: Axis, at: tuple[int, int]) -> str:
 
 
 def size_formulas(rows: Axis, columns: Axis) -> list[tuple[str, str]]:
-    """Return the formula of the output's size, in letters and in numbers; one where both sides are alike.
+    """Return the formula of the output size, in letters and in numbers; one if both axes are equal.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def _letters(axis: Axis) -> str:
 
 
 def number_text(number: Number) -> str:
-    """Write a number of a picture, a filter or a sum: whole ones exactly, others in six digits.
+    """Format a value of a picture, a filter or a sum: integers exactly, others with six digits.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def number_text(number: Number) -> str:
 
 
 def factor_text(number: Number) -> str:
-    """Write a number as it stands in a sum or a product: what is below zero in brackets.
+    """Format a number for a sum or a product: negative numbers in parentheses.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def factor_text(number: Number) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """What is said of a window that slides, and of the numbers under it, if there are any.
+    """The texts of a sliding window, and of the values that it reads, if there are any.
 
     Examples
     --------
@@ -117,12 +117,12 @@ class Words:
 
     @property
     def title(self) -> str:
-        """What the drawing shows, in one line."""
+        """The content of the drawing, in one line."""
         return f"{self._what} slides over an input of {self._input}"
 
     @property
     def description(self) -> str:
-        """What the drawing shows, for who cannot see it."""
+        """A description of the drawing, as a text alternative."""
         rows, columns = self.rows, self.columns
         return (
             f"Padding {self._padding}, stride {format_size((rows.stride, columns.stride))}, dilation "
@@ -148,19 +148,19 @@ class Words:
         return format_padding(((rows.before, rows.after), (columns.before, columns.after)))
 
     def sentences(self, place: tuple[int, int]) -> list[str]:
-        """Say what happens at a position: which cells are read, and what they add up to."""
+        """Return sentences about a position: which cells the window reads, and how their sum is computed."""
         where = window_sentence(self.rows, self.columns, place)
         return [where, *(() if self.explained is None else _sums(self.explained, place))]
 
     @property
     def headings(self) -> tuple[tuple[str, str], ...]:
-        """What stands above input, filter and output, in two lines."""
+        """The headings of input, filter and output, two lines each."""
         rows, columns = self.rows, self.columns
         border = f", {self.explained.border}" if self.explained is not None else ""
         padding = "" if self._padding == "0" else f"padding {self._padding}{border}"
         kernels = 1 if self.explained is None else len(self.explained.taps)
         name = "filter" if self.explained is None else _shortened(self.explained.filter.name)
-        turned = ["turned half round"] if self.explained is not None and self.explained.flip else []
+        turned = ["rotated by 180°"] if self.explained is not None and self.explained.flip else []
         dilation = (
             []
             if rows.dilation == columns.dilation == 1
@@ -176,12 +176,12 @@ class Words:
 
     @property
     def formulas(self) -> list[str]:
-        """The formula of the output's size, a line each."""
+        """The formulas of the output size, one line each."""
         return [f"{name:6} {text}" for name, text in size_formulas(self.rows, self.columns)]
 
 
 def _sums(explained: "Explained", place: tuple[int, int]) -> Iterator[str]:
-    """Write a result out: the sum of each kernel, and what combines them."""
+    """Write a result out: the sum of each kernel, and how the sums are combined."""
     cells = explained.cells(*place)
     for number, cell in enumerate(cells, 1):
         pairs = zip(cell.patch.ravel().tolist(), cell.taps.ravel().tolist(), strict=True)

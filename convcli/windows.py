@@ -1,6 +1,6 @@
-"""What is seen of a sliding window: which places of an axis are drawn, and what each of them is.
+"""The visible part of a sliding window: which positions of an axis are drawn, and what each of them is.
 
-Places are counted from the input's first pixel, so the padding lies below 0 and from the input's side on.
+Positions are counted from the input's first pixel, so padding is below 0 and from the input's size on.
 Standard library only.
 """
 
@@ -22,15 +22,15 @@ __all__ = [
     "window_lines",
 ]
 
-LONGEST = 10**9  # of what is drawn; more digits would be wider than the picture
-SPACE = 4 * " "  # between grids in letters
-MOST_READ = 64  # places from a window's first tap to its last
-MOST_LETTERS = 14  # on a side of what is drawn in letters
+LONGEST = 10**9  # largest size drawn; more digits would be wider than the picture
+SPACE = 4 * " "  # between grids drawn as text
+MOST_READ = 64  # largest extent of a window, from its first tap to its last
+MOST_LETTERS = 14  # cells per side of a grid drawn as text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Neighbours of which more may lie before and after."""
+    """A range of neighboring positions; torn ends mark that more positions follow there."""
 
     first: int
     last: int
@@ -39,7 +39,7 @@ class Part:
 
     @property
     def places(self) -> range:
-        """All of them, in order."""
+        """All positions, in order."""
         return range(self.first, self.last + 1)
 
     def __len__(self) -> int:
@@ -51,32 +51,32 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
-    """One axis of a drawing: the axis, and what is drawn of its input with the padding, and of its output."""
+    """One axis of a drawing: the axis, and the visible ranges of its padded input and of its output."""
 
     axis: Axis
     inputs: Part
     outputs: Part
 
     def is_padding(self, place: int) -> bool:
-        """Whether a place lies on the padding."""
+        """Whether a position is padding."""
         return not 0 <= place < self.axis.side
 
     @property
     def unread(self) -> frozenset[int]:
-        """The places among those drawn that no tap ever reads."""
+        """The visible positions that no tap ever reads."""
         return frozenset(place for place in self.inputs.places if not self.axis.is_read(place))
 
 
 def lane(axis: Axis, unit: int, most: int) -> Lane:
-    """Choose what is drawn of an axis: all, or what lies around one output and the places that it reads.
+    """Choose the visible part of an axis: all of it, or the part around one output and its window.
 
     Parameters
     ----------
     axis : Axis
     unit : int
-        The output; there must be such a one.
+        The output; it must exist.
     most : int
-        Places and outputs that are drawn at most, unless the window is longer than that.
+        Maximum number of positions and outputs, unless the window is longer.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def lane(axis: Axis, unit: int, most: int) -> Lane:
 
 
 def _around(first: int, last: int, whole: tuple[int, int], most: int) -> Part:
-    """Return what is drawn, so that what lies from first to last stands in its middle where it can."""
+    """Return the visible range, with `first` to `last` in its middle if possible."""
     count = whole[1] - whole[0] + 1
     if count <= most:
         return Part(first=whole[0], last=whole[1])
@@ -109,7 +109,7 @@ def check_drawable(rows: Axis, columns: Axis) -> None:
     Raises
     ------
     SizeError
-        It is too large, or a number is.
+        The window or one of the numbers is too large.
 
     Examples
     --------
@@ -123,16 +123,16 @@ def check_drawable(rows: Axis, columns: Axis) -> None:
             if number > LONGEST:
                 digits = str(number)
                 told = digits[:20] + "…" * (len(digits) > 20)
-                raise SizeError(f"{name} {told}", f"is too large to be drawn: at most {LONGEST}")
+                raise SizeError(f"{name} {told}", f"is too large to draw; the limit is {LONGEST}")
     extents = rows.extent, columns.extent
     if max(extents) > MOST_READ:
         raise SizeError(
-            f"a window of {format_size(extents)}", f"is too large to be drawn: at most {MOST_READ} on a side"
+            f"a window of {format_size(extents)}", f"is too large to draw; the limit is {MOST_READ} per side"
         )
 
 
 def check_position(rows: Axis, columns: Axis, at: tuple[int, int]) -> None:
-    """Check that a result has a pixel.
+    """Check that a result has a pixel at a position.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def check_position(rows: Axis, columns: Axis, at: tuple[int, int]) -> None:
     Raises
     ------
     SizeError
-        It has not.
+        The position is outside the result.
     """
     if not (0 <= at[0] < rows.output and 0 <= at[1] < columns.output):
         size = format_size((rows.output, columns.output))
@@ -150,17 +150,17 @@ def check_position(rows: Axis, columns: Axis, at: tuple[int, int]) -> None:
 
 
 def positions(rows: Axis, columns: Axis) -> Iterator[tuple[int, int]]:
-    """Yield all outputs, (row, column), row by row."""
+    """Yield all outputs as (row, column), row by row."""
     return ((row, column) for row in range(rows.output) for column in range(columns.output))
 
 
 def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> list[str]:
-    """Draw a window in letters: input and output side by side.
+    """Draw a window as text: input and output side by side.
 
-    None are drawn where they are wider than `width`, or where no picture could be drawn, either.
+    Returns no lines if they would be wider than `width`, or if the window is too large for a picture.
 
-    What the window reads is ``#``, on the padding ``*``; the rest of the input is ``.``, of the padding
-    ``+``; what no window reads is ``x``.
+    Pixels that the window reads are ``#``, padding that it reads ``*``; other pixels are ``.``, other padding
+    ``+``; pixels that no window reads are ``x``.
 
     Examples
     --------
@@ -208,6 +208,6 @@ def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> 
 
 
 def _range_text(rows: Part, columns: Part) -> str:
-    """Say which part is drawn, if it is not the whole."""
+    """Return which part is drawn, if not all of it."""
     torn = (rows.torn_before, rows.torn_after, columns.torn_before, columns.torn_after)
     return f", {rows.first}..{rows.last} x {columns.first}..{columns.last}" if any(torn) else ""

@@ -201,7 +201,7 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(convcli: Runner, in_fold
         )
         assert_refused(
             convcli("explain", "--n", "30", "--f", "3", "-o", "a.svg", "--animate", "a.gif"),
-            "output 28x28: has 784 positions, too many",
+            "output 28x28: has 784 positions, but an animation shows at most 256;",
         )
         assert_refused(convcli("explain", "--n", "6"), "--f: missing; as in: convcli explain --n 6 --f 3 -o")
         assert_refused(convcli("explain", "--f", "6"), "--n: missing")

@@ -322,10 +322,10 @@ def test_windows_of_any_size_stay_on_the_paper(n: Place, f: Any, options: dict[s
     ("n", "f", "options", "told"),
     [
         ((6, 6), 3, {}, r"row 4, column 0: is outside the result of 4x4, counted from 0"),
-        ((70, 70), 65, {}, r"a window of 65x65: is too large to be drawn: at most 64 on a side"),
+        ((70, 70), 65, {}, r"a window of 65x65: is too large to draw; the limit is 64 per side"),
         ((71, 71), 8, {"dilation": 10}, r"a window of 71x71: is too large"),
-        ((10**10, 6), 3, {}, r"input 10000000000: is too large to be drawn: at most 1000000000"),
-        ((6, 6), 3, {"stride": 10**30}, r"^stride 10000000000000000000…: is too large to be drawn"),
+        ((10**10, 6), 3, {}, r"input 10000000000: is too large to draw; the limit is 1000000000"),
+        ((6, 6), 3, {"stride": 10**30}, r"^stride 10000000000000000000…: is too large to draw"),
     ],
 )
 def test_what_cannot_be_drawn_is_told(n: Place, f: int, options: dict[str, Any], told: str) -> None:
@@ -404,7 +404,7 @@ def test_an_animation_of_numbers_fills_the_output_up() -> None:
 @pytest.mark.parametrize(
     ("n", "f", "told"),
     [
-        (19, 3, f"output 17x17: has 289 positions, too many for an animation of at most {MOST_POSITIONS}"),
+        (19, 3, f"output 17x17: has 289 positions, but an animation shows at most {MOST_POSITIONS}"),
         (33, 30, f"input 33x33, padding included: is too large for an animation of at most {MOST_CELLS}x"),
     ],
 )

@@ -108,7 +108,7 @@ class Figures:
         found = [one for one in chosen if isinstance(one, Filter) and _is_directed(one)]
         others = [one.name for one in chosen if one not in found]
         if others and (not found or self._are_directions_alone):
-            raise FilterError(others[0], f"gives no direction; these do: {', '.join(DIRECTED)}")
+            raise FilterError(others[0], f"gives no direction; use one of {', '.join(DIRECTED)}")
         if len(found) > 1 and (where.output is not None or "{filter}" not in where.name):
             raise UsageError(
                 "--direction",
