@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,16 +15,47 @@ from hypothesis import settings
 
 from convcli.cli.boundary import run
 
-settings.register_profile("repeatable", derandomize=True, deadline=None)
-settings.load_profile("repeatable")
+settings.register_profile("quick", derandomize=True, deadline=None, max_examples=25)
+settings.register_profile("thorough", derandomize=True, deadline=None, max_examples=100)
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"
 SVG = "{http://www.w3.org/2000/svg}"  # before the names of elements, as ElementTree has them
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--mutants", type=int, default=1000, help="how many damaged files are tried")
-    parser.addoption("--mutants-seed", type=int, default=0, help="what they are made from")
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="also run the tests that take minutes: a fault at every system call, 11,000 damaged files, "
+        "four times as many random examples",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("thorough" if config.getoption("--thorough") else "quick")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the thorough tests, but for a sample of their cases, unless the command line asks for them."""
+    if config.getoption("--thorough"):
+        return
+    cases: Counter[str] = Counter()
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        marker = item.get_closest_marker("thorough")
+        test = item.nodeid.partition("[")[0]
+        in_sample = marker is None or ("every" in marker.kwargs and cases[test] % marker.kwargs["every"] == 0)
+        cases[test] += 1
+        (kept if in_sample else left_out).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Run a few named test files in one process, which starts faster than a process per core."""
+    names = [name.partition("::")[0] for name in config.args]
+    return 0 if len(names) <= 3 and all(Path(name).is_file() for name in names) else None
 
 
 @dataclass(frozen=True)

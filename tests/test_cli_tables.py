@@ -23,6 +23,7 @@ from convcli.network.sources import network, shipped
 from convcli.network.tables import Cell, Column, Table, params_table, shape_table
 from convcli.tuning import tuning_curves
 from tests.conftest import Runner, on_terminal
+from tests.sampling import examples
 
 ESCAPE = "\x1b"
 MARK = "\u200e"
@@ -143,7 +144,7 @@ def table_of(name: str, kind: str) -> Table:
     return params_table(net, by_block=kind == "blocks", versus_dense=kind == "dense")
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(
     name=st.sampled_from(sorted(shipped())),
     kind=st.sampled_from(["shape", "params", "blocks", "dense"]),
@@ -159,6 +160,7 @@ def test_every_value_is_there_whole_at_every_width(name: str, kind: str, columns
     assert printed.width <= unfolded  # no wider than it needs to be
 
 
+@pytest.mark.thorough(every=4)
 @pytest.mark.parametrize("name", sorted(shipped()))
 @pytest.mark.parametrize("kind", ["shape", "params", "blocks", "dense"])
 def test_every_network_fits_forty_columns(name: str, kind: str) -> None:

@@ -332,7 +332,7 @@ def test_the_tab_key_completes_in_bash(tmp_path: Path) -> None:
 
         def await_text(wanted: bytes) -> None:
             nonlocal shown
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while wanted not in shown:
                 assert time.monotonic() < deadline, shown
                 if select.select([parent], [], [], 1)[0]:

@@ -21,6 +21,7 @@ from convcli.errors import ImageError, KernelError, SizeError, UsageError
 from convcli.kernels import Filter, custom_filter, kernel, named_filter
 from convcli.pooling import pool
 from tests import reference
+from tests.sampling import examples
 
 Array = NDArray[Any]
 
@@ -190,7 +191,7 @@ def border_value(border: str) -> int:
 
 
 @given(cases(integer_images, integer_kernels(), INTEGERS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_integers_are_exactly_those_of_the_naive_loop(case: Case) -> None:
     if not case.fits():
         with pytest.raises(SizeError, match="larger than the padded input"):
@@ -202,7 +203,7 @@ def test_integers_are_exactly_those_of_the_naive_loop(case: Case) -> None:
 
 
 @given(cases(integer_images, integer_kernels(), INTEGERS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_integers_come_in_the_smallest_type_that_holds_every_possible_value(case: Case) -> None:
     assume(case.fits())
     assume(case.image.any() and case.kernel.any())
@@ -229,14 +230,14 @@ def assert_within_tolerance(case: Case, dtype: Any) -> None:
 
 
 @given(cases(float_arrays, float_kernels() | integer_kernels(), FLOATS))
-@settings(max_examples=180, deadline=None)
+@settings(max_examples=examples(180), deadline=None)
 def test_floats_are_those_of_the_naive_loop_within_the_promised_tolerance(case: Case) -> None:
     assume(case.fits())
     assert_within_tolerance(case, np.float64 if case.image.dtype == np.float64 else np.float32)
 
 
 @given(cases(integer_images, float_kernels(), INTEGERS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_integers_by_a_kernel_of_fractions_are_float32_within_the_promised_tolerance(case: Case) -> None:
     assume(case.fits())
     assert_within_tolerance(case, np.float32)
@@ -419,7 +420,7 @@ def test_an_image_higher_than_one_strip_is_convolved_whole() -> None:
 
 
 @given(st.integers(-5, 5), st.integers(-5, 5), integer_kernels(), integer_kernels())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_convolution_is_linear_in_the_image(a: int, b: int, taps: Array, seeds: Array) -> None:
     first, second = (whole_numbers((8, 7), seed=abs(int(seeds.sum())) + n, dtype=np.int16) for n in (0, 1))
     first, second = first.astype(np.int64), second.astype(np.int64)
@@ -431,7 +432,7 @@ def test_convolution_is_linear_in_the_image(a: int, b: int, taps: Array, seeds: 
 
 
 @given(st.integers(-5, 5), st.integers(-5, 5), st.integers(1, 4), st.integers(1, 4), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_convolution_is_linear_in_the_kernel(
     a: int, b: int, height: int, width: int, data: st.DataObject
 ) -> None:
@@ -445,7 +446,7 @@ def test_convolution_is_linear_in_the_kernel(
 
 
 @given(integer_kernels(), st.integers(-9, 9), st.integers(-9, 9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_shifted_image_gives_the_shifted_result_where_borders_wrap(
     taps: Array, down: int, right: int
 ) -> None:
@@ -455,7 +456,7 @@ def test_a_shifted_image_gives_the_shifted_result_where_borders_wrap(
 
 
 @given(integer_kernels(), integer_kernels())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_two_kernels_one_after_the_other_are_their_full_convolution(first: Array, second: Array) -> None:
     image = whole_numbers((12, 11), seed=7).astype(np.int64)
     full = [(side - 1, side - 1) for side in second.shape]
@@ -465,7 +466,7 @@ def test_two_kernels_one_after_the_other_are_their_full_convolution(first: Array
 
 
 @given(integer_kernels(), st.tuples(st.integers(1, 5), st.integers(1, 5)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_stride_takes_every_so_manieth_pixel(taps: Array, stride: tuple[int, int]) -> None:
     image = whole_numbers((13, 12), seed=8)
     every = convolve(image, taps, padding=((1, 2), (3, 0)), border="reflect")
@@ -474,7 +475,7 @@ def test_a_stride_takes_every_so_manieth_pixel(taps: Array, stride: tuple[int, i
 
 
 @given(integer_kernels(), st.tuples(st.integers(1, 3), st.integers(1, 3)), st.sampled_from(BORDERS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_dilation_puts_zeros_between_the_taps(taps: Array, dilation: tuple[int, int], border: str) -> None:
     image = whole_numbers((9, 10), seed=9)
     spread = np.zeros([d * (f - 1) + 1 for f, d in zip(taps.shape, dilation, strict=True)], np.int64)
@@ -484,7 +485,7 @@ def test_dilation_puts_zeros_between_the_taps(taps: Array, dilation: tuple[int, 
 
 
 @given(integer_kernels(), st.sampled_from(["zero", "edge", "reflect", "symmetric"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_turning_image_and_kernel_over_turns_the_result_over(taps: Array, border: str) -> None:
     image = whole_numbers((7, 9), seed=10)
     turned = convolve(image.T, taps.T, border=border)
@@ -492,7 +493,7 @@ def test_turning_image_and_kernel_over_turns_the_result_over(taps: Array, border
 
 
 @given(integer_kernels())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_every_channel_is_filtered_on_its_own(taps: Array) -> None:
     image = whole_numbers((6, 7, 4), seed=11)
     apart = [convolve(image[:, :, channel], taps) for channel in range(4)]
@@ -788,7 +789,7 @@ def test_a_filter_of_ones_own_is_its_kernel() -> None:
     st.tuples(st.integers(1, 3), st.integers(1, 3)),
     st.sampled_from(["same", "valid", 1, (2, 0), ((0, 3), (2, 1))]),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @example((2, 3), (2, 2), (1, 1), "same")
 def test_pixels_under_a_result_are_those_that_the_anchor_tap_alone_would_take(
     window: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], padding: Any

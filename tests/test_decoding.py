@@ -37,7 +37,7 @@ def test_what_was_begun_is_what_is_decoded(
     expected = load_picture(path, path)
     begin_decoding(path)
     with monkeypatch.context() as patched:
-        begun, deadline = decoding._begun[path], time.monotonic() + 20
+        begun, deadline = decoding._begun[path], time.monotonic() + 60
         while begun._result is None:
             assert time.monotonic() < deadline
             time.sleep(0.001)

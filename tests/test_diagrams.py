@@ -23,6 +23,7 @@ from convcli.network.sources import network, shipped
 from convcli.network.tables import params_table
 from convcli.svg import drawn_svg
 from tests.conftest import SVG
+from tests.sampling import examples
 
 NEAR = 0.01  # pixels that rounding may take
 Size = tuple[int, ...]
@@ -248,7 +249,7 @@ def specs(draw: st.DrawFn) -> str:
     return items(0, least=1)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(specs())
 def test_diagrams_of_any_network(spec: str) -> None:
     net = network(spec, (9, 9, 8))

@@ -19,11 +19,12 @@ from convcli.errors import SizeError
 from convcli.explaining import explain_cell
 from convcli.kernels import kernel
 from tests.conftest import SAMPLES, Runner, assert_failed, assert_refused, nothing_changes
+from tests.sampling import examples
 
 RGB = np.random.default_rng(1).integers(0, 256, (12, 10, 3)).astype(np.uint8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.sampled_from([np.uint8, np.int64, np.float64]), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3),
     st.sampled_from(["same", "valid", 1, 2]), st.booleans(), st.integers(0, 1 << 30),

@@ -28,6 +28,7 @@ from convcli.errors import ImageError, OutputError, UsageError
 from convcli.images import load_picture, read_image, write_image
 from convcli.limits import USUAL, Limits
 from convcli.pictures import Kind, Picture
+from tests.sampling import examples
 
 Array = NDArray[Any]
 
@@ -1150,7 +1151,7 @@ def test_png_with_an_impossible_side_is_refused(width: int) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_any_bytes_are_a_picture_or_an_image_error(data: bytes) -> None:
     with suppress(ImageError):
         assert picture_of(data).pixels.size
@@ -1168,7 +1169,7 @@ SEEDS = [
 
 
 @given(st.sampled_from(SEEDS), st.integers(0, 10**6), st.binary(min_size=1, max_size=4))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_any_damage_leaves_a_picture_or_an_image_error(seed: bytes, place: int, patch: bytes) -> None:
     start = place % len(seed)
     with suppress(ImageError):
@@ -1198,10 +1199,10 @@ def test_an_array_of_too_many_numbers_is_refused_before_it_is_read() -> None:
     ],
 )
 def test_60000_pixels_square_are_refused_at_once(data: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ImageError, match="60000x60000 = 3600000000 pixels, more than 268435456"):
         picture_of(data)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 LIMITED = [
@@ -1552,7 +1553,7 @@ def test_txt_is_parted_by_spaces(tmp_path: Path) -> None:
 @given(
     st.integers(1, 8), st.integers(1, 8), st.sampled_from(["u1", "u2", "i4", "i8", "f4", "f8"]), st.randoms()
 )
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_any_array_survives_npy(height: int, width: int, dtype: str, random: Any) -> None:
     size = np.dtype(dtype).itemsize * height * width
     array = np.frombuffer(random.randbytes(size), dtype).reshape(height, width)

@@ -15,6 +15,7 @@ from convcli import layers, patches, winograd
 from convcli.errors import ConvcliError, SizeError, UsageError
 from convcli.layers import conv_backward, conv_forward, pool_backward, pool_forward
 from convcli.sizes import Axis
+from tests.sampling import examples
 
 Array = NDArray[Any]
 
@@ -113,7 +114,7 @@ def layers_at_random(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     layers_at_random(),
     st.sampled_from([np.int16, np.float32, np.float64]),
@@ -129,7 +130,7 @@ def test_equals_the_definition(layer: dict[str, Any], dtype: type, size: int) ->
     np.testing.assert_array_equal(z, naive_conv(a, w, s, p, d, g))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(layers_at_random())
 def test_gradients_agree_with_central_differences(layer: dict[str, Any]) -> None:
     s, p, d, g = layer["how"]
@@ -156,7 +157,7 @@ def test_gradients_agree_with_central_differences(layer: dict[str, Any]) -> None
             assert gradient.flat[place] == pytest.approx((sides[0] - sides[1]) / 2e-3, abs=1e-7, rel=1e-7)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(
     st.sampled_from(["max", "avg"]), st.integers(1, 4), st.integers(1, 4), st.integers(0, 2), st.booleans(),
     st.integers(0, 1 << 30),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from convcli.network.fields import Field
 from convcli.size_texts import format_number
 from convcli.sizes import AdaptiveAxis, Axis, TransposedAxis, adaptive_axes, lossless_sides, transposed_axes
+from tests.sampling import examples
 
 HUGE = 10**30
 Layer = Axis | TransposedAxis
@@ -60,7 +61,7 @@ UNDILATED = st.builds(TransposedAxis, **{**geometry(), "dilation": st.just(1)})
 
 
 @given(st.lists(SLIDING, max_size=5), st.integers(-5, 5))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_field_is_exactly_what_a_unit_sees(chain: list[Layer], unit: int) -> None:
     field, seen = field_of(chain), seen_by(chain, unit)
     assert field.size == max(seen) - min(seen) + 1
@@ -69,7 +70,7 @@ def test_a_field_is_exactly_what_a_unit_sees(chain: list[Layer], unit: int) -> N
 
 
 @given(st.lists(SLIDING | TRANSPOSED, max_size=5), st.integers(-5, 30))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_behind_transposed_layers_nothing_outside_the_field_is_seen(chain: list[Layer], unit: int) -> None:
     field, seen = field_of(chain), seen_by(chain, unit)
     assert field.spread is not None
@@ -80,7 +81,7 @@ def test_behind_transposed_layers_nothing_outside_the_field_is_seen(chain: list[
 
 
 @given(st.lists(SLIDING | TRANSPOSED, max_size=4))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_units_a_period_apart_see_the_same_moved_by_their_jumps(chain: list[Layer]) -> None:
     period = prod(layer.stride for layer in chain if isinstance(layer, TransposedAxis))
     moved = field_of(chain).jump * period
@@ -90,14 +91,14 @@ def test_units_a_period_apart_see_the_same_moved_by_their_jumps(chain: list[Laye
 
 
 @given(UNDILATED)
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_the_field_of_a_transposed_layer_is_that_of_its_luckiest_unit(layer: TransposedAxis) -> None:
     seen = [places for unit in range(layer.stride) if (places := read_by(layer, unit))]
     assert field_of([layer]).size == max(max(places) - min(places) for places in seen) + 1
 
 
 @given(UNDILATED.filter(lambda layer: layer.window >= layer.stride))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_the_centre_of_a_transposed_layer_is_right_on_the_average_of_a_period(layer: TransposedAxis) -> None:
     field = field_of([layer])
     seen = [read_by(layer, unit) for unit in range(layer.stride)]
@@ -126,7 +127,7 @@ def test_a_chain_may_be_taken_in_parts(drawn: list[tuple[Axis, bool]], parts: in
 
 
 @given(st.lists(st.lists(SLIDING, max_size=3), min_size=1, max_size=4))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_a_joined_field_lies_between_the_largest_and_all_that_is_seen(chains: list[list[Layer]]) -> None:
     fields = [field_of(chain) for chain in chains]
     seen = [seen_by(chain, 0) for chain in chains]
@@ -149,7 +150,7 @@ def test_the_first_of_equally_large_fields_gives_the_place() -> None:
 
 
 @given(st.integers(1, 60), st.integers(2, 60), st.lists(SLIDING, max_size=2))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_the_longest_adaptive_window_is_what_a_unit_sees_at_most(
     side: int, output: int, chain: list[Layer]
 ) -> None:
@@ -202,7 +203,7 @@ def test_a_dilated_filter_that_steps_by_one_is_counted_at_any_size(dilation: int
 
 
 @given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 6), st.integers(0, 9), st.integers(0, 9))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_what_a_dilated_filter_that_steps_by_one_leaves(
     side: int, window: int, dilation: int, before: int, after: int
 ) -> None:

@@ -27,6 +27,7 @@ from convcli.network.layers import (
     TransposedConvolution,
 )
 from convcli.size_texts import NamedPadding
+from tests.sampling import examples
 
 
 def layer_of(text: str) -> Layer:
@@ -141,7 +142,7 @@ LAYERS = st.one_of(
 
 
 @given(LAYERS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_the_text_of_a_layer_is_read_back(layer: Layer) -> None:
     again = layer_of(layer.text)
     assert again.text == layer.text
@@ -325,7 +326,7 @@ PIECES = st.sampled_from(
         st.text(max_size=60), st.lists(PIECES, max_size=30).map(" ".join), st.lists(PIECES).map("".join)
     )
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_any_text_is_a_network_or_is_refused(text: str) -> None:
     with suppress(SpecError, SizeError):
         assert build(parse_spec(text), (32, 32, 3)).layers

@@ -28,6 +28,7 @@ from convcli.network.grammar import (
     parse_spec,
 )
 from convcli.network.layers import Convolution, Layer, Pooling
+from tests.sampling import examples
 
 # Writing with places --------------------------------------------------------------------------------------
 
@@ -139,7 +140,7 @@ def networks(draw: st.DrawFn) -> tuple[str, tuple[int, ...] | None, tuple[Item, 
 
 
 @given(networks())
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_what_is_written_is_read_back_with_its_places(
     network: tuple[str, tuple[int, ...] | None, tuple[Item, ...]],
 ) -> None:
@@ -150,7 +151,7 @@ def test_what_is_written_is_read_back_with_its_places(
 
 
 @given(networks())
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_a_byte_order_mark_moves_nothing(
     network: tuple[str, tuple[int, ...] | None, tuple[Item, ...]],
 ) -> None:
@@ -186,7 +187,7 @@ def refusal_of(text: str) -> str:
 
 
 @given(damaged())
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_a_refusal_names_a_place_in_the_text(text: str) -> None:
     refusal = refusal_of(text)
     if refusal and not refusal.startswith("input 64x64x3: has 3 channels, but the network begins with in "):
@@ -246,7 +247,7 @@ def spellings(draw: st.DrawFn) -> tuple[str, Layer]:
 
 
 @given(spellings())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_layer_is_the_same_however_it_is_spelled(spelling: tuple[str, Layer]) -> None:
     text, layer = spelling
     assert meant(text) == layer

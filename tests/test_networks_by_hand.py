@@ -25,6 +25,7 @@ from convcli.network.sources import network, read_spec, shipped
 from convcli.network.tables import shape_table
 from convcli.sizes import Axis
 from tests import reference
+from tests.sampling import examples
 
 GOLDEN = Path(__file__).parent / "data" / "networks"
 HUGE = 10**30
@@ -141,7 +142,7 @@ def read_by(branch: Branch, unit: int) -> set[int]:
 
 
 @given(st.lists(branches(), min_size=2, max_size=3))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_branches_are_misaligned_where_their_centres_differ(drawn: list[Branch]) -> None:
     texts = [
         ", ".join(f"conv 2 f{f}x1 d{d} p{before}:{after}x0" for f, d, before, after in branch)
@@ -505,7 +506,7 @@ def peak_by_hand(net: Written) -> int:
 
 
 @given(written_networks())
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_random_networks_cost_what_adding_up_by_hand_gives(net: Written) -> None:
     worked_out = network(", ".join(net.text), (net.side, net.side, net.channels))
     assert len(worked_out.layers) == len(net.steps)

@@ -17,6 +17,7 @@ from convcli.kernels import Combination, Filter, custom_filter, named_filter
 from convcli.one_pass import filter_pixels
 from convcli.render import Signed, adjust, render_counted
 from convcli.tally import tally
+from tests.sampling import examples
 
 Array = NDArray[Any]
 FILTERS = ["sobel-x", "sobel", "kirsch", "gaussian", "laplacian", "log:sigma=2", "gabor"]
@@ -31,7 +32,9 @@ def one_after_the_other(
     return rendered.pixels, rendered.saturated, tally(values), values.dtype
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_all_at_once_is_one_after_the_other(monkeypatch: pytest.MonkeyPatch, data: st.DataObject) -> None:
     monkeypatch.setattr(strategies, "STRIP_BYTES", 900)

@@ -23,6 +23,7 @@ from convcli import png, read_image, render
 from convcli.errors import UsageError
 from convcli.png import encode_png
 from tests.conftest import SAMPLES
+from tests.sampling import examples
 
 Array = NDArray[Any]
 SIDES = st.integers(1, 20)
@@ -102,7 +103,9 @@ def photograph() -> Array:
     return render(convolved(read_image(SAMPLES / "camera.png"), kernel_named("sobel-x")))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     image=IMAGES,
     types=st.sampled_from([(0,), (1,), (2,), (3,), (4,), (0, 1, 2, 3, 4)]),
@@ -131,7 +134,7 @@ def test_every_way_strip_and_block_is_read_back(
     assert types_found <= set(types)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(image=IMAGES, level=st.none() | st.integers(0, 9))
 def test_every_level_is_read_back(image: Array, level: int | None) -> None:
     pixels, _ = decoded(file(image, level=level))

@@ -16,6 +16,7 @@ from convcli import pooling, processors
 from convcli.errors import ImageError, SizeError, UsageError
 from convcli.pooling import PoolMode, pool
 from tests import reference
+from tests.sampling import examples
 
 Array = NDArray[Any]
 
@@ -53,7 +54,7 @@ def test_means_are_pytorchs(case: str) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_strips_and_threads_never_change_a_bit(data: st.DataObject) -> None:
     shape, options, _ = data.draw(requests())
     mode = data.draw(st.sampled_from(PoolMode))
@@ -153,7 +154,7 @@ def elements(dtype: np.dtype[Any]) -> st.SearchStrategy[int] | None:
 
 
 @given(requests(), st.sampled_from(INTEGERS), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_maxima_of_integers_are_those_of_the_windows(
     request: tuple[Any, Any, Any], dtype: np.dtype[Any], data: st.DataObject
 ) -> None:
@@ -166,7 +167,7 @@ def test_maxima_of_integers_are_those_of_the_windows(
 
 
 @given(requests(), st.sampled_from(INTEGERS), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_means_of_integers_are_those_of_the_windows_rounded_half_to_even(
     request: tuple[Any, Any, Any], dtype: np.dtype[Any], data: st.DataObject
 ) -> None:
@@ -223,7 +224,7 @@ def test_rounding_leaves_maxima_and_floats_alone() -> None:
 
 
 @given(requests(), st.sampled_from([np.float32, np.float64]), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_means_of_floats_are_those_of_the_windows(
     request: tuple[Any, Any, Any], dtype: Any, data: st.DataObject
 ) -> None:
@@ -243,7 +244,7 @@ def test_means_of_floats_are_those_of_the_windows(
 
 
 @given(requests(), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_maxima_are_minima_of_the_negative(request: tuple[Any, Any, Any], data: st.DataObject) -> None:
     shape, options, amounts = request
     image = data.draw(hnp.arrays(np.float64, shape, elements=st.floats(-1e300, 1e300)))

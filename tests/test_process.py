@@ -311,7 +311,7 @@ def waiting_on(fifo: Path, *, ignoring: signal.Signals | None = None) -> tuple[s
     if ignoring is not None:
         command = ["bash", "-c", f'trap "" {ignoring.value}; exec "$@"', "bash", *command]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             writer = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
@@ -331,7 +331,7 @@ def test_signal_ends_it_by_that_signal(in_folder: Path, number: signal.Signals) 
     os.mkfifo(in_folder / "pipe.png")
     process, writer = waiting_on(in_folder / "pipe.png")
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     os.close(writer)
     assert (process.returncode, out, err) == (-number, b"", b"")
     assert [path.name for path in in_folder.iterdir()] == ["pipe.png"]
@@ -361,7 +361,7 @@ def test_ignored_signal_stays_ignored(in_folder: Path, number: signal.Signals) -
     process.send_signal(number)
     with os.fdopen(writer, "wb") as pipe:
         pipe.write(small_png())
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, b"pipe-identity.png\n", b"")
 
 
@@ -370,7 +370,7 @@ def test_picture_from_a_named_pipe(in_folder: Path) -> None:
     process, writer = waiting_on(in_folder / "pipe.png")
     with os.fdopen(writer, "wb") as pipe:
         pipe.write(small_png())
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, b"pipe-identity.png\n", b"")
     with Image.open("pipe-identity.png") as image:
         assert np.array(image).tolist() == [[0x7F]]

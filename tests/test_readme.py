@@ -94,9 +94,20 @@ def test_commands_were_found() -> None:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("commands", BLOCKS.values(), ids=BLOCKS)
-def test_the_commands_of_a_block_one_after_the_other(commands: list[Command], path_of_programs: str) -> None:
+@pytest.mark.parametrize(
+    "by_a_shell", [False, pytest.param(True, marks=pytest.mark.thorough)], ids=["called", "by a shell"]
+)
+def test_the_commands_of_a_block_one_after_the_other(
+    convcli: Runner, commands: list[Command], path_of_programs: str, by_a_shell: bool
+) -> None:
     for command in commands:
-        printed = output_of(command.line, path_of_programs)
+        if by_a_shell or set(command.line) & set("|$><*?{;&~"):
+            printed = output_of(command.line, path_of_programs)
+        else:
+            program, *arguments = shlex.split(command.line)
+            ran = convcli(*arguments)
+            assert (program, ran.code, ran.err) == ("convcli", 0, "")
+            printed = ran.out
         if command.promised is not None:
             assert printed == f"{command.promised}\n"
         if command.output is not None:

@@ -16,6 +16,7 @@ from convcli.images import read_image
 from convcli.kernels import CATALOG, kernel, named_filter
 from convcli.pooling import pool
 from tests.conftest import SAMPLES
+from tests.sampling import examples
 
 Array = NDArray[Any]
 
@@ -23,7 +24,7 @@ moves = st.integers(-9, 9)
 
 
 @pytest.mark.parametrize("name", CATALOG)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(moves, moves, st.sampled_from([np.uint8, np.uint16, np.float32]), st.integers(0, 1 << 30))
 def test_filters_follow_a_shift(name: str, down: int, right: int, dtype: type, seed: int) -> None:
     one = named_filter(name)
@@ -41,7 +42,7 @@ def test_filters_follow_a_shift(name: str, down: int, right: int, dtype: type, s
         np.testing.assert_allclose(moved[inside], following[inside], rtol=0, atol=1e-6 * scale)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.integers(1, 5), st.integers(0, 3), st.sampled_from(["max", "avg"]), st.integers(0, 1 << 30))
 def test_stride_and_pooling_follow_multiples_of_their_stride(
     stride: int, steps: int, mode: str, seed: int

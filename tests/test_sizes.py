@@ -29,6 +29,7 @@ from convcli.sizes import (
     window_axes,
 )
 from tests import reference
+from tests.sampling import examples
 
 with (Path(__file__).parent / "data" / "sizes.csv").open(encoding="utf-8", newline="") as table:
     GOLDEN = list(csv.DictReader(table))
@@ -103,7 +104,7 @@ def test_output_side_is_pytorchs(row: dict[str, str]) -> None:
 
 
 @given(axes(largest_side=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_output_side_is_the_number_of_places_a_sliding_window_takes(axis: Axis) -> None:
     places = len(simulated(axis))
     assert max(axis.output, 0) == places
@@ -121,7 +122,7 @@ def test_output_side_is_the_number_of_places_a_sliding_window_takes(axis: Axis) 
 
 
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 7), st.integers(1, 4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_same_padding_is_the_least_that_gives_an_output_a_stride(
     side: int, window: int, stride: int, dilation: int
 ) -> None:
@@ -263,7 +264,7 @@ def misfits(draw: st.DrawFn) -> Axis:
 
 
 @given(misfits())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_what_the_error_proposes_is_just_enough(axis: Axis) -> None:
     with pytest.raises(SizeError) as caught:
         output_size(axis.side, axis.window, p=axis.before, s=axis.stride, d=axis.dilation)
@@ -312,7 +313,7 @@ def test_pooling_refuses_padding_above_half_its_window(padding: Any) -> None:
 
 
 @given(axes())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_unread_pixels_are_those_that_marking_leaves(axis: Axis) -> None:
     assume(axis.output > 0)
     left = unread(axis)
@@ -323,7 +324,7 @@ def test_unread_pixels_are_those_that_marking_leaves(axis: Axis) -> None:
 
 
 @given(axes())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_taps_bring_every_pixel_to_the_outputs_that_read_it(axis: Axis) -> None:
     assume(axis.output > 0)
     brought = sorted(
@@ -364,7 +365,7 @@ def nearest_lossless(axis: Axis, reach: int) -> tuple[int | None, int | None]:
 
 
 @given(axes(largest_dilation=1))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_lossless_sides_are_the_nearest_whose_every_pixel_is_read(axis: Axis) -> None:
     assume(axis.output > 0)
     assume(axis.stride <= axis.window or max(axis.before, axis.after) < axis.window)
@@ -372,7 +373,7 @@ def test_lossless_sides_are_the_nearest_whose_every_pixel_is_read(axis: Axis) ->
 
 
 @given(axes(largest_side=30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_lossless_sides_of_a_dilated_filter_are_the_nearest_within_two_of_its_periods(axis: Axis) -> None:
     assume(axis.output > 0)
     assume(not axis.undilated)
@@ -419,7 +420,7 @@ def exhaustive(n: int, f: int, d: int) -> dict[int, list[tuple[int, int]]]:
 
 
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 3))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_strides_and_paddings_are_all_there_are(n: int, f: int, d: int) -> None:
     solutions = exhaustive(n, f, d)
     for want, pairs in solutions.items():
@@ -427,7 +428,7 @@ def test_strides_and_paddings_are_all_there_are(n: int, f: int, d: int) -> None:
 
 
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 3), st.integers(0, 14))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_given_padding_is_kept(n: int, f: int, d: int, padding: int) -> None:
     padding %= d * (f - 1) + 1
     for want, pairs in exhaustive(n, f, d).items():
@@ -440,7 +441,7 @@ def test_a_given_padding_is_kept(n: int, f: int, d: int, padding: int) -> None:
 
 
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 3), st.integers(1, 40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_given_stride_is_kept(n: int, f: int, d: int, stride: int) -> None:
     sides = {
         padding: len(reference.window_starts(n, f, before=padding, after=padding, stride=stride, dilation=d))
@@ -462,7 +463,7 @@ def test_a_given_padding_or_stride_is_a_whole_number(given_: dict[str, Any]) -> 
 
 
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 3), st.integers(1, 50))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_side_that_cannot_be_had_is_answered_by_the_nearest_ones(n: int, f: int, d: int, want: int) -> None:
     solutions = exhaustive(n, f, d)
     assume(want not in solutions)
@@ -524,7 +525,7 @@ def transposed(largest_side: int = 20) -> st.SearchStrategy[TransposedAxis]:
 
 
 @given(transposed())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_transposed_output_holds_the_windows_that_are_laid_over_it(axis: TransposedAxis) -> None:
     laid = {
         pixel * axis.stride + tap * axis.dilation for pixel in range(axis.side) for tap in range(axis.window)
@@ -535,7 +536,7 @@ def test_transposed_output_holds_the_windows_that_are_laid_over_it(axis: Transpo
 
 
 @given(transposed())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_transposed_unread_pixels_are_those_that_are_cut_off(axis: TransposedAxis) -> None:
     assume(axis.output >= axis.dilation)
     kept = [
@@ -552,7 +553,7 @@ def test_transposed_unread_pixels_are_those_that_are_cut_off(axis: TransposedAxi
 
 
 @given(st.integers(1, 40), st.integers(1, 7), st.integers(1, 6))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_transposed_same_padding_multiplies_the_side_by_the_stride(n: int, f: int, s: int) -> None:
     for padding in ("same", "same_lower"):
         assert [axis.output for axis in transposed_axes((n, n), f, stride=s, padding=padding)] == [n * s] * 2
@@ -600,7 +601,7 @@ def test_the_largest_possible_cut_is_what_the_message_names() -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 5), st.integers(1, 3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_same_lower_is_same_with_its_ends_changed(n: int, f: int, s: int, d: int) -> None:
     upper, lower = (
         window_axes((n, n), f, stride=s, dilation=d, padding=padding)[0] for padding in ("same", "same_lower")
@@ -610,7 +611,7 @@ def test_same_lower_is_same_with_its_ends_changed(n: int, f: int, s: int, d: int
 
 
 @given(st.integers(1, 40), st.integers(1, 40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_adaptive_windows(n: int, out: int) -> None:
     axis = adaptive_axes((n, 1), (out, 1))[0]
     windows = meetings(axis, range(out))

@@ -21,6 +21,7 @@ from convcli.processors import available_processors
 from convcli.slides import fast_length, pair_sums
 from convcli.strategies import Strategy
 from tests import reference
+from tests.sampling import examples
 from tests.test_convolve import engine
 
 SEPARABLE = {Strategy.SEPARABLE, Strategy.SEPARABLE_BANDS}
@@ -50,7 +51,9 @@ SHAPES = st.tuples(st.integers(1, 20), st.integers(1, 40)) | st.tuples(
 
 @pytest.mark.parametrize("strategy", Strategy)
 @pytest.mark.parametrize("jobs", [1, 3])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_integers_are_exact(
     monkeypatch: pytest.MonkeyPatch, strategy: Strategy, jobs: int, data: st.DataObject
@@ -77,7 +80,9 @@ def test_integers_are_exact(
 
 @pytest.mark.parametrize("strategy", Strategy)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_floats_keep_the_promised_tolerance(
     monkeypatch: pytest.MonkeyPatch, strategy: Strategy, dtype: Any, data: st.DataObject

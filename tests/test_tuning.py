@@ -39,6 +39,7 @@ def derivative(sigma: float, degrees: float) -> Array:
     return taps
 
 
+@pytest.mark.thorough(every=4)
 @pytest.mark.parametrize(
     "name", ["sobel-x", "scharr-y", "roberts-x", "sobel", "kirsch", "emboss", "gaussian"]
 )
@@ -89,6 +90,7 @@ def test_what_a_student_checks_by_hand() -> None:
     np.testing.assert_allclose(turned.responses, np.roll(edge.responses, 90), atol=1e-9)
 
 
+@pytest.mark.thorough(every=4)
 @pytest.mark.parametrize("name", CATALOG)
 def test_turning_a_filter_turns_its_curve(name: str) -> None:
     one = named_filter(name)

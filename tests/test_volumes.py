@@ -17,6 +17,7 @@ from convcli.kernels import kernel, named_filter
 from convcli.layers import conv_forward
 from convcli.volumes import convolve_volume, orientation_bank
 from tests.conftest import Runner, assert_failed, assert_refused, nothing_changes
+from tests.sampling import examples
 
 Array = NDArray[Any]
 RGB = np.random.default_rng(1).integers(0, 256, (20, 24, 3)).astype(np.uint8)
@@ -26,7 +27,7 @@ TAPS = np.random.default_rng(2).integers(-3, 4, (3, 3, 3, 5))
 # The library ----------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.sampled_from([np.uint8, np.int32, np.float32, np.float64]), st.integers(1, 4), st.integers(1, 3),
     st.integers(1, 3), st.integers(1, 2), st.integers(1, 2), st.integers(0, 1 << 30),
@@ -46,7 +47,7 @@ def test_equals_a_layer(
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.sampled_from([np.uint8, np.int32, np.float32, np.float64]),
     st.sampled_from(["int", "float"]),

@@ -22,6 +22,7 @@ from convcli.window_drawings import MOST_CELLS, MOST_POSITIONS, window_animation
 from convcli.window_words import places_text
 from convcli.windows import window_lines
 from tests.conftest import SVG
+from tests.sampling import examples
 
 EDGE = np.array([[10, 10, 10, 0, 0, 0]] * 6)
 CELL = re.compile(
@@ -91,7 +92,7 @@ def parsed(drawing: Drawing) -> Element:
     return ElementTree.fromstring(drawn_svg(drawing))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(geometry)
 def test_cells_are_those_that_a_moving_window_meets(how: dict[str, Any]) -> None:
     windows = [naive_axis(*(how[name][axis] for name in "nfpsd")) for axis in (0, 1)]
@@ -137,7 +138,7 @@ def drawn(image: Any, one: Filter, at: Place, **options: Any) -> Element:
     return parsed(window_drawing(numbers.rows, numbers.columns, at, numbers))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     geometry,
     st.sampled_from(["zero", "constant:7", *MODES]),
@@ -364,7 +365,7 @@ def test_nine_places_are_no_longer_named_one_by_one(count: int) -> None:
 # Animations -----------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(geometry)
 def test_each_frame_is_the_window_at_its_place(how: dict[str, Any]) -> None:
     windows = [naive_axis(*(how[name][axis] for name in "nfpsd")) for axis in (0, 1)]
@@ -425,7 +426,7 @@ def test_the_largest_animation_is_of_a_sane_size() -> None:
 # In letters -----------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(geometry)
 def test_letters_are_those_that_a_moving_window_meets(how: dict[str, Any]) -> None:
     windows = [naive_axis(*(how[name][axis] for name in "nfpsd")) for axis in (0, 1)]

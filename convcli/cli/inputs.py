@@ -136,6 +136,7 @@ def _tree(source: Source, out_dir: str) -> list[Source]:
         return [Source(source.name, trouble=reason(error))]
     found: list[Source] = []
     waiting = [source.name]
+    out_name = os.path.basename(out_dir)  # noqa: PTH119 -- a part of a real path, as text
     while waiting:  # `os.walk` calls itself, and a tree may be deeper than that goes
         folder = waiting.pop()
         try:
@@ -154,7 +155,8 @@ def _tree(source: Source, out_dir: str) -> list[Source]:
         waiting += [
             entry.path
             for entry in reversed(seen)
-            if entry.is_dir(follow_symlinks=False) and os.path.realpath(entry.path) != out_dir
+            if entry.is_dir(follow_symlinks=False)
+            and (entry.name != out_name or os.path.realpath(entry.path) != out_dir)
         ]
     if not found:
         raise UsageError(source.name, "holds no pictures")

@@ -61,7 +61,7 @@ def serve(connection: socket.socket) -> None:
 
 
 def ended(request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
-    """Run one command line in a child, and return its wait status and peak memory.
+    """Run one command line in a child, and return its wait status, processor time and peak memory.
 
     It has ended when its tracer has too, if it has one, and so all that it has started. After `seconds` all are
     killed, and `late` is true.
@@ -78,7 +78,12 @@ def ended(request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
     if late:
         os.killpg(child, signal.SIGKILL)
     _, status, usage = os.wait4(child, 0)
-    return {"status": status, "peak": usage.ru_maxrss * 1024, "late": late}
+    return {
+        "status": status,
+        "seconds": usage.ru_utime + usage.ru_stime,
+        "peak": usage.ru_maxrss * 1024,
+        "late": late,
+    }
 
 
 def run(request: dict[str, Any], descriptors: list[int], tracing: int) -> NoReturn:
@@ -114,6 +119,8 @@ def trace(options: list[str], tracing: int) -> None:
     traced = os.getpid()
     helper = os.fork()
     if helper == 0:
+        while Path(f"/proc/{traced}/fd/{tracing}").is_symlink():  # or its closing would be the first call
+            time.sleep(0.002)
         command = ["strace", "-f", "-qq", *options, "-p", str(traced)]
         subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[tracing])
         while "TracerPid:\t0\n" in Path(f"/proc/{traced}/status").read_text("utf-8"):

@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ __all__ = [
     "terminal",
 ]
 
-SECONDS = 20.0
+SECONDS = 60.0  # on a machine that is busy with other things
 ROOT = Path(__file__).parents[2]
 PATHS = {"PYTHONPATH": str(ROOT)}  # what a process of its own imports convcli and these tests from
 CONVCLI = [sys.executable, "-m", "convcli"]
@@ -53,6 +52,7 @@ class Ended:
         Negative: the signal that ended it.
     out, err : bytes
     seconds : float
+        Of processor time.
     peak : int
         Bytes; what had been loaded before counts.
     changed : frozenset of str
@@ -165,15 +165,13 @@ class Nursery:
                 "seconds": seconds,
                 "tracer": list(tracer),
             }
-            started = time.monotonic()
             answer = self._asked(request, streams)
-            took = time.monotonic() - started
             for file in files:
                 file.seek(0)
             out, err = files[1].read(), files[2].read()
         status = answer["status"]
         others = changed(before, contents(folder))
-        ended = Ended(os.waitstatus_to_exitcode(status), out, err, took, answer["peak"], others)
+        ended = Ended(os.waitstatus_to_exitcode(status), out, err, answer["seconds"], answer["peak"], others)
         assert not answer["late"], f"took more than {seconds} s: {ended}"
         return ended
 
@@ -242,5 +240,5 @@ def terminal() -> Iterator[tuple[int, bytearray]]:
         yield child, shown
     finally:
         os.close(child)
-        reading.join(20)
+        reading.join(SECONDS)
         os.close(parent)

@@ -1,6 +1,6 @@
 """Impossible and astronomical numbers: wrong usage in one line that shows the arithmetic, or exact answers.
 
-Each run has two seconds of processor time, and a memory that no number may make grow.
+Each run has ten seconds of processor time, and a memory that no number may make grow.
 """
 
 import io
@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import Runner
 from tests.hostile.running import Ended, Nursery, assert_refused_with
 
-PROCESSOR_SECONDS = 2
+PROCESSOR_SECONDS = 10  # many times what a run needs: a busy machine makes that more
 MOST_MEMORY = 400 << 20
 HUGE = 10**30
 LONGEST = "9" * 500
@@ -73,6 +74,7 @@ NO_NUMBERS = [
 ]
 
 
+@pytest.mark.thorough(every=4)
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("text", NO_NUMBERS)
 def test_a_stride_that_is_no_whole_number_from_one_is_refused(bounded: Any, layer: str, text: str) -> None:
@@ -81,6 +83,7 @@ def test_a_stride_that_is_no_whole_number_from_one_is_refused(bounded: Any, laye
     assert_refused_with(bounded(*LAYERS[layer], f"--s={text}"), 2, start)
 
 
+@pytest.mark.thorough(every=4)
 @pytest.mark.parametrize(
     ("command", "options", "name"),
     [
@@ -298,6 +301,7 @@ LONG_SPECS = [
 ]  # fmt: skip
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("command", ["shape", "params"])
 @pytest.mark.parametrize(("spec", "why"), LONG_SPECS, ids=[spec[:12] for spec, _ in LONG_SPECS])
 def test_enormous_specs_are_refused_in_one_line(bounded: Any, command: str, spec: str, why: str) -> None:
@@ -324,7 +328,7 @@ def test_a_spec_of_a_million_characters_is_read(bounded: Any) -> None:
 
 
 def test_as_many_layers_as_allowed_are_counted_exactly(hostile: Nursery) -> None:
-    ended = hostile("params", "--n", "1x1x3", "100000 x { conv 3 f1 }", "--by-block", seconds=60)
+    ended = hostile("params", "--n", "1x1x3", "100000 x { conv 3 f1 }", "--by-block")
     assert ended.printed[-1].split("\t")[:3] == ["total", "1x1x3", "1200000"]
 
 
@@ -514,11 +518,27 @@ def test_an_endless_device_is_no_source(hostile: Nursery, command: Arguments) ->
     Image.new("L", (4, 3), 9).save("a.png")
     name = command[-1].removeprefix("@")
     Path(name).symlink_to("/dev/zero")
-    ended = hostile(*command, seconds=8, limits={"RLIMIT_AS": 1 << 30})
+    ended = hostile(*command, limits={"RLIMIT_AS": 1 << 30})
     assert (ended.code in (1, 2), ended.out) == (True, b"")
     assert name in ended.message
 
 
+@pytest.mark.parametrize(
+    "command", [*SOURCES, ("apply", "--filter", "box", "pipe.png")], ids=lambda command: command[-1]
+)
+def test_a_pipe_that_nobody_writes_to_is_given_up(
+    convcli: Runner, in_folder: Path, monkeypatch: pytest.MonkeyPatch, command: Arguments
+) -> None:
+    monkeypatch.setattr("convcli.opening.PATIENCE", 0.05)
+    Image.new("L", (4, 3), 9).save("a.png")
+    name = command[-1].removeprefix("@")
+    os.mkfifo(in_folder / name)
+    ran = convcli(*command)
+    assert (ran.code in (1, 2), ran.out, ran.err.count("\n")) == (True, "", 1)
+    assert name in ran.err
+
+
+@pytest.mark.thorough
 def test_a_pipe_that_nobody_writes_to_does_not_keep_anybody_waiting(in_folder: Path) -> None:
     Image.new("L", (4, 3), 9).save("a.png")
     names = [command[-1].removeprefix("@") for command in SOURCES]
@@ -528,7 +548,7 @@ def test_a_pipe_that_nobody_writes_to_does_not_keep_anybody_waiting(in_folder: P
         subprocess.Popen([sys.executable, "-m", "convcli", *command], cwd=in_folder, stdout=-1, stderr=-1)
         for command in SOURCES
     ]
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     late = []
     for process, name in zip(running, names, strict=True):
         try:

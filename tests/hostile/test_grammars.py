@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from tests.conftest import Ran, Runner
 from tests.hostile.running import Nursery, assert_refused_with
+from tests.sampling import examples
 
 in_one_folder = settings(
-    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(150),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 Text = st.SearchStrategy[str]
 

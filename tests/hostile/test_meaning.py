@@ -312,6 +312,7 @@ def lying(orientation: int) -> Image.Exif:
     return exif
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("extension", ["png", "tiff", "webp", "jpg", "avif"])
 def test_orientation_is_applied_once_and_cleared(hostile: Nursery, extension: str, orientation: int) -> None:
@@ -368,6 +369,7 @@ def test_the_first_frame_is_taken_with_a_note_and_another_where_asked_for(
         assert result.shape == (4, 5, 3)
 
 
+@pytest.mark.thorough(every=3)
 @both
 @frame_formats
 @pytest.mark.parametrize("count", [1, 3])
@@ -434,6 +436,7 @@ def test_a_damaged_frame_of_an_animated_png_is_refused(
 # Profiles -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough(every=3)
 @both
 @pytest.mark.parametrize("source", ["png", "jpg", "tiff", "webp"])
 @pytest.mark.parametrize("target", ["png", "jpg", "tiff", "webp", "avif"])
@@ -520,6 +523,7 @@ def test_a_filter_larger_than_the_picture(hostile: Nursery) -> None:
 # Extensions -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough(every=4)
 @both
 @pytest.mark.parametrize("source", ["missing.png", "damaged.png", "good.png", "-"])
 @pytest.mark.parametrize(

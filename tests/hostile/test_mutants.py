@@ -1,6 +1,6 @@
 """Damaged files of every format: each is refused in one line, or its picture is read and written whole.
 
-``pytest tests/hostile/test_mutants.py --mutants 10000 --mutants-seed 7`` tries others, and more of them.
+``python -m tests.hostile.mutant_trials --seed 7 --number 0 --stop 10000 --step 1`` in an empty folder tries others.
 """
 
 import json
@@ -9,7 +9,6 @@ import select
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -23,8 +22,7 @@ from tests.hostile.mutant_trials import wrong_words
 from tests.hostile.mutants import COMMANDS, mutant
 from tests.hostile.running import PATHS, ROOT, Nursery, assert_done, assert_refused_with
 
-WORKERS = 2
-SECONDS = 15.0  # for one mutant, or for a worker to start
+SECONDS = 60.0  # for one mutant, or for a worker to start
 DESCRIBED = 20
 PROGRAM = ("-m", "tests.hostile.mutant_trials")
 SEEDS = {seed.name: seed for seed in seeds()}
@@ -34,22 +32,16 @@ SEEDS = {seed.name: seed for seed in seeds()}
 
 
 def tried(
-    seed: int, count: int, folder: Path, *, program: Sequence[str] = PROGRAM, seconds: float = SECONDS
+    seed: int, numbers: range, folder: Path, *, program: Sequence[str] = PROGRAM, seconds: float = SECONDS
 ) -> dict[int, list[str]]:
-    """Try mutants in processes of their own, and return by number what is wrong."""
-
-    def share(first: int) -> dict[int, list[str]]:
-        wrong: dict[int, list[str]] = {}
-        place = folder / str(first)
-        place.mkdir()
-        while first < count:
-            words = [*program, "--seed", seed, "--number", first, "--stop", count, "--step", WORKERS]
-            last = _ended_at([str(word) for word in words], place, wrong, seconds)
-            first = count if last is None else last + WORKERS
-        return wrong
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return {number: why for wrong in pool.map(share, range(WORKERS)) for number, why in wrong.items()}
+    """Try mutants in a process of their own, and return by number what is wrong."""
+    wrong: dict[int, list[str]] = {}
+    first = numbers.start
+    while first < numbers.stop:
+        words = [*program, "--seed", seed, "--number", first, "--stop", numbers.stop, "--step", 1]
+        last = _ended_at([str(word) for word in words], folder, wrong, seconds)
+        first = numbers.stop if last is None else last + 1
+    return wrong
 
 
 def _ended_at(words: list[str], folder: Path, wrong: dict[int, list[str]], seconds: float) -> int | None:
@@ -61,7 +53,7 @@ def _ended_at(words: list[str], folder: Path, wrong: dict[int, list[str]], secon
     ) as process:
         assert process.stdout is not None
         while True:
-            if not select.select([process.stdout], [], [], seconds)[0]:
+            if not select.select([process.stdout], [], [], SECONDS if number is None else seconds)[0]:
                 late = True
                 process.kill()
             part = os.read(process.stdout.fileno(), 1 << 16)
@@ -91,9 +83,16 @@ def described(seed: int, wrong: dict[int, list[str]]) -> str:
     return "\n".join(lines)
 
 
-def test_mutants_are_refused_in_one_line_or_read_whole(pytestconfig: pytest.Config, tmp_path: Path) -> None:
-    seed, count = (int(pytestconfig.getoption(name)) for name in ("--mutants-seed", "--mutants"))
-    wrong = tried(seed, count, tmp_path)
+FAMILIES = [(0, range(first, first + 250)) for first in range(0, 1000, 250)]
+MORE = [(1, range(first, first + 500)) for first in range(0, 10_000, 500)]
+
+
+@pytest.mark.parametrize(
+    ("seed", "numbers"),
+    [FAMILIES[0], *(pytest.param(*family, marks=pytest.mark.thorough) for family in FAMILIES[1:] + MORE)],
+)
+def test_mutants_are_refused_in_one_line_or_read_whole(seed: int, numbers: range, tmp_path: Path) -> None:
+    wrong = tried(seed, numbers, tmp_path)
     assert not wrong, described(seed, wrong)
 
 
@@ -110,8 +109,8 @@ def test_a_crash_and_a_hang_are_pinned_on_their_mutants(tmp_path: Path) -> None:
             if number == 8:
                 print('["words"]')
     """
-    wrong = tried(0, 12, tmp_path, program=("-c", source), seconds=2)
-    assert wrong == {4: ["ends the process by -11"], 7: ["takes more than 2 s"], 8: ["words"]}
+    wrong = tried(0, range(2, 12), tmp_path, program=("-c", source), seconds=3)
+    assert wrong == {4: ["ends the process by -11"], 7: ["takes more than 3 s"], 8: ["words"]}
 
 
 def test_a_mutant_is_made_again_from_its_number(tmp_path: Path) -> None:

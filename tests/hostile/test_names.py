@@ -80,6 +80,7 @@ def test_pool_writes_where_it_is_told(hostile: Nursery, stem: bytes, shown: str)
     assert_is_the_picture(target)
 
 
+@pytest.mark.thorough(every=3)
 @each_stem
 def test_json_gives_the_name_back(hostile: Nursery, stem: bytes, shown: str) -> None:
     name = picture(b"./" + stem + b".png")
@@ -115,6 +116,7 @@ def test_a_terminal_shows_a_name_without_doing_what_it_says(
     )
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("stem", list(STEMS)[:9], ids=IDS[:9])
 def test_every_answer_of_a_terminal_shows_names_so(hostile: Nursery, stem: bytes) -> None:
     flat = stem.replace(b"/", b"")
@@ -159,6 +161,7 @@ def test_a_tree_and_a_list_of_such_names(hostile: Nursery) -> None:
 # Names in messages ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough(every=3)
 @each_stem
 def test_a_message_is_one_line_whatever_the_name(hostile: Nursery, stem: bytes, shown: str) -> None:
     at, said = b"./" + stem + b".png", f"./{shown}.png"
@@ -324,6 +327,7 @@ def process(*arguments: str | bytes, environment: Mapping[str, str]) -> tuple[in
     return ran.returncode, ran.stdout, ran.stderr
 
 
+@pytest.mark.thorough(every=2)
 @pytest.mark.usefixtures("in_folder")
 @pytest.mark.parametrize("environment", [C, POOR], ids=["C", "without UTF-8"])
 @pytest.mark.parametrize("stem", ["gr\u00fcn\u65e5".encode(), b"caf\xe9"], ids=["UTF-8", "bytes"])
@@ -346,6 +350,7 @@ PIPED = [("--help",), ("apply", "--help"), ("filters",), ("filters", "sobel"), (
          ("apply", "--fliter", "box"), ("aply",), ("apply", "none.png", "none2.png", "--filter", "box")]  # fmt: skip
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.usefixtures("in_folder")
 @pytest.mark.parametrize("arguments", PIPED, ids=" ".join)
 def test_no_variable_brings_colour_into_a_pipe(arguments: tuple[str, ...]) -> None:
@@ -377,6 +382,7 @@ def test_the_progress_of_a_batch_on_a_terminal(
     assert (b"\x1b" in shown) == escapes
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize(
     ("arguments", "whole"),
     [

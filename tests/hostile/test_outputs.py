@@ -419,7 +419,7 @@ def oddities(in_folder: Path) -> Iterator[Path]:
 def test_what_is_no_file_is_refused_at_once(
     hostile: Nursery, command: tuple[str, ...], name: str, why: str
 ) -> None:
-    assert_refused_with(hostile(*command, name, "-o", "x.png", seconds=5), 1, f"{name}: {why}")
+    assert_refused_with(hostile(*command, name, "-o", "x.png"), 1, f"{name}: {why}")
 
 
 @pytest.mark.usefixtures("oddities")
@@ -440,14 +440,15 @@ def test_kernels_and_lists_that_are_no_files_are_refused(
         Path(f"{name}.npy").symlink_to(f"{name}.png")
     picture("a.png")
     images = () if "--files0-from" in arguments else ("a.png",)
-    ran = hostile("apply", *images, *arguments, "-o", "x.png", seconds=10)
+    ran = hostile("apply", *images, *arguments, "-o", "x.png")
     assert ran.code in (1, 2)
     assert_refused_with(ran, ran.code, start)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("oddities")
 def test_a_pipe_that_nobody_writes_to_is_refused(hostile: Nursery) -> None:
-    ran = hostile("apply", "pipe.png", *BOX, seconds=15)
+    ran = hostile("apply", "pipe.png", *BOX)
     assert_refused_with(ran, 1, "pipe.png: is a pipe that no process writes to")
 
 
@@ -457,7 +458,7 @@ def meanwhile(work: Callable[[], Ended], act: Callable[[], None]) -> Ended:
     thread = threading.Thread(target=lambda: ended.append(work()))
     thread.start()
     act()
-    thread.join(30)
+    thread.join(60)
     assert ended, "it failed, as is said above, or waits for ever"
     return ended[0]
 

@@ -58,6 +58,7 @@ MADE = {
 }
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize(("arguments", "made"), MADE.items(), ids=["apply", "pool"])
 def test_a_stream_gets_the_bytes_of_a_file(
@@ -132,7 +133,6 @@ def test_nobody_is_waited_for_at_a_terminal(hostile: Nursery, arguments: Sequenc
         ran = hostile(*arguments, stdin=child)
     assert_refused_with(ran, 2, "", "is a terminal")
     assert "standard input" in ran.message
-    assert ran.seconds < 5
     assert shown == b""
 
 
@@ -379,7 +379,7 @@ def test_a_loop_that_reads_sees_every_line(photo: bytes) -> None:
     script = (
         "printf '%s\\n' box sobel | while read name; do\n"
         f"  {convcli} apply photo.png other.png --filter $name -j 2 && {convcli} pool photo.png --force\n"
-        f"  {convcli} explain photo.png --filter $name > said; {convcli} learn photo.png other.png > taps\n"
+        f"  {convcli} explain photo.png --filter $name > said; {convcli} learn photo.png other.png --steps 9 > taps\n"
         "done"
     )
     ran = subprocess.run(["bash", "-c", script], capture_output=True, timeout=90, check=False)
@@ -433,6 +433,7 @@ def code_of(name: str) -> int:
     return -signal.Signals[f"SIG{name}"]
 
 
+@pytest.mark.thorough(every=2)
 @pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("name", SIGNALS)
 @pytest.mark.parametrize("module", ["convcli.sizes", "convcli.cli.boundary", "convcli.images"])
@@ -476,6 +477,7 @@ PHASES: dict[str, tuple[tuple[str, ...], list[str]]] = {
 }
 
 
+@pytest.mark.thorough(every=2)
 @pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("name", SIGNALS)
 @pytest.mark.parametrize("phase", PHASES)
@@ -551,6 +553,7 @@ def has_worked(process: int) -> bool:
     return int(fields[11]) / os.sysconf("SC_CLK_TCK") > 1.5
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.usefixtures("in_folder")
 @pytest.mark.parametrize("name", SIGNALS)
 def test_a_signal_while_it_learns(name: str) -> None:
@@ -601,6 +604,7 @@ def test_a_signal_after_a_failure_ends_it_by_the_signal(hostile: Nursery, photo:
     assert (ran.code, ran.message) == (code_of(name), "none.png: no such file or directory")
 
 
+@pytest.mark.thorough(every=2)
 @pytest.mark.parametrize("name", ["INT", "TERM"])
 @pytest.mark.parametrize(
     "call", [("Random.seed", 1), ("_after_fork", 1), ("_ConnectionBase.close", 1), ("_serve", 1)], ids=str
