@@ -18,6 +18,7 @@ from tests.conftest import Ran, Runner
 from tests.hostile.running import Nursery, assert_refused_with
 from tests.sampling import examples
 
+pytestmark = pytest.mark.thorough(every=1)  # with fewer examples without it
 in_one_folder = settings(
     max_examples=examples(150),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
