@@ -413,7 +413,7 @@ class _Scaling:
     """
 
     weights: tuple[int, int, int]
-    centre: Array
+    center: Array
     spread: float
     mix: Array
     level: float
@@ -453,14 +453,14 @@ class _Scaling:
             )
         pixels = np.concatenate([one.pixels.reshape(-1, weights[2]) for one in examples])
         targets = np.concatenate([one.target[: one.held_out][one.usable[: one.held_out]] for one in examples])
-        centre, spread = pixels.mean(0), float((pixels - pixels.mean(0)).std())
+        center, spread = pixels.mean(0), float((pixels - pixels.mean(0)).std())
         level = 0.0 if absolute else float(targets.mean())
         height = float(np.sqrt(np.square(targets - level).mean()))
         if spread <= 1e-12 * float(np.abs(pixels).max()):
             raise LearningError("input", "is constant, so there is nothing to learn from it")
         if float(targets.std()) <= 1e-12 * float(np.abs(targets).max()):
             raise LearningError("target", "is constant, so there is nothing to learn from it")
-        plain = cls(weights, centre, spread, np.eye(math.prod(weights)), level, height)
+        plain = cls(weights, center, spread, np.eye(math.prod(weights)), level, height)
         rng = np.random.default_rng(0)
         numbers = max(MOST_CORRELATED, _enough_numbers(examples, weights))
         patches, _ = _rows_of([plain.apply(one) for one in examples], weights, rng, numbers)
@@ -470,7 +470,7 @@ class _Scaling:
         return replace(plain, mix=directions[:, kept] / np.sqrt(variances[kept]) @ directions[:, kept].T)
 
     def apply(self, example: Example) -> Example:
-        pixels = (example.pixels - self.centre) / self.spread
+        pixels = (example.pixels - self.center) / self.spread
         return Example(pixels, (example.target - self.level) / self.height, example.usable)
 
     def taps(self, weights: Array) -> Array:
@@ -485,7 +485,7 @@ class _Scaling:
 
     def bias(self, weights: Array) -> float:
         return float(
-            weights[-1] * self.height + self.level - (self.taps(weights).sum((0, 1)) * self.centre).sum()
+            weights[-1] * self.height + self.level - (self.taps(weights).sum((0, 1)) * self.center).sum()
         )
 
 

@@ -110,16 +110,16 @@ def tuning_plot(curves: Sequence[Curve]) -> bytes:
     draw.text(
         (right, bottom + 22), "angle, degrees; 0: brightness changes along x", BLACK, letters, anchor="rt"
     )
-    for number, (curve, colour) in enumerate(zip(curves, (BLUE, RED), strict=False)):
+    for number, (curve, color) in enumerate(zip(curves, (BLUE, RED), strict=False)):
         strongest = float(curve.responses.max())
         shares = np.append(curve.responses, curve.responses[0]) / (strongest or 1)
         angles = np.append(curve.angles, 180)
-        draw.line([place(*point) for point in zip(angles, shares, strict=True)], colour, 2)
+        draw.line([place(*point) for point in zip(angles, shares, strict=True)], color, 2)
         for best in curve.preferred:
             x, y = place(best, 1)
-            draw.line([(x, y - 6), (x, y + 6)], colour, 2)
+            draw.line([(x, y - 6), (x, y + 6)], color, 2)
         label = f"{curve.name}, strongest {strongest:.4g}"
-        draw.text((left + 320 * number, 12), label, colour, letters)
+        draw.text((left + 320 * number, 12), label, color, letters)
     return _encoded(image)
 
 

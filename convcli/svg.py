@@ -185,11 +185,11 @@ def _colour(
 ) -> None:
     """Set the colors: named ones by class, so that they follow the page, others by value."""
     names = []
-    for kind, colour in (("fill", fill), ("stroke", stroke)):
-        if isinstance(colour, Ink):
-            names.append(f"{kind[0]}-{colour}")
-        elif colour is not None or kind == "fill":
-            element.set(kind, colour or "none")
+    for kind, color in (("fill", fill), ("stroke", stroke)):
+        if isinstance(color, Ink):
+            names.append(f"{kind[0]}-{color}")
+        elif color is not None or kind == "fill":
+            element.set(kind, color or "none")
     if names:
         element.set("class", " ".join(names))
     if stroke is not None and thickness != 1:
