@@ -33,7 +33,8 @@ Array = NDArray[Any]
 EXACT_IN_FLOAT32 = 1 << 24  # float32 holds integers up to here, and so their sums, exactly
 # The error of a transform of n numbers is at most 7 log2(n) u of their norm (N. Higham, Accuracy and
 # Stability of Numerical Algorithms, theorem 24.2). There are three transforms. The norm of 2^24 pixels is at
-# most 2^12 times the largest, that of the kernel the sum of |taps|: 2^-32 of the bound on the sums, here 1/4.
+# most 2^12 times the largest, that of the kernel the sum of |taps|. So the error is at most 2^-32 of
+# the bound on the sums: 1/4 here, which rounds to the exact integer.
 EXACT_BY_FOURIER = 1 << 30
 MOST_FACTORS = 4  # maximum rank: pairs of a column and a row that a kernel is split into
 LEAST_STRIPS = 4  # minimum for a large picture, so that all threads have work
