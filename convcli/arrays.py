@@ -1,4 +1,4 @@
-"""What counts as an image, its channels, and arrays from ``.npy`` files."""
+"""Checks that an array is an image, selects channels, and reads ``.npy`` files."""
 
 import re
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from convcli.errors import ImageError, MatrixError, UsageError, chosen
 __all__ = ["Channels", "filled_array", "image_array", "read_npy", "select_channels"]
 
 NPY_MAGIC = b"\x93NUMPY"
-STRIP = 1 << 16  # pixels at a time, which fit into the cache
+STRIP = 1 << 16  # pixels at a time, which fit in the cache
 
 
 class Channels(StrEnum):
-    """Which channels of a colour image are filtered."""
+    """Which channels of a color image are filtered."""
 
     EACH = "each"
     SUM = "sum"
@@ -28,7 +28,7 @@ class Channels(StrEnum):
     B = "b"
 
 
-REC_601 = (19595, 38470, 7471)  # 0.299, 0.587, 0.114 in 65536ths, as in Pillow's convert("L")
+REC_601 = (19595, 38470, 7471)  # 65536 times 0.299, 0.587 and 0.114, as in Pillow's convert("L")
 
 
 def filled_array(
@@ -39,15 +39,15 @@ def filled_array(
     *,
     beside: NDArray[Any],
 ) -> NDArray[Any]:
-    """Let `make` fill an array: `out`, which is returned, or a new one.
+    """Let `make` fill an array, and return it: `out`, or a new array if `out` is None.
 
-    Not `out` itself where it shares memory with the array `beside`, which is still read, or has gaps: numpy's
-    `negative` into such an array is wrong for some strides.
+    `make` fills a copy if `out` shares memory with the array `beside`, from which it reads, or is not
+    contiguous: numpy's `negative` computes wrong values in such arrays for some strides.
 
     Raises
     ------
     UsageError
-        `out` is no array of that shape and type that can be written.
+        `out` is not a writable array of that shape and dtype.
     """
     if out is None:
         result: NDArray[Any] = np.empty(shape, dtype)
@@ -55,7 +55,7 @@ def filled_array(
         return result
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype or not out.flags.writeable:
         given = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise UsageError(f"out {given}", f"must be an array of {dtype} {shape} that can be written")
+        raise UsageError(f"out {given}", f"must be a writable array of {dtype} {shape}")
     if out.flags.c_contiguous and not np.may_share_memory(out, beside):
         make(out)
     else:
@@ -64,17 +64,17 @@ def filled_array(
 
 
 def image_array(value: ArrayLike) -> NDArray[Any]:
-    """Check that something is an image: real numbers, ``(H, W)`` or ``(H, W, C)``, not empty.
+    """Check that a value is an image: real numbers, ``(H, W)`` or ``(H, W, C)``, not empty.
 
     Returns
     -------
     array
-        Booleans become uint8 and half floats float32; anything else keeps its type, in native byte order.
+        bool becomes uint8 and float16 becomes float32; all others keep their dtype, in native byte order.
 
     Raises
     ------
     ImageError
-        It is no image.
+        It is not an image.
 
     Examples
     --------
@@ -98,26 +98,26 @@ def image_array(value: ArrayLike) -> NDArray[Any]:
 
 
 def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
-    """Take the channels that are to be filtered.
+    """Select the channels to filter.
 
     Parameters
     ----------
     image : array (H, W) or (H, W, C)
     which : str
-        ``each``: all of them. ``sum``: their sum, which a filter of one matrix sees that is as deep as the
-        image. ``gray``: luma by Rec. 601, rounded as Pillow rounds it. ``r``, ``g``, ``b``:
-        one of them.
+        ``each``: all channels. ``sum``: their sum, which gives the result of a filter with the same kernel
+        for every channel. ``gray``: Rec. 601 luma, rounded as Pillow rounds it. ``r``, ``g``, ``b``: one
+        channel.
 
     Returns
     -------
     array
-        ``(H, W)``, or the image itself for ``each``; sums of 8-bit pixels are uint16, of other integers
+        ``(H, W)``, or the image itself for ``each``. Sums of 8-bit pixels are uint16, sums of other integers
         int64.
 
     Raises
     ------
     ImageError
-        The image has no such channel.
+        The image does not have that channel.
     UsageError
         `which` is unknown.
 
@@ -144,9 +144,9 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
     if pixels.dtype in (np.uint8, np.uint16):
         return _luma_of_pixels(pixels)
     if pixels.dtype.kind == "f":
-        with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels stay what they are
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels are allowed
             luma: NDArray[Any] = pixels @ (np.array(REC_601) / 65536)
-    else:  # the upper and the lower bits apart, so that 64-bit numbers do not overflow
+    else:  # upper and lower bits separately, so that 64-bit values do not overflow
         wide = pixels.astype(np.uint64 if pixels.dtype == np.uint64 else np.int64)
         weights = np.array(REC_601, wide.dtype)
         luma = (wide >> 16) @ weights + (((wide & 0xFFFF) @ weights + 32768) >> 16)
@@ -154,7 +154,7 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
 
 
 def _luma_of_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return the luma of pixels: sums of 65535 by weights that add up to 65536 fit into 32 bits."""
+    """Return the luma of uint8 or uint16 pixels; with weights that add up to 65536 it fits in 32 bits."""
     luma = np.empty(pixels.shape[:2], pixels.dtype)
     rows = max(1, STRIP // pixels.shape[1])
     for start in range(0, len(pixels), rows):
@@ -171,7 +171,7 @@ def _summed(pixels: NDArray[Any]) -> NDArray[Any]:
     if dtype.kind != "f":
         dtype = np.dtype(np.uint16 if dtype == np.uint8 and pixels.shape[2] <= 257 else np.int64)
         if max(abs(int(pixels.min())), int(pixels.max())) * pixels.shape[2] > np.iinfo(dtype).max:
-            raise ImageError("channels sum", "could pass int64; take a float image")
+            raise ImageError("channels sum", "could overflow int64; use a float image")
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(pixels.sum(2, dtype=dtype))
 
@@ -192,22 +192,23 @@ def read_npy(
     most: int | None = None,
     admit: Callable[[tuple[int, ...], int], None] | None = None,
 ) -> NDArray[Any]:
-    """Read a ``.npy`` file of plain numbers, without evaluating anything that it says.
+    """Read a ``.npy`` file of plain numbers, without evaluating anything in it.
 
     Parameters
     ----------
     stream : binary stream
     name : str
-        What the file is, for messages.
+        The name to use in messages.
     most : int, optional
-        More numbers than this are refused before they are read.
+        Maximum number of values, checked before they are read.
     admit : callable, optional
-        Is called with the shape and the bytes of a number before they are read, and may refuse them.
+        Called with the shape and the bytes per value before the values are read; may raise an error to refuse
+        them.
 
     Raises
     ------
     MatrixError
-        It is damaged, holds something else, or too much.
+        It is damaged, does not hold real numbers, or holds too many.
 
     Source: NEP 1, the format of ``.npy`` files.
     """
@@ -217,20 +218,20 @@ def read_npy(
     found = [pattern.search(header) for pattern in _HEADER.values()]
     known = prefix[:6] == NPY_MAGIC and prefix[6:] in {b"\1\0", b"\2\0", b"\3\0"}
     if not known or length > MAX_HEADER or not all(found):
-        raise MatrixError(name, "is no .npy file of plain numbers")
+        raise MatrixError(name, "is not a .npy file of plain numbers")
     kind, in_columns, sides = (match[1].decode("latin-1") for match in found if match)
     if not _REAL.fullmatch(kind):
-        raise MatrixError(name, f"is no .npy file of real numbers: its type is {kind}")
+        raise MatrixError(name, f"is not a .npy file of real numbers: its dtype is {kind}")
     dtype = np.dtype(kind)
     shape = tuple(int(side.strip(" L")) for side in sides.split(",") if side.strip())
     count = prod(shape)
     if most is not None and count > most:
         raise MatrixError(name, f"holds {count} numbers, more than {most}")
-    if prod(side or 1 for side in shape) > 1 << 60:  # even without numbers no array can be so long
+    if prod(side or 1 for side in shape) > 1 << 60:  # numpy refuses such sides even in an empty array
         raise MatrixError(name, f"has an impossible shape, {shape}")
     if admit is not None:
         admit(shape, dtype.itemsize)
     data = stream.read(count * dtype.itemsize)
     if len(data) < count * dtype.itemsize:
-        raise MatrixError(name, f"is cut short: {len(data)} of {count * dtype.itemsize} bytes are there")
+        raise MatrixError(name, f"is truncated: it holds {len(data)} of {count * dtype.itemsize} bytes")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if in_columns == "True" else "C")

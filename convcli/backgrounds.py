@@ -1,4 +1,4 @@
-"""Transparent pictures laid over a colour."""
+"""Lays transparent pictures over a background color."""
 
 import numpy as np
 from PIL import ImageColor
@@ -11,13 +11,13 @@ __all__ = ["Color", "flattened", "parse_color"]
 Color = tuple[int, int, int]
 
 
-def parse_color(text: str, name: str = "colour") -> Color:
-    """Read a colour by its name in CSS, or as in ``#fff``, ``#ffffff``, ``rgb(255,255,255)``.
+def parse_color(text: str, name: str = "color") -> Color:
+    """Parse a CSS color: a name, ``#fff``, ``#ffffff`` or ``rgb(255,255,255)``.
 
     Raises
     ------
     UsageError
-        It is none, or one with an alpha of its own.
+        The text is not a color, or the color has alpha.
 
     Examples
     --------
@@ -30,15 +30,16 @@ def parse_color(text: str, name: str = "colour") -> Color:
         alpha = [0]
     if alpha:
         meant = suggestion(text[:50], ImageColor.colormap)
-        others = "is no opaque colour, as white, #ff8800 or rgb(255,136,0) are"
+        others = "is not an opaque color such as white, #ff8800 or rgb(255,136,0)"
         raise UsageError(f"{name} {text[:50]!r}", meant if "did you mean" in meant else others)
     return red, green, blue
 
 
 def flattened(picture: Picture, background: Color) -> Picture:
-    """Lay a picture over a colour, so that it needs no alpha; one of grey over a colour becomes RGB.
+    """Lay a picture over a background color and drop its alpha.
 
-    Each value is that of the picture and that of the colour, weighted by alpha and its rest, rounded.
+    Each value is alpha times the picture plus (1 - alpha) times the background, rounded. A grayscale picture
+    over a background that is not gray becomes RGB.
 
     Examples
     --------
@@ -54,7 +55,7 @@ def flattened(picture: Picture, background: Color) -> Picture:
     channels = pixels.reshape(*pixels.shape[:2], -1)
     laid = np.empty_like(channels)
     for channel, value in enumerate(background[: channels.shape[2]]):
-        weighted = channels[..., channel] * alpha.astype(np.uint16)  # 255 * 255 + 127 fits 16 bits
+        weighted = channels[..., channel] * alpha.astype(np.uint16)  # 255 * 255 + 127 fits in 16 bits
         weighted += (255 - alpha) * np.uint16(value) + np.uint16(127)
         laid[..., channel] = weighted // 255
     return picture.with_pixels(laid.reshape(pixels.shape), None)

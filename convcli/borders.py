@@ -1,12 +1,12 @@
-"""Borders: what fills the padding around an image.
+"""Borders: the values that fill the padding around an image.
 
-Drawn for a row ``abcd``::
+For a row ``abcd``::
 
     zero        0000|abcd|0000
     constant:V  VVVV|abcd|VVVV
     edge        aaaa|abcd|dddd
-    reflect     cdcb|abcd|cbab      the edge pixel is the mirror
-    symmetric   dcba|abcd|dcba      the mirror stands behind the edge pixel
+    reflect     cdcb|abcd|cbab      mirrored at the edge pixel
+    symmetric   dcba|abcd|dcba      mirrored at the border, so the edge pixel is repeated
     wrap        abcd|abcd|abcd
 """
 
@@ -25,7 +25,7 @@ __all__ = ["Border", "BorderKind", "border_sources", "fill", "parse_border"]
 
 
 class BorderKind(StrEnum):
-    """What fills the padding; numpy's names, and ``zero``."""
+    """The kinds of border: numpy's names, and ``zero``."""
 
     ZERO = "zero"
     CONSTANT = "constant"
@@ -37,7 +37,7 @@ class BorderKind(StrEnum):
 
 @dataclass(frozen=True)
 class Border:
-    """A border: its kind, and the value that fills it where the kind is constant."""
+    """A border: its kind, and the value of a constant border."""
 
     kind: BorderKind
     value: int | float = 0
@@ -47,12 +47,12 @@ class Border:
 
 
 def parse_border(text: str) -> Border:
-    """Read ``zero``, ``constant:V``, ``edge``, ``reflect``, ``symmetric`` or ``wrap``.
+    """Parse ``zero``, ``constant:V``, ``edge``, ``reflect``, ``symmetric`` or ``wrap``.
 
     Raises
     ------
     UsageError
-        The text is none of these, or V is no finite number.
+        The text is none of these, or V is not a finite number.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def parse_border(text: str) -> Border:
     """
     word, colon, value = str(text).strip().lower().partition(":")
     if word.startswith("constant") and word != "constant":
-        raise UsageError(f"border {text[:50]!r}", "the value stands behind a colon, as in constant:128")
+        raise UsageError(f"border {text[:50]!r}", "write the value after a colon, as in constant:128")
     kind = chosen(word, BorderKind, "border")
     if kind != BorderKind.CONSTANT:
         if colon:
@@ -76,7 +76,7 @@ def parse_border(text: str) -> Border:
 
 
 def border_sources(axis: Axis, kind: BorderKind) -> NDArray[np.intp]:
-    """Return for each position of the padded axis the pixel that stands there, or -1 for the border value."""
+    """Return the source pixel of each position along the padded axis, or -1 for the border value."""
     n = axis.side
     place = np.arange(-axis.before, n + axis.after)
     if kind == BorderKind.EDGE:
@@ -101,10 +101,10 @@ def fill(
     columns: Axis,
     border: Border,
 ) -> None:
-    """Put the padded image's rows into the strip, in its type."""
+    """Copy rows of the padded image into the strip, converted to its dtype."""
     inside = strip[:, columns.before : columns.before + columns.side]
     if rows[0] >= 0 and rows[-1] - rows[0] == len(rows) - 1:
-        np.copyto(inside, pixels[rows[0] : rows[-1] + 1], casting="unsafe")  # neighbours: no copy of a copy
+        np.copyto(inside, pixels[rows[0] : rows[-1] + 1], casting="unsafe")  # consecutive rows: a single copy
     else:
         np.copyto(inside, pixels[np.maximum(rows, 0)], casting="unsafe")
     for outside in (slice(0, columns.before), slice(columns.before + columns.side, None)):
@@ -113,7 +113,7 @@ def fill(
             continue
         if sources[0] == sources[-1] == -1:
             strip[:, outside] = border.value
-        elif border.kind == BorderKind.EDGE:  # one column for all: quicker than to take each
+        elif border.kind == BorderKind.EDGE:  # broadcasting one column is faster than indexing
             strip[:, outside] = strip[:, sources[0] + columns.before, None]
         else:
             strip[:, outside] = strip[:, sources + columns.before]

@@ -1,6 +1,6 @@
-"""Picture files decoded by Pillow, and checked for what it lets pass.
+"""Decodes image files with Pillow, and checks for damage that Pillow accepts.
 
-No numpy here: decoding may begin while numpy is loaded.
+Does not use numpy, so that decoding can start while numpy is being imported.
 """
 
 import io
@@ -25,9 +25,9 @@ from convcli.processors import Begun
 
 __all__ = ["READABLE", "Decoded", "begin_decoding", "decode"]
 
-READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")  # none of these starts a program
+READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")  # none runs an external program
 BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, X_RESOLUTION, SAMPLE_FORMAT = 258, 262, 274, 282, 339  # TIFF tags
-# By mode: channels of the array, bytes of each of its numbers, bytes of a pixel in Pillow.
+# By mode: channels of the array, bytes per value, bytes per pixel in Pillow.
 BYTES_OF_A_MODE = {
     "1": (1, 1, 1),
     "L": (1, 1, 1),
@@ -39,8 +39,8 @@ BYTES_OF_A_MODE = {
     "RGB": (3, 1, 4),
     "RGBA": (4, 1, 4),
 }
-BYTES_OF_A_ROW = 12  # that Pillow takes besides its pixels
-LONGEST_CHUNK = 1 << 24  # bytes of a text or profile in a PNG, unpacked
+BYTES_OF_A_ROW = 12  # Pillow's overhead per row
+LONGEST_CHUNK = 1 << 24  # bytes of an uncompressed text or profile in a PNG
 SIGNATURES = {
     "a PNG": re.compile(rb"\x89PNG"),
     "a JPEG": re.compile(rb"\xff\xd8\xff"),
@@ -50,31 +50,34 @@ SIGNATURES = {
     "an AVIF": re.compile(rb".{4}ftypavi[fs]", re.DOTALL),
     "a PNM": re.compile(rb"P[1-6Ff][ \t\r\n#]"),
 }
-WORTH_BEGINNING = 1 << 19  # bytes of a file: smaller ones are decoded before a thread has started
+WORTH_BEGINNING = 1 << 19  # bytes of a file: decoding a smaller one takes less time than starting a thread
 
 
-# What Pillow logs goes nowhere unless somebody listens; without a handler it would go to standard error.
+# Pillow's log messages are discarded unless the application configures logging; without a handler they
+# would go to standard error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A picture as Pillow has it.
+    """A decoded picture as a Pillow image.
 
     Attributes
     ----------
     image : Image
-        Upright.
+        With EXIF orientation applied.
     format : str
-        Pillow's name of the file's format.
+        Pillow's name for the file format.
     profile : bytes or None
+        ICC profile.
     resolution : (float, float) or None
+        Dots per inch, horizontally and vertically.
     notes : tuple of str
         What could not be kept.
     sample_format : int
-        A TIFF's: 1 unsigned, 2 signed, 3 float; 0 for all others.
+        For a TIFF: 1 unsigned, 2 signed, 3 float; 0 for all other formats.
     inverted : bool
-        A TIFF in which 0 is white.
+        Whether it is a TIFF in which 0 is white.
     """
 
     image: Image.Image
@@ -87,20 +90,21 @@ class Decoded:
 
 
 def decode(stream: BinaryIO, name: str, limits: Limits = USUAL, *, frame: int | None = None) -> Decoded:
-    """Decode a picture; `name` is what messages call it, `frame` which of several, counted from 0.
+    """Decode a picture, which messages call `name`; `frame` selects one of several, counted from 0.
 
     Raises
     ------
     ImageError
-        It is damaged, is larger than the limits allow, has no such frame, or holds what Pillow would cut.
+        It is damaged, is larger than the limits allow, does not have that frame, or holds values that Pillow
+        would truncate.
     UnidentifiedImageError
-        It is no picture.
+        It is not a picture in a supported format.
     """
     begun = _begun.pop(getattr(stream, "name", ""), None)
     decoded = begun.take() if begun is not None and frame is None else None
     if decoded is None:
         return _decode(stream, name, limits, frame)
-    _check_size(decoded.image, stream, name, limits)  # it was begun before the limits were known
+    _check_size(decoded.image, stream, name, limits)  # decoding started before the limits were known
     return decoded
 
 
@@ -118,7 +122,7 @@ def _decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> D
             kind = _signature(stream)
             if kind is None:
                 raise
-            why = f"starts as {kind} does, but is damaged, cut short or of an unknown kind"
+            why = f"starts like {kind} file, but is damaged, truncated or of an unsupported kind"
             raise ImageError(name, why) from None
         except (ConvcliError, MemoryError):
             raise
@@ -130,30 +134,30 @@ def _decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> D
 
 
 def _signature(stream: BinaryIO) -> str | None:
-    """Return what a file is by its first bytes, None where they say nothing."""
+    """Return the format that the first bytes of a file indicate, or None."""
     stream.seek(0)
     head = stream.read(16)
     return next((kind for kind, pattern in SIGNATURES.items() if pattern.match(head)), None)
 
 
 def _reason(error: Exception) -> str:
-    """Say why a decoder failed, unless its words are meant for programmers."""
+    """Return a decoder's message, or a general one where its own is meant for programmers."""
     text = error.args[0] if error.args else ""
     words = text.decode("latin-1") if isinstance(text, bytes) else str(error)
     told = isinstance(error, OSError | SyntaxError | ValueError) and "literal for int" not in words
-    return f"cannot be decoded: {words}" if told and words else "is damaged or cut short"
+    return f"cannot be decoded: {words}" if told and words else "is damaged or truncated"
 
 
 def _check_size(image: Image.Image, stream: BinaryIO, name: str, limits: Limits) -> None:
-    """Refuse a picture that is larger than the limits allow, by its header."""
+    """Refuse a picture whose header gives a size beyond the limits."""
     channels, itemsize, of_a_pixel = BYTES_OF_A_MODE.get(image.mode, (3, 1, 8))
     if "transparency" in image.info:
         channels, of_a_pixel = 4, 8
     if image.format in {"WEBP", "AVIF", "GIF"}:
-        of_a_pixel += 8  # their frames
+        of_a_pixel += 8  # their decoders hold whole frames
     size = image.height, image.width, channels
     decoder = (image.width * of_a_pixel + BYTES_OF_A_ROW) * image.height
-    if image.format in {"PNG", "WEBP", "AVIF"}:  # their data, or a part of it, is read at once
+    if image.format in {"PNG", "WEBP", "AVIF"}:  # their decoders read compressed data into memory
         place = stream.tell()
         decoder += 2 * stream.seek(0, io.SEEK_END)
         stream.seek(place)
@@ -164,18 +168,18 @@ def _seek(image: Image.Image, frame: int, name: str) -> None:
     try:
         image.seek(frame)
     except EOFError:
-        raise ImageError(name, f"has no frame {frame}; they are counted from 0") from None
+        raise ImageError(name, f"has no frame {frame}; frames are counted from 0") from None
 
 
 _begun: dict[str, Begun[Decoded]] = {}
 
 
 def begin_decoding(path: str) -> None:
-    """Begin to decode a large PNG or JPEG file on a thread; `decode` will take what it made.
+    """Start decoding a large PNG or JPEG file on a background thread; `decode` picks up the result.
 
-    Nothing is said of what goes wrong: `decode` will meet it again.
+    Ignores all errors: `decode` will meet them again and report them.
     """
-    with suppress(OSError, ValueError, RuntimeError):  # as there may be no more threads
+    with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: no more threads can be started
         if Path(path).stat().st_size < WORTH_BEGINNING or not Path(path).is_file():
             return
         with Path(path).open("rb") as stream:
@@ -190,7 +194,7 @@ def _decode_file(path: str) -> Decoded:
 
 
 class _Shared:
-    """A change of the whole process: made for the first thread that needs it, undone after the last."""
+    """A process-wide change: made for the first thread that needs it, undone after the last."""
 
     def __init__(self, change: Callable[[], AbstractContextManager[None]]) -> None:
         self.change = change
@@ -213,7 +217,7 @@ class _Shared:
 
 @contextmanager
 def _without_limit_and_warnings() -> Iterator[None]:
-    """Pillow's pixel limit only warns, ours refuses; what its warnings say is an error or a note here."""
+    """Turn off Pillow's pixel limit and warnings: `Limits` and our own notes take their place."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     text, PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_CHUNK, LONGEST_CHUNK
     try:
@@ -229,12 +233,12 @@ _UNLIMITED_PILLOW = _Shared(_without_limit_and_warnings)
 
 
 def _tag(image: Image.Image, number: int, default: Any) -> Any:
-    """Return a TIFF tag, the default where the file is none or does not have it."""
+    """Return a TIFF tag, or the default if the file is not a TIFF or does not have the tag."""
     return getattr(image, "tag_v2", {}).get(number, default)
 
 
 def _refuse_what_would_be_cut(image: Image.Image, stream: BinaryIO, name: str) -> None:
-    """Refuse more than 8 bits a colour, which Pillow reads by dropping the lower ones."""
+    """Refuse color with more than 8 bits per channel, because Pillow would drop the lower bits."""
     bits = max(_tag(image, BITS_PER_SAMPLE, (8,)))
     if bits > 32:
         raise ImageError(name, "holds 64-bit numbers, which Pillow would cut to 32; save it as .npy")
@@ -247,11 +251,12 @@ def _refuse_what_would_be_cut(image: Image.Image, stream: BinaryIO, name: str) -
         "AVIF": image.format == "AVIF" and _is_deep_avif(stream),
     }
     if in_color and deep.get(image.format or "", False):
-        raise ImageError(name, "holds more than 8 bits a colour, which Pillow would cut to 8; grey keeps 16")
+        why = "holds more than 8 bits per color channel, which Pillow would cut to 8; only grayscale keeps 16"
+        raise ImageError(name, why)
 
 
 def _decoder_arguments(image: Image.Image) -> tuple[Any, ...]:
-    """Return what Pillow gives its decoder: the raw mode first, or an empty one where there is none."""
+    """Return the arguments of Pillow's decoder: the raw mode first, or "" if there is none."""
     tiles = getattr(image, "tile", [])
     arguments = tiles[0][3] if tiles else ""
     whole = arguments if isinstance(arguments, tuple) else (arguments,)
@@ -270,7 +275,7 @@ def _is_deep_avif(stream: BinaryIO) -> bool:
 def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None) -> Decoded:
     notes = []
     if frame is None and getattr(image, "is_animated", False):
-        notes.append("has several frames; the first is taken, --frame takes another")
+        notes.append("has several frames; uses the first (--frame selects another)")
     raw_mode, *rest = _decoder_arguments(image)
     if (
         image.format == "PPM"
@@ -280,7 +285,7 @@ def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None)
         and rest[0] not in (1, 255, 65535)
     ):
         notes.append(f"its values from 0 to {rest[0]} are scaled to {255 if rest[0] < 255 else 65535}")
-    # TIFF is turned upright while it is loaded, and forgets how it lay.
+    # Loading a TIFF applies its orientation and removes the tag.
     lies = _tag(image, ORIENTATION, 1) >= 5
     check = checked(image, stream, name, frame or 0)
     _mend_byte_order(image)
@@ -291,11 +296,11 @@ def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None)
     notes += _scale_transparent_value(image, raw_mode)
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode in {"LAB", "HSV"}:
-        raise ImageError(name, f"is in {image.mode} colours; convert it to RGB first")
+        raise ImageError(name, f"has {image.mode} colors; convert it to RGB first")
     if image.mode == "CMYK":
         notes.append("CMYK was converted to RGB" + (", its profile dropped" if profile else ""))
         profile = None
-        if image.format == "JPEG" and "adobe" not in image.info:  # Adobe's are inverted, and taken to be all
+        if image.format == "JPEG" and "adobe" not in image.info:  # Pillow inverts every CMYK JPEG as Adobe's
             image.paste(ImageChops.invert(image))
     return Decoded(
         image,
@@ -309,7 +314,7 @@ def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None)
 
 
 def _mend_byte_order(image: Image.Image) -> None:
-    """Have Pillow leave numbers as they come from libtiff, which has turned their bytes round already."""
+    """Stop Pillow from swapping the bytes of values that libtiff has already swapped."""
     tiles: Any = getattr(image, "tile", [])
     if image.format == "TIFF" and tiles and tiles[0][0] == "libtiff":
         raw_mode, *rest = tiles[0][3]
@@ -318,10 +323,10 @@ def _mend_byte_order(image: Image.Image) -> None:
 
 
 def _resolution(image: Image.Image, *, lies: bool) -> tuple[float, float] | None:
-    """Return dots per inch across and down, as the upright picture has them."""
+    """Return dots per inch, horizontally and vertically, of the upright picture."""
     value = image.info.get("dpi")
     if image.format == "TIFF" and _tag(image, X_RESOLUTION, None) is None:
-        return None  # Pillow makes one up
+        return None  # Pillow invents a default
     if not isinstance(value, tuple) or len(value) != 2 or not all(0 < float(part) < 1e6 for part in value):
         return None
     across, down = float(value[0]), float(value[1])
@@ -329,10 +334,10 @@ def _resolution(image: Image.Image, *, lies: bool) -> tuple[float, float] | None
 
 
 def _scale_transparent_value(image: Image.Image, raw_mode: str) -> list[str]:
-    """Give a PNG's transparent grey value the scale of its pixels; return a note where it cannot be kept."""
+    """Scale a PNG's transparent gray value as its pixels are scaled; return a note if it cannot be kept."""
     value = image.info.get("transparency")
     if isinstance(value, int) and raw_mode in {"L;2", "L;4"}:
         image.info["transparency"] = value * (85 if raw_mode == "L;2" else 17)
     if value is not None and image.mode.startswith("I"):
-        return ["its transparent value is not kept"]
+        return ["its transparent gray value is not kept"]
     return []

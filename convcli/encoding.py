@@ -1,4 +1,4 @@
-"""Pictures encoded in the formats of files, and what each of these can hold."""
+"""Encodes pictures in the file formats, and knows what each format can hold."""
 
 import io
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from convcli.png import encode_png
 
 __all__ = ["FileFormat", "check_holds", "encoded", "format_named", "format_of"]
 
-FLOAT32_BITS = 24  # of its significand
+FLOAT32_BITS = 24  # bits of the significand
 
 
 class FileFormat(StrEnum):
-    """The formats that are written."""
+    """The formats that can be written."""
 
     PNG = "png"
     JPEG = "jpeg"
@@ -37,23 +37,23 @@ class FileFormat(StrEnum):
 
     @property
     def extension(self) -> str:
-        """What the names of such files end in."""
+        """The usual file extension."""
         return "jpg" if self is FileFormat.JPEG else self.value
 
     @property
     def numeric(self) -> bool:
-        """Whether files of this format hold numbers, not pixels."""
+        """Whether files of this format hold numbers rather than pixels."""
         return self in (FileFormat.NPY, FileFormat.CSV, FileFormat.TXT)
 
     @property
     def text(self) -> bool:
-        """Whether files of this format are text, fit for a terminal."""
+        """Whether files of this format are text, which a terminal can show."""
         return self in (FileFormat.CSV, FileFormat.TXT)
 
 
 ALIASES = {"jpg": "jpeg", "tif": "tiff", "pgm": "pnm", "ppm": "pnm"}
 HOLDS_16_BITS = {FileFormat.PNG, FileFormat.TIFF, FileFormat.PNM}
-HOLDS_ALPHA = {FileFormat.PNG, FileFormat.TIFF, FileFormat.WEBP}  # AVIF would change it
+HOLDS_ALPHA = {FileFormat.PNG, FileFormat.TIFF, FileFormat.WEBP}  # AVIF would change the values
 HOLDS_PROFILE = HOLDS_ALPHA | {FileFormat.JPEG, FileFormat.AVIF}
 HOLDS_GREY_AS_RGB = {FileFormat.WEBP, FileFormat.AVIF}
 HOLDS_RESOLUTION = {FileFormat.PNG: 1e6, FileFormat.TIFF: 1e6, FileFormat.BMP: 1e6, FileFormat.JPEG: 65535.0}
@@ -69,12 +69,12 @@ SAVE_OPTIONS: dict[FileFormat, dict[str, Any]] = {
 
 
 def format_named(name: str) -> FileFormat:
-    """Return the format of that name (``png``, ``jpg``, ``npy``, ...).
+    """Return the format with that name (``png``, ``jpg``, ``npy``, ...).
 
     Raises
     ------
     UsageError
-        There is none.
+        There is no such format.
     """
     word = name.lower().removeprefix(".")
     word = ALIASES.get(word, word)
@@ -86,7 +86,7 @@ def format_named(name: str) -> FileFormat:
 
 
 def format_of(target: str | Path) -> FileFormat:
-    """Return the format that a file name's extension stands for.
+    """Return the format that the extension of a file name selects.
 
     Raises
     ------
@@ -98,16 +98,16 @@ def format_of(target: str | Path) -> FileFormat:
         return format_named(extension)
     except UsageError:
         what = f"unknown extension {extension!r}" if extension else "has no extension"
-        raise UsageError(str(target), f"{what}; the format follows it: {', '.join(FileFormat)}") from None
+        raise UsageError(str(target), f"{what}, which selects the format: {', '.join(FileFormat)}") from None
 
 
 def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[str, ...]:
-    """Check that a format can hold a picture, and return what it drops without harm.
+    """Check that a format can hold a picture, and return notes about what it drops.
 
     Raises
     ------
     OutputError
-        It cannot: too many bits or channels, alpha, or numbers that are no pixels.
+        It cannot: too many bits or channels, alpha, or numbers that are not pixels.
     """
     pixels = picture.pixels
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
@@ -127,37 +127,38 @@ def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[s
     if picture.alpha is not None and (numbers or file_format.numeric or picture.maps):
         notes.append("alpha is not kept")
     if picture.profile is not None and not _holds_profile(picture, file_format):
-        notes.append(f"{file_format} cannot hold the colour profile")
+        notes.append(f"{file_format} cannot hold the color profile")
     return tuple(notes)
 
 
 def _holds_profile(picture: Picture, file_format: FileFormat) -> bool:
-    """Whether a format holds the profile of a picture; some hold grey as RGB, whose profile it is not."""
-    grey = picture.pixels.ndim == 2
-    return file_format in HOLDS_PROFILE and not (grey and file_format in HOLDS_GREY_AS_RGB)
+    """Whether a format can hold a picture's profile: not a gray one if the format stores gray as RGB."""
+    gray = picture.pixels.ndim == 2
+    return file_format in HOLDS_PROFILE and not (gray and file_format in HOLDS_GREY_AS_RGB)
 
 
 def _check_pixels_fit(picture: Picture, channels: int, file_format: FileFormat, name: str) -> None:
-    if picture.maps:  # a page each
+    if picture.maps:  # each map is a page
         return
     deep = picture.pixels.dtype == np.uint16
     if channels not in (1, 3):
         raise OutputError(name, f"{file_format} holds 1 or 3 channels, not {channels}; use npy")
     if deep and (file_format not in HOLDS_16_BITS or channels == 3 or picture.alpha is not None):
         raise OutputError(
-            name, f"{file_format} cannot hold 16 bits a pixel here; use png, tiff or pnm for grey, else npy"
+            name,
+            f"{file_format} cannot hold 16 bits per pixel here; use png, tiff or pnm for grayscale, else npy",
         )
     if picture.alpha is not None and file_format not in HOLDS_ALPHA:
         raise OutputError(
             name,
             f"{file_format} cannot hold alpha; use {', '.join(sorted(HOLDS_ALPHA))}, "
-            "or lay it over a colour by --background white",
+            "or lay it over a color with --background white",
         )
     if channels == 3 and name.lower().endswith(".pgm"):
-        raise OutputError(name, "a .pgm file is grey; use .ppm")
+        raise OutputError(name, "a .pgm file holds grayscale only; use .ppm")
     longest = LONGEST_SIDE.get(file_format)
     if longest is not None and max(picture.pixels.shape[:2]) > longest:
-        raise OutputError(name, f"{file_format} holds sides of {longest} pixels at most; use png or tiff")
+        raise OutputError(name, f"{file_format} holds at most {longest} pixels per side; use png or tiff")
 
 
 def _check_numbers(
@@ -172,7 +173,7 @@ def _check_numbers(
 
 
 def _tiff_numbers(pixels: NDArray[Any]) -> NDArray[Any] | None:
-    """Return the numbers as float32 or, where that would round integers, as int32; None if both would."""
+    """Return the numbers as float32 or, if that would round integers, as int32; None if neither is exact."""
     with np.errstate(over="ignore"):
         single = pixels.astype(np.float32)
     if pixels.dtype.kind == "f":
@@ -192,16 +193,16 @@ def encoded(
     png_level: int | None = None,
     jobs: int | None = None,
 ) -> Sequence[bytes | memoryview]:
-    """Return the parts of the file that holds a picture, which `check_holds` has passed.
+    """Return the bytes of a picture's file in parts; `check_holds` must have accepted the picture.
 
-    Made in memory: Pillow does not notice a disk that takes only a part of what it writes.
+    Encodes in memory, because Pillow does not notice when a disk accepts only part of the data.
 
     Raises
     ------
     OutputError
         The encoder refuses the picture.
     UsageError
-        `encode_png` knows no such level, or number of jobs.
+        `encode_png` does not accept the level or the number of jobs.
     """
     memory = io.BytesIO()
     if picture.pixels.ndim == 3 and picture.pixels.shape[2] == 1 and file_format != FileFormat.NPY:
@@ -250,5 +251,5 @@ def _encode_pixels(picture: Picture, file_format: FileFormat, memory: BinaryIO, 
         raise
     except Exception as error:  # an encoder may raise anything
         raise OutputError(
-            name, f"the {file_format} encoder refuses: {str(error) or type(error).__name__}"
+            name, f"the {file_format} encoder failed: {str(error) or type(error).__name__}"
         ) from None

@@ -1,19 +1,19 @@
-"""Files and streams to arrays, and back: by `decoding` and `encoding`.
+"""Reads files and streams as arrays, and writes arrays as image files.
 
 ===================  =======================================================================
-input                becomes
+input                result
 ===================  =======================================================================
-1-bit, grey          uint8 ``(H, W)``; a 1-bit image holds 0 and 255
-16-bit grey          uint16 ``(H, W)``
-grey + alpha         uint8 ``(H, W)`` and alpha
+1-bit, gray          uint8 ``(H, W)``; a 1-bit image holds 0 and 255
+16-bit gray          uint16 ``(H, W)``
+gray + alpha         uint8 ``(H, W)`` and alpha
 RGB, palette         uint8 ``(H, W, 3)``
 RGBA, transparency   uint8 ``(H, W, 3)`` and alpha
-CMYK, YCbCr          RGB, as Pillow converts it; a CMYK profile is dropped and that is said
+CMYK, YCbCr          RGB, as Pillow converts it; a CMYK profile is dropped with a note
 32-bit integer TIFF  int32 ``(H, W)``, numbers
 float TIFF           float32 ``(H, W)``, numbers
 .npy                 the array, numbers
 .csv, .txt           int64 or float64 ``(H, W)``, numbers
-16-bit colour        refused: Pillow would cut it to 8 bits
+16-bit color         refused: Pillow would cut it to 8 bits
 ===================  =======================================================================
 """
 
@@ -40,11 +40,11 @@ from convcli.pictures import Kind, Picture
 
 __all__ = ["load_picture", "read_image", "write_image"]
 
-MAX_STREAM = 1 << 32  # bytes taken from a pipe
-TEXT_EXPANDS = 12  # times its bytes are the numbers of a text while it is read
-STRIP_PIXELS = 1 << 17  # copied from Pillow at a time
+MAX_STREAM = 1 << 32  # bytes read from a pipe
+TEXT_EXPANDS = 12  # reading a text takes at most this many times its bytes in memory
+STRIP_PIXELS = 1 << 17  # pixels copied from Pillow at a time
 READABLE_TEXT = "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
-UNSIGNED, SIGNED = 1, 2  # sample formats of a TIFF
+UNSIGNED, SIGNED = 1, 2  # TIFF sample formats
 
 
 def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
@@ -53,34 +53,34 @@ def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
     Parameters
     ----------
     source : path or binary stream
-        PNG, JPEG, TIFF, WebP, BMP, GIF, PNM or AVIF, known by content; ``.npy`` by content; ``.csv`` and
-        ``.txt`` matrices by name.
+        PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, AVIF and ``.npy`` are recognized by content, ``.csv`` and
+        ``.txt`` matrices by file name.
 
     Returns
     -------
     array
-        See the table at the head of this module. Alpha, where there is any, is the last channel: take it
-        off before filtering (``image[..., :3]``). EXIF orientation has been applied.
+        See the table at the top of this module. Alpha, if there is any, is the last channel: remove it
+        before filtering (``image[..., :3]``). EXIF orientation has been applied.
 
     Raises
     ------
     ImageError
-        The file cannot be read, or is no image.
+        The file cannot be read, or is not an image.
     """
     name = str(source) if isinstance(source, str | Path) else "stream"
-    return np.array(load_picture(source, name).joined)  # a caller may change it
+    return np.array(load_picture(source, name).joined)  # a copy that the caller may change
 
 
 def load_picture(
     source: str | Path | BinaryIO, name: str, limits: Limits = USUAL, *, frame: int | None = None
 ) -> Picture:
-    """Read an image with all that comes with it; `name` is what messages call it.
+    """Read an image with its alpha, profile and resolution; messages call it `name`.
 
     Raises
     ------
     ImageError
-        The file cannot be read, is no image, is larger than the limits allow, has not so many frames, or
-        holds what Pillow would cut.
+        The file cannot be read, is not an image, is larger than the limits allow, does not have that frame,
+        or holds values that Pillow would truncate.
     """
     try:
         if not isinstance(source, str | Path):
@@ -93,16 +93,16 @@ def load_picture(
         raise
     except MemoryError:
         raise ImageError(name, "is too large for the memory of this machine") from None
-    except ValueError as error:  # as of a name with a zero byte
+    except ValueError as error:  # for example a file name with a NUL byte
         raise ImageError(name, str(error)) from None
     except IsADirectoryError:
-        raise ImageError(name, "is a folder; give the images in it, or --recursive") from None
+        raise ImageError(name, "is a folder; name the images in it or use --recursive") from None
     except OSError as error:
         raise ImageError(name, reason(error)) from None
 
 
 def _read_all(read: Callable[[int], bytes], name: str, limits: Limits) -> bytes:
-    """Read a stream to its end, by a function that reads a part of so many bytes at most."""
+    """Read a stream to its end; `read` returns at most the given number of bytes."""
     parts: list[bytes] = []
     allowed, length = limits.allowed(), 0
     while part := read(1 << 20):
@@ -110,7 +110,7 @@ def _read_all(read: Callable[[int], bytes], name: str, limits: Limits) -> bytes:
         length += len(part)
         if length > MAX_STREAM:
             raise ImageError(name, f"is longer than {MAX_STREAM} bytes; write it to a file first")
-        if allowed is not None and 2 * length > allowed:  # the whole, and its parts
+        if allowed is not None and 2 * length > allowed:  # joining holds the parts and the whole
             limits.check_bytes(name, 2 * length)
     return b"".join(parts)
 
@@ -121,7 +121,7 @@ def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: 
     if not head:
         raise ImageError(name, "is empty")
     if (head == NPY_MAGIC or extension in {".csv", ".txt"}) and frame:
-        raise ImageError(name, f"has no frame {frame}; it holds one")
+        raise ImageError(name, f"has no frame {frame}: a matrix is a single frame")
     if head == NPY_MAGIC:
         return _decode_npy(stream, name, limits)
     if extension in {".csv", ".txt"}:
@@ -132,16 +132,16 @@ def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: 
             return _picture(decoded)
         except (ConvcliError, MemoryError):
             raise
-        except Exception as error:  # as a decoder, what converts may raise anything
+        except Exception as error:  # conversion may raise anything, as decoders do
             why = f"cannot be converted: {str(error) or type(error).__name__}"
             raise ImageError(name, why) from None
     except UnidentifiedImageError:
         if extension:
-            raise ImageError(name, f"is no image; {READABLE_TEXT} are read") from None
-    try:  # a stream has no name to tell a matrix by
+            raise ImageError(name, f"is not an image; supported are {READABLE_TEXT}") from None
+    try:  # a stream has no file name that could identify a matrix
         return _decode_text(stream, name, limits)
     except ImageError as error:
-        raise ImageError(name, f"is no image, and as a matrix: {error.why}") from None
+        raise ImageError(name, f"is not an image, and not a matrix either: {error.why}") from None
 
 
 def _decode_npy(stream: BinaryIO, name: str, limits: Limits) -> Picture:
@@ -166,7 +166,7 @@ def _decode_text(stream: BinaryIO, name: str, limits: Limits) -> Picture:
     except UnicodeDecodeError:
         raise ImageError(name, "is not UTF-8 text") from None
     except TooLargeError as error:
-        raise ImageError(error.what, f"{error.why}; --max-pixels takes more") from None
+        raise ImageError(error.what, f"{error.why}; raise the limit with --max-pixels") from None
     except MatrixError as error:
         raise ImageError(error.what, error.why) from None
 
@@ -198,7 +198,7 @@ def _arrays_of(decoded: Decoded) -> tuple[NDArray[Any], NDArray[Any] | None, Kin
 
 
 def _array(image: Image.Image) -> NDArray[Any]:
-    """Return an image's pixels, copied strip by strip: at once, Pillow would make two copies more."""
+    """Return an image's pixels, copied in strips: all at once, Pillow would make two more copies."""
     width, height = image.size
     rows = max(1, STRIP_PIXELS // width)
     array = np.empty((height, width, len(image.getbands())), np.uint8)
@@ -209,16 +209,16 @@ def _array(image: Image.Image) -> NDArray[Any]:
 
 
 def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) -> None:
-    """Write an array as an image file; it appears whole or not at all.
+    """Write an array as an image file; the file appears complete or not at all.
 
     Parameters
     ----------
     target : path
-        Its extension says the format: png, jpg, tiff, webp, bmp, pnm, avif for pixels; npy, csv, txt, tiff
-        for numbers.
+        The extension selects the format: png, jpg, tiff, webp, bmp, pnm, avif for pixels; npy, csv, txt,
+        tiff for numbers.
     image : array (H, W) or (H, W, C)
-        uint8, or uint16 for grey: pixels, with 1 to 4 channels (grey, grey + alpha, RGB, RGBA). Any other
-        type: numbers, see `render` for making pixels of them.
+        uint8, or uint16 for grayscale: pixels with 1 to 4 channels (gray, gray + alpha, RGB, RGBA). Any
+        other type: numbers; `render` turns them into pixels.
     force : bool
         Replace an existing file.
 
@@ -227,7 +227,7 @@ def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) ->
     UsageError
         The extension is unknown.
     ImageError
-        The array is no image.
+        The array is not an image.
     OutputError
         The file exists, cannot be written, or its format cannot hold the image.
     """

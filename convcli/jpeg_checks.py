@@ -1,4 +1,4 @@
-"""JPEG files checked for damage that decoders let pass: where data ends early, libjpeg goes on with grey.
+"""Checks JPEG files for damage that decoders accept: where data is missing, libjpeg fills in gray.
 
 Source: ITU-T T.81 (JPEG), annex B: the order of markers, and restart intervals.
 """
@@ -14,32 +14,32 @@ from convcli.errors import ImageError
 __all__ = ["Scans", "padded", "scans_of"]
 
 BLOCK = 1 << 18
-PADDING = b"\x55" * 64  # bits that are blocks in any code, and make them others than grey
+PADDING = b"\x55" * 64  # bits that decode to blocks that are not gray, whatever the Huffman code
 MARKER = re.compile(rb"\xff([^\x00\xff])")
 END_OF_IMAGE, START_OF_SCAN, RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
 RESTARTS = range(0xD0, 0xD8)
-ALONE = {0x01, *RESTARTS}  # markers without a length
-MOST_SCANS, MOST_SEGMENTS = 500, 100_000  # each takes time
+ALONE = {0x01, *RESTARTS}  # markers without a segment
+MOST_SCANS, MOST_SEGMENTS = 500, 100_000  # limits on decoding time
 ARITHMETIC = range(0xC9, 0xD0)
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass
 class _Frame:
-    """What the markers before a scan say."""
+    """The frame parameters that the markers before a scan define."""
 
     width: int = 0
     height: int = 0
-    sampling: dict[int, tuple[int, int]] = field(default_factory=dict)  # by component: across, down
-    interval: int = 0  # units between restart markers; 0 where there are none
+    sampling: dict[int, tuple[int, int]] = field(default_factory=dict)  # by component: horizontal, vertical
+    interval: int = 0  # units between restart markers; 0 if there are none
 
     def restarts_in(self, components: Sequence[int]) -> int:
-        """Return how many restart markers a scan of these components has."""
+        """Return how many restart markers a scan of these components needs."""
         width, height = self.width, self.height
         most_across = max((across for across, _ in self.sampling.values()), default=1)
         most_down = max((down for _, down in self.sampling.values()), default=1)
         across, down = most_across, most_down
-        if len(components) == 1:  # then a unit is one block of that component
+        if len(components) == 1:  # a unit is one block of that component
             own_across, own_down = self.sampling.get(components[0], (1, 1))
             width, height = -(-width * own_across // most_across), -(-height * own_down // most_down)
             across = down = 1
@@ -48,19 +48,19 @@ class _Frame:
 
 
 class Scans(NamedTuple):
-    """Where the data of each scan ends, and whether it is in an arithmetic code."""
+    """Where the data of each scan ends, and whether the coding is arithmetic."""
 
     ends: list[int]
     arithmetic: bool
 
 
 def scans_of(stream: BinaryIO, name: str) -> Scans:
-    """Check that the data of each scan comes to its end, with all restart markers, and the file to its own.
+    """Check that every scan is complete, with all its restart markers, and that the file has an end.
 
     Raises
     ------
     ImageError
-        It is cut, a part is missing, or there is more than anybody needs.
+        The file is truncated, a part is missing, or there are too many scans or segments.
     """
     frame = _Frame()
     ends: list[int] = []
@@ -86,12 +86,12 @@ def scans_of(stream: BinaryIO, name: str) -> Scans:
             _check_restarts(restarts, frame.restarts_in(content[1 : 1 + 2 * content[0] : 2]), name)
         kind = followed
     if kind is None or not ends:
-        raise ImageError(name, "is cut short: it has no end")
+        raise ImageError(name, "is truncated: its end is missing")
     return Scans(ends, arithmetic)
 
 
 def padded(stream: BinaryIO, ends: Sequence[int]) -> bytes:
-    """Return the file with bits more behind each scan: a decoder that lacks some takes them."""
+    """Return the file with extra bits after each scan, which a decoder reads only if data is missing."""
     stream.seek(0)
     parts, place = list[bytes](), 0
     for end in ends:
@@ -102,17 +102,17 @@ def padded(stream: BinaryIO, ends: Sequence[int]) -> bytes:
 
 def _check_restarts(found: list[int], expected: int, name: str) -> None:
     if len(found) < expected or any(kind != 0xD0 + place % 8 for place, kind in enumerate(found)):
-        raise ImageError(name, "is damaged: a part of its pixels is missing")
+        raise ImageError(name, "is damaged: some of its pixels are missing")
 
 
 def _segment(stream: BinaryIO) -> bytes:
-    """Read a segment behind its marker."""
+    """Read the segment that follows a marker."""
     length = int.from_bytes(stream.read(2))
     return stream.read(max(0, length - 2))
 
 
 def _next(stream: BinaryIO, restarts: list[int]) -> int | None:
-    """Go behind the next marker, and return it; restart markers before it are collected."""
+    """Move past the next marker and return it; append the restart markers before it to `restarts`."""
     tail = b""
     while block := stream.read(BLOCK):
         place = stream.tell() - len(block) - len(tail)

@@ -1,4 +1,4 @@
-"""What libtiff says while it decodes: it writes that to standard error, and Pillow hears nothing of it."""
+"""Captures the errors that libtiff writes to standard error while it decodes; Pillow does not report them."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 __all__ = ["heard_libtiff"]
 
-LINE = re.compile(r"(?:\w+|tempfile\.tif): .*")  # of libtiff: its part, or the name that Pillow gives a file
+LINE = re.compile(r"(?:\w+|tempfile\.tif): .*")  # a libtiff message: module, or Pillow's name for the file
 HARMLESS = re.compile(r"(?!JPEGLib: Warning, (?:Premature|Corrupt)).*\bWarning\b")
 
 _one_at_a_time = threading.Lock()
@@ -19,10 +19,10 @@ _one_at_a_time = threading.Lock()
 
 @contextmanager
 def heard_libtiff(stream: BinaryIO) -> Iterator[Callable[[], str]]:
-    """Hear what is said while a TIFF is decoded; what others write to standard error meanwhile is passed on.
+    """Capture standard error while a TIFF is decoded, and pass on all lines that are not from libtiff.
 
-    Yields a function that returns the first error, or an empty text. Damage of fax pages, or of JPEGs in a
-    TIFF, is not told otherwise.
+    Yields a function that returns the first error, or an empty string. Damaged fax pages, and damaged JPEG
+    data in a TIFF, are reported in no other way.
     """
     is_tiff = stream.read(2) in {b"II", b"MM"}
     stream.seek(0)
@@ -44,7 +44,7 @@ def heard_libtiff(stream: BinaryIO) -> Iterator[Callable[[], str]]:
 
 
 def _is_standard_error() -> bool:
-    """Whether descriptor 2 is standard error, or stands for it, and is no other file's."""
+    """Whether file descriptor 2 is standard error or the null device, and not some other open file."""
     if sys.__stderr__ is not None:
         return True
     try:
@@ -54,7 +54,7 @@ def _is_standard_error() -> bool:
 
 
 def _memory() -> BinaryIO:
-    """Return a file that is nowhere: there may be no folder that can be written to."""
+    """Return a file in memory where the system has them: there may be no writable folder."""
     if hasattr(os, "memfd_create"):
         return open(os.memfd_create("libtiff"), "w+b")  # noqa: PTH123 -- a descriptor
     return TemporaryFile()

@@ -1,6 +1,6 @@
-"""How large a picture may be: in pixels, and in memory against what there is; known before pixels are read.
+"""Limits on the size of a picture, in pixels and in memory, checked before its pixels are read.
 
-The standard library alone: it is asked before numpy is loaded.
+Uses only the standard library, because the limits are checked before numpy is loaded.
 """
 
 import os
@@ -13,7 +13,7 @@ from convcli.errors import ImageError
 __all__ = ["MAX_PIXELS", "USUAL", "Limits", "ResultBytes", "Size", "free_memory"]
 
 MAX_PIXELS = 1 << 28  # 268 million
-WORTH_ASKING = 1 << 25  # bytes: whether there are fewer is found out sooner by taking them
+WORTH_ASKING = 1 << 25  # bytes: allocating less is faster than asking how much memory is free
 UNITS = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 1000))
 Size = tuple[int, int, int]
 """Height, width and channels."""
@@ -22,30 +22,31 @@ ResultBytes = Callable[[Size, int, bool], int]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a picture, and what is made of it, may take at most.
+    """The maximum size of a picture, and of what is computed from it.
 
     Attributes
     ----------
     pixels : int
     memory : int or None
-        In bytes; None: what is free when it is asked for.
+        Bytes (default: the memory that is available at the time of the check).
     sharers : int
         How many processes share the memory.
     result_bytes : callable or None
-        Returns, of a picture's size, the bytes of one of its numbers, and whether it holds numbers that are
-        no pixels, the bytes that its results take.
+        Returns the bytes that the results of a picture take, given its size, the bytes per value, and whether
+        it holds numbers that are not pixels.
 
     Examples
     --------
     >>> Limits(pixels=100).check("photo.png", (10, 11, 3), 1)
     Traceback (most recent call last):
     ...
-    convcli.errors.ImageError: photo.png: has 11x10 = 110 pixels, more than 100; --max-pixels takes more
+    convcli.errors.ImageError: photo.png: has 11x10 = 110 pixels, more than 100; \
+raise the limit with --max-pixels
     >>> Limits(memory=500_000_000).check("photo.png", (16_000, 16_000, 3), 1)
     Traceback (most recent call last):
     ...
-    convcli.errors.ImageError: photo.png: needs about 768 MB of memory, and may use 500 MB; \
---max-memory allows more
+    convcli.errors.ImageError: photo.png: needs about 768 MB of memory but may use only 500 MB; \
+raise the limit with --max-memory
     """
 
     pixels: int = MAX_PIXELS
@@ -54,41 +55,43 @@ class Limits:
     result_bytes: ResultBytes | None = None
 
     def check(self, name: str, size: Size, itemsize: int, *, decoder: int = 0, numbers: bool = False) -> None:
-        """Refuse a picture of that size, whose numbers take so many bytes each.
+        """Refuse a picture that is larger than the limits.
 
         Parameters
         ----------
         name : str
-            What messages call it.
+            The name to use in messages.
         size : (int, int, int)
+            Height, width and channels.
         itemsize : int
+            Bytes per value.
         decoder : int
-            Bytes that are held besides while it is decoded.
+            Additional bytes that decoding takes.
         numbers : bool
-            Whether it holds numbers that are no pixels.
+            Whether it holds numbers that are not pixels.
 
         Raises
         ------
         ImageError
-            It has more pixels, or would take more memory, than it may.
+            It has too many pixels, or would take too much memory.
         """
         height, width, channels = size
         if width * height > self.pixels:
             raise ImageError(
                 name,
                 f"has {width}x{height} = {width * height} pixels, more than {self.pixels}; "
-                "--max-pixels takes more",
+                "raise the limit with --max-pixels",
             )
         results = 0 if self.result_bytes is None else self.result_bytes(size, itemsize, numbers)
         self.check_bytes(name, width * height * channels * itemsize + max(decoder, results))
 
     def check_bytes(self, name: str, needed: int) -> None:
-        """Refuse what would take more memory than it may.
+        """Refuse a picture that needs more memory than is allowed.
 
         Raises
         ------
         ImageError
-            It would.
+            It needs more.
         """
         if needed <= WORTH_ASKING and self.memory is None:
             return
@@ -96,16 +99,16 @@ class Limits:
         if allowed is None or needed <= allowed:
             return
         share, other = (
-            ("", "") if self.sharers == 1 else (f", as one of {self.sharers} processes", "-j 1 or ")
+            ("", "") if self.sharers == 1 else (f" as one of {self.sharers} processes", "use -j 1 or ")
         )
         raise ImageError(
             name,
-            f"needs about {_shown(needed)} of memory, and may use {_shown(allowed)}{share}; "
-            f"{other}--max-memory allows more",
+            f"needs about {_shown(needed)} of memory but may use only {_shown(allowed)}{share}; "
+            f"{other}raise the limit with --max-memory",
         )
 
     def allowed(self) -> int | None:
-        """Return how many bytes one of the sharers may take; None where nothing tells."""
+        """Return how many bytes one of the sharers may use, or None if the system does not report it."""
         memory = free_memory() if self.memory is None else self.memory
         return None if memory is None else memory // self.sharers
 
@@ -114,7 +117,7 @@ USUAL = Limits()
 
 
 def _shown(number: int) -> str:
-    """Write a number of bytes for a person."""
+    """Format a number of bytes for a person to read."""
     if number >= 10**18:
         return "more than a million TB"
     unit = next((unit for unit in UNITS if number >= unit[1]), UNITS[-1])
@@ -122,11 +125,11 @@ def _shown(number: int) -> str:
 
 
 def free_memory(root: Path = Path("/")) -> int | None:
-    """Return how many bytes this process may still take; None where nothing tells.
+    """Return how many more bytes this process may use, or None if the system does not report it.
 
-    The least of what the machine has available, what is left of the limits of its control groups (what files
-    take in the cache can be given back), and of its limit of address space. `root` is where the system's
-    files lie.
+    This is the smallest of: the memory available on the machine, what is left of the limits of the control
+    groups (inactive file cache counts as free, because it can be reclaimed), and what is left of the limit on
+    address space. The files of the system are read below `root`.
 
     Source: Linux, Documentation/filesystems/proc.rst, admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst.
     """
@@ -143,7 +146,7 @@ def _of_machine(root: Path) -> Iterator[int]:
 
 
 def _of_groups(root: Path) -> Iterator[int]:
-    """Yield what is left of each limit, in the group of this process and in those above it."""
+    """Yield what is left of each limit, in the control group of this process and in those above it."""
     for line in _text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers:
@@ -154,7 +157,7 @@ def _of_groups(root: Path) -> Iterator[int]:
         else:
             continue
         group = base / path.strip("/")
-        # In a container its own group may be all that is seen, under the name of the topmost.
+        # In a container, only its own group may be visible, as the topmost one.
         for folder in (group, *group.parents):
             limit, used = (_text(folder / name).strip() for name in names[:2])
             if limit.isdecimal() and used.isdecimal():
@@ -175,7 +178,7 @@ def _of_address_space(root: Path) -> Iterator[int]:
 
 
 def _fields(file: Path) -> dict[str, int]:
-    """Return the numbers of a file whose lines are a name and a number."""
+    """Return the numbers in a file whose lines hold a name and a number."""
     lines = (line.split() for line in _text(file).splitlines())
     return {words[0]: int(words[1]) for words in lines if len(words) > 1 and words[1].isdecimal()}
 

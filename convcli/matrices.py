@@ -1,6 +1,6 @@
-"""Matrices as text: rows of numbers to an array and back.
+"""Reads and writes matrices as text.
 
-Typed kernels, kernel files and text images are all read here; results are written here in the same form.
+Typed kernels, kernel files and text images are all parsed here, and results are written in the same form.
 """
 
 import math
@@ -15,9 +15,9 @@ from convcli.errors import MatrixError, TooLargeError
 
 __all__ = ["format_matrix", "parse_matrix", "parse_number", "whole_number"]
 
-LETTERS_AT_A_TIME = 1 << 16  # that are split into lines
+LETTERS_AT_A_TIME = 1 << 16  # characters that are split into lines at once
 
-_DECIMAL = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"  # linear: no two ways to match digits
+_DECIMAL = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"  # linear time: never ambiguous
 _CELL = re.compile(rf"(?P<top>{_DECIMAL})(?:/(?P<bottom>{_DECIMAL}))?|[+-]?(?:nan|inf)", re.IGNORECASE)
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _LINE_END = re.compile(r"\r\n?|\n")
@@ -25,28 +25,28 @@ _LEAST, _LARGEST = -(1 << 63), (1 << 63) - 1  # int64
 
 
 def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArray[Any]:
-    """Read rows of numbers.
+    """Parse rows of numbers.
 
-    Rows end with ``;`` or with new lines, not with both; numbers are parted by spaces, tabs or commas,
-    ``1/9`` is a fraction, a line that starts with ``#`` is a comment.
+    Rows are separated by ``;`` or by newlines, but not by both; numbers by spaces, tabs or commas. ``1/9`` is
+    a fraction, and lines that start with ``#`` are comments.
 
     Parameters
     ----------
     text : str
     name : str
-        What the text is, for messages.
+        The name to use in messages.
     max_cells : int, optional
-        More numbers than this are an error, which is found before they are read.
+        Maximum number of values, checked before they are parsed.
 
     Returns
     -------
     2-D array
-        int64 where every number is written as a whole one and fits, else float64.
+        int64 if every number is written as an integer and fits, else float64.
 
     Raises
     ------
     MatrixError
-        The text is empty or ragged, or a cell is no number; the message says where.
+        The text is empty or ragged, or a cell is not a number; the message gives row and column.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
     ([[1, 2], [3, -4]], [[1.0, 0.5]])
     """
     rows: list[list[int | float]] = []
-    most = len(text) + 1  # cells that a text can have
+    most = len(text) + 1  # the largest number of cells that the text can hold
     left = most if max_cells is None else min(max_cells, most)
     for number, line in enumerate(_rows(text, name, left), 1):
         cells = _split(line, left)
@@ -62,7 +62,10 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
             raise TooLargeError(name, f"has more than {max_cells} numbers")
         left -= len(cells)
         if rows and len(cells) != len(rows[0]):
-            raise MatrixError(name, f"row {number} has {len(cells)} numbers where row 1 has {len(rows[0])}")
+            raise MatrixError(
+                name,
+                f"row {number} has {len(cells)} number{'s'[: len(cells) != 1]}, but row 1 has {len(rows[0])}",
+            )
         rows.append([_value(cell, number, place, name) for place, cell in enumerate(cells, 1)])
     if not rows:
         raise MatrixError(name, 'is empty; write rows such as "1 0 -1; 2 0 -2; 1 0 -1"')
@@ -71,16 +74,17 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
 
 
 def _rows(text: str, name: str, most: int) -> Iterator[str]:
-    """Yield the rows; if a line has more than so many, the last ones come as one."""
+    """Yield the rows; if a line has more than `most`, the rest of it comes as one row."""
     of_one_line = False
     for number, line in enumerate(_lines(text.strip())):
         if not line.strip():
-            raise MatrixError(name, "has an empty line between rows; is it more than one matrix?")
+            raise MatrixError(name, "has an empty line between rows; it must hold a single matrix")
         parts = line.split(";", most)
         of_one_line = of_one_line or (len(parts) > 1 and any(part.strip() for part in parts[1:]))
         if number and of_one_line:
             raise MatrixError(
-                name, "ends rows with both ; and new lines; part the numbers of a row by commas or spaces"
+                name,
+                "separates rows with both ; and newlines; use one, and commas or spaces between numbers",
             )
         if not parts[-1].strip():
             parts.pop()
@@ -91,7 +95,7 @@ def _rows(text: str, name: str, most: int) -> Iterator[str]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Yield the lines that are no comments, split few at a time: all may be too many to hold."""
+    """Yield the lines that are not comments, a few at a time: all of them may not fit in memory."""
     start = 0
     while start < len(text):
         end = _LINE_END.search(text, start + LETTERS_AT_A_TIME)
@@ -103,9 +107,9 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _split(line: str, most: int) -> list[str]:
-    """Split a row at commas and white space; two commas in a row leave an empty cell.
+    """Split a row at commas and whitespace; two consecutive commas enclose an empty cell.
 
-    Of more than so many cells not all are returned: a row may be a whole file.
+    Stops soon after `most` cells, because a row may be a whole file.
     """
     cells: list[str] = []
     for part in line.split(",", most):
@@ -131,7 +135,7 @@ def _value(cell: str, row: int, column: int, name: str) -> int | float:
 
 
 def whole_number(digits: str) -> int | float:
-    """Read a whole number; one beyond 64 bits is a float, whose digits may be any number.
+    """Parse an integer with any number of digits; one that does not fit in 64 bits becomes a float.
 
     Examples
     --------
@@ -143,12 +147,12 @@ def whole_number(digits: str) -> int | float:
 
 
 def parse_number(text: str, name: str) -> int | float:
-    """Read one finite number: whole, decimal or a fraction.
+    """Parse one finite number: an integer, a decimal or a fraction.
 
     Raises
     ------
     MatrixError
-        It is something else.
+        It is not a finite number.
 
     Examples
     --------
@@ -162,15 +166,15 @@ def parse_number(text: str, name: str) -> int | float:
 
 
 def format_matrix(matrix: NDArray[Any], separator: str = " ", *, aligned: bool = False) -> str:
-    """Write an array of rows as text, each number in its shortest form that is read back the same.
+    """Format a matrix as text, each number in the shortest form that reads back as the same value.
 
     Parameters
     ----------
     matrix : array (H, W)
     separator : str
-        What stands between two numbers.
+        Text between two numbers.
     aligned : bool
-        Pad the numbers so that columns line up, for a person.
+        Pad the numbers so that the columns line up.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Pictures: pixels, and what came with them."""
+"""The picture: pixels with their alpha, color profile and resolution."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -11,7 +11,7 @@ __all__ = ["Kind", "Picture"]
 
 
 class Kind(StrEnum):
-    """What an image is by nature, which says what its result is written as."""
+    """The kind of input an image came from, which decides the default format of its result."""
 
     PIXELS = "pixels"
     NUMBERS = "numbers"
@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An image and what came with it.
+    """An image with its alpha, color profile and resolution.
 
     Attributes
     ----------
@@ -32,11 +32,11 @@ class Picture:
     profile : bytes, optional
         ICC profile.
     resolution : (float, float), optional
-        Dots per inch, across and down.
+        Dots per inch, horizontally and vertically.
     notes : tuple of str
         What could not be kept.
     maps : bool
-        Whether the channels are maps of their own, and no colours.
+        Whether the channels are separate feature maps rather than colors.
     """
 
     pixels: NDArray[Any]
@@ -49,23 +49,23 @@ class Picture:
 
     @property
     def depth(self) -> int:
-        """Bits a pixel is rendered with: 16 for uint16, else 8."""
+        """Bits per rendered pixel: 16 for uint16, else 8."""
         return 16 if self.pixels.dtype == np.uint16 else 8
 
     def with_pixels(
         self, pixels: NDArray[Any], alpha: NDArray[Any] | None, *, maps: bool = False
     ) -> "Picture":
-        """Return the picture of a result: what came with the input is kept where it stays true."""
+        """Return the result as a picture that keeps profile and resolution where they still apply."""
         profile, notes = self.profile, tuple[str, ...]()
         space = b"GRAY" if pixels.ndim == 2 else b"RGB "
         if profile is not None and profile[16:20] != space:
-            profile, notes = None, ("the colour profile does not fit the result and is dropped",)
+            profile, notes = None, ("the color profile does not fit the result and is dropped",)
         kind = Kind.PIXELS if pixels.dtype in (np.uint8, np.uint16) else self.kind
         return replace(self, pixels=pixels, alpha=alpha, profile=profile, notes=notes, kind=kind, maps=maps)
 
     @property
     def joined(self) -> NDArray[Any]:
-        """The pixels with alpha, where there is any, as their last channel."""
+        """The pixels, with alpha as the last channel if there is any."""
         if self.alpha is None or self.maps:
             return self.pixels
         return np.dstack((self.pixels, self.alpha))

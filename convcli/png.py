@@ -1,4 +1,4 @@
-"""PNG files, written on all processors.
+"""Writes PNG files on all CPU cores.
 
 Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025); RFC 1950 and 1951.
 """
@@ -18,20 +18,20 @@ from convcli.processors import Parts, share, threads_for
 __all__ = ["encode_png"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
+COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by number of channels
 NONE, SUB, UP, AVERAGE, PAETH = FILTER_TYPES = (0, 1, 2, 3, 4)
 LEVELS = range(10)
-FASTEST = 1  # level
-SEARCH_LEVELS = (1, 3)  # the others make about the same file for more time
+FASTEST = 1  # compression level
+SEARCH_LEVELS = (1, 3)  # the other levels take longer for about the same file size
 STRIP_BYTES = 1 << 20
-BLOCK_BYTES = 1 << 17  # what is filtered at once, with all that takes, stays in the cache of a processor
+BLOCK_BYTES = 1 << 17  # filtered at once: the block and its temporaries fit in the cache of a core
 WINDOW = 1 << zlib.MAX_WBITS
 SAMPLE_PLACES = 4
-SAMPLE_BYTES = 3 << 12  # a place, at least
-SAMPLE_SHARE = 0.001  # a place, of large pictures: all takes about a twentieth of the time of the file
-LARGER = 1.02  # a file may be so much larger than the usual one, where it takes half the time
+SAMPLE_BYTES = 3 << 12  # per place, at least
+SAMPLE_SHARE = 0.001  # of a large picture's rows, per place: sampling takes about 5 % of the whole time
+LARGER = 1.02  # a fast file may be at most this much larger than a file made the usual way
 ADLER_BASE = 65521
-MEMORY_LEVEL = 9  # the most that zlib takes
+MEMORY_LEVEL = 9  # the maximum in zlib
 
 
 def encode_png(
@@ -43,31 +43,31 @@ def encode_png(
     level: int | None = None,
     jobs: int | None = None,
 ) -> list[bytes]:
-    """Return the parts of a PNG file, to be written one after another.
+    """Return a PNG file as a list of byte strings, to be written one after another.
 
-    Strips are filtered and compressed apart, each on a thread, into one stream. The file is the same for any
-    number of threads.
+    Strips of the picture are filtered and compressed in parallel, into one stream. The file does not depend
+    on the number of threads.
 
     Parameters
     ----------
     pixels : array (H, W) or (H, W, C)
-        uint8 or uint16; 1 to 4 channels: grey, grey + alpha, RGB, RGBA. Need not be contiguous.
+        uint8 or uint16; 1 to 4 channels: gray, gray + alpha, RGB, RGBA. Need not be contiguous.
     alpha : array (H, W), optional
-        A further channel, of the same type.
+        An additional channel, of the same type.
     profile : bytes, optional
         ICC profile.
     resolution : (float, float), optional
-        Dots per inch, across and down.
+        Dots per inch, horizontally and vertically.
     level : int, optional
-        0 (largest) to 9 (smallest, slowest). Without it the file is made fast, in a way that a sample of the
-        picture decides.
+        0 (largest) to 9 (smallest, slowest). Default: a fast method, chosen by compressing a sample of the
+        picture.
     jobs : int, optional
-        Threads; one for each processor where not given.
+        Maximum number of threads (default: one per available CPU core).
 
     Raises
     ------
     UsageError
-        No such level, or number of jobs.
+        `level` or `jobs` is out of range.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def encode_png(
 
 @dataclass(frozen=True)
 class _Rows:
-    """A picture, whose bytes are laid out as PNG has them only as far as they are asked for."""
+    """The rows of a picture, converted to the byte layout of PNG on demand."""
 
     pixels: NDArray[Any]
     alpha: NDArray[Any] | None
@@ -108,12 +108,12 @@ class _Rows:
 
     @property
     def step(self) -> int:
-        """Return the bytes of a pixel."""
+        """Return the number of bytes per pixel."""
         return self.channels * self.pixels.itemsize
 
     @property
     def row_bytes(self) -> int:
-        """Return the bytes of a row with its filter type."""
+        """Return the number of bytes per row, including the filter type."""
         return 1 + self.width * self.step
 
     def header(self) -> bytes:
@@ -121,7 +121,7 @@ class _Rows:
         return struct.pack(">IIBBBBB", self.width, self.height, depth, color, 0, 0, 0)
 
     def framed(self, start: int, stop: int) -> NDArray[np.uint8]:
-        """Return the bytes of rows, with the row above and a pixel at their left: zero outside."""
+        """Return the bytes of rows, with the row above and one pixel on the left; outside is zero."""
         first = max(start - 1, 0)
         shape = (stop - start + 1, self.width + 1, self.channels)
         frame = np.zeros(shape, self.pixels.dtype.newbyteorder(">"))
@@ -133,7 +133,7 @@ class _Rows:
         return frame.view(np.uint8).reshape(len(frame), -1)
 
     def filtered(self, start: int, stop: int, types: tuple[int, ...]) -> NDArray[np.uint8]:
-        """Return rows as PNG stores them: a filter type, then bytes less what it predicts."""
+        """Return rows as PNG stores them: the filter type, then the differences from its predictions."""
         frame = self.framed(start, stop)
         result = np.empty((stop - start, self.row_bytes), np.uint8)
         if len(types) == 1:
@@ -151,7 +151,7 @@ class _Rows:
 
 
 def _filter(frame: NDArray[np.uint8], step: int, filter_type: int, result: NDArray[np.uint8]) -> None:
-    """Fill `result` with the rows inside a frame, filtered."""
+    """Fill `result` with the filtered rows of a frame."""
     raw, left = frame[1:, step:], frame[1:, :-step]
     above, corner = frame[:-1, step:], frame[:-1, :-step]
     result[:, 0] = filter_type
@@ -169,16 +169,16 @@ def _filter(frame: NDArray[np.uint8], step: int, filter_type: int, result: NDArr
 
 
 def _paeth(left: NDArray[np.uint8], above: NDArray[np.uint8], corner: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return which of three neighbours is nearest to left + above - corner.
+    """Return which of three neighbors is nearest to left + above - corner.
 
-    A corner outside left..above gives the end that is farther from it, and so does the corner moved to
-    the nearer end; from there on all sums fit in 8 bits. Between the ends, the one that is at least twice
-    as far from the corner as the other is nearest, and else the corner itself.
+    If the corner lies outside the range from left to above, the answer is the end farther from it. Clamping
+    the corner to the nearer end gives the same answer, and then all sums fit in 8 bits. Inside the range, the
+    answer is an end if it is at least twice as far from the corner as the other end, else the corner.
     """
     low, high = np.minimum(left, above), np.maximum(left, above)
     corner = np.minimum(np.maximum(corner, low), high)
     to_high, to_low = high - corner, corner - low
-    # products of 0 or 1 instead of choices: numpy has a vector loop for them
+    # Multiplies by 0 or 1 instead of selecting, because numpy vectorizes products.
     falls = (to_high <= to_low >> 1).view(np.uint8) * to_low
     rises = (to_low <= to_high >> 1).view(np.uint8) * to_high
     nearest: NDArray[np.uint8] = corner - falls + rises
@@ -187,19 +187,19 @@ def _paeth(left: NDArray[np.uint8], above: NDArray[np.uint8], corner: NDArray[np
 
 @dataclass(frozen=True)
 class _Way:
-    """Filter types, of which each row takes the best, and how to compress what they leave."""
+    """The filter types to choose from for each row, and how to compress the filtered bytes."""
 
     filter_types: tuple[int, ...]
     strategy: int
     level: int
 
 
-USUAL = _Way((NONE,), zlib.Z_DEFAULT_STRATEGY, 6)  # of most programs, libvips among them
+USUAL = _Way((NONE,), zlib.Z_DEFAULT_STRATEGY, 6)  # what most programs do, among them libvips
 
 
 @dataclass(frozen=True)
 class _Strip:
-    """A part of a deflate stream; checksum and length are those of what it holds."""
+    """A part of a deflate stream, with the checksum and length of its uncompressed bytes."""
 
     data: bytes
     checksum: int
@@ -228,7 +228,7 @@ def _compressed(picture: _Rows, way: _Way, jobs: int | None) -> Iterator[bytes]:
 
 def _compressed_strip(picture: _Rows, way: _Way, start: int, stop: int) -> _Strip:
     """Compress rows as if those above had been compressed just before."""
-    raw = -zlib.MAX_WBITS  # without a head and checksum of its own
+    raw = -zlib.MAX_WBITS  # negative: without a zlib header and checksum
     window = _window(picture, way, start)
     compressor = zlib.compressobj(way.level, zlib.DEFLATED, raw, MEMORY_LEVEL, way.strategy, window)
     height = max(1, BLOCK_BYTES // picture.row_bytes)
@@ -244,17 +244,18 @@ def _compressed_strip(picture: _Rows, way: _Way, start: int, stop: int) -> _Stri
 
 
 def _window(picture: _Rows, way: _Way, start: int) -> bytes | memoryview:
-    """Return the filtered rows above a strip that its repetitions may reach back to."""
-    if start == 0 or way.strategy == zlib.Z_RLE:  # runs begin anew in every strip
+    """Return the filtered rows above a strip to which its matches may refer."""
+    if start == 0 or way.strategy == zlib.Z_RLE:  # runs start anew in every strip
         return b""
     above = max(0, start - -(-WINDOW // picture.row_bytes))
     return picture.filtered(above, start, way.filter_types).data
 
 
 def _fast_way(picture: _Rows) -> _Way:
-    """Return the first way, by speed, that makes a sample about as small as the usual way would.
+    """Return the fastest way that compresses a sample about as well as the usual way does.
 
-    Photographs repeat little, and runs do; drawings, and pictures made of tiles, repeat.
+    For photographs, which hardly repeat, run-length encoding is enough; drawings and tiled pictures repeat
+    and need a search for matches.
     """
     samples = _samples(picture)
     best = min(FILTER_TYPES, key=lambda filter_type: _entropy(picture, filter_type, samples))
@@ -263,13 +264,13 @@ def _fast_way(picture: _Rows) -> _Way:
     ways += [
         _Way((filter_type,), zlib.Z_DEFAULT_STRATEGY, level)
         for level in SEARCH_LEVELS
-        for filter_type in dict.fromkeys((NONE, best))  # repetitions are longest where nothing is filtered
+        for filter_type in dict.fromkeys((NONE, best))  # matches are longest in unfiltered rows
     ]
     return next((way for way in ways if _sampled_size(picture, way, samples) <= limit), USUAL)
 
 
 def _small_way(picture: _Rows, level: int) -> _Way:
-    """Return the way that makes a sample smallest at a level."""
+    """Return the way that compresses a sample best at a given level."""
     samples = _samples(picture)
     ways = [
         _Way(types, strategy, level)
@@ -280,7 +281,7 @@ def _small_way(picture: _Rows, level: int) -> _Way:
 
 
 def _samples(picture: _Rows) -> list[tuple[int, int]]:
-    """Return starts and stops of a few rows in the middle of equal parts of a picture."""
+    """Return the ranges of a few rows in the middle of each of several equal parts of a picture."""
     count = max(1, SAMPLE_BYTES // picture.row_bytes, int(SAMPLE_SHARE * picture.height))
     spacing = max(count, -(-picture.height // SAMPLE_PLACES))
     starts = range((spacing - count) // 2, picture.height, spacing)
@@ -292,7 +293,7 @@ def _sampled_size(picture: _Rows, way: _Way, samples: list[tuple[int, int]]) -> 
 
 
 def _entropy(picture: _Rows, filter_type: int, samples: list[tuple[int, int]]) -> float:
-    """Return the bits that the filtered bytes take where each is coded by how frequent it is."""
+    """Return the number of bits that an ideal entropy code needs for the filtered bytes."""
     counts = np.zeros(256, np.int64)
     for start, stop in samples:
         counts += np.bincount(picture.filtered(start, stop, (filter_type,)).ravel(), minlength=256)
@@ -301,7 +302,7 @@ def _entropy(picture: _Rows, filter_type: int, samples: list[tuple[int, int]]) -
 
 
 def _joined_checksums(first: int, second: int, length: int) -> int:
-    """Return the Adler-32 checksum of two parts from theirs; `length` is that of the second."""
+    """Combine the Adler-32 checksums of two parts; `length` is that of the second part."""
     low = ((first & 0xFFFF) + (second & 0xFFFF) - 1) % ADLER_BASE
     high = ((first >> 16) + (second >> 16) + length * ((first & 0xFFFF) - 1)) % ADLER_BASE
     return high << 16 | low

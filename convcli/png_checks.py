@@ -1,4 +1,4 @@
-"""PNG files checked for damage that decoders let pass.
+"""Checks PNG files for damage that decoders accept.
 
 Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025).
 """
@@ -12,19 +12,19 @@ from convcli.errors import ImageError
 
 __all__ = ["check_all_pixels", "check_chunks"]
 
-CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by color type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-PALETTE = 3  # the colour type
+PALETTE = 3  # color type
 BLOCK = 1 << 20
 
 
 def check_chunks(stream: BinaryIO, name: str) -> None:
-    """Check that every chunk is whole and unchanged, that the file has an end, and a palette if it needs one.
+    """Check that every chunk is intact, and that the file has an end and a palette if it needs one.
 
     Raises
     ------
     ImageError
-        It is cut, a checksum is wrong, or the palette does not come before the pixels.
+        The file is truncated, a checksum is wrong, or there is no palette before the pixels.
     """
     palette_missing = False
     for kind, data, checksum in _chunks(stream, name):
@@ -40,12 +40,12 @@ def check_chunks(stream: BinaryIO, name: str) -> None:
 
 
 def check_all_pixels(stream: BinaryIO, name: str, frame: int = 0) -> None:
-    """Check that the compressed data holds every pixel that the header promises, or of that frame its own.
+    """Check that the compressed data of the image, or of one frame, holds every pixel of its header's size.
 
     Raises
     ------
     ImageError
-        It ends early.
+        The data ends early.
     """
     header, pieces = _pixel_data(stream, name, frame)
     missing = _promised_bytes(header)
@@ -60,7 +60,7 @@ def check_all_pixels(stream: BinaryIO, name: str, frame: int = 0) -> None:
 
 
 def _pixel_data(stream: BinaryIO, name: str, frame: int) -> tuple[bytes, list[bytes]]:
-    """Return the header of a frame, as if it were a picture of its own, and its compressed data in pieces."""
+    """Return the header of a frame, as of a picture of its own, and the pieces of its compressed data."""
     header, pieces = b"", list[bytes]()
     number, behind_first = 0, False
     for kind, data, _ in _chunks(stream, name):
@@ -88,12 +88,12 @@ def _chunks(stream: BinaryIO, name: str) -> Iterator[tuple[bytes, bytes, int]]:
         length, kind = struct.unpack(">I4s", head) if len(head) == 8 else (0, b"")
         body = stream.read(length + 4)
         if len(head) < 8 or len(body) < length + 4:
-            raise ImageError(name, "is cut short: it has no end")
+            raise ImageError(name, "is truncated: its end is missing")
         yield kind, body[:-4], int.from_bytes(body[-4:])
 
 
 def _promised_bytes(header: bytes) -> int:
-    """Return how many bytes the pixels and their filter types take, uncompressed."""
+    """Return the uncompressed size in bytes of the pixels and filter types."""
     width, height, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     bits = depth * CHANNELS[color]
     total = 0

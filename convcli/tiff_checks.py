@@ -1,4 +1,4 @@
-"""TIFF files checked for damage that decoders let pass: parts that are missing are left black.
+"""Checks TIFF files for damage that decoders accept: missing parts, which they leave black.
 
 Source: Adobe, TIFF revision 6.0 (1992), sections 2, 8 and 15; BigTIFF as libtiff describes it.
 """
@@ -11,7 +11,7 @@ from convcli.errors import ImageError
 
 __all__ = ["APART", "PLANAR", "check_directory", "check_parts"]
 
-# The last three are BigTIFF's.
+# The last three are BigTIFF types.
 BYTES_OF_A_TYPE = dict(zip(range(1, 14), (1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), strict=True)) | {
     16: 8,
     17: 8,
@@ -20,24 +20,24 @@ BYTES_OF_A_TYPE = dict(zip(range(1, 14), (1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4)
 STRIP_OFFSETS, ROWS_PER_STRIP, STRIP_COUNTS = 273, 278, 279
 TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_COUNTS = 322, 323, 324, 325
 WIDTH, HEIGHT, SAMPLES, PLANAR = 256, 257, 277, 284
-APART = 2  # a plane of each sample
-HEADER = 8  # bytes, before which nothing else can lie
+APART = 2  # planar configuration: a separate plane for each sample
+HEADER = 8  # bytes at the start of the file, where no part can lie
 
 
 def check_directory(stream: BinaryIO, name: str, offset: int) -> None:
-    """Check that a page's directory lies in the file, and all values that it points to.
+    """Check that a page's directory and all values that it points to lie inside the file.
 
     Raises
     ------
     ImageError
-        One does not: the file is cut, or damaged.
+        They do not: the file is truncated or damaged.
     """
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     head = stream.read(4)
     order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
-    count_bytes, word = (8, 8) if 43 in head[2:] else (2, 4)  # of a BigTIFF, or of a TIFF
-    length = 4 + 2 * word  # of an entry: tag, type, count, and the values or where they are
+    count_bytes, word = (8, 8) if 43 in head[2:] else (2, 4)  # BigTIFF or classic TIFF
+    length = 4 + 2 * word  # of an entry: tag, type, count, and the values or their offset
     stream.seek(offset)
     count = int.from_bytes(stream.read(count_bytes), order)
     if offset + count_bytes + count * length > size:
@@ -53,16 +53,16 @@ def check_directory(stream: BinaryIO, name: str, offset: int) -> None:
 
 
 def _cut(name: str) -> ImageError:
-    return ImageError(name, "is cut short, or damaged: its directory points behind its end")
+    return ImageError(name, "is truncated or damaged: its directory points beyond the end of the file")
 
 
 def check_parts(tags: Mapping[int, Any], name: str) -> None:
-    """Check that a page says of all its strips or tiles where they lie.
+    """Check that a page lists the offsets of all its strips or tiles.
 
     Raises
     ------
     ImageError
-        It does not.
+        Some are missing.
     """
     width, height = tags[WIDTH], tags[HEIGHT]
     tiled = STRIP_OFFSETS not in tags
@@ -77,4 +77,4 @@ def check_parts(tags: Mapping[int, Any], name: str) -> None:
     counts = tags.get(TILE_COUNTS if tiled else STRIP_COUNTS)
     there = min(len(offsets), len(offsets if counts is None else counts))
     if there < needed or any(offset < HEADER for offset in offsets):
-        raise ImageError(name, f"is damaged: of {needed} parts it names {min(there, needed)}")
+        raise ImageError(name, f"is damaged: it lists {min(there, needed)} of its {needed} parts")

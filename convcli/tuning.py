@@ -1,4 +1,4 @@
-"""Orientation tuning: how strongly a filter responds to an edge and to a bar that are turned round."""
+"""Orientation tuning: how strongly a filter responds to an edge and to a bar at each angle."""
 
 import math
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ __all__ = ["Curve", "Stimulus", "tuning_curves"]
 Array = NDArray[Any]
 
 LARGEST = 1e150
-STEPS = 180  # one a degree
-GRIDS = {31: 128, 127: 32, 1024: 8}  # positions of a stimulus, a pixel: up to that side of the filter
-WIDTHS = 64  # of the bar, that are tried at most
-TIED = 1e-3  # below the greatest response by this part, a response counts as the greatest, too
+STEPS = 180  # one per degree
+GRIDS = {31: 128, 127: 32, 1024: 8}  # by largest kernel size: positions of the stimulus per pixel
+WIDTHS = 64  # maximum number of bar widths to try
+TIED = 1e-3  # responses within this fraction of the strongest count as equally strong
 
 
 class Stimulus(StrEnum):
-    """What is shown to a filter."""
+    """The patterns that are shown to a filter."""
 
     EDGE = "edge"
     BAR = "bar"
@@ -31,15 +31,15 @@ class Stimulus(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """The strongest response to a stimulus of height one at each angle, wherever it stands.
+    """The strongest response to a stimulus of height one at each angle, over all positions.
 
     Attributes
     ----------
     stimulus : Stimulus
     width : float
-        Of the bar, in pixels, the least of those that it responds to most; of an edge infinite.
+        Width of the bar in pixels: the smallest of those with the strongest response. Infinite for an edge.
     angles : array (180,)
-        Degrees as of `--angle`. 0: brightness changes along x, as at a vertical edge; counter-clockwise.
+        Degrees counterclockwise, as for `--angle`. At 0 brightness changes along x, as at a vertical edge.
     responses : array (180,)
         Absolute values.
     """
@@ -51,20 +51,20 @@ class Curve:
 
     @property
     def name(self) -> str:
-        """What was shown, as in ``bar 2 px wide``."""
+        """A description of the stimulus, as in ``bar 2 px wide``."""
         return "edge" if self.stimulus == Stimulus.EDGE else f"bar {self.width:g} px wide"
 
     @property
     def selectivity(self) -> float:
-        """One minus the weakest response over the strongest: 0 for all angles alike, 1 for blind to some."""
+        """One minus weakest over strongest response: 0 if all angles are equal, 1 if some get no response."""
         strongest = self.responses.max()
         return float(1 - self.responses.min() / strongest) if strongest else 0.0
 
     @property
     def preferred(self) -> tuple[float, ...]:
-        """The middles of the ranges of strongest response, in degrees below 180.
+        """The centers of the ranges of strongest response, in degrees below 180.
 
-        Empty if at no angle the response is half of that: such a filter sees all directions.
+        Empty if the response never falls to half of the strongest: such a filter responds to all directions.
         """
         strongest = self.responses.max()
         if not (self.responses <= strongest / 2).any():
@@ -74,7 +74,7 @@ class Curve:
 
     @property
     def half_width(self) -> float | None:
-        """Half the range of angles about the first preferred one that have half its response, or None."""
+        """Half the range of angles around the first preferred one with over half its response, or None."""
         for best in self.preferred[:1]:
             for begin, end in self._arcs(self.responses.max() / 2):
                 if begin <= best + 180 * (best < begin) <= end:
@@ -82,7 +82,7 @@ class Curve:
         return None
 
     def _arcs(self, level: float) -> list[tuple[float, float]]:
-        """Return the ranges of angles whose response is above a level: none where it always is, or never."""
+        """Return the ranges of angles whose response exceeds a level; empty if all angles do, or none."""
         below = np.flatnonzero(self.responses <= level)
         if not 0 < below.size < len(self.responses):
             return []
@@ -90,15 +90,15 @@ class Curve:
         steps = np.flatnonzero((turned[:-1] > level) != (turned[1:] > level))
         crossings = steps + (level - turned[steps]) / (turned[steps + 1] - turned[steps])
         angles = ((below[0] + crossings) * 180 / len(self.responses)).tolist()
-        return list(zip(angles[::2], angles[1::2], strict=True))  # it starts below, so they alternate
+        return list(zip(angles[::2], angles[1::2], strict=True))  # starts below the level: up, down, ...
 
 
 def tuning_curves(one: Filter) -> tuple[Curve, Curve]:
     """Measure the orientation tuning of a filter, as Hubel and Wiesel did in the visual cortex.
 
-    An edge between 0 and 1, with either side bright, and a bar of 1 on 0 are turned through 180 degrees, a
-    degree at a time, and moved over the filter; at each angle the strongest response counts. A pixel is as
-    bright as the stimulus covers it.
+    An edge between 0 and 1, with either side bright, and a bar of 1 on 0 are rotated through 180 degrees in
+    steps of one degree and moved across the filter; the strongest response at each angle counts. The
+    brightness of a pixel is the fraction of it that the stimulus covers.
 
     Parameters
     ----------
@@ -107,13 +107,13 @@ def tuning_curves(one: Filter) -> tuple[Curve, Curve]:
     Returns
     -------
     edge, bar : Curve
-        The bar is as wide as the filter likes best, of up to 64 widths from 1 pixel to its side. Positions
-        are 1/32 of a pixel apart or less, of filters of more than 127 pixels 1/8.
+        The bar has the width with the strongest response, out of up to 64 widths from 1 pixel to the kernel
+        size. Positions are at most 1/32 of a pixel apart, for kernels larger than 127 pixels 1/8.
 
     Raises
     ------
     KernelError
-        A side of the filter is longer than 1024, or a tap beyond 1e150.
+        The kernel is larger than 1024 pixels on a side, or has a tap beyond 1e150.
 
     Source: D. Hubel and T. Wiesel, Receptive fields of single neurones in the cat's striate cortex,
     J. Physiol. 148 (1959).
@@ -128,10 +128,10 @@ def tuning_curves(one: Filter) -> tuple[Curve, Curve]:
     side = max(max(matrix.shape) for matrix in one.kernels)
     grid = next((grid for most, grid in GRIDS.items() if side <= most), None)
     if grid is None:
-        raise KernelError(one.name, f"has a side of {side}; tuning is measured up to {max(GRIDS)}")
+        raise KernelError(one.name, f"has a kernel size of {side}; tuning is measured up to {max(GRIDS)}")
     angles = np.arange(STEPS) * 180 / STEPS
     if max(float(np.abs(taps).max()) for taps in one.kernels) > LARGEST:
-        raise KernelError(one.name, f"has taps beyond {LARGEST:g}, whose sums overflow")
+        raise KernelError(one.name, f"has taps beyond {LARGEST:g}, whose sums would overflow")
     edges = [np.stack([_swept(taps, angle, grid) for taps in one.kernels]) for angle in angles]
     strongest = np.array([_strongest(_either_way(swept), one.combination) for swept in edges])
     widths = range(grid, side * grid + 1, grid // 2 * math.ceil(2 * side / WIDTHS))
@@ -147,14 +147,14 @@ def tuning_curves(one: Filter) -> tuple[Curve, Curve]:
 
 
 def _swept(matrix: Array, degrees: float, grid: int) -> Array:
-    """Return the responses to an edge that moves over a kernel: at first all is bright, at last nothing."""
+    """Return the responses to an edge that moves across a kernel, from all bright to all dark."""
     across, up = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     rows, columns = (np.arange(side) - (side - 1) / 2 for side in matrix.shape)
     reach = math.ceil(grid * (math.hypot(*matrix.shape) / 2 + 1))
     places = (grid * (columns * across - rows[:, None] * up) + reach).ravel()
     before = np.floor(places).astype(np.intp)
     part, taps = places - before, matrix.astype(np.float64).ravel()
-    # A tap between two positions is shared by them.
+    # A tap between two positions is distributed over both.
     taps_at = np.bincount(before, taps * (1 - part), 2 * reach + 2)
     taps_at[1:] += np.bincount(before, taps * part, 2 * reach + 2)[:-1]
     bright = np.cumsum(taps_at[::-1])[::-1]
@@ -164,7 +164,7 @@ def _swept(matrix: Array, degrees: float, grid: int) -> Array:
 
 
 def _covered(distance: Array, across: float, up: float) -> Array:
-    """Return how much of a pixel is bright whose centre lies so far behind an edge."""
+    """Return the bright fraction of a pixel whose center lies at this distance behind an edge."""
     small, large = sorted((across, up))
     if small < 1e-9:
         flat: Array = np.clip(distance / large + 0.5, 0, 1)
@@ -180,19 +180,19 @@ def _covered(distance: Array, across: float, up: float) -> Array:
 
 
 def _either_way(swept: Array) -> Array:
-    """Return the responses to an edge, and to that with the other side bright."""
+    """Return the responses to an edge with one side bright, and with the other side bright."""
     return np.concatenate([swept, swept[:, :1] - swept], axis=1)
 
 
 def _bar(swept: Array, width: int) -> Array:
-    """Return the responses to a bar: what is behind its first edge and not behind its second one."""
+    """Return the responses to a bar: the difference of the responses to its two edges."""
     padded = np.pad(swept, ((0, 0), (width, width)), mode="edge")
     behind: Array = padded[:, :-width] - padded[:, width:]
     return behind
 
 
 def _strongest(swept: Array, combination: Combination) -> float:
-    """Return the strongest response anywhere, of all kernels together."""
+    """Return the strongest response at any position, with the kernels' responses combined."""
     if combination == Combination.MAGNITUDE:
         return float(np.sqrt((swept**2).sum(0)).max())
     return float(np.abs(swept.max(0)).max())

@@ -1,4 +1,4 @@
-"""Weights of trained networks as kernels: tensors in ``.npz`` and ``.safetensors`` files."""
+"""Reads weights of trained networks as kernels, from ``.npz`` and ``.safetensors`` files."""
 
 import json
 import os
@@ -27,19 +27,19 @@ Array = NDArray[Any]
 
 
 class Order(StrEnum):
-    """The order of the axes of weights: height, width, input and output channels."""
+    """The order of the axes of weights: height (h), width (w), input channels (i), output channels (o)."""
 
     HWIO = "hwio"
     OIHW = "oihw"
 
 
 MOST_LISTED = 8
-WEIGHT_FILES = (*KERNEL_FILES, ".npz", ".safetensors")  # that `read_weights` reads, by their endings
+WEIGHT_FILES = (*KERNEL_FILES, ".npz", ".safetensors")  # extensions of the files that `read_weights` reads
 ARCHIVES = re.compile(r"(.*?\.(?:npz|safetensors))(?::(.*))?", re.IGNORECASE | re.DOTALL)
 
 
 def split_weights(text: str) -> tuple[str, str | None]:
-    """Split ``FILE:TENSOR``, as in ``weights.npz:conv1.weight``; files of other kinds hold one tensor.
+    """Split ``FILE:TENSOR``, as in ``weights.npz:conv1.weight``; other kinds of files hold one tensor.
 
     Examples
     --------
@@ -60,21 +60,21 @@ def read_weights(path: str | Path, tensor: str | None = None, *, order: str | No
     path : str or Path
         ``.npz`` or ``.safetensors``, or what `read_kernel` reads.
     tensor : str, optional
-        Which of several.
+        The name of the tensor, if the file holds several.
     order : str, optional
-        ``hwio``: (f_h, f_w, C, F), as here and in TensorFlow. ``oihw``: (F, C, f_h, f_w), as in PyTorch; of
-        three axes (C, f_h, f_w). Weights of more than two axes do not tell which it is, so it must be given
-        for ``.npz`` and ``.safetensors``; of other files it is hwio.
+        ``hwio``: (f_h, f_w, C, F), as here and in TensorFlow. ``oihw``: (F, C, f_h, f_w), as in PyTorch, or
+        (C, f_h, f_w). Required for ``.npz`` and ``.safetensors`` files if the weights have more than two
+        axes, because their shape does not reveal the order; ``hwio`` is the default for other files.
 
     Returns
     -------
     array (f_h, f_w), (f_h, f_w, C) or (f_h, f_w, C, F)
-        int64 where the file holds whole numbers, or rows of them; else float64.
+        int64 if the file holds integers, else float64.
 
     Raises
     ------
     KernelError
-        The file cannot be read, has no such tensor, or it is no kernel of finite numbers.
+        The file cannot be read, does not hold that tensor, or the tensor is not a kernel of finite numbers.
     UsageError
         `order` is unknown.
 
@@ -96,8 +96,8 @@ def read_weights(path: str | Path, tensor: str | None = None, *, order: str | No
     if layout is None and taps.ndim > 2:
         raise KernelError(
             f"{path}:{name}",
-            f"is {format_size(taps.shape)}; say what its axes are: --order oihw (F, C, f, f, as in PyTorch) "
-            "or hwio (f, f, C, F)",
+            f"is {format_size(taps.shape)}; give the order of its axes: --order oihw (F, C, f, f, as in "
+            "PyTorch) or hwio (f, f, C, F)",
         )
     return _in_order(taps, layout or Order.HWIO)
 
@@ -111,7 +111,7 @@ def _in_order(taps: Array, order: Order) -> Array:
 
 
 def _picked(name: str, tensor: str | None, names: list[str]) -> str:
-    """Return the tensor that was asked for, or the only one."""
+    """Return the name of the requested tensor, or of the only one."""
     if not names:
         raise KernelError(name, "holds no tensors")
     if tensor is None and len(names) == 1:
@@ -120,7 +120,7 @@ def _picked(name: str, tensor: str | None, names: list[str]) -> str:
         listed = ", ".join(names[:MOST_LISTED]) + ", ..." * (len(names) > MOST_LISTED)
         raise KernelError(name, f"holds {len(names)} tensors; name one, as in {name}:{names[0]} ({listed})")
     if tensor not in names:
-        near = suggestion(tensor, names) if len(names) < 1000 else f"it holds {len(names)} others"
+        near = suggestion(tensor, names) if len(names) < 1000 else f"the file holds {len(names)} others"
         raise KernelError(f"{name}:{tensor[:100]}", f"there is no such tensor; {near}")
     return tensor
 
@@ -137,12 +137,13 @@ def _from_npz(stream: BinaryIO, name: str, tensor: str | None) -> tuple[str, Arr
             found = _picked(name, tensor, members)
             with archive.open(f"{found}.npy") as member:
                 values = read_npy(member, f"{name}:{found}", most=MAX_TAPS)
-                member.read(1)  # at its end the checksum is compared
+                member.read(1)  # reading to the end verifies the checksum
                 return found, values
     except (KernelError, MatrixError, OSError):
         raise
-    except Exception as error:  # each way of compressing has errors of its own
-        raise KernelError(name, f"is damaged, or no .npz file: {str(error)[:100] or 'cut short'}") from None
+    except Exception as error:  # each compression method has exceptions of its own
+        why = f"is damaged, or not a .npz file: {str(error)[:100] or 'truncated'}"
+        raise KernelError(name, why) from None
 
 
 # .safetensors -------------------------------------------------------------------------------------------
@@ -150,7 +151,7 @@ def _from_npz(stream: BinaryIO, name: str, tensor: str | None) -> tuple[str, Arr
 
 @dataclass(frozen=True)
 class _Tensor:
-    """Where a tensor lies in the file, from the end of the header, and what it is."""
+    """A tensor's type and shape, and where it lies in the file, in bytes from the end of the header."""
 
     kind: str
     shape: tuple[int, ...]
@@ -171,16 +172,16 @@ def _from_safetensors(stream: BinaryIO, name: str, tensor: str | None) -> tuple[
     length = int.from_bytes(stream.read(8), "little")
     if size < 8 or length > size - 8:
         raise KernelError(
-            name, f"is no .safetensors file, or cut short: a header of {length} bytes in {size}"
+            name, f"is truncated, or not a .safetensors file: a header of {length} bytes in a file of {size}"
         )
     if length > MAX_HEADER:
-        raise KernelError(name, f"has a header of {length} bytes; at most {MAX_HEADER} are read")
+        raise KernelError(name, f"has a header of {length} bytes; at most {MAX_HEADER} are supported")
     tensors = _header(stream.read(length), name)
     _check_places(tensors, size - 8 - length, name)
     found = _picked(name, tensor, list(tensors))
     one = tensors[found]
     if one.kind not in NUMBERS:
-        raise KernelError(f"{name}:{found}", f"holds {one.kind[:20]}, which is not read; convert it to F32")
+        raise KernelError(f"{name}:{found}", f"is {one.kind[:20]}, which is not supported; convert it to F32")
     if not 0 < prod(one.shape) <= MAX_TAPS:
         raise KernelError(f"{name}:{found}", f"is {format_size(one.shape)}; must have 1 to {MAX_TAPS} taps")
     stream.seek(8 + length + one.begin)
@@ -191,13 +192,13 @@ def _from_safetensors(stream: BinaryIO, name: str, tensor: str | None) -> tuple[
 
 
 def _header(text: bytes, name: str) -> dict[str, _Tensor]:
-    """Read the header: a JSON object of tensors, and perhaps of texts about them."""
+    """Parse the header: a JSON object of tensors and optional metadata."""
     try:
         entries = json.loads(text.decode(), object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError) as error:
-        raise KernelError(name, f"has a header that cannot be read: {str(error)[:100]}") from None
+        raise KernelError(name, f"has an invalid header: {str(error)[:100]}") from None
     if not isinstance(entries, dict):
-        raise KernelError(name, "has a header that is no JSON object")
+        raise KernelError(name, "has an invalid header: it is not a JSON object")
     entries.pop("__metadata__", None)
     return {key: _tensor(entry, f"{name}:{key}") for key, entry in entries.items()}
 
@@ -205,47 +206,47 @@ def _header(text: bytes, name: str) -> dict[str, _Tensor]:
 def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
     entries = dict(pairs)
     if len(entries) < len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name occurs twice")
     return entries
 
 
 def _tensor(entry: object, name: str) -> _Tensor:
-    """Check one entry of the header: sides and offsets that are none below zero, and as long as they say."""
+    """Check an entry of the header: no negative size or offset, and as many bytes as its shape needs."""
     if not isinstance(entry, dict):
         raise KernelError(name, "has no dtype, shape and data_offsets")
     kind, shape, offsets = (entry.get(key) for key in ("dtype", "shape", "data_offsets"))
     sides, places = _counts(shape), _counts(offsets)
     if sides is not None and len(sides) > MOST_AXES:
-        raise KernelError(name, f"has {len(sides)} axes; at most {MOST_AXES} are read")
+        raise KernelError(name, f"has {len(sides)} axes; at most {MOST_AXES} are supported")
     if not isinstance(kind, str) or sides is None or places is None or len(places) != 2:
-        raise KernelError(name, "must have a dtype, a shape and two data_offsets, of whole numbers from 0")
+        raise KernelError(name, "must have a dtype, a shape and two data_offsets, all integers of at least 0")
     begin, end = places
     if begin > end:
-        raise KernelError(name, f"ends at {end}, before it begins at {begin}")
+        raise KernelError(name, f"ends at byte {end}, before it begins at byte {begin}")
     needed = prod(sides) * np.dtype(NUMBERS[kind]).itemsize if kind in NUMBERS else end - begin
     if end - begin != needed:
-        raise KernelError(name, f"has {end - begin} bytes; {kind} of shape {sides} needs {needed}")
+        raise KernelError(name, f"has {end - begin} bytes, but {kind} of shape {sides} needs {needed}")
     return _Tensor(kind, sides, begin, end)
 
 
 def _counts(value: object) -> tuple[int, ...] | None:
-    """Return a list of whole numbers from 0, or None: JSON's true is none of them."""
+    """Return a JSON list of integers of at least 0 as a tuple; None for anything else, even booleans."""
     if not isinstance(value, list) or not all(type(one) is int and 0 <= one < 2**63 for one in value):
         return None
     return tuple(value)
 
 
 def _check_places(tensors: Mapping[str, _Tensor], size: int, name: str) -> None:
-    """Check that the tensors fill the file: one after the other, no two in one place."""
+    """Check that the tensors fill the file without gaps or overlaps."""
     placed = sorted(tensors.items(), key=lambda entry: (entry[1].begin, entry[1].end))
     for (first, one), (second, other) in pairwise(placed):
         if other.begin < one.end:
-            raise KernelError(name, f"has two tensors in one place: {first} and {second}")
+            raise KernelError(name, f"has overlapping tensors: {first} and {second}")
         if other.begin > one.end:
-            raise KernelError(name, f"has {other.begin - one.end} bytes of no tensor before {second}")
+            raise KernelError(name, f"has a gap of {other.begin - one.end} bytes before {second}")
     begins, ends = (placed[0][1].begin, placed[-1][1].end) if placed else (0, 0)
     if begins != 0 or ends != size:
         raise KernelError(
             name,
-            f"holds {size} bytes of numbers; its header says from {begins} to {ends}: cut short or damaged",
+            f"is truncated or damaged: it holds {size} bytes of values, its header lists {begins} to {ends}",
         )

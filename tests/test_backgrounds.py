@@ -59,7 +59,7 @@ def test_colours(text: str, color: tuple[int, int, int]) -> None:
     "text", ["", "no colour", "#12", "#12345678", "rgba(1,2,3,4)", "#f00f", "x" * 10_000, "\n"]
 )
 def test_no_opaque_colour(text: str) -> None:
-    with pytest.raises(UsageError, match="is no opaque colour"):
+    with pytest.raises(UsageError, match="is not an opaque color"):
         parse_color(text)
 
 
@@ -79,7 +79,7 @@ def test_the_error_names_the_way_out(convcli: Runner, name: str, command: tuple[
         ran = convcli(command[0], "glass.png", *command[1:], "-o", name)
         assert_failed(ran, 1, f"{name}: ")
     assert ran.err.endswith(
-        "cannot hold alpha; use png, tiff, webp, or lay it over a colour by --background white\n"
+        "cannot hold alpha; use png, tiff, webp, or lay it over a color with --background white\n"
     )
 
 
@@ -115,7 +115,7 @@ def test_a_profile_of_grey_does_not_stay_with_a_coloured_result(convcli: Runner,
     profile[16:20] = b"GRAY"
     Image.new("LA", (4, 4), (10, 128)).save(in_folder / "x.png", icc_profile=bytes(profile))
     command = "apply", "x.png", "--filter", "identity", "-o"
-    dropped = "convcli: note: x.png: the colour profile does not fit the result and is dropped\n"
+    dropped = "convcli: note: x.png: the color profile does not fit the result and is dropped\n"
     assert convcli(*command, "red.jpg", "--background", "red").all == (0, "red.jpg\n", dropped)
     assert convcli(*command, "white.jpg", "--background", "white").all == (0, "white.jpg\n", "")
     with Image.open("white.jpg") as image:

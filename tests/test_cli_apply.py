@@ -439,8 +439,8 @@ def test_npy_from_standard_input(binary: BinaryRunner, in_folder: Path) -> None:
     ("data", "why"),
     [
         (b"", "is empty"),
-        (b"no picture", "is no image, and as a matrix: row 1, column 1 is 'no', not a number"),
-        (b"1 2\n3", "is no image, and as a matrix: row 2 has 1 numbers where row 1 has 2"),
+        (b"no picture", "is not an image, and not a matrix either: row 1, column 1 is 'no', not a number"),
+        (b"1 2\n3", "is not an image, and not a matrix either: row 2 has 1 number, but row 1 has 2"),
     ],
 )
 def test_unreadable_standard_input(binary: BinaryRunner, in_folder: Path, data: bytes, why: str) -> None:
@@ -662,7 +662,7 @@ def test_filters_and_kernels_together(convcli: Runner, grey: Array) -> None:
 @pytest.mark.parametrize(
     ("typed", "why"),
     [
-        ("1 0 -1; 2 0; 1 0 -1", "row 2 has 2 numbers where row 1 has 3"),
+        ("1 0 -1; 2 0; 1 0 -1", "row 2 has 2 numbers, but row 1 has 3"),
         ("1 nan; 2 3", "row 1, column 2 is nan, not finite"),
         ("1 2; 3 -inf", "row 2, column 2 is -inf, not finite"),
         ("1 2; sobel 3", "row 2, column 1 is 'sobel', not a number"),
@@ -684,7 +684,7 @@ def test_typed_kernel_that_is_none(convcli: Runner, in_folder: Path, typed: str,
 @pytest.mark.parametrize(
     ("name", "data", "why"),
     [
-        ("k.csv", b"1,2\n3\n", "row 2 has 1 numbers where row 1 has 2"),
+        ("k.csv", b"1,2\n3\n", "row 2 has 1 number, but row 1 has 2"),
         ("k.csv", b"1,x\n", "row 1, column 2 is 'x', not a number"),
         ("k.csv", b"", 'is empty; write rows such as "1 0 -1; 2 0 -2; 1 0 -1"'),
         ("k.txt", b"\xff\xfe1 2", "is not UTF-8 text"),
@@ -1116,7 +1116,7 @@ def test_sixteen_bit_grey_is_not_cut_to_eight(convcli: Runner, in_folder: Path) 
     save(in_folder / "deep.png", noise((5, 5), "uint16"))
     with nothing_changes(in_folder):
         ran = convcli("apply", "deep.png", "--filter", "box", "-o", "out.jpg")
-    why = "jpeg cannot hold 16 bits a pixel here; use png, tiff or pnm for grey, else npy"
+    why = "jpeg cannot hold 16 bits per pixel here; use png, tiff or pnm for grayscale, else npy"
     assert ran.all == (1, "", f"convcli: out.jpg: {why}\n")
 
 
@@ -1243,7 +1243,7 @@ def test_npy_to_a_picture(convcli: Runner, in_folder: Path) -> None:
     [
         (np.zeros(3), "array of shape (3,): an image is (H, W) or (H, W, C), and not empty"),
         (np.zeros((0, 3)), "array of shape (0, 3): an image is (H, W) or (H, W, C), and not empty"),
-        (np.zeros((2, 2), complex), "is no .npy file of real numbers: its type is <c16"),
+        (np.zeros((2, 2), complex), "is not a .npy file of real numbers: its dtype is <c16"),
     ],
 )
 def test_npy_that_is_no_image(convcli: Runner, in_folder: Path, array: Array, why: str) -> None:
@@ -1353,7 +1353,7 @@ def test_sixteen_bit_colour_is_refused(convcli: Runner, in_folder: Path, name: s
     (in_folder / name).write_bytes(data)
     with nothing_changes(in_folder):
         ran = convcli("apply", name, "--filter", "box")
-    why = "holds more than 8 bits a colour, which Pillow would cut to 8; grey keeps 16"
+    why = "holds more than 8 bits per color channel, which Pillow would cut to 8; only grayscale keeps 16"
     assert ran.all == (1, "", f"convcli: {name}: {why}\n")
 
 
@@ -1371,7 +1371,7 @@ def test_colour_profile_stays(convcli: Runner, in_folder: Path, name: str) -> No
 def test_colour_profile_that_no_longer_fits_is_dropped_with_a_note(convcli: Runner, in_folder: Path) -> None:
     save(in_folder / "photo.png", noise((5, 6, 3)), icc_profile=SRGB)
     ran = convcli("apply", "photo.png", "--filter", "box", "--channels", "gray")
-    note = "convcli: note: photo.png: the colour profile does not fit the result and is dropped\n"
+    note = "convcli: note: photo.png: the color profile does not fit the result and is dropped\n"
     assert ran.all == (0, "photo-box.png\n", note)
     with Image.open("photo-box.png") as image:
         assert "icc_profile" not in image.info
@@ -1382,7 +1382,7 @@ def test_colour_profile_that_the_format_cannot_hold_is_dropped_with_a_note(
 ) -> None:
     save(in_folder / "photo.png", noise((5, 6, 3)), icc_profile=SRGB)
     ran = convcli("apply", "photo.png", "--filter", "box", "-o", "out.bmp")
-    assert ran.all == (0, "out.bmp\n", "convcli: note: photo.png: bmp cannot hold the colour profile\n")
+    assert ran.all == (0, "out.bmp\n", "convcli: note: photo.png: bmp cannot hold the color profile\n")
 
 
 def test_alpha_that_numbers_cannot_hold_is_dropped_with_a_note(convcli: Runner, in_folder: Path) -> None:
@@ -1417,7 +1417,7 @@ def test_first_of_several_frames_is_taken_and_that_is_said(convcli: Runner, in_f
     frames = [Image.fromarray(noise((5, 6), seed=seed)) for seed in (1, 2)]
     frames[0].save(in_folder / "moving.png", save_all=True, append_images=frames[1:], default_image=True)
     ran = convcli("apply", "moving.png", "--filter", "identity")
-    note = "convcli: note: moving.png: has several frames; the first is taken, --frame takes another\n"
+    note = "convcli: note: moving.png: has several frames; uses the first (--frame selects another)\n"
     assert ran.all == (0, "moving-identity.png\n", note)
     assert (opened("moving-identity.png") == np.array(frames[0])).all()
 
@@ -1602,10 +1602,18 @@ def test_unknown_filter_far_from_any_gets_the_list(convcli: Runner, in_folder: P
 @pytest.mark.parametrize(
     ("name", "data", "why"),
     [
-        ("text.png", b"1 2 3\n", "is no image; PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF are read"),
-        ("text", b"hello\n", "is no image, and as a matrix: row 1, column 1 is 'hello', not a number"),
+        (
+            "text.png",
+            b"1 2 3\n",
+            "is not an image; supported are PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF",
+        ),
+        (
+            "text",
+            b"hello\n",
+            "is not an image, and not a matrix either: row 1, column 1 is 'hello', not a number",
+        ),
         ("empty.png", b"", "is empty"),
-        ("rows.csv", b"1,2\n3\n", "row 2 has 1 numbers where row 1 has 2"),
+        ("rows.csv", b"1,2\n3\n", "row 2 has 1 number, but row 1 has 2"),
         ("rows.csv", b"1,2\n3,x\n", "row 2, column 2 is 'x', not a number"),
         ("bytes.txt", b"\xff\xff", "is not UTF-8 text"),
     ],
@@ -1630,7 +1638,7 @@ def test_folder_as_input(convcli: Runner, in_folder: Path) -> None:
     (in_folder / "pictures").mkdir()
     with nothing_changes(in_folder):
         ran = convcli("apply", "pictures", "--filter", "box")
-    assert ran.all == (1, "", "convcli: pictures: is a folder; give the images in it, or --recursive\n")
+    assert ran.all == (1, "", "convcli: pictures: is a folder; name the images in it or use --recursive\n")
 
 
 @pytest.mark.usefixtures("grey")
@@ -1674,7 +1682,7 @@ def test_json_tells_of_failures(convcli: Runner, in_folder: Path) -> None:
     (in_folder / "bad\n.png").write_bytes(b"no picture")
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "bad\n.png", "none.png", "--filter", "box", "--json", "-j", 1)
-    why = "is no image; PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF are read"
+    why = "is not an image; supported are PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
     assert ran.code == 1
     assert [json.loads(line) for line in ran.out.splitlines()] == [
         {"input": "photo.png", "output": "photo-box.png", "error": "exists; add --force to replace it"},
@@ -1734,7 +1742,7 @@ def test_derived_name_that_is_another_input_is_not_overwritten(convcli: Runner, 
 def test_unknown_extension(convcli: Runner, in_folder: Path, name: str, what: str) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "box", "-o", name)
-    assert_failed(ran, 2, f"{name}: {what}; the format follows it: png, jpeg, ")
+    assert_failed(ran, 2, f"{name}: {what}, which selects the format: png, jpeg, ")
 
 
 @pytest.mark.usefixtures("photo")
@@ -1823,7 +1831,7 @@ def test_bad_file_does_not_stop_the_others(
 ) -> None:
     (in_folder / "bad.png").write_bytes(b"no picture")
     ran = convcli("apply", "photo.png", "bad.png", "none.png", "grey.png", "--filter", "identity")
-    why = "is no image; PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF are read"
+    why = "is not an image; supported are PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
     errors = f"convcli: bad.png: {why}\nconvcli: none.png: no such file or directory\n"
     errors += "convcli: 4 inputs: 2 done, 2 failed\n"
     assert ran.all == (1, "photo-identity.png\ngrey-identity.png\n", errors)

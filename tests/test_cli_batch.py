@@ -143,7 +143,7 @@ def test_one_bad_file_of_many(convcli: Runner, names: list[str], jobs: int) -> N
     assert ran.code == 1
     assert len(ran.out.splitlines()) == len(list(Path("out").iterdir())) == 11
     first, last = ran.err.splitlines()
-    assert first.startswith("convcli: 05.png: is no image")
+    assert first.startswith("convcli: 05.png: is not an image")
     assert last == "convcli: 12 inputs: 11 done, 1 failed"
 
 
@@ -311,11 +311,11 @@ def test_another_frame(convcli: Runner, in_folder: Path, kind: str) -> None:
     with Image.open("last.png") as image:
         assert image.convert("L").getextrema() == (200, 200)
     missing = convcli("apply", f"moving.{kind}", "--filter", "identity", "--frame", "3")
-    assert_failed(missing, 1, f"moving.{kind}: has no frame 3; they are counted from 0")
+    assert_failed(missing, 1, f"moving.{kind}: has no frame 3; frames are counted from 0")
 
 
 def test_larger_and_smaller_pictures_than_usual(convcli: Runner, names: list[str]) -> None:
-    why = "has 24x24 = 576 pixels, more than 575; --max-pixels takes more"
+    why = "has 24x24 = 576 pixels, more than 575; raise the limit with --max-pixels"
     assert_failed(convcli("pool", names[0], "--max-pixels", "575"), 1, f"{names[0]}: {why}")
     assert convcli("pool", names[0], "--max-pixels", "576").code == 0
 

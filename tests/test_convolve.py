@@ -890,7 +890,7 @@ def test_a_result_with_gaps_is_right() -> None:
 @pytest.mark.parametrize(
     ("out", "start"),
     [
-        ([[0, 0], [0, 0]], "out list: must be an array of int16 (2, 2) that can be written"),
+        ([[0, 0], [0, 0]], "out list: must be a writable array of int16 (2, 2)"),
         (np.zeros((2, 2)), "out float64 (2, 2): must be"),
         (np.zeros((2, 3), np.int16), "out int16 (2, 3): must be"),
         (np.frombuffer(bytes(8), np.int16).reshape(2, 2), "out int16 (2, 2): must be"),

@@ -56,7 +56,7 @@ def test_a_damaged_file_is_reported_when_it_is_decoded(tmp_path: Path, size: int
     path = saved(tmp_path / "x.png")
     Path(path).write_bytes(Path(path).read_bytes()[:size])
     begin_decoding(path)
-    with pytest.raises(ImageError, match=r"x\.png: (is cut short|cannot be decoded)"):
+    with pytest.raises(ImageError, match=r"x\.png: (is truncated|cannot be decoded)"):
         load_picture(path, path)
 
 

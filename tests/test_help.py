@@ -137,7 +137,7 @@ A_NUMBER = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         ((*BOX, "--border", "zeros"), "border 'zeros': did you mean zero?"),
         (
             (*BOX, "--border", "constant=3"),
-            "border 'constant=3': the value stands behind a colon, as in constant:128",
+            "border 'constant=3': write the value after a colon, as in constant:128",
         ),
         ((*BOX, "--channels", "red"), "--channels 'red': did you mean r?"),
         (

@@ -805,8 +805,8 @@ def test_a_typed_kernel_of_fractions_is_read(text: str, rows: list[list[float]])
         ("# only a comment", "kernel: is empty"),
         (";", "kernel: has an empty row in ';'"),
         ("1 2;;3 4", "kernel: has an empty row in '1 2;;3 4'"),
-        ("1 2; 3", "kernel: row 2 has 1 numbers where row 1 has 2"),
-        ("1 2\n3 4\n5 6 7", "kernel: row 3 has 3 numbers where row 1 has 2"),
+        ("1 2; 3", "kernel: row 2 has 1 number, but row 1 has 2"),
+        ("1 2\n3 4\n5 6 7", "kernel: row 3 has 3 numbers, but row 1 has 2"),
         ("1 2; 3 x", "kernel: row 2, column 2 is 'x', not a number"),
         ("1,,2", "kernel: row 1, column 2 is empty"),
         ("1,2,", "kernel: row 1, column 3 is empty"),
@@ -824,7 +824,7 @@ def test_a_typed_kernel_of_fractions_is_read(text: str, rows: list[list[float]])
         ("[1, 2]", "kernel: must have two axes"),
         ("[[1, NaN]]", "kernel: row 1, column 2 is nan, not finite"),
         ("[" * 100_000, "kernel: is nested too deeply; write rows of numbers, as in [[1, 0, -1]]"),
-        ("1 2; 3 4\n5 6", "kernel: ends rows with both ; and new lines"),
+        ("1 2; 3 4\n5 6", "kernel: separates rows with both ; and newlines"),
     ],
 )
 def test_a_wrong_typed_kernel_is_said_where(text: str, message: str) -> None:
@@ -974,7 +974,7 @@ def test_a_kernel_read_from_npy_does_not_keep_the_file(tmp_path: Path) -> None:
 
 BAD_FILES: list[tuple[str, str | bytes, str]] = [
     ("k.csv", "", "is empty"),
-    ("k.csv", "1,2\n3\n", "row 2 has 1 numbers where row 1 has 2"),
+    ("k.csv", "1,2\n3\n", "row 2 has 1 number, but row 1 has 2"),
     ("k.txt", "1 x", "row 1, column 2 is 'x'"),
     ("k.txt", b"\xff\xfe1\x00", "is not UTF-8 text"),
     ("k.txt", b"\x93NUMPY", "is not UTF-8 text"),
@@ -996,32 +996,32 @@ BAD_FILES: list[tuple[str, str | bytes, str]] = [
     ("k.json", "[[NaN]]", "row 1, column 1 is nan, not finite"),
     ("k.json", "[[1, 1e999]]", "row 1, column 2 is inf, not finite"),
     ("k.json", "[]", "must have two axes (rows, columns); it is empty"),
-    ("k.npy", b"", "is no .npy file"),
-    ("k.npy", b"\x93NUMPY", "is no .npy file"),
-    ("k.npy", npy_bytes(np.array(ROWS))[:-1], "is cut short: 47 of 48 bytes are there"),
-    ("k.npy", npy_bytes(np.array(ROWS))[:40], "is no .npy file"),
-    ("k.npy", npy_bytes(np.array([[{}]])), "is no .npy file"),
-    ("k.npy", b"\x80\x04N.", "is no .npy file"),
-    ("k.npy", b"1 0 -1", "is no .npy file"),
+    ("k.npy", b"", "is not a .npy file"),
+    ("k.npy", b"\x93NUMPY", "is not a .npy file"),
+    ("k.npy", npy_bytes(np.array(ROWS))[:-1], "is truncated: it holds 47 of 48 bytes"),
+    ("k.npy", npy_bytes(np.array(ROWS))[:40], "is not a .npy file"),
+    ("k.npy", npy_bytes(np.array([[{}]])), "is not a .npy file"),
+    ("k.npy", b"\x80\x04N.", "is not a .npy file"),
+    ("k.npy", b"1 0 -1", "is not a .npy file"),
     ("k.npy", npy_bytes(np.ones(3)), "must have two axes"),
     ("k.npy", npy_bytes(np.array(5)), "must have two axes"),
     ("k.npy", npy_bytes(np.ones((0, 3))), ""),
-    ("k.npy", npy_bytes(np.ones((1, 1), complex)), "is no .npy file of real numbers: its type is <c16"),
-    ("k.npy", npy_bytes(np.zeros((1, 1), [("a", "<f8")])), "is no .npy file"),
+    ("k.npy", npy_bytes(np.ones((1, 1), complex)), "is not a .npy file of real numbers: its dtype is <c16"),
+    ("k.npy", npy_bytes(np.zeros((1, 1), [("a", "<f8")])), "is not a .npy file"),
     ("k.npy", npy_bytes(np.array([[1, math.nan]])), "row 1, column 2 is nan, not finite"),
     ("k.npy", npy_of_shape("(10000, 10000)"), "numbers, more than 1048576"),
-    ("k.npy", npy_of_shape("(-1, 3)"), "is no .npy file"),
+    ("k.npy", npy_of_shape("(-1, 3)"), "is not a .npy file"),
     ("k.npy", npy_of_shape(f"({10**17}, 3)"), "numbers, more than 1048576"),
-    ("k.npy", npy_of_shape(f"({10**30}, 3)"), "is no .npy file of plain numbers"),
-    ("k.npy", npy_of_shape("(2 3)"), "is no .npy file"),
+    ("k.npy", npy_of_shape(f"({10**30}, 3)"), "is not a .npy file of plain numbers"),
+    ("k.npy", npy_of_shape("(2 3)"), "is not a .npy file"),
     ("k.npy", npy_of_shape("(" + "9" * 5000 + ", 1)"), ""),
-    ("k.npy", npy_of_shape("(True, 1)"), "is no .npy file"),
+    ("k.npy", npy_of_shape("(True, 1)"), "is not a .npy file"),
     ("k.npy", npy_of_shape("(4294967296, 4294967296)"), "numbers, more than 1048576"),
-    ("k.npy", npy_of_shape("(1, 1)", descr="|O"), "is no .npy file"),
-    ("k.npy", npy_of_shape("(1, 1)", descr="|,1"), "is no .npy file"),
-    ("k.npy", npy_with_header("{'descr': '<f8'"), "is no .npy file"),
-    ("k.npy", npy_with_header("((((" * 100), "is no .npy file"),
-    ("k.npy", npy_with_header("{b'descr': '<f8', 'shape': (1, 1)}"), "is no .npy file"),
+    ("k.npy", npy_of_shape("(1, 1)", descr="|O"), "is not a .npy file"),
+    ("k.npy", npy_of_shape("(1, 1)", descr="|,1"), "is not a .npy file"),
+    ("k.npy", npy_with_header("{'descr': '<f8'"), "is not a .npy file"),
+    ("k.npy", npy_with_header("((((" * 100), "is not a .npy file"),
+    ("k.npy", npy_with_header("{b'descr': '<f8', 'shape': (1, 1)}"), "is not a .npy file"),
 ]  # fmt: skip
 
 
@@ -1045,7 +1045,7 @@ def test_an_archive_of_arrays_named_npy_is_refused(tmp_path: Path) -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("kernel.npy", npy_bytes(np.array(ROWS)))
-    with pytest.raises(KernelError, match=r"is no \.npy file"):
+    with pytest.raises(KernelError, match=r"is not a \.npy file"):
         read_kernel(written(tmp_path, "k.npy", stream.getvalue()))
 
 

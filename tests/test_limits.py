@@ -90,7 +90,7 @@ def test_what_is_made_of_a_picture_counts_unless_decoding_takes_more() -> None:
         return 5000
 
     limits = Limits(memory=6199, result_bytes=results)
-    with pytest.raises(ImageError, match=r"^x: needs about 6\.2 kB of memory, and may use 6\.2 kB"):
+    with pytest.raises(ImageError, match=r"^x: needs about 6\.2 kB of memory but may use only 6\.2 kB"):
         limits.check("x", (10, 20, 3), 2, decoder=200, numbers=True)
     Limits(memory=6200, result_bytes=results).check("x", (10, 20, 3), 2, decoder=5000, numbers=True)
     with pytest.raises(ImageError, match="needs"):
@@ -99,11 +99,13 @@ def test_what_is_made_of_a_picture_counts_unless_decoding_takes_more() -> None:
 
 def test_memory_is_shared() -> None:
     Limits(memory=3000, sharers=3).check_bytes("x", 1000)
-    with pytest.raises(ImageError, match="as one of 3 processes; -j 1 or --max-memory allows more"):
+    with pytest.raises(
+        ImageError, match="as one of 3 processes; use -j 1 or raise the limit with --max-memory"
+    ):
         Limits(memory=3000, sharers=3).check_bytes("x", 1001)
     free = free_memory()
     assert free is not None
-    with pytest.raises(ImageError, match="--max-memory allows more"):
+    with pytest.raises(ImageError, match="raise the limit with --max-memory"):
         USUAL.check_bytes("x", 2 * free)
 
 
@@ -122,7 +124,7 @@ def test_a_picture_for_which_there_is_no_room(
     first, *options = command
     ran = convcli(first, name, *options, "--max-memory", "1k")
     assert_failed(ran, 1, f"{name}: needs about ")
-    assert ran.err.endswith("kB of memory, and may use 1 kB; --max-memory allows more\n")
+    assert ran.err.endswith("kB of memory but may use only 1 kB; raise the limit with --max-memory\n")
     assert [path.name for path in in_folder.iterdir()] == [name]
     assert convcli(first, name, *options, "--max-memory", "0.1M", "-o", "x.tiff").all == (0, "x.tiff\n", "")
 
@@ -133,7 +135,7 @@ def test_room_for_exact_means_is_that_of_float64(
 ) -> None:
     np.save(in_folder / "x.npy", np.ones((500, 1000), np.int8))  # 0.5 MB; 125,000 results, as a file, too
     ran = convcli("pool", "x.npy", "--mode", mode, "--max-memory", "1k")
-    why = f"needs about {needed} of memory, and may use 1 kB; --max-memory allows more"
+    why = f"needs about {needed} of memory but may use only 1 kB; raise the limit with --max-memory"
     assert ran.all == (1, "", f"convcli: x.npy: {why}\n")
 
 

@@ -125,7 +125,7 @@ def test_a_filter_of_zeros_responds_to_nothing() -> None:
 
 def test_the_longest_side() -> None:
     assert tuning_curves(custom_filter("long", np.ones((1, 129))))[1].preferred == (90,)
-    with pytest.raises(KernelError, match="longer: has a side of 1025; tuning is measured up to 1024"):
+    with pytest.raises(KernelError, match="longer: has a kernel size of 1025; tuning is measured up to 1024"):
         tuning_curves(custom_filter("longer", np.ones((1025, 1))))
 
 

@@ -83,7 +83,7 @@ def test_a_batch_in_which_all_fail(hostile: Nursery, jobs: int, answer: Sequence
     assert ran.code == 1
     records = [json.loads(line) for line in ran.printed]
     assert sorted((record["input"], record["output"], record["error"][:11]) for record in records) == [
-        (f"{number}.png", None, "is no image") for number in range(9 if answer else 0)
+        (f"{number}.png", None, "is not an image") for number in range(9 if answer else 0)
     ]
     *lines, last = ran.err.decode().splitlines()
     assert sorted(line[9:21] for line in lines) == [f"{number}.png: is no" for number in range(9)]

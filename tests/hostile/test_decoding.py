@@ -44,7 +44,7 @@ IDENTITY = ("--filter", "identity")
 MOMENT = 5.0  # processor seconds: most runs take a hundredth of it
 SMALL = 1 << 28  # bytes of memory, of which loading convcli takes an eighth
 ADDRESS_SPACE = 400 << 20
-IS_NO_IMAGE = "is no image; PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF are read"
+IS_NO_IMAGE = "is not an image; supported are PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
 
 
 # Many files in one run ------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def test_a_format_that_is_not_read_starts_no_program(
 def test_a_format_that_is_not_read_is_refused_from_standard_input(hostile: Nursery, name: str) -> None:
     ended = hostile("apply", "-", *IDENTITY, "-o", "y.png", stdin=DRAWINGS[name])
     assert (ended.code, ended.out) == (1, b"")
-    assert ": is no image, and as a matrix: " in ended.message
+    assert ": is not an image, and not a matrix either: " in ended.message
 
 
 # Cut files ------------------------------------------------------------------------------------------------
@@ -194,9 +194,9 @@ def test_a_cut_file_is_refused_from_standard_input(hostile: Nursery, kind: str) 
 
 def test_a_png_or_jpeg_without_its_end_is_refused(hostile: Nursery) -> None:
     files = {kind: data[:-12] for kind, data in PNGS.items()}
-    assert set(run_all(hostile, files).refused.values()) == {"is cut short: it has no end"}
+    assert set(run_all(hostile, files).refused.values()) == {"is truncated: its end is missing"}
     Path("x.jpg").write_bytes(WHOLE["jpeg"][:-2])
-    assert_refused_with(hostile("apply", "x.jpg", *IDENTITY), 1, "x.jpg: is cut short: it has no end")
+    assert_refused_with(hostile("apply", "x.jpg", *IDENTITY), 1, "x.jpg: is truncated: its end is missing")
 
 
 def test_a_cut_plain_text_picture_misses_no_number(hostile: Nursery) -> None:
@@ -360,7 +360,7 @@ def assert_quick(ended: Ended) -> None:
 
 @pytest.mark.parametrize("kind", [*ALL, "npy"])
 def test_60000_pixels_square_are_refused_at_once(hostile: Nursery, kind: str) -> None:
-    why = "x: has 60000x60000 = 3600000000 pixels, more than 268435456; --max-pixels takes more"
+    why = "x: has 60000x60000 = 3600000000 pixels, more than 268435456; raise the limit with --max-pixels"
     ended = run_one(hostile, with_size(kind, 60000, 60000))
     assert_refused_with(ended, 1, why)
     assert_quick(ended)
@@ -419,7 +419,9 @@ SIZED = {kind: data for kind, data in WHOLE.items() if kind != "tiff, big"}
 
 def test_one_pixel_more_than_allowed_names_the_option(hostile: Nursery) -> None:
     ran = run_all(hostile, SIZED, "--max-pixels", 53)
-    assert ran.refused == dict.fromkeys(SIZED, "has 9x6 = 54 pixels, more than 53; --max-pixels takes more")
+    assert ran.refused == dict.fromkeys(
+        SIZED, "has 9x6 = 54 pixels, more than 53; raise the limit with --max-pixels"
+    )
 
 
 def test_as_many_pixels_as_allowed_are_read(hostile: Nursery) -> None:
@@ -468,7 +470,7 @@ def test_a_gif_of_many_frames_is_read_in_bounded_time(hostile: Nursery, frames: 
     ended = run_one(hostile, data)
     assert (ended.code, ended.message) == (
         0,
-        "note: x: has several frames; the first is taken, --frame takes another",
+        "note: x: has several frames; uses the first (--frame selects another)",
     )
     assert as_array(Path("y.png").read_bytes()).tolist() == first
     assert_quick(ended)
@@ -476,7 +478,7 @@ def test_a_gif_of_many_frames_is_read_in_bounded_time(hostile: Nursery, frames: 
     assert made_of(hostile, data, "--frame", frames - 1).tolist() == [first[0][::-1]]
     Path("y.png").unlink()
     ended = run_one(hostile, data, "--frame", 10**30)
-    assert_refused_with(ended, 1, f"x: has no frame {10**30}; they are counted from 0")
+    assert_refused_with(ended, 1, f"x: has no frame {10**30}; frames are counted from 0")
 
 
 def test_a_gif_of_100000_comments_is_read(hostile: Nursery) -> None:

@@ -24,7 +24,7 @@ AROUND = ((1, 1), (1, 1))
 DEEP = np.array([[0, 1, 255], [256, 40001, 65535]], np.uint16)
 SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 GREY_PROFILE = SRGB_PROFILE[:16] + b"GRAY" + SRGB_PROFILE[20:]
-SEVERAL = "has several frames; the first is taken, --frame takes another"
+SEVERAL = "has several frames; uses the first (--frame selects another)"
 GREY, PALETTE = 0, 3  # colour types of PNG
 
 both = pytest.mark.parametrize("command", COMMANDS)
@@ -113,7 +113,7 @@ def test_a_format_that_cannot_hold_sixteen_bits_is_refused(
 )
 def test_sixteen_bit_colour_is_refused(hostile: Nursery, command: str, name: str, data: bytes) -> None:
     Path(name).write_bytes(data)
-    refused(hostile, command, name, "out.png", start=f"{name}: ", why="more than 8 bits a colour")
+    refused(hostile, command, name, "out.png", start=f"{name}: ", why="more than 8 bits per color channel")
 
 
 @both
@@ -192,7 +192,7 @@ def test_a_palette_png_without_its_palette_is_refused(hostile: Nursery, command:
 def test_a_lost_transparent_value_is_said(hostile: Nursery, command: str) -> None:
     extra = png_chunk(b"tRNS", struct.pack(">H", 300))
     Path("deep.png").write_bytes(png_bytes(2, 1, 16, GREY, [struct.pack(">HH", 300, 301)], extra))
-    result = made(hostile, command, "deep.png", "out.png", note="its transparent value is not kept")
+    result = made(hostile, command, "deep.png", "out.png", note="its transparent gray value is not kept")
     assert result.tolist() == [[300, 301]]
 
 
@@ -447,7 +447,7 @@ def test_a_profile_is_kept_byte_for_byte(hostile: Nursery, command: str, source:
 
 
 def test_a_profile_of_colours_does_not_stay_with_a_grey_result(hostile: Nursery) -> None:
-    dropped = "the colour profile does not fit the result and is dropped"
+    dropped = "the color profile does not fit the result and is dropped"
     save("photo.png", noise(8, 9, 3), icc_profile=SRGB_PROFILE)
     made(hostile, "apply", "photo.png", "out.png", "--channels", "gray", note=dropped)
     assert (info("out.png")["mode"], "icc_profile" in info("out.png")) == ("L", False)
@@ -475,7 +475,7 @@ def test_a_profile_that_a_format_cannot_hold_is_said(
 ) -> None:
     pixels = noise(8, 9, 3)
     save("photo.png", pixels, icc_profile=SRGB_PROFILE)
-    note = f"{name} cannot hold the colour profile"
+    note = f"{name} cannot hold the color profile"
     assert (made(hostile, command, "photo.png", f"out.{target}", note=note) == pixels).all()
 
 

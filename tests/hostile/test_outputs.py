@@ -406,7 +406,7 @@ def oddities(in_folder: Path) -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("folder.png", "is a folder; give the images in it, or --recursive"),
+        ("folder.png", "is a folder; name the images in it or use --recursive"),
         ("zero.png", "is a device or a socket, not a file"),
         ("/dev/zero", "is a device or a socket, not a file"),
         ("null.png", "is a device or a socket, not a file"),
@@ -523,11 +523,11 @@ def test_inputs_and_outputs_that_change_while_a_batch_runs(hostile: Nursery) -> 
     assert lines == [
         "convcli: gone.png: no such file or directory",
         lines[1],
-        "convcli: folder-now.png: is a folder; give the images in it, or --recursive",
+        "convcli: folder-now.png: is a folder; name the images in it or use --recursive",
         f"convcli: taken-identity.png: {EXISTS}",
         "convcli: 7 inputs: 3 done, 4 failed",
     ]
-    assert lines[1].startswith("convcli: text.png: is no image")
+    assert lines[1].startswith("convcli: text.png: is not an image")
     assert_holds("pipe-identity.png", 5)
     assert_holds("other-identity.png", 5)
     assert_holds("good-identity.png", 0)

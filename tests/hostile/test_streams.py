@@ -100,8 +100,8 @@ def test_a_file_is_read_from_where_standard_input_stands(hostile: Nursery, photo
     ("given", "why"),
     [
         (b"", "is empty"),
-        (b"no picture", "is no image"),
-        (b"\x89PNG\r\n\x1a\n", "starts as a PNG does, but is damaged"),
+        (b"no picture", "is not an image"),
+        (b"\x89PNG\r\n\x1a\n", "starts like a PNG file, but is damaged"),
     ],
 )
 @pytest.mark.parametrize("command", [("apply", "-", "--filter", "box", "-o", "-"), ("pool", "-", "-o", "-")])
