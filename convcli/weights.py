@@ -195,7 +195,9 @@ def _header(text: bytes, name: str) -> dict[str, _Tensor]:
     """Parse the header: a JSON object of tensors and optional metadata."""
     try:
         entries = json.loads(text.decode(), object_pairs_hook=_without_doubles)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise KernelError(name, "has an invalid header: it is nested too deeply") from None
+    except ValueError as error:
         raise KernelError(name, f"has an invalid header: {str(error)[:100]}") from None
     if not isinstance(entries, dict):
         raise KernelError(name, "has an invalid header: it is not a JSON object")

@@ -188,7 +188,7 @@ FOUR = b"\0" * 16
         ({}, b"", r"holds no tensors"),
         ([], b"", r"has an invalid header: it is not a JSON object"),
         (b"{'a': 1}", b"", "has an invalid header: "),
-        (b"[" * 100_000, b"", "has an invalid header: "),
+        (b"[" * 100_000, b"", "has an invalid header: it is nested too deeply"),
         (b'{"a": ' + b"9" * 5000 + b"}", b"", "has an invalid header: "),
         (b"\xff\xfe", b"", "has an invalid header: "),
         (b'{"a": {"dtype": "F32", "dtype": "F64"}}', b"", r"a name occurs twice"),

@@ -457,7 +457,7 @@ FILES = [
     ("k.npz", npz_bytes(("w.npy", ONES))[:-9], "is damaged, or not a .npz file"),
     ("k.npz", npz_bytes(("w.npy", ONES[:-1])), "is truncated"),
     ("k.npz", npz_bytes(("w.npy", npy_header("(10000, 10000)"))), "holds 100000000 numbers"),
-    ("k.safetensors", safetensors_bytes(b"[" * 100_000), "header that cannot be read"),
+    ("k.safetensors", safetensors_bytes(b"[" * 100_000), "invalid header: it is nested too deeply"),
     ("k.safetensors", struct.pack("<Q", 1 << 62) + b"{}", "is truncated"),
     ("k.safetensors", safetensors_bytes({"w": {"dtype": "F32", "shape": [10000, 10000], "data_offsets": [0, 4]}}, bytes(4)), "needs 400000000"),
 ]  # fmt: skip
