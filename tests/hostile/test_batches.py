@@ -82,7 +82,7 @@ def test_a_batch_in_which_all_fail(hostile: Nursery, jobs: int, answer: Sequence
     ran = hostile("pool", *(f"{number}.png" for number in range(9)), "-j", jobs, *answer)
     assert ran.code == 1
     records = [json.loads(line) for line in ran.printed]
-    assert sorted((record["input"], record["output"], record["error"][:11]) for record in records) == [
+    assert sorted((record["input"], record["output"], record["error"][:15]) for record in records) == [
         (f"{number}.png", None, "is not an image") for number in range(9 if answer else 0)
     ]
     *lines, last = ran.err.decode().splitlines()
