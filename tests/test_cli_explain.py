@@ -138,17 +138,17 @@ def test_filters_wider_than_the_terminal_say_so(terminal: Runner) -> None:
     ran = terminal("explain", "p.npy", "--filter", "gaussian:sigma=2", "--at", "9,9", columns=80)
     assert ran.code == 0
     assert max(map(len, ran.out.splitlines())) <= 80
-    assert "filter\n17x17 numbers, too wide for this terminal; --json has them\n" in ran.out
+    assert "filter\n17x17 numbers, too wide for 80 columns; --json has them\n" in ran.out
     np.save("p.npy", np.full((30, 30), -1.23456789e-100))
     beside = terminal(
         "explain", "p.npy", "--kernel", "0 0 0 0 0 0 0; 0 0 0 0 0 0 0", "--at", "9,9", columns=100
     ).out
     assert (
-        "patch\n2x7 numbers, too wide for this terminal; --json has them\n\nfilter\n0 0 0 0 0 0 0\n" in beside
+        "patch\n2x7 numbers, too wide for 100 columns; --json has them\n\nfilter\n0 0 0 0 0 0 0\n" in beside
     )
     np.savetxt("m.csv", np.zeros((2, 50)), "%d", ",")
     whole = terminal("explain", "m.csv", "--filter", "box", columns=80).out
-    assert whole.endswith("\n2x50 numbers, too wide for this terminal; apply -o result.csv writes them\n")
+    assert whole.endswith("\n2x50 numbers, too wide for 80 columns; apply -o result.csv writes them\n")
     assert "sum    the 289 products that are not 0 = 279" in ran.out
 
 

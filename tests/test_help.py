@@ -266,7 +266,7 @@ def test_options_of_apply_are_grouped_and_the_common_ten_come_first(
         "preview", "help",
     ]  # fmt: skip
     assert longest["Batch"] == ["recursive", "files0-from", "skip-existing", "jobs"]
-    assert longest["Display"] == ["preview-as", "json"]
+    assert longest["Display"] == ["preview-as", "json", "text"]
 
 
 @pytest.mark.parametrize("command", ["pool", "explain", "learn"])

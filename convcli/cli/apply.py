@@ -33,6 +33,8 @@ from convcli.cli.options import (
     SizeOption,
     SkipExisting,
     Stride,
+    TextOption,
+    read_text,
 )
 from convcli.errors import UsageError
 
@@ -181,6 +183,7 @@ def apply(
     preview: PreviewOption = False,
     preview_as: PreviewAs = None,
     json: JsonOption = False,
+    text: TextOption = False,
 ) -> int:
     """Filter pictures: slide a kernel over each of them.
 
@@ -204,6 +207,7 @@ def apply(
     written, too. For several inputs their file name needs {stem}. A sheet shows signed results in blue
     (negative), white and red (positive), and filters the luma of color pictures.
     """
+    read_text(text, json=json, output=output)
     if not images and files0_from is None:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
     if images and len(images) == 1 and not recursive and (max_pixels, max_memory, frame) == (None,) * 3:

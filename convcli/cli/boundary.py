@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from convcli.cli.output import ReaderGone, message
+from convcli.cli.output import ReaderGone, message, show_answers
 from convcli.errors import ConvcliError, UsageError, nearest, reason
 
 __all__ = ["run"]
@@ -63,6 +63,8 @@ def run(arguments: Sequence[str]) -> int:
         what, why = _usage_words(error, arguments)
         message(what, why + _hint(arguments))
         return WRONG_USAGE
+    finally:
+        show_answers(as_text=False)
     return code if isinstance(code, int) else DONE
 
 

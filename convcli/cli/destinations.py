@@ -9,7 +9,7 @@ from string import Formatter
 
 from convcli.backgrounds import Color, parse_color
 from convcli.cli.inputs import Source
-from convcli.cli.output import answer_is_shown
+from convcli.cli.output import output_is_terminal
 from convcli.cli.standard_input import STANDARD_INPUT, STREAM
 from convcli.encoding import FileFormat, format_named, format_of
 from convcli.errors import OutputError, UsageError, reason, suggestion
@@ -118,7 +118,7 @@ def destination(
         chosen = chosen or FileFormat.PNG
         if json:
             raise UsageError("--json", f"goes to standard output, as {option} - does; write to a file")
-        if answer_is_shown() and not chosen.text:
+        if output_is_terminal() and not chosen.text:
             raise UsageError(
                 f"{option} -", f"{chosen} is not for a terminal; redirect it, or add --format csv"
             )

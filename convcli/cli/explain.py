@@ -24,6 +24,8 @@ from convcli.cli.options import (
     OptionalPadding,
     SizeOption,
     Stride,
+    TextOption,
+    read_text,
 )
 from convcli.cli.output import answer_is_shown, write, write_json
 from convcli.cli.standard_input import STANDARD_INPUT, STREAM, input_name
@@ -131,6 +133,7 @@ def explain(
     max_memory: MaxMemory = None,
     frame: Frame = None,
     json: JsonOption = False,
+    text: TextOption = False,
 ) -> int:
     """Explain one value of a result: patch, filter, products, sum.
 
@@ -148,6 +151,7 @@ def explain(
     With --n and --f instead of IMAGE it explains the window alone: what it reads, what it never reads, and
     the output size. The padding then defaults to 0; when piped, prints only the size.
     """
+    read_text(text, json=json, output=output)
     place = _place(at)
     if image is None and (n, f) != (None, None):
         _check_goes_without_image(

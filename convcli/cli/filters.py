@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcli.cli.offers import filters_or_files
-from convcli.cli.options import Angle, Force, JsonOption, SizeOption
+from convcli.cli.options import Angle, Force, JsonOption, SizeOption, TextOption, read_text
 from convcli.cli.output import answer_is_shown, shown, shown_name, wrapped, write, write_json
 from convcli.errors import FilterError, UsageError
 
@@ -44,6 +44,7 @@ def filters(
     ] = False,
     force: Force = False,
     json: JsonOption = False,
+    text: TextOption = False,
 ) -> int:
     """List the named filters, or show one of them.
 
@@ -57,6 +58,7 @@ def filters(
     response to a flat area of brightness 1 or, for filters whose coefficients add up to 0, the response to a
     step of height 1. When piped, prints only the coefficients, in the form that --kernel reads.
     """
+    read_text(text, json=json)
     if name is None:
         if angle is not None or size is not None or output is not None or tuning:
             raise UsageError("NAME", "missing; as in: convcli filters sobel-x --angle 70")

@@ -25,8 +25,9 @@ def matrix_lines(matrix: NDArray[Any]) -> list[str]:
     cells = [[f"{tap:z.4f}" if tap % 1 else f"{int(tap)}" for tap in row] for row in matrix]
     width = max(len(cell) for row in cells for cell in row)
     lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
-    if len(lines[0]) > get_terminal_size().columns:
-        what = f"{format_size(matrix.shape)} taps, too wide for this terminal"
+    columns = get_terminal_size().columns
+    if len(lines[0]) > columns:
+        what = f"{format_size(matrix.shape)} taps, too wide for {columns} columns"
         return wrapped(f"{what}: a pipe, or -o kernel.csv, gives all of them").splitlines()
     return lines
 

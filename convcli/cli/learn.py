@@ -18,7 +18,9 @@ from convcli.cli.options import (
     MaxPixels,
     PreviewAs,
     PreviewOption,
+    TextOption,
     check_apart,
+    read_text,
 )
 from convcli.cli.output import answer_is_shown, message, progress_is_shown, shown, write, write_json
 from convcli.cli.preview_options import WantedPreview
@@ -128,6 +130,7 @@ def learn(
     preview: PreviewOption = False,
     preview_as: PreviewAs = None,
     json: JsonOption = False,
+    text: TextOption = False,
 ) -> int:
     """Learn a filter from examples, by gradient descent.
 
@@ -142,6 +145,7 @@ def learn(
     A target of 8-bit pixels has lost its signs (use --abs) and the values that were clipped; --signed raw
     keeps both. When piped, prints only the coefficients, in the form that --kernel reads.
     """
+    read_text(text, json=json)
     if not pictures or len(pictures) % 2:
         raise UsageError("INPUT TARGET", "must be pairs, as in: convcli learn photo.png edges.npy --f 3")
     check_names(pictures, "INPUT TARGET")
@@ -193,11 +197,11 @@ def learn(
             {"inputs": pictures[::2], "targets": pictures[1::2], "output": output, "curve": curve, **record}
         )
     elif answer_is_shown():
-        text = _shown(learned, nearest, [name for name in (output, curve) if name])
+        answer = _shown(learned, nearest, [name for name in (output, curve) if name])
         if shown_preview is not None:
             names = pictures[0], pictures[1]
-            write(shown_preview.lesson(names, pairs[0], learned, absolute=absolute, below=text))
-        write(text)
+            write(shown_preview.lesson(names, pairs[0], learned, absolute=absolute, below=answer))
+        write(answer)
     else:
         write(output + "\n" if output is not None else _bare(learned.taps))
     return 0

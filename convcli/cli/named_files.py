@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from convcli.cli.output import answer_is_shown, write_bytes
+from convcli.cli.output import output_is_terminal, write_bytes
 from convcli.cli.standard_input import STREAM
 from convcli.errors import UsageError
 from convcli.files import Identities, check_target, write_atomically
@@ -67,7 +67,7 @@ def check_streamed_svg(taken_by: str | None) -> None:
     """
     if taken_by is not None:
         raise UsageError("-o -", f"is standard output, where {taken_by} goes; name a file")
-    if answer_is_shown():
+    if output_is_terminal():
         raise UsageError("-o -", "svg is not for a terminal; redirect it")
 
 

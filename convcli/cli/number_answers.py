@@ -204,8 +204,9 @@ def _lines(matrix: NDArray[Any], marked: NDArray[Any] | None, elsewhere: str) ->
         cells.append(texts)
     width = max(len(cell) for row in cells for cell in row)
     lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
-    if len(lines[0]) > get_terminal_size().columns:
-        what = f"{format_size(matrix.shape)} numbers, too wide for this terminal"
+    columns = get_terminal_size().columns
+    if len(lines[0]) > columns:
+        what = f"{format_size(matrix.shape)} numbers, too wide for {columns} columns"
         return wrapped(f"{what}; {elsewhere}").splitlines()
     return lines
 

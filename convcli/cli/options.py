@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from convcli.cli.offers import borders, networks, words_of
+from convcli.cli.output import show_answers
+from convcli.cli.standard_input import STREAM
 from convcli.errors import UsageError
 
 __all__ = [
@@ -53,9 +55,11 @@ __all__ = [
     "SkipExisting",
     "SpecArgument",
     "Stride",
+    "TextOption",
     "check_apart",
     "check_least",
     "check_workload",
+    "read_text",
 ]
 
 FILTER, WINDOW, PIXELS, LAYER, NETWORK, CHECKS, OUTPUT, INPUT, BATCH, DISPLAY = (
@@ -138,6 +142,14 @@ JsonOption = Annotated[
     bool,
     typer.Option(
         "--json", help="Print the complete answer as JSON, one line per output.", rich_help_panel=DISPLAY
+    ),
+]
+TextOption = Annotated[
+    bool,
+    typer.Option(
+        "--text",
+        help="Print what a terminal shows, as plain text, also into a file or a pipe.",
+        rich_help_panel=DISPLAY,
     ),
 ]
 OutputOption = Annotated[
@@ -309,6 +321,21 @@ def check_apart(options: Mapping[str, object]) -> None:
     given = [name for name, value in options.items() if value not in (None, False)]
     if len(given) > 1:
         raise UsageError(given[1], f"does not go with {given[0]}")
+
+
+def read_text(
+    text: bool, *, json: bool, csv: bool = False, markdown: bool = False, output: str | None = None
+) -> None:
+    """Print the answer as a terminal would show it if --text is given.
+
+    Raises
+    ------
+    UsageError
+        Another form is asked for, too, or standard output takes a file.
+    """
+    for option, given in (("--json", json), ("--csv", csv), ("--md", markdown), ("-o -", output == STREAM)):
+        check_apart({"--text": text, option: given})
+    show_answers(text)
 
 
 def check_least(option: str, number: int | None, least: int) -> None:

@@ -18,12 +18,15 @@ from convcli.errors import OutputError, reason
 __all__ = [
     "ReaderGone",
     "answer_is_shown",
+    "colors_are_shown",
     "display_width",
     "escaped",
     "json_line",
     "left_to_right",
     "message",
+    "output_is_terminal",
     "progress_is_shown",
+    "show_answers",
     "shown",
     "shown_name",
     "wrapped",
@@ -46,8 +49,29 @@ class ReaderGone(BaseException):
     """Nobody reads standard output any more: the program is to end by SIGPIPE."""
 
 
+class _Form:
+    """How answers are printed; set by `show_answers`."""
+
+    as_text = False
+
+
+def show_answers(as_text: bool) -> None:
+    """Lay answers out for a person even if standard output is no terminal (``--text``), or stop doing so."""
+    _Form.as_text = as_text
+
+
 def answer_is_shown() -> bool:
-    """Whether a person reads the answer: standard output is a terminal."""
+    """Whether a person reads the answer: standard output is a terminal, or ``--text`` was given."""
+    return _Form.as_text or output_is_terminal()
+
+
+def colors_are_shown() -> bool:
+    """Whether answers have colors: not with ``--text`` or ``NO_COLOR``, nor where no terminal is."""
+    return not _Form.as_text and output_is_terminal() and not os.environ.get("NO_COLOR")
+
+
+def output_is_terminal() -> bool:
+    """Whether standard output is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 

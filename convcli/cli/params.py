@@ -21,7 +21,9 @@ from convcli.cli.options import (
     PaddingOption,
     SpecArgument,
     Stride,
+    TextOption,
     check_apart,
+    read_text,
 )
 from convcli.errors import SizeError, UsageError, chosen
 from convcli.network.layers import Convolution, Dense, Size
@@ -110,6 +112,7 @@ def params(
     csv: CsvOption = False,
     md: MarkdownOption = False,
     json: JsonOption = False,
+    text: TextOption = False,
 ) -> int:
     """Count the parameters and costs of a layer or of a network.
 
@@ -127,6 +130,7 @@ def params(
     sizes. Into a pipe the number alone, of a network the rows, parted by tabs. The words of the layers
     are told by "convcli help layers".
     """
+    read_text(text, json=json, csv=csv, markdown=md, output=output)
     form, checks = form_of(json=json, csv=csv, markdown=md), Checks.read(expect, max_params)
     costs = Costs(
         Dtype.FP32 if dtype is None else chosen(dtype, Dtype, "dtype"),

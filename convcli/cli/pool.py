@@ -31,6 +31,8 @@ from convcli.cli.options import (
     PreviewOption,
     Recursive,
     SkipExisting,
+    TextOption,
+    read_text,
 )
 from convcli.errors import UsageError, chosen
 from convcli.network.layers import Pooling
@@ -86,6 +88,7 @@ def pool(
     preview: PreviewOption = False,
     preview_as: PreviewAs = None,
     json: JsonOption = False,
+    text: TextOption = False,
 ) -> int:
     """Pool pictures: take the maximum or the mean of each window.
 
@@ -99,6 +102,7 @@ def pool(
     are exact, unless they are written as a picture (-o out.png). With --n instead of an image it prints the
     output size. Pooling has no parameters.
     """
+    read_text(text, json=json, output=output)
     from convcli.pooling import PoolMode  # late: help needs no numpy
 
     chosen_mode = chosen(mode, PoolMode, "--mode")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convcli.cli.output import answer_is_shown, message
+from convcli.cli.output import message, output_is_terminal
 from convcli.cli.standard_input import STREAM
 from convcli.errors import chosen
 
@@ -42,7 +42,7 @@ class WantedPreview:
             why = "--json is for programs"
         elif output == STREAM:
             why = "standard output takes the result itself"
-        elif not answer_is_shown():
+        elif not output_is_terminal():
             why = "standard output is no terminal"
         if why is not None:
             message("note", f"--preview shows nothing: {why}")

@@ -78,8 +78,9 @@ def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
     if not answer_is_shown():
         return format_matrix(matrix)
     text = format_matrix(matrix, aligned=True)
-    if len(text.partition("\n")[0]) > get_terminal_size().columns:
-        text = wrapped("too wide for this terminal: a pipe, or -o FILE, gives all of it")
+    columns = get_terminal_size().columns
+    if len(text.partition("\n")[0]) > columns:
+        text = wrapped(f"too wide for {columns} columns: a pipe, or -o FILE, gives all of it")
     printed = described(matrix.shape, matrix.shape, matrix.dtype, tally(matrix))
     return _line(f"{record['input']}, {record['filter']}", _summary({**record, **printed})) + text
 

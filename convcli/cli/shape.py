@@ -21,7 +21,9 @@ from convcli.cli.options import (
     OptionalStride,
     OutputChannels,
     SpecArgument,
+    TextOption,
     check_apart,
+    read_text,
 )
 from convcli.cli.solving import Wanted, solve
 from convcli.errors import UsageError
@@ -63,6 +65,7 @@ def shape(
     csv: CsvOption = False,
     md: MarkdownOption = False,
     json: JsonOption = False,
+    text: TextOption = False,
 ) -> int:
     """Tell the output size of a layer, or of each layer of a network.
 
@@ -82,6 +85,7 @@ def shape(
     jump from one unit to the next, centre of the first, padding as applied, and what is never read. The words
     of the layers are told by "convcli help layers", the networks that are shipped by "convcli params --list".
     """
+    read_text(text, json=json, csv=csv, markdown=md)
     form, checks = form_of(json=json, csv=csv, markdown=md), Checks.read(expect)
     size = None if n is None else parse_size(n, "input")
     if network is None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from convcli.cli.output import answer_is_shown, escaped, write
+from convcli.cli.output import escaped, output_is_terminal, write
 from convcli.errors import ConvcliError, OutputError, UsageError, chosen, reason
 from convcli.files import write_atomically
 
@@ -172,7 +172,7 @@ def install_completion(shell: Shell) -> None:
             written.append(places.loaded_by)
     except OutputError as error:
         raise OutputError(error.what, f"{error.why}; {ELSEWHERE}") from None
-    if not answer_is_shown():
+    if not output_is_terminal():
         write("".join(f"{path}\n" for path in written))
     elif written:
         write(f"Completion for {shell} is installed: {', '.join(escaped(path) for path in written)}.\n")

@@ -1,6 +1,5 @@
 """Tables for a person: laid out by rich, as wide as they need, folded for the terminal, nothing cut."""
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from convcli.cli.output import escaped, left_to_right, wrapped
+from convcli.cli.output import colors_are_shown, escaped, left_to_right, wrapped
 from convcli.network.tables import Column, Table
 
 __all__ = ["table_for_person"]
@@ -128,7 +127,7 @@ def table_for_person(table: Table) -> str:
     text = _drawn(kept, _widths(kept, terminal), has_total=table.has_total)
     names = {column.name for column in kept}
     left_out = ", ".join(column.name for column in whole if column.name not in names)
-    return f"{text}\n{wrapped(f'left out on this narrow terminal: {left_out}')}" if left_out else text
+    return f"{text}\n{wrapped(f'left out at a width of {terminal}: {left_out}')}" if left_out else text
 
 
 def _indented(texts: Sequence[str], depths: Sequence[int], most: int) -> list[tuple[int, str]]:
@@ -214,7 +213,7 @@ def _drawn(columns: list[_Shown], widths: list[int], *, has_total: bool) -> str:
     # A column more than it takes: older versions of rich count the padding that is left off at the edge.
     console = Console(
         width=_total(widths) + 1, height=1, markup=False, emoji=False, highlight=False,
-        color_system=None if os.environ.get("NO_COLOR") else "auto",
+        color_system="auto" if colors_are_shown() else None,
     )  # fmt: skip
     with console.capture() as captured:
         console.print(table)
