@@ -379,7 +379,7 @@ def test_a_loop_that_reads_sees_every_line(photo: bytes) -> None:
     script = (
         "printf '%s\\n' box sobel | while read name; do\n"
         f"  {convcli} apply photo.png other.png --filter $name -j 2 && {convcli} pool photo.png --force\n"
-        f"  {convcli} explain photo.png --filter $name > said; {convcli} learn photo.png other.png --steps 9 > taps\n"
+        f"  {convcli} explain photo.png --filter $name > said; {convcli} learn photo.png other.png --closed-form > taps\n"
         "done"
     )
     ran = subprocess.run(["bash", "-c", script], capture_output=True, timeout=90, check=False)
