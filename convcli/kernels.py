@@ -2,7 +2,7 @@
 
 Derivative filters are named by the axis they differentiate and are positive where the image gets brighter
 along it (x points right, y points down). Only the textbook pair ``vertical`` and ``horizontal`` is positive
-from bright to dark. Angles are in degrees: 0 is the derivative along x, and angles grow counterclockwise as
+from bright to dark. Angles are in degrees: 0 is the derivative along x, and angles grow counter-clockwise as
 seen on the screen, so 90 points up.
 """
 
@@ -201,7 +201,7 @@ def _cosine_sine(degrees: float) -> tuple[float, float]:
 def _steered(family: str, arguments: Arguments) -> Built:
     """Return a family's derivative in the direction of ``arguments["angle"]``.
 
-    y points down on the screen, so the derivative at a counterclockwise angle is cos·x - sin·y.
+    y points down on the screen, so the derivative at a counter-clockwise angle is cos·x - sin·y.
     """
     x_kernel, y_kernel = PAIRS[family](arguments)
     turned = 45.0 if family == "roberts" else 0.0  # its "x" points to the lower right
@@ -250,7 +250,7 @@ def _gaussian_taps(sigma: float, side: int) -> Matrix:
 
 
 def _reach(sigma: float, deviations: int = 4) -> int:
-    """Return the odd kernel size that covers a Gaussian up to so many standard deviations."""
+    """Return the odd kernel size that covers a Gaussian to this many standard deviations."""
     side = 2 * math.ceil(deviations * sigma) + 1
     if side * side > MAX_TAPS:
         raise FilterError(
@@ -316,7 +316,7 @@ def _box(arguments: Arguments) -> Built:
 
 # The catalog --------------------------------------------------------------------------------------------
 
-ANGLE = Parameter("direction of the derivative in degrees, counterclockwise from x", None)
+ANGLE = Parameter("direction of the derivative in degrees, counter-clockwise from x", None)
 SIZE_3_5_7 = Parameter("kernel size", 3, 3, 7, whole=True, odd=True)
 ODD_SIZE = Parameter("kernel size; default: computed from sigma", None, 1, 1023, whole=True, odd=True)
 SIGMA = Parameter("standard deviation in pixels", 1.0, 0.05, 1000)
@@ -481,7 +481,7 @@ _ENTRIES = [
         _gabor,
         {
             "wavelength": Parameter("pixels per period", 8.0, 2, 1000),
-            "angle": Parameter("direction of the wave in degrees, counterclockwise from x", 0.0),
+            "angle": Parameter("direction of the wave in degrees, counter-clockwise from x", 0.0),
             "sigma": Parameter(
                 "standard deviation along the wave in pixels; default: 0.56 times the wavelength",
                 None,
@@ -556,7 +556,7 @@ def named_filter(name: str, **parameters: float | None) -> Filter:
     return replace(
         built,
         summary=f"{entry.steered_title} derivative along {arguments['angle']:g} degrees",
-        responds_to=f"brightness {change} toward {arguments['angle']:g} degrees, counterclockwise from x",
+        responds_to=f"brightness {change} toward {arguments['angle']:g} degrees, counter-clockwise from x",
         combination=Combination.SINGLE,
     )
 

@@ -39,7 +39,7 @@ class Curve:
     width : float
         Width of the bar in pixels: the smallest of those with the strongest response. Infinite for an edge.
     angles : array (180,)
-        Degrees counterclockwise, as for `--angle`. At 0 brightness changes along x, as at a vertical edge.
+        Degrees counter-clockwise, as for `--angle`. At 0 brightness changes along x, as at a vertical edge.
     responses : array (180,)
         Absolute values.
     """

@@ -370,7 +370,7 @@ def test_embossing_brightens_what_rises_to_the_lower_right() -> None:
 
 
 def ramp(degrees: float, side: int = 9) -> Array:
-    """Return an image that gets brighter towards an angle, counterclockwise from x as seen on the screen."""
+    """Return an image that gets brighter towards an angle, counter-clockwise from x as seen on the screen."""
     middle = np.arange(side) - side // 2
     x, up = middle[None, :], -middle[:, None]
     return math.cos(math.radians(degrees)) * x + math.sin(math.radians(degrees)) * up
@@ -637,7 +637,7 @@ WRONG_PARAMETERS = [
     ("sobel", {"norm": 1}, "sobel: has no option norm; it takes size (an odd number from 3 to 7), angle (a finite number)"),
     ("sobel:sise=l1", {}, "sobel: has no option sise: did you mean size?"),
     ("sobel:size=l1", {}, "sobel:size=l1: must be an odd number from 3 to 7 (kernel size)"),
-    ("sobel:angle=up", {}, "sobel:angle=up: must be a finite number (direction of the derivative in degrees, counterclockwise from x)"),
+    ("sobel:angle=up", {}, "sobel:angle=up: must be a finite number (direction of the derivative in degrees, counter-clockwise from x)"),
     ("sobell:norm=l1", {}, "sobell: unknown filter: did you mean sobel?"),
     ("dog:norm=l1", {}, "dog: has no option norm; it takes sigma (a number from 0.05 to 1000), ratio (a number from 1.001 to 100), size (an odd number from 1 to 1023)"),
     ("box:norm=l1", {}, "box: has no option norm; it takes size (a whole number from 1 to 1024)"),
