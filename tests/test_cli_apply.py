@@ -1562,7 +1562,7 @@ def test_terminal_shows_size_type_and_range(terminal: Runner, in_folder: Path) -
     ran = terminal("apply", "edge.png", "--filter", "sobel-x")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith(
-        "edge-sobel-x.png  (3x4, int16 from 0 to 400); 6 saturated (--scale gain fits more in)"
+        "edge-sobel-x.png  (3x4, int16 from 0 to 400); 6 saturated (fewer with --scale gain)"
     )
     assert ran.out.count("\n") == 1
 
@@ -1668,12 +1668,60 @@ def test_existing_output(convcli: Runner, in_folder: Path, arguments: tuple[str,
     assert ran.all == (1, "", f"convcli: {name}: exists; add --force to replace it\n")
 
 
-def test_a_terminal_with_little_room_gets_no_hint(terminal: Runner, in_folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("columns", "lines"),
+    [
+        (120, ["edge-sobel-x.png  (9x18, int16 from 0 to 1020); 18 saturated (fewer with --scale gain)"]),
+        (
+            80,
+            [
+                "edge-sobel-x.png  (9x18, int16 from 0 to 1020); 18 saturated (fewer with",
+                "                  --scale gain)",
+            ],
+        ),
+        (
+            60,
+            [
+                "edge-sobel-x.png  (9x18, int16 from 0 to 1020); 18 saturated",
+                "                  (fewer with --scale gain)",
+            ],
+        ),
+        (
+            30,
+            [
+                "edge-sobel-x.png",
+                "  (9x18, int16 from 0 to",
+                "  1020); 18 saturated (fewer",
+                "  with --scale gain)",
+            ],
+        ),
+    ],
+)
+def test_a_narrow_terminal_wraps_the_hint(
+    terminal: Runner, in_folder: Path, columns: int, lines: list[str]
+) -> None:
     edge = np.repeat(np.array([[0, 255]], np.uint8), 9, axis=1).repeat(9, axis=0)
     Image.fromarray(edge).save(in_folder / "edge.png")
-    for columns, hint in ((120, " (--scale gain fits more in)"), (60, "")):
-        ran = terminal("apply", "edge.png", "--filter", "sobel-x", "--force", columns=columns)
-        assert ran.out.splitlines() == [f"edge-sobel-x.png  (9x18, int16 from 0 to 1020); 18 saturated{hint}"]
+    ran = terminal("apply", "edge.png", "--filter", "sobel-x", columns=columns)
+    assert ran.out.splitlines() == lines
+
+
+@pytest.mark.usefixtures("in_folder")
+@pytest.mark.parametrize(
+    ("columns", "lines"),
+    [
+        (80, ["convcli: a  b.png: no such file or directory"]),
+        (30, ["convcli: a  b.png: no such", "  file or directory"]),
+        (10, ["convcli:", "  a  b.png:", "  no such", "  file or", "  directory"]),
+    ],
+)
+def test_messages_on_a_terminal_are_wrapped_between_words(
+    convcli: Runner, monkeypatch: pytest.MonkeyPatch, columns: int, lines: list[str]
+) -> None:
+    monkeypatch.setattr("convcli.cli.output.progress_is_shown", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    ran = convcli("apply", "a  b.png", "--filter", "box")
+    assert (ran.code, ran.out, ran.err.splitlines()) == (1, "", lines)
 
 
 @pytest.mark.usefixtures("photo")

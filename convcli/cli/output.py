@@ -1,7 +1,7 @@
-"""Standard output and standard error: what is written where, and in which form.
+"""Standard output and standard error: what goes where, and in what form.
 
-Standard output carries the answer and nothing else, messages go to standard error. A failure to write the
-answer is an error, a reader who went away ends the program quietly.
+Standard output carries the answer and nothing else; messages go to standard error. A failure to write the
+answer is an error; a broken pipe ends the program quietly.
 """
 
 import math
@@ -37,16 +37,17 @@ __all__ = [
 ]
 
 
-LEAST_BESIDE = 20  # columns that texts beside their labels take, however narrow the terminal
-MARK = "\u200e"  # stands where a letter that is read from left to right would, and takes no room
-# A letter of a script that is read from right to left (Hebrew, Arabic, ...), and all from the first to the
-# last of them, with what has no direction of its own between them.
+LEAST_BESIDE = 20  # columns for a text beside its label, however narrow the terminal is
+NO_BREAK = "\u00a0"  # the no-break space; names have none, as `escaped` escapes it
+MARK = "\u200e"  # the left-to-right mark: acts like a left-to-right letter, but is invisible
+# A letter of a right-to-left script (Hebrew, Arabic, ...), and a run of text from the first of them to the
+# last, including characters without a direction of their own.
 LETTER_FROM_THE_RIGHT = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
 RIGHT_TO_LEFT = rf"{LETTER_FROM_THE_RIGHT}(?:[\W\d_]*{LETTER_FROM_THE_RIGHT})*"
 
 
 class ReaderGone(BaseException):
-    """Nobody reads standard output any more: the program is to end by SIGPIPE."""
+    """A broken pipe: nobody reads standard output any more, so the program ends by SIGPIPE."""
 
 
 class _Form:
@@ -76,12 +77,12 @@ def output_is_terminal() -> bool:
 
 
 def progress_is_shown() -> bool:
-    """Whether a person looks on: standard error is a terminal."""
+    """Whether a person reads messages and sees progress: standard error is a terminal."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 def escaped(text: object) -> str:
-    """Make a text safe to show: control, bidi and undecodable characters as escapes, one line.
+    """Make a text safe to show on one line: escape control, bidi and undecodable characters.
 
     Examples
     --------
@@ -94,10 +95,10 @@ def escaped(text: object) -> str:
 
 
 def left_to_right(text: str) -> str:
-    """Keep what is read from right to left from pulling what stands behind it to its other side.
+    """Keep right-to-left text from changing the order of the text around it.
 
-    Terminals that know both directions else show a size or a number behind a Hebrew name before it. Marks of
-    direction are put round such parts alone; they take no room, and are for a person's eyes only.
+    Terminals that support both directions otherwise show a size or number that follows a Hebrew name in front
+    of it. Invisible direction marks are put around right-to-left parts only, and only in output for a person.
 
     Examples
     --------
@@ -108,9 +109,9 @@ def left_to_right(text: str) -> str:
 
 
 def shown_name(name: object, width: int = 0) -> str:
-    """Make the name of a file safe to show, at the left of as many columns of the terminal.
+    """Make a file name safe to show, padded to a width in columns.
 
-    A longer one is not cut. Wide characters take two columns, combining ones none.
+    A longer name is not truncated. Wide characters take two columns, combining characters none.
 
     Examples
     --------
@@ -122,7 +123,7 @@ def shown_name(name: object, width: int = 0) -> str:
 
 
 def display_width(text: str) -> int:
-    """Return how many columns of a terminal a text takes.
+    """Return the number of terminal columns that a text takes.
 
     Examples
     --------
@@ -139,7 +140,7 @@ def display_width(text: str) -> int:
 def shown(lines: Sequence[tuple[str, str]], names: Sequence[tuple[str, str]] = ()) -> str:
     """Lay out labels and texts for a person: labels aligned, long texts wrapped beside them.
 
-    `names` are labels and names of files, which are not wrapped: their blanks may matter.
+    `names` are labels and file names; these are not wrapped, as their spaces may matter.
 
     Examples
     --------
@@ -153,10 +154,22 @@ def shown(lines: Sequence[tuple[str, str]], names: Sequence[tuple[str, str]] = (
     return "".join([*parts, *(f"{label.ljust(label_width)}{shown_name(name)}\n" for label, name in names)])
 
 
-def wrapped(text: str, first: str = "", further: str = "", *, least: int = 0) -> str:
-    """Return lines for the terminal, parted between words: no word is cut, however narrow it is.
+def wrapped(
+    text: str, first: str = "", further: str = "", *, least: int = 0, columns: int | None = None
+) -> str:
+    """Wrap a text to the width of the terminal between words; a word is never broken.
 
-    `first` and `further` stand before the first line and the others, `least` columns are left for words.
+    A no-break space becomes a space that is not a place to wrap.
+
+    Parameters
+    ----------
+    text : str
+    first, further : str
+        Prefix of the first line and of the other lines.
+    least : int
+        Columns for the text, however narrow the terminal is.
+    columns : int or None
+        Width of the terminal; None for that of standard output.
 
     Examples
     --------
@@ -166,31 +179,44 @@ def wrapped(text: str, first: str = "", further: str = "", *, least: int = 0) ->
     from shutil import get_terminal_size
     from textwrap import fill
 
-    return (
-        fill(
-            text,
-            max(get_terminal_size().columns, len(first) + max(least, 1)),
-            initial_indent=first,
-            subsequent_indent=further,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        + "\n"
+    lines = fill(
+        text,
+        max(columns or get_terminal_size().columns, len(first) + max(least, 1)),
+        initial_indent=first,
+        subsequent_indent=further,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
+    return lines.replace(NO_BREAK, " ") + "\n"
 
 
 def message(what: object, why: object | None = None) -> None:
-    """Write the one line ``convcli: WHAT: WHY`` to standard error; a closed one is no reason to fail."""
+    """Write the line ``convcli: WHAT: WHY`` to standard error; ignore that it is closed.
+
+    On a terminal the line is wrapped between words, except within WHAT, which may be a file name.
+    """
     named = escaped(what) or "''"
-    text = named if why is None else f"{named}: {escaped(why)}"
+    reasons = "" if why is None else f": {escaped(why)}"
+    text = f"convcli: {named}{reasons}\n"
     if progress_is_shown():
-        text = left_to_right(text)
+        kept = named.replace(" ", NO_BREAK) if reasons else named
+        text = left_to_right(wrapped(f"convcli: {kept}{reasons}", further="  ", columns=_message_columns()))
     try:
         if sys.stderr is not None:
-            sys.stderr.write(f"convcli: {text}\n")
+            sys.stderr.write(text)
             sys.stderr.flush()
     except (OSError, ValueError):
         _detach(sys.stderr.fileno())
+
+
+def _message_columns() -> int | None:
+    """Return the width of the terminal that shows standard error, as standard output may go elsewhere."""
+    if os.environ.get("COLUMNS"):
+        return None
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def write(text: str) -> None:
@@ -199,21 +225,21 @@ def write(text: str) -> None:
     Raises
     ------
     OutputError
-        It cannot be written.
+        Standard output cannot be written.
     ReaderGone
-        The reader went away.
+        The pipe is broken.
     """
     write_bytes([text.encode("utf-8", "surrogateescape")])
 
 
 def write_bytes(content: Iterable[bytes | memoryview]) -> None:
-    """Write parts of a file as `write` writes text."""
+    """Write parts of a file to standard output, as `write` does with text."""
     if sys.stdout is None:
         raise OutputError("standard output", "is closed")
     with writing_stdout():
         for part in content:
             rest = memoryview(part)
-            while rest:  # an unbuffered stream may take a part only
+            while rest:  # an unbuffered stream may write only a part
                 rest = rest[_taken(sys.stdout.buffer, rest) :]
         while True:
             try:
@@ -224,7 +250,7 @@ def write_bytes(content: Iterable[bytes | memoryview]) -> None:
 
 
 def _taken(stream: BinaryIO, part: memoryview) -> int:
-    """Write as many bytes as a stream takes; one that does not block is waited for."""
+    """Write as many bytes as a stream takes; wait for a non-blocking one."""
     try:
         return stream.write(part)
     except BlockingIOError as error:
@@ -233,8 +259,8 @@ def _taken(stream: BinaryIO, part: memoryview) -> int:
 
 
 def json_line(record: Mapping[str, object]) -> str:
-    """Return one line of JSON; numbers that JSON does not know become null."""
-    import json  # late: start-up is most of a short command
+    """Return one line of JSON; NaN and infinity, which JSON does not have, become null."""
+    import json  # late: importing takes most of the time of a short command
 
     return json.dumps(_finite(record), allow_nan=False) + "\n"
 
@@ -256,7 +282,7 @@ def _finite(value: object) -> object:
 
 @contextmanager
 def writing_stdout() -> Iterator[None]:
-    """Turn a failure to write standard output into `OutputError`, and a closed pipe into `ReaderGone`."""
+    """Turn a failure to write standard output into `OutputError`, and a broken pipe into `ReaderGone`."""
     try:
         yield
     except BrokenPipeError:
@@ -268,7 +294,7 @@ def writing_stdout() -> Iterator[None]:
 
 
 def _detach(descriptor: int) -> None:
-    """Point a broken stream to nowhere, so that flushing it at the end cannot fail again."""
+    """Redirect a broken stream to the null device, so that flushing it at exit cannot fail again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)

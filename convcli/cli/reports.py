@@ -1,4 +1,4 @@
-"""What is said of a result: its numbers, and the line or the matrix that is printed."""
+"""Reports on results: the statistics for JSON, and the line or the matrix that is printed."""
 
 from collections.abc import Mapping, Sequence
 from shutil import get_terminal_size
@@ -18,13 +18,13 @@ from convcli.tally import Numbers, tally
 
 __all__ = ["answer", "described"]
 
-WAY_OUT = " (--scale gain fits more in)"  # of saturation: said where there is room
+WAY_OUT = " (fewer with --scale\u00a0gain)"  # how to avoid saturated pixels
 
 
 def described(
     shape_in: Sequence[int], shape_out: Sequence[int], dtype: np.dtype[Any], numbers: Numbers
 ) -> dict[str, object]:
-    """Return the sizes and the numbers of a result, as JSON has them."""
+    """Return the sizes and statistics of a result, by their JSON keys."""
     return {
         "shape_in": format_size(shape_in),
         "shape_out": format_size(shape_out),
@@ -42,9 +42,9 @@ def answer(
     where: Destination,
     summary: str | None = None,
 ) -> list[str]:
-    """Return what is told of a result: the matrices, a line of JSON, a path, or a line for a person.
+    """Return what is printed for a result: its matrices, a line of JSON, its path, or a line for a person.
 
-    That line has the summary, or the numbers where there is none.
+    That line contains the summary, by default the size, type and range of the result.
     """
     if file_format is PRINTED and where.json:
         return [json_line({**record, "values": picture.pixels.tolist()})]
@@ -62,25 +62,28 @@ def answer(
 
 
 def _line(name: object, summary: str, name_width: int = 0) -> str:
-    """Return a name and what is said of it: beside it as far as the terminal is wide enough, else below."""
-    columns = get_terminal_size().columns
+    """Return a name and its summary: beside it if the terminal is wide enough, else below.
+
+    The hint against saturation goes on a further line if there is no room for it.
+    """
+    room = get_terminal_size().columns - 2 - len(summary.removesuffix(WAY_OUT))
     own_width = display_width(escaped(name))
-    if max(own_width, name_width) + 2 + len(summary) > columns:
-        summary = summary.removesuffix(WAY_OUT)
-    room = columns - 2 - len(summary)
     if own_width > room:
         return f"{shown_name(name)}\n{wrapped(summary, '  ', '  ')}"
-    return f"{shown_name(name, min(name_width, room))}  {summary}\n"
+    width = max(own_width, min(name_width, room))
+    indent = " " * (width + 2)
+    return f"{shown_name(name, width)}  {wrapped(summary, indent, indent).removeprefix(indent)}"
 
 
 def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
-    """Return the matrix; on a terminal with a title, and only if it fits."""
+    """Return a matrix; on a terminal with a title, and only if it is narrow enough."""
     if not answer_is_shown():
         return format_matrix(matrix)
     text = format_matrix(matrix, aligned=True)
     columns = get_terminal_size().columns
-    if len(text.partition("\n")[0]) > columns:
-        text = wrapped(f"too wide for {columns} columns: a pipe, or -o FILE, gives all of it")
+    if len(text.partition("
+")[0]) > columns:
+        text = wrapped(f"too wide for {columns} columns; use -o FILE or a pipe to get all of it")
     printed = described(matrix.shape, matrix.shape, matrix.dtype, tally(matrix))
     return _line(f"{record['input']}, {record['filter']}", _summary({**record, **printed})) + text
 
