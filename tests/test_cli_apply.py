@@ -341,7 +341,11 @@ def test_format_against_the_extension_is_refused(convcli: Runner, in_folder: Pat
         (in_folder / "out.jpg").write_bytes(b"old")
     with nothing_changes(in_folder):
         ran = convcli("apply", "grey.png", "--filter", "box", "-o", "out.jpg", "--format", "png")
-    assert ran.all == (2, "", "convcli: out.jpg: ends in .jpg, but --format says png\n")
+    assert ran.all == (
+        2,
+        "",
+        "convcli: out.jpg: ends in .jpg, but --format is png; change one of them\n",
+    )
 
 
 @pytest.mark.usefixtures("grey")
@@ -452,13 +456,13 @@ def test_unreadable_standard_input(binary: BinaryRunner, in_folder: Path, data: 
 def test_standard_input_twice(binary: BinaryRunner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = binary("apply", "-", "-", "--filter", "box", stdin=b"1 2 3")
-    assert ran == (2, b"", "convcli: -: standard input can be read only once\n")
+    assert ran == (2, b"", "convcli: -: standard input can be read only once; leave one - out\n")
 
 
 @pytest.mark.usefixtures("grey")
 def test_json_and_picture_on_standard_output_are_refused(binary: BinaryRunner) -> None:
     ran = binary("apply", "grey.png", "--filter", "box", "-o", "-", "--json")
-    why = "goes to standard output, as -o - does; write to a file"
+    why = "writes to standard output, and so does -o -; write the result to a file"
     assert ran == (2, b"", f"convcli: --json: {why}\n")
 
 
@@ -1828,7 +1832,7 @@ def test_no_input(convcli: Runner, in_folder: Path) -> None:
             ("apply", "grey.png", "--fliter", "box"),
             "--fliter: no such option: did you mean --filter?",
         ),
-        (("apply", "grey.png", "--filter"), "--filter: needs a value behind it; --help says of what kind"),
+        (("apply", "grey.png", "--filter"), "--filter: requires a value; --help describes it"),
         (("aply", "grey.png"), "aply: unknown command: did you mean apply?"),
     ],
 )
@@ -1910,21 +1914,21 @@ def test_output_that_is_a_folder(convcli: Runner, in_folder: Path, name: str) ->
     (in_folder / "edges").mkdir()
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "box", "-o", name, "--force")
-    assert ran.all == (2, "", f"convcli: {name}: is a folder; to write into it take --out-dir\n")
+    assert ran.all == (2, "", f"convcli: {name}: is a folder; use --out-dir to write into it\n")
 
 
 @pytest.mark.usefixtures("photo")
 def test_out_dir_that_is_a_file(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "box", "--out-dir", "photo.png")
-    assert ran.all == (1, "", "convcli: photo.png: is no folder\n")
+    assert ran.all == (1, "", "convcli: photo.png: is not a folder\n")
 
 
 @pytest.mark.usefixtures("photo")
 def test_output_and_out_dir(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "box", "--out-dir", "a", "-o", "b.png")
-    why = "names are derived there; leave -o out, or --out-dir"
+    why = "is for derived names, but -o names the output; leave one of them out"
     assert ran.all == (2, "", f"convcli: --out-dir: {why}\n")
 
 
@@ -2007,5 +2011,5 @@ def test_a_file_that_looks_like_an_option_is_pointed_at(
     with nothing_changes(in_folder):
         ran = convcli("apply", *arguments, "--filter", "box")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.endswith("; the file -x.png is written ./-x.png\n")
+    assert ran.err.endswith("; write ./-x.png if you mean the file -x.png\n")
     assert convcli("apply", "--filter", "box", "--", "-x.png").all == (0, "-x-box.png\n", "")

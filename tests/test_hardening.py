@@ -293,9 +293,9 @@ def test_a_tree_deeper_than_python_calls(convcli: Runner, in_folder: Path) -> No
 
 def test_a_list_of_zero_bytes_is_refused_before_it_is_parted(convcli: Runner, in_folder: Path) -> None:
     (in_folder / "zeros").write_bytes(bytes(1000))
-    assert convcli("pool", "--files0-from", "zeros").err.endswith("its name 1 is empty\n")
+    assert convcli("pool", "--files0-from", "zeros").err.endswith("name number 1 is empty\n")
     (in_folder / "gap").write_bytes(b"a\0b\0\0c\0")
-    assert convcli("pool", "--files0-from", "gap").err.endswith("its name 3 is empty\n")
+    assert convcli("pool", "--files0-from", "gap").err.endswith("name number 3 is empty\n")
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.webp", "x.avif", "x.tiff"])

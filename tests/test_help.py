@@ -101,8 +101,8 @@ A_NUMBER = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         ((*APPLY, "--boarder", "edge"), "--boarder: no such option: did you mean --border?"),
         (("shape", "--padd", "1"), "--padd: no such option: did you mean --padding?"),
         (("shape", "--pad", "1"), "--pad: no such option: did you mean --padding?"),
-        ((*APPLY, "--quiet"), "--quiet: no such option; --help lists them"),
-        ((*APPLY, "--width", "9"), "--width: no such option; --help lists them"),
+        ((*APPLY, "--quiet"), "--quiet: no such option; --help lists the options"),
+        ((*APPLY, "--width", "9"), "--width: no such option; --help lists the options"),
         (("hlep",), "hlep: unknown command: did you mean help?"),
         (("help", "xyz"), f"xyz: unknown command or topic: choose from {', '.join(COMMANDS)}, layers, help"),
         (("xyz", "help"), f"xyz: unknown command: choose from {', '.join(COMMANDS)}, help"),
@@ -110,7 +110,7 @@ A_NUMBER = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         (("--verison",), "--verison: no such option: did you mean --version?"),
         (
             ("--filter", "box"),
-            "--filter: no such option; options come behind a command, as in: convcli apply photo.png "
+            "--filter: no such option; options follow a command, as in: convcli apply photo.png "
             "--filter sobel-x",
         ),
         ((*APPLY, "--filter", "blur"), "blur: unknown filter: did you mean gaussian?"),
@@ -179,7 +179,7 @@ def test_errors_suggest(
     with nothing_changes(in_folder):
         ran = convcli(*arguments)
     if line is None:
-        assert ran.err.endswith("; the help page: convcli help filters\n")
+        assert ran.err.endswith("; for the help page run: convcli help filters\n")
         return
     assert ran.all == (2, "", f"convcli: {line}\n")
 

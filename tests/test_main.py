@@ -121,7 +121,7 @@ def test_a_mistake_in_the_program_is_told_in_one_line(
     [
         (OSError(28, "No space left on device", "/tmp/x"), "/tmp/x: no space left on device"),
         (OSError(12, "Cannot allocate memory"), "system: cannot allocate memory"),
-        (ImportError("no _x"), "installation: a part of it cannot be loaded: no _x"),
+        (ImportError("no _x"), "installation: a part of convcli cannot be loaded: no _x; reinstall it"),
     ],
 )
 def test_what_the_system_refuses(
@@ -159,7 +159,7 @@ def test_closed_descriptors_are_taken_by_nothing_else(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
-        (MemoryError(), 1, "memory: there is not enough of it for this; take a smaller image or filter"),
+        (MemoryError(), 1, "memory: there is not enough for this; use a smaller image or filter"),
         (SystemExit(3), 3, None),
         (SystemExit(None), 0, None),
     ],

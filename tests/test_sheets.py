@@ -523,10 +523,10 @@ def test_any_format_of_colours(convcli: Runner, extension: str) -> None:
         ),
         ("out.pgm", 2, "--sheet out.pgm: is a picture in colour, not grey; end it in .png"),
         ("out", 2, "out: has no extension"),
-        ("", 2, "--sheet: is an empty name"),
+        ("", 2, "--sheet: has an empty file name"),
         (".", 2, ".: is a folder; give the name of a file in it"),
-        ("{stm}.png", 2, "--sheet '{stm}.png': there is no {stm}; did you mean stem?"),
-        ("{filter}.png", 2, "--sheet '{filter}.png': gives all outputs one name"),
+        ("{stm}.png", 2, "--sheet '{stm}.png': unknown field {stm}; did you mean stem?"),
+        ("{filter}.png", 2, "--sheet '{filter}.png': gives all outputs the same name"),
         ("photo.png", 1, "photo.png: is an input"),
         ("{stem}.png", 1, "photo.png: is an input"),
         ("missing/out.png", 1, "missing/out.png: there is no folder"),
@@ -619,7 +619,9 @@ def test_named_sheets_lie_below_the_folder_of_results(convcli: Runner) -> None:
 def test_sheet_to_standard_output_goes_alone(convcli: Runner) -> None:
     ran = convcli("apply", "photo.png", "--sheet", "-", "--direction", "d.png")
     assert_refused(ran, "--sheet -: goes where the names of the other outputs go")
-    assert_refused(convcli("apply", "photo.png", "--sheet", "-", "--json"), "--json: goes to standard output")
+    assert_refused(
+        convcli("apply", "photo.png", "--sheet", "-", "--json"), "--json: writes to standard output"
+    )
 
 
 @pytest.mark.parametrize(
@@ -630,7 +632,7 @@ def test_sheet_to_standard_output_goes_alone(convcli: Runner) -> None:
         (("--bank", "sobel:300"), "--sheet: would have 301 pictures; at most 256 are drawn"),
         (("--kernel", "0", "--scale", "gain"), "kernel: has a gain of 0"),
         (("--filter", "sobal"), "sobal: unknown filter: did you mean sobel?"),
-        (("--png-level", "3", "--sheet", "out.jpg"), "--png-level: is for png; --sheet is jpeg"),
+        (("--png-level", "3", "--sheet", "out.jpg"), "--png-level: is for PNG files, but --sheet is jpeg"),
     ],
 )
 @pytest.mark.usefixtures("photo")

@@ -1,4 +1,4 @@
-"""The batch runner: inputs times operations, an output for each, and no failure stops the others."""
+"""The batch runner: every operation on every input, one output each; a failure does not stop the others."""
 
 import os
 from collections import Counter
@@ -38,12 +38,12 @@ from convcli.pictures import Kind
 
 __all__ = ["Batch", "run_batch"]
 
-MOST_NAME_WIDTH = 50  # columns of a terminal behind which the numbers of all outputs are aligned
+MOST_NAME_WIDTH = 50  # columns to which names are padded to align their summaries
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a run reads, how and by how many processes, and where results go."""
+    """The inputs of a run, how they are read, by how many processes, and where results go."""
 
     sources: Sequence[Source]
     reading: Reading
@@ -74,12 +74,12 @@ class Batch:
         preview: bool,
         preview_as: str | None,
     ) -> "Batch":
-        """Read the options that all commands have which take many pictures.
+        """Read the options shared by all commands that take many pictures.
 
         Raises
         ------
         UsageError
-            They contradict each other, or one is out of range.
+            The options contradict each other, or a value is out of range.
         ImageError
             A list of names cannot be read.
         """
@@ -97,24 +97,24 @@ class Batch:
 
     @property
     def threads(self) -> int | None:
-        """Of each process."""
+        """The number of threads of each process."""
         return self.where.jobs
 
 
 def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Sequence[str] = ()) -> int:
-    """Do every operation with every input and return the exit code: 0 all done, 1 something failed.
+    """Run every operation on every input and return the exit code: 0 all done, 1 something failed.
 
     Parameters
     ----------
     batch : Batch
     operations : sequence of Operation
     kernel_files : sequence of str
-        Files that were read, too, and that no output may replace.
+        Other files that were read, which no output may overwrite.
 
     Raises
     ------
     UsageError
-        Before anything is started: two results for one output.
+        Two results have the same output; nothing was started.
     """
     sources, where = batch.sources, batch.where
     _check_outputs(sources, operations, where)
@@ -136,16 +136,20 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
 
     def lost(part: int, by: str) -> Told:
         told = Told()
-        told.fail(sources[part], f"its process was ended by {by}", json=where.json)
+        told.fail(
+            sources[part],
+            f"its process was ended by {by}; run it again, perhaps with a smaller --jobs",
+            json=where.json,
+        )
         return told
 
     finished = failed = skipped = 0
 
     def say_how_far() -> None:
         if len(sources) > 1 and progress_is_shown():
-            message(f"{len(sources)} inputs", f"stopped after {finished}; --skip-existing goes on from there")
+            message(f"{len(sources)} inputs", f"stopped after {finished}; use --skip-existing to continue")
 
-    parted = False  # whether a matrix was printed, from which the next has to be parted
+    parted = False  # whether a matrix was printed, so that the next one needs an empty line before it
     try:
         with undone_at_a_signal(say_how_far), file_progress(len(sources)) as progress:
             for told in shared_out(len(sources), do, lost, batch.processes, in_order=not where.json):
@@ -160,7 +164,7 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
                     for what, why in told.messages:
                         message(what, why)
     except ReaderGone:
-        if failed:  # the failure has been said, and its code stays
+        if failed:  # the failure was reported, so its exit code stays
             return 1
         raise
     _summarise(len(sources), failed, skipped)
@@ -168,7 +172,7 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
 
 
 def _summarise(count: int, failed: int, skipped: int) -> None:
-    """Say how a batch went, where somebody looks or something failed."""
+    """Report how a batch went, if standard error is a terminal or something failed."""
     if count > 1 and (failed or progress_is_shown()):
         parts = [f"{count - failed - skipped} done"]
         parts += [f"{skipped} skipped"] * bool(skipped) + [f"{failed} failed"] * bool(failed)
@@ -176,7 +180,7 @@ def _summarise(count: int, failed: int, skipped: int) -> None:
 
 
 def _name_width(sources: Sequence[Source], operations: Sequence[Operation], where: Destination) -> int:
-    """Return the width of the longest name of an output; a few that are much longer count for nothing."""
+    """Return the width of the longest output name, ignoring names that are too long to align with."""
     if where.output is not None:
         return 0
     most = min(get_terminal_size().columns // 2, MOST_NAME_WIDTH)
@@ -194,10 +198,10 @@ def _name_width(sources: Sequence[Source], operations: Sequence[Operation], wher
 
 
 def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], where: Destination) -> None:
-    """Refuse two results for one output, under one name or by a link that is to be followed."""
+    """Refuse two results with the same output, by name or through a link that is followed."""
     count = len(sources) * sum(each.where is None for each in operations)
     if where.output is not None and count > 1:
-        raise UsageError(where.output, f"is one output for {count} results; take --out-dir")
+        raise UsageError(where.output, f"is one output for {count} results; use --out-dir")
     named = [
         (source, each, each.goes(where))
         for source in sources
@@ -205,7 +209,7 @@ def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], w
         if not _is_printed(source, each.goes(where))
     ]
     names = Counter(str(Path(goes.path(source, each.label, "*"))) for source, each, goes in named)
-    if where.force:  # else a link stands in its own way
+    if where.force:  # otherwise an existing link is not overwritten
         place = Places()
         files = Counter(
             os.path.realpath(path) if os.path.islink(path) else place(path)  # noqa: PTH114 -- may be too long
@@ -217,11 +221,11 @@ def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], w
         if times > 1:
             raise UsageError(
                 path.removesuffix(".*"),
-                f"{times} results have this output; rename an input, or run them apart",
+                f"{times} results have this output; rename an input, or run them separately",
             )
 
 
 def _is_printed(source: Source, where: Destination) -> bool:
-    """Whether results are matrices that are printed, as far as the name of their input tells."""
+    """Whether results are matrices to print, judging by the name of the input."""
     is_text = Path(source.name).suffix.lower() in {".csv", ".txt"}
     return is_text and where.output is None and where.folder is None and where.format is None

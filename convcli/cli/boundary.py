@@ -1,4 +1,4 @@
-"""The error boundary: every failure becomes one line and an exit code."""
+"""The error boundary: it turns every failure into one line on standard error and an exit code."""
 
 import os
 import re
@@ -28,14 +28,14 @@ def run(arguments: Sequence[str]) -> int:
     Raises
     ------
     ReaderGone
-        The program is to end by SIGPIPE.
+        The pipe of standard output is broken, so the program has to end by SIGPIPE.
     """
-    if sys.stdout is None:  # help pages would be lost without a word
+    if sys.stdout is None:  # otherwise help pages would be lost silently
         message("standard output", "is closed")
         return FAILED
     try:
         code = _started(arguments)
-    except SystemExit as end:  # how Typer ends completion, and where a reader went away
+    except SystemExit as end:  # how Typer ends completion, and ends at a broken pipe
         if isinstance(end.__context__, BrokenPipeError):
             raise ReaderGone from None
         return end.code if isinstance(end.code, int) else DONE
@@ -51,13 +51,13 @@ def run(arguments: Sequence[str]) -> int:
         message(error.filename or "system", reason(error))
         return FAILED
     except ImportError as error:
-        message("installation", f"a part of it cannot be loaded: {error}")
+        message("installation", f"a part of convcli cannot be loaded: {error}; reinstall it")
         return FAILED
     except MemoryError:
-        message("memory", "there is not enough of it for this; take a smaller image or filter")
+        message("memory", "there is not enough for this; use a smaller image or filter")
         return FAILED
     except Exception as error:
-        # Typer's usage errors share no public base in all supported versions, but this method.
+        # Typer's usage errors share this method in all supported versions, but no public base class.
         if not hasattr(error, "format_message"):
             raise
         what, why = _usage_words(error, arguments)
@@ -69,9 +69,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _started(arguments: Sequence[str]) -> object:
-    """Run a command, or answer a shell that completes one."""
+    """Run a command, or answer a completion request of a shell."""
     if shell := os.environ.get("_CONVCLI_COMPLETE"):
-        from convcli.cli.completion import complete  # late: this is seldom asked
+        from convcli.cli.completion import complete  # late: seldom needed
 
         return complete(shell, arguments)
     from convcli.cli.app import command
@@ -80,33 +80,33 @@ def _started(arguments: Sequence[str]) -> object:
 
 
 def _hint(arguments: Sequence[str]) -> str:
-    """Say how a file is written whose name was taken for options, and where the help page is."""
-    from convcli.cli.app import COMMANDS  # late: completion that fails does without
+    """Return a hint: how to write a file name that was read as options, or where the help page is."""
+    from convcli.cli.app import COMMANDS  # late: not needed if completion fails
 
     if list(arguments[1:]) == ["help"] and arguments[0] in COMMANDS:
-        return f"; the help page: convcli help {arguments[0]}"
+        return f"; for the help page run: convcli help {arguments[0]}"
     before = takewhile(lambda word: word != "--", arguments)
     file = next((word for word in before if word.startswith("-") and os.path.lexists(word)), None)
-    return "" if file in (None, "-") else f"; the file {file} is written ./{file}"
+    return "" if file in (None, "-") else f"; write ./{file} if you mean the file {file}"
 
 
 def _usage_words(error: Exception, arguments: Sequence[str]) -> tuple[str, str]:
-    """Split a usage error of the option parser into what and why."""
+    """Split a usage error of the option parser into what is wrong and why."""
     option = getattr(error, "option_name", None)
     meant = _option_meant(str(option), getattr(error, "possibilities", None) or ())
     context = getattr(error, "ctx", None)
     place = context.info_name if context is not None and context.parent is not None else None
     if option and str(option).lstrip("-") in FILTER_PARAMETERS:
         name = str(option).lstrip("-")
-        return str(option), f"is written behind the filter, as in {FILTER_PARAMETERS[name]}"
+        return str(option), f"is an option of filters, written after the name: {FILTER_PARAMETERS[name]}"
     if meant is not None:
         return str(option), f"no such option: did you mean {meant}?"
     words = " ".join(error.format_message().split())  # type: ignore[attr-defined] # asked by hasattr before
     if option and "no such option" in words.lower():
-        lists = "options come behind a command, as in: convcli apply photo.png --filter sobel-x"
-        return str(option), f"no such option; {'--help lists them' if place else lists}"
+        lists = "options follow a command, as in: convcli apply photo.png --filter sobel-x"
+        return str(option), f"no such option; {'--help lists the options' if place else lists}"
     if option and "requires an argument" in words:
-        return str(option), "needs a value behind it; --help says of what kind"
+        return str(option), "requires a value; --help describes it"
     if place in NUMBERS and "unexpected extra argument" in words:
         if re.fullmatch("[0-9x,]+", arguments[1]):
             return place, f"sizes are given by options, as in: convcli {place} {NUMBERS[place]}"
@@ -118,7 +118,7 @@ def _usage_words(error: Exception, arguments: Sequence[str]) -> tuple[str, str]:
 
 
 def _option_meant(option: str, possible: Iterable[str]) -> str | None:
-    """Return the option that is spelt most like one; the dashes, which all begin with, do not count."""
+    """Return the option that is spelled most like this one, ignoring the leading dashes."""
     named = {one.lstrip("-"): one for one in possible}
     near = nearest(option.lstrip("-"), named)
     return None if near is None else named[near]

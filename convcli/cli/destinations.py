@@ -1,4 +1,4 @@
-"""Where results go: the options that say it, the formats that suit, and what must not be overwritten."""
+"""Where results go: the output options, the formats, and the files that must not be overwritten."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -18,9 +18,9 @@ from convcli.pictures import Kind
 
 __all__ = ["PRINTED", "Destination", "Outputs", "check_name", "destination", "make_folder", "natural_format"]
 
-NAME = "{stem}-{filter}.{ext}"  # of an output, unless --name says otherwise
+NAME = "{stem}-{filter}.{ext}"  # the default of --name
 FIELDS = ("stem", "filter", "ext", "name")
-STANDARD_OUTPUT = "/dev/stdout"  # by a name that leads to its file
+STANDARD_OUTPUT = "/dev/stdout"  # a name that resolves to its file
 PRINTED = None  # the format of a result that is printed as a matrix
 
 
@@ -31,22 +31,22 @@ class Destination:
     Attributes
     ----------
     output : str or None
-        The only output.
+        The output, if there is a single one.
     folder : Path or None
-        Of the outputs whose names are derived.
+        Folder of the outputs with derived names.
     name : str
-        By what they are derived, as `NAME`.
+        Template of the derived names, as `NAME`.
     format : FileFormat or None
     force, skip_existing : bool
-        Replace files that exist, or leave them and their inputs alone.
+        Overwrite existing files, or skip their inputs.
     json : bool
     png_level, jobs : int or None
     background : (int, int, int) or None
-        The colour that transparent pictures are laid over.
+        The color that replaces transparency.
     option : str
-        What the name was given by.
+        The option that gave the name.
     name_width : int
-        Columns of a terminal that names of outputs are given, where a person reads them.
+        Columns that names of outputs are padded to on a terminal.
     """
 
     output: str | None
@@ -63,20 +63,21 @@ class Destination:
     name_width: int = 0
 
     def path(self, source: Source, label: str, extension: str) -> str:
-        """Return the path of an output: the only one's, or a derived one."""
+        """Return the path of an output: the given one, or a derived one."""
         if self.output is not None:
             return self.output
         file = Path("stdin" if source.name == STREAM else source.name)
         name = self.name.format(stem=file.stem, name=file.name, filter=_safe(label), ext=extension)
         if ".." in Path(name).parts:
             raise UsageError(
-                f"{self.option} {self.name!r}", f"leads out of the folder for {source.shown}: {name}"
+                f"{self.option} {self.name!r}",
+                f"leads out of the output folder for {source.shown}: {name}; leave out ..",
             )
         return str(Path(self.folder or "", source.below, name))
 
 
 def _safe(label: str) -> str:
-    """Make a filter's text fit for a file name."""
+    """Replace the characters of a filter's text that do not belong in file names."""
     return label.replace(":", "-").replace(",", "-").replace("/", "_")
 
 
@@ -94,30 +95,32 @@ def destination(
     background: str | None = None,
     option: str = "-o",
 ) -> Destination:
-    """Check the options that say where results go; `option` is what the output was given by.
+    """Check the output options; `option` is the one that `output` comes from.
 
     Raises
     ------
     UsageError
-        They contradict each other, or name an unknown format.
+        The options contradict each other, or name an unknown format.
     """
     chosen = None if file_format is None else format_named(file_format)
     if output == "":
-        raise UsageError(option, "is an empty name")
+        raise UsageError(option, "has an empty file name")
     if output is not None and _is_standard_output(output):
         output = STREAM
     if output is not None and output != STREAM and (output.endswith("/") or os.path.isdir(output)):  # noqa: PTH112 -- a name may be too long
-        instead = "to write into it take --out-dir" if option == "-o" else "give the name of a file in it"
+        instead = "use --out-dir to write into it" if option == "-o" else "give the name of a file in it"
         raise UsageError(output, f"is a folder; {instead}")
     for other, given in (("--out-dir", out_dir), ("--name", name)):
         if output is not None and given is not None:
-            raise UsageError(other, f"names are derived there; leave -o out, or {other}")
+            raise UsageError(other, "is for derived names, but -o names the output; leave one of them out")
     if skip_existing and (force or output is not None):
         raise UsageError("--skip-existing", f"does not go with {'--force' if force else '-o'}")
     if output == STREAM:
         chosen = chosen or FileFormat.PNG
         if json:
-            raise UsageError("--json", f"goes to standard output, as {option} - does; write to a file")
+            raise UsageError(
+                "--json", f"writes to standard output, and so does {option} -; write the result to a file"
+            )
         if output_is_terminal() and not chosen.text:
             raise UsageError(
                 f"{option} -", f"{chosen} is not for a terminal; redirect it, or add --format csv"
@@ -129,7 +132,7 @@ def destination(
         if not name.endswith(".{ext}"):
             chosen = _format_by_name(name, chosen, file_format)
     if png_level is not None and chosen not in (None, FileFormat.PNG):
-        raise UsageError("--png-level", f"is for png; the output is {chosen}")
+        raise UsageError("--png-level", f"is for PNG files, but the output is {chosen}")
     folder = None if out_dir is None else Path(out_dir)
     colour = None if background is None else parse_color(background, "--background")
     return Destination(
@@ -138,7 +141,7 @@ def destination(
 
 
 def _is_standard_output(output: str) -> bool:
-    """Whether a name, as /dev/stdout, leads where standard output does."""
+    """Whether a name, such as /dev/stdout, refers to the same file as standard output."""
     try:
         return os.path.samestat(os.stat(output), os.fstat(1))  # noqa: PTH116
     except (OSError, ValueError):
@@ -148,16 +151,19 @@ def _is_standard_output(output: str) -> bool:
 def _format_by_name(
     name: str | None, chosen: FileFormat | None, file_format: str | None
 ) -> FileFormat | None:
-    """Return the format of an output of that name, which must be that of --format if there is one."""
+    """Return the format of an output of that name; it must not contradict --format."""
     if name is None:
         return chosen
     if chosen is None:
         return format_of(name)
     implied = chosen
-    with suppress(UsageError):  # an extension that is unknown says nothing against --format
+    with suppress(UsageError):  # an unknown extension does not contradict --format
         implied = format_of(name)
     if implied != chosen:
-        raise UsageError(name, f"ends in {Path(name).suffix}, but --format says {file_format}")
+        raise UsageError(
+            name,
+            f"ends in {Path(name).suffix}, but --format is {file_format}; change one of them",
+        )
     return chosen
 
 
@@ -167,7 +173,7 @@ def check_name(name: str, option: str = "--name") -> None:
     Raises
     ------
     UsageError
-        It has unknown fields, gives all outputs one name, or leads out of the folder.
+        It has unknown fields, gives all outputs the same name, or leads out of the folder.
     """
     try:
         parts = list(Formatter().parse(name))
@@ -175,18 +181,20 @@ def check_name(name: str, option: str = "--name") -> None:
         raise UsageError(f"{option} {name!r}", f"{error}; as in {NAME}") from None
     for _, field, form, conversion in parts:
         if field is not None and field not in FIELDS:
-            raise UsageError(f"{option} {name!r}", f"there is no {{{field}}}; {suggestion(field, FIELDS)}")
+            raise UsageError(f"{option} {name!r}", f"unknown field {{{field}}}; {suggestion(field, FIELDS)}")
         if form or conversion:
-            raise UsageError(f"{option} {name!r}", "takes fields alone, without : or !")
+            raise UsageError(f"{option} {name!r}", "fields take no : or !; write just {stem}")
     fixed = Path(name)
     if name.endswith("/") or fixed.is_absolute() or ".." in fixed.parts or "\0" in name:
-        raise UsageError(f"{option} {name!r}", "must be a file name, in folders below --out-dir at most")
+        raise UsageError(
+            f"{option} {name!r}", "must be a file name inside --out-dir, without .. or a leading /"
+        )
     if not any(field in ("stem", "name") for _, field, _, _ in parts):
-        raise UsageError(f"{option} {name!r}", "gives all outputs one name; put {stem} into it")
+        raise UsageError(f"{option} {name!r}", "gives all outputs the same name; add {stem}")
 
 
 class Outputs:
-    """The outputs of a run, none of which is a file that it reads."""
+    """The outputs of a run; none of them may be a file that the run reads."""
 
     def __init__(self, where: Destination, files_read: Iterable[str]) -> None:
         self.where = where
@@ -210,22 +218,22 @@ class Outputs:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for outputs, unless it is there.
+    """Create a folder for outputs, unless it exists.
 
     Raises
     ------
     OutputError
-        It cannot be made.
+        The folder cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        why = "is no folder" if isinstance(error, FileExistsError) else reason(error)
+        why = "is not a folder" if isinstance(error, FileExistsError) else reason(error)
         raise OutputError(str(folder), why) from None
 
 
 def natural_format(kind: Kind, numbers: bool | None, *, to_folder: bool) -> FileFormat | None:
-    """Return the format that suits an input where none was chosen."""
+    """Return the output format for a kind of input if none was chosen."""
     if kind == Kind.TEXT:
         return FileFormat.CSV if to_folder else PRINTED
     if kind == Kind.PIXELS:

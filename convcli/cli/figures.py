@@ -153,7 +153,7 @@ def _destination(option: str, name: str, batch: Batch, *, results: bool) -> Dest
         what = "grey" if goes.format == FileFormat.PNM else f"{goes.format}, which holds numbers"
         raise UsageError(f"{option} {name}", f"is a picture in colour, not {what}; end it in .png")
     if where.png_level is not None and goes.format != FileFormat.PNG and not results:
-        raise UsageError("--png-level", f"is for png; {option} is {goes.format}")
+        raise UsageError("--png-level", f"is for PNG files, but {option} is {goes.format}")
     return replace(
         goes, skip_existing=where.skip_existing, png_level=where.png_level, background=where.background,
         option=option,

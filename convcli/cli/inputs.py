@@ -1,4 +1,4 @@
-"""Which inputs a batch has: those that were named, all pictures in a folder, or a list of names."""
+"""The inputs of a batch: the files named, all pictures in a folder, or a list of file names."""
 
 import os
 import stat
@@ -26,11 +26,11 @@ class Source:
     Attributes
     ----------
     name : str
-        Of a file, or ``-``.
+        Path of the file, or ``-`` for standard input.
     below : str
-        The folder of its output below that of all outputs, where a tree is kept.
+        Subfolder of the output folder that its output goes to, with --recursive.
     trouble : str
-        Why it cannot be read, where that is known already.
+        Why it cannot be read, if that is known already.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Source:
 
     @property
     def shown(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return input_name(self.name)
 
 
@@ -55,15 +55,15 @@ def gathered(
     Raises
     ------
     UsageError
-        There are none, or one that cannot be.
+        There are no inputs, or the options contradict each other.
     ImageError
         A list of names cannot be read.
     """
     if files0_from is not None:
         if not files0_from:
-            raise UsageError("--files0-from", "is an empty name")
+            raise UsageError("--files0-from", "has an empty file name; give a file, or - for standard input")
         if names:
-            raise UsageError("--files0-from", "gives the names; leave IMAGE out")
+            raise UsageError("--files0-from", "reads the file names from a list; leave IMAGE out")
         if recursive:
             raise UsageError("--recursive", "does not go with --files0-from, which names every file")
         found = [Source(name) for name in _listed(files0_from)]
@@ -71,52 +71,53 @@ def gathered(
         found = [Source(name) for name in names or []]
     if recursive:
         if out_dir is None:
-            raise UsageError("--recursive", "keeps the tree of folders below --out-dir; give one")
+            raise UsageError("--recursive", "needs --out-dir, the folder that gets the same subfolders")
         found = [below for source in found for below in _tree(source, os.path.realpath(out_dir))]
     check_names([source.name for source in found])
     return found
 
 
 def check_names(names: Sequence[str], what: str = "IMAGE") -> None:
-    """Check that these can be inputs, by their names alone.
+    """Check the names of inputs, without opening any file.
 
     Raises
     ------
     UsageError
-        One is empty, or standard input is named twice or is a terminal.
+        A name is empty, or standard input is named twice or is a terminal.
     """
     if "" in names:
-        raise UsageError(what, "is an empty name")
+        raise UsageError(what, "has an empty file name; give a file, or - for standard input")
     if STREAM in names:
         if names.count(STREAM) > 1:
-            raise UsageError(STREAM, "standard input can be read only once")
+            raise UsageError(STREAM, "standard input can be read only once; leave one - out")
         check_no_terminal("pipe an image into it")
 
 
 def _listed(file: str) -> list[str]:
-    """Read names, each ended by a zero byte, as ``find -print0`` writes them."""
+    """Read NUL-separated names, as ``find -print0`` writes them."""
     content = _bytes_of(file)
     if len(content) > MOST_NAMES_BYTES:
         raise ImageError(
-            input_name(file), f"is longer than {MOST_NAMES_BYTES} bytes, which no list of names is"
+            input_name(file), f"is larger than {MOST_NAMES_BYTES} bytes, so it is not a list of names"
         )
     content = content.removesuffix(b"\0")
     if not content:
-        raise UsageError(f"--files0-from {file}", "holds no names")
+        raise UsageError(f"--files0-from {file}", "contains no names")
     place = 0 if content.startswith(b"\0") else content.find(b"\0\0") + 1
-    if place or content.startswith(b"\0"):  # found before the names are parted: there may be a billion
-        raise UsageError(f"--files0-from {file}", f"its name {content.count(0, 0, place) + 1} is empty")
+    if place or content.startswith(b"\0"):  # checked before splitting: there may be a billion names
+        raise UsageError(f"--files0-from {file}", f"name number {content.count(0, 0, place) + 1} is empty")
     names = [os.fsdecode(name) for name in content.split(b"\0")]
     if len(names) == 1 and "\n" in names[0]:
         raise UsageError(
-            f"--files0-from {file}", "holds lines; names are ended by zero bytes, as find -print0 does"
+            f"--files0-from {file}",
+            "contains lines, but names must be NUL-separated, as find -print0 writes them",
         )
     return names
 
 
 def _bytes_of(file: str) -> bytes:
     if file == STREAM:
-        check_no_terminal("pipe names into it, as find -print0 writes them")
+        check_no_terminal("pipe NUL-separated names into it, as find -print0 writes them")
         return read_standard_input(MOST_NAMES_BYTES + 1)
     try:
         with open_input(file) as stream:
@@ -126,7 +127,7 @@ def _bytes_of(file: str) -> bytes:
 
 
 def _tree(source: Source, out_dir: str) -> list[Source]:
-    """Return the pictures in a folder and in those below, sorted; what is no folder stays what it is."""
+    """Return the pictures in a folder and its subfolders, sorted; return anything else unchanged."""
     if source.name == STREAM:
         return [source]
     try:
@@ -137,7 +138,7 @@ def _tree(source: Source, out_dir: str) -> list[Source]:
     found: list[Source] = []
     waiting = [source.name]
     out_name = os.path.basename(out_dir)  # noqa: PTH119 -- a part of a real path, as text
-    while waiting:  # `os.walk` calls itself, and a tree may be deeper than that goes
+    while waiting:  # `os.walk` is recursive, and a tree may be deeper than its limit
         folder = waiting.pop()
         try:
             with os.scandir(folder) as entries:
@@ -151,7 +152,7 @@ def _tree(source: Source, out_dir: str) -> list[Source]:
             for entry in seen
             if Path(entry.name).suffix.lower() in PICTURES and not entry.is_dir()
         ]
-        # Neither by a link, which may lead back, nor to what an earlier run has made.
+        # Skip links, which may lead back here, and the outputs of an earlier run.
         waiting += [
             entry.path
             for entry in reversed(seen)
@@ -159,7 +160,7 @@ def _tree(source: Source, out_dir: str) -> list[Source]:
             and (entry.name != out_name or os.path.realpath(entry.path) != out_dir)
         ]
     if not found:
-        raise UsageError(source.name, "holds no pictures")
+        raise UsageError(source.name, "contains no pictures")
     return found
 
 

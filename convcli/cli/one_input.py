@@ -1,4 +1,4 @@
-"""One input of a batch, and what is done with it: in whatever process, nothing is printed here."""
+"""One input of a batch and the operations on it; runs in any process and prints nothing."""
 
 import os
 import time
@@ -27,7 +27,7 @@ __all__ = ["OneInput", "Operation", "Outcome", "Told", "candidates", "room_for"]
 
 
 NO_MEMORY = "there is not enough memory for it"
-# Bytes that encoders take for each number, where they are more than those of the file: measured.
+# Bytes that encoders need per value, if more than in the file (measured).
 ENCODING: dict[FileFormat | None, int] = {
     FileFormat.CSV: 90,
     FileFormat.TXT: 90,
@@ -39,34 +39,34 @@ ENCODING: dict[FileFormat | None, int] = {
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What an operation makes of a picture: what is to be written, and what is to be said of it."""
+    """The result of an operation on a picture: the picture to write and the facts to report."""
 
     picture: Picture
     facts: Mapping[str, object]
     notes: tuple[str, ...] = ()
-    summary: str | None = None  # what a person is told of it; None: its numbers
+    summary: str | None = None  # the report for a person; None for size, type and range
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing that is done with each input.
+    """An operation on each input.
 
     Attributes
     ----------
     label : str
-        Stands behind the input's stem in derived names.
+        The ``{filter}`` part of derived names.
     numbers : bool or None
-        Whether the result is wanted as numbers; None: as the input and the output format suggest.
+        Whether the result stays an array of values; None if input and output format decide.
     run : callable
-        Is called with a picture and whether numbers are wanted.
+        Takes a picture and whether the result stays an array of values.
     result_size : callable
-        Returns the size of the result of a picture's; raises `SizeError` where there is none.
+        Takes the size of a picture and returns that of its result; raises `SizeError` if there is none.
     between : int
-        Bytes that are held for each number of the result while it is made.
+        Bytes per value of the result that are held while it is computed.
     itemsize : int
         Bytes of each number of a result that is made of numbers of at most 4 bytes.
     where : Destination or None
-        Where its results go, if not where all others do.
+        Where its results go, if not to the same place as the others.
     maps : tuple of str
         Names of the maps of a result, where it has several that have names.
     """
@@ -81,18 +81,18 @@ class Operation:
     maps: tuple[str, ...] = ()
 
     def goes(self, usual: Destination) -> Destination:
-        """Return where its results go, where those of all others go to the usual place."""
+        """Return where its results go, given the usual destination."""
         return self.where or usual
 
 
 def room_for(operations: Sequence[Operation], file_format: FileFormat | None) -> ResultBytes:
-    """Return what tells how many bytes the largest of the results takes, and the file that is made of it."""
+    """Return a function that computes the bytes that the largest result and its file take."""
 
     def room(size: Size, itemsize: int, numbers: bool) -> int:
         def taken(one: Operation) -> int:
             try:
                 made = prod(one.result_size(size))
-            except SizeError:  # which is said when it is tried
+            except SizeError:  # reported when the operation runs
                 return 0
             written = file_format if one.where is None else one.where.format
             as_numbers = numbers or _is_numeric(written) if one.numbers is None else one.numbers
@@ -109,16 +109,16 @@ def room_for(operations: Sequence[Operation], file_format: FileFormat | None) ->
 
 @dataclass
 class Told:
-    """What became of an input, and what is to be said of it: it may have been done by another process."""
+    """The report on an input: whether it failed, and what to print. It can come from another process."""
 
     failed: bool = False
     skipped: bool = False
     messages: list[tuple[str, object]] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
-    matrices: bool = False  # answers are matrices, which are parted by empty lines
+    matrices: bool = False  # answers are matrices, which are separated by empty lines
 
     def fail(self, source: Source, why: object, *, json: bool, output: str | None = None) -> None:
-        """Tell of a failure: it is that of an output, where one is named, else of the input."""
+        """Report a failure, of the output if one is named, else of the input."""
         self.failed = True
         self.messages.append((output or source.shown, str(why)))
         if json:
@@ -126,7 +126,7 @@ class Told:
 
 
 def candidates(source: Source, operation: Operation, where: Destination) -> list[str]:
-    """Return the outputs that may come of an input: what it holds, the name of a file does not tell."""
+    """Return the possible outputs of an input; which one it is depends on the content of the input."""
     formats = {where.format}
     if where.format is None:
         to_folder = where.folder is not None
@@ -135,7 +135,7 @@ def candidates(source: Source, operation: Operation, where: Destination) -> list
 
 
 class OneInput:
-    """One input, and what is done with it."""
+    """One input and the operations on it."""
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ class OneInput:
         self.told = Told()
 
     def done(self) -> Told:
-        """Do everything, and tell of it."""
+        """Run all operations and return the report."""
         if self.source.trouble:
             self._fail(self.source.trouble)
             return self.told
@@ -164,7 +164,7 @@ class OneInput:
             return self.told
         try:
             for operation in waiting:
-                self._check(operation.goes(self.where).output)  # before an input is decoded for nothing
+                self._check(operation.goes(self.where).output)  # before decoding the input in vain
             picture, notes = self._loaded()
         except ConvcliError as error:
             self._fail(error.why, output=error.what if isinstance(error, OutputError) else None)
@@ -172,7 +172,7 @@ class OneInput:
         except MemoryError:
             self._fail(NO_MEMORY)
             return self.told
-        pictures = [picture] * len(waiting)  # one for each to take: the last leaves none
+        pictures = [picture] * len(waiting)  # each operation takes one, so that the last frees the picture
         del picture
         for operation in waiting:
             if self._attempt(operation, pictures, notes):
@@ -180,7 +180,7 @@ class OneInput:
         return self.told
 
     def _loaded(self) -> tuple[Picture, tuple[str, ...]]:
-        """Return the picture, over a colour if there is to be one, and what is to be said of it."""
+        """Return the picture, on the background color if there is one, and notes on it."""
         picture = self.reading.load(self.source.name)
         if self.where.background is None or picture.alpha is None:
             return picture, picture.notes
@@ -198,7 +198,7 @@ class OneInput:
         self.told.messages += [("note", f"{self.source.shown}: {note}") for note in notes]
 
     def _skips(self, operation: Operation) -> bool:
-        """Whether the output of an operation exists, and is to be left alone."""
+        """Whether the output of an operation exists and has to be kept."""
         if not self.where.skip_existing:
             return False
         expected = candidates(self.source, operation, operation.goes(self.where))
@@ -209,7 +209,7 @@ class OneInput:
         return path is not None
 
     def _attempt(self, operation: Operation, pictures: list[Picture], notes: tuple[str, ...]) -> bool:
-        """Do one thing with the picture, and return whether it was done: only then its notes matter."""
+        """Run one operation on the picture and return whether it succeeded; if not, its notes are dropped."""
         picture = pictures.pop()
         started = time.perf_counter()
         try:
@@ -222,7 +222,7 @@ class OneInput:
         except ConvcliError as error:
             if isinstance(error, OutputError):
                 self._fail(error.why, output=error.what)
-            else:  # it is wrong with this input
+            else:  # the input is at fault
                 self._fail(error)
             return False
         except MemoryError:
@@ -242,7 +242,7 @@ class OneInput:
         return True
 
     def _target(self, operation: Operation, picture: Picture) -> tuple[FileFormat | None, str | None]:
-        """Return the format and name of the output; no format and no name for a matrix that is printed."""
+        """Return the format and name of the output, or neither for a matrix that is printed."""
         where = operation.goes(self.where)
         if where.output is not None:
             return where.format, where.output
@@ -259,7 +259,7 @@ class OneInput:
     def _deliver(
         self, operation: Operation, picture: Picture, file_format: FileFormat | None, target: str | None
     ) -> Iterable[str]:
-        """Write the result where it belongs and return what could not be kept; a printed one is told."""
+        """Write the result, unless it is printed, and return notes on what the format cannot hold."""
         if file_format is PRINTED or target is None:
             return ()
         name = "standard output" if target == STREAM else target

@@ -1,4 +1,4 @@
-"""How inputs are read: from where, how large they may be, and which frame of several."""
+"""Reading inputs: from a file or standard input, up to a size, and which frame of several."""
 
 from dataclasses import dataclass, replace
 from math import prod
@@ -15,7 +15,7 @@ __all__ = ["Reading"]
 
 @dataclass(frozen=True)
 class Reading:
-    """How large pictures may be, and which frame of several is taken."""
+    """The limits of pictures, and which frame of several is read."""
 
     limits: Limits
     frame: int | None
@@ -27,7 +27,7 @@ class Reading:
         Raises
         ------
         UsageError
-            One is out of range.
+            A value is out of range.
         """
         check_least("--frame", frame, 0)
         pixels = MAX_PIXELS if max_pixels is None else parse_amount(max_pixels, "--max-pixels", minimum=1)
@@ -35,7 +35,7 @@ class Reading:
         return cls(Limits(pixels, memory), frame)
 
     def with_room(self, bytes_of_a_number: int) -> "Reading":
-        """Return how pictures are read of each of whose numbers so many bytes are made."""
+        """Return the same with a memory limit for work that takes `bytes_of_a_number` bytes per value."""
         limits = replace(self.limits, result_bytes=lambda size, *_: prod(size) * bytes_of_a_number)
         return replace(self, limits=limits)
 
@@ -45,7 +45,7 @@ class Reading:
         Raises
         ------
         ImageError
-            It cannot be read.
+            The picture cannot be read.
         """
         stream = standard_input() if source == STREAM else source
         return load_picture(stream, input_name(source), self.limits, frame=self.frame)

@@ -1,4 +1,4 @@
-"""Standard input, which is read where ``-`` is given and nowhere else."""
+"""Standard input, which is read only for ``-``."""
 
 import sys
 from functools import partial
@@ -17,12 +17,12 @@ __all__ = [
 ]
 
 STREAM = "-"
-STANDARD_INPUT = "/dev/stdin"  # by a name that leads to its file
+STANDARD_INPUT = "/dev/stdin"  # a name that resolves to its file
 NAME = "standard input"
 
 
 def input_name(source: str) -> str:
-    """Return what messages call an input."""
+    """Return the name of an input in messages."""
     return NAME if source == STREAM else source
 
 
@@ -32,19 +32,19 @@ def check_no_terminal(way_out: str) -> None:
     Raises
     ------
     UsageError
-        Standard input is a terminal; `way_out` is said with it.
+        Standard input is a terminal; the message ends with `way_out`.
     """
     if sys.stdin is not None and sys.stdin.isatty():
         raise UsageError(NAME, f"is a terminal; {way_out}")
 
 
 def standard_input() -> BinaryIO:
-    """Return the stream.
+    """Return the binary stream of standard input.
 
     Raises
     ------
     ImageError
-        It is closed.
+        Standard input is closed.
     """
     if sys.stdin is None:
         raise ImageError(NAME, "is closed")
@@ -52,12 +52,12 @@ def standard_input() -> BinaryIO:
 
 
 def read_standard_input(most: int) -> bytes:
-    """Read all of it, or so many bytes.
+    """Read standard input to its end, or up to `most` bytes.
 
     Raises
     ------
     ImageError
-        It cannot be read.
+        Standard input cannot be read.
     """
     stream, parts, left = standard_input(), list[bytes](), most
     try:

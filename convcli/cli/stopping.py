@@ -1,7 +1,7 @@
-"""A signal that ends the program: what is open is cleared up, then the signal takes its course.
+"""Signals that end the program: it cleans up, then lets the signal take effect.
 
-The handler does it all by itself. An exception raised from it would pass through whatever Python is just at:
-an import, a callback or a fork, some of which swallow it.
+The handler does all of that itself. If it raised an exception, that would pass through whatever Python is
+doing, an import, a callback or a fork, and some of these swallow exceptions.
 """
 
 import os
@@ -24,7 +24,7 @@ _undone: list[Callable[[], object]] = [remove_temporaries]  # called before the 
 
 
 def heed_signals() -> None:
-    """End by a signal when all is cleared up; one that is ignored stays ignored, as by nohup."""
+    """Clean up and end at a signal; signals that are ignored, as by nohup, stay ignored."""
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
@@ -34,7 +34,7 @@ def heed_signals() -> None:
 
 @contextmanager
 def undone_at_a_signal(undo: Callable[[], object]) -> Iterator[None]:
-    """Have something called if a signal ends the program meanwhile."""
+    """Call `undo` if a signal ends the program within this context."""
     _undone.append(undo)
     try:
         yield
@@ -43,7 +43,7 @@ def undone_at_a_signal(undo: Callable[[], object]) -> Iterator[None]:
 
 
 def forget() -> None:
-    """Undo nothing, in a process that was forked, of what belongs to the one that it comes from."""
+    """Forget, in a forked process, the clean-up that belongs to its parent."""
     del _undone[1:]
 
 
@@ -56,7 +56,7 @@ def end_by(number: int) -> NoReturn:
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    for each in SIGNALS:  # a second one must not disturb the clearing up
+    for each in SIGNALS:  # a second signal must not interrupt the clean-up
         signal.signal(each, signal.SIG_IGN)
     for undo in reversed(_undone):
         with suppress(Exception):

@@ -1,8 +1,8 @@
-"""Work that processes share, each of them expendable: one that is killed loses only what it was at.
+"""Worker processes that share work; one that is killed loses only the part that it was working on.
 
-Processes, not threads: decoding and encoding small pictures holds Python's lock for too much of the time. On
-two processors, pictures of 512x384 pixels take 11.2 ms each by two processes, 12.8 by three threads, 20 by
-one.
+Processes, not threads: decoding and encoding small pictures holds Python's global lock most of the time. On
+two cores, a picture of 512x384 pixels takes 11.2 ms with two processes, 12.8 ms with three threads and 20 ms
+with one.
 """
 
 import os
@@ -27,18 +27,18 @@ __all__ = ["divided", "shared_out"]
 
 Result = TypeVar("Result")
 
-AHEAD = 32  # results a process that may wait for an earlier one: what is told of a long batch stays small
-PATIENCE = 2.0  # seconds that a process may take to clear up when all is to stop
+AHEAD = 32  # results per process that may wait for an earlier one, to bound the memory of a long batch
+PATIENCE = 2.0  # seconds that a process gets to clean up when all processes stop
 
 
 def divided(jobs: int | None, parts: int) -> tuple[int, int | None]:
-    """Return how many processes share a work of so many parts, and how many threads each may have."""
-    processes = threads_for(jobs, parts)  # as many as threads would be: they take the same processors
+    """Return the number of processes for a work of `parts` parts, and the threads of each process."""
+    processes = threads_for(jobs, parts)  # as many as there would be threads, as they use the same cores
     return (processes, 1) if processes > 1 and _may_fork() else (1, jobs)
 
 
 def _may_fork() -> bool:
-    """Whether processes can be forked safely: macOS's libraries keep threads that a fork would lose."""
+    """Whether this process can be forked safely: macOS's libraries have threads that a fork would lose."""
     needed = ((os, "fork"), (os, "waitstatus_to_exitcode"), (signal, "pthread_sigmask"))
     return sys.platform != "darwin" and all(hasattr(module, name) for module, name in needed)
 
@@ -51,19 +51,19 @@ def shared_out(
     *,
     in_order: bool,
 ) -> Iterator[Result]:
-    """Yield the results of all parts, done by so many processes; by this one if it is one.
+    """Yield the results of all parts, computed by worker processes, or by this process if `processes` is 1.
 
     Parameters
     ----------
     count : int
-        Of parts, numbered from 0.
+        Number of parts; they are numbered from 0.
     do : callable
-        Does a part. Whatever it has to say must be in its result, which is pickled.
+        Takes the number of a part and returns its result, which must be picklable.
     lost : callable
-        Makes the result of a part whose process was killed, and of a text that tells by what.
+        Takes the number of a part whose process was killed, and a text about how, and returns its result.
     processes : int
     in_order : bool
-        Yield results in the order of the parts; else as they come.
+        Yield results in the order of the parts, otherwise as they come.
     """
     if processes == 1:
         for part in range(count):
@@ -84,7 +84,7 @@ def shared_out(
 
 @dataclass(eq=False)
 class _Worker:
-    """A process, and the part that it is at."""
+    """A process and the part that it is working on."""
 
     process: int
     connection: "Connection"
@@ -92,14 +92,14 @@ class _Worker:
 
 
 class _Crew(Generic[Result]):
-    """The processes; they end with the context, or at a signal."""
+    """The worker processes; they end with the context or at a signal."""
 
     def __init__(self, do: Callable[[int], Result], lost: Callable[[int, str], Result], size: int) -> None:
         self.do = do
         self.lost = lost
         self.size = size
         self.workers: list[_Worker] = []
-        self.own: list[int] = []  # parts that this process does itself, as no other can be started
+        self.own: list[int] = []  # parts that this process does itself, as it cannot start another
         self._at_a_signal = ExitStack()
 
     def __enter__(self) -> "_Crew[Result]":
@@ -112,12 +112,12 @@ class _Crew(Generic[Result]):
         if kind is not None:
             self.stop()
         for worker in self.workers:
-            worker.connection.close()  # which tells it that there is nothing more to do
+            worker.connection.close()  # the process then ends
             _exit_code(worker.process)
         self._at_a_signal.close()
 
     def stop(self) -> None:
-        """End all processes at once: they have some time to clear up."""
+        """End all processes; they get some time to clean up."""
         for worker in self.workers:
             with suppress(ProcessLookupError):
                 os.kill(worker.process, signal.SIGTERM)
@@ -130,7 +130,7 @@ class _Crew(Generic[Result]):
                 time.sleep(0.005)
 
     def take(self, part: int) -> bool:
-        """Give a part to a process, and return whether one was free."""
+        """Give a part to a free process and return whether there was one."""
         while True:
             worker = next((worker for worker in self.workers if worker.part is None), None)
             if worker is None and len(self.workers) < self.size:
@@ -142,16 +142,16 @@ class _Crew(Generic[Result]):
                 return False
             try:
                 worker.connection.send(part)
-            except (BrokenPipeError, ConnectionResetError):  # it was killed while it had nothing to do
+            except (BrokenPipeError, ConnectionResetError):  # it was killed while idle
                 self._bury(worker)
                 continue
-            except OSError:  # it may have got a part of the number: `results` tells how it ended
+            except OSError:  # the number may have arrived incomplete; `results` reports how it ended
                 os.kill(worker.process, signal.SIGKILL)
             worker.part = part
             return True
 
     def results(self) -> Iterator[tuple[int, Result]]:
-        """Wait for results, and yield those that are there with their parts."""
+        """Wait for results and yield the parts that are finished with their results."""
         from multiprocessing.connection import wait
 
         for own in self.own:
@@ -159,7 +159,7 @@ class _Crew(Generic[Result]):
         self.own.clear()
         busy = {worker.connection: worker for worker in self.workers if worker.part is not None}
         for connection in wait(list(busy)) if busy else ():
-            worker = busy[connection]  # type: ignore[index] # what was asked for
+            worker = busy[connection]  # type: ignore[index] # one of those waited for
             part = worker.part
             assert part is not None
             try:
@@ -173,7 +173,7 @@ class _Crew(Generic[Result]):
             yield part, result
 
     def _start(self) -> "_Worker | None":
-        """Start a process; where that is refused, the work goes on with those that there are."""
+        """Start a process; if that fails, the work goes on with the existing ones."""
         from multiprocessing.connection import Pipe
 
         try:
@@ -181,13 +181,13 @@ class _Crew(Generic[Result]):
         except OSError:
             self.size = len(self.workers)
             return None
-        # Between here and there a signal would clear up in two processes what belongs to one.
+        # Until the mask is restored, a signal would make two processes clean up what belongs to one.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             process = os.fork()
             if process == 0:
                 ours.close()
-                for worker in self.workers:  # or none of them would see that this process is gone
+                for worker in self.workers:  # otherwise they would not notice that this process is gone
                     worker.connection.close()
                 forget()
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -203,7 +203,7 @@ class _Crew(Generic[Result]):
         return self.workers[-1]
 
     def _bury(self, worker: _Worker) -> str:
-        """Remove a process that has died, and return by what."""
+        """Remove a process that has died, and return how."""
         self.workers.remove(worker)
         worker.connection.close()
         code = _exit_code(worker.process) or 0
@@ -211,23 +211,23 @@ class _Crew(Generic[Result]):
 
 
 def _exit_code(process: int, options: int = 0) -> int | None:
-    """Wait for the end of a process, and return its exit code, or minus the signal; None: it goes on."""
+    """Wait for a process; return its exit code, minus the signal number, or None if it is still running."""
     try:
         found, status = os.waitpid(process, options)
-    except ChildProcessError:  # somebody else has heard of it
+    except ChildProcessError:  # somebody else has waited for it
         return 0
     return os.waitstatus_to_exitcode(status) if found else None
 
 
 def _serve(connection: "Connection", do: Callable[[int], object]) -> NoReturn:
-    """Do parts until there are no more, in a process that was forked."""
+    """Do parts until there are no more, in a forked process."""
     code = 1
     try:
         while True:
             part = connection.recv()
             try:
                 result = do(part)
-            except Exception as error:  # a mistake in this program: told where it is seen
+            except Exception as error:  # a bug: raised again in the main process
                 result = error
             connection.send(result)
     except (EOFError, OSError):

@@ -554,4 +554,4 @@ def test_an_unknown_format_is_wrong_usage_whatever_the_input(hostile: Nursery, c
         ended = hostile(command, "missing.png", *UNCHANGED[command], "--format", name)
         assert_refused_with(ended, 2, f"format '{name}': ", "is not one of png, jpeg, tiff")
     ended = hostile(command, "missing.png", *UNCHANGED[command], "--format", "png", "-o", "out.jpg")
-    assert_refused_with(ended, 2, "out.jpg: ", "ends in .jpg, but --format says png")
+    assert_refused_with(ended, 2, "out.jpg: ", "ends in .jpg, but --format is png")

@@ -154,10 +154,10 @@ def test_two_results_for_one_output_are_wrong_usage(
 @pytest.mark.parametrize(
     ("options", "code", "start", "why"),
     [
-        (("-o", "sub"), 2, "sub: ", "is a folder; to write into it take --out-dir"),
-        (("-o", "sub.png", "--force"), 2, "sub.png: ", "is a folder; to write into it take --out-dir"),
-        (("-o", "new/"), 2, "new/: ", "is a folder; to write into it take --out-dir"),
-        (("-o", "link.png"), 2, "link.png: ", "is a folder; to write into it take --out-dir"),
+        (("-o", "sub"), 2, "sub: ", "is a folder; use --out-dir to write into it"),
+        (("-o", "sub.png", "--force"), 2, "sub.png: ", "is a folder; use --out-dir to write into it"),
+        (("-o", "new/"), 2, "new/: ", "is a folder; use --out-dir to write into it"),
+        (("-o", "link.png"), 2, "link.png: ", "is a folder; use --out-dir to write into it"),
         (("--out-dir", "taken"), 1, "taken/a-identity.png: ", "is a folder; give the name of a file in it"),
         (("-o", "missing/x.png"), 1, "missing/x.png: ", "there is no folder {}/missing"),
         (("-o", "a.png/x.png"), 1, "a.png/x.png: ", "there is no folder {}/a.png"),
@@ -165,7 +165,7 @@ def test_two_results_for_one_output_are_wrong_usage(
         (("-o", "loop.png"), 1, "loop.png: ", "too many levels of symbolic links"),
         (("-o", "loop.png/x.png"), 1, "loop.png/x.png: ", "too many levels of symbolic links"),
         (("-o", "x" * 252 + ".png"), 1, "x" * 252, "file name too long"),
-        (("--out-dir", "a.png"), 1, "a.png: ", "is no folder"),
+        (("--out-dir", "a.png"), 1, "a.png: ", "is not a folder"),
         (("--out-dir", "a.png/x"), 1, "a.png/x: ", "not a directory"),
         (("--out-dir", "x" * 256), 1, "x" * 256, "file name too long"),
     ],
