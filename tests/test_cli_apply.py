@@ -1846,14 +1846,14 @@ def test_wrong_usage(convcli: Runner, in_folder: Path, arguments: tuple[str, ...
 def test_two_inputs_for_one_output(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "grey.png", "--filter", "box", "-o", "out.png")
-    assert ran.all == (2, "", "convcli: out.png: is one output for 2 results; take --out-dir\n")
+    assert ran.all == (2, "", "convcli: out.png: is one output for 2 results; use --out-dir\n")
 
 
 def test_two_inputs_of_one_stem(convcli: Runner, photo: Array, in_folder: Path) -> None:
     save(in_folder / "other" / "photo.jpg", photo)
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "other/photo.jpg", "--filter", "box", "--out-dir", "results")
-    why = "2 results have this output; rename an input, or run them apart"
+    why = "2 results have this output; rename an input, or run them separately"
     assert ran.all == (2, "", f"convcli: results/photo-box: {why}\n")
 
 
@@ -1862,7 +1862,7 @@ def test_two_inputs_of_one_stem(convcli: Runner, photo: Array, in_folder: Path) 
 def test_same_input_twice(convcli: Runner, in_folder: Path, again: str) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", again, "--filter", "box")
-    why = "2 results have this output; rename an input, or run them apart"
+    why = "2 results have this output; rename an input, or run them separately"
     assert ran.all == (2, "", f"convcli: photo-box: {why}\n")
 
 
@@ -1874,7 +1874,7 @@ def test_two_filters_of_one_name(convcli: Runner, in_folder: Path, options: tupl
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", *options)
     label = "box" if "box" in options else "kernel"
-    why = "2 results have this output; rename an input, or run them apart"
+    why = "2 results have this output; rename an input, or run them separately"
     assert ran.all == (2, "", f"convcli: photo-{label}: {why}\n")
 
 

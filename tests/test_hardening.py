@@ -48,7 +48,7 @@ def test_two_names_of_one_output_do_not_lose_the_first(convcli: Runner, in_folde
         grey(in_folder / f"{name}.png", ord(name))
         (in_folder / f"{name}-identity.png").symlink_to("t.png")
     ran = convcli("apply", "a.png", "b.png", "--filter", "identity", "--force")
-    why = "2 results have this output; rename an input, or run them apart"
+    why = "2 results have this output; rename an input, or run them separately"
     assert ran.all == (2, "", f"convcli: {Path.cwd() / 't.png'}: {why}\n")
     assert not Path("t.png").exists()
 

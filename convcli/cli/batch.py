@@ -138,7 +138,7 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
         told = Told()
         told.fail(
             sources[part],
-            f"its process was ended by {by}; run it again, perhaps with a smaller --jobs",
+            f"its process was ended by {by}",
             json=where.json,
         )
         return told

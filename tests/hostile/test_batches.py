@@ -130,7 +130,7 @@ def test_two_results_for_one_output_are_refused(
     shutil.copy(names[0], "x")
     Image.fromarray(taken(0)).save("000.bmp")
     path = "out/000-box" if "out" in options else "000-box"
-    why = "2 results have this output; rename an input, or run them apart"
+    why = "2 results have this output; rename an input, or run them separately"
     assert_refused_with(hostile("apply", *twice, "--filter", "box", *options), 2, f"{path}: {why}")
     listed = hostile(
         "apply", "--files0-from", "-", "--filter", "box", *options, stdin="\0".join(twice).encode()
