@@ -1277,7 +1277,7 @@ def test_matrix_is_aligned_on_a_terminal(terminal: Runner) -> None:
     [
         ("raw", "int16 from -30 to 0", "  0 -30 -30   0\n"),
         ("abs", "uint8 from 0 to 30", " 0 30 30  0\n"),
-        ("clip", "uint8 from 0 to 0); 8 saturated (--scale gain fits more in", "0 0 0 0\n"),
+        ("clip", "uint8 from 0 to 0); 8 saturated (fewer with --scale gain", "0 0 0 0\n"),
         ("center", "uint8 from 98 to 128", "128  98  98 128\n"),
         ("stretch", "uint8 from 0 to 255", "255   0   0 255\n"),
     ],
