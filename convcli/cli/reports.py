@@ -81,8 +81,7 @@ def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
         return format_matrix(matrix)
     text = format_matrix(matrix, aligned=True)
     columns = get_terminal_size().columns
-    if len(text.partition("
-")[0]) > columns:
+    if len(text.partition("\n")[0]) > columns:
         text = wrapped(f"too wide for {columns} columns; use -o FILE or a pipe to get all of it")
     printed = described(matrix.shape, matrix.shape, matrix.dtype, tally(matrix))
     return _line(f"{record['input']}, {record['filter']}", _summary({**record, **printed})) + text
