@@ -1,4 +1,4 @@
-"""Sizes, paddings and counts as text: how they are typed, and how they are printed.
+"""Sizes, paddings and counts as text: parsing and printing.
 
 Integers of any size, standard library only.
 """
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 Amounts = tuple[tuple[int, int], tuple[int, int]]
-"""Padding of each side, ``((top, bottom), (left, right))``."""
+"""Padding on each side, ``((top, bottom), (left, right))``."""
 
 
 _LETTERS = ("k", "m", "g", "t")
@@ -38,13 +38,13 @@ SUFFIXES = (
     | {letter + unit: 1000**power for power, letter in enumerate(_LETTERS, 1) for unit in ("", "b")}
     | {f"{letter}ib": 1024**power for power, letter in enumerate(_LETTERS, 1)}
 )
-MAX_DIGITS = 500  # a product of eight such numbers is still printed by Python without complaint
+MAX_DIGITS = 500  # Python still prints a product of eight such numbers (its limit is 4300 digits)
 
 
 class NamedPadding(StrEnum):
-    """Paddings that depend on the filter: none, or as much as keeps the size at stride 1.
+    """Named paddings: none (``valid``), or as much as keeps the size at stride 1 (``same``).
 
-    An odd pixel goes to the end, or to the start (``same_lower``).
+    An odd pixel is added at the end, or at the start for ``same_lower``.
     """
 
     VALID = "valid"
@@ -64,7 +64,7 @@ def format_size(size: Iterable[int]) -> str:
 
 
 def format_number(number: "float | Fraction", *, digits: int = 10) -> str:
-    """Write a number as text: floats in so many digits, whole numbers and fractions exactly.
+    """Write a number as text: floats with this many significant digits, ints and fractions exactly.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def format_number(number: "float | Fraction", *, digits: int = 10) -> str:
 
 
 def format_padding(padding: NamedPadding | Amounts) -> str:
-    """Write a padding as text, in the shortest form that `parse_padding` reads back.
+    """Write a padding as text, in the shortest form that `parse_padding` accepts.
 
     Examples
     --------
@@ -91,12 +91,12 @@ def format_padding(padding: NamedPadding | Amounts) -> str:
 
 
 def parse_count(text: str, name: str, *, minimum: int = 1) -> int:
-    """Read a whole number of at most 500 digits.
+    """Parse a whole number of at most 500 digits.
 
     Raises
     ------
     SizeError
-        It is anything else, or below `minimum`.
+        The text is anything else, or the number is below `minimum`.
 
     Examples
     --------
@@ -113,14 +113,14 @@ def parse_count(text: str, name: str, *, minimum: int = 1) -> int:
 
 
 def parse_amount(text: str, name: str, *, minimum: int = 0) -> int:
-    """Read a number that may have decimals, and end with k, M, G or T: powers of a thousand.
+    """Parse a number that may have decimals and a suffix: k, M, G and T are powers of 1000.
 
-    B is a billion; kB, MB, GB, TB are the same powers, KiB, MiB, GiB, TiB those of 1024.
+    B is a billion; kB, MB, GB and TB are the same powers, KiB, MiB, GiB and TiB those of 1024.
 
     Raises
     ------
     SizeError
-        It is anything else, or below `minimum`.
+        The text is anything else, or the number is below `minimum`.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def parse_amount(text: str, name: str, *, minimum: int = 0) -> int:
 
 
 def parse_size(text: str, name: str = "size", *, minimum: int = 1) -> tuple[int, ...]:
-    """Read ``HxW`` or ``HxWxC``; a single number ``n`` is ``n x n``.
+    """Parse ``HxW`` or ``HxWxC``; a single number ``n`` means ``n x n``.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def parse_size(text: str, name: str = "size", *, minimum: int = 1) -> tuple[int,
     Raises
     ------
     SizeError
-        The text is no size.
+        The text is not a size.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def channels_last(size: tuple[int, ...]) -> tuple[int, ...] | None:
 
 
 def _numbers(text: str, name: str, minimum: int, form: str, *, most: int) -> tuple[int, ...]:
-    """Read whole numbers parted by ``x``."""
+    """Parse whole numbers separated by ``x``."""
     parts = re.split("[xX×]", text)
     if len(parts) > most or any(not re.fullmatch(r"\s*\+?[0-9]+\s*", part) for part in parts):
         hint = _sides_meant(text, most)
@@ -188,14 +188,14 @@ def _numbers(text: str, name: str, minimum: int, form: str, *, most: int) -> tup
 
 
 def _sides_meant(text: str, most: int = 2) -> str:
-    """Say how a size is written whose sides are parted by something else than x, as in 32,32 and 32*32."""
+    """Return a hint for a size with another separator than x, as in 32,32 and 32*32."""
     match = re.fullmatch(r"\s*[(\[]?\s*([0-9]+(?:[\s,;:*/]+[0-9]+)+)\s*[)\]]?\s*", text)
     sides = re.findall("[0-9]+", match[1]) if match else []
     return f"; did you mean {'x'.join(sides)}?" if 0 < len(sides) <= most and len(text) <= 50 else ""
 
 
 def parse_pair(text: str, name: str, *, minimum: int = 1) -> tuple[int, int]:
-    """Read ``n`` or ``AxB`` (vertical x horizontal).
+    """Parse ``n`` or ``AxB`` (vertical x horizontal).
 
     Raises
     ------
@@ -212,7 +212,7 @@ def parse_pair(text: str, name: str, *, minimum: int = 1) -> tuple[int, int]:
 
 
 def parse_padding(text: str) -> NamedPadding | Amounts:
-    """Read ``valid``, ``same``, ``p``, ``AxB`` (vertical x horizontal) or ``T:BxL:R``.
+    """Parse ``valid``, ``same``, ``p``, ``AxB`` (vertical x horizontal) or ``T:BxL:R``.
 
     Raises
     ------

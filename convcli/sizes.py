@@ -1,8 +1,8 @@
-"""Sizes: how a window slides along an axis, and what comes out.
+"""Output sizes: how a window slides along an axis.
 
-The only place that knows ``floor((n + 2p - f_eff) / s) + 1``. The engine, pooling and the network
-calculator all ask here, so what is predicted is what is produced. Integers only, exact at any size,
-standard library only.
+The only module that knows ``floor((n + 2p - f_eff) / s) + 1``. The engine, pooling and the network
+calculator all use it, so predicted sizes are the sizes produced. Integers only, exact at any size, standard
+library only.
 
 Source of the formulas: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning",
 arXiv:1603.07285 (2016); SAME padding as TensorFlow defines it; ``ceil`` as PyTorch defines it.
@@ -20,7 +20,7 @@ from convcli.errors import SizeError
 from convcli.size_texts import MAX_DIGITS, Amounts, NamedPadding, format_size, parse_padding
 
 if TYPE_CHECKING:
-    from fractions import Fraction  # loaded late: most networks never need it, and it takes time
+    from fractions import Fraction  # imported late: most networks never need it
 
 __all__ = [
     "AdaptiveAxis",
@@ -44,7 +44,7 @@ Pair = int | tuple[int, int]
 Padding = str | Pair | Amounts
 """An amount of padding: ``"same"``, ``"valid"``, a number, a pair, or ``((top, bottom), (left, right))``."""
 
-MAX_LISTED = 1_000_000  # the longest side that is searched or marked element by element
+MAX_LISTED = 1_000_000  # longest side that is searched or marked element by element
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class Axis:
     before, after : int
         Padding at the start and at the end.
     ceil : bool
-        Round the output side up, as PyTorch's pooling does, where a last window starts inside the image.
+        Round the output side up if the last window starts inside the image, as PyTorch's pooling does.
 
     Examples
     --------
@@ -82,12 +82,12 @@ class Axis:
 
     @property
     def span(self) -> int:
-        """How far the window can move: ``n + 2p - f_eff``; negative where it does not fit."""
+        """How far the window can move, ``n + 2p - f_eff``; negative if it does not fit."""
         return self.side + self.before + self.after - self.extent
 
     @property
     def output(self) -> int:
-        """Output side, below 1 where the layer is impossible."""
+        """Output side; below 1 if the layer is impossible."""
         if not self.ceil:
             return self.span // self.stride + 1
         rounded_up = -(-self.span // self.stride) + 1
@@ -95,7 +95,9 @@ class Axis:
         return rounded_up - 1 if starts_beyond else rounded_up
 
     def without_idle_steps(self) -> "Axis":
-        """Return the axis with the steps shortened that are never taken: they may be beyond any integer type.
+        """Return the axis without the excess of strides and dilations that have no effect.
+
+        They may exceed any fixed-size integer type.
 
         Examples
         --------
@@ -107,31 +109,31 @@ class Axis:
 
     @property
     def spread(self) -> int:
-        """Pixels from the first that an output reads to the last."""
+        """Distance from the first pixel that an output reads to the last."""
         return self.extent - 1
 
     @property
     def step(self) -> int:
-        """Pixels from an output's window to the next one's."""
+        """Pixels from one output's window to the next."""
         return self.stride
 
     @property
     def twice_first(self) -> int:
-        """Twice the place of the first window's centre."""
+        """Twice the position of the first window's center."""
         return self.extent - 1 - 2 * self.before
 
     @property
     def period(self) -> tuple[int, int]:
-        """After how many outputs the windows lie as before, and how many pixels further."""
+        """Period of the window positions: in outputs, and in pixels."""
         return 1, self.stride
 
     def reads(self, unit: int) -> tuple[int, int]:
-        """Return the first and the last pixel that an output reads, padding among them."""
+        """Return the first and the last pixel that an output reads, padding included."""
         first = unit * self.stride - self.before
         return first, first + self.extent - 1
 
     def places_read(self, unit: int) -> range:
-        """Return the places that an output reads, one for each tap, counted as by `reads`.
+        """Return the positions that an output reads, one per tap, counted as in `reads`.
 
         Examples
         --------
@@ -142,7 +144,7 @@ class Axis:
         return range(first, last + 1, self.dilation)
 
     def is_read(self, place: int) -> bool:
-        """Whether some tap reads a place: a pixel, or one of the padding, below 0 or from `side` on.
+        """Whether any tap reads a position: a pixel, or padding (below 0, or `side` and above).
 
         Examples
         --------
@@ -155,26 +157,26 @@ class Axis:
 
     @property
     def undilated(self) -> bool:
-        """Whether the window's taps are neighbours."""
+        """Whether the taps of the window are adjacent."""
         return self.dilation == 1 or self.window == 1
 
     @property
     def _gapless(self) -> bool:
-        """Whether the windows together read every pixel from their first tap to their last."""
+        """Whether the windows read every pixel between their first tap and their last."""
         return self.undilated or (self.stride == 1 and self.output >= self.dilation)
 
     @property
     def countable(self) -> bool:
-        """Whether the pixels that are read can be marked one by one."""
+        """Whether the pixels read are few enough to be marked one by one."""
         return self.side <= MAX_LISTED and self._work <= 10 * MAX_LISTED
 
     @property
     def _work(self) -> int:
-        """Steps that marking takes."""
+        """Number of steps that marking takes."""
         return self.side + self.window * (self.output + 100)
 
     def formula(self) -> str:
-        """Return the output-size formula with this axis's numbers put in."""
+        """Return the output-size formula with the numbers of this axis."""
         padding = f"2·{self.before}" if self.before == self.after else f"{self.before} + {self.after}"
         filter_side = f"{self.window}"
         if self.dilation > 1 and self.window > 1:
@@ -185,19 +187,19 @@ class Axis:
         return text if plain == self.output else f"{text}, less a window that starts beyond the input"
 
     def unread_count(self) -> int | None:
-        """Count the input pixels that no tap ever reads.
+        """Count the input pixels that no tap reads.
 
         Returns
         -------
         int or None
-            None for a dilated filter whose gaps are too many to be followed tap by tap.
+            None for a dilated filter with too many gaps to follow tap by tap.
         """
         if self._gapless:
             return self.side - (self._read_before(self.side) - self._read_before(0))
         return self._marks().count(0) if self.countable else None
 
     def unread_ranges(self) -> Iterator[tuple[int, int]]:
-        """Yield the input pixels that no tap reads, as ``(first, last)`` in order; none if uncounted.
+        """Yield the ranges of input pixels that no tap reads, as ``(first, last)``; none if not counted.
 
         Examples
         --------
@@ -210,7 +212,7 @@ class Axis:
             yield from ((gap.start(), gap.end() - 1) for gap in re.finditer(rb"\0+", self._marks()))
 
     def taps(self) -> Iterator[tuple[slice, slice]]:
-        """Yield for each tap the outputs to which it brings an input pixel, and those pixels.
+        """Yield for each tap the outputs for which it reads an input pixel, and those pixels.
 
         Examples
         --------
@@ -218,7 +220,7 @@ class Axis:
         [(slice(1, 3, None), slice(1, 4, 2)), (slice(0, 2, None), slice(0, 3, 2))]
         """
         last_output = (self.output - 1) * self.stride
-        # Of a window much longer than the image only these taps can meet it.
+        # If the window is much longer than the image, only these taps can reach the image.
         first_tap = max(0, -((last_output - self.before) // self.dilation))
         for tap in range(first_tap, min(self.window, (self.side - 1 + self.before) // self.dilation + 1)):
             offset = tap * self.dilation - self.before
@@ -230,7 +232,7 @@ class Axis:
                 yield slice(first, last + 1), inputs
 
     def _read_before(self, end: int) -> int:
-        """Count padded positions before `end` that a window without gaps reads."""
+        """Count the positions before `end`, padding included, that windows without gaps read."""
         if self.extent >= self.stride:
             return min(end + self.before, (self.output - 1) * self.stride + self.extent)
         whole, rest = divmod(end + self.before, self.stride)
@@ -253,7 +255,7 @@ class Axis:
             yield after_last, self.side - 1
 
     def _marks(self) -> bytearray:
-        """Return one byte a pixel: 1 where some tap reads it."""
+        """Return one byte per pixel: 1 if any tap reads it."""
         marks = bytearray(self.side)
         for outputs, inputs in self.taps():
             marks[inputs] = b"\1" * (outputs.stop - outputs.start)
@@ -267,11 +269,11 @@ class TransposedAxis:
     Attributes
     ----------
     side, window, stride, dilation : int
-        Input pixels, filter taps, outputs from one pixel's window to the next one's, distance between taps.
+        Input pixels, filter taps, outputs from one pixel's window to the next, distance between taps.
     before, after : int
         Outputs cut off at the start and at the end.
     output_padding : int
-        Outputs added at the end, which tells apart the sizes that a strided convolution takes together.
+        Outputs added at the end; it selects one of the sizes that a strided convolution maps to the same.
 
     Examples
     --------
@@ -295,32 +297,32 @@ class TransposedAxis:
 
     @property
     def output(self) -> int:
-        """Output side, below 1 where the layer is impossible."""
+        """Output side; below 1 if the layer is impossible."""
         kept = self.extent - self.before - self.after
         return (self.side - 1) * self.stride + kept + self.output_padding
 
     @property
     def spread(self) -> "int | Fraction":
-        """Pixels from the first that an output reads to the last, not yet rounded down."""
+        """Distance from the first pixel that an output reads to the last, not rounded down."""
         return quotient(self.extent - 1, self.stride)
 
     @property
     def step(self) -> "int | Fraction":
-        """Pixels from an output to the next."""
+        """Pixels from one output to the next."""
         return quotient(1, self.stride)
 
     @property
     def twice_first(self) -> "int | Fraction":
-        """Twice the place of the first output."""
+        """Twice the position of the first output."""
         return quotient(2 * self.before - self.extent + 1, self.stride)
 
     @property
     def period(self) -> tuple[int, int]:
-        """After how many outputs the windows lie as before, and how many pixels further."""
+        """Period of the window positions: in outputs, and in pixels."""
         return self.stride, 1
 
     def reads(self, unit: int) -> tuple[int, int] | None:
-        """Return the first and the last pixel whose window has a tap on an output; None if there is none."""
+        """Return the first and the last pixel whose window has a tap on an output; None if no pixel has."""
         common = gcd(self.dilation, self.stride)
         place, step = unit + self.before, self.stride // common
         if place % common:
@@ -332,7 +334,7 @@ class TransposedAxis:
         return (place - most * self.dilation) // self.stride, (place - least * self.dilation) // self.stride
 
     def formula(self) -> str:
-        """Return the output-size formula with this axis's numbers put in."""
+        """Return the output-size formula with the numbers of this axis."""
         padding = f"2·{self.before}" if self.before == self.after else f"{self.before} - {self.after}"
         taps = f"({self.window} - 1)" if self.dilation == 1 else f"{self.dilation}·({self.window} - 1)"
         return (
@@ -362,9 +364,9 @@ class TransposedAxis:
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptiveAxis:
-    """Adaptive pooling along one axis: as many windows, almost alike, as outputs are wanted.
+    """Adaptive pooling along one axis: one window per output, all of nearly the same length.
 
-    Window i holds the pixels from ``floor(i n / out)`` to ``ceil((i + 1) n / out)``, as in PyTorch.
+    Window i covers the pixels from ``floor(i n / out)`` to ``ceil((i + 1) n / out)``, as in PyTorch.
 
     Examples
     --------
@@ -380,7 +382,7 @@ class AdaptiveAxis:
 
     @property
     def spread(self) -> int | None:
-        """Pixels from the first that an output reads to the last, in the longest window; None: all."""
+        """Distance from the first pixel to the last in the longest window; None: all pixels."""
         if self.output == 1:
             return None
         whole, rest = divmod(self.side, self.output)
@@ -390,17 +392,17 @@ class AdaptiveAxis:
 
     @property
     def step(self) -> "int | Fraction":
-        """Pixels from an output's window to the next one's, on average."""
+        """Pixels from one output's window to the next, on average."""
         return quotient(self.side, self.output)
 
     @property
     def twice_first(self) -> int:
-        """Twice the place of the first window's centre."""
+        """Twice the position of the first window's center."""
         return -(-self.side // self.output) - 1
 
     @property
     def period(self) -> tuple[int, int]:
-        """After how many outputs the windows lie as before, and how many pixels further."""
+        """Period of the window positions: in outputs, and in pixels."""
         common = gcd(self.side, self.output)
         return self.output // common, self.side // common
 
@@ -409,13 +411,13 @@ class AdaptiveAxis:
         return unit * self.side // self.output, -(-(unit + 1) * self.side // self.output) - 1
 
     def formula(self) -> str:
-        """Return how many windows there are."""
+        """Return the number of windows and their length, in words."""
         if self.spread is None:
             return f"1 window of {self.side} pixels"
         return f"{self.output} windows of at most {self.spread + 1} of {self.side} pixels"
 
     def unread_count(self) -> int:
-        """Return 0: every pixel is in a window."""
+        """Return 0: the windows cover every pixel."""
         return 0
 
     def unread_ranges(self) -> Iterator[tuple[int, int]]:
@@ -424,7 +426,7 @@ class AdaptiveAxis:
 
 
 def quotient(dividend: "int | Fraction", divisor: int) -> "int | Fraction":
-    """Return a quotient, an int where it is whole.
+    """Return a quotient, as an int if it is whole.
 
     Examples
     --------
@@ -440,12 +442,12 @@ def quotient(dividend: "int | Fraction", divisor: int) -> "int | Fraction":
 
 
 def lossless_sides(axis: Axis) -> tuple[int | None, int | None]:
-    """Find the nearest input sides, below and above, of which every pixel is read.
+    """Find the nearest input sides, below and above, at which every pixel is read.
 
     Returns
     -------
     (below, above) : pair of int or None
-        None where there is none: a stride longer than the filter leaves gaps at every size.
+        None if there is none: a stride longer than the filter leaves gaps at every size.
 
     Examples
     --------
@@ -456,7 +458,7 @@ def lossless_sides(axis: Axis) -> tuple[int | None, int | None]:
         lost = axis.unread_count()
         if not lost:
             return axis.side, axis.side
-        if axis.stride > axis.window:  # gaps: only a single window reads everything
+        if axis.stride > axis.window:  # gaps: only a single window reads every pixel
             return axis.window - axis.before if axis.window > axis.before else None, None
         below = axis.side - lost
         return below if below > 0 else None, axis.side + (-axis.span) % axis.stride
@@ -473,7 +475,7 @@ def _first_lossless(axis: Axis, sides: Iterable[int]) -> int | None:
 
 
 def _pair(value: object, name: str, minimum: int) -> tuple[int, int]:
-    """Check one number or a pair of them and return ``(vertical, horizontal)``."""
+    """Check a number or a pair of numbers, and return ``(vertical, horizontal)``."""
     values = value if isinstance(value, tuple | list) else (value, value)
     if len(values) != 2:
         raise SizeError(f"{name} {value}", "must be one number, or a pair (vertical, horizontal)")
@@ -482,11 +484,11 @@ def _pair(value: object, name: str, minimum: int) -> tuple[int, int]:
 
 
 def _whole(number: object, name: str, minimum: int) -> int:
-    # Not isinstance of a protocol, which takes as long as filtering a small picture.
+    # isinstance of a protocol would take as long as filtering a small picture.
     if hasattr(number, "__index__") and not isinstance(number, bool):
         try:
             result = operator.index(number)
-        except TypeError:  # an array has the method, but only one of a single integer the answer
+        except TypeError:  # every array has the method, but only one of a single integer can answer
             raise SizeError(f"{name} {number}", "must be one whole number, or a pair") from None
         if abs(result) >= 10**MAX_DIGITS:
             raise SizeError(name, f"has more than {MAX_DIGITS} digits")
@@ -516,7 +518,7 @@ def _paddings(
 
 
 def _halves(total: int, padding: NamedPadding) -> tuple[int, int]:
-    """Share padding between both ends."""
+    """Split padding between both ends."""
     less, more = total // 2, -(-total // 2)
     return (more, less) if padding == NamedPadding.SAME_LOWER else (less, more)
 
@@ -539,15 +541,15 @@ def window_axes(
     window, stride, dilation : int or pair
         Filter side, step, distance between taps.
     padding : str, int, pair or pair of pairs
-        ``"valid"``: none. ``"same"``: the output has ``ceil(n / s)`` pixels, an odd pixel goes to the
-        end. A number or ``(vertical, horizontal)``: on both sides. ``((top, bottom), (left, right))``: each.
+        ``"valid"``: none. ``"same"``: the output has ``ceil(n / s)`` pixels, and an odd pixel is added at the
+        end. A number or ``(vertical, horizontal)``: both sides. ``((top, bottom), (left, right))``: each.
     ceil : bool
         Round output sides up.
 
     Raises
     ------
     SizeError
-        A number is no whole number or too small, or the filter is larger than the padded input.
+        A value is not a whole number or too small, or the filter is larger than the padded input.
 
     Examples
     --------
@@ -579,7 +581,7 @@ def _does_not_fit(axis: Axis) -> SizeError:
     return SizeError(
         f"filter {axis.window} on input {axis.side}",
         f"{axis.formula()}: the filter is larger than the padded input ({axis.extent} > {padded}); "
-        f"take a padding of at least {symmetric} or a filter of at most {largest}",
+        f"use a padding of at least {symmetric} or a filter of at most {largest}",
     )
 
 
@@ -592,13 +594,13 @@ def pooling_axes(
     dilation: Pair = 1,
     ceil: bool = False,
 ) -> tuple[Axis, Axis]:
-    """Do what `window_axes` does for a pooling layer: the stride is the window unless it is given.
+    """Like `window_axes`, for a pooling layer: the stride defaults to the window.
 
     Raises
     ------
     SizeError
-        Besides the errors of `window_axes`: padding above half the window, where a window could see padding
-        alone (PyTorch's rule).
+        As in `window_axes`; also if the padding exceeds half the window, so that a window could contain only
+        padding (PyTorch's rule).
 
     Examples
     --------
@@ -617,8 +619,8 @@ def pooling_axes(
         if max(axis.before, axis.after) > axis.window // 2:
             raise SizeError(
                 f"padding {max(axis.before, axis.after)}",
-                f"is more than half the window of {axis.window}, so a window could see padding alone; "
-                f"take at most {axis.window // 2}",
+                f"is more than half the window of {axis.window}, so a window could contain only padding; "
+                f"use at most {axis.window // 2}",
             )
     return axes
 
@@ -686,7 +688,7 @@ def transposed_axes(
         if axis.output < 1:
             raise SizeError(
                 f"padding {axis.before}:{axis.after} on input {axis.side}",
-                f"{axis.formula()}: more is cut off than there is; take a padding of at most "
+                f"{axis.formula()}: the padding cuts off the whole output; use a padding of at most "
                 f"{(axis.output + axis.before + axis.after - 1) // 2}",
             )
     return rows, columns
@@ -695,7 +697,7 @@ def transposed_axes(
 def _too_much_added(added: tuple[int, ...], limits: tuple[int, ...]) -> SizeError:
     rule = "must be less than the stride or the dilation"
     if limits[0] == limits[1]:
-        return SizeError(f"output padding {max(added)}", f"{rule}; take at most {limits[0]}")
+        return SizeError(f"output padding {max(added)}", f"{rule}; use at most {limits[0]}")
     works = format_size(map(min, added, limits))
     return SizeError(
         f"output padding {format_size(dict.fromkeys(added))}",
@@ -735,17 +737,17 @@ def output_size(
     p : int, pair, ``"same"``, ``"valid"`` or ``((top, bottom), (left, right))``
         Padding.
     ceil : bool
-        Round up, except that a last window that starts beyond the input and its leading padding is dropped.
+        Round up, but drop a last window that starts beyond the input and its leading padding.
 
     Returns
     -------
     int or (int, int)
-        A pair where any argument is a pair.
+        A pair if any argument is a pair.
 
     Raises
     ------
     SizeError
-        No output is possible, or a number is not a whole number in range.
+        No output is possible, or a value is not a whole number in range.
 
     Source: arXiv:1603.07285, relationships 6 and 15; ``ceil`` as in PyTorch's pooling layers.
 
@@ -766,13 +768,13 @@ def strides_and_paddings(
 ) -> Iterator[tuple[int, int]]:
     """Yield every ``(padding, stride)`` that turns side `n` into side `want`, smallest first.
 
-    Paddings go up to ``f_eff - 1`` (beyond it a window sees padding alone); strides up to the smallest that
-    leaves a single window (beyond it nothing changes). A padding `p` or a stride `s` that is given is kept.
+    Paddings range up to ``f_eff - 1`` (beyond that, a window contains only padding), strides up to the
+    smallest that leaves a single window (beyond that, nothing changes). `p` and `s` fix padding and stride.
 
     Raises
     ------
     SizeError
-        Nothing gives `want`: the message names the nearest sides that can be had. Or a side is too long to
+        Nothing gives `want` (the message names the nearest sides that are possible), or a side is too long to
         search.
 
     Examples
@@ -810,7 +812,7 @@ def _nearest_reachable(axis: Axis, want: int, p: int | None, s: int | None) -> s
     above: list[tuple[int, int, int]] = []
     for padding in range(axis.extent) if p is None else (p,):
         span = axis.span + 2 * padding
-        # The strides at which the output steps over the wanted side, or the one that is given.
+        # The strides around the one that would give the wanted side, or the given one.
         around = (span // max(want - 1, 1) + 1, span // want) if s is None else (s,)
         for stride in around:
             if span >= 0 and stride > 0:
@@ -822,6 +824,6 @@ def _nearest_reachable(axis: Axis, want: int, p: int | None, s: int | None) -> s
     given = (f" and padding {p}" if p is not None else "") + (f" and stride {s}" if s is not None else "")
     same = ", or pad one more pixel at the end, as --p same does" if want == axis.side and not given else ""
     return (
-        f"cannot be had from {axis.side} with filter {axis.window}{given} "
+        f"cannot be reached from {axis.side} with filter {axis.window}{given} "
         f"(paddings up to {axis.extent - 1}); nearest: {' or '.join(texts) or 'none'}{same}"
     )

@@ -1803,7 +1803,7 @@ def test_kernel_larger_than_the_image(convcli: Runner, in_folder: Path) -> None:
         ran = convcli("apply", "photo.png", "--filter", "box", "--size", "9", "--padding", "valid")
     arithmetic = "filter 9 on input 7: floor((7 + 2·0 - 9)/1) + 1 = -1"
     why = "the filter is larger than the padded input (9 > 7)"
-    advice = "take a padding of at least 1 or a filter of at most 7"
+    advice = "use a padding of at least 1 or a filter of at most 7"
     assert ran.all == (1, "", f"convcli: photo.png: {arithmetic}: {why}; {advice}\n")
 
 

@@ -158,7 +158,7 @@ def test_checks_are_made_as_without_it(convcli: Runner, in_folder: Path) -> None
         ),
         (
             ("9 x { 999 x { relu } }", "--n", "9x9x3", "-o", "net.svg"),
-            "a diagram of 8,991 boxes: may have 5,000",
+            "a diagram of 8,991 boxes: is too large: at most 5,000",
         ),
         (("conv 6 f99", "--n", "9x9x3", "-o", "net.svg"), "line 1, column 1, conv 6 f99 on 9x9x3: "),
         (("relux", "-o", "net.svg"), "line 1, column 1: "),

@@ -144,8 +144,8 @@ def test_each_input_of_a_comparison_is_noted(convcli: Runner) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"\x89PNG\r\n", "is no text: byte 0 is 0x89"),
-        (b"relu\0", "is no text: byte 4 is 0x00"),
+        (b"\x89PNG\r\n", "is not text: byte 0 is 0x89"),
+        (b"relu\0", "is not text: byte 4 is 0x00"),
     ],
 )
 def test_what_is_no_text(
@@ -197,7 +197,7 @@ def test_csv_and_markdown(convcli: Runner, net: Path) -> None:
 @pytest.mark.parametrize("command", ["shape", "params"])
 def test_two_forms_are_refused(convcli: Runner, command: str, forms: tuple[str, str]) -> None:
     assert_refused(
-        convcli(command, "resnet18", *forms), f"{forms[0]}: is another form than {forms[1]}; choose one"
+        convcli(command, "resnet18", *forms), f"{forms[0]}: cannot be combined with {forms[1]}; choose one"
     )
 
 
@@ -345,9 +345,9 @@ def test_terminal_shows_the_table_and_what_it_comes_to(terminal: Runner, net: Pa
         "params       18,582; 74,328 bytes (72.6 KiB) as fp32\n"
         "MACs         747,200 for a mini-batch of 2: multiply-accumulates, no bias, normalization or\n"
         "             activation\n"
-        "activations  27,588 for a mini-batch of 2, 110,352 bytes (107.8 KiB); at inference at most 18,816 at\n"
-        "             once, 75,264 bytes (73.5 KiB)\n"
-        "field        a unit sees 14x14 pixels; units are 2 apart, the first is centred on 6.5\n"
+        "activations  27,588 for a mini-batch of 2, 110,352 bytes (107.8 KiB); during inference at most\n"
+        "             18,816 at once, 75,264 bytes (73.5 KiB)\n"
+        "field        receptive field 14x14, stride (jump) 2, first unit centered at 6.5\n"
     )
 
 
@@ -366,12 +366,12 @@ def test_terminal_tells_what_is_never_read_and_what_is_misaligned(terminal: Runn
         "1",
         "col",
     ]
-    assert "unread  rows and columns of a layer's input that none of its windows reads\n" in ran.out
+    assert "unread  rows and columns of a layer's input that no window reads\n" in ran.out
     assert "misaligned" not in ran.out
-    ran = terminal("shape", "--n", "8x8x3", "add { maxpool f2 | maxpool f1 s2 }", columns=100)
+    ran = terminal("shape", "--n", "8x8x3", "add { maxpool f2 | maxpool f1 s2 }", columns=120)
     assert (ran.code, ran.err) == (0, "")
     assert (
-        "misaligned  add (line 1, column 1): its branches' first units are at 0.5 (jump 2) and 0 (jump 2)\n"
+        "misaligned  add (line 1, column 1): the first units of its branches are centered at 0.5 (jump 2) and 0 (jump 2)\n"
         in ran.out
     )
 
@@ -530,7 +530,7 @@ def test_valid_sizes_and_smallest(convcli: Runner, net: Path) -> None:
     ("sides", "why"),
     [
         ("210..211", "at 211, conv 128 f1 s2 nobias (line 11, column 71) never reads 26 of its 53 rows: "
-         "its stride steps over them at any side"),
+         "its stride skips them at every side"),
         ("11..11", "at 11, conv 128 f1 s2"),
     ],
 )  # fmt: skip
@@ -549,7 +549,7 @@ def test_no_range_of_sides(convcli: Runner, net: Path, sides: str) -> None:
 def test_too_many_sides(convcli: Runner, net: Path) -> None:
     assert_refused(
         convcli("shape", net, "--valid-sizes", "1..999999"),
-        "--valid-sizes 1..999999: is 999,999 sides; at most 10,000",
+        "--valid-sizes 1..999999: is a range of 999,999 sides; the limit is 10,000",
     )
 
 
@@ -592,7 +592,7 @@ def test_list_on_a_terminal(terminal: Runner) -> None:
     [("--f", "5"), ("--p", "1"), ("--s", "2"), ("--d", "2"), ("--ceil",), ("--c-out", "3"), ("--want", "3")],
 )
 def test_shape_takes_a_network_or_a_layer(convcli: Runner, options: tuple[str, ...]) -> None:
-    assert_refused(convcli("shape", "resnet18", *options), "NETWORK: goes with --n")
+    assert_refused(convcli("shape", "resnet18", *options), "NETWORK: does not go with --f, --")
 
 
 @pytest.mark.parametrize(
@@ -601,7 +601,7 @@ def test_shape_takes_a_network_or_a_layer(convcli: Runner, options: tuple[str, .
      ("--no-bias",), ("--dense", "3")],
 )  # fmt: skip
 def test_params_takes_a_network_or_a_layer(convcli: Runner, options: tuple[str, ...]) -> None:
-    assert_refused(convcli("params", "resnet18", *options), "NETWORK: goes with --n")
+    assert_refused(convcli("params", "resnet18", *options), "NETWORK: does not go with --f, --")
 
 
 @pytest.mark.parametrize(
@@ -621,15 +621,15 @@ def test_options_of_networks_need_one(convcli: Runner, command: str, option: tup
         (
             "conv 6 f5, maxpool f2, conv 16 f5",
             "line 1, column 24, conv 16 f5 on 2x2x6: filter 5 on input 2: floor((2 + 2·0 - 5)/1) + 1 = -2: the "
-            "filter is larger than the padded input (5 > 2); take a padding of at least 2 or a filter of at most 2",
+            "filter is larger than the padded input (5 > 2); use a padding of at least 2 or a filter of at most 2",
         ),
         ("conv 4 f3 g2", "line 1, column 1, conv 4 f3 g2 on 8x8x3: groups 2: do not divide 3 input channels: 3 / 2 "
          "leaves 1; the nearest number of groups that does is 1"),
-        ("add { conv 6 f5 | }", "line 1, column 1, add: its branches give 4x4x6 and 8x8x3; they must have one size"),
+        ("add { conv 6 f5 | }", "line 1, column 1, add: its branches give 4x4x6 and 8x8x3; they must have the same size"),
         ("cat @a", "line 1, column 1, cat @a: this tag is not set: no tag is set before it"),
         ("cnov 3 f3", "line 1, column 1: unknown layer 'cnov': did you mean conv?"),
         ("add { relu |", "line 1, column 5: this brace is never closed"),
-        ("9999999 x { relu }", "line 1, column 1: makes 9,999,999 layers, repeats written out; at most 100,000 are "
+        ("9999999 x { relu }", "line 1, column 1: makes 9,999,999 layers with repeats written out; at most 100,000 are "
          "allowed"),
         ("conv 6 f3\x1b[31m", "line 1, column 8: filter '3\\x1b[31m' must be one number, or two as in 4x3 (vertical x "
          "horizontal), in whole numbers from 1"),
@@ -644,7 +644,8 @@ def test_impossible_networks(convcli: Runner, text: str, err: str) -> None:
 
 def test_params_need_channels(convcli: Runner) -> None:
     assert_refused(
-        convcli("params", "conv 6 f5", "--n", "9"), "input: needs its channels, as in --n 224x224x3"
+        convcli("params", "conv 6 f5", "--n", "9"),
+        "input: has no number of channels: give it as in --n 224x224x3",
     )
     assert convcli("shape", "conv 6 f5", "--n", "9", "--last").all == (0, "5x5x6\n", "")
 
@@ -675,10 +676,10 @@ def test_ten_thousand_layers(convcli: Runner, tmp_path: Path) -> None:
     ("arguments", "told"),
     [
         (["shape", "--n", "8x8x3", "conv 6 5"], "f5 is a filter size"),
-        (["shape", "--n", "8x8x3", "maxpool 2"], "must be letter and value in one, as in f2"),
+        (["shape", "--n", "8x8x3", "maxpool 2"], "must be a letter and its value together, as in f2"),
         (["shape", "--n", "8x8x3", "conv 6 f3 p same"], "as in psame"),
-        (["shape", "--n", "8x8x3", "conv 6 f3; relu"], "layers are parted by commas"),
-        (["shape", "--n", "8x8x3", "relu, vgg11"], "vgg11 is a whole network and stands alone"),
+        (["shape", "--n", "8x8x3", "conv 6 f3; relu"], "separate layers by commas"),
+        (["shape", "--n", "8x8x3", "relu, vgg11"], "vgg11 is a whole network, which cannot be a layer"),
         (["shape", "--n", "8x8x3", "conv 6 f3", "relu"], "put the layers in quotes"),
         (["shape", "--n", "3x32x32", "conv 6 f5"], "if the channels come first, give the input as 32x32x3"),
         (["shape", "--n", "3x32x32", "--f", "5"], "if the channels come first, give the input as 32x32x3"),
@@ -700,12 +701,18 @@ def test_ten_thousand_layers(convcli: Runner, tmp_path: Path) -> None:
             "at most 0 vertically and 4 horizontally; 0x1 works",
         ),
         (["shape", "resnet18", "vgg11"], "to compare two networks: convcli params resnet18 --against vgg11"),
-        (["shape", "alexnet", "--n", "20"], "convcli shape alexnet --smallest tells what it works on"),
+        (
+            ["shape", "alexnet", "--n", "20"],
+            "convcli shape alexnet --smallest prints the smallest input that works",
+        ),
         (["params", "resnet18", "--list"], "for one of them: convcli params resnet18"),
-        (["params", "--f", "5", "--c-in", "3", "--c-out", "6", "--expect", "456"], "needs the input's: --n"),
+        (
+            ["params", "--f", "5", "--c-in", "3", "--c-out", "6", "--expect", "456"],
+            "needs the input size: --n",
+        ),
         (["shape", "resnet18", "--last", "--by-block"], "--by-block: does not go with --last"),
         (["shape", "resnet18", "--smallest", "--valid-sizes", "1..9"], "does not go with"),
-        (["shape", "."], "is taken for layers: a file of them is named *.net, or read with - < FILE"),
+        (["shape", "."], "is read as layers, not as a file: name the file *.net, or read it with - < FILE"),
     ],
 )
 def test_a_hint_says_what_was_probably_meant(convcli: Runner, arguments: list[str], told: str) -> None:
@@ -721,7 +728,7 @@ def test_letters_take_an_equals_sign(convcli: Runner) -> None:
 
 def test_a_dense_layer_on_an_image_is_pointed_out(terminal: Runner) -> None:
     assert (
-        "works at each of 28x28 pixels; put flatten"
+        "is applied at each of 28x28 pixels; put flatten"
         in terminal("shape", "--n", "32x32x3", "conv 6 f5, fc 10", columns=100).out
     )
     assert "flatten" not in terminal("shape", "--n", "1x1x3", "conv 6 f1, fc 10").out

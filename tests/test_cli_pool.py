@@ -284,13 +284,13 @@ def test_nothing_to_pool(convcli: Runner, in_folder: Path) -> None:
 def test_padding_above_half_the_window_of_a_picture(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("pool", "photo.png", "--f", "3", "--p", "2")
-    why = "is more than half the window of 3, so a window could see padding alone; take at most 1"
+    why = "is more than half the window of 3, so a window could contain only padding; use at most 1"
     assert ran.all == (1, "", f"convcli: photo.png: padding 2: {why}\n")
 
 
 def test_padding_above_half_the_window_of_a_size(convcli: Runner) -> None:
     ran = convcli("pool", "--n", "28", "--f", "3", "--p", "2")
-    why = "is more than half the window of 3, so a window could see padding alone; take at most 1"
+    why = "is more than half the window of 3, so a window could contain only padding; use at most 1"
     assert ran.all == (2, "", f"convcli: padding 2: {why}\n")
 
 
@@ -342,7 +342,7 @@ def test_size_on_a_terminal_says_that_pooling_has_no_parameters(terminal: Runner
         "",
         "height  floor((28 + 2·0 - 2)/2) + 1 = 14",
         "width   floor((28 + 2·0 - 2)/2) + 1 = 14",
-        "params  none: pooling has nothing to learn, and every channel is pooled on its own",
+        "params  none: pooling learns nothing, and pools each channel separately",
         "unread  none: every input row and column is read",
     ]
     assert ran.all == (0, "".join(f"{line}\n" for line in lines), "")

@@ -121,7 +121,7 @@ def test_exact_at_any_size(shape: Runner) -> None:
                 "",
                 "height  floor((32 + 2·2 - 5)/1) + 1 = 32",
                 "width   floor((32 + 2·2 - 5)/1) + 1 = 32",
-                "depth   one map for each of the 6 filters",
+                "depth   one feature map for each of the 6 filters",
                 "unread  none: every input row and column is read",
             ],
         ),
@@ -133,7 +133,7 @@ def test_exact_at_any_size(shape: Runner) -> None:
                 "height  floor((227 + 0 + 1 - 11)/4) + 1 = 55",
                 "width   floor((320 + 0 + 1 - 7)/3) + 1 = 105",
                 "unread  no row",
-                "        column 319, counted from 0 (1 of 320); widths that lose none: 319, 321",
+                "        column 319, counted from 0 (1 of 320); input widths with no unread columns: 319, 321",
             ],
         ),
         (
@@ -143,8 +143,8 @@ def test_exact_at_any_size(shape: Runner) -> None:
                 "",
                 "height  floor((226 + 2·0 - 11)/4) + 1 = 54",
                 "width   floor((226 + 2·0 - 11)/4) + 1 = 54",
-                "unread  rows 223..225, counted from 0 (3 of 226); heights that lose none: 223, 227",
-                "        columns 223..225, counted from 0 (3 of 226); widths that lose none: 223, 227",
+                "unread  rows 223..225, counted from 0 (3 of 226); input heights with no unread rows: 223, 227",
+                "        columns 223..225, counted from 0 (3 of 226); input widths with no unread columns: 223, 227",
             ],
         ),
         (
@@ -155,7 +155,7 @@ def test_exact_at_any_size(shape: Runner) -> None:
                 "height  floor((20 + 2·0 - 3)/5) + 1 = 4",
                 "width   floor((30 + 2·0 - 3)/3) + 1 = 10",
                 "unread  rows 3..4, 8..9, 13..14, 18..19, counted from 0 (8 of 20); "
-                "so at every height near 20: the windows leave gaps",
+                "the windows leave gaps at every height near 20",
                 "        no column",
             ],
         ),
@@ -167,9 +167,9 @@ def test_exact_at_any_size(shape: Runner) -> None:
                 "height  ceil((7 + 2·0 - (2·(3 - 1) + 1))/2) + 1 = 2",
                 "width   ceil((7 + 2·0 - (2·(3 - 1) + 1))/2) + 1 = 2",
                 "unread  rows 1, 3, 5, counted from 0 (3 of 7); "
-                "so at every height near 7: the windows leave gaps",
+                "the windows leave gaps at every height near 7",
                 "        columns 1, 3, 5, counted from 0 (3 of 7); "
-                "so at every width near 7: the windows leave gaps",
+                "the windows leave gaps at every width near 7",
             ],
         ),
     ],
@@ -185,7 +185,7 @@ def test_many_gaps_are_shortened_but_counted(terminal: Runner) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert (
         "unread  rows 1, 3, 5, 7, ..., counted from 0 (500 of 1000); "
-        "so at every height near 1000: the windows leave gaps\n" in ran.out
+        "the windows leave gaps at every height near 1000\n" in ran.out
     )
 
 
@@ -205,7 +205,9 @@ def test_terminal_of_its_own_wraps_but_cuts_nothing(columns: int) -> None:
     assert (ran.code, ran.err) == (0, "")
     words = " ".join(ran.out.split())
     assert words.startswith("54x54 height floor((226 + 2·0 - 11)/4) + 1 = 54 width ")
-    assert words.endswith("columns 223..225, counted from 0 (3 of 226); widths that lose none: 223, 227")
+    assert words.endswith(
+        "columns 223..225, counted from 0 (3 of 226); input widths with no unread columns: 223, 227"
+    )
 
 
 # JSON -----------------------------------------------------------------------------------------------------
@@ -343,7 +345,7 @@ def test_more_solutions_of_want_than_are_listed_are_not_dropped_silently(
     shape: Runner, n: str, f: str, want: str
 ) -> None:
     ran = shape("--n", n, "--f", f, "--p", "0", "--want", want)
-    why = "these are the first 1000 solutions; give --p or --s to narrow them"
+    why = "only the first 1000 solutions are listed; give --p or --s to narrow them down"
     assert (ran.code, ran.err) == (0, f"convcli: {why}\n")
     assert len(ran.out.splitlines()) == 1 + 1000
 
@@ -359,19 +361,19 @@ def test_solutions_of_want_are_read_back(shape: Runner) -> None:
 
 def test_want_that_nothing_gives_names_the_nearest(shape: Runner) -> None:
     ran = shape("--n", "32", "--f", "5", "--want", "100")
-    assert_refused(ran, "output side 100: cannot be had from 32 with filter 5 ")
+    assert_refused(ran, "output side 100: cannot be reached from 32 with filter 5 ")
     assert ran.err.endswith("nearest: 36 (padding 4, stride 1)\n")
 
 
 def test_nearest_on_both_sides(shape: Runner) -> None:
     ran = shape("--n", "32", "--f", "5", "--want", "27")
-    assert_refused(ran, "output side 27: cannot be had from 32 with filter 5 ")
+    assert_refused(ran, "output side 27: cannot be reached from 32 with filter 5 ")
     assert ran.err.endswith("nearest: 18 (padding 4, stride 2) or 28 (padding 0, stride 1)\n")
 
 
 def test_nearest_where_the_axes_differ(shape: Runner) -> None:
     ran = shape("--n", "32x16", "--f", "5", "--want", "32x100")
-    assert_refused(ran, "output side 100: cannot be had from 16 with filter 5 ")
+    assert_refused(ran, "output side 100: cannot be reached from 16 with filter 5 ")
 
 
 @pytest.mark.parametrize(
@@ -391,7 +393,7 @@ def test_want_keeps_what_is_given(shape: Runner, options: str, rows: list[str]) 
 @pytest.mark.parametrize("padding", ["same", "valid", "0:1x0:1"])
 def test_want_takes_paddings_that_are_equal_on_both_sides(shape: Runner, padding: str) -> None:
     ran = shape("--n", "7", "--f", "3", "--want", "4", "--p", padding)
-    assert_refused(ran, f"--p {padding}: leaves no padding to be solved for")
+    assert_refused(ran, f"--p {padding}: cannot be solved for")
 
 
 def test_want_does_not_ignore_ceil_silently(shape: Runner) -> None:
@@ -454,17 +456,17 @@ def test_empty_value_is_not_taken_for_a_missing_one(shape: Runner, option: str) 
         (
             "--n 3 --f 5",
             "filter 5 on input 3: floor((3 + 2·0 - 5)/1) + 1 = -1: the filter is larger than the padded "
-            "input (5 > 3); take a padding of at least 1 or a filter of at most 3",
+            "input (5 > 3); use a padding of at least 1 or a filter of at most 3",
         ),
         (
             "--n 32x3 --f 5 --p 0:1 --s 2",
             "filter 5 on input 3: floor((3 + 0 + 1 - 5)/2) + 1 = 0: the filter is larger than the padded "
-            "input (5 > 4); take a padding of at least 1 or a filter of at most 4",
+            "input (5 > 4); use a padding of at least 1 or a filter of at most 4",
         ),
         (
             "--n 8 --f 5 --d 3",
             "filter 5 on input 8: floor((8 + 2·0 - (3·(5 - 1) + 1))/1) + 1 = -4: the filter is larger than "
-            "the padded input (13 > 8); take a padding of at least 3 or a filter of at most 3",
+            "the padded input (13 > 8); use a padding of at least 3 or a filter of at most 3",
         ),
     ],
 )
@@ -483,4 +485,4 @@ def test_number_of_too_many_digits(shape: Runner) -> None:
 
 def test_unexpected_argument(shape: Runner) -> None:
     assert_refused(shape("--n", "32", "relu", "tanh"), "shape: put the layers in quotes")
-    assert_refused(shape("--n", "32", "--f", "5", "7"), "NETWORK: goes with --n")
+    assert_refused(shape("--n", "32", "--f", "5", "7"), "NETWORK: does not go with --f, --")

@@ -415,10 +415,10 @@ def test_legend_has_what_is_in_the_diagram_and_nothing_else() -> None:
 
     assert legend("lenet5") == {
         "convolution", "dense", "pooling", "activation, dropout", "flatten, pad",
-        "height x width, by their roots", "width: channels, by their logarithm",
+        "height x width (square-root scale)", "width: channels (log scale)",
         "share of the parameters (longest: 78%)", "share of the MACs (longest: 57.6%)",
     }  # fmt: skip
-    assert legend("unet") - legend("lenet5") >= {"add, cat, mul", "normalisation", "@tag, joined later"}
+    assert legend("unet") - legend("lenet5") >= {"add, cat, mul", "normalization", "@tag, used later"}
 
 
 # Hard cases -----------------------------------------------------------------------------------------------
@@ -501,12 +501,15 @@ def test_layers_within_a_hundred_braces() -> None:
 
 def test_more_boxes_than_a_diagram_holds() -> None:
     net = network(f"{MOST_BOXES + 1} x {{ relu }}", (9, 9, 8))
-    with pytest.raises(UsageError, match="of 5,001 boxes: may have 5,000 at most; --by-block folds"):
+    with pytest.raises(
+        UsageError,
+        match="of 5,001 boxes: is too large: at most 5,000 are drawn; --by-block draws one box per",
+    ):
         network_diagram(net)
     (box,) = network_diagram(net, by_block=True).boxes
     assert box.label == "5001 x { relu }"
     flat = network(", ".join(["relu"] * (MOST_BOXES + 1)), (9, 9, 8))
-    with pytest.raises(UsageError, match=r"at most$"):
+    with pytest.raises(UsageError, match=r"at most 5,000 are drawn$"):
         network_diagram(flat, by_block=True)
 
 

@@ -220,7 +220,7 @@ def test_joins_tags_and_places() -> None:
         ("conv 6 f5 relu", "line 1, column 11: relu is a layer of its own: put a comma between conv and relu"),
         (
             "conv 6 f5 f3",
-            "line 1, column 11: f3 gives the window of conv a second time",
+            "line 1, column 11: f3 sets the window of conv again",
         ),
         (
             "conv f5",
@@ -231,48 +231,48 @@ def test_joins_tags_and_places() -> None:
         ("pad", "line 1, column 1: pad needs its padding: pad P"),
         (
             "pad same",
-            "line 1, column 5: 'same' is nothing that pad takes: pad P",
+            "line 1, column 5: 'same' is not an option of pad: pad P",
         ),
         (
             "pad padding=same",
-            "line 1, column 1: pad same depends on no filter: give an amount, as in pad 1 or pad 0:1x0:1",
+            "line 1, column 1: pad has no filter that same could depend on: give an amount, as in pad 1 or pad 0:1x0:1",
         ),
         ("conv 6 f0", "line 1, column 8: filter '0' must be a whole number, at least 1"),
         ("conv 0 f3", "line 1, column 6: filters '0' must be a whole number, at least 1"),
         ("conv 6 f3 s-1", "line 1, column 11: stride '-1' must be one number, or two as in 4x3 (vertical x "
          "horizontal), in whole numbers from 1"),
         ("conv 6 f3 bias=maybe", "line 1, column 11: 'maybe' must be true or false"),
-        ("conv 6 kernel_siz=3", "line 1, column 8: kernel_siz is nothing that conv takes: did you mean kernel_size?"),
-        ("relu slope=2", "line 1, column 6: slope is nothing that relu takes: it takes nothing"),
-        ("relu 6", "line 1, column 6: '6' is nothing that relu takes: relu"),
-        ("maxpool f2 g2", "line 1, column 12: 'g2' is nothing that maxpool takes: maxpool fF [sS] [pP] [dD] [ceil]"),
+        ("conv 6 kernel_siz=3", "line 1, column 8: kernel_siz is not an option of conv: did you mean kernel_size?"),
+        ("relu slope=2", "line 1, column 6: slope is not an option of relu: it has none"),
+        ("relu 6", "line 1, column 6: '6' is not an option of relu: relu"),
+        ("maxpool f2 g2", "line 1, column 12: 'g2' is not an option of maxpool: maxpool fF [sS] [pP] [dD] [ceil]"),
         ("3 relu", "line 1, column 1: a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"),
         ("3 x relu", "line 1, column 1: a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"),
         ("3.5 x { relu }", "line 1, column 1: a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"),
         ("0 x { relu }", "line 1, column 1: repeats '0' must be a whole number, at least 1"),
         ("2 x { }", "line 1, column 5: there is nothing to repeat"),
-        ("2 x { relu | bn }", "line 1, column 12: a repeat has no branches; add, cat and mul have"),
+        ("2 x { relu | bn }", "line 1, column 12: a repeat has no branches; only add, cat and mul do"),
         ("2 x { relu", "line 1, column 5: this brace is never closed"),
         ("add { relu |\n2 x { bn", "line 2, column 5: this brace is never closed"),
         ("relu }", "line 1, column 6: '}' closes nothing: no brace is open"),
         ("relu | bn", "line 1, column 6: '|' closes nothing: no brace is open"),
         ("relu { bn }", "line 1, column 6: a comma is missing before '{'"),
-        ("{ bn }", "line 1, column 1: a brace follows add, cat, mul or a repeat, as in: 3 x { conv 64 f3 p1 }"),
-        ("add { relu } bn", "line 1, column 5: add needs two branches at least, parted by |; an empty one is the "
+        ("{ bn }", "line 1, column 1: a brace must follow add, cat, mul or a repeat, as in: 3 x { conv 64 f3 p1 }"),
+        ("add { relu } bn", "line 1, column 5: add needs at least two branches, separated by |; an empty branch is the "
          "input itself"),
         ("add { relu | } bn", "line 1, column 16: a comma is missing before 'bn'"),
         ("add relu", "line 1, column 1: add needs branches or a tag, as in: add { conv 64 f3 p1 | } or add @skip"),
-        ("@a, relu", "line 1, column 1: @a stands behind the layer whose output it marks"),
+        ("@a, relu", "line 1, column 1: @a must follow the layer whose output it names"),
         ("relu @", "line 1, column 6: a tag needs a name, as in @skip"),
-        ("relu, in 3x3", "line 1, column 7: in stands once, before all layers"),
+        ("relu, in 3x3", "line 1, column 7: in may appear only once, before all layers"),
         ("in 3y3, relu", "line 1, column 4: input '3y3' must be a size as in 32, 32x24 or 32x24x3, in whole "
          "numbers from 1"),
-        ("in 3 3, relu", "line 1, column 1: in needs the input size alone, as in: in 32x32x3"),
-        ("9999999 x { relu }", "line 1, column 1: makes 9,999,999 layers, repeats written out; at most 100,000 are "
+        ("in 3 3, relu", "line 1, column 1: in takes only the input size, as in: in 32x32x3"),
+        ("9999999 x { relu }", "line 1, column 1: makes 9,999,999 layers with repeats written out; at most 100,000 are "
          "allowed"),
-        ("relu, 1000 x { 1000 x { relu, bn } }", "line 1, column 7: makes 2,000,001 layers, repeats written out; at "
+        ("relu, 1000 x { 1000 x { relu, bn } }", "line 1, column 7: makes 2,000,001 layers with repeats written out; at "
          "most 100,000 are allowed"),
-        (f"{10**400} x {{ relu }}", "line 1, column 1: makes more than 10^30 layers, repeats written out; at most "
+        (f"{10**400} x {{ relu }}", "line 1, column 1: makes more than 10^30 layers with repeats written out; at most "
          "100,000 are allowed"),
     ],
 )  # fmt: skip

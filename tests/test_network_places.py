@@ -300,7 +300,7 @@ def test_a_repeat_bomb_is_refused_without_being_run() -> None:
     bomb = "9 x { " * 100 + "relu" + " }" * 100
 
     def read() -> None:
-        with pytest.raises(SpecError, match=r"makes more than 10\^30 layers, repeats written out"):
+        with pytest.raises(SpecError, match=r"makes more than 10\^30 layers with repeats written out"):
             parse_spec(bomb)
 
     assert calls_during(read) < 100_000

@@ -170,7 +170,7 @@ def test_branches_are_misaligned_where_their_centres_differ(drawn: list[Branch])
     ("text", "n", "size"),
     [
         ("in 32x24x3\nrelu", None, (32, 24, 3)),
-        ("in 32x24x3\nrelu", (8, 9, 1), (8, 9, 1)),
+        ("in 32x24x3\nrelu", (8, 9, 3), (8, 9, 3)),
         ("in 32x24x3\nrelu", (8, 9), (8, 9, 3)),
         ("in 32x24x3\nrelu", 8, (8, 8, 3)),
         ("in 32x24x3\nrelu", "8", (8, 8, 3)),
@@ -248,7 +248,7 @@ def test_branches_get_the_same_input_and_stand_before_their_join() -> None:
     [
         (
             "add { conv 4 f1 | }", (8, 8, 3),
-            "line 1, column 1, add: its branches give 8x8x4 and 8x8x3; they must have one size",
+            "line 1, column 1, add: its branches give 8x8x4 and 8x8x3; they must have the same size",
         ),
         (
             "relu,\n cat { conv 4 f3 | maxpool f2 | }", (8, 8, 3),
@@ -257,11 +257,11 @@ def test_branches_get_the_same_input_and_stand_before_their_join() -> None:
         ),
         (
             "mul { | gap, conv 4 f1 }", (8, 8, 3),
-            "line 1, column 1, mul: its branches give 8x8x3 and 1x1x4; they must have one size, or 1x1",
+            "line 1, column 1, mul: its branches give 8x8x3 and 1x1x4; they must have the same size, or 1x1",
         ),
         (
             "relu @a, conv 3 f3, add @a", (8, 8, 3),
-            "line 1, column 21, add @a: its branches give 6x6x3 and 8x8x3; they must have one size",
+            "line 1, column 21, add @a: its branches give 6x6x3 and 8x8x3; they must have the same size",
         ),
         (
             "cat { flatten | }", (8, 8, 3),
@@ -288,14 +288,14 @@ def test_branches_get_the_same_input_and_stand_before_their_join() -> None:
         ),
         (
             "flatten, relu\nconv 3 f3", (2, 2, 3),
-            "line 2, column 1, conv 3 f3 on 12: conv on 12 values: needs an image; "
-            "put it before the layer that made a vector of it",
+            "line 2, column 1, conv 3 f3 on 12: conv on 12 values: needs an image, "
+            "not a vector; put it before the flatten",
         ),
         (
             "in 5x5x2\nconv 3 f7", None,
             "line 2, column 1, conv 3 f7 on 5x5x2: filter 7 on input 5: floor((5 + 2·0 - 7)/1) + 1 = -1: "
             "the filter is larger than the padded input (7 > 5); "
-            "take a padding of at least 1 or a filter of at most 5",
+            "use a padding of at least 1 or a filter of at most 5",
         ),
         (
             "2 x { maxpool f2 }\n\n  conv 6 f1 g4", (8, 8, 6),

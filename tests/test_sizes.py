@@ -250,7 +250,7 @@ def test_impossible_arithmetic_shows_the_arithmetic() -> None:
         output_size(5, 3, p=1, s=2, d=4)
     assert str(caught.value) == (
         "filter 3 on input 5: floor((5 + 2·1 - (4·(3 - 1) + 1))/2) + 1 = 0: the filter is larger than the "
-        "padded input (9 > 7); take a padding of at least 2 or a filter of at most 2"
+        "padded input (9 > 7); use a padding of at least 2 or a filter of at most 2"
     )
 
 
@@ -306,7 +306,7 @@ def test_pooling_refuses_padding_above_half_its_window(padding: Any) -> None:
     with pytest.raises(SizeError) as caught:
         pooling_axes((9, 9), 3, padding=padding)
     assert caught.value.what == "padding 2"
-    assert "take at most 1" in caught.value.why
+    assert "use at most 1" in caught.value.why
 
 
 # Unread pixels --------------------------------------------------------------------------------------------
@@ -564,12 +564,12 @@ def test_transposed_same_padding_multiplies_the_side_by_the_stride(n: int, f: in
     [
         (
             {"padding": 3},
-            "padding 3:3 on input 2: (2 - 1)·2 - 2·3 + (3 - 1) + 0 + 1 = -1: more is cut off than there is; "
-            "take a padding of at most 2",
+            "padding 3:3 on input 2: (2 - 1)·2 - 2·3 + (3 - 1) + 0 + 1 = -1: the padding cuts off the whole output; "
+            "use a padding of at most 2",
         ),
         (
             {"output_padding": 2},
-            "output padding 2: must be less than the stride or the dilation; take at most 1",
+            "output padding 2: must be less than the stride or the dilation; use at most 1",
         ),
         (
             {"stride": (1, 5), "output_padding": 1},

@@ -1,4 +1,4 @@
-"""Checks for scripts: the answer is printed, and the exit code says whether it is the wanted one."""
+"""Checks for scripts: the answer is printed, and the exit code tells whether it is the expected one."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ __all__ = ["Checks"]
 
 
 class Checks(NamedTuple):
-    """What is asked of a network: its output size, its parameters at most; as typed, and as read."""
+    """The expected output size and the maximum of parameters of a network, as typed and as parsed."""
 
     expect: str | None
     size: Size
@@ -20,12 +20,12 @@ class Checks(NamedTuple):
 
     @classmethod
     def read(cls, expect: str | None, max_params: str | None = None) -> "Checks":
-        """Read the options as they were typed.
+        """Parse the options.
 
         Raises
         ------
         UsageError
-            One is no size, or no number.
+            `expect` is not a size, or `max_params` is not a number.
         """
         size: Size = ()
         if expect is not None:
@@ -36,12 +36,12 @@ class Checks(NamedTuple):
         )
 
     def check(self, network: Network) -> None:
-        """Check a network; a single number is the size of a vector, or the side of a square.
+        """Check a network; a single expected number is the size of a vector, or the side of a square.
 
         Raises
         ------
         ConvcliError
-            It is not what was asked for.
+            The output differs from the expected one, or the network has too many parameters.
         """
         output = network.output
         wanted = self.size * 2 if len(self.size) == 1 and len(output) > 1 else self.size

@@ -1,4 +1,4 @@
-"""What ``params NETWORK -o FILE`` draws, and where it goes."""
+"""The diagram that ``params NETWORK -o FILE`` draws, and its file."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -18,22 +18,22 @@ from convcli.svg import drawn_svg
 
 __all__ = ["DiagramFile"]
 
-MOST_LETTERS = 200  # of a title: a network that was typed may be long
+MOST_LETTERS = 200  # of a title: a typed network may be long
 PAGES = (".html", ".htm")
 
 
 class DiagramFile(NamedTuple):
-    """The file that a diagram is drawn into.
+    """The file that a diagram is written to.
 
     Attributes
     ----------
     target : str
         The file; ``-`` for standard output.
     network : str or None
-        What was typed for the network; None for a layer that is given by options.
+        The network as typed; None for a layer given by options.
     files_read : Identities
     replace : bool
-        Whether the file may exist.
+        Whether an existing file may be replaced.
     """
 
     target: str
@@ -43,12 +43,12 @@ class DiagramFile(NamedTuple):
 
     @classmethod
     def read(cls, target: str, network: str | None, form: Form, *, force: bool) -> "DiagramFile":
-        """Check, before any work is done, that a diagram can be written there.
+        """Check, before any work is done, that a diagram can be written to a file.
 
         Raises
         ------
         UsageError
-            Its name ends in no format for diagrams; or it is standard output, where something else goes.
+            The extension is not a format for diagrams; or standard output is already used by something else.
         OutputError
             The file may not be written.
         """
@@ -65,7 +65,7 @@ class DiagramFile(NamedTuple):
         Raises
         ------
         UsageError
-            It has too many layers.
+            The network has too many layers.
         OutputError
             The file cannot be written.
         """
@@ -79,20 +79,20 @@ class DiagramFile(NamedTuple):
         write_named_file(self.target, text.encode(), force=self.replace, inputs=self.files_read)
 
     def lines(self) -> list[tuple[str, str]]:
-        """Return what a person is told of it."""
+        """Return the summary line about the file, for a terminal."""
         return [("written", escaped(self.target))]
 
     def facts(self) -> dict[str, object]:
-        """Return what JSON has of it."""
+        """Return the JSON entry about the file."""
         return {"diagram": self.target}
 
     def tell(self) -> None:
-        """Print where it is, unless that is where it was written to."""
+        """Print the path of the file, unless the diagram went to standard output."""
         if self.target != STREAM:
             write(f"{self.target}\n")
 
     def _title(self, network: Network) -> tuple[str, str]:
-        """Return the title of the drawing, and what a page says below it."""
+        """Return the title of the drawing and the line below it on a page."""
         if self.network is None:
             return network.layers[0].text, ""
         name = self.network.strip().lower()

@@ -1,4 +1,4 @@
-"""In what form a table is printed, and in what its costs are told."""
+"""Output formats of tables, and the units of costs: number type and mini-batch."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +13,7 @@ __all__ = ["Costs", "Dtype", "Form", "form_of"]
 
 
 class Form(StrEnum):
-    """How a table is printed."""
+    """Output format of a table; SHOWN is laid out for a terminal."""
 
     SHOWN = "shown"
     TSV = "tsv"
@@ -23,25 +23,25 @@ class Form(StrEnum):
 
 
 def form_of(*, json: bool, csv: bool, markdown: bool) -> Form:
-    """Return the form that was asked for, or the one that fits where standard output goes.
+    """Return the format requested; by default a table on a terminal, tab-separated values elsewhere.
 
     Raises
     ------
     UsageError
-        Two were asked for.
+        Two formats are requested.
     """
     asked = [
         form for form, is_asked in ((Form.JSON, json), (Form.CSV, csv), (Form.MARKDOWN, markdown)) if is_asked
     ]
     if len(asked) > 1:
-        raise UsageError(f"--{asked[0]}", f"is another form than --{asked[1]}; choose one")
+        raise UsageError(f"--{asked[0]}", f"cannot be combined with --{asked[1]}; choose one")
     if asked:
         return asked[0]
     return Form.SHOWN if answer_is_shown() else Form.TSV
 
 
 class Dtype(StrEnum):
-    """What weights and activations are kept in."""
+    """Number type of weights and activations."""
 
     FP32 = "fp32"
     FP16 = "fp16"
@@ -49,18 +49,18 @@ class Dtype(StrEnum):
 
     @property
     def size(self) -> int:
-        """Bytes of a number."""
+        """Bytes per number."""
         return {Dtype.FP32: 4, Dtype.FP16: 2, Dtype.INT8: 1}[self]
 
 
 class Costs(NamedTuple):
-    """In what the costs of a network are told: the type of its numbers, and the size of a mini-batch."""
+    """The units in which costs are given: number type and mini-batch size."""
 
     dtype: Dtype = Dtype.FP32
     batch: int = 1
 
     def record(self, network: "Network") -> dict[str, object]:
-        """Return what JSON has of them."""
+        """Return the costs of a network as JSON has them."""
         params, activations = network.params or 0, network.activations or 0
         return {
             "dtype": str(self.dtype),

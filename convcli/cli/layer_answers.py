@@ -1,4 +1,4 @@
-"""What is told of a layer, as JSON and to a person; and the answers for a single layer given by options."""
+"""Layers and networks as JSON records, and the answers for a single layer given by options."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -23,8 +23,8 @@ __all__ = [
     "unsized_record",
 ]
 
-MOST_RANGES = 1000  # ranges of unread pixels that JSON lists
-MOST_SHOWN = 4  # and that a person is shown
+MOST_RANGES = 1000  # ranges of unread pixels listed in JSON
+MOST_SHOWN = 4  # and on a terminal
 OF_THE_INPUT = (
     "input", "output", "macs", "activations", "peak_activations", "padding", "unread_rows", "unread_columns",
     "batch_macs", "batch_activations", "batch_peak_activations",
@@ -73,7 +73,7 @@ def print_table(table: Table, form: Form, summary: Sequence[tuple[str, str]] = (
 
 
 def network_record(network: Network) -> dict[str, Any]:
-    """Return what JSON has of a network."""
+    """Return the JSON record of a network."""
     return {
         "input": format_size(network.input),
         "layers": [layer_record(stage) for stage in network.layers],
@@ -88,14 +88,14 @@ def network_record(network: Network) -> dict[str, Any]:
 
 
 def unsized_record(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON of a network whose input size is not known: what depends on it is null."""
+    """Return the record of a network of unknown input size: null for all that depends on it."""
     for part in (record, *record["layers"]):
         part.update({key: None for key in OF_THE_INPUT if key in part})
     return record
 
 
 def layer_record(stage: Stage) -> dict[str, Any]:
-    """Return what JSON has of a layer; what does not apply to it is null."""
+    """Return the JSON record of a layer: null for what does not apply to it."""
     place = stage.place
     return {
         "text": stage.text,
@@ -122,7 +122,7 @@ def layer_record(stage: Stage) -> dict[str, Any]:
 
 
 def dense_record(stage: Stage) -> dict[str, Any] | None:
-    """Return what JSON has of the dense layer in a layer's place; None for what is no convolution."""
+    """Return the JSON record of the dense layer that could replace a convolution; None for other layers."""
     dense = stage.as_dense
     if dense is None:
         return None
@@ -137,7 +137,7 @@ def dense_record(stage: Stage) -> dict[str, Any] | None:
 
 
 def blocks_record(network: Network) -> list[dict[str, Any]]:
-    """Return what JSON has of what stands at the top level of a spec, repeats and branches as one."""
+    """Return a JSON record for each item of the spec's top level: a layer, a repeat or a join."""
     records = []
     for text, stages in network.stages_of_blocks:
         part = Network(stages[0].input, stages)
@@ -197,7 +197,7 @@ def _fields_record(fields: Fields | None) -> dict[str, Any]:
 
 
 def _number(number: Any) -> int | float:
-    """Return a fraction as a float; one beyond the floats has no part behind the point that would matter."""
+    """Return a fraction as a float, or as an int if it is beyond the range of floats."""
     try:
         return number if isinstance(number, int | float) else float(number)
     except OverflowError:
@@ -211,9 +211,9 @@ def _explanation(layer: Convolution | Pooling, size: Size) -> str:
     rows, columns = layer.axes(size)
     lines = [("height", rows.formula()), ("width", columns.formula())]
     if isinstance(layer, Pooling):
-        lines.append(("params", "none: pooling has nothing to learn, and every channel is pooled on its own"))
+        lines.append(("params", "none: pooling learns nothing, and pools each channel separately"))
     elif layer.filters is not None:
-        lines.append(("depth", f"one map for each of the {layer.filters} filters"))
+        lines.append(("depth", f"one feature map for each of the {layer.filters} filters"))
     if rows.unread_count() == columns.unread_count() == 0:
         lines.append(("unread", "none: every input row and column is read"))
     else:
@@ -235,7 +235,7 @@ def _unread(axis: Axis, name: str, side: str) -> str:
     leaves_gaps = axis.stride > axis.extent
     near = [f"{nearest}" for nearest in lossless_sides(axis) if nearest and not leaves_gaps]
     if near:
-        advice = f"{side}s that lose none: {', '.join(near)}"
+        advice = f"input {side}s with no unread {name}s: {', '.join(near)}"
     else:
-        advice = f"so at every {side} near {axis.side}: the windows leave gaps"
+        advice = f"the windows leave gaps at every {side} near {axis.side}"
     return f"{name}{'s'[: count != 1]} {listed}, counted from 0 ({count} of {axis.side}); {advice}"

@@ -1,4 +1,4 @@
-"""The answers for networks: which spec is meant, on what input, and what is told of it."""
+"""The answers of ``convcli shape`` and ``convcli params`` for networks."""
 
 import re
 from typing import TYPE_CHECKING
@@ -40,12 +40,12 @@ MOST_SIDES = 10_000  # that --valid-sizes tries
 
 
 def given_spec(text: str) -> Spec:
-    """Read the spec that was typed, or that stands where it says.
+    """Read the spec that the text is, or that it names; ``-`` is standard input.
 
     Raises
     ------
     SpecError
-        It is none.
+        The spec cannot be read.
     """
     if text != STREAM:
         return read_spec(text)
@@ -63,12 +63,12 @@ def _built(text: str, size: Size | None) -> Network:
         name = text.strip().lower()
         if size is None or name not in shipped():
             raise
-        hint = f"convcli shape {name} --smallest tells what it works on"
+        hint = f"convcli shape {name} --smallest prints the smallest input that works"
         raise SizeError(error.what, f"{error.why}; {hint}") from None
 
 
 def _built_against(text: str, size: Size | None) -> Network:
-    """Work out the network that stands beside another; say of an error that it is in this one."""
+    """Build the network to compare with; errors name --against."""
     try:
         return _built(text, size)
     except (SizeError, SpecError) as error:
@@ -76,7 +76,7 @@ def _built_against(text: str, size: Size | None) -> Network:
 
 
 def answer_shapes(text: str, size: Size | None, form: Form, *, last: bool, by_block: bool) -> Network:
-    """Print the sizes of a network, a row a layer; return it."""
+    """Print the sizes of a network, one row per layer; return the network."""
     network = _built(text, size)
     if last:
         output = format_size(network.output)
@@ -108,7 +108,7 @@ def answer_params(
         raise UsageError("--n", f"{len(sizes)} input sizes; give one, or two to compare")
     built = _built(text, sizes[0] if sizes else None)
     if built.params is None:
-        raise SizeError("input", "needs its channels, as in --n 224x224x3")
+        raise SizeError("input", "has no number of channels: give it as in --n 224x224x3")
     if against is None and len(sizes) < 2:
         if file is not None:
             file.draw(built, costs, by_block=by_block, dense=dense)
@@ -147,7 +147,7 @@ def _blocks(network: Network, *, by_block: bool) -> dict[str, object]:
 
 
 def search_sides(text: str, size: Size | None, sides: str | None, *, json: bool) -> None:
-    """Print the sides that were asked for, or the smallest."""
+    """Print the sides in a range at which every pixel is read, or the smallest side that works."""
     spec = given_spec(text)
     if size is not None:
         size = input_size(spec, size)
@@ -161,7 +161,8 @@ def search_sides(text: str, size: Size | None, sides: str | None, *, json: bool)
         first, end = int(match[1]), int(match[2]) + 1
         if end - first > MOST_SIDES:
             raise SizeError(
-                f"--valid-sizes {sides[:50]}", f"is {end - first:,} sides; at most {MOST_SIDES:,}"
+                f"--valid-sizes {sides[:50]}",
+                f"is a range of {end - first:,} sides; the limit is {MOST_SIDES:,}",
             )
         found = list(valid_sides(spec, size, range(first, end)))
     if json:
@@ -173,7 +174,7 @@ def search_sides(text: str, size: Size | None, sides: str | None, *, json: bool)
 
 
 def list_shipped(form: Form) -> None:
-    """Print the networks that are shipped, and where they come from."""
+    """Print the shipped networks and their sources."""
     rows = []
     for name in shipped():
         network = build(read_spec(name))

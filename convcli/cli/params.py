@@ -36,7 +36,7 @@ def params(
     network: SpecArgument = None,
     f: FilterSize = None,
     c_in: Annotated[
-        str | None, typer.Option("--c-in", help="Input channels; --n HxWxC gives them too.", metavar="COUNT")
+        str | None, typer.Option("--c-in", help="Input channels; --n HxWxC also gives them.", metavar="COUNT")
     ] = None,
     c_out: OutputChannels = None,
     n: Annotated[
@@ -45,7 +45,7 @@ def params(
             "-n",
             "--n",
             "--input-size",
-            help="Input size: n, HxW or HxWxC; two of them compare a network with itself.",
+            help="Input size: n, HxW or HxWxC; give two to compare a network with itself.",
             metavar="SIZE",
         ),
     ] = None,
@@ -53,29 +53,32 @@ def params(
     s: Stride = "1",
     d: Dilation = "1",
     groups: Annotated[
-        str, typer.Option("--g", "--groups", help="Groups of channels filtered apart.", metavar="COUNT")
+        str,
+        typer.Option(
+            "--g", "--groups", help="Number of channel groups, filtered separately.", metavar="COUNT"
+        ),
     ] = "1",
-    no_bias: Annotated[bool, typer.Option("--no-bias", help="Leave the bias out.")] = False,
+    no_bias: Annotated[bool, typer.Option("--no-bias", help="Leave out the bias.")] = False,
     dense: Annotated[
         str | None,
         typer.Option(
             "--dense",
-            help="Instead a dense layer of so many units, on an image --n or on --c-in numbers.",
+            help="Use a dense layer with this many units, on an image (--n) or a vector (--c-in).",
             metavar="UNITS",
         ),
     ] = None,
-    shipped: Annotated[bool, typer.Option("--list", help="List the networks that are shipped.")] = False,
+    shipped: Annotated[bool, typer.Option("--list", help="List the shipped networks.")] = False,
     against: Annotated[
         str | None,
         typer.Option(
             "--against",
-            help="Another network beside this one, differing rows marked. Checks are of the first.",
+            help="Compare with another network, marking rows that differ. Checks apply to the first.",
             metavar="NETWORK",
             autocompletion=networks,
         ),
     ] = None,
     versus_dense: Annotated[
-        bool, typer.Option("--versus-dense", help="What each convolution would cost as a dense layer.")
+        bool, typer.Option("--versus-dense", help="Show what each convolution would cost as a dense layer.")
     ] = False,
     by_block: ByBlock = False,
     batch: Annotated[
@@ -98,7 +101,9 @@ def params(
     max_params: Annotated[
         str | None,
         typer.Option(
-            "--max-params", help="Fail (exit code 1) if there are more, as in 25M.", metavar="COUNT"
+            "--max-params",
+            help="Fail (exit code 1) if there are more parameters, as in 25M.",
+            metavar="COUNT",
         ),
     ] = None,
     expect: Expect = None,
@@ -114,21 +119,21 @@ def params(
     json: JsonOption = False,
     text: TextOption = False,
 ) -> int:
-    """Count the parameters and costs of a layer or of a network.
+    """Count the parameters and costs of a layer or a network.
 
     \b
     convcli params --f 5 --c-in 3 --c-out 6               456
     convcli params --n 32x32x3 --f 5 --c-out 6            and its costs
     convcli params --n 128x128x1 --dense 300              4915500
-    convcli params resnet18                               a row a layer, totals
-    convcli params vgg11 --n 320x320x3 --max-params 250M  exit code 1 if not so
+    convcli params resnet18                               a row per layer, totals
+    convcli params vgg11 --n 320x320x3 --max-params 250M  exit code 1 if more
     convcli params resnet18 --against resnet34
     convcli params resnet18 -o resnet18.html --force      a diagram, and the table
 
-    A layer has (f·f·c_in + 1)·c_out parameters. On a terminal the formula with its numbers; with --n also
-    activations, multiply-accumulates (MACs: no bias, no activation) and the dense layer between the same
-    sizes. Into a pipe the number alone, of a network the rows, parted by tabs. The words of the layers
-    are told by "convcli help layers".
+    A layer has (f·f·c_in + 1)·c_out parameters. On a terminal, shows the formula with its numbers; with --n,
+    also the activations, the multiply-accumulates (MACs: no bias, no activation) and the dense layer between
+    the same sizes. When piped, prints only the number, or tab-separated rows for a network. "convcli help
+    layers" shows how to write layers.
     """
     read_text(text, json=json, csv=csv, markdown=md, output=output)
     form, checks = form_of(json=json, csv=csv, markdown=md), Checks.read(expect, max_params)
@@ -137,7 +142,7 @@ def params(
         1 if batch is None else parse_count(batch, "batch"),
     )
     sizes = [parse_size(text, "input") for text in n or ()]
-    # Late, here and below: the others are not loaded, which takes time.
+    # Imports are late, here and below, because loading takes time.
     if shipped and network is not None:
         raise UsageError("--list", f"lists all networks; for one of them: convcli params {network[:50]}")
     check_apart({"--list": shipped, "-o": output})
@@ -155,7 +160,7 @@ def params(
     if network is not None:
         if layer_options != (None, None, None, "0", "1", "1", "1", False, None):
             raise UsageError(
-                "NETWORK", "goes with --n alone: --f, --c-out and the like describe a single layer"
+                "NETWORK", "does not go with --f, --c-out and similar options, which describe a single layer"
             )
         from convcli.cli.network_answers import answer_params
 
@@ -166,7 +171,9 @@ def params(
         from convcli.cli.single_params import answer_convolution, answer_dense
 
         if against is not None or versus_dense or by_block or len(sizes) > 1:
-            raise UsageError("NETWORK", "missing; as in: convcli params resnet18; --list names those shipped")
+            raise UsageError(
+                "NETWORK", "missing; as in: convcli params resnet18; --list shows the shipped networks"
+            )
         size = sizes[0] if sizes else None
         if size is None and dense is None and batch is not None:
             raise UsageError("--batch", "needs the input size: --n")
@@ -174,9 +181,7 @@ def params(
         if dense is not None:
             for_convolutions = (f, c_out) != (None, None) or (p, s, d, groups) != ("0", "1", "1", "1")
             if for_convolutions or (size is None) == (c_in is None):
-                raise UsageError(
-                    "--dense", "goes with the input alone: --n 128x128x1, or --c-in 4096 for a vector"
-                )
+                raise UsageError("--dense", "takes only an input: --n 128x128x1, or --c-in 4096 for a vector")
             layer = Dense(units=parse_count(dense, "units"), bias=not no_bias)
             built = answer_dense(layer, size or (parse_count(c_in or "", "inputs"),), wanted, file, form)
         else:
@@ -185,11 +190,11 @@ def params(
                 missing = "--f" if f is None else "--c-in" if channels is None else "--c-out"
                 raise UsageError(
                     missing,
-                    "missing; as in: convcli params --f 5 --c-in 3 --c-out 6, or of a network: "
+                    "missing; as in: convcli params --f 5 --c-in 3 --c-out 6, or for a network: "
                     "convcli params resnet18",
                 )
             if expect is not None and size is None:
-                raise UsageError("--expect", "is an output size, which needs the input's: --n")
+                raise UsageError("--expect", "needs the input size: --n")
             convolution = Convolution(
                 window=parse_pair(f, "filter"),
                 filters=parse_count(c_out, "output channels"),
@@ -213,5 +218,7 @@ def _channels(size: Size | None, c_in: str | None) -> int | None:
         return of_size
     channels = parse_count(c_in, "input channels")
     if of_size not in (None, channels):
-        raise SizeError(f"--c-in {channels}", f"but --n says {of_size} channels; leave one of them out")
+        raise SizeError(
+            f"--c-in {channels}", f"contradicts the {of_size} channels of --n; leave one of them out"
+        )
     return channels

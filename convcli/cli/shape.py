@@ -1,4 +1,4 @@
-"""``convcli shape``: output sizes of a layer or a network, forwards and backwards."""
+"""``convcli shape``: output sizes of a layer or a network, forward and backward."""
 
 from typing import Annotated
 
@@ -45,17 +45,17 @@ def shape(
     want: Annotated[
         str | None,
         typer.Option(
-            "--want", help="Solve backward: every padding and stride that gives this size.", metavar="SIZE"
+            "--want", help="List every padding and stride that gives this output size.", metavar="SIZE"
         ),
     ] = None,
-    last: Annotated[bool, typer.Option("--last", help="Print the last output size alone.")] = False,
+    last: Annotated[bool, typer.Option("--last", help="Print only the last output size.")] = False,
     by_block: ByBlock = False,
     expect: Expect = None,
     valid_sizes: Annotated[
         str | None,
         typer.Option(
             "--valid-sizes",
-            help="Of these square inputs, list those of which no layer drops a pixel.",
+            help="List the square inputs in this range of which no layer leaves a pixel unread.",
             metavar="FROM..TO",
         ),
     ] = None,
@@ -67,7 +67,7 @@ def shape(
     json: JsonOption = False,
     text: TextOption = False,
 ) -> int:
-    """Tell the output size of a layer, or of each layer of a network.
+    """Compute the output size of a layer, or of each layer of a network.
 
     \b
     convcli shape --n 32 --f 5                          28x28
@@ -77,13 +77,14 @@ def shape(
     convcli shape --n 9x9x3 "conv 8 f3 p1, add { conv 8 f3 p1 | }, gap"
     convcli shape alexnet --valid-sizes 200..260
 
-    The size is floor((n + 2p - f)/s) + 1. Padding is 0 and stride 1 unless given; with --want a given one is
-    kept. On a terminal the formula comes with its numbers, and with the input rows and columns that no window
-    reads. Into a pipe comes the size.
+    The size is floor((n + 2p - f)/s) + 1. Padding defaults to 0 and stride to 1; --want finds those that you
+    leave out. On a terminal, shows the formula with its numbers, and the input rows and columns that no
+    window reads. When piped, prints only the size.
 
-    Of a network comes a row a layer: output size, receptive field (what a unit sees of the network's input),
-    jump from one unit to the next, centre of the first, padding as applied, and what is never read. The words
-    of the layers are told by "convcli help layers", the networks that are shipped by "convcli params --list".
+    For a network, prints one row per layer: output size, receptive field (the part of the input that affects
+    a unit), jump (input pixels from one unit to the next), center of the first unit, padding applied, and
+    the rows and columns that are never read. "convcli help layers" shows how to write layers, "convcli params
+    --list" lists the shipped networks.
     """
     read_text(text, json=json, csv=csv, markdown=md)
     form, checks = form_of(json=json, csv=csv, markdown=md), Checks.read(expect)
@@ -94,7 +95,7 @@ def shape(
         if size is None or f is None:
             raise UsageError(
                 "--n" if size is None else "--f",
-                "missing; as in: convcli shape --n 32 --f 5, or of a network: convcli shape resnet18",
+                "missing; as in: convcli shape --n 32 --f 5, or for a network: convcli shape resnet18",
             )
         if want is not None:
             other = {"--ceil": ceil, "--c-out": c_out, "--csv": csv, "--md": md}
@@ -114,12 +115,17 @@ def shape(
         checks.check(answer_size(layer, size, form))
         return 0
     if (f, p, s, d, ceil, c_out, want) != (None, None, None, "1", False, None, None):
-        raise UsageError("NETWORK", "goes with --n alone: --f, --p and the like describe a single layer")
-    ways: dict[str, object] = {"--valid-sizes": valid_sizes, "--smallest": smallest, "--last": last}
+        raise UsageError(
+            "NETWORK", "does not go with --f, --p and similar options, which describe a single layer"
+        )
+    modes: dict[str, object] = {"--valid-sizes": valid_sizes, "--smallest": smallest, "--last": last}
     for option in ({"--csv": csv}, {"--md": md}, {"--by-block": by_block}):
-        check_apart(ways | option)
+        check_apart(modes | option)
     check_apart({"--valid-sizes": valid_sizes, "--smallest": smallest, "--expect": expect})
-    from convcli.cli.network_answers import answer_shapes, search_sides  # late: a layer needs none of it
+    from convcli.cli.network_answers import (
+        answer_shapes,
+        search_sides,
+    )  # late: a single layer does not need it
 
     if valid_sizes is not None or smallest:
         search_sides(network, size, valid_sizes, json=json)

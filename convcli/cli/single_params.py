@@ -1,4 +1,4 @@
-"""The parameters of a single layer given by options: the formula, and what a dense layer would cost."""
+"""The parameters of a single layer given by options: the formula, and the cost of a dense layer instead."""
 
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,7 +35,7 @@ def answer_dense(
     lines = [
         *_shapes(stage),
         *_cost_lines(network, costs),
-        ("connections", f"{stage.connections:,} inputs to each output value: all of them"),
+        ("connections", f"each output value depends on all {stage.connections:,} inputs"),
     ]
     if file is not None:
         file.draw(network, costs or Costs())
@@ -127,7 +127,7 @@ def _answer(answer: _Answer, file: "DiagramFile | None", form: Form) -> None:
 
 
 def _against_dense(stage: Stage, costs: Lines) -> Lines:
-    """Compare with the dense layer between the same sizes: sparse connections, shared parameters."""
+    """Compare a convolution with the dense layer between the same sizes."""
     dense = stage.as_dense
     assert dense is not None, "a convolution on an image has a dense twin"
     params, params_of_dense = stage.params or 0, dense.params or 0
@@ -136,7 +136,10 @@ def _against_dense(stage: Stage, costs: Lines) -> Lines:
     return [
         ("output", f"{format_size(stage.output)}: {stage.activations:,} activations"),
         *costs,
-        ("connections", f"{stage.connections:,} inputs to each output value, of {dense.connections:,}"),
+        (
+            "connections",
+            f"each output value depends on {stage.connections:,} of {dense.connections:,} inputs",
+        ),
         ("sharing", f"each weight is used at {prod(stage.output[:2]):,} positions"),
         ("dense layer", f"{sums}·({_factors(stage.output)}) = {params_of_dense:,} parameters"),
         ("", f"{_times(params_of_dense, params)} the parameters, {_times(macs_of_dense, macs)} the MACs"),

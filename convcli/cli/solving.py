@@ -16,7 +16,7 @@ MOST_SOLUTIONS = 1000
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is known of the layer, each as ``(vertical, horizontal)``; None is to be found."""
+    """The layer, each value as ``(vertical, horizontal)``; None is to be solved for."""
 
     side: tuple[int, int]
     window: tuple[int, int]
@@ -27,13 +27,14 @@ class Wanted:
 
     @classmethod
     def read(cls, size: tuple[int, ...], f: str, want: str, p: str | None, s: str | None, d: str) -> "Wanted":
-        """Read the options as they were typed; a wanted depth is left out of account."""
+        """Parse the options; the channels of the wanted size are ignored."""
         amounts = None if p is None else parse_padding(p)
         if isinstance(amounts, NamedPadding) or (
             amounts and any(before != after for before, after in amounts)
         ):
             raise UsageError(
-                f"--p {p}", "leaves no padding to be solved for; with --want give a number, or nothing"
+                f"--p {p}",
+                "cannot be solved for: with --want, give a symmetric padding as a number, or leave --p out",
             )
         target = parse_size(want, "wanted size")
         return cls(
@@ -46,14 +47,14 @@ class Wanted:
         )
 
     def axes(self) -> list[tuple[int, int, int, int, int | None, int | None]]:
-        """Return the problem of each axis."""
+        """Return the values of each axis."""
         return list(
             zip(self.side, self.window, self.want, self.dilation, self.padding, self.stride, strict=True)
         )
 
 
 def solve(wanted: Wanted, *, json: bool) -> None:
-    """Print every padding and stride that give the wanted size, smallest first."""
+    """Print every padding and stride that gives the wanted size, smallest first."""
     found = list(islice(_solutions(wanted), MOST_SOLUTIONS + 1))
     listed = found[:MOST_SOLUTIONS]
     if json:
@@ -71,11 +72,11 @@ def solve(wanted: Wanted, *, json: bool) -> None:
     else:
         write("p\ts\n" + "".join(f"{padding}\t{stride}\n" for padding, stride, _ in listed))
     if len(found) > MOST_SOLUTIONS:
-        message(f"these are the first {MOST_SOLUTIONS} solutions; give --p or --s to narrow them")
+        message(f"only the first {MOST_SOLUTIONS} solutions are listed; give --p or --s to narrow them down")
 
 
 def _solutions(wanted: Wanted) -> Iterator[tuple[str, str, str]]:
-    """Yield padding, stride and the formula with them put in; no formula where the axes differ."""
+    """Yield padding, stride and the formula with their numbers; no formula if the axes differ."""
     vertical, horizontal = wanted.axes()
     if vertical == horizontal:
         n, f, want, d, p, s = vertical

@@ -1,4 +1,4 @@
-"""What a person is told below the tables of networks."""
+"""Summary lines below the tables of networks, on a terminal."""
 
 from math import prod
 
@@ -12,13 +12,17 @@ __all__ = ["bytes_text", "comparison_summary", "cost_lines", "params_summary", "
 
 
 def shape_summary(network: Network) -> list[tuple[str, str]]:
-    """Return what a person is told below the sizes."""
+    """Return the lines below a table of sizes."""
     lines = [("output", format_size(network.output)), *_features(network), *_dense_on_images(network)]
     unread = [stage for stage in network.layers if stage.axes and any(a.unread_count() for a in stage.axes)]
     if unread:
-        lines.append(("unread", "rows and columns of a layer's input that none of its windows reads"))
+        lines.append(("unread", "rows and columns of a layer's input that no window reads"))
     lines += [
-        ("misaligned", f"{stage.text} ({stage.place}): its branches' first units are at {stage.misaligned}")
+        (
+            "misaligned",
+            f"{stage.text} ({stage.place}): the first units of its branches are centered at "
+            f"{stage.misaligned}",
+        )
         for stage in network.layers
         if stage.misaligned
     ]
@@ -28,28 +32,19 @@ def shape_summary(network: Network) -> list[tuple[str, str]]:
 def _features(network: Network) -> list[tuple[str, str]]:
     if network.fields is None:
         return []
-    size, jump, centre = field_texts(network.fields)
-    seen = (
-        "all of the image"
-        if size == "all"
-        else f"{size}x{size} pixels"
-        if size.isdecimal()
-        else f"{size} pixels"
-    )
-    return [
-        (
-            "field",
-            f"a unit sees {seen}; units are {jump} apart, the first is centred on {centre}",
-        )
-    ]
+    size, jump, center = field_texts(network.fields)
+    seen = "the whole image" if size == "all" else f"{size}x{size}" if size.isdecimal() else size
+    return [("field", f"receptive field {seen}, stride (jump) {jump}, first unit centered at {center}")]
 
 
 def _dense_on_images(network: Network) -> list[tuple[str, str]]:
-    """Tell of dense layers that are applied at each pixel, which is seldom meant."""
+    """Point out a dense layer that is applied at each pixel, which is seldom intended."""
     for stage in network.layers:
         if isinstance(stage.layer, Dense) and prod(stage.input[:-1]) > 1:
             sides = format_size(stage.input[:-1])
-            return [(stage.text, f"works at each of {sides} pixels; put flatten before it for one vector")]
+            return [
+                (stage.text, f"is applied at each of {sides} pixels; put flatten before it to get one vector")
+            ]
     return []
 
 
@@ -70,18 +65,18 @@ def cost_lines(network: Network, costs: Costs) -> list[tuple[str, str]]:
         ("MACs", f"{macs * batch:,}{of_batch}: multiply-accumulates, no bias, normalization or activation"),
         (
             "activations",
-            f"{activations:,}{of_batch}, {bytes_text(activations * dtype.size)}; at inference at most "
+            f"{activations:,}{of_batch}, {bytes_text(activations * dtype.size)}; during inference at most "
             f"{peak * batch:,} at once, {bytes_text(peak * batch * dtype.size)}",
         ),
     ]
 
 
 def comparison_summary(first: Network, second: Network) -> list[tuple[str, str]]:
-    """Return what a person is told below two networks."""
+    """Return the lines below a comparison of two networks."""
     return [
         ("params", _change(first.params or 0, second.params or 0)),
         ("MACs", _change(first.macs or 0, second.macs or 0)),
-        ("marks", "< and > only in the one or in the other; ! another output, other parameters or MACs"),
+        ("marks", "< only in the first, > only in the second, ! output, parameters or MACs differ"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Boxes of a diagram: what each stands for, how large it is, and what is written in it."""
+"""Boxes of a diagram: what each represents, its size and its text."""
 
 import math
 from collections.abc import Sequence
@@ -41,14 +41,14 @@ __all__ = [
 ]
 
 PADDING = 8
-GLYPH = 26  # side of the square that stands for the largest image
+GLYPH = 26  # side of the square that represents the largest image
 TEXT_FROM = PADDING + GLYPH + 8
-NARROWEST, WIDEST = 96, 264  # room for the texts of a box
-WIDEST_COSTS = 180  # of exact costs that a box is made wider for
-MORE_CHANNELS = 150  # by how much the box of the most channels is wider than that of the fewest
+NARROWEST, WIDEST = 96, 264  # width of the text in a box
+WIDEST_COSTS = 180  # of exact costs for which a box grows
+MORE_CHANNELS = 150  # extra width of the box with the most channels over that with the fewest
 TALL, MIDDLE, SLIM = 56, 34, 17  # heights of boxes
 LABEL, DETAIL = 11, 10  # sizes of letters
-MOST_LETTERS = 200  # of a label that are looked at: tags may be of any length
+MOST_LETTERS = 200  # of a label that are measured: tags may be of any length
 
 
 class Kind(StrEnum):
@@ -58,7 +58,7 @@ class Kind(StrEnum):
     OTHER_CONVOLUTION = "depthwise, grouped, transposed"
     DENSE = "dense"
     POOLING = "pooling"
-    NORMALISATION = "normalisation"
+    NORMALISATION = "normalization"
     ACTIVATION = "activation, dropout"
     JOIN = "add, cat, mul"
     SHAPE = "flatten, pad"
@@ -84,11 +84,11 @@ class Box(NamedTuple):
     Attributes
     ----------
     label : str
-        In the words of the layer grammar, with its tags.
+        The text of the layer, with its tags.
     stages : tuple of Stage
-        The layer that it stands for, or the layers of a block.
+        The layer that it represents, or the layers of a block.
     spot : Spot
-        Where it stands.
+        Its position.
     """
 
     label: str
@@ -117,7 +117,7 @@ class Box(NamedTuple):
 
     @property
     def height(self) -> int:
-        """As tall as it has something to tell."""
+        """Height of the box, which depends on how much text it holds."""
         if len(self.stages) > 1 or self.kind in _COSTLY:
             return TALL
         return SLIM if self.kind in (Kind.NORMALISATION, Kind.ACTIVATION) else MIDDLE
@@ -135,37 +135,37 @@ def _sum(counts: Sequence[int | None]) -> int | None:
 
 
 def measures(network: Network, boxes: Sequence[Box]) -> list[Measure]:
-    """Return the sizes of boxes, that of the input's behind them: the more channels, the wider."""
+    """Return the sizes of the boxes and, last, of the input's box: the more channels, the wider."""
     half = (min(max([NARROWEST, *map(_needed, boxes)]), WIDEST) + TEXT_FROM + PADDING) / 2
     channels = [channels_of(box.output) for box in boxes]
     counted = [
         count
         for count, box in zip(channels, boxes, strict=True)
-        # What was an image has so many values that the channels of all others would look alike.
+        # A flattened image has so many values that the other widths would hardly differ.
         if count is not None and box.kind != Kind.SHAPE
     ]
     fewest, most = min(counted, default=1), max(counted, default=1)
     sizes = [*zip(channels, [box.height for box in boxes], strict=True), (channels_of(network.input), MIDDLE)]
     return [
-        # Halves are whole numbers: places are exact, however many are added up.
+        # Half widths are whole numbers, so that sums of positions are exact.
         Measure(2 * math.ceil(half + MORE_CHANNELS / 2 * _part(count, fewest, most)), height, height == SLIM)
         for count, height in sizes
     ]
 
 
 def _part(count: int | None, fewest: int, most: int) -> float:
-    """Return where a number stands between two others, by its logarithm."""
+    """Return the position of a number between two others on a log scale, from 0 to 1."""
     if count is None or most == fewest:
         return 0
     low, high, here = (math.log(number) for number in (fewest, most, min(max(count, fewest), most)))
     return (here - low) / (high - low) if high > low else 0
 
 
-# What is written in it ------------------------------------------------------------------------------------
+# Text of a box --------------------------------------------------------------------------------------------
 
 
 def _needed(box: Box) -> float:
-    """Return how wide the texts of a box are; numbers in their short form where they are large."""
+    """Return the width of the text of a box, with large numbers in short form."""
     label = text_width(box.label[:MOST_LETTERS], LABEL)
     costs = cost_lines(box)
     exact, short = (text_width(line, DETAIL) for line in (costs[0], costs[-1]))
@@ -175,13 +175,13 @@ def _needed(box: Box) -> float:
 
 
 def size_line(box: Box) -> str:
-    """Return the line of its output size; of a block, of how many layers it is, too."""
+    """Return the line with the output size and, for a block, the number of layers."""
     layers = f" · {len(box.stages)} layers" if len(box.stages) > 1 else ""
     return f"{format_size(box.output)}{layers}"
 
 
 def cost_lines(box: Box) -> list[str]:
-    """Return the line of its costs, from exact to short; empty where it has none."""
+    """Return the forms of the line with the costs, from exact to short; empty if there are none."""
     if box.height == MIDDLE or (box.height == SLIM and not box.params):
         return [""]
     exact, short = (
@@ -195,7 +195,7 @@ def cost_lines(box: Box) -> list[str]:
 
 
 def short_count(count: int) -> str:
-    """Write a large number in three digits.
+    """Format a large number with three digits.
 
     Examples
     --------
@@ -215,7 +215,7 @@ def short_count(count: int) -> str:
 
 
 def fitted(text: str, width: float, size: float) -> str:
-    """Cut a text to a width; what cannot be shown becomes a mark.
+    """Cut a text to a width; characters that cannot be shown are replaced.
 
     Examples
     --------

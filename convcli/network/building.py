@@ -1,4 +1,4 @@
-"""From a spec and the size of an input to a network, in one walk over the layers."""
+"""Building a network from a spec and an input size, in one pass over the layers."""
 
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -30,12 +30,12 @@ from convcli.size_texts import format_number, format_size
 
 __all__ = ["build", "input_size"]
 
-MOST_COMPARED = 1000  # tags with one that is not set: comparing takes time
-MOST_LETTERS = 300  # of a list of tags, which may be as many as layers and as long as a spec
+MOST_COMPARED = 1000  # tags with an unknown one: comparing takes time
+MOST_LETTERS = 300  # of a list of tags, which may be long
 
 
 def build(spec: Spec, size: Size | None = None) -> Network:
-    """Work out a network.
+    """Build a network.
 
     Parameters
     ----------
@@ -93,7 +93,8 @@ def input_size(spec: Spec, size: Size | None) -> Size:
         sides = size[1:] if size[:1] == channels else size[:2]  # channels first, or other channels
         raise SizeError(
             f"input {format_size(size)}",
-            f"has {size[2]} channels, but the network begins with in {format_size(spec.input or ())}; "
+            f"has {size[2]} channel{'s'[: size[2] != 1]}, but the network begins with in "
+            f"{format_size(spec.input or ())}; "
             f"channels come last: give {format_size((*sides, *channels))}",
         )
     return size
@@ -166,11 +167,11 @@ class _Builder(Chain):
         return flow
 
     def known_tags(self, name: str) -> str:
-        """Say which tag was probably meant, or which there are unless they are many."""
+        """Return a hint: the most similar tag, or all tags if they are few."""
         if not self.tags:
             return "no tag is set before it"
         known = suggestion(name, [tag[:50] for tag in list(self.tags)[-MOST_COMPARED:]])
-        return known if len(known) <= MOST_LETTERS else f"{len(self.tags):,} others are set before it"
+        return known if len(known) <= MOST_LETTERS else f"{len(self.tags):,} other tags are set before it"
 
     def join(
         self, kind: JoinKind, tag: str | None, flows: Sequence[Flow], place: Place, *, depth: int
@@ -191,10 +192,10 @@ class _Builder(Chain):
     def joined_size(self, kind: JoinKind, layer: Layer, sizes: Sequence[Size], place: Place) -> Size:
         known = [size for size in sizes if len(size) != 2]
         first, sides = (known or sizes)[0], sizes[0][:2]
-        if len(known) < len(sizes):  # of the others the channels are not known
+        if len(known) < len(sizes):  # some have unknown channels
             differ = kind != JoinKind.CAT and any(size != first for size in known)
             if differ or any(size[:2] != sides for size in sizes):
-                self.disagree(layer, sizes, place, "one size")
+                self.disagree(layer, sizes, place, "the same size")
             return sides if kind == JoinKind.CAT else first
         if kind == JoinKind.CAT:
             if any(size[:-1] != first[:-1] for size in sizes):
@@ -206,7 +207,7 @@ class _Builder(Chain):
             if images and gates and {size[-1] for size in gates} == {images[0][-1]}:
                 sizes, first = images, images[0]
         if any(size != first for size in sizes):
-            self.disagree(layer, sizes, place, "one size" + ", or 1x1" * (kind == JoinKind.MUL))
+            self.disagree(layer, sizes, place, "the same size" + ", or 1x1" * (kind == JoinKind.MUL))
         return first
 
     def disagree(self, layer: Layer, sizes: Sequence[Size], place: Place, wanted: str) -> NoReturn:
@@ -215,9 +216,9 @@ class _Builder(Chain):
 
 
 def _joined_fields(sliding: Sequence[Flow], flows: Sequence[Flow]) -> tuple[Fields | None, str]:
-    """Return the largest fields, and how the places of those that slide over the image differ.
+    """Return the largest fields, and how the positions of the branches that slide over the image differ.
 
-    A branch that is broadcast, as a gate is, is at no place of its own.
+    A branch that is broadcast, such as a gate, has no position of its own.
     """
     if any(flow.fields is None for flow in flows):
         return None, ""

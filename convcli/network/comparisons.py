@@ -1,4 +1,4 @@
-"""Two networks side by side."""
+"""Comparison of two networks, side by side."""
 
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
@@ -11,10 +11,10 @@ from convcli.size_texts import format_size
 
 __all__ = ["comparison_table"]
 
-MOST_MATCHED = 1000  # layers: the search for what two long networks share takes too long
+MOST_MATCHED = 1000  # layers; a thorough search takes too long for more
 
-RANKS = {"layer": 0, "output": 2, "params": 1, "MACs": 3}  # on a narrow terminal MACs are the first to go
-LEAST_OF_ALIKE = 3  # and before them columns that are alike in both networks
+RANKS = {"layer": 0, "output": 2, "params": 1, "MACs": 3}  # on a narrow terminal, MACs are dropped first
+LEAST_OF_ALIKE = 3  # and before them, columns that are the same in both networks
 
 
 class _Row(NamedTuple):

@@ -1,4 +1,4 @@
-"""Networks as diagrams: a box for each layer, as wide as it has channels, with its size and its costs."""
+"""Diagrams of networks: one box per layer, wider for more channels, with its size and costs."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -36,13 +36,13 @@ MOST_BOXES = 5_000  # a file of 5 MB
 
 MARGIN = 24
 HEADLINE = 17  # size of letters
-LEAST_WIDTH = 480  # of a diagram, for its header
-SHORTEST_ARROW = 8  # shorter lines have no head
+LEAST_WIDTH = 480  # of a diagram, because of its header
+SHORTEST_ARROW = 8  # shorter lines have no arrowhead
 LEGEND_LINE, LEGEND_WIDTH = 18, 900
-BAR, SHORTEST_BAR = 3, 0.5  # thickness; and a length that can be seen
-CARDS = 3  # by how much the cards of a block are apart
+BAR, SHORTEST_BAR = 3, 0.5  # thickness, and the shortest visible length
+CARDS = 3  # distance between the cards of a block
 SAMPLE = 22  # width of a bar in the legend
-MOST_LISTED = 12  # layers of a block that its title names
+MOST_LISTED = 12  # layers of a block that its tooltip names
 WIDEST_OF_TITLE = 1200  # pixels; tags may be of any length
 FILLS = {
     Kind.CONVOLUTION: Ink.BLUE,
@@ -60,14 +60,14 @@ Sample = Callable[[float, float], list[Shape]]
 
 
 class Diagram(NamedTuple):
-    """Boxes and lines in their places.
+    """Boxes and lines with their positions.
 
     Attributes
     ----------
     network : Network
     boxes : tuple of Box
     input : Spot
-        Where the box of the input stands.
+        Position of the input's box.
     wires : tuple of Wire
     width, height : float
     """
@@ -81,12 +81,12 @@ class Diagram(NamedTuple):
 
 
 def network_diagram(network: Network, *, by_block: bool = False) -> Diagram:
-    """Find places for the layers of a network, or for the items of its spec's top level.
+    """Lay out the layers of a network, or the items of its spec's top level.
 
     Raises
     ------
     UsageError
-        They are too many to be drawn.
+        There are too many boxes to draw.
 
     Examples
     --------
@@ -98,8 +98,10 @@ def network_diagram(network: Network, *, by_block: bool = False) -> Diagram:
     tree = block_tree(network) if by_block else layer_tree(network)
     count = len(tree.boxes)
     if count > MOST_BOXES:
-        hint = "" if by_block else "; --by-block folds repeats and branches"
-        raise UsageError(f"a diagram of {count:,} boxes", f"may have {MOST_BOXES:,} at most{hint}")
+        hint = "" if by_block else "; --by-block draws one box per repeat or join"
+        raise UsageError(
+            f"a diagram of {count:,} boxes", f"is too large: at most {MOST_BOXES:,} are drawn{hint}"
+        )
     boxes = [Box(label, stages) for label, stages in zip(tree.labels, tree.boxes, strict=True)]
     layout = lay_out(tree, measures(network, boxes))
     *spots, of_input = layout.spots
@@ -108,7 +110,7 @@ def network_diagram(network: Network, *, by_block: bool = False) -> Diagram:
 
 
 def box_name(number: int) -> str:
-    """Return the name that a box has in a drawing; they count from 1, the input being 0."""
+    """Return the name of a box in a drawing; boxes count from 1, and the input is 0."""
     return f"layer-{number}"
 
 
@@ -163,7 +165,7 @@ def network_drawing(diagram: Diagram, name: str) -> Drawing:
 
 
 class _Cost(NamedTuple):
-    """What a bar shows: of which colour it is, where a box or a network has it, the most, and all of it."""
+    """What a bar shows: its color, how to read it from a box or network, the maximum and the total."""
 
     ink: Ink
     what: str
@@ -173,7 +175,7 @@ class _Cost(NamedTuple):
 
 
 class _Scales:
-    """What the sizes and costs of a diagram are held against: the largest of all."""
+    """The scales of sizes and costs in a diagram, relative to the largest."""
 
     def __init__(self, diagram: Diagram) -> None:
         self.network, boxes = diagram.network, diagram.boxes
@@ -191,7 +193,7 @@ class _Scales:
         self.bar = min(box.spot.width for box in boxes) - 2 * PADDING
 
     def glyph(self, size: Size) -> tuple[float, float]:
-        """Return width and height of what stands for an image: the roots of its sides, to scale."""
+        """Return width and height of the square that represents an image, on a square-root scale."""
         height, width = (max(2.0, GLYPH * math.sqrt(side / self.side)) for side in size[:2])
         return width, height
 
@@ -205,7 +207,7 @@ def _start(x: float, y: float, text: str, size: float, *, bold: bool = False, fi
 
 
 def _outline(x: float, y: float, width: float, height: float) -> Line:
-    """Return the glyph of an image, around a point."""
+    """Return the rectangle that represents an image, around a point."""
     corners = ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))
     points = tuple((x + a * width / 2, y + b * height / 2) for a, b in corners)
     return Line(points=points, stroke=Ink.FAINT, thickness=1.5)
@@ -216,7 +218,7 @@ def _bar(x: float, y: float, length: float, ink: Ink) -> Line:
 
 
 def _line(wire: Wire, left: float, top: float) -> Line:
-    """Return the line of a wire; where it is long enough with a head."""
+    """Return the line of a wire, with an arrowhead if it is long enough."""
     points = tuple((x + left, y + top) for x, y in wire.points)
     (x0, y0), (x1, y1) = wire.points[-2:]
     return Line(
@@ -260,7 +262,7 @@ def _drawn_box(box: Box, number: int, scales: _Scales, left: float, top: float) 
         title=_title(box, scales),
         name=box_name(number),
     )
-    if len(box.stages) > 1:  # several cards, one behind the other
+    if len(box.stages) > 1:  # a stack of cards
         yield replace(frame, x=x + CARDS, y=y + CARDS, title="", name="")
     yield frame
     if height == SLIM:
@@ -286,7 +288,7 @@ def _glyph(size: Size, scales: _Scales, x: float, y: float) -> list[Shape]:
 
 
 def _texts(lines: list[str], x: float, y: float, width: float) -> list[Shape]:
-    """Return the lines of a box, the first of which names it."""
+    """Return the lines of text in a box; the first is its label."""
     room = width - TEXT_FROM - PADDING
     sizes = [LABEL, *[DETAIL] * (len(lines) - 1)]
     return [
@@ -304,7 +306,7 @@ def _texts(lines: list[str], x: float, y: float, width: float) -> list[Shape]:
 
 
 def _slim_texts(box: Box, x: float, y: float, width: float) -> Iterator[Shape]:
-    """Yield name and parameters in one line; the name goes first where there is no room for both."""
+    """Yield label and parameters in one line; only the label if there is no room for both."""
     room, middle = width - TEXT_FROM - PADDING, y + SLIM / 2
     label = fitted(box.label, room, DETAIL)
     yield _start(x + TEXT_FROM, middle, label, DETAIL)
@@ -316,7 +318,7 @@ def _slim_texts(box: Box, x: float, y: float, width: float) -> Iterator[Shape]:
 
 
 def _title(box: Box, scales: _Scales) -> str:
-    """Return all that is known of a box, for whoever points at it."""
+    """Return the tooltip of a box: its exact values."""
     first = box.stages[0]
     network = scales.network
     costs = ("params", box.params, network.params), ("MACs", box.macs, network.macs)
@@ -349,7 +351,7 @@ def _counted(count: int | None, whole: int | None) -> str:
 
 
 def _legend(diagram: Diagram, scales: _Scales, y: float, right: float) -> tuple[list[Shape], float]:
-    """Return the legend, in lines from the left margin up to a right one, and where it ends."""
+    """Return the legend, in lines from the left margin to a right one, and its bottom."""
     shapes: list[Shape] = []
     x: float = MARGIN
     for width, text, sample in _entries(diagram, scales):
@@ -362,7 +364,7 @@ def _legend(diagram: Diagram, scales: _Scales, y: float, right: float) -> tuple[
 
 
 def _entries(diagram: Diagram, scales: _Scales) -> Iterator[tuple[float, str, Sample]]:
-    """Yield the width of each sample, what it means, and how it is drawn at a place."""
+    """Yield the width of each sample, its meaning, and a function that draws it at a position."""
     found = {box.kind for box in diagram.boxes}
     for kind in Kind:
         if kind in found:
@@ -371,14 +373,14 @@ def _entries(diagram: Diagram, scales: _Scales) -> Iterator[tuple[float, str, Sa
         size for size in (diagram.network.input, *(box.output for box in diagram.boxes)) if len(size) > 1
     ]
     if images:
-        yield 13, "height x width, by their roots", _square
+        yield 13, "height x width (square-root scale)", _square
     if len({box.spot.width for box in diagram.boxes}) > 1:
-        yield SAMPLE, "width: channels, by their logarithm", _ruler
+        yield SAMPLE, "width: channels (log scale)", _ruler
     for cost in scales.costs:
         share = _percent(cost.most, cost.whole)
         yield SAMPLE, f"share of the {cost.what} (longest: {share})", partial(_bar_sample, cost.ink)
     if any(wire.of_tag for wire in diagram.wires):
-        yield SAMPLE, "@tag, joined later", _tag_sample
+        yield SAMPLE, "@tag, used later", _tag_sample
 
 
 def _swatch(kind: Kind, x: float, y: float) -> list[Shape]:

@@ -1,4 +1,4 @@
-"""Receptive fields: what the units of a layer see of a network's input."""
+"""Receptive fields: the part of a network's input that affects each unit of a layer."""
 
 from collections.abc import Sequence
 from math import gcd
@@ -13,48 +13,48 @@ __all__ = ["Field", "Window"]
 
 
 class Window(Protocol):
-    """What `Field` asks of a layer's axis, in pixels of its input."""
+    """What `Field` needs of a layer's axis, in pixels of its input."""
 
     @property
     def spread(self) -> "int | Fraction | None":
-        """From the first pixel that an output reads to the last; None where it reads all."""
+        """Distance from the first pixel that an output reads to the last; None if it reads all."""
 
     @property
     def step(self) -> "int | Fraction":
-        """From an output to the next."""
+        """Pixels from one output to the next."""
 
     @property
     def twice_first(self) -> "int | Fraction":
-        """Twice the place of the first output's centre."""
+        """Twice the position of the first output's center."""
 
     @property
     def period(self) -> tuple[int, int]:
-        """After how many outputs the windows lie as before, and how many pixels further."""
+        """Period of the window positions: in outputs, and in pixels."""
 
     def reads(self, unit: int) -> tuple[int, int] | None:
-        """Return the first and the last pixel that an output reads; None if there is none."""
+        """Return the first and the last pixel that an output reads; None if it reads none."""
 
 
 Seen = tuple[tuple[int, int], ...]
 
-MOST_PHASES = 1024  # units that see different numbers of pixels, which are followed one by one
+MOST_PHASES = 1024  # units with different numbers of pixels that are followed one by one
 
 
 class Field(NamedTuple):
-    """What the units of a layer see of a network's input, along one axis.
+    """The receptive field of a layer's units in the network's input, along one axis.
 
     Attributes
     ----------
     spread : int, Fraction or None
-        Pixels from the first that a unit sees to the last: behind a transposed convolution, where units see
-        different numbers of them, a bound that is not yet rounded. None: it sees all of them.
+        Distance from the first pixel that a unit sees to the last. After a transposed convolution, whose
+        units see different numbers of pixels, an upper bound, not rounded. None: a unit sees all pixels.
     jump : int or Fraction
-        From one unit's centre to the next one's.
+        Distance from one unit's center to the next.
     twice_centre : int or Fraction
-        Twice the place of the first unit's centre; pixel 0's centre is at 0, the padding is below.
+        Twice the position of the first unit's center; the center of pixel 0 is at 0, padding is negative.
     seen : tuple of (int, int)
-        The first and the last pixel that each of the first units sees, as many as there are until they lie as
-        before; empty where these are too many.
+        The first and the last pixel that each of the first units sees, for one period of their positions;
+        empty if the period is too long.
 
     Source: A. Araujo, W. Norris, J. Sim, "Computing receptive fields of convolutional neural networks",
     Distill 2019.
@@ -76,7 +76,7 @@ class Field(NamedTuple):
 
     @property
     def size(self) -> int | None:
-        """Pixels that a unit sees, at most; None: all of them."""
+        """Maximum number of pixels that a unit sees; None: all of them."""
         if self.spread is None:
             return None
         if self.seen:
@@ -85,7 +85,7 @@ class Field(NamedTuple):
 
     @property
     def centre(self) -> "int | float | Fraction":
-        """Where the first unit's centre is."""
+        """Position of the first unit's center."""
         centre = quotient(self.twice_centre, 2)
         return float(centre) if not isinstance(centre, int) and abs(centre) < 1 << 50 else centre
 
@@ -107,15 +107,15 @@ class Field(NamedTuple):
         seen = []
         for unit in range(count):
             read = window.reads(unit)
-            if read is None:  # a unit that sees nothing
+            if read is None:  # a unit that sees no pixel
                 return ()
             seen.append(self._seen_by(*read))
         return tuple(seen)
 
     def _seen_by(self, first: int, last: int) -> tuple[int, int]:
-        """Return the first and the last pixel that some neighbouring units see."""
+        """Return the first and the last pixel that a range of units sees."""
         count = len(self.seen)
-        # Units a period apart lie alike, so the ends are among those of one period.
+        # Positions repeat after a period, so the ends are among the units of one period.
         starts = (self._seen_by_one(unit)[0] for unit in range(first, min(first + count, last + 1)))
         ends = (self._seen_by_one(unit)[1] for unit in range(max(last - count + 1, first), last + 1))
         return min(starts), max(ends)
@@ -127,12 +127,12 @@ class Field(NamedTuple):
 
     @staticmethod
     def joined(fields: Sequence["Field"], others: Sequence["Field"] = ()) -> "Field":
-        """Return the field of the sum of several: the largest, in the place of the largest that slides.
+        """Return the field of a join: the largest, at the position of the largest that slides.
 
         Parameters
         ----------
-        fields : of what slides over the image
-        others : of what is broadcast, which is in no place of its own
+        fields : of the branches that slide over the image
+        others : of the branches that are broadcast, which have no position
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""The layer grammar: the text of a network to its items, each with its line and column.
+"""The layer grammar: parses the text of a network into items, each with its line and column.
 
 ::
 
@@ -9,8 +9,8 @@
     join     =  ("add" | "cat" | "mul") ("{" items "|" items {"|" items} "}" | "@" NAME)
     repeat   =  NUMBER "x" "{" items "}"
 
-``#`` starts a comment. What a spec asks for is not checked here but for its words: whether the layers fit
-each other depends on the input.
+``#`` starts a comment. Only the words are checked here: whether the layers fit each other depends on the
+input.
 """
 
 import re
@@ -58,7 +58,7 @@ DEEPEST = 100  # braces within braces
 
 
 class Place(NamedTuple):
-    """Where something stands in a spec; both count from 1."""
+    """A position in a spec; line and column count from 1."""
 
     line: int
     column: int
@@ -68,7 +68,7 @@ class Place(NamedTuple):
 
 
 class JoinKind(StrEnum):
-    """How branches are joined: their sum, their channels one behind the other, their product."""
+    """How branches are joined: sum, concatenation of the channels, or product."""
 
     ADD = "add"
     CAT = "cat"
@@ -76,21 +76,21 @@ class JoinKind(StrEnum):
 
 
 class PlacedLayer(NamedTuple):
-    """A layer and where it stands."""
+    """A layer and its position in the spec."""
 
     layer: Layer
     place: Place
 
 
 class Tag(NamedTuple):
-    """A name for the output of what stands before it."""
+    """A name for the output of the item before it."""
 
     name: str
     place: Place
 
 
 class JoinTag(NamedTuple):
-    """Joins what stands before it with an output that was tagged."""
+    """Joins the output of the item before it with a tagged output."""
 
     kind: JoinKind
     name: str
@@ -98,7 +98,7 @@ class JoinTag(NamedTuple):
 
 
 class Join(NamedTuple):
-    """Feeds its input to every branch and joins their results; an empty branch is the input itself."""
+    """Feeds its input to every branch and joins their outputs; an empty branch is the input itself."""
 
     kind: JoinKind
     branches: tuple[tuple["Item", ...], ...]
@@ -106,7 +106,7 @@ class Join(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """A body, so many times in a row."""
+    """Items repeated several times in sequence."""
 
     times: int
     body: tuple["Item", ...]
@@ -117,15 +117,15 @@ Item = PlacedLayer | Tag | JoinTag | Join | Repeat
 
 
 class Spec(NamedTuple):
-    """A network as it is written.
+    """A parsed network.
 
     Attributes
     ----------
     input : tuple or None
-        Of ``in``.
+        The size given by ``in``.
     items : tuple of Item
     source : str
-        The file it was read from, for messages; empty for a typed text.
+        The file of the text, for messages; empty for typed text.
     """
 
     input: Size | None
@@ -134,21 +134,21 @@ class Spec(NamedTuple):
 
 
 def parse_spec(text: str, source: str = "", *, known: Sequence[str] = ()) -> Spec:
-    """Read a network.
+    """Parse a network.
 
     Parameters
     ----------
     text : str
-        Layers as in ``conv 6 f5, maxpool f2``, see the top of this module.
+        Layers as in ``conv 6 f5, maxpool f2``; the module docstring has the grammar.
     source : str
-        The file the text comes from, for messages.
+        The file of the text, for messages.
     known : sequence of str
-        Words besides those of the grammar that may have been meant by an unknown one.
+        Names of networks, which error messages may suggest for an unknown word.
 
     Raises
     ------
     SpecError
-        The text is no spec; or it makes more than 100,000 layers, or nests deeper than 100 braces.
+        The text is not a valid spec, makes more than 100,000 layers, or nests braces more than 100 deep.
 
     Examples
     --------
@@ -170,7 +170,7 @@ class _Kind(StrEnum):
     END = "end"
 
 
-_KINDS = {kind.value: kind for kind in _Kind}  # a look-up is quicker than to ask the enum
+_KINDS = {kind.value: kind for kind in _Kind}  # a dict look-up is faster than the enum's
 _TOKEN = re.compile(
     r"(?P<blank>[^\S\n]+|#[^\n]*)"
     r"|(?P<separator>[,\n][,\s]*)"
@@ -203,7 +203,7 @@ def _tokens(text: str, fail: Callable[[Place, str], NoReturn]) -> list[_Token]:
             line += breaks
     end = Place(line, position - line_start + 1)
     if position != len(text):
-        fail(end, "a tag needs a name, as in @skip")  # nothing but a lone @ is no token
+        fail(end, "a tag needs a name, as in @skip")  # only a lone @ is not a token
     return [*tokens, _Token(_Kind.END, "", end)]
 
 
@@ -211,7 +211,7 @@ def _tokens(text: str, fail: Callable[[Place, str], NoReturn]) -> list[_Token]:
 
 
 class _Argument(NamedTuple):
-    """What a layer may be given: the attribute of its class, how it is read, its long names."""
+    """An option of a layer: the attribute of its class, its parser, its long names."""
 
     attribute: str
     read: Callable[[str], object]
@@ -247,15 +247,15 @@ _UNITS = _Argument("units", partial(parse_count, name="units"), ("units", "out_f
 
 
 class _Recipe(NamedTuple):
-    """How a layer is made of its words.
+    """How a layer is built from its words.
 
     Attributes
     ----------
     make : callable
-    letters, flags : words it takes
-    number : the argument that stands without a letter
-    needed : attributes that must be given
-    usage : what is shown where one is missing, or wrong
+    letters, flags : options that it takes
+    number : the option given by a number without a letter
+    needed : attributes that are required
+    usage : its syntax, for error messages
     names : other names of the layer
     """
 
@@ -269,7 +269,7 @@ class _Recipe(NamedTuple):
 
     @property
     def arguments(self) -> dict[str, _Argument]:
-        """Everything that may be given as name=value."""
+        """All options that can be given as name=value."""
         arguments = [_LETTERS[letter] for letter in self.letters]
         arguments += [_FLAGS[flag][0] for flag in self.flags]
         arguments += [] if self.number is None else [self.number]
@@ -323,11 +323,11 @@ _RECIPES: dict[str, _Recipe] = {
 _NAMES = {name: (word, recipe) for word, recipe in _RECIPES.items() for name in (word, *recipe.names)} | {
     "swish": ("silu", _RECIPES["silu"])
 }
-_WORDS = (*_RECIPES, *JoinKind, "in")  # that are suggested
+_WORDS = (*_RECIPES, *JoinKind, "in")  # that error messages suggest
 
 
 def words_after(layer: Sequence[str]) -> dict[str, str]:
-    """Return the words that may come next: what a layer may begin with, or what this one may still be given.
+    """Return the words that may come next: the names of layers, or the options that this one lacks.
 
     Parameters
     ----------
@@ -337,7 +337,7 @@ def words_after(layer: Sequence[str]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        How the layer is written that each word belongs to.
+        The syntax of the layer that each word belongs to.
 
     Examples
     --------
@@ -354,12 +354,12 @@ def words_after(layer: Sequence[str]) -> dict[str, str]:
     _, recipe = _NAMES[layer[0].lower()]
     words = [word.lower() for word in layer[1:]]
     given = {part for word in words for part in (word, *re.findall("^(?:op|[a-z])", word))}
-    given |= {"f", "k"} if given & {"f", "k"} else {"k"}  # two names of one thing
+    given |= {"f", "k"} if given & {"f", "k"} else {"k"}  # two names of the same option
     return {word: recipe.usage for word in (*recipe.letters, *recipe.flags) if word not in given}
 
 
 def _layer_of(word: str, arguments: Sequence[_Token], fail: Callable[[Place, str], NoReturn]) -> Layer | str:
-    """Make a layer of its words, or say what is missing; `fail` is told of a word that is wrong."""
+    """Build a layer from its words, or return what is missing; call `fail` for a wrong word."""
     name, recipe = _NAMES[word.lower()]
     given: dict[str, object] = {}
     for token in arguments:
@@ -368,7 +368,7 @@ def _layer_of(word: str, arguments: Sequence[_Token], fail: Callable[[Place, str
             if attribute in given:
                 is_number = name in ("conv", "tconv") and token.text.isdecimal()
                 hint = f"; f{token.text} is a filter size" * is_number
-                raise SizeError(token.text[:50], f"gives the {attribute} of {name} a second time{hint}")
+                raise SizeError(token.text[:50], f"sets the {attribute} of {name} again{hint}")
             given[attribute] = value
         except SizeError as error:
             fail(token.place, f"{error.what} {error.why}")
@@ -376,26 +376,29 @@ def _layer_of(word: str, arguments: Sequence[_Token], fail: Callable[[Place, str
         if attribute not in given:
             return f"{name} needs its {attribute}: {recipe.usage}"
     if name == "pad" and isinstance(given["padding"], NamedPadding):
-        return f"pad {given['padding']} depends on no filter: give an amount, as in pad 1 or pad 0:1x0:1"
+        return (
+            f"pad has no filter that {given['padding']} could depend on: give an amount, as in pad 1 or "
+            "pad 0:1x0:1"
+        )
     layer: Layer = recipe.make(**given)
     return layer
 
 
-@lru_cache(1 << 12)  # networks say the same words again and again
+@lru_cache(1 << 12)  # networks repeat the same words many times
 def _attribute(name: str, text: str) -> tuple[str, object]:
-    """Return the attribute of a layer that a word gives, and its value."""
+    """Return the attribute of a layer that a word sets, and its value."""
     argument, value = _argument(name, _RECIPES[name], text)
     return argument.attribute, argument.read(value) if isinstance(value, str) else value
 
 
 def _argument(name: str, recipe: _Recipe, text: str) -> tuple[_Argument, str | bool]:
-    """Return what a word gives, and the text of its value."""
+    """Return the option that a word sets, and the text of its value."""
     long_name, equals, value = text.partition("=")
     if equals:
         long_names = recipe.arguments
         if long_name.lower() not in long_names:
-            why = suggestion(long_name, long_names) if long_names else "it takes nothing"
-            raise SizeError(long_name[:50], f"is nothing that {name} takes: {why}")
+            why = suggestion(long_name, long_names) if long_names else "it has none"
+            raise SizeError(long_name[:50], f"is not an option of {name}: {why}")
         return long_names[long_name.lower()], value.strip("'\"")
     word = text.lower()
     if word in recipe.flags:
@@ -408,13 +411,15 @@ def _argument(name: str, recipe: _Recipe, text: str) -> tuple[_Argument, str | b
     if letters and letters[0] in recipe.letters and len(word) > letters.end():
         return _LETTERS[letters[0]], word[letters.end() :]
     if ";" in word:
-        raise SizeError(repr(text[:50]), "has a semicolon: layers are parted by commas")
+        raise SizeError(repr(text[:50]), "has a semicolon: separate layers by commas")
     if word in recipe.letters or (word[0].isdecimal() and "f" in recipe.letters):
         example = f"f{word}" if word not in recipe.letters else "psame" if word == "p" else f"{word}2"
-        raise SizeError(repr(text[:50]), f"must be letter and value in one, as in {example}: {recipe.usage}")
+        raise SizeError(
+            repr(text[:50]), f"must be a letter and its value together, as in {example}: {recipe.usage}"
+        )
     if word in _NAMES or word in tuple(JoinKind):
         raise SizeError(text[:50], f"is a layer of its own: put a comma between {name} and {word}")
-    raise SizeError(repr(text[:50]), f"is nothing that {name} takes: {recipe.usage}")
+    raise SizeError(repr(text[:50]), f"is not an option of {name}: {recipe.usage}")
 
 
 # Items ----------------------------------------------------------------------------------------------------
@@ -438,7 +443,7 @@ class _Parser:
             self.position += 1
             words = self.words()
             if len(words) != 1:
-                self.fail(first.place, "in needs the input size alone, as in: in 32x32x3")
+                self.fail(first.place, "in takes only the input size, as in: in 32x32x3")
             try:
                 size = parse_size(words[0].text, "input")
             except SizeError as error:
@@ -468,7 +473,7 @@ class _Parser:
         return self.tokens[start : self.position]
 
     def items(self, opened: _Token | None, depth: int) -> tuple[Item, ...]:
-        """Read items up to the end, or up to what ends a branch."""
+        """Parse items up to the end of the text or of a branch."""
         if depth > DEEPEST and opened is not None:
             self.fail(opened.place, f"braces are nested more than {DEEPEST} deep")
         items: list[Item] = []
@@ -487,9 +492,11 @@ class _Parser:
     def item(self, depth: int) -> list[Item]:
         first = self.token
         if first.kind == _Kind.TAG:
-            self.fail(first.place, f"@{first.text[:50]} stands behind the layer whose output it marks")
+            self.fail(first.place, f"@{first.text[:50]} must follow the layer whose output it names")
         if first.kind == _Kind.MARK:
-            self.fail(first.place, "a brace follows add, cat, mul or a repeat, as in: 3 x { conv 64 f3 p1 }")
+            self.fail(
+                first.place, "a brace must follow add, cat, mul or a repeat, as in: 3 x { conv 64 f3 p1 }"
+            )
         self.position += 1
         word = first.text.lower()
         item: Item
@@ -515,7 +522,7 @@ class _Parser:
         word = first.text
         if word.lower() not in _NAMES:
             if word.lower() == "in":
-                self.fail(first.place, "in stands once, before all layers")
+                self.fail(first.place, "in may appear only once, before all layers")
             self.fail(first.place, self.unknown(word))
         layer = _layer_of(word, self.words(), self.fail)
         if isinstance(layer, str):
@@ -523,9 +530,9 @@ class _Parser:
         return PlacedLayer(layer, first.place)
 
     def unknown(self, word: str) -> str:
-        """Say what an unknown word may be meant for."""
+        """Return the message about an unknown word, with a suggestion."""
         if word.lower() in self.known:
-            return f"{word} is a whole network and stands alone"
+            return f"{word} is a whole network, which cannot be a layer"
         alone = len(self.tokens) == 2  # with the end
         words = (*_WORDS, *(self.known if alone else ()))
         near = meant(word, words, alike=0.7)
@@ -550,21 +557,21 @@ class _Parser:
         self.position += 1
         body = self.items(opened, depth + 1)
         if self.at("|"):
-            self.fail(self.token.place, "a repeat has no branches; add, cat and mul have")
+            self.fail(self.token.place, "a repeat has no branches; only add, cat and mul do")
         self.position += 1
         if not _count(body):
             self.fail(opened.place, "there is nothing to repeat")
         return Repeat(count, body, first.place)
 
     def number_meant(self, number: _Token) -> str:
-        """Say what a number is taken for that stands where a layer should, and what it may be meant for."""
+        """Return the message about a number in the place of a layer, with a suggestion."""
         repeat = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         if len(self.tokens) == 2:  # with the end
-            return f"{repeat}; the size of an input is given by --n"
+            return f"{repeat}; give the input size by --n"
         index = self.tokens.index(number)
         before = self.tokens[index - 2] if index > 1 and self.tokens[index - 1].text[0] == "," else None
         is_side = before is not None and before.kind == _Kind.WORD and before.text[-1].isdecimal()
-        return repeat + "; the sides of a size are parted by x, as in 32x32x3 and f5x3" * is_side
+        return repeat + "; separate the sides of a size by x, as in 32x32x3 and f5x3" * is_side
 
     def join(self, kind: JoinKind, place: Place, depth: int) -> Join | JoinTag:
         if self.token.kind == _Kind.TAG:
@@ -586,7 +593,7 @@ class _Parser:
         if len(branches) < 2:
             self.fail(
                 opened.place,
-                f"{kind} needs two branches at least, parted by |; an empty one is the input itself",
+                f"{kind} needs at least two branches, separated by |; an empty branch is the input itself",
             )
         return Join(kind, tuple(branches), place)
 
@@ -596,12 +603,12 @@ class _Parser:
             shown = f"{count:,}" if count < 10**30 else "more than 10^30"
             place = next((item.place for item in items if isinstance(item, Repeat)), items[0].place)
             self.fail(
-                place, f"makes {shown} layers, repeats written out; at most {MOST_LAYERS:,} are allowed"
+                place, f"makes {shown} layers with repeats written out; at most {MOST_LAYERS:,} are allowed"
             )
 
 
 def _count(items: Sequence[Item]) -> int:
-    """Count layers and joins, repeats written out."""
+    """Count layers and joins, with repeats written out."""
     total = 0
     for item in items:
         if isinstance(item, Repeat):

@@ -1,8 +1,8 @@
-"""Layers: each knows its output size, its parameters and its multiply-accumulates. Exact integers.
+"""Layers: output sizes, parameters and multiply-accumulates (MACs), as exact integers.
 
-A size is ``(height, width, channels)``, ``(height, width)`` where the channels are not known, or
-``(values,)`` behind `Flatten`. MACs are the multiply-accumulates of the layer's weights: no bias, no
-normalisation, no activation.
+A size is ``(height, width, channels)``, ``(height, width)`` if the channels are unknown, or ``(values,)``
+after `Flatten`. MACs are the multiply-accumulates with the layer's weights: no bias, no normalization, no
+activation.
 """
 
 from dataclasses import dataclass, field
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 Size = tuple[int, ...]
-# Each layer is asked several times for the same axes, and a network has many layers alike.
+# A layer computes the same axes several times, and a network has many equal layers.
 _window_axes = lru_cache(1 << 12)(window_axes)
 _pooling_axes = lru_cache(1 << 12)(pooling_axes)
 _transposed_axes = lru_cache(1 << 12)(transposed_axes)
@@ -55,16 +55,16 @@ ONE, NONE = (1, 1), (0, 0)
 
 
 def channels_of(size: Size) -> int | None:
-    """Return the channels of a size, or the values of a vector; None where they are not known."""
+    """Return the channels of a size, or the values of a vector; None if unknown."""
     return None if len(size) == 2 else size[-1]
 
 
 class Layer:
-    """What every layer is asked; what is not overridden here is so for most layers."""
+    """Base of all layers, with defaults that suit most of them."""
 
     type: str
 
-    # As a dataclass would write them for each layer; once is enough, and writing takes a millisecond each.
+    # What dataclass would generate, which takes a millisecond per class at import.
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
 
@@ -75,7 +75,7 @@ class Layer:
         given = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
         return f"{type(self).__name__}({given})"
 
-    is_view: ClassVar[bool] = False  # at inference the output is the input, and takes no memory
+    is_view: ClassVar[bool] = False  # at inference its output is its input, and needs no memory
     learns: ClassVar[bool] = False  # whether it has parameters
 
     @property
@@ -84,12 +84,12 @@ class Layer:
         return str(self.type)
 
     def axes(self, size: Size) -> tuple[AnyAxis, AnyAxis] | None:  # noqa: ARG002 -- as all below
-        """Return how the layer's windows lie on an input of that size; None for a layer without windows.
+        """Return the axes along which the layer's windows slide; None for a layer without windows.
 
         Raises
         ------
         SizeError
-            They do not fit.
+            The windows do not fit the input.
         """
         return None
 
@@ -99,12 +99,12 @@ class Layer:
         Raises
         ------
         SizeError
-            The layer is impossible on it.
+            The layer is impossible on that input.
         """
         return size
 
     def weights(self, channels: int) -> Size | None:  # noqa: ARG002
-        """Return the shape of the weights for so many input channels; None for a layer without weights."""
+        """Return the shape of the weights for this many input channels; None for a layer without weights."""
         return None
 
     def biases(self, channels: int) -> Size | None:  # noqa: ARG002
@@ -112,20 +112,20 @@ class Layer:
         return None
 
     def connections(self, channels: int) -> int | None:  # noqa: ARG002
-        """Return how many input values an output value is computed from; None where that varies."""
+        """Return the number of input values that an output value depends on; None if it varies."""
         return None
 
     def params(self, channels: int) -> int | None:
-        """Return how many numbers are learned: weights and bias; None where that is not known."""
+        """Return the number of parameters: weights and bias; None if unknown."""
         shapes = self.weights(channels), self.biases(channels)
         return sum(prod(shape) for shape in shapes if shape is not None)
 
     def statistics(self, channels: int) -> int:  # noqa: ARG002
-        """Return how many running statistics are kept, which are not learned."""
+        """Return the number of running statistics, which are kept but not learned."""
         return 0
 
     def macs(self, size: Size) -> int | None:  # noqa: ARG002
-        """Return the multiply-accumulates for one input; None where they are not known."""
+        """Return the multiply-accumulates for one input; None if unknown."""
         return 0
 
 
@@ -140,7 +140,7 @@ class _Windowed(Layer):
     dilation: tuple[int, int] = ONE
 
     def _letters(self, *, default_stride: tuple[int, int] = ONE) -> list[str]:
-        """Return the geometry in the words of the layer grammar, defaults left out."""
+        """Return the geometry in the words of the layer grammar, without defaults."""
         words = [f"f{_short(self.window)}"]
         if self.stride != default_stride:
             words.append(f"s{_short(self.stride)}")
@@ -159,16 +159,16 @@ def _sides(layer: Layer, size: Size) -> tuple[int, int]:
     if len(size) < 2:
         raise SizeError(
             f"{layer.type} on {format_size(size)} values",
-            "needs an image; put it before the layer that made a vector of it",
+            "needs an image, not a vector; put it before the flatten",
         )
     return size[0], size[1]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Convolution(_Windowed):
-    """A convolution layer: `filters` filters as deep as the input (or as one group of its channels).
+    """A convolution layer: `filters` filters that span all input channels, or one group of them.
 
-    `filters` None stands for an unknown number: only the spatial size can then be told.
+    `filters` None means an unknown number: then only the height and width of the output are known.
 
     Examples
     --------
@@ -192,7 +192,7 @@ class Convolution(_Windowed):
         return " ".join(words + ["nobias"] * (not self.bias) + ["ceil"] * self.ceil)
 
     def axes(self, size: Size) -> tuple[Axis, Axis]:
-        """Return how the window slides over an input of that size."""
+        """Return the axes along which the window slides."""
         return _window_axes(
             _sides(self, size),
             self.window,
@@ -203,12 +203,12 @@ class Convolution(_Windowed):
         )
 
     def output(self, size: Size) -> Size:
-        """Return the output size; without channels where the number of filters is unknown."""
+        """Return the output size, without channels if the number of filters is unknown."""
         spatial = _outputs(self.axes(size))
         return spatial if self.filters is None else (*spatial, self.filters)
 
     def connections(self, channels: int) -> int:
-        """Return how many input values an output value is computed from.
+        """Return the number of input values that an output value depends on.
 
         Raises
         ------
@@ -218,7 +218,7 @@ class Convolution(_Windowed):
         return prod(self.window) * _in_group(self.groups, channels, self.filters)
 
     def weights(self, channels: int) -> Size | None:
-        """Return ``(f_h, f_w, c / g, filters)``; None where the number of filters is unknown."""
+        """Return ``(f_h, f_w, c / g, filters)``; None if the number of filters is unknown."""
         depth = _in_group(self.groups, channels, self.filters)
         return None if self.filters is None else (*self.window, depth, self.filters)
 
@@ -227,12 +227,12 @@ class Convolution(_Windowed):
         return (1, 1, 1, self.filters) if self.bias and self.filters is not None else None
 
     def params(self, channels: int) -> int | None:
-        """Return ``(f_h f_w c / g + 1) filters``; None where the number of filters is unknown."""
-        counted = super().params(channels)  # which checks the groups, too
+        """Return ``(f_h f_w c / g + 1) filters``; None if the number of filters is unknown."""
+        counted = super().params(channels)  # which also checks the groups
         return None if self.filters is None else counted
 
     def macs(self, size: Size) -> int | None:
-        """Return the multiply-accumulates for one input; None where channels or filters are unknown."""
+        """Return the multiply-accumulates for one input; None if channels or filters are unknown."""
         if self.filters is None or len(size) < 3:
             return None
         return prod(self.output(size)) * self.connections(size[2])
@@ -243,7 +243,7 @@ def _outputs(axes: tuple[AnyAxis, AnyAxis]) -> tuple[int, int]:
 
 
 def _in_group(groups: int, channels: int, filters: int | None) -> int:
-    """Return the input channels of a group."""
+    """Return the number of input channels in a group."""
     for what, count in (("input channels", channels), ("filters", filters)):
         if count is not None and count % groups:
             common = gcd(channels, channels if filters is None else filters)
@@ -258,7 +258,7 @@ def _in_group(groups: int, channels: int, filters: int | None) -> int:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Depthwise(_Windowed):
-    """A depthwise convolution: `multiplier` filters for each channel, which see that channel alone.
+    """A depthwise convolution: `multiplier` filters for each channel, which read only that channel.
 
     Examples
     --------
@@ -279,7 +279,7 @@ class Depthwise(_Windowed):
         return " ".join(words + ["nobias"] * (not self.bias))
 
     def on(self, channels: int | None) -> Convolution:
-        """Return the convolution that it is on so many channels."""
+        """Return the equivalent grouped convolution for this many channels."""
         return Convolution(
             window=self.window,
             filters=None if channels is None else channels * self.multiplier,
@@ -309,7 +309,7 @@ class Depthwise(_Windowed):
         return self.on(channels).biases(channels)
 
     def connections(self, channels: int) -> int:  # noqa: ARG002 -- every layer is asked alike
-        """Return how many input values an output value is computed from: those under the window."""
+        """Return the number of input values that an output value depends on: those under the window."""
         return prod(self.window)
 
     def macs(self, size: Size) -> int | None:
@@ -319,7 +319,7 @@ class Depthwise(_Windowed):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class TransposedConvolution(_Windowed):
-    """A transposed convolution: it lays its filters over the output, a convolution run backwards.
+    """A transposed convolution: each input pixel adds its window to the output.
 
     Examples
     --------
@@ -344,7 +344,7 @@ class TransposedConvolution(_Windowed):
         return " ".join(words + ["nobias"] * (not self.bias))
 
     def axes(self, size: Size) -> tuple[TransposedAxis, TransposedAxis]:
-        """Return how the window is laid over the output."""
+        """Return the axes along which the windows are added to the output."""
         return _transposed_axes(
             _sides(self, size),
             self.window,
@@ -367,12 +367,12 @@ class TransposedConvolution(_Windowed):
         return (1, 1, 1, self.filters) if self.bias else None
 
     def macs(self, size: Size) -> int | None:
-        """Return the multiply-accumulates for one input, of which each value meets all its weights."""
+        """Return the multiply-accumulates for one input: each input value meets all its weights."""
         return None if len(size) < 3 else size[0] * size[1] * prod(self.weights(size[2]))
 
 
 class PoolingKind(StrEnum):
-    """What a pooling layer takes of a window."""
+    """What a pooling layer computes from a window."""
 
     MAX = "maxpool"
     AVERAGE = "avgpool"
@@ -426,7 +426,7 @@ class Pooling(Layer):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AdaptivePooling(Layer):
-    """The average of windows that are so large that the wanted size comes out; of one, the global average.
+    """Average pooling to a given output size; 1x1, the default, is global average pooling.
 
     Examples
     --------
@@ -443,18 +443,18 @@ class AdaptivePooling(Layer):
         return "gap" if self.size == ONE else f"gap {format_size(self.size)}"
 
     def axes(self, size: Size) -> tuple[AdaptiveAxis, AdaptiveAxis]:
-        """Return the windows for an input of that size."""
+        """Return the axes of the pooling windows."""
         return adaptive_axes(_sides(self, size), self.size)
 
     def output(self, size: Size) -> Size:
-        """Return the wanted size; the channels stay."""
+        """Return the given size; the channels stay."""
         _sides(self, size)
         return (*self.size, *size[2:])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Pad(Layer):
-    """Padding as a layer of its own.
+    """Zero padding as a separate layer.
 
     Examples
     --------
@@ -471,7 +471,7 @@ class Pad(Layer):
         return f"pad {format_padding(self.padding)}"
 
     def axes(self, size: Size) -> tuple[Axis, Axis]:
-        """Return the windows of a single pixel that step over the padded input."""
+        """Return the axes of 1x1 windows on the padded input."""
         return _window_axes(_sides(self, size), 1, padding=self.padding)
 
     def output(self, size: Size) -> Size:
@@ -479,12 +479,12 @@ class Pad(Layer):
         return (*_outputs(self.axes(size)), *size[2:])
 
 
-# Dense layers, and what works on single numbers -----------------------------------------------------------
+# Dense and elementwise layers -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Dense(Layer):
-    """A dense layer: over all values of a vector, over the channels of each pixel of an image.
+    """A dense layer: over all values of a vector, or over the channels at each pixel of an image.
 
     Examples
     --------
@@ -507,7 +507,7 @@ class Dense(Layer):
         return (*size[:-1], self.units) if len(size) != 2 else (*size, self.units)
 
     def connections(self, channels: int) -> int:
-        """Return how many input values an output value is computed from: all."""
+        """Return the number of input values that an output value depends on: all."""
         return channels
 
     def weights(self, channels: int) -> Size:
@@ -519,12 +519,12 @@ class Dense(Layer):
         return (self.units,) if self.bias else None
 
     def macs(self, size: Size) -> int | None:
-        """Return ``inputs · units``, of an image for each pixel."""
+        """Return ``inputs · units``; for an image, at each pixel."""
         return None if len(size) == 2 else prod(size) * self.units
 
 
 class NormalisationKind(StrEnum):
-    """What a normalisation layer takes mean and variance of."""
+    """Kinds of normalization layers: batch and layer normalization."""
 
     BATCH = "bn"
     LAYER = "ln"
@@ -532,7 +532,7 @@ class NormalisationKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Normalisation(Layer):
-    """Normalisation of every channel, with a scale and a shift that are learned.
+    """Normalization with a learned scale and shift for every channel.
 
     Examples
     --------
@@ -553,12 +553,12 @@ class Normalisation(Layer):
         return (channels,)
 
     def statistics(self, channels: int) -> int:
-        """Return ``2 c`` for batch normalisation: running mean and variance."""
+        """Return ``2 c`` for batch normalization: running mean and variance."""
         return 2 * channels if self.type == NormalisationKind.BATCH else 0
 
 
 class ElementwiseKind(StrEnum):
-    """Layers that take number by number and change no size."""
+    """Layers without parameters that keep the size."""
 
     RELU = "relu"
     RELU6 = "relu6"
@@ -575,7 +575,7 @@ class ElementwiseKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Elementwise(Layer):
-    """A layer without parameters that changes no size.
+    """A layer without parameters that keeps the size.
 
     Examples
     --------
@@ -586,8 +586,8 @@ class Elementwise(Layer):
     type: str
 
     @property
-    def is_view(self) -> bool:  # type: ignore[override] # of some of them it is true
-        """Whether nothing is done at inference."""
+    def is_view(self) -> bool:  # type: ignore[override] # true for some kinds only
+        """Whether the layer does nothing at inference."""
         return self.type in (ElementwiseKind.DROPOUT, ElementwiseKind.IDENTITY)
 
 
@@ -610,7 +610,7 @@ class Flatten(Layer):
         Raises
         ------
         SizeError
-            The channels are not known.
+            The channels are unknown.
         """
         if len(size) == 2:
             raise SizeError(

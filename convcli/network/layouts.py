@@ -1,7 +1,7 @@
-"""Where the boxes of a network stand and how the lines between them run: top to bottom, never over a box.
+"""Layout of a diagram: positions of boxes and lines, top to bottom; lines never cross a box.
 
-The boxes of a branch stand on a straight axis, branches side by side. What a tag brings runs in lanes right
-of the boxes of its branch and, where it leaves that, above or below the branches. Lengths are pixels.
+The boxes of a branch are centered on a vertical axis, branches side by side. Lines of tags run in lanes to
+the right of the boxes of a branch and, between branches, above or below them. Lengths are in pixels.
 """
 
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ __all__ = ["Layout", "Measure", "Spot", "Wire", "lay_out"]
 Point = tuple[float, float]
 
 GAP = 15  # above a box: room for the head of an arrow
-SLIM_GAP = 4  # above a slim one, which belongs to what stands above it
+SLIM_GAP = 4  # above a slim box, which belongs to the box above it
 BEND = 9  # from a box to the bend of the lines below it
 COLUMNS = 20  # between branches
 BESIDE = 9.0  # half the width of an empty branch
 LANE = 8
-HEAD, TAIL = 0.3, 0.7  # where in the height of a box the lines of tags arrive and leave
+HEAD, TAIL = 0.3, 0.7  # fraction of a box's height at which lines of tags arrive and leave
 
 
 class Spot(NamedTuple):
-    """A box in its place."""
+    """Position and size of a box."""
 
     x: float
     y: float
@@ -34,7 +34,7 @@ class Spot(NamedTuple):
 
 
 class Wire(NamedTuple):
-    """A line from box to box by number, -1 being the input; whether it is what a tag brings."""
+    """A line between two boxes, given by number (-1 is the input); `of_tag` if it belongs to a tag."""
 
     source: int
     target: int
@@ -43,7 +43,7 @@ class Wire(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Boxes by number, the last of all being the input's, and the lines; all of it within the size."""
+    """Positions of the boxes by number (the input's is last), the lines, and the total size."""
 
     spots: tuple[Spot, ...]
     wires: tuple[Wire, ...]
@@ -53,7 +53,7 @@ class Layout(NamedTuple):
 
 @dataclass(frozen=True)
 class Measure:
-    """The size of a box; a slim one is close to what stands above it."""
+    """The size of a box; a slim box is close to the box above it."""
 
     width: float
     height: float
@@ -61,7 +61,7 @@ class Measure:
 
 
 def lay_out(tree: Tree, boxes: Sequence[Measure]) -> Layout:
-    """Find places for the boxes of a tree, and for a box of the input, whose measure is the last.
+    """Lay out the boxes of a tree and the box of the input, whose measure is last.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def lay_out(tree: Tree, boxes: Sequence[Measure]) -> Layout:
 
 
 class _Series:
-    """Boxes and splits one behind the other."""
+    """Boxes and splits in sequence."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = [_Split(part) if isinstance(part, Fork) else part for part in parts]
@@ -99,7 +99,7 @@ class _Series:
         self.height = self.axis = self.lanes_from = 0.0
 
     def place_rows(self, top: float, boxes: Sequence[Measure], rows: list[float]) -> float:
-        """Write the tops of the boxes, the first box standing below `top`; return where the last ends."""
+        """Set the tops of the boxes, starting below `top`; return the bottom of the last."""
         y = top
         for number, part in enumerate(self.parts):
             if isinstance(part, _Split):
@@ -113,7 +113,7 @@ class _Series:
         return y
 
     def place_lanes(self) -> None:
-        """Give what comes from one box the innermost lane that is free, the shorter ways first."""
+        """Assign the lines from each box to the innermost free lane, the shorter ones first."""
         ways: dict[int, list[_Passage]] = {}
         for passage in self.passages:
             ways.setdefault(passage.source, []).append(passage)
@@ -137,7 +137,7 @@ class _Series:
                     branch.place_lanes()
 
     def measure(self, boxes: Sequence[Measure]) -> tuple[float, float]:
-        """Return how far it reaches to the left and to the right of its axis."""
+        """Return its extent to the left and to the right of its axis."""
         left = right = BESIDE
         for part in self.parts:
             half = part.measure(boxes) if isinstance(part, _Split) else (boxes[part].width / 2,) * 2
@@ -147,7 +147,7 @@ class _Series:
         return left, right + LANE * (lanes + 1) * bool(lanes)
 
     def place_columns(self, axis: float) -> None:
-        """Put it, and all within it, at its place, which is that of its axis."""
+        """Set the horizontal position of its axis and of all within it."""
         self.axis = axis
         for passage in self.passages:
             passage.x = axis + self.lanes_from + LANE * passage.lane
@@ -157,7 +157,7 @@ class _Series:
                     branch.place_columns(axis + offset)
 
     def place_boxes(self, boxes: Sequence[Measure], rows: Sequence[float], spots: list[Spot]) -> None:
-        """Write the places of its boxes."""
+        """Set the positions of its boxes."""
         for part in self.parts:
             number = part.join if isinstance(part, _Split) else part
             width, height = boxes[number].width, boxes[number].height
@@ -168,18 +168,18 @@ class _Series:
 
 
 class _Split:
-    """Branches side by side, the bends of the lines above and below them, and the box where they meet."""
+    """Branches side by side, the bends of the lines above and below them, and the box that joins them."""
 
     def __init__(self, fork: Fork) -> None:
         self.branches = [_Series(branch) for branch in fork.branches]
         self.join = fork.join
         self.offsets: list[float] = []
-        self.tracks_above: dict[int, int] = {}  # their numbers by the box that they come from
+        self.tracks_above: dict[int, int] = {}  # numbers of tracks by source box
         self.tracks_below: dict[int, int] = {}
         self.bend = self.merge = 0.0
 
     def place_rows(self, top: float, boxes: Sequence[Measure], rows: list[float]) -> float:
-        """Write the tops of the boxes, that of the join, too; return where it ends."""
+        """Set the tops of the boxes and of the join; return the bottom of the join."""
         self.bend = top + BEND
         start = self.bend + LANE * len(self.tracks_above)
         end = max(branch.place_rows(start, boxes, rows) for branch in self.branches)
@@ -188,9 +188,9 @@ class _Split:
         return rows[self.join] + boxes[self.join].height
 
     def measure(self, boxes: Sequence[Measure]) -> tuple[float, float]:
-        """Return how far it reaches to the left and right of its axis.
+        """Return its extent to the left and right of its axis.
 
-        That is the axis of the longest of one or two branches, and the middle of more.
+        Its axis is that of the longer of two branches, or the middle of more than two.
         """
         axes, end = list[float](), 0.0
         for branch in self.branches:
@@ -207,11 +207,11 @@ class _Split:
         return max(axis, half), max(end - COLUMNS - axis, half)
 
 
-# What tags bring ------------------------------------------------------------------------------------------
+# Lines of tags --------------------------------------------------------------------------------------------
 
 
 class _Passage:
-    """A part of a route that runs down, or up, in a lane beside the boxes of a series."""
+    """A vertical part of a route, in a lane beside the boxes of a series."""
 
     def __init__(self, source: int) -> None:
         self.source = source
@@ -220,7 +220,7 @@ class _Passage:
 
 
 class _Track(NamedTuple):
-    """A part of a route that runs across a split: below the bend above its branches, or above the merge."""
+    """A horizontal part of a route, across a split: below the bend above its branches, or above the merge."""
 
     split: _Split
     number: int
@@ -228,13 +228,13 @@ class _Track(NamedTuple):
 
     @property
     def y(self) -> float:
-        """Its height, once the rows are placed."""
+        """Its vertical position, once the rows are placed."""
         away = LANE * (self.number + 1)
         return self.split.bend + away if self.is_above else self.split.merge - away
 
 
 class _Route:
-    """The way of a link: passages, and a track from each to the next."""
+    """The path of a link: passages, connected by tracks."""
 
     def __init__(self, link: Link) -> None:
         self.link = link
@@ -243,18 +243,18 @@ class _Route:
         self.heights: list[float] = []
 
     def along(self, series: _Series) -> None:
-        """Go on in a lane of a series."""
+        """Continue in a lane of a series."""
         self.passages.append(_Passage(self.link.source))
         series.passages.append(self.passages[-1])
 
     def across(self, split: _Split, *, is_above: bool) -> None:
-        """Go on in a track of a split."""
+        """Continue in a track of a split."""
         taken = split.tracks_above if is_above else split.tracks_below
         number = taken.setdefault(self.link.source, len(taken))
         self.tracks.append(_Track(split, number, is_above))
 
     def place_rows(self, boxes: Sequence[Measure], rows: Sequence[float]) -> None:
-        """Work out the heights at which it turns."""
+        """Compute the heights at which it turns."""
         source, target = self.link.source, self.link.target
         first = rows[source] + TAIL * boxes[source].height
         last = rows[target] + HEAD * boxes[target].height
@@ -276,7 +276,7 @@ class _Route:
 
 
 _Path = tuple[tuple["_Split", "_Series"], ...]
-"""The splits that a box stands in, the outermost first, and in which of their branches."""
+"""The splits around a box, outermost first, each with the branch that holds the box."""
 
 
 def _paths(series: _Series, path: _Path = ()) -> dict[int, _Path]:
@@ -293,7 +293,7 @@ def _paths(series: _Series, path: _Path = ()) -> dict[int, _Path]:
 
 
 def _route(link: Link, root: _Series, source: _Path, target: _Path) -> _Route:
-    """Plan the way of a link: out of the branches of its source, into those of its target."""
+    """Plan the path of a link: out of the branches of its source, into those of its target."""
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(source, target, strict=False)))
     route, leaving, entering = _Route(link), list(reversed(source[shared:])), target[shared:]
     meeting = leaving and entering and leaving[-1][0] is entering[0][0]  # from branch to branch of a split
@@ -316,7 +316,7 @@ def _route(link: Link, root: _Series, source: _Path, target: _Path) -> _Route:
 
 
 class _Router:
-    """Follows the parts of a series and draws what goes from each to the next."""
+    """Follows the parts of a series and draws the lines between them."""
 
     def __init__(self, spots: Sequence[Spot]) -> None:
         self.spots = spots
@@ -325,7 +325,7 @@ class _Router:
     def follow(
         self, series: _Series, source: int | None, points: tuple[Point, ...]
     ) -> tuple[int, tuple[Point, ...]]:
-        """Draw the lines of a series, into which one leads; return where the one that leads out is from."""
+        """Draw the lines of a series; return the source and the points of the line that leaves it."""
         for part in series.parts:
             if isinstance(part, _Split):
                 assert source is not None, "a series begins with a box, or gets a line"
@@ -348,14 +348,14 @@ class _Router:
         return source, points
 
     def arrive(self, source: int, target: int, points: tuple[Point, ...]) -> None:
-        """Let a line end at the middle of a box's top."""
+        """End a line at the middle of a box's top."""
         spot = self.spots[target]
         last = spot.x + spot.width / 2, spot.y
         self.wires.append(Wire(source, target, _straight((*points, last)), of_tag=False))
 
 
 def _straight(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Leave out the points at which a line does not turn."""
+    """Remove the points at which a line does not turn."""
     kept: list[Point] = []
     for point in points:
         if kept and kept[-1] == point:

@@ -1,4 +1,4 @@
-"""Networks: layers in their places, each with what it gets and what it gives."""
+"""Networks: layers with their inputs, outputs and costs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from convcli.network.layers import (
 from convcli.size_texts import MAX_DIGITS, channels_last, format_size
 
 if TYPE_CHECKING:
-    # A single layer needs no grammar, which takes time to load.
+    # Not imported at run time: a single layer does not need the grammar.
     from convcli.network.grammar import Item, Place
 
 __all__ = [
@@ -45,47 +45,47 @@ Fields = tuple[Field, Field]
 
 @dataclass(frozen=True, kw_only=True)
 class JoinLayer(Layer):
-    """Where branches meet, as a layer of the table: it learns nothing."""
+    """The join of branches, as a layer without parameters."""
 
     type: str
     tag: str | None = None
 
     @property
     def text(self) -> str:
-        """The join in the words of the layer grammar, its branches left out."""
+        """The join in the words of the layer grammar, without its branches."""
         return f"{self.type}" if self.tag is None else f"{self.type} @{self.tag}"
 
 
 class Stage(NamedTuple):
-    """A layer in its place.
+    """A layer within a network.
 
     Attributes
     ----------
     layer : Layer
     place : Place or None
-        In the spec; None for a layer that was given by options.
+        Position in the spec; None for a layer given by options.
     input, output : tuple of int
     axes : pair or None
-        How its windows lie; None for a layer without windows.
+        How its windows slide; None for a layer without windows.
     params, macs : int or None
-        None where channels or filters are not known.
+        None if channels or filters are unknown.
     statistics : int
-        Running statistics.
+        Number of running statistics.
     fields : pair of Field, or None
-        What its units see of the network's input; None behind `Flatten`, where they see all of it.
+        Receptive field in the network's input; None after `Flatten`, where it is all of the input.
     misaligned : str
-        How the centres of the branches that a join brings together differ; empty where they do not.
+        For a join, how the centers of its branches differ; empty if they do not.
     depth : int
-        How many braces it stands in.
+        Number of braces around it.
     block : int
-        Which item of the spec's top level it belongs to.
+        Index of the item of the spec's top level that it belongs to.
     reads : tuple of int
     writes : int
-        The tensors that it gets and gives, by number: 0 is the input, a view gives what it gets.
+        Numbers of its input and output tensors: 0 is the network's input; a view returns its input.
     begins_branch : bool
-        Whether it is the first of a second branch, or of a later one.
+        Whether it is the first layer of a branch other than the first.
     tags : tuple of str
-        Names that were given to its output.
+        Names of its output.
     """
 
     layer: Layer
@@ -112,30 +112,30 @@ class Stage(NamedTuple):
 
     @property
     def activations(self) -> int | None:
-        """How many numbers the layer gives; None where the channels are not known."""
+        """Number of output values; None if the channels are unknown."""
         return None if channels_of(self.output) is None else prod(self.output)
 
     @property
     def weights(self) -> Size | None:
-        """Shape of the weights; None where there are none, or where it is not known."""
+        """Shape of the weights; None if there are none or it is unknown."""
         channels = channels_of(self.input)
         return None if channels is None else self.layer.weights(channels)
 
     @property
     def biases(self) -> Size | None:
-        """Shape of the bias; None where there is none, or where it is not known."""
+        """Shape of the bias; None if there is none or it is unknown."""
         channels = channels_of(self.input)
         return None if channels is None else self.layer.biases(channels)
 
     @property
     def connections(self) -> int | None:
-        """From how many input values an output value is computed, of convolutions and dense layers."""
+        """Number of input values that an output value depends on; None if it varies or is unknown."""
         channels = channels_of(self.input)
         return None if channels is None else self.layer.connections(channels)
 
     @property
     def as_dense(self) -> "Stage | None":
-        """The dense layer between the same sizes, for a convolution whose sizes are known."""
+        """The dense layer between the same sizes, for a convolution with known sizes."""
         if not isinstance(self.layer, Convolution | Depthwise | TransposedConvolution) or self.macs is None:
             return None
         layer = Dense(units=prod(self.output), bias=self.biases is not None)
@@ -144,17 +144,17 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A network on an input of a size.
+    """A network on an input of a given size.
 
     Attributes
     ----------
     input : tuple of int
     layers : tuple of Stage
-        In the order of execution, repeats written out, a join behind its branches.
+        In order of execution: repeats written out, joins after their branches.
     blocks : tuple of str
-        What stands at the top level of the spec, in short.
+        Short texts of the items of the spec's top level.
     items : tuple of Item
-        The top level of the spec; none for a layer that was given by options.
+        The top level of the spec; empty for a layer given by options.
 
     Examples
     --------
@@ -186,35 +186,35 @@ class Network:
 
     @property
     def params(self) -> int | None:
-        """Parameters of all layers; None where channels or filters are not known."""
+        """Parameters of all layers; None if channels or filters are unknown."""
         return _sum(stage.params for stage in self.layers)
 
     @property
     def statistics(self) -> int:
-        """Running statistics, which are kept but not learned."""
+        """Number of running statistics, which are kept but not learned."""
         return sum(stage.statistics for stage in self.layers)
 
     @property
     def macs(self) -> int | None:
-        """Multiply-accumulates of all layers for one input; None where they are not known."""
+        """Multiply-accumulates of all layers for one input; None if unknown."""
         return _sum(stage.macs for stage in self.layers)
 
     @property
     def activations(self) -> int | None:
-        """Numbers that all layers give for one input; None where they are not known."""
+        """Output values of all layers for one input; None if unknown."""
         return _sum(stage.activations for stage in self.layers)
 
     @property
     def receptive_field(self) -> tuple[int | None, int | None] | None:
-        """How many rows and columns a unit of the deepest features sees, see `fields`.
+        """Height and width of the receptive field of the deepest features, see `fields`.
 
-        None for an axis that it sees all of; None for a network without an image.
+        None for an axis of which a unit sees all pixels; None for a network without an image.
         """
         return None if self.fields is None else (self.fields[0].size, self.fields[1].size)
 
     @property
     def fields(self) -> Fields | None:
-        """The fields of the deepest features: before all of the image is pooled, or made a vector."""
+        """The receptive fields of the deepest features, before global pooling or flattening."""
         fields = None
         for stage in self.layers:
             if stage.depth == 0 and isinstance(stage.layer, AdaptivePooling | Flatten):
@@ -224,10 +224,10 @@ class Network:
 
     @cached_property
     def peak_activations(self) -> int | None:
-        """The most numbers that must be held at once at inference, for one input.
+        """Maximum number of values held at once during inference, for one input.
 
-        While a layer runs these are its inputs, its output, and what a later layer still needs. Layers that
-        do nothing at inference, and `Flatten`, take no memory of their own.
+        While a layer runs, these are its inputs, its output, and the outputs that later layers need. Layers
+        that do nothing at inference, and `Flatten`, need no memory of their own.
         """
         if self.activations is None or channels_of(self.input) is None:
             return None
@@ -246,7 +246,7 @@ class Network:
         return peak
 
     def __repr__(self) -> str:
-        """Return its input, how many layers it has, and its output."""
+        """Return the input size, the number of layers and the output size."""
         return f"<Network {format_size(self.input)}, {len(self.layers)} layers, {format_size(self.output)}>"
 
     def __str__(self) -> str:
@@ -266,7 +266,7 @@ def _sum(numbers: Iterable[int | None]) -> int | None:
 
 
 def single_layer(layer: Layer, size: Size) -> Network:
-    """Return the network of a layer that was given by options.
+    """Return a network of one layer.
 
     Raises
     ------
@@ -302,7 +302,7 @@ def with_channels_hint(error: SizeError, size: Size) -> SizeError:
 
 
 class Flow(NamedTuple):
-    """What goes from one layer to the next: a tensor, its size, and what its units see."""
+    """What passes from one layer to the next: a tensor, its size and its receptive fields."""
 
     size: Size
     fields: Fields | None
@@ -315,15 +315,15 @@ class Flow(NamedTuple):
 
 
 class Chain:
-    """Layers that are put one behind the other.
+    """Builds a list of layers in sequence.
 
     Attributes
     ----------
     source : str
-        The file they come from, for messages.
+        The file of the spec, for messages.
     stages : list of Stage
     block : int
-        Of the stages that are added.
+        Block index of the stages that are added.
     """
 
     _most_of_image: ClassVar[int] = 10**MAX_DIGITS
@@ -341,12 +341,12 @@ class Chain:
         raise SizeError(", ".join(parts), why)
 
     def add(self, layer: Layer, place: "Place | None", flow: Flow, *, depth: int) -> Flow:
-        """Add a layer behind what flows into it; return what flows out of it.
+        """Add a layer; return its output.
 
         Raises
         ------
         SizeError
-            The layer is impossible there.
+            The layer is impossible on this input.
         """
         size, channels = flow.size, channels_of(flow.size)
         try:
@@ -373,11 +373,11 @@ class Chain:
         return Flow(output, fields, writes)
 
     def new_tensor(self) -> int:
-        """Return a number for an output that takes memory of its own."""
+        """Return a new number for an output that needs memory of its own."""
         self._tensors += 1
         return self._tensors - 1
 
     def check_size(self, layer: Layer, size: Size, place: "Place | None") -> None:
-        """Refuse a size of so many digits that its products could not be printed."""
+        """Refuse a size with so many digits that its products could not be printed."""
         if max(size) >= (self._most_of_vector if len(size) == 1 else self._most_of_image):
             self.fail(place, layer.text[:100], f"makes a size of more than {MAX_DIGITS} digits")

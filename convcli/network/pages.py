@@ -1,4 +1,4 @@
-"""A network as a page for a browser: its diagram beside its table, in one file that needs no other."""
+"""A network as a self-contained HTML page: its diagram beside its table."""
 
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -10,7 +10,7 @@ from convcli.svg import FONTS, ink_rules, svg_element
 
 __all__ = ["network_page"]
 
-PAGES = {"auto": "as the system", "light": "light", "dark": "dark"}
+PAGES = {"auto": "system", "light": "light", "dark": "dark"}
 STYLE = """
 :root{color-scheme:light dark}
 *{box-sizing:border-box}
@@ -48,7 +48,7 @@ dd{margin:0;overflow-wrap:anywhere}
 @media print{body{height:auto}main{display:block}section{overflow:visible}fieldset{display:none}}
 """
 SCRIPT = """
-// A pointer on a box marks its row, and one on a row its box; a click on a box brings its row into view.
+// Hovering over a box highlights its row, and the reverse; clicking a box scrolls to its row.
 const twins = (event) => {
   const number = /^(?:layer|row)-(\\d+)$/.exec(event.target.closest("[id]")?.id ?? "")?.[1];
   return number ? ["layer-", "row-"].map((name) => document.getElementById(name + number)) : [];
@@ -57,7 +57,7 @@ for (const [kind, lit] of [["pointerover", true], ["pointerout", false]])
   document.addEventListener(kind, (event) => twins(event).forEach((one) => one.classList.toggle("lit", lit)));
 document.querySelector("svg").addEventListener("click", (event) =>
   twins(event)[1]?.scrollIntoView({ block: "center" }));
-// Where branches are many, the first layers stand far to the right.
+// With many branches, the first layers are far to the right.
 const pane = document.querySelector("section"), first = document.getElementById("INPUT");
 const hidden = first.getBoundingClientRect().right - pane.getBoundingClientRect().right;
 if (hidden > 0 && !location.hash) pane.scrollLeft += hidden + pane.clientWidth / 3;
@@ -73,9 +73,9 @@ def network_page(
     Parameters
     ----------
     drawing : Drawing
-        Of the network; its title becomes that of the page.
+        The diagram of the network; its title becomes that of the page.
     table : Table
-        Whose rows are the boxes of the drawing, in their order.
+        A table with one row per box of the drawing, in the same order.
     about : str
         A line below the title.
     facts : sequence of (str, str)
@@ -97,7 +97,7 @@ def network_page(
     SubElement(head, "meta", {"name": "viewport", "content": "width=device-width"})
     title = printable(drawing.title)
     SubElement(head, "title").text = title
-    SubElement(head, "style").text = STYLE.replace("FONTS", FONTS) + _colours()
+    SubElement(head, "style").text = STYLE.replace("FONTS", FONTS) + _colors()
     body = SubElement(root, "body")
     header = SubElement(body, "header")
     SubElement(header, "h1").text = title
@@ -114,9 +114,9 @@ def network_page(
 
 
 def _choice_of_page() -> Element:
-    """Return the choice between a light and a dark page, which works by style alone."""
+    """Return the choice of a light or dark theme, which works by CSS alone."""
     group = Element("fieldset")
-    SubElement(group, "legend").text = "page"
+    SubElement(group, "legend").text = "theme"
     for page, text in PAGES.items():
         label = SubElement(group, "label")
         button = SubElement(label, "input", {"type": "radio", "name": "page", "id": page})
@@ -126,8 +126,8 @@ def _choice_of_page() -> Element:
     return group
 
 
-def _colours() -> str:
-    """Return the colours of light and of dark pages: as the system is, unless one is chosen."""
+def _colors() -> str:
+    """Return the colors of light and dark pages; the default follows the system."""
     light, dark = (
         "".join(f"--{ink}:{pair[page]};" for ink, pair in PALETTE.items() if ink in VARIABLES)
         + f"--lit:{PALETTE[Ink.BLUE][page]};--strong:{PALETTE[Ink.STRONG_BLUE][page]};"
@@ -145,11 +145,13 @@ def _colours() -> str:
 
 
 def _table(table: Table) -> Element:
-    """Return the rows of a table, each with a link to its box."""
+    """Return a table whose rows link to their boxes."""
     columns = [column for column in table.columns if not column.is_empty]
     classes = [{"class": "number"} if column.is_number else {} for column in columns]
     element = Element("table")
-    SubElement(element, "caption").text = "Point at a row or a box to find the other; a click leads to it."
+    SubElement(
+        element, "caption"
+    ).text = "Hover over a row or a box to highlight its counterpart; click to go there."
     names = SubElement(SubElement(element, "thead"), "tr")
     for column, attributes in zip(columns, classes, strict=True):
         SubElement(names, "th", {"scope": "col", **attributes}).text = column.name

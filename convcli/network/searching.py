@@ -1,4 +1,4 @@
-"""Inputs that suit a network: the sides at which no layer drops a pixel, and the smallest that works."""
+"""Search for input sizes: the sides at which every pixel is read, and the smallest side that works."""
 
 from collections.abc import Iterator
 from typing import NoReturn
@@ -13,18 +13,18 @@ from convcli.sizes import Axis
 
 __all__ = ["first_loss", "smallest_side", "valid_sides"]
 
-MOST_TRIED = 4096  # sides, of a network that may work at some and not at larger ones
-MOST_BITS = 1600  # of a side that may still be typed
+MOST_TRIED = 4096  # sides, for a network that may work at a side and fail at a larger one
+MOST_BITS = 1600  # of a side that can still be typed
 
 
 def valid_sides(spec: Spec, size: Size | None, sides: range) -> Iterator[int]:
-    """Yield the square inputs of these sides of which every layer reads every row and column.
+    """Yield the sides of square inputs at which every layer reads every row and column.
 
     Parameters
     ----------
     spec : Spec
     size : tuple of int or None
-        Of an input that gives the channels, if the spec has none.
+        An input that gives the channels, if the spec has none.
     sides : range
 
     Examples
@@ -40,7 +40,7 @@ def valid_sides(spec: Spec, size: Size | None, sides: range) -> Iterator[int]:
 
 
 def first_loss(spec: Spec, size: Size | None, side: int) -> str:
-    """Say which layer of a network is the first not to read all of its input, or is impossible.
+    """Return, as text, the first layer that is impossible or does not read all of its input.
 
     Examples
     --------
@@ -56,14 +56,14 @@ def first_loss(spec: Spec, size: Size | None, side: int) -> str:
         if count := _unread(stage):
             axis = max(stage.axes or (), key=lambda axis: axis.unread_count() or 0)
             leaves_gaps = isinstance(axis, Axis) and axis.stride > axis.extent
-            why = ": its stride steps over them at any side" * leaves_gaps
+            why = ": its stride skips them at every side" * leaves_gaps
             where = f"{stage.text} ({stage.place})"
             return f"at {side}, {where} never reads {count} of its {axis.side} rows{why}"
     return f"at {side}, every row and column is read"
 
 
 def _unread(stage: Stage) -> int | str:
-    """Return how many rows or columns of its input a layer never reads, whichever are more."""
+    """Return how many rows or columns of its input a layer never reads, whichever is more."""
     counts = [axis.unread_count() for axis in stage.axes or ()]
     return "an unknown number" if None in counts else max((count or 0 for count in counts), default=0)
 
@@ -74,7 +74,7 @@ def smallest_side(spec: Spec, size: Size | None) -> int:
     Raises
     ------
     SizeError
-        There is none, or none was found among those that were tried.
+        No side works, or none of those tried does.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def smallest_side(spec: Spec, size: Size | None) -> int:
 
 
 def _monotone(items: tuple[Item, ...]) -> bool:
-    """Whether every input larger than one that works does so, too: branches may disagree, `same` pad more."""
+    """Whether every input larger than one that works works: not with branches or named paddings."""
     for item in items:
         if isinstance(item, Join | JoinTag) or (isinstance(item, Repeat) and not _monotone(item.body)):
             return False
@@ -110,7 +110,7 @@ def _monotone(items: tuple[Item, ...]) -> bool:
 
 
 def _fail(spec: Spec, size: Size | None) -> NoReturn:
-    """Say what is wrong at the last side that was tried."""
+    """Raise the error of the last side tried."""
     try:
         build(spec, _square(spec, size, MOST_TRIED))
     except SizeError as error:

@@ -1,4 +1,4 @@
-"""Where networks come from: a typed text, a ``.net`` file, or the networks that are shipped."""
+"""Sources of networks: typed text, ``.net`` files and the shipped networks."""
 
 import operator
 import os
@@ -17,17 +17,17 @@ from convcli.size_texts import MAX_DIGITS, parse_size
 __all__ = ["decoded", "network", "read_spec", "shipped", "text_of", "title_of"]
 
 SHIPPED = Path(__file__).parent / "shipped"
-MOST_BYTES = 1 << 22  # of a spec; 100,000 layers take less
+MOST_BYTES = 1 << 22  # of a spec; 100,000 layers need less
 
 
 def network(text_or_path: str | os.PathLike[str], n: int | Size | str | None = None) -> Network:
-    """Work out the sizes, parameters and costs of a network.
+    """Compute the sizes, parameters and costs of a network.
 
     Parameters
     ----------
     text_or_path : str or path
-        Layers as in ``"conv 6 f5, maxpool f2"``; a path, or a text that ends with ``.net``, is a file; the
-        name of a shipped network, as `shipped` lists them, is that network.
+        Layers as in ``"conv 6 f5, maxpool f2"``; a file, given as a path or a text that ends with ``.net``;
+        or the name of a shipped network, such as ``"resnet18"``.
     n : int, (int, int), (int, int, int) or str, optional
         Size of the input, instead of the height and width of the spec's ``in``. If it has no channels, they
         come from there.
@@ -40,7 +40,7 @@ def network(text_or_path: str | os.PathLike[str], n: int | Size | str | None = N
     Raises
     ------
     SpecError
-        The text is no spec, or the file cannot be read.
+        The text is not a valid spec, or the file cannot be read.
     SizeError
         A layer is impossible on its input, there is no input size, or its channels contradict those of
         ``in``.
@@ -69,7 +69,7 @@ def _size(n: int | Size | str) -> Size:
 
 
 def read_spec(text_or_path: str | os.PathLike[str]) -> Spec:
-    """Read a network, see `network`."""
+    """Parse a network; the argument is that of `network`."""
     if not isinstance(text_or_path, str):
         return parse_spec(text_of(os.fspath(text_or_path)), os.fspath(text_or_path))
     text = text_or_path.strip()
@@ -82,20 +82,20 @@ def read_spec(text_or_path: str | os.PathLike[str]) -> Spec:
         return parse_spec(text, known=tuple(names))
     except SpecError:
         if os.path.exists(f"{text}.net"):  # noqa: PTH110 -- as below
-            raise SpecError(text, f"is no network that is shipped; did you mean {text}.net?") from None
+            raise SpecError(text, f"is not a shipped network; did you mean {text}.net?") from None
         if re.fullmatch(r"\S*\w\.\w+", text) and not os.path.exists(text):  # noqa: PTH110 -- as below
             raise SpecError(
                 text[:100], reason(FileNotFoundError(ENOENT, os.strerror(ENOENT), text))
             ) from None
         if os.path.exists(text):  # noqa: PTH110 -- a text of layers may be no path at all
             raise SpecError(
-                text[:100], "is taken for layers: a file of them is named *.net, or read with - < FILE"
+                text[:100], "is read as layers, not as a file: name the file *.net, or read it with - < FILE"
             ) from None
         raise
 
 
 def shipped() -> dict[str, Path]:
-    """Return the shipped networks: their files by their names.
+    """Return the files of the shipped networks by name.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def shipped() -> dict[str, Path]:
 
 
 def title_of(name: str) -> str:
-    """Return the first comment of a shipped network: what it is, and the paper it comes from.
+    """Return the first comment of a shipped network: its name and its paper.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def text_of(path: str | os.PathLike[str]) -> str:
     Raises
     ------
     SpecError
-        It cannot be read, or is no text.
+        The file cannot be read, or is not text.
     """
     name = os.fspath(path)
     try:
@@ -139,16 +139,16 @@ def decoded(content: bytes, name: str) -> str:
     Raises
     ------
     SpecError
-        They are too many, or no text.
+        There are too many bytes, or they are not text.
     """
     if len(content) > MOST_BYTES:
-        raise SpecError(name, f"is larger than {MOST_BYTES:,} bytes, which no spec is")
+        raise SpecError(name, f"is larger than {MOST_BYTES:,} bytes, the limit for a network")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SpecError(name, f"is no text: byte {error.start} is 0x{content[error.start]:02x}") from None
+        raise SpecError(name, f"is not text: byte {error.start} is 0x{content[error.start]:02x}") from None
     if "\0" in text:
-        raise SpecError(name, f"is no text: byte {content.index(0)} is 0x00")
+        raise SpecError(name, f"is not text: byte {content.index(0)} is 0x00")
     return text
 
 

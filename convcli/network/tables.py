@@ -1,4 +1,4 @@
-"""Tables of a network: rows of layers, in the forms that people and programs read."""
+"""Tables of a network, with one row per layer, in several output formats."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -19,11 +19,11 @@ class Column(NamedTuple):
     ----------
     name : str
     cells : list
-        Of the layers; None for what is not known or not there.
+        One per row; None if unknown or absent.
     total : str, int or None
-        Below them.
+        The cell of the total row.
     rank : int
-        0 where a person needs it; on a narrow terminal columns of a higher rank are the first to go.
+        0 for essential columns; on a narrow terminal, columns of higher rank are dropped first.
     """
 
     name: str
@@ -33,33 +33,33 @@ class Column(NamedTuple):
 
     @property
     def is_number(self) -> bool:
-        """Whether it holds numbers, which are aligned at the right."""
+        """Whether it holds numbers, which are right-aligned."""
         return any(isinstance(cell, int) for cell in self.cells)
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing in it that a person would miss."""
+        """Whether it holds nothing worth showing."""
         return not any(cell if self.rank else cell not in (None, "") for cell in self.cells)
 
     @property
     def texts(self) -> list[str]:
-        """The cells as people read them: thousands parted, nothing for None."""
+        """The cells as text: thousands separated by commas, empty for None."""
         return [_shown(cell) for cell in self.cells]
 
     @property
     def total_text(self) -> str:
-        """The total as people read it."""
+        """The total as text."""
         return _shown(self.total)
 
 
 class Table(NamedTuple):
-    """Columns of one length, the first of which names the rows.
+    """Columns of equal length; the first names the rows.
 
     Attributes
     ----------
     columns : tuple of Column
     indents : list of int
-        How deep each row stands, for people.
+        Nesting depth of each row.
     has_total : bool
     """
 
@@ -68,17 +68,17 @@ class Table(NamedTuple):
     has_total: bool = False
 
     def as_text(self) -> str:
-        """Lay the table out as plain text, as wide as it is: columns aligned, thousands parted."""
+        """Return plain text of any width: columns aligned, thousands separated by commas."""
         columns = [column for column in self.columns if not column.is_empty]
         rows = zip(*map(self._aligned, columns), strict=True)
         return "".join("  ".join(row).rstrip() + "\n" for row in rows)
 
     def as_tsv(self) -> str:
-        """Return lines of fields parted by tabs, a header first."""
+        """Return tab-separated values, with a header."""
         return "".join("\t".join(row) + "\n" for row in self._rows())
 
     def as_csv(self) -> str:
-        """Return lines of comma-separated values, a header first."""
+        """Return comma-separated values, with a header."""
         import csv
         from io import StringIO
 
@@ -87,7 +87,7 @@ class Table(NamedTuple):
         return text.getvalue()
 
     def as_markdown(self) -> str:
-        """Return a table in Markdown."""
+        """Return a Markdown table."""
         header, *rows = ([cell.replace("|", "\\|") for cell in row] for row in self._rows())
         marks = ["--:" if column.is_number else ":--" for column in self.columns]
         return "".join(f"| {' | '.join(row)} |\n" for row in (header, marks, *rows))
@@ -101,7 +101,7 @@ class Table(NamedTuple):
             yield [_plain(column.total) for column in self.columns]
 
     def _aligned(self, column: Column) -> list[str]:
-        """Return the texts of a column, its name first, all of one width."""
+        """Return the texts of a column, with its name first, padded to equal width."""
         texts = column.texts
         if column is self.columns[0]:
             texts = ["  " * indent + text for indent, text in zip(self.indents, texts, strict=True)]
@@ -122,11 +122,11 @@ def _shown(cell: Cell) -> str:
 
 
 def shape_table(network: Network, *, by_block: bool = False) -> Table:
-    """Return a row a layer: output size, receptive field, padding, and what is never read.
+    """Return a table of sizes: output size, receptive field, padding and unread pixels of each layer.
 
-    Columns: ``layer``, ``output``; ``field``: rows and columns of the input that a unit sees; ``jump``: from
-    one unit to the next; ``centre`` of the first unit, pixel 0's being at 0; ``padding`` as it is applied;
-    ``unread``: how many rows and columns of the layer's input no window reads.
+    Columns: ``layer``, ``output``; ``field``: rows and columns of the input that a unit sees; ``jump``: input
+    pixels from one unit to the next; ``centre`` of the first unit (the center of pixel 0 is at 0);
+    ``padding`` applied; ``unread``: rows and columns of the layer's input that no window reads.
 
     Examples
     --------
@@ -154,11 +154,11 @@ def shape_table(network: Network, *, by_block: bool = False) -> Table:
 
 
 def params_table(network: Network, *, by_block: bool = False, versus_dense: bool = False) -> Table:
-    """Return a row a layer: output size, shapes of weights and bias, parameters, costs; and the totals.
+    """Return a table of parameters and costs: output size, shapes of weights and bias, totals.
 
-    Columns: ``layer``, ``output``, ``params``, ``macs``, ``activations``, ``weights``, ``bias``,
-    ``statistics``; with `versus_dense` instead of the last four what the dense layer between the same sizes
-    would cost, for convolutions.
+    Columns: ``layer``, ``output``, ``params``, ``MACs``, ``activations``, ``weights``, ``bias``,
+    ``statistics``; with `versus_dense`, the last four are replaced by the costs of the dense layer between
+    the same sizes, for convolutions.
 
     Examples
     --------
@@ -199,7 +199,7 @@ def params_table(network: Network, *, by_block: bool = False, versus_dense: bool
 
 
 def _rows_of(network: Network, *, by_block: bool) -> tuple[list[list[Stage]], list[str], list[int]]:
-    """Return the layers of each row, the row's name, and how deep it stands."""
+    """Return the layers, the name and the depth of each row."""
     if not by_block:
         return (
             [[stage] for stage in network.layers],
@@ -212,7 +212,7 @@ def _rows_of(network: Network, *, by_block: bool) -> tuple[list[list[Stage]], li
 
 
 def _label(stage: Stage) -> str:
-    """Return the text of a layer: behind ``|`` where a second branch begins, its tags behind it."""
+    """Return the text of a layer, after ``|`` if it begins another branch, with its tags."""
     return " ".join(["|"] * stage.begins_branch + [stage.text] + [f"@{tag}" for tag in stage.tags])
 
 
@@ -223,7 +223,7 @@ def _counted(name: str, counts: Sequence[Sequence[int | None]], rank: int = 0) -
 
 
 def _dense_columns(groups: Sequence[Sequence[Stage]]) -> list[Column]:
-    """Return what dense layers in the place of the convolutions would cost; the others stay as they are."""
+    """Return the costs with a dense layer in the place of each convolution."""
     dense = [[(stage, stage.as_dense) for stage in group] for group in groups]
     params = [[(twin or stage).params for stage, twin in row] for row in dense]
     macs = [[(twin or stage).macs for stage, twin in row] for row in dense]
@@ -235,7 +235,7 @@ def _size(size: Size | None) -> str | None:
 
 
 def field_texts(fields: Fields | None) -> tuple[str, str, str]:
-    """Return size, jump and centre of the first unit; ``all`` is the whole image.
+    """Return field size, jump and center of the first unit; ``all`` is the whole image.
 
     Examples
     --------
@@ -258,7 +258,7 @@ def _number_or_text(text: str) -> Cell:
 
 
 def _padding(group: Sequence[Stage]) -> str | None:
-    """Return what a single layer adds, or cuts off, at each side."""
+    """Return what a single layer adds or cuts off on each side."""
     axes = group[0].axes
     if len(group) > 1 or axes is None:
         return None
@@ -267,7 +267,7 @@ def _padding(group: Sequence[Stage]) -> str | None:
 
 
 def _unread(group: Sequence[Stage]) -> str | None:
-    """Return how many rows and columns are never read; None where all are."""
+    """Return the number of rows and columns that are never read; None if all are read."""
     if len(group) > 1:
         losing = sum(_unread([stage]) is not None for stage in group)
         return f"in {losing} layer{'s'[: losing != 1]}" if losing else None

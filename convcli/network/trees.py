@@ -1,4 +1,4 @@
-"""Networks as trees, to be drawn: boxes one behind the other, and forks into branches that meet again."""
+"""Networks as trees of boxes, for drawing: boxes in sequence, and forks into branches that join again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ __all__ = ["Fork", "Link", "Part", "Tree", "block_tree", "layer_tree"]
 
 @dataclass(frozen=True)
 class Fork:
-    """Branches that get one input, the empty ones being the input itself, and the box where they meet.
+    """Branches with a common input, and the box that joins them; an empty branch is the input itself.
 
-    Boxes are told by number.
+    Boxes are identified by number.
     """
 
     branches: "tuple[tuple[Part, ...], ...]"
@@ -29,7 +29,7 @@ Part = int | Fork
 
 @dataclass(frozen=True)
 class Link:
-    """What a tag brings from one box to a later one, past all between them."""
+    """A tagged output that a later box reads, past all boxes between them."""
 
     source: int
     target: int
@@ -37,15 +37,15 @@ class Link:
 
 @dataclass(frozen=True)
 class Tree:
-    """The boxes of a network in their order.
+    """The boxes of a network, in order.
 
     Attributes
     ----------
     boxes : tuple of tuple of Stage
-        The layers that each stands for.
+        The layers that each box represents.
     labels : tuple of str
     parts : tuple of int or Fork
-        The boxes by number, one behind the other.
+        The boxes by number, in sequence.
     links : tuple of Link
     """
 
@@ -56,7 +56,7 @@ class Tree:
 
 
 def layer_tree(network: Network) -> Tree:
-    """Return a box for each layer.
+    """Return a tree with one box per layer.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def layer_tree(network: Network) -> Tree:
 
 
 def block_tree(network: Network) -> Tree:
-    """Return a box for each item of the spec's top level, as tables by block have a row.
+    """Return a tree with one box per item of the spec's top level.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def _with_tags(text: str, stage: Stage) -> str:
 
 
 class _Reader:
-    """Reads a spec as a network is built from it, so that its layers get their numbers."""
+    """Walks a spec in the order in which a network is built, so that layers get the same numbers."""
 
     def __init__(self) -> None:
         self.numbers = count()

@@ -514,7 +514,7 @@ def test_a_filter_larger_than_the_picture(hostile: Nursery) -> None:
     exact = reference.convolve(pixels, np.ones((11, 11), int), amounts=((5, 5), (5, 5)), border="reflect")
     assert np.allclose(result, exact.astype(float), rtol=1e-5)
     arithmetic = "small.png: filter 11 on input 4: floor((4 + 2·0 - 11)/1) + 1 = -6: "
-    larger = "the filter is larger than the padded input (11 > 4); take a padding of at least 4"
+    larger = "the filter is larger than the padded input (11 > 4); use a padding of at least 4"
     refused(hostile, "apply", "small.png", "no.png", *box, "--p", "valid", start=arithmetic, why=larger)
     pooled = "small.png: filter 11 on input 4: floor((4 + 2·0 - 11)/11) + 1 = 0: "
     refused(hostile, "pool", "small.png", "no.png", "--f", "11", start=pooled, why=larger)
