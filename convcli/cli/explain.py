@@ -141,7 +141,7 @@ def explain(
     convcli explain photo.png --filter sobel-x --at 12,7
     convcli explain photo.png --kernel "1 0 -1" --at 0,0 --border zero
     convcli explain six.csv --filter vertical --padding valid --at 1,1
-    convcli explain photo.png --filter sobel-x --at 12,7 -o window.svg
+    convcli explain photo.png --filter sobel-x --channels gray -o window.svg
     convcli explain --n 6 --f 3 --p 1 --s 2 --animate window.gif
 
     Also shows the pixel that apply writes, and the whole result of a text matrix. Values in brackets come
