@@ -55,7 +55,7 @@ def shape(
         str | None,
         typer.Option(
             "--valid-sizes",
-            help="List the square inputs in this range of which no layer leaves a pixel unread.",
+            help="List the square inputs in this range at which every layer reads every pixel.",
             metavar="FROM..TO",
         ),
     ] = None,

@@ -130,7 +130,7 @@ SHOWN_ARITHMETIC = [
     (f"params --f 3 --c-in 4 --c-out 6 --g {HUGE}", f"groups {HUGE}: ", f"4 / {HUGE} leaves 4"),
     (f"shape --n 32 --f 5 --want {HUGE}", f"output side {HUGE}: ", "nearest: 36 (padding 4, stride 1)"),
     (f"shape --n {HUGE} --f 5 --want 1", f"side {HUGE}: ", "too long to search"),
-    (f"shape lenet5 --valid-sizes 1..{HUGE}", f"--valid-sizes 1..{HUGE}: ", "at most 10,000"),
+    (f"shape lenet5 --valid-sizes 1..{HUGE}", f"--valid-sizes 1..{HUGE}: ", "the limit is 10,000"),
 ]  # fmt: skip
 
 
