@@ -361,7 +361,7 @@ def test_raw_numbers_do_not_fit_into_pixels(convcli: Runner, in_folder: Path, na
     with nothing_changes(in_folder):
         ran = convcli("apply", "grey.png", "--filter", "sobel-x", "--signed", "raw", "-o", name)
     word = {"out.png": "png", "out.jpg": "jpeg", "out.bmp": "bmp"}[name]
-    why = f"{word} holds pixels; use npy, csv, txt or tiff"
+    why = f"keeps signed values, but {word} holds pixels; use npy, csv, txt or tiff"
     assert ran.all == (2, "", f"convcli: --signed raw: {why}\n")
 
 
@@ -565,11 +565,11 @@ def test_gaussian_by_size_is_binomial(convcli: Runner, grey: Array, size: int, r
         ),
         (
             ("--kernel", "1 0 -1", "--angle", "30"),
-            "--kernel: is taken as it is; --angle and --size are for named filters",
+            "--kernel: cannot be combined with --angle and --size, which are for named filters",
         ),
         (
             ("--kernel", "1 0 -1", "--size", "3"),
-            "--kernel: is taken as it is; --angle and --size are for named filters",
+            "--kernel: cannot be combined with --angle and --size, which are for named filters",
         ),
         ((), "--filter: missing; as in --filter sobel-x (convcli filters lists them)"),
     ],

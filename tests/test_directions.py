@@ -228,7 +228,7 @@ def test_several_filters_have_a_picture_each_by_their_name(convcli: Runner) -> N
         (("--kernel", "1 -1"), "kernel: gives no direction"),
         (("--bank", "sobel:4"), "sobel-4: gives no direction"),
         (("--filter", "box", "--sheet", "s.png"), "box: gives no direction"),
-        (("--relu",), "--relu: is for results; --direction is of the gradient itself"),
+        (("--relu",), "--relu: is for results, but --direction shows the gradient itself; leave it out"),
         (("--signed", "abs"), "--signed: is for results"),
         (("--scale", "gain"), "--scale: is for results"),
         (("--bias", "1"), "--bias: is for results"),
@@ -244,7 +244,7 @@ def test_what_has_no_direction(convcli: Runner, options: tuple[str, ...], why: s
 def test_channels_that_are_no_colours(convcli: Runner) -> None:
     np.save("five.npy", np.ones((4, 4, 5)))
     ran = convcli("apply", "five.npy", "--direction", "out.png")
-    assert_failed(ran, 1, "five.npy: 5 channels: are no colours")
+    assert_failed(ran, 1, "five.npy: 5 channels: are not colors")
 
 
 @pytest.mark.usefixtures("in_folder")

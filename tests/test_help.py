@@ -125,8 +125,11 @@ A_NUMBER = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         ((*APPLY, "--filter", "kernel.csv"), "kernel.csv: is a file, not a name: --kernel @kernel.csv"),
         ((*APPLY, "--filter", "@kernel.csv"), "@kernel.csv: is a file, not a name: --kernel @kernel.csv"),
         (("filters", "kernel.csv"), "kernel.csv: is a file, not a name: --kernel @kernel.csv"),
-        ((*APPLY, "--kernel", "sobel-x"), "--kernel: sobel-x is the name of a filter: --filter sobel-x"),
-        ((*APPLY, "--kernel", "kernel.csv"), "--kernel: a file is written with an @: --kernel @kernel.csv"),
+        ((*APPLY, "--kernel", "sobel-x"), "--kernel: sobel-x is the name of a filter; use --filter sobel-x"),
+        (
+            (*APPLY, "--kernel", "kernel.csv"),
+            "--kernel: kernel.csv is a file; write it with an @: --kernel @kernel.csv",
+        ),
         (
             (*APPLY, "--kernel", "@kernl.csv"),
             "kernl.csv: no such file or directory: did you mean kernel.csv?",

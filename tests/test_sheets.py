@@ -519,9 +519,9 @@ def test_any_format_of_colours(convcli: Runner, extension: str) -> None:
         (
             "out.npy",
             2,
-            "--sheet out.npy: is a picture in colour, not npy, which holds numbers; end it in .png",
+            "--sheet out.npy: is a color picture, not npy, which holds values; end it in .png",
         ),
-        ("out.pgm", 2, "--sheet out.pgm: is a picture in colour, not grey; end it in .png"),
+        ("out.pgm", 2, "--sheet out.pgm: is a color picture, not gray; end it in .png"),
         ("out", 2, "out: has no extension"),
         ("", 2, "--sheet: has an empty file name"),
         (".", 2, ".: is a folder; give the name of a file in it"),
@@ -572,8 +572,7 @@ def test_one_name_for_several_inputs_is_refused(convcli: Runner) -> None:
     assert ran.all == (
         2,
         "",
-        "convcli: --sheet out.png: is one picture for 2 inputs; put {stem} into it: "
-        '--sheet "{stem}-out.png"\n',
+        'convcli: --sheet out.png: is one picture for 2 inputs; add {stem}: --sheet "{stem}-out.png"\n',
     )
 
 
@@ -618,7 +617,7 @@ def test_named_sheets_lie_below_the_folder_of_results(convcli: Runner) -> None:
 @pytest.mark.usefixtures("photo")
 def test_sheet_to_standard_output_goes_alone(convcli: Runner) -> None:
     ran = convcli("apply", "photo.png", "--sheet", "-", "--direction", "d.png")
-    assert_refused(ran, "--sheet -: goes where the names of the other outputs go")
+    assert_refused(ran, "--sheet -: writes to standard output, but so do the names of the other outputs")
     assert_refused(
         convcli("apply", "photo.png", "--sheet", "-", "--json"), "--json: writes to standard output"
     )
@@ -627,9 +626,9 @@ def test_sheet_to_standard_output_goes_alone(convcli: Runner) -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (("--angle", "30"), "--angle: is not for every filter; name those that are meant by --filter"),
-        (("--size", "5"), "--size: is not for every filter"),
-        (("--bank", "sobel:300"), "--sheet: would have 301 pictures; at most 256 are drawn"),
+        (("--angle", "30"), "--angle: is not an option of every filter; choose filters by --filter"),
+        (("--size", "5"), "--size: is not an option of every filter"),
+        (("--bank", "sobel:300"), "--sheet: would have 301 pictures, more than 256; choose fewer filters"),
         (("--kernel", "0", "--scale", "gain"), "kernel: has a gain of 0"),
         (("--filter", "sobal"), "sobal: unknown filter: did you mean sobel?"),
         (("--png-level", "3", "--sheet", "out.jpg"), "--png-level: is for PNG files, but --sheet is jpeg"),
@@ -648,8 +647,8 @@ def test_channels_that_are_no_colours(convcli: Runner) -> None:
     assert ran.all == (
         1,
         "",
-        "convcli: five.npy: 5 channels: are no colours, so they cannot be shown; "
-        "--channels sum adds them up\n",
+        "convcli: five.npy: 5 channels: are not colors, so they cannot be shown; "
+        "use --channels sum to add them up\n",
     )
     (_, shown), _ = panels_of(convcli, "five.npy", "--filter", "box", "--channels", "sum")
     assert (shown == 255).all()

@@ -202,7 +202,7 @@ def test_a_learned_kernel_is_a_filter_too(convcli: Runner, in_folder: Path) -> N
             ["@volume.npy"],
             "@volume.npy: is a volume, but filters shows a matrix; save one of its matrices and give that",
         ),
-        (["@volume.npy", "--angle", "20"], "--kernel: is taken as it is"),
+        (["@volume.npy", "--angle", "20"], "--kernel: cannot be combined with --angle"),
     ],
 )
 def test_what_is_refused(convcli: Runner, in_folder: Path, arguments: list[str], message: str) -> None:

@@ -251,12 +251,20 @@ def test_text_prints_each_map(convcli: Runner, in_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [
-        (["--kernel", "@bank.npy", "--channels", "gray"], 2, "--channels gray: leaves one channel"),
-        (["--kernel", "@bank.npy", "--scale", "gain"], 2, "bank: is a volume, which has no gain"),
-        (["--kernel", "@bank.npy", "--bias", "1,2"], 2, "--bias: gives 2 numbers for 5 filters"),
-        (["--filter", "sobel-x", "--bias", "1,2"], 2, "--bias: gives 2 numbers for one filter"),
+        (["--kernel", "@bank.npy", "--channels", "gray"], 2, "--channels gray: selects one channel"),
+        (["--kernel", "@bank.npy", "--scale", "gain"], 2, "bank: is a volume and has no gain"),
+        (
+            ["--kernel", "@bank.npy", "--bias", "1,2"],
+            2,
+            "--bias: has 2 numbers, but there are 5 filters; give one number or 5",
+        ),
+        (
+            ["--filter", "sobel-x", "--bias", "1,2"],
+            2,
+            "--bias: has 2 numbers, but there is one filter; give one number",
+        ),
         (["--bank", "sobel"], 2, "sobel: must be a filter and a count"),
-        (["--bank", "sobel:4", "--angle", "5"], 2, "--bank: is taken as it is"),
+        (["--bank", "sobel:4", "--angle", "5"], 2, "--bank: cannot be combined with --angle"),
         (
             ["--kernel", "@bank.npy", "-o", "maps.png"],
             1,

@@ -327,8 +327,11 @@ def test_apply_takes_the_weights_of_a_layer(
             "net.npz:conv1.weight: is 4x3x2x3; give the order of its axes",
         ),
         (["--kernel", "@net.npz"], "net.npz: holds 6 tensors; name one, as in net.npz:conv1.weight"),
-        (["--kernel", "net.npz:half"], "--kernel: a file is written with an @: --kernel @net.npz:half"),
-        (["--filter", "sobel-x", "--order", "oihw"], "--order: is of the axes in a file"),
+        (
+            ["--kernel", "net.npz:half"],
+            "--kernel: net.npz:half is a file; write it with an @: --kernel @net.npz:half",
+        ),
+        (["--filter", "sobel-x", "--order", "oihw"], "--order: is for weights from a file"),
         (
             ["--kernel", "@net.npz:conv1.weight", "--order", "pytorch"],
             "order 'pytorch': choose from hwio, oihw",
@@ -348,7 +351,7 @@ def test_pytorchs_order_in_an_npy_file_is_pointed_at(convcli: Runner, in_folder:
     np.save(in_folder / "image.npy", np.zeros((9, 9, 3), np.uint8))
     np.save(in_folder / "k.npy", np.ones((4, 3, 5, 5)))
     done = convcli("apply", "image.npy", "--kernel", "@k.npy")
-    assert_failed(done, 1, "image.npy: k: is 4x3x5x5: (F, C, f, f)? then add --order oihw")
+    assert_failed(done, 1, "image.npy: k: is 4x3x5x5; if that is (F, C, f, f), add --order oihw")
 
 
 def test_another_depth_is_said(convcli: Runner, in_folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What ``apply`` does with any filter, and with banks: as deep as the picture, or of several maps."""
+"""What ``apply`` does with filters and with banks, which are as deep as the picture or give several maps."""
 
 from functools import partial
 
@@ -19,7 +19,7 @@ __all__ = ["operation_of"]
 
 
 def operation_of(one: Filter | Bank, window: Window, rendering: Rendering, *, measured: bool) -> Operation:
-    """Make the operation that applies a filter or a bank; numbers are measured if anyone is to be told.
+    """Make the operation that applies a filter or a bank; `measured` computes statistics of the result.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def operation_of(one: Filter | Bank, window: Window, rendering: Rendering, *, me
 
 
 def _bank_operation(bank: Bank, window: Window, rendering: Rendering) -> Operation:
-    """Make the operation that applies a bank; several maps are numbers unless pixels are asked for.
+    """Make the operation that applies a bank; several feature maps stay values unless pixels are requested.
 
     Raises
     ------
@@ -40,13 +40,17 @@ def _bank_operation(bank: Bank, window: Window, rendering: Rendering) -> Operati
         What was asked for is not defined for a bank.
     """
     if rendering.scale is None:
-        raise KernelError(bank.name, "is a volume, which has no gain for --scale gain; give a number")
+        raise KernelError(bank.name, "is a volume and has no gain for --scale gain; give --scale a number")
     if len(rendering.biases) not in (1, bank.count):
-        raise UsageError("--bias", f"gives {len(rendering.biases)} numbers for {bank.count} filters")
+        raise UsageError(
+            "--bias",
+            f"has {len(rendering.biases)} numbers, but there are {bank.count} filters; "
+            f"give one number or {bank.count}",
+        )
     if bank.taps.shape[2] > 1 and rendering.channels not in (Channels.EACH, Channels.SUM):
         raise UsageError(
             f"--channels {rendering.channels}",
-            f"leaves one channel, and {bank.name} takes {bank.taps.shape[2]}",
+            f"selects one channel, but {bank.name} needs {bank.taps.shape[2]}; use each or sum",
         )
     numbers = bank.count > 1 if rendering.signed is None else rendering.signed == Signed.RAW
     return Operation(
@@ -69,7 +73,9 @@ def _filter_picture(
         pixels = select_channels(pixels, one)
     depth = pixels.shape[2] if pixels.ndim == 3 else 1
     if bank.taps.ndim == 4 and bank.taps.shape[2] != depth == bank.taps.shape[1]:
-        raise SizeError(bank.name, f"is {format_size(bank.taps.shape)}: (F, C, f, f)? then add --order oihw")
+        raise SizeError(
+            bank.name, f"is {format_size(bank.taps.shape)}; if that is (F, C, f, f), add --order oihw"
+        )
     values = convolve_volume(
         pixels,
         bank.taps,

@@ -18,11 +18,11 @@ from convcli.tally import tally
 
 __all__ = ["direction_operation"]
 
-BETWEEN = 12  # bytes that are held for each number of the figure while it is drawn
+BETWEEN = 12  # bytes per value of the figure while it is drawn
 
 
 def direction_operation(one: Filter, window: Window, rendering: Rendering, where: Destination) -> Operation:
-    """Make the operation that draws the directions of a filter's gradient."""
+    """Make the operation that draws the direction of a filter's gradient."""
     taps = one.kernels[0].shape
     return Operation(
         one.name,

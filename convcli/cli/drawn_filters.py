@@ -1,4 +1,4 @@
-"""What a sheet draws of each filter: how many maps, of what kind, and what is done to get them."""
+"""What a sheet draws of each filter: the feature maps, their kinds, and the operation that gives them."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,24 +19,24 @@ __all__ = ["DrawnFilter", "FilterMap", "drawn_filter"]
 
 Array = NDArray[Any]
 
-MOST_TAPS = 49  # of a typed kernel that is told
+MOST_TAPS = 49  # of a typed kernel whose coefficients are shown
 
 
 @dataclass(frozen=True, eq=False)
 class FilterMap:
-    """A map of a filter: what it is called, and how it is drawn.
+    """A feature map of a filter: its title and how it is drawn.
 
     Attributes
     ----------
     title, about : str
     signed : bool
-        Whether it may be negative.
+        Whether it can be negative.
     picture : bool
-        Whether it is a picture as the input is: a flat area keeps its brightness.
+        Whether it is a picture like the input: a flat area keeps its brightness.
     weight : float
-        Sum of the absolute taps, scaled as the result: that of numbers up to one goes no further.
+        Sum of the absolute coefficients times the scale: the largest result of inputs up to 1.
     whole : bool
-        Whether the taps are whole numbers.
+        Whether the coefficients are integers.
     """
 
     title: str
@@ -49,7 +49,7 @@ class FilterMap:
 
 @dataclass(frozen=True, eq=False)
 class DrawnFilter:
-    """A filter or a bank: its maps, and the operation that gives what they are drawn of."""
+    """A filter or a bank: its feature maps, and the operation that computes them."""
 
     name: str
     maps: tuple[FilterMap, ...]
@@ -58,7 +58,7 @@ class DrawnFilter:
 
 
 def drawn_filter(one: Filter | Bank, window: Window, rendering: Rendering) -> DrawnFilter:
-    """Tell what is drawn of a filter: pixels as `apply` writes them, a picture, or numbers of one channel.
+    """Return what is drawn of a filter: pixels as `apply` writes them, a picture, or values of a channel.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def _map_of_filter(one: Filter, rendering: Rendering) -> FilterMap:
     if one.source == "typed" and taps.size <= MOST_TAPS:
         about = f"{format_matrix(taps).strip().replace(chr(10), '; ')}, {about}"
     scale = 1 / one.gain if rendering.scale is None and one.gain else rendering.scale or 0
-    single = one.combination == Combination.SINGLE  # others combine responses, so that none is negative
+    single = one.combination == Combination.SINGLE  # combined responses are never negative
     return FilterMap(
         one.name,
         about,
@@ -131,6 +131,6 @@ def _has_both_signs(taps: Array) -> bool:
 
 
 def _keeps_brightness(taps: Array, scale: float) -> bool:
-    """Whether a flat area stays what it is, with the scale or without."""
+    """Whether a flat area keeps its brightness, with or without the scale."""
     total = float(taps.sum())
     return any(abs(total * factor - 1) < 1e-6 for factor in (1, scale))

@@ -1,4 +1,4 @@
-"""What ``apply`` draws besides results, or in their place: the options of sheets and of directions."""
+"""The drawings of ``apply``, beside results or instead of them: the options --sheet and --direction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,12 +19,12 @@ from convcli.volumes import Bank
 
 __all__ = ["Figures"]
 
-USUAL = "sobel"  # for directions
+USUAL = "sobel"  # the default filter of --direction
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Which figures are drawn, and where they go; and whether results are written, too."""
+    """Which figures are drawn, where they go, and whether results are written as well."""
 
     sheet: Destination | None
     direction: Destination | None
@@ -37,7 +37,7 @@ class Figures:
         Raises
         ------
         UsageError
-            A name cannot be that of a picture, or not that of one for each input.
+            A name does not fit a picture, or not one picture per input.
         """
         both = [
             None if name is None else _destination(option, name, batch, results=results)
@@ -46,7 +46,8 @@ class Figures:
         for one in both:
             if one is not None and one.output == STREAM and (results or None not in both):
                 raise UsageError(
-                    f"{one.option} -", "goes where the names of the other outputs go; write to a file"
+                    f"{one.option} -",
+                    "writes to standard output, but so do the names of the other outputs; write to a file",
                 )
         return cls(both[0], both[1], results)
 
@@ -55,18 +56,18 @@ class Figures:
         return self.sheet is None and not self.results
 
     def names(self, *, angle: str | None, size: str | None) -> list[str]:
-        """Return the filters that are taken where none was asked for.
+        """Return the default filters.
 
         Raises
         ------
         UsageError
-            There is an angle or a size, which not all of them have.
+            An angle or a size is given, which not all of them have.
         """
         if self.sheet is None:
             return [USUAL]
         for option, given in (("--angle", angle), ("--size", size)):
             if given is not None:
-                raise UsageError(option, "is not for every filter; name those that are meant by --filter")
+                raise UsageError(option, "is not an option of every filter; choose filters by --filter")
         return list(CATALOG)
 
     def operations(
@@ -84,12 +85,12 @@ class Figures:
         chosen : sequence of Filter or Bank
         window, rendering
         named : bool
-            Whether they were asked for.
+            Whether the filters were chosen, not the default ones.
 
         Raises
         ------
         UsageError
-            One cannot be drawn.
+            A figure cannot be drawn.
         """
         made = []
         if self.sheet is not None:
@@ -102,7 +103,7 @@ class Figures:
         return made
 
     def _directed(self, chosen: Sequence[Filter | Bank], where: Destination, *, named: bool) -> list[Filter]:
-        """Return the filters that have a direction: beside a sheet or results there may be others."""
+        """Return the filters that have a direction; with a sheet or results there may be others as well."""
         if self.sheet is not None and not named:
             return [named_filter(USUAL)]
         found = [one for one in chosen if isinstance(one, Filter) and _is_directed(one)]
@@ -112,7 +113,7 @@ class Figures:
         if len(found) > 1 and (where.output is not None or "{filter}" not in where.name):
             raise UsageError(
                 "--direction",
-                f'is one picture for {len(found)} filters; put both into it: "{{stem}}-{{filter}}.png"',
+                f'is one picture for {len(found)} filters; add both fields: "{{stem}}-{{filter}}.png"',
             )
         return found
 
@@ -122,7 +123,7 @@ def _is_directed(one: Filter) -> bool:
 
 
 def _check_plain(rendering: Rendering) -> None:
-    """Refuse what would change nothing."""
+    """Refuse options that would have no effect."""
     for option, given in (
         ("--signed", rendering.signed is not None),
         ("--scale", rendering.scale != 1),
@@ -130,11 +131,13 @@ def _check_plain(rendering: Rendering) -> None:
         ("--relu", rendering.relu),
     ):
         if given:
-            raise UsageError(option, "is for results; --direction is of the gradient itself")
+            raise UsageError(
+                option, "is for results, but --direction shows the gradient itself; leave it out"
+            )
 
 
 def _destination(option: str, name: str, batch: Batch, *, results: bool) -> Destination:
-    """Return where a figure goes; its name has fields, as --name has, where there is one for each input."""
+    """Return where a figure goes; a name with fields, as in --name, gives one figure per input."""
     where = batch.where
     if "{" in name or "}" in name:
         goes = _for_each(option, name, where)
@@ -147,11 +150,11 @@ def _destination(option: str, name: str, batch: Batch, *, results: bool) -> Dest
             example = f'{option} "{{stem}}-{Path(name).stem}{Path(name).suffix}"'
             raise UsageError(
                 f"{option} {name}",
-                f"is one picture for {len(batch.sources)} inputs; put {{stem}} into it: {example}",
+                f"is one picture for {len(batch.sources)} inputs; add {{stem}}: {example}",
             )
     if goes.format is None or goes.format.numeric or name.lower().endswith(".pgm"):
-        what = "grey" if goes.format == FileFormat.PNM else f"{goes.format}, which holds numbers"
-        raise UsageError(f"{option} {name}", f"is a picture in colour, not {what}; end it in .png")
+        what = "gray" if goes.format == FileFormat.PNM else f"{goes.format}, which holds values"
+        raise UsageError(f"{option} {name}", f"is a color picture, not {what}; end it in .png")
     if where.png_level is not None and goes.format != FileFormat.PNG and not results:
         raise UsageError("--png-level", f"is for PNG files, but {option} is {goes.format}")
     return replace(
@@ -161,7 +164,7 @@ def _destination(option: str, name: str, batch: Batch, *, results: bool) -> Dest
 
 
 def _for_each(option: str, name: str, where: Destination) -> Destination:
-    """Return the destination of names with fields: the folders before the first field are made, too."""
+    """Return the destination of a name with fields; folders before the first field are created as well."""
     parts = Path(name).parts
     fixed = next(number for number, part in enumerate(parts) if "{" in part or "}" in part)
     template = str(Path(*parts[fixed:]))

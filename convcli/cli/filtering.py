@@ -1,4 +1,4 @@
-"""What ``apply`` does with a picture: its options read, and the operation that they make."""
+"""What ``apply`` does to a picture: it reads the options and makes an operation of them."""
 
 import math
 import os
@@ -42,12 +42,12 @@ __all__ = [
 ]
 
 
-BETWEEN = 10  # bytes of a number that is not made into pixels at once
+BETWEEN = 10  # bytes per value of a result that is not turned into pixels in the same pass
 
 
 @dataclass(frozen=True)
 class Window:
-    """How the kernel moves over the picture."""
+    """How the kernel slides over the picture."""
 
     padding: NamedPadding | Amounts
     border: str
@@ -71,14 +71,14 @@ class Window:
         )
 
     def border_for(self, channels: Channels, pixels: NDArray[Any]) -> str:
-        """Return the border of the channels that are taken: a constant is that of each, so it is summed."""
+        """Return the border of the selected channels: a constant is per channel, so the sum has their sum."""
         border = parse_border(self.border)
         if channels != Channels.SUM or border.kind != BorderKind.CONSTANT or pixels.ndim == 2:
             return self.border
         return str(Border(border.kind, border.value * pixels.shape[2]))
 
     def facts(self) -> dict[str, object]:
-        """Return what JSON has of it."""
+        """Return its JSON record."""
         return {
             "padding": format_padding(self.padding),
             "border": self.border,
@@ -89,9 +89,9 @@ class Window:
 
 @dataclass(frozen=True)
 class Rendering:
-    """What is taken of the picture, and what becomes of the result; `scale` None is one over the gain.
+    """Which channels are filtered, and how the result is scaled and turned into pixels.
 
-    `biases` are one for all maps, or one for each.
+    A `scale` of None divides by the gain. `biases` holds one number for all feature maps, or one for each.
     """
 
     channels: Channels
@@ -115,14 +115,17 @@ class Rendering:
         how = None if signed is None else chosen(signed, Signed, "--signed")
         pixels_only = file_format is not None and not (file_format.numeric or file_format == FileFormat.TIFF)
         if how == Signed.RAW and pixels_only:
-            raise UsageError("--signed raw", f"{file_format} holds pixels; use npy, csv, txt or tiff")
+            raise UsageError(
+                "--signed raw",
+                f"keeps signed values, but {file_format} holds pixels; use npy, csv, txt or tiff",
+            )
         factor = None if scale == "gain" else typed_number("--scale", scale)
         biases = tuple(typed_number("--bias", part) or 0 for part in bias.split(","))
         return cls(chosen(channels, Channels, "--channels"), how, factor, biases, relu)
 
 
 def typed_number(option: str, text: str | None) -> float | None:
-    """Read the number of an option, as in 70, 0.25 or 1/4; None where it was not given."""
+    """Read the number of an option, as in 70, 0.25 or 1/4; None if the option was not given."""
     if text is None:
         return None
     try:
@@ -144,12 +147,12 @@ def read_filters(
     order: str | None = None,
     inputs: Sequence[str] = (),
 ) -> list[Filter | Bank]:
-    """Build the filters that were asked for: the named ones, the typed ones, the banks.
+    """Build the filters of the options: the named ones, the kernels and the banks.
 
     Raises
     ------
     UsageError
-        None was asked for, or one cannot be built.
+        No filter was given, or one cannot be built.
     """
     for name in names:
         if name.startswith("@") or is_kernel_file(name):
@@ -161,31 +164,31 @@ def read_filters(
         raise UsageError("--filter", "missing; as in --filter sobel-x (convcli filters lists them)")
     if (kernels or banks) and not (angle is None and size is None):
         option = "--kernel" if kernels else "--bank"
-        raise UsageError(option, "is taken as it is; --angle and --size are for named filters")
+        raise UsageError(option, "cannot be combined with --angle and --size, which are for named filters")
     parameters = {"angle": typed_number("--angle", angle), "size": typed_number("--size", size)}
     if order is not None and not any(text.startswith("@") for text in kernels):
-        raise UsageError("--order", "is of the axes in a file; as in --kernel @weights.npz:conv1.weight")
+        raise UsageError("--order", "is for weights from a file, as in --kernel @weights.npz:conv1.weight")
     named = [named_filter(name, **parameters) for name in names]
     return [*named, *(typed_kernel(text, order) for text in kernels), *map(orientation_bank, banks)]
 
 
 def kernel_files(kernels: list[str]) -> list[str]:
-    """Return the files that typed kernels are read from."""
+    """Return the files that the kernels are read from."""
     named = [text[1:] for text in kernels if text.startswith("@")]
     if not named:
         return []
-    from convcli.weights import split_weights  # late: most filters come from no file
+    from convcli.weights import split_weights  # late: most filters do not come from files
 
     return [split_weights(text)[0] for text in named]
 
 
 def operation(one: Filter, window: Window, rendering: Rendering, *, measured: bool) -> Operation:
-    """Make the operation that applies a filter; its numbers are measured if anyone is to be told.
+    """Make the operation that applies a filter; `measured` computes the statistics of its result.
 
     Raises
     ------
     KernelError
-        The result is to be divided by a gain of zero.
+        The gain to divide by is zero.
     """
     scale = rendering.scale
     if scale is None:
@@ -193,7 +196,9 @@ def operation(one: Filter, window: Window, rendering: Rendering, *, measured: bo
         if not math.isfinite(scale):
             raise KernelError(one.name, f"has a gain of {one.gain:g}, so --scale gain cannot divide by it")
     if len(rendering.biases) > 1:
-        raise UsageError("--bias", f"gives {len(rendering.biases)} numbers for one filter")
+        raise UsageError(
+            "--bias", f"has {len(rendering.biases)} numbers, but there is one filter; give one number"
+        )
     numbers = None if rendering.signed is None else rendering.signed == Signed.RAW
     height, width = one.kernels[0].shape
     maps = None if rendering.channels == Channels.EACH else 1
@@ -207,7 +212,7 @@ def operation(one: Filter, window: Window, rendering: Rendering, *, measured: bo
 
 
 def result_size(taps: tuple[int, int], maps: int | None, window: Window, size: Size) -> Size:
-    """Return the size of a result; it has as many channels as the picture unless `maps` says how many."""
+    """Return the size of a result; `maps` is its number of channels, None for that of the picture."""
     rows, columns = window_axes(
         size[:2], taps, padding=window.padding, stride=window.stride, dilation=window.dilation
     )
@@ -223,7 +228,7 @@ def _filter_picture(
     picture: Picture,
     numbers: bool,
 ) -> Outcome:
-    """Take the channels, convolve, scale, and make pixels of the result unless numbers are wanted."""
+    """Select the channels, convolve, scale, and turn the result into pixels unless `numbers` keeps values."""
     pixels = select_channels(picture.pixels, rendering.channels)
     how = rendering.signed or (Signed.RAW if numbers else Signed.ABS)
     filtered = filter_pixels(
@@ -267,7 +272,7 @@ def _filter_picture(
 def finished(
     values: NDArray[Any], how: Signed, rendering: Rendering, picture: Picture
 ) -> tuple[NDArray[Any], dict[str, object]]:
-    """Make what is written of numbers, below zero none where that was asked for; and what is told of them."""
+    """Apply ReLU if asked for, turn values into pixels, and return the pixels and the facts to report."""
     if rendering.relu:
         values = np.maximum(values, 0)
     rendered = render_counted(values, how, depth=picture.depth)

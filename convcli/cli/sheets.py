@@ -1,4 +1,4 @@
-"""``apply --sheet``: the input and the results of filters side by side."""
+"""``apply --sheet``: the input and the results of all filters side by side."""
 
 import math
 from collections.abc import Sequence
@@ -43,9 +43,9 @@ __all__ = ["CHANNEL_NAMES", "sheet_operation", "takes_luma"]
 
 Array = NDArray[Any]
 
-BETWEEN = 12  # bytes that are held for each number of a result while its panel is drawn
+BETWEEN = 12  # bytes per value of a result while its panel is drawn
 MOST_PANELS = 256
-ROUNDING = 16  # so many times the precision of floats a result may be off, and looks like nothing
+ROUNDING = 16  # results up to this multiple of the float precision count as rounding errors, drawn as 0
 CHANNEL_NAMES = {
     Channels.GRAY: "luma", Channels.SUM: "the channels' sum", Channels.R: "red", Channels.G: "green",
     Channels.B: "blue",
@@ -65,7 +65,9 @@ def sheet_operation(
     filters = [drawn_filter(one, window, rendering) for one in chosen]
     panels = 1 + sum(len(one.maps) for one in filters)
     if panels > MOST_PANELS:
-        raise UsageError(where.option, f"would have {panels} pictures; at most {MOST_PANELS} are drawn")
+        raise UsageError(
+            where.option, f"would have {panels} pictures, more than {MOST_PANELS}; choose fewer filters"
+        )
     return Operation(
         "sheet",
         partial(_draw, filters, window, rendering),
@@ -77,31 +79,31 @@ def sheet_operation(
 
 
 def _largest(operations: Sequence[Operation], panels: int, size: Size) -> Size:
-    """Return the size of the largest result, or of as many numbers as a large sheet of small ones is like."""
+    """Return the size of the largest result, or a size that takes as much memory as the sheet."""
     rows, columns, _ = max((one.result_size(size) for one in operations), key=prod)
     side = largest_side(panels)
-    # A pixel of the sheet takes about a quarter of the bytes that a number of a result does.
+    # A pixel of the sheet takes about a quarter of the bytes of a value of a result.
     return max((rows, columns, 3), (panels * side // 4, side, 3), key=prod)
 
 
 def takes_luma(picture: Picture, channels: Channels) -> bool:
-    """Tell whether the luma of a picture is taken where one channel is drawn: it has colours.
+    """Whether drawing one channel of a picture means its luma, as the picture is in color.
 
     Raises
     ------
     ImageError
-        It has channels that are no colours.
+        The channels of the picture are not colors.
     """
     count = picture.pixels.shape[2] if picture.pixels.ndim == 3 else 1
     if channels == Channels.EACH and count not in (1, 3):
         raise ImageError(
-            f"{count} channels", "are no colours, so they cannot be shown; --channels sum adds them up"
+            f"{count} channels", "are not colors, so they cannot be shown; use --channels sum to add them up"
         )
     return channels == Channels.EACH and count == 3
 
 
 class Panels:
-    """The panels of a sheet as they are made, one after the other: of each result only the panel is kept."""
+    """The panels of a sheet, drawn one after the other; of each result only the panel is kept."""
 
     def __init__(self, size: tuple[int, int], count: int) -> None:
         self.size = size
@@ -113,7 +115,7 @@ class Panels:
     def add(
         self, title: str, name: str | None, channels: str, colored: Colored, about: Sequence[str]
     ) -> None:
-        """Add the input, or a map of the filter of that name."""
+        """Add the input, or a feature map of the filter of that name."""
         height, width, _ = colored.colors.shape
         fit = self.fit.for_result((height, width), self.size, self.largest)
         size = format_size((height, width))
@@ -175,9 +177,9 @@ def _draw_filter(
     luma: Picture | None,
     largest: float,
 ) -> None:
-    """Add a panel of each map of a filter."""
+    """Add a panel for each feature map of a filter."""
     channels = one.rendering.channels
-    # Of a grey picture the only channel is taken, which is not to be called luma.
+    # A gray picture has a single channel, which is not called luma.
     is_grey = luma is None and channels != rendering.channels
     label = "" if is_grey else CHANNEL_NAMES.get(channels, "")
     source = picture if luma is None or channels == Channels.EACH else luma
@@ -194,13 +196,13 @@ def _sides(pixels: Array) -> tuple[int, int]:
 
 
 def _flat(picture: Picture) -> Picture:
-    """Return a picture of one channel without the axis of its channels."""
+    """Return a picture of one channel without the channel axis."""
     one = picture.pixels.ndim == 3 and picture.pixels.shape[2] == 1
     return replace(picture, pixels=picture.pixels[..., 0]) if one else picture
 
 
 def _natural(picture: Picture, *, as_numbers: bool = False) -> Colored:
-    """Show a picture as it is: pixels, over white where they are transparent; else numbers."""
+    """Show a picture unchanged: pixels, on white where they are transparent, or else values."""
     pixels = picture.pixels
     if pixels.dtype in (np.uint8, np.uint16) and not as_numbers:
         return pixels_of(flattened(picture, WHITE).pixels)
@@ -211,7 +213,7 @@ def _natural(picture: Picture, *, as_numbers: bool = False) -> Colored:
 def _colored(
     one_map: FilterMap, result: Picture, rendering: Rendering, picture: Picture, largest: float
 ) -> tuple[Colored, list[str]]:
-    """Draw a result, and return what is to be said of it."""
+    """Draw a result, and return notes for its caption."""
     values = result.pixels
     if rendering.signed != Signed.RAW:
         return _natural(result), [f"--signed {rendering.signed}"]
@@ -231,7 +233,7 @@ def _colored(
 
 
 def _rounding(one_map: FilterMap, dtype: np.dtype[Any], largest: float) -> float:
-    """Return how far from zero a result may be by rounding alone: on a flat area, nothing is to be seen."""
+    """Return how far from zero rounding errors can take a result, so that a flat area shows nothing."""
     if dtype.kind != "f" and one_map.whole:
         return 0.0
     precision = np.finfo(np.float64 if dtype == np.float64 else np.float32).eps
@@ -240,7 +242,7 @@ def _rounding(one_map: FilterMap, dtype: np.dtype[Any], largest: float) -> float
 
 
 def _numbers(values: Array, bar: Bar | None) -> list[str]:
-    """Say from where to where numbers go, and how many are none."""
+    """Return the range of the values, and the counts of NaN and infinity."""
     unknown, infinite = 0, 0
     if values.dtype.kind == "f":
         unknown, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
@@ -251,10 +253,10 @@ def _numbers(values: Array, bar: Bar | None) -> list[str]:
 
 
 def _adjusted(rendering: Rendering) -> str:
-    """Say what was done to the numbers of a result."""
+    """Return how the values of a result were scaled and shifted."""
     parts = []
     if rendering.scale != 1:
-        parts.append("over the gain" if rendering.scale is None else f"times {rendering.scale:.4g}")
+        parts.append("divided by the gain" if rendering.scale is None else f"times {rendering.scale:.4g}")
     if rendering.biases != (0,):
         parts.append(f"plus {', '.join(f'{bias:.4g}' for bias in rendering.biases)}")
     return ", ".join([*parts, *["relu"] * rendering.relu])

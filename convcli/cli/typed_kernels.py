@@ -1,4 +1,4 @@
-"""Kernels as they are typed: rows, or a file behind an @."""
+"""Kernels of the option --kernel: coefficients, or a file after an @."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ __all__ = ["is_kernel_file", "typed_kernel"]
 
 
 def is_kernel_file(text: str) -> bool:
-    """Whether a text is the name of a file that may hold a kernel.
+    """Whether a text is the name of a file that can hold a kernel.
 
     Examples
     --------
@@ -22,19 +22,19 @@ def is_kernel_file(text: str) -> bool:
 
 
 def typed_kernel(text: str, order: str | None) -> Filter | Bank:
-    """Read a kernel of one's own.
+    """Read a kernel from the value of --kernel.
 
     Parameters
     ----------
     text : str
-        Rows, or a file behind an @.
+        Rows of coefficients, or a file after an @.
     order : str or None
-        Of the axes in a file, see `read_weights`.
+        Order of the axes in a file, see `read_weights`.
 
     Raises
     ------
     KernelError
-        It is none, or cannot be read.
+        The text is not a kernel, or the file cannot be read.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def typed_kernel(text: str, order: str | None) -> Filter | Bank:
         return custom_filter("kernel", parse_kernel(text, "--kernel"))
     except KernelError:
         if is_kernel_file(text):
-            raise KernelError("--kernel", f"a file is written with an @: --kernel @{text}") from None
+            raise KernelError("--kernel", f"{text} is a file; write it with an @: --kernel @{text}") from None
         if text.partition(":")[0].lower() in CATALOG:
-            raise KernelError("--kernel", f"{text} is the name of a filter: --filter {text}") from None
+            raise KernelError("--kernel", f"{text} is the name of a filter; use --filter {text}") from None
         raise
