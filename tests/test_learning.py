@@ -16,6 +16,9 @@ from tests.conftest import SAMPLES
 Array = NDArray[Any]
 
 LINE = np.array([[0.3, -1, 0.7], [-0.5, 2, -0.5], [0.7, -1, 0.3]])
+SOLVE_AND_LEARN = pytest.mark.parametrize(
+    "found", [solve, pytest.param(learn, marks=pytest.mark.thorough)], ids=["solve", "learn"]
+)
 NOISE = np.random.default_rng(1).integers(0, 256, (48, 40)).astype(np.uint8)
 
 
@@ -51,21 +54,21 @@ def test_filters_come_back_from_noise(cat: Array) -> None:
     assert np.abs(noisy.taps - taps).max() < 0.05 * np.abs(taps).max()
 
 
-def test_absolute_values_come_back_with_the_sign_of_the_named_filter(cat: Array) -> None:
+@SOLVE_AND_LEARN
+def test_absolute_values_come_back_with_the_sign_of_the_named_filter(cat: Array, found: Any) -> None:
     target = np.minimum(np.abs(convolve(cat, kernel("sobel-x"))), 255).astype(np.uint8)  # as PNG has it
-    for found in (learn, solve):
-        learned = found(examples_of(cat, target), absolute=True)
-        np.testing.assert_allclose(learned.taps, kernel("sobel-x"), atol=1e-3)
+    learned = found(examples_of(cat, target), absolute=True)
+    np.testing.assert_allclose(learned.taps, kernel("sobel-x"), atol=1e-3)
 
 
-def test_a_volume_and_a_bias_come_back() -> None:
+@SOLVE_AND_LEARN
+def test_a_volume_and_a_bias_come_back(found: Any) -> None:
     image = read_image(SAMPLES / "chelsea.png")[80:220, 130:290]
     taps = np.random.default_rng(3).standard_normal((3, 3, 3))
     target = 40 + sum(convolve(image[..., c], taps[..., c], padding="valid").astype(float) for c in range(3))
-    for found in (learn, solve):
-        learned = found(examples_of(image, target), bias=True)
-        np.testing.assert_allclose(learned.taps, taps, atol=1e-3)
-        assert learned.bias == pytest.approx(40, abs=0.1)
+    learned = found(examples_of(image, target), bias=True)
+    np.testing.assert_allclose(learned.taps, taps, atol=1e-3)
+    assert learned.bias == pytest.approx(40, abs=0.1)
     without = solve(examples_of(image, target))
     assert without.bias == 0
     assert without.offset == pytest.approx(40, abs=0.1)

@@ -333,6 +333,7 @@ def batch_that_waits(*arguments: str) -> Iterator[tuple["subprocess.Popen[bytes]
             os.close(end)
 
 
+@pytest.mark.thorough(every=2)
 @pytest.mark.usefixtures("in_folder")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 @pytest.mark.parametrize("place", [0, 3])

@@ -322,6 +322,7 @@ CLOSING = [
 ]  # fmt: skip
 
 
+@pytest.mark.thorough(every=2)
 @pytest.mark.parametrize(("line", "code", "why"), CLOSING, ids=[line for line, *_ in CLOSING])
 @pytest.mark.usefixtures("photo")
 def test_closed_streams(line: str, code: int, why: str | None) -> None:
@@ -497,6 +498,7 @@ def test_a_signal_in_each_phase(hostile: Nursery, phase: str, name: str) -> None
         assert numbers(Path("x.png").read_bytes(), "png").shape == (700, 700)
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.usefixtures("in_folder")
 @pytest.mark.parametrize("name", SIGNALS)
 def test_a_signal_while_it_encodes(name: str) -> None:
@@ -506,6 +508,7 @@ def test_a_signal_while_it_encodes(name: str) -> None:
     assert set(contents(Path())) == {"large.png"}
 
 
+@pytest.mark.thorough(every=4)
 @pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("name", SIGNALS)
 @pytest.mark.parametrize(
@@ -638,6 +641,7 @@ def test_children_that_are_ignored_are_no_failure(photo: bytes, jobs: int) -> No
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"photo-identity.png\nother-identity.png\n", b"")
 
 
+@pytest.mark.thorough(every=2)
 @pytest.mark.parametrize("name", SIGNALS)
 @pytest.mark.parametrize("ignored", [True, False])
 def test_a_batch_ignores_a_signal_that_is_ignored(photo: bytes, ignored: bool, name: str) -> None:
