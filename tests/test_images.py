@@ -970,7 +970,7 @@ def test_fifo_whose_writer_takes_its_time(tmp_path: Path, monkeypatch: pytest.Mo
     assert reader.is_alive()
     os.write(keeper, png_bytes(1, 1, 8, GREY, [b"\1"]))
     os.close(keeper)
-    reader.join(20)
+    reader.join(60)
     assert read[0].tolist() == [[1]]
 
 
@@ -1255,7 +1255,7 @@ def read_in_two_threads(monkeypatch: pytest.MonkeyPatch, data: bytes = SEEDS[0])
             second_is_in.wait(timeout=0.5)
         else:
             second_is_in.set()
-            first_is_done.wait(timeout=5)
+            first_is_done.wait(timeout=60)
         return open_image(*arguments, **options)
 
     monkeypatch.setattr(Image, "open", waiting_open)

@@ -197,7 +197,7 @@ def to_gone_reader(hostile: Nursery, read: int, *arguments: str, **options: Any)
     ended = hostile(*arguments, stdout=writer, **options)
     os.close(writer)
     if read:
-        reading.join(20)
+        reading.join(60)
     return ended
 
 
