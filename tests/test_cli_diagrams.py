@@ -75,7 +75,8 @@ def test_a_terminal_gets_no_drawing() -> None:
 @pytest.mark.parametrize("form", ["json", "csv", "md"])
 def test_standard_output_for_two_things_is_refused(convcli: Runner, form: str) -> None:
     assert_refused(
-        convcli("params", "lenet5", "-o", "-", f"--{form}"), f"-o -: is standard output, where --{form}"
+        convcli("params", "lenet5", "-o", "-", f"--{form}"),
+        f"-o -: writes to standard output, and so does --{form}",
     )
 
 

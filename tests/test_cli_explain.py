@@ -60,7 +60,7 @@ def test_a_drawing_on_standard_output(convcli: Runner, terminal: Runner) -> None
         assert ran.out == Path("same.svg").read_text("utf-8")
         assert Path(f"{len(arguments)}.gif").is_file()
         assert_refused(
-            convcli(*arguments, "-o", "-", "--json"), "-o -: is standard output, where --json goes"
+            convcli(*arguments, "-o", "-", "--json"), "-o -: writes to standard output, and so does --json"
         )
         assert_refused(convcli(*arguments, "--animate", "-"), "-: an animation is saved as .svg")
     for arguments in (WINDOW, EDGE):
@@ -88,7 +88,7 @@ def test_a_window_without_a_picture(convcli: Runner, terminal: Runner) -> None:
         "here     row 1, column 2 of the output reads rows 1 to 3 and columns 3 to 5 of\n"
         "         the input\n"
         "side     floor((n + 2p - f)/s) + 1 = floor((6 + 2·1 - 3)/2) + 1 = 3\n"
-        "letters  # read here, * of the padding; . others, + of the padding; x never read\n",
+        "letters  # read here (* in the padding); . other pixels (+ in the padding); x\n         never read\n",
         "",
     )
     assert terminal("explain", "--n", "90", "--f", "60", columns=80).out.startswith(
@@ -181,7 +181,7 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(convcli: Runner, in_fold
             convcli(*WINDOW, "--animate", "a.png"), "a.png: an animation is saved as .svg, .gif, .apng"
         )
         assert_refused(
-            convcli(*WINDOW, "-o", "a.svg", "--animate", "./a.svg"), "--animate: and -o are one file"
+            convcli(*WINDOW, "-o", "a.svg", "--animate", "./a.svg"), "--animate: names the same file as -o"
         )
         for seconds in ("0", "31", "nan", "-1"):
             assert_refused(convcli(*WINDOW, "--animate", "a.svg", "--seconds", seconds), "--seconds ")

@@ -85,7 +85,7 @@ def test_a_volume(convcli: Runner, terminal: Runner, tmp_path: Path) -> None:
             convcli(
                 "learn", tmp_path / "rgb.png", tmp_path / "red.npy", "-o", tmp_path / "k.csv", "--steps", "3"
             ),
-            f"{tmp_path / 'k.csv'}: rows cannot hold a filter as deep as the picture; take .npy or .json",
+            f"{tmp_path / 'k.csv'}: a .csv file cannot hold a filter of several channels; use .npy or .json",
         )
 
 
@@ -165,7 +165,7 @@ def test_kernel_and_curve_are_two_files(convcli: Runner, pair: tuple[Path, Path]
     (folder / "c.png").symlink_to("k.json")
     with nothing_changes(folder):
         done = convcli("learn", *pair, "-o", folder / "k.json", "--curve", folder / "c.png", "--force")
-        assert_refused(done, f"--curve: and -o are one file, {folder / 'k.json'}")
+        assert_refused(done, f"--curve: names the same file as -o, {folder / 'k.json'}")
         done = convcli("learn", *pair, "-o", f"{folder}/k.json/")
         assert_failed(done, 1, f"{folder}/k.json/: is a folder")
 

@@ -411,7 +411,7 @@ def test_a_signal_while_it_waits_for_an_answer_restores_the_terminal(number: sig
 def test_into_a_pipe_nothing_is_shown_and_a_note_says_so(convcli: Runner) -> None:
     for arguments in (["--preview"], ["--preview-as", "kitty"]):
         ran = convcli(*BOX, "--force", *arguments)
-        assert ran.all == (0, "out.png\n", f"{NOTE}standard output is no terminal\n")
+        assert ran.all == (0, "out.png\n", f"{NOTE}standard output is not a terminal\n")
 
 
 def test_a_pipe_gets_the_bytes_that_it_gets_without_a_preview(convcli: Runner) -> None:
@@ -430,7 +430,7 @@ def test_beside_json_nothing_is_shown(terminal: Runner) -> None:
 def test_where_standard_output_takes_the_result_nothing_is_shown(terminal: Runner) -> None:
     Path("a.csv").write_text("1 2\n3 4\n")
     ran = terminal("apply", "a.csv", "--kernel", "1", "-o", "-", "--format", "csv", "--preview")
-    assert ran.all == (0, "1,2\n3,4\n", f"{NOTE}standard output takes the result itself\n")
+    assert ran.all == (0, "1,2\n3,4\n", f"{NOTE}standard output receives the result itself\n")
 
 
 def test_a_size_cannot_be_shown(convcli: Runner) -> None:
@@ -597,5 +597,5 @@ def test_learn_into_a_pipe_shows_nothing(convcli: Runner) -> None:
     pixels = np.random.default_rng(2).integers(0, 9, (9, 9)).astype(float)
     np.save("in.npy", pixels)
     ran = convcli("learn", "in.npy", "in.npy", "--closed-form", "--preview")
-    assert (ran.code, ran.err) == (0, f"{NOTE}standard output is no terminal\n")
+    assert (ran.code, ran.err) == (0, f"{NOTE}standard output is not a terminal\n")
     assert len(ran.out.splitlines()) == 3

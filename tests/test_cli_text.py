@@ -118,5 +118,5 @@ def test_processes_of_a_batch_print_text(convcli: Runner) -> None:
 def test_previews_and_their_note_stay_for_terminals(convcli: Runner, in_folder: Path) -> None:
     ran = convcli("apply", EDGE, "--filter", "vertical", "--preview", "--text", "-o", in_folder / "e.npy")
     assert ran.code == 0
-    assert ran.err == "convcli: note: --preview shows nothing: standard output is no terminal\n"
+    assert ran.err == "convcli: note: --preview shows nothing: standard output is not a terminal\n"
     assert ran.out.splitlines()[-1].endswith("(6x6, int16 from 0 to 30)")

@@ -213,7 +213,7 @@ def test_direction_alone_writes_nothing_else_and_beside_a_sheet_both(convcli: Ru
 def test_several_filters_have_a_picture_each_by_their_name(convcli: Runner) -> None:
     arguments = "apply", SAMPLES / "vertical-edge.csv", "--filter", "sobel", "--filter", "roberts"
     assert_refused(
-        convcli(*arguments, "--direction", "d.png"), "--direction: is one picture for 2 filters; put both"
+        convcli(*arguments, "--direction", "d.png"), "--direction: is one picture for 2 filters; add both"
     )
     ran = convcli(*arguments, "--direction", "{stem}-{filter}.png")
     assert ran.all == (0, "vertical-edge-sobel.png\nvertical-edge-roberts.png\n", "")

@@ -176,7 +176,7 @@ def test_examples_of_the_help_run(convcli: Runner, monkeypatch: pytest.MonkeyPat
     page = convcli(*[command][: len(command)], "--help")
     for _, *arguments in examples(page.out.splitlines()):
         ran = convcli(*arguments)
-        note = "convcli: note: --preview shows nothing: standard output is no terminal\n"
+        note = "convcli: note: --preview shows nothing: standard output is not a terminal\n"
         assert (ran.code, ran.err) == (0, note * ("--preview" in arguments)), arguments
         assert ran.out
 

@@ -168,7 +168,7 @@ def test_a_terminal_gets_bars(terminal: Runner) -> None:
     done = terminal("filters", "sobel-x", "--tuning", columns=80)
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
-    assert lines[0] == "sobel-x: responses to an edge and a bar of height one, turned round"
+    assert lines[0] == "sobel-x: responses to a rotated edge and a rotated bar of height 1"
     assert max(map(len, lines)) <= 80
     assert [line.split()[0] for line in lines[3:15]] == [f"{angle}°" for angle in range(0, 180, 15)]
     assert lines[-2] == "edge           prefers 0.0°; half width 61.3°; weakest 0%"

@@ -1,4 +1,4 @@
-"""Kernels to be read by people, and saved for ``--kernel @FILE``."""
+"""Kernels as text for people, and as files for ``--kernel @FILE``."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ FORMATS = (".npy", ".csv", ".json")
 
 
 def matrix_lines(matrix: NDArray[Any]) -> list[str]:
-    """Return the rows, aligned; taps that are no whole numbers with four decimals."""
+    """Return the rows of a matrix, aligned; coefficients that are not integers have four decimals."""
     cells = [[f"{tap:z.4f}" if tap % 1 else f"{int(tap)}" for tap in row] for row in matrix]
     width = max(len(cell) for row in cells for cell in row)
     lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
@@ -33,12 +33,12 @@ def matrix_lines(matrix: NDArray[Any]) -> list[str]:
 
 
 def check_kernel_target(target: str, inputs: Iterable[str] = (), *, force: bool) -> None:
-    """Check, before any work is done, that a kernel can be saved there.
+    """Check that a kernel can be saved to a file, before any work is done.
 
     Raises
     ------
     UsageError
-        Its name ends in no format for kernels.
+        The extension is not that of a kernel format.
     OutputError
         The file may not be written.
     """
@@ -51,14 +51,14 @@ def check_holds_volume(target: str) -> None:
     Raises
     ------
     UsageError
-        It has rows.
+        It is a .csv file, which holds a matrix.
     """
     if ending(target) == ".csv":
-        raise UsageError(target, "rows cannot hold a filter as deep as the picture; take .npy or .json")
+        raise UsageError(target, "a .csv file cannot hold a filter of several channels; use .npy or .json")
 
 
 def save_kernel(target: str, taps: NDArray[Any], about: Mapping[str, object], *, force: bool) -> None:
-    """Write a kernel; into JSON with what is known about it.
+    """Write a kernel; a JSON file also gets the facts of `about`.
 
     Raises
     ------

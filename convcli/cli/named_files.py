@@ -1,4 +1,4 @@
-"""Files that options name for what is drawn or saved beside the answer: checked first, written at the end."""
+"""Files for drawings and saved kernels: checked before any work is done, written at the end."""
 
 import os
 from collections.abc import Collection, Iterable
@@ -13,7 +13,7 @@ __all__ = ["check_named_file", "check_streamed_svg", "check_two_files", "ending"
 
 
 def ending(name: str) -> str:
-    """Return the extension by which a file's format is told.
+    """Return the extension of a file name, which determines the format.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def check_named_file(
     *,
     force: bool,
 ) -> None:
-    """Check, before any work is done, that a file can be written, and in a format that is known.
+    """Check that a file can be written, in a known format, before any work is done.
 
     Parameters
     ----------
@@ -39,16 +39,16 @@ def check_named_file(
     endings : collection of str
         Extensions of the formats.
     what : str
-        What is done, as in "a diagram is drawn".
+        Start of the message, as in "a diagram is drawn".
     inputs : iterable of paths, or Identities
-        Files that are read.
+        Files that are read, which must not be overwritten.
     force : bool
-        Whether the file may exist.
+        Whether an existing file is overwritten.
 
     Raises
     ------
     UsageError
-        The name ends in no such format.
+        The extension is none of `endings`.
     OutputError
         The file may not be written.
     """
@@ -63,33 +63,33 @@ def check_streamed_svg(taken_by: str | None) -> None:
     Raises
     ------
     UsageError
-        It is taken, or a terminal.
+        Standard output takes that answer, or is a terminal.
     """
     if taken_by is not None:
-        raise UsageError("-o -", f"is standard output, where {taken_by} goes; name a file")
+        raise UsageError("-o -", f"writes to standard output, and so does {taken_by}; give a file name")
     if output_is_terminal():
         raise UsageError("-o -", "svg is not for a terminal; redirect it")
 
 
 def check_two_files(output: str | None, option: str, name: str | None) -> None:
-    """Check that the file of an option is not that of ``-o``, too.
+    """Check that an option does not name the same file as ``-o``.
 
     Raises
     ------
     UsageError
-        It is.
+        Both name the same file.
     """
     if output and name and os.path.realpath(output) == os.path.realpath(name):
-        raise UsageError(option, f"and -o are one file, {output}")
+        raise UsageError(option, f"names the same file as -o, {output}; change one of them")
 
 
 def write_named_file(name: str, content: bytes, *, force: bool, inputs: Identities | None = None) -> None:
-    """Write a file, or standard output where its name is ``-``.
+    """Write a file, or standard output if its name is ``-``.
 
     Raises
     ------
     OutputError
-        It cannot be written.
+        The file cannot be written.
     """
     if name == STREAM:
         write_bytes([content])

@@ -1,4 +1,4 @@
-"""``--preview``: whether results are shown in the terminal, and by what means."""
+"""``--preview``: whether results are shown in the terminal, and by which graphics protocol."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,18 +16,18 @@ __all__ = ["WantedPreview"]
 
 @dataclass(frozen=True)
 class WantedPreview:
-    """A preview that was asked for, by certain means or by the best that the terminal has."""
+    """A requested preview, by a given protocol or by the best that the terminal supports."""
 
     means: "Means | None"
 
     @classmethod
     def read(cls, preview: bool, means: str | None) -> "WantedPreview | None":
-        """Read --preview and --preview-as, which implies it; None: neither was given.
+        """Read --preview and --preview-as, which implies --preview; return None if neither is given.
 
         Raises
         ------
         UsageError
-            There are no such means.
+            The protocol is unknown.
         """
         if means is not None:
             from convcli.cli.terminals import Means  # late, here and below: most results are not shown
@@ -36,14 +36,14 @@ class WantedPreview:
         return cls(None) if preview else None
 
     def begin(self, *, json: bool, output: str | None) -> "Preview | None":
-        """Find out what the terminal can show; where nothing can be shown, say so."""
+        """Find out what the terminal can show; if that is nothing, print a note."""
         why = None
         if json:
             why = "--json is for programs"
         elif output == STREAM:
-            why = "standard output takes the result itself"
+            why = "standard output receives the result itself"
         elif not output_is_terminal():
-            why = "standard output is no terminal"
+            why = "standard output is not a terminal"
         if why is not None:
             message("note", f"--preview shows nothing: {why}")
             return None

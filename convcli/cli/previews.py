@@ -1,4 +1,4 @@
-"""What a preview shows: results beside their inputs."""
+"""Previews: results beside their inputs in the terminal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,12 +26,12 @@ Sides = tuple[int, int]
 
 @dataclass(frozen=True)
 class Preview:
-    """A terminal, and what it shows of pictures."""
+    """Previews of pictures on a terminal."""
 
     screen: Screen
 
     def tile(self, source: str, picture: Picture, box: Sides | None = None) -> Tile:
-        """Draw an input; of several maps, the first."""
+        """Draw an input, or the first of several feature maps."""
         box = box or layout(self.screen, 2).box(self.screen)
         first = thumbnails(picture, appearance(self.screen, box), 1)[0]
         return Tile(_name(source, picture), _sides(picture.pixels), first, box)
@@ -61,7 +61,7 @@ class Preview:
 
         The filter is drawn as large as fits, the others at one scale.
         """
-        from convcli.learning import matrices_of  # late: other previews learn nothing
+        from convcli.learning import matrices_of  # late: only previews of learning need it
 
         plan = layout(self.screen, 4, below=self._lines(below))
         whole = plan.box(self.screen)
@@ -82,12 +82,12 @@ class Preview:
         return shown_tiles(tiles[: plan.count], plan, self.screen)
 
     def _lines(self, text: str) -> int:
-        """Return how many lines a text takes in the window."""
+        """Return the number of lines that a text takes in the window."""
         return sum(max(1, -(-cell_len(line) // self.screen.columns)) for line in text.splitlines())
 
 
 def _made(pair: "Pair", learned: "Learned", *, absolute: bool) -> NDArray[Any]:
-    """Return what a learned filter makes of an input, in the numbers of the target."""
+    """Return the result of a learned filter for an input, in the dtype of the target."""
     from convcli.layers import conv_forward
 
     taps = learned.taps if learned.taps.ndim == 3 else learned.taps[..., np.newaxis]

@@ -1,4 +1,4 @@
-"""Tables for a person: laid out by rich, as wide as they need, folded for the terminal, nothing cut."""
+"""Tables for a person: laid out by rich, wrapped to the terminal, never truncated."""
 
 import re
 from collections import Counter
@@ -19,15 +19,15 @@ from convcli.network.tables import Column, Table
 __all__ = ["table_for_person"]
 
 GAP = 2  # blanks between columns
-HANG = 2  # blanks before the further lines of a folded text
-LEAST_OF_TEXT = 12  # to which texts are folded before columns are left out,
-BESIDE_INDENTS = 9  # or what is left to them beside the deepest indent
-INDENTED = 5  # which part of the terminal indents may take: 1/5
+HANG = 2  # blanks before the further lines of a wrapped text
+LEAST_OF_TEXT = 12  # columns to which texts are wrapped before table columns are left out,
+BESIDE_INDENTS = 9  # or that remain for them beside the deepest indent
+INDENTED = 5  # indents take at most this fraction of the terminal: 1/5
 STYLES = {"<": "red", ">": "green", "!": "yellow"}  # of the marks in comparisons
 
 
 class _Shown(NamedTuple):
-    """A column as it is shown.
+    """A column as shown.
 
     Attributes
     ----------
@@ -38,8 +38,7 @@ class _Shown(NamedTuple):
     rank, hang : int
     is_number : bool
     deepest, natural, least : int
-        The most blanks before a text; its width where nothing is folded, and where every word stands on a
-        line of its own.
+        The deepest indent; the width without wrapping; the width with every word on a line of its own.
     """
 
     name: str
@@ -55,11 +54,11 @@ class _Shown(NamedTuple):
     @classmethod
     def of(cls, column: Column, depths: Sequence[int], most: int) -> "_Shown":
         texts = [left_to_right(escaped(text)) for text in column.texts]
-        is_number = column.is_number  # then it is aligned at the right
+        is_number = column.is_number  # right-aligned
         decimals = [] if is_number else _at_the_point(column.name, texts)
         rows = decimals or _indented(texts, depths, most)
         hang = 0 if is_number else HANG
-        distinct = {(0, column.name), (0, column.total_text), *rows}  # in a long network many are alike
+        distinct = {(0, column.name), (0, column.total_text), *rows}  # a long network repeats many rows
         return cls(
             column.name,
             rows,
@@ -77,17 +76,17 @@ class _Shown(NamedTuple):
         )
 
     def comfortable(self, share: int) -> int:
-        """Return the width to which it is folded before columns are left out."""
+        """Return the width to which texts are wrapped before columns are left out."""
         return max(self.least, min(self.natural, max(share, self.deepest + BESIDE_INDENTS)))
 
     def folded(self, blanks: int, text: str, width: int) -> str:
-        """Return a text as lines of at most that width."""
+        """Return a text, wrapped to a width."""
         return _folded(blanks, text, width, self.hang)
 
 
 @cache
 def _folded(blanks: int, text: str, width: int, hang: int) -> str:
-    """Part a text between words; a word that is longer than the width has a line of its own."""
+    """Wrap a text between words; a word longer than the width gets a line of its own."""
     lines, line = [], " " * blanks
     for place, word in enumerate(text.split(" ")):
         longer = f"{line} {word}" if place else line + word
@@ -99,11 +98,11 @@ def _folded(blanks: int, text: str, width: int, hang: int) -> str:
 
 
 def table_for_person(table: Table) -> str:
-    """Lay a table out for the terminal: names in bold, numbers at the right, the total below a line.
+    """Lay out a table for the terminal: names in bold, numbers right-aligned, the total below a line.
 
-    Where the terminal is too narrow, texts are folded between their words; then columns are left out, those
-    of the highest rank first, and named below. Words and numbers are never parted: where there is no room
-    even for them, lines are longer than the terminal is wide.
+    On a narrow terminal, texts are wrapped between words; then columns are left out, those of the highest
+    rank first, and named below the table. Words and numbers are never broken: if even they do not fit, lines
+    are longer than the terminal is wide.
 
     Examples
     --------
@@ -131,7 +130,7 @@ def table_for_person(table: Table) -> str:
 
 
 def _indented(texts: Sequence[str], depths: Sequence[int], most: int) -> list[tuple[int, str]]:
-    """Return each text with the blanks before it; where its depth does not fit, that is written out."""
+    """Return each text with its indent; a depth that is too large is written as a number."""
     step = 2 if 2 * max(depths, default=0) <= most else 1
     return [
         (step * depth, text) if step * depth <= most else (most, f"({depth}) {text}")
@@ -140,7 +139,7 @@ def _indented(texts: Sequence[str], depths: Sequence[int], most: int) -> list[tu
 
 
 def _at_the_point(name: str, texts: Sequence[str]) -> list[tuple[int, str]]:
-    """Return decimals with the blanks that put their points below each other; nothing for other texts."""
+    """Return decimals with the indents that align their points; nothing for other texts."""
     if not all(re.fullmatch(r"(-?[0-9]+(\.[0-9]+)?)?", text) for text in texts):
         return []
     wholes = [len(text.partition(".")[0]) for text in texts]
@@ -150,7 +149,7 @@ def _at_the_point(name: str, texts: Sequence[str]) -> list[tuple[int, str]]:
 
 
 def _kept(columns: list[_Shown], terminal: int) -> list[_Shown]:
-    """Leave columns out until the others fit, their texts folded to what still reads well."""
+    """Leave out columns until the others fit, with texts wrapped to a readable width."""
     while True:
         texts = sum(column.natural > column.least for column in columns)
         share = max(LEAST_OF_TEXT, terminal // (1 + 2 * texts))
@@ -162,7 +161,7 @@ def _kept(columns: list[_Shown], terminal: int) -> list[_Shown]:
 
 
 def _widths(columns: list[_Shown], terminal: int) -> list[int]:
-    """Return the width of each column: folded where that makes the fewest lines, no further than to words."""
+    """Return the width of each column: wrap where that adds the fewest lines, never within words."""
     widths = [column.natural for column in columns]
     folding = [place for place, column in enumerate(columns) if column.natural > column.least]
     rows: Counter[tuple[tuple[int, str], ...]] = Counter(
@@ -170,7 +169,7 @@ def _widths(columns: list[_Shown], terminal: int) -> list[int]:
     )
 
     def lines(narrower: int) -> int:
-        """Return how many lines all rows take more where one column is narrower by one."""
+        """Return the number of lines added by making a column narrower by one."""
         tried = [(columns[place], widths[place] - (place == narrower)) for place in folding]
         more = 0
         for row, count in rows.items():
@@ -192,7 +191,7 @@ def _total(widths: Iterable[int]) -> int:
 
 
 def _drawn(columns: list[_Shown], widths: list[int], *, has_total: bool) -> str:
-    # One blank of the gap is rich's padding, one its line between columns.
+    # One blank of the gap is rich's padding, the other its separator of columns.
     table = RichTable(
         box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0),
         show_footer=has_total, header_style="bold", footer_style="bold",
@@ -210,7 +209,7 @@ def _drawn(columns: list[_Shown], widths: list[int], *, has_total: bool) -> str:
         cells.append([styled[row] for row in column.rows])
     for row in zip(*cells, strict=True):
         table.add_row(*row)
-    # A column more than it takes: older versions of rich count the padding that is left off at the edge.
+    # One column wider than needed: older versions of rich count the omitted padding at the edge.
     console = Console(
         width=_total(widths) + 1, height=1, markup=False, emoji=False, highlight=False,
         color_system="auto" if colors_are_shown() else None,

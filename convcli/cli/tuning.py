@@ -1,4 +1,4 @@
-"""What ``filters NAME --tuning`` shows: responses to an edge and a bar that are turned round."""
+"""``filters NAME --tuning``: responses to a rotated edge and a rotated bar."""
 
 from collections.abc import Sequence
 from shutil import get_terminal_size
@@ -12,18 +12,18 @@ __all__ = ["tell_tuning"]
 
 SHOWN_STEP = 15  # degrees
 MOST_COLUMNS = 120
-ANGLE, NUMBER = 6, 12  # columns that the angle takes before bars, and the response behind each
-LEAST_ROOM = 10  # of bars that stand side by side
+ANGLE, NUMBER = 6, 12  # columns of the angle before the bars, and of the response after each bar
+LEAST_ROOM = 10  # columns of bars that are shown side by side
 BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
 def tell_tuning(one: Filter, target: str | None, inputs: Sequence[str], *, force: bool, json: bool) -> None:
-    """Print the tuning of a filter, and draw it if a file is named.
+    """Print the tuning of a filter, and draw it if a file is given.
 
     Raises
     ------
     UsageError, OutputError
-        The file cannot be written, or is no PNG.
+        The file cannot be written, or is not a .png file.
     """
     if target is not None:
         check_named_file(target, (".png",), "a tuning curve is drawn", inputs, force=force)
@@ -56,9 +56,9 @@ def _record(curve: Curve) -> dict[str, object]:
 
 
 def _show(one: Filter, curves: tuple[Curve, Curve]) -> None:
-    """Show the curves as bars, side by side where the terminal has the room, and what they amount to."""
+    """Show the curves as bars, side by side if the terminal is wide enough, and a summary."""
     columns = min(get_terminal_size().columns, MOST_COLUMNS)
-    title = f"{shown_name(one.name)}: responses to an edge and a bar of height one, turned round"
+    title = f"{shown_name(one.name)}: responses to a rotated edge and a rotated bar of height 1"
     write(wrapped(title) + "\n")
     room = (columns - ANGLE) // 2 - NUMBER
     groups: list[tuple[Curve, ...]] = [curves] if room >= LEAST_ROOM else [(curve,) for curve in curves]
@@ -68,7 +68,7 @@ def _show(one: Filter, curves: tuple[Curve, Curve]) -> None:
 
 
 def _bars(curves: Sequence[Curve], room: int) -> str:
-    """Return a line an angle, a bar in it for each curve."""
+    """Return one line per angle, with a bar for each curve."""
     names = "".join(f"  {curve.name:<{room + NUMBER - 2}}" for curve in curves)
     lines = [" " * ANGLE + names]
     for angle in range(0, 180, SHOWN_STEP):

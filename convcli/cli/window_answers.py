@@ -1,4 +1,4 @@
-"""What ``explain`` tells of a window without a picture."""
+"""The answer of ``explain`` about a window without a picture."""
 
 from convcli.cli.output import answer_is_shown, shown, write, write_json
 from convcli.cli.window_files import WindowFiles
@@ -10,7 +10,7 @@ from convcli.windows import check_position, window_lines
 
 __all__ = ["explain_window"]
 
-LETTERS = "# read here, * of the padding; . others, + of the padding; x never read"
+LETTERS = "# read here (* in the padding); . other pixels (+ in the padding); x never read"
 
 
 def explain_window(
@@ -24,12 +24,12 @@ def explain_window(
     *,
     json: bool,
 ) -> None:
-    """Explain a window without a picture: what it reads for one output, and how large the output is.
+    """Explain a window without a picture: what it reads for one output, and the output size.
 
     Raises
     ------
     UsageError
-        A size is missing or cannot be, or the output has no such pixel.
+        A size is missing or impossible, or the output has no pixel at `at`.
     OutputError
         A drawing cannot be written.
     """

@@ -1,4 +1,4 @@
-"""What ``explain`` draws of the window that slides, and the files it goes into."""
+"""The drawings of ``explain``: the sliding window, as a picture or an animation."""
 
 import math
 from collections.abc import Iterable
@@ -29,14 +29,14 @@ SECONDS = 0.02, 30.0  # a position may take: what GIF files and programs that sh
 
 
 class Still(StrEnum):
-    """Files that hold a drawing."""
+    """Extensions of files that hold a drawing."""
 
     SVG = ".svg"
     PNG = ".png"
 
 
 class Moving(StrEnum):
-    """Files that hold an animation."""
+    """Extensions of files that hold an animation."""
 
     SVG = ".svg"
     GIF = ".gif"
@@ -69,10 +69,9 @@ class WindowFiles:
         Raises
         ------
         UsageError
-            A name ends in no known format, or is standard output where something else goes; or the time is
-            out of range.
+            An extension is unknown, standard output is taken already, or the time is out of range.
         OutputError
-            A file may not be written.
+            A file must not be written.
         """
         files_read = Identities(inputs)
         if output == STREAM:
@@ -89,7 +88,7 @@ class WindowFiles:
 
     @property
     def names(self) -> list[str]:
-        """The files, as they were typed."""
+        """The names of the files, as typed."""
         return [name for name in (self.output, self.animation) if name is not None]
 
     def check_channels(self, image: str, channels: tuple[int, ...]) -> None:
@@ -113,7 +112,7 @@ class WindowFiles:
         return {key: name for key, name in files.items() if name is not None}
 
     def lines(self) -> list[tuple[str, str]]:
-        """Return what a person is told of them."""
+        """Return labels and names of the files for a person."""
         return [("drawn", escaped(name)) for name in self.names]
 
     def draw(
@@ -124,7 +123,7 @@ class WindowFiles:
         Raises
         ------
         SizeError
-            It is too large to be drawn.
+            The window is too large to draw.
         OutputError
             A file cannot be written.
         """
@@ -145,13 +144,13 @@ class WindowFiles:
             write_named_file(name, content, force=self.force, inputs=self.inputs)
 
     def answer(self, otherwise: str) -> None:
-        """Write the names of the files into a pipe, or another answer where nothing was drawn."""
-        if self.output != STREAM:  # else standard output has the drawing itself
+        """Print the names of the files, or `otherwise` if nothing was drawn."""
+        if self.output != STREAM:  # otherwise standard output holds the drawing itself
             write("".join(f"{name}\n" for name in self.names or [otherwise]))
 
 
 def _file_of(name: str, drawn: "Drawing | Animation") -> bytes:
-    """Return what stands in a file of that name."""
+    """Return the content of a file of that name."""
     from convcli.drawing import Animation
     from convcli.svg import animated_svg, drawn_svg
 
