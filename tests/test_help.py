@@ -272,7 +272,7 @@ def test_options_of_apply_are_grouped_and_the_common_ten_come_first(
     assert longest["Display"] == ["preview-as", "json", "text"]
 
 
-@pytest.mark.parametrize("command", ["pool", "explain", "learn"])
+@pytest.mark.parametrize("command", ["pool", "explain", "learn", "shape", "params"])
 def test_long_lists_of_options_have_headings(convcli: Runner, command: str) -> None:
     headings = HEADING.findall(convcli(command, "--help").out)
     assert headings[:2] == ["Arguments", "Common options"]

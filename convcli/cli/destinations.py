@@ -134,9 +134,9 @@ def destination(
     if png_level is not None and chosen not in (None, FileFormat.PNG):
         raise UsageError("--png-level", f"is for PNG files, but the output is {chosen}")
     folder = None if out_dir is None else Path(out_dir)
-    colour = None if background is None else parse_color(background, "--background")
+    color = None if background is None else parse_color(background, "--background")
     return Destination(
-        output, folder, name or NAME, chosen, force, skip_existing, json, png_level, jobs, colour
+        output, folder, name or NAME, chosen, force, skip_existing, json, png_level, jobs, color
     )
 
 

@@ -13,6 +13,7 @@ from convcli.errors import UsageError
 __all__ = [
     "BATCH",
     "CHECKS",
+    "COSTS",
     "DISPLAY",
     "FILTER",
     "INPUT",
@@ -62,8 +63,9 @@ __all__ = [
     "read_text",
 ]
 
-FILTER, WINDOW, PIXELS, LAYER, NETWORK, CHECKS, OUTPUT, INPUT, BATCH, DISPLAY = (
-    "Filter", "Sliding window", "Pixels", "Layer", "Network", "Checks", "Output", "Input", "Batch", "Display",
+FILTER, WINDOW, PIXELS, LAYER, NETWORK, COSTS, CHECKS, OUTPUT, INPUT, BATCH, DISPLAY = (
+    "Filter", "Sliding window", "Pixels", "Layer", "Network", "Costs", "Checks", "Output", "Input", "Batch",
+    "Display",
 )  # fmt: skip # headings of help pages; an option without one is listed first, as what everyone needs
 
 InputSize = Annotated[

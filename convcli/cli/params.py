@@ -9,6 +9,10 @@ from convcli.cli.forms import Costs, Dtype, form_of
 from convcli.cli.layer_answers import note_channels_first
 from convcli.cli.offers import networks, words_of
 from convcli.cli.options import (
+    CHECKS,
+    COSTS,
+    LAYER,
+    NETWORK,
     ByBlock,
     CsvOption,
     Dilation,
@@ -55,16 +59,28 @@ def params(
     groups: Annotated[
         str,
         typer.Option(
-            "--g", "--groups", help="Number of channel groups, filtered separately.", metavar="COUNT"
+            "--g",
+            "--groups",
+            help="Number of channel groups, filtered separately.",
+            metavar="COUNT",
+            rich_help_panel=LAYER,
         ),
     ] = "1",
-    no_bias: Annotated[bool, typer.Option("--no-bias", help="Leave out the bias.")] = False,
+    no_bias: Annotated[
+        bool,
+        typer.Option(
+            "--no-bias",
+            help="Leave out the bias.",
+            rich_help_panel=LAYER,
+        ),
+    ] = False,
     dense: Annotated[
         str | None,
         typer.Option(
             "--dense",
             help="Use a dense layer with this many units, on an image (--n) or a vector (--c-in).",
             metavar="UNITS",
+            rich_help_panel=LAYER,
         ),
     ] = None,
     shipped: Annotated[bool, typer.Option("--list", help="List the shipped networks.")] = False,
@@ -78,7 +94,12 @@ def params(
         ),
     ] = None,
     versus_dense: Annotated[
-        bool, typer.Option("--versus-dense", help="Show what each convolution would cost as a dense layer.")
+        bool,
+        typer.Option(
+            "--versus-dense",
+            help="Show what each convolution would cost as a dense layer.",
+            rich_help_panel=NETWORK,
+        ),
     ] = False,
     by_block: ByBlock = False,
     batch: Annotated[
@@ -87,6 +108,7 @@ def params(
             "--batch",
             help="Mini-batch size, for the MACs and activations below the table and in --json (default: 1).",
             metavar="COUNT",
+            rich_help_panel=COSTS,
         ),
     ] = None,
     dtype: Annotated[
@@ -96,6 +118,7 @@ def params(
             help="fp32, fp16 or int8, for the bytes below the table and in --json (default: fp32).",
             metavar="TYPE",
             autocompletion=words_of("convcli.cli.forms:Dtype"),
+            rich_help_panel=COSTS,
         ),
     ] = None,
     max_params: Annotated[
@@ -104,6 +127,7 @@ def params(
             "--max-params",
             help="Fail (exit code 1) if there are more parameters, as in 25M.",
             metavar="COUNT",
+            rich_help_panel=CHECKS,
         ),
     ] = None,
     expect: Expect = None,

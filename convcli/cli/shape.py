@@ -8,6 +8,7 @@ from convcli.cli.checks import Checks
 from convcli.cli.forms import form_of
 from convcli.cli.layer_answers import answer_size
 from convcli.cli.options import (
+    NETWORK,
     ByBlock,
     CeilOption,
     CsvOption,
@@ -48,7 +49,14 @@ def shape(
             "--want", help="List every padding and stride that gives this output size.", metavar="SIZE"
         ),
     ] = None,
-    last: Annotated[bool, typer.Option("--last", help="Print only the last output size.")] = False,
+    last: Annotated[
+        bool,
+        typer.Option(
+            "--last",
+            help="Print only the last output size.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = False,
     by_block: ByBlock = False,
     expect: Expect = None,
     valid_sizes: Annotated[
@@ -57,10 +65,16 @@ def shape(
             "--valid-sizes",
             help="List the square inputs in this range at which every layer reads every pixel.",
             metavar="FROM..TO",
+            rich_help_panel=NETWORK,
         ),
     ] = None,
     smallest: Annotated[
-        bool, typer.Option("--smallest", help="Print the smallest square input that works.")
+        bool,
+        typer.Option(
+            "--smallest",
+            help="Print the smallest square input that works.",
+            rich_help_panel=NETWORK,
+        ),
     ] = False,
     csv: CsvOption = False,
     md: MarkdownOption = False,

@@ -180,8 +180,8 @@ def _draw_filter(
     """Add a panel for each feature map of a filter."""
     channels = one.rendering.channels
     # A gray picture has a single channel, which is not called luma.
-    is_grey = luma is None and channels != rendering.channels
-    label = "" if is_grey else CHANNEL_NAMES.get(channels, "")
+    is_gray = luma is None and channels != rendering.channels
+    label = "" if is_gray else CHANNEL_NAMES.get(channels, "")
     source = picture if luma is None or channels == Channels.EACH else luma
     made = one.operation.run(source, one.rendering.signed == Signed.RAW).picture
     for number, one_map in enumerate(one.maps):

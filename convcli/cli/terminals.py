@@ -33,7 +33,7 @@ __all__ = ["Means", "Screen", "answers_of", "screen"]
 
 
 class Means(StrEnum):
-    """How a terminal shows a picture, the best first."""
+    """Ways a terminal can show pictures (graphics protocols and characters), the best first."""
 
     KITTY = "kitty"
     ITERM2 = "iterm2"
@@ -44,7 +44,7 @@ class Means(StrEnum):
 
     @property
     def has_pixels(self) -> bool:
-        """Whether it draws pixels, and not characters."""
+        """Whether it draws pixels instead of characters."""
         return self in (Means.KITTY, Means.ITERM2, Means.SIXEL)
 
 
@@ -68,12 +68,12 @@ class Screen:
 
 
 HALVES = (2, 1)
-USUAL_CELL = (20, 10)  # pixels, where a terminal does not tell: that of the VT340
-CELLS = (range(4, 129), range(2, 65))  # heights and widths that are believed
+USUAL_CELL = (20, 10)  # pixels of a cell if the terminal does not report them: that of the VT340
+CELLS = (range(4, 129), range(2, 65))  # plausible heights and widths
 # A picture of more pixels takes long to send; xterm shows no larger one in sixels.
 MOST_PIXELS = {Means.KITTY: 1600, Means.ITERM2: 1600, Means.SIXEL: 1000}
 MOST_CELLS = (200, 400)  # rows and columns of characters
-PATIENCE = 1.0  # seconds for an answer, over a slow line
+PATIENCE = 1.0  # seconds to wait for an answer, over a slow line
 
 # Whether a picture of kitty's would be shown, how large a cell is, and what the terminal is.
 QUESTIONS = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\" + b"\x1b[16t" + b"\x1b[c"
@@ -90,7 +90,7 @@ NOT_TO_BE_ASKED = {"Apple_Terminal", "linux", "cons25"}
 
 
 def screen(means: Means | None = None) -> Screen:
-    """Return what standard output, a terminal, can show; by other means only if they are given."""
+    """Return what the terminal of standard output can show; `means` overrides what it reports."""
     characters = _means_of_characters()
     answers = b""
     if means is None and characters != Means.ASCII and _may_be_asked():
@@ -106,10 +106,10 @@ def screen(means: Means | None = None) -> Screen:
 
 
 def _screen_of_pixels(means: Means, rows: int, columns: int, cell: tuple[int, int]) -> Screen:
-    """Return as much of a window, and its cells as finely drawn, as pictures may have pixels."""
+    """Return the part of the window and the resolution of its cells that respect the limit of pixels."""
     height, width = cell
     most = MOST_PIXELS[means]
-    if means != Means.SIXEL:  # the others scale what they are sent
+    if means != Means.SIXEL:  # the others scale the pictures they get
         coarser = max(1, -(-max(rows * height, columns * width) // most))
         height, width = max(1, height // coarser), max(1, width // coarser)
     rows, columns = min(rows, max(1, most // height)), min(columns, max(1, most // width))
@@ -117,7 +117,7 @@ def _screen_of_pixels(means: Means, rows: int, columns: int, cell: tuple[int, in
 
 
 def _means_of_characters() -> Means:
-    """Return how pictures are shown by characters, in as many colours as tables have."""
+    """Return the way to show pictures by characters, in as many colors as tables use."""
     from rich.console import Console  # late: most commands show no picture
 
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
@@ -142,9 +142,9 @@ def _may_be_asked() -> bool:
 
 
 def _means_answered(answers: bytes) -> Means | None:
-    """Return the best of those that a terminal says it has."""
+    """Return the best way that the terminal reports to support."""
     attributes = ATTRIBUTES_ANSWER.search(answers)
-    if attributes is None:  # it said nothing, or nothing that makes sense
+    if attributes is None:  # no answer, or none that makes sense
         return None
     kitty = KITTY_ANSWER.search(answers)
     if kitty is not None and kitty[1] == b"OK":
@@ -156,7 +156,7 @@ def _means_answered(answers: bytes) -> Means | None:
 
 
 def _cell_of_window() -> tuple[int, int] | None:
-    """Return the height and width of a cell in pixels, as the system has them."""
+    """Return the height and width of a cell in pixels, as the system reports them."""
     if not CAN_ASK:
         return None
     try:
@@ -177,7 +177,7 @@ def _believed(height: int, width: int) -> tuple[int, int] | None:
 
 
 def answers_of(terminal: int, questions: bytes, patience: float) -> bytes:
-    """Ask a terminal, and return what it answers; nothing where it cannot be asked without harm.
+    """Query a terminal and return its answers; return nothing if it cannot be queried safely.
 
     It is not asked where somebody has typed already: that is for whoever reads next. What is typed meanwhile
     is put back, if the system allows it.
@@ -218,7 +218,7 @@ def answers_of(terminal: int, questions: bytes, patience: float) -> bytes:
 
 
 def _is_in_background(terminal: int) -> bool:
-    """Whether a shell would stop this process for changing the terminal."""
+    """Whether this process is in the background, where changing the terminal would stop it."""
     try:
         return os.tcgetpgrp(terminal) != os.getpgrp()
     except OSError:  # no shell has it
@@ -230,7 +230,7 @@ def _has_input(terminal: int, patience: float) -> bool:
 
 
 def _heard(terminal: int, patience: float) -> bytes:
-    """Read up to the last answer, byte by byte: what follows is for others."""
+    """Read up to the last answer, byte by byte, as later bytes are for other programs."""
     heard = bytearray()
     deadline = time.monotonic() + patience
     while len(heard) < LONGEST_ANSWER and _has_input(terminal, max(0, deadline - time.monotonic())):
@@ -242,10 +242,10 @@ def _heard(terminal: int, patience: float) -> bytes:
 
 
 def _put_back(terminal: int, heard: bytes) -> None:
-    """Give back what was no answer: it was typed."""
+    """Put back into the input what was typed meanwhile."""
     for answer in ANSWERS:
         heard = answer.sub(b"", heard)
-    if CONTROL.search(heard):  # an answer that nobody understands
+    if CONTROL.search(heard):  # an unknown answer
         return
     with suppress(OSError, AttributeError):
         for byte in heard:

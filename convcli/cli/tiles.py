@@ -1,4 +1,4 @@
-"""Small pictures side by side in a terminal, each below its label."""
+"""Tiles: small pictures side by side in a terminal, each below its label."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -196,7 +196,7 @@ def _block(upper: list[int], lower: list[int], count: int, colors: ColorSystem) 
 
 
 def _color(half: list[int], colors: ColorSystem) -> Color | None:
-    """Return the colour of a half of a character; None: it is transparent."""
+    """Return the color of one half of a character cell; None if it is transparent."""
     red, green, blue, alpha = half
     if not alpha:
         return None
@@ -210,10 +210,10 @@ def _color(half: list[int], colors: ColorSystem) -> Color | None:
 
 def _letters(canvas: Canvas) -> str:
     """Return a line for each two rows, a letter for each two pixels, or for the one of them that is seen."""
-    grey: NDArray[Any] = canvas[..., :3] @ np.array([0.299, 0.587, 0.114])
+    gray: NDArray[Any] = canvas[..., :3] @ np.array([0.299, 0.587, 0.114])
     seen = canvas[..., 3] > 0
     counts = np.maximum(seen[::2].astype(int) + seen[1::2], 1)
-    steps = ((grey * seen)[::2] + (grey * seen)[1::2]) / counts * len(SHADES) / 256
+    steps = ((gray * seen)[::2] + (gray * seen)[1::2]) / counts * len(SHADES) / 256
     return "".join(
         "".join(SHADES[step] for step in line).rstrip() + "\n" for line in steps.astype(int).tolist()
     )
