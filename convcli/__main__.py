@@ -3,7 +3,7 @@
 import signal
 
 if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the rest is loaded, nothing has to be cleared up
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the rest is loading, there is nothing to clean up
 
 import gc
 import os
@@ -21,11 +21,11 @@ __all__ = ["main"]
 
 
 def main() -> NoReturn:
-    """Run the command line of this process, and end it by an exit code or by the signal that stopped it."""
-    # The strips have threads of their own; numpy's would take a processor for 80 ms only to be started.
+    """Run the command line, and end the process with an exit code or by the signal that stopped it."""
+    # convcli has threads of its own; starting those of numpy would keep a core busy for 80 ms.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    gc.set_threshold(100_000)  # what is loaded at the start is no garbage
-    sys.unraisablehook = callable  # what nobody can handle, nobody has to read; this one takes no memory
+    gc.set_threshold(100_000)  # what is loaded at the start is not garbage
+    sys.unraisablehook = callable  # ignores errors that nobody can handle, without using memory
     _occupy_closed_descriptors()
     heed_signals()
     try:
@@ -34,7 +34,7 @@ def main() -> NoReturn:
         if hasattr(signal, "SIGPIPE"):
             end_by(signal.SIGPIPE)
         code = 1
-    except Exception as error:  # a mistake in this program: told as any other failure, and where to look
+    except Exception as error:  # a bug: reported like any other failure, with its place in the code
         message("internal error", _place_and_words(error))
         code = 1
     _exit(code)
@@ -47,9 +47,9 @@ def _place_and_words(error: Exception) -> str:
 
 
 def _exit(code: int) -> NoReturn:
-    """End the process without the interpreter's clearing up, a tenth of a short command's time."""
+    """End the process without the interpreter's clean-up, which takes a tenth of a short command's time."""
     for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)  # it has ended
+        signal.signal(number, signal.SIG_IGN)  # the work is done
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
@@ -67,13 +67,13 @@ def _run(arguments: list[str]) -> int:
             message(error.what, error.why)
             return 1
         return 0
-    from convcli.cli.boundary import run  # late: the signals are in place before anything slow is loaded
+    from convcli.cli.boundary import run  # late: install the signal handlers before loading anything slow
 
     return run(arguments)
 
 
 def _occupy_closed_descriptors() -> None:
-    """Open nothing under the numbers of closed standard streams, or the next file would be taken for one."""
+    """Open the null device in place of closed standard streams, so that no file gets their descriptors."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)

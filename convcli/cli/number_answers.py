@@ -40,7 +40,7 @@ class ChannelValue:
     pixel: int | float
 
     def record(self) -> dict[str, object]:
-        """Return the keys that JSON has for a channel."""
+        """Return the JSON keys of a channel."""
         return {
             "channel": self.name,
             "cells": [_cell_record(cell) for cell in self.cells],
@@ -163,7 +163,7 @@ def _pixel_text(value: int | float, pixel: int | float, signed: Signed, depth: i
 
 
 def _cell_record(cell: Cell) -> dict[str, object]:
-    """Return what JSON has of what a kernel gives."""
+    """Return the JSON record of the sum of one kernel."""
     return {
         "rows": cell.rows.tolist(),
         "columns": cell.columns.tolist(),
@@ -176,7 +176,7 @@ def _cell_record(cell: Cell) -> dict[str, object]:
 
 
 def _cell_text(cell: Cell, number: str) -> str:
-    """Return patch, filter and products, side by side where they fit, else one below the other."""
+    """Return patch, filter and products, side by side if they fit, else one below the other."""
     blocks = [
         [
             "patch, [padding]" if cell.padded.any() else "patch",
@@ -186,7 +186,7 @@ def _cell_text(cell: Cell, number: str) -> str:
         ["products", *_lines(cell.products, None, "--json has them")],
     ]
     widths = [max(map(len, block)) for block in blocks]
-    alike = len(set(map(len, blocks))) == 1  # a remark in the place of rows is shorter
+    alike = len(set(map(len, blocks))) == 1  # a note instead of rows is shorter
     if not alike or sum(widths) + 8 > get_terminal_size().columns:
         return "".join("".join(f"{line.rstrip()}\n" for line in block) + "\n" for block in blocks)
     padded = ([line.ljust(width) for line in block] for block, width in zip(blocks, widths, strict=True))
@@ -194,7 +194,7 @@ def _cell_text(cell: Cell, number: str) -> str:
 
 
 def _lines(matrix: NDArray[Any], marked: NDArray[Any] | None, elsewhere: str) -> list[str]:
-    """Return the rows, aligned, what is marked in brackets; a remark if the terminal is too narrow."""
+    """Return the rows, aligned, marked values in brackets; or a note if the terminal is too narrow."""
     cells = []
     for number, row in enumerate(matrix.tolist()):
         texts = [number_text(value) for value in row]
@@ -212,7 +212,7 @@ def _lines(matrix: NDArray[Any], marked: NDArray[Any] | None, elsewhere: str) ->
 
 
 def _cell_sum(cell: Cell) -> str:
-    """Return the products that count, added up."""
+    """Return the sum of the products that are not 0, as text."""
     numbers = [value for value in cell.products.ravel().tolist() if value]
     terms = " + ".join(map(factor_text, numbers)) or "0"
     if len(numbers) > MOST_TERMS:

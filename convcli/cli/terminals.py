@@ -1,7 +1,7 @@
-"""What a terminal can show: by its environment, and by asking it where pictures are in question.
+"""What a terminal can show: judged by its environment, and by querying it about pictures.
 
-A terminal is believed only what it answers: another one, started in kitty, inherits kitty's variables. The
-question that all terminals know comes last, so that nothing is waited for after its answer.
+Only answers prove that a terminal shows pictures: another terminal, started in kitty, inherits kitty's
+variables. The query that all terminals answer comes last, so that there is nothing to wait for after it.
 
 Sources: ECMA-48, XTerm Control Sequences (device attributes, window operations); kitty, "Terminal graphics
 protocol", querying support; no-color.org.
@@ -24,7 +24,7 @@ try:
     import fcntl
     import termios
     import tty
-except ImportError:  # Windows: its terminals cannot be asked
+except ImportError:  # Windows: its terminals cannot be queried
     CAN_ASK = False
 else:
     CAN_ASK = True
@@ -70,12 +70,12 @@ class Screen:
 HALVES = (2, 1)
 USUAL_CELL = (20, 10)  # pixels of a cell if the terminal does not report them: that of the VT340
 CELLS = (range(4, 129), range(2, 65))  # plausible heights and widths
-# A picture of more pixels takes long to send; xterm shows no larger one in sixels.
+# A picture with more pixels takes long to send; xterm shows no larger sixel pictures.
 MOST_PIXELS = {Means.KITTY: 1600, Means.ITERM2: 1600, Means.SIXEL: 1000}
 MOST_CELLS = (200, 400)  # rows and columns of characters
 PATIENCE = 1.0  # seconds to wait for an answer, over a slow line
 
-# Whether a picture of kitty's would be shown, how large a cell is, and what the terminal is.
+# Queries for kitty's graphics protocol, the size of a cell, and the attributes of the terminal.
 QUESTIONS = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\" + b"\x1b[16t" + b"\x1b[c"
 KITTY_ANSWER = re.compile(rb"\x1b_Gi=31[^\x1b;]*;([^\x1b]*)\x1b\\")
 CELL_ANSWER = re.compile(rb"\x1b\[6;(\d{1,5});(\d{1,5})t")
@@ -85,7 +85,7 @@ CONTROL = re.compile(rb"[^\t\n\r\x20-\x7e\x80-\xff]")
 LONGEST_ANSWER = 4096  # bytes
 SIXEL_ATTRIBUTE = b"4"
 SAY_THAT_THEY_ARE_ITERM2 = {"iTerm.app", "iTerm2", "WezTerm", "mintty"}
-# These print a part of a question that they do not know.
+# These terminals print a part of queries that they do not know.
 NOT_TO_BE_ASKED = {"Apple_Terminal", "linux", "cons25"}
 
 
@@ -130,9 +130,9 @@ def _means_of_characters() -> Means:
 
 
 def _may_be_asked() -> bool:
-    """Whether a terminal takes questions without showing them, and answers for what is seen in the end.
+    """Whether a terminal can be queried: it does not print queries, and answers for the screen that is seen.
 
-    tmux and screen do not: tmux says that it has sixels, and shows a text in their place where the terminal
+    That is not so in tmux and screen: tmux reports sixel support, but shows a text instead if the terminal
     that it runs in has none.
     """
     names = {os.environ.get("TERM"), os.environ.get("TERM_PROGRAM")}
@@ -205,7 +205,9 @@ def answers_of(terminal: int, questions: bytes, patience: float) -> bytes:
     heard = b""
     with undone_at_a_signal(restore):
         try:
-            tty.setcbreak(terminal, termios.TCSANOW)  # neither echoed, nor kept till a line ends
+            tty.setcbreak(
+                terminal, termios.TCSANOW
+            )  # no echo, and input is available before the end of a line
             if not _has_input(terminal, 0):
                 os.write(terminal, questions)
                 heard = _heard(terminal, patience)

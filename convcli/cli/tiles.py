@@ -23,13 +23,13 @@ __all__ = ["Layout", "Tile", "appearance", "layout", "shown_tiles"]
 Canvas = NDArray[np.uint8]
 
 GAP = 2  # columns between tiles
-LEAST = (3, 12)  # rows and columns of a tile, where there are more than two
-LEAST_PAIR = 3  # columns of each of two tiles
-KEPT_ROWS = 2  # of the window, unless the answer below is longer: for it, and for what is typed next
+LEAST = (3, 12)  # minimum rows and columns of a tile if there are more than two
+LEAST_PAIR = 3  # minimum columns of each of two tiles
+KEPT_ROWS = 2  # rows kept free for the answer below and the prompt, unless the answer is longer
 CUBE_LEVELS = [0, 95, 135, 175, 215, 255]  # of red, green and blue in colors 16 to 231, by xterm
 GRAYS = [[8 + 10 * step] * 3 for step in range(24)]  # colors 232 to 255
 PALETTE = np.array([*product(CUBE_LEVELS, repeat=3), *GRAYS], np.uint8)  # color 16 and those after it
-SHADES = " .:-=+*#%@"  # the more ink, the brighter
+SHADES = " .:-=+*#%@"  # from dark to bright
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where tiles go.
+    """The layout of tiles.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ def appearance(screen: Screen, box: tuple[int, int]) -> Appearance:
 
 
 def layout(screen: Screen, count: int, *, below: int = 1) -> Layout:
-    """Lay out so many tiles, or as many as fit: two beside each other, more as they become largest.
+    """Lay out `count` tiles, or as many as fit: two side by side, more in the way that makes them largest.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def layout(screen: Screen, count: int, *, below: int = 1) -> Layout:
     if count <= 2:
         across = count if (columns - GAP) // 2 >= LEAST_PAIR else 1
         return Layout(across, across, rows - 1, _share(columns, across))
-    rows -= 1  # for the line that tells how many are left out
+    rows -= 1  # for the line that reports how many are left out
     most_across, most_down = max(1, (columns + GAP) // (LEAST[1] + GAP)), max(1, rows // (LEAST[0] + 1))
     fitting = min(count, most_across * most_down)
     layouts = []
@@ -106,7 +106,7 @@ def layout(screen: Screen, count: int, *, below: int = 1) -> Layout:
         down = -(-fitting // across)
         if down <= most_down:
             layouts.append(Layout(fitting, across, max(1, rows // down - 1), _share(columns, across)))
-    # A cell is about twice as high as wide: of squares, the largest.
+    # A cell is about twice as high as wide; this maximizes the side of a square picture.
     return max(layouts, key=lambda one: min(2 * one.rows, one.columns))
 
 
@@ -115,7 +115,7 @@ def _share(columns: int, tiles: int) -> int:
 
 
 def shown_tiles(tiles: Sequence[Tile], plan: Layout, screen: Screen) -> str:
-    """Return what shows tiles in a terminal: rows of labels and pictures."""
+    """Return the text that shows tiles in a terminal: rows of labels and pictures."""
     return "".join(
         _row(tiles[start : start + plan.across], plan, screen) for start in range(0, len(tiles), plan.across)
     )
@@ -146,7 +146,7 @@ def _row(tiles: Sequence[Tile], plan: Layout, screen: Screen) -> str:
 
 
 def _label(tile: Tile, columns: int) -> str:
-    """Return name and size where they fit, else the name, else its beginning."""
+    """Return name and size if they fit, else the name, else its beginning."""
     name = escaped(tile.name)
     label = f"{name} {format_size(tile.sides)}"
     if cell_len(label) <= columns:
@@ -168,7 +168,7 @@ def _drawn(canvas: Canvas, screen: Screen) -> str:
 
 
 def _placed(picture: str, rows: int) -> str:
-    """Return what makes room for a picture, shows it there, and goes on below: terminals differ in where."""
+    """Return the text that makes room for a picture, shows it, and continues below it in all terminals."""
     return "\n" * rows + f"\x1b[{rows}A\x1b7{picture}\x1b8\x1b[{rows}B"
 
 
@@ -178,7 +178,7 @@ def _of_256(canvas: Canvas) -> Canvas:
 
 
 def _blocks(canvas: Canvas, colors: ColorSystem) -> str:
-    """Return a line for each two rows: the upper one in the half of a character, the lower behind it."""
+    """Return one line for two rows of pixels: the upper row as half blocks on the color of the lower row."""
     lines = []
     for upper, lower in zip(canvas[::2].tolist(), canvas[1::2].tolist(), strict=True):
         runs = groupby(zip(upper, lower, strict=True))
@@ -209,7 +209,7 @@ def _color(half: list[int], colors: ColorSystem) -> Color | None:
 
 
 def _letters(canvas: Canvas) -> str:
-    """Return a line for each two rows, a letter for each two pixels, or for the one of them that is seen."""
+    """Return one line for two rows of pixels: a character for the mean of two, ignoring transparent ones."""
     gray: NDArray[Any] = canvas[..., :3] @ np.array([0.299, 0.587, 0.114])
     seen = canvas[..., 3] > 0
     counts = np.maximum(seen[::2].astype(int) + seen[1::2], 1)
