@@ -376,7 +376,12 @@ def test_the_progress_of_a_batch_on_a_terminal(
     with terminal() as (child, shown):
         ran = hostile("pool", *names, "-j", "2", stderr=child, environment=environment)
     assert (ran.code, ran.printed) == (0, [f"{number}-maxpool-2x2.png" for number in range(6)])
-    assert bytes(shown).endswith(b"convcli: 6 inputs: 6 done\r\n")
+    end = (
+        b"convcli: 6 inputs: 6\r\n  done\r\n"
+        if "COLUMNS" in environment
+        else b"convcli: 6 inputs: 6 done\r\n"
+    )
+    assert bytes(shown).endswith(end)
     coloured = [part for part in bytes(shown).split(b"\x1b[")[1:] if part.lstrip(b"0123456789;")[:1] == b"m"]
     assert [part for part in coloured if part[:1] in b"349" and b"m" in part[:10]] == [] or colour
     assert (b"\x1b" in shown) == escapes
