@@ -6,17 +6,17 @@
 >>> convcli.convolve([[10, 10, 0, 0]], convcli.kernel("sobel-x"), padding="same").tolist()
 [[0, -40, -40, 0]]
 
-The names below are the public ones, each loaded when it is first touched: numpy with the first of the array
-functions, Pillow by `read_image` and `write_image`.
+The names in ``__all__`` are the public ones. Each is imported on first use: numpy with the first array
+function, Pillow with `read_image` and `write_image`.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 
-TYPE_CHECKING = False  # without the module that has it: a signal finds little that is not loaded yet
+TYPE_CHECKING = False  # importing it from typing would load that module at every start
 if TYPE_CHECKING:
-    from convcli.convolve import apply_filter, convolve, plan
+    from convcli.convolution.engine import apply_filter, convolve, plan
+    from convcli.convolution.pooling import pool
+    from convcli.convolution.rendering import render
     from convcli.errors import (
         ConvcliError,
         FilterError,
@@ -29,18 +29,22 @@ if TYPE_CHECKING:
         SpecError,
         UsageError,
     )
-    from convcli.images import read_image, write_image
-    from convcli.kernels import Filter, kernel, named_filter, parse_kernel, read_kernel
-    from convcli.layers import conv_backward, conv_forward, pool_backward, pool_forward
-    from convcli.learning import examples_of, learn, nearest_filter
-    from convcli.network.sources import network
-    from convcli.pooling import pool
-    from convcli.render import render
-    from convcli.sizes import output_size
-    from convcli.volumes import convolve_volume
-    from convcli.weights import read_weights
+    from convcli.kernels.filter import Filter
+    from convcli.kernels.named import get_filter, kernel
+    from convcli.kernels.parsing import parse_kernel, read_kernel
+    from convcli.kernels.weights import read_weights
+    from convcli.layers.convolution_layer import conv_backward, conv_forward
+    from convcli.layers.pooling_layer import pool_backward, pool_forward
+    from convcli.layers.volumes import convolve_volume
+    from convcli.learning.examples import make_examples
+    from convcli.learning.gradient_descent import learn
+    from convcli.learning.nearest import nearest_filter
+    from convcli.networks.sources import network
+    from convcli.pictures.reading import read_image
+    from convcli.pictures.writing import write_image
+    from convcli.sizes.axes import output_size
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "ConvcliError",
@@ -60,10 +64,10 @@ __all__ = [
     "conv_forward",
     "convolve",
     "convolve_volume",
-    "examples_of",
+    "get_filter",
     "kernel",
     "learn",
-    "named_filter",
+    "make_examples",
     "nearest_filter",
     "network",
     "output_size",
@@ -79,60 +83,48 @@ __all__ = [
     "write_image",
 ]
 
-_HOMES = {
-    "ConvcliError": "errors",
-    "Filter": "kernels",
-    "FilterError": "errors",
-    "ImageError": "errors",
-    "KernelError": "errors",
-    "LearningError": "errors",
-    "MatrixError": "errors",
-    "OutputError": "errors",
-    "SizeError": "errors",
-    "SpecError": "errors",
-    "UsageError": "errors",
-    "apply_filter": "convolve",
-    "conv_backward": "layers",
-    "conv_forward": "layers",
-    "convolve": "convolve",
-    "convolve_volume": "volumes",
-    "examples_of": "learning",
-    "kernel": "kernels",
-    "learn": "learning",
-    "named_filter": "kernels",
-    "nearest_filter": "learning",
-    "network": "network.sources",
-    "output_size": "sizes",
-    "parse_kernel": "kernels",
-    "plan": "convolve",
-    "pool": "pooling",
-    "pool_backward": "layers",
-    "pool_forward": "layers",
-    "read_image": "images",
-    "read_kernel": "kernels",
-    "read_weights": "weights",
-    "render": "render",
-    "write_image": "images",
+_MODULES = {
+    "convolution.engine": ("apply_filter", "convolve", "plan"),
+    "convolution.pooling": ("pool",),
+    "convolution.rendering": ("render",),
+    "errors": (
+        "ConvcliError",
+        "FilterError",
+        "ImageError",
+        "KernelError",
+        "LearningError",
+        "MatrixError",
+        "OutputError",
+        "SizeError",
+        "SpecError",
+        "UsageError",
+    ),
+    "kernels.filter": ("Filter",),
+    "kernels.named": ("get_filter", "kernel"),
+    "kernels.parsing": ("parse_kernel", "read_kernel"),
+    "kernels.weights": ("read_weights",),
+    "layers.convolution_layer": ("conv_backward", "conv_forward"),
+    "layers.pooling_layer": ("pool_backward", "pool_forward"),
+    "layers.volumes": ("convolve_volume",),
+    "learning.examples": ("make_examples",),
+    "learning.gradient_descent": ("learn",),
+    "learning.nearest": ("nearest_filter",),
+    "networks.sources": ("network",),
+    "pictures.reading": ("read_image",),
+    "pictures.writing": ("write_image",),
+    "sizes.axes": ("output_size",),
 }
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
-class _Package(ModuleType):
-    """The package: its array functions are imported when they are first touched."""
-
-    def __getattr__(self, name: str) -> object:
-        if name not in _HOMES:
-            raise AttributeError(f"module 'convcli' has no attribute {name!r}")
-        value = getattr(import_module(f"convcli.{_HOMES[name]}"), name)
-        setattr(self, name, value)
-        return value
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Keep a name for its function where importing would bind the module, as for `convolve`."""
-        if not (isinstance(value, ModuleType) and name in _HOMES):
-            super().__setattr__(name, value)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *_HOMES})
+def __getattr__(name: str) -> object:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'convcli' has no attribute {name!r}")
+    value = getattr(import_module(f"convcli.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
 
 
-sys.modules[__name__].__class__ = _Package
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

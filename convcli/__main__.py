@@ -13,9 +13,10 @@ from traceback import extract_tb
 from typing import NoReturn
 
 from convcli import __version__
-from convcli.cli.output import ReaderGone, message, write
-from convcli.cli.stopping import SIGNALS, end_by, heed_signals
+from convcli.cli.terminal.output import message, write
 from convcli.errors import ConvcliError
+from convcli.files.streams import BrokenPipe
+from convcli.signals import SIGNALS, die_by_signal, install_signal_handlers
 
 __all__ = ["main"]
 
@@ -27,12 +28,12 @@ def main() -> NoReturn:
     gc.set_threshold(100_000)  # what is loaded at the start is not garbage
     sys.unraisablehook = callable  # ignores errors that nobody can handle, without using memory
     _occupy_closed_descriptors()
-    heed_signals()
+    install_signal_handlers()
     try:
         code = _run(sys.argv[1:])
-    except ReaderGone:
+    except BrokenPipe:
         if hasattr(signal, "SIGPIPE"):
-            end_by(signal.SIGPIPE)
+            die_by_signal(signal.SIGPIPE)
         code = 1
     except Exception as error:  # a bug: reported like any other failure, with its place in the code
         message("internal error", _place_and_words(error))
@@ -67,7 +68,9 @@ def _run(arguments: list[str]) -> int:
             message(error.what, error.why)
             return 1
         return 0
-    from convcli.cli.boundary import run  # late: install the signal handlers before loading anything slow
+    from convcli.cli.error_handling import (
+        run,  # late: install the signal handlers before loading anything slow
+    )
 
     return run(arguments)
 

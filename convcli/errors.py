@@ -1,21 +1,6 @@
-"""The errors convcli raises, all of them.
+"""Words that other programs and books use, and the names that convcli has for them."""
 
-::
-
-    ConvcliError
-    ├── UsageError (ValueError)     the request is wrong; nothing was started
-    │   ├── SizeError               impossible layer arithmetic
-    │   ├── SpecError               a layer spec that cannot be parsed
-    │   ├── FilterError             an unknown filter, or an option that it does not have
-    │   └── KernelError             a kernel that cannot be read or used
-    ├── ImageError (ValueError)     an input that cannot be read or is not an image
-    ├── MatrixError (ValueError)    a text that is not a matrix of numbers
-    │   └── TooLargeError           a matrix that is larger than allowed
-    ├── LearningError               examples that teach nothing, or training that diverges
-    └── OutputError                 an output that cannot be written
-"""
-
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from enum import StrEnum
 from typing import TypeVar
 
@@ -31,9 +16,64 @@ __all__ = [
     "SpecError",
     "TooLargeError",
     "UsageError",
+    "resolve_alias",
 ]
 
-MOST_COMPARED = 100  # names in a folder: comparing a missing file's name with more would take too long
+# A word may appear in several rows: the choices decide which name it means.
+_ALIASES = {
+    "apply": "convolve conv convolution filter blur run",
+    "pool": "pooling maxpool avgpool downsample",
+    "explain": "why show how",
+    "learn": "train fit",
+    "shape": "size sizes output",
+    "params": "count parameters flops macs summary cost",
+    "filters": "kernels list",
+    "gaussian": "blur smooth gauss",
+    "box": "average mean",
+    "sobel": "edge edges gradient canny",
+    "laplacian": "laplace",
+    "sharpen": "sharp unsharp",
+    "emboss": "relief",
+    "identity": "none copy",
+    "edge": "replicate nearest clamp extend",
+    "reflect": "mirror reflect101 reflect_101",
+    "symmetric": "grid-mirror",
+    "wrap": "circular periodic repeat grid-wrap",
+    "zero": "zeros black",
+    "r": "red",
+    "g": "green",
+    "b": "blue",
+    "gray": "grey luma l mono",
+    "each": "all rgb color colour",
+    "abs": "absolute magnitude",
+    "center": "centre middle",
+    "stretch": "normalize normalise minmax autocontrast",
+    "raw": "float none keep",
+    "avg": "average mean",
+    "fp32": "float32 float single f32",
+    "fp16": "float16 half f16 bf16 bfloat16",
+    "int8": "i8 uint8",
+    "maxpool": "max pool",
+    "avgpool": "avg",
+    "same": "half auto",
+    "valid": "none",
+}
+
+
+def resolve_alias(word: str, choices: Container[str]) -> str | None:
+    """Return the choice that other programs call by this word, or None.
+
+    Examples
+    --------
+    >>> resolve_alias("replicate", ["zero", "edge"]), resolve_alias("mean", ["max", "avg"])
+    ('edge', 'avg')
+    >>> resolve_alias("blur", ["zero", "edge"])
+    """
+    found = (name for name, others in _ALIASES.items() if word in others.split() and name in choices)
+    return next(found, None)
+
+
+MAX_COMPARED = 100  # names in a folder: comparing a missing file's name with more would take too long
 
 
 class ConvcliError(Exception):
@@ -126,10 +166,10 @@ def _file_like(path: object) -> str | None:
     folder, slash, name = path.rpartition("/")
     try:
         with os.scandir(folder + slash or ".") as entries:
-            names = [entry.name for entry in islice(entries, MOST_COMPARED + 1)]
+            names = [entry.name for entry in islice(entries, MAX_COMPARED + 1)]
     except (OSError, ValueError):
         return None
-    near = nearest(name, names, alike=0.8) if len(names) <= MOST_COMPARED else None
+    near = nearest(name, names, alike=0.8) if len(names) <= MAX_COMPARED else None
     return None if near is None else f"{folder}{slash}{near}"
 
 
@@ -184,10 +224,9 @@ def meant(word: str, choices: Iterable[str], *, alike: float = 0.6) -> str | Non
     >>> meant("replicate", ["zero", "edge"]), meant("zeor", ["zero", "edge"])
     ('edge', 'zero')
     """
-    from convcli.synonyms import meant_by  # imported late: only failing calls need it
 
     names = list(choices)
-    return meant_by(word.lower(), names) or nearest(word, names, alike=alike)
+    return resolve_alias(word.lower(), names) or nearest(word, names, alike=alike)
 
 
 def nearest(word: str, names: Iterable[str], *, alike: float = 0.6) -> str | None:

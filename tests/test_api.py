@@ -1,10 +1,16 @@
 """The public surface: its names, what they load, and the error tree."""
 
 import pickle
+import re
 import subprocess
 import sys
 from importlib import import_module
+from importlib.util import find_spec
+from inspect import isfunction
 from pathlib import Path
+from pkgutil import walk_packages
+from pydoc import plain, render_doc
+from types import ModuleType
 
 import pytest
 
@@ -31,10 +37,10 @@ PUBLIC = [
     "conv_forward",
     "convolve",
     "convolve_volume",
-    "examples_of",
+    "get_filter",
     "kernel",
     "learn",
-    "named_filter",
+    "make_examples",
     "nearest_filter",
     "network",
     "output_size",
@@ -50,16 +56,7 @@ PUBLIC = [
     "write_image",
 ]
 MODULES = [
-    "arrays",
-    "convolve",
-    "errors",
-    "files",
-    "images",
-    "kernels",
-    "matrices",
-    "pooling",
-    "render",
-    "sizes",
+    name for _, name, _ in walk_packages(convcli.__path__, "convcli.") if not name.endswith("__main__")
 ]
 
 
@@ -103,15 +100,17 @@ def test_a_star_import_gives_the_public_names() -> None:
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="module 'convcli' has no attribute 'convolution'"):
-        getattr(convcli, "convolution")  # noqa: B009 -- mypy knows that it is not there
+    with pytest.raises(AttributeError, match="module 'convcli' has no attribute 'convolute'"):
+        getattr(convcli, "convolute")  # noqa: B009 -- mypy knows that it is not there
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_name_that_a_module_lists_is_there(module: str) -> None:
-    loaded = import_module(f"convcli.{module}")
-    assert loaded.__all__ == sorted(loaded.__all__)
-    assert [name for name in loaded.__all__ if not hasattr(loaded, name)] == []
+    loaded = import_module(module)
+    names = getattr(loaded, "__all__", [])
+    assert len(names) == len(set(names))
+    assert [name for name in names if not hasattr(loaded, name)] == []
+    assert names or hasattr(loaded, "__path__")
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLIC if name != "__version__"])
@@ -140,34 +139,48 @@ def test_reading_and_writing_images_loads_pillow(name: str) -> None:
     assert heavy_after(f"import convcli\nconvcli.{name}") == ["numpy", "PIL"]
 
 
-# Functions named as their modules -------------------------------------------------------------------------
+# Modules and functions ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["convolve", "render"])
+def test_the_package_is_a_plain_module() -> None:
+    assert type(convcli) is ModuleType
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_no_public_name_is_that_of_a_module(name: str) -> None:
+    assert find_spec(f"convcli.{name}") is None
+
+
 @pytest.mark.parametrize(
     "code",
     [
-        "import convcli.{name}",
-        "convcli.{name}\nimport convcli.{name}",
-        "from convcli.{name} import {name}",
-        "import convcli.images, convcli.pooling, convcli.{name}",
-        "import importlib\nimportlib.import_module('convcli.{name}')",
-        "import importlib, sys\nconvcli.{name}\nimportlib.reload(sys.modules['convcli.{name}'])",
+        "import convcli.networks.diagram; found = convcli.networks.diagram",
+        "import convcli.networks.diagram as found",
+        "from convcli.networks import diagram as found",
+        "from convcli import networks; from convcli.networks import diagram as found",
+        "import convcli; convcli.network; import convcli.networks.diagram; found = convcli.networks.diagram",
+        "import importlib; found = importlib.import_module('convcli.networks.diagram')",
+        "from convcli.networks.diagram.page import network_page; import sys; found = sys.modules['convcli.networks.diagram']",
     ],
 )
-def test_a_function_named_as_its_module_stays_the_function(name: str, code: str) -> None:
-    check = f"import convcli\n{code.format(name=name)}\nprint(type(convcli.{name}).__name__)"
-    assert printed_by(check) == "function"
+def test_a_module_is_imported_in_every_form(code: str) -> None:
+    code = f"{code}\nimport convcli\nprint(found.__name__, type(convcli.network).__name__)"
+    assert printed_by(code) == "convcli.networks.diagram function"
 
 
-def test_the_module_of_such_a_function_can_still_be_had() -> None:
-    assert import_module("convcli.render").render_counted
-    assert import_module("convcli.convolve").planned
+@pytest.mark.parametrize("name", [name for name in PUBLIC if isfunction(getattr(convcli, name))])
+def test_help_begins_with_a_readable_signature(name: str) -> None:
+    shown = plain(render_doc(getattr(convcli, name))).splitlines()[2]
+    assert shown.startswith(f"{name}(")
+    assert len(shown) < 480
+    assert not {"Union", "Optional", "numpy.", "typing.", "_Supports"} & set(re.split(r"\b", shown))
 
 
-def test_the_other_modules_are_attributes_once_they_are_imported() -> None:
-    code = "import convcli.kernels, convcli.sizes\nprint(convcli.kernels.__name__, convcli.sizes.__name__)"
-    assert printed_by(code) == "convcli.kernels convcli.sizes"
+def test_the_signature_of_convolve() -> None:
+    shown = plain(render_doc(convcli.convolve)).splitlines()[2]
+    assert shown.startswith(
+        "convolve(image: 'ArrayLike', kernel: 'ArrayLike', *, stride: 'Pair' = 1, padding: "
+    )
 
 
 # Errors ---------------------------------------------------------------------------------------------------

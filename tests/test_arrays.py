@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from convcli.arrays import image_array, read_npy, select_channels
 from convcli.errors import ImageError, MatrixError, UsageError
+from convcli.pictures.arrays import image_array
+from convcli.pictures.channels import select_channels
+from convcli.pictures.npy import read_npy
 
 KEPT = [
     np.uint8,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from convcli.backgrounds import flattened, parse_color
 from convcli.errors import UsageError
-from convcli.pictures import Picture
+from convcli.pictures.backgrounds import flattened, parse_color
+from convcli.pictures.picture import Picture
 from tests.conftest import Runner, assert_failed, assert_refused, nothing_changes
 
 RANDOM = np.random.default_rng(5)

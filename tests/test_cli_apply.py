@@ -104,7 +104,7 @@ def binary(
     capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[int, bytes, str]]:
     """Run a command line in this process with bytes for standard input and from standard output."""
-    from convcli.cli.boundary import run
+    from convcli.cli.error_handling import run
 
     def call(*arguments: object, stdin: bytes = b"") -> tuple[int, bytes, str]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
@@ -1722,7 +1722,7 @@ def test_a_narrow_terminal_wraps_the_hint(
 def test_messages_on_a_terminal_are_wrapped_between_words(
     convcli: Runner, monkeypatch: pytest.MonkeyPatch, columns: int, lines: list[str]
 ) -> None:
-    monkeypatch.setattr("convcli.cli.output.progress_is_shown", lambda: True)
+    monkeypatch.setattr("convcli.cli.terminal.output.progress_is_shown", lambda: True)
     monkeypatch.setenv("COLUMNS", str(columns))
     ran = convcli("apply", "a  b.png", "--filter", "box")
     assert (ran.code, ran.out, ran.err.splitlines()) == (1, "", lines)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli.cli.workers import divided, shared_out
+from convcli.pipeline.processes import map_in_processes, split_jobs
 from tests.conftest import Runner, assert_failed, assert_refused, nothing_changes, on_terminal
 
 APPLY = [sys.executable, "-m", "convcli", "apply"]
@@ -45,8 +45,8 @@ def test_results_come_in_order_or_all_of_them(processes: int) -> None:
         raise AssertionError(by)
 
     squares = [part * part for part in range(40)]
-    assert list(shared_out(40, do, lost, processes, in_order=True)) == squares
-    assert sorted(shared_out(40, do, lost, processes, in_order=False)) == squares
+    assert list(map_in_processes(40, do, lost, processes, in_order=True)) == squares
+    assert sorted(map_in_processes(40, do, lost, processes, in_order=False)) == squares
 
 
 def test_a_process_that_is_killed_loses_its_part_only() -> None:
@@ -57,7 +57,7 @@ def test_a_process_that_is_killed_loses_its_part_only() -> None:
             os._exit(7)
         return f"{part} done"
 
-    told = list(shared_out(20, do, lambda part, by: f"{part} lost by {by}", 3, in_order=True))
+    told = list(map_in_processes(20, do, lambda part, by: f"{part} lost by {by}", 3, in_order=True))
     lost = {3: "signal 9", 5: "exit code 7", 11: "signal 9"}
     assert told == [f"{part} lost by {lost[part]}" if part in lost else f"{part} done" for part in range(20)]
 
@@ -75,7 +75,7 @@ def test_a_mistake_in_the_work_is_seen_and_ends_all(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(os, "fork", noted)
     with pytest.raises(LookupError, match="a mistake"):
-        list(shared_out(4, do, lambda part, _: part, 2, in_order=True))
+        list(map_in_processes(4, do, lambda part, _: part, 2, in_order=True))
     assert len(started) == 2
     for process in started:
         with pytest.raises(ChildProcessError):
@@ -97,7 +97,9 @@ def test_processes_that_cannot_be_started_are_done_without(
 
     monkeypatch.setattr(os, "fork", scarce)
     for in_order in (True, False):
-        told = shared_out(50, lambda part: (part, os.getpid()), lambda *_: (-1, -1), 3, in_order=in_order)
+        told = map_in_processes(
+            50, lambda part: (part, os.getpid()), lambda *_: (-1, -1), 3, in_order=in_order
+        )
         parts, processes = zip(*told, strict=True)
         assert sorted(parts) == list(range(50))
         assert (set(processes) == {os.getpid()}) == (refused_from == 0)
@@ -106,7 +108,9 @@ def test_processes_that_cannot_be_started_are_done_without(
 
 def test_a_process_that_dies_while_it_has_nothing_to_do_loses_nothing() -> None:
     told: list[str] = []
-    for text in shared_out(9, lambda part: f"{part} by {os.getpid()}", lambda _, by: by, 2, in_order=True):
+    for text in map_in_processes(
+        9, lambda part: f"{part} by {os.getpid()}", lambda _, by: by, 2, in_order=True
+    ):
         process = int(text.split()[-1])
         if len(told) == 3:  # it has sent its result, and may or may not have its next part
             os.kill(process, signal.SIGKILL)
@@ -116,12 +120,12 @@ def test_a_process_that_dies_while_it_has_nothing_to_do_loses_nothing() -> None:
 
 
 def test_processes_and_threads() -> None:
-    assert divided(1, 100) == (1, 1)
-    assert divided(None, 1) == (1, None)
-    assert divided(4, 1) == (1, 4)
+    assert split_jobs(1, 100) == (1, 1)
+    assert split_jobs(None, 1) == (1, None)
+    assert split_jobs(4, 1) == (1, 4)
     if sys.platform == "linux":
-        assert divided(3, 100) == (3, 1)
-        assert divided(3, 2) == (2, 1)
+        assert split_jobs(3, 100) == (3, 1)
+        assert split_jobs(3, 2) == (2, 1)
 
 
 # The batch ------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.cells import cell_len
 
-from convcli.cli.terminals import Means, Screen, answers_of, screen
+from convcli.cli.terminal.capabilities import GraphicsProtocol, Screen, query_terminal, screen
 from tests import reference
 from tests.conftest import SAMPLES, Ran, Runner, assert_refused, contents
 from tests.terminal_emulation import (
@@ -203,7 +203,7 @@ def test_who_does_not_answer_for_what_is_seen_is_not_asked(
     outer = {"KITTY_WINDOW_ID": "1", "LC_TERMINAL": "iTerm2", **environment}
     seen = bytearray()
     found = emulated({b"kitty": KITTY, b"c": SIXEL}, outer, seen)
-    assert (found.means, found.cell, bytes(seen)) == (Means.COLORS_256, (2, 1), b"")
+    assert (found.means, found.cell, bytes(seen)) == (GraphicsProtocol.COLORS_256, (2, 1), b"")
 
 
 # Terminals that lie, or say nothing
@@ -224,10 +224,10 @@ def test_who_does_not_answer_for_what_is_seen_is_not_asked(
 def test_who_lies_or_is_silent_gets_blocks(
     monkeypatch: pytest.MonkeyPatch, answers: dict[bytes, bytes], emulated: Callable[..., Screen]
 ) -> None:
-    monkeypatch.setattr("convcli.cli.terminals.PATIENCE", 0.1)
+    monkeypatch.setattr("convcli.cli.terminal.capabilities.PATIENCE", 0.1)
     names = {"TERM": "xterm-kitty", "KITTY_WINDOW_ID": "3", "COLORTERM": "truecolor", "LC_TERMINAL": "iTerm2"}
     seen = bytearray()
-    assert emulated(answers, names, seen).means == Means.TRUECOLOR
+    assert emulated(answers, names, seen).means == GraphicsProtocol.TRUECOLOR
     assert seen.startswith(QUESTIONS.encode())
 
 
@@ -253,7 +253,7 @@ def test_who_has_no_colours_gets_letters_and_is_asked_nothing(
 ) -> None:
     seen = bytearray()
     found = emulated({b"kitty": KITTY, b"c": SIXEL}, environment, seen, encoding=encoding)
-    assert (found.means, found.cell, bytes(seen)) == (Means.ASCII, (2, 1), b"")
+    assert (found.means, found.cell, bytes(seen)) == (GraphicsProtocol.ASCII, (2, 1), b"")
 
 
 @pytest.mark.parametrize("size", [(24, 80), (3, 10), (1, 1), (2, 5), (0, 0), (400, 1000), (5, 200)])
@@ -285,7 +285,9 @@ def test_cells_of_impossible_sizes_are_not_believed(
     pixels: tuple[int, int], emulated: Callable[..., Screen]
 ) -> None:
     answers = {b"kitty": KITTY, b"16t": b"\x1b[6;0;99999t", b"c": PLAIN}
-    assert emulated(answers, {}, bytearray(), pixels=pixels) == Screen(Means.KITTY, 24, 80, (20, 10))
+    assert emulated(answers, {}, bytearray(), pixels=pixels) == Screen(
+        GraphicsProtocol.KITTY, 24, 80, (20, 10)
+    )
 
 
 # What was typed
@@ -310,7 +312,7 @@ def test_an_answer_is_neither_echoed_nor_left() -> None:
     before = termios.tcgetattr(slave)
     seen = bytearray()
     with answering(master, {b"kitty": KITTY, b"16t": CELL, b"c": SIXEL}, seen):
-        heard = answers_of(slave, QUESTIONS.encode(), 30)
+        heard = query_terminal(slave, QUESTIONS.encode(), 30)
         os.set_blocking(slave, False)
         with pytest.raises(BlockingIOError):
             os.read(slave, 1)
@@ -333,10 +335,10 @@ def test_what_is_typed_meanwhile_is_put_back(
         assert request == termios.TIOCSTI
         given.extend(argument)
 
-    monkeypatch.setattr("convcli.cli.terminals.fcntl.ioctl", control)
+    monkeypatch.setattr("convcli.cli.terminal.capabilities.fcntl.ioctl", control)
     master, slave = pty.openpty()
     with answering(master, {b"kitty": KITTY, b"16t": typed, b"c": PLAIN}, bytearray()):
-        assert answers_of(slave, QUESTIONS.encode(), 30) == KITTY + typed + PLAIN
+        assert query_terminal(slave, QUESTIONS.encode(), 30) == KITTY + typed + PLAIN
         os.close(slave)
     os.close(master)
     assert given == put_back
@@ -345,7 +347,7 @@ def test_what_is_typed_meanwhile_is_put_back(
 def test_a_silent_terminal_is_not_waited_for_long() -> None:
     master, slave = pty.openpty()
     started = time.monotonic()
-    assert answers_of(slave, b"\x1b[c", 0.05) == b""
+    assert query_terminal(slave, b"\x1b[c", 0.05) == b""
     assert time.monotonic() - started < 60
     os.close(slave)
     os.close(master)
@@ -364,7 +366,7 @@ def test_a_terminal_that_never_stops_is_not_listened_to_for_ever() -> None:
 
     thread = threading.Thread(target=talk, daemon=True)
     thread.start()
-    assert len(answers_of(slave, b"\x1b[c", 30)) == 4096
+    assert len(query_terminal(slave, b"\x1b[c", 30)) == 4096
     done.set()
     thread.join(60)
     os.close(slave)
@@ -374,7 +376,7 @@ def test_a_terminal_that_never_stops_is_not_listened_to_for_ever() -> None:
 def test_who_works_in_the_background_does_not_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     master, slave = pty.openpty()
     monkeypatch.setattr("os.tcgetpgrp", lambda _: os.getpgrp() + 1)
-    assert answers_of(slave, b"\x1b[c", 30) == b""
+    assert query_terminal(slave, b"\x1b[c", 30) == b""
     os.close(slave)
     os.close(master)
 
@@ -382,7 +384,7 @@ def test_who_works_in_the_background_does_not_ask(monkeypatch: pytest.MonkeyPatc
 def test_what_cannot_be_read_is_not_asked(tmp_path: Path) -> None:
     for flags in (os.O_WRONLY, os.O_RDWR):
         descriptor = os.open(tmp_path / "file", flags | os.O_CREAT)
-        assert answers_of(descriptor, b"\x1b[c", 30) == b""
+        assert query_terminal(descriptor, b"\x1b[c", 30) == b""
         os.close(descriptor)
     assert (tmp_path / "file").read_bytes() == b""
 
@@ -392,8 +394,8 @@ def test_a_signal_while_it_waits_for_an_answer_restores_the_terminal(number: sig
     master, slave = pty.openpty()
     before = termios.tcgetattr(slave)
     code = (
-        "from convcli.cli.stopping import heed_signals; from convcli.cli.terminals import answers_of\n"
-        "heed_signals(); answers_of(0, b'\\x1b[c', 60)"
+        "from convcli.signals import install_signal_handlers; from convcli.cli.terminal.capabilities import query_terminal\n"
+        "install_signal_handlers(); query_terminal(0, b'\\x1b[c', 60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=slave, stdout=slave, stderr=slave) as process:
         assert os.read(master, 3) == b"\x1b[c"

@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from convcli.cli.output import left_to_right, message, shown_name
-from convcli.cli.tables import table_for_person
-from convcli.kernels import named_filter
-from convcli.network.comparisons import comparison_table
-from convcli.network.sources import network, shipped
-from convcli.network.tables import Cell, Column, Table, params_table, shape_table
-from convcli.tuning import tuning_curves
+from convcli.cli.terminal.output import left_to_right, message, shown_name
+from convcli.cli.terminal.tables import table_for_person
+from convcli.kernels.named import get_filter
+from convcli.kernels.orientation_tuning import tuning_curves
+from convcli.networks.comparing import comparison_table
+from convcli.networks.sources import network, shipped
+from convcli.networks.tables import Cell, Column, Table, params_table, shape_table
 from tests.conftest import Runner, on_terminal
 from tests.sampling import examples
 
@@ -313,7 +313,7 @@ def test_tuning_fits(terminal: Runner, columns: int) -> None:
     numbers = [re.sub("[▏▎▍▌▋▊▉█]", "", line).split()[1:] for line in bars]
     edge, bar = (
         [f"{curve.responses[angle]:.4g}" for angle in range(0, 180, 15)]
-        for curve in tuning_curves(named_filter("gabor"))
+        for curve in tuning_curves(get_filter("gabor"))
     )
     below = [[text] for text in (*edge, *bar)]
     assert numbers == (below if columns == 40 else [[*both] for both in zip(edge, bar, strict=True)])

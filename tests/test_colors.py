@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.colors import diverging, limit_of, nearest_colors
+from convcli.drawing.colors import diverging, limit_of, nearest_colors
 from tests import reference
 from tests.reference import BLUE, GREY, RED
 

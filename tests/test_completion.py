@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convcli.cli.app import COMMANDS, command
-from convcli.cli.completion import continuations, typed
-from convcli.cli.offers import banks, filters, networks
-from convcli.cli.shells import Shell, script
-from convcli.kernels import CATALOG, named_filter
-from convcli.network.grammar import words_after
-from convcli.network.sources import shipped
-from convcli.volumes import orientation_bank
+from convcli.cli.completion.completers import banks, filters, networks
+from convcli.cli.completion.engine import continuations, typed
+from convcli.cli.completion.shells import Shell, script
+from convcli.kernels.banks import orientation_bank
+from convcli.kernels.catalog import CATALOG
+from convcli.kernels.named import get_filter
+from convcli.networks.layer_words import words_after
+from convcli.networks.sources import shipped
 from tests.conftest import Runner, contents, nothing_changes
 
 WORDS = st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=8))
@@ -162,7 +163,7 @@ def test_every_offered_filter_and_value_of_a_parameter_can_be_built() -> None:
             values = [text for text, _ in filters(begun)]
             assert values
             for value in values:
-                assert named_filter(value).name.startswith(f"{name}:")
+                assert get_filter(value).name.startswith(f"{name}:")
 
 
 def test_every_offered_bank_can_be_built() -> None:
@@ -265,7 +266,7 @@ def test_no_line_or_a_wrong_command_is_no_answer(convcli: Runner, monkeypatch: p
 def test_completion_loads_little(line: str, heavy: set[str]) -> None:
     program = (
         "import sys\n"
-        "from convcli.cli.boundary import run\n"
+        "from convcli.cli.error_handling import run\n"
         "code = run(sys.argv[1:])\n"
         "print(*sorted({'numpy', 'PIL', 'rich', 'pydantic'} & set(sys.modules)), file=sys.stderr)\n"
         "sys.exit(code)\n"

@@ -2,7 +2,6 @@
 
 import math
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -14,18 +13,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from convcli import strategies
-from convcli.borders import Border, BorderKind, parse_border
-from convcli.convolve import apply_filter, convolve, pixels_under
+from convcli.convolution.algorithms import strategy as strategies
+from convcli.convolution.borders import Border, BorderKind, parse_border
+from convcli.convolution.engine import apply_filter, convolve, pixels_under, plan
+from convcli.convolution.pooling import pool
 from convcli.errors import ImageError, KernelError, SizeError, UsageError
-from convcli.kernels import Filter, custom_filter, kernel, named_filter
-from convcli.pooling import pool
+from convcli.kernels.filter import Filter, custom_filter
+from convcli.kernels.named import get_filter, kernel
 from tests import reference
 from tests.sampling import examples
 
 Array = NDArray[Any]
 
-engine = import_module("convcli.convolve")
 SAMPLES = Path(__file__).parents[1] / "sample_images"
 BORDERS = ["zero", "constant:7", "edge", "reflect", "symmetric", "wrap"]
 ASYMMETRIC = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 10]])
@@ -412,7 +411,7 @@ def test_an_image_higher_than_one_strip_is_convolved_whole() -> None:
     result = convolve(image, ASYMMETRIC, padding="valid")
     wide = image.astype(np.int64)
     expected = sum(ASYMMETRIC[i, j] * wide[i : i + 698, j : j + 2998] for i in range(3) for j in range(3))
-    assert engine.plan(image, ASYMMETRIC, padding="valid").strip < len(result)
+    assert plan(image, ASYMMETRIC, padding="valid").strip < len(result)
     assert np.array_equal(result, expected)
 
 
@@ -735,7 +734,7 @@ def test_padding_beyond_all_measure_is_refused_before_it_is_made() -> None:
 
 def test_a_filter_of_one_kernel_is_that_kernel() -> None:
     image = whole_numbers((7, 6), seed=15)
-    applied = apply_filter(image, named_filter("sobel-x"), stride=2, padding=1, border="wrap", flip=True)
+    applied = apply_filter(image, get_filter("sobel-x"), stride=2, padding=1, border="wrap", flip=True)
     plain = convolve(image, kernel("sobel-x"), stride=2, padding=1, border="wrap", flip=True)
     assert applied.dtype == plain.dtype
     assert applied.tolist() == plain.tolist()
@@ -744,16 +743,16 @@ def test_a_filter_of_one_kernel_is_that_kernel() -> None:
 @pytest.mark.parametrize("name", ["sobel", "prewitt", "scharr", "roberts"])
 def test_a_magnitude_is_the_length_of_the_gradient(name: str) -> None:
     image = whole_numbers((7, 6, 2), seed=16)
-    applied = apply_filter(image, named_filter(name), dilation=2)
+    applied = apply_filter(image, get_filter(name), dilation=2)
     assert applied.dtype == np.float32
-    x, y = (convolve(image, matrix, dilation=2).astype(np.int64) for matrix in named_filter(name).kernels)
+    x, y = (convolve(image, matrix, dilation=2).astype(np.int64) for matrix in get_filter(name).kernels)
     expected = [math.hypot(a, b) for a, b in zip(x.ravel().tolist(), y.ravel().tolist(), strict=True)]
     assert applied.ravel().tolist() == [float(np.float32(length)) for length in expected]
 
 
 def test_a_magnitude_of_a_float64_image_is_float64() -> None:
     image = np.random.default_rng(17).normal(size=(7, 6))
-    applied = apply_filter(image, named_filter("sobel"))
+    applied = apply_filter(image, get_filter("sobel"))
     assert applied.dtype == np.float64
     x, y = (convolve(image, kernel(name)) for name in ("sobel-x", "sobel-y"))
     assert np.allclose(applied, np.hypot(x, y), rtol=1e-15, atol=0)
@@ -761,13 +760,13 @@ def test_a_magnitude_of_a_float64_image_is_float64() -> None:
 
 def test_a_magnitude_of_huge_responses_is_exact_to_its_type() -> None:
     image = np.array([[0, 0, 0], [0, 0, 0], [2**40, 0, 2**40]])
-    assert apply_filter(image, named_filter("sobel"), padding="valid").tolist() == [[2.0**41]]
+    assert apply_filter(image, get_filter("sobel"), padding="valid").tolist() == [[2.0**41]]
 
 
 @pytest.mark.parametrize("name", ["kirsch", "robinson"])
 def test_the_strongest_of_several_is_the_largest_response(name: str) -> None:
     image = whole_numbers((7, 6, 2), seed=18)
-    filter_ = named_filter(name)
+    filter_ = get_filter(name)
     applied = apply_filter(image, filter_, border="reflect")
     responses = [convolve(image, matrix, border="reflect") for matrix in filter_.kernels]
     assert applied.dtype == responses[0].dtype

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.jpeg_checks import padded, scans_of
-from convcli.tiff_checks import check_directory, check_parts
+from convcli.pictures.damage.jpeg import padded, scans_of
+from convcli.pictures.damage.tiff import check_directory, check_parts
 from tests.conftest import SAMPLES
 
 PHOTOGRAPH = np.array(Image.open(SAMPLES / "chelsea.png"))
@@ -94,7 +94,7 @@ def test_a_marker_on_the_border_of_two_blocks_is_found(monkeypatch: pytest.Monke
     content = jpeg(restart_marker_blocks=1)
     whole = scans_of(io.BytesIO(content), "x")
     for size in (1, 2, 3, 7):
-        monkeypatch.setattr("convcli.jpeg_checks.BLOCK", size)
+        monkeypatch.setattr("convcli.pictures.damage.jpeg.BLOCK", size)
         assert scans_of(io.BytesIO(content), "x") == whole
 
 

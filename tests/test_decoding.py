@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli import decoding, processors
-from convcli.decoding import begin_decoding, decode
+from convcli import parallel as processors
 from convcli.errors import ImageError
-from convcli.images import load_picture
-from convcli.limits import Limits
+from convcli.pictures.formats import pillow as decoding
+from convcli.pictures.formats.pillow import decode, start_decoding
+from convcli.pictures.limits import Limits
+from convcli.pictures.reading import load_picture
 
 GENERATOR = np.random.default_rng(11)
 
 
 @pytest.fixture(autouse=True)
 def _small_files_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "WORTH_BEGINNING", 0)
-    monkeypatch.setattr(decoding, "_begun", {})
+    monkeypatch.setattr(decoding, "BACKGROUND_MIN_BYTES", 0)
+    monkeypatch.setattr(decoding, "_started", {})
 
 
 def saved(path: Path, shape: tuple[int, ...] = (40, 50, 3)) -> str:
@@ -35,9 +36,9 @@ def test_what_was_begun_is_what_is_decoded(
 ) -> None:
     path = saved(tmp_path / name, shape)
     expected = load_picture(path, path)
-    begin_decoding(path)
+    start_decoding(path)
     with monkeypatch.context() as patched:
-        begun, deadline = decoding._begun[path], time.monotonic() + 60
+        begun, deadline = decoding._started[path], time.monotonic() + 60
         while begun._result is None:
             assert time.monotonic() < deadline
             time.sleep(0.001)
@@ -47,7 +48,7 @@ def test_what_was_begun_is_what_is_decoded(
     assert (picture.profile, picture.resolution, picture.notes) == (
         expected.profile, expected.resolution, expected.notes,
     )  # fmt: skip
-    assert decoding._begun == {}
+    assert decoding._started == {}
     assert np.array_equal(load_picture(path, path).pixels, expected.pixels)  # and again, from the file
 
 
@@ -55,40 +56,40 @@ def test_what_was_begun_is_what_is_decoded(
 def test_a_damaged_file_is_reported_when_it_is_decoded(tmp_path: Path, size: int) -> None:
     path = saved(tmp_path / "x.png")
     Path(path).write_bytes(Path(path).read_bytes()[:size])
-    begin_decoding(path)
+    start_decoding(path)
     with pytest.raises(ImageError, match=r"x\.png: (is truncated|cannot be decoded)"):
         load_picture(path, path)
 
 
 def test_only_large_png_and_jpeg_files_are_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("x.tiff", "x.bmp", "x.webp"):
-        begin_decoding(saved(tmp_path / name))
+        start_decoding(saved(tmp_path / name))
     (tmp_path / "x.csv").write_text("1 2 3\n")
     for other in (tmp_path / "x.csv", tmp_path / "missing.png", tmp_path, Path("/dev/null"), Path("-")):
-        begin_decoding(str(other))
-    monkeypatch.setattr(decoding, "WORTH_BEGINNING", 1 << 20)
-    begin_decoding(saved(tmp_path / "small.png"))
-    assert decoding._begun == {}
+        start_decoding(str(other))
+    monkeypatch.setattr(decoding, "BACKGROUND_MIN_BYTES", 1 << 20)
+    start_decoding(saved(tmp_path / "small.png"))
+    assert decoding._started == {}
 
 
 def test_nobody_waits_for_a_thread_that_never_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path / "x.png")
     expected = load_picture(path, path)
     monkeypatch.setattr(processors, "start_new_thread", lambda *_: None)
-    begin_decoding(path)
+    start_decoding(path)
     assert np.array_equal(load_picture(path, path).pixels, expected.pixels)
 
     def refused(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(processors, "start_new_thread", refused)
-    begin_decoding(path)
-    assert decoding._begun == {}
+    start_decoding(path)
+    assert decoding._started == {}
 
 
 def test_a_lower_limit_of_pixels_holds_for_what_was_begun(tmp_path: Path) -> None:
     path = saved(tmp_path / "x.png")
-    begin_decoding(path)
+    start_decoding(path)
     with pytest.raises(ImageError, match="has 50x40 = 2000 pixels, more than 1999"):
         load_picture(path, path, Limits(pixels=1999))
 

@@ -12,16 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcli.drawing import text_width
+from convcli.drawing.shapes import text_width
+from convcli.drawing.svg import render_svg
 from convcli.errors import UsageError
-from convcli.network.boxes import Box, Kind, fitted, short_count
-from convcli.network.diagrams import MOST_BOXES, Diagram, network_diagram, network_drawing
-from convcli.network.layers import Convolution, Dense, Flatten
-from convcli.network.layouts import Spot, Wire
-from convcli.network.networks import Network, single_layer
-from convcli.network.sources import network, shipped
-from convcli.network.tables import params_table
-from convcli.svg import drawn_svg
+from convcli.networks.diagram.boxes import Box, Kind, fitted, short_count
+from convcli.networks.diagram.diagram import MAX_BOXES, network_diagram, network_drawing
+from convcli.networks.diagram.layout import Spot, Wire
+from convcli.networks.diagram.scales import Diagram
+from convcli.networks.layer_types.convolution import Convolution
+from convcli.networks.layer_types.dense import Dense, Flatten
+from convcli.networks.network import Network, single_layer
+from convcli.networks.sources import network, shipped
+from convcli.networks.tables import params_table
 from tests.conftest import SVG
 from tests.sampling import examples
 
@@ -40,7 +42,7 @@ def diagram_of(name: str, *, by_block: bool = False) -> Diagram:
 
 
 def drawn(diagram: Diagram, name: str = "net") -> ElementTree.Element:
-    return ElementTree.fromstring(drawn_svg(network_drawing(diagram, name)))
+    return ElementTree.fromstring(render_svg(network_drawing(diagram, name)))
 
 
 every_network = pytest.mark.parametrize("name", sorted(shipped()))
@@ -500,7 +502,7 @@ def test_layers_within_a_hundred_braces() -> None:
 
 
 def test_more_boxes_than_a_diagram_holds() -> None:
-    net = network(f"{MOST_BOXES + 1} x {{ relu }}", (9, 9, 8))
+    net = network(f"{MAX_BOXES + 1} x {{ relu }}", (9, 9, 8))
     with pytest.raises(
         UsageError,
         match="of 5,001 boxes: is too large: at most 5,000 are drawn; --by-block draws one box per",
@@ -508,7 +510,7 @@ def test_more_boxes_than_a_diagram_holds() -> None:
         network_diagram(net)
     (box,) = network_diagram(net, by_block=True).boxes
     assert box.label == "5001 x { relu }"
-    flat = network(", ".join(["relu"] * (MOST_BOXES + 1)), (9, 9, 8))
+    flat = network(", ".join(["relu"] * (MAX_BOXES + 1)), (9, 9, 8))
     with pytest.raises(UsageError, match=r"at most 5,000 are drawn$"):
         network_diagram(flat, by_block=True)
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.directions import DIRECTED, Gradient, direction_colors, drawn_direction, gradient
 from convcli.errors import FilterError
+from convcli.figures.gradient_direction import DIRECTED, Gradient, direction_colors, drawn_direction, gradient
 from tests.conftest import SAMPLES, Runner, assert_failed, assert_refused, nothing_changes
 
 Array = NDArray[Any]

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from convcli.arrays import select_channels
-from convcli.convolve import apply_filter, convolve
+from convcli.convolution.engine import apply_filter, convolve
+from convcli.convolution.explaining import explain_cell
 from convcli.errors import SizeError
-from convcli.explaining import explain_cell
-from convcli.kernels import kernel
+from convcli.kernels.named import kernel
+from convcli.pictures.channels import select_channels
 from tests.conftest import SAMPLES, Runner, assert_failed, assert_refused, nothing_changes
 from tests.sampling import examples
 

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import pytest
 
 from convcli.errors import OutputError
-from convcli.files import check_target, write_atomically
+from convcli.files.atomic import check_target, write_atomically
 
 not_as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 

@@ -14,15 +14,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli import __version__, apply_filter, kernel, named_filter, output_size, render
-from convcli.cli.boundary import FILTER_PARAMETERS
-from convcli.convolve import pixels_under
-from convcli.encoding import encoded
+from convcli import __version__, apply_filter, get_filter, kernel, output_size, render
+from convcli.cli.error_handling import FILTER_PARAMETERS
+from convcli.convolution.engine import pixels_under
 from convcli.errors import ImageError, UsageError
-from convcli.images import load_picture
-from convcli.kernels import gain
-from convcli.libtiff import heard_libtiff
-from convcli.sizes import Axis, lossless_sides
+from convcli.kernels.filter import gain
+from convcli.pictures.formats.encoding import encoded
+from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
+from convcli.pictures.reading import load_picture
+from convcli.sizes.searching import lossless_sides
+from convcli.sizes.windowed import Axis
 from tests.conftest import Runner
 
 
@@ -129,7 +130,7 @@ def test_sums_and_products_beyond_the_floats(convcli: Runner, in_folder: Path) -
 
 def test_a_filter_may_be_given_by_its_name() -> None:
     image = np.arange(30, dtype=np.uint8).reshape(5, 6)
-    assert np.array_equal(apply_filter(image, "sobel"), apply_filter(image, named_filter("sobel")))
+    assert np.array_equal(apply_filter(image, "sobel"), apply_filter(image, get_filter("sobel")))
     assert kernel("sobel-x", angle=0).tolist() == kernel("sobel-x").tolist()
 
 
@@ -186,7 +187,7 @@ def test_two_signals_at_once_leave_nothing_behind(tmp_path: Path) -> None:
 
 def test_parameters_that_are_taken_for_options_are_parameters() -> None:
     for name, example in FILTER_PARAMETERS.items():
-        built = named_filter(example.removeprefix("--filter "))
+        built = get_filter(example.removeprefix("--filter "))
         assert f"{name}=" in built.name
 
 
@@ -248,7 +249,7 @@ def test_a_target_that_turns_into_a_link_to_the_input_does_not_lose_it(
         (in_folder / "x.png").symlink_to("g.png")
         return encoded(*arguments, **options)  # type: ignore[arg-type] # as they come
 
-    monkeypatch.setattr("convcli.cli.one_input.encoded", encoded_late)
+    monkeypatch.setattr("convcli.pipeline.job.encoded", encoded_late)
     ran = convcli("pool", "g.png", "-o", "x.png", "--force")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == "convcli: x.png: is an input, and inputs are never overwritten; choose another name\n"
@@ -327,7 +328,7 @@ def test_lines_of_others_are_passed_on_while_a_tiff_is_decoded(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "g.tif")
-    with (tmp_path / "g.tif").open("rb") as stream, heard_libtiff(stream) as heard:
+    with (tmp_path / "g.tif").open("rb") as stream, captured_libtiff_errors(stream) as heard:
         os.write(2, b"INFO hello\nTIFFReadDirectory: Warning, Unknown field.\n")
         assert heard() == ""
         os.write(2, b"Fax4Decode: Bad code word.\n")

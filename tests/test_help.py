@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from convcli.cli.app import COMMANDS
-from convcli.errors import nearest, reason
-from convcli.synonyms import meant_by
+from convcli.errors import nearest, reason, resolve_alias
 from tests.conftest import Runner, nothing_changes, on_terminal
 
 
@@ -208,9 +207,9 @@ def test_files_of_another_folder_are_suggested_with_it(in_folder: Path) -> None:
 
 
 def test_words_of_others_mean_only_what_may_be_chosen() -> None:
-    assert meant_by("mean", ["max", "avg"]) == "avg"
-    assert meant_by("mean", ["box", "gaussian"]) == "box"
-    assert meant_by("mean", ["zero"]) is None
+    assert resolve_alias("mean", ["max", "avg"]) == "avg"
+    assert resolve_alias("mean", ["box", "gaussian"]) == "box"
+    assert resolve_alias("mean", ["zero"]) is None
     assert nearest("abc", []) is None
 
 

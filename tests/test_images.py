@@ -22,12 +22,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from convcli import encoding, opening
-from convcli.encoding import FileFormat, check_holds, format_named, format_of
 from convcli.errors import ImageError, OutputError, UsageError
-from convcli.images import load_picture, read_image, write_image
-from convcli.limits import USUAL, Limits
-from convcli.pictures import Kind, Picture
+from convcli.files import opening
+from convcli.pictures.formats import encoding
+from convcli.pictures.formats.file_formats import FileFormat, check_holds, format_named, format_of
+from convcli.pictures.limits import USUAL, Limits
+from convcli.pictures.picture import Kind, Picture
+from convcli.pictures.reading import load_picture, read_image
+from convcli.pictures.writing import write_image
 from tests.sampling import examples
 
 Array = NDArray[Any]

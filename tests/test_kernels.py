@@ -16,20 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from convcli.convolve import apply_filter, convolve
+from convcli.convolution.engine import apply_filter, convolve
 from convcli.errors import FilterError, KernelError, UsageError
-from convcli.kernels import (
-    CATALOG,
-    Combination,
-    custom_filter,
-    gain,
-    kernel,
-    kernel_array,
-    named_filter,
-    parse_kernel,
-    read_kernel,
-    separate,
-)
+from convcli.kernels.catalog import CATALOG
+from convcli.kernels.filter import Combination, custom_filter, gain, kernel_array, separate
+from convcli.kernels.named import get_filter, kernel
+from convcli.kernels.parsing import parse_kernel, read_kernel
 
 Array = NDArray[Any]
 
@@ -127,14 +119,14 @@ def test_a_kernel_of_whole_numbers_is_int64_whatever_built_it() -> None:
 
 @pytest.mark.parametrize("name", sorted(CATALOG))
 def test_a_kernel_cannot_be_written_to(name: str) -> None:
-    for matrix in named_filter(name).kernels:
+    for matrix in get_filter(name).kernels:
         with pytest.raises(ValueError, match="read-only"):
             matrix[0, 0] = 5
 
 
 @pytest.mark.parametrize("name", sorted(CATALOG))
 def test_every_filter_says_what_it_is_and_where_it_comes_from(name: str) -> None:
-    built = named_filter(name)
+    built = get_filter(name)
     assert built.name == name
     assert built.summary
     assert built.responds_to
@@ -146,7 +138,7 @@ def test_every_filter_says_what_it_is_and_where_it_comes_from(name: str) -> None
 
 @pytest.mark.parametrize("name", sorted(set(CATALOG) - set(SUM_ONE)))
 def test_derivatives_do_not_answer_to_flat_areas(name: str) -> None:
-    for matrix in named_filter(name).kernels:
+    for matrix in get_filter(name).kernels:
         assert abs(math.fsum(matrix.ravel().tolist())) <= 1e-12
 
 
@@ -182,7 +174,7 @@ def test_what_is_no_derivative_keeps_flat_areas(name: str) -> None:
     ],
 )
 def test_the_gain_is_what_a_step_or_a_flat_area_is_multiplied_by(name: str, gain_: float) -> None:
-    assert named_filter(name).gain == pytest.approx(gain_, rel=1e-12)
+    assert get_filter(name).gain == pytest.approx(gain_, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +191,7 @@ def test_the_gain_of_any_kernel(matrix: list[list[float]], gain_: float) -> None
 def test_the_gain_of_a_derivative_is_its_answer_to_a_step_of_one(name: str) -> None:
     step = np.zeros((11, 12))
     step[:, 6:] = 1
-    assert np.abs(convolve(step, kernel(name))).max() == pytest.approx(named_filter(name).gain, rel=1e-12)
+    assert np.abs(convolve(step, kernel(name))).max() == pytest.approx(get_filter(name).gain, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +208,7 @@ def test_the_gain_of_a_derivative_is_its_answer_to_a_step_of_one(name: str) -> N
     ],
 )
 def test_the_divisor_makes_whole_numbers(name: str, divisor: int) -> None:
-    built = named_filter(name)
+    built = get_filter(name)
     assert built.divisor == divisor
     if divisor > 1:
         whole = built.kernels[0] * divisor
@@ -244,7 +236,7 @@ def test_the_divisor_makes_whole_numbers(name: str, divisor: int) -> None:
     ],
 )
 def test_separable_says_whether_a_kernel_is_a_column_times_a_row(name: str, separable: bool) -> None:
-    built = named_filter(name)
+    built = get_filter(name)
     assert built.separable is separable
     assert all(np.linalg.matrix_rank(matrix) == 1 for matrix in built.kernels) is separable
 
@@ -308,7 +300,7 @@ DOWN = RIGHT.T
 
 def answer(name: str, image: Array) -> float:
     """Return the filter's answer in the middle of an image."""
-    result = apply_filter(image, named_filter(name))
+    result = apply_filter(image, get_filter(name))
     return float(result[4, 4])
 
 
@@ -428,7 +420,7 @@ def test_the_textbook_filter_is_steered_from_bright_to_dark(angle: float) -> Non
 
 @pytest.mark.parametrize("family", MAGNITUDES)
 def test_an_angle_makes_a_magnitude_a_single_derivative(family: str) -> None:
-    built = named_filter(family, angle=70)
+    built = get_filter(family, angle=70)
     assert built.combination == Combination.SINGLE
     assert [matrix.tolist() for matrix in built.kernels] == [kernel(f"{family}-x", angle=70).tolist()]
     assert "70 degrees" in built.responds_to
@@ -447,7 +439,7 @@ def test_an_angle_makes_a_magnitude_a_single_derivative(family: str) -> None:
 def test_a_compass_has_eight_distinct_turns(
     name: str, east: list[list[int]], north_east: list[list[int]]
 ) -> None:
-    built = named_filter(name)
+    built = get_filter(name)
     matrices = {tuple(matrix.ravel().tolist()) for matrix in built.kernels}
     turns = {
         tuple(np.rot90(np.array(matrix), quarter).ravel().tolist())
@@ -580,15 +572,15 @@ def test_numpy_numbers_are_parameters(value: Any) -> None:
     ["gaussian:sigma=2", "sobel-x:size=5,angle=70", "gabor:wavelength=6,angle=30,phase=90", "box:size=4"],
 )
 def test_the_name_of_a_filter_builds_it_again(name: str) -> None:
-    built = named_filter(name)
+    built = get_filter(name)
     assert built.name == name
-    assert named_filter(built.name).kernels[0].tolist() == built.kernels[0].tolist()
+    assert get_filter(built.name).kernels[0].tolist() == built.kernels[0].tolist()
 
 
 def test_a_name_holds_its_parameters_to_the_last_digit() -> None:
-    built = named_filter("gaussian", sigma=2 / 3)
+    built = get_filter("gaussian", sigma=2 / 3)
     assert built.name == "gaussian:sigma=0.6666666666666666"
-    assert np.array_equal(named_filter(built.name).kernels[0], built.kernels[0])
+    assert np.array_equal(get_filter(built.name).kernels[0], built.kernels[0])
 
 
 @pytest.mark.parametrize(
@@ -596,7 +588,7 @@ def test_a_name_holds_its_parameters_to_the_last_digit() -> None:
 )
 def test_an_unknown_filter_is_answered_by_the_nearest(name: str, meant: str) -> None:
     with pytest.raises(FilterError) as caught:
-        named_filter(name)
+        get_filter(name)
     assert caught.value.what == name.lower()
     assert f"did you mean {meant}" in caught.value.why
 
@@ -604,7 +596,7 @@ def test_an_unknown_filter_is_answered_by_the_nearest(name: str, meant: str) -> 
 @pytest.mark.parametrize("name", ["", "   ", "?", "\x00"])
 def test_a_name_like_no_filter_is_answered_by_all_names(name: str) -> None:
     with pytest.raises(FilterError, match="choose from vertical, horizontal, prewitt-x"):
-        named_filter(name)
+        get_filter(name)
 
 
 WRONG_PARAMETERS = [
@@ -663,14 +655,14 @@ def test_a_wrong_parameter_is_named_with_its_value(
     name: str, parameters: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(FilterError) as caught:
-        named_filter(name, **parameters)
+        get_filter(name, **parameters)
     assert str(caught.value).startswith(message)
 
 
 @pytest.mark.parametrize(("name", "key"), [("box", "size"), ("gaussian", "sigma"), ("sobel-x", "angle")])
 def test_a_parameter_beyond_the_floats_is_refused(name: str, key: str) -> None:
     with pytest.raises(FilterError, match=f"{name}:{key}"):
-        named_filter(name, **{key: 10**400})
+        get_filter(name, **{key: 10**400})
 
 
 @pytest.mark.parametrize(
@@ -686,7 +678,7 @@ def test_a_kernel_that_would_be_too_large_names_its_sigma(name: str, parameters:
     with pytest.raises(
         UsageError, match=r"sigma .* needs a \d+x\d+ kernel, more than 1048576 taps; lower sigma"
     ):
-        named_filter(name, **parameters)
+        get_filter(name, **parameters)
 
 
 @pytest.mark.parametrize(("name", "count"), [("sobel", 2), ("roberts", 2), ("kirsch", 8), ("robinson", 8)])

@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convcli import layers, patches, winograd
 from convcli.errors import ConvcliError, SizeError, UsageError
-from convcli.layers import conv_backward, conv_forward, pool_backward, pool_forward
-from convcli.sizes import Axis
+from convcli.layers import convolution_layer as layers
+from convcli.layers import im2col as patches
+from convcli.layers import winograd
+from convcli.layers.convolution_layer import conv_backward, conv_forward
+from convcli.layers.pooling_layer import pool_backward, pool_forward
+from convcli.sizes.windowed import Axis
 from tests.sampling import examples
 
 Array = NDArray[Any]
@@ -218,7 +221,7 @@ def test_winograd_stays_within_its_bound(
     w = rng.standard_normal((3, 3, shape[3], filters)).astype(np.float32)
     used: list[Array] = []
 
-    def noted(w: Array, rows: Axis, columns: Axis) -> patches.Way:
+    def noted(w: Array, rows: Axis, columns: Axis) -> patches.LayerAlgorithm:
         used.append(w)
         return winograd.winograd(w, rows, columns)
 
@@ -381,5 +384,5 @@ def test_products_in_blocks_equal_whole_ones(monkeypatch: pytest.MonkeyPatch) ->
     w = np.random.default_rng(9).integers(-9, 9, (3, 3, 3, 5))
     whole = conv_forward(a, w)
     for alone in (1, 1 << 12, 1 << 13):
-        monkeypatch.setattr(patches, "ALONE", alone)
+        monkeypatch.setattr(patches, "BLAS_SINGLE_THREAD_LIMIT", alone)
         np.testing.assert_array_equal(conv_forward(a, w), whole)

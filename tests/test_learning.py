@@ -7,10 +7,17 @@ import pytest
 from numpy.typing import NDArray
 
 from convcli import convolve, kernel, read_image
-from convcli.arrays import select_channels
 from convcli.errors import ConvcliError, LearningError, SizeError, UsageError
-from convcli.kernels import CATALOG, Combination, named_filter
-from convcli.learning import Example, Learned, _Scaling, _Training, examples_of, learn, nearest_filter, solve
+from convcli.kernels.catalog import CATALOG
+from convcli.kernels.filter import Combination
+from convcli.kernels.named import get_filter
+from convcli.learning.examples import Example, make_examples
+from convcli.learning.gradient_descent import _Training, learn
+from convcli.learning.least_squares import solve
+from convcli.learning.nearest import nearest_filter
+from convcli.learning.problem import ScaledProblem
+from convcli.learning.results import Learned
+from convcli.pictures.channels import select_channels
 from tests.conftest import SAMPLES
 
 Array = NDArray[Any]
@@ -39,9 +46,9 @@ def cat() -> Array:
 )
 def test_filters_come_back(cat: Array, taps: Array) -> None:
     target = convolve(cat, taps)
-    learned = learn(examples_of(cat, target))
+    learned = learn(make_examples(cat, target))
     np.testing.assert_allclose(learned.taps, taps, atol=1e-3)
-    np.testing.assert_allclose(solve(examples_of(cat, target)).taps, taps, atol=1e-6)
+    np.testing.assert_allclose(solve(make_examples(cat, target)).taps, taps, atol=1e-6)
     assert learned.relative_error < 1e-5
     assert (learned.bias, learned.offset) == (0, 0)
 
@@ -50,14 +57,14 @@ def test_filters_come_back_from_noise(cat: Array) -> None:
     taps = kernel("sobel-x", angle=70)
     target = convolve(cat, taps)
     noise = 0.05 * target.std() * np.random.default_rng(2).standard_normal(target.shape)
-    noisy = learn(examples_of(cat, target + noise))
+    noisy = learn(make_examples(cat, target + noise))
     assert np.abs(noisy.taps - taps).max() < 0.05 * np.abs(taps).max()
 
 
 @SOLVE_AND_LEARN
 def test_absolute_values_come_back_with_the_sign_of_the_named_filter(cat: Array, found: Any) -> None:
     target = np.minimum(np.abs(convolve(cat, kernel("sobel-x"))), 255).astype(np.uint8)  # as PNG has it
-    learned = found(examples_of(cat, target), absolute=True)
+    learned = found(make_examples(cat, target), absolute=True)
     np.testing.assert_allclose(learned.taps, kernel("sobel-x"), atol=1e-3)
 
 
@@ -66,30 +73,30 @@ def test_a_volume_and_a_bias_come_back(found: Any) -> None:
     image = read_image(SAMPLES / "chelsea.png")[80:220, 130:290]
     taps = np.random.default_rng(3).standard_normal((3, 3, 3))
     target = 40 + sum(convolve(image[..., c], taps[..., c], padding="valid").astype(float) for c in range(3))
-    learned = found(examples_of(image, target), bias=True)
+    learned = found(make_examples(image, target), bias=True)
     np.testing.assert_allclose(learned.taps, taps, atol=1e-3)
     assert learned.bias == pytest.approx(40, abs=0.1)
-    without = solve(examples_of(image, target))
+    without = solve(make_examples(image, target))
     assert without.bias == 0
     assert without.offset == pytest.approx(40, abs=0.1)
 
 
 def test_channels_one_by_one_and_several_pairs() -> None:
     image = read_image(SAMPLES / "chelsea.png")[:90, :90]
-    examples = examples_of(image, convolve(image, LINE)) + examples_of(NOISE, convolve(NOISE, LINE))
+    examples = make_examples(image, convolve(image, LINE)) + make_examples(NOISE, convolve(NOISE, LINE))
     assert len(examples) == 4
     np.testing.assert_allclose(learn(examples, seed=5).taps, LINE, atol=1e-3)
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "sgd"])
 def test_other_optimizers_learn_too(optimizer: str) -> None:
-    learned = learn(examples_of(NOISE, convolve(NOISE, LINE)), optimizer=optimizer)
+    learned = learn(make_examples(NOISE, convolve(NOISE, LINE)), optimizer=optimizer)
     np.testing.assert_allclose(learned.taps, LINE, atol=1e-3)
 
 
 def test_the_same_seed_gives_the_same_filter() -> None:
     def learned(seed: int) -> Learned:
-        return learn(examples_of(NOISE, convolve(NOISE, LINE)), seed=seed, steps=50)
+        return learn(make_examples(NOISE, convolve(NOISE, LINE)), seed=seed, steps=50)
 
     np.testing.assert_array_equal(learned(1).taps, learned(1).taps)
     assert not np.array_equal(learned(1).taps, learned(2).taps)
@@ -98,7 +105,7 @@ def test_the_same_seed_gives_the_same_filter() -> None:
 def test_history_and_watch() -> None:
     seen: list[tuple[int, float]] = []
     learned = learn(
-        examples_of(NOISE, convolve(NOISE, LINE)),
+        make_examples(NOISE, convolve(NOISE, LINE)),
         steps=250,
         watch=lambda step, loss: seen.append((step, loss)),
     )
@@ -110,8 +117,8 @@ def test_history_and_watch() -> None:
 
 @pytest.mark.parametrize("absolute", [False, True])
 def test_the_gradient_is_that_of_the_loss(absolute: bool) -> None:
-    examples = examples_of(NOISE, np.abs(convolve(NOISE, LINE)))
-    scaling = _Scaling.of(examples, absolute=absolute)
+    examples = make_examples(NOISE, np.abs(convolve(NOISE, LINE)))
+    scaling = ScaledProblem.of(examples, absolute=absolute)
     scaled = [scaling.apply(one) for one in examples]
 
     def loss_at(weights: Array) -> tuple[float, Array]:
@@ -130,7 +137,7 @@ def test_the_gradient_is_that_of_the_loss(absolute: bool) -> None:
 def test_clipped_pixels_teach_nothing() -> None:
     clipped = np.clip(convolve(NOISE, LINE), -300, 255)
     target = np.where(clipped < 0, 255, clipped).astype(np.uint8)  # what is no clipped pixel is right
-    example = examples_of(NOISE, target)[0]
+    example = make_examples(NOISE, target)[0]
     assert not example.usable[example.target == 255].any()
     np.testing.assert_allclose(solve([example]).taps, LINE, atol=0.05)
 
@@ -139,7 +146,7 @@ def test_clipped_pixels_teach_nothing() -> None:
 def test_targets_with_and_without_padding_mean_the_same(f: tuple[int, int]) -> None:
     taps = np.random.default_rng(6).standard_normal(f)
     for padding in ("same", "valid"):
-        example = examples_of(NOISE, convolve(NOISE, taps, padding=padding), f)[0]
+        example = make_examples(NOISE, convolve(NOISE, taps, padding=padding), f)[0]
         np.testing.assert_allclose(example.target, convolve(NOISE, taps, padding="valid"), atol=1e-3)
 
 
@@ -149,11 +156,11 @@ def test_targets_with_and_without_padding_mean_the_same(f: tuple[int, int]) -> N
 def test_every_named_filter_is_its_own_nearest() -> None:
     for name, entry in CATALOG.items():
         if entry.combination == Combination.SINGLE:
-            one = named_filter(name)
+            one = get_filter(name)
             nearest = nearest_filter(one.kernels[0] * 2.5)
             assert nearest is not None
             assert nearest.similarity == pytest.approx(1)
-            again = named_filter(nearest.name, angle=nearest.angle).kernels[0] * nearest.scale
+            again = get_filter(nearest.name, angle=nearest.angle).kernels[0] * nearest.scale
             np.testing.assert_allclose(again, one.kernels[0] * 2.5, atol=1e-9)
 
 
@@ -213,7 +220,7 @@ def bad(place: float) -> Array:
 )
 def test_what_teaches_nothing_is_said(image: Array, target: Array, how: dict[str, Any], told: str) -> None:
     with pytest.raises(LearningError) as raised:
-        learn(examples_of(image, target), **how)
+        learn(make_examples(image, target), **how)
     assert told in str(raised.value)
 
 
@@ -228,7 +235,7 @@ def test_what_teaches_nothing_is_said(image: Array, target: Array, how: dict[str
 )  # fmt: skip
 def test_targets_of_other_sizes_are_explained(shape: tuple[int, ...], told: str) -> None:
     with pytest.raises(SizeError) as raised:
-        examples_of(NOISE, np.zeros(shape))
+        make_examples(NOISE, np.zeros(shape))
     assert told in str(raised.value)
 
 
@@ -236,13 +243,13 @@ def test_targets_of_other_sizes_are_explained(shape: tuple[int, ...], told: str)
     "call",
     [
         lambda: learn([]),
-        lambda: learn(examples_of(NOISE, NOISE), rate=0),
-        lambda: learn(examples_of(NOISE, NOISE), rate=float("nan")),
-        lambda: learn(examples_of(NOISE, NOISE), steps=0),
-        lambda: learn(examples_of(NOISE, NOISE), optimizer="newton"),
-        lambda: learn(examples_of(NOISE, NOISE) + examples_of(NOISE, NOISE, 5)),
-        lambda: examples_of(NOISE, NOISE, 99),
-        lambda: examples_of(NOISE, NOISE, channels="most"),
+        lambda: learn(make_examples(NOISE, NOISE), rate=0),
+        lambda: learn(make_examples(NOISE, NOISE), rate=float("nan")),
+        lambda: learn(make_examples(NOISE, NOISE), steps=0),
+        lambda: learn(make_examples(NOISE, NOISE), optimizer="newton"),
+        lambda: learn(make_examples(NOISE, NOISE) + make_examples(NOISE, NOISE, 5)),
+        lambda: make_examples(NOISE, NOISE, 99),
+        lambda: make_examples(NOISE, NOISE, channels="most"),
         lambda: learn([Example(np.zeros((99, 99, 1)), np.zeros((20, 20)), np.ones((20, 20), bool))]),
     ],
 )
@@ -253,7 +260,7 @@ def test_wrong_requests_are_refused(call: Any) -> None:
 
 
 def test_seeds_are_checked() -> None:
-    examples = examples_of(NOISE, NOISE[1:-1, 1:-1])
+    examples = make_examples(NOISE, NOISE[1:-1, 1:-1])
     for call in (learn, solve):
         with pytest.raises(UsageError, match="seed -1: must be a whole number, at least 0"):
             call(examples, seed=-1)
@@ -261,7 +268,7 @@ def test_seeds_are_checked() -> None:
 
 @pytest.mark.parametrize("steps", [1, 10, 100])
 def test_the_history_has_each_step_once(steps: int) -> None:
-    learned = learn(examples_of(NOISE, convolve(NOISE, LINE)), steps=steps)
+    learned = learn(make_examples(NOISE, convolve(NOISE, LINE)), steps=steps)
     numbers = [step.number for step in learned.history]
     assert numbers == sorted(set(numbers))
     assert numbers[-1] == learned.steps <= steps
@@ -271,16 +278,16 @@ def test_pixels_that_were_clipped_at_either_end_do_not_count() -> None:
     image = np.random.default_rng(5).integers(0, 64, (60, 60)).astype(np.uint8)
     edges = convolve(image, kernel("sobel-x"))
     for target in (np.clip(edges, 0, 255), np.clip(edges.astype(int) + 128, 0, 255)):
-        learned = solve(examples_of(image, target.astype(np.uint8)), bias=True)
+        learned = solve(make_examples(image, target.astype(np.uint8)), bias=True)
         np.testing.assert_allclose(learned.taps, kernel("sobel-x"), atol=1e-9)
 
 
 def test_there_are_patches_enough_for_many_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("convcli.learning.MOST_SOLVED", 81 * 50)
-    monkeypatch.setattr("convcli.learning.MOST_CORRELATED", 81 * 50)
+    monkeypatch.setattr("convcli.learning.problem.MAX_SOLVED", 81 * 50)
+    monkeypatch.setattr("convcli.learning.problem.MAX_CORRELATED", 81 * 50)
     image = np.random.default_rng(6).standard_normal((60, 60))
     taps = np.random.default_rng(7).standard_normal((9, 9))
-    solved = solve(examples_of(image, convolve(image, taps), 9))
+    solved = solve(make_examples(image, convolve(image, taps), 9))
     np.testing.assert_allclose(solved.taps, taps, atol=1e-6)
 
 

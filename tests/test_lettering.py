@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.lettering import font, lettered, wrapped
+from convcli.drawing.fonts import font, printable_text, wrapped
 
 BOX = bytes(font(16).getmask("\U0010fffd"))  # what stands for a character that no font has
 
@@ -22,12 +22,12 @@ BOX = bytes(font(16).getmask("\U0010fffd"))  # what stands for a character that 
     ],
 )
 def test_what_the_font_lacks_is_escaped(text: str, drawn: str) -> None:
-    assert lettered(text) == drawn
+    assert printable_text(text) == drawn
 
 
 @given(st.text(max_size=20))
 def test_no_empty_box_is_drawn(text: str) -> None:
-    assert all(bytes(font(16).getmask(char)) != BOX for char in lettered(text))
+    assert all(bytes(font(16).getmask(char)) != BOX for char in printable_text(text))
 
 
 @given(st.text("ab W-日", max_size=80), st.integers(12, 300), st.integers(1, 4))
@@ -36,7 +36,7 @@ def test_lines_fit_and_lose_nothing_but_what_dots_stand_for(text: str, width: in
     assert len(lines) <= most
     assert all(font(13).getlength(line) <= width for line in lines if len(line) > 1)
     shown = "".join(lines).replace(" ", "")
-    wanted = lettered(text).replace(" ", "")
+    wanted = printable_text(text).replace(" ", "")
     if lines and lines[-1].endswith("…"):
         assert wanted.startswith(shown.removesuffix("…"))
     else:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.limits import USUAL, Limits, Size, free_memory
+from convcli.pictures.limits import USUAL, Limits, Size, free_memory
 from tests.conftest import Runner, assert_failed
 
 MEBIBYTE = 1 << 20

@@ -12,10 +12,10 @@ import pytest
 
 from convcli import __main__ as entry
 from convcli import __version__
-from convcli.cli import boundary
-from convcli.cli.output import ReaderGone
-from convcli.cli.stopping import undone_at_a_signal
-from convcli.files import write_atomically
+from convcli.cli import error_handling as boundary
+from convcli.files.atomic import write_atomically
+from convcli.files.streams import BrokenPipe
+from convcli.signals import cleanup_at_signal
 from tests.conftest import Runner
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -81,8 +81,8 @@ def test_a_signal_takes_its_course_when_all_is_cleared_up(
         handler = signal.getsignal(number)
         assert callable(handler)
         with (
-            undone_at_a_signal(lambda: told.append("first")),
-            undone_at_a_signal(lambda: told.append(1 // 0)),
+            cleanup_at_signal(lambda: told.append("first")),
+            cleanup_at_signal(lambda: told.append(1 // 0)),
         ):
             handler(number, None)
 
@@ -182,7 +182,7 @@ def test_a_reader_who_left_ends_a_help_page(convcli: Runner, monkeypatch: pytest
             sys.exit(1)
 
     monkeypatch.setattr("convcli.cli.app.command", lambda: type("Root", (), {"main": staticmethod(left)}))
-    with pytest.raises(ReaderGone):
+    with pytest.raises(BrokenPipe):
         convcli("--help")
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from convcli.cli.app import COMMANDS, command
 from convcli.cli.manual import escape
-from convcli.kernels import CATALOG
-from convcli.network.sources import shipped
+from convcli.kernels.catalog import CATALOG
+from convcli.networks.sources import shipped
 from tests.conftest import Runner
 
 ROOT = Path(__file__).parents[1]

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from convcli import matrices
 from convcli.errors import MatrixError
-from convcli.matrices import format_matrix, parse_matrix, parse_number
+from convcli.pictures import text_matrices as matrices
+from convcli.pictures.text_matrices import format_matrix, parse_matrix, parse_number
 
 SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 5))
 SEPARATORS = [" ", "  ", "\t", ",", ", ", " ,", " , "]

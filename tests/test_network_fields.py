@@ -12,9 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcli.network.fields import Field
-from convcli.size_texts import format_number
-from convcli.sizes import AdaptiveAxis, Axis, TransposedAxis, adaptive_axes, lossless_sides, transposed_axes
+from convcli.networks.receptive_fields import ReceptiveField
+from convcli.sizes.adaptive import AdaptiveAxis
+from convcli.sizes.axes import adaptive_axes, transposed_axes
+from convcli.sizes.searching import lossless_sides
+from convcli.sizes.text import format_number
+from convcli.sizes.transposed import TransposedAxis
+from convcli.sizes.windowed import Axis
 from tests.sampling import examples
 
 HUGE = 10**30
@@ -37,8 +41,8 @@ def seen_by(chain: list[Layer], unit: int) -> set[int]:
     return places
 
 
-def field_of(chain: Iterable[Layer | AdaptiveAxis]) -> Field:
-    field = Field()
+def field_of(chain: Iterable[Layer | AdaptiveAxis]) -> ReceptiveField:
+    field = ReceptiveField()
     for layer in chain:
         field = field.through(layer)
     return field
@@ -133,7 +137,7 @@ def test_a_joined_field_lies_between_the_largest_and_all_that_is_seen(chains: li
     seen = [seen_by(chain, 0) for chain in chains]
     sizes = [max(places) - min(places) + 1 for places in seen]
     together = set().union(*seen)
-    joined = Field.joined(fields)
+    joined = ReceptiveField.joined(fields)
     places = [(field.spread, field.jump, field.twice_centre) for field in fields]
     assert (joined.spread, joined.jump, joined.twice_centre) in places
     assert joined.spread == max(sizes) - 1
@@ -142,8 +146,8 @@ def test_a_joined_field_lies_between_the_largest_and_all_that_is_seen(chains: li
 
 
 def test_the_first_of_equally_large_fields_gives_the_place() -> None:
-    left, right = Field(spread=3, twice_centre=-1), Field(spread=3, twice_centre=1)
-    assert (Field.joined([left, right]), Field.joined([right, left])) == (left, right)
+    left, right = ReceptiveField(spread=3, twice_centre=-1), ReceptiveField(spread=3, twice_centre=1)
+    assert (ReceptiveField.joined([left, right]), ReceptiveField.joined([right, left])) == (left, right)
 
 
 # Adaptive pooling -----------------------------------------------------------------------------------------
@@ -245,5 +249,5 @@ def test_numbers_are_written_exactly(number: float | Fraction, text: str) -> Non
 
 @given(st.integers(-(10**9), 10**9))
 def test_halves_are_written_so_that_nothing_is_lost(twice: int) -> None:
-    written = format_number(Field(twice_centre=twice).centre)
+    written = format_number(ReceptiveField(twice_centre=twice).centre)
     assert Fraction(written) == Fraction(twice, 2)

@@ -8,25 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import SizeError, SpecError
-from convcli.network.building import build
-from convcli.network.grammar import Join, JoinTag, PlacedLayer, Repeat, Spec, Tag, parse_spec
-from convcli.network.layers import (
-    AdaptivePooling,
-    Convolution,
-    Dense,
-    Depthwise,
+from convcli.networks.building import build
+from convcli.networks.grammar import parse_spec
+from convcli.networks.layer_types.base import Layer
+from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
+from convcli.networks.layer_types.dense import Dense, Flatten
+from convcli.networks.layer_types.elementwise import (
     Elementwise,
     ElementwiseKind,
-    Flatten,
-    Layer,
-    Normalisation,
-    NormalisationKind,
+    Normalization,
+    NormalizationKind,
     Pad,
-    Pooling,
-    PoolingKind,
-    TransposedConvolution,
 )
-from convcli.size_texts import NamedPadding
+from convcli.networks.layer_types.pooling import AdaptivePooling, Pooling, PoolingKind
+from convcli.networks.spec import Join, JoinTag, PlacedLayer, Repeat, Spec, Tag
+from convcli.sizes.text import NamedPadding
 from tests.sampling import examples
 
 
@@ -89,10 +85,10 @@ ONE = ((1, 1), (1, 1))
         ("fc 10 nobias", Dense(units=10, bias=False)),
         ("Linear out_features=10", Dense(units=10)),
         ("Dense units=10 use_bias=false", Dense(units=10, bias=False)),
-        ("bn", Normalisation(type=NormalisationKind.BATCH)),
-        ("BatchNorm2d", Normalisation(type=NormalisationKind.BATCH)),
-        ("ln", Normalisation(type=NormalisationKind.LAYER)),
-        ("LayerNorm", Normalisation(type=NormalisationKind.LAYER)),
+        ("bn", Normalization(type=NormalizationKind.BATCH)),
+        ("BatchNorm2d", Normalization(type=NormalizationKind.BATCH)),
+        ("ln", Normalization(type=NormalizationKind.LAYER)),
+        ("LayerNorm", Normalization(type=NormalizationKind.LAYER)),
         ("flatten", Flatten()),
         ("ReLU", Elementwise(type=ElementwiseKind.RELU)),
         ("swish", Elementwise(type=ElementwiseKind.SILU)),
@@ -135,7 +131,7 @@ LAYERS = st.one_of(
     st.builds(AdaptivePooling, size=pairs()),
     st.builds(Pad, padding=st.tuples(pairs(0), pairs(0))),
     st.builds(Dense, units=COUNT, bias=st.booleans()),
-    st.builds(Normalisation, type=st.sampled_from(NormalisationKind)),
+    st.builds(Normalization, type=st.sampled_from(NormalizationKind)),
     st.builds(Elementwise, type=st.sampled_from(ElementwiseKind)),
     st.just(Flatten()),
 )

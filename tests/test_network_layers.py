@@ -8,22 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import SizeError
-from convcli.network.layers import (
-    AdaptivePooling,
-    Convolution,
-    Dense,
-    Depthwise,
+from convcli.networks.layer_types.base import Layer
+from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
+from convcli.networks.layer_types.dense import Dense, Flatten
+from convcli.networks.layer_types.elementwise import (
     Elementwise,
     ElementwiseKind,
-    Flatten,
-    Layer,
-    Normalisation,
-    NormalisationKind,
+    Normalization,
+    NormalizationKind,
     Pad,
-    Pooling,
-    TransposedConvolution,
 )
-from convcli.size_texts import NamedPadding
+from convcli.networks.layer_types.pooling import AdaptivePooling, Pooling
+from convcli.sizes.text import NamedPadding
 from tests import reference
 
 # Texts ----------------------------------------------------------------------------------------------------
@@ -330,8 +326,8 @@ def test_transposed_convolution_in_groups() -> None:
         (AdaptivePooling(), "gap", (1, 1, 8)),
         (AdaptivePooling(size=(2, 3)), "gap 2x3", (2, 3, 8)),
         (Pad(padding=((1, 2), (3, 4))), "pad 1:2x3:4", (11, 15, 8)),
-        (Normalisation(type=NormalisationKind.BATCH), "bn", (8, 8, 8)),
-        (Normalisation(type=NormalisationKind.LAYER), "ln", (8, 8, 8)),
+        (Normalization(type=NormalizationKind.BATCH), "bn", (8, 8, 8)),
+        (Normalization(type=NormalizationKind.LAYER), "ln", (8, 8, 8)),
         (Elementwise(type=ElementwiseKind.RELU), "relu", (8, 8, 8)),
         (Flatten(), "flatten", (512,)),
     ],
@@ -341,7 +337,7 @@ def test_text_and_output_of_the_others(layer: Layer, text: str, output: tuple[in
 
 
 def test_normalisation_learns_two_a_channel_and_keeps_two_statistics() -> None:
-    batch, one = (Normalisation(type=kind) for kind in NormalisationKind)
+    batch, one = (Normalization(type=kind) for kind in NormalizationKind)
     assert (batch.params(64), batch.statistics(64), batch.macs((7, 7, 64))) == (128, 128, 0)
     assert (one.params(64), one.statistics(64)) == (128, 0)
 

@@ -15,19 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import SizeError, SpecError
-from convcli.network.building import build
-from convcli.network.grammar import (
-    Item,
-    Join,
-    JoinKind,
-    JoinTag,
-    Place,
-    PlacedLayer,
-    Repeat,
-    Tag,
-    parse_spec,
-)
-from convcli.network.layers import Convolution, Layer, Pooling
+from convcli.networks.building import build
+from convcli.networks.grammar import parse_spec
+from convcli.networks.layer_types.base import Layer
+from convcli.networks.layer_types.convolution import Convolution
+from convcli.networks.layer_types.pooling import Pooling
+from convcli.networks.spec import Item, Join, JoinKind, JoinTag, Place, PlacedLayer, Repeat, Tag
 from tests.sampling import examples
 
 # Writing with places --------------------------------------------------------------------------------------

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from convcli.errors import SizeError
-from convcli.network.comparisons import comparison_table
-from convcli.network.networks import Network
-from convcli.network.searching import smallest_side, valid_sides
-from convcli.network.sources import network, read_spec, shipped
-from convcli.network.tables import Column, Table, params_table, shape_table
+from convcli.networks.comparing import comparison_table
+from convcli.networks.network import Network
+from convcli.networks.searching import smallest_side, valid_sides
+from convcli.networks.sources import network, read_spec, shipped
+from convcli.networks.tables import Column, Table, params_table, shape_table
 
 Rows = list[list[str]]
 

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import SizeError, SpecError
-from convcli.network.building import build
-from convcli.network.grammar import parse_spec
-from convcli.network.layers import Convolution, Dense
-from convcli.network.networks import JoinLayer, Network, single_layer
-from convcli.network.sources import network, read_spec, shipped
+from convcli.networks.building import build
+from convcli.networks.grammar import parse_spec
+from convcli.networks.layer_types.convolution import Convolution
+from convcli.networks.layer_types.dense import Dense
+from convcli.networks.network import JoinLayer, Network, single_layer
+from convcli.networks.sources import network, read_spec, shipped
 
 # torchvision's documentation, each without auxiliary heads (Inception v3's has 3,326,696 parameters).
 PARAMS = {

@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import SizeError
-from convcli.network.building import build
-from convcli.network.grammar import parse_spec
-from convcli.network.networks import Stage
-from convcli.network.searching import valid_sides
-from convcli.network.sources import network, read_spec, shipped
-from convcli.network.tables import shape_table
-from convcli.sizes import Axis
+from convcli.networks.building import build
+from convcli.networks.grammar import parse_spec
+from convcli.networks.network import Stage
+from convcli.networks.searching import valid_sides
+from convcli.networks.sources import network, read_spec, shipped
+from convcli.networks.tables import shape_table
+from convcli.sizes.windowed import Axis
 from tests import reference
 from tests.sampling import examples
 

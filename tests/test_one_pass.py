@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from convcli import processors, strategies
-from convcli.convolve import apply_filter
+from convcli import parallel as processors
+from convcli.convolution.algorithms import strategy as strategies
+from convcli.convolution.engine import apply_filter
+from convcli.convolution.fused import filter_pixels
+from convcli.convolution.rendering import SignedMapping, adjust, render_counted
+from convcli.convolution.statistics import measure
 from convcli.errors import UsageError
-from convcli.kernels import Combination, Filter, custom_filter, named_filter
-from convcli.one_pass import filter_pixels
-from convcli.render import Signed, adjust, render_counted
-from convcli.tally import tally
+from convcli.kernels.filter import Combination, Filter, custom_filter
+from convcli.kernels.named import get_filter
 from tests.sampling import examples
 
 Array = NDArray[Any]
@@ -29,7 +31,7 @@ def one_after_the_other(
     scale, bias, depth = (options.pop(key) for key in ("scale", "bias", "depth"))
     values = adjust(apply_filter(image, chosen, **options), scale=scale, bias=bias)
     rendered = render_counted(values, how, depth=depth)
-    return rendered.pixels, rendered.saturated, tally(values), values.dtype
+    return rendered.pixels, rendered.saturated, measure(values), values.dtype
 
 
 @settings(
@@ -38,13 +40,13 @@ def one_after_the_other(
 @given(data=st.data())
 def test_all_at_once_is_one_after_the_other(monkeypatch: pytest.MonkeyPatch, data: st.DataObject) -> None:
     monkeypatch.setattr(strategies, "STRIP_BYTES", 900)
-    monkeypatch.setattr(processors, "LEAST_PER_THREAD", 1)
+    monkeypatch.setattr(processors, "MIN_PER_THREAD", 1)
     dtype = data.draw(st.sampled_from([np.uint8, np.uint16, np.int16, np.float32]))
     shape = data.draw(st.sampled_from([(30, 20), (17, 9, 3), (1, 50), (40, 1)]))
     elements = st.floats(-300, 300, width=32) if dtype == np.float32 else None
     image = data.draw(hnp.arrays(dtype, shape, elements=elements))
-    chosen = named_filter(data.draw(st.sampled_from(FILTERS)))
-    how = data.draw(st.sampled_from(Signed))
+    chosen = get_filter(data.draw(st.sampled_from(FILTERS)))
+    how = data.draw(st.sampled_from(SignedMapping))
     options: dict[str, Any] = {
         "scale": data.draw(st.sampled_from([1, 0.25, 2, -1, -0.5, 0])),
         "bias": data.draw(st.sampled_from([0, 7, -3.5])),
@@ -72,7 +74,7 @@ def test_all_at_once_is_one_after_the_other(monkeypatch: pytest.MonkeyPatch, dat
 def test_no_wide_result_is_held_whole(monkeypatch: pytest.MonkeyPatch, how: str, name: str) -> None:
     monkeypatch.setattr(strategies, "STRIP_BYTES", 1 << 17)
     image = np.random.default_rng(5).integers(0, 256, (3000, 2000), np.uint8)
-    chosen = named_filter(name)
+    chosen = get_filter(name)
     filter_pixels(image[:300], chosen, how, jobs=2)
     tracemalloc.start()
     try:
@@ -112,7 +114,7 @@ def test_extreme_taps_saturate_and_never_turn_over() -> None:
 
 def test_a_magnitude_with_a_negative_scale_is_still_a_distance() -> None:
     image = np.random.default_rng(6).integers(0, 256, (20, 30), np.uint8)
-    magnitude = named_filter("sobel")
+    magnitude = get_filter("sobel")
     assert magnitude.combination == Combination.MAGNITUDE
     there = filter_pixels(image, magnitude, scale=0.25).pixels
     assert np.array_equal(filter_pixels(image, magnitude, scale=-0.25).pixels, there)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from convcli import opening
-from convcli.opening import open_input
+from convcli.files import opening
+from convcli.files.opening import open_input
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from convcli.drawing import PALETTE
-from convcli.network.diagrams import network_diagram, network_drawing
-from convcli.network.networks import Network
-from convcli.network.pages import network_page
-from convcli.network.sources import network
-from convcli.network.tables import params_table
+from convcli.drawing.shapes import PALETTE
+from convcli.networks.diagram.diagram import network_diagram, network_drawing
+from convcli.networks.diagram.page import network_page
+from convcli.networks.network import Network
+from convcli.networks.sources import network
+from convcli.networks.tables import params_table
 
 VOID = {"meta", "input"}
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli.convolve import apply_filter
-from convcli.drawing import PALETTE, Anchor, Animation, Drawing, Ink, Line, Rectangle, Shape, Text
-from convcli.explaining import Explained
-from convcli.kernels import named_filter
-from convcli.painting import animated_gif, animated_png, drawn_png, painted, painted_frames
-from convcli.sizes import window_axes
-from convcli.window_drawings import PAUSE, window_animation
+from convcli.convolution.engine import apply_filter
+from convcli.convolution.explaining import Explained
+from convcli.drawing.raster import painted, painted_frames, render_apng, render_gif, render_png
+from convcli.drawing.shapes import PALETTE, Anchor, Animation, Drawing, Ink, Line, Rectangle, Shape, Text
+from convcli.figures.window.drawing import PAUSE, window_animation
+from convcli.kernels.named import get_filter
+from convcli.sizes.axes import window_axes
 
 EDGE = np.array([[10, 10, 10, 0, 0, 0]] * 6)
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
@@ -28,7 +28,7 @@ def pixels(*shapes: Shape, width: float = 40, height: float = 30) -> Any:
 
 
 def worked_example(name: str = "vertical", **options: Any) -> Animation:
-    one = named_filter(name)
+    one = get_filter(name)
     numbers = Explained(EDGE, one, apply_filter(EDGE, one, **options), **options)
     return window_animation(numbers.rows, numbers.columns, numbers, seconds=0.3)
 
@@ -103,7 +103,7 @@ def test_letters_that_the_font_has(sign: str) -> None:
 def test_a_png_is_the_painted_picture() -> None:
     box = Rectangle(x=0, y=0, width=4, height=4, fill=Ink.GREEN)
     drawing = Drawing(width=9, height=9, shapes=(box,), title="t")
-    with Image.open(BytesIO(drawn_png(drawing))) as image:
+    with Image.open(BytesIO(render_png(drawing))) as image:
         assert (image.format, image.mode) == ("PNG", "RGB")
         assert np.array_equal(np.asarray(image), np.asarray(painted(drawing)))
 
@@ -119,7 +119,7 @@ def test_frames_are_painted_as_a_drawing_of_all_their_shapes_is(name: str) -> No
         assert difference.max() <= 2  # what stands over it is rounded twice
 
 
-@pytest.mark.parametrize(("encode", "file_format"), [(animated_gif, "GIF"), (animated_png, "PNG")])
+@pytest.mark.parametrize(("encode", "file_format"), [(render_gif, "GIF"), (render_apng, "PNG")])
 def test_files_hold_every_frame(encode: Any, file_format: str) -> None:
     animation = worked_example(padding="valid")
     wanted = [np.asarray(frame).astype(int) for frame in painted_frames(animation)]
@@ -140,9 +140,7 @@ def test_files_hold_every_frame(encode: Any, file_format: str) -> None:
         assert durations == [300] * 15 + [300 + 1000 * PAUSE]
 
 
-@pytest.mark.parametrize(
-    ("encode", "duration"), [(animated_gif, 30), (animated_png, 29)], ids=["gif", "apng"]
-)
+@pytest.mark.parametrize(("encode", "duration"), [(render_gif, 30), (render_apng, 29)], ids=["gif", "apng"])
 def test_times_are_rounded_to_what_files_hold(encode: Any, duration: int) -> None:
     animation = window_animation(*window_axes((4, 4), 3), seconds=0.029)
     with Image.open(BytesIO(encode(animation))) as image:
@@ -150,7 +148,7 @@ def test_times_are_rounded_to_what_files_hold(encode: Any, duration: int) -> Non
         assert image.info["duration"] == duration
 
 
-@pytest.mark.parametrize("encode", [animated_gif, animated_png])
+@pytest.mark.parametrize("encode", [render_gif, render_apng])
 @pytest.mark.parametrize(("n", "count"), [(3, 1), (4, 4), (1, 1)])
 def test_windows_without_numbers_and_of_one_position(encode: Any, n: int, count: int) -> None:
     animation = window_animation(*window_axes((n, n), min(n, 3)))

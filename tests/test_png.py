@@ -19,9 +19,10 @@ from PIL import Image
 
 from convcli import convolve as convolved
 from convcli import kernel as kernel_named
-from convcli import png, read_image, render
+from convcli import read_image, render
 from convcli.errors import UsageError
-from convcli.png import encode_png
+from convcli.pictures import png_writer as png
+from convcli.pictures.png_writer import encode_png
 from tests.conftest import SAMPLES
 from tests.sampling import examples
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from convcli import pooling, processors
+from convcli import parallel as processors
+from convcli.convolution import pooling
+from convcli.convolution.pooling import PoolMode, pool
 from convcli.errors import ImageError, SizeError, UsageError
-from convcli.pooling import PoolMode, pool
 from tests import reference
 from tests.sampling import examples
 
@@ -66,14 +67,14 @@ def test_strips_and_threads_never_change_a_bit(data: st.DataObject) -> None:
     whole = pool(image, mode=mode, jobs=1, **options)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(pooling, "STRIP_BYTES", data.draw(st.integers(1, 300)))
-        patched.setattr(processors, "LEAST_PER_THREAD", 1)
+        patched.setattr(processors, "MIN_PER_THREAD", 1)
         out = np.empty_like(whole)
         assert pool(image, mode=mode, jobs=data.draw(st.sampled_from([1, 3])), out=out, **options) is out
     assert out.tobytes() == whole.tobytes()
 
 
 def test_an_out_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"out int16 \(2, 2\): must be an array of uint8 \(2, 2\)"):
+    with pytest.raises(UsageError, match=r"out int16 \(2, 2\): must be a writable array of uint8 \(2, 2\)"):
         pool(np.zeros((4, 4), np.uint8), out=np.zeros((2, 2), np.int16))
 
 
@@ -214,7 +215,7 @@ def test_out_takes_exact_means_as_float64_and_rounded_ones_as_the_image() -> Non
     assert pool(image, mode="avg", out=exact) is exact
     assert pool(image, mode="avg", rounded=True, out=whole) is whole
     assert (exact.tolist(), whole.tolist()) == ([[3.75]], [[4]])
-    with pytest.raises(UsageError, match=r"out uint8 \(1, 1\): must be an array of float64 \(1, 1\)"):
+    with pytest.raises(UsageError, match=r"out uint8 \(1, 1\): must be a writable array of float64 \(1, 1\)"):
         pool(image, mode="avg", out=whole)
 
 

@@ -77,7 +77,7 @@ def photo(in_folder: Path) -> Path:
 def test_sizes_into_a_pipe_load_nothing_heavy(arguments: tuple[str, ...], code: int) -> None:
     program = (
         "import sys\n"
-        "from convcli.cli.boundary import run\n"
+        "from convcli.cli.error_handling import run\n"
         "code = run(sys.argv[1:])\n"
         "print('loaded', *sorted({'numpy', 'PIL', 'rich', 'pydantic'} & set(sys.modules)), file=sys.stderr)\n"
         "sys.exit(code)\n"
@@ -94,7 +94,7 @@ def count(frame, event, argument):
     global calls
     calls += event == "call"
 sys.setprofile(count)
-from convcli.cli.boundary import run
+from convcli.cli.error_handling import run
 code = run(sys.argv[1:])
 sys.setprofile(None)
 print(calls, *sorted(name for name in sys.modules if name.startswith("convcli.")), file=sys.stderr)
@@ -111,9 +111,11 @@ def test_what_a_size_costs(arguments: tuple[str, ...], most: int) -> None:
     calls, *modules = ran.stderr.decode().split()
     assert ran.returncode == 0
     assert int(calls) <= most
-    grammar_is_loaded = "convcli.network.grammar" in modules
+    grammar_is_loaded = "convcli.networks.grammar" in modules
     assert grammar_is_loaded == (arguments != SIZE)
-    assert not {"convcli.kernels", "convcli.arrays", "convcli.images"} & set(modules)
+    assert not {"convcli.kernels.filter", "convcli.pictures.arrays", "convcli.pictures.reading"} & set(
+        modules
+    )
 
 
 # Help and version -----------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from convcli.convolution.rendering import adjust, render, render_counted
 from convcli.errors import UsageError
-from convcli.render import adjust, render, render_counted
 from tests import reference
 
 PIXELS = {8: np.uint8, 16: np.uint16}

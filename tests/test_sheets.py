@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.kernels import CATALOG
-from convcli.sheets import Bar, Fit, Panel, Shown, drawn_sheet, levels, pixels_of, signed_map
+from convcli.figures.scaling import Bar, ScaleKind, Scaling, levels, pixels_of, signed_map
+from convcli.figures.sheet import Panel, drawn_sheet
+from convcli.kernels.catalog import CATALOG
 from tests import reference
 from tests.conftest import SAMPLES, Runner, assert_failed, assert_refused, contents, nothing_changes
 from tests.reference import BLUE, GREY, RED
@@ -92,14 +93,14 @@ def grey(in_folder: Path) -> Array:
 def test_signed_map_has_symmetric_ends() -> None:
     values = np.array([[-7, 0, 3], [1, -2, 5]])
     drawn = signed_map(values)
-    assert drawn.bar == Bar(Shown.SIGNED, -7, 7, -7, 5)
+    assert drawn.bar == Bar(ScaleKind.SIGNED, -7, 7, -7, 5)
     assert drawn.colors.tolist() == colored(values, 7).tolist()
 
 
 def test_levels_go_from_zero_to_the_largest() -> None:
     values = np.array([[3, 4], [8, 16]])
     drawn = levels(values, 16)
-    assert drawn.bar == Bar(Shown.LEVELS, 0, 16, 3, 16)
+    assert drawn.bar == Bar(ScaleKind.LEVELS, 0, 16, 3, 16)
     assert drawn.colors.tolist() == grey_levels(values, 16).tolist()
 
 
@@ -111,7 +112,7 @@ def test_levels_of_what_is_no_number_are_orange_and_infinities_the_ends() -> Non
 def test_levels_of_colours_have_one_span() -> None:
     drawn = levels(np.array([[[-1.0, 0.0, 1.0]]]), math.inf)
     assert drawn.colors.tolist() == [[[0, 128, 255]]]
-    assert drawn.bar == Bar(Shown.LEVELS, -1, 1, -1, 1)
+    assert drawn.bar == Bar(ScaleKind.LEVELS, -1, 1, -1, 1)
 
 
 def test_levels_of_the_largest_floats() -> None:
@@ -132,41 +133,41 @@ sides = st.tuples(st.integers(1, 3000), st.integers(1, 3000))
 
 @given(sides, st.sampled_from([320, 512]))
 def test_no_panel_is_larger_than_it_may_be_nor_a_line(size: tuple[int, int], largest: int) -> None:
-    drawn = Fit.within(size, largest).size(size)
+    drawn = Scaling.within(size, largest).size(size)
     assert max(drawn) <= largest
     assert min(drawn) > 12
 
 
 @given(sides, sides)
 def test_no_result_is_larger_than_it_may_be(size: tuple[int, int], result: tuple[int, int]) -> None:
-    assert max(Fit.within(size, 512).for_result(result, size, 512).size(result)) <= 512
+    assert max(Scaling.within(size, 512).for_result(result, size, 512).size(result)) <= 512
 
 
 @pytest.mark.parametrize(
     ("result", "fit"),
     [
-        ((6, 6), Fit(1, 42, 42)),
-        ((4, 4), Fit(1, 42, 42)),  # without padding: the squares stay as large
-        ((3, 3), Fit(1, 84, 84)),  # at every second pixel
-        ((1, 1), Fit(1, 252, 252)),
-        ((14, 14), Fit(1, 18, 18)),  # with much padding
-        ((2000, 2000), Fit(4, 1, 1)),
+        ((6, 6), Scaling(1, 42, 42)),
+        ((4, 4), Scaling(1, 42, 42)),  # without padding: the squares stay as large
+        ((3, 3), Scaling(1, 84, 84)),  # at every second pixel
+        ((1, 1), Scaling(1, 252, 252)),
+        ((14, 14), Scaling(1, 18, 18)),  # with much padding
+        ((2000, 2000), Scaling(4, 1, 1)),
     ],
 )
 def test_result_of_a_small_picture_has_its_scale_unless_it_is_far_smaller(
-    result: tuple[int, int], fit: Fit
+    result: tuple[int, int], fit: Scaling
 ) -> None:
-    assert Fit.within((6, 6), 512).for_result(result, (6, 6), 512) == fit
+    assert Scaling.within((6, 6), 512).for_result(result, (6, 6), 512) == fit
 
 
 def test_enlarging_repeats_pixels() -> None:
     colors = noise((2, 3, 3))
-    assert np.array_equal(Fit(1, 4, 4).drawn(colors), enlarged(colors, 4))
+    assert np.array_equal(Scaling(1, 4, 4).drawn(colors), enlarged(colors, 4))
 
 
 def test_reducing_takes_means_of_areas() -> None:
     colors = noise((7, 9, 3))
-    drawn = Fit(4).drawn(colors)
+    drawn = Scaling(4).drawn(colors)
     assert drawn.shape == (2, 3, 3)
     for row in range(2):
         for column in range(3):
@@ -180,9 +181,14 @@ def test_reducing_takes_means_of_areas() -> None:
 
 @pytest.mark.parametrize(
     ("fit", "text"),
-    [(Fit(), "1x"), (Fit(1, 3, 3), "3x"), (Fit(8), "1/8"), (Fit(63, 24, 1), "1/63, then 24x1")],
+    [
+        (Scaling(), "1x"),
+        (Scaling(1, 3, 3), "3x"),
+        (Scaling(8), "1/8"),
+        (Scaling(63, 24, 1), "1/63, then 24x1"),
+    ],
 )
-def test_scale_in_words(fit: Fit, text: str) -> None:
+def test_scale_in_words(fit: Scaling, text: str) -> None:
     assert str(fit) == text
 
 
@@ -194,7 +200,7 @@ def test_scale_in_words(fit: Fit, text: str) -> None:
     st.booleans(),
 )
 def test_panels_lie_side_by_side_and_hold_their_pixels(sizes: list[tuple[int, int]], barred: bool) -> None:
-    bar = Bar(Shown.SIGNED, -1, 1, -1, 1) if barred else None
+    bar = Bar(ScaleKind.SIGNED, -1, 1, -1, 1) if barred else None
     panels = [Panel("a name", ["and more"], noise((*size, 3)), bar) for size in sizes]
     sheet = drawn_sheet(panels)
     taken = np.zeros(sheet.pixels.shape[:2], int)
@@ -213,7 +219,7 @@ def test_sheet_has_a_pleasant_aspect(count: int) -> None:
 
 
 def test_bar_shows_the_colours_of_its_ends_and_zero_in_the_middle() -> None:
-    panel = Panel("name", [], np.full((50, 300, 3), 255, np.uint8), Bar(Shown.SIGNED, -8, 8, -8, 3))
+    panel = Panel("name", [], np.full((50, 300, 3), 255, np.uint8), Bar(ScaleKind.SIGNED, -8, 8, -8, 3))
     sheet = drawn_sheet([panel])
     left, top, width, height = sheet.places[0]
     bar = sheet.pixels[top + height + 12, left : left + width]

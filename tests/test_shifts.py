@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convcli.arrays import select_channels
-from convcli.convolve import apply_filter, convolve
-from convcli.images import read_image
-from convcli.kernels import CATALOG, kernel, named_filter
-from convcli.pooling import pool
+from convcli.convolution.engine import apply_filter, convolve
+from convcli.convolution.pooling import pool
+from convcli.kernels.catalog import CATALOG
+from convcli.kernels.named import get_filter, kernel
+from convcli.pictures.channels import select_channels
+from convcli.pictures.reading import read_image
 from tests.conftest import SAMPLES
 from tests.sampling import examples
 
@@ -27,7 +28,7 @@ moves = st.integers(-9, 9)
 @settings(max_examples=examples(25), deadline=None)
 @given(moves, moves, st.sampled_from([np.uint8, np.uint16, np.float32]), st.integers(0, 1 << 30))
 def test_filters_follow_a_shift(name: str, down: int, right: int, dtype: type, seed: int) -> None:
-    one = named_filter(name)
+    one = get_filter(name)
     height, width = np.max([taps.shape for taps in one.kernels], axis=0)
     sides = (2 * height + 25, 2 * width + 25)
     picture: Array = np.random.default_rng(seed).integers(0, 256, sides).astype(dtype)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import SizeError
-from convcli.size_texts import (
+from convcli.sizes.searching import strides_and_paddings
+from convcli.sizes.text import (
     Amounts,
     NamedPadding,
     format_padding,
@@ -16,9 +17,6 @@ from convcli.size_texts import (
     parse_padding,
     parse_pair,
     parse_size,
-)
-from convcli.sizes import (
-    strides_and_paddings,
 )
 
 HUGE = 10**30

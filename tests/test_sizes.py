@@ -12,22 +12,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import SizeError
-from convcli.size_texts import (
-    Amounts,
-    NamedPadding,
-)
-from convcli.sizes import (
-    AdaptiveAxis,
-    Axis,
-    TransposedAxis,
-    adaptive_axes,
-    lossless_sides,
-    output_size,
-    pooling_axes,
-    strides_and_paddings,
-    transposed_axes,
-    window_axes,
-)
+from convcli.sizes.adaptive import AdaptiveAxis
+from convcli.sizes.axes import adaptive_axes, output_size, pooling_axes, transposed_axes, window_axes
+from convcli.sizes.searching import lossless_sides, strides_and_paddings
+from convcli.sizes.text import Amounts, NamedPadding
+from convcli.sizes.transposed import TransposedAxis
+from convcli.sizes.windowed import Axis
 from tests import reference
 from tests.sampling import examples
 

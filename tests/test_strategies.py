@@ -14,26 +14,28 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 import convcli
-from convcli import processors, strategies
+from convcli import parallel as processors
+from convcli.convolution import planning, strips
+from convcli.convolution.algorithms import strategy as strategies
+from convcli.convolution.algorithms.direct import pair_sums
+from convcli.convolution.algorithms.fourier import fast_length
+from convcli.convolution.algorithms.strategy import Strategy
 from convcli.errors import UsageError
-from convcli.kernels import separate
-from convcli.processors import available_processors
-from convcli.slides import fast_length, pair_sums
-from convcli.strategies import Strategy
+from convcli.kernels.filter import separate
+from convcli.parallel import available_processors
 from tests import reference
 from tests.sampling import examples
-from tests.test_convolve import engine
 
-SEPARABLE = {Strategy.SEPARABLE, Strategy.SEPARABLE_BANDS}
+SEPARABLE = {Strategy.SEPARABLE, Strategy.SEPARABLE_MATMUL}
 
 Array = NDArray[Any]
 BORDERS = ["zero", "constant:7", "edge", "reflect", "symmetric", "wrap"]
 
 
 def forced(monkeypatch: pytest.MonkeyPatch, strategy: Strategy, *, strip_bytes: int = 600) -> None:
-    monkeypatch.setattr(engine, "choose", lambda *_: strategy)
+    monkeypatch.setattr(planning, "choose", lambda *_: strategy)
     monkeypatch.setattr(strategies, "STRIP_BYTES", strip_bytes)
-    monkeypatch.setattr(processors, "LEAST_PER_THREAD", 1)
+    monkeypatch.setattr(processors, "MIN_PER_THREAD", 1)
 
 
 def kernels(separable: bool, elements: st.SearchStrategy[Any], dtype: type) -> st.SearchStrategy[Array]:
@@ -65,7 +67,7 @@ def test_integers_are_exact(
         taps = np.ones_like(taps)
     steps = st.tuples(st.integers(1, 3), st.integers(1, 3))
     stride = data.draw(steps)
-    dilation = (1, 1) if strategy == Strategy.BANDS else data.draw(steps)
+    dilation = (1, 1) if strategy == Strategy.BANDED_MATMUL else data.draw(steps)
     amount = st.tuples(st.integers(6, 8), st.integers(6, 8))
     amounts = data.draw(st.tuples(amount, amount))
     border, flip = data.draw(st.sampled_from(BORDERS)), data.draw(st.booleans())
@@ -127,13 +129,13 @@ def test_the_strategy_follows_the_kernel() -> None:
 
     assert strategy(image, convcli.kernel("sobel-x")) == Strategy.SEPARABLE
     assert strategy(image, convcli.kernel("laplacian")) == Strategy.SHIFTS
-    assert strategy(image, convcli.kernel("gaussian", sigma=5)) == Strategy.SEPARABLE_BANDS
-    assert strategy(image, np.ones((31, 31), np.int64)) == Strategy.SEPARABLE_BANDS
+    assert strategy(image, convcli.kernel("gaussian", sigma=5)) == Strategy.SEPARABLE_MATMUL
+    assert strategy(image, np.ones((31, 31), np.int64)) == Strategy.SEPARABLE_MATMUL
     assert strategy(image, dense(5)) == Strategy.SHIFTS
-    assert strategy(image, dense(9)) == Strategy.BANDS
+    assert strategy(image, dense(9)) == Strategy.BANDED_MATMUL
     assert strategy(image, dense(9), dilation=2) == Strategy.FOURIER
     assert strategy(image, dense(31)) == Strategy.FOURIER
-    assert strategy(photograph, dense(7) / 3) == Strategy.BANDS
+    assert strategy(photograph, dense(7) / 3) == Strategy.BANDED_MATMUL
     assert strategy(photograph, dense(31) / 3) == Strategy.FOURIER
     assert strategy(image, dense(31) * 2**20) == Strategy.SHIFTS  # too large for either
 
@@ -143,7 +145,7 @@ def test_bands_are_taken_only_where_their_sums_are_exact() -> None:
     small = np.eye(9, dtype=np.int64) + np.ones((9, 9), np.int64)
     large = small * 3
     assert small.sum() * 65535 < 2**24 < large.sum() * 65535
-    assert convcli.plan(image, small).strategy == Strategy.BANDS
+    assert convcli.plan(image, small).strategy == Strategy.BANDED_MATMUL
     assert convcli.plan(image, large).strategy == Strategy.FOURIER
     assert convcli.plan(image, large).sums == np.float64
 
@@ -242,7 +244,7 @@ def test_a_fast_length_is_the_next_that_has_small_factors_only(least: int) -> No
 
 def test_the_plan_tells_what_the_result_is_and_out_takes_it() -> None:
     image = np.random.default_rng(2).integers(0, 256, (60, 70, 3), np.uint8)
-    for taps in (convcli.kernel("sobel-y"), convcli.named_filter("sobel"), convcli.kernel("gaussian")):
+    for taps in (convcli.kernel("sobel-y"), convcli.get_filter("sobel"), convcli.kernel("gaussian")):
         plan = convcli.plan(image, taps, stride=2, padding="valid")
         out = np.empty(plan.shape, plan.dtype)
         apply: Any = convcli.apply_filter if isinstance(taps, convcli.Filter) else convcli.convolve
@@ -252,7 +254,7 @@ def test_the_plan_tells_what_the_result_is_and_out_takes_it() -> None:
 
 def test_an_out_that_does_not_fit_is_refused() -> None:
     image = np.zeros((5, 6), np.uint8)
-    with pytest.raises(UsageError, match=r"out int32 \(5, 6\): must be an array of int16 \(5, 6\)"):
+    with pytest.raises(UsageError, match=r"out int32 \(5, 6\): must be a writable array of int16 \(5, 6\)"):
         convcli.convolve(image, [[1, 2]], out=np.empty((5, 6), np.int32))
 
 
@@ -268,7 +270,7 @@ def test_combined_filters_are_the_same_in_any_number_of_threads(monkeypatch: pyt
         whole = convcli.apply_filter(image, name, jobs=1)
         with monkeypatch.context() as patched:
             patched.setattr(strategies, "STRIP_BYTES", 4000)
-            patched.setattr(processors, "LEAST_PER_THREAD", 1)
+            patched.setattr(processors, "MIN_PER_THREAD", 1)
             assert np.array_equal(convcli.apply_filter(image, name, jobs=4), whole)
 
 
@@ -284,7 +286,7 @@ def test_a_magnitude_of_large_gradients_is_exact_to_the_last_bit() -> None:
 def test_an_error_in_a_thread_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     forced(monkeypatch, Strategy.SHIFTS)
     done: list[int] = []
-    make_strip = engine._StripMaker.make
+    make_strip = strips._StripMaker.make
 
     def failing(*arguments: Any) -> None:
         done.append(threading.get_ident())
@@ -293,7 +295,7 @@ def test_an_error_in_a_thread_stops_the_others(monkeypatch: pytest.MonkeyPatch) 
         time.sleep(0.001)
         make_strip(*arguments)
 
-    monkeypatch.setattr(engine._StripMaker, "make", failing)
+    monkeypatch.setattr(strips._StripMaker, "make", failing)
     with pytest.raises(KeyboardInterrupt):
         convcli.convolve(np.zeros((5000, 30), np.uint8), [[1, 2, 1]], jobs=2)
     assert len(done) < 1000

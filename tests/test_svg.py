@@ -5,13 +5,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from convcli.drawing import PALETTE, Animation, Drawing, Ink, Line, Rectangle, Shape, Text, text_width
-from convcli.svg import animated_svg, drawn_svg
+from convcli.drawing.shapes import PALETTE, Animation, Drawing, Ink, Line, Rectangle, Shape, Text, text_width
+from convcli.drawing.svg import render_animated_svg, render_svg
 from tests.conftest import SVG
 
 
 def parsed(*shapes: Shape, title: str = "title") -> ElementTree.Element:
-    return ElementTree.fromstring(drawn_svg(Drawing(width=40, height=30, shapes=shapes, title=title)))
+    return ElementTree.fromstring(render_svg(Drawing(width=40, height=30, shapes=shapes, title=title)))
 
 
 def contrast(first: str, second: str) -> float:
@@ -85,7 +85,7 @@ def animation(count: int) -> ElementTree.Element:
     frames = tuple((Text(x=1, y=1, text=str(number)),) for number in range(count))
     still = (Rectangle(x=0, y=0, width=1, height=1),)
     moving = Animation(width=9, height=9, still=still, frames=frames, seconds=0.5, title="t")
-    return ElementTree.fromstring(animated_svg(moving))
+    return ElementTree.fromstring(render_animated_svg(moving))
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
@@ -106,7 +106,7 @@ def test_what_is_kept_comes_with_its_frame_and_stays_and_the_last_frame_pauses()
     moving = Animation(
         width=9, height=9, still=(), frames=shapes, kept=shapes, over=over, seconds=0.5, pause=3, title="t"
     )
-    root = ElementTree.fromstring(animated_svg(moving))
+    root = ElementTree.fromstring(render_animated_svg(moving))
     assert [element.text for element in root.iter(f"{SVG}text")] == [*"0123", *"0123", "over"]
     groups = root.findall(f"{SVG}g")
     assert [group.attrib["class"] for group in groups[:4]] == [

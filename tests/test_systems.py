@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli.cli.workers import divided
 from convcli.errors import OutputError
-from convcli.files import write_atomically
-from convcli.opening import open_input
-from convcli.processors import available_processors
+from convcli.files.atomic import write_atomically
+from convcli.files.opening import open_input
+from convcli.parallel import available_processors
+from convcli.pipeline.processes import split_jobs
 from tests.conftest import Ran, Runner, contents
 
 SHAPE = ("shape", "--n", "32", "--f", "5")
@@ -48,7 +48,7 @@ MODULES = ["fcntl", "grp", "pty", "pwd", "resource", "termios", "tty"]
 COMMANDS = f"""
 import sys
 from convcli.__main__ import main
-from convcli.cli.boundary import run
+from convcli.cli.error_handling import run
 for command in {(SHAPE, PARAMS, APPLY, (*APPLY, "--force"), MATRIX)}:
     assert run(command) == 0, command
 sys.stdout.isatty = lambda: True
@@ -133,14 +133,14 @@ def test_commands_work_where_one_part_is_missing(
 def test_a_batch_stays_in_one_process_that_has_all_threads_without(
     monkeypatch: pytest.MonkeyPatch, module: object, name: str
 ) -> None:
-    assert divided(2, 5) == (2, 1)
+    assert split_jobs(2, 5) == (2, 1)
     take_away(monkeypatch, module, name)
-    assert divided(2, 5) == (1, 2)
+    assert split_jobs(2, 5) == (1, 2)
 
 
 def test_a_batch_stays_in_one_process_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert divided(2, 5) == (1, 2)
+    assert split_jobs(2, 5) == (1, 2)
 
 
 def test_commands_work_where_the_terminal_has_no_size(
@@ -267,7 +267,7 @@ def test_a_closed_pipe_ends_convcli_quietly_without_sigpipe() -> None:
 
 
 def test_on_windows_an_interrupt_is_not_taken_for_wrong_usage() -> None:
-    code = "import os, signal\nfrom convcli.cli.stopping import end_by\nos.name = 'nt'\nend_by(signal.SIGINT)"
+    code = "import os, signal\nfrom convcli.signals import die_by_signal\nos.name = 'nt'\ndie_by_signal(signal.SIGINT)"
     ran = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from convcli import tally as tallies
-from convcli.tally import Numbers, Tally, tally
+from convcli.convolution import statistics as tallies
+from convcli.convolution.statistics import RunningStatistics, Statistics, measure
 
 TYPES = [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64]
 
@@ -27,9 +27,9 @@ def test_numbers_are_those_of_python(values: Any, strip: int) -> None:
     finite = [value for value in values.ravel().tolist() if math.isfinite(value)]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(tallies, "STRIP", strip)
-        found = tally(values)
+        found = measure(values)
     if not finite:
-        assert found == Numbers(None, None, None)
+        assert found == Statistics(None, None, None)
         return
     assert (found.lowest, found.highest) == (min(finite), max(finite))
     exact = (
@@ -41,13 +41,13 @@ def test_numbers_are_those_of_python(values: Any, strip: int) -> None:
 def test_integers_are_averaged_exactly() -> None:
     values = np.full((1000, 1000), 2**31 - 1, np.int32)
     values[0, 0] = 0
-    assert tally(values).mean == (10**6 - 1) * (2**31 - 1) / 10**6
+    assert measure(values).mean == (10**6 - 1) * (2**31 - 1) / 10**6
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint64])
 def test_the_sum_of_the_largest_integers_does_not_overflow(dtype: Any) -> None:
     largest = np.iinfo(dtype).max
-    found = tally(np.full((3, 4), largest, dtype))
+    found = measure(np.full((3, 4), largest, dtype))
     assert (found.lowest, found.highest, found.mean) == (largest, largest, float(largest))
 
 
@@ -66,14 +66,14 @@ def test_the_mean_of_the_largest_floats_is_finite(
 ) -> None:
     for strip in (1, 1000):
         monkeypatch.setattr(tallies, "STRIP", strip)
-        assert tally(np.array(values)).mean == pytest.approx(mean, rel=1e-12, abs=1e300)
+        assert measure(np.array(values)).mean == pytest.approx(mean, rel=1e-12, abs=1e300)
 
 
 def test_the_order_of_strips_does_not_matter() -> None:
     values = np.random.default_rng(1).normal(size=(64, 9)).astype(np.float32)
     answers = set()
     for order in (range(64), range(63, -1, -1), np.random.default_rng(2).permutation(64)):
-        whole = Tally()
+        whole = RunningStatistics()
         for start in order:
             whole.add(int(start), values[start : start + 1])
         answers.add(whole.numbers())
@@ -81,4 +81,4 @@ def test_the_order_of_strips_does_not_matter() -> None:
 
 
 def test_an_empty_array_has_no_numbers() -> None:
-    assert tally(np.zeros((0, 3))) == Numbers(None, None, None)
+    assert measure(np.zeros((0, 3))) == Statistics(None, None, None)

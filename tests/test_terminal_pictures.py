@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.terminal_pictures import iterm2_picture, kitty_picture, sixel_picture
+from convcli.figures.terminal_graphics import iterm2_picture, kitty_picture, sixel_picture
 from tests.conftest import SAMPLES
 from tests.terminal_emulation import iterm2_pixels, kitty_pixels, sixel_pixels
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convcli.pictures import Picture
-from convcli.thumbnails import (
+from convcli.figures.thumbnails import (
     Appearance,
     boxes_at_one_scale,
     drawn,
@@ -20,6 +19,7 @@ from convcli.thumbnails import (
     size_within,
     thumbnails,
 )
+from convcli.pictures.picture import Picture
 from tests import reference
 
 RED, BLUE, WHITE, GREY = [178, 24, 43], [33, 102, 172], [255, 255, 255], [127, 127, 127]

@@ -11,11 +11,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.convolve import apply_filter
+from convcli.convolution.engine import apply_filter
 from convcli.errors import KernelError
-from convcli.kernels import CATALOG, Filter, custom_filter, named_filter
-from convcli.plots import tuning_plot
-from convcli.tuning import Stimulus, tuning_curves
+from convcli.figures.plots import tuning_plot
+from convcli.kernels.catalog import CATALOG
+from convcli.kernels.filter import Filter, custom_filter
+from convcli.kernels.named import get_filter
+from convcli.kernels.orientation_tuning import Stimulus, tuning_curves
 from tests.conftest import Runner, assert_failed, assert_refused, nothing_changes
 
 Array = NDArray[Any]
@@ -45,7 +47,7 @@ def derivative(sigma: float, degrees: float) -> Array:
 )
 @pytest.mark.parametrize("angle", [0, 20, 45, 77, 90, 133])
 def test_responses_are_those_to_drawn_stimuli(name: str, angle: int) -> None:
-    one = named_filter(name)
+    one = get_filter(name)
     edge, bar = tuning_curves(one)
     side = one.kernels[0].shape[0]
 
@@ -74,7 +76,7 @@ def test_a_smooth_derivative_sees_the_cosine_of_the_angle(degrees: float) -> Non
 @pytest.mark.thorough(every=2)
 @pytest.mark.parametrize("degrees", [0, 30, 45, 100, 179])
 def test_a_gabor_filter_prefers_its_angle_and_stripes_of_its_width(degrees: float) -> None:
-    curves = tuning_curves(named_filter("gabor", angle=degrees, sigma=4, wavelength=8))
+    curves = tuning_curves(get_filter("gabor", angle=degrees, sigma=4, wavelength=8))
     for (
         curve
     ) in curves:  # near an axis, rows of pixels see an edge alike, which moves the best angle a little
@@ -83,11 +85,11 @@ def test_a_gabor_filter_prefers_its_angle_and_stripes_of_its_width(degrees: floa
 
 
 def test_what_a_student_checks_by_hand() -> None:
-    edge, bar = tuning_curves(named_filter("sobel-x"))
+    edge, bar = tuning_curves(get_filter("sobel-x"))
     assert (edge.stimulus, edge.width, bar.stimulus, bar.width) == (Stimulus.EDGE, math.inf, Stimulus.BAR, 1)
     assert edge.responses[[0, 45, 90]].tolist() == pytest.approx([4, 3, 0], abs=1e-3)
     assert (edge.preferred, bar.preferred) == ((0.0,), (0.0,))
-    turned, _ = tuning_curves(named_filter("sobel-y"))
+    turned, _ = tuning_curves(get_filter("sobel-y"))
     assert turned.preferred == (90.0,)
     np.testing.assert_allclose(turned.responses, np.roll(edge.responses, 90), atol=1e-9)
 
@@ -95,7 +97,7 @@ def test_what_a_student_checks_by_hand() -> None:
 @pytest.mark.thorough(every=4)
 @pytest.mark.parametrize("name", CATALOG)
 def test_turning_a_filter_turns_its_curve(name: str) -> None:
-    one = named_filter(name)
+    one = get_filter(name)
     quarter = Filter(name, tuple(np.rot90(taps) for taps in one.kernels), "", "", "", 1, one.combination)
     for curve, turned in zip(tuning_curves(one), tuning_curves(quarter), strict=True):
         np.testing.assert_allclose(turned.responses, np.roll(curve.responses, 90), atol=1e-9 * one.gain)
@@ -104,7 +106,7 @@ def test_turning_a_filter_turns_its_curve(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["gaussian", "box", "identity", "sobel", "laplacian", "kirsch", "log"])
 def test_filters_that_see_all_directions_prefer_none(name: str) -> None:
-    for curve in tuning_curves(named_filter(name)):
+    for curve in tuning_curves(get_filter(name)):
         assert (curve.preferred, curve.half_width) == ((), None)
         assert curve.selectivity < 0.5
 
@@ -137,7 +139,7 @@ def test_taps_whose_sums_overflow_are_refused() -> None:
 
 
 def test_the_plot_is_drawn_through_the_peak() -> None:
-    pixels = np.asarray(Image.open(BytesIO(tuning_plot(tuning_curves(named_filter("gabor:angle=90"))))))
+    pixels = np.asarray(Image.open(BytesIO(tuning_plot(tuning_curves(get_filter("gabor:angle=90"))))))
     assert pixels.shape == (460, 720, 3)
     red = (pixels == (178, 24, 43)).all(2)
     rows, columns = np.nonzero(red[40:400])

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.convolve import convolve
+from convcli.convolution.engine import convolve
 from convcli.errors import ConvcliError, FilterError, KernelError, SizeError
-from convcli.kernels import kernel, named_filter
-from convcli.layers import conv_forward
-from convcli.volumes import convolve_volume, orientation_bank
+from convcli.kernels.banks import orientation_bank
+from convcli.kernels.named import get_filter, kernel
+from convcli.layers.convolution_layer import conv_forward
+from convcli.layers.volumes import convolve_volume
 from tests.conftest import Runner, assert_failed, assert_refused, nothing_changes
 from tests.sampling import examples
 
@@ -158,7 +159,7 @@ def test_a_bank_turns_by_itself() -> None:
 def test_orientation_banks() -> None:
     bank = orientation_bank("gabor:8,wavelength=4")
     assert (bank.name, bank.count) == ("gabor-8", 8)
-    turned = named_filter("gabor:wavelength=4", angle=67.5).kernels[0]
+    turned = get_filter("gabor:wavelength=4", angle=67.5).kernels[0]
     np.testing.assert_array_equal(bank.taps[:, :, 0, 3], turned)
     np.testing.assert_allclose(orientation_bank("sobel:2").taps[:, :, 0, 0], kernel("sobel-x"))
     for text in ("gabor", "gabor:0", "gabor:x", "gabor:99999", "box:4", "nothing:4", "laplacian:2", ""):

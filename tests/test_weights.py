@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli.errors import ConvcliError, KernelError, UsageError
-from convcli.volumes import convolve_volume
-from convcli.weights import read_weights, split_weights
+from convcli.kernels.weights import read_weights, split_weights
+from convcli.layers.volumes import convolve_volume
 from tests.conftest import Runner, assert_failed, assert_refused, nothing_changes
 
 Array = NDArray[Any]

@@ -11,16 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcli.convolve import apply_filter
-from convcli.drawing import Anchor, Drawing, Line, Rectangle, Text, text_width
+from convcli.convolution.engine import apply_filter
+from convcli.convolution.explaining import Explained
+from convcli.drawing.shapes import Anchor, Drawing, Line, Rectangle, Text, text_width
+from convcli.drawing.svg import render_animated_svg, render_svg
 from convcli.errors import SizeError
-from convcli.explaining import Explained
-from convcli.kernels import Filter, custom_filter, named_filter
-from convcli.sizes import window_axes
-from convcli.svg import animated_svg, drawn_svg
-from convcli.window_drawings import MOST_CELLS, MOST_POSITIONS, window_animation, window_drawing
-from convcli.window_words import places_text
-from convcli.windows import window_lines
+from convcli.figures.window.axis_views import window_lines
+from convcli.figures.window.captions import places_text
+from convcli.figures.window.drawing import MAX_CELLS, MAX_POSITIONS, window_animation, window_drawing
+from convcli.kernels.filter import Filter, custom_filter
+from convcli.kernels.named import get_filter
+from convcli.sizes.axes import window_axes
 from tests.conftest import SVG
 from tests.sampling import examples
 
@@ -89,7 +90,7 @@ def text_in(root: Element, box: Element) -> list[str]:
 
 
 def parsed(drawing: Drawing) -> Element:
-    return ElementTree.fromstring(drawn_svg(drawing))
+    return ElementTree.fromstring(render_svg(drawing))
 
 
 @settings(max_examples=examples(150))
@@ -191,7 +192,7 @@ def test_numbers_are_those_of_the_padded_picture(
 
 
 def test_the_worked_example() -> None:
-    numbers = explained(EDGE, named_filter("vertical"), padding="valid")
+    numbers = explained(EDGE, get_filter("vertical"), padding="valid")
     drawing = window_drawing(numbers.rows, numbers.columns, (0, 1), numbers)
     assert drawing.title == "vertical, 3x3, slides over an input of 6x6"
     assert drawing.description == (
@@ -206,7 +207,7 @@ def test_the_worked_example() -> None:
 
 
 def test_both_kernels_of_a_magnitude_and_what_combines_them() -> None:
-    root = drawn(EDGE, named_filter("sobel"), (2, 2))
+    root = drawn(EDGE, get_filter("sobel"), (2, 2))
     texts = [text.text for text in root.iter(f"{SVG}text")]
     assert "magnitude: √((-40)² + 0²) = 40" in texts
     assert "1: 10·(-1) + 0·1 + 10·(-2) + 0·2 + 10·(-1) + 0·1 = -40" in texts
@@ -217,7 +218,7 @@ def test_both_kernels_of_a_magnitude_and_what_combines_them() -> None:
 
 
 def test_the_strongest_of_eight_kernels() -> None:
-    root = drawn(EDGE, named_filter("kirsch"), (2, 2))
+    root = drawn(EDGE, get_filter("kirsch"), (2, 2))
     total = apply_filter(EDGE, "kirsch")[2, 2]
     line = next(text.text for text in root.iter(f"{SVG}text") if (text.text or "").startswith("strongest: "))
     assert line is not None
@@ -228,7 +229,7 @@ def test_the_strongest_of_eight_kernels() -> None:
 
 def test_a_large_picture_is_drawn_around_the_window() -> None:
     image = np.random.default_rng(0).integers(0, 256, (300, 451)).astype(np.uint8)
-    root = drawn(image, named_filter("sobel-x"), (20, 100))
+    root = drawn(image, get_filter("sobel-x"), (20, 100))
     pixels = boxes(root, "")
     assert len(pixels) == 144
     assert {row for row, _ in pixels} == set(range(15, 27))
@@ -239,7 +240,7 @@ def test_a_large_picture_is_drawn_around_the_window() -> None:
     assert len(torn) == 8  # of two grids, on all sides
     indices = [text.text for text in root.iter(f"{SVG}text") if text.attrib["font-size"] == "9"]
     assert set(map(str, range(95, 107))) <= set(indices)
-    corner = drawn(image, named_filter("sobel-x"), (0, 450))
+    corner = drawn(image, get_filter("sobel-x"), (0, 450))
     assert {column for _, column in boxes(corner, "padding, ")} == set(range(440, 452))
     torn = [line for line in corner.iter(f"{SVG}polyline") if "s-faint" in line.attrib["class"]]
     assert len(torn) == 4
@@ -251,7 +252,7 @@ def test_pictures_of_any_shape(shape: Place, place: int) -> None:
     image = np.arange(shape[0] * shape[1]).reshape(shape)
     at = (0, shape[1] - 1) if place else (0, 0)
     at = (shape[0] - 1, 0) if place and shape[1] == 1 else at
-    numbers = explained(image, named_filter("box"))
+    numbers = explained(image, get_filter("box"))
     drawing = window_drawing(numbers.rows, numbers.columns, at, numbers)
     root = parsed(drawing)
     assert set(boxes(root, "window, ")) == set(
@@ -274,10 +275,10 @@ DRAWINGS = {
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_texts_stay_in_their_cells_and_shapes_on_the_paper(name: str) -> None:
     image, filter_name, at = DRAWINGS[name]
-    numbers = explained(image, named_filter(filter_name))
+    numbers = explained(image, get_filter(filter_name))
     drawing = window_drawing(numbers.rows, numbers.columns, at, numbers)
     root = parsed(drawing)
-    assert len(drawn_svg(drawing)) < 1_000_000
+    assert len(render_svg(drawing)) < 1_000_000
     for kind in ("", "padding, ", "output "):
         for box in boxes(root, kind).values():
             for text in text_in(root, box):
@@ -337,7 +338,7 @@ def test_what_cannot_be_drawn_is_told(n: Place, f: int, options: dict[str, Any],
 
 @pytest.mark.parametrize("largest", [9, 999, 9999, 123456])
 def test_torn_edges_cut_no_number(largest: int) -> None:
-    numbers = explained(np.full((9, 99), largest), named_filter("identity"))
+    numbers = explained(np.full((9, 99), largest), get_filter("identity"))
     drawing = window_drawing(numbers.rows, numbers.columns, (4, 50), numbers)
     tears = [shape for shape in drawing.shapes if isinstance(shape, Line) and shape.thickness > 1]
     bands = [
@@ -373,7 +374,7 @@ def test_each_frame_is_the_window_at_its_place(how: dict[str, Any]) -> None:
         return
     rows, columns = window_axes(how["n"], how["f"], padding=how["p"], stride=how["s"], dilation=how["d"])
     animation = window_animation(rows, columns)
-    root = ElementTree.fromstring(animated_svg(animation))
+    root = ElementTree.fromstring(render_animated_svg(animation))
     cells = {place: middle(box) for kind in ("", "padding, ") for place, box in boxes(root, kind).items()}
     outputs = {place: middle(box) for place, box in boxes(root, "output ").items()}
     order = list(product(range(len(windows[0])), range(len(windows[1]))))
@@ -386,9 +387,9 @@ def test_each_frame_is_the_window_at_its_place(how: dict[str, Any]) -> None:
 
 
 def test_an_animation_of_numbers_fills_the_output_up() -> None:
-    numbers = explained(EDGE, named_filter("vertical"), padding="valid")
+    numbers = explained(EDGE, get_filter("vertical"), padding="valid")
     animation = window_animation(numbers.rows, numbers.columns, numbers, seconds=0.25)
-    root = ElementTree.fromstring(animated_svg(animation))
+    root = ElementTree.fromstring(render_animated_svg(animation))
     results = apply_filter(EDGE, "vertical", padding="valid").ravel().tolist()
     kept = [group for group in root.iter(f"{SVG}g") if "kept" in group.attrib["class"]]
     assert [group.findtext(f"{SVG}text") for group in kept] == list(map(str, results))
@@ -405,8 +406,8 @@ def test_an_animation_of_numbers_fills_the_output_up() -> None:
 @pytest.mark.parametrize(
     ("n", "f", "told"),
     [
-        (19, 3, f"output 17x17: has 289 positions, but an animation shows at most {MOST_POSITIONS}"),
-        (33, 30, f"input 33x33, padding included: is too large for an animation of at most {MOST_CELLS}x"),
+        (19, 3, f"output 17x17: has 289 positions, but an animation shows at most {MAX_POSITIONS}"),
+        (33, 30, f"input 33x33, padding included: is too large for an animation of at most {MAX_CELLS}x"),
     ],
 )
 def test_limits_of_animations(n: int, f: int, told: str) -> None:
@@ -417,10 +418,10 @@ def test_limits_of_animations(n: int, f: int, told: str) -> None:
 
 def test_the_largest_animation_is_of_a_sane_size() -> None:
     image = np.random.default_rng(0).integers(0, 256, (18, 18)).astype(np.uint8)
-    numbers = explained(image, named_filter("sobel-x"), padding="valid")
+    numbers = explained(image, get_filter("sobel-x"), padding="valid")
     animation = window_animation(numbers.rows, numbers.columns, numbers)
-    assert len(animation.frames) == MOST_POSITIONS
-    assert len(animated_svg(animation)) < 1_500_000
+    assert len(animation.frames) == MAX_POSITIONS
+    assert len(render_animated_svg(animation)) < 1_500_000
 
 
 # In letters -----------------------------------------------------------------------------------------------

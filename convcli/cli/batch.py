@@ -7,19 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import get_terminal_size
 
-from convcli.cli.destinations import (
-    PRINTED,
-    Destination,
-    Outputs,
-    destination,
-    make_folder,
-    natural_format,
-)
-from convcli.cli.inputs import Source, gathered
-from convcli.cli.one_input import OneInput, Operation, Told, candidates, room_for
 from convcli.cli.options import check_workload
-from convcli.cli.output import (
-    ReaderGone,
+from convcli.cli.terminal.output import (
     answer_is_shown,
     display_width,
     escaped,
@@ -27,18 +16,23 @@ from convcli.cli.output import (
     progress_is_shown,
     write,
 )
-from convcli.cli.preview_options import WantedPreview
-from convcli.cli.progress import file_progress
-from convcli.cli.reading import Reading
-from convcli.cli.stopping import undone_at_a_signal
-from convcli.cli.workers import divided, shared_out
+from convcli.cli.terminal.preview_options import WantedPreview
+from convcli.cli.terminal.progress import file_progress
 from convcli.errors import UsageError
-from convcli.files import Places
-from convcli.pictures import Kind
+from convcli.files.identity import Places
+from convcli.files.streams import BrokenPipe
+from convcli.pictures.picture import Kind
+from convcli.pipeline.inputs import Source, gather_sources
+from convcli.pipeline.job import Job, Report, candidate_outputs, result_bytes
+from convcli.pipeline.outputs import PRINTED, Destination, Outputs, destination, make_folder, natural_format
+from convcli.pipeline.processes import map_in_processes, split_jobs
+from convcli.pipeline.reading import ReadOptions
+from convcli.pipeline.recipes.recipe import Recipe
+from convcli.signals import cleanup_at_signal
 
 __all__ = ["Batch", "run_batch"]
 
-MOST_NAME_WIDTH = 50  # columns to which names are padded to align their summaries
+MAX_NAME_WIDTH = 50  # columns to which names are padded to align their summaries
 
 
 @dataclass(frozen=True)
@@ -46,7 +40,7 @@ class Batch:
     """The inputs of a run, how they are read, by how many processes, and where results go."""
 
     sources: Sequence[Source]
-    reading: Reading
+    reading: ReadOptions
     processes: int
     where: Destination
     preview: WantedPreview | None
@@ -85,13 +79,13 @@ class Batch:
         """
         check_workload(jobs, png_level)
         wanted = WantedPreview.read(preview, preview_as)
-        reading = Reading.read(max_pixels, max_memory, frame)
+        reading = ReadOptions.read(max_pixels, max_memory, frame)
         where = destination(
             output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
             png_level=png_level, jobs=jobs, background=background,
         )  # fmt: skip
-        sources = gathered(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
-        processes, threads = divided(jobs, len(sources))
+        sources = gather_sources(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
+        processes, threads = split_jobs(jobs, len(sources))
         limits = replace(reading.limits, sharers=processes)
         return cls(sources, replace(reading, limits=limits), processes, replace(where, jobs=threads), wanted)
 
@@ -101,13 +95,13 @@ class Batch:
         return self.where.jobs
 
 
-def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Sequence[str] = ()) -> int:
+def run_batch(batch: Batch, operations: Sequence[Recipe], kernel_files: Sequence[str] = ()) -> int:
     """Run every operation on every input and return the exit code: 0 all done, 1 something failed.
 
     Parameters
     ----------
     batch : Batch
-    operations : sequence of Operation
+    operations : sequence of Recipe
     kernel_files : sequence of str
         Other files that were read, which no output may overwrite.
 
@@ -124,18 +118,18 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
                 make_folder(goes.folder)
     if answer_is_shown() and not where.json:
         where = replace(where, name_width=_name_width(sources, operations, where))
-    limits = replace(batch.reading.limits, result_bytes=room_for(operations, where.format))
+    limits = replace(batch.reading.limits, result_bytes=result_bytes(operations, where.format))
     reading = replace(batch.reading, limits=limits)
     outputs = Outputs(where, [*(source.name for source in sources), *kernel_files])
     preview = None
     if batch.preview is not None:
         preview = batch.preview.begin(json=where.json, output=where.output)
 
-    def do(part: int) -> Told:
-        return OneInput(sources[part], operations, outputs, reading, preview).done()
+    def do(part: int) -> Report:
+        return Job(sources[part], operations, outputs, reading, preview).done()
 
-    def lost(part: int, by: str) -> Told:
-        told = Told()
+    def lost(part: int, by: str) -> Report:
+        told = Report()
         told.fail(
             sources[part],
             f"its process was ended by {by}",
@@ -151,8 +145,8 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
 
     parted = False  # whether a matrix was printed, so that the next one needs an empty line before it
     try:
-        with undone_at_a_signal(say_how_far), file_progress(len(sources)) as progress:
-            for told in shared_out(len(sources), do, lost, batch.processes, in_order=not where.json):
+        with cleanup_at_signal(say_how_far), file_progress(len(sources)) as progress:
+            for told in map_in_processes(len(sources), do, lost, batch.processes, in_order=not where.json):
                 finished += 1
                 failed += told.failed
                 skipped += told.skipped
@@ -163,7 +157,7 @@ def run_batch(batch: Batch, operations: Sequence[Operation], kernel_files: Seque
                         parted = parted or told.matrices
                     for what, why in told.messages:
                         message(what, why)
-    except ReaderGone:
+    except BrokenPipe:
         if failed:  # the failure was reported, so its exit code stays
             return 1
         raise
@@ -179,11 +173,11 @@ def _summarise(count: int, failed: int, skipped: int) -> None:
         message(f"{count} inputs", ", ".join(parts))
 
 
-def _name_width(sources: Sequence[Source], operations: Sequence[Operation], where: Destination) -> int:
+def _name_width(sources: Sequence[Source], operations: Sequence[Recipe], where: Destination) -> int:
     """Return the width of the longest output name, ignoring names that are too long to align with."""
     if where.output is not None:
         return 0
-    most = min(get_terminal_size().columns // 2, MOST_NAME_WIDTH)
+    most = min(get_terminal_size().columns // 2, MAX_NAME_WIDTH)
     longest = 0
     for each in operations:
         goes = each.goes(where)
@@ -197,7 +191,7 @@ def _name_width(sources: Sequence[Source], operations: Sequence[Operation], wher
     return longest
 
 
-def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], where: Destination) -> None:
+def _check_outputs(sources: Sequence[Source], operations: Sequence[Recipe], where: Destination) -> None:
     """Refuse two results with the same output, by name or through a link that is followed."""
     count = len(sources) * sum(each.where is None for each in operations)
     if where.output is not None and count > 1:
@@ -214,7 +208,7 @@ def _check_outputs(sources: Sequence[Source], operations: Sequence[Operation], w
         files = Counter(
             os.path.realpath(path) if os.path.islink(path) else place(path)  # noqa: PTH114 -- may be too long
             for source, each, goes in named
-            for path in candidates(source, each, goes)
+            for path in candidate_outputs(source, each, goes)
         )
         names.update({path: times for path, times in files.items() if times > 1})
     for path, times in names.items():

@@ -3,22 +3,22 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from convcli.cli.forms import Costs, Form
-from convcli.cli.named_files import check_named_file, check_streamed_svg, ending, write_named_file
-from convcli.cli.output import escaped, write
-from convcli.cli.standard_input import STANDARD_INPUT, STREAM, input_name
-from convcli.cli.summaries import params_summary
-from convcli.files import Identities
-from convcli.network.diagrams import network_diagram, network_drawing
-from convcli.network.networks import Network
-from convcli.network.pages import network_page
-from convcli.network.sources import shipped, title_of
-from convcli.network.tables import params_table
-from convcli.svg import drawn_svg
+from convcli.cli.output_files import check_named_file, check_streamed_svg, ending, write_named_file
+from convcli.cli.reports.output_formats import Costs, OutputFormat
+from convcli.cli.reports.summaries import params_summary
+from convcli.cli.terminal.output import escaped, write
+from convcli.drawing.svg import render_svg
+from convcli.files.identity import FileIds
+from convcli.files.streams import STANDARD_INPUT, STREAM, input_name
+from convcli.networks.diagram.diagram import network_diagram, network_drawing
+from convcli.networks.diagram.page import network_page
+from convcli.networks.network import Network
+from convcli.networks.sources import shipped, title_of
+from convcli.networks.tables import params_table
 
 __all__ = ["DiagramFile"]
 
-MOST_LETTERS = 200  # of a title: a typed network may be long
+MAX_LETTERS = 200  # of a title: a typed network may be long
 PAGES = (".html", ".htm")
 
 
@@ -31,18 +31,18 @@ class DiagramFile(NamedTuple):
         The file; ``-`` for standard output.
     network : str or None
         The network as typed; None for a layer given by options.
-    files_read : Identities
+    files_read : FileIds
     replace : bool
         Whether an existing file may be replaced.
     """
 
     target: str
     network: str | None
-    files_read: Identities
+    files_read: FileIds
     replace: bool
 
     @classmethod
-    def read(cls, target: str, network: str | None, form: Form, *, force: bool) -> "DiagramFile":
+    def read(cls, target: str, network: str | None, form: OutputFormat, *, force: bool) -> "DiagramFile":
         """Check, before any work is done, that a diagram can be written to a file.
 
         Raises
@@ -53,9 +53,9 @@ class DiagramFile(NamedTuple):
             The file may not be written.
         """
         if target == STREAM:
-            check_streamed_svg(None if form in (Form.SHOWN, Form.TSV) else f"--{form}")
-            return cls(target, network, Identities(()), force)
-        files_read = Identities([] if network is None else [STANDARD_INPUT if network == STREAM else network])
+            check_streamed_svg(None if form in (OutputFormat.SHOWN, OutputFormat.TSV) else f"--{form}")
+            return cls(target, network, FileIds(()), force)
+        files_read = FileIds([] if network is None else [STANDARD_INPUT if network == STREAM else network])
         check_named_file(target, (".svg", *PAGES), "a diagram is drawn", files_read, force=force)
         return cls(target, network, files_read, force)
 
@@ -75,7 +75,7 @@ class DiagramFile(NamedTuple):
             table = params_table(network, by_block=by_block, versus_dense=dense)
             text = network_page(drawing, table, about=about, facts=params_summary(network, costs))
         else:
-            text = drawn_svg(drawing)
+            text = render_svg(drawing)
         write_named_file(self.target, text.encode(), force=self.replace, inputs=self.files_read)
 
     def lines(self) -> list[tuple[str, str]]:
@@ -100,4 +100,4 @@ class DiagramFile(NamedTuple):
             return name, title_of(name)
         if name.endswith(".net"):
             return Path(self.network.strip()).name, ""
-        return escaped(" ".join(input_name(self.network).split()))[:MOST_LETTERS], ""
+        return escaped(" ".join(input_name(self.network).split()))[:MAX_LETTERS], ""

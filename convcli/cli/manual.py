@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from convcli import __version__
-from convcli.cli.app import ARGUMENTS, folded, paragraphs, parameter_groups
-from convcli.cli.topics import EXAMPLES, LAYERS, layer_usages
+from convcli.cli.help_formatting import ARGUMENTS, folded, paragraphs, parameter_groups
+from convcli.cli.help_topics import EXAMPLES, LAYERS, layer_usages
 
 if TYPE_CHECKING:
     from typer.core import TyperGroup
+
 
 __all__ = ["escape", "manual_page"]
 
@@ -177,8 +178,8 @@ def _listed(rows: Sequence[tuple[str, str]]) -> list[str]:
 
 def _reference() -> list[str]:
     """Return the sections on filters, layers and networks."""
-    from convcli.kernels import CATALOG  # late, as below: help pages need none of it
-    from convcli.network.sources import shipped, title_of
+    from convcli.kernels.catalog import CATALOG  # late, as below: help pages need none of it
+    from convcli.networks.sources import shipped, title_of
 
     filters = [
         (entry.name, entry.summary + f"; takes {', '.join(entry.parameters)}" * bool(entry.parameters))

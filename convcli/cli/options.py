@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from convcli.cli.offers import borders, networks, words_of
-from convcli.cli.output import show_answers
-from convcli.cli.standard_input import STREAM
+from convcli.cli.completion.completers import borders, networks, words_of
+from convcli.cli.terminal.output import show_answers
 from convcli.errors import UsageError
+from convcli.files.streams import STREAM
 
 __all__ = [
     "BATCH",
@@ -80,7 +80,7 @@ _PADDING = typer.Option(
     "--padding",
     help="Padding: valid, same, a number, AxB (vertical x horizontal) or T:BxL:R.",
     metavar="AMOUNT",
-    autocompletion=words_of("convcli.size_texts:NamedPadding"),
+    autocompletion=words_of("convcli.sizes.text:NamedPadding"),
 )
 _STRIDE = typer.Option(
     "-s", "--s", "--stride", help="Stride, the step of the window: s or AxB.", metavar="STEP"
@@ -244,7 +244,7 @@ FormatOption = Annotated[
         "--format",
         help="Output format: png, jpeg, tiff, webp, bmp, pnm, avif, npy, csv or txt.",
         metavar="FORMAT",
-        autocompletion=words_of("convcli.encoding:FileFormat"),
+        autocompletion=words_of("convcli.pictures.formats.file_formats:FileFormat"),
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -276,7 +276,7 @@ PreviewAs = Annotated[
         "--preview-as",
         help="Preview by kitty, iterm2, sixel, truecolor, 256 or ascii (default: the best available).",
         metavar="MEANS",
-        autocompletion=words_of("convcli.cli.terminals:Means"),
+        autocompletion=words_of("convcli.cli.terminal.capabilities:GraphicsProtocol"),
         rich_help_panel=DISPLAY,
     ),
 ]

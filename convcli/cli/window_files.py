@@ -6,36 +6,37 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from convcli.cli.named_files import (
+from convcli.cli.output_files import (
     check_named_file,
     check_streamed_svg,
     check_two_files,
     ending,
     write_named_file,
 )
-from convcli.cli.output import escaped, write
-from convcli.cli.standard_input import STREAM
+from convcli.cli.terminal.output import escaped, write
 from convcli.errors import UsageError
-from convcli.files import Identities
-from convcli.sizes import Axis
+from convcli.files.identity import FileIds
+from convcli.files.streams import STREAM
+from convcli.sizes.windowed import Axis
 
 if TYPE_CHECKING:
-    from convcli.drawing import Animation, Drawing
-    from convcli.explaining import Explained
+    from convcli.convolution.explaining import Explained
+    from convcli.drawing.shapes import Animation, Drawing
+
 
 __all__ = ["WindowFiles"]
 
 SECONDS = 0.02, 30.0  # a position may take: what GIF files and programs that show them can do
 
 
-class Still(StrEnum):
+class ImageFormat(StrEnum):
     """Extensions of files that hold a drawing."""
 
     SVG = ".svg"
     PNG = ".png"
 
 
-class Moving(StrEnum):
+class AnimationFormat(StrEnum):
     """Extensions of files that hold an animation."""
 
     SVG = ".svg"
@@ -50,7 +51,7 @@ class WindowFiles:
     output: str | None
     animation: str | None
     seconds: float
-    inputs: Identities
+    inputs: FileIds
     force: bool
 
     @classmethod
@@ -73,13 +74,15 @@ class WindowFiles:
         OutputError
             A file must not be written.
         """
-        files_read = Identities(inputs)
+        files_read = FileIds(inputs)
         if output == STREAM:
             check_streamed_svg("--json" if json else None)
         elif output is not None:
-            check_named_file(output, tuple(Still), "a drawing is saved", files_read, force=force)
+            check_named_file(output, tuple(ImageFormat), "a drawing is saved", files_read, force=force)
         if animation is not None:
-            check_named_file(animation, tuple(Moving), "an animation is saved", files_read, force=force)
+            check_named_file(
+                animation, tuple(AnimationFormat), "an animation is saved", files_read, force=force
+            )
         check_two_files(output, "--animate", animation)
         least, most = SECONDS
         if not (math.isfinite(seconds) and least <= seconds <= most):
@@ -129,10 +132,7 @@ class WindowFiles:
         """
         if not self.names:
             return
-        from convcli.window_drawings import (  # late: a number needs no drawing
-            window_animation,
-            window_drawing,
-        )
+        from convcli.figures.window.drawing import window_animation, window_drawing
 
         drawn = []
         if self.output is not None:
@@ -151,14 +151,14 @@ class WindowFiles:
 
 def _file_of(name: str, drawn: "Drawing | Animation") -> bytes:
     """Return the content of a file of that name."""
-    from convcli.drawing import Animation
-    from convcli.svg import animated_svg, drawn_svg
+    from convcli.drawing.shapes import Animation
+    from convcli.drawing.svg import render_animated_svg, render_svg
 
-    if ending(name) == Moving.SVG or name == STREAM:
-        svg = animated_svg(drawn) if isinstance(drawn, Animation) else drawn_svg(drawn)
+    if ending(name) == AnimationFormat.SVG or name == STREAM:
+        svg = render_animated_svg(drawn) if isinstance(drawn, Animation) else render_svg(drawn)
         return svg.encode()
-    from convcli.painting import animated_gif, animated_png, drawn_png  # late: an SVG needs no Pillow
+    from convcli.drawing.raster import render_apng, render_gif, render_png  # late: an SVG needs no Pillow
 
     if not isinstance(drawn, Animation):
-        return drawn_png(drawn)
-    return animated_gif(drawn) if ending(name) == Moving.GIF else animated_png(drawn)
+        return render_png(drawn)
+    return render_gif(drawn) if ending(name) == AnimationFormat.GIF else render_apng(drawn)

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 import convcli
-from convcli.processors import available_processors
+from convcli.parallel import available_processors
 from tests.benchmarks.commands import (
     Command,
     CommandError,

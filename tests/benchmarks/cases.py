@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import convcli
-from convcli.one_pass import filter_pixels
+from convcli.convolution.fused import filter_pixels
 from tests.benchmarks.contest import Case, Contender
 from tests.benchmarks.photographs import Subject
 from tests.benchmarks.rivals import (

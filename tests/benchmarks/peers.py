@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 
-from convcli.processors import available_processors
+from convcli.parallel import available_processors
 
 __all__ = ["LIBRARIES", "Machine", "absent_libraries", "library", "machine"]
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.arrays import Channels, select_channels
-from convcli.images import read_image
+from convcli.pictures.channels import Channels, select_channels
+from convcli.pictures.reading import read_image
 
 __all__ = ["Subject", "photograph", "sides_of"]
 

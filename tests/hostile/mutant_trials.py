@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli import read_image
-from convcli.cli.boundary import run
+from convcli.cli.error_handling import run
 from tests.hostile.mutant_seeds import Seed
 from tests.hostile.mutants import COMMANDS, Mutant, mutant
 

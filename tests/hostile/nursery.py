@@ -23,9 +23,9 @@ from typing import Any, NoReturn
 from PIL import Image
 
 import convcli.__main__
-import convcli.cli.pool
-import convcli.weights
-from convcli.cli import boundary
+import convcli.cli.commands.pool
+import convcli.kernels.weights
+from convcli.cli import error_handling as boundary
 
 LONGEST_REQUEST = 1 << 24
 

@@ -437,7 +437,9 @@ def code_of(name: str) -> int:
 @pytest.mark.thorough(every=2)
 @pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("name", SIGNALS)
-@pytest.mark.parametrize("module", ["convcli.sizes", "convcli.cli.boundary", "convcli.images"])
+@pytest.mark.parametrize(
+    "module", ["convcli.sizes.axes", "convcli.cli.error_handling", "convcli.pictures.reading"]
+)
 @pytest.mark.usefixtures("photo")
 def test_a_signal_while_it_starts(name: str, module: str) -> None:
     found = importlib.util.find_spec(module)
@@ -647,7 +649,7 @@ def test_children_that_are_ignored_are_no_failure(photo: bytes, jobs: int) -> No
 def test_a_batch_ignores_a_signal_that_is_ignored(photo: bytes, ignored: bool, name: str) -> None:
     Path("other.png").write_bytes(photo)
     line = f"trap '' {name}; exec \"$@\"" if ignored else 'exec "$@"'
-    program = AT_A_CALL, str(-code_of(name)), "_Crew.results", "1", "parent"
+    program = AT_A_CALL, str(-code_of(name)), "_ProcessPool.results", "1", "parent"
     command = [sys.executable, "-c", *program, "pool", "photo.png", "other.png", "-j", "2"]
     ran = subprocess.run(
         ["bash", "-c", line, "bash", *command],

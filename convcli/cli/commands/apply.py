@@ -1,0 +1,254 @@
+"""``convcli apply``: filter pictures."""
+
+from typing import Annotated
+
+import typer
+
+from convcli.cli.completion import completers as offers
+from convcli.cli.options import (
+    FILTER,
+    OUTPUT,
+    PIXELS,
+    WINDOW,
+    Angle,
+    Background,
+    BorderOption,
+    Dilation,
+    Files0From,
+    Force,
+    FormatOption,
+    Frame,
+    JobsOption,
+    JsonOption,
+    MaxMemory,
+    MaxPixels,
+    NameOption,
+    OutDir,
+    OutputOption,
+    PaddingOption,
+    PngLevel,
+    PreviewAs,
+    PreviewOption,
+    Recursive,
+    SizeOption,
+    SkipExisting,
+    Stride,
+    TextOption,
+    read_text,
+)
+from convcli.errors import UsageError
+
+__all__ = ["apply"]
+
+
+def apply(
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="IMAGE...", help="Pictures, .npy arrays, .csv or .txt matrices; - is standard input."
+        ),
+    ] = None,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            help="A named filter, as in sobel-x or gaussian:sigma=2 (list: convcli filters); repeatable.",
+            metavar="NAME",
+            autocompletion=offers.filters,
+        ),
+    ] = None,
+    kernels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kernel",
+            help='Kernel coefficients, as in "1 0 -1; 2 0 -2; 1 0 -1", or from a file: @FILE (.csv, .txt, '
+            ".json, .npy) or @FILE:TENSOR (.npz, .safetensors).",
+            metavar="ROWS",
+            autocompletion=offers.kernels,
+        ),
+    ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(
+            "--order",
+            help="Order of the axes of weights in a file: oihw (F, C, f, f; PyTorch) or hwio (f, f, C, F).",
+            metavar="AXES",
+            autocompletion=offers.words_of("convcli.kernels.weights:Order"),
+            rich_help_panel=FILTER,
+        ),
+    ] = None,
+    banks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bank",
+            help="A bank of COUNT rotated copies of a filter, as in gabor:8 or gabor:8,sigma=3; gives one "
+            "feature map per copy.",
+            metavar="NAME:COUNT",
+            autocompletion=offers.banks,
+            rich_help_panel=FILTER,
+        ),
+    ] = None,
+    angle: Angle = None,
+    size: SizeOption = None,
+    padding: PaddingOption = "same",
+    border: BorderOption = "edge",
+    stride: Stride = "1",
+    dilation: Dilation = "1",
+    flip: Annotated[
+        bool,
+        typer.Option(
+            "--flip",
+            help="Rotate the kernel by 180 degrees (true convolution, as in signal processing).",
+            rich_help_panel=WINDOW,
+        ),
+    ] = False,
+    channels: Annotated[
+        str,
+        typer.Option(
+            "--channels",
+            help="Channels to filter: each on its own, their sum, gray (luma by Rec. 601), r, g or b.",
+            metavar="WHICH",
+            autocompletion=offers.words_of("convcli.pictures.channels:Channels"),
+        ),
+    ] = "each",
+    signed: Annotated[
+        str | None,
+        typer.Option(
+            "--signed",
+            help="How signed values become pixels: abs, clip, center, stretch, or raw to keep the values "
+            "(default: abs).",
+            metavar="HOW",
+            autocompletion=offers.words_of("convcli.convolution.rendering:SignedMapping"),
+        ),
+    ] = None,
+    scale: Annotated[
+        str,
+        typer.Option(
+            "--scale",
+            help="Multiply the result by a number; gain divides it by the filter's gain.",
+            metavar="NUMBER",
+            autocompletion=offers.numbers_or("gain", "divide by the filter's gain"),
+            rich_help_panel=PIXELS,
+        ),
+    ] = "1",
+    bias: Annotated[
+        str,
+        typer.Option(
+            "--bias",
+            help="Add a number to the scaled result, or a,b,c: one number to each feature map.",
+            metavar="NUMBER",
+            rich_help_panel=PIXELS,
+        ),
+    ] = "0",
+    relu: Annotated[
+        bool,
+        typer.Option(
+            "--relu",
+            help="Apply ReLU after --scale and --bias: negative values become 0.",
+            rich_help_panel=PIXELS,
+        ),
+    ] = False,
+    background: Background = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option(
+            "--sheet",
+            help="Draw the input and all results in one picture (default: of every named filter).",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            "--direction",
+            help="Draw edge direction as color (hue) and its strength as brightness (default filter: sobel).",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    output: OutputOption = None,
+    out_dir: OutDir = None,
+    name: NameOption = None,
+    file_format: FormatOption = None,
+    png_level: PngLevel = None,
+    force: Force = False,
+    max_pixels: MaxPixels = None,
+    max_memory: MaxMemory = None,
+    frame: Frame = None,
+    recursive: Recursive = False,
+    files0_from: Files0From = None,
+    skip_existing: SkipExisting = False,
+    jobs: JobsOption = None,
+    preview: PreviewOption = False,
+    preview_as: PreviewAs = None,
+    json: JsonOption = False,
+    text: TextOption = False,
+) -> int:
+    """Filter pictures: slide a kernel over each of them.
+
+    \b
+    convcli apply photo.png --filter sobel-x
+    convcli apply photo.png --filter gaussian:sigma=2 -o soft.png
+    convcli apply photo.png --filter sobel-x --preview -o seen.png
+    convcli apply photo.png --filter sobel --angle 70 --signed center -o edges.png
+    convcli apply photo.png --kernel "1 0 -1; 2 0 -2; 1 0 -1" --padding valid
+    convcli apply photo.png --sheet gallery.png
+    convcli apply photo.png --direction directions.png
+
+    Writes the result to IMAGE-FILTER.png in the current folder and prints its path. A result is an array of
+    exact signed values; --signed controls how they become pixels. The result of a text matrix is printed.
+    Alpha is kept and never filtered. IMAGE - reads standard input, -o - writes standard output.
+
+    A kernel file can hold a volume (f, f, C), which is summed over the channels, or a bank (f, f, C, F), as
+    the weights of a layer are: it gives F feature maps, for -o maps.npy or a TIFF of F pages.
+
+    --sheet and --direction replace the results; with -o, --out-dir, --name or --format the results are
+    written, too. For several inputs their file name needs {stem}. A sheet shows signed results in blue
+    (negative), white and red (positive), and filters the luma of color pictures.
+    """
+    read_text(text, json=json, output=output)
+    if not images and files0_from is None:
+        raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
+    if images and len(images) == 1 and not recursive and (max_pixels, max_memory, frame) == (None,) * 3:
+        from convcli.pictures.formats.pillow import (
+            start_decoding,  # late: help and usage errors need no Pillow
+        )
+
+        start_decoding(images[0])  # while numpy is loading
+    from convcli.cli.batch import Batch, run_batch
+    from convcli.cli.terminal.output import answer_is_shown
+    from convcli.pipeline.recipes.banks import make_recipe
+    from convcli.pipeline.recipes.filtering import kernel_files, read_filters
+    from convcli.pipeline.recipes.rendering import Rendering
+    from convcli.pipeline.recipes.window import SlidingWindow
+
+    batch = Batch.read(
+        images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels,
+        max_memory=max_memory, frame=frame, output=output, out_dir=out_dir, name=name,
+        file_format=file_format, force=force, skip_existing=skip_existing, json=json, png_level=png_level,
+        jobs=jobs, background=background, preview=preview, preview_as=preview_as,
+    )  # fmt: skip
+    window = SlidingWindow.read(padding, border, stride, dilation, flip=flip, jobs=batch.threads)
+    rendering = Rendering.read(channels, signed, scale, bias, batch.where.format, relu=relu)
+    named = bool(filters or kernels or banks)
+    figures = None
+    if sheet is not None or direction is not None:
+        from convcli.cli.drawing_options import DrawingOptions  # late: most runs draw no figures
+
+        results = (output, out_dir, name, file_format) != (None,) * 4
+        figures = DrawingOptions.read(sheet, direction, batch, results=results)
+        if not named:
+            filters = figures.names(angle=angle, size=size)
+    chosen = read_filters(
+        filters or [], kernels or [], banks or [], angle=angle, size=size, order=order, inputs=images or []
+    )
+    measured = json or answer_is_shown()
+    operations = [
+        make_recipe(one, window, rendering, measured=measured)
+        for one in chosen
+        if figures is None or figures.results
+    ]
+    if figures is not None:
+        operations += figures.operations(chosen, window, rendering, named=named)
+    return run_batch(batch, operations, kernel_files(kernels or []))

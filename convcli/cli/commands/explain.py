@@ -1,0 +1,282 @@
+"""``convcli explain``: how one value of a result is computed."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convcli.cli.options import (
+    OUTPUT,
+    PIXELS,
+    WINDOW,
+    Angle,
+    BorderOption,
+    Dilation,
+    FilterSize,
+    Force,
+    Frame,
+    InputSize,
+    JsonOption,
+    MaxMemory,
+    MaxPixels,
+    OptionalPadding,
+    SizeOption,
+    Stride,
+    TextOption,
+    read_text,
+)
+from convcli.cli.reports.windows import explain_window
+from convcli.cli.terminal.output import answer_is_shown, write, write_json
+from convcli.cli.window_files import WindowFiles
+from convcli.errors import UsageError
+from convcli.files.streams import STANDARD_INPUT, STREAM, input_name
+from convcli.pipeline.inputs import check_names
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convcli.cli.reports.explained import ChannelValue
+    from convcli.convolution.explaining import Explained
+    from convcli.kernels.filter import Filter
+    from convcli.pictures.channels import Channels
+from convcli.cli.completion import completers as offers
+
+__all__ = ["explain"]
+
+
+def explain(
+    image: Annotated[
+        str | None,
+        typer.Argument(metavar="IMAGE", help="A picture, a .npy array, a text matrix; - is standard input."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            help="A named filter, as in sobel-x.",
+            metavar="NAME",
+            autocompletion=offers.filters,
+        ),
+    ] = None,
+    kernel: Annotated[
+        str | None,
+        typer.Option(
+            "--kernel",
+            help='Kernel coefficients, as in "1 0 -1", or @FILE.',
+            metavar="ROWS",
+            autocompletion=offers.kernels,
+        ),
+    ] = None,
+    at: Annotated[
+        str, typer.Option("--at", help="Position in the result: column and row, from 0.", metavar="X,Y")
+    ] = "0,0",
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            "--channel",
+            "--channels",
+            help="Channels: each (the default), sum (one value for all), gray (luma), r, g or b.",
+            metavar="WHICH",
+            autocompletion=offers.words_of("convcli.pictures.channels:Channels"),
+        ),
+    ] = None,
+    angle: Angle = None,
+    size: SizeOption = None,
+    padding: OptionalPadding = None,
+    border: BorderOption = "edge",
+    stride: Stride = "1",
+    dilation: Dilation = "1",
+    n: InputSize = None,
+    f: FilterSize = None,
+    flip: Annotated[
+        bool,
+        typer.Option(
+            "--flip", help="Rotate the kernel by 180 degrees (true convolution).", rich_help_panel=WINDOW
+        ),
+    ] = False,
+    signed: Annotated[
+        str | None,
+        typer.Option(
+            "--signed",
+            help="How the value becomes a pixel: abs, clip, center or raw (default: as apply does).",
+            metavar="HOW",
+            rich_help_panel=PIXELS,
+            autocompletion=offers.words_of("convcli.convolution.rendering:SignedMapping", without="stretch"),
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--output", help="Draw the window as .svg or .png; - is standard output.", metavar="FILE"
+        ),
+    ] = None,
+    animate: Annotated[
+        str | None,
+        typer.Option(
+            "--animate",
+            help="Animate the window over all positions, as .svg, .gif or .apng.",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    seconds: Annotated[
+        float,
+        typer.Option(
+            "--seconds",
+            help="Seconds per position of the animation.",
+            metavar="NUMBER",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = 0.5,
+    force: Force = False,
+    max_pixels: MaxPixels = None,
+    max_memory: MaxMemory = None,
+    frame: Frame = None,
+    json: JsonOption = False,
+    text: TextOption = False,
+) -> int:
+    """Explain one value of a result: patch, filter, products, sum.
+
+    \b
+    convcli explain photo.png --filter sobel-x --at 12,7
+    convcli explain photo.png --kernel "1 0 -1" --at 0,0 --border zero
+    convcli explain six.csv --filter vertical --padding valid --at 1,1
+    convcli explain photo.png --filter sobel-x --channels gray -o window.svg
+    convcli explain --n 6 --f 3 --p 1 --s 2 --animate window.gif
+
+    Also shows the pixel that apply writes, and the whole result of a text matrix. Values in brackets come
+    from the padding (default: same). When piped, prints only the value of each channel, tab-separated, or the
+    names of the files it drew. A drawing shows one channel: choose it with --channels.
+
+    With --n and --f instead of IMAGE it explains the window alone: what it reads, what it never reads, and
+    the output size. The padding then defaults to 0; when piped, prints only the size.
+    """
+    read_text(text, json=json, output=output)
+    place = _place(at)
+    if image is None and (n, f) != (None, None):
+        _check_goes_without_image(
+            {
+                "--filter": name, "--kernel": kernel, "--angle": angle, "--size": size, "--flip": flip,
+                "--signed": signed, "--max-pixels": max_pixels, "--max-memory": max_memory, "--frame": frame,
+                "--channel": channels, "--border": border != "edge",
+            }
+        )  # fmt: skip
+        amount = "0" if padding is None else padding
+        files = WindowFiles.read(output, animate, seconds, [], force=force, json=json)
+        explain_window(n, f, amount, stride, dilation, place, files, json=json)
+        return 0
+    if image is None:
+        raise UsageError("IMAGE", "missing; as in: convcli explain photo.png --filter sobel-x --at 12,7")
+    if (n, f) != (None, None):
+        raise UsageError(
+            "--f" if n is None else "--n",
+            "is for a window without IMAGE; leave it out, as the picture has a size and the filter, too",
+        )
+    if (name is None) == (kernel is None):
+        raise UsageError("--filter", "give either one --filter or one --kernel")
+    check_names([image])
+    from convcli.cli.reports.explained import NumberAnswer
+    from convcli.convolution.fused import filter_pixels
+    from convcli.convolution.rendering import SignedMapping
+    from convcli.errors import ConvcliError, SizeError, chosen
+    from convcli.kernels.filter import Filter
+    from convcli.pictures.channels import Channels, select_channels
+    from convcli.pictures.picture import Kind
+    from convcli.pipeline.reading import ReadOptions
+    from convcli.pipeline.recipes.filtering import kernel_files, read_filters  # late: help needs no numpy
+    from convcli.pipeline.recipes.window import SlidingWindow
+    from convcli.sizes.axes import check_position
+
+    kernels = [kernel] if kernel is not None else []
+    inputs = [STANDARD_INPUT if image == STREAM else image, *kernel_files(kernels)]
+    files = WindowFiles.read(output, animate, seconds, inputs, force=force, json=json)
+    (one,) = read_filters([name] if name is not None else [], kernels, [], angle=angle, size=size)
+    if not isinstance(one, Filter):
+        raise UsageError(
+            "--kernel", "is a volume, but explain needs a matrix; save one of its matrices and give that"
+        )
+    window = SlidingWindow.read(
+        "same" if padding is None else padding, border, stride, dilation, flip=flip, jobs=None
+    )
+    which = Channels.EACH if channels is None else chosen(channels, Channels, "--channel")
+    how = None if signed is None else chosen(signed, SignedMapping, "--signed")
+    if how == SignedMapping.STRETCH:
+        raise UsageError("--signed stretch", "depends on all pixels of the result; use raw")
+    picture = ReadOptions.read(max_pixels, max_memory, frame).with_room(24).load(image)
+    if which == Channels.EACH:
+        files.check_channels(input_name(image), picture.pixels.shape[2:])
+    how = how or (SignedMapping.ABS if picture.kind == Kind.PIXELS else SignedMapping.RAW)
+    options: dict[str, Any] = {
+        "stride": window.stride, "padding": window.padding, "dilation": window.dilation, "flip": flip,
+        "border": window.border_for(which, picture.pixels),
+    }  # fmt: skip
+    try:
+        pixels = select_channels(picture.pixels, which)
+        result = filter_pixels(pixels, one, SignedMapping.RAW, **options).pixels
+        written = filter_pixels(pixels, one, how, depth=picture.depth, **options).pixels
+        explained = _explained(pixels, one, result, options)
+        check_position(explained[0].rows, explained[0].columns, place)
+        values = _values(explained, which, place, written)
+    except SizeError as error:
+        raise SizeError(f"{input_name(image)}: {error.what}", error.why) from None
+    except ConvcliError as error:
+        raise type(error)(input_name(image), f"{error.what}: {error.why}") from None
+    files.draw(explained[0].rows, explained[0].columns, place, explained[0])
+    answer = NumberAnswer(
+        image=image, filter=one, place=place, channels=values, signed=how, depth=picture.depth
+    )
+    if json:
+        write_json(answer.record() | window.facts() | files.facts())
+    elif answer_is_shown():
+        matrix = result if picture.kind == Kind.TEXT else None
+        write(answer.text(files.lines(), has_colors=picture.pixels.ndim == 3, matrix=matrix))
+    else:
+        files.answer(answer.bare())
+    return 0
+
+
+def _explained(
+    pixels: "NDArray[Any]", one: "Filter", result: "NDArray[Any]", options: dict[str, Any]
+) -> "list[Explained]":
+    """Take the result of each channel apart."""
+    import numpy as np
+
+    from convcli.convolution.explaining import Explained
+
+    channels, results = (np.moveaxis(np.atleast_3d(array), 2, 0) for array in (pixels, result))
+    return [
+        Explained(channel, one, its_result, **options)
+        for channel, its_result in zip(channels, results, strict=True)
+    ]
+
+
+def _values(
+    explained: "list[Explained]", which: "Channels", place: tuple[int, int], written: "NDArray[Any]"
+) -> "tuple[ChannelValue, ...]":
+    """Return the value of each channel at a place, with the pixel that is written there."""
+    from convcli.cli.reports.explained import ChannelValue
+
+    row, column = place
+    count = len(explained)
+    names = list("rgb") if count == 3 else [f"{number}" for number in range(1, count + 1)]
+    if count == 1:
+        names = ["gray" if which == "each" else str(which)]
+    pixels = written[row, column].ravel().tolist()
+    return tuple(
+        ChannelValue(name=name, cells=one.cells(row, column), value=one.result(row, column), pixel=pixel)
+        for name, one, pixel in zip(names, explained, pixels, strict=True)
+    )
+
+
+def _check_goes_without_image(options: Mapping[str, object]) -> None:
+    for option, given in options.items():
+        if given is not None and given is not False:
+            raise UsageError(option, "needs IMAGE; a window alone takes only --n, --f, --p, --s and --d")
+
+
+def _place(text: str) -> tuple[int, int]:
+    """Read ``X,Y`` as (row, column)."""
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.strip().isdecimal() and len(part) < 20 for part in parts):
+        raise UsageError(f"--at {text[:50]!r}", "must be column and row of the result, as in 12,7")
+    return int(parts[1]), int(parts[0])

@@ -1,0 +1,300 @@
+"""``convcli learn``: learn the filter that turns one picture into another."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convcli.cli.completion.completers import words_of
+from convcli.cli.options import (
+    Force,
+    JsonOption,
+    MaxMemory,
+    MaxPixels,
+    PreviewAs,
+    PreviewOption,
+    TextOption,
+    check_apart,
+    read_text,
+)
+from convcli.cli.output_files import check_named_file, check_two_files, write_named_file
+from convcli.cli.terminal.output import answer_is_shown, message, progress_is_shown, shown, write, write_json
+from convcli.cli.terminal.preview_options import WantedPreview
+from convcli.errors import ImageError, SizeError, UsageError
+from convcli.files.streams import input_name
+from convcli.pipeline.inputs import check_names
+from convcli.signals import cleanup_at_signal
+from convcli.sizes.text import format_size, parse_count, parse_pair
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convcli.learning.examples import Example
+    from convcli.learning.nearest import Nearest
+    from convcli.learning.results import Learned
+    from convcli.pictures.picture import Picture
+    from convcli.pipeline.reading import ReadOptions
+
+
+__all__ = ["Pair", "learn"]
+
+FAR_OFF = 0.5  # relative error
+TRAINING = "Training"  # heading of the help page
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """An input, its target, and the training examples made from them."""
+
+    source: "Picture"
+    target: "Picture"
+    examples: "list[Example]"
+
+
+def learn(
+    pictures: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT TARGET...",
+            help="Pairs of a picture and its filtered version; - is standard input.",
+        ),
+    ] = None,
+    f: Annotated[
+        str, typer.Option("-f", "--f", "--filter-size", help="Filter size: f or HxW.", metavar="SIZE")
+    ] = "3",
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", help="Save the kernel as .json, .npy or .csv.", metavar="FILE"),
+    ] = None,
+    bias: Annotated[bool, typer.Option("--bias", help="Learn a bias as well.")] = False,
+    absolute: Annotated[
+        bool, typer.Option("--abs", help="Treat the targets as absolute values of the filter's results.")
+    ] = False,
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            "--channels",
+            help="Channels to learn from: each, sum (a filter over all input channels), gray, r, g or b "
+            "(default: what fits the pair).",
+            metavar="WHICH",
+            autocompletion=words_of("convcli.pictures.channels:Channels"),
+        ),
+    ] = None,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(
+            "--optimizer",
+            help="Optimizer: adam, momentum or sgd (default: adam).",
+            metavar="NAME",
+            autocompletion=words_of("convcli.learning.gradient_descent:Optimizer"),
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    steps: Annotated[
+        str | None,
+        typer.Option(
+            "--steps",
+            help="Maximum number of steps, one mini-batch each (default: 5000).",
+            metavar="COUNT",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(
+            "--lr",
+            help="Initial learning rate (default for adam: 0.1).",
+            metavar="NUMBER",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed",
+            help="Random seed of the initial weights and of the patches.",
+            metavar="NUMBER",
+            rich_help_panel=TRAINING,
+        ),
+    ] = 0,
+    closed_form: Annotated[
+        bool, typer.Option("--closed-form", help="Solve by least squares instead of training, as a check.")
+    ] = False,
+    curve: Annotated[
+        str | None,
+        typer.Option("--curve", help="Draw the loss curve and the filter at several steps.", metavar="PNG"),
+    ] = None,
+    force: Force = False,
+    max_pixels: MaxPixels = None,
+    max_memory: MaxMemory = None,
+    preview: PreviewOption = False,
+    preview_as: PreviewAs = None,
+    json: JsonOption = False,
+    text: TextOption = False,
+) -> int:
+    """Learn a filter from examples, by gradient descent.
+
+    \b
+    convcli apply photo.png --filter sobel-x --signed raw -o edges.npy
+    convcli learn photo.png edges.npy -o kernel.json
+    convcli learn photo.png edges.npy --closed-form
+    convcli apply photo.png --kernel @kernel.json
+
+    The target has the size of the input, or the smaller size of a result without padding. Prints the filter,
+    its error on the last fifth of the rows, which are held out from training, and the nearest named filter.
+    A target of 8-bit pixels has lost its signs (use --abs) and the values that were clipped; --signed raw
+    keeps both. When piped, prints only the coefficients, in the form that --kernel reads.
+    """
+    read_text(text, json=json)
+    if not pictures or len(pictures) % 2:
+        raise UsageError("INPUT TARGET", "must be pairs, as in: convcli learn photo.png edges.npy --f 3")
+    check_names(pictures, "INPUT TARGET")
+    for option, given in (("--curve", curve), ("--optimizer", optimizer), ("--steps", steps), ("--lr", rate)):
+        check_apart({"--closed-form": closed_form, option: given})
+    wanted_preview = WantedPreview.read(preview, preview_as)
+    size, count = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
+    from convcli.cli.reports.kernels import check_holds_volume, check_kernel_target, save_kernel
+    from convcli.errors import chosen
+    from convcli.learning.gradient_descent import Optimizer
+    from convcli.learning.gradient_descent import learn as learn_filter
+    from convcli.learning.least_squares import solve
+    from convcli.learning.nearest import nearest_filter
+    from convcli.pipeline.reading import ReadOptions
+    from convcli.pipeline.recipes.rendering import typed_number  # late: help needs no numpy
+
+    first_rate = typed_number("--lr", rate)
+    kind = chosen("adam" if optimizer is None else optimizer, Optimizer, "--optimizer")
+    if output is not None:
+        check_kernel_target(output, pictures, force=force)
+    if curve is not None:
+        check_named_file(curve, (".png",), "a curve is drawn", pictures, force=force)
+    check_two_files(output, "--curve", curve)
+    reading = ReadOptions.read(max_pixels, max_memory, None).with_room(50)
+    pairs = _pairs(pictures, size, channels, reading, absolute=absolute)
+    examples = [one for pair in pairs for one in pair.examples]
+    if output is not None and examples[0].pixels.shape[2] > 1:
+        check_holds_volume(output)
+    shown_preview = None if wanted_preview is None else wanted_preview.begin(json=json, output=None)
+    if closed_form:
+        learned = solve(examples, bias=bias, absolute=absolute, seed=seed)
+    else:
+        with _progress(count) as watch:
+            learned = learn_filter(
+                examples, bias=bias, absolute=absolute, optimizer=kind, rate=first_rate, steps=count,
+                seed=seed, watch=watch,
+            )  # fmt: skip
+    nearest = nearest_filter(learned.taps)
+    record = _record(learned, nearest)
+    if output is not None:
+        save_kernel(output, learned.taps, {key: record[key] for key in ("bias", "nearest")}, force=force)
+    if curve is not None:
+        from convcli.figures.plots import learning_curve
+
+        write_named_file(curve, learning_curve(learned.history), force=force)
+    if output is not None and learned.bias:
+        message(output, f"does not hold the bias; give it to apply as --bias {learned.bias:.10g}")
+    _say_what_is_wrong(learned, examples, absolute=absolute)
+    if json:
+        write_json(
+            {"inputs": pictures[::2], "targets": pictures[1::2], "output": output, "curve": curve, **record}
+        )
+    elif answer_is_shown():
+        answer = _shown(learned, nearest, [name for name in (output, curve) if name])
+        if shown_preview is not None:
+            names = pictures[0], pictures[1]
+            write(shown_preview.lesson(names, pairs[0], learned, absolute=absolute, below=answer))
+        write(answer)
+    else:
+        write(output + "\n" if output is not None else _bare(learned.taps))
+    return 0
+
+
+def _pairs(
+    pictures: list[str],
+    size: tuple[int, int],
+    channels: str | None,
+    reading: "ReadOptions",
+    *,
+    absolute: bool,
+) -> list[Pair]:
+    """Load the pairs; an error of a pair names the file it is about."""
+    from convcli.learning.examples import make_examples
+
+    pairs = []
+    for source, target in zip(pictures[::2], pictures[1::2], strict=True):
+        first, second = reading.load(source), reading.load(target)
+        try:
+            examples = make_examples(first.pixels, second.pixels, size, channels=channels, absolute=absolute)
+        except SizeError as error:
+            raise SizeError(input_name(target), f"{error.what} {error.why}") from None
+        except ImageError as error:
+            raise ImageError(input_name(source), f"{error.what}: {error.why}") from None
+        pairs.append(Pair(first, second, examples))
+    return pairs
+
+
+def _say_what_is_wrong(learned: "Learned", examples: "list[Example]", *, absolute: bool) -> None:
+    """Report what may be wrong with a target that a filter cannot produce."""
+    unsigned = min(float(one.target.min()) for one in examples) >= 0
+    if learned.relative_error > FAR_OFF and unsigned and not absolute and learned.bias == 0:
+        message("target", "no filter comes close to it; use --abs if it holds absolute values")
+    elif learned.offset and (not learned.history or learned.history[-1].loss < FAR_OFF**2):
+        message(
+            "target", f"is offset by {learned.offset:.6g}, which a filter alone cannot produce; use --bias"
+        )
+
+
+@contextmanager
+def _progress(steps: int) -> "Iterator[Callable[[int, float], object] | None]":
+    """Show the progress of training, on a terminal."""
+    if not progress_is_shown():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = TextColumn("step {task.completed}"), BarColumn(), TextColumn("loss {task.fields[loss]:.2g}")
+    progress = Progress(*columns, console=Console(file=sys.stderr), transient=True)
+    with cleanup_at_signal(progress.stop), progress:
+        task = progress.add_task("", total=steps, loss=1.0)
+        yield lambda number, loss: progress.update(task, completed=number, loss=loss)
+
+
+def _record(learned: "Learned", nearest: "Nearest | None") -> dict[str, Any]:
+    return {
+        "kernel": learned.taps.tolist(),
+        "bias": learned.bias,
+        "error": learned.error,
+        "relative_error": learned.relative_error,
+        "steps": learned.steps,
+        "loss": learned.history[-1].loss if learned.history else None,
+        "nearest": None if nearest is None else nearest._asdict(),
+    }
+
+
+def _shown(learned: "Learned", nearest: "Nearest | None", files: list[str]) -> str:
+    from convcli.cli.reports.kernels import matrix_lines
+    from convcli.learning.results import filter_matrices
+
+    lines = [line for matrix in filter_matrices(learned.taps) for line in (*matrix_lines(matrix), "")]
+    how = f"by gradient descent in {learned.steps} steps" if learned.steps else "by least squares"
+    if learned.history:
+        how += f"; loss {learned.history[-1].loss:.2g} relative to the target's variance"
+    facts = [("learned", f"{format_size(learned.taps.shape)} coefficients {how}")]
+    if learned.bias:
+        facts.append(("bias", f"{learned.bias:.6g}"))
+    part = f"{learned.relative_error:.2g} relative to their standard deviation"
+    facts.append(("error", f"{learned.error:.2g} (root mean square) on the held-out rows, {part}"))
+    facts += [("nearest", str(nearest))] if nearest is not None else []
+    written = [("written", name) for name in files]
+    return "".join(f"{line}\n" for line in lines) + shown(facts, written)
+
+
+def _bare(taps: "NDArray[Any]") -> str:
+    from convcli.learning.results import filter_matrices
+    from convcli.pictures.text_matrices import format_matrix
+
+    return "\n".join(map(format_matrix, filter_matrices(taps)))

@@ -1,0 +1,250 @@
+"""``convcli params``: parameters and costs of a layer or a network."""
+
+from typing import Annotated
+
+import typer
+
+from convcli.cli.completion.completers import networks, words_of
+from convcli.cli.expectations import Checks
+from convcli.cli.options import (
+    CHECKS,
+    COSTS,
+    LAYER,
+    NETWORK,
+    ByBlock,
+    CsvOption,
+    Dilation,
+    Expect,
+    FilterSize,
+    Force,
+    JsonOption,
+    MarkdownOption,
+    OutputChannels,
+    PaddingOption,
+    SpecArgument,
+    Stride,
+    TextOption,
+    check_apart,
+    read_text,
+)
+from convcli.cli.reports.layers import note_channels_first
+from convcli.cli.reports.output_formats import Costs, Dtype, output_format
+from convcli.errors import SizeError, UsageError, chosen
+from convcli.networks.layer_types.base import Size
+from convcli.networks.layer_types.convolution import Convolution
+from convcli.networks.layer_types.dense import Dense
+from convcli.sizes.text import parse_count, parse_padding, parse_pair, parse_size
+
+__all__ = ["params"]
+
+
+def params(
+    network: SpecArgument = None,
+    f: FilterSize = None,
+    c_in: Annotated[
+        str | None, typer.Option("--c-in", help="Input channels; --n HxWxC also gives them.", metavar="COUNT")
+    ] = None,
+    c_out: OutputChannels = None,
+    n: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-n",
+            "--n",
+            "--input-size",
+            help="Input size: n, HxW or HxWxC; give two to compare a network with itself.",
+            metavar="SIZE",
+        ),
+    ] = None,
+    p: PaddingOption = "0",
+    s: Stride = "1",
+    d: Dilation = "1",
+    groups: Annotated[
+        str,
+        typer.Option(
+            "--g",
+            "--groups",
+            help="Number of channel groups, filtered separately.",
+            metavar="COUNT",
+            rich_help_panel=LAYER,
+        ),
+    ] = "1",
+    no_bias: Annotated[
+        bool,
+        typer.Option(
+            "--no-bias",
+            help="Leave out the bias.",
+            rich_help_panel=LAYER,
+        ),
+    ] = False,
+    dense: Annotated[
+        str | None,
+        typer.Option(
+            "--dense",
+            help="Use a dense layer with this many units, on an image (--n) or a vector (--c-in).",
+            metavar="UNITS",
+            rich_help_panel=LAYER,
+        ),
+    ] = None,
+    shipped: Annotated[bool, typer.Option("--list", help="List the shipped networks.")] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            help="Compare with another network, marking rows that differ. Checks apply to the first.",
+            metavar="NETWORK",
+            autocompletion=networks,
+        ),
+    ] = None,
+    versus_dense: Annotated[
+        bool,
+        typer.Option(
+            "--versus-dense",
+            help="Show what each convolution would cost as a dense layer.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = False,
+    by_block: ByBlock = False,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            "--batch",
+            help="Mini-batch size, for the MACs and activations below the table and in --json (default: 1).",
+            metavar="COUNT",
+            rich_help_panel=COSTS,
+        ),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            "--dtype",
+            help="fp32, fp16 or int8, for the bytes below the table and in --json (default: fp32).",
+            metavar="TYPE",
+            autocompletion=words_of("convcli.cli.reports.output_formats:Dtype"),
+            rich_help_panel=COSTS,
+        ),
+    ] = None,
+    max_params: Annotated[
+        str | None,
+        typer.Option(
+            "--max-params",
+            help="Fail (exit code 1) if there are more parameters, as in 25M.",
+            metavar="COUNT",
+            rich_help_panel=CHECKS,
+        ),
+    ] = None,
+    expect: Expect = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--output", help="Draw the network: .svg, or .html with its table.", metavar="FILE"
+        ),
+    ] = None,
+    force: Force = False,
+    csv: CsvOption = False,
+    md: MarkdownOption = False,
+    json: JsonOption = False,
+    text: TextOption = False,
+) -> int:
+    """Count the parameters and costs of a layer or a network.
+
+    \b
+    convcli params --f 5 --c-in 3 --c-out 6               456
+    convcli params --n 32x32x3 --f 5 --c-out 6            and its costs
+    convcli params --n 128x128x1 --dense 300              4915500
+    convcli params resnet18                               a row per layer, totals
+    convcli params vgg11 --n 320x320x3 --max-params 250M  exit code 1 if more
+    convcli params resnet18 --against resnet34
+    convcli params resnet18 -o resnet18.html --force      a diagram, and the table
+
+    A layer has (f·f·c_in + 1)·c_out parameters. On a terminal, shows the formula with its numbers; with --n,
+    also the activations, the multiply-accumulates (MACs: no bias, no activation) and the dense layer between
+    the same sizes. When piped, prints only the number, or tab-separated rows for a network. "convcli help
+    layers" shows how to write layers.
+    """
+    read_text(text, json=json, csv=csv, markdown=md, output=output)
+    form, checks = output_format(json=json, csv=csv, markdown=md), Checks.read(expect, max_params)
+    costs = Costs(
+        Dtype.FP32 if dtype is None else chosen(dtype, Dtype, "dtype"),
+        1 if batch is None else parse_count(batch, "batch"),
+    )
+    sizes = [parse_size(text, "input") for text in n or ()]
+    # Imports are late, here and below, because loading takes time.
+    if shipped and network is not None:
+        raise UsageError("--list", f"lists all networks; for one of them: convcli params {network[:50]}")
+    check_apart({"--list": shipped, "-o": output})
+    if shipped:
+        from convcli.cli.reports.networks import list_shipped
+
+        list_shipped(form)
+        return 0
+    file = None
+    if output is not None:
+        from convcli.cli.diagram_files import DiagramFile
+
+        file = DiagramFile.read(output, network, form, force=force)
+    layer_options = (f, c_in, c_out, p, s, d, groups, no_bias, dense)
+    if network is not None:
+        if layer_options != (None, None, None, "0", "1", "1", "1", False, None):
+            raise UsageError(
+                "NETWORK", "does not go with --f, --c-out and similar options, which describe a single layer"
+            )
+        from convcli.cli.reports.networks import answer_params
+
+        built = answer_params(
+            network, sizes, against, form, costs, file, by_block=by_block, dense=versus_dense
+        )
+    else:
+        from convcli.cli.reports.single_layer import answer_convolution, answer_dense
+
+        if against is not None or versus_dense or by_block or len(sizes) > 1:
+            raise UsageError(
+                "NETWORK", "missing; as in: convcli params resnet18; --list shows the shipped networks"
+            )
+        size = sizes[0] if sizes else None
+        if size is None and dense is None and batch is not None:
+            raise UsageError("--batch", "needs the input size: --n")
+        wanted = None if batch is None and dtype is None else costs
+        if dense is not None:
+            for_convolutions = (f, c_out) != (None, None) or (p, s, d, groups) != ("0", "1", "1", "1")
+            if for_convolutions or (size is None) == (c_in is None):
+                raise UsageError("--dense", "takes only an input: --n 128x128x1, or --c-in 4096 for a vector")
+            layer = Dense(units=parse_count(dense, "units"), bias=not no_bias)
+            built = answer_dense(layer, size or (parse_count(c_in or "", "inputs"),), wanted, file, form)
+        else:
+            channels = _channels(size, c_in)
+            if f is None or channels is None or c_out is None:
+                missing = "--f" if f is None else "--c-in" if channels is None else "--c-out"
+                raise UsageError(
+                    missing,
+                    "missing; as in: convcli params --f 5 --c-in 3 --c-out 6, or for a network: "
+                    "convcli params resnet18",
+                )
+            if expect is not None and size is None:
+                raise UsageError("--expect", "needs the input size: --n")
+            convolution = Convolution(
+                window=parse_pair(f, "filter"),
+                filters=parse_count(c_out, "output channels"),
+                stride=parse_pair(s, "stride"),
+                padding=parse_padding(p),
+                dilation=parse_pair(d, "dilation"),
+                groups=parse_count(groups, "groups"),
+                bias=not no_bias,
+            )
+            sized = None if size is None else (*size[:2], channels)
+            built = answer_convolution(convolution, channels, sized, wanted, file, form)
+        if size is not None:
+            note_channels_first(size)
+    checks.check(built)
+    return 0
+
+
+def _channels(size: Size | None, c_in: str | None) -> int | None:
+    of_size = size[2] if size is not None and len(size) > 2 else None
+    if c_in is None:
+        return of_size
+    channels = parse_count(c_in, "input channels")
+    if of_size not in (None, channels):
+        raise SizeError(
+            f"--c-in {channels}", f"contradicts the {of_size} channels of --n; leave one of them out"
+        )
+    return channels

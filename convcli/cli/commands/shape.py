@@ -1,0 +1,148 @@
+"""``convcli shape``: output sizes of a layer or a network, forward and backward."""
+
+from typing import Annotated
+
+import typer
+
+from convcli.cli.expectations import Checks
+from convcli.cli.options import (
+    NETWORK,
+    ByBlock,
+    CeilOption,
+    CsvOption,
+    Dilation,
+    Expect,
+    FilterSize,
+    InputSize,
+    JsonOption,
+    MarkdownOption,
+    OptionalPadding,
+    OptionalStride,
+    OutputChannels,
+    SpecArgument,
+    TextOption,
+    check_apart,
+    read_text,
+)
+from convcli.cli.reports.layers import answer_size
+from convcli.cli.reports.output_formats import output_format
+from convcli.cli.reports.solutions import Wanted, solve
+from convcli.errors import UsageError
+from convcli.networks.layer_types.convolution import Convolution
+from convcli.sizes.text import parse_count, parse_padding, parse_pair, parse_size
+
+__all__ = ["shape"]
+
+
+def shape(
+    network: SpecArgument = None,
+    n: InputSize = None,
+    f: FilterSize = None,
+    p: OptionalPadding = None,
+    s: OptionalStride = None,
+    d: Dilation = "1",
+    ceil: CeilOption = False,
+    c_out: OutputChannels = None,
+    want: Annotated[
+        str | None,
+        typer.Option(
+            "--want", help="List every padding and stride that gives this output size.", metavar="SIZE"
+        ),
+    ] = None,
+    last: Annotated[
+        bool,
+        typer.Option(
+            "--last",
+            help="Print only the last output size.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = False,
+    by_block: ByBlock = False,
+    expect: Expect = None,
+    valid_sizes: Annotated[
+        str | None,
+        typer.Option(
+            "--valid-sizes",
+            help="List the square inputs in this range at which every layer reads every pixel.",
+            metavar="FROM..TO",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    smallest: Annotated[
+        bool,
+        typer.Option(
+            "--smallest",
+            help="Print the smallest square input that works.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = False,
+    csv: CsvOption = False,
+    md: MarkdownOption = False,
+    json: JsonOption = False,
+    text: TextOption = False,
+) -> int:
+    """Compute the output size of a layer, or of each layer of a network.
+
+    \b
+    convcli shape --n 32 --f 5                          28x28
+    convcli shape --n 227 --f 11 --s 4 --c-out 96       55x55x96
+    convcli shape --n 32 --f 5 --want 32                p 2, s 1
+    convcli shape --n 32x32x3 "conv 6 f5, maxpool f2, flatten, fc 10"
+    convcli shape --n 9x9x3 "conv 8 f3 p1, add { conv 8 f3 p1 | }, gap"
+    convcli shape alexnet --valid-sizes 200..260
+
+    The size is floor((n + 2p - f)/s) + 1. Padding defaults to 0 and stride to 1; --want finds those that you
+    leave out. On a terminal, shows the formula with its numbers, and the input rows and columns that no
+    window reads. When piped, prints only the size.
+
+    For a network, prints one row per layer: output size, receptive field (the part of the input that affects
+    a unit), jump (input pixels from one unit to the next), center of the first unit, padding applied, and
+    the rows and columns that are never read. "convcli help layers" shows how to write layers, "convcli params
+    --list" lists the shipped networks.
+    """
+    read_text(text, json=json, csv=csv, markdown=md)
+    form, checks = output_format(json=json, csv=csv, markdown=md), Checks.read(expect)
+    size = None if n is None else parse_size(n, "input")
+    if network is None:
+        if (by_block, valid_sizes, smallest) != (False, None, False):
+            raise UsageError("NETWORK", "missing; as in: convcli shape resnet18")
+        if size is None or f is None:
+            raise UsageError(
+                "--n" if size is None else "--f",
+                "missing; as in: convcli shape --n 32 --f 5, or for a network: convcli shape resnet18",
+            )
+        if want is not None:
+            other = {"--ceil": ceil, "--c-out": c_out, "--csv": csv, "--md": md}
+            given = [option for option, value in other.items() if value not in (None, False)]
+            if given:
+                raise UsageError(given[0], "does not go with --want")
+            solve(Wanted.read(size, f, want, p, s, d), json=json)
+            return 0
+        layer = Convolution(
+            window=parse_pair(f, "filter"),
+            filters=None if c_out is None else parse_count(c_out, "output channels"),
+            stride=parse_pair("1" if s is None else s, "stride"),
+            padding=parse_padding("0" if p is None else p),
+            dilation=parse_pair(d, "dilation"),
+            ceil=ceil,
+        )
+        checks.check(answer_size(layer, size, form))
+        return 0
+    if (f, p, s, d, ceil, c_out, want) != (None, None, None, "1", False, None, None):
+        raise UsageError(
+            "NETWORK", "does not go with --f, --p and similar options, which describe a single layer"
+        )
+    modes: dict[str, object] = {"--valid-sizes": valid_sizes, "--smallest": smallest, "--last": last}
+    for option in ({"--csv": csv}, {"--md": md}, {"--by-block": by_block}):
+        check_apart(modes | option)
+    check_apart({"--valid-sizes": valid_sizes, "--smallest": smallest, "--expect": expect})
+    from convcli.cli.reports.networks import (  # late: a single layer does not need it
+        answer_shapes,
+        search_sides,
+    )
+
+    if valid_sizes is not None or smallest:
+        search_sides(network, size, valid_sizes, json=json)
+    else:
+        checks.check(answer_shapes(network, size, form, last=last, by_block=by_block))
+    return 0

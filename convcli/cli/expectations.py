@@ -1,0 +1,51 @@
+"""Checks for scripts: the answer is printed, and the exit code tells whether it is the expected one."""
+
+from typing import NamedTuple
+
+from convcli.errors import ConvcliError
+from convcli.networks.layer_types.base import Size
+from convcli.networks.network import Network
+from convcli.sizes.text import format_size, parse_amount, parse_count, parse_size
+
+__all__ = ["Checks"]
+
+
+class Checks(NamedTuple):
+    """The expected output size and the maximum of parameters of a network, as typed and as parsed."""
+
+    expect: str | None
+    size: Size
+    max_params: str | None
+    params: int
+
+    @classmethod
+    def read(cls, expect: str | None, max_params: str | None = None) -> "Checks":
+        """Parse the options.
+
+        Raises
+        ------
+        UsageError
+            `expect` is not a size, or `max_params` is not a number.
+        """
+        size: Size = ()
+        if expect is not None:
+            number = expect.strip().isdecimal()
+            size = (parse_count(expect, "expected size"),) if number else parse_size(expect, "expected size")
+        return cls(
+            expect, size, max_params, 0 if max_params is None else parse_amount(max_params, "--max-params")
+        )
+
+    def check(self, network: Network) -> None:
+        """Check a network; a single expected number is the size of a vector, or the side of a square.
+
+        Raises
+        ------
+        ConvcliError
+            The output differs from the expected one, or the network has too many parameters.
+        """
+        output = network.output
+        wanted = self.size * 2 if len(self.size) == 1 and len(output) > 1 else self.size
+        if self.expect is not None and output != wanted:
+            raise ConvcliError(f"output {format_size(output)}", f"is not the expected {self.expect}")
+        if self.max_params is not None and (network.params or 0) > self.params:
+            raise ConvcliError(f"params {network.params:,}", f"are more than --max-params {self.max_params}")

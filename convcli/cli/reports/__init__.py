@@ -1,0 +1,1 @@
+"""What commands report: to a person, as JSON, into a pipe."""

@@ -1,0 +1,220 @@
+"""What ``explain`` prints about one value of a result: as JSON, bare, and for a terminal."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from shutil import get_terminal_size
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.cli.terminal.output import escaped, shown, wrapped
+from convcli.convolution.explaining import Cell
+from convcli.convolution.rendering import SignedMapping
+from convcli.figures.window.captions import MAX_TERMS, factor_text, number_text
+from convcli.files.streams import input_name
+from convcli.kernels.filter import Filter
+from convcli.sizes.text import format_size
+
+__all__ = ["ChannelValue", "NumberAnswer"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ChannelValue:
+    """One value of the result of a channel, and what it comes from.
+
+    Attributes
+    ----------
+    name : str
+        Of the channel: gray, r, g, b, sum or its number from 1.
+    cells : tuple of Cell
+        For each kernel.
+    value, pixel : int or float
+        The value, and what `apply` writes in its place.
+    """
+
+    name: str
+    cells: tuple[Cell, ...]
+    value: int | float
+    pixel: int | float
+
+    def record(self) -> dict[str, object]:
+        """Return the JSON keys of a channel."""
+        return {
+            "channel": self.name,
+            "cells": [_cell_record(cell) for cell in self.cells],
+            "value": self.value,
+            "pixel": self.pixel,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NumberAnswer:
+    """One value of a result, in each channel, and what it comes from.
+
+    Attributes
+    ----------
+    image : str
+        As it was typed.
+    filter : Filter
+    place : (row, column)
+        Of the result.
+    channels : tuple of ChannelValue
+    signed : SignedMapping
+        How `apply` makes pixels.
+    depth : 8 or 16
+        Bits of such a pixel.
+    """
+
+    image: str
+    filter: Filter
+    place: tuple[int, int]
+    channels: tuple[ChannelValue, ...]
+    signed: SignedMapping
+    depth: int
+
+    def record(self) -> dict[str, object]:
+        """Return the JSON record: a single channel's keys stand beside the others, several form a list."""
+        what: dict[str, object] = {"input": self.image, "filter": self.filter.name}
+        place = {"row": self.place[0], "column": self.place[1]}
+        how = {"signed": self.signed, "combination": str(self.filter.combination)}
+        records = [channel.record() for channel in self.channels]
+        if len(records) > 1:
+            return {**what, **place, "channels": records, **how}
+        (own,) = records
+        return {**what, "channel": own.pop("channel"), **place, **own, **how}
+
+    def bare(self) -> str:
+        """Return the values alone, tab-separated."""
+        return "\t".join(f"{channel.value}" for channel in self.channels)
+
+    def text(self, files: Sequence[tuple[str, str]], *, has_colors: bool, matrix: NDArray[Any] | None) -> str:
+        """Return what a terminal shows.
+
+        Parameters
+        ----------
+        files : sequence of (str, str)
+            Labels and names of what was drawn.
+        has_colors : bool
+            Whether the picture has several channels.
+        matrix : array (H, W), optional
+            The whole result, to be shown below.
+        """
+        several = len(self.channels) > 1
+        channel = f", {self.channels[0].name}" if has_colors and not several else ""
+        where = f"column {self.place[1]}, row {self.place[0]} of the result"
+        parts = [f"{escaped(input_name(self.image))}{channel}, {escaped(self.filter.name)}, {where}\n"]
+        for one in self.channels:
+            parts.append(f"\nchannel {one.name}\n" if several else "\n")
+            parts.append(self._channel_text(one, files))
+        return "".join([*parts, *(["\n", self._result_text(matrix)] if matrix is not None else [])])
+
+    def _channel_text(self, channel: ChannelValue, files: Sequence[tuple[str, str]]) -> str:
+        """Return the numbers of a channel, and how they become its pixel."""
+        several = len(channel.cells) > 1
+        labels = [f" {number}" * several for number in range(1, len(channel.cells) + 1)]
+        labelled = list(zip(channel.cells, labels, strict=True))
+        pixel = _pixel_text(channel.value, channel.pixel, self.signed, self.depth)
+        lines = [
+            *((f"sum{label}", _cell_sum(cell)) for cell, label in labelled),
+            *([(str(self.filter.combination), number_text(channel.value))] if several else []),
+            ("pixel", pixel),
+            *files,
+        ]
+        return "".join([*(_cell_text(cell, label) for cell, label in labelled), shown(lines)])
+
+    def _result_text(self, result: NDArray[Any]) -> str:
+        """Return the whole result, the value in brackets."""
+        marked = np.zeros(result.shape, bool)
+        marked[self.place] = True
+        lines = _lines(result, marked, "apply -o result.csv writes them")
+        title = f"result, [column {self.place[1]}, row {self.place[0]}]"
+        return "".join(f"{line.rstrip()}\n" for line in (title, *lines))
+
+
+def _pixel_text(value: int | float, pixel: int | float, signed: SignedMapping, depth: int) -> str:
+    """Return how a value becomes a pixel.
+
+    Examples
+    --------
+    >>> _pixel_text(-30, 30, SignedMapping.ABS, 8), _pixel_text(-30, 0, SignedMapping.CLIP, 8)
+    ('|-30| = 30, by --signed abs', 'max(-30, 0) = 0, by --signed clip')
+    >>> _pixel_text(-129, 0, SignedMapping.CENTER, 8)
+    '-129 + 128 = -1, saturated to 0, by --signed center'
+    """
+    if signed == SignedMapping.RAW:
+        return f"{pixel}"
+    white = 2**depth - 1
+    mapped, text = value, number_text(value)
+    if signed == SignedMapping.CENTER:
+        middle = (white + 1) // 2
+        mapped, text = value + middle, f"{text} + {middle}"
+    elif value < 0:
+        mapped, text = (-value, f"|{text}|") if signed == SignedMapping.ABS else (0, f"max({text}, 0)")
+    if mapped != value and not math.isnan(value):
+        text += f" = {number_text(mapped)}"
+    if math.isnan(mapped):
+        text += f", set to {pixel}"
+    elif mapped != pixel:
+        fits = -0.5 <= mapped < white + 0.5
+        text += f", {'rounded' if fits else 'saturated'} to {pixel}"
+    return f"{text}, by --signed {signed}"
+
+
+def _cell_record(cell: Cell) -> dict[str, object]:
+    """Return the JSON record of the sum of one kernel."""
+    return {
+        "rows": cell.rows.tolist(),
+        "columns": cell.columns.tolist(),
+        "patch": cell.patch.tolist(),
+        "padded": cell.padded.tolist(),
+        "taps": cell.taps.tolist(),
+        "products": cell.products.tolist(),
+        "sum": cell.total,
+    }
+
+
+def _cell_text(cell: Cell, number: str) -> str:
+    """Return patch, filter and products, side by side if they fit, else one below the other."""
+    blocks = [
+        [
+            "patch, [padding]" if cell.padded.any() else "patch",
+            *_lines(cell.patch, cell.padded, "--json has them"),
+        ],
+        [f"filter{number}", *_lines(cell.taps, None, "--json has them")],
+        ["products", *_lines(cell.products, None, "--json has them")],
+    ]
+    widths = [max(map(len, block)) for block in blocks]
+    alike = len(set(map(len, blocks))) == 1  # a note instead of rows is shorter
+    if not alike or sum(widths) + 8 > get_terminal_size().columns:
+        return "".join("".join(f"{line.rstrip()}\n" for line in block) + "\n" for block in blocks)
+    padded = ([line.ljust(width) for line in block] for block, width in zip(blocks, widths, strict=True))
+    return "".join("    ".join(row).rstrip() + "\n" for row in zip(*padded, strict=True)) + "\n"
+
+
+def _lines(matrix: NDArray[Any], marked: NDArray[Any] | None, elsewhere: str) -> list[str]:
+    """Return the rows, aligned, marked values in brackets; or a note if the terminal is too narrow."""
+    cells = []
+    for number, row in enumerate(matrix.tolist()):
+        texts = [number_text(value) for value in row]
+        if marked is not None:
+            marks = marked[number].tolist()
+            texts = [f"[{text}]" if mark else f" {text} " for text, mark in zip(texts, marks, strict=True)]
+        cells.append(texts)
+    width = max(len(cell) for row in cells for cell in row)
+    lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
+    columns = get_terminal_size().columns
+    if len(lines[0]) > columns:
+        what = f"{format_size(matrix.shape)} numbers, too wide for {columns} columns"
+        return wrapped(f"{what}; {elsewhere}").splitlines()
+    return lines
+
+
+def _cell_sum(cell: Cell) -> str:
+    """Return the sum of the products that are not 0, as text."""
+    numbers = [value for value in cell.products.ravel().tolist() if value]
+    terms = " + ".join(map(factor_text, numbers)) or "0"
+    if len(numbers) > MAX_TERMS:
+        terms = f"the {len(numbers)} products that are not 0"
+    return f"{terms} = {number_text(cell.total)}"

@@ -1,0 +1,76 @@
+"""Kernels as text for people, and as files for ``--kernel @FILE``."""
+
+import json
+from collections.abc import Iterable, Mapping
+from shutil import get_terminal_size
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.cli.output_files import check_named_file, ending, write_named_file
+from convcli.cli.terminal.output import wrapped
+from convcli.errors import UsageError
+from convcli.files.atomic import write_atomically
+from convcli.pictures.text_matrices import format_matrix
+from convcli.sizes.text import format_size
+
+__all__ = ["check_holds_volume", "check_kernel_target", "matrix_lines", "save_kernel"]
+
+FORMATS = (".npy", ".csv", ".json")
+
+
+def matrix_lines(matrix: NDArray[Any]) -> list[str]:
+    """Return the rows of a matrix, aligned; coefficients that are not integers have four decimals."""
+    cells = [[f"{tap:z.4f}" if tap % 1 else f"{int(tap)}" for tap in row] for row in matrix]
+    width = max(len(cell) for row in cells for cell in row)
+    lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
+    columns = get_terminal_size().columns
+    if len(lines[0]) > columns:
+        what = f"{format_size(matrix.shape)} taps, too wide for {columns} columns"
+        return wrapped(f"{what}: a pipe, or -o kernel.csv, gives all of them").splitlines()
+    return lines
+
+
+def check_kernel_target(target: str, inputs: Iterable[str] = (), *, force: bool) -> None:
+    """Check that a kernel can be saved to a file, before any work is done.
+
+    Raises
+    ------
+    UsageError
+        The extension is not that of a kernel format.
+    OutputError
+        The file may not be written.
+    """
+    check_named_file(target, FORMATS, "a kernel is saved", inputs, force=force)
+
+
+def check_holds_volume(target: str) -> None:
+    """Check that a file of that name can hold a filter of several channels.
+
+    Raises
+    ------
+    UsageError
+        It is a .csv file, which holds a matrix.
+    """
+    if ending(target) == ".csv":
+        raise UsageError(target, "a .csv file cannot hold a filter of several channels; use .npy or .json")
+
+
+def save_kernel(target: str, taps: NDArray[Any], about: Mapping[str, object], *, force: bool) -> None:
+    """Write a kernel; a JSON file also gets the facts of `about`.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    if ending(target) == ".npy":
+        write_atomically(target, lambda stream: np.save(stream, taps), replace=force)
+        return
+    rows = (
+        f"{json.dumps({'kernel': taps.tolist(), **about})}\n"
+        if ending(target) == ".json"
+        else format_matrix(taps, ",")
+    )
+    write_named_file(target, rows.encode(), force=force)

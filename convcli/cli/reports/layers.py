@@ -1,0 +1,251 @@
+"""Layers and networks as JSON records, and the answers for a single layer given by options."""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+from convcli.cli.reports.output_formats import OutputFormat
+from convcli.cli.terminal.output import message, shown, write, write_json
+from convcli.networks.layer_types.base import AnyAxis, Size
+from convcli.networks.layer_types.convolution import Convolution
+from convcli.networks.layer_types.pooling import Pooling
+from convcli.networks.network import Network, ReceptiveFields, Stage, single_layer
+from convcli.networks.tables import Table, shape_table
+from convcli.sizes.adaptive import AdaptiveAxis
+from convcli.sizes.searching import lossless_sides
+from convcli.sizes.text import channels_last, format_padding, format_size
+from convcli.sizes.windowed import Axis
+
+__all__ = [
+    "answer_size",
+    "blocks_record",
+    "dense_record",
+    "layer_record",
+    "network_record",
+    "note_channels_first",
+    "print_table",
+    "unsized_record",
+]
+
+MAX_RANGES = 1000  # ranges of unread pixels listed in JSON
+MAX_SHOWN = 4  # and on a terminal
+OF_THE_INPUT = (
+    "input", "output", "macs", "activations", "peak_activations", "padding", "unread_rows", "unread_columns",
+    "batch_macs", "batch_activations", "batch_peak_activations",
+)  # fmt: skip
+
+
+def answer_size(layer: Convolution | Pooling, size: Size, form: OutputFormat) -> Network:
+    """Print the output size: as JSON, as a table, explained on a terminal, or alone; return the network."""
+    network = single_layer(layer, size)
+    text = f"{format_size(network.output)}\n"
+    if form == OutputFormat.JSON:
+        write_json(network_record(network))
+    elif form in (OutputFormat.CSV, OutputFormat.MARKDOWN):
+        print_table(shape_table(network), form)
+    elif form == OutputFormat.SHOWN:
+        write(f"{text}\n{_explanation(layer, size)}")
+    else:
+        write(text)
+    note_channels_first(size)
+    return network
+
+
+def note_channels_first(size: Size) -> None:
+    """Print a note about an input that looks as if its channels came first."""
+    swapped = channels_last(size)
+    if swapped is not None:
+        height, width, channels = size
+        message(
+            "note",
+            f"input {format_size(size)} has height {height}, width {width} and {channels} channels; if its "
+            f"channels come first, give {format_size(swapped)}",
+        )
+
+
+def print_table(table: Table, form: OutputFormat, summary: Sequence[tuple[str, str]] = ()) -> None:
+    """Print a table; on a terminal, with a summary below it."""
+    if form == OutputFormat.SHOWN:
+        from convcli.cli.terminal.tables import table_for_person  # late: a pipe needs no rich
+
+        write(f"{table_for_person(table)}\n{shown(summary)}")
+    else:
+        write(
+            {
+                OutputFormat.TSV: table.as_tsv,
+                OutputFormat.CSV: table.as_csv,
+                OutputFormat.MARKDOWN: table.as_markdown,
+            }[form]()
+        )
+
+
+# JSON -----------------------------------------------------------------------------------------------------
+
+
+def network_record(network: Network) -> dict[str, Any]:
+    """Return the JSON record of a network."""
+    return {
+        "input": format_size(network.input),
+        "layers": [layer_record(stage) for stage in network.layers],
+        "output": format_size(network.output),
+        "params": network.params,
+        "statistics": network.statistics,
+        "macs": network.macs,
+        "activations": network.activations,
+        "peak_activations": network.peak_activations,
+        **_fields_record(network.fields),
+    }
+
+
+def unsized_record(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of a network of unknown input size: null for all that depends on it."""
+    for part in (record, *record["layers"]):
+        part.update({key: None for key in OF_THE_INPUT if key in part})
+    return record
+
+
+def layer_record(stage: Stage) -> dict[str, Any]:
+    """Return the JSON record of a layer: null for what does not apply to it."""
+    place = stage.place
+    return {
+        "text": stage.text,
+        "type": str(stage.layer.type),
+        "line": None if place is None else place.line,
+        "column": None if place is None else place.column,
+        "input": format_size(stage.input),
+        "output": format_size(stage.output),
+        "params": stage.params,
+        "statistics": stage.statistics,
+        "macs": stage.macs,
+        "activations": stage.activations,
+        "weights": None if stage.weights is None else format_size(stage.weights),
+        "bias": None if stage.biases is None else format_size(stage.biases),
+        "connections": stage.connections,
+        **_geometry_record(stage),
+        **_fields_record(stage.fields),
+        "misaligned": stage.misaligned or None,
+        "depth": stage.depth,
+        "tags": stage.tags,
+        "reads": stage.reads,
+        "writes": stage.writes,
+    }
+
+
+def dense_record(stage: Stage) -> dict[str, Any] | None:
+    """Return the JSON record of the dense layer that could replace a convolution; None for other layers."""
+    dense = stage.as_dense
+    if dense is None:
+        return None
+    return {
+        "text": dense.text,
+        "params": dense.params,
+        "macs": dense.macs,
+        "connections": dense.connections,
+        "params_ratio": _ratio(dense.params or 0, stage.params or 0),
+        "macs_ratio": _ratio(dense.macs or 0, stage.macs or 0),
+    }
+
+
+def blocks_record(network: Network) -> list[dict[str, Any]]:
+    """Return a JSON record for each item of the spec's top level: a layer, a repeat or a join."""
+    records = []
+    for text, stages in network.stages_of_blocks:
+        part = Network(stages[0].input, stages)
+        records.append(
+            {
+                "text": text,
+                "layers": len(stages),
+                "output": format_size(part.output),
+                "params": part.params,
+                "statistics": part.statistics,
+                "macs": part.macs,
+                "activations": part.activations,
+            }
+        )
+    return records
+
+
+def _ratio(large: int, small: int) -> float | None:
+    try:
+        return large / small
+    except (OverflowError, ZeroDivisionError):
+        return None
+
+
+def _geometry_record(stage: Stage) -> dict[str, Any]:
+    if stage.axes is None:
+        return dict.fromkeys(("filter", "padding", "stride", "dilation", "unread_rows", "unread_columns"))
+    rows, columns = stage.axes
+    sliding = [None if isinstance(axis, AdaptiveAxis) else axis for axis in stage.axes]
+    filters, strides, dilations = (
+        None if None in sliding else format_size([getattr(axis, name) for axis in sliding])
+        for name in ("window", "stride", "dilation")
+    )
+    return {
+        "filter": filters,
+        "padding": format_padding(((rows.before, rows.after), (columns.before, columns.after))),
+        "stride": strides,
+        "dilation": dilations,
+        "unread_rows": _unread_record(rows),
+        "unread_columns": _unread_record(columns),
+    }
+
+
+def _unread_record(axis: AnyAxis) -> dict[str, Any]:
+    return {"count": axis.unread_count(), "ranges": list(islice(axis.unread_ranges(), MAX_RANGES))}
+
+
+def _fields_record(fields: ReceptiveFields | None) -> dict[str, Any]:
+    """Return receptive field, jump and centre, each as [vertical, horizontal]."""
+    if fields is None:
+        return {"receptive_field": None, "jump": None, "centre": None}
+    return {
+        "receptive_field": [field.size for field in fields],
+        "jump": [_number(field.jump) for field in fields],
+        "centre": [_number(field.centre) for field in fields],
+    }
+
+
+def _number(number: Any) -> int | float:
+    """Return a fraction as a float, or as an int if it is beyond the range of floats."""
+    try:
+        return number if isinstance(number, int | float) else float(number)
+    except OverflowError:
+        return int(number)
+
+
+# For a person ---------------------------------------------------------------------------------------------
+
+
+def _explanation(layer: Convolution | Pooling, size: Size) -> str:
+    rows, columns = layer.axes(size)
+    lines = [("height", rows.formula()), ("width", columns.formula())]
+    if isinstance(layer, Pooling):
+        lines.append(("params", "none: pooling learns nothing, and pools each channel separately"))
+    elif layer.filters is not None:
+        lines.append(("depth", f"one feature map for each of the {layer.filters} filters"))
+    if rows.unread_count() == columns.unread_count() == 0:
+        lines.append(("unread", "none: every input row and column is read"))
+    else:
+        lines += [("unread", _unread(rows, "row", "height")), ("", _unread(columns, "column", "width"))]
+    return shown(lines)
+
+
+def _unread(axis: Axis, name: str, side: str) -> str:
+    count = axis.unread_count()
+    if count is None:
+        return f"{name}s not counted: the filter is too large"
+    if count == 0:
+        return f"no {name}"
+    ranges = [
+        f"{first}" if first == last else f"{first}..{last}"
+        for first, last in islice(axis.unread_ranges(), MAX_SHOWN + 1)
+    ]
+    listed = ", ".join(ranges[:MAX_SHOWN]) + (", ..." if len(ranges) > MAX_SHOWN else "")
+    leaves_gaps = axis.stride > axis.extent
+    near = [f"{nearest}" for nearest in lossless_sides(axis) if nearest and not leaves_gaps]
+    if near:
+        advice = f"input {side}s with no unread {name}s: {', '.join(near)}"
+    else:
+        advice = f"the windows leave gaps at every {side} near {axis.side}"
+    return f"{name}{'s'[: count != 1]} {listed}, counted from 0 ({count} of {axis.side}); {advice}"

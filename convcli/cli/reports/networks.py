@@ -1,0 +1,192 @@
+"""The answers of ``convcli shape`` and ``convcli params`` for networks."""
+
+import re
+from typing import TYPE_CHECKING
+
+from convcli.cli.reports.layers import (
+    blocks_record,
+    dense_record,
+    network_record,
+    note_channels_first,
+    print_table,
+)
+from convcli.cli.reports.output_formats import Costs, OutputFormat
+from convcli.cli.reports.summaries import comparison_summary, params_summary, shape_summary
+from convcli.cli.terminal.output import message, write, write_json
+from convcli.errors import SizeError, SpecError, UsageError
+from convcli.files.streams import STREAM, check_no_terminal, input_name, read_standard_input
+from convcli.networks.building import build, input_size
+from convcli.networks.comparing import comparison_table
+from convcli.networks.grammar import parse_spec
+from convcli.networks.layer_types.base import Size
+from convcli.networks.network import Network
+from convcli.networks.searching import first_loss, smallest_side, valid_sides
+from convcli.networks.sources import MAX_BYTES, decoded, read_spec, shipped, title_of
+from convcli.networks.spec import Spec
+from convcli.networks.tables import Column, Table, params_table, shape_table
+from convcli.sizes.text import format_size
+
+if TYPE_CHECKING:
+    from convcli.cli.diagram_files import DiagramFile
+
+
+__all__ = ["answer_params", "answer_shapes", "given_spec", "list_shipped", "search_sides"]
+
+MAX_SIDES = 10_000  # that --valid-sizes tries
+
+
+def given_spec(text: str) -> Spec:
+    """Read the spec that the text is, or that it names; ``-`` is standard input.
+
+    Raises
+    ------
+    SpecError
+        The spec cannot be read.
+    """
+    if text != STREAM:
+        return read_spec(text)
+    check_no_terminal("give the layers in quotes, or a file")
+    return parse_spec(decoded(read_standard_input(MAX_BYTES + 1), input_name(text)), input_name(text))
+
+
+def _built(text: str, size: Size | None) -> Network:
+    """Build a network; if a shipped one is impossible on that input, say how to find what works."""
+    spec = given_spec(text)
+    size = input_size(spec, size) if size is not None else None
+    try:
+        return build(spec, size)
+    except SizeError as error:
+        name = text.strip().lower()
+        if size is None or name not in shipped():
+            raise
+        hint = f"convcli shape {name} --smallest prints the smallest input that works"
+        raise SizeError(error.what, f"{error.why}; {hint}") from None
+
+
+def _built_against(text: str, size: Size | None) -> Network:
+    """Build the network to compare with; errors name --against."""
+    try:
+        return _built(text, size)
+    except (SizeError, SpecError) as error:
+        raise type(error)(f"--against, {error.what}", error.why) from None
+
+
+def answer_shapes(text: str, size: Size | None, form: OutputFormat, *, last: bool, by_block: bool) -> Network:
+    """Print the sizes of a network, one row per layer; return the network."""
+    network = _built(text, size)
+    if last:
+        output = format_size(network.output)
+        write_json({"output": output}) if form == OutputFormat.JSON else write(f"{output}\n")
+    elif form == OutputFormat.JSON:
+        write_json(network_record(network) | _blocks(network, by_block=by_block))
+    else:
+        print_table(shape_table(network, by_block=by_block), form, shape_summary(network))
+    note_channels_first(network.input)
+    return network
+
+
+def answer_params(
+    text: str,
+    sizes: list[Size],
+    against: str | None,
+    form: OutputFormat,
+    costs: Costs,
+    file: "DiagramFile | None",
+    *,
+    by_block: bool,
+    dense: bool,
+) -> Network:
+    """Print the table of a network, or of two side by side; return the first.
+
+    A single network may also be drawn; into a pipe then goes the name of the file.
+    """
+    if len(sizes) > 2:
+        raise UsageError("--n", f"{len(sizes)} input sizes; give one, or two to compare")
+    built = _built(text, sizes[0] if sizes else None)
+    if built.params is None:
+        raise SizeError("input", "has no number of channels: give it as in --n 224x224x3")
+    if against is None and len(sizes) < 2:
+        if file is not None:
+            file.draw(built, costs, by_block=by_block, dense=dense)
+        if form == OutputFormat.JSON:
+            record = network_record(built) | costs.record(built) | _blocks(built, by_block=by_block)
+            record |= {} if file is None else file.facts()
+            if dense:
+                for layer, stage in zip(record["layers"], built.layers, strict=True):
+                    layer["dense"] = dense_record(stage)
+            write_json(record)
+        elif file is not None and form == OutputFormat.TSV:
+            file.tell()
+        else:
+            table = params_table(built, by_block=by_block, versus_dense=dense)
+            written = [] if file is None else file.lines()
+            print_table(table, form, params_summary(built, costs) + written)
+        note_channels_first(built.input)
+        return built
+    if dense or file:
+        raise UsageError("--versus-dense" if dense else "-o", "does not go with a comparison")
+    size = sizes[-1] if sizes else None
+    other = _built(text, size) if against is None else _built_against(against, size)
+    if form == OutputFormat.JSON:
+        for one in (built, other):
+            write_json(network_record(one) | costs.record(one) | _blocks(one, by_block=by_block))
+    else:
+        table = comparison_table(built, other, by_block=by_block)
+        print_table(table, form, comparison_summary(built, other))
+    for size in dict.fromkeys((built.input, other.input)):
+        note_channels_first(size)
+    return built
+
+
+def _blocks(network: Network, *, by_block: bool) -> dict[str, object]:
+    return {"blocks": blocks_record(network)} if by_block else {}
+
+
+def search_sides(text: str, size: Size | None, sides: str | None, *, json: bool) -> None:
+    """Print the sides in a range at which every pixel is read, or the smallest side that works."""
+    spec = given_spec(text)
+    if size is not None:
+        size = input_size(spec, size)
+        note_channels_first(size)
+    if sides is None:
+        found = [smallest_side(spec, size)]
+    else:
+        match = re.fullmatch(r"\s*([0-9]{1,500})\s*\.\.\s*([0-9]{1,500})\s*", sides)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            raise SizeError(f"--valid-sizes {sides[:50]!r}", "must be a range of sides, as in 200..260")
+        first, end = int(match[1]), int(match[2]) + 1
+        if end - first > MAX_SIDES:
+            raise SizeError(
+                f"--valid-sizes {sides[:50]}",
+                f"is a range of {end - first:,} sides; the limit is {MAX_SIDES:,}",
+            )
+        found = list(valid_sides(spec, size, range(first, end)))
+    if json:
+        write_json({"sides": found})
+    else:
+        write("".join(f"{side}\n" for side in found))
+    if not found:
+        message(f"--valid-sizes {sides}", f"none: {first_loss(spec, size, end - 1)}")
+
+
+def list_shipped(form: OutputFormat) -> None:
+    """Print the shipped networks and their sources."""
+    rows = []
+    for name in shipped():
+        network = build(read_spec(name))
+        rows.append((name, format_size(network.input), network.params, network.macs, title_of(name)))
+    if form == OutputFormat.JSON:
+        for row in rows:
+            write_json(dict(zip(("name", "input", "params", "macs", "source"), row, strict=True)))
+        return
+    names, inputs, params, macs, titles = (list(column) for column in zip(*rows, strict=True))
+    columns = (
+        Column("name", names),
+        Column("input", inputs, rank=1),
+        Column("params", params),
+        Column("MACs", macs, rank=2),
+        Column("source", titles, rank=3),
+    )
+    print_table(
+        Table(columns, [0] * len(rows)), form, [("use", "convcli params resnet18, convcli shape unet")]
+    )

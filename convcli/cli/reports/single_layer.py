@@ -1,0 +1,161 @@
+"""The parameters of a single layer given by options: the formula, and the cost of a dense layer instead."""
+
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from convcli.cli.reports.layers import dense_record, network_record, print_table, unsized_record
+from convcli.cli.reports.output_formats import Costs, OutputFormat
+from convcli.cli.reports.summaries import cost_lines
+from convcli.cli.terminal.output import shown, wrapped, write, write_json
+from convcli.errors import UsageError
+from convcli.networks.layer_types.base import Size
+from convcli.networks.layer_types.convolution import Convolution
+from convcli.networks.layer_types.dense import Dense
+from convcli.networks.network import Network, Stage, single_layer
+from convcli.networks.tables import Table, params_table
+from convcli.sizes.text import format_size
+
+if TYPE_CHECKING:
+    from convcli.cli.diagram_files import DiagramFile
+
+
+__all__ = ["answer_convolution", "answer_dense"]
+
+Lines = list[tuple[str, str]]
+SIZED = ("output", "MACs", "activations")  # columns that depend on the input size
+
+
+def answer_dense(
+    layer: Dense, size: Size, costs: Costs | None, file: "DiagramFile | None", form: OutputFormat
+) -> Network:
+    """Print the parameters of a dense layer over all values of its input; return its network.
+
+    `costs` None: neither bytes nor a mini-batch are asked for.
+    """
+    network = single_layer(layer, (prod(size),))
+    stage = network.layers[0]
+    formula = f"{_sum_with_bias(_factors(size), bias=layer.bias)}·{layer.units} = {network.params:,}"
+    lines = [
+        *_shapes(stage),
+        *_cost_lines(network, costs),
+        ("connections", f"each output value depends on all {stage.connections:,} inputs"),
+    ]
+    if file is not None:
+        file.draw(network, costs or Costs())
+    record = network_record(network) | {"input": format_size(size)} | (costs.record(network) if costs else {})
+    _answer(_Answer(record, formula, lines, params_table(network)), file, form)
+    return network
+
+
+def answer_convolution(
+    layer: Convolution,
+    channels: int,
+    size: Size | None,
+    costs: Costs | None,
+    file: "DiagramFile | None",
+    form: OutputFormat,
+) -> Network:
+    """Print the parameters of a convolution, and its costs if the input size is known.
+
+    `costs` None: neither bytes nor a mini-batch are asked for.
+
+    Returns
+    -------
+    Network
+        The layer on its input; on one as large as the filter if the input size is not known.
+    """
+    extent = tuple(d * (f - 1) + 1 for f, d in zip(layer.window, layer.dilation, strict=True))
+    network = single_layer(layer, size or (*extent, channels))
+    stage = network.layers[0]
+    terms = _factors((*layer.window, channels)) + (f"/{layer.groups}" if layer.groups > 1 else "")
+    formula = f"{_sum_with_bias(terms, bias=layer.bias)}·{layer.filters} = {network.params:,}"
+    record, lines, table = network_record(network), _shapes(stage), params_table(network)
+    record |= costs.record(network) if costs else {}
+    if size is not None:
+        record["layers"][0]["dense"] = dense_record(stage)
+        lines += _against_dense(stage, _cost_lines(network, costs))
+    else:
+        record, table = unsized_record(record), _unsized_table(table)
+        lines += cost_lines(network, costs)[:1] if costs else []
+    if file is not None:
+        if size is None:
+            raise UsageError("-o", "a diagram needs the input size: --n")
+        file.draw(network, costs or Costs())
+    _answer(_Answer(record, formula, lines, table), file, form)
+    return network
+
+
+def _shapes(stage: Stage) -> Lines:
+    return [
+        ("weights", format_size(stage.weights or ())),
+        ("bias", format_size(stage.biases) if stage.biases else "none"),
+    ]
+
+
+def _cost_lines(network: Network, costs: Costs | None) -> Lines:
+    """Return the line of the MACs; if costs are asked for, those of parameters and activations, too."""
+    if costs is None:
+        return [("MACs", f"{network.macs:,} multiply-accumulates (bias and activation not counted)")]
+    return cost_lines(network, costs)
+
+
+def _unsized_table(table: Table) -> Table:
+    """Return a table without the cells that depend on the input size."""
+    columns = (column._replace(cells=[None]) if column.name in SIZED else column for column in table.columns)
+    return table._replace(columns=tuple(columns))
+
+
+class _Answer(NamedTuple):
+    """The parameters of a layer, in every form."""
+
+    record: dict[str, Any]
+    formula: str
+    lines: Lines
+    table: Table
+
+
+def _answer(answer: _Answer, file: "DiagramFile | None", form: OutputFormat) -> None:
+    """Print the parameters: as JSON, as a table, explained on a terminal, or alone; or the file drawn."""
+    if form == OutputFormat.JSON:
+        write_json(answer.record | ({} if file is None else file.facts()))
+    elif form in (OutputFormat.CSV, OutputFormat.MARKDOWN):
+        print_table(answer.table._replace(has_total=False), form)
+    elif form == OutputFormat.SHOWN:
+        lines = answer.lines + ([] if file is None else file.lines())
+        write(f"{wrapped(answer.formula)}\n{shown(lines)}")
+    elif file is not None:
+        file.tell()
+    else:
+        write(f"{answer.record['params']}\n")
+
+
+def _against_dense(stage: Stage, costs: Lines) -> Lines:
+    """Compare a convolution with the dense layer between the same sizes."""
+    dense = stage.as_dense
+    assert dense is not None, "a convolution on an image has a dense twin"
+    params, params_of_dense = stage.params or 0, dense.params or 0
+    macs, macs_of_dense = stage.macs or 0, dense.macs or 0
+    sums = _sum_with_bias(_factors(stage.input), bias=stage.biases is not None)
+    return [
+        ("output", f"{format_size(stage.output)}: {stage.activations:,} activations"),
+        *costs,
+        (
+            "connections",
+            f"each output value depends on {stage.connections:,} of {dense.connections:,} inputs",
+        ),
+        ("sharing", f"each weight is used at {prod(stage.output[:2]):,} positions"),
+        ("dense layer", f"{sums}·({_factors(stage.output)}) = {params_of_dense:,} parameters"),
+        ("", f"{_times(params_of_dense, params)} the parameters, {_times(macs_of_dense, macs)} the MACs"),
+    ]
+
+
+def _factors(size: Size) -> str:
+    return "·".join(map(str, size))
+
+
+def _sum_with_bias(terms: str, *, bias: bool) -> str:
+    return f"({terms} + 1)" if bias else terms
+
+
+def _times(large: int, small: int) -> str:
+    return f"{large // small:,} times" if large >= 10 * small else f"{large / small:.2f} times"

@@ -1,0 +1,93 @@
+"""``convcli shape --want``: the paddings and strides that give a wanted size."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, product
+
+from convcli.cli.terminal.output import answer_is_shown, message, write, write_json
+from convcli.errors import UsageError
+from convcli.sizes.searching import strides_and_paddings
+from convcli.sizes.text import NamedPadding, format_size, parse_padding, parse_pair, parse_size
+from convcli.sizes.windowed import Axis
+
+__all__ = ["Wanted", "solve"]
+
+MAX_SOLUTIONS = 1000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The layer, each value as ``(vertical, horizontal)``; None is to be solved for."""
+
+    side: tuple[int, int]
+    window: tuple[int, int]
+    want: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: tuple[int, int] | tuple[None, None]
+    stride: tuple[int, int] | tuple[None, None]
+
+    @classmethod
+    def read(cls, size: tuple[int, ...], f: str, want: str, p: str | None, s: str | None, d: str) -> "Wanted":
+        """Parse the options; the channels of the wanted size are ignored."""
+        amounts = None if p is None else parse_padding(p)
+        if isinstance(amounts, NamedPadding) or (
+            amounts and any(before != after for before, after in amounts)
+        ):
+            raise UsageError(
+                f"--p {p}",
+                "cannot be solved for: with --want, give a symmetric padding as a number, or leave --p out",
+            )
+        target = parse_size(want, "wanted size")
+        return cls(
+            side=(size[0], size[1]),
+            window=parse_pair(f, "filter"),
+            want=(target[0], target[1]),
+            dilation=parse_pair(d, "dilation"),
+            padding=(None, None) if amounts is None else (amounts[0][0], amounts[1][0]),
+            stride=(None, None) if s is None else parse_pair(s, "stride"),
+        )
+
+    def axes(self) -> list[tuple[int, int, int, int, int | None, int | None]]:
+        """Return the values of each axis."""
+        return list(
+            zip(self.side, self.window, self.want, self.dilation, self.padding, self.stride, strict=True)
+        )
+
+
+def solve(wanted: Wanted, *, json: bool) -> None:
+    """Print every padding and stride that gives the wanted size, smallest first."""
+    found = list(islice(_solutions(wanted), MAX_SOLUTIONS + 1))
+    listed = found[:MAX_SOLUTIONS]
+    if json:
+        for padding, stride, _ in listed:
+            write_json({"p": padding, "s": stride})
+    elif answer_is_shown():
+        from convcli.cli.terminal.tables import table_for_person  # late: a pipe needs no rich
+        from convcli.networks.tables import Column, Table
+
+        columns = tuple(
+            Column(name, [int(text) if text.isdecimal() else text for text in texts])
+            for name, texts in zip(("p", "s", "formula"), zip(*listed, strict=True), strict=True)
+        )
+        write(table_for_person(Table(columns, [0] * len(listed))))
+    else:
+        write("p\ts\n" + "".join(f"{padding}\t{stride}\n" for padding, stride, _ in listed))
+    if len(found) > MAX_SOLUTIONS:
+        message(f"only the first {MAX_SOLUTIONS} solutions are listed; give --p or --s to narrow them down")
+
+
+def _solutions(wanted: Wanted) -> Iterator[tuple[str, str, str]]:
+    """Yield padding, stride and the formula with their numbers; no formula if the axes differ."""
+    vertical, horizontal = wanted.axes()
+    if vertical == horizontal:
+        n, f, want, d, p, s = vertical
+        for padding, stride in strides_and_paddings(n, f, want, d, p=p, s=s):
+            axis = Axis(side=n, window=f, before=padding, after=padding, stride=stride, dilation=d)
+            yield f"{padding}", f"{stride}", axis.formula()
+        return
+    both = (
+        islice(strides_and_paddings(n, f, want, d, p=p, s=s), MAX_SOLUTIONS + 1)
+        for n, f, want, d, p, s in (vertical, horizontal)
+    )
+    for (p_v, s_v), (p_h, s_h) in product(*both):
+        yield format_size((p_v, p_h)), format_size((s_v, s_h)), ""

@@ -1,0 +1,100 @@
+"""Summary lines below the tables of networks, on a terminal."""
+
+from math import prod
+
+from convcli.cli.reports.output_formats import Costs
+from convcli.networks.layer_types.dense import Dense
+from convcli.networks.network import Network
+from convcli.networks.tables import field_texts
+from convcli.sizes.text import format_size
+
+__all__ = ["bytes_text", "comparison_summary", "cost_lines", "params_summary", "shape_summary"]
+
+
+def shape_summary(network: Network) -> list[tuple[str, str]]:
+    """Return the lines below a table of sizes."""
+    lines = [("output", format_size(network.output)), *_features(network), *_dense_on_images(network)]
+    unread = [stage for stage in network.layers if stage.axes and any(a.unread_count() for a in stage.axes)]
+    if unread:
+        lines.append(("unread", "rows and columns of a layer's input that no window reads"))
+    lines += [
+        (
+            "misaligned",
+            f"{stage.text} ({stage.place}): the first units of its branches are centered at "
+            f"{stage.misaligned}",
+        )
+        for stage in network.layers
+        if stage.misaligned
+    ]
+    return lines
+
+
+def _features(network: Network) -> list[tuple[str, str]]:
+    if network.fields is None:
+        return []
+    size, jump, center = field_texts(network.fields)
+    seen = "the whole image" if size == "all" else f"{size}x{size}" if size.isdecimal() else size
+    return [("field", f"receptive field {seen}, stride (jump) {jump}, first unit centered at {center}")]
+
+
+def _dense_on_images(network: Network) -> list[tuple[str, str]]:
+    """Point out a dense layer that is applied at each pixel, which is seldom intended."""
+    for stage in network.layers:
+        if isinstance(stage.layer, Dense) and prod(stage.input[:-1]) > 1:
+            sides = format_size(stage.input[:-1])
+            return [
+                (stage.text, f"is applied at each of {sides} pixels; put flatten before it to get one vector")
+            ]
+    return []
+
+
+def params_summary(network: Network, costs: Costs) -> list[tuple[str, str]]:
+    """Return the lines below a table of parameters."""
+    return [*cost_lines(network, costs), *_features(network), *_dense_on_images(network)]
+
+
+def cost_lines(network: Network, costs: Costs) -> list[tuple[str, str]]:
+    """Return the lines of parameters, MACs and activations, with their bytes and for a mini-batch."""
+    dtype, batch = costs.dtype, costs.batch
+    params, macs, peak = network.params or 0, network.macs or 0, network.peak_activations or 0
+    statistics = f", and {network.statistics:,} running statistics" if network.statistics else ""
+    of_batch = f" for a mini-batch of {batch}" if batch > 1 else ""
+    activations = (network.activations or 0) * batch
+    return [
+        ("params", f"{params:,}{statistics}; {bytes_text(params * dtype.size)} as {dtype}"),
+        ("MACs", f"{macs * batch:,}{of_batch}: multiply-accumulates, no bias, normalization or activation"),
+        (
+            "activations",
+            f"{activations:,}{of_batch}, {bytes_text(activations * dtype.size)}; during inference at most "
+            f"{peak * batch:,} at once, {bytes_text(peak * batch * dtype.size)}",
+        ),
+    ]
+
+
+def comparison_summary(first: Network, second: Network) -> list[tuple[str, str]]:
+    """Return the lines below a comparison of two networks."""
+    return [
+        ("params", _change(first.params or 0, second.params or 0)),
+        ("MACs", _change(first.macs or 0, second.macs or 0)),
+        ("marks", "< only in the first, > only in the second, ! output, parameters or MACs differ"),
+    ]
+
+
+def _change(first: int, second: int) -> str:
+    ratio = f", {second / first:.2f} times as many" if first and max(first, second) < 1 << 500 else ""
+    return f"{first:,} and {second:,}: {second - first:+,}{ratio}"
+
+
+def bytes_text(count: int) -> str:
+    """Write a number of bytes.
+
+    Examples
+    --------
+    >>> bytes_text(46_758_048), bytes_text(300)
+    ('46,758,048 bytes (44.6 MiB)', '300 bytes')
+    """
+    for unit, size in (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        tenths = (20 * count + size) // (2 * size)
+        if tenths >= 10:
+            return f"{count:,} bytes ({tenths // 10:,}.{tenths % 10} {unit})"
+    return f"{count} bytes"

@@ -1,0 +1,89 @@
+"""``filters NAME --tuning``: responses to a rotated edge and a rotated bar."""
+
+from collections.abc import Sequence
+from shutil import get_terminal_size
+
+from convcli.cli.output_files import check_named_file, write_named_file
+from convcli.cli.terminal.output import answer_is_shown, shown, shown_name, wrapped, write, write_json
+from convcli.kernels.filter import Filter
+from convcli.kernels.orientation_tuning import Curve, tuning_curves
+
+__all__ = ["tell_tuning"]
+
+SHOWN_STEP = 15  # degrees
+MAX_COLUMNS = 120
+ANGLE, NUMBER = 6, 12  # columns of the angle before the bars, and of the response after each bar
+MIN_ROOM = 10  # columns of bars that are shown side by side
+BLOCKS = " ▏▎▍▌▋▊▉█"
+
+
+def tell_tuning(one: Filter, target: str | None, inputs: Sequence[str], *, force: bool, json: bool) -> None:
+    """Print the tuning of a filter, and draw it if a file is given.
+
+    Raises
+    ------
+    UsageError, OutputError
+        The file cannot be written, or is not a .png file.
+    """
+    if target is not None:
+        check_named_file(target, (".png",), "a tuning curve is drawn", inputs, force=force)
+    curves = tuning_curves(one)
+    if target is not None:
+        from convcli.figures.plots import tuning_plot  # late: only a drawing needs Pillow
+
+        write_named_file(target, tuning_plot(curves), force=force)
+    if json:
+        write_json({"name": one.name} | {str(curve.stimulus): _record(curve) for curve in curves})
+    elif target is not None:
+        write(f"{target}\n")
+    elif answer_is_shown():
+        _show(one, curves)
+    else:
+        rows = zip(curves[0].angles, *(curve.responses for curve in curves), strict=True)
+        lines = ["\t".join(f"{number:.10g}" for number in row) for row in rows]
+        write("\n".join(["angle\tedge\tbar", *lines, ""]))
+
+
+def _record(curve: Curve) -> dict[str, object]:
+    width = {"width": curve.width} if curve.width < float("inf") else {}
+    return width | {
+        "preferred": list(curve.preferred),
+        "half_width": curve.half_width,
+        "selectivity": curve.selectivity,
+        "angles": curve.angles.tolist(),
+        "responses": curve.responses.tolist(),
+    }
+
+
+def _show(one: Filter, curves: tuple[Curve, Curve]) -> None:
+    """Show the curves as bars, side by side if the terminal is wide enough, and a summary."""
+    columns = min(get_terminal_size().columns, MAX_COLUMNS)
+    title = f"{shown_name(one.name)}: responses to a rotated edge and a rotated bar of height 1"
+    write(wrapped(title) + "\n")
+    room = (columns - ANGLE) // 2 - NUMBER
+    groups: list[tuple[Curve, ...]] = [curves] if room >= MIN_ROOM else [(curve,) for curve in curves]
+    room = max(room if room >= MIN_ROOM else columns - ANGLE - NUMBER, 1)
+    write("\n".join(_bars(group, room) for group in groups))
+    write("\n" + shown([(curve.name, _summary(curve)) for curve in curves]))
+
+
+def _bars(curves: Sequence[Curve], room: int) -> str:
+    """Return one line per angle, with a bar for each curve."""
+    names = "".join(f"  {curve.name:<{room + NUMBER - 2}}" for curve in curves)
+    lines = [" " * ANGLE + names]
+    for angle in range(0, 180, SHOWN_STEP):
+        parts = [f"  {_bar(curve, angle, room)} {curve.responses[angle]:<9.4g}" for curve in curves]
+        lines.append(f"{angle:4}° " + "".join(parts))
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _bar(curve: Curve, angle: int, room: int) -> str:
+    eighths = int(8 * room * curve.responses[angle] / (curve.responses.max() or 1))
+    return (BLOCKS[8] * (eighths // 8) + BLOCKS[eighths % 8].strip()).ljust(room)
+
+
+def _summary(curve: Curve) -> str:
+    if not curve.preferred:
+        return f"no preferred angle: the weakest response is {1 - curve.selectivity:.0%} of the strongest"
+    angles = ", ".join(f"{angle:.1f}°" for angle in curve.preferred)
+    return f"prefers {angles}; half width {curve.half_width:.1f}°; weakest {1 - curve.selectivity:.0%}"

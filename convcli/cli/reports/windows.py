@@ -1,0 +1,87 @@
+"""The answer of ``explain`` about a window without a picture."""
+
+from convcli.cli.terminal.output import answer_is_shown, shown, write, write_json
+from convcli.cli.window_files import WindowFiles
+from convcli.errors import UsageError
+from convcli.figures.window.axis_views import window_lines
+from convcli.figures.window.captions import size_formulas, window_sentence
+from convcli.sizes.axes import check_position, window_axes
+from convcli.sizes.text import format_padding, format_size, parse_padding, parse_pair, parse_size
+from convcli.sizes.windowed import Axis
+
+__all__ = ["explain_window"]
+
+LETTERS = "# read here (* in the padding); . other pixels (+ in the padding); x never read"
+
+
+def explain_window(
+    n: str | None,
+    f: str | None,
+    p: str,
+    s: str,
+    d: str,
+    at: tuple[int, int],
+    files: WindowFiles,
+    *,
+    json: bool,
+) -> None:
+    """Explain a window without a picture: what it reads for one output, and the output size.
+
+    Raises
+    ------
+    UsageError
+        A size is missing or impossible, or the output has no pixel at `at`.
+    OutputError
+        A drawing cannot be written.
+    """
+    if n is None or f is None:
+        raise UsageError(
+            "--n" if n is None else "--f", "missing; as in: convcli explain --n 6 --f 3 -o window.svg"
+        )
+    size = parse_size(n, "input")
+    rows, columns = window_axes(
+        (size[0], size[1]),
+        parse_pair(f, "filter"),
+        stride=parse_pair(s, "stride"),
+        padding=parse_padding(p),
+        dilation=parse_pair(d, "dilation"),
+    )
+    check_position(rows, columns, at)
+    files.draw(rows, columns, at)
+    output = format_size((rows.output, columns.output))
+    if json:
+        write_json(_record(rows, columns, at) | files.facts())
+    elif answer_is_shown():
+        write(_shown(rows, columns, at, files))
+    else:
+        files.answer(output)
+
+
+def _record(rows: Axis, columns: Axis, at: tuple[int, int]) -> dict[str, object]:
+    both = rows, columns
+    return {
+        "shape_in": format_size(axis.side for axis in both),
+        "filter": format_size(axis.window for axis in both),
+        "padding": format_padding(((rows.before, rows.after), (columns.before, columns.after))),
+        "stride": format_size(axis.stride for axis in both),
+        "dilation": format_size(axis.dilation for axis in both),
+        "shape_out": format_size(axis.output for axis in both),
+        "row": at[0],
+        "column": at[1],
+        "rows": list(rows.reads(at[0])),
+        "columns": list(columns.reads(at[1])),
+    }
+
+
+def _shown(rows: Axis, columns: Axis, at: tuple[int, int], files: WindowFiles) -> str:
+    from shutil import get_terminal_size
+
+    lines = window_lines(rows, columns, at, get_terminal_size().columns)
+    grid = "".join(f"{line}\n" for line in [*lines, ""] if lines)
+    facts = [
+        ("here", window_sentence(rows, columns, at)),
+        *size_formulas(rows, columns),
+        *([("letters", LETTERS)] if lines else []),
+        *files.lines(),
+    ]
+    return grid + shown(facts)

@@ -1,0 +1,1 @@
+"""Standard output and the terminal: messages, tables, previews, progress."""

@@ -1,0 +1,56 @@
+"""``--preview``: whether results are shown in the terminal, and by which graphics protocol."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convcli.cli.terminal.output import message, output_is_terminal
+from convcli.errors import chosen
+from convcli.files.streams import STREAM
+
+if TYPE_CHECKING:
+    from convcli.cli.terminal.capabilities import GraphicsProtocol
+    from convcli.cli.terminal.previews import Preview
+
+
+__all__ = ["WantedPreview"]
+
+
+@dataclass(frozen=True)
+class WantedPreview:
+    """A requested preview, by a given protocol or by the best that the terminal supports."""
+
+    means: "GraphicsProtocol | None"
+
+    @classmethod
+    def read(cls, preview: bool, means: str | None) -> "WantedPreview | None":
+        """Read --preview and --preview-as, which implies --preview; return None if neither is given.
+
+        Raises
+        ------
+        UsageError
+            The protocol is unknown.
+        """
+        if means is not None:
+            from convcli.cli.terminal.capabilities import (
+                GraphicsProtocol,  # late, here and below: most results are not shown
+            )
+
+            return cls(chosen(means, GraphicsProtocol, "--preview-as"))
+        return cls(None) if preview else None
+
+    def begin(self, *, json: bool, output: str | None) -> "Preview | None":
+        """Find out what the terminal can show; if that is nothing, print a note."""
+        why = None
+        if json:
+            why = "--json is for programs"
+        elif output == STREAM:
+            why = "standard output receives the result itself"
+        elif not output_is_terminal():
+            why = "standard output is not a terminal"
+        if why is not None:
+            message("note", f"--preview shows nothing: {why}")
+            return None
+        from convcli.cli.terminal.capabilities import screen
+        from convcli.cli.terminal.previews import Preview
+
+        return Preview(screen(self.means))

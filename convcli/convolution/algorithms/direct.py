@@ -1,0 +1,174 @@
+"""Direct convolution: shifted, weighted copies of the image are added."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from convcli.convolution.algorithms.steps import UNSTRIDED, Algorithm, Array, Factors, Steps, add_into
+from convcli.convolution.buffers import BufferPool
+from convcli.sizes.windowed import Axis
+
+__all__ = ["down_and_across", "is_plain_line", "pair_sums", "separable", "shifts"]
+
+
+# Shifts -------------------------------------------------------------------------------------------------
+
+
+def shifts(taps: Array, rows: Axis, columns: Axis) -> Algorithm:
+    """Sum shifted images, grouped by the absolute value of their taps, so that each value is multiplied once.
+
+    A line of taps that is (1, 1) convolved with a shorter line, such as a binomial, is applied in two passes.
+    """
+    line = rows if taps.shape[1] == 1 else columns
+    pairs, left = pair_sums(taps.ravel()) if is_plain_line(taps, rows, columns) else (0, taps)
+    groups = _groups_of(left.reshape([-1 if side > 1 else 1 for side in taps.shape]) if pairs else taps)
+    whole = pairs > 0 and left.tolist() == [1]
+
+    def slide(strip: Array, target: Array, scratch: BufferPool) -> Steps:
+        steps: Steps = []
+        for number in range(pairs):
+            distance = line.dilation
+            along = np.s_[distance:] if line is rows else np.s_[:, distance:]
+            beside = np.s_[:-distance] if line is rows else np.s_[:, :-distance]
+            first, second = strip[beside], strip[along]
+            last = whole and number == pairs - 1
+            strip = target if last else scratch.array(f"pairs {number % 2}", first.shape, strip.dtype)
+            here = np.s_[: strip.shape[0], : strip.shape[1]]
+            steps.append(partial(np.add, first[here], second[here], out=strip))
+        return steps if whole else steps + _add_groups(groups, strip, target, rows, columns, scratch)
+
+    return slide
+
+
+def is_plain_line(taps: Array, rows: Axis, columns: Axis) -> bool:
+    """Whether a kernel is a row or a column with stride and dilation 1, so that `pair_sums` applies."""
+    return 1 in taps.shape and rows.stride == columns.stride == 1
+
+
+def pair_sums(taps: Array) -> tuple[int, Array]:
+    """Return how often a line of taps can be divided by (1, 1), and the quotient.
+
+    Stops before a tap becomes negative, so that every sum stays within the bound of the complete sum.
+
+    Examples
+    --------
+    >>> pairs, left = pair_sums(np.array([1, 3, 3, 1]))
+    >>> pairs, left.tolist()
+    (3, [1])
+    """
+    count = 0
+    while taps.dtype.kind == "i" and len(taps) > 1 and (taps >= 0).all():
+        signs = np.resize([1, -1], len(taps))
+        quotient = signs * np.cumsum(signs * taps)
+        if quotient[-1] != 0 or (quotient < 0).any():
+            break
+        taps, count = quotient[:-1], count + 1
+    return count, taps
+
+
+def _groups_of(taps: Array) -> list[tuple[Any, list[tuple[int, int, bool]]]]:
+    """Return the taps by absolute value, ones first: (value, positions, each with whether it is negative)."""
+    groups: dict[Any, list[tuple[int, int, bool]]] = {}
+    for i, j in np.argwhere(taps):
+        tap = taps[i, j].item()
+        groups.setdefault(abs(tap), []).append((int(i), int(j), tap < 0))
+    # A positive tap first, so that the sum can start with it.
+    return sorted(
+        ((value, sorted(places, key=lambda place: place[2])) for value, places in groups.items()),
+        key=lambda group: group[0] != 1,
+    )
+
+
+def _add_groups(
+    groups: list[tuple[Any, list[tuple[int, int, bool]]]],
+    strip: Array,
+    target: Array,
+    rows: Axis,
+    columns: Axis,
+    scratch: BufferPool,
+) -> Steps:
+    if not groups:
+        return [partial(target.fill, 0)]
+    height, width = target.shape[:2]
+    lefts = [j * columns.dilation for _, places in groups for _, j, _ in places]
+    planes, steps = _by_phase(strip, lefts, columns, width, scratch)
+
+    def met(i: int, j: int) -> Array:
+        """Return the pixel that a tap reads for each output."""
+        top = i * rows.dilation
+        left, phase = divmod(j * columns.dilation, columns.stride)
+        return planes[phase][top : top + (height - 1) * rows.stride + 1 : rows.stride, left : left + width]
+
+    for number, (value, places) in enumerate(groups):
+        views = [(met(i, j), negative) for i, j, negative in places]
+        tap = target.dtype.type(value)
+        into = scratch.array("products", target.shape, target.dtype) if number else target
+        if number and len(views) == 1:
+            steps.append(partial(np.multiply, views[0][0], tap, out=into))
+            steps.append(add_into(target, into, views[0][1]))
+            continue
+        steps += _sum_into(into, views)
+        if value != 1:
+            steps.append(partial(np.multiply, into, tap, out=into))
+        if number:
+            steps.append(add_into(target, into, False))
+    return steps
+
+
+def _by_phase(
+    strip: Array, lefts: list[int], columns: Axis, width: int, scratch: BufferPool
+) -> tuple[dict[int, Array], Steps]:
+    """Return the columns grouped by phase of the stride: taps read contiguous columns much faster."""
+    step = columns.stride
+    if step == 1:
+        return {0: strip}, []
+    planes: dict[int, Array] = {}
+    steps: Steps = []
+    for phase in sorted({left % step for left in lefts}):
+        reach = max(left // step for left in lefts if left % step == phase) + width
+        source = strip[:, phase : phase + (reach - 1) * step + 1 : step]
+        planes[phase] = scratch.array(f"phase {phase}", source.shape, strip.dtype)
+        steps.append(partial(np.copyto, planes[phase], source))
+    return planes, steps
+
+
+def _sum_into(target: Array, views: list[tuple[Array, bool]]) -> Steps:
+    (first, negative), *rest = views
+    if negative:
+        step: Callable[[], object] = partial(np.negative, first, out=target)
+    elif rest:
+        (second, minus), *rest = rest
+        step = partial(np.subtract if minus else np.add, first, second, out=target)
+    else:
+        step = partial(np.copyto, target, first)
+    return [step, *(add_into(target, view, minus) for view, minus in rest)]
+
+
+# Separable kernels --------------------------------------------------------------------------------------
+
+
+def separable(factors: Factors, rows: Axis, columns: Axis) -> Algorithm:
+    """Apply a column of taps, then a row of taps, by shifts."""
+    passes = [
+        (shifts(column[:, None], rows, UNSTRIDED), shifts(row[None, :], UNSTRIDED, columns))
+        for column, row in factors
+    ]
+    return down_and_across(passes)
+
+
+def down_and_across(passes: Sequence[tuple[Algorithm, Algorithm]]) -> Algorithm:
+    """Run a pass down the columns, then one across the rows, for each pair of passes; add the results."""
+
+    def slide(strip: Array, target: Array, scratch: BufferPool) -> Steps:
+        between = scratch.array("between", (target.shape[0], *strip.shape[1:]), strip.dtype)
+        steps: Steps = []
+        for number, (down, across) in enumerate(passes):
+            into = scratch.array("summand", target.shape, target.dtype) if number else target
+            steps += down(strip, between, scratch) + across(between, into, scratch)
+            if number:
+                steps.append(add_into(target, into, False))
+        return steps
+
+    return slide

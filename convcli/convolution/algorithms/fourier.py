@@ -1,0 +1,86 @@
+"""Convolution by the fast Fourier transform."""
+
+from functools import cache, partial
+
+import numpy as np
+
+from convcli.convolution.algorithms.planes import by_planes
+from convcli.convolution.algorithms.steps import Algorithm, Array, Steps, block_starts
+from convcli.convolution.buffers import BufferPool
+from convcli.sizes.windowed import Axis
+
+__all__ = ["fast_length", "fourier", "tile_outputs"]
+
+
+# Fourier ------------------------------------------------------------------------------------------------
+
+
+def fourier(taps: Array, rows: Axis, columns: Axis) -> Algorithm:
+    """Multiply the transforms of tiles, which overlap by the kernel's extent, by the transform of the kernel.
+
+    In float64 the errors are so small (see `strategies`) that rounding makes integers exact.
+    """
+    spread = np.zeros((rows.extent, columns.extent))
+    spread[:: rows.dilation, :: columns.dilation] = taps
+    transforms: dict[tuple[int, int], Array] = {}
+
+    def transform_of_kernel(shape: tuple[int, int]) -> Array:
+        if shape not in transforms:
+            transforms[shape] = np.conj(np.fft.rfft2(spread, shape))
+        return transforms[shape]
+
+    tile = tile_outputs(columns)
+    side = fast_length((tile - 1) * columns.stride + columns.extent)
+
+    def slide(plane: Array, target: Array, scratch: BufferPool) -> Steps:
+        return [partial(transform, plane, target, scratch)]
+
+    def transform(plane: Array, target: Array, scratch: BufferPool) -> None:
+        height, width = target.shape
+        lines = (height - 1) * rows.stride + rows.extent
+        shape = fast_length(lines), side // 2 + 1
+        half, spectrum = (scratch.array(name, shape, np.dtype(complex)) for name in ("half", "spectrum"))
+        sums = scratch.array("sums", (height, side), plane.dtype)
+        for start in block_starts(width, tile):
+            into = target[:, start : start + tile]
+            # Less work than rfft2: the inverse transforms only the rows that are kept.
+            np.fft.rfft(plane[:lines, start * columns.stride :][:, :side], side, out=half[:lines])
+            half[lines:] = 0
+            np.fft.fft(half, axis=0, out=spectrum)
+            np.multiply(spectrum, transform_of_kernel((shape[0], side)), out=spectrum)
+            np.fft.ifft(spectrum, axis=0, out=half)
+            np.fft.irfft(half[: lines - rows.extent + 1 : rows.stride], side, out=sums)
+            kept = sums[:, : tile * columns.stride : columns.stride]
+            np.copyto(into, np.rint(kept, out=kept) if into.dtype.kind == "i" else kept, casting="unsafe")
+
+    return by_planes(slide, taps, rows, columns)
+
+
+def tile_outputs(axis: Axis) -> int:
+    """Return the number of outputs per tile: the tile fits the cache, and its overlap is small.
+
+    The number of tiles is even and they are equally large, so that two CPU cores have the same work.
+    """
+    most = max(1, (max(512, 4 * axis.extent) - axis.extent) // axis.stride + 1)
+    if axis.output <= most:
+        return axis.output
+    count = 2 * -(-axis.output // (2 * most))
+    side = fast_length((-(-axis.output // count) - 1) * axis.stride + axis.extent)
+    return min((side - axis.extent) // axis.stride + 1, axis.output)
+
+
+@cache
+def fast_length(least: int) -> int:
+    """Return the smallest length, at least `least`, whose only prime factors are 2, 3 and 5.
+
+    Examples
+    --------
+    >>> fast_length(37), fast_length(512)
+    (40, 512)
+    """
+    best = 1 << (least - 1).bit_length()
+    for fives in range(least.bit_length() // 2 + 1):
+        for threes in range(least.bit_length() + 1):
+            product = 5**fives * 3**threes
+            best = min(best, product << max(0, -(-least // product) - 1).bit_length())
+    return best

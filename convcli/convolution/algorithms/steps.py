@@ -1,0 +1,80 @@
+"""What all algorithms share: types, strides and blocks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from convcli.convolution.buffers import BufferPool
+from convcli.sizes.windowed import Axis
+
+__all__ = [
+    "HEADROOM",
+    "SINGLE_THREAD",
+    "UNSTRIDED",
+    "Algorithm",
+    "Array",
+    "Factors",
+    "Steps",
+    "add_into",
+    "amplification",
+    "block_of",
+    "block_starts",
+    "column_chunks",
+]
+
+Array = NDArray[Any]
+Factors = Sequence[tuple[Array, Array]]  # columns and rows whose outer products sum to a kernel
+
+UNSTRIDED = Axis(side=1, window=1)  # one tap, step one: the axis that a one-dimensional pass leaves unchanged
+HEADROOM = 2.0**64  # factor by which intermediate sums may exceed the largest value times the taps
+SINGLE_THREAD = 1 << 18  # multiply-accumulates; BLAS starts its own threads for larger products
+
+Steps = list[Callable[[], object]]
+Algorithm = Callable[[Array, Array, BufferPool], Steps]
+"""Called with a padded strip, the rows of the result to compute, and buffers.
+
+Returns steps to run in order; a step may return further steps that replace it. The same steps run again when
+the strip holds other pixels, so that the threads rarely wait for the interpreter lock.
+"""
+
+
+def amplification(taps: Array) -> float:
+    """Return the sum of |taps|, the largest factor from a pixel to a result; infinite if it overflows.
+
+    Examples
+    --------
+    >>> amplification(np.array([[-1, 0, 1], [-2, 0, 2]])), amplification(np.array([[1e308, 1e308]]))
+    (6.0, inf)
+    """
+    with np.errstate(over="ignore"):
+        return float(np.abs(taps.astype(np.float64)).sum())
+
+
+def add_into(target: Array, view: Array, minus: bool) -> Callable[[], object]:
+    """Return a call that adds a view to the target, or subtracts it."""
+    return partial(np.subtract if minus else np.add, target, view, out=target)
+
+
+def block_starts(length: int, block: int) -> Iterator[int]:
+    """Yield the starts of blocks; the last block ends with the line and may overlap the one before."""
+    yield from range(0, length - block, block)
+    yield length - block
+
+
+def column_chunks(plane: Array, width: int) -> Iterator[Array]:
+    """Yield a plane cut into chunks of columns: a stack of the full ones, then the rest."""
+    count, rest = divmod(plane.shape[1], width)
+    line, item = plane.strides
+    if count:
+        yield as_strided(plane, (count, len(plane), width), (width * item, line, item))
+    if rest:
+        yield plane[:, count * width :]
+
+
+def block_of(axis: Axis) -> int:
+    """Return the number of outputs per block: small blocks multiply fewer zeros, large ones run faster."""
+    return 16 if axis.extent <= 12 else 32

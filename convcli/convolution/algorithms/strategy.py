@@ -1,0 +1,180 @@
+"""Choosing how to compute a convolution: the cheapest strategy that is exact."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.convolution.algorithms.direct import is_plain_line, pair_sums, separable, shifts
+from convcli.convolution.algorithms.fourier import fast_length, fourier, tile_outputs
+from convcli.convolution.algorithms.matmul import banded_matmul, separable_matmul
+from convcli.convolution.algorithms.steps import HEADROOM, UNSTRIDED, Algorithm, amplification, block_of
+from convcli.kernels.filter import separate
+from convcli.sizes.windowed import Axis
+
+__all__ = ["EXACT_IN_FLOAT32", "PLANAR", "Strategy", "choose", "prepare", "strip_height", "sums_type"]
+
+Array = NDArray[Any]
+
+EXACT_IN_FLOAT32 = 1 << 24  # float32 holds integers up to here, and so their sums, exactly
+# The error of a transform of n numbers is at most 7 log2(n) u of their norm (N. Higham, Accuracy and
+# Stability of Numerical Algorithms, theorem 24.2). There are three transforms. The norm of 2^24 pixels is at
+# most 2^12 times the largest, that of the kernel the sum of |taps|. So the error is at most 2^-32 of
+# the bound on the sums: 1/4 here, which rounds to the exact integer.
+EXACT_BY_FOURIER = 1 << 30
+MAX_FACTORS = 4  # maximum rank: pairs of a column and a row that a kernel is split into
+MIN_STRIPS = 4  # minimum for a large picture, so that all threads have work
+STRIP_BYTES = 1 << 21  # smaller strips fit faster caches, but threads then wait for the interpreter lock
+
+# Measured on one core (AVX2), in nanoseconds; only their ratios matter.
+PASS_COST = 0.05  # one pass over the strip, per byte of an element
+PRODUCT_COST = 0.045  # a float32 multiply-accumulate in a matrix product; float64 takes twice as long
+FOURIER_COST = 13.0  # forward and inverse transform, per pixel of a tile
+
+
+class Strategy(StrEnum):
+    """How a kernel is applied to a strip."""
+
+    SHIFTS = "shifts"
+    SEPARABLE = "separable"
+    SEPARABLE_MATMUL = "separable bands"
+    BANDED_MATMUL = "bands"
+    FOURIER = "fourier"
+
+
+PLANAR = {
+    Strategy.SEPARABLE_MATMUL,
+    Strategy.BANDED_MATMUL,
+    Strategy.FOURIER,
+}  # these process each channel separately
+
+
+def sums_type(strategy: Strategy, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype in which a strategy sums, for results of a dtype."""
+    if strategy == Strategy.FOURIER:
+        return np.dtype(np.float64)
+    return np.dtype(np.float32) if strategy in PLANAR and dtype.kind == "i" else dtype
+
+
+def choose(
+    kernels: Sequence[Array], rows: Axis, columns: Axis, dtype: np.dtype[Any], bound: int | None
+) -> Strategy:
+    """Choose the cheapest strategy that is exact for all of the kernels.
+
+    Parameters
+    ----------
+    kernels : 2-D arrays of one shape
+    rows, columns : Axis
+    dtype : dtype of the results
+    bound : int or None
+        Upper bound for the absolute value of every sum, partial or complete; None for floats.
+    """
+    costs = {Strategy.SHIFTS: sum(_cost_of_shifts(taps, rows, columns, dtype) for taps in kernels)}
+    factors = [_factors(taps) for taps in kernels]
+    fits_float32 = bound is None or bound < EXACT_IN_FLOAT32
+    if min(kernels[0].shape) > 1 and all(factors):
+        pairs = [pair for each in factors for pair in each]
+        if len(pairs) == len(kernels):  # terms of a sum would cancel, and infinities would become NaN
+            costs[Strategy.SEPARABLE] = sum(
+                _cost_of_shifts(column[:, None], rows, UNSTRIDED, dtype)
+                + _cost_of_shifts(row[None, :], UNSTRIDED, columns, dtype)
+                for column, row in pairs
+            )
+        if fits_float32:
+            lines = _cost_of_line(rows, dtype) + _cost_of_line(columns, dtype)
+            costs[Strategy.SEPARABLE_MATMUL] = len(pairs) * lines
+    if fits_float32 and rows.undilated:
+        costs[Strategy.BANDED_MATMUL] = len(kernels) * _cost_of_bands(rows, columns, dtype)
+    if bound is None or bound < EXACT_BY_FOURIER:
+        costs[Strategy.FOURIER] = len(kernels) * _cost_of_fourier(rows, columns)
+    return min(costs, key=lambda strategy: costs[strategy])
+
+
+def prepare(strategy: Strategy, taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> Algorithm:
+    """Return the function that applies the kernel to a strip with this strategy."""
+    sums = sums_type(strategy, dtype)
+    if strategy == Strategy.SHIFTS:
+        return shifts(taps, rows, columns)
+    if strategy == Strategy.BANDED_MATMUL:
+        return banded_matmul(taps, rows, columns, sums)
+    if strategy == Strategy.FOURIER:
+        return fourier(taps, rows, columns)
+    factors = _factors(taps)
+    assert factors, "only kernels of low rank are separable"
+    if strategy == Strategy.SEPARABLE:
+        return separable(factors, rows, columns)
+    return separable_matmul(factors, rows, columns, taps, sums)
+
+
+def strip_height(
+    strategy: Strategy, rows: Axis, pixels_of_row: int, channels: int, itemsize: int, *, results: int
+) -> int:
+    """Return the number of result rows per strip; `results` is the number of arrays of that height."""
+    if strategy == Strategy.FOURIER:
+        return tile_outputs(rows)
+    row_bytes = pixels_of_row * itemsize * (1 if strategy in PLANAR else channels)
+    size = min(STRIP_BYTES // results, max(row_bytes * rows.output // MIN_STRIPS, STRIP_BYTES // 8))
+    # High compared to the kernel, so that strips overlap little; matrix products are slow below 32 rows.
+    least = rows.extent * (32 if strategy == Strategy.BANDED_MATMUL else 2)
+    lines = max(size // row_bytes, least)
+    height = max((lines - rows.extent) // rows.stride + 1, 1)
+    if strategy == Strategy.SEPARABLE_MATMUL:
+        height = -(-height // block_of(rows)) * block_of(rows)  # a partial block takes as long as a full one
+    return min(height, rows.output)
+
+
+def _factors(taps: Array) -> list[tuple[Array, Array]]:
+    """Return columns and rows whose outer products sum to the kernel; none if its rank is too high."""
+    pair = separate(taps)
+    if pair is not None or taps.dtype.kind != "f":
+        return [pair] if pair else []
+    total = amplification(taps)
+    if total > np.finfo(np.float64).max / HEADROOM:  # intermediate sums could overflow
+        return []
+    rest, size = taps.copy(), 0.0
+    found: list[tuple[Array, Array]] = []
+    while len(found) < MAX_FACTORS:
+        i, j = np.unravel_index(np.argmax(np.abs(rest)), rest.shape)
+        if rest[i, j] == 0:
+            break
+        column, row = rest[:, j].copy(), rest[i] / rest[i, j]
+        found.append((column, row))
+        size += np.abs(column).sum() * np.abs(row).sum()
+        rest -= np.multiply.outer(column, row)
+        if np.abs(rest).sum() <= 4 * np.finfo(np.float64).eps * total:
+            # Cancellation between terms must not lose more digits than direct summation would.
+            return found if size * (sum(taps.shape) + 4) <= total * (taps.size + 8) else []
+    return []
+
+
+def _cost_of_shifts(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> float:
+    pairs, left = pair_sums(taps.ravel()) if is_plain_line(taps, rows, columns) else (0, taps)
+    sizes = [abs(tap) for tap in left[left != 0].tolist()]
+    passes = pairs + len(sizes) + len(set(sizes) - {1})
+    return float(passes * dtype.itemsize * PASS_COST)
+
+
+def _cost_of_line(axis: Axis, dtype: np.dtype[Any]) -> float:
+    itemsize = 8 if dtype == np.float64 else 4
+    return itemsize * (_pixels_of_block(axis) * PRODUCT_COST / 4 + PASS_COST)
+
+
+def _cost_of_bands(rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> float:
+    itemsize = 8 if dtype == np.float64 else 4
+    used = _pixels_of_block(columns)
+    products = rows.window * used * PRODUCT_COST / 4
+    return itemsize * (products + (used / block_of(columns) + 2) * PASS_COST)
+
+
+def _pixels_of_block(axis: Axis) -> int:
+    return (block_of(axis) - 1) * axis.stride + axis.extent
+
+
+def _cost_of_fourier(rows: Axis, columns: Axis) -> float:
+    cost = FOURIER_COST
+    for axis in (rows, columns):
+        tile = tile_outputs(axis)
+        cost *= fast_length((tile - 1) * axis.stride + axis.extent) / tile
+    return cost

@@ -1,0 +1,121 @@
+"""Borders: the values that fill the padding around an image.
+
+For a row ``abcd``::
+
+    zero        0000|abcd|0000
+    constant:V  VVVV|abcd|VVVV
+    edge        aaaa|abcd|dddd
+    reflect     cdcb|abcd|cbab      mirrored at the edge pixel
+    symmetric   dcba|abcd|dcba      mirrored at the border, so the edge pixel is repeated
+    wrap        abcd|abcd|abcd
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import MatrixError, UsageError, chosen
+from convcli.pictures.text_matrices import parse_number
+from convcli.sizes.windowed import Axis
+
+__all__ = ["Border", "BorderKind", "border_sources", "fill", "parse_border"]
+
+
+class BorderKind(StrEnum):
+    """The kinds of border: numpy's names, and ``zero``."""
+
+    ZERO = "zero"
+    CONSTANT = "constant"
+    EDGE = "edge"
+    REFLECT = "reflect"
+    SYMMETRIC = "symmetric"
+    WRAP = "wrap"
+
+
+@dataclass(frozen=True)
+class Border:
+    """A border: its kind, and the value of a constant border."""
+
+    kind: BorderKind
+    value: int | float = 0
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.value}" if self.kind == BorderKind.CONSTANT else self.kind.value
+
+
+def parse_border(text: str) -> Border:
+    """Parse ``zero``, ``constant:V``, ``edge``, ``reflect``, ``symmetric`` or ``wrap``.
+
+    Raises
+    ------
+    UsageError
+        The text is none of these, or V is not a finite number.
+
+    Examples
+    --------
+    >>> str(parse_border("constant:128"))
+    'constant:128'
+    """
+    word, colon, value = str(text).strip().lower().partition(":")
+    if word.startswith("constant") and word != "constant":
+        raise UsageError(f"border {text[:50]!r}", "write the value after a colon, as in constant:128")
+    kind = chosen(word, BorderKind, "border")
+    if kind != BorderKind.CONSTANT:
+        if colon:
+            raise UsageError(f"border {text[:50]!r}", "only constant takes a value, as in constant:128")
+        return Border(kind)
+    try:
+        return Border(kind, parse_number(value, "constant"))
+    except MatrixError:
+        raise UsageError(
+            f"border {text[:50]!r}", "constant takes a finite number, as in constant:128"
+        ) from None
+
+
+def border_sources(axis: Axis, kind: BorderKind) -> NDArray[np.intp]:
+    """Return the source pixel of each position along the padded axis, or -1 for the border value."""
+    n = axis.side
+    place = np.arange(-axis.before, n + axis.after)
+    if kind == BorderKind.EDGE:
+        return place.clip(0, n - 1)
+    if kind == BorderKind.WRAP:
+        return place % n
+    if kind == BorderKind.SYMMETRIC:
+        place %= 2 * n
+        return np.minimum(place, 2 * n - 1 - place)
+    if kind == BorderKind.REFLECT:
+        place %= max(2 * n - 2, 1)
+        return np.minimum(place, 2 * n - 2 - place)
+    place[(place < 0) | (place >= n)] = -1
+    return place
+
+
+def fill(
+    strip: NDArray[Any],
+    pixels: NDArray[Any],
+    rows: NDArray[np.intp],
+    source_columns: NDArray[np.intp],
+    columns: Axis,
+    border: Border,
+) -> None:
+    """Copy rows of the padded image into the strip, converted to its dtype."""
+    inside = strip[:, columns.before : columns.before + columns.side]
+    if rows[0] >= 0 and rows[-1] - rows[0] == len(rows) - 1:
+        np.copyto(inside, pixels[rows[0] : rows[-1] + 1], casting="unsafe")  # consecutive rows: a single copy
+    else:
+        np.copyto(inside, pixels[np.maximum(rows, 0)], casting="unsafe")
+    for outside in (slice(0, columns.before), slice(columns.before + columns.side, None)):
+        sources = source_columns[outside]
+        if not sources.size:
+            continue
+        if sources[0] == sources[-1] == -1:
+            strip[:, outside] = border.value
+        elif border.kind == BorderKind.EDGE:  # broadcasting one column is faster than indexing
+            strip[:, outside] = strip[:, sources[0] + columns.before, None]
+        else:
+            strip[:, outside] = strip[:, sources + columns.before]
+    if rows[0] < 0 or rows[-1] < 0:
+        strip[rows < 0] = border.value

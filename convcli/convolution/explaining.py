@@ -1,0 +1,177 @@
+"""Explaining one value of a result: the patch, the kernel, their products, and the sum."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from convcli.convolution.borders import border_sources, parse_border
+from convcli.convolution.planning import Settings, checked_axes
+from convcli.errors import SizeError
+from convcli.kernels.filter import Filter, kernel_array
+from convcli.pictures.arrays import image_array
+from convcli.sizes.axes import Padding, Pair, check_position, window_axes
+from convcli.sizes.text import format_size
+
+__all__ = ["Cell", "Explained", "explain_cell"]
+
+Array = NDArray[Any]
+
+
+class Cell(NamedTuple):
+    """How one output pixel is computed.
+
+    Attributes
+    ----------
+    rows, columns : arrays of int
+        The image row and column that each tap reads; -1 stands for the border's value.
+    patch, taps, products : arrays (f_h, f_w)
+        The values that the taps read, the taps as applied, and the products of both.
+    padded : array (f_h, f_w)
+        True where a tap reads padding.
+    """
+
+    rows: Array
+    columns: Array
+    patch: Array
+    taps: Array
+    products: Array
+    padded: Array
+
+    @property
+    def total(self) -> int | float:
+        """The sum of the products, exact for integers."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            total: int | float = self.products.sum()  # an object array is summed by Python
+        return total if self.products.dtype == object else float(total)
+
+
+def explain_cell(
+    image: ArrayLike,
+    kernel: ArrayLike,
+    at: tuple[int, int],
+    *,
+    stride: Pair = 1,
+    padding: Padding = "same",
+    border: str = "edge",
+    dilation: Pair = 1,
+    flip: bool = False,
+) -> Cell:
+    """Explain one value of the result of `convolve`.
+
+    Parameters
+    ----------
+    image : array (H, W)
+    kernel : array (f_h, f_w)
+    at : (row, column)
+        Position in the result, counted from 0.
+    stride, padding, border, dilation, flip : as for `convolve`
+
+    Raises
+    ------
+    ImageError, KernelError, SizeError, UsageError
+        As `convolve` does; also if the result has no such pixel.
+
+    Examples
+    --------
+    >>> cell = explain_cell([[10, 10, 0, 0]] * 3, [[1, 0, -1]] * 3, (0, 0), padding="valid")
+    >>> cell.products.tolist(), cell.total
+    ([[10, 0, 0], [10, 0, 0], [10, 0, 0]], 30)
+    """
+    pixels = image_array(image)
+    if pixels.ndim != 2:
+        raise SizeError(f"image {format_size(pixels.shape)}", "must have a single channel")
+    how = Settings(stride, padding, border, dilation, flip, None)
+    taps = how.turned(kernel_array(kernel))
+    edge = parse_border(border)
+    axes = checked_axes(pixels, taps, how)
+    check_position(*axes, at)
+    sources, outside = [], []
+    for place, axis in zip(at, axes, strict=True):
+        seen = place * axis.stride + axis.dilation * np.arange(axis.window)  # in the padded axis
+        sources.append(border_sources(axis, edge.kind)[seen])
+        outside.append((seen < axis.before) | (seen >= axis.before + axis.side))
+    rows, columns = sources
+    patch = pixels[rows[:, None], columns]
+    patch = np.where((rows[:, None] < 0) | (columns < 0), edge.value, patch)
+    whole = patch.dtype.kind in "iu" and taps.dtype.kind in "iu"
+    with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
+        products = patch.astype(object) * taps.astype(object) if whole else patch.astype(np.float64) * taps
+    return Cell(rows, columns, patch, taps, products, outside[0][:, None] | outside[1])
+
+
+class Explained:
+    """The values of a result, and the pixels and taps that they are computed from.
+
+    Parameters
+    ----------
+    image : array (H, W)
+    filter : Filter
+    result : array
+        The result of `apply_filter` with the same options.
+    stride, padding, border, dilation, flip : as for `convolve`
+
+    Attributes
+    ----------
+    filter : Filter
+    border : Border
+    flip : bool
+    taps : tuple of arrays
+        The taps of each kernel, as applied.
+    rows, columns : Axis
+
+    Examples
+    --------
+    >>> from convcli.convolution.engine import apply_filter
+    >>> from convcli.kernels.named import get_filter
+    >>> one, edge = get_filter("vertical"), np.array([[10, 10, 0, 0]] * 3)
+    >>> explained = Explained(edge, one, apply_filter(edge, one))
+    >>> explained.value(-1, 0), explained.result(1, 2), explained.cells(1, 2)[0].total
+    (10, 30, 30)
+    """
+
+    def __init__(
+        self,
+        image: ArrayLike,
+        filter: Filter,
+        result: Array,
+        *,
+        stride: Pair = 1,
+        padding: Padding = "same",
+        border: str = "edge",
+        dilation: Pair = 1,
+        flip: bool = False,
+    ) -> None:
+        self._how: dict[str, Any] = {
+            "stride": stride, "padding": padding, "border": border, "dilation": dilation, "flip": flip,
+        }  # fmt: skip
+        self._pixels, self._result = image_array(image), result
+        turned = Settings(jobs=None, **self._how).turned
+        self.filter, self.border, self.flip = filter, parse_border(border), flip
+        self.taps = tuple(turned(kernel_array(kernel)) for kernel in filter.kernels)
+        self.rows, self.columns = window_axes(
+            (self._pixels.shape[0], self._pixels.shape[1]),
+            (self.taps[0].shape[0], self.taps[0].shape[1]),
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+        )
+        self._sources = tuple(border_sources(axis, self.border.kind) for axis in (self.rows, self.columns))
+
+    def value(self, row: int, column: int) -> int | float:
+        """Return the value at a position of the image, or of the padding outside it."""
+        places = row + self.rows.before, column + self.columns.before
+        source = tuple(sources[place] for sources, place in zip(self._sources, places, strict=True))
+        number: int | float = self.border.value if -1 in source else self._pixels[source].item()
+        return number
+
+    def result(self, row: int, column: int) -> int | float:
+        """Return one value of the result."""
+        number: int | float = self._result[row, column].item()
+        return number
+
+    def cells(self, row: int, column: int) -> tuple[Cell, ...]:
+        """Explain one value of the result: one cell per kernel."""
+        return tuple(
+            explain_cell(self._pixels, kernel, (row, column), **self._how) for kernel in self.filter.kernels
+        )

@@ -1,0 +1,136 @@
+"""Filtering and rendering in one pass, strip by strip: the wide intermediate result is never held in full."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from convcli.convolution.buffers import BufferPool
+from convcli.convolution.planning import Plan, Settings, Work, planned
+from convcli.convolution.rendering import Adjustment, Renderer, SignedMapping, ValueRange, adjust, pixel_type
+from convcli.convolution.statistics import RunningStatistics, Statistics, measure
+from convcli.convolution.strips import for_each_strip, run
+from convcli.errors import chosen
+from convcli.kernels.filter import Combination, Filter
+from convcli.kernels.named import get_filter
+from convcli.sizes.axes import Padding, Pair
+
+__all__ = ["Filtered", "filter_pixels"]
+
+Use = Callable[[slice, NDArray[Any], BufferPool], None]  # called with rows, their values, and buffers
+
+
+@dataclass(frozen=True, eq=False)
+class Filtered:
+    """Pixels of a filtered image, and statistics of the values that they were rendered from.
+
+    Attributes
+    ----------
+    pixels : array
+        uint8 or uint16; for ``raw`` the values themselves, in `dtype`.
+    saturated : int
+        Number of saturated pixels; 0 if not measured.
+    numbers : Statistics or None
+        Smallest, largest and mean value; None if not measured.
+    dtype : dtype
+        Dtype of the values before rendering.
+    plan : Plan
+    """
+
+    pixels: NDArray[Any]
+    saturated: int
+    numbers: Statistics | None
+    dtype: np.dtype[Any]
+    plan: Plan
+
+
+def filter_pixels(
+    image: ArrayLike,
+    filter: Filter | str,
+    signed: str = "abs",
+    *,
+    scale: float = 1,
+    bias: float = 0,
+    depth: int = 8,
+    measured: bool = False,
+    stride: Pair = 1,
+    padding: Padding = "same",
+    border: str = "edge",
+    dilation: Pair = 1,
+    flip: bool = False,
+    jobs: int | None = None,
+) -> Filtered:
+    """Filter an image and render the result as pixels: `apply_filter`, `adjust` and `render` in one pass.
+
+    Parameters
+    ----------
+    image, filter, stride, padding, border, dilation, flip, jobs
+        As for `apply_filter`.
+    signed, depth
+        As for `render`. For ``raw`` the values are returned unrendered, so they are held in full.
+    scale, bias
+        As for `adjust`.
+    measured : bool
+        Compute statistics of the values and count saturated pixels, which takes some time.
+
+    Returns
+    -------
+    Filtered
+
+    Raises
+    ------
+    ImageError, FilterError, KernelError, SizeError, UsageError
+        As these functions do.
+
+    Examples
+    --------
+    >>> ramp = np.tile(np.arange(0, 250, 50, dtype=np.uint8), (3, 1))
+    >>> filter_pixels(ramp, "sobel", padding="valid", scale=0.25, measured=True).numbers
+    Statistics(lowest=100.0, highest=100.0, mean=100.0)
+    """
+    how = chosen(signed, SignedMapping, "signed")
+    dtype = pixel_type(depth)
+    if isinstance(filter, str):
+        filter = get_filter(filter)
+    settings = Settings(stride, padding, border, dilation, flip, jobs)
+    work = planned(image, filter.kernels, filter.combination, settings)
+    if how == SignedMapping.RAW:
+        values = adjust(run(work), scale=scale, bias=bias)
+        return Filtered(values, 0, measure(values) if measured else None, values.dtype, work.plan)
+    if how == SignedMapping.ABS and filter.combination == Combination.MAGNITUDE and scale >= 0 and bias >= 0:
+        how = SignedMapping.CLIP  # no value is negative
+    adjustment = Adjustment(scale, bias, work.bound if work.plan.dtype.kind == "i" else None)
+    span = ValueRange()
+    if how == SignedMapping.STRETCH:  # computed twice, with at most half the memory
+        _for_each(work, adjustment, lambda _, numbers, __: span.add(numbers))
+    return _drawn(work, adjustment, Renderer(how, depth, span, counted=measured), dtype)
+
+
+def _drawn(work: Work, adjustment: Adjustment, renderer: Renderer, dtype: np.dtype[Any]) -> Filtered:
+    """Render each strip; if saturated pixels are counted, collect statistics as well."""
+    pixels = np.empty(work.plan.shape, dtype)
+    numbers = RunningStatistics() if renderer.counted else None
+    saturated: list[int] = []
+
+    def draw(rows: slice, values: NDArray[Any], scratch: BufferPool) -> None:
+        if numbers is not None:
+            numbers.add(rows.start, values)
+        saturated.append(renderer.draw(values, pixels[rows], scratch))
+
+    _for_each(work, adjustment, draw)
+    told = None if numbers is None else numbers.numbers()
+    return Filtered(pixels, sum(saturated), told, adjustment.type_of(work.plan.dtype), work.plan)
+
+
+def _for_each(work: Work, adjustment: Adjustment, use: Use) -> None:
+    """Compute the adjusted values of each strip, on threads."""
+
+    def use_strip(rows: slice, scratch: BufferPool, make: Callable[[NDArray[Any]], None]) -> None:
+        height = rows.stop - rows.start
+        values = scratch.array("values", (height, *work.plan.shape[1:]), work.plan.dtype)
+        make(values)
+        use(rows, adjustment.of(values), scratch)
+
+    for_each_strip(work, use_strip)

@@ -1,0 +1,234 @@
+"""Max and average pooling: each channel is pooled on its own, and there is nothing to learn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from convcli.convolution.buffers import BufferPool
+from convcli.errors import ImageError, chosen
+from convcli.parallel import WorkQueue, parallel_for, threads_for
+from convcli.pictures.arrays import filled_array, image_array
+from convcli.sizes.axes import Padding, Pair, pooling_axes
+from convcli.sizes.windowed import Axis
+
+__all__ = ["PoolMode", "pool"]
+
+STRIP_BYTES = 1 << 21  # size of one strip of pixels
+
+
+class PoolMode(StrEnum):
+    """What replaces a window: its largest value or its mean."""
+
+    MAX = "max"
+    AVG = "avg"
+
+
+def pool(
+    image: ArrayLike,
+    *,
+    mode: str = "max",
+    size: Pair = 2,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    ceil: bool = False,
+    rounded: bool = False,
+    jobs: int | None = None,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Pool an image: take the largest value or the mean of each window.
+
+    Parameters
+    ----------
+    image : array (H, W) or (H, W, C)
+        Integers, float32 or float64.
+    mode : ``"max"`` or ``"avg"``
+    size : int or (vertical, horizontal)
+        Size of the window in pixels.
+    stride : int or pair, optional
+        Step of the window (default: its size).
+    padding : as for `convolve`
+        At most half the window. Padding is never counted, neither as a maximum nor in a mean.
+    ceil : bool
+        Round the output size up; the last window then holds fewer pixels.
+    rounded : bool
+        Round means of integers half to even and return them in the image's own dtype, as pixels need it.
+    jobs, out : as for `convolve`
+
+    Returns
+    -------
+    array (H', W') or (H', W', C)
+        In the image's dtype; means of integers are float64 unless `rounded`. Integers are summed exactly and
+        divided once; floats are averaged in float64.
+
+    Raises
+    ------
+    ImageError
+        The image is invalid, or the sum of its 64-bit integers could overflow.
+    SizeError
+        The window does not fit the image, or a number is out of range.
+    UsageError
+        The mode is unknown, or `out` does not fit.
+
+    Source: PyTorch's MaxPool2d and AvgPool2d with ``count_include_pad=False``.
+
+    Examples
+    --------
+    >>> image = np.array([[1, 3, 2, 1], [2, 9, 1, 1], [1, 3, 2, 3], [5, 6, 1, 2]])
+    >>> pool(image).tolist(), pool(image, mode="avg").tolist()
+    ([[9, 2], [6, 3]], [[3.75, 1.25], [3.75, 2.0]])
+    >>> pool(image, mode="avg", rounded=True).tolist()
+    [[4, 1], [4, 2]]
+    """
+    mode = chosen(mode, PoolMode, "mode")
+    pixels = image_array(image)
+    rows, columns = pooling_axes(
+        (pixels.shape[0], pixels.shape[1]), size, stride=stride, padding=padding, ceil=ceil
+    )
+    shape = (rows.output, columns.output, *pixels.shape[2:])
+    sums = pixels.dtype if mode == PoolMode.MAX else _sums_type(pixels, rows, columns)
+    exact = mode == PoolMode.AVG and pixels.dtype.kind != "f" and not rounded
+    strip = max(1, STRIP_BYTES // (pixels[0].size * sums.itemsize * rows.stride))
+
+    counts = (window_counts(rows), window_counts(columns)) if mode == PoolMode.AVG else None
+
+    def make(result: NDArray[Any]) -> None:
+        def work(starts: WorkQueue) -> None:
+            with (
+                BufferPool.lent() as scratch,
+                np.errstate(over="ignore", invalid="ignore"),
+            ):  # inf - inf
+                for start in starts:
+                    target = result[start : start + strip]
+                    if counts is None:
+                        _pool_strip(pixels, rows, columns, start, target, np.maximum, scratch)
+                    else:
+                        _average_strip(pixels, rows, columns, start, target, sums, counts, scratch)
+
+        parts = range(0, rows.output, strip)
+        parallel_for(parts, work, threads_for(jobs, len(parts), math.prod(shape)))
+
+    return filled_array(make, shape, np.dtype(float) if exact else pixels.dtype, out, beside=pixels)
+
+
+def _sums_type(pixels: NDArray[Any], rows: Axis, columns: Axis) -> np.dtype[Any]:
+    """Return the narrowest type that holds twice the sum of any window; float64 for floats."""
+    if pixels.dtype.kind == "f":
+        return np.dtype(np.float64)
+    twice = 2 * min(rows.window, rows.side) * min(columns.window, columns.side)
+    limits = np.iinfo(pixels.dtype)
+    for dtype in (np.int16, np.int32, np.int64):
+        if twice * max(-int(limits.min), int(limits.max)) <= np.iinfo(dtype).max:
+            return np.dtype(dtype)
+    largest = max(-int(pixels.min()), int(pixels.max()))
+    if twice * largest > np.iinfo(np.int64).max:
+        raise ImageError(f"value {largest}", "the sum of a window could overflow int64; use a float image")
+    return np.dtype(np.int64)
+
+
+def _average_strip(
+    pixels: NDArray[Any],
+    rows: Axis,
+    columns: Axis,
+    start: int,
+    target: NDArray[Any],
+    dtype: np.dtype[Any],
+    counts_of: tuple[NDArray[np.int64], NDArray[np.int64]],
+    scratch: BufferPool,
+) -> None:
+    sums = scratch.array("sums", target.shape, dtype)
+    _pool_strip(pixels, rows, columns, start, sums, np.add, scratch)
+    down, across = counts_of[0][start : start + len(target)], counts_of[1]
+    if down.min() == down.max() and across.min() == across.max():
+        counts: Any = down[0] * across[0]  # dividing by a scalar is faster
+    else:
+        counts = np.multiply.outer(down, across).reshape(*target.shape[:2], *[1] * (target.ndim - 2))
+    if target.dtype.kind == "f":
+        np.divide(sums, counts, out=target, casting="same_kind")
+    elif dtype == np.int64:
+        np.copyto(target, _round_half_even(sums, counts), casting="unsafe")
+    else:
+        # A float that resolves steps of 1/(2 count) puts the quotient on the right side of a half.
+        quotients = scratch.array(
+            "quotients", sums.shape, np.dtype(np.float32 if dtype == np.int16 else float)
+        )
+        np.copyto(quotients, sums)
+        np.divide(quotients, quotients.dtype.type(counts), out=quotients)
+        np.copyto(target, np.rint(quotients, out=quotients), casting="unsafe")
+
+
+def _round_half_even(sums: NDArray[Any], counts: NDArray[Any]) -> NDArray[Any]:
+    quotient, rest = np.divmod(sums, counts)
+    up = (2 * rest > counts) | ((2 * rest == counts) & (quotient % 2 == 1))
+    rounded: NDArray[Any] = quotient + up
+    return rounded
+
+
+def window_counts(axis: Axis) -> NDArray[np.int64]:
+    """Return how many pixels each window holds, without padding."""
+    counts = np.zeros(axis.output, np.int64)
+    for outputs, _ in axis.taps():
+        counts[outputs] += 1
+    return counts
+
+
+def _pool_strip(
+    pixels: NDArray[Any],
+    rows: Axis,
+    columns: Axis,
+    start: int,
+    target: NDArray[Any],
+    operation: np.ufunc,
+    scratch: BufferPool,
+) -> None:
+    """Combine the pixels of each window, first vertically, then horizontally; padding is left out."""
+    down = list(_taps_within(rows, start, start + len(target)))
+    top = min(inputs.start for _, inputs in down)
+    source = pixels[top : max(inputs.stop for _, inputs in down)]
+    if pixels.dtype != target.dtype:
+        wide = scratch.array("wide", source.shape, target.dtype)
+        np.copyto(wide, source, casting="unsafe")
+        source = wide
+    between = scratch.array("between", (len(target), *pixels.shape[1:]), target.dtype)
+    taps = [(outputs, slice(inputs.start - top, inputs.stop - top, inputs.step)) for outputs, inputs in down]
+    _reduce(source, taps, between, operation)
+    across = list(columns.taps())
+    for channel in np.ndindex(pixels.shape[2:]):  # numpy is slow on a short last axis
+        _reduce(between[:, :, *channel].T, across, target[:, :, *channel].T, operation)
+
+
+def _taps_within(axis: Axis, first: int, stop: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the taps that reach the outputs from `first` to before `stop`, counted from `first`."""
+    for outputs, inputs in axis.taps():
+        low, high = max(outputs.start, first), min(outputs.stop, stop)
+        if low < high:
+            begin = inputs.start + (low - outputs.start) * axis.stride
+            end = begin + (high - 1 - low) * axis.stride + 1
+            yield slice(low - first, high - first), slice(begin, end, axis.stride)
+
+
+def _reduce(
+    source: NDArray[Any], taps: Sequence[tuple[slice, slice]], target: NDArray[Any], operation: np.ufunc
+) -> None:
+    """Combine, into each row of the target, the source rows that its taps read."""
+    everywhere = all(outputs == slice(0, len(target)) for outputs, _ in taps)
+    if everywhere and len(taps) > 1:
+        (_, first), (_, second), *taps = taps
+        operation(source[first], source[second], out=target)
+    elif everywhere:
+        target[...], taps = source[taps[0][1]], ()
+    else:
+        target[...] = _neutral(operation, target.dtype)
+    for outputs, inputs in taps:
+        operation(target[outputs], source[inputs], out=target[outputs])
+
+
+def _neutral(operation: np.ufunc, dtype: np.dtype[Any]) -> Any:
+    if operation is np.add:
+        return 0
+    return -math.inf if dtype.kind == "f" else np.iinfo(dtype).min

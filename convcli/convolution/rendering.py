@@ -1,0 +1,324 @@
+"""Rendering: turns signed values into pixels. The only place that scales, rounds and saturates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from convcli.convolution.buffers import BufferPool
+from convcli.errors import ImageError, UsageError, chosen
+
+__all__ = [
+    "Adjustment",
+    "Rendered",
+    "Renderer",
+    "SignedMapping",
+    "ValueRange",
+    "adjust",
+    "pixel_type",
+    "render",
+    "render_counted",
+]
+
+STRIP = 1 << 18  # values per strip, which fit the cache
+
+
+class SignedMapping(StrEnum):
+    """How signed values are mapped to pixels."""
+
+    ABS = "abs"
+    CLIP = "clip"
+    CENTER = "center"
+    STRETCH = "stretch"
+    RAW = "raw"
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """Pixels, and how many of them were saturated. NaN becomes 0 and counts as saturated."""
+
+    pixels: NDArray[Any]
+    saturated: int
+
+
+def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[Any]:
+    """Return ``scale · values + bias``.
+
+    Returns
+    -------
+    array
+        The same values and dtype if `scale` is 1 and `bias` is 0. Otherwise int64 if the values, `scale` and
+        `bias` are whole numbers and the result fits, else float64.
+
+    Raises
+    ------
+    ImageError
+        The values are not real numbers.
+    UsageError
+        `scale` or `bias` is not finite.
+
+    Examples
+    --------
+    >>> adjust(np.array([4, -8], np.int16), scale=0.25, bias=1)
+    array([ 2., -1.])
+    """
+    array = _real_numbers(values)
+    return Adjustment(scale, bias, _largest(array)).of(array)
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """``scale · values + bias`` for values whose absolute value is at most `largest`, see `adjust`."""
+
+    scale: float
+    bias: float
+    largest: int | None  # None for floats
+
+    def __post_init__(self) -> None:
+        _check_finite("scale", self.scale)
+        _check_finite("bias", self.bias)
+
+    def type_of(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        """Return the dtype of the result."""
+        if self.scale == 1 and self.bias == 0:
+            return dtype
+        whole = float(self.scale).is_integer() and float(self.bias).is_integer()
+        if whole and self.largest is not None:
+            most = max(self.largest, 1) * abs(int(self.scale)) + abs(int(self.bias))
+            return np.dtype(np.int64 if most <= np.iinfo(np.int64).max else np.float64)
+        return np.dtype(np.float64)
+
+    def of(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the result, which is `values` itself if nothing changes."""
+        dtype = self.type_of(values.dtype)
+        if self.scale == 1 and self.bias == 0:
+            return values
+        if dtype == np.int64:
+            return values.astype(np.int64) * int(self.scale) + int(self.bias)
+        with np.errstate(over="ignore", invalid="ignore"):  # overflow gives infinity, which rendering reports
+            return values.astype(np.float64) * self.scale + self.bias
+
+
+def _real_numbers(values: ArrayLike) -> NDArray[Any]:
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise ImageError(f"array of {array.dtype}", "only real numbers can be rendered as pixels")
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.dtype in (np.bool_, np.float16):
+        array = array.astype(np.uint8 if array.dtype == np.bool_ else np.float32)
+    return array
+
+
+def _largest(array: NDArray[Any]) -> int | None:
+    """Return the largest absolute value of integers; None for floats."""
+    if array.dtype.kind == "f":
+        return None
+    return max(abs(int(array.min())), abs(int(array.max()))) if array.size else 0
+
+
+def _check_finite(name: str, number: float) -> None:
+    try:
+        finite = math.isfinite(number)
+    except (OverflowError, TypeError):  # an integer beyond float64, or not a number
+        finite = False
+    if not finite:
+        raise UsageError(
+            f"{name} {number:.6g}" if isinstance(number, float) else name, "must be a finite number"
+        )
+
+
+def render(values: ArrayLike, how: str = "abs", *, scale: float = 1, depth: int = 8) -> NDArray[Any]:
+    """Turn signed values into pixels: scale, map, round half to even, then saturate.
+
+    Parameters
+    ----------
+    values : array
+        Results of `convolve`, of any shape.
+    how : str
+        ``abs``: the absolute value. ``clip``: negative values become 0. ``center``: zero becomes mid-gray,
+        128 at depth 8. ``stretch``: the smallest value becomes black and the largest white, across all
+        channels. ``raw``: values are not rendered.
+    scale : float
+        Factor for the values, applied first.
+    depth : 8 or 16
+        Bits per pixel.
+
+    Returns
+    -------
+    array of the same shape
+        uint8 or uint16. For ``raw`` the scaled values, see `adjust`. NaN becomes 0.
+
+    Raises
+    ------
+    ImageError
+        The values are not real numbers.
+    UsageError
+        `how` or `depth` is unknown, or `scale` is not finite.
+
+    Examples
+    --------
+    >>> render(np.array([-30, 0, 30, 700])).tolist()
+    [30, 0, 30, 255]
+    >>> render(np.array([-30, 0, 30, 700]), "center").tolist()
+    [98, 128, 158, 255]
+    """
+    return render_counted(values, how, scale=scale, depth=depth).pixels
+
+
+def render_counted(values: ArrayLike, how: str = "abs", *, scale: float = 1, depth: int = 8) -> Rendered:
+    """Render like `render`, and count saturated pixels.
+
+    Parameters
+    ----------
+    values, how, scale, depth : as for `render`
+
+    Returns
+    -------
+    Rendered
+
+    Raises
+    ------
+    ImageError, UsageError
+        As `render` does.
+
+    Examples
+    --------
+    >>> render_counted(np.array([-30, 0, 30, 700])).saturated
+    1
+    """
+    how = chosen(how, SignedMapping, "signed")
+    numbers = _real_numbers(values)
+    adjustment = Adjustment(scale, 0, _largest(numbers) if scale != 1 else None)
+    dtype = pixel_type(depth)
+    if how == SignedMapping.RAW:
+        return Rendered(adjustment.of(numbers), 0)
+    flat = numbers.reshape(-1)
+    strips = [slice(start, start + STRIP) for start in range(0, flat.size, STRIP)]
+    span = ValueRange()
+    if how == SignedMapping.STRETCH:
+        for strip in strips:
+            span.add(adjustment.of(flat[strip]))
+    renderer = Renderer(how, depth, span)
+    pixels = np.empty(flat.shape, dtype)
+    with BufferPool.lent() as scratch:
+        saturated = sum(renderer.draw(adjustment.of(flat[part]), pixels[part], scratch) for part in strips)
+    return Rendered(pixels.reshape(numbers.shape), saturated)
+
+
+def pixel_type(depth: int) -> np.dtype[Any]:
+    """Return the dtype of pixels with `depth` bits.
+
+    Raises
+    ------
+    UsageError
+        The depth is neither 8 nor 16.
+    """
+    if depth not in (8, 16):
+        raise UsageError(f"depth {depth}", "must be 8 or 16")
+    return np.dtype(f"u{depth // 8}")
+
+
+class ValueRange:
+    """The smallest and the largest finite value of all strips; threads may add strips in any order."""
+
+    def __init__(self) -> None:
+        self._ends: list[tuple[Any, Any]] = []
+
+    def add(self, numbers: NDArray[Any]) -> None:
+        """Add the values of a strip."""
+        finite = numbers if numbers.dtype.kind != "f" else numbers[np.isfinite(numbers)]
+        if finite.size:
+            self._ends.append((finite.min().item(), finite.max().item()))
+
+    @property
+    def ends(self) -> tuple[Any, Any] | None:
+        """The smallest and the largest value; None if no finite value was added."""
+        if not self._ends:
+            return None
+        lows, highs = zip(*self._ends, strict=True)
+        return min(lows), max(highs)
+
+
+@dataclass(frozen=True, eq=False)
+class Renderer:
+    """Renders values as pixels, strip by strip.
+
+    Attributes
+    ----------
+    how : SignedMapping
+        Any but raw.
+    depth : 8 or 16
+        Bits per pixel.
+    span : ValueRange
+        Range of all values, for ``stretch``.
+    counted : bool
+        Count saturated pixels.
+    """
+
+    how: SignedMapping
+    depth: int
+    span: ValueRange
+    counted: bool = True
+
+    def draw(self, numbers: NDArray[Any], pixels: NDArray[Any], scratch: BufferPool) -> int:
+        """Write the pixels; return how many were saturated or NaN, or 0 if they are not counted."""
+        white = 2**self.depth - 1
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity counts as saturated
+            mapped = self._mapped(numbers, white, scratch)
+            levels = mapped if mapped is not numbers else scratch.array("levels", mapped.shape, mapped.dtype)
+            if mapped.dtype.kind == "f":
+                np.rint(mapped, out=levels)
+                if np.isnan(levels.max()):
+                    levels[np.isnan(levels)] = -1
+                mapped = levels
+        saturated = 0
+        if self.counted:
+            saturated = int(np.count_nonzero(mapped > white))
+            saturated += 0 if mapped.dtype.kind == "u" else int(np.count_nonzero(mapped < 0))
+        np.clip(mapped, 0, white, out=levels)  # np.minimum with a scalar takes three times as long
+        np.copyto(pixels, levels, casting="unsafe")
+        return saturated
+
+    def _mapped(self, numbers: NDArray[Any], white: int, scratch: BufferPool) -> NDArray[Any]:
+        """Return the levels before rounding and saturation: `numbers` itself, or an array that may change."""
+        if self.how == SignedMapping.CLIP:
+            return numbers
+        if self.how == SignedMapping.STRETCH:
+            return _stretched(numbers, white, self.span)
+        if self.how == SignedMapping.CENTER:
+            wide = numbers.astype(np.float64) if numbers.dtype.kind == "f" else _near_zero(numbers)
+            wide += (white + 1) // 2
+            return wide
+        mapped = scratch.array("levels", numbers.shape, numbers.dtype)
+        np.abs(numbers, out=mapped)
+        # The absolute value of the smallest integer fits only the unsigned dtype.
+        return mapped.view(f"u{mapped.itemsize}") if mapped.dtype.kind == "i" else mapped
+
+
+def _near_zero(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return the integers in a dtype wide enough to add the offset; clipped ones saturate anyway."""
+    if numbers.itemsize < 4:
+        return numbers.astype(np.int32)
+    limits = np.iinfo(numbers.dtype)
+    clipped: NDArray[Any] = np.clip(numbers, max(limits.min, -(1 << 40)), min(limits.max, 1 << 40))
+    return clipped.astype(np.int64)
+
+
+def _stretched(numbers: NDArray[Any], white: int, span: ValueRange) -> NDArray[Any]:
+    if span.ends is None or span.ends[0] == span.ends[1]:
+        return np.where(np.isfinite(numbers), 0.0, numbers)
+    lowest, highest = span.ends
+    if numbers.dtype.kind in "iu":  # unsigned differences are exact
+        integers = numbers.astype(np.uint64 if numbers.dtype == np.uint64 else np.int64)
+        differences = (integers - lowest).view(np.uint64).astype(np.float64)
+        return np.asarray(differences * white / float(highest - lowest))
+    # The difference of extreme floats would be infinite.
+    quarter = 4 if highest / 4 - lowest / 4 > 1e300 else 1
+    wide = numbers.astype(np.float64) / quarter - lowest / quarter
+    extent = highest / quarter - lowest / quarter
+    return np.asarray(wide * white / extent if quarter == 1 else wide / extent * white)

@@ -1,0 +1,1 @@
+"""Drawings: shapes, SVG, raster images, fonts, colors."""

@@ -1,0 +1,1 @@
+"""Figures drawn of results: sheets, gradient directions, plots, previews, the sliding window."""

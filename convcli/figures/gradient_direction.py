@@ -1,0 +1,229 @@
+"""Gradient direction as hue, and gradient magnitude as brightness.
+
+Angles follow convcli's convention: at 0 brightness grows along x, to the right; angles grow counter-clockwise
+as seen on the screen, so at 90 brightness grows upwards, against y. Hues run the same way: 0 is red, 120
+green, 240 blue.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw
+
+from convcli.convolution.engine import apply_filter
+from convcli.drawing.colors import BLACK, GRAY, WHITE
+from convcli.drawing.fonts import font, wrapped
+from convcli.errors import FilterError
+from convcli.figures.scaling import Scaling
+from convcli.figures.sheet import Place
+from convcli.kernels.catalog import CATALOG
+from convcli.kernels.filter import Combination, Filter
+from convcli.kernels.named import get_filter
+from convcli.sizes.axes import Padding, Pair
+
+__all__ = [
+    "DIRECTED",
+    "DrawnDirection",
+    "Gradient",
+    "Wheel",
+    "direction_colors",
+    "drawn_direction",
+    "gradient",
+]
+
+Array = NDArray[Any]
+Point = tuple[int, int]  # x and y
+
+DIRECTED = tuple(entry.name for entry in CATALOG.values() if entry.combination == Combination.MAGNITUDE)
+"""The filters that give a direction: they combine two perpendicular derivatives."""
+
+STRIP = 1 << 16  # values per strip, which fit the cache
+MARGIN = 16
+MIN_RADIUS = 56  # minimum radius of the wheel, at which its labels have their normal size
+TEXT = 13
+ABOUT_WIDTH = 19 * TEXT
+
+
+@dataclass(frozen=True, eq=False)
+class Gradient:
+    """The brightness gradient at each pixel: its component to the right, and upwards."""
+
+    right: Array
+    up: Array
+
+    @property
+    def magnitudes(self) -> Array:
+        """The magnitude of each gradient, float64."""
+        with np.errstate(over="ignore"):
+            return np.hypot(self.right, self.up, dtype=np.float64)
+
+
+def gradient(
+    image: ArrayLike,
+    filter: Filter | str = "sobel",
+    *,
+    stride: Pair = 1,
+    padding: Padding = "same",
+    border: str = "edge",
+    dilation: Pair = 1,
+    flip: bool = False,
+    jobs: int | None = None,
+) -> Gradient:
+    """Return the gradient of a gray image, computed by a filter that combines two derivatives.
+
+    Parameters
+    ----------
+    image : array (H, W)
+    filter : Filter or str
+        One of `DIRECTED`, with or without options.
+    stride, padding, border, dilation, flip, jobs : as for `apply_filter`
+
+    Returns
+    -------
+    Gradient
+
+    Raises
+    ------
+    FilterError
+        The filter has no direction.
+
+    Examples
+    --------
+    >>> ramp = np.arange(5) + 10 * np.arange(5)[:, None]  # ten times brighter each row further down
+    >>> slope = gradient(ramp, "sobel", padding="valid")
+    >>> slope.right[0, 0].item(), slope.up[0, 0].item()
+    (8, -80)
+    """
+    name = filter if isinstance(filter, str) else filter.name
+    if get_filter(name).combination != Combination.MAGNITUDE:
+        raise FilterError(name, f"gives no direction; use one of {', '.join(DIRECTED)}")
+    right, up = (
+        apply_filter(
+            image, get_filter(name, angle=angle), stride=stride, padding=padding, border=border,
+            dilation=dilation, flip=flip, jobs=jobs,
+        )
+        for angle in (0, 90)
+    )  # fmt: skip
+    return Gradient(right, up)
+
+
+def direction_colors(slope: Gradient, full: float) -> NDArray[np.uint8]:
+    """Draw a gradient: the hue is its direction; magnitudes of `full` or more have full brightness.
+
+    Returns
+    -------
+    uint8 array (H, W, 3)
+        Black where the gradient is zero, gray where it is NaN.
+
+    Examples
+    --------
+    >>> direction_colors(Gradient(np.array([[2, 0, 0]]), np.array([[0, 1, 0]])), 2).tolist()
+    [[[255, 0, 0], [64, 128, 0], [0, 0, 0]]]
+    """
+    colors = np.empty((slope.right.size, 3), np.uint8)
+    for start in range(0, slope.right.size, STRIP):
+        right, up = (
+            np.asarray(one).reshape(-1)[start : start + STRIP].astype(np.float64)
+            for one in (slope.right, slope.up)
+        )
+        colors[start : start + STRIP] = _colors(right, up, full)
+    return colors.reshape(*slope.right.shape, 3)
+
+
+def _colors(right: Array, up: Array, full: float) -> Array:
+    """Return colors of full saturation, rounded half to even."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        brightness = np.hypot(right, up) / (full or 1.0)
+        hue = np.arctan2(up, right) / math.tau * 6 % 6
+    shares = np.stack([np.abs(hue - 3) - 1, 2 - np.abs(hue - 2), 2 - np.abs(hue - 4)], axis=-1).clip(0, 1)
+    colors = shares * brightness.clip(0, 1)[..., None] * 255
+    colors[np.isnan(right) | np.isnan(up)] = GRAY
+    return np.asarray(colors.round())
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """The position of the color wheel: its center and radius, in pixels."""
+
+    x: int
+    y: int
+    radius: int
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnDirection:
+    """A picture of directions: its pixels, uint8 (H, W, 3), and the positions of the map and the wheel."""
+
+    pixels: NDArray[np.uint8]
+    place: Place
+    wheel: Wheel
+
+
+def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> DrawnDirection:
+    """Draw a map of directions with its color wheel: below it, or beside it if the map is higher than wide.
+
+    Parameters
+    ----------
+    colors : uint8 array (H, W, 3)
+        The map; small ones are enlarged by an integer factor.
+    about : list of str
+        Lines of text beside the wheel.
+
+    Returns
+    -------
+    DrawnDirection
+    """
+    size = (colors.shape[0], colors.shape[1])
+    shown = Scaling.within(size, max(size)).drawn(colors)
+    height, width, _ = shown.shape
+    radius = max(MIN_RADIUS, math.isqrt(height * width) // 12)
+    unit = radius / MIN_RADIUS
+    text, label = round(TEXT * unit), round(3 * TEXT * unit)
+    margin = round(MARGIN * unit)
+    lines = [line for one in about for line in wrapped(one, text, round(ABOUT_WIDTH * unit), most=3)]
+    legend_text = math.ceil(max(font(text).getlength(line) for line in lines))
+    side, line_height = 2 * (radius + label), round(1.4 * text)
+    words = legend_text, len(lines) * line_height
+    canvas, corner, beside = _arranged((width, height), side, words, margin)
+    image = Image.new("RGB", canvas, WHITE)
+    image.paste(Image.fromarray(shown), (margin, margin))
+    draw = ImageDraw.Draw(image)
+    wheel = Wheel(corner[0] + side // 2, corner[1] + side // 2, radius)
+    _draw_wheel(image, draw, wheel, text)
+    for number, line in enumerate(lines):
+        draw.text((beside[0], beside[1] + number * line_height), line, BLACK, font(text))
+    return DrawnDirection(np.asarray(image), Place(margin, margin, width, height), wheel)
+
+
+def _arranged(map_size: Point, side: int, words: Point, margin: int) -> tuple[Point, Point, Point]:
+    """Return the size of the picture, including its margin, and the corners of the wheel and of the text.
+
+    Beside a map that is higher than wide the text is below the wheel, otherwise beside it.
+    """
+    width, height = map_size
+    if height > width:
+        canvas = width + 3 * margin + max(side, words[0]), max(height, side + margin + words[1]) + 2 * margin
+        left = 2 * margin + width
+        return canvas, (left, margin), (left, 2 * margin + side)
+    deep = max(side, words[1])
+    canvas = max(width, side + margin + words[0]) + 2 * margin, height + 3 * margin + deep
+    top = 2 * margin + height
+    return canvas, (margin, top), (2 * margin + side, top + (deep - words[1]) // 2)
+
+
+def _draw_wheel(image: Image.Image, draw: ImageDraw.ImageDraw, wheel: Wheel, text: int) -> None:
+    """Draw the color wheel of all directions, black at the center, with angles around it."""
+    steps = np.arange(-wheel.radius - 1, wheel.radius + 2)
+    right, up = np.broadcast_arrays(steps[None, :], -steps[:, None])
+    colors = direction_colors(Gradient(right, up), wheel.radius)
+    inside = (wheel.radius + 0.5 - np.hypot(right, up)).clip(0, 1)[..., None]  # antialiased rim
+    disc = np.round(colors * inside + 255 * (1 - inside)).astype(np.uint8)
+    image.paste(Image.fromarray(disc), (wheel.x - wheel.radius - 1, wheel.y - wheel.radius - 1))
+    far = wheel.radius + text // 2
+    for angle, anchor in ((0, "lm"), (90, "mb"), (180, "rm"), (270, "mt")):
+        x = wheel.x + far * math.cos(math.radians(angle))
+        y = wheel.y - far * math.sin(math.radians(angle))
+        draw.text((x, y), f"{angle}°", BLACK, font(text), anchor=anchor)

@@ -1,0 +1,134 @@
+"""Plots of learning curves and of orientation tuning, drawn with Pillow."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from convcli.drawing.colors import BLACK, BLUE, RED, WHITE, diverging
+from convcli.drawing.fonts import font
+from convcli.kernels.orientation_tuning import Curve
+from convcli.learning.results import Step, filter_matrices
+from convcli.pictures.png_writer import encode_png
+
+__all__ = ["learning_curve", "tuning_plot"]
+
+Array = NDArray[Any]
+Point = tuple[float, float]
+
+WIDTH, HEIGHT = 720, 460
+PLOT = (70, 40, 700, 280)  # left, top, right, bottom
+TILES, TILE = 6, 90  # number of filters shown, and their size in pixels
+SMALLEST = 9  # PNG compression level; the files are small anyway
+LETTERS = 13  # font size
+LINE = (210, 210, 210)
+
+
+def learning_curve(history: Sequence[Step]) -> bytes:
+    """Plot the loss over the steps, and the filter at several steps: negative taps blue, positive ones red.
+
+    Parameters
+    ----------
+    history : sequence of Step
+        At least one; for volumes the taps of all channels are drawn side by side.
+
+    Returns
+    -------
+    bytes
+        A PNG file, 720x460.
+    """
+    image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
+    draw = ImageDraw.Draw(image)
+    letters = font(LETTERS)
+    left, top, right, bottom = PLOT
+    logs = [math.log10(max(step.loss, 1e-30)) for step in history]
+    low, high = math.floor(min(logs)), max(math.ceil(max(logs)), math.floor(min(logs)) + 1)
+    last = history[-1].number
+
+    def place(number: float, log: float) -> Point:
+        return (
+            left + (right - left) * number / last,
+            bottom - (bottom - top) * (log - low) / (high - low),
+        )
+
+    draw.text((left, 12), "loss, as a fraction of the target's variance", BLACK, letters)
+    stride = max(1, math.ceil((high - low) / 8))
+    for power in range(low, high + 1, stride):
+        _, y = place(0, power)
+        draw.line([(left, y), (right, y)], LINE)
+        draw.text((left - 8, y), f"1e{power}", BLACK, letters, anchor="rm")
+    for part in range(5):
+        x, _ = place(last * part / 4, low)
+        draw.text((x, bottom + 6), f"{round(last * part / 4)}", BLACK, letters, anchor="mt")
+    draw.text((right, bottom + 20), "step", BLACK, letters, anchor="rt")
+    points = [place(step.number, log) for step, log in zip(history, logs, strict=True)]
+    draw.line(points if len(points) > 1 else [(left, points[0][1]), points[0]], BLUE, 2)
+    # Early filters differ most, so the steps shown grow geometrically.
+    wanted = np.geomspace(1, len(history), min(TILES, len(history)))
+    shown = sorted({round(number) - 1 for number in wanted})
+    for column, number in enumerate(shown):
+        x, y = left + column * (TILE + 16), bottom + 46
+        image.paste(_drawn(history[number].taps), (x, y))
+        draw.rectangle([x - 1, y - 1, x + TILE, y + TILE], outline=BLACK)
+        draw.text((x + TILE / 2, y + TILE + 6), f"step {history[number].number}", BLACK, letters, anchor="mt")
+    return _encoded(image)
+
+
+def tuning_plot(curves: Sequence[Curve]) -> bytes:
+    """Plot responses over the angle, each curve relative to its strongest response, with its peak marked.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        At most two: the first blue, the second red.
+
+    Returns
+    -------
+    bytes
+        A PNG file, 720x460.
+    """
+    image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
+    draw = ImageDraw.Draw(image)
+    letters = font(LETTERS)
+    left, top, right, _ = PLOT
+    bottom = HEIGHT - 60
+
+    def place(angle: float, share: float) -> Point:
+        return left + (right - left) * angle / 180, bottom - (bottom - top) * share
+
+    for part in range(5):
+        _, y = place(0, part / 4)
+        draw.line([(left, y), (right, y)], LINE)
+        draw.text((left - 8, y), f"{25 * part} %", BLACK, letters, anchor="rm")
+    for angle in range(0, 181, 30):
+        x, y = place(angle, 0)
+        draw.line([(x, top), (x, y)], LINE)
+        draw.text((x, y + 6), f"{angle}", BLACK, letters, anchor="mt")
+    draw.text(
+        (right, bottom + 22), "angle, degrees; 0: brightness changes along x", BLACK, letters, anchor="rt"
+    )
+    for number, (curve, color) in enumerate(zip(curves, (BLUE, RED), strict=False)):
+        strongest = float(curve.responses.max())
+        shares = np.append(curve.responses, curve.responses[0]) / (strongest or 1)
+        angles = np.append(curve.angles, 180)
+        draw.line([place(*point) for point in zip(angles, shares, strict=True)], color, 2)
+        for best in curve.preferred:
+            x, y = place(best, 1)
+            draw.line([(x, y - 6), (x, y + 6)], color, 2)
+        label = f"{curve.name}, strongest {strongest:.4g}"
+        draw.text((left + 320 * number, 12), label, color, letters)
+    return _encoded(image)
+
+
+def _encoded(image: Image.Image) -> bytes:
+    return b"".join(encode_png(np.asarray(image), level=SMALLEST))
+
+
+def _drawn(taps: Array) -> Image.Image:
+    """Draw taps as squares; zero is white."""
+    matrix = np.concatenate(filter_matrices(taps), axis=1)
+    tile = Image.fromarray(diverging(matrix, float(np.abs(matrix).max())), "RGB")
+    return tile.resize((TILE, TILE), Image.Resampling.NEAREST)

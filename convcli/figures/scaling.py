@@ -1,0 +1,191 @@
+"""Numbers scaled to gray levels or colors, each with its bar."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from convcli.convolution.rendering import SignedMapping, render
+from convcli.convolution.statistics import measure
+from convcli.drawing.colors import diverging, limit_of
+
+__all__ = ["Bar", "Colored", "ScaleKind", "Scaling", "largest_side", "levels", "pixels_of", "signed_map"]
+
+Array = NDArray[Any]
+
+STRIP = 1 << 18  # values per strip, which fit the cache
+MANY = 12  # with more panels than this, each is smaller
+LARGEST, LARGEST_OF_MANY = 512, 320  # maximum length of the longer side of a panel, in pixels
+SMALL = 256  # small pictures are enlarged up to this many pixels per side
+THIN = 24  # minimum length of a side, in pixels
+SAME_SCALE = 1.75  # a result that is smaller than the input by this factor gets a scale of its own
+NO_NUMBER = (230, 159, 0)  # color of NaN among gray levels
+
+
+class ScaleKind(StrEnum):
+    """How values are mapped to colors."""
+
+    PIXELS = "pixels"
+    SIGNED = "signed"
+    LEVELS = "levels"
+
+
+class Bar(NamedTuple):
+    """The color scale of a map: its ends, and the range of the values, which may lie beyond them."""
+
+    shown: ScaleKind
+    low: float
+    high: float
+    lowest: float
+    highest: float
+
+
+class Colored(NamedTuple):
+    """Values as colors, uint8 (H, W, 3), and their color scale; None for pixels."""
+
+    colors: NDArray[np.uint8]
+    bar: Bar | None
+
+
+def largest_side(count: int) -> int:
+    """Return the maximum length of the longer side of a panel, in a sheet of `count` panels."""
+    return LARGEST if count <= MANY else LARGEST_OF_MANY
+
+
+def signed_map(values: ArrayLike, least: float = 0.0) -> Colored:
+    """Draw a map of signed values: negative blue, zero white, positive red, with a symmetric scale.
+
+    The scale ends at `limit_of`, but not below `least` unless all values are zero. Values beyond the ends
+    take their colors.
+
+    Examples
+    --------
+    >>> signed_map([[-2, 0, 4]]).bar[:3]
+    (<ScaleKind.SIGNED: 'signed'>, -4.0, 4.0)
+    """
+    low, high = _ends(values)
+    limit = limit_of(values)
+    if limit:
+        limit = max(limit, least)
+    return Colored(diverging(values, limit), Bar(ScaleKind.SIGNED, -limit, limit, low, high))
+
+
+def levels(values: ArrayLike, limit: float) -> Colored:
+    """Draw values as gray levels, or as colors if there are three channels, from 0 to the largest value.
+
+    If any value is negative, the scale starts at the smallest. Neither end exceeds the limit; values beyond
+    the ends take their levels. NaN is orange.
+
+    Examples
+    --------
+    >>> levels([[0, 2, 4]], 4).colors[0, :, 0].tolist()
+    [0, 128, 255]
+    """
+    numbers = np.asarray(values)
+    lowest, highest = _ends(numbers)
+    low, high = max(min(lowest, 0.0), -limit), min(max(highest, 0.0), limit)
+    colors = np.empty((*numbers.shape[:2], 3), np.uint8)
+    rows = max(1, STRIP // max(1, numbers[0].size))
+    for start in range(0, len(numbers), rows):
+        colors[start : start + rows] = _leveled(numbers[start : start + rows], low, high)
+    return Colored(colors, Bar(ScaleKind.LEVELS, low, high, lowest, highest))
+
+
+def _leveled(numbers: Array, low: float, high: float) -> Array:
+    """Return the colors of values drawn as levels."""
+    unit = max(high, -low) or 1.0  # the difference of extreme floats would be infinite
+    wide = numbers.astype(np.float64) / unit
+    extent = (high / unit - low / unit) or 1.0
+    shares = ((wide - low / unit) / extent).clip(0, 1)
+    colors = _in_color(np.nan_to_num(np.round(255 * shares)).astype(np.uint8))
+    unknown = np.isnan(wide)
+    if unknown.any():
+        colors[unknown if unknown.ndim == 2 else unknown.any(-1)] = NO_NUMBER
+    return colors
+
+
+def pixels_of(pixels: ArrayLike) -> Colored:
+    """Show gray or color pixels unchanged, rounding 16 bits to 8.
+
+    Examples
+    --------
+    >>> pixels_of(np.array([[7]], np.uint8)).colors.tolist()
+    [[[7, 7, 7]]]
+    """
+    given = np.asarray(pixels)
+    if given.dtype == np.uint16:
+        given = render(given, SignedMapping.CLIP, scale=1 / 257)
+    return Colored(_in_color(given), None)
+
+
+def _ends(values: ArrayLike) -> tuple[float, float]:
+    """Return the smallest and the largest finite value; zeros if there is none."""
+    numbers = measure(np.asarray(values))
+    return float(numbers.lowest or 0), float(numbers.highest or 0)
+
+
+def _in_color(pixels: Array) -> Array:
+    if pixels.ndim == 3 and pixels.shape[2] == 3:
+        return pixels
+    return np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How a picture is scaled to fit: reduced by one integer factor, or enlarged by integer factors.
+
+    Attributes
+    ----------
+    reduced : int
+        Each pixel is the mean of a square of this side.
+    down, across : int
+        Each pixel is repeated this often vertically and horizontally.
+    """
+
+    reduced: int = 1
+    down: int = 1
+    across: int = 1
+
+    @classmethod
+    def within(cls, size: tuple[int, int], largest: int, small: int = SMALL) -> "Scaling":
+        """Scale no side beyond `largest` pixels, and enlarge none beyond `small`.
+
+        Examples
+        --------
+        >>> Scaling.within((6, 6), 512), Scaling.within((3000, 4000), 512)
+        (Scaling(reduced=1, down=42, across=42), Scaling(reduced=8, down=1, across=1))
+        """
+        reduced = -(-max(size) // largest)
+        height, width = (-(-side // reduced) for side in size)
+        enlarged = max(1, small // max(height, width)) if reduced == 1 else 1
+        # A thin picture would be a mere line.
+        down, across = (max(enlarged, THIN // side) for side in (height, width))
+        return cls(reduced, down, across)
+
+    def size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the size at which a picture is drawn."""
+        return -(-size[0] // self.reduced) * self.down, -(-size[1] // self.reduced) * self.across
+
+    def for_result(self, size: tuple[int, int], of: tuple[int, int], largest: int) -> "Scaling":
+        """Return the fit of a result of this picture: the same, unless the result is far smaller."""
+        drawn, reference = self.size(size), self.size(of)
+        if max(drawn) > largest:
+            return Scaling.within(size, largest, max(reference))
+        if max(of / own for of, own in zip(reference, drawn, strict=True)) < SAME_SCALE:
+            return self
+        return Scaling.within(size, max(reference), max(reference))
+
+    def drawn(self, colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Scale colors, (H, W, 3)."""
+        if self.reduced > 1:
+            colors = np.asarray(Image.fromarray(colors).reduce(self.reduced))
+        return colors.repeat(self.down, axis=0).repeat(self.across, axis=1)
+
+    def __str__(self) -> str:
+        enlarged = f"{self.down}x" if self.down == self.across else f"{self.down}x{self.across}"
+        if self.reduced == 1:
+            return enlarged
+        return f"1/{self.reduced}" + (f", then {enlarged}" if enlarged != "1x" else "")

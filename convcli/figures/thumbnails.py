@@ -1,0 +1,242 @@
+"""Thumbnails of large arrays: averaged over areas first, then mapped to colors."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.drawing.colors import GRAY, diverging
+from convcli.pictures.picture import Picture
+
+__all__ = ["Appearance", "boxes_at_one_scale", "drawn", "layers_of", "resized", "size_within", "thumbnails"]
+
+Array = NDArray[Any]
+Pair = tuple[int, int]
+
+STRIP_ROWS = 64  # rows that are weighted at a time
+CHECKERS = (102, 153)  # gray levels of the checkerboard behind transparent pixels
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """How thumbnails are drawn.
+
+    Attributes
+    ----------
+    box : (int, int)
+        Maximum rows and columns.
+    colored : bool
+        Map signed values to colors; otherwise to shades of gray, with zero in the middle.
+    checker : int
+        Size of the squares of the checkerboard behind transparent pixels.
+    """
+
+    box: Pair
+    colored: bool = True
+    checker: int = 8
+
+
+def size_within(sides: Pair, box: Pair) -> Pair:
+    """Return the largest size with these proportions that fits a box; enlargement is by an integer factor.
+
+    Examples
+    --------
+    >>> size_within((300, 400), (42, 38)), size_within((3, 3), (42, 38)), size_within((20000, 1), (42, 38))
+    ((28, 38), (36, 36), (42, 1))
+    """
+    scale = min(box[0] / sides[0], box[1] / sides[1])
+    if scale >= 1:
+        return sides[0] * int(scale), sides[1] * int(scale)
+    rows, columns = (max(1, min(most, round(side * scale))) for side, most in zip(sides, box, strict=True))
+    return rows, columns
+
+
+def boxes_at_one_scale(shapes: Sequence[tuple[int, ...]], box: Pair) -> list[Pair]:
+    """Return boxes in which `size_within` gives all pictures the same scale, the largest at which all fit.
+
+    Parameters
+    ----------
+    shapes : sequence of tuple of int
+        Shapes of the pictures: rows, columns and any further axes.
+    box : (int, int)
+        Maximum rows and columns.
+
+    Returns
+    -------
+    list of (int, int)
+
+    Examples
+    --------
+    >>> boxes_at_one_scale([(6, 6), (4, 4)], (42, 38)), boxes_at_one_scale([(300, 400), (150, 200)], (42, 38))
+    ([(36, 36), (24, 24)], [(29, 38), (15, 19)])
+    """
+    scale = min(min(box[0] / rows, box[1] / columns) for rows, columns, *_ in shapes)
+    if scale >= 1:
+        scale = int(scale)
+    return [
+        (min(box[0], math.ceil(rows * scale)), min(box[1], math.ceil(columns * scale)))
+        for rows, columns, *_ in shapes
+    ]
+
+
+def resized(values: Array, size: Pair, weights: Array | None = None) -> NDArray[np.float64]:
+    """Resize an array: average parts of it, or repeat its values.
+
+    Along an axis that is reduced, part ``i`` of ``n`` reaches from ``i · side // n`` to ``(i + 1) · side //
+    n``.
+
+    Parameters
+    ----------
+    values : array (H, W) or (H, W, C)
+    size : (int, int)
+        Rows and columns. An enlarged side must be a multiple of the original one.
+    weights : array (H, W), optional
+        Not negative. If all weights of a part are zero, its mean is zero.
+
+    Returns
+    -------
+    float64 array (rows, columns) or (rows, columns, C)
+
+    Examples
+    --------
+    >>> resized(np.array([[1, 3, 5, 7], [1, 3, 5, 7]]), (1, 2)).tolist()
+    [[2.0, 6.0]]
+    >>> resized(np.array([[1, 2]]), (2, 2)).tolist()
+    [[1.0, 2.0], [1.0, 2.0]]
+    """
+    height, width = values.shape[:2]
+    few = min(size[0], height), min(size[1], width)
+    rows, columns = (np.arange(n + 1) * side // n for n, side in zip(few, (height, width), strict=True))
+    channels = values.reshape(height, width, -1)
+    means = np.empty((*few, channels.shape[2]))
+    with np.errstate(invalid="ignore", over="ignore"):  # infinities of both signs give NaN
+        for row, (top, bottom) in enumerate(pairwise(rows)):
+            if weights is None:
+                sums = channels[top:bottom].sum(axis=0, dtype=np.float64)
+                counts = np.full(width, float(bottom - top))
+            else:
+                sums, counts = _weighted(channels[top:bottom], weights[top:bottom])
+            totals = np.add.reduceat(counts, columns[:-1])
+            parts = np.add.reduceat(sums, columns[:-1], axis=0)
+            means[row] = parts / np.maximum(totals, np.finfo(np.float64).tiny)[:, np.newaxis]
+    for axis in (0, 1):
+        means = np.repeat(means, size[axis] // few[axis], axis=axis)
+    return means if values.ndim == 3 else means[..., 0]
+
+
+def _weighted(channels: Array, weights: Array) -> tuple[Array, Array]:
+    sums = np.zeros(channels.shape[1:])
+    for top in range(0, len(channels), STRIP_ROWS):
+        strip = slice(top, top + STRIP_ROWS)
+        sums += (channels[strip] * weights[strip, :, np.newaxis].astype(np.float64)).sum(axis=0)
+    return sums, weights.sum(axis=0, dtype=np.float64)
+
+
+def layers_of(picture: Picture) -> list[Array]:
+    """Return the layers of a picture to show: the picture itself, or each of its maps.
+
+    Three channels are colors, unless they are maps or have negative values.
+
+    Examples
+    --------
+    >>> [layer.shape for layer in layers_of(Picture(np.zeros((4, 5, 3), np.uint8)))]
+    [(4, 5, 3)]
+    >>> [layer.shape for layer in layers_of(Picture(np.full((4, 5, 3), -1)))]
+    [(4, 5), (4, 5), (4, 5)]
+    """
+    pixels = picture.pixels
+    if pixels.ndim == 2 or (pixels.shape[2] == 3 and not picture.maps and not _is_signed([pixels])):
+        return [pixels]
+    return list(np.moveaxis(pixels, 2, 0))
+
+
+def thumbnails(picture: Picture, appearance: Appearance, most: int | None = None) -> list[NDArray[np.uint8]]:
+    """Draw thumbnails of a picture or of each of its maps; transparent pixels show a checkerboard.
+
+    Parameters
+    ----------
+    picture : Picture
+    appearance : Appearance
+    most : int, optional
+        Maximum number of maps.
+
+    Returns
+    -------
+    list of uint8 arrays (rows, columns, 3)
+
+    Examples
+    --------
+    >>> thumbnails(Picture(np.array([[0, 255]], np.uint8)), Appearance((1, 2)))[0].tolist()
+    [[[0, 0, 0], [255, 255, 255]]]
+    """
+    alpha = None if picture.maps else picture.alpha
+    pictures = drawn(layers_of(picture)[:most], appearance, alpha)
+    if alpha is None:
+        return pictures
+    shares = resized(alpha, pictures[0].shape[:2])[..., np.newaxis]
+    shares = shares / (np.iinfo(alpha.dtype).max if alpha.dtype.kind in "iu" else 1)
+    behind = _checkers(shares.shape[:2], appearance.checker)[..., np.newaxis]
+    return [(behind + (one - behind) * shares.clip(0, 1)).round().astype(np.uint8) for one in pictures]
+
+
+def drawn(
+    layers: Sequence[Array], appearance: Appearance, weights: Array | None = None
+) -> list[NDArray[np.uint8]]:
+    """Draw thumbnails of arrays on a common color scale; arrays smaller than the box keep their size.
+
+    Pixels of 8 or 16 bits keep their color. For other values, zero is black and the largest value white; if
+    any is negative, zero is white, and the value farthest from zero is fully blue or red. NaN is gray.
+
+    Parameters
+    ----------
+    layers : sequence of arrays (H, W) or (H, W, 3)
+        All of the same dtype.
+    appearance : Appearance
+    weights : array (H, W), optional
+        The weight of each pixel in means, such as alpha.
+
+    Returns
+    -------
+    list of uint8 arrays (rows, columns, 3)
+
+    Examples
+    --------
+    >>> drawn([np.array([[-2, 0]]), np.array([[1, 1]])], Appearance((1, 2)))[0].tolist()
+    [[[33, 102, 172], [255, 255, 255]]]
+    """
+    small = [resized(one, _reduced_sides(one, appearance.box), weights) for one in layers]
+    if layers[0].dtype in (np.uint8, np.uint16):
+        white = float(np.iinfo(layers[0].dtype).max)
+        return [_gray(one / white) for one in small]
+    limit = max(float(np.abs(one[np.isfinite(one)]).max(initial=0)) for one in small)
+    if not _is_signed(layers):
+        return [_gray(one / (limit or 1)) for one in small]
+    if appearance.colored:
+        return [diverging(one, limit) for one in small]
+    return [_gray(0.5 + one / (limit or 1) / 2) for one in small]
+
+
+def _reduced_sides(values: Array, box: Pair) -> Pair:
+    height, width = values.shape[:2]
+    rows, columns = size_within((height, width), box)
+    return min(rows, height), min(columns, width)
+
+
+def _is_signed(layers: Sequence[Array]) -> bool:
+    return any(one.dtype.kind in "if" and bool(np.fmin.reduce(one, axis=None) < 0) for one in layers)
+
+
+def _gray(shares: Array) -> NDArray[np.uint8]:
+    """Return the gray colors of fractions of white."""
+    unknown = np.isnan(shares)
+    levels = np.where(unknown, GRAY[0], (shares.clip(0, 1) * 255).round()).astype(np.uint8)
+    return levels if levels.ndim == 3 else np.repeat(levels[..., np.newaxis], 3, axis=2)
+
+
+def _checkers(size: Pair, side: int) -> Array:
+    rows, columns = np.indices(size) // side
+    return np.take(CHECKERS, (rows + columns) % 2)

@@ -1,0 +1,1 @@
+"""The sliding window, drawn: axes, grids, captions, layout."""

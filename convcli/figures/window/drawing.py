@@ -1,0 +1,329 @@
+"""Drawings of a sliding window: the input with the window on it, the filter, the output."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product, zip_longest
+from typing import TYPE_CHECKING
+
+from convcli.drawing.shapes import Anchor, Animation, Drawing, Ink, Rectangle, Shape, Text, text_width
+from convcli.errors import SizeError
+from convcli.figures.window.axis_views import VisibleRange, axis_view, positions
+from convcli.figures.window.grids import INDEX_SIZE, Grid, hatching, index_texts, torn_edges
+from convcli.figures.window.layout import (
+    CAPTION,
+    GAP,
+    INDICES,
+    LABEL,
+    LEGEND,
+    LINE,
+    MARGIN,
+    TITLE,
+    Number,
+    WindowLayout,
+    holds_numbers,
+)
+from convcli.sizes.axes import check_position
+from convcli.sizes.text import format_size
+from convcli.sizes.windowed import Axis
+
+if TYPE_CHECKING:
+    from convcli.convolution.explaining import Explained
+
+
+__all__ = ["MAX_CELLS", "MAX_POSITIONS", "window_animation", "window_drawing"]
+
+MAX_CELLS = 32  # cells per side of an animation
+MAX_POSITIONS = 256  # frames of an animation
+MAX_NUMBERS, MAX_EMPTY = 12, 24  # cells per side of a drawing, with and without numbers
+MAX_MARKED = 49  # maximum number of taps that are also written into the window
+PAUSE = 2.0  # seconds after the last frame
+
+
+def window_drawing(
+    rows: Axis, columns: Axis, at: tuple[int, int] = (0, 0), explained: "Explained | None" = None
+) -> Drawing:
+    """Draw a sliding window at one of its positions.
+
+    Parameters
+    ----------
+    rows, columns : Axis
+        How the window slides.
+    at : (row, column)
+        Position in the output. Of a large input and output, only the part around this position is drawn.
+    explained : Explained, optional
+        The values to show in the cells; without them only the geometry is drawn.
+
+    Returns
+    -------
+    Drawing
+
+    Raises
+    ------
+    SizeError
+        The window is too large to draw, or the output has no such position.
+
+    Examples
+    --------
+    >>> drawing = window_drawing(Axis(side=6, window=3), Axis(side=6, window=3))
+    >>> drawing.title
+    'A window of 3x3 slides over an input of 6x6'
+    """
+    check_position(rows, columns, at)
+    most = MAX_NUMBERS if holds_numbers(rows, columns, explained) else MAX_EMPTY
+    layout = WindowLayout(
+        rows=axis_view(rows, at[0], most), columns=axis_view(columns, at[1], most), explained=explained
+    )
+    scene, caption = Scene(layout), layout.caption(at)
+    kept = (
+        [shape for place in layout.output_places() for shape in scene.kept(place)] if layout.numbers else []
+    )
+    return Drawing(
+        width=layout.width,
+        height=layout.height(len(caption)),
+        shapes=(*scene.still(len(caption)), *kept, *scene.frame(at, caption, titled=True), *scene.over()),
+        title=layout.words.title,
+        description=f"{layout.words.description} {'. '.join(layout.words.sentences(at))}.",
+    )
+
+
+def window_animation(
+    rows: Axis, columns: Axis, explained: "Explained | None" = None, *, seconds: float = 0.5
+) -> Animation:
+    """Animate a sliding window over all its positions, row by row, as it fills the output.
+
+    Parameters
+    ----------
+    rows, columns, explained
+        As for `window_drawing`.
+    seconds : float
+        Time per position.
+
+    Returns
+    -------
+    Animation
+
+    Raises
+    ------
+    SizeError
+        There are too many positions or cells for an animation.
+
+    Examples
+    --------
+    >>> len(window_animation(Axis(side=6, window=3), Axis(side=5, window=3)).frames)
+    12
+    """
+    count = rows.output * columns.output
+    if count > MAX_POSITIONS:
+        raise SizeError(
+            f"output {format_size((rows.output, columns.output))}",
+            f"has {count} positions, but an animation shows at most {MAX_POSITIONS}; use a smaller input "
+            "or a larger stride, or draw one position with -o",
+        )
+    padded = [axis.before + axis.side + axis.after for axis in (rows, columns)]
+    if max(padded) > MAX_CELLS:
+        raise SizeError(
+            f"input {format_size(padded)}, padding included",
+            f"is too large for an animation of at most {format_size([MAX_CELLS] * 2)} cells; use a part "
+            "of it, or draw one position with -o",
+        )
+    layout = WindowLayout(
+        rows=axis_view(rows, 0, MAX_CELLS), columns=axis_view(columns, 0, MAX_CELLS), explained=explained
+    )
+    scene = Scene(layout)
+    places = list(positions(rows, columns))
+    captions = [layout.caption(place) for place in places]
+    lines = max(map(len, captions))
+    return Animation(
+        width=layout.width,
+        height=layout.height(lines),
+        still=tuple(scene.still(lines)),
+        kept=tuple(tuple(scene.kept(place)) for place in places),
+        frames=tuple(
+            tuple(scene.frame(place, caption)) for place, caption in zip(places, captions, strict=True)
+        ),
+        over=tuple(scene.over()),
+        seconds=seconds,
+        pause=PAUSE,
+        title=layout.words.title,
+        description=f"{layout.words.description} The animation shows all {count} positions in turn.",
+    )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The shapes of the drawing, in their positions."""
+
+    layout: WindowLayout
+
+    def still(self, lines: int) -> Iterator[Shape]:
+        """Yield the fixed shapes: cells, taps, headings, legend, and formulas below `lines` lines."""
+        inputs, _, outputs = self.layout.grids
+        for row, column in self.layout.input_places():
+            yield self._input_cell(row, column)
+        yield from self._taps()
+        for row, column in self.layout.output_places():
+            number = "" if self.layout.numbers is None else f": {self.layout.numbers.result(row, column)}"
+            title = f"output row {row}, column {column}{number}"
+            yield outputs.cell(row, column, fill=Ink.PAPER, title=title)
+        for grid, limits in (
+            (inputs, (self.layout.rows.axis.side, self.layout.columns.axis.side)),
+            (outputs, (self.layout.rows.axis.output, self.layout.columns.axis.output)),
+        ):
+            yield from index_texts(grid, limits)
+        yield from self._words()
+        yield from self._legend()
+        for count, formula in enumerate(self.layout.formulas):
+            y = self.layout.formulas_top(lines) + count * LINE
+            yield Text(x=MARGIN, y=y, text=formula, size=CAPTION, fill=Ink.FAINT, anchor=Anchor.START)
+
+    def _input_cell(self, row: int, column: int) -> Rectangle:
+        padding = self._is_padding(row, column)
+        what = "padding, " if padding else ""
+        number = "" if self.layout.numbers is None else f": {self.layout.numbers.value(row, column)}"
+        unread = ", never read" if self._is_unread(row, column) else ""
+        title = f"{what}row {row}, column {column}{number}{unread}"
+        fill = Ink.GREY if padding else Ink.PAPER
+        return self.layout.grids.inputs.cell(row, column, fill=fill, dashed=padding, title=title)
+
+    def _number(
+        self, grid: Grid, row: int, column: int, number: Number, ink: Ink = Ink.TEXT, *, bold: bool = False
+    ) -> Text:
+        """Return a number in a cell."""
+        letters = self.layout.fit.letters
+        return grid.text(row, column, self.layout.short(number), letters, ink, bold=bold)
+
+    def _is_padding(self, row: int, column: int) -> bool:
+        return self.layout.rows.is_padding(row) or self.layout.columns.is_padding(column)
+
+    def _is_unread(self, row: int, column: int) -> bool:
+        return row in self._unread[0] or column in self._unread[1]
+
+    @cached_property
+    def _unread(self) -> tuple[frozenset[int], frozenset[int]]:
+        return self.layout.rows.unread, self.layout.columns.unread
+
+    def _taps(self) -> Iterator[Shape]:
+        """Yield the filter: taps colored by sign, or in the window's color if no values are shown."""
+        grids = self.layout.grids.taps
+        explained = self.layout.explained
+        kernels = [] if explained is None else [taps.tolist() for taps in explained.taps]
+        for number, (grid, taps) in enumerate(zip_longest(grids, kernels), 1):
+            if len(grids) > 1:
+                yield Text(
+                    x=grid.x,
+                    y=grid.y - 10,
+                    text=f"{number}",
+                    size=LEGEND,
+                    fill=Ink.FAINT,
+                    anchor=Anchor.START,
+                )
+            for row, column in product(grid.rows.places, grid.columns.places):
+                tap = None if taps is None else taps[row][column]
+                value = "" if tap is None else f": {tap}"
+                title = f"filter row {row}, column {column}{value}"
+                yield grid.cell(row, column, fill=Ink.ORANGE if tap is None else _ground(tap), title=title)
+                if tap is not None and self.layout.numbers is not None:
+                    yield self._number(grid, row, column, tap)
+            yield grid.frame(grid.rows.places, grid.columns.places, Ink.LINE)
+
+    def _words(self) -> Iterator[Shape]:
+        """Yield the headings, and the operators between the grids."""
+        inputs, taps, outputs = self.layout.grids
+        middle = (inputs.y + inputs.bottom) / 2
+        tops = inputs.y, taps[0].y - LABEL * (len(taps) > 1), outputs.y
+        for grid, top, indices, (first, second) in zip(
+            (inputs, taps[0], outputs), tops, INDICES, self.layout.words.headings, strict=True
+        ):
+            y = top - indices - TITLE / 2 - LINE * bool(second)
+            yield Text(x=grid.x, y=y, text=first, size=TITLE, anchor=Anchor.START, bold=True)
+            yield Text(x=grid.x, y=y + LINE, text=second, size=LEGEND, fill=Ink.FAINT, anchor=Anchor.START)
+        for sign, x in (("*", taps[0].x - GAP / 2), ("=", outputs.x - self.layout.gutter - GAP / 2)):
+            yield Text(x=x, y=middle, text=sign, size=28, fill=Ink.FAINT)
+
+    def _legend(self) -> Iterator[Shape]:
+        x, y, side = float(MARGIN), self.layout.bottom + 28, 14
+        single = VisibleRange(first=0, last=0)
+        for name, box, hatched in self._legend_entries():
+            place = Grid(x=x, y=y - side / 2, rows=single, columns=single, width=side, height=side)
+            fill, stroke, dashed = box
+            yield place.cell(0, 0, fill=fill, stroke=stroke, dashed=dashed)
+            if hatched:
+                yield from hatching(place, 0, 0)
+            yield Text(x=x + side + 8, y=y, text=name, size=LEGEND, fill=Ink.FAINT, anchor=Anchor.START)
+            x += side + 8 + text_width(name, LEGEND) + 22
+
+    def _legend_entries(self) -> Iterator[tuple[str, tuple[Ink, Ink, bool], bool]]:
+        yield "window and its output", (Ink.ORANGE, Ink.STRONG_ORANGE, False), False
+        both = self.layout.rows, self.layout.columns
+        if any(one.is_padding(place) for one in both for place in one.inputs.places):
+            yield "padding", (Ink.GREY, Ink.LINE, True), False
+        if any(self._unread):
+            yield "never read", (Ink.PAPER, Ink.LINE, False), True
+
+    def kept(self, place: tuple[int, int]) -> Iterator[Shape]:
+        """Yield what an output shows after the window has passed."""
+        outputs = self.layout.grids.outputs
+        if self.layout.numbers is None:
+            yield outputs.cell(*place, fill=Ink.GREEN)
+        else:
+            yield self._number(outputs, *place, self.layout.numbers.result(*place))
+
+    def frame(self, place: tuple[int, int], caption: list[str], *, titled: bool = False) -> Iterator[Shape]:
+        """Yield the shapes of one position: window, output and caption; with hover titles if `titled`."""
+        inputs, _, outputs = self.layout.grids
+        rows = self.layout.rows.axis.places_read(place[0])
+        columns = self.layout.columns.axis.places_read(place[1])
+        marks = self._marks()
+        for (number_row, row), (number_column, column) in product(enumerate(rows), enumerate(columns)):
+            padding = self._is_padding(row, column)
+            title = f"window, row {row}, column {column}" if titled else ""
+            yield inputs.cell(row, column, fill=Ink.ORANGE, dashed=padding, title=title)
+            if marks is not None:
+                yield self._mark(row, column, marks[number_row][number_column])
+        yield inputs.frame(rows, columns, Ink.STRONG_ORANGE)
+        yield outputs.cell(
+            *place,
+            fill=Ink.ORANGE,
+            title=f"window, output row {place[0]}, column {place[1]}" if titled else "",
+        )
+        if self.layout.numbers is not None:
+            yield self._number(outputs, *place, self.layout.numbers.result(*place), bold=True)
+        yield outputs.frame(range(place[0], place[0] + 1), range(place[1], place[1] + 1), Ink.STRONG_ORANGE)
+        for count, line in enumerate(caption):
+            y = self.layout.caption_top + count * LINE
+            yield Text(x=MARGIN, y=y, text=line, size=CAPTION, anchor=Anchor.START)
+
+    def _marks(self) -> list[list[Number]] | None:
+        """Return the taps to write into the window: those of a single, small kernel."""
+        numbers = self.layout.numbers
+        if numbers is None or len(numbers.taps) > 1 or numbers.taps[0].size > MAX_MARKED:
+            return None
+        taps: list[list[Number]] = numbers.taps[0].tolist()
+        return taps
+
+    def _mark(self, row: int, column: int, tap: Number) -> Text:
+        grid = self.layout.grids.inputs
+        x, y = grid.corner(row, column)
+        ink = Ink.FAINT if tap == 0 else Ink.STRONG_RED if tap > 0 else Ink.STRONG_BLUE
+        text = f"×{self.layout.short(tap)}"
+        x, y = x + grid.width - 4, y + grid.height - 7
+        return Text(x=x, y=y, text=text, size=INDEX_SIZE, fill=ink, anchor=Anchor.END)
+
+    def over(self) -> Iterator[Shape]:
+        """Yield the shapes above the window: values, hatching of pixels never read, torn edges."""
+        inputs, _, outputs = self.layout.grids
+        for row, column in self.layout.input_places():
+            if self._is_unread(row, column):
+                yield from hatching(inputs, row, column)
+            if self.layout.numbers is not None:
+                padding = self._is_padding(row, column)
+                faint = padding or self._is_unread(row, column)
+                value = self.layout.numbers.value(row, column)
+                yield self._number(inputs, row, column, value, Ink.FAINT if faint else Ink.TEXT)
+        yield from torn_edges(inputs)
+        yield from torn_edges(outputs)
+
+
+def _ground(tap: Number) -> Ink:
+    return Ink.PAPER if tap == 0 else Ink.RED if tap > 0 else Ink.BLUE

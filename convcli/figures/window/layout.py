@@ -1,0 +1,275 @@
+"""The layout of a drawing of a window: grids of input, filter and output, and the texts around them.
+
+Lengths are in pixels.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from textwrap import wrap
+from typing import TYPE_CHECKING, NamedTuple
+
+from convcli.drawing.shapes import LETTER, text_width
+from convcli.figures.window.axis_views import AxisView, VisibleRange, check_drawable
+from convcli.figures.window.captions import Words
+from convcli.figures.window.grids import INDEX_SIZE, TEAR, Grid
+from convcli.sizes.windowed import Axis
+
+if TYPE_CHECKING:
+    from convcli.convolution.explaining import Explained
+
+
+__all__ = [
+    "CAPTION",
+    "GAP",
+    "INDICES",
+    "LABEL",
+    "LEGEND",
+    "LINE",
+    "MARGIN",
+    "TITLE",
+    "Fit",
+    "Grids",
+    "Number",
+    "WindowLayout",
+    "holds_numbers",
+]
+
+MAX_WITH_NUMBERS = (15, 20)  # largest window (taps per side) and extent for which values are shown
+STACK = 4  # maximum number of kernels one below the other
+
+MARGIN, GAP = 24, 52
+TITLE, LEGEND, CAPTION = 15, 12, 13
+INDICES = 20, 8, 20  # space for column numbers above input, filter and output
+LABEL = 20  # space for the number of a kernel
+LINE = 19  # line height of a caption
+CAPTION_WIDTHS = 650, 860  # minimum width, and maximum width for a formula
+WIDEST = 7  # maximum characters of a number in a cell, if two of its digits remain
+
+Number = int | float
+
+
+class Fit(NamedTuple):
+    """The look of cells with numbers, for grids with at most `most` cells per side."""
+
+    most: int
+    side: float
+    letters: int  # font size
+    digits: int  # significant digits of numbers that are not integers
+
+
+FITS = Fit(14, 38, 13, 4), Fit(22, 30, 11, 3), Fit(1000, 24, 9, 3)
+
+
+class Grids(NamedTuple):
+    """The grids side by side, vertically centered; the filter has one grid per kernel."""
+
+    inputs: Grid
+    taps: tuple[Grid, ...]
+    outputs: Grid
+
+
+def holds_numbers(rows: Axis, columns: Axis, explained: "Explained | None") -> bool:
+    """Whether cells show values: there are some, and the window is small enough."""
+    taps, extent = MAX_WITH_NUMBERS
+    return (
+        explained is not None
+        and max(rows.window, columns.window) <= taps
+        and max(rows.extent, columns.extent) <= extent
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowLayout:
+    """The positions of everything in the drawing of a window.
+
+    Raises
+    ------
+    SizeError
+        The window is too large.
+
+    Examples
+    --------
+    >>> from convcli.figures.window.axis_views import axis_view
+    >>> axis = axis_view(Axis(side=6, window=3), 0, 12)
+    >>> grids = WindowLayout(rows=axis, columns=axis, explained=None).grids
+    >>> len(grids.inputs.rows), len(grids.taps[0].rows), len(grids.outputs.rows)
+    (6, 3, 4)
+    """
+
+    rows: AxisView
+    columns: AxisView
+    explained: "Explained | None"
+
+    def __post_init__(self) -> None:
+        check_drawable(self.rows.axis, self.columns.axis)
+
+    # Texts ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def numbers(self) -> "Explained | None":
+        """The values in the cells; None if there are none or no space for them."""
+        return self.explained if holds_numbers(self.rows.axis, self.columns.axis, self.explained) else None
+
+    @cached_property
+    def words(self) -> Words:
+        """The texts of the drawing."""
+        return Words(rows=self.rows.axis, columns=self.columns.axis, explained=self.explained)
+
+    def caption(self, place: tuple[int, int]) -> list[str]:
+        """Return the sentences, wrapped into lines."""
+        return self._lines(self.words.sentences(place))
+
+    def _lines(self, sentences: list[str]) -> list[str]:
+        letters = int((self.width - 2 * MARGIN) / (CAPTION * LETTER))
+        return [
+            line
+            for sentence in sentences
+            for line in wrap(sentence, letters, subsequent_indent="    ", break_on_hyphens=False)
+        ]
+
+    @cached_property
+    def formulas(self) -> list[str]:
+        """The formulas of the output size, wrapped into lines."""
+        return self._lines(self.words.formulas)
+
+    # Positions --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """All values in cells."""
+        if self.numbers is None:
+            return []
+        values = (self.numbers.value(*place) for place in self.input_places())
+        taps = (tap for kernel in self.numbers.taps for tap in kernel.ravel().tolist())
+        results = (self.numbers.result(*place) for place in self.output_places())
+        return [self.short(number) for group in (values, taps, results) for number in group]
+
+    @cached_property
+    def _longest(self) -> int:
+        """Number of cells on the longest side of all grids."""
+        return max(
+            max(len(one.inputs), len(one.outputs), one.axis.window) for one in (self.rows, self.columns)
+        )
+
+    @cached_property
+    def fit(self) -> Fit:
+        """The look of the cells."""
+        return next(fit for fit in FITS if self._longest <= fit.most)
+
+    @cached_property
+    def _cell(self) -> tuple[float, float]:
+        """Width and height of a cell."""
+        if self.numbers is not None:
+            longest = max(map(len, self._texts)) * self.fit.letters * LETTER
+            parts = self.columns.inputs, self.columns.outputs
+            beside = TEAR + 1 if any(part.torn_before or part.torn_after for part in parts) else 4
+            return max(self.fit.side, math.ceil(longest + 2 * beside)), self.fit.side
+        side = min(max(600 // self._longest, 10), 34)
+        return side, side
+
+    def short(self, number: Number) -> str:
+        """Format a number so that it fits a cell."""
+        if abs(number) < 10**6 and (isinstance(number, int) or abs(number) >= 1000):
+            return f"{number:.0f}"
+        texts = [f"{number:.{digits}g}" for digits in range(self.fit.digits, 1, -1)]
+        return next((text for text in texts if len(text.removeprefix("-")) <= WIDEST), texts[-1])
+
+    @cached_property
+    def gutter(self) -> float:
+        """Space for row numbers, left of input and output."""
+        longest = max(
+            text_width(f"{place}", INDEX_SIZE)
+            for part in (self.rows.inputs, self.rows.outputs)
+            for place in (part.first, part.last)
+        )
+        return longest + 8
+
+    @cached_property
+    def _heading_widths(self) -> list[float]:
+        return [
+            max(text_width(first, TITLE), text_width(second, LEGEND)) for first, second in self.words.headings
+        ]
+
+    @cached_property
+    def grids(self) -> Grids:
+        """Input, kernels and output: side by side, vertically centered."""
+        width, height = self._cell
+        kernels = 1 if self.explained is None else len(self.explained.taps)
+        stack = min(kernels, STACK)
+        f_rows, f_columns = (
+            VisibleRange(first=0, last=one.axis.window - 1) for one in (self.rows, self.columns)
+        )
+        label = LABEL * (kernels > 1)
+        heights = [
+            len(self.rows.inputs) * height,
+            stack * (len(f_rows) * height + label) + (stack - 1) * 8,
+            len(self.rows.outputs) * height,
+        ]
+        rooms = [
+            TITLE + LINE * bool(second) + indices
+            for (_, second), indices in zip(self.words.headings, INDICES, strict=True)
+        ]
+        middle = MARGIN + max(height / 2 + room for height, room in zip(heights, rooms, strict=True))
+        titles = self._heading_widths
+        x = MARGIN + self.gutter
+        inputs = Grid(
+            x=x, y=middle - heights[0] / 2, rows=self.rows.inputs, columns=self.columns.inputs, width=width,
+            height=height,
+        )  # fmt: skip
+        x += max(len(self.columns.inputs) * width, titles[0]) + GAP
+        step = len(f_columns) * width + 24
+        taps = tuple(
+            Grid(
+                x=x + number // stack * step,
+                y=middle - heights[1] / 2 + label + number % stack * (len(f_rows) * height + label + 8),
+                rows=f_rows,
+                columns=f_columns,
+                width=width,
+                height=height,
+            )
+            for number in range(kernels)
+        )
+        x = max(taps[-1].right, x + titles[1]) + GAP + self.gutter
+        outputs = Grid(
+            x=x, y=middle - heights[2] / 2, rows=self.rows.outputs, columns=self.columns.outputs, width=width,
+            height=height,
+        )  # fmt: skip
+        return Grids(inputs, taps, outputs)
+
+    @cached_property
+    def width(self) -> float:
+        """Width of the drawing."""
+        outputs, title = self.grids.outputs, self._heading_widths[2]
+        formula = max(text_width(text, CAPTION) for text in self.words.formulas) + 1
+        least, most = CAPTION_WIDTHS
+        return max(outputs.right, outputs.x + title, MARGIN + max(least, min(formula, most))) + MARGIN
+
+    @cached_property
+    def bottom(self) -> float:
+        """The bottom edge of the lowest grid."""
+        inputs, taps, outputs = self.grids
+        return max(grid.bottom for grid in (inputs, *taps, outputs))
+
+    def height(self, lines: int) -> float:
+        """Return the height of the drawing with a caption of `lines` lines."""
+        return self.formulas_top(lines) + len(self.formulas) * LINE + MARGIN - 8
+
+    def formulas_top(self, lines: int) -> float:
+        """Return the y of the first formula, below a caption of `lines` lines."""
+        return self.caption_top + lines * LINE + 10
+
+    @property
+    def caption_top(self) -> float:
+        """The y of the caption's first line."""
+        return self.bottom + 28 + LINE + 12
+
+    def input_places(self) -> Iterator[tuple[int, int]]:
+        """Yield the visible positions of the input, including padding."""
+        return product(self.rows.inputs.places, self.columns.inputs.places)
+
+    def output_places(self) -> Iterator[tuple[int, int]]:
+        """Yield the visible outputs."""
+        return product(self.rows.outputs.places, self.columns.outputs.places)

@@ -1,0 +1,199 @@
+"""Atomic writes: output files appear complete or not at all."""
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from convcli.errors import OutputError, reason
+from convcli.files.identity import FileIds
+from convcli.files.opening import PATIENCE
+
+__all__ = ["INPUT", "check_target", "remove_temporaries", "write_atomically"]
+
+
+ACCESS_LIST = "system.posix_acl_access"
+INPUT = "is an input, and inputs are never overwritten; choose another name"
+
+
+def check_target(
+    target: str | Path, inputs: Iterable[str | Path] | FileIds = (), *, replace: bool = False
+) -> None:
+    """Check before any work is done that a file may be written.
+
+    Raises
+    ------
+    OutputError
+        It exists and `replace` is false, it is one of the inputs (by any path, symbolic or hard link), it
+        is a folder, or its folder does not exist or is not writable.
+    """
+    try:
+        _check(_real(target), str(target), inputs, replace=replace)
+    except OSError as error:
+        raise OutputError(str(target), reason(error)) from None
+
+
+def _check(path: Path, name: str, inputs: Iterable[str | Path] | FileIds, *, replace: bool) -> None:
+    if name.endswith("/"):
+        raise OutputError(name, "is a folder; give the name of a file in it")
+    if _is_device(name):
+        return
+    if not path.parent.is_dir():
+        raise OutputError(name, f"there is no folder {path.parent}")
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        mode = None
+    if mode is not None and stat.S_ISDIR(mode):
+        raise OutputError(name, "is a folder; give the name of a file in it")
+    if mode is not None and path in (inputs if isinstance(inputs, FileIds) else FileIds(inputs)):
+        raise OutputError(name, INPUT)
+    if mode is not None and not replace:
+        raise OutputError(name, "exists; add --force to replace it")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutputError(name, f"no permission to write in the folder {path.parent}")
+
+
+def write_atomically(
+    target: str | Path,
+    write: Callable[[BinaryIO], object],
+    *,
+    replace: bool = False,
+    inputs: FileIds | None = None,
+) -> None:
+    """Write a temporary file next to the target, then rename it atomically.
+
+    Parameters
+    ----------
+    target : path
+        A symbolic link is followed and stays a link. A device or pipe is written directly.
+    write : callable
+        Called with the open file.
+    replace : bool
+        Replace an existing file, keeping its permissions.
+    inputs : FileIds, optional
+        Files that are never replaced, even if the target became one of them after it was checked.
+
+    Raises
+    ------
+    OutputError
+        The target exists and `replace` is false, or the system reports an error.
+    BrokenPipeError
+        The target is a pipe whose reader has closed it.
+    """
+    try:
+        if _is_device(target):
+            with _open_device(target) as stream:
+                write(stream)
+            return
+        path = _real(target)
+        if path.is_dir():
+            raise OutputError(str(target), "is a folder")
+        if replace and inputs is not None and path in inputs:
+            raise OutputError(str(target), INPUT)
+        _write_and_rename(path, write, replace=replace)
+    except FileExistsError:
+        raise OutputError(str(target), "exists; add --force to replace it") from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(str(target), reason(error)) from None
+
+
+def remove_temporaries() -> None:
+    """Remove the temporary files of unfinished writes, before the program ends."""
+    for temporary in list(_temporaries):
+        with suppress(OSError):
+            temporary.unlink()
+
+
+_temporaries: set[Path] = set()
+
+
+def _write_and_rename(path: Path, write: Callable[[BinaryIO], object], *, replace: bool) -> None:
+    temporary = path.with_name(f".convcli-{os.urandom(6).hex()}.tmp")
+    old = path.stat() if replace and path.exists() else None
+    _temporaries.add(temporary)
+    try:
+        # Never opens an existing file, and never lets more people read it than the file that it replaces.
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+        mode = 0o666 if old is None else stat.S_IMODE(old.st_mode)
+        with open(os.open(temporary, flags, mode), "w+b") as stream:  # noqa: PTH123 -- opens a descriptor
+            if old is not None:
+                _keep_rights(stream.fileno(), path, old)
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if replace:
+            temporary.replace(path)
+        else:
+            _rename_to_new(temporary, path)
+    finally:
+        with suppress(OSError):  # it was renamed, or the error that prevented that is reported
+            temporary.unlink()
+        _temporaries.discard(temporary)
+
+
+def _keep_rights(descriptor: int, path: Path, old: os.stat_result) -> None:
+    """Give a file the owner and permissions of the file that it replaces, and never more access than that."""
+    mode = stat.S_IMODE(old.st_mode)
+    try:
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+    except (PermissionError, AttributeError):  # it belongs to another user, or files have no owner here
+        if os.fstat(descriptor).st_gid != old.st_gid:
+            mode = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3  # a new group gets the rights of others
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, mode)
+    with suppress(OSError, AttributeError):  # no access list, or a system without them
+        os.setxattr(descriptor, ACCESS_LIST, os.getxattr(path, ACCESS_LIST))
+
+
+def _rename_to_new(temporary: Path, path: Path) -> None:
+    """Rename, but fail if the name exists, even if it was created a moment ago."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError):  # the file system, or the whole system, has no hard links
+        if path.exists():
+            raise FileExistsError from None
+        temporary.rename(path)
+
+
+def _is_device(target: str | Path) -> bool:
+    """Whether a target is a pipe, a terminal or another device; /dev/stdout must be tested unresolved."""
+    try:
+        mode = Path(target).stat().st_mode
+    except OSError:  # it does not exist, or writing will report the error
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _open_device(target: str | Path) -> BinaryIO:
+    """Open a pipe or a device for writing; give up on a named pipe that no process reads."""
+    deadline = time.monotonic() + PATIENCE
+    while hasattr(os, "O_NONBLOCK") and stat.S_ISFIFO(Path(target).stat().st_mode):
+        try:
+            descriptor = os.open(target, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > deadline:
+                raise OSError(errno.ENXIO, "is a pipe that no process reads") from None
+            time.sleep(0.02)
+            continue
+        os.set_blocking(descriptor, True)
+        return open(descriptor, "wb")  # noqa: PTH123 -- a descriptor
+    return Path(target).open("wb")
+
+
+def _real(target: str | Path) -> Path:
+    """Return where a path leads; an unreadable link raises an error instead of passing for a file."""
+    try:
+        return Path(os.path.realpath(target, strict=True))
+    except (FileNotFoundError, NotADirectoryError):
+        return Path(os.path.realpath(target))

@@ -1,0 +1,55 @@
+"""Which file a name leads to: comparing files by what they are, not by what they are called."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = ["FileIds", "Places"]
+
+
+class Places:
+    """Resolves the symbolic links in the folders of paths; looks each folder up once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def __call__(self, path: str | Path) -> str:
+        """Return the path with its folder resolved; the last component may still be a symbolic link."""
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return f"{self._folders[folder]}/{name}"
+
+
+class FileIds:
+    """A set of files that recognizes each by any path to it; a lookup takes constant time.
+
+    It also contains a file that has since replaced one of them under the same name.
+    """
+
+    def __init__(self, paths: Iterable[str | Path]) -> None:
+        self._place = Places()
+        self._places: set[str] = set()
+        self._known: dict[tuple[int, int], str | Path] = {}
+        for path in paths:
+            identity = _file_id(path)
+            if identity is not None:
+                self._places.add(self._place(path))
+                self._known.setdefault(identity, path)
+
+    def __contains__(self, path: str | Path) -> bool:
+        if self._place(path) in self._places:
+            return True
+        identity = _file_id(path)
+        known = None if identity is None else self._known.get(identity)
+        # The system reuses the inode number of a deleted file.
+        return known is not None and _file_id(known) == identity
+
+
+def _file_id(path: str | Path) -> tuple[int, int] | None:
+    """Return the device and inode number of a file, or None if there is no such file."""
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,129 @@
+"""Standard input and standard output as streams of bytes."""
+
+import os
+import select
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import BinaryIO
+
+from convcli.errors import ImageError, OutputError, UsageError, reason
+from convcli.files.opening import read_part
+
+__all__ = [
+    "STANDARD_INPUT",
+    "STREAM",
+    "BrokenPipe",
+    "check_no_terminal",
+    "detach",
+    "input_name",
+    "read_standard_input",
+    "standard_input",
+    "write_bytes",
+    "writing_stdout",
+]
+
+STREAM = "-"
+STANDARD_INPUT = "/dev/stdin"  # a name that resolves to its file
+NAME = "standard input"
+
+
+def input_name(source: str) -> str:
+    """Return the name of an input in messages."""
+    return NAME if source == STREAM else source
+
+
+def check_no_terminal(way_out: str) -> None:
+    """Refuse to wait for somebody to type.
+
+    Raises
+    ------
+    UsageError
+        Standard input is a terminal; the message ends with `way_out`.
+    """
+    if sys.stdin is not None and sys.stdin.isatty():
+        raise UsageError(NAME, f"is a terminal; {way_out}")
+
+
+def standard_input() -> BinaryIO:
+    """Return the binary stream of standard input.
+
+    Raises
+    ------
+    ImageError
+        Standard input is closed.
+    """
+    if sys.stdin is None:
+        raise ImageError(NAME, "is closed")
+    return sys.stdin.buffer
+
+
+def read_standard_input(most: int) -> bytes:
+    """Read standard input to its end, or up to `most` bytes.
+
+    Raises
+    ------
+    ImageError
+        Standard input cannot be read.
+    """
+    stream, parts, left = standard_input(), list[bytes](), most
+    try:
+        for part in iter(partial(read_part, stream, 1 << 20), b""):
+            parts.append(part[:left])
+            left -= len(parts[-1])
+            if not left:
+                break
+    except (OSError, ValueError) as error:
+        raise ImageError(NAME, reason(error) if isinstance(error, OSError) else str(error)) from None
+    return b"".join(parts)
+
+
+class BrokenPipe(BaseException):
+    """A broken pipe: nobody reads standard output any more, so the program ends by SIGPIPE."""
+
+
+def write_bytes(content: Iterable[bytes | memoryview]) -> None:
+    """Write parts of a file to standard output, as `write` does with text."""
+    if sys.stdout is None:
+        raise OutputError("standard output", "is closed")
+    with writing_stdout():
+        for part in content:
+            rest = memoryview(part)
+            while rest:  # an unbuffered stream may write only a part
+                rest = rest[_taken(sys.stdout.buffer, rest) :]
+        while True:
+            try:
+                sys.stdout.buffer.flush()
+                return
+            except BlockingIOError:
+                select.select([], [sys.stdout.buffer], [])
+
+
+def _taken(stream: BinaryIO, part: memoryview) -> int:
+    """Write as many bytes as a stream takes; wait for a non-blocking one."""
+    try:
+        return stream.write(part)
+    except BlockingIOError as error:
+        select.select([], [stream], [])
+        return error.characters_written
+
+
+@contextmanager
+def writing_stdout() -> Iterator[None]:
+    """Turn a failure to write standard output into `OutputError`, and a broken pipe into `BrokenPipe`."""
+    try:
+        yield
+    except BrokenPipeError:
+        detach(1)
+        raise BrokenPipe from None
+    except OSError as error:
+        detach(1)
+        raise OutputError("standard output", reason(error)) from None
+
+
+def detach(descriptor: int) -> None:
+    """Redirect a broken stream to the null device, so that flushing it at exit cannot fail again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)

@@ -1,0 +1,1 @@
+"""Kernels: named filters with their sources, typed kernels, weights from files."""

@@ -1,0 +1,77 @@
+"""Banks of filters: as deep as the image, or a filter at several angles."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import FilterError
+from convcli.kernels.filter import MAX_TAPS
+from convcli.kernels.named import get_filter
+
+__all__ = ["Bank", "orientation_bank"]
+
+Array = NDArray[Any]
+
+MAX_FILTERS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """Filters that each read all channels of an image.
+
+    Attributes
+    ----------
+    name : str
+    taps : array (f_h, f_w, C) or (f_h, f_w, C, F)
+        C is 1 if the same taps apply to each channel.
+    angles : tuple of float
+        The angle of each map in degrees, if the filters are rotated copies of one; else empty.
+    """
+
+    name: str
+    taps: Array
+    angles: tuple[float, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Number of feature maps."""
+        return self.taps.shape[3] if self.taps.ndim == 4 else 1
+
+    @property
+    def map_names(self) -> tuple[str, ...]:
+        """The names of its maps: their angles if there are any, else their numbers."""
+        if self.angles:
+            return tuple(f"{angle:.4g}°" for angle in self.angles)
+        return tuple(f"map {number}" for number in range(1, self.count + 1))
+
+
+def orientation_bank(text: str) -> Bank:
+    """Read ``NAME:COUNT``, as in ``gabor:8``: a bank of COUNT rotated copies of a filter, over 180 degrees.
+
+    Raises
+    ------
+    FilterError
+        No filter has this name, it cannot be rotated, or the count is invalid.
+
+    Examples
+    --------
+    >>> bank = orientation_bank("sobel:4")
+    >>> bank.taps.shape, bank.map_names
+    ((3, 3, 1, 4), ('0°', '45°', '90°', '135°'))
+    """
+    name, _, rest = text.strip().partition(":")
+    count, _, others = rest.partition(",")
+    if any(part.strip().partition("=")[0] == "angle" for part in others.split(",")):
+        raise FilterError(text[:100], "is rotated through all angles; leave out angle")
+    if not count.strip().isdecimal() or len(count) > 9 or not 1 <= int(count) <= MAX_FILTERS:
+        what = text[:100].strip() or "--bank ''"
+        raise FilterError(what, f"must be a filter and a count up to {MAX_FILTERS}, as in gabor:8")
+    named = f"{name}:{others}" if others else name
+    taps = get_filter(named, angle=0).kernels[0].size * int(count)
+    if taps > MAX_TAPS:
+        raise FilterError(text[:100], f"has {taps} taps; the limit is {MAX_TAPS}")
+    angles = tuple(180 * number / int(count) for number in range(int(count)))
+    turned = [get_filter(named, angle=angle) for angle in angles]
+    return Bank(f"{name}-{count}", np.stack([one.kernels[0] for one in turned], axis=-1)[:, :, None], angles)

@@ -1,0 +1,222 @@
+"""Builders of kernels that take options: derivatives of any angle, Gaussians, Gabor filters."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from convcli.errors import FilterError
+from convcli.kernels.filter import MAX_TAPS, Combination, Matrix, outer
+
+__all__ = [
+    "Arguments",
+    "Entry",
+    "Parameter",
+    "box",
+    "compass",
+    "derivatives",
+    "dog",
+    "fixed",
+    "gabor",
+    "gaussian",
+    "log",
+    "side_option",
+]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A numeric option of a filter; a `default` of None means that it is computed from the other options."""
+
+    meaning: str
+    default: float | None
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    whole: bool = False
+    odd: bool = False
+
+
+Arguments = dict[str, float]  # by name; options with neither a value nor a default are left out
+Built = tuple[Matrix, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of the catalog: a named filter."""
+
+    name: str
+    summary: str
+    responds_to: str
+    source: str
+    build: Callable[[Arguments], Built]
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    combination: Combination = Combination.SINGLE
+    divisor: Callable[[Arguments], int] = lambda _: 1
+    steered_title: str = ""  # name of the family, if an angle turns the filter into one steered derivative
+
+
+# Taps, as published --------------------------------------------------------------------------------------
+
+BINOMIAL = {3: (1, 2, 1), 5: (1, 4, 6, 4, 1), 7: (1, 6, 15, 20, 15, 6, 1)}
+SOBEL_DERIVATIVE = {3: (-1, 0, 1), 5: (-1, -2, 0, 2, 1), 7: (-1, -4, -5, 0, 5, 4, 1)}
+ROBERTS_X = ((-1, 0), (0, 1))  # derivative along the diagonal to the lower right
+ROBERTS_Y = ((0, -1), (1, 0))  # derivative along the diagonal to the lower left
+
+
+def side_option(arguments: Arguments, default: int) -> int:
+    """Return the kernel size that was asked for, or the default."""
+    return int(arguments.get("size", default))
+
+
+def _centered(side: int) -> Matrix:
+    return np.arange(side) - (side - 1) / 2
+
+
+def _prewitt(size: int) -> Matrix:
+    return outer(np.ones(size, np.int64), np.arange(size) - size // 2)
+
+
+def _pair_of(x_kernel: Matrix) -> Built:
+    return x_kernel, x_kernel.T
+
+
+PAIRS: dict[str, Callable[[Arguments], Built]] = {
+    "prewitt": lambda a: _pair_of(_prewitt(side_option(a, 3))),
+    "sobel": lambda a: _pair_of(outer(BINOMIAL[side_option(a, 3)], SOBEL_DERIVATIVE[side_option(a, 3)])),
+    "scharr": lambda _: _pair_of(outer((3, 10, 3), (-1, 0, 1))),
+    "roberts": lambda _: (np.array(ROBERTS_X), np.array(ROBERTS_Y)),
+    "freichen": lambda _: _pair_of(outer((1, math.sqrt(2), 1), (-1, 0, 1))),
+    "textbook": lambda _: _pair_of(outer((1, 1, 1), (1, 0, -1))),
+}
+
+
+def _cosine_sine(degrees: float) -> tuple[float, float]:
+    """Return cosine and sine, exact at multiples of 90 degrees."""
+    quarter, rest = divmod(degrees % 360, 90)
+    cosine, sine = math.cos(math.radians(rest)), math.sin(math.radians(rest))
+    for _ in range(int(quarter) % 4):
+        cosine, sine = -sine, cosine
+    return cosine + 0.0, sine + 0.0
+
+
+def _steered(family: str, arguments: Arguments) -> Built:
+    """Return a family's derivative in the direction of ``arguments["angle"]``.
+
+    y points down on the screen, so the derivative at a counter-clockwise angle is cos·x - sin·y.
+    """
+    x_kernel, y_kernel = PAIRS[family](arguments)
+    turned = 45.0 if family == "roberts" else 0.0  # its "x" points to the lower right
+    cosine, sine = _cosine_sine(arguments["angle"] + turned)
+    matrix = cosine * x_kernel - sine * y_kernel
+    if {abs(cosine), abs(sine)} == {0.0, 1.0}:
+        return (matrix.astype(x_kernel.dtype) + 0,)
+    return (np.where(np.abs(matrix) < 1e-15 * np.abs(matrix).max(), 0.0, matrix),)
+
+
+def derivatives(family: str, *indices: int) -> Callable[[Arguments], Built]:
+    """Return a builder of a pair's kernels at these indices or, given an angle, of the steered kernel."""
+
+    def build(arguments: Arguments) -> Built:
+        if "angle" in arguments:
+            return _steered(family, arguments)
+        pair = PAIRS[family](arguments)
+        return tuple(pair[index] for index in indices)
+
+    return build
+
+
+def compass(first: tuple[tuple[int, ...], ...]) -> Callable[[Arguments], Built]:
+    """Return a builder of eight kernels: a 3x3 kernel with its outer ring rotated in steps of 45 degrees."""
+    ring = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
+
+    def build(_: Arguments) -> Built:
+        matrices = []
+        for turn in range(8):
+            matrix = np.array(first)
+            for index, place in enumerate(ring):
+                matrix[place] = first[ring[(index + turn) % 8][0]][ring[(index + turn) % 8][1]]
+            matrices.append(matrix)
+        return tuple(matrices)
+
+    return build
+
+
+def fixed(rows: tuple[tuple[int, ...], ...]) -> Callable[[Arguments], Built]:
+    """Build a kernel that takes no options."""
+    return lambda _: (np.array(rows),)
+
+
+def _gaussian_taps(sigma: float, side: int) -> Matrix:
+    taps: Matrix = np.exp(-0.5 * (_centered(side) / sigma) ** 2)
+    return taps / math.fsum(taps)
+
+
+def _reach(sigma: float, deviations: int = 4) -> int:
+    """Return the odd kernel size that covers a Gaussian to this many standard deviations."""
+    side = 2 * math.ceil(deviations * sigma) + 1
+    if side * side > MAX_TAPS:
+        raise FilterError(
+            f"sigma {sigma:g}",
+            f"needs a {side}x{side} kernel, more than {MAX_TAPS} taps; lower sigma",
+        )
+    return side
+
+
+def gaussian(arguments: Arguments) -> Built:
+    """Build a binomial kernel, or a sampled Gaussian if sigma is given."""
+    if "sigma" not in arguments:
+        size = side_option(arguments, 3)
+        if size not in BINOMIAL:
+            raise FilterError(f"gaussian:size={size}", "must be 3, 5 or 7; for other sizes give sigma too")
+        return (outer(BINOMIAL[size], BINOMIAL[size]) / 4 ** (size - 1),)
+    sigma = arguments["sigma"]
+    taps = _gaussian_taps(sigma, side_option(arguments, 0) or _reach(sigma))
+    return (outer(taps, taps),)
+
+
+def log(arguments: Arguments) -> Built:
+    """Build a Laplacian of Gaussian whose coefficients sum to zero."""
+    sigma = arguments["sigma"]
+    side = side_option(arguments, 0) or _reach(sigma)
+    taps = _gaussian_taps(sigma, side)
+    gaussian = outer(taps, taps)
+    squared = _centered(side) ** 2
+    radius = squared[:, None] + squared[None, :]
+    return (_without_sum((radius - 2 * sigma**2) / sigma**4 * gaussian, gaussian),)
+
+
+def dog(arguments: Arguments) -> Built:
+    """Build a difference of Gaussians whose coefficients sum to zero."""
+    sigma, ratio = arguments["sigma"], arguments["ratio"]
+    side = side_option(arguments, 0) or _reach(sigma * ratio)
+    narrow, wide = _gaussian_taps(sigma, side), _gaussian_taps(sigma * ratio, side)
+    return (_without_sum(outer(wide, wide) - outer(narrow, narrow), outer(wide, wide)),)
+
+
+def gabor(arguments: Arguments) -> Built:
+    """Build the even Gabor filter: a cosine under a Gaussian, summing to zero."""
+    wavelength, aspect = arguments["wavelength"], arguments["aspect"]
+    sigma = arguments.get("sigma", 0.56 * wavelength)
+    side = side_option(arguments, 0) or _reach(sigma / min(aspect, 1.0), 3)
+    cosine, sine = _cosine_sine(arguments["angle"])
+    x, y = _centered(side)[None, :], _centered(side)[:, None]
+    along, across = cosine * x - sine * y, sine * x + cosine * y
+    envelope = np.exp(-0.5 * (along**2 + (aspect * across) ** 2) / sigma**2)
+    phase = math.radians(math.fmod(arguments["phase"], 360))
+    wave = _without_sum(envelope * np.cos(2 * math.pi * along / wavelength + phase), envelope)
+    positive = wave[wave > 0].sum()
+    if not positive > 1e-9:
+        raise FilterError(f"gabor:size={side}", "is too small to hold any of the wave; use a larger size")
+    return (_without_sum(wave / positive, envelope),)
+
+
+def _without_sum(matrix: Matrix, envelope: Matrix) -> Matrix:
+    """Subtract a multiple of the envelope so that the taps add up to zero."""
+    return matrix - envelope * (math.fsum(matrix.ravel()) / math.fsum(envelope.ravel()))
+
+
+def box(arguments: Arguments) -> Built:
+    """Build the mean of a square window."""
+    side = side_option(arguments, 3)
+    return (np.full((side, side), 1 / side**2),)

@@ -1,0 +1,230 @@
+"""The catalog of named filters: coefficients as data, each with its source."""
+
+from collections.abc import Mapping
+
+from convcli.kernels.builders import (
+    Entry,
+    Parameter,
+    box,
+    compass,
+    derivatives,
+    dog,
+    fixed,
+    gabor,
+    gaussian,
+    log,
+    side_option,
+)
+from convcli.kernels.filter import Combination
+
+__all__ = ["CATALOG"]
+LAPLACIAN = ((0, 1, 0), (1, -4, 1), (0, 1, 0))
+LAPLACIAN_8 = ((1, 1, 1), (1, -8, 1), (1, 1, 1))
+SHARPEN = ((0, -1, 0), (-1, 5, -1), (0, -1, 0))
+EMBOSS = ((-2, -1, 0), (-1, 1, 1), (0, 1, 2))
+KIRSCH = ((-3, -3, 5), (-3, 0, 5), (-3, -3, 5))
+ROBINSON = ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1))
+
+DUDA_HART = "R. Duda and P. Hart, Pattern Classification and Scene Analysis (1973), pp. 271-272"
+PREWITT = (
+    "J. M. S. Prewitt, Object enhancement and extraction, in Picture Processing and Psychopictorics (1970)"
+)
+SOBEL = (
+    f"I. Sobel and G. Feldman, A 3x3 isotropic gradient operator for image processing (1968), in {DUDA_HART}"
+)
+SCHARR = "H. Scharr, Optimal operators in digital image processing, thesis, Heidelberg (2000)"
+ROBERTS = "L. G. Roberts, Machine perception of three-dimensional solids, thesis, MIT (1963)"
+FREI_CHEN = (
+    "W. Frei and C. Chen, Fast boundary detection, IEEE Trans. Computers C-26 (1977), without its 1/(2√2)"
+)
+COMPASS = "R. Kirsch, Computer determination of the constituent structure of biological images (1971)"
+ROBINSON_1977 = "G. S. Robinson, Edge detection by compass gradient masks, CGIP 6 (1977)"
+MARR_HILDRETH = "D. Marr and E. Hildreth, Theory of edge detection, Proc. R. Soc. Lond. B 207 (1980)"
+DAUGMAN = "J. Daugman, Uncertainty relation for resolution in space, JOSA A 2 (1985)"
+GONZALEZ_WOODS = "R. Gonzalez and R. Woods, Digital Image Processing, 4th ed. (2018), ch. 3"
+NG = "A. Ng, Convolutional Neural Networks (2017), edge detection example"
+
+
+# The catalog --------------------------------------------------------------------------------------------
+
+ANGLE = Parameter("direction of the derivative in degrees, counter-clockwise from x", None)
+SIZE_3_5_7 = Parameter("kernel size", 3, 3, 7, whole=True, odd=True)
+ODD_SIZE = Parameter("kernel size; default: computed from sigma", None, 1, 1023, whole=True, odd=True)
+SIGMA = Parameter("standard deviation in pixels", 1.0, 0.05, 1000)
+
+
+def _family(family: str, title: str, source: str, *, sizes: bool = False) -> list[Entry]:
+    sized: dict[str, Parameter] = {"size": SIZE_3_5_7} if sizes else {}
+    diagonal = family == "roberts"
+    directions = (
+        (
+            "x",
+            "down to the right" if diagonal else "to the right",
+            "falling diagonal" if diagonal else "vertical",
+        ),
+        (
+            "y",
+            "down to the left" if diagonal else "downward",
+            "rising diagonal" if diagonal else "horizontal",
+        ),
+    )
+    entries = [
+        Entry(
+            f"{family}-{axis}",
+            f"{title} derivative along {'its ' if diagonal else ''}{axis}",
+            f"brightness growing {towards}" + ("" if diagonal else f": {edges} edges"),
+            source,
+            derivatives(family, index),
+            sized | ({"angle": ANGLE} if axis == "x" else {}),
+            steered_title=title if axis == "x" else "",
+        )
+        for index, (axis, towards, edges) in enumerate(directions)
+    ]
+    if family != "freichen":
+        entries.append(
+            Entry(
+                family,
+                f"{title} gradient magnitude",
+                "edges in every direction, by their strength",
+                source,
+                derivatives(family, 0, 1),
+                sized | {"angle": ANGLE},
+                Combination.MAGNITUDE,
+                steered_title=title,
+            )
+        )
+    return entries
+
+
+_ENTRIES = [
+    Entry(
+        "vertical",
+        "the textbook's vertical-edge filter",
+        "brightness falling to the right: vertical edges, bright to dark",
+        f"{NG}; {PREWITT}, negated",
+        derivatives("textbook", 0),
+        {"angle": ANGLE},
+        steered_title="textbook",
+    ),
+    Entry(
+        "horizontal",
+        "the textbook's horizontal-edge filter",
+        "brightness falling downward: horizontal edges, bright to dark",
+        f"{NG}; {PREWITT}, negated",
+        derivatives("textbook", 1),
+    ),
+    *_family("prewitt", "Prewitt", f"{PREWITT}; larger sizes fit a plane by least squares", sizes=True),
+    *_family("sobel", "Sobel", f"{SOBEL}; larger sizes smooth by binomials", sizes=True),
+    *_family("scharr", "Scharr", SCHARR),
+    *_family("roberts", "Roberts cross", f"{ROBERTS}; signs chosen to be positive where brightness grows"),
+    *_family("freichen", "Frei-Chen", FREI_CHEN),
+    Entry(
+        "laplacian",
+        "Laplacian of the four neighbors",
+        "dark spots and the dark side of edges (positive), bright ones (negative)",
+        GONZALEZ_WOODS,
+        fixed(LAPLACIAN),
+    ),
+    Entry(
+        "laplacian-8",
+        "Laplacian of the eight neighbors",
+        "dark spots and the dark side of edges (positive), bright ones (negative)",
+        GONZALEZ_WOODS,
+        fixed(LAPLACIAN_8),
+    ),
+    Entry(
+        "kirsch",
+        "Kirsch compass: strongest of eight directions",
+        "edges in every direction, by the strongest of eight responses",
+        COMPASS,
+        compass(KIRSCH),
+        combination=Combination.STRONGEST,
+    ),
+    Entry(
+        "robinson",
+        "Robinson compass: strongest of eight directions",
+        "edges in every direction, by the strongest of eight responses",
+        ROBINSON_1977,
+        compass(ROBINSON),
+        combination=Combination.STRONGEST,
+    ),
+    Entry(
+        "log",
+        "Laplacian of Gaussian",
+        "dark blobs of radius √2·sigma (positive), bright ones (negative); zero at edges",
+        MARR_HILDRETH,
+        log,
+        {"sigma": SIGMA, "size": ODD_SIZE},
+    ),
+    Entry(
+        "dog",
+        "difference of two Gaussians",
+        "dark blobs (positive), bright ones (negative): close to log",
+        f"{MARR_HILDRETH}, ratio 1.6",
+        dog,
+        {
+            "sigma": SIGMA,
+            "ratio": Parameter("wide sigma divided by narrow sigma", 1.6, 1.001, 100),
+            "size": ODD_SIZE,
+        },
+    ),
+    Entry(
+        "gaussian",
+        "Gaussian blur",
+        "nothing, it smooths; without sigma, by binomial weights",
+        GONZALEZ_WOODS,
+        gaussian,
+        {
+            "sigma": Parameter("standard deviation in pixels", None, 0.05, 1000),
+            "size": Parameter("kernel size; without sigma 3, 5 or 7", None, 1, 1023, whole=True, odd=True),
+        },
+        divisor=lambda a: 1 if "sigma" in a else int(4 ** (side_option(a, 3) - 1)),
+    ),
+    Entry(
+        "box",
+        "mean of the window",
+        "nothing, it smooths",
+        GONZALEZ_WOODS,
+        box,
+        {"size": Parameter("kernel size", 3, 1, 1024, whole=True)},
+        divisor=lambda a: side_option(a, 3) ** 2,
+    ),
+    Entry(
+        "sharpen",
+        "image minus its Laplacian",
+        "keeps flat areas, exaggerates edges and detail",
+        GONZALEZ_WOODS,
+        fixed(SHARPEN),
+    ),
+    Entry(
+        "emboss",
+        "relief lit from the upper left",
+        "keeps flat areas, brightens slopes that rise to the lower right",
+        "Common practice, as in the GIMP manual, Convolution Matrix",
+        fixed(EMBOSS),
+    ),
+    Entry("identity", "the image itself", "everything, unchanged", GONZALEZ_WOODS, fixed(((1,),))),
+    Entry(
+        "gabor",
+        "Gabor: a wave under a Gaussian; zero sum, positive taps add up to 1",
+        "stripes of its wavelength, perpendicular to its direction",
+        DAUGMAN,
+        gabor,
+        {
+            "wavelength": Parameter("pixels per period", 8.0, 2, 1000),
+            "angle": Parameter("direction of the wave in degrees, counter-clockwise from x", 0.0),
+            "sigma": Parameter(
+                "standard deviation along the wave in pixels; default: 0.56 times the wavelength",
+                None,
+                0.05,
+                1000,
+            ),
+            "aspect": Parameter("sigma along the wave divided by sigma across it", 0.5, 0.05, 20),
+            "phase": Parameter("phase in degrees: 0 is even, 90 is odd", 0.0),
+            "size": ODD_SIZE,
+        },
+    ),
+]
+
+CATALOG: Mapping[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+"""Every named filter, by name."""

@@ -1,0 +1,106 @@
+"""Kernels parsed from text and read from files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from convcli.errors import KernelError, MatrixError, reason
+from convcli.files.opening import open_input
+from convcli.kernels.filter import MAX_TAPS, Matrix, kernel_array, whole_if_exact
+from convcli.pictures.npy import read_npy
+from convcli.pictures.text_matrices import parse_matrix, whole_number
+
+__all__ = ["parse_kernel", "read_kernel"]
+KERNEL_FILES = (".csv", ".txt", ".json", ".npy")  # file extensions
+TOO_LONG = f"is too long for a kernel of at most {MAX_TAPS} taps"
+
+
+# Typed kernels ------------------------------------------------------------------------------------------
+
+
+def parse_kernel(text: str, name: str = "kernel") -> Matrix:
+    """Read a typed kernel.
+
+    Rows are separated by ``;`` or newlines, numbers by spaces or commas; ``1/9`` is a fraction. Rows in
+    brackets, as JSON and Python write them, are accepted as well.
+
+    Returns
+    -------
+    2-D array
+        int64 if every tap is a whole number, else float64.
+
+    Raises
+    ------
+    KernelError
+        It is empty or ragged, or a cell is not a finite number; the message gives row and column.
+
+    Examples
+    --------
+    >>> parse_kernel("1 0 -1; 2 0 -2; 1 0 -1").tolist()
+    [[1, 0, -1], [2, 0, -2], [1, 0, -1]]
+    >>> parse_kernel("1/4, 1/2, 1/4").tolist()
+    [[0.25, 0.5, 0.25]]
+    """
+    if text.lstrip().startswith("["):
+        return _parse_json(text, name)
+    try:
+        return whole_if_exact(kernel_array(parse_matrix(text, name, max_cells=MAX_TAPS), name))
+    except MatrixError as error:
+        raise KernelError(error.what, error.why) from None
+
+
+def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
+    """Read a kernel from a file: rows in ``.csv`` or ``.txt``, ``.json``, ``.npy``.
+
+    JSON holds the rows, ``[[1, 0, -1]]``, or an object with the rows under ``"kernel"``. With `axes` 4, JSON
+    and ``.npy`` may also hold a volume (f_h, f_w, C) or a bank (f_h, f_w, C, F).
+
+    Returns
+    -------
+    array
+        int64 if every tap is a whole number, else float64.
+
+    Raises
+    ------
+    KernelError
+        The file cannot be read, has another extension, or does not hold a kernel.
+    """
+    file, name = Path(path), str(path)
+    if not name:
+        raise KernelError("--kernel @", "a file name is missing, as in --kernel @kernel.csv")
+    try:
+        if file.suffix.lower() not in KERNEL_FILES:
+            *others, last = KERNEL_FILES
+            raise KernelError(name, f"the name of a kernel file must end in {', '.join(others)} or {last}")
+        with open_input(file) as stream:
+            if file.suffix.lower() == ".npy":
+                return whole_if_exact(kernel_array(read_npy(stream, name, most=MAX_TAPS), name, axes=axes))
+            content = stream.read(64 * MAX_TAPS + 1)
+        if len(content) > 64 * MAX_TAPS:
+            raise KernelError(name, TOO_LONG)
+        text = content.decode("utf-8-sig")
+        return _parse_json(text, name, axes) if file.suffix.lower() == ".json" else parse_kernel(text, name)
+    except OSError as error:
+        raise KernelError(name, reason(error)) from None
+    except UnicodeDecodeError:
+        raise KernelError(name, "is not UTF-8 text") from None
+    except MatrixError as error:
+        raise KernelError(error.what, error.why) from None
+
+
+def _parse_json(text: str, name: str, axes: int = 2) -> Matrix:
+    if text.count(",") > 2 * MAX_TAPS:  # the file may hold a little more than the taps
+        raise KernelError(name, TOO_LONG)
+    try:
+        value = json.loads(text, parse_int=whole_number)
+    except ValueError as error:
+        raise KernelError(name, f"is not JSON: {error}") from None
+    except RecursionError:
+        raise KernelError(name, "is nested too deeply; write rows of numbers, as in [[1, 0, -1]]") from None
+    rows = value.get("kernel") if isinstance(value, dict) else value
+    if rows is None:
+        raise KernelError(name, 'has no "kernel"; write {"kernel": [[1, 0, -1]]}')
+    if isinstance(rows, str):
+        raise KernelError(name, f'has text as its kernel, {rows[:50]!r}; write {{"kernel": [[1, 0, -1]]}}')
+    return whole_if_exact(kernel_array(rows, name, axes=axes))

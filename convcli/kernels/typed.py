@@ -1,0 +1,58 @@
+"""Kernels of the option --kernel: coefficients, or a file after an @."""
+
+from pathlib import Path
+
+from convcli.errors import KernelError
+from convcli.kernels.banks import Bank
+from convcli.kernels.catalog import CATALOG
+from convcli.kernels.filter import Filter, custom_filter
+from convcli.kernels.parsing import parse_kernel
+from convcli.kernels.weights import WEIGHT_FILES, read_weights, split_weights
+
+__all__ = ["is_kernel_file", "typed_kernel"]
+
+
+def is_kernel_file(text: str) -> bool:
+    """Whether a text is the name of a file that can hold a kernel.
+
+    Examples
+    --------
+    >>> is_kernel_file("weights.npz:conv1.weight"), is_kernel_file("sobel-x")
+    (True, False)
+    """
+    return Path(split_weights(text)[0]).suffix.lower() in WEIGHT_FILES
+
+
+def typed_kernel(text: str, order: str | None) -> Filter | Bank:
+    """Read a kernel from the value of --kernel.
+
+    Parameters
+    ----------
+    text : str
+        Rows of coefficients, or a file after an @.
+    order : str or None
+        Order of the axes in a file, see `read_weights`.
+
+    Raises
+    ------
+    KernelError
+        The text is not a kernel, or the file cannot be read.
+
+    Examples
+    --------
+    >>> typed_kernel("1 -2 1", None).name
+    'kernel'
+    """
+    if text.startswith("@"):
+        file, tensor = split_weights(text[1:])
+        taps = read_weights(file, tensor, order=order)
+        name = tensor or Path(file).stem
+        return custom_filter(name, taps) if taps.ndim == 2 else Bank(name, taps)
+    try:
+        return custom_filter("kernel", parse_kernel(text, "--kernel"))
+    except KernelError:
+        if is_kernel_file(text):
+            raise KernelError("--kernel", f"{text} is a file; write it with an @: --kernel @{text}") from None
+        if text.partition(":")[0].lower() in CATALOG:
+            raise KernelError("--kernel", f"{text} is the name of a filter; use --filter {text}") from None
+        raise

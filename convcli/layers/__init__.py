@@ -1,0 +1,1 @@
+"""Layers of a network on arrays: convolution and pooling, forward and backward."""

@@ -1,0 +1,310 @@
+"""The convolution layer of a network, forward and backward."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from convcli.convolution.buffers import BufferPool
+from convcli.errors import SizeError
+from convcli.layers.activations import ACTIVATIONS, PREVIOUS, WEIGHTS, Array, check_activations, named_errors
+from convcli.layers.im2col import (
+    BLAS_SINGLE_THREAD_LIMIT,
+    LayerAlgorithm,
+    depthwise,
+    fits_one_blas_thread,
+    im2col,
+    im2col_matmul,
+)
+from convcli.layers.winograd import PLACES, TILE, suits_winograd, winograd, winograd_fits_one_blas_thread
+from convcli.parallel import WorkQueue, parallel_for, threads_for
+from convcli.sizes.axes import Padding, Pair, window_axes
+from convcli.sizes.windowed import Axis
+
+__all__ = ["conv_backward", "conv_forward"]
+
+STRIP_BYTES = 1 << 20  # size of the patches of one strip, or of the transformed tiles
+SHARES = 16  # parts of a mini-batch with partial sums of their own: the result does not depend on the threads
+QUICK = 8  # depthwise outputs that take as long as one output of other layers
+
+
+def conv_forward(
+    a_prev: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    jobs: int | None = None,
+) -> Array:
+    """Convolve a mini-batch with the filters of a layer.
+
+    Parameters
+    ----------
+    a_prev : array (m, n_h_prev, n_w_prev, n_c_prev)
+        The activations of the previous layer: float32 or float64; integers are converted to float64.
+    w : array (f_h, f_w, n_c_prev / groups, n_c)
+        The weights.
+    b : array (1, 1, 1, n_c) or (n_c,), optional
+        The bias.
+    stride, dilation : int or (vertical, horizontal)
+    padding : ``"same"``, ``"valid"``, int, pair or pair of pairs
+        Zero padding, given as for `convolve`.
+    groups : int
+        Number of channel groups that are filtered separately; for a depthwise layer, the number of channels.
+    jobs : int, optional
+        Maximum number of threads (default: all available CPU cores).
+
+    Returns
+    -------
+    array (m, n_h, n_w, n_c)
+        The output before the activation: float32 if `a_prev` and `w` are, otherwise float64. Each value is
+        within ``(K + 8) eps K max|w| max|a_prev|`` of the exact one, K = f_h f_w n_c_prev / groups, and exact
+        if sums of integers need no rounding. Exception: float32 layers with 3x3 filters, stride 1 and at
+        least 16 input and output channels use Winograd's F(4x4, 3x3), see `convcli.layers.winograd`. Its
+        errors are about 30 times larger, and a value that is not finite or beyond 1e36 invalidates the 4x4
+        outputs of each tile that reads it.
+
+    Raises
+    ------
+    SizeError
+        Shapes disagree, the filter does not fit the image, or a number is out of range.
+
+    Source: V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, 2016.
+
+    Examples
+    --------
+    >>> edge = np.array([[10.0, 10.0, 0.0, 0.0]] * 3).reshape(1, 3, 4, 1)
+    >>> vertical = np.array([[1.0, 0.0, -1.0]] * 3).reshape(3, 3, 1, 1)
+    >>> conv_forward(edge, vertical, [0.5]).ravel().tolist()
+    [30.5, 30.5]
+    """
+    layer = _Layer.of(a_prev, w, stride, padding, dilation, groups)
+    bias = None if b is None else _bias(b, layer.w)
+    z: Array = np.empty(layer.shape, layer.w.dtype)
+    slide, pieces, alone = layer.way()
+
+    def work(parts: WorkQueue) -> None:
+        # Activations may be infinite or close to the largest float32.
+        with BufferPool.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):
+            for part in parts:
+                images, rows = pieces[part]
+                target = z[images, rows]
+                slide(layer.a_prev[images], rows.start, target, scratch)
+                if bias is not None:
+                    np.add(target, bias, out=target)
+
+    work_done = z.size // QUICK if layer.is_depthwise else z.size
+    parallel_for(range(len(pieces)), work, threads_for(jobs, len(pieces) if alone else 1, work_done))
+    return z
+
+
+def conv_backward(
+    d_out: ArrayLike,
+    a_prev: ArrayLike,
+    w: ArrayLike,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    jobs: int | None = None,
+) -> tuple[Array, Array, Array]:
+    """Propagate the gradient of a loss back through `conv_forward`.
+
+    Parameters
+    ----------
+    d_out : array (m, n_h, n_w, n_c)
+        Gradient of the loss with respect to the layer's output.
+    a_prev, w, stride, padding, dilation, groups, jobs : as for `conv_forward`
+
+    Returns
+    -------
+    d_a_prev : array (m, n_h_prev, n_w_prev, n_c_prev)
+    d_w : array (f_h, f_w, n_c_prev / groups, n_c)
+    d_b : array (1, 1, 1, n_c)
+        The gradients with respect to the input, the weights and the bias, in the dtype of `conv_forward`.
+        `d_w` and `d_b` are sums over the mini-batch. They do not depend on `jobs`.
+
+    Raises
+    ------
+    SizeError
+        Shapes disagree, the filter does not fit the image, or a number is out of range.
+
+    Source: D. E. Rumelhart, G. E. Hinton and R. J. Williams, Learning representations by back-propagating
+    errors, 1986.
+
+    Examples
+    --------
+    >>> a, w = np.arange(4.0).reshape(1, 2, 2, 1), np.full((1, 1, 1, 1), 3.0)
+    >>> d_a_prev, d_w, d_b = conv_backward(np.ones((1, 2, 2, 1)), a, w)
+    >>> d_a_prev.ravel().tolist(), d_w.item(), d_b.item()
+    ([3.0, 3.0, 3.0, 3.0], 6.0, 4.0)
+    """
+    layer = _Layer.of(a_prev, w, stride, padding, dilation, groups)
+    d_z = check_activations(d_out, "d_out", ACTIVATIONS).astype(layer.w.dtype, copy=False)
+    if d_z.shape != layer.shape:
+        raise SizeError(
+            f"d_out {named_errors(d_z.shape, ACTIVATIONS)}",
+            f"must be {named_errors(layer.shape, ACTIVATIONS)}, the output shape of the layer",
+        )
+    d_a_prev: Array = np.zeros(layer.a_prev.shape, layer.w.dtype)
+    count = len(d_z)
+    shares = min(count, SHARES)
+    bounds = [count * number // shares for number in range(shares + 1)]
+    of_shares: Array = np.zeros((shares, *layer.w.shape), layer.w.dtype)
+
+    def work(parts: WorkQueue) -> None:
+        with BufferPool.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):
+            for part in parts:
+                for image in range(bounds[part], bounds[part + 1]):
+                    for rows in layer.strips_of_an_image():
+                        layer.add_gradients(d_z, image, rows, d_a_prev, of_shares[part], scratch)
+
+    parallel_for(
+        range(shares),
+        work,
+        threads_for(jobs, shares if fits_one_blas_thread(layer.w, groups) else 1, d_z.size),
+    )
+    d_b = d_z.sum((0, 1, 2), np.float64, keepdims=True).astype(layer.w.dtype)
+    return d_a_prev, of_shares.sum(0), d_b
+
+
+def _reached(axis: Axis, tap: int, first: int, last: int) -> tuple[slice, slice]:
+    """Return the outputs for which a tap reads the image, not padding, and the pixels that it reads.
+
+    Covers the outputs from `first` to before `last`, counted from `first`.
+    """
+    offset = tap * axis.dilation - axis.before
+    low = max(first, -(offset // axis.stride))
+    high = min(last, (axis.side - 1 - offset) // axis.stride + 1)
+    if high <= low:
+        return slice(0, 0), slice(0, 0)
+    start = low * axis.stride + offset
+    return slice(low - first, high - first), slice(
+        start, start + (high - low - 1) * axis.stride + 1, axis.stride
+    )
+
+
+@dataclass(frozen=True)
+class _Layer:
+    a_prev: Array
+    w: Array
+    rows: Axis
+    columns: Axis
+    groups: int
+
+    @classmethod
+    def of(
+        cls, a_prev: ArrayLike, w: ArrayLike, stride: Pair, padding: Padding, dilation: Pair, groups: int
+    ) -> _Layer:
+        images, weights = check_activations(a_prev, "a_prev", PREVIOUS), check_activations(w, "w", WEIGHTS)
+        if not hasattr(groups, "__index__") or isinstance(groups, bool) or groups < 1:
+            raise SizeError(f"groups {groups}", "must be a whole number, at least 1")
+        channels, filters = images.shape[3], weights.shape[3]
+        for name, number in (("n_c_prev", channels), ("n_c", filters)):
+            if number % groups:
+                raise SizeError(f"groups {groups}", f"must divide {name} = {number}")
+        if weights.shape[2] * groups != channels:
+            raise SizeError(
+                f"w {named_errors(weights.shape, WEIGHTS)}",
+                f"must have length {channels // groups} on its third axis, "
+                f"for a_prev {named_errors(images.shape, PREVIOUS)} and groups = {groups}",
+            )
+        rows, columns = window_axes(
+            images.shape[1:3], weights.shape[:2], stride=stride, padding=padding, dilation=dilation
+        )
+        dtype = np.result_type(images, weights)
+        idle = rows.without_idle_steps(), columns.without_idle_steps()
+        return cls(images.astype(dtype, copy=False), weights.astype(dtype, copy=False), *idle, groups)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return len(self.a_prev), self.rows.output, self.columns.output, self.w.shape[3]
+
+    @property
+    def is_depthwise(self) -> bool:
+        return self.w.shape[2] == 1 and self.groups > 1
+
+    def way(self) -> tuple[LayerAlgorithm, list[tuple[slice, slice]], bool]:
+        """Return the fastest algorithm, the pieces to run it on, and whether our threads may share them."""
+        images, channels = len(self.a_prev), self.a_prev.shape[3]
+        row_bytes = self.columns.output * self.w.itemsize
+        if suits_winograd(self.w, self.rows, self.columns, self.groups):
+            alone = winograd_fits_one_blas_thread(self.w)
+            tiles = (
+                max(1, BLAS_SINGLE_THREAD_LIMIT // (self.w.shape[2] * self.w.shape[3])) if alone else 1 << 30
+            )
+            across = -(-self.columns.output // TILE)
+            of_bytes = STRIP_BYTES // (PLACES * channels * self.w.itemsize)
+            down = max(1, min(tiles, of_bytes) // across)
+            return winograd(self.w, self.rows, self.columns), self._pieces(down * TILE), alone
+        if self.is_depthwise:
+            count = max(1, STRIP_BYTES // (row_bytes * self.w.shape[3]))
+            return depthwise(self.w, self.rows, self.columns), self._pieces(count), True
+        alone = fits_one_blas_thread(self.w, self.groups)
+        slide = im2col_matmul(self.w, self.rows, self.columns, self.groups)
+        of_pixels = self.w.shape[:2] == (1, 1) and self.rows.stride == self.columns.stride == 1
+        if of_pixels and not alone and self.rows.before == self.columns.before == 0:
+            whole = slice(0, images), slice(0, self.rows.output)
+            return slide, [whole], False  # one product, nothing to copy
+        count = max(1, STRIP_BYTES // (row_bytes * self.w[..., 0].size))
+        return slide, self._pieces(count), alone
+
+    def _pieces(self, count: int) -> list[tuple[slice, slice]]:
+        """Return pieces of about `count` output rows: part of one image, or several complete images."""
+        images, height = self.shape[:2]
+        if count >= height:
+            step = count // height
+            return [
+                (slice(first, min(first + step, images)), slice(0, height))
+                for first in range(0, images, step)
+            ]
+        return [
+            (slice(image, image + 1), slice(first, min(first + count, height)))
+            for image in range(images)
+            for first in range(0, height, count)
+        ]
+
+    def strips_of_an_image(self) -> list[slice]:
+        """Return the output rows of one image, split into strips."""
+        height, width = self.shape[1:3]
+        count = max(1, STRIP_BYTES // (width * self.w[..., 0].size * self.w.itemsize))
+        return [slice(first, min(first + count, height)) for first in range(0, height, count)]
+
+    def add_gradients(
+        self, d_z: Array, image: int, rows: slice, d_a_prev: Array, d_w: Array, scratch: BufferPool
+    ) -> None:
+        """Add the contribution of some output rows of an image to the gradients of input and weights."""
+        taken, made = self.w.shape[2], self.w.shape[3] // self.groups
+        outputs = rows.stop - rows.start
+        f_h, f_w = self.w.shape[:2]
+        gradient = d_z[image, rows]
+        for group in range(self.groups):
+            ins, outs = slice(taken * group, taken * (group + 1)), slice(made * group, made * (group + 1))
+            above = gradient[..., outs].reshape(-1, made)
+            part = self.a_prev[image : image + 1, :, :, ins]
+            patches = im2col(part, self.rows, self.columns, rows.start, outputs, scratch)
+            d_w[..., outs] += (patches.T @ above).reshape(f_h, f_w, taken, made)
+            to_patches = above @ self.w[..., outs].reshape(-1, made).T
+            by_tap = to_patches.reshape(outputs, self.columns.output, f_h, f_w, taken)
+            for y in range(f_h):
+                out_rows, in_rows = _reached(self.rows, y, rows.start, rows.stop)
+                for x in range(f_w):
+                    out_columns, in_columns = _reached(self.columns, x, 0, self.columns.output)
+                    d_a_prev[image, in_rows, in_columns, ins] += by_tap[out_rows, out_columns, y, x]
+
+
+def _bias(value: ArrayLike, w: Array) -> Array:
+    bias = np.asarray(value)
+    filters = w.shape[3]
+    if bias.dtype.kind not in "iuf" or bias.shape not in ((filters,), (1, 1, 1, filters)):
+        raise SizeError(
+            f"b {bias.shape} of {bias.dtype}",
+            f"must hold real numbers in the shape (n_c,) = ({filters},) or (1, 1, 1, {filters})",
+        )
+    return bias.reshape(filters).astype(w.dtype)

@@ -1,0 +1,148 @@
+"""The algorithms of convolution layers, except Winograd's: im2col with a matrix product, and depthwise sums.
+
+im2col copies the window (patch) of each output into a row of a matrix. An algorithm computes some output rows
+of some images: it receives the images ``(m, n_h_prev, n_w_prev, n_c_prev)``, the first of these rows, and the
+target ``(m, rows, n_w, n_c)`` to fill. It pads only as far as it needs to.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from convcli.convolution.buffers import BufferPool
+from convcli.sizes.windowed import Axis
+
+__all__ = [
+    "BLAS_SINGLE_THREAD_LIMIT",
+    "LayerAlgorithm",
+    "depthwise",
+    "fits_one_blas_thread",
+    "im2col",
+    "im2col_matmul",
+    "padded",
+]
+
+Array = NDArray[Any]
+LayerAlgorithm = Callable[[Array, int, Array, BufferPool], None]
+
+BLAS_SINGLE_THREAD_LIMIT = (
+    1 << 18
+)  # multiplications; OpenBLAS starts its own threads only for larger products
+MIN_ROWS = 16  # minimum for a product; with fewer, reading the weights takes longer than multiplying
+LINE = 1 << 9  # values per line of einsum's inner loop; longer lines gain nothing
+
+
+def padded(images: Array, rows: range, columns: range, scratch: BufferPool) -> Array:
+    """Return some rows and columns of images, zero outside them; a view if none is outside."""
+    height, width = images.shape[1:3]
+    top, left = max(rows.start, 0), max(columns.start, 0)
+    bottom, right = max(min(rows.stop, height), top), max(min(columns.stop, width), left)
+    inner = images[:, top:bottom, left:right]
+    if inner.shape[1:3] == (len(rows), len(columns)):
+        return inner
+    strip = scratch.array("padded", (len(images), len(rows), len(columns), images.shape[3]), images.dtype)
+    above, before = top - rows.start, left - columns.start
+    below, behind = above + inner.shape[1], before + inner.shape[2]
+    strip[:, :above] = strip[:, below:] = 0
+    strip[:, above:below, :before] = strip[:, above:below, behind:] = 0
+    strip[:, above:below, before:behind] = inner
+    return strip
+
+
+def _windows(
+    images: Array, rows: Axis, columns: Axis, first: int, outputs: int, scratch: BufferPool
+) -> Array:
+    """Return the window of each output, ``(m, outputs, n_w, f_h, f_w, n_c_prev)``."""
+    start = first * rows.stride - rows.before
+    down = range(start, start + (outputs - 1) * rows.stride + rows.extent)
+    across = range(-columns.before, (columns.output - 1) * columns.stride + columns.extent - columns.before)
+    strip = padded(images, down, across, scratch)
+    shape = (len(strip), outputs, columns.output, rows.window, columns.window, strip.shape[3])
+    image, row, column, channel = strip.strides
+    steps = (
+        image,
+        row * rows.stride,
+        column * columns.stride,
+        row * rows.dilation,
+        column * columns.dilation,
+    )
+    return as_strided(strip, shape, (*steps, channel), writeable=False)
+
+
+def im2col(images: Array, rows: Axis, columns: Axis, first: int, outputs: int, scratch: BufferPool) -> Array:
+    """Return the windows of some output rows as rows of a matrix: a copy, except for 1x1 windows."""
+    seen = _windows(images, rows, columns, first, outputs, scratch)
+    shape = seen.shape[0] * seen.shape[1] * seen.shape[2], seen.shape[3] * seen.shape[4] * seen.shape[5]
+    if seen.flags.c_contiguous:
+        return seen.reshape(shape)
+    patches = scratch.array("patches", shape, seen.dtype)
+    np.copyto(patches.reshape(seen.shape), seen)
+    return patches
+
+
+def im2col_matmul(w: Array, rows: Axis, columns: Axis, groups: int) -> LayerAlgorithm:
+    """Multiply patches by the weights ``(f_h, f_w, n_c_prev / groups, n_c)``: one matrix per group."""
+    taken, made = w.shape[2], w.shape[3] // groups
+    matrices = [
+        np.ascontiguousarray(w[..., made * group : made * (group + 1)]).reshape(-1, made)
+        for group in range(groups)
+    ]
+
+    def multiply(images: Array, first: int, target: Array, scratch: BufferPool) -> None:
+        results = target.reshape(-1, w.shape[3])
+        for group, matrix in enumerate(matrices):
+            part = images[..., taken * group : taken * (group + 1)]
+            patches = im2col(part, rows, columns, first, target.shape[1], scratch)
+            _multiply(patches, matrix, results[:, made * group : made * (group + 1)])
+
+    return multiply
+
+
+def _multiply(patches: Array, matrix: Array, target: Array) -> None:
+    """Multiply in blocks so small that BLAS starts no threads of its own, unless that would be slow."""
+    block = BLAS_SINGLE_THREAD_LIMIT // matrix.size
+    if not MIN_ROWS <= block < len(patches) or not target.flags.c_contiguous:
+        np.matmul(patches, matrix, out=target)
+        return
+    whole = len(patches) // block * block
+    np.matmul(
+        patches[:whole].reshape(-1, block, len(matrix)),
+        matrix,
+        out=target[:whole].reshape(-1, block, matrix.shape[1]),
+    )
+    if whole < len(patches):
+        np.matmul(patches[whole:], matrix, out=target[whole:])
+
+
+def fits_one_blas_thread(w: Array, groups: int) -> bool:
+    """Return whether products by these weights run on one BLAS thread, which leaves other cores to ours."""
+    return w.size // groups * MIN_ROWS <= BLAS_SINGLE_THREAD_LIMIT
+
+
+def depthwise(w: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
+    """Multiply each channel by its own weights ``(f_h, f_w, 1, n_c)`` and sum, in one pass.
+
+    Uses einsum, which adds products to a whole line of the target; a matrix product would have a single
+    column.
+    """
+    made = w.shape[3]
+    in_lines = columns.stride == 1 and made < LINE
+    taps = np.tile(w[:, :, 0], (1, 1, columns.output)) if in_lines else w[:, :, 0]
+
+    def add_up(images: Array, first: int, target: Array, scratch: BufferPool) -> None:
+        if images.shape[3] < made:  # several filters per channel
+            images = np.repeat(images, made // images.shape[3], axis=3)
+        seen = _windows(images, rows, columns, first, target.shape[1], scratch)
+        if in_lines and (seen.shape[2] == 1 or seen.strides[2] == made * seen.strides[5]):
+            # The channels of all columns form one line.
+            images_, height, width, f_h, f_w, _ = seen.shape
+            line = (images_, height, f_h, f_w, width * made)
+            flat = as_strided(seen, line, (*seen.strides[:2], *seen.strides[3:]), writeable=False)
+            np.einsum("nryxl,yxl->nrl", flat, taps, out=target.reshape(images_, height, -1))
+        else:
+            np.einsum("nrcyxl,yxl->nrcl", seen, w[:, :, 0], out=target)
+
+    return add_up

@@ -1,0 +1,145 @@
+"""Convolution over volumes: filters as deep as the image, one map per filter."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from convcli.convolution.borders import border_sources, fill, parse_border
+from convcli.convolution.engine import convolve
+from convcli.convolution.planning import Settings, checked_axes, largest_result, result_type
+from convcli.errors import SizeError
+from convcli.kernels.filter import kernel_array
+from convcli.pictures.arrays import image_array
+from convcli.sizes.axes import Padding, Pair
+from convcli.sizes.text import format_size
+
+__all__ = ["Array", "convolve_volume"]
+
+Array = NDArray[Any]
+
+
+def convolve_volume(
+    image: ArrayLike,
+    taps: ArrayLike,
+    *,
+    stride: Pair = 1,
+    padding: Padding = "same",
+    border: str = "edge",
+    dilation: Pair = 1,
+    flip: bool = False,
+    jobs: int | None = None,
+) -> Array:
+    """Convolve an image with volumes of taps, and sum over its channels.
+
+    Parameters
+    ----------
+    image : array (H, W) or (H, W, C)
+    taps : array (f_h, f_w, C) or (f_h, f_w, C, F)
+    stride, padding, border, dilation, flip, jobs : as for `convolve`
+
+    Returns
+    -------
+    array (H', W') or (H', W', F)
+        For integers exact, in the narrowest of int16, int32 and int64 that holds every possible sum. For
+        floats with the error of `conv_forward` or, for few filters, C times that of `convolve`.
+
+    Raises
+    ------
+    ImageError, KernelError
+        The image or the taps are invalid, or a result could overflow int64.
+    SizeError
+        The depth of the taps differs from that of the image, or a filter does not fit the image.
+
+    Source: A. Ng, Convolutional Neural Networks, 2017, convolutions over volumes.
+
+    Examples
+    --------
+    >>> image = np.arange(12).reshape(2, 2, 3)
+    >>> convolve_volume(image, [[[1, 1, 1]]]).tolist()
+    [[3, 12], [21, 30]]
+    >>> convolve_volume(image, np.eye(3, dtype=int).reshape(1, 1, 3, 3)).shape
+    (2, 2, 3)
+    """
+    pixels = image_array(image)
+    volume = kernel_array(taps, axes=4)
+    depth = pixels.shape[2] if pixels.ndim == 3 else 1
+    if volume.ndim < 3 or volume.shape[2] != depth:
+        wanted = f"(f_h, f_w, {depth}) or (f_h, f_w, {depth}, F)"
+        raise SizeError(
+            f"taps {format_size(volume.shape)}", f"must be {wanted} for an image of {depth} channels"
+        )
+    filters = volume if volume.ndim == 4 else volume[..., None]
+    channels = pixels.reshape(*pixels.shape[:2], depth)
+    how = Settings(stride, padding, border, dilation, flip, jobs)
+    edge = parse_border(border)
+    bound = largest_result(pixels, np.moveaxis(filters, 3, 0), edge)
+    dtype = result_type(pixels, bound)
+    sums = _type_of_sums(channels, filters, dtype, bound)
+    if sums is None:
+        maps = _by_maps(channels, filters, how, dtype)
+    else:
+        maps = _as_layer(channels, filters, how, sums).astype(dtype, copy=False)
+    return maps if volume.ndim == 4 else maps[..., 0]
+
+
+def _type_of_sums(
+    channels: Array, filters: Array, dtype: np.dtype[Any], bound: int | None
+) -> np.dtype[Any] | None:
+    """Return the dtype in which a layer computes correctly and faster than map by map; None if there is none.
+
+    A layer copies patches once for all maps, but multiplies zero taps by values that are not finite.
+    """
+    f_h, f_w, depth, count = filters.shape
+    if 2 * count <= math.sqrt(f_h * f_w):  # measured: copying large patches does not pay for few maps
+        return None
+    from convcli.layers.winograd import (
+        FEWEST_CHANNELS,  # late, as the layer below: single kernels need neither
+    )
+
+    by_definition = depth < FEWEST_CHANNELS  # deeper float32 layers may use Winograd's algorithm
+    if bound is not None:
+        exact_in_float32 = bound < 1 << 24 and by_definition
+        return np.dtype(np.float32 if exact_in_float32 else np.float64) if bound < 1 << 53 else None
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = math.isfinite(channels.sum(dtype=np.float64))
+        fits = bool(np.isfinite(np.abs(filters).sum((0, 1, 2)).astype(dtype)).all())
+    if not (finite and fits):
+        return None
+    return dtype if by_definition else np.dtype(np.float64)
+
+
+def _as_layer(channels: Array, filters: Array, how: Settings, dtype: np.dtype[Any]) -> Array:
+    """Convolve with all filters at once, as a layer on a mini-batch of one image with its border filled."""
+    from convcli.layers.convolution_layer import conv_forward
+
+    rows, columns = checked_axes(channels, filters, how)
+    border = parse_border(how.border)
+    sides = (axis.before + axis.side + axis.after for axis in (rows, columns))
+    padded: Array = np.empty((1, *sides, filters.shape[2]), dtype)
+    down, across = (border_sources(axis, border.kind) for axis in (rows, columns))
+    with np.errstate(over="ignore"):  # a border value beyond float32 becomes infinite
+        fill(padded[0], channels, down, across, columns, border)
+    taps = how.turned(filters).astype(dtype)
+    maps: Array = conv_forward(padded, taps, stride=how.stride, dilation=how.dilation, jobs=how.jobs)[0]
+    return maps
+
+
+def _by_maps(channels: Array, filters: Array, how: Settings, dtype: np.dtype[Any]) -> Array:
+    """Convolve channel by channel, and sum."""
+    rows, columns = checked_axes(channels, filters, how)
+    maps = np.zeros((rows.output, columns.output, filters.shape[3]), dtype)
+    for number in range(filters.shape[3]):
+        for channel in range(filters.shape[2]):
+            matrix = filters[:, :, channel, number]
+            if not matrix.any():
+                continue
+            response = convolve(channels[..., channel], matrix, **asdict(how))
+            with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
+                # Every sum is within the bound, so the narrow dtype holds it.
+                np.add(maps[..., number], response, out=maps[..., number], casting="same_kind")
+    return maps

@@ -1,0 +1,1 @@
+"""Learning filters from examples: gradient descent and least squares."""

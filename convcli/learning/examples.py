@@ -1,0 +1,131 @@
+"""Examples to learn from: pairs of input and target patches."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from convcli.errors import SizeError
+from convcli.learning.results import Array
+from convcli.pictures.arrays import image_array
+from convcli.pictures.channels import select_channels
+from convcli.sizes.axes import Pair, window_axes
+from convcli.sizes.text import format_size
+
+__all__ = ["Example", "make_examples"]
+
+HELD_OUT = 5  # one row in five is held out
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """An input and its filtered result, the target, cropped to pixels whose windows lie within the input.
+
+    Attributes
+    ----------
+    pixels : array (h + f_h - 1, w + f_w - 1, C)
+    target : array (h, w)
+    usable : array (h, w)
+        False for clipped pixels of the target, whose true value is unknown.
+    """
+
+    pixels: Array
+    target: Array
+    usable: Array
+
+    @property
+    def held_out(self) -> int:
+        """The first held-out row."""
+        return len(self.target) - max(1, len(self.target) // HELD_OUT)
+
+
+def make_examples(
+    image: ArrayLike,
+    target: ArrayLike,
+    size: Pair = 3,
+    *,
+    channels: str | None = None,
+    absolute: bool = False,
+) -> list[Example]:
+    """Align an input and its filtered result, the target, as training examples.
+
+    Parameters
+    ----------
+    image : array (H, W) or (H, W, C)
+    target : array (H, W), (H, W, C) or of the size without padding, (H - f_h + 1, W - f_w + 1)
+        For unsigned integers, 0 and the largest value of the dtype count as clipped.
+    size : int or (vertical, horizontal)
+        Size of the filter.
+    channels : str, optional
+        ``each``: each channel of the target comes from the same channel of the input (default if both have
+        equally many). ``sum``: the filter sums over all input channels (default if only the input has
+        several). ``gray``, ``r``, ``g``, ``b``: the target comes from this channel of the input.
+    absolute : bool
+        The target holds absolute values, so 0 does not count as clipped.
+
+    Returns
+    -------
+    list of Example
+        One for each channel of the target.
+
+    Raises
+    ------
+    ImageError
+        The image or the target is invalid.
+    SizeError
+        The sizes or the channels do not match; the message says which padding would fit.
+
+    Examples
+    --------
+    >>> [one.target.shape for one in make_examples(np.ones((9, 8)), np.ones((9, 8)))]
+    [(7, 6)]
+    """
+    pixels, wanted = image_array(image), image_array(target)
+    if channels not in (None, "each", "sum"):
+        pixels = select_channels(pixels, channels or "")
+    of_input, of_target = (array.shape[2] if array.ndim == 3 else 1 for array in (pixels, wanted))
+    deep = channels == "sum" or (channels is None and of_target == 1 < of_input)
+    if of_target != (1 if deep else of_input):
+        raise SizeError(
+            f"target {format_size(wanted.shape)}",
+            f"has {of_target} channels and the input {of_input}: they must be equal, or 1 with channels sum",
+        )
+    inside = _inside(pixels.shape[:2], wanted.shape[:2], size)
+    lowest, highest = -math.inf, math.inf
+    if wanted.dtype.kind == "u":
+        lowest, highest = -math.inf if absolute else 0, np.iinfo(wanted.dtype).max
+    layers = wanted.reshape(*wanted.shape[:2], -1)[inside]
+    volume = pixels.reshape(*pixels.shape[:2], -1).astype(np.float64)
+    parts = [volume] if deep else [volume[..., channel : channel + 1] for channel in range(of_input)]
+    return [
+        Example(part, layer.astype(np.float64), (layer > lowest) & (layer < highest))
+        for part, layer in zip(parts, np.moveaxis(layers, 2, 0), strict=True)
+    ]
+
+
+def _inside(sides: tuple[int, ...], wanted: tuple[int, ...], size: Pair) -> tuple[slice, slice]:
+    """Return the pixels of a target whose windows lie within the input."""
+    try:
+        same = window_axes((sides[0], sides[1]), size, padding="same")
+        valid = window_axes((sides[0], sides[1]), size)
+    except SizeError as error:
+        raise SizeError(f"input {format_size(sides)}", f"{error.what}: {error.why}") from None
+    if wanted == tuple(axis.output for axis in valid):
+        return slice(None), slice(None)
+    if wanted == tuple(sides):
+        rows, columns = (
+            slice(axis.before, axis.before + inner.output) for axis, inner in zip(same, valid, strict=True)
+        )
+        return rows, columns
+    fitting = format_size(axis.output for axis in valid)
+    lacking = {want - inner.output for want, inner in zip(wanted, valid, strict=True)}
+    amount = lacking.pop() if len(lacking) == 1 else -1
+    hint = f"; padding {amount // 2} gives it" if amount >= 0 and amount % 2 == 0 else ""
+    raise SizeError(
+        f"target {format_size(wanted)}",
+        f"does not fit the input {format_size(sides)}: a filter of {valid[0].window}x{valid[1].window} gives "
+        f"{format_size(sides)} with padding same, {fitting} with padding valid{hint}",
+    )

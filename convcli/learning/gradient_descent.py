@@ -1,0 +1,249 @@
+"""Learning a filter by gradient descent (back-propagation)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+
+import numpy as np
+
+from convcli.errors import LearningError, UsageError, chosen
+from convcli.layers.convolution_layer import conv_backward, conv_forward
+from convcli.learning.examples import Example
+from convcli.learning.nearest import nearest_filter
+from convcli.learning.problem import ScaledProblem, check_seed
+from convcli.learning.results import Array, Learned, Step
+
+__all__ = ["TRIALS", "Optimizer", "evaluated", "learn"]
+CROP, BATCH = 24, 8  # outputs per side of a patch; patches per mini-batch
+STEPS = 5000
+INTERVAL = 100  # steps between checks of the mean loss
+EARLY = (1, 10, 30)  # early steps that the history records in addition
+EXACT = 1e-14  # loss, as a fraction of the target's variance, at which the fit counts as exact
+STALLED, PATIENCE = 0.98, 3  # a loss must fall below this fraction of the best within so many intervals
+CUT = 4  # otherwise the learning rate is divided by this
+SMALLEST = 1e-3  # fraction of the first learning rate at which training ends
+DIVERGED = 1e4  # loss, as a multiple of the target's variance, that counts as divergence
+TRIALS, TRIAL_STEPS = 4, 200  # restarts for absolute values, whose loss has local minima
+RECENT = 10  # steps over which the reported loss is averaged
+
+
+class Optimizer(StrEnum):
+    """Update rules of gradient descent."""
+
+    ADAM = "adam"
+    MOMENTUM = "momentum"
+    SGD = "sgd"
+
+
+RATES = {Optimizer.ADAM: 0.1, Optimizer.MOMENTUM: 0.02, Optimizer.SGD: 0.1}
+
+
+def learn(
+    examples: Sequence[Example],
+    *,
+    bias: bool = False,
+    absolute: bool = False,
+    optimizer: str = "adam",
+    rate: float | None = None,
+    steps: int = STEPS,
+    seed: int = 0,
+    watch: Callable[[int, float], object] | None = None,
+) -> Learned:
+    """Learn a filter by gradient descent with back-propagation.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+        From `make_examples`; all for the same filter.
+    bias : bool
+        Learn a bias as well.
+    absolute : bool
+        The targets are absolute values. The filter then takes the sign of the nearest named filter.
+    optimizer : ``"adam"``, ``"momentum"`` or ``"sgd"``
+    rate : float, optional
+        Learning rate (default: 0.1 for adam, 0.02 for momentum, 0.1 for sgd). It is divided by 4 whenever the
+        loss stops falling. Training ends when the rate has fallen to a thousandth, when the fit is exact, or
+        after `steps`.
+    steps : int
+        Maximum number of steps.
+    seed : int
+        Seed for the initial taps and the choice of patches: the same seed gives the same filter.
+    watch : callable, optional
+        Called every hundred steps with the step and the mean loss of the last ten.
+
+    Returns
+    -------
+    Learned
+
+    Raises
+    ------
+    LearningError
+        The inputs or targets are constant, not finite, or have too few pixels; or the training diverges.
+    UsageError
+        A number is out of range.
+
+    Examples
+    --------
+    >>> from convcli.learning.examples import make_examples
+    >>> from convcli.convolution.engine import convolve
+    >>> image = np.random.default_rng(1).integers(0, 256, (40, 40))
+    >>> learned = learn(make_examples(image, convolve(image, [[0, 1, 0], [2, 0, -2], [0, -1, 0]])))
+    >>> np.round(learned.taps, 3).astype(int).tolist(), learned.relative_error < 1e-3
+    ([[0, 1, 0], [2, 0, -2], [0, -1, 0]], True)
+    """
+    kind = chosen(optimizer, Optimizer, "optimizer")
+    first_rate = RATES[kind] if rate is None else rate
+    if not (math.isfinite(first_rate) and first_rate > 0):
+        raise UsageError(f"lr {rate}", "must be a number above 0, as in 0.1")
+    if steps < 1:
+        raise UsageError(f"steps {steps}", "must be at least 1")
+    check_seed(seed)
+    scaling = ScaledProblem.of(examples, absolute=absolute)
+    scaled = [scaling.apply(example) for example in examples]
+    starts = [seed] if not absolute else [seed + trial * 1_000_003 for trial in range(TRIALS)]
+    runs = [_Training(scaled, scaling, kind, first_rate, start, absolute=absolute) for start in starts]
+    if absolute:
+        for run in runs:
+            run.go(min(TRIAL_STEPS, steps), None)
+    best = min(runs, key=lambda run: run.history[-1].loss if run.history else 0)
+    best.go(steps, watch)
+    return evaluated(examples, best.weights, scaling, best, bias=bias, absolute=absolute)
+
+
+class _Training:
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        scaling: ScaledProblem,
+        kind: Optimizer,
+        rate: float,
+        seed: int,
+        *,
+        absolute: bool,
+    ) -> None:
+        self.examples, self.scaling, self.kind, self.absolute = examples, scaling, kind, absolute
+        self.rate = self.first_rate = rate
+        self.rng = np.random.default_rng(seed)
+        count = math.prod(scaling.weights)
+        self.weights = np.append(self.rng.standard_normal(count) / math.sqrt(count), 0.0)
+        self.mean, self.square = np.zeros(count + 1), np.zeros(count + 1)
+        sides = [(one.held_out, one.target.shape[1]) for one in examples]
+        self.crop = tuple(min(CROP, *side) for side in zip(*sides, strict=True))
+        areas = np.array([one.held_out * one.target.shape[1] for one in examples], float)
+        self.shares = areas / areas.sum()
+        self.number = 0
+        self.history: list[Step] = []
+        self._losses: list[float] = []
+        self._best, self._patience = math.inf, PATIENCE
+
+    def go(self, steps: int, watch: Callable[[int, float], object] | None) -> None:
+        """Train until step `steps`, or until the loss no longer falls."""
+        while self.number < steps and not self.done:
+            self.number += 1
+            loss, gradient = self.gradient()
+            if not loss <= DIVERGED:
+                raise LearningError(
+                    f"step {self.number}",
+                    f"training diverged at a learning rate of {self.rate:g}; "
+                    f"use a smaller one, such as --lr {self.first_rate / 10:g}",
+                )
+            self._losses.append(loss)
+            at_end = self.number % INTERVAL == 0 or self.number == steps
+            if self.number in EARLY and not at_end:
+                self.history.append(Step(self.number, loss, self.scaling.taps(self.weights)))
+            self.weights = self.weights - self.rate * self.direction(gradient)
+            if at_end:
+                self.look(watch)
+
+    @property
+    def done(self) -> bool:
+        exact = bool(self.history) and self.history[-1].loss < EXACT
+        return exact or self.rate < SMALLEST * self.first_rate
+
+    def look(self, watch: Callable[[int, float], object] | None) -> None:
+        """Record the loss of the last steps, and cut the rate if the mean loss no longer falls."""
+        loss, recent = float(np.mean(self._losses)), float(np.mean(self._losses[-RECENT:]))
+        self._losses = []
+        self.history.append(Step(self.number, recent, self.scaling.taps(self.weights)))
+        self._patience -= 1
+        if loss < STALLED * self._best:
+            self._best, self._patience = loss, PATIENCE
+        elif self._patience <= 0:
+            self.rate, self._patience = self.rate / CUT, PATIENCE
+        if watch is not None:
+            watch(self.number, recent)
+
+    def gradient(self) -> tuple[float, Array]:
+        """Return the loss of a mini-batch and its gradient with respect to the weights."""
+        which = self.rng.choice(len(self.examples), BATCH, p=self.shares)
+        f_h, f_w, channels = self.scaling.weights
+        height, width = self.crop
+        a_prev = np.empty((BATCH, height + f_h - 1, width + f_w - 1, channels))
+        wanted, usable = np.empty((BATCH, height, width, 1)), np.empty((BATCH, height, width, 1))
+        for number, index in enumerate(which):
+            one = self.examples[index]
+            row = int(self.rng.integers(0, one.held_out - height + 1))
+            column = int(self.rng.integers(0, one.target.shape[1] - width + 1))
+            a_prev[number] = one.pixels[row : row + height + f_h - 1, column : column + width + f_w - 1]
+            place = slice(row, row + height), slice(column, column + width)
+            wanted[number, ..., 0], usable[number, ..., 0] = one.target[place], one.usable[place]
+        w = self.scaling.scaled_taps(self.weights)[..., None]
+        # Divergence overflows, which the loss shows.
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = conv_forward(a_prev, w, self.weights[-1:], jobs=1)
+            error = ((np.abs(z) if self.absolute else z) - wanted) * usable
+            count = max(1.0, float(usable.sum()))
+            d_z = 2 / count * error * (np.sign(z) if self.absolute else 1)
+            _, d_w, d_b = conv_backward(d_z, a_prev, w, jobs=1)
+            return float(np.square(error).sum() / count), np.append(self.scaling.mix.T @ d_w.ravel(), d_b)
+
+    def direction(self, gradient: Array) -> Array:
+        if self.kind == Optimizer.SGD:
+            return gradient
+        if self.kind == Optimizer.MOMENTUM:
+            self.mean = 0.9 * self.mean + gradient
+            return self.mean
+        self.mean = 0.9 * self.mean + 0.1 * gradient
+        self.square = 0.999 * self.square + 0.001 * np.square(gradient)
+        mean, square = self.mean / (1 - 0.9**self.number), self.square / (1 - 0.999**self.number)
+        step: Array = mean / (np.sqrt(square) + 1e-12)
+        return step
+
+
+def evaluated(
+    examples: Sequence[Example],
+    weights: Array,
+    scaling: ScaledProblem,
+    run: _Training | None,
+    *,
+    bias: bool,
+    absolute: bool,
+) -> Learned:
+    """Scale the weights back, and measure the error on the held-out rows."""
+    taps, offset = scaling.taps(weights), scaling.bias(weights)
+    if absolute:
+        nearest = nearest_filter(taps[..., 0]) if taps.shape[2] == 1 else None
+        turned = taps.flat[np.abs(taps).argmax()] < 0
+        if nearest is not None:
+            turned = nearest.scale < 0 or not -90 < (nearest.angle or 0) <= 90
+        taps, offset = (-taps, -offset) if turned else (taps, offset)
+    errors, goals = [], []
+    for one in examples:
+        usable = one.usable[one.held_out :]
+        z = conv_forward(one.pixels[None, one.held_out :], taps[..., None], [offset * bias])[0, ..., 0]
+        errors.append((np.abs(z) if absolute else z)[usable] - one.target[one.held_out :][usable])
+        goals.append(one.target[one.held_out :][usable])
+    error = float(np.sqrt(np.square(np.concatenate(errors)).mean())) if sum(map(len, errors)) else math.nan
+    spread = float(np.concatenate(goals).std()) if sum(map(len, goals)) else math.nan
+    relevant = abs(offset) > 0.02 * scaling.height and not bias
+    return Learned(
+        taps=taps[..., 0] if taps.shape[2] == 1 else taps,
+        bias=offset if bias else 0.0,
+        error=error,
+        relative_error=error / spread if spread else math.nan,
+        steps=0 if run is None else run.number,
+        history=() if run is None else tuple(run.history),
+        offset=offset if relevant else 0.0,
+    )

@@ -1,0 +1,56 @@
+"""Learning a filter in closed form, by least squares."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from convcli.learning.examples import Example
+from convcli.learning.gradient_descent import TRIALS, evaluated
+from convcli.learning.problem import MAX_SOLVED, ScaledProblem, check_enough_samples, check_seed, patch_rows
+from convcli.learning.results import Array, Learned
+
+__all__ = ["solve"]
+ROUNDS = 100  # maximum rounds of least squares to find the signs of absolute values
+
+
+def solve(
+    examples: Sequence[Example], *, bias: bool = False, absolute: bool = False, seed: int = 0
+) -> Learned:
+    """Find the filter by linear least squares, as a check of `learn`.
+
+    For large pictures it uses a random sample of patches: 8 million matrix elements, or two patches per
+    weight if that is more. For absolute values it alternates: the signs that the filter gives, then the
+    filter that fits these signs best.
+
+    Parameters, exceptions and result are those of `learn`, which has additional parameters.
+
+    Examples
+    --------
+    >>> from convcli.learning.examples import make_examples
+    >>> image = np.random.default_rng(1).integers(0, 256, (20, 20))
+    >>> (solve(make_examples(image, image[1:-1, :-2] * 3)).taps.round(6) + 0.0).tolist()[1]
+    [3.0, 0.0, 0.0]
+    """
+    check_seed(seed)
+    scaling = ScaledProblem.of(examples, absolute=absolute)
+    rng = np.random.default_rng(seed)
+    scaled = [scaling.apply(example) for example in examples]
+    numbers = max(MAX_SOLVED, check_enough_samples(scaled, scaling.weights))
+    patches, targets = patch_rows(scaled, scaling.weights, rng, numbers)
+
+    patches[:, :-1] = patches[:, :-1] @ scaling.mix  # as in training
+    inverse = np.linalg.pinv(patches)
+    if not absolute:
+        return evaluated(examples, inverse @ targets, scaling, None, bias=bias, absolute=absolute)
+    found: list[tuple[float, Array]] = []
+    for _ in range(2 * TRIALS):
+        signs = np.sign(patches @ rng.standard_normal(patches.shape[1]))
+        for _ in range(ROUNDS):
+            weights: Array = inverse @ (targets * signs)
+            new = np.sign(patches @ weights)
+            if np.array_equal(new, signs):
+                break
+            signs = new
+        found.append((float(np.square(np.abs(patches @ weights) - targets).mean()), weights))
+    best = min(found, key=lambda pair: pair[0])[1]
+    return evaluated(examples, best, scaling, None, bias=bias, absolute=absolute)

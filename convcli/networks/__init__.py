@@ -1,0 +1,1 @@
+"""Networks of layers: grammar, layer types, sizes and costs, tables, shipped networks."""

@@ -1,0 +1,229 @@
+"""Building a network from a spec and an input size, in one pass over the layers."""
+
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from convcli.errors import SizeError, suggestion
+from convcli.networks.layer_types.base import Layer, Size
+from convcli.networks.network import (
+    Chain,
+    Flow,
+    JoinLayer,
+    Network,
+    ReceptiveFields,
+    Stage,
+    with_channels_hint,
+)
+from convcli.networks.receptive_fields import ReceptiveField
+from convcli.networks.spec import Item, Join, JoinKind, JoinTag, Place, PlacedLayer, Repeat, Spec, Tag
+from convcli.sizes.text import format_number, format_size
+
+__all__ = ["build", "input_size"]
+
+MAX_COMPARED = 1000  # tags with an unknown one: comparing takes time
+MAX_LETTERS = 300  # of a list of tags, which may be long
+
+
+def build(spec: Spec, size: Size | None = None) -> Network:
+    """Build a network.
+
+    Parameters
+    ----------
+    spec : Spec
+    size : tuple of int, optional
+        Of the input, see `input_size`.
+
+    Raises
+    ------
+    SizeError
+        The input has no size, or other channels than the spec says; or a layer is impossible: the message
+        gives its place, the arithmetic with its numbers, and what would be possible.
+    """
+    size = input_size(spec, size)
+    builder = _Builder(spec.source)
+    flow = Flow.into(size)
+    try:
+        for number, item in enumerate(spec.items):
+            builder.block = number
+            flow = builder.run((item,), flow, depth=0)
+    except SizeError as error:
+        raise with_channels_hint(error, size) from None
+    return Network(size, tuple(builder.stages), tuple(map(_label, spec.items)), spec.items)
+
+
+def input_size(spec: Spec, size: Size | None) -> Size:
+    """Return the size of a network's input.
+
+    Parameters
+    ----------
+    spec : Spec
+    size : tuple of int or None
+        Overrides the height and width of the spec's ``in``. If it has no channels, they come from there.
+
+    Raises
+    ------
+    SizeError
+        There is no size, or its channels contradict those of ``in``.
+
+    Examples
+    --------
+    >>> from convcli.networks.grammar import parse_spec
+    >>> input_size(parse_spec("in 32x32x1, conv 6 f5"), (28, 28))
+    (28, 28, 1)
+    """
+    if size is None:
+        if spec.input is None:
+            where = spec.source or "the spec"
+            raise SizeError(where, "has no input size: begin it with in 224x224x3, or give --n 224x224x3")
+        return spec.input
+    channels = (spec.input or ())[2:]
+    if len(size) == 2:
+        return (*size, *channels)
+    if channels and size[2:] != channels:
+        sides = size[1:] if size[:1] == channels else size[:2]  # channels first, or other channels
+        raise SizeError(
+            f"input {format_size(size)}",
+            f"has {size[2]} channel{'s'[: size[2] != 1]}, but the network begins with in "
+            f"{format_size(spec.input or ())}; "
+            f"channels come last: give {format_size((*sides, *channels))}",
+        )
+    return size
+
+
+def _label(item: Item) -> str:
+    """Return a short text for an item of the top level, whose layers are not listed."""
+    if isinstance(item, Repeat | Join):
+        return _folded(item, _inner_label)
+    return item.layer.text if isinstance(item, PlacedLayer) else ""
+
+
+def _inner_label(item: Item) -> str:
+    """Return a shorter text for an item within another: its first word, and the layers that it repeats."""
+    return _folded(item, _first_word) if isinstance(item, Repeat) else _first_word(item)
+
+
+def _first_word(item: Item) -> str:
+    if isinstance(item, Repeat):
+        return f"{item.times} x {{ ... }}"
+    if isinstance(item, Join):
+        return str(item.kind)
+    return item.layer.text.partition(" ")[0] if isinstance(item, PlacedLayer) else ""
+
+
+def _folded(item: Repeat | Join, label: Callable[[Item], str]) -> str:
+    """Return the text of a repeat or a join, with a label for each item within."""
+    if isinstance(item, Repeat):
+        return f"{item.times} x {{ {_labels(item.body, label)} }}"
+    if len(item.branches) > 2:
+        return f"{item.kind} {{ {len(item.branches)} branches }}"
+    branches = " | ".join(_labels(branch, label) for branch in item.branches)
+    return " ".join(f"{item.kind} {{ {branches} }}".split())
+
+
+def _labels(items: Sequence[Item], label: Callable[[Item], str]) -> str:
+    """Return the labels of several items, or of the first and the last of them."""
+    labels = [label(item) for item in items if not isinstance(item, Tag | JoinTag)]
+    return ", ".join(labels if len(labels) <= 2 else [labels[0], "...", labels[-1]])
+
+
+class _Builder(Chain):
+    def __init__(self, source: str) -> None:
+        super().__init__(source)
+        self.tags: dict[str, Flow] = {}
+
+    def run(self, items: Sequence[Item], flow: Flow, *, depth: int) -> Flow:
+        for item in items:
+            if isinstance(item, PlacedLayer):
+                flow = self.add(item.layer, item.place, flow, depth=depth)
+            elif isinstance(item, Tag):
+                self.tags[item.name] = flow
+                self.stages[-1] = self.stages[-1]._replace(tags=(*self.stages[-1].tags, item.name))
+            elif isinstance(item, Repeat):
+                for _ in range(item.times):
+                    flow = self.run(item.body, flow, depth=depth + 1)
+            elif isinstance(item, Join):
+                branches = []
+                for branch in item.branches:
+                    start = len(self.stages)
+                    branches.append(self.run(branch, flow, depth=depth + 1))
+                    if start < len(self.stages) and len(branches) > 1:
+                        self.stages[start] = self.stages[start]._replace(begins_branch=True)
+                flow = self.join(item.kind, None, branches, item.place, depth=depth)
+            else:
+                if item.name not in self.tags:
+                    what = f"{item.kind} @{item.name[:50]}"
+                    self.fail(item.place, what, f"this tag is not set: {self.known_tags(item.name)}")
+                flow = self.join(item.kind, item.name, [flow, self.tags[item.name]], item.place, depth=depth)
+        return flow
+
+    def known_tags(self, name: str) -> str:
+        """Return a hint: the most similar tag, or all tags if they are few."""
+        if not self.tags:
+            return "no tag is set before it"
+        known = suggestion(name, [tag[:50] for tag in list(self.tags)[-MAX_COMPARED:]])
+        return known if len(known) <= MAX_LETTERS else f"{len(self.tags):,} other tags are set before it"
+
+    def join(
+        self, kind: JoinKind, tag: str | None, flows: Sequence[Flow], place: Place, *, depth: int
+    ) -> Flow:
+        layer = JoinLayer(type=kind, tag=tag)
+        size = self.joined_size(kind, layer, [flow.size for flow in flows], place)
+        self.check_size(layer, size, place)
+        fields, misaligned = _joined_fields([flow for flow in flows if flow.size[:2] == size[:2]], flows)
+        writes = self.new_tensor()
+        self.stages.append(
+            Stage(
+                layer, place, flows[0].size, size, None, 0, 0, 0, fields, misaligned,
+                depth, self.block, tuple(flow.tensor for flow in flows), writes,
+            )
+        )  # fmt: skip
+        return Flow(size, fields, writes)
+
+    def joined_size(self, kind: JoinKind, layer: Layer, sizes: Sequence[Size], place: Place) -> Size:
+        known = [size for size in sizes if len(size) != 2]
+        first, sides = (known or sizes)[0], sizes[0][:2]
+        if len(known) < len(sizes):  # some have unknown channels
+            differ = kind != JoinKind.CAT and any(size != first for size in known)
+            if differ or any(size[:2] != sides for size in sizes):
+                self.disagree(layer, sizes, place, "the same size")
+            return sides if kind == JoinKind.CAT else first
+        if kind == JoinKind.CAT:
+            if any(size[:-1] != first[:-1] for size in sizes):
+                self.disagree(layer, sizes, place, "the same height and width")
+            return (*first[:-1], sum(size[-1] for size in sizes))
+        if kind == JoinKind.MUL:
+            gates = [size for size in sizes if size[:-1] == (1, 1)]
+            images = [size for size in sizes if size[:-1] != (1, 1)]
+            if images and gates and {size[-1] for size in gates} == {images[0][-1]}:
+                sizes, first = images, images[0]
+        if any(size != first for size in sizes):
+            self.disagree(layer, sizes, place, "the same size" + ", or 1x1" * (kind == JoinKind.MUL))
+        return first
+
+    def disagree(self, layer: Layer, sizes: Sequence[Size], place: Place, wanted: str) -> NoReturn:
+        shown = " and ".join(format_size(size) for size in sizes)
+        self.fail(place, layer.text, f"its branches give {shown}; they must have {wanted}")
+
+
+def _joined_fields(sliding: Sequence[Flow], flows: Sequence[Flow]) -> tuple[ReceptiveFields | None, str]:
+    """Return the largest fields, and how the positions of the branches that slide over the image differ.
+
+    A branch that is broadcast, such as a gate, has no position of its own.
+    """
+    if any(flow.fields is None for flow in flows):
+        return None, ""
+    pairs = [flow.fields for flow in sliding if flow.fields is not None]
+    others = [flow.fields for flow in flows if flow.fields is not None and flow not in sliding]
+    rows, columns = (
+        ReceptiveField.joined([pair[axis] for pair in pairs], [pair[axis] for pair in others])
+        for axis in (0, 1)
+    )
+    places = {
+        tuple((field.jump, field.centre) for field in pair): " x ".join(dict.fromkeys(map(_place_of, pair)))
+        for pair in pairs
+    }
+    return (rows, columns), " and ".join(places.values()) if len(places) > 1 else ""
+
+
+def _place_of(field: ReceptiveField) -> str:
+    return f"{format_number(field.centre)} (jump {format_number(field.jump)})"

@@ -1,0 +1,1 @@
+"""Networks drawn as diagrams: boxes and lines, SVG and HTML pages."""

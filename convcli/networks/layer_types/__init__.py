@@ -1,0 +1,1 @@
+"""Layer types: output size, parameters and multiply-accumulates of each, in exact integers."""

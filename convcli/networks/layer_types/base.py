@@ -1,0 +1,155 @@
+"""What all layer types share."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from typing import ClassVar
+
+from convcli.errors import SizeError
+from convcli.sizes.adaptive import AdaptiveAxis
+from convcli.sizes.axes import window_axes
+from convcli.sizes.text import Amounts, NamedPadding, format_padding, format_size
+from convcli.sizes.transposed import TransposedAxis
+from convcli.sizes.windowed import Axis
+
+__all__ = [
+    "NONE",
+    "NO_PADDING",
+    "ONE",
+    "AnyAxis",
+    "Layer",
+    "Size",
+    "WindowedLayer",
+    "channels_of",
+    "output_sides",
+    "short_pair",
+    "spatial_sides",
+    "window_axes_of",
+]
+
+Size = tuple[int, ...]
+# A layer computes the same axes several times, and a network has many equal layers.
+window_axes_of = lru_cache(1 << 12)(window_axes)
+AnyAxis = Axis | TransposedAxis | AdaptiveAxis
+
+NO_PADDING: Amounts = ((0, 0), (0, 0))
+ONE, NONE = (1, 1), (0, 0)
+
+
+def channels_of(size: Size) -> int | None:
+    """Return the channels of a size, or the values of a vector; None if unknown."""
+    return None if len(size) == 2 else size[-1]
+
+
+class Layer:
+    """Base of all layers, with defaults that suit most of them."""
+
+    type: str
+
+    # What dataclass would generate, which takes a millisecond per class at import.
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({given})"
+
+    is_view: ClassVar[bool] = False  # at inference its output is its input, and needs no memory
+    learns: ClassVar[bool] = False  # whether it has parameters
+
+    @property
+    def text(self) -> str:
+        """The layer in the words of the layer grammar."""
+        return str(self.type)
+
+    def axes(self, size: Size) -> tuple[AnyAxis, AnyAxis] | None:  # noqa: ARG002 -- as all below
+        """Return the axes along which the layer's windows slide; None for a layer without windows.
+
+        Raises
+        ------
+        SizeError
+            The windows do not fit the input.
+        """
+        return None
+
+    def output(self, size: Size) -> Size:
+        """Return the output size for an input of that size.
+
+        Raises
+        ------
+        SizeError
+            The layer is impossible on that input.
+        """
+        return size
+
+    def weights(self, channels: int) -> Size | None:  # noqa: ARG002
+        """Return the shape of the weights for this many input channels; None for a layer without weights."""
+        return None
+
+    def biases(self, channels: int) -> Size | None:  # noqa: ARG002
+        """Return the shape of the bias; None for a layer without one."""
+        return None
+
+    def connections(self, channels: int) -> int | None:  # noqa: ARG002
+        """Return the number of input values that an output value depends on; None if it varies."""
+        return None
+
+    def params(self, channels: int) -> int | None:
+        """Return the number of parameters: weights and bias; None if unknown."""
+        shapes = self.weights(channels), self.biases(channels)
+        return sum(prod(shape) for shape in shapes if shape is not None)
+
+    def statistics(self, channels: int) -> int:  # noqa: ARG002
+        """Return the number of running statistics, which are kept but not learned."""
+        return 0
+
+    def macs(self, size: Size) -> int | None:  # noqa: ARG002
+        """Return the multiply-accumulates for one input; None if unknown."""
+        return 0
+
+
+# Windows --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class WindowedLayer(Layer):
+    """A layer with a sliding window: kernel size, stride, padding, dilation."""
+
+    window: tuple[int, int]
+    stride: tuple[int, int] = ONE
+    padding: NamedPadding | Amounts = NO_PADDING
+    dilation: tuple[int, int] = ONE
+
+    def _letters(self, *, default_stride: tuple[int, int] = ONE) -> list[str]:
+        """Return the geometry in the words of the layer grammar, without defaults."""
+        words = [f"f{short_pair(self.window)}"]
+        if self.stride != default_stride:
+            words.append(f"s{short_pair(self.stride)}")
+        if self.padding not in (NO_PADDING, NamedPadding.VALID):
+            words.append(f"p{format_padding(self.padding)}")
+        if self.dilation != ONE:
+            words.append(f"d{short_pair(self.dilation)}")
+        return words
+
+
+def short_pair(pair: tuple[int, int]) -> str:
+    """Return `3` for a square and `3x1` for any other pair."""
+    return f"{pair[0]}" if pair[0] == pair[1] else format_size(pair)
+
+
+def spatial_sides(layer: Layer, size: Size) -> tuple[int, int]:
+    """Return height and width of an input, or refuse one without."""
+    if len(size) < 2:
+        raise SizeError(
+            f"{layer.type} on {format_size(size)} values",
+            "needs an image, not a vector; put it before the flatten",
+        )
+    return size[0], size[1]
+
+
+def output_sides(axes: tuple[AnyAxis, AnyAxis]) -> tuple[int, int]:
+    """Return height and width of the output."""
+    return axes[0].output, axes[1].output

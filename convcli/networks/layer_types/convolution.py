@@ -1,0 +1,227 @@
+"""Convolution layers: standard, depthwise and transposed."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import gcd, prod
+from typing import ClassVar
+
+from convcli.errors import SizeError
+from convcli.networks.layer_types.base import (
+    NONE,
+    Size,
+    WindowedLayer,
+    channels_of,
+    output_sides,
+    short_pair,
+    spatial_sides,
+    window_axes_of,
+)
+from convcli.sizes.axes import transposed_axes
+from convcli.sizes.transposed import TransposedAxis
+from convcli.sizes.windowed import Axis
+
+__all__ = ["Convolution", "Depthwise", "TransposedConvolution"]
+_transposed_axes = lru_cache(1 << 12)(transposed_axes)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Convolution(WindowedLayer):
+    """A convolution layer: `filters` filters that span all input channels, or one group of them.
+
+    `filters` None means an unknown number: then only the height and width of the output are known.
+
+    Examples
+    --------
+    >>> layer = Convolution(window=(5, 5), filters=6)
+    >>> layer.text, layer.output((32, 32, 3)), layer.params(3), layer.macs((32, 32, 3))
+    ('conv 6 f5', (28, 28, 6), 456, 352800)
+    """
+
+    filters: int | None = None
+    groups: int = 1
+    bias: bool = True
+    ceil: bool = False
+    type: str = field(default="conv", init=False)
+    learns: ClassVar[bool] = True
+
+    @property
+    def text(self) -> str:
+        """The layer in the words of the layer grammar."""
+        words = ["conv"] + ([] if self.filters is None else [f"{self.filters}"]) + self._letters()
+        words += [f"g{self.groups}"] if self.groups > 1 else []
+        return " ".join(words + ["nobias"] * (not self.bias) + ["ceil"] * self.ceil)
+
+    def axes(self, size: Size) -> tuple[Axis, Axis]:
+        """Return the axes along which the window slides."""
+        return window_axes_of(
+            spatial_sides(self, size),
+            self.window,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            ceil=self.ceil,
+        )
+
+    def output(self, size: Size) -> Size:
+        """Return the output size, without channels if the number of filters is unknown."""
+        spatial = output_sides(self.axes(size))
+        return spatial if self.filters is None else (*spatial, self.filters)
+
+    def connections(self, channels: int) -> int:
+        """Return the number of input values that an output value depends on.
+
+        Raises
+        ------
+        SizeError
+            The groups do not divide the channels or the filters.
+        """
+        return prod(self.window) * _in_group(self.groups, channels, self.filters)
+
+    def weights(self, channels: int) -> Size | None:
+        """Return ``(f_h, f_w, c / g, filters)``; None if the number of filters is unknown."""
+        depth = _in_group(self.groups, channels, self.filters)
+        return None if self.filters is None else (*self.window, depth, self.filters)
+
+    def biases(self, channels: int) -> Size | None:  # noqa: ARG002 -- every layer is asked alike
+        """Return ``(1, 1, 1, filters)``."""
+        return (1, 1, 1, self.filters) if self.bias and self.filters is not None else None
+
+    def params(self, channels: int) -> int | None:
+        """Return ``(f_h f_w c / g + 1) filters``; None if the number of filters is unknown."""
+        counted = super().params(channels)  # which also checks the groups
+        return None if self.filters is None else counted
+
+    def macs(self, size: Size) -> int | None:
+        """Return the multiply-accumulates for one input; None if channels or filters are unknown."""
+        if self.filters is None or len(size) < 3:
+            return None
+        return prod(self.output(size)) * self.connections(size[2])
+
+
+def _in_group(groups: int, channels: int, filters: int | None) -> int:
+    """Return the number of input channels in a group."""
+    for what, count in (("input channels", channels), ("filters", filters)):
+        if count is not None and count % groups:
+            common = gcd(channels, channels if filters is None else filters)
+            near = max(n for n in range(1, min(groups, 100_000) + 1) if common % n == 0)
+            raise SizeError(
+                f"groups {groups}",
+                f"do not divide {count} {what}: {count} / {groups} leaves {count % groups}; "
+                f"the nearest number of groups that does is {near}",
+            )
+    return channels // groups
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Depthwise(WindowedLayer):
+    """A depthwise convolution: `multiplier` filters for each channel, which read only that channel.
+
+    Examples
+    --------
+    >>> layer = Depthwise(window=(3, 3), padding=((1, 1), (1, 1)))
+    >>> layer.text, layer.output((56, 56, 64)), layer.params(64)
+    ('dw f3 p1', (56, 56, 64), 640)
+    """
+
+    multiplier: int = 1
+    bias: bool = True
+    type: str = field(default="dw", init=False)
+    learns: ClassVar[bool] = True
+
+    @property
+    def text(self) -> str:
+        """The layer in the words of the layer grammar."""
+        words = ["dw", *self._letters()] + [f"x{self.multiplier}"] * (self.multiplier > 1)
+        return " ".join(words + ["nobias"] * (not self.bias))
+
+    def on(self, channels: int | None) -> Convolution:
+        """Return the equivalent grouped convolution for this many channels."""
+        return Convolution(
+            window=self.window,
+            filters=None if channels is None else channels * self.multiplier,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=channels or 1,
+            bias=self.bias,
+        )
+
+    def axes(self, size: Size) -> tuple[Axis, Axis]:
+        """Return how the window slides over an input of that size."""
+        spatial_sides(self, size)
+        return self.on(channels_of(size)).axes(size)
+
+    def output(self, size: Size) -> Size:
+        """Return the output size."""
+        spatial_sides(self, size)
+        return self.on(channels_of(size)).output(size)
+
+    def weights(self, channels: int) -> Size | None:
+        """Return ``(f_h, f_w, 1, c multiplier)``."""
+        return self.on(channels).weights(channels)
+
+    def biases(self, channels: int) -> Size | None:
+        """Return ``(1, 1, 1, c multiplier)``."""
+        return self.on(channels).biases(channels)
+
+    def connections(self, channels: int) -> int:  # noqa: ARG002 -- every layer is asked alike
+        """Return the number of input values that an output value depends on: those under the window."""
+        return prod(self.window)
+
+    def macs(self, size: Size) -> int | None:
+        """Return the multiply-accumulates for one input."""
+        return self.on(channels_of(size)).macs(size)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class TransposedConvolution(WindowedLayer):
+    """A transposed convolution: each input pixel adds its window to the output.
+
+    Examples
+    --------
+    >>> layer = TransposedConvolution(window=(2, 2), filters=64, stride=(2, 2))
+    >>> layer.text, layer.output((28, 28, 128)), layer.params(128), layer.macs((28, 28, 128))
+    ('tconv 64 f2 s2', (56, 56, 64), 32832, 25690112)
+    """
+
+    filters: int
+    groups: int = 1
+    output_padding: tuple[int, int] = NONE
+    bias: bool = True
+    type: str = field(default="tconv", init=False)
+    learns: ClassVar[bool] = True
+
+    @property
+    def text(self) -> str:
+        """The layer in the words of the layer grammar."""
+        words = ["tconv", f"{self.filters}", *self._letters()]
+        words += [f"g{self.groups}"] if self.groups > 1 else []
+        words += [f"op{short_pair(self.output_padding)}"] if self.output_padding != NONE else []
+        return " ".join(words + ["nobias"] * (not self.bias))
+
+    def axes(self, size: Size) -> tuple[TransposedAxis, TransposedAxis]:
+        """Return the axes along which the windows are added to the output."""
+        return _transposed_axes(
+            spatial_sides(self, size),
+            self.window,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            output_padding=self.output_padding,
+        )
+
+    def output(self, size: Size) -> Size:
+        """Return the output size, ``(n - 1)s - 2p + d(f - 1) + op + 1``."""
+        return (*output_sides(self.axes(size)), self.filters)
+
+    def weights(self, channels: int) -> Size:
+        """Return ``(f_h, f_w, c / g, filters)``."""
+        return (*self.window, _in_group(self.groups, channels, self.filters), self.filters)
+
+    def biases(self, channels: int) -> Size | None:  # noqa: ARG002 -- every layer is asked alike
+        """Return ``(1, 1, 1, filters)``."""
+        return (1, 1, 1, self.filters) if self.bias else None
+
+    def macs(self, size: Size) -> int | None:
+        """Return the multiply-accumulates for one input: each input value meets all its weights."""
+        return None if len(size) < 3 else size[0] * size[1] * prod(self.weights(size[2]))

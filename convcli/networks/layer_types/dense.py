@@ -1,0 +1,84 @@
+"""Dense layers, and the flattening in front of them."""
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import ClassVar
+
+from convcli.errors import SizeError
+from convcli.networks.layer_types.base import Layer, Size
+from convcli.sizes.text import format_size
+
+__all__ = ["Dense", "Flatten"]
+
+
+# Dense and elementwise layers -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Dense(Layer):
+    """A dense layer: over all values of a vector, or over the channels at each pixel of an image.
+
+    Examples
+    --------
+    >>> Dense(units=300).params(128 * 128), Dense(units=10).output((7, 7, 64))
+    (4915500, (7, 7, 10))
+    """
+
+    units: int
+    bias: bool = True
+    type: str = field(default="fc", init=False)
+    learns: ClassVar[bool] = True
+
+    @property
+    def text(self) -> str:
+        """The layer in the words of the layer grammar."""
+        return f"fc {self.units}" + " nobias" * (not self.bias)
+
+    def output(self, size: Size) -> Size:
+        """Return ``(units,)``, or ``(height, width, units)``."""
+        return (*size[:-1], self.units) if len(size) != 2 else (*size, self.units)
+
+    def connections(self, channels: int) -> int:
+        """Return the number of input values that an output value depends on: all."""
+        return channels
+
+    def weights(self, channels: int) -> Size:
+        """Return ``(inputs, units)``."""
+        return channels, self.units
+
+    def biases(self, channels: int) -> Size | None:  # noqa: ARG002 -- every layer is asked alike
+        """Return ``(units,)``."""
+        return (self.units,) if self.bias else None
+
+    def macs(self, size: Size) -> int | None:
+        """Return ``inputs · units``; for an image, at each pixel."""
+        return None if len(size) == 2 else prod(size) * self.units
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Flatten(Layer):
+    """All values of an image as one vector.
+
+    Examples
+    --------
+    >>> Flatten().output((5, 5, 16))
+    (400,)
+    """
+
+    type: str = field(default="flatten", init=False)
+    is_view: ClassVar[bool] = True
+
+    def output(self, size: Size) -> Size:
+        """Return ``(h w c,)``.
+
+        Raises
+        ------
+        SizeError
+            The channels are unknown.
+        """
+        if len(size) == 2:
+            raise SizeError(
+                f"flatten on {format_size(size)}",
+                f"needs to know the channels, as in --n {format_size((*size, 3))}",
+            )
+        return (prod(size),)

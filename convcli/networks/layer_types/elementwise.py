@@ -1,0 +1,106 @@
+"""Layers that keep the size: normalization, activations; and padding."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from convcli.networks.layer_types.base import Layer, Size, output_sides, spatial_sides, window_axes_of
+from convcli.sizes.text import Amounts, format_padding
+from convcli.sizes.windowed import Axis
+
+__all__ = ["Elementwise", "ElementwiseKind", "Normalization", "NormalizationKind", "Pad"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Pad(Layer):
+    """Zero padding as a separate layer.
+
+    Examples
+    --------
+    >>> Pad(padding=((1, 2), (0, 0))).output((5, 5, 3))
+    (8, 5, 3)
+    """
+
+    padding: Amounts
+    type: str = field(default="pad", init=False)
+
+    @property
+    def text(self) -> str:
+        """The layer in the words of the layer grammar."""
+        return f"pad {format_padding(self.padding)}"
+
+    def axes(self, size: Size) -> tuple[Axis, Axis]:
+        """Return the axes of 1x1 windows on the padded input."""
+        return window_axes_of(spatial_sides(self, size), 1, padding=self.padding)
+
+    def output(self, size: Size) -> Size:
+        """Return the padded size; the channels stay."""
+        return (*output_sides(self.axes(size)), *size[2:])
+
+
+class NormalizationKind(StrEnum):
+    """Kinds of normalization layers: batch and layer normalization."""
+
+    BATCH = "bn"
+    LAYER = "ln"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Normalization(Layer):
+    """Normalization with a learned scale and shift for every channel.
+
+    Examples
+    --------
+    >>> layer = Normalization(type=NormalizationKind.BATCH)
+    >>> layer.params(64), layer.statistics(64)
+    (128, 128)
+    """
+
+    type: str
+    learns: ClassVar[bool] = True
+
+    def weights(self, channels: int) -> Size:
+        """Return ``(c,)``: the scales."""
+        return (channels,)
+
+    def biases(self, channels: int) -> Size:
+        """Return ``(c,)``: the shifts."""
+        return (channels,)
+
+    def statistics(self, channels: int) -> int:
+        """Return ``2 c`` for batch normalization: running mean and variance."""
+        return 2 * channels if self.type == NormalizationKind.BATCH else 0
+
+
+class ElementwiseKind(StrEnum):
+    """Layers without parameters that keep the size."""
+
+    RELU = "relu"
+    RELU6 = "relu6"
+    SILU = "silu"
+    SIGMOID = "sigmoid"
+    TANH = "tanh"
+    GELU = "gelu"
+    HARDSWISH = "hardswish"
+    SOFTMAX = "softmax"
+    LRN = "lrn"
+    DROPOUT = "dropout"
+    IDENTITY = "identity"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Elementwise(Layer):
+    """A layer without parameters that keeps the size.
+
+    Examples
+    --------
+    >>> Elementwise(type=ElementwiseKind.RELU).output((7, 7, 64))
+    (7, 7, 64)
+    """
+
+    type: str
+
+    @property
+    def is_view(self) -> bool:  # type: ignore[override] # true for some kinds only
+        """Whether the layer does nothing at inference."""
+        return self.type in (ElementwiseKind.DROPOUT, ElementwiseKind.IDENTITY)

@@ -1,0 +1,239 @@
+"""The words of the layer grammar: each layer's name, its attributes and how they become a layer."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import NamedTuple, NoReturn
+
+from convcli.errors import SizeError, suggestion
+from convcli.networks.layer_types.base import Layer
+from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
+from convcli.networks.layer_types.dense import Dense, Flatten
+from convcli.networks.layer_types.elementwise import (
+    Elementwise,
+    ElementwiseKind,
+    Normalization,
+    NormalizationKind,
+    Pad,
+)
+from convcli.networks.layer_types.pooling import AdaptivePooling, Pooling, PoolingKind
+from convcli.networks.spec import JoinKind, Place
+from convcli.networks.tokens import Token
+from convcli.sizes.text import NamedPadding, parse_count, parse_padding, parse_pair
+
+__all__ = ["LAYER_NAMES", "WORDS", "parse_layer", "words_after"]
+
+
+# The words of a layer -------------------------------------------------------------------------------------
+
+
+class _Argument(NamedTuple):
+    """An option of a layer: the attribute of its class, its parser, its long names."""
+
+    attribute: str
+    read: Callable[[str], object]
+    names: tuple[str, ...] = ()
+
+
+def _flag(word: str) -> bool:
+    if word.lower() not in ("true", "false"):
+        raise SizeError(repr(word[:50]), "must be true or false")
+    return word.lower() == "true"
+
+
+_pair = {name: partial(parse_pair, name=name) for name in ("filter", "stride", "dilation", "output size")}
+_LETTERS = {
+    "f": _Argument(
+        "window", _pair["filter"], ("kernel_size", "k", "kernel", "filter_size", "window", "pool_size")
+    ),
+    "k": _Argument("window", _pair["filter"]),
+    "s": _Argument("stride", _pair["stride"], ("stride", "strides")),
+    "p": _Argument("padding", parse_padding, ("padding",)),
+    "d": _Argument("dilation", _pair["dilation"], ("dilation", "dilation_rate")),
+    "g": _Argument("groups", partial(parse_count, name="groups"), ("groups",)),
+    "op": _Argument(
+        "output_padding", partial(parse_pair, name="output padding", minimum=0), ("output_padding",)
+    ),
+    "x": _Argument("multiplier", partial(parse_count, name="multiplier"), ("depth_multiplier", "multiplier")),
+}
+_BIAS = _Argument("bias", _flag, ("bias", "use_bias"))
+_CEIL = _Argument("ceil", _flag, ("ceil_mode",))
+_FLAGS = {"nobias": (_BIAS, False), "ceil": (_CEIL, True)}
+_FILTERS = _Argument("filters", partial(parse_count, name="filters"), ("filters", "out_channels"))
+_UNITS = _Argument("units", partial(parse_count, name="units"), ("units", "out_features"))
+
+
+class _Recipe(NamedTuple):
+    """How a layer is built from its words.
+
+    Attributes
+    ----------
+    make : callable
+    letters, flags : options that it takes
+    number : the option given by a number without a letter
+    needed : attributes that are required
+    usage : its syntax, for error messages
+    names : other names of the layer
+    """
+
+    make: Callable[..., Layer]
+    usage: str
+    letters: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    number: _Argument | None = None
+    needed: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def arguments(self) -> dict[str, _Argument]:
+        """All options that can be given as name=value."""
+        arguments = [_LETTERS[letter] for letter in self.letters]
+        arguments += [_FLAGS[flag][0] for flag in self.flags]
+        arguments += [] if self.number is None else [self.number]
+        long_names = {name: argument for argument in arguments for name in argument.names}
+        return {letter: _LETTERS[letter] for letter in self.letters} | long_names
+
+
+_GEOMETRY = ("f", "k", "s", "p", "d")
+_RECIPES: dict[str, _Recipe] = {
+    "conv": _Recipe(
+        Convolution, "conv OUT fF [sS] [pP] [dD] [gG] [nobias]", (*_GEOMETRY, "g"), ("nobias", "ceil"),
+        _FILTERS, ("filters", "window"), ("conv2d", "convolution"),
+    ),
+    "dw": _Recipe(
+        Depthwise, "dw fF [sS] [pP] [dD] [xM] [nobias]", (*_GEOMETRY, "x"), ("nobias",),
+        None, ("window",), ("dwconv", "depthwise", "depthwiseconv2d"),
+    ),
+    "tconv": _Recipe(
+        TransposedConvolution, "tconv OUT fF [sS] [pP] [dD] [gG] [opN] [nobias]", (*_GEOMETRY, "g", "op"),
+        ("nobias",), _FILTERS, ("filters", "window"), ("convtranspose2d", "conv2dtranspose", "deconv"),
+    ),
+    "maxpool": _Recipe(
+        partial(Pooling, type=PoolingKind.MAX), "maxpool fF [sS] [pP] [dD] [ceil]", _GEOMETRY, ("ceil",),
+        None, ("window",), ("maxpool2d", "maxpooling2d"),
+    ),
+    "avgpool": _Recipe(
+        partial(Pooling, type=PoolingKind.AVERAGE), "avgpool fF [sS] [pP] [dD] [ceil]", _GEOMETRY, ("ceil",),
+        None, ("window",), ("avgpool2d", "averagepooling2d"),
+    ),
+    "gap": _Recipe(
+        AdaptivePooling, "gap, or gap HxW", (), (), _Argument("size", _pair["output size"], ("output_size",)),
+        (), ("globalaveragepooling2d", "adaptiveavgpool2d"),
+    ),
+    "pad": _Recipe(
+        Pad, "pad P", (), (), _Argument("padding", parse_padding, ("padding",)), ("padding",),
+        ("zeropad2d", "zeropadding2d"),
+    ),
+    "fc": _Recipe(
+        Dense, "fc OUT [nobias]", (), ("nobias",), _UNITS, ("units",), ("linear", "dense"),
+    ),
+    "bn": _Recipe(
+        partial(Normalization, type=NormalizationKind.BATCH), "bn", names=("batchnorm", "batchnorm2d",
+        "batchnorm1d", "batchnormalization"),
+    ),
+    "ln": _Recipe(
+        partial(Normalization, type=NormalizationKind.LAYER), "ln", names=("layernorm", "layernormalization"),
+    ),
+    "flatten": _Recipe(Flatten, "flatten"),
+    **{kind: _Recipe(partial(Elementwise, type=kind), kind) for kind in ElementwiseKind},
+}  # fmt: skip
+LAYER_NAMES = {
+    name: (word, recipe) for word, recipe in _RECIPES.items() for name in (word, *recipe.names)
+} | {"swish": ("silu", _RECIPES["silu"])}
+WORDS = (*_RECIPES, *JoinKind, "in")  # that error messages suggest
+
+
+def words_after(layer: Sequence[str]) -> dict[str, str]:
+    """Return the words that may come next: the names of layers, or the options that this one lacks.
+
+    Parameters
+    ----------
+    layer : sequence of str
+        The words of the layer so far.
+
+    Returns
+    -------
+    dict of str to str
+        The syntax of the layer that each word belongs to.
+
+    Examples
+    --------
+    >>> words_after([])["maxpool"]
+    'maxpool fF [sS] [pP] [dD] [ceil]'
+    >>> list(words_after(["conv", "6", "f5"]))
+    ['s', 'p', 'd', 'g', 'nobias', 'ceil']
+    """
+    if not layer:
+        joins = {str(kind): f"{kind} {{ A | B }}, or {kind} @NAME" for kind in JoinKind}
+        return {word: recipe.usage for word, recipe in _RECIPES.items()} | joins | {"in": "in HxWxC"}
+    if layer[0].lower() not in LAYER_NAMES:
+        return {}
+    _, recipe = LAYER_NAMES[layer[0].lower()]
+    words = [word.lower() for word in layer[1:]]
+    given = {part for word in words for part in (word, *re.findall("^(?:op|[a-z])", word))}
+    given |= {"f", "k"} if given & {"f", "k"} else {"k"}  # two names of the same option
+    return {word: recipe.usage for word in (*recipe.letters, *recipe.flags) if word not in given}
+
+
+def parse_layer(word: str, arguments: Sequence[Token], fail: Callable[[Place, str], NoReturn]) -> Layer | str:
+    """Build a layer from its words, or return what is missing; call `fail` for a wrong word."""
+    name, recipe = LAYER_NAMES[word.lower()]
+    given: dict[str, object] = {}
+    for token in arguments:
+        try:
+            attribute, value = _attribute(name, token.text)
+            if attribute in given:
+                is_number = name in ("conv", "tconv") and token.text.isdecimal()
+                hint = f"; f{token.text} is a filter size" * is_number
+                raise SizeError(token.text[:50], f"sets the {attribute} of {name} again{hint}")
+            given[attribute] = value
+        except SizeError as error:
+            fail(token.place, f"{error.what} {error.why}")
+    for attribute in recipe.needed:
+        if attribute not in given:
+            return f"{name} needs its {attribute}: {recipe.usage}"
+    if name == "pad" and isinstance(given["padding"], NamedPadding):
+        return (
+            f"pad has no filter that {given['padding']} could depend on: give an amount, as in pad 1 or "
+            "pad 0:1x0:1"
+        )
+    layer: Layer = recipe.make(**given)
+    return layer
+
+
+@lru_cache(1 << 12)  # networks repeat the same words many times
+def _attribute(name: str, text: str) -> tuple[str, object]:
+    """Return the attribute of a layer that a word sets, and its value."""
+    argument, value = _argument(name, _RECIPES[name], text)
+    return argument.attribute, argument.read(value) if isinstance(value, str) else value
+
+
+def _argument(name: str, recipe: _Recipe, text: str) -> tuple[_Argument, str | bool]:
+    """Return the option that a word sets, and the text of its value."""
+    long_name, equals, value = text.partition("=")
+    if equals:
+        long_names = recipe.arguments
+        if long_name.lower() not in long_names:
+            why = suggestion(long_name, long_names) if long_names else "it has none"
+            raise SizeError(long_name[:50], f"is not an option of {name}: {why}")
+        return long_names[long_name.lower()], value.strip("'\"")
+    word = text.lower()
+    if word in recipe.flags:
+        return _FLAGS[word]
+    if word in tuple(NamedPadding) and "p" in recipe.letters:
+        raise SizeError(repr(text[:50]), f"is a padding, which begins with p: did you mean p{word}?")
+    if recipe.number is not None and word[0].isdecimal():
+        return recipe.number, word
+    letters = re.match("op|[a-z]", word) if ";" not in word else None
+    if letters and letters[0] in recipe.letters and len(word) > letters.end():
+        return _LETTERS[letters[0]], word[letters.end() :]
+    if ";" in word:
+        raise SizeError(repr(text[:50]), "has a semicolon: separate layers by commas")
+    if word in recipe.letters or (word[0].isdecimal() and "f" in recipe.letters):
+        example = f"f{word}" if word not in recipe.letters else "psame" if word == "p" else f"{word}2"
+        raise SizeError(
+            repr(text[:50]), f"must be a letter and its value together, as in {example}: {recipe.usage}"
+        )
+    if word in LAYER_NAMES or word in tuple(JoinKind):
+        raise SizeError(text[:50], f"is a layer of its own: put a comma between {name} and {word}")
+    raise SizeError(repr(text[:50]), f"is not an option of {name}: {recipe.usage}")

@@ -1,0 +1,152 @@
+"""Receptive fields: the part of a network's input that affects each unit of a layer."""
+
+from collections.abc import Sequence
+from math import gcd
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from convcli.sizes.adaptive import quotient
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+
+__all__ = ["ReceptiveField", "Window"]
+
+
+class Window(Protocol):
+    """What `ReceptiveField` needs of a layer's axis, in pixels of its input."""
+
+    @property
+    def spread(self) -> "int | Fraction | None":
+        """Distance from the first pixel that an output reads to the last; None if it reads all."""
+
+    @property
+    def step(self) -> "int | Fraction":
+        """Pixels from one output to the next."""
+
+    @property
+    def twice_first(self) -> "int | Fraction":
+        """Twice the position of the first output's center."""
+
+    @property
+    def period(self) -> tuple[int, int]:
+        """Period of the window positions: in outputs, and in pixels."""
+
+    def reads(self, unit: int) -> tuple[int, int] | None:
+        """Return the first and the last pixel that an output reads; None if it reads none."""
+
+
+Seen = tuple[tuple[int, int], ...]
+
+MAX_PHASES = 1024  # units with different numbers of pixels that are followed one by one
+
+
+class ReceptiveField(NamedTuple):
+    """The receptive field of a layer's units in the network's input, along one axis.
+
+    Attributes
+    ----------
+    spread : int, Fraction or None
+        Distance from the first pixel that a unit sees to the last. After a transposed convolution, whose
+        units see different numbers of pixels, an upper bound, not rounded. None: a unit sees all pixels.
+    jump : int or Fraction
+        Distance from one unit's center to the next.
+    twice_centre : int or Fraction
+        Twice the position of the first unit's center; the center of pixel 0 is at 0, padding is negative.
+    seen : tuple of (int, int)
+        The first and the last pixel that each of the first units sees, for one period of their positions;
+        empty if the period is too long.
+
+    Source: A. Araujo, W. Norris, J. Sim, "Computing receptive fields of convolutional neural networks",
+    Distill 2019.
+
+    Examples
+    --------
+    >>> from convcli.sizes.windowed import Axis
+    >>> pooled = ReceptiveField().through(Axis(side=224, window=3, before=1, after=1)).through(
+    ...     Axis(side=224, window=2, stride=2)
+    ... )
+    >>> pooled.size, pooled.jump, pooled.centre
+    (4, 2, 0.5)
+    """
+
+    spread: "int | Fraction | None" = 0
+    jump: "int | Fraction" = 1
+    twice_centre: "int | Fraction" = 0
+    seen: Seen = ((0, 0),)
+
+    @property
+    def size(self) -> int | None:
+        """Maximum number of pixels that a unit sees; None: all of them."""
+        if self.spread is None:
+            return None
+        if self.seen:
+            return max(last - first for first, last in self.seen) + 1
+        return int(self.spread // 1) + 1
+
+    @property
+    def centre(self) -> "int | float | Fraction":
+        """Position of the first unit's center."""
+        centre = quotient(self.twice_centre, 2)
+        return float(centre) if not isinstance(centre, int) and abs(centre) < 1 << 50 else centre
+
+    def through(self, window: Window) -> "ReceptiveField":
+        """Return the field of the units of the next layer."""
+        spread = window.spread
+        return ReceptiveField(
+            None if self.spread is None or spread is None else self.spread + spread * self.jump,
+            self.jump * window.step,
+            self.twice_centre + window.twice_first * self.jump,
+            self._seen_through(window),
+        )
+
+    def _seen_through(self, window: Window) -> Seen:
+        units, inputs = window.period
+        count = units * (len(self.seen) // gcd(len(self.seen), inputs)) if self.seen else 0
+        if count > MAX_PHASES:
+            return ()
+        seen = []
+        for unit in range(count):
+            read = window.reads(unit)
+            if read is None:  # a unit that sees no pixel
+                return ()
+            seen.append(self._seen_by(*read))
+        return tuple(seen)
+
+    def _seen_by(self, first: int, last: int) -> tuple[int, int]:
+        """Return the first and the last pixel that a range of units sees."""
+        count = len(self.seen)
+        # Positions repeat after a period, so the ends are among the units of one period.
+        starts = (self._seen_by_one(unit)[0] for unit in range(first, min(first + count, last + 1)))
+        ends = (self._seen_by_one(unit)[1] for unit in range(max(last - count + 1, first), last + 1))
+        return min(starts), max(ends)
+
+    def _seen_by_one(self, unit: int) -> tuple[int, int]:
+        periods, phase = divmod(unit, len(self.seen))
+        further = periods * int(len(self.seen) * self.jump)
+        return self.seen[phase][0] + further, self.seen[phase][1] + further
+
+    @staticmethod
+    def joined(
+        fields: Sequence["ReceptiveField"], others: Sequence["ReceptiveField"] = ()
+    ) -> "ReceptiveField":
+        """Return the field of a join: the largest, at the position of the largest that slides.
+
+        Parameters
+        ----------
+        fields : of the branches that slide over the image
+        others : of the branches that are broadcast, which have no position
+
+        Examples
+        --------
+        >>> unknown = ReceptiveField(spread=None)
+        >>> ReceptiveField.joined([ReceptiveField(), ReceptiveField(spread=2)], [unknown]).size is None
+        True
+        """
+        sliding, largest = (
+            max(several, key=ReceptiveField._extent) for several in (fields, [*fields, *others])
+        )
+        return sliding if largest is sliding else sliding._replace(spread=largest.spread, seen=())
+
+    def _extent(self) -> tuple[bool, "int | Fraction"]:
+        return self.spread is None, self.spread or 0

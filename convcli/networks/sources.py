@@ -1,0 +1,159 @@
+"""Sources of networks: typed text, ``.net`` files and the shipped networks."""
+
+from __future__ import annotations
+
+import operator
+import os
+import re
+from errno import ENOENT
+from pathlib import Path
+
+from convcli.errors import SizeError, SpecError, reason
+from convcli.files.opening import open_input
+from convcli.networks.building import build
+from convcli.networks.grammar import parse_spec
+from convcli.networks.layer_types.base import Size
+from convcli.networks.network import Network
+from convcli.networks.spec import Spec
+from convcli.sizes.text import MAX_DIGITS, parse_size
+
+__all__ = ["decoded", "network", "read_spec", "shipped", "text_of", "title_of"]
+
+SHIPPED = Path(__file__).parent / "shipped"
+MAX_BYTES = 1 << 22  # of a spec; 100,000 layers need less
+
+
+def network(text_or_path: str | os.PathLike[str], n: int | Size | str | None = None) -> Network:
+    """Compute the sizes, parameters and costs of a network.
+
+    Parameters
+    ----------
+    text_or_path : str or path
+        Layers as in ``"conv 6 f5, maxpool f2"``; a file, given as a path or a text that ends with ``.net``;
+        or the name of a shipped network, such as ``"resnet18"``.
+    n : int, (int, int), (int, int, int) or str, optional
+        Size of the input, instead of the height and width of the spec's ``in``. If it has no channels, they
+        come from there.
+
+    Returns
+    -------
+    Network
+        With ``layers``, ``output``, ``params``, ``macs`` and ``receptive_field``; its `str` is the table.
+
+    Raises
+    ------
+    SpecError
+        The text is not a valid spec, or the file cannot be read.
+    SizeError
+        A layer is impossible on its input, there is no input size, or its channels contradict those of
+        ``in``.
+
+    Examples
+    --------
+    >>> net = network("conv 6 f5, maxpool f2, conv 16 f5, flatten, fc 120", (32, 32, 3))
+    >>> net.output, net.params, net.macs
+    ((120,), 194992, 784800)
+    >>> network("resnet18", 320).output
+    (1000,)
+    """
+    return build(read_spec(text_or_path), None if n is None else _size(n))
+
+
+def _size(n: int | Size | str) -> Size:
+    if isinstance(n, str):
+        return parse_size(n, "input")
+    sides = n if isinstance(n, tuple | list) else (n,)
+    if not sides or not all(hasattr(side, "__index__") and not isinstance(side, bool) for side in sides):
+        raise SizeError(f"input {n}", "must be a number, (height, width) or (height, width, channels)")
+    numbers = [operator.index(side) for side in sides]
+    if max(map(abs, numbers)) >= 10**MAX_DIGITS:
+        raise SizeError("input", f"has more than {MAX_DIGITS} digits")
+    return parse_size("x".join(map(str, numbers)), "input")
+
+
+def read_spec(text_or_path: str | os.PathLike[str]) -> Spec:
+    """Parse a network; the argument is that of `network`."""
+    if not isinstance(text_or_path, str):
+        return parse_spec(text_of(os.fspath(text_or_path)), os.fspath(text_or_path))
+    text = text_or_path.strip()
+    names = shipped()
+    if text.lower() in names:
+        return parse_spec(text_of(names[text.lower()]), f"{text.lower()}.net")
+    if text.lower().endswith(".net"):
+        return parse_spec(text_of(text_or_path), text_or_path)
+    try:
+        return parse_spec(text, known=tuple(names))
+    except SpecError:
+        if os.path.exists(f"{text}.net"):  # noqa: PTH110 -- as below
+            raise SpecError(text, f"is not a shipped network; did you mean {text}.net?") from None
+        if re.fullmatch(r"\S*\w\.\w+", text) and not os.path.exists(text):  # noqa: PTH110 -- as below
+            raise SpecError(
+                text[:100], reason(FileNotFoundError(ENOENT, os.strerror(ENOENT), text))
+            ) from None
+        if os.path.exists(text):  # noqa: PTH110 -- a text of layers may be no path at all
+            raise SpecError(
+                text[:100], "is read as layers, not as a file: name the file *.net, or read it with - < FILE"
+            ) from None
+        raise
+
+
+def shipped() -> dict[str, Path]:
+    """Return the files of the shipped networks by name.
+
+    Examples
+    --------
+    >>> sorted(shipped())[:3]
+    ['alexnet', 'densenet121', 'efficientnet_b0']
+    """
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.net"))}
+
+
+def title_of(name: str) -> str:
+    """Return the first comment of a shipped network: its name and its paper.
+
+    Examples
+    --------
+    >>> title_of("lenet5")[:7]
+    'LeNet-5'
+    """
+    return text_of(shipped()[name]).partition("\n")[0].lstrip("# ")
+
+
+def text_of(path: str | os.PathLike[str]) -> str:
+    """Return the text of a spec file.
+
+    Raises
+    ------
+    SpecError
+        The file cannot be read, or is not text.
+    """
+    name = os.fspath(path)
+    try:
+        with open_input(path) as file:
+            content = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise SpecError(name, _reason(error)) from None
+    return decoded(content, name)
+
+
+def decoded(content: bytes, name: str) -> str:
+    """Return the bytes of a spec as text.
+
+    Raises
+    ------
+    SpecError
+        There are too many bytes, or they are not text.
+    """
+    if len(content) > MAX_BYTES:
+        raise SpecError(name, f"is larger than {MAX_BYTES:,} bytes, the limit for a network")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SpecError(name, f"is not text: byte {error.start} is 0x{content[error.start]:02x}") from None
+    if "\0" in text:
+        raise SpecError(name, f"is not text: byte {content.index(0)} is 0x00")
+    return text
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return reason(error) if isinstance(error, OSError) else str(error).lower()

@@ -1,0 +1,284 @@
+"""Tables of a network, with one row per layer, in several output formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from convcli.networks.layer_types.base import Size
+from convcli.sizes.text import format_number, format_padding, format_size
+
+if TYPE_CHECKING:
+    from convcli.networks.network import Network, ReceptiveFields, Stage
+
+__all__ = ["Cell", "Column", "Table", "field_texts", "params_table", "shape_table"]
+
+Cell = str | int | None
+
+
+class Column(NamedTuple):
+    """A column of a table.
+
+    Attributes
+    ----------
+    name : str
+    cells : list
+        One per row; None if unknown or absent.
+    total : str, int or None
+        The cell of the total row.
+    rank : int
+        0 for essential columns; on a narrow terminal, columns of higher rank are dropped first.
+    """
+
+    name: str
+    cells: list[Cell]
+    total: Cell = None
+    rank: int = 0
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it holds numbers, which are right-aligned."""
+        return any(isinstance(cell, int) for cell in self.cells)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds nothing worth showing."""
+        return not any(cell if self.rank else cell not in (None, "") for cell in self.cells)
+
+    @property
+    def texts(self) -> list[str]:
+        """The cells as text: thousands separated by commas, empty for None."""
+        return [_shown(cell) for cell in self.cells]
+
+    @property
+    def total_text(self) -> str:
+        """The total as text."""
+        return _shown(self.total)
+
+
+class Table(NamedTuple):
+    """Columns of equal length; the first names the rows.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+    indents : list of int
+        Nesting depth of each row.
+    has_total : bool
+    """
+
+    columns: tuple[Column, ...]
+    indents: list[int]
+    has_total: bool = False
+
+    def as_text(self) -> str:
+        """Return plain text of any width: columns aligned, thousands separated by commas."""
+        columns = [column for column in self.columns if not column.is_empty]
+        rows = zip(*map(self._aligned, columns), strict=True)
+        return "".join("  ".join(row).rstrip() + "\n" for row in rows)
+
+    def as_tsv(self) -> str:
+        """Return tab-separated values, with a header."""
+        return "".join("\t".join(row) + "\n" for row in self._rows())
+
+    def as_csv(self) -> str:
+        """Return comma-separated values, with a header."""
+        import csv
+        from io import StringIO
+
+        text = StringIO()
+        csv.writer(text, lineterminator="\n").writerows(self._rows())
+        return text.getvalue()
+
+    def as_markdown(self) -> str:
+        """Return a Markdown table."""
+        header, *rows = ([cell.replace("|", "\\|") for cell in row] for row in self._rows())
+        marks = ["--:" if column.is_number else ":--" for column in self.columns]
+        return "".join(f"| {' | '.join(row)} |\n" for row in (header, marks, *rows))
+
+    def _rows(self) -> Iterable[list[str]]:
+        yield [column.name for column in self.columns]
+        count = len(self.columns[0].cells)
+        for number in range(count):
+            yield [_plain(column.cells[number]) for column in self.columns]
+        if self.has_total:
+            yield [_plain(column.total) for column in self.columns]
+
+    def _aligned(self, column: Column) -> list[str]:
+        """Return the texts of a column, with its name first, padded to equal width."""
+        texts = column.texts
+        if column is self.columns[0]:
+            texts = ["  " * indent + text for indent, text in zip(self.indents, texts, strict=True)]
+        lines = [column.name, *texts, *[column.total_text] * self.has_total]
+        width, at_the_right = max(map(len, lines)), column.is_number
+        return [line.rjust(width) if at_the_right else line.ljust(width) for line in lines]
+
+
+def _plain(cell: Cell) -> str:
+    return "" if cell is None else str(cell)
+
+
+def _shown(cell: Cell) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else cell or ""
+
+
+# The tables of a network ----------------------------------------------------------------------------------
+
+
+def shape_table(network: Network, *, by_block: bool = False) -> Table:
+    """Return a table of sizes: output size, receptive field, padding and unread pixels of each layer.
+
+    Columns: ``layer``, ``output``; ``field``: rows and columns of the input that a unit sees; ``jump``: input
+    pixels from one unit to the next; ``centre`` of the first unit (the center of pixel 0 is at 0);
+    ``padding`` applied; ``unread``: rows and columns of the layer's input that no window reads.
+
+    Examples
+    --------
+    >>> from convcli.networks.sources import network
+    >>> print(shape_table(network("conv 8 f7 s2, maxpool f2", (32, 32, 3))).as_text(), end="")
+    layer         output  field  jump  centre  unread
+    conv 8 f7 s2  13x13x8     7     2       3  1 row, 1 col
+    maxpool f2    6x6x8       9     4       4  1 row, 1 col
+    """
+    groups, labels, indents = _rows_of(network, by_block=by_block)
+    last = [group[-1] for group in groups]
+    fields = [field_texts(stage.fields) for stage in last]
+    return Table(
+        (
+            Column("layer", [*labels]),
+            Column("output", [format_size(stage.output) for stage in last]),
+            Column("field", [_number_or_text(field) for field, _, _ in fields]),
+            Column("jump", [_number_or_text(jump) for _, jump, _ in fields], rank=1),
+            Column("centre", [centre for _, _, centre in fields], rank=2),
+            Column("padding", [_padding(group) for group in groups], rank=3),
+            Column("unread", [_unread(group) for group in groups]),
+        ),
+        indents,
+    )
+
+
+def params_table(network: Network, *, by_block: bool = False, versus_dense: bool = False) -> Table:
+    """Return a table of parameters and costs: output size, shapes of weights and bias, totals.
+
+    Columns: ``layer``, ``output``, ``params``, ``MACs``, ``activations``, ``weights``, ``bias``,
+    ``statistics``; with `versus_dense`, the last four are replaced by the costs of the dense layer between
+    the same sizes, for convolutions.
+
+    Examples
+    --------
+    >>> from convcli.networks.sources import network
+    >>> print(params_table(network("conv 6 f5, flatten, fc 10", (32, 32, 3))).as_text(), end="")
+    layer      output   params     MACs  activations  weights  bias
+    conv 6 f5  28x28x6     456  352,800        4,704  5x5x3x6  1x1x1x6
+    flatten    4704          0        0        4,704
+    fc 10      10       47,050   47,040           10  4704x10  10
+    total      10       47,506  399,840        9,418
+    """
+    groups, labels, indents = _rows_of(network, by_block=by_block)
+    last = [group[-1] for group in groups]
+    outputs: list[Cell] = [format_size(stage.output) for stage in last]
+    columns = [
+        Column("layer", [*labels], "total"),
+        Column("output", outputs, format_size(network.output), rank=2 if versus_dense else 1),
+        _counted(
+            "params", [[stage.params for stage in group] for group in groups], rank=1 if versus_dense else 0
+        ),
+        _counted(
+            "MACs", [[stage.macs for stage in group] for group in groups], rank=4 if versus_dense else 2
+        ),
+    ]
+    if versus_dense:
+        columns += _dense_columns(groups)
+    else:
+        shapes = [
+            (group[0].weights, group[0].biases) if len(group) == 1 else (None, None) for group in groups
+        ]
+        columns += [
+            _counted("activations", [[stage.activations for stage in group] for group in groups], rank=3),
+            Column("weights", [_size(weights) for weights, _ in shapes], rank=4),
+            Column("bias", [_size(biases) for _, biases in shapes], rank=5),
+            _counted("statistics", [[stage.statistics for stage in group] for group in groups], rank=6),
+        ]
+    return Table(tuple(columns), indents, has_total=True)
+
+
+def _rows_of(network: Network, *, by_block: bool) -> tuple[list[list[Stage]], list[str], list[int]]:
+    """Return the layers, the name and the depth of each row."""
+    if not by_block:
+        return (
+            [[stage] for stage in network.layers],
+            [_label(stage) for stage in network.layers],
+            [stage.depth for stage in network.layers],
+        )
+    blocks = network.stages_of_blocks
+    labels = [text if len(stages) > 1 else _label(stages[0]) for text, stages in blocks]
+    return [list(stages) for _, stages in blocks], labels, [0] * len(blocks)
+
+
+def _label(stage: Stage) -> str:
+    """Return the text of a layer, after ``|`` if it begins another branch, with its tags."""
+    return " ".join(["|"] * stage.begins_branch + [stage.text] + [f"@{tag}" for tag in stage.tags])
+
+
+def _counted(name: str, counts: Sequence[Sequence[int | None]], rank: int = 0) -> Column:
+    cells: list[Cell] = [None if None in row else sum(number or 0 for number in row) for row in counts]
+    total = None if None in cells else sum(cell for cell in cells if isinstance(cell, int))
+    return Column(name, cells, total, rank)
+
+
+def _dense_columns(groups: Sequence[Sequence[Stage]]) -> list[Column]:
+    """Return the costs with a dense layer in the place of each convolution."""
+    dense = [[(stage, stage.as_dense) for stage in group] for group in groups]
+    params = [[(twin or stage).params for stage, twin in row] for row in dense]
+    macs = [[(twin or stage).macs for stage, twin in row] for row in dense]
+    return [_counted("dense params", params), _counted("dense MACs", macs, rank=3)]
+
+
+def _size(size: Size | None) -> str | None:
+    return None if size is None else format_size(size)
+
+
+def field_texts(fields: ReceptiveFields | None) -> tuple[str, str, str]:
+    """Return field size, jump and center of the first unit; ``all`` is the whole image.
+
+    Examples
+    --------
+    >>> from convcli.networks.receptive_fields import ReceptiveField
+    >>> from convcli.sizes.windowed import Axis
+    >>> field_texts((ReceptiveField().through(Axis(side=9, window=6, stride=2, before=1)), ReceptiveField()))
+    ('6x1', '2x1', '1.5x0')
+    """
+    if fields is None:
+        return "all", "", ""
+    sizes = ["all" if field.size is None else f"{field.size}" for field in fields]
+    jumps = [format_number(field.jump) for field in fields]
+    centres = [format_number(field.centre) for field in fields]
+    size, jump, centre = ("x".join(dict.fromkeys(texts)) for texts in (sizes, jumps, centres))
+    return size, jump, centre
+
+
+def _number_or_text(text: str) -> Cell:
+    return int(text) if text.isdecimal() else text
+
+
+def _padding(group: Sequence[Stage]) -> str | None:
+    """Return what a single layer adds or cuts off on each side."""
+    axes = group[0].axes
+    if len(group) > 1 or axes is None:
+        return None
+    amounts = (axes[0].before, axes[0].after), (axes[1].before, axes[1].after)
+    return format_padding(amounts) if any(map(any, amounts)) else None
+
+
+def _unread(group: Sequence[Stage]) -> str | None:
+    """Return the number of rows and columns that are never read; None if all are read."""
+    if len(group) > 1:
+        losing = sum(_unread([stage]) is not None for stage in group)
+        return f"in {losing} layer{'s'[: losing != 1]}" if losing else None
+    counts = [axis.unread_count() for axis in group[0].axes or ()]
+    texts = [
+        f"{'?' if count is None else count} {name}{'s'[: count != 1]}"
+        for count, name in zip(counts, ("row", "col"), strict=False)
+        if count != 0
+    ]
+    return ", ".join(texts) or None

@@ -1,0 +1,63 @@
+"""The text of a network split into tokens."""
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from typing import NamedTuple, NoReturn
+
+from convcli.networks.spec import Place
+
+__all__ = ["Token", "TokenKind", "tokenize"]
+
+
+# Tokens ---------------------------------------------------------------------------------------------------
+
+
+class TokenKind(StrEnum):
+    """What a token is."""
+
+    WORD = "word"
+    TAG = "tag"
+    SEPARATOR = "separator"
+    MARK = "mark"
+    END = "end"
+
+
+_KINDS = {kind.value: kind for kind in TokenKind}  # a dict look-up is faster than the enum's
+_TOKEN = re.compile(
+    r"(?P<blank>[^\S\n]+|#[^\n]*)"
+    r"|(?P<separator>[,\n][,\s]*)"
+    r"|(?P<mark>[{}|])"
+    r"|@(?P<tag>[^\s,{}|#@]+)"
+    r"|(?P<word>[^\s,{}|#@]+)"
+)
+
+
+class Token(NamedTuple):
+    """A piece of the text of a network, and its place."""
+
+    kind: TokenKind
+    text: str
+    place: Place
+
+
+def tokenize(text: str, fail: Callable[[Place, str], NoReturn]) -> list[Token]:
+    """Split a text into tokens; `fail` is called with the place and reason of an error."""
+    tokens = []
+    line, line_start, position = 1, 0, 0
+    for match in _TOKEN.finditer(text):
+        if match.start() != position:
+            break
+        kind = _KINDS.get(match.lastgroup or "")
+        if kind is not None:
+            place = Place(line, position - line_start + 1)
+            tokens.append(Token(kind, match[match.lastindex or 0], place))
+        position = match.end()
+        if kind == TokenKind.SEPARATOR:
+            breaks = text.count("\n", match.start(), position)
+            line_start = text.rindex("\n", match.start(), position) + 1 if breaks else line_start
+            line += breaks
+    end = Place(line, position - line_start + 1)
+    if position != len(text):
+        fail(end, "a tag needs a name, as in @skip")  # only a lone @ is not a token
+    return [*tokens, Token(TokenKind.END, "", end)]

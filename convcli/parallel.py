@@ -1,0 +1,149 @@
+"""How many CPU cores this process may use, and how to share work among them."""
+
+import operator
+import os
+from _thread import start_new_thread
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from threading import Condition
+from typing import Generic, TypeVar
+
+from convcli.errors import UsageError
+
+__all__ = ["BackgroundTask", "WorkQueue", "available_processors", "parallel_for", "threads_for"]
+
+Result = TypeVar("Result")
+
+
+MIN_PER_THREAD = 1 << 16  # output values: for fewer, starting a thread costs more than it saves
+MAX_THREADS = 64  # each takes memory, and more threads than cores make nothing faster
+
+
+@cache
+def available_processors() -> int:
+    """Return how many CPU cores this process may use, by its CPU affinity and the quota of its cgroup."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
+        return count if quota == "max" else max(1, min(count, -(-int(quota) // int(period))))
+    except (OSError, ValueError):
+        return count
+
+
+def threads_for(jobs: int | None, parts: int, outputs: int | None = None) -> int:
+    """Return how many threads to use for a task.
+
+    Parameters
+    ----------
+    jobs : int or None
+        Maximum number of threads (default: one per available CPU core).
+    parts : int
+        Number of parts that the task can be split into.
+    outputs : int, optional
+        Number of values that the task computes; a small task uses fewer threads.
+
+    Raises
+    ------
+    UsageError
+        `jobs` is not a whole number, or less than 1.
+    """
+    if jobs is None:
+        jobs = available_processors()
+    if not hasattr(jobs, "__index__") or isinstance(jobs, bool) or operator.index(jobs) < 1:
+        raise UsageError(f"jobs {jobs}", "must be a whole number, at least 1")
+    worth = parts if outputs is None else min(parts, outputs // MIN_PER_THREAD)
+    return max(1, min(operator.index(jobs), worth, max(MAX_THREADS, available_processors())))
+
+
+class WorkQueue:
+    """A work queue: the parts of a task that are left; each goes to the thread that asks first."""
+
+    def __init__(self, parts: range) -> None:
+        self._waiting = iter(parts)
+        self.stopped = False  # whether to hand out no more parts, because a thread failed
+
+    def __iter__(self) -> Iterator[int]:
+        return self
+
+    def __next__(self) -> int:
+        if self.stopped:
+            raise StopIteration
+        return next(self._waiting)
+
+
+class BackgroundTask(Generic[Result]):
+    """A task on a background thread.
+
+    If the thread never starts, for example because memory has run out, nothing waits for it; starting a
+    `threading.Thread` would wait forever.
+
+    Parameters
+    ----------
+    work : callable
+        Its exceptions are ignored.
+
+    Raises
+    ------
+    RuntimeError
+        No more threads can be started.
+    """
+
+    def __init__(self, work: Callable[[], Result]) -> None:
+        self._work = work
+        self._result: Result | None = None
+        self._changed = Condition()
+        self._at_work = self._taken = False
+        start_new_thread(self._run, ())
+
+    def _run(self) -> None:
+        with self._changed:
+            if self._taken:
+                return
+            self._at_work = True
+        with suppress(BaseException):
+            self._result = self._work()
+        with self._changed:
+            self._at_work = False
+            self._changed.notify()
+
+    def take(self) -> Result | None:
+        """Wait for the result and return it; None if the task failed or never started."""
+        with self._changed:
+            self._taken = True
+            while self._at_work:
+                self._changed.wait()
+            return self._result
+
+
+def parallel_for(parts: range, work: Callable[[WorkQueue], None], threads: int) -> None:
+    """Share a task among threads, the calling thread included.
+
+    Calls `work` once in each thread, with a queue from which the thread takes part after part. An error in
+    one thread stops all of them, and so does an interrupt. If the system refuses to start more threads, those
+    that are running do all the work.
+    """
+    waiting = WorkQueue(parts)
+    errors: list[BaseException] = []
+
+    def work_or_stop() -> None:
+        try:
+            work(waiting)
+        except BaseException as error:
+            waiting.stopped = True
+            errors.append(error)
+
+    others: list[BackgroundTask[None]] = []
+    with suppress(RuntimeError):
+        others.extend(BackgroundTask(work_or_stop) for _ in range(threads - 1))
+    work_or_stop()
+    while others:
+        try:
+            others[-1].take()
+            others.pop()
+        except BaseException as interrupt:
+            waiting.stopped = True
+            errors.append(interrupt)
+    for first in sorted(errors, key=lambda error: isinstance(error, Exception)):  # interrupts before errors
+        raise first

@@ -1,0 +1,1 @@
+"""Pictures: pixels and metadata, read from and written to files."""

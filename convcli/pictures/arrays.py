@@ -1,0 +1,77 @@
+"""Arrays as images: checked, and filled where they have holes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from convcli.errors import ImageError, UsageError
+
+__all__ = ["filled_array", "image_array"]
+
+
+def filled_array(
+    make: Callable[[NDArray[Any]], None],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    out: NDArray[Any] | None,
+    *,
+    beside: NDArray[Any],
+) -> NDArray[Any]:
+    """Let `make` fill an array, and return it: `out`, or a new array if `out` is None.
+
+    `make` fills a copy if `out` shares memory with the array `beside`, from which it reads, or is not
+    contiguous: numpy's `negative` computes wrong values in such arrays for some strides.
+
+    Raises
+    ------
+    UsageError
+        `out` is not a writable array of that shape and dtype.
+    """
+    if out is None:
+        result: NDArray[Any] = np.empty(shape, dtype)
+        make(result)
+        return result
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype or not out.flags.writeable:
+        given = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise UsageError(f"out {given}", f"must be a writable array of {dtype} {shape}")
+    if out.flags.c_contiguous and not np.may_share_memory(out, beside):
+        make(out)
+    else:
+        np.copyto(out, filled_array(make, shape, dtype, None, beside=beside))
+    return out
+
+
+def image_array(value: ArrayLike) -> NDArray[Any]:
+    """Check that a value is an image: real numbers, ``(H, W)`` or ``(H, W, C)``, not empty.
+
+    Returns
+    -------
+    array
+        bool becomes uint8 and float16 becomes float32; all others keep their dtype, in native byte order.
+
+    Raises
+    ------
+    ImageError
+        It is not an image.
+
+    Examples
+    --------
+    >>> image_array([[True, False]]).dtype
+    dtype('uint8')
+    """
+    try:
+        image = np.asarray(value)
+    except ValueError:
+        raise ImageError("array", "has rows of different lengths") from None
+    if image.ndim not in (2, 3) or not image.size:
+        raise ImageError(f"array of shape {image.shape}", "an image is (H, W) or (H, W, C), and not empty")
+    image = image.astype(image.dtype.newbyteorder("="), copy=False)
+    if image.dtype == np.bool_:
+        return image.astype(np.uint8)
+    if image.dtype == np.float16:
+        return image.astype(np.float32)
+    if image.dtype.kind not in "iu" and image.dtype not in (np.float32, np.float64):
+        raise ImageError(f"array of {image.dtype}", "an image holds integers, float32 or float64")
+    return image

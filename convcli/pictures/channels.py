@@ -1,0 +1,106 @@
+"""The channels of an image: each, summed, luma, or one of red, green and blue."""
+
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from convcli.errors import ImageError, chosen
+from convcli.pictures.arrays import image_array
+
+__all__ = ["Channels", "select_channels"]
+STRIP = 1 << 16  # pixels at a time, which fit in the cache
+
+
+class Channels(StrEnum):
+    """Which channels of a color image are filtered."""
+
+    EACH = "each"
+    SUM = "sum"
+    GRAY = "gray"
+    R = "r"
+    G = "g"
+    B = "b"
+
+
+REC_601 = (19595, 38470, 7471)  # 65536 times 0.299, 0.587 and 0.114, as in Pillow's convert("L")
+
+
+def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
+    """Select the channels to filter.
+
+    Parameters
+    ----------
+    image : array (H, W) or (H, W, C)
+    which : str
+        ``each``: all channels. ``sum``: their sum, which gives the result of a filter with the same kernel
+        for every channel. ``gray``: Rec. 601 luma, rounded as Pillow rounds it. ``r``, ``g``, ``b``: one
+        channel.
+
+    Returns
+    -------
+    array
+        ``(H, W)``, or the image itself for ``each``. Sums of 8-bit pixels are uint16, sums of other integers
+        int64.
+
+    Raises
+    ------
+    ImageError
+        The image does not have that channel.
+    UsageError
+        `which` is unknown.
+
+    Examples
+    --------
+    >>> select_channels(np.full((1, 1, 3), (255, 0, 0), np.uint8), "gray").tolist()
+    [[76]]
+    """
+    which = chosen(which, Channels, "channels")
+    pixels = image_array(image)
+    count = pixels.shape[2] if pixels.ndim == 3 else 1
+    if which == Channels.EACH:
+        return pixels
+    if which == Channels.SUM:
+        return _summed(pixels.reshape(*pixels.shape[:2], count))
+    if which == Channels.GRAY and count == 1:
+        return pixels.reshape(pixels.shape[:2])
+    if count != 3:
+        raise ImageError(
+            f"channels {which}", f"the image has {count} channel{'s'[: count != 1]}, not red, green and blue"
+        )
+    if which != Channels.GRAY:
+        return pixels[:, :, "rgb".index(which)]
+    if pixels.dtype in (np.uint8, np.uint16):
+        return _luma_of_pixels(pixels)
+    if pixels.dtype.kind == "f":
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels are allowed
+            luma: NDArray[Any] = pixels @ (np.array(REC_601) / 65536)
+    else:  # upper and lower bits separately, so that 64-bit values do not overflow
+        wide = pixels.astype(np.uint64 if pixels.dtype == np.uint64 else np.int64)
+        weights = np.array(REC_601, wide.dtype)
+        luma = (wide >> 16) @ weights + (((wide & 0xFFFF) @ weights + 32768) >> 16)
+    return luma.astype(pixels.dtype)
+
+
+def _luma_of_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the luma of uint8 or uint16 pixels; with weights that add up to 65536 it fits in 32 bits."""
+    luma = np.empty(pixels.shape[:2], pixels.dtype)
+    rows = max(1, STRIP // pixels.shape[1])
+    for start in range(0, len(pixels), rows):
+        strip = pixels[start : start + rows]
+        total = np.full(strip.shape[:2], 32768, np.uint32)
+        for channel, weight in enumerate(REC_601):
+            total += strip[..., channel] * np.uint32(weight)
+        luma[start : start + rows] = total >> 16
+    return luma
+
+
+def _summed(pixels: NDArray[Any]) -> NDArray[Any]:
+    dtype = pixels.dtype
+    if dtype.kind != "f":
+        dtype = np.dtype(np.uint16 if dtype == np.uint8 and pixels.shape[2] <= 257 else np.int64)
+        if max(abs(int(pixels.min())), int(pixels.max())) * pixels.shape[2] > np.iinfo(dtype).max:
+            raise ImageError("channels sum", "could overflow int64; use a float image")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(pixels.sum(2, dtype=dtype))

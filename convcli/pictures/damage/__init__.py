@@ -1,0 +1,1 @@
+"""Checks for damaged files that decoders accept: a module per format."""

@@ -1,0 +1,88 @@
+"""Checks pictures for damage that Pillow accepts: missing parts, which it leaves black or gray."""
+
+import io
+from collections.abc import Callable
+from functools import partial
+from typing import Any, BinaryIO
+
+from PIL import Image
+
+from convcli.errors import ImageError
+from convcli.pictures.damage.jpeg import Scans, padded, scans_of
+from convcli.pictures.damage.png import check_all_pixels, check_chunks
+from convcli.pictures.damage.tiff import APART, PLANAR, check_directory, check_parts
+
+__all__ = ["checked"]
+
+ROWS_COMPARED = 256  # rows compared at a time
+
+
+def checked(image: Image.Image, stream: BinaryIO, name: str, frame: int) -> Callable[[], None]:
+    """Check a picture before decoding, and return a function that checks it after decoding.
+
+    Raises
+    ------
+    ImageError
+        It is damaged or truncated.
+    """
+    if image.format == "TIFF":
+        _check_tiff(image, stream, name)
+    if image.format == "PNG":
+        return partial(_check_png, image, stream, name, frame)
+    if image.format not in {"JPEG", "MPO"}:
+        return lambda: None
+    content = stream
+    if frame:  # one of several pictures in a file
+        place = stream.tell()
+        stream.seek(image.offset)  # type: ignore[attr-defined] # an MPO has it
+        content = io.BytesIO(stream.read())
+        stream.seek(place)
+    place = content.tell()
+    scans = scans_of(content, name)
+    content.seek(place)
+    return partial(_check_jpeg, image, content, name, scans)
+
+
+def _check_tiff(image: Image.Image, stream: BinaryIO, name: str) -> None:
+    tags: Any = image.tag_v2  # type: ignore[attr-defined] # a TIFF has it
+    tile: Any = image.tile[0] if image.tile else ("",)  # type: ignore[attr-defined]
+    place = stream.tell()
+    check_directory(stream, name, tags.offset)
+    stream.seek(place)
+    if tile[0] == "raw":  # for all others libtiff notices missing parts
+        check_parts(tags, name)
+    elif image.mode == "LA" and tags.get(PLANAR) == APART:
+        raise ImageError(name, "stores gray and alpha in separate planes, of which Pillow reads only one")
+
+
+def _check_png(image: Image.Image, stream: BinaryIO, name: str, frame: int) -> None:
+    """Check for missing pixels, which Pillow leaves zero."""
+    check_chunks(stream, name)
+    if image.mode == "P" and image.palette is not None:
+        colors = len(image.palette.palette) // len(image.palette.mode)
+        highest: Any = image.getextrema()[1]
+        if highest >= colors:
+            raise ImageError(name, f"is damaged: it uses color {highest}, but its palette has {colors}")
+    last_row = image.crop((0, image.height - 1, *image.size))
+    if frame or image.info.get("interlace") or last_row.getbbox(alpha_only=False) is None:
+        check_all_pixels(stream, name, frame)
+
+
+def _check_jpeg(image: Image.Image, stream: BinaryIO, name: str, scans: Scans) -> None:
+    """Check for missing pixels, which libjpeg leaves gray.
+
+    A file with several scans is decoded again with extra bits after each scan: they become pixels only where
+    data is missing. In a file with one scan, missing data always includes the last block, so a last pixel
+    that is not gray proves that nothing is missing. Arithmetic coding may omit its last bytes, so extra bits
+    would prove nothing there.
+    """
+    last: Any = image.getpixel((image.width - 1, image.height - 1))
+    gray = all(abs(value - 128) <= 1 for value in (last if isinstance(last, tuple) else (last,)))
+    if scans.arithmetic or (not gray and len(scans.ends) == 1):
+        return
+    with Image.open(io.BytesIO(padded(stream, scans.ends)), formats=("JPEG",)) as again:
+        again.load()
+        for top in range(0, image.height, ROWS_COMPARED):
+            strip = 0, top, image.width, min(image.height, top + ROWS_COMPARED)
+            if image.crop(strip).tobytes() != again.crop(strip).tobytes():
+                raise ImageError(name, "is damaged: some of its pixels are missing")

@@ -1,0 +1,1 @@
+"""File formats: what each holds, its encoder and its decoder."""

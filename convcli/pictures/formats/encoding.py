@@ -1,0 +1,100 @@
+"""Encoding pictures in the output formats."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from convcli.errors import OutputError
+from convcli.pictures.formats.file_formats import (
+    HOLDS_RESOLUTION,
+    FileFormat,
+    holds_profile,
+    tiff_numbers,
+)
+from convcli.pictures.picture import Picture
+from convcli.pictures.png_writer import encode_png
+from convcli.pictures.text_matrices import format_matrix
+
+__all__ = ["encoded"]
+SAVE_OPTIONS: dict[FileFormat, dict[str, Any]] = {
+    FileFormat.JPEG: {"format": "JPEG", "quality": 92, "subsampling": 0},
+    FileFormat.TIFF: {"format": "TIFF", "compression": "tiff_adobe_deflate"},
+    FileFormat.WEBP: {"format": "WEBP", "lossless": True, "exact": True},
+    FileFormat.BMP: {"format": "BMP"},
+    FileFormat.PNM: {"format": "PPM"},
+    FileFormat.AVIF: {"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
+}
+
+
+def encoded(
+    picture: Picture,
+    file_format: FileFormat,
+    name: str,
+    *,
+    png_level: int | None = None,
+    jobs: int | None = None,
+) -> Sequence[bytes | memoryview]:
+    """Return the bytes of a picture's file in parts; `check_holds` must have accepted the picture.
+
+    Encodes in memory, because Pillow does not notice when a disk accepts only part of the data.
+
+    Raises
+    ------
+    OutputError
+        The encoder refuses the picture.
+    UsageError
+        `encode_png` does not accept the level or the number of jobs.
+    """
+    memory = io.BytesIO()
+    if picture.pixels.ndim == 3 and picture.pixels.shape[2] == 1 and file_format != FileFormat.NPY:
+        picture = replace(picture, pixels=picture.pixels[:, :, 0])
+    if file_format == FileFormat.PNG:
+        return encode_png(
+            picture.pixels,
+            alpha=picture.alpha,
+            profile=picture.profile,
+            resolution=_resolution_for(picture, file_format),
+            level=png_level,
+            jobs=jobs,
+        )
+    if file_format == FileFormat.NPY:
+        np.save(memory, picture.pixels, allow_pickle=False)
+    elif file_format.text:
+        separator = "," if file_format == FileFormat.CSV else " "
+        memory.write(format_matrix(picture.pixels, separator).encode())
+    else:
+        _encode_pixels(picture, file_format, memory, name)
+    return [memory.getbuffer()]
+
+
+def _resolution_for(picture: Picture, file_format: FileFormat) -> tuple[float, float] | None:
+    fits = picture.resolution and max(picture.resolution) <= HOLDS_RESOLUTION.get(file_format, 0)
+    return picture.resolution if fits else None
+
+
+def _encode_pixels(picture: Picture, file_format: FileFormat, memory: BinaryIO, name: str) -> None:
+    pixels = picture.joined
+    resolution = _resolution_for(picture, file_format)
+    options = SAVE_OPTIONS[file_format].copy()
+    if picture.profile is not None and holds_profile(picture, file_format):
+        options["icc_profile"] = picture.profile
+    if resolution is not None:
+        options["dpi"] = resolution
+    if picture.pixels.dtype not in (np.uint8, np.uint16):
+        numbers = tiff_numbers(picture.pixels)
+        pixels = picture.pixels if numbers is None else numbers
+    pages = [Image.fromarray(page) for page in (np.moveaxis(pixels, 2, 0) if picture.maps else [pixels])]
+    if len(pages) > 1:
+        options |= {"save_all": True, "append_images": pages[1:]}
+    try:
+        pages[0].save(memory, **options)
+    except MemoryError:
+        raise
+    except Exception as error:  # an encoder may raise anything
+        raise OutputError(
+            name, f"the {file_format} encoder failed: {str(error) or type(error).__name__}"
+        ) from None

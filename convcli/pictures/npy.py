@@ -1,0 +1,76 @@
+"""NumPy's .npy files, read without pickles."""
+
+import re
+from collections.abc import Callable
+from math import prod
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import MatrixError
+
+__all__ = ["read_npy"]
+
+NPY_MAGIC = b"\x93NUMPY"
+
+
+_HEADER = {
+    "descr": re.compile(rb"'descr': *'([^']{1,20})'"),
+    "fortran_order": re.compile(rb"'fortran_order': *(True|False)"),
+    "shape": re.compile(rb"'shape': *\(((?:[0-9]{1,18}L?, *){0,31}(?:[0-9]{1,18}L?)?)\)"),
+}
+_REAL = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
+MAX_HEADER = 10_000
+
+
+def read_npy(
+    stream: IO[bytes],
+    name: str,
+    *,
+    most: int | None = None,
+    admit: Callable[[tuple[int, ...], int], None] | None = None,
+) -> NDArray[Any]:
+    """Read a ``.npy`` file of plain numbers, without evaluating anything in it.
+
+    Parameters
+    ----------
+    stream : binary stream
+    name : str
+        The name to use in messages.
+    most : int, optional
+        Maximum number of values, checked before they are read.
+    admit : callable, optional
+        Called with the shape and the bytes per value before the values are read; may raise an error to refuse
+        them.
+
+    Raises
+    ------
+    MatrixError
+        It is damaged, does not hold real numbers, or holds too many.
+
+    Source: NEP 1, the format of ``.npy`` files.
+    """
+    prefix = stream.read(8)
+    length = int.from_bytes(stream.read(2 if prefix[6:7] == b"\1" else 4), "little")
+    header = stream.read(min(length, MAX_HEADER))
+    found = [pattern.search(header) for pattern in _HEADER.values()]
+    known = prefix[:6] == NPY_MAGIC and prefix[6:] in {b"\1\0", b"\2\0", b"\3\0"}
+    if not known or length > MAX_HEADER or not all(found):
+        raise MatrixError(name, "is not a .npy file of plain numbers")
+    kind, in_columns, sides = (match[1].decode("latin-1") for match in found if match)
+    if not _REAL.fullmatch(kind):
+        raise MatrixError(name, f"is not a .npy file of real numbers: its dtype is {kind}")
+    dtype = np.dtype(kind)
+    shape = tuple(int(side.strip(" L")) for side in sides.split(",") if side.strip())
+    count = prod(shape)
+    if most is not None and count > most:
+        raise MatrixError(name, f"holds {count} numbers, more than {most}")
+    if prod(side or 1 for side in shape) > 1 << 60:  # numpy refuses such sides even in an empty array
+        raise MatrixError(name, f"has an impossible shape, {shape}")
+    if admit is not None:
+        admit(shape, dtype.itemsize)
+    data = stream.read(count * dtype.itemsize)
+    if len(data) < count * dtype.itemsize:
+        raise MatrixError(name, f"is truncated: it holds {len(data)} of {count * dtype.itemsize} bytes")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if in_columns == "True" else "C")

@@ -1,0 +1,192 @@
+"""Reading pictures from files and streams."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from convcli.errors import ConvcliError, ImageError, MatrixError, TooLargeError, reason
+from convcli.files.opening import open_input, read_part
+from convcli.pictures.arrays import image_array
+from convcli.pictures.formats.pillow import Decoded, decode
+from convcli.pictures.limits import USUAL, Limits
+from convcli.pictures.npy import NPY_MAGIC, read_npy
+from convcli.pictures.picture import Kind, Picture
+from convcli.pictures.text_matrices import parse_matrix
+
+__all__ = ["load_picture", "read_image"]
+
+MAX_STREAM = 1 << 32  # bytes read from a pipe
+TEXT_EXPANDS = 12  # reading a text takes at most this many times its bytes in memory
+STRIP_PIXELS = 1 << 17  # pixels copied from Pillow at a time
+READABLE_TEXT = "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
+UNSIGNED, SIGNED = 1, 2  # TIFF sample formats
+
+
+def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
+    """Read an image file as an array.
+
+    Parameters
+    ----------
+    source : path or binary stream
+        PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, AVIF and ``.npy`` are recognized by content, ``.csv`` and
+        ``.txt`` matrices by file name.
+
+    Returns
+    -------
+    array
+        See the table at the top of this module. Alpha, if there is any, is the last channel: remove it
+        before filtering (``image[..., :3]``). EXIF orientation has been applied.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read, or is not an image.
+    """
+    name = str(source) if isinstance(source, str | Path) else "stream"
+    return np.array(load_picture(source, name).joined)  # a copy that the caller may change
+
+
+def load_picture(
+    source: str | Path | BinaryIO, name: str, limits: Limits = USUAL, *, frame: int | None = None
+) -> Picture:
+    """Read an image with its alpha, profile and resolution; messages call it `name`.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read, is not an image, is larger than the limits allow, does not have that frame,
+        or holds values that Pillow would truncate.
+    """
+    try:
+        if not isinstance(source, str | Path):
+            read = partial(read_part, source)
+            return _decode(io.BytesIO(_read_all(read, name, limits)), name, "", limits, frame)
+        with open_input(source) as stream:
+            content = stream if stream.seekable() else io.BytesIO(_read_all(stream.read, name, limits))
+            return _decode(content, name, Path(source).suffix.lower(), limits, frame)
+    except ConvcliError:
+        raise
+    except MemoryError:
+        raise ImageError(name, "is too large for the memory of this machine") from None
+    except ValueError as error:  # for example a file name with a NUL byte
+        raise ImageError(name, str(error)) from None
+    except IsADirectoryError:
+        raise ImageError(name, "is a folder; name the images in it or use --recursive") from None
+    except OSError as error:
+        raise ImageError(name, reason(error)) from None
+
+
+def _read_all(read: Callable[[int], bytes], name: str, limits: Limits) -> bytes:
+    """Read a stream to its end; `read` returns at most the given number of bytes."""
+    parts: list[bytes] = []
+    allowed, length = limits.allowed(), 0
+    while part := read(1 << 20):
+        parts.append(part)
+        length += len(part)
+        if length > MAX_STREAM:
+            raise ImageError(name, f"is longer than {MAX_STREAM} bytes; write it to a file first")
+        if allowed is not None and 2 * length > allowed:  # joining holds the parts and the whole
+            limits.check_bytes(name, 2 * length)
+    return b"".join(parts)
+
+
+def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: int | None) -> Picture:
+    head = stream.read(len(NPY_MAGIC))
+    stream.seek(0)
+    if not head:
+        raise ImageError(name, "is empty")
+    if (head == NPY_MAGIC or extension in {".csv", ".txt"}) and frame:
+        raise ImageError(name, f"has no frame {frame}: a matrix is a single frame")
+    if head == NPY_MAGIC:
+        return _decode_npy(stream, name, limits)
+    if extension in {".csv", ".txt"}:
+        return _decode_text(stream, name, limits)
+    try:
+        decoded = decode(stream, name, limits, frame=frame)
+        try:
+            return _picture(decoded)
+        except (ConvcliError, MemoryError):
+            raise
+        except Exception as error:  # conversion may raise anything, as decoders do
+            why = f"cannot be converted: {str(error) or type(error).__name__}"
+            raise ImageError(name, why) from None
+    except UnidentifiedImageError:
+        if extension:
+            raise ImageError(name, f"is not an image; supported are {READABLE_TEXT}") from None
+    try:  # a stream has no file name that could identify a matrix
+        return _decode_text(stream, name, limits)
+    except ImageError as error:
+        raise ImageError(name, f"is not an image, and not a matrix either: {error.why}") from None
+
+
+def _decode_npy(stream: BinaryIO, name: str, limits: Limits) -> Picture:
+    def admit(shape: tuple[int, ...], itemsize: int) -> None:
+        height, width, channels = (*shape, 1, 1, 1)[:3] if len(shape) < 4 else (math.prod(shape), 1, 1)
+        limits.check(name, (height, width, channels), itemsize, numbers=True)
+
+    try:
+        return Picture(image_array(read_npy(stream, name, admit=admit)), kind=Kind.ARRAY)
+    except MatrixError as error:
+        raise ImageError(error.what, error.why) from None
+    except ImageError as error:
+        raise (error if error.what == name else ImageError(name, str(error))) from None
+
+
+def _decode_text(stream: BinaryIO, name: str, limits: Limits) -> Picture:
+    limits.check_bytes(name, TEXT_EXPANDS * stream.seek(0, io.SEEK_END))
+    stream.seek(0)
+    try:
+        text = stream.read().decode("utf-8-sig")
+        return Picture(parse_matrix(text, name, max_cells=limits.pixels), kind=Kind.TEXT)
+    except UnicodeDecodeError:
+        raise ImageError(name, "is not UTF-8 text") from None
+    except TooLargeError as error:
+        raise ImageError(error.what, f"{error.why}; raise the limit with --max-pixels") from None
+    except MatrixError as error:
+        raise ImageError(error.what, error.why) from None
+
+
+def _picture(decoded: Decoded) -> Picture:
+    pixels, alpha, kind = _arrays_of(decoded)
+    return Picture(pixels, alpha, kind, decoded.profile, decoded.resolution, decoded.notes)
+
+
+def _arrays_of(decoded: Decoded) -> tuple[NDArray[Any], NDArray[Any] | None, Kind]:
+    """Return pixels, alpha and kind of a decoded picture."""
+    image = decoded.image
+    if image.mode.startswith("I;16") or (image.mode == "I" and decoded.format == "PPM"):
+        deep = np.asarray(image).astype(np.uint16)
+        return (65535 - deep if decoded.inverted else deep), None, Kind.PIXELS
+    if image.mode == "I" and decoded.sample_format == UNSIGNED:
+        return np.array(image).view(np.uint32), None, Kind.NUMBERS
+    if image.mode in {"I", "F"}:
+        return np.array(image), None, Kind.NUMBERS
+    if image.mode == "L" and decoded.sample_format == SIGNED:
+        return np.array(image).view(np.int8), None, Kind.NUMBERS
+    has_alpha = image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info
+    gray = image.mode in {"1", "L", "LA", "La"}
+    mode = ("LA" if has_alpha else "L") if gray else ("RGBA" if has_alpha else "RGB")
+    array = _array(image if image.mode == mode else image.convert(mode))
+    if not has_alpha:
+        return array, None, Kind.PIXELS
+    return (array[..., 0] if gray else array[..., :3]), array[..., -1], Kind.PIXELS
+
+
+def _array(image: Image.Image) -> NDArray[Any]:
+    """Return an image's pixels, copied in strips: all at once, Pillow would make two more copies."""
+    width, height = image.size
+    rows = max(1, STRIP_PIXELS // width)
+    array = np.empty((height, width, len(image.getbands())), np.uint8)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        array[top : top + rows] = np.asarray(strip).reshape(-1, width, array.shape[2])
+    return array if array.shape[2] > 1 else array[:, :, 0]

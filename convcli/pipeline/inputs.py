@@ -1,0 +1,168 @@
+"""The inputs of a batch: the files named, all pictures in a folder, or a list of file names."""
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from convcli.errors import ImageError, UsageError, reason
+from convcli.files.opening import open_input
+from convcli.files.streams import STREAM, check_no_terminal, input_name, read_standard_input
+
+__all__ = ["Source", "check_names", "gather_sources"]
+
+PICTURES = {
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pnm", ".pgm", ".ppm", ".pbm",
+    ".avif", ".npy",
+}  # fmt: skip
+MAX_NAMES_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An input.
+
+    Attributes
+    ----------
+    name : str
+        Path of the file, or ``-`` for standard input.
+    below : str
+        Subfolder of the output folder that its output goes to, with --recursive.
+    trouble : str
+        Why it cannot be read, if that is known already.
+    """
+
+    name: str
+    below: str = ""
+    trouble: str = ""
+
+    @property
+    def shown(self) -> str:
+        """Its name in messages."""
+        return input_name(self.name)
+
+
+def gather_sources(
+    names: Sequence[str] | None,
+    *,
+    recursive: bool = False,
+    files0_from: str | None = None,
+    out_dir: str | None = None,
+) -> list[Source]:
+    """Return the inputs of a batch.
+
+    Raises
+    ------
+    UsageError
+        There are no inputs, or the options contradict each other.
+    ImageError
+        A list of names cannot be read.
+    """
+    if files0_from is not None:
+        if not files0_from:
+            raise UsageError("--files0-from", "has an empty file name; give a file, or - for standard input")
+        if names:
+            raise UsageError("--files0-from", "reads the file names from a list; leave IMAGE out")
+        if recursive:
+            raise UsageError("--recursive", "does not go with --files0-from, which names every file")
+        found = [Source(name) for name in _listed(files0_from)]
+    else:
+        found = [Source(name) for name in names or []]
+    if recursive:
+        if out_dir is None:
+            raise UsageError("--recursive", "needs --out-dir, the folder that gets the same subfolders")
+        found = [below for source in found for below in _tree(source, os.path.realpath(out_dir))]
+    check_names([source.name for source in found])
+    return found
+
+
+def check_names(names: Sequence[str], what: str = "IMAGE") -> None:
+    """Check the names of inputs, without opening any file.
+
+    Raises
+    ------
+    UsageError
+        A name is empty, or standard input is named twice or is a terminal.
+    """
+    if "" in names:
+        raise UsageError(what, "has an empty file name; give a file, or - for standard input")
+    if STREAM in names:
+        if names.count(STREAM) > 1:
+            raise UsageError(STREAM, "standard input can be read only once; leave one - out")
+        check_no_terminal("pipe an image into it")
+
+
+def _listed(file: str) -> list[str]:
+    """Read NUL-separated names, as ``find -print0`` writes them."""
+    content = _bytes_of(file)
+    if len(content) > MAX_NAMES_BYTES:
+        raise ImageError(
+            input_name(file), f"is larger than {MAX_NAMES_BYTES} bytes, so it is not a list of names"
+        )
+    content = content.removesuffix(b"\0")
+    if not content:
+        raise UsageError(f"--files0-from {file}", "contains no names")
+    place = 0 if content.startswith(b"\0") else content.find(b"\0\0") + 1
+    if place or content.startswith(b"\0"):  # checked before splitting: there may be a billion names
+        raise UsageError(f"--files0-from {file}", f"name number {content.count(0, 0, place) + 1} is empty")
+    names = [os.fsdecode(name) for name in content.split(b"\0")]
+    if len(names) == 1 and "\n" in names[0]:
+        raise UsageError(
+            f"--files0-from {file}",
+            "contains lines, but names must be NUL-separated, as find -print0 writes them",
+        )
+    return names
+
+
+def _bytes_of(file: str) -> bytes:
+    if file == STREAM:
+        check_no_terminal("pipe NUL-separated names into it, as find -print0 writes them")
+        return read_standard_input(MAX_NAMES_BYTES + 1)
+    try:
+        with open_input(file) as stream:
+            return stream.read(MAX_NAMES_BYTES + 1)
+    except OSError as error:
+        raise ImageError(file, reason(error)) from None
+
+
+def _tree(source: Source, out_dir: str) -> list[Source]:
+    """Return the pictures in a folder and its subfolders, sorted; return anything else unchanged."""
+    if source.name == STREAM:
+        return [source]
+    try:
+        if not stat.S_ISDIR(Path(source.name).stat().st_mode):
+            return [source]
+    except OSError as error:
+        return [Source(source.name, trouble=reason(error))]
+    found: list[Source] = []
+    waiting = [source.name]
+    out_name = os.path.basename(out_dir)  # noqa: PTH119 -- a part of a real path, as text
+    while waiting:  # `os.walk` is recursive, and a tree may be deeper than its limit
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                seen = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_name_of)
+        except OSError as error:
+            found.append(Source(folder, trouble=reason(error)))
+            continue
+        below = os.path.relpath(folder, source.name)
+        found += [
+            Source(entry.path, "" if below == "." else below)
+            for entry in seen
+            if Path(entry.name).suffix.lower() in PICTURES and not entry.is_dir()
+        ]
+        # Skip links, which may lead back here, and the outputs of an earlier run.
+        waiting += [
+            entry.path
+            for entry in reversed(seen)
+            if entry.is_dir(follow_symlinks=False)
+            and (entry.name != out_name or os.path.realpath(entry.path) != out_dir)
+        ]
+    if not found:
+        raise UsageError(source.name, "contains no pictures")
+    return found
+
+
+def _name_of(entry: "os.DirEntry[str]") -> str:
+    return entry.name

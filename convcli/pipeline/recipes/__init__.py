@@ -1,0 +1,1 @@
+"""Recipes: what is done to one picture, made from options."""

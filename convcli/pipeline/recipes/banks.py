@@ -1,0 +1,107 @@
+"""What ``apply`` does with filters and with banks, which are as deep as the picture or give several maps."""
+
+from functools import partial
+
+import numpy as np
+
+from convcli.convolution.engine import pixels_under
+from convcli.convolution.rendering import SignedMapping, adjust
+from convcli.errors import KernelError, SizeError, UsageError
+from convcli.kernels.banks import Bank
+from convcli.kernels.filter import Filter
+from convcli.layers.volumes import convolve_volume
+from convcli.pictures.channels import Channels, select_channels
+from convcli.pictures.picture import Picture
+from convcli.pipeline.recipes.filtering import filter_recipe
+from convcli.pipeline.recipes.recipe import Recipe, Result
+from convcli.pipeline.recipes.rendering import WORKING_BYTES, Rendering, render_values
+from convcli.pipeline.recipes.window import SlidingWindow, result_size
+from convcli.sizes.text import format_size
+
+__all__ = ["make_recipe"]
+
+
+def make_recipe(one: Filter | Bank, window: SlidingWindow, rendering: Rendering, *, measured: bool) -> Recipe:
+    """Make the operation that applies a filter or a bank; `measured` computes statistics of the result.
+
+    Raises
+    ------
+    KernelError, UsageError
+        What was asked for is not defined for it.
+    """
+    if isinstance(one, Filter):
+        return filter_recipe(one, window, rendering, measured=measured)
+    return _bank_recipe(one, window, rendering)
+
+
+def _bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Recipe:
+    """Make the operation that applies a bank; several feature maps stay values unless pixels are requested.
+
+    Raises
+    ------
+    KernelError, UsageError
+        What was asked for is not defined for a bank.
+    """
+    if rendering.scale is None:
+        raise KernelError(bank.name, "is a volume and has no gain for --scale gain; give --scale a number")
+    if len(rendering.biases) not in (1, bank.count):
+        raise UsageError(
+            "--bias",
+            f"has {len(rendering.biases)} numbers, but there are {bank.count} filters; "
+            f"give one number or {bank.count}",
+        )
+    if bank.taps.shape[2] > 1 and rendering.channels not in (Channels.EACH, Channels.SUM):
+        raise UsageError(
+            f"--channels {rendering.channels}",
+            f"selects one channel, but {bank.name} needs {bank.taps.shape[2]}; use each or sum",
+        )
+    numbers = bank.count > 1 if rendering.signed is None else rendering.signed == SignedMapping.RAW
+    return Recipe(
+        bank.name,
+        partial(_filter_picture, bank, window, rendering),
+        partial(result_size, bank.taps.shape[:2], bank.count, window),
+        numbers or None,
+        between=WORKING_BYTES,
+        maps=bank.map_names,
+    )
+
+
+def _filter_picture(
+    bank: Bank, window: SlidingWindow, rendering: Rendering, picture: Picture, numbers: bool
+) -> Result:
+    pixels, border = picture.pixels, window.border
+    if bank.taps.shape[2] == 1:
+        one = Channels.SUM if rendering.channels == Channels.EACH else rendering.channels
+        border = window.border_for(one, pixels)
+        pixels = select_channels(pixels, one)
+    depth = pixels.shape[2] if pixels.ndim == 3 else 1
+    if bank.taps.ndim == 4 and bank.taps.shape[2] != depth == bank.taps.shape[1]:
+        raise SizeError(
+            bank.name, f"is {format_size(bank.taps.shape)}; if that is (F, C, f, f), add --order oihw"
+        )
+    values = convolve_volume(
+        pixels,
+        bank.taps,
+        stride=window.stride,
+        padding=window.padding,
+        border=border,
+        dilation=window.dilation,
+        flip=window.flip,
+        jobs=window.jobs,
+    )
+    scale = rendering.scale or 0
+    if len(rendering.biases) > 1:
+        maps = [adjust(values[..., k], scale=scale, bias=bias) for k, bias in enumerate(rendering.biases)]
+        values = np.stack(maps, axis=-1)
+    else:
+        values = adjust(values, scale=scale, bias=rendering.biases[0])
+    how = rendering.signed or (SignedMapping.RAW if numbers else SignedMapping.ABS)
+    made, facts = render_values(values, how, rendering, picture)
+    alpha = picture.alpha
+    if alpha is not None:
+        alpha = pixels_under(
+            alpha, bank.taps.shape[:2], stride=window.stride, padding=window.padding, dilation=window.dilation
+        )
+    result = picture.with_pixels(made, alpha, maps=bank.count > 1)
+    about = {"filter": bank.name, "kernel": bank.taps.tolist(), "gain": None, **window.facts()}
+    return Result(result, about | facts | {"plan": None}, result.notes)

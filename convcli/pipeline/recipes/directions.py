@@ -1,0 +1,77 @@
+"""``apply --direction``: the direction of the gradient as hue, its magnitude as brightness."""
+
+from dataclasses import asdict
+from functools import partial
+
+from convcli.convolution.statistics import measure
+from convcli.drawing.colors import limit_of
+from convcli.figures.gradient_direction import direction_colors, drawn_direction, gradient
+from convcli.figures.sheet import number_text
+from convcli.kernels.filter import Filter
+from convcli.pictures.channels import Channels, select_channels
+from convcli.pictures.picture import Picture
+from convcli.pipeline.outputs import Destination
+from convcli.pipeline.recipes.recipe import Recipe, Result
+from convcli.pipeline.recipes.rendering import Rendering
+from convcli.pipeline.recipes.sheets import CHANNEL_NAMES, takes_luma
+from convcli.pipeline.recipes.window import SlidingWindow, result_size
+from convcli.sizes.text import format_size
+
+__all__ = ["direction_recipe"]
+
+WORKING_BYTES = 12  # bytes per value of the figure while it is drawn
+
+
+def direction_recipe(one: Filter, window: SlidingWindow, rendering: Rendering, where: Destination) -> Recipe:
+    """Make the operation that draws the direction of a filter's gradient."""
+    taps = one.kernels[0].shape
+    return Recipe(
+        one.name,
+        partial(_draw, one, window, rendering.channels),
+        partial(result_size, (taps[0], taps[1]), 3, window),
+        numbers=False,
+        between=WORKING_BYTES,
+        where=where,
+    )
+
+
+def _draw(one: Filter, window: SlidingWindow, channels: Channels, picture: Picture, _: bool) -> Result:
+    if takes_luma(picture, channels):
+        channels = Channels.GRAY
+    pixels = select_channels(picture.pixels, channels)
+    if pixels.ndim == 3:
+        pixels = pixels[..., 0]
+    slope = gradient(
+        pixels,
+        one,
+        stride=window.stride,
+        padding=window.padding,
+        border=window.border_for(channels, picture.pixels),
+        dilation=window.dilation,
+        flip=window.flip,
+        jobs=window.jobs,
+    )
+    magnitudes = slope.magnitudes
+    full, largest = limit_of(magnitudes), measure(magnitudes).highest or 0
+    del magnitudes
+    more = " or more" if largest > full else ""
+    about = [
+        f"{one.name}, of {CHANNEL_NAMES[channels]}" if channels in CHANNEL_NAMES else one.name,
+        "hue: where it gets brighter",
+        "brightness: the magnitude,",
+        f"black 0, full {number_text(full)}{more}",
+    ]
+    figure = drawn_direction(direction_colors(slope, full), about)
+    size = format_size(figure.pixels.shape)
+    facts = {
+        "filter": one.name,
+        "channels": CHANNEL_NAMES.get(channels),
+        **window.facts(),
+        "shape_in": format_size(picture.pixels.shape),
+        "shape_out": size,
+        "full": full,
+        "max": largest,
+        "place": figure.place._asdict(),
+        "wheel": asdict(figure.wheel),
+    }
+    return Result(Picture(figure.pixels), facts, summary=f"({size}, magnitudes up to {number_text(largest)})")

@@ -1,0 +1,64 @@
+"""The sliding window of a recipe: padding, border, stride, dilation."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from convcli.convolution.borders import Border, BorderKind, parse_border
+from convcli.pictures.channels import Channels
+from convcli.pictures.limits import Size
+from convcli.sizes.axes import window_axes
+from convcli.sizes.text import Amounts, NamedPadding, format_padding, format_size, parse_padding, parse_pair
+
+__all__ = ["SlidingWindow", "result_size"]
+
+
+@dataclass(frozen=True)
+class SlidingWindow:
+    """How the kernel slides over the picture."""
+
+    padding: NamedPadding | Amounts
+    border: str
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    flip: bool
+    jobs: int | None
+
+    @classmethod
+    def read(
+        cls, padding: str, border: str, stride: str, dilation: str, *, flip: bool, jobs: int | None
+    ) -> "SlidingWindow":
+        """Read the options as they were typed."""
+        return cls(
+            padding=parse_padding(padding),
+            border=str(parse_border(border)),
+            stride=parse_pair(stride, "stride"),
+            dilation=parse_pair(dilation, "dilation"),
+            flip=flip,
+            jobs=jobs,
+        )
+
+    def border_for(self, channels: Channels, pixels: NDArray[Any]) -> str:
+        """Return the border of the selected channels: a constant is per channel, so the sum has their sum."""
+        border = parse_border(self.border)
+        if channels != Channels.SUM or border.kind != BorderKind.CONSTANT or pixels.ndim == 2:
+            return self.border
+        return str(Border(border.kind, border.value * pixels.shape[2]))
+
+    def facts(self) -> dict[str, object]:
+        """Return its JSON record."""
+        return {
+            "padding": format_padding(self.padding),
+            "border": self.border,
+            "stride": format_size(self.stride),
+            "dilation": format_size(self.dilation),
+        }
+
+
+def result_size(taps: tuple[int, int], maps: int | None, window: SlidingWindow, size: Size) -> Size:
+    """Return the size of a result; `maps` is its number of channels, None for that of the picture."""
+    rows, columns = window_axes(
+        size[:2], taps, padding=window.padding, stride=window.stride, dilation=window.dilation
+    )
+    return rows.output, columns.output, maps or size[2]

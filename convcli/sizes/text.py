@@ -1,0 +1,248 @@
+"""Sizes, paddings and counts as text: parsing and printing.
+
+Integers of any size, standard library only.
+"""
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from convcli.errors import SizeError, meant
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+
+__all__ = [
+    "MAX_DIGITS",
+    "Amounts",
+    "NamedPadding",
+    "channels_last",
+    "format_number",
+    "format_padding",
+    "format_size",
+    "parse_amount",
+    "parse_count",
+    "parse_padding",
+    "parse_pair",
+    "parse_size",
+]
+
+Amounts = tuple[tuple[int, int], tuple[int, int]]
+"""Padding on each side, ``((top, bottom), (left, right))``."""
+
+
+_LETTERS = ("k", "m", "g", "t")
+SUFFIXES = (
+    {"": 1, "b": 10**9}
+    | {letter + unit: 1000**power for power, letter in enumerate(_LETTERS, 1) for unit in ("", "b")}
+    | {f"{letter}ib": 1024**power for power, letter in enumerate(_LETTERS, 1)}
+)
+MAX_DIGITS = 500  # Python still prints a product of eight such numbers (its limit is 4300 digits)
+
+
+class NamedPadding(StrEnum):
+    """Named paddings: none (``valid``), or as much as keeps the size at stride 1 (``same``).
+
+    An odd pixel is added at the end, or at the start for ``same_lower``.
+    """
+
+    VALID = "valid"
+    SAME = "same"
+    SAME_LOWER = "same_lower"
+
+
+def format_size(size: Iterable[int]) -> str:
+    """Write a size as text, ``HxW`` or ``HxWxC``.
+
+    Examples
+    --------
+    >>> format_size((28, 28, 6))
+    '28x28x6'
+    """
+    return "x".join(map(str, size))
+
+
+def format_number(number: "float | Fraction", *, digits: int = 10) -> str:
+    """Write a number as text: floats with this many significant digits, ints and fractions exactly.
+
+    Examples
+    --------
+    >>> format_number(15.5), format_number(12345678, digits=6), format_number(2 / 3, digits=6)
+    ('15.5', '12345678', '0.666667')
+    """
+    return f"{number:.{digits}g}" if isinstance(number, float) else f"{number}"
+
+
+def format_padding(padding: NamedPadding | Amounts) -> str:
+    """Write a padding as text, in the shortest form that `parse_padding` accepts.
+
+    Examples
+    --------
+    >>> format_padding(((1, 1), (2, 2))), format_padding(((0, 1), (0, 1))), format_padding(NamedPadding.SAME)
+    ('1x2', '0:1x0:1', 'same')
+    """
+    if isinstance(padding, NamedPadding):
+        return str(padding)
+    (top, bottom), (left, right) = padding
+    if top == bottom and left == right:
+        return f"{top}" if top == left else f"{top}x{left}"
+    return f"{top}:{bottom}x{left}:{right}"
+
+
+def parse_count(text: str, name: str, *, minimum: int = 1) -> int:
+    """Parse a whole number of at most 500 digits.
+
+    Raises
+    ------
+    SizeError
+        The text is anything else, or the number is below `minimum`.
+
+    Examples
+    --------
+    >>> parse_count("300", "units")
+    300
+    """
+    stripped = text.strip()
+    if re.fullmatch(r"\+?[0-9]+", stripped):
+        if len(stripped) > MAX_DIGITS:
+            raise SizeError(f"{name} {stripped[:20]}...", f"has more than {MAX_DIGITS} digits")
+        if int(stripped) >= minimum:
+            return int(stripped)
+    raise SizeError(f"{name} {text[:50]!r}", f"must be a whole number, at least {minimum}")
+
+
+def parse_amount(text: str, name: str, *, minimum: int = 0) -> int:
+    """Parse a number that may have decimals and a suffix: k, M, G and T are powers of 1000.
+
+    B is a billion; kB, MB, GB and TB are the same powers, KiB, MiB, GiB and TiB those of 1024.
+
+    Raises
+    ------
+    SizeError
+        The text is anything else, or the number is below `minimum`.
+
+    Examples
+    --------
+    >>> parse_amount("1.5M", "--max-params"), parse_amount("460,000", "--max-params")
+    (1500000, 460000)
+    >>> parse_amount("2GB", "--max-memory"), parse_amount("1 KiB", "--max-memory"), parse_amount("7B", "--x")
+    (2000000000, 1024, 7000000000)
+    """
+    plain = re.sub(r"[,_](?=[0-9]{3}(?![0-9]))", "", text.strip()).lower()
+    match = re.fullmatch(r"([0-9]{0,500})(?:\.([0-9]{0,500}))? ?([a-z]*)", plain)
+    whole, fraction, suffix = match.groups("") if match else ("", "", "")
+    if not whole + fraction or suffix not in SUFFIXES:
+        raise SizeError(f"{name} {text[:50]!r}", "must be a number as in 25M, 1.5M or 460000")
+    parts: int = 10 ** len(fraction)
+    amount: int = int(whole + fraction) * SUFFIXES[suffix] // parts
+    if amount < minimum:
+        raise SizeError(f"{name} {text[:50]!r}", f"must be at least {minimum}")
+    return amount
+
+
+def parse_size(text: str, name: str = "size", *, minimum: int = 1) -> tuple[int, ...]:
+    """Parse ``HxW`` or ``HxWxC``; a single number ``n`` means ``n x n``.
+
+    Returns
+    -------
+    tuple of two or three int
+
+    Raises
+    ------
+    SizeError
+        The text is not a size.
+
+    Examples
+    --------
+    >>> parse_size("32"), parse_size("32x24x3")
+    ((32, 32), (32, 24, 3))
+    """
+    numbers = _numbers(text, name, minimum, "a size as in 32, 32x24 or 32x24x3", most=3)
+    return numbers * 2 if len(numbers) == 1 else numbers
+
+
+def channels_last(size: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the size with its channels last, if it looks as if they came first; else None.
+
+    They seem to come first if the first number is 1 or 3 and the last is neither. A size that begins with
+    two equal numbers, as 1x1x512, is a small feature map.
+
+    Examples
+    --------
+    >>> channels_last((3, 224, 224)), channels_last((224, 224, 3)), channels_last((1, 1, 512))
+    ((224, 224, 3), None, None)
+    """
+    if len(size) != 3 or size[0] not in (1, 3) or size[2] in (1, 3) or size[0] == size[1]:
+        return None
+    return (*size[1:], size[0])
+
+
+def _numbers(text: str, name: str, minimum: int, form: str, *, most: int) -> tuple[int, ...]:
+    """Parse whole numbers separated by ``x``."""
+    parts = re.split("[xX×]", text)
+    if len(parts) > most or any(not re.fullmatch(r"\s*\+?[0-9]+\s*", part) for part in parts):
+        hint = _sides_meant(text, most)
+        raise SizeError(f"{name} {text[:50]!r}", f"must be {form}, in whole numbers from {minimum}{hint}")
+    return tuple(parse_count(part, name, minimum=minimum) for part in parts)
+
+
+def _sides_meant(text: str, most: int = 2) -> str:
+    """Return a hint for a size with another separator than x, as in 32,32 and 32*32."""
+    match = re.fullmatch(r"\s*[(\[]?\s*([0-9]+(?:[\s,;:*/]+[0-9]+)+)\s*[)\]]?\s*", text)
+    sides = re.findall("[0-9]+", match[1]) if match else []
+    return f"; did you mean {'x'.join(sides)}?" if 0 < len(sides) <= most and len(text) <= 50 else ""
+
+
+def parse_pair(text: str, name: str, *, minimum: int = 1) -> tuple[int, int]:
+    """Parse ``n`` or ``AxB`` (vertical x horizontal).
+
+    Raises
+    ------
+    SizeError
+        The text is neither.
+
+    Examples
+    --------
+    >>> parse_pair("4x3", "stride")
+    (4, 3)
+    """
+    numbers = _numbers(text, name, minimum, "one number, or two as in 4x3 (vertical x horizontal)", most=2)
+    return numbers[0], numbers[-1]
+
+
+def parse_padding(text: str) -> NamedPadding | Amounts:
+    """Parse ``valid``, ``same``, ``p``, ``AxB`` (vertical x horizontal) or ``T:BxL:R``.
+
+    Raises
+    ------
+    SizeError
+        The text is none of these.
+
+    Examples
+    --------
+    >>> parse_padding("same").value, parse_padding("2"), parse_padding("0:1x3")
+    ('same', ((2, 2), (2, 2)), ((0, 1), (3, 3)))
+    """
+    word = text.strip().lower()
+    if word in tuple(NamedPadding):
+        return NamedPadding(word)
+    if not re.fullmatch(r"[0-9:xX×]+", word) or not all(re.split("[:xX×]", word)):
+        near = meant(word, NamedPadding)
+        raise SizeError(
+            f"padding {text[:50]!r}",
+            "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R, in whole numbers from 0"
+            + (f"; did you mean {near}?" if near else _sides_meant(text)),
+        )
+    sides = [_parse_side(part, text) for part in re.split("[xX×]", word)]
+    if len(sides) > 2:
+        raise SizeError(f"padding {text[:50]!r}", "has more than two parts; write AxB or T:BxL:R")
+    return sides[0], sides[-1]
+
+
+def _parse_side(text: str, whole: str) -> tuple[int, int]:
+    amounts = [parse_count(part, "padding", minimum=0) for part in text.split(":")]
+    if len(amounts) > 2:
+        raise SizeError(f"padding {whole[:50]!r}", "has more than two amounts on an axis; write T:BxL:R")
+    return amounts[0], amounts[-1]
