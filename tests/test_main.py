@@ -16,7 +16,7 @@ from convcli.cli import error_handling as boundary
 from convcli.files.atomic import write_atomically
 from convcli.files.streams import BrokenPipe
 from convcli.signals import cleanup_at_signal
-from tests.conftest import Runner
+from tests.support.command_line import Runner
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 

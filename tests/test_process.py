@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from convcli import __version__
-from tests.conftest import Runner, on_terminal
+from tests.support.command_line import Runner, on_terminal
 
 COMMANDS = ["apply", "pool", "explain", "learn", "shape", "params", "filters"]
 CONVCLI = [sys.executable, "-m", "convcli"]

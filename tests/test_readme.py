@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from convcli import __all__ as public_names
-from tests.conftest import SAMPLES, Runner, on_terminal
-from tests.pictures import PAGES, program_folder
+from tests.support.command_line import SAMPLES, Runner, on_terminal
+from tests.support.doc_pictures import PAGES, program_folder
 
 TEXTS = {page.stem: page.read_text("utf-8") for page in PAGES}
 START = "python3 -m venv "  # of the commands that install, which CI runs

@@ -23,7 +23,7 @@ from convcli.files.atomic import write_atomically
 from convcli.files.opening import open_input
 from convcli.parallel import available_processors
 from convcli.pipeline.processes import split_jobs
-from tests.conftest import Ran, Runner, contents
+from tests.support.command_line import Ran, Runner, contents
 
 SHAPE = ("shape", "--n", "32", "--f", "5")
 PARAMS = ("params", "--f", "5", "--c-in", "3", "--c-out", "6")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.hostile.running import Nursery
+from tests.hostile.run_convcli import Nursery
 
 
 @pytest.fixture(scope="session")

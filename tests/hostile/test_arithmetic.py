@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import Runner
-from tests.hostile.running import Ended, Nursery, assert_refused_with
+from tests.hostile.run_convcli import Ended, Nursery, assert_refused_with
+from tests.support.command_line import Runner
 
 PROCESSOR_SECONDS = 10  # many times what a run needs: a busy machine makes that more
 MOST_MEMORY = 400 << 20

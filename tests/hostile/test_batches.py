@@ -20,8 +20,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.hostile.pictures import pixels
-from tests.hostile.running import CONVCLI, Ended, Nursery, assert_refused_with, terminal
+from tests.hostile.damaged_pictures import pixels
+from tests.hostile.run_convcli import CONVCLI, Ended, Nursery, assert_refused_with, terminal
 
 JOBS = [1, 2]
 SECONDS = 60

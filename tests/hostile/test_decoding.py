@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.hostile.pictures import (
+from tests.hostile.damaged_pictures import (
     COLORS,
     GIF_HEAD,
     GREY,
@@ -38,7 +38,7 @@ from tests.hostile.pictures import (
     tiff_pages,
     with_size,
 )
-from tests.hostile.running import Ended, Nursery, assert_refused_with
+from tests.hostile.run_convcli import Ended, Nursery, assert_refused_with
 
 IDENTITY = ("--filter", "identity")
 MOMENT = 5.0  # processor seconds: most runs take a hundredth of it

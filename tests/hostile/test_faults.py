@@ -23,9 +23,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from tests.conftest import Runner, contents
-from tests.hostile.running import CONVCLI, PATHS, Ended, Nursery, changed
-from tests.sampling import SAMPLE_AND_REST, sample_or_rest
+from tests.hostile.run_convcli import CONVCLI, PATHS, Ended, Nursery, changed
+from tests.support.command_line import Runner, contents
+from tests.support.sampling import SAMPLE_AND_REST, sample_or_rest
 
 PIXELS = {name: np.random.default_rng(ord(name)).integers(0, 256, (20, 30), np.uint8) for name in "abcd"}
 

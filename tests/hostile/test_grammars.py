@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Ran, Runner
-from tests.hostile.running import Nursery, assert_refused_with
-from tests.sampling import examples
+from tests.hostile.run_convcli import Nursery, assert_refused_with
+from tests.support.command_line import Ran, Runner
+from tests.support.sampling import examples
 
 pytestmark = pytest.mark.thorough(every=1)  # with fewer examples without it
 in_one_folder = settings(

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from tests import reference
-from tests.hostile.running import Nursery, assert_refused_with
-from tests.test_images import png_bytes, png_chunk, tiff_bytes
+from tests.hostile.run_convcli import Nursery, assert_refused_with
+from tests.pictures.test_reading import png_bytes, png_chunk, tiff_bytes
+from tests.support import oracles as reference
 
 Array = NDArray[Any]
 

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import Runner, contents
 from tests.hostile.mutant_seeds import Seed, chunk, seeds
 from tests.hostile.mutant_trials import wrong_words
 from tests.hostile.mutants import COMMANDS, mutant
-from tests.hostile.running import PATHS, ROOT, Nursery, assert_done, assert_refused_with
+from tests.hostile.run_convcli import PATHS, ROOT, Nursery, assert_done, assert_refused_with
+from tests.support.command_line import Runner, contents
 
 SECONDS = 60.0  # for one mutant, or for a worker to start
 DESCRIBED = 20

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import on_terminal
-from tests.hostile.pictures import pixels
-from tests.hostile.running import CONVCLI, Nursery, assert_done, assert_refused_with, terminal
+from tests.hostile.damaged_pictures import pixels
+from tests.hostile.run_convcli import CONVCLI, Nursery, assert_done, assert_refused_with, terminal
+from tests.support.command_line import on_terminal
 
 # Stems of files, and how a message or a terminal shows them; a / parts a folder from the file.
 STEMS: dict[bytes, str] = {

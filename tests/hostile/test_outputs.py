@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import contents
-from tests.hostile.running import Ended, Nursery, assert_done, assert_refused_with
+from tests.hostile.run_convcli import Ended, Nursery, assert_done, assert_refused_with
+from tests.support.command_line import contents
 
 NOBODY = 65534
 BOX = ("--filter", "identity")

@@ -20,9 +20,17 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.conftest import contents
-from tests.hostile.pictures import pixels
-from tests.hostile.running import CONVCLI, PATHS, Ended, Nursery, assert_done, assert_refused_with, terminal
+from tests.hostile.damaged_pictures import pixels
+from tests.hostile.run_convcli import (
+    CONVCLI,
+    PATHS,
+    Ended,
+    Nursery,
+    assert_done,
+    assert_refused_with,
+    terminal,
+)
+from tests.support.command_line import contents
 
 FORMATS = ["png", "jpeg", "jpg", "tiff", "tif", "webp", "bmp", "pnm", "pgm", "avif", "npy", "csv", "txt"]
 BINARY = ["png", "jpeg", "tiff", "webp", "bmp", "pnm", "avif", "npy"]

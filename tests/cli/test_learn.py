@@ -1,0 +1,185 @@
+"""``convcli learn`` as it is typed: exit code, standard output, standard error, files."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convcli import convolve, kernel
+from tests.support.command_line import Runner, assert_failed, assert_refused, nothing_changes
+
+NOISE = np.random.default_rng(1).integers(0, 256, (60, 50)).astype(np.uint8)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    source, target = tmp_path / "noise.png", tmp_path / "edges.npy"
+    Image.fromarray(NOISE).save(source)
+    np.save(target, convolve(NOISE, kernel("sobel-x")))
+    return source, target
+
+
+def taps_of(text: str) -> np.ndarray:
+    return np.array([[float(cell) for cell in line.split()] for line in text.splitlines()])
+
+
+def test_a_pipe_gets_the_taps(convcli: Runner, pair: tuple[Path, Path]) -> None:
+    ran = convcli("learn", *pair)
+    assert (ran.code, ran.err) == (0, "")
+    np.testing.assert_allclose(taps_of(ran.out), kernel("sobel-x"), atol=1e-3)
+
+
+def test_a_terminal_gets_the_explanation(terminal: Runner, pair: tuple[Path, Path]) -> None:
+    ran = terminal("learn", *pair, columns=120)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(
+        "-1.0000  0.0000  1.0000\n-2.0000  0.0000  2.0000\n-1.0000  0.0000  1.0000\n\nlearned  3x3 coefficients"
+    )
+    assert "nearest  sobel-x, scaled 1.00 (similarity 1.0000)\n" in ran.out
+    assert "by least squares\n" in terminal("learn", *pair, "--closed-form", columns=120).out
+
+
+def test_files_and_json(convcli: Runner, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    saved, curve = tmp_path / "k.json", tmp_path / "curve.png"
+    ran = convcli("learn", *pair, "-o", saved, "--curve", curve, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    record = json.loads(ran.out)
+    assert list(record) == [
+        "inputs", "targets", "output", "curve", "kernel", "bias", "error", "relative_error", "steps", "loss", "nearest"
+    ]  # fmt: skip
+    assert record["nearest"]["name"] == "sobel-x"
+    assert json.loads(saved.read_text())["kernel"] == record["kernel"]
+    with Image.open(curve) as drawn:
+        assert (drawn.format, drawn.size) == ("PNG", (720, 460))
+        pixels = np.asarray(drawn)
+    right = np.flatnonzero((pixels[325] == 0).all(1))[-1]  # of the last filter's frame
+    tile = pixels[326:416, right - 90 : right]  # negative blue, zero white, positive red
+    assert tile[45, 15].tolist() == [33, 102, 172]
+    assert tile[45, 45].tolist() == [255, 255, 255]
+    assert tile[45, 75].tolist() == [178, 24, 43]
+    printed = convcli(
+        "apply", pair[0], "--kernel", f"@{saved}", "--signed", "raw", "-o", tmp_path / "again.npy"
+    )
+    assert printed.code == 0
+    np.testing.assert_allclose(np.load(tmp_path / "again.npy"), np.load(pair[1]), atol=0.1)
+    assert convcli("learn", *pair, "--f", "3", "-o", tmp_path / "k.npy").out == f"{tmp_path / 'k.npy'}\n"
+    assert np.load(tmp_path / "k.npy").shape == (3, 3)
+
+
+def test_a_volume(convcli: Runner, terminal: Runner, tmp_path: Path) -> None:
+    image = np.random.default_rng(2).integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    Image.fromarray(image).save(tmp_path / "rgb.png")
+    np.save(tmp_path / "red.npy", convolve(image[..., 0], kernel("vertical")))
+    ran = convcli("learn", tmp_path / "rgb.png", tmp_path / "red.npy", "-o", tmp_path / "k.json")
+    assert (ran.code, ran.err) == (0, "")
+    taps = np.array(json.loads((tmp_path / "k.json").read_text())["kernel"])
+    np.testing.assert_allclose(taps[..., 0], kernel("vertical"), atol=1e-3)
+    np.testing.assert_allclose(taps[..., 1:], 0, atol=1e-3)
+    shown = terminal("learn", tmp_path / "rgb.png", tmp_path / "red.npy", columns=100)
+    assert "3x3x3 coefficients" in shown.out
+    with nothing_changes(tmp_path):
+        assert_refused(
+            convcli(
+                "learn", tmp_path / "rgb.png", tmp_path / "red.npy", "-o", tmp_path / "k.csv", "--steps", "3"
+            ),
+            f"{tmp_path / 'k.csv'}: a .csv file cannot hold a filter of several channels; use .npy or .json",
+        )
+
+
+def test_an_offset_is_pointed_out(convcli: Runner, pair: tuple[Path, Path]) -> None:
+    np.save(pair[1], convolve(NOISE, kernel("sobel-x")) + 100)
+    ran = convcli("learn", *pair)
+    assert ran.code == 0
+    assert ran.err == "convcli: target: is offset by 100, which a filter alone cannot produce; use --bias\n"
+    ran = convcli("learn", *pair, "--bias", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out)["bias"] == pytest.approx(100, abs=0.1)
+
+
+def test_progress_is_for_a_terminal(
+    convcli: Runner, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = type("Terminal", (BytesIO,), {"isatty": lambda _: True, "write": lambda _, text: len(text)})
+    monkeypatch.setattr("sys.stderr", shown())
+    assert convcli("learn", *pair, "--steps", "150").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--f", "0"], "filter '0'"),
+        (["--steps", "0"], "steps"),
+        (["--steps", ""], "steps"),
+        (["--optimizer", ""], "--optimizer"),
+        (["--lr", "x"], "--lr 'x'"),
+        (["--lr", "-1"], "lr -1"),
+        (["--optimizer", "adem"], "--optimizer"),
+        (["--seed", "-1"], "seed -1"),
+        (["--closed-form", "--optimizer", "sgd"], "--optimizer: does not go with --closed-form"),
+        (["--closed-form", "--steps", "9"], "--steps: does not go with --closed-form"),
+        (["--closed-form", "--lr", "0.1"], "--lr: does not go with --closed-form"),
+        (["--channels", "most"], "channels"),
+        (["--closed-form", "--curve", "c.png"], "--curve: does not go with --closed-form"),
+        (["--curve", "c.gif"], "c.gif: a curve is drawn as .png"),
+        (["-o", "k.txt"], "k.txt: a kernel is saved as .npy, .csv, .json"),
+        (["--f", "99"], ""),
+    ],
+)
+def test_wrong_options_are_refused(
+    convcli: Runner, pair: tuple[Path, Path], options: list[str], told: str
+) -> None:
+    with nothing_changes(pair[0].parent):
+        assert_refused(convcli("learn", *pair, *options), told)
+
+
+def test_bad_pairs(convcli: Runner, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    assert_refused(convcli("learn"), "INPUT TARGET: must be pairs")
+    assert_refused(convcli("learn", pair[0]), "INPUT TARGET: must be pairs")
+    assert_failed(convcli("learn", pair[0], tmp_path / "none.png"), 1, f"{tmp_path / 'none.png'}: ")
+    np.save(tmp_path / "small.npy", np.zeros((5, 5)))
+    assert_refused(
+        convcli("learn", pair[0], tmp_path / "small.npy"),
+        f"{tmp_path / 'small.npy'}: target 5x5 does not fit",
+    )
+    np.save(tmp_path / "flat.npy", np.zeros((60, 50)))
+    assert_failed(convcli("learn", pair[0], tmp_path / "flat.npy"), 1, "target: is constant")
+    assert_failed(convcli("learn", *pair, "-o", pair[1], "--force"), 2, "") if pair[
+        1
+    ].suffix != ".npy" else None
+    ran = convcli("learn", *pair, "-o", pair[1], "--force")
+    assert ran.code == 1
+    assert "is an input" in ran.err
+
+
+def test_diverging_is_told(convcli: Runner, pair: tuple[Path, Path]) -> None:
+    ran = convcli("learn", *pair, "--optimizer", "sgd", "--lr", "1e5")
+    assert_failed(ran, 1, "step ")
+    assert "use a smaller one, such as --lr 10000" in ran.err
+
+
+def test_kernel_and_curve_are_two_files(convcli: Runner, pair: tuple[Path, Path]) -> None:
+    folder = pair[0].parent
+    (folder / "c.png").symlink_to("k.json")
+    with nothing_changes(folder):
+        done = convcli("learn", *pair, "-o", folder / "k.json", "--curve", folder / "c.png", "--force")
+        assert_refused(done, f"--curve: names the same file as -o, {folder / 'k.json'}")
+        done = convcli("learn", *pair, "-o", f"{folder}/k.json/")
+        assert_failed(done, 1, f"{folder}/k.json/: is a folder")
+
+
+def test_what_the_target_may_be_is_said(convcli: Runner, tmp_path: Path) -> None:
+    image = np.random.default_rng(5).integers(0, 64, (60, 60)).astype(np.uint8)
+    edges = convolve(image, kernel("sobel-x"))
+    np.save(tmp_path / "image.npy", image)
+    np.save(tmp_path / "abs.npy", np.abs(edges).clip(0, 255).astype(np.uint8))
+    ran = convcli("learn", tmp_path / "image.npy", tmp_path / "abs.npy")
+    assert ran.err == "convcli: target: no filter comes close to it; use --abs if it holds absolute values\n"
+    np.save(tmp_path / "edges.npy", edges + 20)
+    output = tmp_path / "k.json"
+    ran = convcli("learn", tmp_path / "image.npy", tmp_path / "edges.npy", "--bias", "-o", output)
+    assert ran.err.startswith(f"convcli: {output}: does not hold the bias; give it to apply as --bias ")
+    ran = convcli("learn", tmp_path / "image.npy", tmp_path / "edges.npy", "--steps", "1")
+    assert (ran.code, ran.err) == (0, "")

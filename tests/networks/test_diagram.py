@@ -1,0 +1,540 @@
+"""Networks as diagrams: every layer and every edge is there, and nothing stands or runs over anything else."""
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convcli.drawing.shapes import text_width
+from convcli.drawing.svg import render_svg
+from convcli.errors import UsageError
+from convcli.networks.diagram.boxes import Box, Kind, fitted, short_count
+from convcli.networks.diagram.diagram import MAX_BOXES, network_diagram, network_drawing
+from convcli.networks.diagram.layout import Spot, Wire
+from convcli.networks.diagram.scales import Diagram
+from convcli.networks.layer_types.convolution import Convolution
+from convcli.networks.layer_types.dense import Dense, Flatten
+from convcli.networks.network import Network, single_layer
+from convcli.networks.sources import network, shipped
+from convcli.networks.tables import params_table
+from tests.support.command_line import SVG
+from tests.support.sampling import examples
+
+NEAR = 0.01  # pixels that rounding may take
+Size = tuple[int, ...]
+
+
+@cache
+def built(name: str) -> Network:
+    return network(name)
+
+
+@cache
+def diagram_of(name: str, *, by_block: bool = False) -> Diagram:
+    return network_diagram(built(name), by_block=by_block)
+
+
+def drawn(diagram: Diagram, name: str = "net") -> ElementTree.Element:
+    return ElementTree.fromstring(render_svg(network_drawing(diagram, name)))
+
+
+every_network = pytest.mark.parametrize("name", sorted(shipped()))
+folded_or_not = pytest.mark.parametrize("by_block", [False, True])
+LEVEL = "conv 8 f3 p1 @a, conv 8 f3 p1 @b, maxpool f3 s1 p1, add @b, add @a @c, relu, add @c"
+INTO_BRANCHES = (
+    "conv 8 f1 @a, add { relu | conv 8 f1, add @a, add { | tanh, add @a } @d | }, relu, add @d, cat @a"
+)
+FROM_BRANCHES = (
+    "add { conv 8 f1 @a, mul { gap @g, relu | relu @b }, conv 8 f1 | conv 8 f1, add @a, "
+    "add { relu, add @b | add { tanh @c, relu | } }, mul @g }, relu, add @b, add @c"
+)
+SPECS = [
+    "relu",
+    "dropout, identity, flatten, dropout",
+    "flatten, fc 10, relu, fc 2",
+    "add { | }",
+    "add { | } @a, cat { add { | } | add { | } }, conv 8 f1, relu @x, add @x, add @a",
+    "add { add { add { relu | } | } | }",
+    "add { dropout | dropout }, mul { | gap, fc 8, sigmoid }",
+    "cat { " + " | ".join(["conv 1 f1"] * 40) + " }",
+    LEVEL,
+    INTO_BRANCHES,
+    FROM_BRANCHES,
+]
+
+
+def assert_sound(diagram: Diagram) -> None:
+    """Check all that holds for every diagram."""
+    assert_apart(diagram)
+    assert_no_line_crosses_a_box(diagram)
+    assert_lines_end_at_their_boxes(diagram)
+    assert_lines_can_be_told_apart(diagram)
+
+
+# Where things stand ---------------------------------------------------------------------------------------
+
+
+def spots_of(diagram: Diagram) -> list[Spot]:
+    return [*(box.spot for box in diagram.boxes), diagram.input]
+
+
+def assert_apart(diagram: Diagram) -> None:
+    """Check that boxes are within the diagram and never over each other."""
+    spots = sorted(spots_of(diagram), key=lambda spot: spot.y)
+    for number, spot in enumerate(spots):
+        assert spot.x >= -NEAR
+        assert spot.y >= 0
+        assert spot.x + spot.width <= diagram.width + NEAR
+        assert spot.y + spot.height <= diagram.height + NEAR
+        for other in spots[number + 1 :]:
+            if other.y >= spot.y + spot.height:
+                break
+            assert other.x >= spot.x + spot.width or spot.x >= other.x + other.width
+
+
+def assert_no_line_crosses_a_box(diagram: Diagram) -> None:
+    """Check each part of each line against each box that it might meet, an edge not being the inside."""
+    spots = sorted(spots_of(diagram), key=lambda spot: spot.y)
+    tallest = max(spot.height for spot in spots)
+    tops = [spot.y for spot in spots]
+    for wire in diagram.wires:
+        for (x0, y0), (x1, y1) in pairwise(wire.points):
+            assert x0 == x1 or y0 == y1, "lines run along the axes"
+            left, right, top, bottom = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
+            assert -NEAR <= left <= right <= diagram.width + NEAR
+            assert 0 <= top <= bottom <= diagram.height
+            for spot in spots[bisect_left(tops, top - tallest) : bisect_left(tops, bottom)]:
+                assert (
+                    right <= spot.x + NEAR
+                    or left >= spot.x + spot.width - NEAR
+                    or bottom <= spot.y + NEAR
+                    or top >= spot.y + spot.height - NEAR
+                ), (wire, spot)
+
+
+def assert_lines_end_at_their_boxes(diagram: Diagram) -> None:
+    """Check that a line leaves the bottom of a box for the top of another, or from side to side by a tag."""
+    spots = spots_of(diagram)
+    for wire in diagram.wires:
+        source, target = spots[wire.source], spots[wire.target]
+        (x0, y0), (x1, y1) = wire.points[0], wire.points[-1]
+        if wire.of_tag:
+            assert (x0, x1) == (source.x + source.width, target.x + target.width)
+            assert source.y < y0 < source.y + source.height
+            assert target.y < y1 < target.y + target.height
+        else:
+            assert (x0, y0) == pytest.approx((source.x + source.width / 2, source.y + source.height))
+            assert (x1, y1) == pytest.approx((target.x + target.width / 2, target.y))
+
+
+def assert_lines_can_be_told_apart(diagram: Diagram) -> None:
+    """Check that lines run over each other only where they come from, or lead to, one box."""
+    rows: dict[tuple[int, float], list[tuple[float, float, Wire]]] = {}
+    for wire in diagram.wires:
+        for start, end in pairwise(wire.points):
+            along = 0 if start[1] == end[1] else 1
+            low, high = sorted((start[along], end[along]))
+            rows.setdefault((along, start[1 - along]), []).append((low, high, wire))
+    for segments in rows.values():
+        segments.sort(key=lambda segment: segment[:2])
+        for number, (_, high, wire) in enumerate(segments):
+            for low, _, other in segments[number + 1 :]:
+                if low >= high:
+                    break
+                assert wire.source == other.source or wire.target == other.target
+
+
+def assert_every_read_is_drawn(diagram: Diagram) -> None:
+    """Check the lines into each layer against the tensors that it reads."""
+    writes = [*(stage.writes for stage in diagram.network.layers), 0]
+    for number, stage in enumerate(diagram.network.layers):
+        sources = [wire.source for wire in diagram.wires if wire.target == number]
+        assert Counter(writes[source] for source in sources) == Counter(stage.reads)
+        assert all(source < number for source in sources)
+
+
+@every_network
+@folded_or_not
+def test_no_box_and_no_line_of_a_shipped_network_is_over_another(name: str, by_block: bool) -> None:
+    assert_sound(diagram_of(name, by_block=by_block))
+
+
+@every_network
+def test_every_tensor_that_a_layer_reads_comes_by_a_line(name: str) -> None:
+    assert_every_read_is_drawn(diagram_of(name))
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@folded_or_not
+def test_forks_in_forks_and_tags_out_of_and_into_branches(spec: str, by_block: bool) -> None:
+    diagram = network_diagram(network(spec, (9, 9, 8)), by_block=by_block)
+    assert_sound(diagram)
+    if not by_block:
+        assert_every_read_is_drawn(diagram)
+    drawn(diagram)
+
+
+@every_network
+def test_what_stands_in_no_branch_stands_on_one_axis(name: str) -> None:
+    diagram = diagram_of(name)
+    top_level = [box.spot for box in diagram.boxes if box.stages[0].depth == 0]
+    middles = [spot.x + spot.width / 2 for spot in (*top_level, diagram.input)]
+    assert middles == pytest.approx([middles[0]] * len(middles))
+
+
+def test_branches_stand_side_by_side_in_their_order() -> None:
+    diagram = network_diagram(network("cat { conv 1 f1 | conv 2 f1 | conv 3 f1 | conv 4 f1 }", (9, 9, 8)))
+    one, two, three, four, join = (box.spot for box in diagram.boxes)
+    assert one.x < two.x < three.x < four.x
+    assert one.y == two.y == three.y == four.y < join.y
+
+
+def test_what_one_tag_brings_to_many_runs_in_one_lane() -> None:
+    spec = "relu @a, 9 x { add @a }, add { tanh | relu, add @a, add @a | add @a }"
+    diagram = network_diagram(network(spec, (9, 9, 8)))
+    assert_sound(diagram)
+    lanes = {
+        x0 for wire in diagram.wires if wire.of_tag for (x0, _), (x1, _) in pairwise(wire.points) if x0 == x1
+    }
+    assert len(lanes) == 3  # that of the network, and one in each of two branches
+
+
+def test_blocks_are_joined_by_the_tags_between_them_alone() -> None:
+    spec = "2 x { conv 8 f1, relu } @a, 2 x { conv 8 f1 @b, add @b }, relu, cat @a"
+    diagram = network_diagram(network(spec, (9, 9, 8)), by_block=True)
+    assert [box.label for box in diagram.boxes] == [
+        "2 x { conv, relu } @a", "2 x { conv }", "relu", "cat @a",
+    ]  # fmt: skip
+    edges = [(wire.source, wire.target) for wire in diagram.wires]
+    assert edges == [(-1, 0), (0, 1), (1, 2), (2, 3), (0, 3)]
+
+
+# Any network ----------------------------------------------------------------------------------------------
+
+LAYERS = ["conv 8 f3 p1", "conv 8 f1 nobias", "dw f3 p1", "relu", "bn", "dropout", "maxpool f3 s1 p1"]
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> str:
+    """Draw a network of branches, repeats and tags, of which every layer gives what it gets in size."""
+    tags: list[str] = []
+
+    def items(depth: int, *, least: int) -> str:
+        return ", ".join(item(depth) for _ in range(draw(st.integers(least, 3))))
+
+    def item(depth: int) -> str:
+        kinds = ["layer"] * 3 + ["join", "cat", "repeat"] * (depth < 3) + ["tag"] * bool(tags)
+        kind = draw(st.sampled_from(kinds))
+        if kind == "repeat":
+            return f"{draw(st.integers(1, 3))} x {{ {items(depth + 1, least=1)} }}"
+        if kind == "tag":
+            return f"add @{draw(st.sampled_from(tags))}"
+        if kind == "layer":
+            text = draw(st.sampled_from(LAYERS))
+        else:
+            branches = [items(depth + 1, least=0) for _ in range(draw(st.integers(2, 3)))]
+            text = f"{'add' if kind == 'join' else 'cat'} {{ {' | '.join(branches)} }}"
+            if kind == "cat":
+                return f"{text}, conv 8 f1"
+        if draw(st.booleans()):
+            tags.append(f"t{len(tags)}")
+            text += f" @{tags[-1]}"
+        return text
+
+    return items(0, least=1)
+
+
+@settings(max_examples=examples(100))
+@given(specs())
+def test_diagrams_of_any_network(spec: str) -> None:
+    net = network(spec, (9, 9, 8))
+    diagram = network_diagram(net)
+    assert_sound(diagram)
+    assert_every_read_is_drawn(diagram)
+    assert_sound(network_diagram(net, by_block=True))
+    assert_texts_fit(drawn(diagram))
+
+
+# What is drawn --------------------------------------------------------------------------------------------
+
+
+def drawn_boxes(root: ElementTree.Element) -> Iterator[tuple[ElementTree.Element, list[ElementTree.Element]]]:
+    """Yield the frame of each layer and what is drawn in it."""
+    elements = list(root)
+    starts = [n for n, element in enumerate(elements) if re.match(r"layer-\d", element.get("id", ""))]
+    for start, end in zip(starts, [*starts[1:], len(elements)], strict=True):
+        yield elements[start], elements[start + 1 : end]
+
+
+def extent(text: ElementTree.Element) -> tuple[float, float]:
+    """Return where a text begins and ends."""
+    x = float(text.attrib["x"])
+    width = text_width(text.text or "", float(text.attrib["font-size"]))
+    return (x, x + width) if text.attrib["text-anchor"] == "start" else (x - width, x)
+
+
+def assert_texts_fit(root: ElementTree.Element) -> None:
+    """Check that texts are within the boxes that they belong to, and all of them within the drawing."""
+    for frame, shapes in drawn_boxes(root):
+        left, top = float(frame.attrib["x"]), float(frame.attrib["y"])
+        right, bottom = left + float(frame.attrib["width"]), top + float(frame.attrib["height"])
+        texts = [shape for shape in shapes if shape.tag == f"{SVG}text"]
+        extents = [extent(text) for text in texts]
+        for text, (start, end) in zip(texts, extents, strict=True):
+            assert left < start < end < right
+            baseline = float(text.attrib["y"])
+            assert top < baseline - 0.7 * float(text.attrib["font-size"]) < baseline < bottom
+        for (one, (_, end)), (other, (start, _)) in pairwise(zip(texts, extents, strict=True)):
+            assert one.attrib["y"] != other.attrib["y"] or end < start
+    for text in root.findall(f"{SVG}text"):
+        assert 0 < extent(text)[0] < extent(text)[1] < float(root.attrib["width"])
+
+
+def counted(title: str, what: str) -> int:
+    """Return a number that the title of a box tells."""
+    (number,) = re.findall(rf"^{what} ([\d,]+)", title, re.MULTILINE)
+    return int(number.replace(",", ""))
+
+
+def value(text: str) -> float:
+    """Read a number in its exact or its short form."""
+    units = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
+    return float(text.rstrip("KMGTP").replace(",", "")) * units.get(text[-1], 1)
+
+
+@every_network
+@folded_or_not
+def test_every_row_of_the_table_is_a_box_with_its_exact_numbers(name: str, by_block: bool) -> None:
+    header, *rows, total = (
+        line.split("\t") for line in params_table(built(name), by_block=by_block).as_tsv().splitlines()
+    )
+    boxes = list(drawn_boxes(drawn(diagram_of(name, by_block=by_block))))[1:]  # the first is the input
+    assert [frame.attrib["id"] for frame, _ in boxes] == [f"layer-{n}" for n in range(1, len(rows) + 1)]
+    sums = Counter[str]()
+    for (frame, shapes), row in zip(boxes, rows, strict=True):
+        cells = dict(zip(header, row, strict=True))
+        title = frame.findtext(f"{SVG}title") or ""
+        label, sizes, *_ = title.splitlines()
+        texts = [shape.text or "" for shape in shapes if shape.tag == f"{SVG}text"]
+        assert label.partition(" @")[0] == cells["layer"].removeprefix("| ").partition(" @")[0]
+        assert texts[0] == label
+        assert sizes.endswith(f"output {cells['output']}")
+        for what in ("params", "MACs"):
+            assert counted(title, what) == int(cells[what])
+            sums[what] += int(cells[what])
+        if float(frame.attrib["height"]) > 20:  # a slim one has the size of the box above it
+            assert texts[1].partition(" ")[0] == cells["output"]
+        if int(cells["MACs"]):
+            shown = re.fullmatch(r"(\S+) params · (\S+) MACs", texts[2])
+            assert shown is not None
+            assert value(shown[1]) == pytest.approx(int(cells["params"]), rel=0.005)
+            assert value(shown[2]) == pytest.approx(int(cells["MACs"]), rel=0.005)
+    assert [str(sums["params"]), str(sums["MACs"])] == [total[2], total[3]]
+
+
+@every_network
+@folded_or_not
+def test_texts_fit_into_their_boxes(name: str, by_block: bool) -> None:
+    assert_texts_fit(drawn(diagram_of(name, by_block=by_block), "a long name " * 40))
+
+
+@every_network
+def test_lines_are_drawn_as_they_are_placed(name: str) -> None:
+    diagram = diagram_of(name)
+    root = drawn(diagram)
+    frame = next(element for element in root if element.get("id") == "layer-0")
+    left, top = float(frame.attrib["x"]) - diagram.input.x, float(frame.attrib["y"]) - diagram.input.y
+    polylines = {line.attrib["points"]: line for line in root.findall(f"{SVG}polyline")}
+    for wire in diagram.wires:
+        points = " ".join(f"{round(x + left, 2):.10g},{round(y + top, 2):.10g}" for x, y in wire.points)
+        assert ("strong-green" in polylines[points].attrib["class"]) == wire.of_tag
+
+
+@every_network
+@folded_or_not
+def test_the_more_channels_the_wider(name: str, by_block: bool) -> None:
+    diagram = diagram_of(name, by_block=by_block)
+    widths = sorted((box.output[-1], box.spot.width) for box in diagram.boxes)
+    for (fewer, narrow), (more, wide) in pairwise(widths):
+        assert narrow <= wide
+        assert narrow == wide or fewer < more
+    images = [width for channels, width in widths if channels <= 1000]
+    assert len(set(images)) > 2
+
+
+def glyph(shapes: list[ElementTree.Element]) -> tuple[float, float]:
+    """Return width and height of the square of a box."""
+    (points,) = (
+        [tuple(map(float, point.split(","))) for point in shape.attrib["points"].split()]
+        for shape in shapes
+        if shape.tag == f"{SVG}polyline" and shape.attrib["points"].count(",") == 5
+    )
+    xs, ys = zip(*points, strict=True)
+    return max(xs) - min(xs), max(ys) - min(ys)
+
+
+def test_squares_are_to_scale_and_have_the_image_s_form() -> None:
+    net = network("conv 4 f1 s2x1, maxpool f2, conv 4 f1 s4", (64, 16, 3))  # 32x16, 16x8, 4x2
+    boxes = dict(enumerate(shapes for _, shapes in drawn_boxes(drawn(network_diagram(net)))))
+    assert glyph(boxes[0]) == pytest.approx((13, 26), abs=0.02)
+    assert glyph(boxes[1]) == pytest.approx((13, 26 / 2**0.5), abs=0.02)
+    assert glyph(boxes[2]) == pytest.approx((26 / 8**0.5, 13), abs=0.02)
+    assert glyph(boxes[3]) == pytest.approx((26 / 32**0.5, 6.5), abs=0.02)
+
+
+def bars(shapes: list[ElementTree.Element]) -> dict[str, float]:
+    """Return how long the bars of a box are, by their colours."""
+    lengths = {}
+    for shape in shapes:
+        if shape.tag == f"{SVG}polyline" and shape.get("stroke-width") == "3":
+            (x0, _), (x1, _) = (map(float, point.split(",")) for point in shape.attrib["points"].split())
+            lengths[shape.attrib["class"].removeprefix("s-strong-")] = x1 - x0
+    return lengths
+
+
+def test_bars_are_as_long_as_the_shares() -> None:
+    net = built("lenet5")
+    lengths = [bars(shapes) for _, shapes in drawn_boxes(drawn(diagram_of("lenet5")))][1:]
+    full = max(one.get("blue", 0) for one in lengths)
+    assert full == max(one.get("orange", 0) for one in lengths) > 100
+    for stage, one in zip(net.layers, lengths, strict=True):
+        for colour, count, most in (("blue", stage.params, 48_120), ("orange", stage.macs, 240_000)):
+            assert one.get(colour, 0) == pytest.approx(full * (count or 0) / most, abs=0.51)
+
+
+def test_legend_has_what_is_in_the_diagram_and_nothing_else() -> None:
+    def legend(name: str) -> set[str]:
+        root = drawn(diagram_of(name))
+        before = [element.text or "" for element in root if element.tag == f"{SVG}text"]
+        return set(before[3 : before.index("input")])
+
+    assert legend("lenet5") == {
+        "convolution", "dense", "pooling", "activation, dropout", "flatten, pad",
+        "height x width (square-root scale)", "width: channels (log scale)",
+        "share of the parameters (longest: 78%)", "share of the MACs (longest: 57.6%)",
+    }  # fmt: skip
+    assert legend("unet") - legend("lenet5") >= {"add, cat, mul", "normalization", "@tag, used later"}
+
+
+# Hard cases -----------------------------------------------------------------------------------------------
+
+
+def one_box(text: str, size: Size) -> tuple[Box, ElementTree.Element]:
+    diagram = network_diagram(network(text, size))
+    assert_sound(diagram)
+    root = drawn(diagram)
+    assert_texts_fit(root)
+    (box,) = diagram.boxes
+    return box, root
+
+
+def test_a_layer_that_was_given_by_options() -> None:
+    diagram = network_diagram(single_layer(Convolution(window=(5, 5), filters=6), (32, 32, 3)))
+    assert_sound(diagram)
+    (box,) = diagram.boxes
+    assert (box.label, box.params, box.kind) == ("conv 6 f5", 456, Kind.CONVOLUTION)
+    assert network_diagram(diagram.network, by_block=True) == diagram
+
+
+def test_a_vector_alone() -> None:
+    diagram = network_diagram(single_layer(Dense(units=10), (4,)))
+    assert_sound(diagram)
+    root = drawn(diagram)
+    assert_texts_fit(root)
+    assert diagram.boxes[0].params == 50
+    assert not [line for line in root.findall(f"{SVG}polyline") if line.attrib["points"].count(",") == 5]
+
+
+def test_channels_that_are_not_known() -> None:
+    diagram = network_diagram(single_layer(Convolution(window=(3, 3), stride=(2, 2)), (224, 224)))
+    assert_sound(diagram)
+    root = drawn(diagram)
+    assert_texts_fit(root)
+    assert (diagram.boxes[0].output, diagram.boxes[0].params) == ((111, 111), None)
+    assert "? params · ? MACs" in [text.text for text in root.findall(f"{SVG}text")]
+    assert "params unknown" in (list(drawn_boxes(root))[1][0].findtext(f"{SVG}title") or "")
+
+
+def test_numbers_of_five_hundred_digits() -> None:
+    huge = 10**499
+    box, root = one_box(f"conv {huge} f1", (huge, 1, huge))
+    assert box.params == (huge + 1) * huge
+    title = list(drawn_boxes(root))[1][0].findtext(f"{SVG}title") or ""
+    assert (counted(title, "params"), counted(title, "MACs")) == (box.params, huge**3)
+    assert [text.text for text in root.findall(f"{SVG}text")][-1] == "1.00e998 params · 1.00e1497 MACs"
+
+
+@pytest.mark.parametrize("size", [(1, 20_000, 3), (20_000, 1, 3), (1, 1, 1)])
+def test_images_of_any_form(size: Size) -> None:
+    _, root = one_box("conv 4 f1", size)
+    width, height = glyph(list(drawn_boxes(root))[1][1])
+    assert 2 <= min(width, height) <= max(width, height) == 26
+
+
+@pytest.mark.parametrize(
+    "tag", ["<script>alert(1)</script>", "&amp;\"'", "\x1b[31m", "a\u202eb", "猫" * 300, "\udcff"]
+)
+def test_tags_of_any_letters(tag: str) -> None:
+    diagram = network_diagram(network(f"conv 8 f1 @{tag}, relu, add @{tag}", (9, 9, 8)))
+    assert_sound(diagram)
+    root = drawn(diagram, f"net {tag}")
+    assert_texts_fit(root)
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
+        "svg", "title", "desc", "style", "rect", "polyline", "polygon", "text",
+    }  # fmt: skip
+    assert not re.search("[\x1b\u202e]", "".join(root.itertext()))
+
+
+def test_layers_within_a_hundred_braces() -> None:
+    spec = "relu"
+    for _ in range(99):
+        spec = f"add {{ {spec} | }}"
+    diagram = network_diagram(network(spec, (9, 9, 8)))
+    assert_sound(diagram)
+    assert_every_read_is_drawn(diagram)
+
+
+def test_more_boxes_than_a_diagram_holds() -> None:
+    net = network(f"{MAX_BOXES + 1} x {{ relu }}", (9, 9, 8))
+    with pytest.raises(
+        UsageError,
+        match="of 5,001 boxes: is too large: at most 5,000 are drawn; --by-block draws one box per",
+    ):
+        network_diagram(net)
+    (box,) = network_diagram(net, by_block=True).boxes
+    assert box.label == "5001 x { relu }"
+    flat = network(", ".join(["relu"] * (MAX_BOXES + 1)), (9, 9, 8))
+    with pytest.raises(UsageError, match=r"at most 5,000 are drawn$"):
+        network_diagram(flat, by_block=True)
+
+
+def test_kinds_of_layers() -> None:
+    spec = "conv 8 f1, conv 8 f1 g2, dw f1, tconv 8 f1, maxpool f1, gap 4x4, bn, relu, pad 1, add { | }, flatten, fc 2"
+    boxes = network_diagram(network(spec, (9, 9, 8))).boxes
+    other = Kind.OTHER_CONVOLUTION
+    assert [box.kind for box in boxes] == [
+        Kind.CONVOLUTION, other, other, other, Kind.POOLING, Kind.POOLING, Kind.NORMALISATION,
+        Kind.ACTIVATION, Kind.SHAPE, Kind.JOIN, Kind.SHAPE, Kind.DENSE,
+    ]  # fmt: skip
+    assert isinstance(boxes[-2].stages[0].layer, Flatten)
+
+
+@given(st.integers(0, 10**40))
+def test_short_counts_are_three_digits_of_the_count(count: int) -> None:
+    text = short_count(count)
+    assert value(text) == pytest.approx(count, rel=0.005)
+    assert sum(map(str.isdigit, text.partition("e")[0])) == 3 or count < 10_000
+
+
+@given(st.text(max_size=60), st.floats(10, 200))
+def test_fitted_texts_fit(text: str, width: float) -> None:
+    shown = fitted(text, width, 10)
+    assert text_width(shown, 10) <= width
+    assert shown == text or "…" in shown or "\N{REPLACEMENT CHARACTER}" in shown

@@ -1,0 +1,299 @@
+"""The grammar against a writer: random networks are written down with the place of each of their parts.
+
+Whatever is written must be read back as it was meant, each part in its line and column; and reading takes
+work in proportion to what is written.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convcli.errors import SizeError, SpecError
+from convcli.networks.building import build
+from convcli.networks.grammar import parse_spec
+from convcli.networks.layer_types.base import Layer
+from convcli.networks.layer_types.convolution import Convolution
+from convcli.networks.layer_types.pooling import Pooling
+from convcli.networks.spec import Item, Join, JoinKind, JoinTag, Place, PlacedLayer, Repeat, Tag
+from tests.support.sampling import examples
+
+# Writing with places --------------------------------------------------------------------------------------
+
+
+class Writer:
+    """A page that knows in which line and column the next word will stand."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    @property
+    def place(self) -> Place:
+        return Place(self.text.count("\n") + 1, len(self.text) - (self.text.rfind("\n") + 1) + 1)
+
+    def write(self, text: str) -> Place:
+        """Write a text and return where it begins."""
+        place = self.place
+        self.text += text
+        return place
+
+
+BLANKS = st.sampled_from(["", " ", "  ", "\t", "\r", "\u00a0"])
+GAPS = st.sampled_from([" ", "  ", "\t", " \t "])
+SEPARATORS = st.sampled_from([",", ", ", "\n", "\r\n", " ,\n\n", "\n# é, { | } @x\n  ", ",,", " # last\n"])
+WORDS = st.sampled_from(
+    [
+        "conv 6 f5",
+        "CONV 6 f3x1 s2 p0:1x2",
+        "dw f3 x2",
+        "maxpool f2",
+        "bn",
+        "ReLU",
+        "gap 3",
+        "fc 10 nobias",
+        "flatten",
+    ]
+)
+NAMES = st.sampled_from(["a", "skip-1", "Ünicode", "x", "3", "add", "=", "f5"])
+TIMES = st.sampled_from(["x", " x", "×", " X", "  ×"])
+
+
+def meant(word: str) -> Layer:
+    (item,) = parse_spec(word).items
+    assert isinstance(item, PlacedLayer)
+    return item.layer
+
+
+def write_item(draw: st.DrawFn, page: Writer, depth: int) -> list[Item]:
+    kind = draw(st.sampled_from(["layer"] * 4 + ["tag"] + ["join", "repeat"] * (depth < 3)))
+    items: list[Item]
+    if kind == "layer":
+        first, *rest = draw(WORDS).split()
+        place = page.write(first)
+        for word in rest:
+            page.write(draw(GAPS) + word)
+        items = [PlacedLayer(meant(" ".join([first, *rest])), place)]
+    elif kind == "tag":
+        join = draw(st.sampled_from(JoinKind))
+        place = page.write(join.upper() if draw(st.booleans()) else join)
+        name = draw(NAMES)
+        page.write(f"{draw(BLANKS)}@{name}")
+        items = [JoinTag(join, name, place)]
+    elif kind == "join":
+        join = draw(st.sampled_from(JoinKind))
+        place = page.write(join)
+        page.write(draw(BLANKS) + "{")
+        branches = [write_items(draw, page, depth + 1, least=0)]
+        for _ in range(draw(st.integers(1, 2))):
+            page.write("|")
+            branches.append(write_items(draw, page, depth + 1, least=0))
+        page.write("}")
+        items = [Join(join, tuple(branches), place)]
+    else:
+        count = draw(st.integers(1, 3))
+        place = page.write(f"{count}{draw(TIMES)}")
+        page.write(draw(BLANKS) + "{")
+        items = [Repeat(count, write_items(draw, page, depth + 1, least=1), place)]
+        page.write("}")
+    for _ in range(draw(st.integers(0, 2)) if draw(st.booleans()) else 0):
+        page.write(draw(GAPS))
+        name = draw(NAMES)
+        items.append(Tag(name, page.write(f"@{name}")))
+    return items
+
+
+def write_items(draw: st.DrawFn, page: Writer, depth: int, *, least: int) -> tuple[Item, ...]:
+    items: list[Item] = []
+    page.write(draw(SEPARATORS | BLANKS))
+    for number in range(draw(st.integers(least, 3))):
+        page.write(draw(SEPARATORS) if number else "")
+        page.write(draw(BLANKS))
+        items += write_item(draw, page, depth)
+        page.write(draw(BLANKS))
+    page.write(draw(SEPARATORS | BLANKS))
+    return tuple(items)
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> tuple[str, tuple[int, ...] | None, tuple[Item, ...]]:
+    """Draw a text, the input size that it states, and its items."""
+    page, size = Writer(), None
+    page.write(draw(st.sampled_from(["", "\n", "# a title\n", "  ", ",\n"])))
+    if draw(st.booleans()):
+        size = draw(st.tuples(st.integers(1, 99), st.integers(1, 99), st.integers(1, 9)))
+        page.write(f"in {'x'.join(map(str, size))}")
+        page.write(draw(SEPARATORS))
+    items = write_items(draw, page, 0, least=1)
+    return page.text, size, items
+
+
+@given(networks())
+@settings(max_examples=examples(400))
+def test_what_is_written_is_read_back_with_its_places(
+    network: tuple[str, tuple[int, ...] | None, tuple[Item, ...]],
+) -> None:
+    text, size, items = network
+    spec = parse_spec(text, "a.net")
+    assert (spec.input, spec.source) == (size, "a.net")
+    assert spec.items == items
+
+
+@given(networks())
+@settings(max_examples=examples(100))
+def test_a_byte_order_mark_moves_nothing(
+    network: tuple[str, tuple[int, ...] | None, tuple[Item, ...]],
+) -> None:
+    text, _, items = network
+    assert parse_spec("\ufeff" + text).items == items
+
+
+# Refusals stand somewhere in the text ---------------------------------------------------------------------
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> str:
+    """Draw a network, of which a few characters are lost, changed or doubled."""
+    text, _, _ = draw(networks())
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.integers(0, len(text)))
+        lost = draw(st.integers(0, 3))
+        text = (
+            text[:place]
+            + draw(st.sampled_from(["", "{", "}", "|", "@", ",", "9", "x", " "]))
+            + text[place + lost :]
+        )
+    return text
+
+
+def refusal_of(text: str) -> str:
+    """Return why a text is refused; empty where it is not."""
+    try:
+        build(parse_spec(text), (64, 64, 3))
+    except (SpecError, SizeError) as error:
+        return str(error)
+    return ""
+
+
+@given(damaged())
+@settings(max_examples=examples(500))
+def test_a_refusal_names_a_place_in_the_text(text: str) -> None:
+    refusal = refusal_of(text)
+    if refusal and not refusal.startswith("input 64x64x3: has 3 channels, but the network begins with in "):
+        found = re.match("line ([0-9]+), column ([0-9]+)", refusal)
+        assert found, refusal
+        lines = text.split("\n")
+        assert 1 <= int(found[1]) <= len(lines)
+        assert 1 <= int(found[2]) <= len(lines[int(found[1]) - 1]) + 1
+        assert "\n" not in refusal
+
+
+# Words in any order, by any name --------------------------------------------------------------------------
+
+NAMES_OF = {
+    "window": ["f{}", "k{}", "kernel_size={}", "kernel={}", "filter_size={}", "window={}", "pool_size={}"],
+    "stride": ["s{}", "stride={}", "strides={}"],
+    "padding": ["p{}", "padding={}", "Padding='{}'"],
+    "dilation": ["d{}", "dilation={}", "dilation_rate={}"],
+}
+LAYER_NAMES = ["conv", "Conv2d", "Conv2D", "convolution"]
+POOL_NAMES = ["maxpool", "MaxPool2d", "MaxPooling2D"]
+
+
+def spelled(draw: st.DrawFn, attribute: str, value: tuple[int, int]) -> str:
+    text = f"{value[0]}x{value[1]}" if value[0] != value[1] or draw(st.booleans()) else f"{value[0]}"
+    word = draw(st.sampled_from(NAMES_OF[attribute])).format(text)
+    return word.upper() if draw(st.booleans()) else word
+
+
+@st.composite
+def spellings(draw: st.DrawFn) -> tuple[str, Layer]:
+    """Draw a layer and one of the many ways to write it."""
+    pair = st.tuples(st.integers(1, 12), st.integers(1, 12))
+    numbers: dict[str, Any] = {name: draw(pair) for name in ("window", "stride", "dilation")}
+    amounts = draw(st.tuples(st.integers(0, 5), st.integers(0, 5)))
+    padding = ((amounts[0], amounts[0]), (amounts[1], amounts[1]))
+    words = [spelled(draw, name, value) for name, value in numbers.items()]
+    words.append(spelled(draw, "padding", amounts))
+    layer: Layer
+    if draw(st.booleans()):
+        name, ceil = draw(st.sampled_from(POOL_NAMES)), draw(st.booleans())
+        words += draw(st.sampled_from([["ceil"], ["ceil_mode=true"], ["CEIL"]])) if ceil else []
+        layer = Pooling(**numbers, padding=padding, ceil=ceil)
+    else:
+        name, bias, filters = (
+            draw(st.sampled_from(LAYER_NAMES)),
+            draw(st.booleans()),
+            draw(st.integers(1, 10**30)),
+        )
+        words.append(draw(st.sampled_from(["{}", "filters={}", "out_channels={}"])).format(filters))
+        spelled_bias = [["nobias"], ["bias=false"], ["use_bias=False"]]
+        words += draw(st.sampled_from([[], ["bias=true"], ["use_bias=True"]] if bias else spelled_bias))
+        groups = draw(st.integers(1, 5))
+        words += [draw(st.sampled_from(["g{}", "groups={}"])).format(groups)] if groups > 1 else []
+        layer = Convolution(**numbers, padding=padding, filters=filters, groups=groups, bias=bias)
+    return " ".join([name, *draw(st.permutations(words))]), layer
+
+
+@given(spellings())
+@settings(max_examples=examples(300))
+def test_a_layer_is_the_same_however_it_is_spelled(spelling: tuple[str, Layer]) -> None:
+    text, layer = spelling
+    assert meant(text) == layer
+
+
+# Work -----------------------------------------------------------------------------------------------------
+
+
+def calls_during(action: Callable[[], object]) -> int:
+    """Count the calls that something makes, of functions in Python and in C."""
+    count = 0
+
+    def profile(frame: FrameType, event: str, argument: Any) -> None:  # noqa: ARG001 -- as Python calls it
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        action()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "conv 64 f3 p1 # as in the paper\n",
+        "add { relu, 2 x { bn } | } @a, cat @a,",
+        ",,,, \n",
+        "relu @a @b @c,",
+        "# nothing but words\n",
+    ],
+)
+def test_reading_takes_work_in_proportion(unit: str) -> None:
+    short, long = f"{unit * 200}\nrelu", f"{unit * 2000}\nrelu"
+    parse_spec(long)  # fills what is remembered of words
+    few, many = calls_during(lambda: parse_spec(short)), calls_during(lambda: parse_spec(long))
+    assert many < 11 * few
+
+
+def test_a_repeat_is_read_once_however_often_it_is_run() -> None:
+    few = calls_during(lambda: parse_spec("2 x { conv 8 f3, relu }"))
+    many = calls_during(lambda: parse_spec("50000 x { conv 8 f3, relu }"))
+    assert many <= few + 5
+
+
+def test_a_repeat_bomb_is_refused_without_being_run() -> None:
+    bomb = "9 x { " * 100 + "relu" + " }" * 100
+
+    def read() -> None:
+        with pytest.raises(SpecError, match=r"makes more than 10\^30 layers with repeats written out"):
+            parse_spec(bomb)
+
+    assert calls_during(read) < 100_000

@@ -1,0 +1,129 @@
+"""Transparent pictures laid over a colour, for formats that have no alpha."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from convcli.errors import UsageError
+from convcli.pictures.backgrounds import flattened, parse_color
+from convcli.pictures.picture import Picture
+from tests.support.command_line import Runner, assert_failed, assert_refused, nothing_changes
+
+RANDOM = np.random.default_rng(5)
+
+
+@pytest.mark.parametrize("shape", [(9, 30), (9, 30, 3)])
+@pytest.mark.parametrize("background", [(255, 255, 255), (0, 0, 0), (255, 136, 7)])
+def test_each_value_is_weighted_by_alpha_and_rounded(
+    shape: tuple[int, ...], background: tuple[int, int, int]
+) -> None:
+    pixels = RANDOM.integers(0, 256, shape, dtype=np.uint8)
+    alpha = RANDOM.integers(0, 256, shape[:2], dtype=np.uint8)
+    alpha[0, :2] = 0, 255
+    made = flattened(Picture(pixels, alpha), background)
+    assert made.alpha is None
+    assert made.pixels.ndim == (2 if len(shape) == 2 and len(set(background)) == 1 else 3)
+    for place in np.ndindex(*made.pixels.shape):
+        value = int(pixels[place[: pixels.ndim]])
+        colour, part = background[place[2] if len(place) > 2 else 0], Fraction(int(alpha[place[:2]]), 255)
+        assert made.pixels[place] == int(part * value + (1 - part) * colour + Fraction(1, 2))
+
+
+def test_what_has_no_alpha_is_left_as_it_is() -> None:
+    for picture in (
+        Picture(np.zeros((2, 2), np.uint8)),
+        Picture(np.zeros((2, 2)), np.zeros((2, 2), np.uint8)),
+    ):
+        assert flattened(picture, (1, 2, 3)) is picture
+
+
+@pytest.mark.parametrize(
+    ("text", "color"),
+    [
+        ("white", (255, 255, 255)),
+        ("Rebeccapurple", (102, 51, 153)),
+        ("#f80", (255, 136, 0)),
+        ("#102030", (16, 32, 48)),
+        ("rgb(1,2,3)", (1, 2, 3)),
+        ("hsl(120,100%,50%)", (0, 255, 0)),
+    ],
+)
+def test_colours(text: str, color: tuple[int, int, int]) -> None:
+    assert parse_color(text) == color
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no colour", "#12", "#12345678", "rgba(1,2,3,4)", "#f00f", "x" * 10_000, "\n"]
+)
+def test_no_opaque_colour(text: str) -> None:
+    with pytest.raises(UsageError, match="is not an opaque color"):
+        parse_color(text)
+
+
+@pytest.fixture
+def glass(in_folder: Path) -> np.ndarray:
+    """A transparent colour picture, ``glass.png``."""
+    pixels = RANDOM.integers(0, 256, (12, 16, 4), dtype=np.uint8)
+    Image.fromarray(pixels).save(in_folder / "glass.png")
+    return pixels
+
+
+@pytest.mark.usefixtures("glass")
+@pytest.mark.parametrize("name", ["out.bmp", "out.jpg", "out.pnm", "out.avif"])
+@pytest.mark.parametrize("command", [("apply", "--filter", "box"), ("pool", "--f", "2")])
+def test_the_error_names_the_way_out(convcli: Runner, name: str, command: tuple[str, ...]) -> None:
+    with nothing_changes(Path()):
+        ran = convcli(command[0], "glass.png", *command[1:], "-o", name)
+        assert_failed(ran, 1, f"{name}: ")
+    assert ran.err.endswith(
+        "cannot hold alpha; use png, tiff, webp, or lay it over a color with --background white\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["out.bmp", "out.ppm", "out.png"])
+def test_the_result_is_laid_over_the_colour(convcli: Runner, glass: np.ndarray, name: str) -> None:
+    command = "apply", "glass.png", "--filter", "identity", "--background", "#00ff80", "-o", name
+    assert convcli(*command).all == (0, f"{name}\n", "")
+    alpha = glass[..., 3:].astype(int)
+    expected = np.floor((glass[..., :3] * alpha + np.array([0, 255, 128]) * (255 - alpha)) / 255 + 0.5)
+    with Image.open(name) as image:
+        assert image.mode == "RGB"
+        assert (np.array(image) == expected).all()
+
+
+def test_it_is_laid_over_the_colour_before_it_is_filtered(convcli: Runner, in_folder: Path) -> None:
+    """What lies under transparent pixels must not show at their edge."""
+    pixels = np.zeros((20, 20, 4), np.uint8)  # black where nobody sees it
+    pixels[5:15, 5:15] = 255
+    Image.fromarray(pixels).save(in_folder / "square.png")
+    command = "apply", "square.png", "--filter", "gaussian:sigma=2", "--background", "white", "-o", "soft.png"
+    assert convcli(*command).all == (0, "soft.png\n", "")
+    assert np.array(Image.open("soft.png")).min() == 255
+
+
+def test_a_pooled_picture_is_laid_over_white(convcli: Runner, in_folder: Path) -> None:
+    Image.fromarray(np.array([[[9, 255], [200, 0]]], np.uint8)).save(in_folder / "grey.png")
+    assert convcli("pool", "grey.png", "--f", "1", "--background", "white", "-o", "x.bmp").code == 0
+    assert np.array(Image.open("x.bmp")).tolist() == [[9, 255]]
+
+
+def test_a_profile_of_grey_does_not_stay_with_a_coloured_result(convcli: Runner, in_folder: Path) -> None:
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[16:20] = b"GRAY"
+    Image.new("LA", (4, 4), (10, 128)).save(in_folder / "x.png", icc_profile=bytes(profile))
+    command = "apply", "x.png", "--filter", "identity", "-o"
+    dropped = "convcli: note: x.png: the color profile does not fit the result and is dropped\n"
+    assert convcli(*command, "red.jpg", "--background", "red").all == (0, "red.jpg\n", dropped)
+    assert convcli(*command, "white.jpg", "--background", "white").all == (0, "white.jpg\n", "")
+    with Image.open("white.jpg") as image:
+        assert image.info["icc_profile"] == bytes(profile)
+
+
+def test_no_colour_is_wrong_usage(convcli: Runner, glass: np.ndarray) -> None:
+    assert glass.size
+    with nothing_changes(Path()):
+        ran = convcli("apply", "glass.png", "--filter", "box", "-o", "x.jpg", "--background", "whyte")
+        assert_refused(ran, "--background 'whyte': did you mean white?")
