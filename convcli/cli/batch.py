@@ -21,7 +21,7 @@ from convcli.cli.terminal.progress import file_progress
 from convcli.errors import UsageError
 from convcli.files.identity import Places
 from convcli.files.streams import BrokenPipe
-from convcli.pictures.picture import Kind
+from convcli.pictures.picture import PictureKind
 from convcli.pipeline.inputs import Source, gather_sources
 from convcli.pipeline.job import Job, Report, candidate_outputs, result_bytes
 from convcli.pipeline.outputs import PRINTED, Destination, Outputs, destination, make_folder, natural_format
@@ -86,7 +86,7 @@ class Batch:
         )  # fmt: skip
         sources = gather_sources(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
         processes, threads = split_jobs(jobs, len(sources))
-        limits = replace(reading.limits, sharers=processes)
+        limits = replace(reading.limits, processes=processes)
         return cls(sources, replace(reading, limits=limits), processes, replace(where, jobs=threads), wanted)
 
     @property
@@ -181,7 +181,7 @@ def _name_width(sources: Sequence[Source], operations: Sequence[Recipe], where: 
     longest = 0
     for each in operations:
         goes = each.goes(where)
-        file_format = goes.format or natural_format(Kind.PIXELS, each.numbers, to_folder=True)
+        file_format = goes.format or natural_format(PictureKind.PIXELS, each.numbers, to_folder=True)
         if file_format is PRINTED:
             continue
         for source in sources:

@@ -12,7 +12,7 @@ from convcli.kernels.banks import Bank
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Filter
 from convcli.kernels.named import get_filter
-from convcli.pictures.formats.file_formats import FileFormat, format_of
+from convcli.pictures.formats.file_formats import FileFormat, format_for_path
 from convcli.pipeline.outputs import Destination, check_name, destination
 from convcli.pipeline.recipes.directions import direction_recipe
 from convcli.pipeline.recipes.recipe import Recipe
@@ -174,7 +174,7 @@ def _for_each(option: str, name: str, where: Destination) -> Destination:
     fixed = next(number for number, part in enumerate(parts) if "{" in part or "}" in part)
     template = str(Path(*parts[fixed:]))
     check_name(template, option)
-    file_format = FileFormat.PNG if template.endswith(".{ext}") else format_of(template)
+    file_format = FileFormat.PNG if template.endswith(".{ext}") else format_for_path(template)
     folder = Path(where.folder or "", *parts[:fixed])
     return replace(
         where, output=None, folder=None if folder == Path() else folder, name=template, format=file_format

@@ -182,7 +182,7 @@ def _reference() -> list[str]:
     from convcli.networks.sources import shipped, title_of
 
     filters = [
-        (entry.name, entry.summary + f"; takes {', '.join(entry.parameters)}" * bool(entry.parameters))
+        (entry.name, entry.summary + f"; takes {', '.join(entry.options)}" * bool(entry.options))
         for entry in CATALOG.values()
     ]
     with_more, alone = layer_usages()

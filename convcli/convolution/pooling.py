@@ -113,7 +113,7 @@ def pool(
         parts = range(0, rows.output, strip)
         parallel_for(parts, work, threads_for(jobs, len(parts), math.prod(shape)))
 
-    return filled_array(make, shape, np.dtype(float) if exact else pixels.dtype, out, beside=pixels)
+    return filled_array(make, shape, np.dtype(float) if exact else pixels.dtype, out, source=pixels)
 
 
 def _sums_type(pixels: NDArray[Any], rows: Axis, columns: Axis) -> np.dtype[Any]:

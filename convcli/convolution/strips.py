@@ -25,7 +25,7 @@ def run(work: Work, out: Image | None = None) -> Image:
     def make_strips(result: Image) -> None:
         for_each_strip(work, lambda rows, _, make: make(result[rows]))
 
-    return filled_array(make_strips, plan.shape, plan.dtype, out, beside=work.pixels)
+    return filled_array(make_strips, plan.shape, plan.dtype, out, source=work.pixels)
 
 
 def for_each_strip(work: Work, use: Callable[[slice, BufferPool, Callable[[Image], None]], None]) -> None:

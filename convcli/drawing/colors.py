@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["BLACK", "BLUE", "GRAY", "RED", "WHITE", "diverging", "limit_of", "nearest_colors"]
+__all__ = ["BLACK", "BLUE", "GRAY", "RED", "WHITE", "color_limit", "diverging_colors", "nearest_colors"]
 
 BLUE, WHITE, RED = (33, 102, 172), (255, 255, 255), (178, 24, 43)
 BLACK = (0, 0, 0)
@@ -32,7 +32,7 @@ OKLAB = np.array(
 HUE_WEIGHT = 2  # weight of the two axes that hold hue and chroma, as in the color difference OK2
 
 
-def diverging(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
+def diverging_colors(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
     """Map signed values to colors, linearly from white at zero to blue at ``-limit`` and red at ``limit``.
 
     Parameters
@@ -49,7 +49,7 @@ def diverging(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
 
     Examples
     --------
-    >>> diverging([[-2, 0, 1]], 2).tolist()
+    >>> diverging_colors([[-2, 0, 1]], 2).tolist()
     [[[33, 102, 172], [255, 255, 255], [216, 140, 149]]]
     """
     numbers = np.asarray(values)
@@ -66,8 +66,8 @@ def diverging(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
     return colors.reshape(*numbers.shape, 3)
 
 
-def limit_of(values: ArrayLike) -> float:
-    """Return a limit for `diverging` that keeps most values distinguishable.
+def color_limit(values: ArrayLike) -> float:
+    """Return a limit for `diverging_colors` that keeps most values distinguishable.
 
     The smallest absolute value that at most one value in 200 exceeds, but at least a quarter of the largest.
     For few values it is the largest.
@@ -79,9 +79,9 @@ def limit_of(values: ArrayLike) -> float:
 
     Examples
     --------
-    >>> limit_of([-3, 2, np.inf])
+    >>> color_limit([-3, 2, np.inf])
     3.0
-    >>> limit_of(np.arange(1001))
+    >>> color_limit(np.arange(1001))
     995.0
     """
     numbers = np.asarray(values)

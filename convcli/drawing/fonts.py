@@ -4,7 +4,7 @@ from functools import cache
 
 from PIL import ImageFont
 
-__all__ = ["font", "printable_text", "wrapped"]
+__all__ = ["drawable_text", "font", "wrap_text"]
 
 NO_CHARACTER = "\U0010fffd"  # a private use character, which no text font has
 
@@ -24,31 +24,33 @@ def _is_drawn(char: str) -> bool:
     return char.isprintable() and bytes(letters.getmask(char)) != bytes(letters.getmask(NO_CHARACTER))
 
 
-def printable_text(text: str) -> str:
+def drawable_text(text: str) -> str:
     """Return a text that the font can draw, with escapes for missing and invisible characters.
 
     Examples
     --------
-    >>> printable_text("naïve\\n")
+    >>> drawable_text("naïve\\n")
     'na\\\\xefve\\\\n'
     """
     return "".join(char if _is_drawn(char) else char.encode("unicode_escape").decode() for char in text)
 
 
-def wrapped(text: str, size: int, width: int, *, most: int) -> list[str]:
-    """Break a text into lines of at most `width` pixels, at spaces if possible; an ellipsis ends line `most`.
+def wrap_text(text: str, size: int, width: int, *, max_lines: int) -> list[str]:
+    """Break a text into at most `max_lines` lines of at most `width` pixels, at spaces if possible.
+
+    If the text does not fit, the last line ends with an ellipsis.
 
     Examples
     --------
-    >>> wrapped("gain 4, of luma", 13, 60, most=2)
+    >>> wrap_text("gain 4, of luma", 13, 60, max_lines=2)
     ['gain 4, of', 'luma']
-    >>> wrapped("a" * 100, 13, 60, most=1)
+    >>> wrap_text("a" * 100, 13, 60, max_lines=1)
     ['aaaaaaa…']
     """
     letters = font(size)
     lines: list[str] = []
-    rest = printable_text(text)
-    while rest and len(lines) < most:
+    rest = drawable_text(text)
+    while rest and len(lines) < max_lines:
         end = len(rest)
         if letters.getlength(rest) > width:
             end = next(

@@ -7,11 +7,11 @@ from itertools import chain, pairwise
 
 from PIL import Image, ImageChops, ImageDraw, PngImagePlugin
 
-from convcli.drawing.fonts import font, printable_text
+from convcli.drawing.fonts import drawable_text, font
 from convcli.drawing.shapes import (
     BASELINE,
     DASHES,
-    LETTER,
+    LETTER_WIDTH,
     PALETTE,
     Anchor,
     Animation,
@@ -25,7 +25,7 @@ from convcli.drawing.shapes import (
     text_width,
 )
 
-__all__ = ["painted", "painted_frames", "render_apng", "render_gif", "render_png"]
+__all__ = ["paint_drawing", "paint_frames", "render_apng", "render_gif", "render_png"]
 
 ANCHORS = {Anchor.START: "ls", Anchor.MIDDLE: "ms", Anchor.END: "rs"}
 BOLD = 0.4  # extra stroke width of bold letters
@@ -40,7 +40,7 @@ Point = tuple[float, float]
 Draw = ImageDraw.ImageDraw
 
 
-def painted(drawing: Drawing) -> Image.Image:
+def paint_drawing(drawing: Drawing) -> Image.Image:
     """Paint a drawing.
 
     Returns
@@ -51,7 +51,7 @@ def painted(drawing: Drawing) -> Image.Image:
     Examples
     --------
     >>> box = Rectangle(x=0, y=0, width=4, height=4, fill=Ink.BLUE)
-    >>> painted(Drawing(width=9, height=9, shapes=(box,), title="a box")).getpixel((2, 2))
+    >>> paint_drawing(Drawing(width=9, height=9, shapes=(box,), title="a box")).getpixel((2, 2))
     (211, 229, 248)
     """
     image = _paper(drawing, Ink.PAPER)
@@ -59,18 +59,18 @@ def painted(drawing: Drawing) -> Image.Image:
     return image
 
 
-def painted_frames(animation: Animation) -> Iterator[Image.Image]:
-    """Paint each frame of an animation, as `painted` does."""
+def paint_frames(animation: Animation) -> Iterator[Image.Image]:
+    """Paint each frame of an animation, as `paint_drawing` does."""
     ground = _paper(animation, Ink.PAPER)
-    _paint(ground, animation.still)
+    _paint(ground, animation.background)
     # Shapes above all frames are painted once, on black and on white paper, which gives their coverage.
     on_black, on_white = _paper(animation, "#000000"), _paper(animation, "#ffffff")
     for image in (on_black, on_white):
-        _paint(image, animation.over)
+        _paint(image, animation.overlay)
     uncovered = ImageChops.subtract(on_white, on_black)
     box = ImageChops.invert(uncovered).getbbox()
     for number, shapes in enumerate(animation.frames):
-        _paint(ground, animation.kept[number] if number < len(animation.kept) else ())
+        _paint(ground, animation.persistent[number] if number < len(animation.persistent) else ())
         frame = ground.copy()
         _paint(frame, shapes)
         if box is not None:
@@ -82,7 +82,7 @@ def painted_frames(animation: Animation) -> Iterator[Image.Image]:
 def render_png(drawing: Drawing) -> bytes:
     """Return a drawing as a PNG file."""
     memory = BytesIO()
-    painted(drawing).save(memory, "PNG")
+    paint_drawing(drawing).save(memory, "PNG")
     return memory.getvalue()
 
 
@@ -101,7 +101,7 @@ def render_apng(animation: Animation) -> bytes:
 def _reduced_frames(animation: Animation) -> Iterator[Image.Image]:
     """Paint the frames with a palette."""
     palette = _palette(animation)
-    for frame in painted_frames(animation):
+    for frame in paint_frames(animation):
         yield frame.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
@@ -151,8 +151,8 @@ def _rgb(color: Color) -> tuple[int, int, int]:
 
 def _palette(animation: Animation) -> Image.Image:
     """Return the palette of an animation: the colors of its shapes, and shades of its letters."""
-    shapes = [*animation.still, *animation.over]
-    shapes += [shape for group in (*animation.kept, *animation.frames) for shape in group]
+    shapes = [*animation.background, *animation.overlay]
+    shapes += [shape for group in (*animation.persistent, *animation.frames) for shape in group]
     grounds = {shape.fill for shape in shapes if isinstance(shape, Rectangle) and shape.fill is not None}
     grounds.add(Ink.PAPER)
     letters = {shape.fill for shape in shapes if isinstance(shape, Text)}
@@ -207,7 +207,7 @@ def _paint_line(draw: Draw, shape: Line) -> None:
     else:
         draw.line(shape.points, color, width, "curve")
     if shape.arrow:
-        draw.polygon(shape.head(), color)
+        draw.polygon(shape.arrowhead(), color)
 
 
 def _paint_dashes(
@@ -239,7 +239,7 @@ def _readable(text: str) -> str:
     """Spell out characters that the font lacks; escapes would need more space than the drawing has."""
     return "".join(
         char
-        if printable_text(char) == char
-        else WRITTEN_OUT.get(char, "?" * round(text_width(char, 1 / LETTER)))
+        if drawable_text(char) == char
+        else WRITTEN_OUT.get(char, "?" * round(text_width(char, 1 / LETTER_WIDTH)))
         for char in text
     )

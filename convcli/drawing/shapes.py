@@ -11,7 +11,7 @@ from unicodedata import combining, east_asian_width
 __all__ = [
     "BASELINE",
     "DASHES",
-    "LETTER",
+    "LETTER_WIDTH",
     "PALETTE",
     "Anchor",
     "Animation",
@@ -22,11 +22,11 @@ __all__ = [
     "Rectangle",
     "Shape",
     "Text",
-    "printable",
+    "replace_unprintable",
     "text_width",
 ]
 
-LETTER = 0.6  # width of a letter relative to the font size, as in common monospaced fonts
+LETTER_WIDTH = 0.6  # width of a letter relative to the font size, as in common monospaced fonts
 BASELINE = 0.35  # distance of the baseline below the middle of a letter, relative to the font size
 DASHES = 4, 3  # length of the dashes and gaps of a dashed line, in pixels
 
@@ -46,7 +46,7 @@ class Ink(StrEnum):
     ORANGE = "orange"
     PURPLE = "purple"
     RED = "red"
-    GREY = "grey"
+    GRAY = "grey"
     STRONG_BLUE = "strong-blue"
     STRONG_GREEN = "strong-green"
     STRONG_ORANGE = "strong-orange"
@@ -63,7 +63,7 @@ PALETTE: Mapping[Ink, tuple[str, str]] = {  # on a light page, on a dark page
     Ink.ORANGE: ("#fde4c8", "#5c3c16"),
     Ink.PURPLE: ("#e6dcf7", "#44306b"),
     Ink.RED: ("#fadcd9", "#64282a"),
-    Ink.GREY: ("#e9ecef", "#2c3138"),
+    Ink.GRAY: ("#e9ecef", "#2c3138"),
     Ink.STRONG_BLUE: ("#2166ac", "#74b2ee"),
     Ink.STRONG_GREEN: ("#1a7f37", "#5fc983"),
     Ink.STRONG_ORANGE: ("#c4600a", "#f5a94f"),
@@ -112,12 +112,12 @@ class Line:
     dashed: bool = False
     arrow: bool = False
 
-    def head(self) -> tuple[tuple[float, float], ...]:
+    def arrowhead(self) -> tuple[tuple[float, float], ...]:
         """Return the corners of the arrowhead.
 
         Examples
         --------
-        >>> Line(points=((0, 0), (10, 0)), thickness=2).head()
+        >>> Line(points=((0, 0), (10, 0)), thickness=2).arrowhead()
         ((10, 0), (3.0, 3.5), (3.0, -3.5))
         """
         (x0, y0), (x, y) = self.points[-2:]
@@ -161,23 +161,23 @@ class Animation:
 
     Attributes
     ----------
-    still, over : tuple of shapes
+    background, overlay : tuple of shapes
         Shapes below and above all others, always shown.
     frames : tuple of tuples of shapes
         Shown one after the other; the last for `pause` seconds longer.
-    kept : tuple of tuples of shapes
+    persistent : tuple of tuples of shapes
         Shapes below the frames that appear with the frame of their index and stay until the loop restarts.
     """
 
     width: float
     height: float
-    still: tuple[Shape, ...]
+    background: tuple[Shape, ...]
     frames: tuple[tuple[Shape, ...], ...]
     seconds: float
     title: str
     description: str = ""
-    kept: tuple[tuple[Shape, ...], ...] = ()
-    over: tuple[Shape, ...] = ()
+    persistent: tuple[tuple[Shape, ...], ...] = ()
+    overlay: tuple[Shape, ...] = ()
     pause: float = 0
 
 
@@ -190,15 +190,15 @@ def text_width(text: str, size: float) -> float:
     (54.0, 12.0)
     """
     cells = sum(2 if east_asian_width(char) in "WF" else 0 if combining(char) else 1 for char in text)
-    return cells * size * LETTER
+    return cells * size * LETTER_WIDTH
 
 
-def printable(text: str) -> str:
+def replace_unprintable(text: str) -> str:
     """Replace characters that cannot be displayed, or that change the direction of text.
 
     Examples
     --------
-    >>> printable("a\x1b\u202eb")
+    >>> replace_unprintable("a\x1b\u202eb")
     'a��b'
     """
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -15,7 +15,7 @@ from convcli.drawing.shapes import (
     Rectangle,
     Shape,
     Text,
-    printable,
+    replace_unprintable,
 )
 
 __all__ = ["FONTS", "ink_rules", "render_animated_svg", "render_svg", "svg_element"]
@@ -41,16 +41,16 @@ def render_animated_svg(animation: Animation) -> str:
     Kept shapes are in groups with the class ``kept``. Viewers without animation, or set to reduced motion,
     show the first frame.
     """
-    root = _root(animation, animation.still)
+    root = _root(animation, animation.background)
     _style(root, _motion(animation))
-    for number, shapes in enumerate(animation.kept):
+    for number, shapes in enumerate(animation.persistent):
         group = SubElement(root, "g", {"class": "kept first" if number == 0 else f"kept kept-{number}"})
         _add(group, shapes)
     for number, shapes in enumerate(animation.frames):
         group = SubElement(root, "g", {"class": "frame first" if number == 0 else "frame"})
         group.set("style", f"animation-delay:{number * animation.seconds:.6g}s")
         _add(group, shapes)
-    _add(root, animation.over)
+    _add(root, animation.overlay)
     return _document(root)
 
 
@@ -64,7 +64,7 @@ def _motion(animation: Animation) -> str:
         f"@keyframes kept-{number}{{0%{{visibility:hidden}}"
         f"{100 * number * seconds / whole:.6g}%,100%{{visibility:visible}}}}"
         f".kept.kept-{number}{{animation-name:kept-{number}}}"
-        for number in range(1, len(animation.kept))
+        for number in range(1, len(animation.persistent))
     )
     return (
         ".frame,.kept{visibility:hidden}.first{visibility:visible}"
@@ -165,7 +165,7 @@ def _add_line(parent: Element, shape: Line) -> None:
     element = SubElement(parent, "polyline", {"points": points})
     _color(element, None, shape.stroke, shape.thickness, dashed=shape.dashed)
     if shape.arrow:
-        corners = " ".join(f"{_number(x)},{_number(y)}" for x, y in shape.head())
+        corners = " ".join(f"{_number(x)},{_number(y)}" for x, y in shape.arrowhead())
         head = SubElement(parent, "polygon", {"points": corners})
         _color(head, shape.stroke, None, 0, dashed=False)
 
@@ -208,7 +208,7 @@ def _number(value: float) -> str:
 
 def _clean(text: str) -> str:
     """Replace characters that cannot be displayed, line by line; XML allows the rest."""
-    return "\n".join(map(printable, text.split("\n")))
+    return "\n".join(map(replace_unprintable, text.split("\n")))
 
 
 def _document(root: Element) -> str:

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from convcli.convolution.engine import apply_filter
 from convcli.drawing.colors import BLACK, GRAY, WHITE
-from convcli.drawing.fonts import font, wrapped
+from convcli.drawing.fonts import font, wrap_text
 from convcli.errors import FilterError
 from convcli.figures.scaling import Scaling
 from convcli.figures.sheet import Place
@@ -183,7 +183,7 @@ def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> DrawnDirecti
     unit = radius / MIN_RADIUS
     text, label = round(TEXT * unit), round(3 * TEXT * unit)
     margin = round(MARGIN * unit)
-    lines = [line for one in about for line in wrapped(one, text, round(ABOUT_WIDTH * unit), most=3)]
+    lines = [line for one in about for line in wrap_text(one, text, round(ABOUT_WIDTH * unit), max_lines=3)]
     legend_text = math.ceil(max(font(text).getlength(line) for line in lines))
     side, line_height = 2 * (radius + label), round(1.4 * text)
     words = legend_text, len(lines) * line_height

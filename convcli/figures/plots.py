@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from convcli.drawing.colors import BLACK, BLUE, RED, WHITE, diverging
+from convcli.drawing.colors import BLACK, BLUE, RED, WHITE, diverging_colors
 from convcli.drawing.fonts import font
-from convcli.kernels.orientation_tuning import Curve
+from convcli.kernels.orientation_tuning import TuningCurve
 from convcli.learning.results import Step, filter_matrices
 from convcli.pictures.png_writer import encode_png
 
@@ -77,7 +77,7 @@ def learning_curve(history: Sequence[Step]) -> bytes:
     return _encoded(image)
 
 
-def tuning_plot(curves: Sequence[Curve]) -> bytes:
+def tuning_plot(curves: Sequence[TuningCurve]) -> bytes:
     """Plot responses over the angle, each curve relative to its strongest response, with its peak marked.
 
     Parameters
@@ -130,5 +130,5 @@ def _encoded(image: Image.Image) -> bytes:
 def _drawn(taps: Array) -> Image.Image:
     """Draw taps as squares; zero is white."""
     matrix = np.concatenate(filter_matrices(taps), axis=1)
-    tile = Image.fromarray(diverging(matrix, float(np.abs(matrix).max())), "RGB")
+    tile = Image.fromarray(diverging_colors(matrix, float(np.abs(matrix).max())), "RGB")
     return tile.resize((TILE, TILE), Image.Resampling.NEAREST)

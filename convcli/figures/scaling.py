@@ -10,7 +10,7 @@ from PIL import Image
 
 from convcli.convolution.rendering import SignedMapping, render
 from convcli.convolution.statistics import measure
-from convcli.drawing.colors import diverging, limit_of
+from convcli.drawing.colors import color_limit, diverging_colors
 
 __all__ = ["Bar", "Colored", "ScaleKind", "Scaling", "largest_side", "levels", "pixels_of", "signed_map"]
 
@@ -58,7 +58,7 @@ def largest_side(count: int) -> int:
 def signed_map(values: ArrayLike, least: float = 0.0) -> Colored:
     """Draw a map of signed values: negative blue, zero white, positive red, with a symmetric scale.
 
-    The scale ends at `limit_of`, but not below `least` unless all values are zero. Values beyond the ends
+    The scale ends at `color_limit`, but not below `least` unless all values are zero. Values beyond the ends
     take their colors.
 
     Examples
@@ -67,10 +67,10 @@ def signed_map(values: ArrayLike, least: float = 0.0) -> Colored:
     (<ScaleKind.SIGNED: 'signed'>, -4.0, 4.0)
     """
     low, high = _ends(values)
-    limit = limit_of(values)
+    limit = color_limit(values)
     if limit:
         limit = max(limit, least)
-    return Colored(diverging(values, limit), Bar(ScaleKind.SIGNED, -limit, limit, low, high))
+    return Colored(diverging_colors(values, limit), Bar(ScaleKind.SIGNED, -limit, limit, low, high))
 
 
 def levels(values: ArrayLike, limit: float) -> Colored:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from convcli.drawing.colors import BLACK, WHITE, diverging
-from convcli.drawing.fonts import font, wrapped
+from convcli.drawing.colors import BLACK, WHITE, diverging_colors
+from convcli.drawing.fonts import font, wrap_text
 from convcli.figures.scaling import Bar, ScaleKind, levels
 
 __all__ = ["Panel", "Place", "Sheet", "drawn_sheet", "number_text"]
@@ -107,8 +107,8 @@ class _Worded(NamedTuple):
 
     @classmethod
     def of(cls, panel: Panel, width: int) -> "_Worded":
-        about = [line for text in panel.about for line in wrapped(text, TEXT, width, most=MAX_LINES)]
-        return cls(panel, wrapped(panel.title, TITLE, width, most=MAX_LINES), about)
+        about = [line for text in panel.about for line in wrap_text(text, TEXT, width, max_lines=MAX_LINES)]
+        return cls(panel, wrap_text(panel.title, TITLE, width, max_lines=MAX_LINES), about)
 
     @property
     def head(self) -> int:
@@ -187,6 +187,8 @@ def _bar_colors(bar: Bar, length: int) -> NDArray[np.uint8]:
     half = max(bar.high, -bar.low) or 1.0
     numbers = np.linspace(bar.low / half, bar.high / half, length)
     colors = (
-        diverging(numbers, 1.0) if bar.shown == ScaleKind.SIGNED else levels(numbers[None], 1.0).colors[0]
+        diverging_colors(numbers, 1.0)
+        if bar.shown == ScaleKind.SIGNED
+        else levels(numbers[None], 1.0).colors[0]
     )
     return np.repeat(colors[None], BAR, axis=0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.drawing.colors import GRAY, diverging
+from convcli.drawing.colors import GRAY, diverging_colors
 from convcli.pictures.picture import Picture
 
 __all__ = ["Appearance", "boxes_at_one_scale", "drawn", "layers_of", "resized", "size_within", "thumbnails"]
@@ -216,7 +216,7 @@ def drawn(
     if not _is_signed(layers):
         return [_gray(one / (limit or 1)) for one in small]
     if appearance.colored:
-        return [diverging(one, limit) for one in small]
+        return [diverging_colors(one, limit) for one in small]
     return [_gray(0.5 + one / (limit or 1) / 2) for one in small]
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from convcli.errors import FilterError
-from convcli.kernels.filter import MAX_TAPS, Combination, Matrix, outer
+from convcli.kernels.filter import MAX_TAPS, Combination, Matrix, outer_product
 
 __all__ = [
-    "Arguments",
-    "Entry",
-    "Parameter",
+    "CatalogEntry",
+    "Option",
+    "OptionValues",
     "box",
     "compass",
     "derivatives",
@@ -26,33 +26,33 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Parameter:
+class Option:
     """A numeric option of a filter; a `default` of None means that it is computed from the other options."""
 
-    meaning: str
+    description: str
     default: float | None
     minimum: float = -math.inf
     maximum: float = math.inf
-    whole: bool = False
+    integer: bool = False
     odd: bool = False
 
 
-Arguments = dict[str, float]  # by name; options with neither a value nor a default are left out
+OptionValues = dict[str, float]  # by name; options with neither a value nor a default are left out
 Built = tuple[Matrix, ...]
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogEntry:
     """An entry of the catalog: a named filter."""
 
     name: str
     summary: str
     responds_to: str
     source: str
-    build: Callable[[Arguments], Built]
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    build: Callable[[OptionValues], Built]
+    options: Mapping[str, Option] = field(default_factory=dict)
     combination: Combination = Combination.SINGLE
-    divisor: Callable[[Arguments], int] = lambda _: 1
+    divisor: Callable[[OptionValues], int] = lambda _: 1
     steered_title: str = ""  # name of the family, if an angle turns the filter into one steered derivative
 
 
@@ -64,7 +64,7 @@ ROBERTS_X = ((-1, 0), (0, 1))  # derivative along the diagonal to the lower righ
 ROBERTS_Y = ((0, -1), (1, 0))  # derivative along the diagonal to the lower left
 
 
-def side_option(arguments: Arguments, default: int) -> int:
+def side_option(arguments: OptionValues, default: int) -> int:
     """Return the kernel size that was asked for, or the default."""
     return int(arguments.get("size", default))
 
@@ -74,20 +74,22 @@ def _centered(side: int) -> Matrix:
 
 
 def _prewitt(size: int) -> Matrix:
-    return outer(np.ones(size, np.int64), np.arange(size) - size // 2)
+    return outer_product(np.ones(size, np.int64), np.arange(size) - size // 2)
 
 
 def _pair_of(x_kernel: Matrix) -> Built:
     return x_kernel, x_kernel.T
 
 
-PAIRS: dict[str, Callable[[Arguments], Built]] = {
+PAIRS: dict[str, Callable[[OptionValues], Built]] = {
     "prewitt": lambda a: _pair_of(_prewitt(side_option(a, 3))),
-    "sobel": lambda a: _pair_of(outer(BINOMIAL[side_option(a, 3)], SOBEL_DERIVATIVE[side_option(a, 3)])),
-    "scharr": lambda _: _pair_of(outer((3, 10, 3), (-1, 0, 1))),
+    "sobel": lambda a: _pair_of(
+        outer_product(BINOMIAL[side_option(a, 3)], SOBEL_DERIVATIVE[side_option(a, 3)])
+    ),
+    "scharr": lambda _: _pair_of(outer_product((3, 10, 3), (-1, 0, 1))),
     "roberts": lambda _: (np.array(ROBERTS_X), np.array(ROBERTS_Y)),
-    "freichen": lambda _: _pair_of(outer((1, math.sqrt(2), 1), (-1, 0, 1))),
-    "textbook": lambda _: _pair_of(outer((1, 1, 1), (1, 0, -1))),
+    "freichen": lambda _: _pair_of(outer_product((1, math.sqrt(2), 1), (-1, 0, 1))),
+    "textbook": lambda _: _pair_of(outer_product((1, 1, 1), (1, 0, -1))),
 }
 
 
@@ -100,7 +102,7 @@ def _cosine_sine(degrees: float) -> tuple[float, float]:
     return cosine + 0.0, sine + 0.0
 
 
-def _steered(family: str, arguments: Arguments) -> Built:
+def _steered(family: str, arguments: OptionValues) -> Built:
     """Return a family's derivative in the direction of ``arguments["angle"]``.
 
     y points down on the screen, so the derivative at a counter-clockwise angle is cos·x - sin·y.
@@ -114,10 +116,10 @@ def _steered(family: str, arguments: Arguments) -> Built:
     return (np.where(np.abs(matrix) < 1e-15 * np.abs(matrix).max(), 0.0, matrix),)
 
 
-def derivatives(family: str, *indices: int) -> Callable[[Arguments], Built]:
+def derivatives(family: str, *indices: int) -> Callable[[OptionValues], Built]:
     """Return a builder of a pair's kernels at these indices or, given an angle, of the steered kernel."""
 
-    def build(arguments: Arguments) -> Built:
+    def build(arguments: OptionValues) -> Built:
         if "angle" in arguments:
             return _steered(family, arguments)
         pair = PAIRS[family](arguments)
@@ -126,11 +128,11 @@ def derivatives(family: str, *indices: int) -> Callable[[Arguments], Built]:
     return build
 
 
-def compass(first: tuple[tuple[int, ...], ...]) -> Callable[[Arguments], Built]:
+def compass(first: tuple[tuple[int, ...], ...]) -> Callable[[OptionValues], Built]:
     """Return a builder of eight kernels: a 3x3 kernel with its outer ring rotated in steps of 45 degrees."""
     ring = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
 
-    def build(_: Arguments) -> Built:
+    def build(_: OptionValues) -> Built:
         matrices = []
         for turn in range(8):
             matrix = np.array(first)
@@ -142,7 +144,7 @@ def compass(first: tuple[tuple[int, ...], ...]) -> Callable[[Arguments], Built]:
     return build
 
 
-def fixed(rows: tuple[tuple[int, ...], ...]) -> Callable[[Arguments], Built]:
+def fixed(rows: tuple[tuple[int, ...], ...]) -> Callable[[OptionValues], Built]:
     """Build a kernel that takes no options."""
     return lambda _: (np.array(rows),)
 
@@ -163,38 +165,40 @@ def _reach(sigma: float, deviations: int = 4) -> int:
     return side
 
 
-def gaussian(arguments: Arguments) -> Built:
+def gaussian(arguments: OptionValues) -> Built:
     """Build a binomial kernel, or a sampled Gaussian if sigma is given."""
     if "sigma" not in arguments:
         size = side_option(arguments, 3)
         if size not in BINOMIAL:
             raise FilterError(f"gaussian:size={size}", "must be 3, 5 or 7; for other sizes give sigma too")
-        return (outer(BINOMIAL[size], BINOMIAL[size]) / 4 ** (size - 1),)
+        return (outer_product(BINOMIAL[size], BINOMIAL[size]) / 4 ** (size - 1),)
     sigma = arguments["sigma"]
     taps = _gaussian_taps(sigma, side_option(arguments, 0) or _reach(sigma))
-    return (outer(taps, taps),)
+    return (outer_product(taps, taps),)
 
 
-def log(arguments: Arguments) -> Built:
+def log(arguments: OptionValues) -> Built:
     """Build a Laplacian of Gaussian whose coefficients sum to zero."""
     sigma = arguments["sigma"]
     side = side_option(arguments, 0) or _reach(sigma)
     taps = _gaussian_taps(sigma, side)
-    gaussian = outer(taps, taps)
+    gaussian = outer_product(taps, taps)
     squared = _centered(side) ** 2
     radius = squared[:, None] + squared[None, :]
     return (_without_sum((radius - 2 * sigma**2) / sigma**4 * gaussian, gaussian),)
 
 
-def dog(arguments: Arguments) -> Built:
+def dog(arguments: OptionValues) -> Built:
     """Build a difference of Gaussians whose coefficients sum to zero."""
     sigma, ratio = arguments["sigma"], arguments["ratio"]
     side = side_option(arguments, 0) or _reach(sigma * ratio)
     narrow, wide = _gaussian_taps(sigma, side), _gaussian_taps(sigma * ratio, side)
-    return (_without_sum(outer(wide, wide) - outer(narrow, narrow), outer(wide, wide)),)
+    return (
+        _without_sum(outer_product(wide, wide) - outer_product(narrow, narrow), outer_product(wide, wide)),
+    )
 
 
-def gabor(arguments: Arguments) -> Built:
+def gabor(arguments: OptionValues) -> Built:
     """Build the even Gabor filter: a cosine under a Gaussian, summing to zero."""
     wavelength, aspect = arguments["wavelength"], arguments["aspect"]
     sigma = arguments.get("sigma", 0.56 * wavelength)
@@ -216,7 +220,7 @@ def _without_sum(matrix: Matrix, envelope: Matrix) -> Matrix:
     return matrix - envelope * (math.fsum(matrix.ravel()) / math.fsum(envelope.ravel()))
 
 
-def box(arguments: Arguments) -> Built:
+def box(arguments: OptionValues) -> Built:
     """Build the mean of a square window."""
     side = side_option(arguments, 3)
     return (np.full((side, side), 1 / side**2),)

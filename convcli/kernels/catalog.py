@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from convcli.kernels.builders import (
-    Entry,
-    Parameter,
+    CatalogEntry,
+    Option,
     box,
     compass,
     derivatives,
@@ -47,14 +47,14 @@ NG = "A. Ng, Convolutional Neural Networks (2017), edge detection example"
 
 # The catalog --------------------------------------------------------------------------------------------
 
-ANGLE = Parameter("direction of the derivative in degrees, counter-clockwise from x", None)
-SIZE_3_5_7 = Parameter("kernel size", 3, 3, 7, whole=True, odd=True)
-ODD_SIZE = Parameter("kernel size; default: computed from sigma", None, 1, 1023, whole=True, odd=True)
-SIGMA = Parameter("standard deviation in pixels", 1.0, 0.05, 1000)
+ANGLE = Option("direction of the derivative in degrees, counter-clockwise from x", None)
+SIZE_3_5_7 = Option("kernel size", 3, 3, 7, integer=True, odd=True)
+ODD_SIZE = Option("kernel size; default: computed from sigma", None, 1, 1023, integer=True, odd=True)
+SIGMA = Option("standard deviation in pixels", 1.0, 0.05, 1000)
 
 
-def _family(family: str, title: str, source: str, *, sizes: bool = False) -> list[Entry]:
-    sized: dict[str, Parameter] = {"size": SIZE_3_5_7} if sizes else {}
+def _family(family: str, title: str, source: str, *, sizes: bool = False) -> list[CatalogEntry]:
+    sized: dict[str, Option] = {"size": SIZE_3_5_7} if sizes else {}
     diagonal = family == "roberts"
     directions = (
         (
@@ -69,7 +69,7 @@ def _family(family: str, title: str, source: str, *, sizes: bool = False) -> lis
         ),
     )
     entries = [
-        Entry(
+        CatalogEntry(
             f"{family}-{axis}",
             f"{title} derivative along {'its ' if diagonal else ''}{axis}",
             f"brightness growing {towards}" + ("" if diagonal else f": {edges} edges"),
@@ -82,7 +82,7 @@ def _family(family: str, title: str, source: str, *, sizes: bool = False) -> lis
     ]
     if family != "freichen":
         entries.append(
-            Entry(
+            CatalogEntry(
                 family,
                 f"{title} gradient magnitude",
                 "edges in every direction, by their strength",
@@ -97,7 +97,7 @@ def _family(family: str, title: str, source: str, *, sizes: bool = False) -> lis
 
 
 _ENTRIES = [
-    Entry(
+    CatalogEntry(
         "vertical",
         "the textbook's vertical-edge filter",
         "brightness falling to the right: vertical edges, bright to dark",
@@ -106,7 +106,7 @@ _ENTRIES = [
         {"angle": ANGLE},
         steered_title="textbook",
     ),
-    Entry(
+    CatalogEntry(
         "horizontal",
         "the textbook's horizontal-edge filter",
         "brightness falling downward: horizontal edges, bright to dark",
@@ -118,21 +118,21 @@ _ENTRIES = [
     *_family("scharr", "Scharr", SCHARR),
     *_family("roberts", "Roberts cross", f"{ROBERTS}; signs chosen to be positive where brightness grows"),
     *_family("freichen", "Frei-Chen", FREI_CHEN),
-    Entry(
+    CatalogEntry(
         "laplacian",
         "Laplacian of the four neighbors",
         "dark spots and the dark side of edges (positive), bright ones (negative)",
         GONZALEZ_WOODS,
         fixed(LAPLACIAN),
     ),
-    Entry(
+    CatalogEntry(
         "laplacian-8",
         "Laplacian of the eight neighbors",
         "dark spots and the dark side of edges (positive), bright ones (negative)",
         GONZALEZ_WOODS,
         fixed(LAPLACIAN_8),
     ),
-    Entry(
+    CatalogEntry(
         "kirsch",
         "Kirsch compass: strongest of eight directions",
         "edges in every direction, by the strongest of eight responses",
@@ -140,7 +140,7 @@ _ENTRIES = [
         compass(KIRSCH),
         combination=Combination.STRONGEST,
     ),
-    Entry(
+    CatalogEntry(
         "robinson",
         "Robinson compass: strongest of eight directions",
         "edges in every direction, by the strongest of eight responses",
@@ -148,7 +148,7 @@ _ENTRIES = [
         compass(ROBINSON),
         combination=Combination.STRONGEST,
     ),
-    Entry(
+    CatalogEntry(
         "log",
         "Laplacian of Gaussian",
         "dark blobs of radius √2·sigma (positive), bright ones (negative); zero at edges",
@@ -156,7 +156,7 @@ _ENTRIES = [
         log,
         {"sigma": SIGMA, "size": ODD_SIZE},
     ),
-    Entry(
+    CatalogEntry(
         "dog",
         "difference of two Gaussians",
         "dark blobs (positive), bright ones (negative): close to log",
@@ -164,67 +164,67 @@ _ENTRIES = [
         dog,
         {
             "sigma": SIGMA,
-            "ratio": Parameter("wide sigma divided by narrow sigma", 1.6, 1.001, 100),
+            "ratio": Option("wide sigma divided by narrow sigma", 1.6, 1.001, 100),
             "size": ODD_SIZE,
         },
     ),
-    Entry(
+    CatalogEntry(
         "gaussian",
         "Gaussian blur",
         "nothing, it smooths; without sigma, by binomial weights",
         GONZALEZ_WOODS,
         gaussian,
         {
-            "sigma": Parameter("standard deviation in pixels", None, 0.05, 1000),
-            "size": Parameter("kernel size; without sigma 3, 5 or 7", None, 1, 1023, whole=True, odd=True),
+            "sigma": Option("standard deviation in pixels", None, 0.05, 1000),
+            "size": Option("kernel size; without sigma 3, 5 or 7", None, 1, 1023, integer=True, odd=True),
         },
         divisor=lambda a: 1 if "sigma" in a else int(4 ** (side_option(a, 3) - 1)),
     ),
-    Entry(
+    CatalogEntry(
         "box",
         "mean of the window",
         "nothing, it smooths",
         GONZALEZ_WOODS,
         box,
-        {"size": Parameter("kernel size", 3, 1, 1024, whole=True)},
+        {"size": Option("kernel size", 3, 1, 1024, integer=True)},
         divisor=lambda a: side_option(a, 3) ** 2,
     ),
-    Entry(
+    CatalogEntry(
         "sharpen",
         "image minus its Laplacian",
         "keeps flat areas, exaggerates edges and detail",
         GONZALEZ_WOODS,
         fixed(SHARPEN),
     ),
-    Entry(
+    CatalogEntry(
         "emboss",
         "relief lit from the upper left",
         "keeps flat areas, brightens slopes that rise to the lower right",
         "Common practice, as in the GIMP manual, Convolution Matrix",
         fixed(EMBOSS),
     ),
-    Entry("identity", "the image itself", "everything, unchanged", GONZALEZ_WOODS, fixed(((1,),))),
-    Entry(
+    CatalogEntry("identity", "the image itself", "everything, unchanged", GONZALEZ_WOODS, fixed(((1,),))),
+    CatalogEntry(
         "gabor",
         "Gabor: a wave under a Gaussian; zero sum, positive taps add up to 1",
         "stripes of its wavelength, perpendicular to its direction",
         DAUGMAN,
         gabor,
         {
-            "wavelength": Parameter("pixels per period", 8.0, 2, 1000),
-            "angle": Parameter("direction of the wave in degrees, counter-clockwise from x", 0.0),
-            "sigma": Parameter(
+            "wavelength": Option("pixels per period", 8.0, 2, 1000),
+            "angle": Option("direction of the wave in degrees, counter-clockwise from x", 0.0),
+            "sigma": Option(
                 "standard deviation along the wave in pixels; default: 0.56 times the wavelength",
                 None,
                 0.05,
                 1000,
             ),
-            "aspect": Parameter("sigma along the wave divided by sigma across it", 0.5, 0.05, 20),
-            "phase": Parameter("phase in degrees: 0 is even, 90 is odd", 0.0),
+            "aspect": Option("sigma along the wave divided by sigma across it", 0.5, 0.05, 20),
+            "phase": Option("phase in degrees: 0 is even, 90 is odd", 0.0),
             "size": ODD_SIZE,
         },
     ),
 ]
 
-CATALOG: Mapping[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+CATALOG: Mapping[str, CatalogEntry] = {entry.name: entry for entry in _ENTRIES}
 """Every named filter, by name."""

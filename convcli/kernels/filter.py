@@ -19,12 +19,12 @@ __all__ = [
     "Filter",
     "Matrix",
     "custom_filter",
-    "frozen",
     "gain",
+    "integers_if_exact",
     "kernel_array",
-    "outer",
+    "outer_product",
+    "read_only_kernel",
     "separate",
-    "whole_if_exact",
 ]
 
 Matrix = NDArray[Any]
@@ -79,7 +79,7 @@ class Filter:
 # Builders -----------------------------------------------------------------------------------------------
 
 
-def outer(column: ArrayLike, row: ArrayLike) -> Matrix:
+def outer_product(column: ArrayLike, row: ArrayLike) -> Matrix:
     """Return the matrix whose entries are the products of a column and a row."""
     product: Matrix = np.multiply.outer(np.asarray(column), np.asarray(row))
     return product
@@ -95,16 +95,16 @@ def custom_filter(name: str, matrix: ArrayLike) -> Filter:
     """
     return Filter(
         name=name,
-        kernels=(frozen(kernel_array(matrix)),),
+        kernels=(read_only_kernel(kernel_array(matrix)),),
         summary="a kernel of your own",
         responds_to="whatever its taps select",
         source="typed",
     )
 
 
-def frozen(matrix: Matrix) -> Matrix:
+def read_only_kernel(matrix: Matrix) -> Matrix:
     """Return a read-only copy, of integers if all coefficients are whole."""
-    result = np.array(whole_if_exact(matrix), dtype=None if matrix.dtype.kind == "f" else np.int64)
+    result = np.array(integers_if_exact(matrix), dtype=None if matrix.dtype.kind == "f" else np.int64)
     result.flags.writeable = False
     return result
 
@@ -159,13 +159,13 @@ def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
         row = taps[pivot_row] // np.gcd.reduce(taps[pivot_row])
         row = -row if row.max() <= 0 else row
         column = taps[:, pivot_column] // row[pivot_column]
-        exact = bool(np.array_equal(outer(column, row), taps))
+        exact = bool(np.array_equal(outer_product(column, row), taps))
         return (column, row) if exact else None
     row = taps[pivot_row] / taps[pivot_row, pivot_column]
     column = taps[:, pivot_column]
     _, exponent = np.frexp(sizes.max())  # sums and differences of the largest taps would overflow
     taps = np.ldexp(taps, -exponent)
-    error = np.abs(outer(np.ldexp(column, -exponent), row) - taps).sum()
+    error = np.abs(outer_product(np.ldexp(column, -exponent), row) - taps).sum()
     return (column, row) if error <= 4 * np.finfo(np.float64).eps * np.abs(taps).sum() else None
 
 
@@ -235,7 +235,7 @@ def _is_deeper(value: object, axes: int) -> bool:
     return isinstance(value, list | tuple)
 
 
-def whole_if_exact(taps: Matrix) -> Matrix:
+def integers_if_exact(taps: Matrix) -> Matrix:
     """Return the taps as int64 if each is a whole number, however it was written."""
     exact = taps.dtype.kind == "f" and bool((taps % 1 == 0).all()) and bool((np.abs(taps) < 2**53).all())
     return taps.astype(np.int64) if exact else taps

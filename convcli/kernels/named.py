@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from convcli.errors import FilterError, MatrixError, nearest, suggestion
-from convcli.kernels.builders import Arguments, Entry, Parameter
+from convcli.kernels.builders import CatalogEntry, Option, OptionValues
 from convcli.kernels.catalog import CATALOG
-from convcli.kernels.filter import Combination, Filter, Matrix, frozen
+from convcli.kernels.filter import Combination, Filter, Matrix, read_only_kernel
 from convcli.pictures.text_matrices import parse_number
 
 __all__ = ["get_filter", "kernel"]
@@ -51,17 +51,17 @@ def get_filter(name: str, **parameters: float | None) -> Filter:
     if bare not in CATALOG:
         raise FilterError(bare[:100] or repr(bare), f"unknown filter: {_meant_for(bare)}")
     entry = CATALOG[bare]
-    given: Arguments = {key: value for key, value in parameters.items() if value is not None}
+    given: OptionValues = {key: value for key, value in parameters.items() if value is not None}
     for key in given.keys() & typed.keys():
         raise FilterError(name[:100], f"sets {key}, which is also given as {given[key]!r}; give it once")
     numbers = {key: _typed_number(entry, key, value) for key, value in typed.items()}
     values = {key: _checked(entry, key, value) for key, value in (numbers | given).items()}
-    defaults = {key: spec.default for key, spec in entry.parameters.items() if spec.default is not None}
-    arguments: Arguments = defaults | values
+    defaults = {key: spec.default for key, spec in entry.options.items() if spec.default is not None}
+    arguments: OptionValues = defaults | values
     text = ",".join(f"{key}={str(value).removesuffix('.0')}" for key, value in values.items())
     built = Filter(
         name=f"{entry.name}:{text}" if text else entry.name,
-        kernels=tuple(frozen(matrix) for matrix in entry.build(arguments)),
+        kernels=tuple(read_only_kernel(matrix) for matrix in entry.build(arguments)),
         summary=entry.summary,
         responds_to=entry.responds_to,
         source=entry.source,
@@ -122,7 +122,7 @@ def _split_filter(text: str) -> tuple[str, dict[str, str]]:
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not key or not equals:
             entry = CATALOG.get(name.strip().lower())
-            example = next(iter(entry.parameters), "") if entry else ""
+            example = next(iter(entry.options), "") if entry else ""
             written = f"{name}:{example}=3" if example else "gaussian:sigma=2"
             raise FilterError(text[:100], f"options are written by name, as in {written}")
         if key in values:
@@ -135,63 +135,63 @@ def _meant_for(text: str) -> str:
     """Suggest a filter, with its options if something other than a colon separates them from the name."""
     name, _, parameters = re.sub(r"[\s,;=(]+", ":", text, count=1).partition(":")
     entry = CATALOG.get(name)
-    if entry is None or not entry.parameters or not parameters:
+    if entry is None or not entry.options or not parameters:
         return suggestion(text, CATALOG)
-    named = "" if "=" in parameters else f"{next(iter(entry.parameters))}="
+    named = "" if "=" in parameters else f"{next(iter(entry.options))}="
     if named and not parameters[0].isdecimal():  # not a value but part of the name, as in sobel x
         return suggestion(text, CATALOG)
     return f"did you mean {name}:{named}{parameters.rstrip(') ')[:50]}?"
 
 
-def _option(entry: Entry, key: str) -> Parameter:
+def _option(entry: CatalogEntry, key: str) -> Option:
     """Return an option of a filter, or raise FilterError if the filter does not have it."""
-    if key not in entry.parameters:
+    if key not in entry.options:
         raise FilterError(entry.name, _no_such_option(entry, key))
-    return entry.parameters[key]
+    return entry.options[key]
 
 
-def _allowed(option: Parameter) -> str:
+def _allowed(option: Option) -> str:
     """Describe the values that an option accepts, as in ``an odd number from 3 to 7``."""
     limits = "" if math.isinf(option.minimum) else f" from {option.minimum:g} to {option.maximum:g}"
     if option.odd:
         return f"an odd number{limits}"
-    if option.whole:
+    if option.integer:
         return f"a whole number{limits}"
     return f"a number{limits}" if limits else "a finite number"
 
 
-def _typed_number(entry: Entry, key: str, text: str) -> float:
+def _typed_number(entry: CatalogEntry, key: str, text: str) -> float:
     option = _option(entry, key)
     try:
         return parse_number(text, key)
     except MatrixError:
-        why = f"must be {_allowed(option)} ({option.meaning})"
+        why = f"must be {_allowed(option)} ({option.description})"
         raise FilterError(f"{entry.name}:{key}={text[:50]}", why) from None
 
 
-def _checked(entry: Entry, key: str, value: float) -> float:
+def _checked(entry: CatalogEntry, key: str, value: float) -> float:
     spec = _option(entry, key)
     if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
         raise FilterError(f"{entry.name}:{key}={value!r}", "is not a number")
     try:
-        number: float = int(value) if spec.whole and float(value) % 1 == 0 else float(value)
+        number: float = int(value) if spec.integer and float(value) % 1 == 0 else float(value)
     except OverflowError:  # an integer too large for a float
         number = math.inf
     in_range = math.isfinite(number) and spec.minimum <= number <= spec.maximum
-    if not in_range or (spec.whole and number % 1) or (spec.odd and number % 2 == 0):
-        why = f"must be {_allowed(spec)} ({spec.meaning})"
+    if not in_range or (spec.integer and number % 1) or (spec.odd and number % 2 == 0):
+        why = f"must be {_allowed(spec)} ({spec.description})"
         raise FilterError(f"{entry.name}:{key}={number}", why)
     return number
 
 
-def _no_such_option(entry: Entry, key: str) -> str:
+def _no_such_option(entry: CatalogEntry, key: str) -> str:
     if key == "angle":
-        steerable = [other.name for other in CATALOG.values() if "angle" in other.parameters]
+        steerable = [other.name for other in CATALOG.values() if "angle" in other.options]
         return f"has no option angle; these filters have it: {', '.join(steerable)}"
-    if not entry.parameters:
+    if not entry.options:
         return f"has no options, not even {key[:50]}"
-    near = nearest(key, entry.parameters)
+    near = nearest(key, entry.options)
     if near is not None:
         return f"has no option {key[:50]}: did you mean {near}?"
-    options = ", ".join(f"{name} ({_allowed(option)})" for name, option in entry.parameters.items())
+    options = ", ".join(f"{name} ({_allowed(option)})" for name, option in entry.options.items())
     return f"has no option {key[:50]}; it takes {options}"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convcli.errors import KernelError
 from convcli.kernels.filter import Combination, Filter
 
-__all__ = ["Curve", "Stimulus", "tuning_curves"]
+__all__ = ["Stimulus", "TuningCurve", "tuning_curves"]
 
 Array = NDArray[Any]
 
@@ -30,7 +30,7 @@ class Stimulus(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class TuningCurve:
     """The strongest response to a stimulus of height one at each angle, over all positions.
 
     Attributes
@@ -93,7 +93,7 @@ class Curve:
         return list(zip(angles[::2], angles[1::2], strict=True))  # starts below the level: up, down, ...
 
 
-def tuning_curves(one: Filter) -> tuple[Curve, Curve]:
+def tuning_curves(one: Filter) -> tuple[TuningCurve, TuningCurve]:
     """Measure the orientation tuning of a filter, as Hubel and Wiesel did in the visual cortex.
 
     An edge between 0 and 1, with either side bright, and a bar of 1 on 0 are rotated through 180 degrees in
@@ -141,8 +141,8 @@ def tuning_curves(one: Filter) -> tuple[Curve, Curve]:
     peaks = bars.max(1)
     best = int(np.argmax(peaks >= (1 - TIED) * peaks.max()))
     return (
-        Curve(Stimulus.EDGE, math.inf, angles, strongest),
-        Curve(Stimulus.BAR, widths[best] / grid, angles, bars[best]),
+        TuningCurve(Stimulus.EDGE, math.inf, angles, strongest),
+        TuningCurve(Stimulus.BAR, widths[best] / grid, angles, bars[best]),
     )
 
 

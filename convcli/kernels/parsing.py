@@ -7,9 +7,9 @@ from pathlib import Path
 
 from convcli.errors import KernelError, MatrixError, reason
 from convcli.files.opening import open_input
-from convcli.kernels.filter import MAX_TAPS, Matrix, kernel_array, whole_if_exact
+from convcli.kernels.filter import MAX_TAPS, Matrix, integers_if_exact, kernel_array
 from convcli.pictures.npy import read_npy
-from convcli.pictures.text_matrices import parse_matrix, whole_number
+from convcli.pictures.text_matrices import parse_integer, parse_matrix
 
 __all__ = ["parse_kernel", "read_kernel"]
 KERNEL_FILES = (".csv", ".txt", ".json", ".npy")  # file extensions
@@ -45,7 +45,7 @@ def parse_kernel(text: str, name: str = "kernel") -> Matrix:
     if text.lstrip().startswith("["):
         return _parse_json(text, name)
     try:
-        return whole_if_exact(kernel_array(parse_matrix(text, name, max_cells=MAX_TAPS), name))
+        return integers_if_exact(kernel_array(parse_matrix(text, name, max_cells=MAX_TAPS), name))
     except MatrixError as error:
         raise KernelError(error.what, error.why) from None
 
@@ -75,7 +75,9 @@ def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
             raise KernelError(name, f"the name of a kernel file must end in {', '.join(others)} or {last}")
         with open_input(file) as stream:
             if file.suffix.lower() == ".npy":
-                return whole_if_exact(kernel_array(read_npy(stream, name, most=MAX_TAPS), name, axes=axes))
+                return integers_if_exact(
+                    kernel_array(read_npy(stream, name, max_values=MAX_TAPS), name, axes=axes)
+                )
             content = stream.read(64 * MAX_TAPS + 1)
         if len(content) > 64 * MAX_TAPS:
             raise KernelError(name, TOO_LONG)
@@ -93,7 +95,7 @@ def _parse_json(text: str, name: str, axes: int = 2) -> Matrix:
     if text.count(",") > 2 * MAX_TAPS:  # the file may hold a little more than the taps
         raise KernelError(name, TOO_LONG)
     try:
-        value = json.loads(text, parse_int=whole_number)
+        value = json.loads(text, parse_int=parse_integer)
     except ValueError as error:
         raise KernelError(name, f"is not JSON: {error}") from None
     except RecursionError:
@@ -103,4 +105,4 @@ def _parse_json(text: str, name: str, axes: int = 2) -> Matrix:
         raise KernelError(name, 'has no "kernel"; write {"kernel": [[1, 0, -1]]}')
     if isinstance(rows, str):
         raise KernelError(name, f'has text as its kernel, {rows[:50]!r}; write {{"kernel": [[1, 0, -1]]}}')
-    return whole_if_exact(kernel_array(rows, name, axes=axes))
+    return integers_if_exact(kernel_array(rows, name, axes=axes))

@@ -139,7 +139,7 @@ def _from_npz(stream: BinaryIO, name: str, tensor: str | None) -> tuple[str, Arr
             ]
             found = _picked(name, tensor, members)
             with archive.open(f"{found}.npy") as member:
-                values = read_npy(member, f"{name}:{found}", most=MAX_TAPS)
+                values = read_npy(member, f"{name}:{found}", max_values=MAX_TAPS)
                 member.read(1)  # reading to the end verifies the checksum
                 return found, values
     except (KernelError, MatrixError, OSError):

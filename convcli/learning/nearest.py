@@ -47,16 +47,16 @@ def nearest_filter(taps: ArrayLike) -> Nearest | None:
     for name, entry in CATALOG.items():
         if entry.combination != Combination.SINGLE:
             continue
-        sizes = {"size": float(matrix.shape[0])} if "size" in entry.parameters else {}
+        sizes = {"size": float(matrix.shape[0])} if "size" in entry.options else {}
         try:
             plain = get_filter(name, **sizes).kernels[0].astype(np.float64)
             if plain.shape != matrix.shape or not plain.any():
                 continue
-            steered = "angle" in entry.parameters and name != "gabor"
+            steered = "angle" in entry.options and name != "gabor"
             turned = [get_filter(name, **sizes, angle=angle) for angle in (0, 90)] if steered else []
         except FilterError:
             continue
-        usual = not sizes or entry.parameters["size"].default == sizes["size"]
+        usual = not sizes or entry.options["size"].default == sizes["size"]
         shown = name if usual else f"{name}:size={len(matrix)}"
         scale = float(np.vdot(matrix, plain) / np.vdot(plain, plain))
         found.append(Nearest(shown, None, scale, abs(scale) * float(np.linalg.norm(plain)) / length))

@@ -12,16 +12,16 @@ __all__ = ["filled_array", "image_array"]
 
 
 def filled_array(
-    make: Callable[[NDArray[Any]], None],
+    fill: Callable[[NDArray[Any]], None],
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
     out: NDArray[Any] | None,
     *,
-    beside: NDArray[Any],
+    source: NDArray[Any],
 ) -> NDArray[Any]:
-    """Let `make` fill an array, and return it: `out`, or a new array if `out` is None.
+    """Let `fill` fill an array, and return it: `out`, or a new array if `out` is None.
 
-    `make` fills a copy if `out` shares memory with the array `beside`, from which it reads, or is not
+    `fill` fills a copy if `out` shares memory with the array `source`, from which it reads, or is not
     contiguous: numpy's `negative` computes wrong values in such arrays for some strides.
 
     Raises
@@ -31,15 +31,15 @@ def filled_array(
     """
     if out is None:
         result: NDArray[Any] = np.empty(shape, dtype)
-        make(result)
+        fill(result)
         return result
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype or not out.flags.writeable:
         given = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
         raise UsageError(f"out {given}", f"must be a writable array of {dtype} {shape}")
-    if out.flags.c_contiguous and not np.may_share_memory(out, beside):
-        make(out)
+    if out.flags.c_contiguous and not np.may_share_memory(out, source):
+        fill(out)
     else:
-        np.copyto(out, filled_array(make, shape, dtype, None, beside=beside))
+        np.copyto(out, filled_array(fill, shape, dtype, None, source=source))
     return out
 
 

@@ -6,7 +6,7 @@ from PIL import ImageColor
 from convcli.errors import UsageError, suggestion
 from convcli.pictures.picture import Picture
 
-__all__ = ["Color", "flattened", "parse_color"]
+__all__ = ["Color", "flatten", "parse_color"]
 
 Color = tuple[int, int, int]
 
@@ -35,7 +35,7 @@ def parse_color(text: str, name: str = "color") -> Color:
     return red, green, blue
 
 
-def flattened(picture: Picture, background: Color) -> Picture:
+def flatten(picture: Picture, background: Color) -> Picture:
     """Lay a picture over a background color and drop its alpha.
 
     Each value is alpha times the picture plus (1 - alpha) times the background, rounded. A grayscale picture
@@ -44,7 +44,7 @@ def flattened(picture: Picture, background: Color) -> Picture:
     Examples
     --------
     >>> half = Picture(np.array([[200]], np.uint8), alpha=np.array([[51]], np.uint8))
-    >>> flattened(half, (255, 255, 255)).pixels.tolist()
+    >>> flatten(half, (255, 255, 255)).pixels.tolist()
     [[244]]
     """
     pixels, alpha = picture.pixels, picture.alpha

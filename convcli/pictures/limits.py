@@ -10,7 +10,7 @@ from pathlib import Path
 
 from convcli.errors import ImageError
 
-__all__ = ["MAX_PIXELS", "USUAL", "Limits", "ResultBytes", "Size", "free_memory"]
+__all__ = ["DEFAULT_LIMITS", "MAX_PIXELS", "Limits", "ResultBytes", "Size", "free_memory"]
 
 MAX_PIXELS = 1 << 28  # 268 million
 WORTH_ASKING = 1 << 25  # bytes: allocating less is faster than asking how much memory is free
@@ -29,7 +29,7 @@ class Limits:
     pixels : int
     memory : int or None
         Bytes (default: the memory that is available at the time of the check).
-    sharers : int
+    processes : int
         How many processes share the memory.
     result_bytes : callable or None
         Returns the bytes that the results of a picture take, given its size, the bytes per value, and whether
@@ -51,7 +51,7 @@ raise the limit with --max-memory
 
     pixels: int = MAX_PIXELS
     memory: int | None = None
-    sharers: int = 1
+    processes: int = 1
     result_bytes: ResultBytes | None = None
 
     def check(self, name: str, size: Size, itemsize: int, *, decoder: int = 0, numbers: bool = False) -> None:
@@ -99,7 +99,7 @@ raise the limit with --max-memory
         if allowed is None or needed <= allowed:
             return
         share, other = (
-            ("", "") if self.sharers == 1 else (f" as one of {self.sharers} processes", "use -j 1 or ")
+            ("", "") if self.processes == 1 else (f" as one of {self.processes} processes", "use -j 1 or ")
         )
         raise ImageError(
             name,
@@ -108,12 +108,12 @@ raise the limit with --max-memory
         )
 
     def allowed(self) -> int | None:
-        """Return how many bytes one of the sharers may use, or None if the system does not report it."""
+        """Return how many bytes one of the processes may use, or None if the system does not report it."""
         memory = free_memory() if self.memory is None else self.memory
-        return None if memory is None else memory // self.sharers
+        return None if memory is None else memory // self.processes
 
 
-USUAL = Limits()
+DEFAULT_LIMITS = Limits()
 
 
 def _shown(number: int) -> str:

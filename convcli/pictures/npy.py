@@ -28,8 +28,8 @@ def read_npy(
     stream: IO[bytes],
     name: str,
     *,
-    most: int | None = None,
-    admit: Callable[[tuple[int, ...], int], None] | None = None,
+    max_values: int | None = None,
+    check_shape: Callable[[tuple[int, ...], int], None] | None = None,
 ) -> NDArray[Any]:
     """Read a ``.npy`` file of plain numbers, without evaluating anything in it.
 
@@ -38,9 +38,9 @@ def read_npy(
     stream : binary stream
     name : str
         The name to use in messages.
-    most : int, optional
+    max_values : int, optional
         Maximum number of values, checked before they are read.
-    admit : callable, optional
+    check_shape : callable, optional
         Called with the shape and the bytes per value before the values are read; may raise an error to refuse
         them.
 
@@ -64,12 +64,12 @@ def read_npy(
     dtype = np.dtype(kind)
     shape = tuple(int(side.strip(" L")) for side in sides.split(",") if side.strip())
     count = prod(shape)
-    if most is not None and count > most:
-        raise MatrixError(name, f"holds {count} numbers, more than {most}")
+    if max_values is not None and count > max_values:
+        raise MatrixError(name, f"holds {count} numbers, more than {max_values}")
     if prod(side or 1 for side in shape) > 1 << 60:  # numpy refuses such sides even in an empty array
         raise MatrixError(name, f"has an impossible shape, {shape}")
-    if admit is not None:
-        admit(shape, dtype.itemsize)
+    if check_shape is not None:
+        check_shape(shape, dtype.itemsize)
     data = stream.read(count * dtype.itemsize)
     if len(data) < count * dtype.itemsize:
         raise MatrixError(name, f"is truncated: it holds {len(data)} of {count * dtype.itemsize} bytes")

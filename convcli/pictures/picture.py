@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Kind", "Picture"]
+__all__ = ["Picture", "PictureKind"]
 
 
-class Kind(StrEnum):
+class PictureKind(StrEnum):
     """The kind of input an image came from, which decides the default format of its result."""
 
     PIXELS = "pixels"
@@ -41,7 +41,7 @@ class Picture:
 
     pixels: NDArray[Any]
     alpha: NDArray[Any] | None = None
-    kind: Kind = Kind.PIXELS
+    kind: PictureKind = PictureKind.PIXELS
     profile: bytes | None = None
     resolution: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
@@ -60,11 +60,11 @@ class Picture:
         space = b"GRAY" if pixels.ndim == 2 else b"RGB "
         if profile is not None and profile[16:20] != space:
             profile, notes = None, ("the color profile does not fit the result and is dropped",)
-        kind = Kind.PIXELS if pixels.dtype in (np.uint8, np.uint16) else self.kind
+        kind = PictureKind.PIXELS if pixels.dtype in (np.uint8, np.uint16) else self.kind
         return replace(self, pixels=pixels, alpha=alpha, profile=profile, notes=notes, kind=kind, maps=maps)
 
     @property
-    def joined(self) -> NDArray[Any]:
+    def pixels_with_alpha(self) -> NDArray[Any]:
         """The pixels, with alpha as the last channel if there is any."""
         if self.alpha is None or self.maps:
             return self.pixels

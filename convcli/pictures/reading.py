@@ -17,9 +17,9 @@ from convcli.errors import ConvcliError, ImageError, MatrixError, TooLargeError,
 from convcli.files.opening import open_input, read_part
 from convcli.pictures.arrays import image_array
 from convcli.pictures.formats.pillow import Decoded, decode
-from convcli.pictures.limits import USUAL, Limits
+from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 from convcli.pictures.npy import NPY_MAGIC, read_npy
-from convcli.pictures.picture import Kind, Picture
+from convcli.pictures.picture import Picture, PictureKind
 from convcli.pictures.text_matrices import parse_matrix
 
 __all__ = ["load_picture", "read_image"]
@@ -52,11 +52,11 @@ def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
         The file cannot be read, or is not an image.
     """
     name = str(source) if isinstance(source, str | Path) else "stream"
-    return np.array(load_picture(source, name).joined)  # a copy that the caller may change
+    return np.array(load_picture(source, name).pixels_with_alpha)  # a copy that the caller may change
 
 
 def load_picture(
-    source: str | Path | BinaryIO, name: str, limits: Limits = USUAL, *, frame: int | None = None
+    source: str | Path | BinaryIO, name: str, limits: Limits = DEFAULT_LIMITS, *, frame: int | None = None
 ) -> Picture:
     """Read an image with its alpha, profile and resolution; messages call it `name`.
 
@@ -129,12 +129,12 @@ def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: 
 
 
 def _decode_npy(stream: BinaryIO, name: str, limits: Limits) -> Picture:
-    def admit(shape: tuple[int, ...], itemsize: int) -> None:
+    def check_shape(shape: tuple[int, ...], itemsize: int) -> None:
         height, width, channels = (*shape, 1, 1, 1)[:3] if len(shape) < 4 else (math.prod(shape), 1, 1)
         limits.check(name, (height, width, channels), itemsize, numbers=True)
 
     try:
-        return Picture(image_array(read_npy(stream, name, admit=admit)), kind=Kind.ARRAY)
+        return Picture(image_array(read_npy(stream, name, check_shape=check_shape)), kind=PictureKind.ARRAY)
     except MatrixError as error:
         raise ImageError(error.what, error.why) from None
     except ImageError as error:
@@ -146,7 +146,7 @@ def _decode_text(stream: BinaryIO, name: str, limits: Limits) -> Picture:
     stream.seek(0)
     try:
         text = stream.read().decode("utf-8-sig")
-        return Picture(parse_matrix(text, name, max_cells=limits.pixels), kind=Kind.TEXT)
+        return Picture(parse_matrix(text, name, max_cells=limits.pixels), kind=PictureKind.TEXT)
     except UnicodeDecodeError:
         raise ImageError(name, "is not UTF-8 text") from None
     except TooLargeError as error:
@@ -160,25 +160,25 @@ def _picture(decoded: Decoded) -> Picture:
     return Picture(pixels, alpha, kind, decoded.profile, decoded.resolution, decoded.notes)
 
 
-def _arrays_of(decoded: Decoded) -> tuple[NDArray[Any], NDArray[Any] | None, Kind]:
+def _arrays_of(decoded: Decoded) -> tuple[NDArray[Any], NDArray[Any] | None, PictureKind]:
     """Return pixels, alpha and kind of a decoded picture."""
     image = decoded.image
     if image.mode.startswith("I;16") or (image.mode == "I" and decoded.format == "PPM"):
         deep = np.asarray(image).astype(np.uint16)
-        return (65535 - deep if decoded.inverted else deep), None, Kind.PIXELS
+        return (65535 - deep if decoded.inverted else deep), None, PictureKind.PIXELS
     if image.mode == "I" and decoded.sample_format == UNSIGNED:
-        return np.array(image).view(np.uint32), None, Kind.NUMBERS
+        return np.array(image).view(np.uint32), None, PictureKind.NUMBERS
     if image.mode in {"I", "F"}:
-        return np.array(image), None, Kind.NUMBERS
+        return np.array(image), None, PictureKind.NUMBERS
     if image.mode == "L" and decoded.sample_format == SIGNED:
-        return np.array(image).view(np.int8), None, Kind.NUMBERS
+        return np.array(image).view(np.int8), None, PictureKind.NUMBERS
     has_alpha = image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info
     gray = image.mode in {"1", "L", "LA", "La"}
     mode = ("LA" if has_alpha else "L") if gray else ("RGBA" if has_alpha else "RGB")
     array = _array(image if image.mode == mode else image.convert(mode))
     if not has_alpha:
-        return array, None, Kind.PIXELS
-    return (array[..., 0] if gray else array[..., :3]), array[..., -1], Kind.PIXELS
+        return array, None, PictureKind.PIXELS
+    return (array[..., 0] if gray else array[..., :3]), array[..., -1], PictureKind.PIXELS
 
 
 def _array(image: Image.Image) -> NDArray[Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import MatrixError, TooLargeError
 
-__all__ = ["format_matrix", "parse_matrix", "parse_number", "whole_number"]
+__all__ = ["format_matrix", "parse_integer", "parse_matrix", "parse_number"]
 
 LETTERS_AT_A_TIME = 1 << 16  # characters that are split into lines at once
 
@@ -122,7 +122,7 @@ def _split(line: str, most: int) -> list[str]:
 def _value(cell: str, row: int, column: int, name: str) -> int | float:
     plain = cell.replace("\N{MINUS SIGN}", "-")
     if _WHOLE.fullmatch(plain):
-        return whole_number(plain)
+        return parse_integer(plain)
     match = _CELL.fullmatch(plain)
     where = f"row {row}, column {column}"
     if match is None:
@@ -134,12 +134,12 @@ def _value(cell: str, row: int, column: int, name: str) -> int | float:
     return float(match["top"]) / float(match["bottom"])
 
 
-def whole_number(digits: str) -> int | float:
+def parse_integer(digits: str) -> int | float:
     """Parse an integer with any number of digits; one that does not fit in 64 bits becomes a float.
 
     Examples
     --------
-    >>> whole_number("-12"), whole_number("9223372036854775808")
+    >>> parse_integer("-12"), parse_integer("9223372036854775808")
     (-12, 9.223372036854776e+18)
     """
     number = float(digits) if len(digits) > 20 else int(digits)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from convcli.files.atomic import check_target, write_atomically
 from convcli.pictures.arrays import image_array
 from convcli.pictures.formats.encoding import encoded
-from convcli.pictures.formats.file_formats import check_holds, format_of
+from convcli.pictures.formats.file_formats import check_holds, format_for_path
 from convcli.pictures.picture import Picture
 
 __all__ = ["write_image"]
@@ -39,7 +39,7 @@ def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) ->
     OutputError
         The file exists, cannot be written, or its format cannot hold the image.
     """
-    file_format = format_of(target)
+    file_format = format_for_path(target)
     array = image_array(image)
     picture = Picture(array)
     if not file_format.numeric and array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] in (2, 4):

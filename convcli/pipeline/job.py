@@ -12,11 +12,11 @@ from convcli.cli.reports.results import answer
 from convcli.cli.terminal.output import json_line
 from convcli.errors import ConvcliError, OutputError, SizeError
 from convcli.files.streams import STREAM, write_bytes
-from convcli.pictures.backgrounds import flattened
+from convcli.pictures.backgrounds import flatten
 from convcli.pictures.formats.encoding import encoded
 from convcli.pictures.formats.file_formats import FileFormat, check_holds
 from convcli.pictures.limits import ResultBytes, Size
-from convcli.pictures.picture import Kind, Picture
+from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.outputs import PRINTED, Destination, Outputs, make_folder, natural_format
 from convcli.pipeline.reading import ReadOptions
@@ -85,7 +85,7 @@ def candidate_outputs(source: Source, operation: Recipe, where: Destination) -> 
     formats = {where.format}
     if where.format is None:
         to_folder = where.folder is not None
-        formats = {natural_format(kind, operation.numbers, to_folder=to_folder) for kind in Kind}
+        formats = {natural_format(kind, operation.numbers, to_folder=to_folder) for kind in PictureKind}
     return [where.path(source, operation.label, one.extension) for one in formats if one is not PRINTED]
 
 
@@ -139,7 +139,7 @@ class Job:
         picture = self.reading.load(self.source.name)
         if self.where.background is None or picture.alpha is None:
             return picture, picture.notes
-        flat = flattened(picture, self.where.background)
+        flat = flatten(picture, self.where.background)
         return flat, (*picture.notes, *flat.notes)
 
     def _check(self, target: str | None) -> None:
@@ -237,4 +237,4 @@ def _wants_numbers(operation: Recipe, picture: Picture, file_format: FileFormat 
         return operation.numbers
     if file_format is PRINTED or file_format.numeric:
         return True
-    return file_format == FileFormat.TIFF and picture.kind != Kind.PIXELS
+    return file_format == FileFormat.TIFF and picture.kind != PictureKind.PIXELS

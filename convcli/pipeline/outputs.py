@@ -13,8 +13,8 @@ from convcli.files.atomic import INPUT, check_target, write_atomically
 from convcli.files.identity import FileIds
 from convcli.files.streams import STANDARD_INPUT, STREAM
 from convcli.pictures.backgrounds import Color, parse_color
-from convcli.pictures.formats.file_formats import FileFormat, format_named, format_of
-from convcli.pictures.picture import Kind
+from convcli.pictures.formats.file_formats import FileFormat, format_for_path, parse_format
+from convcli.pictures.picture import PictureKind
 from convcli.pipeline.inputs import Source
 
 __all__ = ["PRINTED", "Destination", "Outputs", "check_name", "destination", "make_folder", "natural_format"]
@@ -103,7 +103,7 @@ def destination(
     UsageError
         The options contradict each other, or name an unknown format.
     """
-    chosen = None if file_format is None else format_named(file_format)
+    chosen = None if file_format is None else parse_format(file_format)
     if output == "":
         raise UsageError(option, "has an empty file name")
     if output is not None and _is_standard_output(output):
@@ -156,10 +156,10 @@ def _format_by_name(
     if name is None:
         return chosen
     if chosen is None:
-        return format_of(name)
+        return format_for_path(name)
     implied = chosen
     with suppress(UsageError):  # an unknown extension does not contradict --format
-        implied = format_of(name)
+        implied = format_for_path(name)
     if implied != chosen:
         raise UsageError(
             name,
@@ -233,12 +233,12 @@ def make_folder(folder: Path) -> None:
         raise OutputError(str(folder), why) from None
 
 
-def natural_format(kind: Kind, numbers: bool | None, *, to_folder: bool) -> FileFormat | None:
+def natural_format(kind: PictureKind, numbers: bool | None, *, to_folder: bool) -> FileFormat | None:
     """Return the output format for a kind of input if none was chosen."""
-    if kind == Kind.TEXT:
+    if kind == PictureKind.TEXT:
         return FileFormat.CSV if to_folder else PRINTED
-    if kind == Kind.PIXELS:
+    if kind == PictureKind.PIXELS:
         return FileFormat.NPY if numbers else FileFormat.PNG
     if numbers is False:
         return FileFormat.PNG
-    return FileFormat.TIFF if kind == Kind.NUMBERS else FileFormat.NPY
+    return FileFormat.TIFF if kind == PictureKind.NUMBERS else FileFormat.NPY

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.drawing.fonts import font, printable_text, wrapped
+from convcli.drawing.fonts import drawable_text, font, wrap_text
 
 BOX = bytes(font(16).getmask("\U0010fffd"))  # what stands for a character that no font has
 
@@ -22,21 +22,21 @@ BOX = bytes(font(16).getmask("\U0010fffd"))  # what stands for a character that 
     ],
 )
 def test_what_the_font_lacks_is_escaped(text: str, drawn: str) -> None:
-    assert printable_text(text) == drawn
+    assert drawable_text(text) == drawn
 
 
 @given(st.text(max_size=20))
 def test_no_empty_box_is_drawn(text: str) -> None:
-    assert all(bytes(font(16).getmask(char)) != BOX for char in printable_text(text))
+    assert all(bytes(font(16).getmask(char)) != BOX for char in drawable_text(text))
 
 
 @given(st.text("ab W-日", max_size=80), st.integers(12, 300), st.integers(1, 4))
 def test_lines_fit_and_lose_nothing_but_what_dots_stand_for(text: str, width: int, most: int) -> None:
-    lines = wrapped(text, 13, width, most=most)
+    lines = wrap_text(text, 13, width, max_lines=most)
     assert len(lines) <= most
     assert all(font(13).getlength(line) <= width for line in lines if len(line) > 1)
     shown = "".join(lines).replace(" ", "")
-    wanted = printable_text(text).replace(" ", "")
+    wanted = drawable_text(text).replace(" ", "")
     if lines and lines[-1].endswith("…"):
         assert wanted.startswith(shown.removesuffix("…"))
     else:
@@ -44,4 +44,4 @@ def test_lines_fit_and_lose_nothing_but_what_dots_stand_for(text: str, width: in
 
 
 def test_lines_break_at_spaces() -> None:
-    assert wrapped("gain 4, of luma", 13, 60, most=3) == ["gain 4, of", "luma"]
+    assert wrap_text("gain 4, of luma", 13, 60, max_lines=3) == ["gain 4, of", "luma"]

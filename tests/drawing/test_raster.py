@@ -9,7 +9,7 @@ from PIL import Image
 
 from convcli.convolution.engine import apply_filter
 from convcli.convolution.explaining import Explained
-from convcli.drawing.raster import painted, painted_frames, render_apng, render_gif, render_png
+from convcli.drawing.raster import paint_drawing, paint_frames, render_apng, render_gif, render_png
 from convcli.drawing.shapes import PALETTE, Anchor, Animation, Drawing, Ink, Line, Rectangle, Shape, Text
 from convcli.figures.window.drawing import PAUSE, window_animation
 from convcli.kernels.named import get_filter
@@ -24,7 +24,7 @@ def rgb(ink: Ink) -> tuple[int, ...]:
 
 
 def pixels(*shapes: Shape, width: float = 40, height: float = 30) -> Any:
-    return np.asarray(painted(Drawing(width=width, height=height, shapes=shapes, title="t")))
+    return np.asarray(paint_drawing(Drawing(width=width, height=height, shapes=shapes, title="t")))
 
 
 def worked_example(name: str = "vertical", **options: Any) -> Animation:
@@ -105,16 +105,18 @@ def test_a_png_is_the_painted_picture() -> None:
     drawing = Drawing(width=9, height=9, shapes=(box,), title="t")
     with Image.open(BytesIO(render_png(drawing))) as image:
         assert (image.format, image.mode) == ("PNG", "RGB")
-        assert np.array_equal(np.asarray(image), np.asarray(painted(drawing)))
+        assert np.array_equal(np.asarray(image), np.asarray(paint_drawing(drawing)))
 
 
 @pytest.mark.parametrize("name", ["vertical", "sobel", "box"])
 def test_frames_are_painted_as_a_drawing_of_all_their_shapes_is(name: str) -> None:
     animation = worked_example(name, stride=2, border="reflect")
-    for number, frame in enumerate(painted_frames(animation)):
-        kept = [shape for shapes in animation.kept[: number + 1] for shape in shapes]
-        shapes = (*animation.still, *kept, *animation.frames[number], *animation.over)
-        whole = painted(Drawing(width=animation.width, height=animation.height, shapes=shapes, title="t"))
+    for number, frame in enumerate(paint_frames(animation)):
+        kept = [shape for shapes in animation.persistent[: number + 1] for shape in shapes]
+        shapes = (*animation.background, *kept, *animation.frames[number], *animation.overlay)
+        whole = paint_drawing(
+            Drawing(width=animation.width, height=animation.height, shapes=shapes, title="t")
+        )
         difference = np.abs(np.asarray(frame).astype(int) - np.asarray(whole))
         assert difference.max() <= 2  # what stands over it is rounded twice
 
@@ -122,7 +124,7 @@ def test_frames_are_painted_as_a_drawing_of_all_their_shapes_is(name: str) -> No
 @pytest.mark.parametrize(("encode", "file_format"), [(render_gif, "GIF"), (render_apng, "PNG")])
 def test_files_hold_every_frame(encode: Any, file_format: str) -> None:
     animation = worked_example(padding="valid")
-    wanted = [np.asarray(frame).astype(int) for frame in painted_frames(animation)]
+    wanted = [np.asarray(frame).astype(int) for frame in paint_frames(animation)]
     content = encode(animation)
     assert len(content) < 100_000
     with Image.open(BytesIO(content)) as image:

@@ -84,7 +84,7 @@ def test_every_colour_has_a_rule_for_light_and_dark_pages() -> None:
 def animation(count: int) -> ElementTree.Element:
     frames = tuple((Text(x=1, y=1, text=str(number)),) for number in range(count))
     still = (Rectangle(x=0, y=0, width=1, height=1),)
-    moving = Animation(width=9, height=9, still=still, frames=frames, seconds=0.5, title="t")
+    moving = Animation(width=9, height=9, background=still, frames=frames, seconds=0.5, title="t")
     return ElementTree.fromstring(render_animated_svg(moving))
 
 
@@ -104,7 +104,15 @@ def test_what_is_kept_comes_with_its_frame_and_stays_and_the_last_frame_pauses()
     shapes = tuple((Text(x=1, y=1, text=str(number)),) for number in range(4))
     over = (Text(x=1, y=1, text="over"),)
     moving = Animation(
-        width=9, height=9, still=(), frames=shapes, kept=shapes, over=over, seconds=0.5, pause=3, title="t"
+        width=9,
+        height=9,
+        background=(),
+        frames=shapes,
+        persistent=shapes,
+        overlay=over,
+        seconds=0.5,
+        pause=3,
+        title="t",
     )
     root = ElementTree.fromstring(render_animated_svg(moving))
     assert [element.text for element in root.iter(f"{SVG}text")] == [*"0123", *"0123", "over"]

@@ -221,7 +221,7 @@ def saved(array: Any) -> bytes:
 @settings(max_examples=150, deadline=None)
 def test_a_saved_array_is_read_as_numpy_reads_it(array: Any, in_columns: bool) -> None:
     array = np.asfortranarray(array) if in_columns else array
-    read = read_npy(io.BytesIO(saved(array)), "test", most=1000)
+    read = read_npy(io.BytesIO(saved(array)), "test", max_values=1000)
     assert read.dtype == array.dtype
     assert read.shape == array.shape
     assert read.tolist() == array.tolist()
@@ -230,31 +230,34 @@ def test_a_saved_array_is_read_as_numpy_reads_it(array: Any, in_columns: bool) -
 @pytest.mark.parametrize("version", [b"\1\0", b"\2\0", b"\3\0"])
 def test_every_version_of_the_format_is_read(version: bytes) -> None:
     header = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }"
-    assert read_npy(npy(header, bytes(range(6)), version), "test", most=6).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert read_npy(npy(header, bytes(range(6)), version), "test", max_values=6).tolist() == [
+        [0, 1, 2],
+        [3, 4, 5],
+    ]
 
 
 def test_columns_come_first_where_the_file_says_so() -> None:
     header = "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }"
-    assert read_npy(npy(header, bytes(range(6))), "test", most=6).tolist() == [[0, 2, 4], [1, 3, 5]]
+    assert read_npy(npy(header, bytes(range(6))), "test", max_values=6).tolist() == [[0, 2, 4], [1, 3, 5]]
 
 
 @pytest.mark.parametrize("shape", ["(10000, 10000)", f"({10**17}, 3)", "(7,)"])
 def test_too_many_numbers_are_refused_before_they_are_read(shape: str) -> None:
     stream = npy(f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}")
     with pytest.raises(MatrixError, match=r"test: holds \d+ numbers, more than 6"):
-        read_npy(stream, "test", most=6)
+        read_npy(stream, "test", max_values=6)
     assert len(stream.read()) == 64
 
 
 @pytest.mark.parametrize("length", [0, 1, 5, 6, 8, 9, 10, 40])
 def test_a_file_cut_in_its_header_is_refused(length: int) -> None:
     with pytest.raises(MatrixError, match=r"test: is not a \.npy file"):
-        read_npy(io.BytesIO(saved(np.ones((2, 3), np.int16))[:length]), "test", most=100)
+        read_npy(io.BytesIO(saved(np.ones((2, 3), np.int16))[:length]), "test", max_values=100)
 
 
 def test_cut_numbers_are_counted() -> None:
     with pytest.raises(MatrixError, match="test: is truncated: it holds 11 of 12 bytes"):
-        read_npy(io.BytesIO(saved(np.ones((2, 3), np.int16))[:-1]), "test", most=100)
+        read_npy(io.BytesIO(saved(np.ones((2, 3), np.int16))[:-1]), "test", max_values=100)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +266,7 @@ def test_cut_numbers_are_counted() -> None:
 )
 def test_what_is_no_plain_number_is_not_read(array: Any) -> None:
     with pytest.raises(MatrixError, match="test: "):
-        read_npy(io.BytesIO(saved(array)), "test", most=100)
+        read_npy(io.BytesIO(saved(array)), "test", max_values=100)
 
 
 NO_SHAPES = {
@@ -281,7 +284,7 @@ NO_SHAPES = {
 @pytest.mark.parametrize("shape", NO_SHAPES.values(), ids=NO_SHAPES)
 def test_a_shape_that_no_array_has_is_refused(shape: str) -> None:
     with pytest.raises(MatrixError, match="test: "):
-        read_npy(npy(f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}"), "test", most=100)
+        read_npy(npy(f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}"), "test", max_values=100)
 
 
 @pytest.mark.parametrize(
@@ -289,13 +292,15 @@ def test_a_shape_that_no_array_has_is_refused(shape: str) -> None:
 )
 def test_a_type_that_is_no_plain_number_is_refused(descr: str) -> None:
     with pytest.raises(MatrixError, match="test: "):
-        read_npy(npy(f"{{'descr': '{descr}', 'fortran_order': False, 'shape': (1,)}}"), "test", most=100)
+        read_npy(
+            npy(f"{{'descr': '{descr}', 'fortran_order': False, 'shape': (1,)}}"), "test", max_values=100
+        )
 
 
 @pytest.mark.parametrize("header", ["", "{", "((((" * 1000, "__import__('os')", "{'descr': '<f8'}"])
 def test_a_header_that_says_something_else_is_refused(header: str) -> None:
     with pytest.raises(MatrixError, match=r"test: is not a \.npy file of plain numbers"):
-        read_npy(npy(header), "test", most=100)
+        read_npy(npy(header), "test", max_values=100)
 
 
 @given(
@@ -313,4 +318,4 @@ def test_a_damaged_file_is_read_or_refused(damages: list[tuple[int, int]]) -> No
     for place, byte in damages:
         content[place] = byte
     with suppress(MatrixError):
-        assert read_npy(io.BytesIO(content), "test", most=100).dtype.kind in "biuf"
+        assert read_npy(io.BytesIO(content), "test", max_values=100).dtype.kind in "biuf"

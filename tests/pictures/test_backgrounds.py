@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from convcli.errors import UsageError
-from convcli.pictures.backgrounds import flattened, parse_color
+from convcli.pictures.backgrounds import flatten, parse_color
 from convcli.pictures.picture import Picture
 from tests.support.command_line import Runner, assert_failed, assert_refused, nothing_changes
 
@@ -23,7 +23,7 @@ def test_each_value_is_weighted_by_alpha_and_rounded(
     pixels = RANDOM.integers(0, 256, shape, dtype=np.uint8)
     alpha = RANDOM.integers(0, 256, shape[:2], dtype=np.uint8)
     alpha[0, :2] = 0, 255
-    made = flattened(Picture(pixels, alpha), background)
+    made = flatten(Picture(pixels, alpha), background)
     assert made.alpha is None
     assert made.pixels.ndim == (2 if len(shape) == 2 and len(set(background)) == 1 else 3)
     for place in np.ndindex(*made.pixels.shape):
@@ -37,7 +37,7 @@ def test_what_has_no_alpha_is_left_as_it_is() -> None:
         Picture(np.zeros((2, 2), np.uint8)),
         Picture(np.zeros((2, 2)), np.zeros((2, 2), np.uint8)),
     ):
-        assert flattened(picture, (1, 2, 3)) is picture
+        assert flatten(picture, (1, 2, 3)) is picture
 
 
 @pytest.mark.parametrize(

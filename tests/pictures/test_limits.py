@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.pictures.limits import USUAL, Limits, Size, free_memory
+from convcli.pictures.limits import DEFAULT_LIMITS, Limits, Size, free_memory
 from tests.support.command_line import Runner, assert_failed
 
 MEBIBYTE = 1 << 20
@@ -98,15 +98,15 @@ def test_what_is_made_of_a_picture_counts_unless_decoding_takes_more() -> None:
 
 
 def test_memory_is_shared() -> None:
-    Limits(memory=3000, sharers=3).check_bytes("x", 1000)
+    Limits(memory=3000, processes=3).check_bytes("x", 1000)
     with pytest.raises(
         ImageError, match="as one of 3 processes; use -j 1 or raise the limit with --max-memory"
     ):
-        Limits(memory=3000, sharers=3).check_bytes("x", 1001)
+        Limits(memory=3000, processes=3).check_bytes("x", 1001)
     free = free_memory()
     assert free is not None
     with pytest.raises(ImageError, match="raise the limit with --max-memory"):
-        USUAL.check_bytes("x", 2 * free)
+        DEFAULT_LIMITS.check_bytes("x", 2 * free)
 
 
 @pytest.mark.parametrize("name", ["x.png", "x.npy", "x.csv"])

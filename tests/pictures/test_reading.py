@@ -25,9 +25,9 @@ from PIL import Image, ImageCms
 from convcli.errors import ImageError, OutputError, UsageError
 from convcli.files import opening
 from convcli.pictures.formats import encoding
-from convcli.pictures.formats.file_formats import FileFormat, check_holds, format_named, format_of
-from convcli.pictures.limits import USUAL, Limits
-from convcli.pictures.picture import Kind, Picture
+from convcli.pictures.formats.file_formats import FileFormat, check_holds, format_for_path, parse_format
+from convcli.pictures.limits import DEFAULT_LIMITS, Limits
+from convcli.pictures.picture import Picture, PictureKind
 from convcli.pictures.reading import load_picture, read_image
 from convcli.pictures.writing import write_image
 from tests.support.sampling import examples
@@ -169,7 +169,7 @@ def with_orientation(value: int) -> Image.Exif:
     return exif
 
 
-def picture_of(data: bytes, limits: Limits = USUAL) -> Picture:
+def picture_of(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
     return load_picture(io.BytesIO(data), "stream", limits)
 
 
@@ -220,7 +220,7 @@ def test_grey_png_keeps_its_values() -> None:
     assert picture.pixels.dtype == np.uint8
     assert picture.pixels.tolist() == [[0, 1, 255], [127, 128, 2]]
     assert picture.alpha is None
-    assert picture.kind == Kind.PIXELS
+    assert picture.kind == PictureKind.PIXELS
     assert picture.notes == ()
 
 
@@ -329,7 +329,7 @@ def grey_16(file_format: str) -> bytes:
 def test_16_bit_grey_keeps_every_value(file_format: str) -> None:
     picture = picture_of(grey_16(file_format))
     assert same_bits(picture.pixels, np.array([[0, 1, 255], [256, 40001, 65535]], np.uint16))
-    assert picture.kind == Kind.PIXELS
+    assert picture.kind == PictureKind.PIXELS
     assert picture.depth == 16
 
 
@@ -476,7 +476,7 @@ def test_number_tiff_keeps_its_numbers(
         tiff_bytes(order, (2, 1), [bits], [strip], sample_format=sample_format, compression=how)
     )
     assert same_bits(picture.pixels, np.array([values], dtype))
-    assert picture.kind == Kind.NUMBERS
+    assert picture.kind == PictureKind.NUMBERS
 
 
 def test_signed_8_bit_tiff_is_not_taken_for_bright_pixels() -> None:
@@ -699,7 +699,7 @@ def test_npy_keeps_type_and_values(dtype: str, file_of: FileOf) -> None:
     picture = load_picture(file_of(array_file(array), "x.npy"), "x.npy")
     assert picture.pixels.dtype == array.dtype.newbyteorder("=")
     assert picture.pixels.tolist() == array.tolist()
-    assert picture.kind == Kind.ARRAY
+    assert picture.kind == PictureKind.ARRAY
 
 
 def test_npy_of_booleans_holds_0_and_1() -> None:
@@ -795,7 +795,7 @@ def test_npy_named_png_is_read_by_its_content(file_of: FileOf) -> None:
 def test_matrix_of_whole_numbers_is_int64(name: str, file_of: FileOf) -> None:
     picture = load_picture(file_of(b"# a comment\n1, 2\n-3, 9223372036854775807\n", name), name)
     assert same_bits(picture.pixels, np.array([[1, 2], [-3, 2**63 - 1]], np.int64))
-    assert picture.kind == Kind.TEXT
+    assert picture.kind == PictureKind.TEXT
 
 
 def test_matrix_with_a_fraction_is_float64(file_of: FileOf) -> None:
@@ -1326,10 +1326,11 @@ def test_colour_profile_does_not_stay_with_a_grey_result() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "kind"), [(np.uint8, Kind.PIXELS), (np.uint16, Kind.PIXELS), (np.float32, Kind.NUMBERS)]
+    ("dtype", "kind"),
+    [(np.uint8, PictureKind.PIXELS), (np.uint16, PictureKind.PIXELS), (np.float32, PictureKind.NUMBERS)],
 )
-def test_rendered_result_of_numbers_is_pixels(dtype: type[np.generic], kind: Kind) -> None:
-    source = Picture(np.zeros((2, 2), np.float32), kind=Kind.NUMBERS)
+def test_rendered_result_of_numbers_is_pixels(dtype: type[np.generic], kind: PictureKind) -> None:
+    source = Picture(np.zeros((2, 2), np.float32), kind=PictureKind.NUMBERS)
     assert source.with_pixels(np.zeros((2, 2), dtype), None).kind == kind
 
 
@@ -1358,13 +1359,13 @@ def test_rendered_result_of_numbers_is_pixels(dtype: type[np.generic], kind: Kin
     ],
 )
 def test_format_by_name(name: str, file_format: FileFormat) -> None:
-    assert format_named(name) is file_format
+    assert parse_format(name) is file_format
 
 
 @pytest.mark.parametrize("name", ["", ".", "gif", "pdf", "png ", "..png", "p\nng"])
 def test_unknown_format_is_wrong_usage(name: str) -> None:
     with pytest.raises(UsageError, match="is not one of png, jpeg"):
-        format_named(name)
+        parse_format(name)
 
 
 @pytest.mark.parametrize(
@@ -1372,19 +1373,19 @@ def test_unknown_format_is_wrong_usage(name: str) -> None:
     [("a/b.JPG", FileFormat.JPEG), ("b.tar.png", FileFormat.PNG), (Path("x.npy"), FileFormat.NPY)],
 )
 def test_format_by_extension(target: str | Path, file_format: FileFormat) -> None:
-    assert format_of(target) is file_format
+    assert format_for_path(target) is file_format
 
 
 @pytest.mark.parametrize("target", ["x", "png", ".png", "folder.png/x"])
 def test_missing_extension_is_wrong_usage(target: str) -> None:
     with pytest.raises(UsageError, match="has no extension, which selects the format"):
-        format_of(target)
+        format_for_path(target)
 
 
 @pytest.mark.parametrize("target", ["x.gif", "x.png.bak", "x.doc"])
 def test_unknown_extension_is_wrong_usage(target: str) -> None:
     with pytest.raises(UsageError, match=r"unknown extension '\.\w+'"):
-        format_of(target)
+        format_for_path(target)
 
 
 def test_numbers_and_text_are_told_from_pixels() -> None:
@@ -1466,7 +1467,7 @@ def test_grey_and_alpha_in_webp_come_back_as_equal_colours_and_alpha(tmp_path: P
 def test_alpha_comes_back_byte_identical(extension: str) -> None:
     alpha = noise((16, 16))
     picture = Picture(smooth(16, 16), alpha=alpha)
-    back = picture_of(encoded(picture, format_named(extension)))
+    back = picture_of(encoded(picture, parse_format(extension)))
     assert back.alpha is not None
     assert same_bits(back.alpha, alpha)
 
@@ -1581,9 +1582,9 @@ def test_numbers_that_float32_holds_are_exact_in_a_tiff(name: str, tmp_path: Pat
     assert same_bits(read_image(tmp_path / "x.tiff"), FLOAT_TIFF[name].astype(np.float32))
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", PictureKind)
 @pytest.mark.parametrize("name", FLOAT_TIFF)
-def test_numbers_are_exact_in_a_tiff_whatever_they_came_from(name: str, kind: Kind) -> None:
+def test_numbers_are_exact_in_a_tiff_whatever_they_came_from(name: str, kind: PictureKind) -> None:
     picture = Picture(FLOAT_TIFF[name], kind=kind)
     back = picture_of(encoded(picture, FileFormat.TIFF)).pixels
     assert np.array_equal(back.astype(np.float64), FLOAT_TIFF[name].astype(np.float64), equal_nan=True)

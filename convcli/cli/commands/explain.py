@@ -181,7 +181,7 @@ def explain(
     from convcli.errors import ConvcliError, SizeError, chosen
     from convcli.kernels.filter import Filter
     from convcli.pictures.channels import Channels, select_channels
-    from convcli.pictures.picture import Kind
+    from convcli.pictures.picture import PictureKind
     from convcli.pipeline.reading import ReadOptions
     from convcli.pipeline.recipes.filtering import kernel_files, read_filters  # late: help needs no numpy
     from convcli.pipeline.recipes.window import SlidingWindow
@@ -205,7 +205,7 @@ def explain(
     picture = ReadOptions.read(max_pixels, max_memory, frame).with_room(24).load(image)
     if which == Channels.EACH:
         files.check_channels(input_name(image), picture.pixels.shape[2:])
-    how = how or (SignedMapping.ABS if picture.kind == Kind.PIXELS else SignedMapping.RAW)
+    how = how or (SignedMapping.ABS if picture.kind == PictureKind.PIXELS else SignedMapping.RAW)
     options: dict[str, Any] = {
         "stride": window.stride, "padding": window.padding, "dilation": window.dilation, "flip": flip,
         "border": window.border_for(which, picture.pixels),
@@ -228,7 +228,7 @@ def explain(
     if json:
         write_json(answer.record() | window.facts() | files.facts())
     elif answer_is_shown():
-        matrix = result if picture.kind == Kind.TEXT else None
+        matrix = result if picture.kind == PictureKind.TEXT else None
         write(answer.text(files.lines(), has_colors=picture.pixels.ndim == 3, matrix=matrix))
     else:
         files.answer(answer.bare())

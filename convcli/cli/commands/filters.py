@@ -138,7 +138,7 @@ def _list_all(*, json: bool) -> None:
 
         columns = (
             Column("name", [entry.name for entry in CATALOG.values()]),
-            Column("options", [", ".join(entry.parameters) for entry in CATALOG.values()], rank=1),
+            Column("options", [", ".join(entry.options) for entry in CATALOG.values()], rank=1),
             Column("what it is", [entry.summary for entry in CATALOG.values()]),
         )
         write(table_for_person(Table(columns, [0] * len(CATALOG))))
@@ -170,9 +170,9 @@ def _show(one: "Filter") -> None:
         of_two = one.combination == Combination.MAGNITUDE
         facts.append(("combined as", "sqrt(x² + y²) of the two" if of_two else "the largest response"))
     entry = CATALOG.get(one.name.partition(":")[0])
-    for key, spec in entry.parameters.items() if entry else ():
+    for key, spec in entry.options.items() if entry else ():
         default = "" if spec.default is None else f" (default {spec.default:g})"
-        facts.append(("option", f"{key}: {spec.meaning}{default}"))
+        facts.append(("option", f"{key}: {spec.description}{default}"))
     write("".join(f"{line}\n" for line in lines) + shown(facts))
 
 

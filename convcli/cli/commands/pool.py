@@ -154,7 +154,7 @@ def _pool_picture(
     from convcli.cli.reports.results import result_facts
     from convcli.convolution.pooling import pool
     from convcli.convolution.statistics import measure
-    from convcli.pictures.picture import Kind
+    from convcli.pictures.picture import PictureKind
     from convcli.pipeline.recipes.recipe import Result
 
     rows, columns = layer.axes(picture.pixels.shape)
@@ -167,7 +167,7 @@ def _pool_picture(
             stride=layer.stride,
             padding=layer.padding,
             ceil=layer.ceil,
-            rounded=not (numbers and picture.kind in (Kind.ARRAY, Kind.TEXT)),
+            rounded=not (numbers and picture.kind in (PictureKind.ARRAY, PictureKind.TEXT)),
             jobs=jobs,
         )
 

@@ -13,7 +13,7 @@ from math import isinf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from convcli.kernels.builders import Entry
+    from convcli.kernels.builders import CatalogEntry
 
 
 __all__ = [
@@ -108,9 +108,9 @@ def filters(incomplete: str) -> Candidates:
     name, colon, parameters = incomplete.partition(":")
     if not colon:
         return [(entry.name, entry.summary) for entry in CATALOG.values()] + [
-            (f"{entry.name}:", f"with {', '.join(entry.parameters)}")
+            (f"{entry.name}:", f"with {', '.join(entry.options)}")
             for entry in CATALOG.values()
-            if entry.name == name and entry.parameters
+            if entry.name == name and entry.options
         ]
     return _parameters(CATALOG[name], f"{name}:", parameters) if name in CATALOG else []
 
@@ -126,7 +126,7 @@ def banks(incomplete: str) -> Candidates:
     from convcli.kernels.catalog import CATALOG  # late, as above
 
     name, colon, rest = incomplete.partition(":")
-    turned = {entry.name: entry for entry in CATALOG.values() if "angle" in entry.parameters}
+    turned = {entry.name: entry for entry in CATALOG.values() if "angle" in entry.options}
     if not colon:
         return [(f"{entry.name}:", entry.summary) for entry in turned.values()]
     count, comma, parameters = rest.partition(",")
@@ -135,26 +135,26 @@ def banks(incomplete: str) -> Candidates:
     return _parameters(turned[name], f"{name}:{count},", parameters, "angle") if name in turned else []
 
 
-def _parameters(entry: "Entry", before: str, typed: str, without: str = "") -> Candidates:
+def _parameters(entry: "CatalogEntry", before: str, typed: str, without: str = "") -> Candidates:
     """Offer the options of a filter that are not given yet, or values of the last option."""
     given, comma, last = typed.rpartition(",")
     key, equals, _ = last.partition("=")
     before += given + comma
     if not equals:
         taken = {without, *(part.partition("=")[0] for part in given.split(","))}
-        left = {name: spec for name, spec in entry.parameters.items() if name not in taken}
-        return [(f"{before}{name}=", spec.meaning) for name, spec in left.items()]
-    spec = entry.parameters.get(key)
+        left = {name: spec for name, spec in entry.options.items() if name not in taken}
+        return [(f"{before}{name}=", spec.description) for name, spec in left.items()]
+    spec = entry.options.get(key)
     if spec is None:
         return []
-    if spec.whole and spec.maximum - spec.minimum <= NEAR:
+    if spec.integer and spec.maximum - spec.minimum <= NEAR:
         step = 2 if spec.odd else 1
         values = [f"{value}" for value in range(int(spec.minimum), int(spec.maximum) + 1, step)]
     elif spec.default is not None:
         values = [f"{spec.default:g}"]
     else:
         values = list(ODD if spec.odd else ANGLES if isinf(spec.minimum) else AMOUNTS)
-    return [(f"{before}{key}={value}", spec.meaning) for value in values]
+    return [(f"{before}{key}={value}", spec.description) for value in values]
 
 
 def kernels(incomplete: str) -> Candidates:

@@ -6,7 +6,7 @@ from shutil import get_terminal_size
 from convcli.cli.output_files import check_named_file, write_named_file
 from convcli.cli.terminal.output import answer_is_shown, shown, shown_name, wrapped, write, write_json
 from convcli.kernels.filter import Filter
-from convcli.kernels.orientation_tuning import Curve, tuning_curves
+from convcli.kernels.orientation_tuning import TuningCurve, tuning_curves
 
 __all__ = ["tell_tuning"]
 
@@ -44,7 +44,7 @@ def tell_tuning(one: Filter, target: str | None, inputs: Sequence[str], *, force
         write("\n".join(["angle\tedge\tbar", *lines, ""]))
 
 
-def _record(curve: Curve) -> dict[str, object]:
+def _record(curve: TuningCurve) -> dict[str, object]:
     width = {"width": curve.width} if curve.width < float("inf") else {}
     return width | {
         "preferred": list(curve.preferred),
@@ -55,19 +55,19 @@ def _record(curve: Curve) -> dict[str, object]:
     }
 
 
-def _show(one: Filter, curves: tuple[Curve, Curve]) -> None:
+def _show(one: Filter, curves: tuple[TuningCurve, TuningCurve]) -> None:
     """Show the curves as bars, side by side if the terminal is wide enough, and a summary."""
     columns = min(get_terminal_size().columns, MAX_COLUMNS)
     title = f"{shown_name(one.name)}: responses to a rotated edge and a rotated bar of height 1"
     write(wrapped(title) + "\n")
     room = (columns - ANGLE) // 2 - NUMBER
-    groups: list[tuple[Curve, ...]] = [curves] if room >= MIN_ROOM else [(curve,) for curve in curves]
+    groups: list[tuple[TuningCurve, ...]] = [curves] if room >= MIN_ROOM else [(curve,) for curve in curves]
     room = max(room if room >= MIN_ROOM else columns - ANGLE - NUMBER, 1)
     write("\n".join(_bars(group, room) for group in groups))
     write("\n" + shown([(curve.name, _summary(curve)) for curve in curves]))
 
 
-def _bars(curves: Sequence[Curve], room: int) -> str:
+def _bars(curves: Sequence[TuningCurve], room: int) -> str:
     """Return one line per angle, with a bar for each curve."""
     names = "".join(f"  {curve.name:<{room + NUMBER - 2}}" for curve in curves)
     lines = [" " * ANGLE + names]
@@ -77,12 +77,12 @@ def _bars(curves: Sequence[Curve], room: int) -> str:
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _bar(curve: Curve, angle: int, room: int) -> str:
+def _bar(curve: TuningCurve, angle: int, room: int) -> str:
     eighths = int(8 * room * curve.responses[angle] / (curve.responses.max() or 1))
     return (BLOCKS[8] * (eighths // 8) + BLOCKS[eighths % 8].strip()).ljust(room)
 
 
-def _summary(curve: Curve) -> str:
+def _summary(curve: TuningCurve) -> str:
     if not curve.preferred:
         return f"no preferred angle: the weakest response is {1 - curve.selectivity:.0%} of the strongest"
     angles = ", ".join(f"{angle:.1f}°" for angle in curve.preferred)

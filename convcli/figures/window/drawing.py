@@ -137,12 +137,12 @@ def window_animation(
     return Animation(
         width=layout.width,
         height=layout.height(lines),
-        still=tuple(scene.still(lines)),
-        kept=tuple(tuple(scene.kept(place)) for place in places),
+        background=tuple(scene.still(lines)),
+        persistent=tuple(tuple(scene.kept(place)) for place in places),
         frames=tuple(
             tuple(scene.frame(place, caption)) for place, caption in zip(places, captions, strict=True)
         ),
-        over=tuple(scene.over()),
+        overlay=tuple(scene.over()),
         seconds=seconds,
         pause=PAUSE,
         title=layout.words.title,
@@ -183,7 +183,7 @@ class Scene:
         number = "" if self.layout.numbers is None else f": {self.layout.numbers.value(row, column)}"
         unread = ", never read" if self._is_unread(row, column) else ""
         title = f"{what}row {row}, column {column}{number}{unread}"
-        fill = Ink.GREY if padding else Ink.PAPER
+        fill = Ink.GRAY if padding else Ink.PAPER
         return self.layout.grids.inputs.cell(row, column, fill=fill, dashed=padding, title=title)
 
     def _number(
@@ -257,7 +257,7 @@ class Scene:
         yield "window and its output", (Ink.ORANGE, Ink.STRONG_ORANGE, False), False
         both = self.layout.rows, self.layout.columns
         if any(one.is_padding(place) for one in both for place in one.inputs.places):
-            yield "padding", (Ink.GREY, Ink.LINE, True), False
+            yield "padding", (Ink.GRAY, Ink.LINE, True), False
         if any(self._unread):
             yield "never read", (Ink.PAPER, Ink.LINE, False), True
 

@@ -11,7 +11,7 @@ from itertools import product
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
-from convcli.drawing.shapes import LETTER, text_width
+from convcli.drawing.shapes import LETTER_WIDTH, text_width
 from convcli.figures.window.axis_views import AxisView, VisibleRange, check_drawable
 from convcli.figures.window.captions import Words
 from convcli.figures.window.grids import INDEX_SIZE, TEAR, Grid
@@ -123,7 +123,7 @@ class WindowLayout:
         return self._lines(self.words.sentences(place))
 
     def _lines(self, sentences: list[str]) -> list[str]:
-        letters = int((self.width - 2 * MARGIN) / (CAPTION * LETTER))
+        letters = int((self.width - 2 * MARGIN) / (CAPTION * LETTER_WIDTH))
         return [
             line
             for sentence in sentences
@@ -163,7 +163,7 @@ class WindowLayout:
     def _cell(self) -> tuple[float, float]:
         """Width and height of a cell."""
         if self.numbers is not None:
-            longest = max(map(len, self._texts)) * self.fit.letters * LETTER
+            longest = max(map(len, self._texts)) * self.fit.letters * LETTER_WIDTH
             parts = self.columns.inputs, self.columns.outputs
             beside = TEAR + 1 if any(part.torn_before or part.torn_after for part in parts) else 4
             return max(self.fit.side, math.ceil(longest + 2 * beside)), self.fit.side

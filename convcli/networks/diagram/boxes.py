@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from convcli.drawing.shapes import printable, text_width
+from convcli.drawing.shapes import replace_unprintable, text_width
 from convcli.networks.diagram.layout import Measure, Spot
 from convcli.networks.layer_types.base import Size, channels_of
 from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
@@ -215,7 +215,7 @@ def fitted(text: str, width: float, size: float) -> str:
     >>> fitted("conv 64 f3 p1", 60, 10), fitted("a\\x1b", 60, 10)
     ('conv 64 f…', 'a�')
     """
-    text = printable(text[: int(width) + 1])  # no letter is narrower than a pixel
+    text = replace_unprintable(text[: int(width) + 1])  # no letter is narrower than a pixel
     if text_width(text, size) <= width:
         return text
     while text and text_width(text + "…", size) > width:

@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from convcli.drawing.shapes import Anchor, Drawing, Ink, Line, Rectangle, Shape, Text, printable, text_width
+from convcli.drawing.shapes import (
+    Anchor,
+    Drawing,
+    Ink,
+    Line,
+    Rectangle,
+    Shape,
+    Text,
+    replace_unprintable,
+    text_width,
+)
 from convcli.errors import UsageError
 from convcli.networks.diagram.boxes import (
     DETAIL,
@@ -124,7 +134,7 @@ def network_drawing(diagram: Diagram, name: str) -> Drawing:
         width=width,
         height=top + diagram.height + MARGIN,
         shapes=tuple(shapes),
-        title=printable(name),
+        title=replace_unprintable(name),
         description="; ".join([f"{count:,} layer{'s'[: count != 1]}", *lines]),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from convcli.drawing.shapes import PALETTE, Drawing, Ink, printable
+from convcli.drawing.shapes import PALETTE, Drawing, Ink, replace_unprintable
 from convcli.drawing.svg import FONTS, ink_rules, svg_element
 from convcli.networks.diagram.diagram import INPUT_NAME
 from convcli.networks.diagram.scales import box_name
@@ -96,13 +96,13 @@ def network_page(
     head = SubElement(root, "head")
     SubElement(head, "meta", {"charset": "utf-8"})
     SubElement(head, "meta", {"name": "viewport", "content": "width=device-width"})
-    title = printable(drawing.title)
+    title = replace_unprintable(drawing.title)
     SubElement(head, "title").text = title
     SubElement(head, "style").text = STYLE.replace("FONTS", FONTS) + _colors()
     body = SubElement(root, "body")
     header = SubElement(body, "header")
     SubElement(header, "h1").text = title
-    SubElement(header, "p").text = printable(about)
+    SubElement(header, "p").text = replace_unprintable(about)
     header.append(_choice_of_page())
     main = SubElement(body, "main")
     SubElement(main, "section", {"aria-label": "diagram", "tabindex": "0"}).append(svg_element(drawing))
@@ -175,12 +175,12 @@ def _add_cells(row: Element, cells: Sequence[Cell], classes: Sequence[dict[str, 
 
 
 def _text(cell: Cell) -> str:
-    return f"{cell:,}" if isinstance(cell, int) else printable(cell or "")
+    return f"{cell:,}" if isinstance(cell, int) else replace_unprintable(cell or "")
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> Element:
     element = Element("dl")
     for label, text in facts:
-        SubElement(element, "dt").text = printable(label)
-        SubElement(element, "dd").text = printable(text)
+        SubElement(element, "dt").text = replace_unprintable(label)
+        SubElement(element, "dd").text = replace_unprintable(text)
     return element

@@ -29,7 +29,7 @@ FILLS = {
     Kind.OTHER_CONVOLUTION: Ink.GREEN,
     Kind.DENSE: Ink.PURPLE,
     Kind.POOLING: Ink.ORANGE,
-    Kind.NORMALISATION: Ink.GREY,
+    Kind.NORMALISATION: Ink.GRAY,
     Kind.ACTIVATION: Ink.PAPER,
     Kind.JOIN: Ink.RED,
     Kind.SHAPE: Ink.PAPER,

@@ -77,7 +77,7 @@ def _resolution_for(picture: Picture, file_format: FileFormat) -> tuple[float, f
 
 
 def _encode_pixels(picture: Picture, file_format: FileFormat, memory: BinaryIO, name: str) -> None:
-    pixels = picture.joined
+    pixels = picture.pixels_with_alpha
     resolution = _resolution_for(picture, file_format)
     options = SAVE_OPTIONS[file_format].copy()
     if picture.profile is not None and holds_profile(picture, file_format):

@@ -14,9 +14,9 @@ __all__ = [
     "HOLDS_RESOLUTION",
     "FileFormat",
     "check_holds",
-    "format_named",
-    "format_of",
+    "format_for_path",
     "holds_profile",
+    "parse_format",
     "tiff_numbers",
 ]
 
@@ -62,7 +62,7 @@ HOLDS_RESOLUTION = {FileFormat.PNG: 1e6, FileFormat.TIFF: 1e6, FileFormat.BMP: 1
 LONGEST_SIDE = {FileFormat.JPEG: 65500, FileFormat.WEBP: 16383, FileFormat.AVIF: 65535}
 
 
-def format_named(name: str) -> FileFormat:
+def parse_format(name: str) -> FileFormat:
     """Return the format with that name (``png``, ``jpg``, ``npy``, ...).
 
     Raises
@@ -79,7 +79,7 @@ def format_named(name: str) -> FileFormat:
     return FileFormat(word)
 
 
-def format_of(target: str | Path) -> FileFormat:
+def format_for_path(target: str | Path) -> FileFormat:
     """Return the format that the extension of a file name selects.
 
     Raises
@@ -89,7 +89,7 @@ def format_of(target: str | Path) -> FileFormat:
     """
     extension = Path(target).suffix
     try:
-        return format_named(extension)
+        return parse_format(extension)
     except UsageError:
         what = f"unknown extension {extension!r}" if extension else "has no extension"
         raise UsageError(str(target), f"{what}, which selects the format: {', '.join(FileFormat)}") from None

@@ -21,7 +21,7 @@ from convcli.errors import ConvcliError, ImageError
 from convcli.parallel import BackgroundTask
 from convcli.pictures.damage.checks import checked
 from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
-from convcli.pictures.limits import USUAL, Limits
+from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["READABLE", "Decoded", "decode", "start_decoding"]
 
@@ -91,7 +91,9 @@ class Decoded:
     inverted: bool
 
 
-def decode(stream: BinaryIO, name: str, limits: Limits = USUAL, *, frame: int | None = None) -> Decoded:
+def decode(
+    stream: BinaryIO, name: str, limits: Limits = DEFAULT_LIMITS, *, frame: int | None = None
+) -> Decoded:
     """Decode a picture, which messages call `name`; `frame` selects one of several, counted from 0.
 
     Raises
@@ -192,7 +194,7 @@ def start_decoding(path: str) -> None:
 
 def _decode_file(path: str) -> Decoded:
     with Path(path).open("rb") as stream:
-        return _decode(stream, path, USUAL, None)
+        return _decode(stream, path, DEFAULT_LIMITS, None)
 
 
 class _Shared:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from functools import partial
 
 from convcli.convolution.statistics import measure
-from convcli.drawing.colors import limit_of
+from convcli.drawing.colors import color_limit
 from convcli.figures.gradient_direction import direction_colors, drawn_direction, gradient
 from convcli.figures.sheet import number_text
 from convcli.kernels.filter import Filter
@@ -52,7 +52,7 @@ def _draw(one: Filter, window: SlidingWindow, channels: Channels, picture: Pictu
         jobs=window.jobs,
     )
     magnitudes = slope.magnitudes
-    full, largest = limit_of(magnitudes), measure(magnitudes).highest or 0
+    full, largest = color_limit(magnitudes), measure(magnitudes).highest or 0
     del magnitudes
     more = " or more" if largest > full else ""
     about = [

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from convcli.convolution.rendering import SignedMapping, render_counted
 from convcli.convolution.statistics import measure
-from convcli.drawing.colors import WHITE, limit_of
+from convcli.drawing.colors import WHITE, color_limit
 from convcli.errors import ImageError, UsageError
 from convcli.figures.scaling import (
     Bar,
@@ -27,7 +27,7 @@ from convcli.figures.scaling import (
 from convcli.figures.sheet import Panel, drawn_sheet, number_text
 from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Filter
-from convcli.pictures.backgrounds import flattened
+from convcli.pictures.backgrounds import flatten
 from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture
@@ -204,7 +204,7 @@ def _natural(picture: Picture, *, as_numbers: bool = False) -> Colored:
     """Show a picture unchanged: pixels, on white where they are transparent, or else values."""
     pixels = picture.pixels
     if pixels.dtype in (np.uint8, np.uint16) and not as_numbers:
-        return pixels_of(flattened(picture, WHITE).pixels)
+        return pixels_of(flatten(picture, WHITE).pixels)
     is_signed = pixels.ndim == 2 and bool((pixels < 0).any())
     return signed_map(pixels) if is_signed else levels(pixels, math.inf)
 
@@ -227,7 +227,7 @@ def _colored(
         may_be_negative = (one_map.signed and not rendering.relu) or bool((values < 0).any())
         is_signed = values.ndim == 2 and may_be_negative
         least = _rounding(one_map, picture.pixels.dtype, largest)
-        colored = signed_map(values, least) if is_signed else levels(values, limit_of(values))
+        colored = signed_map(values, least) if is_signed else levels(values, color_limit(values))
     return colored, _numbers(values, colored.bar)
 
 
