@@ -1,4 +1,4 @@
-"""Words that other programs and books use, and the names that convcli has for them."""
+"""The errors that convcli raises on purpose, and suggestions for names that are nearly right."""
 
 from collections.abc import Container, Iterable
 from enum import StrEnum
@@ -16,62 +16,13 @@ __all__ = [
     "SpecError",
     "TooLargeError",
     "UsageError",
+    "best_match",
+    "closest_spelling",
+    "describe_os_error",
+    "parse_choice",
     "resolve_alias",
+    "suggestion",
 ]
-
-# A word may appear in several rows: the choices decide which name it means.
-_ALIASES = {
-    "apply": "convolve conv convolution filter blur run",
-    "pool": "pooling maxpool avgpool downsample",
-    "explain": "why show how",
-    "learn": "train fit",
-    "shape": "size sizes output",
-    "params": "count parameters flops macs summary cost",
-    "filters": "kernels list",
-    "gaussian": "blur smooth gauss",
-    "box": "average mean",
-    "sobel": "edge edges gradient canny",
-    "laplacian": "laplace",
-    "sharpen": "sharp unsharp",
-    "emboss": "relief",
-    "identity": "none copy",
-    "edge": "replicate nearest clamp extend",
-    "reflect": "mirror reflect101 reflect_101",
-    "symmetric": "grid-mirror",
-    "wrap": "circular periodic repeat grid-wrap",
-    "zero": "zeros black",
-    "r": "red",
-    "g": "green",
-    "b": "blue",
-    "gray": "grey luma l mono",
-    "each": "all rgb color colour",
-    "abs": "absolute magnitude",
-    "center": "centre middle",
-    "stretch": "normalize normalise minmax autocontrast",
-    "raw": "float none keep",
-    "avg": "average mean",
-    "fp32": "float32 float single f32",
-    "fp16": "float16 half f16 bf16 bfloat16",
-    "int8": "i8 uint8",
-    "maxpool": "max pool",
-    "avgpool": "avg",
-    "same": "half auto",
-    "valid": "none",
-}
-
-
-def resolve_alias(word: str, choices: Container[str]) -> str | None:
-    """Return the choice that other programs call by this word, or None.
-
-    Examples
-    --------
-    >>> resolve_alias("replicate", ["zero", "edge"]), resolve_alias("mean", ["max", "avg"])
-    ('edge', 'avg')
-    >>> resolve_alias("blur", ["zero", "edge"])
-    """
-    found = (name for name, others in _ALIASES.items() if word in others.split() and name in choices)
-    return next(found, None)
-
 
 MAX_COMPARED = 100  # names in a folder: comparing a missing file's name with more would take too long
 
@@ -141,22 +92,22 @@ class OutputError(ConvcliError):
     """An output that cannot or must not be written."""
 
 
-def reason(error: OSError) -> str:
+def describe_os_error(error: OSError) -> str:
     """Describe a system error; for a missing file, suggest an existing one with a similar name.
 
     Examples
     --------
-    >>> reason(FileNotFoundError(2, "No such file or directory"))
+    >>> describe_os_error(FileNotFoundError(2, "No such file or directory"))
     'no such file or directory'
     """
     if isinstance(error, IsADirectoryError):
         return "is a folder"
     why = (error.strerror or str(error)).lower()
-    near = _file_like(error.filename) if isinstance(error, FileNotFoundError) else None
+    near = _similar_file(error.filename) if isinstance(error, FileNotFoundError) else None
     return why if near is None else f"{why}: did you mean {near}?"
 
 
-def _file_like(path: object) -> str | None:
+def _similar_file(path: object) -> str | None:
     """Return the path of a file in the same folder with a similar name, or None."""
     import os
     from itertools import islice
@@ -169,14 +120,14 @@ def _file_like(path: object) -> str | None:
             names = [entry.name for entry in islice(entries, MAX_COMPARED + 1)]
     except (OSError, ValueError):
         return None
-    near = nearest(name, names, alike=0.8) if len(names) <= MAX_COMPARED else None
+    near = closest_spelling(name, names, cutoff=0.8) if len(names) <= MAX_COMPARED else None
     return None if near is None else f"{folder}{slash}{near}"
 
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
-def chosen(word: str, choices: type[Choice], name: str) -> Choice:
+def parse_choice(word: str, choices: type[Choice], name: str) -> Choice:
     """Return the choice that a word names.
 
     Raises
@@ -188,7 +139,7 @@ def chosen(word: str, choices: type[Choice], name: str) -> Choice:
     --------
     >>> class Mode(StrEnum):
     ...     MAX = "max"
-    >>> chosen("max", Mode, "mode").value
+    >>> parse_choice("max", Mode, "mode").value
     'max'
     """
     if word not in tuple(choices):
@@ -212,33 +163,86 @@ def suggestion(word: str, choices: Iterable[str]) -> str:
     'choose from zero, edge'
     """
     names = list(choices)
-    found = meant(word, names)
+    found = best_match(word, names)
     return f"did you mean {found}?" if found else f"choose from {', '.join(names)}"
 
 
-def meant(word: str, choices: Iterable[str], *, alike: float = 0.6) -> str | None:
+# A word may appear in several rows: the choices decide which name it means.
+_ALIASES = {
+    "apply": "convolve conv convolution filter blur run",
+    "pool": "pooling maxpool avgpool downsample",
+    "explain": "why show how",
+    "learn": "train fit",
+    "shape": "size sizes output",
+    "params": "count parameters flops macs summary cost",
+    "filters": "kernels list",
+    "gaussian": "blur smooth gauss",
+    "box": "average mean",
+    "sobel": "edge edges gradient canny",
+    "laplacian": "laplace",
+    "sharpen": "sharp unsharp",
+    "emboss": "relief",
+    "identity": "none copy",
+    "edge": "replicate nearest clamp extend",
+    "reflect": "mirror reflect101 reflect_101",
+    "symmetric": "grid-mirror",
+    "wrap": "circular periodic repeat grid-wrap",
+    "zero": "zeros black",
+    "r": "red",
+    "g": "green",
+    "b": "blue",
+    "gray": "grey luma l mono",
+    "each": "all rgb color colour",
+    "abs": "absolute magnitude",
+    "center": "centre middle",
+    "stretch": "normalize normalise minmax autocontrast",
+    "raw": "float none keep",
+    "avg": "average mean",
+    "fp32": "float32 float single f32",
+    "fp16": "float16 half f16 bf16 bfloat16",
+    "int8": "i8 uint8",
+    "maxpool": "max pool",
+    "avgpool": "avg",
+    "same": "half auto",
+    "valid": "none",
+}
+
+
+def resolve_alias(word: str, choices: Container[str]) -> str | None:
+    """Return the choice that other programs call by this word, or None.
+
+    Examples
+    --------
+    >>> resolve_alias("replicate", ["zero", "edge"]), resolve_alias("mean", ["max", "avg"])
+    ('edge', 'avg')
+    >>> resolve_alias("blur", ["zero", "edge"])
+    """
+    found = (name for name, others in _ALIASES.items() if word in others.split() and name in choices)
+    return next(found, None)
+
+
+def best_match(word: str, choices: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """Return the choice that other programs call by this word, else the closest spelling, or None.
 
     Examples
     --------
-    >>> meant("replicate", ["zero", "edge"]), meant("zeor", ["zero", "edge"])
+    >>> best_match("replicate", ["zero", "edge"]), best_match("zeor", ["zero", "edge"])
     ('edge', 'zero')
     """
-
     names = list(choices)
-    return resolve_alias(word.lower(), names) or nearest(word, names, alike=alike)
+    return resolve_alias(word.lower(), names) or closest_spelling(word, names, cutoff=cutoff)
 
 
-def nearest(word: str, names: Iterable[str], *, alike: float = 0.6) -> str | None:
+def closest_spelling(word: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """Return the name whose spelling is closest to a word, or None.
 
-    `alike` is the least similarity, from 0 to 1 as `difflib` measures it.
+    `cutoff` is the minimum similarity, from 0 to 1 as `difflib` measures it.
 
     Examples
     --------
-    >>> nearest("edgee", ["zero", "edge"])
+    >>> closest_spelling("edgee", ["zero", "edge"])
     'edge'
     """
-    from difflib import get_close_matches  # imported late, as above
+    from difflib import get_close_matches  # late: rarely needed
 
-    return next(iter(get_close_matches(word.lower()[:100], list(names), n=1, cutoff=alike)), None)
+    return next(iter(get_close_matches(word.lower()[:100], list(names), n=1, cutoff=cutoff)), None)

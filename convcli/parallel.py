@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from convcli.errors import UsageError
 
-__all__ = ["BackgroundTask", "WorkQueue", "available_processors", "parallel_for", "threads_for"]
+__all__ = ["BackgroundTask", "WorkQueue", "available_cores", "parallel_for", "thread_count"]
 
 Result = TypeVar("Result")
 
@@ -22,7 +22,7 @@ MAX_THREADS = 64  # each takes memory, and more threads than cores make nothing 
 
 
 @cache
-def available_processors() -> int:
+def available_cores() -> int:
     """Return how many CPU cores this process may use, by its CPU affinity and the quota of its cgroup."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
@@ -32,7 +32,7 @@ def available_processors() -> int:
         return count
 
 
-def threads_for(jobs: int | None, parts: int, outputs: int | None = None) -> int:
+def thread_count(jobs: int | None, parts: int, outputs: int | None = None) -> int:
     """Return how many threads to use for a task.
 
     Parameters
@@ -50,11 +50,11 @@ def threads_for(jobs: int | None, parts: int, outputs: int | None = None) -> int
         `jobs` is not a whole number, or less than 1.
     """
     if jobs is None:
-        jobs = available_processors()
+        jobs = available_cores()
     if not hasattr(jobs, "__index__") or isinstance(jobs, bool) or operator.index(jobs) < 1:
         raise UsageError(f"jobs {jobs}", "must be a whole number, at least 1")
     worth = parts if outputs is None else min(parts, outputs // MIN_PER_THREAD)
-    return max(1, min(operator.index(jobs), worth, max(MAX_THREADS, available_processors())))
+    return max(1, min(operator.index(jobs), worth, max(MAX_THREADS, available_cores())))
 
 
 class WorkQueue:
@@ -108,7 +108,7 @@ class BackgroundTask(Generic[Result]):
             self._at_work = False
             self._changed.notify()
 
-    def take(self) -> Result | None:
+    def result(self) -> Result | None:
         """Wait for the result and return it; None if the task failed or never started."""
         with self._changed:
             self._taken = True
@@ -140,7 +140,7 @@ def parallel_for(parts: range, work: Callable[[WorkQueue], None], threads: int) 
     work_or_stop()
     while others:
         try:
-            others[-1].take()
+            others[-1].result()
             others.pop()
         except BaseException as interrupt:
             waiting.stopped = True

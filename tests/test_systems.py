@@ -21,7 +21,7 @@ from PIL import Image
 from convcli.errors import OutputError
 from convcli.files.atomic import write_atomically
 from convcli.files.opening import open_input
-from convcli.parallel import available_processors
+from convcli.parallel import available_cores
 from convcli.pipeline.processes import split_jobs
 from tests.support.command_line import Ran, Runner, contents
 
@@ -89,9 +89,9 @@ def two_pictures(in_folder: Path) -> Iterator[Path]:
     for name, values in zip("ab", pixels, strict=True):
         Image.fromarray(values).save(f"{name}.png")
     Path("six.csv").write_text(6 * "10 10 10 0 0 0\n")
-    available_processors.cache_clear()
+    available_cores.cache_clear()
     yield in_folder
-    available_processors.cache_clear()
+    available_cores.cache_clear()
 
 
 def answers(convcli: Runner) -> tuple[list[Ran], dict[str, object]]:

@@ -19,7 +19,7 @@ from convcli.cli.terminal.output import (
 from convcli.cli.terminal.preview_options import WantedPreview
 from convcli.cli.terminal.progress import file_progress
 from convcli.errors import UsageError
-from convcli.files.identity import Places
+from convcli.files.identity import PathResolver
 from convcli.files.streams import BrokenPipe
 from convcli.pictures.picture import PictureKind
 from convcli.pipeline.inputs import Source, gather_sources
@@ -204,7 +204,7 @@ def _check_outputs(sources: Sequence[Source], operations: Sequence[Recipe], wher
     ]
     names = Counter(str(Path(goes.path(source, each.label, "*"))) for source, each, goes in named)
     if where.force:  # otherwise an existing link is not overwritten
-        place = Places()
+        place = PathResolver()
         files = Counter(
             os.path.realpath(path) if os.path.islink(path) else place(path)  # noqa: PTH114 -- may be too long
             for source, each, goes in named

@@ -13,7 +13,7 @@ from convcli.files.streams import STANDARD_INPUT, STREAM, input_name
 from convcli.networks.diagram.diagram import network_diagram, network_drawing
 from convcli.networks.diagram.page import network_page
 from convcli.networks.network import Network
-from convcli.networks.sources import shipped, title_of
+from convcli.networks.sources import shipped_networks, shipped_title
 from convcli.networks.tables import params_table
 
 __all__ = ["DiagramFile"]
@@ -96,8 +96,8 @@ class DiagramFile(NamedTuple):
         if self.network is None:
             return network.layers[0].text, ""
         name = self.network.strip().lower()
-        if name in shipped():
-            return name, title_of(name)
+        if name in shipped_networks():
+            return name, shipped_title(name)
         if name.endswith(".net"):
             return Path(self.network.strip()).name, ""
         return escaped(" ".join(input_name(self.network).split()))[:MAX_LETTERS], ""

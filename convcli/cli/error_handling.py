@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from convcli.cli.terminal.output import message, show_answers
-from convcli.errors import ConvcliError, UsageError, nearest, reason
+from convcli.errors import ConvcliError, UsageError, closest_spelling, describe_os_error
 from convcli.files.streams import BrokenPipe
 
 __all__ = ["run"]
@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
         message(error.what, error.why + _hint(arguments))
         return WRONG_USAGE
     except OSError as error:
-        message(error.filename or "system", reason(error))
+        message(error.filename or "system", describe_os_error(error))
         return FAILED
     except ImportError as error:
         message("installation", f"a part of convcli cannot be loaded: {error}; reinstall it")
@@ -121,5 +121,5 @@ def _usage_words(error: Exception, arguments: Sequence[str]) -> tuple[str, str]:
 def _option_meant(option: str, possible: Iterable[str]) -> str | None:
     """Return the option that is spelled most like this one, ignoring the leading dashes."""
     named = {one.lstrip("-"): one for one in possible}
-    near = nearest(option.lstrip("-"), named)
+    near = closest_spelling(option.lstrip("-"), named)
     return None if near is None else named[near]

@@ -24,9 +24,9 @@ def layer_usages() -> tuple[list[str], list[str]]:
     >>> with_more[0].split()[0], alone[:2]
     ('conv', ['bn', 'ln'])
     """
-    from convcli.networks.layer_words import words_after  # late: few ask for it
+    from convcli.networks.layer_words import next_words  # late: few ask for it
 
-    usages = dict.fromkeys(words_after([]).values())
+    usages = dict.fromkeys(next_words([]).values())
     return [usage for usage in usages if " " in usage], [usage for usage in usages if " " not in usage]
 
 

@@ -179,7 +179,7 @@ def _listed(rows: Sequence[tuple[str, str]]) -> list[str]:
 def _reference() -> list[str]:
     """Return the sections on filters, layers and networks."""
     from convcli.kernels.catalog import CATALOG  # late, as below: help pages need none of it
-    from convcli.networks.sources import shipped, title_of
+    from convcli.networks.sources import shipped_networks, shipped_title
 
     filters = [
         (entry.name, entry.summary + f"; takes {', '.join(entry.options)}" * bool(entry.options))
@@ -202,5 +202,5 @@ def _reference() -> list[str]:
         *(escape(part) for example in EXAMPLES for part in _narrow(example)),
         ".fi",
         ".SH NETWORKS",
-        *_listed([(name, title_of(name)) for name in shipped()]),
+        *_listed([(name, shipped_title(name)) for name in shipped_networks()]),
     ]

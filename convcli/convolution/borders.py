@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import MatrixError, UsageError, chosen
+from convcli.errors import MatrixError, UsageError, parse_choice
 from convcli.pictures.text_matrices import parse_number
 from convcli.sizes.windowed import Axis
 
@@ -62,7 +62,7 @@ def parse_border(text: str) -> Border:
     word, colon, value = str(text).strip().lower().partition(":")
     if word.startswith("constant") and word != "constant":
         raise UsageError(f"border {text[:50]!r}", "write the value after a colon, as in constant:128")
-    kind = chosen(word, BorderKind, "border")
+    kind = parse_choice(word, BorderKind, "border")
     if kind != BorderKind.CONSTANT:
         if colon:
             raise UsageError(f"border {text[:50]!r}", "only constant takes a value, as in constant:128")

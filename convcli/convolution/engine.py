@@ -193,7 +193,7 @@ def pixels_under(
     )
     rows, columns = (
         (np.arange(axis.output) * axis.stride + (axis.extent - 1) // 2 - axis.before).clip(0, axis.side - 1)
-        for axis in (axis.without_idle_steps() for axis in axes)
+        for axis in (axis.with_bounded_steps() for axis in axes)
     )
     under: Image = pixels[rows[:, None], columns]
     return under

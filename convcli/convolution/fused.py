@@ -12,7 +12,7 @@ from convcli.convolution.planning import Plan, Settings, Work, planned
 from convcli.convolution.rendering import Adjustment, Renderer, SignedMapping, ValueRange, adjust, pixel_type
 from convcli.convolution.statistics import RunningStatistics, Statistics, measure
 from convcli.convolution.strips import for_each_strip, run
-from convcli.errors import chosen
+from convcli.errors import parse_choice
 from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.named import get_filter
 from convcli.sizes.axes import Padding, Pair
@@ -90,7 +90,7 @@ def filter_pixels(
     >>> filter_pixels(ramp, "sobel", padding="valid", scale=0.25, measured=True).numbers
     Statistics(lowest=100.0, highest=100.0, mean=100.0)
     """
-    how = chosen(signed, SignedMapping, "signed")
+    how = parse_choice(signed, SignedMapping, "signed")
     dtype = pixel_type(depth)
     if isinstance(filter, str):
         filter = get_filter(filter)

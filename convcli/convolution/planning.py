@@ -19,7 +19,7 @@ from convcli.convolution.algorithms.strategy import (
 from convcli.convolution.borders import Border, parse_border
 from convcli.errors import KernelError, SizeError
 from convcli.kernels.filter import Combination, kernel_array
-from convcli.parallel import threads_for
+from convcli.parallel import thread_count
 from convcli.pictures.arrays import image_array
 from convcli.sizes.axes import Padding, Pair, window_axes
 from convcli.sizes.windowed import Axis
@@ -115,7 +115,7 @@ def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combina
         shape=shape,
         dtype=_combined_type(combination, responses),
         strip=strip,
-        threads=threads_for(how.jobs, -(-rows.output // strip), math.prod(shape)),
+        threads=thread_count(how.jobs, -(-rows.output // strip), math.prod(shape)),
     )
     # float32 holds the squares of small integers, and their sum, exactly.
     exact = bound is not None and len(taps) * bound**2 < EXACT_IN_FLOAT32
@@ -145,7 +145,7 @@ def checked_axes(pixels: Image, taps: Image, how: Settings) -> tuple[Axis, Axis]
             f"enlarges a {rows.side}x{columns.side} image to {height * width} pixels; "
             f"the limit is {MAX_PADDED}",
         )
-    return rows.without_idle_steps(), columns.without_idle_steps()
+    return rows.with_bounded_steps(), columns.with_bounded_steps()
 
 
 def largest_result(pixels: Image, kernels: Iterable[Image], border: Border) -> int | None:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.convolution.buffers import BufferPool
-from convcli.errors import ImageError, chosen
-from convcli.parallel import WorkQueue, parallel_for, threads_for
+from convcli.errors import ImageError, parse_choice
+from convcli.parallel import WorkQueue, parallel_for, thread_count
 from convcli.pictures.arrays import filled_array, image_array
 from convcli.sizes.axes import Padding, Pair, pooling_axes
 from convcli.sizes.windowed import Axis
@@ -85,7 +85,7 @@ def pool(
     >>> pool(image, mode="avg", rounded=True).tolist()
     [[4, 1], [4, 2]]
     """
-    mode = chosen(mode, PoolMode, "mode")
+    mode = parse_choice(mode, PoolMode, "mode")
     pixels = image_array(image)
     rows, columns = pooling_axes(
         (pixels.shape[0], pixels.shape[1]), size, stride=stride, padding=padding, ceil=ceil
@@ -111,7 +111,7 @@ def pool(
                         _average_strip(pixels, rows, columns, start, target, sums, counts, scratch)
 
         parts = range(0, rows.output, strip)
-        parallel_for(parts, work, threads_for(jobs, len(parts), math.prod(shape)))
+        parallel_for(parts, work, thread_count(jobs, len(parts), math.prod(shape)))
 
     return filled_array(make, shape, np.dtype(float) if exact else pixels.dtype, out, source=pixels)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.convolution.buffers import BufferPool
-from convcli.errors import ImageError, UsageError, chosen
+from convcli.errors import ImageError, UsageError, parse_choice
 
 __all__ = [
     "Adjustment",
@@ -191,7 +191,7 @@ def render_counted(values: ArrayLike, how: str = "abs", *, scale: float = 1, dep
     >>> render_counted(np.array([-30, 0, 30, 700])).saturated
     1
     """
-    how = chosen(how, SignedMapping, "signed")
+    how = parse_choice(how, SignedMapping, "signed")
     numbers = _real_numbers(values)
     adjustment = Adjustment(scale, 0, _largest(numbers) if scale != 1 else None)
     dtype = pixel_type(depth)

@@ -9,15 +9,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from convcli.errors import OutputError, reason
+from convcli.errors import OutputError, describe_os_error
 from convcli.files.identity import FileIds
-from convcli.files.opening import PATIENCE
+from convcli.files.opening import PIPE_TIMEOUT
 
-__all__ = ["INPUT", "check_target", "remove_temporaries", "write_atomically"]
+__all__ = ["INPUT_MESSAGE", "check_target", "remove_temporaries", "write_atomically"]
 
 
 ACCESS_LIST = "system.posix_acl_access"
-INPUT = "is an input, and inputs are never overwritten; choose another name"
+INPUT_MESSAGE = "is an input, and inputs are never overwritten; choose another name"
 
 
 def check_target(
@@ -34,7 +34,7 @@ def check_target(
     try:
         _check(_real(target), str(target), inputs, replace=replace)
     except OSError as error:
-        raise OutputError(str(target), reason(error)) from None
+        raise OutputError(str(target), describe_os_error(error)) from None
 
 
 def _check(path: Path, name: str, inputs: Iterable[str | Path] | FileIds, *, replace: bool) -> None:
@@ -51,7 +51,7 @@ def _check(path: Path, name: str, inputs: Iterable[str | Path] | FileIds, *, rep
     if mode is not None and stat.S_ISDIR(mode):
         raise OutputError(name, "is a folder; give the name of a file in it")
     if mode is not None and path in (inputs if isinstance(inputs, FileIds) else FileIds(inputs)):
-        raise OutputError(name, INPUT)
+        raise OutputError(name, INPUT_MESSAGE)
     if mode is not None and not replace:
         raise OutputError(name, "exists; add --force to replace it")
     if not os.access(path.parent, os.W_OK | os.X_OK):
@@ -94,14 +94,14 @@ def write_atomically(
         if path.is_dir():
             raise OutputError(str(target), "is a folder")
         if replace and inputs is not None and path in inputs:
-            raise OutputError(str(target), INPUT)
+            raise OutputError(str(target), INPUT_MESSAGE)
         _write_and_rename(path, write, replace=replace)
     except FileExistsError:
         raise OutputError(str(target), "exists; add --force to replace it") from None
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(str(target), reason(error)) from None
+        raise OutputError(str(target), describe_os_error(error)) from None
 
 
 def remove_temporaries() -> None:
@@ -175,7 +175,7 @@ def _is_device(target: str | Path) -> bool:
 
 def _open_device(target: str | Path) -> BinaryIO:
     """Open a pipe or a device for writing; give up on a named pipe that no process reads."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PIPE_TIMEOUT
     while hasattr(os, "O_NONBLOCK") and stat.S_ISFIFO(Path(target).stat().st_mode):
         try:
             descriptor = os.open(target, os.O_WRONLY | os.O_NONBLOCK)

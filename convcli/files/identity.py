@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["FileIds", "Places"]
+__all__ = ["FileIds", "PathResolver"]
 
 
-class Places:
+class PathResolver:
     """Resolves the symbolic links in the folders of paths; looks each folder up once."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class FileIds:
     """
 
     def __init__(self, paths: Iterable[str | Path]) -> None:
-        self._place = Places()
+        self._place = PathResolver()
         self._places: set[str] = set()
         self._known: dict[tuple[int, int], str | Path] = {}
         for path in paths:

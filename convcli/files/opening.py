@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["PATIENCE", "open_input", "read_part"]
+__all__ = ["PIPE_TIMEOUT", "open_input", "read_chunk"]
 
-PATIENCE = 5.0  # seconds to wait for a process at the other end of a named pipe
+PIPE_TIMEOUT = 5.0  # seconds to wait for a process at the other end of a named pipe
 
 
 def open_input(path: str | os.PathLike[str]) -> BinaryIO:
@@ -45,7 +45,7 @@ def open_input(path: str | os.PathLike[str]) -> BinaryIO:
     return Path(path).open("rb")
 
 
-def read_part(stream: BinaryIO, most: int) -> bytes:
+def read_chunk(stream: BinaryIO, most: int) -> bytes:
     """Read at most `most` bytes from a stream that may be a terminal or a pipe; b"" at its end.
 
     Waits with `select` before it reads, because a blocking read misses a signal that arrives just before it.
@@ -62,7 +62,7 @@ class _Pipe(io.RawIOBase):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._file = io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
-        self._deadline = time.monotonic() + PATIENCE
+        self._deadline = time.monotonic() + PIPE_TIMEOUT
 
     def readable(self) -> bool:
         return True

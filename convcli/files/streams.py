@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from functools import partial
 from typing import BinaryIO
 
-from convcli.errors import ImageError, OutputError, UsageError, reason
-from convcli.files.opening import read_part
+from convcli.errors import ImageError, OutputError, UsageError, describe_os_error
+from convcli.files.opening import read_chunk
 
 __all__ = [
     "STANDARD_INPUT",
     "STREAM",
     "BrokenPipe",
-    "check_no_terminal",
-    "detach",
     "input_name",
     "read_standard_input",
+    "redirect_to_null",
+    "refuse_terminal",
     "standard_input",
     "write_bytes",
     "writing_stdout",
@@ -34,7 +34,7 @@ def input_name(source: str) -> str:
     return NAME if source == STREAM else source
 
 
-def check_no_terminal(way_out: str) -> None:
+def refuse_terminal(way_out: str) -> None:
     """Refuse to wait for somebody to type.
 
     Raises
@@ -69,13 +69,15 @@ def read_standard_input(most: int) -> bytes:
     """
     stream, parts, left = standard_input(), list[bytes](), most
     try:
-        for part in iter(partial(read_part, stream, 1 << 20), b""):
+        for part in iter(partial(read_chunk, stream, 1 << 20), b""):
             parts.append(part[:left])
             left -= len(parts[-1])
             if not left:
                 break
     except (OSError, ValueError) as error:
-        raise ImageError(NAME, reason(error) if isinstance(error, OSError) else str(error)) from None
+        raise ImageError(
+            NAME, describe_os_error(error) if isinstance(error, OSError) else str(error)
+        ) from None
     return b"".join(parts)
 
 
@@ -115,14 +117,14 @@ def writing_stdout() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        detach(1)
+        redirect_to_null(1)
         raise BrokenPipe from None
     except OSError as error:
-        detach(1)
-        raise OutputError("standard output", reason(error)) from None
+        redirect_to_null(1)
+        raise OutputError("standard output", describe_os_error(error)) from None
 
 
-def detach(descriptor: int) -> None:
+def redirect_to_null(descriptor: int) -> None:
     """Redirect a broken stream to the null device, so that flushing it at exit cannot fail again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from convcli.errors import FilterError, MatrixError, nearest, suggestion
+from convcli.errors import FilterError, MatrixError, closest_spelling, suggestion
 from convcli.kernels.builders import CatalogEntry, Option, OptionValues
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Combination, Filter, Matrix, read_only_kernel
@@ -190,7 +190,7 @@ def _no_such_option(entry: CatalogEntry, key: str) -> str:
         return f"has no option angle; these filters have it: {', '.join(steerable)}"
     if not entry.options:
         return f"has no options, not even {key[:50]}"
-    near = nearest(key, entry.options)
+    near = closest_spelling(key, entry.options)
     if near is not None:
         return f"has no option {key[:50]}: did you mean {near}?"
     options = ", ".join(f"{name} ({_allowed(option)})" for name, option in entry.options.items())

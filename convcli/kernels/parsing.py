@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from convcli.errors import KernelError, MatrixError, reason
+from convcli.errors import KernelError, MatrixError, describe_os_error
 from convcli.files.opening import open_input
 from convcli.kernels.filter import MAX_TAPS, Matrix, integers_if_exact, kernel_array
 from convcli.pictures.npy import read_npy
@@ -84,7 +84,7 @@ def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
         text = content.decode("utf-8-sig")
         return _parse_json(text, name, axes) if file.suffix.lower() == ".json" else parse_kernel(text, name)
     except OSError as error:
-        raise KernelError(name, reason(error)) from None
+        raise KernelError(name, describe_os_error(error)) from None
     except UnicodeDecodeError:
         raise KernelError(name, "is not UTF-8 text") from None
     except MatrixError as error:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import KernelError, MatrixError, chosen, reason, suggestion
+from convcli.errors import KernelError, MatrixError, describe_os_error, parse_choice, suggestion
 from convcli.files.opening import open_input
 from convcli.kernels.filter import MAX_TAPS, kernel_array
 from convcli.kernels.parsing import KERNEL_FILES, read_kernel
@@ -83,7 +83,7 @@ def read_weights(path: str | Path, tensor: str | None = None, *, order: str | No
 
     Source: the format of safetensors files, github.com/huggingface/safetensors.
     """
-    layout = None if order is None else chosen(order, Order, "order")
+    layout = None if order is None else parse_choice(order, Order, "order")
     match = ARCHIVES.fullmatch(str(path))
     if match is None:
         return _in_order(read_kernel(path, axes=4), layout or Order.HWIO)
@@ -92,7 +92,7 @@ def read_weights(path: str | Path, tensor: str | None = None, *, order: str | No
         with open_input(path) as stream:
             name, values = reader(stream, str(path), tensor)
     except OSError as error:
-        raise KernelError(str(path), reason(error)) from None
+        raise KernelError(str(path), describe_os_error(error)) from None
     except MatrixError as error:
         raise KernelError(error.what, error.why) from None
     taps = kernel_array(values, f"{path}:{name}", axes=4)

@@ -19,7 +19,7 @@ from convcli.layers.im2col import (
     im2col_matmul,
 )
 from convcli.layers.winograd import PLACES, TILE, suits_winograd, winograd, winograd_fits_one_blas_thread
-from convcli.parallel import WorkQueue, parallel_for, threads_for
+from convcli.parallel import WorkQueue, parallel_for, thread_count
 from convcli.sizes.axes import Padding, Pair, window_axes
 from convcli.sizes.windowed import Axis
 
@@ -99,7 +99,7 @@ def conv_forward(
                     np.add(target, bias, out=target)
 
     work_done = z.size // QUICK if layer.is_depthwise else z.size
-    parallel_for(range(len(pieces)), work, threads_for(jobs, len(pieces) if alone else 1, work_done))
+    parallel_for(range(len(pieces)), work, thread_count(jobs, len(pieces) if alone else 1, work_done))
     return z
 
 
@@ -168,7 +168,7 @@ def conv_backward(
     parallel_for(
         range(shares),
         work,
-        threads_for(jobs, shares if fits_one_blas_thread(layer.w, groups) else 1, d_z.size),
+        thread_count(jobs, shares if fits_one_blas_thread(layer.w, groups) else 1, d_z.size),
     )
     d_b = d_z.sum((0, 1, 2), np.float64, keepdims=True).astype(layer.w.dtype)
     return d_a_prev, of_shares.sum(0), d_b
@@ -219,7 +219,7 @@ class _Layer:
             images.shape[1:3], weights.shape[:2], stride=stride, padding=padding, dilation=dilation
         )
         dtype = np.result_type(images, weights)
-        idle = rows.without_idle_steps(), columns.without_idle_steps()
+        idle = rows.with_bounded_steps(), columns.with_bounded_steps()
         return cls(images.astype(dtype, copy=False), weights.astype(dtype, copy=False), *idle, groups)
 
     @property

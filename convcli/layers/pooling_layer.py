@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from convcli.convolution.pooling import PoolMode, pool, window_counts
-from convcli.errors import SizeError, chosen
+from convcli.errors import SizeError, parse_choice
 from convcli.layers.activations import ACTIVATIONS, PREVIOUS, Array, check_activations, named_errors
 from convcli.sizes.axes import Padding, Pair, pooling_axes
 
@@ -96,7 +96,7 @@ def pool_backward(
     [0.0, 1.0, 0.0, 0.0]
     """
     images = check_activations(a_prev, "a_prev", PREVIOUS)
-    kind = chosen(mode, PoolMode, "mode")
+    kind = parse_choice(mode, PoolMode, "mode")
     rows, columns = pooling_axes(images.shape[1:3], size, stride=stride, padding=padding, ceil=ceil)
     d_a = check_activations(d_out, "d_out", ACTIVATIONS).astype(images.dtype, copy=False)
     shape = (len(images), rows.output, columns.output, images.shape[3])

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from convcli.errors import LearningError, UsageError, chosen
+from convcli.errors import LearningError, UsageError, parse_choice
 from convcli.layers.convolution_layer import conv_backward, conv_forward
 from convcli.learning.examples import Example
 from convcli.learning.nearest import nearest_filter
@@ -93,7 +93,7 @@ def learn(
     >>> np.round(learned.taps, 3).astype(int).tolist(), learned.relative_error < 1e-3
     ([[0, 1, 0], [2, 0, -2], [0, -1, 0]], True)
     """
-    kind = chosen(optimizer, Optimizer, "optimizer")
+    kind = parse_choice(optimizer, Optimizer, "optimizer")
     first_rate = RATES[kind] if rate is None else rate
     if not (math.isfinite(first_rate) and first_rate > 0):
         raise UsageError(f"lr {rate}", "must be a number above 0, as in 0.1")

@@ -15,7 +15,7 @@ from convcli.networks.network import (
     with_channels_hint,
 )
 from convcli.networks.receptive_fields import ReceptiveField
-from convcli.networks.spec import Item, Join, JoinKind, JoinTag, Place, PlacedLayer, Repeat, Spec, Tag
+from convcli.networks.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
 from convcli.sizes.text import format_number, format_size
 
 __all__ = ["build", "input_size"]
@@ -94,7 +94,7 @@ def _label(item: Item) -> str:
     """Return a short text for an item of the top level, whose layers are not listed."""
     if isinstance(item, Repeat | Join):
         return _folded(item, _inner_label)
-    return item.layer.text if isinstance(item, PlacedLayer) else ""
+    return item.layer.text if isinstance(item, LayerItem) else ""
 
 
 def _inner_label(item: Item) -> str:
@@ -107,7 +107,7 @@ def _first_word(item: Item) -> str:
         return f"{item.times} x {{ ... }}"
     if isinstance(item, Join):
         return str(item.kind)
-    return item.layer.text.partition(" ")[0] if isinstance(item, PlacedLayer) else ""
+    return item.layer.text.partition(" ")[0] if isinstance(item, LayerItem) else ""
 
 
 def _folded(item: Repeat | Join, label: Callable[[Item], str]) -> str:
@@ -133,8 +133,8 @@ class _Builder(Chain):
 
     def run(self, items: Sequence[Item], flow: Flow, *, depth: int) -> Flow:
         for item in items:
-            if isinstance(item, PlacedLayer):
-                flow = self.add(item.layer, item.place, flow, depth=depth)
+            if isinstance(item, LayerItem):
+                flow = self.add(item.layer, item.position, flow, depth=depth)
             elif isinstance(item, Tag):
                 self.tags[item.name] = flow
                 self.stages[-1] = self.stages[-1]._replace(tags=(*self.stages[-1].tags, item.name))
@@ -148,12 +148,14 @@ class _Builder(Chain):
                     branches.append(self.run(branch, flow, depth=depth + 1))
                     if start < len(self.stages) and len(branches) > 1:
                         self.stages[start] = self.stages[start]._replace(begins_branch=True)
-                flow = self.join(item.kind, None, branches, item.place, depth=depth)
+                flow = self.join(item.kind, None, branches, item.position, depth=depth)
             else:
                 if item.name not in self.tags:
                     what = f"{item.kind} @{item.name[:50]}"
-                    self.fail(item.place, what, f"this tag is not set: {self.known_tags(item.name)}")
-                flow = self.join(item.kind, item.name, [flow, self.tags[item.name]], item.place, depth=depth)
+                    self.fail(item.position, what, f"this tag is not set: {self.known_tags(item.name)}")
+                flow = self.join(
+                    item.kind, item.name, [flow, self.tags[item.name]], item.position, depth=depth
+                )
         return flow
 
     def known_tags(self, name: str) -> str:
@@ -164,32 +166,32 @@ class _Builder(Chain):
         return known if len(known) <= MAX_LETTERS else f"{len(self.tags):,} other tags are set before it"
 
     def join(
-        self, kind: JoinKind, tag: str | None, flows: Sequence[Flow], place: Place, *, depth: int
+        self, kind: JoinKind, tag: str | None, flows: Sequence[Flow], position: Position, *, depth: int
     ) -> Flow:
         layer = JoinLayer(type=kind, tag=tag)
-        size = self.joined_size(kind, layer, [flow.size for flow in flows], place)
-        self.check_size(layer, size, place)
+        size = self.joined_size(kind, layer, [flow.size for flow in flows], position)
+        self.check_size(layer, size, position)
         fields, misaligned = _joined_fields([flow for flow in flows if flow.size[:2] == size[:2]], flows)
-        writes = self.new_tensor()
+        output_tensor = self.new_tensor()
         self.stages.append(
             Stage(
-                layer, place, flows[0].size, size, None, 0, 0, 0, fields, misaligned,
-                depth, self.block, tuple(flow.tensor for flow in flows), writes,
+                layer, position, flows[0].size, size, None, 0, 0, 0, fields, misaligned,
+                depth, self.block, tuple(flow.tensor for flow in flows), output_tensor,
             )
         )  # fmt: skip
-        return Flow(size, fields, writes)
+        return Flow(size, fields, output_tensor)
 
-    def joined_size(self, kind: JoinKind, layer: Layer, sizes: Sequence[Size], place: Place) -> Size:
+    def joined_size(self, kind: JoinKind, layer: Layer, sizes: Sequence[Size], position: Position) -> Size:
         known = [size for size in sizes if len(size) != 2]
         first, sides = (known or sizes)[0], sizes[0][:2]
         if len(known) < len(sizes):  # some have unknown channels
             differ = kind != JoinKind.CAT and any(size != first for size in known)
             if differ or any(size[:2] != sides for size in sizes):
-                self.disagree(layer, sizes, place, "the same size")
+                self.disagree(layer, sizes, position, "the same size")
             return sides if kind == JoinKind.CAT else first
         if kind == JoinKind.CAT:
             if any(size[:-1] != first[:-1] for size in sizes):
-                self.disagree(layer, sizes, place, "the same height and width")
+                self.disagree(layer, sizes, position, "the same height and width")
             return (*first[:-1], sum(size[-1] for size in sizes))
         if kind == JoinKind.MUL:
             gates = [size for size in sizes if size[:-1] == (1, 1)]
@@ -197,12 +199,12 @@ class _Builder(Chain):
             if images and gates and {size[-1] for size in gates} == {images[0][-1]}:
                 sizes, first = images, images[0]
         if any(size != first for size in sizes):
-            self.disagree(layer, sizes, place, "the same size" + ", or 1x1" * (kind == JoinKind.MUL))
+            self.disagree(layer, sizes, position, "the same size" + ", or 1x1" * (kind == JoinKind.MUL))
         return first
 
-    def disagree(self, layer: Layer, sizes: Sequence[Size], place: Place, wanted: str) -> NoReturn:
+    def disagree(self, layer: Layer, sizes: Sequence[Size], position: Position, wanted: str) -> NoReturn:
         shown = " and ".join(format_size(size) for size in sizes)
-        self.fail(place, layer.text, f"its branches give {shown}; they must have {wanted}")
+        self.fail(position, layer.text, f"its branches give {shown}; they must have {wanted}")
 
 
 def _joined_fields(sliding: Sequence[Flow], flows: Sequence[Flow]) -> tuple[ReceptiveFields | None, str]:
@@ -219,11 +221,11 @@ def _joined_fields(sliding: Sequence[Flow], flows: Sequence[Flow]) -> tuple[Rece
         for axis in (0, 1)
     )
     places = {
-        tuple((field.jump, field.centre) for field in pair): " x ".join(dict.fromkeys(map(_place_of, pair)))
+        tuple((field.jump, field.center) for field in pair): " x ".join(dict.fromkeys(map(_place_of, pair)))
         for pair in pairs
     }
     return (rows, columns), " and ".join(places.values()) if len(places) > 1 else ""
 
 
 def _place_of(field: ReceptiveField) -> str:
-    return f"{format_number(field.centre)} (jump {format_number(field.jump)})"
+    return f"{format_number(field.center)} (jump {format_number(field.jump)})"

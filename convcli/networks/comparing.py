@@ -62,7 +62,7 @@ def comparison_table(first: Network, second: Network, *, by_block: bool = False)
 def _rows(network: Network, *, by_block: bool) -> list[_Row]:
     if not by_block:
         return [_Row(stage.text, stage.output, stage.params, stage.macs) for stage in network.layers]
-    parts = [(text, Network(stages[0].input, stages)) for text, stages in network.stages_of_blocks]
+    parts = [(text, Network(stages[0].input, stages)) for text, stages in network.stages_by_block]
     return [_Row(text, part.output, part.params, part.macs) for text, part in parts]
 
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn
 
-from convcli.errors import SizeError, SpecError, meant
+from convcli.errors import SizeError, SpecError, best_match
 from convcli.networks.layer_words import LAYER_NAMES, WORDS, parse_layer
-from convcli.networks.spec import Item, Join, JoinKind, JoinTag, Place, PlacedLayer, Repeat, Spec, Tag
+from convcli.networks.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
 from convcli.networks.tokens import Token, TokenKind, tokenize
 from convcli.sizes.text import parse_count, parse_size
 
@@ -36,7 +36,7 @@ def parse_spec(text: str, source: str = "", *, known: Sequence[str] = ()) -> Spe
     Examples
     --------
     >>> spec = parse_spec("in 32x32x1 # LeNet-5\\nconv 6 f5, tanh")
-    >>> spec.input, [(item.layer.text, str(item.place)) for item in spec.items]
+    >>> spec.input, [(item.layer.text, str(item.position)) for item in spec.items]
     ((32, 32, 1), [('conv 6 f5', 'line 2, column 1'), ('tanh', 'line 2, column 12')])
     """
     return _Parser(text, source, known).spec()
@@ -50,104 +50,104 @@ class _Parser:
         self.source = source
         self.known = known
         self.tokens = tokenize(text.removeprefix("\ufeff"), self.fail)
-        self.position = 0
+        self.index = 0
 
-    def fail(self, place: Place, why: str) -> NoReturn:
-        raise SpecError(f"{self.source}{', '[: 2 * bool(self.source)]}{place}", why)
+    def fail(self, position: Position, why: str) -> NoReturn:
+        raise SpecError(f"{self.source}{', '[: 2 * bool(self.source)]}{position}", why)
 
     def spec(self) -> Spec:
         self.skip_separators()
         first = self.token
         size = None
         if first.kind == TokenKind.WORD and first.text.lower() == "in":
-            self.position += 1
+            self.index += 1
             words = self.words()
             if len(words) != 1:
-                self.fail(first.place, "in takes only the input size, as in: in 32x32x3")
+                self.fail(first.position, "in takes only the input size, as in: in 32x32x3")
             try:
                 size = parse_size(words[0].text, "input")
             except SizeError as error:
-                self.fail(words[0].place, f"{error.what} {error.why}")
+                self.fail(words[0].position, f"{error.what} {error.why}")
             self.check_end_of_item()
         items = self.items(None, 0)
         if not items:
-            self.fail(first.place, "there are no layers; as in: conv 6 f5, maxpool f2")
+            self.fail(first.position, "there are no layers; as in: conv 6 f5, maxpool f2")
         self.check_count(items)
         return Spec(size, items, self.source)
 
     @property
     def token(self) -> Token:
-        return self.tokens[self.position]
+        return self.tokens[self.index]
 
     def at(self, text: str) -> bool:
         return self.token.kind == TokenKind.MARK and self.token.text == text
 
     def skip_separators(self) -> None:
         while self.token.kind == TokenKind.SEPARATOR:
-            self.position += 1
+            self.index += 1
 
     def words(self) -> list[Token]:
-        start = self.position
+        start = self.index
         while self.token.kind == TokenKind.WORD:
-            self.position += 1
-        return self.tokens[start : self.position]
+            self.index += 1
+        return self.tokens[start : self.index]
 
     def items(self, opened: Token | None, depth: int) -> tuple[Item, ...]:
         """Parse items up to the end of the text or of a branch."""
         if depth > MAX_DEPTH and opened is not None:
-            self.fail(opened.place, f"braces are nested more than {MAX_DEPTH} deep")
+            self.fail(opened.position, f"braces are nested more than {MAX_DEPTH} deep")
         items: list[Item] = []
         while True:
             self.skip_separators()
             if self.token.kind == TokenKind.END:
                 if opened is not None:
-                    self.fail(opened.place, "this brace is never closed")
+                    self.fail(opened.position, "this brace is never closed")
                 return tuple(items)
             if self.at("}") or self.at("|"):
                 if opened is None:
-                    self.fail(self.token.place, f"{self.token.text!r} closes nothing: no brace is open")
+                    self.fail(self.token.position, f"{self.token.text!r} closes nothing: no brace is open")
                 return tuple(items)
             items += self.item(depth)
 
     def item(self, depth: int) -> list[Item]:
         first = self.token
         if first.kind == TokenKind.TAG:
-            self.fail(first.place, f"@{first.text[:50]} must follow the layer whose output it names")
+            self.fail(first.position, f"@{first.text[:50]} must follow the layer whose output it names")
         if first.kind == TokenKind.MARK:
             self.fail(
-                first.place, "a brace must follow add, cat, mul or a repeat, as in: 3 x { conv 64 f3 p1 }"
+                first.position, "a brace must follow add, cat, mul or a repeat, as in: 3 x { conv 64 f3 p1 }"
             )
-        self.position += 1
+        self.index += 1
         word = first.text.lower()
         item: Item
         if word[0].isdecimal():
             item = self.repeat(first, depth)
         elif word in tuple(JoinKind):
-            item = self.join(JoinKind(word), first.place, depth)
+            item = self.join(JoinKind(word), first.position, depth)
         else:
             item = self.layer(first)
         items: list[Item] = [item]
         while self.token.kind == TokenKind.TAG:
-            items.append(Tag(self.token.text, self.token.place))
-            self.position += 1
+            items.append(Tag(self.token.text, self.token.position))
+            self.index += 1
         self.check_end_of_item()
         return items
 
     def check_end_of_item(self) -> None:
         if self.token.kind in (TokenKind.SEPARATOR, TokenKind.END) or self.at("}") or self.at("|"):
             return
-        self.fail(self.token.place, f"a comma is missing before {self.token.text[:50]!r}")
+        self.fail(self.token.position, f"a comma is missing before {self.token.text[:50]!r}")
 
-    def layer(self, first: Token) -> PlacedLayer:
+    def layer(self, first: Token) -> LayerItem:
         word = first.text
         if word.lower() not in LAYER_NAMES:
             if word.lower() == "in":
-                self.fail(first.place, "in may appear only once, before all layers")
-            self.fail(first.place, self.unknown(word))
+                self.fail(first.position, "in may appear only once, before all layers")
+            self.fail(first.position, self.unknown(word))
         layer = parse_layer(word, self.words(), self.fail)
         if isinstance(layer, str):
-            self.fail(first.place, layer)
-        return PlacedLayer(layer, first.place)
+            self.fail(first.position, layer)
+        return LayerItem(layer, first.position)
 
     def unknown(self, word: str) -> str:
         """Return the message about an unknown word, with a suggestion."""
@@ -155,7 +155,7 @@ class _Parser:
             return f"{word} is a whole network, which cannot be a layer"
         alone = len(self.tokens) == 2  # with the end
         words = (*WORDS, *(self.known if alone else ()))
-        near = meant(word, words, alike=0.7)
+        near = best_match(word, words, cutoff=0.7)
         hint = f"did you mean {near}?" if near else f"layers are {', '.join(WORDS)}"
         if alone:
             return f"neither a layer nor a shipped network is named {word[:50]!r}: {hint}"
@@ -165,23 +165,23 @@ class _Parser:
         match = re.fullmatch("([0-9]+)([xX×]?)", first.text)
         times = match is not None and bool(match[2])
         if match and not times and self.token.kind == TokenKind.WORD and self.token.text in ("x", "X", "×"):
-            self.position += 1
+            self.index += 1
             times = True
         if match is None or not times or not self.at("{"):
-            self.fail(first.place, self.number_meant(first))
+            self.fail(first.position, self.number_meant(first))
         try:
             count = parse_count(match[1], "repeats")
         except SizeError as error:
-            self.fail(first.place, f"{error.what} {error.why}")
+            self.fail(first.position, f"{error.what} {error.why}")
         opened = self.token
-        self.position += 1
+        self.index += 1
         body = self.items(opened, depth + 1)
         if self.at("|"):
-            self.fail(self.token.place, "a repeat has no branches; only add, cat and mul do")
-        self.position += 1
+            self.fail(self.token.position, "a repeat has no branches; only add, cat and mul do")
+        self.index += 1
         if not _count(body):
-            self.fail(opened.place, "there is nothing to repeat")
-        return Repeat(count, body, first.place)
+            self.fail(opened.position, "there is nothing to repeat")
+        return Repeat(count, body, first.position)
 
     def number_meant(self, number: Token) -> str:
         """Return the message about a number in the place of a layer, with a suggestion."""
@@ -193,37 +193,38 @@ class _Parser:
         is_side = before is not None and before.kind == TokenKind.WORD and before.text[-1].isdecimal()
         return repeat + "; separate the sides of a size by x, as in 32x32x3 and f5x3" * is_side
 
-    def join(self, kind: JoinKind, place: Place, depth: int) -> Join | JoinTag:
+    def join(self, kind: JoinKind, position: Position, depth: int) -> Join | JoinTag:
         if self.token.kind == TokenKind.TAG:
             name = self.token.text
-            self.position += 1
-            return JoinTag(kind, name, place)
+            self.index += 1
+            return JoinTag(kind, name, position)
         if not self.at("{"):
             self.fail(
-                place, f"{kind} needs branches or a tag, as in: {kind} {{ conv 64 f3 p1 | }} or {kind} @skip"
+                position,
+                f"{kind} needs branches or a tag, as in: {kind} {{ conv 64 f3 p1 | }} or {kind} @skip",
             )
         opened = self.token
         branches = []
         while True:
-            self.position += 1
+            self.index += 1
             branches.append(self.items(opened, depth + 1))
             if self.at("}"):
                 break
-        self.position += 1
+        self.index += 1
         if len(branches) < 2:
             self.fail(
-                opened.place,
+                opened.position,
                 f"{kind} needs at least two branches, separated by |; an empty branch is the input itself",
             )
-        return Join(kind, tuple(branches), place)
+        return Join(kind, tuple(branches), position)
 
     def check_count(self, items: Sequence[Item]) -> None:
         count = _count(items)
         if count > MAX_LAYERS:
             shown = f"{count:,}" if count < 10**30 else "more than 10^30"
-            place = next((item.place for item in items if isinstance(item, Repeat)), items[0].place)
+            position = next((item.position for item in items if isinstance(item, Repeat)), items[0].position)
             self.fail(
-                place, f"makes {shown} layers with repeats written out; at most {MAX_LAYERS:,} are allowed"
+                position, f"makes {shown} layers with repeats written out; at most {MAX_LAYERS:,} are allowed"
             )
 
 

@@ -17,11 +17,11 @@ from convcli.networks.layer_types.elementwise import (
     Pad,
 )
 from convcli.networks.layer_types.pooling import AdaptivePooling, Pooling, PoolingKind
-from convcli.networks.spec import JoinKind, Place
+from convcli.networks.spec import JoinKind, Position
 from convcli.networks.tokens import Token
 from convcli.sizes.text import NamedPadding, parse_count, parse_padding, parse_pair
 
-__all__ = ["LAYER_NAMES", "WORDS", "parse_layer", "words_after"]
+__all__ = ["LAYER_NAMES", "WORDS", "next_words", "parse_layer"]
 
 
 # The words of a layer -------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ LAYER_NAMES = {
 WORDS = (*_RECIPES, *JoinKind, "in")  # that error messages suggest
 
 
-def words_after(layer: Sequence[str]) -> dict[str, str]:
+def next_words(layer: Sequence[str]) -> dict[str, str]:
     """Return the words that may come next: the names of layers, or the options that this one lacks.
 
     Parameters
@@ -158,9 +158,9 @@ def words_after(layer: Sequence[str]) -> dict[str, str]:
 
     Examples
     --------
-    >>> words_after([])["maxpool"]
+    >>> next_words([])["maxpool"]
     'maxpool fF [sS] [pP] [dD] [ceil]'
-    >>> list(words_after(["conv", "6", "f5"]))
+    >>> list(next_words(["conv", "6", "f5"]))
     ['s', 'p', 'd', 'g', 'nobias', 'ceil']
     """
     if not layer:
@@ -175,7 +175,9 @@ def words_after(layer: Sequence[str]) -> dict[str, str]:
     return {word: recipe.usage for word in (*recipe.letters, *recipe.flags) if word not in given}
 
 
-def parse_layer(word: str, arguments: Sequence[Token], fail: Callable[[Place, str], NoReturn]) -> Layer | str:
+def parse_layer(
+    word: str, arguments: Sequence[Token], fail: Callable[[Position, str], NoReturn]
+) -> Layer | str:
     """Build a layer from its words, or return what is missing; call `fail` for a wrong word."""
     name, recipe = LAYER_NAMES[word.lower()]
     given: dict[str, object] = {}
@@ -188,7 +190,7 @@ def parse_layer(word: str, arguments: Sequence[Token], fail: Callable[[Place, st
                 raise SizeError(token.text[:50], f"sets the {attribute} of {name} again{hint}")
             given[attribute] = value
         except SizeError as error:
-            fail(token.place, f"{error.what} {error.why}")
+            fail(token.position, f"{error.what} {error.why}")
     for attribute in recipe.needed:
         if attribute not in given:
             return f"{name} needs its {attribute}: {recipe.usage}"

@@ -17,7 +17,7 @@ from convcli.networks.receptive_fields import ReceptiveField
 from convcli.sizes.text import MAX_DIGITS, channels_last, format_size
 
 if TYPE_CHECKING:
-    from convcli.networks.spec import Item, Place
+    from convcli.networks.spec import Item, Position
 
 
 __all__ = [
@@ -81,7 +81,7 @@ class Stage(NamedTuple):
     """
 
     layer: Layer
-    place: "Place | None"
+    position: "Position | None"
     input: Size
     output: Size
     axes: tuple[AnyAxis, AnyAxis] | None
@@ -92,8 +92,8 @@ class Stage(NamedTuple):
     misaligned: str
     depth: int
     block: int
-    reads: tuple[int, ...]
-    writes: int
+    input_tensors: tuple[int, ...]
+    output_tensor: int
     begins_branch: bool = False
     tags: tuple[str, ...] = ()
 
@@ -169,7 +169,7 @@ class Network:
         return self.layers[-1].output
 
     @property
-    def stages_of_blocks(self) -> list[tuple[str, tuple[Stage, ...]]]:
+    def stages_by_block(self) -> list[tuple[str, tuple[Stage, ...]]]:
         """The items of the spec's top level: the text of each, and its layers."""
         groups = (tuple(stages) for _, stages in groupby(self.layers, attrgetter("block")))
         return [
@@ -223,18 +223,20 @@ class Network:
         """
         if self.activations is None or channels_of(self.input) is None:
             return None
-        last_use = {tensor: number for number, stage in enumerate(self.layers) for tensor in stage.reads}
+        last_use = {
+            tensor: number for number, stage in enumerate(self.layers) for tensor in stage.input_tensors
+        }
         ends: dict[int, list[int]] = {}
         for tensor, number in last_use.items():
             ends.setdefault(number, []).append(tensor)
         sizes = {0: prod(self.input)}
         live = peak = sizes[0]
         for number, stage in enumerate(self.layers):
-            if stage.writes not in sizes:
-                sizes[stage.writes] = stage.activations or 0
-                live += sizes[stage.writes]
+            if stage.output_tensor not in sizes:
+                sizes[stage.output_tensor] = stage.activations or 0
+                live += sizes[stage.output_tensor]
             peak = max(peak, live)
-            live -= sum(sizes[tensor] for tensor in ends.get(number, ()) if tensor != stage.writes)
+            live -= sum(sizes[tensor] for tensor in ends.get(number, ()) if tensor != stage.output_tensor)
         return peak
 
     def __repr__(self) -> str:
@@ -327,12 +329,12 @@ class Chain:
         self.block = 0
         self._tensors = 1  # 0 is the input
 
-    def fail(self, place: "Place | None", what: str, why: str) -> NoReturn:
+    def fail(self, position: "Position | None", what: str, why: str) -> NoReturn:
         """Raise a `SizeError` that names the place."""
-        parts = [part for part in (self.source, str(place or ""), what) if part]
+        parts = [part for part in (self.source, str(position or ""), what) if part]
         raise SizeError(", ".join(parts), why)
 
-    def add(self, layer: Layer, place: "Place | None", flow: Flow, *, depth: int) -> Flow:
+    def add(self, layer: Layer, position: "Position | None", flow: Flow, *, depth: int) -> Flow:
         """Add a layer; return its output.
 
         Raises
@@ -347,29 +349,29 @@ class Chain:
             params = layer.params(channels) if channels is not None else None if layer.learns else 0
             macs = layer.macs(size)
         except SizeError as error:
-            if place is None:
+            if position is None:
                 raise
-            self.fail(place, f"{layer.text} on {format_size(size)}", f"{error.what}: {error.why}")
-        self.check_size(layer, output, place)
+            self.fail(position, f"{layer.text} on {format_size(size)}", f"{error.what}: {error.why}")
+        self.check_size(layer, output, position)
         fields = None if isinstance(layer, Flatten) else flow.fields
         if fields is not None and axes is not None:
             fields = fields[0].through(axes[0]), fields[1].through(axes[1])
         statistics = 0 if channels is None else layer.statistics(channels)
-        writes = flow.tensor if layer.is_view else self.new_tensor()
+        output_tensor = flow.tensor if layer.is_view else self.new_tensor()
         self.stages.append(
             Stage(
-                layer, place, size, output, axes, params, macs, statistics, fields, "",
-                depth, self.block, (flow.tensor,), writes,
+                layer, position, size, output, axes, params, macs, statistics, fields, "",
+                depth, self.block, (flow.tensor,), output_tensor,
             )
         )  # fmt: skip
-        return Flow(output, fields, writes)
+        return Flow(output, fields, output_tensor)
 
     def new_tensor(self) -> int:
         """Return a new number for an output that needs memory of its own."""
         self._tensors += 1
         return self._tensors - 1
 
-    def check_size(self, layer: Layer, size: Size, place: "Place | None") -> None:
+    def check_size(self, layer: Layer, size: Size, position: "Position | None") -> None:
         """Refuse a size with so many digits that its products could not be printed."""
         if max(size) >= (self._most_of_vector if len(size) == 1 else self._most_of_image):
-            self.fail(place, layer.text[:100], f"makes a size of more than {MAX_DIGITS} digits")
+            self.fail(position, layer.text[:100], f"makes a size of more than {MAX_DIGITS} digits")

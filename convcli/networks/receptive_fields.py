@@ -25,14 +25,14 @@ class Window(Protocol):
         """Pixels from one output to the next."""
 
     @property
-    def twice_first(self) -> "int | Fraction":
+    def twice_first_center(self) -> "int | Fraction":
         """Twice the position of the first output's center."""
 
     @property
     def period(self) -> tuple[int, int]:
         """Period of the window positions: in outputs, and in pixels."""
 
-    def reads(self, unit: int) -> tuple[int, int] | None:
+    def input_range(self, unit: int) -> tuple[int, int] | None:
         """Return the first and the last pixel that an output reads; None if it reads none."""
 
 
@@ -51,7 +51,7 @@ class ReceptiveField(NamedTuple):
         units see different numbers of pixels, an upper bound, not rounded. None: a unit sees all pixels.
     jump : int or Fraction
         Distance from one unit's center to the next.
-    twice_centre : int or Fraction
+    twice_center : int or Fraction
         Twice the position of the first unit's center; the center of pixel 0 is at 0, padding is negative.
     seen : tuple of (int, int)
         The first and the last pixel that each of the first units sees, for one period of their positions;
@@ -66,13 +66,13 @@ class ReceptiveField(NamedTuple):
     >>> pooled = ReceptiveField().through(Axis(side=224, window=3, before=1, after=1)).through(
     ...     Axis(side=224, window=2, stride=2)
     ... )
-    >>> pooled.size, pooled.jump, pooled.centre
+    >>> pooled.size, pooled.jump, pooled.center
     (4, 2, 0.5)
     """
 
     spread: "int | Fraction | None" = 0
     jump: "int | Fraction" = 1
-    twice_centre: "int | Fraction" = 0
+    twice_center: "int | Fraction" = 0
     seen: Seen = ((0, 0),)
 
     @property
@@ -85,10 +85,10 @@ class ReceptiveField(NamedTuple):
         return int(self.spread // 1) + 1
 
     @property
-    def centre(self) -> "int | float | Fraction":
+    def center(self) -> "int | float | Fraction":
         """Position of the first unit's center."""
-        centre = quotient(self.twice_centre, 2)
-        return float(centre) if not isinstance(centre, int) and abs(centre) < 1 << 50 else centre
+        center = quotient(self.twice_center, 2)
+        return float(center) if not isinstance(center, int) and abs(center) < 1 << 50 else center
 
     def through(self, window: Window) -> "ReceptiveField":
         """Return the field of the units of the next layer."""
@@ -96,7 +96,7 @@ class ReceptiveField(NamedTuple):
         return ReceptiveField(
             None if self.spread is None or spread is None else self.spread + spread * self.jump,
             self.jump * window.step,
-            self.twice_centre + window.twice_first * self.jump,
+            self.twice_center + window.twice_first_center * self.jump,
             self._seen_through(window),
         )
 
@@ -107,7 +107,7 @@ class ReceptiveField(NamedTuple):
             return ()
         seen = []
         for unit in range(count):
-            read = window.reads(unit)
+            read = window.input_range(unit)
             if read is None:  # a unit that sees no pixel
                 return ()
             seen.append(self._seen_by(*read))

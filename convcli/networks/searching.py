@@ -7,11 +7,11 @@ from convcli.errors import SizeError
 from convcli.networks.building import build
 from convcli.networks.layer_types.base import Size
 from convcli.networks.network import Network, Stage
-from convcli.networks.spec import Item, Join, JoinTag, PlacedLayer, Repeat, Spec
+from convcli.networks.spec import Item, Join, JoinTag, LayerItem, Repeat, Spec
 from convcli.sizes.text import NamedPadding
 from convcli.sizes.windowed import Axis
 
-__all__ = ["first_loss", "smallest_side", "valid_sides"]
+__all__ = ["first_unread_layer", "smallest_side", "valid_sides"]
 
 MAX_TRIED = 4096  # sides, for a network that may work at a side and fail at a larger one
 MAX_BITS = 1600  # of a side that can still be typed
@@ -39,13 +39,13 @@ def valid_sides(spec: Spec, size: Size | None, sides: range) -> Iterator[int]:
             yield side
 
 
-def first_loss(spec: Spec, size: Size | None, side: int) -> str:
+def first_unread_layer(spec: Spec, size: Size | None, side: int) -> str:
     """Return, as text, the first layer that is impossible or does not read all of its input.
 
     Examples
     --------
     >>> from convcli.networks.sources import read_spec
-    >>> first_loss(read_spec("conv 8 f3, maxpool f2"), (1, 1, 3), 9)
+    >>> first_unread_layer(read_spec("conv 8 f3, maxpool f2"), (1, 1, 3), 9)
     'at 9, maxpool f2 (line 1, column 12) never reads 1 of its 7 rows'
     """
     try:
@@ -57,7 +57,7 @@ def first_loss(spec: Spec, size: Size | None, side: int) -> str:
             axis = max(stage.axes or (), key=lambda axis: axis.unread_count() or 0)
             leaves_gaps = isinstance(axis, Axis) and axis.stride > axis.extent
             why = ": its stride skips them at every side" * leaves_gaps
-            where = f"{stage.text} ({stage.place})"
+            where = f"{stage.text} ({stage.position})"
             return f"at {side}, {where} never reads {count} of its {axis.side} rows{why}"
     return f"at {side}, every row and column is read"
 
@@ -104,7 +104,7 @@ def _monotone(items: tuple[Item, ...]) -> bool:
     for item in items:
         if isinstance(item, Join | JoinTag) or (isinstance(item, Repeat) and not _monotone(item.body)):
             return False
-        if isinstance(item, PlacedLayer) and isinstance(getattr(item.layer, "padding", None), NamedPadding):
+        if isinstance(item, LayerItem) and isinstance(getattr(item.layer, "padding", None), NamedPadding):
             return False
     return True
 

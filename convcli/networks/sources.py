@@ -8,7 +8,7 @@ import re
 from errno import ENOENT
 from pathlib import Path
 
-from convcli.errors import SizeError, SpecError, reason
+from convcli.errors import SizeError, SpecError, describe_os_error
 from convcli.files.opening import open_input
 from convcli.networks.building import build
 from convcli.networks.grammar import parse_spec
@@ -17,7 +17,7 @@ from convcli.networks.network import Network
 from convcli.networks.spec import Spec
 from convcli.sizes.text import MAX_DIGITS, parse_size
 
-__all__ = ["decoded", "network", "read_spec", "shipped", "text_of", "title_of"]
+__all__ = ["decode_spec", "network", "read_spec", "read_text", "shipped_networks", "shipped_title"]
 
 SHIPPED = Path(__file__).parent / "shipped"
 MAX_BYTES = 1 << 22  # of a spec; 100,000 layers need less
@@ -74,13 +74,13 @@ def _size(n: int | Size | str) -> Size:
 def read_spec(text_or_path: str | os.PathLike[str]) -> Spec:
     """Parse a network; the argument is that of `network`."""
     if not isinstance(text_or_path, str):
-        return parse_spec(text_of(os.fspath(text_or_path)), os.fspath(text_or_path))
+        return parse_spec(read_text(os.fspath(text_or_path)), os.fspath(text_or_path))
     text = text_or_path.strip()
-    names = shipped()
+    names = shipped_networks()
     if text.lower() in names:
-        return parse_spec(text_of(names[text.lower()]), f"{text.lower()}.net")
+        return parse_spec(read_text(names[text.lower()]), f"{text.lower()}.net")
     if text.lower().endswith(".net"):
-        return parse_spec(text_of(text_or_path), text_or_path)
+        return parse_spec(read_text(text_or_path), text_or_path)
     try:
         return parse_spec(text, known=tuple(names))
     except SpecError:
@@ -88,7 +88,7 @@ def read_spec(text_or_path: str | os.PathLike[str]) -> Spec:
             raise SpecError(text, f"is not a shipped network; did you mean {text}.net?") from None
         if re.fullmatch(r"\S*\w\.\w+", text) and not os.path.exists(text):  # noqa: PTH110 -- as below
             raise SpecError(
-                text[:100], reason(FileNotFoundError(ENOENT, os.strerror(ENOENT), text))
+                text[:100], describe_os_error(FileNotFoundError(ENOENT, os.strerror(ENOENT), text))
             ) from None
         if os.path.exists(text):  # noqa: PTH110 -- a text of layers may be no path at all
             raise SpecError(
@@ -97,29 +97,29 @@ def read_spec(text_or_path: str | os.PathLike[str]) -> Spec:
         raise
 
 
-def shipped() -> dict[str, Path]:
+def shipped_networks() -> dict[str, Path]:
     """Return the files of the shipped networks by name.
 
     Examples
     --------
-    >>> sorted(shipped())[:3]
+    >>> sorted(shipped_networks())[:3]
     ['alexnet', 'densenet121', 'efficientnet_b0']
     """
     return {path.stem: path for path in sorted(SHIPPED.glob("*.net"))}
 
 
-def title_of(name: str) -> str:
+def shipped_title(name: str) -> str:
     """Return the first comment of a shipped network: its name and its paper.
 
     Examples
     --------
-    >>> title_of("lenet5")[:7]
+    >>> shipped_title("lenet5")[:7]
     'LeNet-5'
     """
-    return text_of(shipped()[name]).partition("\n")[0].lstrip("# ")
+    return read_text(shipped_networks()[name]).partition("\n")[0].lstrip("# ")
 
 
-def text_of(path: str | os.PathLike[str]) -> str:
+def read_text(path: str | os.PathLike[str]) -> str:
     """Return the text of a spec file.
 
     Raises
@@ -133,10 +133,10 @@ def text_of(path: str | os.PathLike[str]) -> str:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise SpecError(name, _reason(error)) from None
-    return decoded(content, name)
+    return decode_spec(content, name)
 
 
-def decoded(content: bytes, name: str) -> str:
+def decode_spec(content: bytes, name: str) -> str:
     """Return the bytes of a spec as text.
 
     Raises
@@ -156,4 +156,4 @@ def decoded(content: bytes, name: str) -> str:
 
 
 def _reason(error: OSError | ValueError) -> str:
-    return reason(error) if isinstance(error, OSError) else str(error).lower()
+    return describe_os_error(error) if isinstance(error, OSError) else str(error).lower()

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from convcli.networks.layer_types.base import Layer, Size
 
-__all__ = ["Item", "Join", "JoinKind", "JoinTag", "Place", "PlacedLayer", "Repeat", "Spec", "Tag"]
+__all__ = ["Item", "Join", "JoinKind", "JoinTag", "LayerItem", "Position", "Repeat", "Spec", "Tag"]
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """A position in a spec; line and column count from 1."""
 
     line: int
@@ -26,18 +26,18 @@ class JoinKind(StrEnum):
     MUL = "mul"
 
 
-class PlacedLayer(NamedTuple):
+class LayerItem(NamedTuple):
     """A layer and its position in the spec."""
 
     layer: Layer
-    place: Place
+    position: Position
 
 
 class Tag(NamedTuple):
     """A name for the output of the item before it."""
 
     name: str
-    place: Place
+    position: Position
 
 
 class JoinTag(NamedTuple):
@@ -45,7 +45,7 @@ class JoinTag(NamedTuple):
 
     kind: JoinKind
     name: str
-    place: Place
+    position: Position
 
 
 class Join(NamedTuple):
@@ -53,7 +53,7 @@ class Join(NamedTuple):
 
     kind: JoinKind
     branches: tuple[tuple["Item", ...], ...]
-    place: Place
+    position: Position
 
 
 class Repeat(NamedTuple):
@@ -61,10 +61,10 @@ class Repeat(NamedTuple):
 
     times: int
     body: tuple["Item", ...]
-    place: Place
+    position: Position
 
 
-Item = PlacedLayer | Tag | JoinTag | Join | Repeat
+Item = LayerItem | Tag | JoinTag | Join | Repeat
 
 
 class Spec(NamedTuple):

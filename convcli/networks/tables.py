@@ -11,7 +11,7 @@ from convcli.sizes.text import format_number, format_padding, format_size
 if TYPE_CHECKING:
     from convcli.networks.network import Network, ReceptiveFields, Stage
 
-__all__ = ["Cell", "Column", "Table", "field_texts", "params_table", "shape_table"]
+__all__ = ["Cell", "Column", "Table", "params_table", "receptive_field_texts", "shape_table"]
 
 Cell = str | int | None
 
@@ -142,7 +142,7 @@ def shape_table(network: Network, *, by_block: bool = False) -> Table:
     """
     groups, labels, indents = _rows_of(network, by_block=by_block)
     last = [group[-1] for group in groups]
-    fields = [field_texts(stage.fields) for stage in last]
+    fields = [receptive_field_texts(stage.fields) for stage in last]
     return Table(
         (
             Column("layer", [*labels]),
@@ -210,7 +210,7 @@ def _rows_of(network: Network, *, by_block: bool) -> tuple[list[list[Stage]], li
             [_label(stage) for stage in network.layers],
             [stage.depth for stage in network.layers],
         )
-    blocks = network.stages_of_blocks
+    blocks = network.stages_by_block
     labels = [text if len(stages) > 1 else _label(stages[0]) for text, stages in blocks]
     return [list(stages) for _, stages in blocks], labels, [0] * len(blocks)
 
@@ -238,21 +238,22 @@ def _size(size: Size | None) -> str | None:
     return None if size is None else format_size(size)
 
 
-def field_texts(fields: ReceptiveFields | None) -> tuple[str, str, str]:
+def receptive_field_texts(fields: ReceptiveFields | None) -> tuple[str, str, str]:
     """Return field size, jump and center of the first unit; ``all`` is the whole image.
 
     Examples
     --------
     >>> from convcli.networks.receptive_fields import ReceptiveField
     >>> from convcli.sizes.windowed import Axis
-    >>> field_texts((ReceptiveField().through(Axis(side=9, window=6, stride=2, before=1)), ReceptiveField()))
+    >>> strided = ReceptiveField().through(Axis(side=9, window=6, stride=2, before=1))
+    >>> receptive_field_texts((strided, ReceptiveField()))
     ('6x1', '2x1', '1.5x0')
     """
     if fields is None:
         return "all", "", ""
     sizes = ["all" if field.size is None else f"{field.size}" for field in fields]
     jumps = [format_number(field.jump) for field in fields]
-    centres = [format_number(field.centre) for field in fields]
+    centres = [format_number(field.center) for field in fields]
     size, jump, centre = ("x".join(dict.fromkeys(texts)) for texts in (sizes, jumps, centres))
     return size, jump, centre
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple, NoReturn
 
-from convcli.networks.spec import Place
+from convcli.networks.spec import Position
 
 __all__ = ["Token", "TokenKind", "tokenize"]
 
@@ -38,26 +38,26 @@ class Token(NamedTuple):
 
     kind: TokenKind
     text: str
-    place: Place
+    position: Position
 
 
-def tokenize(text: str, fail: Callable[[Place, str], NoReturn]) -> list[Token]:
+def tokenize(text: str, fail: Callable[[Position, str], NoReturn]) -> list[Token]:
     """Split a text into tokens; `fail` is called with the place and reason of an error."""
     tokens = []
-    line, line_start, position = 1, 0, 0
+    line, line_start, offset = 1, 0, 0
     for match in _TOKEN.finditer(text):
-        if match.start() != position:
+        if match.start() != offset:
             break
         kind = _KINDS.get(match.lastgroup or "")
         if kind is not None:
-            place = Place(line, position - line_start + 1)
-            tokens.append(Token(kind, match[match.lastindex or 0], place))
-        position = match.end()
+            position = Position(line, offset - line_start + 1)
+            tokens.append(Token(kind, match[match.lastindex or 0], position))
+        offset = match.end()
         if kind == TokenKind.SEPARATOR:
-            breaks = text.count("\n", match.start(), position)
-            line_start = text.rindex("\n", match.start(), position) + 1 if breaks else line_start
+            breaks = text.count("\n", match.start(), offset)
+            line_start = text.rindex("\n", match.start(), offset) + 1 if breaks else line_start
             line += breaks
-    end = Place(line, position - line_start + 1)
-    if position != len(text):
+    end = Position(line, offset - line_start + 1)
+    if offset != len(text):
         fail(end, "a tag needs a name, as in @skip")  # only a lone @ is not a token
     return [*tokens, Token(TokenKind.END, "", end)]

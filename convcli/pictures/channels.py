@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.errors import ImageError, chosen
+from convcli.errors import ImageError, parse_choice
 from convcli.pictures.arrays import image_array
 
 __all__ = ["Channels", "select_channels"]
@@ -56,7 +56,7 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
     >>> select_channels(np.full((1, 1, 3), (255, 0, 0), np.uint8), "gray").tolist()
     [[76]]
     """
-    which = chosen(which, Channels, "channels")
+    which = parse_choice(which, Channels, "channels")
     pixels = image_array(image)
     count = pixels.shape[2] if pixels.ndim == 3 else 1
     if which == Channels.EACH:

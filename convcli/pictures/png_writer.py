@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import UsageError
-from convcli.parallel import WorkQueue, parallel_for, threads_for
+from convcli.parallel import WorkQueue, parallel_for, thread_count
 
 __all__ = ["encode_png"]
 
@@ -216,7 +216,7 @@ def _compressed(picture: _Rows, way: _Way, jobs: int | None) -> Iterator[bytes]:
         for start in waiting:
             strips[start] = _compressed_strip(picture, way, start, min(start + height, picture.height))
 
-    parallel_for(starts, work, threads_for(jobs, len(starts)))
+    parallel_for(starts, work, thread_count(jobs, len(starts)))
     checksum = 1
     yield from _chunk(b"IDAT", b"\x78\x01")
     for start in starts:

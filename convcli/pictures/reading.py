@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from convcli.errors import ConvcliError, ImageError, MatrixError, TooLargeError, reason
-from convcli.files.opening import open_input, read_part
+from convcli.errors import ConvcliError, ImageError, MatrixError, TooLargeError, describe_os_error
+from convcli.files.opening import open_input, read_chunk
 from convcli.pictures.arrays import image_array
 from convcli.pictures.formats.pillow import Decoded, decode
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
@@ -68,7 +68,7 @@ def load_picture(
     """
     try:
         if not isinstance(source, str | Path):
-            read = partial(read_part, source)
+            read = partial(read_chunk, source)
             return _decode(io.BytesIO(_read_all(read, name, limits)), name, "", limits, frame)
         with open_input(source) as stream:
             content = stream if stream.seekable() else io.BytesIO(_read_all(stream.read, name, limits))
@@ -82,7 +82,7 @@ def load_picture(
     except IsADirectoryError:
         raise ImageError(name, "is a folder; name the images in it or use --recursive") from None
     except OSError as error:
-        raise ImageError(name, reason(error)) from None
+        raise ImageError(name, describe_os_error(error)) from None
 
 
 def _read_all(read: Callable[[int], bytes], name: str, limits: Limits) -> bytes:

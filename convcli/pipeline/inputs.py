@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from convcli.errors import ImageError, UsageError, reason
+from convcli.errors import ImageError, UsageError, describe_os_error
 from convcli.files.opening import open_input
-from convcli.files.streams import STREAM, check_no_terminal, input_name, read_standard_input
+from convcli.files.streams import STREAM, input_name, read_standard_input, refuse_terminal
 
 __all__ = ["Source", "check_names", "gather_sources"]
 
@@ -90,7 +90,7 @@ def check_names(names: Sequence[str], what: str = "IMAGE") -> None:
     if STREAM in names:
         if names.count(STREAM) > 1:
             raise UsageError(STREAM, "standard input can be read only once; leave one - out")
-        check_no_terminal("pipe an image into it")
+        refuse_terminal("pipe an image into it")
 
 
 def _listed(file: str) -> list[str]:
@@ -117,13 +117,13 @@ def _listed(file: str) -> list[str]:
 
 def _bytes_of(file: str) -> bytes:
     if file == STREAM:
-        check_no_terminal("pipe NUL-separated names into it, as find -print0 writes them")
+        refuse_terminal("pipe NUL-separated names into it, as find -print0 writes them")
         return read_standard_input(MAX_NAMES_BYTES + 1)
     try:
         with open_input(file) as stream:
             return stream.read(MAX_NAMES_BYTES + 1)
     except OSError as error:
-        raise ImageError(file, reason(error)) from None
+        raise ImageError(file, describe_os_error(error)) from None
 
 
 def _tree(source: Source, out_dir: str) -> list[Source]:
@@ -134,7 +134,7 @@ def _tree(source: Source, out_dir: str) -> list[Source]:
         if not stat.S_ISDIR(Path(source.name).stat().st_mode):
             return [source]
     except OSError as error:
-        return [Source(source.name, trouble=reason(error))]
+        return [Source(source.name, trouble=describe_os_error(error))]
     found: list[Source] = []
     waiting = [source.name]
     out_name = os.path.basename(out_dir)  # noqa: PTH119 -- a part of a real path, as text
@@ -144,7 +144,7 @@ def _tree(source: Source, out_dir: str) -> list[Source]:
             with os.scandir(folder) as entries:
                 seen = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_name_of)
         except OSError as error:
-            found.append(Source(folder, trouble=reason(error)))
+            found.append(Source(folder, trouble=describe_os_error(error)))
             continue
         below = os.path.relpath(folder, source.name)
         found += [

@@ -8,8 +8,8 @@ from pathlib import Path
 from string import Formatter
 
 from convcli.cli.terminal.output import output_is_terminal
-from convcli.errors import OutputError, UsageError, reason, suggestion
-from convcli.files.atomic import INPUT, check_target, write_atomically
+from convcli.errors import OutputError, UsageError, describe_os_error, suggestion
+from convcli.files.atomic import INPUT_MESSAGE, check_target, write_atomically
 from convcli.files.identity import FileIds
 from convcli.files.streams import STANDARD_INPUT, STREAM
 from convcli.pictures.backgrounds import Color, parse_color
@@ -206,7 +206,7 @@ class Outputs:
         if target != STREAM:
             check_target(target, self.files_read, replace=self.where.force)
         elif Path(STANDARD_OUTPUT).is_file() and STANDARD_OUTPUT in self.files_read:
-            raise OutputError("standard output", INPUT)
+            raise OutputError("standard output", INPUT_MESSAGE)
 
     def write(self, target: str, content: Sequence[bytes | memoryview]) -> None:
         """Write the parts of a file to a checked target."""
@@ -229,7 +229,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        why = "is not a folder" if isinstance(error, FileExistsError) else reason(error)
+        why = "is not a folder" if isinstance(error, FileExistsError) else describe_os_error(error)
         raise OutputError(str(folder), why) from None
 
 

@@ -16,7 +16,7 @@ from itertools import count as numbers
 from itertools import takewhile
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
-from convcli.parallel import threads_for
+from convcli.parallel import thread_count
 from convcli.signals import SIGNALS, cleanup_at_signal, reset_handlers
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ PATIENCE = 2.0  # seconds that a process gets to clean up when all processes sto
 
 def split_jobs(jobs: int | None, parts: int) -> tuple[int, int | None]:
     """Return the number of processes for a work of `parts` parts, and the threads of each process."""
-    processes = threads_for(jobs, parts)  # as many as there would be threads, as they use the same cores
+    processes = thread_count(jobs, parts)  # as many as there would be threads, as they use the same cores
     return (processes, 1) if processes > 1 and _may_fork() else (1, jobs)
 
 

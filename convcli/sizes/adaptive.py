@@ -46,7 +46,7 @@ class AdaptiveAxis:
         return quotient(self.side, self.output)
 
     @property
-    def twice_first(self) -> int:
+    def twice_first_center(self) -> int:
         """Twice the position of the first window's center."""
         return -(-self.side // self.output) - 1
 
@@ -56,7 +56,7 @@ class AdaptiveAxis:
         common = gcd(self.side, self.output)
         return self.output // common, self.side // common
 
-    def reads(self, unit: int) -> tuple[int, int]:
+    def input_range(self, unit: int) -> tuple[int, int]:
         """Return the first and the last pixel of a window."""
         return unit * self.side // self.output, -(-(unit + 1) * self.side // self.output) - 1
 

@@ -7,7 +7,7 @@ from typing import Literal, overload
 
 from convcli.errors import SizeError
 from convcli.sizes.adaptive import AdaptiveAxis
-from convcli.sizes.text import MAX_DIGITS, Amounts, NamedPadding, format_size, parse_padding
+from convcli.sizes.text import MAX_DIGITS, NamedPadding, PaddingAmounts, format_size, parse_padding
 from convcli.sizes.transposed import TransposedAxis
 from convcli.sizes.windowed import Axis
 
@@ -26,7 +26,7 @@ __all__ = [
 Pair = int | tuple[int, int]
 """One number for both axes, or ``(vertical, horizontal)``."""
 
-Padding = str | Pair | Amounts
+Padding = str | Pair | PaddingAmounts
 """An amount of padding: ``"same"``, ``"valid"``, a number, a pair, or ``((top, bottom), (left, right))``."""
 
 
@@ -56,7 +56,7 @@ def whole_number(number: object, name: str, minimum: int) -> int:
 
 def _paddings(
     padding: Padding, side: tuple[int, int], extent: tuple[int, int], stride: tuple[int, int]
-) -> Amounts:
+) -> PaddingAmounts:
     if isinstance(padding, str):
         padding = parse_padding(padding)
     if isinstance(padding, NamedPadding) and padding == NamedPadding.VALID:

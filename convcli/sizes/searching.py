@@ -8,10 +8,10 @@ from convcli.errors import SizeError
 from convcli.sizes.axes import whole_number
 from convcli.sizes.windowed import MAX_LISTED, Axis
 
-__all__ = ["lossless_sides", "strides_and_paddings"]
+__all__ = ["fully_read_sides", "paddings_and_strides"]
 
 
-def lossless_sides(axis: Axis) -> tuple[int | None, int | None]:
+def fully_read_sides(axis: Axis) -> tuple[int | None, int | None]:
     """Find the nearest input sides, below and above, at which every pixel is read.
 
     Returns
@@ -21,7 +21,7 @@ def lossless_sides(axis: Axis) -> tuple[int | None, int | None]:
 
     Examples
     --------
-    >>> lossless_sides(Axis(side=226, window=11, stride=4))
+    >>> fully_read_sides(Axis(side=226, window=11, stride=4))
     (223, 227)
     """
     if axis.undilated:
@@ -36,15 +36,15 @@ def lossless_sides(axis: Axis) -> tuple[int | None, int | None]:
         return None, None
     reach = min(2 * axis.stride * axis.dilation, 1 + 5 * MAX_LISTED // axis._work)
     shorter, longer = range(axis.side, max(axis.side - reach, 0), -1), range(axis.side, axis.side + reach)
-    return _first_lossless(axis, shorter), _first_lossless(axis, longer)
+    return _first_fully_read(axis, shorter), _first_fully_read(axis, longer)
 
 
-def _first_lossless(axis: Axis, sides: Iterable[int]) -> int | None:
+def _first_fully_read(axis: Axis, sides: Iterable[int]) -> int | None:
     candidates = (replace(axis, side=side) for side in sides)
     return next((c.side for c in candidates if c.output > 0 and c.unread_count() == 0), None)
 
 
-def strides_and_paddings(
+def paddings_and_strides(
     n: int, f: int, want: int, d: int = 1, *, p: int | None = None, s: int | None = None
 ) -> Iterator[tuple[int, int]]:
     """Yield every ``(padding, stride)`` that turns side `n` into side `want`, smallest first.
@@ -60,7 +60,7 @@ def strides_and_paddings(
 
     Examples
     --------
-    >>> list(strides_and_paddings(32, 5, 32)), list(strides_and_paddings(7, 3, 4))
+    >>> list(paddings_and_strides(32, 5, 32)), list(paddings_and_strides(7, 3, 4))
     ([(2, 1)], [(1, 2)])
     """
     axis = Axis(

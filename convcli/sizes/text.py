@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from convcli.errors import SizeError, meant
+from convcli.errors import SizeError, best_match
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_DIGITS",
-    "Amounts",
     "NamedPadding",
+    "PaddingAmounts",
     "channels_last",
     "format_number",
     "format_padding",
@@ -29,7 +29,7 @@ __all__ = [
     "parse_size",
 ]
 
-Amounts = tuple[tuple[int, int], tuple[int, int]]
+PaddingAmounts = tuple[tuple[int, int], tuple[int, int]]
 """Padding on each side, ``((top, bottom), (left, right))``."""
 
 
@@ -75,7 +75,7 @@ def format_number(number: "float | Fraction", *, digits: int = 10) -> str:
     return f"{number:.{digits}g}" if isinstance(number, float) else f"{number}"
 
 
-def format_padding(padding: NamedPadding | Amounts) -> str:
+def format_padding(padding: NamedPadding | PaddingAmounts) -> str:
     """Write a padding as text, in the shortest form that `parse_padding` accepts.
 
     Examples
@@ -212,7 +212,7 @@ def parse_pair(text: str, name: str, *, minimum: int = 1) -> tuple[int, int]:
     return numbers[0], numbers[-1]
 
 
-def parse_padding(text: str) -> NamedPadding | Amounts:
+def parse_padding(text: str) -> NamedPadding | PaddingAmounts:
     """Parse ``valid``, ``same``, ``p``, ``AxB`` (vertical x horizontal) or ``T:BxL:R``.
 
     Raises
@@ -229,7 +229,7 @@ def parse_padding(text: str) -> NamedPadding | Amounts:
     if word in tuple(NamedPadding):
         return NamedPadding(word)
     if not re.fullmatch(r"[0-9:xX×]+", word) or not all(re.split("[:xX×]", word)):
-        near = meant(word, NamedPadding)
+        near = best_match(word, NamedPadding)
         raise SizeError(
             f"padding {text[:50]!r}",
             "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R, in whole numbers from 0"

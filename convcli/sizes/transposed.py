@@ -64,7 +64,7 @@ class TransposedAxis:
         return quotient(1, self.stride)
 
     @property
-    def twice_first(self) -> "int | Fraction":
+    def twice_first_center(self) -> "int | Fraction":
         """Twice the position of the first output."""
         return quotient(2 * self.before - self.extent + 1, self.stride)
 
@@ -73,17 +73,18 @@ class TransposedAxis:
         """Period of the window positions: in outputs, and in pixels."""
         return self.stride, 1
 
-    def reads(self, unit: int) -> tuple[int, int] | None:
+    def input_range(self, unit: int) -> tuple[int, int] | None:
         """Return the first and the last pixel whose window has a tap on an output; None if no pixel has."""
         common = gcd(self.dilation, self.stride)
-        place, step = unit + self.before, self.stride // common
-        if place % common:
+        offset, step = unit + self.before, self.stride // common
+        if offset % common:
             return None
-        least = place // common * pow(self.dilation // common, -1, step) % step
-        most = least + (self.window - 1 - least) // step * step
-        if least >= self.window:
+        first_tap = offset // common * pow(self.dilation // common, -1, step) % step
+        if first_tap >= self.window:
             return None
-        return (place - most * self.dilation) // self.stride, (place - least * self.dilation) // self.stride
+        last_tap = first_tap + (self.window - 1 - first_tap) // step * step
+        first, last = ((offset - tap * self.dilation) // self.stride for tap in (last_tap, first_tap))
+        return first, last
 
     def formula(self) -> str:
         """Return the output-size formula with the numbers of this axis."""

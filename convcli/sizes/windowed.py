@@ -56,14 +56,14 @@ class Axis:
         starts_beyond = (rounded_up - 1) * self.stride >= self.side + self.before
         return rounded_up - 1 if starts_beyond else rounded_up
 
-    def without_idle_steps(self) -> "Axis":
+    def with_bounded_steps(self) -> "Axis":
         """Return the axis without the excess of strides and dilations that have no effect.
 
         They may exceed any fixed-size integer type.
 
         Examples
         --------
-        >>> Axis(side=5, window=3, stride=10**30).without_idle_steps().stride
+        >>> Axis(side=5, window=3, stride=10**30).with_bounded_steps().stride
         3
         """
         dilation = self.dilation if self.window > 1 else 1
@@ -80,7 +80,7 @@ class Axis:
         return self.stride
 
     @property
-    def twice_first(self) -> int:
+    def twice_first_center(self) -> int:
         """Twice the position of the first window's center."""
         return self.extent - 1 - 2 * self.before
 
@@ -89,32 +89,32 @@ class Axis:
         """Period of the window positions: in outputs, and in pixels."""
         return 1, self.stride
 
-    def reads(self, unit: int) -> tuple[int, int]:
+    def input_range(self, unit: int) -> tuple[int, int]:
         """Return the first and the last pixel that an output reads, padding included."""
         first = unit * self.stride - self.before
         return first, first + self.extent - 1
 
-    def places_read(self, unit: int) -> range:
-        """Return the positions that an output reads, one per tap, counted as in `reads`.
+    def positions_read(self, unit: int) -> range:
+        """Return the positions that an output reads, one per tap, counted as in `input_range`.
 
         Examples
         --------
-        >>> list(Axis(side=7, window=3, dilation=2, before=1).places_read(1))
+        >>> list(Axis(side=7, window=3, dilation=2, before=1).positions_read(1))
         [0, 2, 4]
         """
-        first, last = self.reads(unit)
+        first, last = self.input_range(unit)
         return range(first, last + 1, self.dilation)
 
-    def is_read(self, place: int) -> bool:
+    def is_read(self, position: int) -> bool:
         """Whether any tap reads a position: a pixel, or padding (below 0, or `side` and above).
 
         Examples
         --------
         >>> axis = Axis(side=5, window=1, before=1, stride=3)
-        >>> [place for place in range(-1, 5) if axis.is_read(place)]
+        >>> [position for position in range(-1, 5) if axis.is_read(position)]
         [-1, 2]
         """
-        steps = (place + self.before - tap * self.dilation for tap in range(self.window))
+        steps = (position + self.before - tap * self.dilation for tap in range(self.window))
         return any(step % self.stride == 0 and 0 <= step // self.stride < self.output for step in steps)
 
     @property

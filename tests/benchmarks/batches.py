@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 import convcli
-from convcli.parallel import available_processors
+from convcli.parallel import available_cores
 from tests.benchmarks.commands import (
     Command,
     CommandError,
@@ -54,7 +54,7 @@ def batch_commands(files: Sequence[str]) -> list[Command]:
     """Return ours and the peers' commands, each at its defaults: from ``in`` to ``out``."""
     inputs = [f"in/{file}" for file in files]
     ours = ["apply", *inputs, "--filter", "sobel", "--out-dir", "out", "--name", "{stem}.{ext}", "--force"]
-    each = f"ls in | xargs -P{available_processors()} -I% vips sobel in/% out/%"
+    each = f"ls in | xargs -P{available_cores()} -I% vips sobel in/% out/%"
     return [
         Command("convcli", None, ours),
         Command("xargs -P vips sobel", "vips", ["-c", each], starter="sh", wanted=1.0),

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 
-from convcli.parallel import available_processors
+from convcli.parallel import available_cores
 
 __all__ = ["LIBRARIES", "Machine", "absent_libraries", "library", "machine"]
 
@@ -59,7 +59,7 @@ def machine() -> Machine:
     return Machine(
         system=f"{platform.system()} {platform.release()}",
         processor=_processor(),
-        processors=available_processors(),
+        processors=available_cores(),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         versions=_versions(),
     )

@@ -62,7 +62,7 @@ def mode_of(path: str | Path) -> str:
 
 
 def filtered(
-    image: Array, kernel: Array = SOBEL_X, *, amounts: reference.Amounts = AROUND, border: str = "edge",
+    image: Array, kernel: Array = SOBEL_X, *, amounts: reference.PaddingAmounts = AROUND, border: str = "edge",
     stride: tuple[int, int] = (1, 1), dilation: tuple[int, int] = (1, 1), flip: bool = False,
 ) -> Array:  # fmt: skip
     """Return the exact result, as an object array of Python numbers."""
@@ -632,7 +632,7 @@ def test_fractions_in_a_typed_kernel(convcli: Runner, grey: Array) -> None:
     ],
 )
 def test_any_rectangle_is_a_kernel_and_even_ones_stand_on_their_upper_left_middle(
-    convcli: Runner, grey: Array, kernel: list[list[int]], amounts: reference.Amounts
+    convcli: Runner, grey: Array, kernel: list[list[int]], amounts: reference.PaddingAmounts
 ) -> None:
     typed = ";".join(" ".join(map(str, row)) for row in kernel)
     assert convcli("apply", "grey.png", "--kernel", typed, "-o", "out.npy").all == (0, "out.npy\n", "")
@@ -765,7 +765,9 @@ def test_compass_is_the_strongest_of_eight_directions(
         ("4:0x1", ((4, 0), (1, 1))),
     ],
 )
-def test_padding(convcli: Runner, grey: Array, option: str, padding: str, amounts: reference.Amounts) -> None:
+def test_padding(
+    convcli: Runner, grey: Array, option: str, padding: str, amounts: reference.PaddingAmounts
+) -> None:
     ran = convcli("apply", "grey.png", "--kernel", LOPSIDED_TEXT, option, padding, "-o", "out.npy")
     assert ran.all == (0, "out.npy\n", "")
     expected = filtered(grey, LOPSIDED, amounts=amounts)
@@ -815,7 +817,7 @@ def test_border(convcli: Runner, grey: Array, border: str, padding: str) -> None
         )
     )
     assert ran.all == (0, "out.npy\n", "")
-    amounts: reference.Amounts = ((2, 2), (2, 2)) if padding == "2" else ((1, 3), (0, 2))
+    amounts: reference.PaddingAmounts = ((2, 2), (2, 2)) if padding == "2" else ((1, 3), (0, 2))
     assert (np.load("out.npy") == filtered(grey, LOPSIDED, amounts=amounts, border=border)).all()
 
 

@@ -23,8 +23,8 @@ from convcli.cli.completion.shells import Shell, script
 from convcli.kernels.banks import orientation_bank
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.named import get_filter
-from convcli.networks.layer_words import words_after
-from convcli.networks.sources import shipped
+from convcli.networks.layer_words import next_words
+from convcli.networks.sources import shipped_networks
 from tests.support.command_line import Runner, contents, nothing_changes
 
 WORDS = st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=8))
@@ -178,7 +178,7 @@ def test_networks_are_the_shipped_ones_and_the_files(in_folder: Path) -> None:
     (in_folder / "text.txt").touch()
     (in_folder / "folder").mkdir()
     (in_folder / "folder" / "two.net").touch()
-    assert [text for text, _ in networks("")] == [*shipped(), "folder/", "my.net"]
+    assert [text for text, _ in networks("")] == [*shipped_networks(), "folder/", "my.net"]
     assert offered("convcli shape folder/") == ["folder/two.net"]
     assert offered("convcli shape my") == ["my.net"]
     assert [text for text, _ in networks(".hid")] == [".hidden.net"]
@@ -194,8 +194,8 @@ def test_kernel_files_are_offered_behind_an_at(in_folder: Path) -> None:
 
 
 def test_a_layer_is_not_given_twice_what_it_has() -> None:
-    assert list(words_after(["conv", "6", "k5", "S2"])) == ["p", "d", "g", "nobias", "ceil"]
-    assert words_after(["nonsense"]) == {}
+    assert list(next_words(["conv", "6", "k5", "S2"])) == ["p", "d", "g", "nobias", "ceil"]
+    assert next_words(["nonsense"]) == {}
 
 
 @given(st.text(max_size=30))

@@ -22,7 +22,7 @@ from convcli.kernels.filter import gain
 from convcli.pictures.formats.encoding import encoded
 from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
 from convcli.pictures.reading import load_picture
-from convcli.sizes.searching import lossless_sides
+from convcli.sizes.searching import fully_read_sides
 from convcli.sizes.windowed import Axis
 from tests.support.command_line import Runner
 
@@ -104,7 +104,7 @@ def test_a_window_far_longer_than_the_image_is_pooled_in_a_moment(convcli: Runne
 def test_gaps_of_enormous_dilated_filters_are_not_counted_one_by_one() -> None:
     endless = Axis(side=10**6, window=10**8, before=10**8, after=10**8, stride=10**9, dilation=2)
     assert endless.unread_count() is None
-    assert lossless_sides(Axis(side=10**6, window=10**4, stride=5000, dilation=3)) == (None, None)
+    assert fully_read_sides(Axis(side=10**6, window=10**4, stride=5000, dilation=3)) == (None, None)
 
 
 def test_a_stride_beyond_every_integer_type_leaves_one_pixel(convcli: Runner, in_folder: Path) -> None:

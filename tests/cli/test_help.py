@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from convcli.cli.app import COMMANDS
-from convcli.errors import nearest, reason, resolve_alias
+from convcli.errors import closest_spelling, describe_os_error, resolve_alias
 from tests.support.command_line import Runner, nothing_changes, on_terminal
 
 
@@ -200,17 +200,17 @@ def test_files_of_another_folder_are_suggested_with_it(in_folder: Path) -> None:
     (in_folder / "sub").mkdir()
     (in_folder / "sub" / "photo.png").touch()
     missing = FileNotFoundError(2, "No such file or directory", "sub/phoot.png")
-    assert reason(missing) == "no such file or directory: did you mean sub/photo.png?"
+    assert describe_os_error(missing) == "no such file or directory: did you mean sub/photo.png?"
     for name in ("nowhere/photo.png", "else.txt", "\0", "", None):
         missing = FileNotFoundError(2, "No such file or directory", name)
-        assert reason(missing) == "no such file or directory"
+        assert describe_os_error(missing) == "no such file or directory"
 
 
 def test_words_of_others_mean_only_what_may_be_chosen() -> None:
     assert resolve_alias("mean", ["max", "avg"]) == "avg"
     assert resolve_alias("mean", ["box", "gaussian"]) == "box"
     assert resolve_alias("mean", ["zero"]) is None
-    assert nearest("abc", []) is None
+    assert closest_spelling("abc", []) is None
 
 
 def test_help_of_layers_has_every_word_and_examples_that_run(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from convcli.cli.app import COMMANDS, command
 from convcli.cli.manual import escape
 from convcli.kernels.catalog import CATALOG
-from convcli.networks.sources import shipped
+from convcli.networks.sources import shipped_networks
 from tests.support.command_line import Runner
 
 ROOT = Path(__file__).parents[2]
@@ -118,7 +118,7 @@ def test_hidden_options_are_there() -> None:
 def test_filters_and_networks_are_there() -> None:
     found = sections("SH")
     assert [told(line) for line in found["FILTERS"] if line.startswith(r"\fB")] == list(CATALOG)
-    assert [told(line) for line in found["NETWORKS"] if line.startswith(r"\fB")] == list(shipped())
+    assert [told(line) for line in found["NETWORKS"] if line.startswith(r"\fB")] == list(shipped_networks())
 
 
 def test_what_is_not_wrapped_fits_80_columns() -> None:

@@ -39,7 +39,7 @@ def opened(path: str | Path) -> Array:
 
 def pooled(
     image: Array, mode: str = "max", *, size: tuple[int, int] = (2, 2), stride: tuple[int, int] | None = None,
-    amounts: reference.Amounts = NONE, ceil: bool = False,
+    amounts: reference.PaddingAmounts = NONE, ceil: bool = False,
 ) -> Array:  # fmt: skip
     windows = reference.pool_windows(image, size, stride=stride or size, amounts=amounts, ceil=ceil)
     combine = reference.largest if mode == "max" else reference.rounded_mean
@@ -86,7 +86,7 @@ def test_largest_of_two_by_two_is_the_default(convcli: Runner, photo: Array) -> 
 )
 def test_windows(
     convcli: Runner, photo: Array, mode: str, options: tuple[str, ...], size: tuple[int, int],
-    stride: tuple[int, int] | None, amounts: reference.Amounts, ceil: bool,
+    stride: tuple[int, int] | None, amounts: reference.PaddingAmounts, ceil: bool,
 ) -> None:  # fmt: skip
     ran = convcli("pool", "photo.png", "--mode", mode, *options, "-o", "out.png")
     assert ran.all == (0, "out.png\n", "")

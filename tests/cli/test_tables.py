@@ -20,7 +20,7 @@ from convcli.cli.terminal.tables import table_for_person
 from convcli.kernels.named import get_filter
 from convcli.kernels.orientation_tuning import tuning_curves
 from convcli.networks.comparing import comparison_table
-from convcli.networks.sources import network, shipped
+from convcli.networks.sources import network, shipped_networks
 from convcli.networks.tables import Cell, Column, Table, params_table, shape_table
 from tests.support.command_line import Runner, on_terminal
 from tests.support.sampling import examples
@@ -146,7 +146,7 @@ def table_of(name: str, kind: str) -> Table:
 
 @settings(max_examples=examples(80))
 @given(
-    name=st.sampled_from(sorted(shipped())),
+    name=st.sampled_from(sorted(shipped_networks())),
     kind=st.sampled_from(["shape", "params", "blocks", "dense"]),
     columns=st.integers(20, 200),
 )
@@ -161,7 +161,7 @@ def test_every_value_is_there_whole_at_every_width(name: str, kind: str, columns
 
 
 @pytest.mark.thorough(every=4)
-@pytest.mark.parametrize("name", sorted(shipped()))
+@pytest.mark.parametrize("name", sorted(shipped_networks()))
 @pytest.mark.parametrize("kind", ["shape", "params", "blocks", "dense"])
 def test_every_network_fits_forty_columns(name: str, kind: str) -> None:
     printed = check(table_of(name, kind), 40)
@@ -299,7 +299,7 @@ def test_shipped_networks_fit(terminal: Runner, columns: int) -> None:
     ran = terminal("params", "--list", columns=columns)
     assert (ran.code, ran.err) == (0, "")
     assert max(map(width, ran.out.splitlines())) <= columns
-    assert all(f"\n{name} " in ran.out for name in shipped())
+    assert all(f"\n{name} " in ran.out for name in shipped_networks())
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])

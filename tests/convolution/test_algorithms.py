@@ -22,7 +22,7 @@ from convcli.convolution.algorithms.fourier import fast_length
 from convcli.convolution.algorithms.strategy import Strategy
 from convcli.errors import UsageError
 from convcli.kernels.filter import separate
-from convcli.parallel import available_processors
+from convcli.parallel import available_cores
 from tests.support import oracles as reference
 from tests.support.sampling import examples
 
@@ -307,7 +307,7 @@ def test_processors_are_counted_by_affinity_and_quota(monkeypatch: pytest.Monkey
     monkeypatch.setattr(Path, "read_text", lambda *_: next(texts))
     found = []
     for _ in range(4):
-        available_processors.cache_clear()
-        found.append(available_processors())
-    available_processors.cache_clear()
+        available_cores.cache_clear()
+        found.append(available_cores())
+    available_cores.cache_clear()
     assert found == [4, 2, 1, 4]

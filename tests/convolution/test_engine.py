@@ -68,7 +68,7 @@ class Case(NamedTuple):
     kernel: Array
     stride: tuple[int, int]
     padding: Any
-    amounts: reference.Amounts
+    amounts: reference.PaddingAmounts
     border: str
     dilation: tuple[int, int]
     flip: bool
@@ -165,7 +165,7 @@ def cases(draw: st.DrawFn, images: Any, kernels: st.SearchStrategy[Array], dtype
 @st.composite
 def paddings(
     draw: st.DrawFn, shape: tuple[int, ...], taps: Array, stride: tuple[int, int], dilation: tuple[int, int]
-) -> tuple[Any, reference.Amounts]:
+) -> tuple[Any, reference.PaddingAmounts]:
     some = st.integers(0, 4)
     kind = draw(st.sampled_from(["valid", "same", "number", "pair", "asymmetric"]))
     if kind == "valid":

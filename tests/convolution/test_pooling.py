@@ -120,7 +120,7 @@ def test_views_are_pooled_as_their_copies() -> None:
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> tuple[tuple[int, ...], dict[str, Any], reference.Amounts]:
+def requests(draw: st.DrawFn) -> tuple[tuple[int, ...], dict[str, Any], reference.PaddingAmounts]:
     """Draw an image's shape, the options of `pool`, and the padding as amounts."""
     shape = (draw(st.integers(1, 9)), draw(st.integers(1, 9)), *draw(st.sampled_from([(), (1,), (3,)])))
     size, stride = (draw(st.tuples(st.integers(1, 5), st.integers(1, 5))) for _ in range(2))
@@ -142,7 +142,7 @@ def requests(draw: st.DrawFn) -> tuple[tuple[int, ...], dict[str, Any], referenc
     return shape, options, amounts
 
 
-def windows(image: Array, options: dict[str, Any], amounts: reference.Amounts) -> list[list[Array]]:
+def windows(image: Array, options: dict[str, Any], amounts: reference.PaddingAmounts) -> list[list[Array]]:
     return reference.pool_windows(
         image, options["size"], stride=options["stride"], amounts=amounts, ceil=options["ceil"]
     )

@@ -40,14 +40,14 @@ def test_a_pipe_is_read_in_parts_to_its_end(tmp_path: Path) -> None:
 
 def test_a_pipe_that_nobody_writes_to_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
-    monkeypatch.setattr(opening, "PATIENCE", 0.1)
+    monkeypatch.setattr(opening, "PIPE_TIMEOUT", 0.1)
     with open_input(tmp_path / "pipe") as stream, pytest.raises(TimeoutError, match="no process writes to"):
         stream.read()
 
 
 def test_a_writer_may_take_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
-    monkeypatch.setattr(opening, "PATIENCE", 0.0)
+    monkeypatch.setattr(opening, "PIPE_TIMEOUT", 0.0)
     keeper = os.open(tmp_path / "pipe", os.O_RDWR)
 
     def write_late() -> None:

@@ -529,7 +529,7 @@ def test_an_endless_device_is_no_source(hostile: Nursery, command: Arguments) ->
 def test_a_pipe_that_nobody_writes_to_is_given_up(
     convcli: Runner, in_folder: Path, monkeypatch: pytest.MonkeyPatch, command: Arguments
 ) -> None:
-    monkeypatch.setattr("convcli.files.opening.PATIENCE", 0.05)
+    monkeypatch.setattr("convcli.files.opening.PIPE_TIMEOUT", 0.05)
     Image.new("L", (4, 3), 9).save("a.png")
     name = command[-1].removeprefix("@")
     os.mkfifo(in_folder / name)

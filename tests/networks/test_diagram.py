@@ -22,7 +22,7 @@ from convcli.networks.diagram.scales import Diagram
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense, Flatten
 from convcli.networks.network import Network, single_layer
-from convcli.networks.sources import network, shipped
+from convcli.networks.sources import network, shipped_networks
 from convcli.networks.tables import params_table
 from tests.support.command_line import SVG
 from tests.support.sampling import examples
@@ -45,7 +45,7 @@ def drawn(diagram: Diagram, name: str = "net") -> ElementTree.Element:
     return ElementTree.fromstring(render_svg(network_drawing(diagram, name)))
 
 
-every_network = pytest.mark.parametrize("name", sorted(shipped()))
+every_network = pytest.mark.parametrize("name", sorted(shipped_networks()))
 folded_or_not = pytest.mark.parametrize("by_block", [False, True])
 LEVEL = "conv 8 f3 p1 @a, conv 8 f3 p1 @b, maxpool f3 s1 p1, add @b, add @a @c, relu, add @c"
 INTO_BRANCHES = (
@@ -153,10 +153,10 @@ def assert_lines_can_be_told_apart(diagram: Diagram) -> None:
 
 def assert_every_read_is_drawn(diagram: Diagram) -> None:
     """Check the lines into each layer against the tensors that it reads."""
-    writes = [*(stage.writes for stage in diagram.network.layers), 0]
+    writes = [*(stage.output_tensor for stage in diagram.network.layers), 0]
     for number, stage in enumerate(diagram.network.layers):
         sources = [wire.source for wire in diagram.wires if wire.target == number]
-        assert Counter(writes[source] for source in sources) == Counter(stage.reads)
+        assert Counter(writes[source] for source in sources) == Counter(stage.input_tensors)
         assert all(source < number for source in sources)
 
 

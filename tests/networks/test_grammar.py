@@ -21,19 +21,19 @@ from convcli.networks.layer_types.elementwise import (
     Pad,
 )
 from convcli.networks.layer_types.pooling import AdaptivePooling, Pooling, PoolingKind
-from convcli.networks.spec import Join, JoinTag, PlacedLayer, Repeat, Spec, Tag
+from convcli.networks.spec import Join, JoinTag, LayerItem, Repeat, Spec, Tag
 from convcli.sizes.text import NamedPadding
 from tests.support.sampling import examples
 
 
 def layer_of(text: str) -> Layer:
     (item,) = parse_spec(text).items
-    assert isinstance(item, PlacedLayer)
+    assert isinstance(item, LayerItem)
     return item.layer
 
 
 def texts(spec: Spec) -> list[str]:
-    return [item.layer.text for item in spec.items if isinstance(item, PlacedLayer)]
+    return [item.layer.text for item in spec.items if isinstance(item, LayerItem)]
 
 
 # Words ----------------------------------------------------------------------------------------------------
@@ -187,11 +187,11 @@ def test_repeats(times: str) -> None:
 def test_joins_tags_and_places() -> None:
     spec = parse_spec("conv 8 f3 @a @b,\n add { relu | | 2 x { bn }\n}, cat @a")
     layer, first_tag, second_tag, join, cat = spec.items
-    assert isinstance(layer, PlacedLayer)
+    assert isinstance(layer, LayerItem)
     assert isinstance(join, Join)
     assert isinstance(cat, JoinTag)
     assert (first_tag, second_tag) == (Tag("a", (1, 11)), Tag("b", (1, 14)))  # type: ignore[arg-type]
-    assert (str(layer.place), str(join.place), str(cat.place)) == (
+    assert (str(layer.position), str(join.position), str(cat.position)) == (
         "line 1, column 1",
         "line 2, column 2",
         "line 3, column 4",
@@ -199,7 +199,7 @@ def test_joins_tags_and_places() -> None:
     assert [len(branch) for branch in join.branches] == [1, 0, 1]
     (repeat,) = join.branches[2]
     assert isinstance(repeat, Repeat)
-    assert (str(repeat.place), str(repeat.body[0].place)) == ("line 2, column 17", "line 2, column 23")
+    assert (str(repeat.position), str(repeat.body[0].position)) == ("line 2, column 17", "line 2, column 23")
     assert (cat.kind, cat.name) == ("cat", "a")
 
 

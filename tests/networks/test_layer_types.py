@@ -80,7 +80,7 @@ amounts = st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2)
 
 
 def count_by_hand(
-    layer: Convolution, size: tuple[int, int, int], padding: reference.Amounts
+    layer: Convolution, size: tuple[int, int, int], padding: reference.PaddingAmounts
 ) -> tuple[tuple[int, int], int]:
     """Return the spatial size of the output and the multiplications, window by window."""
     rows, columns = (
@@ -114,7 +114,7 @@ def count_by_hand(
 )
 def test_convolution_counts_what_counting_finds(
     size: tuple[int, int, int], window: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int],
-    padding: reference.Amounts, filters: int, groups: int, bias: bool,
+    padding: reference.PaddingAmounts, filters: int, groups: int, bias: bool,
 ) -> None:  # fmt: skip
     size, filters = (*size[:2], size[2] * groups), filters * groups
     layer = Convolution(

@@ -21,7 +21,7 @@ from convcli.networks.building import build
 from convcli.networks.grammar import parse_spec
 from convcli.networks.network import Stage
 from convcli.networks.searching import valid_sides
-from convcli.networks.sources import network, read_spec, shipped
+from convcli.networks.sources import network, read_spec, shipped_networks
 from convcli.networks.tables import shape_table
 from convcli.sizes.windowed import Axis
 from tests.support import oracles as reference
@@ -109,7 +109,7 @@ def test_every_window_lies_as_pytorchs(name: str) -> None:
             assert (axis.window, axis.stride, axis.before, axis.after, axis.dilation) == (f, s, p, p, d)  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("name", sorted(shipped()))
+@pytest.mark.parametrize("name", sorted(shipped_networks()))
 def test_weights_and_biases_hold_the_parameters(name: str) -> None:
     for stage in network(name).layers:
         shapes = [shape for shape in (stage.weights, stage.biases) if shape is not None]
@@ -159,8 +159,8 @@ def test_branches_are_misaligned_where_their_centres_differ(drawn: list[Branch])
     assert join.fields[0].size is not None
     assert max(max(places) - min(places) for places in read) < join.fields[0].size
     assert join.fields[0].size <= max(together) - min(together) + 1
-    assert join.fields[0].centre in centres
-    assert (join.fields[1].size, join.fields[1].centre) == (1, 0)
+    assert join.fields[0].center in centres
+    assert (join.fields[1].size, join.fields[1].center) == (1, 0)
 
 
 # Chains ---------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def test_repeats_are_written_out() -> None:
     assert [stage.output for stage in repeated.layers] == [stage.output for stage in written.layers]
     assert (repeated.params, repeated.macs) == (written.params, written.macs)
     assert {stage.depth for stage in repeated.layers} == {1}
-    assert {str(stage.place) for stage in repeated.layers if stage.layer.type == "bn"} == {
+    assert {str(stage.position) for stage in repeated.layers if stage.layer.type == "bn"} == {
         "line 1, column 18"
     }
 
@@ -537,7 +537,7 @@ def test_peaks_worked_out_by_hand(text: str, peak: int) -> None:
     assert network(text, (4, 4, 3)).peak_activations == peak
 
 
-@pytest.mark.parametrize("name", sorted(shipped()))
+@pytest.mark.parametrize("name", sorted(shipped_networks()))
 def test_the_peak_is_between_the_largest_step_and_all_activations(name: str) -> None:
     net = network(name)
     largest = max(prod(stage.input) + prod(stage.output) for stage in net.layers if stage.axes is not None)

@@ -20,7 +20,7 @@ from convcli.networks.grammar import parse_spec
 from convcli.networks.layer_types.base import Layer
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.pooling import Pooling
-from convcli.networks.spec import Item, Join, JoinKind, JoinTag, Place, PlacedLayer, Repeat, Tag
+from convcli.networks.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Tag
 from tests.support.sampling import examples
 
 # Writing with places --------------------------------------------------------------------------------------
@@ -33,14 +33,14 @@ class Writer:
         self.text = ""
 
     @property
-    def place(self) -> Place:
-        return Place(self.text.count("\n") + 1, len(self.text) - (self.text.rfind("\n") + 1) + 1)
+    def position(self) -> Position:
+        return Position(self.text.count("\n") + 1, len(self.text) - (self.text.rfind("\n") + 1) + 1)
 
-    def write(self, text: str) -> Place:
+    def write(self, text: str) -> Position:
         """Write a text and return where it begins."""
-        place = self.place
+        position = self.position
         self.text += text
-        return place
+        return position
 
 
 BLANKS = st.sampled_from(["", " ", "  ", "\t", "\r", "\u00a0"])
@@ -65,7 +65,7 @@ TIMES = st.sampled_from(["x", " x", "×", " X", "  ×"])
 
 def meant(word: str) -> Layer:
     (item,) = parse_spec(word).items
-    assert isinstance(item, PlacedLayer)
+    assert isinstance(item, LayerItem)
     return item.layer
 
 
@@ -74,31 +74,31 @@ def write_item(draw: st.DrawFn, page: Writer, depth: int) -> list[Item]:
     items: list[Item]
     if kind == "layer":
         first, *rest = draw(WORDS).split()
-        place = page.write(first)
+        position = page.write(first)
         for word in rest:
             page.write(draw(GAPS) + word)
-        items = [PlacedLayer(meant(" ".join([first, *rest])), place)]
+        items = [LayerItem(meant(" ".join([first, *rest])), position)]
     elif kind == "tag":
         join = draw(st.sampled_from(JoinKind))
-        place = page.write(join.upper() if draw(st.booleans()) else join)
+        position = page.write(join.upper() if draw(st.booleans()) else join)
         name = draw(NAMES)
         page.write(f"{draw(BLANKS)}@{name}")
-        items = [JoinTag(join, name, place)]
+        items = [JoinTag(join, name, position)]
     elif kind == "join":
         join = draw(st.sampled_from(JoinKind))
-        place = page.write(join)
+        position = page.write(join)
         page.write(draw(BLANKS) + "{")
         branches = [write_items(draw, page, depth + 1, least=0)]
         for _ in range(draw(st.integers(1, 2))):
             page.write("|")
             branches.append(write_items(draw, page, depth + 1, least=0))
         page.write("}")
-        items = [Join(join, tuple(branches), place)]
+        items = [Join(join, tuple(branches), position)]
     else:
         count = draw(st.integers(1, 3))
-        place = page.write(f"{count}{draw(TIMES)}")
+        position = page.write(f"{count}{draw(TIMES)}")
         page.write(draw(BLANKS) + "{")
-        items = [Repeat(count, write_items(draw, page, depth + 1, least=1), place)]
+        items = [Repeat(count, write_items(draw, page, depth + 1, least=1), position)]
         page.write("}")
     for _ in range(draw(st.integers(0, 2)) if draw(st.booleans()) else 0):
         page.write(draw(GAPS))
@@ -160,12 +160,12 @@ def damaged(draw: st.DrawFn) -> str:
     """Draw a network, of which a few characters are lost, changed or doubled."""
     text, _, _ = draw(networks())
     for _ in range(draw(st.integers(1, 3))):
-        place = draw(st.integers(0, len(text)))
+        position = draw(st.integers(0, len(text)))
         lost = draw(st.integers(0, 3))
         text = (
-            text[:place]
+            text[:position]
             + draw(st.sampled_from(["", "{", "}", "|", "@", ",", "9", "x", " "]))
-            + text[place + lost :]
+            + text[position + lost :]
         )
     return text
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from convcli.networks.receptive_fields import ReceptiveField
 from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.axes import adaptive_axes, transposed_axes
-from convcli.sizes.searching import lossless_sides
+from convcli.sizes.searching import fully_read_sides
 from convcli.sizes.text import format_number
 from convcli.sizes.transposed import TransposedAxis
 from convcli.sizes.windowed import Axis
@@ -69,7 +69,7 @@ UNDILATED = st.builds(TransposedAxis, **{**geometry(), "dilation": st.just(1)})
 def test_a_field_is_exactly_what_a_unit_sees(chain: list[Layer], unit: int) -> None:
     field, seen = field_of(chain), seen_by(chain, unit)
     assert field.size == max(seen) - min(seen) + 1
-    assert field.centre + unit * field.jump == Fraction(min(seen) + max(seen), 2)
+    assert field.center + unit * field.jump == Fraction(min(seen) + max(seen), 2)
     assert field.jump == prod(layer.stride for layer in chain)
 
 
@@ -79,7 +79,7 @@ def test_behind_transposed_layers_nothing_outside_the_field_is_seen(chain: list[
     field, seen = field_of(chain), seen_by(chain, unit)
     assert field.spread is not None
     assert field.size is not None
-    centre = Fraction(field.twice_centre) / 2 + unit * field.jump
+    centre = Fraction(field.twice_center) / 2 + unit * field.jump
     assert all(abs(place - centre) <= Fraction(field.spread) / 2 for place in seen)
     assert not seen or max(seen) - min(seen) + 1 <= field.size
 
@@ -107,7 +107,7 @@ def test_the_centre_of_a_transposed_layer_is_right_on_the_average_of_a_period(la
     field = field_of([layer])
     seen = [read_by(layer, unit) for unit in range(layer.stride)]
     middles = sum(Fraction(min(places) + max(places), 2) for places in seen)
-    expected = sum(Fraction(field.twice_centre) / 2 + unit * field.jump for unit in range(layer.stride))
+    expected = sum(Fraction(field.twice_center) / 2 + unit * field.jump for unit in range(layer.stride))
     assert middles == expected
 
 
@@ -115,7 +115,7 @@ def test_the_centre_of_a_transposed_layer_is_right_on_the_average_of_a_period(la
 def test_a_layer_and_its_transpose_bring_units_back_to_their_places(f: int, s: int, p: int) -> None:
     geometry_: dict[str, Any] = {"side": 9, "window": f, "stride": s, "before": p, "after": p}
     field = field_of([Axis(**geometry_), TransposedAxis(**geometry_)])
-    assert (field.jump, field.centre) == (1, 0)
+    assert (field.jump, field.center) == (1, 0)
 
 
 @given(st.lists(st.tuples(SLIDING, st.booleans()), min_size=1, max_size=4), st.integers(1, 4))
@@ -138,15 +138,15 @@ def test_a_joined_field_lies_between_the_largest_and_all_that_is_seen(chains: li
     sizes = [max(places) - min(places) + 1 for places in seen]
     together = set().union(*seen)
     joined = ReceptiveField.joined(fields)
-    places = [(field.spread, field.jump, field.twice_centre) for field in fields]
-    assert (joined.spread, joined.jump, joined.twice_centre) in places
+    places = [(field.spread, field.jump, field.twice_center) for field in fields]
+    assert (joined.spread, joined.jump, joined.twice_center) in places
     assert joined.spread == max(sizes) - 1
     assert joined.size is not None
     assert max(sizes) <= joined.size <= max(together) - min(together) + 1
 
 
 def test_the_first_of_equally_large_fields_gives_the_place() -> None:
-    left, right = ReceptiveField(spread=3, twice_centre=-1), ReceptiveField(spread=3, twice_centre=1)
+    left, right = ReceptiveField(spread=3, twice_center=-1), ReceptiveField(spread=3, twice_center=1)
     assert (ReceptiveField.joined([left, right]), ReceptiveField.joined([right, left])) == (left, right)
 
 
@@ -166,7 +166,7 @@ def test_the_longest_adaptive_window_is_what_a_unit_sees_at_most(
         seen = {place for n in window for place in seen_by(chain, n)}
         extents.append(max(seen) - min(seen) + 1)
         if unit == 0:
-            assert field.centre == Fraction(min(seen) + max(seen), 2)
+            assert field.center == Fraction(min(seen) + max(seen), 2)
     assert field.size == max(extents)
     assert field.jump == Fraction(side * prod(layer.stride for layer in chain), output)
 
@@ -203,7 +203,7 @@ def test_transposed_sides_of_thirty_digits_are_exact() -> None:
 def test_a_dilated_filter_that_steps_by_one_is_counted_at_any_size(dilation: int) -> None:
     assert Axis(side=HUGE, window=3, dilation=dilation).unread_count() == 0
     assert list(Axis(side=HUGE, window=3, dilation=dilation).unread_ranges()) == []
-    assert lossless_sides(Axis(side=HUGE, window=3, dilation=dilation)) in [(HUGE, HUGE), (None, None)]
+    assert fully_read_sides(Axis(side=HUGE, window=3, dilation=dilation)) in [(HUGE, HUGE), (None, None)]
 
 
 @given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 6), st.integers(0, 9), st.integers(0, 9))
@@ -227,7 +227,7 @@ def test_fields_of_thirty_digits_are_exact() -> None:
     field = field_of(chain)
     assert field.spread == HUGE - 1 + 1  # the second layer's last tap is a pixel of the first layer further
     assert field.jump == 1
-    assert Fraction(field.twice_centre) == HUGE - 1 - 1
+    assert Fraction(field.twice_center) == HUGE - 1 - 1
 
 
 @pytest.mark.parametrize(
@@ -249,5 +249,5 @@ def test_numbers_are_written_exactly(number: float | Fraction, text: str) -> Non
 
 @given(st.integers(-(10**9), 10**9))
 def test_halves_are_written_so_that_nothing_is_lost(twice: int) -> None:
-    written = format_number(ReceptiveField(twice_centre=twice).centre)
+    written = format_number(ReceptiveField(twice_center=twice).center)
     assert Fraction(written) == Fraction(twice, 2)

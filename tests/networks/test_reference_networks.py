@@ -15,7 +15,7 @@ from convcli.networks.grammar import parse_spec
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
 from convcli.networks.network import JoinLayer, Network, single_layer
-from convcli.networks.sources import network, read_spec, shipped
+from convcli.networks.sources import network, read_spec, shipped_networks
 
 # torchvision's documentation, each without auxiliary heads (Inception v3's has 3,326,696 parameters).
 PARAMS = {
@@ -70,8 +70,8 @@ def test_every_network_that_was_promised_is_shipped() -> None:
         "lenet5 alexnet vgg11 vgg16 vgg16_bn resnet18 resnet34 resnet50 mobilenet_v2 squeezenet1_0 googlenet "
         "inception_v3 densenet121 efficientnet_b0 unet"
     )
-    assert set(shipped()) == set(promised.split())
-    assert set(PARAMS) == set(shipped()) - {"unet"}
+    assert set(shipped_networks()) == set(promised.split())
+    assert set(PARAMS) == set(shipped_networks()) - {"unet"}
 
 
 @pytest.mark.parametrize("name", sorted(PARAMS))
@@ -91,7 +91,7 @@ def test_receptive_fields_are_those_that_are_known(name: str) -> None:
     assert net.receptive_field == (size, size)
     assert net.fields is not None
     for field in net.fields:
-        assert (field.jump, field.centre if centre is not None else None) == (jump, centre)
+        assert (field.jump, field.center if centre is not None else None) == (jump, centre)
 
 
 def test_unet_gives_a_map_as_large_as_its_input() -> None:
@@ -110,7 +110,7 @@ def test_no_branch_of_a_shipped_network_is_misaligned(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(PARAMS) | {"unet"}))
 def test_every_shipped_network_cites_its_paper(name: str) -> None:
-    title = shipped()[name].read_text("utf-8").splitlines()[0]
+    title = shipped_networks()[name].read_text("utf-8").splitlines()[0]
     assert re.fullmatch(r"# \S.+ \(.+: .+, (19|20)[0-9]{2}, (arXiv:[0-9]{4}\.[0-9]{4,5}|Proc\. .+)\)", title)
 
 
@@ -287,15 +287,15 @@ def naive_peak(net: Network) -> int:
     owner = {0: 0}
     sizes = {0: prod(net.input)}
     for stage in net.layers:
-        if stage.writes not in owner:
-            owner[stage.writes] = stage.writes
-            sizes[stage.writes] = prod(stage.output)
+        if stage.output_tensor not in owner:
+            owner[stage.output_tensor] = stage.output_tensor
+            sizes[stage.output_tensor] = prod(stage.output)
     peak = sizes[0]
     for now, stage in enumerate(net.layers):
-        held = {stage.writes, *stage.reads}
-        made = {0} | {earlier.writes for earlier in net.layers[:now]}
+        held = {stage.output_tensor, *stage.input_tensors}
+        made = {0} | {earlier.output_tensor for earlier in net.layers[:now]}
         for later in net.layers[now:]:
-            held |= set(later.reads) & made
+            held |= set(later.input_tensors) & made
         peak = max(peak, sum(sizes[tensor] for tensor in held))
     return peak
 
@@ -343,7 +343,7 @@ def test_a_gate_sees_everything_and_moves_nothing() -> None:
     net = network("conv 3 f3 s2 p1, mul { | gap, conv 3 f1, sigmoid }, conv 3 f3 p1", (8, 8, 3))
     assert net.receptive_field == (None, None)
     assert net.fields is not None
-    assert (net.fields[0].jump, net.fields[0].centre) == (2, 0)
+    assert (net.fields[0].jump, net.fields[0].center) == (2, 0)
     assert not any(stage.misaligned for stage in net.layers)
 
 
@@ -378,7 +378,7 @@ def test_single_layer_is_the_network_of_that_layer() -> None:
         network("conv 6 f5", (32, 32, 3)),
     )
     assert (alone.output, alone.params, alone.macs) == (spec.output, spec.params, spec.macs)
-    assert alone.layers[0].place is None
+    assert alone.layers[0].position is None
     with pytest.raises(SizeError) as caught:
         single_layer(Convolution(window=(5, 5), filters=6), (3, 3, 3))
     assert caught.value.what == "filter 5 on input 3"

@@ -11,7 +11,7 @@ from convcli.errors import SizeError
 from convcli.networks.comparing import comparison_table
 from convcli.networks.network import Network
 from convcli.networks.searching import smallest_side, valid_sides
-from convcli.networks.sources import network, read_spec, shipped
+from convcli.networks.sources import network, read_spec, shipped_networks
 from convcli.networks.tables import Column, Table, params_table, shape_table
 
 Rows = list[list[str]]
@@ -66,7 +66,7 @@ SUMMED = {"params", "MACs", "activations", "statistics", "dense params", "dense 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("options", [{}, {"by_block": True}, {"versus_dense": True}])
-@pytest.mark.parametrize("name", sorted(shipped()))
+@pytest.mark.parametrize("name", sorted(shipped_networks()))
 def test_printed_columns_add_up_to_the_printed_totals(name: str, options: dict[str, bool], form: str) -> None:
     net = network(name)
     header, *rows, total = FORMS[form](params_table(net, **options))

@@ -955,7 +955,7 @@ def test_fifo_with_an_image_in_it(tmp_path: Path) -> None:
 
 def test_fifo_that_nobody_writes_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
-    monkeypatch.setattr(opening, "PATIENCE", 0.2)
+    monkeypatch.setattr(opening, "PIPE_TIMEOUT", 0.2)
     with pytest.raises(ImageError, match="is a pipe that no process writes to"):
         read_image(tmp_path / "pipe")
 
@@ -963,7 +963,7 @@ def test_fifo_that_nobody_writes_to(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_fifo_whose_writer_takes_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    monkeypatch.setattr(opening, "PATIENCE", 0.0)
+    monkeypatch.setattr(opening, "PIPE_TIMEOUT", 0.0)
     read: list[Array] = []
     reader = threading.Thread(target=lambda: read.append(read_image(path)))
     keeper = os.open(path, os.O_RDWR)  # somebody is there from the beginning

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from convcli.errors import SizeError
 from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.axes import adaptive_axes, output_size, pooling_axes, transposed_axes, window_axes
-from convcli.sizes.searching import lossless_sides, strides_and_paddings
-from convcli.sizes.text import Amounts, NamedPadding
+from convcli.sizes.searching import fully_read_sides, paddings_and_strides
+from convcli.sizes.text import NamedPadding, PaddingAmounts
 from convcli.sizes.transposed import TransposedAxis
 from convcli.sizes.windowed import Axis
 from tests.support import oracles as reference
@@ -147,7 +147,7 @@ def test_rows_and_columns_are_worked_out_apart() -> None:
         (((0, 1), 2), ((0, 1), (2, 2))),
     ],
 )
-def test_every_form_of_padding_is_understood(padding: Any, amounts: Amounts) -> None:
+def test_every_form_of_padding_is_understood(padding: Any, amounts: PaddingAmounts) -> None:
     rows, columns = window_axes((10, 10), (4, 5), padding=padding)
     assert ((rows.before, rows.after), (columns.before, columns.after)) == amounts
 
@@ -186,7 +186,7 @@ def test_unread_pixels_of_sides_of_thirty_digits_are_exact() -> None:
     assert Axis(side=HUGE, window=3, stride=2).unread_count() == 1
     assert Axis(side=HUGE, window=1, stride=10).unread_count() == HUGE - HUGE // 10
     assert list(islice(Axis(side=HUGE, window=3, stride=5).unread_ranges(), 2)) == [(3, 4), (8, 9)]
-    assert lossless_sides(Axis(side=HUGE, window=3, stride=2)) == (HUGE - 1, HUGE + 1)
+    assert fully_read_sides(Axis(side=HUGE, window=3, stride=2)) == (HUGE - 1, HUGE + 1)
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def nearest_lossless(axis: Axis, reach: int) -> tuple[int | None, int | None]:
 def test_lossless_sides_are_the_nearest_whose_every_pixel_is_read(axis: Axis) -> None:
     assume(axis.output > 0)
     assume(axis.stride <= axis.window or max(axis.before, axis.after) < axis.window)
-    assert lossless_sides(axis) == nearest_lossless(axis, 60)
+    assert fully_read_sides(axis) == nearest_lossless(axis, 60)
 
 
 @given(axes(largest_side=30))
@@ -367,27 +367,27 @@ def test_lossless_sides_are_the_nearest_whose_every_pixel_is_read(axis: Axis) ->
 def test_lossless_sides_of_a_dilated_filter_are_the_nearest_within_two_of_its_periods(axis: Axis) -> None:
     assume(axis.output > 0)
     assume(not axis.undilated)
-    assert lossless_sides(axis) == nearest_lossless(axis, 2 * axis.stride * axis.dilation)
+    assert fully_read_sides(axis) == nearest_lossless(axis, 2 * axis.stride * axis.dilation)
 
 
 def test_no_side_below_one_is_lossless() -> None:
-    assert lossless_sides(Axis(side=1, window=2, before=2, stride=2)) == (None, 2)
+    assert fully_read_sides(Axis(side=1, window=2, before=2, stride=2)) == (None, 2)
 
 
 def test_a_single_window_loses_nothing_however_long_its_stride() -> None:
-    assert lossless_sides(Axis(side=3, window=3, stride=5)) == (3, 3)
+    assert fully_read_sides(Axis(side=3, window=3, stride=5)) == (3, 3)
 
 
 def test_a_single_window_is_the_lossless_side_below_where_longer_ones_have_gaps() -> None:
-    assert lossless_sides(Axis(side=5, window=3, stride=5)) == (3, None)
+    assert fully_read_sides(Axis(side=5, window=3, stride=5)) == (3, None)
 
 
 def test_a_stride_above_the_filter_leaves_gaps_at_every_larger_side() -> None:
-    assert lossless_sides(Axis(side=50, window=3, stride=5))[1] is None
+    assert fully_read_sides(Axis(side=50, window=3, stride=5))[1] is None
 
 
 def test_a_dilated_filter_whose_every_stride_leaves_gaps_has_no_larger_lossless_side() -> None:
-    assert lossless_sides(Axis(side=50, window=3, stride=2, dilation=2))[1] is None
+    assert fully_read_sides(Axis(side=50, window=3, stride=2, dilation=2))[1] is None
 
 
 # Strides and paddings -------------------------------------------------------------------------------------
@@ -414,7 +414,7 @@ def exhaustive(n: int, f: int, d: int) -> dict[int, list[tuple[int, int]]]:
 def test_strides_and_paddings_are_all_there_are(n: int, f: int, d: int) -> None:
     solutions = exhaustive(n, f, d)
     for want, pairs in solutions.items():
-        assert list(strides_and_paddings(n, f, want, d)) == pairs
+        assert list(paddings_and_strides(n, f, want, d)) == pairs
 
 
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 3), st.integers(0, 14))
@@ -424,10 +424,10 @@ def test_a_given_padding_is_kept(n: int, f: int, d: int, padding: int) -> None:
     for want, pairs in exhaustive(n, f, d).items():
         kept = [pair for pair in pairs if pair[0] == padding]
         if kept:
-            assert list(strides_and_paddings(n, f, want, d, p=padding)) == kept
+            assert list(paddings_and_strides(n, f, want, d, p=padding)) == kept
         else:
             with pytest.raises(SizeError, match=f"padding {padding}"):
-                strides_and_paddings(n, f, want, d, p=padding)
+                paddings_and_strides(n, f, want, d, p=padding)
 
 
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 3), st.integers(1, 40))
@@ -440,16 +440,16 @@ def test_a_given_stride_is_kept(n: int, f: int, d: int, stride: int) -> None:
     for want in range(1, n + d * f):
         kept = [(padding, stride) for padding, side in sides.items() if side == want]
         if kept:
-            assert list(strides_and_paddings(n, f, want, d, s=stride)) == kept
+            assert list(paddings_and_strides(n, f, want, d, s=stride)) == kept
         else:
             with pytest.raises(SizeError, match=f"stride {stride}"):
-                strides_and_paddings(n, f, want, d, s=stride)
+                paddings_and_strides(n, f, want, d, s=stride)
 
 
 @pytest.mark.parametrize("given_", [{"p": -1}, {"p": 1.5}, {"s": 0}, {"s": -2}, {"s": 1.5}])
 def test_a_given_padding_or_stride_is_a_whole_number(given_: dict[str, Any]) -> None:
     with pytest.raises(SizeError, match="must be a whole number"):
-        strides_and_paddings(32, 5, 28, **given_)
+        paddings_and_strides(32, 5, 28, **given_)
 
 
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 3), st.integers(1, 50))
@@ -458,7 +458,7 @@ def test_a_side_that_cannot_be_had_is_answered_by_the_nearest_ones(n: int, f: in
     solutions = exhaustive(n, f, d)
     assume(want not in solutions)
     with pytest.raises(SizeError) as caught:
-        strides_and_paddings(n, f, want, d)
+        paddings_and_strides(n, f, want, d)
     near = [
         max((s for s in solutions if s < want), default=0),
         min((s for s in solutions if s > want), default=0),
@@ -471,13 +471,13 @@ def test_a_side_that_cannot_be_had_is_answered_by_the_nearest_ones(n: int, f: in
 @pytest.mark.parametrize(("n", "f", "want", "d"), [(0, 3, 1, 1), (7, 0, 1, 1), (7, 3, 0, 1), (7, 3, 1, 0)])
 def test_strides_and_paddings_refuses_zero(n: int, f: int, want: int, d: int) -> None:
     with pytest.raises(SizeError, match="0: must be a whole number, at least 1"):
-        strides_and_paddings(n, f, want, d)
+        paddings_and_strides(n, f, want, d)
 
 
 @pytest.mark.parametrize(("n", "f"), [(HUGE, 3), (3, HUGE)])
 def test_a_side_too_long_to_search_is_refused_at_once(n: int, f: int) -> None:
     with pytest.raises(SizeError, match="too long to search"):
-        strides_and_paddings(n, f, 5)
+        paddings_and_strides(n, f, 5)
 
 
 # Transposed convolutions ----------------------------------------------------------------------------------
@@ -607,7 +607,7 @@ def test_adaptive_windows(n: int, out: int) -> None:
     windows = meetings(axis, range(out))
     if out > 1:
         assert axis.spread == max(max(window) - min(window) for window in windows.values())
-    assert axis.twice_first == min(windows[0]) + max(windows[0])
+    assert axis.twice_first_center == min(windows[0]) + max(windows[0])
     assert axis.unread_count() == 0
     assert set().union(*windows.values()) == set(range(n))
     assert axis.step * out == n

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import SizeError
-from convcli.sizes.searching import strides_and_paddings
+from convcli.sizes.searching import paddings_and_strides
 from convcli.sizes.text import (
-    Amounts,
     NamedPadding,
+    PaddingAmounts,
     format_padding,
     format_size,
     parse_count,
@@ -120,7 +120,7 @@ def test_a_text_that_is_no_pair_is_refused_by_name(text: str) -> None:
         ("3x0:1", ((3, 3), (0, 1))),
     ],
 )
-def test_a_padding_is_read(text: str, padding: NamedPadding | Amounts) -> None:
+def test_a_padding_is_read(text: str, padding: NamedPadding | PaddingAmounts) -> None:
     assert parse_padding(text) == padding
 
 
@@ -139,7 +139,7 @@ amount = st.integers(0, 12) | st.integers(0, HUGE)
 
 @given(st.tuples(st.tuples(amount, amount), st.tuples(amount, amount)) | st.sampled_from(NamedPadding))
 @settings(max_examples=200, deadline=None)
-def test_a_written_padding_is_read_back(padding: NamedPadding | Amounts) -> None:
+def test_a_written_padding_is_read_back(padding: NamedPadding | PaddingAmounts) -> None:
     assert parse_padding(format_padding(padding)) == padding
 
 
@@ -152,11 +152,11 @@ def test_a_written_padding_is_read_back(padding: NamedPadding | Amounts) -> None
         (((0, 1), (2, 2)), "0:1x2:2"),
     ],
 )
-def test_a_padding_is_written_short(amounts: Amounts, text: str) -> None:
+def test_a_padding_is_written_short(amounts: PaddingAmounts, text: str) -> None:
     assert format_padding(amounts) == text
 
 
 def test_solutions_come_smallest_first() -> None:
-    pairs = list(takewhile(lambda pair: pair[0] < 4, strides_and_paddings(224, 7, 112)))
+    pairs = list(takewhile(lambda pair: pair[0] < 4, paddings_and_strides(224, 7, 112)))
     assert pairs == sorted(pairs)
     assert (3, 2) in pairs

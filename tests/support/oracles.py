@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Numbers = NDArray[Any]
 Pair = tuple[int, int]
-Amounts = tuple[Pair, Pair]
+PaddingAmounts = tuple[Pair, Pair]
 
 INTEGER_TYPES = (np.int16, np.int32, np.int64)
 
@@ -84,7 +84,7 @@ def same_padding(side: int, window: int, stride: int, dilation: int) -> Pair:
 # Convolution ----------------------------------------------------------------------------------------------
 
 
-def pad(image: Numbers, amounts: Amounts, border: str) -> Numbers:
+def pad(image: Numbers, amounts: PaddingAmounts, border: str) -> Numbers:
     """Pad the first two axes with numpy's own modes, in Python numbers."""
     exact = as_python_numbers(image)
     widths = [*amounts, *[(0, 0)] * (image.ndim - 2)]
@@ -119,7 +119,7 @@ def convolve(
     image: Numbers,
     kernel: Numbers,
     *,
-    amounts: Amounts = ((0, 0), (0, 0)),
+    amounts: PaddingAmounts = ((0, 0), (0, 0)),
     border: str = "zero",
     stride: Pair = (1, 1),
     dilation: Pair = (1, 1),
@@ -171,7 +171,12 @@ def integer_type(
 
 
 def pool_windows(
-    image: Numbers, size: Pair, *, stride: Pair, amounts: Amounts = ((0, 0), (0, 0)), ceil: bool = False
+    image: Numbers,
+    size: Pair,
+    *,
+    stride: Pair,
+    amounts: PaddingAmounts = ((0, 0), (0, 0)),
+    ceil: bool = False,
 ) -> list[list[Numbers]]:
     """Return the pixels of each window, padding left out, as ``(pixels, channels)``."""
     starts = [

@@ -178,7 +178,7 @@ def explain(
     from convcli.cli.reports.explained import NumberAnswer
     from convcli.convolution.fused import filter_pixels
     from convcli.convolution.rendering import SignedMapping
-    from convcli.errors import ConvcliError, SizeError, chosen
+    from convcli.errors import ConvcliError, SizeError, parse_choice
     from convcli.kernels.filter import Filter
     from convcli.pictures.channels import Channels, select_channels
     from convcli.pictures.picture import PictureKind
@@ -198,8 +198,8 @@ def explain(
     window = SlidingWindow.read(
         "same" if padding is None else padding, border, stride, dilation, flip=flip, jobs=None
     )
-    which = Channels.EACH if channels is None else chosen(channels, Channels, "--channel")
-    how = None if signed is None else chosen(signed, SignedMapping, "--signed")
+    which = Channels.EACH if channels is None else parse_choice(channels, Channels, "--channel")
+    how = None if signed is None else parse_choice(signed, SignedMapping, "--signed")
     if how == SignedMapping.STRETCH:
         raise UsageError("--signed stretch", "depends on all pixels of the result; use raw")
     picture = ReadOptions.read(max_pixels, max_memory, frame).with_room(24).load(image)

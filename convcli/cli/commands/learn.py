@@ -157,7 +157,7 @@ def learn(
     wanted_preview = WantedPreview.read(preview, preview_as)
     size, count = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
     from convcli.cli.reports.kernels import check_holds_volume, check_kernel_target, save_kernel
-    from convcli.errors import chosen
+    from convcli.errors import parse_choice
     from convcli.learning.gradient_descent import Optimizer
     from convcli.learning.gradient_descent import learn as learn_filter
     from convcli.learning.least_squares import solve
@@ -166,7 +166,7 @@ def learn(
     from convcli.pipeline.recipes.rendering import typed_number  # late: help needs no numpy
 
     first_rate = typed_number("--lr", rate)
-    kind = chosen("adam" if optimizer is None else optimizer, Optimizer, "--optimizer")
+    kind = parse_choice("adam" if optimizer is None else optimizer, Optimizer, "--optimizer")
     if output is not None:
         check_kernel_target(output, pictures, force=force)
     if curve is not None:

@@ -29,7 +29,7 @@ from convcli.cli.options import (
 )
 from convcli.cli.reports.layers import note_channels_first
 from convcli.cli.reports.output_formats import Costs, Dtype, output_format
-from convcli.errors import SizeError, UsageError, chosen
+from convcli.errors import SizeError, UsageError, parse_choice
 from convcli.networks.layer_types.base import Size
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
@@ -164,7 +164,7 @@ def params(
     read_text(text, json=json, csv=csv, markdown=md, output=output)
     form, checks = output_format(json=json, csv=csv, markdown=md), Checks.read(expect, max_params)
     costs = Costs(
-        Dtype.FP32 if dtype is None else chosen(dtype, Dtype, "dtype"),
+        Dtype.FP32 if dtype is None else parse_choice(dtype, Dtype, "dtype"),
         1 if batch is None else parse_count(batch, "batch"),
     )
     sizes = [parse_size(text, "input") for text in n or ()]

@@ -34,7 +34,7 @@ from convcli.cli.options import (
 )
 from convcli.cli.reports.layers import answer_size
 from convcli.cli.reports.output_formats import output_format
-from convcli.errors import UsageError, chosen
+from convcli.errors import UsageError, parse_choice
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.sizes.text import format_padding, format_size, parse_padding, parse_pair, parse_size
 
@@ -106,7 +106,7 @@ def pool(
     read_text(text, json=json, output=output)
     from convcli.convolution.pooling import PoolMode  # late: help needs no numpy
 
-    chosen_mode = chosen(mode, PoolMode, "--mode")
+    chosen_mode = parse_choice(mode, PoolMode, "--mode")
     layer = Pooling(
         window=parse_pair("2" if f is None else f, "filter"),
         stride=None if s is None else parse_pair(s, "stride"),

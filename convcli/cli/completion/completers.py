@@ -197,8 +197,8 @@ def networks(incomplete: str) -> Candidates:
     >>> [text for text, _ in networks("conv 6 f5 nob") if "nob" in text]
     ['conv 6 f5 nobias']
     """
-    from convcli.networks.layer_words import words_after  # late: other commands need no networks
-    from convcli.networks.sources import shipped, title_of
+    from convcli.networks.layer_words import next_words  # late: other commands need no networks
+    from convcli.networks.sources import shipped_networks, shipped_title
 
     start = max(incomplete.rfind(mark) for mark in ",{|\n") + 1
     part = incomplete[start:].lstrip()
@@ -207,13 +207,13 @@ def networks(incomplete: str) -> Candidates:
         before = before if before.endswith((" ", "\n")) else f"{before} "
     offered: Candidates = []
     if not start and " " not in part:
-        offered = [(name, title_of(name)) for name in shipped() if name.startswith(part)]
+        offered = [(name, shipped_title(name)) for name in shipped_networks() if name.startswith(part)]
         offered += _files(part, (".net",))
         if not part:
             return offered
     layer, _, last = part.rpartition(" ")
     lead = before + (f"{layer} " if layer else "")
-    words = words_after(layer.split())
+    words = next_words(layer.split())
     begun = {word: usage for word, usage in words.items() if word.startswith(last)}
     offered += [(lead + word, usage if usage != word else "") for word, usage in begun.items()]
     if len(offered) == len(begun) == 1 and not layer:

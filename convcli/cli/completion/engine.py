@@ -16,7 +16,7 @@ from convcli.cli.app import LONGEST_SUMMARY, command
 from convcli.cli.completion.completers import Candidates
 from convcli.cli.completion.shells import Shell
 from convcli.cli.terminal.output import write
-from convcli.errors import ConvcliError, chosen
+from convcli.errors import ConvcliError, parse_choice
 
 if TYPE_CHECKING:
     from typer.core import TyperGroup
@@ -88,7 +88,7 @@ def complete(shell: str, arguments: Sequence[str]) -> int:
     UsageError
         The shell is unknown.
     """
-    kind = chosen(shell, Shell, "_CONVCLI_COMPLETE")
+    kind = parse_choice(shell, Shell, "_CONVCLI_COMPLETE")
     line, replaced = (*arguments, "", "")[:2]
     now = typed(line)
     try:

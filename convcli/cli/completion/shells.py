@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convcli.cli.terminal.output import escaped, output_is_terminal, write
-from convcli.errors import ConvcliError, OutputError, UsageError, chosen, reason
+from convcli.errors import ConvcliError, OutputError, UsageError, describe_os_error, parse_choice
 from convcli.files.atomic import write_atomically
 
 __all__ = ["Shell", "install_completion", "running_shell", "script"]
@@ -100,7 +100,7 @@ def running_shell(named: str | None = None) -> Shell:
         The shell is unknown, or cannot be found out.
     """
     if named is not None:
-        return chosen(named, Shell, "--shell")
+        return parse_choice(named, Shell, "--shell")
     name = next(
         (name for name in [*_ancestors(), _base(os.environ.get("SHELL", ""))] if name in tuple(Shell)), None
     )
@@ -198,7 +198,7 @@ def _write_script(path: Path, text: str) -> bool:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(str(path.parent), reason(error)) from None
+        raise OutputError(str(path.parent), describe_os_error(error)) from None
     write_atomically(path, lambda stream: stream.write(text.encode()), replace=True)
     return True
 
@@ -223,4 +223,4 @@ def _content(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise OutputError(str(path), reason(error)) from None
+        raise OutputError(str(path), describe_os_error(error)) from None

@@ -12,7 +12,7 @@ from convcli.networks.layer_types.pooling import Pooling
 from convcli.networks.network import Network, ReceptiveFields, Stage, single_layer
 from convcli.networks.tables import Table, shape_table
 from convcli.sizes.adaptive import AdaptiveAxis
-from convcli.sizes.searching import lossless_sides
+from convcli.sizes.searching import fully_read_sides
 from convcli.sizes.text import channels_last, format_padding, format_size
 from convcli.sizes.windowed import Axis
 
@@ -106,7 +106,7 @@ def unsized_record(record: dict[str, Any]) -> dict[str, Any]:
 
 def layer_record(stage: Stage) -> dict[str, Any]:
     """Return the JSON record of a layer: null for what does not apply to it."""
-    place = stage.place
+    place = stage.position
     return {
         "text": stage.text,
         "type": str(stage.layer.type),
@@ -126,8 +126,8 @@ def layer_record(stage: Stage) -> dict[str, Any]:
         "misaligned": stage.misaligned or None,
         "depth": stage.depth,
         "tags": stage.tags,
-        "reads": stage.reads,
-        "writes": stage.writes,
+        "reads": stage.input_tensors,
+        "writes": stage.output_tensor,
     }
 
 
@@ -149,7 +149,7 @@ def dense_record(stage: Stage) -> dict[str, Any] | None:
 def blocks_record(network: Network) -> list[dict[str, Any]]:
     """Return a JSON record for each item of the spec's top level: a layer, a repeat or a join."""
     records = []
-    for text, stages in network.stages_of_blocks:
+    for text, stages in network.stages_by_block:
         part = Network(stages[0].input, stages)
         records.append(
             {
@@ -202,7 +202,7 @@ def _fields_record(fields: ReceptiveFields | None) -> dict[str, Any]:
     return {
         "receptive_field": [field.size for field in fields],
         "jump": [_number(field.jump) for field in fields],
-        "centre": [_number(field.centre) for field in fields],
+        "centre": [_number(field.center) for field in fields],
     }
 
 
@@ -243,7 +243,7 @@ def _unread(axis: Axis, name: str, side: str) -> str:
     ]
     listed = ", ".join(ranges[:MAX_SHOWN]) + (", ..." if len(ranges) > MAX_SHOWN else "")
     leaves_gaps = axis.stride > axis.extent
-    near = [f"{nearest}" for nearest in lossless_sides(axis) if nearest and not leaves_gaps]
+    near = [f"{nearest}" for nearest in fully_read_sides(axis) if nearest and not leaves_gaps]
     if near:
         advice = f"input {side}s with no unread {name}s: {', '.join(near)}"
     else:

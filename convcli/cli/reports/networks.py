@@ -14,14 +14,14 @@ from convcli.cli.reports.output_formats import Costs, OutputFormat
 from convcli.cli.reports.summaries import comparison_summary, params_summary, shape_summary
 from convcli.cli.terminal.output import message, write, write_json
 from convcli.errors import SizeError, SpecError, UsageError
-from convcli.files.streams import STREAM, check_no_terminal, input_name, read_standard_input
+from convcli.files.streams import STREAM, input_name, read_standard_input, refuse_terminal
 from convcli.networks.building import build, input_size
 from convcli.networks.comparing import comparison_table
 from convcli.networks.grammar import parse_spec
 from convcli.networks.layer_types.base import Size
 from convcli.networks.network import Network
-from convcli.networks.searching import first_loss, smallest_side, valid_sides
-from convcli.networks.sources import MAX_BYTES, decoded, read_spec, shipped, title_of
+from convcli.networks.searching import first_unread_layer, smallest_side, valid_sides
+from convcli.networks.sources import MAX_BYTES, decode_spec, read_spec, shipped_networks, shipped_title
 from convcli.networks.spec import Spec
 from convcli.networks.tables import Column, Table, params_table, shape_table
 from convcli.sizes.text import format_size
@@ -45,8 +45,8 @@ def given_spec(text: str) -> Spec:
     """
     if text != STREAM:
         return read_spec(text)
-    check_no_terminal("give the layers in quotes, or a file")
-    return parse_spec(decoded(read_standard_input(MAX_BYTES + 1), input_name(text)), input_name(text))
+    refuse_terminal("give the layers in quotes, or a file")
+    return parse_spec(decode_spec(read_standard_input(MAX_BYTES + 1), input_name(text)), input_name(text))
 
 
 def _built(text: str, size: Size | None) -> Network:
@@ -57,7 +57,7 @@ def _built(text: str, size: Size | None) -> Network:
         return build(spec, size)
     except SizeError as error:
         name = text.strip().lower()
-        if size is None or name not in shipped():
+        if size is None or name not in shipped_networks():
             raise
         hint = f"convcli shape {name} --smallest prints the smallest input that works"
         raise SizeError(error.what, f"{error.why}; {hint}") from None
@@ -166,15 +166,15 @@ def search_sides(text: str, size: Size | None, sides: str | None, *, json: bool)
     else:
         write("".join(f"{side}\n" for side in found))
     if not found:
-        message(f"--valid-sizes {sides}", f"none: {first_loss(spec, size, end - 1)}")
+        message(f"--valid-sizes {sides}", f"none: {first_unread_layer(spec, size, end - 1)}")
 
 
 def list_shipped(form: OutputFormat) -> None:
     """Print the shipped networks and their sources."""
     rows = []
-    for name in shipped():
+    for name in shipped_networks():
         network = build(read_spec(name))
-        rows.append((name, format_size(network.input), network.params, network.macs, title_of(name)))
+        rows.append((name, format_size(network.input), network.params, network.macs, shipped_title(name)))
     if form == OutputFormat.JSON:
         for row in rows:
             write_json(dict(zip(("name", "input", "params", "macs", "source"), row, strict=True)))

@@ -6,7 +6,7 @@ from itertools import islice, product
 
 from convcli.cli.terminal.output import answer_is_shown, message, write, write_json
 from convcli.errors import UsageError
-from convcli.sizes.searching import strides_and_paddings
+from convcli.sizes.searching import paddings_and_strides
 from convcli.sizes.text import NamedPadding, format_size, parse_padding, parse_pair, parse_size
 from convcli.sizes.windowed import Axis
 
@@ -81,12 +81,12 @@ def _solutions(wanted: Wanted) -> Iterator[tuple[str, str, str]]:
     vertical, horizontal = wanted.axes()
     if vertical == horizontal:
         n, f, want, d, p, s = vertical
-        for padding, stride in strides_and_paddings(n, f, want, d, p=p, s=s):
+        for padding, stride in paddings_and_strides(n, f, want, d, p=p, s=s):
             axis = Axis(side=n, window=f, before=padding, after=padding, stride=stride, dilation=d)
             yield f"{padding}", f"{stride}", axis.formula()
         return
     both = (
-        islice(strides_and_paddings(n, f, want, d, p=p, s=s), MAX_SOLUTIONS + 1)
+        islice(paddings_and_strides(n, f, want, d, p=p, s=s), MAX_SOLUTIONS + 1)
         for n, f, want, d, p, s in (vertical, horizontal)
     )
     for (p_v, s_v), (p_h, s_h) in product(*both):

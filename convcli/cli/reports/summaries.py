@@ -5,7 +5,7 @@ from math import prod
 from convcli.cli.reports.output_formats import Costs
 from convcli.networks.layer_types.dense import Dense
 from convcli.networks.network import Network
-from convcli.networks.tables import field_texts
+from convcli.networks.tables import receptive_field_texts
 from convcli.sizes.text import format_size
 
 __all__ = ["bytes_text", "comparison_summary", "cost_lines", "params_summary", "shape_summary"]
@@ -20,7 +20,7 @@ def shape_summary(network: Network) -> list[tuple[str, str]]:
     lines += [
         (
             "misaligned",
-            f"{stage.text} ({stage.place}): the first units of its branches are centered at "
+            f"{stage.text} ({stage.position}): the first units of its branches are centered at "
             f"{stage.misaligned}",
         )
         for stage in network.layers
@@ -32,7 +32,7 @@ def shape_summary(network: Network) -> list[tuple[str, str]]:
 def _features(network: Network) -> list[tuple[str, str]]:
     if network.fields is None:
         return []
-    size, jump, center = field_texts(network.fields)
+    size, jump, center = receptive_field_texts(network.fields)
     seen = "the whole image" if size == "all" else f"{size}x{size}" if size.isdecimal() else size
     return [("field", f"receptive field {seen}, stride (jump) {jump}, first unit centered at {center}")]
 

@@ -68,8 +68,8 @@ def _record(rows: Axis, columns: Axis, at: tuple[int, int]) -> dict[str, object]
         "shape_out": format_size(axis.output for axis in both),
         "row": at[0],
         "column": at[1],
-        "rows": list(rows.reads(at[0])),
-        "columns": list(columns.reads(at[1])),
+        "rows": list(rows.input_range(at[0])),
+        "columns": list(columns.input_range(at[1])),
     }
 
 

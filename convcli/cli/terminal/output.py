@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 
-from convcli.files.streams import detach, write_bytes
+from convcli.files.streams import redirect_to_null, write_bytes
 
 __all__ = [
     "answer_is_shown",
@@ -196,7 +196,7 @@ def message(what: object, why: object | None = None) -> None:
             sys.stderr.write(text)
             sys.stderr.flush()
     except (OSError, ValueError):
-        detach(sys.stderr.fileno())
+        redirect_to_null(sys.stderr.fileno())
 
 
 def _message_columns() -> int | None:

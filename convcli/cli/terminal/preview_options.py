@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convcli.cli.terminal.output import message, output_is_terminal
-from convcli.errors import chosen
+from convcli.errors import parse_choice
 from convcli.files.streams import STREAM
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class WantedPreview:
                 GraphicsProtocol,  # late, here and below: most results are not shown
             )
 
-            return cls(chosen(means, GraphicsProtocol, "--preview-as"))
+            return cls(parse_choice(means, GraphicsProtocol, "--preview-as"))
         return cls(None) if preview else None
 
     def begin(self, *, json: bool, output: str | None) -> "Preview | None":

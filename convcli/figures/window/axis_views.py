@@ -75,7 +75,7 @@ def axis_view(axis: Axis, unit: int, most: int) -> AxisView:
     >>> axis_view(Axis(side=100, window=3), 50, 9).inputs
     VisibleRange(first=47, last=55, torn_before=True, torn_after=True)
     """
-    first, last = axis.reads(unit)
+    first, last = axis.input_range(unit)
     whole = -axis.before, axis.side + axis.after - 1
     return AxisView(
         axis=axis,
@@ -152,7 +152,7 @@ def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> 
         return []
     most = max(min((width - len(SPACE)) // 4, MAX_LETTERS), 1)
     one, other = axis_view(rows, at[0], most), axis_view(columns, at[1], most)
-    read_rows, read_columns = rows.places_read(at[0]), columns.places_read(at[1])
+    read_rows, read_columns = rows.positions_read(at[0]), columns.positions_read(at[1])
     unread_rows, unread_columns = one.unread, other.unread
 
     def letter(row: int, column: int) -> str:

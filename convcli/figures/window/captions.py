@@ -55,7 +55,7 @@ def window_sentence(rows: Axis, columns: Axis, at: tuple[int, int]) -> str:
     'row 0, column 1 of the output reads rows 0 to 2 and columns 1, 3 of the input'
     """
     reads = (
-        places_text(axis.places_read(unit), name)
+        places_text(axis.positions_read(unit), name)
         for axis, unit, name in zip((rows, columns), at, ("row", "column"), strict=True)
     )
     return f"row {at[0]}, column {at[1]} of the output reads {' and '.join(reads)} of the input"

@@ -272,8 +272,8 @@ class Scene:
     def frame(self, place: tuple[int, int], caption: list[str], *, titled: bool = False) -> Iterator[Shape]:
         """Yield the shapes of one position: window, output and caption; with hover titles if `titled`."""
         inputs, _, outputs = self.layout.grids
-        rows = self.layout.rows.axis.places_read(place[0])
-        columns = self.layout.columns.axis.places_read(place[1])
+        rows = self.layout.rows.axis.positions_read(place[0])
+        columns = self.layout.columns.axis.positions_read(place[1])
         marks = self._marks()
         for (number_row, row), (number_column, column) in product(enumerate(rows), enumerate(columns)):
             padding = self._is_padding(row, column)

@@ -85,7 +85,7 @@ def block_tree(network: Network) -> Tree:
          links=(Link(source=0, target=2),))
     """
     layers = layer_tree(network)
-    blocks = network.stages_of_blocks
+    blocks = network.stages_by_block
     boxes = [stages for _, stages in blocks]
     box_of = [number for number, stages in enumerate(boxes) for _ in stages]
     links = {Link(box_of[link.source], box_of[link.target]): None for link in layers.links}
@@ -110,11 +110,11 @@ class _Reader:
         self.tags: dict[str, int] = {}
 
     def parts(self, items: "Sequence[Item]") -> tuple[Part, ...]:
-        from convcli.networks.spec import Join, JoinTag, PlacedLayer, Repeat
+        from convcli.networks.spec import Join, JoinTag, LayerItem, Repeat
 
         parts: list[Part] = []
         for item in items:
-            if isinstance(item, PlacedLayer):
+            if isinstance(item, LayerItem):
                 parts.append(next(self.numbers))
             elif isinstance(item, Repeat):
                 for _ in range(item.times):

@@ -8,7 +8,7 @@ from typing import ClassVar
 from convcli.errors import SizeError
 from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.axes import window_axes
-from convcli.sizes.text import Amounts, NamedPadding, format_padding, format_size
+from convcli.sizes.text import NamedPadding, PaddingAmounts, format_padding, format_size
 from convcli.sizes.transposed import TransposedAxis
 from convcli.sizes.windowed import Axis
 
@@ -32,7 +32,7 @@ Size = tuple[int, ...]
 window_axes_of = lru_cache(1 << 12)(window_axes)
 AnyAxis = Axis | TransposedAxis | AdaptiveAxis
 
-NO_PADDING: Amounts = ((0, 0), (0, 0))
+NO_PADDING: PaddingAmounts = ((0, 0), (0, 0))
 ONE, NONE = (1, 1), (0, 0)
 
 
@@ -120,7 +120,7 @@ class WindowedLayer(Layer):
 
     window: tuple[int, int]
     stride: tuple[int, int] = ONE
-    padding: NamedPadding | Amounts = NO_PADDING
+    padding: NamedPadding | PaddingAmounts = NO_PADDING
     dilation: tuple[int, int] = ONE
 
     def _letters(self, *, default_stride: tuple[int, int] = ONE) -> list[str]:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from convcli.networks.layer_types.base import Layer, Size, output_sides, spatial_sides, window_axes_of
-from convcli.sizes.text import Amounts, format_padding
+from convcli.sizes.text import PaddingAmounts, format_padding
 from convcli.sizes.windowed import Axis
 
 __all__ = ["Elementwise", "ElementwiseKind", "Normalization", "NormalizationKind", "Pad"]
@@ -21,7 +21,7 @@ class Pad(Layer):
     (8, 5, 3)
     """
 
-    padding: Amounts
+    padding: PaddingAmounts
     type: str = field(default="pad", init=False)
 
     @property

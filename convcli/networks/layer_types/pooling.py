@@ -15,7 +15,7 @@ from convcli.networks.layer_types.base import (
 )
 from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.axes import adaptive_axes, pooling_axes
-from convcli.sizes.text import Amounts, NamedPadding, format_size
+from convcli.sizes.text import NamedPadding, PaddingAmounts, format_size
 from convcli.sizes.windowed import Axis
 
 __all__ = ["AdaptivePooling", "Pooling", "PoolingKind"]
@@ -42,7 +42,7 @@ class Pooling(Layer):
 
     window: tuple[int, int]
     stride: tuple[int, int] | None = None
-    padding: NamedPadding | Amounts = NO_PADDING
+    padding: NamedPadding | PaddingAmounts = NO_PADDING
     dilation: tuple[int, int] = ONE
     ceil: bool = False
     type: str = PoolingKind.MAX

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import OutputError, UsageError, nearest
+from convcli.errors import OutputError, UsageError, closest_spelling
 from convcli.pictures.picture import Picture
 
 __all__ = [
@@ -73,7 +73,7 @@ def parse_format(name: str) -> FileFormat:
     word = name.lower().removeprefix(".")
     word = ALIASES.get(word, word)
     if word not in tuple(FileFormat):
-        near = nearest(word, FileFormat, alike=0.7)
+        near = closest_spelling(word, FileFormat, cutoff=0.7)
         hint = f"; did you mean {near}?" if near else ""
         raise UsageError(f"format {name[:50]!r}", f"is not one of {', '.join(FileFormat)}{hint}")
     return FileFormat(word)

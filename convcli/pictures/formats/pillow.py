@@ -105,7 +105,7 @@ def decode(
         It is not a picture in a supported format.
     """
     begun = _started.pop(getattr(stream, "name", ""), None)
-    decoded = begun.take() if begun is not None and frame is None else None
+    decoded = begun.result() if begun is not None and frame is None else None
     if decoded is None:
         return _decode(stream, name, limits, frame)
     _check_size(decoded.image, stream, name, limits)  # decoding started before the limits were known

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from convcli.cli.reports.results import result_facts
 from convcli.convolution.rendering import SignedMapping, render_counted
 from convcli.convolution.statistics import measure
-from convcli.errors import MatrixError, UsageError, chosen
+from convcli.errors import MatrixError, UsageError, parse_choice
 from convcli.pictures.channels import Channels
 from convcli.pictures.formats.file_formats import FileFormat
 from convcli.pictures.picture import Picture
@@ -46,7 +46,7 @@ class Rendering:
         relu: bool = False,
     ) -> "Rendering":
         """Read the options as they were typed."""
-        how = None if signed is None else chosen(signed, SignedMapping, "--signed")
+        how = None if signed is None else parse_choice(signed, SignedMapping, "--signed")
         pixels_only = file_format is not None and not (file_format.numeric or file_format == FileFormat.TIFF)
         if how == SignedMapping.RAW and pixels_only:
             raise UsageError(
@@ -55,7 +55,7 @@ class Rendering:
             )
         factor = None if scale == "gain" else typed_number("--scale", scale)
         biases = tuple(typed_number("--bias", part) or 0 for part in bias.split(","))
-        return cls(chosen(channels, Channels, "--channels"), how, factor, biases, relu)
+        return cls(parse_choice(channels, Channels, "--channels"), how, factor, biases, relu)
 
 
 def typed_number(option: str, text: str | None) -> float | None:

@@ -9,7 +9,14 @@ from convcli.convolution.borders import Border, BorderKind, parse_border
 from convcli.pictures.channels import Channels
 from convcli.pictures.limits import Size
 from convcli.sizes.axes import window_axes
-from convcli.sizes.text import Amounts, NamedPadding, format_padding, format_size, parse_padding, parse_pair
+from convcli.sizes.text import (
+    NamedPadding,
+    PaddingAmounts,
+    format_padding,
+    format_size,
+    parse_padding,
+    parse_pair,
+)
 
 __all__ = ["SlidingWindow", "result_size"]
 
@@ -18,7 +25,7 @@ __all__ = ["SlidingWindow", "result_size"]
 class SlidingWindow:
     """How the kernel slides over the picture."""
 
-    padding: NamedPadding | Amounts
+    padding: NamedPadding | PaddingAmounts
     border: str
     stride: tuple[int, int]
     dilation: tuple[int, int]
