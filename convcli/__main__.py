@@ -36,15 +36,15 @@ def main() -> NoReturn:
             die_by_signal(signal.SIGPIPE)
         code = 1
     except Exception as error:  # a bug: reported like any other failure, with its place in the code
-        message("internal error", _place_and_words(error))
+        message("internal error", _error_report(error))
         code = 1
     _exit(code)
 
 
-def _place_and_words(error: Exception) -> str:
+def _error_report(error: Exception) -> str:
     frames = extract_tb(error.__traceback__)
-    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}: {error}; please report it"
+    location = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{location}: {error}; please report it"
 
 
 def _exit(code: int) -> NoReturn:

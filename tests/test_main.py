@@ -12,7 +12,7 @@ import pytest
 
 from convcli import __main__ as entry
 from convcli import __version__
-from convcli.cli import error_handling as boundary
+from convcli.cli import error_handling
 from convcli.files.atomic import write_atomically
 from convcli.files.streams import BrokenPipe
 from convcli.signals import cleanup_at_signal
@@ -93,7 +93,7 @@ def test_a_signal_takes_its_course_when_all_is_cleared_up(
     def kill(process: int, which: int) -> None:
         told.append((process, which, list(tmp_path.iterdir()), [signal.getsignal(each) for each in SIGNALS]))
 
-    monkeypatch.setattr(boundary, "run", interrupted)
+    monkeypatch.setattr(error_handling, "run", interrupted)
     monkeypatch.setattr(os, "kill", kill)
     assert ends("filters") == 128 + number
     handlers = [signal.SIG_DFL if each == number else signal.SIG_IGN for each in SIGNALS]
@@ -106,7 +106,7 @@ def test_a_mistake_in_the_program_is_told_in_one_line(
     def mistaken(_: list[str]) -> int:
         return [0][1]
 
-    monkeypatch.setattr(boundary, "run", mistaken)
+    monkeypatch.setattr(error_handling, "run", mistaken)
     assert ends("filters") == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -130,7 +130,9 @@ def test_what_the_system_refuses(
     def failing(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr("convcli.cli.app.command", lambda: type("Root", (), {"main": staticmethod(failing)}))
+    monkeypatch.setattr(
+        "convcli.cli.app.root_command", lambda: type("Root", (), {"main": staticmethod(failing)})
+    )
     assert convcli("filters").all == (1, "", f"convcli: {line}\n")
 
 
@@ -170,7 +172,9 @@ def test_what_may_leave_a_command(
     def failing(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr("convcli.cli.app.command", lambda: type("Root", (), {"main": staticmethod(failing)}))
+    monkeypatch.setattr(
+        "convcli.cli.app.root_command", lambda: type("Root", (), {"main": staticmethod(failing)})
+    )
     assert convcli("filters").all == (code, "", "" if line is None else f"convcli: {line}\n")
 
 
@@ -181,7 +185,9 @@ def test_a_reader_who_left_ends_a_help_page(convcli: Runner, monkeypatch: pytest
         except BrokenPipeError:
             sys.exit(1)
 
-    monkeypatch.setattr("convcli.cli.app.command", lambda: type("Root", (), {"main": staticmethod(left)}))
+    monkeypatch.setattr(
+        "convcli.cli.app.root_command", lambda: type("Root", (), {"main": staticmethod(left)})
+    )
     with pytest.raises(BrokenPipe):
         convcli("--help")
 
@@ -190,7 +196,9 @@ def test_an_unforeseen_error_is_not_hidden(convcli: Runner, monkeypatch: pytest.
     def failing(**_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("convcli.cli.app.command", lambda: type("Root", (), {"main": staticmethod(failing)}))
+    monkeypatch.setattr(
+        "convcli.cli.app.root_command", lambda: type("Root", (), {"main": staticmethod(failing)})
+    )
     with pytest.raises(ZeroDivisionError):
         convcli("filters")
 
@@ -200,5 +208,5 @@ def test_without_standard_output_nothing_is_started(
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(sys, "stdout", None)
-        assert boundary.run(["--help"]) == 1
+        assert error_handling.run(["--help"]) == 1
     assert capsys.readouterr().err == "convcli: standard output: is closed\n"

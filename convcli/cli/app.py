@@ -1,4 +1,4 @@
-"""The root of the command line: it imports a command when that is asked for, and writes the help pages."""
+"""The root command: it imports a command when that is used, and writes the help pages."""
 
 from importlib import import_module
 from shutil import get_terminal_size
@@ -9,27 +9,27 @@ from typer.core import TyperCommand, TyperGroup
 
 from convcli import __version__
 from convcli.cli.completion.completers import words_of
-from convcli.cli.help_formatting import WrittenHelp, write_rows
+from convcli.cli.help_formatting import PlainTextHelp, write_rows
 from convcli.cli.terminal.output import write
 from convcli.errors import UsageError, suggestion
 
-__all__ = ["COMMANDS", "LONGEST_SUMMARY", "command", "convcli"]
+__all__ = ["COMMANDS", "MAX_SUMMARY", "convcli", "root_command"]
 
 COMMANDS = ("apply", "pool", "explain", "learn", "shape", "params", "filters")
-LONGEST_SUMMARY = 200  # characters; longer than any, so that summaries are wrapped and never truncated
-WIDEST, NARROWEST = 100, 30  # columns of a help page
+MAX_SUMMARY = 200  # characters; longer than any, so that summaries are wrapped and never truncated
+MAX_WIDTH, MIN_WIDTH = 100, 30  # columns of a help page
 
 
-def _settings() -> dict[str, object]:
-    width = max(min(get_terminal_size().columns, WIDEST), NARROWEST)
+def _context_settings() -> dict[str, object]:
+    width = max(min(get_terminal_size().columns, MAX_WIDTH), MIN_WIDTH)
     return {"help_option_names": ["-h", "--help"], "terminal_width": width - 2}
 
 
-class Command(WrittenHelp, TyperCommand):
-    """A command."""
+class Command(PlainTextHelp, TyperCommand):
+    """A command whose help page is plain text."""
 
 
-class Commands(WrittenHelp, TyperGroup):
+class CommandGroup(PlainTextHelp, TyperGroup):
     """The commands, each in a module of its own name."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- the parent's signature
@@ -38,10 +38,8 @@ class Commands(WrittenHelp, TyperGroup):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands, then the options."""
-        built = [(name, self.get_command(ctx, name)) for name in COMMANDS]
-        write_rows(
-            formatter, "Commands", [(name, one.get_short_help_str(LONGEST_SUMMARY)) for name, one in built]
-        )
+        summaries = [(name, self.get_command(ctx, name).get_short_help_str(MAX_SUMMARY)) for name in COMMANDS]
+        write_rows(formatter, "Commands", summaries)
         super().format_options(ctx, formatter)
 
     def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand:  # noqa: ARG002 -- the parent's signature
@@ -55,20 +53,22 @@ class Commands(WrittenHelp, TyperGroup):
         if cmd_name not in (*COMMANDS, "help"):
             raise UsageError(cmd_name[:100], f"unknown command: {suggestion(cmd_name, (*COMMANDS, 'help'))}")
         module = import_module(f"convcli.cli.commands.{cmd_name}")
-        single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(cmd_name, cls=Command, context_settings=_settings())(getattr(module, cmd_name))
-        built = typer.main.get_command(single)
-        assert isinstance(built, TyperCommand)
-        return built
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(cmd_name, cls=Command, context_settings=_context_settings())(getattr(module, cmd_name))
+        command = typer.main.get_command(app)
+        assert isinstance(command, TyperCommand)
+        return command
 
 
-def command() -> TyperGroup:
+def root_command() -> TyperGroup:
     """Build the root command."""
-    app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None, context_settings=_settings())
+    app = typer.Typer(
+        cls=CommandGroup, add_completion=False, rich_markup_mode=None, context_settings=_context_settings()
+    )
     app.callback(invoke_without_command=True)(convcli)
-    built = typer.main.get_command(app)
-    assert isinstance(built, TyperGroup)
-    return built
+    command = typer.main.get_command(app)
+    assert isinstance(command, TyperGroup)
+    return command
 
 
 def convcli(
@@ -115,14 +115,14 @@ def convcli(
     elif manual:
         from convcli.cli.manual import manual_page  # late, here and below: seldom needed
 
-        write(manual_page(command()))
+        write(manual_page(root_command()))
     elif install or show:
-        from convcli.cli.completion.shells import install_completion, running_shell, script
+        from convcli.cli.completion.shells import completion_script, install_completion, running_shell
 
-        one = running_shell(shell)
-        write(script(one)) if show else install_completion(one)
+        chosen_shell = running_shell(shell)
+        write(completion_script(chosen_shell)) if show else install_completion(chosen_shell)
     elif shell is not None:
-        raise UsageError("--shell", "goes with --install-completion or --show-completion")
+        raise UsageError("--shell", "needs --install-completion or --show-completion")
     elif context.invoked_subcommand is None:
         write(f"{context.get_help()}\n")
         return

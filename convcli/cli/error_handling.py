@@ -12,15 +12,15 @@ from convcli.files.streams import BrokenPipe
 
 __all__ = ["run"]
 
-FILTER_PARAMETERS = {
+FILTER_OPTIONS = {
     "sigma": "--filter gaussian:sigma=2",
     "wavelength": "--filter gabor:wavelength=8",
     "aspect": "--filter gabor:aspect=1",
     "phase": "--filter gabor:phase=90",
     "ratio": "--filter dog:ratio=2",
 }
-NUMBERS = {"shape": "--n 32 --f 5", "params": "--f 5 --c-in 3 --c-out 6"}
-DONE, FAILED, WRONG_USAGE = 0, 1, 2
+EXAMPLE_OPTIONS = {"shape": "--n 32 --f 5", "params": "--f 5 --c-in 3 --c-out 6"}
+SUCCESS, FAILURE, WRONG_USAGE = 0, 1, 2
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -33,51 +33,51 @@ def run(arguments: Sequence[str]) -> int:
     """
     if sys.stdout is None:  # otherwise help pages would be lost silently
         message("standard output", "is closed")
-        return FAILED
+        return FAILURE
     try:
-        code = _started(arguments)
+        code = _run_or_complete(arguments)
     except SystemExit as end:  # how Typer ends completion, and ends at a broken pipe
         if isinstance(end.__context__, BrokenPipeError):
             raise BrokenPipe from None
-        return end.code if isinstance(end.code, int) else DONE
+        return end.code if isinstance(end.code, int) else SUCCESS
     except BrokenPipeError:
         raise BrokenPipe from None
     except ConvcliError as error:
         if not isinstance(error, UsageError):
             message(error.what, error.why)
-            return FAILED
+            return FAILURE
         message(error.what, error.why + _hint(arguments))
         return WRONG_USAGE
     except OSError as error:
         message(error.filename or "system", describe_os_error(error))
-        return FAILED
+        return FAILURE
     except ImportError as error:
         message("installation", f"a part of convcli cannot be loaded: {error}; reinstall it")
-        return FAILED
+        return FAILURE
     except MemoryError:
         message("memory", "there is not enough for this; use a smaller image or filter")
-        return FAILED
+        return FAILURE
     except Exception as error:
         # Typer's usage errors share this method in all supported versions, but no public base class.
         if not hasattr(error, "format_message"):
             raise
-        what, why = _usage_words(error, arguments)
+        what, why = _usage_message(error, arguments)
         message(what, why + _hint(arguments))
         return WRONG_USAGE
     finally:
         show_answers(as_text=False)
-    return code if isinstance(code, int) else DONE
+    return code if isinstance(code, int) else SUCCESS
 
 
-def _started(arguments: Sequence[str]) -> object:
+def _run_or_complete(arguments: Sequence[str]) -> object:
     """Run a command, or answer a completion request of a shell."""
     if shell := os.environ.get("_CONVCLI_COMPLETE"):
         from convcli.cli.completion.engine import complete  # late: seldom needed
 
         return complete(shell, arguments)
-    from convcli.cli.app import command
+    from convcli.cli.app import root_command
 
-    return command().main(args=list(arguments), prog_name="convcli", standalone_mode=False)
+    return root_command().main(args=list(arguments), prog_name="convcli", standalone_mode=False)
 
 
 def _hint(arguments: Sequence[str]) -> str:
@@ -86,40 +86,40 @@ def _hint(arguments: Sequence[str]) -> str:
 
     if list(arguments[1:]) == ["help"] and arguments[0] in COMMANDS:
         return f"; for the help page run: convcli help {arguments[0]}"
-    before = takewhile(lambda word: word != "--", arguments)
-    file = next((word for word in before if word.startswith("-") and os.path.lexists(word)), None)
+    options = takewhile(lambda word: word != "--", arguments)
+    file = next((word for word in options if word.startswith("-") and os.path.lexists(word)), None)
     return "" if file in (None, "-") else f"; write ./{file} if you mean the file {file}"
 
 
-def _usage_words(error: Exception, arguments: Sequence[str]) -> tuple[str, str]:
+def _usage_message(error: Exception, arguments: Sequence[str]) -> tuple[str, str]:
     """Split a usage error of the option parser into what is wrong and why."""
     option = getattr(error, "option_name", None)
-    meant = _option_meant(str(option), getattr(error, "possibilities", None) or ())
+    suggested = _nearest_option(str(option), getattr(error, "possibilities", None) or ())
     context = getattr(error, "ctx", None)
-    place = context.info_name if context is not None and context.parent is not None else None
-    if option and str(option).lstrip("-") in FILTER_PARAMETERS:
+    command = context.info_name if context is not None and context.parent is not None else None
+    if option and str(option).lstrip("-") in FILTER_OPTIONS:
         name = str(option).lstrip("-")
-        return str(option), f"is an option of filters, written after the name: {FILTER_PARAMETERS[name]}"
-    if meant is not None:
-        return str(option), f"no such option: did you mean {meant}?"
-    words = " ".join(error.format_message().split())  # type: ignore[attr-defined] # asked by hasattr before
-    if option and "no such option" in words.lower():
-        lists = "options follow a command, as in: convcli apply photo.png --filter sobel-x"
-        return str(option), f"no such option; {'--help lists the options' if place else lists}"
-    if option and "requires an argument" in words:
+        return str(option), f"is an option of filters, written after the name: {FILTER_OPTIONS[name]}"
+    if suggested is not None:
+        return str(option), f"no such option: did you mean {suggested}?"
+    text = " ".join(error.format_message().split())  # type: ignore[attr-defined] # asked by hasattr before
+    if option and "no such option" in text.lower():
+        placement = "options follow a command, as in: convcli apply photo.png --filter sobel-x"
+        return str(option), f"no such option; {'--help lists the options' if command else placement}"
+    if option and "requires an argument" in text:
         return str(option), "requires a value; --help describes it"
-    if place in NUMBERS and "unexpected extra argument" in words:
+    if command in EXAMPLE_OPTIONS and "unexpected extra argument" in text:
         if re.fullmatch("[0-9x,]+", arguments[1]):
-            return place, f"sizes are given by options, as in: convcli {place} {NUMBERS[place]}"
+            return command, f"sizes are given by options, as in: convcli {command} {EXAMPLE_OPTIONS[command]}"
         return (
-            place,
+            command,
             "put the layers in quotes; to compare two networks: convcli params resnet18 --against vgg11",
         )
-    return str(place or "usage"), words[:1].lower() + words[1:].removesuffix(".")
+    return str(command or "usage"), text[:1].lower() + text[1:].removesuffix(".")
 
 
-def _option_meant(option: str, possible: Iterable[str]) -> str | None:
+def _nearest_option(option: str, possibilities: Iterable[str]) -> str | None:
     """Return the option that is spelled most like this one, ignoring the leading dashes."""
-    named = {one.lstrip("-"): one for one in possible}
-    near = closest_spelling(option.lstrip("-"), named)
-    return None if near is None else named[near]
+    options = {possible.lstrip("-"): possible for possible in possibilities}
+    name = closest_spelling(option.lstrip("-"), options)
+    return None if name is None else options[name]

@@ -9,21 +9,21 @@ from typing import Any
 
 from convcli.cli.terminal.output import write
 
-__all__ = ["ARGUMENTS", "WrittenHelp", "folded", "paragraphs", "parameter_groups", "write_rows"]
-NARROW = 60  # columns below which descriptions go below the names of options instead of beside them
+__all__ = ["ARGUMENTS", "PlainTextHelp", "paragraphs", "parameter_groups", "split_remark", "write_rows"]
+MAX_NARROW = 60  # columns below which descriptions go below the names of options instead of beside them
 MAX_NAME_WIDTH = 30  # columns; the description of an option with a longer name starts on the next line
 MAX_UNGROUPED = 10  # options that are listed without headings
 INDENT, GAP = 2, 2  # columns before a name, and between a name and its description
 ARGUMENTS, OPTIONS, COMMON_OPTIONS = "Arguments", "Options", "Common options"
 
 
-def _show_help(context: Any, _: object, is_asked: bool) -> None:
-    if is_asked and not context.resilient_parsing:
+def _show_help(context: Any, _: object, is_set: bool) -> None:
+    if is_set and not context.resilient_parsing:
         write(f"{context.get_help()}\n")
         context.exit()
 
 
-class WrittenHelp:
+class PlainTextHelp:
     """A command whose help page is plain text, wrapped between words to the width of the terminal."""
 
     def get_help_option(self, ctx: Any) -> Any:
@@ -39,11 +39,11 @@ class WrittenHelp:
             formatter.write_paragraph()
             if paragraph.startswith("\b"):
                 examples = paragraph.splitlines()[1:]
-                room = formatter.width - INDENT
+                width = formatter.width - INDENT
                 lines = [
                     part
                     for line in examples
-                    for part in (line if len(line) <= room else folded(line)).splitlines()
+                    for part in (line if len(line) <= width else split_remark(line)).splitlines()
                 ]
                 formatter.write("".join(f"{' ' * INDENT}{line}\n" for line in lines))
             else:
@@ -75,25 +75,25 @@ def parameter_groups(command: Any, context: Any, *, hidden: bool = False) -> dic
     """
     groups: dict[str, list[tuple[str, str]]] = {ARGUMENTS: [], COMMON_OPTIONS: []}
     parameters = command.get_params(context)
-    is_short = sum(one.param_type_name == "option" for one in parameters) <= MAX_UNGROUPED
+    is_short = sum(parameter.param_type_name == "option" for parameter in parameters) <= MAX_UNGROUPED
     for parameter in parameters:
-        shown = copy(parameter)
-        if shown.hidden and not hidden:
+        if parameter.hidden and not hidden:
             continue
-        shown.hidden = False
-        names, meaning = shown.get_help_record(context)
-        row = names, re.sub(r"\.?  \[default: (.*)\]$", r" (default: \1).", meaning)
+        visible = copy(parameter)
+        visible.hidden = False
+        names, description = visible.get_help_record(context)
+        row = names, re.sub(r"\.?  \[default: (.*)\]$", r" (default: \1).", description)
         heading = OPTIONS if is_short else getattr(parameter, "rich_help_panel", None) or COMMON_OPTIONS
         groups.setdefault(ARGUMENTS if parameter.param_type_name == "argument" else heading, []).append(row)
     return {heading: rows for heading, rows in groups.items() if rows}
 
 
-def folded(line: str) -> str:
+def split_remark(line: str) -> str:
     """Move the remark of an example to a line of its own.
 
     Examples
     --------
-    >>> print(folded("convcli shape --n 32 --f 5   28x28"))
+    >>> print(split_remark("convcli shape --n 32 --f 5   28x28"))
     convcli shape --n 32 --f 5
         28x28
     """
@@ -115,12 +115,12 @@ def _wrapped(text: str, width: int, indent: int) -> list[str]:
 
 def write_rows(formatter: Any, heading: str, rows: Sequence[tuple[str, str]]) -> None:
     """Write a section of names and their descriptions."""
-    beside = INDENT + min(max(len(name) for name, _ in rows), MAX_NAME_WIDTH) + GAP
-    indent = 2 * INDENT + GAP if formatter.width <= NARROW else beside
+    beside_names = INDENT + min(max(len(name) for name, _ in rows), MAX_NAME_WIDTH) + GAP
+    indent = 2 * INDENT + GAP if formatter.width <= MAX_NARROW else beside_names
     with formatter.section(heading):
-        for name, meaning in rows:
+        for name, description in rows:
             label = f"{' ' * INDENT}{name}"
-            lines = _wrapped(meaning, formatter.width, indent)
+            lines = _wrapped(description, formatter.width, indent)
             if lines and len(label) + GAP <= indent:
                 lines[0] = label + lines[0][len(label) :]
             else:

@@ -2,14 +2,15 @@
 
 from textwrap import fill
 
-__all__ = ["EXAMPLES", "LAYERS", "layer_page", "layer_usages"]
+__all__ = ["LAYER_SYNTAX", "NETWORK_EXAMPLES", "layer_usages", "layers_help"]
 
-LAYERS = """A network is a list of layers, separated by commas or line breaks, in quotes or in a .net file;
+LAYER_SYNTAX = """\
+A network is a list of layers, separated by commas or line breaks, in quotes or in a .net file;
 # starts a comment. Capitals stand for numbers or sizes that you choose; [brackets] mark what is optional.
 f is the kernel size, s the stride, p the padding, d the dilation, g the number of groups, as in:
 conv 64 f3 s2 p1. N x { ... } repeats layers. A and B are branches, separated by |; an empty branch is the
 input itself. @NAME after a layer names its output. Give the input size by --n, or by in at the beginning."""
-EXAMPLES = (
+NETWORK_EXAMPLES = (
     'convcli params "in 32x32x3, conv 6 f5, relu, maxpool f2, flatten, fc 9"',
     'convcli shape --n 9x9x3 "conv 8 f3 p1, add { conv 8 f3 p1 | }, gap"',
 )
@@ -20,8 +21,8 @@ def layer_usages() -> tuple[list[str], list[str]]:
 
     Examples
     --------
-    >>> with_more, alone = layer_usages()
-    >>> with_more[0].split()[0], alone[:2]
+    >>> with_options, single_words = layer_usages()
+    >>> with_options[0].split()[0], single_words[:2]
     ('conv', ['bn', 'ln'])
     """
     from convcli.networks.layer_words import next_words  # late: few ask for it
@@ -30,15 +31,15 @@ def layer_usages() -> tuple[list[str], list[str]]:
     return [usage for usage in usages if " " in usage], [usage for usage in usages if " " not in usage]
 
 
-def layer_page(width: int) -> str:
+def layers_help(width: int) -> str:
     """Return the help page of layers, for a terminal of this width."""
-    with_more, alone = layer_usages()
+    with_options, single_words = layer_usages()
     parts = [
         "Layers: how to write a network",
-        fill(" ".join(LAYERS.split()), width - 2, initial_indent="  ", subsequent_indent="  "),
-        "\n".join(f"  {example}" for example in EXAMPLES),
-        "\n".join(f"  {usage}" for usage in with_more),
-        fill(", ".join(alone), width - 2, initial_indent="  ", subsequent_indent="  "),
+        fill(" ".join(LAYER_SYNTAX.split()), width - 2, initial_indent="  ", subsequent_indent="  "),
+        "\n".join(f"  {example}" for example in NETWORK_EXAMPLES),
+        "\n".join(f"  {usage}" for usage in with_options),
+        fill(", ".join(single_words), width - 2, initial_indent="  ", subsequent_indent="  "),
         "  convcli params --list shows the shipped networks.",
     ]
     return "\n\n".join(parts) + "\n"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from convcli import __version__
-from convcli.cli.help_formatting import ARGUMENTS, folded, paragraphs, parameter_groups
-from convcli.cli.help_topics import EXAMPLES, LAYERS, layer_usages
+from convcli.cli.help_formatting import ARGUMENTS, paragraphs, parameter_groups, split_remark
+from convcli.cli.help_topics import LAYER_SYNTAX, NETWORK_EXAMPLES, layer_usages
 
 if TYPE_CHECKING:
     from typer.core import TyperGroup
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["escape", "manual_page"]
 
-WIDEST = 71  # columns of a line that man does not wrap: 80 without its margins
-SOURCE_WIDTH = 76
+MAX_COLUMNS = 71  # columns of a line that man does not wrap: 80 without its margins
+SOURCE_COLUMNS = 76
 SPECIAL = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", '"': r"\(dq"}
 
-MANNERS = """Standard output carries the answer and nothing else: on a terminal laid out for a person, in a
+CONVENTIONS = """\
+Standard output carries the answer and nothing else: on a terminal laid out for a person, in a
 pipe the bare answer (a size, a number, the path of each output, tab-separated rows), with --json the complete
 answer. Messages go to standard error. - is standard input or output; -- ends the options. Existing files are
 only overwritten with --force, and an input file never is. A size is HxW or HxWxC; a single number is the side
@@ -85,8 +86,8 @@ def manual_page(root: "TyperGroup") -> str:
 
     Examples
     --------
-    >>> from convcli.cli.app import command
-    >>> print(manual_page(command()).splitlines()[5])
+    >>> from convcli.cli.app import root_command
+    >>> print(manual_page(root_command()).splitlines()[5])
     .SH NAME
     """
     context = typer.Context(root, info_name="convcli", **root.context_settings)
@@ -104,7 +105,9 @@ def manual_page(root: "TyperGroup") -> str:
         ".br",
         r"\fBconvcli\fR [\fIOPTIONS\fR]",
         ".SH DESCRIPTION",
-        *_text([about, *(paragraph for paragraph in rest if not paragraph.startswith("Help:")), MANNERS]),
+        *_roff_paragraphs(
+            [about, *(paragraph for paragraph in rest if not paragraph.startswith("Help:")), CONVENTIONS]
+        ),
         ".SH OPTIONS",
         *_parameters(root, context),
         ".SH COMMANDS",
@@ -114,43 +117,50 @@ def manual_page(root: "TyperGroup") -> str:
         assert command is not None
         own = typer.Context(command, info_name=name, parent=context, **command.context_settings)
         usage = " ".join(command.collect_usage_pieces(own))
-        lines += [f'.SS "convcli {name} {escape(usage)}"', *_text(paragraphs(command))]
+        lines += [f'.SS "convcli {name} {escape(usage)}"', *_roff_paragraphs(paragraphs(command))]
         lines += _parameters(command, own)
     lines += [
         *_reference(),
         ".SH EXIT STATUS",
-        *_listed(EXIT_STATUS),
+        *_definition_list(EXIT_STATUS),
         ".SH ENVIRONMENT",
-        *_listed(ENVIRONMENT),
+        *_definition_list(ENVIRONMENT),
     ]
-    return "\n".join([*lines, ".SH FILES", *_listed(FILES), ".SH SEE ALSO", *_text([SEE_ALSO])]) + "\n"
+    return (
+        "\n".join(
+            [*lines, ".SH FILES", *_definition_list(FILES), ".SH SEE ALSO", *_roff_paragraphs([SEE_ALSO])]
+        )
+        + "\n"
+    )
 
 
-def _text(paragraphs: Iterable[str]) -> list[str]:
+def _roff_paragraphs(paragraphs: Iterable[str]) -> list[str]:
     lines: list[str] = []
     for number, paragraph in enumerate(paragraphs):
         lines += [".PP"] * (number > 0)
         if paragraph.startswith("\b"):
             examples = paragraph.splitlines()[1:]
-            lines += [".nf", *(escape(part) for line in examples for part in _narrow(line)), ".fi"]
+            lines += [".nf", *(escape(part) for line in examples for part in _break_example(line)), ".fi"]
         else:
-            lines += _filled(paragraph)
+            lines += _roff_lines(paragraph)
     return lines
 
 
-def _filled(text: str) -> list[str]:
+def _roff_lines(text: str) -> list[str]:
     """Break a text into lines; roff fills them again."""
-    return [escape(line) for line in wrap(text, SOURCE_WIDTH, break_long_words=False, break_on_hyphens=False)]
+    return [
+        escape(line) for line in wrap(text, SOURCE_COLUMNS, break_long_words=False, break_on_hyphens=False)
+    ]
 
 
-def _narrow(example: str) -> list[str]:
+def _break_example(example: str) -> list[str]:
     """Break an example that is too long: before its remark, then before an option of the command."""
-    if len(example) <= WIDEST:
+    if len(example) <= MAX_COLUMNS:
         return [example]
-    command, *remark = folded(example).splitlines()
-    if len(command) > WIDEST:
-        place = command.rindex(" -", 0, WIDEST)
-        return [f"{command[:place]} \\", f"    {command[place + 1 :]}", *remark]
+    command, *remark = split_remark(example).splitlines()
+    if len(command) > MAX_COLUMNS:
+        end = command.rindex(" -", 0, MAX_COLUMNS)
+        return [f"{command[:end]} \\", f"    {command[end + 1 :]}", *remark]
     return [command, *remark]
 
 
@@ -162,18 +172,22 @@ def _parameters(command: Any, context: Any) -> list[str]:
     for heading, rows in groups.items():
         if has_headings and heading != ARGUMENTS:
             lines += [".PP", rf"\fI{heading}:\fR"]
-        for names, meaning in rows:
+        for names, description in rows:
             words = [
                 rf"\fB{escape(word)}\fR" if word.startswith("-") else rf"\fI{escape(word)}\fR"
                 for word in re.split(", | +", names)
             ]
             joined = re.sub(r"(\\fB[^ ]*) (?=\\fB)", r"\1, ", " ".join(words))
-            lines += [".TP", joined, *_filled(meaning)]
+            lines += [".TP", joined, *_roff_lines(description)]
     return lines
 
 
-def _listed(rows: Sequence[tuple[str, str]]) -> list[str]:
-    return [line for name, meaning in rows for line in (".TP", rf"\fB{escape(name)}\fR", *_filled(meaning))]
+def _definition_list(rows: Sequence[tuple[str, str]]) -> list[str]:
+    return [
+        line
+        for name, description in rows
+        for line in (".TP", rf"\fB{escape(name)}\fR", *_roff_lines(description))
+    ]
 
 
 def _reference() -> list[str]:
@@ -185,22 +199,22 @@ def _reference() -> list[str]:
         (entry.name, entry.summary + f"; takes {', '.join(entry.options)}" * bool(entry.options))
         for entry in CATALOG.values()
     ]
-    with_more, alone = layer_usages()
+    with_options, single_words = layer_usages()
     return [
         ".SH FILTERS",
-        *_listed(filters),
+        *_definition_list(filters),
         ".SH LAYERS",
-        *_text([LAYERS]),
+        *_roff_paragraphs([LAYER_SYNTAX]),
         ".PP",
         ".nf",
-        *map(escape, with_more),
+        *map(escape, with_options),
         ".fi",
         ".PP",
-        *_filled(", ".join(alone)),
+        *_roff_lines(", ".join(single_words)),
         ".PP",
         ".nf",
-        *(escape(part) for example in EXAMPLES for part in _narrow(example)),
+        *(escape(part) for example in NETWORK_EXAMPLES for part in _break_example(example)),
         ".fi",
         ".SH NETWORKS",
-        *_listed([(name, shipped_title(name)) for name in shipped_networks()]),
+        *_definition_list([(name, shipped_title(name)) for name in shipped_networks()]),
     ]

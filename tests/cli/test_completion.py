@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from convcli.cli.app import COMMANDS, command
+from convcli.cli.app import COMMANDS, root_command
 from convcli.cli.completion.completers import banks, filters, networks
-from convcli.cli.completion.engine import continuations, typed
-from convcli.cli.completion.shells import Shell, script
+from convcli.cli.completion.engine import completions, parse_command_line
+from convcli.cli.completion.shells import Shell, completion_script
 from convcli.kernels.banks import orientation_bank
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.named import get_filter
@@ -40,8 +40,8 @@ def photo(in_folder: Path) -> Path:
 
 def offered(line: str) -> list[str]:
     """Return what the last word of a line may become."""
-    now = typed(line)
-    return [text for text, _ in continuations(command(), now.words[1:], now.last)]
+    typed = parse_command_line(line)
+    return [text for text, _ in completions(root_command(), typed.words[1:], typed.last)]
 
 
 # The line -------------------------------------------------------------------------------------------------
@@ -49,13 +49,13 @@ def offered(line: str) -> list[str]:
 
 @given(WORDS)
 def test_quoted_words_are_read_as_shlex_writes_them(words: list[str]) -> None:
-    assert typed(shlex.join([*words, ""]).removesuffix("''")).words == tuple(words)
+    assert parse_command_line(shlex.join([*words, ""]).removesuffix("''")).words == tuple(words)
 
 
 @given(WORDS, st.text("abc {}|,@'", max_size=20))
 def test_an_open_quote_holds_the_last_word(words: list[str], text: str) -> None:
-    now = typed(shlex.join([*words, ""]).removesuffix("''") + f'"{text}')
-    assert (now.words, now.last, now.quote) == (tuple(words), text, '"')
+    typed = parse_command_line(shlex.join([*words, ""]).removesuffix("''") + f'"{text}')
+    assert (typed.words, typed.last, typed.quote) == (tuple(words), text, '"')
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_an_open_quote_holds_the_last_word(words: list[str], text: str) -> None:
     ],
 )
 def test_lines(line: str, words: tuple[str, ...], last: str) -> None:
-    assert typed(line)[:2] == (words, last)
+    assert parse_command_line(line)[:2] == (words, last)
 
 
 # What is offered ------------------------------------------------------------------------------------------
@@ -207,10 +207,10 @@ def test_no_line_breaks_completion(text: str) -> None:
         "convcli shape ",
         'convcli shape "',
     ):
-        now = typed(start + text)
-        if now.words[1:2] and now.words[1] in COMMANDS:
-            for offer, _ in continuations(command(), now.words[1:], now.last):
-                assert offer.startswith(now.last)
+        typed = parse_command_line(start + text)
+        if typed.words[1:2] and typed.words[1] in COMMANDS:
+            for offer, _ in completions(root_command(), typed.words[1:], typed.last):
+                assert offer.startswith(typed.last)
 
 
 # The answer -----------------------------------------------------------------------------------------------
@@ -311,7 +311,9 @@ def test_bash_completes(line: str, word: str, expected: list[str]) -> None:
         f"_convcli_complete convcli {shlex.quote(word)} ''\n"
         '(( ${#COMPREPLY[@]} )) && printf "%s\\n" "${COMPREPLY[@]}"\n:'
     )
-    ran = subprocess.run(["bash", "-c", script(Shell.BASH) + call], capture_output=True, check=True)
+    ran = subprocess.run(
+        ["bash", "-c", completion_script(Shell.BASH) + call], capture_output=True, check=True
+    )
     assert (ran.stdout.decode().splitlines(), ran.stderr) == (expected, b"")
 
 
@@ -319,7 +321,7 @@ def test_bash_completes(line: str, word: str, expected: list[str]) -> None:
 def test_the_tab_key_completes_in_bash(tmp_path: Path) -> None:
     """Type into a bash of its own; what is awaited comes, however long it takes."""
     (tmp_path / "rc").write_text(
-        script(Shell.BASH)
+        completion_script(Shell.BASH)
         + "PS1='ready> '\nbind 'set enable-bracketed-paste off'\nbind 'set bell-style none'\n"
     )
     parent, child = pty.openpty()
@@ -352,13 +354,13 @@ def test_the_tab_key_completes_in_bash(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="there is no zsh")
 def test_zsh_reads_the_script() -> None:
-    subprocess.run(["zsh", "-n"], input=script(Shell.ZSH).encode(), check=True)
+    subprocess.run(["zsh", "-n"], input=completion_script(Shell.ZSH).encode(), check=True)
 
 
 @pytest.mark.usefixtures("program")
 @pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish")
 def test_fish_completes(tmp_path: Path) -> None:
-    asked = script(Shell.FISH) + "complete --do-complete 'convcli params resnet1'\n"
+    asked = completion_script(Shell.FISH) + "complete --do-complete 'convcli params resnet1'\n"
     variables = os.environ | {"HOME": str(tmp_path)}
     ran = subprocess.run(["fish", "-c", asked], capture_output=True, env=variables, check=True)
     assert ran.stdout.decode().startswith("resnet18\t")
@@ -384,7 +386,7 @@ def test_installing_writes_a_script_and_has_it_loaded(convcli: Runner, home: Pat
         place = home / ".local/share/convcli" / f"completion.{shell}"
         ran = convcli("--install-completion", "--shell", shell)
         assert ran.all == (0, f"{place}\n{home / settings}\n", "")
-        assert place.read_text() == script(shell)
+        assert place.read_text() == completion_script(shell)
         kept, line = (home / settings).read_bytes().splitlines()
         assert kept.endswith(b"\xff")
         assert line.decode() == f"[ -r '{place}' ] && . '{place}'  # completion of convcli"
@@ -425,7 +427,7 @@ def test_settings_that_are_no_file_are_not_waited_for(convcli: Runner, home: Pat
     settings = home / ".bashrc"
     os.mkfifo(settings) if kind == "pipe" else settings.symlink_to("/dev/null")
     ran = convcli("--install-completion", "--shell", "bash")
-    assert ran.all == (1, "", f"convcli: {settings}: is a pipe or a device, not a file; {ELSEWHERE}\n")
+    assert ran.all == (1, "", f"convcli: {settings}: is a pipe or a device, not a file; {MANUAL_HINT}\n")
 
 
 def test_the_installed_line_loads_the_script(convcli: Runner, home: Path) -> None:
@@ -458,7 +460,7 @@ def test_folders_that_are_named_are_taken(
     assert contents(home).keys() == {".bashrc"}
 
 
-ELSEWHERE = "use convcli --show-completion to print the script"
+MANUAL_HINT = "use convcli --show-completion to print the script"
 
 
 def test_what_is_anothers_stays(convcli: Runner, home: Path) -> None:
@@ -467,7 +469,7 @@ def test_what_is_anothers_stays(convcli: Runner, home: Path) -> None:
     place.write_text("# mine\n")
     with nothing_changes(home):
         ran = convcli("--install-completion", "--shell", "fish")
-    assert ran.all == (1, "", f"convcli: {place}: exists and is not convcli's; {ELSEWHERE}\n")
+    assert ran.all == (1, "", f"convcli: {place}: exists and is not convcli's; {MANUAL_HINT}\n")
 
 
 @pytest.mark.parametrize("named", [None, "", "relative"])
@@ -476,7 +478,7 @@ def test_no_home_is_one_line(convcli: Runner, monkeypatch: pytest.MonkeyPatch, n
     if named is not None:
         monkeypatch.setenv("HOME", named)
     ran = convcli("--install-completion", "--shell", "bash")
-    assert ran.all == (1, "", f"convcli: HOME: is not the path of a folder to install in; {ELSEWHERE}\n")
+    assert ran.all == (1, "", f"convcli: HOME: is not the path of a folder to install in; {MANUAL_HINT}\n")
 
 
 @pytest.mark.parametrize("shell", Shell)
@@ -489,20 +491,20 @@ def test_a_home_that_takes_no_files_is_one_line(
         ran = convcli("--install-completion", "--shell", shell)
         assert (ran.code, ran.out) == (1, "")
         assert ran.err.startswith(f"convcli: {home}/.")
-        assert ran.err.endswith(f"; {ELSEWHERE}\n")
+        assert ran.err.endswith(f"; {MANUAL_HINT}\n")
         assert ran.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("shell", Shell)
 def test_showing_prints_the_script(convcli: Runner, shell: Shell) -> None:
-    assert convcli("--show-completion", "--shell", shell).all == (0, script(shell), "")
+    assert convcli("--show-completion", "--shell", shell).all == (0, completion_script(shell), "")
 
 
 def test_an_unknown_shell_is_not_installed_for(convcli: Runner) -> None:
     ran = convcli("--install-completion", "--shell", "tcsh")
     assert ran.all == (2, "", "convcli: --shell 'tcsh': choose from bash, zsh, fish\n")
     ran = convcli("--shell", "bash")
-    assert ran.all == (2, "", "convcli: --shell: goes with --install-completion or --show-completion\n")
+    assert ran.all == (2, "", "convcli: --shell: needs --install-completion or --show-completion\n")
 
 
 def test_without_processes_the_shell_is_the_one_of_the_account(
@@ -510,7 +512,7 @@ def test_without_processes_the_shell_is_the_one_of_the_account(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # there is no ps
     monkeypatch.setenv("SHELL", "/usr/bin/fish")
-    assert convcli("--show-completion").out == script(Shell.FISH)
+    assert convcli("--show-completion").out == completion_script(Shell.FISH)
     monkeypatch.delenv("SHELL")
     missing = "--shell: missing, and none of bash, zsh, fish started convcli; name it, as in --shell bash"
     assert convcli("--show-completion").all == (2, "", f"convcli: {missing}\n")
@@ -523,4 +525,4 @@ def test_the_shell_that_runs_it_is_found() -> None:
     ran = subprocess.run(
         ["bash", "-c", asked], capture_output=True, check=True, env=os.environ | {"SHELL": "zsh"}
     )
-    assert ran.stdout.decode() == script(Shell.BASH)
+    assert ran.stdout.decode() == completion_script(Shell.BASH)

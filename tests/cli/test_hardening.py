@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from convcli import __version__, apply_filter, get_filter, kernel, output_size, render
-from convcli.cli.error_handling import FILTER_PARAMETERS
+from convcli.cli.error_handling import FILTER_OPTIONS
 from convcli.convolution.engine import pixels_under
 from convcli.errors import ImageError, UsageError
 from convcli.kernels.filter import gain
@@ -186,7 +186,7 @@ def test_two_signals_at_once_leave_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_parameters_that_are_taken_for_options_are_parameters() -> None:
-    for name, example in FILTER_PARAMETERS.items():
+    for name, example in FILTER_OPTIONS.items():
         built = get_filter(example.removeprefix("--filter "))
         assert f"{name}=" in built.name
 

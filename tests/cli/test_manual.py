@@ -11,7 +11,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.cli.app import COMMANDS, command
+from convcli.cli.app import COMMANDS, root_command
 from convcli.cli.manual import escape
 from convcli.kernels.catalog import CATALOG
 from convcli.networks.sources import shipped_networks
@@ -92,7 +92,7 @@ def test_the_sections_are_those_of_manual_pages() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_and_example_of_a_command_is_there(name: str) -> None:
-    root = command()
+    root = root_command()
     context = typer.Context(root)
     one = root.get_command(context, name)
     assert one is not None

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.cells import cell_len
 
-from convcli.cli.terminal.capabilities import GraphicsProtocol, Screen, query_terminal, screen
+from convcli.cli.terminal.capabilities import GraphicsProtocol, Screen, detect_screen, query_terminal
 from tests.support import oracles as reference
 from tests.support.command_line import SAMPLES, Ran, Runner, assert_refused, contents
 from tests.support.terminal_emulation import (
@@ -44,7 +44,7 @@ SIXEL = b"\x1b[?62;4;22c"
 PLAIN = b"\x1b[?1;2c"
 CELL = b"\x1b[6;20;10t"
 KITTY = b"\x1b_Gi=31;OK\x1b\\"
-QUESTIONS = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[16t\x1b[c"
+QUERIES = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[16t\x1b[c"
 LEVELS = 0, 95, 135, 175, 215, 255
 XTERM = [*product(LEVELS, LEVELS, LEVELS), *([8 + 10 * step] * 3 for step in range(24))]
 BOX = ("apply", CAT, "--filter", "box", "-o", "out.png")
@@ -82,7 +82,7 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Screen]:
         stream = os.fdopen(slave, "w", encoding=encoding)
         with answering(master, answers, seen), stream, monkeypatch.context() as patch:
             patch.setattr(sys, "stdout", stream)
-            found = screen()
+            found = detect_screen()
         os.close(master)
         return found
 
@@ -158,8 +158,8 @@ def test_letters_get_denser_as_it_gets_brighter() -> None:
 
 def test_kitty_is_sent_what_fits_its_window() -> None:
     ran = in_terminal(*BOX, "--preview", pixels=(240, 400), answers={b"kitty": KITTY, b"c": PLAIN})
-    assert ran.out.startswith(QUESTIONS)
-    label, *_, picture = ran.out.removeprefix(QUESTIONS).splitlines()
+    assert ran.out.startswith(QUERIES)
+    label, *_, picture = ran.out.removeprefix(QUERIES).splitlines()
     canvas, keys = kitty_pixels(picture)
     # 38 columns of 5 pixels, and 126 rows of pixels of 10 to the cell.
     first, second = parts(canvas)
@@ -168,7 +168,7 @@ def test_kitty_is_sent_what_fits_its_window() -> None:
     assert (keys["c"], keys["r"]) == ("78", "13")
     assert canvas.shape == (130, 390, 4)
     # Room is made, the picture shown there, and the answer stands below it.
-    assert ran.out.startswith(f"{QUESTIONS}{label}" + "\n" * 14 + "\x1b[13A\x1b7\x1b_G")
+    assert ran.out.startswith(f"{QUERIES}{label}" + "\n" * 14 + "\x1b[13A\x1b7\x1b_G")
     assert "\x1b\\\x1b8\x1b[13Bout.png  (" in picture
 
 
@@ -203,7 +203,7 @@ def test_who_does_not_answer_for_what_is_seen_is_not_asked(
     outer = {"KITTY_WINDOW_ID": "1", "LC_TERMINAL": "iTerm2", **environment}
     seen = bytearray()
     found = emulated({b"kitty": KITTY, b"c": SIXEL}, outer, seen)
-    assert (found.means, found.cell, bytes(seen)) == (GraphicsProtocol.COLORS_256, (2, 1), b"")
+    assert (found.protocol, found.cell, bytes(seen)) == (GraphicsProtocol.COLORS_256, (2, 1), b"")
 
 
 # Terminals that lie, or say nothing
@@ -224,17 +224,17 @@ def test_who_does_not_answer_for_what_is_seen_is_not_asked(
 def test_who_lies_or_is_silent_gets_blocks(
     monkeypatch: pytest.MonkeyPatch, answers: dict[bytes, bytes], emulated: Callable[..., Screen]
 ) -> None:
-    monkeypatch.setattr("convcli.cli.terminal.capabilities.PATIENCE", 0.1)
+    monkeypatch.setattr("convcli.cli.terminal.capabilities.QUERY_TIMEOUT", 0.1)
     names = {"TERM": "xterm-kitty", "KITTY_WINDOW_ID": "3", "COLORTERM": "truecolor", "LC_TERMINAL": "iTerm2"}
     seen = bytearray()
-    assert emulated(answers, names, seen).means == GraphicsProtocol.TRUECOLOR
-    assert seen.startswith(QUESTIONS.encode())
+    assert emulated(answers, names, seen).protocol == GraphicsProtocol.TRUECOLOR
+    assert seen.startswith(QUERIES.encode())
 
 
 def test_the_picture_of_a_silent_terminal_is_shown_after_a_while() -> None:
     ran = in_terminal(*BOX, "--preview", environment={"COLORTERM": "truecolor"})
     assert (ran.code, ran.err) == (0, "")
-    label, *lines, _ = ran.out.removeprefix(QUESTIONS).splitlines()
+    label, *lines, _ = ran.out.removeprefix(QUERIES).splitlines()
     assert label.startswith("chelsea.png 300x451")
     np.testing.assert_array_equal(parts(block_pixels(lines))[0], expected(CAT, (25, 38)))
 
@@ -253,26 +253,28 @@ def test_who_has_no_colours_gets_letters_and_is_asked_nothing(
 ) -> None:
     seen = bytearray()
     found = emulated({b"kitty": KITTY, b"c": SIXEL}, environment, seen, encoding=encoding)
-    assert (found.means, found.cell, bytes(seen)) == (GraphicsProtocol.ASCII, (2, 1), b"")
+    assert (found.protocol, found.cell, bytes(seen)) == (GraphicsProtocol.ASCII, (2, 1), b"")
 
 
 @pytest.mark.parametrize("size", [(24, 80), (3, 10), (1, 1), (2, 5), (0, 0), (400, 1000), (5, 200)])
-@pytest.mark.parametrize("means", ["truecolor", "ascii", "sixel", "kitty"])
+@pytest.mark.parametrize("protocol", ["truecolor", "ascii", "sixel", "kitty"])
 def test_any_window_gets_a_picture_that_fits(
-    terminal: Runner, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], means: str
+    terminal: Runner, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], protocol: str
 ) -> None:
     monkeypatch.setenv("LINES", str(size[0]))
     monkeypatch.setenv("TERM", "xterm-256color")
     Path("a.csv").write_text("1 2 3\n4 5 6\n")
-    ran = terminal("apply", "a.csv", "--kernel", "1", "-o", "a.npy", "--preview-as", means, columns=size[1])
+    ran = terminal(
+        "apply", "a.csv", "--kernel", "1", "-o", "a.npy", "--preview-as", protocol, columns=size[1]
+    )
     assert (ran.code, ran.err) == (0, "")
     rows, columns = (side or usual for side, usual in zip(size, (24, 80), strict=True))
-    if means in ("truecolor", "ascii"):
+    if protocol in ("truecolor", "ascii"):
         plain = re.sub(r"\x1b\[[\d;]*m", "", ran.out).splitlines()
         answer = next(number for number, line in enumerate(plain) if line.startswith("a.npy"))
         assert max(map(cell_len, plain[:answer])) <= columns
         assert answer <= max(2, rows)
-    elif means == "kitty":
+    elif protocol == "kitty":
         canvas, keys = kitty_pixels(ran.out)
         assert int(keys["c"]) <= columns
         assert max(canvas.shape) <= 1600
@@ -312,15 +314,15 @@ def test_an_answer_is_neither_echoed_nor_left() -> None:
     before = termios.tcgetattr(slave)
     seen = bytearray()
     with answering(master, {b"kitty": KITTY, b"16t": CELL, b"c": SIXEL}, seen):
-        heard = query_terminal(slave, QUESTIONS.encode(), 30)
+        reply = query_terminal(slave, QUERIES.encode(), 30)
         os.set_blocking(slave, False)
         with pytest.raises(BlockingIOError):
             os.read(slave, 1)
         assert termios.tcgetattr(slave) == before
         os.close(slave)
     os.close(master)
-    assert heard == KITTY + CELL + SIXEL
-    assert bytes(seen) == QUESTIONS.encode()
+    assert reply == KITTY + CELL + SIXEL
+    assert bytes(seen) == QUERIES.encode()
 
 
 @pytest.mark.parametrize(
@@ -338,7 +340,7 @@ def test_what_is_typed_meanwhile_is_put_back(
     monkeypatch.setattr("convcli.cli.terminal.capabilities.fcntl.ioctl", control)
     master, slave = pty.openpty()
     with answering(master, {b"kitty": KITTY, b"16t": typed, b"c": PLAIN}, bytearray()):
-        assert query_terminal(slave, QUESTIONS.encode(), 30) == KITTY + typed + PLAIN
+        assert query_terminal(slave, QUERIES.encode(), 30) == KITTY + typed + PLAIN
         os.close(slave)
     os.close(master)
     assert given == put_back

@@ -25,7 +25,7 @@ from PIL import Image
 import convcli.__main__
 import convcli.cli.commands.pool
 import convcli.kernels.weights
-from convcli.cli import error_handling as boundary
+from convcli.cli import error_handling
 
 LONGEST_REQUEST = 1 << 24
 
@@ -40,8 +40,8 @@ def warm_up() -> None:
         names = [f"{folder}/a.png", f"{folder}/b.png"]
         for name in names:
             Image.new("L", (9, 9)).save(name)
-        boundary.run(["apply", *names, "--filter", "box", "--out-dir", f"{folder}/out", "-j", "2"])
-        boundary.run(["apply", names[0], "--filter", "box", "-o", f"{folder}/c.png"])
+        error_handling.run(["apply", *names, "--filter", "box", "--out-dir", f"{folder}/out", "-j", "2"])
+        error_handling.run(["apply", names[0], "--filter", "box", "-o", f"{folder}/c.png"])
 
 
 def serve(connection: socket.socket) -> None:

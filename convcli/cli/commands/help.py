@@ -12,14 +12,14 @@ from convcli.errors import UsageError, suggestion
 
 __all__ = ["help"]
 
-TOPIC = "layers"
-WIDEST = 100  # columns of a page
+LAYERS_TOPIC = "layers"
+MAX_WIDTH = 100  # columns of a page
 
 
-def _commands(incomplete: str) -> Candidates:  # noqa: ARG001 -- Typer looks for this name
+def _topics(incomplete: str) -> Candidates:  # noqa: ARG001 -- Typer looks for this name
     from convcli.cli.app import COMMANDS  # late: it loads this module
 
-    return [*((name, "") for name in COMMANDS), (TOPIC, "the layers of networks")]
+    return [*((name, "") for name in COMMANDS), (LAYERS_TOPIC, "the layers of networks")]
 
 
 def help(
@@ -27,7 +27,7 @@ def help(
     command: Annotated[
         str | None,
         typer.Argument(
-            metavar="[COMMAND]", help="A command such as apply, or layers.", autocompletion=_commands
+            metavar="[COMMAND]", help="A command such as apply, or layers.", autocompletion=_topics
         ),
     ] = None,
 ) -> int:
@@ -42,15 +42,15 @@ def help(
     if command is None:
         write(f"{root.get_help()}\n")
         return 0
-    if command == TOPIC:
-        from convcli.cli.help_topics import layer_page  # late: few ask for it
+    if command == LAYERS_TOPIC:
+        from convcli.cli.help_topics import layers_help  # late: few ask for it
 
-        write(layer_page(min(get_terminal_size().columns, WIDEST)))
+        write(layers_help(min(get_terminal_size().columns, MAX_WIDTH)))
         return 0
-    words = [word for word, _ in _commands("")] + ["help"]
-    if command not in words:
-        raise UsageError(command[:100], f"unknown command or topic: {suggestion(command, words)}")
-    asked = root.command.get_command(root, command)
-    assert asked is not None
-    write(f"{typer.Context(asked, info_name=command, parent=root).get_help()}\n")
+    names = [name for name, _ in _topics("")] + ["help"]
+    if command not in names:
+        raise UsageError(command[:100], f"unknown command or topic: {suggestion(command, names)}")
+    described = root.command.get_command(root, command)
+    assert described is not None
+    write(f"{typer.Context(described, info_name=command, parent=root).get_help()}\n")
     return 0

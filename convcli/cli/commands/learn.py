@@ -205,7 +205,9 @@ def learn(
         answer = _shown(learned, nearest, [name for name in (output, curve) if name])
         if shown_preview is not None:
             names = pictures[0], pictures[1]
-            write(shown_preview.lesson(names, pairs[0], learned, absolute=absolute, below=answer))
+            write(
+                shown_preview.learning_result(names, pairs[0], learned, absolute=absolute, text_below=answer)
+            )
         write(answer)
     else:
         write(output + "\n" if output is not None else _bare(learned.taps))

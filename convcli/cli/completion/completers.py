@@ -1,4 +1,4 @@
-"""Completers: what completion offers for the value of an option.
+"""Completers: the values that completion offers for an option.
 
 Each function is passed to an option as ``autocompletion``. It takes the text before the cursor and returns
 whole texts; those that do not start with that text are dropped later. An option without a completer takes
@@ -33,21 +33,20 @@ Candidates = list[tuple[str, str]]
 """Texts and their descriptions."""
 Completer = Callable[[str], Candidates]
 
-NEAR = 8  # an integer parameter of a range up to this length offers all its values
-TURNS = (4, 8, 16)
-ODD, ANGLES, AMOUNTS = (
-    ("3", "5", "7"),
-    ("0", "45", "90", "135"),
-    ("1", "2", "4"),
-)  # offered if there is no default
+MAX_LISTED_VALUES = 8  # an integer parameter of a range up to this length offers all its values
+ROTATION_COUNTS = (4, 8, 16)
+# Offered for options without a default.
+ODD_NUMBERS = ("3", "5", "7")
+EXAMPLE_ANGLES = ("0", "45", "90", "135")
+EXAMPLE_NUMBERS = ("1", "2", "4")
 
 
-def words_of(place: str, *, without: str = "") -> Completer:
-    """Offer the words of a closed choice; its module is imported when the option is completed.
+def words_of(module_and_name: str, *, without: str = "") -> Completer:
+    """Offer the values of a StrEnum; its module is imported when the option is completed.
 
     Parameters
     ----------
-    place : str
+    module_and_name : str
         Module and name of the StrEnum, as in ``convcli.convolution.rendering:SignedMapping``.
     without : str
         A word that this option does not accept.
@@ -59,7 +58,7 @@ def words_of(place: str, *, without: str = "") -> Completer:
     """
 
     def offer(incomplete: str) -> Candidates:  # noqa: ARG001 -- Typer looks for this name
-        module, _, name = place.partition(":")
+        module, _, name = module_and_name.partition(":")
         return [(str(word), "") for word in getattr(import_module(module), name) if word != without]
 
     return offer
@@ -112,7 +111,7 @@ def filters(incomplete: str) -> Candidates:
             for entry in CATALOG.values()
             if entry.name == name and entry.options
         ]
-    return _parameters(CATALOG[name], f"{name}:", parameters) if name in CATALOG else []
+    return _filter_options(CATALOG[name], f"{name}:", parameters) if name in CATALOG else []
 
 
 def banks(incomplete: str) -> Candidates:
@@ -126,35 +125,38 @@ def banks(incomplete: str) -> Candidates:
     from convcli.kernels.catalog import CATALOG  # late, as above
 
     name, colon, rest = incomplete.partition(":")
-    turned = {entry.name: entry for entry in CATALOG.values() if "angle" in entry.options}
+    rotatable = {entry.name: entry for entry in CATALOG.values() if "angle" in entry.options}
     if not colon:
-        return [(f"{entry.name}:", entry.summary) for entry in turned.values()]
+        return [(f"{entry.name}:", entry.summary) for entry in rotatable.values()]
+    if name not in rotatable:
+        return []
     count, comma, parameters = rest.partition(",")
     if not comma:
-        return [(f"{name}:{turns}", f"{turns} rotated copies") for turns in TURNS if name in turned]
-    return _parameters(turned[name], f"{name}:{count},", parameters, "angle") if name in turned else []
+        return [(f"{name}:{copies}", f"{copies} rotated copies") for copies in ROTATION_COUNTS]
+    return _filter_options(rotatable[name], f"{name}:{count},", parameters, without="angle")
 
 
-def _parameters(entry: "CatalogEntry", before: str, typed: str, without: str = "") -> Candidates:
+def _filter_options(entry: "CatalogEntry", prefix: str, text: str, without: str = "") -> Candidates:
     """Offer the options of a filter that are not given yet, or values of the last option."""
-    given, comma, last = typed.rpartition(",")
+    given, comma, last = text.rpartition(",")
     key, equals, _ = last.partition("=")
-    before += given + comma
+    prefix += given + comma
     if not equals:
-        taken = {without, *(part.partition("=")[0] for part in given.split(","))}
-        left = {name: spec for name, spec in entry.options.items() if name not in taken}
-        return [(f"{before}{name}=", spec.description) for name, spec in left.items()]
-    spec = entry.options.get(key)
-    if spec is None:
+        used = {without, *(part.partition("=")[0] for part in given.split(","))}
+        unused = {name: option for name, option in entry.options.items() if name not in used}
+        return [(f"{prefix}{name}=", option.description) for name, option in unused.items()]
+    option = entry.options.get(key)
+    if option is None:
         return []
-    if spec.integer and spec.maximum - spec.minimum <= NEAR:
-        step = 2 if spec.odd else 1
-        values = [f"{value}" for value in range(int(spec.minimum), int(spec.maximum) + 1, step)]
-    elif spec.default is not None:
-        values = [f"{spec.default:g}"]
+    if option.integer and option.maximum - option.minimum <= MAX_LISTED_VALUES:
+        step = 2 if option.odd else 1
+        values = [f"{value}" for value in range(int(option.minimum), int(option.maximum) + 1, step)]
+    elif option.default is not None:
+        values = [f"{option.default:g}"]
     else:
-        values = list(ODD if spec.odd else ANGLES if isinf(spec.minimum) else AMOUNTS)
-    return [(f"{before}{key}={value}", spec.description) for value in values]
+        examples = EXAMPLE_ANGLES if isinf(option.minimum) else EXAMPLE_NUMBERS
+        values = list(ODD_NUMBERS if option.odd else examples)
+    return [(f"{prefix}{key}={value}", option.description) for value in values]
 
 
 def kernels(incomplete: str) -> Candidates:
@@ -169,7 +171,7 @@ def kernels(incomplete: str) -> Candidates:
         return [("@", "a kernel file")]
     from convcli.kernels.weights import WEIGHT_FILES  # late, as above
 
-    return _files(incomplete[1:], WEIGHT_FILES, before="@")
+    return _files(incomplete[1:], WEIGHT_FILES, prefix="@")
 
 
 def filters_or_files(incomplete: str) -> Candidates:
@@ -202,37 +204,37 @@ def networks(incomplete: str) -> Candidates:
 
     start = max(incomplete.rfind(mark) for mark in ",{|\n") + 1
     part = incomplete[start:].lstrip()
-    before = incomplete[: len(incomplete) - len(part)]
+    prefix = incomplete[: len(incomplete) - len(part)]
     if start and not part:
-        before = before if before.endswith((" ", "\n")) else f"{before} "
-    offered: Candidates = []
+        prefix = prefix if prefix.endswith((" ", "\n")) else f"{prefix} "
+    candidates: Candidates = []
     if not start and " " not in part:
-        offered = [(name, shipped_title(name)) for name in shipped_networks() if name.startswith(part)]
-        offered += _files(part, (".net",))
+        candidates = [(name, shipped_title(name)) for name in shipped_networks() if name.startswith(part)]
+        candidates += _files(part, (".net",))
         if not part:
-            return offered
+            return candidates
     layer, _, last = part.rpartition(" ")
-    lead = before + (f"{layer} " if layer else "")
+    layer_prefix = prefix + (f"{layer} " if layer else "")
     words = next_words(layer.split())
-    begun = {word: usage for word, usage in words.items() if word.startswith(last)}
-    offered += [(lead + word, usage if usage != word else "") for word, usage in begun.items()]
-    if len(offered) == len(begun) == 1 and not layer:
+    matching = {word: usage for word, usage in words.items() if word.startswith(last)}
+    candidates += [(layer_prefix + word, usage if usage != word else "") for word, usage in matching.items()]
+    if len(candidates) == len(matching) == 1 and not layer:
         # The shell would end the word and close its quotes after a single match, but the layer may go on.
-        ((text, usage),) = offered
-        goes_on = lead + usage if usage else f"{text},"
-        offered.append((goes_on, "usage"))
-    return offered
+        ((text, usage),) = candidates
+        continuation = layer_prefix + usage if usage else f"{text},"
+        candidates.append((continuation, "usage"))
+    return candidates
 
 
-def _files(typed: str, suffixes: tuple[str, ...], before: str = "") -> Candidates:
+def _files(text: str, suffixes: tuple[str, ...], prefix: str = "") -> Candidates:
     """Offer the files with these suffixes, and all folders."""
-    folder, slash, start = typed.rpartition("/")
-    offered: Candidates = []
-    place = os.path.expanduser(folder + slash)  # noqa: PTH111 -- a path would lose the slash
-    with suppress(OSError, ValueError), os.scandir(place or ".") as entries:
+    folder, slash, start = text.rpartition("/")
+    candidates: Candidates = []
+    directory = os.path.expanduser(folder + slash)  # noqa: PTH111 -- a path would lose the slash
+    with suppress(OSError, ValueError), os.scandir(directory or ".") as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             is_hidden = entry.name.startswith(".") and not start
             fits = entry.is_dir() or entry.name.lower().endswith(suffixes)
             if fits and not is_hidden and entry.name.startswith(start) and entry.name.isprintable():
-                offered.append((f"{before}{folder}{slash}{entry.name}{'/' * entry.is_dir()}", ""))
-    return offered
+                candidates.append((f"{prefix}{folder}{slash}{entry.name}{'/' * entry.is_dir()}", ""))
+    return candidates

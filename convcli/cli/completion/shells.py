@@ -12,9 +12,9 @@ from convcli.cli.terminal.output import escaped, output_is_terminal, write
 from convcli.errors import ConvcliError, OutputError, UsageError, describe_os_error, parse_choice
 from convcli.files.atomic import write_atomically
 
-__all__ = ["Shell", "install_completion", "running_shell", "script"]
+__all__ = ["Shell", "completion_script", "install_completion", "running_shell"]
 
-ELSEWHERE = "use convcli --show-completion to print the script"
+MANUAL_HINT = "use convcli --show-completion to print the script"
 MAX_ANCESTORS = 8
 
 
@@ -26,7 +26,7 @@ class Shell(StrEnum):
     FISH = "fish"
 
 
-_SCRIPTS = {
+SCRIPTS = {
     Shell.BASH: r"""
 _convcli_complete() {
     local word
@@ -80,30 +80,29 @@ complete --command convcli --no-files --keep-order --arguments '(__convcli_compl
 }
 
 
-def script(shell: Shell) -> str:
+def completion_script(shell: Shell) -> str:
     """Return the script that a shell loads.
 
     Examples
     --------
-    >>> script(Shell.FISH).splitlines()[-1]
+    >>> completion_script(Shell.FISH).splitlines()[-1]
     "complete --command convcli --no-files --keep-order --arguments '(__convcli_complete)'"
     """
-    return f"# Completion of convcli; made by: convcli --install-completion --shell {shell}{_SCRIPTS[shell]}"
+    return f"# Completion of convcli; made by: convcli --install-completion --shell {shell}{SCRIPTS[shell]}"
 
 
-def running_shell(named: str | None = None) -> Shell:
+def running_shell(name: str | None = None) -> Shell:
     """Return the shell of that name, or by default the shell that started this program.
 
     Raises
     ------
     UsageError
-        The shell is unknown, or cannot be found out.
+        The shell is unknown, or none was found.
     """
-    if named is not None:
-        return parse_choice(named, Shell, "--shell")
-    name = next(
-        (name for name in [*_ancestors(), _base(os.environ.get("SHELL", ""))] if name in tuple(Shell)), None
-    )
+    if name is not None:
+        return parse_choice(name, Shell, "--shell")
+    programs = [*_ancestors(), _program_name(os.environ.get("SHELL", ""))]
+    name = next((program for program in programs if program in tuple(Shell)), None)
     if name is None:
         raise UsageError(
             "--shell", f"missing, and none of {', '.join(Shell)} started convcli; name it, as in --shell bash"
@@ -111,7 +110,7 @@ def running_shell(named: str | None = None) -> Shell:
     return Shell(name)
 
 
-def _base(command: str) -> str:
+def _program_name(command: str) -> str:
     """Return the name of a program from the name of its process; a log-in shell's begins with a minus."""
     return os.path.basename(command.strip()).removeprefix("-")  # noqa: PTH119 -- a path has no empty name
 
@@ -119,40 +118,40 @@ def _base(command: str) -> str:
 def _ancestors() -> list[str]:
     """Return the names of the ancestors of this process, the nearest first, as far as ps shows them."""
     names: list[str] = []
-    number = os.getppid()
+    process_id = os.getppid()
     with suppress(OSError, ValueError, subprocess.SubprocessError):
-        while number > 1 and len(names) < MAX_ANCESTORS:
-            told = subprocess.run(
-                ["ps", "-o", "ppid=,comm=", "-p", str(number)],
+        while process_id > 1 and len(names) < MAX_ANCESTORS:
+            fields = subprocess.run(
+                ["ps", "-o", "ppid=,comm=", "-p", str(process_id)],
                 capture_output=True, text=True, errors="replace", timeout=5, check=True,
             ).stdout.split(None, 1)  # fmt: skip
-            names.append(_base(told[1]))
-            number = int(told[0])
+            names.append(_program_name(fields[1]))
+            process_id = int(fields[0])
     return names
 
 
-class _Places(NamedTuple):
+class _InstallPaths(NamedTuple):
     """Where a shell's script goes, and the file that loads it; None if the shell finds it by itself."""
 
     script: Path
-    loaded_by: Path | None
+    startup_file: Path | None
 
 
-def _places(shell: Shell) -> _Places:
+def _install_paths(shell: Shell) -> _InstallPaths:
     home = Path(os.environ.get("HOME", ""))
     if not home.is_absolute():
-        raise ConvcliError("HOME", f"is not the path of a folder to install in; {ELSEWHERE}")
+        raise ConvcliError("HOME", f"is not the path of a folder to install in; {MANUAL_HINT}")
     if shell == Shell.FISH:
-        settings = _folder("XDG_CONFIG_HOME", home / ".config")
-        return _Places(settings / "fish" / "completions" / "convcli.fish", None)
-    data = _folder("XDG_DATA_HOME", home / ".local" / "share")
-    loaded_by = home / ".bashrc" if shell == Shell.BASH else _folder("ZDOTDIR", home) / ".zshrc"
-    return _Places(data / "convcli" / f"completion.{shell}", loaded_by)
+        settings = _folder_from("XDG_CONFIG_HOME", home / ".config")
+        return _InstallPaths(settings / "fish" / "completions" / "convcli.fish", None)
+    data = _folder_from("XDG_DATA_HOME", home / ".local" / "share")
+    startup_file = home / ".bashrc" if shell == Shell.BASH else _folder_from("ZDOTDIR", home) / ".zshrc"
+    return _InstallPaths(data / "convcli" / f"completion.{shell}", startup_file)
 
 
-def _folder(variable: str, usual: Path) -> Path:
-    named = Path(os.environ.get(variable, ""))
-    return named if named.is_absolute() else usual
+def _folder_from(variable: str, default: Path) -> Path:
+    path = Path(os.environ.get(variable, ""))
+    return path if path.is_absolute() else default
 
 
 def install_completion(shell: Shell) -> None:
@@ -165,24 +164,25 @@ def install_completion(shell: Shell) -> None:
     OutputError
         A file cannot be written, or is not convcli's.
     """
-    places = _places(shell)
+    paths = _install_paths(shell)
     try:
-        written = [places.script] if _write_script(places.script, script(shell)) else []
-        if places.loaded_by is not None and _add_line(places.loaded_by, _loading(places.script)):
-            written.append(places.loaded_by)
+        is_new = _write_script(paths.script, completion_script(shell))
+        written = [paths.script] if is_new else []
+        if paths.startup_file is not None and _add_line(paths.startup_file, _load_command(paths.script)):
+            written.append(paths.startup_file)
     except OutputError as error:
-        raise OutputError(error.what, f"{error.why}; {ELSEWHERE}") from None
+        raise OutputError(error.what, f"{error.why}; {MANUAL_HINT}") from None
     if not output_is_terminal():
         write("".join(f"{path}\n" for path in written))
     elif written:
         write(f"Completion for {shell} is installed: {', '.join(escaped(path) for path in written)}.\n")
         write("Start a new shell to use it.\n")
     else:
-        write(f"Completion for {shell} is already installed: {escaped(places.script)}.\n")
+        write(f"Completion for {shell} is already installed: {escaped(paths.script)}.\n")
 
 
-def _loading(path: Path) -> str:
-    """Return the line that loads a script if it exists, in bash and zsh."""
+def _load_command(path: Path) -> str:
+    """Return the command that loads a script if it exists, in bash and zsh."""
     from shlex import quote
 
     return f"[ -r {quote(str(path))} ] && . {quote(str(path))}  # completion of convcli"
@@ -190,7 +190,7 @@ def _loading(path: Path) -> str:
 
 def _write_script(path: Path, text: str) -> bool:
     """Write a script and return whether it changed; never overwrite a file that is not convcli's."""
-    old = _content(path)
+    old = _read_if_exists(path)
     if old == text.encode():
         return False
     if old and b"_CONVCLI_COMPLETE" not in old:
@@ -205,16 +205,16 @@ def _write_script(path: Path, text: str) -> bool:
 
 def _add_line(path: Path, line: str) -> bool:
     """Add a line to a file and return whether it was missing."""
-    old = _content(path)
+    old = _read_if_exists(path)
     new = os.fsencode(line) + b"\n"
-    parted = old if not old or old.endswith(b"\n") else old + b"\n"
-    if b"\n" + new in b"\n" + parted:  # the path of a home may contain newlines
+    old_lines = old if not old or old.endswith(b"\n") else old + b"\n"
+    if b"\n" + new in b"\n" + old_lines:  # the path of a home may contain newlines
         return False
-    write_atomically(path, lambda stream: stream.write(parted + new), replace=True)
+    write_atomically(path, lambda stream: stream.write(old_lines + new), replace=True)
     return True
 
 
-def _content(path: Path) -> bytes:
+def _read_if_exists(path: Path) -> bytes:
     """Return the content of a file, empty if it does not exist; never read a pipe or a device."""
     try:
         if not (stat.S_ISREG(path.stat().st_mode) or path.is_dir()):

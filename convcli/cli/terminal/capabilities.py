@@ -20,16 +20,16 @@ from shutil import get_terminal_size
 
 from convcli.signals import cleanup_at_signal
 
-__all__ = ["GraphicsProtocol", "Screen", "query_terminal", "screen"]
+__all__ = ["GraphicsProtocol", "Screen", "detect_screen", "query_terminal"]
 
 try:
     import fcntl
     import termios
     import tty
 except ImportError:  # Windows: its terminals cannot be queried
-    CAN_ASK = False
+    CAN_QUERY = False
 else:
-    CAN_ASK = True
+    CAN_QUERY = True
 
 
 class GraphicsProtocol(StrEnum):
@@ -54,66 +54,66 @@ class Screen:
 
     Attributes
     ----------
-    means : GraphicsProtocol
+    protocol : GraphicsProtocol
     rows, columns : int
         Of its window, in cells.
     cell : (int, int)
         Height and width of a cell in what is drawn: pixels, or the two halves of a character.
     """
 
-    means: GraphicsProtocol
+    protocol: GraphicsProtocol
     rows: int
     columns: int
     cell: tuple[int, int]
 
 
-HALVES = (2, 1)
-USUAL_CELL = (20, 10)  # pixels of a cell if the terminal does not report them: that of the VT340
-CELLS = (range(4, 129), range(2, 65))  # plausible heights and widths
+HALF_BLOCK_CELL = (2, 1)
+DEFAULT_CELL = (20, 10)  # pixels of a cell if the terminal does not report them: that of the VT340
+PLAUSIBLE_CELLS = (range(4, 129), range(2, 65))  # plausible heights and widths
 # A picture with more pixels takes long to send; xterm shows no larger sixel pictures.
 MAX_PIXELS = {GraphicsProtocol.KITTY: 1600, GraphicsProtocol.ITERM2: 1600, GraphicsProtocol.SIXEL: 1000}
 MAX_CELLS = (200, 400)  # rows and columns of characters
-PATIENCE = 1.0  # seconds to wait for an answer, over a slow line
+QUERY_TIMEOUT = 1.0  # seconds to wait for an answer, over a slow line
 
 # Queries for kitty's graphics protocol, the size of a cell, and the attributes of the terminal.
-QUESTIONS = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\" + b"\x1b[16t" + b"\x1b[c"
-KITTY_ANSWER = re.compile(rb"\x1b_Gi=31[^\x1b;]*;([^\x1b]*)\x1b\\")
-CELL_ANSWER = re.compile(rb"\x1b\[6;(\d{1,5});(\d{1,5})t")
-ATTRIBUTES_ANSWER = re.compile(rb"\x1b\[\?([\d;]*)c")
-ANSWERS = (KITTY_ANSWER, CELL_ANSWER, ATTRIBUTES_ANSWER)
+QUERIES = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\" + b"\x1b[16t" + b"\x1b[c"
+KITTY_REPLY = re.compile(rb"\x1b_Gi=31[^\x1b;]*;([^\x1b]*)\x1b\\")
+CELL_REPLY = re.compile(rb"\x1b\[6;(\d{1,5});(\d{1,5})t")
+ATTRIBUTES_REPLY = re.compile(rb"\x1b\[\?([\d;]*)c")
+REPLIES = (KITTY_REPLY, CELL_REPLY, ATTRIBUTES_REPLY)
 CONTROL = re.compile(rb"[^\t\n\r\x20-\x7e\x80-\xff]")
-LONGEST_ANSWER = 4096  # bytes
+MAX_REPLY = 4096  # bytes
 SIXEL_ATTRIBUTE = b"4"
-SAY_THAT_THEY_ARE_ITERM2 = {"iTerm.app", "iTerm2", "WezTerm", "mintty"}
+ITERM2_PROGRAMS = {"iTerm.app", "iTerm2", "WezTerm", "mintty"}
 # These terminals print a part of queries that they do not know.
-NOT_TO_BE_ASKED = {"Apple_Terminal", "linux", "cons25"}
+UNQUERYABLE_TERMINALS = {"Apple_Terminal", "linux", "cons25"}
 
 
-def screen(means: GraphicsProtocol | None = None) -> Screen:
-    """Return what the terminal of standard output can show; `means` overrides what it reports."""
+def detect_screen(protocol: GraphicsProtocol | None = None) -> Screen:
+    """Return what the terminal of standard output can show; `protocol` overrides what it reports."""
     characters = _character_protocol()
-    answers = b""
-    if means is None and characters != GraphicsProtocol.ASCII and _may_be_asked():
-        answers = query_terminal(sys.stdout.fileno(), QUESTIONS, PATIENCE)
-        means = _protocol_answered(answers)
-    means = means or characters
+    reply = b""
+    if protocol is None and characters != GraphicsProtocol.ASCII and _can_be_queried():
+        reply = query_terminal(sys.stdout.fileno(), QUERIES, QUERY_TIMEOUT)
+        protocol = _protocol_from_reply(reply)
+    protocol = protocol or characters
     size = get_terminal_size()
     rows, columns = max(1, size.lines), max(1, size.columns)
-    if means.has_pixels:
-        cell = _cell_of_window() or _cell_answered(answers) or USUAL_CELL
-        return _screen_of_pixels(means, rows, columns, cell)
-    return Screen(means, min(rows, MAX_CELLS[0]), min(columns, MAX_CELLS[1]), HALVES)
+    if protocol.has_pixels:
+        cell = _cell_from_system() or _cell_from_reply(reply) or DEFAULT_CELL
+        return _pixel_screen(protocol, rows, columns, cell)
+    return Screen(protocol, min(rows, MAX_CELLS[0]), min(columns, MAX_CELLS[1]), HALF_BLOCK_CELL)
 
 
-def _screen_of_pixels(means: GraphicsProtocol, rows: int, columns: int, cell: tuple[int, int]) -> Screen:
+def _pixel_screen(protocol: GraphicsProtocol, rows: int, columns: int, cell: tuple[int, int]) -> Screen:
     """Return the part of the window and the resolution of its cells that respect the limit of pixels."""
     height, width = cell
-    most = MAX_PIXELS[means]
-    if means != GraphicsProtocol.SIXEL:  # the others scale the pictures they get
-        coarser = max(1, -(-max(rows * height, columns * width) // most))
-        height, width = max(1, height // coarser), max(1, width // coarser)
-    rows, columns = min(rows, max(1, most // height)), min(columns, max(1, most // width))
-    return Screen(means, rows, columns, (height, width))
+    max_pixels = MAX_PIXELS[protocol]
+    if protocol != GraphicsProtocol.SIXEL:  # the others scale the pictures they get
+        divisor = max(1, -(-max(rows * height, columns * width) // max_pixels))
+        height, width = max(1, height // divisor), max(1, width // divisor)
+    rows, columns = min(rows, max(1, max_pixels // height)), min(columns, max(1, max_pixels // width))
+    return Screen(protocol, rows, columns, (height, width))
 
 
 def _character_protocol() -> GraphicsProtocol:
@@ -123,60 +123,60 @@ def _character_protocol() -> GraphicsProtocol:
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
     if os.environ.get("NO_COLOR") or not encoding.startswith("utf"):
         return GraphicsProtocol.ASCII
-    system = Console(file=sys.stdout, force_terminal=True).color_system
-    if system == "truecolor":
+    color_system = Console(file=sys.stdout, force_terminal=True).color_system
+    if color_system == "truecolor":
         return GraphicsProtocol.TRUECOLOR
-    return GraphicsProtocol.COLORS_256 if system == "256" else GraphicsProtocol.ASCII
+    return GraphicsProtocol.COLORS_256 if color_system == "256" else GraphicsProtocol.ASCII
 
 
-def _may_be_asked() -> bool:
+def _can_be_queried() -> bool:
     """Whether a terminal can be queried: it does not print queries, and answers for the screen that is seen.
 
     That is not so in tmux and screen: tmux reports sixel support, but shows a text instead if the terminal
     that it runs in has none.
     """
     names = {os.environ.get("TERM"), os.environ.get("TERM_PROGRAM")}
-    inner = os.environ.get("TERM", "").startswith(("tmux", "screen"))
-    multiplexed = inner or os.environ.get("TMUX") or os.environ.get("STY")
-    return CAN_ASK and NOT_TO_BE_ASKED.isdisjoint(names) and not multiplexed
+    is_inside_multiplexer = os.environ.get("TERM", "").startswith(("tmux", "screen"))
+    is_multiplexed = is_inside_multiplexer or os.environ.get("TMUX") or os.environ.get("STY")
+    return CAN_QUERY and UNQUERYABLE_TERMINALS.isdisjoint(names) and not is_multiplexed
 
 
-def _protocol_answered(answers: bytes) -> GraphicsProtocol | None:
+def _protocol_from_reply(reply: bytes) -> GraphicsProtocol | None:
     """Return the best way that the terminal reports to support."""
-    attributes = ATTRIBUTES_ANSWER.search(answers)
+    attributes = ATTRIBUTES_REPLY.search(reply)
     if attributes is None:  # no answer, or none that makes sense
         return None
-    kitty = KITTY_ANSWER.search(answers)
+    kitty = KITTY_REPLY.search(reply)
     if kitty is not None and kitty[1] == b"OK":
         return GraphicsProtocol.KITTY
     if SIXEL_ATTRIBUTE not in attributes[1].split(b";")[1:]:
         return None
     names = {os.environ.get("TERM_PROGRAM"), os.environ.get("LC_TERMINAL")}
-    return GraphicsProtocol.SIXEL if names.isdisjoint(SAY_THAT_THEY_ARE_ITERM2) else GraphicsProtocol.ITERM2
+    return GraphicsProtocol.SIXEL if names.isdisjoint(ITERM2_PROGRAMS) else GraphicsProtocol.ITERM2
 
 
-def _cell_of_window() -> tuple[int, int] | None:
+def _cell_from_system() -> tuple[int, int] | None:
     """Return the height and width of a cell in pixels, as the system reports them."""
-    if not CAN_ASK:
+    if not CAN_QUERY:
         return None
     try:
-        told = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, bytes(8))
+        window_size = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, bytes(8))
     except (OSError, ValueError):
         return None
-    rows, columns, width, height = struct.unpack("HHHH", told)
+    rows, columns, width, height = struct.unpack("HHHH", window_size)
     return _validated(height // max(1, rows), width // max(1, columns))
 
 
-def _cell_answered(answers: bytes) -> tuple[int, int] | None:
-    found = CELL_ANSWER.search(answers)
+def _cell_from_reply(reply: bytes) -> tuple[int, int] | None:
+    found = CELL_REPLY.search(reply)
     return None if found is None else _validated(int(found[1]), int(found[2]))
 
 
 def _validated(height: int, width: int) -> tuple[int, int] | None:
-    return (height, width) if height in CELLS[0] and width in CELLS[1] else None
+    return (height, width) if height in PLAUSIBLE_CELLS[0] and width in PLAUSIBLE_CELLS[1] else None
 
 
-def query_terminal(terminal: int, questions: bytes, patience: float) -> bytes:
+def query_terminal(terminal: int, queries: bytes, timeout: float) -> bytes:
     """Query a terminal and return its answers; return nothing if it cannot be queried safely.
 
     It is not asked where somebody has typed already: that is for whoever reads next. What is typed meanwhile
@@ -186,9 +186,9 @@ def query_terminal(terminal: int, questions: bytes, patience: float) -> bytes:
     ----------
     terminal : int
         Descriptor.
-    questions : bytes
+    queries : bytes
         The last one asks for its attributes, whose answer is the last that is read.
-    patience : float
+    timeout : float
         Seconds.
     """
     try:
@@ -202,21 +202,21 @@ def query_terminal(terminal: int, questions: bytes, patience: float) -> bytes:
         with suppress(termios.error):  # it is gone
             termios.tcsetattr(terminal, termios.TCSANOW, before)
 
-    heard = b""
+    reply = b""
     with cleanup_at_signal(restore):
         try:
             tty.setcbreak(
                 terminal, termios.TCSANOW
             )  # no echo, and input is available before the end of a line
             if not _has_input(terminal, 0):
-                os.write(terminal, questions)
-                heard = _read_reply(terminal, patience)
+                os.write(terminal, queries)
+                reply = _read_reply(terminal, timeout)
         except (OSError, termios.error):
-            heard = b""
+            reply = b""
         finally:
             restore()
-    _put_back(terminal, heard)
-    return heard
+    _put_back(terminal, reply)
+    return reply
 
 
 def _is_in_background(terminal: int) -> bool:
@@ -227,28 +227,28 @@ def _is_in_background(terminal: int) -> bool:
         return False
 
 
-def _has_input(terminal: int, patience: float) -> bool:
-    return bool(select.select([terminal], [], [], patience)[0])
+def _has_input(terminal: int, timeout: float) -> bool:
+    return bool(select.select([terminal], [], [], timeout)[0])
 
 
-def _read_reply(terminal: int, patience: float) -> bytes:
+def _read_reply(terminal: int, timeout: float) -> bytes:
     """Read up to the last answer, byte by byte, as later bytes are for other programs."""
-    heard = bytearray()
-    deadline = time.monotonic() + patience
-    while len(heard) < LONGEST_ANSWER and _has_input(terminal, max(0, deadline - time.monotonic())):
+    reply = bytearray()
+    deadline = time.monotonic() + timeout
+    while len(reply) < MAX_REPLY and _has_input(terminal, max(0, deadline - time.monotonic())):
         part = os.read(terminal, 1)
-        heard += part
-        if not part or (part == b"c" and ATTRIBUTES_ANSWER.search(heard)):
+        reply += part
+        if not part or (part == b"c" and ATTRIBUTES_REPLY.search(reply)):
             break
-    return bytes(heard)
+    return bytes(reply)
 
 
-def _put_back(terminal: int, heard: bytes) -> None:
+def _put_back(terminal: int, reply: bytes) -> None:
     """Put back into the input what was typed meanwhile."""
-    for answer in ANSWERS:
-        heard = answer.sub(b"", heard)
-    if CONTROL.search(heard):  # an unknown answer
+    for answer in REPLIES:
+        reply = answer.sub(b"", reply)
+    if CONTROL.search(reply):  # an unknown answer
         return
     with suppress(OSError, AttributeError):
-        for byte in heard:
+        for byte in reply:
             fcntl.ioctl(terminal, termios.TIOCSTI, bytes([byte]))

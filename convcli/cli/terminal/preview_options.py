@@ -19,10 +19,10 @@ __all__ = ["WantedPreview"]
 class WantedPreview:
     """A requested preview, by a given protocol or by the best that the terminal supports."""
 
-    means: "GraphicsProtocol | None"
+    protocol: "GraphicsProtocol | None"
 
     @classmethod
-    def read(cls, preview: bool, means: str | None) -> "WantedPreview | None":
+    def read(cls, preview: bool, protocol: str | None) -> "WantedPreview | None":
         """Read --preview and --preview-as, which implies --preview; return None if neither is given.
 
         Raises
@@ -30,12 +30,12 @@ class WantedPreview:
         UsageError
             The protocol is unknown.
         """
-        if means is not None:
+        if protocol is not None:
             from convcli.cli.terminal.capabilities import (
                 GraphicsProtocol,  # late, here and below: most results are not shown
             )
 
-            return cls(parse_choice(means, GraphicsProtocol, "--preview-as"))
+            return cls(parse_choice(protocol, GraphicsProtocol, "--preview-as"))
         return cls(None) if preview else None
 
     def begin(self, *, json: bool, output: str | None) -> "Preview | None":
@@ -50,7 +50,7 @@ class WantedPreview:
         if why is not None:
             message("note", f"--preview shows nothing: {why}")
             return None
-        from convcli.cli.terminal.capabilities import screen
+        from convcli.cli.terminal.capabilities import detect_screen
         from convcli.cli.terminal.previews import Preview
 
-        return Preview(screen(self.means))
+        return Preview(detect_screen(self.protocol))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from convcli.cli.terminal.capabilities import Screen
-from convcli.cli.terminal.tiles import Tile, appearance, layout, shown_tiles
+from convcli.cli.terminal.picture_grid import Tile, grid_layout, render_grid, tile_appearance
 from convcli.figures.thumbnails import boxes_at_one_scale, drawn, layers_of, thumbnails
 from convcli.files.streams import input_name
 from convcli.pictures.picture import Picture
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Preview"]
 
-Sides = tuple[int, int]
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Preview:
 
     screen: Screen
 
-    def tile(self, source: str, picture: Picture, box: Sides | None = None) -> Tile:
+    def tile(self, source: str, picture: Picture, box: Size | None = None) -> Tile:
         """Draw an input, or the first of several feature maps."""
-        box = box or layout(self.screen, 2).box(self.screen)
-        first = thumbnails(picture, appearance(self.screen, box), 1)[0]
-        return Tile(_name(source, picture), _sides(picture.pixels), first, box)
+        box = box or grid_layout(self.screen, 2).box(self.screen)
+        thumbnail = thumbnails(picture, tile_appearance(self.screen, box), 1)[0]
+        return Tile(_name(source, picture), _size(picture.pixels), thumbnail, box)
 
     def beside(self, before: Tile, label: str, result: Picture, maps: Sequence[str], *, below: str) -> str:
         """Return what shows an input and its result, each map that there is room for, all at one scale.
@@ -44,19 +44,19 @@ class Preview:
         stands alone. There is room for the text below.
         """
         count = len(layers_of(result))
-        plan = layout(self.screen, 1 + count, below=self._lines(below))
-        sides = _sides(result.pixels)
-        around, box = boxes_at_one_scale([before.sides, sides], plan.box(self.screen))
-        pictures = thumbnails(result, appearance(self.screen, box), max(1, plan.count - 1))
+        grid = grid_layout(self.screen, 1 + count, text_below=self._lines(below))
+        size = _size(result.pixels)
+        input_box, box = boxes_at_one_scale([before.size, size], grid.box(self.screen))
+        pictures = thumbnails(result, tile_appearance(self.screen, box), max(1, grid.count - 1))
         names = maps or [f"map {number}" for number in range(1, count + 1)] if count > 1 else [label]
-        tiles = [Tile(name, sides, one, box) for name, one in zip(names, pictures, strict=False)]
-        text = shown_tiles([replace(before, box=around), *tiles][-plan.count :], plan, self.screen)
+        tiles = [Tile(name, size, picture, box) for name, picture in zip(names, pictures, strict=False)]
+        text = render_grid([replace(before, box=input_box), *tiles][-grid.count :], grid, self.screen)
         if len(tiles) < count:
             text += f"{count - len(tiles)} of {count} maps are left out\n"
         return text
 
-    def lesson(
-        self, names: tuple[str, str], pair: "Pair", learned: "Learned", *, absolute: bool, below: str
+    def learning_result(
+        self, names: tuple[str, str], pair: "Pair", learned: "Learned", *, absolute: bool, text_below: str
     ) -> str:
         """Return what shows an input, its target, what the learned filter makes of it, and the filter.
 
@@ -64,44 +64,44 @@ class Preview:
         """
         from convcli.learning.results import filter_matrices  # late: only previews of learning need it
 
-        plan = layout(self.screen, 4, below=self._lines(below))
-        whole = plan.box(self.screen)
-        made = _made(pair, learned, absolute=absolute)
+        grid = grid_layout(self.screen, 4, text_below=self._lines(text_below))
+        grid_box = grid.box(self.screen)
+        predicted = _predicted(pair, learned, absolute=absolute)
         taps = np.concatenate(filter_matrices(learned.taps), axis=1)
-        wanted = layers_of(pair.target)
-        several = len(wanted) > 1
-        around, box = boxes_at_one_scale([pair.source.pixels.shape, made.shape], whole)
-        results = [wanted[0], made[..., 0] if several else made]
-        target, result = drawn(results, appearance(self.screen, box))
-        (kernel,) = drawn([taps], appearance(self.screen, whole))
+        target_maps = layers_of(pair.target)
+        has_several = len(target_maps) > 1
+        input_box, box = boxes_at_one_scale([pair.source.pixels.shape, predicted.shape], grid_box)
+        results = [target_maps[0], predicted[..., 0] if has_several else predicted]
+        target, result = drawn(results, tile_appearance(self.screen, box))
+        (kernel,) = drawn([taps], tile_appearance(self.screen, grid_box))
         tiles = [
-            self.tile(names[0], pair.source, around),
-            Tile(_name(names[1], pair.target), _sides(pair.target.pixels), target, box),
-            Tile("learned", _sides(made), result, box),
-            Tile("filter", learned.taps.shape, kernel, whole),
+            self.tile(names[0], pair.source, input_box),
+            Tile(_name(names[1], pair.target), _size(pair.target.pixels), target, box),
+            Tile("learned", _size(predicted), result, box),
+            Tile("filter", learned.taps.shape, kernel, grid_box),
         ]
-        return shown_tiles(tiles[: plan.count], plan, self.screen)
+        return render_grid(tiles[: grid.count], grid, self.screen)
 
     def _lines(self, text: str) -> int:
         """Return the number of lines that a text takes in the window."""
         return sum(max(1, -(-cell_len(line) // self.screen.columns)) for line in text.splitlines())
 
 
-def _made(pair: "Pair", learned: "Learned", *, absolute: bool) -> NDArray[Any]:
+def _predicted(pair: "Pair", learned: "Learned", *, absolute: bool) -> NDArray[Any]:
     """Return the result of a learned filter for an input, in the dtype of the target."""
     from convcli.layers.convolution_layer import conv_forward
 
     taps = learned.taps if learned.taps.ndim == 3 else learned.taps[..., np.newaxis]
     maps = [
-        conv_forward(one.pixels[np.newaxis], taps[..., np.newaxis], [learned.bias])[0, ..., 0]
-        for one in pair.examples
+        conv_forward(example.pixels[np.newaxis], taps[..., np.newaxis], [learned.bias])[0, ..., 0]
+        for example in pair.examples
     ]
-    made = maps[0] if pair.target.pixels.ndim == 2 else np.stack(maps, axis=-1)
-    made = np.abs(made) if absolute else made
+    predicted = maps[0] if pair.target.pixels.ndim == 2 else np.stack(maps, axis=-1)
+    predicted = np.abs(predicted) if absolute else predicted
     dtype = pair.target.pixels.dtype
     if dtype.kind != "u":
-        return made
-    return made.round().clip(0, np.iinfo(dtype).max).astype(dtype)
+        return predicted
+    return predicted.round().clip(0, np.iinfo(dtype).max).astype(dtype)
 
 
 def _name(source: str, picture: Picture) -> str:
@@ -109,5 +109,5 @@ def _name(source: str, picture: Picture) -> str:
     return name if len(layers_of(picture)) == 1 else f"{name}, map 1"
 
 
-def _sides(pixels: NDArray[Any]) -> Sides:
+def _size(pixels: NDArray[Any]) -> Size:
     return pixels.shape[0], pixels.shape[1]

@@ -19,15 +19,15 @@ from convcli.networks.tables import Column, Table
 __all__ = ["table_for_person"]
 
 GAP = 2  # blanks between columns
-HANG = 2  # blanks before the further lines of a wrapped text
-MIN_OF_TEXT = 12  # columns to which texts are wrapped before table columns are left out,
-BESIDE_INDENTS = 9  # or that remain for them beside the deepest indent
-INDENTED = 5  # indents take at most this fraction of the terminal: 1/5
+HANGING_INDENT = 2  # blanks before the further lines of a wrapped text
+MIN_TEXT_WIDTH = 12  # columns to which texts are wrapped before table columns are left out,
+MIN_INDENTED_WIDTH = 9  # or that remain for them beside the deepest indent
+MAX_INDENT_DIVISOR = 5  # indents take at most this fraction of the terminal: 1/5
 STYLES = {"<": "red", ">": "green", "!": "yellow"}  # of the marks in comparisons
 
 
-class _Shown(NamedTuple):
-    """A column as shown.
+class _FormattedColumn(NamedTuple):
+    """A column as text, and the widths it can take.
 
     Attributes
     ----------
@@ -35,9 +35,9 @@ class _Shown(NamedTuple):
     rows : list of (int, str)
         Each text with the blanks before it.
     total : str
-    rank, hang : int
+    rank, hanging_indent : int
     is_number : bool
-    deepest, natural, least : int
+    max_indent, max_width, min_width : int
         The deepest indent; the width without wrapping; the width with every word on a line of its own.
     """
 
@@ -45,54 +45,54 @@ class _Shown(NamedTuple):
     rows: list[tuple[int, str]]
     total: str
     rank: int
-    hang: int
+    hanging_indent: int
     is_number: bool
-    deepest: int
-    natural: int
-    least: int
+    max_indent: int
+    max_width: int
+    min_width: int
 
     @classmethod
-    def of(cls, column: Column, depths: Sequence[int], most: int) -> "_Shown":
+    def from_column(cls, column: Column, depths: Sequence[int], max_indent_width: int) -> "_FormattedColumn":
         texts = [left_to_right(escaped(text)) for text in column.texts]
         is_number = column.is_number  # right-aligned
-        decimals = [] if is_number else _at_the_point(column.name, texts)
-        rows = decimals or _indented(texts, depths, most)
-        hang = 0 if is_number else HANG
+        decimals = [] if is_number else _align_decimals(column.name, texts)
+        rows = decimals or _indented(texts, depths, max_indent_width)
+        hanging_indent = 0 if is_number else HANGING_INDENT
         distinct = {(0, column.name), (0, column.total_text), *rows}  # a long network repeats many rows
         return cls(
             column.name,
             rows,
             column.total_text,
             column.rank,
-            hang,
+            hanging_indent,
             is_number,
-            deepest=max(blanks for blanks, _ in distinct),
-            natural=max(blanks + cell_len(text) for blanks, text in distinct),
-            least=max(
-                blanks + hang * bool(place) + cell_len(word)
-                for blanks, text in distinct
-                for place, word in enumerate(text.split(" "))
+            max_indent=max(indent for indent, _ in distinct),
+            max_width=max(indent + cell_len(text) for indent, text in distinct),
+            min_width=max(
+                indent + hanging_indent * bool(index) + cell_len(word)
+                for indent, text in distinct
+                for index, word in enumerate(text.split(" "))
             ),
         )
 
-    def comfortable(self, share: int) -> int:
+    def readable_width(self, text_width: int) -> int:
         """Return the width to which texts are wrapped before columns are left out."""
-        return max(self.least, min(self.natural, max(share, self.deepest + BESIDE_INDENTS)))
+        return max(self.min_width, min(self.max_width, max(text_width, self.max_indent + MIN_INDENTED_WIDTH)))
 
-    def folded(self, blanks: int, text: str, width: int) -> str:
+    def wrapped(self, indent: int, text: str, width: int) -> str:
         """Return a text, wrapped to a width."""
-        return _folded(blanks, text, width, self.hang)
+        return _wrapped(indent, text, width, self.hanging_indent)
 
 
 @cache
-def _folded(blanks: int, text: str, width: int, hang: int) -> str:
+def _wrapped(indent: int, text: str, width: int, hanging_indent: int) -> str:
     """Wrap a text between words; a word longer than the width gets a line of its own."""
-    lines, line = [], " " * blanks
-    for place, word in enumerate(text.split(" ")):
-        longer = f"{line} {word}" if place else line + word
-        if place and cell_len(longer) > width:
+    lines, line = [], " " * indent
+    for index, word in enumerate(text.split(" ")):
+        longer = f"{line} {word}" if index else line + word
+        if index and cell_len(longer) > width:
             lines.append(line)
-            longer = " " * (blanks + hang) + word
+            longer = " " * (indent + hanging_indent) + word
         line = longer
     return "\n".join([*lines, line])
 
@@ -117,80 +117,88 @@ def table_for_person(table: Table) -> str:
     """
     terminal = get_terminal_size().columns
     first, *others = [column for column in table.columns if not column.is_empty]
-    flat = [0] * len(table.indents)
-    whole = [
-        _Shown.of(first, table.indents, terminal // INDENTED),
-        *(_Shown.of(column, flat, 0) for column in others),
+    no_indents = [0] * len(table.indents)
+    formatted = [
+        _FormattedColumn.from_column(first, table.indents, terminal // MAX_INDENT_DIVISOR),
+        *(_FormattedColumn.from_column(column, no_indents, 0) for column in others),
     ]
-    kept = _kept(whole, terminal)
-    text = _drawn(kept, _widths(kept, terminal), has_total=table.has_total)
-    names = {column.name for column in kept}
-    left_out = ", ".join(column.name for column in whole if column.name not in names)
+    fitting = _fitting_columns(formatted, terminal)
+    text = _render(fitting, _column_widths(fitting, terminal), has_total=table.has_total)
+    names = {column.name for column in fitting}
+    left_out = ", ".join(column.name for column in formatted if column.name not in names)
     return f"{text}\n{wrapped(f'left out at a width of {terminal}: {left_out}')}" if left_out else text
 
 
-def _indented(texts: Sequence[str], depths: Sequence[int], most: int) -> list[tuple[int, str]]:
+def _indented(texts: Sequence[str], depths: Sequence[int], max_indent_width: int) -> list[tuple[int, str]]:
     """Return each text with its indent; a depth that is too large is written as a number."""
-    step = 2 if 2 * max(depths, default=0) <= most else 1
+    step = 2 if 2 * max(depths, default=0) <= max_indent_width else 1
     return [
-        (step * depth, text) if step * depth <= most else (most, f"({depth}) {text}")
+        (step * depth, text) if step * depth <= max_indent_width else (max_indent_width, f"({depth}) {text}")
         for text, depth in zip(texts, depths, strict=True)
     ]
 
 
-def _at_the_point(name: str, texts: Sequence[str]) -> list[tuple[int, str]]:
+def _align_decimals(name: str, texts: Sequence[str]) -> list[tuple[int, str]]:
     """Return decimals with the indents that align their points; nothing for other texts."""
     if not all(re.fullmatch(r"(-?[0-9]+(\.[0-9]+)?)?", text) for text in texts):
         return []
-    wholes = [len(text.partition(".")[0]) for text in texts]
-    fraction = max((len(text) - whole for text, whole in zip(texts, wholes, strict=True)), default=0)
-    point = max(len(name) - fraction, *wholes)
-    return [(point - whole, text) for text, whole in zip(texts, wholes, strict=True)]
+    integer_widths = [len(text.partition(".")[0]) for text in texts]
+    fraction = max(
+        (len(text) - integer_width for text, integer_width in zip(texts, integer_widths, strict=True)),
+        default=0,
+    )
+    point_position = max(len(name) - fraction, *integer_widths)
+    return [
+        (point_position - integer_width, text)
+        for text, integer_width in zip(texts, integer_widths, strict=True)
+    ]
 
 
-def _kept(columns: list[_Shown], terminal: int) -> list[_Shown]:
+def _fitting_columns(columns: list[_FormattedColumn], terminal: int) -> list[_FormattedColumn]:
     """Leave out columns until the others fit, with texts wrapped to a readable width."""
     while True:
-        texts = sum(column.natural > column.least for column in columns)
-        share = max(MIN_OF_TEXT, terminal // (1 + 2 * texts))
-        fits = _total(column.comfortable(share) for column in columns) <= terminal
+        texts = sum(column.max_width > column.min_width for column in columns)
+        text_width = max(MIN_TEXT_WIDTH, terminal // (1 + 2 * texts))
+        fits = _table_width(column.readable_width(text_width) for column in columns) <= terminal
         highest = max(column.rank for column in columns)
         if fits or highest == 0:
             return columns
         columns = [column for column in columns if column.rank < highest]
 
 
-def _widths(columns: list[_Shown], terminal: int) -> list[int]:
+def _column_widths(columns: list[_FormattedColumn], terminal: int) -> list[int]:
     """Return the width of each column: wrap where that adds the fewest lines, never within words."""
-    widths = [column.natural for column in columns]
-    folding = [place for place, column in enumerate(columns) if column.natural > column.least]
+    widths = [column.max_width for column in columns]
+    wrappable = [index for index, column in enumerate(columns) if column.max_width > column.min_width]
     rows: Counter[tuple[tuple[int, str], ...]] = Counter(
-        zip(*(columns[place].rows for place in folding), strict=True)
+        zip(*(columns[index].rows for index in wrappable), strict=True)
     )
 
     def lines(narrower: int) -> int:
         """Return the number of lines added by making a column narrower by one."""
-        tried = [(columns[place], widths[place] - (place == narrower)) for place in folding]
-        more = 0
+        tried = [(columns[index], widths[index] - (index == narrower)) for index in wrappable]
+        added = 0
         for row, count in rows.items():
             parts = [
-                column.folded(blanks, text, width)
-                for (blanks, text), (column, width) in zip(row, tried, strict=True)
+                column.wrapped(indent, text, width)
+                for (indent, text), (column, width) in zip(row, tried, strict=True)
             ]
-            more += count * max(part.count("\n") for part in parts)
-        return more
+            added += count * max(part.count("\n") for part in parts)
+        return added
 
-    while _total(widths) > terminal and any(widths[place] > columns[place].least for place in folding):
-        able = [place for place in folding if widths[place] > columns[place].least]
-        widths[min(able, key=lambda place: (lines(place), -widths[place]))] -= 1
+    while _table_width(widths) > terminal and any(
+        widths[index] > columns[index].min_width for index in wrappable
+    ):
+        narrowable = [index for index in wrappable if widths[index] > columns[index].min_width]
+        widths[min(narrowable, key=lambda index: (lines(index), -widths[index]))] -= 1
     return widths
 
 
-def _total(widths: Iterable[int]) -> int:
+def _table_width(widths: Iterable[int]) -> int:
     return sum(width + GAP for width in widths) - GAP
 
 
-def _drawn(columns: list[_Shown], widths: list[int], *, has_total: bool) -> str:
+def _render(columns: list[_FormattedColumn], widths: list[int], *, has_total: bool) -> str:
     # One blank of the gap is rich's padding, the other its separator of columns.
     table = RichTable(
         box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0),
@@ -199,19 +207,19 @@ def _drawn(columns: list[_Shown], widths: list[int], *, has_total: bool) -> str:
     cells = []
     for column, width in zip(columns, widths, strict=True):
         table.add_column(
-            column.folded(0, column.name, width),
-            column.folded(0, column.total, width),
+            column.wrapped(0, column.name, width),
+            column.wrapped(0, column.total, width),
             justify="right" if column.is_number else "left",
             no_wrap=True,
             width=width,
         )
-        styled = {row: _styled(column.folded(*row, width)) for row in set(column.rows)}
+        styled = {row: _styled(column.wrapped(*row, width)) for row in set(column.rows)}
         cells.append([styled[row] for row in column.rows])
     for row in zip(*cells, strict=True):
         table.add_row(*row)
     # One column wider than needed: older versions of rich count the omitted padding at the edge.
     console = Console(
-        width=_total(widths) + 1, height=1, markup=False, emoji=False, highlight=False,
+        width=_table_width(widths) + 1, height=1, markup=False, emoji=False, highlight=False,
         color_system="auto" if colors_are_shown() else None,
     )  # fmt: skip
     with console.capture() as captured:

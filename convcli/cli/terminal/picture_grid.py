@@ -1,4 +1,4 @@
-"""Tiles: small pictures side by side in a terminal, each below its label."""
+"""A grid of small pictures in a terminal, each below its label (a tile)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from convcli.figures.terminal_graphics import iterm2_picture, kitty_picture, six
 from convcli.figures.thumbnails import Appearance, resized, size_within
 from convcli.sizes.text import format_size
 
-__all__ = ["Layout", "Tile", "appearance", "layout", "shown_tiles"]
+__all__ = ["GridLayout", "Tile", "grid_layout", "render_grid", "tile_appearance"]
 
 Canvas = NDArray[np.uint8]
 
 GAP = 2  # columns between tiles
-LEAST = (3, 12)  # minimum rows and columns of a tile if there are more than two
-MIN_PAIR = 3  # minimum columns of each of two tiles
-KEPT_ROWS = 2  # rows kept free for the answer below and the prompt, unless the answer is longer
+MIN_TILE = (3, 12)  # minimum rows and columns of a tile if there are more than two
+MIN_PAIR_COLUMNS = 3  # minimum columns of each of two tiles
+RESERVED_ROWS = 2  # rows kept free for the answer below and the prompt, unless the answer is longer
 CUBE_LEVELS = [0, 95, 135, 175, 215, 255]  # of red, green and blue in colors 16 to 231, by xterm
 GRAYS = [[8 + 10 * step] * 3 for step in range(24)]  # colors 232 to 255
 PALETTE = np.array([*product(CUBE_LEVELS, repeat=3), *GRAYS], np.uint8)  # color 16 and those after it
@@ -39,7 +39,7 @@ class Tile:
     Attributes
     ----------
     name : str
-    sides : tuple of int
+    size : tuple of int
         Size of what is shown, as the label has it.
     picture : uint8 array (rows, columns, 3)
         No larger than that.
@@ -48,13 +48,13 @@ class Tile:
     """
 
     name: str
-    sides: tuple[int, ...]
+    size: tuple[int, ...]
     picture: NDArray[np.uint8]
     box: tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Layout:
+class GridLayout:
     """The layout of tiles.
 
     Attributes
@@ -77,12 +77,12 @@ class Layout:
         return self.rows * screen.cell[0], self.columns * screen.cell[1]
 
 
-def appearance(screen: Screen, box: tuple[int, int]) -> Appearance:
+def tile_appearance(screen: Screen, box: tuple[int, int]) -> Appearance:
     """Return how a picture is drawn for a tile, within a box."""
-    return Appearance(box, colored=screen.means != GraphicsProtocol.ASCII, checker=2 * screen.cell[1])
+    return Appearance(box, colored=screen.protocol != GraphicsProtocol.ASCII, checker=2 * screen.cell[1])
 
 
-def layout(screen: Screen, count: int, *, below: int = 1) -> Layout:
+def grid_layout(screen: Screen, count: int, *, text_below: int = 1) -> GridLayout:
     """Lay out `count` tiles, or as many as fit: two side by side, more in the way that makes them largest.
 
     Parameters
@@ -90,45 +90,47 @@ def layout(screen: Screen, count: int, *, below: int = 1) -> Layout:
     screen : Screen
     count : int
         Tiles.
-    below : int
+    text_below : int
         Lines that will be written below; they get half of the window at most.
     """
-    kept = max(KEPT_ROWS, min(below + 1, screen.rows // 2))
-    rows, columns = max(2, screen.rows - kept), max(1, screen.columns - 1)
+    reserved = max(RESERVED_ROWS, min(text_below + 1, screen.rows // 2))
+    rows, columns = max(2, screen.rows - reserved), max(1, screen.columns - 1)
     if count <= 2:
-        across = count if (columns - GAP) // 2 >= MIN_PAIR else 1
-        return Layout(across, across, rows - 1, _share(columns, across))
+        across = count if (columns - GAP) // 2 >= MIN_PAIR_COLUMNS else 1
+        return GridLayout(across, across, rows - 1, _tile_columns(columns, across))
     rows -= 1  # for the line that reports how many are left out
-    most_across, most_down = max(1, (columns + GAP) // (LEAST[1] + GAP)), max(1, rows // (LEAST[0] + 1))
-    fitting = min(count, most_across * most_down)
+    max_across, max_down = max(1, (columns + GAP) // (MIN_TILE[1] + GAP)), max(1, rows // (MIN_TILE[0] + 1))
+    fitting = min(count, max_across * max_down)
     layouts = []
-    for across in range(min(fitting, most_across), 0, -1):
+    for across in range(min(fitting, max_across), 0, -1):
         down = -(-fitting // across)
-        if down <= most_down:
-            layouts.append(Layout(fitting, across, max(1, rows // down - 1), _share(columns, across)))
+        if down <= max_down:
+            layouts.append(
+                GridLayout(fitting, across, max(1, rows // down - 1), _tile_columns(columns, across))
+            )
     # A cell is about twice as high as wide; this maximizes the side of a square picture.
-    return max(layouts, key=lambda one: min(2 * one.rows, one.columns))
+    return max(layouts, key=lambda grid: min(2 * grid.rows, grid.columns))
 
 
-def _share(columns: int, tiles: int) -> int:
+def _tile_columns(columns: int, tiles: int) -> int:
     return max(1, (columns - GAP * (tiles - 1)) // tiles)
 
 
-def shown_tiles(tiles: Sequence[Tile], plan: Layout, screen: Screen) -> str:
+def render_grid(tiles: Sequence[Tile], grid: GridLayout, screen: Screen) -> str:
     """Return the text that shows tiles in a terminal: rows of labels and pictures."""
     return "".join(
-        _row(tiles[start : start + plan.across], plan, screen) for start in range(0, len(tiles), plan.across)
+        _row(tiles[start : start + grid.across], grid, screen) for start in range(0, len(tiles), grid.across)
     )
 
 
-def _row(tiles: Sequence[Tile], plan: Layout, screen: Screen) -> str:
+def _row(tiles: Sequence[Tile], grid: GridLayout, screen: Screen) -> str:
     height, width = screen.cell
     pictures = []
     for tile in tiles:
         size = size_within(tile.picture.shape[:2], tile.box)
         pictures.append(resized(tile.picture, size).round().astype(np.uint8))
     widths = [
-        min(plan.columns, max(-(-picture.shape[1] // width), cell_len(_label(tile, plan.columns))))
+        min(grid.columns, max(-(-picture.shape[1] // width), cell_len(_label(tile, grid.columns))))
         for tile, picture in zip(tiles, pictures, strict=True)
     ]
     labels = [
@@ -142,60 +144,60 @@ def _row(tiles: Sequence[Tile], plan: Layout, screen: Screen) -> str:
         place = canvas[: len(picture), left * width : left * width + picture.shape[1]]
         place[..., :3], place[..., 3] = picture, 255
         left += columns + GAP
-    return f"{(' ' * GAP).join(labels).rstrip()}\n{_drawn(canvas, screen)}"
+    return f"{(' ' * GAP).join(labels).rstrip()}\n{_render_canvas(canvas, screen)}"
 
 
 def _label(tile: Tile, columns: int) -> str:
     """Return name and size if they fit, else the name, else its beginning."""
     name = escaped(tile.name)
-    label = f"{name} {format_size(tile.sides)}"
+    label = f"{name} {format_size(tile.size)}"
     if cell_len(label) <= columns:
         return label
     return name if cell_len(name) <= columns else set_cell_size(name, columns - 1) + "…"
 
 
-def _drawn(canvas: Canvas, screen: Screen) -> str:
+def _render_canvas(canvas: Canvas, screen: Screen) -> str:
     cells = canvas.shape[0] // screen.cell[0], canvas.shape[1] // screen.cell[1]
     draw: dict[GraphicsProtocol, Callable[[], str]] = {
-        GraphicsProtocol.KITTY: lambda: _placed(kitty_picture(canvas, cells), cells[0]),
-        GraphicsProtocol.ITERM2: lambda: _placed(iterm2_picture(canvas, cells), cells[0]),
+        GraphicsProtocol.KITTY: lambda: _place_picture(kitty_picture(canvas, cells), cells[0]),
+        GraphicsProtocol.ITERM2: lambda: _place_picture(iterm2_picture(canvas, cells), cells[0]),
         GraphicsProtocol.SIXEL: lambda: sixel_picture(canvas) + "\n",
-        GraphicsProtocol.TRUECOLOR: lambda: _blocks(canvas, ColorSystem.TRUECOLOR),
-        GraphicsProtocol.COLORS_256: lambda: _blocks(_of_256(canvas), ColorSystem.EIGHT_BIT),
-        GraphicsProtocol.ASCII: lambda: _letters(canvas),
+        GraphicsProtocol.TRUECOLOR: lambda: _half_blocks(canvas, ColorSystem.TRUECOLOR),
+        GraphicsProtocol.COLORS_256: lambda: _half_blocks(_to_256_colors(canvas), ColorSystem.EIGHT_BIT),
+        GraphicsProtocol.ASCII: lambda: _ascii_art(canvas),
     }
-    return draw[screen.means]()
+    return draw[screen.protocol]()
 
 
-def _placed(picture: str, rows: int) -> str:
+def _place_picture(picture: str, rows: int) -> str:
     """Return the text that makes room for a picture, shows it, and continues below it in all terminals."""
     return "\n" * rows + f"\x1b[{rows}A\x1b7{picture}\x1b8\x1b[{rows}B"
 
 
-def _of_256(canvas: Canvas) -> Canvas:
+def _to_256_colors(canvas: Canvas) -> Canvas:
     """Replace colors by the nearest of the 240 that are the same in all terminals."""
     return np.dstack([nearest_colors(canvas[..., :3], PALETTE), canvas[..., 3]])
 
 
-def _blocks(canvas: Canvas, colors: ColorSystem) -> str:
+def _half_blocks(canvas: Canvas, colors: ColorSystem) -> str:
     """Return one line for two rows of pixels: the upper row as half blocks on the color of the lower row."""
     lines = []
     for upper, lower in zip(canvas[::2].tolist(), canvas[1::2].tolist(), strict=True):
         runs = groupby(zip(upper, lower, strict=True))
-        lines.append("".join(_block(*halves, len(list(run)), colors) for halves, run in runs))
+        lines.append("".join(_half_block_run(*halves, len(list(run)), colors) for halves, run in runs))
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _block(upper: list[int], lower: list[int], count: int, colors: ColorSystem) -> str:
-    above, below = (_color(half, colors) for half in (upper, lower))
-    if above is None and below is None:
+def _half_block_run(upper: list[int], lower: list[int], count: int, colors: ColorSystem) -> str:
+    upper_color, lower_color = (_half_color(half, colors) for half in (upper, lower))
+    if upper_color is None and lower_color is None:
         return " " * count
-    if above is None:
-        return Style(color=below).render("▄" * count, color_system=colors)
-    return Style(color=above, bgcolor=below).render("▀" * count, color_system=colors)
+    if upper_color is None:
+        return Style(color=lower_color).render("▄" * count, color_system=colors)
+    return Style(color=upper_color, bgcolor=lower_color).render("▀" * count, color_system=colors)
 
 
-def _color(half: list[int], colors: ColorSystem) -> Color | None:
+def _half_color(half: list[int], colors: ColorSystem) -> Color | None:
     """Return the color of one half of a character cell; None if it is transparent."""
     red, green, blue, alpha = half
     if not alpha:
@@ -208,7 +210,7 @@ def _color(half: list[int], colors: ColorSystem) -> Color | None:
     return Color.from_ansi(16 + 36 * steps[0] + 6 * steps[1] + steps[2])
 
 
-def _letters(canvas: Canvas) -> str:
+def _ascii_art(canvas: Canvas) -> str:
     """Return one line for two rows of pixels: a character for the mean of two, ignoring transparent ones."""
     gray: NDArray[Any] = canvas[..., :3] @ np.array([0.299, 0.587, 0.114])
     seen = canvas[..., 3] > 0
