@@ -10,7 +10,8 @@ from convcli.cli.terminal.output import escaped, write
 from convcli.drawing.svg import render_svg
 from convcli.files.identity import FileIds
 from convcli.files.streams import STANDARD_INPUT, STREAM, input_name
-from convcli.networks.diagram.diagram import network_diagram, network_drawing
+from convcli.networks.diagram.diagram import network_diagram
+from convcli.networks.diagram.drawing import network_drawing
 from convcli.networks.diagram.page import network_page
 from convcli.networks.network import Network
 from convcli.networks.sources import shipped_networks, shipped_title
@@ -73,7 +74,7 @@ class DiagramFile(NamedTuple):
         drawing = network_drawing(network_diagram(network, by_block=by_block), title)
         if ending(self.target) in PAGES:
             table = params_table(network, by_block=by_block, versus_dense=dense)
-            text = network_page(drawing, table, about=about, facts=params_summary(network, costs))
+            text = network_page(drawing, table, subtitle=about, facts=params_summary(network, costs))
         else:
             text = render_svg(drawing)
         write_named_file(self.target, text.encode(), force=self.replace, inputs=self.files_read)

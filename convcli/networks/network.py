@@ -28,6 +28,7 @@ __all__ = [
     "ReceptiveFields",
     "Stage",
     "single_layer",
+    "sum_if_known",
     "with_channels_hint",
 ]
 
@@ -179,7 +180,7 @@ class Network:
     @property
     def params(self) -> int | None:
         """Parameters of all layers; None if channels or filters are unknown."""
-        return _sum(stage.params for stage in self.layers)
+        return sum_if_known(stage.params for stage in self.layers)
 
     @property
     def statistics(self) -> int:
@@ -189,12 +190,12 @@ class Network:
     @property
     def macs(self) -> int | None:
         """Multiply-accumulates of all layers for one input; None if unknown."""
-        return _sum(stage.macs for stage in self.layers)
+        return sum_if_known(stage.macs for stage in self.layers)
 
     @property
     def activations(self) -> int | None:
         """Output values of all layers for one input; None if unknown."""
-        return _sum(stage.activations for stage in self.layers)
+        return sum_if_known(stage.activations for stage in self.layers)
 
     @property
     def receptive_field(self) -> tuple[int | None, int | None] | None:
@@ -250,7 +251,14 @@ class Network:
         return params_table(self).as_text()
 
 
-def _sum(numbers: Iterable[int | None]) -> int | None:
+def sum_if_known(numbers: Iterable[int | None]) -> int | None:
+    """Return the sum of numbers, or None if any of them is unknown.
+
+    Examples
+    --------
+    >>> sum_if_known([1, 2]), sum_if_known([1, None])
+    (3, None)
+    """
     total = 0
     for number in numbers:
         if number is None:

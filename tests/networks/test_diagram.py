@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from convcli.drawing.shapes import text_width
 from convcli.drawing.svg import render_svg
 from convcli.errors import UsageError
-from convcli.networks.diagram.boxes import Box, Kind, fitted, short_count
-from convcli.networks.diagram.diagram import MAX_BOXES, network_diagram, network_drawing
-from convcli.networks.diagram.layout import Spot, Wire
-from convcli.networks.diagram.scales import Diagram
+from convcli.networks.diagram.boxes import Box, BoxKind, format_short_count, truncate
+from convcli.networks.diagram.diagram import MAX_BOXES, Diagram, network_diagram
+from convcli.networks.diagram.drawing import network_drawing
+from convcli.networks.diagram.layout import Bounds, Edge
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense, Flatten
 from convcli.networks.network import Network, single_layer
@@ -81,8 +81,8 @@ def assert_sound(diagram: Diagram) -> None:
 # Where things stand ---------------------------------------------------------------------------------------
 
 
-def spots_of(diagram: Diagram) -> list[Spot]:
-    return [*(box.spot for box in diagram.boxes), diagram.input]
+def spots_of(diagram: Diagram) -> list[Bounds]:
+    return [*(box.bounds for box in diagram.boxes), diagram.input]
 
 
 def assert_apart(diagram: Diagram) -> None:
@@ -104,7 +104,7 @@ def assert_no_line_crosses_a_box(diagram: Diagram) -> None:
     spots = sorted(spots_of(diagram), key=lambda spot: spot.y)
     tallest = max(spot.height for spot in spots)
     tops = [spot.y for spot in spots]
-    for wire in diagram.wires:
+    for wire in diagram.edges:
         for (x0, y0), (x1, y1) in pairwise(wire.points):
             assert x0 == x1 or y0 == y1, "lines run along the axes"
             left, right, top, bottom = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
@@ -122,10 +122,10 @@ def assert_no_line_crosses_a_box(diagram: Diagram) -> None:
 def assert_lines_end_at_their_boxes(diagram: Diagram) -> None:
     """Check that a line leaves the bottom of a box for the top of another, or from side to side by a tag."""
     spots = spots_of(diagram)
-    for wire in diagram.wires:
+    for wire in diagram.edges:
         source, target = spots[wire.source], spots[wire.target]
         (x0, y0), (x1, y1) = wire.points[0], wire.points[-1]
-        if wire.of_tag:
+        if wire.is_tagged:
             assert (x0, x1) == (source.x + source.width, target.x + target.width)
             assert source.y < y0 < source.y + source.height
             assert target.y < y1 < target.y + target.height
@@ -136,8 +136,8 @@ def assert_lines_end_at_their_boxes(diagram: Diagram) -> None:
 
 def assert_lines_can_be_told_apart(diagram: Diagram) -> None:
     """Check that lines run over each other only where they come from, or lead to, one box."""
-    rows: dict[tuple[int, float], list[tuple[float, float, Wire]]] = {}
-    for wire in diagram.wires:
+    rows: dict[tuple[int, float], list[tuple[float, float, Edge]]] = {}
+    for wire in diagram.edges:
         for start, end in pairwise(wire.points):
             along = 0 if start[1] == end[1] else 1
             low, high = sorted((start[along], end[along]))
@@ -155,7 +155,7 @@ def assert_every_read_is_drawn(diagram: Diagram) -> None:
     """Check the lines into each layer against the tensors that it reads."""
     writes = [*(stage.output_tensor for stage in diagram.network.layers), 0]
     for number, stage in enumerate(diagram.network.layers):
-        sources = [wire.source for wire in diagram.wires if wire.target == number]
+        sources = [wire.source for wire in diagram.edges if wire.target == number]
         assert Counter(writes[source] for source in sources) == Counter(stage.input_tensors)
         assert all(source < number for source in sources)
 
@@ -184,14 +184,14 @@ def test_forks_in_forks_and_tags_out_of_and_into_branches(spec: str, by_block: b
 @every_network
 def test_what_stands_in_no_branch_stands_on_one_axis(name: str) -> None:
     diagram = diagram_of(name)
-    top_level = [box.spot for box in diagram.boxes if box.stages[0].depth == 0]
+    top_level = [box.bounds for box in diagram.boxes if box.stages[0].depth == 0]
     middles = [spot.x + spot.width / 2 for spot in (*top_level, diagram.input)]
     assert middles == pytest.approx([middles[0]] * len(middles))
 
 
 def test_branches_stand_side_by_side_in_their_order() -> None:
     diagram = network_diagram(network("cat { conv 1 f1 | conv 2 f1 | conv 3 f1 | conv 4 f1 }", (9, 9, 8)))
-    one, two, three, four, join = (box.spot for box in diagram.boxes)
+    one, two, three, four, join = (box.bounds for box in diagram.boxes)
     assert one.x < two.x < three.x < four.x
     assert one.y == two.y == three.y == four.y < join.y
 
@@ -201,7 +201,11 @@ def test_what_one_tag_brings_to_many_runs_in_one_lane() -> None:
     diagram = network_diagram(network(spec, (9, 9, 8)))
     assert_sound(diagram)
     lanes = {
-        x0 for wire in diagram.wires if wire.of_tag for (x0, _), (x1, _) in pairwise(wire.points) if x0 == x1
+        x0
+        for wire in diagram.edges
+        if wire.is_tagged
+        for (x0, _), (x1, _) in pairwise(wire.points)
+        if x0 == x1
     }
     assert len(lanes) == 3  # that of the network, and one in each of two branches
 
@@ -212,7 +216,7 @@ def test_blocks_are_joined_by_the_tags_between_them_alone() -> None:
     assert [box.label for box in diagram.boxes] == [
         "2 x { conv, relu } @a", "2 x { conv }", "relu", "cat @a",
     ]  # fmt: skip
-    edges = [(wire.source, wire.target) for wire in diagram.wires]
+    edges = [(wire.source, wire.target) for wire in diagram.edges]
     assert edges == [(-1, 0), (0, 1), (1, 2), (2, 3), (0, 3)]
 
 
@@ -352,16 +356,16 @@ def test_lines_are_drawn_as_they_are_placed(name: str) -> None:
     frame = next(element for element in root if element.get("id") == "layer-0")
     left, top = float(frame.attrib["x"]) - diagram.input.x, float(frame.attrib["y"]) - diagram.input.y
     polylines = {line.attrib["points"]: line for line in root.findall(f"{SVG}polyline")}
-    for wire in diagram.wires:
+    for wire in diagram.edges:
         points = " ".join(f"{round(x + left, 2):.10g},{round(y + top, 2):.10g}" for x, y in wire.points)
-        assert ("strong-green" in polylines[points].attrib["class"]) == wire.of_tag
+        assert ("strong-green" in polylines[points].attrib["class"]) == wire.is_tagged
 
 
 @every_network
 @folded_or_not
 def test_the_more_channels_the_wider(name: str, by_block: bool) -> None:
     diagram = diagram_of(name, by_block=by_block)
-    widths = sorted((box.output[-1], box.spot.width) for box in diagram.boxes)
+    widths = sorted((box.output[-1], box.bounds.width) for box in diagram.boxes)
     for (fewer, narrow), (more, wide) in pairwise(widths):
         assert narrow <= wide
         assert narrow == wide or fewer < more
@@ -439,7 +443,7 @@ def test_a_layer_that_was_given_by_options() -> None:
     diagram = network_diagram(single_layer(Convolution(window=(5, 5), filters=6), (32, 32, 3)))
     assert_sound(diagram)
     (box,) = diagram.boxes
-    assert (box.label, box.params, box.kind) == ("conv 6 f5", 456, Kind.CONVOLUTION)
+    assert (box.label, box.params, box.kind) == ("conv 6 f5", 456, BoxKind.CONVOLUTION)
     assert network_diagram(diagram.network, by_block=True) == diagram
 
 
@@ -518,23 +522,23 @@ def test_more_boxes_than_a_diagram_holds() -> None:
 def test_kinds_of_layers() -> None:
     spec = "conv 8 f1, conv 8 f1 g2, dw f1, tconv 8 f1, maxpool f1, gap 4x4, bn, relu, pad 1, add { | }, flatten, fc 2"
     boxes = network_diagram(network(spec, (9, 9, 8))).boxes
-    other = Kind.OTHER_CONVOLUTION
+    other = BoxKind.OTHER_CONVOLUTION
     assert [box.kind for box in boxes] == [
-        Kind.CONVOLUTION, other, other, other, Kind.POOLING, Kind.POOLING, Kind.NORMALISATION,
-        Kind.ACTIVATION, Kind.SHAPE, Kind.JOIN, Kind.SHAPE, Kind.DENSE,
+        BoxKind.CONVOLUTION, other, other, other, BoxKind.POOLING, BoxKind.POOLING, BoxKind.NORMALIZATION,
+        BoxKind.ACTIVATION, BoxKind.SHAPE, BoxKind.JOIN, BoxKind.SHAPE, BoxKind.DENSE,
     ]  # fmt: skip
     assert isinstance(boxes[-2].stages[0].layer, Flatten)
 
 
 @given(st.integers(0, 10**40))
 def test_short_counts_are_three_digits_of_the_count(count: int) -> None:
-    text = short_count(count)
+    text = format_short_count(count)
     assert value(text) == pytest.approx(count, rel=0.005)
     assert sum(map(str.isdigit, text.partition("e")[0])) == 3 or count < 10_000
 
 
 @given(st.text(max_size=60), st.floats(10, 200))
 def test_fitted_texts_fit(text: str, width: float) -> None:
-    shown = fitted(text, width, 10)
+    shown = truncate(text, width, 10)
     assert text_width(shown, 10) <= width
     assert shown == text or "…" in shown or "\N{REPLACEMENT CHARACTER}" in shown

@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 import pytest
 
 from convcli.drawing.shapes import PALETTE
-from convcli.networks.diagram.diagram import network_diagram, network_drawing
+from convcli.networks.diagram.diagram import network_diagram
+from convcli.networks.diagram.drawing import network_drawing
 from convcli.networks.diagram.page import network_page
 from convcli.networks.network import Network
 from convcli.networks.sources import network
@@ -64,7 +65,7 @@ class Page(HTMLParser):
 def page_text(net: Network, name: str = "net", *, by_block: bool = False, dense: bool = False) -> str:
     drawing = network_drawing(network_diagram(net, by_block=by_block), name)
     table = params_table(net, by_block=by_block, versus_dense=dense)
-    return network_page(drawing, table, about=f"about {name}", facts=[("params", "many"), ("a<b", "<i>")])
+    return network_page(drawing, table, subtitle=f"about {name}", facts=[("params", "many"), ("a<b", "<i>")])
 
 
 @pytest.fixture(scope="module")

@@ -11,20 +11,20 @@ from typing import NamedTuple
 
 from convcli.networks.diagram.trees import Fork, Link, Part, Tree
 
-__all__ = ["Layout", "Measure", "Spot", "Wire", "lay_out"]
+__all__ = ["Bounds", "BoxSize", "Edge", "Layout", "compute_layout"]
 
 Point = tuple[float, float]
 
-GAP = 15  # above a box: room for the head of an arrow
+BOX_GAP = 15  # above a box: room for the head of an arrow
 SLIM_GAP = 4  # above a slim box, which belongs to the box above it
-BEND = 9  # from a box to the bend of the lines below it
-COLUMNS = 20  # between branches
-BESIDE = 9.0  # half the width of an empty branch
-LANE = 8
-HEAD, TAIL = 0.3, 0.7  # fraction of a box's height at which lines of tags arrive and leave
+BEND_GAP = 9  # from a box to the bend of the lines below it
+BRANCH_GAP = 20  # between branches
+EMPTY_HALF_WIDTH = 9.0  # half the width of an empty branch
+LANE_WIDTH = 8
+TAG_ARRIVAL, TAG_DEPARTURE = 0.3, 0.7  # fraction of a box's height at which lines of tags arrive and leave
 
 
-class Spot(NamedTuple):
+class Bounds(NamedTuple):
     """Position and size of a box."""
 
     x: float
@@ -33,26 +33,26 @@ class Spot(NamedTuple):
     height: float
 
 
-class Wire(NamedTuple):
-    """A line between two boxes, given by number (-1 is the input); `of_tag` if it belongs to a tag."""
+class Edge(NamedTuple):
+    """A line between two boxes, given by number (-1 is the input); `is_tagged` if it belongs to a tag."""
 
     source: int
     target: int
     points: tuple[Point, ...]
-    of_tag: bool
+    is_tagged: bool
 
 
 class Layout(NamedTuple):
     """Positions of the boxes by number (the input's is last), the lines, and the total size."""
 
-    spots: tuple[Spot, ...]
-    wires: tuple[Wire, ...]
+    bounds: tuple[Bounds, ...]
+    edges: tuple[Edge, ...]
     width: float
     height: float
 
 
 @dataclass(frozen=True)
-class Measure:
+class BoxSize:
     """The size of a box; a slim box is close to the box above it."""
 
     width: float
@@ -60,34 +60,34 @@ class Measure:
     is_slim: bool = False
 
 
-def lay_out(tree: Tree, boxes: Sequence[Measure]) -> Layout:
-    """Lay out the boxes of a tree and the box of the input, whose measure is last.
+def compute_layout(tree: Tree, sizes: Sequence[BoxSize]) -> Layout:
+    """Lay out the boxes of a tree and the box of the input, whose size is last.
 
     Examples
     --------
     >>> from convcli.networks.sources import network
     >>> from convcli.networks.diagram.trees import layer_tree
     >>> tree = layer_tree(network("relu, relu", (9, 9, 3)))
-    >>> layout = lay_out(tree, [Measure(80, 20)] * 3)
-    >>> layout.spots[0], layout.wires[1].points
-    (Spot(x=0.0, y=35, width=80, height=20), ((40.0, 55), (40.0, 70)))
+    >>> layout = compute_layout(tree, [BoxSize(80, 20)] * 3)
+    >>> layout.bounds[0], layout.edges[1].points
+    (Bounds(x=0.0, y=35, width=80, height=20), ((40.0, 55), (40.0, 70)))
     """
     series = _Series((len(tree.boxes), *tree.parts))
     paths = _paths(series) if tree.links else {}
     routes = [_route(link, series, paths[link.source], paths[link.target]) for link in tree.links]
-    rows = [0.0] * len(boxes)
-    height = series.place_rows(0, boxes, rows)
+    rows = [0.0] * len(sizes)
+    height = series.place_rows(0, sizes, rows)
     for route in routes:
-        route.place_rows(boxes, rows)
+        route.place_rows(sizes, rows)
     series.place_lanes()
-    left, right = series.measure(boxes)
+    left, right = series.extents(sizes)
     series.place_columns(left)
-    spots = [Spot(0, 0, 0, 0)] * len(boxes)
-    series.place_boxes(boxes, rows, spots)
-    router = _Router(spots)
+    bounds = [Bounds(0, 0, 0, 0)] * len(sizes)
+    series.place_boxes(sizes, rows, bounds)
+    router = _Router(bounds)
     router.follow(series, None, ())
-    router.wires += [route.wire(spots) for route in routes]
-    return Layout(tuple(spots), tuple(router.wires), left + right, height)
+    router.edges += [route.edge(bounds) for route in routes]
+    return Layout(tuple(bounds), tuple(router.edges), left + right, height)
 
 
 class _Series:
@@ -95,31 +95,34 @@ class _Series:
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = [_Split(part) if isinstance(part, Fork) else part for part in parts]
-        self.passages: list[_VerticalSegment] = []
+        self.segments: list[_VerticalSegment] = []
         self.height = self.axis = self.lanes_from = 0.0
 
-    def place_rows(self, top: float, boxes: Sequence[Measure], rows: list[float]) -> float:
+    def place_rows(self, top: float, sizes: Sequence[BoxSize], rows: list[float]) -> float:
         """Set the tops of the boxes, starting below `top`; return the bottom of the last."""
         y = top
         for number, part in enumerate(self.parts):
             if isinstance(part, _Split):
-                y = part.place_rows(y, boxes, rows)
+                y = part.place_rows(y, sizes, rows)
                 continue
-            if part != len(boxes) - 1:  # nothing is above the input
-                y += SLIM_GAP if boxes[part].is_slim and number else GAP
+            if part != len(sizes) - 1:  # nothing is above the input
+                y += SLIM_GAP if sizes[part].is_slim and number else BOX_GAP
             rows[part] = y
-            y += boxes[part].height
+            y += sizes[part].height
         self.height = y - top
         return y
 
     def place_lanes(self) -> None:
         """Assign the lines from each box to the innermost free lane, the shorter ones first."""
-        ways: dict[int, list[_VerticalSegment]] = {}
-        for passage in self.passages:
-            ways.setdefault(passage.source, []).append(passage)
-        spans = [(min(one.start for one in way), max(one.end for one in way), way) for way in ways.values()]
+        by_source: dict[int, list[_VerticalSegment]] = {}
+        for segment in self.segments:
+            by_source.setdefault(segment.source, []).append(segment)
+        spans = [
+            (min(segment.start for segment in group), max(segment.end for segment in group), group)
+            for group in by_source.values()
+        ]
         lanes: list[list[tuple[float, float]]] = []
-        for start, end, way in sorted(spans, key=lambda span: span[1] - span[0]):
+        for start, end, group in sorted(spans, key=lambda span: span[1] - span[0]):
             free = (
                 number
                 for number, taken in enumerate(lanes)
@@ -129,42 +132,42 @@ class _Series:
             if lane == len(lanes):
                 lanes.append([])
             lanes[lane].append((start, end))
-            for passage in way:
-                passage.lane = lane
+            for segment in group:
+                segment.lane = lane
         for part in self.parts:
             if isinstance(part, _Split):
                 for branch in part.branches:
                     branch.place_lanes()
 
-    def measure(self, boxes: Sequence[Measure]) -> tuple[float, float]:
+    def extents(self, sizes: Sequence[BoxSize]) -> tuple[float, float]:
         """Return its extent to the left and to the right of its axis."""
-        left = right = BESIDE
+        left = right = EMPTY_HALF_WIDTH
         for part in self.parts:
-            half = part.measure(boxes) if isinstance(part, _Split) else (boxes[part].width / 2,) * 2
+            half = part.extents(sizes) if isinstance(part, _Split) else (sizes[part].width / 2,) * 2
             left, right = max(left, half[0]), max(right, half[1])
-        self.lanes_from = right + LANE
-        lanes = max((passage.lane + 1 for passage in self.passages), default=0)
-        return left, right + LANE * (lanes + 1) * bool(lanes)
+        self.lanes_from = right + LANE_WIDTH
+        lanes = max((segment.lane + 1 for segment in self.segments), default=0)
+        return left, right + LANE_WIDTH * (lanes + 1) * bool(lanes)
 
     def place_columns(self, axis: float) -> None:
         """Set the horizontal position of its axis and of all within it."""
         self.axis = axis
-        for passage in self.passages:
-            passage.x = axis + self.lanes_from + LANE * passage.lane
+        for segment in self.segments:
+            segment.x = axis + self.lanes_from + LANE_WIDTH * segment.lane
         for part in self.parts:
             if isinstance(part, _Split):
                 for branch, offset in zip(part.branches, part.offsets, strict=True):
                     branch.place_columns(axis + offset)
 
-    def place_boxes(self, boxes: Sequence[Measure], rows: Sequence[float], spots: list[Spot]) -> None:
+    def place_boxes(self, sizes: Sequence[BoxSize], rows: Sequence[float], bounds: list[Bounds]) -> None:
         """Set the positions of its boxes."""
         for part in self.parts:
             number = part.join if isinstance(part, _Split) else part
-            width, height = boxes[number].width, boxes[number].height
-            spots[number] = Spot(self.axis - width / 2, rows[number], width, height)
+            width, height = sizes[number].width, sizes[number].height
+            bounds[number] = Bounds(self.axis - width / 2, rows[number], width, height)
             if isinstance(part, _Split):
                 for branch in part.branches:
-                    branch.place_boxes(boxes, rows, spots)
+                    branch.place_boxes(sizes, rows, bounds)
 
 
 class _Split:
@@ -174,37 +177,37 @@ class _Split:
         self.branches = [_Series(branch) for branch in fork.branches]
         self.join = fork.join
         self.offsets: list[float] = []
-        self.tracks_above: dict[int, int] = {}  # numbers of tracks by source box
-        self.tracks_below: dict[int, int] = {}
+        self.lanes_above: dict[int, int] = {}  # numbers of the lanes by source box
+        self.lanes_below: dict[int, int] = {}
         self.bend = self.merge = 0.0
 
-    def place_rows(self, top: float, boxes: Sequence[Measure], rows: list[float]) -> float:
+    def place_rows(self, top: float, sizes: Sequence[BoxSize], rows: list[float]) -> float:
         """Set the tops of the boxes and of the join; return the bottom of the join."""
-        self.bend = top + BEND
-        start = self.bend + LANE * len(self.tracks_above)
-        end = max(branch.place_rows(start, boxes, rows) for branch in self.branches)
-        self.merge = max(end, start + GAP) + BEND + LANE * len(self.tracks_below)
-        rows[self.join] = self.merge + GAP
-        return rows[self.join] + boxes[self.join].height
+        self.bend = top + BEND_GAP
+        start = self.bend + LANE_WIDTH * len(self.lanes_above)
+        end = max(branch.place_rows(start, sizes, rows) for branch in self.branches)
+        self.merge = max(end, start + BOX_GAP) + BEND_GAP + LANE_WIDTH * len(self.lanes_below)
+        rows[self.join] = self.merge + BOX_GAP
+        return rows[self.join] + sizes[self.join].height
 
-    def measure(self, boxes: Sequence[Measure]) -> tuple[float, float]:
+    def extents(self, sizes: Sequence[BoxSize]) -> tuple[float, float]:
         """Return its extent to the left and right of its axis.
 
         Its axis is that of the longer of two branches, or the middle of more than two.
         """
         axes, end = list[float](), 0.0
         for branch in self.branches:
-            left, right = branch.measure(boxes)
+            left, right = branch.extents(sizes)
             axes.append(end + left)
-            end += left + right + COLUMNS
+            end += left + right + BRANCH_GAP
         filled = [number for number, branch in enumerate(self.branches) if branch.parts]
         if len(filled) > 2:
             axis = (axes[0] + axes[-1]) / 2
         else:
             axis = axes[max(filled, key=lambda number: self.branches[number].height, default=0)]
-        self.offsets = [one - axis for one in axes]
-        half = boxes[self.join].width / 2
-        return max(axis, half), max(end - COLUMNS - axis, half)
+        self.offsets = [branch_axis - axis for branch_axis in axes]
+        half = sizes[self.join].width / 2
+        return max(axis, half), max(end - BRANCH_GAP - axis, half)
 
 
 # Lines of tags --------------------------------------------------------------------------------------------
@@ -220,59 +223,59 @@ class _VerticalSegment:
 
 
 class _HorizontalSegment(NamedTuple):
-    """A horizontal part of a route, across a split: below the bend above its branches, or above the merge."""
+    """A horizontal part of a route, in a lane above or below the branches of a split."""
 
     split: _Split
-    number: int
+    lane: int
     is_above: bool
 
     @property
     def y(self) -> float:
         """Its vertical position, once the rows are placed."""
-        away = LANE * (self.number + 1)
-        return self.split.bend + away if self.is_above else self.split.merge - away
+        distance = LANE_WIDTH * (self.lane + 1)
+        return self.split.bend + distance if self.is_above else self.split.merge - distance
 
 
 class _Route:
-    """The path of a link: passages, connected by tracks."""
+    """The path of a link: vertical segments, connected by horizontal ones."""
 
     def __init__(self, link: Link) -> None:
         self.link = link
-        self.passages: list[_VerticalSegment] = []
-        self.tracks: list[_HorizontalSegment] = []
+        self.verticals: list[_VerticalSegment] = []
+        self.horizontals: list[_HorizontalSegment] = []
         self.heights: list[float] = []
 
     def along(self, series: _Series) -> None:
         """Continue in a lane of a series."""
-        self.passages.append(_VerticalSegment(self.link.source))
-        series.passages.append(self.passages[-1])
+        self.verticals.append(_VerticalSegment(self.link.source))
+        series.segments.append(self.verticals[-1])
 
     def across(self, split: _Split, *, is_above: bool) -> None:
-        """Continue in a track of a split."""
-        taken = split.tracks_above if is_above else split.tracks_below
-        number = taken.setdefault(self.link.source, len(taken))
-        self.tracks.append(_HorizontalSegment(split, number, is_above))
+        """Continue in a lane above or below the branches of a split."""
+        lanes = split.lanes_above if is_above else split.lanes_below
+        lane = lanes.setdefault(self.link.source, len(lanes))
+        self.horizontals.append(_HorizontalSegment(split, lane, is_above))
 
-    def place_rows(self, boxes: Sequence[Measure], rows: Sequence[float]) -> None:
+    def place_rows(self, sizes: Sequence[BoxSize], rows: Sequence[float]) -> None:
         """Compute the heights at which it turns."""
         source, target = self.link.source, self.link.target
-        first = rows[source] + TAIL * boxes[source].height
-        last = rows[target] + HEAD * boxes[target].height
-        self.heights = [first, *(track.y for track in self.tracks), last]
-        for passage, ends in zip(self.passages, pairwise(self.heights), strict=True):
-            passage.start, passage.end = sorted(ends)
+        first = rows[source] + TAG_DEPARTURE * sizes[source].height
+        last = rows[target] + TAG_ARRIVAL * sizes[target].height
+        self.heights = [first, *(segment.y for segment in self.horizontals), last]
+        for segment, ends in zip(self.verticals, pairwise(self.heights), strict=True):
+            segment.start, segment.end = sorted(ends)
 
-    def wire(self, spots: Sequence[Spot]) -> Wire:
+    def edge(self, bounds: Sequence[Bounds]) -> Edge:
         """Return its line, from and to the right edges of the boxes."""
-        source, target = (spots[number] for number in (self.link.source, self.link.target))
+        source, target = (bounds[number] for number in (self.link.source, self.link.target))
         turns = [
-            (passage.x, y)
-            for passage, ends in zip(self.passages, pairwise(self.heights), strict=True)
+            (segment.x, y)
+            for segment, ends in zip(self.verticals, pairwise(self.heights), strict=True)
             for y in ends
         ]
         first = source.x + source.width, self.heights[0]
         last = target.x + target.width, self.heights[-1]
-        return Wire(self.link.source, self.link.target, _straight((first, *turns, last)), of_tag=True)
+        return Edge(self.link.source, self.link.target, _straight((first, *turns, last)), is_tagged=True)
 
 
 _Path = tuple[tuple["_Split", "_Series"], ...]
@@ -296,13 +299,13 @@ def _route(link: Link, root: _Series, source: _Path, target: _Path) -> _Route:
     """Plan the path of a link: out of the branches of its source, into those of its target."""
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(source, target, strict=False)))
     route, leaving, entering = _Route(link), list(reversed(source[shared:])), target[shared:]
-    meeting = leaving and entering and leaving[-1][0] is entering[0][0]  # from branch to branch of a split
-    if meeting:
+    same_split = leaving and entering and leaving[-1][0] is entering[0][0]  # from branch to branch of a split
+    if same_split:
         leaving.pop()
     for split, branch in leaving:
         route.along(branch)
         route.across(split, is_above=False)
-    if meeting:
+    if same_split:
         route.along(source[shared][1])
     else:
         route.along(source[shared - 1][1] if shared else root)
@@ -318,9 +321,9 @@ def _route(link: Link, root: _Series, source: _Path, target: _Path) -> _Route:
 class _Router:
     """Follows the parts of a series and draws the lines between them."""
 
-    def __init__(self, spots: Sequence[Spot]) -> None:
-        self.spots = spots
-        self.wires: list[Wire] = []
+    def __init__(self, bounds: Sequence[Bounds]) -> None:
+        self.bounds = bounds
+        self.edges: list[Edge] = []
 
     def follow(
         self, series: _Series, source: int | None, points: tuple[Point, ...]
@@ -329,29 +332,29 @@ class _Router:
         for part in series.parts:
             if isinstance(part, _Split):
                 assert source is not None, "a series begins with a box, or gets a line"
-                tails = []
+                branch_ends = []
                 for branch in part.branches:
                     bends = (series.axis, part.bend), (branch.axis, part.bend)
-                    tails.append((branch, *self.follow(branch, source, (*points, *bends))))
-                for branch, start, way in tails:
+                    branch_ends.append((branch, *self.follow(branch, source, (*points, *bends))))
+                for branch, start, path in branch_ends:
                     merging = (branch.axis, part.merge), (series.axis, part.merge)
-                    self.arrive(start, part.join, (*way, *merging))
+                    self.arrive(start, part.join, (*path, *merging))
                 source = part.join
             else:
                 if source is not None:
                     self.arrive(source, part, points)
                 source = part
-            spot = self.spots[source]
-            points = ((series.axis, spot.y + spot.height),)
-            source = -1 if source == len(self.spots) - 1 else source
+            box = self.bounds[source]
+            points = ((series.axis, box.y + box.height),)
+            source = -1 if source == len(self.bounds) - 1 else source
         assert source is not None
         return source, points
 
     def arrive(self, source: int, target: int, points: tuple[Point, ...]) -> None:
         """End a line at the middle of a box's top."""
-        spot = self.spots[target]
-        last = spot.x + spot.width / 2, spot.y
-        self.wires.append(Wire(source, target, _straight((*points, last)), of_tag=False))
+        box = self.bounds[target]
+        last = box.x + box.width / 2, box.y
+        self.edges.append(Edge(source, target, _straight((*points, last)), is_tagged=False))
 
 
 def _straight(points: Sequence[Point]) -> tuple[Point, ...]:

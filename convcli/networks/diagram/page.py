@@ -5,13 +5,12 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from convcli.drawing.shapes import PALETTE, Drawing, Ink, replace_unprintable
 from convcli.drawing.svg import FONTS, ink_rules, svg_element
-from convcli.networks.diagram.diagram import INPUT_NAME
-from convcli.networks.diagram.scales import box_name
+from convcli.networks.diagram.drawing import INPUT_NAME, box_name
 from convcli.networks.tables import Cell, Table
 
 __all__ = ["network_page"]
 
-PAGES = {"auto": "system", "light": "light", "dark": "dark"}
+THEMES = {"auto": "system", "light": "light", "dark": "dark"}
 STYLE = """
 :root{color-scheme:light dark}
 *{box-sizing:border-box}
@@ -67,7 +66,7 @@ VARIABLES = ("paper", "text", "faint", "line")
 
 
 def network_page(
-    drawing: Drawing, table: Table, *, about: str = "", facts: Sequence[tuple[str, str]] = ()
+    drawing: Drawing, table: Table, *, subtitle: str = "", facts: Sequence[tuple[str, str]] = ()
 ) -> str:
     """Return a page of HTML.
 
@@ -84,7 +83,8 @@ def network_page(
 
     Examples
     --------
-    >>> from convcli.networks.diagram.diagram import network_diagram, network_drawing
+    >>> from convcli.networks.diagram.diagram import network_diagram
+    >>> from convcli.networks.diagram.drawing import network_drawing
     >>> from convcli.networks.sources import network
     >>> from convcli.networks.tables import params_table
     >>> net = network("conv 6 f5, tanh", (32, 32, 1))
@@ -102,8 +102,8 @@ def network_page(
     body = SubElement(root, "body")
     header = SubElement(body, "header")
     SubElement(header, "h1").text = title
-    SubElement(header, "p").text = replace_unprintable(about)
-    header.append(_choice_of_page())
+    SubElement(header, "p").text = replace_unprintable(subtitle)
+    header.append(_theme_choice())
     main = SubElement(body, "main")
     SubElement(main, "section", {"aria-label": "diagram", "tabindex": "0"}).append(svg_element(drawing))
     beside = SubElement(main, "section", {"aria-label": "table", "tabindex": "0"})
@@ -114,14 +114,14 @@ def network_page(
     return "<!DOCTYPE html>\n" + tostring(root, "unicode", method="html") + "\n"
 
 
-def _choice_of_page() -> Element:
+def _theme_choice() -> Element:
     """Return the choice of a light or dark theme, which works by CSS alone."""
     group = Element("fieldset")
     SubElement(group, "legend").text = "theme"
-    for page, text in PAGES.items():
+    for theme, text in THEMES.items():
         label = SubElement(group, "label")
-        button = SubElement(label, "input", {"type": "radio", "name": "page", "id": page})
-        if page == "auto":
+        button = SubElement(label, "input", {"type": "radio", "name": "page", "id": theme})
+        if theme == "auto":
             button.set("checked", "checked")
         button.tail = f" {text}"
     return group
@@ -130,9 +130,9 @@ def _choice_of_page() -> Element:
 def _colors() -> str:
     """Return the colors of light and dark pages; the default follows the system."""
     light, dark = (
-        "".join(f"--{ink}:{pair[page]};" for ink, pair in PALETTE.items() if ink in VARIABLES)
-        + f"--lit:{PALETTE[Ink.BLUE][page]};--strong:{PALETTE[Ink.STRONG_BLUE][page]};"
-        for page in (0, 1)
+        "".join(f"--{ink}:{pair[theme]};" for ink, pair in PALETTE.items() if ink in VARIABLES)
+        + f"--lit:{PALETTE[Ink.BLUE][theme]};--strong:{PALETTE[Ink.STRONG_BLUE][theme]};"
+        for theme in (0, 1)
     )
     chosen = [":root:has(#light:checked)", ":root:has(#dark:checked)"]
     return (

@@ -1,65 +1,17 @@
-"""Scales of a diagram: how wide a box is and how long a bar."""
+"""Scales of a diagram: the lengths of bars and the sizes of icons, relative to the largest."""
 
 import math
 from collections.abc import Callable
 from operator import attrgetter
 from typing import NamedTuple
 
-from convcli.drawing.shapes import Anchor, Ink, Line, Text
-from convcli.networks.diagram.boxes import GLYPH, PADDING, Box, Kind
-from convcli.networks.diagram.layout import Spot, Wire
+from convcli.drawing.shapes import Ink
+from convcli.networks.diagram.boxes import ICON_SIZE, PADDING, Box
+from convcli.networks.diagram.diagram import Diagram
 from convcli.networks.layer_types.base import Size
 from convcli.networks.network import Network
 
-__all__ = [
-    "BAR",
-    "FILLS",
-    "SHORTEST_BAR",
-    "Diagram",
-    "Scales",
-    "bar_shape",
-    "box_name",
-    "box_outline",
-    "percent_text",
-    "text_start",
-]
-BAR, SHORTEST_BAR = 3, 0.5  # thickness, and the shortest visible length
-FILLS = {
-    Kind.CONVOLUTION: Ink.BLUE,
-    Kind.OTHER_CONVOLUTION: Ink.GREEN,
-    Kind.DENSE: Ink.PURPLE,
-    Kind.POOLING: Ink.ORANGE,
-    Kind.NORMALISATION: Ink.GRAY,
-    Kind.ACTIVATION: Ink.PAPER,
-    Kind.JOIN: Ink.RED,
-    Kind.SHAPE: Ink.PAPER,
-}
-
-
-class Diagram(NamedTuple):
-    """Boxes and lines with their positions.
-
-    Attributes
-    ----------
-    network : Network
-    boxes : tuple of Box
-    input : Spot
-        Position of the input's box.
-    wires : tuple of Wire
-    width, height : float
-    """
-
-    network: Network
-    boxes: tuple[Box, ...]
-    input: Spot
-    wires: tuple[Wire, ...]
-    width: float
-    height: float
-
-
-def box_name(number: int) -> str:
-    """Return the name of a box in a drawing; boxes count from 1, and the input is 0."""
-    return f"layer-{number}"
+__all__ = ["Scales", "percent_text"]
 
 
 class _Cost(NamedTuple):
@@ -67,9 +19,9 @@ class _Cost(NamedTuple):
 
     ink: Ink
     what: str
-    of: Callable[[Box | Network], int | None]
-    most: int
-    whole: int
+    count_of: Callable[[Box | Network], int | None]
+    maximum: int
+    total: int
 
 
 class Scales:
@@ -82,39 +34,20 @@ class Scales:
             (Ink.STRONG_ORANGE, "MACs", attrgetter("macs")),
         )
         self.costs = [
-            _Cost(ink, what, of, max(of(box) or 0 for box in boxes), whole)
-            for ink, what, of in costs
-            if (whole := of(self.network))
+            _Cost(ink, what, count_of, max(count_of(box) or 0 for box in boxes), total)
+            for ink, what, count_of in costs
+            if (total := count_of(self.network))
         ]
         images = [size for size in (self.network.input, *(box.output for box in boxes)) if len(size) > 1]
         self.side = max((side for size in images for side in size[:2]), default=1)
-        self.bar = min(box.spot.width for box in boxes) - 2 * PADDING
+        self.bar = min(box.bounds.width for box in boxes) - 2 * PADDING
 
-    def glyph(self, size: Size) -> tuple[float, float]:
+    def icon_size(self, size: Size) -> tuple[float, float]:
         """Return width and height of the square that represents an image, on a square-root scale."""
-        height, width = (max(2.0, GLYPH * math.sqrt(side / self.side)) for side in size[:2])
+        height, width = (max(2.0, ICON_SIZE * math.sqrt(side / self.side)) for side in size[:2])
         return width, height
 
 
-def percent_text(part: int, whole: int) -> str:
+def percent_text(part: int, total: int) -> str:
     """Return a share in percent, to three digits."""
-    return f"{100 * (part / whole):.3g}%"
-
-
-def text_start(
-    x: float, y: float, text: str, size: float, *, bold: bool = False, fill: Ink = Ink.TEXT
-) -> Text:
-    """Return text that begins at a point."""
-    return Text(x=x, y=y, text=text, size=size, anchor=Anchor.START, bold=bold, fill=fill)
-
-
-def box_outline(x: float, y: float, width: float, height: float) -> Line:
-    """Return the rectangle that represents an image, around a point."""
-    corners = ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))
-    points = tuple((x + a * width / 2, y + b * height / 2) for a, b in corners)
-    return Line(points=points, stroke=Ink.FAINT, thickness=1.5)
-
-
-def bar_shape(x: float, y: float, length: float, ink: Ink) -> Line:
-    """Return a bar of that length."""
-    return Line(points=((x, y), (x + length, y)), stroke=ink, thickness=BAR)
+    return f"{100 * (part / total):.3g}%"

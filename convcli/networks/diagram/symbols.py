@@ -1,0 +1,37 @@
+"""Shapes that boxes and legend share: bars, icons and text, and the color of each kind of layer."""
+
+from convcli.drawing.shapes import Anchor, Ink, Line, Text
+from convcli.networks.diagram.boxes import BoxKind
+
+__all__ = ["BAR_THICKNESS", "FILLS", "bar", "image_icon", "left_aligned_text"]
+
+BAR_THICKNESS = 3
+FILLS = {
+    BoxKind.CONVOLUTION: Ink.BLUE,
+    BoxKind.OTHER_CONVOLUTION: Ink.GREEN,
+    BoxKind.DENSE: Ink.PURPLE,
+    BoxKind.POOLING: Ink.ORANGE,
+    BoxKind.NORMALIZATION: Ink.GRAY,
+    BoxKind.ACTIVATION: Ink.PAPER,
+    BoxKind.JOIN: Ink.RED,
+    BoxKind.SHAPE: Ink.PAPER,
+}
+
+
+def left_aligned_text(
+    x: float, y: float, text: str, size: float, *, bold: bool = False, fill: Ink = Ink.TEXT
+) -> Text:
+    """Return text that begins at a point."""
+    return Text(x=x, y=y, text=text, size=size, anchor=Anchor.START, bold=bold, fill=fill)
+
+
+def image_icon(x: float, y: float, width: float, height: float) -> Line:
+    """Return the rectangle that represents an image, around a point."""
+    corners = ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))
+    points = tuple((x + a * width / 2, y + b * height / 2) for a, b in corners)
+    return Line(points=points, stroke=Ink.FAINT, thickness=1.5)
+
+
+def bar(x: float, y: float, length: float, ink: Ink) -> Line:
+    """Return a bar of that length."""
+    return Line(points=((x, y), (x + length, y)), stroke=ink, thickness=BAR_THICKNESS)
