@@ -81,51 +81,51 @@ def assert_sound(diagram: Diagram) -> None:
 # Where things stand ---------------------------------------------------------------------------------------
 
 
-def spots_of(diagram: Diagram) -> list[Bounds]:
+def all_bounds(diagram: Diagram) -> list[Bounds]:
     return [*(box.bounds for box in diagram.boxes), diagram.input]
 
 
 def assert_apart(diagram: Diagram) -> None:
     """Check that boxes are within the diagram and never over each other."""
-    spots = sorted(spots_of(diagram), key=lambda spot: spot.y)
-    for number, spot in enumerate(spots):
-        assert spot.x >= -NEAR
-        assert spot.y >= 0
-        assert spot.x + spot.width <= diagram.width + NEAR
-        assert spot.y + spot.height <= diagram.height + NEAR
-        for other in spots[number + 1 :]:
-            if other.y >= spot.y + spot.height:
+    bounds = sorted(all_bounds(diagram), key=lambda box_bounds: box_bounds.y)
+    for number, box_bounds in enumerate(bounds):
+        assert box_bounds.x >= -NEAR
+        assert box_bounds.y >= 0
+        assert box_bounds.x + box_bounds.width <= diagram.width + NEAR
+        assert box_bounds.y + box_bounds.height <= diagram.height + NEAR
+        for other in bounds[number + 1 :]:
+            if other.y >= box_bounds.y + box_bounds.height:
                 break
-            assert other.x >= spot.x + spot.width or spot.x >= other.x + other.width
+            assert other.x >= box_bounds.x + box_bounds.width or box_bounds.x >= other.x + other.width
 
 
 def assert_no_line_crosses_a_box(diagram: Diagram) -> None:
     """Check each part of each line against each box that it might meet, an edge not being the inside."""
-    spots = sorted(spots_of(diagram), key=lambda spot: spot.y)
-    tallest = max(spot.height for spot in spots)
-    tops = [spot.y for spot in spots]
-    for wire in diagram.edges:
-        for (x0, y0), (x1, y1) in pairwise(wire.points):
+    bounds = sorted(all_bounds(diagram), key=lambda box_bounds: box_bounds.y)
+    tallest = max(box_bounds.height for box_bounds in bounds)
+    tops = [box_bounds.y for box_bounds in bounds]
+    for edge in diagram.edges:
+        for (x0, y0), (x1, y1) in pairwise(edge.points):
             assert x0 == x1 or y0 == y1, "lines run along the axes"
             left, right, top, bottom = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
             assert -NEAR <= left <= right <= diagram.width + NEAR
             assert 0 <= top <= bottom <= diagram.height
-            for spot in spots[bisect_left(tops, top - tallest) : bisect_left(tops, bottom)]:
+            for box_bounds in bounds[bisect_left(tops, top - tallest) : bisect_left(tops, bottom)]:
                 assert (
-                    right <= spot.x + NEAR
-                    or left >= spot.x + spot.width - NEAR
-                    or bottom <= spot.y + NEAR
-                    or top >= spot.y + spot.height - NEAR
-                ), (wire, spot)
+                    right <= box_bounds.x + NEAR
+                    or left >= box_bounds.x + box_bounds.width - NEAR
+                    or bottom <= box_bounds.y + NEAR
+                    or top >= box_bounds.y + box_bounds.height - NEAR
+                ), (edge, box_bounds)
 
 
 def assert_lines_end_at_their_boxes(diagram: Diagram) -> None:
     """Check that a line leaves the bottom of a box for the top of another, or from side to side by a tag."""
-    spots = spots_of(diagram)
-    for wire in diagram.edges:
-        source, target = spots[wire.source], spots[wire.target]
-        (x0, y0), (x1, y1) = wire.points[0], wire.points[-1]
-        if wire.is_tagged:
+    bounds = all_bounds(diagram)
+    for edge in diagram.edges:
+        source, target = bounds[edge.source], bounds[edge.target]
+        (x0, y0), (x1, y1) = edge.points[0], edge.points[-1]
+        if edge.is_tagged:
             assert (x0, x1) == (source.x + source.width, target.x + target.width)
             assert source.y < y0 < source.y + source.height
             assert target.y < y1 < target.y + target.height
@@ -137,25 +137,25 @@ def assert_lines_end_at_their_boxes(diagram: Diagram) -> None:
 def assert_lines_can_be_told_apart(diagram: Diagram) -> None:
     """Check that lines run over each other only where they come from, or lead to, one box."""
     rows: dict[tuple[int, float], list[tuple[float, float, Edge]]] = {}
-    for wire in diagram.edges:
-        for start, end in pairwise(wire.points):
+    for edge in diagram.edges:
+        for start, end in pairwise(edge.points):
             along = 0 if start[1] == end[1] else 1
             low, high = sorted((start[along], end[along]))
-            rows.setdefault((along, start[1 - along]), []).append((low, high, wire))
+            rows.setdefault((along, start[1 - along]), []).append((low, high, edge))
     for segments in rows.values():
         segments.sort(key=lambda segment: segment[:2])
-        for number, (_, high, wire) in enumerate(segments):
+        for number, (_, high, edge) in enumerate(segments):
             for low, _, other in segments[number + 1 :]:
                 if low >= high:
                     break
-                assert wire.source == other.source or wire.target == other.target
+                assert edge.source == other.source or edge.target == other.target
 
 
 def assert_every_read_is_drawn(diagram: Diagram) -> None:
     """Check the lines into each layer against the tensors that it reads."""
     writes = [*(stage.output_tensor for stage in diagram.network.layers), 0]
     for number, stage in enumerate(diagram.network.layers):
-        sources = [wire.source for wire in diagram.edges if wire.target == number]
+        sources = [edge.source for edge in diagram.edges if edge.target == number]
         assert Counter(writes[source] for source in sources) == Counter(stage.input_tensors)
         assert all(source < number for source in sources)
 
@@ -185,7 +185,7 @@ def test_forks_in_forks_and_tags_out_of_and_into_branches(spec: str, by_block: b
 def test_what_stands_in_no_branch_stands_on_one_axis(name: str) -> None:
     diagram = diagram_of(name)
     top_level = [box.bounds for box in diagram.boxes if box.stages[0].depth == 0]
-    middles = [spot.x + spot.width / 2 for spot in (*top_level, diagram.input)]
+    middles = [box_bounds.x + box_bounds.width / 2 for box_bounds in (*top_level, diagram.input)]
     assert middles == pytest.approx([middles[0]] * len(middles))
 
 
@@ -202,9 +202,9 @@ def test_what_one_tag_brings_to_many_runs_in_one_lane() -> None:
     assert_sound(diagram)
     lanes = {
         x0
-        for wire in diagram.edges
-        if wire.is_tagged
-        for (x0, _), (x1, _) in pairwise(wire.points)
+        for edge in diagram.edges
+        if edge.is_tagged
+        for (x0, _), (x1, _) in pairwise(edge.points)
         if x0 == x1
     }
     assert len(lanes) == 3  # that of the network, and one in each of two branches
@@ -216,8 +216,8 @@ def test_blocks_are_joined_by_the_tags_between_them_alone() -> None:
     assert [box.label for box in diagram.boxes] == [
         "2 x { conv, relu } @a", "2 x { conv }", "relu", "cat @a",
     ]  # fmt: skip
-    edges = [(wire.source, wire.target) for wire in diagram.edges]
-    assert edges == [(-1, 0), (0, 1), (1, 2), (2, 3), (0, 3)]
+    connections = [(edge.source, edge.target) for edge in diagram.edges]
+    assert connections == [(-1, 0), (0, 1), (1, 2), (2, 3), (0, 3)]
 
 
 # Any network ----------------------------------------------------------------------------------------------
@@ -356,9 +356,9 @@ def test_lines_are_drawn_as_they_are_placed(name: str) -> None:
     frame = next(element for element in root if element.get("id") == "layer-0")
     left, top = float(frame.attrib["x"]) - diagram.input.x, float(frame.attrib["y"]) - diagram.input.y
     polylines = {line.attrib["points"]: line for line in root.findall(f"{SVG}polyline")}
-    for wire in diagram.edges:
-        points = " ".join(f"{round(x + left, 2):.10g},{round(y + top, 2):.10g}" for x, y in wire.points)
-        assert ("strong-green" in polylines[points].attrib["class"]) == wire.is_tagged
+    for edge in diagram.edges:
+        points = " ".join(f"{round(x + left, 2):.10g},{round(y + top, 2):.10g}" for x, y in edge.points)
+        assert ("strong-green" in polylines[points].attrib["class"]) == edge.is_tagged
 
 
 @every_network
@@ -373,7 +373,7 @@ def test_the_more_channels_the_wider(name: str, by_block: bool) -> None:
     assert len(set(images)) > 2
 
 
-def glyph(shapes: list[ElementTree.Element]) -> tuple[float, float]:
+def icon_size(shapes: list[ElementTree.Element]) -> tuple[float, float]:
     """Return width and height of the square of a box."""
     (points,) = (
         [tuple(map(float, point.split(","))) for point in shape.attrib["points"].split()]
@@ -387,10 +387,10 @@ def glyph(shapes: list[ElementTree.Element]) -> tuple[float, float]:
 def test_squares_are_to_scale_and_have_the_image_s_form() -> None:
     net = network("conv 4 f1 s2x1, maxpool f2, conv 4 f1 s4", (64, 16, 3))  # 32x16, 16x8, 4x2
     boxes = dict(enumerate(shapes for _, shapes in drawn_boxes(drawn(network_diagram(net)))))
-    assert glyph(boxes[0]) == pytest.approx((13, 26), abs=0.02)
-    assert glyph(boxes[1]) == pytest.approx((13, 26 / 2**0.5), abs=0.02)
-    assert glyph(boxes[2]) == pytest.approx((26 / 8**0.5, 13), abs=0.02)
-    assert glyph(boxes[3]) == pytest.approx((26 / 32**0.5, 6.5), abs=0.02)
+    assert icon_size(boxes[0]) == pytest.approx((13, 26), abs=0.02)
+    assert icon_size(boxes[1]) == pytest.approx((13, 26 / 2**0.5), abs=0.02)
+    assert icon_size(boxes[2]) == pytest.approx((26 / 8**0.5, 13), abs=0.02)
+    assert icon_size(boxes[3]) == pytest.approx((26 / 32**0.5, 6.5), abs=0.02)
 
 
 def bars(shapes: list[ElementTree.Element]) -> dict[str, float]:
@@ -478,7 +478,7 @@ def test_numbers_of_five_hundred_digits() -> None:
 @pytest.mark.parametrize("size", [(1, 20_000, 3), (20_000, 1, 3), (1, 1, 1)])
 def test_images_of_any_form(size: Size) -> None:
     _, root = one_box("conv 4 f1", size)
-    width, height = glyph(list(drawn_boxes(root))[1][1])
+    width, height = icon_size(list(drawn_boxes(root))[1][1])
     assert 2 <= min(width, height) <= max(width, height) == 26
 
 

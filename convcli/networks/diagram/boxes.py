@@ -80,7 +80,7 @@ class Box(NamedTuple):
         The text of the layer, with its tags.
     stages : tuple of Stage
         The layer that it represents, or the layers of a block.
-    spot : Spot
+    bounds : Bounds
         Its position.
     """
 

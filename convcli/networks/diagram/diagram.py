@@ -20,9 +20,9 @@ class Diagram(NamedTuple):
     ----------
     network : Network
     boxes : tuple of Box
-    input : Spot
+    input : Bounds
         Position of the input's box.
-    wires : tuple of Wire
+    edges : tuple of Edge
     width, height : float
     """
 

@@ -104,7 +104,7 @@ def network_drawing(diagram: Diagram, name: str) -> Drawing:
 
 
 def _draw_edge(edge: Edge, left: float, top: float) -> Line:
-    """Return the line of a wire, with an arrowhead if it is long enough."""
+    """Return the line of an edge, with an arrowhead if it is long enough."""
     points = tuple((x + left, y + top) for x, y in edge.points)
     (x0, y0), (x1, y1) = edge.points[-2:]
     return Line(
