@@ -11,12 +11,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ConvcliError, ImageError, MatrixError, TooLargeError, describe_os_error
 from convcli.files.opening import open_input, read_chunk
 from convcli.pictures.arrays import image_array
-from convcli.pictures.formats.pillow import Decoded, decode
+from convcli.pictures.formats.decoding import decode, readable_formats
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 from convcli.pictures.npy import NPY_MAGIC, read_npy
 from convcli.pictures.picture import Picture, PictureKind
@@ -26,9 +25,6 @@ __all__ = ["load_picture", "read_image"]
 
 MAX_STREAM = 1 << 32  # bytes read from a pipe
 TEXT_EXPANDS = 12  # reading a text takes at most this many times its bytes in memory
-STRIP_PIXELS = 1 << 17  # pixels copied from Pillow at a time
-READABLE_TEXT = "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
-UNSIGNED, SIGNED = 1, 2  # TIFF sample formats
 
 
 def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
@@ -110,18 +106,11 @@ def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: 
         return _decode_npy(stream, name, limits)
     if extension in {".csv", ".txt"}:
         return _decode_text(stream, name, limits)
-    try:
-        decoded = decode(stream, name, limits, frame=frame)
-        try:
-            return _picture(decoded)
-        except (ConvcliError, MemoryError):
-            raise
-        except Exception as error:  # conversion may raise anything, as decoders do
-            why = f"cannot be converted: {str(error) or type(error).__name__}"
-            raise ImageError(name, why) from None
-    except UnidentifiedImageError:
-        if extension:
-            raise ImageError(name, f"is not an image; supported are {READABLE_TEXT}") from None
+    decoded = decode(stream, name, limits, frame=frame)
+    if decoded is not None:
+        return decoded.to_picture(name)
+    if extension:
+        raise ImageError(name, f"is not an image; supported are {readable_formats()}")
     try:  # a stream has no file name that could identify a matrix
         return _decode_text(stream, name, limits)
     except ImageError as error:
@@ -153,40 +142,3 @@ def _decode_text(stream: BinaryIO, name: str, limits: Limits) -> Picture:
         raise ImageError(error.what, f"{error.why}; raise the limit with --max-pixels") from None
     except MatrixError as error:
         raise ImageError(error.what, error.why) from None
-
-
-def _picture(decoded: Decoded) -> Picture:
-    pixels, alpha, kind = _arrays_of(decoded)
-    return Picture(pixels, alpha, kind, decoded.profile, decoded.resolution, decoded.notes)
-
-
-def _arrays_of(decoded: Decoded) -> tuple[NDArray[Any], NDArray[Any] | None, PictureKind]:
-    """Return pixels, alpha and kind of a decoded picture."""
-    image = decoded.image
-    if image.mode.startswith("I;16") or (image.mode == "I" and decoded.format == "PPM"):
-        deep = np.asarray(image).astype(np.uint16)
-        return (65535 - deep if decoded.inverted else deep), None, PictureKind.PIXELS
-    if image.mode == "I" and decoded.sample_format == UNSIGNED:
-        return np.array(image).view(np.uint32), None, PictureKind.NUMBERS
-    if image.mode in {"I", "F"}:
-        return np.array(image), None, PictureKind.NUMBERS
-    if image.mode == "L" and decoded.sample_format == SIGNED:
-        return np.array(image).view(np.int8), None, PictureKind.NUMBERS
-    has_alpha = image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info
-    gray = image.mode in {"1", "L", "LA", "La"}
-    mode = ("LA" if has_alpha else "L") if gray else ("RGBA" if has_alpha else "RGB")
-    array = _array(image if image.mode == mode else image.convert(mode))
-    if not has_alpha:
-        return array, None, PictureKind.PIXELS
-    return (array[..., 0] if gray else array[..., :3]), array[..., -1], PictureKind.PIXELS
-
-
-def _array(image: Image.Image) -> NDArray[Any]:
-    """Return an image's pixels, copied in strips: all at once, Pillow would make two more copies."""
-    width, height = image.size
-    rows = max(1, STRIP_PIXELS // width)
-    array = np.empty((height, width, len(image.getbands())), np.uint8)
-    for top in range(0, height, rows):
-        strip = image.crop((0, top, width, min(top + rows, height)))
-        array[top : top + rows] = np.asarray(strip).reshape(-1, width, array.shape[2])
-    return array if array.shape[2] > 1 else array[:, :, 0]

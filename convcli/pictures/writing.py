@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from convcli.files.atomic import check_target, write_atomically
 from convcli.pictures.arrays import image_array
-from convcli.pictures.formats.encoding import encoded
+from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.file_formats import check_holds, format_for_path
 from convcli.pictures.picture import Picture
 
@@ -47,5 +47,5 @@ def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) ->
         picture = Picture(color, alpha=array[..., -1])
     check_holds(picture, file_format, str(target))
     check_target(target, replace=force)
-    content = encoded(picture, file_format, str(target))
+    content = encode(picture, file_format, str(target))
     write_atomically(target, lambda stream: stream.writelines(content), replace=force)

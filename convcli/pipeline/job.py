@@ -13,7 +13,7 @@ from convcli.cli.terminal.output import json_line
 from convcli.errors import ConvcliError, OutputError, SizeError
 from convcli.files.streams import STREAM, write_bytes
 from convcli.pictures.backgrounds import flatten
-from convcli.pictures.formats.encoding import encoded
+from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.file_formats import FileFormat, check_holds
 from convcli.pictures.limits import ResultBytes, Size
 from convcli.pictures.picture import Picture, PictureKind
@@ -220,7 +220,7 @@ class Job:
         name = "standard output" if target == STREAM else target
         where = operation.goes(self.where)
         dropped = check_holds(picture, file_format, name)
-        content = encoded(picture, file_format, name, png_level=where.png_level, jobs=where.jobs)
+        content = encode(picture, file_format, name, png_level=where.png_level, jobs=where.jobs)
         if target == STREAM:
             write_bytes(content)
         else:

@@ -19,7 +19,7 @@ from convcli.cli.error_handling import FILTER_OPTIONS
 from convcli.convolution.engine import pixels_under
 from convcli.errors import ImageError, UsageError
 from convcli.kernels.filter import gain
-from convcli.pictures.formats.encoding import encoded
+from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
 from convcli.pictures.reading import load_picture
 from convcli.sizes.searching import fully_read_sides
@@ -247,9 +247,9 @@ def test_a_target_that_turns_into_a_link_to_the_input_does_not_lose_it(
     def encoded_late(*arguments: object, **options: object) -> object:
         (in_folder / "x.png").unlink()
         (in_folder / "x.png").symlink_to("g.png")
-        return encoded(*arguments, **options)  # type: ignore[arg-type] # as they come
+        return encode(*arguments, **options)  # type: ignore[arg-type] # as they come
 
-    monkeypatch.setattr("convcli.pipeline.job.encoded", encoded_late)
+    monkeypatch.setattr("convcli.pipeline.job.encode", encoded_late)
     ran = convcli("pool", "g.png", "-o", "x.png", "--force")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == "convcli: x.png: is an input, and inputs are never overwritten; choose another name\n"

@@ -3,6 +3,7 @@
 import io
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from PIL import Image
 
 from convcli import parallel as processors
 from convcli.errors import ImageError
-from convcli.pictures.formats import pillow as decoding
-from convcli.pictures.formats.pillow import decode, start_decoding
+from convcli.pictures.formats import decoding
+from convcli.pictures.formats.decoding import decode, readable_formats, start_decoding
 from convcli.pictures.limits import Limits
+from convcli.pictures.picture import Picture
 from convcli.pictures.reading import load_picture
 
 GENERATOR = np.random.default_rng(11)
@@ -96,4 +98,34 @@ def test_a_lower_limit_of_pixels_holds_for_what_was_begun(tmp_path: Path) -> Non
 
 def test_a_stream_without_a_name_is_decoded(tmp_path: Path) -> None:
     content = Path(saved(tmp_path / "x.png")).read_bytes()
-    assert decode(io.BytesIO(content), "stream").image.size == (50, 40)
+    decoded = decode(io.BytesIO(content), "stream")
+    assert decoded is not None
+    assert decoded.to_picture("stream").pixels.shape == (40, 50, 3)
+
+
+class TextDecoder:
+    """A decoder of a format of its own: one pixel, the letter behind a hash sign."""
+
+    FORMATS = ("PNG", "LETTER")
+
+    def decode(self, stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> "TextDecoder | None":
+        del limits, frame
+        head = stream.read(2)
+        self.letter = head[1:]
+        return self if head[:1] == b"#" and name else None
+
+    def check_size(self, name: str, limits: Limits) -> None:
+        raise AssertionError(name, limits)
+
+    def to_picture(self, name: str) -> Picture:
+        return Picture(np.array([[*self.letter]], np.uint8), notes=(name,))
+
+
+def test_the_first_decoder_that_reads_a_format_decodes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "DECODERS", (*decoding.DECODERS, TextDecoder()))
+    decoded = decode(io.BytesIO(b"#A"), "letter")  # Pillow has read from the stream before
+    assert decoded is not None
+    picture = decoded.to_picture("letter")
+    assert (picture.pixels.tolist(), picture.notes) == ([[65]], ("letter",))
+    assert decode(io.BytesIO(b"A#"), "letter") is None
+    assert readable_formats() == "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, AVIF and LETTER"

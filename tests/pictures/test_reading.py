@@ -175,7 +175,7 @@ def picture_of(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
 
 def encoded(picture: Picture, file_format: FileFormat) -> bytes:
     check_holds(picture, file_format, "target")
-    return b"".join(encoding.encoded(picture, file_format, "target"))
+    return b"".join(encoding.encode(picture, file_format, "target"))
 
 
 def same_bits(left: Array, right: Array) -> bool:

@@ -211,9 +211,7 @@ def apply(
     if not images and files0_from is None:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
     if images and len(images) == 1 and not recursive and (max_pixels, max_memory, frame) == (None,) * 3:
-        from convcli.pictures.formats.pillow import (
-            start_decoding,  # late: help and usage errors need no Pillow
-        )
+        from convcli.pictures.formats.decoding import start_decoding  # late: help needs no Pillow
 
         start_decoding(images[0])  # while numpy is loading
     from convcli.cli.batch import Batch, run_batch

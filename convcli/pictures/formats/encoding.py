@@ -3,14 +3,14 @@
 import io
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from convcli.errors import OutputError
 from convcli.pictures.formats.file_formats import (
-    HOLDS_RESOLUTION,
+    PROPERTIES,
     FileFormat,
     holds_profile,
     tiff_numbers,
@@ -19,18 +19,10 @@ from convcli.pictures.picture import Picture
 from convcli.pictures.png_writer import encode_png
 from convcli.pictures.text_matrices import format_matrix
 
-__all__ = ["encoded"]
-SAVE_OPTIONS: dict[FileFormat, dict[str, Any]] = {
-    FileFormat.JPEG: {"format": "JPEG", "quality": 92, "subsampling": 0},
-    FileFormat.TIFF: {"format": "TIFF", "compression": "tiff_adobe_deflate"},
-    FileFormat.WEBP: {"format": "WEBP", "lossless": True, "exact": True},
-    FileFormat.BMP: {"format": "BMP"},
-    FileFormat.PNM: {"format": "PPM"},
-    FileFormat.AVIF: {"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
-}
+__all__ = ["encode"]
 
 
-def encoded(
+def encode(
     picture: Picture,
     file_format: FileFormat,
     name: str,
@@ -64,22 +56,21 @@ def encoded(
     if file_format == FileFormat.NPY:
         np.save(memory, picture.pixels, allow_pickle=False)
     elif file_format.text:
-        separator = "," if file_format == FileFormat.CSV else " "
-        memory.write(format_matrix(picture.pixels, separator).encode())
+        memory.write(format_matrix(picture.pixels, PROPERTIES[file_format].separator).encode())
     else:
         _encode_pixels(picture, file_format, memory, name)
     return [memory.getbuffer()]
 
 
 def _resolution_for(picture: Picture, file_format: FileFormat) -> tuple[float, float] | None:
-    fits = picture.resolution and max(picture.resolution) <= HOLDS_RESOLUTION.get(file_format, 0)
+    fits = picture.resolution and max(picture.resolution) <= PROPERTIES[file_format].max_resolution
     return picture.resolution if fits else None
 
 
 def _encode_pixels(picture: Picture, file_format: FileFormat, memory: BinaryIO, name: str) -> None:
     pixels = picture.pixels_with_alpha
     resolution = _resolution_for(picture, file_format)
-    options = SAVE_OPTIONS[file_format].copy()
+    options = {**(PROPERTIES[file_format].save_options or {})}
     if picture.profile is not None and holds_profile(picture, file_format):
         options["icc_profile"] = picture.profile
     if resolution is not None:

@@ -1,5 +1,7 @@
 """The output formats, and what each of them can hold."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from convcli.errors import OutputError, UsageError, closest_spelling
 from convcli.pictures.picture import Picture
 
 __all__ = [
-    "HOLDS_RESOLUTION",
+    "PROPERTIES",
     "FileFormat",
     "check_holds",
     "format_for_path",
@@ -40,26 +42,104 @@ class FileFormat(StrEnum):
     @property
     def extension(self) -> str:
         """The usual file extension."""
-        return "jpg" if self is FileFormat.JPEG else self.value
+        return PROPERTIES[self].extensions[0]
 
     @property
     def numeric(self) -> bool:
         """Whether files of this format hold numbers rather than pixels."""
-        return self in (FileFormat.NPY, FileFormat.CSV, FileFormat.TXT)
+        return PROPERTIES[self].numeric
 
     @property
     def text(self) -> bool:
         """Whether files of this format are text, which a terminal can show."""
-        return self in (FileFormat.CSV, FileFormat.TXT)
+        return bool(PROPERTIES[self].separator)
 
 
-ALIASES = {"jpg": "jpeg", "tif": "tiff", "pgm": "pnm", "ppm": "pnm"}
-HOLDS_16_BITS = {FileFormat.PNG, FileFormat.TIFF, FileFormat.PNM}
-HOLDS_ALPHA = {FileFormat.PNG, FileFormat.TIFF, FileFormat.WEBP}  # AVIF would change the values
-HOLDS_PROFILE = HOLDS_ALPHA | {FileFormat.JPEG, FileFormat.AVIF}
-HOLDS_GRAY_AS_RGB = {FileFormat.WEBP, FileFormat.AVIF}
-HOLDS_RESOLUTION = {FileFormat.PNG: 1e6, FileFormat.TIFF: 1e6, FileFormat.BMP: 1e6, FileFormat.JPEG: 65535.0}
-LONGEST_SIDE = {FileFormat.JPEG: 65500, FileFormat.WEBP: 16383, FileFormat.AVIF: 65535}
+@dataclass(frozen=True, kw_only=True)
+class FormatProperties:
+    """How files of a format are named and written, and what they can hold.
+
+    Attributes
+    ----------
+    extensions : tuple of str
+        The usual file extension, then all others.
+    numeric : bool
+        Whether it holds numbers rather than pixels.
+    separator : str
+        Text between two numbers, if it is a text format.
+    sixteen_bits : bool
+        Whether grayscale pixels can have 16 bits.
+    alpha, profile, gray_profile : bool
+        Whether it holds alpha, and the color profiles of color and of grayscale pictures.
+    max_resolution : float
+        In dots per inch; 0 if it holds no resolution.
+    max_side : int, optional
+        Maximum width and height in pixels.
+    save_options : mapping, optional
+        The arguments of Pillow's `save`, if Pillow writes it.
+    """
+
+    extensions: tuple[str, ...]
+    numeric: bool = False
+    separator: str = ""
+    sixteen_bits: bool = False
+    alpha: bool = False
+    profile: bool = False
+    gray_profile: bool = False
+    max_resolution: float = 0
+    max_side: int | None = None
+    save_options: Mapping[str, Any] | None = None
+
+
+PROPERTIES: Mapping[FileFormat, FormatProperties] = {
+    FileFormat.PNG: FormatProperties(
+        extensions=("png",),
+        sixteen_bits=True,
+        alpha=True,
+        profile=True,
+        gray_profile=True,
+        max_resolution=1e6,
+    ),
+    FileFormat.JPEG: FormatProperties(
+        extensions=("jpg", "jpeg"),
+        profile=True,
+        gray_profile=True,
+        max_resolution=65535,
+        max_side=65500,
+        save_options={"format": "JPEG", "quality": 92, "subsampling": 0},
+    ),
+    FileFormat.TIFF: FormatProperties(
+        extensions=("tiff", "tif"),
+        sixteen_bits=True,
+        alpha=True,
+        profile=True,
+        gray_profile=True,
+        max_resolution=1e6,
+        save_options={"format": "TIFF", "compression": "tiff_adobe_deflate"},
+    ),
+    FileFormat.WEBP: FormatProperties(
+        extensions=("webp",),
+        alpha=True,
+        profile=True,  # stores gray as RGB, which a gray profile does not fit
+        max_side=16383,
+        save_options={"format": "WEBP", "lossless": True, "exact": True},
+    ),
+    FileFormat.BMP: FormatProperties(extensions=("bmp",), max_resolution=1e6, save_options={"format": "BMP"}),
+    FileFormat.PNM: FormatProperties(
+        extensions=("pnm", "pgm", "ppm"), sixteen_bits=True, save_options={"format": "PPM"}
+    ),
+    FileFormat.AVIF: FormatProperties(  # no alpha: it would change the values of transparent pixels
+        extensions=("avif",),
+        profile=True,  # stores gray as RGB, as WebP does
+        max_side=65535,
+        save_options={"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
+    ),
+    FileFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),
+    FileFormat.CSV: FormatProperties(extensions=("csv",), numeric=True, separator=","),
+    FileFormat.TXT: FormatProperties(extensions=("txt",), numeric=True, separator=" "),
+}
+"""The properties of every format. A new format needs a row here and, unless Pillow writes it, an encoder in
+`encode`."""
 
 
 def parse_format(name: str) -> FileFormat:
@@ -71,12 +151,12 @@ def parse_format(name: str) -> FileFormat:
         There is no such format.
     """
     word = name.lower().removeprefix(".")
-    word = ALIASES.get(word, word)
-    if word not in tuple(FileFormat):
-        near = closest_spelling(word, FileFormat, cutoff=0.7)
-        hint = f"; did you mean {near}?" if near else ""
-        raise UsageError(f"format {name[:50]!r}", f"is not one of {', '.join(FileFormat)}{hint}")
-    return FileFormat(word)
+    for file_format, properties in PROPERTIES.items():
+        if word in properties.extensions:
+            return file_format
+    near = closest_spelling(word, FileFormat, cutoff=0.7)
+    hint = f"; did you mean {near}?" if near else ""
+    raise UsageError(f"format {name[:50]!r}", f"is not one of {', '.join(FileFormat)}{hint}")
 
 
 def format_for_path(target: str | Path) -> FileFormat:
@@ -127,32 +207,33 @@ def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[s
 
 def holds_profile(picture: Picture, file_format: FileFormat) -> bool:
     """Whether a format can hold a picture's profile: not a gray one if the format stores gray as RGB."""
-    gray = picture.pixels.ndim == 2
-    return file_format in HOLDS_PROFILE and not (gray and file_format in HOLDS_GRAY_AS_RGB)
+    properties = PROPERTIES[file_format]
+    return properties.gray_profile if picture.pixels.ndim == 2 else properties.profile
 
 
 def _check_pixels_fit(picture: Picture, channels: int, file_format: FileFormat, name: str) -> None:
     if picture.maps:  # each map is a page
         return
-    deep = picture.pixels.dtype == np.uint16
+    properties, deep = PROPERTIES[file_format], picture.pixels.dtype == np.uint16
     if channels not in (1, 3):
         raise OutputError(name, f"{file_format} holds 1 or 3 channels, not {channels}; use npy")
-    if deep and (file_format not in HOLDS_16_BITS or channels == 3 or picture.alpha is not None):
+    if deep and (not properties.sixteen_bits or channels == 3 or picture.alpha is not None):
         raise OutputError(
             name,
             f"{file_format} cannot hold 16 bits per pixel here; use png, tiff or pnm for grayscale, else npy",
         )
-    if picture.alpha is not None and file_format not in HOLDS_ALPHA:
+    if picture.alpha is not None and not properties.alpha:
+        others = sorted(name for name, other in PROPERTIES.items() if other.alpha)
         raise OutputError(
             name,
-            f"{file_format} cannot hold alpha; use {', '.join(sorted(HOLDS_ALPHA))}, "
+            f"{file_format} cannot hold alpha; use {', '.join(others)}, "
             "or lay it over a color with --background white",
         )
     if channels == 3 and name.lower().endswith(".pgm"):
         raise OutputError(name, "a .pgm file holds grayscale only; use .ppm")
-    longest = LONGEST_SIDE.get(file_format)
-    if longest is not None and max(picture.pixels.shape[:2]) > longest:
-        raise OutputError(name, f"{file_format} holds at most {longest} pixels per side; use png or tiff")
+    limit = properties.max_side
+    if limit is not None and max(picture.pixels.shape[:2]) > limit:
+        raise OutputError(name, f"{file_format} holds at most {limit} pixels per side; use png or tiff")
 
 
 def _check_numbers(

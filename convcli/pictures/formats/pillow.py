@@ -1,7 +1,9 @@
-"""Decodes image files with Pillow, and checks for damage that Pillow accepts.
+"""The decoder that uses Pillow, for common picture formats.
 
 Does not use numpy, so that decoding can start while numpy is being imported.
 """
+
+from __future__ import annotations
 
 import io
 import logging
@@ -9,26 +11,36 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import Image, ImageChops, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from convcli.errors import ConvcliError, ImageError
-from convcli.parallel import BackgroundTask
-from convcli.pictures.damage.checks import checked
 from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
-from convcli.pictures.limits import DEFAULT_LIMITS, Limits
+from convcli.pictures.formats.pillow_damage import check_damage
+from convcli.pictures.limits import Limits
 
-__all__ = ["READABLE", "Decoded", "decode", "start_decoding"]
+if TYPE_CHECKING:
+    from convcli.pictures.picture import Picture
 
-READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")  # none runs an external program
+__all__ = ["FORMATS", "PillowDecoded", "decode"]
+
+PILLOW_FORMATS = {  # Pillow's names and the usual ones; none runs an external program
+    "PNG": "PNG",
+    "JPEG": "JPEG",
+    "TIFF": "TIFF",
+    "WEBP": "WebP",
+    "BMP": "BMP",
+    "GIF": "GIF",
+    "PPM": "PNM",
+    "AVIF": "AVIF",
+}
+FORMATS = tuple(PILLOW_FORMATS.values())
 BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, X_RESOLUTION, SAMPLE_FORMAT = 258, 262, 274, 282, 339  # TIFF tags
 # By mode: channels of the array, bytes per value, bytes per pixel in Pillow.
-BYTES_OF_A_MODE = {
+MODE_BYTES = {
     "1": (1, 1, 1),
     "L": (1, 1, 1),
     "P": (3, 1, 5),
@@ -39,8 +51,8 @@ BYTES_OF_A_MODE = {
     "RGB": (3, 1, 4),
     "RGBA": (4, 1, 4),
 }
-BYTES_OF_A_ROW = 12  # Pillow's overhead per row
-LONGEST_CHUNK = 1 << 24  # bytes of an uncompressed text or profile in a PNG
+ROW_OVERHEAD = 12  # bytes that Pillow needs per row
+MAX_TEXT_BYTES = 1 << 24  # bytes of an uncompressed text or profile in a PNG
 SIGNATURES = {
     "a PNG": re.compile(rb"\x89PNG"),
     "a JPEG": re.compile(rb"\xff\xd8\xff"),
@@ -50,10 +62,6 @@ SIGNATURES = {
     "an AVIF": re.compile(rb".{4}ftypavi[fs]", re.DOTALL),
     "a PNM": re.compile(rb"P[1-6Ff][ \t\r\n#]"),
 }
-BACKGROUND_MIN_BYTES = (
-    1 << 19
-)  # bytes of a file: decoding a smaller one takes less time than starting a thread
-
 
 # Pillow's log messages are discarded unless the application configures logging; without a handler they
 # would go to standard error.
@@ -61,8 +69,8 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, eq=False)
-class Decoded:
-    """A decoded picture as a Pillow image.
+class PillowDecoded:
+    """A decoded picture as a Pillow image; see `Decoded`.
 
     Attributes
     ----------
@@ -80,6 +88,8 @@ class Decoded:
         For a TIFF: 1 unsigned, 2 signed, 3 float; 0 for all other formats.
     inverted : bool
         Whether it is a TIFF in which 0 is white.
+    file_bytes : int
+        Length of the file.
     """
 
     image: Image.Image
@@ -89,52 +99,58 @@ class Decoded:
     notes: tuple[str, ...]
     sample_format: int
     inverted: bool
+    file_bytes: int
 
+    def check_size(self, name: str, limits: Limits) -> None:
+        """Raise ImageError if the picture is larger than the limits allow."""
+        _check_size(self.image, self.file_bytes, name, limits)
 
-def decode(
-    stream: BinaryIO, name: str, limits: Limits = DEFAULT_LIMITS, *, frame: int | None = None
-) -> Decoded:
-    """Decode a picture, which messages call `name`; `frame` selects one of several, counted from 0.
+    def to_picture(self, name: str) -> Picture:
+        """Convert to arrays."""
+        from convcli.pictures.formats.pillow_arrays import convert_to_picture  # late: it needs numpy
 
-    Raises
-    ------
-    ImageError
-        It is damaged, is larger than the limits allow, does not have that frame, or holds values that Pillow
-        would truncate.
-    UnidentifiedImageError
-        It is not a picture in a supported format.
-    """
-    begun = _started.pop(getattr(stream, "name", ""), None)
-    decoded = begun.result() if begun is not None and frame is None else None
-    if decoded is None:
-        return _decode(stream, name, limits, frame)
-    _check_size(decoded.image, stream, name, limits)  # decoding started before the limits were known
-    return decoded
-
-
-def _decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Decoded:
-    with _UNLIMITED_PILLOW, captured_libtiff_errors(stream) as heard:
         try:
-            with Image.open(stream, formats=READABLE) as image:
+            return convert_to_picture(self)
+        except (ConvcliError, MemoryError):
+            raise
+        except Exception as error:  # conversion may raise anything, as decoders do
+            why = f"cannot be converted: {str(error) or type(error).__name__}"
+            raise ImageError(name, why) from None
+
+
+def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> PillowDecoded | None:
+    """Decode a picture, or return None if the file is in none of the formats; see `Decoder.decode`."""
+    with _UNLIMITED_PILLOW, captured_libtiff_errors(stream) as first_error:
+        try:
+            with Image.open(stream, formats=tuple(PILLOW_FORMATS)) as image:
+                file_bytes = _length(stream)
                 if frame is not None:
-                    _check_size(image, stream, name, limits)
+                    _check_size(image, file_bytes, name, limits)
                     _seek(image, frame, name)
-                _check_size(image, stream, name, limits)
-                _refuse_what_would_be_cut(image, stream, name)
+                _check_size(image, file_bytes, name, limits)
+                _refuse_truncation(image, stream, name)
                 decoded = _decoded(image, stream, name, frame)
         except UnidentifiedImageError:
             kind = _signature(stream)
             if kind is None:
-                raise
+                return None
             why = f"starts like {kind} file, but is damaged, truncated or of an unsupported kind"
             raise ImageError(name, why) from None
         except (ConvcliError, MemoryError):
             raise
         except Exception as error:  # a decoder may raise anything on a damaged file
-            raise ImageError(name, heard() or _reason(error)) from None
-        if heard():
-            raise ImageError(name, heard())
+            raise ImageError(name, first_error() or _reason(error)) from None
+        if first_error():
+            raise ImageError(name, first_error())
         return decoded
+
+
+def _length(stream: BinaryIO) -> int:
+    """Return the length of a stream in bytes."""
+    position = stream.tell()
+    length = stream.seek(0, io.SEEK_END)
+    stream.seek(position)
+    return length
 
 
 def _signature(stream: BinaryIO) -> str | None:
@@ -147,24 +163,22 @@ def _signature(stream: BinaryIO) -> str | None:
 def _reason(error: Exception) -> str:
     """Return a decoder's message, or a general one where its own is meant for programmers."""
     text = error.args[0] if error.args else ""
-    words = text.decode("latin-1") if isinstance(text, bytes) else str(error)
-    told = isinstance(error, OSError | SyntaxError | ValueError) and "literal for int" not in words
-    return f"cannot be decoded: {words}" if told and words else "is damaged or truncated"
+    message = text.decode("latin-1") if isinstance(text, bytes) else str(error)
+    for_users = isinstance(error, OSError | SyntaxError | ValueError) and "literal for int" not in message
+    return f"cannot be decoded: {message}" if for_users and message else "is damaged or truncated"
 
 
-def _check_size(image: Image.Image, stream: BinaryIO, name: str, limits: Limits) -> None:
+def _check_size(image: Image.Image, file_bytes: int, name: str, limits: Limits) -> None:
     """Refuse a picture whose header gives a size beyond the limits."""
-    channels, itemsize, of_a_pixel = BYTES_OF_A_MODE.get(image.mode, (3, 1, 8))
+    channels, itemsize, pixel_bytes = MODE_BYTES.get(image.mode, (3, 1, 8))
     if "transparency" in image.info:
-        channels, of_a_pixel = 4, 8
+        channels, pixel_bytes = 4, 8
     if image.format in {"WEBP", "AVIF", "GIF"}:
-        of_a_pixel += 8  # their decoders hold whole frames
+        pixel_bytes += 8  # their decoders hold whole frames
     size = image.height, image.width, channels
-    decoder = (image.width * of_a_pixel + BYTES_OF_A_ROW) * image.height
+    decoder = (image.width * pixel_bytes + ROW_OVERHEAD) * image.height
     if image.format in {"PNG", "WEBP", "AVIF"}:  # their decoders read compressed data into memory
-        place = stream.tell()
-        decoder += 2 * stream.seek(0, io.SEEK_END)
-        stream.seek(place)
+        decoder += 2 * file_bytes
     limits.check(name, size, itemsize, decoder=decoder, numbers=image.mode in {"I", "F"})
 
 
@@ -175,29 +189,7 @@ def _seek(image: Image.Image, frame: int, name: str) -> None:
         raise ImageError(name, f"has no frame {frame}; frames are counted from 0") from None
 
 
-_started: dict[str, BackgroundTask[Decoded]] = {}
-
-
-def start_decoding(path: str) -> None:
-    """Start decoding a large PNG or JPEG file on a background thread; `decode` picks up the result.
-
-    Ignores all errors: `decode` will meet them again and report them.
-    """
-    with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: no more threads can be started
-        if Path(path).stat().st_size < BACKGROUND_MIN_BYTES or not Path(path).is_file():
-            return
-        with Path(path).open("rb") as stream:
-            if stream.read(4) not in {b"\x89PNG", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe1"}:
-                return
-        _started[str(Path(path))] = BackgroundTask(partial(_decode_file, path))
-
-
-def _decode_file(path: str) -> Decoded:
-    with Path(path).open("rb") as stream:
-        return _decode(stream, path, DEFAULT_LIMITS, None)
-
-
-class _Shared:
+class _SharedChange:
     """A process-wide change: made for the first thread that needs it, undone after the last."""
 
     def __init__(self, change: Callable[[], AbstractContextManager[None]]) -> None:
@@ -223,7 +215,7 @@ class _Shared:
 def _without_limit_and_warnings() -> Iterator[None]:
     """Turn off Pillow's pixel limit and warnings: `Limits` and our own notes take their place."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    text, PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_CHUNK, LONGEST_CHUNK
+    text, PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_CHUNK, MAX_TEXT_BYTES
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -233,7 +225,7 @@ def _without_limit_and_warnings() -> Iterator[None]:
         PngImagePlugin.MAX_TEXT_CHUNK = text
 
 
-_UNLIMITED_PILLOW = _Shared(_without_limit_and_warnings)
+_UNLIMITED_PILLOW = _SharedChange(_without_limit_and_warnings)
 
 
 def _tag(image: Image.Image, number: int, default: Any) -> Any:
@@ -241,7 +233,7 @@ def _tag(image: Image.Image, number: int, default: Any) -> Any:
     return getattr(image, "tag_v2", {}).get(number, default)
 
 
-def _refuse_what_would_be_cut(image: Image.Image, stream: BinaryIO, name: str) -> None:
+def _refuse_truncation(image: Image.Image, stream: BinaryIO, name: str) -> None:
     """Refuse color with more than 8 bits per channel, because Pillow would drop the lower bits."""
     bits = max(_tag(image, BITS_PER_SAMPLE, (8,)))
     if bits > 32:
@@ -269,14 +261,14 @@ def _decoder_arguments(image: Image.Image) -> tuple[Any, ...]:
 
 def _is_deep_avif(stream: BinaryIO) -> bool:
     """Look up the high-bit-depth flag in the AV1 configuration box of an AVIF file."""
-    place = stream.tell()
+    position = stream.tell()
     stream.seek(0)
     _, _, configuration = stream.read(1 << 16).partition(b"av1C")
-    stream.seek(place)
+    stream.seek(position)
     return bool(configuration[2:3]) and bool(configuration[2] & 0x40)
 
 
-def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None) -> Decoded:
+def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None) -> PillowDecoded:
     notes = []
     if frame is None and getattr(image, "is_animated", False):
         notes.append("has several frames; uses the first (--frame selects another)")
@@ -290,14 +282,14 @@ def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None)
     ):
         notes.append(f"its values from 0 to {rest[0]} are scaled to {255 if rest[0] < 255 else 65535}")
     # Loading a TIFF applies its orientation and removes the tag.
-    lies = _tag(image, ORIENTATION, 1) >= 5
-    check = checked(image, stream, name, frame or 0)
-    _mend_byte_order(image)
+    sideways = _tag(image, ORIENTATION, 1) >= 5
+    check_pixels = check_damage(image, stream, name, frame or 0)
+    _fix_byte_order(image)
     image.load()
-    check()
-    lies = lies or image.getexif().get(ORIENTATION, 1) in range(5, 9)
+    check_pixels()
+    sideways = sideways or image.getexif().get(ORIENTATION, 1) in range(5, 9)
     profile = image.info.get("icc_profile") or None
-    notes += _scale_transparent_value(image, raw_mode)
+    notes += _scale_transparent_gray(image, raw_mode)
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode in {"LAB", "HSV"}:
         raise ImageError(name, f"has {image.mode} colors; convert it to RGB first")
@@ -306,18 +298,19 @@ def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None)
         profile = None
         if image.format == "JPEG" and "adobe" not in image.info:  # Pillow inverts every CMYK JPEG as Adobe's
             image.paste(ImageChops.invert(image))
-    return Decoded(
+    return PillowDecoded(
         image,
         image.format or "",
         profile,
-        _resolution(image, lies=lies),
+        _resolution(image, sideways=sideways),
         tuple(notes),
         _tag(image, SAMPLE_FORMAT, (1,))[0] if image.format == "TIFF" else 0,
         _tag(image, PHOTOMETRIC, 1) == 0,
+        _length(stream),
     )
 
 
-def _mend_byte_order(image: Image.Image) -> None:
+def _fix_byte_order(image: Image.Image) -> None:
     """Stop Pillow from swapping the bytes of values that libtiff has already swapped."""
     tiles: Any = getattr(image, "tile", [])
     if image.format == "TIFF" and tiles and tiles[0][0] == "libtiff":
@@ -326,7 +319,7 @@ def _mend_byte_order(image: Image.Image) -> None:
         image.tile = [tiles[0]._replace(args=(native, *rest))]  # type: ignore[attr-defined]
 
 
-def _resolution(image: Image.Image, *, lies: bool) -> tuple[float, float] | None:
+def _resolution(image: Image.Image, *, sideways: bool) -> tuple[float, float] | None:
     """Return dots per inch, horizontally and vertically, of the upright picture."""
     value = image.info.get("dpi")
     if image.format == "TIFF" and _tag(image, X_RESOLUTION, None) is None:
@@ -334,10 +327,10 @@ def _resolution(image: Image.Image, *, lies: bool) -> tuple[float, float] | None
     if not isinstance(value, tuple) or len(value) != 2 or not all(0 < float(part) < 1e6 for part in value):
         return None
     across, down = float(value[0]), float(value[1])
-    return (down, across) if lies else (across, down)
+    return (down, across) if sideways else (across, down)
 
 
-def _scale_transparent_value(image: Image.Image, raw_mode: str) -> list[str]:
+def _scale_transparent_gray(image: Image.Image, raw_mode: str) -> list[str]:
     """Scale a PNG's transparent gray value as its pixels are scaled; return a note if it cannot be kept."""
     value = image.info.get("transparency")
     if isinstance(value, int) and raw_mode in {"L;2", "L;4"}:

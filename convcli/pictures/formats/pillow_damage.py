@@ -1,4 +1,4 @@
-"""Checks pictures for damage that Pillow accepts: missing parts, which it leaves black or gray."""
+"""Checks for damage that Pillow accepts: missing parts, which it leaves black or gray."""
 
 import io
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from convcli.pictures.damage.jpeg import Scans, padded, scans_of
 from convcli.pictures.damage.png import check_all_pixels, check_chunks
 from convcli.pictures.damage.tiff import APART, PLANAR, check_directory, check_parts
 
-__all__ = ["checked"]
+__all__ = ["check_damage"]
 
 ROWS_COMPARED = 256  # rows compared at a time
 
 
-def checked(image: Image.Image, stream: BinaryIO, name: str, frame: int) -> Callable[[], None]:
+def check_damage(image: Image.Image, stream: BinaryIO, name: str, frame: int) -> Callable[[], None]:
     """Check a picture before decoding, and return a function that checks it after decoding.
 
     Raises
@@ -33,22 +33,22 @@ def checked(image: Image.Image, stream: BinaryIO, name: str, frame: int) -> Call
         return lambda: None
     content = stream
     if frame:  # one of several pictures in a file
-        place = stream.tell()
+        position = stream.tell()
         stream.seek(image.offset)  # type: ignore[attr-defined] # an MPO has it
         content = io.BytesIO(stream.read())
-        stream.seek(place)
-    place = content.tell()
+        stream.seek(position)
+    position = content.tell()
     scans = scans_of(content, name)
-    content.seek(place)
+    content.seek(position)
     return partial(_check_jpeg, image, content, name, scans)
 
 
 def _check_tiff(image: Image.Image, stream: BinaryIO, name: str) -> None:
     tags: Any = image.tag_v2  # type: ignore[attr-defined] # a TIFF has it
     tile: Any = image.tile[0] if image.tile else ("",)  # type: ignore[attr-defined]
-    place = stream.tell()
+    position = stream.tell()
     check_directory(stream, name, tags.offset)
-    stream.seek(place)
+    stream.seek(position)
     if tile[0] == "raw":  # for all others libtiff notices missing parts
         check_parts(tags, name)
     elif image.mode == "LA" and tags.get(PLANAR) == APART:

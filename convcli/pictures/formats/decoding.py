@@ -1,0 +1,119 @@
+"""Decodes picture files: what every decoder provides, the list of decoders, and decoding in the background.
+
+Does not use numpy, so that decoding can start while numpy is being imported.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from convcli.parallel import BackgroundTask
+from convcli.pictures.formats import pillow
+from convcli.pictures.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from convcli.pictures.picture import Picture
+
+__all__ = ["DECODERS", "Decoded", "Decoder", "decode", "readable_formats", "start_decoding"]
+
+BACKGROUND_MIN_BYTES = 1 << 19  # decoding a smaller file takes less time than starting a thread
+
+
+class Decoded(Protocol):
+    """A decoded picture."""
+
+    def check_size(self, name: str, limits: Limits) -> None:
+        """Raise ImageError if the picture is larger than the limits allow."""
+
+    def to_picture(self, name: str) -> Picture:
+        """Return the picture as arrays; the only step that needs numpy."""
+
+
+class Decoder(Protocol):
+    """A module that decodes picture files."""
+
+    @property
+    def FORMATS(self) -> tuple[str, ...]:  # noqa: N802 -- a constant of the module
+        """The names of the formats that it reads, for messages."""
+
+    def decode(self, stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Decoded | None:
+        """Decode a picture, or return None if the file is in none of the formats.
+
+        Parameters
+        ----------
+        stream : binary stream
+            Seekable, at its start.
+        name : str
+            The name to use in messages.
+        limits : Limits
+            Checked before the pixels are decoded.
+        frame : int or None
+            Which of several pictures to decode, counted from 0 (default: the first).
+
+        Raises
+        ------
+        ImageError
+            It is damaged, is larger than the limits allow, does not have that frame, or holds values that the
+            decoder would truncate.
+        """
+
+
+DECODERS: tuple[Decoder, ...] = (pillow,)
+"""Every decoder, the preferred ones first."""
+
+_started: dict[str, BackgroundTask[Decoded | None]] = {}
+
+
+def readable_formats() -> str:
+    """Return the names of all formats that can be decoded, as a list in a sentence.
+
+    Examples
+    --------
+    >>> readable_formats()
+    'PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF'
+    """
+    *others, last = dict.fromkeys(name for decoder in DECODERS for name in decoder.FORMATS)
+    return f"{', '.join(others)} and {last}"
+
+
+def decode(
+    stream: BinaryIO, name: str, limits: Limits = DEFAULT_LIMITS, *, frame: int | None = None
+) -> Decoded | None:
+    """Decode a picture with the first decoder that reads its format; see `Decoder.decode`."""
+    task = _started.pop(getattr(stream, "name", ""), None)
+    decoded = task.result() if task is not None and frame is None else None
+    if decoded is None:
+        return _decode(stream, name, limits, frame)
+    decoded.check_size(name, limits)  # decoding started before the limits were known
+    return decoded
+
+
+def _decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Decoded | None:
+    for decoder in DECODERS:
+        stream.seek(0)
+        decoded = decoder.decode(stream, name, limits, frame)
+        if decoded is not None:
+            return decoded
+    return None
+
+
+def start_decoding(path: str) -> None:
+    """Start decoding a large PNG or JPEG file on a background thread; `decode` picks up the result.
+
+    Ignores all errors: `decode` will meet them again and report them.
+    """
+    with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: no more threads can be started
+        if Path(path).stat().st_size < BACKGROUND_MIN_BYTES or not Path(path).is_file():
+            return
+        with Path(path).open("rb") as stream:
+            if stream.read(4) not in {b"\x89PNG", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe1"}:
+                return
+        _started[str(Path(path))] = BackgroundTask(partial(_decode_file, path))
+
+
+def _decode_file(path: str) -> Decoded | None:
+    with Path(path).open("rb") as stream:
+        return _decode(stream, path, DEFAULT_LIMITS, None)
