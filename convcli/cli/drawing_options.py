@@ -6,7 +6,7 @@ from pathlib import Path
 
 from convcli.cli.batch import Batch
 from convcli.errors import FilterError, UsageError
-from convcli.figures.gradient_direction import DIRECTED
+from convcli.figures.gradient_direction import GRADIENT_FILTERS
 from convcli.files.streams import STREAM
 from convcli.kernels.banks import Bank
 from convcli.kernels.catalog import CATALOG
@@ -114,7 +114,7 @@ class DrawingOptions:
         found = [one for one in chosen if isinstance(one, Filter) and _is_directed(one)]
         others = [one.name for one in chosen if one not in found]
         if others and (not found or self._are_directions_alone):
-            raise FilterError(others[0], f"gives no direction; use one of {', '.join(DIRECTED)}")
+            raise FilterError(others[0], f"gives no direction; use one of {', '.join(GRADIENT_FILTERS)}")
         if len(found) > 1 and (where.output is not None or "{filter}" not in where.name):
             raise UsageError(
                 "--direction",
@@ -124,7 +124,7 @@ class DrawingOptions:
 
 
 def _is_directed(one: Filter) -> bool:
-    return len(one.kernels) == 2 and one.name.partition(":")[0] in DIRECTED
+    return len(one.kernels) == 2 and one.name.partition(":")[0] in GRADIENT_FILTERS
 
 
 def _check_plain(rendering: Rendering) -> None:

@@ -20,7 +20,7 @@ from convcli.files.streams import STREAM
 from convcli.sizes.windowed import Axis
 
 if TYPE_CHECKING:
-    from convcli.convolution.explaining import Explained
+    from convcli.convolution.explaining import ExplainedResult
     from convcli.drawing.shapes import Animation, Drawing
 
 
@@ -119,7 +119,7 @@ class WindowFiles:
         return [("drawn", escaped(name)) for name in self.names]
 
     def draw(
-        self, rows: Axis, columns: Axis, at: tuple[int, int], explained: "Explained | None" = None
+        self, rows: Axis, columns: Axis, at: tuple[int, int], explained: "ExplainedResult | None" = None
     ) -> None:
         """Draw the window into the files.
 

@@ -21,7 +21,7 @@ from convcli.errors import MatrixError, UsageError, parse_choice
 from convcli.pictures.text_matrices import parse_number
 from convcli.sizes.windowed import Axis
 
-__all__ = ["Border", "BorderKind", "border_sources", "fill", "parse_border"]
+__all__ = ["Border", "BorderKind", "border_sources", "fill_strip", "parse_border"]
 
 
 class BorderKind(StrEnum):
@@ -93,7 +93,7 @@ def border_sources(axis: Axis, kind: BorderKind) -> NDArray[np.intp]:
     return place
 
 
-def fill(
+def fill_strip(
     strip: NDArray[Any],
     pixels: NDArray[Any],
     rows: NDArray[np.intp],

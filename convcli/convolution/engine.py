@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convcli.convolution.planning import Image, Plan, Settings, planned
-from convcli.convolution.strips import run
+from convcli.convolution.planning import ConvolutionSettings, Image, Plan, plan_convolution
+from convcli.convolution.strips import run_convolution
 from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.named import get_filter
 from convcli.pictures.arrays import image_array
 from convcli.sizes.axes import Padding, Pair, window_axes
 
-__all__ = ["apply_filter", "convolve", "pixels_under", "plan"]
+__all__ = ["apply_filter", "center_pixels", "convolve", "plan"]
 
 
 def convolve(
@@ -72,8 +72,8 @@ def convolve(
     >>> convolve(edge, [[1, 0, -1]] * 3, padding="valid")[0]
     array([ 0, 30, 30,  0], dtype=int16)
     """
-    how = Settings(stride, padding, border, dilation, flip, jobs)
-    return run(planned(image, [kernel], Combination.SINGLE, how), out)
+    how = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
+    return run_convolution(plan_convolution(image, [kernel], Combination.SINGLE, how), out)
 
 
 def plan(
@@ -110,10 +110,10 @@ def plan(
     >>> print(plan(image, [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], jobs=2))
     separable in int16, strips of 260 rows, 2 threads
     """
-    how = Settings(stride, padding, border, dilation, flip, jobs)
+    how = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
     if isinstance(kernel, Filter):
-        return planned(image, kernel.kernels, kernel.combination, how).plan
-    return planned(image, [kernel], Combination.SINGLE, how).plan
+        return plan_convolution(image, kernel.kernels, kernel.combination, how).plan
+    return plan_convolution(image, [kernel], Combination.SINGLE, how).plan
 
 
 def apply_filter(
@@ -158,11 +158,11 @@ def apply_filter(
     """
     if isinstance(filter, str):
         filter = get_filter(filter)
-    how = Settings(stride, padding, border, dilation, flip, jobs)
-    return run(planned(image, filter.kernels, filter.combination, how), out)
+    how = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
+    return run_convolution(plan_convolution(image, filter.kernels, filter.combination, how), out)
 
 
-def pixels_under(
+def center_pixels(
     image: ArrayLike, window: Pair, *, stride: Pair = 1, padding: Padding = "same", dilation: Pair = 1
 ) -> Image:
     """Return, for each output pixel of a convolution, the input pixel at its center.
@@ -184,7 +184,7 @@ def pixels_under(
 
     Examples
     --------
-    >>> pixels_under([[1, 2, 3, 4]], (1, 3), stride=(1, 2)).tolist()
+    >>> center_pixels([[1, 2, 3, 4]], (1, 3), stride=(1, 2)).tolist()
     [[2, 4]]
     """
     pixels = image_array(image)

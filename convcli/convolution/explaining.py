@@ -6,19 +6,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.convolution.borders import border_sources, parse_border
-from convcli.convolution.planning import Settings, checked_axes
+from convcli.convolution.planning import ConvolutionSettings, checked_axes
 from convcli.errors import SizeError
 from convcli.kernels.filter import Filter, kernel_array
 from convcli.pictures.arrays import image_array
 from convcli.sizes.axes import Padding, Pair, check_position, window_axes
 from convcli.sizes.text import format_size
 
-__all__ = ["Cell", "Explained", "explain_cell"]
+__all__ = ["ExplainedResult", "WeightedSum", "explain_value"]
 
 Array = NDArray[Any]
 
 
-class Cell(NamedTuple):
+class WeightedSum(NamedTuple):
     """How one output pixel is computed.
 
     Attributes
@@ -46,7 +46,7 @@ class Cell(NamedTuple):
         return total if self.products.dtype == object else float(total)
 
 
-def explain_cell(
+def explain_value(
     image: ArrayLike,
     kernel: ArrayLike,
     at: tuple[int, int],
@@ -56,7 +56,7 @@ def explain_cell(
     border: str = "edge",
     dilation: Pair = 1,
     flip: bool = False,
-) -> Cell:
+) -> WeightedSum:
     """Explain one value of the result of `convolve`.
 
     Parameters
@@ -74,14 +74,14 @@ def explain_cell(
 
     Examples
     --------
-    >>> cell = explain_cell([[10, 10, 0, 0]] * 3, [[1, 0, -1]] * 3, (0, 0), padding="valid")
+    >>> cell = explain_value([[10, 10, 0, 0]] * 3, [[1, 0, -1]] * 3, (0, 0), padding="valid")
     >>> cell.products.tolist(), cell.total
     ([[10, 0, 0], [10, 0, 0], [10, 0, 0]], 30)
     """
     pixels = image_array(image)
     if pixels.ndim != 2:
         raise SizeError(f"image {format_size(pixels.shape)}", "must have a single channel")
-    how = Settings(stride, padding, border, dilation, flip, None)
+    how = ConvolutionSettings(stride, padding, border, dilation, flip, None)
     taps = how.turned(kernel_array(kernel))
     edge = parse_border(border)
     axes = checked_axes(pixels, taps, how)
@@ -97,10 +97,10 @@ def explain_cell(
     whole = patch.dtype.kind in "iu" and taps.dtype.kind in "iu"
     with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
         products = patch.astype(object) * taps.astype(object) if whole else patch.astype(np.float64) * taps
-    return Cell(rows, columns, patch, taps, products, outside[0][:, None] | outside[1])
+    return WeightedSum(rows, columns, patch, taps, products, outside[0][:, None] | outside[1])
 
 
-class Explained:
+class ExplainedResult:
     """The values of a result, and the pixels and taps that they are computed from.
 
     Parameters
@@ -125,7 +125,7 @@ class Explained:
     >>> from convcli.convolution.engine import apply_filter
     >>> from convcli.kernels.named import get_filter
     >>> one, edge = get_filter("vertical"), np.array([[10, 10, 0, 0]] * 3)
-    >>> explained = Explained(edge, one, apply_filter(edge, one))
+    >>> explained = ExplainedResult(edge, one, apply_filter(edge, one))
     >>> explained.value(-1, 0), explained.result(1, 2), explained.cells(1, 2)[0].total
     (10, 30, 30)
     """
@@ -146,7 +146,7 @@ class Explained:
             "stride": stride, "padding": padding, "border": border, "dilation": dilation, "flip": flip,
         }  # fmt: skip
         self._pixels, self._result = image_array(image), result
-        turned = Settings(jobs=None, **self._how).turned
+        turned = ConvolutionSettings(jobs=None, **self._how).turned
         self.filter, self.border, self.flip = filter, parse_border(border), flip
         self.taps = tuple(turned(kernel_array(kernel)) for kernel in filter.kernels)
         self.rows, self.columns = window_axes(
@@ -170,8 +170,8 @@ class Explained:
         number: int | float = self._result[row, column].item()
         return number
 
-    def cells(self, row: int, column: int) -> tuple[Cell, ...]:
+    def cells(self, row: int, column: int) -> tuple[WeightedSum, ...]:
         """Explain one value of the result: one cell per kernel."""
         return tuple(
-            explain_cell(self._pixels, kernel, (row, column), **self._how) for kernel in self.filter.kernels
+            explain_value(self._pixels, kernel, (row, column), **self._how) for kernel in self.filter.kernels
         )

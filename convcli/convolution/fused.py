@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.convolution.buffers import BufferPool
-from convcli.convolution.planning import Plan, Settings, Work, planned
-from convcli.convolution.rendering import Adjustment, Renderer, SignedMapping, ValueRange, adjust, pixel_type
+from convcli.convolution.planning import ConvolutionSettings, Plan, PlannedConvolution, plan_convolution
+from convcli.convolution.rendering import Adjustment, Renderer, SignedMapping, ValueRange, adjust, pixel_dtype
 from convcli.convolution.statistics import RunningStatistics, Statistics, measure
-from convcli.convolution.strips import for_each_strip, run
+from convcli.convolution.strips import for_each_strip, run_convolution
 from convcli.errors import parse_choice
 from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.named import get_filter
@@ -19,7 +19,9 @@ from convcli.sizes.axes import Padding, Pair
 
 __all__ = ["Filtered", "filter_pixels"]
 
-Use = Callable[[slice, NDArray[Any], BufferPool], None]  # called with rows, their values, and buffers
+StripCallback = Callable[
+    [slice, NDArray[Any], BufferPool], None
+]  # called with rows, their values, and buffers
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,24 +93,26 @@ def filter_pixels(
     Statistics(lowest=100.0, highest=100.0, mean=100.0)
     """
     how = parse_choice(signed, SignedMapping, "signed")
-    dtype = pixel_type(depth)
+    dtype = pixel_dtype(depth)
     if isinstance(filter, str):
         filter = get_filter(filter)
-    settings = Settings(stride, padding, border, dilation, flip, jobs)
-    work = planned(image, filter.kernels, filter.combination, settings)
+    settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
+    work = plan_convolution(image, filter.kernels, filter.combination, settings)
     if how == SignedMapping.RAW:
-        values = adjust(run(work), scale=scale, bias=bias)
+        values = adjust(run_convolution(work), scale=scale, bias=bias)
         return Filtered(values, 0, measure(values) if measured else None, values.dtype, work.plan)
     if how == SignedMapping.ABS and filter.combination == Combination.MAGNITUDE and scale >= 0 and bias >= 0:
         how = SignedMapping.CLIP  # no value is negative
     adjustment = Adjustment(scale, bias, work.bound if work.plan.dtype.kind == "i" else None)
     span = ValueRange()
     if how == SignedMapping.STRETCH:  # computed twice, with at most half the memory
-        _for_each(work, adjustment, lambda _, numbers, __: span.add(numbers))
-    return _drawn(work, adjustment, Renderer(how, depth, span, counted=measured), dtype)
+        _for_each_adjusted_strip(work, adjustment, lambda _, numbers, __: span.add(numbers))
+    return _render_strips(work, adjustment, Renderer(how, depth, span, counted=measured), dtype)
 
 
-def _drawn(work: Work, adjustment: Adjustment, renderer: Renderer, dtype: np.dtype[Any]) -> Filtered:
+def _render_strips(
+    work: PlannedConvolution, adjustment: Adjustment, renderer: Renderer, dtype: np.dtype[Any]
+) -> Filtered:
     """Render each strip; if saturated pixels are counted, collect statistics as well."""
     pixels = np.empty(work.plan.shape, dtype)
     numbers = RunningStatistics() if renderer.counted else None
@@ -119,12 +123,12 @@ def _drawn(work: Work, adjustment: Adjustment, renderer: Renderer, dtype: np.dty
             numbers.add(rows.start, values)
         saturated.append(renderer.draw(values, pixels[rows], scratch))
 
-    _for_each(work, adjustment, draw)
+    _for_each_adjusted_strip(work, adjustment, draw)
     told = None if numbers is None else numbers.numbers()
     return Filtered(pixels, sum(saturated), told, adjustment.type_of(work.plan.dtype), work.plan)
 
 
-def _for_each(work: Work, adjustment: Adjustment, use: Use) -> None:
+def _for_each_adjusted_strip(work: PlannedConvolution, adjustment: Adjustment, use: StripCallback) -> None:
     """Compute the adjusted values of each strip, on threads."""
 
     def use_strip(rows: slice, scratch: BufferPool, make: Callable[[NDArray[Any]], None]) -> None:

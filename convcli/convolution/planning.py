@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.convolution.algorithms.steps import amplification
+from convcli.convolution.algorithms.steps import l1_norm
 from convcli.convolution.algorithms.strategy import (
     EXACT_IN_FLOAT32,
     Strategy,
-    choose,
+    choose_strategy,
     strip_height,
-    sums_type,
+    sum_dtype,
 )
 from convcli.convolution.borders import Border, parse_border
 from convcli.errors import KernelError, SizeError
@@ -24,7 +24,16 @@ from convcli.pictures.arrays import image_array
 from convcli.sizes.axes import Padding, Pair, window_axes
 from convcli.sizes.windowed import Axis
 
-__all__ = ["Image", "Plan", "Settings", "Work", "checked_axes", "largest_result", "planned", "result_type"]
+__all__ = [
+    "ConvolutionSettings",
+    "Image",
+    "Plan",
+    "PlannedConvolution",
+    "checked_axes",
+    "largest_result",
+    "plan_convolution",
+    "result_dtype",
+]
 
 Image = NDArray[Any]
 
@@ -61,7 +70,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Settings:
+class ConvolutionSettings:
     """The arguments that all public functions share."""
 
     stride: Pair
@@ -77,7 +86,7 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class PlannedConvolution:
     """A convolution that is checked and ready to run."""
 
     pixels: Image
@@ -92,19 +101,21 @@ class Work:
     plan: Plan
 
 
-def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combination, how: Settings) -> Work:
+def plan_convolution(
+    image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combination, how: ConvolutionSettings
+) -> PlannedConvolution:
     """Check all arguments and plan the convolution."""
     pixels = image_array(image)
     taps = [how.turned(kernel_array(kernel)) for kernel in kernels]
     border = parse_border(how.border)
     rows, columns = checked_axes(pixels, taps[0], how)
     bound = largest_result(pixels, taps, border)
-    responses = result_type(pixels, bound)
+    responses = result_dtype(pixels, bound)
     largest = float(np.finfo(np.float32).max)
-    if responses == np.float32 and any(amplification(each) > largest for each in taps):
+    if responses == np.float32 and any(l1_norm(each) > largest for each in taps):
         raise KernelError("kernel", "has taps beyond float32; use smaller ones or a float64 image")
-    strategy = choose(taps, rows, columns, responses, bound)
-    sums = sums_type(strategy, responses)
+    strategy = choose_strategy(taps, rows, columns, responses, bound)
+    sums = sum_dtype(strategy, responses)
     shape = (rows.output, columns.output, *pixels.shape[2:])
     width = columns.before + columns.side + columns.after
     results = 1 if strategy == Strategy.SEPARABLE and combination == Combination.SINGLE else 2
@@ -113,17 +124,19 @@ def planned(image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combina
         strategy=strategy,
         sums=sums,
         shape=shape,
-        dtype=_combined_type(combination, responses),
+        dtype=_combined_dtype(combination, responses),
         strip=strip,
         threads=thread_count(how.jobs, -(-rows.output // strip), math.prod(shape)),
     )
     # float32 holds the squares of small integers, and their sum, exactly.
     exact = bound is not None and len(taps) * bound**2 < EXACT_IN_FLOAT32
     squares = np.dtype(np.float32 if exact else np.float64)
-    return Work(pixels, taps, combination, rows, columns, border, bound, responses, squares, plan)
+    return PlannedConvolution(
+        pixels, taps, combination, rows, columns, border, bound, responses, squares, plan
+    )
 
 
-def checked_axes(pixels: Image, taps: Image, how: Settings) -> tuple[Axis, Axis]:
+def checked_axes(pixels: Image, taps: Image, how: ConvolutionSettings) -> tuple[Axis, Axis]:
     """Return the axes of rows and columns.
 
     Raises
@@ -169,12 +182,12 @@ def largest_result(pixels: Image, kernels: Iterable[Image], border: Border) -> i
     return max(total, 1) * max(largest, abs(border.value), 1)
 
 
-def result_type(pixels: Image, bound: int | None) -> np.dtype[Any]:
+def result_dtype(pixels: Image, bound: int | None) -> np.dtype[Any]:
     """Return the narrowest dtype that holds the results, see `convolve`.
 
     Examples
     --------
-    >>> str(result_type(np.zeros((2, 2), np.uint8), 510))
+    >>> str(result_dtype(np.zeros((2, 2), np.uint8), 510))
     'int16'
     """
     if bound is None:
@@ -189,7 +202,7 @@ def result_type(pixels: Image, bound: int | None) -> np.dtype[Any]:
     )
 
 
-def _combined_type(combination: Combination, responses: np.dtype[Any]) -> np.dtype[Any]:
+def _combined_dtype(combination: Combination, responses: np.dtype[Any]) -> np.dtype[Any]:
     if combination == Combination.MAGNITUDE and responses != np.float64:
         return np.dtype(np.float32)
     return responses

@@ -20,7 +20,7 @@ __all__ = [
     "SignedMapping",
     "ValueRange",
     "adjust",
-    "pixel_type",
+    "pixel_dtype",
     "render",
     "render_counted",
 ]
@@ -68,7 +68,7 @@ def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[A
     array([ 2., -1.])
     """
     array = _real_numbers(values)
-    return Adjustment(scale, bias, _largest(array)).of(array)
+    return Adjustment(scale, bias, _max_magnitude(array)).of(array)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _real_numbers(values: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def _largest(array: NDArray[Any]) -> int | None:
+def _max_magnitude(array: NDArray[Any]) -> int | None:
     """Return the largest absolute value of integers; None for floats."""
     if array.dtype.kind == "f":
         return None
@@ -193,8 +193,8 @@ def render_counted(values: ArrayLike, how: str = "abs", *, scale: float = 1, dep
     """
     how = parse_choice(how, SignedMapping, "signed")
     numbers = _real_numbers(values)
-    adjustment = Adjustment(scale, 0, _largest(numbers) if scale != 1 else None)
-    dtype = pixel_type(depth)
+    adjustment = Adjustment(scale, 0, _max_magnitude(numbers) if scale != 1 else None)
+    dtype = pixel_dtype(depth)
     if how == SignedMapping.RAW:
         return Rendered(adjustment.of(numbers), 0)
     flat = numbers.reshape(-1)
@@ -210,7 +210,7 @@ def render_counted(values: ArrayLike, how: str = "abs", *, scale: float = 1, dep
     return Rendered(pixels.reshape(numbers.shape), saturated)
 
 
-def pixel_type(depth: int) -> np.dtype[Any]:
+def pixel_dtype(depth: int) -> np.dtype[Any]:
     """Return the dtype of pixels with `depth` bits.
 
     Raises
@@ -291,7 +291,7 @@ class Renderer:
         if self.how == SignedMapping.STRETCH:
             return _stretched(numbers, white, self.span)
         if self.how == SignedMapping.CENTER:
-            wide = numbers.astype(np.float64) if numbers.dtype.kind == "f" else _near_zero(numbers)
+            wide = numbers.astype(np.float64) if numbers.dtype.kind == "f" else _widened(numbers)
             wide += (white + 1) // 2
             return wide
         mapped = scratch.array("levels", numbers.shape, numbers.dtype)
@@ -300,7 +300,7 @@ class Renderer:
         return mapped.view(f"u{mapped.itemsize}") if mapped.dtype.kind == "i" else mapped
 
 
-def _near_zero(numbers: NDArray[Any]) -> NDArray[Any]:
+def _widened(numbers: NDArray[Any]) -> NDArray[Any]:
     """Return the integers in a dtype wide enough to add the offset; clipped ones saturate anyway."""
     if numbers.itemsize < 4:
         return numbers.astype(np.int32)

@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.convolution.algorithms.steps import Algorithm, Steps
-from convcli.convolution.algorithms.strategy import PLANAR, prepare
-from convcli.convolution.borders import border_sources, fill
+from convcli.convolution.algorithms.strategy import PER_CHANNEL, make_algorithm
+from convcli.convolution.borders import border_sources, fill_strip
 from convcli.convolution.buffers import BufferPool
-from convcli.convolution.planning import Image, Work
+from convcli.convolution.planning import Image, PlannedConvolution
 from convcli.kernels.filter import Combination
 from convcli.parallel import WorkQueue, parallel_for
 from convcli.pictures.arrays import filled_array
 
-__all__ = ["for_each_strip", "run"]
+__all__ = ["for_each_strip", "run_convolution"]
 
 
-def run(work: Work, out: Image | None = None) -> Image:
+def run_convolution(work: PlannedConvolution, out: Image | None = None) -> Image:
     """Run the convolution and write its strips directly into the result."""
     plan = work.plan
 
@@ -28,7 +28,9 @@ def run(work: Work, out: Image | None = None) -> Image:
     return filled_array(make_strips, plan.shape, plan.dtype, out, source=work.pixels)
 
 
-def for_each_strip(work: Work, use: Callable[[slice, BufferPool, Callable[[Image], None]], None]) -> None:
+def for_each_strip(
+    work: PlannedConvolution, use: Callable[[slice, BufferPool, Callable[[Image], None]], None]
+) -> None:
     """Run the convolution strip by strip, on the planned number of threads.
 
     Parameters
@@ -39,7 +41,9 @@ def for_each_strip(work: Work, use: Callable[[slice, BufferPool, Callable[[Image
         result into an array.
     """
     plan = work.plan
-    slides = [prepare(plan.strategy, taps, work.rows, work.columns, work.responses) for taps in work.kernels]
+    slides = [
+        make_algorithm(plan.strategy, taps, work.rows, work.columns, work.responses) for taps in work.kernels
+    ]
     sources = border_sources(work.rows, work.border.kind), border_sources(work.columns, work.border.kind)
 
     def work_on(starts: WorkQueue) -> None:
@@ -57,7 +61,7 @@ class _StripMaker:
 
     def __init__(
         self,
-        work: Work,
+        work: PlannedConvolution,
         slides: Sequence[Algorithm],
         sources: tuple[NDArray[np.intp], NDArray[np.intp]],
         scratch: BufferPool,
@@ -78,7 +82,7 @@ class _StripMaker:
         _, strip, steps = self._made
         first = start * self.work.rows.stride
         lines = self.sources[0][first : first + len(strip)]
-        fill(strip, self.work.pixels, lines, self.sources[1], self.work.columns, self.work.border)
+        fill_strip(strip, self.work.pixels, lines, self.sources[1], self.work.columns, self.work.border)
         self._do(steps)
 
     def _do(self, steps: Steps) -> None:
@@ -92,7 +96,7 @@ class _StripMaker:
     def _empty_strip(self, height: int) -> Image:
         rows, channels = self.work.rows, self.work.pixels.shape[2:]
         shape = ((height - 1) * rows.stride + rows.extent, len(self.sources[1]))
-        if self.work.plan.strategy in PLANAR:
+        if self.work.plan.strategy in PER_CHANNEL:
             planes = self.scratch.array("strip", (*channels, *shape), self.work.plan.sums)
             return np.moveaxis(planes, range(-2, 0), (0, 1))
         return self.scratch.array("strip", (*shape, *channels), self.work.plan.sums)

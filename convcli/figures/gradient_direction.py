@@ -18,33 +18,35 @@ from convcli.drawing.colors import BLACK, GRAY, WHITE
 from convcli.drawing.fonts import font, wrap_text
 from convcli.errors import FilterError
 from convcli.figures.scaling import Scaling
-from convcli.figures.sheet import Place
+from convcli.figures.sheet import Box
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.named import get_filter
 from convcli.sizes.axes import Padding, Pair
 
 __all__ = [
-    "DIRECTED",
-    "DrawnDirection",
+    "GRADIENT_FILTERS",
+    "ColorWheel",
+    "DirectionFigure",
     "Gradient",
-    "Wheel",
     "direction_colors",
-    "drawn_direction",
+    "draw_direction",
     "gradient",
 ]
 
 Array = NDArray[Any]
 Point = tuple[int, int]  # x and y
 
-DIRECTED = tuple(entry.name for entry in CATALOG.values() if entry.combination == Combination.MAGNITUDE)
+GRADIENT_FILTERS = tuple(
+    entry.name for entry in CATALOG.values() if entry.combination == Combination.MAGNITUDE
+)
 """The filters that give a direction: they combine two perpendicular derivatives."""
 
 STRIP = 1 << 16  # values per strip, which fit the cache
 MARGIN = 16
 MIN_RADIUS = 56  # minimum radius of the wheel, at which its labels have their normal size
-TEXT = 13
-ABOUT_WIDTH = 19 * TEXT
+FONT_SIZE = 13
+TEXT_WIDTH = 19 * FONT_SIZE
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,7 @@ def gradient(
     ----------
     image : array (H, W)
     filter : Filter or str
-        One of `DIRECTED`, with or without options.
+        One of `GRADIENT_FILTERS`, with or without options.
     stride, padding, border, dilation, flip, jobs : as for `apply_filter`
 
     Returns
@@ -99,7 +101,7 @@ def gradient(
     """
     name = filter if isinstance(filter, str) else filter.name
     if get_filter(name).combination != Combination.MAGNITUDE:
-        raise FilterError(name, f"gives no direction; use one of {', '.join(DIRECTED)}")
+        raise FilterError(name, f"gives no direction; use one of {', '.join(GRADIENT_FILTERS)}")
     right, up = (
         apply_filter(
             image, get_filter(name, angle=angle), stride=stride, padding=padding, border=border,
@@ -145,7 +147,7 @@ def _colors(right: Array, up: Array, full: float) -> Array:
 
 
 @dataclass(frozen=True)
-class Wheel:
+class ColorWheel:
     """The position of the color wheel: its center and radius, in pixels."""
 
     x: int
@@ -154,15 +156,15 @@ class Wheel:
 
 
 @dataclass(frozen=True, eq=False)
-class DrawnDirection:
+class DirectionFigure:
     """A picture of directions: its pixels, uint8 (H, W, 3), and the positions of the map and the wheel."""
 
     pixels: NDArray[np.uint8]
-    place: Place
-    wheel: Wheel
+    place: Box
+    wheel: ColorWheel
 
 
-def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> DrawnDirection:
+def draw_direction(colors: NDArray[np.uint8], about: list[str]) -> DirectionFigure:
     """Draw a map of directions with its color wheel: below it, or beside it if the map is higher than wide.
 
     Parameters
@@ -181,9 +183,9 @@ def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> DrawnDirecti
     height, width, _ = shown.shape
     radius = max(MIN_RADIUS, math.isqrt(height * width) // 12)
     unit = radius / MIN_RADIUS
-    text, label = round(TEXT * unit), round(3 * TEXT * unit)
+    text, label = round(FONT_SIZE * unit), round(3 * FONT_SIZE * unit)
     margin = round(MARGIN * unit)
-    lines = [line for one in about for line in wrap_text(one, text, round(ABOUT_WIDTH * unit), max_lines=3)]
+    lines = [line for one in about for line in wrap_text(one, text, round(TEXT_WIDTH * unit), max_lines=3)]
     legend_text = math.ceil(max(font(text).getlength(line) for line in lines))
     side, line_height = 2 * (radius + label), round(1.4 * text)
     words = legend_text, len(lines) * line_height
@@ -191,11 +193,11 @@ def drawn_direction(colors: NDArray[np.uint8], about: list[str]) -> DrawnDirecti
     image = Image.new("RGB", canvas, WHITE)
     image.paste(Image.fromarray(shown), (margin, margin))
     draw = ImageDraw.Draw(image)
-    wheel = Wheel(corner[0] + side // 2, corner[1] + side // 2, radius)
+    wheel = ColorWheel(corner[0] + side // 2, corner[1] + side // 2, radius)
     _draw_wheel(image, draw, wheel, text)
     for number, line in enumerate(lines):
         draw.text((beside[0], beside[1] + number * line_height), line, BLACK, font(text))
-    return DrawnDirection(np.asarray(image), Place(margin, margin, width, height), wheel)
+    return DirectionFigure(np.asarray(image), Box(margin, margin, width, height), wheel)
 
 
 def _arranged(map_size: Point, side: int, words: Point, margin: int) -> tuple[Point, Point, Point]:
@@ -214,7 +216,7 @@ def _arranged(map_size: Point, side: int, words: Point, margin: int) -> tuple[Po
     return canvas, (margin, top), (2 * margin + side, top + (deep - words[1]) // 2)
 
 
-def _draw_wheel(image: Image.Image, draw: ImageDraw.ImageDraw, wheel: Wheel, text: int) -> None:
+def _draw_wheel(image: Image.Image, draw: ImageDraw.ImageDraw, wheel: ColorWheel, text: int) -> None:
     """Draw the color wheel of all directions, black at the center, with angles around it."""
     steps = np.arange(-wheel.radius - 1, wheel.radius + 2)
     right, up = np.broadcast_arrays(steps[None, :], -steps[:, None])

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from convcli.drawing.colors import BLACK, BLUE, RED, WHITE, diverging_colors
 from convcli.drawing.fonts import font
 from convcli.kernels.orientation_tuning import TuningCurve
-from convcli.learning.results import Step, filter_matrices
+from convcli.learning.results import TrainingStep, filter_matrices
 from convcli.pictures.png_writer import encode_png
 
 __all__ = ["learning_curve", "tuning_plot"]
@@ -21,13 +21,13 @@ Point = tuple[float, float]
 
 WIDTH, HEIGHT = 720, 460
 PLOT = (70, 40, 700, 280)  # left, top, right, bottom
-TILES, TILE = 6, 90  # number of filters shown, and their size in pixels
-SMALLEST = 9  # PNG compression level; the files are small anyway
-LETTERS = 13  # font size
-LINE = (210, 210, 210)
+MAX_TILES, TILE_SIZE = 6, 90  # number of filters shown, and their size in pixels
+PNG_LEVEL = 9  # PNG compression level; the files are small anyway
+FONT_SIZE = 13  # font size
+GRID_COLOR = (210, 210, 210)
 
 
-def learning_curve(history: Sequence[Step]) -> bytes:
+def learning_curve(history: Sequence[TrainingStep]) -> bytes:
     """Plot the loss over the steps, and the filter at several steps: negative taps blue, positive ones red.
 
     Parameters
@@ -42,7 +42,7 @@ def learning_curve(history: Sequence[Step]) -> bytes:
     """
     image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
     draw = ImageDraw.Draw(image)
-    letters = font(LETTERS)
+    letters = font(FONT_SIZE)
     left, top, right, bottom = PLOT
     logs = [math.log10(max(step.loss, 1e-30)) for step in history]
     low, high = math.floor(min(logs)), max(math.ceil(max(logs)), math.floor(min(logs)) + 1)
@@ -58,7 +58,7 @@ def learning_curve(history: Sequence[Step]) -> bytes:
     stride = max(1, math.ceil((high - low) / 8))
     for power in range(low, high + 1, stride):
         _, y = place(0, power)
-        draw.line([(left, y), (right, y)], LINE)
+        draw.line([(left, y), (right, y)], GRID_COLOR)
         draw.text((left - 8, y), f"1e{power}", BLACK, letters, anchor="rm")
     for part in range(5):
         x, _ = place(last * part / 4, low)
@@ -67,14 +67,20 @@ def learning_curve(history: Sequence[Step]) -> bytes:
     points = [place(step.number, log) for step, log in zip(history, logs, strict=True)]
     draw.line(points if len(points) > 1 else [(left, points[0][1]), points[0]], BLUE, 2)
     # Early filters differ most, so the steps shown grow geometrically.
-    wanted = np.geomspace(1, len(history), min(TILES, len(history)))
+    wanted = np.geomspace(1, len(history), min(MAX_TILES, len(history)))
     shown = sorted({round(number) - 1 for number in wanted})
     for column, number in enumerate(shown):
-        x, y = left + column * (TILE + 16), bottom + 46
-        image.paste(_drawn(history[number].taps), (x, y))
-        draw.rectangle([x - 1, y - 1, x + TILE, y + TILE], outline=BLACK)
-        draw.text((x + TILE / 2, y + TILE + 6), f"step {history[number].number}", BLACK, letters, anchor="mt")
-    return _encoded(image)
+        x, y = left + column * (TILE_SIZE + 16), bottom + 46
+        image.paste(_draw_taps(history[number].taps), (x, y))
+        draw.rectangle([x - 1, y - 1, x + TILE_SIZE, y + TILE_SIZE], outline=BLACK)
+        draw.text(
+            (x + TILE_SIZE / 2, y + TILE_SIZE + 6),
+            f"step {history[number].number}",
+            BLACK,
+            letters,
+            anchor="mt",
+        )
+    return _encode(image)
 
 
 def tuning_plot(curves: Sequence[TuningCurve]) -> bytes:
@@ -92,7 +98,7 @@ def tuning_plot(curves: Sequence[TuningCurve]) -> bytes:
     """
     image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
     draw = ImageDraw.Draw(image)
-    letters = font(LETTERS)
+    letters = font(FONT_SIZE)
     left, top, right, _ = PLOT
     bottom = HEIGHT - 60
 
@@ -101,11 +107,11 @@ def tuning_plot(curves: Sequence[TuningCurve]) -> bytes:
 
     for part in range(5):
         _, y = place(0, part / 4)
-        draw.line([(left, y), (right, y)], LINE)
+        draw.line([(left, y), (right, y)], GRID_COLOR)
         draw.text((left - 8, y), f"{25 * part} %", BLACK, letters, anchor="rm")
     for angle in range(0, 181, 30):
         x, y = place(angle, 0)
-        draw.line([(x, top), (x, y)], LINE)
+        draw.line([(x, top), (x, y)], GRID_COLOR)
         draw.text((x, y + 6), f"{angle}", BLACK, letters, anchor="mt")
     draw.text(
         (right, bottom + 22), "angle, degrees; 0: brightness changes along x", BLACK, letters, anchor="rt"
@@ -120,15 +126,15 @@ def tuning_plot(curves: Sequence[TuningCurve]) -> bytes:
             draw.line([(x, y - 6), (x, y + 6)], color, 2)
         label = f"{curve.name}, strongest {strongest:.4g}"
         draw.text((left + 320 * number, 12), label, color, letters)
-    return _encoded(image)
+    return _encode(image)
 
 
-def _encoded(image: Image.Image) -> bytes:
-    return b"".join(encode_png(np.asarray(image), level=SMALLEST))
+def _encode(image: Image.Image) -> bytes:
+    return b"".join(encode_png(np.asarray(image), level=PNG_LEVEL))
 
 
-def _drawn(taps: Array) -> Image.Image:
+def _draw_taps(taps: Array) -> Image.Image:
     """Draw taps as squares; zero is white."""
     matrix = np.concatenate(filter_matrices(taps), axis=1)
     tile = Image.fromarray(diverging_colors(matrix, float(np.abs(matrix).max())), "RGB")
-    return tile.resize((TILE, TILE), Image.Resampling.NEAREST)
+    return tile.resize((TILE_SIZE, TILE_SIZE), Image.Resampling.NEAREST)

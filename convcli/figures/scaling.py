@@ -12,17 +12,26 @@ from convcli.convolution.rendering import SignedMapping, render
 from convcli.convolution.statistics import measure
 from convcli.drawing.colors import color_limit, diverging_colors
 
-__all__ = ["Bar", "Colored", "ScaleKind", "Scaling", "largest_side", "levels", "pixels_of", "signed_map"]
+__all__ = [
+    "ColorBar",
+    "ColoredMap",
+    "ScaleKind",
+    "Scaling",
+    "level_map",
+    "max_panel_side",
+    "pixel_map",
+    "signed_map",
+]
 
 Array = NDArray[Any]
 
 STRIP = 1 << 18  # values per strip, which fit the cache
-MANY = 12  # with more panels than this, each is smaller
-LARGEST, LARGEST_OF_MANY = 512, 320  # maximum length of the longer side of a panel, in pixels
-SMALL = 256  # small pictures are enlarged up to this many pixels per side
-THIN = 24  # minimum length of a side, in pixels
-SAME_SCALE = 1.75  # a result that is smaller than the input by this factor gets a scale of its own
-NO_NUMBER = (230, 159, 0)  # color of NaN among gray levels
+MANY_PANELS = 12  # with more panels than this, each is smaller
+MAX_SIDE, MAX_SIDE_OF_MANY = 512, 320  # maximum length of the longer side of a panel, in pixels
+ENLARGED_SIDE = 256  # small pictures are enlarged up to this many pixels per side
+MIN_SIDE = 24  # minimum length of a side, in pixels
+RESCALED_FROM = 1.75  # a result that is smaller than the input by this factor gets a scale of its own
+NAN_COLOR = (230, 159, 0)  # color of NaN among gray levels
 
 
 class ScaleKind(StrEnum):
@@ -33,7 +42,7 @@ class ScaleKind(StrEnum):
     LEVELS = "levels"
 
 
-class Bar(NamedTuple):
+class ColorBar(NamedTuple):
     """The color scale of a map: its ends, and the range of the values, which may lie beyond them."""
 
     shown: ScaleKind
@@ -43,19 +52,19 @@ class Bar(NamedTuple):
     highest: float
 
 
-class Colored(NamedTuple):
+class ColoredMap(NamedTuple):
     """Values as colors, uint8 (H, W, 3), and their color scale; None for pixels."""
 
     colors: NDArray[np.uint8]
-    bar: Bar | None
+    bar: ColorBar | None
 
 
-def largest_side(count: int) -> int:
+def max_panel_side(count: int) -> int:
     """Return the maximum length of the longer side of a panel, in a sheet of `count` panels."""
-    return LARGEST if count <= MANY else LARGEST_OF_MANY
+    return MAX_SIDE if count <= MANY_PANELS else MAX_SIDE_OF_MANY
 
 
-def signed_map(values: ArrayLike, least: float = 0.0) -> Colored:
+def signed_map(values: ArrayLike, least: float = 0.0) -> ColoredMap:
     """Draw a map of signed values: negative blue, zero white, positive red, with a symmetric scale.
 
     The scale ends at `color_limit`, but not below `least` unless all values are zero. Values beyond the ends
@@ -66,14 +75,14 @@ def signed_map(values: ArrayLike, least: float = 0.0) -> Colored:
     >>> signed_map([[-2, 0, 4]]).bar[:3]
     (<ScaleKind.SIGNED: 'signed'>, -4.0, 4.0)
     """
-    low, high = _ends(values)
+    low, high = _finite_range(values)
     limit = color_limit(values)
     if limit:
         limit = max(limit, least)
-    return Colored(diverging_colors(values, limit), Bar(ScaleKind.SIGNED, -limit, limit, low, high))
+    return ColoredMap(diverging_colors(values, limit), ColorBar(ScaleKind.SIGNED, -limit, limit, low, high))
 
 
-def levels(values: ArrayLike, limit: float) -> Colored:
+def level_map(values: ArrayLike, limit: float) -> ColoredMap:
     """Draw values as gray levels, or as colors if there are three channels, from 0 to the largest value.
 
     If any value is negative, the scale starts at the smallest. Neither end exceeds the limit; values beyond
@@ -81,20 +90,20 @@ def levels(values: ArrayLike, limit: float) -> Colored:
 
     Examples
     --------
-    >>> levels([[0, 2, 4]], 4).colors[0, :, 0].tolist()
+    >>> level_map([[0, 2, 4]], 4).colors[0, :, 0].tolist()
     [0, 128, 255]
     """
     numbers = np.asarray(values)
-    lowest, highest = _ends(numbers)
+    lowest, highest = _finite_range(numbers)
     low, high = max(min(lowest, 0.0), -limit), min(max(highest, 0.0), limit)
     colors = np.empty((*numbers.shape[:2], 3), np.uint8)
     rows = max(1, STRIP // max(1, numbers[0].size))
     for start in range(0, len(numbers), rows):
-        colors[start : start + rows] = _leveled(numbers[start : start + rows], low, high)
-    return Colored(colors, Bar(ScaleKind.LEVELS, low, high, lowest, highest))
+        colors[start : start + rows] = _level_colors(numbers[start : start + rows], low, high)
+    return ColoredMap(colors, ColorBar(ScaleKind.LEVELS, low, high, lowest, highest))
 
 
-def _leveled(numbers: Array, low: float, high: float) -> Array:
+def _level_colors(numbers: Array, low: float, high: float) -> Array:
     """Return the colors of values drawn as levels."""
     unit = max(high, -low) or 1.0  # the difference of extreme floats would be infinite
     wide = numbers.astype(np.float64) / unit
@@ -103,25 +112,25 @@ def _leveled(numbers: Array, low: float, high: float) -> Array:
     colors = _in_color(np.nan_to_num(np.round(255 * shares)).astype(np.uint8))
     unknown = np.isnan(wide)
     if unknown.any():
-        colors[unknown if unknown.ndim == 2 else unknown.any(-1)] = NO_NUMBER
+        colors[unknown if unknown.ndim == 2 else unknown.any(-1)] = NAN_COLOR
     return colors
 
 
-def pixels_of(pixels: ArrayLike) -> Colored:
+def pixel_map(pixels: ArrayLike) -> ColoredMap:
     """Show gray or color pixels unchanged, rounding 16 bits to 8.
 
     Examples
     --------
-    >>> pixels_of(np.array([[7]], np.uint8)).colors.tolist()
+    >>> pixel_map(np.array([[7]], np.uint8)).colors.tolist()
     [[[7, 7, 7]]]
     """
     given = np.asarray(pixels)
     if given.dtype == np.uint16:
         given = render(given, SignedMapping.CLIP, scale=1 / 257)
-    return Colored(_in_color(given), None)
+    return ColoredMap(_in_color(given), None)
 
 
-def _ends(values: ArrayLike) -> tuple[float, float]:
+def _finite_range(values: ArrayLike) -> tuple[float, float]:
     """Return the smallest and the largest finite value; zeros if there is none."""
     numbers = measure(np.asarray(values))
     return float(numbers.lowest or 0), float(numbers.highest or 0)
@@ -150,7 +159,7 @@ class Scaling:
     across: int = 1
 
     @classmethod
-    def within(cls, size: tuple[int, int], largest: int, small: int = SMALL) -> "Scaling":
+    def within(cls, size: tuple[int, int], largest: int, small: int = ENLARGED_SIDE) -> "Scaling":
         """Scale no side beyond `largest` pixels, and enlarge none beyond `small`.
 
         Examples
@@ -162,7 +171,7 @@ class Scaling:
         height, width = (-(-side // reduced) for side in size)
         enlarged = max(1, small // max(height, width)) if reduced == 1 else 1
         # A thin picture would be a mere line.
-        down, across = (max(enlarged, THIN // side) for side in (height, width))
+        down, across = (max(enlarged, MIN_SIDE // side) for side in (height, width))
         return cls(reduced, down, across)
 
     def size(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -174,7 +183,7 @@ class Scaling:
         drawn, reference = self.size(size), self.size(of)
         if max(drawn) > largest:
             return Scaling.within(size, largest, max(reference))
-        if max(of / own for of, own in zip(reference, drawn, strict=True)) < SAME_SCALE:
+        if max(of / own for of, own in zip(reference, drawn, strict=True)) < RESCALED_FROM:
             return self
         return Scaling.within(size, max(reference), max(reference))
 

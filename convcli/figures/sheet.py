@@ -11,23 +11,23 @@ from PIL import Image, ImageDraw
 
 from convcli.drawing.colors import BLACK, WHITE, diverging_colors
 from convcli.drawing.fonts import font, wrap_text
-from convcli.figures.scaling import Bar, ScaleKind, levels
+from convcli.figures.scaling import ColorBar, ScaleKind, level_map
 
-__all__ = ["Panel", "Place", "Sheet", "drawn_sheet", "number_text"]
-ASPECT = 1.5  # preferred ratio of width to height of a sheet
-EMPTY = 3  # penalty for an empty place
+__all__ = ["Box", "Panel", "Sheet", "draw_sheet", "short_number"]
+PREFERRED_ASPECT = 1.5  # preferred ratio of width to height of a sheet
+EMPTY_PENALTY = 3  # penalty for an empty place
 
 MARGIN, GAP = 16, 20
 TITLE, TEXT, NUMBERS = 17, 13, 12  # font sizes
 TITLE_LINE, TEXT_LINE = 22, 17
-NARROWEST = 220  # minimum width of a column, in pixels: three numbers fit below its bar
-BAR = 10
+MIN_COLUMN_WIDTH = 220  # minimum width of a column, in pixels: three numbers fit below its bar
+BAR_HEIGHT = 10
 MAX_LINES = 3
-LONG = 10_000_000  # integers from here on are abbreviated
-SOFT, FRAME = (90, 90, 90), (200, 200, 200)
+ABBREVIATED_FROM = 10_000_000  # integers from here on are abbreviated
+TEXT_COLOR, FRAME_COLOR = (90, 90, 90), (200, 200, 200)
 
 
-class Place(NamedTuple):
+class Box(NamedTuple):
     """The position of a panel in a sheet, in pixels."""
 
     left: int
@@ -52,7 +52,7 @@ class Panel:
     title: str
     about: Sequence[str]
     pixels: NDArray[np.uint8]
-    bar: Bar | None
+    bar: ColorBar | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,23 +60,23 @@ class Sheet:
     """A sheet: its pixels, uint8 (H, W, 3), and the position of each panel."""
 
     pixels: NDArray[np.uint8]
-    places: tuple[Place, ...]
+    places: tuple[Box, ...]
 
 
-def drawn_sheet(panels: Sequence[Panel]) -> Sheet:
+def draw_sheet(panels: Sequence[Panel]) -> Sheet:
     """Draw panels in a grid, with the number of columns that gives the best aspect ratio.
 
     Examples
     --------
     >>> white = np.full((100, 300, 3), 255, np.uint8)
-    >>> sheet = drawn_sheet([Panel("one", ["of two"], white, None), Panel("two", [], white, None)])
+    >>> sheet = draw_sheet([Panel("one", ["of two"], white, None), Panel("two", [], white, None)])
     >>> sheet.pixels.shape, sheet.places[0]
-    ((338, 332, 3), Place(left=16, top=59, width=300, height=100))
+    ((338, 332, 3), Box(left=16, top=59, width=300, height=100))
     """
-    width = max(NARROWEST, *(panel.pixels.shape[1] for panel in panels))
-    worded = [_Worded.of(panel, width) for panel in panels]
+    width = max(MIN_COLUMN_WIDTH, *(panel.pixels.shape[1] for panel in panels))
+    worded = [_CaptionedPanel.of(panel, width) for panel in panels]
     head = max(one.head for one in worded)
-    foot = BAR + 26 if any(panel.bar for panel in panels) else 0
+    foot = BAR_HEIGHT + 26 if any(panel.bar for panel in panels) else 0
     height = head + max(panel.pixels.shape[0] for panel in panels) + foot
     columns = _columns(len(panels), width, height)
     rows = -(-len(panels) // columns)
@@ -90,15 +90,15 @@ def drawn_sheet(panels: Sequence[Panel]) -> Sheet:
     for number, one in enumerate(worded):
         row, column = divmod(number, columns)
         left, top = MARGIN + column * (width + GAP), MARGIN + row * (height + GAP)
-        _draw_words(draw, one, left, top)
+        _draw_caption(draw, one, left, top)
         pixels = one.panel.pixels
-        place = Place(left, top + head, pixels.shape[1], pixels.shape[0])
+        place = Box(left, top + head, pixels.shape[1], pixels.shape[0])
         _draw_panel(image, draw, one.panel, place)
         places.append(place)
     return Sheet(np.asarray(image), tuple(places))
 
 
-class _Worded(NamedTuple):
+class _CaptionedPanel(NamedTuple):
     """A panel, and the lines of its title and of the text below it."""
 
     panel: Panel
@@ -106,7 +106,7 @@ class _Worded(NamedTuple):
     about: list[str]
 
     @classmethod
-    def of(cls, panel: Panel, width: int) -> "_Worded":
+    def of(cls, panel: Panel, width: int) -> "_CaptionedPanel":
         about = [line for text in panel.about for line in wrap_text(text, TEXT, width, max_lines=MAX_LINES)]
         return cls(panel, wrap_text(panel.title, TITLE, width, max_lines=MAX_LINES), about)
 
@@ -123,72 +123,74 @@ def _columns(count: int, width: int, height: int) -> int:
         rows = -(-count // columns)
         aspect = columns * (width + GAP) / (rows * (height + GAP))
         empty = (rows * columns - count) / count
-        return abs(math.log(aspect / ASPECT)) + EMPTY * empty
+        return abs(math.log(aspect / PREFERRED_ASPECT)) + EMPTY_PENALTY * empty
 
     return min(range(1, count + 1), key=badness)
 
 
-def _draw_words(draw: ImageDraw.ImageDraw, one: _Worded, left: int, top: int) -> None:
+def _draw_caption(draw: ImageDraw.ImageDraw, one: _CaptionedPanel, left: int, top: int) -> None:
     for line, text in enumerate(one.title):
         draw.text((left, top + line * TITLE_LINE), text, BLACK, font(TITLE))
     below = top + len(one.title) * TITLE_LINE
     for line, text in enumerate(one.about):
-        draw.text((left, below + line * TEXT_LINE), text, SOFT, font(TEXT))
+        draw.text((left, below + line * TEXT_LINE), text, TEXT_COLOR, font(TEXT))
 
 
-def _draw_panel(image: Image.Image, draw: ImageDraw.ImageDraw, panel: Panel, place: Place) -> None:
+def _draw_panel(image: Image.Image, draw: ImageDraw.ImageDraw, panel: Panel, place: Box) -> None:
     left, top, width, height = place
     _draw_framed(image, draw, panel.pixels, (left, top))
     if panel.bar is None:
         return
-    length, bar_top = max(width, NARROWEST), top + height + 8
+    length, bar_top = max(width, MIN_COLUMN_WIDTH), top + height + 8
     _draw_framed(image, draw, _bar_colors(panel.bar, length), (left, bar_top))
     for share, anchor, text in _bar_texts(panel.bar, length):
         x = left + share * (length - 1)
-        draw.text((x, bar_top + BAR + 4), text, BLACK, font(NUMBERS), anchor=anchor)
+        draw.text((x, bar_top + BAR_HEIGHT + 4), text, BLACK, font(NUMBERS), anchor=anchor)
 
 
 def _draw_framed(
     image: Image.Image, draw: ImageDraw.ImageDraw, pixels: NDArray[np.uint8], corner: tuple[int, int]
 ) -> None:
     (left, top), (height, width, _) = corner, pixels.shape
-    draw.rectangle([left - 1, top - 1, left + width, top + height], outline=FRAME)
+    draw.rectangle([left - 1, top - 1, left + width, top + height], outline=FRAME_COLOR)
     image.paste(Image.fromarray(pixels), corner)
 
 
-def _bar_texts(bar: Bar, length: int) -> list[tuple[float, str, str]]:
+def _bar_texts(bar: ColorBar, length: int) -> list[tuple[float, str, str]]:
     """Return the texts below a bar: position as a fraction of its length, anchor, and text."""
     low, high = bar.low, bar.high
-    texts = [(0.0, "lt", number_text(low) + " or less" * (bar.lowest < low))]
+    texts = [(0.0, "lt", short_number(low) + " or less" * (bar.lowest < low))]
     if low < high:
         unit = max(high, -low)  # differences of extremes would be infinite, halves of the smallest zero
         zero = -low / unit / (high / unit - low / unit)
         if 0.4 < zero < 0.6:  # only if it does not overlap the ends
             texts.append((zero, "mt", "0"))
-        texts.append((1.0, "rt", number_text(high) + " or more" * (bar.highest > high)))
+        texts.append((1.0, "rt", short_number(high) + " or more" * (bar.highest > high)))
     if sum(font(NUMBERS).getlength(f"{text}  ") for _, _, text in texts) > length:
         texts = [(share, anchor, text.partition(" ")[0]) for share, anchor, text in texts]
     return texts
 
 
-def number_text(number: float) -> str:
+def short_number(number: float) -> str:
     """Format a number briefly: five digits, or all digits of an integer that is not too long.
 
     Examples
     --------
-    >>> number_text(1048560.0), number_text(444.6759), number_text(-0.0)
+    >>> short_number(1048560.0), short_number(444.6759), short_number(-0.0)
     ('1048560', '444.68', '0')
     """
-    return f"{number + 0.0:.7g}" if number % 1 == 0 and abs(number) < LONG else f"{number + 0.0:.5g}"
+    return (
+        f"{number + 0.0:.7g}" if number % 1 == 0 and abs(number) < ABBREVIATED_FROM else f"{number + 0.0:.5g}"
+    )
 
 
-def _bar_colors(bar: Bar, length: int) -> NDArray[np.uint8]:
+def _bar_colors(bar: ColorBar, length: int) -> NDArray[np.uint8]:
     """Return the colors of a bar: those that its values have in the map."""
     half = max(bar.high, -bar.low) or 1.0
     numbers = np.linspace(bar.low / half, bar.high / half, length)
     colors = (
         diverging_colors(numbers, 1.0)
         if bar.shown == ScaleKind.SIGNED
-        else levels(numbers[None], 1.0).colors[0]
+        else level_map(numbers[None], 1.0).colors[0]
     )
-    return np.repeat(colors[None], BAR, axis=0)
+    return np.repeat(colors[None], BAR_HEIGHT, axis=0)

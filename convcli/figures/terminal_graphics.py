@@ -17,9 +17,9 @@ __all__ = ["iterm2_picture", "kitty_picture", "sixel_picture"]
 
 Canvas = NDArray[np.uint8]
 
-CHUNK = 4096  # maximum number of base64 characters per part
+CHUNK_SIZE = 4096  # maximum number of base64 characters per part
 SIXEL_COLORS = 256
-BAND = 6  # rows per band of sixels
+BAND_ROWS = 6  # rows per band of sixels
 LONG_RUN = re.compile(rb"(.)\1{3,}", re.DOTALL)
 
 
@@ -38,7 +38,7 @@ def kitty_picture(canvas: Canvas, cells: tuple[int, int]) -> str:
     '\\x1b_Ga=T,f=100,c=1,r=1,q=2,m=0;iVB'
     """
     data = b64encode(_png(canvas)).decode()
-    chunks = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
+    chunks = [data[start : start + CHUNK_SIZE] for start in range(0, len(data), CHUNK_SIZE)]
     heads = [f"a=T,f=100,c={cells[1]},r={cells[0]},q=2,", *["q=2,"] * (len(chunks) - 1)]
     more = [1] * (len(chunks) - 1) + [0]
     # q=2 in each part suppresses the terminal's reply, which would be read as typed input.
@@ -85,7 +85,7 @@ def sixel_picture(canvas: Canvas) -> str:
     percents = (colors * 100.0 / 255).round().astype(int)
     parts = [f'\x1bP0;1;0q"1;1;{width};{height}']  # 1: pixels that are not drawn keep their color
     parts += ["#{};2;{};{};{}".format(color, *percents[color]) for color in used]
-    bands = [_band(places[top : top + BAND]) for top in range(0, height, BAND)]
+    bands = [_band(places[top : top + BAND_ROWS]) for top in range(0, height, BAND_ROWS)]
     return "".join([*parts, "-".join(bands), "\x1b\\"])
 
 
@@ -107,10 +107,10 @@ def _band(places: NDArray[np.int16]) -> str:
     for color in np.unique(places[places >= 0]):
         bits = np.packbits(places == color, axis=0, bitorder="little")[0]
         sixels = (bits[: np.flatnonzero(bits)[-1] + 1] + np.uint8(63)).tobytes()
-        text = LONG_RUN.sub(_shortened, sixels)
+        text = LONG_RUN.sub(_run_length_encoded, sixels)
         lines.append(f"#{color}{text.decode('ascii')}")
     return "$".join(lines)
 
 
-def _shortened(run: re.Match[bytes]) -> bytes:
+def _run_length_encoded(run: re.Match[bytes]) -> bytes:
     return b"!%d%b" % (len(run[0]), run[1])

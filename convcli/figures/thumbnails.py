@@ -12,17 +12,25 @@ from numpy.typing import NDArray
 from convcli.drawing.colors import GRAY, diverging_colors
 from convcli.pictures.picture import Picture
 
-__all__ = ["Appearance", "boxes_at_one_scale", "drawn", "layers_of", "resized", "size_within", "thumbnails"]
+__all__ = [
+    "ThumbnailStyle",
+    "array_thumbnails",
+    "boxes_at_one_scale",
+    "fit_size",
+    "picture_layers",
+    "picture_thumbnails",
+    "resize",
+]
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
 
 STRIP_ROWS = 64  # rows that are weighted at a time
-CHECKERS = (102, 153)  # gray levels of the checkerboard behind transparent pixels
+CHECKER_LEVELS = (102, 153)  # gray levels of the checkerboard behind transparent pixels
 
 
 @dataclass(frozen=True)
-class Appearance:
+class ThumbnailStyle:
     """How thumbnails are drawn.
 
     Attributes
@@ -40,12 +48,12 @@ class Appearance:
     checker: int = 8
 
 
-def size_within(sides: Pair, box: Pair) -> Pair:
+def fit_size(sides: Pair, box: Pair) -> Pair:
     """Return the largest size with these proportions that fits a box; enlargement is by an integer factor.
 
     Examples
     --------
-    >>> size_within((300, 400), (42, 38)), size_within((3, 3), (42, 38)), size_within((20000, 1), (42, 38))
+    >>> fit_size((300, 400), (42, 38)), fit_size((3, 3), (42, 38)), fit_size((20000, 1), (42, 38))
     ((28, 38), (36, 36), (42, 1))
     """
     scale = min(box[0] / sides[0], box[1] / sides[1])
@@ -56,7 +64,7 @@ def size_within(sides: Pair, box: Pair) -> Pair:
 
 
 def boxes_at_one_scale(shapes: Sequence[tuple[int, ...]], box: Pair) -> list[Pair]:
-    """Return boxes in which `size_within` gives all pictures the same scale, the largest at which all fit.
+    """Return boxes in which `fit_size` gives all pictures the same scale, the largest at which all fit.
 
     Parameters
     ----------
@@ -83,7 +91,7 @@ def boxes_at_one_scale(shapes: Sequence[tuple[int, ...]], box: Pair) -> list[Pai
     ]
 
 
-def resized(values: Array, size: Pair, weights: Array | None = None) -> NDArray[np.float64]:
+def resize(values: Array, size: Pair, weights: Array | None = None) -> NDArray[np.float64]:
     """Resize an array: average parts of it, or repeat its values.
 
     Along an axis that is reduced, part ``i`` of ``n`` reaches from ``i · side // n`` to ``(i + 1) · side //
@@ -103,9 +111,9 @@ def resized(values: Array, size: Pair, weights: Array | None = None) -> NDArray[
 
     Examples
     --------
-    >>> resized(np.array([[1, 3, 5, 7], [1, 3, 5, 7]]), (1, 2)).tolist()
+    >>> resize(np.array([[1, 3, 5, 7], [1, 3, 5, 7]]), (1, 2)).tolist()
     [[2.0, 6.0]]
-    >>> resized(np.array([[1, 2]]), (2, 2)).tolist()
+    >>> resize(np.array([[1, 2]]), (2, 2)).tolist()
     [[1.0, 2.0], [1.0, 2.0]]
     """
     height, width = values.shape[:2]
@@ -119,7 +127,7 @@ def resized(values: Array, size: Pair, weights: Array | None = None) -> NDArray[
                 sums = channels[top:bottom].sum(axis=0, dtype=np.float64)
                 counts = np.full(width, float(bottom - top))
             else:
-                sums, counts = _weighted(channels[top:bottom], weights[top:bottom])
+                sums, counts = _weighted_sums(channels[top:bottom], weights[top:bottom])
             totals = np.add.reduceat(counts, columns[:-1])
             parts = np.add.reduceat(sums, columns[:-1], axis=0)
             means[row] = parts / np.maximum(totals, np.finfo(np.float64).tiny)[:, np.newaxis]
@@ -128,7 +136,7 @@ def resized(values: Array, size: Pair, weights: Array | None = None) -> NDArray[
     return means if values.ndim == 3 else means[..., 0]
 
 
-def _weighted(channels: Array, weights: Array) -> tuple[Array, Array]:
+def _weighted_sums(channels: Array, weights: Array) -> tuple[Array, Array]:
     sums = np.zeros(channels.shape[1:])
     for top in range(0, len(channels), STRIP_ROWS):
         strip = slice(top, top + STRIP_ROWS)
@@ -136,16 +144,16 @@ def _weighted(channels: Array, weights: Array) -> tuple[Array, Array]:
     return sums, weights.sum(axis=0, dtype=np.float64)
 
 
-def layers_of(picture: Picture) -> list[Array]:
+def picture_layers(picture: Picture) -> list[Array]:
     """Return the layers of a picture to show: the picture itself, or each of its maps.
 
     Three channels are colors, unless they are maps or have negative values.
 
     Examples
     --------
-    >>> [layer.shape for layer in layers_of(Picture(np.zeros((4, 5, 3), np.uint8)))]
+    >>> [layer.shape for layer in picture_layers(Picture(np.zeros((4, 5, 3), np.uint8)))]
     [(4, 5, 3)]
-    >>> [layer.shape for layer in layers_of(Picture(np.full((4, 5, 3), -1)))]
+    >>> [layer.shape for layer in picture_layers(Picture(np.full((4, 5, 3), -1)))]
     [(4, 5), (4, 5), (4, 5)]
     """
     pixels = picture.pixels
@@ -154,7 +162,9 @@ def layers_of(picture: Picture) -> list[Array]:
     return list(np.moveaxis(pixels, 2, 0))
 
 
-def thumbnails(picture: Picture, appearance: Appearance, most: int | None = None) -> list[NDArray[np.uint8]]:
+def picture_thumbnails(
+    picture: Picture, appearance: ThumbnailStyle, most: int | None = None
+) -> list[NDArray[np.uint8]]:
     """Draw thumbnails of a picture or of each of its maps; transparent pixels show a checkerboard.
 
     Parameters
@@ -170,21 +180,21 @@ def thumbnails(picture: Picture, appearance: Appearance, most: int | None = None
 
     Examples
     --------
-    >>> thumbnails(Picture(np.array([[0, 255]], np.uint8)), Appearance((1, 2)))[0].tolist()
+    >>> picture_thumbnails(Picture(np.array([[0, 255]], np.uint8)), ThumbnailStyle((1, 2)))[0].tolist()
     [[[0, 0, 0], [255, 255, 255]]]
     """
     alpha = None if picture.maps else picture.alpha
-    pictures = drawn(layers_of(picture)[:most], appearance, alpha)
+    pictures = array_thumbnails(picture_layers(picture)[:most], appearance, alpha)
     if alpha is None:
         return pictures
-    shares = resized(alpha, pictures[0].shape[:2])[..., np.newaxis]
+    shares = resize(alpha, pictures[0].shape[:2])[..., np.newaxis]
     shares = shares / (np.iinfo(alpha.dtype).max if alpha.dtype.kind in "iu" else 1)
-    behind = _checkers(shares.shape[:2], appearance.checker)[..., np.newaxis]
+    behind = _checkerboard(shares.shape[:2], appearance.checker)[..., np.newaxis]
     return [(behind + (one - behind) * shares.clip(0, 1)).round().astype(np.uint8) for one in pictures]
 
 
-def drawn(
-    layers: Sequence[Array], appearance: Appearance, weights: Array | None = None
+def array_thumbnails(
+    layers: Sequence[Array], appearance: ThumbnailStyle, weights: Array | None = None
 ) -> list[NDArray[np.uint8]]:
     """Draw thumbnails of arrays on a common color scale; arrays smaller than the box keep their size.
 
@@ -205,10 +215,10 @@ def drawn(
 
     Examples
     --------
-    >>> drawn([np.array([[-2, 0]]), np.array([[1, 1]])], Appearance((1, 2)))[0].tolist()
+    >>> array_thumbnails([np.array([[-2, 0]]), np.array([[1, 1]])], ThumbnailStyle((1, 2)))[0].tolist()
     [[[33, 102, 172], [255, 255, 255]]]
     """
-    small = [resized(one, _reduced_sides(one, appearance.box), weights) for one in layers]
+    small = [resize(one, _reduced_size(one, appearance.box), weights) for one in layers]
     if layers[0].dtype in (np.uint8, np.uint16):
         white = float(np.iinfo(layers[0].dtype).max)
         return [_gray(one / white) for one in small]
@@ -220,9 +230,9 @@ def drawn(
     return [_gray(0.5 + one / (limit or 1) / 2) for one in small]
 
 
-def _reduced_sides(values: Array, box: Pair) -> Pair:
+def _reduced_size(values: Array, box: Pair) -> Pair:
     height, width = values.shape[:2]
-    rows, columns = size_within((height, width), box)
+    rows, columns = fit_size((height, width), box)
     return min(rows, height), min(columns, width)
 
 
@@ -237,6 +247,6 @@ def _gray(shares: Array) -> NDArray[np.uint8]:
     return levels if levels.ndim == 3 else np.repeat(levels[..., np.newaxis], 3, axis=2)
 
 
-def _checkers(size: Pair, side: int) -> Array:
+def _checkerboard(size: Pair, side: int) -> Array:
     rows, columns = np.indices(size) // side
-    return np.take(CHECKERS, (rows + columns) % 2)
+    return np.take(CHECKER_LEVELS, (rows + columns) % 2)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import SizeError
 
-__all__ = ["ACTIVATIONS", "PREVIOUS", "WEIGHTS", "Array", "check_activations", "named_errors"]
+__all__ = ["ACTIVATIONS", "PREVIOUS", "WEIGHTS", "Array", "check_activations", "labeled_shape"]
 
 Array = NDArray[Any]
 ACTIVATIONS = ("m", "n_h", "n_w", "n_c")
@@ -27,6 +27,6 @@ def check_activations(value: ArrayLike, name: str, axes: tuple[str, ...]) -> Arr
     return array.astype(np.float32 if array.dtype.str[1:] == "f4" else np.float64, order="C", copy=False)
 
 
-def named_errors(shape: tuple[int, ...], axes: tuple[str, ...]) -> str:
+def labeled_shape(shape: tuple[int, ...], axes: tuple[str, ...]) -> str:
     """Return a shape with the names of its axes, for error messages."""
     return f"({', '.join(f'{axis} = {length}' for axis, length in zip(axes, shape, strict=True))})"

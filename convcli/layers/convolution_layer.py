@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from convcli.convolution.buffers import BufferPool
 from convcli.errors import SizeError
-from convcli.layers.activations import ACTIVATIONS, PREVIOUS, WEIGHTS, Array, check_activations, named_errors
+from convcli.layers.activations import ACTIVATIONS, PREVIOUS, WEIGHTS, Array, check_activations, labeled_shape
 from convcli.layers.im2col import (
     BLAS_SINGLE_THREAD_LIMIT,
     LayerAlgorithm,
@@ -18,7 +18,7 @@ from convcli.layers.im2col import (
     im2col,
     im2col_matmul,
 )
-from convcli.layers.winograd import PLACES, TILE, suits_winograd, winograd, winograd_fits_one_blas_thread
+from convcli.layers.winograd import TILE, TILE_INPUTS, suits_winograd, winograd, winograd_fits_one_blas_thread
 from convcli.parallel import WorkQueue, parallel_for, thread_count
 from convcli.sizes.axes import Padding, Pair, window_axes
 from convcli.sizes.windowed import Axis
@@ -149,8 +149,8 @@ def conv_backward(
     d_z = check_activations(d_out, "d_out", ACTIVATIONS).astype(layer.w.dtype, copy=False)
     if d_z.shape != layer.shape:
         raise SizeError(
-            f"d_out {named_errors(d_z.shape, ACTIVATIONS)}",
-            f"must be {named_errors(layer.shape, ACTIVATIONS)}, the output shape of the layer",
+            f"d_out {labeled_shape(d_z.shape, ACTIVATIONS)}",
+            f"must be {labeled_shape(layer.shape, ACTIVATIONS)}, the output shape of the layer",
         )
     d_a_prev: Array = np.zeros(layer.a_prev.shape, layer.w.dtype)
     count = len(d_z)
@@ -211,9 +211,9 @@ class _Layer:
                 raise SizeError(f"groups {groups}", f"must divide {name} = {number}")
         if weights.shape[2] * groups != channels:
             raise SizeError(
-                f"w {named_errors(weights.shape, WEIGHTS)}",
+                f"w {labeled_shape(weights.shape, WEIGHTS)}",
                 f"must have length {channels // groups} on its third axis, "
-                f"for a_prev {named_errors(images.shape, PREVIOUS)} and groups = {groups}",
+                f"for a_prev {labeled_shape(images.shape, PREVIOUS)} and groups = {groups}",
             )
         rows, columns = window_axes(
             images.shape[1:3], weights.shape[:2], stride=stride, padding=padding, dilation=dilation
@@ -240,7 +240,7 @@ class _Layer:
                 max(1, BLAS_SINGLE_THREAD_LIMIT // (self.w.shape[2] * self.w.shape[3])) if alone else 1 << 30
             )
             across = -(-self.columns.output // TILE)
-            of_bytes = STRIP_BYTES // (PLACES * channels * self.w.itemsize)
+            of_bytes = STRIP_BYTES // (TILE_INPUTS * channels * self.w.itemsize)
             down = max(1, min(tiles, of_bytes) // across)
             return winograd(self.w, self.rows, self.columns), self._pieces(down * TILE), alone
         if self.is_depthwise:

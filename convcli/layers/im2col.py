@@ -22,7 +22,7 @@ __all__ = [
     "fits_one_blas_thread",
     "im2col",
     "im2col_matmul",
-    "padded",
+    "zero_padded",
 ]
 
 Array = NDArray[Any]
@@ -35,7 +35,7 @@ MIN_ROWS = 16  # minimum for a product; with fewer, reading the weights takes lo
 LINE = 1 << 9  # values per line of einsum's inner loop; longer lines gain nothing
 
 
-def padded(images: Array, rows: range, columns: range, scratch: BufferPool) -> Array:
+def zero_padded(images: Array, rows: range, columns: range, scratch: BufferPool) -> Array:
     """Return some rows and columns of images, zero outside them; a view if none is outside."""
     height, width = images.shape[1:3]
     top, left = max(rows.start, 0), max(columns.start, 0)
@@ -59,7 +59,7 @@ def _windows(
     start = first * rows.stride - rows.before
     down = range(start, start + (outputs - 1) * rows.stride + rows.extent)
     across = range(-columns.before, (columns.output - 1) * columns.stride + columns.extent - columns.before)
-    strip = padded(images, down, across, scratch)
+    strip = zero_padded(images, down, across, scratch)
     shape = (len(strip), outputs, columns.output, rows.window, columns.window, strip.shape[3])
     image, row, column, channel = strip.strides
     steps = (

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from convcli.convolution.pooling import PoolMode, pool, window_counts
 from convcli.errors import SizeError, parse_choice
-from convcli.layers.activations import ACTIVATIONS, PREVIOUS, Array, check_activations, named_errors
+from convcli.layers.activations import ACTIVATIONS, PREVIOUS, Array, check_activations, labeled_shape
 from convcli.sizes.axes import Padding, Pair, pooling_axes
 
 __all__ = ["pool_backward", "pool_forward"]
@@ -102,8 +102,8 @@ def pool_backward(
     shape = (len(images), rows.output, columns.output, images.shape[3])
     if d_a.shape != shape:
         raise SizeError(
-            f"d_out {named_errors(d_a.shape, ACTIVATIONS)}",
-            f"must be {named_errors(shape, ACTIVATIONS)}, the output shape of the layer",
+            f"d_out {labeled_shape(d_a.shape, ACTIVATIONS)}",
+            f"must be {labeled_shape(shape, ACTIVATIONS)}, the output shape of the layer",
         )
     d_a_prev = np.zeros_like(images)
     taps = list(product(rows.taps(), columns.taps()))

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.convolution.borders import border_sources, fill, parse_border
+from convcli.convolution.borders import border_sources, fill_strip, parse_border
 from convcli.convolution.engine import convolve
-from convcli.convolution.planning import Settings, checked_axes, largest_result, result_type
+from convcli.convolution.planning import ConvolutionSettings, checked_axes, largest_result, result_dtype
 from convcli.errors import SizeError
 from convcli.kernels.filter import kernel_array
 from convcli.pictures.arrays import image_array
@@ -75,10 +75,10 @@ def convolve_volume(
         )
     filters = volume if volume.ndim == 4 else volume[..., None]
     channels = pixels.reshape(*pixels.shape[:2], depth)
-    how = Settings(stride, padding, border, dilation, flip, jobs)
+    how = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
     edge = parse_border(border)
     bound = largest_result(pixels, np.moveaxis(filters, 3, 0), edge)
-    dtype = result_type(pixels, bound)
+    dtype = result_dtype(pixels, bound)
     sums = _type_of_sums(channels, filters, dtype, bound)
     if sums is None:
         maps = _by_maps(channels, filters, how, dtype)
@@ -98,10 +98,10 @@ def _type_of_sums(
     if 2 * count <= math.sqrt(f_h * f_w):  # measured: copying large patches does not pay for few maps
         return None
     from convcli.layers.winograd import (
-        FEWEST_CHANNELS,  # late, as the layer below: single kernels need neither
+        MIN_CHANNELS,  # late, as the layer below: single kernels need neither
     )
 
-    by_definition = depth < FEWEST_CHANNELS  # deeper float32 layers may use Winograd's algorithm
+    by_definition = depth < MIN_CHANNELS  # deeper float32 layers may use Winograd's algorithm
     if bound is not None:
         exact_in_float32 = bound < 1 << 24 and by_definition
         return np.dtype(np.float32 if exact_in_float32 else np.float64) if bound < 1 << 53 else None
@@ -113,7 +113,7 @@ def _type_of_sums(
     return dtype if by_definition else np.dtype(np.float64)
 
 
-def _as_layer(channels: Array, filters: Array, how: Settings, dtype: np.dtype[Any]) -> Array:
+def _as_layer(channels: Array, filters: Array, how: ConvolutionSettings, dtype: np.dtype[Any]) -> Array:
     """Convolve with all filters at once, as a layer on a mini-batch of one image with its border filled."""
     from convcli.layers.convolution_layer import conv_forward
 
@@ -123,13 +123,13 @@ def _as_layer(channels: Array, filters: Array, how: Settings, dtype: np.dtype[An
     padded: Array = np.empty((1, *sides, filters.shape[2]), dtype)
     down, across = (border_sources(axis, border.kind) for axis in (rows, columns))
     with np.errstate(over="ignore"):  # a border value beyond float32 becomes infinite
-        fill(padded[0], channels, down, across, columns, border)
+        fill_strip(padded[0], channels, down, across, columns, border)
     taps = how.turned(filters).astype(dtype)
     maps: Array = conv_forward(padded, taps, stride=how.stride, dilation=how.dilation, jobs=how.jobs)[0]
     return maps
 
 
-def _by_maps(channels: Array, filters: Array, how: Settings, dtype: np.dtype[Any]) -> Array:
+def _by_maps(channels: Array, filters: Array, how: ConvolutionSettings, dtype: np.dtype[Any]) -> Array:
     """Convolve channel by channel, and sum."""
     rows, columns = checked_axes(channels, filters, how)
     maps = np.zeros((rows.output, columns.output, filters.shape[3]), dtype)

@@ -20,7 +20,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from convcli.convolution.buffers import BufferPool
-from convcli.layers.im2col import BLAS_SINGLE_THREAD_LIMIT, LayerAlgorithm, padded
+from convcli.layers.im2col import BLAS_SINGLE_THREAD_LIMIT, LayerAlgorithm, zero_padded
 from convcli.sizes.windowed import Axis
 
 __all__ = ["TILE", "suits_winograd", "winograd", "winograd_fits_one_blas_thread"]
@@ -28,10 +28,10 @@ __all__ = ["TILE", "suits_winograd", "winograd", "winograd_fits_one_blas_thread"
 Array = NDArray[Any]
 
 TILE = 4  # outputs per tile, vertically and horizontally
-SEEN = TILE + 2  # activations per tile, vertically and horizontally
-PLACES = SEEN * SEEN
-FEWEST_CHANNELS = 16  # with fewer channels the transforms take longer than the products
-FEWEST_TILES = 8  # minimum per product
+INPUT_TILE = TILE + 2  # activations per tile, vertically and horizontally
+TILE_INPUTS = INPUT_TILE * INPUT_TILE
+MIN_CHANNELS = 16  # with fewer channels the transforms take longer than the products
+MIN_TILES = 8  # minimum per product
 
 FILTER_TRANSFORM = np.array(
     [
@@ -56,23 +56,23 @@ INPUT_TRANSFORM = np.array(
 OUTPUT_TRANSFORM = np.array(
     [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 )
-OF_WEIGHTS = np.kron(FILTER_TRANSFORM, FILTER_TRANSFORM)
-OF_PIXELS = np.kron(INPUT_TRANSFORM, INPUT_TRANSFORM).astype(np.float32)
-OF_SUMS = np.kron(OUTPUT_TRANSFORM, OUTPUT_TRANSFORM).astype(np.float32)
+WEIGHT_TRANSFORM_2D = np.kron(FILTER_TRANSFORM, FILTER_TRANSFORM)
+INPUT_TRANSFORM_2D = np.kron(INPUT_TRANSFORM, INPUT_TRANSFORM).astype(np.float32)
+OUTPUT_TRANSFORM_2D = np.kron(OUTPUT_TRANSFORM, OUTPUT_TRANSFORM).astype(np.float32)
 
 
 def suits_winograd(w: Array, rows: Axis, columns: Axis, groups: int) -> bool:
     """Return whether this algorithm supports the layer and is faster for it."""
     if (rows.stride, columns.stride, rows.dilation, columns.dilation, groups) != (1, 1, 1, 1, 1):
         return False
-    if w.dtype.type is not np.float32 or w.shape[:2] != (3, 3) or min(w.shape[2:]) < FEWEST_CHANNELS:
+    if w.dtype.type is not np.float32 or w.shape[:2] != (3, 3) or min(w.shape[2:]) < MIN_CHANNELS:
         return False
     return min(rows.output, columns.output) >= TILE
 
 
 def winograd_fits_one_blas_thread(w: Array) -> bool:
     """Return whether its products run on one BLAS thread, which leaves other cores to our threads."""
-    largest: int = max(FEWEST_TILES * w.shape[2] * w.shape[3], PLACES * PLACES * max(w.shape[2:]))
+    largest: int = max(MIN_TILES * w.shape[2] * w.shape[3], TILE_INPUTS * TILE_INPUTS * max(w.shape[2:]))
     return largest <= BLAS_SINGLE_THREAD_LIMIT
 
 
@@ -80,7 +80,7 @@ def winograd(w: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
     """Return the algorithm for filters ``(3, 3, n_c_prev, n_c)``."""
     # One product per channel, so small that BLAS starts no threads.
     by_channel = w.reshape(9, *w.shape[2:]).transpose(1, 0, 2).astype(np.float64)
-    matrices = np.matmul(OF_WEIGHTS, by_channel).transpose(1, 0, 2).astype(np.float32, order="C")
+    matrices = np.matmul(WEIGHT_TRANSFORM_2D, by_channel).transpose(1, 0, 2).astype(np.float32, order="C")
     across = -(-columns.output // TILE)
     taken, made = w.shape[2:]
     span = range(-columns.before, across * TILE + 2 - columns.before)
@@ -89,23 +89,23 @@ def winograd(w: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
         outputs = target.shape[1]
         down = -(-outputs // TILE)
         start = first - rows.before
-        strip = padded(images, range(start, start + down * TILE + 2), span, scratch)
+        strip = zero_padded(images, range(start, start + down * TILE + 2), span, scratch)
         count = len(strip) * down * across
         image, row, column, channel = strip.strides
         tiles = as_strided(
             strip,
-            (len(strip), down, across, SEEN, SEEN, taken),
+            (len(strip), down, across, INPUT_TILE, INPUT_TILE, taken),
             (image, TILE * row, TILE * column, row, column, channel),
             writeable=False,
         )
-        pixels = scratch.array("first", (count, PLACES, taken), w.dtype)
+        pixels = scratch.array("first", (count, TILE_INPUTS, taken), w.dtype)
         np.copyto(pixels.reshape(tiles.shape), tiles)
         places = scratch.array("second", pixels.shape, w.dtype)
-        np.matmul(OF_PIXELS, pixels, out=places)
-        sums = scratch.array("first", (count, PLACES, made), w.dtype)
+        np.matmul(INPUT_TRANSFORM_2D, pixels, out=places)
+        sums = scratch.array("first", (count, TILE_INPUTS, made), w.dtype)
         np.matmul(places.transpose(1, 0, 2), matrices, out=sums.transpose(1, 0, 2))
         results = scratch.array("second", (count, TILE * TILE, made), w.dtype)
-        np.matmul(OF_SUMS, sums, out=results)
+        np.matmul(OUTPUT_TRANSFORM_2D, sums, out=results)
         ordered = results.reshape(len(strip), down, across, TILE, TILE, made).transpose(0, 1, 3, 2, 4, 5)
         if outputs % TILE == 0 and columns.output % TILE == 0:
             target.reshape(ordered.shape)[...] = ordered

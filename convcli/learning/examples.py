@@ -93,7 +93,7 @@ def make_examples(
             f"target {format_size(wanted.shape)}",
             f"has {of_target} channels and the input {of_input}: they must be equal, or 1 with channels sum",
         )
-    inside = _inside(pixels.shape[:2], wanted.shape[:2], size)
+    inside = _valid_region(pixels.shape[:2], wanted.shape[:2], size)
     lowest, highest = -math.inf, math.inf
     if wanted.dtype.kind == "u":
         lowest, highest = -math.inf if absolute else 0, np.iinfo(wanted.dtype).max
@@ -106,7 +106,7 @@ def make_examples(
     ]
 
 
-def _inside(sides: tuple[int, ...], wanted: tuple[int, ...], size: Pair) -> tuple[slice, slice]:
+def _valid_region(sides: tuple[int, ...], wanted: tuple[int, ...], size: Pair) -> tuple[slice, slice]:
     """Return the pixels of a target whose windows lie within the input."""
     try:
         same = window_axes((sides[0], sides[1]), size, padding="same")

@@ -13,20 +13,20 @@ from convcli.layers.convolution_layer import conv_backward, conv_forward
 from convcli.learning.examples import Example
 from convcli.learning.nearest import nearest_filter
 from convcli.learning.problem import ScaledProblem, check_seed
-from convcli.learning.results import Array, Learned, Step
+from convcli.learning.results import Array, LearnedFilter, TrainingStep
 
-__all__ = ["TRIALS", "Optimizer", "evaluated", "learn"]
-CROP, BATCH = 24, 8  # outputs per side of a patch; patches per mini-batch
-STEPS = 5000
-INTERVAL = 100  # steps between checks of the mean loss
-EARLY = (1, 10, 30)  # early steps that the history records in addition
-EXACT = 1e-14  # loss, as a fraction of the target's variance, at which the fit counts as exact
-STALLED, PATIENCE = 0.98, 3  # a loss must fall below this fraction of the best within so many intervals
-CUT = 4  # otherwise the learning rate is divided by this
-SMALLEST = 1e-3  # fraction of the first learning rate at which training ends
-DIVERGED = 1e4  # loss, as a multiple of the target's variance, that counts as divergence
-TRIALS, TRIAL_STEPS = 4, 200  # restarts for absolute values, whose loss has local minima
-RECENT = 10  # steps over which the reported loss is averaged
+__all__ = ["RESTARTS", "Optimizer", "evaluate", "learn"]
+PATCH_SIZE, BATCH_SIZE = 24, 8  # outputs per side of a patch; patches per mini-batch
+MAX_STEPS = 5000
+CHECK_INTERVAL = 100  # steps between checks of the mean loss
+EARLY_STEPS = (1, 10, 30)  # early steps that the history records in addition
+EXACT_LOSS = 1e-14  # loss, as a fraction of the target's variance, at which the fit counts as exact
+STALL_RATIO, PATIENCE = 0.98, 3  # a loss must fall below this fraction of the best within so many intervals
+RATE_DIVISOR = 4  # otherwise the learning rate is divided by this
+MIN_RATE_RATIO = 1e-3  # fraction of the first learning rate at which training ends
+DIVERGED_LOSS = 1e4  # loss, as a multiple of the target's variance, that counts as divergence
+RESTARTS, RESTART_STEPS = 4, 200  # restarts for absolute values, whose loss has local minima
+LOSS_WINDOW = 10  # steps over which the reported loss is averaged
 
 
 class Optimizer(StrEnum):
@@ -47,10 +47,10 @@ def learn(
     absolute: bool = False,
     optimizer: str = "adam",
     rate: float | None = None,
-    steps: int = STEPS,
+    steps: int = MAX_STEPS,
     seed: int = 0,
     watch: Callable[[int, float], object] | None = None,
-) -> Learned:
+) -> LearnedFilter:
     """Learn a filter by gradient descent with back-propagation.
 
     Parameters
@@ -102,14 +102,14 @@ def learn(
     check_seed(seed)
     scaling = ScaledProblem.of(examples, absolute=absolute)
     scaled = [scaling.apply(example) for example in examples]
-    starts = [seed] if not absolute else [seed + trial * 1_000_003 for trial in range(TRIALS)]
+    starts = [seed] if not absolute else [seed + trial * 1_000_003 for trial in range(RESTARTS)]
     runs = [_Training(scaled, scaling, kind, first_rate, start, absolute=absolute) for start in starts]
     if absolute:
         for run in runs:
-            run.go(min(TRIAL_STEPS, steps), None)
+            run.go(min(RESTART_STEPS, steps), None)
     best = min(runs, key=lambda run: run.history[-1].loss if run.history else 0)
     best.go(steps, watch)
-    return evaluated(examples, best.weights, scaling, best, bias=bias, absolute=absolute)
+    return evaluate(examples, best.weights, scaling, best, bias=bias, absolute=absolute)
 
 
 class _Training:
@@ -130,11 +130,11 @@ class _Training:
         self.weights = np.append(self.rng.standard_normal(count) / math.sqrt(count), 0.0)
         self.mean, self.square = np.zeros(count + 1), np.zeros(count + 1)
         sides = [(one.held_out, one.target.shape[1]) for one in examples]
-        self.crop = tuple(min(CROP, *side) for side in zip(*sides, strict=True))
+        self.crop = tuple(min(PATCH_SIZE, *side) for side in zip(*sides, strict=True))
         areas = np.array([one.held_out * one.target.shape[1] for one in examples], float)
         self.shares = areas / areas.sum()
         self.number = 0
-        self.history: list[Step] = []
+        self.history: list[TrainingStep] = []
         self._losses: list[float] = []
         self._best, self._patience = math.inf, PATIENCE
 
@@ -143,45 +143,45 @@ class _Training:
         while self.number < steps and not self.done:
             self.number += 1
             loss, gradient = self.gradient()
-            if not loss <= DIVERGED:
+            if not loss <= DIVERGED_LOSS:
                 raise LearningError(
                     f"step {self.number}",
                     f"training diverged at a learning rate of {self.rate:g}; "
                     f"use a smaller one, such as --lr {self.first_rate / 10:g}",
                 )
             self._losses.append(loss)
-            at_end = self.number % INTERVAL == 0 or self.number == steps
-            if self.number in EARLY and not at_end:
-                self.history.append(Step(self.number, loss, self.scaling.taps(self.weights)))
+            at_end = self.number % CHECK_INTERVAL == 0 or self.number == steps
+            if self.number in EARLY_STEPS and not at_end:
+                self.history.append(TrainingStep(self.number, loss, self.scaling.taps(self.weights)))
             self.weights = self.weights - self.rate * self.direction(gradient)
             if at_end:
                 self.look(watch)
 
     @property
     def done(self) -> bool:
-        exact = bool(self.history) and self.history[-1].loss < EXACT
-        return exact or self.rate < SMALLEST * self.first_rate
+        exact = bool(self.history) and self.history[-1].loss < EXACT_LOSS
+        return exact or self.rate < MIN_RATE_RATIO * self.first_rate
 
     def look(self, watch: Callable[[int, float], object] | None) -> None:
         """Record the loss of the last steps, and cut the rate if the mean loss no longer falls."""
-        loss, recent = float(np.mean(self._losses)), float(np.mean(self._losses[-RECENT:]))
+        loss, recent = float(np.mean(self._losses)), float(np.mean(self._losses[-LOSS_WINDOW:]))
         self._losses = []
-        self.history.append(Step(self.number, recent, self.scaling.taps(self.weights)))
+        self.history.append(TrainingStep(self.number, recent, self.scaling.taps(self.weights)))
         self._patience -= 1
-        if loss < STALLED * self._best:
+        if loss < STALL_RATIO * self._best:
             self._best, self._patience = loss, PATIENCE
         elif self._patience <= 0:
-            self.rate, self._patience = self.rate / CUT, PATIENCE
+            self.rate, self._patience = self.rate / RATE_DIVISOR, PATIENCE
         if watch is not None:
             watch(self.number, recent)
 
     def gradient(self) -> tuple[float, Array]:
         """Return the loss of a mini-batch and its gradient with respect to the weights."""
-        which = self.rng.choice(len(self.examples), BATCH, p=self.shares)
+        which = self.rng.choice(len(self.examples), BATCH_SIZE, p=self.shares)
         f_h, f_w, channels = self.scaling.weights
         height, width = self.crop
-        a_prev = np.empty((BATCH, height + f_h - 1, width + f_w - 1, channels))
-        wanted, usable = np.empty((BATCH, height, width, 1)), np.empty((BATCH, height, width, 1))
+        a_prev = np.empty((BATCH_SIZE, height + f_h - 1, width + f_w - 1, channels))
+        wanted, usable = np.empty((BATCH_SIZE, height, width, 1)), np.empty((BATCH_SIZE, height, width, 1))
         for number, index in enumerate(which):
             one = self.examples[index]
             row = int(self.rng.integers(0, one.held_out - height + 1))
@@ -212,7 +212,7 @@ class _Training:
         return step
 
 
-def evaluated(
+def evaluate(
     examples: Sequence[Example],
     weights: Array,
     scaling: ScaledProblem,
@@ -220,7 +220,7 @@ def evaluated(
     *,
     bias: bool,
     absolute: bool,
-) -> Learned:
+) -> LearnedFilter:
     """Scale the weights back, and measure the error on the held-out rows."""
     taps, offset = scaling.taps(weights), scaling.bias(weights)
     if absolute:
@@ -238,7 +238,7 @@ def evaluated(
     error = float(np.sqrt(np.square(np.concatenate(errors)).mean())) if sum(map(len, errors)) else math.nan
     spread = float(np.concatenate(goals).std()) if sum(map(len, goals)) else math.nan
     relevant = abs(offset) > 0.02 * scaling.height and not bias
-    return Learned(
+    return LearnedFilter(
         taps=taps[..., 0] if taps.shape[2] == 1 else taps,
         bias=offset if bias else 0.0,
         error=error,

@@ -5,17 +5,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from convcli.learning.examples import Example
-from convcli.learning.gradient_descent import TRIALS, evaluated
-from convcli.learning.problem import MAX_SOLVED, ScaledProblem, check_enough_samples, check_seed, patch_rows
-from convcli.learning.results import Array, Learned
+from convcli.learning.gradient_descent import RESTARTS, evaluate
+from convcli.learning.problem import (
+    MAX_LEAST_SQUARES_ELEMENTS,
+    ScaledProblem,
+    check_seed,
+    min_matrix_elements,
+    patch_matrix,
+)
+from convcli.learning.results import Array, LearnedFilter
 
-__all__ = ["solve"]
-ROUNDS = 100  # maximum rounds of least squares to find the signs of absolute values
+__all__ = ["fit_least_squares"]
+MAX_ROUNDS = 100  # maximum rounds of least squares to find the signs of absolute values
 
 
-def solve(
+def fit_least_squares(
     examples: Sequence[Example], *, bias: bool = False, absolute: bool = False, seed: int = 0
-) -> Learned:
+) -> LearnedFilter:
     """Find the filter by linear least squares, as a check of `learn`.
 
     For large pictures it uses a random sample of patches: 8 million matrix elements, or two patches per
@@ -28,24 +34,24 @@ def solve(
     --------
     >>> from convcli.learning.examples import make_examples
     >>> image = np.random.default_rng(1).integers(0, 256, (20, 20))
-    >>> (solve(make_examples(image, image[1:-1, :-2] * 3)).taps.round(6) + 0.0).tolist()[1]
+    >>> (fit_least_squares(make_examples(image, image[1:-1, :-2] * 3)).taps.round(6) + 0.0).tolist()[1]
     [3.0, 0.0, 0.0]
     """
     check_seed(seed)
     scaling = ScaledProblem.of(examples, absolute=absolute)
     rng = np.random.default_rng(seed)
     scaled = [scaling.apply(example) for example in examples]
-    numbers = max(MAX_SOLVED, check_enough_samples(scaled, scaling.weights))
-    patches, targets = patch_rows(scaled, scaling.weights, rng, numbers)
+    numbers = max(MAX_LEAST_SQUARES_ELEMENTS, min_matrix_elements(scaled, scaling.weights))
+    patches, targets = patch_matrix(scaled, scaling.weights, rng, numbers)
 
     patches[:, :-1] = patches[:, :-1] @ scaling.mix  # as in training
     inverse = np.linalg.pinv(patches)
     if not absolute:
-        return evaluated(examples, inverse @ targets, scaling, None, bias=bias, absolute=absolute)
+        return evaluate(examples, inverse @ targets, scaling, None, bias=bias, absolute=absolute)
     found: list[tuple[float, Array]] = []
-    for _ in range(2 * TRIALS):
+    for _ in range(2 * RESTARTS):
         signs = np.sign(patches @ rng.standard_normal(patches.shape[1]))
-        for _ in range(ROUNDS):
+        for _ in range(MAX_ROUNDS):
             weights: Array = inverse @ (targets * signs)
             new = np.sign(patches @ weights)
             if np.array_equal(new, signs):
@@ -53,4 +59,4 @@ def solve(
             signs = new
         found.append((float(np.square(np.abs(patches @ weights) - targets).mean()), weights))
     best = min(found, key=lambda pair: pair[0])[1]
-    return evaluated(examples, best, scaling, None, bias=bias, absolute=absolute)
+    return evaluate(examples, best, scaling, None, bias=bias, absolute=absolute)

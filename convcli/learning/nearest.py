@@ -13,10 +13,10 @@ from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Combination
 from convcli.kernels.named import get_filter
 
-__all__ = ["Nearest", "nearest_filter"]
+__all__ = ["NearestFilter", "nearest_filter"]
 
 
-class Nearest(NamedTuple):
+class NearestFilter(NamedTuple):
     """The named filter nearest to some taps: they are about `scale` times it, rotated to `angle`."""
 
     name: str
@@ -29,7 +29,7 @@ class Nearest(NamedTuple):
         return f"{self.name}{turned}, scaled {self.scale:.2f} (similarity {self.similarity:.4f})"
 
 
-def nearest_filter(taps: ArrayLike) -> Nearest | None:
+def nearest_filter(taps: ArrayLike) -> NearestFilter | None:
     """Find the named filter nearest to some taps, up to a factor; None if no filter has their size.
 
     Examples
@@ -59,12 +59,12 @@ def nearest_filter(taps: ArrayLike) -> Nearest | None:
         usual = not sizes or entry.options["size"].default == sizes["size"]
         shown = name if usual else f"{name}:size={len(matrix)}"
         scale = float(np.vdot(matrix, plain) / np.vdot(plain, plain))
-        found.append(Nearest(shown, None, scale, abs(scale) * float(np.linalg.norm(plain)) / length))
+        found.append(NearestFilter(shown, None, scale, abs(scale) * float(np.linalg.norm(plain)) / length))
         if turned:  # cosine and sine of the angle are the weights of these two
             both = np.stack([one.kernels[0].ravel() for one in turned], axis=1).astype(np.float64)
             along, across = np.linalg.lstsq(both, matrix.ravel(), rcond=None)[0].tolist()
             similarity = float(np.linalg.norm(both @ [along, across])) / length
             angle = math.degrees(math.atan2(across, along))
-            found.append(Nearest(shown, angle, math.hypot(along, across), similarity))
+            found.append(NearestFilter(shown, angle, math.hypot(along, across), similarity))
     # Prefer a named direction to an angle, unless another filter is clearly nearer.
     return max(found, key=lambda one: one.similarity - 1e-3 * (one.angle is not None), default=None)

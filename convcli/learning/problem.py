@@ -12,11 +12,14 @@ from convcli.learning.examples import Example
 from convcli.learning.results import Array
 from convcli.sizes.text import format_size
 
-__all__ = ["MAX_SOLVED", "ScaledProblem", "check_enough_samples", "check_seed", "patch_rows"]
-SAME = 1e-10  # fraction of the largest variance that counts as zero
-LARGEST = 1e100
+__all__ = ["MAX_LEAST_SQUARES_ELEMENTS", "ScaledProblem", "check_seed", "min_matrix_elements", "patch_matrix"]
+ZERO_VARIANCE = 1e-10  # fraction of the largest variance that counts as zero
+MAX_VALUE = 1e100
 MAX_WEIGHTS = 4096
-MAX_SOLVED, MAX_CORRELATED = 1 << 23, 1 << 21  # matrix elements for least squares and for covariances
+MAX_LEAST_SQUARES_ELEMENTS, MAX_COVARIANCE_ELEMENTS = (
+    1 << 23,
+    1 << 21,
+)  # matrix elements for least squares and for covariances
 
 
 def check_seed(seed: int) -> None:
@@ -48,7 +51,7 @@ class ScaledProblem:
         """Scale a problem by the statistics of its examples."""
         if not examples:
             raise UsageError("examples", "must have at least one element")
-        shapes = {weight_count(one) for one in examples}
+        shapes = {_filter_shape(one) for one in examples}
         if len(shapes) > 1:
             raise SizeError("examples", f"belong to filters of different shapes: {sorted(shapes)}")
         weights = shapes.pop()
@@ -60,13 +63,14 @@ class ScaledProblem:
         arrays = [array for one in examples for array in (one.pixels, one.target)]
         if not all(np.isfinite(array).all() for array in arrays):
             raise LearningError("examples", "hold values that are not finite (NaN or infinity)")
-        if any(np.abs(array).max() > LARGEST for array in arrays):
+        if any(np.abs(array).max() > MAX_VALUE for array in arrays):
             raise LearningError(
-                "examples", f"hold values above {LARGEST:g}, whose squares overflow; scale them down"
+                "examples", f"hold values above {MAX_VALUE:g}, whose squares overflow; scale them down"
             )
-        if any(0 < np.abs(array).max() < 1 / LARGEST for array in arrays):
+        if any(0 < np.abs(array).max() < 1 / MAX_VALUE for array in arrays):
             raise LearningError(
-                "examples", f"hold no value above {1 / LARGEST:g}, so their squares underflow; scale them up"
+                "examples",
+                f"hold no value above {1 / MAX_VALUE:g}, so their squares underflow; scale them up",
             )
         if absolute and any(one.target.min() < 0 for one in examples):
             raise LearningError("target", "has negative values, so it does not hold absolute values")
@@ -87,11 +91,13 @@ class ScaledProblem:
             raise LearningError("target", "is constant, so there is nothing to learn from it")
         plain = cls(weights, center, spread, np.eye(math.prod(weights)), level, height)
         rng = np.random.default_rng(0)
-        numbers = max(MAX_CORRELATED, check_enough_samples(examples, weights))
-        patches, _ = patch_rows([plain.apply(one) for one in examples], weights, rng, numbers)
+        numbers = max(MAX_COVARIANCE_ELEMENTS, min_matrix_elements(examples, weights))
+        patches, _ = patch_matrix([plain.apply(one) for one in examples], weights, rng, numbers)
         covariance = np.cov(patches[:, :-1], rowvar=False, bias=True).reshape(plain.mix.shape)
         variances, directions = np.linalg.eigh(covariance)
-        kept = variances > SAME * variances[-1]  # gray in three channels varies in a third of the directions
+        kept = (
+            variances > ZERO_VARIANCE * variances[-1]
+        )  # gray in three channels varies in a third of the directions
         return replace(plain, mix=directions[:, kept] / np.sqrt(variances[kept]) @ directions[:, kept].T)
 
     def apply(self, example: Example) -> Example:
@@ -116,17 +122,17 @@ class ScaledProblem:
         )
 
 
-def weight_count(example: Example) -> tuple[int, int, int]:
+def _filter_shape(example: Example) -> tuple[int, int, int]:
     (height, width, channels), (rows, columns) = example.pixels.shape, example.target.shape
     return height - rows + 1, width - columns + 1, channels
 
 
-def check_enough_samples(examples: Sequence[Example], weights: tuple[int, int, int]) -> int:
+def min_matrix_elements(examples: Sequence[Example], weights: tuple[int, int, int]) -> int:
     """Return how many matrix elements two patches per weight take, for every example."""
     return 2 * len(examples) * (math.prod(weights) + 1) ** 2
 
 
-def patch_rows(
+def patch_matrix(
     examples: Sequence[Example], weights: tuple[int, int, int], rng: np.random.Generator, numbers: int
 ) -> tuple[Array, Array]:
     """Return patches as rows, with a last column of ones, and their targets; a sample if there are many."""

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Learned", "Step", "filter_matrices"]
+__all__ = ["Array", "LearnedFilter", "TrainingStep", "filter_matrices"]
 
 Array = NDArray[Any]
 
 
-class Step(NamedTuple):
+class TrainingStep(NamedTuple):
     """The state of training at a step: the taps, and the recent loss relative to the target's variance."""
 
     number: int
@@ -20,7 +20,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
+class LearnedFilter:
     """A learned filter.
 
     Attributes
@@ -44,7 +44,7 @@ class Learned:
     error: float
     relative_error: float
     steps: int
-    history: tuple[Step, ...]
+    history: tuple[TrainingStep, ...]
     offset: float = 0.0
 
 

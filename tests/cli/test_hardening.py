@@ -16,7 +16,7 @@ from PIL import Image
 
 from convcli import __version__, apply_filter, get_filter, kernel, output_size, render
 from convcli.cli.error_handling import FILTER_OPTIONS
-from convcli.convolution.engine import pixels_under
+from convcli.convolution.engine import center_pixels
 from convcli.errors import ImageError, UsageError
 from convcli.kernels.filter import gain
 from convcli.pictures.formats.encoding import encode
@@ -113,7 +113,7 @@ def test_a_stride_beyond_every_integer_type_leaves_one_pixel(convcli: Runner, in
     ran = convcli("apply", "rgba.png", "--filter", "box", "--stride", stride, "-o", "x.png")
     assert ran.all == (0, "x.png\n", "")
     assert np.asarray(Image.open("x.png")).tolist() == [[[9, 9, 9, 9]]]
-    assert pixels_under([[1, 2]], 1, stride=stride).tolist() == [[1]]
+    assert center_pixels([[1, 2]], 1, stride=stride).tolist() == [[1]]
 
 
 def test_sums_and_products_beyond_the_floats(convcli: Runner, in_folder: Path) -> None:

@@ -17,7 +17,7 @@ import convcli
 from convcli import parallel as processors
 from convcli.convolution import planning, strips
 from convcli.convolution.algorithms import strategy as strategies
-from convcli.convolution.algorithms.direct import pair_sums
+from convcli.convolution.algorithms.direct import factor_pair_sums
 from convcli.convolution.algorithms.fourier import fast_length
 from convcli.convolution.algorithms.strategy import Strategy
 from convcli.errors import UsageError
@@ -33,7 +33,7 @@ BORDERS = ["zero", "constant:7", "edge", "reflect", "symmetric", "wrap"]
 
 
 def forced(monkeypatch: pytest.MonkeyPatch, strategy: Strategy, *, strip_bytes: int = 600) -> None:
-    monkeypatch.setattr(planning, "choose", lambda *_: strategy)
+    monkeypatch.setattr(planning, "choose_strategy", lambda *_: strategy)
     monkeypatch.setattr(strategies, "STRIP_BYTES", strip_bytes)
     monkeypatch.setattr(processors, "MIN_PER_THREAD", 1)
 
@@ -207,7 +207,7 @@ def test_terms_that_would_cancel_are_not_split() -> None:
     ],
 )
 def test_sums_of_neighbours_are_found_in_a_line_of_taps(taps: list[int], pairs: int, left: list[int]) -> None:
-    count, rest = pair_sums(np.array(taps))
+    count, rest = factor_pair_sums(np.array(taps))
     assert (count, rest.tolist()) == (pairs, left)
     assert np.array_equal(np.convolve(rest, np.poly1d([1, 1]).__pow__(count).coeffs), taps) or not any(taps)
 

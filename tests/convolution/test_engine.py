@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from convcli.convolution.algorithms import strategy as strategies
 from convcli.convolution.borders import Border, BorderKind, parse_border
-from convcli.convolution.engine import apply_filter, convolve, pixels_under, plan
+from convcli.convolution.engine import apply_filter, center_pixels, convolve, plan
 from convcli.convolution.pooling import pool
 from convcli.errors import ImageError, KernelError, SizeError, UsageError
 from convcli.kernels.filter import Filter, custom_filter
@@ -797,7 +797,7 @@ def test_pixels_under_a_result_are_those_that_the_anchor_tap_alone_would_take(
     extents = [d * (f - 1) + 1 for f, d in zip(window, dilation, strict=True)]
     anchor = np.zeros(extents, np.int64)
     anchor[(extents[0] - 1) // 2, (extents[1] - 1) // 2] = 1
-    under = pixels_under(image, window, stride=stride, padding=padding, dilation=dilation)
+    under = center_pixels(image, window, stride=stride, padding=padding, dilation=dilation)
     assert under.dtype == image.dtype
     assert under.tolist() == convolve(image, anchor, stride=stride, padding=padding, border="edge").tolist()
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convcli.convolution.engine import apply_filter, convolve
-from convcli.convolution.explaining import explain_cell
+from convcli.convolution.explaining import explain_value
 from convcli.errors import SizeError
 from convcli.kernels.named import kernel
 from convcli.pictures.channels import select_channels
@@ -40,27 +40,27 @@ def test_sums_are_those_of_convolve(
     result = convolve(image, taps, **how)
     for _ in range(3):
         at = int(rng.integers(result.shape[0])), int(rng.integers(result.shape[1]))
-        cell = explain_cell(image, taps, at, **how)
+        cell = explain_value(image, taps, at, **how)
         assert cell.total == result[at]
         np.testing.assert_array_equal(cell.products.astype(float), cell.patch * cell.taps)
         assert cell.padded.shape == cell.patch.shape == taps.shape
 
 
 def test_what_stands_on_the_padding_is_marked() -> None:
-    cell = explain_cell(np.arange(9).reshape(3, 3), np.ones((3, 3), int), (0, 2), border="constant:50")
+    cell = explain_value(np.arange(9).reshape(3, 3), np.ones((3, 3), int), (0, 2), border="constant:50")
     assert cell.patch.tolist() == [[50, 50, 50], [1, 2, 50], [4, 5, 50]]
     assert cell.padded.tolist() == [[True, True, True], [False, False, True], [False, False, True]]
 
 
 def test_exact_beyond_int64() -> None:
-    assert explain_cell([[2**62, 2**62]], [[4, 4]], (0, 0), padding="valid").total == 2**65
+    assert explain_value([[2**62, 2**62]], [[4, 4]], (0, 0), padding="valid").total == 2**65
 
 
 def test_pixels_outside_are_refused() -> None:
     with pytest.raises(SizeError, match="row 3, column 0: is outside the result of 3x3"):
-        explain_cell(np.zeros((3, 3)), np.ones((1, 1)), (3, 0))
+        explain_value(np.zeros((3, 3)), np.ones((1, 1)), (3, 0))
     with pytest.raises(SizeError, match="single channel"):
-        explain_cell(np.zeros((3, 3, 2)), np.ones((1, 1)), (0, 0))
+        explain_value(np.zeros((3, 3, 2)), np.ones((1, 1)), (0, 0))
 
 
 @pytest.fixture
@@ -243,15 +243,15 @@ def test_wrong_requests(convcli: Runner) -> None:
 
 
 def test_infinite_pixels_are_no_mistake() -> None:
-    cell = explain_cell([[np.inf, -np.inf]], [[1.0, 1.0]], (0, 0), padding="valid")
+    cell = explain_value([[np.inf, -np.inf]], [[1.0, 1.0]], (0, 0), padding="valid")
     assert np.isnan(cell.total)
-    assert explain_cell([[np.inf, 5]], [[0.0, 1.0]], (0, 0), padding="valid").products.tolist()[0][1] == 5
+    assert explain_value([[np.inf, 5]], [[0.0, 1.0]], (0, 0), padding="valid").products.tolist()[0][1] == 5
 
 
 def test_steps_and_padding_beyond_all_bounds() -> None:
-    assert explain_cell([[7]], [[2]], (0, 0), dilation=10**30, stride=10**30).total == 14
+    assert explain_value([[7]], [[2]], (0, 0), dilation=10**30, stride=10**30).total == 14
     with pytest.raises(SizeError, match=r"enlarges a 1x1 image to .* pixels"):
-        explain_cell([[7]], [[2]], (0, 0), padding=10**9)
+        explain_value([[7]], [[2]], (0, 0), padding=10**9)
 
 
 def test_numbers_stay_numbers_as_apply_leaves_them(convcli: Runner, in_folder: Path) -> None:

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from convcli.convolution.engine import apply_filter
-from convcli.convolution.explaining import Explained
+from convcli.convolution.explaining import ExplainedResult
 from convcli.drawing.raster import paint_drawing, paint_frames, render_apng, render_gif, render_png
 from convcli.drawing.shapes import PALETTE, Anchor, Animation, Drawing, Ink, Line, Rectangle, Shape, Text
-from convcli.figures.window.drawing import PAUSE, window_animation
+from convcli.figures.window.drawing import END_PAUSE, window_animation
 from convcli.kernels.named import get_filter
 from convcli.sizes.axes import window_axes
 
@@ -29,7 +29,7 @@ def pixels(*shapes: Shape, width: float = 40, height: float = 30) -> Any:
 
 def worked_example(name: str = "vertical", **options: Any) -> Animation:
     one = get_filter(name)
-    numbers = Explained(EDGE, one, apply_filter(EDGE, one, **options), **options)
+    numbers = ExplainedResult(EDGE, one, apply_filter(EDGE, one, **options), **options)
     return window_animation(numbers.rows, numbers.columns, numbers, seconds=0.3)
 
 
@@ -139,7 +139,7 @@ def test_files_hold_every_frame(encode: Any, file_format: str) -> None:
             assert np.abs(seen - frame).max() <= 40  # few colours
             flat = (frame == 255).all(2) | (frame == rgb(Ink.ORANGE)).all(2) | (frame == rgb(Ink.RED)).all(2)
             assert np.array_equal(seen[flat], frame[flat])
-        assert durations == [300] * 15 + [300 + 1000 * PAUSE]
+        assert durations == [300] * 15 + [300 + 1000 * END_PAUSE]
 
 
 @pytest.mark.parametrize(("encode", "duration"), [(render_gif, 30), (render_apng, 29)], ids=["gif", "apng"])

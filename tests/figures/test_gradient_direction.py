@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import FilterError
-from convcli.figures.gradient_direction import DIRECTED, Gradient, direction_colors, drawn_direction, gradient
+from convcli.figures.gradient_direction import (
+    GRADIENT_FILTERS,
+    Gradient,
+    direction_colors,
+    draw_direction,
+    gradient,
+)
 from tests.support.command_line import SAMPLES, Runner, assert_failed, assert_refused, nothing_changes
 
 Array = NDArray[Any]
@@ -54,7 +60,7 @@ def drawn(convcli: Runner, *arguments: object) -> tuple[Array, dict[str, Any], A
     return whole[rows, place["left"] : place["left"] + place["width"]], record, whole
 
 
-@pytest.mark.parametrize("name", [*DIRECTED, "sobel:size=5", "prewitt:size=7"])
+@pytest.mark.parametrize("name", [*GRADIENT_FILTERS, "sobel:size=5", "prewitt:size=7"])
 @pytest.mark.parametrize("degrees", range(0, 360, 15))
 def test_hue_of_a_ramp_is_its_angle(name: str, degrees: int) -> None:
     slope = gradient(ramp(degrees), name, padding="valid")
@@ -116,7 +122,7 @@ def test_other_filters_give_no_direction(name: str) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (40, 30), (30, 40), (900, 1300)])
 def test_wheel_has_the_colours_of_its_angles(size: tuple[int, int]) -> None:
     colors = np.full((*size, 3), 9, np.uint8)
-    figure = drawn_direction(colors, ["a line", "another"])
+    figure = draw_direction(colors, ["a line", "another"])
     wheel, (left, top, width, height) = figure.wheel, figure.place
     assert wheel.radius >= 56
     assert (figure.pixels[top : top + height, left : left + width] == 9).all()
@@ -133,7 +139,7 @@ def test_wheel_has_the_colours_of_its_angles(size: tuple[int, int]) -> None:
 
 def test_wheel_and_map_do_not_overlap() -> None:
     for size in ((300, 200), (200, 300)):
-        figure = drawn_direction(np.zeros((*size, 3), np.uint8), ["words"])
+        figure = draw_direction(np.zeros((*size, 3), np.uint8), ["words"])
         left, top, width, height = figure.place
         beside = figure.wheel.x - figure.wheel.radius > left + width
         beneath = figure.wheel.y - figure.wheel.radius > top + height

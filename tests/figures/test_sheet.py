@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.figures.scaling import Bar, ScaleKind, Scaling, levels, pixels_of, signed_map
-from convcli.figures.sheet import Panel, drawn_sheet
+from convcli.figures.scaling import ColorBar, ScaleKind, Scaling, level_map, pixel_map, signed_map
+from convcli.figures.sheet import Panel, draw_sheet
 from convcli.kernels.catalog import CATALOG
 from tests.support import oracles as reference
 from tests.support.command_line import (
@@ -100,37 +100,37 @@ def grey(in_folder: Path) -> Array:
 def test_signed_map_has_symmetric_ends() -> None:
     values = np.array([[-7, 0, 3], [1, -2, 5]])
     drawn = signed_map(values)
-    assert drawn.bar == Bar(ScaleKind.SIGNED, -7, 7, -7, 5)
+    assert drawn.bar == ColorBar(ScaleKind.SIGNED, -7, 7, -7, 5)
     assert drawn.colors.tolist() == colored(values, 7).tolist()
 
 
 def test_levels_go_from_zero_to_the_largest() -> None:
     values = np.array([[3, 4], [8, 16]])
-    drawn = levels(values, 16)
-    assert drawn.bar == Bar(ScaleKind.LEVELS, 0, 16, 3, 16)
+    drawn = level_map(values, 16)
+    assert drawn.bar == ColorBar(ScaleKind.LEVELS, 0, 16, 3, 16)
     assert drawn.colors.tolist() == grey_levels(values, 16).tolist()
 
 
 def test_levels_of_what_is_no_number_are_orange_and_infinities_the_ends() -> None:
-    drawn = levels([[math.nan, math.inf, -math.inf, 4.0, 0.0]], 4)
+    drawn = level_map([[math.nan, math.inf, -math.inf, 4.0, 0.0]], 4)
     assert drawn.colors[0].tolist() == [list(ORANGE), [255] * 3, [0] * 3, [255] * 3, [0] * 3]
 
 
 def test_levels_of_colours_have_one_span() -> None:
-    drawn = levels(np.array([[[-1.0, 0.0, 1.0]]]), math.inf)
+    drawn = level_map(np.array([[[-1.0, 0.0, 1.0]]]), math.inf)
     assert drawn.colors.tolist() == [[[0, 128, 255]]]
-    assert drawn.bar == Bar(ScaleKind.LEVELS, -1, 1, -1, 1)
+    assert drawn.bar == ColorBar(ScaleKind.LEVELS, -1, 1, -1, 1)
 
 
 def test_levels_of_the_largest_floats() -> None:
     largest = np.finfo(np.float64).max
-    assert levels([[[-largest, 0.0, largest]]], math.inf).colors.tolist() == [[[0, 128, 255]]]
+    assert level_map([[[-largest, 0.0, largest]]], math.inf).colors.tolist() == [[[0, 128, 255]]]
 
 
 def test_pixels_of_16_bits_become_the_nearest_of_8() -> None:
     deep = np.arange(0, 65536, 13, dtype=np.uint16).reshape(1, -1)
     expected = [round(Fraction(value, 257)) for value in deep[0].tolist()]
-    assert pixels_of(deep).colors[0].tolist() == [[value] * 3 for value in expected]
+    assert pixel_map(deep).colors[0].tolist() == [[value] * 3 for value in expected]
 
 
 # Fitting --------------------------------------------------------------------------------------------------
@@ -207,9 +207,9 @@ def test_scale_in_words(fit: Scaling, text: str) -> None:
     st.booleans(),
 )
 def test_panels_lie_side_by_side_and_hold_their_pixels(sizes: list[tuple[int, int]], barred: bool) -> None:
-    bar = Bar(ScaleKind.SIGNED, -1, 1, -1, 1) if barred else None
+    bar = ColorBar(ScaleKind.SIGNED, -1, 1, -1, 1) if barred else None
     panels = [Panel("a name", ["and more"], noise((*size, 3)), bar) for size in sizes]
-    sheet = drawn_sheet(panels)
+    sheet = draw_sheet(panels)
     taken = np.zeros(sheet.pixels.shape[:2], int)
     for panel, (left, top, width, height) in zip(panels, sheet.places, strict=True):
         assert (height, width) == panel.pixels.shape[:2]
@@ -221,13 +221,13 @@ def test_panels_lie_side_by_side_and_hold_their_pixels(sizes: list[tuple[int, in
 @pytest.mark.parametrize("count", [2, 6, 12, 30, 200])
 def test_sheet_has_a_pleasant_aspect(count: int) -> None:
     panels = [Panel("name", [], noise((100, 150, 3)), None)] * count
-    height, width, _ = drawn_sheet(panels).pixels.shape
+    height, width, _ = draw_sheet(panels).pixels.shape
     assert 0.8 < width / height < 3
 
 
 def test_bar_shows_the_colours_of_its_ends_and_zero_in_the_middle() -> None:
-    panel = Panel("name", [], np.full((50, 300, 3), 255, np.uint8), Bar(ScaleKind.SIGNED, -8, 8, -8, 3))
-    sheet = drawn_sheet([panel])
+    panel = Panel("name", [], np.full((50, 300, 3), 255, np.uint8), ColorBar(ScaleKind.SIGNED, -8, 8, -8, 3))
+    sheet = draw_sheet([panel])
     left, top, width, height = sheet.places[0]
     bar = sheet.pixels[top + height + 12, left : left + width]
     assert bar[[0, -1]].tolist() == [list(BLUE), list(RED)]
@@ -238,7 +238,7 @@ def test_bar_shows_the_colours_of_its_ends_and_zero_in_the_middle() -> None:
 @pytest.mark.parametrize("end", [5e-324, 1e-310, 1.7e308])
 def test_bar_of_numbers_at_the_edge_of_what_there_is(end: float) -> None:
     colored = signed_map(np.array([[-end, end]]))
-    sheet = drawn_sheet([Panel("", [], colored.colors, colored.bar)])
+    sheet = draw_sheet([Panel("", [], colored.colors, colored.bar)])
     left, top, _, height = sheet.places[0]
     bar = sheet.pixels[top + height + 12, left : left + 220]
     assert (tuple(bar[0]), tuple(bar[-1])) == (BLUE, RED)
@@ -246,7 +246,7 @@ def test_bar_of_numbers_at_the_edge_of_what_there_is(end: float) -> None:
 
 def test_long_names_stay_in_their_column() -> None:
     pixels = np.zeros((20, 20, 3), np.uint8)
-    sheet = drawn_sheet([Panel("w" * 3000, ["w " * 3000], pixels, None)] * 2).pixels
+    sheet = draw_sheet([Panel("w" * 3000, ["w " * 3000], pixels, None)] * 2).pixels
     ink = (sheet.min((0, 2)) < 255).tolist()
     assert True not in ink[236:255]  # between the two columns
     assert len(sheet) < 250

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.convolution.engine import apply_filter
-from convcli.convolution.explaining import Explained
+from convcli.convolution.explaining import ExplainedResult
 from convcli.drawing.shapes import Anchor, Drawing, Line, Rectangle, Text, text_width
 from convcli.drawing.svg import render_animated_svg, render_svg
 from convcli.errors import SizeError
 from convcli.figures.window.axis_views import window_lines
-from convcli.figures.window.captions import places_text
+from convcli.figures.window.captions import positions_text
 from convcli.figures.window.drawing import MAX_CELLS, MAX_POSITIONS, window_animation, window_drawing
 from convcli.kernels.filter import Filter, custom_filter
 from convcli.kernels.named import get_filter
@@ -130,8 +130,8 @@ def test_cells_are_those_that_a_moving_window_meets(how: dict[str, Any]) -> None
     assert len(hatched) == 3 * len(unread) + legend
 
 
-def explained(image: Any, one: Filter, **options: Any) -> Explained:
-    return Explained(image, one, apply_filter(image, one, **options), **options)
+def explained(image: Any, one: Filter, **options: Any) -> ExplainedResult:
+    return ExplainedResult(image, one, apply_filter(image, one, **options), **options)
 
 
 def drawn(image: Any, one: Filter, at: Place, **options: Any) -> Element:
@@ -360,7 +360,7 @@ def test_torn_edges_cut_no_number(largest: int) -> None:
 def test_nine_places_are_no_longer_named_one_by_one(count: int) -> None:
     listed = ", ".join(str(3 * place - 4) for place in range(count))
     told = f"rows {listed}" if count <= 8 else f"rows -4, -1, ..., {3 * count - 7}"
-    assert places_text(range(-4, 3 * count - 5, 3), "row") == told
+    assert positions_text(range(-4, 3 * count - 5, 3), "row") == told
 
 
 # Animations -----------------------------------------------------------------------------------------------

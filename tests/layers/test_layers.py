@@ -238,7 +238,12 @@ def test_winograd_stays_within_its_bound(
 
 def test_winograds_matrices_are_those_of_a_convolution() -> None:
     """All of the identity: every pixel with every weight, in exact numbers."""
-    through = np.einsum("os,sp,sw->opw", winograd.OF_SUMS, winograd.OF_PIXELS, winograd.OF_WEIGHTS)
+    through = np.einsum(
+        "os,sp,sw->opw",
+        winograd.OUTPUT_TRANSFORM_2D,
+        winograd.INPUT_TRANSFORM_2D,
+        winograd.WEIGHT_TRANSFORM_2D,
+    )
     direct = np.zeros((16, 36, 9))
     for r, c, y, x in np.ndindex(4, 4, 3, 3):
         direct[4 * r + c, 6 * (r + y) + c + x, 3 * y + x] = 1

@@ -13,10 +13,10 @@ from convcli.kernels.filter import Combination
 from convcli.kernels.named import get_filter
 from convcli.learning.examples import Example, make_examples
 from convcli.learning.gradient_descent import _Training, learn
-from convcli.learning.least_squares import solve
+from convcli.learning.least_squares import fit_least_squares
 from convcli.learning.nearest import nearest_filter
 from convcli.learning.problem import ScaledProblem
-from convcli.learning.results import Learned
+from convcli.learning.results import LearnedFilter
 from convcli.pictures.channels import select_channels
 from tests.support.command_line import SAMPLES
 
@@ -24,7 +24,7 @@ Array = NDArray[Any]
 
 LINE = np.array([[0.3, -1, 0.7], [-0.5, 2, -0.5], [0.7, -1, 0.3]])
 SOLVE_AND_LEARN = pytest.mark.parametrize(
-    "found", [solve, pytest.param(learn, marks=pytest.mark.thorough)], ids=["solve", "learn"]
+    "found", [fit_least_squares, pytest.param(learn, marks=pytest.mark.thorough)], ids=["solve", "learn"]
 )
 NOISE = np.random.default_rng(1).integers(0, 256, (48, 40)).astype(np.uint8)
 
@@ -48,7 +48,7 @@ def test_filters_come_back(cat: Array, taps: Array) -> None:
     target = convolve(cat, taps)
     learned = learn(make_examples(cat, target))
     np.testing.assert_allclose(learned.taps, taps, atol=1e-3)
-    np.testing.assert_allclose(solve(make_examples(cat, target)).taps, taps, atol=1e-6)
+    np.testing.assert_allclose(fit_least_squares(make_examples(cat, target)).taps, taps, atol=1e-6)
     assert learned.relative_error < 1e-5
     assert (learned.bias, learned.offset) == (0, 0)
 
@@ -76,7 +76,7 @@ def test_a_volume_and_a_bias_come_back(found: Any) -> None:
     learned = found(make_examples(image, target), bias=True)
     np.testing.assert_allclose(learned.taps, taps, atol=1e-3)
     assert learned.bias == pytest.approx(40, abs=0.1)
-    without = solve(make_examples(image, target))
+    without = fit_least_squares(make_examples(image, target))
     assert without.bias == 0
     assert without.offset == pytest.approx(40, abs=0.1)
 
@@ -95,7 +95,7 @@ def test_other_optimizers_learn_too(optimizer: str) -> None:
 
 
 def test_the_same_seed_gives_the_same_filter() -> None:
-    def learned(seed: int) -> Learned:
+    def learned(seed: int) -> LearnedFilter:
         return learn(make_examples(NOISE, convolve(NOISE, LINE)), seed=seed, steps=50)
 
     np.testing.assert_array_equal(learned(1).taps, learned(1).taps)
@@ -139,7 +139,7 @@ def test_clipped_pixels_teach_nothing() -> None:
     target = np.where(clipped < 0, 255, clipped).astype(np.uint8)  # what is no clipped pixel is right
     example = make_examples(NOISE, target)[0]
     assert not example.usable[example.target == 255].any()
-    np.testing.assert_allclose(solve([example]).taps, LINE, atol=0.05)
+    np.testing.assert_allclose(fit_least_squares([example]).taps, LINE, atol=0.05)
 
 
 @pytest.mark.parametrize("f", [(3, 3), (2, 5), (4, 1)])
@@ -261,7 +261,7 @@ def test_wrong_requests_are_refused(call: Any) -> None:
 
 def test_seeds_are_checked() -> None:
     examples = make_examples(NOISE, NOISE[1:-1, 1:-1])
-    for call in (learn, solve):
+    for call in (learn, fit_least_squares):
         with pytest.raises(UsageError, match="seed -1: must be a whole number, at least 0"):
             call(examples, seed=-1)
 
@@ -278,16 +278,16 @@ def test_pixels_that_were_clipped_at_either_end_do_not_count() -> None:
     image = np.random.default_rng(5).integers(0, 64, (60, 60)).astype(np.uint8)
     edges = convolve(image, kernel("sobel-x"))
     for target in (np.clip(edges, 0, 255), np.clip(edges.astype(int) + 128, 0, 255)):
-        learned = solve(make_examples(image, target.astype(np.uint8)), bias=True)
+        learned = fit_least_squares(make_examples(image, target.astype(np.uint8)), bias=True)
         np.testing.assert_allclose(learned.taps, kernel("sobel-x"), atol=1e-9)
 
 
 def test_there_are_patches_enough_for_many_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("convcli.learning.problem.MAX_SOLVED", 81 * 50)
-    monkeypatch.setattr("convcli.learning.problem.MAX_CORRELATED", 81 * 50)
+    monkeypatch.setattr("convcli.learning.problem.MAX_LEAST_SQUARES_ELEMENTS", 81 * 50)
+    monkeypatch.setattr("convcli.learning.problem.MAX_COVARIANCE_ELEMENTS", 81 * 50)
     image = np.random.default_rng(6).standard_normal((60, 60))
     taps = np.random.default_rng(7).standard_normal((9, 9))
-    solved = solve(make_examples(image, convolve(image, taps), 9))
+    solved = fit_least_squares(make_examples(image, convolve(image, taps), 9))
     np.testing.assert_allclose(solved.taps, taps, atol=1e-6)
 
 

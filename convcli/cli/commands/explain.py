@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convcli.cli.reports.explained import ChannelValue
-    from convcli.convolution.explaining import Explained
+    from convcli.convolution.explaining import ExplainedResult
     from convcli.kernels.filter import Filter
     from convcli.pictures.channels import Channels
 from convcli.cli.completion import completers as offers
@@ -237,21 +237,21 @@ def explain(
 
 def _explained(
     pixels: "NDArray[Any]", one: "Filter", result: "NDArray[Any]", options: dict[str, Any]
-) -> "list[Explained]":
+) -> "list[ExplainedResult]":
     """Take the result of each channel apart."""
     import numpy as np
 
-    from convcli.convolution.explaining import Explained
+    from convcli.convolution.explaining import ExplainedResult
 
     channels, results = (np.moveaxis(np.atleast_3d(array), 2, 0) for array in (pixels, result))
     return [
-        Explained(channel, one, its_result, **options)
+        ExplainedResult(channel, one, its_result, **options)
         for channel, its_result in zip(channels, results, strict=True)
     ]
 
 
 def _values(
-    explained: "list[Explained]", which: "Channels", place: tuple[int, int], written: "NDArray[Any]"
+    explained: "list[ExplainedResult]", which: "Channels", place: tuple[int, int], written: "NDArray[Any]"
 ) -> "tuple[ChannelValue, ...]":
     """Return the value of each channel at a place, with the pixel that is written there."""
     from convcli.cli.reports.explained import ChannelValue

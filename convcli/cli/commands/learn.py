@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convcli.learning.examples import Example
-    from convcli.learning.nearest import Nearest
-    from convcli.learning.results import Learned
+    from convcli.learning.nearest import NearestFilter
+    from convcli.learning.results import LearnedFilter
     from convcli.pictures.picture import Picture
     from convcli.pipeline.reading import ReadOptions
 
@@ -160,7 +160,7 @@ def learn(
     from convcli.errors import parse_choice
     from convcli.learning.gradient_descent import Optimizer
     from convcli.learning.gradient_descent import learn as learn_filter
-    from convcli.learning.least_squares import solve
+    from convcli.learning.least_squares import fit_least_squares
     from convcli.learning.nearest import nearest_filter
     from convcli.pipeline.reading import ReadOptions
     from convcli.pipeline.recipes.rendering import typed_number  # late: help needs no numpy
@@ -179,7 +179,7 @@ def learn(
         check_holds_volume(output)
     shown_preview = None if wanted_preview is None else wanted_preview.begin(json=json, output=None)
     if closed_form:
-        learned = solve(examples, bias=bias, absolute=absolute, seed=seed)
+        learned = fit_least_squares(examples, bias=bias, absolute=absolute, seed=seed)
     else:
         with _progress(count) as watch:
             learned = learn_filter(
@@ -238,7 +238,7 @@ def _pairs(
     return pairs
 
 
-def _say_what_is_wrong(learned: "Learned", examples: "list[Example]", *, absolute: bool) -> None:
+def _say_what_is_wrong(learned: "LearnedFilter", examples: "list[Example]", *, absolute: bool) -> None:
     """Report what may be wrong with a target that a filter cannot produce."""
     unsigned = min(float(one.target.min()) for one in examples) >= 0
     if learned.relative_error > FAR_OFF and unsigned and not absolute and learned.bias == 0:
@@ -265,7 +265,7 @@ def _progress(steps: int) -> "Iterator[Callable[[int, float], object] | None]":
         yield lambda number, loss: progress.update(task, completed=number, loss=loss)
 
 
-def _record(learned: "Learned", nearest: "Nearest | None") -> dict[str, Any]:
+def _record(learned: "LearnedFilter", nearest: "NearestFilter | None") -> dict[str, Any]:
     return {
         "kernel": learned.taps.tolist(),
         "bias": learned.bias,
@@ -277,7 +277,7 @@ def _record(learned: "Learned", nearest: "Nearest | None") -> dict[str, Any]:
     }
 
 
-def _shown(learned: "Learned", nearest: "Nearest | None", files: list[str]) -> str:
+def _shown(learned: "LearnedFilter", nearest: "NearestFilter | None", files: list[str]) -> str:
     from convcli.cli.reports.kernels import matrix_lines
     from convcli.learning.results import filter_matrices
 

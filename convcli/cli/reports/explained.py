@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.cli.terminal.output import escaped, shown, wrapped
-from convcli.convolution.explaining import Cell
+from convcli.convolution.explaining import WeightedSum
 from convcli.convolution.rendering import SignedMapping
 from convcli.figures.window.captions import MAX_TERMS, factor_text, number_text
 from convcli.files.streams import input_name
@@ -35,7 +35,7 @@ class ChannelValue:
     """
 
     name: str
-    cells: tuple[Cell, ...]
+    cells: tuple[WeightedSum, ...]
     value: int | float
     pixel: int | float
 
@@ -162,7 +162,7 @@ def _pixel_text(value: int | float, pixel: int | float, signed: SignedMapping, d
     return f"{text}, by --signed {signed}"
 
 
-def _cell_record(cell: Cell) -> dict[str, object]:
+def _cell_record(cell: WeightedSum) -> dict[str, object]:
     """Return the JSON record of the sum of one kernel."""
     return {
         "rows": cell.rows.tolist(),
@@ -175,7 +175,7 @@ def _cell_record(cell: Cell) -> dict[str, object]:
     }
 
 
-def _cell_text(cell: Cell, number: str) -> str:
+def _cell_text(cell: WeightedSum, number: str) -> str:
     """Return patch, filter and products, side by side if they fit, else one below the other."""
     blocks = [
         [
@@ -211,7 +211,7 @@ def _lines(matrix: NDArray[Any], marked: NDArray[Any] | None, elsewhere: str) ->
     return lines
 
 
-def _cell_sum(cell: Cell) -> str:
+def _cell_sum(cell: WeightedSum) -> str:
     """Return the sum of the products that are not 0, as text."""
     numbers = [value for value in cell.products.ravel().tolist() if value]
     terms = " + ".join(map(factor_text, numbers)) or "0"

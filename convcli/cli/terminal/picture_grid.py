@@ -15,7 +15,7 @@ from convcli.cli.terminal.capabilities import GraphicsProtocol, Screen
 from convcli.cli.terminal.output import escaped, left_to_right
 from convcli.drawing.colors import nearest_colors
 from convcli.figures.terminal_graphics import iterm2_picture, kitty_picture, sixel_picture
-from convcli.figures.thumbnails import Appearance, resized, size_within
+from convcli.figures.thumbnails import ThumbnailStyle, fit_size, resize
 from convcli.sizes.text import format_size
 
 __all__ = ["GridLayout", "Tile", "grid_layout", "render_grid", "tile_appearance"]
@@ -77,9 +77,9 @@ class GridLayout:
         return self.rows * screen.cell[0], self.columns * screen.cell[1]
 
 
-def tile_appearance(screen: Screen, box: tuple[int, int]) -> Appearance:
+def tile_appearance(screen: Screen, box: tuple[int, int]) -> ThumbnailStyle:
     """Return how a picture is drawn for a tile, within a box."""
-    return Appearance(box, colored=screen.protocol != GraphicsProtocol.ASCII, checker=2 * screen.cell[1])
+    return ThumbnailStyle(box, colored=screen.protocol != GraphicsProtocol.ASCII, checker=2 * screen.cell[1])
 
 
 def grid_layout(screen: Screen, count: int, *, text_below: int = 1) -> GridLayout:
@@ -127,8 +127,8 @@ def _row(tiles: Sequence[Tile], grid: GridLayout, screen: Screen) -> str:
     height, width = screen.cell
     pictures = []
     for tile in tiles:
-        size = size_within(tile.picture.shape[:2], tile.box)
-        pictures.append(resized(tile.picture, size).round().astype(np.uint8))
+        size = fit_size(tile.picture.shape[:2], tile.box)
+        pictures.append(resize(tile.picture, size).round().astype(np.uint8))
     widths = [
         min(grid.columns, max(-(-picture.shape[1] // width), cell_len(_label(tile, grid.columns))))
         for tile, picture in zip(tiles, pictures, strict=True)

@@ -11,13 +11,18 @@ from rich.cells import cell_len
 
 from convcli.cli.terminal.capabilities import Screen
 from convcli.cli.terminal.picture_grid import Tile, grid_layout, render_grid, tile_appearance
-from convcli.figures.thumbnails import boxes_at_one_scale, drawn, layers_of, thumbnails
+from convcli.figures.thumbnails import (
+    array_thumbnails,
+    boxes_at_one_scale,
+    picture_layers,
+    picture_thumbnails,
+)
 from convcli.files.streams import input_name
 from convcli.pictures.picture import Picture
 
 if TYPE_CHECKING:
     from convcli.cli.commands.learn import Pair
-    from convcli.learning.results import Learned
+    from convcli.learning.results import LearnedFilter
 
 
 __all__ = ["Preview"]
@@ -34,7 +39,7 @@ class Preview:
     def tile(self, source: str, picture: Picture, box: Size | None = None) -> Tile:
         """Draw an input, or the first of several feature maps."""
         box = box or grid_layout(self.screen, 2).box(self.screen)
-        thumbnail = thumbnails(picture, tile_appearance(self.screen, box), 1)[0]
+        thumbnail = picture_thumbnails(picture, tile_appearance(self.screen, box), 1)[0]
         return Tile(_name(source, picture), _size(picture.pixels), thumbnail, box)
 
     def beside(self, before: Tile, label: str, result: Picture, maps: Sequence[str], *, below: str) -> str:
@@ -43,11 +48,11 @@ class Preview:
         `maps` are their names, where they have any. In a window that is too narrow for both, the result
         stands alone. There is room for the text below.
         """
-        count = len(layers_of(result))
+        count = len(picture_layers(result))
         grid = grid_layout(self.screen, 1 + count, text_below=self._lines(below))
         size = _size(result.pixels)
         input_box, box = boxes_at_one_scale([before.size, size], grid.box(self.screen))
-        pictures = thumbnails(result, tile_appearance(self.screen, box), max(1, grid.count - 1))
+        pictures = picture_thumbnails(result, tile_appearance(self.screen, box), max(1, grid.count - 1))
         names = maps or [f"map {number}" for number in range(1, count + 1)] if count > 1 else [label]
         tiles = [Tile(name, size, picture, box) for name, picture in zip(names, pictures, strict=False)]
         text = render_grid([replace(before, box=input_box), *tiles][-grid.count :], grid, self.screen)
@@ -56,7 +61,13 @@ class Preview:
         return text
 
     def learning_result(
-        self, names: tuple[str, str], pair: "Pair", learned: "Learned", *, absolute: bool, text_below: str
+        self,
+        names: tuple[str, str],
+        pair: "Pair",
+        learned: "LearnedFilter",
+        *,
+        absolute: bool,
+        text_below: str,
     ) -> str:
         """Return what shows an input, its target, what the learned filter makes of it, and the filter.
 
@@ -68,12 +79,12 @@ class Preview:
         grid_box = grid.box(self.screen)
         predicted = _predicted(pair, learned, absolute=absolute)
         taps = np.concatenate(filter_matrices(learned.taps), axis=1)
-        target_maps = layers_of(pair.target)
+        target_maps = picture_layers(pair.target)
         has_several = len(target_maps) > 1
         input_box, box = boxes_at_one_scale([pair.source.pixels.shape, predicted.shape], grid_box)
         results = [target_maps[0], predicted[..., 0] if has_several else predicted]
-        target, result = drawn(results, tile_appearance(self.screen, box))
-        (kernel,) = drawn([taps], tile_appearance(self.screen, grid_box))
+        target, result = array_thumbnails(results, tile_appearance(self.screen, box))
+        (kernel,) = array_thumbnails([taps], tile_appearance(self.screen, grid_box))
         tiles = [
             self.tile(names[0], pair.source, input_box),
             Tile(_name(names[1], pair.target), _size(pair.target.pixels), target, box),
@@ -87,7 +98,7 @@ class Preview:
         return sum(max(1, -(-cell_len(line) // self.screen.columns)) for line in text.splitlines())
 
 
-def _predicted(pair: "Pair", learned: "Learned", *, absolute: bool) -> NDArray[Any]:
+def _predicted(pair: "Pair", learned: "LearnedFilter", *, absolute: bool) -> NDArray[Any]:
     """Return the result of a learned filter for an input, in the dtype of the target."""
     from convcli.layers.convolution_layer import conv_forward
 
@@ -106,7 +117,7 @@ def _predicted(pair: "Pair", learned: "Learned", *, absolute: bool) -> NDArray[A
 
 def _name(source: str, picture: Picture) -> str:
     name = Path(input_name(source)).name
-    return name if len(layers_of(picture)) == 1 else f"{name}, map 1"
+    return name if len(picture_layers(picture)) == 1 else f"{name}, map 1"
 
 
 def _size(pixels: NDArray[Any]) -> Size:

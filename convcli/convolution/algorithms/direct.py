@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from convcli.convolution.algorithms.steps import UNSTRIDED, Algorithm, Array, Factors, Steps, add_into
+from convcli.convolution.algorithms.steps import IDENTITY_AXIS, Algorithm, Array, Factors, Steps, add_into
 from convcli.convolution.buffers import BufferPool
 from convcli.sizes.windowed import Axis
 
-__all__ = ["down_and_across", "is_plain_line", "pair_sums", "separable", "shifts"]
+__all__ = ["columns_then_rows", "factor_pair_sums", "is_unstrided_line", "separable", "shifts"]
 
 
 # Shifts -------------------------------------------------------------------------------------------------
@@ -22,8 +22,10 @@ def shifts(taps: Array, rows: Axis, columns: Axis) -> Algorithm:
     A line of taps that is (1, 1) convolved with a shorter line, such as a binomial, is applied in two passes.
     """
     line = rows if taps.shape[1] == 1 else columns
-    pairs, left = pair_sums(taps.ravel()) if is_plain_line(taps, rows, columns) else (0, taps)
-    groups = _groups_of(left.reshape([-1 if side > 1 else 1 for side in taps.shape]) if pairs else taps)
+    pairs, left = factor_pair_sums(taps.ravel()) if is_unstrided_line(taps, rows, columns) else (0, taps)
+    groups = _group_by_magnitude(
+        left.reshape([-1 if side > 1 else 1 for side in taps.shape]) if pairs else taps
+    )
     whole = pairs > 0 and left.tolist() == [1]
 
     def slide(strip: Array, target: Array, scratch: BufferPool) -> Steps:
@@ -42,19 +44,19 @@ def shifts(taps: Array, rows: Axis, columns: Axis) -> Algorithm:
     return slide
 
 
-def is_plain_line(taps: Array, rows: Axis, columns: Axis) -> bool:
-    """Whether a kernel is a row or a column with stride and dilation 1, so that `pair_sums` applies."""
+def is_unstrided_line(taps: Array, rows: Axis, columns: Axis) -> bool:
+    """Whether a kernel is a row or a column with stride 1, so that `factor_pair_sums` applies."""
     return 1 in taps.shape and rows.stride == columns.stride == 1
 
 
-def pair_sums(taps: Array) -> tuple[int, Array]:
+def factor_pair_sums(taps: Array) -> tuple[int, Array]:
     """Return how often a line of taps can be divided by (1, 1), and the quotient.
 
     Stops before a tap becomes negative, so that every sum stays within the bound of the complete sum.
 
     Examples
     --------
-    >>> pairs, left = pair_sums(np.array([1, 3, 3, 1]))
+    >>> pairs, left = factor_pair_sums(np.array([1, 3, 3, 1]))
     >>> pairs, left.tolist()
     (3, [1])
     """
@@ -68,7 +70,7 @@ def pair_sums(taps: Array) -> tuple[int, Array]:
     return count, taps
 
 
-def _groups_of(taps: Array) -> list[tuple[Any, list[tuple[int, int, bool]]]]:
+def _group_by_magnitude(taps: Array) -> list[tuple[Any, list[tuple[int, int, bool]]]]:
     """Return the taps by absolute value, ones first: (value, positions, each with whether it is negative)."""
     groups: dict[Any, list[tuple[int, int, bool]]] = {}
     for i, j in np.argwhere(taps):
@@ -93,7 +95,7 @@ def _add_groups(
         return [partial(target.fill, 0)]
     height, width = target.shape[:2]
     lefts = [j * columns.dilation for _, places in groups for _, j, _ in places]
-    planes, steps = _by_phase(strip, lefts, columns, width, scratch)
+    planes, steps = _split_by_phase(strip, lefts, columns, width, scratch)
 
     def met(i: int, j: int) -> Array:
         """Return the pixel that a tap reads for each output."""
@@ -117,7 +119,7 @@ def _add_groups(
     return steps
 
 
-def _by_phase(
+def _split_by_phase(
     strip: Array, lefts: list[int], columns: Axis, width: int, scratch: BufferPool
 ) -> tuple[dict[int, Array], Steps]:
     """Return the columns grouped by phase of the stride: taps read contiguous columns much faster."""
@@ -152,13 +154,13 @@ def _sum_into(target: Array, views: list[tuple[Array, bool]]) -> Steps:
 def separable(factors: Factors, rows: Axis, columns: Axis) -> Algorithm:
     """Apply a column of taps, then a row of taps, by shifts."""
     passes = [
-        (shifts(column[:, None], rows, UNSTRIDED), shifts(row[None, :], UNSTRIDED, columns))
+        (shifts(column[:, None], rows, IDENTITY_AXIS), shifts(row[None, :], IDENTITY_AXIS, columns))
         for column, row in factors
     ]
-    return down_and_across(passes)
+    return columns_then_rows(passes)
 
 
-def down_and_across(passes: Sequence[tuple[Algorithm, Algorithm]]) -> Algorithm:
+def columns_then_rows(passes: Sequence[tuple[Algorithm, Algorithm]]) -> Algorithm:
     """Run a pass down the columns, then one across the rows, for each pair of passes; add the results."""
 
     def slide(strip: Array, target: Array, scratch: BufferPool) -> Steps:

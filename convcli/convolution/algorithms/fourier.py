@@ -4,7 +4,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from convcli.convolution.algorithms.planes import by_planes
+from convcli.convolution.algorithms.per_channel import per_channel
 from convcli.convolution.algorithms.steps import Algorithm, Array, Steps, block_starts
 from convcli.convolution.buffers import BufferPool
 from convcli.sizes.windowed import Axis
@@ -53,7 +53,7 @@ def fourier(taps: Array, rows: Axis, columns: Axis) -> Algorithm:
             kept = sums[:, : tile * columns.stride : columns.stride]
             np.copyto(into, np.rint(kept, out=kept) if into.dtype.kind == "i" else kept, casting="unsafe")
 
-    return by_planes(slide, taps, rows, columns)
+    return per_channel(slide, taps, rows, columns)
 
 
 def tile_outputs(axis: Axis) -> int:

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from convcli.convolution.algorithms.direct import down_and_across
-from convcli.convolution.algorithms.planes import by_planes
+from convcli.convolution.algorithms.direct import columns_then_rows
+from convcli.convolution.algorithms.per_channel import per_channel
 from convcli.convolution.algorithms.steps import (
-    SINGLE_THREAD,
-    UNSTRIDED,
+    BLAS_SINGLE_THREAD_LIMIT,
+    IDENTITY_AXIS,
     Algorithm,
     Array,
     Factors,
     Steps,
-    block_of,
+    block_size,
     block_starts,
     column_chunks,
 )
@@ -31,17 +31,17 @@ def separable_matmul(
 ) -> Algorithm:
     """Apply a column of taps, then a row of taps, by banded matrix products in `dtype`."""
     passes = [
-        (_column_bands(column, rows, dtype), _row_bands(row[None, :], UNSTRIDED, columns, dtype))
+        (_column_bands(column, rows, dtype), _row_bands(row[None, :], IDENTITY_AXIS, columns, dtype))
         for column, row in factors
     ]
-    return by_planes(down_and_across(passes), taps, rows, columns)
+    return per_channel(columns_then_rows(passes), taps, rows, columns)
 
 
 def _column_bands(column: Array, rows: Axis, dtype: np.dtype[Any]) -> Algorithm:
     """Multiply a banded matrix, which holds the column at each position, by blocks of the strip's rows."""
-    block = min(block_of(rows), rows.output)
+    block = min(block_size(rows), rows.output)
     band = _banded_matrix(column[None, :], rows, dtype, block)[0].T.copy()
-    width = max(1, SINGLE_THREAD // band.size)
+    width = max(1, BLAS_SINGLE_THREAD_LIMIT // band.size)
 
     def slide(strip: Array, target: Array, _: BufferPool) -> Steps:
         steps: Steps = []
@@ -62,7 +62,7 @@ def _column_bands(column: Array, rows: Axis, dtype: np.dtype[Any]) -> Algorithm:
 
 def banded_matmul(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> Algorithm:
     """Multiply windows of the strip by a banded matrix that holds the taps at each position in a block."""
-    return by_planes(_row_bands(taps, rows, columns, dtype), taps, rows, columns)
+    return per_channel(_row_bands(taps, rows, columns, dtype), taps, rows, columns)
 
 
 def _banded_matrix(taps: Array, axis: Axis, dtype: np.dtype[Any], block: int) -> Array:
@@ -75,11 +75,11 @@ def _banded_matrix(taps: Array, axis: Axis, dtype: np.dtype[Any], block: int) ->
 
 
 def _row_bands(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> Algorithm:
-    block = min(block_of(columns), columns.output)
+    block = min(block_size(columns), columns.output)
     band = _banded_matrix(taps, columns, dtype, block)
     # Windows of outputs that are this far apart do not overlap, so BLAS can take them as rows of a matrix.
     phases = -(-len(taps) // rows.stride)
-    most = max(1, SINGLE_THREAD // band.size) * phases
+    most = max(1, BLAS_SINGLE_THREAD_LIMIT // band.size) * phases
 
     def slide(plane: Array, target: Array, scratch: BufferPool) -> Steps:
         steps: Steps = []

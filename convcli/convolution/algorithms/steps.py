@@ -12,26 +12,28 @@ from convcli.convolution.buffers import BufferPool
 from convcli.sizes.windowed import Axis
 
 __all__ = [
+    "BLAS_SINGLE_THREAD_LIMIT",
     "HEADROOM",
-    "SINGLE_THREAD",
-    "UNSTRIDED",
+    "IDENTITY_AXIS",
     "Algorithm",
     "Array",
     "Factors",
     "Steps",
     "add_into",
-    "amplification",
-    "block_of",
+    "block_size",
     "block_starts",
     "column_chunks",
+    "l1_norm",
 ]
 
 Array = NDArray[Any]
 Factors = Sequence[tuple[Array, Array]]  # columns and rows whose outer products sum to a kernel
 
-UNSTRIDED = Axis(side=1, window=1)  # one tap, step one: the axis that a one-dimensional pass leaves unchanged
+IDENTITY_AXIS = Axis(
+    side=1, window=1
+)  # one tap, step one: the axis that a one-dimensional pass leaves unchanged
 HEADROOM = 2.0**64  # factor by which intermediate sums may exceed the largest value times the taps
-SINGLE_THREAD = 1 << 18  # multiply-accumulates; BLAS starts its own threads for larger products
+BLAS_SINGLE_THREAD_LIMIT = 1 << 18  # multiply-accumulates; BLAS starts its own threads for larger products
 
 Steps = list[Callable[[], object]]
 Algorithm = Callable[[Array, Array, BufferPool], Steps]
@@ -42,12 +44,12 @@ the strip holds other pixels, so that the threads rarely wait for the interprete
 """
 
 
-def amplification(taps: Array) -> float:
+def l1_norm(taps: Array) -> float:
     """Return the sum of |taps|, the largest factor from a pixel to a result; infinite if it overflows.
 
     Examples
     --------
-    >>> amplification(np.array([[-1, 0, 1], [-2, 0, 2]])), amplification(np.array([[1e308, 1e308]]))
+    >>> l1_norm(np.array([[-1, 0, 1], [-2, 0, 2]])), l1_norm(np.array([[1e308, 1e308]]))
     (6.0, inf)
     """
     with np.errstate(over="ignore"):
@@ -75,6 +77,6 @@ def column_chunks(plane: Array, width: int) -> Iterator[Array]:
         yield plane[:, count * width :]
 
 
-def block_of(axis: Axis) -> int:
+def block_size(axis: Axis) -> int:
     """Return the number of outputs per block: small blocks multiply fewer zeros, large ones run faster."""
     return 16 if axis.extent <= 12 else 32

@@ -7,14 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.convolution.algorithms.direct import is_plain_line, pair_sums, separable, shifts
+from convcli.convolution.algorithms.direct import factor_pair_sums, is_unstrided_line, separable, shifts
 from convcli.convolution.algorithms.fourier import fast_length, fourier, tile_outputs
 from convcli.convolution.algorithms.matmul import banded_matmul, separable_matmul
-from convcli.convolution.algorithms.steps import HEADROOM, UNSTRIDED, Algorithm, amplification, block_of
+from convcli.convolution.algorithms.steps import HEADROOM, IDENTITY_AXIS, Algorithm, block_size, l1_norm
 from convcli.kernels.filter import separate
 from convcli.sizes.windowed import Axis
 
-__all__ = ["EXACT_IN_FLOAT32", "PLANAR", "Strategy", "choose", "prepare", "strip_height", "sums_type"]
+__all__ = [
+    "EXACT_IN_FLOAT32",
+    "PER_CHANNEL",
+    "Strategy",
+    "choose_strategy",
+    "make_algorithm",
+    "strip_height",
+    "sum_dtype",
+]
 
 Array = NDArray[Any]
 
@@ -44,21 +52,21 @@ class Strategy(StrEnum):
     FOURIER = "fourier"
 
 
-PLANAR = {
+PER_CHANNEL = {
     Strategy.SEPARABLE_MATMUL,
     Strategy.BANDED_MATMUL,
     Strategy.FOURIER,
 }  # these process each channel separately
 
 
-def sums_type(strategy: Strategy, dtype: np.dtype[Any]) -> np.dtype[Any]:
+def sum_dtype(strategy: Strategy, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype in which a strategy sums, for results of a dtype."""
     if strategy == Strategy.FOURIER:
         return np.dtype(np.float64)
-    return np.dtype(np.float32) if strategy in PLANAR and dtype.kind == "i" else dtype
+    return np.dtype(np.float32) if strategy in PER_CHANNEL and dtype.kind == "i" else dtype
 
 
-def choose(
+def choose_strategy(
     kernels: Sequence[Array], rows: Axis, columns: Axis, dtype: np.dtype[Any], bound: int | None
 ) -> Strategy:
     """Choose the cheapest strategy that is exact for all of the kernels.
@@ -78,8 +86,8 @@ def choose(
         pairs = [pair for each in factors for pair in each]
         if len(pairs) == len(kernels):  # terms of a sum would cancel, and infinities would become NaN
             costs[Strategy.SEPARABLE] = sum(
-                _cost_of_shifts(column[:, None], rows, UNSTRIDED, dtype)
-                + _cost_of_shifts(row[None, :], UNSTRIDED, columns, dtype)
+                _cost_of_shifts(column[:, None], rows, IDENTITY_AXIS, dtype)
+                + _cost_of_shifts(row[None, :], IDENTITY_AXIS, columns, dtype)
                 for column, row in pairs
             )
         if fits_float32:
@@ -92,9 +100,11 @@ def choose(
     return min(costs, key=lambda strategy: costs[strategy])
 
 
-def prepare(strategy: Strategy, taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> Algorithm:
+def make_algorithm(
+    strategy: Strategy, taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]
+) -> Algorithm:
     """Return the function that applies the kernel to a strip with this strategy."""
-    sums = sums_type(strategy, dtype)
+    sums = sum_dtype(strategy, dtype)
     if strategy == Strategy.SHIFTS:
         return shifts(taps, rows, columns)
     if strategy == Strategy.BANDED_MATMUL:
@@ -114,14 +124,16 @@ def strip_height(
     """Return the number of result rows per strip; `results` is the number of arrays of that height."""
     if strategy == Strategy.FOURIER:
         return tile_outputs(rows)
-    row_bytes = pixels_of_row * itemsize * (1 if strategy in PLANAR else channels)
+    row_bytes = pixels_of_row * itemsize * (1 if strategy in PER_CHANNEL else channels)
     size = min(STRIP_BYTES // results, max(row_bytes * rows.output // MIN_STRIPS, STRIP_BYTES // 8))
     # High compared to the kernel, so that strips overlap little; matrix products are slow below 32 rows.
     least = rows.extent * (32 if strategy == Strategy.BANDED_MATMUL else 2)
     lines = max(size // row_bytes, least)
     height = max((lines - rows.extent) // rows.stride + 1, 1)
     if strategy == Strategy.SEPARABLE_MATMUL:
-        height = -(-height // block_of(rows)) * block_of(rows)  # a partial block takes as long as a full one
+        height = -(-height // block_size(rows)) * block_size(
+            rows
+        )  # a partial block takes as long as a full one
     return min(height, rows.output)
 
 
@@ -130,7 +142,7 @@ def _factors(taps: Array) -> list[tuple[Array, Array]]:
     pair = separate(taps)
     if pair is not None or taps.dtype.kind != "f":
         return [pair] if pair else []
-    total = amplification(taps)
+    total = l1_norm(taps)
     if total > np.finfo(np.float64).max / HEADROOM:  # intermediate sums could overflow
         return []
     rest, size = taps.copy(), 0.0
@@ -150,7 +162,7 @@ def _factors(taps: Array) -> list[tuple[Array, Array]]:
 
 
 def _cost_of_shifts(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> float:
-    pairs, left = pair_sums(taps.ravel()) if is_plain_line(taps, rows, columns) else (0, taps)
+    pairs, left = factor_pair_sums(taps.ravel()) if is_unstrided_line(taps, rows, columns) else (0, taps)
     sizes = [abs(tap) for tap in left[left != 0].tolist()]
     passes = pairs + len(sizes) + len(set(sizes) - {1})
     return float(passes * dtype.itemsize * PASS_COST)
@@ -165,11 +177,11 @@ def _cost_of_bands(rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> float:
     itemsize = 8 if dtype == np.float64 else 4
     used = _pixels_of_block(columns)
     products = rows.window * used * PRODUCT_COST / 4
-    return itemsize * (products + (used / block_of(columns) + 2) * PASS_COST)
+    return itemsize * (products + (used / block_size(columns) + 2) * PASS_COST)
 
 
 def _pixels_of_block(axis: Axis) -> int:
-    return (block_of(axis) - 1) * axis.stride + axis.extent
+    return (block_size(axis) - 1) * axis.stride + axis.extent
 
 
 def _cost_of_fourier(rows: Axis, columns: Axis) -> float:

@@ -12,12 +12,12 @@ from convcli.errors import SizeError
 from convcli.sizes.text import format_size
 from convcli.sizes.windowed import Axis
 
-__all__ = ["AxisView", "VisibleRange", "axis_view", "check_drawable", "positions", "window_lines"]
+__all__ = ["AxisView", "VisibleRange", "axis_view", "check_drawable", "output_positions", "window_lines"]
 
-LONGEST = 10**9  # largest size drawn; more digits would be wider than the picture
-SPACE = 4 * " "  # between grids drawn as text
-MAX_READ = 64  # largest extent of a window, from its first tap to its last
-MAX_LETTERS = 14  # cells per side of a grid drawn as text
+MAX_SIZE = 10**9  # largest size drawn; more digits would be wider than the picture
+SEPARATOR = 4 * " "  # between grids drawn as text
+MAX_EXTENT = 64  # largest extent of a window, from its first tap to its last
+MAX_TEXT_CELLS = 14  # cells per side of a grid drawn as text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +79,12 @@ def axis_view(axis: Axis, unit: int, most: int) -> AxisView:
     whole = -axis.before, axis.side + axis.after - 1
     return AxisView(
         axis=axis,
-        inputs=_around(first, last, whole, max(most, last - first + 3)),
-        outputs=_around(unit, unit, (0, axis.output - 1), most),
+        inputs=_centered_range(first, last, whole, max(most, last - first + 3)),
+        outputs=_centered_range(unit, unit, (0, axis.output - 1), most),
     )
 
 
-def _around(first: int, last: int, whole: tuple[int, int], most: int) -> VisibleRange:
+def _centered_range(first: int, last: int, whole: tuple[int, int], most: int) -> VisibleRange:
     """Return the visible range, with `first` to `last` in its middle if possible."""
     count = whole[1] - whole[0] + 1
     if count <= most:
@@ -112,18 +112,18 @@ def check_drawable(rows: Axis, columns: Axis) -> None:
             ("input", axis.side), ("filter", axis.window), ("padding", max(axis.before, axis.after)),
             ("stride", axis.stride), ("dilation", axis.dilation),
         ):  # fmt: skip
-            if number > LONGEST:
+            if number > MAX_SIZE:
                 digits = str(number)
                 told = digits[:20] + "…" * (len(digits) > 20)
-                raise SizeError(f"{name} {told}", f"is too large to draw; the limit is {LONGEST}")
+                raise SizeError(f"{name} {told}", f"is too large to draw; the limit is {MAX_SIZE}")
     extents = rows.extent, columns.extent
-    if max(extents) > MAX_READ:
+    if max(extents) > MAX_EXTENT:
         raise SizeError(
-            f"a window of {format_size(extents)}", f"is too large to draw; the limit is {MAX_READ} per side"
+            f"a window of {format_size(extents)}", f"is too large to draw; the limit is {MAX_EXTENT} per side"
         )
 
 
-def positions(rows: Axis, columns: Axis) -> Iterator[tuple[int, int]]:
+def output_positions(rows: Axis, columns: Axis) -> Iterator[tuple[int, int]]:
     """Yield all outputs as (row, column), row by row."""
     return ((row, column) for row in range(rows.output) for column in range(columns.output))
 
@@ -150,7 +150,7 @@ def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> 
         check_drawable(rows, columns)
     except SizeError:
         return []
-    most = max(min((width - len(SPACE)) // 4, MAX_LETTERS), 1)
+    most = max(min((width - len(SEPARATOR)) // 4, MAX_TEXT_CELLS), 1)
     one, other = axis_view(rows, at[0], most), axis_view(columns, at[1], most)
     read_rows, read_columns = rows.positions_read(at[0]), columns.positions_read(at[1])
     unread_rows, unread_columns = one.unread, other.unread
@@ -177,7 +177,7 @@ def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> 
     )
     room = max(len(headings[0]), len(left[0]))
     lines = zip_longest([headings[0], *left], [headings[1], *right], fillvalue="")
-    joined = [f"{first.ljust(room)}{SPACE}{second}".rstrip() for first, second in lines]
+    joined = [f"{first.ljust(room)}{SEPARATOR}{second}".rstrip() for first, second in lines]
     return joined if max(map(len, joined)) <= width else []
 
 

@@ -8,32 +8,32 @@ from convcli.sizes.text import format_number, format_padding, format_size
 from convcli.sizes.windowed import Axis
 
 if TYPE_CHECKING:
-    from convcli.convolution.explaining import Explained
+    from convcli.convolution.explaining import ExplainedResult
 
 
 __all__ = [
     "MAX_TERMS",
-    "Words",
+    "Captions",
     "factor_text",
     "number_text",
-    "places_text",
+    "positions_text",
     "size_formulas",
     "window_sentence",
 ]
 
 MAX_TERMS = 25  # longest sum that is written out
-LONGEST_NAME = 28
-LISTED = 8  # maximum number of positions that are listed one by one
+MAX_NAME = 28
+MAX_LISTED = 8  # maximum number of positions that are listed one by one
 
 Number = int | float
 
 
-def places_text(places: range, name: str) -> str:
+def positions_text(places: range, name: str) -> str:
     """Return positions as text.
 
     Examples
     --------
-    >>> places_text(range(0, 3), "row"), places_text(range(-1, 4, 2), "column")
+    >>> positions_text(range(0, 3), "row"), positions_text(range(-1, 4, 2), "column")
     ('rows 0 to 2', 'columns -1, 1, 3')
     """
     first, last = places[0], places[-1]  # may be longer than len allows
@@ -41,7 +41,7 @@ def places_text(places: range, name: str) -> str:
         return f"{name} {first}"
     if places.step == 1:
         return f"{name}s {first} to {last}"
-    if last - first >= LISTED * places.step:
+    if last - first >= MAX_LISTED * places.step:
         return f"{name}s {first}, {places[1]}, ..., {last}"
     return f"{name}s {', '.join(map(str, places))}"
 
@@ -55,7 +55,7 @@ def window_sentence(rows: Axis, columns: Axis, at: tuple[int, int]) -> str:
     'row 0, column 1 of the output reads rows 0 to 2 and columns 1, 3 of the input'
     """
     reads = (
-        places_text(axis.positions_read(unit), name)
+        positions_text(axis.positions_read(unit), name)
         for axis, unit, name in zip((rows, columns), at, ("row", "column"), strict=True)
     )
     return f"row {at[0]}, column {at[1]} of the output reads {' and '.join(reads)} of the input"
@@ -69,11 +69,11 @@ def size_formulas(rows: Axis, columns: Axis) -> list[tuple[str, str]]:
     >>> size_formulas(Axis(side=6, window=3), Axis(side=6, window=3))
     [('side', 'floor((n + 2p - f)/s) + 1 = floor((6 + 2·0 - 3)/1) + 1 = 4')]
     """
-    height, width = (f"{_letters(axis)} = {axis.formula()}" for axis in (rows, columns))
+    height, width = (f"{_size_formula(axis)} = {axis.formula()}" for axis in (rows, columns))
     return [("side", height)] if height == width else [("height", height), ("width", width)]
 
 
-def _letters(axis: Axis) -> str:
+def _size_formula(axis: Axis) -> str:
     padding = "2p" if axis.before == axis.after else "p1 + p2"
     side = "(d·(f - 1) + 1)" if axis.dilation > 1 and axis.window > 1 else "f"
     return f"floor((n + {padding} - {side})/s) + 1"
@@ -102,19 +102,19 @@ def factor_text(number: Number) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Words:
+class Captions:
     """The texts of a sliding window, and of the values that it reads, if there are any.
 
     Examples
     --------
-    >>> words = Words(rows=Axis(side=6, window=3), columns=Axis(side=6, window=3), explained=None)
+    >>> words = Captions(rows=Axis(side=6, window=3), columns=Axis(side=6, window=3), explained=None)
     >>> words.title, words.headings[2]
     ('A window of 3x3 slides over an input of 6x6', ('output 4x4', 'stride 1'))
     """
 
     rows: Axis
     columns: Axis
-    explained: "Explained | None"
+    explained: "ExplainedResult | None"
 
     @property
     def title(self) -> str:
@@ -165,14 +165,14 @@ class Words:
         dilation = (
             []
             if rows.dilation == columns.dilation == 1
-            else [f"dilation {_pair(rows.dilation, columns.dilation)}"]
+            else [f"dilation {_pair_text(rows.dilation, columns.dilation)}"]
         )
         count = [f"{kernels} kernels"] if kernels > 1 else []
         size = format_size((rows.window, columns.window))
         return (
             (f"input {self._input}", padding),
             (f"{name} {size}", ", ".join(count + dilation + turned)),
-            (f"output {self._output}", f"stride {_pair(rows.stride, columns.stride)}"),
+            (f"output {self._output}", f"stride {_pair_text(rows.stride, columns.stride)}"),
         )
 
     @property
@@ -181,7 +181,7 @@ class Words:
         return [f"{name:6} {text}" for name, text in size_formulas(self.rows, self.columns)]
 
 
-def _sums(explained: "Explained", place: tuple[int, int]) -> Iterator[str]:
+def _sums(explained: "ExplainedResult", place: tuple[int, int]) -> Iterator[str]:
     """Write a result out: the sum of each kernel, and how the sums are combined."""
     cells = explained.cells(*place)
     for number, cell in enumerate(cells, 1):
@@ -202,8 +202,8 @@ def _sums(explained: "Explained", place: tuple[int, int]) -> Iterator[str]:
 
 
 def _shortened(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
 
 
-def _pair(vertical: int, horizontal: int) -> str:
+def _pair_text(vertical: int, horizontal: int) -> str:
     return f"{vertical}" if vertical == horizontal else format_size((vertical, horizontal))

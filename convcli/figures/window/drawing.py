@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from convcli.drawing.shapes import Anchor, Animation, Drawing, Ink, Rectangle, Shape, Text, text_width
 from convcli.errors import SizeError
-from convcli.figures.window.axis_views import VisibleRange, axis_view, positions
+from convcli.figures.window.axis_views import VisibleRange, axis_view, output_positions
 from convcli.figures.window.grids import INDEX_SIZE, Grid, hatching, index_texts, torn_edges
 from convcli.figures.window.layout import (
-    CAPTION,
+    CAPTION_SIZE,
     GAP,
-    INDICES,
-    LABEL,
-    LEGEND,
-    LINE,
+    INDEX_SPACES,
+    LABEL_SPACE,
+    LEGEND_SIZE,
+    LINE_HEIGHT,
     MARGIN,
-    TITLE,
+    TITLE_SIZE,
     Number,
     WindowLayout,
     holds_numbers,
@@ -28,20 +28,20 @@ from convcli.sizes.text import format_size
 from convcli.sizes.windowed import Axis
 
 if TYPE_CHECKING:
-    from convcli.convolution.explaining import Explained
+    from convcli.convolution.explaining import ExplainedResult
 
 
 __all__ = ["MAX_CELLS", "MAX_POSITIONS", "window_animation", "window_drawing"]
 
 MAX_CELLS = 32  # cells per side of an animation
 MAX_POSITIONS = 256  # frames of an animation
-MAX_NUMBERS, MAX_EMPTY = 12, 24  # cells per side of a drawing, with and without numbers
+MAX_NUMBERS, MAX_WITHOUT_NUMBERS = 12, 24  # cells per side of a drawing, with and without numbers
 MAX_MARKED = 49  # maximum number of taps that are also written into the window
-PAUSE = 2.0  # seconds after the last frame
+END_PAUSE = 2.0  # seconds after the last frame
 
 
 def window_drawing(
-    rows: Axis, columns: Axis, at: tuple[int, int] = (0, 0), explained: "Explained | None" = None
+    rows: Axis, columns: Axis, at: tuple[int, int] = (0, 0), explained: "ExplainedResult | None" = None
 ) -> Drawing:
     """Draw a sliding window at one of its positions.
 
@@ -70,11 +70,11 @@ def window_drawing(
     'A window of 3x3 slides over an input of 6x6'
     """
     check_position(rows, columns, at)
-    most = MAX_NUMBERS if holds_numbers(rows, columns, explained) else MAX_EMPTY
+    most = MAX_NUMBERS if holds_numbers(rows, columns, explained) else MAX_WITHOUT_NUMBERS
     layout = WindowLayout(
         rows=axis_view(rows, at[0], most), columns=axis_view(columns, at[1], most), explained=explained
     )
-    scene, caption = Scene(layout), layout.caption(at)
+    scene, caption = WindowShapes(layout), layout.caption(at)
     kept = (
         [shape for place in layout.output_places() for shape in scene.kept(place)] if layout.numbers else []
     )
@@ -88,7 +88,7 @@ def window_drawing(
 
 
 def window_animation(
-    rows: Axis, columns: Axis, explained: "Explained | None" = None, *, seconds: float = 0.5
+    rows: Axis, columns: Axis, explained: "ExplainedResult | None" = None, *, seconds: float = 0.5
 ) -> Animation:
     """Animate a sliding window over all its positions, row by row, as it fills the output.
 
@@ -130,8 +130,8 @@ def window_animation(
     layout = WindowLayout(
         rows=axis_view(rows, 0, MAX_CELLS), columns=axis_view(columns, 0, MAX_CELLS), explained=explained
     )
-    scene = Scene(layout)
-    places = list(positions(rows, columns))
+    scene = WindowShapes(layout)
+    places = list(output_positions(rows, columns))
     captions = [layout.caption(place) for place in places]
     lines = max(map(len, captions))
     return Animation(
@@ -144,14 +144,14 @@ def window_animation(
         ),
         overlay=tuple(scene.over()),
         seconds=seconds,
-        pause=PAUSE,
+        pause=END_PAUSE,
         title=layout.words.title,
         description=f"{layout.words.description} The animation shows all {count} positions in turn.",
     )
 
 
 @dataclass(frozen=True)
-class Scene:
+class WindowShapes:
     """The shapes of the drawing, in their positions."""
 
     layout: WindowLayout
@@ -174,8 +174,8 @@ class Scene:
         yield from self._words()
         yield from self._legend()
         for count, formula in enumerate(self.layout.formulas):
-            y = self.layout.formulas_top(lines) + count * LINE
-            yield Text(x=MARGIN, y=y, text=formula, size=CAPTION, fill=Ink.FAINT, anchor=Anchor.START)
+            y = self.layout.formulas_top(lines) + count * LINE_HEIGHT
+            yield Text(x=MARGIN, y=y, text=formula, size=CAPTION_SIZE, fill=Ink.FAINT, anchor=Anchor.START)
 
     def _input_cell(self, row: int, column: int) -> Rectangle:
         padding = self._is_padding(row, column)
@@ -214,7 +214,7 @@ class Scene:
                     x=grid.x,
                     y=grid.y - 10,
                     text=f"{number}",
-                    size=LEGEND,
+                    size=LEGEND_SIZE,
                     fill=Ink.FAINT,
                     anchor=Anchor.START,
                 )
@@ -222,7 +222,7 @@ class Scene:
                 tap = None if taps is None else taps[row][column]
                 value = "" if tap is None else f": {tap}"
                 title = f"filter row {row}, column {column}{value}"
-                yield grid.cell(row, column, fill=Ink.ORANGE if tap is None else _ground(tap), title=title)
+                yield grid.cell(row, column, fill=Ink.ORANGE if tap is None else _tap_color(tap), title=title)
                 if tap is not None and self.layout.numbers is not None:
                     yield self._number(grid, row, column, tap)
             yield grid.frame(grid.rows.places, grid.columns.places, Ink.LINE)
@@ -231,13 +231,20 @@ class Scene:
         """Yield the headings, and the operators between the grids."""
         inputs, taps, outputs = self.layout.grids
         middle = (inputs.y + inputs.bottom) / 2
-        tops = inputs.y, taps[0].y - LABEL * (len(taps) > 1), outputs.y
+        tops = inputs.y, taps[0].y - LABEL_SPACE * (len(taps) > 1), outputs.y
         for grid, top, indices, (first, second) in zip(
-            (inputs, taps[0], outputs), tops, INDICES, self.layout.words.headings, strict=True
+            (inputs, taps[0], outputs), tops, INDEX_SPACES, self.layout.words.headings, strict=True
         ):
-            y = top - indices - TITLE / 2 - LINE * bool(second)
-            yield Text(x=grid.x, y=y, text=first, size=TITLE, anchor=Anchor.START, bold=True)
-            yield Text(x=grid.x, y=y + LINE, text=second, size=LEGEND, fill=Ink.FAINT, anchor=Anchor.START)
+            y = top - indices - TITLE_SIZE / 2 - LINE_HEIGHT * bool(second)
+            yield Text(x=grid.x, y=y, text=first, size=TITLE_SIZE, anchor=Anchor.START, bold=True)
+            yield Text(
+                x=grid.x,
+                y=y + LINE_HEIGHT,
+                text=second,
+                size=LEGEND_SIZE,
+                fill=Ink.FAINT,
+                anchor=Anchor.START,
+            )
         for sign, x in (("*", taps[0].x - GAP / 2), ("=", outputs.x - self.layout.gutter - GAP / 2)):
             yield Text(x=x, y=middle, text=sign, size=28, fill=Ink.FAINT)
 
@@ -250,8 +257,8 @@ class Scene:
             yield place.cell(0, 0, fill=fill, stroke=stroke, dashed=dashed)
             if hatched:
                 yield from hatching(place, 0, 0)
-            yield Text(x=x + side + 8, y=y, text=name, size=LEGEND, fill=Ink.FAINT, anchor=Anchor.START)
-            x += side + 8 + text_width(name, LEGEND) + 22
+            yield Text(x=x + side + 8, y=y, text=name, size=LEGEND_SIZE, fill=Ink.FAINT, anchor=Anchor.START)
+            x += side + 8 + text_width(name, LEGEND_SIZE) + 22
 
     def _legend_entries(self) -> Iterator[tuple[str, tuple[Ink, Ink, bool], bool]]:
         yield "window and its output", (Ink.ORANGE, Ink.STRONG_ORANGE, False), False
@@ -291,8 +298,8 @@ class Scene:
             yield self._number(outputs, *place, self.layout.numbers.result(*place), bold=True)
         yield outputs.frame(range(place[0], place[0] + 1), range(place[1], place[1] + 1), Ink.STRONG_ORANGE)
         for count, line in enumerate(caption):
-            y = self.layout.caption_top + count * LINE
-            yield Text(x=MARGIN, y=y, text=line, size=CAPTION, anchor=Anchor.START)
+            y = self.layout.caption_top + count * LINE_HEIGHT
+            yield Text(x=MARGIN, y=y, text=line, size=CAPTION_SIZE, anchor=Anchor.START)
 
     def _marks(self) -> list[list[Number]] | None:
         """Return the taps to write into the window: those of a single, small kernel."""
@@ -325,5 +332,5 @@ class Scene:
         yield from torn_edges(outputs)
 
 
-def _ground(tap: Number) -> Ink:
+def _tap_color(tap: Number) -> Ink:
     return Ink.PAPER if tap == 0 else Ink.RED if tap > 0 else Ink.BLUE

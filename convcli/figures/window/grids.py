@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from convcli.drawing.shapes import Anchor, Ink, Line, Rectangle, Shape, Text, text_width
 from convcli.figures.window.axis_views import VisibleRange
 
-__all__ = ["INDEX_SIZE", "TEAR", "Grid", "hatching", "index_texts", "torn_edges"]
+__all__ = ["INDEX_SIZE", "TEAR_REACH", "Grid", "hatching", "index_texts", "torn_edges"]
 
 INDEX_SIZE = 9  # font size of row and column numbers
-JAG, GROUND = 3, 6  # amplitude of a torn edge, and width of the paper below its line
-TEAR = JAG + GROUND / 2  # how far a torn edge reaches into a cell
+JAG_SIZE, TEAR_WIDTH = 3, 6  # amplitude of a torn edge, and width of the paper below its line
+TEAR_REACH = JAG_SIZE + TEAR_WIDTH / 2  # how far a torn edge reaches into a cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,11 +121,11 @@ def torn_edges(grid: Grid) -> Iterator[Line]:
 def _jags(start: float, end: float, across: float) -> tuple[tuple[float, float], ...]:
     count = max(2, round((end - start) / 8))
     return tuple(
-        (start + (end - start) * number / count, across + (JAG if number % 2 else -JAG))
+        (start + (end - start) * number / count, across + (JAG_SIZE if number % 2 else -JAG_SIZE))
         for number in range(count + 1)
     )
 
 
 def _tear(points: tuple[tuple[float, float], ...]) -> Iterator[Line]:
-    yield Line(points=points, stroke=Ink.PAPER, thickness=GROUND)
+    yield Line(points=points, stroke=Ink.PAPER, thickness=TEAR_WIDTH)
     yield Line(points=points, stroke=Ink.FAINT)

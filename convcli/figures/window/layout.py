@@ -13,45 +13,45 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.drawing.shapes import LETTER_WIDTH, text_width
 from convcli.figures.window.axis_views import AxisView, VisibleRange, check_drawable
-from convcli.figures.window.captions import Words
-from convcli.figures.window.grids import INDEX_SIZE, TEAR, Grid
+from convcli.figures.window.captions import Captions
+from convcli.figures.window.grids import INDEX_SIZE, TEAR_REACH, Grid
 from convcli.sizes.windowed import Axis
 
 if TYPE_CHECKING:
-    from convcli.convolution.explaining import Explained
+    from convcli.convolution.explaining import ExplainedResult
 
 
 __all__ = [
-    "CAPTION",
+    "CAPTION_SIZE",
     "GAP",
-    "INDICES",
-    "LABEL",
-    "LEGEND",
-    "LINE",
+    "INDEX_SPACES",
+    "LABEL_SPACE",
+    "LEGEND_SIZE",
+    "LINE_HEIGHT",
     "MARGIN",
-    "TITLE",
-    "Fit",
+    "TITLE_SIZE",
     "Grids",
     "Number",
+    "NumberStyle",
     "WindowLayout",
     "holds_numbers",
 ]
 
 MAX_WITH_NUMBERS = (15, 20)  # largest window (taps per side) and extent for which values are shown
-STACK = 4  # maximum number of kernels one below the other
+MAX_STACKED = 4  # maximum number of kernels one below the other
 
 MARGIN, GAP = 24, 52
-TITLE, LEGEND, CAPTION = 15, 12, 13
-INDICES = 20, 8, 20  # space for column numbers above input, filter and output
-LABEL = 20  # space for the number of a kernel
-LINE = 19  # line height of a caption
+TITLE_SIZE, LEGEND_SIZE, CAPTION_SIZE = 15, 12, 13
+INDEX_SPACES = 20, 8, 20  # space for column numbers above input, filter and output
+LABEL_SPACE = 20  # space for the number of a kernel
+LINE_HEIGHT = 19  # line height of a caption
 CAPTION_WIDTHS = 650, 860  # minimum width, and maximum width for a formula
-WIDEST = 7  # maximum characters of a number in a cell, if two of its digits remain
+MAX_CHARACTERS = 7  # maximum characters of a number in a cell, if two of its digits remain
 
 Number = int | float
 
 
-class Fit(NamedTuple):
+class NumberStyle(NamedTuple):
     """The look of cells with numbers, for grids with at most `most` cells per side."""
 
     most: int
@@ -60,7 +60,7 @@ class Fit(NamedTuple):
     digits: int  # significant digits of numbers that are not integers
 
 
-FITS = Fit(14, 38, 13, 4), Fit(22, 30, 11, 3), Fit(1000, 24, 9, 3)
+NUMBER_STYLES = NumberStyle(14, 38, 13, 4), NumberStyle(22, 30, 11, 3), NumberStyle(1000, 24, 9, 3)
 
 
 class Grids(NamedTuple):
@@ -71,7 +71,7 @@ class Grids(NamedTuple):
     outputs: Grid
 
 
-def holds_numbers(rows: Axis, columns: Axis, explained: "Explained | None") -> bool:
+def holds_numbers(rows: Axis, columns: Axis, explained: "ExplainedResult | None") -> bool:
     """Whether cells show values: there are some, and the window is small enough."""
     taps, extent = MAX_WITH_NUMBERS
     return (
@@ -101,7 +101,7 @@ class WindowLayout:
 
     rows: AxisView
     columns: AxisView
-    explained: "Explained | None"
+    explained: "ExplainedResult | None"
 
     def __post_init__(self) -> None:
         check_drawable(self.rows.axis, self.columns.axis)
@@ -109,21 +109,21 @@ class WindowLayout:
     # Texts ------------------------------------------------------------------------------------------------
 
     @cached_property
-    def numbers(self) -> "Explained | None":
+    def numbers(self) -> "ExplainedResult | None":
         """The values in the cells; None if there are none or no space for them."""
         return self.explained if holds_numbers(self.rows.axis, self.columns.axis, self.explained) else None
 
     @cached_property
-    def words(self) -> Words:
+    def words(self) -> Captions:
         """The texts of the drawing."""
-        return Words(rows=self.rows.axis, columns=self.columns.axis, explained=self.explained)
+        return Captions(rows=self.rows.axis, columns=self.columns.axis, explained=self.explained)
 
     def caption(self, place: tuple[int, int]) -> list[str]:
         """Return the sentences, wrapped into lines."""
         return self._lines(self.words.sentences(place))
 
     def _lines(self, sentences: list[str]) -> list[str]:
-        letters = int((self.width - 2 * MARGIN) / (CAPTION * LETTER_WIDTH))
+        letters = int((self.width - 2 * MARGIN) / (CAPTION_SIZE * LETTER_WIDTH))
         return [
             line
             for sentence in sentences
@@ -155,9 +155,9 @@ class WindowLayout:
         )
 
     @cached_property
-    def fit(self) -> Fit:
+    def fit(self) -> NumberStyle:
         """The look of the cells."""
-        return next(fit for fit in FITS if self._longest <= fit.most)
+        return next(fit for fit in NUMBER_STYLES if self._longest <= fit.most)
 
     @cached_property
     def _cell(self) -> tuple[float, float]:
@@ -165,7 +165,7 @@ class WindowLayout:
         if self.numbers is not None:
             longest = max(map(len, self._texts)) * self.fit.letters * LETTER_WIDTH
             parts = self.columns.inputs, self.columns.outputs
-            beside = TEAR + 1 if any(part.torn_before or part.torn_after for part in parts) else 4
+            beside = TEAR_REACH + 1 if any(part.torn_before or part.torn_after for part in parts) else 4
             return max(self.fit.side, math.ceil(longest + 2 * beside)), self.fit.side
         side = min(max(600 // self._longest, 10), 34)
         return side, side
@@ -175,7 +175,7 @@ class WindowLayout:
         if abs(number) < 10**6 and (isinstance(number, int) or abs(number) >= 1000):
             return f"{number:.0f}"
         texts = [f"{number:.{digits}g}" for digits in range(self.fit.digits, 1, -1)]
-        return next((text for text in texts if len(text.removeprefix("-")) <= WIDEST), texts[-1])
+        return next((text for text in texts if len(text.removeprefix("-")) <= MAX_CHARACTERS), texts[-1])
 
     @cached_property
     def gutter(self) -> float:
@@ -190,7 +190,8 @@ class WindowLayout:
     @cached_property
     def _heading_widths(self) -> list[float]:
         return [
-            max(text_width(first, TITLE), text_width(second, LEGEND)) for first, second in self.words.headings
+            max(text_width(first, TITLE_SIZE), text_width(second, LEGEND_SIZE))
+            for first, second in self.words.headings
         ]
 
     @cached_property
@@ -198,19 +199,19 @@ class WindowLayout:
         """Input, kernels and output: side by side, vertically centered."""
         width, height = self._cell
         kernels = 1 if self.explained is None else len(self.explained.taps)
-        stack = min(kernels, STACK)
+        stack = min(kernels, MAX_STACKED)
         f_rows, f_columns = (
             VisibleRange(first=0, last=one.axis.window - 1) for one in (self.rows, self.columns)
         )
-        label = LABEL * (kernels > 1)
+        label = LABEL_SPACE * (kernels > 1)
         heights = [
             len(self.rows.inputs) * height,
             stack * (len(f_rows) * height + label) + (stack - 1) * 8,
             len(self.rows.outputs) * height,
         ]
         rooms = [
-            TITLE + LINE * bool(second) + indices
-            for (_, second), indices in zip(self.words.headings, INDICES, strict=True)
+            TITLE_SIZE + LINE_HEIGHT * bool(second) + indices
+            for (_, second), indices in zip(self.words.headings, INDEX_SPACES, strict=True)
         ]
         middle = MARGIN + max(height / 2 + room for height, room in zip(heights, rooms, strict=True))
         titles = self._heading_widths
@@ -243,7 +244,7 @@ class WindowLayout:
     def width(self) -> float:
         """Width of the drawing."""
         outputs, title = self.grids.outputs, self._heading_widths[2]
-        formula = max(text_width(text, CAPTION) for text in self.words.formulas) + 1
+        formula = max(text_width(text, CAPTION_SIZE) for text in self.words.formulas) + 1
         least, most = CAPTION_WIDTHS
         return max(outputs.right, outputs.x + title, MARGIN + max(least, min(formula, most))) + MARGIN
 
@@ -255,16 +256,16 @@ class WindowLayout:
 
     def height(self, lines: int) -> float:
         """Return the height of the drawing with a caption of `lines` lines."""
-        return self.formulas_top(lines) + len(self.formulas) * LINE + MARGIN - 8
+        return self.formulas_top(lines) + len(self.formulas) * LINE_HEIGHT + MARGIN - 8
 
     def formulas_top(self, lines: int) -> float:
         """Return the y of the first formula, below a caption of `lines` lines."""
-        return self.caption_top + lines * LINE + 10
+        return self.caption_top + lines * LINE_HEIGHT + 10
 
     @property
     def caption_top(self) -> float:
         """The y of the caption's first line."""
-        return self.bottom + 28 + LINE + 12
+        return self.bottom + 28 + LINE_HEIGHT + 12
 
     def input_places(self) -> Iterator[tuple[int, int]]:
         """Yield the visible positions of the input, including padding."""

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from convcli.convolution.engine import pixels_under
+from convcli.convolution.engine import center_pixels
 from convcli.convolution.rendering import SignedMapping, adjust
 from convcli.errors import KernelError, SizeError, UsageError
 from convcli.kernels.banks import Bank
@@ -99,7 +99,7 @@ def _filter_picture(
     made, facts = render_values(values, how, rendering, picture)
     alpha = picture.alpha
     if alpha is not None:
-        alpha = pixels_under(
+        alpha = center_pixels(
             alpha, bank.taps.shape[:2], stride=window.stride, padding=window.padding, dilation=window.dilation
         )
     result = picture.with_pixels(made, alpha, maps=bank.count > 1)

@@ -5,8 +5,8 @@ from functools import partial
 
 from convcli.convolution.statistics import measure
 from convcli.drawing.colors import color_limit
-from convcli.figures.gradient_direction import direction_colors, drawn_direction, gradient
-from convcli.figures.sheet import number_text
+from convcli.figures.gradient_direction import direction_colors, draw_direction, gradient
+from convcli.figures.sheet import short_number
 from convcli.kernels.filter import Filter
 from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
@@ -59,9 +59,9 @@ def _draw(one: Filter, window: SlidingWindow, channels: Channels, picture: Pictu
         f"{one.name}, of {CHANNEL_NAMES[channels]}" if channels in CHANNEL_NAMES else one.name,
         "hue: where it gets brighter",
         "brightness: the magnitude,",
-        f"black 0, full {number_text(full)}{more}",
+        f"black 0, full {short_number(full)}{more}",
     ]
-    figure = drawn_direction(direction_colors(slope, full), about)
+    figure = draw_direction(direction_colors(slope, full), about)
     size = format_size(figure.pixels.shape)
     facts = {
         "filter": one.name,
@@ -74,4 +74,6 @@ def _draw(one: Filter, window: SlidingWindow, channels: Channels, picture: Pictu
         "place": figure.place._asdict(),
         "wheel": asdict(figure.wheel),
     }
-    return Result(Picture(figure.pixels), facts, summary=f"({size}, magnitudes up to {number_text(largest)})")
+    return Result(
+        Picture(figure.pixels), facts, summary=f"({size}, magnitudes up to {short_number(largest)})"
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from convcli.cli.reports.results import result_facts
-from convcli.convolution.engine import pixels_under
+from convcli.convolution.engine import center_pixels
 from convcli.convolution.fused import filter_pixels
 from convcli.convolution.rendering import SignedMapping
 from convcli.errors import KernelError, UsageError
@@ -128,7 +128,7 @@ def _filter_picture(
     alpha = picture.alpha
     if alpha is not None:
         height, width = one.kernels[0].shape
-        alpha = pixels_under(
+        alpha = center_pixels(
             alpha, (height, width), stride=window.stride, padding=window.padding, dilation=window.dilation
         )
     made = filtered.pixels

@@ -15,16 +15,16 @@ from convcli.convolution.statistics import measure
 from convcli.drawing.colors import WHITE, color_limit
 from convcli.errors import ImageError, UsageError
 from convcli.figures.scaling import (
-    Bar,
-    Colored,
+    ColorBar,
+    ColoredMap,
     ScaleKind,
     Scaling,
-    largest_side,
-    levels,
-    pixels_of,
+    level_map,
+    max_panel_side,
+    pixel_map,
     signed_map,
 )
-from convcli.figures.sheet import Panel, drawn_sheet, number_text
+from convcli.figures.sheet import Panel, draw_sheet, short_number
 from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Filter
 from convcli.pictures.backgrounds import flatten
@@ -80,7 +80,7 @@ def sheet_recipe(
 def _largest(operations: Sequence[Recipe], panels: int, size: Size) -> Size:
     """Return the size of the largest result, or a size that takes as much memory as the sheet."""
     rows, columns, _ = max((one.result_size(size) for one in operations), key=prod)
-    side = largest_side(panels)
+    side = max_panel_side(panels)
     # A pixel of the sheet takes about a quarter of the bytes of a value of a result.
     return max((rows, columns, 3), (panels * side // 4, side, 3), key=prod)
 
@@ -106,13 +106,13 @@ class Panels:
 
     def __init__(self, size: tuple[int, int], count: int) -> None:
         self.size = size
-        self.largest = largest_side(count)
+        self.largest = max_panel_side(count)
         self.fit = Scaling.within(size, self.largest)
         self.made: list[Panel] = []
         self.facts: list[dict[str, object]] = []
 
     def add(
-        self, title: str, name: str | None, channels: str, colored: Colored, about: Sequence[str]
+        self, title: str, name: str | None, channels: str, colored: ColoredMap, about: Sequence[str]
     ) -> None:
         """Add the input, or a feature map of the filter of that name."""
         height, width, _ = colored.colors.shape
@@ -156,7 +156,7 @@ def _draw(
     largest = float(max(-(ends.lowest or 0), ends.highest or 0))
     for one in filters:
         _draw_filter(panels, one, rendering, picture, luma, largest)
-    sheet = drawn_sheet(panels.made)
+    sheet = draw_sheet(panels.made)
     size = format_size(sheet.pixels.shape)
     facts = {
         **window.facts(),
@@ -200,18 +200,18 @@ def _flat(picture: Picture) -> Picture:
     return replace(picture, pixels=picture.pixels[..., 0]) if one else picture
 
 
-def _natural(picture: Picture, *, as_numbers: bool = False) -> Colored:
+def _natural(picture: Picture, *, as_numbers: bool = False) -> ColoredMap:
     """Show a picture unchanged: pixels, on white where they are transparent, or else values."""
     pixels = picture.pixels
     if pixels.dtype in (np.uint8, np.uint16) and not as_numbers:
-        return pixels_of(flatten(picture, WHITE).pixels)
+        return pixel_map(flatten(picture, WHITE).pixels)
     is_signed = pixels.ndim == 2 and bool((pixels < 0).any())
-    return signed_map(pixels) if is_signed else levels(pixels, math.inf)
+    return signed_map(pixels) if is_signed else level_map(pixels, math.inf)
 
 
 def _colored(
     one_map: FilterMap, result: Picture, rendering: Rendering, picture: Picture, largest: float
-) -> tuple[Colored, list[str]]:
+) -> tuple[ColoredMap, list[str]]:
     """Draw a result, and return notes for its caption."""
     values = result.pixels
     if rendering.signed != SignedMapping.RAW:
@@ -227,7 +227,7 @@ def _colored(
         may_be_negative = (one_map.signed and not rendering.relu) or bool((values < 0).any())
         is_signed = values.ndim == 2 and may_be_negative
         least = _rounding(one_map, picture.pixels.dtype, largest)
-        colored = signed_map(values, least) if is_signed else levels(values, color_limit(values))
+        colored = signed_map(values, least) if is_signed else level_map(values, color_limit(values))
     return colored, _numbers(values, colored.bar)
 
 
@@ -240,14 +240,14 @@ def _rounding(one_map: FilterMap, dtype: np.dtype[Any], largest: float) -> float
     return beyond if math.isfinite(beyond) else 0.0
 
 
-def _numbers(values: Array, bar: Bar | None) -> list[str]:
+def _numbers(values: Array, bar: ColorBar | None) -> list[str]:
     """Return the range of the values, and the counts of NaN and infinity."""
     unknown, infinite = 0, 0
     if values.dtype.kind == "f":
         unknown, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
     told = []
     if bar is not None and unknown + infinite < values.size:
-        told.append(f"{number_text(bar.lowest)} to {number_text(bar.highest)}")
+        told.append(f"{short_number(bar.lowest)} to {short_number(bar.highest)}")
     return told + [f"{count} {what}" for count, what in ((unknown, "NaN"), (infinite, "infinite")) if count]
 
 

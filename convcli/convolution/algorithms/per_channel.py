@@ -3,19 +3,19 @@
 import numpy as np
 
 from convcli.convolution.algorithms.direct import shifts
-from convcli.convolution.algorithms.steps import HEADROOM, Algorithm, Array, Steps, amplification
+from convcli.convolution.algorithms.steps import HEADROOM, Algorithm, Array, Steps, l1_norm
 from convcli.convolution.buffers import BufferPool
 from convcli.sizes.windowed import Axis
 
-__all__ = ["by_planes"]
+__all__ = ["per_channel"]
 
 
-def by_planes(slide: Algorithm, taps: Array, rows: Axis, columns: Axis) -> Algorithm:
+def per_channel(slide: Algorithm, taps: Array, rows: Axis, columns: Axis) -> Algorithm:
     """Apply to each channel separately; use shifts for strips with values that would spread to other outputs.
 
     These values are NaN and infinity, and values so large that intermediate sums may overflow.
     """
-    beyond_reach, total = shifts(taps, rows, columns), amplification(taps)
+    beyond_reach, total = shifts(taps, rows, columns), l1_norm(taps)
 
     def slide_planes(strip: Array, target: Array, scratch: BufferPool) -> Steps:
         if strip.ndim == 2:
