@@ -40,8 +40,10 @@ if TYPE_CHECKING:
     from convcli.learning.gradient_descent import learn
     from convcli.learning.nearest import nearest_filter
     from convcli.networks.sources import network
-    from convcli.pictures.reading import read_image
-    from convcli.pictures.writing import write_image
+    from convcli.pictures.picture import Picture
+    from convcli.pictures.reading import read_image, read_picture
+    from convcli.pictures.writing import write_image, write_picture
+    from convcli.pipeline.single_picture import filter_file, filter_picture, pool_file, pool_picture
     from convcli.sizes.axes import output_size
 
 __version__ = "0.2.0"
@@ -55,6 +57,7 @@ __all__ = [
     "LearningError",
     "MatrixError",
     "OutputError",
+    "Picture",
     "SizeError",
     "SpecError",
     "UsageError",
@@ -64,6 +67,8 @@ __all__ = [
     "conv_forward",
     "convolve",
     "convolve_volume",
+    "filter_file",
+    "filter_picture",
     "get_filter",
     "kernel",
     "learn",
@@ -75,12 +80,16 @@ __all__ = [
     "plan",
     "pool",
     "pool_backward",
+    "pool_file",
     "pool_forward",
+    "pool_picture",
     "read_image",
     "read_kernel",
+    "read_picture",
     "read_weights",
     "render",
     "write_image",
+    "write_picture",
 ]
 
 _MODULES = {
@@ -110,8 +119,10 @@ _MODULES = {
     "learning.gradient_descent": ("learn",),
     "learning.nearest": ("nearest_filter",),
     "networks.sources": ("network",),
-    "pictures.reading": ("read_image",),
-    "pictures.writing": ("write_image",),
+    "pictures.picture": ("Picture",),
+    "pictures.reading": ("read_image", "read_picture"),
+    "pictures.writing": ("write_image", "write_picture"),
+    "pipeline.single_picture": ("filter_file", "filter_picture", "pool_file", "pool_picture"),
     "sizes.axes": ("output_size",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -1,5 +1,7 @@
 """The picture: pixels with their alpha, color profile and resolution."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -52,9 +54,7 @@ class Picture:
         """Bits per rendered pixel: 16 for uint16, else 8."""
         return 16 if self.pixels.dtype == np.uint16 else 8
 
-    def with_pixels(
-        self, pixels: NDArray[Any], alpha: NDArray[Any] | None, *, maps: bool = False
-    ) -> "Picture":
+    def with_pixels(self, pixels: NDArray[Any], alpha: NDArray[Any] | None, *, maps: bool = False) -> Picture:
         """Return the result as a picture that keeps profile and resolution where they still apply."""
         profile, notes = self.profile, tuple[str, ...]()
         space = b"GRAY" if pixels.ndim == 2 else b"RGB "

@@ -16,12 +16,12 @@ from convcli.errors import ConvcliError, ImageError, MatrixError, TooLargeError,
 from convcli.files.opening import open_input, read_chunk
 from convcli.pictures.arrays import image_array
 from convcli.pictures.formats.decoding import decode, readable_formats
-from convcli.pictures.limits import DEFAULT_LIMITS, Limits
+from convcli.pictures.limits import DEFAULT_LIMITS, MAX_PIXELS, Limits
 from convcli.pictures.npy import NPY_MAGIC, read_npy
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pictures.text_matrices import parse_matrix
 
-__all__ = ["load_picture", "read_image"]
+__all__ = ["load_picture", "read_image", "read_picture"]
 
 MAX_STREAM = 1 << 32  # bytes read from a pipe
 TEXT_EXPANDS = 12  # reading a text takes at most this many times its bytes in memory
@@ -49,6 +49,40 @@ def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
     """
     name = str(source) if isinstance(source, str | Path) else "stream"
     return np.array(load_picture(source, name).pixels_with_alpha)  # a copy that the caller may change
+
+
+def read_picture(
+    source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, frame: int | None = None
+) -> Picture:
+    """Read an image file with its alpha, color profile and resolution.
+
+    Parameters
+    ----------
+    source : path or binary stream
+        As for `read_image`.
+    max_pixels : int
+        The largest picture that is read.
+    frame : int, optional
+        Which frame of an animation is read, from 0 (default: the first).
+
+    Returns
+    -------
+    Picture
+        EXIF orientation has been applied; 16 bits are kept.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read, is not an image, is too large, or does not have that frame.
+
+    Examples
+    --------
+    >>> picture = read_picture("sample_images/camera.png")
+    >>> picture.pixels.shape, picture.pixels.dtype, picture.alpha
+    ((512, 512), dtype('uint8'), None)
+    """
+    name = str(source) if isinstance(source, str | Path) else "stream"
+    return load_picture(source, name, Limits(max_pixels), frame=frame)
 
 
 def load_picture(

@@ -13,7 +13,7 @@ from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.file_formats import check_holds, format_for_path
 from convcli.pictures.picture import Picture
 
-__all__ = ["write_image"]
+__all__ = ["write_image", "write_picture"]
 
 
 def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) -> None:
@@ -39,13 +39,45 @@ def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) ->
     OutputError
         The file exists, cannot be written, or its format cannot hold the image.
     """
-    file_format = format_for_path(target)
     array = image_array(image)
     picture = Picture(array)
-    if not file_format.numeric and array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] in (2, 4):
+    is_pixels = not format_for_path(target).numeric and array.dtype == np.uint8
+    if is_pixels and array.ndim == 3 and array.shape[2] in (2, 4):
         color = array[..., 0] if array.shape[2] == 2 else array[..., :3]
         picture = Picture(color, alpha=array[..., -1])
-    check_holds(picture, file_format, str(target))
+    write_picture(target, picture, force=force)
+
+
+def write_picture(
+    target: str | Path, picture: Picture, *, force: bool = False, png_level: int | None = None
+) -> tuple[str, ...]:
+    """Write a picture with its alpha, color profile and resolution; the file appears complete or not at all.
+
+    Parameters
+    ----------
+    target : path
+        The extension selects the format, as for `write_image`.
+    picture : Picture
+    force : bool
+        Replace an existing file.
+    png_level : int, optional
+        Compression of a PNG file, 0 to 9 (default: fast, and small where that costs nothing).
+
+    Returns
+    -------
+    tuple of str
+        What the format cannot hold and was dropped, such as a color profile.
+
+    Raises
+    ------
+    UsageError
+        The extension is unknown.
+    OutputError
+        The file exists, cannot be written, or its format cannot hold the picture.
+    """
+    file_format = format_for_path(target)
+    dropped = check_holds(picture, file_format, str(target))
     check_target(target, replace=force)
-    content = encode(picture, file_format, str(target))
+    content = encode(picture, file_format, str(target), png_level=png_level)
     write_atomically(target, lambda stream: stream.writelines(content), replace=force)
+    return tuple(dropped)

@@ -1,36 +1,29 @@
-"""One input of a batch and the operations on it; runs in any process and prints nothing."""
+"""One input of a batch: reads it, applies each recipe, writes the results and reports."""
 
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from convcli.cli.reports.results import answer
-from convcli.cli.terminal.output import json_line
-from convcli.errors import ConvcliError, OutputError, SizeError
+from convcli.errors import ConvcliError, ImageError, OutputError, SizeError
 from convcli.files.streams import STREAM, write_bytes
-from convcli.pictures.backgrounds import flatten
 from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.file_formats import FileFormat, check_holds
-from convcli.pictures.limits import ResultBytes, Size
+from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.outputs import PRINTED, Destination, Outputs, make_folder, natural_format
 from convcli.pipeline.reading import ReadOptions
 from convcli.pipeline.recipes.recipe import Recipe
+from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
 
-if TYPE_CHECKING:
-    from convcli.cli.terminal.previews import Preview
-
-
-__all__ = ["Job", "Report", "candidate_outputs", "result_bytes"]
-
+__all__ = ["Job", "Observer", "ResultBytes", "candidate_outputs"]
 
 NO_MEMORY = "there is not enough memory for it"
-# Bytes that encoders need per value, if more than in the file (measured).
+# Bytes that encoders take for each value, where they are more than those of the file: measured.
 ENCODING: dict[FileFormat | None, int] = {
     FileFormat.CSV: 90,
     FileFormat.TXT: 90,
@@ -40,185 +33,158 @@ ENCODING: dict[FileFormat | None, int] = {
 }
 
 
-def result_bytes(operations: Sequence[Recipe], file_format: FileFormat | None) -> ResultBytes:
-    """Return a function that computes the bytes that the largest result and its file take."""
+class Observer(Protocol):
+    """Somebody who looks at pictures as they are processed, for example to preview them."""
 
-    def room(size: Size, itemsize: int, numbers: bool) -> int:
-        def taken(one: Recipe) -> int:
-            try:
-                made = prod(one.result_size(size))
-            except SizeError:  # reported when the operation runs
-                return 0
-            written = file_format if one.where is None else one.where.format
-            as_numbers = numbers or _is_numeric(written) if one.numbers is None else one.numbers
-            if as_numbers:
-                each = max(one.itemsize if numbers else 4, 8 if itemsize > 4 else 4)
-            else:
-                each = 8 if itemsize > 4 else itemsize
-            return made * (each + one.between + ENCODING.get(written, each))
+    def before(self, source: Source, picture: Picture) -> Any:
+        """Look at an input, and return what `after` needs of it: the picture itself is not kept."""
 
-        return max(map(taken, operations))
-
-    return room
+    def after(self, seen: Any, recipe: Recipe, result: Picture, finished: Finished) -> str:
+        """Look at a result, and return text for its report."""
 
 
-@dataclass
-class Report:
-    """The report on an input: whether it failed, and what to print. It can come from another process."""
+@dataclass(frozen=True)
+class ResultBytes:
+    """The memory that the largest result of several recipes takes, with the file made of it."""
 
-    failed: bool = False
-    skipped: bool = False
-    messages: list[tuple[str, object]] = field(default_factory=list)
-    answers: list[str] = field(default_factory=list)
-    matrices: bool = False  # answers are matrices, which are separated by empty lines
+    recipes: tuple[Recipe, ...]
+    file_format: FileFormat | None
 
-    def fail(self, source: Source, why: object, *, json: bool, output: str | None = None) -> None:
-        """Report a failure, of the output if one is named, else of the input."""
-        self.failed = True
-        self.messages.append((output or source.shown, str(why)))
-        if json:
-            self.answers.append(json_line({"input": source.name, "output": output, "error": str(why)}))
+    def __call__(self, size: Size, itemsize: int, numbers: bool) -> int:
+        """Return the bytes for an input of that size."""
+        return max(self._bytes(recipe, size, itemsize, numbers) for recipe in self.recipes)
 
-
-def candidate_outputs(source: Source, operation: Recipe, where: Destination) -> list[str]:
-    """Return the possible outputs of an input; which one it is depends on the content of the input."""
-    formats = {where.format}
-    if where.format is None:
-        to_folder = where.folder is not None
-        formats = {natural_format(kind, operation.numbers, to_folder=to_folder) for kind in PictureKind}
-    return [where.path(source, operation.label, one.extension) for one in formats if one is not PRINTED]
-
-
-class Job:
-    """One input and the operations on it."""
-
-    def __init__(
-        self,
-        source: Source,
-        operations: Sequence[Recipe],
-        outputs: Outputs,
-        reading: ReadOptions,
-        preview: "Preview | None" = None,
-    ) -> None:
-        self.source = source
-        self.reading = reading
-        self.operations = operations
-        self.outputs = outputs
-        self.preview = preview
-        self.where = outputs.where
-        self.told = Report()
-
-    def done(self) -> Report:
-        """Run all operations and return the report."""
-        if self.source.trouble:
-            self._fail(self.source.trouble)
-            return self.told
-        waiting = [operation for operation in self.operations if not self._skips(operation)]
-        if not waiting:
-            self.told.skipped = True
-            return self.told
+    def _bytes(self, recipe: Recipe, size: Size, itemsize: int, numbers: bool) -> int:
         try:
-            for operation in waiting:
-                self._check(operation.goes(self.where).output)  # before decoding the input in vain
-            picture, notes = self._loaded()
-        except ConvcliError as error:
-            self._fail(error.why, output=error.what if isinstance(error, OutputError) else None)
-            return self.told
-        except MemoryError:
-            self._fail(NO_MEMORY)
-            return self.told
-        pictures = [picture] * len(waiting)  # each operation takes one, so that the last frees the picture
-        del picture
-        for operation in waiting:
-            if self._attempt(operation, pictures, notes):
-                notes = ()
-        return self.told
+            values = prod(recipe.result_size(size))
+        except SizeError:  # reported when the recipe is tried
+            return 0
+        file_format = self.file_format if recipe.where is None else recipe.where.format
+        as_numbers = numbers or _is_numeric(file_format) if recipe.numbers is None else recipe.numbers
+        if as_numbers:
+            each = max(recipe.itemsize if numbers else 4, 8 if itemsize > 4 else 4)
+        else:
+            each = 8 if itemsize > 4 else itemsize
+        return values * (each + recipe.working_bytes + ENCODING.get(file_format, each))
 
-    def _loaded(self) -> tuple[Picture, tuple[str, ...]]:
-        """Return the picture, on the background color if there is one, and notes on it."""
-        picture = self.reading.load(self.source.name)
-        if self.where.background is None or picture.alpha is None:
-            return picture, picture.notes
-        flat = flatten(picture, self.where.background)
-        return flat, (*picture.notes, *flat.notes)
+
+@dataclass(frozen=True)
+class Job:
+    """One input and what to do with it. It can be pickled, and prints nothing.
+
+    Attributes
+    ----------
+    source : Source
+    recipes : sequence of Recipe
+    outputs : Outputs
+        Where results go, and which files must not be replaced.
+    reading : ReadOptions
+    observer : Observer, optional
+    """
+
+    source: Source
+    recipes: Sequence[Recipe]
+    outputs: Outputs
+    reading: ReadOptions
+    observer: Observer | None = None
+
+    def run(self) -> Report:
+        """Do everything; failures are in the report."""
+        report = Report(self.source)
+        if self.source.trouble:
+            report.events.append(self.failure(self.source.trouble))
+            return report
+        recipes = [recipe for recipe in self.recipes if not self._is_skipped(recipe, report)]
+        if not recipes:
+            report.skipped = True
+            return report
+        try:
+            for recipe in recipes:
+                self._check(recipe.destination(self.outputs.where).output)  # before decoding for nothing
+            pictures = [self.reading.load(self.source.name)] * len(recipes)
+        except ConvcliError as error:
+            output = error.what if isinstance(error, OutputError) else None
+            report.events.append(Failure(error, error.why, output))
+            return report
+        except MemoryError:
+            report.events.append(self.failure(NO_MEMORY))
+            return report
+        notes = pictures[0].notes
+        for recipe in recipes:
+            try:
+                kept, finished = self._attempt(recipe, pictures)
+            except OutputError as error:
+                report.events.append(Failure(error, error.why, error.what))
+            except ConvcliError as error:
+                report.events.append(Failure(error, str(error)))
+            except MemoryError:
+                report.events.append(self.failure(NO_MEMORY))
+            else:
+                report.events += [Note(note) for note in (*notes, *kept)]
+                report.events.append(finished)
+                notes = ()  # reported once
+        return report
+
+    def failure(self, why: str) -> Failure:
+        """Return a failure of the input, for example that its process was killed."""
+        return Failure(ImageError(self.source.shown, why), why)
 
     def _check(self, target: str | None) -> None:
         if target is not None:
             self.outputs.check(target)
 
-    def _fail(self, why: object, output: str | None = None) -> None:
-        self.told.fail(self.source, why, json=self.where.json, output=output)
-
-    def _note(self, notes: Iterable[str]) -> None:
-        self.told.messages += [("note", f"{self.source.shown}: {note}") for note in notes]
-
-    def _skips(self, operation: Recipe) -> bool:
-        """Whether the output of an operation exists and has to be kept."""
-        if not self.where.skip_existing:
+    def _is_skipped(self, recipe: Recipe, report: Report) -> bool:
+        """Whether the output of a recipe exists and is to be kept."""
+        if not self.outputs.where.skip_existing:
             return False
-        expected = candidate_outputs(self.source, operation, operation.goes(self.where))
+        expected = candidate_outputs(self.source, recipe, recipe.destination(self.outputs.where))
         path = next(filter(os.path.lexists, expected), None)
-        if path is not None and self.where.json:
-            record = {"input": self.source.name, "output": path, "skipped": True}
-            self.told.answers.append(json_line(record))
+        if path is not None:
+            report.events.append(Skipped(path))
         return path is not None
 
-    def _attempt(self, operation: Recipe, pictures: list[Picture], notes: tuple[str, ...]) -> bool:
-        """Run one operation on the picture and return whether it succeeded; if not, its notes are dropped."""
+    def _attempt(self, recipe: Recipe, pictures: list[Picture]) -> tuple[tuple[str, ...], Finished]:
+        """Apply a recipe to the last of the pictures, which is dropped as early as possible."""
         picture = pictures.pop()
         started = time.perf_counter()
-        try:
-            file_format, target = self._target(operation, picture)
-            self._check(target)
-            before = self.preview and self.preview.tile(self.source.name, picture)
-            outcome = operation.run(picture, _wants_numbers(operation, picture, file_format))
-            del picture
-            notes += (*outcome.notes, *self._deliver(operation, outcome.picture, file_format, target))
-        except ConvcliError as error:
-            if isinstance(error, OutputError):
-                self._fail(error.why, output=error.what)
-            else:  # the input is at fault
-                self._fail(error)
-            return False
-        except MemoryError:
-            self._fail(NO_MEMORY)
-            return False
-        self._note(notes)
+        file_format, target = self._target(recipe, picture)
+        self._check(target)
+        seen = None if self.observer is None else self.observer.before(self.source, picture)
+        result = recipe.run(picture, _wants_numbers(recipe, picture, file_format))
+        del picture
+        notes = (*result.notes, *self._write(recipe, result.picture, file_format, target))
         seconds = round(time.perf_counter() - started, 6)
-        record = {"input": self.source.name, "output": target, **outcome.facts, "seconds": seconds}
-        answers = answer(record, outcome.picture, file_format, self.where, outcome.summary)
-        if self.preview and before:
-            shown = self.preview.beside(
-                before, operation.label, outcome.picture, operation.maps, below=answers[0]
-            )
-            answers[0] = shown + answers[0]
-        self.told.answers += answers
-        self.told.matrices = file_format is PRINTED and not self.where.json
-        return True
+        record = {"input": self.source.name, "output": target, **result.facts, "seconds": seconds}
+        matrix = result.picture if file_format is PRINTED else None
+        finished = Finished(record, matrix, result.summary)
+        if self.observer is not None:
+            view = self.observer.after(seen, recipe, result.picture, finished)
+            finished = Finished(record, matrix, result.summary, view)
+        return notes, finished
 
-    def _target(self, operation: Recipe, picture: Picture) -> tuple[FileFormat | None, str | None]:
-        """Return the format and name of the output, or neither for a matrix that is printed."""
-        where = operation.goes(self.where)
+    def _target(self, recipe: Recipe, picture: Picture) -> tuple[FileFormat | None, str | None]:
+        """Return the format and name of the output: neither for a matrix that is printed."""
+        where = recipe.destination(self.outputs.where)
         if where.output is not None:
             return where.format, where.output
         file_format = where.format
         if file_format is None:
-            file_format = natural_format(picture.kind, operation.numbers, to_folder=where.folder is not None)
+            file_format = natural_format(picture.kind, recipe.numbers, to_folder=where.folder is not None)
         if file_format is PRINTED:
             return PRINTED, None
-        path = where.path(self.source, operation.label, file_format.extension)
+        path = where.path(self.source, recipe.label, file_format.extension)
         if Path(path).parent != (where.folder or Path()):
             make_folder(Path(path).parent)
         return file_format, path
 
-    def _deliver(
-        self, operation: Recipe, picture: Picture, file_format: FileFormat | None, target: str | None
+    def _write(
+        self, recipe: Recipe, picture: Picture, file_format: FileFormat | None, target: str | None
     ) -> Iterable[str]:
-        """Write the result, unless it is printed, and return notes on what the format cannot hold."""
+        """Write the result and return what could not be kept; a matrix that is printed is not written."""
         if file_format is PRINTED or target is None:
             return ()
         name = "standard output" if target == STREAM else target
-        where = operation.goes(self.where)
+        where = recipe.destination(self.outputs.where)
         dropped = check_holds(picture, file_format, name)
         content = encode(picture, file_format, name, png_level=where.png_level, jobs=where.jobs)
         if target == STREAM:
@@ -228,13 +194,22 @@ class Job:
         return dropped
 
 
+def candidate_outputs(source: Source, recipe: Recipe, where: Destination) -> list[str]:
+    """Return the possible outputs of an input: the name of a file does not say what it holds."""
+    formats = {where.format}
+    if where.format is None:
+        to_folder = where.folder is not None
+        formats = {natural_format(kind, recipe.numbers, to_folder=to_folder) for kind in PictureKind}
+    return [where.path(source, recipe.label, one.extension) for one in formats if one is not PRINTED]
+
+
 def _is_numeric(file_format: FileFormat | None) -> bool:
     return file_format is not PRINTED and file_format.numeric
 
 
-def _wants_numbers(operation: Recipe, picture: Picture, file_format: FileFormat | None) -> bool:
-    if operation.numbers is not None:
-        return operation.numbers
+def _wants_numbers(recipe: Recipe, picture: Picture, file_format: FileFormat | None) -> bool:
+    if recipe.numbers is not None:
+        return recipe.numbers
     if file_format is PRINTED or file_format.numeric:
         return True
     return file_format == FileFormat.TIFF and picture.kind != PictureKind.PIXELS

@@ -9,14 +9,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import count as numbers
 from itertools import takewhile
-from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, Protocol, TypeVar
 
 from convcli.parallel import thread_count
+from convcli.pipeline.job import Job
+from convcli.pipeline.report import Report
 from convcli.signals import SIGNALS, cleanup_at_signal, reset_handlers
 
 if TYPE_CHECKING:
@@ -24,12 +26,38 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-__all__ = ["map_in_processes", "split_jobs"]
+__all__ = ["Executor", "LocalProcesses", "map_in_processes", "split_jobs"]
 
 Result = TypeVar("Result")
 
 AHEAD = 32  # results per process that may wait for an earlier one, to bound the memory of a long batch
 PATIENCE = 2.0  # seconds that a process gets to clean up when all processes stop
+
+
+class Executor(Protocol):
+    """Runs the jobs of a batch, wherever that is."""
+
+    def run(self, jobs: Sequence[Job], *, in_order: bool) -> Iterator[Report]:
+        """Yield the report of each job, in the order of the jobs or as they finish."""
+
+
+@dataclass(frozen=True)
+class LocalProcesses:
+    """Runs jobs in processes of this machine; in this process if there is only one."""
+
+    processes: int = 1
+
+    def run(self, jobs: Sequence[Job], *, in_order: bool = True) -> Iterator[Report]:
+        """Yield the report of each job, in the order of the jobs or as they finish."""
+
+        def run_job(number: int) -> Report:
+            return jobs[number].run()
+
+        def lost_job(number: int, killed_by: str) -> Report:
+            job = jobs[number]
+            return Report(job.source, [job.failure(f"its process was ended by {killed_by}")])
+
+        return map_in_processes(len(jobs), run_job, lost_job, self.processes, in_order=in_order)
 
 
 def split_jobs(jobs: int | None, parts: int) -> tuple[int, int | None]:

@@ -1,43 +1,40 @@
-"""Reading inputs: from a file or standard input, up to a size, and which frame of several."""
+"""How inputs are read: from where, how large they may be, which frame of several, on what background."""
 
 from dataclasses import dataclass, replace
 from math import prod
 
-from convcli.cli.options import check_least
 from convcli.files.streams import STREAM, input_name, standard_input
-from convcli.pictures.limits import MAX_PIXELS, Limits
+from convcli.pictures.backgrounds import Color, flatten
+from convcli.pictures.limits import DEFAULT_LIMITS, Limits, Size
 from convcli.pictures.picture import Picture
 from convcli.pictures.reading import load_picture
-from convcli.sizes.text import parse_amount
 
-__all__ = ["ReadOptions"]
+__all__ = ["BytesPerValue", "ReadOptions"]
+
+
+@dataclass(frozen=True)
+class BytesPerValue:
+    """The memory that results take, as a number of bytes per value of the input."""
+
+    count: int
+
+    def __call__(self, size: Size, itemsize: int, numbers: bool) -> int:
+        """Return the bytes for an input of that size."""
+        del itemsize, numbers
+        return prod(size) * self.count
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """The limits of pictures, and which frame of several is read."""
+    """How large pictures may be, which frame is read, and the color that transparent pixels are laid over."""
 
-    limits: Limits
-    frame: int | None
+    limits: Limits = DEFAULT_LIMITS
+    frame: int | None = None
+    background: Color | None = None
 
-    @classmethod
-    def read(cls, max_pixels: str | None, max_memory: str | None, frame: int | None) -> "ReadOptions":
-        """Check the options.
-
-        Raises
-        ------
-        UsageError
-            A value is out of range.
-        """
-        check_least("--frame", frame, 0)
-        pixels = MAX_PIXELS if max_pixels is None else parse_amount(max_pixels, "--max-pixels", minimum=1)
-        memory = None if max_memory is None else parse_amount(max_memory, "--max-memory", minimum=1)
-        return cls(Limits(pixels, memory), frame)
-
-    def with_room(self, bytes_of_a_number: int) -> "ReadOptions":
-        """Return the same with a memory limit for work that takes `bytes_of_a_number` bytes per value."""
-        limits = replace(self.limits, result_bytes=lambda size, *_: prod(size) * bytes_of_a_number)
-        return replace(self, limits=limits)
+    def with_room(self, bytes_per_value: int) -> "ReadOptions":
+        """Return the same options for work that takes so many bytes per value of the input."""
+        return replace(self, limits=replace(self.limits, result_bytes=BytesPerValue(bytes_per_value)))
 
     def load(self, source: str) -> Picture:
         """Load a picture from a file, or from standard input.
@@ -48,4 +45,8 @@ class ReadOptions:
             The picture cannot be read.
         """
         stream = standard_input() if source == STREAM else source
-        return load_picture(stream, input_name(source), self.limits, frame=self.frame)
+        picture = load_picture(stream, input_name(source), self.limits, frame=self.frame)
+        if self.background is None or picture.alpha is None:
+            return picture
+        flat = flatten(picture, self.background)
+        return replace(flat, notes=(*picture.notes, *flat.notes))

@@ -57,16 +57,24 @@ def whole_number(number: object, name: str, minimum: int) -> int:
 def _paddings(
     padding: Padding, side: tuple[int, int], extent: tuple[int, int], stride: tuple[int, int]
 ) -> PaddingAmounts:
+    amounts = as_amounts(padding)
+    if not isinstance(amounts, NamedPadding):
+        return amounts
+    if amounts == NamedPadding.VALID:
+        return (0, 0), (0, 0)
+    vertical, horizontal = (
+        _halves(max((-(-n // s) - 1) * s + e - n, 0), amounts)
+        for n, e, s in zip(side, extent, stride, strict=True)
+    )
+    return vertical, horizontal
+
+
+def as_amounts(padding: Padding) -> NamedPadding | PaddingAmounts:
+    """Check a padding and return its name, or its amounts ``((top, bottom), (left, right))``."""
     if isinstance(padding, str):
         padding = parse_padding(padding)
-    if isinstance(padding, NamedPadding) and padding == NamedPadding.VALID:
-        return (0, 0), (0, 0)
     if isinstance(padding, NamedPadding):
-        vertical, horizontal = (
-            _halves(max((-(-n // s) - 1) * s + e - n, 0), padding)
-            for n, e, s in zip(side, extent, stride, strict=True)
-        )
-        return vertical, horizontal
+        return padding
     nested = isinstance(padding, tuple | list) and any(isinstance(part, tuple | list) for part in padding)
     if nested and len(padding) != 2:  # type: ignore[arg-type] # a nested one is a tuple
         raise SizeError(f"padding {padding}", "must be ((top, bottom), (left, right))")

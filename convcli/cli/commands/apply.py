@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from convcli.cli.completion import completers as offers
-from convcli.cli.options import (
+from convcli.cli.options.shared import (
     FILTER,
     OUTPUT,
     PIXELS,
@@ -214,25 +214,24 @@ def apply(
         from convcli.pictures.formats.decoding import start_decoding  # late: help needs no Pillow
 
         start_decoding(images[0])  # while numpy is loading
-    from convcli.cli.batch import Batch, run_batch
+    from convcli.cli.batch import run_batch
+    from convcli.cli.options.batch import BatchOptions
+    from convcli.cli.options.filtering import kernel_files, read_filters, read_rendering, read_window
     from convcli.cli.terminal.output import answer_is_shown
     from convcli.pipeline.recipes.banks import make_recipe
-    from convcli.pipeline.recipes.filtering import kernel_files, read_filters
-    from convcli.pipeline.recipes.rendering import Rendering
-    from convcli.pipeline.recipes.window import SlidingWindow
 
-    batch = Batch.read(
+    batch = BatchOptions.read(
         images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels,
         max_memory=max_memory, frame=frame, output=output, out_dir=out_dir, name=name,
         file_format=file_format, force=force, skip_existing=skip_existing, json=json, png_level=png_level,
         jobs=jobs, background=background, preview=preview, preview_as=preview_as,
     )  # fmt: skip
-    window = SlidingWindow.read(padding, border, stride, dilation, flip=flip, jobs=batch.threads)
-    rendering = Rendering.read(channels, signed, scale, bias, batch.where.format, relu=relu)
+    window = read_window(padding, border, stride, dilation, flip=flip, jobs=batch.threads)
+    rendering = read_rendering(channels, signed, scale, bias, batch.where.format, relu=relu)
     named = bool(filters or kernels or banks)
     figures = None
     if sheet is not None or direction is not None:
-        from convcli.cli.drawing_options import DrawingOptions  # late: most runs draw no figures
+        from convcli.cli.options.drawing import DrawingOptions  # late: most runs draw no figures
 
         results = (output, out_dir, name, file_format) != (None,) * 4
         figures = DrawingOptions.read(sheet, direction, batch, results=results)
@@ -242,11 +241,11 @@ def apply(
         filters or [], kernels or [], banks or [], angle=angle, size=size, order=order, inputs=images or []
     )
     measured = json or answer_is_shown()
-    operations = [
+    recipes = [
         make_recipe(one, window, rendering, measured=measured)
         for one in chosen
         if figures is None or figures.results
     ]
     if figures is not None:
-        operations += figures.operations(chosen, window, rendering, named=named)
-    return run_batch(batch, operations, kernel_files(kernels or []))
+        recipes += figures.recipes(chosen, window, rendering, named=named)
+    return run_batch(batch, recipes, kernel_files(kernels or []))

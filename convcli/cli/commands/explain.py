@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcli.cli.options import (
+from convcli.cli.options.shared import (
     OUTPUT,
     PIXELS,
     WINDOW,
@@ -175,6 +175,8 @@ def explain(
     if (name is None) == (kernel is None):
         raise UsageError("--filter", "give either one --filter or one --kernel")
     check_names([image])
+    from convcli.cli.options.batch import read_options
+    from convcli.cli.options.filtering import kernel_files, read_filters, read_window
     from convcli.cli.reports.explained import NumberAnswer
     from convcli.convolution.fused import filter_pixels
     from convcli.convolution.rendering import SignedMapping
@@ -182,9 +184,6 @@ def explain(
     from convcli.kernels.filter import Filter
     from convcli.pictures.channels import Channels, select_channels
     from convcli.pictures.picture import PictureKind
-    from convcli.pipeline.reading import ReadOptions
-    from convcli.pipeline.recipes.filtering import kernel_files, read_filters  # late: help needs no numpy
-    from convcli.pipeline.recipes.window import SlidingWindow
     from convcli.sizes.axes import check_position
 
     kernels = [kernel] if kernel is not None else []
@@ -195,14 +194,14 @@ def explain(
         raise UsageError(
             "--kernel", "is a volume, but explain needs a matrix; save one of its matrices and give that"
         )
-    window = SlidingWindow.read(
+    window = read_window(
         "same" if padding is None else padding, border, stride, dilation, flip=flip, jobs=None
     )
     which = Channels.EACH if channels is None else parse_choice(channels, Channels, "--channel")
     how = None if signed is None else parse_choice(signed, SignedMapping, "--signed")
     if how == SignedMapping.STRETCH:
         raise UsageError("--signed stretch", "depends on all pixels of the result; use raw")
-    picture = ReadOptions.read(max_pixels, max_memory, frame).with_room(24).load(image)
+    picture = read_options(max_pixels, max_memory, frame).with_room(24).load(image)
     if which == Channels.EACH:
         files.check_channels(input_name(image), picture.pixels.shape[2:])
     how = how or (SignedMapping.ABS if picture.kind == PictureKind.PIXELS else SignedMapping.RAW)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcli.cli.completion.completers import filters_or_files
-from convcli.cli.options import Angle, Force, JsonOption, SizeOption, TextOption, read_text
+from convcli.cli.options.shared import Angle, Force, JsonOption, SizeOption, TextOption, read_text
 from convcli.cli.terminal.output import answer_is_shown, shown, shown_name, wrapped, write, write_json
 from convcli.errors import FilterError, UsageError
 
@@ -65,9 +65,9 @@ def filters(
             raise UsageError("NAME", "missing; as in: convcli filters sobel-x --angle 70")
         _list_all(json=json)
         return 0
+    from convcli.cli.options.filtering import kernel_files, read_filters
     from convcli.cli.reports.kernels import check_kernel_target, save_kernel
     from convcli.kernels.filter import Filter
-    from convcli.pipeline.recipes.filtering import kernel_files, read_filters
 
     names, files = ([], [name]) if name.startswith("@") else ([name], [])
     (one,) = read_filters(names, files, [], angle=angle, size=size)

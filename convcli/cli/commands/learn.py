@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcli.cli.completion.completers import words_of
-from convcli.cli.options import (
+from convcli.cli.options.shared import (
     Force,
     JsonOption,
     MaxMemory,
@@ -156,14 +156,14 @@ def learn(
         check_apart({"--closed-form": closed_form, option: given})
     wanted_preview = WantedPreview.read(preview, preview_as)
     size, count = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
+    from convcli.cli.options.batch import read_options
+    from convcli.cli.options.filtering import typed_number  # late: help needs no numpy
     from convcli.cli.reports.kernels import check_holds_volume, check_kernel_target, save_kernel
     from convcli.errors import parse_choice
     from convcli.learning.gradient_descent import Optimizer
     from convcli.learning.gradient_descent import learn as learn_filter
     from convcli.learning.least_squares import fit_least_squares
     from convcli.learning.nearest import nearest_filter
-    from convcli.pipeline.reading import ReadOptions
-    from convcli.pipeline.recipes.rendering import typed_number  # late: help needs no numpy
 
     first_rate = typed_number("--lr", rate)
     kind = parse_choice("adam" if optimizer is None else optimizer, Optimizer, "--optimizer")
@@ -172,7 +172,7 @@ def learn(
     if curve is not None:
         check_named_file(curve, (".png",), "a curve is drawn", pictures, force=force)
     check_two_files(output, "--curve", curve)
-    reading = ReadOptions.read(max_pixels, max_memory, None).with_room(50)
+    reading = read_options(max_pixels, max_memory, None).with_room(50)
     pairs = _pairs(pictures, size, channels, reading, absolute=absolute)
     examples = [one for pair in pairs for one in pair.examples]
     if output is not None and examples[0].pixels.shape[2] > 1:

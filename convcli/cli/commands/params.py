@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from convcli.cli.completion.completers import networks, words_of
-from convcli.cli.expectations import Checks
-from convcli.cli.options import (
+from convcli.cli.options.shared import (
     CHECKS,
     COSTS,
     LAYER,
@@ -27,6 +26,7 @@ from convcli.cli.options import (
     check_apart,
     read_text,
 )
+from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import note_channels_first
 from convcli.cli.reports.output_formats import Costs, Dtype, output_format
 from convcli.errors import SizeError, UsageError, parse_choice

@@ -1,12 +1,11 @@
 """``convcli pool``: pool pictures, or compute the output size of pooling."""
 
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from convcli.cli.completion.completers import words_of
-from convcli.cli.options import (
+from convcli.cli.options.shared import (
     Background,
     CeilOption,
     Files0From,
@@ -36,16 +35,7 @@ from convcli.cli.reports.layers import answer_size
 from convcli.cli.reports.output_formats import output_format
 from convcli.errors import UsageError, parse_choice
 from convcli.networks.layer_types.pooling import Pooling
-from convcli.sizes.text import format_padding, format_size, parse_padding, parse_pair, parse_size
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from convcli.convolution.pooling import PoolMode
-    from convcli.pictures.limits import Size
-    from convcli.pictures.picture import Picture
-    from convcli.pipeline.recipes.recipe import Result
-
+from convcli.sizes.text import parse_padding, parse_pair, parse_size
 
 __all__ = ["pool"]
 
@@ -127,61 +117,14 @@ def pool(
         raise UsageError(
             "IMAGE", "missing; as in: convcli pool photo.png --f 2, or: convcli pool --n 28x28x6 --f 2"
         )
-    from convcli.cli.batch import Batch, run_batch
-    from convcli.pipeline.recipes.recipe import Recipe
+    from convcli.cli.batch import run_batch
+    from convcli.cli.options.batch import BatchOptions
+    from convcli.pipeline.recipes.pooling import pool_recipe
 
-    batch = Batch.read(
+    batch = BatchOptions.read(
         images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels,
         max_memory=max_memory, frame=frame, output=output, out_dir=out_dir, name=name,
         file_format=file_format, force=force, skip_existing=skip_existing, json=json, png_level=png_level,
         jobs=jobs, background=background, preview=preview, preview_as=preview_as,
     )  # fmt: skip
-    label = f"{layer.type}-{format_size(layer.window)}"
-    run = partial(_pool_picture, layer, chosen_mode, batch.threads)
-    itemsize = 8 if chosen_mode == PoolMode.AVG else 4
-    return run_batch(batch, [Recipe(label, run, partial(_result_size, layer), itemsize=itemsize)])
-
-
-def _result_size(layer: Pooling, size: "Size") -> "Size":
-    rows, columns = layer.axes(size)
-    return rows.output, columns.output, size[2]
-
-
-def _pool_picture(
-    layer: Pooling, mode: "PoolMode", jobs: int | None, picture: "Picture", numbers: bool
-) -> "Result":
-    """Pool every channel and alpha. Means of a matrix are exact; those of a picture keep its dtype."""
-    from convcli.cli.reports.results import result_facts
-    from convcli.convolution.pooling import pool
-    from convcli.convolution.statistics import measure
-    from convcli.pictures.picture import PictureKind
-    from convcli.pipeline.recipes.recipe import Result
-
-    rows, columns = layer.axes(picture.pixels.shape)
-
-    def pooled(channel: "NDArray[Any]") -> "NDArray[Any]":
-        return pool(
-            channel,
-            mode=mode,
-            size=layer.window,
-            stride=layer.stride,
-            padding=layer.padding,
-            ceil=layer.ceil,
-            rounded=not (numbers and picture.kind in (PictureKind.ARRAY, PictureKind.TEXT)),
-            jobs=jobs,
-        )
-
-    values = pooled(picture.pixels)
-    alpha = None if picture.alpha is None else pooled(picture.alpha)
-    result = picture.with_pixels(values, alpha)
-    facts = {
-        "filter": layer.text,
-        "kernel": None,
-        "gain": None,
-        "padding": format_padding(layer.padding),
-        "border": None,
-        "stride": format_size((rows.stride, columns.stride)),
-        "dilation": "1x1",
-    }
-    told = result_facts(picture.pixels.shape, values.shape, values.dtype, measure(values))
-    return Result(result, facts | told | {"saturated": 0}, result.notes)
+    return run_batch(batch, [pool_recipe(layer, chosen_mode, batch.threads)])

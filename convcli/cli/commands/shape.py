@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from convcli.cli.expectations import Checks
-from convcli.cli.options import (
+from convcli.cli.options.shared import (
     NETWORK,
     ByBlock,
     CeilOption,
@@ -24,6 +23,7 @@ from convcli.cli.options import (
     check_apart,
     read_text,
 )
+from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import answer_size
 from convcli.cli.reports.output_formats import output_format
 from convcli.cli.reports.solutions import Wanted, solve

@@ -1,10 +1,9 @@
-"""Reports on results: the statistics for JSON, and the line or the matrix that is printed."""
+"""What is reported of a result: its path, its values, a matrix, a line of JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from shutil import get_terminal_size
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from convcli.cli.terminal.output import (
@@ -15,56 +14,63 @@ from convcli.cli.terminal.output import (
     shown_name,
     wrapped,
 )
-from convcli.convolution.statistics import Statistics, measure
+from convcli.convolution.statistics import measure
 from convcli.files.streams import STREAM
-from convcli.pictures.formats.file_formats import FileFormat
-from convcli.pictures.picture import Picture
 from convcli.pictures.text_matrices import format_matrix
-from convcli.pipeline.outputs import PRINTED, Destination
-from convcli.sizes.text import format_size
+from convcli.pipeline.recipes.rendering import result_facts
+from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
 
-__all__ = ["answer", "result_facts"]
+__all__ = ["answers_of", "messages_of", "result_answers"]
 
 WAY_OUT = " (fewer with --scale\u00a0gain)"  # how to avoid saturated pixels
 
 
-def result_facts(
-    shape_in: Sequence[int], shape_out: Sequence[int], dtype: np.dtype[Any], numbers: Statistics
-) -> dict[str, object]:
-    """Return the sizes and statistics of a result, by their JSON keys."""
-    return {
-        "shape_in": format_size(shape_in),
-        "shape_out": format_size(shape_out),
-        "dtype": str(dtype),
-        "min": numbers.lowest,
-        "max": numbers.highest,
-        "mean": numbers.mean,
-    }
+def messages_of(report: Report) -> list[tuple[str, str]]:
+    """Return what standard error gets of a report: failures and notes."""
+    shown = report.source.shown
+    return [
+        (event.output or shown, event.why)
+        if isinstance(event, Failure)
+        else ("note", f"{shown}: {event.text}")
+        for event in report.events
+        if isinstance(event, Failure | Note)
+    ]
 
 
-def answer(
-    record: Mapping[str, object],
-    picture: Picture,
-    file_format: FileFormat | None,
-    where: Destination,
-    summary: str | None = None,
-) -> list[str]:
-    """Return what is printed for a result: its matrices, a line of JSON, its path, or a line for a person.
+def answers_of(report: Report, *, json: bool, name_width: int = 0) -> list[tuple[str, bool]]:
+    """Return what standard output gets of a report: texts, and whether each is a matrix."""
+    answers: list[tuple[str, bool]] = []
+    for event in report.events:
+        if isinstance(event, Finished):
+            is_matrix = event.matrix is not None and not json
+            texts = result_answers(event, json=json, name_width=name_width)
+            texts = [event.view + texts[0], *texts[1:]] if event.view else texts
+            answers += [(text, is_matrix) for text in texts]
+        elif json and isinstance(event, Failure):
+            failure = {"input": report.source.name, "output": event.output, "error": event.why}
+            answers.append((json_line(failure), False))
+        elif json and isinstance(event, Skipped):
+            skipped = {"input": report.source.name, "output": event.output, "skipped": True}
+            answers.append((json_line(skipped), False))
+    return answers
 
-    That line contains the summary, by default the size, type and range of the result.
-    """
-    if file_format is PRINTED and where.json:
-        return [json_line({**record, "values": picture.pixels.tolist()})]
-    if file_format is PRINTED:
-        maps = picture.pixels.reshape(*picture.pixels.shape[:2], -1)
+
+def result_answers(finished: Finished, *, json: bool, name_width: int = 0) -> list[str]:
+    """Return the matrices of a result, or its line of JSON, its path, or its line for a person."""
+    record = finished.record
+    if finished.matrix is not None:
+        pixels = finished.matrix.pixels
+        if json:
+            return [json_line({**record, "values": pixels.tolist()})]
+        maps = pixels.reshape(*pixels.shape[:2], -1)
         return [_printed(record, maps[..., number]) for number in range(maps.shape[2])]
-    if where.json:
+    if json:
         return [json_line(record)]
     if record["output"] == STREAM:
         return []
     if answer_is_shown():
-        told = _summary(record) if summary is None else summary
-        return [_line(record["output"], told, where.name_width)]
+        summary = _summary(record) if finished.summary is None else finished.summary
+        return [_line(record["output"], summary, name_width)]
     return [f"{record['output']}\n"]
 
 

@@ -61,7 +61,7 @@ def _bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Rec
         partial(_filter_picture, bank, window, rendering),
         partial(result_size, bank.taps.shape[:2], bank.count, window),
         numbers or None,
-        between=WORKING_BYTES,
+        working_bytes=WORKING_BYTES,
         maps=bank.map_names,
     )
 

@@ -30,7 +30,7 @@ def direction_recipe(one: Filter, window: SlidingWindow, rendering: Rendering, w
         partial(_draw, one, window, rendering.channels),
         partial(result_size, (taps[0], taps[1]), 3, window),
         numbers=False,
-        between=WORKING_BYTES,
+        working_bytes=WORKING_BYTES,
         where=where,
     )
 

@@ -1,72 +1,20 @@
 """Recipes that apply a filter."""
 
 import math
-import os
-from collections.abc import Sequence
 from functools import partial
 
-from convcli.cli.reports.results import result_facts
 from convcli.convolution.engine import center_pixels
 from convcli.convolution.fused import filter_pixels
 from convcli.convolution.rendering import SignedMapping
 from convcli.errors import KernelError, UsageError
-from convcli.kernels.banks import Bank, orientation_bank
-from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Filter
-from convcli.kernels.named import get_filter
-from convcli.kernels.typed import is_kernel_file, typed_kernel
 from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
 from convcli.pipeline.recipes.recipe import Recipe, Result
-from convcli.pipeline.recipes.rendering import WORKING_BYTES, Rendering, render_values, typed_number
+from convcli.pipeline.recipes.rendering import WORKING_BYTES, Rendering, render_values, result_facts
 from convcli.pipeline.recipes.window import SlidingWindow, result_size
 
-__all__ = ["filter_recipe", "kernel_files", "read_filters"]
-
-
-def read_filters(
-    names: list[str],
-    kernels: list[str],
-    banks: list[str],
-    *,
-    angle: str | None,
-    size: str | None,
-    order: str | None = None,
-    inputs: Sequence[str] = (),
-) -> list[Filter | Bank]:
-    """Build the filters of the options: the named ones, the kernels and the banks.
-
-    Raises
-    ------
-    UsageError
-        No filter was given, or one cannot be built.
-    """
-    for name in names:
-        if name.startswith("@") or is_kernel_file(name):
-            raise UsageError(name[:100], f"is a file, not a name: --kernel @{name.removeprefix('@')}")
-    if not names and not kernels and not banks:
-        for name in inputs:
-            if name.partition(":")[0].lower() in CATALOG and not os.path.lexists(name):
-                raise UsageError(name[:100], f"is a filter, not a picture: --filter {name}")
-        raise UsageError("--filter", "missing; as in --filter sobel-x (convcli filters lists them)")
-    if (kernels or banks) and not (angle is None and size is None):
-        option = "--kernel" if kernels else "--bank"
-        raise UsageError(option, "cannot be combined with --angle and --size, which are for named filters")
-    parameters = {"angle": typed_number("--angle", angle), "size": typed_number("--size", size)}
-    if order is not None and not any(text.startswith("@") for text in kernels):
-        raise UsageError("--order", "is for weights from a file, as in --kernel @weights.npz:conv1.weight")
-    named = [get_filter(name, **parameters) for name in names]
-    return [*named, *(typed_kernel(text, order) for text in kernels), *map(orientation_bank, banks)]
-
-
-def kernel_files(kernels: list[str]) -> list[str]:
-    """Return the files that the kernels are read from."""
-    named = [text[1:] for text in kernels if text.startswith("@")]
-    if not named:
-        return []
-    from convcli.kernels.weights import split_weights  # late: most filters do not come from files
-
-    return [split_weights(text)[0] for text in named]
+__all__ = ["filter_recipe"]
 
 
 def filter_recipe(one: Filter, window: SlidingWindow, rendering: Rendering, *, measured: bool) -> Recipe:
@@ -94,7 +42,7 @@ def filter_recipe(one: Filter, window: SlidingWindow, rendering: Rendering, *, m
         partial(_filter_picture, one, window, rendering, scale, measured),
         partial(result_size, (height, width), maps, window),
         numbers,
-        between=WORKING_BYTES if rendering.relu else 0,
+        working_bytes=WORKING_BYTES if rendering.relu else 0,
     )
 
 

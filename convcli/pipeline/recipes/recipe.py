@@ -12,47 +12,59 @@ __all__ = ["Recipe", "Result"]
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The result of an operation on a picture: the picture to write and the facts to report."""
+    """What a recipe makes of a picture.
+
+    Attributes
+    ----------
+    picture : Picture
+        What is written.
+    facts : mapping
+        What is known about it, under the keys of ``--json``.
+    notes : tuple of str
+        What could not be kept.
+    summary : str, optional
+        What to say about it instead of its size and values.
+    """
 
     picture: Picture
     facts: Mapping[str, object]
     notes: tuple[str, ...] = ()
-    summary: str | None = None  # the report for a person; None for size, type and range
+    summary: str | None = None
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """An operation on each input.
+    """One thing to do to each input. It can be pickled.
 
     Attributes
     ----------
     label : str
-        The ``{filter}`` part of derived names.
-    numbers : bool or None
-        Whether the result stays an array of values; None if input and output format decide.
+        What derived file names have after the name of the input.
     run : callable
-        Takes a picture and whether the result stays an array of values.
+        Takes a picture and whether numbers are wanted instead of pixels, and returns a `Result`.
     result_size : callable
-        Takes the size of a picture and returns that of its result; raises `SizeError` if there is none.
-    between : int
-        Bytes per value of the result that are held while it is computed.
+        Returns the size of the result for the size of a picture; raises `SizeError` if there is none.
+    numbers : bool or None
+        Whether the result is to be numbers; None: as the input and the output format suggest.
+    working_bytes : int
+        Additional bytes per value of the result while it is computed.
     itemsize : int
-        Bytes of each number of a result that is made of numbers of at most 4 bytes.
+        Bytes per value of a result of numbers, if the input has at most 4.
     where : Destination or None
-        Where its results go, if not to the same place as the others.
+        Where its results go, if not where all others go.
     maps : tuple of str
-        Names of the maps of a result, where it has several that have names.
+        Names of the feature maps of a result that has several.
     """
 
     label: str
     run: Callable[[Picture, bool], Result]
     result_size: Callable[[Size], Size]
     numbers: bool | None = None
-    between: int = 0
+    working_bytes: int = 0
     itemsize: int = 4
     where: Destination | None = None
     maps: tuple[str, ...] = ()
 
-    def goes(self, usual: Destination) -> Destination:
-        """Return where its results go, given the usual destination."""
+    def destination(self, usual: Destination) -> Destination:
+        """Return where its results go, given where those of other recipes go."""
         return self.where or usual

@@ -72,7 +72,7 @@ def sheet_recipe(
         partial(_draw, filters, window, rendering),
         partial(_largest, [one.operation for one in filters], panels),
         numbers=False,
-        between=WORKING_BYTES,
+        working_bytes=WORKING_BYTES,
         where=where,
     )
 

@@ -9,14 +9,7 @@ from convcli.convolution.borders import Border, BorderKind, parse_border
 from convcli.pictures.channels import Channels
 from convcli.pictures.limits import Size
 from convcli.sizes.axes import window_axes
-from convcli.sizes.text import (
-    NamedPadding,
-    PaddingAmounts,
-    format_padding,
-    format_size,
-    parse_padding,
-    parse_pair,
-)
+from convcli.sizes.text import NamedPadding, PaddingAmounts, format_padding, format_size
 
 __all__ = ["SlidingWindow", "result_size"]
 
@@ -31,20 +24,6 @@ class SlidingWindow:
     dilation: tuple[int, int]
     flip: bool
     jobs: int | None
-
-    @classmethod
-    def read(
-        cls, padding: str, border: str, stride: str, dilation: str, *, flip: bool, jobs: int | None
-    ) -> "SlidingWindow":
-        """Read the options as they were typed."""
-        return cls(
-            padding=parse_padding(padding),
-            border=str(parse_border(border)),
-            stride=parse_pair(stride, "stride"),
-            dilation=parse_pair(dilation, "dilation"),
-            flip=flip,
-            jobs=jobs,
-        )
 
     def border_for(self, channels: Channels, pixels: NDArray[Any]) -> str:
         """Return the border of the selected channels: a constant is per channel, so the sum has their sum."""

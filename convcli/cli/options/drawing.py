@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from convcli.cli.batch import Batch
+from convcli.cli.options.batch import BatchOptions, destination
 from convcli.errors import FilterError, UsageError
 from convcli.figures.gradient_direction import GRADIENT_FILTERS
 from convcli.files.streams import STREAM
@@ -13,7 +13,7 @@ from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Filter
 from convcli.kernels.named import get_filter
 from convcli.pictures.formats.file_formats import FileFormat, format_for_path
-from convcli.pipeline.outputs import Destination, check_name, destination
+from convcli.pipeline.outputs import Destination, check_name
 from convcli.pipeline.recipes.directions import direction_recipe
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.recipes.rendering import Rendering
@@ -22,7 +22,7 @@ from convcli.pipeline.recipes.window import SlidingWindow
 
 __all__ = ["DrawingOptions"]
 
-USUAL = "sobel"  # the default filter of --direction
+DEFAULT_LIMITS = "sobel"  # the default filter of --direction
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class DrawingOptions:
 
     @classmethod
     def read(
-        cls, sheet: str | None, direction: str | None, batch: Batch, *, results: bool
+        cls, sheet: str | None, direction: str | None, batch: BatchOptions, *, results: bool
     ) -> "DrawingOptions":
         """Read the options as they were typed.
 
@@ -69,13 +69,13 @@ class DrawingOptions:
             An angle or a size is given, which not all of them have.
         """
         if self.sheet is None:
-            return [USUAL]
+            return [DEFAULT_LIMITS]
         for option, given in (("--angle", angle), ("--size", size)):
             if given is not None:
                 raise UsageError(option, "is not an option of every filter; choose filters by --filter")
         return list(CATALOG)
 
-    def operations(
+    def recipes(
         self,
         chosen: Sequence[Filter | Bank],
         window: SlidingWindow,
@@ -110,7 +110,7 @@ class DrawingOptions:
     def _directed(self, chosen: Sequence[Filter | Bank], where: Destination, *, named: bool) -> list[Filter]:
         """Return the filters that have a direction; with a sheet or results there may be others as well."""
         if self.sheet is not None and not named:
-            return [get_filter(USUAL)]
+            return [get_filter(DEFAULT_LIMITS)]
         found = [one for one in chosen if isinstance(one, Filter) and _is_directed(one)]
         others = [one.name for one in chosen if one not in found]
         if others and (not found or self._are_directions_alone):
@@ -141,14 +141,14 @@ def _check_plain(rendering: Rendering) -> None:
             )
 
 
-def _destination(option: str, name: str, batch: Batch, *, results: bool) -> Destination:
+def _destination(option: str, name: str, batch: BatchOptions, *, results: bool) -> Destination:
     """Return where a figure goes; a name with fields, as in --name, gives one figure per input."""
     where = batch.where
     if "{" in name or "}" in name:
         goes = _for_each(option, name, where)
     else:
         goes = destination(
-            name, None, None, force=where.force, json=where.json, png_level=None, jobs=where.jobs,
+            name, None, None, force=where.force, json=batch.json, png_level=None, jobs=where.jobs,
             option=option,
         )  # fmt: skip
         if len(batch.sources) > 1:
@@ -163,7 +163,7 @@ def _destination(option: str, name: str, batch: Batch, *, results: bool) -> Dest
     if where.png_level is not None and goes.format != FileFormat.PNG and not results:
         raise UsageError("--png-level", f"is for PNG files, but {option} is {goes.format}")
     return replace(
-        goes, skip_existing=where.skip_existing, png_level=where.png_level, background=where.background,
+        goes, skip_existing=where.skip_existing, png_level=where.png_level,
         option=option,
     )  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Options: what several commands declare, and how their values become inputs, outputs and recipes."""

@@ -1,0 +1,189 @@
+"""Options of commands that process many pictures: inputs, outputs, limits, processes."""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from convcli.cli.options.shared import check_least, check_workload
+from convcli.cli.terminal.output import output_is_terminal
+from convcli.cli.terminal.preview_options import WantedPreview
+from convcli.errors import UsageError
+from convcli.files.streams import STREAM
+from convcli.pictures.backgrounds import parse_color
+from convcli.pictures.formats.file_formats import FileFormat, format_for_path, parse_format
+from convcli.pictures.limits import MAX_PIXELS, Limits
+from convcli.pipeline.batch import Batch
+from convcli.pipeline.inputs import Source, gather_sources
+from convcli.pipeline.outputs import NAME, Destination, check_name
+from convcli.pipeline.processes import LocalProcesses, split_jobs
+from convcli.pipeline.reading import ReadOptions
+from convcli.pipeline.recipes.recipe import Recipe
+from convcli.sizes.text import parse_amount
+
+__all__ = ["BatchOptions", "destination", "read_options"]
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """What is read, how and by how many processes, where results go, and how they are reported."""
+
+    sources: Sequence[Source]
+    reading: ReadOptions
+    processes: int
+    where: Destination
+    json: bool
+    preview: WantedPreview | None
+
+    @classmethod
+    def read(
+        cls,
+        images: Sequence[str] | None,
+        *,
+        recursive: bool,
+        files0_from: str | None,
+        max_pixels: str | None,
+        max_memory: str | None,
+        frame: int | None,
+        output: str | None,
+        out_dir: str | None,
+        name: str | None,
+        file_format: str | None,
+        force: bool,
+        skip_existing: bool,
+        json: bool,
+        png_level: int | None,
+        jobs: int | None,
+        background: str | None,
+        preview: bool,
+        preview_as: str | None,
+    ) -> "BatchOptions":
+        """Read the options that all commands for many pictures have.
+
+        Raises
+        ------
+        UsageError
+            They contradict each other, or one is out of range.
+        ImageError
+            A list of names cannot be read.
+        """
+        check_workload(jobs, png_level)
+        wanted = WantedPreview.read(preview, preview_as)
+        reading = read_options(max_pixels, max_memory, frame, background)
+        where = destination(
+            output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
+            png_level=png_level, jobs=jobs,
+        )  # fmt: skip
+        sources = gather_sources(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
+        processes, threads = split_jobs(jobs, len(sources))
+        limits = replace(reading.limits, processes=processes)
+        reading = replace(reading, limits=limits)
+        return cls(sources, reading, processes, replace(where, jobs=threads), json, wanted)
+
+    @property
+    def threads(self) -> int | None:
+        """Threads of each process."""
+        return self.where.jobs
+
+    def batch(self, recipes: Sequence[Recipe], files_read: Sequence[str] = ()) -> Batch:
+        """Return the batch that applies these recipes."""
+        executor = LocalProcesses(self.processes)
+        return Batch(self.sources, recipes, self.where, self.reading, files_read, executor)
+
+
+def read_options(
+    max_pixels: str | None, max_memory: str | None, frame: int | None, background: str | None = None
+) -> ReadOptions:
+    """Read the options that say how pictures are read.
+
+    Raises
+    ------
+    UsageError
+        One is out of range.
+    """
+    check_least("--frame", frame, 0)
+    pixels = MAX_PIXELS if max_pixels is None else parse_amount(max_pixels, "--max-pixels", minimum=1)
+    memory = None if max_memory is None else parse_amount(max_memory, "--max-memory", minimum=1)
+    color = None if background is None else parse_color(background, "--background")
+    return ReadOptions(Limits(pixels, memory), frame, color)
+
+
+def destination(
+    output: str | None,
+    out_dir: str | None,
+    file_format: str | None,
+    *,
+    name: str | None = None,
+    force: bool,
+    skip_existing: bool = False,
+    json: bool,
+    png_level: int | None,
+    jobs: int | None,
+    option: str = "-o",
+) -> Destination:
+    """Check the output options; `option` is the one that `output` comes from.
+
+    Raises
+    ------
+    UsageError
+        The options contradict each other, or name an unknown format.
+    """
+    chosen = None if file_format is None else parse_format(file_format)
+    if output == "":
+        raise UsageError(option, "has an empty file name")
+    if output is not None and _is_standard_output(output):
+        output = STREAM
+    if output is not None and output != STREAM and (output.endswith("/") or os.path.isdir(output)):  # noqa: PTH112 -- a name may be too long
+        instead = "use --out-dir to write into it" if option == "-o" else "give the name of a file in it"
+        raise UsageError(output, f"is a folder; {instead}")
+    for other, given in (("--out-dir", out_dir), ("--name", name)):
+        if output is not None and given is not None:
+            raise UsageError(other, "is for derived names, but -o names the output; leave one of them out")
+    if skip_existing and (force or output is not None):
+        raise UsageError("--skip-existing", f"does not go with {'--force' if force else '-o'}")
+    if output == STREAM:
+        chosen = chosen or FileFormat.PNG
+        if json:
+            raise UsageError(
+                "--json", f"writes to standard output, and so does {option} -; write the result to a file"
+            )
+        if output_is_terminal() and not chosen.text:
+            raise UsageError(
+                f"{option} -", f"{chosen} is not for a terminal; redirect it, or add --format csv"
+            )
+    else:
+        chosen = _parse_format(output, chosen, file_format)
+    if name is not None:
+        check_name(name)
+        if not name.endswith(".{ext}"):
+            chosen = _parse_format(name, chosen, file_format)
+    if png_level is not None and chosen not in (None, FileFormat.PNG):
+        raise UsageError("--png-level", f"is for PNG files, but the output is {chosen}")
+    folder = None if out_dir is None else Path(out_dir)
+    return Destination(output, folder, name or NAME, chosen, force, skip_existing, png_level, jobs)
+
+
+def _is_standard_output(output: str) -> bool:
+    """Whether a name, such as /dev/stdout, refers to the same file as standard output."""
+    try:
+        return os.path.samestat(os.stat(output), os.fstat(1))  # noqa: PTH116
+    except (OSError, ValueError):
+        return False
+
+
+def _parse_format(name: str | None, chosen: FileFormat | None, file_format: str | None) -> FileFormat | None:
+    """Return the format of an output of that name; it must not contradict --format."""
+    if name is None:
+        return chosen
+    if chosen is None:
+        return format_for_path(name)
+    implied = chosen
+    with suppress(UsageError):  # an unknown extension does not contradict --format
+        implied = format_for_path(name)
+    if implied != chosen:
+        raise UsageError(
+            name,
+            f"ends in {Path(name).suffix}, but --format is {file_format}; change one of them",
+        )
+    return chosen

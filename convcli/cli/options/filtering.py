@@ -1,0 +1,115 @@
+"""Options that say which filter slides how over a picture, and how its results become pixels."""
+
+import os
+from collections.abc import Sequence
+
+from convcli.convolution.borders import parse_border
+from convcli.convolution.rendering import SignedMapping
+from convcli.errors import MatrixError, UsageError, parse_choice
+from convcli.kernels.banks import Bank, orientation_bank
+from convcli.kernels.catalog import CATALOG
+from convcli.kernels.filter import Filter
+from convcli.kernels.named import get_filter
+from convcli.kernels.typed import is_kernel_file, typed_kernel
+from convcli.pictures.channels import Channels
+from convcli.pictures.formats.file_formats import FileFormat
+from convcli.pictures.text_matrices import parse_number
+from convcli.pipeline.recipes.rendering import Rendering
+from convcli.pipeline.recipes.window import SlidingWindow
+from convcli.sizes.text import parse_padding, parse_pair
+
+__all__ = ["kernel_files", "read_filters", "read_rendering", "read_window", "typed_number"]
+
+
+def read_filters(
+    names: list[str],
+    kernels: list[str],
+    banks: list[str],
+    *,
+    angle: str | None,
+    size: str | None,
+    order: str | None = None,
+    inputs: Sequence[str] = (),
+) -> list[Filter | Bank]:
+    """Build the filters of the options: the named ones, the kernels and the banks.
+
+    Raises
+    ------
+    UsageError
+        No filter was given, or one cannot be built.
+    """
+    for name in names:
+        if name.startswith("@") or is_kernel_file(name):
+            raise UsageError(name[:100], f"is a file, not a name: --kernel @{name.removeprefix('@')}")
+    if not names and not kernels and not banks:
+        for name in inputs:
+            if name.partition(":")[0].lower() in CATALOG and not os.path.lexists(name):
+                raise UsageError(name[:100], f"is a filter, not a picture: --filter {name}")
+        raise UsageError("--filter", "missing; as in --filter sobel-x (convcli filters lists them)")
+    if (kernels or banks) and not (angle is None and size is None):
+        option = "--kernel" if kernels else "--bank"
+        raise UsageError(option, "cannot be combined with --angle and --size, which are for named filters")
+    parameters = {"angle": typed_number("--angle", angle), "size": typed_number("--size", size)}
+    if order is not None and not any(text.startswith("@") for text in kernels):
+        raise UsageError("--order", "is for weights from a file, as in --kernel @weights.npz:conv1.weight")
+    named = [get_filter(name, **parameters) for name in names]
+    return [*named, *(typed_kernel(text, order) for text in kernels), *map(orientation_bank, banks)]
+
+
+def kernel_files(kernels: list[str]) -> list[str]:
+    """Return the files that the kernels are read from."""
+    named = [text[1:] for text in kernels if text.startswith("@")]
+    if not named:
+        return []
+    from convcli.kernels.weights import split_weights  # late: most filters do not come from files
+
+    return [split_weights(text)[0] for text in named]
+
+
+def read_window(
+    padding: str, border: str, stride: str, dilation: str, *, flip: bool, jobs: int | None
+) -> SlidingWindow:
+    """Read the options of the sliding window as typed."""
+    return SlidingWindow(
+        padding=parse_padding(padding),
+        border=str(parse_border(border)),
+        stride=parse_pair(stride, "stride"),
+        dilation=parse_pair(dilation, "dilation"),
+        flip=flip,
+        jobs=jobs,
+    )
+
+
+def read_rendering(
+    channels: str,
+    signed: str | None,
+    scale: str,
+    bias: str,
+    file_format: FileFormat | None,
+    *,
+    relu: bool = False,
+) -> Rendering:
+    """Read the options that make pixels of results as typed."""
+    how = None if signed is None else parse_choice(signed, SignedMapping, "--signed")
+    pixels_only = file_format is not None and not (file_format.numeric or file_format == FileFormat.TIFF)
+    if how == SignedMapping.RAW and pixels_only:
+        raise UsageError(
+            "--signed raw",
+            f"keeps signed values, but {file_format} holds pixels; use npy, csv, txt or tiff",
+        )
+    factor = None if scale == "gain" else typed_number("--scale", scale)
+    biases = tuple(typed_number("--bias", part) or 0 for part in bias.split(","))
+    return Rendering(parse_choice(channels, Channels, "--channels"), how, factor, biases, relu)
+
+
+def typed_number(option: str, text: str | None) -> float | None:
+    """Read the number of an option, as in 70, 0.25 or 1/4; None if the option was not given."""
+    if text is None:
+        return None
+    try:
+        return parse_number(text, option)
+    except MatrixError:
+        also = ", or gain" if option == "--scale" else ""
+        raise UsageError(
+            f"{option} {text[:50]!r}", f"must be a number, as in 70, 0.25 or 1/4{also}"
+        ) from None

@@ -1,0 +1,111 @@
+"""A batch: every recipe for every input, an output for each; no failure stops the others."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from convcli.errors import UsageError
+from convcli.files.identity import PathResolver
+from convcli.pipeline.inputs import Source
+from convcli.pipeline.job import Job, Observer, ResultBytes, candidate_outputs
+from convcli.pipeline.outputs import Destination, Outputs, make_folder
+from convcli.pipeline.processes import Executor, LocalProcesses
+from convcli.pipeline.reading import ReadOptions
+from convcli.pipeline.recipes.recipe import Recipe
+from convcli.pipeline.report import Report
+
+__all__ = ["Batch"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is read, what is done to it, and where results go.
+
+    Attributes
+    ----------
+    sources : sequence of Source
+    recipes : sequence of Recipe
+    where : Destination
+    reading : ReadOptions
+    files_read : sequence of str
+        Other files that are read, such as kernels, which no output may replace.
+    executor : Executor
+    """
+
+    sources: Sequence[Source]
+    recipes: Sequence[Recipe]
+    where: Destination
+    reading: ReadOptions
+    files_read: Sequence[str] = ()
+    executor: Executor = field(default_factory=LocalProcesses)
+
+    def run(self, observer: Observer | None = None, *, in_order: bool = True) -> Iterator[Report]:
+        """Yield the report of each input, in the order of the inputs or as they finish.
+
+        Raises
+        ------
+        UsageError
+            Before anything is started: two results have one output.
+        OutputError
+            A folder for outputs cannot be made.
+        """
+        self._check_outputs()
+        if not all(source.trouble for source in self.sources):
+            for recipe in self.recipes:
+                folder = recipe.destination(self.where).folder
+                if folder is not None:
+                    make_folder(folder)
+        return self.executor.run(_Jobs(self, observer), in_order=in_order)
+
+    def _check_outputs(self) -> None:
+        """Refuse two results for one output, under one name or by a link that is followed."""
+        count = len(self.sources) * sum(recipe.where is None for recipe in self.recipes)
+        if self.where.output is not None and count > 1:
+            raise UsageError(self.where.output, f"is one output for {count} results; use --out-dir")
+        named = [
+            (source, recipe, recipe.destination(self.where))
+            for source in self.sources
+            for recipe in self.recipes
+            if not _is_printed(source, recipe.destination(self.where))
+        ]
+        names = Counter(str(Path(where.path(source, recipe.label, "*"))) for source, recipe, where in named)
+        if self.where.force:  # otherwise an existing link is refused anyway
+            place = PathResolver()
+            files = Counter(
+                os.path.realpath(path) if os.path.islink(path) else place(path)  # noqa: PTH114 -- may be too long
+                for source, recipe, where in named
+                for path in candidate_outputs(source, recipe, where)
+            )
+            names.update({path: times for path, times in files.items() if times > 1})
+        for path, times in names.items():
+            if times > 1:
+                raise UsageError(
+                    path.removesuffix(".*"),
+                    f"{times} results have this output; rename an input, or run them separately",
+                )
+
+
+class _Jobs(Sequence[Job]):
+    """The jobs of a batch, each made when it is asked for: there may be millions."""
+
+    def __init__(self, batch: Batch, observer: Observer | None) -> None:
+        self.batch = batch
+        self.observer = observer
+        result_bytes = ResultBytes(tuple(batch.recipes), batch.where.format)
+        limits = replace(batch.reading.limits, result_bytes=result_bytes)
+        self.reading = replace(batch.reading, limits=limits)
+        self.outputs = Outputs(batch.where, [*(source.name for source in batch.sources), *batch.files_read])
+
+    def __len__(self) -> int:
+        return len(self.batch.sources)
+
+    def __getitem__(self, number: int) -> Job:  # type: ignore[override] # slices are never asked for
+        return Job(self.batch.sources[number], self.batch.recipes, self.outputs, self.reading, self.observer)
+
+
+def _is_printed(source: Source, where: Destination) -> bool:
+    """Whether results are matrices that are printed, judging by the name of the input."""
+    is_text = Path(source.name).suffix.lower() in {".csv", ".txt"}
+    return is_text and where.output is None and where.folder is None and where.format is None

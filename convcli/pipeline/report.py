@@ -1,0 +1,76 @@
+"""What happened to one input of a batch: notes, failures, skipped and finished results, in order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from convcli.errors import ConvcliError
+from convcli.pictures.picture import Picture
+from convcli.pipeline.inputs import Source
+
+__all__ = ["Event", "Failure", "Finished", "Note", "Report", "Skipped"]
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that a person should know and that is no failure."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failure of the output that it names, otherwise of the input; `why` does not repeat that name."""
+
+    error: ConvcliError
+    why: str
+    output: str | None = None
+
+    def __post_init__(self) -> None:
+        """Forget where the error came from: its frames hold the report, and with it memory, in a cycle."""
+        self.error.__traceback__ = self.error.__context__ = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An output that exists and is kept."""
+
+    output: str
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A result.
+
+    Attributes
+    ----------
+    record : mapping
+        Everything known about the result, under the keys of ``--json``.
+    matrix : Picture, optional
+        The result itself, if it is to be printed and was not written.
+    summary : str, optional
+        What to say about it instead of its size and values.
+    view : str
+        What the observer of the job made of it.
+    """
+
+    record: Mapping[str, object]
+    matrix: Picture | None = None
+    summary: str | None = None
+    view: str = ""
+
+
+Event = Note | Failure | Skipped | Finished
+
+
+@dataclass
+class Report:
+    """What happened to one input; it can be sent from one process to another."""
+
+    source: Source
+    events: list[Event] = field(default_factory=list)
+    skipped: bool = False  # every output existed, so nothing was done
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything failed."""
+        return any(isinstance(event, Failure) for event in self.events)

@@ -1,0 +1,344 @@
+"""One picture in one call from Python: what the commands `apply` and `pool` do to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from convcli.convolution.borders import parse_border
+from convcli.convolution.pooling import PoolMode
+from convcli.convolution.rendering import SignedMapping
+from convcli.errors import parse_choice
+from convcli.kernels.banks import Bank
+from convcli.kernels.filter import Filter, custom_filter
+from convcli.kernels.named import get_filter
+from convcli.networks.layer_types.pooling import Pooling
+from convcli.pictures.channels import Channels
+from convcli.pictures.formats.file_formats import format_for_path, parse_format
+from convcli.pictures.limits import MAX_PIXELS, Limits
+from convcli.pictures.picture import Picture, PictureKind
+from convcli.pipeline.inputs import Source
+from convcli.pipeline.job import Job
+from convcli.pipeline.outputs import Destination, Outputs
+from convcli.pipeline.reading import ReadOptions
+from convcli.pipeline.recipes.banks import make_recipe
+from convcli.pipeline.recipes.pooling import pool_recipe
+from convcli.pipeline.recipes.recipe import Recipe
+from convcli.pipeline.recipes.rendering import Rendering
+from convcli.pipeline.recipes.window import SlidingWindow
+from convcli.pipeline.report import Failure, Finished, Note
+from convcli.sizes.axes import Padding, Pair, as_amounts, as_pair
+
+__all__ = ["FileResult", "filter_file", "filter_picture", "pool_file", "pool_picture"]
+
+
+@dataclass(frozen=True, eq=False)
+class FileResult:
+    """What became of a file.
+
+    Attributes
+    ----------
+    output : str
+        The file that was written.
+    record : dict
+        Everything known about the result, under the keys of ``convcli apply --json``.
+    notes : tuple of str
+        What could not be kept, such as a color profile that does not fit a gray result.
+    """
+
+    output: str
+    record: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def filter_file(
+    source: str | Path,
+    filter: Filter | Bank | str | ArrayLike,
+    *,
+    output: str | Path | None = None,
+    format: str | None = None,
+    force: bool = False,
+    padding: Padding = "same",
+    border: str = "edge",
+    stride: Pair = 1,
+    dilation: Pair = 1,
+    flip: bool = False,
+    channels: str = "each",
+    signed: str | None = None,
+    scale: float | None = 1,
+    bias: float = 0,
+    relu: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    frame: int | None = None,
+    jobs: int | None = None,
+) -> FileResult:
+    """Filter a picture file and write the result, byte for byte as ``convcli apply`` does.
+
+    Keeps alpha, color profile, resolution and 16 bits where the result and its format can hold them, and
+    applies EXIF orientation.
+
+    Parameters
+    ----------
+    source : path
+        A picture, a ``.npy`` array, or a ``.csv`` or ``.txt`` matrix.
+    filter : Filter, Bank, str or array
+        As for `filter_picture`.
+    output : path, optional
+        The file to write (default: the name of the source and of the filter, in the current folder). Its
+        extension selects the format.
+    format : str, optional
+        The format, where the extension does not say it: png, jpeg, webp, tiff, bmp, pnm, avif, npy, csv, txt.
+    force : bool
+        Replace an existing file.
+    padding, border, stride, dilation, flip, channels, signed, scale, bias, relu, jobs
+        As for `filter_picture`.
+    max_pixels : int
+        The largest picture that is read.
+    frame : int, optional
+        Which frame of an animation is read, from 0 (default: the first).
+
+    Returns
+    -------
+    FileResult
+
+    Raises
+    ------
+    ImageError
+        The source cannot be read.
+    OutputError
+        The output exists, or cannot be written.
+    FilterError, KernelError, SizeError, UsageError
+        As `filter_picture` does.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> result = filter_file("sample_images/camera.png", "sobel-x", output=f"{folder}/edges.png")
+    >>> result.record["shape_out"], result.record["dtype"], result.record["min"], result.record["max"]
+    ('512x512', 'int16', -860, 851)
+    """
+    recipe = _filter_recipe(
+        filter, padding=padding, border=border, stride=stride, dilation=dilation, flip=flip,
+        channels=channels, signed=signed, scale=scale, bias=bias, relu=relu, jobs=jobs,
+    )  # fmt: skip
+    where = _destination(output, format, force=force, jobs=jobs)
+    return _run(source, recipe, where, max_pixels, frame)
+
+
+def filter_picture(
+    picture: Picture,
+    filter: Filter | Bank | str | ArrayLike,
+    *,
+    padding: Padding = "same",
+    border: str = "edge",
+    stride: Pair = 1,
+    dilation: Pair = 1,
+    flip: bool = False,
+    channels: str = "each",
+    signed: str | None = None,
+    scale: float | None = 1,
+    bias: float = 0,
+    relu: bool = False,
+    jobs: int | None = None,
+) -> Picture:
+    """Filter a picture in memory, as ``convcli apply`` does.
+
+    Parameters
+    ----------
+    picture : Picture
+        From `read_picture`, or ``Picture(array)``.
+    filter : Filter, Bank, str or array (f_h, f_w)
+        A filter, its name as in ``sobel-x`` or ``gaussian:sigma=2``, or a kernel.
+    padding, border, stride, dilation, flip
+        As for `convolve`. Alpha is not filtered, but sampled where the window stands.
+    channels : str
+        ``each``, ``sum``, ``gray`` (luma), ``r``, ``g`` or ``b``.
+    signed : str, optional
+        How signed values become pixels: ``abs``, ``clip``, ``center``, ``stretch``; ``raw`` keeps numbers
+        (default: ``abs`` for pictures of pixels, ``raw`` for numbers).
+    scale : float, optional
+        Factor of the result; None divides by the gain of the filter.
+    bias : float
+        Added after scaling.
+    relu : bool
+        Set negative values to 0, after scale and bias.
+    jobs : int, optional
+        Maximum number of threads (default: all available CPU cores).
+
+    Returns
+    -------
+    Picture
+        Pixels of 8 bits (16 for a picture of 16 bits), or numbers; with the alpha, color profile and
+        resolution of the picture. Its `notes` say what could not be kept.
+
+    Raises
+    ------
+    FilterError, KernelError, SizeError, UsageError
+        The filter or an option is invalid, or the filter does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> picture = Picture(np.array([[10, 10, 0, 0]] * 3, dtype=np.uint8))
+    >>> filter_picture(picture, "sobel-x").pixels
+    array([[ 0, 40, 40,  0],
+           [ 0, 40, 40,  0],
+           [ 0, 40, 40,  0]], dtype=uint8)
+    """
+    recipe = _filter_recipe(
+        filter, padding=padding, border=border, stride=stride, dilation=dilation, flip=flip,
+        channels=channels, signed=signed, scale=scale, bias=bias, relu=relu, jobs=jobs,
+    )  # fmt: skip
+    return _apply(picture, recipe)
+
+
+def pool_file(
+    source: str | Path,
+    *,
+    mode: str = "max",
+    size: Pair = 2,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    ceil: bool = False,
+    output: str | Path | None = None,
+    format: str | None = None,
+    force: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    frame: int | None = None,
+    jobs: int | None = None,
+) -> FileResult:
+    """Pool a picture file and write the result, byte for byte as ``convcli pool`` does.
+
+    Parameters
+    ----------
+    source, output, format, force, max_pixels, frame
+        As for `filter_file`.
+    mode, size, stride, padding, ceil, jobs
+        As for `pool`.
+
+    Returns
+    -------
+    FileResult
+
+    Raises
+    ------
+    ImageError
+        The source cannot be read.
+    OutputError
+        The output exists, or cannot be written.
+    SizeError, UsageError
+        An option is invalid, or the window does not fit.
+    """
+    where = _destination(output, format, force=force, jobs=jobs)
+    return _run(source, _pool_recipe(mode, size, stride, padding, ceil, jobs), where, max_pixels, frame)
+
+
+def pool_picture(
+    picture: Picture,
+    *,
+    mode: str = "max",
+    size: Pair = 2,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    ceil: bool = False,
+    jobs: int | None = None,
+) -> Picture:
+    """Pool a picture in memory, as ``convcli pool`` does.
+
+    Parameters
+    ----------
+    picture : Picture
+    mode, size, stride, padding, ceil, jobs
+        As for `pool`. Means of pixels are rounded half to even; those of arrays and matrices are exact.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    SizeError, UsageError
+        An option is invalid, or the window does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pool_picture(Picture(np.array([[1, 2, 5, 6], [3, 4, 7, 8]], dtype=np.uint8))).pixels
+    array([[4, 8]], dtype=uint8)
+    """
+    return _apply(picture, _pool_recipe(mode, size, stride, padding, ceil, jobs))
+
+
+def _filter_recipe(
+    filter: Filter | Bank | str | ArrayLike,
+    *,
+    padding: Padding,
+    border: str,
+    stride: Pair,
+    dilation: Pair,
+    flip: bool,
+    channels: str,
+    signed: str | None,
+    scale: float | None,
+    bias: float,
+    relu: bool,
+    jobs: int | None,
+) -> Recipe:
+    """Make the recipe of a filter from options as Python has them."""
+    if isinstance(filter, str):
+        filter = get_filter(filter)
+    elif not isinstance(filter, Filter | Bank):
+        filter = custom_filter("kernel", filter)
+    window = SlidingWindow(
+        as_amounts(padding), str(parse_border(border)), as_pair(stride, "stride", 1),
+        as_pair(dilation, "dilation", 1), flip, jobs,
+    )  # fmt: skip
+    mapping = None if signed is None else parse_choice(signed, SignedMapping, "signed")
+    rendering = Rendering(parse_choice(channels, Channels, "channels"), mapping, scale, (bias,), relu)
+    return make_recipe(filter, window, rendering, measured=True)
+
+
+def _pool_recipe(
+    mode: str, size: Pair, stride: Pair | None, padding: Padding, ceil: bool, jobs: int | None
+) -> Recipe:
+    kind = parse_choice(mode, PoolMode, "mode")
+    layer = Pooling(
+        window=as_pair(size, "filter", 1), stride=None if stride is None else as_pair(stride, "stride", 1),
+        padding=as_amounts(padding), ceil=ceil, type=f"{kind}pool",
+    )  # fmt: skip
+    return pool_recipe(layer, kind, jobs)
+
+
+def _destination(
+    output: str | Path | None, format: str | None, *, force: bool, jobs: int | None
+) -> Destination:
+    file_format = None if format is None else parse_format(format)
+    if output is not None and file_format is None:
+        file_format = format_for_path(output)
+    if output is None:
+        return Destination(folder=Path(), format=file_format, force=force, jobs=jobs)
+    return Destination(str(output), format=file_format, force=force, jobs=jobs)
+
+
+def _apply(picture: Picture, recipe: Recipe) -> Picture:
+    numbers = picture.kind != PictureKind.PIXELS if recipe.numbers is None else recipe.numbers
+    return recipe.run(picture, numbers).picture
+
+
+def _run(
+    source: str | Path, recipe: Recipe, where: Destination, max_pixels: int, frame: int | None
+) -> FileResult:
+    """Run one job, and raise what it reports as a failure."""
+    name = str(source)
+    outputs = Outputs(where, [name])
+    events = Job(Source(name), (recipe,), outputs, ReadOptions(Limits(max_pixels), frame)).run().events
+    last = events[-1]
+    if isinstance(last, Failure):
+        raise last.error
+    assert isinstance(last, Finished)
+    notes = tuple(event.text for event in events if isinstance(event, Note))
+    return FileResult(str(last.record["output"]), dict(last.record), notes)

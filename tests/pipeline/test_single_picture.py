@@ -1,0 +1,179 @@
+"""One call from Python against the command: the same bytes, the same refusals."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+import convcli as public
+from convcli.errors import FilterError, ImageError, OutputError, SizeError, UsageError
+from convcli.pictures.picture import Picture
+from convcli.pipeline.single_picture import filter_file, filter_picture, pool_file, pool_picture
+from tests.support.command_line import SAMPLES, Runner
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def noise(*shape: int, dtype: type = np.uint8) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(7).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    """Make a folder of pictures that carry something that must be kept, or cannot be."""
+    rgb = Image.fromarray(noise(23, 31, 3))
+    rgb.save(tmp_path / "plain.png")
+    rgb.save(tmp_path / "profile.png", icc_profile=SRGB, dpi=(300, 300))
+    Image.fromarray(noise(23, 31, 4)).save(tmp_path / "alpha.png")
+    Image.fromarray(noise(23, 31, dtype=np.uint16)).save(tmp_path / "deep.png")
+    exif = Image.Exif()
+    exif[274] = 6  # turned by 90 degrees
+    rgb.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    rgb.quantize(16).save(tmp_path / "palette.png", transparency=3)
+    np.save(tmp_path / "floats.npy", noise(9, 11).astype(np.float32) / 7)
+    (tmp_path / "matrix.csv").write_text("10,10,0,0\n" * 4)
+    return tmp_path
+
+
+NAMES = ["plain.png", "profile.png", "alpha.png", "deep.png", "turned.jpg", "palette.png", "floats.npy"]
+CASES: list[tuple[list[str], dict[str, Any]]] = [
+    (["--filter", "sobel-x"], {"filter": "sobel-x"}),
+    (["--filter", "sobel", "--padding", "valid", "--stride", "2x1"], {"filter": "sobel", "padding": "valid", "stride": (2, 1)}),
+    (["--filter", "gaussian:sigma=2", "--signed", "clip", "--border", "wrap"], {"filter": "gaussian:sigma=2", "signed": "clip", "border": "wrap"}),
+    (["--kernel", "1 0 -2; 3 0 1", "--flip", "--scale", "0.5", "--bias", "3", "--relu"], {"filter": [[1, 0, -2], [3, 0, 1]], "flip": True, "scale": 0.5, "bias": 3, "relu": True}),
+    (["--filter", "scharr-y", "--scale", "gain", "--signed", "center"], {"filter": "scharr-y", "scale": None, "signed": "center"}),
+    (["--filter", "sobel-y", "--channels", "sum", "--dilation", "2"], {"filter": "sobel-y", "channels": "sum", "dilation": 2}),
+    (["--filter", "prewitt-x", "--padding", "1:2x0:3", "--signed", "stretch"], {"filter": "prewitt-x", "padding": ((1, 2), (0, 3)), "signed": "stretch"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("words", "options"), CASES)
+@pytest.mark.parametrize("extension", ["png", "tiff", "npy"])
+def test_a_filtered_file_has_the_bytes_of_the_command(
+    convcli: Runner, inputs: Path, name: str, words: list[str], options: dict[str, Any], extension: str
+) -> None:
+    by_command, by_call = inputs / f"command.{extension}", inputs / f"call.{extension}"
+    ran = convcli("apply", inputs / name, *words, "-o", by_command, "--json")
+    if ran.code:
+        with pytest.raises((OutputError, UsageError)):
+            filter_file(inputs / name, **options, output=by_call)
+        assert not by_call.exists()
+        return
+    result = filter_file(inputs / name, **options, output=by_call)
+    assert by_call.read_bytes() == by_command.read_bytes()
+    expected = json.loads(ran.out)
+    assert result.output == str(by_call)
+    changing = {"output", "seconds", "filter"} if "--kernel" in words else {"output", "seconds"}
+    assert {key: value for key, value in result.record.items() if key not in changing} == {
+        key: value for key, value in expected.items() if key not in changing
+    }
+    assert list(result.notes) == [
+        line.removeprefix(f"convcli: note: {inputs / name}: ") for line in ran.err.splitlines()
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("words", "options"), CASES)
+def test_a_filtered_picture_in_memory_is_what_the_command_writes(
+    convcli: Runner, inputs: Path, name: str, words: list[str], options: dict[str, Any]
+) -> None:
+    extension = "npy" if name == "floats.npy" and "signed" not in options else "png"
+    target, written = inputs / f"command.{extension}", inputs / f"call.{extension}"
+    assert convcli("apply", inputs / name, *words, "-o", target).code == 0
+    result = public.filter_picture(public.read_picture(inputs / name), **options)
+    public.write_picture(written, result)
+    assert written.read_bytes() == target.read_bytes()
+
+
+def test_what_a_picture_carries_is_kept(inputs: Path) -> None:
+    with Image.open(filter_file(inputs / "profile.png", "box", output=inputs / "soft.png").output) as soft:
+        assert soft.info["icc_profile"] == SRGB
+        assert soft.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    alpha = filter_picture(public.read_picture(inputs / "alpha.png"), "sobel")
+    with Image.open(inputs / "alpha.png") as before:
+        assert (np.asarray(before)[..., 3] == alpha.alpha).all()
+    assert filter_picture(public.read_picture(inputs / "deep.png"), "box").pixels.dtype == np.uint16
+    turned = filter_picture(public.read_picture(inputs / "turned.jpg"), "identity")
+    assert turned.pixels.shape == (31, 23, 3)
+    gray = filter_picture(public.read_picture(inputs / "profile.png"), "sobel", channels="gray")
+    assert gray.profile is None
+    assert gray.notes == ("the color profile does not fit the result and is dropped",)
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        (["--f", "2"], {"size": 2}),
+        (["--mode", "avg", "--f", "3", "--s", "2", "--p", "1"], {"mode": "avg", "size": 3, "stride": 2, "padding": 1}),
+        (["--f", "4x2", "--ceil"], {"size": (4, 2), "ceil": True}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pooled_file_has_the_bytes_of_the_command(
+    convcli: Runner, inputs: Path, name: str, words: list[str], options: dict[str, Any]
+) -> None:
+    extension = "npy" if name == "floats.npy" else "png"
+    by_command, by_call = inputs / f"command.{extension}", inputs / f"call.{extension}"
+    assert convcli("pool", inputs / name, *words, "-o", by_command).code == 0
+    pool_file(inputs / name, **options, output=by_call)
+    assert by_call.read_bytes() == by_command.read_bytes()
+    written = inputs / f"picture.{extension}"
+    public.write_picture(written, pool_picture(public.read_picture(inputs / name), **options))
+    assert written.read_bytes() == by_command.read_bytes()
+
+
+def test_names_are_derived_as_by_the_command(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(inputs)
+    assert filter_file("plain.png", "sobel-x").output == "plain-sobel-x.png"
+    assert filter_file("matrix.csv", "vertical", padding="valid").output == "matrix-vertical.csv"
+    assert Path("matrix-vertical.csv").read_text() == "30,30\n30,30\n"
+    assert pool_file("plain.png", format="tiff").output == "plain-maxpool-2x2.tiff"
+
+
+def test_a_kernel_and_a_bank_are_filters(inputs: Path) -> None:
+    picture = Picture(np.array([[1, 2], [3, 4]], np.uint8))
+    assert filter_picture(picture, [[2]]).pixels.tolist() == [[2, 4], [6, 8]]
+    from convcli.kernels.banks import orientation_bank
+
+    maps = filter_picture(
+        public.read_picture(inputs / "plain.png"), orientation_bank("sobel:4"), signed="raw"
+    )
+    assert maps.maps
+    assert maps.pixels.shape == (23, 31, 4)
+
+
+def test_failures_are_raised(inputs: Path) -> None:
+    target = inputs / "out.png"
+    with pytest.raises(ImageError, match="no such file"):
+        filter_file(inputs / "none.png", "sobel", output=target)
+    with pytest.raises(FilterError, match="did you mean sobel"):
+        filter_file(inputs / "plain.png", "sobell", output=target)
+    with pytest.raises(SizeError):
+        filter_file(inputs / "plain.png", "sobel", output=target, padding="valid", dilation=99)
+    with pytest.raises(SizeError, match="at least 1"):
+        filter_file(inputs / "plain.png", "sobel", output=target, stride=0)
+    with pytest.raises(UsageError, match="signed"):
+        filter_picture(public.read_picture(inputs / "plain.png"), "sobel", signed="loud")
+    with pytest.raises(OutputError):
+        filter_file(inputs / "plain.png", "sobel", output=target, signed="raw")
+    with pytest.raises(OutputError):
+        filter_file(inputs / "plain.png", "sobel", output=inputs / "plain.png", force=True)
+    assert not target.exists()
+    filter_file(inputs / "plain.png", "sobel", output=target)
+    before = target.read_bytes()
+    with pytest.raises(OutputError, match="exists"):
+        filter_file(inputs / "plain.png", "box", output=target)
+    assert target.read_bytes() == before
+    filter_file(inputs / "plain.png", "box", output=target, force=True)
+    assert target.read_bytes() != before
+
+
+def test_on_a_photograph(convcli: Runner, tmp_path: Path) -> None:
+    by_command, by_call = tmp_path / "command.jpg", tmp_path / "call.jpg"
+    assert convcli("apply", SAMPLES / "chelsea.png", "--filter", "sobel", "-o", by_command).code == 0
+    public.filter_file(SAMPLES / "chelsea.png", "sobel", output=by_call)
+    assert by_call.read_bytes() == by_command.read_bytes()
