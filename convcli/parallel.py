@@ -17,7 +17,7 @@ __all__ = ["BackgroundTask", "WorkQueue", "available_cores", "parallel_for", "th
 Result = TypeVar("Result")
 
 
-MIN_PER_THREAD = 1 << 16  # output values: for fewer, starting a thread costs more than it saves
+MIN_OUTPUTS_PER_THREAD = 1 << 16  # output values: for fewer, starting a thread costs more than it saves
 MAX_THREADS = 64  # each takes memory, and more threads than cores make nothing faster
 
 
@@ -53,15 +53,15 @@ def thread_count(jobs: int | None, parts: int, outputs: int | None = None) -> in
         jobs = available_cores()
     if not hasattr(jobs, "__index__") or isinstance(jobs, bool) or operator.index(jobs) < 1:
         raise UsageError(f"jobs {jobs}", "must be a whole number, at least 1")
-    worth = parts if outputs is None else min(parts, outputs // MIN_PER_THREAD)
-    return max(1, min(operator.index(jobs), worth, max(MAX_THREADS, available_cores())))
+    useful = parts if outputs is None else min(parts, outputs // MIN_OUTPUTS_PER_THREAD)
+    return max(1, min(operator.index(jobs), useful, max(MAX_THREADS, available_cores())))
 
 
 class WorkQueue:
     """A work queue: the parts of a task that are left; each goes to the thread that asks first."""
 
     def __init__(self, parts: range) -> None:
-        self._waiting = iter(parts)
+        self._parts = iter(parts)
         self.stopped = False  # whether to hand out no more parts, because a thread failed
 
     def __iter__(self) -> Iterator[int]:
@@ -70,7 +70,7 @@ class WorkQueue:
     def __next__(self) -> int:
         if self.stopped:
             raise StopIteration
-        return next(self._waiting)
+        return next(self._parts)
 
 
 class BackgroundTask(Generic[Result]):
@@ -94,25 +94,25 @@ class BackgroundTask(Generic[Result]):
         self._work = work
         self._result: Result | None = None
         self._changed = Condition()
-        self._at_work = self._taken = False
+        self._running = self._requested = False
         start_new_thread(self._run, ())
 
     def _run(self) -> None:
         with self._changed:
-            if self._taken:
+            if self._requested:
                 return
-            self._at_work = True
+            self._running = True
         with suppress(BaseException):
             self._result = self._work()
         with self._changed:
-            self._at_work = False
+            self._running = False
             self._changed.notify()
 
     def result(self) -> Result | None:
         """Wait for the result and return it; None if the task failed or never started."""
         with self._changed:
-            self._taken = True
-            while self._at_work:
+            self._requested = True
+            while self._running:
                 self._changed.wait()
             return self._result
 
@@ -124,14 +124,14 @@ def parallel_for(parts: range, work: Callable[[WorkQueue], None], threads: int) 
     one thread stops all of them, and so does an interrupt. If the system refuses to start more threads, those
     that are running do all the work.
     """
-    waiting = WorkQueue(parts)
+    queue = WorkQueue(parts)
     errors: list[BaseException] = []
 
     def work_or_stop() -> None:
         try:
-            work(waiting)
+            work(queue)
         except BaseException as error:
-            waiting.stopped = True
+            queue.stopped = True
             errors.append(error)
 
     others: list[BackgroundTask[None]] = []
@@ -143,7 +143,7 @@ def parallel_for(parts: range, work: Callable[[WorkQueue], None], threads: int) 
             others[-1].result()
             others.pop()
         except BaseException as interrupt:
-            waiting.stopped = True
+            queue.stopped = True
             errors.append(interrupt)
     for first in sorted(errors, key=lambda error: isinstance(error, Exception)):  # interrupts before errors
         raise first

@@ -27,19 +27,19 @@ def install_signal_handlers() -> None:
     """Clean up and end at a signal; signals that are ignored, as by nohup, stay ignored."""
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _end)
+            signal.signal(number, _clean_up_and_die)
     if hasattr(signal, "SIGCHLD"):
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would hide how a process ended
 
 
 @contextmanager
-def cleanup_at_signal(undo: Callable[[], object]) -> Iterator[None]:
-    """Call `undo` if a signal ends the program within this context."""
-    _cleanups.append(undo)
+def cleanup_at_signal(cleanup: Callable[[], object]) -> Iterator[None]:
+    """Call `cleanup` if a signal ends the program within this context."""
+    _cleanups.append(cleanup)
     try:
         yield
     finally:
-        _cleanups.remove(undo)
+        _cleanups.remove(cleanup)
 
 
 def reset_handlers() -> None:
@@ -55,10 +55,10 @@ def die_by_signal(number: int) -> NoReturn:
     os._exit(128 + number)  # reached on POSIX only if the signal is blocked
 
 
-def _end(number: int, _: FrameType | None) -> None:
-    for each in SIGNALS:  # a second signal must not interrupt the clean-up
-        signal.signal(each, signal.SIG_IGN)
-    for undo in reversed(_cleanups):
+def _clean_up_and_die(number: int, _: FrameType | None) -> None:
+    for other in SIGNALS:  # a second signal must not interrupt the clean-up
+        signal.signal(other, signal.SIG_IGN)
+    for cleanup in reversed(_cleanups):
         with suppress(Exception):
-            undo()
+            cleanup()
     die_by_signal(number)

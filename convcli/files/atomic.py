@@ -32,7 +32,7 @@ def check_target(
         is a folder, or its folder does not exist or is not writable.
     """
     try:
-        _check(_real(target), str(target), inputs, replace=replace)
+        _check(_resolve(target), str(target), inputs, replace=replace)
     except OSError as error:
         raise OutputError(str(target), describe_os_error(error)) from None
 
@@ -90,7 +90,7 @@ def write_atomically(
             with _open_device(target) as stream:
                 write(stream)
             return
-        path = _real(target)
+        path = _resolve(target)
         if path.is_dir():
             raise OutputError(str(target), "is a folder")
         if replace and inputs is not None and path in inputs:
@@ -124,21 +124,21 @@ def _write_and_rename(path: Path, write: Callable[[BinaryIO], object], *, replac
         mode = 0o666 if old is None else stat.S_IMODE(old.st_mode)
         with open(os.open(temporary, flags, mode), "w+b") as stream:  # noqa: PTH123 -- opens a descriptor
             if old is not None:
-                _keep_rights(stream.fileno(), path, old)
+                _copy_permissions(stream.fileno(), path, old)
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
         if replace:
             temporary.replace(path)
         else:
-            _rename_to_new(temporary, path)
+            _rename_if_new(temporary, path)
     finally:
         with suppress(OSError):  # it was renamed, or the error that prevented that is reported
             temporary.unlink()
         _temporaries.discard(temporary)
 
 
-def _keep_rights(descriptor: int, path: Path, old: os.stat_result) -> None:
+def _copy_permissions(descriptor: int, path: Path, old: os.stat_result) -> None:
     """Give a file the owner and permissions of the file that it replaces, and never more access than that."""
     mode = stat.S_IMODE(old.st_mode)
     try:
@@ -152,7 +152,7 @@ def _keep_rights(descriptor: int, path: Path, old: os.stat_result) -> None:
         os.setxattr(descriptor, ACCESS_LIST, os.getxattr(path, ACCESS_LIST))
 
 
-def _rename_to_new(temporary: Path, path: Path) -> None:
+def _rename_if_new(temporary: Path, path: Path) -> None:
     """Rename, but fail if the name exists, even if it was created a moment ago."""
     try:
         path.hardlink_to(temporary)
@@ -191,7 +191,7 @@ def _open_device(target: str | Path) -> BinaryIO:
     return Path(target).open("wb")
 
 
-def _real(target: str | Path) -> Path:
+def _resolve(target: str | Path) -> Path:
     """Return where a path leads; an unreadable link raises an error instead of passing for a file."""
     try:
         return Path(os.path.realpath(target, strict=True))

@@ -28,17 +28,17 @@ class FileIds:
     """
 
     def __init__(self, paths: Iterable[str | Path]) -> None:
-        self._place = PathResolver()
-        self._places: set[str] = set()
+        self._resolver = PathResolver()
+        self._paths: set[str] = set()
         self._known: dict[tuple[int, int], str | Path] = {}
         for path in paths:
             identity = _file_id(path)
             if identity is not None:
-                self._places.add(self._place(path))
+                self._paths.add(self._resolver(path))
                 self._known.setdefault(identity, path)
 
     def __contains__(self, path: str | Path) -> bool:
-        if self._place(path) in self._places:
+        if self._resolver(path) in self._paths:
             return True
         identity = _file_id(path)
         known = None if identity is None else self._known.get(identity)

@@ -39,25 +39,25 @@ def open_input(path: str | os.PathLike[str]) -> BinaryIO:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if stat.S_ISFIFO(mode) and hasattr(os, "O_NONBLOCK"):
-        return io.BufferedReader(_Pipe(path))
+        return io.BufferedReader(_NamedPipe(path))
     if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
         raise OSError(errno.EINVAL, "is a device or a socket, not a file")
     return Path(path).open("rb")
 
 
-def read_chunk(stream: BinaryIO, most: int) -> bytes:
-    """Read at most `most` bytes from a stream that may be a terminal or a pipe; b"" at its end.
+def read_chunk(stream: BinaryIO, max_bytes: int) -> bytes:
+    """Read at most `max_bytes` bytes from a stream that may be a terminal or a pipe; b"" at its end.
 
     Waits with `select` before it reads, because a blocking read misses a signal that arrives just before it.
     """
     with suppress(OSError, ValueError, AttributeError):  # without a file descriptor it is always ready
         while not select.select([stream.fileno()], [], [], 0.1)[0]:
             pass
-    part: bytes = getattr(stream, "read1", stream.read)(most)
+    part: bytes = getattr(stream, "read1", stream.read)(max_bytes)
     return part
 
 
-class _Pipe(io.RawIOBase):
+class _NamedPipe(io.RawIOBase):
     """A named pipe, opened without blocking: opening would wait forever for a writer that never comes."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

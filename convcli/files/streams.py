@@ -26,24 +26,24 @@ __all__ = [
 
 STREAM = "-"
 STANDARD_INPUT = "/dev/stdin"  # a name that resolves to its file
-NAME = "standard input"
+INPUT_LABEL = "standard input"
 
 
 def input_name(source: str) -> str:
     """Return the name of an input in messages."""
-    return NAME if source == STREAM else source
+    return INPUT_LABEL if source == STREAM else source
 
 
-def refuse_terminal(way_out: str) -> None:
+def refuse_terminal(hint: str) -> None:
     """Refuse to wait for somebody to type.
 
     Raises
     ------
     UsageError
-        Standard input is a terminal; the message ends with `way_out`.
+        Standard input is a terminal; the message ends with `hint`.
     """
     if sys.stdin is not None and sys.stdin.isatty():
-        raise UsageError(NAME, f"is a terminal; {way_out}")
+        raise UsageError(INPUT_LABEL, f"is a terminal; {hint}")
 
 
 def standard_input() -> BinaryIO:
@@ -55,19 +55,19 @@ def standard_input() -> BinaryIO:
         Standard input is closed.
     """
     if sys.stdin is None:
-        raise ImageError(NAME, "is closed")
+        raise ImageError(INPUT_LABEL, "is closed")
     return sys.stdin.buffer
 
 
-def read_standard_input(most: int) -> bytes:
-    """Read standard input to its end, or up to `most` bytes.
+def read_standard_input(max_bytes: int) -> bytes:
+    """Read standard input to its end, or up to `max_bytes` bytes.
 
     Raises
     ------
     ImageError
         Standard input cannot be read.
     """
-    stream, parts, left = standard_input(), list[bytes](), most
+    stream, parts, left = standard_input(), list[bytes](), max_bytes
     try:
         for part in iter(partial(read_chunk, stream, 1 << 20), b""):
             parts.append(part[:left])
@@ -76,7 +76,7 @@ def read_standard_input(most: int) -> bytes:
                 break
     except (OSError, ValueError) as error:
         raise ImageError(
-            NAME, describe_os_error(error) if isinstance(error, OSError) else str(error)
+            INPUT_LABEL, describe_os_error(error) if isinstance(error, OSError) else str(error)
         ) from None
     return b"".join(parts)
 
@@ -93,7 +93,7 @@ def write_bytes(content: Iterable[bytes | memoryview]) -> None:
         for part in content:
             rest = memoryview(part)
             while rest:  # an unbuffered stream may write only a part
-                rest = rest[_taken(sys.stdout.buffer, rest) :]
+                rest = rest[_write_some(sys.stdout.buffer, rest) :]
         while True:
             try:
                 sys.stdout.buffer.flush()
@@ -102,7 +102,7 @@ def write_bytes(content: Iterable[bytes | memoryview]) -> None:
                 select.select([], [sys.stdout.buffer], [])
 
 
-def _taken(stream: BinaryIO, part: memoryview) -> int:
+def _write_some(stream: BinaryIO, part: memoryview) -> int:
     """Write as many bytes as a stream takes; wait for a non-blocking one."""
     try:
         return stream.write(part)
@@ -126,6 +126,6 @@ def writing_stdout() -> Iterator[None]:
 
 def redirect_to_null(descriptor: int) -> None:
     """Redirect a broken stream to the null device, so that flushing it at exit cannot fail again."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, descriptor)
+    os.close(null)

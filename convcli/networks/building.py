@@ -6,12 +6,12 @@ from typing import NoReturn
 from convcli.errors import SizeError, suggestion
 from convcli.networks.layer_types.base import Layer, Size
 from convcli.networks.network import (
-    Chain,
-    Flow,
     JoinLayer,
     Network,
     ReceptiveFields,
+    SequentialBuilder,
     Stage,
+    Tensor,
     with_channels_hint,
 )
 from convcli.networks.receptive_fields import ReceptiveField
@@ -40,15 +40,15 @@ def build(spec: Spec, size: Size | None = None) -> Network:
         gives its place, the arithmetic with its numbers, and what would be possible.
     """
     size = input_size(spec, size)
-    builder = _Builder(spec.source)
-    flow = Flow.into(size)
+    builder = _NetworkBuilder(spec.source)
+    tensor = Tensor.of_input(size)
     try:
         for number, item in enumerate(spec.items):
             builder.block = number
-            flow = builder.run((item,), flow, depth=0)
+            tensor = builder.run((item,), tensor, depth=0)
     except SizeError as error:
         raise with_channels_hint(error, size) from None
-    return Network(size, tuple(builder.stages), tuple(map(_label, spec.items)), spec.items)
+    return Network(size, tuple(builder.stages), tuple(map(_block_label, spec.items)), spec.items)
 
 
 def input_size(spec: Spec, size: Size | None) -> Size:
@@ -90,16 +90,16 @@ def input_size(spec: Spec, size: Size | None) -> Size:
     return size
 
 
-def _label(item: Item) -> str:
+def _block_label(item: Item) -> str:
     """Return a short text for an item of the top level, whose layers are not listed."""
     if isinstance(item, Repeat | Join):
-        return _folded(item, _inner_label)
+        return _item_label(item, _inner_label)
     return item.layer.text if isinstance(item, LayerItem) else ""
 
 
 def _inner_label(item: Item) -> str:
     """Return a shorter text for an item within another: its first word, and the layers that it repeats."""
-    return _folded(item, _first_word) if isinstance(item, Repeat) else _first_word(item)
+    return _item_label(item, _first_word) if isinstance(item, Repeat) else _first_word(item)
 
 
 def _first_word(item: Item) -> str:
@@ -110,7 +110,7 @@ def _first_word(item: Item) -> str:
     return item.layer.text.partition(" ")[0] if isinstance(item, LayerItem) else ""
 
 
-def _folded(item: Repeat | Join, label: Callable[[Item], str]) -> str:
+def _item_label(item: Repeat | Join, label: Callable[[Item], str]) -> str:
     """Return the text of a repeat or a join, with a label for each item within."""
     if isinstance(item, Repeat):
         return f"{item.times} x {{ {_labels(item.body, label)} }}"
@@ -126,37 +126,37 @@ def _labels(items: Sequence[Item], label: Callable[[Item], str]) -> str:
     return ", ".join(labels if len(labels) <= 2 else [labels[0], "...", labels[-1]])
 
 
-class _Builder(Chain):
+class _NetworkBuilder(SequentialBuilder):
     def __init__(self, source: str) -> None:
         super().__init__(source)
-        self.tags: dict[str, Flow] = {}
+        self.tags: dict[str, Tensor] = {}
 
-    def run(self, items: Sequence[Item], flow: Flow, *, depth: int) -> Flow:
+    def run(self, items: Sequence[Item], tensor: Tensor, *, depth: int) -> Tensor:
         for item in items:
             if isinstance(item, LayerItem):
-                flow = self.add(item.layer, item.position, flow, depth=depth)
+                tensor = self.add(item.layer, item.position, tensor, depth=depth)
             elif isinstance(item, Tag):
-                self.tags[item.name] = flow
+                self.tags[item.name] = tensor
                 self.stages[-1] = self.stages[-1]._replace(tags=(*self.stages[-1].tags, item.name))
             elif isinstance(item, Repeat):
                 for _ in range(item.times):
-                    flow = self.run(item.body, flow, depth=depth + 1)
+                    tensor = self.run(item.body, tensor, depth=depth + 1)
             elif isinstance(item, Join):
                 branches = []
                 for branch in item.branches:
                     start = len(self.stages)
-                    branches.append(self.run(branch, flow, depth=depth + 1))
+                    branches.append(self.run(branch, tensor, depth=depth + 1))
                     if start < len(self.stages) and len(branches) > 1:
-                        self.stages[start] = self.stages[start]._replace(begins_branch=True)
-                flow = self.join(item.kind, None, branches, item.position, depth=depth)
+                        self.stages[start] = self.stages[start]._replace(starts_branch=True)
+                tensor = self.join(item.kind, None, branches, item.position, depth=depth)
             else:
                 if item.name not in self.tags:
                     what = f"{item.kind} @{item.name[:50]}"
                     self.fail(item.position, what, f"this tag is not set: {self.known_tags(item.name)}")
-                flow = self.join(
-                    item.kind, item.name, [flow, self.tags[item.name]], item.position, depth=depth
+                tensor = self.join(
+                    item.kind, item.name, [tensor, self.tags[item.name]], item.position, depth=depth
                 )
-        return flow
+        return tensor
 
     def known_tags(self, name: str) -> str:
         """Return a hint: the most similar tag, or all tags if they are few."""
@@ -166,20 +166,22 @@ class _Builder(Chain):
         return known if len(known) <= MAX_LETTERS else f"{len(self.tags):,} other tags are set before it"
 
     def join(
-        self, kind: JoinKind, tag: str | None, flows: Sequence[Flow], position: Position, *, depth: int
-    ) -> Flow:
+        self, kind: JoinKind, tag: str | None, tensors: Sequence[Tensor], position: Position, *, depth: int
+    ) -> Tensor:
         layer = JoinLayer(type=kind, tag=tag)
-        size = self.joined_size(kind, layer, [flow.size for flow in flows], position)
+        size = self.joined_size(kind, layer, [tensor.size for tensor in tensors], position)
         self.check_size(layer, size, position)
-        fields, misaligned = _joined_fields([flow for flow in flows if flow.size[:2] == size[:2]], flows)
+        fields, misaligned = _joined_fields(
+            [tensor for tensor in tensors if tensor.size[:2] == size[:2]], tensors
+        )
         output_tensor = self.new_tensor()
         self.stages.append(
             Stage(
-                layer, position, flows[0].size, size, None, 0, 0, 0, fields, misaligned,
-                depth, self.block, tuple(flow.tensor for flow in flows), output_tensor,
+                layer, position, tensors[0].size, size, None, 0, 0, 0, fields, misaligned,
+                depth, self.block, tuple(tensor.number for tensor in tensors), output_tensor,
             )
         )  # fmt: skip
-        return Flow(size, fields, output_tensor)
+        return Tensor(size, fields, output_tensor)
 
     def joined_size(self, kind: JoinKind, layer: Layer, sizes: Sequence[Size], position: Position) -> Size:
         known = [size for size in sizes if len(size) != 2]
@@ -187,11 +189,11 @@ class _Builder(Chain):
         if len(known) < len(sizes):  # some have unknown channels
             differ = kind != JoinKind.CAT and any(size != first for size in known)
             if differ or any(size[:2] != sides for size in sizes):
-                self.disagree(layer, sizes, position, "the same size")
+                self.fail_sizes(layer, sizes, position, "the same size")
             return sides if kind == JoinKind.CAT else first
         if kind == JoinKind.CAT:
             if any(size[:-1] != first[:-1] for size in sizes):
-                self.disagree(layer, sizes, position, "the same height and width")
+                self.fail_sizes(layer, sizes, position, "the same height and width")
             return (*first[:-1], sum(size[-1] for size in sizes))
         if kind == JoinKind.MUL:
             gates = [size for size in sizes if size[:-1] == (1, 1)]
@@ -199,33 +201,37 @@ class _Builder(Chain):
             if images and gates and {size[-1] for size in gates} == {images[0][-1]}:
                 sizes, first = images, images[0]
         if any(size != first for size in sizes):
-            self.disagree(layer, sizes, position, "the same size" + ", or 1x1" * (kind == JoinKind.MUL))
+            self.fail_sizes(layer, sizes, position, "the same size" + ", or 1x1" * (kind == JoinKind.MUL))
         return first
 
-    def disagree(self, layer: Layer, sizes: Sequence[Size], position: Position, wanted: str) -> NoReturn:
+    def fail_sizes(self, layer: Layer, sizes: Sequence[Size], position: Position, wanted: str) -> NoReturn:
         shown = " and ".join(format_size(size) for size in sizes)
         self.fail(position, layer.text, f"its branches give {shown}; they must have {wanted}")
 
 
-def _joined_fields(sliding: Sequence[Flow], flows: Sequence[Flow]) -> tuple[ReceptiveFields | None, str]:
+def _joined_fields(
+    sliding: Sequence[Tensor], tensors: Sequence[Tensor]
+) -> tuple[ReceptiveFields | None, str]:
     """Return the largest fields, and how the positions of the branches that slide over the image differ.
 
     A branch that is broadcast, such as a gate, has no position of its own.
     """
-    if any(flow.fields is None for flow in flows):
+    if any(tensor.fields is None for tensor in tensors):
         return None, ""
-    pairs = [flow.fields for flow in sliding if flow.fields is not None]
-    others = [flow.fields for flow in flows if flow.fields is not None and flow not in sliding]
+    pairs = [tensor.fields for tensor in sliding if tensor.fields is not None]
+    others = [tensor.fields for tensor in tensors if tensor.fields is not None and tensor not in sliding]
     rows, columns = (
         ReceptiveField.joined([pair[axis] for pair in pairs], [pair[axis] for pair in others])
         for axis in (0, 1)
     )
     places = {
-        tuple((field.jump, field.center) for field in pair): " x ".join(dict.fromkeys(map(_place_of, pair)))
+        tuple((field.jump, field.center) for field in pair): " x ".join(
+            dict.fromkeys(map(_format_center, pair))
+        )
         for pair in pairs
     }
     return (rows, columns), " and ".join(places.values()) if len(places) > 1 else ""
 
 
-def _place_of(field: ReceptiveField) -> str:
+def _format_center(field: ReceptiveField) -> str:
     return f"{format_number(field.center)} (jump {format_number(field.jump)})"

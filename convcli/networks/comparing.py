@@ -14,7 +14,7 @@ __all__ = ["comparison_table"]
 MAX_MATCHED = 1000  # layers; a thorough search takes too long for more
 
 RANKS = {"layer": 0, "output": 2, "params": 1, "MACs": 3}  # on a narrow terminal, MACs are dropped first
-MIN_OF_ALIKE = 3  # and before them, columns that are the same in both networks
+RANK_IF_SAME = 3  # and before them, columns that are the same in both networks
 
 
 class _Row(NamedTuple):
@@ -53,7 +53,7 @@ def comparison_table(first: Network, second: Network, *, by_block: bool = False)
     left = _columns([row for row, _ in pairs], first)
     right = _columns([row for _, row in pairs], second)
     for ours, theirs in zip(left, right, strict=True):
-        rank = RANKS[ours.name] + MIN_OF_ALIKE * (ours.cells == theirs.cells)
+        rank = RANKS[ours.name] + RANK_IF_SAME * (ours.cells == theirs.cells)
         columns.append(ours._replace(rank=rank if ours.name != "layer" else 0))
         right[right.index(theirs)] = theirs._replace(name=f"{theirs.name} 2", rank=rank)
     return Table((*columns, *right), [0] * len(pairs), has_total=True)

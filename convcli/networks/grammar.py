@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from convcli.errors import SizeError, SpecError, best_match
-from convcli.networks.layer_words import LAYER_NAMES, WORDS, parse_layer
+from convcli.networks.layer_words import KEYWORDS, LAYER_NAMES, parse_layer
 from convcli.networks.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
 from convcli.networks.tokens import Token, TokenKind, tokenize
 from convcli.sizes.text import parse_count, parse_size
@@ -16,7 +16,7 @@ MAX_LAYERS = 100_000  # repeats written out
 MAX_DEPTH = 100  # braces within braces
 
 
-def parse_spec(text: str, source: str = "", *, known: Sequence[str] = ()) -> Spec:
+def parse_spec(text: str, source: str = "", *, network_names: Sequence[str] = ()) -> Spec:
     """Parse a network.
 
     Parameters
@@ -39,16 +39,16 @@ def parse_spec(text: str, source: str = "", *, known: Sequence[str] = ()) -> Spe
     >>> spec.input, [(item.layer.text, str(item.position)) for item in spec.items]
     ((32, 32, 1), [('conv 6 f5', 'line 2, column 1'), ('tanh', 'line 2, column 12')])
     """
-    return _Parser(text, source, known).spec()
+    return _Parser(text, source, network_names).spec()
 
 
 # Items ----------------------------------------------------------------------------------------------------
 
 
 class _Parser:
-    def __init__(self, text: str, source: str, known: Sequence[str]) -> None:
+    def __init__(self, text: str, source: str, network_names: Sequence[str]) -> None:
         self.source = source
-        self.known = known
+        self.network_names = network_names
         self.tokens = tokenize(text.removeprefix("\ufeff"), self.fail)
         self.index = 0
 
@@ -92,19 +92,19 @@ class _Parser:
             self.index += 1
         return self.tokens[start : self.index]
 
-    def items(self, opened: Token | None, depth: int) -> tuple[Item, ...]:
+    def items(self, open_brace: Token | None, depth: int) -> tuple[Item, ...]:
         """Parse items up to the end of the text or of a branch."""
-        if depth > MAX_DEPTH and opened is not None:
-            self.fail(opened.position, f"braces are nested more than {MAX_DEPTH} deep")
+        if depth > MAX_DEPTH and open_brace is not None:
+            self.fail(open_brace.position, f"braces are nested more than {MAX_DEPTH} deep")
         items: list[Item] = []
         while True:
             self.skip_separators()
             if self.token.kind == TokenKind.END:
-                if opened is not None:
-                    self.fail(opened.position, "this brace is never closed")
+                if open_brace is not None:
+                    self.fail(open_brace.position, "this brace is never closed")
                 return tuple(items)
             if self.at("}") or self.at("|"):
-                if opened is None:
+                if open_brace is None:
                     self.fail(self.token.position, f"{self.token.text!r} closes nothing: no brace is open")
                 return tuple(items)
             items += self.item(depth)
@@ -143,20 +143,20 @@ class _Parser:
         if word.lower() not in LAYER_NAMES:
             if word.lower() == "in":
                 self.fail(first.position, "in may appear only once, before all layers")
-            self.fail(first.position, self.unknown(word))
+            self.fail(first.position, self.unknown_word_error(word))
         layer = parse_layer(word, self.words(), self.fail)
         if isinstance(layer, str):
             self.fail(first.position, layer)
         return LayerItem(layer, first.position)
 
-    def unknown(self, word: str) -> str:
+    def unknown_word_error(self, word: str) -> str:
         """Return the message about an unknown word, with a suggestion."""
-        if word.lower() in self.known:
+        if word.lower() in self.network_names:
             return f"{word} is a whole network, which cannot be a layer"
         alone = len(self.tokens) == 2  # with the end
-        words = (*WORDS, *(self.known if alone else ()))
+        words = (*KEYWORDS, *(self.network_names if alone else ()))
         near = best_match(word, words, cutoff=0.7)
-        hint = f"did you mean {near}?" if near else f"layers are {', '.join(WORDS)}"
+        hint = f"did you mean {near}?" if near else f"layers are {', '.join(KEYWORDS)}"
         if alone:
             return f"neither a layer nor a shipped network is named {word[:50]!r}: {hint}"
         return f"unknown layer {word[:50]!r}: {hint}"
@@ -168,22 +168,22 @@ class _Parser:
             self.index += 1
             times = True
         if match is None or not times or not self.at("{"):
-            self.fail(first.position, self.number_meant(first))
+            self.fail(first.position, self.number_error(first))
         try:
             count = parse_count(match[1], "repeats")
         except SizeError as error:
             self.fail(first.position, f"{error.what} {error.why}")
-        opened = self.token
+        open_brace = self.token
         self.index += 1
-        body = self.items(opened, depth + 1)
+        body = self.items(open_brace, depth + 1)
         if self.at("|"):
             self.fail(self.token.position, "a repeat has no branches; only add, cat and mul do")
         self.index += 1
         if not _count(body):
-            self.fail(opened.position, "there is nothing to repeat")
+            self.fail(open_brace.position, "there is nothing to repeat")
         return Repeat(count, body, first.position)
 
-    def number_meant(self, number: Token) -> str:
+    def number_error(self, number: Token) -> str:
         """Return the message about a number in the place of a layer, with a suggestion."""
         repeat = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         if len(self.tokens) == 2:  # with the end
@@ -203,17 +203,17 @@ class _Parser:
                 position,
                 f"{kind} needs branches or a tag, as in: {kind} {{ conv 64 f3 p1 | }} or {kind} @skip",
             )
-        opened = self.token
+        open_brace = self.token
         branches = []
         while True:
             self.index += 1
-            branches.append(self.items(opened, depth + 1))
+            branches.append(self.items(open_brace, depth + 1))
             if self.at("}"):
                 break
         self.index += 1
         if len(branches) < 2:
             self.fail(
-                opened.position,
+                open_brace.position,
                 f"{kind} needs at least two branches, separated by |; an empty branch is the input itself",
             )
         return Join(kind, tuple(branches), position)

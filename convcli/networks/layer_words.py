@@ -21,13 +21,13 @@ from convcli.networks.spec import JoinKind, Position
 from convcli.networks.tokens import Token
 from convcli.sizes.text import NamedPadding, parse_count, parse_padding, parse_pair
 
-__all__ = ["LAYER_NAMES", "WORDS", "next_words", "parse_layer"]
+__all__ = ["KEYWORDS", "LAYER_NAMES", "next_words", "parse_layer"]
 
 
 # The words of a layer -------------------------------------------------------------------------------------
 
 
-class _Argument(NamedTuple):
+class _Option(NamedTuple):
     """An option of a layer: the attribute of its class, its parser, its long names."""
 
     attribute: str
@@ -41,29 +41,29 @@ def _flag(word: str) -> bool:
     return word.lower() == "true"
 
 
-_pair = {name: partial(parse_pair, name=name) for name in ("filter", "stride", "dilation", "output size")}
+_PAIRS = {name: partial(parse_pair, name=name) for name in ("filter", "stride", "dilation", "output size")}
 _LETTERS = {
-    "f": _Argument(
-        "window", _pair["filter"], ("kernel_size", "k", "kernel", "filter_size", "window", "pool_size")
+    "f": _Option(
+        "window", _PAIRS["filter"], ("kernel_size", "k", "kernel", "filter_size", "window", "pool_size")
     ),
-    "k": _Argument("window", _pair["filter"]),
-    "s": _Argument("stride", _pair["stride"], ("stride", "strides")),
-    "p": _Argument("padding", parse_padding, ("padding",)),
-    "d": _Argument("dilation", _pair["dilation"], ("dilation", "dilation_rate")),
-    "g": _Argument("groups", partial(parse_count, name="groups"), ("groups",)),
-    "op": _Argument(
+    "k": _Option("window", _PAIRS["filter"]),
+    "s": _Option("stride", _PAIRS["stride"], ("stride", "strides")),
+    "p": _Option("padding", parse_padding, ("padding",)),
+    "d": _Option("dilation", _PAIRS["dilation"], ("dilation", "dilation_rate")),
+    "g": _Option("groups", partial(parse_count, name="groups"), ("groups",)),
+    "op": _Option(
         "output_padding", partial(parse_pair, name="output padding", minimum=0), ("output_padding",)
     ),
-    "x": _Argument("multiplier", partial(parse_count, name="multiplier"), ("depth_multiplier", "multiplier")),
+    "x": _Option("multiplier", partial(parse_count, name="multiplier"), ("depth_multiplier", "multiplier")),
 }
-_BIAS = _Argument("bias", _flag, ("bias", "use_bias"))
-_CEIL = _Argument("ceil", _flag, ("ceil_mode",))
+_BIAS = _Option("bias", _flag, ("bias", "use_bias"))
+_CEIL = _Option("ceil", _flag, ("ceil_mode",))
 _FLAGS = {"nobias": (_BIAS, False), "ceil": (_CEIL, True)}
-_FILTERS = _Argument("filters", partial(parse_count, name="filters"), ("filters", "out_channels"))
-_UNITS = _Argument("units", partial(parse_count, name="units"), ("units", "out_features"))
+_FILTERS = _Option("filters", partial(parse_count, name="filters"), ("filters", "out_channels"))
+_UNITS = _Option("units", partial(parse_count, name="units"), ("units", "out_features"))
 
 
-class _Recipe(NamedTuple):
+class _LayerSyntax(NamedTuple):
     """How a layer is built from its words.
 
     Attributes
@@ -76,71 +76,71 @@ class _Recipe(NamedTuple):
     names : other names of the layer
     """
 
-    make: Callable[..., Layer]
+    create: Callable[..., Layer]
     usage: str
     letters: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
-    number: _Argument | None = None
-    needed: tuple[str, ...] = ()
+    number: _Option | None = None
+    required: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
     @property
-    def arguments(self) -> dict[str, _Argument]:
+    def arguments(self) -> dict[str, _Option]:
         """All options that can be given as name=value."""
         arguments = [_LETTERS[letter] for letter in self.letters]
         arguments += [_FLAGS[flag][0] for flag in self.flags]
         arguments += [] if self.number is None else [self.number]
-        long_names = {name: argument for argument in arguments for name in argument.names}
+        long_names = {name: option for option in arguments for name in option.names}
         return {letter: _LETTERS[letter] for letter in self.letters} | long_names
 
 
 _GEOMETRY = ("f", "k", "s", "p", "d")
-_RECIPES: dict[str, _Recipe] = {
-    "conv": _Recipe(
+_SYNTAX: dict[str, _LayerSyntax] = {
+    "conv": _LayerSyntax(
         Convolution, "conv OUT fF [sS] [pP] [dD] [gG] [nobias]", (*_GEOMETRY, "g"), ("nobias", "ceil"),
         _FILTERS, ("filters", "window"), ("conv2d", "convolution"),
     ),
-    "dw": _Recipe(
+    "dw": _LayerSyntax(
         Depthwise, "dw fF [sS] [pP] [dD] [xM] [nobias]", (*_GEOMETRY, "x"), ("nobias",),
         None, ("window",), ("dwconv", "depthwise", "depthwiseconv2d"),
     ),
-    "tconv": _Recipe(
+    "tconv": _LayerSyntax(
         TransposedConvolution, "tconv OUT fF [sS] [pP] [dD] [gG] [opN] [nobias]", (*_GEOMETRY, "g", "op"),
         ("nobias",), _FILTERS, ("filters", "window"), ("convtranspose2d", "conv2dtranspose", "deconv"),
     ),
-    "maxpool": _Recipe(
+    "maxpool": _LayerSyntax(
         partial(Pooling, type=PoolingKind.MAX), "maxpool fF [sS] [pP] [dD] [ceil]", _GEOMETRY, ("ceil",),
         None, ("window",), ("maxpool2d", "maxpooling2d"),
     ),
-    "avgpool": _Recipe(
+    "avgpool": _LayerSyntax(
         partial(Pooling, type=PoolingKind.AVERAGE), "avgpool fF [sS] [pP] [dD] [ceil]", _GEOMETRY, ("ceil",),
         None, ("window",), ("avgpool2d", "averagepooling2d"),
     ),
-    "gap": _Recipe(
-        AdaptivePooling, "gap, or gap HxW", (), (), _Argument("size", _pair["output size"], ("output_size",)),
+    "gap": _LayerSyntax(
+        AdaptivePooling, "gap, or gap HxW", (), (), _Option("size", _PAIRS["output size"], ("output_size",)),
         (), ("globalaveragepooling2d", "adaptiveavgpool2d"),
     ),
-    "pad": _Recipe(
-        Pad, "pad P", (), (), _Argument("padding", parse_padding, ("padding",)), ("padding",),
+    "pad": _LayerSyntax(
+        Pad, "pad P", (), (), _Option("padding", parse_padding, ("padding",)), ("padding",),
         ("zeropad2d", "zeropadding2d"),
     ),
-    "fc": _Recipe(
+    "fc": _LayerSyntax(
         Dense, "fc OUT [nobias]", (), ("nobias",), _UNITS, ("units",), ("linear", "dense"),
     ),
-    "bn": _Recipe(
+    "bn": _LayerSyntax(
         partial(Normalization, type=NormalizationKind.BATCH), "bn", names=("batchnorm", "batchnorm2d",
         "batchnorm1d", "batchnormalization"),
     ),
-    "ln": _Recipe(
+    "ln": _LayerSyntax(
         partial(Normalization, type=NormalizationKind.LAYER), "ln", names=("layernorm", "layernormalization"),
     ),
-    "flatten": _Recipe(Flatten, "flatten"),
-    **{kind: _Recipe(partial(Elementwise, type=kind), kind) for kind in ElementwiseKind},
+    "flatten": _LayerSyntax(Flatten, "flatten"),
+    **{kind: _LayerSyntax(partial(Elementwise, type=kind), kind) for kind in ElementwiseKind},
 }  # fmt: skip
-LAYER_NAMES = {
-    name: (word, recipe) for word, recipe in _RECIPES.items() for name in (word, *recipe.names)
-} | {"swish": ("silu", _RECIPES["silu"])}
-WORDS = (*_RECIPES, *JoinKind, "in")  # that error messages suggest
+LAYER_NAMES = {name: (word, syntax) for word, syntax in _SYNTAX.items() for name in (word, *syntax.names)} | {
+    "swish": ("silu", _SYNTAX["silu"])
+}
+KEYWORDS = (*_SYNTAX, *JoinKind, "in")  # that error messages suggest
 
 
 def next_words(layer: Sequence[str]) -> dict[str, str]:
@@ -165,21 +165,21 @@ def next_words(layer: Sequence[str]) -> dict[str, str]:
     """
     if not layer:
         joins = {str(kind): f"{kind} {{ A | B }}, or {kind} @NAME" for kind in JoinKind}
-        return {word: recipe.usage for word, recipe in _RECIPES.items()} | joins | {"in": "in HxWxC"}
+        return {word: syntax.usage for word, syntax in _SYNTAX.items()} | joins | {"in": "in HxWxC"}
     if layer[0].lower() not in LAYER_NAMES:
         return {}
-    _, recipe = LAYER_NAMES[layer[0].lower()]
+    _, syntax = LAYER_NAMES[layer[0].lower()]
     words = [word.lower() for word in layer[1:]]
     given = {part for word in words for part in (word, *re.findall("^(?:op|[a-z])", word))}
     given |= {"f", "k"} if given & {"f", "k"} else {"k"}  # two names of the same option
-    return {word: recipe.usage for word in (*recipe.letters, *recipe.flags) if word not in given}
+    return {word: syntax.usage for word in (*syntax.letters, *syntax.flags) if word not in given}
 
 
 def parse_layer(
     word: str, arguments: Sequence[Token], fail: Callable[[Position, str], NoReturn]
 ) -> Layer | str:
     """Build a layer from its words, or return what is missing; call `fail` for a wrong word."""
-    name, recipe = LAYER_NAMES[word.lower()]
+    name, syntax = LAYER_NAMES[word.lower()]
     given: dict[str, object] = {}
     for token in arguments:
         try:
@@ -191,51 +191,51 @@ def parse_layer(
             given[attribute] = value
         except SizeError as error:
             fail(token.position, f"{error.what} {error.why}")
-    for attribute in recipe.needed:
+    for attribute in syntax.required:
         if attribute not in given:
-            return f"{name} needs its {attribute}: {recipe.usage}"
+            return f"{name} needs its {attribute}: {syntax.usage}"
     if name == "pad" and isinstance(given["padding"], NamedPadding):
         return (
             f"pad has no filter that {given['padding']} could depend on: give an amount, as in pad 1 or "
             "pad 0:1x0:1"
         )
-    layer: Layer = recipe.make(**given)
+    layer: Layer = syntax.create(**given)
     return layer
 
 
 @lru_cache(1 << 12)  # networks repeat the same words many times
 def _attribute(name: str, text: str) -> tuple[str, object]:
     """Return the attribute of a layer that a word sets, and its value."""
-    argument, value = _argument(name, _RECIPES[name], text)
-    return argument.attribute, argument.read(value) if isinstance(value, str) else value
+    option, value = _parse_word(name, _SYNTAX[name], text)
+    return option.attribute, option.read(value) if isinstance(value, str) else value
 
 
-def _argument(name: str, recipe: _Recipe, text: str) -> tuple[_Argument, str | bool]:
+def _parse_word(name: str, syntax: _LayerSyntax, text: str) -> tuple[_Option, str | bool]:
     """Return the option that a word sets, and the text of its value."""
     long_name, equals, value = text.partition("=")
     if equals:
-        long_names = recipe.arguments
+        long_names = syntax.arguments
         if long_name.lower() not in long_names:
             why = suggestion(long_name, long_names) if long_names else "it has none"
             raise SizeError(long_name[:50], f"is not an option of {name}: {why}")
         return long_names[long_name.lower()], value.strip("'\"")
     word = text.lower()
-    if word in recipe.flags:
+    if word in syntax.flags:
         return _FLAGS[word]
-    if word in tuple(NamedPadding) and "p" in recipe.letters:
+    if word in tuple(NamedPadding) and "p" in syntax.letters:
         raise SizeError(repr(text[:50]), f"is a padding, which begins with p: did you mean p{word}?")
-    if recipe.number is not None and word[0].isdecimal():
-        return recipe.number, word
+    if syntax.number is not None and word[0].isdecimal():
+        return syntax.number, word
     letters = re.match("op|[a-z]", word) if ";" not in word else None
-    if letters and letters[0] in recipe.letters and len(word) > letters.end():
+    if letters and letters[0] in syntax.letters and len(word) > letters.end():
         return _LETTERS[letters[0]], word[letters.end() :]
     if ";" in word:
         raise SizeError(repr(text[:50]), "has a semicolon: separate layers by commas")
-    if word in recipe.letters or (word[0].isdecimal() and "f" in recipe.letters):
-        example = f"f{word}" if word not in recipe.letters else "psame" if word == "p" else f"{word}2"
+    if word in syntax.letters or (word[0].isdecimal() and "f" in syntax.letters):
+        example = f"f{word}" if word not in syntax.letters else "psame" if word == "p" else f"{word}2"
         raise SizeError(
-            repr(text[:50]), f"must be a letter and its value together, as in {example}: {recipe.usage}"
+            repr(text[:50]), f"must be a letter and its value together, as in {example}: {syntax.usage}"
         )
     if word in LAYER_NAMES or word in tuple(JoinKind):
         raise SizeError(text[:50], f"is a layer of its own: put a comma between {name} and {word}")
-    raise SizeError(repr(text[:50]), f"is not an option of {name}: {recipe.usage}")
+    raise SizeError(repr(text[:50]), f"is not an option of {name}: {syntax.usage}")

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "Chain",
-    "Flow",
     "JoinLayer",
     "Network",
     "ReceptiveFields",
+    "SequentialBuilder",
     "Stage",
+    "Tensor",
     "single_layer",
     "sum_if_known",
     "with_channels_hint",
@@ -95,7 +95,7 @@ class Stage(NamedTuple):
     block: int
     input_tensors: tuple[int, ...]
     output_tensor: int
-    begins_branch: bool = False
+    starts_branch: bool = False
     tags: tuple[str, ...] = ()
 
     @property
@@ -127,7 +127,7 @@ class Stage(NamedTuple):
         return None if channels is None else self.layer.connections(channels)
 
     @property
-    def as_dense(self) -> "Stage | None":
+    def dense_equivalent(self) -> "Stage | None":
         """The dense layer between the same sizes, for a convolution with known sizes."""
         if not isinstance(self.layer, Convolution | Depthwise | TransposedConvolution) or self.macs is None:
             return None
@@ -280,12 +280,12 @@ def single_layer(layer: Layer, size: Size) -> Network:
     >>> single_layer(Dense(units=300), (16384,)).params
     4915500
     """
-    chain = Chain()
+    builder = SequentialBuilder()
     try:
-        chain.add(layer, None, Flow.into(size), depth=0)
+        builder.add(layer, None, Tensor.of_input(size), depth=0)
     except SizeError as error:
         raise with_channels_hint(error, size) from None
-    return Network(size, tuple(chain.stages))
+    return Network(size, tuple(builder.stages))
 
 
 def with_channels_hint(error: SizeError, size: Size) -> SizeError:
@@ -303,20 +303,20 @@ def with_channels_hint(error: SizeError, size: Size) -> SizeError:
     return SizeError(error.what, f"{error.why}; {hint}")
 
 
-class Flow(NamedTuple):
-    """What passes from one layer to the next: a tensor, its size and its receptive fields."""
+class Tensor(NamedTuple):
+    """What passes from one layer to the next: its size, its receptive fields and its number."""
 
     size: Size
     fields: ReceptiveFields | None
-    tensor: int
+    number: int
 
     @classmethod
-    def into(cls, size: Size) -> "Flow":
-        """Return the input of a network."""
+    def of_input(cls, size: Size) -> "Tensor":
+        """Return the input of a network, which has number 0."""
         return cls(size, (ReceptiveField(), ReceptiveField()) if len(size) > 1 else None, 0)
 
 
-class Chain:
+class SequentialBuilder:
     """Builds a list of layers in sequence.
 
     Attributes
@@ -328,8 +328,8 @@ class Chain:
         Block index of the stages that are added.
     """
 
-    _most_of_image: ClassVar[int] = 10**MAX_DIGITS
-    _most_of_vector: ClassVar[int] = _most_of_image**3
+    _max_side: ClassVar[int] = 10**MAX_DIGITS
+    _max_vector_length: ClassVar[int] = _max_side**3
 
     def __init__(self, source: str = "") -> None:
         self.source = source
@@ -342,7 +342,7 @@ class Chain:
         parts = [part for part in (self.source, str(position or ""), what) if part]
         raise SizeError(", ".join(parts), why)
 
-    def add(self, layer: Layer, position: "Position | None", flow: Flow, *, depth: int) -> Flow:
+    def add(self, layer: Layer, position: "Position | None", tensor: Tensor, *, depth: int) -> Tensor:
         """Add a layer; return its output.
 
         Raises
@@ -350,29 +350,29 @@ class Chain:
         SizeError
             The layer is impossible on this input.
         """
-        size, channels = flow.size, channels_of(flow.size)
+        size, channels = tensor.size, channels_of(tensor.size)
         try:
             axes = layer.axes(size)
             output = layer.output(size)
-            params = layer.params(channels) if channels is not None else None if layer.learns else 0
+            params = layer.params(channels) if channels is not None else None if layer.has_params else 0
             macs = layer.macs(size)
         except SizeError as error:
             if position is None:
                 raise
             self.fail(position, f"{layer.text} on {format_size(size)}", f"{error.what}: {error.why}")
         self.check_size(layer, output, position)
-        fields = None if isinstance(layer, Flatten) else flow.fields
+        fields = None if isinstance(layer, Flatten) else tensor.fields
         if fields is not None and axes is not None:
             fields = fields[0].through(axes[0]), fields[1].through(axes[1])
         statistics = 0 if channels is None else layer.statistics(channels)
-        output_tensor = flow.tensor if layer.is_view else self.new_tensor()
+        output_tensor = tensor.number if layer.is_view else self.new_tensor()
         self.stages.append(
             Stage(
                 layer, position, size, output, axes, params, macs, statistics, fields, "",
-                depth, self.block, (flow.tensor,), output_tensor,
+                depth, self.block, (tensor.number,), output_tensor,
             )
         )  # fmt: skip
-        return Flow(output, fields, output_tensor)
+        return Tensor(output, fields, output_tensor)
 
     def new_tensor(self) -> int:
         """Return a new number for an output that needs memory of its own."""
@@ -381,5 +381,5 @@ class Chain:
 
     def check_size(self, layer: Layer, size: Size, position: "Position | None") -> None:
         """Refuse a size with so many digits that its products could not be printed."""
-        if max(size) >= (self._most_of_vector if len(size) == 1 else self._most_of_image):
+        if max(size) >= (self._max_vector_length if len(size) == 1 else self._max_side):
             self.fail(position, layer.text[:100], f"makes a size of more than {MAX_DIGITS} digits")

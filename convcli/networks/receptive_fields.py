@@ -36,9 +36,9 @@ class Window(Protocol):
         """Return the first and the last pixel that an output reads; None if it reads none."""
 
 
-Seen = tuple[tuple[int, int], ...]
+PixelRanges = tuple[tuple[int, int], ...]
 
-MAX_PHASES = 1024  # units with different numbers of pixels that are followed one by one
+MAX_PERIOD = 1024  # units with different numbers of pixels that are followed one by one
 
 
 class ReceptiveField(NamedTuple):
@@ -73,15 +73,15 @@ class ReceptiveField(NamedTuple):
     spread: "int | Fraction | None" = 0
     jump: "int | Fraction" = 1
     twice_center: "int | Fraction" = 0
-    seen: Seen = ((0, 0),)
+    unit_ranges: PixelRanges = ((0, 0),)
 
     @property
     def size(self) -> int | None:
         """Maximum number of pixels that a unit sees; None: all of them."""
         if self.spread is None:
             return None
-        if self.seen:
-            return max(last - first for first, last in self.seen) + 1
+        if self.unit_ranges:
+            return max(last - first for first, last in self.unit_ranges) + 1
         return int(self.spread // 1) + 1
 
     @property
@@ -97,34 +97,36 @@ class ReceptiveField(NamedTuple):
             None if self.spread is None or spread is None else self.spread + spread * self.jump,
             self.jump * window.step,
             self.twice_center + window.twice_first_center * self.jump,
-            self._seen_through(window),
+            self._ranges_through(window),
         )
 
-    def _seen_through(self, window: Window) -> Seen:
+    def _ranges_through(self, window: Window) -> PixelRanges:
         units, inputs = window.period
-        count = units * (len(self.seen) // gcd(len(self.seen), inputs)) if self.seen else 0
-        if count > MAX_PHASES:
+        count = (
+            units * (len(self.unit_ranges) // gcd(len(self.unit_ranges), inputs)) if self.unit_ranges else 0
+        )
+        if count > MAX_PERIOD:
             return ()
-        seen = []
+        unit_ranges = []
         for unit in range(count):
             read = window.input_range(unit)
             if read is None:  # a unit that sees no pixel
                 return ()
-            seen.append(self._seen_by(*read))
-        return tuple(seen)
+            unit_ranges.append(self._range_of_units(*read))
+        return tuple(unit_ranges)
 
-    def _seen_by(self, first: int, last: int) -> tuple[int, int]:
+    def _range_of_units(self, first: int, last: int) -> tuple[int, int]:
         """Return the first and the last pixel that a range of units sees."""
-        count = len(self.seen)
+        count = len(self.unit_ranges)
         # Positions repeat after a period, so the ends are among the units of one period.
-        starts = (self._seen_by_one(unit)[0] for unit in range(first, min(first + count, last + 1)))
-        ends = (self._seen_by_one(unit)[1] for unit in range(max(last - count + 1, first), last + 1))
+        starts = (self._range_of_unit(unit)[0] for unit in range(first, min(first + count, last + 1)))
+        ends = (self._range_of_unit(unit)[1] for unit in range(max(last - count + 1, first), last + 1))
         return min(starts), max(ends)
 
-    def _seen_by_one(self, unit: int) -> tuple[int, int]:
-        periods, phase = divmod(unit, len(self.seen))
-        further = periods * int(len(self.seen) * self.jump)
-        return self.seen[phase][0] + further, self.seen[phase][1] + further
+    def _range_of_unit(self, unit: int) -> tuple[int, int]:
+        periods, phase = divmod(unit, len(self.unit_ranges))
+        further = periods * int(len(self.unit_ranges) * self.jump)
+        return self.unit_ranges[phase][0] + further, self.unit_ranges[phase][1] + further
 
     @staticmethod
     def joined(
@@ -143,10 +145,8 @@ class ReceptiveField(NamedTuple):
         >>> ReceptiveField.joined([ReceptiveField(), ReceptiveField(spread=2)], [unknown]).size is None
         True
         """
-        sliding, largest = (
-            max(several, key=ReceptiveField._extent) for several in (fields, [*fields, *others])
-        )
-        return sliding if largest is sliding else sliding._replace(spread=largest.spread, seen=())
+        sliding, largest = (max(group, key=ReceptiveField._extent) for group in (fields, [*fields, *others]))
+        return sliding if largest is sliding else sliding._replace(spread=largest.spread, unit_ranges=())
 
     def _extent(self) -> tuple[bool, "int | Fraction"]:
         return self.spread is None, self.spread or 0

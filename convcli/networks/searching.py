@@ -34,8 +34,8 @@ def valid_sides(spec: Spec, size: Size | None, sides: range) -> Iterator[int]:
     [227, 235]
     """
     for side in sides:
-        network = _works(spec, size, side)
-        if network is not None and not any(map(_unread, network.layers)):
+        network = _build_at(spec, size, side)
+        if network is not None and not any(map(_unread_count, network.layers)):
             yield side
 
 
@@ -49,11 +49,11 @@ def first_unread_layer(spec: Spec, size: Size | None, side: int) -> str:
     'at 9, maxpool f2 (line 1, column 12) never reads 1 of its 7 rows'
     """
     try:
-        network = build(spec, _square(spec, size, side))
+        network = build(spec, _square_input(spec, size, side))
     except SizeError as error:
         return f"at {side}, {error.what}: {error.why}"
     for stage in network.layers:
-        if count := _unread(stage):
+        if count := _unread_count(stage):
             axis = max(stage.axes or (), key=lambda axis: axis.unread_count() or 0)
             leaves_gaps = isinstance(axis, Axis) and axis.stride > axis.extent
             why = ": its stride skips them at every side" * leaves_gaps
@@ -62,7 +62,7 @@ def first_unread_layer(spec: Spec, size: Size | None, side: int) -> str:
     return f"at {side}, every row and column is read"
 
 
-def _unread(stage: Stage) -> int | str:
+def _unread_count(stage: Stage) -> int | str:
     """Return how many rows or columns of its input a layer never reads, whichever is more."""
     counts = [axis.unread_count() for axis in stage.axes or ()]
     return "an unknown number" if None in counts else max((count or 0 for count in counts), default=0)
@@ -82,50 +82,50 @@ def smallest_side(spec: Spec, size: Size | None) -> int:
     >>> smallest_side(read_spec("in 32x32x1\\nconv 6 f5, maxpool f2, conv 16 f5"), None)
     14
     """
-    if not _monotone(spec.items):
+    if not _is_monotone(spec.items):
         for side in range(1, MAX_TRIED + 1):
-            if _works(spec, size, side):
+            if _build_at(spec, size, side):
                 return side
-        _fail(spec, size)
+        _raise_last_error(spec, size)
     fits = 1
-    while _works(spec, size, fits) is None:
+    while _build_at(spec, size, fits) is None:
         fits *= 2
         if fits.bit_length() > MAX_BITS:
-            _fail(spec, size)
+            _raise_last_error(spec, size)
     low = fits // 2
     while fits - low > 1:
         middle = (low + fits) // 2
-        low, fits = (low, middle) if _works(spec, size, middle) else (middle, fits)
+        low, fits = (low, middle) if _build_at(spec, size, middle) else (middle, fits)
     return fits
 
 
-def _monotone(items: tuple[Item, ...]) -> bool:
+def _is_monotone(items: tuple[Item, ...]) -> bool:
     """Whether every input larger than one that works works: not with branches or named paddings."""
     for item in items:
-        if isinstance(item, Join | JoinTag) or (isinstance(item, Repeat) and not _monotone(item.body)):
+        if isinstance(item, Join | JoinTag) or (isinstance(item, Repeat) and not _is_monotone(item.body)):
             return False
         if isinstance(item, LayerItem) and isinstance(getattr(item.layer, "padding", None), NamedPadding):
             return False
     return True
 
 
-def _fail(spec: Spec, size: Size | None) -> NoReturn:
+def _raise_last_error(spec: Spec, size: Size | None) -> NoReturn:
     """Raise the error of the last side tried."""
     try:
-        build(spec, _square(spec, size, MAX_TRIED))
+        build(spec, _square_input(spec, size, MAX_TRIED))
     except SizeError as error:
         raise SizeError(error.what, f"{error.why} (no side up to {MAX_TRIED} works)") from None
     raise AssertionError("a side that does not work was tried again")
 
 
-def _square(spec: Spec, size: Size | None, side: int) -> Size:
+def _square_input(spec: Spec, size: Size | None, side: int) -> Size:
     known = size or spec.input or ()
     channels = known[2:] or (spec.input or ())[2:]
     return (side, side, *channels)
 
 
-def _works(spec: Spec, size: Size | None, side: int) -> Network | None:
+def _build_at(spec: Spec, size: Size | None, side: int) -> Network | None:
     try:
-        return build(spec, _square(spec, size, side))
+        return build(spec, _square_input(spec, size, side))
     except SizeError:
         return None

@@ -82,7 +82,7 @@ def read_spec(text_or_path: str | os.PathLike[str]) -> Spec:
     if text.lower().endswith(".net"):
         return parse_spec(read_text(text_or_path), text_or_path)
     try:
-        return parse_spec(text, known=tuple(names))
+        return parse_spec(text, network_names=tuple(names))
     except SpecError:
         if os.path.exists(f"{text}.net"):  # noqa: PTH110 -- as below
             raise SpecError(text, f"is not a shipped network; did you mean {text}.net?") from None

@@ -48,12 +48,12 @@ class Column(NamedTuple):
     @property
     def texts(self) -> list[str]:
         """The cells as text: thousands separated by commas, empty for None."""
-        return [_shown(cell) for cell in self.cells]
+        return [_format_cell(cell) for cell in self.cells]
 
     @property
     def total_text(self) -> str:
         """The total as text."""
-        return _shown(self.total)
+        return _format_cell(self.total)
 
 
 class Table(NamedTuple):
@@ -100,9 +100,9 @@ class Table(NamedTuple):
         yield [column.name for column in self.columns]
         count = len(self.columns[0].cells)
         for number in range(count):
-            yield [_plain(column.cells[number]) for column in self.columns]
+            yield [_raw_text(column.cells[number]) for column in self.columns]
         if self.has_total:
-            yield [_plain(column.total) for column in self.columns]
+            yield [_raw_text(column.total) for column in self.columns]
 
     def _aligned(self, column: Column) -> list[str]:
         """Return the texts of a column, with its name first, padded to equal width."""
@@ -110,15 +110,15 @@ class Table(NamedTuple):
         if column is self.columns[0]:
             texts = ["  " * indent + text for indent, text in zip(self.indents, texts, strict=True)]
         lines = [column.name, *texts, *[column.total_text] * self.has_total]
-        width, at_the_right = max(map(len, lines)), column.is_number
-        return [line.rjust(width) if at_the_right else line.ljust(width) for line in lines]
+        width, is_number = max(map(len, lines)), column.is_number
+        return [line.rjust(width) if is_number else line.ljust(width) for line in lines]
 
 
-def _plain(cell: Cell) -> str:
+def _raw_text(cell: Cell) -> str:
     return "" if cell is None else str(cell)
 
 
-def _shown(cell: Cell) -> str:
+def _format_cell(cell: Cell) -> str:
     return f"{cell:,}" if isinstance(cell, int) else cell or ""
 
 
@@ -150,8 +150,8 @@ def shape_table(network: Network, *, by_block: bool = False) -> Table:
             Column("field", [_number_or_text(field) for field, _, _ in fields]),
             Column("jump", [_number_or_text(jump) for _, jump, _ in fields], rank=1),
             Column("centre", [centre for _, _, centre in fields], rank=2),
-            Column("padding", [_padding(group) for group in groups], rank=3),
-            Column("unread", [_unread(group) for group in groups]),
+            Column("padding", [_padding_text(group) for group in groups], rank=3),
+            Column("unread", [_unread_text(group) for group in groups]),
         ),
         indents,
     )
@@ -180,12 +180,10 @@ def params_table(network: Network, *, by_block: bool = False, versus_dense: bool
     columns = [
         Column("layer", [*labels], "total"),
         Column("output", outputs, format_size(network.output), rank=2 if versus_dense else 1),
-        _counted(
+        _sums(
             "params", [[stage.params for stage in group] for group in groups], rank=1 if versus_dense else 0
         ),
-        _counted(
-            "MACs", [[stage.macs for stage in group] for group in groups], rank=4 if versus_dense else 2
-        ),
+        _sums("MACs", [[stage.macs for stage in group] for group in groups], rank=4 if versus_dense else 2),
     ]
     if versus_dense:
         columns += _dense_columns(groups)
@@ -194,10 +192,10 @@ def params_table(network: Network, *, by_block: bool = False, versus_dense: bool
             (group[0].weights, group[0].biases) if len(group) == 1 else (None, None) for group in groups
         ]
         columns += [
-            _counted("activations", [[stage.activations for stage in group] for group in groups], rank=3),
-            Column("weights", [_size(weights) for weights, _ in shapes], rank=4),
-            Column("bias", [_size(biases) for _, biases in shapes], rank=5),
-            _counted("statistics", [[stage.statistics for stage in group] for group in groups], rank=6),
+            _sums("activations", [[stage.activations for stage in group] for group in groups], rank=3),
+            Column("weights", [_size_text(weights) for weights, _ in shapes], rank=4),
+            Column("bias", [_size_text(biases) for _, biases in shapes], rank=5),
+            _sums("statistics", [[stage.statistics for stage in group] for group in groups], rank=6),
         ]
     return Table(tuple(columns), indents, has_total=True)
 
@@ -217,10 +215,10 @@ def _rows_of(network: Network, *, by_block: bool) -> tuple[list[list[Stage]], li
 
 def _label(stage: Stage) -> str:
     """Return the text of a layer, after ``|`` if it begins another branch, with its tags."""
-    return " ".join(["|"] * stage.begins_branch + [stage.text] + [f"@{tag}" for tag in stage.tags])
+    return " ".join(["|"] * stage.starts_branch + [stage.text] + [f"@{tag}" for tag in stage.tags])
 
 
-def _counted(name: str, counts: Sequence[Sequence[int | None]], rank: int = 0) -> Column:
+def _sums(name: str, counts: Sequence[Sequence[int | None]], rank: int = 0) -> Column:
     cells: list[Cell] = [None if None in row else sum(number or 0 for number in row) for row in counts]
     total = None if None in cells else sum(cell for cell in cells if isinstance(cell, int))
     return Column(name, cells, total, rank)
@@ -228,13 +226,13 @@ def _counted(name: str, counts: Sequence[Sequence[int | None]], rank: int = 0) -
 
 def _dense_columns(groups: Sequence[Sequence[Stage]]) -> list[Column]:
     """Return the costs with a dense layer in the place of each convolution."""
-    dense = [[(stage, stage.as_dense) for stage in group] for group in groups]
+    dense = [[(stage, stage.dense_equivalent) for stage in group] for group in groups]
     params = [[(twin or stage).params for stage, twin in row] for row in dense]
     macs = [[(twin or stage).macs for stage, twin in row] for row in dense]
-    return [_counted("dense params", params), _counted("dense MACs", macs, rank=3)]
+    return [_sums("dense params", params), _sums("dense MACs", macs, rank=3)]
 
 
-def _size(size: Size | None) -> str | None:
+def _size_text(size: Size | None) -> str | None:
     return None if size is None else format_size(size)
 
 
@@ -253,8 +251,8 @@ def receptive_field_texts(fields: ReceptiveFields | None) -> tuple[str, str, str
         return "all", "", ""
     sizes = ["all" if field.size is None else f"{field.size}" for field in fields]
     jumps = [format_number(field.jump) for field in fields]
-    centres = [format_number(field.center) for field in fields]
-    size, jump, centre = ("x".join(dict.fromkeys(texts)) for texts in (sizes, jumps, centres))
+    centers = [format_number(field.center) for field in fields]
+    size, jump, centre = ("x".join(dict.fromkeys(texts)) for texts in (sizes, jumps, centers))
     return size, jump, centre
 
 
@@ -262,7 +260,7 @@ def _number_or_text(text: str) -> Cell:
     return int(text) if text.isdecimal() else text
 
 
-def _padding(group: Sequence[Stage]) -> str | None:
+def _padding_text(group: Sequence[Stage]) -> str | None:
     """Return what a single layer adds or cuts off on each side."""
     axes = group[0].axes
     if len(group) > 1 or axes is None:
@@ -271,10 +269,10 @@ def _padding(group: Sequence[Stage]) -> str | None:
     return format_padding(amounts) if any(map(any, amounts)) else None
 
 
-def _unread(group: Sequence[Stage]) -> str | None:
+def _unread_text(group: Sequence[Stage]) -> str | None:
     """Return the number of rows and columns that are never read; None if all are read."""
     if len(group) > 1:
-        losing = sum(_unread([stage]) is not None for stage in group)
+        losing = sum(_unread_text([stage]) is not None for stage in group)
         return f"in {losing} layer{'s'[: losing != 1]}" if losing else None
     counts = [axis.unread_count() for axis in group[0].axes or ()]
     texts = [

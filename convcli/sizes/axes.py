@@ -63,7 +63,7 @@ def _paddings(
     if amounts == NamedPadding.VALID:
         return (0, 0), (0, 0)
     vertical, horizontal = (
-        _halves(max((-(-n // s) - 1) * s + e - n, 0), amounts)
+        _split_padding(max((-(-n // s) - 1) * s + e - n, 0), amounts)
         for n, e, s in zip(side, extent, stride, strict=True)
     )
     return vertical, horizontal
@@ -82,7 +82,7 @@ def as_amounts(padding: Padding) -> NamedPadding | PaddingAmounts:
     return as_pair(sides[0], "padding", 0), as_pair(sides[1], "padding", 0)  # type: ignore[index]
 
 
-def _halves(total: int, padding: NamedPadding) -> tuple[int, int]:
+def _split_padding(total: int, padding: NamedPadding) -> tuple[int, int]:
     """Split padding between both ends."""
     less, more = total // 2, -(-total // 2)
     return (more, less) if padding == NamedPadding.SAME_LOWER else (less, more)
@@ -135,11 +135,11 @@ def window_axes(
     )
     for axis in (rows, columns):
         if axis.output < 1:
-            raise _does_not_fit(axis)
+            raise _fit_error(axis)
     return rows, columns
 
 
-def _does_not_fit(axis: Axis) -> SizeError:
+def _fit_error(axis: Axis) -> SizeError:
     padded = axis.side + axis.before + axis.after
     largest = max((padded - 1) // axis.dilation + 1, 1)
     symmetric = -(-(axis.extent - axis.side) // 2)
@@ -236,7 +236,8 @@ def transposed_axes(
             )
         added = max(strides[0] - extents[0], 0), max(strides[1] - extents[1], 0)
         cut = [
-            _halves(max(extent - stride, 0), padding) for extent, stride in zip(extents, strides, strict=True)
+            _split_padding(max(extent - stride, 0), padding)
+            for extent, stride in zip(extents, strides, strict=True)
         ]
         padding = cut[0], cut[1]
     amounts = _paddings(padding, sides, extents, strides)  # type: ignore[arg-type] # two values in, two out
@@ -248,7 +249,7 @@ def transposed_axes(
     )
     limits = tuple(max(axis.stride, axis.dilation) - 1 for axis in (rows, columns))
     if rows.output_padding > limits[0] or columns.output_padding > limits[1]:
-        raise _too_much_added((rows.output_padding, columns.output_padding), limits)
+        raise _output_padding_error((rows.output_padding, columns.output_padding), limits)
     for axis in (rows, columns):
         if axis.output < 1:
             raise SizeError(
@@ -259,7 +260,7 @@ def transposed_axes(
     return rows, columns
 
 
-def _too_much_added(added: tuple[int, ...], limits: tuple[int, ...]) -> SizeError:
+def _output_padding_error(added: tuple[int, ...], limits: tuple[int, ...]) -> SizeError:
     rule = "must be less than the stride or the dilation"
     if limits[0] == limits[1]:
         return SizeError(f"output padding {max(added)}", f"{rule}; use at most {limits[0]}")

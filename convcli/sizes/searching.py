@@ -6,7 +6,7 @@ from itertools import chain
 
 from convcli.errors import SizeError
 from convcli.sizes.axes import whole_number
-from convcli.sizes.windowed import MAX_LISTED, Axis
+from convcli.sizes.windowed import MAX_SEARCHED_SIDE, Axis
 
 __all__ = ["fully_read_sides", "paddings_and_strides"]
 
@@ -34,7 +34,7 @@ def fully_read_sides(axis: Axis) -> tuple[int | None, int | None]:
         return below if below > 0 else None, axis.side + (-axis.span) % axis.stride
     if not axis.countable:
         return None, None
-    reach = min(2 * axis.stride * axis.dilation, 1 + 5 * MAX_LISTED // axis._work)
+    reach = min(2 * axis.stride * axis.dilation, 1 + 5 * MAX_SEARCHED_SIDE // axis.marking_cost)
     shorter, longer = range(axis.side, max(axis.side - reach, 0), -1), range(axis.side, axis.side + reach)
     return _first_fully_read(axis, shorter), _first_fully_read(axis, longer)
 
@@ -71,8 +71,10 @@ def paddings_and_strides(
     whole_number(want, "wanted side", 1)
     whole_number(0 if p is None else p, "padding", 0)
     whole_number(1 if s is None else s, "stride", 1)
-    if max(axis.side, axis.extent) > MAX_LISTED:
-        raise SizeError(f"side {max(axis.side, axis.extent)}", f"is too long to search: at most {MAX_LISTED}")
+    if max(axis.side, axis.extent) > MAX_SEARCHED_SIDE:
+        raise SizeError(
+            f"side {max(axis.side, axis.extent)}", f"is too long to search: at most {MAX_SEARCHED_SIDE}"
+        )
     solutions = _solutions(axis, want, p, s)
     first = next(solutions, None)
     if first is None:

@@ -159,7 +159,7 @@ def parse_size(text: str, name: str = "size", *, minimum: int = 1) -> tuple[int,
     >>> parse_size("32"), parse_size("32x24x3")
     ((32, 32), (32, 24, 3))
     """
-    numbers = _numbers(text, name, minimum, "a size as in 32, 32x24 or 32x24x3", most=3)
+    numbers = _parse_numbers(text, name, minimum, "a size as in 32, 32x24 or 32x24x3", max_count=3)
     return numbers * 2 if len(numbers) == 1 else numbers
 
 
@@ -179,20 +179,20 @@ def channels_last(size: tuple[int, ...]) -> tuple[int, ...] | None:
     return (*size[1:], size[0])
 
 
-def _numbers(text: str, name: str, minimum: int, form: str, *, most: int) -> tuple[int, ...]:
+def _parse_numbers(text: str, name: str, minimum: int, expected: str, *, max_count: int) -> tuple[int, ...]:
     """Parse whole numbers separated by ``x``."""
     parts = re.split("[xX×]", text)
-    if len(parts) > most or any(not re.fullmatch(r"\s*\+?[0-9]+\s*", part) for part in parts):
-        hint = _sides_meant(text, most)
-        raise SizeError(f"{name} {text[:50]!r}", f"must be {form}, in whole numbers from {minimum}{hint}")
+    if len(parts) > max_count or any(not re.fullmatch(r"\s*\+?[0-9]+\s*", part) for part in parts):
+        hint = _size_hint(text, max_count)
+        raise SizeError(f"{name} {text[:50]!r}", f"must be {expected}, in whole numbers from {minimum}{hint}")
     return tuple(parse_count(part, name, minimum=minimum) for part in parts)
 
 
-def _sides_meant(text: str, most: int = 2) -> str:
+def _size_hint(text: str, max_count: int = 2) -> str:
     """Return a hint for a size with another separator than x, as in 32,32 and 32*32."""
     match = re.fullmatch(r"\s*[(\[]?\s*([0-9]+(?:[\s,;:*/]+[0-9]+)+)\s*[)\]]?\s*", text)
     sides = re.findall("[0-9]+", match[1]) if match else []
-    return f"; did you mean {'x'.join(sides)}?" if 0 < len(sides) <= most and len(text) <= 50 else ""
+    return f"; did you mean {'x'.join(sides)}?" if 0 < len(sides) <= max_count and len(text) <= 50 else ""
 
 
 def parse_pair(text: str, name: str, *, minimum: int = 1) -> tuple[int, int]:
@@ -208,7 +208,9 @@ def parse_pair(text: str, name: str, *, minimum: int = 1) -> tuple[int, int]:
     >>> parse_pair("4x3", "stride")
     (4, 3)
     """
-    numbers = _numbers(text, name, minimum, "one number, or two as in 4x3 (vertical x horizontal)", most=2)
+    numbers = _parse_numbers(
+        text, name, minimum, "one number, or two as in 4x3 (vertical x horizontal)", max_count=2
+    )
     return numbers[0], numbers[-1]
 
 
@@ -233,7 +235,7 @@ def parse_padding(text: str) -> NamedPadding | PaddingAmounts:
         raise SizeError(
             f"padding {text[:50]!r}",
             "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R, in whole numbers from 0"
-            + (f"; did you mean {near}?" if near else _sides_meant(text)),
+            + (f"; did you mean {near}?" if near else _size_hint(text)),
         )
     sides = [_parse_side(part, text) for part in re.split("[xX×]", word)]
     if len(sides) > 2:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-__all__ = ["MAX_LISTED", "Axis"]
+__all__ = ["MAX_SEARCHED_SIDE", "Axis"]
 
-MAX_LISTED = 1_000_000  # longest side that is searched or marked element by element
+MAX_SEARCHED_SIDE = 1_000_000  # longest side that is searched or marked element by element
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,10 +130,10 @@ class Axis:
     @property
     def countable(self) -> bool:
         """Whether the pixels read are few enough to be marked one by one."""
-        return self.side <= MAX_LISTED and self._work <= 10 * MAX_LISTED
+        return self.side <= MAX_SEARCHED_SIDE and self.marking_cost <= 10 * MAX_SEARCHED_SIDE
 
     @property
-    def _work(self) -> int:
+    def marking_cost(self) -> int:
         """Number of steps that marking takes."""
         return self.side + self.window * (self.output + 100)
 
@@ -158,7 +158,7 @@ class Axis:
         """
         if self._gapless:
             return self.side - (self._read_before(self.side) - self._read_before(0))
-        return self._marks().count(0) if self.countable else None
+        return self._read_marks().count(0) if self.countable else None
 
     def unread_ranges(self) -> Iterator[tuple[int, int]]:
         """Yield the ranges of input pixels that no tap reads, as ``(first, last)``; none if not counted.
@@ -171,7 +171,7 @@ class Axis:
         if self._gapless:
             yield from self._unread_between_windows()
         elif self.countable:
-            yield from ((gap.start(), gap.end() - 1) for gap in re.finditer(rb"\0+", self._marks()))
+            yield from ((gap.start(), gap.end() - 1) for gap in re.finditer(rb"\0+", self._read_marks()))
 
     def taps(self) -> Iterator[tuple[slice, slice]]:
         """Yield for each tap the outputs for which it reads an input pixel, and those pixels.
@@ -216,7 +216,7 @@ class Axis:
         if after_last < self.side:
             yield after_last, self.side - 1
 
-    def _marks(self) -> bytearray:
+    def _read_marks(self) -> bytearray:
         """Return one byte per pixel: 1 if any tap reads it."""
         marks = bytearray(self.side)
         for outputs, inputs in self.taps():

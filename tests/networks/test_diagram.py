@@ -87,36 +87,36 @@ def all_bounds(diagram: Diagram) -> list[Bounds]:
 
 def assert_apart(diagram: Diagram) -> None:
     """Check that boxes are within the diagram and never over each other."""
-    bounds = sorted(all_bounds(diagram), key=lambda box_bounds: box_bounds.y)
-    for number, box_bounds in enumerate(bounds):
-        assert box_bounds.x >= -NEAR
-        assert box_bounds.y >= 0
-        assert box_bounds.x + box_bounds.width <= diagram.width + NEAR
-        assert box_bounds.y + box_bounds.height <= diagram.height + NEAR
+    bounds = sorted(all_bounds(diagram), key=lambda box: box.y)
+    for number, box in enumerate(bounds):
+        assert box.x >= -NEAR
+        assert box.y >= 0
+        assert box.x + box.width <= diagram.width + NEAR
+        assert box.y + box.height <= diagram.height + NEAR
         for other in bounds[number + 1 :]:
-            if other.y >= box_bounds.y + box_bounds.height:
+            if other.y >= box.y + box.height:
                 break
-            assert other.x >= box_bounds.x + box_bounds.width or box_bounds.x >= other.x + other.width
+            assert other.x >= box.x + box.width or box.x >= other.x + other.width
 
 
 def assert_no_line_crosses_a_box(diagram: Diagram) -> None:
     """Check each part of each line against each box that it might meet, an edge not being the inside."""
-    bounds = sorted(all_bounds(diagram), key=lambda box_bounds: box_bounds.y)
-    tallest = max(box_bounds.height for box_bounds in bounds)
-    tops = [box_bounds.y for box_bounds in bounds]
+    bounds = sorted(all_bounds(diagram), key=lambda box: box.y)
+    tallest = max(box.height for box in bounds)
+    tops = [box.y for box in bounds]
     for edge in diagram.edges:
         for (x0, y0), (x1, y1) in pairwise(edge.points):
             assert x0 == x1 or y0 == y1, "lines run along the axes"
             left, right, top, bottom = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
             assert -NEAR <= left <= right <= diagram.width + NEAR
             assert 0 <= top <= bottom <= diagram.height
-            for box_bounds in bounds[bisect_left(tops, top - tallest) : bisect_left(tops, bottom)]:
+            for box in bounds[bisect_left(tops, top - tallest) : bisect_left(tops, bottom)]:
                 assert (
-                    right <= box_bounds.x + NEAR
-                    or left >= box_bounds.x + box_bounds.width - NEAR
-                    or bottom <= box_bounds.y + NEAR
-                    or top >= box_bounds.y + box_bounds.height - NEAR
-                ), (edge, box_bounds)
+                    right <= box.x + NEAR
+                    or left >= box.x + box.width - NEAR
+                    or bottom <= box.y + NEAR
+                    or top >= box.y + box.height - NEAR
+                ), (edge, box)
 
 
 def assert_lines_end_at_their_boxes(diagram: Diagram) -> None:
@@ -185,7 +185,7 @@ def test_forks_in_forks_and_tags_out_of_and_into_branches(spec: str, by_block: b
 def test_what_stands_in_no_branch_stands_on_one_axis(name: str) -> None:
     diagram = diagram_of(name)
     top_level = [box.bounds for box in diagram.boxes if box.stages[0].depth == 0]
-    middles = [box_bounds.x + box_bounds.width / 2 for box_bounds in (*top_level, diagram.input)]
+    middles = [box.x + box.width / 2 for box in (*top_level, diagram.input)]
     assert middles == pytest.approx([middles[0]] * len(middles))
 
 

@@ -286,7 +286,7 @@ def test_the_file_is_named() -> None:
 
 def test_a_network_may_have_been_meant() -> None:
     with pytest.raises(SpecError, match="did you mean resnet18"):
-        parse_spec("resnet81", known=["resnet18", "vgg16"])
+        parse_spec("resnet81", network_names=["resnet18", "vgg16"])
 
 
 @pytest.mark.parametrize("opened", ["2 x { ", "add { relu | "])

@@ -553,7 +553,7 @@ def test_the_peak_is_between_the_largest_step_and_all_activations(name: str) -> 
 )
 def test_a_convolution_as_a_dense_layer_connects_everything(text: str, bias: bool) -> None:
     stage = network(text, (8, 9, 3)).layers[0]
-    twin = stage.as_dense
+    twin = stage.dense_equivalent
     assert twin is not None
     inputs, outputs = 8 * 9 * 3, prod(stage.output)
     assert (twin.input, twin.output) == ((inputs,), (outputs,))
@@ -563,7 +563,7 @@ def test_a_convolution_as_a_dense_layer_connects_everything(text: str, bias: boo
 
 @pytest.mark.parametrize("text", ["relu", "maxpool f2", "fc 10", "gap", "bn", "flatten", "pad 1"])
 def test_what_is_no_convolution_has_no_dense_twin(text: str) -> None:
-    assert network(text, (8, 8, 3)).layers[0].as_dense is None
+    assert network(text, (8, 8, 3)).layers[0].dense_equivalent is None
 
 
 def test_blocks_are_the_items_of_the_top_level() -> None:

@@ -359,11 +359,11 @@ def test_fields_end_where_the_image_does() -> None:
 
 def test_as_dense() -> None:
     conv, dw, relu = network("conv 2 f3, dw f2 nobias, relu", (4, 4, 1)).layers
-    assert conv.as_dense is not None
-    assert (conv.as_dense.params, conv.as_dense.macs) == ((16 + 1) * 8, 16 * 8)
-    assert dw.as_dense is not None
-    assert (dw.as_dense.params, dw.as_dense.macs) == (8 * 2, 8 * 2)
-    assert relu.as_dense is None
+    assert conv.dense_equivalent is not None
+    assert (conv.dense_equivalent.params, conv.dense_equivalent.macs) == ((16 + 1) * 8, 16 * 8)
+    assert dw.dense_equivalent is not None
+    assert (dw.dense_equivalent.params, dw.dense_equivalent.macs) == (8 * 2, 8 * 2)
+    assert relu.dense_equivalent is None
 
 
 def test_blocks() -> None:

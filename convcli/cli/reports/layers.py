@@ -133,7 +133,7 @@ def layer_record(stage: Stage) -> dict[str, Any]:
 
 def dense_record(stage: Stage) -> dict[str, Any] | None:
     """Return the JSON record of the dense layer that could replace a convolution; None for other layers."""
-    dense = stage.as_dense
+    dense = stage.dense_equivalent
     if dense is None:
         return None
     return {

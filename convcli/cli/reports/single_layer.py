@@ -131,7 +131,7 @@ def _answer(answer: _Answer, file: "DiagramFile | None", form: OutputFormat) -> 
 
 def _against_dense(stage: Stage, costs: Lines) -> Lines:
     """Compare a convolution with the dense layer between the same sizes."""
-    dense = stage.as_dense
+    dense = stage.dense_equivalent
     assert dense is not None, "a convolution on an image has a dense twin"
     params, params_of_dense = stage.params or 0, dense.params or 0
     macs, macs_of_dense = stage.macs or 0, dense.macs or 0

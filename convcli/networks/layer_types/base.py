@@ -13,27 +13,27 @@ from convcli.sizes.transposed import TransposedAxis
 from convcli.sizes.windowed import Axis
 
 __all__ = [
-    "NONE",
     "NO_PADDING",
-    "ONE",
+    "ONES",
+    "ZEROS",
     "AnyAxis",
     "Layer",
     "Size",
     "WindowedLayer",
+    "cached_window_axes",
     "channels_of",
+    "format_pair",
+    "image_size",
     "output_sides",
-    "short_pair",
-    "spatial_sides",
-    "window_axes_of",
 ]
 
 Size = tuple[int, ...]
 # A layer computes the same axes several times, and a network has many equal layers.
-window_axes_of = lru_cache(1 << 12)(window_axes)
+cached_window_axes = lru_cache(1 << 12)(window_axes)
 AnyAxis = Axis | TransposedAxis | AdaptiveAxis
 
 NO_PADDING: PaddingAmounts = ((0, 0), (0, 0))
-ONE, NONE = (1, 1), (0, 0)
+ONES, ZEROS = (1, 1), (0, 0)
 
 
 def channels_of(size: Size) -> int | None:
@@ -58,7 +58,7 @@ class Layer:
         return f"{type(self).__name__}({given})"
 
     is_view: ClassVar[bool] = False  # at inference its output is its input, and needs no memory
-    learns: ClassVar[bool] = False  # whether it has parameters
+    has_params: ClassVar[bool] = False  # whether it has parameters
 
     @property
     def text(self) -> str:
@@ -119,28 +119,28 @@ class WindowedLayer(Layer):
     """A layer with a sliding window: kernel size, stride, padding, dilation."""
 
     window: tuple[int, int]
-    stride: tuple[int, int] = ONE
+    stride: tuple[int, int] = ONES
     padding: NamedPadding | PaddingAmounts = NO_PADDING
-    dilation: tuple[int, int] = ONE
+    dilation: tuple[int, int] = ONES
 
-    def _letters(self, *, default_stride: tuple[int, int] = ONE) -> list[str]:
+    def geometry_words(self, *, default_stride: tuple[int, int] = ONES) -> list[str]:
         """Return the geometry in the words of the layer grammar, without defaults."""
-        words = [f"f{short_pair(self.window)}"]
+        words = [f"f{format_pair(self.window)}"]
         if self.stride != default_stride:
-            words.append(f"s{short_pair(self.stride)}")
+            words.append(f"s{format_pair(self.stride)}")
         if self.padding not in (NO_PADDING, NamedPadding.VALID):
             words.append(f"p{format_padding(self.padding)}")
-        if self.dilation != ONE:
-            words.append(f"d{short_pair(self.dilation)}")
+        if self.dilation != ONES:
+            words.append(f"d{format_pair(self.dilation)}")
         return words
 
 
-def short_pair(pair: tuple[int, int]) -> str:
+def format_pair(pair: tuple[int, int]) -> str:
     """Return `3` for a square and `3x1` for any other pair."""
     return f"{pair[0]}" if pair[0] == pair[1] else format_size(pair)
 
 
-def spatial_sides(layer: Layer, size: Size) -> tuple[int, int]:
+def image_size(layer: Layer, size: Size) -> tuple[int, int]:
     """Return height and width of an input, or refuse one without."""
     if len(size) < 2:
         raise SizeError(

@@ -7,14 +7,14 @@ from typing import ClassVar
 
 from convcli.errors import SizeError
 from convcli.networks.layer_types.base import (
-    NONE,
+    ZEROS,
     Size,
     WindowedLayer,
+    cached_window_axes,
     channels_of,
+    format_pair,
+    image_size,
     output_sides,
-    short_pair,
-    spatial_sides,
-    window_axes_of,
 )
 from convcli.sizes.axes import transposed_axes
 from convcli.sizes.transposed import TransposedAxis
@@ -42,19 +42,19 @@ class Convolution(WindowedLayer):
     bias: bool = True
     ceil: bool = False
     type: str = field(default="conv", init=False)
-    learns: ClassVar[bool] = True
+    has_params: ClassVar[bool] = True
 
     @property
     def text(self) -> str:
         """The layer in the words of the layer grammar."""
-        words = ["conv"] + ([] if self.filters is None else [f"{self.filters}"]) + self._letters()
+        words = ["conv"] + ([] if self.filters is None else [f"{self.filters}"]) + self.geometry_words()
         words += [f"g{self.groups}"] if self.groups > 1 else []
         return " ".join(words + ["nobias"] * (not self.bias) + ["ceil"] * self.ceil)
 
     def axes(self, size: Size) -> tuple[Axis, Axis]:
         """Return the axes along which the window slides."""
-        return window_axes_of(
-            spatial_sides(self, size),
+        return cached_window_axes(
+            image_size(self, size),
             self.window,
             stride=self.stride,
             padding=self.padding,
@@ -75,11 +75,11 @@ class Convolution(WindowedLayer):
         SizeError
             The groups do not divide the channels or the filters.
         """
-        return prod(self.window) * _in_group(self.groups, channels, self.filters)
+        return prod(self.window) * _channels_per_group(self.groups, channels, self.filters)
 
     def weights(self, channels: int) -> Size | None:
         """Return ``(f_h, f_w, c / g, filters)``; None if the number of filters is unknown."""
-        depth = _in_group(self.groups, channels, self.filters)
+        depth = _channels_per_group(self.groups, channels, self.filters)
         return None if self.filters is None else (*self.window, depth, self.filters)
 
     def biases(self, channels: int) -> Size | None:  # noqa: ARG002 -- every layer is asked alike
@@ -98,7 +98,7 @@ class Convolution(WindowedLayer):
         return prod(self.output(size)) * self.connections(size[2])
 
 
-def _in_group(groups: int, channels: int, filters: int | None) -> int:
+def _channels_per_group(groups: int, channels: int, filters: int | None) -> int:
     """Return the number of input channels in a group."""
     for what, count in (("input channels", channels), ("filters", filters)):
         if count is not None and count % groups:
@@ -126,15 +126,15 @@ class Depthwise(WindowedLayer):
     multiplier: int = 1
     bias: bool = True
     type: str = field(default="dw", init=False)
-    learns: ClassVar[bool] = True
+    has_params: ClassVar[bool] = True
 
     @property
     def text(self) -> str:
         """The layer in the words of the layer grammar."""
-        words = ["dw", *self._letters()] + [f"x{self.multiplier}"] * (self.multiplier > 1)
+        words = ["dw", *self.geometry_words()] + [f"x{self.multiplier}"] * (self.multiplier > 1)
         return " ".join(words + ["nobias"] * (not self.bias))
 
-    def on(self, channels: int | None) -> Convolution:
+    def as_convolution(self, channels: int | None) -> Convolution:
         """Return the equivalent grouped convolution for this many channels."""
         return Convolution(
             window=self.window,
@@ -148,21 +148,21 @@ class Depthwise(WindowedLayer):
 
     def axes(self, size: Size) -> tuple[Axis, Axis]:
         """Return how the window slides over an input of that size."""
-        spatial_sides(self, size)
-        return self.on(channels_of(size)).axes(size)
+        image_size(self, size)
+        return self.as_convolution(channels_of(size)).axes(size)
 
     def output(self, size: Size) -> Size:
         """Return the output size."""
-        spatial_sides(self, size)
-        return self.on(channels_of(size)).output(size)
+        image_size(self, size)
+        return self.as_convolution(channels_of(size)).output(size)
 
     def weights(self, channels: int) -> Size | None:
         """Return ``(f_h, f_w, 1, c multiplier)``."""
-        return self.on(channels).weights(channels)
+        return self.as_convolution(channels).weights(channels)
 
     def biases(self, channels: int) -> Size | None:
         """Return ``(1, 1, 1, c multiplier)``."""
-        return self.on(channels).biases(channels)
+        return self.as_convolution(channels).biases(channels)
 
     def connections(self, channels: int) -> int:  # noqa: ARG002 -- every layer is asked alike
         """Return the number of input values that an output value depends on: those under the window."""
@@ -170,7 +170,7 @@ class Depthwise(WindowedLayer):
 
     def macs(self, size: Size) -> int | None:
         """Return the multiply-accumulates for one input."""
-        return self.on(channels_of(size)).macs(size)
+        return self.as_convolution(channels_of(size)).macs(size)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -186,23 +186,23 @@ class TransposedConvolution(WindowedLayer):
 
     filters: int
     groups: int = 1
-    output_padding: tuple[int, int] = NONE
+    output_padding: tuple[int, int] = ZEROS
     bias: bool = True
     type: str = field(default="tconv", init=False)
-    learns: ClassVar[bool] = True
+    has_params: ClassVar[bool] = True
 
     @property
     def text(self) -> str:
         """The layer in the words of the layer grammar."""
-        words = ["tconv", f"{self.filters}", *self._letters()]
+        words = ["tconv", f"{self.filters}", *self.geometry_words()]
         words += [f"g{self.groups}"] if self.groups > 1 else []
-        words += [f"op{short_pair(self.output_padding)}"] if self.output_padding != NONE else []
+        words += [f"op{format_pair(self.output_padding)}"] if self.output_padding != ZEROS else []
         return " ".join(words + ["nobias"] * (not self.bias))
 
     def axes(self, size: Size) -> tuple[TransposedAxis, TransposedAxis]:
         """Return the axes along which the windows are added to the output."""
         return _transposed_axes(
-            spatial_sides(self, size),
+            image_size(self, size),
             self.window,
             stride=self.stride,
             padding=self.padding,
@@ -216,7 +216,7 @@ class TransposedConvolution(WindowedLayer):
 
     def weights(self, channels: int) -> Size:
         """Return ``(f_h, f_w, c / g, filters)``."""
-        return (*self.window, _in_group(self.groups, channels, self.filters), self.filters)
+        return (*self.window, _channels_per_group(self.groups, channels, self.filters), self.filters)
 
     def biases(self, channels: int) -> Size | None:  # noqa: ARG002 -- every layer is asked alike
         """Return ``(1, 1, 1, filters)``."""

@@ -27,7 +27,7 @@ class Dense(Layer):
     units: int
     bias: bool = True
     type: str = field(default="fc", init=False)
-    learns: ClassVar[bool] = True
+    has_params: ClassVar[bool] = True
 
     @property
     def text(self) -> str:

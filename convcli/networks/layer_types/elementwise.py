@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-from convcli.networks.layer_types.base import Layer, Size, output_sides, spatial_sides, window_axes_of
+from convcli.networks.layer_types.base import Layer, Size, cached_window_axes, image_size, output_sides
 from convcli.sizes.text import PaddingAmounts, format_padding
 from convcli.sizes.windowed import Axis
 
@@ -31,7 +31,7 @@ class Pad(Layer):
 
     def axes(self, size: Size) -> tuple[Axis, Axis]:
         """Return the axes of 1x1 windows on the padded input."""
-        return window_axes_of(spatial_sides(self, size), 1, padding=self.padding)
+        return cached_window_axes(image_size(self, size), 1, padding=self.padding)
 
     def output(self, size: Size) -> Size:
         """Return the padded size; the channels stay."""
@@ -57,7 +57,7 @@ class Normalization(Layer):
     """
 
     type: str
-    learns: ClassVar[bool] = True
+    has_params: ClassVar[bool] = True
 
     def weights(self, channels: int) -> Size:
         """Return ``(c,)``: the scales."""

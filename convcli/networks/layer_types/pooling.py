@@ -6,12 +6,12 @@ from functools import lru_cache
 
 from convcli.networks.layer_types.base import (
     NO_PADDING,
-    ONE,
+    ONES,
     Layer,
     Size,
     WindowedLayer,
+    image_size,
     output_sides,
-    spatial_sides,
 )
 from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.axes import adaptive_axes, pooling_axes
@@ -43,7 +43,7 @@ class Pooling(Layer):
     window: tuple[int, int]
     stride: tuple[int, int] | None = None
     padding: NamedPadding | PaddingAmounts = NO_PADDING
-    dilation: tuple[int, int] = ONE
+    dilation: tuple[int, int] = ONES
     ceil: bool = False
     type: str = PoolingKind.MAX
 
@@ -56,13 +56,13 @@ class Pooling(Layer):
             padding=self.padding,
             dilation=self.dilation,
         )
-        words = [str(self.type), *windowed._letters(default_stride=self.window)]
+        words = [str(self.type), *windowed.geometry_words(default_stride=self.window)]
         return " ".join(words + ["ceil"] * self.ceil)
 
     def axes(self, size: Size) -> tuple[Axis, Axis]:
         """Return how the window slides over an input of that size."""
         return _pooling_axes(
-            spatial_sides(self, size),
+            image_size(self, size),
             self.window,
             stride=self.stride,
             padding=self.padding,
@@ -85,19 +85,19 @@ class AdaptivePooling(Layer):
     ((1, 1, 512), 'gap 6x6')
     """
 
-    size: tuple[int, int] = ONE
+    size: tuple[int, int] = ONES
     type: str = field(default="gap", init=False)
 
     @property
     def text(self) -> str:
         """The layer in the words of the layer grammar."""
-        return "gap" if self.size == ONE else f"gap {format_size(self.size)}"
+        return "gap" if self.size == ONES else f"gap {format_size(self.size)}"
 
     def axes(self, size: Size) -> tuple[AdaptiveAxis, AdaptiveAxis]:
         """Return the axes of the pooling windows."""
-        return adaptive_axes(spatial_sides(self, size), self.size)
+        return adaptive_axes(image_size(self, size), self.size)
 
     def output(self, size: Size) -> Size:
         """Return the given size; the channels stay."""
-        spatial_sides(self, size)
+        image_size(self, size)
         return (*self.size, *size[2:])
