@@ -68,10 +68,11 @@ def orientation_bank(text: str) -> Bank:
     if not count.strip().isdecimal() or len(count) > 9 or not 1 <= int(count) <= MAX_FILTERS:
         what = text[:100].strip() or "--bank ''"
         raise FilterError(what, f"must be a filter and a count up to {MAX_FILTERS}, as in gabor:8")
-    named = f"{name}:{others}" if others else name
-    taps = get_filter(named, angle=0).kernels[0].size * int(count)
-    if taps > MAX_TAPS:
-        raise FilterError(text[:100], f"has {taps} taps; the limit is {MAX_TAPS}")
+    filter_name = f"{name}:{others}" if others else name
+    size = get_filter(filter_name, angle=0).kernels[0].size * int(count)
+    if size > MAX_TAPS:
+        raise FilterError(text[:100], f"has {size} taps; the limit is {MAX_TAPS}")
     angles = tuple(180 * number / int(count) for number in range(int(count)))
-    turned = [get_filter(named, angle=angle) for angle in angles]
-    return Bank(f"{name}-{count}", np.stack([one.kernels[0] for one in turned], axis=-1)[:, :, None], angles)
+    copies = [get_filter(filter_name, angle=angle) for angle in angles]
+    taps = np.stack([rotated.kernels[0] for rotated in copies], axis=-1)[:, :, np.newaxis]
+    return Bank(f"{name}-{count}", taps, angles)

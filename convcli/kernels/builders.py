@@ -20,8 +20,8 @@ __all__ = [
     "fixed",
     "gabor",
     "gaussian",
+    "kernel_size",
     "log",
-    "side_option",
 ]
 
 
@@ -38,7 +38,7 @@ class Option:
 
 
 OptionValues = dict[str, float]  # by name; options with neither a value nor a default are left out
-Built = tuple[Matrix, ...]
+Kernels = tuple[Matrix, ...]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class CatalogEntry:
     summary: str
     responds_to: str
     source: str
-    build: Callable[[OptionValues], Built]
+    build: Callable[[OptionValues], Kernels]
     options: Mapping[str, Option] = field(default_factory=dict)
     combination: Combination = Combination.SINGLE
     divisor: Callable[[OptionValues], int] = lambda _: 1
@@ -64,32 +64,32 @@ ROBERTS_X = ((-1, 0), (0, 1))  # derivative along the diagonal to the lower righ
 ROBERTS_Y = ((0, -1), (1, 0))  # derivative along the diagonal to the lower left
 
 
-def side_option(arguments: OptionValues, default: int) -> int:
+def kernel_size(options: OptionValues, default: int) -> int:
     """Return the kernel size that was asked for, or the default."""
-    return int(arguments.get("size", default))
+    return int(options.get("size", default))
 
 
-def _centered(side: int) -> Matrix:
-    return np.arange(side) - (side - 1) / 2
+def _centered_positions(size: int) -> Matrix:
+    return np.arange(size) - (size - 1) / 2
 
 
 def _prewitt(size: int) -> Matrix:
     return outer_product(np.ones(size, np.int64), np.arange(size) - size // 2)
 
 
-def _pair_of(x_kernel: Matrix) -> Built:
+def _x_and_y(x_kernel: Matrix) -> Kernels:
     return x_kernel, x_kernel.T
 
 
-PAIRS: dict[str, Callable[[OptionValues], Built]] = {
-    "prewitt": lambda a: _pair_of(_prewitt(side_option(a, 3))),
-    "sobel": lambda a: _pair_of(
-        outer_product(BINOMIAL[side_option(a, 3)], SOBEL_DERIVATIVE[side_option(a, 3)])
+PAIRS: dict[str, Callable[[OptionValues], Kernels]] = {
+    "prewitt": lambda options: _x_and_y(_prewitt(kernel_size(options, 3))),
+    "sobel": lambda options: _x_and_y(
+        outer_product(BINOMIAL[kernel_size(options, 3)], SOBEL_DERIVATIVE[kernel_size(options, 3)])
     ),
-    "scharr": lambda _: _pair_of(outer_product((3, 10, 3), (-1, 0, 1))),
+    "scharr": lambda _: _x_and_y(outer_product((3, 10, 3), (-1, 0, 1))),
     "roberts": lambda _: (np.array(ROBERTS_X), np.array(ROBERTS_Y)),
-    "freichen": lambda _: _pair_of(outer_product((1, math.sqrt(2), 1), (-1, 0, 1))),
-    "textbook": lambda _: _pair_of(outer_product((1, 1, 1), (1, 0, -1))),
+    "freichen": lambda _: _x_and_y(outer_product((1, math.sqrt(2), 1), (-1, 0, 1))),
+    "textbook": lambda _: _x_and_y(outer_product((1, 1, 1), (1, 0, -1))),
 }
 
 
@@ -102,125 +102,124 @@ def _cosine_sine(degrees: float) -> tuple[float, float]:
     return cosine + 0.0, sine + 0.0
 
 
-def _steered(family: str, arguments: OptionValues) -> Built:
-    """Return a family's derivative in the direction of ``arguments["angle"]``.
+def _steered_kernel(family: str, options: OptionValues) -> Kernels:
+    """Return a family's derivative in the direction of ``options["angle"]``.
 
     y points down on the screen, so the derivative at a counter-clockwise angle is cos·x - sin·y.
     """
-    x_kernel, y_kernel = PAIRS[family](arguments)
-    turned = 45.0 if family == "roberts" else 0.0  # its "x" points to the lower right
-    cosine, sine = _cosine_sine(arguments["angle"] + turned)
+    x_kernel, y_kernel = PAIRS[family](options)
+    axis_angle = 45.0 if family == "roberts" else 0.0  # its "x" points to the lower right
+    cosine, sine = _cosine_sine(options["angle"] + axis_angle)
     matrix = cosine * x_kernel - sine * y_kernel
     if {abs(cosine), abs(sine)} == {0.0, 1.0}:
         return (matrix.astype(x_kernel.dtype) + 0,)
     return (np.where(np.abs(matrix) < 1e-15 * np.abs(matrix).max(), 0.0, matrix),)
 
 
-def derivatives(family: str, *indices: int) -> Callable[[OptionValues], Built]:
+def derivatives(family: str, *indices: int) -> Callable[[OptionValues], Kernels]:
     """Return a builder of a pair's kernels at these indices or, given an angle, of the steered kernel."""
 
-    def build(arguments: OptionValues) -> Built:
-        if "angle" in arguments:
-            return _steered(family, arguments)
-        pair = PAIRS[family](arguments)
+    def build(options: OptionValues) -> Kernels:
+        if "angle" in options:
+            return _steered_kernel(family, options)
+        pair = PAIRS[family](options)
         return tuple(pair[index] for index in indices)
 
     return build
 
 
-def compass(first: tuple[tuple[int, ...], ...]) -> Callable[[OptionValues], Built]:
+def compass(first: tuple[tuple[int, ...], ...]) -> Callable[[OptionValues], Kernels]:
     """Return a builder of eight kernels: a 3x3 kernel with its outer ring rotated in steps of 45 degrees."""
     ring = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
 
-    def build(_: OptionValues) -> Built:
+    def build(_: OptionValues) -> Kernels:
         matrices = []
         for turn in range(8):
             matrix = np.array(first)
-            for index, place in enumerate(ring):
-                matrix[place] = first[ring[(index + turn) % 8][0]][ring[(index + turn) % 8][1]]
+            for index, position in enumerate(ring):
+                row, column = ring[(index + turn) % len(ring)]
+                matrix[position] = first[row][column]
             matrices.append(matrix)
         return tuple(matrices)
 
     return build
 
 
-def fixed(rows: tuple[tuple[int, ...], ...]) -> Callable[[OptionValues], Built]:
+def fixed(rows: tuple[tuple[int, ...], ...]) -> Callable[[OptionValues], Kernels]:
     """Build a kernel that takes no options."""
     return lambda _: (np.array(rows),)
 
 
-def _gaussian_taps(sigma: float, side: int) -> Matrix:
-    taps: Matrix = np.exp(-0.5 * (_centered(side) / sigma) ** 2)
+def _gaussian_coefficients(sigma: float, size: int) -> Matrix:
+    taps: Matrix = np.exp(-0.5 * (_centered_positions(size) / sigma) ** 2)
     return taps / math.fsum(taps)
 
 
-def _reach(sigma: float, deviations: int = 4) -> int:
+def _covering_size(sigma: float, deviations: int = 4) -> int:
     """Return the odd kernel size that covers a Gaussian to this many standard deviations."""
-    side = 2 * math.ceil(deviations * sigma) + 1
-    if side * side > MAX_TAPS:
+    size = 2 * math.ceil(deviations * sigma) + 1
+    if size * size > MAX_TAPS:
         raise FilterError(
             f"sigma {sigma:g}",
-            f"needs a {side}x{side} kernel, more than {MAX_TAPS} taps; lower sigma",
+            f"needs a {size}x{size} kernel, more than {MAX_TAPS} taps; lower sigma",
         )
-    return side
+    return size
 
 
-def gaussian(arguments: OptionValues) -> Built:
+def gaussian(options: OptionValues) -> Kernels:
     """Build a binomial kernel, or a sampled Gaussian if sigma is given."""
-    if "sigma" not in arguments:
-        size = side_option(arguments, 3)
+    if "sigma" not in options:
+        size = kernel_size(options, 3)
         if size not in BINOMIAL:
             raise FilterError(f"gaussian:size={size}", "must be 3, 5 or 7; for other sizes give sigma too")
         return (outer_product(BINOMIAL[size], BINOMIAL[size]) / 4 ** (size - 1),)
-    sigma = arguments["sigma"]
-    taps = _gaussian_taps(sigma, side_option(arguments, 0) or _reach(sigma))
+    sigma = options["sigma"]
+    taps = _gaussian_coefficients(sigma, kernel_size(options, 0) or _covering_size(sigma))
     return (outer_product(taps, taps),)
 
 
-def log(arguments: OptionValues) -> Built:
+def log(options: OptionValues) -> Kernels:
     """Build a Laplacian of Gaussian whose coefficients sum to zero."""
-    sigma = arguments["sigma"]
-    side = side_option(arguments, 0) or _reach(sigma)
-    taps = _gaussian_taps(sigma, side)
+    sigma = options["sigma"]
+    size = kernel_size(options, 0) or _covering_size(sigma)
+    taps = _gaussian_coefficients(sigma, size)
     gaussian = outer_product(taps, taps)
-    squared = _centered(side) ** 2
+    squared = _centered_positions(size) ** 2
     radius = squared[:, None] + squared[None, :]
-    return (_without_sum((radius - 2 * sigma**2) / sigma**4 * gaussian, gaussian),)
+    return (_zero_sum((radius - 2 * sigma**2) / sigma**4 * gaussian, gaussian),)
 
 
-def dog(arguments: OptionValues) -> Built:
+def dog(options: OptionValues) -> Kernels:
     """Build a difference of Gaussians whose coefficients sum to zero."""
-    sigma, ratio = arguments["sigma"], arguments["ratio"]
-    side = side_option(arguments, 0) or _reach(sigma * ratio)
-    narrow, wide = _gaussian_taps(sigma, side), _gaussian_taps(sigma * ratio, side)
-    return (
-        _without_sum(outer_product(wide, wide) - outer_product(narrow, narrow), outer_product(wide, wide)),
-    )
+    sigma, ratio = options["sigma"], options["ratio"]
+    size = kernel_size(options, 0) or _covering_size(sigma * ratio)
+    narrow, wide = _gaussian_coefficients(sigma, size), _gaussian_coefficients(sigma * ratio, size)
+    return (_zero_sum(outer_product(wide, wide) - outer_product(narrow, narrow), outer_product(wide, wide)),)
 
 
-def gabor(arguments: OptionValues) -> Built:
+def gabor(options: OptionValues) -> Kernels:
     """Build the even Gabor filter: a cosine under a Gaussian, summing to zero."""
-    wavelength, aspect = arguments["wavelength"], arguments["aspect"]
-    sigma = arguments.get("sigma", 0.56 * wavelength)
-    side = side_option(arguments, 0) or _reach(sigma / min(aspect, 1.0), 3)
-    cosine, sine = _cosine_sine(arguments["angle"])
-    x, y = _centered(side)[None, :], _centered(side)[:, None]
+    wavelength, aspect = options["wavelength"], options["aspect"]
+    sigma = options.get("sigma", 0.56 * wavelength)
+    size = kernel_size(options, 0) or _covering_size(sigma / min(aspect, 1.0), 3)
+    cosine, sine = _cosine_sine(options["angle"])
+    x, y = _centered_positions(size)[None, :], _centered_positions(size)[:, None]
     along, across = cosine * x - sine * y, sine * x + cosine * y
     envelope = np.exp(-0.5 * (along**2 + (aspect * across) ** 2) / sigma**2)
-    phase = math.radians(math.fmod(arguments["phase"], 360))
-    wave = _without_sum(envelope * np.cos(2 * math.pi * along / wavelength + phase), envelope)
+    phase = math.radians(math.fmod(options["phase"], 360))
+    wave = _zero_sum(envelope * np.cos(2 * math.pi * along / wavelength + phase), envelope)
     positive = wave[wave > 0].sum()
     if not positive > 1e-9:
-        raise FilterError(f"gabor:size={side}", "is too small to hold any of the wave; use a larger size")
-    return (_without_sum(wave / positive, envelope),)
+        raise FilterError(f"gabor:size={size}", "is too small to hold any of the wave; use a larger size")
+    return (_zero_sum(wave / positive, envelope),)
 
 
-def _without_sum(matrix: Matrix, envelope: Matrix) -> Matrix:
+def _zero_sum(matrix: Matrix, envelope: Matrix) -> Matrix:
     """Subtract a multiple of the envelope so that the taps add up to zero."""
     return matrix - envelope * (math.fsum(matrix.ravel()) / math.fsum(envelope.ravel()))
 
 
-def box(arguments: OptionValues) -> Built:
+def box(options: OptionValues) -> Kernels:
     """Build the mean of a square window."""
-    side = side_option(arguments, 3)
-    return (np.full((side, side), 1 / side**2),)
+    size = kernel_size(options, 3)
+    return (np.full((size, size), 1 / size**2),)

@@ -12,8 +12,8 @@ from convcli.kernels.builders import (
     fixed,
     gabor,
     gaussian,
+    kernel_size,
     log,
-    side_option,
 )
 from convcli.kernels.filter import Combination
 
@@ -178,7 +178,7 @@ _ENTRIES = [
             "sigma": Option("standard deviation in pixels", None, 0.05, 1000),
             "size": Option("kernel size; without sigma 3, 5 or 7", None, 1, 1023, integer=True, odd=True),
         },
-        divisor=lambda a: 1 if "sigma" in a else int(4 ** (side_option(a, 3) - 1)),
+        divisor=lambda options: 1 if "sigma" in options else int(4 ** (kernel_size(options, 3) - 1)),
     ),
     CatalogEntry(
         "box",
@@ -187,7 +187,7 @@ _ENTRIES = [
         GONZALEZ_WOODS,
         box,
         {"size": Option("kernel size", 3, 1, 1024, integer=True)},
-        divisor=lambda a: side_option(a, 3) ** 2,
+        divisor=lambda options: kernel_size(options, 3) ** 2,
     ),
     CatalogEntry(
         "sharpen",

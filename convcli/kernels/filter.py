@@ -29,7 +29,7 @@ __all__ = [
 
 Matrix = NDArray[Any]
 
-NO_SUM = 1e-6  # sums below this fraction of the sum of absolute taps count as zero: the precision of float32
+ZERO_SUM_TOLERANCE = 1e-6  # of the sum of absolute taps: the precision of float32
 MAX_TAPS = 1_048_576  # 1024 x 1024: a larger kernel is a mistake, not a filter
 
 
@@ -130,7 +130,8 @@ def gain(matrix: ArrayLike) -> float:
     unit = 2.0 ** (math.frexp(float(np.abs(taps).max()))[1] - 1) if taps.any() else 1.0
     taps = taps / unit
     total = abs(math.fsum(taps))
-    return unit * (total if total > NO_SUM * math.fsum(np.abs(taps)) else math.fsum(taps[taps > 0]))
+    has_zero_sum = total <= ZERO_SUM_TOLERANCE * math.fsum(np.abs(taps))
+    return unit * (math.fsum(taps[taps > 0]) if has_zero_sum else total)
 
 
 def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
@@ -152,10 +153,10 @@ def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
     taps = np.asarray(matrix)
     if not taps.any():
         return None
-    whole = taps.dtype.kind in "iu"
-    sizes = taps != 0 if whole else np.abs(taps)  # the smallest integer has no absolute value
-    pivot_row, pivot_column = np.unravel_index(np.argmax(sizes), taps.shape)
-    if whole:
+    is_integer = taps.dtype.kind in "iu"
+    magnitudes = taps != 0 if is_integer else np.abs(taps)  # the smallest integer has no absolute value
+    pivot_row, pivot_column = np.unravel_index(np.argmax(magnitudes), taps.shape)
+    if is_integer:
         row = taps[pivot_row] // np.gcd.reduce(taps[pivot_row])
         row = -row if row.max() <= 0 else row
         column = taps[:, pivot_column] // row[pivot_column]
@@ -163,7 +164,7 @@ def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
         return (column, row) if exact else None
     row = taps[pivot_row] / taps[pivot_row, pivot_column]
     column = taps[:, pivot_column]
-    _, exponent = np.frexp(sizes.max())  # sums and differences of the largest taps would overflow
+    _, exponent = np.frexp(magnitudes.max())  # sums and differences of the largest taps would overflow
     taps = np.ldexp(taps, -exponent)
     error = np.abs(outer_product(np.ldexp(column, -exponent), row) - taps).sum()
     return (column, row) if error <= 4 * np.finfo(np.float64).eps * np.abs(taps).sum() else None
@@ -200,27 +201,27 @@ def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Ma
         raise KernelError(
             f"{name} {value[:50]!r}", 'is text; use kernel("sobel-x") or parse_kernel("1 0 -1")'
         )
-    wanted = (
+    requirement = (
         "must have two axes (rows, columns)" if axes == 2 else "must have two to four axes (f_h, f_w, C, F)"
     )
     try:
         taps = np.asarray(value)
     except ValueError:
-        too_deep = f"is nested too deeply; {wanted}"
-        why = too_deep if _is_deeper(value, axes) else "has rows of different lengths"
+        too_deep = f"is nested too deeply; {requirement}"
+        why = too_deep if _is_nested_deeper(value, axes) else "has rows of different lengths"
         raise KernelError(name, why) from None
     if taps.dtype.kind not in "biuf":
         raise KernelError(name, f"must hold real numbers, not {taps.dtype}")
     if not 2 <= taps.ndim <= axes:
         found = f"; its shape is {taps.shape}" if taps.size else "; it is empty"
-        raise KernelError(name, f"{wanted}{found}")
+        raise KernelError(name, f"{requirement}{found}")
     if not 0 < taps.size <= MAX_TAPS:
         raise KernelError(name, f"is {'x'.join(map(str, taps.shape))}; must have 1 to {MAX_TAPS} taps")
     if taps.dtype.kind == "f":
-        places = np.argwhere(~np.isfinite(taps))
-        if places.size:
-            row, column = places[0][:2]
-            tap = taps[tuple(places[0])]
+        positions = np.argwhere(~np.isfinite(taps))
+        if positions.size:
+            row, column = positions[0][:2]
+            tap = taps[tuple(positions[0])]
             raise KernelError(name, f"row {row + 1}, column {column + 1} is {tap}, not finite")
         return taps.astype(np.float64)
     if taps.dtype == np.uint64 and taps.max() > np.iinfo(np.int64).max:
@@ -228,7 +229,7 @@ def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Ma
     return taps.astype(np.int64)
 
 
-def _is_deeper(value: object, axes: int) -> bool:
+def _is_nested_deeper(value: object, axes: int) -> bool:
     """Whether lists are nested more than `axes` deep, judged by the first of each."""
     for _ in range(axes):
         value = value[0] if isinstance(value, list | tuple) and value else None

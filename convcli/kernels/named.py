@@ -17,17 +17,14 @@ from convcli.pictures.text_matrices import parse_number
 __all__ = ["get_filter", "kernel"]
 
 
-# Named filters ------------------------------------------------------------------------------------------
-
-
-def get_filter(name: str, **parameters: float | None) -> Filter:
+def get_filter(name: str, **options: float | None) -> Filter:
     """Build a named filter.
 
     Parameters
     ----------
     name : str
         A name in `CATALOG`, optionally followed by options (``"gaussian:sigma=2"``).
-    **parameters : float
+    **options : float
         Options by name; None means the default.
 
     Returns
@@ -47,46 +44,46 @@ def get_filter(name: str, **parameters: float | None) -> Filter:
     >>> round(get_filter("gaussian:sigma=2").gain, 9)
     1.0
     """
-    bare, typed = _split_filter(str(name))
-    if bare not in CATALOG:
-        raise FilterError(bare[:100] or repr(bare), f"unknown filter: {_meant_for(bare)}")
-    entry = CATALOG[bare]
-    given: OptionValues = {key: value for key, value in parameters.items() if value is not None}
+    bare_name, typed = _split_options(str(name))
+    if bare_name not in CATALOG:
+        raise FilterError(bare_name[:100] or repr(bare_name), f"unknown filter: {_suggest_filter(bare_name)}")
+    entry = CATALOG[bare_name]
+    given: OptionValues = {key: value for key, value in options.items() if value is not None}
     for key in given.keys() & typed.keys():
         raise FilterError(name[:100], f"sets {key}, which is also given as {given[key]!r}; give it once")
-    numbers = {key: _typed_number(entry, key, value) for key, value in typed.items()}
-    values = {key: _checked(entry, key, value) for key, value in (numbers | given).items()}
-    defaults = {key: spec.default for key, spec in entry.options.items() if spec.default is not None}
-    arguments: OptionValues = defaults | values
+    numbers = {key: _parse_value(entry, key, value) for key, value in typed.items()}
+    values = {key: _validated(entry, key, value) for key, value in (numbers | given).items()}
+    defaults = {key: option.default for key, option in entry.options.items() if option.default is not None}
+    all_values: OptionValues = defaults | values
     text = ",".join(f"{key}={str(value).removesuffix('.0')}" for key, value in values.items())
     built = Filter(
         name=f"{entry.name}:{text}" if text else entry.name,
-        kernels=tuple(read_only_kernel(matrix) for matrix in entry.build(arguments)),
+        kernels=tuple(read_only_kernel(matrix) for matrix in entry.build(all_values)),
         summary=entry.summary,
         responds_to=entry.responds_to,
         source=entry.source,
-        divisor=entry.divisor(arguments),
+        divisor=entry.divisor(all_values),
         combination=entry.combination,
     )
-    if not entry.steered_title or "angle" not in arguments:
+    if not entry.steered_title or "angle" not in all_values:
         return built
     change = "falling" if entry.name == "vertical" else "growing"
     return replace(
         built,
-        summary=f"{entry.steered_title} derivative along {arguments['angle']:g} degrees",
-        responds_to=f"brightness {change} toward {arguments['angle']:g} degrees, counter-clockwise from x",
+        summary=f"{entry.steered_title} derivative along {all_values['angle']:g} degrees",
+        responds_to=f"brightness {change} toward {all_values['angle']:g} degrees, counter-clockwise from x",
         combination=Combination.SINGLE,
     )
 
 
-def kernel(name: str, **parameters: float | None) -> Matrix:
+def kernel(name: str, **options: float | None) -> Matrix:
     """Return the kernel of a named filter.
 
     Parameters
     ----------
     name : str
         A filter with one kernel, such as ``"sobel-x"``; `convcli filters` lists all filters.
-    **parameters : float
+    **options : float
         Options by name: ``kernel("gaussian", sigma=2)``, ``kernel("sobel-x", angle=70)``.
 
     Returns
@@ -104,7 +101,7 @@ def kernel(name: str, **parameters: float | None) -> Matrix:
     >>> kernel("vertical").tolist()
     [[1, 0, -1], [1, 0, -1], [1, 0, -1]]
     """
-    built = get_filter(name, **parameters)
+    built = get_filter(name, **options)
     if len(built.kernels) > 1:
         raise FilterError(
             built.name,
@@ -114,7 +111,7 @@ def kernel(name: str, **parameters: float | None) -> Matrix:
     return built.kernels[0]
 
 
-def _split_filter(text: str) -> tuple[str, dict[str, str]]:
+def _split_options(text: str) -> tuple[str, dict[str, str]]:
     """Split ``name:key=value,key=value`` into the name and the values by key."""
     name, colon, rest = text.strip().partition(":")
     values: dict[str, str] = {}
@@ -131,7 +128,7 @@ def _split_filter(text: str) -> tuple[str, dict[str, str]]:
     return name.strip().lower(), values
 
 
-def _meant_for(text: str) -> str:
+def _suggest_filter(text: str) -> str:
     """Suggest a filter, with its options if something other than a colon separates them from the name."""
     name, _, parameters = re.sub(r"[\s,;=(]+", ":", text, count=1).partition(":")
     entry = CATALOG.get(name)
@@ -146,11 +143,11 @@ def _meant_for(text: str) -> str:
 def _option(entry: CatalogEntry, key: str) -> Option:
     """Return an option of a filter, or raise FilterError if the filter does not have it."""
     if key not in entry.options:
-        raise FilterError(entry.name, _no_such_option(entry, key))
+        raise FilterError(entry.name, _unknown_option(entry, key))
     return entry.options[key]
 
 
-def _allowed(option: Option) -> str:
+def _accepted_values(option: Option) -> str:
     """Describe the values that an option accepts, as in ``an odd number from 3 to 7``."""
     limits = "" if math.isinf(option.minimum) else f" from {option.minimum:g} to {option.maximum:g}"
     if option.odd:
@@ -160,31 +157,31 @@ def _allowed(option: Option) -> str:
     return f"a number{limits}" if limits else "a finite number"
 
 
-def _typed_number(entry: CatalogEntry, key: str, text: str) -> float:
+def _parse_value(entry: CatalogEntry, key: str, text: str) -> float:
     option = _option(entry, key)
     try:
         return parse_number(text, key)
     except MatrixError:
-        why = f"must be {_allowed(option)} ({option.description})"
+        why = f"must be {_accepted_values(option)} ({option.description})"
         raise FilterError(f"{entry.name}:{key}={text[:50]}", why) from None
 
 
-def _checked(entry: CatalogEntry, key: str, value: float) -> float:
-    spec = _option(entry, key)
+def _validated(entry: CatalogEntry, key: str, value: float) -> float:
+    option = _option(entry, key)
     if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
         raise FilterError(f"{entry.name}:{key}={value!r}", "is not a number")
     try:
-        number: float = int(value) if spec.integer and float(value) % 1 == 0 else float(value)
+        number: float = int(value) if option.integer and float(value) % 1 == 0 else float(value)
     except OverflowError:  # an integer too large for a float
         number = math.inf
-    in_range = math.isfinite(number) and spec.minimum <= number <= spec.maximum
-    if not in_range or (spec.integer and number % 1) or (spec.odd and number % 2 == 0):
-        why = f"must be {_allowed(spec)} ({spec.description})"
+    in_range = math.isfinite(number) and option.minimum <= number <= option.maximum
+    if not in_range or (option.integer and number % 1) or (option.odd and number % 2 == 0):
+        why = f"must be {_accepted_values(option)} ({option.description})"
         raise FilterError(f"{entry.name}:{key}={number}", why)
     return number
 
 
-def _no_such_option(entry: CatalogEntry, key: str) -> str:
+def _unknown_option(entry: CatalogEntry, key: str) -> str:
     if key == "angle":
         steerable = [other.name for other in CATALOG.values() if "angle" in other.options]
         return f"has no option angle; these filters have it: {', '.join(steerable)}"
@@ -193,5 +190,5 @@ def _no_such_option(entry: CatalogEntry, key: str) -> str:
     near = closest_spelling(key, entry.options)
     if near is not None:
         return f"has no option {key[:50]}: did you mean {near}?"
-    options = ", ".join(f"{name} ({_allowed(option)})" for name, option in entry.options.items())
+    options = ", ".join(f"{name} ({_accepted_values(option)})" for name, option in entry.options.items())
     return f"has no option {key[:50]}; it takes {options}"

@@ -15,11 +15,11 @@ __all__ = ["Stimulus", "TuningCurve", "tuning_curves"]
 
 Array = NDArray[Any]
 
-LARGEST = 1e150
-STEPS = 180  # one per degree
-GRIDS = {31: 128, 127: 32, 1024: 8}  # by largest kernel size: positions of the stimulus per pixel
-WIDTHS = 64  # maximum number of bar widths to try
-TIED = 1e-3  # responses within this fraction of the strongest count as equally strong
+MAX_TAP = 1e150
+ANGLES = 180  # one per degree
+POSITIONS_PER_PIXEL = {31: 128, 127: 32, 1024: 8}  # of the stimulus, by largest kernel size
+MAX_BAR_WIDTHS = 64  # maximum number of bar widths to try
+TIE_TOLERANCE = 1e-3  # responses within this fraction of the strongest count as equally strong
 
 
 class Stimulus(StrEnum):
@@ -69,7 +69,7 @@ class TuningCurve:
         strongest = self.responses.max()
         if not (self.responses <= strongest / 2).any():
             return ()
-        arcs = self._arcs((1 - TIED) * strongest)
+        arcs = self._arcs((1 - TIE_TOLERANCE) * strongest)
         return tuple(sorted(round((begin + end) / 2, 3) % 180 for begin, end in arcs))
 
     @property
@@ -93,7 +93,7 @@ class TuningCurve:
         return list(zip(angles[::2], angles[1::2], strict=True))  # starts below the level: up, down, ...
 
 
-def tuning_curves(one: Filter) -> tuple[TuningCurve, TuningCurve]:
+def tuning_curves(tuned: Filter) -> tuple[TuningCurve, TuningCurve]:
     """Measure the orientation tuning of a filter, as Hubel and Wiesel did in the visual cortex.
 
     An edge between 0 and 1, with either side bright, and a bar of 1 on 0 are rotated through 180 degrees in
@@ -102,7 +102,7 @@ def tuning_curves(one: Filter) -> tuple[TuningCurve, TuningCurve]:
 
     Parameters
     ----------
-    one : Filter
+    tuned : Filter
 
     Returns
     -------
@@ -125,74 +125,75 @@ def tuning_curves(one: Filter) -> tuple[TuningCurve, TuningCurve]:
     >>> edge.preferred, edge.responses[[0, 90]].tolist()
     ((0.0,), [4.0, 0.0])
     """
-    side = max(max(matrix.shape) for matrix in one.kernels)
-    grid = next((grid for most, grid in GRIDS.items() if side <= most), None)
+    size = max(max(matrix.shape) for matrix in tuned.kernels)
+    grid = next((grid for largest, grid in POSITIONS_PER_PIXEL.items() if size <= largest), None)
     if grid is None:
-        raise KernelError(one.name, f"has a kernel size of {side}; tuning is measured up to {max(GRIDS)}")
-    angles = np.arange(STEPS) * 180 / STEPS
-    if max(float(np.abs(taps).max()) for taps in one.kernels) > LARGEST:
-        raise KernelError(one.name, f"has taps beyond {LARGEST:g}, whose sums would overflow")
-    edges = [np.stack([_swept(taps, angle, grid) for taps in one.kernels]) for angle in angles]
-    strongest = np.array([_strongest(_either_way(swept), one.combination) for swept in edges])
-    widths = range(grid, side * grid + 1, grid // 2 * math.ceil(2 * side / WIDTHS))
-    bars = np.array(
-        [[_strongest(_bar(swept, width), one.combination) for swept in edges] for width in widths]
+        limit = max(POSITIONS_PER_PIXEL)
+        raise KernelError(tuned.name, f"has a kernel size of {size}; tuning is measured up to {limit}")
+    if max(float(np.abs(taps).max()) for taps in tuned.kernels) > MAX_TAP:
+        raise KernelError(tuned.name, f"has taps beyond {MAX_TAP:g}, whose sums would overflow")
+    angles = np.arange(ANGLES) * 180 / ANGLES
+    edges = [np.stack([_edge_responses(taps, angle, grid) for taps in tuned.kernels]) for angle in angles]
+    edge_curve = np.array([_strongest(_both_polarities(edge), tuned.combination) for edge in edges])
+    widths = range(grid, size * grid + 1, grid // 2 * math.ceil(2 * size / MAX_BAR_WIDTHS))
+    bar_curves = np.array(
+        [[_strongest(_bar_responses(edge, width), tuned.combination) for edge in edges] for width in widths]
     )
-    peaks = bars.max(1)
-    best = int(np.argmax(peaks >= (1 - TIED) * peaks.max()))
+    peaks = bar_curves.max(1)
+    best = int(np.argmax(peaks >= (1 - TIE_TOLERANCE) * peaks.max()))
     return (
-        TuningCurve(Stimulus.EDGE, math.inf, angles, strongest),
-        TuningCurve(Stimulus.BAR, widths[best] / grid, angles, bars[best]),
+        TuningCurve(Stimulus.EDGE, math.inf, angles, edge_curve),
+        TuningCurve(Stimulus.BAR, widths[best] / grid, angles, bar_curves[best]),
     )
 
 
-def _swept(matrix: Array, degrees: float, grid: int) -> Array:
+def _edge_responses(matrix: Array, degrees: float, grid: int) -> Array:
     """Return the responses to an edge that moves across a kernel, from all bright to all dark."""
-    across, up = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    rows, columns = (np.arange(side) - (side - 1) / 2 for side in matrix.shape)
-    reach = math.ceil(grid * (math.hypot(*matrix.shape) / 2 + 1))
-    places = (grid * (columns * across - rows[:, None] * up) + reach).ravel()
-    before = np.floor(places).astype(np.intp)
-    part, taps = places - before, matrix.astype(np.float64).ravel()
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    rows, columns = (np.arange(size) - (size - 1) / 2 for size in matrix.shape)
+    radius = math.ceil(grid * (math.hypot(*matrix.shape) / 2 + 1))
+    positions = (grid * (columns * cosine - rows[:, None] * sine) + radius).ravel()
+    before = np.floor(positions).astype(np.intp)
+    fraction, taps = positions - before, matrix.astype(np.float64).ravel()
     # A tap between two positions is distributed over both.
-    taps_at = np.bincount(before, taps * (1 - part), 2 * reach + 2)
-    taps_at[1:] += np.bincount(before, taps * part, 2 * reach + 2)[:-1]
+    taps_at = np.bincount(before, taps * (1 - fraction), 2 * radius + 2)
+    taps_at[1:] += np.bincount(before, taps * fraction, 2 * radius + 2)[:-1]
     bright = np.cumsum(taps_at[::-1])[::-1]
-    rise = np.diff(_covered(np.arange(-grid, grid + 1) / grid, abs(across), abs(up)))
+    rise = np.diff(_bright_fraction(np.arange(-grid, grid + 1) / grid, abs(cosine), abs(sine)))
     padded = np.pad(bright, (grid, grid), constant_values=(bright[0], 0))
     return np.convolve(padded, rise[::-1], "valid")
 
 
-def _covered(distance: Array, across: float, up: float) -> Array:
+def _bright_fraction(distance: Array, cosine: float, sine: float) -> Array:
     """Return the bright fraction of a pixel whose center lies at this distance behind an edge."""
-    small, large = sorted((across, up))
+    small, large = sorted((cosine, sine))
     if small < 1e-9:
         flat: Array = np.clip(distance / large + 0.5, 0, 1)
         return flat
 
     def ramp(shift: float) -> Array:
-        past: Array = np.maximum(distance + shift, 0) ** 2
-        return past
+        squared: Array = np.maximum(distance + shift, 0) ** 2
+        return squared
 
-    both, apart = (large + small) / 2, (large - small) / 2
-    part: Array = (ramp(both) - ramp(apart) - ramp(-apart) + ramp(-both)) / (2 * small * large)
-    return part
+    outer, inner = (large + small) / 2, (large - small) / 2
+    covered: Array = (ramp(outer) - ramp(inner) - ramp(-inner) + ramp(-outer)) / (2 * small * large)
+    return covered
 
 
-def _either_way(swept: Array) -> Array:
+def _both_polarities(edge: Array) -> Array:
     """Return the responses to an edge with one side bright, and with the other side bright."""
-    return np.concatenate([swept, swept[:, :1] - swept], axis=1)
+    return np.concatenate([edge, edge[:, :1] - edge], axis=1)
 
 
-def _bar(swept: Array, width: int) -> Array:
+def _bar_responses(edge: Array, width: int) -> Array:
     """Return the responses to a bar: the difference of the responses to its two edges."""
-    padded = np.pad(swept, ((0, 0), (width, width)), mode="edge")
-    behind: Array = padded[:, :-width] - padded[:, width:]
-    return behind
+    padded = np.pad(edge, ((0, 0), (width, width)), mode="edge")
+    difference: Array = padded[:, :-width] - padded[:, width:]
+    return difference
 
 
-def _strongest(swept: Array, combination: Combination) -> float:
+def _strongest(responses: Array, combination: Combination) -> float:
     """Return the strongest response at any position, with the kernels' responses combined."""
     if combination == Combination.MAGNITUDE:
-        return float(np.sqrt((swept**2).sum(0)).max())
-    return float(np.abs(swept.max(0)).max())
+        return float(np.sqrt((responses**2).sum(0)).max())
+    return float(np.abs(responses.max(0)).max())

@@ -13,7 +13,7 @@ from convcli.pictures.text_matrices import parse_integer, parse_matrix
 
 __all__ = ["parse_kernel", "read_kernel"]
 KERNEL_FILES = (".csv", ".txt", ".json", ".npy")  # file extensions
-TOO_LONG = f"is too long for a kernel of at most {MAX_TAPS} taps"
+TOO_LONG_MESSAGE = f"is too long for a kernel of at most {MAX_TAPS} taps"
 
 
 # Typed kernels ------------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
                 )
             content = stream.read(64 * MAX_TAPS + 1)
         if len(content) > 64 * MAX_TAPS:
-            raise KernelError(name, TOO_LONG)
+            raise KernelError(name, TOO_LONG_MESSAGE)
         text = content.decode("utf-8-sig")
         return _parse_json(text, name, axes) if file.suffix.lower() == ".json" else parse_kernel(text, name)
     except OSError as error:
@@ -93,7 +93,7 @@ def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
 
 def _parse_json(text: str, name: str, axes: int = 2) -> Matrix:
     if text.count(",") > 2 * MAX_TAPS:  # the file may hold a little more than the taps
-        raise KernelError(name, TOO_LONG)
+        raise KernelError(name, TOO_LONG_MESSAGE)
     try:
         value = json.loads(text, parse_int=parse_integer)
     except ValueError as error:

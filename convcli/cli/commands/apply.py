@@ -73,7 +73,7 @@ def apply(
             "--order",
             help="Order of the axes of weights in a file: oihw (F, C, f, f; PyTorch) or hwio (f, f, C, F).",
             metavar="AXES",
-            autocompletion=offers.words_of("convcli.kernels.weights:Order"),
+            autocompletion=offers.words_of("convcli.kernels.weights:AxisOrder"),
             rich_help_panel=FILTER,
         ),
     ] = None,
