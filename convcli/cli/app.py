@@ -13,7 +13,7 @@ from convcli.cli.help_formatting import PlainTextHelp, write_rows
 from convcli.cli.terminal.output import write
 from convcli.errors import UsageError, suggestion
 
-__all__ = ["COMMANDS", "MAX_SUMMARY", "convcli", "root_command"]
+__all__ = ["COMMANDS", "MAX_SUMMARY", "root_command"]
 
 COMMANDS = ("apply", "pool", "explain", "learn", "shape", "params", "filters")
 MAX_SUMMARY = 200  # characters; longer than any, so that summaries are wrapped and never truncated

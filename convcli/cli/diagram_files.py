@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from convcli.cli.output_files import check_named_file, check_streamed_svg, ending, write_named_file
-from convcli.cli.reports.output_formats import Costs, OutputFormat
-from convcli.cli.reports.summaries import params_summary
+from convcli.cli.output_files import check_output_file, check_svg_to_stdout, extension, write_output_file
+from convcli.cli.reports.output_formats import OutputFormat
+from convcli.cli.reports.summaries import CostUnits, params_summary
 from convcli.cli.terminal.output import escaped, write
 from convcli.drawing.svg import render_svg
 from convcli.files.identity import FileIds
@@ -19,8 +19,8 @@ from convcli.networks.tables import params_table
 
 __all__ = ["DiagramFile"]
 
-MAX_LETTERS = 200  # of a title: a typed network may be long
-PAGES = (".html", ".htm")
+MAX_TITLE = 200  # characters: a typed network may be long
+HTML_EXTENSIONS = (".html", ".htm")
 
 
 class DiagramFile(NamedTuple):
@@ -33,17 +33,19 @@ class DiagramFile(NamedTuple):
     network : str or None
         The network as typed; None for a layer given by options.
     files_read : FileIds
-    replace : bool
+    force : bool
         Whether an existing file may be replaced.
     """
 
     target: str
     network: str | None
     files_read: FileIds
-    replace: bool
+    force: bool
 
     @classmethod
-    def read(cls, target: str, network: str | None, form: OutputFormat, *, force: bool) -> "DiagramFile":
+    def read(
+        cls, target: str, network: str | None, output_format: OutputFormat, *, force: bool
+    ) -> "DiagramFile":
         """Check, before any work is done, that a diagram can be written to a file.
 
         Raises
@@ -54,13 +56,17 @@ class DiagramFile(NamedTuple):
             The file may not be written.
         """
         if target == STREAM:
-            check_streamed_svg(None if form in (OutputFormat.SHOWN, OutputFormat.TSV) else f"--{form}")
+            check_svg_to_stdout(
+                None if output_format in (OutputFormat.SHOWN, OutputFormat.TSV) else f"--{output_format}"
+            )
             return cls(target, network, FileIds(()), force)
         files_read = FileIds([] if network is None else [STANDARD_INPUT if network == STREAM else network])
-        check_named_file(target, (".svg", *PAGES), "a diagram is drawn", files_read, force=force)
+        check_output_file(target, (".svg", *HTML_EXTENSIONS), "a diagram is drawn", files_read, force=force)
         return cls(target, network, files_read, force)
 
-    def draw(self, network: Network, costs: Costs, *, by_block: bool = False, dense: bool = False) -> None:
+    def draw(
+        self, network: Network, costs: CostUnits, *, by_block: bool = False, versus_dense: bool = False
+    ) -> None:
         """Draw a network and write the file.
 
         Raises
@@ -70,24 +76,24 @@ class DiagramFile(NamedTuple):
         OutputError
             The file cannot be written.
         """
-        title, about = self._title(network)
+        title, subtitle = self._title(network)
         drawing = network_drawing(network_diagram(network, by_block=by_block), title)
-        if ending(self.target) in PAGES:
-            table = params_table(network, by_block=by_block, versus_dense=dense)
-            text = network_page(drawing, table, subtitle=about, facts=params_summary(network, costs))
+        if extension(self.target) in HTML_EXTENSIONS:
+            table = params_table(network, by_block=by_block, versus_dense=versus_dense)
+            text = network_page(drawing, table, subtitle=subtitle, facts=params_summary(network, costs))
         else:
             text = render_svg(drawing)
-        write_named_file(self.target, text.encode(), force=self.replace, inputs=self.files_read)
+        write_output_file(self.target, text.encode(), force=self.force, inputs=self.files_read)
 
-    def lines(self) -> list[tuple[str, str]]:
-        """Return the summary line about the file, for a terminal."""
+    def summary_lines(self) -> list[tuple[str, str]]:
+        """Return the line about the file for the summary below a table."""
         return [("written", escaped(self.target))]
 
-    def facts(self) -> dict[str, object]:
+    def record(self) -> dict[str, object]:
         """Return the JSON entry about the file."""
         return {"diagram": self.target}
 
-    def tell(self) -> None:
+    def print_name(self) -> None:
         """Print the path of the file, unless the diagram went to standard output."""
         if self.target != STREAM:
             write(f"{self.target}\n")
@@ -101,4 +107,4 @@ class DiagramFile(NamedTuple):
             return name, shipped_title(name)
         if name.endswith(".net"):
             return Path(self.network.strip()).name, ""
-        return escaped(" ".join(input_name(self.network).split()))[:MAX_LETTERS], ""
+        return escaped(" ".join(input_name(self.network).split()))[:MAX_TITLE], ""

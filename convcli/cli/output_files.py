@@ -10,24 +10,30 @@ from convcli.files.atomic import check_target, write_atomically
 from convcli.files.identity import FileIds
 from convcli.files.streams import STREAM, write_bytes
 
-__all__ = ["check_named_file", "check_streamed_svg", "check_two_files", "ending", "write_named_file"]
+__all__ = [
+    "check_distinct_files",
+    "check_output_file",
+    "check_svg_to_stdout",
+    "extension",
+    "write_output_file",
+]
 
 
-def ending(name: str) -> str:
+def extension(name: str) -> str:
     """Return the extension of a file name, which determines the format.
 
     Examples
     --------
-    >>> ending("a/NET.SVG"), ending("svg")
+    >>> extension("a/NET.SVG"), extension("svg")
     ('.svg', '')
     """
     return Path(name).suffix.lower()
 
 
-def check_named_file(
+def check_output_file(
     name: str,
-    endings: Collection[str],
-    what: str,
+    extensions: Collection[str],
+    purpose: str,
     inputs: Iterable[str | Path] | FileIds = (),
     *,
     force: bool,
@@ -37,9 +43,9 @@ def check_named_file(
     Parameters
     ----------
     name : str
-    endings : collection of str
+    extensions : collection of str
         Extensions of the formats.
-    what : str
+    purpose : str
         Start of the message, as in "a diagram is drawn".
     inputs : iterable of paths, or FileIds
         Files that are read, which must not be overwritten.
@@ -49,30 +55,30 @@ def check_named_file(
     Raises
     ------
     UsageError
-        The extension is none of `endings`.
+        The extension is none of `extensions`.
     OutputError
         The file may not be written.
     """
-    if ending(name) not in endings:
-        raise UsageError(name, f"{what} as {', '.join(endings)}")
+    if extension(name) not in extensions:
+        raise UsageError(name, f"{purpose} as {', '.join(extensions)}")
     check_target(name, inputs, replace=force)
 
 
-def check_streamed_svg(taken_by: str | None) -> None:
-    """Check that standard output can take a drawing; `taken_by` is the option whose answer goes there.
+def check_svg_to_stdout(other_option: str | None) -> None:
+    """Check that standard output can take a drawing; `other_option` is the option whose answer goes there.
 
     Raises
     ------
     UsageError
         Standard output takes that answer, or is a terminal.
     """
-    if taken_by is not None:
-        raise UsageError("-o -", f"writes to standard output, and so does {taken_by}; give a file name")
+    if other_option is not None:
+        raise UsageError("-o -", f"writes to standard output, and so does {other_option}; give a file name")
     if output_is_terminal():
         raise UsageError("-o -", "svg is not for a terminal; redirect it")
 
 
-def check_two_files(output: str | None, option: str, name: str | None) -> None:
+def check_distinct_files(output: str | None, option: str, name: str | None) -> None:
     """Check that an option does not name the same file as ``-o``.
 
     Raises
@@ -84,7 +90,7 @@ def check_two_files(output: str | None, option: str, name: str | None) -> None:
         raise UsageError(option, f"names the same file as -o, {output}; change one of them")
 
 
-def write_named_file(name: str, content: bytes, *, force: bool, inputs: FileIds | None = None) -> None:
+def write_output_file(name: str, content: bytes, *, force: bool, inputs: FileIds | None = None) -> None:
     """Write a file, or standard output if its name is ``-``.
 
     Raises

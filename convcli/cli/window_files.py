@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from convcli.cli.output_files import (
-    check_named_file,
-    check_streamed_svg,
-    check_two_files,
-    ending,
-    write_named_file,
+    check_distinct_files,
+    check_output_file,
+    check_svg_to_stdout,
+    extension,
+    write_output_file,
 )
 from convcli.cli.terminal.output import escaped, write
 from convcli.errors import UsageError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WindowFiles"]
 
-SECONDS = 0.02, 30.0  # a position may take: what GIF files and programs that show them can do
+SECONDS_RANGE = 0.02, 30.0  # seconds per position: what GIF files and their viewers support
 
 
 class ImageFormat(StrEnum):
@@ -76,17 +76,17 @@ class WindowFiles:
         """
         files_read = FileIds(inputs)
         if output == STREAM:
-            check_streamed_svg("--json" if json else None)
+            check_svg_to_stdout("--json" if json else None)
         elif output is not None:
-            check_named_file(output, tuple(ImageFormat), "a drawing is saved", files_read, force=force)
+            check_output_file(output, tuple(ImageFormat), "a drawing is saved", files_read, force=force)
         if animation is not None:
-            check_named_file(
+            check_output_file(
                 animation, tuple(AnimationFormat), "an animation is saved", files_read, force=force
             )
-        check_two_files(output, "--animate", animation)
-        least, most = SECONDS
-        if not (math.isfinite(seconds) and least <= seconds <= most):
-            raise UsageError(f"--seconds {seconds:g}", f"must be a number from {least:g} to {most:g}")
+        check_distinct_files(output, "--animate", animation)
+        shortest, longest = SECONDS_RANGE
+        if not (math.isfinite(seconds) and shortest <= seconds <= longest):
+            raise UsageError(f"--seconds {seconds:g}", f"must be a number from {shortest:g} to {longest:g}")
         return cls(output, animation, seconds, files_read, force)
 
     @property
@@ -109,13 +109,13 @@ class WindowFiles:
                 option, f"draws one channel, and {image} has {channels[0]}; choose one: --channels {choices}"
             )
 
-    def facts(self) -> dict[str, object]:
-        """Return what JSON has of them: those that were asked for."""
+    def record(self) -> dict[str, object]:
+        """Return the JSON entries about the files."""
         files = {"output": self.output, "animation": self.animation}
         return {key: name for key, name in files.items() if name is not None}
 
-    def lines(self) -> list[tuple[str, str]]:
-        """Return labels and names of the files for a person."""
+    def summary_lines(self) -> list[tuple[str, str]]:
+        """Return the lines about the files, for a terminal."""
         return [("drawn", escaped(name)) for name in self.names]
 
     def draw(
@@ -134,31 +134,31 @@ class WindowFiles:
             return
         from convcli.figures.window.drawing import window_animation, window_drawing
 
-        drawn = []
+        contents = []
         if self.output is not None:
-            drawn.append((self.output, _file_of(self.output, window_drawing(rows, columns, at, explained))))
+            contents.append((self.output, _encode(self.output, window_drawing(rows, columns, at, explained))))
         if self.animation is not None:
-            moving = window_animation(rows, columns, explained, seconds=self.seconds)
-            drawn.append((self.animation, _file_of(self.animation, moving)))
-        for name, content in drawn:
-            write_named_file(name, content, force=self.force, inputs=self.inputs)
+            animation_drawing = window_animation(rows, columns, explained, seconds=self.seconds)
+            contents.append((self.animation, _encode(self.animation, animation_drawing)))
+        for name, content in contents:
+            write_output_file(name, content, force=self.force, inputs=self.inputs)
 
-    def answer(self, otherwise: str) -> None:
-        """Print the names of the files, or `otherwise` if nothing was drawn."""
+    def print_names(self, fallback: str) -> None:
+        """Print the names of the files, or `fallback` if nothing was drawn."""
         if self.output != STREAM:  # otherwise standard output holds the drawing itself
-            write("".join(f"{name}\n" for name in self.names or [otherwise]))
+            write("".join(f"{name}\n" for name in self.names or [fallback]))
 
 
-def _file_of(name: str, drawn: "Drawing | Animation") -> bytes:
-    """Return the content of a file of that name."""
+def _encode(name: str, drawing: "Drawing | Animation") -> bytes:
+    """Encode a drawing in the format of the file's extension."""
     from convcli.drawing.shapes import Animation
     from convcli.drawing.svg import render_animated_svg, render_svg
 
-    if ending(name) == AnimationFormat.SVG or name == STREAM:
-        svg = render_animated_svg(drawn) if isinstance(drawn, Animation) else render_svg(drawn)
+    if extension(name) == AnimationFormat.SVG or name == STREAM:
+        svg = render_animated_svg(drawing) if isinstance(drawing, Animation) else render_svg(drawing)
         return svg.encode()
     from convcli.drawing.raster import render_apng, render_gif, render_png  # late: an SVG needs no Pillow
 
-    if not isinstance(drawn, Animation):
-        return render_png(drawn)
-    return render_gif(drawn) if ending(name) == AnimationFormat.GIF else render_apng(drawn)
+    if not isinstance(drawing, Animation):
+        return render_png(drawing)
+    return render_gif(drawing) if extension(name) == AnimationFormat.GIF else render_apng(drawing)

@@ -177,7 +177,7 @@ def explain(
     check_names([image])
     from convcli.cli.options.batch import read_options
     from convcli.cli.options.filtering import kernel_files, read_filters, read_window
-    from convcli.cli.reports.explained import NumberAnswer
+    from convcli.cli.reports.explained import ValueReport
     from convcli.convolution.fused import filter_pixels
     from convcli.convolution.rendering import SignedMapping
     from convcli.errors import ConvcliError, SizeError, parse_choice
@@ -221,16 +221,16 @@ def explain(
     except ConvcliError as error:
         raise type(error)(input_name(image), f"{error.what}: {error.why}") from None
     files.draw(explained[0].rows, explained[0].columns, place, explained[0])
-    answer = NumberAnswer(
-        image=image, filter=one, place=place, channels=values, signed=how, depth=picture.depth
+    answer = ValueReport(
+        image=image, filter=one, position=place, channels=values, signed=how, depth=picture.depth
     )
     if json:
-        write_json(answer.record() | window.facts() | files.facts())
+        write_json(answer.record() | window.facts() | files.record())
     elif answer_is_shown():
         matrix = result if picture.kind == PictureKind.TEXT else None
-        write(answer.text(files.lines(), has_colors=picture.pixels.ndim == 3, matrix=matrix))
+        write(answer.text(files.summary_lines(), has_colors=picture.pixels.ndim == 3, matrix=matrix))
     else:
-        files.answer(answer.bare())
+        files.print_names(answer.values_text())
     return 0
 
 

@@ -66,7 +66,7 @@ def filters(
         _list_all(json=json)
         return 0
     from convcli.cli.options.filtering import kernel_files, read_filters
-    from convcli.cli.reports.kernels import check_kernel_target, save_kernel
+    from convcli.cli.reports.kernels import check_kernel_file, save_kernel
     from convcli.kernels.filter import Filter
 
     names, files = ([], [name]) if name.startswith("@") else ([name], [])
@@ -77,9 +77,9 @@ def filters(
             name, "is a volume, but filters shows a matrix; save one of its matrices and give that"
         )
     if tuning:
-        from convcli.cli.reports.tuning import tell_tuning
+        from convcli.cli.reports.tuning import report_tuning
 
-        tell_tuning(one, output, read, force=force, json=json)
+        report_tuning(one, output, read, force=force, json=json)
         return 0
     if output is not None:
         if len(one.kernels) > 1:
@@ -88,7 +88,7 @@ def filters(
                 f"combines {len(one.kernels)} kernels; a file holds one, as of sobel-x",
             )
         about = {"name": one.name, "gain": one.gain, "source": one.source}
-        check_kernel_target(output, read, force=force)
+        check_kernel_file(output, read, force=force)
         save_kernel(output, one.kernels[0], about, force=force)
     if json:
         write_json(_record(one))

@@ -20,7 +20,7 @@ from convcli.cli.options.shared import (
     check_apart,
     read_text,
 )
-from convcli.cli.output_files import check_named_file, check_two_files, write_named_file
+from convcli.cli.output_files import check_distinct_files, check_output_file, write_output_file
 from convcli.cli.terminal.output import answer_is_shown, message, progress_is_shown, shown, write, write_json
 from convcli.cli.terminal.preview_options import WantedPreview
 from convcli.errors import ImageError, SizeError, UsageError
@@ -158,7 +158,7 @@ def learn(
     size, count = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
     from convcli.cli.options.batch import read_options
     from convcli.cli.options.filtering import typed_number  # late: help needs no numpy
-    from convcli.cli.reports.kernels import check_holds_volume, check_kernel_target, save_kernel
+    from convcli.cli.reports.kernels import check_volume_format, check_kernel_file, save_kernel
     from convcli.errors import parse_choice
     from convcli.learning.gradient_descent import Optimizer
     from convcli.learning.gradient_descent import learn as learn_filter
@@ -168,15 +168,15 @@ def learn(
     first_rate = typed_number("--lr", rate)
     kind = parse_choice("adam" if optimizer is None else optimizer, Optimizer, "--optimizer")
     if output is not None:
-        check_kernel_target(output, pictures, force=force)
+        check_kernel_file(output, pictures, force=force)
     if curve is not None:
-        check_named_file(curve, (".png",), "a curve is drawn", pictures, force=force)
-    check_two_files(output, "--curve", curve)
+        check_output_file(curve, (".png",), "a curve is drawn", pictures, force=force)
+    check_distinct_files(output, "--curve", curve)
     reading = read_options(max_pixels, max_memory, None).with_room(50)
     pairs = _pairs(pictures, size, channels, reading, absolute=absolute)
     examples = [one for pair in pairs for one in pair.examples]
     if output is not None and examples[0].pixels.shape[2] > 1:
-        check_holds_volume(output)
+        check_volume_format(output)
     shown_preview = None if wanted_preview is None else wanted_preview.begin(json=json, output=None)
     if closed_form:
         learned = fit_least_squares(examples, bias=bias, absolute=absolute, seed=seed)
@@ -193,7 +193,7 @@ def learn(
     if curve is not None:
         from convcli.figures.plots import learning_curve
 
-        write_named_file(curve, learning_curve(learned.history), force=force)
+        write_output_file(curve, learning_curve(learned.history), force=force)
     if output is not None and learned.bias:
         message(output, f"does not hold the bias; give it to apply as --bias {learned.bias:.10g}")
     _say_what_is_wrong(learned, examples, absolute=absolute)

@@ -28,7 +28,8 @@ from convcli.cli.options.shared import (
 )
 from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import note_channels_first
-from convcli.cli.reports.output_formats import Costs, Dtype, output_format
+from convcli.cli.reports.output_formats import output_format
+from convcli.cli.reports.summaries import CostUnits, Dtype
 from convcli.errors import SizeError, UsageError, parse_choice
 from convcli.networks.layer_types.base import Size
 from convcli.networks.layer_types.convolution import Convolution
@@ -119,7 +120,7 @@ def params(
             "--dtype",
             help="fp32, fp16 or int8, for the bytes below the table and in --json (default: fp32).",
             metavar="TYPE",
-            autocompletion=words_of("convcli.cli.reports.output_formats:Dtype"),
+            autocompletion=words_of("convcli.cli.reports.summaries:Dtype"),
             rich_help_panel=COSTS,
         ),
     ] = None,
@@ -163,7 +164,7 @@ def params(
     """
     read_text(text, json=json, csv=csv, markdown=md, output=output)
     form, checks = output_format(json=json, csv=csv, markdown=md), Checks.read(expect, max_params)
-    costs = Costs(
+    costs = CostUnits(
         Dtype.FP32 if dtype is None else parse_choice(dtype, Dtype, "dtype"),
         1 if batch is None else parse_count(batch, "batch"),
     )
@@ -188,13 +189,13 @@ def params(
             raise UsageError(
                 "NETWORK", "does not go with --f, --c-out and similar options, which describe a single layer"
             )
-        from convcli.cli.reports.networks import answer_params
+        from convcli.cli.reports.networks import report_params
 
-        built = answer_params(
-            network, sizes, against, form, costs, file, by_block=by_block, dense=versus_dense
+        built = report_params(
+            network, sizes, against, form, costs, file, by_block=by_block, versus_dense=versus_dense
         )
     else:
-        from convcli.cli.reports.single_layer import answer_convolution, answer_dense
+        from convcli.cli.reports.single_layer import report_convolution, report_dense
 
         if against is not None or versus_dense or by_block or len(sizes) > 1:
             raise UsageError(
@@ -209,7 +210,7 @@ def params(
             if for_convolutions or (size is None) == (c_in is None):
                 raise UsageError("--dense", "takes only an input: --n 128x128x1, or --c-in 4096 for a vector")
             layer = Dense(units=parse_count(dense, "units"), bias=not no_bias)
-            built = answer_dense(layer, size or (parse_count(c_in or "", "inputs"),), wanted, file, form)
+            built = report_dense(layer, size or (parse_count(c_in or "", "inputs"),), wanted, file, form)
         else:
             channels = _channels(size, c_in)
             if f is None or channels is None or c_out is None:
@@ -231,7 +232,7 @@ def params(
                 bias=not no_bias,
             )
             sized = None if size is None else (*size[:2], channels)
-            built = answer_convolution(convolution, channels, sized, wanted, file, form)
+            built = report_convolution(convolution, channels, sized, wanted, file, form)
         if size is not None:
             note_channels_first(size)
     checks.check(built)

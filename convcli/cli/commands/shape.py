@@ -26,7 +26,7 @@ from convcli.cli.options.shared import (
 from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import answer_size
 from convcli.cli.reports.output_formats import output_format
-from convcli.cli.reports.solutions import Wanted, solve
+from convcli.cli.reports.solutions import LayerConstraints, print_solutions
 from convcli.errors import UsageError
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.sizes.text import parse_count, parse_padding, parse_pair, parse_size
@@ -116,7 +116,7 @@ def shape(
             given = [option for option, value in other.items() if value not in (None, False)]
             if given:
                 raise UsageError(given[0], "does not go with --want")
-            solve(Wanted.read(size, f, want, p, s, d), json=json)
+            print_solutions(LayerConstraints.read(size, f, want, p, s, d), json=json)
             return 0
         layer = Convolution(
             window=parse_pair(f, "filter"),
@@ -137,12 +137,12 @@ def shape(
         check_apart(modes | option)
     check_apart({"--valid-sizes": valid_sizes, "--smallest": smallest, "--expect": expect})
     from convcli.cli.reports.networks import (  # late: a single layer does not need it
-        answer_shapes,
+        report_shapes,
         search_sides,
     )
 
     if valid_sizes is not None or smallest:
         search_sides(network, size, valid_sizes, json=json)
     else:
-        checks.check(answer_shapes(network, size, form, last=last, by_block=by_block))
+        checks.check(report_shapes(network, size, form, last=last, by_block=by_block))
     return 0

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Candidates",
-    "Completer",
     "banks",
     "borders",
     "filters",

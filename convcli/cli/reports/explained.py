@@ -17,7 +17,7 @@ from convcli.files.streams import input_name
 from convcli.kernels.filter import Filter
 from convcli.sizes.text import format_size
 
-__all__ = ["ChannelValue", "NumberAnswer"]
+__all__ = ["ChannelValue", "ValueReport"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,7 +50,7 @@ class ChannelValue:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class NumberAnswer:
+class ValueReport:
     """One value of a result, in each channel, and what it comes from.
 
     Attributes
@@ -58,7 +58,7 @@ class NumberAnswer:
     image : str
         As it was typed.
     filter : Filter
-    place : (row, column)
+    position : (row, column)
         Of the result.
     channels : tuple of ChannelValue
     signed : SignedMapping
@@ -69,23 +69,23 @@ class NumberAnswer:
 
     image: str
     filter: Filter
-    place: tuple[int, int]
+    position: tuple[int, int]
     channels: tuple[ChannelValue, ...]
     signed: SignedMapping
     depth: int
 
     def record(self) -> dict[str, object]:
-        """Return the JSON record: a single channel's keys stand beside the others, several form a list."""
-        what: dict[str, object] = {"input": self.image, "filter": self.filter.name}
-        place = {"row": self.place[0], "column": self.place[1]}
-        how = {"signed": self.signed, "combination": str(self.filter.combination)}
+        """Return the JSON record: one channel's keys are at the top level, several are a list."""
+        source: dict[str, object] = {"input": self.image, "filter": self.filter.name}
+        position = {"row": self.position[0], "column": self.position[1]}
+        rendering = {"signed": self.signed, "combination": str(self.filter.combination)}
         records = [channel.record() for channel in self.channels]
         if len(records) > 1:
-            return {**what, **place, "channels": records, **how}
-        (own,) = records
-        return {**what, "channel": own.pop("channel"), **place, **own, **how}
+            return {**source, **position, "channels": records, **rendering}
+        (record,) = records
+        return {**source, "channel": record.pop("channel"), **position, **record, **rendering}
 
-    def bare(self) -> str:
+    def values_text(self) -> str:
         """Return the values alone, tab-separated."""
         return "\t".join(f"{channel.value}" for channel in self.channels)
 
@@ -101,35 +101,37 @@ class NumberAnswer:
         matrix : array (H, W), optional
             The whole result, to be shown below.
         """
-        several = len(self.channels) > 1
-        channel = f", {self.channels[0].name}" if has_colors and not several else ""
-        where = f"column {self.place[1]}, row {self.place[0]} of the result"
-        parts = [f"{escaped(input_name(self.image))}{channel}, {escaped(self.filter.name)}, {where}\n"]
-        for one in self.channels:
-            parts.append(f"\nchannel {one.name}\n" if several else "\n")
-            parts.append(self._channel_text(one, files))
+        has_several = len(self.channels) > 1
+        channel_name = f", {self.channels[0].name}" if has_colors and not has_several else ""
+        location = f"column {self.position[1]}, row {self.position[0]} of the result"
+        parts = [
+            f"{escaped(input_name(self.image))}{channel_name}, {escaped(self.filter.name)}, {location}\n"
+        ]
+        for channel in self.channels:
+            parts.append(f"\nchannel {channel.name}\n" if has_several else "\n")
+            parts.append(self._channel_text(channel, files))
         return "".join([*parts, *(["\n", self._result_text(matrix)] if matrix is not None else [])])
 
     def _channel_text(self, channel: ChannelValue, files: Sequence[tuple[str, str]]) -> str:
         """Return the numbers of a channel, and how they become its pixel."""
-        several = len(channel.cells) > 1
-        labels = [f" {number}" * several for number in range(1, len(channel.cells) + 1)]
-        labelled = list(zip(channel.cells, labels, strict=True))
+        has_several = len(channel.cells) > 1
+        labels = [f" {number}" * has_several for number in range(1, len(channel.cells) + 1)]
+        labeled = list(zip(channel.cells, labels, strict=True))
         pixel = _pixel_text(channel.value, channel.pixel, self.signed, self.depth)
         lines = [
-            *((f"sum{label}", _cell_sum(cell)) for cell, label in labelled),
-            *([(str(self.filter.combination), number_text(channel.value))] if several else []),
+            *((f"sum{label}", _cell_sum(cell)) for cell, label in labeled),
+            *([(str(self.filter.combination), number_text(channel.value))] if has_several else []),
             ("pixel", pixel),
             *files,
         ]
-        return "".join([*(_cell_text(cell, label) for cell, label in labelled), shown(lines)])
+        return "".join([*(_cell_text(cell, label) for cell, label in labeled), shown(lines)])
 
     def _result_text(self, result: NDArray[Any]) -> str:
         """Return the whole result, the value in brackets."""
         marked = np.zeros(result.shape, bool)
-        marked[self.place] = True
-        lines = _lines(result, marked, "apply -o result.csv writes them")
-        title = f"result, [column {self.place[1]}, row {self.place[0]}]"
+        marked[self.position] = True
+        lines = _matrix_lines(result, marked, "apply -o result.csv writes them")
+        title = f"result, [column {self.position[1]}, row {self.position[0]}]"
         return "".join(f"{line.rstrip()}\n" for line in (title, *lines))
 
 
@@ -180,20 +182,20 @@ def _cell_text(cell: WeightedSum, number: str) -> str:
     blocks = [
         [
             "patch, [padding]" if cell.padded.any() else "patch",
-            *_lines(cell.patch, cell.padded, "--json has them"),
+            *_matrix_lines(cell.patch, cell.padded, "--json has them"),
         ],
-        [f"filter{number}", *_lines(cell.taps, None, "--json has them")],
-        ["products", *_lines(cell.products, None, "--json has them")],
+        [f"filter{number}", *_matrix_lines(cell.taps, None, "--json has them")],
+        ["products", *_matrix_lines(cell.products, None, "--json has them")],
     ]
     widths = [max(map(len, block)) for block in blocks]
-    alike = len(set(map(len, blocks))) == 1  # a note instead of rows is shorter
-    if not alike or sum(widths) + 8 > get_terminal_size().columns:
+    same_height = len(set(map(len, blocks))) == 1  # a note instead of rows is shorter
+    if not same_height or sum(widths) + 8 > get_terminal_size().columns:
         return "".join("".join(f"{line.rstrip()}\n" for line in block) + "\n" for block in blocks)
     padded = ([line.ljust(width) for line in block] for block, width in zip(blocks, widths, strict=True))
     return "".join("    ".join(row).rstrip() + "\n" for row in zip(*padded, strict=True)) + "\n"
 
 
-def _lines(matrix: NDArray[Any], marked: NDArray[Any] | None, elsewhere: str) -> list[str]:
+def _matrix_lines(matrix: NDArray[Any], marked: NDArray[Any] | None, alternative: str) -> list[str]:
     """Return the rows, aligned, marked values in brackets; or a note if the terminal is too narrow."""
     cells = []
     for number, row in enumerate(matrix.tolist()):
@@ -206,8 +208,8 @@ def _lines(matrix: NDArray[Any], marked: NDArray[Any] | None, elsewhere: str) ->
     lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
     columns = get_terminal_size().columns
     if len(lines[0]) > columns:
-        what = f"{format_size(matrix.shape)} numbers, too wide for {columns} columns"
-        return wrapped(f"{what}; {elsewhere}").splitlines()
+        note = f"{format_size(matrix.shape)} numbers, too wide for {columns} columns"
+        return wrapped(f"{note}; {alternative}").splitlines()
     return lines
 
 

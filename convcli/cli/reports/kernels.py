@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.cli.output_files import check_named_file, ending, write_named_file
+from convcli.cli.output_files import check_output_file, extension, write_output_file
 from convcli.cli.terminal.output import wrapped
 from convcli.errors import UsageError
 from convcli.files.atomic import write_atomically
 from convcli.pictures.text_matrices import format_matrix
 from convcli.sizes.text import format_size
 
-__all__ = ["check_holds_volume", "check_kernel_target", "matrix_lines", "save_kernel"]
+__all__ = ["check_kernel_file", "check_volume_format", "matrix_lines", "save_kernel"]
 
 FORMATS = (".npy", ".csv", ".json")
 
@@ -32,7 +32,7 @@ def matrix_lines(matrix: NDArray[Any]) -> list[str]:
     return lines
 
 
-def check_kernel_target(target: str, inputs: Iterable[str] = (), *, force: bool) -> None:
+def check_kernel_file(target: str, inputs: Iterable[str] = (), *, force: bool) -> None:
     """Check that a kernel can be saved to a file, before any work is done.
 
     Raises
@@ -42,10 +42,10 @@ def check_kernel_target(target: str, inputs: Iterable[str] = (), *, force: bool)
     OutputError
         The file may not be written.
     """
-    check_named_file(target, FORMATS, "a kernel is saved", inputs, force=force)
+    check_output_file(target, FORMATS, "a kernel is saved", inputs, force=force)
 
 
-def check_holds_volume(target: str) -> None:
+def check_volume_format(target: str) -> None:
     """Check that a file of that name can hold a filter of several channels.
 
     Raises
@@ -53,7 +53,7 @@ def check_holds_volume(target: str) -> None:
     UsageError
         It is a .csv file, which holds a matrix.
     """
-    if ending(target) == ".csv":
+    if extension(target) == ".csv":
         raise UsageError(target, "a .csv file cannot hold a filter of several channels; use .npy or .json")
 
 
@@ -65,12 +65,12 @@ def save_kernel(target: str, taps: NDArray[Any], about: Mapping[str, object], *,
     OutputError
         The file cannot be written.
     """
-    if ending(target) == ".npy":
+    if extension(target) == ".npy":
         write_atomically(target, lambda stream: np.save(stream, taps), replace=force)
         return
     rows = (
         f"{json.dumps({'kernel': taps.tolist(), **about})}\n"
-        if ending(target) == ".json"
+        if extension(target) == ".json"
         else format_matrix(taps, ",")
     )
-    write_named_file(target, rows.encode(), force=force)
+    write_output_file(target, rows.encode(), force=force)

@@ -1,16 +1,15 @@
 """Layers and networks as JSON records, and the answers for a single layer given by options."""
 
-from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from convcli.cli.reports.output_formats import OutputFormat
+from convcli.cli.reports.output_formats import OutputFormat, print_table
 from convcli.cli.terminal.output import message, shown, write, write_json
 from convcli.networks.layer_types.base import AnyAxis, Size
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.networks.network import Network, ReceptiveFields, Stage, single_layer
-from convcli.networks.tables import Table, shape_table
+from convcli.networks.tables import shape_table
 from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.searching import fully_read_sides
 from convcli.sizes.text import channels_last, format_padding, format_size
@@ -20,16 +19,14 @@ __all__ = [
     "answer_size",
     "blocks_record",
     "dense_record",
-    "layer_record",
     "network_record",
     "note_channels_first",
-    "print_table",
     "unsized_record",
 ]
 
 MAX_RANGES = 1000  # ranges of unread pixels listed in JSON
 MAX_SHOWN = 4  # and on a terminal
-OF_THE_INPUT = (
+SIZE_DEPENDENT_KEYS = (
     "input", "output", "macs", "activations", "peak_activations", "padding", "unread_rows", "unread_columns",
     "batch_macs", "batch_activations", "batch_peak_activations",
 )  # fmt: skip
@@ -63,22 +60,6 @@ def note_channels_first(size: Size) -> None:
         )
 
 
-def print_table(table: Table, form: OutputFormat, summary: Sequence[tuple[str, str]] = ()) -> None:
-    """Print a table; on a terminal, with a summary below it."""
-    if form == OutputFormat.SHOWN:
-        from convcli.cli.terminal.tables import table_for_person  # late: a pipe needs no rich
-
-        write(f"{table_for_person(table)}\n{shown(summary)}")
-    else:
-        write(
-            {
-                OutputFormat.TSV: table.as_tsv,
-                OutputFormat.CSV: table.as_csv,
-                OutputFormat.MARKDOWN: table.as_markdown,
-            }[form]()
-        )
-
-
 # JSON -----------------------------------------------------------------------------------------------------
 
 
@@ -86,7 +67,7 @@ def network_record(network: Network) -> dict[str, Any]:
     """Return the JSON record of a network."""
     return {
         "input": format_size(network.input),
-        "layers": [layer_record(stage) for stage in network.layers],
+        "layers": [_layer_record(stage) for stage in network.layers],
         "output": format_size(network.output),
         "params": network.params,
         "statistics": network.statistics,
@@ -100,11 +81,11 @@ def network_record(network: Network) -> dict[str, Any]:
 def unsized_record(record: dict[str, Any]) -> dict[str, Any]:
     """Return the record of a network of unknown input size: null for all that depends on it."""
     for part in (record, *record["layers"]):
-        part.update({key: None for key in OF_THE_INPUT if key in part})
+        part.update({key: None for key in SIZE_DEPENDENT_KEYS if key in part})
     return record
 
 
-def layer_record(stage: Stage) -> dict[str, Any]:
+def _layer_record(stage: Stage) -> dict[str, Any]:
     """Return the JSON record of a layer: null for what does not apply to it."""
     place = stage.position
     return {
@@ -243,9 +224,9 @@ def _unread(axis: Axis, name: str, side: str) -> str:
     ]
     listed = ", ".join(ranges[:MAX_SHOWN]) + (", ..." if len(ranges) > MAX_SHOWN else "")
     leaves_gaps = axis.stride > axis.extent
-    near = [f"{nearest}" for nearest in fully_read_sides(axis) if nearest and not leaves_gaps]
-    if near:
-        advice = f"input {side}s with no unread {name}s: {', '.join(near)}"
+    lossless = [f"{nearest}" for nearest in fully_read_sides(axis) if nearest and not leaves_gaps]
+    if lossless:
+        advice = f"input {side}s with no unread {name}s: {', '.join(lossless)}"
     else:
         advice = f"the windows leave gaps at every {side} near {axis.side}"
     return f"{name}{'s'[: count != 1]} {listed}, counted from 0 ({count} of {axis.side}); {advice}"

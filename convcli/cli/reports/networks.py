@@ -1,17 +1,16 @@
 """The answers of ``convcli shape`` and ``convcli params`` for networks."""
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from convcli.cli.reports.layers import (
     blocks_record,
     dense_record,
     network_record,
     note_channels_first,
-    print_table,
 )
-from convcli.cli.reports.output_formats import Costs, OutputFormat
-from convcli.cli.reports.summaries import comparison_summary, params_summary, shape_summary
+from convcli.cli.reports.output_formats import OutputFormat, print_table
+from convcli.cli.reports.summaries import CostUnits, comparison_summary, params_summary, shape_summary
 from convcli.cli.terminal.output import message, write, write_json
 from convcli.errors import SizeError, SpecError, UsageError
 from convcli.files.streams import STREAM, input_name, read_standard_input, refuse_terminal
@@ -30,12 +29,12 @@ if TYPE_CHECKING:
     from convcli.cli.diagram_files import DiagramFile
 
 
-__all__ = ["answer_params", "answer_shapes", "given_spec", "list_shipped", "search_sides"]
+__all__ = ["list_shipped", "report_params", "report_shapes", "search_sides"]
 
 MAX_SIDES = 10_000  # that --valid-sizes tries
 
 
-def given_spec(text: str) -> Spec:
+def _load_spec(text: str) -> Spec:
     """Read the spec that the text is, or that it names; ``-`` is standard input.
 
     Raises
@@ -49,9 +48,9 @@ def given_spec(text: str) -> Spec:
     return parse_spec(decode_spec(read_standard_input(MAX_BYTES + 1), input_name(text)), input_name(text))
 
 
-def _built(text: str, size: Size | None) -> Network:
+def _build_network(text: str, size: Size | None) -> Network:
     """Build a network; if a shipped one is impossible on that input, say how to find what works."""
-    spec = given_spec(text)
+    spec = _load_spec(text)
     size = input_size(spec, size) if size is not None else None
     try:
         return build(spec, size)
@@ -63,38 +62,38 @@ def _built(text: str, size: Size | None) -> Network:
         raise SizeError(error.what, f"{error.why}; {hint}") from None
 
 
-def _built_against(text: str, size: Size | None) -> Network:
+def _build_compared(text: str, size: Size | None) -> Network:
     """Build the network to compare with; errors name --against."""
     try:
-        return _built(text, size)
+        return _build_network(text, size)
     except (SizeError, SpecError) as error:
         raise type(error)(f"--against, {error.what}", error.why) from None
 
 
-def answer_shapes(text: str, size: Size | None, form: OutputFormat, *, last: bool, by_block: bool) -> Network:
+def report_shapes(text: str, size: Size | None, form: OutputFormat, *, last: bool, by_block: bool) -> Network:
     """Print the sizes of a network, one row per layer; return the network."""
-    network = _built(text, size)
+    network = _build_network(text, size)
     if last:
         output = format_size(network.output)
         write_json({"output": output}) if form == OutputFormat.JSON else write(f"{output}\n")
     elif form == OutputFormat.JSON:
-        write_json(network_record(network) | _blocks(network, by_block=by_block))
+        write_json(network_record(network) | _blocks_entry(network, by_block=by_block))
     else:
         print_table(shape_table(network, by_block=by_block), form, shape_summary(network))
     note_channels_first(network.input)
     return network
 
 
-def answer_params(
+def report_params(
     text: str,
     sizes: list[Size],
     against: str | None,
     form: OutputFormat,
-    costs: Costs,
+    costs: CostUnits,
     file: "DiagramFile | None",
     *,
     by_block: bool,
-    dense: bool,
+    versus_dense: bool,
 ) -> Network:
     """Print the table of a network, or of two side by side; return the first.
 
@@ -102,62 +101,66 @@ def answer_params(
     """
     if len(sizes) > 2:
         raise UsageError("--n", f"{len(sizes)} input sizes; give one, or two to compare")
-    built = _built(text, sizes[0] if sizes else None)
-    if built.params is None:
+    network = _build_network(text, sizes[0] if sizes else None)
+    if network.params is None:
         raise SizeError("input", "has no number of channels: give it as in --n 224x224x3")
     if against is None and len(sizes) < 2:
         if file is not None:
-            file.draw(built, costs, by_block=by_block, dense=dense)
+            file.draw(network, costs, by_block=by_block, versus_dense=versus_dense)
         if form == OutputFormat.JSON:
-            record = network_record(built) | costs.record(built) | _blocks(built, by_block=by_block)
-            record |= {} if file is None else file.facts()
-            if dense:
-                for layer, stage in zip(record["layers"], built.layers, strict=True):
+            record = _record(network, costs, by_block=by_block)
+            record |= {} if file is None else file.record()
+            if versus_dense:
+                for layer, stage in zip(record["layers"], network.layers, strict=True):
                     layer["dense"] = dense_record(stage)
             write_json(record)
         elif file is not None and form == OutputFormat.TSV:
-            file.tell()
+            file.print_name()
         else:
-            table = params_table(built, by_block=by_block, versus_dense=dense)
-            written = [] if file is None else file.lines()
-            print_table(table, form, params_summary(built, costs) + written)
-        note_channels_first(built.input)
-        return built
-    if dense or file:
-        raise UsageError("--versus-dense" if dense else "-o", "does not go with a comparison")
+            table = params_table(network, by_block=by_block, versus_dense=versus_dense)
+            written = [] if file is None else file.summary_lines()
+            print_table(table, form, params_summary(network, costs) + written)
+        note_channels_first(network.input)
+        return network
+    if versus_dense or file:
+        raise UsageError("--versus-dense" if versus_dense else "-o", "does not go with a comparison")
     size = sizes[-1] if sizes else None
-    other = _built(text, size) if against is None else _built_against(against, size)
+    second = _build_network(text, size) if against is None else _build_compared(against, size)
     if form == OutputFormat.JSON:
-        for one in (built, other):
-            write_json(network_record(one) | costs.record(one) | _blocks(one, by_block=by_block))
+        write_json(_record(network, costs, by_block=by_block))
+        write_json(_record(second, costs, by_block=by_block))
     else:
-        table = comparison_table(built, other, by_block=by_block)
-        print_table(table, form, comparison_summary(built, other))
-    for size in dict.fromkeys((built.input, other.input)):
+        table = comparison_table(network, second, by_block=by_block)
+        print_table(table, form, comparison_summary(network, second))
+    for size in dict.fromkeys((network.input, second.input)):
         note_channels_first(size)
-    return built
+    return network
 
 
-def _blocks(network: Network, *, by_block: bool) -> dict[str, object]:
+def _record(network: Network, costs: CostUnits, *, by_block: bool) -> dict[str, Any]:
+    return network_record(network) | costs.record(network) | _blocks_entry(network, by_block=by_block)
+
+
+def _blocks_entry(network: Network, *, by_block: bool) -> dict[str, object]:
     return {"blocks": blocks_record(network)} if by_block else {}
 
 
-def search_sides(text: str, size: Size | None, sides: str | None, *, json: bool) -> None:
+def search_sides(text: str, size: Size | None, side_range: str | None, *, json: bool) -> None:
     """Print the sides in a range at which every pixel is read, or the smallest side that works."""
-    spec = given_spec(text)
+    spec = _load_spec(text)
     if size is not None:
         size = input_size(spec, size)
         note_channels_first(size)
-    if sides is None:
+    if side_range is None:
         found = [smallest_side(spec, size)]
     else:
-        match = re.fullmatch(r"\s*([0-9]{1,500})\s*\.\.\s*([0-9]{1,500})\s*", sides)
+        match = re.fullmatch(r"\s*([0-9]{1,500})\s*\.\.\s*([0-9]{1,500})\s*", side_range)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
-            raise SizeError(f"--valid-sizes {sides[:50]!r}", "must be a range of sides, as in 200..260")
+            raise SizeError(f"--valid-sizes {side_range[:50]!r}", "must be a range of sides, as in 200..260")
         first, end = int(match[1]), int(match[2]) + 1
         if end - first > MAX_SIDES:
             raise SizeError(
-                f"--valid-sizes {sides[:50]}",
+                f"--valid-sizes {side_range[:50]}",
                 f"is a range of {end - first:,} sides; the limit is {MAX_SIDES:,}",
             )
         found = list(valid_sides(spec, size, range(first, end)))
@@ -166,7 +169,7 @@ def search_sides(text: str, size: Size | None, sides: str | None, *, json: bool)
     else:
         write("".join(f"{side}\n" for side in found))
     if not found:
-        message(f"--valid-sizes {sides}", f"none: {first_unread_layer(spec, size, end - 1)}")
+        message(f"--valid-sizes {side_range}", f"none: {first_unread_layer(spec, size, end - 1)}")
 
 
 def list_shipped(form: OutputFormat) -> None:

@@ -1,16 +1,13 @@
-"""Output formats of tables, and the units of costs: number type and mini-batch."""
+"""Output formats of tables: which one the options ask for, and how a table is printed in it."""
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
 
-from convcli.cli.terminal.output import answer_is_shown
+from convcli.cli.terminal.output import answer_is_shown, shown, write
 from convcli.errors import UsageError
+from convcli.networks.tables import Table
 
-if TYPE_CHECKING:
-    from convcli.networks.network import Network
-
-
-__all__ = ["Costs", "Dtype", "OutputFormat", "output_format"]
+__all__ = ["OutputFormat", "output_format", "print_table"]
 
 
 class OutputFormat(StrEnum):
@@ -47,33 +44,17 @@ def output_format(*, json: bool, csv: bool, markdown: bool) -> OutputFormat:
     return OutputFormat.SHOWN if answer_is_shown() else OutputFormat.TSV
 
 
-class Dtype(StrEnum):
-    """Number type of weights and activations."""
+def print_table(table: Table, form: OutputFormat, summary: Sequence[tuple[str, str]] = ()) -> None:
+    """Print a table; on a terminal, with a summary below it."""
+    if form == OutputFormat.SHOWN:
+        from convcli.cli.terminal.tables import table_for_person  # late: a pipe needs no rich
 
-    FP32 = "fp32"
-    FP16 = "fp16"
-    INT8 = "int8"
-
-    @property
-    def size(self) -> int:
-        """Bytes per number."""
-        return {Dtype.FP32: 4, Dtype.FP16: 2, Dtype.INT8: 1}[self]
-
-
-class Costs(NamedTuple):
-    """The units in which costs are given: number type and mini-batch size."""
-
-    dtype: Dtype = Dtype.FP32
-    batch: int = 1
-
-    def record(self, network: "Network") -> dict[str, object]:
-        """Return the costs of a network as JSON has them."""
-        params, activations = network.params or 0, network.activations or 0
-        return {
-            "dtype": str(self.dtype),
-            "batch": self.batch,
-            "weight_bytes": params * self.dtype.size,
-            "batch_macs": (network.macs or 0) * self.batch,
-            "batch_activations": activations * self.batch,
-            "batch_peak_activations": (network.peak_activations or 0) * self.batch,
-        }
+        write(f"{table_for_person(table)}\n{shown(summary)}")
+    else:
+        write(
+            {
+                OutputFormat.TSV: table.as_tsv,
+                OutputFormat.CSV: table.as_csv,
+                OutputFormat.MARKDOWN: table.as_markdown,
+            }[form]()
+        )

@@ -3,9 +3,9 @@
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convcli.cli.reports.layers import dense_record, network_record, print_table, unsized_record
-from convcli.cli.reports.output_formats import Costs, OutputFormat
-from convcli.cli.reports.summaries import cost_lines
+from convcli.cli.reports.layers import dense_record, network_record, unsized_record
+from convcli.cli.reports.output_formats import OutputFormat, print_table
+from convcli.cli.reports.summaries import CostUnits, cost_lines
 from convcli.cli.terminal.output import shown, wrapped, write, write_json
 from convcli.errors import UsageError
 from convcli.networks.layer_types.base import Size
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from convcli.cli.diagram_files import DiagramFile
 
 
-__all__ = ["answer_convolution", "answer_dense"]
+__all__ = ["report_convolution", "report_dense"]
 
 Lines = list[tuple[str, str]]
-SIZED = ("output", "MACs", "activations")  # columns that depend on the input size
+SIZE_DEPENDENT_COLUMNS = ("output", "MACs", "activations")
 
 
-def answer_dense(
-    layer: Dense, size: Size, costs: Costs | None, file: "DiagramFile | None", form: OutputFormat
+def report_dense(
+    layer: Dense, size: Size, costs: CostUnits | None, file: "DiagramFile | None", form: OutputFormat
 ) -> Network:
     """Print the parameters of a dense layer over all values of its input; return its network.
 
@@ -34,24 +34,24 @@ def answer_dense(
     """
     network = single_layer(layer, (prod(size),))
     stage = network.layers[0]
-    formula = f"{_sum_with_bias(_factors(size), bias=layer.bias)}·{layer.units} = {network.params:,}"
+    formula = f"{_sum_with_bias(_product(size), bias=layer.bias)}·{layer.units} = {network.params:,}"
     lines = [
         *_shapes(stage),
         *_cost_lines(network, costs),
         ("connections", f"each output value depends on all {stage.connections:,} inputs"),
     ]
     if file is not None:
-        file.draw(network, costs or Costs())
+        file.draw(network, costs or CostUnits())
     record = network_record(network) | {"input": format_size(size)} | (costs.record(network) if costs else {})
-    _answer(_Answer(record, formula, lines, params_table(network)), file, form)
+    _print_report(_LayerReport(record, formula, lines, params_table(network)), file, form)
     return network
 
 
-def answer_convolution(
+def report_convolution(
     layer: Convolution,
     channels: int,
     size: Size | None,
-    costs: Costs | None,
+    costs: CostUnits | None,
     file: "DiagramFile | None",
     form: OutputFormat,
 ) -> Network:
@@ -67,21 +67,21 @@ def answer_convolution(
     extent = tuple(d * (f - 1) + 1 for f, d in zip(layer.window, layer.dilation, strict=True))
     network = single_layer(layer, size or (*extent, channels))
     stage = network.layers[0]
-    terms = _factors((*layer.window, channels)) + (f"/{layer.groups}" if layer.groups > 1 else "")
+    terms = _product((*layer.window, channels)) + (f"/{layer.groups}" if layer.groups > 1 else "")
     formula = f"{_sum_with_bias(terms, bias=layer.bias)}·{layer.filters} = {network.params:,}"
     record, lines, table = network_record(network), _shapes(stage), params_table(network)
     record |= costs.record(network) if costs else {}
     if size is not None:
         record["layers"][0]["dense"] = dense_record(stage)
-        lines += _against_dense(stage, _cost_lines(network, costs))
+        lines += _dense_comparison(stage, _cost_lines(network, costs))
     else:
         record, table = unsized_record(record), _unsized_table(table)
         lines += cost_lines(network, costs)[:1] if costs else []
     if file is not None:
         if size is None:
             raise UsageError("-o", "a diagram needs the input size: --n")
-        file.draw(network, costs or Costs())
-    _answer(_Answer(record, formula, lines, table), file, form)
+        file.draw(network, costs or CostUnits())
+    _print_report(_LayerReport(record, formula, lines, table), file, form)
     return network
 
 
@@ -92,7 +92,7 @@ def _shapes(stage: Stage) -> Lines:
     ]
 
 
-def _cost_lines(network: Network, costs: Costs | None) -> Lines:
+def _cost_lines(network: Network, costs: CostUnits | None) -> Lines:
     """Return the line of the MACs; if costs are asked for, those of parameters and activations, too."""
     if costs is None:
         return [("MACs", f"{network.macs:,} multiply-accumulates (bias and activation not counted)")]
@@ -101,11 +101,14 @@ def _cost_lines(network: Network, costs: Costs | None) -> Lines:
 
 def _unsized_table(table: Table) -> Table:
     """Return a table without the cells that depend on the input size."""
-    columns = (column._replace(cells=[None]) if column.name in SIZED else column for column in table.columns)
+    columns = (
+        column._replace(cells=[None]) if column.name in SIZE_DEPENDENT_COLUMNS else column
+        for column in table.columns
+    )
     return table._replace(columns=tuple(columns))
 
 
-class _Answer(NamedTuple):
+class _LayerReport(NamedTuple):
     """The parameters of a layer, in every form."""
 
     record: dict[str, Any]
@@ -114,28 +117,28 @@ class _Answer(NamedTuple):
     table: Table
 
 
-def _answer(answer: _Answer, file: "DiagramFile | None", form: OutputFormat) -> None:
+def _print_report(report: _LayerReport, file: "DiagramFile | None", form: OutputFormat) -> None:
     """Print the parameters: as JSON, as a table, explained on a terminal, or alone; or the file drawn."""
     if form == OutputFormat.JSON:
-        write_json(answer.record | ({} if file is None else file.facts()))
+        write_json(report.record | ({} if file is None else file.record()))
     elif form in (OutputFormat.CSV, OutputFormat.MARKDOWN):
-        print_table(answer.table._replace(has_total=False), form)
+        print_table(report.table._replace(has_total=False), form)
     elif form == OutputFormat.SHOWN:
-        lines = answer.lines + ([] if file is None else file.lines())
-        write(f"{wrapped(answer.formula)}\n{shown(lines)}")
+        lines = report.lines + ([] if file is None else file.summary_lines())
+        write(f"{wrapped(report.formula)}\n{shown(lines)}")
     elif file is not None:
-        file.tell()
+        file.print_name()
     else:
-        write(f"{answer.record['params']}\n")
+        write(f"{report.record['params']}\n")
 
 
-def _against_dense(stage: Stage, costs: Lines) -> Lines:
+def _dense_comparison(stage: Stage, costs: Lines) -> Lines:
     """Compare a convolution with the dense layer between the same sizes."""
     dense = stage.dense_equivalent
     assert dense is not None, "a convolution on an image has a dense twin"
     params, params_of_dense = stage.params or 0, dense.params or 0
     macs, macs_of_dense = stage.macs or 0, dense.macs or 0
-    sums = _sum_with_bias(_factors(stage.input), bias=stage.biases is not None)
+    sum_text = _sum_with_bias(_product(stage.input), bias=stage.biases is not None)
     return [
         ("output", f"{format_size(stage.output)}: {stage.activations:,} activations"),
         *costs,
@@ -144,12 +147,12 @@ def _against_dense(stage: Stage, costs: Lines) -> Lines:
             f"each output value depends on {stage.connections:,} of {dense.connections:,} inputs",
         ),
         ("sharing", f"each weight is used at {prod(stage.output[:2]):,} positions"),
-        ("dense layer", f"{sums}·({_factors(stage.output)}) = {params_of_dense:,} parameters"),
-        ("", f"{_times(params_of_dense, params)} the parameters, {_times(macs_of_dense, macs)} the MACs"),
+        ("dense layer", f"{sum_text}·({_product(stage.output)}) = {params_of_dense:,} parameters"),
+        ("", f"{_ratio(params_of_dense, params)} the parameters, {_ratio(macs_of_dense, macs)} the MACs"),
     ]
 
 
-def _factors(size: Size) -> str:
+def _product(size: Size) -> str:
     return "·".join(map(str, size))
 
 
@@ -157,5 +160,5 @@ def _sum_with_bias(terms: str, *, bias: bool) -> str:
     return f"({terms} + 1)" if bias else terms
 
 
-def _times(large: int, small: int) -> str:
+def _ratio(large: int, small: int) -> str:
     return f"{large // small:,} times" if large >= 10 * small else f"{large / small:.2f} times"

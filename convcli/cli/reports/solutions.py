@@ -10,24 +10,26 @@ from convcli.sizes.searching import paddings_and_strides
 from convcli.sizes.text import NamedPadding, format_size, parse_padding, parse_pair, parse_size
 from convcli.sizes.windowed import Axis
 
-__all__ = ["Wanted", "solve"]
+__all__ = ["LayerConstraints", "print_solutions"]
 
 MAX_SOLUTIONS = 1000
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The layer, each value as ``(vertical, horizontal)``; None is to be solved for."""
+class LayerConstraints:
+    """What is known about a layer, each value as ``(vertical, horizontal)``; None is to be solved for."""
 
-    side: tuple[int, int]
-    window: tuple[int, int]
-    want: tuple[int, int]
+    input: tuple[int, int]
+    filter: tuple[int, int]
+    output: tuple[int, int]
     dilation: tuple[int, int]
     padding: tuple[int, int] | tuple[None, None]
     stride: tuple[int, int] | tuple[None, None]
 
     @classmethod
-    def read(cls, size: tuple[int, ...], f: str, want: str, p: str | None, s: str | None, d: str) -> "Wanted":
+    def read(
+        cls, size: tuple[int, ...], f: str, want: str, p: str | None, s: str | None, d: str
+    ) -> "LayerConstraints":
         """Parse the options; the channels of the wanted size are ignored."""
         amounts = None if p is None else parse_padding(p)
         if isinstance(amounts, NamedPadding) or (
@@ -39,9 +41,9 @@ class Wanted:
             )
         target = parse_size(want, "wanted size")
         return cls(
-            side=(size[0], size[1]),
-            window=parse_pair(f, "filter"),
-            want=(target[0], target[1]),
+            input=(size[0], size[1]),
+            filter=parse_pair(f, "filter"),
+            output=(target[0], target[1]),
             dilation=parse_pair(d, "dilation"),
             padding=(None, None) if amounts is None else (amounts[0][0], amounts[1][0]),
             stride=(None, None) if s is None else parse_pair(s, "stride"),
@@ -50,14 +52,14 @@ class Wanted:
     def axes(self) -> list[tuple[int, int, int, int, int | None, int | None]]:
         """Return the values of each axis."""
         return list(
-            zip(self.side, self.window, self.want, self.dilation, self.padding, self.stride, strict=True)
+            zip(self.input, self.filter, self.output, self.dilation, self.padding, self.stride, strict=True)
         )
 
 
-def solve(wanted: Wanted, *, json: bool) -> None:
+def print_solutions(constraints: LayerConstraints, *, json: bool) -> None:
     """Print every padding and stride that gives the wanted size, smallest first."""
-    found = list(islice(_solutions(wanted), MAX_SOLUTIONS + 1))
-    listed = found[:MAX_SOLUTIONS]
+    solutions = list(islice(_solutions(constraints), MAX_SOLUTIONS + 1))
+    listed = solutions[:MAX_SOLUTIONS]
     if json:
         for padding, stride, _ in listed:
             write_json({"p": padding, "s": stride})
@@ -72,22 +74,22 @@ def solve(wanted: Wanted, *, json: bool) -> None:
         write(table_for_person(Table(columns, [0] * len(listed))))
     else:
         write("p\ts\n" + "".join(f"{padding}\t{stride}\n" for padding, stride, _ in listed))
-    if len(found) > MAX_SOLUTIONS:
+    if len(solutions) > MAX_SOLUTIONS:
         message(f"only the first {MAX_SOLUTIONS} solutions are listed; give --p or --s to narrow them down")
 
 
-def _solutions(wanted: Wanted) -> Iterator[tuple[str, str, str]]:
+def _solutions(constraints: LayerConstraints) -> Iterator[tuple[str, str, str]]:
     """Yield padding, stride and the formula with their numbers; no formula if the axes differ."""
-    vertical, horizontal = wanted.axes()
+    vertical, horizontal = constraints.axes()
     if vertical == horizontal:
-        n, f, want, d, p, s = vertical
-        for padding, stride in paddings_and_strides(n, f, want, d, p=p, s=s):
+        n, f, output, d, p, s = vertical
+        for padding, stride in paddings_and_strides(n, f, output, d, p=p, s=s):
             axis = Axis(side=n, window=f, before=padding, after=padding, stride=stride, dilation=d)
             yield f"{padding}", f"{stride}", axis.formula()
         return
-    both = (
-        islice(paddings_and_strides(n, f, want, d, p=p, s=s), MAX_SOLUTIONS + 1)
-        for n, f, want, d, p, s in (vertical, horizontal)
+    per_axis = (
+        islice(paddings_and_strides(n, f, output, d, p=p, s=s), MAX_SOLUTIONS + 1)
+        for n, f, output, d, p, s in (vertical, horizontal)
     )
-    for (p_v, s_v), (p_h, s_h) in product(*both):
+    for (p_v, s_v), (p_h, s_h) in product(*per_axis):
         yield format_size((p_v, p_h)), format_size((s_v, s_h)), ""

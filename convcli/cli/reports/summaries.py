@@ -1,19 +1,59 @@
-"""Summary lines below the tables of networks, on a terminal."""
+"""Summaries of networks: the lines below their tables on a terminal, and their costs in bytes."""
 
+from enum import StrEnum
 from math import prod
+from typing import NamedTuple
 
-from convcli.cli.reports.output_formats import Costs
 from convcli.networks.layer_types.dense import Dense
 from convcli.networks.network import Network
 from convcli.networks.tables import receptive_field_texts
 from convcli.sizes.text import format_size
 
-__all__ = ["bytes_text", "comparison_summary", "cost_lines", "params_summary", "shape_summary"]
+__all__ = [
+    "CostUnits",
+    "Dtype",
+    "comparison_summary",
+    "cost_lines",
+    "params_summary",
+    "shape_summary",
+]
+
+
+class Dtype(StrEnum):
+    """Number type of weights and activations."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+
+    @property
+    def size(self) -> int:
+        """Bytes per number."""
+        return {Dtype.FP32: 4, Dtype.FP16: 2, Dtype.INT8: 1}[self]
+
+
+class CostUnits(NamedTuple):
+    """Number type and mini-batch size for which costs are given."""
+
+    dtype: Dtype = Dtype.FP32
+    batch: int = 1
+
+    def record(self, network: Network) -> dict[str, object]:
+        """Return the JSON entries about the costs of a network."""
+        params, activations = network.params or 0, network.activations or 0
+        return {
+            "dtype": str(self.dtype),
+            "batch": self.batch,
+            "weight_bytes": params * self.dtype.size,
+            "batch_macs": (network.macs or 0) * self.batch,
+            "batch_activations": activations * self.batch,
+            "batch_peak_activations": (network.peak_activations or 0) * self.batch,
+        }
 
 
 def shape_summary(network: Network) -> list[tuple[str, str]]:
     """Return the lines below a table of sizes."""
-    lines = [("output", format_size(network.output)), *_features(network), *_dense_on_images(network)]
+    lines = [("output", format_size(network.output)), *_receptive_field(network), *_dense_on_images(network)]
     unread = [stage for stage in network.layers if stage.axes and any(a.unread_count() for a in stage.axes)]
     if unread:
         lines.append(("unread", "rows and columns of a layer's input that no window reads"))
@@ -29,12 +69,12 @@ def shape_summary(network: Network) -> list[tuple[str, str]]:
     return lines
 
 
-def _features(network: Network) -> list[tuple[str, str]]:
+def _receptive_field(network: Network) -> list[tuple[str, str]]:
     if network.fields is None:
         return []
     size, jump, center = receptive_field_texts(network.fields)
-    seen = "the whole image" if size == "all" else f"{size}x{size}" if size.isdecimal() else size
-    return [("field", f"receptive field {seen}, stride (jump) {jump}, first unit centered at {center}")]
+    extent = "the whole image" if size == "all" else f"{size}x{size}" if size.isdecimal() else size
+    return [("field", f"receptive field {extent}, stride (jump) {jump}, first unit centered at {center}")]
 
 
 def _dense_on_images(network: Network) -> list[tuple[str, str]]:
@@ -48,25 +88,25 @@ def _dense_on_images(network: Network) -> list[tuple[str, str]]:
     return []
 
 
-def params_summary(network: Network, costs: Costs) -> list[tuple[str, str]]:
+def params_summary(network: Network, costs: CostUnits) -> list[tuple[str, str]]:
     """Return the lines below a table of parameters."""
-    return [*cost_lines(network, costs), *_features(network), *_dense_on_images(network)]
+    return [*cost_lines(network, costs), *_receptive_field(network), *_dense_on_images(network)]
 
 
-def cost_lines(network: Network, costs: Costs) -> list[tuple[str, str]]:
+def cost_lines(network: Network, costs: CostUnits) -> list[tuple[str, str]]:
     """Return the lines of parameters, MACs and activations, with their bytes and for a mini-batch."""
     dtype, batch = costs.dtype, costs.batch
-    params, macs, peak = network.params or 0, network.macs or 0, network.peak_activations or 0
+    params, macs = network.params or 0, network.macs or 0
     statistics = f", and {network.statistics:,} running statistics" if network.statistics else ""
-    of_batch = f" for a mini-batch of {batch}" if batch > 1 else ""
-    activations = (network.activations or 0) * batch
+    per_batch = f" for a mini-batch of {batch}" if batch > 1 else ""
+    activations, peak = (network.activations or 0) * batch, (network.peak_activations or 0) * batch
     return [
-        ("params", f"{params:,}{statistics}; {bytes_text(params * dtype.size)} as {dtype}"),
-        ("MACs", f"{macs * batch:,}{of_batch}: multiply-accumulates, no bias, normalization or activation"),
+        ("params", f"{params:,}{statistics}; {_format_bytes(params * dtype.size)} as {dtype}"),
+        ("MACs", f"{macs * batch:,}{per_batch}: multiply-accumulates, no bias, normalization or activation"),
         (
             "activations",
-            f"{activations:,}{of_batch}, {bytes_text(activations * dtype.size)}; during inference at most "
-            f"{peak * batch:,} at once, {bytes_text(peak * batch * dtype.size)}",
+            f"{activations:,}{per_batch}, {_format_bytes(activations * dtype.size)}; during inference at "
+            f"most {peak:,} at once, {_format_bytes(peak * dtype.size)}",
         ),
     ]
 
@@ -74,23 +114,23 @@ def cost_lines(network: Network, costs: Costs) -> list[tuple[str, str]]:
 def comparison_summary(first: Network, second: Network) -> list[tuple[str, str]]:
     """Return the lines below a comparison of two networks."""
     return [
-        ("params", _change(first.params or 0, second.params or 0)),
-        ("MACs", _change(first.macs or 0, second.macs or 0)),
+        ("params", _difference(first.params or 0, second.params or 0)),
+        ("MACs", _difference(first.macs or 0, second.macs or 0)),
         ("marks", "< only in the first, > only in the second, ! output, parameters or MACs differ"),
     ]
 
 
-def _change(first: int, second: int) -> str:
+def _difference(first: int, second: int) -> str:
     ratio = f", {second / first:.2f} times as many" if first and max(first, second) < 1 << 500 else ""
     return f"{first:,} and {second:,}: {second - first:+,}{ratio}"
 
 
-def bytes_text(count: int) -> str:
+def _format_bytes(count: int) -> str:
     """Write a number of bytes.
 
     Examples
     --------
-    >>> bytes_text(46_758_048), bytes_text(300)
+    >>> _format_bytes(46_758_048), _format_bytes(300)
     ('46,758,048 bytes (44.6 MiB)', '300 bytes')
     """
     for unit, size in (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):

@@ -3,21 +3,26 @@
 from collections.abc import Sequence
 from shutil import get_terminal_size
 
-from convcli.cli.output_files import check_named_file, write_named_file
+from convcli.cli.output_files import check_output_file, write_output_file
 from convcli.cli.terminal.output import answer_is_shown, shown, shown_name, wrapped, write, write_json
 from convcli.kernels.filter import Filter
 from convcli.kernels.orientation_tuning import TuningCurve, tuning_curves
 
-__all__ = ["tell_tuning"]
+__all__ = ["report_tuning"]
 
-SHOWN_STEP = 15  # degrees
+DEGREES_PER_LINE = 15
 MAX_COLUMNS = 120
-ANGLE, NUMBER = 6, 12  # columns of the angle before the bars, and of the response after each bar
-MIN_ROOM = 10  # columns of bars that are shown side by side
+ANGLE_WIDTH, RESPONSE_WIDTH = (
+    6,
+    12,
+)  # columns of the angle before the bars, and of the response after each bar
+MIN_BAR_WIDTH = 10  # columns of bars that are shown side by side
 BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
-def tell_tuning(one: Filter, target: str | None, inputs: Sequence[str], *, force: bool, json: bool) -> None:
+def report_tuning(
+    filter_: Filter, target: str | None, inputs: Sequence[str], *, force: bool, json: bool
+) -> None:
     """Print the tuning of a filter, and draw it if a file is given.
 
     Raises
@@ -26,18 +31,18 @@ def tell_tuning(one: Filter, target: str | None, inputs: Sequence[str], *, force
         The file cannot be written, or is not a .png file.
     """
     if target is not None:
-        check_named_file(target, (".png",), "a tuning curve is drawn", inputs, force=force)
-    curves = tuning_curves(one)
+        check_output_file(target, (".png",), "a tuning curve is drawn", inputs, force=force)
+    curves = tuning_curves(filter_)
     if target is not None:
         from convcli.figures.plots import tuning_plot  # late: only a drawing needs Pillow
 
-        write_named_file(target, tuning_plot(curves), force=force)
+        write_output_file(target, tuning_plot(curves), force=force)
     if json:
-        write_json({"name": one.name} | {str(curve.stimulus): _record(curve) for curve in curves})
+        write_json({"name": filter_.name} | {str(curve.stimulus): _record(curve) for curve in curves})
     elif target is not None:
         write(f"{target}\n")
     elif answer_is_shown():
-        _show(one, curves)
+        _print_curves(filter_, curves)
     else:
         rows = zip(curves[0].angles, *(curve.responses for curve in curves), strict=True)
         lines = ["\t".join(f"{number:.10g}" for number in row) for row in rows]
@@ -55,31 +60,33 @@ def _record(curve: TuningCurve) -> dict[str, object]:
     }
 
 
-def _show(one: Filter, curves: tuple[TuningCurve, TuningCurve]) -> None:
+def _print_curves(filter_: Filter, curves: tuple[TuningCurve, TuningCurve]) -> None:
     """Show the curves as bars, side by side if the terminal is wide enough, and a summary."""
     columns = min(get_terminal_size().columns, MAX_COLUMNS)
-    title = f"{shown_name(one.name)}: responses to a rotated edge and a rotated bar of height 1"
+    title = f"{shown_name(filter_.name)}: responses to a rotated edge and a rotated bar of height 1"
     write(wrapped(title) + "\n")
-    room = (columns - ANGLE) // 2 - NUMBER
-    groups: list[tuple[TuningCurve, ...]] = [curves] if room >= MIN_ROOM else [(curve,) for curve in curves]
-    room = max(room if room >= MIN_ROOM else columns - ANGLE - NUMBER, 1)
-    write("\n".join(_bars(group, room) for group in groups))
+    groups: list[tuple[TuningCurve, ...]] = [curves]
+    bar_width = (columns - ANGLE_WIDTH) // 2 - RESPONSE_WIDTH
+    if bar_width < MIN_BAR_WIDTH:
+        groups = [(curve,) for curve in curves]
+        bar_width = max(columns - ANGLE_WIDTH - RESPONSE_WIDTH, 1)
+    write("\n".join(_bars(group, bar_width) for group in groups))
     write("\n" + shown([(curve.name, _summary(curve)) for curve in curves]))
 
 
-def _bars(curves: Sequence[TuningCurve], room: int) -> str:
+def _bars(curves: Sequence[TuningCurve], bar_width: int) -> str:
     """Return one line per angle, with a bar for each curve."""
-    names = "".join(f"  {curve.name:<{room + NUMBER - 2}}" for curve in curves)
-    lines = [" " * ANGLE + names]
-    for angle in range(0, 180, SHOWN_STEP):
-        parts = [f"  {_bar(curve, angle, room)} {curve.responses[angle]:<9.4g}" for curve in curves]
+    names = "".join(f"  {curve.name:<{bar_width + RESPONSE_WIDTH - 2}}" for curve in curves)
+    lines = [" " * ANGLE_WIDTH + names]
+    for angle in range(0, 180, DEGREES_PER_LINE):
+        parts = [f"  {_bar(curve, angle, bar_width)} {curve.responses[angle]:<9.4g}" for curve in curves]
         lines.append(f"{angle:4}° " + "".join(parts))
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _bar(curve: TuningCurve, angle: int, room: int) -> str:
-    eighths = int(8 * room * curve.responses[angle] / (curve.responses.max() or 1))
-    return (BLOCKS[8] * (eighths // 8) + BLOCKS[eighths % 8].strip()).ljust(room)
+def _bar(curve: TuningCurve, angle: int, bar_width: int) -> str:
+    eighths = int(8 * bar_width * curve.responses[angle] / (curve.responses.max() or 1))
+    return (BLOCKS[8] * (eighths // 8) + BLOCKS[eighths % 8].strip()).ljust(bar_width)
 
 
 def _summary(curve: TuningCurve) -> str:

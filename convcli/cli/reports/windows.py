@@ -1,4 +1,4 @@
-"""The answer of ``explain`` about a window without a picture."""
+"""What ``explain`` prints about a window without a picture."""
 
 from convcli.cli.terminal.output import answer_is_shown, shown, write, write_json
 from convcli.cli.window_files import WindowFiles
@@ -11,7 +11,7 @@ from convcli.sizes.windowed import Axis
 
 __all__ = ["explain_window"]
 
-LETTERS = "# read here (* in the padding); . other pixels (+ in the padding); x never read"
+LEGEND = "# read here (* in the padding); . other pixels (+ in the padding); x never read"
 
 
 def explain_window(
@@ -50,22 +50,22 @@ def explain_window(
     files.draw(rows, columns, at)
     output = format_size((rows.output, columns.output))
     if json:
-        write_json(_record(rows, columns, at) | files.facts())
+        write_json(_record(rows, columns, at) | files.record())
     elif answer_is_shown():
-        write(_shown(rows, columns, at, files))
+        write(_explanation(rows, columns, at, files))
     else:
-        files.answer(output)
+        files.print_names(output)
 
 
 def _record(rows: Axis, columns: Axis, at: tuple[int, int]) -> dict[str, object]:
-    both = rows, columns
+    axes = rows, columns
     return {
-        "shape_in": format_size(axis.side for axis in both),
-        "filter": format_size(axis.window for axis in both),
+        "shape_in": format_size(axis.side for axis in axes),
+        "filter": format_size(axis.window for axis in axes),
         "padding": format_padding(((rows.before, rows.after), (columns.before, columns.after))),
-        "stride": format_size(axis.stride for axis in both),
-        "dilation": format_size(axis.dilation for axis in both),
-        "shape_out": format_size(axis.output for axis in both),
+        "stride": format_size(axis.stride for axis in axes),
+        "dilation": format_size(axis.dilation for axis in axes),
+        "shape_out": format_size(axis.output for axis in axes),
         "row": at[0],
         "column": at[1],
         "rows": list(rows.input_range(at[0])),
@@ -73,15 +73,15 @@ def _record(rows: Axis, columns: Axis, at: tuple[int, int]) -> dict[str, object]
     }
 
 
-def _shown(rows: Axis, columns: Axis, at: tuple[int, int], files: WindowFiles) -> str:
+def _explanation(rows: Axis, columns: Axis, at: tuple[int, int], files: WindowFiles) -> str:
     from shutil import get_terminal_size
 
     lines = window_lines(rows, columns, at, get_terminal_size().columns)
     grid = "".join(f"{line}\n" for line in [*lines, ""] if lines)
-    facts = [
+    summary = [
         ("here", window_sentence(rows, columns, at)),
         *size_formulas(rows, columns),
-        *([("letters", LETTERS)] if lines else []),
-        *files.lines(),
+        *([("letters", LEGEND)] if lines else []),
+        *files.summary_lines(),
     ]
-    return grid + shown(facts)
+    return grid + shown(summary)
