@@ -1,4 +1,4 @@
-"""``convcli filters``: the list of named filters, and all facts about one of them."""
+"""``convcli filters``: list the named filters, or describe one of them."""
 
 import math
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,75 +63,75 @@ def filters(
     if name is None:
         if angle is not None or size is not None or output is not None or tuning:
             raise UsageError("NAME", "missing; as in: convcli filters sobel-x --angle 70")
-        _list_all(json=json)
+        _print_catalog(json=json)
         return 0
     from convcli.cli.options.filtering import kernel_files, read_filters
-    from convcli.cli.reports.kernels import check_kernel_file, save_kernel
+    from convcli.cli.reports.kernels import check_kernel_file, coefficient_rows, save_kernel
     from convcli.kernels.filter import Filter
 
     names, files = ([], [name]) if name.startswith("@") else ([name], [])
-    (one,) = read_filters(names, files, [], angle=angle, size=size)
-    read = kernel_files(files)
-    if not isinstance(one, Filter):
+    (filter_,) = read_filters(names, files, [], angle=angle, size=size)
+    files_read = kernel_files(files)
+    if not isinstance(filter_, Filter):
         raise UsageError(
             name, "is a volume, but filters shows a matrix; save one of its matrices and give that"
         )
     if tuning:
         from convcli.cli.reports.tuning import report_tuning
 
-        report_tuning(one, output, read, force=force, json=json)
+        report_tuning(filter_, output, files_read, force=force, json=json)
         return 0
     if output is not None:
-        if len(one.kernels) > 1:
+        if len(filter_.kernels) > 1:
             raise FilterError(
-                one.name,
-                f"combines {len(one.kernels)} kernels; a file holds one, as of sobel-x",
+                filter_.name,
+                f"combines {len(filter_.kernels)} kernels; a file holds one: choose a filter such as sobel-x",
             )
-        about = {"name": one.name, "gain": one.gain, "source": one.source}
-        check_kernel_file(output, read, force=force)
-        save_kernel(output, one.kernels[0], about, force=force)
+        metadata = {"name": filter_.name, "gain": filter_.gain, "source": filter_.source}
+        check_kernel_file(output, files_read, force=force)
+        save_kernel(output, filter_.kernels[0], metadata, force=force)
     if json:
-        write_json(_record(one))
+        write_json(_filter_record(filter_))
     elif output is not None:
         write(f"{output}\n")
     elif answer_is_shown():
-        _show(one)
+        _print_filter(filter_)
     else:
-        write(_bare(one))
+        write(coefficient_rows(filter_.kernels))
     return 0
 
 
-def _record(one: "Filter") -> dict[str, Any]:
+def _filter_record(filter_: "Filter") -> dict[str, Any]:
     """Return the JSON record of a filter; several kernels are a list of matrices."""
-    matrices = [matrix.tolist() for matrix in one.kernels]
+    matrices = [matrix.tolist() for matrix in filter_.kernels]
     return {
-        "name": one.name,
-        "summary": one.summary,
+        "name": filter_.name,
+        "summary": filter_.summary,
         "matrix": matrices[0] if len(matrices) == 1 else matrices,
-        "combination": str(one.combination),
-        "gain": one.gain,
-        "divisor": one.divisor,
-        "sum": _total(one.kernels[0]),
-        "separable": one.separable,
-        "responds_to": one.responds_to,
-        "source": one.source,
+        "combination": str(filter_.combination),
+        "gain": filter_.gain,
+        "divisor": filter_.divisor,
+        "sum": _coefficient_sum(filter_.kernels[0]),
+        "separable": filter_.separable,
+        "responds_to": filter_.responds_to,
+        "source": filter_.source,
     }
 
 
-def _total(matrix: "NDArray[Any]") -> float:
+def _coefficient_sum(matrix: "NDArray[Any]") -> float:
     try:
         return math.fsum(matrix.ravel())
     except OverflowError:
         return math.inf
 
 
-def _list_all(*, json: bool) -> None:
+def _print_catalog(*, json: bool) -> None:
     from convcli.kernels.catalog import CATALOG
     from convcli.kernels.named import get_filter
 
     if json:
         for name in CATALOG:
-            write_json(_record(get_filter(name)))
+            write_json(_filter_record(get_filter(name)))
     elif answer_is_shown():
         from convcli.cli.terminal.tables import table_for_person  # late: a pipe needs no rich
         from convcli.networks.tables import Column, Table
@@ -147,37 +147,30 @@ def _list_all(*, json: bool) -> None:
         write("name\tsummary\n" + "".join(lines))
 
 
-def _show(one: "Filter") -> None:
+def _print_filter(filter_: "Filter") -> None:
     """Show a filter on a terminal."""
     from convcli.cli.reports.kernels import matrix_lines
     from convcli.kernels.catalog import CATALOG
     from convcli.kernels.filter import Combination
 
-    lines = [wrapped(f"{shown_name(one.name)}: {one.summary}")]
-    if one.divisor > 1:
-        lines.append(f"1/{one.divisor} of")
-    for matrix in one.kernels:
-        lines += [*matrix_lines(matrix * one.divisor if one.divisor > 1 else matrix), ""]
-    total = round(_total(one.kernels[0]), 12) + 0.0  # + 0.0 turns -0.0 into 0.0
+    lines = [wrapped(f"{shown_name(filter_.name)}: {filter_.summary}")]
+    if filter_.divisor > 1:
+        lines.append(f"1/{filter_.divisor} of")
+    for matrix in filter_.kernels:
+        lines += [*matrix_lines(matrix * filter_.divisor if filter_.divisor > 1 else matrix), ""]
+    total = round(_coefficient_sum(filter_.kernels[0]), 12) + 0.0  # + 0.0 turns -0.0 into 0.0
     facts = [
-        ("responds to", one.responds_to),
-        ("gain", f"{one.gain:.6g}"),
+        ("responds to", filter_.responds_to),
+        ("gain", f"{filter_.gain:.6g}"),
         ("sum", f"{total:.6g}"),
-        ("separable", "yes" if one.separable else "no"),
-        ("source", one.source),
+        ("separable", "yes" if filter_.separable else "no"),
+        ("source", filter_.source),
     ]
-    if one.combination != Combination.SINGLE:
-        of_two = one.combination == Combination.MAGNITUDE
-        facts.append(("combined as", "sqrt(x² + y²) of the two" if of_two else "the largest response"))
-    entry = CATALOG.get(one.name.partition(":")[0])
-    for key, spec in entry.options.items() if entry else ():
-        default = "" if spec.default is None else f" (default {spec.default:g})"
-        facts.append(("option", f"{key}: {spec.description}{default}"))
+    if filter_.combination != Combination.SINGLE:
+        is_magnitude = filter_.combination == Combination.MAGNITUDE
+        facts.append(("combined as", "sqrt(x² + y²) of the two" if is_magnitude else "the largest response"))
+    entry = CATALOG.get(filter_.name.partition(":")[0])
+    for name, option in entry.options.items() if entry else ():
+        default = "" if option.default is None else f" (default {option.default:g})"
+        facts.append(("option", f"{name}: {option.description}{default}"))
     write("".join(f"{line}\n" for line in lines) + shown(facts))
-
-
-def _bare(one: "Filter") -> str:
-    """Return the coefficients as rows that --kernel reads, with an empty line between several kernels."""
-    from convcli.pictures.text_matrices import format_matrix
-
-    return "\n".join(format_matrix(matrix) for matrix in one.kernels)

@@ -30,8 +30,6 @@ from convcli.signals import cleanup_at_signal
 from convcli.sizes.text import format_size, parse_count, parse_pair
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from convcli.learning.examples import Example
     from convcli.learning.nearest import NearestFilter
     from convcli.learning.results import LearnedFilter
@@ -41,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pair", "learn"]
 
-FAR_OFF = 0.5  # relative error
+LARGE_ERROR = 0.5  # relative error
 TRAINING = "Training"  # heading of the help page
 
 
@@ -158,12 +156,18 @@ def learn(
     size, count = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
     from convcli.cli.options.batch import read_options
     from convcli.cli.options.filtering import typed_number  # late: help needs no numpy
-    from convcli.cli.reports.kernels import check_volume_format, check_kernel_file, save_kernel
+    from convcli.cli.reports.kernels import (
+        check_kernel_file,
+        check_volume_format,
+        coefficient_rows,
+        save_kernel,
+    )
     from convcli.errors import parse_choice
     from convcli.learning.gradient_descent import Optimizer
     from convcli.learning.gradient_descent import learn as learn_filter
     from convcli.learning.least_squares import fit_least_squares
     from convcli.learning.nearest import nearest_filter
+    from convcli.learning.results import filter_matrices
 
     first_rate = typed_number("--lr", rate)
     kind = parse_choice("adam" if optimizer is None else optimizer, Optimizer, "--optimizer")
@@ -174,7 +178,7 @@ def learn(
     check_distinct_files(output, "--curve", curve)
     reading = read_options(max_pixels, max_memory, None).with_room(50)
     pairs = _pairs(pictures, size, channels, reading, absolute=absolute)
-    examples = [one for pair in pairs for one in pair.examples]
+    examples = [example for pair in pairs for example in pair.examples]
     if output is not None and examples[0].pixels.shape[2] > 1:
         check_volume_format(output)
     shown_preview = None if wanted_preview is None else wanted_preview.begin(json=json, output=None)
@@ -196,13 +200,13 @@ def learn(
         write_output_file(curve, learning_curve(learned.history), force=force)
     if output is not None and learned.bias:
         message(output, f"does not hold the bias; give it to apply as --bias {learned.bias:.10g}")
-    _say_what_is_wrong(learned, examples, absolute=absolute)
+    _warn_about_target(learned, examples, absolute=absolute)
     if json:
         write_json(
             {"inputs": pictures[::2], "targets": pictures[1::2], "output": output, "curve": curve, **record}
         )
     elif answer_is_shown():
-        answer = _shown(learned, nearest, [name for name in (output, curve) if name])
+        answer = _report_text(learned, nearest, [name for name in (output, curve) if name])
         if shown_preview is not None:
             names = pictures[0], pictures[1]
             write(
@@ -210,7 +214,7 @@ def learn(
             )
         write(answer)
     else:
-        write(output + "\n" if output is not None else _bare(learned.taps))
+        write(output + "\n" if output is not None else coefficient_rows(filter_matrices(learned.taps)))
     return 0
 
 
@@ -238,12 +242,12 @@ def _pairs(
     return pairs
 
 
-def _say_what_is_wrong(learned: "LearnedFilter", examples: "list[Example]", *, absolute: bool) -> None:
-    """Report what may be wrong with a target that a filter cannot produce."""
-    unsigned = min(float(one.target.min()) for one in examples) >= 0
-    if learned.relative_error > FAR_OFF and unsigned and not absolute and learned.bias == 0:
+def _warn_about_target(learned: "LearnedFilter", examples: "list[Example]", *, absolute: bool) -> None:
+    """Print what may be wrong with a target that a filter cannot produce."""
+    is_unsigned = min(float(example.target.min()) for example in examples) >= 0
+    if learned.relative_error > LARGE_ERROR and is_unsigned and not absolute and learned.bias == 0:
         message("target", "no filter comes close to it; use --abs if it holds absolute values")
-    elif learned.offset and (not learned.history or learned.history[-1].loss < FAR_OFF**2):
+    elif learned.offset and (not learned.history or learned.history[-1].loss < LARGE_ERROR**2):
         message(
             "target", f"is offset by {learned.offset:.6g}, which a filter alone cannot produce; use --bias"
         )
@@ -277,15 +281,15 @@ def _record(learned: "LearnedFilter", nearest: "NearestFilter | None") -> dict[s
     }
 
 
-def _shown(learned: "LearnedFilter", nearest: "NearestFilter | None", files: list[str]) -> str:
+def _report_text(learned: "LearnedFilter", nearest: "NearestFilter | None", files: list[str]) -> str:
     from convcli.cli.reports.kernels import matrix_lines
     from convcli.learning.results import filter_matrices
 
     lines = [line for matrix in filter_matrices(learned.taps) for line in (*matrix_lines(matrix), "")]
-    how = f"by gradient descent in {learned.steps} steps" if learned.steps else "by least squares"
+    method = f"by gradient descent in {learned.steps} steps" if learned.steps else "by least squares"
     if learned.history:
-        how += f"; loss {learned.history[-1].loss:.2g} relative to the target's variance"
-    facts = [("learned", f"{format_size(learned.taps.shape)} coefficients {how}")]
+        method += f"; loss {learned.history[-1].loss:.2g} relative to the target's variance"
+    facts = [("learned", f"{format_size(learned.taps.shape)} coefficients {method}")]
     if learned.bias:
         facts.append(("bias", f"{learned.bias:.6g}"))
     part = f"{learned.relative_error:.2g} relative to their standard deviation"
@@ -293,10 +297,3 @@ def _shown(learned: "LearnedFilter", nearest: "NearestFilter | None", files: lis
     facts += [("nearest", str(nearest))] if nearest is not None else []
     written = [("written", name) for name in files]
     return "".join(f"{line}\n" for line in lines) + shown(facts, written)
-
-
-def _bare(taps: "NDArray[Any]") -> str:
-    from convcli.learning.results import filter_matrices
-    from convcli.pictures.text_matrices import format_matrix
-
-    return "\n".join(map(format_matrix, filter_matrices(taps)))

@@ -15,7 +15,7 @@ from convcli.files.atomic import write_atomically
 from convcli.pictures.text_matrices import format_matrix
 from convcli.sizes.text import format_size
 
-__all__ = ["check_kernel_file", "check_volume_format", "matrix_lines", "save_kernel"]
+__all__ = ["check_kernel_file", "check_volume_format", "coefficient_rows", "matrix_lines", "save_kernel"]
 
 FORMATS = (".npy", ".csv", ".json")
 
@@ -30,6 +30,11 @@ def matrix_lines(matrix: NDArray[Any]) -> list[str]:
         what = f"{format_size(matrix.shape)} taps, too wide for {columns} columns"
         return wrapped(f"{what}: a pipe, or -o kernel.csv, gives all of them").splitlines()
     return lines
+
+
+def coefficient_rows(matrices: Iterable[NDArray[Any]]) -> str:
+    """Return the coefficients as rows that --kernel reads, with an empty line between several matrices."""
+    return "\n".join(map(format_matrix, matrices))
 
 
 def check_kernel_file(target: str, inputs: Iterable[str] = (), *, force: bool) -> None:
@@ -57,8 +62,8 @@ def check_volume_format(target: str) -> None:
         raise UsageError(target, "a .csv file cannot hold a filter of several channels; use .npy or .json")
 
 
-def save_kernel(target: str, taps: NDArray[Any], about: Mapping[str, object], *, force: bool) -> None:
-    """Write a kernel; a JSON file also gets the facts of `about`.
+def save_kernel(target: str, taps: NDArray[Any], metadata: Mapping[str, object], *, force: bool) -> None:
+    """Write a kernel; a JSON file also gets `metadata`.
 
     Raises
     ------
@@ -68,9 +73,9 @@ def save_kernel(target: str, taps: NDArray[Any], about: Mapping[str, object], *,
     if extension(target) == ".npy":
         write_atomically(target, lambda stream: np.save(stream, taps), replace=force)
         return
-    rows = (
-        f"{json.dumps({'kernel': taps.tolist(), **about})}\n"
+    text = (
+        f"{json.dumps({'kernel': taps.tolist(), **metadata})}\n"
         if extension(target) == ".json"
         else format_matrix(taps, ",")
     )
-    write_output_file(target, rows.encode(), force=force)
+    write_output_file(target, text.encode(), force=force)
