@@ -78,19 +78,19 @@ def parse_border(text: str) -> Border:
 def border_sources(axis: Axis, kind: BorderKind) -> NDArray[np.intp]:
     """Return the source pixel of each position along the padded axis, or -1 for the border value."""
     n = axis.side
-    place = np.arange(-axis.before, n + axis.after)
+    position = np.arange(-axis.before, n + axis.after)
     if kind == BorderKind.EDGE:
-        return place.clip(0, n - 1)
+        return position.clip(0, n - 1)
     if kind == BorderKind.WRAP:
-        return place % n
+        return position % n
     if kind == BorderKind.SYMMETRIC:
-        place %= 2 * n
-        return np.minimum(place, 2 * n - 1 - place)
+        position %= 2 * n
+        return np.minimum(position, 2 * n - 1 - position)
     if kind == BorderKind.REFLECT:
-        place %= max(2 * n - 2, 1)
-        return np.minimum(place, 2 * n - 2 - place)
-    place[(place < 0) | (place >= n)] = -1
-    return place
+        position %= max(2 * n - 2, 1)
+        return np.minimum(position, 2 * n - 2 - position)
+    position[(position < 0) | (position >= n)] = -1
+    return position
 
 
 def fill_strip(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 __all__ = ["BufferPool"]
 
-MAX_KEPT, MAX_SPARE = 1 << 24, 16  # bytes per set of buffers kept for reuse, and number of sets
+MAX_POOL_BYTES, MAX_SPARE_POOLS = 1 << 24, 16  # bytes per set of buffers kept for reuse, and number of sets
 
 
 class BufferPool:
@@ -19,7 +19,7 @@ class BufferPool:
     Fresh memory is expensive: the first access to each of its pages costs more than a pass over the data.
     """
 
-    _spare: ClassVar[list["BufferPool"]] = []
+    _spare_pools: ClassVar[list["BufferPool"]] = []
 
     def __init__(self) -> None:
         self._blocks: dict[str, NDArray[np.uint8]] = {}
@@ -36,19 +36,22 @@ class BufferPool:
             block = self._blocks.get(name)
             if block is None or block.size < size:
                 block = self._blocks[name] = np.empty(size, np.uint8)
-                self._arrays = {known: array for known, array in self._arrays.items() if known[0] != name}
+                self._arrays = {other: array for other, array in self._arrays.items() if other[0] != name}
             self._arrays[key] = block[:size].view(dtype).reshape(shape)
         return self._arrays[key]
 
     @classmethod
     @contextmanager
-    def lent(cls) -> Iterator["BufferPool"]:
+    def borrow(cls) -> Iterator["BufferPool"]:
         """Lend a set of buffers, reused or new; afterwards keep it for reuse unless it is too large."""
         try:
-            scratch = cls._spare.pop()
+            buffers = cls._spare_pools.pop()
         except IndexError:
-            scratch = cls()
-        scratch._arrays.clear()
-        yield scratch
-        if sum(block.size for block in scratch._blocks.values()) <= MAX_KEPT and len(cls._spare) < MAX_SPARE:
-            cls._spare.append(scratch)
+            buffers = cls()
+        buffers._arrays.clear()
+        yield buffers
+        if (
+            sum(block.size for block in buffers._blocks.values()) <= MAX_POOL_BYTES
+            and len(cls._spare_pools) < MAX_SPARE_POOLS
+        ):
+            cls._spare_pools.append(buffers)

@@ -72,8 +72,8 @@ def convolve(
     >>> convolve(edge, [[1, 0, -1]] * 3, padding="valid")[0]
     array([ 0, 30, 30,  0], dtype=int16)
     """
-    how = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
-    return run_convolution(plan_convolution(image, [kernel], Combination.SINGLE, how), out)
+    settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
+    return run_convolution(plan_convolution(image, [kernel], Combination.SINGLE, settings), out)
 
 
 def plan(
@@ -110,10 +110,10 @@ def plan(
     >>> print(plan(image, [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], jobs=2))
     separable in int16, strips of 260 rows, 2 threads
     """
-    how = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
+    settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
     if isinstance(kernel, Filter):
-        return plan_convolution(image, kernel.kernels, kernel.combination, how).plan
-    return plan_convolution(image, [kernel], Combination.SINGLE, how).plan
+        return plan_convolution(image, kernel.kernels, kernel.combination, settings).plan
+    return plan_convolution(image, [kernel], Combination.SINGLE, settings).plan
 
 
 def apply_filter(
@@ -158,8 +158,8 @@ def apply_filter(
     """
     if isinstance(filter, str):
         filter = get_filter(filter)
-    how = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
-    return run_convolution(plan_convolution(image, filter.kernels, filter.combination, how), out)
+    settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
+    return run_convolution(plan_convolution(image, filter.kernels, filter.combination, settings), out)
 
 
 def center_pixels(

@@ -81,22 +81,22 @@ def explain_value(
     pixels = image_array(image)
     if pixels.ndim != 2:
         raise SizeError(f"image {format_size(pixels.shape)}", "must have a single channel")
-    how = ConvolutionSettings(stride, padding, border, dilation, flip, None)
-    taps = how.turned(kernel_array(kernel))
+    settings = ConvolutionSettings(stride, padding, border, dilation, flip, None)
+    taps = settings.apply_flip(kernel_array(kernel))
     edge = parse_border(border)
-    axes = checked_axes(pixels, taps, how)
+    axes = checked_axes(pixels, taps, settings)
     check_position(*axes, at)
     sources, outside = [], []
-    for place, axis in zip(at, axes, strict=True):
-        seen = place * axis.stride + axis.dilation * np.arange(axis.window)  # in the padded axis
-        sources.append(border_sources(axis, edge.kind)[seen])
-        outside.append((seen < axis.before) | (seen >= axis.before + axis.side))
+    for position, axis in zip(at, axes, strict=True):
+        padded_positions = position * axis.stride + axis.dilation * np.arange(axis.window)
+        sources.append(border_sources(axis, edge.kind)[padded_positions])
+        outside.append((padded_positions < axis.before) | (padded_positions >= axis.before + axis.side))
     rows, columns = sources
     patch = pixels[rows[:, None], columns]
     patch = np.where((rows[:, None] < 0) | (columns < 0), edge.value, patch)
-    whole = patch.dtype.kind in "iu" and taps.dtype.kind in "iu"
+    exact = patch.dtype.kind in "iu" and taps.dtype.kind in "iu"
     with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
-        products = patch.astype(object) * taps.astype(object) if whole else patch.astype(np.float64) * taps
+        products = patch.astype(object) * taps.astype(object) if exact else patch.astype(np.float64) * taps
     return WeightedSum(rows, columns, patch, taps, products, outside[0][:, None] | outside[1])
 
 
@@ -126,7 +126,7 @@ class ExplainedResult:
     >>> from convcli.kernels.named import get_filter
     >>> one, edge = get_filter("vertical"), np.array([[10, 10, 0, 0]] * 3)
     >>> explained = ExplainedResult(edge, one, apply_filter(edge, one))
-    >>> explained.value(-1, 0), explained.result(1, 2), explained.cells(1, 2)[0].total
+    >>> explained.value(-1, 0), explained.result(1, 2), explained.weighted_sums(1, 2)[0].total
     (10, 30, 30)
     """
 
@@ -142,13 +142,13 @@ class ExplainedResult:
         dilation: Pair = 1,
         flip: bool = False,
     ) -> None:
-        self._how: dict[str, Any] = {
+        self._options: dict[str, Any] = {
             "stride": stride, "padding": padding, "border": border, "dilation": dilation, "flip": flip,
         }  # fmt: skip
         self._pixels, self._result = image_array(image), result
-        turned = ConvolutionSettings(jobs=None, **self._how).turned
+        apply_flip = ConvolutionSettings(jobs=None, **self._options).apply_flip
         self.filter, self.border, self.flip = filter, parse_border(border), flip
-        self.taps = tuple(turned(kernel_array(kernel)) for kernel in filter.kernels)
+        self.taps = tuple(apply_flip(kernel_array(kernel)) for kernel in filter.kernels)
         self.rows, self.columns = window_axes(
             (self._pixels.shape[0], self._pixels.shape[1]),
             (self.taps[0].shape[0], self.taps[0].shape[1]),
@@ -160,8 +160,8 @@ class ExplainedResult:
 
     def value(self, row: int, column: int) -> int | float:
         """Return the value at a position of the image, or of the padding outside it."""
-        places = row + self.rows.before, column + self.columns.before
-        source = tuple(sources[place] for sources, place in zip(self._sources, places, strict=True))
+        positions = row + self.rows.before, column + self.columns.before
+        source = tuple(sources[position] for sources, position in zip(self._sources, positions, strict=True))
         number: int | float = self.border.value if -1 in source else self._pixels[source].item()
         return number
 
@@ -170,8 +170,9 @@ class ExplainedResult:
         number: int | float = self._result[row, column].item()
         return number
 
-    def cells(self, row: int, column: int) -> tuple[WeightedSum, ...]:
+    def weighted_sums(self, row: int, column: int) -> tuple[WeightedSum, ...]:
         """Explain one value of the result: one cell per kernel."""
         return tuple(
-            explain_value(self._pixels, kernel, (row, column), **self._how) for kernel in self.filter.kernels
+            explain_value(self._pixels, kernel, (row, column), **self._options)
+            for kernel in self.filter.kernels
         )

@@ -34,7 +34,7 @@ class Filtered:
         uint8 or uint16; for ``raw`` the values themselves, in `dtype`.
     saturated : int
         Number of saturated pixels; 0 if not measured.
-    numbers : Statistics or None
+    statistics : Statistics or None
         Smallest, largest and mean value; None if not measured.
     dtype : dtype
         Dtype of the values before rendering.
@@ -43,7 +43,7 @@ class Filtered:
 
     pixels: NDArray[Any]
     saturated: int
-    numbers: Statistics | None
+    statistics: Statistics | None
     dtype: np.dtype[Any]
     plan: Plan
 
@@ -56,7 +56,7 @@ def filter_pixels(
     scale: float = 1,
     bias: float = 0,
     depth: int = 8,
-    measured: bool = False,
+    with_statistics: bool = False,
     stride: Pair = 1,
     padding: Padding = "same",
     border: str = "edge",
@@ -74,7 +74,7 @@ def filter_pixels(
         As for `render`. For ``raw`` the values are returned unrendered, so they are held in full.
     scale, bias
         As for `adjust`.
-    measured : bool
+    with_statistics : bool
         Compute statistics of the values and count saturated pixels, which takes some time.
 
     Returns
@@ -89,52 +89,59 @@ def filter_pixels(
     Examples
     --------
     >>> ramp = np.tile(np.arange(0, 250, 50, dtype=np.uint8), (3, 1))
-    >>> filter_pixels(ramp, "sobel", padding="valid", scale=0.25, measured=True).numbers
+    >>> filter_pixels(ramp, "sobel", padding="valid", scale=0.25, with_statistics=True).statistics
     Statistics(lowest=100.0, highest=100.0, mean=100.0)
     """
-    how = parse_choice(signed, SignedMapping, "signed")
+    mapping = parse_choice(signed, SignedMapping, "signed")
     dtype = pixel_dtype(depth)
     if isinstance(filter, str):
         filter = get_filter(filter)
     settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
-    work = plan_convolution(image, filter.kernels, filter.combination, settings)
-    if how == SignedMapping.RAW:
-        values = adjust(run_convolution(work), scale=scale, bias=bias)
-        return Filtered(values, 0, measure(values) if measured else None, values.dtype, work.plan)
-    if how == SignedMapping.ABS and filter.combination == Combination.MAGNITUDE and scale >= 0 and bias >= 0:
-        how = SignedMapping.CLIP  # no value is negative
-    adjustment = Adjustment(scale, bias, work.bound if work.plan.dtype.kind == "i" else None)
-    span = ValueRange()
-    if how == SignedMapping.STRETCH:  # computed twice, with at most half the memory
-        _for_each_adjusted_strip(work, adjustment, lambda _, numbers, __: span.add(numbers))
-    return _render_strips(work, adjustment, Renderer(how, depth, span, counted=measured), dtype)
+    planned = plan_convolution(image, filter.kernels, filter.combination, settings)
+    if mapping == SignedMapping.RAW:
+        values = adjust(run_convolution(planned), scale=scale, bias=bias)
+        return Filtered(values, 0, measure(values) if with_statistics else None, values.dtype, planned.plan)
+    nonnegative = filter.combination == Combination.MAGNITUDE and scale >= 0 and bias >= 0
+    if mapping == SignedMapping.ABS and nonnegative:
+        mapping = SignedMapping.CLIP
+    adjustment = Adjustment(scale, bias, planned.bound if planned.plan.dtype.kind == "i" else None)
+    value_range = ValueRange()
+    if mapping == SignedMapping.STRETCH:  # computed twice, with at most half the memory
+        _for_each_adjusted_strip(planned, adjustment, lambda _, values, __: value_range.add(values))
+    return _render_strips(
+        planned, adjustment, Renderer(mapping, depth, value_range, count_saturated=with_statistics), dtype
+    )
 
 
 def _render_strips(
-    work: PlannedConvolution, adjustment: Adjustment, renderer: Renderer, dtype: np.dtype[Any]
+    planned: PlannedConvolution, adjustment: Adjustment, renderer: Renderer, dtype: np.dtype[Any]
 ) -> Filtered:
     """Render each strip; if saturated pixels are counted, collect statistics as well."""
-    pixels = np.empty(work.plan.shape, dtype)
-    numbers = RunningStatistics() if renderer.counted else None
+    pixels = np.empty(planned.plan.shape, dtype)
+    running = RunningStatistics() if renderer.count_saturated else None
     saturated: list[int] = []
 
-    def draw(rows: slice, values: NDArray[Any], scratch: BufferPool) -> None:
-        if numbers is not None:
-            numbers.add(rows.start, values)
-        saturated.append(renderer.draw(values, pixels[rows], scratch))
+    def render_strip(rows: slice, values: NDArray[Any], buffers: BufferPool) -> None:
+        if running is not None:
+            running.add(rows.start, values)
+        saturated.append(renderer.render(values, pixels[rows], buffers))
 
-    _for_each_adjusted_strip(work, adjustment, draw)
-    told = None if numbers is None else numbers.numbers()
-    return Filtered(pixels, sum(saturated), told, adjustment.type_of(work.plan.dtype), work.plan)
+    _for_each_adjusted_strip(planned, adjustment, render_strip)
+    statistics = None if running is None else running.result()
+    return Filtered(
+        pixels, sum(saturated), statistics, adjustment.result_dtype(planned.plan.dtype), planned.plan
+    )
 
 
-def _for_each_adjusted_strip(work: PlannedConvolution, adjustment: Adjustment, use: StripCallback) -> None:
+def _for_each_adjusted_strip(
+    planned: PlannedConvolution, adjustment: Adjustment, process: StripCallback
+) -> None:
     """Compute the adjusted values of each strip, on threads."""
 
-    def use_strip(rows: slice, scratch: BufferPool, make: Callable[[NDArray[Any]], None]) -> None:
+    def process_strip(rows: slice, buffers: BufferPool, compute: Callable[[NDArray[Any]], None]) -> None:
         height = rows.stop - rows.start
-        values = scratch.array("values", (height, *work.plan.shape[1:]), work.plan.dtype)
-        make(values)
-        use(rows, adjustment.of(values), scratch)
+        values = buffers.array("values", (height, *planned.plan.shape[1:]), planned.plan.dtype)
+        compute(values)
+        process(rows, adjustment.apply(values), buffers)
 
-    for_each_strip(work, use_strip)
+    for_each_strip(planned, process_strip)

@@ -13,8 +13,8 @@ from convcli.convolution.algorithms.strategy import (
     EXACT_IN_FLOAT32,
     Strategy,
     choose_strategy,
+    choose_sum_dtype,
     strip_height,
-    sum_dtype,
 )
 from convcli.convolution.borders import Border, parse_border
 from convcli.errors import KernelError, SizeError
@@ -47,26 +47,26 @@ class Plan:
     Attributes
     ----------
     strategy : Strategy
-    sums : dtype
+    sum_dtype : dtype
         Dtype of the sums.
     shape, dtype
         Shape and dtype of the result.
-    strip : int
+    strip_rows : int
         Rows of the result per strip.
     threads : int
         Number of threads.
     """
 
     strategy: Strategy
-    sums: np.dtype[Any]
+    sum_dtype: np.dtype[Any]
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    strip: int
+    strip_rows: int
     threads: int
 
     def __str__(self) -> str:
         threads = f"{self.threads} thread{'s'[: self.threads != 1]}"
-        return f"{self.strategy} in {self.sums}, strips of {self.strip} rows, {threads}"
+        return f"{self.strategy} in {self.sum_dtype}, strips of {self.strip_rows} rows, {threads}"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class ConvolutionSettings:
     flip: bool
     jobs: int | None
 
-    def turned(self, taps: Image) -> Image:
+    def apply_flip(self, taps: Image) -> Image:
         """Return the taps as applied: rotated by 180 degrees if `flip` is set."""
         return taps[::-1, ::-1] if self.flip else taps
 
@@ -96,47 +96,49 @@ class PlannedConvolution:
     columns: Axis
     border: Border
     bound: int | None  # largest possible absolute value of an integer result; None for floats
-    responses: np.dtype[Any]  # dtype of one kernel's result, before results are combined
-    squares: np.dtype[Any]  # dtype in which a magnitude is computed
+    response_dtype: np.dtype[Any]  # dtype of one kernel's result, before results are combined
+    square_dtype: np.dtype[Any]  # dtype in which a magnitude is computed
     plan: Plan
 
 
 def plan_convolution(
-    image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combination, how: ConvolutionSettings
+    image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combination, settings: ConvolutionSettings
 ) -> PlannedConvolution:
     """Check all arguments and plan the convolution."""
     pixels = image_array(image)
-    taps = [how.turned(kernel_array(kernel)) for kernel in kernels]
-    border = parse_border(how.border)
-    rows, columns = checked_axes(pixels, taps[0], how)
+    taps = [settings.apply_flip(kernel_array(kernel)) for kernel in kernels]
+    border = parse_border(settings.border)
+    rows, columns = checked_axes(pixels, taps[0], settings)
     bound = largest_result(pixels, taps, border)
-    responses = result_dtype(pixels, bound)
+    response_dtype = result_dtype(pixels, bound)
     largest = float(np.finfo(np.float32).max)
-    if responses == np.float32 and any(l1_norm(each) > largest for each in taps):
+    if response_dtype == np.float32 and any(l1_norm(kernel) > largest for kernel in taps):
         raise KernelError("kernel", "has taps beyond float32; use smaller ones or a float64 image")
-    strategy = choose_strategy(taps, rows, columns, responses, bound)
-    sums = sum_dtype(strategy, responses)
+    strategy = choose_strategy(taps, rows, columns, response_dtype, bound)
+    sum_dtype = choose_sum_dtype(strategy, response_dtype)
     shape = (rows.output, columns.output, *pixels.shape[2:])
     width = columns.before + columns.side + columns.after
     results = 1 if strategy == Strategy.SEPARABLE and combination == Combination.SINGLE else 2
-    strip = strip_height(strategy, rows, width, math.prod(shape[2:]), sums.itemsize, results=results)
+    strip_rows = strip_height(
+        strategy, rows, width, math.prod(shape[2:]), sum_dtype.itemsize, results=results
+    )
     plan = Plan(
         strategy=strategy,
-        sums=sums,
+        sum_dtype=sum_dtype,
         shape=shape,
-        dtype=_combined_dtype(combination, responses),
-        strip=strip,
-        threads=thread_count(how.jobs, -(-rows.output // strip), math.prod(shape)),
+        dtype=_combined_dtype(combination, response_dtype),
+        strip_rows=strip_rows,
+        threads=thread_count(settings.jobs, -(-rows.output // strip_rows), math.prod(shape)),
     )
     # float32 holds the squares of small integers, and their sum, exactly.
     exact = bound is not None and len(taps) * bound**2 < EXACT_IN_FLOAT32
-    squares = np.dtype(np.float32 if exact else np.float64)
+    square_dtype = np.dtype(np.float32 if exact else np.float64)
     return PlannedConvolution(
-        pixels, taps, combination, rows, columns, border, bound, responses, squares, plan
+        pixels, taps, combination, rows, columns, border, bound, response_dtype, square_dtype, plan
     )
 
 
-def checked_axes(pixels: Image, taps: Image, how: ConvolutionSettings) -> tuple[Axis, Axis]:
+def checked_axes(pixels: Image, taps: Image, settings: ConvolutionSettings) -> tuple[Axis, Axis]:
     """Return the axes of rows and columns.
 
     Raises
@@ -147,9 +149,9 @@ def checked_axes(pixels: Image, taps: Image, how: ConvolutionSettings) -> tuple[
     rows, columns = window_axes(
         (pixels.shape[0], pixels.shape[1]),
         (taps.shape[0], taps.shape[1]),
-        stride=how.stride,
-        padding=how.padding,
-        dilation=how.dilation,
+        stride=settings.stride,
+        padding=settings.padding,
+        dilation=settings.dilation,
     )
     height, width = (axis.before + axis.side + axis.after for axis in (rows, columns))
     if height * width > max(MAX_PADDED, 4 * rows.side * columns.side):
@@ -202,7 +204,7 @@ def result_dtype(pixels: Image, bound: int | None) -> np.dtype[Any]:
     )
 
 
-def _combined_dtype(combination: Combination, responses: np.dtype[Any]) -> np.dtype[Any]:
-    if combination == Combination.MAGNITUDE and responses != np.float64:
+def _combined_dtype(combination: Combination, response_dtype: np.dtype[Any]) -> np.dtype[Any]:
+    if combination == Combination.MAGNITUDE and response_dtype != np.float64:
         return np.dtype(np.float32)
-    return responses
+    return response_dtype

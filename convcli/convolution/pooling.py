@@ -17,7 +17,7 @@ from convcli.pictures.arrays import filled_array, image_array
 from convcli.sizes.axes import Padding, Pair, pooling_axes
 from convcli.sizes.windowed import Axis
 
-__all__ = ["PoolMode", "pool"]
+__all__ = ["PoolMode", "pool", "window_counts"]
 
 STRIP_BYTES = 1 << 21  # size of one strip of pixels
 
@@ -100,15 +100,15 @@ def pool(
     def make(result: NDArray[Any]) -> None:
         def work(starts: WorkQueue) -> None:
             with (
-                BufferPool.lent() as scratch,
+                BufferPool.borrow() as buffers,
                 np.errstate(over="ignore", invalid="ignore"),
             ):  # inf - inf
                 for start in starts:
                     target = result[start : start + strip]
                     if counts is None:
-                        _pool_strip(pixels, rows, columns, start, target, np.maximum, scratch)
+                        _pool_strip(pixels, rows, columns, start, target, np.maximum, buffers)
                     else:
-                        _average_strip(pixels, rows, columns, start, target, sums, counts, scratch)
+                        _average_strip(pixels, rows, columns, start, target, sums, counts, buffers)
 
         parts = range(0, rows.output, strip)
         parallel_for(parts, work, thread_count(jobs, len(parts), math.prod(shape)))
@@ -138,12 +138,12 @@ def _average_strip(
     start: int,
     target: NDArray[Any],
     dtype: np.dtype[Any],
-    counts_of: tuple[NDArray[np.int64], NDArray[np.int64]],
-    scratch: BufferPool,
+    axis_counts: tuple[NDArray[np.int64], NDArray[np.int64]],
+    buffers: BufferPool,
 ) -> None:
-    sums = scratch.array("sums", target.shape, dtype)
-    _pool_strip(pixels, rows, columns, start, sums, np.add, scratch)
-    down, across = counts_of[0][start : start + len(target)], counts_of[1]
+    sums = buffers.array("sums", target.shape, dtype)
+    _pool_strip(pixels, rows, columns, start, sums, np.add, buffers)
+    down, across = axis_counts[0][start : start + len(target)], axis_counts[1]
     if down.min() == down.max() and across.min() == across.max():
         counts: Any = down[0] * across[0]  # dividing by a scalar is faster
     else:
@@ -154,7 +154,7 @@ def _average_strip(
         np.copyto(target, _round_half_even(sums, counts), casting="unsafe")
     else:
         # A float that resolves steps of 1/(2 count) puts the quotient on the right side of a half.
-        quotients = scratch.array(
+        quotients = buffers.array(
             "quotients", sums.shape, np.dtype(np.float32 if dtype == np.int16 else float)
         )
         np.copyto(quotients, sums)
@@ -184,17 +184,17 @@ def _pool_strip(
     start: int,
     target: NDArray[Any],
     operation: np.ufunc,
-    scratch: BufferPool,
+    buffers: BufferPool,
 ) -> None:
     """Combine the pixels of each window, first vertically, then horizontally; padding is left out."""
     down = list(_taps_within(rows, start, start + len(target)))
     top = min(inputs.start for _, inputs in down)
     source = pixels[top : max(inputs.stop for _, inputs in down)]
     if pixels.dtype != target.dtype:
-        wide = scratch.array("wide", source.shape, target.dtype)
+        wide = buffers.array("wide", source.shape, target.dtype)
         np.copyto(wide, source, casting="unsafe")
         source = wide
-    between = scratch.array("between", (len(target), *pixels.shape[1:]), target.dtype)
+    between = buffers.array("between", (len(target), *pixels.shape[1:]), target.dtype)
     taps = [(outputs, slice(inputs.start - top, inputs.stop - top, inputs.step)) for outputs, inputs in down]
     _reduce(source, taps, between, operation)
     across = list(columns.taps())
@@ -216,11 +216,11 @@ def _reduce(
     source: NDArray[Any], taps: Sequence[tuple[slice, slice]], target: NDArray[Any], operation: np.ufunc
 ) -> None:
     """Combine, into each row of the target, the source rows that its taps read."""
-    everywhere = all(outputs == slice(0, len(target)) for outputs, _ in taps)
-    if everywhere and len(taps) > 1:
+    reads_all_outputs = all(outputs == slice(0, len(target)) for outputs, _ in taps)
+    if reads_all_outputs and len(taps) > 1:
         (_, first), (_, second), *taps = taps
         operation(source[first], source[second], out=target)
-    elif everywhere:
+    elif reads_all_outputs:
         target[...], taps = source[taps[0][1]], ()
     else:
         target[...] = _neutral(operation, target.dtype)

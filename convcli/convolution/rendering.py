@@ -68,7 +68,7 @@ def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[A
     array([ 2., -1.])
     """
     array = _real_numbers(values)
-    return Adjustment(scale, bias, _max_magnitude(array)).of(array)
+    return Adjustment(scale, bias, _max_magnitude(array)).apply(array)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Adjustment:
         _check_finite("scale", self.scale)
         _check_finite("bias", self.bias)
 
-    def type_of(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    def result_dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
         """Return the dtype of the result."""
         if self.scale == 1 and self.bias == 0:
             return dtype
@@ -93,9 +93,9 @@ class Adjustment:
             return np.dtype(np.int64 if most <= np.iinfo(np.int64).max else np.float64)
         return np.dtype(np.float64)
 
-    def of(self, values: NDArray[Any]) -> NDArray[Any]:
+    def apply(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the result, which is `values` itself if nothing changes."""
-        dtype = self.type_of(values.dtype)
+        dtype = self.result_dtype(values.dtype)
         if self.scale == 1 and self.bias == 0:
             return values
         if dtype == np.int64:
@@ -132,14 +132,14 @@ def _check_finite(name: str, number: float) -> None:
         )
 
 
-def render(values: ArrayLike, how: str = "abs", *, scale: float = 1, depth: int = 8) -> NDArray[Any]:
+def render(values: ArrayLike, mapping: str = "abs", *, scale: float = 1, depth: int = 8) -> NDArray[Any]:
     """Turn signed values into pixels: scale, map, round half to even, then saturate.
 
     Parameters
     ----------
     values : array
         Results of `convolve`, of any shape.
-    how : str
+    mapping : str
         ``abs``: the absolute value. ``clip``: negative values become 0. ``center``: zero becomes mid-gray,
         128 at depth 8. ``stretch``: the smallest value becomes black and the largest white, across all
         channels. ``raw``: values are not rendered.
@@ -158,7 +158,7 @@ def render(values: ArrayLike, how: str = "abs", *, scale: float = 1, depth: int 
     ImageError
         The values are not real numbers.
     UsageError
-        `how` or `depth` is unknown, or `scale` is not finite.
+        `mapping` or `depth` is unknown, or `scale` is not finite.
 
     Examples
     --------
@@ -167,15 +167,15 @@ def render(values: ArrayLike, how: str = "abs", *, scale: float = 1, depth: int 
     >>> render(np.array([-30, 0, 30, 700]), "center").tolist()
     [98, 128, 158, 255]
     """
-    return render_counted(values, how, scale=scale, depth=depth).pixels
+    return render_counted(values, mapping, scale=scale, depth=depth).pixels
 
 
-def render_counted(values: ArrayLike, how: str = "abs", *, scale: float = 1, depth: int = 8) -> Rendered:
+def render_counted(values: ArrayLike, mapping: str = "abs", *, scale: float = 1, depth: int = 8) -> Rendered:
     """Render like `render`, and count saturated pixels.
 
     Parameters
     ----------
-    values, how, scale, depth : as for `render`
+    values, mapping, scale, depth : as for `render`
 
     Returns
     -------
@@ -191,22 +191,24 @@ def render_counted(values: ArrayLike, how: str = "abs", *, scale: float = 1, dep
     >>> render_counted(np.array([-30, 0, 30, 700])).saturated
     1
     """
-    how = parse_choice(how, SignedMapping, "signed")
+    mapping = parse_choice(mapping, SignedMapping, "signed")
     numbers = _real_numbers(values)
     adjustment = Adjustment(scale, 0, _max_magnitude(numbers) if scale != 1 else None)
     dtype = pixel_dtype(depth)
-    if how == SignedMapping.RAW:
-        return Rendered(adjustment.of(numbers), 0)
+    if mapping == SignedMapping.RAW:
+        return Rendered(adjustment.apply(numbers), 0)
     flat = numbers.reshape(-1)
     strips = [slice(start, start + STRIP) for start in range(0, flat.size, STRIP)]
-    span = ValueRange()
-    if how == SignedMapping.STRETCH:
+    value_range = ValueRange()
+    if mapping == SignedMapping.STRETCH:
         for strip in strips:
-            span.add(adjustment.of(flat[strip]))
-    renderer = Renderer(how, depth, span)
+            value_range.add(adjustment.apply(flat[strip]))
+    renderer = Renderer(mapping, depth, value_range)
     pixels = np.empty(flat.shape, dtype)
-    with BufferPool.lent() as scratch:
-        saturated = sum(renderer.draw(adjustment.of(flat[part]), pixels[part], scratch) for part in strips)
+    with BufferPool.borrow() as buffers:
+        saturated = sum(
+            renderer.render(adjustment.apply(flat[strip]), pixels[strip], buffers) for strip in strips
+        )
     return Rendered(pixels.reshape(numbers.shape), saturated)
 
 
@@ -227,20 +229,20 @@ class ValueRange:
     """The smallest and the largest finite value of all strips; threads may add strips in any order."""
 
     def __init__(self) -> None:
-        self._ends: list[tuple[Any, Any]] = []
+        self._min_max: list[tuple[Any, Any]] = []
 
     def add(self, numbers: NDArray[Any]) -> None:
         """Add the values of a strip."""
         finite = numbers if numbers.dtype.kind != "f" else numbers[np.isfinite(numbers)]
         if finite.size:
-            self._ends.append((finite.min().item(), finite.max().item()))
+            self._min_max.append((finite.min().item(), finite.max().item()))
 
     @property
-    def ends(self) -> tuple[Any, Any] | None:
+    def min_max(self) -> tuple[Any, Any] | None:
         """The smallest and the largest value; None if no finite value was added."""
-        if not self._ends:
+        if not self._min_max:
             return None
-        lows, highs = zip(*self._ends, strict=True)
+        lows, highs = zip(*self._min_max, strict=True)
         return min(lows), max(highs)
 
 
@@ -250,51 +252,51 @@ class Renderer:
 
     Attributes
     ----------
-    how : SignedMapping
+    mapping : SignedMapping
         Any but raw.
     depth : 8 or 16
         Bits per pixel.
-    span : ValueRange
+    value_range : ValueRange
         Range of all values, for ``stretch``.
-    counted : bool
+    count_saturated : bool
         Count saturated pixels.
     """
 
-    how: SignedMapping
+    mapping: SignedMapping
     depth: int
-    span: ValueRange
-    counted: bool = True
+    value_range: ValueRange
+    count_saturated: bool = True
 
-    def draw(self, numbers: NDArray[Any], pixels: NDArray[Any], scratch: BufferPool) -> int:
+    def render(self, numbers: NDArray[Any], pixels: NDArray[Any], buffers: BufferPool) -> int:
         """Write the pixels; return how many were saturated or NaN, or 0 if they are not counted."""
         white = 2**self.depth - 1
         with np.errstate(over="ignore", invalid="ignore"):  # infinity counts as saturated
-            mapped = self._mapped(numbers, white, scratch)
-            levels = mapped if mapped is not numbers else scratch.array("levels", mapped.shape, mapped.dtype)
+            mapped = self._mapped(numbers, white, buffers)
+            levels = mapped if mapped is not numbers else buffers.array("levels", mapped.shape, mapped.dtype)
             if mapped.dtype.kind == "f":
                 np.rint(mapped, out=levels)
                 if np.isnan(levels.max()):
                     levels[np.isnan(levels)] = -1
                 mapped = levels
         saturated = 0
-        if self.counted:
+        if self.count_saturated:
             saturated = int(np.count_nonzero(mapped > white))
             saturated += 0 if mapped.dtype.kind == "u" else int(np.count_nonzero(mapped < 0))
         np.clip(mapped, 0, white, out=levels)  # np.minimum with a scalar takes three times as long
         np.copyto(pixels, levels, casting="unsafe")
         return saturated
 
-    def _mapped(self, numbers: NDArray[Any], white: int, scratch: BufferPool) -> NDArray[Any]:
+    def _mapped(self, numbers: NDArray[Any], white: int, buffers: BufferPool) -> NDArray[Any]:
         """Return the levels before rounding and saturation: `numbers` itself, or an array that may change."""
-        if self.how == SignedMapping.CLIP:
+        if self.mapping == SignedMapping.CLIP:
             return numbers
-        if self.how == SignedMapping.STRETCH:
-            return _stretched(numbers, white, self.span)
-        if self.how == SignedMapping.CENTER:
+        if self.mapping == SignedMapping.STRETCH:
+            return _stretched(numbers, white, self.value_range)
+        if self.mapping == SignedMapping.CENTER:
             wide = numbers.astype(np.float64) if numbers.dtype.kind == "f" else _widened(numbers)
             wide += (white + 1) // 2
             return wide
-        mapped = scratch.array("levels", numbers.shape, numbers.dtype)
+        mapped = buffers.array("levels", numbers.shape, numbers.dtype)
         np.abs(numbers, out=mapped)
         # The absolute value of the smallest integer fits only the unsigned dtype.
         return mapped.view(f"u{mapped.itemsize}") if mapped.dtype.kind == "i" else mapped
@@ -309,10 +311,10 @@ def _widened(numbers: NDArray[Any]) -> NDArray[Any]:
     return clipped.astype(np.int64)
 
 
-def _stretched(numbers: NDArray[Any], white: int, span: ValueRange) -> NDArray[Any]:
-    if span.ends is None or span.ends[0] == span.ends[1]:
+def _stretched(numbers: NDArray[Any], white: int, value_range: ValueRange) -> NDArray[Any]:
+    if value_range.min_max is None or value_range.min_max[0] == value_range.min_max[1]:
         return np.where(np.isfinite(numbers), 0.0, numbers)
-    lowest, highest = span.ends
+    lowest, highest = value_range.min_max
     if numbers.dtype.kind in "iu":  # unsigned differences are exact
         integers = numbers.astype(np.uint64 if numbers.dtype == np.uint64 else np.int64)
         differences = (integers - lowest).view(np.uint64).astype(np.float64)

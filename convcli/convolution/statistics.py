@@ -30,7 +30,7 @@ class RunningStatistics:
     >>> both = RunningStatistics()
     >>> both.add(2, np.array([5, np.nan]))
     >>> both.add(0, np.array([1, 3]))
-    >>> both.numbers()
+    >>> both.result()
     Statistics(lowest=1, highest=5.0, mean=3.0)
     """
 
@@ -49,7 +49,7 @@ class RunningStatistics:
             low, high = values.min().item(), values.max().item()
         self._strips[start] = (low, high, _total(values, large=max(high, -low) > LARGE), values.size)
 
-    def numbers(self) -> Statistics:
+    def result(self) -> Statistics:
         """Return the statistics of all strips."""
         if not self._strips:
             return Statistics(None, None, None)
@@ -84,4 +84,4 @@ def measure(values: NDArray[Any]) -> Statistics:
     rows = max(1, STRIP // max(1, values[0].size)) if values.ndim and values.size else 1
     for start in range(0, len(values), rows):
         whole.add(start, values[start : start + rows])
-    return whole.numbers()
+    return whole.result()

@@ -18,104 +18,108 @@ from convcli.pictures.arrays import filled_array
 __all__ = ["for_each_strip", "run_convolution"]
 
 
-def run_convolution(work: PlannedConvolution, out: Image | None = None) -> Image:
+def run_convolution(planned: PlannedConvolution, out: Image | None = None) -> Image:
     """Run the convolution and write its strips directly into the result."""
-    plan = work.plan
+    plan = planned.plan
 
-    def make_strips(result: Image) -> None:
-        for_each_strip(work, lambda rows, _, make: make(result[rows]))
+    def fill_result(result: Image) -> None:
+        for_each_strip(planned, lambda rows, _, compute: compute(result[rows]))
 
-    return filled_array(make_strips, plan.shape, plan.dtype, out, source=work.pixels)
+    return filled_array(fill_result, plan.shape, plan.dtype, out, source=planned.pixels)
 
 
 def for_each_strip(
-    work: PlannedConvolution, use: Callable[[slice, BufferPool, Callable[[Image], None]], None]
+    planned: PlannedConvolution, process: Callable[[slice, BufferPool, Callable[[Image], None]], None]
 ) -> None:
     """Run the convolution strip by strip, on the planned number of threads.
 
     Parameters
     ----------
-    work : Work
-    use : callable
+    planned : PlannedConvolution
+    process : callable
         Called with the rows of a strip, buffers that it may use, and a function that writes these rows of the
         result into an array.
     """
-    plan = work.plan
-    slides = [
-        make_algorithm(plan.strategy, taps, work.rows, work.columns, work.responses) for taps in work.kernels
+    plan = planned.plan
+    algorithms = [
+        make_algorithm(plan.strategy, taps, planned.rows, planned.columns, planned.response_dtype)
+        for taps in planned.kernels
     ]
-    sources = border_sources(work.rows, work.border.kind), border_sources(work.columns, work.border.kind)
+    rows, columns = (border_sources(axis, planned.border.kind) for axis in (planned.rows, planned.columns))
 
-    def work_on(starts: WorkQueue) -> None:
-        with BufferPool.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):  # inf - inf
-            maker = _StripMaker(work, slides, sources, scratch, starts)
+    def run_worker(starts: WorkQueue) -> None:
+        with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):  # inf - inf
+            worker = _StripWorker(planned, algorithms, (rows, columns), buffers, starts)
             for start in starts:
-                rows = slice(start, min(start + plan.strip, plan.shape[0]))
-                use(rows, scratch, partial(maker.make, start))
+                strip = slice(start, min(start + plan.strip_rows, plan.shape[0]))
+                process(strip, buffers, partial(worker.compute, start))
 
-    parallel_for(range(0, plan.shape[0], plan.strip), work_on, plan.threads)
+    parallel_for(range(0, plan.shape[0], plan.strip_rows), run_worker, plan.threads)
 
 
-class _StripMaker:
+class _StripWorker:
     """Computes strips of the result on one thread."""
 
     def __init__(
         self,
-        work: PlannedConvolution,
-        slides: Sequence[Algorithm],
+        planned: PlannedConvolution,
+        algorithms: Sequence[Algorithm],
         sources: tuple[NDArray[np.intp], NDArray[np.intp]],
-        scratch: BufferPool,
-        parts: WorkQueue,
+        buffers: BufferPool,
+        queue: WorkQueue,
     ) -> None:
-        self.parts = parts
-        self.work = work
-        self.slides = slides
+        self.queue = queue
+        self.planned = planned
+        self.algorithms = algorithms
         self.sources = sources
-        self.scratch = scratch
-        self._made: tuple[Image, Image, Steps] | None = None
+        self.buffers = buffers
+        self._prepared: tuple[Image, Image, Steps] | None = None
 
-    def make(self, start: int, target: Image) -> None:
+    def compute(self, start: int, target: Image) -> None:
         """Write the rows from `start` on into the target; the steps are prepared once for each target."""
-        if self._made is None or self._made[0] is not target:
+        if self._prepared is None or self._prepared[0] is not target:
             strip = self._empty_strip(len(target))
-            self._made = target, strip, self._steps(strip, target)
-        _, strip, steps = self._made
-        first = start * self.work.rows.stride
-        lines = self.sources[0][first : first + len(strip)]
-        fill_strip(strip, self.work.pixels, lines, self.sources[1], self.work.columns, self.work.border)
-        self._do(steps)
+            self._prepared = target, strip, self._build_steps(strip, target)
+        _, strip, steps = self._prepared
+        first = start * self.planned.rows.stride
+        source_rows = self.sources[0][first : first + len(strip)]
+        planned = self.planned
+        fill_strip(strip, planned.pixels, source_rows, self.sources[1], planned.columns, planned.border)
+        self._run_steps(steps)
 
-    def _do(self, steps: Steps) -> None:
+    def _run_steps(self, steps: Steps) -> None:
         for step in steps:
-            if self.parts.stopped:  # a strip can take seconds
+            if self.queue.stopped:  # a strip can take seconds
                 return
-            more = step()
-            if isinstance(more, list):
-                self._do(more)
+            next_steps = step()
+            if isinstance(next_steps, list):
+                self._run_steps(next_steps)
 
     def _empty_strip(self, height: int) -> Image:
-        rows, channels = self.work.rows, self.work.pixels.shape[2:]
+        rows, channels = self.planned.rows, self.planned.pixels.shape[2:]
         shape = ((height - 1) * rows.stride + rows.extent, len(self.sources[1]))
-        if self.work.plan.strategy in PER_CHANNEL:
-            planes = self.scratch.array("strip", (*channels, *shape), self.work.plan.sums)
+        if self.planned.plan.strategy in PER_CHANNEL:
+            planes = self.buffers.array("strip", (*channels, *shape), self.planned.plan.sum_dtype)
             return np.moveaxis(planes, range(-2, 0), (0, 1))
-        return self.scratch.array("strip", (*shape, *channels), self.work.plan.sums)
+        return self.buffers.array("strip", (*shape, *channels), self.planned.plan.sum_dtype)
 
-    def _steps(self, strip: Image, target: Image) -> Steps:
-        work, scratch = self.work, self.scratch
-        steps = self.slides[0](strip, target, scratch) if work.combination != Combination.MAGNITUDE else []
-        if work.combination == Combination.SINGLE:
+    def _build_steps(self, strip: Image, target: Image) -> Steps:
+        planned, buffers = self.planned, self.buffers
+        steps = (
+            self.algorithms[0](strip, target, buffers) if planned.combination != Combination.MAGNITUDE else []
+        )
+        if planned.combination == Combination.SINGLE:
             return steps
-        response = scratch.array("response", target.shape, work.responses)
-        if work.combination == Combination.STRONGEST:
-            for slide in self.slides[1:]:
-                steps += slide(strip, response, scratch)
+        response = buffers.array("response", target.shape, planned.response_dtype)
+        if planned.combination == Combination.STRONGEST:
+            for algorithm in self.algorithms[1:]:
+                steps += algorithm(strip, response, buffers)
                 steps.append(partial(np.maximum, target, response, out=target))
             return steps
-        total = scratch.array("total", target.shape, work.squares)
-        for number, slide in enumerate(self.slides):
-            square = scratch.array("square", target.shape, work.squares) if number else total
-            steps += slide(strip, response, scratch)
+        total = buffers.array("total", target.shape, planned.square_dtype)
+        for number, algorithm in enumerate(self.algorithms):
+            square = buffers.array("square", target.shape, planned.square_dtype) if number else total
+            steps += algorithm(strip, response, buffers)
             steps += [partial(np.copyto, square, response), partial(np.multiply, square, square, out=square)]
             if number:
                 steps.append(partial(np.add, total, square, out=total))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from convcli.convolution.algorithms.steps import BLAS_SINGLE_THREAD_LIMIT
 from convcli.convolution.buffers import BufferPool
 from convcli.errors import SizeError
 from convcli.layers.activations import ACTIVATIONS, PREVIOUS, WEIGHTS, Array, check_activations, labeled_shape
 from convcli.layers.im2col import (
-    BLAS_SINGLE_THREAD_LIMIT,
     LayerAlgorithm,
     depthwise,
     fits_one_blas_thread,
@@ -90,11 +90,11 @@ def conv_forward(
 
     def work(parts: WorkQueue) -> None:
         # Activations may be infinite or close to the largest float32.
-        with BufferPool.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):
+        with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):
             for part in parts:
                 images, rows = pieces[part]
                 target = z[images, rows]
-                slide(layer.a_prev[images], rows.start, target, scratch)
+                slide(layer.a_prev[images], rows.start, target, buffers)
                 if bias is not None:
                     np.add(target, bias, out=target)
 
@@ -159,11 +159,11 @@ def conv_backward(
     of_shares: Array = np.zeros((shares, *layer.w.shape), layer.w.dtype)
 
     def work(parts: WorkQueue) -> None:
-        with BufferPool.lent() as scratch, np.errstate(over="ignore", invalid="ignore"):
+        with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):
             for part in parts:
                 for image in range(bounds[part], bounds[part + 1]):
                     for rows in layer.strips_of_an_image():
-                        layer.add_gradients(d_z, image, rows, d_a_prev, of_shares[part], scratch)
+                        layer.add_gradients(d_z, image, rows, d_a_prev, of_shares[part], buffers)
 
     parallel_for(
         range(shares),
@@ -277,7 +277,7 @@ class _Layer:
         return [slice(first, min(first + count, height)) for first in range(0, height, count)]
 
     def add_gradients(
-        self, d_z: Array, image: int, rows: slice, d_a_prev: Array, d_w: Array, scratch: BufferPool
+        self, d_z: Array, image: int, rows: slice, d_a_prev: Array, d_w: Array, buffers: BufferPool
     ) -> None:
         """Add the contribution of some output rows of an image to the gradients of input and weights."""
         taken, made = self.w.shape[2], self.w.shape[3] // self.groups
@@ -288,7 +288,7 @@ class _Layer:
             ins, outs = slice(taken * group, taken * (group + 1)), slice(made * group, made * (group + 1))
             above = gradient[..., outs].reshape(-1, made)
             part = self.a_prev[image : image + 1, :, :, ins]
-            patches = im2col(part, self.rows, self.columns, rows.start, outputs, scratch)
+            patches = im2col(part, self.rows, self.columns, rows.start, outputs, buffers)
             d_w[..., outs] += (patches.T @ above).reshape(f_h, f_w, taken, made)
             to_patches = above @ self.w[..., outs].reshape(-1, made).T
             by_tap = to_patches.reshape(outputs, self.columns.output, f_h, f_w, taken)

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from convcli.convolution.algorithms.steps import BLAS_SINGLE_THREAD_LIMIT
 from convcli.convolution.buffers import BufferPool
 from convcli.sizes.windowed import Axis
 
 __all__ = [
-    "BLAS_SINGLE_THREAD_LIMIT",
     "LayerAlgorithm",
     "depthwise",
     "fits_one_blas_thread",
@@ -28,14 +28,11 @@ __all__ = [
 Array = NDArray[Any]
 LayerAlgorithm = Callable[[Array, int, Array, BufferPool], None]
 
-BLAS_SINGLE_THREAD_LIMIT = (
-    1 << 18
-)  # multiplications; OpenBLAS starts its own threads only for larger products
 MIN_ROWS = 16  # minimum for a product; with fewer, reading the weights takes longer than multiplying
 LINE = 1 << 9  # values per line of einsum's inner loop; longer lines gain nothing
 
 
-def zero_padded(images: Array, rows: range, columns: range, scratch: BufferPool) -> Array:
+def zero_padded(images: Array, rows: range, columns: range, buffers: BufferPool) -> Array:
     """Return some rows and columns of images, zero outside them; a view if none is outside."""
     height, width = images.shape[1:3]
     top, left = max(rows.start, 0), max(columns.start, 0)
@@ -43,7 +40,7 @@ def zero_padded(images: Array, rows: range, columns: range, scratch: BufferPool)
     inner = images[:, top:bottom, left:right]
     if inner.shape[1:3] == (len(rows), len(columns)):
         return inner
-    strip = scratch.array("padded", (len(images), len(rows), len(columns), images.shape[3]), images.dtype)
+    strip = buffers.array("padded", (len(images), len(rows), len(columns), images.shape[3]), images.dtype)
     above, before = top - rows.start, left - columns.start
     below, behind = above + inner.shape[1], before + inner.shape[2]
     strip[:, :above] = strip[:, below:] = 0
@@ -53,13 +50,13 @@ def zero_padded(images: Array, rows: range, columns: range, scratch: BufferPool)
 
 
 def _windows(
-    images: Array, rows: Axis, columns: Axis, first: int, outputs: int, scratch: BufferPool
+    images: Array, rows: Axis, columns: Axis, first: int, outputs: int, buffers: BufferPool
 ) -> Array:
     """Return the window of each output, ``(m, outputs, n_w, f_h, f_w, n_c_prev)``."""
     start = first * rows.stride - rows.before
     down = range(start, start + (outputs - 1) * rows.stride + rows.extent)
     across = range(-columns.before, (columns.output - 1) * columns.stride + columns.extent - columns.before)
-    strip = zero_padded(images, down, across, scratch)
+    strip = zero_padded(images, down, across, buffers)
     shape = (len(strip), outputs, columns.output, rows.window, columns.window, strip.shape[3])
     image, row, column, channel = strip.strides
     steps = (
@@ -72,13 +69,13 @@ def _windows(
     return as_strided(strip, shape, (*steps, channel), writeable=False)
 
 
-def im2col(images: Array, rows: Axis, columns: Axis, first: int, outputs: int, scratch: BufferPool) -> Array:
+def im2col(images: Array, rows: Axis, columns: Axis, first: int, outputs: int, buffers: BufferPool) -> Array:
     """Return the windows of some output rows as rows of a matrix: a copy, except for 1x1 windows."""
-    seen = _windows(images, rows, columns, first, outputs, scratch)
+    seen = _windows(images, rows, columns, first, outputs, buffers)
     shape = seen.shape[0] * seen.shape[1] * seen.shape[2], seen.shape[3] * seen.shape[4] * seen.shape[5]
     if seen.flags.c_contiguous:
         return seen.reshape(shape)
-    patches = scratch.array("patches", shape, seen.dtype)
+    patches = buffers.array("patches", shape, seen.dtype)
     np.copyto(patches.reshape(seen.shape), seen)
     return patches
 
@@ -91,11 +88,11 @@ def im2col_matmul(w: Array, rows: Axis, columns: Axis, groups: int) -> LayerAlgo
         for group in range(groups)
     ]
 
-    def multiply(images: Array, first: int, target: Array, scratch: BufferPool) -> None:
+    def multiply(images: Array, first: int, target: Array, buffers: BufferPool) -> None:
         results = target.reshape(-1, w.shape[3])
         for group, matrix in enumerate(matrices):
             part = images[..., taken * group : taken * (group + 1)]
-            patches = im2col(part, rows, columns, first, target.shape[1], scratch)
+            patches = im2col(part, rows, columns, first, target.shape[1], buffers)
             _multiply(patches, matrix, results[:, made * group : made * (group + 1)])
 
     return multiply
@@ -132,10 +129,10 @@ def depthwise(w: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
     in_lines = columns.stride == 1 and made < LINE
     taps = np.tile(w[:, :, 0], (1, 1, columns.output)) if in_lines else w[:, :, 0]
 
-    def add_up(images: Array, first: int, target: Array, scratch: BufferPool) -> None:
+    def add_up(images: Array, first: int, target: Array, buffers: BufferPool) -> None:
         if images.shape[3] < made:  # several filters per channel
             images = np.repeat(images, made // images.shape[3], axis=3)
-        seen = _windows(images, rows, columns, first, target.shape[1], scratch)
+        seen = _windows(images, rows, columns, first, target.shape[1], buffers)
         if in_lines and (seen.shape[2] == 1 or seen.strides[2] == made * seen.strides[5]):
             # The channels of all columns form one line.
             images_, height, width, f_h, f_w, _ = seen.shape

@@ -75,15 +75,15 @@ def convolve_volume(
         )
     filters = volume if volume.ndim == 4 else volume[..., None]
     channels = pixels.reshape(*pixels.shape[:2], depth)
-    how = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
+    settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
     edge = parse_border(border)
     bound = largest_result(pixels, np.moveaxis(filters, 3, 0), edge)
     dtype = result_dtype(pixels, bound)
     sums = _type_of_sums(channels, filters, dtype, bound)
     if sums is None:
-        maps = _by_maps(channels, filters, how, dtype)
+        maps = _by_maps(channels, filters, settings, dtype)
     else:
-        maps = _as_layer(channels, filters, how, sums).astype(dtype, copy=False)
+        maps = _as_layer(channels, filters, settings, sums).astype(dtype, copy=False)
     return maps if volume.ndim == 4 else maps[..., 0]
 
 
@@ -113,32 +113,34 @@ def _type_of_sums(
     return dtype if by_definition else np.dtype(np.float64)
 
 
-def _as_layer(channels: Array, filters: Array, how: ConvolutionSettings, dtype: np.dtype[Any]) -> Array:
+def _as_layer(channels: Array, filters: Array, settings: ConvolutionSettings, dtype: np.dtype[Any]) -> Array:
     """Convolve with all filters at once, as a layer on a mini-batch of one image with its border filled."""
     from convcli.layers.convolution_layer import conv_forward
 
-    rows, columns = checked_axes(channels, filters, how)
-    border = parse_border(how.border)
+    rows, columns = checked_axes(channels, filters, settings)
+    border = parse_border(settings.border)
     sides = (axis.before + axis.side + axis.after for axis in (rows, columns))
     padded: Array = np.empty((1, *sides, filters.shape[2]), dtype)
     down, across = (border_sources(axis, border.kind) for axis in (rows, columns))
     with np.errstate(over="ignore"):  # a border value beyond float32 becomes infinite
         fill_strip(padded[0], channels, down, across, columns, border)
-    taps = how.turned(filters).astype(dtype)
-    maps: Array = conv_forward(padded, taps, stride=how.stride, dilation=how.dilation, jobs=how.jobs)[0]
+    taps = settings.apply_flip(filters).astype(dtype)
+    maps: Array = conv_forward(
+        padded, taps, stride=settings.stride, dilation=settings.dilation, jobs=settings.jobs
+    )[0]
     return maps
 
 
-def _by_maps(channels: Array, filters: Array, how: ConvolutionSettings, dtype: np.dtype[Any]) -> Array:
+def _by_maps(channels: Array, filters: Array, settings: ConvolutionSettings, dtype: np.dtype[Any]) -> Array:
     """Convolve channel by channel, and sum."""
-    rows, columns = checked_axes(channels, filters, how)
+    rows, columns = checked_axes(channels, filters, settings)
     maps = np.zeros((rows.output, columns.output, filters.shape[3]), dtype)
     for number in range(filters.shape[3]):
         for channel in range(filters.shape[2]):
             matrix = filters[:, :, channel, number]
             if not matrix.any():
                 continue
-            response = convolve(channels[..., channel], matrix, **asdict(how))
+            response = convolve(channels[..., channel], matrix, **asdict(settings))
             with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
                 # Every sum is within the bound, so the narrow dtype holds it.
                 np.add(maps[..., number], response, out=maps[..., number], casting="same_kind")

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from convcli.convolution.algorithms.steps import BLAS_SINGLE_THREAD_LIMIT
 from convcli.convolution.buffers import BufferPool
-from convcli.layers.im2col import BLAS_SINGLE_THREAD_LIMIT, LayerAlgorithm, zero_padded
+from convcli.layers.im2col import LayerAlgorithm, zero_padded
 from convcli.sizes.windowed import Axis
 
 __all__ = ["TILE", "suits_winograd", "winograd", "winograd_fits_one_blas_thread"]
@@ -85,11 +86,11 @@ def winograd(w: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
     taken, made = w.shape[2:]
     span = range(-columns.before, across * TILE + 2 - columns.before)
 
-    def slide(images: Array, first: int, target: Array, scratch: BufferPool) -> None:
+    def slide(images: Array, first: int, target: Array, buffers: BufferPool) -> None:
         outputs = target.shape[1]
         down = -(-outputs // TILE)
         start = first - rows.before
-        strip = zero_padded(images, range(start, start + down * TILE + 2), span, scratch)
+        strip = zero_padded(images, range(start, start + down * TILE + 2), span, buffers)
         count = len(strip) * down * across
         image, row, column, channel = strip.strides
         tiles = as_strided(
@@ -98,13 +99,13 @@ def winograd(w: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
             (image, TILE * row, TILE * column, row, column, channel),
             writeable=False,
         )
-        pixels = scratch.array("first", (count, TILE_INPUTS, taken), w.dtype)
+        pixels = buffers.array("first", (count, TILE_INPUTS, taken), w.dtype)
         np.copyto(pixels.reshape(tiles.shape), tiles)
-        places = scratch.array("second", pixels.shape, w.dtype)
+        places = buffers.array("second", pixels.shape, w.dtype)
         np.matmul(INPUT_TRANSFORM_2D, pixels, out=places)
-        sums = scratch.array("first", (count, TILE_INPUTS, made), w.dtype)
+        sums = buffers.array("first", (count, TILE_INPUTS, made), w.dtype)
         np.matmul(places.transpose(1, 0, 2), matrices, out=sums.transpose(1, 0, 2))
-        results = scratch.array("second", (count, TILE * TILE, made), w.dtype)
+        results = buffers.array("second", (count, TILE * TILE, made), w.dtype)
         np.matmul(OUTPUT_TRANSFORM_2D, sums, out=results)
         ordered = results.reshape(len(strip), down, across, TILE, TILE, made).transpose(0, 1, 3, 2, 4, 5)
         if outputs % TILE == 0 and columns.output % TILE == 0:

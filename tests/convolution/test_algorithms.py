@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 import convcli
-from convcli import parallel as processors
+from convcli import parallel
 from convcli.convolution import planning, strips
 from convcli.convolution.algorithms import strategy as strategies
 from convcli.convolution.algorithms.direct import factor_pair_sums
@@ -35,7 +35,7 @@ BORDERS = ["zero", "constant:7", "edge", "reflect", "symmetric", "wrap"]
 def forced(monkeypatch: pytest.MonkeyPatch, strategy: Strategy, *, strip_bytes: int = 600) -> None:
     monkeypatch.setattr(planning, "choose_strategy", lambda *_: strategy)
     monkeypatch.setattr(strategies, "STRIP_BYTES", strip_bytes)
-    monkeypatch.setattr(processors, "MIN_PER_THREAD", 1)
+    monkeypatch.setattr(parallel, "MIN_OUTPUTS_PER_THREAD", 1)
 
 
 def kernels(separable: bool, elements: st.SearchStrategy[Any], dtype: type) -> st.SearchStrategy[Array]:
@@ -147,7 +147,7 @@ def test_bands_are_taken_only_where_their_sums_are_exact() -> None:
     assert small.sum() * 65535 < 2**24 < large.sum() * 65535
     assert convcli.plan(image, small).strategy == Strategy.BANDED_MATMUL
     assert convcli.plan(image, large).strategy == Strategy.FOURIER
-    assert convcli.plan(image, large).sums == np.float64
+    assert convcli.plan(image, large).sum_dtype == np.float64
 
 
 def test_a_transform_is_taken_only_where_it_is_exact() -> None:
@@ -270,7 +270,7 @@ def test_combined_filters_are_the_same_in_any_number_of_threads(monkeypatch: pyt
         whole = convcli.apply_filter(image, name, jobs=1)
         with monkeypatch.context() as patched:
             patched.setattr(strategies, "STRIP_BYTES", 4000)
-            patched.setattr(processors, "MIN_PER_THREAD", 1)
+            patched.setattr(parallel, "MIN_OUTPUTS_PER_THREAD", 1)
             assert np.array_equal(convcli.apply_filter(image, name, jobs=4), whole)
 
 
@@ -286,7 +286,7 @@ def test_a_magnitude_of_large_gradients_is_exact_to_the_last_bit() -> None:
 def test_an_error_in_a_thread_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     forced(monkeypatch, Strategy.SHIFTS)
     done: list[int] = []
-    make_strip = strips._StripMaker.make
+    make_strip = strips._StripWorker.compute
 
     def failing(*arguments: Any) -> None:
         done.append(threading.get_ident())
@@ -295,7 +295,7 @@ def test_an_error_in_a_thread_stops_the_others(monkeypatch: pytest.MonkeyPatch) 
         time.sleep(0.001)
         make_strip(*arguments)
 
-    monkeypatch.setattr(strips._StripMaker, "make", failing)
+    monkeypatch.setattr(strips._StripWorker, "compute", failing)
     with pytest.raises(KeyboardInterrupt):
         convcli.convolve(np.zeros((5000, 30), np.uint8), [[1, 2, 1]], jobs=2)
     assert len(done) < 1000

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convcli.convolution import buffers as scratch
+from convcli.convolution import buffers as buffers
 from convcli.convolution.buffers import BufferPool
 
 BYTES = np.dtype(np.uint8)
@@ -27,28 +27,28 @@ def test_arrays_of_one_name_share_their_memory_until_it_is_too_small() -> None:
 
 
 def test_a_loan_is_lent_again_unless_it_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(BufferPool, "_spare", [])
-    with BufferPool.lent() as first:
+    monkeypatch.setattr(BufferPool, "_spare_pools", [])
+    with BufferPool.borrow() as first:
         small = first.array("a", (100,), BYTES)
-        with BufferPool.lent() as second:
+        with BufferPool.borrow() as second:
             assert second is not first
-    with BufferPool.lent() as third:
+    with BufferPool.borrow() as third:
         assert third in (first, second)
-        third.array("large", (scratch.MAX_KEPT + 1,), BYTES)
-    with BufferPool.lent() as fourth:
+        third.array("large", (buffers.MAX_POOL_BYTES + 1,), BYTES)
+    with BufferPool.borrow() as fourth:
         assert fourth is not third
     assert small.shape == (100,)
 
 
 def test_an_interrupted_loan_is_not_lent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(BufferPool, "_spare", [])
-    with pytest.raises(KeyboardInterrupt), BufferPool.lent():
+    monkeypatch.setattr(BufferPool, "_spare_pools", [])
+    with pytest.raises(KeyboardInterrupt), BufferPool.borrow():
         raise KeyboardInterrupt
-    assert BufferPool._spare == []
+    assert BufferPool._spare_pools == []
 
 
 def test_no_more_are_kept_than_may_be_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(BufferPool, "_spare", [BufferPool() for _ in range(scratch.MAX_SPARE)])
-    with BufferPool.lent(), BufferPool.lent():
-        BufferPool._spare.extend(BufferPool() for _ in range(2))
-    assert len(BufferPool._spare) == scratch.MAX_SPARE
+    monkeypatch.setattr(BufferPool, "_spare_pools", [BufferPool() for _ in range(buffers.MAX_SPARE_POOLS)])
+    with BufferPool.borrow(), BufferPool.borrow():
+        BufferPool._spare_pools.extend(BufferPool() for _ in range(2))
+    assert len(BufferPool._spare_pools) == buffers.MAX_SPARE_POOLS

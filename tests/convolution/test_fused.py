@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from convcli import parallel as processors
+from convcli import parallel
 from convcli.convolution.algorithms import strategy as strategies
 from convcli.convolution.engine import apply_filter
 from convcli.convolution.fused import filter_pixels
@@ -40,7 +40,7 @@ def one_after_the_other(
 @given(data=st.data())
 def test_all_at_once_is_one_after_the_other(monkeypatch: pytest.MonkeyPatch, data: st.DataObject) -> None:
     monkeypatch.setattr(strategies, "STRIP_BYTES", 900)
-    monkeypatch.setattr(processors, "MIN_PER_THREAD", 1)
+    monkeypatch.setattr(parallel, "MIN_OUTPUTS_PER_THREAD", 1)
     dtype = data.draw(st.sampled_from([np.uint8, np.uint16, np.int16, np.float32]))
     shape = data.draw(st.sampled_from([(30, 20), (17, 9, 3), (1, 50), (40, 1)]))
     elements = st.floats(-300, 300, width=32) if dtype == np.float32 else None
@@ -56,17 +56,17 @@ def test_all_at_once_is_one_after_the_other(monkeypatch: pytest.MonkeyPatch, dat
     }
     pixels, saturated, numbers, numbers_dtype = one_after_the_other(image, chosen, how, **options)
     found = filter_pixels(
-        image, chosen, how, measured=True, jobs=data.draw(st.sampled_from([1, 3])), **options
+        image, chosen, how, with_statistics=True, jobs=data.draw(st.sampled_from([1, 3])), **options
     )
     assert found.pixels.dtype == pixels.dtype
     assert np.array_equal(found.pixels, pixels)
     assert (found.saturated, found.dtype) == (saturated, numbers_dtype)
-    assert found.numbers is not None
-    assert (found.numbers.lowest, found.numbers.highest) == (numbers.lowest, numbers.highest)
-    assert found.numbers.mean == pytest.approx(numbers.mean, rel=1e-9, abs=1e-9)
+    assert found.statistics is not None
+    assert (found.statistics.lowest, found.statistics.highest) == (numbers.lowest, numbers.highest)
+    assert found.statistics.mean == pytest.approx(numbers.mean, rel=1e-9, abs=1e-9)
     unmeasured = filter_pixels(image, chosen, how, **options)
     assert np.array_equal(unmeasured.pixels, pixels)
-    assert (unmeasured.saturated, unmeasured.numbers) == (0, None)
+    assert (unmeasured.saturated, unmeasured.statistics) == (0, None)
 
 
 @pytest.mark.parametrize("how", ["abs", "clip", "center", "stretch"])
@@ -95,17 +95,17 @@ def test_an_unknown_depth_is_refused() -> None:
 def test_nan_in_a_picture_of_floats_becomes_black_and_is_counted() -> None:
     image = np.zeros((9, 9), np.float32)
     image[4, 4] = np.nan
-    found = filter_pixels(image, "sobel", measured=True)
+    found = filter_pixels(image, "sobel", with_statistics=True)
     assert found.saturated == 8  # both kernels have a zero in the middle
     assert not found.pixels.any()
-    assert found.numbers is not None
-    assert (found.numbers.lowest, found.numbers.highest) == (0, 0)
+    assert found.statistics is not None
+    assert (found.statistics.lowest, found.statistics.highest) == (0, 0)
 
 
 def test_extreme_taps_saturate_and_never_turn_over() -> None:
     image = np.full((4, 4), 255, np.uint8)
     for taps, white in (([[2**54]], 255), ([[-(2**54)]], 255)):
-        found = filter_pixels(image, custom_filter("kernel", taps), measured=True)
+        found = filter_pixels(image, custom_filter("kernel", taps), with_statistics=True)
         assert (found.pixels == white).all()
         assert found.saturated == 16
     clipped = filter_pixels(image, custom_filter("kernel", [[-(2**54)]]), "clip")

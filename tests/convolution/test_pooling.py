@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from convcli import parallel as processors
+from convcli import parallel
 from convcli.convolution import pooling
 from convcli.convolution.pooling import PoolMode, pool
 from convcli.errors import ImageError, SizeError, UsageError
@@ -67,7 +67,7 @@ def test_strips_and_threads_never_change_a_bit(data: st.DataObject) -> None:
     whole = pool(image, mode=mode, jobs=1, **options)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(pooling, "STRIP_BYTES", data.draw(st.integers(1, 300)))
-        patched.setattr(processors, "MIN_PER_THREAD", 1)
+        patched.setattr(parallel, "MIN_OUTPUTS_PER_THREAD", 1)
         out = np.empty_like(whole)
         assert pool(image, mode=mode, jobs=data.draw(st.sampled_from([1, 3])), out=out, **options) is out
     assert out.tobytes() == whole.tobytes()

@@ -76,7 +76,7 @@ def test_the_order_of_strips_does_not_matter() -> None:
         whole = RunningStatistics()
         for start in order:
             whole.add(int(start), values[start : start + 1])
-        answers.add(whole.numbers())
+        answers.add(whole.result())
     assert len(answers) == 1
 
 

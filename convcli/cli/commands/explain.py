@@ -262,7 +262,9 @@ def _values(
         names = ["gray" if which == "each" else str(which)]
     pixels = written[row, column].ravel().tolist()
     return tuple(
-        ChannelValue(name=name, cells=one.cells(row, column), value=one.result(row, column), pixel=pixel)
+        ChannelValue(
+            name=name, cells=one.weighted_sums(row, column), value=one.result(row, column), pixel=pixel
+        )
         for name, one, pixel in zip(names, explained, pixels, strict=True)
     )
 

@@ -22,26 +22,26 @@ def shifts(taps: Array, rows: Axis, columns: Axis) -> Algorithm:
     A line of taps that is (1, 1) convolved with a shorter line, such as a binomial, is applied in two passes.
     """
     line = rows if taps.shape[1] == 1 else columns
-    pairs, left = factor_pair_sums(taps.ravel()) if is_unstrided_line(taps, rows, columns) else (0, taps)
+    pairs, quotient = factor_pair_sums(taps.ravel()) if is_unstrided_line(taps, rows, columns) else (0, taps)
     groups = _group_by_magnitude(
-        left.reshape([-1 if side > 1 else 1 for side in taps.shape]) if pairs else taps
+        quotient.reshape([-1 if side > 1 else 1 for side in taps.shape]) if pairs else taps
     )
-    whole = pairs > 0 and left.tolist() == [1]
+    is_complete = pairs > 0 and quotient.tolist() == [1]
 
-    def slide(strip: Array, target: Array, scratch: BufferPool) -> Steps:
+    def make_steps(strip: Array, target: Array, buffers: BufferPool) -> Steps:
         steps: Steps = []
         for number in range(pairs):
             distance = line.dilation
-            along = np.s_[distance:] if line is rows else np.s_[:, distance:]
-            beside = np.s_[:-distance] if line is rows else np.s_[:, :-distance]
-            first, second = strip[beside], strip[along]
-            last = whole and number == pairs - 1
-            strip = target if last else scratch.array(f"pairs {number % 2}", first.shape, strip.dtype)
-            here = np.s_[: strip.shape[0], : strip.shape[1]]
-            steps.append(partial(np.add, first[here], second[here], out=strip))
-        return steps if whole else steps + _add_groups(groups, strip, target, rows, columns, scratch)
+            shifted = np.s_[distance:] if line is rows else np.s_[:, distance:]
+            unshifted = np.s_[:-distance] if line is rows else np.s_[:, :-distance]
+            first, second = strip[unshifted], strip[shifted]
+            last = is_complete and number == pairs - 1
+            strip = target if last else buffers.array(f"pairs {number % 2}", first.shape, strip.dtype)
+            overlap = np.s_[: strip.shape[0], : strip.shape[1]]
+            steps.append(partial(np.add, first[overlap], second[overlap], out=strip))
+        return steps if is_complete else steps + _add_groups(groups, strip, target, rows, columns, buffers)
 
-    return slide
+    return make_steps
 
 
 def is_unstrided_line(taps: Array, rows: Axis, columns: Axis) -> bool:
@@ -56,8 +56,8 @@ def factor_pair_sums(taps: Array) -> tuple[int, Array]:
 
     Examples
     --------
-    >>> pairs, left = factor_pair_sums(np.array([1, 3, 3, 1]))
-    >>> pairs, left.tolist()
+    >>> pairs, quotient = factor_pair_sums(np.array([1, 3, 3, 1]))
+    >>> pairs, quotient.tolist()
     (3, [1])
     """
     count = 0
@@ -78,7 +78,7 @@ def _group_by_magnitude(taps: Array) -> list[tuple[Any, list[tuple[int, int, boo
         groups.setdefault(abs(tap), []).append((int(i), int(j), tap < 0))
     # A positive tap first, so that the sum can start with it.
     return sorted(
-        ((value, sorted(places, key=lambda place: place[2])) for value, places in groups.items()),
+        ((value, sorted(positions, key=lambda position: position[2])) for value, positions in groups.items()),
         key=lambda group: group[0] != 1,
     )
 
@@ -89,24 +89,24 @@ def _add_groups(
     target: Array,
     rows: Axis,
     columns: Axis,
-    scratch: BufferPool,
+    buffers: BufferPool,
 ) -> Steps:
     if not groups:
         return [partial(target.fill, 0)]
     height, width = target.shape[:2]
-    lefts = [j * columns.dilation for _, places in groups for _, j, _ in places]
-    planes, steps = _split_by_phase(strip, lefts, columns, width, scratch)
+    lefts = [j * columns.dilation for _, positions in groups for _, j, _ in positions]
+    planes, steps = _split_by_phase(strip, lefts, columns, width, buffers)
 
-    def met(i: int, j: int) -> Array:
+    def pixels_read(i: int, j: int) -> Array:
         """Return the pixel that a tap reads for each output."""
         top = i * rows.dilation
         left, phase = divmod(j * columns.dilation, columns.stride)
         return planes[phase][top : top + (height - 1) * rows.stride + 1 : rows.stride, left : left + width]
 
-    for number, (value, places) in enumerate(groups):
-        views = [(met(i, j), negative) for i, j, negative in places]
+    for number, (value, positions) in enumerate(groups):
+        views = [(pixels_read(i, j), negative) for i, j, negative in positions]
         tap = target.dtype.type(value)
-        into = scratch.array("products", target.shape, target.dtype) if number else target
+        into = buffers.array("products", target.shape, target.dtype) if number else target
         if number and len(views) == 1:
             steps.append(partial(np.multiply, views[0][0], tap, out=into))
             steps.append(add_into(target, into, views[0][1]))
@@ -120,7 +120,7 @@ def _add_groups(
 
 
 def _split_by_phase(
-    strip: Array, lefts: list[int], columns: Axis, width: int, scratch: BufferPool
+    strip: Array, lefts: list[int], columns: Axis, width: int, buffers: BufferPool
 ) -> tuple[dict[int, Array], Steps]:
     """Return the columns grouped by phase of the stride: taps read contiguous columns much faster."""
     step = columns.stride
@@ -131,7 +131,7 @@ def _split_by_phase(
     for phase in sorted({left % step for left in lefts}):
         reach = max(left // step for left in lefts if left % step == phase) + width
         source = strip[:, phase : phase + (reach - 1) * step + 1 : step]
-        planes[phase] = scratch.array(f"phase {phase}", source.shape, strip.dtype)
+        planes[phase] = buffers.array(f"phase {phase}", source.shape, strip.dtype)
         steps.append(partial(np.copyto, planes[phase], source))
     return planes, steps
 
@@ -163,14 +163,14 @@ def separable(factors: Factors, rows: Axis, columns: Axis) -> Algorithm:
 def columns_then_rows(passes: Sequence[tuple[Algorithm, Algorithm]]) -> Algorithm:
     """Run a pass down the columns, then one across the rows, for each pair of passes; add the results."""
 
-    def slide(strip: Array, target: Array, scratch: BufferPool) -> Steps:
-        between = scratch.array("between", (target.shape[0], *strip.shape[1:]), strip.dtype)
+    def make_steps(strip: Array, target: Array, buffers: BufferPool) -> Steps:
+        between = buffers.array("between", (target.shape[0], *strip.shape[1:]), strip.dtype)
         steps: Steps = []
         for number, (down, across) in enumerate(passes):
-            into = scratch.array("summand", target.shape, target.dtype) if number else target
-            steps += down(strip, between, scratch) + across(between, into, scratch)
+            into = buffers.array("summand", target.shape, target.dtype) if number else target
+            steps += down(strip, between, buffers) + across(between, into, buffers)
             if number:
                 steps.append(add_into(target, into, False))
         return steps
 
-    return slide
+    return make_steps

@@ -12,48 +12,45 @@ from convcli.sizes.windowed import Axis
 __all__ = ["fast_length", "fourier", "tile_outputs"]
 
 
-# Fourier ------------------------------------------------------------------------------------------------
-
-
 def fourier(taps: Array, rows: Axis, columns: Axis) -> Algorithm:
     """Multiply the transforms of tiles, which overlap by the kernel's extent, by the transform of the kernel.
 
-    In float64 the errors are so small (see `strategies`) that rounding makes integers exact.
+    In float64 the errors are so small (see `EXACT_BY_FOURIER`) that rounding makes integers exact.
     """
-    spread = np.zeros((rows.extent, columns.extent))
-    spread[:: rows.dilation, :: columns.dilation] = taps
+    dilated = np.zeros((rows.extent, columns.extent))
+    dilated[:: rows.dilation, :: columns.dilation] = taps
     transforms: dict[tuple[int, int], Array] = {}
 
-    def transform_of_kernel(shape: tuple[int, int]) -> Array:
+    def kernel_transform(shape: tuple[int, int]) -> Array:
         if shape not in transforms:
-            transforms[shape] = np.conj(np.fft.rfft2(spread, shape))
+            transforms[shape] = np.conj(np.fft.rfft2(dilated, shape))
         return transforms[shape]
 
     tile = tile_outputs(columns)
     side = fast_length((tile - 1) * columns.stride + columns.extent)
 
-    def slide(plane: Array, target: Array, scratch: BufferPool) -> Steps:
-        return [partial(transform, plane, target, scratch)]
+    def make_steps(plane: Array, target: Array, buffers: BufferPool) -> Steps:
+        return [partial(convolve_tiles, plane, target, buffers)]
 
-    def transform(plane: Array, target: Array, scratch: BufferPool) -> None:
+    def convolve_tiles(plane: Array, target: Array, buffers: BufferPool) -> None:
         height, width = target.shape
         lines = (height - 1) * rows.stride + rows.extent
         shape = fast_length(lines), side // 2 + 1
-        half, spectrum = (scratch.array(name, shape, np.dtype(complex)) for name in ("half", "spectrum"))
-        sums = scratch.array("sums", (height, side), plane.dtype)
+        half, spectrum = (buffers.array(name, shape, np.dtype(complex)) for name in ("half", "spectrum"))
+        sums = buffers.array("sums", (height, side), plane.dtype)
         for start in block_starts(width, tile):
             into = target[:, start : start + tile]
             # Less work than rfft2: the inverse transforms only the rows that are kept.
             np.fft.rfft(plane[:lines, start * columns.stride :][:, :side], side, out=half[:lines])
             half[lines:] = 0
             np.fft.fft(half, axis=0, out=spectrum)
-            np.multiply(spectrum, transform_of_kernel((shape[0], side)), out=spectrum)
+            np.multiply(spectrum, kernel_transform((shape[0], side)), out=spectrum)
             np.fft.ifft(spectrum, axis=0, out=half)
             np.fft.irfft(half[: lines - rows.extent + 1 : rows.stride], side, out=sums)
             kept = sums[:, : tile * columns.stride : columns.stride]
             np.copyto(into, np.rint(kept, out=kept) if into.dtype.kind == "i" else kept, casting="unsafe")
 
-    return per_channel(slide, taps, rows, columns)
+    return per_channel(make_steps, taps, rows, columns)
 
 
 def tile_outputs(axis: Axis) -> int:
@@ -61,26 +58,26 @@ def tile_outputs(axis: Axis) -> int:
 
     The number of tiles is even and they are equally large, so that two CPU cores have the same work.
     """
-    most = max(1, (max(512, 4 * axis.extent) - axis.extent) // axis.stride + 1)
-    if axis.output <= most:
+    max_outputs = max(1, (max(512, 4 * axis.extent) - axis.extent) // axis.stride + 1)
+    if axis.output <= max_outputs:
         return axis.output
-    count = 2 * -(-axis.output // (2 * most))
+    count = 2 * -(-axis.output // (2 * max_outputs))
     side = fast_length((-(-axis.output // count) - 1) * axis.stride + axis.extent)
     return min((side - axis.extent) // axis.stride + 1, axis.output)
 
 
 @cache
-def fast_length(least: int) -> int:
-    """Return the smallest length, at least `least`, whose only prime factors are 2, 3 and 5.
+def fast_length(minimum: int) -> int:
+    """Return the smallest length, at least `minimum`, whose only prime factors are 2, 3 and 5.
 
     Examples
     --------
     >>> fast_length(37), fast_length(512)
     (40, 512)
     """
-    best = 1 << (least - 1).bit_length()
-    for fives in range(least.bit_length() // 2 + 1):
-        for threes in range(least.bit_length() + 1):
+    shortest = 1 << (minimum - 1).bit_length()
+    for fives in range(minimum.bit_length() // 2 + 1):
+        for threes in range(minimum.bit_length() + 1):
             product = 5**fives * 3**threes
-            best = min(best, product << max(0, -(-least // product) - 1).bit_length())
-    return best
+            shortest = min(shortest, product << max(0, -(-minimum // product) - 1).bit_length())
+    return shortest

@@ -43,21 +43,18 @@ def _column_bands(column: Array, rows: Axis, dtype: np.dtype[Any]) -> Algorithm:
     band = _banded_matrix(column[None, :], rows, dtype, block)[0].T.copy()
     width = max(1, BLAS_SINGLE_THREAD_LIMIT // band.size)
 
-    def slide(strip: Array, target: Array, _: BufferPool) -> Steps:
+    def make_steps(strip: Array, target: Array, _: BufferPool) -> Steps:
         steps: Steps = []
         height = min(block, len(target))
-        here = band[:height, : (height - 1) * rows.stride + rows.extent]
+        band_part = band[:height, : (height - 1) * rows.stride + rows.extent]
         for top in block_starts(len(target), height):
             start = top * rows.stride
-            source, into = strip[start : start + here.shape[1]], target[top : top + height]
+            source, into = strip[start : start + band_part.shape[1]], target[top : top + height]
             for pixels, sums in zip(column_chunks(source, width), column_chunks(into, width), strict=True):
-                steps.append(partial(np.matmul, here, pixels, out=sums))
+                steps.append(partial(np.matmul, band_part, pixels, out=sums))
         return steps
 
-    return slide
-
-
-# Bands --------------------------------------------------------------------------------------------------
+    return make_steps
 
 
 def banded_matmul(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> Algorithm:
@@ -79,20 +76,20 @@ def _row_bands(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> 
     band = _banded_matrix(taps, columns, dtype, block)
     # Windows of outputs that are this far apart do not overlap, so BLAS can take them as rows of a matrix.
     phases = -(-len(taps) // rows.stride)
-    most = max(1, BLAS_SINGLE_THREAD_LIMIT // band.size) * phases
+    max_rows = max(1, BLAS_SINGLE_THREAD_LIMIT // band.size) * phases
 
-    def slide(plane: Array, target: Array, scratch: BufferPool) -> Steps:
+    def make_steps(plane: Array, target: Array, buffers: BufferPool) -> Steps:
         steps: Steps = []
         last = target.shape[1] - block
-        for top in range(0, len(target), most):
-            into, lines = target[top : top + most], plane[top * rows.stride :]
+        for top in range(0, len(target), max_rows):
+            into, source = target[top : top + max_rows], plane[top * rows.stride :]
             blocks = _Blocks(band, rows.stride, block * columns.stride, phases)
             if last:
-                steps += blocks.multiply(lines, -(-last // block), into, scratch)
-            steps += blocks.multiply(lines[:, last * columns.stride :], 1, into[:, last:], scratch)
+                steps += blocks.multiply(source, -(-last // block), into, buffers)
+            steps += blocks.multiply(source[:, last * columns.stride :], 1, into[:, last:], buffers)
         return steps
 
-    return slide
+    return make_steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,20 +110,20 @@ class _Blocks:
     across: int
     phases: int
 
-    def multiply(self, plane: Array, count: int, target: Array, scratch: BufferPool) -> Steps:
+    def multiply(self, plane: Array, count: int, target: Array, buffers: BufferPool) -> Steps:
         """Compute the first `count` blocks of the target."""
         taps, used, block = self.band.shape
         item = self.band.itemsize
         height, line = len(target), plane.strides[0]
         into = as_strided(target, (count, height, block), (block * target.strides[1], *target.strides))
-        there = (height - 1) * self.down + taps
-        windows = as_strided(plane, (count, there, used), (self.across * item, line, item))
+        rows_read = (height - 1) * self.down + taps
+        windows = as_strided(plane, (count, rows_read, used), (self.across * item, line, item))
         if taps == 1 and into.dtype == self.band.dtype and into.strides[2] == item:
             return [partial(np.matmul, windows[:, :: self.down], self.band[0], out=into)]
         groups = -(-height // self.phases)
-        lines = (groups * self.phases - 1) * self.down + taps
-        source = scratch.array("windows", (count, lines, used), self.band.dtype)
-        sums = scratch.array("sums", (count, groups * self.phases, block), self.band.dtype)
+        padded_rows = (groups * self.phases - 1) * self.down + taps
+        source = buffers.array("windows", (count, padded_rows, used), self.band.dtype)
+        sums = buffers.array("sums", (count, groups * self.phases, block), self.band.dtype)
         step, row = self.down * used * item, block * item
         windows_of_outputs = as_strided(
             source,
@@ -137,8 +134,8 @@ class _Blocks:
             sums, (count, self.phases, groups, block), (sums.strides[0], row, self.phases * row, item)
         )
         return [
-            partial(np.copyto, source[:, :there], windows),
-            partial(source[:, there:].fill, 0),  # below the strip
+            partial(np.copyto, source[:, :rows_read], windows),
+            partial(source[:, rows_read:].fill, 0),  # below the strip
             partial(np.matmul, windows_of_outputs, self.band.reshape(taps * used, block), out=outputs),
             partial(np.copyto, into, sums[:, :height], casting="unsafe"),
         ]

@@ -1,4 +1,4 @@
-"""Wide integers split into planes that float32 holds exactly."""
+"""Algorithms for one channel, applied to each channel of an image."""
 
 import numpy as np
 
@@ -10,28 +10,28 @@ from convcli.sizes.windowed import Axis
 __all__ = ["per_channel"]
 
 
-def per_channel(slide: Algorithm, taps: Array, rows: Axis, columns: Axis) -> Algorithm:
+def per_channel(algorithm: Algorithm, taps: Array, rows: Axis, columns: Axis) -> Algorithm:
     """Apply to each channel separately; use shifts for strips with values that would spread to other outputs.
 
     These values are NaN and infinity, and values so large that intermediate sums may overflow.
     """
-    beyond_reach, total = shifts(taps, rows, columns), l1_norm(taps)
+    fallback, norm = shifts(taps, rows, columns), l1_norm(taps)
 
-    def slide_planes(strip: Array, target: Array, scratch: BufferPool) -> Steps:
+    def make_steps(strip: Array, target: Array, buffers: BufferPool) -> Steps:
         if strip.ndim == 2:
-            steps = slide(strip, target, scratch)
+            steps = algorithm(strip, target, buffers)
         else:
             steps = []
             for channel in range(strip.shape[2]):
-                steps += slide(strip[:, :, channel], target[:, :, channel], scratch)
+                steps += algorithm(strip[:, :, channel], target[:, :, channel], buffers)
         if target.dtype.kind == "i":
             return steps
-        largest = float(np.finfo(strip.dtype).max) / HEADROOM / max(total, 1)
+        largest = float(np.finfo(strip.dtype).max) / HEADROOM / max(norm, 1)
 
-        def choose() -> Steps:
-            within = -largest < strip.min() <= strip.max() < largest  # False for NaN
-            return steps if within else beyond_reach(strip, target, scratch)
+        def choose_steps() -> Steps:
+            in_range = -largest < strip.min() <= strip.max() < largest  # False for NaN
+            return steps if in_range else fallback(strip, target, buffers)
 
-        return [choose]
+        return [choose_steps]
 
-    return slide_planes
+    return make_steps

@@ -19,9 +19,9 @@ __all__ = [
     "PER_CHANNEL",
     "Strategy",
     "choose_strategy",
+    "choose_sum_dtype",
     "make_algorithm",
     "strip_height",
-    "sum_dtype",
 ]
 
 Array = NDArray[Any]
@@ -59,7 +59,7 @@ PER_CHANNEL = {
 }  # these process each channel separately
 
 
-def sum_dtype(strategy: Strategy, dtype: np.dtype[Any]) -> np.dtype[Any]:
+def choose_sum_dtype(strategy: Strategy, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype in which a strategy sums, for results of a dtype."""
     if strategy == Strategy.FOURIER:
         return np.dtype(np.float64)
@@ -83,7 +83,7 @@ def choose_strategy(
     factors = [_factors(taps) for taps in kernels]
     fits_float32 = bound is None or bound < EXACT_IN_FLOAT32
     if min(kernels[0].shape) > 1 and all(factors):
-        pairs = [pair for each in factors for pair in each]
+        pairs = [pair for kernel_factors in factors for pair in kernel_factors]
         if len(pairs) == len(kernels):  # terms of a sum would cancel, and infinities would become NaN
             costs[Strategy.SEPARABLE] = sum(
                 _cost_of_shifts(column[:, None], rows, IDENTITY_AXIS, dtype)
@@ -91,8 +91,8 @@ def choose_strategy(
                 for column, row in pairs
             )
         if fits_float32:
-            lines = _cost_of_line(rows, dtype) + _cost_of_line(columns, dtype)
-            costs[Strategy.SEPARABLE_MATMUL] = len(pairs) * lines
+            line_costs = _cost_of_line(rows, dtype) + _cost_of_line(columns, dtype)
+            costs[Strategy.SEPARABLE_MATMUL] = len(pairs) * line_costs
     if fits_float32 and rows.undilated:
         costs[Strategy.BANDED_MATMUL] = len(kernels) * _cost_of_bands(rows, columns, dtype)
     if bound is None or bound < EXACT_BY_FOURIER:
@@ -104,18 +104,18 @@ def make_algorithm(
     strategy: Strategy, taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]
 ) -> Algorithm:
     """Return the function that applies the kernel to a strip with this strategy."""
-    sums = sum_dtype(strategy, dtype)
+    sum_dtype = choose_sum_dtype(strategy, dtype)
     if strategy == Strategy.SHIFTS:
         return shifts(taps, rows, columns)
     if strategy == Strategy.BANDED_MATMUL:
-        return banded_matmul(taps, rows, columns, sums)
+        return banded_matmul(taps, rows, columns, sum_dtype)
     if strategy == Strategy.FOURIER:
         return fourier(taps, rows, columns)
     factors = _factors(taps)
     assert factors, "only kernels of low rank are separable"
     if strategy == Strategy.SEPARABLE:
         return separable(factors, rows, columns)
-    return separable_matmul(factors, rows, columns, taps, sums)
+    return separable_matmul(factors, rows, columns, taps, sum_dtype)
 
 
 def strip_height(
@@ -125,11 +125,11 @@ def strip_height(
     if strategy == Strategy.FOURIER:
         return tile_outputs(rows)
     row_bytes = pixels_of_row * itemsize * (1 if strategy in PER_CHANNEL else channels)
-    size = min(STRIP_BYTES // results, max(row_bytes * rows.output // MIN_STRIPS, STRIP_BYTES // 8))
+    strip_bytes = min(STRIP_BYTES // results, max(row_bytes * rows.output // MIN_STRIPS, STRIP_BYTES // 8))
     # High compared to the kernel, so that strips overlap little; matrix products are slow below 32 rows.
-    least = rows.extent * (32 if strategy == Strategy.BANDED_MATMUL else 2)
-    lines = max(size // row_bytes, least)
-    height = max((lines - rows.extent) // rows.stride + 1, 1)
+    min_rows = rows.extent * (32 if strategy == Strategy.BANDED_MATMUL else 2)
+    padded_rows = max(strip_bytes // row_bytes, min_rows)
+    height = max((padded_rows - rows.extent) // rows.stride + 1, 1)
     if strategy == Strategy.SEPARABLE_MATMUL:
         height = -(-height // block_size(rows)) * block_size(
             rows
@@ -145,7 +145,7 @@ def _factors(taps: Array) -> list[tuple[Array, Array]]:
     total = l1_norm(taps)
     if total > np.finfo(np.float64).max / HEADROOM:  # intermediate sums could overflow
         return []
-    rest, size = taps.copy(), 0.0
+    rest, term_norms = taps.copy(), 0.0
     found: list[tuple[Array, Array]] = []
     while len(found) < MAX_FACTORS:
         i, j = np.unravel_index(np.argmax(np.abs(rest)), rest.shape)
@@ -153,18 +153,18 @@ def _factors(taps: Array) -> list[tuple[Array, Array]]:
             break
         column, row = rest[:, j].copy(), rest[i] / rest[i, j]
         found.append((column, row))
-        size += np.abs(column).sum() * np.abs(row).sum()
+        term_norms += np.abs(column).sum() * np.abs(row).sum()
         rest -= np.multiply.outer(column, row)
         if np.abs(rest).sum() <= 4 * np.finfo(np.float64).eps * total:
             # Cancellation between terms must not lose more digits than direct summation would.
-            return found if size * (sum(taps.shape) + 4) <= total * (taps.size + 8) else []
+            return found if term_norms * (sum(taps.shape) + 4) <= total * (taps.size + 8) else []
     return []
 
 
 def _cost_of_shifts(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> float:
-    pairs, left = factor_pair_sums(taps.ravel()) if is_unstrided_line(taps, rows, columns) else (0, taps)
-    sizes = [abs(tap) for tap in left[left != 0].tolist()]
-    passes = pairs + len(sizes) + len(set(sizes) - {1})
+    pairs, quotient = factor_pair_sums(taps.ravel()) if is_unstrided_line(taps, rows, columns) else (0, taps)
+    magnitudes = [abs(tap) for tap in quotient[quotient != 0].tolist()]
+    passes = pairs + len(magnitudes) + len(set(magnitudes) - {1})
     return float(passes * dtype.itemsize * PASS_COST)
 
 

@@ -183,7 +183,7 @@ class Captions:
 
 def _sums(explained: "ExplainedResult", place: tuple[int, int]) -> Iterator[str]:
     """Write a result out: the sum of each kernel, and how the sums are combined."""
-    cells = explained.cells(*place)
+    cells = explained.weighted_sums(*place)
     for number, cell in enumerate(cells, 1):
         pairs = zip(cell.patch.ravel().tolist(), cell.taps.ravel().tolist(), strict=True)
         terms = [f"{factor_text(value)}·{factor_text(tap)}" for value, tap in pairs if tap]

@@ -65,7 +65,7 @@ def _filter_picture(
         scale=scale,
         bias=rendering.biases[0],
         depth=picture.depth,
-        measured=measured and not rendering.relu,
+        with_statistics=measured and not rendering.relu,
         stride=window.stride,
         padding=window.padding,
         border=window.border_for(rendering.channels, picture.pixels),
@@ -83,8 +83,8 @@ def _filter_picture(
     told: dict[str, object] = {"saturated": filtered.saturated}
     if rendering.relu:
         made, told = render_values(filtered.pixels, how, rendering, picture)
-    elif filtered.numbers is not None:
-        told = result_facts(picture.pixels.shape, made.shape, filtered.dtype, filtered.numbers) | told
+    elif filtered.statistics is not None:
+        told = result_facts(picture.pixels.shape, made.shape, filtered.dtype, filtered.statistics) | told
     result = picture.with_pixels(made, alpha)
     matrices = [matrix.tolist() for matrix in one.kernels]
     facts = {
