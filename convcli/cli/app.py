@@ -9,14 +9,13 @@ from typer.core import TyperCommand, TyperGroup
 
 from convcli import __version__
 from convcli.cli.completion.completers import words_of
-from convcli.cli.help_formatting import PlainTextHelp, write_rows
+from convcli.cli.help_formatting import MAX_SUMMARY, PlainTextHelp, write_rows
 from convcli.cli.terminal.output import write
 from convcli.errors import UsageError, suggestion
 
-__all__ = ["COMMANDS", "MAX_SUMMARY", "root_command"]
+__all__ = ["COMMANDS", "root_command"]
 
 COMMANDS = ("apply", "pool", "explain", "learn", "shape", "params", "filters")
-MAX_SUMMARY = 200  # characters; longer than any, so that summaries are wrapped and never truncated
 MAX_WIDTH, MIN_WIDTH = 100, 30  # columns of a help page
 
 

@@ -71,12 +71,12 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run_or_complete(arguments: Sequence[str]) -> object:
     """Run a command, or answer a completion request of a shell."""
+    from convcli.cli.app import root_command
+
     if shell := os.environ.get("_CONVCLI_COMPLETE"):
         from convcli.cli.completion.engine import complete  # late: seldom needed
 
-        return complete(shell, arguments)
-    from convcli.cli.app import root_command
-
+        return complete(root_command(), shell, arguments)
     return root_command().main(args=list(arguments), prog_name="convcli", standalone_mode=False)
 
 

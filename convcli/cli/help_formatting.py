@@ -9,9 +9,18 @@ from typing import Any
 
 from convcli.cli.terminal.output import write
 
-__all__ = ["ARGUMENTS", "PlainTextHelp", "paragraphs", "parameter_groups", "split_remark", "write_rows"]
+__all__ = [
+    "ARGUMENTS",
+    "MAX_SUMMARY",
+    "PlainTextHelp",
+    "paragraphs",
+    "parameter_groups",
+    "split_remark",
+    "write_rows",
+]
 MAX_NARROW = 60  # columns below which descriptions go below the names of options instead of beside them
 MAX_NAME_WIDTH = 30  # columns; the description of an option with a longer name starts on the next line
+MAX_SUMMARY = 200  # characters; longer than any, so that summaries are wrapped and never truncated
 MAX_UNGROUPED = 10  # options that are listed without headings
 INDENT, GAP = 2, 2  # columns before a name, and between a name and its description
 ARGUMENTS, OPTIONS, COMMON_OPTIONS = "Arguments", "Options", "Common options"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from convcli.cli.app import MAX_SUMMARY, root_command
 from convcli.cli.completion.completers import Candidates
 from convcli.cli.completion.shells import Shell
+from convcli.cli.help_formatting import MAX_SUMMARY
 from convcli.cli.terminal.output import write
 from convcli.errors import ConvcliError, parse_choice
 
@@ -80,8 +80,8 @@ def parse_command_line(line: str) -> CommandLine:
     return CommandLine(tuple(words), last, quote)
 
 
-def complete(shell: str, arguments: Sequence[str]) -> int:
-    """Answer a shell, and return the exit code.
+def complete(root: "TyperGroup", shell: str, arguments: Sequence[str]) -> int:
+    """Answer a shell that completes a line of the root command, and return the exit code.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def complete(shell: str, arguments: Sequence[str]) -> int:
     text, replaced = (*arguments, "", "")[:2]
     line = parse_command_line(text)
     try:
-        found = completions(root_command(), line.words[1:], line.last)
+        found = completions(root, line.words[1:], line.last)
     except ConvcliError:  # about an earlier word of the line; running the line will report it
         return 0
     if running_shell == Shell.BASH:
