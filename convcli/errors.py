@@ -1,4 +1,19 @@
-"""The errors that convcli raises on purpose, and suggestions for names that are nearly right."""
+"""The errors that convcli raises on purpose, and suggestions for names that are nearly right.
+
+::
+
+    ConvcliError
+    ├── UsageError (ValueError)     the request is wrong; nothing was started
+    │   ├── SizeError               impossible layer arithmetic
+    │   ├── SpecError               a layer spec that cannot be parsed
+    │   ├── FilterError             an unknown filter, or an option that it does not have
+    │   └── KernelError             a kernel that cannot be read or used
+    ├── ImageError (ValueError)     an input that cannot be read or is not an image
+    ├── MatrixError (ValueError)    a text that is not a matrix of numbers
+    │   └── TooLargeError           a matrix that is larger than allowed
+    ├── LearningError               examples that teach nothing, or training that diverges
+    └── OutputError                 an output that cannot be written
+"""
 
 from collections.abc import Container, Iterable
 from enum import StrEnum

@@ -1,4 +1,17 @@
-"""The layer grammar: parses the text of a network."""
+"""The layer grammar: parses the text of a network into items, each with its line and column.
+
+::
+
+    spec     =  ["in" SIZE] items
+    items    =  item {("," | end of line) item}
+    item     =  (layer | join | repeat) {"@" NAME}
+    layer    =  WORD {WORD}                    conv 6 f5 s2
+    join     =  ("add" | "cat" | "mul") ("{" items "|" items {"|" items} "}" | "@" NAME)
+    repeat   =  NUMBER "x" "{" items "}"
+
+``#`` starts a comment. Only the words are checked here: whether the layers fit each other depends on the
+input.
+"""
 
 import re
 from collections.abc import Sequence
@@ -40,9 +53,6 @@ def parse_spec(text: str, source: str = "", *, network_names: Sequence[str] = ()
     ((32, 32, 1), [('conv 6 f5', 'line 2, column 1'), ('tanh', 'line 2, column 12')])
     """
     return _Parser(text, source, network_names).spec()
-
-
-# Items ----------------------------------------------------------------------------------------------------
 
 
 class _Parser:
@@ -144,10 +154,7 @@ class _Parser:
             if word.lower() == "in":
                 self.fail(first.position, "in may appear only once, before all layers")
             self.fail(first.position, self.unknown_word_error(word))
-        layer = parse_layer(word, self.words(), self.fail)
-        if isinstance(layer, str):
-            self.fail(first.position, layer)
-        return LayerItem(layer, first.position)
+        return LayerItem(parse_layer(first, self.words(), self.fail), first.position)
 
     def unknown_word_error(self, word: str) -> str:
         """Return the message about an unknown word, with a suggestion."""

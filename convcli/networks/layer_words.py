@@ -24,42 +24,38 @@ from convcli.sizes.text import NamedPadding, parse_count, parse_padding, parse_p
 __all__ = ["KEYWORDS", "LAYER_NAMES", "next_words", "parse_layer"]
 
 
-# The words of a layer -------------------------------------------------------------------------------------
-
-
 class _Option(NamedTuple):
-    """An option of a layer: the attribute of its class, its parser, its long names."""
+    """An option of a layer: the attribute that it sets, the parser of its value, its long names."""
 
     attribute: str
-    read: Callable[[str], object]
+    parse: Callable[[str], object]
     names: tuple[str, ...] = ()
 
 
-def _flag(word: str) -> bool:
+def _parse_flag(word: str) -> bool:
     if word.lower() not in ("true", "false"):
         raise SizeError(repr(word[:50]), "must be true or false")
     return word.lower() == "true"
 
 
-_PAIRS = {name: partial(parse_pair, name=name) for name in ("filter", "stride", "dilation", "output size")}
+_parse_window = partial(parse_pair, name="filter")
 _LETTERS = {
-    "f": _Option(
-        "window", _PAIRS["filter"], ("kernel_size", "k", "kernel", "filter_size", "window", "pool_size")
-    ),
-    "k": _Option("window", _PAIRS["filter"]),
-    "s": _Option("stride", _PAIRS["stride"], ("stride", "strides")),
+    "f": _Option("window", _parse_window, ("kernel_size", "kernel", "filter_size", "window", "pool_size")),
+    "k": _Option("window", _parse_window),
+    "s": _Option("stride", partial(parse_pair, name="stride"), ("stride", "strides")),
     "p": _Option("padding", parse_padding, ("padding",)),
-    "d": _Option("dilation", _PAIRS["dilation"], ("dilation", "dilation_rate")),
+    "d": _Option("dilation", partial(parse_pair, name="dilation"), ("dilation", "dilation_rate")),
     "g": _Option("groups", partial(parse_count, name="groups"), ("groups",)),
     "op": _Option(
         "output_padding", partial(parse_pair, name="output padding", minimum=0), ("output_padding",)
     ),
     "x": _Option("multiplier", partial(parse_count, name="multiplier"), ("depth_multiplier", "multiplier")),
 }
-_BIAS = _Option("bias", _flag, ("bias", "use_bias"))
-_CEIL = _Option("ceil", _flag, ("ceil_mode",))
+_BIAS = _Option("bias", _parse_flag, ("bias", "use_bias"))
+_CEIL = _Option("ceil", _parse_flag, ("ceil_mode",))
 _FLAGS = {"nobias": (_BIAS, False), "ceil": (_CEIL, True)}
 _FILTERS = _Option("filters", partial(parse_count, name="filters"), ("filters", "out_channels"))
+_OUTPUT_SIZE = _Option("size", partial(parse_pair, name="output size"), ("output_size",))
 _UNITS = _Option("units", partial(parse_count, name="units"), ("units", "out_features"))
 
 
@@ -68,12 +64,18 @@ class _LayerSyntax(NamedTuple):
 
     Attributes
     ----------
-    make : callable
-    letters, flags : options that it takes
-    number : the option given by a number without a letter
-    needed : attributes that are required
-    usage : its syntax, for error messages
-    names : other names of the layer
+    create : callable
+        The class of the layer, or a function that makes one.
+    usage : str
+        The syntax as error messages show it.
+    letters, flags : tuple of str
+        Options that it takes.
+    number : _Option or None
+        The option that a number without a letter sets.
+    required : tuple of str
+        Attributes that must be given.
+    names : tuple of str
+        Other names of the layer.
     """
 
     create: Callable[..., Layer]
@@ -85,12 +87,12 @@ class _LayerSyntax(NamedTuple):
     names: tuple[str, ...] = ()
 
     @property
-    def arguments(self) -> dict[str, _Option]:
+    def named_options(self) -> dict[str, _Option]:
         """All options that can be given as name=value."""
-        arguments = [_LETTERS[letter] for letter in self.letters]
-        arguments += [_FLAGS[flag][0] for flag in self.flags]
-        arguments += [] if self.number is None else [self.number]
-        long_names = {name: option for option in arguments for name in option.names}
+        options = [_LETTERS[letter] for letter in self.letters]
+        options += [_FLAGS[flag][0] for flag in self.flags]
+        options += [] if self.number is None else [self.number]
+        long_names = {name: option for option in options for name in option.names}
         return {letter: _LETTERS[letter] for letter in self.letters} | long_names
 
 
@@ -117,7 +119,7 @@ _SYNTAX: dict[str, _LayerSyntax] = {
         None, ("window",), ("avgpool2d", "averagepooling2d"),
     ),
     "gap": _LayerSyntax(
-        AdaptivePooling, "gap, or gap HxW", (), (), _Option("size", _PAIRS["output size"], ("output_size",)),
+        AdaptivePooling, "gap, or gap HxW", (), (), _OUTPUT_SIZE,
         (), ("globalaveragepooling2d", "adaptiveavgpool2d"),
     ),
     "pad": _LayerSyntax(
@@ -137,9 +139,8 @@ _SYNTAX: dict[str, _LayerSyntax] = {
     "flatten": _LayerSyntax(Flatten, "flatten"),
     **{kind: _LayerSyntax(partial(Elementwise, type=kind), kind) for kind in ElementwiseKind},
 }  # fmt: skip
-LAYER_NAMES = {name: (word, syntax) for word, syntax in _SYNTAX.items() for name in (word, *syntax.names)} | {
-    "swish": ("silu", _SYNTAX["silu"])
-}
+LAYER_NAMES = {name: (word, syntax) for word, syntax in _SYNTAX.items() for name in (word, *syntax.names)}
+LAYER_NAMES["swish"] = LAYER_NAMES["silu"]
 KEYWORDS = (*_SYNTAX, *JoinKind, "in")  # that error messages suggest
 
 
@@ -175,31 +176,30 @@ def next_words(layer: Sequence[str]) -> dict[str, str]:
     return {word: syntax.usage for word in (*syntax.letters, *syntax.flags) if word not in given}
 
 
-def parse_layer(
-    word: str, arguments: Sequence[Token], fail: Callable[[Position, str], NoReturn]
-) -> Layer | str:
-    """Build a layer from its words, or return what is missing; call `fail` for a wrong word."""
-    name, syntax = LAYER_NAMES[word.lower()]
-    given: dict[str, object] = {}
-    for token in arguments:
+def parse_layer(first: Token, words: Sequence[Token], fail: Callable[[Position, str], NoReturn]) -> Layer:
+    """Build a layer from its name and the words after it; call `fail` for the first error."""
+    name, syntax = LAYER_NAMES[first.text.lower()]
+    values: dict[str, object] = {}
+    for token in words:
         try:
             attribute, value = _attribute(name, token.text)
-            if attribute in given:
+            if attribute in values:
                 is_number = name in ("conv", "tconv") and token.text.isdecimal()
                 hint = f"; f{token.text} is a filter size" * is_number
                 raise SizeError(token.text[:50], f"sets the {attribute} of {name} again{hint}")
-            given[attribute] = value
+            values[attribute] = value
         except SizeError as error:
             fail(token.position, f"{error.what} {error.why}")
     for attribute in syntax.required:
-        if attribute not in given:
-            return f"{name} needs its {attribute}: {syntax.usage}"
-    if name == "pad" and isinstance(given["padding"], NamedPadding):
-        return (
-            f"pad has no filter that {given['padding']} could depend on: give an amount, as in pad 1 or "
-            "pad 0:1x0:1"
+        if attribute not in values:
+            fail(first.position, f"{name} needs its {attribute}: {syntax.usage}")
+    if name == "pad" and isinstance(values["padding"], NamedPadding):
+        fail(
+            first.position,
+            f"pad has no filter that {values['padding']} could depend on: give an amount, as in pad 1 or "
+            "pad 0:1x0:1",
         )
-    layer: Layer = syntax.create(**given)
+    layer: Layer = syntax.create(**values)
     return layer
 
 
@@ -207,14 +207,14 @@ def parse_layer(
 def _attribute(name: str, text: str) -> tuple[str, object]:
     """Return the attribute of a layer that a word sets, and its value."""
     option, value = _parse_word(name, _SYNTAX[name], text)
-    return option.attribute, option.read(value) if isinstance(value, str) else value
+    return option.attribute, option.parse(value) if isinstance(value, str) else value
 
 
 def _parse_word(name: str, syntax: _LayerSyntax, text: str) -> tuple[_Option, str | bool]:
     """Return the option that a word sets, and the text of its value."""
     long_name, equals, value = text.partition("=")
     if equals:
-        long_names = syntax.arguments
+        long_names = syntax.named_options
         if long_name.lower() not in long_names:
             why = suggestion(long_name, long_names) if long_names else "it has none"
             raise SizeError(long_name[:50], f"is not an option of {name}: {why}")

@@ -125,8 +125,8 @@ class ReceptiveField(NamedTuple):
 
     def _range_of_unit(self, unit: int) -> tuple[int, int]:
         periods, phase = divmod(unit, len(self.unit_ranges))
-        further = periods * int(len(self.unit_ranges) * self.jump)
-        return self.unit_ranges[phase][0] + further, self.unit_ranges[phase][1] + further
+        shift = periods * int(len(self.unit_ranges) * self.jump)
+        return self.unit_ranges[phase][0] + shift, self.unit_ranges[phase][1] + shift
 
     @staticmethod
     def joined(

@@ -10,9 +10,6 @@ from convcli.networks.spec import Position
 __all__ = ["Token", "TokenKind", "tokenize"]
 
 
-# Tokens ---------------------------------------------------------------------------------------------------
-
-
 class TokenKind(StrEnum):
     """What a token is."""
 
@@ -34,7 +31,7 @@ _TOKEN = re.compile(
 
 
 class Token(NamedTuple):
-    """A piece of the text of a network, and its place."""
+    """A piece of the text of a network, and its position."""
 
     kind: TokenKind
     text: str
@@ -42,7 +39,7 @@ class Token(NamedTuple):
 
 
 def tokenize(text: str, fail: Callable[[Position, str], NoReturn]) -> list[Token]:
-    """Split a text into tokens; `fail` is called with the place and reason of an error."""
+    """Split a text into tokens; `fail` is called with the position and reason of an error."""
     tokens = []
     line, line_start, offset = 1, 0, 0
     for match in _TOKEN.finditer(text):

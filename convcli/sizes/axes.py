@@ -82,6 +82,14 @@ def as_amounts(padding: Padding) -> NamedPadding | PaddingAmounts:
     return as_pair(sides[0], "padding", 0), as_pair(sides[1], "padding", 0)  # type: ignore[index]
 
 
+def _geometry(size: Pair, window: Pair, stride: Pair, dilation: Pair) -> tuple[tuple[int, int], ...]:
+    """Check sizes; return sides, windows, strides, dilations and extents, each vertical and horizontal."""
+    named = (size, "input"), (window, "filter"), (stride, "stride"), (dilation, "dilation")
+    sides, windows, strides, dilations = (as_pair(value, name, 1) for value, name in named)
+    extents = dilations[0] * (windows[0] - 1) + 1, dilations[1] * (windows[1] - 1) + 1
+    return sides, windows, strides, dilations, extents
+
+
 def _split_padding(total: int, padding: NamedPadding) -> tuple[int, int]:
     """Split padding between both ends."""
     less, more = total // 2, -(-total // 2)
@@ -122,13 +130,8 @@ def window_axes(
     >>> rows.output, columns.output, (rows.before, rows.after)
     (57, 107, (4, 4))
     """
-    sides = as_pair(size, "input", 1)
-    windows, strides, dilations = (
-        as_pair(value, name, 1)
-        for value, name in ((window, "filter"), (stride, "stride"), (dilation, "dilation"))
-    )
-    extents = tuple(d * (f - 1) + 1 for f, d in zip(windows, dilations, strict=True))
-    amounts = _paddings(padding, sides, extents, strides)  # type: ignore[arg-type] # two values in, two out
+    sides, windows, strides, dilations, extents = _geometry(size, window, stride, dilation)
+    amounts = _paddings(padding, sides, extents, strides)
     rows, columns = (
         Axis(side=n, window=f, before=before, after=after, stride=s, dilation=d, ceil=ceil)
         for n, f, (before, after), s, d in zip(sides, windows, amounts, strides, dilations, strict=True)
@@ -220,13 +223,8 @@ def transposed_axes(
     >>> [axis.output for axis in transposed_axes((7, 7), 3, stride=2, padding=1, output_padding=1)]
     [14, 14]
     """
-    sides = as_pair(size, "input", 1)
-    windows, strides, dilations = (
-        as_pair(value, name, 1)
-        for value, name in ((window, "filter"), (stride, "stride"), (dilation, "dilation"))
-    )
+    sides, windows, strides, dilations, extents = _geometry(size, window, stride, dilation)
     added = as_pair(output_padding, "output padding", 0)
-    extents = tuple(d * (f - 1) + 1 for f, d in zip(windows, dilations, strict=True))
     if isinstance(padding, str):
         padding = parse_padding(padding)
     if isinstance(padding, NamedPadding) and padding != NamedPadding.VALID:
@@ -240,7 +238,7 @@ def transposed_axes(
             for extent, stride in zip(extents, strides, strict=True)
         ]
         padding = cut[0], cut[1]
-    amounts = _paddings(padding, sides, extents, strides)  # type: ignore[arg-type] # two values in, two out
+    amounts = _paddings(padding, sides, extents, strides)
     rows, columns = (
         TransposedAxis(side=n, window=f, before=before, after=after, stride=s, dilation=d, output_padding=op)
         for n, f, (before, after), s, d, op in zip(

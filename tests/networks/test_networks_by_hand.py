@@ -4,12 +4,10 @@ The random networks are drawn as text together with their own account of sizes, 
 """
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -25,6 +23,7 @@ from convcli.networks.sources import network, read_spec, shipped_networks
 from convcli.networks.tables import shape_table
 from convcli.sizes.windowed import Axis
 from tests.support import oracles as reference
+from tests.support.call_counting import calls_during
 from tests.support.sampling import examples
 
 GOLDEN = Path(__file__).parents[1] / "data" / "networks"
@@ -363,23 +362,6 @@ def test_pixels_that_cannot_be_counted_are_not_said_to_be_read() -> None:
     assert list(valid_sides(parse_spec(text), (1, 1, 1), range(HUGE, HUGE + 4))) == []
 
 
-def calls_during(action: Callable[[], object]) -> int:
-    """Count the calls that something makes, of functions in Python and in C."""
-    count = 0
-
-    def profile(frame: FrameType, event: str, argument: object) -> None:  # noqa: ARG001 -- as Python calls it
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(profile)
-    try:
-        action()
-    finally:
-        sys.setprofile(before)
-    return count
-
-
 @pytest.mark.parametrize("unit", ["conv 8 f3 p1, bn, relu\n", "add { conv 8 f3 p1 | } @a, add @a\n"])
 def test_work_grows_with_the_layers_and_no_faster(unit: str) -> None:
     short, long = parse_spec(unit * 200), parse_spec(unit * 2000)
@@ -592,16 +574,7 @@ def test_blocks_are_the_items_of_the_top_level() -> None:
 def reads_everything(stage: Stage) -> bool:
     """Whether the windows, laid one by one, touch every row and column; no formula of ours is asked."""
     return all(
-        reference.read_pixels(
-            axis.side,
-            axis.window,
-            before=axis.before,
-            after=axis.after,
-            stride=axis.stride,
-            dilation=axis.dilation,
-            ceil=axis.ceil,
-        )
-        == set(range(axis.side))
+        reference.read_pixels(**vars(axis)) == set(range(axis.side))
         for axis in stage.axes or ()
         if isinstance(axis, Axis)
     )

@@ -5,9 +5,6 @@ work in proportion to what is written.
 """
 
 import re
-import sys
-from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -21,6 +18,7 @@ from convcli.networks.layer_types.base import Layer
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.networks.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Tag
+from tests.support.call_counting import calls_during
 from tests.support.sampling import examples
 
 # Writing with places --------------------------------------------------------------------------------------
@@ -247,23 +245,6 @@ def test_a_layer_is_the_same_however_it_is_spelled(spelling: tuple[str, Layer]) 
 
 
 # Work -----------------------------------------------------------------------------------------------------
-
-
-def calls_during(action: Callable[[], object]) -> int:
-    """Count the calls that something makes, of functions in Python and in C."""
-    count = 0
-
-    def profile(frame: FrameType, event: str, argument: Any) -> None:  # noqa: ARG001 -- as Python calls it
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(profile)
-    try:
-        action()
-    finally:
-        sys.setprofile(before)
-    return count
 
 
 @pytest.mark.parametrize(

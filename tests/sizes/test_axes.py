@@ -28,27 +28,11 @@ HUGE = 10**30
 
 
 def simulated(axis: Axis) -> list[int]:
-    return reference.window_starts(
-        axis.side,
-        axis.window,
-        before=axis.before,
-        after=axis.after,
-        stride=axis.stride,
-        dilation=axis.dilation,
-        ceil=axis.ceil,
-    )
+    return reference.window_starts(**vars(axis))
 
 
 def unread(axis: Axis) -> list[int]:
-    read = reference.read_pixels(
-        axis.side,
-        axis.window,
-        before=axis.before,
-        after=axis.after,
-        stride=axis.stride,
-        dilation=axis.dilation,
-        ceil=axis.ceil,
-    )
+    read = reference.read_pixels(**vars(axis))
     return [pixel for pixel in range(axis.side) if pixel not in read]
 
 

@@ -3,13 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING
 
 from convcli.networks.network import Network, Stage
-
-if TYPE_CHECKING:
-    from convcli.networks.spec import Item
-
+from convcli.networks.spec import Item, Join, JoinTag, LayerItem, Repeat
 
 __all__ = ["Fork", "Link", "Part", "Tree", "block_tree", "layer_tree"]
 
@@ -109,9 +105,7 @@ class _Reader:
         self.links: list[Link] = []
         self.tags: dict[str, int] = {}
 
-    def parts(self, items: "Sequence[Item]") -> tuple[Part, ...]:
-        from convcli.networks.spec import Join, JoinTag, LayerItem, Repeat
-
+    def parts(self, items: Sequence[Item]) -> tuple[Part, ...]:
         parts: list[Part] = []
         for item in items:
             if isinstance(item, LayerItem):

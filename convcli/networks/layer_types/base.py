@@ -65,7 +65,7 @@ class Layer:
         """The layer in the words of the layer grammar."""
         return str(self.type)
 
-    def axes(self, size: Size) -> tuple[AnyAxis, AnyAxis] | None:  # noqa: ARG002 -- as all below
+    def axes(self, size: Size) -> tuple[AnyAxis, AnyAxis] | None:  # noqa: ARG002 -- subclasses use it
         """Return the axes along which the layer's windows slide; None for a layer without windows.
 
         Raises

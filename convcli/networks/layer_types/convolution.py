@@ -82,7 +82,7 @@ class Convolution(WindowedLayer):
         depth = _channels_per_group(self.groups, channels, self.filters)
         return None if self.filters is None else (*self.window, depth, self.filters)
 
-    def biases(self, channels: int) -> Size | None:  # noqa: ARG002 -- every layer is asked alike
+    def biases(self, channels: int) -> Size | None:  # noqa: ARG002 -- the signature of all layers
         """Return ``(1, 1, 1, filters)``."""
         return (1, 1, 1, self.filters) if self.bias and self.filters is not None else None
 
@@ -164,7 +164,7 @@ class Depthwise(WindowedLayer):
         """Return ``(1, 1, 1, c multiplier)``."""
         return self.as_convolution(channels).biases(channels)
 
-    def connections(self, channels: int) -> int:  # noqa: ARG002 -- every layer is asked alike
+    def connections(self, channels: int) -> int:  # noqa: ARG002 -- the signature of all layers
         """Return the number of input values that an output value depends on: those under the window."""
         return prod(self.window)
 
@@ -218,7 +218,7 @@ class TransposedConvolution(WindowedLayer):
         """Return ``(f_h, f_w, c / g, filters)``."""
         return (*self.window, _channels_per_group(self.groups, channels, self.filters), self.filters)
 
-    def biases(self, channels: int) -> Size | None:  # noqa: ARG002 -- every layer is asked alike
+    def biases(self, channels: int) -> Size | None:  # noqa: ARG002 -- the signature of all layers
         """Return ``(1, 1, 1, filters)``."""
         return (1, 1, 1, self.filters) if self.bias else None
 

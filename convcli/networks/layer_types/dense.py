@@ -11,9 +11,6 @@ from convcli.sizes.text import format_size
 __all__ = ["Dense", "Flatten"]
 
 
-# Dense and elementwise layers -----------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Dense(Layer):
     """A dense layer: over all values of a vector, or over the channels at each pixel of an image.
@@ -46,7 +43,7 @@ class Dense(Layer):
         """Return ``(inputs, units)``."""
         return channels, self.units
 
-    def biases(self, channels: int) -> Size | None:  # noqa: ARG002 -- every layer is asked alike
+    def biases(self, channels: int) -> Size | None:  # noqa: ARG002 -- the signature of all layers
         """Return ``(units,)``."""
         return (self.units,) if self.bias else None
 
