@@ -11,9 +11,9 @@ __all__ = ["BLACK", "BLUE", "GRAY", "RED", "WHITE", "color_limit", "diverging_co
 BLUE, WHITE, RED = (33, 102, 172), (255, 255, 255), (178, 24, 43)
 BLACK = (0, 0, 0)
 GRAY = (127, 127, 127)  # color of NaN
-STRIP = 1 << 16  # values per strip, which fit the cache
-BEYOND = 0.005  # fraction of the values that may lie beyond the limit
-AT_LEAST = 0.25  # the limit is at least this fraction of the largest value
+STRIP_VALUES = 1 << 16  # which fit in the cache
+CLIPPED_FRACTION = 0.005  # of the values, which may lie beyond the limit
+MIN_LIMIT_FRACTION = 0.25  # of the largest value
 # Matrices from linear sRGB to the responses of the eye's cones, and from their cube roots to OKLab.
 CONES = np.array(
     [
@@ -56,11 +56,11 @@ def diverging_colors(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
     flat = numbers.reshape(-1)
     colors = np.empty((flat.size, 3), np.uint8)
     # Narrow integers have few different values: look them up in a table.
-    table = _table(numbers.dtype, limit) if numbers.size > 2 * STRIP else None
-    for start in range(0, flat.size, STRIP):
-        part = slice(start, start + STRIP)
+    table = _color_table(numbers.dtype, limit) if numbers.size > 2 * STRIP_VALUES else None
+    for start in range(0, flat.size, STRIP_VALUES):
+        part = slice(start, start + STRIP_VALUES)
         if table is None:
-            colors[part] = _drawn(flat[part].astype(np.float64), limit)
+            colors[part] = _interpolate_colors(flat[part].astype(np.float64), limit)
         else:
             np.take(table, flat[part], axis=0, out=colors[part], mode="wrap")
     return colors.reshape(*numbers.shape, 3)
@@ -86,33 +86,33 @@ def color_limit(values: ArrayLike) -> float:
     """
     numbers = np.asarray(values)
     exact = numbers.dtype == np.float32 or numbers.dtype.itemsize < 4
-    sizes = numbers.ravel().astype(np.float32 if exact else np.float64)  # a copy, modified below
-    np.abs(sizes, out=sizes)
-    if sizes.size and not math.isfinite(sizes.max()):
-        sizes = sizes[np.isfinite(sizes)]
-    if not sizes.size:
+    magnitudes = numbers.ravel().astype(np.float32 if exact else np.float64)  # a copy, modified below
+    np.abs(magnitudes, out=magnitudes)
+    if magnitudes.size and not math.isfinite(magnitudes.max()):
+        magnitudes = magnitudes[np.isfinite(magnitudes)]
+    if not magnitudes.size:
         return 0.0
-    place = sizes.size - 1 - int(BEYOND * sizes.size)
-    sizes.partition(place)
-    return max(float(sizes[place]), AT_LEAST * float(sizes[place:].max()))
+    position = magnitudes.size - 1 - int(CLIPPED_FRACTION * magnitudes.size)
+    magnitudes.partition(position)
+    return max(float(magnitudes[position]), MIN_LIMIT_FRACTION * float(magnitudes[position:].max()))
 
 
-def _table(dtype: np.dtype[Any], limit: float) -> NDArray[np.uint8] | None:
+def _color_table(dtype: np.dtype[Any], limit: float) -> NDArray[np.uint8] | None:
     """Return the colors of all values of a narrow integer dtype, negative ones indexed from the end."""
     if dtype.kind not in "iu" or dtype.itemsize > 2:
         return None
     limits = np.iinfo(dtype)
     order = np.r_[0 : int(limits.max) + 1, int(limits.min) : 0]
-    return _drawn(order.astype(np.float64), limit).astype(np.uint8)
+    return _interpolate_colors(order.astype(np.float64), limit).astype(np.uint8)
 
 
-def _drawn(numbers: NDArray[np.float64], limit: float) -> NDArray[np.float64]:
-    unknown = np.isnan(numbers)
+def _interpolate_colors(numbers: NDArray[np.float64], limit: float) -> NDArray[np.float64]:
+    is_nan = np.isnan(numbers)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        shares = np.where(numbers == 0, 0, numbers / limit).clip(-1, 1)
-    ends = np.where(shares[:, None] < 0, BLUE, RED)
-    colors: NDArray[np.float64] = 255 + (ends - 255) * np.abs(shares)[:, None]
-    colors[unknown] = GRAY
+        fractions = np.where(numbers == 0, 0, numbers / limit).clip(-1, 1)
+    ends = np.where(fractions[:, None] < 0, BLUE, RED)
+    colors: NDArray[np.float64] = 255 + (ends - 255) * np.abs(fractions)[:, None]
+    colors[is_nan] = GRAY
     return np.round(colors)
 
 
@@ -139,19 +139,19 @@ def nearest_colors(colors: ArrayLike, palette: ArrayLike) -> NDArray[np.uint8]:
     >>> nearest_colors([[[183, 38, 56]]], [[175, 0, 95], [175, 0, 0], [88, 88, 88]]).tolist()
     [[[175, 0, 0]]]
     """
-    known = np.asarray(palette, np.uint8)
-    places = _perceived(known)
+    palette_colors = np.asarray(palette, np.uint8)
+    palette_points = _weighted_oklab(palette_colors)
     nearest = [
-        np.square(_perceived(row)[:, np.newaxis] - places).sum(axis=-1).argmin(axis=-1)
+        np.square(_weighted_oklab(row)[:, np.newaxis] - palette_points).sum(axis=-1).argmin(axis=-1)
         for row in np.asarray(colors, np.uint8)  # row by row, as there is a distance for each pair
     ]
-    found: NDArray[np.uint8] = known[np.array(nearest)]
+    found: NDArray[np.uint8] = palette_colors[np.array(nearest)]
     return found
 
 
-def _perceived(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _weighted_oklab(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return OKLab coordinates, hue and chroma weighted, of sRGB colors (N, 3)."""
-    shares = colors / 255
-    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    fractions = colors / 255
+    linear = np.where(fractions <= 0.04045, fractions / 12.92, ((fractions + 0.055) / 1.055) ** 2.4)
     lab: NDArray[np.float64] = np.cbrt(linear @ CONES.T) @ OKLAB.T
     return lab * (1, HUE_WEIGHT, HUE_WEIGHT)

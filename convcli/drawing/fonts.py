@@ -6,7 +6,7 @@ from PIL import ImageFont
 
 __all__ = ["drawable_text", "font", "wrap_text"]
 
-NO_CHARACTER = "\U0010fffd"  # a private use character, which no text font has
+MISSING_CHARACTER = "\U0010fffd"  # a private use character, which no text font has
 
 
 @cache
@@ -21,7 +21,7 @@ def font(size: int) -> ImageFont.FreeTypeFont:
 def _is_drawn(char: str) -> bool:
     """Whether the font has a character; one that it lacks looks like a character that no font has."""
     letters = font(16)
-    return char.isprintable() and bytes(letters.getmask(char)) != bytes(letters.getmask(NO_CHARACTER))
+    return char.isprintable() and bytes(letters.getmask(char)) != bytes(letters.getmask(MISSING_CHARACTER))
 
 
 def drawable_text(text: str) -> str:

@@ -28,13 +28,13 @@ from convcli.drawing.shapes import (
 __all__ = ["paint_drawing", "paint_frames", "render_apng", "render_gif", "render_png"]
 
 ANCHORS = {Anchor.START: "ls", Anchor.MIDDLE: "ms", Anchor.END: "rs"}
-BOLD = 0.4  # extra stroke width of bold letters
-WRITTEN_OUT = {"√": "sqrt", "²": "^2", "×": "x"}  # characters that Pillow's built-in font lacks
+BOLD_STROKE = 0.4  # extra stroke width of bold letters
+REPLACEMENTS = {"√": "sqrt", "²": "^2", "×": "x"}  # characters that Pillow's built-in font lacks
 SHADES = 6  # shades between the color of a letter and its background
 MAX_COLORS = 255  # colors of an animation, besides the transparent one
-NO_COLOR = (255, 0, 255)
+UNUSED_COLOR = (255, 0, 255)
 MILLISECONDS, HUNDREDTH = 1000, 10
-OVER = PngImagePlugin.Blend.OP_OVER
+BLEND_OVER = PngImagePlugin.Blend.OP_OVER
 
 Point = tuple[float, float]
 Draw = ImageDraw.ImageDraw
@@ -54,17 +54,17 @@ def paint_drawing(drawing: Drawing) -> Image.Image:
     >>> paint_drawing(Drawing(width=9, height=9, shapes=(box,), title="a box")).getpixel((2, 2))
     (211, 229, 248)
     """
-    image = _paper(drawing, Ink.PAPER)
+    image = _blank_image(drawing, Ink.PAPER)
     _paint(image, drawing.shapes)
     return image
 
 
 def paint_frames(animation: Animation) -> Iterator[Image.Image]:
     """Paint each frame of an animation, as `paint_drawing` does."""
-    ground = _paper(animation, Ink.PAPER)
+    ground = _blank_image(animation, Ink.PAPER)
     _paint(ground, animation.background)
     # Shapes above all frames are painted once, on black and on white paper, which gives their coverage.
-    on_black, on_white = _paper(animation, "#000000"), _paper(animation, "#ffffff")
+    on_black, on_white = _blank_image(animation, "#000000"), _blank_image(animation, "#ffffff")
     for image in (on_black, on_white):
         _paint(image, animation.overlay)
     uncovered = ImageChops.subtract(on_white, on_black)
@@ -74,8 +74,8 @@ def paint_frames(animation: Animation) -> Iterator[Image.Image]:
         frame = ground.copy()
         _paint(frame, shapes)
         if box is not None:
-            seen = ImageChops.multiply(frame.crop(box), uncovered.crop(box))
-            frame.paste(ImageChops.add(seen, on_black.crop(box)), box)
+            visible = ImageChops.multiply(frame.crop(box), uncovered.crop(box))
+            frame.paste(ImageChops.add(visible, on_black.crop(box)), box)
         yield frame
 
 
@@ -88,42 +88,44 @@ def render_png(drawing: Drawing) -> bytes:
 
 def render_gif(animation: Animation) -> bytes:
     """Return an animation as a looping GIF file; its times are in hundredths of a second."""
-    frames = _reduced_frames(animation)
-    return _animated(next(frames), frames, animation, "GIF")
+    frames = _palette_frames(animation)
+    return _save_animation(next(frames), frames, animation, "GIF")
 
 
 def render_apng(animation: Animation) -> bytes:
     """Return an animation as a looping PNG file (APNG)."""
-    first, *rest = _changes(_reduced_frames(animation))
-    return _animated(first, rest, animation, "PNG", blend=OVER)
+    first, *rest = _changed_pixels(_palette_frames(animation))
+    return _save_animation(first, rest, animation, "PNG", blend=BLEND_OVER)
 
 
-def _reduced_frames(animation: Animation) -> Iterator[Image.Image]:
+def _palette_frames(animation: Animation) -> Iterator[Image.Image]:
     """Paint the frames with a palette."""
     palette = _palette(animation)
     for frame in paint_frames(animation):
         yield frame.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
-def _changes(frames: Iterator[Image.Image]) -> Iterator[Image.Image]:
+def _changed_pixels(frames: Iterator[Image.Image]) -> Iterator[Image.Image]:
     """Make pixels transparent that equal those of the frame before: files become a quarter as large."""
     first = next(frames)
     first.info["transparency"] = MAX_COLORS
     yield first
     for old, new in pairwise(chain([first], frames)):
-        same = ImageChops.difference(_numbers(old), _numbers(new)).point(lambda value: 255 * (value == 0))
+        same = ImageChops.difference(_palette_indices(old), _palette_indices(new)).point(
+            lambda value: 255 * (value == 0)
+        )
         changed = new.copy()
         changed.paste(MAX_COLORS, mask=same)
         changed.info["transparency"] = MAX_COLORS
         yield changed
 
 
-def _numbers(image: Image.Image) -> Image.Image:
+def _palette_indices(image: Image.Image) -> Image.Image:
     """Return the palette indices, as if they were gray levels."""
     return Image.frombytes("L", image.size, image.tobytes())
 
 
-def _animated(
+def _save_animation(
     first: Image.Image,
     rest: Iterable[Image.Image],
     animation: Animation,
@@ -138,7 +140,7 @@ def _animated(
     return memory.getvalue()
 
 
-def _paper(drawing: Drawing | Animation, color: Color) -> Image.Image:
+def _blank_image(drawing: Drawing | Animation, color: Color) -> Image.Image:
     return Image.new("RGB", (math.ceil(drawing.width), math.ceil(drawing.height)), _rgb(color))
 
 
@@ -165,7 +167,7 @@ def _palette(animation: Animation) -> Image.Image:
                 red, green, blue = (round(low + (high - low) * part / SHADES) for low, high in ends)
                 colors[red, green, blue] = None
     # Every index has a color, so that files have room for the transparent one.
-    listed = [*list(colors)[:MAX_COLORS], *[NO_COLOR] * 256][:256]
+    listed = [*list(colors)[:MAX_COLORS], *[UNUSED_COLOR] * 256][:256]
     image = Image.new("P", (1, 1))
     image.putpalette([value for color in listed for value in color])
     return image
@@ -190,9 +192,9 @@ def _paint_rectangle(draw: Draw, shape: Rectangle) -> None:
     fill, stroke = (None if color is None else _rgb(color) for color in (shape.fill, shape.stroke))
     width = 0 if stroke is None else max(1, round(shape.thickness))
     # Rounded the same way everywhere, so that neighbors share their outlines.
-    left, top = (math.floor(place - width / 2 + 0.5) for place in (shape.x, shape.y))
+    left, top = (math.floor(position - width / 2 + 0.5) for position in (shape.x, shape.y))
     ends = shape.x + shape.width, shape.y + shape.height
-    right, bottom = (math.floor(place - width / 2 + 0.5) + width - 1 for place in ends)
+    right, bottom = (math.floor(position - width / 2 + 0.5) + width - 1 for position in ends)
     box = (left, top, max(right, left), max(bottom, top))
     draw.rounded_rectangle(box, shape.radius, fill, None if shape.dashed else stroke, width)
     if shape.dashed and stroke is not None:
@@ -224,22 +226,22 @@ def _paint_dashes(
 
 
 def _paint_text(draw: Draw, shape: Text) -> None:
-    place = shape.x, round(shape.y + BASELINE * shape.size)
+    position = shape.x, round(shape.y + BASELINE * shape.size)
     draw.text(
-        place,
-        _readable(shape.text),
+        position,
+        _spell_out(shape.text),
         _rgb(shape.fill),
         font(round(shape.size)),
         ANCHORS[shape.anchor],
-        stroke_width=BOLD if shape.bold else 0,
+        stroke_width=BOLD_STROKE if shape.bold else 0,
     )
 
 
-def _readable(text: str) -> str:
+def _spell_out(text: str) -> str:
     """Spell out characters that the font lacks; escapes would need more space than the drawing has."""
     return "".join(
         char
         if drawable_text(char) == char
-        else WRITTEN_OUT.get(char, "?" * round(text_width(char, 1 / LETTER_WIDTH)))
+        else REPLACEMENTS.get(char, "?" * round(text_width(char, 1 / LETTER_WIDTH)))
         for char in text
     )

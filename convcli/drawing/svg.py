@@ -42,7 +42,7 @@ def render_animated_svg(animation: Animation) -> str:
     show the first frame.
     """
     root = _root(animation, animation.background)
-    _style(root, _motion(animation))
+    _style(root, _animation_rules(animation))
     for number, shapes in enumerate(animation.persistent):
         group = SubElement(root, "g", {"class": "kept first" if number == 0 else f"kept kept-{number}"})
         _add(group, shapes)
@@ -54,29 +54,30 @@ def render_animated_svg(animation: Animation) -> str:
     return _document(root)
 
 
-def _motion(animation: Animation) -> str:
+def _animation_rules(animation: Animation) -> str:
     """Return the CSS rules that show one frame after the other; none for a single frame."""
     count, seconds = len(animation.frames), animation.seconds
     if count < 2:
         return ""
-    whole = count * seconds + animation.pause
-    comings = (
+    duration = count * seconds + animation.pause
+    appearances = (
         f"@keyframes kept-{number}{{0%{{visibility:hidden}}"
-        f"{100 * number * seconds / whole:.6g}%,100%{{visibility:visible}}}}"
+        f"{100 * number * seconds / duration:.6g}%,100%{{visibility:visible}}}}"
         f".kept.kept-{number}{{animation-name:kept-{number}}}"
         for number in range(1, len(animation.persistent))
     )
     return (
         ".frame,.kept{visibility:hidden}.first{visibility:visible}"
-        f"{_shown_for('frame', seconds / whole)}{_shown_for('last', (seconds + animation.pause) / whole)}"
+        f"{_visible_part('frame', seconds / duration)}"
+        f"{_visible_part('last', (seconds + animation.pause) / duration)}"
         "@media (prefers-reduced-motion:no-preference){"
-        f".frame{{animation:frame {whole:.6g}s step-end infinite;visibility:hidden}}"
+        f".frame{{animation:frame {duration:.6g}s step-end infinite;visibility:hidden}}"
         ".frame:last-of-type{animation-name:last}"
-        f".kept:not(.first){{animation:{whole:.6g}s step-end infinite}}{''.join(comings)}}}"
+        f".kept:not(.first){{animation:{duration:.6g}s step-end infinite}}{''.join(appearances)}}}"
     )
 
 
-def _shown_for(name: str, share: float) -> str:
+def _visible_part(name: str, share: float) -> str:
     """Return the CSS rule that shows an element for the first part of the time, then hides it."""
     return f"@keyframes {name}{{0%{{visibility:visible}}{100 * share:.6g}%,100%{{visibility:hidden}}}}"
 
@@ -98,10 +99,10 @@ def _root(drawing: Drawing | Animation, shapes: Iterable[Shape]) -> Element:
             "viewBox": f"0 0 {width} {height}",
         },
     )
-    SubElement(root, "title").text = _clean(drawing.title)
+    SubElement(root, "title").text = _printable_lines(drawing.title)
     if drawing.description:
-        SubElement(root, "desc").text = _clean(drawing.description)
-    _style(root, _rules())
+        SubElement(root, "desc").text = _printable_lines(drawing.description)
+    _style(root, _style_rules())
     paper = Rectangle(x=0, y=0, width=drawing.width, height=drawing.height, fill=Ink.PAPER)
     _add(root, (paper, *shapes))
     return root
@@ -128,7 +129,7 @@ def ink_rules(*, dark: bool, within: str = "") -> str:
     )
 
 
-def _rules() -> str:
+def _style_rules() -> str:
     """Return the CSS rules of every drawing; hovering over a text reaches the shape below it."""
     light, dark = ink_rules(dark=False), ink_rules(dark=True)
     return (
@@ -157,7 +158,7 @@ def _add_rectangle(parent: Element, shape: Rectangle) -> None:
     if shape.name:
         element.set("id", shape.name)
     if shape.title:
-        SubElement(element, "title").text = _clean(shape.title)
+        SubElement(element, "title").text = _printable_lines(shape.title)
 
 
 def _add_line(parent: Element, shape: Line) -> None:
@@ -177,7 +178,7 @@ def _add_text(parent: Element, shape: Text) -> None:
     if shape.bold:
         element.set("font-weight", "bold")
     _color(element, shape.fill, None, 0, dashed=False)
-    element.text = _clean(shape.text)
+    element.text = _printable_lines(shape.text)
 
 
 def _color(
@@ -206,7 +207,7 @@ def _number(value: float) -> str:
     return f"{round(value, 2) + 0.0:.10g}"
 
 
-def _clean(text: str) -> str:
+def _printable_lines(text: str) -> str:
     """Replace characters that cannot be displayed, line by line; XML allows the rest."""
     return "\n".join(map(replace_unprintable, text.split("\n")))
 

@@ -29,9 +29,9 @@ def parse_color(text: str, name: str = "color") -> Color:
     except ValueError:
         alpha = [0]
     if alpha:
-        meant = suggestion(text[:50], ImageColor.colormap)
-        others = "is not an opaque color such as white, #ff8800 or rgb(255,136,0)"
-        raise UsageError(f"{name} {text[:50]!r}", meant if "did you mean" in meant else others)
+        hint = suggestion(text[:50], ImageColor.colormap)
+        requirement = "is not an opaque color such as white, #ff8800 or rgb(255,136,0)"
+        raise UsageError(f"{name} {text[:50]!r}", hint if "did you mean" in hint else requirement)
     return red, green, blue
 
 
@@ -53,9 +53,9 @@ def flatten(picture: Picture, background: Color) -> Picture:
     if pixels.ndim == 2 and len(set(background)) > 1:
         pixels = np.repeat(pixels[..., np.newaxis], 3, axis=2)
     channels = pixels.reshape(*pixels.shape[:2], -1)
-    laid = np.empty_like(channels)
+    flat = np.empty_like(channels)
     for channel, value in enumerate(background[: channels.shape[2]]):
         weighted = channels[..., channel] * alpha.astype(np.uint16)  # 255 * 255 + 127 fits in 16 bits
         weighted += (255 - alpha) * np.uint16(value) + np.uint16(127)
-        laid[..., channel] = weighted // 255
-    return picture.with_pixels(laid.reshape(pixels.shape), None)
+        flat[..., channel] = weighted // 255
+    return picture.with_pixels(flat.reshape(pixels.shape), None)

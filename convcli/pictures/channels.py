@@ -10,7 +10,7 @@ from convcli.errors import ImageError, parse_choice
 from convcli.pictures.arrays import image_array
 
 __all__ = ["Channels", "select_channels"]
-STRIP = 1 << 16  # pixels at a time, which fit in the cache
+STRIP_PIXELS = 1 << 16  # pixels at a time, which fit in the cache
 
 
 class Channels(StrEnum):
@@ -62,7 +62,7 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
     if which == Channels.EACH:
         return pixels
     if which == Channels.SUM:
-        return _summed(pixels.reshape(*pixels.shape[:2], count))
+        return _sum_channels(pixels.reshape(*pixels.shape[:2], count))
     if which == Channels.GRAY and count == 1:
         return pixels.reshape(pixels.shape[:2])
     if count != 3:
@@ -72,7 +72,7 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
     if which != Channels.GRAY:
         return pixels[:, :, "rgb".index(which)]
     if pixels.dtype in (np.uint8, np.uint16):
-        return _luma_of_pixels(pixels)
+        return _pixel_luma(pixels)
     if pixels.dtype.kind == "f":
         with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels are allowed
             luma: NDArray[Any] = pixels @ (np.array(REC_601) / 65536)
@@ -83,10 +83,10 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
     return luma.astype(pixels.dtype)
 
 
-def _luma_of_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
+def _pixel_luma(pixels: NDArray[Any]) -> NDArray[Any]:
     """Return the luma of uint8 or uint16 pixels; with weights that add up to 65536 it fits in 32 bits."""
     luma = np.empty(pixels.shape[:2], pixels.dtype)
-    rows = max(1, STRIP // pixels.shape[1])
+    rows = max(1, STRIP_PIXELS // pixels.shape[1])
     for start in range(0, len(pixels), rows):
         strip = pixels[start : start + rows]
         total = np.full(strip.shape[:2], 32768, np.uint32)
@@ -96,7 +96,7 @@ def _luma_of_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
     return luma
 
 
-def _summed(pixels: NDArray[Any]) -> NDArray[Any]:
+def _sum_channels(pixels: NDArray[Any]) -> NDArray[Any]:
     dtype = pixels.dtype
     if dtype.kind != "f":
         dtype = np.dtype(np.uint16 if dtype == np.uint8 and pixels.shape[2] <= 257 else np.int64)

@@ -13,7 +13,7 @@ from convcli.errors import ImageError
 __all__ = ["DEFAULT_LIMITS", "MAX_PIXELS", "Limits", "ResultBytes", "Size", "free_memory"]
 
 MAX_PIXELS = 1 << 28  # 268 million
-WORTH_ASKING = 1 << 25  # bytes: allocating less is faster than asking how much memory is free
+MIN_CHECKED_BYTES = 1 << 25  # bytes: allocating less is faster than asking how much memory is free
 UNITS = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 1000))
 Size = tuple[int, int, int]
 """Height, width and channels."""
@@ -93,7 +93,7 @@ raise the limit with --max-memory
         ImageError
             It needs more.
         """
-        if needed <= WORTH_ASKING and self.memory is None:
+        if needed <= MIN_CHECKED_BYTES and self.memory is None:
             return
         allowed = self.allowed()
         if allowed is None or needed <= allowed:
@@ -103,8 +103,8 @@ raise the limit with --max-memory
         )
         raise ImageError(
             name,
-            f"needs about {_shown(needed)} of memory but may use only {_shown(allowed)}{share}; "
-            f"{other}raise the limit with --max-memory",
+            f"needs about {_format_bytes(needed)} of memory but may use only "
+            f"{_format_bytes(allowed)}{share}; {other}raise the limit with --max-memory",
         )
 
     def allowed(self) -> int | None:
@@ -116,7 +116,7 @@ raise the limit with --max-memory
 DEFAULT_LIMITS = Limits()
 
 
-def _shown(number: int) -> str:
+def _format_bytes(number: int) -> str:
     """Format a number of bytes for a person to read."""
     if number >= 10**18:
         return "more than a million TB"
@@ -133,21 +133,21 @@ def free_memory(root: Path = Path("/")) -> int | None:
 
     Source: Linux, Documentation/filesystems/proc.rst, admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst.
     """
-    amounts = [*_of_machine(root), *_of_groups(root), *_of_address_space(root)]
+    amounts = [*_machine_memory(root), *_control_group_memory(root), *_address_space(root)]
     return max(0, min(amounts)) if amounts else None
 
 
-def _of_machine(root: Path) -> Iterator[int]:
-    fields = _fields(root / "proc/meminfo")
+def _machine_memory(root: Path) -> Iterator[int]:
+    fields = _read_numbers(root / "proc/meminfo")
     if "MemAvailable:" in fields:
         yield fields["MemAvailable:"] * 1024
     elif hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _of_groups(root: Path) -> Iterator[int]:
+def _control_group_memory(root: Path) -> Iterator[int]:
     """Yield what is left of each limit, in the control group of this process and in those above it."""
-    for line in _text(root / "proc/self/cgroup").splitlines():
+    for line in _read_text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers:
             base, names = root / "sys/fs/cgroup", ("memory.max", "memory.current", "inactive_file")
@@ -159,31 +159,31 @@ def _of_groups(root: Path) -> Iterator[int]:
         group = base / path.strip("/")
         # In a container, only its own group may be visible, as the topmost one.
         for folder in (group, *group.parents):
-            limit, used = (_text(folder / name).strip() for name in names[:2])
+            limit, used = (_read_text(folder / name).strip() for name in names[:2])
             if limit.isdecimal() and used.isdecimal():
-                yield int(limit) - int(used) + _fields(folder / "memory.stat").get(names[2], 0)
+                yield int(limit) - int(used) + _read_numbers(folder / "memory.stat").get(names[2], 0)
             if folder == base:
                 break
 
 
-def _of_address_space(root: Path) -> Iterator[int]:
+def _address_space(root: Path) -> Iterator[int]:
     try:
         import resource
     except ImportError:  # Windows
         return
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    taken = _text(root / "proc/self/statm").partition(" ")[0]
+    taken = _read_text(root / "proc/self/statm").partition(" ")[0]
     if limit != resource.RLIM_INFINITY and taken:
         yield limit - int(taken) * resource.getpagesize()
 
 
-def _fields(file: Path) -> dict[str, int]:
+def _read_numbers(file: Path) -> dict[str, int]:
     """Return the numbers in a file whose lines hold a name and a number."""
-    lines = (line.split() for line in _text(file).splitlines())
+    lines = (line.split() for line in _read_text(file).splitlines())
     return {words[0]: int(words[1]) for words in lines if len(words) > 1 and words[1].isdecimal()}
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     try:
         return file.read_text("utf-8", "replace")
     except OSError:

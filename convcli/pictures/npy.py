@@ -15,12 +15,12 @@ __all__ = ["read_npy"]
 NPY_MAGIC = b"\x93NUMPY"
 
 
-_HEADER = {
+_HEADER_FIELDS = {
     "descr": re.compile(rb"'descr': *'([^']{1,20})'"),
     "fortran_order": re.compile(rb"'fortran_order': *(True|False)"),
     "shape": re.compile(rb"'shape': *\(((?:[0-9]{1,18}L?, *){0,31}(?:[0-9]{1,18}L?)?)\)"),
 }
-_REAL = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
+_REAL_DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 MAX_HEADER = 10_000
 
 
@@ -54,23 +54,23 @@ def read_npy(
     prefix = stream.read(8)
     length = int.from_bytes(stream.read(2 if prefix[6:7] == b"\1" else 4), "little")
     header = stream.read(min(length, MAX_HEADER))
-    found = [pattern.search(header) for pattern in _HEADER.values()]
+    found = [pattern.search(header) for pattern in _HEADER_FIELDS.values()]
     known = prefix[:6] == NPY_MAGIC and prefix[6:] in {b"\1\0", b"\2\0", b"\3\0"}
     if not known or length > MAX_HEADER or not all(found):
         raise MatrixError(name, "is not a .npy file of plain numbers")
-    kind, in_columns, sides = (match[1].decode("latin-1") for match in found if match)
-    if not _REAL.fullmatch(kind):
-        raise MatrixError(name, f"is not a .npy file of real numbers: its dtype is {kind}")
-    dtype = np.dtype(kind)
-    shape = tuple(int(side.strip(" L")) for side in sides.split(",") if side.strip())
+    dtype_text, fortran_order, sizes = (match[1].decode("latin-1") for match in found if match)
+    if not _REAL_DTYPE.fullmatch(dtype_text):
+        raise MatrixError(name, f"is not a .npy file of real numbers: its dtype is {dtype_text}")
+    dtype = np.dtype(dtype_text)
+    shape = tuple(int(size.strip(" L")) for size in sizes.split(",") if size.strip())
     count = prod(shape)
     if max_values is not None and count > max_values:
         raise MatrixError(name, f"holds {count} numbers, more than {max_values}")
-    if prod(side or 1 for side in shape) > 1 << 60:  # numpy refuses such sides even in an empty array
+    if prod(size or 1 for size in shape) > 1 << 60:  # numpy refuses such sides even in an empty array
         raise MatrixError(name, f"has an impossible shape, {shape}")
     if check_shape is not None:
         check_shape(shape, dtype.itemsize)
     data = stream.read(count * dtype.itemsize)
     if len(data) < count * dtype.itemsize:
         raise MatrixError(name, f"is truncated: it holds {len(data)} of {count * dtype.itemsize} bytes")
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if in_columns == "True" else "C")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order == "True" else "C")

@@ -26,10 +26,10 @@ SEARCH_LEVELS = (1, 3)  # the other levels take longer for about the same file s
 STRIP_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 17  # filtered at once: the block and its temporaries fit in the cache of a core
 WINDOW = 1 << zlib.MAX_WBITS
-SAMPLE_PLACES = 4
-SAMPLE_BYTES = 3 << 12  # per place, at least
-SAMPLE_SHARE = 0.001  # of a large picture's rows, per place: sampling takes about 5 % of the whole time
-LARGER = 1.02  # a fast file may be at most this much larger than a file made the usual way
+SAMPLE_COUNT = 4
+SAMPLE_BYTES = 3 << 12  # per sample, at least
+SAMPLE_FRACTION = 0.001  # of a large picture's rows, per sample: sampling takes about 5 % of the whole time
+MAX_GROWTH = 1.02  # a fast file may be at most this much larger than a file made by the standard method
 ADLER_BASE = 65521
 MEMORY_LEVEL = 9  # the maximum in zlib
 
@@ -83,8 +83,8 @@ def encode_png(
     if resolution is not None:
         across, down = (round(dots / 0.0254) for dots in resolution)
         parts += _chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
-    way = _fast_way(picture) if level is None else _small_way(picture, level)
-    return [*parts, *_compressed(picture, way, jobs), *_chunk(b"IEND", b"")]
+    method = _fast_method(picture) if level is None else _small_method(picture, level)
+    return [*parts, *_compress(picture, method, jobs), *_chunk(b"IEND", b"")]
 
 
 @dataclass(frozen=True)
@@ -107,53 +107,53 @@ class _Rows:
         return int(self.pixels.shape[2]) + (self.alpha is not None)
 
     @property
-    def step(self) -> int:
+    def pixel_bytes(self) -> int:
         """Return the number of bytes per pixel."""
         return self.channels * self.pixels.itemsize
 
     @property
     def row_bytes(self) -> int:
         """Return the number of bytes per row, including the filter type."""
-        return 1 + self.width * self.step
+        return 1 + self.width * self.pixel_bytes
 
     def header(self) -> bytes:
         depth, color = 8 * self.pixels.itemsize, COLOR_TYPES[self.channels]
         return struct.pack(">IIBBBBB", self.width, self.height, depth, color, 0, 0, 0)
 
-    def framed(self, start: int, stop: int) -> NDArray[np.uint8]:
+    def padded_rows(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Return the bytes of rows, with the row above and one pixel on the left; outside is zero."""
         first = max(start - 1, 0)
         shape = (stop - start + 1, self.width + 1, self.channels)
-        frame = np.zeros(shape, self.pixels.dtype.newbyteorder(">"))
-        inside = frame[first - stop :, 1:]
+        padded = np.zeros(shape, self.pixels.dtype.newbyteorder(">"))
+        inside = padded[first - stop :, 1:]
         colors = self.pixels.shape[2]
         inside[..., :colors] = self.pixels[first:stop]
         if self.alpha is not None:
             inside[..., colors] = self.alpha[first:stop]
-        return frame.view(np.uint8).reshape(len(frame), -1)
+        return padded.view(np.uint8).reshape(len(padded), -1)
 
     def filtered(self, start: int, stop: int, types: tuple[int, ...]) -> NDArray[np.uint8]:
         """Return rows as PNG stores them: the filter type, then the differences from its predictions."""
-        frame = self.framed(start, stop)
+        padded = self.padded_rows(start, stop)
         result = np.empty((stop - start, self.row_bytes), np.uint8)
         if len(types) == 1:
-            _filter(frame, self.step, types[0], result)
+            _filter(padded, self.pixel_bytes, types[0], result)
             return result
         cost = np.full(stop - start, np.iinfo(np.int64).max)
-        tried = np.empty_like(result)
+        candidate = np.empty_like(result)
         for filter_type in types:
-            _filter(frame, self.step, filter_type, tried)
-            sums = np.minimum(tried[:, 1:], -tried[:, 1:]).sum(axis=1, dtype=np.int64)
+            _filter(padded, self.pixel_bytes, filter_type, candidate)
+            sums = np.minimum(candidate[:, 1:], -candidate[:, 1:]).sum(axis=1, dtype=np.int64)
             better = sums < cost
             cost[better] = sums[better]
-            result[better] = tried[better]
+            result[better] = candidate[better]
         return result
 
 
-def _filter(frame: NDArray[np.uint8], step: int, filter_type: int, result: NDArray[np.uint8]) -> None:
+def _filter(padded: NDArray[np.uint8], pixel_bytes: int, filter_type: int, result: NDArray[np.uint8]) -> None:
     """Fill `result` with the filtered rows of a frame."""
-    raw, left = frame[1:, step:], frame[1:, :-step]
-    above, corner = frame[:-1, step:], frame[:-1, :-step]
+    raw, left = padded[1:, pixel_bytes:], padded[1:, :-pixel_bytes]
+    above, corner = padded[:-1, pixel_bytes:], padded[:-1, :-pixel_bytes]
     result[:, 0] = filter_type
     out = result[:, 1:]
     if filter_type == NONE:
@@ -186,7 +186,7 @@ def _paeth(left: NDArray[np.uint8], above: NDArray[np.uint8], corner: NDArray[np
 
 
 @dataclass(frozen=True)
-class _Way:
+class _Method:
     """The filter types to choose from for each row, and how to compress the filtered bytes."""
 
     filter_types: tuple[int, ...]
@@ -194,7 +194,7 @@ class _Way:
     level: int
 
 
-USUAL = _Way((NONE,), zlib.Z_DEFAULT_STRATEGY, 6)  # what most programs do, among them libvips
+STANDARD_METHOD = _Method((NONE,), zlib.Z_DEFAULT_STRATEGY, 6)  # what most programs do, among them libvips
 
 
 @dataclass(frozen=True)
@@ -206,36 +206,36 @@ class _Strip:
     length: int
 
 
-def _compressed(picture: _Rows, way: _Way, jobs: int | None) -> Iterator[bytes]:
+def _compress(picture: _Rows, method: _Method, jobs: int | None) -> Iterator[bytes]:
     """Yield the chunks of one zlib stream."""
     height = max(1, STRIP_BYTES // picture.row_bytes)
     starts = range(0, picture.height, height)
     strips: dict[int, _Strip] = {}
 
-    def work(waiting: WorkQueue) -> None:
-        for start in waiting:
-            strips[start] = _compressed_strip(picture, way, start, min(start + height, picture.height))
+    def work(queue: WorkQueue) -> None:
+        for start in queue:
+            strips[start] = _compress_strip(picture, method, start, min(start + height, picture.height))
 
     parallel_for(starts, work, thread_count(jobs, len(starts)))
     checksum = 1
     yield from _chunk(b"IDAT", b"\x78\x01")
     for start in starts:
         strip = strips[start]
-        checksum = _joined_checksums(checksum, strip.checksum, strip.length)
+        checksum = _combined_checksum(checksum, strip.checksum, strip.length)
         yield from _chunk(b"IDAT", strip.data)
     yield from _chunk(b"IDAT", checksum.to_bytes(4))
 
 
-def _compressed_strip(picture: _Rows, way: _Way, start: int, stop: int) -> _Strip:
+def _compress_strip(picture: _Rows, method: _Method, start: int, stop: int) -> _Strip:
     """Compress rows as if those above had been compressed just before."""
     raw = -zlib.MAX_WBITS  # negative: without a zlib header and checksum
-    window = _window(picture, way, start)
-    compressor = zlib.compressobj(way.level, zlib.DEFLATED, raw, MEMORY_LEVEL, way.strategy, window)
+    window = _window(picture, method, start)
+    compressor = zlib.compressobj(method.level, zlib.DEFLATED, raw, MEMORY_LEVEL, method.strategy, window)
     height = max(1, BLOCK_BYTES // picture.row_bytes)
     checksum = 1
     data = []
     for top in range(start, stop, height):
-        filtered = picture.filtered(top, min(top + height, stop), way.filter_types).data
+        filtered = picture.filtered(top, min(top + height, stop), method.filter_types).data
         checksum = zlib.adler32(filtered, checksum)
         data.append(compressor.compress(filtered))
     last = stop == picture.height
@@ -243,53 +243,55 @@ def _compressed_strip(picture: _Rows, way: _Way, start: int, stop: int) -> _Stri
     return _Strip(b"".join(data), checksum, (stop - start) * picture.row_bytes)
 
 
-def _window(picture: _Rows, way: _Way, start: int) -> bytes | memoryview:
+def _window(picture: _Rows, method: _Method, start: int) -> bytes | memoryview:
     """Return the filtered rows above a strip to which its matches may refer."""
-    if start == 0 or way.strategy == zlib.Z_RLE:  # runs start anew in every strip
+    if start == 0 or method.strategy == zlib.Z_RLE:  # runs start anew in every strip
         return b""
     above = max(0, start - -(-WINDOW // picture.row_bytes))
-    return picture.filtered(above, start, way.filter_types).data
+    return picture.filtered(above, start, method.filter_types).data
 
 
-def _fast_way(picture: _Rows) -> _Way:
-    """Return the fastest way that compresses a sample about as well as the usual way does.
+def _fast_method(picture: _Rows) -> _Method:
+    """Return the fastest method that compresses a sample about as well as the standard method.
 
     For photographs, which hardly repeat, run-length encoding is enough; drawings and tiled pictures repeat
     and need a search for matches.
     """
     samples = _samples(picture)
     best = min(FILTER_TYPES, key=lambda filter_type: _entropy(picture, filter_type, samples))
-    limit = LARGER * _sampled_size(picture, USUAL, samples)
-    ways = [_Way((best,), zlib.Z_RLE, FASTEST)]
-    ways += [
-        _Way((filter_type,), zlib.Z_DEFAULT_STRATEGY, level)
+    limit = MAX_GROWTH * _sampled_size(picture, STANDARD_METHOD, samples)
+    methods = [_Method((best,), zlib.Z_RLE, FASTEST)]
+    methods += [
+        _Method((filter_type,), zlib.Z_DEFAULT_STRATEGY, level)
         for level in SEARCH_LEVELS
         for filter_type in dict.fromkeys((NONE, best))  # matches are longest in unfiltered rows
     ]
-    return next((way for way in ways if _sampled_size(picture, way, samples) <= limit), USUAL)
+    return next(
+        (method for method in methods if _sampled_size(picture, method, samples) <= limit), STANDARD_METHOD
+    )
 
 
-def _small_way(picture: _Rows, level: int) -> _Way:
-    """Return the way that compresses a sample best at a given level."""
+def _small_method(picture: _Rows, level: int) -> _Method:
+    """Return the method that compresses a sample best at a given level."""
     samples = _samples(picture)
-    ways = [
-        _Way(types, strategy, level)
+    methods = [
+        _Method(types, strategy, level)
         for types in (FILTER_TYPES, (NONE,))
         for strategy in (zlib.Z_FILTERED, zlib.Z_DEFAULT_STRATEGY)
     ]
-    return min(ways, key=lambda way: _sampled_size(picture, way, samples))
+    return min(methods, key=lambda method: _sampled_size(picture, method, samples))
 
 
 def _samples(picture: _Rows) -> list[tuple[int, int]]:
     """Return the ranges of a few rows in the middle of each of several equal parts of a picture."""
-    count = max(1, SAMPLE_BYTES // picture.row_bytes, int(SAMPLE_SHARE * picture.height))
-    spacing = max(count, -(-picture.height // SAMPLE_PLACES))
+    count = max(1, SAMPLE_BYTES // picture.row_bytes, int(SAMPLE_FRACTION * picture.height))
+    spacing = max(count, -(-picture.height // SAMPLE_COUNT))
     starts = range((spacing - count) // 2, picture.height, spacing)
     return [(start, min(start + count, picture.height)) for start in starts]
 
 
-def _sampled_size(picture: _Rows, way: _Way, samples: list[tuple[int, int]]) -> int:
-    return sum(len(_compressed_strip(picture, way, start, stop).data) for start, stop in samples)
+def _sampled_size(picture: _Rows, method: _Method, samples: list[tuple[int, int]]) -> int:
+    return sum(len(_compress_strip(picture, method, start, stop).data) for start, stop in samples)
 
 
 def _entropy(picture: _Rows, filter_type: int, samples: list[tuple[int, int]]) -> float:
@@ -301,7 +303,7 @@ def _entropy(picture: _Rows, filter_type: int, samples: list[tuple[int, int]]) -
     return float((counts * np.log2(counts.sum() / counts)).sum())
 
 
-def _joined_checksums(first: int, second: int, length: int) -> int:
+def _combined_checksum(first: int, second: int, length: int) -> int:
     """Combine the Adler-32 checksums of two parts; `length` is that of the second part."""
     low = ((first & 0xFFFF) + (second & 0xFFFF) - 1) % ADLER_BASE
     high = ((first >> 16) + (second >> 16) + length * ((first & 0xFFFF) - 1)) % ADLER_BASE

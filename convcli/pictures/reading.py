@@ -23,8 +23,8 @@ from convcli.pictures.text_matrices import parse_matrix
 
 __all__ = ["load_picture", "read_image", "read_picture"]
 
-MAX_STREAM = 1 << 32  # bytes read from a pipe
-TEXT_EXPANDS = 12  # reading a text takes at most this many times its bytes in memory
+MAX_STREAM_BYTES = 1 << 32  # bytes read from a pipe
+TEXT_MEMORY_FACTOR = 12  # reading a text takes at most this many times its bytes in memory
 
 
 def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
@@ -122,8 +122,8 @@ def _read_all(read: Callable[[int], bytes], name: str, limits: Limits) -> bytes:
     while part := read(1 << 20):
         parts.append(part)
         length += len(part)
-        if length > MAX_STREAM:
-            raise ImageError(name, f"is longer than {MAX_STREAM} bytes; write it to a file first")
+        if length > MAX_STREAM_BYTES:
+            raise ImageError(name, f"is longer than {MAX_STREAM_BYTES} bytes; write it to a file first")
         if allowed is not None and 2 * length > allowed:  # joining holds the parts and the whole
             limits.check_bytes(name, 2 * length)
     return b"".join(parts)
@@ -165,7 +165,7 @@ def _decode_npy(stream: BinaryIO, name: str, limits: Limits) -> Picture:
 
 
 def _decode_text(stream: BinaryIO, name: str, limits: Limits) -> Picture:
-    limits.check_bytes(name, TEXT_EXPANDS * stream.seek(0, io.SEEK_END))
+    limits.check_bytes(name, TEXT_MEMORY_FACTOR * stream.seek(0, io.SEEK_END))
     stream.seek(0)
     try:
         text = stream.read().decode("utf-8-sig")

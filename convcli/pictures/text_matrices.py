@@ -15,13 +15,15 @@ from convcli.errors import MatrixError, TooLargeError
 
 __all__ = ["format_matrix", "parse_integer", "parse_matrix", "parse_number"]
 
-LETTERS_AT_A_TIME = 1 << 16  # characters that are split into lines at once
+BLOCK_CHARACTERS = 1 << 16  # characters that are split into lines at once
 
 _DECIMAL = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"  # linear time: never ambiguous
-_CELL = re.compile(rf"(?P<top>{_DECIMAL})(?:/(?P<bottom>{_DECIMAL}))?|[+-]?(?:nan|inf)", re.IGNORECASE)
-_WHOLE = re.compile(r"[+-]?[0-9]+")
+_CELL = re.compile(
+    rf"(?P<numerator>{_DECIMAL})(?:/(?P<denominator>{_DECIMAL}))?|[+-]?(?:nan|inf)", re.IGNORECASE
+)
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 _LINE_END = re.compile(r"\r\n?|\n")
-_LEAST, _LARGEST = -(1 << 63), (1 << 63) - 1  # int64
+_MIN_INT64, _MAX_INT64 = -(1 << 63), (1 << 63) - 1
 
 
 def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArray[Any]:
@@ -54,34 +56,34 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
     ([[1, 2], [3, -4]], [[1.0, 0.5]])
     """
     rows: list[list[int | float]] = []
-    most = len(text) + 1  # the largest number of cells that the text can hold
-    left = most if max_cells is None else min(max_cells, most)
-    for number, line in enumerate(_rows(text, name, left), 1):
-        cells = _split(line, left)
-        if len(cells) > left:
+    max_parts = len(text) + 1  # the largest number of cells that the text can hold
+    remaining = max_parts if max_cells is None else min(max_cells, max_parts)
+    for number, line in enumerate(_rows(text, name, remaining), 1):
+        cells = _split_row(line, remaining)
+        if len(cells) > remaining:
             raise TooLargeError(name, f"has more than {max_cells} numbers")
-        left -= len(cells)
+        remaining -= len(cells)
         if rows and len(cells) != len(rows[0]):
             raise MatrixError(
                 name,
                 f"row {number} has {len(cells)} number{'s'[: len(cells) != 1]}, but row 1 has {len(rows[0])}",
             )
-        rows.append([_value(cell, number, place, name) for place, cell in enumerate(cells, 1)])
+        rows.append([_parse_cell(cell, number, column, name) for column, cell in enumerate(cells, 1)])
     if not rows:
         raise MatrixError(name, 'is empty; write rows such as "1 0 -1; 2 0 -2; 1 0 -1"')
-    whole = all(isinstance(value, int) for row in rows for value in row)
-    return np.array(rows, dtype=np.int64 if whole else np.float64)
+    all_integers = all(isinstance(value, int) for row in rows for value in row)
+    return np.array(rows, dtype=np.int64 if all_integers else np.float64)
 
 
-def _rows(text: str, name: str, most: int) -> Iterator[str]:
-    """Yield the rows; if a line has more than `most`, the rest of it comes as one row."""
-    of_one_line = False
+def _rows(text: str, name: str, max_parts: int) -> Iterator[str]:
+    """Yield the rows; if a line has more than `max_parts`, the rest of it comes as one row."""
+    has_semicolons = False
     for number, line in enumerate(_lines(text.strip())):
         if not line.strip():
             raise MatrixError(name, "has an empty line between rows; it must hold a single matrix")
-        parts = line.split(";", most)
-        of_one_line = of_one_line or (len(parts) > 1 and any(part.strip() for part in parts[1:]))
-        if number and of_one_line:
+        parts = line.split(";", max_parts)
+        has_semicolons = has_semicolons or (len(parts) > 1 and any(part.strip() for part in parts[1:]))
+        if number and has_semicolons:
             raise MatrixError(
                 name,
                 "separates rows with both ; and newlines; use one, and commas or spaces between numbers",
@@ -98,7 +100,7 @@ def _lines(text: str) -> Iterator[str]:
     """Yield the lines that are not comments, a few at a time: all of them may not fit in memory."""
     start = 0
     while start < len(text):
-        end = _LINE_END.search(text, start + LETTERS_AT_A_TIME)
+        end = _LINE_END.search(text, start + BLOCK_CHARACTERS)
         stop = end.end() if end else len(text)
         for line in text[start:stop].splitlines():
             if not line.lstrip().startswith("#"):
@@ -106,32 +108,32 @@ def _lines(text: str) -> Iterator[str]:
         start = stop
 
 
-def _split(line: str, most: int) -> list[str]:
+def _split_row(line: str, max_parts: int) -> list[str]:
     """Split a row at commas and whitespace; two consecutive commas enclose an empty cell.
 
-    Stops soon after `most` cells, because a row may be a whole file.
+    Stops soon after `max_parts` cells, because a row may be a whole file.
     """
     cells: list[str] = []
-    for part in line.split(",", most):
-        cells += part.split(None, most) or [""]
-        if len(cells) > most:
+    for part in line.split(",", max_parts):
+        cells += part.split(None, max_parts) or [""]
+        if len(cells) > max_parts:
             break
     return cells
 
 
-def _value(cell: str, row: int, column: int, name: str) -> int | float:
+def _parse_cell(cell: str, row: int, column: int, name: str) -> int | float:
     plain = cell.replace("\N{MINUS SIGN}", "-")
-    if _WHOLE.fullmatch(plain):
+    if _INTEGER.fullmatch(plain):
         return parse_integer(plain)
     match = _CELL.fullmatch(plain)
-    where = f"row {row}, column {column}"
+    position = f"row {row}, column {column}"
     if match is None:
-        raise MatrixError(name, f"{where} is {'empty' if not cell else f'{cell[:40]!r}, not a number'}")
-    if match["bottom"] is None:
+        raise MatrixError(name, f"{position} is {'empty' if not cell else f'{cell[:40]!r}, not a number'}")
+    if match["denominator"] is None:
         return float(plain)
-    if float(match["bottom"]) == 0:
-        raise MatrixError(name, f"{where} is {cell[:40]!r}, a division by zero")
-    return float(match["top"]) / float(match["bottom"])
+    if float(match["denominator"]) == 0:
+        raise MatrixError(name, f"{position} is {cell[:40]!r}, a division by zero")
+    return float(match["numerator"]) / float(match["denominator"])
 
 
 def parse_integer(digits: str) -> int | float:
@@ -143,7 +145,7 @@ def parse_integer(digits: str) -> int | float:
     (-12, 9.223372036854776e+18)
     """
     number = float(digits) if len(digits) > 20 else int(digits)
-    return number if _LEAST <= number <= _LARGEST else float(number)
+    return number if _MIN_INT64 <= number <= _MAX_INT64 else float(number)
 
 
 def parse_number(text: str, name: str) -> int | float:
@@ -159,7 +161,7 @@ def parse_number(text: str, name: str) -> int | float:
     >>> parse_number("1/4", "scale")
     0.25
     """
-    number = _value(text.strip(), 1, 1, name)
+    number = _parse_cell(text.strip(), 1, 1, name)
     if not math.isfinite(number):
         raise MatrixError(name, f"{text[:50]!r} is not a finite number")
     return number
@@ -182,12 +184,12 @@ def format_matrix(matrix: NDArray[Any], separator: str = " ", *, aligned: bool =
       0 -30
     0.5   1
     """
-    rows = [[_shortest(value) for value in row] for row in matrix]
+    rows = [[_shortest_text(value) for value in row] for row in matrix]
     if aligned:
         width = max(len(text) for row in rows for text in row)
         rows = [[text.rjust(width) for text in row] for row in rows]
     return "".join(f"{separator.join(row)}\n" for row in rows)
 
 
-def _shortest(value: Any) -> str:
+def _shortest_text(value: Any) -> str:
     return str(value).removesuffix(".0")

@@ -12,10 +12,6 @@ from convcli.files.streams import STREAM, input_name, read_standard_input, refus
 
 __all__ = ["Source", "check_names", "gather_sources"]
 
-PICTURES = {
-    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pnm", ".pgm", ".ppm", ".pbm",
-    ".avif", ".npy",
-}  # fmt: skip
 MAX_NAMES_BYTES = 1 << 30
 
 
@@ -135,6 +131,9 @@ def _tree(source: Source, out_dir: str) -> list[Source]:
             return [source]
     except OSError as error:
         return [Source(source.name, trouble=describe_os_error(error))]
+    from convcli.pictures.formats.decoding import readable_extensions  # late: single files need no list
+
+    extensions = readable_extensions() | {".npy"}
     found: list[Source] = []
     waiting = [source.name]
     out_name = os.path.basename(out_dir)  # noqa: PTH119 -- a part of a real path, as text
@@ -150,7 +149,7 @@ def _tree(source: Source, out_dir: str) -> list[Source]:
         found += [
             Source(entry.path, "" if below == "." else below)
             for entry in seen
-            if Path(entry.name).suffix.lower() in PICTURES and not entry.is_dir()
+            if Path(entry.name).suffix.lower() in extensions and not entry.is_dir()
         ]
         # Skip links, which may lead back here, and the outputs of an earlier run.
         waiting += [

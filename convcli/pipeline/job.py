@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from convcli.errors import ConvcliError, ImageError, OutputError, SizeError
 from convcli.files.streams import STREAM, write_bytes
 from convcli.pictures.formats.encoding import encode
-from convcli.pictures.formats.file_formats import FileFormat, check_holds
+from convcli.pictures.formats.file_formats import PROPERTIES, FileFormat, check_holds
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.inputs import Source
@@ -23,14 +23,6 @@ from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
 __all__ = ["Job", "Observer", "ResultBytes", "candidate_outputs"]
 
 NO_MEMORY = "there is not enough memory for it"
-# Bytes that encoders take for each value, where they are more than those of the file: measured.
-ENCODING: dict[FileFormat | None, int] = {
-    FileFormat.CSV: 90,
-    FileFormat.TXT: 90,
-    FileFormat.WEBP: 32,
-    FileFormat.AVIF: 16,
-    FileFormat.TIFF: 12,
-}
 
 
 class Observer(Protocol):
@@ -65,7 +57,8 @@ class ResultBytes:
             each = max(recipe.itemsize if numbers else 4, 8 if itemsize > 4 else 4)
         else:
             each = 8 if itemsize > 4 else itemsize
-        return values * (each + recipe.working_bytes + ENCODING.get(file_format, each))
+        encoder_bytes = None if file_format is None else PROPERTIES[file_format].encoder_bytes
+        return values * (each + recipe.working_bytes + (encoder_bytes or each))
 
 
 @dataclass(frozen=True)

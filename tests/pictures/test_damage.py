@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.pictures.damage.jpeg import padded, scans_of
+from convcli.pictures.damage.jpeg import find_scans, pad_scans
 from convcli.pictures.damage.tiff import check_directory, check_parts
 from tests.support.command_line import SAMPLES
 
@@ -44,9 +44,9 @@ def test_whole_files_pass_and_bits_behind_their_scans_change_nothing(
     options: dict[str, Any], scans: int, shape: tuple[int, int]
 ) -> None:
     content = jpeg(shape, **options)
-    ends, _ = scans_of(io.BytesIO(content), "x")
+    ends, _ = find_scans(io.BytesIO(content), "x")
     assert len(ends) == scans
-    longer = padded(io.BytesIO(content), ends)
+    longer = pad_scans(io.BytesIO(content), ends)
     assert len(longer) == len(content) + 64 * scans
     with Image.open(io.BytesIO(content)) as one, Image.open(io.BytesIO(longer)) as other:
         assert one.tobytes() == other.tobytes()
@@ -60,9 +60,9 @@ def test_one_restart_marker_less_than_there_must_be(subsampling: int, units: int
     content = jpeg((70, 90), subsampling=subsampling, restart_marker_blocks=1)
     markers = [match.start() for match in re.finditer(rb"\xff[\xd0-\xd7]", content)]
     assert len(markers) == units - 1
-    scans_of(io.BytesIO(content), "x")
+    find_scans(io.BytesIO(content), "x")
     with pytest.raises(ImageError, match="some of its pixels are missing"):
-        scans_of(io.BytesIO(content[: markers[-1]] + content[markers[-1] + 2 :]), "x")
+        find_scans(io.BytesIO(content[: markers[-1]] + content[markers[-1] + 2 :]), "x")
 
 
 @pytest.mark.parametrize("options", [{"restart_marker_blocks": 2}, {"restart_marker_rows": 1}])
@@ -71,7 +71,7 @@ def test_a_restart_interval_that_is_missing_is_missed(options: dict[str, Any]) -
     first = content.index(b"\xff\xd1")
     second = content.index(b"\xff\xd2")
     with pytest.raises(ImageError, match="some of its pixels are missing"):
-        scans_of(io.BytesIO(content[:first] + content[second:]), "x")
+        find_scans(io.BytesIO(content[:first] + content[second:]), "x")
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,15 @@ def test_a_restart_interval_that_is_missing_is_missed(options: dict[str, Any]) -
 )
 def test_a_file_without_an_end_is_cut(damaged: bytes) -> None:
     with pytest.raises(ImageError, match="is truncated: its end is missing"):
-        scans_of(io.BytesIO(damaged), "x")
+        find_scans(io.BytesIO(damaged), "x")
 
 
 def test_a_marker_on_the_border_of_two_blocks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     content = jpeg(restart_marker_blocks=1)
-    whole = scans_of(io.BytesIO(content), "x")
+    whole = find_scans(io.BytesIO(content), "x")
     for size in (1, 2, 3, 7):
         monkeypatch.setattr("convcli.pictures.damage.jpeg.BLOCK", size)
-        assert scans_of(io.BytesIO(content), "x") == whole
+        assert find_scans(io.BytesIO(content), "x") == whole
 
 
 # TIFF -----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from PIL import Image
 from convcli import parallel as processors
 from convcli.errors import ImageError
 from convcli.pictures.formats import decoding
-from convcli.pictures.formats.decoding import decode, readable_formats, start_decoding
+from convcli.pictures.formats.decoding import decode, readable_extensions, readable_formats, start_decoding
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture
 from convcli.pictures.reading import load_picture
@@ -107,6 +107,7 @@ class TextDecoder:
     """A decoder of a format of its own: one pixel, the letter behind a hash sign."""
 
     FORMATS = ("PNG", "LETTER")
+    EXTENSIONS = (".letter",)
 
     def decode(self, stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> "TextDecoder | None":
         del limits, frame
@@ -129,3 +130,4 @@ def test_the_first_decoder_that_reads_a_format_decodes_it(monkeypatch: pytest.Mo
     assert (picture.pixels.tolist(), picture.notes) == ([[65]], ("letter",))
     assert decode(io.BytesIO(b"A#"), "letter") is None
     assert readable_formats() == "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, AVIF and LETTER"
+    assert {".letter", ".png"} < readable_extensions()

@@ -126,7 +126,7 @@ def test_every_way_strip_and_block_is_read_back(
     block: int,
     window: int,
 ) -> None:
-    monkeypatch.setattr(png, "_fast_way", lambda _: png._Way(types, strategy, level))
+    monkeypatch.setattr(png, "_fast_method", lambda _: png._Method(types, strategy, level))
     monkeypatch.setattr(png, "STRIP_BYTES", strip)
     monkeypatch.setattr(png, "BLOCK_BYTES", block)
     monkeypatch.setattr(png, "WINDOW", window)
@@ -218,13 +218,13 @@ def usual_size(image: Array) -> int:
 
 
 def test_a_drawing_is_not_left_to_runs() -> None:
-    assert png._fast_way(png._Rows(drawing(), None)).strategy != zlib.Z_RLE
+    assert png._fast_method(png._Rows(drawing(), None)).strategy != zlib.Z_RLE
     assert len(file(drawing())) < 1.02 * usual_size(drawing())
 
 
 def test_a_photograph_is_left_to_runs() -> None:
     edges = photograph()
-    assert png._fast_way(png._Rows(edges[..., None], None)).strategy == zlib.Z_RLE
+    assert png._fast_method(png._Rows(edges[..., None], None)).strategy == zlib.Z_RLE
     assert len(file(edges)) < usual_size(edges)
 
 
@@ -232,7 +232,7 @@ def test_the_whole_picture_is_looked_at() -> None:
     edges = photograph()
     mixed = np.tile(drawing()[:, :512, 0], (8, 1))
     mixed[: len(edges)] = edges
-    assert png._fast_way(png._Rows(mixed[..., None], None)).strategy != zlib.Z_RLE
+    assert png._fast_method(png._Rows(mixed[..., None], None)).strategy != zlib.Z_RLE
 
 
 def by_pillow(image: Array, **options: Any) -> int:
@@ -259,7 +259,7 @@ def test_levels_grow_smaller() -> None:
 
 def test_checksums_of_parts_are_joined() -> None:
     first, second = bytes(range(256)) * 300, b"\xff" * 70_001
-    joined = png._joined_checksums(zlib.adler32(first), zlib.adler32(second), len(second))
+    joined = png._combined_checksum(zlib.adler32(first), zlib.adler32(second), len(second))
     assert joined == zlib.adler32(first + second)
 
 

@@ -135,7 +135,7 @@ def test_lines_are_split_few_at_a_time(monkeypatch: pytest.MonkeyPatch, row_end:
     rows = [[number, 1000] for number in range(200)]
     text = row_end.join(f"{first} {second}" for first, second in rows)
     for letters in (1, 7, 64):
-        monkeypatch.setattr(matrices, "LETTERS_AT_A_TIME", letters)
+        monkeypatch.setattr(matrices, "BLOCK_CHARACTERS", letters)
         assert parse_matrix(text, "test").tolist() == rows
 
 

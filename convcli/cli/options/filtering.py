@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+from convcli.cli.options.kernels import is_kernel_file, parse_kernel_option
 from convcli.convolution.borders import parse_border
 from convcli.convolution.rendering import SignedMapping
 from convcli.errors import MatrixError, UsageError, parse_choice
@@ -10,7 +11,6 @@ from convcli.kernels.banks import Bank, orientation_bank
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Filter
 from convcli.kernels.named import get_filter
-from convcli.kernels.typed import is_kernel_file, typed_kernel
 from convcli.pictures.channels import Channels
 from convcli.pictures.formats.file_formats import FileFormat
 from convcli.pictures.text_matrices import parse_number
@@ -53,7 +53,7 @@ def read_filters(
     if order is not None and not any(text.startswith("@") for text in kernels):
         raise UsageError("--order", "is for weights from a file, as in --kernel @weights.npz:conv1.weight")
     named = [get_filter(name, **parameters) for name in names]
-    return [*named, *(typed_kernel(text, order) for text in kernels), *map(orientation_bank, banks)]
+    return [*named, *(parse_kernel_option(text, order) for text in kernels), *map(orientation_bank, banks)]
 
 
 def kernel_files(kernels: list[str]) -> list[str]:

@@ -11,17 +11,17 @@ from typing import BinaryIO, NamedTuple
 
 from convcli.errors import ImageError
 
-__all__ = ["Scans", "padded", "scans_of"]
+__all__ = ["Scans", "find_scans", "pad_scans"]
 
 BLOCK = 1 << 18
 PADDING = b"\x55" * 64  # bits that decode to blocks that are not gray, whatever the Huffman code
 MARKER = re.compile(rb"\xff([^\x00\xff])")
 END_OF_IMAGE, START_OF_SCAN, RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
-RESTARTS = range(0xD0, 0xD8)
-ALONE = {0x01, *RESTARTS}  # markers without a segment
+RESTART_MARKERS = range(0xD0, 0xD8)
+STANDALONE = {0x01, *RESTART_MARKERS}  # markers without a segment
 MAX_SCANS, MAX_SEGMENTS = 500, 100_000  # limits on decoding time
-ARITHMETIC = range(0xC9, 0xD0)
-FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+ARITHMETIC_FRAMES = range(0xC9, 0xD0)
+FRAME_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass
@@ -33,7 +33,7 @@ class _Frame:
     sampling: dict[int, tuple[int, int]] = field(default_factory=dict)  # by component: horizontal, vertical
     interval: int = 0  # units between restart markers; 0 if there are none
 
-    def restarts_in(self, components: Sequence[int]) -> int:
+    def restart_count(self, components: Sequence[int]) -> int:
         """Return how many restart markers a scan of these components needs."""
         width, height = self.width, self.height
         most_across = max((across for across, _ in self.sampling.values()), default=1)
@@ -54,7 +54,7 @@ class Scans(NamedTuple):
     arithmetic: bool
 
 
-def scans_of(stream: BinaryIO, name: str) -> Scans:
+def find_scans(stream: BinaryIO, name: str) -> Scans:
     """Check that every scan is complete, with all its restart markers, and that the file has an end.
 
     Raises
@@ -66,60 +66,60 @@ def scans_of(stream: BinaryIO, name: str) -> Scans:
     ends: list[int] = []
     arithmetic = False
     stream.seek(2)
-    kind, segments = _next(stream, []), 0
+    kind, segments = _next_marker(stream, []), 0
     while kind not in {END_OF_IMAGE, None}:
         segments += 1
         if segments > MAX_SEGMENTS or len(ends) > MAX_SCANS:
             raise ImageError(name, f"has more than {MAX_SCANS} scans, or {MAX_SEGMENTS} segments")
-        content = b"" if kind in ALONE else _segment(stream)
-        if kind in FRAMES and len(content) >= 6:
-            arithmetic = kind in ARITHMETIC
+        content = b"" if kind in STANDALONE else _read_segment(stream)
+        if kind in FRAME_MARKERS and len(content) >= 6:
+            arithmetic = kind in ARITHMETIC_FRAMES
             frame.height, frame.width = struct.unpack_from(">HH", content, 1)
-            parts = [content[place : place + 2] for place in range(6, len(content) - 1, 3)]
+            parts = [content[position : position + 2] for position in range(6, len(content) - 1, 3)]
             frame.sampling = {part[0]: (part[1] >> 4 or 1, part[1] & 15 or 1) for part in parts}
         elif kind == RESTART_INTERVAL and len(content) >= 2:
             frame.interval = int.from_bytes(content[:2])
         restarts: list[int] = []
-        followed = _next(stream, restarts)
+        next_kind = _next_marker(stream, restarts)
         if kind == START_OF_SCAN and content:
             ends.append(stream.tell() - 2)
-            _check_restarts(restarts, frame.restarts_in(content[1 : 1 + 2 * content[0] : 2]), name)
-        kind = followed
+            _check_restarts(restarts, frame.restart_count(content[1 : 1 + 2 * content[0] : 2]), name)
+        kind = next_kind
     if kind is None or not ends:
         raise ImageError(name, "is truncated: its end is missing")
     return Scans(ends, arithmetic)
 
 
-def padded(stream: BinaryIO, ends: Sequence[int]) -> bytes:
+def pad_scans(stream: BinaryIO, ends: Sequence[int]) -> bytes:
     """Return the file with extra bits after each scan, which a decoder reads only if data is missing."""
     stream.seek(0)
-    parts, place = list[bytes](), 0
+    parts, position = list[bytes](), 0
     for end in ends:
-        parts += [stream.read(end - place), PADDING]
-        place = end
+        parts += [stream.read(end - position), PADDING]
+        position = end
     return b"".join([*parts, b"\xff\xd9"])
 
 
 def _check_restarts(found: list[int], expected: int, name: str) -> None:
-    if len(found) < expected or any(kind != 0xD0 + place % 8 for place, kind in enumerate(found)):
+    if len(found) < expected or any(kind != 0xD0 + position % 8 for position, kind in enumerate(found)):
         raise ImageError(name, "is damaged: some of its pixels are missing")
 
 
-def _segment(stream: BinaryIO) -> bytes:
+def _read_segment(stream: BinaryIO) -> bytes:
     """Read the segment that follows a marker."""
     length = int.from_bytes(stream.read(2))
     return stream.read(max(0, length - 2))
 
 
-def _next(stream: BinaryIO, restarts: list[int]) -> int | None:
+def _next_marker(stream: BinaryIO, restarts: list[int]) -> int | None:
     """Move past the next marker and return it; append the restart markers before it to `restarts`."""
     tail = b""
     while block := stream.read(BLOCK):
-        place = stream.tell() - len(block) - len(tail)
+        position = stream.tell() - len(block) - len(tail)
         data = tail + block
         for match in MARKER.finditer(data):
-            if match[1][0] not in RESTARTS:
-                stream.seek(place + match.end())
+            if match[1][0] not in RESTART_MARKERS:
+                stream.seek(position + match.end())
                 return match[1][0]
             restarts.append(match[1][0])
         tail = data[-1:] if data.endswith(b"\xff") else b""

@@ -48,7 +48,7 @@ def check_all_pixels(stream: BinaryIO, name: str, frame: int = 0) -> None:
         The data ends early.
     """
     header, pieces = _pixel_data(stream, name, frame)
-    missing = _promised_bytes(header)
+    missing = _expected_bytes(header)
     inflater = zlib.decompressobj()
     for data in pieces:
         while data and not inflater.eof:
@@ -62,15 +62,15 @@ def check_all_pixels(stream: BinaryIO, name: str, frame: int = 0) -> None:
 def _pixel_data(stream: BinaryIO, name: str, frame: int) -> tuple[bytes, list[bytes]]:
     """Return the header of a frame, as of a picture of its own, and the pieces of its compressed data."""
     header, pieces = b"", list[bytes]()
-    number, behind_first = 0, False
+    number, after_first = 0, False
     for kind, data, _ in _chunks(stream, name):
         if kind == b"IHDR":
             header = data
         elif kind == b"IDAT":
-            behind_first = True
+            after_first = True
             if frame == 0:
                 pieces.append(data)
-        elif kind == b"fcTL" and behind_first:
+        elif kind == b"fcTL" and after_first:
             number += 1
             if number == frame:
                 header = data[4:12] + header[8:]
@@ -92,7 +92,7 @@ def _chunks(stream: BinaryIO, name: str) -> Iterator[tuple[bytes, bytes, int]]:
         yield kind, body[:-4], int.from_bytes(body[-4:])
 
 
-def _promised_bytes(header: bytes) -> int:
+def _expected_bytes(header: bytes) -> int:
     """Return the uncompressed size in bytes of the pixels and filter types."""
     width, height, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     bits = depth * CHANNELS[color]

@@ -9,10 +9,10 @@ from typing import Any, BinaryIO, Literal
 
 from convcli.errors import ImageError
 
-__all__ = ["APART", "PLANAR", "check_directory", "check_parts"]
+__all__ = ["PLANAR", "SEPARATE_PLANES", "check_directory", "check_parts"]
 
 # The last three are BigTIFF types.
-BYTES_OF_A_TYPE = dict(zip(range(1, 14), (1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), strict=True)) | {
+TYPE_BYTES = dict(zip(range(1, 14), (1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), strict=True)) | {
     16: 8,
     17: 8,
     18: 8,
@@ -20,7 +20,7 @@ BYTES_OF_A_TYPE = dict(zip(range(1, 14), (1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4)
 STRIP_OFFSETS, ROWS_PER_STRIP, STRIP_COUNTS = 273, 278, 279
 TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_COUNTS = 322, 323, 324, 325
 WIDTH, HEIGHT, SAMPLES, PLANAR = 256, 257, 277, 284
-APART = 2  # planar configuration: a separate plane for each sample
+SEPARATE_PLANES = 2  # planar configuration: a separate plane for each sample
 HEADER = 8  # bytes at the start of the file, where no part can lie
 
 
@@ -36,23 +36,23 @@ def check_directory(stream: BinaryIO, name: str, offset: int) -> None:
     stream.seek(0)
     head = stream.read(4)
     order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
-    count_bytes, word = (8, 8) if 43 in head[2:] else (2, 4)  # BigTIFF or classic TIFF
-    length = 4 + 2 * word  # of an entry: tag, type, count, and the values or their offset
+    count_bytes, offset_bytes = (8, 8) if 43 in head[2:] else (2, 4)  # BigTIFF or classic TIFF
+    length = 4 + 2 * offset_bytes  # of an entry: tag, type, count, and the values or their offset
     stream.seek(offset)
     count = int.from_bytes(stream.read(count_bytes), order)
     if offset + count_bytes + count * length > size:
-        raise _cut(name)
+        raise _truncated(name)
     entries = stream.read(count * length)
-    for place in range(0, len(entries), length):
-        kind = int.from_bytes(entries[place + 2 : place + 4], order)
-        values = int.from_bytes(entries[place + 4 : place + 4 + word], order)
-        where = int.from_bytes(entries[place + 4 + word : place + length], order)
-        taken = values * BYTES_OF_A_TYPE.get(kind, 0)
-        if taken > word and where + taken > size:
-            raise _cut(name)
+    for position in range(0, len(entries), length):
+        kind = int.from_bytes(entries[position + 2 : position + 4], order)
+        values = int.from_bytes(entries[position + 4 : position + 4 + offset_bytes], order)
+        values_offset = int.from_bytes(entries[position + 4 + offset_bytes : position + length], order)
+        values_bytes = values * TYPE_BYTES.get(kind, 0)
+        if values_bytes > offset_bytes and values_offset + values_bytes > size:
+            raise _truncated(name)
 
 
-def _cut(name: str) -> ImageError:
+def _truncated(name: str) -> ImageError:
     return ImageError(name, "is truncated or damaged: its directory points beyond the end of the file")
 
 
@@ -71,10 +71,10 @@ def check_parts(tags: Mapping[int, Any], name: str) -> None:
         down = min(tags[ROWS_PER_STRIP], height)
     if not (isinstance(across, int) and isinstance(down, int) and across > 0 and down > 0):
         raise ImageError(name, "is damaged: its strips or tiles have no size")
-    planes = tags.get(SAMPLES, 1) if tags.get(PLANAR) == APART else 1
+    planes = tags.get(SAMPLES, 1) if tags.get(PLANAR) == SEPARATE_PLANES else 1
     needed = -(-width // across) * -(-height // down) * planes
     offsets = tags.get(TILE_OFFSETS if tiled else STRIP_OFFSETS, ())
     counts = tags.get(TILE_COUNTS if tiled else STRIP_COUNTS)
-    there = min(len(offsets), len(offsets if counts is None else counts))
-    if there < needed or any(offset < HEADER for offset in offsets):
-        raise ImageError(name, f"is damaged: it lists {min(there, needed)} of its {needed} parts")
+    listed = min(len(offsets), len(offsets if counts is None else counts))
+    if listed < needed or any(offset < HEADER for offset in offsets):
+        raise ImageError(name, f"is damaged: it lists {min(listed, needed)} of its {needed} parts")

@@ -17,7 +17,15 @@ from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from convcli.pictures.picture import Picture
 
-__all__ = ["DECODERS", "Decoded", "Decoder", "decode", "readable_formats", "start_decoding"]
+__all__ = [
+    "DECODERS",
+    "Decoded",
+    "Decoder",
+    "decode",
+    "readable_extensions",
+    "readable_formats",
+    "start_decoding",
+]
 
 BACKGROUND_MIN_BYTES = 1 << 19  # decoding a smaller file takes less time than starting a thread
 
@@ -38,6 +46,10 @@ class Decoder(Protocol):
     @property
     def FORMATS(self) -> tuple[str, ...]:  # noqa: N802 -- a constant of the module
         """The names of the formats that it reads, for messages."""
+
+    @property
+    def EXTENSIONS(self) -> tuple[str, ...]:  # noqa: N802
+        """The file extensions of these formats, in lower case."""
 
     def decode(self, stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Decoded | None:
         """Decode a picture, or return None if the file is in none of the formats.
@@ -77,6 +89,11 @@ def readable_formats() -> str:
     """
     *others, last = dict.fromkeys(name for decoder in DECODERS for name in decoder.FORMATS)
     return f"{', '.join(others)} and {last}"
+
+
+def readable_extensions() -> set[str]:
+    """Return the file extensions of all formats that can be decoded."""
+    return {extension for decoder in DECODERS for extension in decoder.EXTENSIONS}
 
 
 def decode(

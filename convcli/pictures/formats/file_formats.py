@@ -75,6 +75,8 @@ class FormatProperties:
         In dots per inch; 0 if it holds no resolution.
     max_side : int, optional
         Maximum width and height in pixels.
+    encoder_bytes : int, optional
+        Memory that the encoder takes per value, if it is more than in the file (measured).
     save_options : mapping, optional
         The arguments of Pillow's `save`, if Pillow writes it.
     """
@@ -88,6 +90,7 @@ class FormatProperties:
     gray_profile: bool = False
     max_resolution: float = 0
     max_side: int | None = None
+    encoder_bytes: int | None = None
     save_options: Mapping[str, Any] | None = None
 
 
@@ -115,6 +118,7 @@ PROPERTIES: Mapping[FileFormat, FormatProperties] = {
         profile=True,
         gray_profile=True,
         max_resolution=1e6,
+        encoder_bytes=12,
         save_options={"format": "TIFF", "compression": "tiff_adobe_deflate"},
     ),
     FileFormat.WEBP: FormatProperties(
@@ -122,6 +126,7 @@ PROPERTIES: Mapping[FileFormat, FormatProperties] = {
         alpha=True,
         profile=True,  # stores gray as RGB, which a gray profile does not fit
         max_side=16383,
+        encoder_bytes=32,
         save_options={"format": "WEBP", "lossless": True, "exact": True},
     ),
     FileFormat.BMP: FormatProperties(extensions=("bmp",), max_resolution=1e6, save_options={"format": "BMP"}),
@@ -132,11 +137,12 @@ PROPERTIES: Mapping[FileFormat, FormatProperties] = {
         extensions=("avif",),
         profile=True,  # stores gray as RGB, as WebP does
         max_side=65535,
+        encoder_bytes=16,
         save_options={"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
     ),
     FileFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),
-    FileFormat.CSV: FormatProperties(extensions=("csv",), numeric=True, separator=","),
-    FileFormat.TXT: FormatProperties(extensions=("txt",), numeric=True, separator=" "),
+    FileFormat.CSV: FormatProperties(extensions=("csv",), numeric=True, separator=",", encoder_bytes=90),
+    FileFormat.TXT: FormatProperties(extensions=("txt",), numeric=True, separator=" ", encoder_bytes=90),
 }
 """The properties of every format. A new format needs a row here and, unless Pillow writes it, an encoder in
 `encode`."""

@@ -11,10 +11,12 @@ from typing import BinaryIO
 
 __all__ = ["captured_libtiff_errors"]
 
-LINE = re.compile(r"(?:\w+|tempfile\.tif): .*")  # a libtiff message: module, or Pillow's name for the file
+LIBTIFF_MESSAGE = re.compile(
+    r"(?:\w+|tempfile\.tif): .*"
+)  # begins with a module, or Pillow's name for the file
 HARMLESS = re.compile(r"(?!JPEGLib: Warning, (?:Premature|Corrupt)).*\bWarning\b")
 
-_one_at_a_time = threading.Lock()
+_capture_lock = threading.Lock()
 
 
 @contextmanager
@@ -29,18 +31,18 @@ def captured_libtiff_errors(stream: BinaryIO) -> Iterator[Callable[[], str]]:
     if not is_tiff or not _is_standard_error():
         yield str
         return
-    with _one_at_a_time, _memory() as said:
-        kept = os.dup(2)
-        os.dup2(said.fileno(), 2)
+    with _capture_lock, _memory_file() as captured:
+        original = os.dup(2)
+        os.dup2(captured.fileno(), 2)
         try:
-            yield lambda: _first_error(_lines(said))
+            yield lambda: _first_error(_read_lines(captured))
         finally:
-            os.dup2(kept, 2)
-            for line in _lines(said):
-                if not LINE.fullmatch(line):
+            os.dup2(original, 2)
+            for line in _read_lines(captured):
+                if not LIBTIFF_MESSAGE.fullmatch(line):
                     with suppress(OSError):
                         os.write(2, f"{line}\n".encode())
-            os.close(kept)
+            os.close(original)
 
 
 def _is_standard_error() -> bool:
@@ -53,18 +55,18 @@ def _is_standard_error() -> bool:
         return False
 
 
-def _memory() -> BinaryIO:
+def _memory_file() -> BinaryIO:
     """Return a file in memory where the system has them: there may be no writable folder."""
     if hasattr(os, "memfd_create"):
         return open(os.memfd_create("libtiff"), "w+b")  # noqa: PTH123 -- a descriptor
     return TemporaryFile()
 
 
-def _lines(said: BinaryIO) -> list[str]:
-    said.seek(0)
-    return said.read(1 << 16).decode("utf-8", "replace").splitlines()
+def _read_lines(captured: BinaryIO) -> list[str]:
+    captured.seek(0)
+    return captured.read(1 << 16).decode("utf-8", "replace").splitlines()
 
 
 def _first_error(lines: list[str]) -> str:
-    errors = [line for line in lines if LINE.fullmatch(line) and not HARMLESS.match(line)]
+    errors = [line for line in lines if LIBTIFF_MESSAGE.fullmatch(line) and not HARMLESS.match(line)]
     return f"is damaged: {errors[0].removeprefix('tempfile.tif: ').rstrip('.')}" if errors else ""

@@ -25,7 +25,7 @@ from convcli.pictures.limits import Limits
 if TYPE_CHECKING:
     from convcli.pictures.picture import Picture
 
-__all__ = ["FORMATS", "PillowDecoded", "decode"]
+__all__ = ["EXTENSIONS", "FORMATS", "PillowDecoded", "decode"]
 
 PILLOW_FORMATS = {  # Pillow's names and the usual ones; none runs an external program
     "PNG": "PNG",
@@ -38,6 +38,10 @@ PILLOW_FORMATS = {  # Pillow's names and the usual ones; none runs an external p
     "AVIF": "AVIF",
 }
 FORMATS = tuple(PILLOW_FORMATS.values())
+EXTENSIONS = (
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pnm", ".pgm", ".ppm", ".pbm",
+    ".avif",
+)  # fmt: skip
 BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, X_RESOLUTION, SAMPLE_FORMAT = 258, 262, 274, 282, 339  # TIFF tags
 # By mode: channels of the array, bytes per value, bytes per pixel in Pillow.
 MODE_BYTES = {

@@ -8,9 +8,9 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.pictures.damage.jpeg import Scans, padded, scans_of
+from convcli.pictures.damage.jpeg import Scans, find_scans, pad_scans
 from convcli.pictures.damage.png import check_all_pixels, check_chunks
-from convcli.pictures.damage.tiff import APART, PLANAR, check_directory, check_parts
+from convcli.pictures.damage.tiff import PLANAR, SEPARATE_PLANES, check_directory, check_parts
 
 __all__ = ["check_damage"]
 
@@ -38,7 +38,7 @@ def check_damage(image: Image.Image, stream: BinaryIO, name: str, frame: int) ->
         content = io.BytesIO(stream.read())
         stream.seek(position)
     position = content.tell()
-    scans = scans_of(content, name)
+    scans = find_scans(content, name)
     content.seek(position)
     return partial(_check_jpeg, image, content, name, scans)
 
@@ -51,7 +51,7 @@ def _check_tiff(image: Image.Image, stream: BinaryIO, name: str) -> None:
     stream.seek(position)
     if tile[0] == "raw":  # for all others libtiff notices missing parts
         check_parts(tags, name)
-    elif image.mode == "LA" and tags.get(PLANAR) == APART:
+    elif image.mode == "LA" and tags.get(PLANAR) == SEPARATE_PLANES:
         raise ImageError(name, "stores gray and alpha in separate planes, of which Pillow reads only one")
 
 
@@ -80,7 +80,7 @@ def _check_jpeg(image: Image.Image, stream: BinaryIO, name: str, scans: Scans) -
     gray = all(abs(value - 128) <= 1 for value in (last if isinstance(last, tuple) else (last,)))
     if scans.arithmetic or (not gray and len(scans.ends) == 1):
         return
-    with Image.open(io.BytesIO(padded(stream, scans.ends)), formats=("JPEG",)) as again:
+    with Image.open(io.BytesIO(pad_scans(stream, scans.ends)), formats=("JPEG",)) as again:
         again.load()
         for top in range(0, image.height, ROWS_COMPARED):
             strip = 0, top, image.width, min(image.height, top + ROWS_COMPARED)

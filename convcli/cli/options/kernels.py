@@ -1,4 +1,4 @@
-"""Kernels of the option --kernel: coefficients, or a file after an @."""
+"""Reads the values of --kernel: coefficients, or a file after an @."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from convcli.kernels.filter import Filter, custom_filter
 from convcli.kernels.parsing import parse_kernel
 from convcli.kernels.weights import WEIGHT_FILES, read_weights, split_weights
 
-__all__ = ["is_kernel_file", "typed_kernel"]
+__all__ = ["is_kernel_file", "parse_kernel_option"]
 
 
 def is_kernel_file(text: str) -> bool:
@@ -23,7 +23,7 @@ def is_kernel_file(text: str) -> bool:
     return Path(split_weights(text)[0]).suffix.lower() in WEIGHT_FILES
 
 
-def typed_kernel(text: str, order: str | None) -> Filter | Bank:
+def parse_kernel_option(text: str, order: str | None) -> Filter | Bank:
     """Read a kernel from the value of --kernel.
 
     Parameters
@@ -40,7 +40,7 @@ def typed_kernel(text: str, order: str | None) -> Filter | Bank:
 
     Examples
     --------
-    >>> typed_kernel("1 -2 1", None).name
+    >>> parse_kernel_option("1 -2 1", None).name
     'kernel'
     """
     if text.startswith("@"):
