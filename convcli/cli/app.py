@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from convcli import __version__
-from convcli.cli.completion.completers import words_of
+from convcli.cli.completion.completers import enum_values
 from convcli.cli.help_formatting import MAX_SUMMARY, PlainTextHelp, write_rows
 from convcli.cli.terminal.output import write
 from convcli.errors import UsageError, suggestion
@@ -96,7 +96,7 @@ def convcli(
             help="Shell to complete in: bash, zsh or fish (default: the shell that runs convcli).",
             metavar="SHELL",
             hidden=True,
-            autocompletion=words_of("convcli.cli.completion.shells:Shell"),
+            autocompletion=enum_values("convcli.cli.completion.shells:Shell"),
         ),
     ] = None,
 ) -> None:

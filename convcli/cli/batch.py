@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from convcli.cli.options.batch import BatchOptions
 from convcli.cli.reports.results import answers_of, messages_of, result_answers
 from convcli.cli.terminal.output import (
-    answer_is_shown,
     display_width,
     escaped,
+    is_human_readable,
     message,
-    progress_is_shown,
+    stderr_is_terminal,
     write,
 )
 from convcli.cli.terminal.progress import file_progress
@@ -52,12 +52,12 @@ def run_batch(options: BatchOptions, recipes: Sequence[Recipe], files_read: Sequ
     batch = options.batch(recipes, files_read)
     count = len(batch.sources)
     finished = failed = skipped = 0
-    name_width = _name_width(batch) if answer_is_shown() and not options.json else 0
-    preview = options.preview and options.preview.begin(json=options.json, output=batch.where.output)
+    name_width = _name_width(batch) if is_human_readable() and not options.json else 0
+    preview = options.preview and options.preview.start(json=options.json, output=batch.where.output)
     observer = _PreviewObserver(preview, name_width) if preview else None
 
     def report_interruption() -> None:
-        if count > 1 and progress_is_shown():
+        if count > 1 and stderr_is_terminal():
             message(f"{count} inputs", f"stopped after {finished}; use --skip-existing to continue")
 
     follows_matrix = False  # the next matrix is separated by an empty line
@@ -68,7 +68,7 @@ def run_batch(options: BatchOptions, recipes: Sequence[Recipe], files_read: Sequ
                 failed += report.failed
                 skipped += report.skipped
                 progress.advance()
-                with progress.out_of_the_way():
+                with progress.paused():
                     for text, is_matrix in answers_of(report, json=options.json, name_width=name_width):
                         write("\n" + text if follows_matrix and is_matrix else text)
                         follows_matrix = follows_matrix or is_matrix
@@ -95,13 +95,13 @@ class _PreviewObserver:
 
     def after(self, seen: "Tile", recipe: Recipe, result: Picture, finished: Finished) -> str:
         """Draw the result beside the input."""
-        below = result_answers(finished, json=False, name_width=self.name_width)[0]
-        return self.preview.beside(seen, recipe.label, result, recipe.maps, below=below)
+        text_below = result_answers(finished, json=False, name_width=self.name_width)[0]
+        return self.preview.side_by_side(seen, recipe.label, result, recipe.maps, text_below=text_below)
 
 
 def _summarize(count: int, failed: int, skipped: int) -> None:
     """Report how a batch went, if somebody looks or something failed."""
-    if count > 1 and (failed or progress_is_shown()):
+    if count > 1 and (failed or stderr_is_terminal()):
         parts = [f"{count - failed - skipped} done"]
         parts += [f"{skipped} skipped"] * bool(skipped) + [f"{failed} failed"] * bool(failed)
         message(f"{count} inputs", ", ".join(parts))

@@ -57,7 +57,7 @@ class DiagramFile(NamedTuple):
         """
         if target == STREAM:
             check_svg_to_stdout(
-                None if output_format in (OutputFormat.SHOWN, OutputFormat.TSV) else f"--{output_format}"
+                None if output_format in (OutputFormat.TEXT, OutputFormat.TSV) else f"--{output_format}"
             )
             return cls(target, network, FileIds(()), force)
         files_read = FileIds([] if network is None else [STANDARD_INPUT if network == STREAM else network])

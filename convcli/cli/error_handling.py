@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from convcli.cli.terminal.output import message, show_answers
+from convcli.cli.terminal.output import message, set_text_output
 from convcli.errors import ConvcliError, UsageError, closest_spelling, describe_os_error
 from convcli.files.streams import BrokenPipe
 
@@ -65,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
         message(what, why + _hint(arguments))
         return WRONG_USAGE
     finally:
-        show_answers(as_text=False)
+        set_text_output(False)
     return code if isinstance(code, int) else SUCCESS
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from convcli.cli.terminal.output import output_is_terminal
+from convcli.cli.terminal.output import stdout_is_terminal
 from convcli.errors import UsageError
 from convcli.files.atomic import check_target, write_atomically
 from convcli.files.identity import FileIds
@@ -74,7 +74,7 @@ def check_svg_to_stdout(other_option: str | None) -> None:
     """
     if other_option is not None:
         raise UsageError("-o -", f"writes to standard output, and so does {other_option}; give a file name")
-    if output_is_terminal():
+    if stdout_is_terminal():
         raise UsageError("-o -", "svg is not for a terminal; redirect it")
 
 

@@ -1724,7 +1724,7 @@ def test_a_narrow_terminal_wraps_the_hint(
 def test_messages_on_a_terminal_are_wrapped_between_words(
     convcli: Runner, monkeypatch: pytest.MonkeyPatch, columns: int, lines: list[str]
 ) -> None:
-    monkeypatch.setattr("convcli.cli.terminal.output.progress_is_shown", lambda: True)
+    monkeypatch.setattr("convcli.cli.terminal.output.stderr_is_terminal", lambda: True)
     monkeypatch.setenv("COLUMNS", str(columns))
     ran = convcli("apply", "a  b.png", "--filter", "box")
     assert (ran.code, ran.out, ran.err.splitlines()) == (1, "", lines)

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from convcli.cli.terminal.output import left_to_right, message, shown_name
-from convcli.cli.terminal.tables import table_for_person
+from convcli.cli.terminal.output import format_name, left_to_right, message
+from convcli.cli.terminal.tables import format_table
 from convcli.kernels.named import get_filter
 from convcli.kernels.orientation_tuning import tuning_curves
 from convcli.networks.comparing import comparison_table
@@ -57,7 +57,7 @@ def laid_out(table: Table, columns: int) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", str(columns))
         patch.setenv("NO_COLOR", "1")
-        return table_for_person(table)
+        return format_table(table)
 
 
 class Printed:
@@ -189,7 +189,7 @@ def test_a_window_of_unknown_width_has_eighty_columns(text: str, monkeypatch: py
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", text)
     monkeypatch.setattr("os.get_terminal_size", lambda *_: (_ for _ in ()).throw(OSError))
-    assert table_for_person(table) == expected
+    assert format_table(table) == expected
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])
@@ -385,7 +385,7 @@ def test_a_narrow_terminal_has_the_numbers_below(terminal: Runner, pictures: lis
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
     assert [line for line in lines if not line.startswith(" ")] == [
-        shown_name(f"out/{name[:-4]}-maxpool-2x2.png") for name in pictures
+        format_name(f"out/{name[:-4]}-maxpool-2x2.png") for name in pictures
     ]
     assert {line for line in lines if line.startswith(" ")} == {"  (4x4, uint8 from 9 to 63)"}
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from convcli.cli.completion import completers as offers
-from convcli.cli.options.shared import (
+from convcli.cli.completion import completers
+from convcli.cli.options.declarations import (
     FILTER,
     OUTPUT,
     PIXELS,
@@ -34,7 +34,7 @@ from convcli.cli.options.shared import (
     SkipExisting,
     Stride,
     TextOption,
-    read_text,
+    apply_text_option,
 )
 from convcli.errors import UsageError
 
@@ -54,7 +54,7 @@ def apply(
             "--filter",
             help="A named filter, as in sobel-x or gaussian:sigma=2 (list: convcli filters); repeatable.",
             metavar="NAME",
-            autocompletion=offers.filters,
+            autocompletion=completers.filters,
         ),
     ] = None,
     kernels: Annotated[
@@ -64,7 +64,7 @@ def apply(
             help='Kernel coefficients, as in "1 0 -1; 2 0 -2; 1 0 -1", or from a file: @FILE (.csv, .txt, '
             ".json, .npy) or @FILE:TENSOR (.npz, .safetensors).",
             metavar="ROWS",
-            autocompletion=offers.kernels,
+            autocompletion=completers.kernels,
         ),
     ] = None,
     order: Annotated[
@@ -73,7 +73,7 @@ def apply(
             "--order",
             help="Order of the axes of weights in a file: oihw (F, C, f, f; PyTorch) or hwio (f, f, C, F).",
             metavar="AXES",
-            autocompletion=offers.words_of("convcli.kernels.weights:AxisOrder"),
+            autocompletion=completers.enum_values("convcli.kernels.weights:AxisOrder"),
             rich_help_panel=FILTER,
         ),
     ] = None,
@@ -84,7 +84,7 @@ def apply(
             help="A bank of COUNT rotated copies of a filter, as in gabor:8 or gabor:8,sigma=3; gives one "
             "feature map per copy.",
             metavar="NAME:COUNT",
-            autocompletion=offers.banks,
+            autocompletion=completers.banks,
             rich_help_panel=FILTER,
         ),
     ] = None,
@@ -108,7 +108,7 @@ def apply(
             "--channels",
             help="Channels to filter: each on its own, their sum, gray (luma by Rec. 601), r, g or b.",
             metavar="WHICH",
-            autocompletion=offers.words_of("convcli.pictures.channels:Channels"),
+            autocompletion=completers.enum_values("convcli.pictures.channels:Channels"),
         ),
     ] = "each",
     signed: Annotated[
@@ -118,7 +118,7 @@ def apply(
             help="How signed values become pixels: abs, clip, center, stretch, or raw to keep the values "
             "(default: abs).",
             metavar="HOW",
-            autocompletion=offers.words_of("convcli.convolution.rendering:SignedMapping"),
+            autocompletion=completers.enum_values("convcli.convolution.rendering:SignedMapping"),
         ),
     ] = None,
     scale: Annotated[
@@ -127,7 +127,7 @@ def apply(
             "--scale",
             help="Multiply the result by a number; gain divides it by the filter's gain.",
             metavar="NUMBER",
-            autocompletion=offers.numbers_or("gain", "divide by the filter's gain"),
+            autocompletion=completers.keyword("gain", "divide by the filter's gain"),
             rich_help_panel=PIXELS,
         ),
     ] = "1",
@@ -207,7 +207,7 @@ def apply(
     written, too. For several inputs their file name needs {stem}. A sheet shows signed results in blue
     (negative), white and red (positive), and filters the luma of color pictures.
     """
-    read_text(text, json=json, output=output)
+    apply_text_option(text, json=json, output=output)
     if not images and files0_from is None:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
     if images and len(images) == 1 and not recursive and (max_pixels, max_memory, frame) == (None,) * 3:
@@ -217,7 +217,7 @@ def apply(
     from convcli.cli.batch import run_batch
     from convcli.cli.options.batch import BatchOptions
     from convcli.cli.options.filtering import kernel_files, read_filters, read_rendering, read_window
-    from convcli.cli.terminal.output import answer_is_shown
+    from convcli.cli.terminal.output import is_human_readable
     from convcli.pipeline.recipes.banks import make_recipe
 
     batch = BatchOptions.read(
@@ -240,7 +240,7 @@ def apply(
     chosen = read_filters(
         filters or [], kernels or [], banks or [], angle=angle, size=size, order=order, inputs=images or []
     )
-    measured = json or answer_is_shown()
+    measured = json or is_human_readable()
     recipes = [
         make_recipe(one, window, rendering, measured=measured)
         for one in chosen

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcli.cli.options.shared import (
+from convcli.cli.options.declarations import (
     OUTPUT,
     PIXELS,
     WINDOW,
@@ -23,10 +23,10 @@ from convcli.cli.options.shared import (
     SizeOption,
     Stride,
     TextOption,
-    read_text,
+    apply_text_option,
 )
 from convcli.cli.reports.windows import explain_window
-from convcli.cli.terminal.output import answer_is_shown, write, write_json
+from convcli.cli.terminal.output import is_human_readable, write, write_json
 from convcli.cli.window_files import WindowFiles
 from convcli.errors import UsageError
 from convcli.files.streams import STANDARD_INPUT, STREAM, input_name
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from convcli.convolution.explaining import ExplainedResult
     from convcli.kernels.filter import Filter
     from convcli.pictures.channels import Channels
-from convcli.cli.completion import completers as offers
+from convcli.cli.completion import completers
 
 __all__ = ["explain"]
 
@@ -55,7 +55,7 @@ def explain(
             "--filter",
             help="A named filter, as in sobel-x.",
             metavar="NAME",
-            autocompletion=offers.filters,
+            autocompletion=completers.filters,
         ),
     ] = None,
     kernel: Annotated[
@@ -64,7 +64,7 @@ def explain(
             "--kernel",
             help='Kernel coefficients, as in "1 0 -1", or @FILE.',
             metavar="ROWS",
-            autocompletion=offers.kernels,
+            autocompletion=completers.kernels,
         ),
     ] = None,
     at: Annotated[
@@ -77,7 +77,7 @@ def explain(
             "--channels",
             help="Channels: each (the default), sum (one value for all), gray (luma), r, g or b.",
             metavar="WHICH",
-            autocompletion=offers.words_of("convcli.pictures.channels:Channels"),
+            autocompletion=completers.enum_values("convcli.pictures.channels:Channels"),
         ),
     ] = None,
     angle: Angle = None,
@@ -101,7 +101,9 @@ def explain(
             help="How the value becomes a pixel: abs, clip, center or raw (default: as apply does).",
             metavar="HOW",
             rich_help_panel=PIXELS,
-            autocompletion=offers.words_of("convcli.convolution.rendering:SignedMapping", without="stretch"),
+            autocompletion=completers.enum_values(
+                "convcli.convolution.rendering:SignedMapping", without="stretch"
+            ),
         ),
     ] = None,
     output: Annotated[
@@ -151,7 +153,7 @@ def explain(
     With --n and --f instead of IMAGE it explains the window alone: what it reads, what it never reads, and
     the output size. The padding then defaults to 0; when piped, prints only the size.
     """
-    read_text(text, json=json, output=output)
+    apply_text_option(text, json=json, output=output)
     place = _place(at)
     if image is None and (n, f) != (None, None):
         _check_goes_without_image(
@@ -226,7 +228,7 @@ def explain(
     )
     if json:
         write_json(answer.record() | window.facts() | files.record())
-    elif answer_is_shown():
+    elif is_human_readable():
         matrix = result if picture.kind == PictureKind.TEXT else None
         write(answer.text(files.summary_lines(), has_colors=picture.pixels.ndim == 3, matrix=matrix))
     else:

@@ -6,8 +6,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcli.cli.completion.completers import filters_or_files
-from convcli.cli.options.shared import Angle, Force, JsonOption, SizeOption, TextOption, read_text
-from convcli.cli.terminal.output import answer_is_shown, shown, shown_name, wrapped, write, write_json
+from convcli.cli.options.declarations import (
+    Angle,
+    Force,
+    JsonOption,
+    SizeOption,
+    TextOption,
+    apply_text_option,
+)
+from convcli.cli.terminal.output import (
+    format_name,
+    is_human_readable,
+    labeled_text,
+    wrapped,
+    write,
+    write_json,
+)
 from convcli.errors import FilterError, UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +73,7 @@ def filters(
     response to a flat area of brightness 1 or, for filters whose coefficients add up to 0, the response to a
     step of height 1. When piped, prints only the coefficients, in the form that --kernel reads.
     """
-    read_text(text, json=json)
+    apply_text_option(text, json=json)
     if name is None:
         if angle is not None or size is not None or output is not None or tuning:
             raise UsageError("NAME", "missing; as in: convcli filters sobel-x --angle 70")
@@ -94,7 +108,7 @@ def filters(
         write_json(_filter_record(filter_))
     elif output is not None:
         write(f"{output}\n")
-    elif answer_is_shown():
+    elif is_human_readable():
         _print_filter(filter_)
     else:
         write(coefficient_rows(filter_.kernels))
@@ -132,8 +146,8 @@ def _print_catalog(*, json: bool) -> None:
     if json:
         for name in CATALOG:
             write_json(_filter_record(get_filter(name)))
-    elif answer_is_shown():
-        from convcli.cli.terminal.tables import table_for_person  # late: a pipe needs no rich
+    elif is_human_readable():
+        from convcli.cli.terminal.tables import format_table  # late: a pipe needs no rich
         from convcli.networks.tables import Column, Table
 
         columns = (
@@ -141,7 +155,7 @@ def _print_catalog(*, json: bool) -> None:
             Column("options", [", ".join(entry.options) for entry in CATALOG.values()], rank=1),
             Column("what it is", [entry.summary for entry in CATALOG.values()]),
         )
-        write(table_for_person(Table(columns, [0] * len(CATALOG))))
+        write(format_table(Table(columns, [0] * len(CATALOG))))
     else:
         lines = [f"{entry.name}\t{entry.summary}\n" for entry in CATALOG.values()]
         write("name\tsummary\n" + "".join(lines))
@@ -153,7 +167,7 @@ def _print_filter(filter_: "Filter") -> None:
     from convcli.kernels.catalog import CATALOG
     from convcli.kernels.filter import Combination
 
-    lines = [wrapped(f"{shown_name(filter_.name)}: {filter_.summary}")]
+    lines = [wrapped(f"{format_name(filter_.name)}: {filter_.summary}")]
     if filter_.divisor > 1:
         lines.append(f"1/{filter_.divisor} of")
     for matrix in filter_.kernels:
@@ -173,4 +187,4 @@ def _print_filter(filter_: "Filter") -> None:
     for name, option in entry.options.items() if entry else ():
         default = "" if option.default is None else f" (default {option.default:g})"
         facts.append(("option", f"{name}: {option.description}{default}"))
-    write("".join(f"{line}\n" for line in lines) + shown(facts))
+    write("".join(f"{line}\n" for line in lines) + labeled_text(facts))

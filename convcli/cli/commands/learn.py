@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcli.cli.completion.completers import words_of
-from convcli.cli.options.shared import (
+from convcli.cli.completion.completers import enum_values
+from convcli.cli.options.declarations import (
     Force,
     JsonOption,
     MaxMemory,
@@ -17,12 +17,19 @@ from convcli.cli.options.shared import (
     PreviewAs,
     PreviewOption,
     TextOption,
-    check_apart,
-    read_text,
+    apply_text_option,
+    check_exclusive,
 )
 from convcli.cli.output_files import check_distinct_files, check_output_file, write_output_file
-from convcli.cli.terminal.output import answer_is_shown, message, progress_is_shown, shown, write, write_json
-from convcli.cli.terminal.preview_options import WantedPreview
+from convcli.cli.terminal.output import (
+    is_human_readable,
+    labeled_text,
+    message,
+    stderr_is_terminal,
+    write,
+    write_json,
+)
+from convcli.cli.terminal.preview_options import PreviewRequest
 from convcli.errors import ImageError, SizeError, UsageError
 from convcli.files.streams import input_name
 from convcli.pipeline.inputs import check_names
@@ -78,7 +85,7 @@ def learn(
             help="Channels to learn from: each, sum (a filter over all input channels), gray, r, g or b "
             "(default: what fits the pair).",
             metavar="WHICH",
-            autocompletion=words_of("convcli.pictures.channels:Channels"),
+            autocompletion=enum_values("convcli.pictures.channels:Channels"),
         ),
     ] = None,
     optimizer: Annotated[
@@ -87,7 +94,7 @@ def learn(
             "--optimizer",
             help="Optimizer: adam, momentum or sgd (default: adam).",
             metavar="NAME",
-            autocompletion=words_of("convcli.learning.gradient_descent:Optimizer"),
+            autocompletion=enum_values("convcli.learning.gradient_descent:Optimizer"),
             rich_help_panel=TRAINING,
         ),
     ] = None,
@@ -146,16 +153,16 @@ def learn(
     A target of 8-bit pixels has lost its signs (use --abs) and the values that were clipped; --signed raw
     keeps both. When piped, prints only the coefficients, in the form that --kernel reads.
     """
-    read_text(text, json=json)
+    apply_text_option(text, json=json)
     if not pictures or len(pictures) % 2:
         raise UsageError("INPUT TARGET", "must be pairs, as in: convcli learn photo.png edges.npy --f 3")
     check_names(pictures, "INPUT TARGET")
     for option, given in (("--curve", curve), ("--optimizer", optimizer), ("--steps", steps), ("--lr", rate)):
-        check_apart({"--closed-form": closed_form, option: given})
-    wanted_preview = WantedPreview.read(preview, preview_as)
+        check_exclusive({"--closed-form": closed_form, option: given})
+    wanted_preview = PreviewRequest.read(preview, preview_as)
     size, count = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
     from convcli.cli.options.batch import read_options
-    from convcli.cli.options.filtering import typed_number  # late: help needs no numpy
+    from convcli.cli.options.filtering import parse_number_option  # late: help needs no numpy
     from convcli.cli.reports.kernels import (
         check_kernel_file,
         check_volume_format,
@@ -169,7 +176,7 @@ def learn(
     from convcli.learning.nearest import nearest_filter
     from convcli.learning.results import filter_matrices
 
-    first_rate = typed_number("--lr", rate)
+    first_rate = parse_number_option("--lr", rate)
     kind = parse_choice("adam" if optimizer is None else optimizer, Optimizer, "--optimizer")
     if output is not None:
         check_kernel_file(output, pictures, force=force)
@@ -181,7 +188,7 @@ def learn(
     examples = [example for pair in pairs for example in pair.examples]
     if output is not None and examples[0].pixels.shape[2] > 1:
         check_volume_format(output)
-    shown_preview = None if wanted_preview is None else wanted_preview.begin(json=json, output=None)
+    shown_preview = None if wanted_preview is None else wanted_preview.start(json=json, output=None)
     if closed_form:
         learned = fit_least_squares(examples, bias=bias, absolute=absolute, seed=seed)
     else:
@@ -205,7 +212,7 @@ def learn(
         write_json(
             {"inputs": pictures[::2], "targets": pictures[1::2], "output": output, "curve": curve, **record}
         )
-    elif answer_is_shown():
+    elif is_human_readable():
         answer = _report_text(learned, nearest, [name for name in (output, curve) if name])
         if shown_preview is not None:
             names = pictures[0], pictures[1]
@@ -256,7 +263,7 @@ def _warn_about_target(learned: "LearnedFilter", examples: "list[Example]", *, a
 @contextmanager
 def _progress(steps: int) -> "Iterator[Callable[[int, float], object] | None]":
     """Show the progress of training, on a terminal."""
-    if not progress_is_shown():
+    if not stderr_is_terminal():
         yield None
         return
     from rich.console import Console
@@ -296,4 +303,4 @@ def _report_text(learned: "LearnedFilter", nearest: "NearestFilter | None", file
     facts.append(("error", f"{learned.error:.2g} (root mean square) on the held-out rows, {part}"))
     facts += [("nearest", str(nearest))] if nearest is not None else []
     written = [("written", name) for name in files]
-    return "".join(f"{line}\n" for line in lines) + shown(facts, written)
+    return "".join(f"{line}\n" for line in lines) + labeled_text(facts, written)

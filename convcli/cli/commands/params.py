@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from convcli.cli.completion.completers import networks, words_of
-from convcli.cli.options.shared import (
+from convcli.cli.completion.completers import enum_values, networks
+from convcli.cli.options.declarations import (
     CHECKS,
     COSTS,
     LAYER,
@@ -18,17 +18,17 @@ from convcli.cli.options.shared import (
     Force,
     JsonOption,
     MarkdownOption,
+    NetworkArgument,
     OutputChannels,
     PaddingOption,
-    SpecArgument,
     Stride,
     TextOption,
-    check_apart,
-    read_text,
+    apply_text_option,
+    check_exclusive,
 )
 from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import note_channels_first
-from convcli.cli.reports.output_formats import output_format
+from convcli.cli.reports.output_formats import OutputFormat
 from convcli.cli.reports.summaries import CostUnits, Dtype
 from convcli.errors import SizeError, UsageError, parse_choice
 from convcli.networks.layer_types.base import Size
@@ -40,7 +40,7 @@ __all__ = ["params"]
 
 
 def params(
-    network: SpecArgument = None,
+    network: NetworkArgument = None,
     f: FilterSize = None,
     c_in: Annotated[
         str | None, typer.Option("--c-in", help="Input channels; --n HxWxC also gives them.", metavar="COUNT")
@@ -120,7 +120,7 @@ def params(
             "--dtype",
             help="fp32, fp16 or int8, for the bytes below the table and in --json (default: fp32).",
             metavar="TYPE",
-            autocompletion=words_of("convcli.cli.reports.summaries:Dtype"),
+            autocompletion=enum_values("convcli.cli.reports.summaries:Dtype"),
             rich_help_panel=COSTS,
         ),
     ] = None,
@@ -162,8 +162,9 @@ def params(
     the same sizes. When piped, prints only the number, or tab-separated rows for a network. "convcli help
     layers" shows how to write layers.
     """
-    read_text(text, json=json, csv=csv, markdown=md, output=output)
-    form, checks = output_format(json=json, csv=csv, markdown=md), Checks.read(expect, max_params)
+    apply_text_option(text, json=json, csv=csv, markdown=md, output=output)
+    output_format = OutputFormat.read(json=json, csv=csv, markdown=md)
+    checks = Checks.read(expect, max_params)
     costs = CostUnits(
         Dtype.FP32 if dtype is None else parse_choice(dtype, Dtype, "dtype"),
         1 if batch is None else parse_count(batch, "batch"),
@@ -172,17 +173,17 @@ def params(
     # Imports are late, here and below, because loading takes time.
     if shipped and network is not None:
         raise UsageError("--list", f"lists all networks; for one of them: convcli params {network[:50]}")
-    check_apart({"--list": shipped, "-o": output})
+    check_exclusive({"--list": shipped, "-o": output})
     if shipped:
         from convcli.cli.reports.networks import list_shipped
 
-        list_shipped(form)
+        list_shipped(output_format)
         return 0
     file = None
     if output is not None:
         from convcli.cli.diagram_files import DiagramFile
 
-        file = DiagramFile.read(output, network, form, force=force)
+        file = DiagramFile.read(output, network, output_format, force=force)
     layer_options = (f, c_in, c_out, p, s, d, groups, no_bias, dense)
     if network is not None:
         if layer_options != (None, None, None, "0", "1", "1", "1", False, None):
@@ -192,7 +193,7 @@ def params(
         from convcli.cli.reports.networks import report_params
 
         built = report_params(
-            network, sizes, against, form, costs, file, by_block=by_block, versus_dense=versus_dense
+            network, sizes, against, output_format, costs, file, by_block=by_block, versus_dense=versus_dense
         )
     else:
         from convcli.cli.reports.single_layer import report_convolution, report_dense
@@ -210,7 +211,9 @@ def params(
             if for_convolutions or (size is None) == (c_in is None):
                 raise UsageError("--dense", "takes only an input: --n 128x128x1, or --c-in 4096 for a vector")
             layer = Dense(units=parse_count(dense, "units"), bias=not no_bias)
-            built = report_dense(layer, size or (parse_count(c_in or "", "inputs"),), wanted, file, form)
+            built = report_dense(
+                layer, size or (parse_count(c_in or "", "inputs"),), wanted, file, output_format
+            )
         else:
             channels = _channels(size, c_in)
             if f is None or channels is None or c_out is None:
@@ -232,7 +235,7 @@ def params(
                 bias=not no_bias,
             )
             sized = None if size is None else (*size[:2], channels)
-            built = report_convolution(convolution, channels, sized, wanted, file, form)
+            built = report_convolution(convolution, channels, sized, wanted, file, output_format)
         if size is not None:
             note_channels_first(size)
     checks.check(built)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from convcli.cli.completion.completers import words_of
-from convcli.cli.options.shared import (
+from convcli.cli.completion.completers import enum_values
+from convcli.cli.options.declarations import (
     Background,
     CeilOption,
     Files0From,
@@ -29,10 +29,10 @@ from convcli.cli.options.shared import (
     Recursive,
     SkipExisting,
     TextOption,
-    read_text,
+    apply_text_option,
 )
-from convcli.cli.reports.layers import answer_size
-from convcli.cli.reports.output_formats import output_format
+from convcli.cli.reports.layers import report_size
+from convcli.cli.reports.output_formats import OutputFormat
 from convcli.errors import UsageError, parse_choice
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.sizes.text import parse_padding, parse_pair, parse_size
@@ -54,7 +54,7 @@ def pool(
             "--mode",
             help="Pooling mode: max or avg.",
             metavar="MODE",
-            autocompletion=words_of("convcli.convolution.pooling:PoolMode"),
+            autocompletion=enum_values("convcli.convolution.pooling:PoolMode"),
         ),
     ] = "max",
     f: FilterSize = "2",
@@ -93,7 +93,7 @@ def pool(
     are exact, unless they are written as a picture (-o out.png). With --n instead of an image it prints the
     output size. Pooling has no parameters.
     """
-    read_text(text, json=json, output=output)
+    apply_text_option(text, json=json, output=output)
     from convcli.convolution.pooling import PoolMode  # late: help needs no numpy
 
     chosen_mode = parse_choice(mode, PoolMode, "--mode")
@@ -111,7 +111,7 @@ def pool(
             raise UsageError("--n", "prints a size, so there is nothing to preview; give an image to pool it")
         if images:
             raise UsageError("--n", "is a size instead of an image; leave one of them out")
-        answer_size(layer, parse_size(n, "input"), output_format(json=json, csv=False, markdown=False))
+        report_size(layer, parse_size(n, "input"), OutputFormat.read(json=json, csv=False, markdown=False))
         return 0
     if not images and files0_from is None:
         raise UsageError(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from convcli.cli.options.shared import (
+from convcli.cli.options.declarations import (
     NETWORK,
     ByBlock,
     CeilOption,
@@ -15,17 +15,17 @@ from convcli.cli.options.shared import (
     InputSize,
     JsonOption,
     MarkdownOption,
+    NetworkArgument,
     OptionalPadding,
     OptionalStride,
     OutputChannels,
-    SpecArgument,
     TextOption,
-    check_apart,
-    read_text,
+    apply_text_option,
+    check_exclusive,
 )
 from convcli.cli.reports.expectations import Checks
-from convcli.cli.reports.layers import answer_size
-from convcli.cli.reports.output_formats import output_format
+from convcli.cli.reports.layers import report_size
+from convcli.cli.reports.output_formats import OutputFormat
 from convcli.cli.reports.solutions import LayerConstraints, print_solutions
 from convcli.errors import UsageError
 from convcli.networks.layer_types.convolution import Convolution
@@ -35,7 +35,7 @@ __all__ = ["shape"]
 
 
 def shape(
-    network: SpecArgument = None,
+    network: NetworkArgument = None,
     n: InputSize = None,
     f: FilterSize = None,
     p: OptionalPadding = None,
@@ -100,8 +100,8 @@ def shape(
     the rows and columns that are never read. "convcli help layers" shows how to write layers, "convcli params
     --list" lists the shipped networks.
     """
-    read_text(text, json=json, csv=csv, markdown=md)
-    form, checks = output_format(json=json, csv=csv, markdown=md), Checks.read(expect)
+    apply_text_option(text, json=json, csv=csv, markdown=md)
+    output_format, checks = OutputFormat.read(json=json, csv=csv, markdown=md), Checks.read(expect)
     size = None if n is None else parse_size(n, "input")
     if network is None:
         if (by_block, valid_sizes, smallest) != (False, None, False):
@@ -126,7 +126,7 @@ def shape(
             dilation=parse_pair(d, "dilation"),
             ceil=ceil,
         )
-        checks.check(answer_size(layer, size, form))
+        checks.check(report_size(layer, size, output_format))
         return 0
     if (f, p, s, d, ceil, c_out, want) != (None, None, None, "1", False, None, None):
         raise UsageError(
@@ -134,8 +134,8 @@ def shape(
         )
     modes: dict[str, object] = {"--valid-sizes": valid_sizes, "--smallest": smallest, "--last": last}
     for option in ({"--csv": csv}, {"--md": md}, {"--by-block": by_block}):
-        check_apart(modes | option)
-    check_apart({"--valid-sizes": valid_sizes, "--smallest": smallest, "--expect": expect})
+        check_exclusive(modes | option)
+    check_exclusive({"--valid-sizes": valid_sizes, "--smallest": smallest, "--expect": expect})
     from convcli.cli.reports.networks import (  # late: a single layer does not need it
         report_shapes,
         search_sides,
@@ -144,5 +144,5 @@ def shape(
     if valid_sizes is not None or smallest:
         search_sides(network, size, valid_sizes, json=json)
     else:
-        checks.check(report_shapes(network, size, form, last=last, by_block=by_block))
+        checks.check(report_shapes(network, size, output_format, last=last, by_block=by_block))
     return 0

@@ -20,12 +20,12 @@ __all__ = [
     "Candidates",
     "banks",
     "borders",
+    "enum_values",
     "filters",
     "filters_or_files",
     "kernels",
+    "keyword",
     "networks",
-    "numbers_or",
-    "words_of",
 ]
 
 Candidates = list[tuple[str, str]]
@@ -40,7 +40,7 @@ EXAMPLE_ANGLES = ("0", "45", "90", "135")
 EXAMPLE_NUMBERS = ("1", "2", "4")
 
 
-def words_of(module_and_name: str, *, without: str = "") -> Completer:
+def enum_values(module_and_name: str, *, without: str = "") -> Completer:
     """Offer the values of a StrEnum; its module is imported when the option is completed.
 
     Parameters
@@ -52,7 +52,7 @@ def words_of(module_and_name: str, *, without: str = "") -> Completer:
 
     Examples
     --------
-    >>> [word for word, _ in words_of("convcli.convolution.pooling:PoolMode")("")]
+    >>> [word for word, _ in enum_values("convcli.convolution.pooling:PoolMode")("")]
     ['max', 'avg']
     """
 
@@ -63,12 +63,12 @@ def words_of(module_and_name: str, *, without: str = "") -> Completer:
     return offer
 
 
-def numbers_or(word: str, meaning: str) -> Completer:
+def keyword(word: str, meaning: str) -> Completer:
     """Offer the one word that is accepted instead of a number.
 
     Examples
     --------
-    >>> numbers_or("gain", "divide by the gain")("")
+    >>> keyword("gain", "divide by the gain")("")
     [('gain', 'divide by the gain')]
     """
 

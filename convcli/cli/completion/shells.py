@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from convcli.cli.terminal.output import escaped, output_is_terminal, write
+from convcli.cli.terminal.output import escaped, stdout_is_terminal, write
 from convcli.errors import ConvcliError, OutputError, UsageError, describe_os_error, parse_choice
 from convcli.files.atomic import write_atomically
 
@@ -172,7 +172,7 @@ def install_completion(shell: Shell) -> None:
             written.append(paths.startup_file)
     except OutputError as error:
         raise OutputError(error.what, f"{error.why}; {MANUAL_HINT}") from None
-    if not output_is_terminal():
+    if not stdout_is_terminal():
         write("".join(f"{path}\n" for path in written))
     elif written:
         write(f"Completion for {shell} is installed: {', '.join(escaped(path) for path in written)}.\n")

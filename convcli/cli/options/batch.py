@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from convcli.cli.options.shared import check_least, check_workload
-from convcli.cli.terminal.output import output_is_terminal
-from convcli.cli.terminal.preview_options import WantedPreview
+from convcli.cli.options.declarations import check_minimum, check_workload
+from convcli.cli.terminal.output import stdout_is_terminal
+from convcli.cli.terminal.preview_options import PreviewRequest
 from convcli.errors import UsageError
 from convcli.files.streams import STREAM
 from convcli.pictures.backgrounds import parse_color
@@ -34,7 +34,7 @@ class BatchOptions:
     processes: int
     where: Destination
     json: bool
-    preview: WantedPreview | None
+    preview: PreviewRequest | None
 
     @classmethod
     def read(
@@ -69,7 +69,7 @@ class BatchOptions:
             A list of names cannot be read.
         """
         check_workload(jobs, png_level)
-        wanted = WantedPreview.read(preview, preview_as)
+        wanted = PreviewRequest.read(preview, preview_as)
         reading = read_options(max_pixels, max_memory, frame, background)
         where = destination(
             output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
@@ -102,7 +102,7 @@ def read_options(
     UsageError
         One is out of range.
     """
-    check_least("--frame", frame, 0)
+    check_minimum("--frame", frame, 0)
     pixels = MAX_PIXELS if max_pixels is None else parse_amount(max_pixels, "--max-pixels", minimum=1)
     memory = None if max_memory is None else parse_amount(max_memory, "--max-memory", minimum=1)
     color = None if background is None else parse_color(background, "--background")
@@ -148,7 +148,7 @@ def destination(
             raise UsageError(
                 "--json", f"writes to standard output, and so does {option} -; write the result to a file"
             )
-        if output_is_terminal() and not chosen.text:
+        if stdout_is_terminal() and not chosen.text:
             raise UsageError(
                 f"{option} -", f"{chosen} is not for a terminal; redirect it, or add --format csv"
             )

@@ -18,7 +18,7 @@ from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
 from convcli.sizes.text import parse_padding, parse_pair
 
-__all__ = ["kernel_files", "read_filters", "read_rendering", "read_window", "typed_number"]
+__all__ = ["kernel_files", "parse_number_option", "read_filters", "read_rendering", "read_window"]
 
 
 def read_filters(
@@ -49,7 +49,7 @@ def read_filters(
     if (kernels or banks) and not (angle is None and size is None):
         option = "--kernel" if kernels else "--bank"
         raise UsageError(option, "cannot be combined with --angle and --size, which are for named filters")
-    parameters = {"angle": typed_number("--angle", angle), "size": typed_number("--size", size)}
+    parameters = {"angle": parse_number_option("--angle", angle), "size": parse_number_option("--size", size)}
     if order is not None and not any(text.startswith("@") for text in kernels):
         raise UsageError("--order", "is for weights from a file, as in --kernel @weights.npz:conv1.weight")
     named = [get_filter(name, **parameters) for name in names]
@@ -97,12 +97,12 @@ def read_rendering(
             "--signed raw",
             f"keeps signed values, but {file_format} holds pixels; use npy, csv, txt or tiff",
         )
-    factor = None if scale == "gain" else typed_number("--scale", scale)
-    biases = tuple(typed_number("--bias", part) or 0 for part in bias.split(","))
+    factor = None if scale == "gain" else parse_number_option("--scale", scale)
+    biases = tuple(parse_number_option("--bias", part) or 0 for part in bias.split(","))
     return Rendering(parse_choice(channels, Channels, "--channels"), how, factor, biases, relu)
 
 
-def typed_number(option: str, text: str | None) -> float | None:
+def parse_number_option(option: str, text: str | None) -> float | None:
     """Read the number of an option, as in 70, 0.25 or 1/4; None if the option was not given."""
     if text is None:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.cli.terminal.output import escaped, shown, wrapped
+from convcli.cli.terminal.output import escaped, labeled_text, wrapped
 from convcli.convolution.explaining import WeightedSum
 from convcli.convolution.rendering import SignedMapping
 from convcli.figures.window.captions import MAX_TERMS, factor_text, number_text
@@ -124,7 +124,7 @@ class ValueReport:
             ("pixel", pixel),
             *files,
         ]
-        return "".join([*(_cell_text(cell, label) for cell, label in labeled), shown(lines)])
+        return "".join([*(_cell_text(cell, label) for cell, label in labeled), labeled_text(lines)])
 
     def _result_text(self, result: NDArray[Any]) -> str:
         """Return the whole result, the value in brackets."""

@@ -4,7 +4,7 @@ from itertools import islice
 from typing import Any
 
 from convcli.cli.reports.output_formats import OutputFormat, print_table
-from convcli.cli.terminal.output import message, shown, write, write_json
+from convcli.cli.terminal.output import labeled_text, message, write, write_json
 from convcli.networks.layer_types.base import AnyAxis, Size
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.pooling import Pooling
@@ -16,11 +16,11 @@ from convcli.sizes.text import channels_last, format_padding, format_size
 from convcli.sizes.windowed import Axis
 
 __all__ = [
-    "answer_size",
     "blocks_record",
     "dense_record",
     "network_record",
     "note_channels_first",
+    "report_size",
     "unsized_record",
 ]
 
@@ -32,15 +32,15 @@ SIZE_DEPENDENT_KEYS = (
 )  # fmt: skip
 
 
-def answer_size(layer: Convolution | Pooling, size: Size, form: OutputFormat) -> Network:
+def report_size(layer: Convolution | Pooling, size: Size, output_format: OutputFormat) -> Network:
     """Print the output size: as JSON, as a table, explained on a terminal, or alone; return the network."""
     network = single_layer(layer, size)
     text = f"{format_size(network.output)}\n"
-    if form == OutputFormat.JSON:
+    if output_format == OutputFormat.JSON:
         write_json(network_record(network))
-    elif form in (OutputFormat.CSV, OutputFormat.MARKDOWN):
-        print_table(shape_table(network), form)
-    elif form == OutputFormat.SHOWN:
+    elif output_format in (OutputFormat.CSV, OutputFormat.MARKDOWN):
+        print_table(shape_table(network), output_format)
+    elif output_format == OutputFormat.TEXT:
         write(f"{text}\n{_explanation(layer, size)}")
     else:
         write(text)
@@ -209,7 +209,7 @@ def _explanation(layer: Convolution | Pooling, size: Size) -> str:
         lines.append(("unread", "none: every input row and column is read"))
     else:
         lines += [("unread", _unread(rows, "row", "height")), ("", _unread(columns, "column", "width"))]
-    return shown(lines)
+    return labeled_text(lines)
 
 
 def _unread(axis: Axis, name: str, side: str) -> str:

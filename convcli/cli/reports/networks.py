@@ -70,16 +70,18 @@ def _build_compared(text: str, size: Size | None) -> Network:
         raise type(error)(f"--against, {error.what}", error.why) from None
 
 
-def report_shapes(text: str, size: Size | None, form: OutputFormat, *, last: bool, by_block: bool) -> Network:
+def report_shapes(
+    text: str, size: Size | None, output_format: OutputFormat, *, last: bool, by_block: bool
+) -> Network:
     """Print the sizes of a network, one row per layer; return the network."""
     network = _build_network(text, size)
     if last:
         output = format_size(network.output)
-        write_json({"output": output}) if form == OutputFormat.JSON else write(f"{output}\n")
-    elif form == OutputFormat.JSON:
+        write_json({"output": output}) if output_format == OutputFormat.JSON else write(f"{output}\n")
+    elif output_format == OutputFormat.JSON:
         write_json(network_record(network) | _blocks_entry(network, by_block=by_block))
     else:
-        print_table(shape_table(network, by_block=by_block), form, shape_summary(network))
+        print_table(shape_table(network, by_block=by_block), output_format, shape_summary(network))
     note_channels_first(network.input)
     return network
 
@@ -88,7 +90,7 @@ def report_params(
     text: str,
     sizes: list[Size],
     against: str | None,
-    form: OutputFormat,
+    output_format: OutputFormat,
     costs: CostUnits,
     file: "DiagramFile | None",
     *,
@@ -107,31 +109,31 @@ def report_params(
     if against is None and len(sizes) < 2:
         if file is not None:
             file.draw(network, costs, by_block=by_block, versus_dense=versus_dense)
-        if form == OutputFormat.JSON:
+        if output_format == OutputFormat.JSON:
             record = _record(network, costs, by_block=by_block)
             record |= {} if file is None else file.record()
             if versus_dense:
                 for layer, stage in zip(record["layers"], network.layers, strict=True):
                     layer["dense"] = dense_record(stage)
             write_json(record)
-        elif file is not None and form == OutputFormat.TSV:
+        elif file is not None and output_format == OutputFormat.TSV:
             file.print_name()
         else:
             table = params_table(network, by_block=by_block, versus_dense=versus_dense)
             written = [] if file is None else file.summary_lines()
-            print_table(table, form, params_summary(network, costs) + written)
+            print_table(table, output_format, params_summary(network, costs) + written)
         note_channels_first(network.input)
         return network
     if versus_dense or file:
         raise UsageError("--versus-dense" if versus_dense else "-o", "does not go with a comparison")
     size = sizes[-1] if sizes else None
     second = _build_network(text, size) if against is None else _build_compared(against, size)
-    if form == OutputFormat.JSON:
+    if output_format == OutputFormat.JSON:
         write_json(_record(network, costs, by_block=by_block))
         write_json(_record(second, costs, by_block=by_block))
     else:
         table = comparison_table(network, second, by_block=by_block)
-        print_table(table, form, comparison_summary(network, second))
+        print_table(table, output_format, comparison_summary(network, second))
     for size in dict.fromkeys((network.input, second.input)):
         note_channels_first(size)
     return network
@@ -172,13 +174,13 @@ def search_sides(text: str, size: Size | None, side_range: str | None, *, json: 
         message(f"--valid-sizes {side_range}", f"none: {first_unread_layer(spec, size, end - 1)}")
 
 
-def list_shipped(form: OutputFormat) -> None:
+def list_shipped(output_format: OutputFormat) -> None:
     """Print the shipped networks and their sources."""
     rows = []
     for name in shipped_networks():
         network = build(read_spec(name))
         rows.append((name, format_size(network.input), network.params, network.macs, shipped_title(name)))
-    if form == OutputFormat.JSON:
+    if output_format == OutputFormat.JSON:
         for row in rows:
             write_json(dict(zip(("name", "input", "params", "macs", "source"), row, strict=True)))
         return
@@ -191,5 +193,7 @@ def list_shipped(form: OutputFormat) -> None:
         Column("source", titles, rank=3),
     )
     print_table(
-        Table(columns, [0] * len(rows)), form, [("use", "convcli params resnet18, convcli shape unet")]
+        Table(columns, [0] * len(rows)),
+        output_format,
+        [("use", "convcli params resnet18, convcli shape unet")],
     )

@@ -3,58 +3,51 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from convcli.cli.terminal.output import answer_is_shown, shown, write
+from convcli.cli.terminal.output import is_human_readable, labeled_text, write
 from convcli.errors import UsageError
 from convcli.networks.tables import Table
 
-__all__ = ["OutputFormat", "output_format", "print_table"]
+__all__ = ["OutputFormat", "print_table"]
 
 
 class OutputFormat(StrEnum):
-    """Output format of a table; SHOWN is laid out for a terminal."""
+    """Output format of a table; TEXT is laid out for a person."""
 
-    SHOWN = "shown"
+    TEXT = "text"
     TSV = "tsv"
     CSV = "csv"
     MARKDOWN = "md"
     JSON = "json"
 
+    @classmethod
+    def read(cls, *, json: bool, csv: bool, markdown: bool) -> "OutputFormat":
+        """Return the format requested; by default TEXT on a terminal, TSV elsewhere.
 
-def output_format(*, json: bool, csv: bool, markdown: bool) -> OutputFormat:
-    """Return the format requested; by default a table on a terminal, tab-separated values elsewhere.
-
-    Raises
-    ------
-    UsageError
-        Two formats are requested.
-    """
-    asked = [
-        form
-        for form, is_asked in (
-            (OutputFormat.JSON, json),
-            (OutputFormat.CSV, csv),
-            (OutputFormat.MARKDOWN, markdown),
-        )
-        if is_asked
-    ]
-    if len(asked) > 1:
-        raise UsageError(f"--{asked[0]}", f"cannot be combined with --{asked[1]}; choose one")
-    if asked:
-        return asked[0]
-    return OutputFormat.SHOWN if answer_is_shown() else OutputFormat.TSV
+        Raises
+        ------
+        UsageError
+            Two formats are requested.
+        """
+        is_requested = {cls.JSON: json, cls.CSV: csv, cls.MARKDOWN: markdown}
+        requested = [output_format for output_format, is_set in is_requested.items() if is_set]
+        if len(requested) > 1:
+            raise UsageError(f"--{requested[0]}", f"cannot be combined with --{requested[1]}; choose one")
+        if requested:
+            return requested[0]
+        return cls.TEXT if is_human_readable() else cls.TSV
 
 
-def print_table(table: Table, form: OutputFormat, summary: Sequence[tuple[str, str]] = ()) -> None:
+def print_table(table: Table, output_format: OutputFormat, summary: Sequence[tuple[str, str]] = ()) -> None:
     """Print a table; on a terminal, with a summary below it."""
-    if form == OutputFormat.SHOWN:
-        from convcli.cli.terminal.tables import table_for_person  # late: a pipe needs no rich
+    if output_format == OutputFormat.TEXT:
+        from convcli.cli.terminal.tables import format_table  # late: a pipe needs no rich
 
-        write(f"{table_for_person(table)}\n{shown(summary)}")
+        write(f"{format_table(table)}\n{labeled_text(summary)}")
     else:
         write(
             {
                 OutputFormat.TSV: table.as_tsv,
                 OutputFormat.CSV: table.as_csv,
                 OutputFormat.MARKDOWN: table.as_markdown,
-            }[form]()
+            }[output_format]()
         )

@@ -7,11 +7,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from convcli.cli.terminal.output import (
-    answer_is_shown,
     display_width,
     escaped,
+    format_name,
+    is_human_readable,
     json_line,
-    shown_name,
     wrapped,
 )
 from convcli.convolution.statistics import measure
@@ -68,7 +68,7 @@ def result_answers(finished: Finished, *, json: bool, name_width: int = 0) -> li
         return [json_line(record)]
     if record["output"] == STREAM:
         return []
-    if answer_is_shown():
+    if is_human_readable():
         summary = _summary(record) if finished.summary is None else finished.summary
         return [_line(record["output"], summary, name_width)]
     return [f"{record['output']}\n"]
@@ -82,15 +82,15 @@ def _line(name: object, summary: str, name_width: int = 0) -> str:
     room = get_terminal_size().columns - 2 - len(summary.removesuffix(WAY_OUT))
     own_width = display_width(escaped(name))
     if own_width > room:
-        return f"{shown_name(name)}\n{wrapped(summary, '  ', '  ')}"
+        return f"{format_name(name)}\n{wrapped(summary, '  ', '  ')}"
     width = max(own_width, min(name_width, room))
     indent = " " * (width + 2)
-    return f"{shown_name(name, width)}  {wrapped(summary, indent, indent).removeprefix(indent)}"
+    return f"{format_name(name, width)}  {wrapped(summary, indent, indent).removeprefix(indent)}"
 
 
 def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
     """Return a matrix; on a terminal with a title, and only if it is narrow enough."""
-    if not answer_is_shown():
+    if not is_human_readable():
         return format_matrix(matrix)
     text = format_matrix(matrix, aligned=True)
     columns = get_terminal_size().columns

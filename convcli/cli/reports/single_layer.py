@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from convcli.cli.reports.layers import dense_record, network_record, unsized_record
 from convcli.cli.reports.output_formats import OutputFormat, print_table
 from convcli.cli.reports.summaries import CostUnits, cost_lines
-from convcli.cli.terminal.output import shown, wrapped, write, write_json
+from convcli.cli.terminal.output import labeled_text, wrapped, write, write_json
 from convcli.errors import UsageError
 from convcli.networks.layer_types.base import Size
 from convcli.networks.layer_types.convolution import Convolution
@@ -26,7 +26,7 @@ SIZE_DEPENDENT_COLUMNS = ("output", "MACs", "activations")
 
 
 def report_dense(
-    layer: Dense, size: Size, costs: CostUnits | None, file: "DiagramFile | None", form: OutputFormat
+    layer: Dense, size: Size, costs: CostUnits | None, file: "DiagramFile | None", output_format: OutputFormat
 ) -> Network:
     """Print the parameters of a dense layer over all values of its input; return its network.
 
@@ -43,7 +43,7 @@ def report_dense(
     if file is not None:
         file.draw(network, costs or CostUnits())
     record = network_record(network) | {"input": format_size(size)} | (costs.record(network) if costs else {})
-    _print_report(_LayerReport(record, formula, lines, params_table(network)), file, form)
+    _print_report(_LayerReport(record, formula, lines, params_table(network)), file, output_format)
     return network
 
 
@@ -53,7 +53,7 @@ def report_convolution(
     size: Size | None,
     costs: CostUnits | None,
     file: "DiagramFile | None",
-    form: OutputFormat,
+    output_format: OutputFormat,
 ) -> Network:
     """Print the parameters of a convolution, and its costs if the input size is known.
 
@@ -81,7 +81,7 @@ def report_convolution(
         if size is None:
             raise UsageError("-o", "a diagram needs the input size: --n")
         file.draw(network, costs or CostUnits())
-    _print_report(_LayerReport(record, formula, lines, table), file, form)
+    _print_report(_LayerReport(record, formula, lines, table), file, output_format)
     return network
 
 
@@ -117,15 +117,15 @@ class _LayerReport(NamedTuple):
     table: Table
 
 
-def _print_report(report: _LayerReport, file: "DiagramFile | None", form: OutputFormat) -> None:
+def _print_report(report: _LayerReport, file: "DiagramFile | None", output_format: OutputFormat) -> None:
     """Print the parameters: as JSON, as a table, explained on a terminal, or alone; or the file drawn."""
-    if form == OutputFormat.JSON:
+    if output_format == OutputFormat.JSON:
         write_json(report.record | ({} if file is None else file.record()))
-    elif form in (OutputFormat.CSV, OutputFormat.MARKDOWN):
-        print_table(report.table._replace(has_total=False), form)
-    elif form == OutputFormat.SHOWN:
+    elif output_format in (OutputFormat.CSV, OutputFormat.MARKDOWN):
+        print_table(report.table._replace(has_total=False), output_format)
+    elif output_format == OutputFormat.TEXT:
         lines = report.lines + ([] if file is None else file.summary_lines())
-        write(f"{wrapped(report.formula)}\n{shown(lines)}")
+        write(f"{wrapped(report.formula)}\n{labeled_text(lines)}")
     elif file is not None:
         file.print_name()
     else:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, product
 
-from convcli.cli.terminal.output import answer_is_shown, message, write, write_json
+from convcli.cli.terminal.output import is_human_readable, message, write, write_json
 from convcli.errors import UsageError
 from convcli.sizes.searching import paddings_and_strides
 from convcli.sizes.text import NamedPadding, format_size, parse_padding, parse_pair, parse_size
@@ -63,15 +63,15 @@ def print_solutions(constraints: LayerConstraints, *, json: bool) -> None:
     if json:
         for padding, stride, _ in listed:
             write_json({"p": padding, "s": stride})
-    elif answer_is_shown():
-        from convcli.cli.terminal.tables import table_for_person  # late: a pipe needs no rich
+    elif is_human_readable():
+        from convcli.cli.terminal.tables import format_table  # late: a pipe needs no rich
         from convcli.networks.tables import Column, Table
 
         columns = tuple(
             Column(name, [int(text) if text.isdecimal() else text for text in texts])
             for name, texts in zip(("p", "s", "formula"), zip(*listed, strict=True), strict=True)
         )
-        write(table_for_person(Table(columns, [0] * len(listed))))
+        write(format_table(Table(columns, [0] * len(listed))))
     else:
         write("p\ts\n" + "".join(f"{padding}\t{stride}\n" for padding, stride, _ in listed))
     if len(solutions) > MAX_SOLUTIONS:

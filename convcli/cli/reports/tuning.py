@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from shutil import get_terminal_size
 
 from convcli.cli.output_files import check_output_file, write_output_file
-from convcli.cli.terminal.output import answer_is_shown, shown, shown_name, wrapped, write, write_json
+from convcli.cli.terminal.output import (
+    format_name,
+    is_human_readable,
+    labeled_text,
+    wrapped,
+    write,
+    write_json,
+)
 from convcli.kernels.filter import Filter
 from convcli.kernels.orientation_tuning import TuningCurve, tuning_curves
 
@@ -41,7 +48,7 @@ def report_tuning(
         write_json({"name": filter_.name} | {str(curve.stimulus): _record(curve) for curve in curves})
     elif target is not None:
         write(f"{target}\n")
-    elif answer_is_shown():
+    elif is_human_readable():
         _print_curves(filter_, curves)
     else:
         rows = zip(curves[0].angles, *(curve.responses for curve in curves), strict=True)
@@ -63,7 +70,7 @@ def _record(curve: TuningCurve) -> dict[str, object]:
 def _print_curves(filter_: Filter, curves: tuple[TuningCurve, TuningCurve]) -> None:
     """Show the curves as bars, side by side if the terminal is wide enough, and a summary."""
     columns = min(get_terminal_size().columns, MAX_COLUMNS)
-    title = f"{shown_name(filter_.name)}: responses to a rotated edge and a rotated bar of height 1"
+    title = f"{format_name(filter_.name)}: responses to a rotated edge and a rotated bar of height 1"
     write(wrapped(title) + "\n")
     groups: list[tuple[TuningCurve, ...]] = [curves]
     bar_width = (columns - ANGLE_WIDTH) // 2 - RESPONSE_WIDTH
@@ -71,7 +78,7 @@ def _print_curves(filter_: Filter, curves: tuple[TuningCurve, TuningCurve]) -> N
         groups = [(curve,) for curve in curves]
         bar_width = max(columns - ANGLE_WIDTH - RESPONSE_WIDTH, 1)
     write("\n".join(_bars(group, bar_width) for group in groups))
-    write("\n" + shown([(curve.name, _summary(curve)) for curve in curves]))
+    write("\n" + labeled_text([(curve.name, _summary(curve)) for curve in curves]))
 
 
 def _bars(curves: Sequence[TuningCurve], bar_width: int) -> str:

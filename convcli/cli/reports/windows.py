@@ -1,6 +1,6 @@
 """What ``explain`` prints about a window without a picture."""
 
-from convcli.cli.terminal.output import answer_is_shown, shown, write, write_json
+from convcli.cli.terminal.output import is_human_readable, labeled_text, write, write_json
 from convcli.cli.window_files import WindowFiles
 from convcli.errors import UsageError
 from convcli.figures.window.axis_views import window_lines
@@ -51,7 +51,7 @@ def explain_window(
     output = format_size((rows.output, columns.output))
     if json:
         write_json(_record(rows, columns, at) | files.record())
-    elif answer_is_shown():
+    elif is_human_readable():
         write(_explanation(rows, columns, at, files))
     else:
         files.print_names(output)
@@ -84,4 +84,4 @@ def _explanation(rows: Axis, columns: Axis, at: tuple[int, int], files: WindowFi
         *([("letters", LEGEND)] if lines else []),
         *files.summary_lines(),
     ]
-    return grid + shown(summary)
+    return grid + labeled_text(summary)

@@ -1,4 +1,4 @@
-"""Standard output and standard error: what goes where, and in what form.
+"""Standard output and standard error: answers, messages and JSON, laid out for a person or for programs.
 
 Standard output carries the answer and nothing else; messages go to standard error. A failure to write the
 answer is an error; a broken pipe ends the program quietly.
@@ -13,61 +13,61 @@ from collections.abc import Mapping, Sequence
 from convcli.files.streams import redirect_to_null, write_bytes
 
 __all__ = [
-    "answer_is_shown",
-    "colors_are_shown",
     "display_width",
     "escaped",
+    "format_name",
+    "is_human_readable",
     "json_line",
+    "labeled_text",
     "left_to_right",
     "message",
-    "output_is_terminal",
-    "progress_is_shown",
-    "show_answers",
-    "shown",
-    "shown_name",
+    "set_text_output",
+    "stderr_is_terminal",
+    "stdout_is_terminal",
+    "uses_color",
     "wrapped",
     "write",
     "write_json",
 ]
 
 
-MIN_BESIDE = 20  # columns for a text beside its label, however narrow the terminal is
-NO_BREAK = "\u00a0"  # the no-break space; names have none, as `escaped` escapes it
-MARK = "\u200e"  # the left-to-right mark: acts like a left-to-right letter, but is invisible
+MIN_TEXT_WIDTH = 20  # columns for a text beside its label, however narrow the terminal is
+NO_BREAK_SPACE = "\u00a0"  # the no-break space; names have none, as `escaped` escapes it
+LEFT_TO_RIGHT_MARK = "\u200e"  # the left-to-right mark: acts like a left-to-right letter, but is invisible
 # A letter of a right-to-left script (Hebrew, Arabic, ...), and a run of text from the first of them to the
 # last, including characters without a direction of their own.
-LETTER_FROM_THE_RIGHT = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
-RIGHT_TO_LEFT = rf"{LETTER_FROM_THE_RIGHT}(?:[\W\d_]*{LETTER_FROM_THE_RIGHT})*"
+RIGHT_TO_LEFT_LETTER = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
+RIGHT_TO_LEFT_RUN = rf"{RIGHT_TO_LEFT_LETTER}(?:[\W\d_]*{RIGHT_TO_LEFT_LETTER})*"
 
 
-class _Form:
-    """How answers are printed; set by `show_answers`."""
+class _Settings:
+    """How answers are printed; set by `set_text_output`."""
 
-    as_text = False
-
-
-def show_answers(as_text: bool) -> None:
-    """Lay answers out for a person even if standard output is no terminal (``--text``), or stop doing so."""
-    _Form.as_text = as_text
+    text_output = False
 
 
-def answer_is_shown() -> bool:
-    """Whether a person reads the answer: standard output is a terminal, or ``--text`` was given."""
-    return _Form.as_text or output_is_terminal()
+def set_text_output(is_on: bool) -> None:
+    """Turn ``--text`` on or off: answers laid out as on a terminal, wherever standard output goes."""
+    _Settings.text_output = is_on
 
 
-def colors_are_shown() -> bool:
-    """Whether answers have colors: not with ``--text`` or ``NO_COLOR``, nor where no terminal is."""
-    return not _Form.as_text and output_is_terminal() and not os.environ.get("NO_COLOR")
+def is_human_readable() -> bool:
+    """Whether the answer is laid out for a person: standard output is a terminal, or ``--text`` was given."""
+    return _Settings.text_output or stdout_is_terminal()
 
 
-def output_is_terminal() -> bool:
+def uses_color() -> bool:
+    """Whether answers have colors: on a terminal, without ``--text`` and ``NO_COLOR``."""
+    return not _Settings.text_output and stdout_is_terminal() and not os.environ.get("NO_COLOR")
+
+
+def stdout_is_terminal() -> bool:
     """Whether standard output is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def progress_is_shown() -> bool:
-    """Whether a person reads messages and sees progress: standard error is a terminal."""
+def stderr_is_terminal() -> bool:
+    """Whether standard error is a terminal: messages are wrapped, and progress is shown."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
@@ -95,17 +95,19 @@ def left_to_right(text: str) -> str:
     >>> ascii(left_to_right("\u05d7\u05ea\u05d5\u05dc.png")), left_to_right("cat.png")
     ("'\\\\u200e\\\\u05d7\\\\u05ea\\\\u05d5\\\\u05dc\\\\u200e.png'", 'cat.png')
     """
-    return text if text.isascii() else re.sub(RIGHT_TO_LEFT, rf"{MARK}\g<0>{MARK}", text)
+    if text.isascii():
+        return text
+    return re.sub(RIGHT_TO_LEFT_RUN, rf"{LEFT_TO_RIGHT_MARK}\g<0>{LEFT_TO_RIGHT_MARK}", text)
 
 
-def shown_name(name: object, width: int = 0) -> str:
+def format_name(name: object, width: int = 0) -> str:
     """Make a file name safe to show, padded to a width in columns.
 
     A longer name is not truncated. Wide characters take two columns, combining characters none.
 
     Examples
     --------
-    >>> shown_name("cat.png", 9) + "|", shown_name("\u732b.png", 9) + "|"
+    >>> format_name("cat.png", 9) + "|", format_name("\u732b.png", 9) + "|"
     ('cat.png  |', '\u732b.png   |')
     """
     text = escaped(name)
@@ -127,25 +129,27 @@ def display_width(text: str) -> int:
     return cell_len(text)
 
 
-def shown(lines: Sequence[tuple[str, str]], names: Sequence[tuple[str, str]] = ()) -> str:
+def labeled_text(lines: Sequence[tuple[str, str]], names: Sequence[tuple[str, str]] = ()) -> str:
     """Lay out labels and texts for a person: labels aligned, long texts wrapped beside them.
 
     `names` are labels and file names; these are not wrapped, as their spaces may matter.
 
     Examples
     --------
-    >>> print(shown([("gain", "4"), ("separable", "yes")]), end="")
+    >>> print(labeled_text([("gain", "4"), ("separable", "yes")]), end="")
     gain       4
     separable  yes
     """
     label_width = max(len(label) for label, _ in (*lines, *names)) + 2
     indent = " " * label_width
-    parts = [wrapped(text, label.ljust(label_width), indent, least=MIN_BESIDE) for label, text in lines]
-    return "".join([*parts, *(f"{label.ljust(label_width)}{shown_name(name)}\n" for label, name in names)])
+    parts = [
+        wrapped(text, label.ljust(label_width), indent, min_width=MIN_TEXT_WIDTH) for label, text in lines
+    ]
+    return "".join([*parts, *(f"{label.ljust(label_width)}{format_name(name)}\n" for label, name in names)])
 
 
 def wrapped(
-    text: str, first: str = "", further: str = "", *, least: int = 0, columns: int | None = None
+    text: str, first_indent: str = "", indent: str = "", *, min_width: int = 0, columns: int | None = None
 ) -> str:
     """Wrap a text to the width of the terminal between words; a word is never broken.
 
@@ -154,9 +158,9 @@ def wrapped(
     Parameters
     ----------
     text : str
-    first, further : str
+    first_indent, indent : str
         Prefix of the first line and of the other lines.
-    least : int
+    min_width : int
         Columns for the text, however narrow the terminal is.
     columns : int or None
         Width of the terminal; None for that of standard output.
@@ -171,13 +175,13 @@ def wrapped(
 
     lines = fill(
         text,
-        max(columns or get_terminal_size().columns, len(first) + max(least, 1)),
-        initial_indent=first,
-        subsequent_indent=further,
+        max(columns or get_terminal_size().columns, len(first_indent) + max(min_width, 1)),
+        initial_indent=first_indent,
+        subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return lines.replace(NO_BREAK, " ") + "\n"
+    return lines.replace(NO_BREAK_SPACE, " ") + "\n"
 
 
 def message(what: object, why: object | None = None) -> None:
@@ -185,12 +189,12 @@ def message(what: object, why: object | None = None) -> None:
 
     On a terminal the line is wrapped between words, except within WHAT, which may be a file name.
     """
-    named = escaped(what) or "''"
-    reasons = "" if why is None else f": {escaped(why)}"
-    text = f"convcli: {named}{reasons}\n"
-    if progress_is_shown():
-        kept = named.replace(" ", NO_BREAK) if reasons else named
-        text = left_to_right(wrapped(f"convcli: {kept}{reasons}", further="  ", columns=_message_columns()))
+    name = escaped(what) or "''"
+    reason = "" if why is None else f": {escaped(why)}"
+    text = f"convcli: {name}{reason}\n"
+    if stderr_is_terminal():
+        name = name.replace(" ", NO_BREAK_SPACE) if reason else name
+        text = left_to_right(wrapped(f"convcli: {name}{reason}", indent="  ", columns=_message_columns()))
     try:
         if sys.stderr is not None:
             sys.stderr.write(text)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convcli.cli.terminal.output import message, output_is_terminal
+from convcli.cli.terminal.output import message, stdout_is_terminal
 from convcli.errors import parse_choice
 from convcli.files.streams import STREAM
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from convcli.cli.terminal.previews import Preview
 
 
-__all__ = ["WantedPreview"]
+__all__ = ["PreviewRequest"]
 
 
 @dataclass(frozen=True)
-class WantedPreview:
+class PreviewRequest:
     """A requested preview, by a given protocol or by the best that the terminal supports."""
 
     protocol: "GraphicsProtocol | None"
 
     @classmethod
-    def read(cls, preview: bool, protocol: str | None) -> "WantedPreview | None":
+    def read(cls, preview: bool, protocol: str | None) -> "PreviewRequest | None":
         """Read --preview and --preview-as, which implies --preview; return None if neither is given.
 
         Raises
@@ -38,14 +38,14 @@ class WantedPreview:
             return cls(parse_choice(protocol, GraphicsProtocol, "--preview-as"))
         return cls(None) if preview else None
 
-    def begin(self, *, json: bool, output: str | None) -> "Preview | None":
+    def start(self, *, json: bool, output: str | None) -> "Preview | None":
         """Find out what the terminal can show; if that is nothing, print a note."""
         why = None
         if json:
             why = "--json is for programs"
         elif output == STREAM:
             why = "standard output receives the result itself"
-        elif not output_is_terminal():
+        elif not stdout_is_terminal():
             why = "standard output is not a terminal"
         if why is not None:
             message("note", f"--preview shows nothing: {why}")

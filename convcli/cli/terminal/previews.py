@@ -42,18 +42,20 @@ class Preview:
         thumbnail = picture_thumbnails(picture, tile_appearance(self.screen, box), 1)[0]
         return Tile(_name(source, picture), _size(picture.pixels), thumbnail, box)
 
-    def beside(self, before: Tile, label: str, result: Picture, maps: Sequence[str], *, below: str) -> str:
-        """Return what shows an input and its result, each map that there is room for, all at one scale.
+    def side_by_side(
+        self, before: Tile, label: str, result: Picture, map_names: Sequence[str], *, text_below: str
+    ) -> str:
+        """Return the text that shows an input and the maps of its result, as many as fit, at one scale.
 
-        `maps` are their names, where they have any. In a window that is too narrow for both, the result
-        stands alone. There is room for the text below.
+        `map_names` are the names of the maps, if they have any. A window too narrow for both shows the
+        result alone. `text_below` is what will be printed below.
         """
         count = len(picture_layers(result))
-        grid = grid_layout(self.screen, 1 + count, text_below=self._lines(below))
+        grid = grid_layout(self.screen, 1 + count, text_below=self._lines(text_below))
         size = _size(result.pixels)
         input_box, box = boxes_at_one_scale([before.size, size], grid.box(self.screen))
         pictures = picture_thumbnails(result, tile_appearance(self.screen, box), max(1, grid.count - 1))
-        names = maps or [f"map {number}" for number in range(1, count + 1)] if count > 1 else [label]
+        names = map_names or [f"map {number}" for number in range(1, count + 1)] if count > 1 else [label]
         tiles = [Tile(name, size, picture, box) for name, picture in zip(names, pictures, strict=False)]
         text = render_grid([replace(before, box=input_box), *tiles][-grid.count :], grid, self.screen)
         if len(tiles) < count:
@@ -69,7 +71,7 @@ class Preview:
         absolute: bool,
         text_below: str,
     ) -> str:
-        """Return what shows an input, its target, what the learned filter makes of it, and the filter.
+        """Return the text that shows an input, its target, the result of the learned filter, and the filter.
 
         The filter is drawn as large as fits, the others at one scale.
         """

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from convcli.cli.terminal.output import progress_is_shown
+from convcli.cli.terminal.output import stderr_is_terminal
 from convcli.signals import cleanup_at_signal
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class FileProgress:
             self._bar.advance(self._task)
 
     @contextmanager
-    def out_of_the_way(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """Clear the line of the bar while something else is written."""
         if self._bar is None:
             yield
@@ -41,7 +41,7 @@ class FileProgress:
 @contextmanager
 def file_progress(total: int) -> Iterator[FileProgress]:
     """Show a progress bar for `total` files, if there are several and standard error is a terminal."""
-    if total < 2 or not progress_is_shown():
+    if total < 2 or not stderr_is_terminal():
         yield FileProgress(None, total)
         return
     from rich.console import Console

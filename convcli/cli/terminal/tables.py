@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from convcli.cli.terminal.output import colors_are_shown, escaped, left_to_right, wrapped
+from convcli.cli.terminal.output import escaped, left_to_right, uses_color, wrapped
 from convcli.networks.tables import Column, Table
 
-__all__ = ["table_for_person"]
+__all__ = ["format_table"]
 
 GAP = 2  # blanks between columns
 HANGING_INDENT = 2  # blanks before the further lines of a wrapped text
@@ -97,7 +97,7 @@ def _wrapped(indent: int, text: str, width: int, hanging_indent: int) -> str:
     return "\n".join([*lines, line])
 
 
-def table_for_person(table: Table) -> str:
+def format_table(table: Table) -> str:
     """Lay out a table for the terminal: names in bold, numbers right-aligned, the total below a line.
 
     On a narrow terminal, texts are wrapped between words; then columns are left out, those of the highest
@@ -108,7 +108,7 @@ def table_for_person(table: Table) -> str:
     --------
     >>> from convcli.networks.tables import Column
     >>> columns = Column("layer", ["fc 1000"], "total"), Column("params", [1_281_000], 1_281_000)
-    >>> print(table_for_person(Table(columns, [0], has_total=True)), end="")
+    >>> print(format_table(Table(columns, [0], has_total=True)), end="")
     layer       params
     ──────────────────
     fc 1000  1,281,000
@@ -220,7 +220,7 @@ def _render(columns: list[_FormattedColumn], widths: list[int], *, has_total: bo
     # One column wider than needed: older versions of rich count the omitted padding at the edge.
     console = Console(
         width=_table_width(widths) + 1, height=1, markup=False, emoji=False, highlight=False,
-        color_system="auto" if colors_are_shown() else None,
+        color_system="auto" if uses_color() else None,
     )  # fmt: skip
     with console.capture() as captured:
         console.print(table)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from convcli.cli.completion.completers import borders, networks, words_of
-from convcli.cli.terminal.output import show_answers
+from convcli.cli.completion.completers import borders, enum_values, networks
+from convcli.cli.terminal.output import set_text_output
 from convcli.errors import UsageError
 from convcli.files.streams import STREAM
 
@@ -42,6 +42,7 @@ __all__ = [
     "MaxMemory",
     "MaxPixels",
     "NameOption",
+    "NetworkArgument",
     "OptionalPadding",
     "OptionalStride",
     "OutDir",
@@ -54,13 +55,12 @@ __all__ = [
     "Recursive",
     "SizeOption",
     "SkipExisting",
-    "SpecArgument",
     "Stride",
     "TextOption",
-    "check_apart",
-    "check_least",
+    "apply_text_option",
+    "check_exclusive",
+    "check_minimum",
     "check_workload",
-    "read_text",
 ]
 
 FILTER, WINDOW, PIXELS, LAYER, NETWORK, COSTS, CHECKS, OUTPUT, INPUT, BATCH, DISPLAY = (
@@ -80,7 +80,7 @@ _PADDING = typer.Option(
     "--padding",
     help="Padding: valid, same, a number, AxB (vertical x horizontal) or T:BxL:R.",
     metavar="AMOUNT",
-    autocompletion=words_of("convcli.sizes.text:NamedPadding"),
+    autocompletion=enum_values("convcli.sizes.text:NamedPadding"),
 )
 _STRIDE = typer.Option(
     "-s", "--s", "--stride", help="Stride, the step of the window: s or AxB.", metavar="STEP"
@@ -244,7 +244,7 @@ FormatOption = Annotated[
         "--format",
         help="Output format: png, jpeg, tiff, webp, bmp, pnm, avif, npy, csv or txt.",
         metavar="FORMAT",
-        autocompletion=words_of("convcli.pictures.formats.file_formats:FileFormat"),
+        autocompletion=enum_values("convcli.pictures.formats.file_formats:FileFormat"),
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -276,11 +276,11 @@ PreviewAs = Annotated[
         "--preview-as",
         help="Preview by kitty, iterm2, sixel, truecolor, 256 or ascii (default: the best available).",
         metavar="MEANS",
-        autocompletion=words_of("convcli.cli.terminal.capabilities:GraphicsProtocol"),
+        autocompletion=enum_values("convcli.cli.terminal.capabilities:GraphicsProtocol"),
         rich_help_panel=DISPLAY,
     ),
 ]
-SpecArgument = Annotated[
+NetworkArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="[NETWORK]",
@@ -312,7 +312,7 @@ Expect = Annotated[
 ]
 
 
-def check_apart(options: Mapping[str, object]) -> None:
+def check_exclusive(options: Mapping[str, object]) -> None:
     """Check that at most one of these options is given.
 
     Raises
@@ -325,7 +325,7 @@ def check_apart(options: Mapping[str, object]) -> None:
         raise UsageError(given[1], f"does not go with {given[0]}")
 
 
-def read_text(
+def apply_text_option(
     text: bool, *, json: bool, csv: bool = False, markdown: bool = False, output: str | None = None
 ) -> None:
     """Print the answer as a terminal would show it if --text is given.
@@ -336,11 +336,11 @@ def read_text(
         Another form is asked for, too, or standard output takes a file.
     """
     for option, given in (("--json", json), ("--csv", csv), ("--md", markdown), ("-o -", output == STREAM)):
-        check_apart({"--text": text, option: given})
-    show_answers(text)
+        check_exclusive({"--text": text, option: given})
+    set_text_output(text)
 
 
-def check_least(option: str, number: int | None, least: int) -> None:
+def check_minimum(option: str, number: int | None, least: int) -> None:
     """Check that a number, if given, is at least `least`.
 
     Raises
@@ -360,6 +360,6 @@ def check_workload(jobs: int | None, png_level: int | None) -> None:
     UsageError
         A value is out of range.
     """
-    check_least("--jobs", jobs, 1)
+    check_minimum("--jobs", jobs, 1)
     if png_level is not None and not 0 <= png_level <= 9:
         raise UsageError(f"--png-level {png_level}", "must be a whole number from 0 to 9")
