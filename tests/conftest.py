@@ -1,5 +1,6 @@
 """Options and fixtures of all tests: which cases run, and the command line run in this process."""
 
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,10 @@ from hypothesis import settings
 
 from convcli.cli.error_handling import run
 from tests.support.command_line import Ran, Runner
+
+# Hundreds of tests start convcli, and without compiled modules each start takes four times as long.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("quick", derandomize=True, deadline=None, max_examples=25)
 settings.register_profile("thorough", derandomize=True, deadline=None, max_examples=100)
