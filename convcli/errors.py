@@ -107,8 +107,10 @@ class OutputError(ConvcliError):
     """An output that cannot or must not be written."""
 
 
-def describe_os_error(error: OSError) -> str:
-    """Describe a system error; for a missing file, suggest an existing one with a similar name.
+def describe_os_error(error: OSError | ValueError) -> str:
+    """Describe an error of opening or reading a file; suggest a similar name for a missing one.
+
+    A path that holds a NUL character, and a closed stream, raise a `ValueError`.
 
     Examples
     --------
@@ -117,7 +119,7 @@ def describe_os_error(error: OSError) -> str:
     """
     if isinstance(error, IsADirectoryError):
         return "is a folder"
-    why = (error.strerror or str(error)).lower()
+    why = (getattr(error, "strerror", None) or str(error)).lower()
     near = _similar_file(error.filename) if isinstance(error, FileNotFoundError) else None
     return why if near is None else f"{why}: did you mean {near}?"
 

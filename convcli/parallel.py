@@ -58,7 +58,7 @@ def thread_count(jobs: int | None, parts: int, outputs: int | None = None) -> in
 
 
 class WorkQueue:
-    """A work queue: the parts of a task that are left; each goes to the thread that asks first."""
+    """A work queue: the parts of a task that are left; the first thread to ask gets the next one."""
 
     def __init__(self, parts: range) -> None:
         self._parts = iter(parts)
@@ -145,5 +145,5 @@ def parallel_for(parts: range, work: Callable[[WorkQueue], None], threads: int) 
         except BaseException as interrupt:
             queue.stopped = True
             errors.append(interrupt)
-    for first in sorted(errors, key=lambda error: isinstance(error, Exception)):  # interrupts before errors
-        raise first
+    if errors:
+        raise min(errors, key=lambda error: isinstance(error, Exception))  # an interrupt before any error

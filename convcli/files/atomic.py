@@ -192,7 +192,7 @@ def _open_device(target: str | Path) -> BinaryIO:
 
 
 def _resolve(target: str | Path) -> Path:
-    """Return where a path leads; an unreadable link raises an error instead of passing for a file."""
+    """Resolve symbolic links; an unreadable link raises an error instead of passing for a file."""
     try:
         return Path(os.path.realpath(target, strict=True))
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Which file a name leads to: comparing files by what they are, not by what they are called."""
+"""File identity: recognizes a file by any path to it, through symbolic and hard links."""
 
 import os
 from collections.abc import Iterable
@@ -30,20 +30,20 @@ class FileIds:
     def __init__(self, paths: Iterable[str | Path]) -> None:
         self._resolver = PathResolver()
         self._paths: set[str] = set()
-        self._known: dict[tuple[int, int], str | Path] = {}
+        self._paths_by_id: dict[tuple[int, int], str | Path] = {}
         for path in paths:
             identity = _file_id(path)
             if identity is not None:
                 self._paths.add(self._resolver(path))
-                self._known.setdefault(identity, path)
+                self._paths_by_id.setdefault(identity, path)
 
     def __contains__(self, path: str | Path) -> bool:
         if self._resolver(path) in self._paths:
             return True
         identity = _file_id(path)
-        known = None if identity is None else self._known.get(identity)
+        known_path = None if identity is None else self._paths_by_id.get(identity)
         # The system reuses the inode number of a deleted file.
-        return known is not None and _file_id(known) == identity
+        return known_path is not None and _file_id(known_path) == identity
 
 
 def _file_id(path: str | Path) -> tuple[int, int] | None:

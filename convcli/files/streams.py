@@ -21,17 +21,16 @@ __all__ = [
     "refuse_terminal",
     "standard_input",
     "write_bytes",
-    "writing_stdout",
 ]
 
 STREAM = "-"
 STANDARD_INPUT = "/dev/stdin"  # a name that resolves to its file
-INPUT_LABEL = "standard input"
+LABEL = "standard input"
 
 
 def input_name(source: str) -> str:
     """Return the name of an input in messages."""
-    return INPUT_LABEL if source == STREAM else source
+    return LABEL if source == STREAM else source
 
 
 def refuse_terminal(hint: str) -> None:
@@ -43,7 +42,7 @@ def refuse_terminal(hint: str) -> None:
         Standard input is a terminal; the message ends with `hint`.
     """
     if sys.stdin is not None and sys.stdin.isatty():
-        raise UsageError(INPUT_LABEL, f"is a terminal; {hint}")
+        raise UsageError(LABEL, f"is a terminal; {hint}")
 
 
 def standard_input() -> BinaryIO:
@@ -55,7 +54,7 @@ def standard_input() -> BinaryIO:
         Standard input is closed.
     """
     if sys.stdin is None:
-        raise ImageError(INPUT_LABEL, "is closed")
+        raise ImageError(LABEL, "is closed")
     return sys.stdin.buffer
 
 
@@ -75,9 +74,7 @@ def read_standard_input(max_bytes: int) -> bytes:
             if not left:
                 break
     except (OSError, ValueError) as error:
-        raise ImageError(
-            INPUT_LABEL, describe_os_error(error) if isinstance(error, OSError) else str(error)
-        ) from None
+        raise ImageError(LABEL, describe_os_error(error)) from None
     return b"".join(parts)
 
 
@@ -89,7 +86,7 @@ def write_bytes(content: Iterable[bytes | memoryview]) -> None:
     """Write parts of a file to standard output, as `write` does with text."""
     if sys.stdout is None:
         raise OutputError("standard output", "is closed")
-    with writing_stdout():
+    with _writing_stdout():
         for part in content:
             rest = memoryview(part)
             while rest:  # an unbuffered stream may write only a part
@@ -112,7 +109,7 @@ def _write_some(stream: BinaryIO, part: memoryview) -> int:
 
 
 @contextmanager
-def writing_stdout() -> Iterator[None]:
+def _writing_stdout() -> Iterator[None]:
     """Turn a failure to write standard output into `OutputError`, and a broken pipe into `BrokenPipe`."""
     try:
         yield

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 
-__all__ = ["ReceptiveField", "Window"]
+__all__ = ["ReceptiveField"]
 
 
 class Window(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import re
 from errno import ENOENT
@@ -15,9 +14,10 @@ from convcli.networks.grammar import parse_spec
 from convcli.networks.layer_types.base import Size
 from convcli.networks.network import Network
 from convcli.networks.spec import Spec
-from convcli.sizes.text import MAX_DIGITS, parse_size
+from convcli.sizes.axes import whole_number
+from convcli.sizes.text import parse_size
 
-__all__ = ["decode_spec", "network", "read_spec", "read_text", "shipped_networks", "shipped_title"]
+__all__ = ["MAX_BYTES", "decode_spec", "network", "read_spec", "shipped_networks", "shipped_title"]
 
 SHIPPED = Path(__file__).parent / "shipped"
 MAX_BYTES = 1 << 22  # of a spec; 100,000 layers need less
@@ -56,44 +56,42 @@ def network(text_or_path: str | os.PathLike[str], n: int | Size | str | None = N
     >>> network("resnet18", 320).output
     (1000,)
     """
-    return build(read_spec(text_or_path), None if n is None else _size(n))
+    return build(read_spec(text_or_path), None if n is None else _parse_input(n))
 
 
-def _size(n: int | Size | str) -> Size:
+def _parse_input(n: int | Size | str) -> Size:
     if isinstance(n, str):
         return parse_size(n, "input")
     sides = n if isinstance(n, tuple | list) else (n,)
-    if not sides or not all(hasattr(side, "__index__") and not isinstance(side, bool) for side in sides):
+    if not 1 <= len(sides) <= 3:
         raise SizeError(f"input {n}", "must be a number, (height, width) or (height, width, channels)")
-    numbers = [operator.index(side) for side in sides]
-    if max(map(abs, numbers)) >= 10**MAX_DIGITS:
-        raise SizeError("input", f"has more than {MAX_DIGITS} digits")
-    return parse_size("x".join(map(str, numbers)), "input")
+    numbers = tuple(whole_number(side, "input", 1) for side in sides)
+    return numbers * 2 if len(numbers) == 1 else numbers
 
 
 def read_spec(text_or_path: str | os.PathLike[str]) -> Spec:
     """Parse a network; the argument is that of `network`."""
     if not isinstance(text_or_path, str):
-        return parse_spec(read_text(os.fspath(text_or_path)), os.fspath(text_or_path))
+        return parse_spec(_read_text(os.fspath(text_or_path)), os.fspath(text_or_path))
     text = text_or_path.strip()
     names = shipped_networks()
     if text.lower() in names:
-        return parse_spec(read_text(names[text.lower()]), f"{text.lower()}.net")
+        return parse_spec(_read_text(names[text.lower()]), f"{text.lower()}.net")
     if text.lower().endswith(".net"):
-        return parse_spec(read_text(text_or_path), text_or_path)
+        return parse_spec(_read_text(text_or_path), text_or_path)
     try:
         return parse_spec(text, network_names=tuple(names))
     except SpecError:
-        if os.path.exists(f"{text}.net"):  # noqa: PTH110 -- as below
+        exists = os.path.exists  # accepts any text, unlike Path.exists
+        if exists(f"{text}.net"):
             raise SpecError(text, f"is not a shipped network; did you mean {text}.net?") from None
-        if re.fullmatch(r"\S*\w\.\w+", text) and not os.path.exists(text):  # noqa: PTH110 -- as below
-            raise SpecError(
-                text[:100], describe_os_error(FileNotFoundError(ENOENT, os.strerror(ENOENT), text))
-            ) from None
-        if os.path.exists(text):  # noqa: PTH110 -- a text of layers may be no path at all
+        if exists(text):
             raise SpecError(
                 text[:100], "is read as layers, not as a file: name the file *.net, or read it with - < FILE"
             ) from None
+        if re.fullmatch(r"\S*\w\.\w+", text):  # looks like the name of a file
+            missing = FileNotFoundError(ENOENT, os.strerror(ENOENT), text)
+            raise SpecError(text[:100], describe_os_error(missing)) from None
         raise
 
 
@@ -116,10 +114,10 @@ def shipped_title(name: str) -> str:
     >>> shipped_title("lenet5")[:7]
     'LeNet-5'
     """
-    return read_text(shipped_networks()[name]).partition("\n")[0].lstrip("# ")
+    return _read_text(shipped_networks()[name]).partition("\n")[0].lstrip("# ")
 
 
-def read_text(path: str | os.PathLike[str]) -> str:
+def _read_text(path: str | os.PathLike[str]) -> str:
     """Return the text of a spec file.
 
     Raises
@@ -132,7 +130,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
         with open_input(path) as file:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise SpecError(name, _reason(error)) from None
+        raise SpecError(name, describe_os_error(error)) from None
     return decode_spec(content, name)
 
 
@@ -153,7 +151,3 @@ def decode_spec(content: bytes, name: str) -> str:
     if "\0" in text:
         raise SpecError(name, f"is not text: byte {content.index(0)} is 0x00")
     return text
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return describe_os_error(error) if isinstance(error, OSError) else str(error).lower()

@@ -71,7 +71,7 @@ class AdaptiveAxis:
         return 0
 
     def unread_ranges(self) -> Iterator[tuple[int, int]]:
-        """Yield nothing."""
+        """Yield nothing: the windows cover every pixel."""
         yield from ()
 
 

@@ -15,6 +15,8 @@ __all__ = [
     "Padding",
     "Pair",
     "adaptive_axes",
+    "as_amounts",
+    "as_pair",
     "check_position",
     "output_size",
     "pooling_axes",
@@ -202,7 +204,7 @@ def transposed_axes(
     dilation: Pair = 1,
     output_padding: Pair = 0,
 ) -> tuple[TransposedAxis, TransposedAxis]:
-    """Work out how a transposed convolution lays its filter, vertically and horizontally.
+    """Work out how a transposed convolution adds up its windows, vertically and horizontally.
 
     Parameters
     ----------
@@ -230,7 +232,7 @@ def transposed_axes(
     if isinstance(padding, NamedPadding) and padding != NamedPadding.VALID:
         if any(added):
             raise SizeError(
-                f"output padding {format_size(added)}", f"goes with a number, not with padding {padding}"
+                f"output padding {format_size(added)}", f"needs a padding given as a number, not {padding}"
             )
         added = max(strides[0] - extents[0], 0), max(strides[1] - extents[1], 0)
         cut = [

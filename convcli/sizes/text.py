@@ -132,11 +132,10 @@ def parse_amount(text: str, name: str, *, minimum: int = 0) -> int:
     """
     plain = re.sub(r"[,_](?=[0-9]{3}(?![0-9]))", "", text.strip()).lower()
     match = re.fullmatch(r"([0-9]{0,500})(?:\.([0-9]{0,500}))? ?([a-z]*)", plain)
-    whole, fraction, suffix = match.groups("") if match else ("", "", "")
-    if not whole + fraction or suffix not in SUFFIXES:
+    integer, fraction, suffix = match.groups("") if match else ("", "", "")
+    if not integer + fraction or suffix not in SUFFIXES:
         raise SizeError(f"{name} {text[:50]!r}", "must be a number as in 25M, 1.5M or 460000")
-    parts: int = 10 ** len(fraction)
-    amount: int = int(whole + fraction) * SUFFIXES[suffix] // parts
+    amount: int = int(integer + fraction) * SUFFIXES[suffix] // 10 ** len(fraction)
     if amount < minimum:
         raise SizeError(f"{name} {text[:50]!r}", f"must be at least {minimum}")
     return amount
@@ -243,8 +242,8 @@ def parse_padding(text: str) -> NamedPadding | PaddingAmounts:
     return sides[0], sides[-1]
 
 
-def _parse_side(text: str, whole: str) -> tuple[int, int]:
+def _parse_side(text: str, padding: str) -> tuple[int, int]:
     amounts = [parse_count(part, "padding", minimum=0) for part in text.split(":")]
     if len(amounts) > 2:
-        raise SizeError(f"padding {whole[:50]!r}", "has more than two amounts on an axis; write T:BxL:R")
+        raise SizeError(f"padding {padding[:50]!r}", "has more than two amounts on an axis; write T:BxL:R")
     return amounts[0], amounts[-1]

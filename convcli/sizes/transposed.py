@@ -16,7 +16,7 @@ __all__ = ["TransposedAxis"]
 
 @dataclass(frozen=True, kw_only=True)
 class TransposedAxis:
-    """A transposed convolution along one axis: each input pixel lays its window over the output.
+    """A transposed convolution along one axis: each input pixel adds its window to the output.
 
     Attributes
     ----------

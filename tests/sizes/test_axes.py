@@ -557,7 +557,7 @@ def test_transposed_same_padding_multiplies_the_side_by_the_stride(n: int, f: in
         ),
         (
             {"padding": "same", "output_padding": 1},
-            "output padding 1x1: goes with a number, not with padding same",
+            "output padding 1x1: needs a padding given as a number, not same",
         ),
     ],
 )

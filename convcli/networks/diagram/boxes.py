@@ -19,7 +19,6 @@ __all__ = [
     "DETAIL_SIZE",
     "ICON_SIZE",
     "LABEL_SIZE",
-    "MEDIUM",
     "PADDING",
     "SLIM",
     "TALL",
@@ -28,7 +27,6 @@ __all__ = [
     "BoxKind",
     "box_sizes",
     "cost_lines",
-    "format_short_count",
     "size_line",
     "truncate",
 ]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from convcli.networks.diagram.trees import Fork, Link, Part, Tree
 
-__all__ = ["Bounds", "BoxSize", "Edge", "Layout", "compute_layout"]
+__all__ = ["Bounds", "BoxSize", "Edge", "compute_layout"]
 
 Point = tuple[float, float]
 
@@ -96,7 +96,7 @@ class _Series:
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = [_Split(part) if isinstance(part, Fork) else part for part in parts]
         self.segments: list[_VerticalSegment] = []
-        self.height = self.axis = self.lanes_from = 0.0
+        self.height = self.axis = self.first_lane_offset = 0.0
 
     def place_rows(self, top: float, sizes: Sequence[BoxSize], rows: list[float]) -> float:
         """Set the tops of the boxes, starting below `top`; return the bottom of the last."""
@@ -145,7 +145,7 @@ class _Series:
         for part in self.parts:
             half = part.extents(sizes) if isinstance(part, _Split) else (sizes[part].width / 2,) * 2
             left, right = max(left, half[0]), max(right, half[1])
-        self.lanes_from = right + LANE_WIDTH
+        self.first_lane_offset = right + LANE_WIDTH
         lanes = max((segment.lane + 1 for segment in self.segments), default=0)
         return left, right + LANE_WIDTH * (lanes + 1) * bool(lanes)
 
@@ -153,7 +153,7 @@ class _Series:
         """Set the horizontal position of its axis and of all within it."""
         self.axis = axis
         for segment in self.segments:
-            segment.x = axis + self.lanes_from + LANE_WIDTH * segment.lane
+            segment.x = axis + self.first_lane_offset + LANE_WIDTH * segment.lane
         for part in self.parts:
             if isinstance(part, _Split):
                 for branch, offset in zip(part.branches, part.offsets, strict=True):
