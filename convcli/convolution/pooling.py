@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from convcli.convolution.buffers import BufferPool
 from convcli.errors import ImageError, parse_choice
 from convcli.parallel import WorkQueue, parallel_for, thread_count
-from convcli.pictures.arrays import filled_array, image_array
+from convcli.pictures.arrays import fill_array, image_array
 from convcli.sizes.axes import Padding, Pair, pooling_axes
 from convcli.sizes.windowed import Axis
 
@@ -113,7 +113,7 @@ def pool(
         parts = range(0, rows.output, strip)
         parallel_for(parts, work, thread_count(jobs, len(parts), math.prod(shape)))
 
-    return filled_array(make, shape, np.dtype(float) if exact else pixels.dtype, out, source=pixels)
+    return fill_array(make, shape, np.dtype(float) if exact else pixels.dtype, out, source=pixels)
 
 
 def _sums_type(pixels: NDArray[Any], rows: Axis, columns: Axis) -> np.dtype[Any]:

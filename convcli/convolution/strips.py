@@ -13,7 +13,7 @@ from convcli.convolution.buffers import BufferPool
 from convcli.convolution.planning import Image, PlannedConvolution
 from convcli.kernels.filter import Combination
 from convcli.parallel import WorkQueue, parallel_for
-from convcli.pictures.arrays import filled_array
+from convcli.pictures.arrays import fill_array
 
 __all__ = ["for_each_strip", "run_convolution"]
 
@@ -25,7 +25,7 @@ def run_convolution(planned: PlannedConvolution, out: Image | None = None) -> Im
     def fill_result(result: Image) -> None:
         for_each_strip(planned, lambda rows, _, compute: compute(result[rows]))
 
-    return filled_array(fill_result, plan.shape, plan.dtype, out, source=planned.pixels)
+    return fill_array(fill_result, plan.shape, plan.dtype, out, source=planned.pixels)
 
 
 def for_each_strip(

@@ -1,1 +1,1 @@
-"""Drawings: shapes, SVG, raster images, fonts, colors."""
+"""Drawings: shapes, rendered as SVG or as raster images; fonts and colors."""

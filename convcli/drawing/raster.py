@@ -33,7 +33,7 @@ REPLACEMENTS = {"√": "sqrt", "²": "^2", "×": "x"}  # characters that Pillow'
 SHADES = 6  # shades between the color of a letter and its background
 MAX_COLORS = 255  # colors of an animation, besides the transparent one
 UNUSED_COLOR = (255, 0, 255)
-MILLISECONDS, HUNDREDTH = 1000, 10
+MILLISECONDS_PER_SECOND, GIF_STEP = 1000, 10
 BLEND_OVER = PngImagePlugin.Blend.OP_OVER
 
 Point = tuple[float, float]
@@ -61,8 +61,8 @@ def paint_drawing(drawing: Drawing) -> Image.Image:
 
 def paint_frames(animation: Animation) -> Iterator[Image.Image]:
     """Paint each frame of an animation, as `paint_drawing` does."""
-    ground = _blank_image(animation, Ink.PAPER)
-    _paint(ground, animation.background)
+    background = _blank_image(animation, Ink.PAPER)
+    _paint(background, animation.background)
     # Shapes above all frames are painted once, on black and on white paper, which gives their coverage.
     on_black, on_white = _blank_image(animation, "#000000"), _blank_image(animation, "#ffffff")
     for image in (on_black, on_white):
@@ -70,8 +70,8 @@ def paint_frames(animation: Animation) -> Iterator[Image.Image]:
     uncovered = ImageChops.subtract(on_white, on_black)
     box = ImageChops.invert(uncovered).getbbox()
     for number, shapes in enumerate(animation.frames):
-        _paint(ground, animation.persistent[number] if number < len(animation.persistent) else ())
-        frame = ground.copy()
+        _paint(background, animation.persistent[number] if number < len(animation.persistent) else ())
+        frame = background.copy()
         _paint(frame, shapes)
         if box is not None:
             visible = ImageChops.multiply(frame.crop(box), uncovered.crop(box))
@@ -132,9 +132,9 @@ def _save_animation(
     file_format: str,
     **options: int,
 ) -> bytes:
-    step = HUNDREDTH if file_format == "GIF" else 1  # Pillow would crop the next frame
-    durations = [round(animation.seconds * MILLISECONDS / step) * step] * len(animation.frames)
-    durations[-1] += round(animation.pause * MILLISECONDS)
+    step = GIF_STEP if file_format == "GIF" else 1  # Pillow would crop the next frame
+    durations = [round(animation.seconds * MILLISECONDS_PER_SECOND / step) * step] * len(animation.frames)
+    durations[-1] += round(animation.pause * MILLISECONDS_PER_SECOND)
     memory = BytesIO()
     first.save(memory, file_format, save_all=True, append_images=rest, duration=durations, loop=0, **options)
     return memory.getvalue()
@@ -155,15 +155,15 @@ def _palette(animation: Animation) -> Image.Image:
     """Return the palette of an animation: the colors of its shapes, and shades of its letters."""
     shapes = [*animation.background, *animation.overlay]
     shapes += [shape for group in (*animation.persistent, *animation.frames) for shape in group]
-    grounds = {shape.fill for shape in shapes if isinstance(shape, Rectangle) and shape.fill is not None}
-    grounds.add(Ink.PAPER)
+    backgrounds = {shape.fill for shape in shapes if isinstance(shape, Rectangle) and shape.fill is not None}
+    backgrounds.add(Ink.PAPER)
     letters = {shape.fill for shape in shapes if isinstance(shape, Text)}
     lines = {shape.stroke for shape in shapes if not isinstance(shape, Text) and shape.stroke is not None}
-    colors = dict.fromkeys(_rgb(color) for color in sorted(grounds | letters | lines))
+    colors = dict.fromkeys(_rgb(color) for color in sorted(backgrounds | letters | lines))
     for part in range(1, SHADES):
-        for ground in sorted(grounds):
+        for background in sorted(backgrounds):
             for letter in sorted(letters):
-                ends = zip(_rgb(ground), _rgb(letter), strict=True)
+                ends = zip(_rgb(background), _rgb(letter), strict=True)
                 red, green, blue = (round(low + (high - low) * part / SHADES) for low, high in ends)
                 colors[red, green, blue] = None
     # Every index has a color, so that files have room for the transparent one.

@@ -14,14 +14,14 @@ __all__ = [
     "Option",
     "OptionValues",
     "box",
-    "compass",
+    "compass_kernels",
     "derivatives",
-    "dog",
-    "fixed",
+    "difference_of_gaussians",
+    "fixed_kernel",
     "gabor",
     "gaussian",
     "kernel_size",
-    "log",
+    "laplacian_of_gaussian",
 ]
 
 
@@ -128,7 +128,7 @@ def derivatives(family: str, *indices: int) -> Callable[[OptionValues], Kernels]
     return build
 
 
-def compass(first: tuple[tuple[int, ...], ...]) -> Callable[[OptionValues], Kernels]:
+def compass_kernels(first: tuple[tuple[int, ...], ...]) -> Callable[[OptionValues], Kernels]:
     """Return a builder of eight kernels: a 3x3 kernel with its outer ring rotated in steps of 45 degrees."""
     ring = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
 
@@ -145,8 +145,8 @@ def compass(first: tuple[tuple[int, ...], ...]) -> Callable[[OptionValues], Kern
     return build
 
 
-def fixed(rows: tuple[tuple[int, ...], ...]) -> Callable[[OptionValues], Kernels]:
-    """Build a kernel that takes no options."""
+def fixed_kernel(rows: tuple[tuple[int, ...], ...]) -> Callable[[OptionValues], Kernels]:
+    """Return a builder of a kernel that takes no options."""
     return lambda _: (np.array(rows),)
 
 
@@ -178,7 +178,7 @@ def gaussian(options: OptionValues) -> Kernels:
     return (outer_product(taps, taps),)
 
 
-def log(options: OptionValues) -> Kernels:
+def laplacian_of_gaussian(options: OptionValues) -> Kernels:
     """Build a Laplacian of Gaussian whose coefficients sum to zero."""
     sigma = options["sigma"]
     size = kernel_size(options, 0) or _covering_size(sigma)
@@ -189,7 +189,7 @@ def log(options: OptionValues) -> Kernels:
     return (_zero_sum((radius - 2 * sigma**2) / sigma**4 * gaussian, gaussian),)
 
 
-def dog(options: OptionValues) -> Kernels:
+def difference_of_gaussians(options: OptionValues) -> Kernels:
     """Build a difference of Gaussians whose coefficients sum to zero."""
     sigma, ratio = options["sigma"], options["ratio"]
     size = kernel_size(options, 0) or _covering_size(sigma * ratio)

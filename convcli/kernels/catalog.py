@@ -6,14 +6,14 @@ from convcli.kernels.builders import (
     CatalogEntry,
     Option,
     box,
-    compass,
+    compass_kernels,
     derivatives,
-    dog,
-    fixed,
+    difference_of_gaussians,
+    fixed_kernel,
     gabor,
     gaussian,
     kernel_size,
-    log,
+    laplacian_of_gaussian,
 )
 from convcli.kernels.filter import Combination
 
@@ -123,21 +123,21 @@ _ENTRIES = [
         "Laplacian of the four neighbors",
         "dark spots and the dark side of edges (positive), bright ones (negative)",
         GONZALEZ_WOODS,
-        fixed(LAPLACIAN),
+        fixed_kernel(LAPLACIAN),
     ),
     CatalogEntry(
         "laplacian-8",
         "Laplacian of the eight neighbors",
         "dark spots and the dark side of edges (positive), bright ones (negative)",
         GONZALEZ_WOODS,
-        fixed(LAPLACIAN_8),
+        fixed_kernel(LAPLACIAN_8),
     ),
     CatalogEntry(
         "kirsch",
         "Kirsch compass: strongest of eight directions",
         "edges in every direction, by the strongest of eight responses",
         COMPASS,
-        compass(KIRSCH),
+        compass_kernels(KIRSCH),
         combination=Combination.STRONGEST,
     ),
     CatalogEntry(
@@ -145,7 +145,7 @@ _ENTRIES = [
         "Robinson compass: strongest of eight directions",
         "edges in every direction, by the strongest of eight responses",
         ROBINSON_1977,
-        compass(ROBINSON),
+        compass_kernels(ROBINSON),
         combination=Combination.STRONGEST,
     ),
     CatalogEntry(
@@ -153,7 +153,7 @@ _ENTRIES = [
         "Laplacian of Gaussian",
         "dark blobs of radius √2·sigma (positive), bright ones (negative); zero at edges",
         MARR_HILDRETH,
-        log,
+        laplacian_of_gaussian,
         {"sigma": SIGMA, "size": ODD_SIZE},
     ),
     CatalogEntry(
@@ -161,7 +161,7 @@ _ENTRIES = [
         "difference of two Gaussians",
         "dark blobs (positive), bright ones (negative): close to log",
         f"{MARR_HILDRETH}, ratio 1.6",
-        dog,
+        difference_of_gaussians,
         {
             "sigma": SIGMA,
             "ratio": Option("wide sigma divided by narrow sigma", 1.6, 1.001, 100),
@@ -194,16 +194,18 @@ _ENTRIES = [
         "image minus its Laplacian",
         "keeps flat areas, exaggerates edges and detail",
         GONZALEZ_WOODS,
-        fixed(SHARPEN),
+        fixed_kernel(SHARPEN),
     ),
     CatalogEntry(
         "emboss",
         "relief lit from the upper left",
         "keeps flat areas, brightens slopes that rise to the lower right",
         "Common practice, as in the GIMP manual, Convolution Matrix",
-        fixed(EMBOSS),
+        fixed_kernel(EMBOSS),
     ),
-    CatalogEntry("identity", "the image itself", "everything, unchanged", GONZALEZ_WOODS, fixed(((1,),))),
+    CatalogEntry(
+        "identity", "the image itself", "everything, unchanged", GONZALEZ_WOODS, fixed_kernel(((1,),))
+    ),
     CatalogEntry(
         "gabor",
         "Gabor: a wave under a Gaussian; zero sum, positive taps add up to 1",

@@ -69,26 +69,26 @@ class TuningCurve:
         strongest = self.responses.max()
         if not (self.responses <= strongest / 2).any():
             return ()
-        arcs = self._arcs((1 - TIE_TOLERANCE) * strongest)
-        return tuple(sorted(round((begin + end) / 2, 3) % 180 for begin, end in arcs))
+        ranges = self._angle_ranges((1 - TIE_TOLERANCE) * strongest)
+        return tuple(sorted(round((begin + end) / 2, 3) % 180 for begin, end in ranges))
 
     @property
     def half_width(self) -> float | None:
         """Half the range of angles around the first preferred one with over half its response, or None."""
         for best in self.preferred[:1]:
-            for begin, end in self._arcs(self.responses.max() / 2):
+            for begin, end in self._angle_ranges(self.responses.max() / 2):
                 if begin <= best + 180 * (best < begin) <= end:
                     return (end - begin) / 2
         return None
 
-    def _arcs(self, level: float) -> list[tuple[float, float]]:
+    def _angle_ranges(self, level: float) -> list[tuple[float, float]]:
         """Return the ranges of angles whose response exceeds a level; empty if all angles do, or none."""
         below = np.flatnonzero(self.responses <= level)
         if not 0 < below.size < len(self.responses):
             return []
-        turned = np.append(np.roll(self.responses, -below[0]), self.responses[below[0]])
-        steps = np.flatnonzero((turned[:-1] > level) != (turned[1:] > level))
-        crossings = steps + (level - turned[steps]) / (turned[steps + 1] - turned[steps])
+        rotated = np.append(np.roll(self.responses, -below[0]), self.responses[below[0]])
+        steps = np.flatnonzero((rotated[:-1] > level) != (rotated[1:] > level))
+        crossings = steps + (level - rotated[steps]) / (rotated[steps + 1] - rotated[steps])
         angles = ((below[0] + crossings) * 180 / len(self.responses)).tolist()
         return list(zip(angles[::2], angles[1::2], strict=True))  # starts below the level: up, down, ...
 

@@ -11,12 +11,10 @@ from convcli.kernels.filter import MAX_TAPS, Matrix, integers_if_exact, kernel_a
 from convcli.pictures.npy import read_npy
 from convcli.pictures.text_matrices import parse_integer, parse_matrix
 
-__all__ = ["parse_kernel", "read_kernel"]
+__all__ = ["KERNEL_FILES", "parse_kernel", "read_kernel"]
+
 KERNEL_FILES = (".csv", ".txt", ".json", ".npy")  # file extensions
 TOO_LONG_MESSAGE = f"is too long for a kernel of at most {MAX_TAPS} taps"
-
-
-# Typed kernels ------------------------------------------------------------------------------------------
 
 
 def parse_kernel(text: str, name: str = "kernel") -> Matrix:

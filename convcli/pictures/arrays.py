@@ -8,10 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import ImageError, UsageError
 
-__all__ = ["filled_array", "image_array"]
+__all__ = ["fill_array", "image_array"]
 
 
-def filled_array(
+def fill_array(
     fill: Callable[[NDArray[Any]], None],
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
@@ -19,10 +19,11 @@ def filled_array(
     *,
     source: NDArray[Any],
 ) -> NDArray[Any]:
-    """Let `fill` fill an array, and return it: `out`, or a new array if `out` is None.
+    """Call `fill` with an array and return the array: `out`, or a new array if `out` is None.
 
-    `fill` fills a copy if `out` shares memory with the array `source`, from which it reads, or is not
-    contiguous: numpy's `negative` computes wrong values in such arrays for some strides.
+    `fill` gets a temporary array, copied to `out`, if `out` shares memory with `source`, the array from which
+    `fill` reads, or is not contiguous: numpy's `negative` computes wrong values in such arrays for some
+    strides.
 
     Raises
     ------
@@ -39,7 +40,7 @@ def filled_array(
     if out.flags.c_contiguous and not np.may_share_memory(out, source):
         fill(out)
     else:
-        np.copyto(out, filled_array(fill, shape, dtype, None, source=source))
+        np.copyto(out, fill_array(fill, shape, dtype, None, source=source))
     return out
 
 

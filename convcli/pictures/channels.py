@@ -27,13 +27,13 @@ class Channels(StrEnum):
 REC_601 = (19595, 38470, 7471)  # 65536 times 0.299, 0.587 and 0.114, as in Pillow's convert("L")
 
 
-def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
+def select_channels(image: ArrayLike, channels: str = "each") -> NDArray[Any]:
     """Select the channels to filter.
 
     Parameters
     ----------
     image : array (H, W) or (H, W, C)
-    which : str
+    channels : str
         ``each``: all channels. ``sum``: their sum, which gives the result of a filter with the same kernel
         for every channel. ``gray``: Rec. 601 luma, rounded as Pillow rounds it. ``r``, ``g``, ``b``: one
         channel.
@@ -49,28 +49,29 @@ def select_channels(image: ArrayLike, which: str = "each") -> NDArray[Any]:
     ImageError
         The image does not have that channel.
     UsageError
-        `which` is unknown.
+        `channels` is unknown.
 
     Examples
     --------
     >>> select_channels(np.full((1, 1, 3), (255, 0, 0), np.uint8), "gray").tolist()
     [[76]]
     """
-    which = parse_choice(which, Channels, "channels")
+    channels = parse_choice(channels, Channels, "channels")
     pixels = image_array(image)
     count = pixels.shape[2] if pixels.ndim == 3 else 1
-    if which == Channels.EACH:
+    if channels == Channels.EACH:
         return pixels
-    if which == Channels.SUM:
+    if channels == Channels.SUM:
         return _sum_channels(pixels.reshape(*pixels.shape[:2], count))
-    if which == Channels.GRAY and count == 1:
+    if channels == Channels.GRAY and count == 1:
         return pixels.reshape(pixels.shape[:2])
     if count != 3:
         raise ImageError(
-            f"channels {which}", f"the image has {count} channel{'s'[: count != 1]}, not red, green and blue"
+            f"channels {channels}",
+            f"the image has {count} channel{'s'[: count != 1]}, not red, green and blue",
         )
-    if which != Channels.GRAY:
-        return pixels[:, :, "rgb".index(which)]
+    if channels != Channels.GRAY:
+        return pixels[:, :, "rgb".index(channels)]
     if pixels.dtype in (np.uint8, np.uint16):
         return _pixel_luma(pixels)
     if pixels.dtype.kind == "f":

@@ -10,14 +10,13 @@ from pathlib import Path
 
 from convcli.errors import ImageError
 
-__all__ = ["DEFAULT_LIMITS", "MAX_PIXELS", "Limits", "ResultBytes", "Size", "free_memory"]
+__all__ = ["DEFAULT_LIMITS", "MAX_PIXELS", "Limits", "Size"]
 
 MAX_PIXELS = 1 << 28  # 268 million
 MIN_CHECKED_BYTES = 1 << 25  # bytes: allocating less is faster than asking how much memory is free
 UNITS = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 1000))
 Size = tuple[int, int, int]
 """Height, width and channels."""
-ResultBytes = Callable[[Size, int, bool], int]
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,11 @@ raise the limit with --max-memory
     pixels: int = MAX_PIXELS
     memory: int | None = None
     processes: int = 1
-    result_bytes: ResultBytes | None = None
+    result_bytes: Callable[[Size, int, bool], int] | None = None
 
-    def check(self, name: str, size: Size, itemsize: int, *, decoder: int = 0, numbers: bool = False) -> None:
+    def check(
+        self, name: str, size: Size, itemsize: int, *, decoder_bytes: int = 0, numbers: bool = False
+    ) -> None:
         """Refuse a picture that is larger than the limits.
 
         Parameters
@@ -65,7 +66,7 @@ raise the limit with --max-memory
             Height, width and channels.
         itemsize : int
             Bytes per value.
-        decoder : int
+        decoder_bytes : int
             Additional bytes that decoding takes.
         numbers : bool
             Whether it holds numbers that are not pixels.
@@ -83,7 +84,7 @@ raise the limit with --max-memory
                 "raise the limit with --max-pixels",
             )
         results = 0 if self.result_bytes is None else self.result_bytes(size, itemsize, numbers)
-        self.check_bytes(name, width * height * channels * itemsize + max(decoder, results))
+        self.check_bytes(name, width * height * channels * itemsize + max(decoder_bytes, results))
 
     def check_bytes(self, name: str, needed: int) -> None:
         """Refuse a picture that needs more memory than is allowed.

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from convcli.errors import MatrixError
 
-__all__ = ["read_npy"]
+__all__ = ["NPY_MAGIC", "read_npy"]
 
 NPY_MAGIC = b"\x93NUMPY"
-
-
 _HEADER_FIELDS = {
     "descr": re.compile(rb"'descr': *'([^']{1,20})'"),
     "fortran_order": re.compile(rb"'fortran_order': *(True|False)"),

@@ -91,10 +91,10 @@ def test_what_is_made_of_a_picture_counts_unless_decoding_takes_more() -> None:
 
     limits = Limits(memory=6199, result_bytes=results)
     with pytest.raises(ImageError, match=r"^x: needs about 6\.2 kB of memory but may use only 6\.2 kB"):
-        limits.check("x", (10, 20, 3), 2, decoder=200, numbers=True)
-    Limits(memory=6200, result_bytes=results).check("x", (10, 20, 3), 2, decoder=5000, numbers=True)
+        limits.check("x", (10, 20, 3), 2, decoder_bytes=200, numbers=True)
+    Limits(memory=6200, result_bytes=results).check("x", (10, 20, 3), 2, decoder_bytes=5000, numbers=True)
     with pytest.raises(ImageError, match="needs"):
-        Limits(memory=6200, result_bytes=results).check("x", (10, 20, 3), 2, decoder=5001, numbers=True)
+        Limits(memory=6200, result_bytes=results).check("x", (10, 20, 3), 2, decoder_bytes=5001, numbers=True)
 
 
 def test_memory_is_shared() -> None:

@@ -31,20 +31,23 @@ class _Frame:
     width: int = 0
     height: int = 0
     sampling: dict[int, tuple[int, int]] = field(default_factory=dict)  # by component: horizontal, vertical
-    interval: int = 0  # units between restart markers; 0 if there are none
+    restart_interval: int = 0  # units between restart markers; 0 if there are none
 
     def restart_count(self, components: Sequence[int]) -> int:
         """Return how many restart markers a scan of these components needs."""
         width, height = self.width, self.height
-        most_across = max((across for across, _ in self.sampling.values()), default=1)
-        most_down = max((down for _, down in self.sampling.values()), default=1)
-        across, down = most_across, most_down
+        max_horizontal = max((horizontal for horizontal, _ in self.sampling.values()), default=1)
+        max_vertical = max((vertical for _, vertical in self.sampling.values()), default=1)
+        horizontal, vertical = max_horizontal, max_vertical
         if len(components) == 1:  # a unit is one block of that component
-            own_across, own_down = self.sampling.get(components[0], (1, 1))
-            width, height = -(-width * own_across // most_across), -(-height * own_down // most_down)
-            across = down = 1
-        units = -(-width // (8 * across)) * -(-height // (8 * down))
-        return -(-units // self.interval) - 1 if self.interval else 0
+            own_horizontal, own_vertical = self.sampling.get(components[0], (1, 1))
+            width, height = (
+                -(-width * own_horizontal // max_horizontal),
+                -(-height * own_vertical // max_vertical),
+            )
+            horizontal = vertical = 1
+        units = -(-width // (8 * horizontal)) * -(-height // (8 * vertical))
+        return -(-units // self.restart_interval) - 1 if self.restart_interval else 0
 
 
 class Scans(NamedTuple):
@@ -78,7 +81,7 @@ def find_scans(stream: BinaryIO, name: str) -> Scans:
             parts = [content[position : position + 2] for position in range(6, len(content) - 1, 3)]
             frame.sampling = {part[0]: (part[1] >> 4 or 1, part[1] & 15 or 1) for part in parts}
         elif kind == RESTART_INTERVAL and len(content) >= 2:
-            frame.interval = int.from_bytes(content[:2])
+            frame.restart_interval = int.from_bytes(content[:2])
         restarts: list[int] = []
         next_kind = _next_marker(stream, restarts)
         if kind == START_OF_SCAN and content:

@@ -1,1 +1,1 @@
-"""File formats: what each holds, its encoder and its decoder."""
+"""File formats: the decoders behind one interface, the output formats in one table, and their encoders."""

@@ -58,7 +58,7 @@ def encode(
     elif file_format.text:
         memory.write(format_matrix(picture.pixels, PROPERTIES[file_format].separator).encode())
     else:
-        _encode_pixels(picture, file_format, memory, name)
+        _encode_with_pillow(picture, file_format, memory, name)
     return [memory.getbuffer()]
 
 
@@ -67,7 +67,7 @@ def _resolution_for(picture: Picture, file_format: FileFormat) -> tuple[float, f
     return picture.resolution if fits else None
 
 
-def _encode_pixels(picture: Picture, file_format: FileFormat, memory: BinaryIO, name: str) -> None:
+def _encode_with_pillow(picture: Picture, file_format: FileFormat, memory: BinaryIO, name: str) -> None:
     pixels = picture.pixels_with_alpha
     resolution = _resolution_for(picture, file_format)
     options = {**(PROPERTIES[file_format].save_options or {})}

@@ -144,8 +144,11 @@ PROPERTIES: Mapping[FileFormat, FormatProperties] = {
     FileFormat.CSV: FormatProperties(extensions=("csv",), numeric=True, separator=",", encoder_bytes=90),
     FileFormat.TXT: FormatProperties(extensions=("txt",), numeric=True, separator=" ", encoder_bytes=90),
 }
-"""The properties of every format. A new format needs a row here and, unless Pillow writes it, an encoder in
-`encode`."""
+"""The properties of every format.
+
+To add a format, name it in `FileFormat` and describe it here; if Pillow does not write it, add a case to
+`encode`, too.
+"""
 
 
 def parse_format(name: str) -> FileFormat:

@@ -180,10 +180,10 @@ def _check_size(image: Image.Image, file_bytes: int, name: str, limits: Limits) 
     if image.format in {"WEBP", "AVIF", "GIF"}:
         pixel_bytes += 8  # their decoders hold whole frames
     size = image.height, image.width, channels
-    decoder = (image.width * pixel_bytes + ROW_OVERHEAD) * image.height
+    decoder_bytes = (image.width * pixel_bytes + ROW_OVERHEAD) * image.height
     if image.format in {"PNG", "WEBP", "AVIF"}:  # their decoders read compressed data into memory
-        decoder += 2 * file_bytes
-    limits.check(name, size, itemsize, decoder=decoder, numbers=image.mode in {"I", "F"})
+        decoder_bytes += 2 * file_bytes
+    limits.check(name, size, itemsize, decoder_bytes=decoder_bytes, numbers=image.mode in {"I", "F"})
 
 
 def _seek(image: Image.Image, frame: int, name: str) -> None:
