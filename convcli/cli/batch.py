@@ -6,7 +6,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from convcli.cli.options.batch import BatchOptions
-from convcli.cli.reports.results import answers_of, messages_of, result_answers
+from convcli.cli.reports.results import format_answers, format_messages, format_result
 from convcli.cli.terminal.output import (
     display_width,
     escaped,
@@ -20,7 +20,7 @@ from convcli.files.streams import BrokenPipe
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.batch import Batch
 from convcli.pipeline.inputs import Source
-from convcli.pipeline.outputs import PRINTED, natural_format
+from convcli.pipeline.outputs import PRINTED, default_format
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.report import Finished
 from convcli.signals import cleanup_at_signal
@@ -53,7 +53,7 @@ def run_batch(options: BatchOptions, recipes: Sequence[Recipe], files_read: Sequ
     count = len(batch.sources)
     finished = failed = skipped = 0
     name_width = _name_width(batch) if is_human_readable() and not options.json else 0
-    preview = options.preview and options.preview.start(json=options.json, output=batch.where.output)
+    preview = options.preview and options.preview.start(json=options.json, output=batch.destination.output)
     observer = _PreviewObserver(preview, name_width) if preview else None
 
     def report_interruption() -> None:
@@ -69,10 +69,10 @@ def run_batch(options: BatchOptions, recipes: Sequence[Recipe], files_read: Sequ
                 skipped += report.skipped
                 progress.advance()
                 with progress.paused():
-                    for text, is_matrix in answers_of(report, json=options.json, name_width=name_width):
+                    for text, is_matrix in format_answers(report, json=options.json, name_width=name_width):
                         write("\n" + text if follows_matrix and is_matrix else text)
                         follows_matrix = follows_matrix or is_matrix
-                    for what, why in messages_of(report):
+                    for what, why in format_messages(report):
                         message(what, why)
     except BrokenPipe:
         if failed:  # the failure has been reported, and its code stays
@@ -95,7 +95,7 @@ class _PreviewObserver:
 
     def after(self, seen: "Tile", recipe: Recipe, result: Picture, finished: Finished) -> str:
         """Draw the result beside the input."""
-        text_below = result_answers(finished, json=False, name_width=self.name_width)[0]
+        text_below = format_result(finished, json=False, name_width=self.name_width)[0]
         return self.preview.side_by_side(seen, recipe.label, result, recipe.maps, text_below=text_below)
 
 
@@ -109,17 +109,19 @@ def _summarize(count: int, failed: int, skipped: int) -> None:
 
 def _name_width(batch: Batch) -> int:
     """Return the width of the longest name of an output; a few that are much longer do not count."""
-    if batch.where.output is not None:
+    if batch.destination.output is not None:
         return 0
-    most = min(get_terminal_size().columns // 2, MAX_NAME_WIDTH)
+    max_width = min(get_terminal_size().columns // 2, MAX_NAME_WIDTH)
     longest = 0
     for recipe in batch.recipes:
-        where = recipe.destination(batch.where)
-        file_format = where.format or natural_format(PictureKind.PIXELS, recipe.numbers, to_folder=True)
+        destination = recipe.destination or batch.destination
+        file_format = destination.format or default_format(
+            PictureKind.PIXELS, recipe.as_numbers, to_folder=True
+        )
         if file_format is PRINTED:
             continue
         for source in batch.sources:
-            width = display_width(escaped(where.path(source, recipe.label, file_format.extension)))
-            if longest < width <= most:
+            width = display_width(escaped(destination.path(source, recipe.label, file_format.extension)))
+            if longest < width <= max_width:
                 longest = width
     return longest

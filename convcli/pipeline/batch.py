@@ -27,7 +27,7 @@ class Batch:
     ----------
     sources : sequence of Source
     recipes : sequence of Recipe
-    where : Destination
+    destination : Destination
     reading : ReadOptions
     files_read : sequence of str
         Other files that are read, such as kernels, which no output may replace.
@@ -36,7 +36,7 @@ class Batch:
 
     sources: Sequence[Source]
     recipes: Sequence[Recipe]
-    where: Destination
+    destination: Destination
     reading: ReadOptions
     files_read: Sequence[str] = ()
     executor: Executor = field(default_factory=LocalProcesses)
@@ -52,31 +52,33 @@ class Batch:
             A folder for outputs cannot be made.
         """
         self._check_outputs()
-        if not all(source.trouble for source in self.sources):
+        if not all(source.error for source in self.sources):
             for recipe in self.recipes:
-                folder = recipe.destination(self.where).folder
+                folder = (recipe.destination or self.destination).folder
                 if folder is not None:
                     make_folder(folder)
         return self.executor.run(_Jobs(self, observer), in_order=in_order)
 
     def _check_outputs(self) -> None:
         """Refuse two results for one output, under one name or by a link that is followed."""
-        count = len(self.sources) * sum(recipe.where is None for recipe in self.recipes)
-        if self.where.output is not None and count > 1:
-            raise UsageError(self.where.output, f"is one output for {count} results; use --out-dir")
-        named = [
-            (source, recipe, recipe.destination(self.where))
+        count = len(self.sources) * sum(recipe.destination is None for recipe in self.recipes)
+        if self.destination.output is not None and count > 1:
+            raise UsageError(self.destination.output, f"is one output for {count} results; use --out-dir")
+        written = [
+            (source, recipe, destination)
             for source in self.sources
             for recipe in self.recipes
-            if not _is_printed(source, recipe.destination(self.where))
+            if not _is_printed(source, destination := recipe.destination or self.destination)
         ]
-        names = Counter(str(Path(where.path(source, recipe.label, "*"))) for source, recipe, where in named)
-        if self.where.force:  # otherwise an existing link is refused anyway
-            place = PathResolver()
+        names = Counter(
+            str(Path(destination.path(source, recipe.label, "*"))) for source, recipe, destination in written
+        )
+        if self.destination.force:  # otherwise an existing link is refused anyway
+            resolve = PathResolver()
             files = Counter(
-                os.path.realpath(path) if os.path.islink(path) else place(path)  # noqa: PTH114 -- may be too long
-                for source, recipe, where in named
-                for path in candidate_outputs(source, recipe, where)
+                os.path.realpath(path) if os.path.islink(path) else resolve(path)  # noqa: PTH114 -- may be too long
+                for source, recipe, destination in written
+                for path in candidate_outputs(source, recipe, destination)
             )
             names.update({path: times for path, times in files.items() if times > 1})
         for path, times in names.items():
@@ -93,10 +95,12 @@ class _Jobs(Sequence[Job]):
     def __init__(self, batch: Batch, observer: Observer | None) -> None:
         self.batch = batch
         self.observer = observer
-        result_bytes = ResultBytes(tuple(batch.recipes), batch.where.format)
+        result_bytes = ResultBytes(tuple(batch.recipes), batch.destination.format)
         limits = replace(batch.reading.limits, result_bytes=result_bytes)
         self.reading = replace(batch.reading, limits=limits)
-        self.outputs = Outputs(batch.where, [*(source.name for source in batch.sources), *batch.files_read])
+        self.outputs = Outputs(
+            batch.destination, [*(source.name for source in batch.sources), *batch.files_read]
+        )
 
     def __len__(self) -> int:
         return len(self.batch.sources)
@@ -105,7 +109,9 @@ class _Jobs(Sequence[Job]):
         return Job(self.batch.sources[number], self.batch.recipes, self.outputs, self.reading, self.observer)
 
 
-def _is_printed(source: Source, where: Destination) -> bool:
+def _is_printed(source: Source, destination: Destination) -> bool:
     """Whether results are matrices that are printed, judging by the name of the input."""
     is_text = Path(source.name).suffix.lower() in {".csv", ".txt"}
-    return is_text and where.output is None and where.folder is None and where.format is None
+    return (
+        is_text and destination.output is None and destination.folder is None and destination.format is None
+    )

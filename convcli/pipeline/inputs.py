@@ -23,18 +23,18 @@ class Source:
     ----------
     name : str
         Path of the file, or ``-`` for standard input.
-    below : str
+    subfolder : str
         Subfolder of the output folder that its output goes to, with --recursive.
-    trouble : str
+    error : str
         Why it cannot be read, if that is known already.
     """
 
     name: str
-    below: str = ""
-    trouble: str = ""
+    subfolder: str = ""
+    error: str = ""
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """Its name in messages."""
         return input_name(self.name)
 
@@ -68,7 +68,7 @@ def gather_sources(
     if recursive:
         if out_dir is None:
             raise UsageError("--recursive", "needs --out-dir, the folder that gets the same subfolders")
-        found = [below for source in found for below in _tree(source, os.path.realpath(out_dir))]
+        found = [subfolder for source in found for subfolder in _tree(source, os.path.realpath(out_dir))]
     check_names([source.name for source in found])
     return found
 
@@ -130,7 +130,7 @@ def _tree(source: Source, out_dir: str) -> list[Source]:
         if not stat.S_ISDIR(Path(source.name).stat().st_mode):
             return [source]
     except OSError as error:
-        return [Source(source.name, trouble=describe_os_error(error))]
+        return [Source(source.name, error=describe_os_error(error))]
     from convcli.pictures.formats.decoding import readable_extensions  # late: single files need no list
 
     extensions = readable_extensions() | {".npy"}
@@ -143,11 +143,11 @@ def _tree(source: Source, out_dir: str) -> list[Source]:
             with os.scandir(folder) as entries:
                 seen = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_name_of)
         except OSError as error:
-            found.append(Source(folder, trouble=describe_os_error(error)))
+            found.append(Source(folder, error=describe_os_error(error)))
             continue
-        below = os.path.relpath(folder, source.name)
+        subfolder = os.path.relpath(folder, source.name)
         found += [
-            Source(entry.path, "" if below == "." else below)
+            Source(entry.path, "" if subfolder == "." else subfolder)
             for entry in seen
             if Path(entry.name).suffix.lower() in extensions and not entry.is_dir()
         ]

@@ -15,7 +15,7 @@ from convcli.pictures.formats.file_formats import PROPERTIES, FileFormat, check_
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.inputs import Source
-from convcli.pipeline.outputs import PRINTED, Destination, Outputs, make_folder, natural_format
+from convcli.pipeline.outputs import PRINTED, Destination, Outputs, default_format, make_folder
 from convcli.pipeline.reading import ReadOptions
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
@@ -42,23 +42,24 @@ class ResultBytes:
     recipes: tuple[Recipe, ...]
     file_format: FileFormat | None
 
-    def __call__(self, size: Size, itemsize: int, numbers: bool) -> int:
-        """Return the bytes for an input of that size."""
-        return max(self._bytes(recipe, size, itemsize, numbers) for recipe in self.recipes)
+    def __call__(self, size: Size, itemsize: int, is_numeric: bool) -> int:
+        """Return the bytes for an input of that size; `is_numeric` if it has numbers instead of pixels."""
+        return max(self._bytes(recipe, size, itemsize, is_numeric) for recipe in self.recipes)
 
-    def _bytes(self, recipe: Recipe, size: Size, itemsize: int, numbers: bool) -> int:
+    def _bytes(self, recipe: Recipe, size: Size, itemsize: int, is_numeric: bool) -> int:
         try:
             values = prod(recipe.result_size(size))
         except SizeError:  # reported when the recipe is tried
             return 0
-        file_format = self.file_format if recipe.where is None else recipe.where.format
-        as_numbers = numbers or _is_numeric(file_format) if recipe.numbers is None else recipe.numbers
+        file_format = self.file_format if recipe.destination is None else recipe.destination.format
+        as_numbers = recipe.as_numbers
+        if as_numbers is None:
+            as_numbers = is_numeric or _is_numeric(file_format)
+        value_bytes = 8 if itemsize > 4 else itemsize
         if as_numbers:
-            each = max(recipe.itemsize if numbers else 4, 8 if itemsize > 4 else 4)
-        else:
-            each = 8 if itemsize > 4 else itemsize
+            value_bytes = max(recipe.itemsize if is_numeric else 4, 8 if itemsize > 4 else 4)
         encoder_bytes = None if file_format is None else PROPERTIES[file_format].encoder_bytes
-        return values * (each + recipe.working_bytes + (encoder_bytes or each))
+        return values * (value_bytes + recipe.extra_bytes + (encoder_bytes or value_bytes))
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ class Job:
     def run(self) -> Report:
         """Do everything; failures are in the report."""
         report = Report(self.source)
-        if self.source.trouble:
-            report.events.append(self.failure(self.source.trouble))
+        if self.source.error:
+            report.events.append(self.failure(self.source.error))
             return report
         recipes = [recipe for recipe in self.recipes if not self._is_skipped(recipe, report)]
         if not recipes:
@@ -93,7 +94,9 @@ class Job:
             return report
         try:
             for recipe in recipes:
-                self._check(recipe.destination(self.outputs.where).output)  # before decoding for nothing
+                self._check(
+                    (recipe.destination or self.outputs.destination).output
+                )  # before decoding for nothing
             pictures = [self.reading.load(self.source.name)] * len(recipes)
         except ConvcliError as error:
             output = error.what if isinstance(error, OutputError) else None
@@ -120,7 +123,7 @@ class Job:
 
     def failure(self, why: str) -> Failure:
         """Return a failure of the input, for example that its process was killed."""
-        return Failure(ImageError(self.source.shown, why), why)
+        return Failure(ImageError(self.source.display_name, why), why)
 
     def _check(self, target: str | None) -> None:
         if target is not None:
@@ -128,9 +131,9 @@ class Job:
 
     def _is_skipped(self, recipe: Recipe, report: Report) -> bool:
         """Whether the output of a recipe exists and is to be kept."""
-        if not self.outputs.where.skip_existing:
+        if not self.outputs.destination.skip_existing:
             return False
-        expected = candidate_outputs(self.source, recipe, recipe.destination(self.outputs.where))
+        expected = candidate_outputs(self.source, recipe, (recipe.destination or self.outputs.destination))
         path = next(filter(os.path.lexists, expected), None)
         if path is not None:
             report.events.append(Skipped(path))
@@ -147,7 +150,7 @@ class Job:
         del picture
         notes = (*result.notes, *self._write(recipe, result.picture, file_format, target))
         seconds = round(time.perf_counter() - started, 6)
-        record = {"input": self.source.name, "output": target, **result.facts, "seconds": seconds}
+        record = {"input": self.source.name, "output": target, **result.record, "seconds": seconds}
         matrix = result.picture if file_format is PRINTED else None
         finished = Finished(record, matrix, result.summary)
         if self.observer is not None:
@@ -157,16 +160,18 @@ class Job:
 
     def _target(self, recipe: Recipe, picture: Picture) -> tuple[FileFormat | None, str | None]:
         """Return the format and name of the output: neither for a matrix that is printed."""
-        where = recipe.destination(self.outputs.where)
-        if where.output is not None:
-            return where.format, where.output
-        file_format = where.format
+        destination = recipe.destination or self.outputs.destination
+        if destination.output is not None:
+            return destination.format, destination.output
+        file_format = destination.format
         if file_format is None:
-            file_format = natural_format(picture.kind, recipe.numbers, to_folder=where.folder is not None)
+            file_format = default_format(
+                picture.kind, recipe.as_numbers, to_folder=destination.folder is not None
+            )
         if file_format is PRINTED:
             return PRINTED, None
-        path = where.path(self.source, recipe.label, file_format.extension)
-        if Path(path).parent != (where.folder or Path()):
+        path = destination.path(self.source, recipe.label, file_format.extension)
+        if Path(path).parent != (destination.folder or Path()):
             make_folder(Path(path).parent)
         return file_format, path
 
@@ -177,9 +182,9 @@ class Job:
         if file_format is PRINTED or target is None:
             return ()
         name = "standard output" if target == STREAM else target
-        where = recipe.destination(self.outputs.where)
+        destination = recipe.destination or self.outputs.destination
         dropped = check_holds(picture, file_format, name)
-        content = encode(picture, file_format, name, png_level=where.png_level, jobs=where.jobs)
+        content = encode(picture, file_format, name, png_level=destination.png_level, jobs=destination.jobs)
         if target == STREAM:
             write_bytes(content)
         else:
@@ -187,13 +192,13 @@ class Job:
         return dropped
 
 
-def candidate_outputs(source: Source, recipe: Recipe, where: Destination) -> list[str]:
+def candidate_outputs(source: Source, recipe: Recipe, destination: Destination) -> list[str]:
     """Return the possible outputs of an input: the name of a file does not say what it holds."""
-    formats = {where.format}
-    if where.format is None:
-        to_folder = where.folder is not None
-        formats = {natural_format(kind, recipe.numbers, to_folder=to_folder) for kind in PictureKind}
-    return [where.path(source, recipe.label, one.extension) for one in formats if one is not PRINTED]
+    formats = {destination.format}
+    if destination.format is None:
+        to_folder = destination.folder is not None
+        formats = {default_format(kind, recipe.as_numbers, to_folder=to_folder) for kind in PictureKind}
+    return [destination.path(source, recipe.label, one.extension) for one in formats if one is not PRINTED]
 
 
 def _is_numeric(file_format: FileFormat | None) -> bool:
@@ -201,8 +206,8 @@ def _is_numeric(file_format: FileFormat | None) -> bool:
 
 
 def _wants_numbers(recipe: Recipe, picture: Picture, file_format: FileFormat | None) -> bool:
-    if recipe.numbers is not None:
-        return recipe.numbers
+    if recipe.as_numbers is not None:
+        return recipe.as_numbers
     if file_format is PRINTED or file_format.numeric:
         return True
     return file_format == FileFormat.TIFF and picture.kind != PictureKind.PIXELS

@@ -13,9 +13,9 @@ from convcli.pictures.formats.file_formats import FileFormat
 from convcli.pictures.picture import PictureKind
 from convcli.pipeline.inputs import Source
 
-__all__ = ["NAME", "PRINTED", "Destination", "Outputs", "check_name", "make_folder", "natural_format"]
+__all__ = ["DEFAULT_NAME", "PRINTED", "Destination", "Outputs", "check_name", "default_format", "make_folder"]
 
-NAME = "{stem}-{filter}.{ext}"  # the default of --name
+DEFAULT_NAME = "{stem}-{filter}.{ext}"  # the default of --name
 FIELDS = ("stem", "filter", "ext", "name")
 STANDARD_OUTPUT = "/dev/stdout"  # a name that resolves to its file
 PRINTED = None  # the format of a result that is printed as a matrix
@@ -32,7 +32,7 @@ class Destination:
     folder : Path or None
         Folder of the outputs whose names are derived.
     name : str
-        Template of derived names, such as `NAME`.
+        Template of derived names, such as `DEFAULT_NAME`.
     format : FileFormat or None
         None: as the input suggests.
     force, skip_existing : bool
@@ -47,7 +47,7 @@ class Destination:
 
     output: str | None = None
     folder: Path | None = None
-    name: str = NAME
+    name: str = DEFAULT_NAME
     format: FileFormat | None = None
     force: bool = False
     skip_existing: bool = False
@@ -66,16 +66,18 @@ class Destination:
         if self.output is not None:
             return self.output
         file = Path("stdin" if source.name == STREAM else source.name)
-        name = self.name.format(stem=file.stem, name=file.name, filter=_safe(label), ext=extension)
+        name = self.name.format(
+            stem=file.stem, name=file.name, filter=_without_separators(label), ext=extension
+        )
         if ".." in Path(name).parts:
             raise UsageError(
                 f"{self.option} {self.name!r}",
-                f"leads out of the output folder for {source.shown}: {name}; leave out ..",
+                f"leads out of the output folder for {source.display_name}: {name}; leave out ..",
             )
-        return str(Path(self.folder or "", source.below, name))
+        return str(Path(self.folder or "", source.subfolder, name))
 
 
-def _safe(label: str) -> str:
+def _without_separators(label: str) -> str:
     """Replace the characters of a filter's text that do not belong in file names."""
     return label.replace(":", "-").replace(",", "-").replace("/", "_")
 
@@ -91,11 +93,11 @@ def check_name(name: str, option: str = "--name") -> None:
     try:
         parts = list(Formatter().parse(name))
     except ValueError as error:
-        raise UsageError(f"{option} {name!r}", f"{error}; as in {NAME}") from None
-    for _, field, form, conversion in parts:
+        raise UsageError(f"{option} {name!r}", f"{error}; as in {DEFAULT_NAME}") from None
+    for _, field, format_spec, conversion in parts:
         if field is not None and field not in FIELDS:
             raise UsageError(f"{option} {name!r}", f"unknown field {{{field}}}; {suggestion(field, FIELDS)}")
-        if form or conversion:
+        if format_spec or conversion:
             raise UsageError(f"{option} {name!r}", "fields take no : or !; write just {stem}")
     fixed = Path(name)
     if name.endswith("/") or fixed.is_absolute() or ".." in fixed.parts or "\0" in name:
@@ -109,14 +111,14 @@ def check_name(name: str, option: str = "--name") -> None:
 class Outputs:
     """The outputs of a run; none of them may be a file that the run reads."""
 
-    def __init__(self, where: Destination, files_read: Iterable[str]) -> None:
-        self.where = where
+    def __init__(self, destination: Destination, files_read: Iterable[str]) -> None:
+        self.destination = destination
         self.files_read = FileIds(STANDARD_INPUT if name == STREAM else name for name in files_read)
 
     def check(self, target: str) -> None:
         """Refuse a target that must not be written."""
         if target != STREAM:
-            check_target(target, self.files_read, replace=self.where.force)
+            check_target(target, self.files_read, replace=self.destination.force)
         elif Path(STANDARD_OUTPUT).is_file() and STANDARD_OUTPUT in self.files_read:
             raise OutputError("standard output", INPUT_MESSAGE)
 
@@ -125,7 +127,7 @@ class Outputs:
         write_atomically(
             target,
             lambda stream: stream.writelines(content),
-            replace=self.where.force,
+            replace=self.destination.force,
             inputs=self.files_read,
         )
 
@@ -145,12 +147,12 @@ def make_folder(folder: Path) -> None:
         raise OutputError(str(folder), why) from None
 
 
-def natural_format(kind: PictureKind, numbers: bool | None, *, to_folder: bool) -> FileFormat | None:
+def default_format(kind: PictureKind, as_numbers: bool | None, *, to_folder: bool) -> FileFormat | None:
     """Return the output format for a kind of input if none was chosen."""
     if kind == PictureKind.TEXT:
         return FileFormat.CSV if to_folder else PRINTED
     if kind == PictureKind.PIXELS:
-        return FileFormat.NPY if numbers else FileFormat.PNG
-    if numbers is False:
+        return FileFormat.NPY if as_numbers else FileFormat.PNG
+    if as_numbers is False:
         return FileFormat.PNG
     return FileFormat.TIFF if kind == PictureKind.NUMBERS else FileFormat.NPY

@@ -18,9 +18,9 @@ class BytesPerValue:
 
     count: int
 
-    def __call__(self, size: Size, itemsize: int, numbers: bool) -> int:
+    def __call__(self, size: Size, itemsize: int, is_numeric: bool) -> int:
         """Return the bytes for an input of that size."""
-        del itemsize, numbers
+        del itemsize, is_numeric
         return prod(size) * self.count
 
 
@@ -32,7 +32,7 @@ class ReadOptions:
     frame: int | None = None
     background: Color | None = None
 
-    def with_room(self, bytes_per_value: int) -> "ReadOptions":
+    def with_result_bytes(self, bytes_per_value: int) -> "ReadOptions":
         """Return the same options for work that takes so many bytes per value of the input."""
         return replace(self, limits=replace(self.limits, result_bytes=BytesPerValue(bytes_per_value)))
 

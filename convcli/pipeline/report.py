@@ -49,14 +49,14 @@ class Finished:
         The result itself, if it is to be printed and was not written.
     summary : str, optional
         What to say about it instead of its size and values.
-    view : str
+    preview : str
         What the observer of the job made of it.
     """
 
     record: Mapping[str, object]
     matrix: Picture | None = None
     summary: str | None = None
-    view: str = ""
+    preview: str = ""
 
 
 Event = Note | Failure | Skipped | Finished

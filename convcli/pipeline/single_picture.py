@@ -24,7 +24,7 @@ from convcli.pipeline.inputs import Source
 from convcli.pipeline.job import Job
 from convcli.pipeline.outputs import Destination, Outputs
 from convcli.pipeline.reading import ReadOptions
-from convcli.pipeline.recipes.banks import make_recipe
+from convcli.pipeline.recipes.banks import convolution_recipe
 from convcli.pipeline.recipes.pooling import pool_recipe
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.recipes.rendering import Rendering
@@ -125,8 +125,8 @@ def filter_file(
         filter, padding=padding, border=border, stride=stride, dilation=dilation, flip=flip,
         channels=channels, signed=signed, scale=scale, bias=bias, relu=relu, jobs=jobs,
     )  # fmt: skip
-    where = _destination(output, format, force=force, jobs=jobs)
-    return _run(source, recipe, where, max_pixels, frame)
+    destination = _destination(output, format, force=force, jobs=jobs)
+    return _run(source, recipe, destination, max_pixels, frame)
 
 
 def filter_picture(
@@ -233,8 +233,8 @@ def pool_file(
     SizeError, UsageError
         An option is invalid, or the window does not fit.
     """
-    where = _destination(output, format, force=force, jobs=jobs)
-    return _run(source, _pool_recipe(mode, size, stride, padding, ceil, jobs), where, max_pixels, frame)
+    destination = _destination(output, format, force=force, jobs=jobs)
+    return _run(source, _pool_recipe(mode, size, stride, padding, ceil, jobs), destination, max_pixels, frame)
 
 
 def pool_picture(
@@ -299,7 +299,7 @@ def _filter_recipe(
     )  # fmt: skip
     mapping = None if signed is None else parse_choice(signed, SignedMapping, "signed")
     rendering = Rendering(parse_choice(channels, Channels, "channels"), mapping, scale, (bias,), relu)
-    return make_recipe(filter, window, rendering, measured=True)
+    return convolution_recipe(filter, window, rendering, measured=True)
 
 
 def _pool_recipe(
@@ -325,16 +325,16 @@ def _destination(
 
 
 def _apply(picture: Picture, recipe: Recipe) -> Picture:
-    numbers = picture.kind != PictureKind.PIXELS if recipe.numbers is None else recipe.numbers
-    return recipe.run(picture, numbers).picture
+    as_numbers = picture.kind != PictureKind.PIXELS if recipe.as_numbers is None else recipe.as_numbers
+    return recipe.run(picture, as_numbers).picture
 
 
 def _run(
-    source: str | Path, recipe: Recipe, where: Destination, max_pixels: int, frame: int | None
+    source: str | Path, recipe: Recipe, destination: Destination, max_pixels: int, frame: int | None
 ) -> FileResult:
     """Run one job, and raise what it reports as a failure."""
     name = str(source)
-    outputs = Outputs(where, [name])
+    outputs = Outputs(destination, [name])
     events = Job(Source(name), (recipe,), outputs, ReadOptions(Limits(max_pixels), frame)).run().events
     last = events[-1]
     if isinstance(last, Failure):

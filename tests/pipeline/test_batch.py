@@ -23,7 +23,7 @@ from convcli.pipeline.job import Job
 from convcli.pipeline.outputs import Destination
 from convcli.pipeline.processes import LocalProcesses
 from convcli.pipeline.reading import ReadOptions
-from convcli.pipeline.recipes.banks import make_recipe
+from convcli.pipeline.recipes.banks import convolution_recipe
 from convcli.pipeline.recipes.directions import direction_recipe
 from convcli.pipeline.recipes.pooling import pool_recipe
 from convcli.pipeline.recipes.recipe import Recipe
@@ -50,8 +50,8 @@ def every_recipe(folder: Path) -> list[Recipe]:
     assert isinstance(sobel, Filter)
     figures = Destination(folder=folder, name="{stem}-{filter}-figure.{ext}")
     return [
-        make_recipe(sobel, WINDOW, RENDERING, measured=True),
-        make_recipe(orientation_bank("gabor:4"), WINDOW, RENDERING, measured=True),
+        convolution_recipe(sobel, WINDOW, RENDERING, measured=True),
+        convolution_recipe(orientation_bank("gabor:4"), WINDOW, RENDERING, measured=True),
         pool_recipe(Pooling(window=(2, 2)), PoolMode.MAX, 1),
         sheet_recipe([sobel], WINDOW, RENDERING, replace(figures, name="{stem}-sheet.png")),
         direction_recipe(sobel, WINDOW, RENDERING, figures),
@@ -78,8 +78,8 @@ def test_jobs_that_are_pickled_give_the_same_files_and_reports(
         ("two", LocalProcesses(2)),
         ("elsewhere", Elsewhere()),
     ):
-        where = Destination(folder=tmp_path / name)
-        batch = Batch(sources, every_recipe(tmp_path / name), where, ReadOptions(), executor=executor)
+        destination = Destination(folder=tmp_path / name)
+        batch = Batch(sources, every_recipe(tmp_path / name), destination, ReadOptions(), executor=executor)
         reports.append(list(batch.run()))
     assert contents(tmp_path / "here") == contents(tmp_path / "two") == contents(tmp_path / "elsewhere")
     assert len(contents(tmp_path / "here")) == 15
@@ -93,8 +93,8 @@ def test_jobs_that_are_pickled_give_the_same_files_and_reports(
 
 def test_a_report_says_what_happened(sources: list[Source], tmp_path: Path) -> None:
     recipe = every_recipe(tmp_path)[0]
-    where = Destination(folder=tmp_path / "out", skip_existing=True)
-    batch = Batch(sources[:1], [recipe], where, ReadOptions())
+    destination = Destination(folder=tmp_path / "out", skip_existing=True)
+    batch = Batch(sources[:1], [recipe], destination, ReadOptions())
     (report,) = batch.run()
     (event,) = report.events
     assert isinstance(event, Finished)
@@ -104,14 +104,14 @@ def test_a_report_says_what_happened(sources: list[Source], tmp_path: Path) -> N
     assert report.events == [Skipped(str(tmp_path / "out" / "0-sobel.png"))]
     assert report.skipped
     assert not report.failed
-    (report,) = replace(batch, where=Destination(folder=tmp_path / "out")).run()
+    (report,) = replace(batch, destination=Destination(folder=tmp_path / "out")).run()
     (failure,) = report.events
     assert isinstance(failure, Failure)
     assert isinstance(failure.error, OutputError)
     assert failure.output == str(tmp_path / "out" / "0-sobel.png")
     assert report.failed
     (report,) = replace(
-        batch, reading=ReadOptions(Limits(pixels=10)), where=Destination(folder=tmp_path)
+        batch, reading=ReadOptions(Limits(pixels=10)), destination=Destination(folder=tmp_path)
     ).run()
     (failure,) = report.events
     assert isinstance(failure, Failure)
@@ -122,7 +122,9 @@ def test_a_report_says_what_happened(sources: list[Source], tmp_path: Path) -> N
 def test_a_note_comes_once_for_all_results_of_an_input(tmp_path: Path) -> None:
     picture = Image.fromarray(np.zeros((8, 8, 4), np.uint8))
     picture.save(tmp_path / "clear.png")
-    recipes = [make_recipe(get_filter(name), WINDOW, RENDERING, measured=True) for name in ("sobel", "box")]
+    recipes = [
+        convolution_recipe(get_filter(name), WINDOW, RENDERING, measured=True) for name in ("sobel", "box")
+    ]
     reading = ReadOptions(background=(255, 0, 0))
     batch = Batch(
         [Source(str(tmp_path / "clear.png"))], recipes, Destination(folder=tmp_path / "out"), reading

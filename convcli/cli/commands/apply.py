@@ -218,7 +218,7 @@ def apply(
     from convcli.cli.options.batch import BatchOptions
     from convcli.cli.options.filtering import kernel_files, read_filters, read_rendering, read_window
     from convcli.cli.terminal.output import is_human_readable
-    from convcli.pipeline.recipes.banks import make_recipe
+    from convcli.pipeline.recipes.banks import convolution_recipe
 
     batch = BatchOptions.read(
         images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels,
@@ -227,7 +227,7 @@ def apply(
         jobs=jobs, background=background, preview=preview, preview_as=preview_as,
     )  # fmt: skip
     window = read_window(padding, border, stride, dilation, flip=flip, jobs=batch.threads)
-    rendering = read_rendering(channels, signed, scale, bias, batch.where.format, relu=relu)
+    rendering = read_rendering(channels, signed, scale, bias, batch.destination.format, relu=relu)
     named = bool(filters or kernels or banks)
     figures = None
     if sheet is not None or direction is not None:
@@ -242,7 +242,7 @@ def apply(
     )
     measured = json or is_human_readable()
     recipes = [
-        make_recipe(one, window, rendering, measured=measured)
+        convolution_recipe(one, window, rendering, measured=measured)
         for one in chosen
         if figures is None or figures.results
     ]

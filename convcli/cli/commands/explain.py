@@ -203,7 +203,7 @@ def explain(
     how = None if signed is None else parse_choice(signed, SignedMapping, "--signed")
     if how == SignedMapping.STRETCH:
         raise UsageError("--signed stretch", "depends on all pixels of the result; use raw")
-    picture = read_options(max_pixels, max_memory, frame).with_room(24).load(image)
+    picture = read_options(max_pixels, max_memory, frame).with_result_bytes(24).load(image)
     if which == Channels.EACH:
         files.check_channels(input_name(image), picture.pixels.shape[2:])
     how = how or (SignedMapping.ABS if picture.kind == PictureKind.PIXELS else SignedMapping.RAW)
@@ -227,7 +227,7 @@ def explain(
         image=image, filter=one, position=place, channels=values, signed=how, depth=picture.depth
     )
     if json:
-        write_json(answer.record() | window.facts() | files.record())
+        write_json(answer.record() | window.record() | files.record())
     elif is_human_readable():
         matrix = result if picture.kind == PictureKind.TEXT else None
         write(answer.text(files.summary_lines(), has_colors=picture.pixels.ndim == 3, matrix=matrix))

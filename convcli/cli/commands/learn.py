@@ -183,7 +183,7 @@ def learn(
     if curve is not None:
         check_output_file(curve, (".png",), "a curve is drawn", pictures, force=force)
     check_distinct_files(output, "--curve", curve)
-    reading = read_options(max_pixels, max_memory, None).with_room(50)
+    reading = read_options(max_pixels, max_memory, None).with_result_bytes(50)
     pairs = _pairs(pictures, size, channels, reading, absolute=absolute)
     examples = [example for pair in pairs for example in pair.examples]
     if output is not None and examples[0].pixels.shape[2] > 1:

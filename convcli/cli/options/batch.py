@@ -16,13 +16,13 @@ from convcli.pictures.formats.file_formats import FileFormat, format_for_path, p
 from convcli.pictures.limits import MAX_PIXELS, Limits
 from convcli.pipeline.batch import Batch
 from convcli.pipeline.inputs import Source, gather_sources
-from convcli.pipeline.outputs import NAME, Destination, check_name
+from convcli.pipeline.outputs import DEFAULT_NAME, Destination, check_name
 from convcli.pipeline.processes import LocalProcesses, split_jobs
 from convcli.pipeline.reading import ReadOptions
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.sizes.text import parse_amount
 
-__all__ = ["BatchOptions", "destination", "read_options"]
+__all__ = ["BatchOptions", "read_destination", "read_options"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class BatchOptions:
     sources: Sequence[Source]
     reading: ReadOptions
     processes: int
-    where: Destination
+    destination: Destination
     json: bool
     preview: PreviewRequest | None
 
@@ -71,7 +71,7 @@ class BatchOptions:
         check_workload(jobs, png_level)
         wanted = PreviewRequest.read(preview, preview_as)
         reading = read_options(max_pixels, max_memory, frame, background)
-        where = destination(
+        destination = read_destination(
             output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
             png_level=png_level, jobs=jobs,
         )  # fmt: skip
@@ -79,17 +79,17 @@ class BatchOptions:
         processes, threads = split_jobs(jobs, len(sources))
         limits = replace(reading.limits, processes=processes)
         reading = replace(reading, limits=limits)
-        return cls(sources, reading, processes, replace(where, jobs=threads), json, wanted)
+        return cls(sources, reading, processes, replace(destination, jobs=threads), json, wanted)
 
     @property
     def threads(self) -> int | None:
         """Threads of each process."""
-        return self.where.jobs
+        return self.destination.jobs
 
     def batch(self, recipes: Sequence[Recipe], files_read: Sequence[str] = ()) -> Batch:
         """Return the batch that applies these recipes."""
         executor = LocalProcesses(self.processes)
-        return Batch(self.sources, recipes, self.where, self.reading, files_read, executor)
+        return Batch(self.sources, recipes, self.destination, self.reading, files_read, executor)
 
 
 def read_options(
@@ -109,7 +109,7 @@ def read_options(
     return ReadOptions(Limits(pixels, memory), frame, color)
 
 
-def destination(
+def read_destination(
     output: str | None,
     out_dir: str | None,
     file_format: str | None,
@@ -161,7 +161,7 @@ def destination(
     if png_level is not None and chosen not in (None, FileFormat.PNG):
         raise UsageError("--png-level", f"is for PNG files, but the output is {chosen}")
     folder = None if out_dir is None else Path(out_dir)
-    return Destination(output, folder, name or NAME, chosen, force, skip_existing, png_level, jobs)
+    return Destination(output, folder, name or DEFAULT_NAME, chosen, force, skip_existing, png_level, jobs)
 
 
 def _is_standard_output(output: str) -> bool:

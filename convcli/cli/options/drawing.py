@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from convcli.cli.options.batch import BatchOptions, destination
+from convcli.cli.options.batch import BatchOptions, read_destination
 from convcli.errors import FilterError, UsageError
 from convcli.figures.gradient_direction import GRADIENT_FILTERS
 from convcli.files.streams import STREAM
@@ -107,7 +107,9 @@ class DrawingOptions:
             made += [direction_recipe(one, window, rendering, self.direction) for one in directed]
         return made
 
-    def _directed(self, chosen: Sequence[Filter | Bank], where: Destination, *, named: bool) -> list[Filter]:
+    def _directed(
+        self, chosen: Sequence[Filter | Bank], destination: Destination, *, named: bool
+    ) -> list[Filter]:
         """Return the filters that have a direction; with a sheet or results there may be others as well."""
         if self.sheet is not None and not named:
             return [get_filter(DEFAULT_LIMITS)]
@@ -115,7 +117,7 @@ class DrawingOptions:
         others = [one.name for one in chosen if one not in found]
         if others and (not found or self._are_directions_alone):
             raise FilterError(others[0], f"gives no direction; use one of {', '.join(GRADIENT_FILTERS)}")
-        if len(found) > 1 and (where.output is not None or "{filter}" not in where.name):
+        if len(found) > 1 and (destination.output is not None or "{filter}" not in destination.name):
             raise UsageError(
                 "--direction",
                 f'is one picture for {len(found)} filters; add both fields: "{{stem}}-{{filter}}.png"',
@@ -143,12 +145,12 @@ def _check_plain(rendering: Rendering) -> None:
 
 def _destination(option: str, name: str, batch: BatchOptions, *, results: bool) -> Destination:
     """Return where a figure goes; a name with fields, as in --name, gives one figure per input."""
-    where = batch.where
+    destination = batch.destination
     if "{" in name or "}" in name:
-        goes = _for_each(option, name, where)
+        goes = _for_each(option, name, destination)
     else:
-        goes = destination(
-            name, None, None, force=where.force, json=batch.json, png_level=None, jobs=where.jobs,
+        goes = read_destination(
+            name, None, None, force=destination.force, json=batch.json, png_level=None, jobs=destination.jobs,
             option=option,
         )  # fmt: skip
         if len(batch.sources) > 1:
@@ -160,22 +162,26 @@ def _destination(option: str, name: str, batch: BatchOptions, *, results: bool) 
     if goes.format is None or goes.format.numeric or name.lower().endswith(".pgm"):
         what = "gray" if goes.format == FileFormat.PNM else f"{goes.format}, which holds values"
         raise UsageError(f"{option} {name}", f"is a color picture, not {what}; end it in .png")
-    if where.png_level is not None and goes.format != FileFormat.PNG and not results:
+    if destination.png_level is not None and goes.format != FileFormat.PNG and not results:
         raise UsageError("--png-level", f"is for PNG files, but {option} is {goes.format}")
     return replace(
-        goes, skip_existing=where.skip_existing, png_level=where.png_level,
+        goes, skip_existing=destination.skip_existing, png_level=destination.png_level,
         option=option,
     )  # fmt: skip
 
 
-def _for_each(option: str, name: str, where: Destination) -> Destination:
+def _for_each(option: str, name: str, destination: Destination) -> Destination:
     """Return the destination of a name with fields; folders before the first field are created as well."""
     parts = Path(name).parts
     fixed = next(number for number, part in enumerate(parts) if "{" in part or "}" in part)
     template = str(Path(*parts[fixed:]))
     check_name(template, option)
     file_format = FileFormat.PNG if template.endswith(".{ext}") else format_for_path(template)
-    folder = Path(where.folder or "", *parts[:fixed])
+    folder = Path(destination.folder or "", *parts[:fixed])
     return replace(
-        where, output=None, folder=None if folder == Path() else folder, name=template, format=file_format
+        destination,
+        output=None,
+        folder=None if folder == Path() else folder,
+        name=template,
+        format=file_format,
     )

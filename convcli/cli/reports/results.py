@@ -17,34 +17,32 @@ from convcli.cli.terminal.output import (
 from convcli.convolution.statistics import measure
 from convcli.files.streams import STREAM
 from convcli.pictures.text_matrices import format_matrix
-from convcli.pipeline.recipes.rendering import result_facts
+from convcli.pipeline.recipes.rendering import result_record
 from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
 
-__all__ = ["answers_of", "messages_of", "result_answers"]
+__all__ = ["format_answers", "format_messages", "format_result"]
 
-WAY_OUT = " (fewer with --scale\u00a0gain)"  # how to avoid saturated pixels
+SATURATION_HINT = " (fewer with --scale\u00a0gain)"  # how to avoid saturated pixels
 
 
-def messages_of(report: Report) -> list[tuple[str, str]]:
+def format_messages(report: Report) -> list[tuple[str, str]]:
     """Return what standard error gets of a report: failures and notes."""
-    shown = report.source.shown
+    name = report.source.display_name
     return [
-        (event.output or shown, event.why)
-        if isinstance(event, Failure)
-        else ("note", f"{shown}: {event.text}")
+        (event.output or name, event.why) if isinstance(event, Failure) else ("note", f"{name}: {event.text}")
         for event in report.events
         if isinstance(event, Failure | Note)
     ]
 
 
-def answers_of(report: Report, *, json: bool, name_width: int = 0) -> list[tuple[str, bool]]:
+def format_answers(report: Report, *, json: bool, name_width: int = 0) -> list[tuple[str, bool]]:
     """Return what standard output gets of a report: texts, and whether each is a matrix."""
     answers: list[tuple[str, bool]] = []
     for event in report.events:
         if isinstance(event, Finished):
             is_matrix = event.matrix is not None and not json
-            texts = result_answers(event, json=json, name_width=name_width)
-            texts = [event.view + texts[0], *texts[1:]] if event.view else texts
+            texts = format_result(event, json=json, name_width=name_width)
+            texts = [event.preview + texts[0], *texts[1:]] if event.preview else texts
             answers += [(text, is_matrix) for text in texts]
         elif json and isinstance(event, Failure):
             failure = {"input": report.source.name, "output": event.output, "error": event.why}
@@ -55,7 +53,7 @@ def answers_of(report: Report, *, json: bool, name_width: int = 0) -> list[tuple
     return answers
 
 
-def result_answers(finished: Finished, *, json: bool, name_width: int = 0) -> list[str]:
+def format_result(finished: Finished, *, json: bool, name_width: int = 0) -> list[str]:
     """Return the matrices of a result, or its line of JSON, its path, or its line for a person."""
     record = finished.record
     if finished.matrix is not None:
@@ -63,32 +61,32 @@ def result_answers(finished: Finished, *, json: bool, name_width: int = 0) -> li
         if json:
             return [json_line({**record, "values": pixels.tolist()})]
         maps = pixels.reshape(*pixels.shape[:2], -1)
-        return [_printed(record, maps[..., number]) for number in range(maps.shape[2])]
+        return [_format_printed(record, maps[..., number]) for number in range(maps.shape[2])]
     if json:
         return [json_line(record)]
     if record["output"] == STREAM:
         return []
     if is_human_readable():
-        summary = _summary(record) if finished.summary is None else finished.summary
-        return [_line(record["output"], summary, name_width)]
+        summary = _format_summary(record) if finished.summary is None else finished.summary
+        return [_name_and_summary(record["output"], summary, name_width)]
     return [f"{record['output']}\n"]
 
 
-def _line(name: object, summary: str, name_width: int = 0) -> str:
+def _name_and_summary(name: object, summary: str, name_width: int = 0) -> str:
     """Return a name and its summary: beside it if the terminal is wide enough, else below.
 
     The hint against saturation goes on a further line if there is no room for it.
     """
-    room = get_terminal_size().columns - 2 - len(summary.removesuffix(WAY_OUT))
-    own_width = display_width(escaped(name))
-    if own_width > room:
+    free_width = get_terminal_size().columns - 2 - len(summary.removesuffix(SATURATION_HINT))
+    own = display_width(escaped(name))
+    if own > free_width:
         return f"{format_name(name)}\n{wrapped(summary, '  ', '  ')}"
-    width = max(own_width, min(name_width, room))
+    width = max(own, min(name_width, free_width))
     indent = " " * (width + 2)
     return f"{format_name(name, width)}  {wrapped(summary, indent, indent).removeprefix(indent)}"
 
 
-def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
+def _format_printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
     """Return a matrix; on a terminal with a title, and only if it is narrow enough."""
     if not is_human_readable():
         return format_matrix(matrix)
@@ -96,15 +94,18 @@ def _printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
     columns = get_terminal_size().columns
     if len(text.partition("\n")[0]) > columns:
         text = wrapped(f"too wide for {columns} columns; use -o FILE or a pipe to get all of it")
-    printed = result_facts(matrix.shape, matrix.shape, matrix.dtype, measure(matrix))
-    return _line(f"{record['input']}, {record['filter']}", _summary({**record, **printed})) + text
+    printed = result_record(matrix.shape, matrix.shape, matrix.dtype, measure(matrix))
+    return (
+        _name_and_summary(f"{record['input']}, {record['filter']}", _format_summary({**record, **printed}))
+        + text
+    )
 
 
-def _summary(record: Mapping[str, object]) -> str:
+def _format_summary(record: Mapping[str, object]) -> str:
     low, high = (
         f"{end:.6g}" if isinstance(end, float) else f"{end}" for end in (record["min"], record["max"])
     )
     text = f"({record['shape_out']}, {record['dtype']} from {low} to {high})"
     if record["saturated"]:
-        text += f"; {record['saturated']} saturated{WAY_OUT}"
+        text += f"; {record['saturated']} saturated{SATURATION_HINT}"
     return text

@@ -18,10 +18,12 @@ from convcli.pipeline.recipes.rendering import WORKING_BYTES, Rendering, render_
 from convcli.pipeline.recipes.window import SlidingWindow, result_size
 from convcli.sizes.text import format_size
 
-__all__ = ["make_recipe"]
+__all__ = ["convolution_recipe"]
 
 
-def make_recipe(one: Filter | Bank, window: SlidingWindow, rendering: Rendering, *, measured: bool) -> Recipe:
+def convolution_recipe(
+    one: Filter | Bank, window: SlidingWindow, rendering: Rendering, *, measured: bool
+) -> Recipe:
     """Make the operation that applies a filter or a bank; `measured` computes statistics of the result.
 
     Raises
@@ -55,19 +57,19 @@ def _bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Rec
             f"--channels {rendering.channels}",
             f"selects one channel, but {bank.name} needs {bank.taps.shape[2]}; use each or sum",
         )
-    numbers = bank.count > 1 if rendering.signed is None else rendering.signed == SignedMapping.RAW
+    as_numbers = bank.count > 1 if rendering.signed is None else rendering.signed == SignedMapping.RAW
     return Recipe(
         bank.name,
         partial(_filter_picture, bank, window, rendering),
         partial(result_size, bank.taps.shape[:2], bank.count, window),
-        numbers or None,
-        working_bytes=WORKING_BYTES,
+        as_numbers or None,
+        extra_bytes=WORKING_BYTES,
         maps=bank.map_names,
     )
 
 
 def _filter_picture(
-    bank: Bank, window: SlidingWindow, rendering: Rendering, picture: Picture, numbers: bool
+    bank: Bank, window: SlidingWindow, rendering: Rendering, picture: Picture, as_numbers: bool
 ) -> Result:
     pixels, border = picture.pixels, window.border
     if bank.taps.shape[2] == 1:
@@ -95,13 +97,13 @@ def _filter_picture(
         values = np.stack(maps, axis=-1)
     else:
         values = adjust(values, scale=scale, bias=rendering.biases[0])
-    how = rendering.signed or (SignedMapping.RAW if numbers else SignedMapping.ABS)
-    made, facts = render_values(values, how, rendering, picture)
+    how = rendering.signed or (SignedMapping.RAW if as_numbers else SignedMapping.ABS)
+    made, record = render_values(values, how, rendering, picture)
     alpha = picture.alpha
     if alpha is not None:
         alpha = center_pixels(
             alpha, bank.taps.shape[:2], stride=window.stride, padding=window.padding, dilation=window.dilation
         )
     result = picture.with_pixels(made, alpha, maps=bank.count > 1)
-    about = {"filter": bank.name, "kernel": bank.taps.tolist(), "gain": None, **window.facts()}
-    return Result(result, about | facts | {"plan": None}, result.notes)
+    about = {"filter": bank.name, "kernel": bank.taps.tolist(), "gain": None, **window.record()}
+    return Result(result, about | record | {"plan": None}, result.notes)

@@ -22,16 +22,18 @@ __all__ = ["direction_recipe"]
 WORKING_BYTES = 12  # bytes per value of the figure while it is drawn
 
 
-def direction_recipe(one: Filter, window: SlidingWindow, rendering: Rendering, where: Destination) -> Recipe:
+def direction_recipe(
+    one: Filter, window: SlidingWindow, rendering: Rendering, destination: Destination
+) -> Recipe:
     """Make the operation that draws the direction of a filter's gradient."""
     taps = one.kernels[0].shape
     return Recipe(
         one.name,
         partial(_draw, one, window, rendering.channels),
         partial(result_size, (taps[0], taps[1]), 3, window),
-        numbers=False,
-        working_bytes=WORKING_BYTES,
-        where=where,
+        as_numbers=False,
+        extra_bytes=WORKING_BYTES,
+        destination=destination,
     )
 
 
@@ -63,10 +65,10 @@ def _draw(one: Filter, window: SlidingWindow, channels: Channels, picture: Pictu
     ]
     figure = draw_direction(direction_colors(slope, full), about)
     size = format_size(figure.pixels.shape)
-    facts = {
+    record = {
         "filter": one.name,
         "channels": CHANNEL_NAMES.get(channels),
-        **window.facts(),
+        **window.record(),
         "shape_in": format_size(picture.pixels.shape),
         "shape_out": size,
         "full": full,
@@ -75,5 +77,5 @@ def _draw(one: Filter, window: SlidingWindow, channels: Channels, picture: Pictu
         "wheel": asdict(figure.wheel),
     }
     return Result(
-        Picture(figure.pixels), facts, summary=f"({size}, magnitudes up to {short_number(largest)})"
+        Picture(figure.pixels), record, summary=f"({size}, magnitudes up to {short_number(largest)})"
     )

@@ -11,7 +11,7 @@ from convcli.kernels.filter import Filter
 from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
 from convcli.pipeline.recipes.recipe import Recipe, Result
-from convcli.pipeline.recipes.rendering import WORKING_BYTES, Rendering, render_values, result_facts
+from convcli.pipeline.recipes.rendering import WORKING_BYTES, Rendering, render_values, result_record
 from convcli.pipeline.recipes.window import SlidingWindow, result_size
 
 __all__ = ["filter_recipe"]
@@ -34,15 +34,15 @@ def filter_recipe(one: Filter, window: SlidingWindow, rendering: Rendering, *, m
         raise UsageError(
             "--bias", f"has {len(rendering.biases)} numbers, but there is one filter; give one number"
         )
-    numbers = None if rendering.signed is None else rendering.signed == SignedMapping.RAW
+    as_numbers = None if rendering.signed is None else rendering.signed == SignedMapping.RAW
     height, width = one.kernels[0].shape
     maps = None if rendering.channels == Channels.EACH else 1
     return Recipe(
         one.name,
         partial(_filter_picture, one, window, rendering, scale, measured),
         partial(result_size, (height, width), maps, window),
-        numbers,
-        working_bytes=WORKING_BYTES if rendering.relu else 0,
+        as_numbers,
+        extra_bytes=WORKING_BYTES if rendering.relu else 0,
     )
 
 
@@ -53,11 +53,11 @@ def _filter_picture(
     scale: float,
     measured: bool,
     picture: Picture,
-    numbers: bool,
+    as_numbers: bool,
 ) -> Result:
-    """Select the channels, convolve, scale, and turn the result into pixels unless `numbers` keeps values."""
+    """Select the channels, convolve, scale, and turn the result into pixels unless `as_numbers`."""
     pixels = select_channels(picture.pixels, rendering.channels)
-    how = rendering.signed or (SignedMapping.RAW if numbers else SignedMapping.ABS)
+    how = rendering.signed or (SignedMapping.RAW if as_numbers else SignedMapping.ABS)
     filtered = filter_pixels(
         pixels,
         one,
@@ -84,13 +84,13 @@ def _filter_picture(
     if rendering.relu:
         made, told = render_values(filtered.pixels, how, rendering, picture)
     elif filtered.statistics is not None:
-        told = result_facts(picture.pixels.shape, made.shape, filtered.dtype, filtered.statistics) | told
+        told = result_record(picture.pixels.shape, made.shape, filtered.dtype, filtered.statistics) | told
     result = picture.with_pixels(made, alpha)
     matrices = [matrix.tolist() for matrix in one.kernels]
-    facts = {
+    record = {
         "filter": one.name,
         "kernel": matrices[0] if len(matrices) == 1 else matrices,
         "gain": one.gain,
-        **window.facts(),
+        **window.record(),
     }
-    return Result(result, facts | told | {"plan": str(filtered.plan)}, result.notes)
+    return Result(result, record | told | {"plan": str(filtered.plan)}, result.notes)

@@ -11,7 +11,7 @@ from convcli.networks.layer_types.pooling import Pooling
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.recipes.recipe import Recipe, Result
-from convcli.pipeline.recipes.rendering import result_facts
+from convcli.pipeline.recipes.rendering import result_record
 from convcli.sizes.text import format_padding, format_size
 
 __all__ = ["pool_recipe"]
@@ -33,7 +33,7 @@ def _result_size(layer: Pooling, size: Size) -> Size:
 
 
 def _pool_picture(
-    layer: Pooling, mode: PoolMode, jobs: int | None, picture: Picture, numbers: bool
+    layer: Pooling, mode: PoolMode, jobs: int | None, picture: Picture, as_numbers: bool
 ) -> Result:
     """Pool every channel and alpha. Means of a matrix are exact; those of a picture keep its dtype."""
     rows, columns = layer.axes(picture.pixels.shape)
@@ -46,14 +46,14 @@ def _pool_picture(
             stride=layer.stride,
             padding=layer.padding,
             ceil=layer.ceil,
-            rounded=not (numbers and picture.kind in (PictureKind.ARRAY, PictureKind.TEXT)),
+            rounded=not (as_numbers and picture.kind in (PictureKind.ARRAY, PictureKind.TEXT)),
             jobs=jobs,
         )
 
     values = pooled(picture.pixels)
     alpha = None if picture.alpha is None else pooled(picture.alpha)
     result = picture.with_pixels(values, alpha)
-    facts = {
+    record = {
         "filter": layer.text,
         "kernel": None,
         "gain": None,
@@ -61,7 +61,7 @@ def _pool_picture(
         "border": None,
         "stride": format_size((rows.stride, columns.stride)),
         "dilation": "1x1",
-        **result_facts(picture.pixels.shape, values.shape, values.dtype, measure(values)),
+        **result_record(picture.pixels.shape, values.shape, values.dtype, measure(values)),
         "saturated": 0,
     }
-    return Result(result, facts, result.notes)
+    return Result(result, record, result.notes)

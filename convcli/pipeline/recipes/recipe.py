@@ -18,7 +18,7 @@ class Result:
     ----------
     picture : Picture
         What is written.
-    facts : mapping
+    record : mapping
         What is known about it, under the keys of ``--json``.
     notes : tuple of str
         What could not be kept.
@@ -27,7 +27,7 @@ class Result:
     """
 
     picture: Picture
-    facts: Mapping[str, object]
+    record: Mapping[str, object]
     notes: tuple[str, ...] = ()
     summary: str | None = None
 
@@ -44,13 +44,13 @@ class Recipe:
         Takes a picture and whether numbers are wanted instead of pixels, and returns a `Result`.
     result_size : callable
         Returns the size of the result for the size of a picture; raises `SizeError` if there is none.
-    numbers : bool or None
-        Whether the result is to be numbers; None: as the input and the output format suggest.
-    working_bytes : int
+    as_numbers : bool or None
+        Whether the result stays numbers instead of pixels; None: as the input and the output format suggest.
+    extra_bytes : int
         Additional bytes per value of the result while it is computed.
     itemsize : int
         Bytes per value of a result of numbers, if the input has at most 4.
-    where : Destination or None
+    destination : Destination or None
         Where its results go, if not where all others go.
     maps : tuple of str
         Names of the feature maps of a result that has several.
@@ -59,12 +59,8 @@ class Recipe:
     label: str
     run: Callable[[Picture, bool], Result]
     result_size: Callable[[Size], Size]
-    numbers: bool | None = None
-    working_bytes: int = 0
+    as_numbers: bool | None = None
+    extra_bytes: int = 0
     itemsize: int = 4
-    where: Destination | None = None
+    destination: Destination | None = None
     maps: tuple[str, ...] = ()
-
-    def destination(self, usual: Destination) -> Destination:
-        """Return where its results go, given where those of other recipes go."""
-        return self.where or usual

@@ -13,7 +13,7 @@ from convcli.pictures.channels import Channels
 from convcli.pictures.picture import Picture
 from convcli.sizes.text import format_size
 
-__all__ = ["WORKING_BYTES", "Rendering", "render_values", "result_facts"]
+__all__ = ["WORKING_BYTES", "Rendering", "render_values", "result_record"]
 
 
 WORKING_BYTES = 10  # bytes per value of a result that is not turned into pixels in the same pass
@@ -33,17 +33,17 @@ class Rendering:
     relu: bool
 
 
-def result_facts(
-    shape_in: Sequence[int], shape_out: Sequence[int], dtype: np.dtype[Any], numbers: Statistics
+def result_record(
+    shape_in: Sequence[int], shape_out: Sequence[int], dtype: np.dtype[Any], statistics: Statistics
 ) -> dict[str, object]:
-    """Return the sizes and the numbers of a result, as JSON has them."""
+    """Return the sizes and the statistics of a result, under the keys of ``--json``."""
     return {
         "shape_in": format_size(shape_in),
         "shape_out": format_size(shape_out),
         "dtype": str(dtype),
-        "min": numbers.lowest,
-        "max": numbers.highest,
-        "mean": numbers.mean,
+        "min": statistics.lowest,
+        "max": statistics.highest,
+        "mean": statistics.mean,
     }
 
 
@@ -54,5 +54,5 @@ def render_values(
     if rendering.relu:
         values = np.maximum(values, 0)
     rendered = render_counted(values, how, depth=picture.depth)
-    facts = result_facts(picture.pixels.shape, values.shape, values.dtype, measure(values))
-    return rendered.pixels, facts | {"saturated": rendered.saturated}
+    record = result_record(picture.pixels.shape, values.shape, values.dtype, measure(values))
+    return rendered.pixels, record | {"saturated": rendered.saturated}

@@ -11,7 +11,7 @@ from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Combination, Filter
 from convcli.pictures.channels import Channels
 from convcli.pictures.text_matrices import format_matrix
-from convcli.pipeline.recipes.banks import make_recipe
+from convcli.pipeline.recipes.banks import convolution_recipe
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
@@ -76,7 +76,7 @@ def drawn_filter(one: Filter | Bank, window: SlidingWindow, rendering: Rendering
         rendering = replace(rendering, signed=SignedMapping.RAW)
         if rendering.channels == Channels.EACH and not takes_all_channels:
             rendering = replace(rendering, channels=Channels.GRAY)
-    made = make_recipe(one, window, rendering, measured=False)
+    made = convolution_recipe(one, window, rendering, measured=False)
     return DrawnFilter(one.name, tuple(maps), made, rendering)
 
 

@@ -52,7 +52,7 @@ CHANNEL_NAMES = {
 
 
 def sheet_recipe(
-    chosen: Sequence[Filter | Bank], window: SlidingWindow, rendering: Rendering, where: Destination
+    chosen: Sequence[Filter | Bank], window: SlidingWindow, rendering: Rendering, destination: Destination
 ) -> Recipe:
     """Make the operation that draws a sheet.
 
@@ -65,15 +65,15 @@ def sheet_recipe(
     panels = 1 + sum(len(one.maps) for one in filters)
     if panels > MAX_PANELS:
         raise UsageError(
-            where.option, f"would have {panels} pictures, more than {MAX_PANELS}; choose fewer filters"
+            destination.option, f"would have {panels} pictures, more than {MAX_PANELS}; choose fewer filters"
         )
     return Recipe(
         "sheet",
         partial(_draw, filters, window, rendering),
         partial(_largest, [one.operation for one in filters], panels),
-        numbers=False,
-        working_bytes=WORKING_BYTES,
-        where=where,
+        as_numbers=False,
+        extra_bytes=WORKING_BYTES,
+        destination=destination,
     )
 
 
@@ -109,7 +109,7 @@ class Panels:
         self.largest = max_panel_side(count)
         self.fit = Scaling.within(size, self.largest)
         self.made: list[Panel] = []
-        self.facts: list[dict[str, object]] = []
+        self.records: list[dict[str, object]] = []
 
     def add(
         self, title: str, name: str | None, channels: str, colored: ColoredMap, about: Sequence[str]
@@ -122,7 +122,7 @@ class Panels:
         lines = [f"{first}, of {channels}" if channels else first, *filter(None, about)]
         self.made.append(Panel(title, lines, fit.drawn(colored.colors), colored.bar))
         bar = colored.bar
-        self.facts.append(
+        self.records.append(
             {
                 "title": title,
                 "filter": name,
@@ -158,14 +158,16 @@ def _draw(
         _draw_filter(panels, one, rendering, picture, luma, largest)
     sheet = draw_sheet(panels.made)
     size = format_size(sheet.pixels.shape)
-    facts = {
-        **window.facts(),
+    record = {
+        **window.record(),
         "shape_in": format_size(picture.pixels.shape),
         "shape_out": size,
-        "panels": [fact | place._asdict() for fact, place in zip(panels.facts, sheet.places, strict=True)],
+        "panels": [
+            record | place._asdict() for record, place in zip(panels.records, sheet.places, strict=True)
+        ],
     }
     summary = f"({size}, the input and {count} result{'s'[: count != 1]})"
-    return Result(Picture(sheet.pixels), facts, summary=summary)
+    return Result(Picture(sheet.pixels), record, summary=summary)
 
 
 def _draw_filter(

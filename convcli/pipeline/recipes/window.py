@@ -32,7 +32,7 @@ class SlidingWindow:
             return self.border
         return str(Border(border.kind, border.value * pixels.shape[2]))
 
-    def facts(self) -> dict[str, object]:
+    def record(self) -> dict[str, object]:
         """Return its JSON record."""
         return {
             "padding": format_padding(self.padding),
