@@ -1,9 +1,8 @@
 """Adaptive pooling along one axis: windows chosen by the output size."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import gcd
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["AdaptiveAxis", "quotient"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class AdaptiveAxis:
+class AdaptiveAxis(NamedTuple):
     """Adaptive pooling along one axis: one window per output, all of nearly the same length.
 
     Window i covers the pixels from ``floor(i n / out)`` to ``ceil((i + 1) n / out)``, as in PyTorch.

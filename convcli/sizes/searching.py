@@ -1,7 +1,6 @@
 """Sizes searched backwards: paddings and strides for a wanted output, inputs without unread rows."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain
 
 from convcli.errors import SizeError
@@ -40,7 +39,7 @@ def fully_read_sides(axis: Axis) -> tuple[int | None, int | None]:
 
 
 def _first_fully_read(axis: Axis, sides: Iterable[int]) -> int | None:
-    candidates = (replace(axis, side=side) for side in sides)
+    candidates = (axis._replace(side=side) for side in sides)
     return next((c.side for c in candidates if c.output > 0 and c.unread_count() == 0), None)
 
 

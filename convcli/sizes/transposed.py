@@ -1,9 +1,8 @@
 """Transposed convolution along one axis: the sizes of a windowed axis, reversed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import gcd
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.sizes.adaptive import quotient
 
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["TransposedAxis"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class TransposedAxis:
+class TransposedAxis(NamedTuple):
     """A transposed convolution along one axis: each input pixel adds its window to the output.
 
     Attributes

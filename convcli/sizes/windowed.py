@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 __all__ = ["MAX_SEARCHED_SIDE", "Axis"]
 
 MAX_SEARCHED_SIDE = 1_000_000  # longest side that is searched or marked element by element
 
 
-@dataclass(frozen=True, kw_only=True)
-class Axis:
+class Axis(NamedTuple):
     """A window sliding along one axis of an image.
 
     Attributes
@@ -67,7 +66,7 @@ class Axis:
         3
         """
         dilation = self.dilation if self.window > 1 else 1
-        return replace(self, stride=min(self.stride, self.span + 1), dilation=dilation)
+        return self._replace(stride=min(self.stride, self.span + 1), dilation=dilation)
 
     @property
     def spread(self) -> int:

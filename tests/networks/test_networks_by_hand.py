@@ -574,7 +574,7 @@ def test_blocks_are_the_items_of_the_top_level() -> None:
 def reads_everything(stage: Stage) -> bool:
     """Whether the windows, laid one by one, touch every row and column; no formula of ours is asked."""
     return all(
-        reference.read_pixels(**vars(axis)) == set(range(axis.side))
+        reference.read_pixels(**axis._asdict()) == set(range(axis.side))
         for axis in stage.axes or ()
         if isinstance(axis, Axis)
     )

@@ -1,7 +1,6 @@
 """Sizes against a simulated window, brute-force marking, exhaustive search and PyTorch's golden figures."""
 
 import csv
-from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -28,11 +27,11 @@ HUGE = 10**30
 
 
 def simulated(axis: Axis) -> list[int]:
-    return reference.window_starts(**vars(axis))
+    return reference.window_starts(**axis._asdict())
 
 
 def unread(axis: Axis) -> list[int]:
-    read = reference.read_pixels(**vars(axis))
+    read = reference.read_pixels(**axis._asdict())
     return [pixel for pixel in range(axis.side) if pixel not in read]
 
 
@@ -244,10 +243,10 @@ def test_what_the_error_proposes_is_just_enough(axis: Axis) -> None:
         output_size(axis.side, axis.window, p=axis.before, s=axis.stride, d=axis.dilation)
     words = caught.value.why.split()
     padding, window = int(words[words.index("padding") + 4]), int(words[-1])
-    assert simulated(replace(axis, before=padding, after=padding))
-    assert not simulated(replace(axis, before=padding - 1, after=padding - 1))
-    assert simulated(replace(axis, window=window))
-    assert not simulated(replace(axis, window=window + 1))
+    assert simulated(axis._replace(before=padding, after=padding))
+    assert not simulated(axis._replace(before=padding - 1, after=padding - 1))
+    assert simulated(axis._replace(window=window))
+    assert not simulated(axis._replace(window=window + 1))
 
 
 @pytest.mark.parametrize(
@@ -324,7 +323,7 @@ def test_a_dilated_filter_too_large_to_follow_is_not_counted() -> None:
 
 
 def lossless(axis: Axis, side: int) -> bool:
-    other = replace(axis, side=side)
+    other = axis._replace(side=side)
     return bool(simulated(other)) and not unread(other)
 
 

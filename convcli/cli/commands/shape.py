@@ -26,7 +26,6 @@ from convcli.cli.options.declarations import (
 from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import report_size
 from convcli.cli.reports.output_formats import OutputFormat
-from convcli.cli.reports.solutions import LayerConstraints, print_solutions
 from convcli.errors import UsageError
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.sizes.text import parse_count, parse_padding, parse_pair, parse_size
@@ -116,6 +115,11 @@ def shape(
             given = [option for option, value in other.items() if value not in (None, False)]
             if given:
                 raise UsageError(given[0], "does not go with --want")
+            from convcli.cli.reports.solutions import (  # late: only --want needs it
+                LayerConstraints,
+                print_solutions,
+            )
+
             print_solutions(LayerConstraints.read(size, f, want, p, s, d), json=json)
             return 0
         layer = Convolution(

@@ -11,7 +11,6 @@ from convcli.networks.layer_types.pooling import Pooling
 from convcli.networks.network import Network, ReceptiveFields, Stage, single_layer
 from convcli.networks.tables import shape_table
 from convcli.sizes.adaptive import AdaptiveAxis
-from convcli.sizes.searching import fully_read_sides
 from convcli.sizes.text import channels_last, format_padding, format_size
 from convcli.sizes.windowed import Axis
 
@@ -224,6 +223,8 @@ def _unread(axis: Axis, name: str, side: str) -> str:
     ]
     listed = ", ".join(ranges[:MAX_SHOWN]) + (", ..." if len(ranges) > MAX_SHOWN else "")
     leaves_gaps = axis.stride > axis.extent
+    from convcli.sizes.searching import fully_read_sides  # late: only for a person, and unread pixels
+
     lossless = [f"{nearest}" for nearest in fully_read_sides(axis) if nearest and not leaves_gaps]
     if lossless:
         advice = f"input {side}s with no unread {name}s: {', '.join(lossless)}"

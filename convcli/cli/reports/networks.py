@@ -15,11 +15,9 @@ from convcli.cli.terminal.output import message, write, write_json
 from convcli.errors import SizeError, SpecError, UsageError
 from convcli.files.streams import STREAM, input_name, read_standard_input, refuse_terminal
 from convcli.networks.building import build, input_size
-from convcli.networks.comparing import comparison_table
 from convcli.networks.grammar import parse_spec
 from convcli.networks.layer_types.base import Size
 from convcli.networks.network import Network
-from convcli.networks.searching import first_unread_layer, smallest_side, valid_sides
 from convcli.networks.sources import MAX_BYTES, decode_spec, read_spec, shipped_networks, shipped_title
 from convcli.networks.spec import Spec
 from convcli.networks.tables import Column, Table, params_table, shape_table
@@ -132,6 +130,8 @@ def report_params(
         write_json(_record(network, costs, by_block=by_block))
         write_json(_record(second, costs, by_block=by_block))
     else:
+        from convcli.networks.comparing import comparison_table  # late: most runs show one network
+
         table = comparison_table(network, second, by_block=by_block)
         print_table(table, output_format, comparison_summary(network, second))
     for size in dict.fromkeys((network.input, second.input)):
@@ -149,6 +149,12 @@ def _blocks_entry(network: Network, *, by_block: bool) -> dict[str, object]:
 
 def search_sides(text: str, size: Size | None, side_range: str | None, *, json: bool) -> None:
     """Print the sides in a range at which every pixel is read, or the smallest side that works."""
+    from convcli.networks.searching import (  # late: most runs know the size
+        first_unread_layer,
+        smallest_side,
+        valid_sides,
+    )
+
     spec = _load_spec(text)
     if size is not None:
         size = input_size(spec, size)
