@@ -112,8 +112,8 @@ def gradient(
     return Gradient(right, up)
 
 
-def direction_colors(slope: Gradient, full: float) -> NDArray[np.uint8]:
-    """Draw a gradient: the hue is its direction; magnitudes of `full` or more have full brightness.
+def direction_colors(slope: Gradient, max_magnitude: float) -> NDArray[np.uint8]:
+    """Draw a gradient: the hue is its direction; magnitudes of `max_magnitude` or more have full brightness.
 
     Returns
     -------
@@ -128,20 +128,20 @@ def direction_colors(slope: Gradient, full: float) -> NDArray[np.uint8]:
     colors = np.empty((slope.right.size, 3), np.uint8)
     for start in range(0, slope.right.size, STRIP):
         right, up = (
-            np.asarray(one).reshape(-1)[start : start + STRIP].astype(np.float64)
-            for one in (slope.right, slope.up)
+            np.asarray(component).reshape(-1)[start : start + STRIP].astype(np.float64)
+            for component in (slope.right, slope.up)
         )
-        colors[start : start + STRIP] = _colors(right, up, full)
+        colors[start : start + STRIP] = _colors(right, up, max_magnitude)
     return colors.reshape(*slope.right.shape, 3)
 
 
-def _colors(right: Array, up: Array, full: float) -> Array:
+def _colors(right: Array, up: Array, max_magnitude: float) -> Array:
     """Return colors of full saturation, rounded half to even."""
     with np.errstate(invalid="ignore", over="ignore"):
-        brightness = np.hypot(right, up) / (full or 1.0)
+        brightness = np.hypot(right, up) / (max_magnitude or 1.0)
         hue = np.arctan2(up, right) / math.tau * 6 % 6
-    shares = np.stack([np.abs(hue - 3) - 1, 2 - np.abs(hue - 2), 2 - np.abs(hue - 4)], axis=-1).clip(0, 1)
-    colors = shares * brightness.clip(0, 1)[..., None] * 255
+    rgb = np.stack([np.abs(hue - 3) - 1, 2 - np.abs(hue - 2), 2 - np.abs(hue - 4)], axis=-1).clip(0, 1)
+    colors = rgb * brightness.clip(0, 1)[..., None] * 255
     colors[np.isnan(right) | np.isnan(up)] = GRAY
     return np.asarray(colors.round())
 
@@ -160,18 +160,18 @@ class DirectionFigure:
     """A picture of directions: its pixels, uint8 (H, W, 3), and the positions of the map and the wheel."""
 
     pixels: NDArray[np.uint8]
-    place: Box
+    box: Box
     wheel: ColorWheel
 
 
-def draw_direction(colors: NDArray[np.uint8], about: list[str]) -> DirectionFigure:
+def draw_direction(colors: NDArray[np.uint8], notes: list[str]) -> DirectionFigure:
     """Draw a map of directions with its color wheel: below it, or beside it if the map is higher than wide.
 
     Parameters
     ----------
     colors : uint8 array (H, W, 3)
         The map; small ones are enlarged by an integer factor.
-    about : list of str
+    notes : list of str
         Lines of text beside the wheel.
 
     Returns
@@ -179,41 +179,42 @@ def draw_direction(colors: NDArray[np.uint8], about: list[str]) -> DirectionFigu
     DrawnDirection
     """
     size = (colors.shape[0], colors.shape[1])
-    shown = Scaling.within(size, max(size)).drawn(colors)
-    height, width, _ = shown.shape
+    drawn_map = Scaling.to_fit(size, max(size)).apply(colors)
+    height, width, _ = drawn_map.shape
     radius = max(MIN_RADIUS, math.isqrt(height * width) // 12)
     unit = radius / MIN_RADIUS
     text, label = round(FONT_SIZE * unit), round(3 * FONT_SIZE * unit)
     margin = round(MARGIN * unit)
-    lines = [line for one in about for line in wrap_text(one, text, round(TEXT_WIDTH * unit), max_lines=3)]
+    lines = [line for note in notes for line in wrap_text(note, text, round(TEXT_WIDTH * unit), max_lines=3)]
     legend_text = math.ceil(max(font(text).getlength(line) for line in lines))
     side, line_height = 2 * (radius + label), round(1.4 * text)
-    words = legend_text, len(lines) * line_height
-    canvas, corner, beside = _arranged((width, height), side, words, margin)
+    text_size = legend_text, len(lines) * line_height
+    canvas, wheel_corner, text_corner = _arrange((width, height), side, text_size, margin)
     image = Image.new("RGB", canvas, WHITE)
-    image.paste(Image.fromarray(shown), (margin, margin))
+    image.paste(Image.fromarray(drawn_map), (margin, margin))
     draw = ImageDraw.Draw(image)
-    wheel = ColorWheel(corner[0] + side // 2, corner[1] + side // 2, radius)
+    wheel = ColorWheel(wheel_corner[0] + side // 2, wheel_corner[1] + side // 2, radius)
     _draw_wheel(image, draw, wheel, text)
     for number, line in enumerate(lines):
-        draw.text((beside[0], beside[1] + number * line_height), line, BLACK, font(text))
+        draw.text((text_corner[0], text_corner[1] + number * line_height), line, BLACK, font(text))
     return DirectionFigure(np.asarray(image), Box(margin, margin, width, height), wheel)
 
 
-def _arranged(map_size: Point, side: int, words: Point, margin: int) -> tuple[Point, Point, Point]:
+def _arrange(map_size: Point, side: int, text_size: Point, margin: int) -> tuple[Point, Point, Point]:
     """Return the size of the picture, including its margin, and the corners of the wheel and of the text.
 
     Beside a map that is higher than wide the text is below the wheel, otherwise beside it.
     """
     width, height = map_size
     if height > width:
-        canvas = width + 3 * margin + max(side, words[0]), max(height, side + margin + words[1]) + 2 * margin
         left = 2 * margin + width
-        return canvas, (left, margin), (left, 2 * margin + side)
-    deep = max(side, words[1])
-    canvas = max(width, side + margin + words[0]) + 2 * margin, height + 3 * margin + deep
+        right = left + max(side, text_size[0]) + margin
+        bottom = max(height, side + margin + text_size[1]) + 2 * margin
+        return (right, bottom), (left, margin), (left, 2 * margin + side)
+    legend_height = max(side, text_size[1])
+    canvas = max(width, side + margin + text_size[0]) + 2 * margin, height + 3 * margin + legend_height
     top = 2 * margin + height
-    return canvas, (margin, top), (2 * margin + side, top + (deep - words[1]) // 2)
+    return canvas, (margin, top), (2 * margin + side, top + (legend_height - text_size[1]) // 2)
 
 
 def _draw_wheel(image: Image.Image, draw: ImageDraw.ImageDraw, wheel: ColorWheel, text: int) -> None:
@@ -224,8 +225,8 @@ def _draw_wheel(image: Image.Image, draw: ImageDraw.ImageDraw, wheel: ColorWheel
     inside = (wheel.radius + 0.5 - np.hypot(right, up)).clip(0, 1)[..., None]  # antialiased rim
     disc = np.round(colors * inside + 255 * (1 - inside)).astype(np.uint8)
     image.paste(Image.fromarray(disc), (wheel.x - wheel.radius - 1, wheel.y - wheel.radius - 1))
-    far = wheel.radius + text // 2
+    label_radius = wheel.radius + text // 2
     for angle, anchor in ((0, "lm"), (90, "mb"), (180, "rm"), (270, "mt")):
-        x = wheel.x + far * math.cos(math.radians(angle))
-        y = wheel.y - far * math.sin(math.radians(angle))
+        x = wheel.x + label_radius * math.cos(math.radians(angle))
+        y = wheel.y - label_radius * math.sin(math.radians(angle))
         draw.text((x, y), f"{angle}°", BLACK, font(text), anchor=anchor)

@@ -42,34 +42,34 @@ def learning_curve(history: Sequence[TrainingStep]) -> bytes:
     """
     image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
     draw = ImageDraw.Draw(image)
-    letters = font(FONT_SIZE)
+    text_font = font(FONT_SIZE)
     left, top, right, bottom = PLOT
     logs = [math.log10(max(step.loss, 1e-30)) for step in history]
     low, high = math.floor(min(logs)), max(math.ceil(max(logs)), math.floor(min(logs)) + 1)
     last = history[-1].number
 
-    def place(number: float, log: float) -> Point:
+    def to_pixels(number: float, log: float) -> Point:
         return (
             left + (right - left) * number / last,
             bottom - (bottom - top) * (log - low) / (high - low),
         )
 
-    draw.text((left, 12), "loss, as a fraction of the target's variance", BLACK, letters)
-    stride = max(1, math.ceil((high - low) / 8))
-    for power in range(low, high + 1, stride):
-        _, y = place(0, power)
+    draw.text((left, 12), "loss, as a fraction of the target's variance", BLACK, text_font)
+    step_size = max(1, math.ceil((high - low) / 8))
+    for power in range(low, high + 1, step_size):
+        _, y = to_pixels(0, power)
         draw.line([(left, y), (right, y)], GRID_COLOR)
-        draw.text((left - 8, y), f"1e{power}", BLACK, letters, anchor="rm")
+        draw.text((left - 8, y), f"1e{power}", BLACK, text_font, anchor="rm")
     for part in range(5):
-        x, _ = place(last * part / 4, low)
-        draw.text((x, bottom + 6), f"{round(last * part / 4)}", BLACK, letters, anchor="mt")
-    draw.text((right, bottom + 20), "step", BLACK, letters, anchor="rt")
-    points = [place(step.number, log) for step, log in zip(history, logs, strict=True)]
+        x, _ = to_pixels(last * part / 4, low)
+        draw.text((x, bottom + 6), f"{round(last * part / 4)}", BLACK, text_font, anchor="mt")
+    draw.text((right, bottom + 20), "step", BLACK, text_font, anchor="rt")
+    points = [to_pixels(step.number, log) for step, log in zip(history, logs, strict=True)]
     draw.line(points if len(points) > 1 else [(left, points[0][1]), points[0]], BLUE, 2)
     # Early filters differ most, so the steps shown grow geometrically.
     wanted = np.geomspace(1, len(history), min(MAX_TILES, len(history)))
-    shown = sorted({round(number) - 1 for number in wanted})
-    for column, number in enumerate(shown):
+    shown_steps = sorted({round(number) - 1 for number in wanted})
+    for column, number in enumerate(shown_steps):
         x, y = left + column * (TILE_SIZE + 16), bottom + 46
         image.paste(_draw_taps(history[number].taps), (x, y))
         draw.rectangle([x - 1, y - 1, x + TILE_SIZE, y + TILE_SIZE], outline=BLACK)
@@ -77,7 +77,7 @@ def learning_curve(history: Sequence[TrainingStep]) -> bytes:
             (x + TILE_SIZE / 2, y + TILE_SIZE + 6),
             f"step {history[number].number}",
             BLACK,
-            letters,
+            text_font,
             anchor="mt",
         )
     return _encode(image)
@@ -98,34 +98,34 @@ def tuning_plot(curves: Sequence[TuningCurve]) -> bytes:
     """
     image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
     draw = ImageDraw.Draw(image)
-    letters = font(FONT_SIZE)
+    text_font = font(FONT_SIZE)
     left, top, right, _ = PLOT
     bottom = HEIGHT - 60
 
-    def place(angle: float, share: float) -> Point:
-        return left + (right - left) * angle / 180, bottom - (bottom - top) * share
+    def to_pixels(angle: float, fraction: float) -> Point:
+        return left + (right - left) * angle / 180, bottom - (bottom - top) * fraction
 
     for part in range(5):
-        _, y = place(0, part / 4)
+        _, y = to_pixels(0, part / 4)
         draw.line([(left, y), (right, y)], GRID_COLOR)
-        draw.text((left - 8, y), f"{25 * part} %", BLACK, letters, anchor="rm")
+        draw.text((left - 8, y), f"{25 * part} %", BLACK, text_font, anchor="rm")
     for angle in range(0, 181, 30):
-        x, y = place(angle, 0)
+        x, y = to_pixels(angle, 0)
         draw.line([(x, top), (x, y)], GRID_COLOR)
-        draw.text((x, y + 6), f"{angle}", BLACK, letters, anchor="mt")
+        draw.text((x, y + 6), f"{angle}", BLACK, text_font, anchor="mt")
     draw.text(
-        (right, bottom + 22), "angle, degrees; 0: brightness changes along x", BLACK, letters, anchor="rt"
+        (right, bottom + 22), "angle, degrees; 0: brightness changes along x", BLACK, text_font, anchor="rt"
     )
     for number, (curve, color) in enumerate(zip(curves, (BLUE, RED), strict=False)):
         strongest = float(curve.responses.max())
-        shares = np.append(curve.responses, curve.responses[0]) / (strongest or 1)
+        fractions = np.append(curve.responses, curve.responses[0]) / (strongest or 1)
         angles = np.append(curve.angles, 180)
-        draw.line([place(*point) for point in zip(angles, shares, strict=True)], color, 2)
-        for best in curve.preferred:
-            x, y = place(best, 1)
+        draw.line([to_pixels(*point) for point in zip(angles, fractions, strict=True)], color, 2)
+        for peak in curve.preferred:
+            x, y = to_pixels(peak, 1)
             draw.line([(x, y - 6), (x, y + 6)], color, 2)
         label = f"{curve.name}, strongest {strongest:.4g}"
-        draw.text((left + 320 * number, 12), label, color, letters)
+        draw.text((left + 320 * number, 12), label, color, text_font)
     return _encode(image)
 
 

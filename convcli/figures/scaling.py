@@ -45,7 +45,7 @@ class ScaleKind(StrEnum):
 class ColorBar(NamedTuple):
     """The color scale of a map: its ends, and the range of the values, which may lie beyond them."""
 
-    shown: ScaleKind
+    kind: ScaleKind
     low: float
     high: float
     lowest: float
@@ -64,11 +64,11 @@ def max_panel_side(count: int) -> int:
     return MAX_SIDE if count <= MANY_PANELS else MAX_SIDE_OF_MANY
 
 
-def signed_map(values: ArrayLike, least: float = 0.0) -> ColoredMap:
+def signed_map(values: ArrayLike, min_limit: float = 0.0) -> ColoredMap:
     """Draw a map of signed values: negative blue, zero white, positive red, with a symmetric scale.
 
-    The scale ends at `color_limit`, but not below `least` unless all values are zero. Values beyond the ends
-    take their colors.
+    The scale ends at `color_limit`, but not below `min_limit` unless all values are zero. Values beyond the
+    ends take their colors.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def signed_map(values: ArrayLike, least: float = 0.0) -> ColoredMap:
     low, high = _finite_range(values)
     limit = color_limit(values)
     if limit:
-        limit = max(limit, least)
+        limit = max(limit, min_limit)
     return ColoredMap(diverging_colors(values, limit), ColorBar(ScaleKind.SIGNED, -limit, limit, low, high))
 
 
@@ -109,10 +109,10 @@ def _level_colors(numbers: Array, low: float, high: float) -> Array:
     wide = numbers.astype(np.float64) / unit
     extent = (high / unit - low / unit) or 1.0
     shares = ((wide - low / unit) / extent).clip(0, 1)
-    colors = _in_color(np.nan_to_num(np.round(255 * shares)).astype(np.uint8))
-    unknown = np.isnan(wide)
-    if unknown.any():
-        colors[unknown if unknown.ndim == 2 else unknown.any(-1)] = NAN_COLOR
+    colors = _as_rgb(np.nan_to_num(np.round(255 * shares)).astype(np.uint8))
+    is_nan = np.isnan(wide)
+    if is_nan.any():
+        colors[is_nan if is_nan.ndim == 2 else is_nan.any(-1)] = NAN_COLOR
     return colors
 
 
@@ -124,10 +124,10 @@ def pixel_map(pixels: ArrayLike) -> ColoredMap:
     >>> pixel_map(np.array([[7]], np.uint8)).colors.tolist()
     [[[7, 7, 7]]]
     """
-    given = np.asarray(pixels)
-    if given.dtype == np.uint16:
-        given = render(given, SignedMapping.CLIP, scale=1 / 257)
-    return ColoredMap(_in_color(given), None)
+    values = np.asarray(pixels)
+    if values.dtype == np.uint16:
+        values = render(values, SignedMapping.CLIP, scale=1 / 257)
+    return ColoredMap(_as_rgb(values), None)
 
 
 def _finite_range(values: ArrayLike) -> tuple[float, float]:
@@ -136,7 +136,7 @@ def _finite_range(values: ArrayLike) -> tuple[float, float]:
     return float(numbers.lowest or 0), float(numbers.highest or 0)
 
 
-def _in_color(pixels: Array) -> Array:
+def _as_rgb(pixels: Array) -> Array:
     if pixels.ndim == 3 and pixels.shape[2] == 3:
         return pixels
     return np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
@@ -159,12 +159,12 @@ class Scaling:
     across: int = 1
 
     @classmethod
-    def within(cls, size: tuple[int, int], largest: int, small: int = ENLARGED_SIDE) -> "Scaling":
+    def to_fit(cls, size: tuple[int, int], largest: int, small: int = ENLARGED_SIDE) -> "Scaling":
         """Scale no side beyond `largest` pixels, and enlarge none beyond `small`.
 
         Examples
         --------
-        >>> Scaling.within((6, 6), 512), Scaling.within((3000, 4000), 512)
+        >>> Scaling.to_fit((6, 6), 512), Scaling.to_fit((3000, 4000), 512)
         (Scaling(reduced=1, down=42, across=42), Scaling(reduced=8, down=1, across=1))
         """
         reduced = -(-max(size) // largest)
@@ -180,14 +180,14 @@ class Scaling:
 
     def for_result(self, size: tuple[int, int], of: tuple[int, int], largest: int) -> "Scaling":
         """Return the fit of a result of this picture: the same, unless the result is far smaller."""
-        drawn, reference = self.size(size), self.size(of)
-        if max(drawn) > largest:
-            return Scaling.within(size, largest, max(reference))
-        if max(of / own for of, own in zip(reference, drawn, strict=True)) < RESCALED_FROM:
+        scaled, reference = self.size(size), self.size(of)
+        if max(scaled) > largest:
+            return Scaling.to_fit(size, largest, max(reference))
+        if max(of / own for of, own in zip(reference, scaled, strict=True)) < RESCALED_FROM:
             return self
-        return Scaling.within(size, max(reference), max(reference))
+        return Scaling.to_fit(size, max(reference), max(reference))
 
-    def drawn(self, colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def apply(self, colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Scale colors, (H, W, 3)."""
         if self.reduced > 1:
             colors = np.asarray(Image.fromarray(colors).reduce(self.reduced))

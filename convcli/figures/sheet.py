@@ -43,14 +43,14 @@ class Panel:
     Attributes
     ----------
     title : str
-    about : sequence of str
+    lines : sequence of str
         Lines below the title.
     pixels : uint8 array (H, W, 3)
     bar : Bar or None
     """
 
     title: str
-    about: Sequence[str]
+    lines: Sequence[str]
     pixels: NDArray[np.uint8]
     bar: ColorBar | None
 
@@ -60,7 +60,7 @@ class Sheet:
     """A sheet: its pixels, uint8 (H, W, 3), and the position of each panel."""
 
     pixels: NDArray[np.uint8]
-    places: tuple[Box, ...]
+    boxes: tuple[Box, ...]
 
 
 def draw_sheet(panels: Sequence[Panel]) -> Sheet:
@@ -70,14 +70,14 @@ def draw_sheet(panels: Sequence[Panel]) -> Sheet:
     --------
     >>> white = np.full((100, 300, 3), 255, np.uint8)
     >>> sheet = draw_sheet([Panel("one", ["of two"], white, None), Panel("two", [], white, None)])
-    >>> sheet.pixels.shape, sheet.places[0]
+    >>> sheet.pixels.shape, sheet.boxes[0]
     ((338, 332, 3), Box(left=16, top=59, width=300, height=100))
     """
     width = max(MIN_COLUMN_WIDTH, *(panel.pixels.shape[1] for panel in panels))
-    worded = [_CaptionedPanel.of(panel, width) for panel in panels]
-    head = max(one.head for one in worded)
-    foot = BAR_HEIGHT + 26 if any(panel.bar for panel in panels) else 0
-    height = head + max(panel.pixels.shape[0] for panel in panels) + foot
+    captioned_panels = [_CaptionedPanel.of(panel, width) for panel in panels]
+    caption_height = max(captioned.caption_height for captioned in captioned_panels)
+    bar_space = BAR_HEIGHT + 26 if any(panel.bar for panel in panels) else 0
+    height = caption_height + max(panel.pixels.shape[0] for panel in panels) + bar_space
     columns = _columns(len(panels), width, height)
     rows = -(-len(panels) // columns)
     size = (
@@ -86,16 +86,16 @@ def draw_sheet(panels: Sequence[Panel]) -> Sheet:
     )
     image = Image.new("RGB", size, WHITE)
     draw = ImageDraw.Draw(image)
-    places = []
-    for number, one in enumerate(worded):
+    boxes = []
+    for number, captioned in enumerate(captioned_panels):
         row, column = divmod(number, columns)
         left, top = MARGIN + column * (width + GAP), MARGIN + row * (height + GAP)
-        _draw_caption(draw, one, left, top)
-        pixels = one.panel.pixels
-        place = Box(left, top + head, pixels.shape[1], pixels.shape[0])
-        _draw_panel(image, draw, one.panel, place)
-        places.append(place)
-    return Sheet(np.asarray(image), tuple(places))
+        _draw_caption(draw, captioned, left, top)
+        pixels = captioned.panel.pixels
+        box = Box(left, top + caption_height, pixels.shape[1], pixels.shape[0])
+        _draw_panel(image, draw, captioned.panel, box)
+        boxes.append(box)
+    return Sheet(np.asarray(image), tuple(boxes))
 
 
 class _CaptionedPanel(NamedTuple):
@@ -103,48 +103,48 @@ class _CaptionedPanel(NamedTuple):
 
     panel: Panel
     title: list[str]
-    about: list[str]
+    lines: list[str]
 
     @classmethod
     def of(cls, panel: Panel, width: int) -> "_CaptionedPanel":
-        about = [line for text in panel.about for line in wrap_text(text, TEXT, width, max_lines=MAX_LINES)]
-        return cls(panel, wrap_text(panel.title, TITLE, width, max_lines=MAX_LINES), about)
+        lines = [line for text in panel.lines for line in wrap_text(text, TEXT, width, max_lines=MAX_LINES)]
+        return cls(panel, wrap_text(panel.title, TITLE, width, max_lines=MAX_LINES), lines)
 
     @property
-    def head(self) -> int:
+    def caption_height(self) -> int:
         """Height of the lines above the picture, in pixels."""
-        return TITLE_LINE * len(self.title) + TEXT_LINE * len(self.about) + 4
+        return TITLE_LINE * len(self.title) + TEXT_LINE * len(self.lines) + 4
 
 
 def _columns(count: int, width: int, height: int) -> int:
     """Return the number of columns that gives the best aspect ratio for so many places of that size."""
 
-    def badness(columns: int) -> float:
+    def penalty(columns: int) -> float:
         rows = -(-count // columns)
         aspect = columns * (width + GAP) / (rows * (height + GAP))
         empty = (rows * columns - count) / count
         return abs(math.log(aspect / PREFERRED_ASPECT)) + EMPTY_PENALTY * empty
 
-    return min(range(1, count + 1), key=badness)
+    return min(range(1, count + 1), key=penalty)
 
 
-def _draw_caption(draw: ImageDraw.ImageDraw, one: _CaptionedPanel, left: int, top: int) -> None:
-    for line, text in enumerate(one.title):
+def _draw_caption(draw: ImageDraw.ImageDraw, captioned: _CaptionedPanel, left: int, top: int) -> None:
+    for line, text in enumerate(captioned.title):
         draw.text((left, top + line * TITLE_LINE), text, BLACK, font(TITLE))
-    below = top + len(one.title) * TITLE_LINE
-    for line, text in enumerate(one.about):
+    below = top + len(captioned.title) * TITLE_LINE
+    for line, text in enumerate(captioned.lines):
         draw.text((left, below + line * TEXT_LINE), text, TEXT_COLOR, font(TEXT))
 
 
-def _draw_panel(image: Image.Image, draw: ImageDraw.ImageDraw, panel: Panel, place: Box) -> None:
-    left, top, width, height = place
+def _draw_panel(image: Image.Image, draw: ImageDraw.ImageDraw, panel: Panel, box: Box) -> None:
+    left, top, width, height = box
     _draw_framed(image, draw, panel.pixels, (left, top))
     if panel.bar is None:
         return
     length, bar_top = max(width, MIN_COLUMN_WIDTH), top + height + 8
     _draw_framed(image, draw, _bar_colors(panel.bar, length), (left, bar_top))
-    for share, anchor, text in _bar_texts(panel.bar, length):
-        x = left + share * (length - 1)
+    for fraction, anchor, text in _bar_texts(panel.bar, length):
+        x = left + fraction * (length - 1)
         draw.text((x, bar_top + BAR_HEIGHT + 4), text, BLACK, font(NUMBERS), anchor=anchor)
 
 
@@ -167,7 +167,7 @@ def _bar_texts(bar: ColorBar, length: int) -> list[tuple[float, str, str]]:
             texts.append((zero, "mt", "0"))
         texts.append((1.0, "rt", short_number(high) + " or more" * (bar.highest > high)))
     if sum(font(NUMBERS).getlength(f"{text}  ") for _, _, text in texts) > length:
-        texts = [(share, anchor, text.partition(" ")[0]) for share, anchor, text in texts]
+        texts = [(fraction, anchor, text.partition(" ")[0]) for fraction, anchor, text in texts]
     return texts
 
 
@@ -190,7 +190,7 @@ def _bar_colors(bar: ColorBar, length: int) -> NDArray[np.uint8]:
     numbers = np.linspace(bar.low / half, bar.high / half, length)
     colors = (
         diverging_colors(numbers, 1.0)
-        if bar.shown == ScaleKind.SIGNED
+        if bar.kind == ScaleKind.SIGNED
         else level_map(numbers[None], 1.0).colors[0]
     )
     return np.repeat(colors[None], BAR_HEIGHT, axis=0)

@@ -43,8 +43,8 @@ def kitty_picture(canvas: Canvas, cells: tuple[int, int]) -> str:
     more = [1] * (len(chunks) - 1) + [0]
     # q=2 in each part suppresses the terminal's reply, which would be read as typed input.
     return "".join(
-        f"\x1b_G{head}m={goes_on};{chunk}\x1b\\"
-        for head, goes_on, chunk in zip(heads, more, chunks, strict=True)
+        f"\x1b_G{head}m={has_more};{chunk}\x1b\\"
+        for head, has_more, chunk in zip(heads, more, chunks, strict=True)
     )
 
 
@@ -57,8 +57,8 @@ def iterm2_picture(canvas: Canvas, cells: tuple[int, int]) -> str:
     '\\x1b]1337;File=inline=1;size=91;wi'
     """
     data = _png(canvas)
-    place = f"width={cells[1]};height={cells[0]};preserveAspectRatio=0"
-    return f"\x1b]1337;File=inline=1;size={len(data)};{place}:{b64encode(data).decode()}\a"
+    geometry = f"width={cells[1]};height={cells[0]};preserveAspectRatio=0"
+    return f"\x1b]1337;File=inline=1;size={len(data)};{geometry}:{b64encode(data).decode()}\a"
 
 
 def _png(canvas: Canvas) -> bytes:
@@ -79,33 +79,33 @@ def sixel_picture(canvas: Canvas) -> str:
     """
     height, width = canvas.shape[:2]
     opaque = canvas[..., 3] >= 128
-    colors, places = _palette(canvas[..., :3])
-    places[~opaque] = -1
-    used = np.unique(places[opaque])
-    percents = (colors * 100.0 / 255).round().astype(int)
+    colors, color_indices = _palette(canvas[..., :3])
+    color_indices[~opaque] = -1
+    used = np.unique(color_indices[opaque])
+    percentages = (colors * 100.0 / 255).round().astype(int)
     parts = [f'\x1bP0;1;0q"1;1;{width};{height}']  # 1: pixels that are not drawn keep their color
-    parts += ["#{};2;{};{};{}".format(color, *percents[color]) for color in used]
-    bands = [_band(places[top : top + BAND_ROWS]) for top in range(0, height, BAND_ROWS)]
+    parts += ["#{};2;{};{};{}".format(color, *percentages[color]) for color in used]
+    bands = [_band(color_indices[top : top + BAND_ROWS]) for top in range(0, height, BAND_ROWS)]
     return "".join([*parts, "-".join(bands), "\x1b\\"])
 
 
 def _palette(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
     """Return a palette, and the index of each pixel's color or of one near it."""
     codes = pixels.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
-    found, places = np.unique(codes, return_inverse=True)
-    if len(found) <= SIXEL_COLORS:
-        colors = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=-1).astype(np.uint8)
-        return colors, places.reshape(codes.shape).astype(np.int16)
+    unique, color_indices = np.unique(codes, return_inverse=True)
+    if len(unique) <= SIXEL_COLORS:
+        colors = np.stack([unique >> 16, unique >> 8 & 255, unique & 255], axis=-1).astype(np.uint8)
+        return colors, color_indices.reshape(codes.shape).astype(np.int16)
     image = Image.fromarray(pixels).quantize(SIXEL_COLORS, Image.Quantize.MEDIANCUT)
     palette = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     return palette, np.array(image).astype(np.int16)
 
 
-def _band(places: NDArray[np.int16]) -> str:
+def _band(color_indices: NDArray[np.int16]) -> str:
     """Return a band of at most six rows: one line per color, drawn over one another."""
     lines = []
-    for color in np.unique(places[places >= 0]):
-        bits = np.packbits(places == color, axis=0, bitorder="little")[0]
+    for color in np.unique(color_indices[color_indices >= 0]):
+        bits = np.packbits(color_indices == color, axis=0, bitorder="little")[0]
         sixels = (bits[: np.flatnonzero(bits)[-1] + 1] + np.uint8(63)).tobytes()
         text = LONG_RUN.sub(_run_length_encoded, sixels)
         lines.append(f"#{color}{text.decode('ascii')}")

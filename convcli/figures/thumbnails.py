@@ -48,7 +48,7 @@ class ThumbnailStyle:
     checker: int = 8
 
 
-def fit_size(sides: Pair, box: Pair) -> Pair:
+def fit_size(size: Pair, box: Pair) -> Pair:
     """Return the largest size with these proportions that fits a box; enlargement is by an integer factor.
 
     Examples
@@ -56,10 +56,10 @@ def fit_size(sides: Pair, box: Pair) -> Pair:
     >>> fit_size((300, 400), (42, 38)), fit_size((3, 3), (42, 38)), fit_size((20000, 1), (42, 38))
     ((28, 38), (36, 36), (42, 1))
     """
-    scale = min(box[0] / sides[0], box[1] / sides[1])
+    scale = min(box[0] / size[0], box[1] / size[1])
     if scale >= 1:
-        return sides[0] * int(scale), sides[1] * int(scale)
-    rows, columns = (max(1, min(most, round(side * scale))) for side, most in zip(sides, box, strict=True))
+        return size[0] * int(scale), size[1] * int(scale)
+    rows, columns = (max(1, min(limit, round(side * scale))) for side, limit in zip(size, box, strict=True))
     return rows, columns
 
 
@@ -117,10 +117,10 @@ def resize(values: Array, size: Pair, weights: Array | None = None) -> NDArray[n
     [[1.0, 2.0], [1.0, 2.0]]
     """
     height, width = values.shape[:2]
-    few = min(size[0], height), min(size[1], width)
-    rows, columns = (np.arange(n + 1) * side // n for n, side in zip(few, (height, width), strict=True))
+    reduced = min(size[0], height), min(size[1], width)
+    rows, columns = (np.arange(n + 1) * side // n for n, side in zip(reduced, (height, width), strict=True))
     channels = values.reshape(height, width, -1)
-    means = np.empty((*few, channels.shape[2]))
+    means = np.empty((*reduced, channels.shape[2]))
     with np.errstate(invalid="ignore", over="ignore"):  # infinities of both signs give NaN
         for row, (top, bottom) in enumerate(pairwise(rows)):
             if weights is None:
@@ -132,7 +132,7 @@ def resize(values: Array, size: Pair, weights: Array | None = None) -> NDArray[n
             parts = np.add.reduceat(sums, columns[:-1], axis=0)
             means[row] = parts / np.maximum(totals, np.finfo(np.float64).tiny)[:, np.newaxis]
     for axis in (0, 1):
-        means = np.repeat(means, size[axis] // few[axis], axis=axis)
+        means = np.repeat(means, size[axis] // reduced[axis], axis=axis)
     return means if values.ndim == 3 else means[..., 0]
 
 
@@ -163,15 +163,15 @@ def picture_layers(picture: Picture) -> list[Array]:
 
 
 def picture_thumbnails(
-    picture: Picture, appearance: ThumbnailStyle, most: int | None = None
+    picture: Picture, style: ThumbnailStyle, max_maps: int | None = None
 ) -> list[NDArray[np.uint8]]:
     """Draw thumbnails of a picture or of each of its maps; transparent pixels show a checkerboard.
 
     Parameters
     ----------
     picture : Picture
-    appearance : Appearance
-    most : int, optional
+    style : ThumbnailStyle
+    max_maps : int, optional
         Maximum number of maps.
 
     Returns
@@ -184,17 +184,20 @@ def picture_thumbnails(
     [[[0, 0, 0], [255, 255, 255]]]
     """
     alpha = None if picture.maps else picture.alpha
-    pictures = array_thumbnails(picture_layers(picture)[:most], appearance, alpha)
+    pictures = array_thumbnails(picture_layers(picture)[:max_maps], style, alpha)
     if alpha is None:
         return pictures
-    shares = resize(alpha, pictures[0].shape[:2])[..., np.newaxis]
-    shares = shares / (np.iinfo(alpha.dtype).max if alpha.dtype.kind in "iu" else 1)
-    behind = _checkerboard(shares.shape[:2], appearance.checker)[..., np.newaxis]
-    return [(behind + (one - behind) * shares.clip(0, 1)).round().astype(np.uint8) for one in pictures]
+    opacity = resize(alpha, pictures[0].shape[:2])[..., np.newaxis]
+    opacity = opacity / (np.iinfo(alpha.dtype).max if alpha.dtype.kind in "iu" else 1)
+    background = _checkerboard(opacity.shape[:2], style.checker)[..., np.newaxis]
+    return [
+        (background + (layer - background) * opacity.clip(0, 1)).round().astype(np.uint8)
+        for layer in pictures
+    ]
 
 
 def array_thumbnails(
-    layers: Sequence[Array], appearance: ThumbnailStyle, weights: Array | None = None
+    layers: Sequence[Array], style: ThumbnailStyle, weights: Array | None = None
 ) -> list[NDArray[np.uint8]]:
     """Draw thumbnails of arrays on a common color scale; arrays smaller than the box keep their size.
 
@@ -205,7 +208,7 @@ def array_thumbnails(
     ----------
     layers : sequence of arrays (H, W) or (H, W, 3)
         All of the same dtype.
-    appearance : Appearance
+    style : ThumbnailStyle
     weights : array (H, W), optional
         The weight of each pixel in means, such as alpha.
 
@@ -218,16 +221,16 @@ def array_thumbnails(
     >>> array_thumbnails([np.array([[-2, 0]]), np.array([[1, 1]])], ThumbnailStyle((1, 2)))[0].tolist()
     [[[33, 102, 172], [255, 255, 255]]]
     """
-    small = [resize(one, _reduced_size(one, appearance.box), weights) for one in layers]
+    resized = [resize(layer, _reduced_size(layer, style.box), weights) for layer in layers]
     if layers[0].dtype in (np.uint8, np.uint16):
         white = float(np.iinfo(layers[0].dtype).max)
-        return [_gray(one / white) for one in small]
-    limit = max(float(np.abs(one[np.isfinite(one)]).max(initial=0)) for one in small)
+        return [_gray(layer / white) for layer in resized]
+    limit = max(float(np.abs(layer[np.isfinite(layer)]).max(initial=0)) for layer in resized)
     if not _is_signed(layers):
-        return [_gray(one / (limit or 1)) for one in small]
-    if appearance.colored:
-        return [diverging_colors(one, limit) for one in small]
-    return [_gray(0.5 + one / (limit or 1) / 2) for one in small]
+        return [_gray(layer / (limit or 1)) for layer in resized]
+    if style.colored:
+        return [diverging_colors(layer, limit) for layer in resized]
+    return [_gray(0.5 + layer / (limit or 1) / 2) for layer in resized]
 
 
 def _reduced_size(values: Array, box: Pair) -> Pair:
@@ -237,13 +240,13 @@ def _reduced_size(values: Array, box: Pair) -> Pair:
 
 
 def _is_signed(layers: Sequence[Array]) -> bool:
-    return any(one.dtype.kind in "if" and bool(np.fmin.reduce(one, axis=None) < 0) for one in layers)
+    return any(layer.dtype.kind in "if" and bool(np.fmin.reduce(layer, axis=None) < 0) for layer in layers)
 
 
-def _gray(shares: Array) -> NDArray[np.uint8]:
+def _gray(fractions: Array) -> NDArray[np.uint8]:
     """Return the gray colors of fractions of white."""
-    unknown = np.isnan(shares)
-    levels = np.where(unknown, GRAY[0], (shares.clip(0, 1) * 255).round()).astype(np.uint8)
+    is_nan = np.isnan(fractions)
+    levels = np.where(is_nan, GRAY[0], (fractions.clip(0, 1) * 255).round()).astype(np.uint8)
     return levels if levels.ndim == 3 else np.repeat(levels[..., np.newaxis], 3, axis=2)
 
 

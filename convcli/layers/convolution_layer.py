@@ -26,8 +26,8 @@ from convcli.sizes.windowed import Axis
 __all__ = ["conv_backward", "conv_forward"]
 
 STRIP_BYTES = 1 << 20  # size of the patches of one strip, or of the transformed tiles
-SHARES = 16  # parts of a mini-batch with partial sums of their own: the result does not depend on the threads
-QUICK = 8  # depthwise outputs that take as long as one output of other layers
+PARTIAL_SUMS = 16  # parts of a mini-batch, summed separately: the result does not depend on the threads
+DEPTHWISE_SPEEDUP = 8  # depthwise outputs that take as long as one output of other layers
 
 
 def conv_forward(
@@ -86,7 +86,7 @@ def conv_forward(
     layer = _Layer.of(a_prev, w, stride, padding, dilation, groups)
     bias = None if b is None else _bias(b, layer.w)
     z: Array = np.empty(layer.shape, layer.w.dtype)
-    slide, pieces, alone = layer.way()
+    algorithm, pieces, fits_one_thread = layer.choose_algorithm()
 
     def work(parts: WorkQueue) -> None:
         # Activations may be infinite or close to the largest float32.
@@ -94,12 +94,12 @@ def conv_forward(
             for part in parts:
                 images, rows = pieces[part]
                 target = z[images, rows]
-                slide(layer.a_prev[images], rows.start, target, buffers)
+                algorithm(layer.a_prev[images], rows.start, target, buffers)
                 if bias is not None:
                     np.add(target, bias, out=target)
 
-    work_done = z.size // QUICK if layer.is_depthwise else z.size
-    parallel_for(range(len(pieces)), work, thread_count(jobs, len(pieces) if alone else 1, work_done))
+    outputs = z.size // DEPTHWISE_SPEEDUP if layer.is_depthwise else z.size
+    parallel_for(range(len(pieces)), work, thread_count(jobs, len(pieces) if fits_one_thread else 1, outputs))
     return z
 
 
@@ -154,27 +154,27 @@ def conv_backward(
         )
     d_a_prev: Array = np.zeros(layer.a_prev.shape, layer.w.dtype)
     count = len(d_z)
-    shares = min(count, SHARES)
-    bounds = [count * number // shares for number in range(shares + 1)]
-    of_shares: Array = np.zeros((shares, *layer.w.shape), layer.w.dtype)
+    part_count = min(count, PARTIAL_SUMS)
+    bounds = [count * number // part_count for number in range(part_count + 1)]
+    partial_sums: Array = np.zeros((part_count, *layer.w.shape), layer.w.dtype)
 
     def work(parts: WorkQueue) -> None:
         with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):
             for part in parts:
                 for image in range(bounds[part], bounds[part + 1]):
                     for rows in layer.strips_of_an_image():
-                        layer.add_gradients(d_z, image, rows, d_a_prev, of_shares[part], buffers)
+                        layer.add_gradients(d_z, image, rows, d_a_prev, partial_sums[part], buffers)
 
     parallel_for(
-        range(shares),
+        range(part_count),
         work,
-        thread_count(jobs, shares if fits_one_blas_thread(layer.w, groups) else 1, d_z.size),
+        thread_count(jobs, part_count if fits_one_blas_thread(layer.w, groups) else 1, d_z.size),
     )
     d_b = d_z.sum((0, 1, 2), np.float64, keepdims=True).astype(layer.w.dtype)
-    return d_a_prev, of_shares.sum(0), d_b
+    return d_a_prev, partial_sums.sum(0), d_b
 
 
-def _reached(axis: Axis, tap: int, first: int, last: int) -> tuple[slice, slice]:
+def _tap_slices(axis: Axis, tap: int, first: int, last: int) -> tuple[slice, slice]:
     """Return the outputs for which a tap reads the image, not padding, and the pixels that it reads.
 
     Covers the outputs from `first` to before `last`, counted from `first`.
@@ -219,8 +219,8 @@ class _Layer:
             images.shape[1:3], weights.shape[:2], stride=stride, padding=padding, dilation=dilation
         )
         dtype = np.result_type(images, weights)
-        idle = rows.with_bounded_steps(), columns.with_bounded_steps()
-        return cls(images.astype(dtype, copy=False), weights.astype(dtype, copy=False), *idle, groups)
+        axes = rows.with_bounded_steps(), columns.with_bounded_steps()
+        return cls(images.astype(dtype, copy=False), weights.astype(dtype, copy=False), *axes, groups)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -230,30 +230,32 @@ class _Layer:
     def is_depthwise(self) -> bool:
         return self.w.shape[2] == 1 and self.groups > 1
 
-    def way(self) -> tuple[LayerAlgorithm, list[tuple[slice, slice]], bool]:
+    def choose_algorithm(self) -> tuple[LayerAlgorithm, list[tuple[slice, slice]], bool]:
         """Return the fastest algorithm, the pieces to run it on, and whether our threads may share them."""
         images, channels = len(self.a_prev), self.a_prev.shape[3]
         row_bytes = self.columns.output * self.w.itemsize
         if suits_winograd(self.w, self.rows, self.columns, self.groups):
-            alone = winograd_fits_one_blas_thread(self.w)
+            fits_one_thread = winograd_fits_one_blas_thread(self.w)
             tiles = (
-                max(1, BLAS_SINGLE_THREAD_LIMIT // (self.w.shape[2] * self.w.shape[3])) if alone else 1 << 30
+                max(1, BLAS_SINGLE_THREAD_LIMIT // (self.w.shape[2] * self.w.shape[3]))
+                if fits_one_thread
+                else 1 << 30
             )
             across = -(-self.columns.output // TILE)
-            of_bytes = STRIP_BYTES // (TILE_INPUTS * channels * self.w.itemsize)
-            down = max(1, min(tiles, of_bytes) // across)
-            return winograd(self.w, self.rows, self.columns), self._pieces(down * TILE), alone
+            tiles_per_strip = STRIP_BYTES // (TILE_INPUTS * channels * self.w.itemsize)
+            down = max(1, min(tiles, tiles_per_strip) // across)
+            return winograd(self.w, self.rows, self.columns), self._pieces(down * TILE), fits_one_thread
         if self.is_depthwise:
             count = max(1, STRIP_BYTES // (row_bytes * self.w.shape[3]))
             return depthwise(self.w, self.rows, self.columns), self._pieces(count), True
-        alone = fits_one_blas_thread(self.w, self.groups)
-        slide = im2col_matmul(self.w, self.rows, self.columns, self.groups)
-        of_pixels = self.w.shape[:2] == (1, 1) and self.rows.stride == self.columns.stride == 1
-        if of_pixels and not alone and self.rows.before == self.columns.before == 0:
+        fits_one_thread = fits_one_blas_thread(self.w, self.groups)
+        algorithm = im2col_matmul(self.w, self.rows, self.columns, self.groups)
+        is_pointwise = self.w.shape[:2] == (1, 1) and self.rows.stride == self.columns.stride == 1
+        if is_pointwise and not fits_one_thread and self.rows.before == self.columns.before == 0:
             whole = slice(0, images), slice(0, self.rows.output)
-            return slide, [whole], False  # one product, nothing to copy
+            return algorithm, [whole], False  # one product, nothing to copy
         count = max(1, STRIP_BYTES // (row_bytes * self.w[..., 0].size))
-        return slide, self._pieces(count), alone
+        return algorithm, self._pieces(count), fits_one_thread
 
     def _pieces(self, count: int) -> list[tuple[slice, slice]]:
         """Return pieces of about `count` output rows: part of one image, or several complete images."""
@@ -280,23 +282,24 @@ class _Layer:
         self, d_z: Array, image: int, rows: slice, d_a_prev: Array, d_w: Array, buffers: BufferPool
     ) -> None:
         """Add the contribution of some output rows of an image to the gradients of input and weights."""
-        taken, made = self.w.shape[2], self.w.shape[3] // self.groups
+        in_channels, out_channels = self.w.shape[2], self.w.shape[3] // self.groups
         outputs = rows.stop - rows.start
         f_h, f_w = self.w.shape[:2]
         gradient = d_z[image, rows]
         for group in range(self.groups):
-            ins, outs = slice(taken * group, taken * (group + 1)), slice(made * group, made * (group + 1))
-            above = gradient[..., outs].reshape(-1, made)
-            part = self.a_prev[image : image + 1, :, :, ins]
+            in_slice = slice(in_channels * group, in_channels * (group + 1))
+            out_slice = slice(out_channels * group, out_channels * (group + 1))
+            d_outputs = gradient[..., out_slice].reshape(-1, out_channels)
+            part = self.a_prev[image : image + 1, :, :, in_slice]
             patches = im2col(part, self.rows, self.columns, rows.start, outputs, buffers)
-            d_w[..., outs] += (patches.T @ above).reshape(f_h, f_w, taken, made)
-            to_patches = above @ self.w[..., outs].reshape(-1, made).T
-            by_tap = to_patches.reshape(outputs, self.columns.output, f_h, f_w, taken)
+            d_w[..., out_slice] += (patches.T @ d_outputs).reshape(f_h, f_w, in_channels, out_channels)
+            d_patches = d_outputs @ self.w[..., out_slice].reshape(-1, out_channels).T
+            d_taps = d_patches.reshape(outputs, self.columns.output, f_h, f_w, in_channels)
             for y in range(f_h):
-                out_rows, in_rows = _reached(self.rows, y, rows.start, rows.stop)
+                out_rows, in_rows = _tap_slices(self.rows, y, rows.start, rows.stop)
                 for x in range(f_w):
-                    out_columns, in_columns = _reached(self.columns, x, 0, self.columns.output)
-                    d_a_prev[image, in_rows, in_columns, ins] += by_tap[out_rows, out_columns, y, x]
+                    out_columns, in_columns = _tap_slices(self.columns, x, 0, self.columns.output)
+                    d_a_prev[image, in_rows, in_columns, in_slice] += d_taps[out_rows, out_columns, y, x]
 
 
 def _bias(value: ArrayLike, w: Array) -> Array:

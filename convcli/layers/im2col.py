@@ -5,6 +5,7 @@ of some images: it receives the images ``(m, n_h_prev, n_w_prev, n_c_prev)``, th
 target ``(m, rows, n_w, n_c)`` to fill. It pads only as far as it needs to.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ Array = NDArray[Any]
 LayerAlgorithm = Callable[[Array, int, Array, BufferPool], None]
 
 MIN_ROWS = 16  # minimum for a product; with fewer, reading the weights takes longer than multiplying
-LINE = 1 << 9  # values per line of einsum's inner loop; longer lines gain nothing
+MAX_LINE = 1 << 9  # values per line of einsum's inner loop; longer lines gain nothing
 
 
 def zero_padded(images: Array, rows: range, columns: range, buffers: BufferPool) -> Array:
@@ -42,10 +43,10 @@ def zero_padded(images: Array, rows: range, columns: range, buffers: BufferPool)
         return inner
     strip = buffers.array("padded", (len(images), len(rows), len(columns), images.shape[3]), images.dtype)
     above, before = top - rows.start, left - columns.start
-    below, behind = above + inner.shape[1], before + inner.shape[2]
+    below, after = above + inner.shape[1], before + inner.shape[2]
     strip[:, :above] = strip[:, below:] = 0
-    strip[:, above:below, :before] = strip[:, above:below, behind:] = 0
-    strip[:, above:below, before:behind] = inner
+    strip[:, above:below, :before] = strip[:, above:below, after:] = 0
+    strip[:, above:below, before:after] = inner
     return strip
 
 
@@ -71,29 +72,31 @@ def _windows(
 
 def im2col(images: Array, rows: Axis, columns: Axis, first: int, outputs: int, buffers: BufferPool) -> Array:
     """Return the windows of some output rows as rows of a matrix: a copy, except for 1x1 windows."""
-    seen = _windows(images, rows, columns, first, outputs, buffers)
-    shape = seen.shape[0] * seen.shape[1] * seen.shape[2], seen.shape[3] * seen.shape[4] * seen.shape[5]
-    if seen.flags.c_contiguous:
-        return seen.reshape(shape)
-    patches = buffers.array("patches", shape, seen.dtype)
-    np.copyto(patches.reshape(seen.shape), seen)
+    windows = _windows(images, rows, columns, first, outputs, buffers)
+    shape = math.prod(windows.shape[:3]), math.prod(windows.shape[3:])
+    if windows.flags.c_contiguous:
+        return windows.reshape(shape)
+    patches = buffers.array("patches", shape, windows.dtype)
+    np.copyto(patches.reshape(windows.shape), windows)
     return patches
 
 
 def im2col_matmul(w: Array, rows: Axis, columns: Axis, groups: int) -> LayerAlgorithm:
     """Multiply patches by the weights ``(f_h, f_w, n_c_prev / groups, n_c)``: one matrix per group."""
-    taken, made = w.shape[2], w.shape[3] // groups
+    in_channels, out_channels = w.shape[2], w.shape[3] // groups
     matrices = [
-        np.ascontiguousarray(w[..., made * group : made * (group + 1)]).reshape(-1, made)
+        np.ascontiguousarray(w[..., out_channels * group : out_channels * (group + 1)]).reshape(
+            -1, out_channels
+        )
         for group in range(groups)
     ]
 
     def multiply(images: Array, first: int, target: Array, buffers: BufferPool) -> None:
         results = target.reshape(-1, w.shape[3])
         for group, matrix in enumerate(matrices):
-            part = images[..., taken * group : taken * (group + 1)]
+            part = images[..., in_channels * group : in_channels * (group + 1)]
             patches = im2col(part, rows, columns, first, target.shape[1], buffers)
-            _multiply(patches, matrix, results[:, made * group : made * (group + 1)])
+            _multiply(patches, matrix, results[:, out_channels * group : out_channels * (group + 1)])
 
     return multiply
 
@@ -104,14 +107,14 @@ def _multiply(patches: Array, matrix: Array, target: Array) -> None:
     if not MIN_ROWS <= block < len(patches) or not target.flags.c_contiguous:
         np.matmul(patches, matrix, out=target)
         return
-    whole = len(patches) // block * block
+    full = len(patches) // block * block
     np.matmul(
-        patches[:whole].reshape(-1, block, len(matrix)),
+        patches[:full].reshape(-1, block, len(matrix)),
         matrix,
-        out=target[:whole].reshape(-1, block, matrix.shape[1]),
+        out=target[:full].reshape(-1, block, matrix.shape[1]),
     )
-    if whole < len(patches):
-        np.matmul(patches[whole:], matrix, out=target[whole:])
+    if full < len(patches):
+        np.matmul(patches[full:], matrix, out=target[full:])
 
 
 def fits_one_blas_thread(w: Array, groups: int) -> bool:
@@ -125,21 +128,23 @@ def depthwise(w: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
     Uses einsum, which adds products to a whole line of the target; a matrix product would have a single
     column.
     """
-    made = w.shape[3]
-    in_lines = columns.stride == 1 and made < LINE
-    taps = np.tile(w[:, :, 0], (1, 1, columns.output)) if in_lines else w[:, :, 0]
+    out_channels = w.shape[3]
+    joins_columns = columns.stride == 1 and out_channels < MAX_LINE
+    taps = np.tile(w[:, :, 0], (1, 1, columns.output)) if joins_columns else w[:, :, 0]
 
-    def add_up(images: Array, first: int, target: Array, buffers: BufferPool) -> None:
-        if images.shape[3] < made:  # several filters per channel
-            images = np.repeat(images, made // images.shape[3], axis=3)
-        seen = _windows(images, rows, columns, first, target.shape[1], buffers)
-        if in_lines and (seen.shape[2] == 1 or seen.strides[2] == made * seen.strides[5]):
+    def sum_products(images: Array, first: int, target: Array, buffers: BufferPool) -> None:
+        if images.shape[3] < out_channels:  # several filters per channel
+            images = np.repeat(images, out_channels // images.shape[3], axis=3)
+        windows = _windows(images, rows, columns, first, target.shape[1], buffers)
+        if joins_columns and (
+            windows.shape[2] == 1 or windows.strides[2] == out_channels * windows.strides[5]
+        ):
             # The channels of all columns form one line.
-            images_, height, width, f_h, f_w, _ = seen.shape
-            line = (images_, height, f_h, f_w, width * made)
-            flat = as_strided(seen, line, (*seen.strides[:2], *seen.strides[3:]), writeable=False)
+            images_, height, width, f_h, f_w, _ = windows.shape
+            line = (images_, height, f_h, f_w, width * out_channels)
+            flat = as_strided(windows, line, (*windows.strides[:2], *windows.strides[3:]), writeable=False)
             np.einsum("nryxl,yxl->nrl", flat, taps, out=target.reshape(images_, height, -1))
         else:
-            np.einsum("nrcyxl,yxl->nrcl", seen, w[:, :, 0], out=target)
+            np.einsum("nrcyxl,yxl->nrcl", windows, w[:, :, 0], out=target)
 
-    return add_up
+    return sum_products

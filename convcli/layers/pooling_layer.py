@@ -109,16 +109,16 @@ def pool_backward(
     taps = list(product(rows.taps(), columns.taps()))
     if kind == PoolMode.AVG:
         counts = np.multiply.outer(window_counts(rows), window_counts(columns))
-        part = (d_a / counts[..., None]).astype(images.dtype)
+        shares = (d_a / counts[..., None]).astype(images.dtype)
         for (out_rows, in_rows), (out_columns, in_columns) in taps:
-            d_a_prev[:, in_rows, in_columns] += part[:, out_rows, out_columns]
+            d_a_prev[:, in_rows, in_columns] += shares[:, out_rows, out_columns]
         return d_a_prev
     largest = pool_forward(images, mode=mode, size=size, stride=stride, padding=padding, ceil=ceil)
-    waiting = np.ones(shape, bool)
+    unassigned = np.ones(shape, bool)
     for (out_rows, in_rows), (out_columns, in_columns) in taps:
         values = images[:, in_rows, in_columns]
-        hit = (values == largest[:, out_rows, out_columns]) | np.isnan(values)
-        hit &= waiting[:, out_rows, out_columns]
-        waiting[:, out_rows, out_columns] &= ~hit
-        d_a_prev[:, in_rows, in_columns] += np.where(hit, d_a[:, out_rows, out_columns], 0)
+        is_largest = (values == largest[:, out_rows, out_columns]) | np.isnan(values)
+        is_largest &= unassigned[:, out_rows, out_columns]
+        unassigned[:, out_rows, out_columns] &= ~is_largest
+        d_a_prev[:, in_rows, in_columns] += np.where(is_largest, d_a[:, out_rows, out_columns], 0)
     return d_a_prev

@@ -76,18 +76,18 @@ def convolve_volume(
     filters = volume if volume.ndim == 4 else volume[..., None]
     channels = pixels.reshape(*pixels.shape[:2], depth)
     settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
-    edge = parse_border(border)
-    bound = largest_result(pixels, np.moveaxis(filters, 3, 0), edge)
+    parsed_border = parse_border(border)
+    bound = largest_result(pixels, np.moveaxis(filters, 3, 0), parsed_border)
     dtype = result_dtype(pixels, bound)
-    sums = _type_of_sums(channels, filters, dtype, bound)
+    sums = _layer_dtype(channels, filters, dtype, bound)
     if sums is None:
-        maps = _by_maps(channels, filters, settings, dtype)
+        maps = _map_by_map(channels, filters, settings, dtype)
     else:
         maps = _as_layer(channels, filters, settings, sums).astype(dtype, copy=False)
     return maps if volume.ndim == 4 else maps[..., 0]
 
 
-def _type_of_sums(
+def _layer_dtype(
     channels: Array, filters: Array, dtype: np.dtype[Any], bound: int | None
 ) -> np.dtype[Any] | None:
     """Return the dtype in which a layer computes correctly and faster than map by map; None if there is none.
@@ -101,16 +101,16 @@ def _type_of_sums(
         MIN_CHANNELS,  # late, as the layer below: single kernels need neither
     )
 
-    by_definition = depth < MIN_CHANNELS  # deeper float32 layers may use Winograd's algorithm
+    below_winograd = depth < MIN_CHANNELS  # deeper float32 layers may use Winograd's algorithm
     if bound is not None:
-        exact_in_float32 = bound < 1 << 24 and by_definition
+        exact_in_float32 = bound < 1 << 24 and below_winograd
         return np.dtype(np.float32 if exact_in_float32 else np.float64) if bound < 1 << 53 else None
     with np.errstate(over="ignore", invalid="ignore"):
         finite = math.isfinite(channels.sum(dtype=np.float64))
         fits = bool(np.isfinite(np.abs(filters).sum((0, 1, 2)).astype(dtype)).all())
     if not (finite and fits):
         return None
-    return dtype if by_definition else np.dtype(np.float64)
+    return dtype if below_winograd else np.dtype(np.float64)
 
 
 def _as_layer(channels: Array, filters: Array, settings: ConvolutionSettings, dtype: np.dtype[Any]) -> Array:
@@ -119,8 +119,8 @@ def _as_layer(channels: Array, filters: Array, settings: ConvolutionSettings, dt
 
     rows, columns = checked_axes(channels, filters, settings)
     border = parse_border(settings.border)
-    sides = (axis.before + axis.side + axis.after for axis in (rows, columns))
-    padded: Array = np.empty((1, *sides, filters.shape[2]), dtype)
+    padded_size = (axis.before + axis.side + axis.after for axis in (rows, columns))
+    padded: Array = np.empty((1, *padded_size, filters.shape[2]), dtype)
     down, across = (border_sources(axis, border.kind) for axis in (rows, columns))
     with np.errstate(over="ignore"):  # a border value beyond float32 becomes infinite
         fill_strip(padded[0], channels, down, across, columns, border)
@@ -131,7 +131,9 @@ def _as_layer(channels: Array, filters: Array, settings: ConvolutionSettings, dt
     return maps
 
 
-def _by_maps(channels: Array, filters: Array, settings: ConvolutionSettings, dtype: np.dtype[Any]) -> Array:
+def _map_by_map(
+    channels: Array, filters: Array, settings: ConvolutionSettings, dtype: np.dtype[Any]
+) -> Array:
     """Convolve channel by channel, and sum."""
     rows, columns = checked_axes(channels, filters, settings)
     maps = np.zeros((rows.output, columns.output, filters.shape[3]), dtype)

@@ -82,36 +82,38 @@ def winograd(w: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
     # One product per channel, so small that BLAS starts no threads.
     by_channel = w.reshape(9, *w.shape[2:]).transpose(1, 0, 2).astype(np.float64)
     matrices = np.matmul(WEIGHT_TRANSFORM_2D, by_channel).transpose(1, 0, 2).astype(np.float32, order="C")
-    across = -(-columns.output // TILE)
-    taken, made = w.shape[2:]
-    span = range(-columns.before, across * TILE + 2 - columns.before)
+    tile_columns = -(-columns.output // TILE)
+    in_channels, out_channels = w.shape[2:]
+    strip_columns = range(-columns.before, tile_columns * TILE + 2 - columns.before)
 
-    def slide(images: Array, first: int, target: Array, buffers: BufferPool) -> None:
+    def compute(images: Array, first: int, target: Array, buffers: BufferPool) -> None:
         outputs = target.shape[1]
-        down = -(-outputs // TILE)
+        tile_rows = -(-outputs // TILE)
         start = first - rows.before
-        strip = zero_padded(images, range(start, start + down * TILE + 2), span, buffers)
-        count = len(strip) * down * across
+        strip = zero_padded(images, range(start, start + tile_rows * TILE + 2), strip_columns, buffers)
+        count = len(strip) * tile_rows * tile_columns
         image, row, column, channel = strip.strides
         tiles = as_strided(
             strip,
-            (len(strip), down, across, INPUT_TILE, INPUT_TILE, taken),
+            (len(strip), tile_rows, tile_columns, INPUT_TILE, INPUT_TILE, in_channels),
             (image, TILE * row, TILE * column, row, column, channel),
             writeable=False,
         )
-        pixels = buffers.array("first", (count, TILE_INPUTS, taken), w.dtype)
+        pixels = buffers.array("first", (count, TILE_INPUTS, in_channels), w.dtype)
         np.copyto(pixels.reshape(tiles.shape), tiles)
-        places = buffers.array("second", pixels.shape, w.dtype)
-        np.matmul(INPUT_TRANSFORM_2D, pixels, out=places)
-        sums = buffers.array("first", (count, TILE_INPUTS, made), w.dtype)
-        np.matmul(places.transpose(1, 0, 2), matrices, out=sums.transpose(1, 0, 2))
-        results = buffers.array("second", (count, TILE * TILE, made), w.dtype)
+        transformed = buffers.array("second", pixels.shape, w.dtype)
+        np.matmul(INPUT_TRANSFORM_2D, pixels, out=transformed)
+        sums = buffers.array("first", (count, TILE_INPUTS, out_channels), w.dtype)
+        np.matmul(transformed.transpose(1, 0, 2), matrices, out=sums.transpose(1, 0, 2))
+        results = buffers.array("second", (count, TILE * TILE, out_channels), w.dtype)
         np.matmul(OUTPUT_TRANSFORM_2D, sums, out=results)
-        ordered = results.reshape(len(strip), down, across, TILE, TILE, made).transpose(0, 1, 3, 2, 4, 5)
+        ordered = results.reshape(len(strip), tile_rows, tile_columns, TILE, TILE, out_channels).transpose(
+            0, 1, 3, 2, 4, 5
+        )
         if outputs % TILE == 0 and columns.output % TILE == 0:
             target.reshape(ordered.shape)[...] = ordered
         else:
-            whole = ordered.reshape(len(strip), down * TILE, across * TILE, made)
+            whole = ordered.reshape(len(strip), tile_rows * TILE, tile_columns * TILE, out_channels)
             target[...] = whole[:, :outputs, : columns.output]
 
-    return slide
+    return compute

@@ -80,52 +80,53 @@ def make_examples(
 
     Examples
     --------
-    >>> [one.target.shape for one in make_examples(np.ones((9, 8)), np.ones((9, 8)))]
+    >>> [example.target.shape for example in make_examples(np.ones((9, 8)), np.ones((9, 8)))]
     [(7, 6)]
     """
     pixels, wanted = image_array(image), image_array(target)
     if channels not in (None, "each", "sum"):
         pixels = select_channels(pixels, channels or "")
-    of_input, of_target = (array.shape[2] if array.ndim == 3 else 1 for array in (pixels, wanted))
-    deep = channels == "sum" or (channels is None and of_target == 1 < of_input)
-    if of_target != (1 if deep else of_input):
+    input_channels, target_channels = (array.shape[2] if array.ndim == 3 else 1 for array in (pixels, wanted))
+    sums_channels = channels == "sum" or (channels is None and target_channels == 1 < input_channels)
+    if target_channels != (1 if sums_channels else input_channels):
         raise SizeError(
             f"target {format_size(wanted.shape)}",
-            f"has {of_target} channels and the input {of_input}: they must be equal, or 1 with channels sum",
+            f"has {target_channels} channels and the input {input_channels}: they must be equal, or 1 "
+            "with channels sum",
         )
     inside = _valid_region(pixels.shape[:2], wanted.shape[:2], size)
     lowest, highest = -math.inf, math.inf
     if wanted.dtype.kind == "u":
         lowest, highest = -math.inf if absolute else 0, np.iinfo(wanted.dtype).max
-    layers = wanted.reshape(*wanted.shape[:2], -1)[inside]
+    target_maps = wanted.reshape(*wanted.shape[:2], -1)[inside]
     volume = pixels.reshape(*pixels.shape[:2], -1).astype(np.float64)
-    parts = [volume] if deep else [volume[..., channel : channel + 1] for channel in range(of_input)]
+    parts = [volume] if sums_channels else np.split(volume, input_channels, axis=2)
     return [
         Example(part, layer.astype(np.float64), (layer > lowest) & (layer < highest))
-        for part, layer in zip(parts, np.moveaxis(layers, 2, 0), strict=True)
+        for part, layer in zip(parts, np.moveaxis(target_maps, 2, 0), strict=True)
     ]
 
 
-def _valid_region(sides: tuple[int, ...], wanted: tuple[int, ...], size: Pair) -> tuple[slice, slice]:
+def _valid_region(input_size: tuple[int, ...], wanted: tuple[int, ...], size: Pair) -> tuple[slice, slice]:
     """Return the pixels of a target whose windows lie within the input."""
     try:
-        same = window_axes((sides[0], sides[1]), size, padding="same")
-        valid = window_axes((sides[0], sides[1]), size)
+        same = window_axes((input_size[0], input_size[1]), size, padding="same")
+        valid = window_axes((input_size[0], input_size[1]), size)
     except SizeError as error:
-        raise SizeError(f"input {format_size(sides)}", f"{error.what}: {error.why}") from None
+        raise SizeError(f"input {format_size(input_size)}", f"{error.what}: {error.why}") from None
     if wanted == tuple(axis.output for axis in valid):
         return slice(None), slice(None)
-    if wanted == tuple(sides):
+    if wanted == tuple(input_size):
         rows, columns = (
             slice(axis.before, axis.before + inner.output) for axis, inner in zip(same, valid, strict=True)
         )
         return rows, columns
     fitting = format_size(axis.output for axis in valid)
-    lacking = {want - inner.output for want, inner in zip(wanted, valid, strict=True)}
-    amount = lacking.pop() if len(lacking) == 1 else -1
+    shortfalls = {want - inner.output for want, inner in zip(wanted, valid, strict=True)}
+    amount = shortfalls.pop() if len(shortfalls) == 1 else -1
     hint = f"; padding {amount // 2} gives it" if amount >= 0 and amount % 2 == 0 else ""
     raise SizeError(
         f"target {format_size(wanted)}",
-        f"does not fit the input {format_size(sides)}: a filter of {valid[0].window}x{valid[1].window} gives "
-        f"{format_size(sides)} with padding same, {fitting} with padding valid{hint}",
+        f"does not fit the input {format_size(input_size)}: a filter of {valid[0].window}x{valid[1].window} "
+        f"gives {format_size(input_size)} with padding same, {fitting} with padding valid{hint}",
     )

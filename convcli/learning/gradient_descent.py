@@ -93,22 +93,22 @@ def learn(
     >>> np.round(learned.taps, 3).astype(int).tolist(), learned.relative_error < 1e-3
     ([[0, 1, 0], [2, 0, -2], [0, -1, 0]], True)
     """
-    kind = parse_choice(optimizer, Optimizer, "optimizer")
-    first_rate = RATES[kind] if rate is None else rate
+    update_rule = parse_choice(optimizer, Optimizer, "optimizer")
+    first_rate = RATES[update_rule] if rate is None else rate
     if not (math.isfinite(first_rate) and first_rate > 0):
         raise UsageError(f"lr {rate}", "must be a number above 0, as in 0.1")
     if steps < 1:
         raise UsageError(f"steps {steps}", "must be at least 1")
     check_seed(seed)
-    scaling = ScaledProblem.of(examples, absolute=absolute)
+    scaling = ScaledProblem.from_examples(examples, absolute=absolute)
     scaled = [scaling.apply(example) for example in examples]
     starts = [seed] if not absolute else [seed + trial * 1_000_003 for trial in range(RESTARTS)]
-    runs = [_Training(scaled, scaling, kind, first_rate, start, absolute=absolute) for start in starts]
+    runs = [_Training(scaled, scaling, update_rule, first_rate, start, absolute=absolute) for start in starts]
     if absolute:
         for run in runs:
-            run.go(min(RESTART_STEPS, steps), None)
+            run.train(min(RESTART_STEPS, steps), None)
     best = min(runs, key=lambda run: run.history[-1].loss if run.history else 0)
-    best.go(steps, watch)
+    best.train(steps, watch)
     return evaluate(examples, best.weights, scaling, best, bias=bias, absolute=absolute)
 
 
@@ -117,28 +117,29 @@ class _Training:
         self,
         examples: Sequence[Example],
         scaling: ScaledProblem,
-        kind: Optimizer,
+        update_rule: Optimizer,
         rate: float,
         seed: int,
         *,
         absolute: bool,
     ) -> None:
-        self.examples, self.scaling, self.kind, self.absolute = examples, scaling, kind, absolute
+        self.examples, self.scaling = examples, scaling
+        self.update_rule, self.absolute = update_rule, absolute
         self.rate = self.first_rate = rate
         self.rng = np.random.default_rng(seed)
-        count = math.prod(scaling.weights)
+        count = math.prod(scaling.shape)
         self.weights = np.append(self.rng.standard_normal(count) / math.sqrt(count), 0.0)
-        self.mean, self.square = np.zeros(count + 1), np.zeros(count + 1)
-        sides = [(one.held_out, one.target.shape[1]) for one in examples]
-        self.crop = tuple(min(PATCH_SIZE, *side) for side in zip(*sides, strict=True))
-        areas = np.array([one.held_out * one.target.shape[1] for one in examples], float)
-        self.shares = areas / areas.sum()
+        self.first_moment, self.second_moment = np.zeros(count + 1), np.zeros(count + 1)
+        sides = [(example.held_out, example.target.shape[1]) for example in examples]
+        self.patch_size = tuple(min(PATCH_SIZE, *side) for side in zip(*sides, strict=True))
+        areas = np.array([example.held_out * example.target.shape[1] for example in examples], float)
+        self.probabilities = areas / areas.sum()
         self.number = 0
         self.history: list[TrainingStep] = []
         self._losses: list[float] = []
         self._best, self._patience = math.inf, PATIENCE
 
-    def go(self, steps: int, watch: Callable[[int, float], object] | None) -> None:
+    def train(self, steps: int, watch: Callable[[int, float], object] | None) -> None:
         """Train until step `steps`, or until the loss no longer falls."""
         while self.number < steps and not self.done:
             self.number += 1
@@ -155,14 +156,14 @@ class _Training:
                 self.history.append(TrainingStep(self.number, loss, self.scaling.taps(self.weights)))
             self.weights = self.weights - self.rate * self.direction(gradient)
             if at_end:
-                self.look(watch)
+                self.check_progress(watch)
 
     @property
     def done(self) -> bool:
         exact = bool(self.history) and self.history[-1].loss < EXACT_LOSS
         return exact or self.rate < MIN_RATE_RATIO * self.first_rate
 
-    def look(self, watch: Callable[[int, float], object] | None) -> None:
+    def check_progress(self, watch: Callable[[int, float], object] | None) -> None:
         """Record the loss of the last steps, and cut the rate if the mean loss no longer falls."""
         loss, recent = float(np.mean(self._losses)), float(np.mean(self._losses[-LOSS_WINDOW:]))
         self._losses = []
@@ -177,37 +178,39 @@ class _Training:
 
     def gradient(self) -> tuple[float, Array]:
         """Return the loss of a mini-batch and its gradient with respect to the weights."""
-        which = self.rng.choice(len(self.examples), BATCH_SIZE, p=self.shares)
-        f_h, f_w, channels = self.scaling.weights
-        height, width = self.crop
+        chosen = self.rng.choice(len(self.examples), BATCH_SIZE, p=self.probabilities)
+        f_h, f_w, channels = self.scaling.shape
+        height, width = self.patch_size
         a_prev = np.empty((BATCH_SIZE, height + f_h - 1, width + f_w - 1, channels))
-        wanted, usable = np.empty((BATCH_SIZE, height, width, 1)), np.empty((BATCH_SIZE, height, width, 1))
-        for number, index in enumerate(which):
-            one = self.examples[index]
-            row = int(self.rng.integers(0, one.held_out - height + 1))
-            column = int(self.rng.integers(0, one.target.shape[1] - width + 1))
-            a_prev[number] = one.pixels[row : row + height + f_h - 1, column : column + width + f_w - 1]
-            place = slice(row, row + height), slice(column, column + width)
-            wanted[number, ..., 0], usable[number, ..., 0] = one.target[place], one.usable[place]
+        targets, usable = np.empty((BATCH_SIZE, height, width, 1)), np.empty((BATCH_SIZE, height, width, 1))
+        for number, index in enumerate(chosen):
+            example = self.examples[index]
+            row = int(self.rng.integers(0, example.held_out - height + 1))
+            column = int(self.rng.integers(0, example.target.shape[1] - width + 1))
+            a_prev[number] = example.pixels[row : row + height + f_h - 1, column : column + width + f_w - 1]
+            window = slice(row, row + height), slice(column, column + width)
+            targets[number, ..., 0], usable[number, ..., 0] = example.target[window], example.usable[window]
         w = self.scaling.scaled_taps(self.weights)[..., None]
         # Divergence overflows, which the loss shows.
         with np.errstate(over="ignore", invalid="ignore"):
             z = conv_forward(a_prev, w, self.weights[-1:], jobs=1)
-            error = ((np.abs(z) if self.absolute else z) - wanted) * usable
+            error = ((np.abs(z) if self.absolute else z) - targets) * usable
             count = max(1.0, float(usable.sum()))
             d_z = 2 / count * error * (np.sign(z) if self.absolute else 1)
             _, d_w, d_b = conv_backward(d_z, a_prev, w, jobs=1)
-            return float(np.square(error).sum() / count), np.append(self.scaling.mix.T @ d_w.ravel(), d_b)
+            d_weights = np.append(self.scaling.whitening.T @ d_w.ravel(), d_b)
+            return float(np.square(error).sum() / count), d_weights
 
     def direction(self, gradient: Array) -> Array:
-        if self.kind == Optimizer.SGD:
+        if self.update_rule == Optimizer.SGD:
             return gradient
-        if self.kind == Optimizer.MOMENTUM:
-            self.mean = 0.9 * self.mean + gradient
-            return self.mean
-        self.mean = 0.9 * self.mean + 0.1 * gradient
-        self.square = 0.999 * self.square + 0.001 * np.square(gradient)
-        mean, square = self.mean / (1 - 0.9**self.number), self.square / (1 - 0.999**self.number)
+        if self.update_rule == Optimizer.MOMENTUM:
+            self.first_moment = 0.9 * self.first_moment + gradient
+            return self.first_moment
+        self.first_moment = 0.9 * self.first_moment + 0.1 * gradient
+        self.second_moment = 0.999 * self.second_moment + 0.001 * np.square(gradient)
+        mean = self.first_moment / (1 - 0.9**self.number)
+        square = self.second_moment / (1 - 0.999**self.number)
         step: Array = mean / (np.sqrt(square) + 1e-12)
         return step
 
@@ -225,19 +228,20 @@ def evaluate(
     taps, offset = scaling.taps(weights), scaling.bias(weights)
     if absolute:
         nearest = nearest_filter(taps[..., 0]) if taps.shape[2] == 1 else None
-        turned = taps.flat[np.abs(taps).argmax()] < 0
+        negate = taps.flat[np.abs(taps).argmax()] < 0
         if nearest is not None:
-            turned = nearest.scale < 0 or not -90 < (nearest.angle or 0) <= 90
-        taps, offset = (-taps, -offset) if turned else (taps, offset)
-    errors, goals = [], []
-    for one in examples:
-        usable = one.usable[one.held_out :]
-        z = conv_forward(one.pixels[None, one.held_out :], taps[..., None], [offset * bias])[0, ..., 0]
-        errors.append((np.abs(z) if absolute else z)[usable] - one.target[one.held_out :][usable])
-        goals.append(one.target[one.held_out :][usable])
+            negate = nearest.scale < 0 or not -90 < (nearest.angle or 0) <= 90
+        taps, offset = (-taps, -offset) if negate else (taps, offset)
+    errors, targets = [], []
+    for example in examples:
+        usable = example.usable[example.held_out :]
+        pixels = example.pixels[None, example.held_out :]
+        z = conv_forward(pixels, taps[..., None], [offset * bias])[0, ..., 0]
+        errors.append((np.abs(z) if absolute else z)[usable] - example.target[example.held_out :][usable])
+        targets.append(example.target[example.held_out :][usable])
     error = float(np.sqrt(np.square(np.concatenate(errors)).mean())) if sum(map(len, errors)) else math.nan
-    spread = float(np.concatenate(goals).std()) if sum(map(len, goals)) else math.nan
-    relevant = abs(offset) > 0.02 * scaling.height and not bias
+    spread = float(np.concatenate(targets).std()) if sum(map(len, targets)) else math.nan
+    relevant = abs(offset) > 0.02 * scaling.target_scale and not bias
     return LearnedFilter(
         taps=taps[..., 0] if taps.shape[2] == 1 else taps,
         bias=offset if bias else 0.0,

@@ -38,17 +38,17 @@ def fit_least_squares(
     [3.0, 0.0, 0.0]
     """
     check_seed(seed)
-    scaling = ScaledProblem.of(examples, absolute=absolute)
+    scaling = ScaledProblem.from_examples(examples, absolute=absolute)
     rng = np.random.default_rng(seed)
     scaled = [scaling.apply(example) for example in examples]
-    numbers = max(MAX_LEAST_SQUARES_ELEMENTS, min_matrix_elements(scaled, scaling.weights))
-    patches, targets = patch_matrix(scaled, scaling.weights, rng, numbers)
+    max_elements = max(MAX_LEAST_SQUARES_ELEMENTS, min_matrix_elements(scaled, scaling.shape))
+    patches, targets = patch_matrix(scaled, scaling.shape, rng, max_elements)
 
-    patches[:, :-1] = patches[:, :-1] @ scaling.mix  # as in training
+    patches[:, :-1] = patches[:, :-1] @ scaling.whitening  # as in training
     inverse = np.linalg.pinv(patches)
     if not absolute:
         return evaluate(examples, inverse @ targets, scaling, None, bias=bias, absolute=absolute)
-    found: list[tuple[float, Array]] = []
+    solutions: list[tuple[float, Array]] = []
     for _ in range(2 * RESTARTS):
         signs = np.sign(patches @ rng.standard_normal(patches.shape[1]))
         for _ in range(MAX_ROUNDS):
@@ -57,6 +57,6 @@ def fit_least_squares(
             if np.array_equal(new, signs):
                 break
             signs = new
-        found.append((float(np.square(np.abs(patches @ weights) - targets).mean()), weights))
-    best = min(found, key=lambda pair: pair[0])[1]
+        solutions.append((float(np.square(np.abs(patches @ weights) - targets).mean()), weights))
+    best = min(solutions, key=lambda pair: pair[0])[1]
     return evaluate(examples, best, scaling, None, bias=bias, absolute=absolute)

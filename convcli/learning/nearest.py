@@ -25,8 +25,8 @@ class NearestFilter(NamedTuple):
     similarity: float
 
     def __str__(self) -> str:
-        turned = "" if self.angle is None else f" at {self.angle:.1f} degrees"
-        return f"{self.name}{turned}, scaled {self.scale:.2f} (similarity {self.similarity:.4f})"
+        rotated = "" if self.angle is None else f" at {self.angle:.1f} degrees"
+        return f"{self.name}{rotated}, scaled {self.scale:.2f} (similarity {self.similarity:.4f})"
 
 
 def nearest_filter(taps: ArrayLike) -> NearestFilter | None:
@@ -43,28 +43,29 @@ def nearest_filter(taps: ArrayLike) -> NearestFilter | None:
     length = float(np.linalg.norm(matrix))
     if matrix.ndim != 2 or not length or not math.isfinite(length):
         return None
-    found = []
+    candidates = []
     for name, entry in CATALOG.items():
         if entry.combination != Combination.SINGLE:
             continue
         sizes = {"size": float(matrix.shape[0])} if "size" in entry.options else {}
         try:
-            plain = get_filter(name, **sizes).kernels[0].astype(np.float64)
-            if plain.shape != matrix.shape or not plain.any():
+            coefficients = get_filter(name, **sizes).kernels[0].astype(np.float64)
+            if coefficients.shape != matrix.shape or not coefficients.any():
                 continue
             steered = "angle" in entry.options and name != "gabor"
-            turned = [get_filter(name, **sizes, angle=angle) for angle in (0, 90)] if steered else []
+            rotated = [get_filter(name, **sizes, angle=angle) for angle in (0, 90)] if steered else []
         except FilterError:
             continue
-        usual = not sizes or entry.options["size"].default == sizes["size"]
-        shown = name if usual else f"{name}:size={len(matrix)}"
-        scale = float(np.vdot(matrix, plain) / np.vdot(plain, plain))
-        found.append(NearestFilter(shown, None, scale, abs(scale) * float(np.linalg.norm(plain)) / length))
-        if turned:  # cosine and sine of the angle are the weights of these two
-            both = np.stack([one.kernels[0].ravel() for one in turned], axis=1).astype(np.float64)
-            along, across = np.linalg.lstsq(both, matrix.ravel(), rcond=None)[0].tolist()
-            similarity = float(np.linalg.norm(both @ [along, across])) / length
+        has_default_size = not sizes or entry.options["size"].default == sizes["size"]
+        label = name if has_default_size else f"{name}:size={len(matrix)}"
+        scale = float(np.vdot(matrix, coefficients) / np.vdot(coefficients, coefficients))
+        similarity = abs(scale) * float(np.linalg.norm(coefficients)) / length
+        candidates.append(NearestFilter(label, None, scale, similarity))
+        if rotated:  # cosine and sine of the angle are the weights of these two
+            basis = np.stack([one.kernels[0].ravel() for one in rotated], axis=1).astype(np.float64)
+            along, across = np.linalg.lstsq(basis, matrix.ravel(), rcond=None)[0].tolist()
+            similarity = float(np.linalg.norm(basis @ [along, across])) / length
             angle = math.degrees(math.atan2(across, along))
-            found.append(NearestFilter(shown, angle, math.hypot(along, across), similarity))
+            candidates.append(NearestFilter(label, angle, math.hypot(along, across), similarity))
     # Prefer a named direction to an angle, unless another filter is clearly nearer.
-    return max(found, key=lambda one: one.similarity - 1e-3 * (one.angle is not None), default=None)
+    return max(candidates, key=lambda near: near.similarity - 1e-3 * (near.angle is not None), default=None)

@@ -123,7 +123,7 @@ def test_other_filters_give_no_direction(name: str) -> None:
 def test_wheel_has_the_colours_of_its_angles(size: tuple[int, int]) -> None:
     colors = np.full((*size, 3), 9, np.uint8)
     figure = draw_direction(colors, ["a line", "another"])
-    wheel, (left, top, width, height) = figure.wheel, figure.place
+    wheel, (left, top, width, height) = figure.wheel, figure.box
     assert wheel.radius >= 56
     assert (figure.pixels[top : top + height, left : left + width] == 9).all()
     assert width % size[1] == height % size[0] == 0
@@ -140,7 +140,7 @@ def test_wheel_has_the_colours_of_its_angles(size: tuple[int, int]) -> None:
 def test_wheel_and_map_do_not_overlap() -> None:
     for size in ((300, 200), (200, 300)):
         figure = draw_direction(np.zeros((*size, 3), np.uint8), ["words"])
-        left, top, width, height = figure.place
+        left, top, width, height = figure.box
         beside = figure.wheel.x - figure.wheel.radius > left + width
         beneath = figure.wheel.y - figure.wheel.radius > top + height
         assert (beside, beneath) == (size == (300, 200), size == (200, 300))

@@ -140,14 +140,14 @@ sides = st.tuples(st.integers(1, 3000), st.integers(1, 3000))
 
 @given(sides, st.sampled_from([320, 512]))
 def test_no_panel_is_larger_than_it_may_be_nor_a_line(size: tuple[int, int], largest: int) -> None:
-    drawn = Scaling.within(size, largest).size(size)
+    drawn = Scaling.to_fit(size, largest).size(size)
     assert max(drawn) <= largest
     assert min(drawn) > 12
 
 
 @given(sides, sides)
 def test_no_result_is_larger_than_it_may_be(size: tuple[int, int], result: tuple[int, int]) -> None:
-    assert max(Scaling.within(size, 512).for_result(result, size, 512).size(result)) <= 512
+    assert max(Scaling.to_fit(size, 512).for_result(result, size, 512).size(result)) <= 512
 
 
 @pytest.mark.parametrize(
@@ -164,17 +164,17 @@ def test_no_result_is_larger_than_it_may_be(size: tuple[int, int], result: tuple
 def test_result_of_a_small_picture_has_its_scale_unless_it_is_far_smaller(
     result: tuple[int, int], fit: Scaling
 ) -> None:
-    assert Scaling.within((6, 6), 512).for_result(result, (6, 6), 512) == fit
+    assert Scaling.to_fit((6, 6), 512).for_result(result, (6, 6), 512) == fit
 
 
 def test_enlarging_repeats_pixels() -> None:
     colors = noise((2, 3, 3))
-    assert np.array_equal(Scaling(1, 4, 4).drawn(colors), enlarged(colors, 4))
+    assert np.array_equal(Scaling(1, 4, 4).apply(colors), enlarged(colors, 4))
 
 
 def test_reducing_takes_means_of_areas() -> None:
     colors = noise((7, 9, 3))
-    drawn = Scaling(4).drawn(colors)
+    drawn = Scaling(4).apply(colors)
     assert drawn.shape == (2, 3, 3)
     for row in range(2):
         for column in range(3):
@@ -211,7 +211,7 @@ def test_panels_lie_side_by_side_and_hold_their_pixels(sizes: list[tuple[int, in
     panels = [Panel("a name", ["and more"], noise((*size, 3)), bar) for size in sizes]
     sheet = draw_sheet(panels)
     taken = np.zeros(sheet.pixels.shape[:2], int)
-    for panel, (left, top, width, height) in zip(panels, sheet.places, strict=True):
+    for panel, (left, top, width, height) in zip(panels, sheet.boxes, strict=True):
         assert (height, width) == panel.pixels.shape[:2]
         assert np.array_equal(sheet.pixels[top : top + height, left : left + width], panel.pixels)
         taken[top : top + height, left : left + width] += 1
@@ -228,7 +228,7 @@ def test_sheet_has_a_pleasant_aspect(count: int) -> None:
 def test_bar_shows_the_colours_of_its_ends_and_zero_in_the_middle() -> None:
     panel = Panel("name", [], np.full((50, 300, 3), 255, np.uint8), ColorBar(ScaleKind.SIGNED, -8, 8, -8, 3))
     sheet = draw_sheet([panel])
-    left, top, width, height = sheet.places[0]
+    left, top, width, height = sheet.boxes[0]
     bar = sheet.pixels[top + height + 12, left : left + width]
     assert bar[[0, -1]].tolist() == [list(BLUE), list(RED)]
     assert np.abs(bar[149:151].astype(int) - 255).max() <= 1
@@ -239,7 +239,7 @@ def test_bar_shows_the_colours_of_its_ends_and_zero_in_the_middle() -> None:
 def test_bar_of_numbers_at_the_edge_of_what_there_is(end: float) -> None:
     colored = signed_map(np.array([[-end, end]]))
     sheet = draw_sheet([Panel("", [], colored.colors, colored.bar)])
-    left, top, _, height = sheet.places[0]
+    left, top, _, height = sheet.boxes[0]
     bar = sheet.pixels[top + height + 12, left : left + 220]
     assert (tuple(bar[0]), tuple(bar[-1])) == (BLUE, RED)
 

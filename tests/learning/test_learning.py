@@ -118,7 +118,7 @@ def test_history_and_watch() -> None:
 @pytest.mark.parametrize("absolute", [False, True])
 def test_the_gradient_is_that_of_the_loss(absolute: bool) -> None:
     examples = make_examples(NOISE, np.abs(convolve(NOISE, LINE)))
-    scaling = ScaledProblem.of(examples, absolute=absolute)
+    scaling = ScaledProblem.from_examples(examples, absolute=absolute)
     scaled = [scaling.apply(one) for one in examples]
 
     def loss_at(weights: Array) -> tuple[float, Array]:

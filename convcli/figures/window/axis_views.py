@@ -22,23 +22,23 @@ MAX_TEXT_CELLS = 14  # cells per side of a grid drawn as text
 
 @dataclass(frozen=True, kw_only=True)
 class VisibleRange:
-    """A range of neighboring positions; torn ends mark that more positions follow there."""
+    """A range of neighboring positions; the flags mark ends beyond which positions are not drawn."""
 
     first: int
     last: int
-    torn_before: bool = False
-    torn_after: bool = False
+    continues_before: bool = False
+    continues_after: bool = False
 
     @property
-    def places(self) -> range:
+    def positions(self) -> range:
         """All positions, in order."""
         return range(self.first, self.last + 1)
 
     def __len__(self) -> int:
         return self.last - self.first + 1
 
-    def __contains__(self, place: int) -> bool:
-        return self.first <= place <= self.last
+    def __contains__(self, position: int) -> bool:
+        return self.first <= position <= self.last
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,50 +49,52 @@ class AxisView:
     inputs: VisibleRange
     outputs: VisibleRange
 
-    def is_padding(self, place: int) -> bool:
+    def is_padding(self, position: int) -> bool:
         """Whether a position is padding."""
-        return not 0 <= place < self.axis.side
+        return not 0 <= position < self.axis.side
 
     @property
     def unread(self) -> frozenset[int]:
         """The visible positions that no tap ever reads."""
-        return frozenset(place for place in self.inputs.places if not self.axis.is_read(place))
+        return frozenset(position for position in self.inputs.positions if not self.axis.is_read(position))
 
 
-def axis_view(axis: Axis, unit: int, most: int) -> AxisView:
+def axis_view(axis: Axis, output: int, max_cells: int) -> AxisView:
     """Choose the visible part of an axis: all of it, or the part around one output and its window.
 
     Parameters
     ----------
     axis : Axis
-    unit : int
+    output : int
         The output; it must exist.
-    most : int
+    max_cells : int
         Maximum number of positions and outputs, unless the window is longer.
 
     Examples
     --------
     >>> axis_view(Axis(side=100, window=3), 50, 9).inputs
-    VisibleRange(first=47, last=55, torn_before=True, torn_after=True)
+    VisibleRange(first=47, last=55, continues_before=True, continues_after=True)
     """
-    first, last = axis.input_range(unit)
-    whole = -axis.before, axis.side + axis.after - 1
+    first, last = axis.input_range(output)
+    full_range = -axis.before, axis.side + axis.after - 1
     return AxisView(
         axis=axis,
-        inputs=_centered_range(first, last, whole, max(most, last - first + 3)),
-        outputs=_centered_range(unit, unit, (0, axis.output - 1), most),
+        inputs=_centered_range(first, last, full_range, max(max_cells, last - first + 3)),
+        outputs=_centered_range(output, output, (0, axis.output - 1), max_cells),
     )
 
 
-def _centered_range(first: int, last: int, whole: tuple[int, int], most: int) -> VisibleRange:
+def _centered_range(first: int, last: int, full_range: tuple[int, int], max_cells: int) -> VisibleRange:
     """Return the visible range, with `first` to `last` in its middle if possible."""
-    count = whole[1] - whole[0] + 1
-    if count <= most:
-        return VisibleRange(first=whole[0], last=whole[1])
-    start = first - (most - (last - first + 1)) // 2
-    start = min(max(start, whole[0]), whole[1] - most + 1)
-    end = start + most - 1
-    return VisibleRange(first=start, last=end, torn_before=start > whole[0], torn_after=end < whole[1])
+    count = full_range[1] - full_range[0] + 1
+    if count <= max_cells:
+        return VisibleRange(first=full_range[0], last=full_range[1])
+    start = first - (max_cells - (last - first + 1)) // 2
+    start = min(max(start, full_range[0]), full_range[1] - max_cells + 1)
+    end = start + max_cells - 1
+    return VisibleRange(
+        first=start, last=end, continues_before=start > full_range[0], continues_after=end < full_range[1]
+    )
 
 
 def check_drawable(rows: Axis, columns: Axis) -> None:
@@ -114,8 +116,8 @@ def check_drawable(rows: Axis, columns: Axis) -> None:
         ):  # fmt: skip
             if number > MAX_SIZE:
                 digits = str(number)
-                told = digits[:20] + "…" * (len(digits) > 20)
-                raise SizeError(f"{name} {told}", f"is too large to draw; the limit is {MAX_SIZE}")
+                text = digits[:20] + "…" * (len(digits) > 20)
+                raise SizeError(f"{name} {text}", f"is too large to draw; the limit is {MAX_SIZE}")
     extents = rows.extent, columns.extent
     if max(extents) > MAX_EXTENT:
         raise SizeError(
@@ -150,13 +152,13 @@ def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> 
         check_drawable(rows, columns)
     except SizeError:
         return []
-    most = max(min((width - len(SEPARATOR)) // 4, MAX_TEXT_CELLS), 1)
-    one, other = axis_view(rows, at[0], most), axis_view(columns, at[1], most)
+    max_cells = max(min((width - len(SEPARATOR)) // 4, MAX_TEXT_CELLS), 1)
+    row_view, column_view = axis_view(rows, at[0], max_cells), axis_view(columns, at[1], max_cells)
     read_rows, read_columns = rows.positions_read(at[0]), columns.positions_read(at[1])
-    unread_rows, unread_columns = one.unread, other.unread
+    unread_rows, unread_columns = row_view.unread, column_view.unread
 
-    def letter(row: int, column: int) -> str:
-        padding = one.is_padding(row) or other.is_padding(column)
+    def symbol_at(row: int, column: int) -> str:
+        padding = row_view.is_padding(row) or column_view.is_padding(column)
         if row in read_rows and column in read_columns:
             return "*" if padding else "#"
         if row in unread_rows or column in unread_columns:
@@ -164,24 +166,31 @@ def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> 
         return "+" if padding else "."
 
     grids = [
-        (one.inputs, other.inputs, letter),
-        (one.outputs, other.outputs, lambda row, column: "#" if (row, column) == at else "."),
+        (row_view.inputs, column_view.inputs, symbol_at),
+        (row_view.outputs, column_view.outputs, lambda row, column: "#" if (row, column) == at else "."),
     ]
     left, right = (
-        [" ".join(sign(row, column) for column in part.places) for row in side.places]
-        for side, part, sign in grids
+        [" ".join(symbol(row, column) for column in across.positions) for row in down.positions]
+        for down, across, symbol in grids
     )
+    input_range = _range_text(row_view.inputs, column_view.inputs)
+    output_range = _range_text(row_view.outputs, column_view.outputs)
     headings = (
-        f"input {format_size((rows.side, columns.side))}{_range_text(one.inputs, other.inputs)}",
-        f"output {format_size((rows.output, columns.output))}{_range_text(one.outputs, other.outputs)}",
+        f"input {format_size((rows.side, columns.side))}{input_range}",
+        f"output {format_size((rows.output, columns.output))}{output_range}",
     )
-    room = max(len(headings[0]), len(left[0]))
+    left_width = max(len(headings[0]), len(left[0]))
     lines = zip_longest([headings[0], *left], [headings[1], *right], fillvalue="")
-    joined = [f"{first.ljust(room)}{SEPARATOR}{second}".rstrip() for first, second in lines]
+    joined = [f"{first.ljust(left_width)}{SEPARATOR}{second}".rstrip() for first, second in lines]
     return joined if max(map(len, joined)) <= width else []
 
 
 def _range_text(rows: VisibleRange, columns: VisibleRange) -> str:
     """Return which part is drawn, if not all of it."""
-    torn = (rows.torn_before, rows.torn_after, columns.torn_before, columns.torn_after)
-    return f", {rows.first}..{rows.last} x {columns.first}..{columns.last}" if any(torn) else ""
+    continues = (
+        rows.continues_before,
+        rows.continues_after,
+        columns.continues_before,
+        columns.continues_after,
+    )
+    return f", {rows.first}..{rows.last} x {columns.first}..{columns.last}" if any(continues) else ""

@@ -28,7 +28,7 @@ MAX_LISTED = 8  # maximum number of positions that are listed one by one
 Number = int | float
 
 
-def positions_text(places: range, name: str) -> str:
+def positions_text(positions: range, name: str) -> str:
     """Return positions as text.
 
     Examples
@@ -36,14 +36,14 @@ def positions_text(places: range, name: str) -> str:
     >>> positions_text(range(0, 3), "row"), positions_text(range(-1, 4, 2), "column")
     ('rows 0 to 2', 'columns -1, 1, 3')
     """
-    first, last = places[0], places[-1]  # may be longer than len allows
+    first, last = positions[0], positions[-1]  # may be longer than len allows
     if first == last:
         return f"{name} {first}"
-    if places.step == 1:
+    if positions.step == 1:
         return f"{name}s {first} to {last}"
-    if last - first >= MAX_LISTED * places.step:
-        return f"{name}s {first}, {places[1]}, ..., {last}"
-    return f"{name}s {', '.join(map(str, places))}"
+    if last - first >= MAX_LISTED * positions.step:
+        return f"{name}s {first}, {positions[1]}, ..., {last}"
+    return f"{name}s {', '.join(map(str, positions))}"
 
 
 def window_sentence(rows: Axis, columns: Axis, at: tuple[int, int]) -> str:
@@ -55,8 +55,8 @@ def window_sentence(rows: Axis, columns: Axis, at: tuple[int, int]) -> str:
     'row 0, column 1 of the output reads rows 0 to 2 and columns 1, 3 of the input'
     """
     reads = (
-        positions_text(axis.positions_read(unit), name)
-        for axis, unit, name in zip((rows, columns), at, ("row", "column"), strict=True)
+        positions_text(axis.positions_read(output), name)
+        for axis, output, name in zip((rows, columns), at, ("row", "column"), strict=True)
     )
     return f"row {at[0]}, column {at[1]} of the output reads {' and '.join(reads)} of the input"
 
@@ -107,8 +107,8 @@ class Captions:
 
     Examples
     --------
-    >>> words = Captions(rows=Axis(side=6, window=3), columns=Axis(side=6, window=3), explained=None)
-    >>> words.title, words.headings[2]
+    >>> captions = Captions(rows=Axis(side=6, window=3), columns=Axis(side=6, window=3), explained=None)
+    >>> captions.title, captions.headings[2]
     ('A window of 3x3 slides over an input of 6x6', ('output 4x4', 'stride 1'))
     """
 
@@ -119,7 +119,7 @@ class Captions:
     @property
     def title(self) -> str:
         """The content of the drawing, in one line."""
-        return f"{self._what} slides over an input of {self._input}"
+        return f"{self._subject} slides over an input of {self._input}"
 
     @property
     def description(self) -> str:
@@ -131,7 +131,7 @@ class Captions:
         )
 
     @property
-    def _what(self) -> str:
+    def _subject(self) -> str:
         size = format_size((self.rows.window, self.columns.window))
         return f"A window of {size}" if self.explained is None else f"{self.explained.filter.name}, {size},"
 
@@ -148,10 +148,10 @@ class Captions:
         rows, columns = self.rows, self.columns
         return format_padding(((rows.before, rows.after), (columns.before, columns.after)))
 
-    def sentences(self, place: tuple[int, int]) -> list[str]:
+    def sentences(self, position: tuple[int, int]) -> list[str]:
         """Return sentences about a position: which cells the window reads, and how their sum is computed."""
-        where = window_sentence(self.rows, self.columns, place)
-        return [where, *(() if self.explained is None else _sums(self.explained, place))]
+        sentence = window_sentence(self.rows, self.columns, position)
+        return [sentence, *(() if self.explained is None else _sums(self.explained, position))]
 
     @property
     def headings(self) -> tuple[tuple[str, str], ...]:
@@ -161,7 +161,7 @@ class Captions:
         padding = "" if self._padding == "0" else f"padding {self._padding}{border}"
         kernels = 1 if self.explained is None else len(self.explained.taps)
         name = "filter" if self.explained is None else _shortened(self.explained.filter.name)
-        turned = ["rotated by 180°"] if self.explained is not None and self.explained.flip else []
+        rotation = ["rotated by 180°"] if self.explained is not None and self.explained.flip else []
         dilation = (
             []
             if rows.dilation == columns.dilation == 1
@@ -171,7 +171,7 @@ class Captions:
         size = format_size((rows.window, columns.window))
         return (
             (f"input {self._input}", padding),
-            (f"{name} {size}", ", ".join(count + dilation + turned)),
+            (f"{name} {size}", ", ".join(count + dilation + rotation)),
             (f"output {self._output}", f"stride {_pair_text(rows.stride, columns.stride)}"),
         )
 
@@ -181,24 +181,24 @@ class Captions:
         return [f"{name:6} {text}" for name, text in size_formulas(self.rows, self.columns)]
 
 
-def _sums(explained: "ExplainedResult", place: tuple[int, int]) -> Iterator[str]:
+def _sums(explained: "ExplainedResult", position: tuple[int, int]) -> Iterator[str]:
     """Write a result out: the sum of each kernel, and how the sums are combined."""
-    cells = explained.weighted_sums(*place)
-    for number, cell in enumerate(cells, 1):
-        pairs = zip(cell.patch.ravel().tolist(), cell.taps.ravel().tolist(), strict=True)
+    sums = explained.weighted_sums(*position)
+    for number, weighted_sum in enumerate(sums, 1):
+        pairs = zip(weighted_sum.patch.ravel().tolist(), weighted_sum.taps.ravel().tolist(), strict=True)
         terms = [f"{factor_text(value)}·{factor_text(tap)}" for value, tap in pairs if tap]
         text = " + ".join(terms) or "0"
         if len(terms) > MAX_TERMS:
             text = f"the sum of {len(terms)} products"
-        label = f"{number}: " if len(cells) > 1 else ""
-        yield f"{label}{text} = {number_text(cell.total)}"
-    if len(cells) > 1:
-        totals = [number_text(cell.total) for cell in cells]
-        how = str(explained.filter.combination)
+        label = f"{number}: " if len(sums) > 1 else ""
+        yield f"{label}{text} = {number_text(weighted_sum.total)}"
+    if len(sums) > 1:
+        totals = [number_text(weighted_sum.total) for weighted_sum in sums]
+        combination = str(explained.filter.combination)
         text = f"the largest of {', '.join(totals)}"
-        if how == "magnitude":
-            text = f"√({' + '.join(f'{factor_text(cell.total)}²' for cell in cells)})"
-        yield f"{how}: {text} = {number_text(explained.result(*place))}"
+        if combination == "magnitude":
+            text = f"√({' + '.join(f'{factor_text(weighted_sum.total)}²' for weighted_sum in sums)})"
+        yield f"{combination}: {text} = {number_text(explained.result(*position))}"
 
 
 def _shortened(name: str) -> str:

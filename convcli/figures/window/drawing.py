@@ -51,7 +51,7 @@ def window_drawing(
         How the window slides.
     at : (row, column)
         Position in the output. Of a large input and output, only the part around this position is drawn.
-    explained : Explained, optional
+    explained : ExplainedResult, optional
         The values to show in the cells; without them only the geometry is drawn.
 
     Returns
@@ -75,15 +75,22 @@ def window_drawing(
         rows=axis_view(rows, at[0], most), columns=axis_view(columns, at[1], most), explained=explained
     )
     scene, caption = WindowShapes(layout), layout.caption(at)
-    kept = (
-        [shape for place in layout.output_places() for shape in scene.kept(place)] if layout.numbers else []
+    persistent_shapes = (
+        [shape for position in layout.output_positions() for shape in scene.persistent_shapes(position)]
+        if layout.numbers
+        else []
     )
     return Drawing(
         width=layout.width,
         height=layout.height(len(caption)),
-        shapes=(*scene.still(len(caption)), *kept, *scene.frame(at, caption, titled=True), *scene.over()),
-        title=layout.words.title,
-        description=f"{layout.words.description} {'. '.join(layout.words.sentences(at))}.",
+        shapes=(
+            *scene.background_shapes(len(caption)),
+            *persistent_shapes,
+            *scene.frame(at, caption, titled=True),
+            *scene.overlay_shapes(),
+        ),
+        title=layout.captions.title,
+        description=f"{layout.captions.description} {'. '.join(layout.captions.sentences(at))}.",
     )
 
 
@@ -131,22 +138,23 @@ def window_animation(
         rows=axis_view(rows, 0, MAX_CELLS), columns=axis_view(columns, 0, MAX_CELLS), explained=explained
     )
     scene = WindowShapes(layout)
-    places = list(output_positions(rows, columns))
-    captions = [layout.caption(place) for place in places]
+    positions = list(output_positions(rows, columns))
+    captions = [layout.caption(position) for position in positions]
     lines = max(map(len, captions))
     return Animation(
         width=layout.width,
         height=layout.height(lines),
-        background=tuple(scene.still(lines)),
-        persistent=tuple(tuple(scene.kept(place)) for place in places),
+        background=tuple(scene.background_shapes(lines)),
+        persistent=tuple(tuple(scene.persistent_shapes(position)) for position in positions),
         frames=tuple(
-            tuple(scene.frame(place, caption)) for place, caption in zip(places, captions, strict=True)
+            tuple(scene.frame(position, caption))
+            for position, caption in zip(positions, captions, strict=True)
         ),
-        overlay=tuple(scene.over()),
+        overlay=tuple(scene.overlay_shapes()),
         seconds=seconds,
         pause=END_PAUSE,
-        title=layout.words.title,
-        description=f"{layout.words.description} The animation shows all {count} positions in turn.",
+        title=layout.captions.title,
+        description=f"{layout.captions.description} The animation shows all {count} positions in turn.",
     )
 
 
@@ -156,13 +164,13 @@ class WindowShapes:
 
     layout: WindowLayout
 
-    def still(self, lines: int) -> Iterator[Shape]:
+    def background_shapes(self, lines: int) -> Iterator[Shape]:
         """Yield the fixed shapes: cells, taps, headings, legend, and formulas below `lines` lines."""
         inputs, _, outputs = self.layout.grids
-        for row, column in self.layout.input_places():
+        for row, column in self.layout.input_positions():
             yield self._input_cell(row, column)
         yield from self._taps()
-        for row, column in self.layout.output_places():
+        for row, column in self.layout.output_positions():
             number = "" if self.layout.numbers is None else f": {self.layout.numbers.result(row, column)}"
             title = f"output row {row}, column {column}{number}"
             yield outputs.cell(row, column, fill=Ink.PAPER, title=title)
@@ -171,7 +179,7 @@ class WindowShapes:
             (outputs, (self.layout.rows.axis.output, self.layout.columns.axis.output)),
         ):
             yield from index_texts(grid, limits)
-        yield from self._words()
+        yield from self._headings()
         yield from self._legend()
         for count, formula in enumerate(self.layout.formulas):
             y = self.layout.formulas_top(lines) + count * LINE_HEIGHT
@@ -179,10 +187,10 @@ class WindowShapes:
 
     def _input_cell(self, row: int, column: int) -> Rectangle:
         padding = self._is_padding(row, column)
-        what = "padding, " if padding else ""
+        kind = "padding, " if padding else ""
         number = "" if self.layout.numbers is None else f": {self.layout.numbers.value(row, column)}"
         unread = ", never read" if self._is_unread(row, column) else ""
-        title = f"{what}row {row}, column {column}{number}{unread}"
+        title = f"{kind}row {row}, column {column}{number}{unread}"
         fill = Ink.GRAY if padding else Ink.PAPER
         return self.layout.grids.inputs.cell(row, column, fill=fill, dashed=padding, title=title)
 
@@ -190,8 +198,8 @@ class WindowShapes:
         self, grid: Grid, row: int, column: int, number: Number, ink: Ink = Ink.TEXT, *, bold: bool = False
     ) -> Text:
         """Return a number in a cell."""
-        letters = self.layout.fit.letters
-        return grid.text(row, column, self.layout.short(number), letters, ink, bold=bold)
+        font_size = self.layout.number_style.font_size
+        return grid.text(row, column, self.layout.format_short(number), font_size, ink, bold=bold)
 
     def _is_padding(self, row: int, column: int) -> bool:
         return self.layout.rows.is_padding(row) or self.layout.columns.is_padding(column)
@@ -218,22 +226,22 @@ class WindowShapes:
                     fill=Ink.FAINT,
                     anchor=Anchor.START,
                 )
-            for row, column in product(grid.rows.places, grid.columns.places):
+            for row, column in product(grid.rows.positions, grid.columns.positions):
                 tap = None if taps is None else taps[row][column]
                 value = "" if tap is None else f": {tap}"
                 title = f"filter row {row}, column {column}{value}"
                 yield grid.cell(row, column, fill=Ink.ORANGE if tap is None else _tap_color(tap), title=title)
                 if tap is not None and self.layout.numbers is not None:
                     yield self._number(grid, row, column, tap)
-            yield grid.frame(grid.rows.places, grid.columns.places, Ink.LINE)
+            yield grid.frame(grid.rows.positions, grid.columns.positions, Ink.LINE)
 
-    def _words(self) -> Iterator[Shape]:
+    def _headings(self) -> Iterator[Shape]:
         """Yield the headings, and the operators between the grids."""
         inputs, taps, outputs = self.layout.grids
         middle = (inputs.y + inputs.bottom) / 2
         tops = inputs.y, taps[0].y - LABEL_SPACE * (len(taps) > 1), outputs.y
         for grid, top, indices, (first, second) in zip(
-            (inputs, taps[0], outputs), tops, INDEX_SPACES, self.layout.words.headings, strict=True
+            (inputs, taps[0], outputs), tops, INDEX_SPACES, self.layout.captions.headings, strict=True
         ):
             y = top - indices - TITLE_SIZE / 2 - LINE_HEIGHT * bool(second)
             yield Text(x=grid.x, y=y, text=first, size=TITLE_SIZE, anchor=Anchor.START, bold=True)
@@ -252,35 +260,37 @@ class WindowShapes:
         x, y, side = float(MARGIN), self.layout.bottom + 28, 14
         single = VisibleRange(first=0, last=0)
         for name, box, hatched in self._legend_entries():
-            place = Grid(x=x, y=y - side / 2, rows=single, columns=single, width=side, height=side)
+            swatch = Grid(x=x, y=y - side / 2, rows=single, columns=single, width=side, height=side)
             fill, stroke, dashed = box
-            yield place.cell(0, 0, fill=fill, stroke=stroke, dashed=dashed)
+            yield swatch.cell(0, 0, fill=fill, stroke=stroke, dashed=dashed)
             if hatched:
-                yield from hatching(place, 0, 0)
+                yield from hatching(swatch, 0, 0)
             yield Text(x=x + side + 8, y=y, text=name, size=LEGEND_SIZE, fill=Ink.FAINT, anchor=Anchor.START)
             x += side + 8 + text_width(name, LEGEND_SIZE) + 22
 
     def _legend_entries(self) -> Iterator[tuple[str, tuple[Ink, Ink, bool], bool]]:
         yield "window and its output", (Ink.ORANGE, Ink.STRONG_ORANGE, False), False
-        both = self.layout.rows, self.layout.columns
-        if any(one.is_padding(place) for one in both for place in one.inputs.places):
+        views = self.layout.rows, self.layout.columns
+        if any(view.is_padding(position) for view in views for position in view.inputs.positions):
             yield "padding", (Ink.GRAY, Ink.LINE, True), False
         if any(self._unread):
             yield "never read", (Ink.PAPER, Ink.LINE, False), True
 
-    def kept(self, place: tuple[int, int]) -> Iterator[Shape]:
+    def persistent_shapes(self, position: tuple[int, int]) -> Iterator[Shape]:
         """Yield what an output shows after the window has passed."""
         outputs = self.layout.grids.outputs
         if self.layout.numbers is None:
-            yield outputs.cell(*place, fill=Ink.GREEN)
+            yield outputs.cell(*position, fill=Ink.GREEN)
         else:
-            yield self._number(outputs, *place, self.layout.numbers.result(*place))
+            yield self._number(outputs, *position, self.layout.numbers.result(*position))
 
-    def frame(self, place: tuple[int, int], caption: list[str], *, titled: bool = False) -> Iterator[Shape]:
+    def frame(
+        self, position: tuple[int, int], caption: list[str], *, titled: bool = False
+    ) -> Iterator[Shape]:
         """Yield the shapes of one position: window, output and caption; with hover titles if `titled`."""
         inputs, _, outputs = self.layout.grids
-        rows = self.layout.rows.axis.positions_read(place[0])
-        columns = self.layout.columns.axis.positions_read(place[1])
+        rows = self.layout.rows.axis.positions_read(position[0])
+        columns = self.layout.columns.axis.positions_read(position[1])
         marks = self._marks()
         for (number_row, row), (number_column, column) in product(enumerate(rows), enumerate(columns)):
             padding = self._is_padding(row, column)
@@ -290,13 +300,15 @@ class WindowShapes:
                 yield self._mark(row, column, marks[number_row][number_column])
         yield inputs.frame(rows, columns, Ink.STRONG_ORANGE)
         yield outputs.cell(
-            *place,
+            *position,
             fill=Ink.ORANGE,
-            title=f"window, output row {place[0]}, column {place[1]}" if titled else "",
+            title=f"window, output row {position[0]}, column {position[1]}" if titled else "",
         )
         if self.layout.numbers is not None:
-            yield self._number(outputs, *place, self.layout.numbers.result(*place), bold=True)
-        yield outputs.frame(range(place[0], place[0] + 1), range(place[1], place[1] + 1), Ink.STRONG_ORANGE)
+            yield self._number(outputs, *position, self.layout.numbers.result(*position), bold=True)
+        yield outputs.frame(
+            range(position[0], position[0] + 1), range(position[1], position[1] + 1), Ink.STRONG_ORANGE
+        )
         for count, line in enumerate(caption):
             y = self.layout.caption_top + count * LINE_HEIGHT
             yield Text(x=MARGIN, y=y, text=line, size=CAPTION_SIZE, anchor=Anchor.START)
@@ -313,14 +325,14 @@ class WindowShapes:
         grid = self.layout.grids.inputs
         x, y = grid.corner(row, column)
         ink = Ink.FAINT if tap == 0 else Ink.STRONG_RED if tap > 0 else Ink.STRONG_BLUE
-        text = f"×{self.layout.short(tap)}"
+        text = f"×{self.layout.format_short(tap)}"
         x, y = x + grid.width - 4, y + grid.height - 7
         return Text(x=x, y=y, text=text, size=INDEX_SIZE, fill=ink, anchor=Anchor.END)
 
-    def over(self) -> Iterator[Shape]:
+    def overlay_shapes(self) -> Iterator[Shape]:
         """Yield the shapes above the window: values, hatching of pixels never read, torn edges."""
         inputs, _, outputs = self.layout.grids
-        for row, column in self.layout.input_places():
+        for row, column in self.layout.input_positions():
             if self._is_unread(row, column):
                 yield from hatching(inputs, row, column)
             if self.layout.numbers is not None:

@@ -76,19 +76,19 @@ class Grid:
 
 def index_texts(grid: Grid, limits: tuple[int, int]) -> Iterator[Shape]:
     """Yield row and column numbers, without those of the padding; some are left out if space is short."""
-    inside = [place for place in grid.columns.places if 0 <= place < limits[1]]
-    step = int((text_width(f"{inside[-1]}", INDEX_SIZE) + 3) // grid.width) + 1 if inside else 1
-    for place in inside[::step]:
-        x, _ = grid.corner(grid.rows.first, place)
-        yield Text(x=x + grid.width / 2, y=grid.y - 9, text=f"{place}", size=INDEX_SIZE, fill=Ink.FAINT)
-    inside = [place for place in grid.rows.places if 0 <= place < limits[0]]
+    unpadded = [position for position in grid.columns.positions if 0 <= position < limits[1]]
+    step = int((text_width(f"{unpadded[-1]}", INDEX_SIZE) + 3) // grid.width) + 1 if unpadded else 1
+    for position in unpadded[::step]:
+        x, _ = grid.corner(grid.rows.first, position)
+        yield Text(x=x + grid.width / 2, y=grid.y - 9, text=f"{position}", size=INDEX_SIZE, fill=Ink.FAINT)
+    unpadded = [position for position in grid.rows.positions if 0 <= position < limits[0]]
     step = int(INDEX_SIZE // grid.height) + 1
-    for place in inside[::step]:
-        _, y = grid.corner(place, grid.columns.first)
+    for position in unpadded[::step]:
+        _, y = grid.corner(position, grid.columns.first)
         yield Text(
             x=grid.x - 6,
             y=y + grid.height / 2,
-            text=f"{place}",
+            text=f"{position}",
             size=INDEX_SIZE,
             fill=Ink.FAINT,
             anchor=Anchor.END,
@@ -109,11 +109,11 @@ def hatching(grid: Grid, row: int, column: int) -> Iterator[Line]:
 
 def torn_edges(grid: Grid) -> Iterator[Line]:
     """Yield jagged lines along edges beyond which cells are not drawn."""
-    for torn, x in ((grid.columns.torn_before, grid.x), (grid.columns.torn_after, grid.right)):
+    for torn, x in ((grid.columns.continues_before, grid.x), (grid.columns.continues_after, grid.right)):
         if torn:
             points = _jags(grid.y, grid.bottom, x)
             yield from _tear(tuple((across, along) for along, across in points))
-    for torn, y in ((grid.rows.torn_before, grid.y), (grid.rows.torn_after, grid.bottom)):
+    for torn, y in ((grid.rows.continues_before, grid.y), (grid.rows.continues_after, grid.bottom)):
         if torn:
             yield from _tear(_jags(grid.x, grid.right, y))
 

@@ -52,11 +52,11 @@ Number = int | float
 
 
 class NumberStyle(NamedTuple):
-    """The look of cells with numbers, for grids with at most `most` cells per side."""
+    """The look of cells with numbers, for grids with at most `max_cells` cells per side."""
 
-    most: int
-    side: float
-    letters: int  # font size
+    max_cells: int
+    cell_size: float
+    font_size: int
     digits: int  # significant digits of numbers that are not integers
 
 
@@ -114,76 +114,82 @@ class WindowLayout:
         return self.explained if holds_numbers(self.rows.axis, self.columns.axis, self.explained) else None
 
     @cached_property
-    def words(self) -> Captions:
+    def captions(self) -> Captions:
         """The texts of the drawing."""
         return Captions(rows=self.rows.axis, columns=self.columns.axis, explained=self.explained)
 
-    def caption(self, place: tuple[int, int]) -> list[str]:
+    def caption(self, position: tuple[int, int]) -> list[str]:
         """Return the sentences, wrapped into lines."""
-        return self._lines(self.words.sentences(place))
+        return self._lines(self.captions.sentences(position))
 
     def _lines(self, sentences: list[str]) -> list[str]:
-        letters = int((self.width - 2 * MARGIN) / (CAPTION_SIZE * LETTER_WIDTH))
+        max_characters = int((self.width - 2 * MARGIN) / (CAPTION_SIZE * LETTER_WIDTH))
         return [
             line
             for sentence in sentences
-            for line in wrap(sentence, letters, subsequent_indent="    ", break_on_hyphens=False)
+            for line in wrap(sentence, max_characters, subsequent_indent="    ", break_on_hyphens=False)
         ]
 
     @cached_property
     def formulas(self) -> list[str]:
         """The formulas of the output size, wrapped into lines."""
-        return self._lines(self.words.formulas)
+        return self._lines(self.captions.formulas)
 
     # Positions --------------------------------------------------------------------------------------------
 
     @cached_property
-    def _texts(self) -> list[str]:
+    def _number_texts(self) -> list[str]:
         """All values in cells."""
         if self.numbers is None:
             return []
-        values = (self.numbers.value(*place) for place in self.input_places())
+        values = (self.numbers.value(*position) for position in self.input_positions())
         taps = (tap for kernel in self.numbers.taps for tap in kernel.ravel().tolist())
-        results = (self.numbers.result(*place) for place in self.output_places())
-        return [self.short(number) for group in (values, taps, results) for number in group]
+        results = (self.numbers.result(*position) for position in self.output_positions())
+        return [self.format_short(number) for group in (values, taps, results) for number in group]
 
     @cached_property
     def _longest(self) -> int:
         """Number of cells on the longest side of all grids."""
         return max(
-            max(len(one.inputs), len(one.outputs), one.axis.window) for one in (self.rows, self.columns)
+            max(len(view.inputs), len(view.outputs), view.axis.window) for view in (self.rows, self.columns)
         )
 
     @cached_property
-    def fit(self) -> NumberStyle:
+    def number_style(self) -> NumberStyle:
         """The look of the cells."""
-        return next(fit for fit in NUMBER_STYLES if self._longest <= fit.most)
+        return next(style for style in NUMBER_STYLES if self._longest <= style.max_cells)
 
     @cached_property
     def _cell(self) -> tuple[float, float]:
         """Width and height of a cell."""
         if self.numbers is not None:
-            longest = max(map(len, self._texts)) * self.fit.letters * LETTER_WIDTH
-            parts = self.columns.inputs, self.columns.outputs
-            beside = TEAR_REACH + 1 if any(part.torn_before or part.torn_after for part in parts) else 4
-            return max(self.fit.side, math.ceil(longest + 2 * beside)), self.fit.side
+            longest = max(map(len, self._number_texts)) * self.number_style.font_size * LETTER_WIDTH
+            ranges = self.columns.inputs, self.columns.outputs
+            cell_padding = (
+                TEAR_REACH + 1
+                if any(visible.continues_before or visible.continues_after for visible in ranges)
+                else 4
+            )
+            return max(
+                self.number_style.cell_size, math.ceil(longest + 2 * cell_padding)
+            ), self.number_style.cell_size
         side = min(max(600 // self._longest, 10), 34)
         return side, side
 
-    def short(self, number: Number) -> str:
+    def format_short(self, number: Number) -> str:
         """Format a number so that it fits a cell."""
         if abs(number) < 10**6 and (isinstance(number, int) or abs(number) >= 1000):
             return f"{number:.0f}"
-        texts = [f"{number:.{digits}g}" for digits in range(self.fit.digits, 1, -1)]
+        texts = [f"{number:.{digits}g}" for digits in range(self.number_style.digits, 1, -1)]
         return next((text for text in texts if len(text.removeprefix("-")) <= MAX_CHARACTERS), texts[-1])
 
     @cached_property
     def gutter(self) -> float:
         """Space for row numbers, left of input and output."""
         longest = max(
-            text_width(f"{place}", INDEX_SIZE)
-            for part in (self.rows.inputs, self.rows.outputs)
-            for place in (part.first, part.last)
+            text_width(f"{position}", INDEX_SIZE)
+            for visible in (self.rows.inputs, self.rows.outputs)
+            for position in (visible.first, visible.last)
         )
         return longest + 8
 
@@ -191,7 +197,7 @@ class WindowLayout:
     def _heading_widths(self) -> list[float]:
         return [
             max(text_width(first, TITLE_SIZE), text_width(second, LEGEND_SIZE))
-            for first, second in self.words.headings
+            for first, second in self.captions.headings
         ]
 
     @cached_property
@@ -199,21 +205,23 @@ class WindowLayout:
         """Input, kernels and output: side by side, vertically centered."""
         width, height = self._cell
         kernels = 1 if self.explained is None else len(self.explained.taps)
-        stack = min(kernels, MAX_STACKED)
+        stacked = min(kernels, MAX_STACKED)
         f_rows, f_columns = (
-            VisibleRange(first=0, last=one.axis.window - 1) for one in (self.rows, self.columns)
+            VisibleRange(first=0, last=view.axis.window - 1) for view in (self.rows, self.columns)
         )
         label = LABEL_SPACE * (kernels > 1)
         heights = [
             len(self.rows.inputs) * height,
-            stack * (len(f_rows) * height + label) + (stack - 1) * 8,
+            stacked * (len(f_rows) * height + label) + (stacked - 1) * 8,
             len(self.rows.outputs) * height,
         ]
-        rooms = [
+        heading_heights = [
             TITLE_SIZE + LINE_HEIGHT * bool(second) + indices
-            for (_, second), indices in zip(self.words.headings, INDEX_SPACES, strict=True)
+            for (_, second), indices in zip(self.captions.headings, INDEX_SPACES, strict=True)
         ]
-        middle = MARGIN + max(height / 2 + room for height, room in zip(heights, rooms, strict=True))
+        middle = MARGIN + max(
+            height / 2 + space for height, space in zip(heights, heading_heights, strict=True)
+        )
         titles = self._heading_widths
         x = MARGIN + self.gutter
         inputs = Grid(
@@ -224,8 +232,8 @@ class WindowLayout:
         step = len(f_columns) * width + 24
         taps = tuple(
             Grid(
-                x=x + number // stack * step,
-                y=middle - heights[1] / 2 + label + number % stack * (len(f_rows) * height + label + 8),
+                x=x + number // stacked * step,
+                y=middle - heights[1] / 2 + label + number % stacked * (len(f_rows) * height + label + 8),
                 rows=f_rows,
                 columns=f_columns,
                 width=width,
@@ -244,7 +252,7 @@ class WindowLayout:
     def width(self) -> float:
         """Width of the drawing."""
         outputs, title = self.grids.outputs, self._heading_widths[2]
-        formula = max(text_width(text, CAPTION_SIZE) for text in self.words.formulas) + 1
+        formula = max(text_width(text, CAPTION_SIZE) for text in self.captions.formulas) + 1
         least, most = CAPTION_WIDTHS
         return max(outputs.right, outputs.x + title, MARGIN + max(least, min(formula, most))) + MARGIN
 
@@ -267,10 +275,10 @@ class WindowLayout:
         """The y of the caption's first line."""
         return self.bottom + 28 + LINE_HEIGHT + 12
 
-    def input_places(self) -> Iterator[tuple[int, int]]:
+    def input_positions(self) -> Iterator[tuple[int, int]]:
         """Yield the visible positions of the input, including padding."""
-        return product(self.rows.inputs.places, self.columns.inputs.places)
+        return product(self.rows.inputs.positions, self.columns.inputs.positions)
 
-    def output_places(self) -> Iterator[tuple[int, int]]:
+    def output_positions(self) -> Iterator[tuple[int, int]]:
         """Yield the visible outputs."""
-        return product(self.rows.outputs.places, self.columns.outputs.places)
+        return product(self.rows.outputs.positions, self.columns.outputs.positions)

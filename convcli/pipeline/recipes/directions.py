@@ -73,7 +73,7 @@ def _draw(one: Filter, window: SlidingWindow, channels: Channels, picture: Pictu
         "shape_out": size,
         "full": full,
         "max": largest,
-        "place": figure.place._asdict(),
+        "place": figure.box._asdict(),
         "wheel": asdict(figure.wheel),
     }
     return Result(

@@ -107,7 +107,7 @@ class Panels:
     def __init__(self, size: tuple[int, int], count: int) -> None:
         self.size = size
         self.largest = max_panel_side(count)
-        self.fit = Scaling.within(size, self.largest)
+        self.fit = Scaling.to_fit(size, self.largest)
         self.made: list[Panel] = []
         self.records: list[dict[str, object]] = []
 
@@ -120,7 +120,7 @@ class Panels:
         size = format_size((height, width))
         first = f"{size} at {fit}" if fit != Scaling() else size
         lines = [f"{first}, of {channels}" if channels else first, *filter(None, about)]
-        self.made.append(Panel(title, lines, fit.drawn(colored.colors), colored.bar))
+        self.made.append(Panel(title, lines, fit.apply(colored.colors), colored.bar))
         bar = colored.bar
         self.records.append(
             {
@@ -129,7 +129,7 @@ class Panels:
                 "channels": channels or None,
                 "size": size,
                 "scale": str(fit),
-                "shown": bar.shown if bar else ScaleKind.PIXELS,
+                "shown": bar.kind if bar else ScaleKind.PIXELS,
                 "low": bar.low if bar else None,
                 "high": bar.high if bar else None,
                 "min": bar.lowest if bar else None,
@@ -162,9 +162,7 @@ def _draw(
         **window.record(),
         "shape_in": format_size(picture.pixels.shape),
         "shape_out": size,
-        "panels": [
-            record | place._asdict() for record, place in zip(panels.records, sheet.places, strict=True)
-        ],
+        "panels": [fact | box._asdict() for fact, box in zip(panels.records, sheet.boxes, strict=True)],
     }
     summary = f"({size}, the input and {count} result{'s'[: count != 1]})"
     return Result(Picture(sheet.pixels), record, summary=summary)
