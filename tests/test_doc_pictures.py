@@ -21,9 +21,10 @@ def test_every_picture_of_a_page_is_made_by_a_command_and_every_file_is_on_a_pag
     assert sorted({one.file for one in ALL}) == sorted(FOLDER.iterdir())
 
 
-def test_there_are_four_pages_besides_readme() -> None:
+def test_there_are_five_pages_besides_readme() -> None:
     assert [page.name for page in PAGES] == [
         "README.md",
+        "architecture.md",
         "filters.md",
         "layers.md",
         "python.md",
