@@ -1,4 +1,4 @@
-"""The colours of signed numbers, against the formula written out number by number."""
+"""The colors of signed numbers, against the formula written out number by number."""
 
 import math
 from itertools import product
@@ -10,24 +10,24 @@ from hypothesis import strategies as st
 
 from convcli.drawing.colors import color_limit, diverging_colors, nearest_colors
 from tests.support import oracles as reference
-from tests.support.oracles import BLUE, GREY, RED
+from tests.support.oracles import BLUE, GRAY, RED
 
 WHITE = (255, 255, 255)
 
 
-def test_ends_and_zero_have_their_colours() -> None:
+def test_ends_and_zero_have_their_colors() -> None:
     assert diverging_colors([-3, 0, 3], 3).tolist() == [list(BLUE), list(WHITE), list(RED)]
 
 
 @given(st.lists(st.integers(-300, 300), min_size=1, max_size=20), st.sampled_from([1, 2, 64, 128, 256]))
-def test_colours_are_linear_in_the_number_and_rounded_half_to_even(values: list[int], limit: int) -> None:
+def test_colors_are_linear_in_the_number_and_rounded_half_to_even(values: list[int], limit: int) -> None:
     # Limits of powers of two: the shares are exact, and so are halves.
     assert diverging_colors(values, limit).tolist() == [
         list(reference.diverging_color(value, limit)) for value in values
     ]
 
 
-def test_what_lies_beyond_the_limits_has_the_colour_of_its_end() -> None:
+def test_what_lies_beyond_the_limits_has_the_color_of_its_end() -> None:
     values = [-math.inf, -4.0, 4.0, math.inf]
     assert diverging_colors(values, 2).tolist() == [list(BLUE), list(BLUE), list(RED), list(RED)]
 
@@ -35,11 +35,11 @@ def test_what_lies_beyond_the_limits_has_the_colour_of_its_end() -> None:
 @pytest.mark.parametrize("limit", [0, 5e-324, 1e308])
 def test_no_limit_is_too_small_or_too_large(limit: float) -> None:
     values = [-math.inf, 0.0, math.inf, math.nan]
-    assert diverging_colors(values, limit).tolist() == [list(BLUE), list(WHITE), list(RED), list(GREY)]
+    assert diverging_colors(values, limit).tolist() == [list(BLUE), list(WHITE), list(RED), list(GRAY)]
 
 
-def test_what_is_no_number_is_grey() -> None:
-    assert diverging_colors([math.nan], 1).tolist() == [list(GREY)]
+def test_what_is_no_number_is_gray() -> None:
+    assert diverging_colors([math.nan], 1).tolist() == [list(GRAY)]
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3), (2, 3, 4), (400, 400)])

@@ -136,7 +136,7 @@ def test_files_hold_every_frame(encode: Any, file_format: str) -> None:
             seen = np.asarray(image.convert("RGBA")).astype(int)
             assert (seen[..., 3] == 255).all()
             seen = seen[..., :3]
-            assert np.abs(seen - frame).max() <= 40  # few colours
+            assert np.abs(seen - frame).max() <= 40  # few colors
             flat = (frame == 255).all(2) | (frame == rgb(Ink.ORANGE)).all(2) | (frame == rgb(Ink.RED)).all(2)
             assert np.array_equal(seen[flat], frame[flat])
         assert durations == [300] * 15 + [300 + 1000 * END_PAUSE]

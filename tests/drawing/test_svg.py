@@ -1,4 +1,4 @@
-"""Drawings as SVG: parsed again by an XML parser, their colours held against what they stand for."""
+"""Drawings as SVG: parsed again by an XML parser, their colors held against what they stand for."""
 
 import re
 from xml.etree import ElementTree
@@ -15,10 +15,10 @@ def parsed(*shapes: Shape, title: str = "title") -> ElementTree.Element:
 
 
 def contrast(first: str, second: str) -> float:
-    """Return the contrast ratio of two colours, by the definition of WCAG 2."""
+    """Return the contrast ratio of two colors, by the definition of WCAG 2."""
 
-    def luminance(colour: str) -> float:
-        parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    def luminance(color: str) -> float:
+        parts = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
         red, green, blue = (
             part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
         )
@@ -67,13 +67,13 @@ def test_texts_can_be_read_on_every_ground(ground: Ink, page: int) -> None:
 
 
 @pytest.mark.parametrize("page", [0, 1])
-def test_strong_colours_stand_out_from_the_paper(page: int) -> None:
+def test_strong_colors_stand_out_from_the_paper(page: int) -> None:
     for ink in Ink:
         if ink.startswith("strong"):
             assert contrast(PALETTE[ink][page], PALETTE[Ink.PAPER][page]) >= 3
 
 
-def test_every_colour_has_a_rule_for_light_and_dark_pages() -> None:
+def test_every_color_has_a_rule_for_light_and_dark_pages() -> None:
     style = parsed().findtext(f"{SVG}style") or ""
     light, dark = style.split("@media (prefers-color-scheme:dark)")
     for ink, (on_light, on_dark) in PALETTE.items():

@@ -25,7 +25,7 @@ from tests.support.command_line import (
     contents,
     nothing_changes,
 )
-from tests.support.oracles import BLUE, GREY, RED
+from tests.support.oracles import BLUE, GRAY, RED
 
 Array = NDArray[Any]
 
@@ -412,7 +412,7 @@ def test_numbers_of_which_none_is_finite(convcli: Runner) -> None:
     np.save("none.npy", np.full((30, 300), math.nan))
     for about, shown in panels_of(convcli, "none.npy", "--filter", "sobel-x", "--filter", "box"):
         assert (about["low"], about["high"]) == (0, 0)
-        assert (shown == (GREY if about["shown"] == "signed" else ORANGE)).all()
+        assert (shown == (GRAY if about["shown"] == "signed" else ORANGE)).all()
 
 
 @pytest.mark.usefixtures("in_folder")

@@ -356,6 +356,6 @@ def test_pytorchs_order_in_an_npy_file_is_pointed_at(convcli: Runner, in_folder:
 
 def test_another_depth_is_said(convcli: Runner, in_folder: Path) -> None:
     copyfile(NPZ, in_folder / "net.npz")
-    np.save(in_folder / "grey.npy", np.zeros((5, 5), np.uint8))
-    done = convcli("apply", "grey.npy", "--kernel", "@net.npz:conv1.weight", "--order", "oihw")
-    assert_failed(done, 1, "grey.npy: taps 2x3x3x4: must be (f_h, f_w, 1) or (f_h, f_w, 1, F)")
+    np.save(in_folder / "gray.npy", np.zeros((5, 5), np.uint8))
+    done = convcli("apply", "gray.npy", "--kernel", "@net.npz:conv1.weight", "--order", "oihw")
+    assert_failed(done, 1, "gray.npy: taps 2x3x3x4: must be (f_h, f_w, 1) or (f_h, f_w, 1, F)")

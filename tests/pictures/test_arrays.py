@@ -96,7 +96,7 @@ def test_the_order_of_bytes_does_not_make_another_type(dtype: str) -> None:
 
 # Channels -------------------------------------------------------------------------------------------------
 
-COLOUR = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+COLOR = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (2, 2, 1), (2, 2, 2), (2, 2, 3), (2, 2, 7)])
@@ -107,16 +107,16 @@ def test_each_channel_is_the_image_itself(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(("which", "channel"), [("r", 0), ("g", 1), ("b", 2)])
-def test_a_colour_is_its_channel(which: str, channel: int) -> None:
-    assert select_channels(COLOUR, which).tolist() == COLOUR[:, :, channel].tolist()
+def test_a_color_is_its_channel(which: str, channel: int) -> None:
+    assert select_channels(COLOR, which).tolist() == COLOR[:, :, channel].tolist()
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1)])
-def test_grey_is_grey_already(shape: tuple[int, ...]) -> None:
+def test_gray_is_gray_already(shape: tuple[int, ...]) -> None:
     image = np.arange(6, dtype=np.uint16).reshape(shape)
-    grey = select_channels(image, "gray")
-    assert grey.dtype == np.uint16
-    assert grey.tolist() == [[0, 1, 2], [3, 4, 5]]
+    gray = select_channels(image, "gray")
+    assert gray.dtype == np.uint16
+    assert gray.tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 @given(hnp.arrays(np.uint8, (6, 50, 3)))
@@ -170,7 +170,7 @@ def test_luma_of_what_is_not_finite_stays_in_its_pixel_without_a_warning() -> No
 
 @pytest.mark.parametrize("which", ["gray", "r", "g", "b"])
 @pytest.mark.parametrize(("shape", "count"), [((2, 2, 2), "2 channels"), ((2, 2, 4), "4 channels")])
-def test_other_numbers_of_channels_have_no_colours(which: str, shape: tuple[int, ...], count: str) -> None:
+def test_other_numbers_of_channels_have_no_colors(which: str, shape: tuple[int, ...], count: str) -> None:
     with pytest.raises(ImageError) as caught:
         select_channels(np.ones(shape), which)
     assert str(caught.value) == f"channels {which}: the image has {count}, not red, green and blue"
@@ -178,7 +178,7 @@ def test_other_numbers_of_channels_have_no_colours(which: str, shape: tuple[int,
 
 @pytest.mark.parametrize("which", ["r", "g", "b"])
 @pytest.mark.parametrize("shape", [(2, 2), (2, 2, 1)])
-def test_grey_has_no_colours(which: str, shape: tuple[int, ...]) -> None:
+def test_gray_has_no_colors(which: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(ImageError, match=f"channels {which}: the image has 1 channel, not red"):
         select_channels(np.ones(shape), which)
 
@@ -188,7 +188,7 @@ def test_grey_has_no_colours(which: str, shape: tuple[int, ...]) -> None:
 )
 def test_unknown_channels_are_answered_by_the_nearest(which: str, meant: str) -> None:
     with pytest.raises(UsageError) as caught:
-        select_channels(COLOUR, which)
+        select_channels(COLOR, which)
     assert caught.value.what == f"channels {which!r}"
     assert meant in caught.value.why
 

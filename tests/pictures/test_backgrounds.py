@@ -1,4 +1,4 @@
-"""Transparent pictures laid over a colour, for formats that have no alpha."""
+"""Transparent pictures laid over a color, for formats that have no alpha."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -28,8 +28,8 @@ def test_each_value_is_weighted_by_alpha_and_rounded(
     assert made.pixels.ndim == (2 if len(shape) == 2 and len(set(background)) == 1 else 3)
     for place in np.ndindex(*made.pixels.shape):
         value = int(pixels[place[: pixels.ndim]])
-        colour, part = background[place[2] if len(place) > 2 else 0], Fraction(int(alpha[place[:2]]), 255)
-        assert made.pixels[place] == int(part * value + (1 - part) * colour + Fraction(1, 2))
+        color, part = background[place[2] if len(place) > 2 else 0], Fraction(int(alpha[place[:2]]), 255)
+        assert made.pixels[place] == int(part * value + (1 - part) * color + Fraction(1, 2))
 
 
 def test_what_has_no_alpha_is_left_as_it_is() -> None:
@@ -51,21 +51,21 @@ def test_what_has_no_alpha_is_left_as_it_is() -> None:
         ("hsl(120,100%,50%)", (0, 255, 0)),
     ],
 )
-def test_colours(text: str, color: tuple[int, int, int]) -> None:
+def test_colors(text: str, color: tuple[int, int, int]) -> None:
     assert parse_color(text) == color
 
 
 @pytest.mark.parametrize(
-    "text", ["", "no colour", "#12", "#12345678", "rgba(1,2,3,4)", "#f00f", "x" * 10_000, "\n"]
+    "text", ["", "no color", "#12", "#12345678", "rgba(1,2,3,4)", "#f00f", "x" * 10_000, "\n"]
 )
-def test_no_opaque_colour(text: str) -> None:
+def test_no_opaque_color(text: str) -> None:
     with pytest.raises(UsageError, match="is not an opaque color"):
         parse_color(text)
 
 
 @pytest.fixture
 def glass(in_folder: Path) -> np.ndarray:
-    """A transparent colour picture, ``glass.png``."""
+    """A transparent color picture, ``glass.png``."""
     pixels = RANDOM.integers(0, 256, (12, 16, 4), dtype=np.uint8)
     Image.fromarray(pixels).save(in_folder / "glass.png")
     return pixels
@@ -84,7 +84,7 @@ def test_the_error_names_the_way_out(convcli: Runner, name: str, command: tuple[
 
 
 @pytest.mark.parametrize("name", ["out.bmp", "out.ppm", "out.png"])
-def test_the_result_is_laid_over_the_colour(convcli: Runner, glass: np.ndarray, name: str) -> None:
+def test_the_result_is_laid_over_the_color(convcli: Runner, glass: np.ndarray, name: str) -> None:
     command = "apply", "glass.png", "--filter", "identity", "--background", "#00ff80", "-o", name
     assert convcli(*command).all == (0, f"{name}\n", "")
     alpha = glass[..., 3:].astype(int)
@@ -94,7 +94,7 @@ def test_the_result_is_laid_over_the_colour(convcli: Runner, glass: np.ndarray, 
         assert (np.array(image) == expected).all()
 
 
-def test_it_is_laid_over_the_colour_before_it_is_filtered(convcli: Runner, in_folder: Path) -> None:
+def test_it_is_laid_over_the_color_before_it_is_filtered(convcli: Runner, in_folder: Path) -> None:
     """What lies under transparent pixels must not show at their edge."""
     pixels = np.zeros((20, 20, 4), np.uint8)  # black where nobody sees it
     pixels[5:15, 5:15] = 255
@@ -105,12 +105,12 @@ def test_it_is_laid_over_the_colour_before_it_is_filtered(convcli: Runner, in_fo
 
 
 def test_a_pooled_picture_is_laid_over_white(convcli: Runner, in_folder: Path) -> None:
-    Image.fromarray(np.array([[[9, 255], [200, 0]]], np.uint8)).save(in_folder / "grey.png")
-    assert convcli("pool", "grey.png", "--f", "1", "--background", "white", "-o", "x.bmp").code == 0
+    Image.fromarray(np.array([[[9, 255], [200, 0]]], np.uint8)).save(in_folder / "gray.png")
+    assert convcli("pool", "gray.png", "--f", "1", "--background", "white", "-o", "x.bmp").code == 0
     assert np.array(Image.open("x.bmp")).tolist() == [[9, 255]]
 
 
-def test_a_profile_of_grey_does_not_stay_with_a_coloured_result(convcli: Runner, in_folder: Path) -> None:
+def test_a_profile_of_gray_does_not_stay_with_a_colored_result(convcli: Runner, in_folder: Path) -> None:
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     profile[16:20] = b"GRAY"
     Image.new("LA", (4, 4), (10, 128)).save(in_folder / "x.png", icc_profile=bytes(profile))
@@ -122,7 +122,7 @@ def test_a_profile_of_grey_does_not_stay_with_a_coloured_result(convcli: Runner,
         assert image.info["icc_profile"] == bytes(profile)
 
 
-def test_no_colour_is_wrong_usage(convcli: Runner, glass: np.ndarray) -> None:
+def test_no_color_is_wrong_usage(convcli: Runner, glass: np.ndarray) -> None:
     assert glass.size
     with nothing_changes(Path()):
         ran = convcli("apply", "glass.png", "--filter", "box", "-o", "x.jpg", "--background", "whyte")

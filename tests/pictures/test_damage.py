@@ -17,10 +17,10 @@ from tests.support.command_line import SAMPLES
 PHOTOGRAPH = np.array(Image.open(SAMPLES / "chelsea.png"))
 
 
-def jpeg(shape: tuple[int, int] = (70, 90), *, grey: bool = False, **options: Any) -> bytes:
+def jpeg(shape: tuple[int, int] = (70, 90), *, gray: bool = False, **options: Any) -> bytes:
     pixels = PHOTOGRAPH[: shape[0], : shape[1]]
     memory = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if grey else pixels).save(memory, "JPEG", **options)
+    Image.fromarray(pixels[..., 0] if gray else pixels).save(memory, "JPEG", **options)
     return memory.getvalue()
 
 
@@ -31,9 +31,9 @@ def jpeg(shape: tuple[int, int] = (70, 90), *, grey: bool = False, **options: An
     ("options", "scans"),
     [
         ({}, 1),
-        ({"grey": True}, 1),
+        ({"gray": True}, 1),
         ({"progressive": True}, 10),
-        ({"progressive": True, "grey": True}, 6),
+        ({"progressive": True, "gray": True}, 6),
         ({"restart_marker_blocks": 2}, 1),
         ({"restart_marker_rows": 1, "subsampling": 0}, 1),
         ({"progressive": True, "restart_marker_blocks": 3}, 10),

@@ -31,7 +31,7 @@ SIDES = st.integers(1, 20)
 SHAPES = st.tuples(SIDES, SIDES) | st.tuples(SIDES, SIDES, st.integers(1, 4))
 IMAGES = hnp.arrays(np.uint8, SHAPES) | hnp.arrays(np.uint16, SHAPES)
 STRATEGIES = (zlib.Z_RLE, zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)
-CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
+CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by color type
 READ_BY_PILLOW = [((37, 53), np.uint8), ((37, 53), np.uint16)] + [
     ((37, 53, channels), np.uint8) for channels in (2, 3, 4)
 ]
@@ -96,7 +96,7 @@ def decoded(data: bytes) -> tuple[Array, set[int]]:
 
 
 def drawing() -> Array:
-    """Return a flat drawing: a pattern of a few colours again and again, where runs are short."""
+    """Return a flat drawing: a pattern of a few colors again and again, where runs are short."""
     return np.tile(np.random.default_rng(5).integers(0, 4, (8, 64, 3), np.uint8) * 80, (60, 10, 1))
 
 
@@ -165,11 +165,11 @@ def test_opencv_reads_the_same(channels: int, dtype: type) -> None:
     shape = (61, 47, channels)
     image = np.random.default_rng(3).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
     read = cv2.imdecode(np.frombuffer(file(image), np.uint8), cv2.IMREAD_UNCHANGED).reshape(shape)
-    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[channels]  # OpenCV's colours are blue, green, red
+    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[channels]  # OpenCV's colors are blue, green, red
     assert np.array_equal(read[..., order], image)
 
 
-def test_paeth_is_the_specification_s_for_all_neighbours() -> None:
+def test_paeth_is_the_specification_s_for_all_neighbors() -> None:
     values = np.r_[0:256:5, 1, 2, 127, 128, 129, 254].astype(np.uint8)
     left, above, corner = (grid.ravel() for grid in np.meshgrid(values, values, values))
     a, b, c = (channel.astype(int) for channel in (left, above, corner))

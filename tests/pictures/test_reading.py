@@ -34,8 +34,8 @@ from tests.support.sampling import examples
 
 Array = NDArray[Any]
 
-GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6  # PNG colour types
-PALETTE_COLOURS = [(10, 20, 30), (40, 50, 60), (70, 80, 90)]
+GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6  # PNG color types
+PALETTE_COLORS = [(10, 20, 30), (40, 50, 60), (70, 80, 90)]
 SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 # 16x16 pixels, 10 bits, 4:2:0, encoded by libaom through FFmpeg
 TEN_BIT_AVIF = base64.b64decode(
@@ -57,17 +57,17 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png_bytes(
-    width: int, height: int, depth: int, colour_type: int, rows: Sequence[bytes], extra: bytes = b""
+    width: int, height: int, depth: int, color_type: int, rows: Sequence[bytes], extra: bytes = b""
 ) -> bytes:
     """Build a PNG from packed rows; `extra` are the chunks before the pixels."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
     pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
     chunks = (png_chunk(b"IHDR", header), extra, png_chunk(b"IDAT", pixels), png_chunk(b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def palette_chunk() -> bytes:
-    return png_chunk(b"PLTE", bytes(part for colour in PALETTE_COLOURS for part in colour))
+    return png_chunk(b"PLTE", bytes(part for color in PALETTE_COLORS for part in color))
 
 
 def tiff_bytes(
@@ -159,7 +159,7 @@ def bitmap(rows: Sequence[Sequence[int]]) -> Image.Image:
 def palette_image() -> Image.Image:
     image = Image.new("P", (3, 1))
     image.putdata([0, 1, 2])
-    image.putpalette([part for colour in PALETTE_COLOURS for part in colour])
+    image.putpalette([part for color in PALETTE_COLORS for part in color])
     return image
 
 
@@ -199,7 +199,7 @@ FileOf = Callable[[bytes, str], Path]
 
 
 def test_one_bit_png_holds_0_and_255() -> None:
-    picture = picture_of(png_bytes(10, 2, 1, GREY, [b"\xa5\x40", b"\x00\x80"]))
+    picture = picture_of(png_bytes(10, 2, 1, GRAY, [b"\xa5\x40", b"\x00\x80"]))
     assert picture.pixels.dtype == np.uint8
     assert picture.pixels.tolist() == [
         [255, 0, 255, 0, 0, 255, 0, 255, 0, 255],
@@ -207,16 +207,16 @@ def test_one_bit_png_holds_0_and_255() -> None:
     ]
 
 
-def test_two_bit_grey_png_spans_black_to_white() -> None:
-    assert picture_of(png_bytes(4, 1, 2, GREY, [b"\x1b"])).pixels.tolist() == [[0, 85, 170, 255]]
+def test_two_bit_gray_png_spans_black_to_white() -> None:
+    assert picture_of(png_bytes(4, 1, 2, GRAY, [b"\x1b"])).pixels.tolist() == [[0, 85, 170, 255]]
 
 
-def test_four_bit_grey_png_spans_black_to_white() -> None:
-    assert picture_of(png_bytes(4, 1, 4, GREY, [b"\x01\xaf"])).pixels.tolist() == [[0, 17, 170, 255]]
+def test_four_bit_gray_png_spans_black_to_white() -> None:
+    assert picture_of(png_bytes(4, 1, 4, GRAY, [b"\x01\xaf"])).pixels.tolist() == [[0, 17, 170, 255]]
 
 
-def test_grey_png_keeps_its_values() -> None:
-    picture = picture_of(png_bytes(3, 2, 8, GREY, [b"\x00\x01\xff", b"\x7f\x80\x02"]))
+def test_gray_png_keeps_its_values() -> None:
+    picture = picture_of(png_bytes(3, 2, 8, GRAY, [b"\x00\x01\xff", b"\x7f\x80\x02"]))
     assert picture.pixels.dtype == np.uint8
     assert picture.pixels.tolist() == [[0, 1, 255], [127, 128, 2]]
     assert picture.alpha is None
@@ -224,8 +224,8 @@ def test_grey_png_keeps_its_values() -> None:
     assert picture.notes == ()
 
 
-def test_grey_and_alpha_png_are_parted() -> None:
-    picture = picture_of(png_bytes(2, 1, 8, GREY_ALPHA, [bytes([10, 0, 20, 200])]))
+def test_gray_and_alpha_png_are_parted() -> None:
+    picture = picture_of(png_bytes(2, 1, 8, GRAY_ALPHA, [bytes([10, 0, 20, 200])]))
     assert picture.pixels.tolist() == [[10, 20]]
     assert picture.alpha is not None
     assert picture.alpha.tolist() == [[0, 200]]
@@ -237,7 +237,7 @@ def test_rgb_png_keeps_its_values() -> None:
     assert picture.alpha is None
 
 
-def test_rgba_png_is_parted_with_colour_kept_under_transparency() -> None:
+def test_rgba_png_is_parted_with_color_kept_under_transparency() -> None:
     picture = picture_of(png_bytes(2, 1, 8, RGBA, [bytes([1, 2, 3, 0, 4, 5, 6, 7])]))
     assert picture.pixels.tolist() == [[[1, 2, 3], [4, 5, 6]]]
     assert picture.alpha is not None
@@ -247,21 +247,21 @@ def test_rgba_png_is_parted_with_colour_kept_under_transparency() -> None:
 @pytest.mark.parametrize(("depth", "row"), [(2, b"\x18"), (4, b"\x01\x20"), (8, b"\x00\x01\x02")])
 def test_palette_png_becomes_rgb(depth: int, row: bytes) -> None:
     picture = picture_of(png_bytes(3, 1, depth, PALETTE, [row], palette_chunk()))
-    assert picture.pixels.tolist() == [[list(colour) for colour in PALETTE_COLOURS]]
+    assert picture.pixels.tolist() == [[list(color) for color in PALETTE_COLORS]]
     assert picture.alpha is None
 
 
-def test_palette_with_transparency_bytes_gives_each_colour_its_alpha() -> None:
+def test_palette_with_transparency_bytes_gives_each_color_its_alpha() -> None:
     extra = palette_chunk() + png_chunk(b"tRNS", b"\x05\x80")
     picture = picture_of(png_bytes(3, 1, 8, PALETTE, [b"\x00\x01\x02"], extra))
-    assert picture.pixels.tolist() == [[list(colour) for colour in PALETTE_COLOURS]]
+    assert picture.pixels.tolist() == [[list(color) for color in PALETTE_COLORS]]
     assert picture.alpha is not None
     assert picture.alpha.tolist() == [[5, 128, 255]]
 
 
 def test_palette_with_one_transparent_index() -> None:
     picture = picture_of(saved(palette_image(), "GIF", transparency=1))
-    assert picture.pixels.tolist() == [[list(colour) for colour in PALETTE_COLOURS]]
+    assert picture.pixels.tolist() == [[list(color) for color in PALETTE_COLORS]]
     assert picture.alpha is not None
     assert picture.alpha.tolist() == [[255, 0, 255]]
 
@@ -275,14 +275,14 @@ def test_palette_with_one_transparent_index() -> None:
         (8, b"\x00\x0a\x0b\xff", 10, [255, 0, 255, 255]),
     ],
 )
-def test_grey_png_with_a_transparent_value(depth: int, row: bytes, key: int, alpha: list[int]) -> None:
+def test_gray_png_with_a_transparent_value(depth: int, row: bytes, key: int, alpha: list[int]) -> None:
     extra = png_chunk(b"tRNS", struct.pack(">H", key))
-    picture = picture_of(png_bytes(4, 1, depth, GREY, [row], extra))
+    picture = picture_of(png_bytes(4, 1, depth, GRAY, [row], extra))
     assert picture.alpha is not None
     assert picture.alpha.tolist() == [alpha]
 
 
-def test_rgb_png_with_a_transparent_colour() -> None:
+def test_rgb_png_with_a_transparent_color() -> None:
     extra = png_chunk(b"tRNS", struct.pack(">HHH", 4, 5, 6))
     picture = picture_of(png_bytes(3, 1, 8, RGB, [bytes([4, 5, 6, 4, 5, 7, 4, 5, 6])], extra))
     assert picture.pixels.tolist() == [[[4, 5, 6], [4, 5, 7], [4, 5, 6]]]
@@ -292,16 +292,16 @@ def test_rgb_png_with_a_transparent_colour() -> None:
 
 def test_transparent_value_of_a_16_bit_png_is_kept_or_said_to_be_lost() -> None:
     extra = png_chunk(b"tRNS", struct.pack(">H", 300))
-    picture = picture_of(png_bytes(2, 1, 16, GREY, [struct.pack(">HH", 300, 301)], extra))
+    picture = picture_of(png_bytes(2, 1, 16, GRAY, [struct.pack(">HH", 300, 301)], extra))
     assert picture.pixels.tolist() == [[300, 301]]
     assert picture.alpha is not None or any("transparen" in note for note in picture.notes)
 
 
-def grey_16(file_format: str) -> bytes:
+def gray_16(file_format: str) -> bytes:
     values = [[0, 1, 255], [256, 40001, 65535]]
     flat = [value for row in values for value in row]
     if file_format == "png":
-        return png_bytes(3, 2, 16, GREY, [struct.pack(">3H", *row) for row in values])
+        return png_bytes(3, 2, 16, GRAY, [struct.pack(">3H", *row) for row in values])
     if file_format == "pgm":
         return b"P5 3 2 65535\n" + struct.pack(">6H", *flat)
     if file_format == "plain pgm":
@@ -326,8 +326,8 @@ def grey_16(file_format: str) -> bytes:
         "tiff big-endian deflate",
     ],
 )
-def test_16_bit_grey_keeps_every_value(file_format: str) -> None:
-    picture = picture_of(grey_16(file_format))
+def test_16_bit_gray_keeps_every_value(file_format: str) -> None:
+    picture = picture_of(gray_16(file_format))
     assert same_bits(picture.pixels, np.array([[0, 1, 255], [256, 40001, 65535]], np.uint16))
     assert picture.kind == PictureKind.PIXELS
     assert picture.depth == 16
@@ -363,7 +363,7 @@ def rgb_16_tiff(order: str, *, planes: int = 1, compression: int = 1) -> bytes:
     [
         pytest.param(png_bytes(1, 1, 16, RGB, [b"\1\2\3\4\5\6"]), id="rgb png"),
         pytest.param(png_bytes(1, 1, 16, RGBA, [b"\1\2\3\4\5\6\7\x08"]), id="rgba png"),
-        pytest.param(png_bytes(1, 1, 16, GREY_ALPHA, [b"\1\2\3\4"]), id="grey and alpha png"),
+        pytest.param(png_bytes(1, 1, 16, GRAY_ALPHA, [b"\1\2\3\4"]), id="gray and alpha png"),
         pytest.param(rgb_16_tiff("<"), id="little-endian tiff"),
         pytest.param(rgb_16_tiff(">"), id="big-endian tiff"),
         pytest.param(rgb_16_tiff("<", compression=8), id="deflate tiff"),
@@ -375,7 +375,7 @@ def rgb_16_tiff(order: str, *, planes: int = 1, compression: int = 1) -> bytes:
         pytest.param(TEN_BIT_AVIF, id="10-bit avif"),
     ],
 )
-def test_more_than_8_bits_a_colour_is_refused_not_cut(data: bytes) -> None:
+def test_more_than_8_bits_a_color_is_refused_not_cut(data: bytes) -> None:
     with pytest.raises(ImageError, match="more than 8 bits"):
         picture_of(data)
 
@@ -417,11 +417,11 @@ def test_cmyk_jpeg_as_adobe_writes_it_inverted() -> None:
     assert picture.notes == ("CMYK was converted to RGB",)
 
 
-def test_ycck_jpeg_is_the_same_colour_by_another_transform() -> None:
+def test_ycck_jpeg_is_the_same_color_by_another_transform() -> None:
     data = bytearray(saved(cmyk_image(55, 127, 127, 0), "JPEG", quality=100))
     transform = data.index(b"Adobe") + 11
     assert data[transform] == 0
-    data[transform] = 2  # the stored 200, 128, 128 are now luma and no colour: ink 200, light 55
+    data[transform] = 2  # the stored 200, 128, 128 are now luma and no color: ink 200, light 55
     assert np.abs(picture_of(bytes(data)).pixels.astype(int) - 55).max() <= 2
 
 
@@ -500,7 +500,7 @@ def test_jpeg_is_close_to_what_was_saved() -> None:
     assert np.abs(picture.pixels.astype(int) - [200, 100, 50]).max() <= 3
 
 
-def test_grey_jpeg_has_one_channel() -> None:
+def test_gray_jpeg_has_one_channel() -> None:
     picture = picture_of(saved(Image.new("L", (20, 10), 77), "JPEG"))
     assert same_bits(picture.pixels, np.full((10, 20), 77, np.uint8))
 
@@ -561,7 +561,7 @@ def test_orientation_of_a_jpeg_is_applied_once(orientation: int) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
-def test_orientation_of_16_bit_grey(file_format: str) -> None:
+def test_orientation_of_16_bit_gray(file_format: str) -> None:
     image = Image.fromarray(np.array([[1, 300], [2, 40000]], np.uint16))
     data = saved(image, file_format, exif=with_orientation(6))
     assert same_bits(picture_of(data).pixels, np.array([[2, 1], [40000, 300]], np.uint16))
@@ -592,7 +592,7 @@ def test_damaged_exif_does_not_hinder_reading() -> None:
 
 
 def frames(mode: str) -> list[Image.Image]:
-    return [Image.new(mode, (4, 4), colour) for colour in ((10, 20, 30), (200, 0, 0), (0, 200, 0))]
+    return [Image.new(mode, (4, 4), color) for color in ((10, 20, 30), (200, 0, 0), (0, 200, 0))]
 
 
 @pytest.mark.parametrize(
@@ -666,7 +666,7 @@ def test_resolution_in_centimetres_becomes_inches() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(png_bytes(1, 1, 8, GREY, [b"\1"]), id="png"),
+        pytest.param(png_bytes(1, 1, 8, GRAY, [b"\1"]), id="png"),
         pytest.param(tiff_bytes("<", (1, 1), [8], [b"\1"]), id="tiff"),
         pytest.param(b"P5 1 1 255\n\1", id="pgm"),
         pytest.param(bmp_bytes(1, 1, 24, b"\1\1\1\0"), id="bmp"),
@@ -863,7 +863,7 @@ def test_empty_stream() -> None:
 def test_stream_that_cannot_seek() -> None:
     reader, writer = os.pipe()
     with open(writer, "wb") as stream:  # noqa: PTH123 -- a descriptor
-        stream.write(png_bytes(1, 1, 8, GREY, [b"\x2a"]))
+        stream.write(png_bytes(1, 1, 8, GRAY, [b"\x2a"]))
     with open(reader, "rb") as stream:  # noqa: PTH123 -- a descriptor
         assert read_image(stream).tolist() == [[42]]
 
@@ -877,15 +877,15 @@ def test_jpeg_named_png_is_read_by_its_content(file_of: FileOf) -> None:
 
 
 def test_image_without_an_extension(file_of: FileOf) -> None:
-    assert read_image(file_of(png_bytes(1, 1, 8, GREY, [b"\x2a"]), "picture")).tolist() == [[42]]
+    assert read_image(file_of(png_bytes(1, 1, 8, GRAY, [b"\x2a"]), "picture")).tolist() == [[42]]
 
 
 def test_path_as_a_string(file_of: FileOf) -> None:
-    assert read_image(str(file_of(png_bytes(1, 1, 8, GREY, [b"\x2a"]), "x.png"))).tolist() == [[42]]
+    assert read_image(str(file_of(png_bytes(1, 1, 8, GRAY, [b"\x2a"]), "x.png"))).tolist() == [[42]]
 
 
 def test_bytes_after_the_image_do_no_harm() -> None:
-    assert picture_of(png_bytes(1, 1, 8, GREY, [b"\x2a"]) + b"junk").pixels.tolist() == [[42]]
+    assert picture_of(png_bytes(1, 1, 8, GRAY, [b"\x2a"]) + b"junk").pixels.tolist() == [[42]]
 
 
 def test_text_named_png_is_refused(file_of: FileOf) -> None:
@@ -970,7 +970,7 @@ def test_fifo_whose_writer_takes_its_time(tmp_path: Path, monkeypatch: pytest.Mo
     reader.start()
     reader.join(0.2)
     assert reader.is_alive()
-    os.write(keeper, png_bytes(1, 1, 8, GREY, [b"\1"]))
+    os.write(keeper, png_bytes(1, 1, 8, GRAY, [b"\1"]))
     os.close(keeper)
     reader.join(60)
     assert read[0].tolist() == [[1]]
@@ -988,7 +988,7 @@ def test_fifo_that_is_closed_without_a_word(tmp_path: Path) -> None:
 
 @not_as_root
 def test_file_that_may_not_be_read(file_of: FileOf) -> None:
-    path = file_of(png_bytes(1, 1, 8, GREY, [b"\1"]), "x.png")
+    path = file_of(png_bytes(1, 1, 8, GRAY, [b"\1"]), "x.png")
     path.chmod(0)
     with pytest.raises(ImageError, match="permission denied"):
         read_image(path)
@@ -998,7 +998,7 @@ def test_file_that_may_not_be_read(file_of: FileOf) -> None:
 def test_file_in_a_folder_that_may_not_be_entered(tmp_path: Path) -> None:
     folder = tmp_path / "closed"
     folder.mkdir()
-    (folder / "x.png").write_bytes(png_bytes(1, 1, 8, GREY, [b"\1"]))
+    (folder / "x.png").write_bytes(png_bytes(1, 1, 8, GRAY, [b"\1"]))
     folder.chmod(0o600)
     try:
         with pytest.raises(ImageError, match="permission denied"):
@@ -1062,17 +1062,17 @@ def test_png_cut_after_its_last_pixel_is_refused_at_every_byte() -> None:
 
 def test_png_whose_pixels_end_early_inside_a_valid_stream_is_refused() -> None:
     with pytest.raises(ImageError):
-        picture_of(png_bytes(2, 4, 8, GREY, [b"\1\2", b"\3\4"]))
+        picture_of(png_bytes(2, 4, 8, GRAY, [b"\1\2", b"\3\4"]))
 
 
 def test_png_whose_last_row_is_half_there_is_refused() -> None:
     with pytest.raises(ImageError):
-        picture_of(png_bytes(2, 2, 8, GREY, [b"\1\2", b"\3"]))
+        picture_of(png_bytes(2, 2, 8, GRAY, [b"\1\2", b"\3"]))
 
 
 @pytest.mark.parametrize("chunk", [b"IHDR", b"IDAT"])
 def test_png_with_a_bad_checksum_is_refused(chunk: bytes) -> None:
-    data = bytearray(png_bytes(3, 3, 8, GREY, [b"\1\2\3"] * 3))
+    data = bytearray(png_bytes(3, 3, 8, GRAY, [b"\1\2\3"] * 3))
     start = data.index(chunk)
     length = struct.unpack(">I", data[start - 4 : start])[0]
     data[start + 4 + length] ^= 1
@@ -1090,7 +1090,7 @@ def test_png_with_a_flipped_bit_in_a_stored_pixel_is_refused() -> None:
 def test_png_text_that_unpacks_to_64_megabytes_is_refused_or_skipped() -> None:
     bomb = png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(1 << 26)))
     try:
-        picture = picture_of(png_bytes(1, 1, 8, GREY, [b"\1"], bomb))
+        picture = picture_of(png_bytes(1, 1, 8, GRAY, [b"\1"], bomb))
     except ImageError:
         return
     assert picture.pixels.tolist() == [[1]]
@@ -1149,7 +1149,7 @@ def test_tiff_directory_in_the_wild_is_refused(offset: int) -> None:
 @pytest.mark.parametrize("width", [0, 2**31 - 1, 2**32 - 1])
 def test_png_with_an_impossible_side_is_refused(width: int) -> None:
     with pytest.raises(ImageError):
-        picture_of(png_bytes(width, 1, 8, GREY, [b""]))
+        picture_of(png_bytes(width, 1, 8, GRAY, [b""]))
 
 
 @given(st.binary(max_size=200))
@@ -1209,7 +1209,7 @@ def test_60000_pixels_square_are_refused_at_once(data: bytes) -> None:
 
 
 LIMITED = [
-    pytest.param(png_bytes(4, 3, 8, GREY, [b"\1\2\3\4"] * 3), id="png"),
+    pytest.param(png_bytes(4, 3, 8, GRAY, [b"\1\2\3\4"] * 3), id="png"),
     pytest.param(array_file(np.zeros((3, 4))), id="npy"),
     pytest.param(b"1 2 3 4\n" * 3, id="text"),
 ]
@@ -1228,10 +1228,10 @@ def test_one_pixel_more_than_allowed_is_refused(data: bytes) -> None:
 
 def test_limit_of_pillow_is_out_of_force_while_ours_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2)
-    assert picture_of(png_bytes(4, 3, 8, GREY, [b"\1\2\3\4"] * 3)).pixels.shape == (3, 4)
+    assert picture_of(png_bytes(4, 3, 8, GRAY, [b"\1\2\3\4"] * 3)).pixels.shape == (3, 4)
 
 
-@pytest.mark.parametrize("data", [png_bytes(1, 1, 8, GREY, [b"\1"]), b"rubbish \xff", b"\x89PNG\r\n\x1a\n"])
+@pytest.mark.parametrize("data", [png_bytes(1, 1, 8, GRAY, [b"\1"]), b"rubbish \xff", b"\x89PNG\r\n\x1a\n"])
 def test_limit_of_pillow_is_as_before_afterwards(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 12345)
     with suppress(ImageError):
@@ -1319,7 +1319,7 @@ def test_result_keeps_what_came_with_the_input() -> None:
     assert (result.profile, result.resolution, result.notes) == (SRGB_PROFILE, (100, 300), ())
 
 
-def test_colour_profile_does_not_stay_with_a_grey_result() -> None:
+def test_color_profile_does_not_stay_with_a_gray_result() -> None:
     result = Picture(smooth(), profile=SRGB_PROFILE).with_pixels(noise((3, 4)), None)
     assert result.profile is None
     assert result.notes == ("the color profile does not fit the result and is dropped",)
@@ -1405,13 +1405,13 @@ def test_writing_without_a_known_extension_leaves_nothing(target: str, tmp_path:
 
 @pytest.mark.parametrize("extension", ["png", "tif", "tiff", "bmp", "pgm", "pnm", "npy"])
 @pytest.mark.parametrize("shape", [(5, 7), (1, 1), (1, 9), (9, 1)])
-def test_grey_comes_back_bit_identical(extension: str, shape: tuple[int, int], tmp_path: Path) -> None:
+def test_gray_comes_back_bit_identical(extension: str, shape: tuple[int, int], tmp_path: Path) -> None:
     pixels = noise(shape)
     write_image(tmp_path / f"x.{extension}", pixels)
     assert same_bits(read_image(tmp_path / f"x.{extension}"), pixels)
 
 
-def test_grey_in_webp_comes_back_as_equal_colours(tmp_path: Path) -> None:
+def test_gray_in_webp_comes_back_as_equal_colors(tmp_path: Path) -> None:
     pixels = noise((5, 7))
     write_image(tmp_path / "x.webp", pixels)
     assert same_bits(read_image(tmp_path / "x.webp"), np.dstack([pixels] * 3))
@@ -1425,7 +1425,7 @@ def test_rgb_comes_back_bit_identical(extension: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("extension", ["png", "tiff", "pgm", "pnm", "npy"])
-def test_16_bit_grey_comes_back_bit_identical(extension: str, tmp_path: Path) -> None:
+def test_16_bit_gray_comes_back_bit_identical(extension: str, tmp_path: Path) -> None:
     pixels = noise((5, 7), np.uint16)
     write_image(tmp_path / f"x.{extension}", pixels)
     assert same_bits(read_image(tmp_path / f"x.{extension}"), pixels)
@@ -1451,13 +1451,13 @@ def test_rgba_comes_back_bit_identical(extension: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("extension", ["png", "tiff", "npy"])
-def test_grey_and_alpha_come_back_bit_identical(extension: str, tmp_path: Path) -> None:
+def test_gray_and_alpha_come_back_bit_identical(extension: str, tmp_path: Path) -> None:
     pixels = with_clear_and_opaque_pixels((5, 7, 2))
     write_image(tmp_path / f"x.{extension}", pixels)
     assert same_bits(read_image(tmp_path / f"x.{extension}"), pixels)
 
 
-def test_grey_and_alpha_in_webp_come_back_as_equal_colours_and_alpha(tmp_path: Path) -> None:
+def test_gray_and_alpha_in_webp_come_back_as_equal_colors_and_alpha(tmp_path: Path) -> None:
     pixels = with_clear_and_opaque_pixels((5, 7, 2))
     write_image(tmp_path / "x.webp", pixels)
     assert same_bits(read_image(tmp_path / "x.webp"), pixels[:, :, [0, 0, 0, 1]])
@@ -1497,7 +1497,7 @@ def sampling_factors(jpeg: bytes) -> list[tuple[int, int]]:
     return [(factor >> 4, factor & 15) for factor in factors]
 
 
-def test_jpeg_keeps_colour_at_full_resolution() -> None:
+def test_jpeg_keeps_color_at_full_resolution() -> None:
     data = encoded(Picture(smooth()), FileFormat.JPEG)
     assert sampling_factors(data) == [(1, 1), (1, 1), (1, 1)]
 
@@ -1734,13 +1734,13 @@ def test_16_bits_or_floats_with_alpha_are_no_silent_loss(dtype: type[np.generic]
 # write_image -----------------------------------------------------------------------------------------------
 
 
-def test_one_channel_on_a_third_axis_is_grey(tmp_path: Path) -> None:
+def test_one_channel_on_a_third_axis_is_gray(tmp_path: Path) -> None:
     pixels = noise((3, 4, 1))
     write_image(tmp_path / "x.png", pixels)
     assert same_bits(read_image(tmp_path / "x.png"), pixels[:, :, 0])
 
 
-def test_one_channel_of_16_bits_on_a_third_axis_is_grey(tmp_path: Path) -> None:
+def test_one_channel_of_16_bits_on_a_third_axis_is_gray(tmp_path: Path) -> None:
     pixels = noise((3, 4, 1), np.uint16)
     write_image(tmp_path / "x.png", pixels)
     assert same_bits(read_image(tmp_path / "x.png"), pixels[:, :, 0])

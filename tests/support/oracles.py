@@ -251,13 +251,13 @@ def render(values: Sequence[int | float], how: str, *, scale: Fraction, depth: i
 
 # Colours of signed numbers --------------------------------------------------------------------------------
 
-BLUE, RED, GREY = (33, 102, 172), (178, 24, 43), (127, 127, 127)
+BLUE, RED, GRAY = (33, 102, 172), (178, 24, 43), (127, 127, 127)
 
 
 def diverging_color(value: float, limit: float) -> tuple[int, ...]:
     """Interpolate exactly from white to the colour of an end; Python rounds half to even."""
     if math.isnan(value):
-        return GREY
+        return GRAY
     share = Fraction(min(abs(value), limit)) / Fraction(limit) if limit else Fraction(int(value != 0))
     return tuple(round(255 + (end - 255) * share) for end in (BLUE if value < 0 else RED))
 
