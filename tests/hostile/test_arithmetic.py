@@ -285,7 +285,7 @@ LONG_SPECS = [
     ("99999999 x {" * 100 + "relu" + "}" * 100, "more than 10^30 layers"),
     ("1000 x {" * 5 + "relu" + "}" * 5, "makes 1,000,000,000,000,000 layers with repeats written out; at most 100,000 are allowed"),
     ("100001 x { relu }", "makes 100,001 layers"),
-    ("{" * 100_000, "a brace follows"),
+    ("{" * 100_000, "a brace must follow"),
     ("3 x {" * 100_000, "nested more than 100 deep"),
     ("3 x {" * 100_000 + "relu" + "}" * 100_000, "nested more than 100 deep"),
     ("add {" * 100_000, "nested more than 100 deep"),
