@@ -61,7 +61,7 @@ def gather_sources(
         if names:
             raise UsageError("--files0-from", "reads the file names from a list; leave IMAGE out")
         if recursive:
-            raise UsageError("--recursive", "does not go with --files0-from, which names every file")
+            raise UsageError("--recursive", "cannot be combined with --files0-from, which names every file")
         found = [Source(name) for name in _listed(files0_from)]
     else:
         found = [Source(name) for name in names or []]

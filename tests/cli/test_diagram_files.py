@@ -157,9 +157,9 @@ def test_checks_are_made_as_without_it(convcli: Runner, in_folder: Path) -> None
     [
         (("lenet5", "-o", "net.png"), "net.png: a diagram is drawn as .svg, .html"),
         (("lenet5", "-o", "svg"), "svg: a diagram is drawn as .svg, .html"),
-        (("lenet5", "--against", "vgg11", "-o", "net.svg"), "-o: does not go with a comparison"),
-        (("lenet5", "--n", "32", "--n", "40", "-o", "net.svg"), "-o: does not go with a comparison"),
-        (("--list", "-o", "net.svg"), "-o: does not go with --list"),
+        (("lenet5", "--against", "vgg11", "-o", "net.svg"), "-o: cannot be combined with a comparison"),
+        (("lenet5", "--n", "32", "--n", "40", "-o", "net.svg"), "-o: cannot be combined with a comparison"),
+        (("--list", "-o", "net.svg"), "-o: cannot be combined with --list"),
         (
             ("--f", "5", "--c-in", "3", "--c-out", "6", "-o", "net.svg"),
             "-o: a diagram needs the input size: --n",

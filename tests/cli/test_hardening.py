@@ -199,7 +199,7 @@ def test_a_text_padding_of_two_numbers_gives_two_sides() -> None:
 @pytest.mark.parametrize("option", [["--ceil"], ["--c-out", "6"]])
 def test_what_cannot_be_solved_for_is_refused(convcli: Runner, option: list[str]) -> None:
     ran = convcli("shape", "--n", 32, "--f", 5, "--want", 32, *option)
-    assert ran.all == (2, "", f"convcli: {option[0]}: does not go with --want\n")
+    assert ran.all == (2, "", f"convcli: {option[0]}: cannot be combined with --want; choose one\n")
 
 
 def test_the_version_stands_before_any_command(convcli: Runner) -> None:

@@ -197,7 +197,7 @@ def test_csv_and_markdown(convcli: Runner, net: Path) -> None:
 @pytest.mark.parametrize("command", ["shape", "params"])
 def test_two_forms_are_refused(convcli: Runner, command: str, forms: tuple[str, str]) -> None:
     assert_refused(
-        convcli(command, "resnet18", *forms), f"{forms[0]}: cannot be combined with {forms[1]}; choose one"
+        convcli(command, "resnet18", *forms), f"{forms[1]}: cannot be combined with {forms[0]}; choose one"
     )
 
 
@@ -500,7 +500,7 @@ def test_comparisons_that_are_refused(convcli: Runner) -> None:
     )
     assert_refused(
         convcli("params", "resnet18", "--against", "vgg11", "--versus-dense"),
-        "--versus-dense: does not go with a comparison",
+        "--versus-dense: cannot be combined with a comparison",
     )
     assert_refused(
         convcli("params", "resnet18", "--against", "vgg12"),
@@ -592,7 +592,7 @@ def test_list_on_a_terminal(terminal: Runner) -> None:
     [("--f", "5"), ("--p", "1"), ("--s", "2"), ("--d", "2"), ("--ceil",), ("--c-out", "3"), ("--want", "3")],
 )
 def test_shape_takes_a_network_or_a_layer(convcli: Runner, options: tuple[str, ...]) -> None:
-    assert_refused(convcli("shape", "resnet18", *options), "NETWORK: does not go with --f, --")
+    assert_refused(convcli("shape", "resnet18", *options), "NETWORK: cannot be combined with --f, --")
 
 
 @pytest.mark.parametrize(
@@ -601,7 +601,7 @@ def test_shape_takes_a_network_or_a_layer(convcli: Runner, options: tuple[str, .
      ("--no-bias",), ("--dense", "3")],
 )  # fmt: skip
 def test_params_takes_a_network_or_a_layer(convcli: Runner, options: tuple[str, ...]) -> None:
-    assert_refused(convcli("params", "resnet18", *options), "NETWORK: does not go with --f, --")
+    assert_refused(convcli("params", "resnet18", *options), "NETWORK: cannot be combined with --f, --")
 
 
 @pytest.mark.parametrize(
@@ -710,8 +710,8 @@ def test_ten_thousand_layers(convcli: Runner, tmp_path: Path) -> None:
             ["params", "--f", "5", "--c-in", "3", "--c-out", "6", "--expect", "456"],
             "needs the input size: --n",
         ),
-        (["shape", "resnet18", "--last", "--by-block"], "--by-block: does not go with --last"),
-        (["shape", "resnet18", "--smallest", "--valid-sizes", "1..9"], "does not go with"),
+        (["shape", "resnet18", "--last", "--by-block"], "--by-block: cannot be combined with --last"),
+        (["shape", "resnet18", "--smallest", "--valid-sizes", "1..9"], "cannot be combined with"),
         (["shape", "."], "is read as layers, not as a file: name the file *.net, or read it with - < FILE"),
     ],
 )

@@ -79,7 +79,7 @@ def test_a_table_of_one_row(shape: Runner) -> None:
 @pytest.mark.parametrize("option", ["--csv", "--md", "--ceil"])
 def test_what_does_not_go_with_want(shape: Runner, option: str) -> None:
     assert_refused(
-        shape(*["--n", "32", "--f", "5", "--want", "32"], option), f"{option}: does not go with --want"
+        shape(*["--n", "32", "--f", "5", "--want", "32"], option), f"{option}: cannot be combined with --want"
     )
 
 
@@ -485,4 +485,4 @@ def test_number_of_too_many_digits(shape: Runner) -> None:
 
 def test_unexpected_argument(shape: Runner) -> None:
     assert_refused(shape("--n", "32", "relu", "tanh"), "shape: put the layers in quotes")
-    assert_refused(shape("--n", "32", "--f", "5", "7"), "NETWORK: does not go with --f, --")
+    assert_refused(shape("--n", "32", "--f", "5", "7"), "NETWORK: cannot be combined with --f, --")

@@ -90,12 +90,20 @@ def test_a_file_gets_80_columns_without_colors(in_folder: Path) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_text_contradicts_other_forms(convcli: Runner, in_folder: Path, command: str) -> None:
     with nothing_changes(in_folder):
-        assert_refused(convcli(command, "--json", "--text"), "--json: does not go with --text\n")
+        assert_refused(
+            convcli(command, "--json", "--text"), "--json: cannot be combined with --text; choose one\n"
+        )
         if command in ("shape", "params"):
-            assert_refused(convcli(command, "--text", "--csv"), "--csv: does not go with --text\n")
-            assert_refused(convcli(command, "--md", "--text"), "--md: does not go with --text\n")
+            assert_refused(
+                convcli(command, "--text", "--csv"), "--csv: cannot be combined with --text; choose one\n"
+            )
+            assert_refused(
+                convcli(command, "--md", "--text"), "--md: cannot be combined with --text; choose one\n"
+            )
         if command in ("apply", "pool", "explain", "params"):
-            assert_refused(convcli(command, "-o", "-", "--text"), "-o -: does not go with --text\n")
+            assert_refused(
+                convcli(command, "-o", "-", "--text"), "-o -: cannot be combined with --text; choose one\n"
+            )
 
 
 def test_the_next_command_of_the_process_is_bare_again(convcli: Runner) -> None:

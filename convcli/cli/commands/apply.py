@@ -228,24 +228,24 @@ def apply(
     )  # fmt: skip
     window = read_window(padding, border, stride, dilation, flip=flip, jobs=batch.threads)
     rendering = read_rendering(channels, signed, scale, bias, batch.destination.format, relu=relu)
-    named = bool(filters or kernels or banks)
+    are_chosen = bool(filters or kernels or banks)
     figures = None
     if sheet is not None or direction is not None:
         from convcli.cli.options.drawing import DrawingOptions  # late: most runs draw no figures
 
         results = (output, out_dir, name, file_format) != (None,) * 4
         figures = DrawingOptions.read(sheet, direction, batch, results=results)
-        if not named:
-            filters = figures.names(angle=angle, size=size)
+        if not are_chosen:
+            filters = figures.default_filters(angle=angle, size=size)
     chosen = read_filters(
         filters or [], kernels or [], banks or [], angle=angle, size=size, order=order, inputs=images or []
     )
     measured = json or is_human_readable()
     recipes = [
-        convolution_recipe(one, window, rendering, measured=measured)
-        for one in chosen
+        convolution_recipe(filter_, window, rendering, measured=measured)
+        for filter_ in chosen
         if figures is None or figures.results
     ]
     if figures is not None:
-        recipes += figures.recipes(chosen, window, rendering, named=named)
+        recipes += figures.recipes(chosen, window, rendering, are_chosen=are_chosen)
     return run_batch(batch, recipes, kernel_files(kernels or []))

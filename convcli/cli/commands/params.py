@@ -188,7 +188,8 @@ def params(
     if network is not None:
         if layer_options != (None, None, None, "0", "1", "1", "1", False, None):
             raise UsageError(
-                "NETWORK", "does not go with --f, --c-out and similar options, which describe a single layer"
+                "NETWORK",
+                "cannot be combined with --f, --c-out and similar options, which describe a single layer",
             )
         from convcli.cli.reports.networks import report_params
 

@@ -114,7 +114,7 @@ def shape(
             other = {"--ceil": ceil, "--c-out": c_out, "--csv": csv, "--md": md}
             given = [option for option, value in other.items() if value not in (None, False)]
             if given:
-                raise UsageError(given[0], "does not go with --want")
+                raise UsageError(given[0], "cannot be combined with --want; choose one")
             from convcli.cli.reports.solutions import (  # late: only --want needs it
                 LayerConstraints,
                 print_solutions,
@@ -134,7 +134,7 @@ def shape(
         return 0
     if (f, p, s, d, ceil, c_out, want) != (None, None, None, "1", False, None, None):
         raise UsageError(
-            "NETWORK", "does not go with --f, --p and similar options, which describe a single layer"
+            "NETWORK", "cannot be combined with --f, --p and similar options, which describe a single layer"
         )
     modes: dict[str, object] = {"--valid-sizes": valid_sizes, "--smallest": smallest, "--last": last}
     for option in ({"--csv": csv}, {"--md": md}, {"--by-block": by_block}):

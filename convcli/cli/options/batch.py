@@ -69,7 +69,7 @@ class BatchOptions:
             A list of names cannot be read.
         """
         check_workload(jobs, png_level)
-        wanted = PreviewRequest.read(preview, preview_as)
+        preview_request = PreviewRequest.read(preview, preview_as)
         reading = read_options(max_pixels, max_memory, frame, background)
         destination = read_destination(
             output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
@@ -79,7 +79,7 @@ class BatchOptions:
         processes, threads = split_jobs(jobs, len(sources))
         limits = replace(reading.limits, processes=processes)
         reading = replace(reading, limits=limits)
-        return cls(sources, reading, processes, replace(destination, jobs=threads), json, wanted)
+        return cls(sources, reading, processes, replace(destination, jobs=threads), json, preview_request)
 
     @property
     def threads(self) -> int | None:
@@ -129,39 +129,45 @@ def read_destination(
     UsageError
         The options contradict each other, or name an unknown format.
     """
-    chosen = None if file_format is None else parse_format(file_format)
+    output_format = None if file_format is None else parse_format(file_format)
     if output == "":
         raise UsageError(option, "has an empty file name")
     if output is not None and _is_standard_output(output):
         output = STREAM
     if output is not None and output != STREAM and (output.endswith("/") or os.path.isdir(output)):  # noqa: PTH112 -- a name may be too long
-        instead = "use --out-dir to write into it" if option == "-o" else "give the name of a file in it"
-        raise UsageError(output, f"is a folder; {instead}")
-    for other, given in (("--out-dir", out_dir), ("--name", name)):
+        advice = "use --out-dir to write into it" if option == "-o" else "give the name of a file in it"
+        raise UsageError(output, f"is a folder; {advice}")
+    for other_option, given in (("--out-dir", out_dir), ("--name", name)):
         if output is not None and given is not None:
-            raise UsageError(other, "is for derived names, but -o names the output; leave one of them out")
+            raise UsageError(
+                other_option, "is for derived names, but -o names the output; leave one of them out"
+            )
     if skip_existing and (force or output is not None):
-        raise UsageError("--skip-existing", f"does not go with {'--force' if force else '-o'}")
+        raise UsageError(
+            "--skip-existing", f"cannot be combined with {'--force' if force else '-o'}; choose one"
+        )
     if output == STREAM:
-        chosen = chosen or FileFormat.PNG
+        output_format = output_format or FileFormat.PNG
         if json:
             raise UsageError(
                 "--json", f"writes to standard output, and so does {option} -; write the result to a file"
             )
-        if stdout_is_terminal() and not chosen.text:
+        if stdout_is_terminal() and not output_format.text:
             raise UsageError(
-                f"{option} -", f"{chosen} is not for a terminal; redirect it, or add --format csv"
+                f"{option} -", f"{output_format} is not for a terminal; redirect it, or add --format csv"
             )
     else:
-        chosen = _parse_format(output, chosen, file_format)
+        output_format = _check_format(output, output_format, file_format)
     if name is not None:
         check_name(name)
         if not name.endswith(".{ext}"):
-            chosen = _parse_format(name, chosen, file_format)
-    if png_level is not None and chosen not in (None, FileFormat.PNG):
-        raise UsageError("--png-level", f"is for PNG files, but the output is {chosen}")
+            output_format = _check_format(name, output_format, file_format)
+    if png_level is not None and output_format not in (None, FileFormat.PNG):
+        raise UsageError("--png-level", f"is for PNG files, but the output is {output_format}")
     folder = None if out_dir is None else Path(out_dir)
-    return Destination(output, folder, name or DEFAULT_NAME, chosen, force, skip_existing, png_level, jobs)
+    return Destination(
+        output, folder, name or DEFAULT_NAME, output_format, force, skip_existing, png_level, jobs
+    )
 
 
 def _is_standard_output(output: str) -> bool:
@@ -172,18 +178,20 @@ def _is_standard_output(output: str) -> bool:
         return False
 
 
-def _parse_format(name: str | None, chosen: FileFormat | None, file_format: str | None) -> FileFormat | None:
+def _check_format(
+    name: str | None, requested: FileFormat | None, file_format: str | None
+) -> FileFormat | None:
     """Return the format of an output of that name; it must not contradict --format."""
     if name is None:
-        return chosen
-    if chosen is None:
+        return requested
+    if requested is None:
         return format_for_path(name)
-    implied = chosen
+    implied = requested
     with suppress(UsageError):  # an unknown extension does not contradict --format
         implied = format_for_path(name)
-    if implied != chosen:
+    if implied != requested:
         raise UsageError(
             name,
             f"ends in {Path(name).suffix}, but --format is {file_format}; change one of them",
         )
-    return chosen
+    return requested

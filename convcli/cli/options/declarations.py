@@ -322,7 +322,7 @@ def check_exclusive(options: Mapping[str, object]) -> None:
     """
     given = [name for name, value in options.items() if value not in (None, False)]
     if len(given) > 1:
-        raise UsageError(given[1], f"does not go with {given[0]}")
+        raise UsageError(given[1], f"cannot be combined with {given[0]}; choose one")
 
 
 def apply_text_option(

@@ -1,4 +1,4 @@
-"""The drawings of ``apply``, beside results or instead of them: the options --sheet and --direction."""
+"""Options that draw figures of results, beside them or instead of them: --sheet and --direction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from convcli.pipeline.recipes.window import SlidingWindow
 
 __all__ = ["DrawingOptions"]
 
-DEFAULT_LIMITS = "sobel"  # the default filter of --direction
+DEFAULT_DIRECTION_FILTER = "sobel"
 
 
 @dataclass(frozen=True)
@@ -44,24 +44,24 @@ class DrawingOptions:
         UsageError
             A name does not fit a picture, or not one picture per input.
         """
-        both = [
-            None if name is None else _destination(option, name, batch, results=results)
+        figures = [
+            None if name is None else _figure_destination(option, name, batch, results=results)
             for option, name in (("--sheet", sheet), ("--direction", direction))
         ]
-        for one in both:
-            if one is not None and one.output == STREAM and (results or None not in both):
+        for figure in figures:
+            if figure is not None and figure.output == STREAM and (results or None not in figures):
                 raise UsageError(
-                    f"{one.option} -",
+                    f"{figure.option} -",
                     "writes to standard output, but so do the names of the other outputs; write to a file",
                 )
-        return cls(both[0], both[1], results)
+        return cls(figures[0], figures[1], results)
 
     @property
-    def _are_directions_alone(self) -> bool:
+    def _has_only_directions(self) -> bool:
         return self.sheet is None and not self.results
 
-    def names(self, *, angle: str | None, size: str | None) -> list[str]:
-        """Return the default filters.
+    def default_filters(self, *, angle: str | None, size: str | None) -> list[str]:
+        """Return the names of the filters that are drawn if none is chosen.
 
         Raises
         ------
@@ -69,7 +69,7 @@ class DrawingOptions:
             An angle or a size is given, which not all of them have.
         """
         if self.sheet is None:
-            return [DEFAULT_LIMITS]
+            return [DEFAULT_DIRECTION_FILTER]
         for option, given in (("--angle", angle), ("--size", size)):
             if given is not None:
                 raise UsageError(option, "is not an option of every filter; choose filters by --filter")
@@ -77,60 +77,62 @@ class DrawingOptions:
 
     def recipes(
         self,
-        chosen: Sequence[Filter | Bank],
+        filters: Sequence[Filter | Bank],
         window: SlidingWindow,
         rendering: Rendering,
         *,
-        named: bool,
+        are_chosen: bool,
     ) -> list[Recipe]:
-        """Make the operations that draw the figures.
+        """Return the recipes that draw the figures.
 
         Parameters
         ----------
-        chosen : sequence of Filter or Bank
+        filters : sequence of Filter or Bank
         window, rendering
-        named : bool
-            Whether the filters were chosen, not the default ones.
+        are_chosen : bool
+            Whether the filters were chosen by options, instead of by default.
 
         Raises
         ------
         UsageError
             A figure cannot be drawn.
         """
-        made = []
+        recipes = []
         if self.sheet is not None:
-            made.append(sheet_recipe(chosen, window, rendering, self.sheet))
+            recipes.append(sheet_recipe(filters, window, rendering, self.sheet))
         if self.direction is not None:
-            if self._are_directions_alone:
-                _check_plain(rendering)
-            directed = self._directed(chosen, self.direction, named=named)
-            made += [direction_recipe(one, window, rendering, self.direction) for one in directed]
-        return made
+            if self._has_only_directions:
+                _check_no_rendering(rendering)
+            gradients = self._gradient_filters(filters, self.direction, are_chosen=are_chosen)
+            recipes += [direction_recipe(filter_, window, rendering, self.direction) for filter_ in gradients]
+        return recipes
 
-    def _directed(
-        self, chosen: Sequence[Filter | Bank], destination: Destination, *, named: bool
+    def _gradient_filters(
+        self, filters: Sequence[Filter | Bank], direction: Destination, *, are_chosen: bool
     ) -> list[Filter]:
         """Return the filters that have a direction; with a sheet or results there may be others as well."""
-        if self.sheet is not None and not named:
-            return [get_filter(DEFAULT_LIMITS)]
-        found = [one for one in chosen if isinstance(one, Filter) and _is_directed(one)]
-        others = [one.name for one in chosen if one not in found]
-        if others and (not found or self._are_directions_alone):
+        if self.sheet is not None and not are_chosen:
+            return [get_filter(DEFAULT_DIRECTION_FILTER)]
+        gradients = [
+            filter_ for filter_ in filters if isinstance(filter_, Filter) and _is_gradient_filter(filter_)
+        ]
+        others = [filter_.name for filter_ in filters if filter_ not in gradients]
+        if others and (not gradients or self._has_only_directions):
             raise FilterError(others[0], f"gives no direction; use one of {', '.join(GRADIENT_FILTERS)}")
-        if len(found) > 1 and (destination.output is not None or "{filter}" not in destination.name):
+        if len(gradients) > 1 and (direction.output is not None or "{filter}" not in direction.name):
             raise UsageError(
                 "--direction",
-                f'is one picture for {len(found)} filters; add both fields: "{{stem}}-{{filter}}.png"',
+                f'is one picture for {len(gradients)} filters; add both fields: "{{stem}}-{{filter}}.png"',
             )
-        return found
+        return gradients
 
 
-def _is_directed(one: Filter) -> bool:
-    return len(one.kernels) == 2 and one.name.partition(":")[0] in GRADIENT_FILTERS
+def _is_gradient_filter(filter_: Filter) -> bool:
+    return len(filter_.kernels) == 2 and filter_.name.partition(":")[0] in GRADIENT_FILTERS
 
 
-def _check_plain(rendering: Rendering) -> None:
-    """Refuse options that would have no effect."""
+def _check_no_rendering(rendering: Rendering) -> None:
+    """Check that no option is given that has no effect on a gradient direction."""
     for option, given in (
         ("--signed", rendering.signed is not None),
         ("--scale", rendering.scale != 1),
@@ -143,13 +145,13 @@ def _check_plain(rendering: Rendering) -> None:
             )
 
 
-def _destination(option: str, name: str, batch: BatchOptions, *, results: bool) -> Destination:
+def _figure_destination(option: str, name: str, batch: BatchOptions, *, results: bool) -> Destination:
     """Return where a figure goes; a name with fields, as in --name, gives one figure per input."""
     destination = batch.destination
     if "{" in name or "}" in name:
-        goes = _for_each(option, name, destination)
+        figure = _destination_per_input(option, name, destination)
     else:
-        goes = read_destination(
+        figure = read_destination(
             name, None, None, force=destination.force, json=batch.json, png_level=None, jobs=destination.jobs,
             option=option,
         )  # fmt: skip
@@ -159,25 +161,25 @@ def _destination(option: str, name: str, batch: BatchOptions, *, results: bool) 
                 f"{option} {name}",
                 f"is one picture for {len(batch.sources)} inputs; add {{stem}}: {example}",
             )
-    if goes.format is None or goes.format.numeric or name.lower().endswith(".pgm"):
-        what = "gray" if goes.format == FileFormat.PNM else f"{goes.format}, which holds values"
-        raise UsageError(f"{option} {name}", f"is a color picture, not {what}; end it in .png")
-    if destination.png_level is not None and goes.format != FileFormat.PNG and not results:
-        raise UsageError("--png-level", f"is for PNG files, but {option} is {goes.format}")
+    if figure.format is None or figure.format.numeric or name.lower().endswith(".pgm"):
+        kind = "gray" if figure.format == FileFormat.PNM else f"{figure.format}, which holds values"
+        raise UsageError(f"{option} {name}", f"is a color picture, not {kind}; end it in .png")
+    if destination.png_level is not None and figure.format != FileFormat.PNG and not results:
+        raise UsageError("--png-level", f"is for PNG files, but {option} is {figure.format}")
     return replace(
-        goes, skip_existing=destination.skip_existing, png_level=destination.png_level,
+        figure, skip_existing=destination.skip_existing, png_level=destination.png_level,
         option=option,
     )  # fmt: skip
 
 
-def _for_each(option: str, name: str, destination: Destination) -> Destination:
+def _destination_per_input(option: str, name: str, destination: Destination) -> Destination:
     """Return the destination of a name with fields; folders before the first field are created as well."""
     parts = Path(name).parts
-    fixed = next(number for number, part in enumerate(parts) if "{" in part or "}" in part)
-    template = str(Path(*parts[fixed:]))
+    fixed_count = next(index for index, part in enumerate(parts) if "{" in part or "}" in part)
+    template = str(Path(*parts[fixed_count:]))
     check_name(template, option)
     file_format = FileFormat.PNG if template.endswith(".{ext}") else format_for_path(template)
-    folder = Path(destination.folder or "", *parts[:fixed])
+    folder = Path(destination.folder or "", *parts[:fixed_count])
     return replace(
         destination,
         output=None,

@@ -123,7 +123,10 @@ def report_params(
         note_channels_first(network.input)
         return network
     if versus_dense or file:
-        raise UsageError("--versus-dense" if versus_dense else "-o", "does not go with a comparison")
+        raise UsageError(
+            "--versus-dense" if versus_dense else "-o",
+            "cannot be combined with a comparison; give a single network",
+        )
     size = sizes[-1] if sizes else None
     second = _build_network(text, size) if against is None else _build_compared(against, size)
     if output_format == OutputFormat.JSON:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
+from convcli.cli.options.declarations import check_exclusive
 from convcli.cli.terminal.output import is_human_readable, labeled_text, write
-from convcli.errors import UsageError
 from convcli.networks.tables import Table
 
 __all__ = ["OutputFormat", "print_table"]
@@ -28,12 +28,11 @@ class OutputFormat(StrEnum):
         UsageError
             Two formats are requested.
         """
-        is_requested = {cls.JSON: json, cls.CSV: csv, cls.MARKDOWN: markdown}
-        requested = [output_format for output_format, is_set in is_requested.items() if is_set]
-        if len(requested) > 1:
-            raise UsageError(f"--{requested[0]}", f"cannot be combined with --{requested[1]}; choose one")
-        if requested:
-            return requested[0]
+        requested = {cls.JSON: json, cls.CSV: csv, cls.MARKDOWN: markdown}
+        check_exclusive({f"--{output_format}": is_set for output_format, is_set in requested.items()})
+        for output_format, is_set in requested.items():
+            if is_set:
+                return output_format
         return cls.TEXT if is_human_readable() else cls.TSV
 
 
