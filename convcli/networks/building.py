@@ -37,7 +37,7 @@ def build(spec: Spec, size: Size | None = None) -> Network:
     ------
     SizeError
         The input has no size, or other channels than the spec says; or a layer is impossible: the message
-        gives its place, the arithmetic with its numbers, and what would be possible.
+        gives its position, the arithmetic with its numbers, and what would be possible.
     """
     size = input_size(spec, size)
     builder = _NetworkBuilder(spec.source)
@@ -224,13 +224,13 @@ def _joined_fields(
         ReceptiveField.joined([pair[axis] for pair in pairs], [pair[axis] for pair in others])
         for axis in (0, 1)
     )
-    places = {
+    centers = {
         tuple((field.jump, field.center) for field in pair): " x ".join(
             dict.fromkeys(map(_format_center, pair))
         )
         for pair in pairs
     }
-    return (rows, columns), " and ".join(places.values()) if len(places) > 1 else ""
+    return (rows, columns), " and ".join(centers.values()) if len(centers) > 1 else ""
 
 
 def _format_center(field: ReceptiveField) -> str:

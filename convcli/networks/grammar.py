@@ -82,14 +82,14 @@ class _Parser:
         items = self.items(None, 0)
         if not items:
             self.fail(first.position, "there are no layers; as in: conv 6 f5, maxpool f2")
-        self.check_count(items)
+        self.check_count_layers(items)
         return Spec(size, items, self.source)
 
     @property
     def token(self) -> Token:
         return self.tokens[self.index]
 
-    def at(self, text: str) -> bool:
+    def at_mark(self, text: str) -> bool:
         return self.token.kind == TokenKind.MARK and self.token.text == text
 
     def skip_separators(self) -> None:
@@ -113,7 +113,7 @@ class _Parser:
                 if open_brace is not None:
                     self.fail(open_brace.position, "this brace is never closed")
                 return tuple(items)
-            if self.at("}") or self.at("|"):
+            if self.at_mark("}") or self.at_mark("|"):
                 if open_brace is None:
                     self.fail(self.token.position, f"{self.token.text!r} closes nothing: no brace is open")
                 return tuple(items)
@@ -144,7 +144,7 @@ class _Parser:
         return items
 
     def check_end_of_item(self) -> None:
-        if self.token.kind in (TokenKind.SEPARATOR, TokenKind.END) or self.at("}") or self.at("|"):
+        if self.token.kind in (TokenKind.SEPARATOR, TokenKind.END) or self.at_mark("}") or self.at_mark("|"):
             return
         self.fail(self.token.position, f"a comma is missing before {self.token.text[:50]!r}")
 
@@ -174,7 +174,7 @@ class _Parser:
         if match and not times and self.token.kind == TokenKind.WORD and self.token.text in ("x", "X", "×"):
             self.index += 1
             times = True
-        if match is None or not times or not self.at("{"):
+        if match is None or not times or not self.at_mark("{"):
             self.fail(first.position, self.number_error(first))
         try:
             count = parse_count(match[1], "repeats")
@@ -183,10 +183,10 @@ class _Parser:
         open_brace = self.token
         self.index += 1
         body = self.items(open_brace, depth + 1)
-        if self.at("|"):
+        if self.at_mark("|"):
             self.fail(self.token.position, "a repeat has no branches; only add, cat and mul do")
         self.index += 1
-        if not _count(body):
+        if not _count_layers(body):
             self.fail(open_brace.position, "there is nothing to repeat")
         return Repeat(count, body, first.position)
 
@@ -205,7 +205,7 @@ class _Parser:
             name = self.token.text
             self.index += 1
             return JoinTag(kind, name, position)
-        if not self.at("{"):
+        if not self.at_mark("{"):
             self.fail(
                 position,
                 f"{kind} needs branches or a tag, as in: {kind} {{ conv 64 f3 p1 | }} or {kind} @skip",
@@ -215,7 +215,7 @@ class _Parser:
         while True:
             self.index += 1
             branches.append(self.items(open_brace, depth + 1))
-            if self.at("}"):
+            if self.at_mark("}"):
                 break
         self.index += 1
         if len(branches) < 2:
@@ -225,8 +225,8 @@ class _Parser:
             )
         return Join(kind, tuple(branches), position)
 
-    def check_count(self, items: Sequence[Item]) -> None:
-        count = _count(items)
+    def check_count_layers(self, items: Sequence[Item]) -> None:
+        count = _count_layers(items)
         if count > MAX_LAYERS:
             shown = f"{count:,}" if count < 10**30 else "more than 10^30"
             position = next((item.position for item in items if isinstance(item, Repeat)), items[0].position)
@@ -235,14 +235,14 @@ class _Parser:
             )
 
 
-def _count(items: Sequence[Item]) -> int:
+def _count_layers(items: Sequence[Item]) -> int:
     """Count layers and joins, with repeats written out."""
     total = 0
     for item in items:
         if isinstance(item, Repeat):
-            total += item.times * _count(item.body)
+            total += item.times * _count_layers(item.body)
         elif isinstance(item, Join):
-            total += 1 + sum(_count(branch) for branch in item.branches)
+            total += 1 + sum(_count_layers(branch) for branch in item.branches)
         elif not isinstance(item, Tag):
             total += 1
     return total

@@ -102,9 +102,8 @@ class ReceptiveField(NamedTuple):
 
     def _ranges_through(self, window: Window) -> PixelRanges:
         units, inputs = window.period
-        count = (
-            units * (len(self.unit_ranges) // gcd(len(self.unit_ranges), inputs)) if self.unit_ranges else 0
-        )
+        period = len(self.unit_ranges)
+        count = units * (period // gcd(period, inputs)) if period else 0
         if count > MAX_PERIOD:
             return ()
         unit_ranges = []
@@ -136,8 +135,10 @@ class ReceptiveField(NamedTuple):
 
         Parameters
         ----------
-        fields : of the branches that slide over the image
-        others : of the branches that are broadcast, which have no position
+        fields : sequence of ReceptiveField
+            Of the branches that slide over the image.
+        others : sequence of ReceptiveField
+            Of the branches that are broadcast, which have no position.
 
         Examples
         --------

@@ -149,7 +149,7 @@ def shape_table(network: Network, *, by_block: bool = False) -> Table:
             Column("output", [format_size(stage.output) for stage in last]),
             Column("field", [_number_or_text(field) for field, _, _ in fields]),
             Column("jump", [_number_or_text(jump) for _, jump, _ in fields], rank=1),
-            Column("centre", [centre for _, _, centre in fields], rank=2),
+            Column("centre", [center for _, _, center in fields], rank=2),
             Column("padding", [_padding_text(group) for group in groups], rank=3),
             Column("unread", [_unread_text(group) for group in groups]),
         ),
@@ -175,8 +175,7 @@ def params_table(network: Network, *, by_block: bool = False, versus_dense: bool
     total      10       47,506  399,840        9,418
     """
     groups, labels, indents = _rows_of(network, by_block=by_block)
-    last = [group[-1] for group in groups]
-    outputs: list[Cell] = [format_size(stage.output) for stage in last]
+    outputs: list[Cell] = [format_size(group[-1].output) for group in groups]
     columns = [
         Column("layer", [*labels], "total"),
         Column("output", outputs, format_size(network.output), rank=2 if versus_dense else 1),
@@ -225,10 +224,10 @@ def _sums(name: str, counts: Sequence[Sequence[int | None]], rank: int = 0) -> C
 
 
 def _dense_columns(groups: Sequence[Sequence[Stage]]) -> list[Column]:
-    """Return the costs with a dense layer in the place of each convolution."""
-    dense = [[(stage, stage.dense_equivalent) for stage in group] for group in groups]
-    params = [[(twin or stage).params for stage, twin in row] for row in dense]
-    macs = [[(twin or stage).macs for stage, twin in row] for row in dense]
+    """Return the costs with a dense layer instead of each convolution."""
+    rows = [[(stage, stage.dense_equivalent) for stage in group] for group in groups]
+    params = [[(dense or stage).params for stage, dense in row] for row in rows]
+    macs = [[(dense or stage).macs for stage, dense in row] for row in rows]
     return [_sums("dense params", params), _sums("dense MACs", macs, rank=3)]
 
 
@@ -252,8 +251,8 @@ def receptive_field_texts(fields: ReceptiveFields | None) -> tuple[str, str, str
     sizes = ["all" if field.size is None else f"{field.size}" for field in fields]
     jumps = [format_number(field.jump) for field in fields]
     centers = [format_number(field.center) for field in fields]
-    size, jump, centre = ("x".join(dict.fromkeys(texts)) for texts in (sizes, jumps, centers))
-    return size, jump, centre
+    size, jump, center = ("x".join(dict.fromkeys(texts)) for texts in (sizes, jumps, centers))
+    return size, jump, center
 
 
 def _number_or_text(text: str) -> Cell:
@@ -261,7 +260,7 @@ def _number_or_text(text: str) -> Cell:
 
 
 def _padding_text(group: Sequence[Stage]) -> str | None:
-    """Return what a single layer adds or cuts off on each side."""
+    """Return the padding of a single layer; for a transposed convolution, what is cut off."""
     axes = group[0].axes
     if len(group) > 1 or axes is None:
         return None
@@ -272,8 +271,8 @@ def _padding_text(group: Sequence[Stage]) -> str | None:
 def _unread_text(group: Sequence[Stage]) -> str | None:
     """Return the number of rows and columns that are never read; None if all are read."""
     if len(group) > 1:
-        losing = sum(_unread_text([stage]) is not None for stage in group)
-        return f"in {losing} layer{'s'[: losing != 1]}" if losing else None
+        count = sum(_unread_text([stage]) is not None for stage in group)
+        return f"in {count} layer{'s'[: count != 1]}" if count else None
     counts = [axis.unread_count() for axis in group[0].axes or ()]
     texts = [
         f"{'?' if count is None else count} {name}{'s'[: count != 1]}"

@@ -1,4 +1,4 @@
-"""Outputs appear whole or not at all: what is on the disk afterwards is looked at, whatever went wrong."""
+"""Atomic writes: whatever fails, the files on disk are either complete or untouched."""
 
 import errno
 import os
@@ -64,7 +64,7 @@ def test_new_name_may_be_written_beside_its_input(old: Path) -> None:
     check_target(old.with_name("y.bin"), [old])
 
 
-def test_name_without_a_folder_is_in_this_one(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_without_a_folder_is_in_the_current_one(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(old.parent)
     check_target("y.bin", ["x.bin"])
 
@@ -113,17 +113,17 @@ def test_input_is_never_the_output(
         check_target(target, ["missing.bin", source], replace=replace)
 
 
-def test_input_that_is_gone_does_no_harm(old: Path) -> None:
+def test_missing_input_is_ignored(old: Path) -> None:
     check_target(old, [old.with_name("gone")], replace=True)
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_folder_is_no_target(replace: bool, tmp_path: Path) -> None:
+def test_folder_is_refused(replace: bool, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is a folder; give the name of a file in it"):
         check_target(tmp_path, replace=replace)
 
 
-def test_link_to_a_folder_is_no_target(tmp_path: Path) -> None:
+def test_link_to_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "link").symlink_to("sub")
     with pytest.raises(OutputError, match="is a folder"):
@@ -135,7 +135,7 @@ def test_folder_of_the_target_must_exist(tmp_path: Path) -> None:
         check_target(tmp_path / "missing" / "x.bin")
 
 
-def test_file_is_no_folder_for_a_target(old: Path) -> None:
+def test_file_instead_of_the_folder_is_refused(old: Path) -> None:
     with pytest.raises(OutputError, match=f"there is no folder {old}"):
         check_target(old / "x.bin")
 
@@ -145,17 +145,17 @@ def test_name_of_255_bytes_may_be_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 256, "é" * 128, "x" * 5000], ids=["256", "128 of 2 bytes", "5000"])
-def test_name_that_is_too_long_is_no_target(name: str, tmp_path: Path) -> None:
+def test_name_that_is_too_long_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="name too long"):
         check_target(tmp_path / name)
 
 
-def test_folder_whose_name_is_too_long_is_no_place_for_a_target(tmp_path: Path) -> None:
+def test_folder_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         check_target(tmp_path / ("x" * 256) / "x.bin")
 
 
-def test_loop_of_links_is_no_target(tmp_path: Path) -> None:
+def test_loop_of_links_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("link")
     with pytest.raises(OutputError):
         check_target(tmp_path / "link" / "x.bin")
@@ -172,7 +172,7 @@ def test_fifo_may_be_written_without_force(tmp_path: Path) -> None:
 
 
 @not_as_root
-def test_folder_that_may_not_be_written_to_takes_no_new_file(tmp_path: Path) -> None:
+def test_new_file_in_a_read_only_folder_is_refused(tmp_path: Path) -> None:
     with (
         mode_of_folder(tmp_path, 0o555),
         pytest.raises(OutputError, match="no permission to write in the folder"),
@@ -181,7 +181,7 @@ def test_folder_that_may_not_be_written_to_takes_no_new_file(tmp_path: Path) -> 
 
 
 @not_as_root
-def test_folder_that_may_not_be_written_to_lets_no_file_be_replaced(old: Path) -> None:
+def test_replacing_a_file_in_a_read_only_folder_is_refused(old: Path) -> None:
     with (
         mode_of_folder(old.parent, 0o555),
         pytest.raises(OutputError, match="no permission to write in the folder"),
@@ -191,7 +191,7 @@ def test_folder_that_may_not_be_written_to_lets_no_file_be_replaced(old: Path) -
 
 @not_as_root
 @pytest.mark.parametrize("mode", [0o000, 0o600])
-def test_folder_that_may_not_be_entered_takes_no_file(mode: int, old: Path) -> None:
+def test_file_in_a_folder_without_access_is_refused(mode: int, old: Path) -> None:
     with mode_of_folder(old.parent, mode), pytest.raises(OutputError):
         check_target(old, replace=True)
 
@@ -200,7 +200,7 @@ def test_folder_that_may_not_be_entered_takes_no_file(mode: int, old: Path) -> N
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_new_file_holds_what_was_written_and_nothing_lies_beside_it(replace: bool, tmp_path: Path) -> None:
+def test_new_file_is_complete_and_no_temporary_remains(replace: bool, tmp_path: Path) -> None:
     write_atomically(tmp_path / "x.bin", writer(b"new"), replace=replace)
     assert contents(tmp_path) == {"x.bin": b"new"}
 
@@ -219,17 +219,17 @@ def test_name_without_a_folder_is_written_in_this_one(
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe.bin", b" ", b"a\nb", b"-x", b"[b]*?.bin", b"x" * 255])
-def test_odd_names_are_written_as_they_are(name: bytes, tmp_path: Path) -> None:
+def test_unusual_names(name: bytes, tmp_path: Path) -> None:
     write_atomically(tmp_path / os.fsdecode(name), writer(b"new"))
     assert os.listdir(os.fsencode(tmp_path)) == [name]  # noqa: PTH208 -- the names as bytes
 
 
-def test_nothing_written_is_an_empty_file(tmp_path: Path) -> None:
+def test_empty_file(tmp_path: Path) -> None:
     write_atomically(tmp_path / "x.bin", writer(b""))
     assert contents(tmp_path) == {"x.bin": b""}
 
 
-def test_writer_may_go_back_and_read(tmp_path: Path) -> None:
+def test_writer_may_seek_and_read(tmp_path: Path) -> None:
     def write(stream: BinaryIO) -> None:
         stream.write(b"....new")
         stream.seek(4)
@@ -241,7 +241,7 @@ def test_writer_may_go_back_and_read(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"x.bin": b"new!new"}
 
 
-def test_target_does_not_exist_before_it_is_whole(tmp_path: Path) -> None:
+def test_target_appears_only_when_complete(tmp_path: Path) -> None:
     seen: list[bool] = []
 
     def write(stream: BinaryIO) -> None:
@@ -253,7 +253,7 @@ def test_target_does_not_exist_before_it_is_whole(tmp_path: Path) -> None:
     assert seen == [False]
 
 
-def test_old_file_is_there_until_the_new_one_is_whole(old: Path) -> None:
+def test_old_file_stays_until_the_new_one_is_complete(old: Path) -> None:
     seen: list[bytes] = []
 
     def write(stream: BinaryIO) -> None:
@@ -297,7 +297,7 @@ def test_new_file_has_the_permissions_of_the_umask(
 
 
 @pytest.mark.parametrize("relative", [False, True])
-def test_link_stays_and_the_file_it_names_is_replaced(relative: bool, old: Path) -> None:
+def test_link_stays_and_its_target_is_replaced(relative: bool, old: Path) -> None:
     folder = old.parent / "sub"
     folder.mkdir()
     link = folder / "link"
@@ -318,7 +318,7 @@ def test_link_to_an_existing_file_is_kept_without_replace(old: Path) -> None:
     assert link.is_symlink()
 
 
-def test_link_to_a_missing_file_stays_and_the_file_appears(tmp_path: Path) -> None:
+def test_link_to_a_missing_file_creates_the_file(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("missing")
     write_atomically(tmp_path / "link", writer(b"new"))
     assert (tmp_path / "link").readlink() == Path("missing")
@@ -346,7 +346,7 @@ def test_device_is_written_to_and_stays() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 1_000_000])
-def test_full_device_is_said(size: int) -> None:
+def test_full_device_is_reported(size: int) -> None:
     with pytest.raises(OutputError, match=r"^/dev/full: no space left on device$"):
         write_atomically("/dev/full", writer(bytes(size)), replace=True)
 
@@ -354,20 +354,20 @@ def test_full_device_is_said(size: int) -> None:
 # write_atomically: what goes wrong -------------------------------------------------------------------------
 
 
-def test_missing_folder_is_said(tmp_path: Path) -> None:
+def test_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="no such file or directory"):
         write_atomically(tmp_path / "missing" / "x.bin", writer(b"new"))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_file_in_the_place_of_the_folder_is_said(old: Path) -> None:
+def test_file_instead_of_the_folder_is_reported(old: Path) -> None:
     with pytest.raises(OutputError, match="not a directory"):
         write_atomically(old / "x.bin", writer(b"new"), replace=True)
     assert contents(old.parent) == {"x.bin": b"old"}
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_folder_in_the_place_of_the_file_is_said(replace: bool, tmp_path: Path) -> None:
+def test_folder_instead_of_the_file_is_reported(replace: bool, tmp_path: Path) -> None:
     (tmp_path / "x.bin").mkdir()
     with pytest.raises(OutputError, match="is a folder"):
         write_atomically(tmp_path / "x.bin", writer(b"new"), replace=replace)
@@ -376,7 +376,7 @@ def test_folder_in_the_place_of_the_file_is_said(replace: bool, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["x" * 256, "é" * 128], ids=["256", "128 of 2 bytes"])
-def test_name_that_is_too_long_is_said(name: str, tmp_path: Path) -> None:
+def test_name_that_is_too_long_is_reported(name: str, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="name too long"):
         write_atomically(tmp_path / name, writer(b"new"))
     assert list(tmp_path.iterdir()) == []
@@ -384,7 +384,7 @@ def test_name_that_is_too_long_is_said(name: str, tmp_path: Path) -> None:
 
 @not_as_root
 @pytest.mark.parametrize("replace", [False, True])
-def test_folder_that_may_not_be_written_to_is_said(replace: bool, old: Path) -> None:
+def test_read_only_folder_is_reported(replace: bool, old: Path) -> None:
     target = old if replace else old.with_name("y.bin")
     with mode_of_folder(old.parent, 0o555), pytest.raises(OutputError, match="permission denied"):
         write_atomically(target, writer(b"new"), replace=replace)
@@ -392,7 +392,7 @@ def test_folder_that_may_not_be_written_to_is_said(replace: bool, old: Path) -> 
 
 
 @not_as_root
-def test_folder_that_may_not_be_entered_is_said(old: Path) -> None:
+def test_folder_without_access_is_reported(old: Path) -> None:
     with mode_of_folder(old.parent, 0o600), pytest.raises(OutputError, match="permission denied"):
         write_atomically(old, writer(b"new"), replace=True)
     assert contents(old.parent) == {"x.bin": b"old"}
@@ -501,7 +501,7 @@ def test_file_system_without_hard_links_keeps_an_existing_file(
 
 
 @pytest.mark.parametrize("size", [0, 1, 9_999])
-def test_disk_that_is_full_part_of_the_way_leaves_the_old_file(size: int, old: Path) -> None:
+def test_disk_that_fills_up_leaves_the_old_file(size: int, old: Path) -> None:
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
@@ -516,7 +516,7 @@ def test_disk_that_is_full_part_of_the_way_leaves_the_old_file(size: int, old: P
 # write_atomically: two at once -----------------------------------------------------------------------------
 
 
-def test_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+def test_file_created_during_the_write_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "x.bin"
 
     def write(stream: BinaryIO) -> None:
@@ -528,7 +528,7 @@ def test_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"x.bin": b"theirs"}
 
 
-def test_folder_that_disappears_meanwhile_is_said(tmp_path: Path) -> None:
+def test_folder_removed_during_the_write_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "sub"
     folder.mkdir()
 
@@ -570,13 +570,13 @@ def race(target: Path, count: int, *, replace: bool) -> tuple[list[bytes], int]:
 
 
 @pytest.mark.parametrize("attempt", range(5))
-def test_one_of_several_writers_wins_where_nothing_is_replaced(attempt: int, tmp_path: Path) -> None:
+def test_one_of_several_writers_wins_without_replace(attempt: int, tmp_path: Path) -> None:
     won, lost = race(tmp_path / f"{attempt}.bin", 4, replace=False)
     assert (len(won), lost) == (1, 3)
     assert contents(tmp_path) == {f"{attempt}.bin": won[0]}
 
 
-def test_several_writers_that_replace_leave_one_whole_file(old: Path) -> None:
+def test_several_writers_leave_one_complete_file(old: Path) -> None:
     won, lost = race(old, 4, replace=True)
     assert (len(won), lost) == (4, 0)
     assert len(contents(old.parent)) == 1

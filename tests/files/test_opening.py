@@ -1,4 +1,4 @@
-"""Files opened for reading: regular ones and pipes, nothing else."""
+"""Opening files: regular files and pipes are read, everything else is refused."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "number"), [("/dev/zero", errno.EINVAL), ("/", errno.EISDIR), ("/none", errno.ENOENT)]
 )
-def test_what_is_no_file_is_refused(path: str, number: int) -> None:
+def test_devices_and_folders_are_refused(path: str, number: int) -> None:
     with pytest.raises(OSError, match=r".") as caught:
         open_input(path)
     assert caught.value.errno == number
@@ -38,14 +38,14 @@ def test_a_pipe_is_read_in_parts_to_its_end(tmp_path: Path) -> None:
     writer.join()
 
 
-def test_a_pipe_that_nobody_writes_to_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipe_without_a_writer_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.setattr(opening, "PIPE_TIMEOUT", 0.1)
     with open_input(tmp_path / "pipe") as stream, pytest.raises(TimeoutError, match="no process writes to"):
         stream.read()
 
 
-def test_a_writer_may_take_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connected_writer_may_take_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.setattr(opening, "PIPE_TIMEOUT", 0.0)
     keeper = os.open(tmp_path / "pipe", os.O_RDWR)

@@ -1,4 +1,4 @@
-"""Networks as diagrams: every layer and every edge is there, and nothing stands or runs over anything else."""
+"""Diagrams of networks: every layer and edge is drawn, and nothing overlaps."""
 
 import re
 from bisect import bisect_left
@@ -70,22 +70,22 @@ SPECS = [
 ]
 
 
-def assert_sound(diagram: Diagram) -> None:
+def assert_layout_is_valid(diagram: Diagram) -> None:
     """Check all that holds for every diagram."""
-    assert_apart(diagram)
+    assert_boxes_do_not_overlap(diagram)
     assert_no_line_crosses_a_box(diagram)
     assert_lines_end_at_their_boxes(diagram)
-    assert_lines_can_be_told_apart(diagram)
+    assert_lines_of_different_edges_do_not_overlap(diagram)
 
 
-# Where things stand ---------------------------------------------------------------------------------------
+# Positions ------------------------------------------------------------------------------------------------
 
 
 def all_bounds(diagram: Diagram) -> list[Bounds]:
     return [*(box.bounds for box in diagram.boxes), diagram.input]
 
 
-def assert_apart(diagram: Diagram) -> None:
+def assert_boxes_do_not_overlap(diagram: Diagram) -> None:
     """Check that boxes are within the diagram and never over each other."""
     bounds = sorted(all_bounds(diagram), key=lambda box: box.y)
     for number, box in enumerate(bounds):
@@ -134,7 +134,7 @@ def assert_lines_end_at_their_boxes(diagram: Diagram) -> None:
             assert (x1, y1) == pytest.approx((target.x + target.width / 2, target.y))
 
 
-def assert_lines_can_be_told_apart(diagram: Diagram) -> None:
+def assert_lines_of_different_edges_do_not_overlap(diagram: Diagram) -> None:
     """Check that lines run over each other only where they come from, or lead to, one box."""
     rows: dict[tuple[int, float], list[tuple[float, float, Edge]]] = {}
     for edge in diagram.edges:
@@ -151,7 +151,7 @@ def assert_lines_can_be_told_apart(diagram: Diagram) -> None:
                 assert edge.source == other.source or edge.target == other.target
 
 
-def assert_every_read_is_drawn(diagram: Diagram) -> None:
+def assert_every_input_is_drawn(diagram: Diagram) -> None:
     """Check the lines into each layer against the tensors that it reads."""
     writes = [*(stage.output_tensor for stage in diagram.network.layers), 0]
     for number, stage in enumerate(diagram.network.layers):
@@ -162,44 +162,44 @@ def assert_every_read_is_drawn(diagram: Diagram) -> None:
 
 @every_network
 @folded_or_not
-def test_no_box_and_no_line_of_a_shipped_network_is_over_another(name: str, by_block: bool) -> None:
-    assert_sound(diagram_of(name, by_block=by_block))
+def test_shipped_networks_have_no_overlaps(name: str, by_block: bool) -> None:
+    assert_layout_is_valid(diagram_of(name, by_block=by_block))
 
 
 @every_network
-def test_every_tensor_that_a_layer_reads_comes_by_a_line(name: str) -> None:
-    assert_every_read_is_drawn(diagram_of(name))
+def test_every_input_of_a_layer_is_drawn_as_a_line(name: str) -> None:
+    assert_every_input_is_drawn(diagram_of(name))
 
 
 @pytest.mark.parametrize("spec", SPECS)
 @folded_or_not
-def test_forks_in_forks_and_tags_out_of_and_into_branches(spec: str, by_block: bool) -> None:
+def test_nested_forks_and_tags_across_branches(spec: str, by_block: bool) -> None:
     diagram = network_diagram(network(spec, (9, 9, 8)), by_block=by_block)
-    assert_sound(diagram)
+    assert_layout_is_valid(diagram)
     if not by_block:
-        assert_every_read_is_drawn(diagram)
+        assert_every_input_is_drawn(diagram)
     drawn(diagram)
 
 
 @every_network
-def test_what_stands_in_no_branch_stands_on_one_axis(name: str) -> None:
+def test_boxes_outside_branches_share_an_axis(name: str) -> None:
     diagram = diagram_of(name)
     top_level = [box.bounds for box in diagram.boxes if box.stages[0].depth == 0]
     middles = [box.x + box.width / 2 for box in (*top_level, diagram.input)]
     assert middles == pytest.approx([middles[0]] * len(middles))
 
 
-def test_branches_stand_side_by_side_in_their_order() -> None:
+def test_branches_are_side_by_side_in_order() -> None:
     diagram = network_diagram(network("cat { conv 1 f1 | conv 2 f1 | conv 3 f1 | conv 4 f1 }", (9, 9, 8)))
     one, two, three, four, join = (box.bounds for box in diagram.boxes)
     assert one.x < two.x < three.x < four.x
     assert one.y == two.y == three.y == four.y < join.y
 
 
-def test_what_one_tag_brings_to_many_runs_in_one_lane() -> None:
+def test_lines_of_one_tag_share_a_lane() -> None:
     spec = "relu @a, 9 x { add @a }, add { tanh | relu, add @a, add @a | add @a }"
     diagram = network_diagram(network(spec, (9, 9, 8)))
-    assert_sound(diagram)
+    assert_layout_is_valid(diagram)
     lanes = {
         x0
         for edge in diagram.edges
@@ -210,7 +210,7 @@ def test_what_one_tag_brings_to_many_runs_in_one_lane() -> None:
     assert len(lanes) == 3  # that of the network, and one in each of two branches
 
 
-def test_blocks_are_joined_by_the_tags_between_them_alone() -> None:
+def test_blocks_are_connected_only_by_tags_between_them() -> None:
     spec = "2 x { conv 8 f1, relu } @a, 2 x { conv 8 f1 @b, add @b }, relu, cat @a"
     diagram = network_diagram(network(spec, (9, 9, 8)), by_block=True)
     assert [box.label for box in diagram.boxes] == [
@@ -220,7 +220,7 @@ def test_blocks_are_joined_by_the_tags_between_them_alone() -> None:
     assert connections == [(-1, 0), (0, 1), (1, 2), (2, 3), (0, 3)]
 
 
-# Any network ----------------------------------------------------------------------------------------------
+# Random networks ------------------------------------------------------------------------------------------
 
 LAYERS = ["conv 8 f3 p1", "conv 8 f1 nobias", "dw f3 p1", "relu", "bn", "dropout", "maxpool f3 s1 p1"]
 
@@ -257,12 +257,12 @@ def specs(draw: st.DrawFn) -> str:
 
 @settings(max_examples=examples(100))
 @given(specs())
-def test_diagrams_of_any_network(spec: str) -> None:
+def test_diagrams_of_random_networks(spec: str) -> None:
     net = network(spec, (9, 9, 8))
     diagram = network_diagram(net)
-    assert_sound(diagram)
-    assert_every_read_is_drawn(diagram)
-    assert_sound(network_diagram(net, by_block=True))
+    assert_layout_is_valid(diagram)
+    assert_every_input_is_drawn(diagram)
+    assert_layout_is_valid(network_diagram(net, by_block=True))
     assert_texts_fit(drawn(diagram))
 
 
@@ -315,7 +315,7 @@ def value(text: str) -> float:
 
 @every_network
 @folded_or_not
-def test_every_row_of_the_table_is_a_box_with_its_exact_numbers(name: str, by_block: bool) -> None:
+def test_every_table_row_has_a_box_with_exact_numbers(name: str, by_block: bool) -> None:
     header, *rows, total = (
         line.split("\t") for line in params_table(built(name), by_block=by_block).as_tsv().splitlines()
     )
@@ -350,7 +350,7 @@ def test_texts_fit_into_their_boxes(name: str, by_block: bool) -> None:
 
 
 @every_network
-def test_lines_are_drawn_as_they_are_placed(name: str) -> None:
+def test_lines_are_drawn_where_the_layout_puts_them(name: str) -> None:
     diagram = diagram_of(name)
     root = drawn(diagram)
     frame = next(element for element in root if element.get("id") == "layer-0")
@@ -363,7 +363,7 @@ def test_lines_are_drawn_as_they_are_placed(name: str) -> None:
 
 @every_network
 @folded_or_not
-def test_the_more_channels_the_wider(name: str, by_block: bool) -> None:
+def test_boxes_with_more_channels_are_wider(name: str, by_block: bool) -> None:
     diagram = diagram_of(name, by_block=by_block)
     widths = sorted((box.output[-1], box.bounds.width) for box in diagram.boxes)
     for (fewer, narrow), (more, wide) in pairwise(widths):
@@ -384,7 +384,7 @@ def icon_size(shapes: list[ElementTree.Element]) -> tuple[float, float]:
     return max(xs) - min(xs), max(ys) - min(ys)
 
 
-def test_squares_are_to_scale_and_have_the_image_s_form() -> None:
+def test_icons_are_to_scale() -> None:
     net = network("conv 4 f1 s2x1, maxpool f2, conv 4 f1 s4", (64, 16, 3))  # 32x16, 16x8, 4x2
     boxes = dict(enumerate(shapes for _, shapes in drawn_boxes(drawn(network_diagram(net)))))
     assert icon_size(boxes[0]) == pytest.approx((13, 26), abs=0.02)
@@ -394,7 +394,7 @@ def test_squares_are_to_scale_and_have_the_image_s_form() -> None:
 
 
 def bars(shapes: list[ElementTree.Element]) -> dict[str, float]:
-    """Return how long the bars of a box are, by their colours."""
+    """Return how long the bars of a box are, by their colors."""
     lengths = {}
     for shape in shapes:
         if shape.tag == f"{SVG}polyline" and shape.get("stroke-width") == "3":
@@ -403,17 +403,17 @@ def bars(shapes: list[ElementTree.Element]) -> dict[str, float]:
     return lengths
 
 
-def test_bars_are_as_long_as_the_shares() -> None:
+def test_bar_lengths_are_proportional_to_costs() -> None:
     net = built("lenet5")
     lengths = [bars(shapes) for _, shapes in drawn_boxes(drawn(diagram_of("lenet5")))][1:]
     full = max(one.get("blue", 0) for one in lengths)
     assert full == max(one.get("orange", 0) for one in lengths) > 100
     for stage, one in zip(net.layers, lengths, strict=True):
-        for colour, count, most in (("blue", stage.params, 48_120), ("orange", stage.macs, 240_000)):
-            assert one.get(colour, 0) == pytest.approx(full * (count or 0) / most, abs=0.51)
+        for color, count, most in (("blue", stage.params, 48_120), ("orange", stage.macs, 240_000)):
+            assert one.get(color, 0) == pytest.approx(full * (count or 0) / most, abs=0.51)
 
 
-def test_legend_has_what_is_in_the_diagram_and_nothing_else() -> None:
+def test_legend_explains_exactly_what_is_drawn() -> None:
     def legend(name: str) -> set[str]:
         root = drawn(diagram_of(name))
         before = [element.text or "" for element in root if element.tag == f"{SVG}text"]
@@ -432,33 +432,33 @@ def test_legend_has_what_is_in_the_diagram_and_nothing_else() -> None:
 
 def one_box(text: str, size: Size) -> tuple[Box, ElementTree.Element]:
     diagram = network_diagram(network(text, size))
-    assert_sound(diagram)
+    assert_layout_is_valid(diagram)
     root = drawn(diagram)
     assert_texts_fit(root)
     (box,) = diagram.boxes
     return box, root
 
 
-def test_a_layer_that_was_given_by_options() -> None:
+def test_layer_given_by_options() -> None:
     diagram = network_diagram(single_layer(Convolution(window=(5, 5), filters=6), (32, 32, 3)))
-    assert_sound(diagram)
+    assert_layout_is_valid(diagram)
     (box,) = diagram.boxes
     assert (box.label, box.params, box.kind) == ("conv 6 f5", 456, BoxKind.CONVOLUTION)
     assert network_diagram(diagram.network, by_block=True) == diagram
 
 
-def test_a_vector_alone() -> None:
+def test_single_vector() -> None:
     diagram = network_diagram(single_layer(Dense(units=10), (4,)))
-    assert_sound(diagram)
+    assert_layout_is_valid(diagram)
     root = drawn(diagram)
     assert_texts_fit(root)
     assert diagram.boxes[0].params == 50
     assert not [line for line in root.findall(f"{SVG}polyline") if line.attrib["points"].count(",") == 5]
 
 
-def test_channels_that_are_not_known() -> None:
+def test_unknown_channels() -> None:
     diagram = network_diagram(single_layer(Convolution(window=(3, 3), stride=(2, 2)), (224, 224)))
-    assert_sound(diagram)
+    assert_layout_is_valid(diagram)
     root = drawn(diagram)
     assert_texts_fit(root)
     assert (diagram.boxes[0].output, diagram.boxes[0].params) == ((111, 111), None)
@@ -476,7 +476,7 @@ def test_numbers_of_five_hundred_digits() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 20_000, 3), (20_000, 1, 3), (1, 1, 1)])
-def test_images_of_any_form(size: Size) -> None:
+def test_extreme_aspect_ratios(size: Size) -> None:
     _, root = one_box("conv 4 f1", size)
     width, height = icon_size(list(drawn_boxes(root))[1][1])
     assert 2 <= min(width, height) <= max(width, height) == 26
@@ -485,9 +485,9 @@ def test_images_of_any_form(size: Size) -> None:
 @pytest.mark.parametrize(
     "tag", ["<script>alert(1)</script>", "&amp;\"'", "\x1b[31m", "a\u202eb", "猫" * 300, "\udcff"]
 )
-def test_tags_of_any_letters(tag: str) -> None:
+def test_unusual_tags(tag: str) -> None:
     diagram = network_diagram(network(f"conv 8 f1 @{tag}, relu, add @{tag}", (9, 9, 8)))
-    assert_sound(diagram)
+    assert_layout_is_valid(diagram)
     root = drawn(diagram, f"net {tag}")
     assert_texts_fit(root)
     assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
@@ -496,16 +496,16 @@ def test_tags_of_any_letters(tag: str) -> None:
     assert not re.search("[\x1b\u202e]", "".join(root.itertext()))
 
 
-def test_layers_within_a_hundred_braces() -> None:
+def test_a_hundred_nested_braces() -> None:
     spec = "relu"
     for _ in range(99):
         spec = f"add {{ {spec} | }}"
     diagram = network_diagram(network(spec, (9, 9, 8)))
-    assert_sound(diagram)
-    assert_every_read_is_drawn(diagram)
+    assert_layout_is_valid(diagram)
+    assert_every_input_is_drawn(diagram)
 
 
-def test_more_boxes_than_a_diagram_holds() -> None:
+def test_too_many_boxes_are_refused() -> None:
     net = network(f"{MAX_BOXES + 1} x {{ relu }}", (9, 9, 8))
     with pytest.raises(
         UsageError,
@@ -531,14 +531,14 @@ def test_kinds_of_layers() -> None:
 
 
 @given(st.integers(0, 10**40))
-def test_short_counts_are_three_digits_of_the_count(count: int) -> None:
+def test_short_counts_have_three_digits(count: int) -> None:
     text = format_short_count(count)
     assert value(text) == pytest.approx(count, rel=0.005)
     assert sum(map(str.isdigit, text.partition("e")[0])) == 3 or count < 10_000
 
 
 @given(st.text(max_size=60), st.floats(10, 200))
-def test_fitted_texts_fit(text: str, width: float) -> None:
+def test_truncated_texts_fit(text: str, width: float) -> None:
     shown = truncate(text, width, 10)
     assert text_width(shown, 10) <= width
     assert shown == text or "…" in shown or "\N{REPLACEMENT CHARACTER}" in shown

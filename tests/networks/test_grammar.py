@@ -1,4 +1,4 @@
-"""The layer grammar: words to layers, places, what is refused, and that nothing breaks it."""
+"""The layer grammar: words, positions, invalid specs, and random text."""
 
 import random
 from contextlib import suppress
@@ -139,7 +139,7 @@ LAYERS = st.one_of(
 
 @given(LAYERS)
 @settings(max_examples=examples(300), deadline=None)
-def test_the_text_of_a_layer_is_read_back(layer: Layer) -> None:
+def test_layer_text_round_trip(layer: Layer) -> None:
     again = layer_of(layer.text)
     assert again.text == layer.text
     if not isinstance(layer, Pooling):  # the text leaves a stride out that is the window
@@ -184,7 +184,7 @@ def test_repeats(times: str) -> None:
     assert (item.times, len(item.body)) == (3, 2)
 
 
-def test_joins_tags_and_places() -> None:
+def test_joins_tags_and_positions() -> None:
     spec = parse_spec("conv 8 f3 @a @b,\n add { relu | | 2 x { bn }\n}, cat @a")
     layer, first_tag, second_tag, join, cat = spec.items
     assert isinstance(layer, LayerItem)
@@ -203,7 +203,7 @@ def test_joins_tags_and_places() -> None:
     assert (cat.kind, cat.name) == ("cat", "a")
 
 
-# What is refused ------------------------------------------------------------------------------------------
+# Invalid specs --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -272,19 +272,19 @@ def test_joins_tags_and_places() -> None:
          "100,000 are allowed"),
     ],
 )  # fmt: skip
-def test_refused(text: str, message: str) -> None:
+def test_invalid_specs_are_refused(text: str, message: str) -> None:
     with pytest.raises(SpecError) as caught:
         parse_spec(text)
     assert str(caught.value) == message
 
 
-def test_the_file_is_named() -> None:
+def test_error_names_the_file() -> None:
     with pytest.raises(SpecError) as caught:
         parse_spec("relu\nrelux", "my.net")
     assert str(caught.value) == "my.net, line 2, column 1: unknown layer 'relux': did you mean relu?"
 
 
-def test_a_network_may_have_been_meant() -> None:
+def test_similar_network_is_suggested() -> None:
     with pytest.raises(SpecError, match="did you mean resnet18"):
         parse_spec("resnet81", network_names=["resnet18", "vgg16"])
 
@@ -309,7 +309,7 @@ def test_long_words_are_cut_in_messages() -> None:
     assert len(str(caught.value)) < 500
 
 
-# Nothing breaks it ----------------------------------------------------------------------------------------
+# Random text ----------------------------------------------------------------------------------------------
 
 PIECES = st.sampled_from(
     ["conv", "6", "f5", " ", ",", "\n", "{", "}", "|", "@a", "x", "3", "add", "cat", "mul", "relu", "in", "32x32x3", "#",
@@ -323,20 +323,20 @@ PIECES = st.sampled_from(
     )
 )
 @settings(max_examples=examples(500), deadline=None)
-def test_any_text_is_a_network_or_is_refused(text: str) -> None:
+def test_any_text_parses_or_is_refused(text: str) -> None:
     with suppress(SpecError, SizeError):
         assert build(parse_spec(text), (32, 32, 3)).layers
 
 
-def test_damaged_networks_are_networks_or_are_refused() -> None:
+def test_damaged_networks_parse_or_are_refused() -> None:
     whole = "in 32x32x3\nconv 16 f3 p1 nobias, bn @a\n2 x { add { conv 16 f3 p1, relu | }, relu }\ncat @a, gap, fc 10"
     chooser = random.Random(7)
     refused = 0
     for _ in range(2000):
         text = list(whole)
         for _ in range(chooser.randint(1, 4)):
-            place = chooser.randrange(len(text))
-            text[place : place + chooser.randint(0, 2)] = chooser.choice(whole)
+            offset = chooser.randrange(len(text))
+            text[offset : offset + chooser.randint(0, 2)] = chooser.choice(whole)
         try:
             build(parse_spec("".join(text)))
         except (SpecError, SizeError):

@@ -1,4 +1,4 @@
-"""The layers: text, sizes and counts, against counting one by one."""
+"""The layer types: text, sizes and counts against brute force."""
 
 from itertools import product
 from math import prod
@@ -65,7 +65,7 @@ def test_type(layer: Convolution | Pooling | Dense, kind: str) -> None:
     assert layer.type == kind
 
 
-def test_layers_are_values() -> None:
+def test_layers_compare_by_value() -> None:
     assert Convolution(window=(3, 3), filters=2) == Convolution(window=(3, 3), filters=2)
     with pytest.raises(AttributeError):
         Dense(units=3).units = 4  # type: ignore[misc] # it is frozen
@@ -112,7 +112,7 @@ def count_by_hand(
     groups=st.integers(1, 3),
     bias=st.booleans(),
 )
-def test_convolution_counts_what_counting_finds(
+def test_convolution_counts_match_brute_force(
     size: tuple[int, int, int], window: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int],
     padding: reference.PaddingAmounts, filters: int, groups: int, bias: bool,
 ) -> None:  # fmt: skip
@@ -167,7 +167,7 @@ def test_ceil_rounds_up() -> None:
     assert Convolution(window=(2, 2), stride=(2, 2)).output((7, 7)) == (3, 3)
 
 
-def test_unknown_number_of_filters_leaves_the_costs_open() -> None:
+def test_costs_are_unknown_without_filters() -> None:
     layer = Convolution(window=(5, 5))
     assert layer.output((32, 32, 3)) == (28, 28)
     assert layer.params(3) is None
@@ -175,7 +175,7 @@ def test_unknown_number_of_filters_leaves_the_costs_open() -> None:
     assert layer.connections(3) == 75
 
 
-def test_unknown_number_of_channels_leaves_the_multiplications_open() -> None:
+def test_macs_are_unknown_without_channels() -> None:
     layer = Convolution(window=(5, 5), filters=6)
     assert layer.output((32, 32)) == (28, 28, 6)
     assert layer.macs((32, 32)) is None
@@ -245,7 +245,7 @@ def test_pooling_refuses_padding_above_half_its_window() -> None:
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("size", [(120,), (16384,), (1,)])
-def test_dense_on_a_vector_weighs_all_values(size: tuple[int, ...], bias: bool) -> None:
+def test_dense_on_a_vector(size: tuple[int, ...], bias: bool) -> None:
     layer = Dense(units=30, bias=bias)
     assert layer.output(size) == (30,)
     assert layer.macs(size) == prod(size) * 30
@@ -254,7 +254,7 @@ def test_dense_on_a_vector_weighs_all_values(size: tuple[int, ...], bias: bool) 
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_dense_on_an_image_weighs_the_channels_of_each_pixel(bias: bool) -> None:
+def test_dense_on_an_image_acts_per_pixel(bias: bool) -> None:
     layer, same = Dense(units=30, bias=bias), Convolution(window=(1, 1), filters=30, bias=bias)
     assert layer.output((7, 9, 16)) == same.output((7, 9, 16))
     assert layer.macs((7, 9, 16)) == same.macs((7, 9, 16))
@@ -262,7 +262,7 @@ def test_dense_on_an_image_weighs_the_channels_of_each_pixel(bias: bool) -> None
     assert (layer.output((7, 9)), layer.macs((7, 9))) == ((7, 9, 30), None)
 
 
-def test_dense_over_a_photograph_of_the_lesson() -> None:
+def test_dense_on_a_photograph() -> None:
     assert Dense(units=300).params(128 * 128) == 4_915_500
 
 
@@ -271,7 +271,7 @@ def test_dense_over_a_photograph_of_the_lesson() -> None:
 
 @given(st.integers(1, 8), st.integers(1, 3), st.integers(1, 4), st.integers(1, 2), st.booleans())
 @settings(max_examples=100, deadline=None)
-def test_depthwise_is_a_convolution_with_a_group_a_channel(
+def test_depthwise_is_a_convolution_with_one_group_per_channel(
     channels: int, multiplier: int, f: int, s: int, bias: bool
 ) -> None:
     layer = Depthwise(window=(f, f), stride=(s, s), multiplier=multiplier, bias=bias)
@@ -289,7 +289,9 @@ def test_depthwise_is_a_convolution_with_a_group_a_channel(
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.booleans())
 @settings(max_examples=100, deadline=None)
-def test_transposed_convolution_counts_what_it_lays(f: int, s: int, out: int, c_in: int, bias: bool) -> None:
+def test_transposed_convolution_counts_match_brute_force(
+    f: int, s: int, out: int, c_in: int, bias: bool
+) -> None:
     layer = TransposedConvolution(window=(f, f), stride=(s, s), filters=out, bias=bias)
     products = weights = 0
     for _ in product(range(f), range(f), range(c_in), range(out)):
@@ -336,7 +338,7 @@ def test_text_and_output_of_the_others(layer: Layer, text: str, output: tuple[in
     assert (layer.text, layer.output((8, 8, 8))) == (text, output)
 
 
-def test_normalisation_learns_two_a_channel_and_keeps_two_statistics() -> None:
+def test_normalization_has_two_parameters_and_statistics_per_channel() -> None:
     batch, one = (Normalization(type=kind) for kind in NormalizationKind)
     assert (batch.params(64), batch.statistics(64), batch.macs((7, 7, 64))) == (128, 128, 0)
     assert (one.params(64), one.statistics(64)) == (128, 0)
@@ -345,7 +347,7 @@ def test_normalisation_learns_two_a_channel_and_keeps_two_statistics() -> None:
 @pytest.mark.parametrize(
     "layer", [AdaptivePooling(), Pad(padding=((1, 1), (1, 1))), Flatten(), Elementwise(type="tanh")]
 )
-def test_layers_that_learn_nothing(layer: Layer) -> None:
+def test_layers_without_parameters(layer: Layer) -> None:
     assert (layer.params(8), layer.statistics(8), layer.macs((4, 4, 8))) == (0, 0, 0)
     assert (layer.weights(8), layer.biases(8), layer.connections(8)) == (None, None, None)
 

@@ -1,6 +1,6 @@
-"""Networks against what is written down by hand: PyTorch's rows, and walks that use none of our bookkeeping.
+"""Networks against figures by hand: PyTorch's rows, and calculations independent of ours.
 
-The random networks are drawn as text together with their own account of sizes, costs and memory.
+The random networks are drawn as text together with the sizes, costs and memory that they must have.
 """
 
 import json
@@ -85,7 +85,7 @@ def statistics_of(row: dict[str, Any]) -> int:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_every_row_is_pytorchs(name: str) -> None:
+def test_rows_equal_pytorch(name: str) -> None:
     rows = rows_of(name)
     pairs = list(paired(rows, network(name).layers))
     assert len(pairs) == len(rows)
@@ -97,7 +97,7 @@ def test_every_row_is_pytorchs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_every_window_lies_as_pytorchs(name: str) -> None:
+def test_axes_equal_pytorch(name: str) -> None:
     for row, stage in paired(rows_of(name), network(name).layers):
         if row["type"] not in ("Conv2d", "MaxPool2d", "AvgPool2d"):
             continue
@@ -134,35 +134,35 @@ def branches(draw: st.DrawFn) -> Branch:
 
 def read_by(branch: Branch, unit: int) -> set[int]:
     """Return the places that a unit behind the branch is computed from, tap by tap."""
-    places = {unit}
+    positions = {unit}
     for window, dilation, before, _ in reversed(branch):
-        places = {place - before + tap * dilation for place in places for tap in range(window)}
-    return places
+        positions = {position - before + tap * dilation for position in positions for tap in range(window)}
+    return positions
 
 
 @given(st.lists(branches(), min_size=2, max_size=3))
 @settings(max_examples=examples(150))
-def test_branches_are_misaligned_where_their_centres_differ(drawn: list[Branch]) -> None:
+def test_branches_are_misaligned_where_their_centers_differ(drawn: list[Branch]) -> None:
     texts = [
         ", ".join(f"conv 2 f{f}x1 d{d} p{before}:{after}x0" for f, d, before, after in branch)
         for branch in drawn
     ]
     net = network(f"add {{ {' | '.join(texts)} }}", (40, 5, 2))
     read = [read_by(branch, 0) for branch in drawn]
-    centres = {(min(places) + max(places)) / 2 for places in read}
+    centers = {(min(positions) + max(positions)) / 2 for positions in read}
     join = net.layers[-1]
     assert join.output == (40, 5, 2)
-    assert bool(join.misaligned) == (len(centres) > 1)
+    assert bool(join.misaligned) == (len(centers) > 1)
     assert join.fields is not None
     together = set().union(*read)
     assert join.fields[0].size is not None
-    assert max(max(places) - min(places) for places in read) < join.fields[0].size
+    assert max(max(positions) - min(positions) for positions in read) < join.fields[0].size
     assert join.fields[0].size <= max(together) - min(together) + 1
-    assert join.fields[0].center in centres
+    assert join.fields[0].center in centers
     assert (join.fields[1].size, join.fields[1].center) == (1, 0)
 
 
-# Chains ---------------------------------------------------------------------------------------------------
+# Sequences ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_branches_are_misaligned_where_their_centres_differ(drawn: list[Branch])
         ("relu", (8, 9), (8, 9)),
     ],
 )
-def test_the_given_size_wins_and_lacks_only_channels(text: str, n: Any, size: tuple[int, ...]) -> None:
+def test_given_size_overrides_the_spec(text: str, n: Any, size: tuple[int, ...]) -> None:
     assert network(text, n).input == size
 
 
@@ -231,7 +231,7 @@ def test_joined_sizes(text: str, output: tuple[int, ...]) -> None:
     assert all((stage.params, stage.macs, stage.statistics, stage.axes) == (0, 0, 0, None) for stage in joins)
 
 
-def test_branches_get_the_same_input_and_stand_before_their_join() -> None:
+def test_branches_share_their_input_and_precede_their_join() -> None:
     net = network("conv 4 f3, cat { relu, conv 5 f1 | conv 6 f1 }", (8, 8, 3))
     assert [(stage.text, stage.input, stage.depth) for stage in net.layers] == [
         ("conv 4 f3", (8, 8, 3), 0),
@@ -303,16 +303,16 @@ def test_branches_get_the_same_input_and_stand_before_their_join() -> None:
         ),
     ],
 )  # fmt: skip
-def test_refusals_name_the_place_and_the_arithmetic(text: str, n: Any, message: str) -> None:
+def test_errors_show_position_and_arithmetic(text: str, n: Any, message: str) -> None:
     with pytest.raises(SizeError) as caught:
         network(text, n)
     assert str(caught.value) == message
 
 
-# Absurd numbers -------------------------------------------------------------------------------------------
+# Huge numbers ---------------------------------------------------------------------------------------------
 
 
-def test_thirty_digits_are_exact() -> None:
+def test_sizes_of_thirty_digits_are_exact() -> None:
     net = network(f"conv {HUGE} f3 p1, bn, flatten, fc {HUGE}", (HUGE, HUGE, HUGE))
     assert net.layers[0].output == (HUGE, HUGE, HUGE)
     assert net.layers[0].macs == 9 * HUGE**4
@@ -349,13 +349,13 @@ def test_sizes_of_more_than_five_hundred_digits_are_refused(text: str, n: Any, s
 @pytest.mark.parametrize(
     "n", [10**500, 10**5000, -(10**5000), (3, 10**5000)], ids=["500", "5000", "negative", "pair"]
 )
-def test_a_side_too_long_for_python_to_print_is_refused_as_any_other(n: Any) -> None:
+def test_side_too_long_to_print_is_refused(n: Any) -> None:
     with pytest.raises(SizeError) as caught:
         network("conv 6 f5", n)
     assert str(caught.value) == "input: has more than 500 digits"
 
 
-def test_pixels_that_cannot_be_counted_are_not_said_to_be_read() -> None:
+def test_uncountable_pixels_are_not_reported_as_read() -> None:
     text = "conv 3 f3 d2 s2"
     header, row = shape_table(network(text, (HUGE, HUGE, 1))).as_tsv().splitlines()
     assert dict(zip(header.split("\t"), row.split("\t"), strict=True))["unread"] == "? rows, ? cols"
@@ -363,7 +363,7 @@ def test_pixels_that_cannot_be_counted_are_not_said_to_be_read() -> None:
 
 
 @pytest.mark.parametrize("unit", ["conv 8 f3 p1, bn, relu\n", "add { conv 8 f3 p1 | } @a, add @a\n"])
-def test_work_grows_with_the_layers_and_no_faster(unit: str) -> None:
+def test_building_takes_linear_work(unit: str) -> None:
     short, long = parse_spec(unit * 200), parse_spec(unit * 2000)
     build(short, (16, 16, 8))
     few = calls_during(lambda: build(short, (16, 16, 8)))
@@ -489,7 +489,7 @@ def peak_by_hand(net: Written) -> int:
 
 @given(written_networks())
 @settings(max_examples=examples(400))
-def test_random_networks_cost_what_adding_up_by_hand_gives(net: Written) -> None:
+def test_costs_of_random_networks_match_sums_by_hand(net: Written) -> None:
     worked_out = network(", ".join(net.text), (net.side, net.side, net.channels))
     assert len(worked_out.layers) == len(net.steps)
     assert [prod(stage.output) for stage in worked_out.layers] == [net.sizes[out] for _, out in net.steps]
@@ -544,7 +544,7 @@ def test_a_convolution_as_a_dense_layer_connects_everything(text: str, bias: boo
 
 
 @pytest.mark.parametrize("text", ["relu", "maxpool f2", "fc 10", "gap", "bn", "flatten", "pad 1"])
-def test_what_is_no_convolution_has_no_dense_twin(text: str) -> None:
+def test_only_convolutions_have_a_dense_equivalent(text: str) -> None:
     assert network(text, (8, 8, 3)).layers[0].dense_equivalent is None
 
 
@@ -568,7 +568,7 @@ def test_blocks_are_the_items_of_the_top_level() -> None:
     assert [stage.block for stage in net.layers] == sorted(stage.block for stage in net.layers)
 
 
-# Inputs that suit a network -------------------------------------------------------------------------------
+# Fully read inputs ----------------------------------------------------------------------------------------
 
 
 def reads_everything(stage: Stage) -> bool:
@@ -592,7 +592,7 @@ def reads_everything(stage: Stage) -> bool:
         ("add { conv 3 f3 | }", range(1, 20)),
     ],
 )
-def test_lossless_sides_are_those_whose_every_pixel_is_touched(text: str, sides: range) -> None:
+def test_valid_sides_match_brute_force(text: str, sides: range) -> None:
     lossless = []
     for side in sides:
         try:

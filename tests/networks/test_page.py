@@ -1,4 +1,4 @@
-"""Pages of networks: parsed as a browser parses them, held against the table and the diagram."""
+"""Pages of networks: parsed as a browser parses them and compared with the table and the diagram."""
 
 import re
 from html.parser import HTMLParser
@@ -73,7 +73,7 @@ def resnet() -> str:
     return page_text(network("resnet18"), "resnet18")
 
 
-def test_a_page_is_a_document_with_a_language_and_a_title(resnet: str) -> None:
+def test_page_has_a_language_and_a_title(resnet: str) -> None:
     assert resnet.startswith('<!DOCTYPE html>\n<html lang="en">')
     page = Page(resnet)
     assert page.text_in("title")[0] == "resnet18"
@@ -83,14 +83,14 @@ def test_a_page_is_a_document_with_a_language_and_a_title(resnet: str) -> None:
     assert ("meta", {"charset": "utf-8"}) in page.elements
 
 
-def test_the_table_gets_the_room_it_needs_before_the_diagram(resnet: str) -> None:
+def test_table_gets_its_width_before_the_diagram(resnet: str) -> None:
     """At 1300 pixels the table of resnet18 is whole: its column grows to the table's width, 24em at the least
     stay for the diagram."""
     (columns,) = re.findall("main{[^}]*grid-template-columns:([^}]*)}", Page(resnet).text_in("style")[0])
     assert columns == "minmax(24em,1fr) minmax(0,max-content)"
 
 
-def test_a_page_needs_nothing_but_itself(resnet: str) -> None:
+def test_page_is_self_contained(resnet: str) -> None:
     page = Page(resnet)
     assert all(target.startswith("#") for target in page.attributes("href"))
     assert not page.attributes("src")
@@ -111,7 +111,7 @@ def test_a_page_needs_nothing_but_itself(resnet: str) -> None:
     ("spec", "by_block", "dense"),
     [("lenet5", False, False), ("resnet18", True, False), ("unet", False, True), ("googlenet", False, False)],
 )
-def test_the_table_has_the_numbers_of_params(spec: str, by_block: bool, dense: bool) -> None:
+def test_table_has_exact_numbers(spec: str, by_block: bool, dense: bool) -> None:
     net = network(spec)
     page = Page(page_text(net, by_block=by_block, dense=dense))
     header, *rows = page.rows()
@@ -124,7 +124,7 @@ def test_the_table_has_the_numbers_of_params(spec: str, by_block: bool, dense: b
 
 
 @pytest.mark.parametrize("by_block", [False, True])
-def test_every_row_leads_to_its_box(by_block: bool) -> None:
+def test_every_row_links_to_its_box(by_block: bool) -> None:
     page = Page(page_text(network("resnet18"), by_block=by_block))
     names = page.attributes("id")
     assert len(set(names)) == len(names)
@@ -134,7 +134,7 @@ def test_every_row_leads_to_its_box(by_block: bool) -> None:
     assert rows == [name.replace("layer", "row") for name in boxes]
 
 
-def test_the_heads_of_columns_and_rows_are_told(resnet: str) -> None:
+def test_header_cells_have_a_scope(resnet: str) -> None:
     scopes = Page(resnet).attributes("scope")
     rows = len(network("resnet18").layers) + 1  # and the total
     assert scopes.count("row") == rows
@@ -142,23 +142,23 @@ def test_the_heads_of_columns_and_rows_are_told(resnet: str) -> None:
     assert scopes.count("col") == len(Page(resnet).rows()[0])
 
 
-def test_light_or_dark_is_chosen_without_a_script(resnet: str) -> None:
+def test_theme_is_chosen_without_a_script(resnet: str) -> None:
     page = Page(resnet)
     buttons = [attributes for tag, attributes in page.elements if tag == "input"]
     assert [button["id"] for button in buttons] == ["auto", "light", "dark"]
     assert {button["name"] for button in buttons} == {"page"}
     assert ["checked" in button for button in buttons] == [True, False, False]
     style = page.text_in("style")[0]
-    for ink, colours in PALETTE.items():
-        for choice, colour in zip(("light", "dark"), colours, strict=True):
-            assert f":root:has(#{choice}:checked) .f-{ink}{{fill:{colour}}}" in style
-            assert f":root:has(#{choice}:checked) .s-{ink}{{stroke:{colour}}}" in style
+    for ink, colors in PALETTE.items():
+        for choice, color in zip(("light", "dark"), colors, strict=True):
+            assert f":root:has(#{choice}:checked) .f-{ink}{{fill:{color}}}" in style
+            assert f":root:has(#{choice}:checked) .s-{ink}{{stroke:{color}}}" in style
 
 
 @pytest.mark.parametrize(
     "text", ["<script>alert(1)</script>", "</style><b>", "a&lt;b", "\x1b[31m\u202e", "\udcff"]
 )
-def test_texts_of_users_stay_texts(text: str) -> None:
+def test_user_text_is_escaped(text: str) -> None:
     net = network(f"conv 8 f1 @{text}, relu, add @{text}", (9, 9, 8))
     shown = page_text(net, text)
     page = Page(shown)

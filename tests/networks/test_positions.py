@@ -1,7 +1,6 @@
-"""The grammar against a writer: random networks are written down with the place of each of their parts.
+"""The grammar on random networks that are written with the known position of each of their parts.
 
-Whatever is written must be read back as it was meant, each part in its line and column; and reading takes
-work in proportion to what is written.
+Parsing must give the same items, each with its line and column, and take work in proportion to the text.
 """
 
 import re
@@ -21,11 +20,11 @@ from convcli.networks.spec import Item, Join, JoinKind, JoinTag, LayerItem, Posi
 from tests.support.call_counting import calls_during
 from tests.support.sampling import examples
 
-# Writing with places --------------------------------------------------------------------------------------
+# Writing with positions -----------------------------------------------------------------------------------
 
 
 class Writer:
-    """A page that knows in which line and column the next word will stand."""
+    """A text that knows the line and column of its next word."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -61,7 +60,7 @@ NAMES = st.sampled_from(["a", "skip-1", "Ünicode", "x", "3", "add", "=", "f5"])
 TIMES = st.sampled_from(["x", " x", "×", " X", "  ×"])
 
 
-def meant(word: str) -> Layer:
+def layer_of(word: str) -> Layer:
     (item,) = parse_spec(word).items
     assert isinstance(item, LayerItem)
     return item.layer
@@ -75,7 +74,7 @@ def write_item(draw: st.DrawFn, page: Writer, depth: int) -> list[Item]:
         position = page.write(first)
         for word in rest:
             page.write(draw(GAPS) + word)
-        items = [LayerItem(meant(" ".join([first, *rest])), position)]
+        items = [LayerItem(layer_of(" ".join([first, *rest])), position)]
     elif kind == "tag":
         join = draw(st.sampled_from(JoinKind))
         position = page.write(join.upper() if draw(st.booleans()) else join)
@@ -132,7 +131,7 @@ def networks(draw: st.DrawFn) -> tuple[str, tuple[int, ...] | None, tuple[Item, 
 
 @given(networks())
 @settings(max_examples=examples(400))
-def test_what_is_written_is_read_back_with_its_places(
+def test_parsed_items_have_the_positions_they_were_written_at(
     network: tuple[str, tuple[int, ...] | None, tuple[Item, ...]],
 ) -> None:
     text, size, items = network
@@ -143,14 +142,14 @@ def test_what_is_written_is_read_back_with_its_places(
 
 @given(networks())
 @settings(max_examples=examples(100))
-def test_a_byte_order_mark_moves_nothing(
+def test_byte_order_mark_does_not_shift_positions(
     network: tuple[str, tuple[int, ...] | None, tuple[Item, ...]],
 ) -> None:
     text, _, items = network
     assert parse_spec("\ufeff" + text).items == items
 
 
-# Refusals stand somewhere in the text ---------------------------------------------------------------------
+# Positions in errors --------------------------------------------------------------------------------------
 
 
 @st.composite
@@ -168,7 +167,7 @@ def damaged(draw: st.DrawFn) -> str:
     return text
 
 
-def refusal_of(text: str) -> str:
+def error_of(text: str) -> str:
     """Return why a text is refused; empty where it is not."""
     try:
         build(parse_spec(text), (64, 64, 3))
@@ -179,8 +178,8 @@ def refusal_of(text: str) -> str:
 
 @given(damaged())
 @settings(max_examples=examples(500))
-def test_a_refusal_names_a_place_in_the_text(text: str) -> None:
-    refusal = refusal_of(text)
+def test_error_names_a_position_in_the_text(text: str) -> None:
+    refusal = error_of(text)
     if refusal and not refusal.startswith("input 64x64x3: has 3 channels, but the network begins with in "):
         found = re.match("line ([0-9]+), column ([0-9]+)", refusal)
         assert found, refusal
@@ -239,9 +238,9 @@ def spellings(draw: st.DrawFn) -> tuple[str, Layer]:
 
 @given(spellings())
 @settings(max_examples=examples(300))
-def test_a_layer_is_the_same_however_it_is_spelled(spelling: tuple[str, Layer]) -> None:
+def test_spellings_of_a_layer_are_equivalent(spelling: tuple[str, Layer]) -> None:
     text, layer = spelling
-    assert meant(text) == layer
+    assert layer_of(text) == layer
 
 
 # Work -----------------------------------------------------------------------------------------------------
@@ -257,20 +256,20 @@ def test_a_layer_is_the_same_however_it_is_spelled(spelling: tuple[str, Layer]) 
         "# nothing but words\n",
     ],
 )
-def test_reading_takes_work_in_proportion(unit: str) -> None:
+def test_parsing_takes_linear_work(unit: str) -> None:
     short, long = f"{unit * 200}\nrelu", f"{unit * 2000}\nrelu"
     parse_spec(long)  # fills what is remembered of words
     few, many = calls_during(lambda: parse_spec(short)), calls_during(lambda: parse_spec(long))
     assert many < 11 * few
 
 
-def test_a_repeat_is_read_once_however_often_it_is_run() -> None:
+def test_repeat_is_parsed_once() -> None:
     few = calls_during(lambda: parse_spec("2 x { conv 8 f3, relu }"))
     many = calls_during(lambda: parse_spec("50000 x { conv 8 f3, relu }"))
     assert many <= few + 5
 
 
-def test_a_repeat_bomb_is_refused_without_being_run() -> None:
+def test_repeat_bomb_is_refused_without_running() -> None:
     bomb = "9 x { " * 100 + "relu" + " }" * 100
 
     def read() -> None:

@@ -1,6 +1,6 @@
 """Receptive fields against the exact set of pixels that each unit is computed from, layer by layer.
 
-The image has no ends here: places may be negative, so that padding does not cut a field short.
+The image has no ends here: positions may be negative, so that padding does not cut a field short.
 """
 
 from collections.abc import Iterable
@@ -26,19 +26,19 @@ Layer = Axis | TransposedAxis
 
 
 def read_by(layer: Layer, unit: int) -> set[int]:
-    """Return what a unit is computed from: by a window that slides, or by all windows laid over its place."""
+    """Return the inputs of a unit: of a sliding window, or of all windows that a transposed layer adds to it."""
     taps = [tap * layer.dilation for tap in range(layer.window)]
     if isinstance(layer, Axis):
         return {unit * layer.stride - layer.before + tap for tap in taps}
-    laid = [unit + layer.before - tap for tap in taps]  # stride times the pixels whose windows meet it
-    return {place // layer.stride for place in laid if place % layer.stride == 0}
+    products = [unit + layer.before - tap for tap in taps]  # stride times the inputs whose windows cover it
+    return {position // layer.stride for position in products if position % layer.stride == 0}
 
 
 def seen_by(chain: list[Layer], unit: int) -> set[int]:
-    places = {unit}
+    positions = {unit}
     for layer in reversed(chain):
-        places = {place for other in places for place in read_by(layer, other)}
-    return places
+        positions = {position for other in positions for position in read_by(layer, other)}
+    return positions
 
 
 def field_of(chain: Iterable[Layer | AdaptiveAxis]) -> ReceptiveField:
@@ -66,7 +66,7 @@ UNDILATED = st.builds(TransposedAxis, **{**geometry(), "dilation": st.just(1)})
 
 @given(st.lists(SLIDING, max_size=5), st.integers(-5, 5))
 @settings(max_examples=examples(300))
-def test_a_field_is_exactly_what_a_unit_sees(chain: list[Layer], unit: int) -> None:
+def test_receptive_field_matches_brute_force(chain: list[Layer], unit: int) -> None:
     field, seen = field_of(chain), seen_by(chain, unit)
     assert field.size == max(seen) - min(seen) + 1
     assert field.center + unit * field.jump == Fraction(min(seen) + max(seen), 2)
@@ -75,51 +75,51 @@ def test_a_field_is_exactly_what_a_unit_sees(chain: list[Layer], unit: int) -> N
 
 @given(st.lists(SLIDING | TRANSPOSED, max_size=5), st.integers(-5, 30))
 @settings(max_examples=examples(500))
-def test_behind_transposed_layers_nothing_outside_the_field_is_seen(chain: list[Layer], unit: int) -> None:
+def test_field_after_transposed_layers_contains_every_pixel_seen(chain: list[Layer], unit: int) -> None:
     field, seen = field_of(chain), seen_by(chain, unit)
     assert field.spread is not None
     assert field.size is not None
-    centre = Fraction(field.twice_center) / 2 + unit * field.jump
-    assert all(abs(place - centre) <= Fraction(field.spread) / 2 for place in seen)
+    center = Fraction(field.twice_center) / 2 + unit * field.jump
+    assert all(abs(position - center) <= Fraction(field.spread) / 2 for position in seen)
     assert not seen or max(seen) - min(seen) + 1 <= field.size
 
 
 @given(st.lists(SLIDING | TRANSPOSED, max_size=4))
 @settings(max_examples=examples(200))
-def test_units_a_period_apart_see_the_same_moved_by_their_jumps(chain: list[Layer]) -> None:
+def test_units_a_period_apart_see_shifted_pixels(chain: list[Layer]) -> None:
     period = prod(layer.stride for layer in chain if isinstance(layer, TransposedAxis))
     moved = field_of(chain).jump * period
     assert moved == int(moved)
     for unit in range(min(period, 6)):
-        assert seen_by(chain, unit + period) == {place + int(moved) for place in seen_by(chain, unit)}
+        assert seen_by(chain, unit + period) == {position + int(moved) for position in seen_by(chain, unit)}
 
 
 @given(UNDILATED)
 @settings(max_examples=examples(200))
-def test_the_field_of_a_transposed_layer_is_that_of_its_luckiest_unit(layer: TransposedAxis) -> None:
-    seen = [places for unit in range(layer.stride) if (places := read_by(layer, unit))]
-    assert field_of([layer]).size == max(max(places) - min(places) for places in seen) + 1
+def test_field_of_a_transposed_layer_is_its_largest(layer: TransposedAxis) -> None:
+    seen = [positions for unit in range(layer.stride) if (positions := read_by(layer, unit))]
+    assert field_of([layer]).size == max(max(positions) - min(positions) for positions in seen) + 1
 
 
 @given(UNDILATED.filter(lambda layer: layer.window >= layer.stride))
 @settings(max_examples=examples(200))
-def test_the_centre_of_a_transposed_layer_is_right_on_the_average_of_a_period(layer: TransposedAxis) -> None:
+def test_center_of_a_transposed_layer_is_right_on_average(layer: TransposedAxis) -> None:
     field = field_of([layer])
     seen = [read_by(layer, unit) for unit in range(layer.stride)]
-    middles = sum(Fraction(min(places) + max(places), 2) for places in seen)
+    middles = sum(Fraction(min(positions) + max(positions), 2) for positions in seen)
     expected = sum(Fraction(field.twice_center) / 2 + unit * field.jump for unit in range(layer.stride))
     assert middles == expected
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 4))
-def test_a_layer_and_its_transpose_bring_units_back_to_their_places(f: int, s: int, p: int) -> None:
+def test_transposed_layer_restores_positions(f: int, s: int, p: int) -> None:
     geometry_: dict[str, Any] = {"side": 9, "window": f, "stride": s, "before": p, "after": p}
     field = field_of([Axis(**geometry_), TransposedAxis(**geometry_)])
     assert (field.jump, field.center) == (1, 0)
 
 
 @given(st.lists(st.tuples(SLIDING, st.booleans()), min_size=1, max_size=4), st.integers(1, 4))
-def test_a_chain_may_be_taken_in_parts(drawn: list[tuple[Axis, bool]], parts: int) -> None:
+def test_through_is_associative(drawn: list[tuple[Axis, bool]], parts: int) -> None:
     chain: list[Layer] = [layer for layer, _ in drawn]
     first, rest = field_of(chain[:parts]), chain[parts:]
     for layer in rest:
@@ -132,20 +132,20 @@ def test_a_chain_may_be_taken_in_parts(drawn: list[tuple[Axis, bool]], parts: in
 
 @given(st.lists(st.lists(SLIDING, max_size=3), min_size=1, max_size=4))
 @settings(max_examples=examples(200))
-def test_a_joined_field_lies_between_the_largest_and_all_that_is_seen(chains: list[list[Layer]]) -> None:
+def test_joined_field_is_between_the_largest_and_the_union(chains: list[list[Layer]]) -> None:
     fields = [field_of(chain) for chain in chains]
     seen = [seen_by(chain, 0) for chain in chains]
-    sizes = [max(places) - min(places) + 1 for places in seen]
+    sizes = [max(positions) - min(positions) + 1 for positions in seen]
     together = set().union(*seen)
     joined = ReceptiveField.joined(fields)
-    places = [(field.spread, field.jump, field.twice_center) for field in fields]
-    assert (joined.spread, joined.jump, joined.twice_center) in places
+    positions = [(field.spread, field.jump, field.twice_center) for field in fields]
+    assert (joined.spread, joined.jump, joined.twice_center) in positions
     assert joined.spread == max(sizes) - 1
     assert joined.size is not None
     assert max(sizes) <= joined.size <= max(together) - min(together) + 1
 
 
-def test_the_first_of_equally_large_fields_gives_the_place() -> None:
+def test_first_of_equally_large_fields_gives_the_position() -> None:
     left, right = ReceptiveField(spread=3, twice_center=-1), ReceptiveField(spread=3, twice_center=1)
     assert (ReceptiveField.joined([left, right]), ReceptiveField.joined([right, left])) == (left, right)
 
@@ -155,15 +155,13 @@ def test_the_first_of_equally_large_fields_gives_the_place() -> None:
 
 @given(st.integers(1, 60), st.integers(2, 60), st.lists(SLIDING, max_size=2))
 @settings(max_examples=examples(200))
-def test_the_longest_adaptive_window_is_what_a_unit_sees_at_most(
-    side: int, output: int, chain: list[Layer]
-) -> None:
+def test_spread_of_adaptive_windows_is_the_longest(side: int, output: int, chain: list[Layer]) -> None:
     pooled = adaptive_axes((side, side), output)[0]
     field = field_of([*chain, pooled])
     extents = []
     for unit in range(output):
         window = [n for n in range(side) if (unit * side) // output <= n < -((-(unit + 1) * side) // output)]
-        seen = {place for n in window for place in seen_by(chain, n)}
+        seen = {position for n in window for position in seen_by(chain, n)}
         extents.append(max(seen) - min(seen) + 1)
         if unit == 0:
             assert field.center == Fraction(min(seen) + max(seen), 2)
@@ -200,7 +198,7 @@ def test_transposed_sides_of_thirty_digits_are_exact() -> None:
 
 
 @pytest.mark.parametrize("dilation", [2, 7, 10**20])
-def test_a_dilated_filter_that_steps_by_one_is_counted_at_any_size(dilation: int) -> None:
+def test_dilated_filter_at_stride_one_is_counted_at_any_size(dilation: int) -> None:
     assert Axis(side=HUGE, window=3, dilation=dilation).unread_count() == 0
     assert list(Axis(side=HUGE, window=3, dilation=dilation).unread_ranges()) == []
     assert fully_read_sides(Axis(side=HUGE, window=3, dilation=dilation)) in [(HUGE, HUGE), (None, None)]
@@ -208,11 +206,11 @@ def test_a_dilated_filter_that_steps_by_one_is_counted_at_any_size(dilation: int
 
 @given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 6), st.integers(0, 9), st.integers(0, 9))
 @settings(max_examples=examples(300))
-def test_what_a_dilated_filter_that_steps_by_one_leaves(
+def test_unread_pixels_of_a_dilated_filter_at_stride_one(
     side: int, window: int, dilation: int, before: int, after: int
 ) -> None:
     axis = Axis(side=side, window=window, dilation=dilation, before=before, after=after)
-    read = {place for unit in range(axis.output) for place in read_by(axis, unit)}
+    read = {position for unit in range(axis.output) for position in read_by(axis, unit)}
     left = [pixel for pixel in range(side) if pixel not in read]
     if axis.output > 0:
         assert axis.unread_count() == len(left)
@@ -243,11 +241,11 @@ def test_fields_of_thirty_digits_are_exact() -> None:
         (Fraction(2 * HUGE + 1, 2), f"{2 * HUGE + 1}/2"),
     ],
 )
-def test_numbers_are_written_exactly(number: float | Fraction, text: str) -> None:
+def test_numbers_are_formatted_exactly(number: float | Fraction, text: str) -> None:
     assert format_number(number) == text
 
 
 @given(st.integers(-(10**9), 10**9))
-def test_halves_are_written_so_that_nothing_is_lost(twice: int) -> None:
+def test_halves_round_trip(twice: int) -> None:
     written = format_number(ReceptiveField(twice_center=twice).center)
     assert Fraction(written) == Fraction(twice, 2)

@@ -1,4 +1,4 @@
-"""Whole networks: against PyTorch's rows, against counting, and against a naive simulation of memory."""
+"""Whole networks against PyTorch's figures, sums, and a naive simulation of memory."""
 
 import re
 from math import prod
@@ -65,7 +65,7 @@ FIELDS = {
 # Shipped networks -----------------------------------------------------------------------------------------
 
 
-def test_every_network_that_was_promised_is_shipped() -> None:
+def test_all_documented_networks_are_shipped() -> None:
     promised = (
         "lenet5 alexnet vgg11 vgg16 vgg16_bn resnet18 resnet34 resnet50 mobilenet_v2 squeezenet1_0 googlenet "
         "inception_v3 densenet121 efficientnet_b0 unet"
@@ -75,7 +75,7 @@ def test_every_network_that_was_promised_is_shipped() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(PARAMS))
-def test_totals_are_those_that_torchvision_documents(name: str) -> None:
+def test_totals_equal_torchvision(name: str) -> None:
     net = network(name)
     assert net.params == PARAMS[name]
     assert net.macs is not None
@@ -85,16 +85,16 @@ def test_totals_are_those_that_torchvision_documents(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FIELDS))
-def test_receptive_fields_are_those_that_are_known(name: str) -> None:
-    size, jump, centre = FIELDS[name]
+def test_receptive_fields_equal_published_ones(name: str) -> None:
+    size, jump, center = FIELDS[name]
     net = network(name)
     assert net.receptive_field == (size, size)
     assert net.fields is not None
     for field in net.fields:
-        assert (field.jump, field.center if centre is not None else None) == (jump, centre)
+        assert (field.jump, field.center if center is not None else None) == (jump, center)
 
 
-def test_unet_gives_a_map_as_large_as_its_input() -> None:
+def test_unet_output_is_as_large_as_its_input() -> None:
     net = network("unet")
     assert net.output == (256, 256, 2)
     assert net.params == 31_036_546
@@ -117,7 +117,7 @@ def test_every_shipped_network_cites_its_paper(name: str) -> None:
 # Sizes ----------------------------------------------------------------------------------------------------
 
 
-def test_a_chain_by_hand() -> None:
+def test_sequence_by_hand() -> None:
     net = network("conv 6 f5, maxpool f2, conv 16 f5, flatten, fc 120", (32, 32, 3))
     assert [stage.output for stage in net.layers] == [
         (28, 28, 6), (14, 14, 6), (10, 10, 16), (1600,), (120,)
@@ -155,7 +155,7 @@ def test_outputs(text: str, size: tuple[int, ...], output: tuple[int, ...]) -> N
     assert network(text, size).output == output
 
 
-def test_the_given_size_wins_and_lacks_its_channels_to_the_spec() -> None:
+def test_given_size_takes_missing_channels_from_the_spec() -> None:
     assert network("in 32x32x3\nconv 6 f5").output == (28, 28, 6)
     assert network("in 32x32x3\nrelu", 48).output == (48, 48, 3)
     assert network("in 32x32x3\nrelu", (48, 40, 3)).output == (48, 40, 3)
@@ -227,7 +227,7 @@ def test_impossible_layers(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     "tags", [[f"t{number}" for number in range(3000)], [f"{n}" * 9999 for n in range(9)]]
 )
-def test_of_many_or_long_tags_not_all_are_listed(tags: list[str]) -> None:
+def test_long_lists_of_tags_are_shortened(tags: list[str]) -> None:
     with pytest.raises(SizeError) as caught:
         network(", ".join(f"relu @a{tag}" for tag in tags) + ", add @?", (8, 8, 3))
     assert caught.value.why == f"this tag is not set: {len(tags):,} other tags are set before it"
@@ -241,7 +241,7 @@ def test_an_input_size_is_needed() -> None:
     )
 
 
-def test_exact_at_any_size() -> None:
+def test_counts_of_huge_sizes_are_exact() -> None:
     huge = 10**30
     net = network(f"conv {huge} f3 p1, flatten, fc {huge}", (huge, huge, huge))
     assert net.params == (9 * huge + 1) * huge + (huge**3 + 1) * huge
@@ -268,7 +268,7 @@ LAYERS = st.sampled_from(
 )  # fmt: skip
 
 
-def _chains(of: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+def sequences(of: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     chain = st.lists(of, min_size=1, max_size=4).map(", ".join)
     branches = st.lists(chain | st.just(""), min_size=2, max_size=3).map(" | ".join)
     joins = st.tuples(st.sampled_from(["add", "mul"]), branches).map(
@@ -279,10 +279,10 @@ def _chains(of: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return joins | tagged | repeats | chain
 
 
-NETWORKS = st.recursive(LAYERS, _chains, max_leaves=12)
+NETWORKS = st.recursive(LAYERS, sequences, max_leaves=12)
 
 
-def naive_peak(net: Network) -> int:
+def brute_force_peak(net: Network) -> int:
     """Hold every tensor as long as it is still to be read; look at each moment at all of them."""
     owner = {0: 0}
     sizes = {0: prod(net.input)}
@@ -302,12 +302,12 @@ def naive_peak(net: Network) -> int:
 
 @given(NETWORKS)
 @settings(max_examples=200, deadline=None)
-def test_totals_are_sums_and_the_peak_is_what_is_held(text: str) -> None:
+def test_totals_and_peak_match_brute_force(text: str) -> None:
     net = network(f"conv 4 f1, {text}", (6, 6, 4))
     assert net.params == sum(stage.params or 0 for stage in net.layers)
     assert net.macs == sum(stage.macs or 0 for stage in net.layers)
     assert net.activations == sum(prod(stage.output) for stage in net.layers)
-    assert net.peak_activations == naive_peak(net)
+    assert net.peak_activations == brute_force_peak(net)
     for before, stage in zip(net.layers, net.layers[1:], strict=False):
         if stage.depth == before.depth == 0 and not isinstance(stage.layer, JoinLayer):
             assert stage.input == before.output
@@ -330,7 +330,7 @@ def test_peak_by_hand(text: str, peak: int) -> None:
     assert network(text, (10, 10, 3)).peak_activations == peak
 
 
-def test_branches_that_look_at_different_places_are_told() -> None:
+def test_misaligned_branches_are_reported() -> None:
     net = network("add { maxpool f2 s2 | maxpool f1 s2 }", (8, 8, 3))
     assert net.layers[-1].misaligned == "0.5 (jump 2) and 0 (jump 2)"
     assert network("cat { conv 2 f3 p1 | | maxpool f3 s1 p1 }", (8, 8, 3)).layers[-1].misaligned == ""
@@ -339,7 +339,7 @@ def test_branches_that_look_at_different_places_are_told() -> None:
     )
 
 
-def test_a_gate_sees_everything_and_moves_nothing() -> None:
+def test_gate_sees_everything_and_keeps_positions() -> None:
     net = network("conv 3 f3 s2 p1, mul { | gap, conv 3 f1, sigmoid }, conv 3 f3 p1", (8, 8, 3))
     assert net.receptive_field == (None, None)
     assert net.fields is not None
@@ -347,17 +347,17 @@ def test_a_gate_sees_everything_and_moves_nothing() -> None:
     assert not any(stage.misaligned for stage in net.layers)
 
 
-def test_fields_end_where_the_image_does() -> None:
+def test_receptive_fields_end_at_flatten() -> None:
     net = network("conv 3 f3, flatten, fc 4", (8, 8, 3))
     assert net.receptive_field == (3, 3)
     assert [stage.fields is None for stage in net.layers] == [False, True, True]
     assert network("fc 3", (8, 8, 3)).receptive_field == (1, 1)
 
 
-# Dense twins, blocks, single layers -----------------------------------------------------------------------
+# Dense equivalents, blocks, single layers -----------------------------------------------------------------
 
 
-def test_as_dense() -> None:
+def test_dense_equivalent() -> None:
     conv, dw, relu = network("conv 2 f3, dw f2 nobias, relu", (4, 4, 1)).layers
     assert conv.dense_equivalent is not None
     assert (conv.dense_equivalent.params, conv.dense_equivalent.macs) == ((16 + 1) * 8, 16 * 8)
@@ -385,10 +385,10 @@ def test_single_layer_is_the_network_of_that_layer() -> None:
     assert single_layer(Dense(units=300), (16384,)).params == 4915500
 
 
-# Where they come from -------------------------------------------------------------------------------------
+# Sources --------------------------------------------------------------------------------------------------
 
 
-def test_files_names_and_texts(tmp_path: Path) -> None:
+def test_files_names_and_texts_give_the_same_network(tmp_path: Path) -> None:
     path = tmp_path / "my.net"
     path.write_text("in 8x8x1\nconv 2 f3", "utf-8")
     assert network(path).output == network(str(path)).output == (6, 6, 2)
@@ -408,7 +408,7 @@ def test_files_names_and_texts(tmp_path: Path) -> None:
         (b" " * ((1 << 22) + 1), "is larger than 4,194,304 bytes, the limit for a network"),
     ],
 )
-def test_files_that_are_none(tmp_path: Path, content: bytes, why: str) -> None:
+def test_invalid_files(tmp_path: Path, content: bytes, why: str) -> None:
     path = tmp_path / "bad.net"
     path.write_bytes(content)
     with pytest.raises(SpecError) as caught:
@@ -426,7 +426,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_spec("a\0b.net")
 
 
-def test_a_file_names_itself_where_a_layer_is_impossible(tmp_path: Path) -> None:
+def test_error_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "my.net"
     path.write_text("in 8x8x1\nconv 2 f9", "utf-8")
     with pytest.raises(SizeError) as caught:

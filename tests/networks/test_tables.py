@@ -1,4 +1,4 @@
-"""The tables: printed columns add up to printed totals, nothing is cut, searches against trying."""
+"""The tables: printed columns add up to printed totals, nothing is cut, and searches match brute force."""
 
 import csv
 import io
@@ -84,7 +84,7 @@ def test_printed_columns_add_up_to_the_printed_totals(name: str, options: dict[s
         assert len(rows) == len(net.layers)
 
 
-def test_by_block_folds_what_stands_at_the_top() -> None:
+def test_by_block_has_one_row_per_top_level_item() -> None:
     header, *rows = tsv_rows(params_table(network("resnet18"), by_block=True))
     assert header[:3] == ["layer", "output", "params"]
     assert rows[4][:3] == ["2 x { add, relu }", "56x56x64", str(4 * 36864 + 8 * 64)]
@@ -127,11 +127,11 @@ def marks(first: Network, second: Network) -> list[str]:
     return [row[0] for row in tsv_rows(comparison_table(first, second))[1:]]
 
 
-def test_a_network_beside_itself_differs_nowhere() -> None:
+def test_network_compared_with_itself_has_no_differences() -> None:
     assert set(marks(network("resnet18"), network("resnet18"))) == {""}
 
 
-def test_what_differs_is_marked() -> None:
+def test_differences_are_marked() -> None:
     first, second = (
         network("conv 6 f5, relu, conv 4 f1, fc 3", (9, 9, 1)),
         network("conv 6 f5, bn, relu, fc 3", (9, 9, 1)),
@@ -148,14 +148,14 @@ def test_what_differs_is_marked() -> None:
     ]
 
 
-def test_every_layer_of_both_is_there_once() -> None:
+def test_every_layer_of_both_networks_appears_once() -> None:
     first, second = network("resnet18"), network("resnet34", 320)
     rows = tsv_rows(comparison_table(first, second))[1:-1]
     assert [row[1].strip() for row in rows if row[1]] == [stage.text for stage in first.layers]
     assert [row[5].strip() for row in rows if row[5]] == [stage.text for stage in second.layers]
 
 
-def test_long_networks_are_compared_at_once() -> None:
+def test_long_networks_are_compared_fast() -> None:
     first, second = (
         network("5000 x { conv 3 f1, relu }", (4, 4, 3)),
         network("5001 x { conv 3 f1, relu }", (4, 4, 3)),
@@ -185,7 +185,7 @@ def works(text: str, side: int) -> Network | None:
 
 
 @pytest.mark.parametrize("text", SPECS)
-def test_valid_sides_and_the_smallest_against_trying_all(text: str) -> None:
+def test_valid_and_smallest_sides_match_exhaustive_search(text: str) -> None:
     sides = range(1, 40)
     working = [side for side in sides if works(text, side)]
     assert smallest_side(read_spec(text), (9, 9, 3)) == working[0]
@@ -199,7 +199,7 @@ def test_valid_sides_and_the_smallest_against_trying_all(text: str) -> None:
     assert list(valid_sides(read_spec(text), (9, 9, 3), sides)) == lossless
 
 
-def test_the_smallest_of_a_chain_may_be_large() -> None:
+def test_smallest_side_may_be_huge() -> None:
     assert smallest_side(read_spec(f"conv 1 f{10**30}, conv 1 f3"), (1, 1, 1)) == 10**30 + 2
 
 

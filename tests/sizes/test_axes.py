@@ -1,4 +1,4 @@
-"""Sizes against a simulated window, brute-force marking, exhaustive search and PyTorch's golden figures."""
+"""Sizes against a simulated window, brute force, exhaustive search and PyTorch's golden figures."""
 
 import csv
 from itertools import islice, pairwise
@@ -61,14 +61,14 @@ def golden_output(row: dict[str, str]) -> int:
     return pooling_axes((n, n), f, padding=p, stride=s or None, dilation=d, ceil=row["ceil"] == "1")[0].output
 
 
-def test_the_golden_table_is_whole() -> None:
+def test_golden_table_is_complete() -> None:
     assert len(GOLDEN) == 400
     assert sum(row["op"] == "tconv" for row in GOLDEN) == 102
     assert sum(row["out"] == "error" for row in GOLDEN) > 20
 
 
 @pytest.mark.parametrize("row", GOLDEN, ids=lambda row: "-".join(row.values()))
-def test_output_side_is_pytorchs(row: dict[str, str]) -> None:
+def test_output_side_equals_pytorch(row: dict[str, str]) -> None:
     if row["out"] == "error":
         with pytest.raises(SizeError):
             golden_output(row)
@@ -78,7 +78,7 @@ def test_output_side_is_pytorchs(row: dict[str, str]) -> None:
 
 @given(axes(largest_side=60))
 @settings(max_examples=examples(200), deadline=None)
-def test_output_side_is_the_number_of_places_a_sliding_window_takes(axis: Axis) -> None:
+def test_output_side_counts_window_positions(axis: Axis) -> None:
     places = len(simulated(axis))
     assert max(axis.output, 0) == places
     request: dict[str, Any] = {
@@ -96,15 +96,13 @@ def test_output_side_is_the_number_of_places_a_sliding_window_takes(axis: Axis) 
 
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 7), st.integers(1, 4))
 @settings(max_examples=examples(200), deadline=None)
-def test_same_padding_is_the_least_that_gives_an_output_a_stride(
-    side: int, window: int, stride: int, dilation: int
-) -> None:
+def test_same_padding_is_minimal(side: int, window: int, stride: int, dilation: int) -> None:
     axis, _ = window_axes((side, side), window, stride=stride, padding="same", dilation=dilation)
     assert (axis.before, axis.after) == reference.same_padding(side, window, stride, dilation)
     assert axis.output == len(range(0, side, stride))
 
 
-def test_rows_and_columns_are_worked_out_apart() -> None:
+def test_rows_and_columns_are_independent() -> None:
     rows, columns = window_axes(
         (20, 30), (3, 5), stride=(2, 4), padding=((1, 2), (3, 4)), dilation=(2, 1), ceil=True
     )
@@ -130,12 +128,12 @@ def test_rows_and_columns_are_worked_out_apart() -> None:
         (((0, 1), 2), ((0, 1), (2, 2))),
     ],
 )
-def test_every_form_of_padding_is_understood(padding: Any, amounts: PaddingAmounts) -> None:
+def test_every_form_of_padding_is_accepted(padding: Any, amounts: PaddingAmounts) -> None:
     rows, columns = window_axes((10, 10), (4, 5), padding=padding)
     assert ((rows.before, rows.after), (columns.before, columns.after)) == amounts
 
 
-def test_output_size_is_one_number_for_numbers() -> None:
+def test_output_size_of_numbers_is_a_number() -> None:
     assert output_size(32, 5) == 28
 
 
@@ -149,11 +147,11 @@ def test_output_size_is_one_number_for_numbers() -> None:
         {"n": 32, "f": 5, "d": (1, 1)},
     ],
 )
-def test_output_size_is_a_pair_where_any_argument_is_a_pair(arguments: dict[str, Any]) -> None:
+def test_output_size_is_a_pair_if_any_argument_is(arguments: dict[str, Any]) -> None:
     assert output_size(**arguments) == (28, 28)
 
 
-def test_numpy_integers_are_whole_numbers() -> None:
+def test_numpy_integers_are_accepted() -> None:
     assert output_size(int(np.int64(32)), np.int64(5), p=np.uint8(2), s=np.int16(2)) == 16  # type: ignore[call-overload]
 
 
@@ -177,7 +175,7 @@ def test_unread_pixels_of_sides_of_thirty_digits_are_exact() -> None:
     [("n", "input"), ("f", "filter"), ("p", "padding"), ("s", "stride"), ("d", "dilation")],
 )
 @pytest.mark.parametrize("value", [-1, 1.5, 2.0, None, True, float("nan"), float("inf"), b"3", -HUGE])
-def test_what_is_no_whole_number_is_refused_by_name_and_value(argument: str, name: str, value: Any) -> None:
+def test_values_that_are_not_whole_numbers_are_refused(argument: str, name: str, value: Any) -> None:
     arguments: dict[str, Any] = {"n": 32, "f": 5, argument: value}
     with pytest.raises(SizeError) as caught:
         output_size(**arguments)
@@ -207,18 +205,18 @@ def test_nested_padding_has_two_pairs(value: Any) -> None:
 
 
 @pytest.mark.parametrize("argument", ["n", "f"])
-def test_a_number_too_long_for_python_to_print_is_refused_as_any_other(argument: str) -> None:
+def test_number_too_long_to_print_is_refused(argument: str) -> None:
     arguments: dict[str, Any] = {"n": 3, "f": 3, argument: -(10**5000)}
     with pytest.raises(SizeError):
         output_size(**arguments)
 
 
-def test_a_filter_too_long_for_python_to_print_is_refused_as_any_other() -> None:
+def test_filter_too_long_to_print_is_refused() -> None:
     with pytest.raises(SizeError):
         output_size(3, 10**5000)
 
 
-def test_impossible_arithmetic_shows_the_arithmetic() -> None:
+def test_error_shows_the_impossible_arithmetic() -> None:
     with pytest.raises(SizeError) as caught:
         output_size(5, 3, p=1, s=2, d=4)
     assert str(caught.value) == (
@@ -228,7 +226,7 @@ def test_impossible_arithmetic_shows_the_arithmetic() -> None:
 
 
 @st.composite
-def misfits(draw: st.DrawFn) -> Axis:
+def geometries_that_do_not_fit(draw: st.DrawFn) -> Axis:
     """Draw a filter that is larger than its padded input."""
     window, dilation, stride = draw(st.integers(2, 7)), draw(st.integers(1, 4)), draw(st.integers(1, 6))
     padding = draw(st.integers(0, (dilation * (window - 1) - 1) // 2))
@@ -236,9 +234,9 @@ def misfits(draw: st.DrawFn) -> Axis:
     return Axis(side=side, window=window, before=padding, after=padding, stride=stride, dilation=dilation)
 
 
-@given(misfits())
+@given(geometries_that_do_not_fit())
 @settings(max_examples=examples(150), deadline=None)
-def test_what_the_error_proposes_is_just_enough(axis: Axis) -> None:
+def test_error_suggests_the_smallest_change_that_works(axis: Axis) -> None:
     with pytest.raises(SizeError) as caught:
         output_size(axis.side, axis.window, p=axis.before, s=axis.stride, d=axis.dilation)
     words = caught.value.why.split()
@@ -264,11 +262,11 @@ def test_what_the_error_proposes_is_just_enough(axis: Axis) -> None:
         ),
     ],
 )
-def test_the_formula_is_written_with_the_axis_numbers(axis: Axis, text: str) -> None:
+def test_formula_shows_the_numbers_of_the_axis(axis: Axis, text: str) -> None:
     assert axis.formula() == text
 
 
-def test_pooling_steps_by_its_window_unless_told() -> None:
+def test_pooling_stride_defaults_to_the_window() -> None:
     rows, columns = pooling_axes((28, 28), (2, 4))
     assert (rows.stride, columns.stride) == (2, 4)
     assert [axis.stride for axis in pooling_axes((28, 28), 2, stride=1)] == [1, 1]
@@ -287,7 +285,7 @@ def test_pooling_refuses_padding_above_half_its_window(padding: Any) -> None:
 
 @given(axes())
 @settings(max_examples=examples(300), deadline=None)
-def test_unread_pixels_are_those_that_marking_leaves(axis: Axis) -> None:
+def test_unread_pixels_match_brute_force(axis: Axis) -> None:
     assume(axis.output > 0)
     left = unread(axis)
     assert axis.unread_count() == len(left)
@@ -298,7 +296,7 @@ def test_unread_pixels_are_those_that_marking_leaves(axis: Axis) -> None:
 
 @given(axes())
 @settings(max_examples=examples(200), deadline=None)
-def test_taps_bring_every_pixel_to_the_outputs_that_read_it(axis: Axis) -> None:
+def test_taps_match_brute_force(axis: Axis) -> None:
     assume(axis.output > 0)
     brought = sorted(
         pair
@@ -316,52 +314,52 @@ def test_taps_bring_every_pixel_to_the_outputs_that_read_it(axis: Axis) -> None:
     assert brought == expected
 
 
-def test_a_dilated_filter_too_large_to_follow_is_not_counted() -> None:
+def test_unread_count_is_none_for_a_huge_dilated_filter() -> None:
     axis = Axis(side=HUGE, window=3, dilation=2, stride=2)
     assert axis.unread_count() is None
     assert list(axis.unread_ranges()) == []
 
 
-def lossless(axis: Axis, side: int) -> bool:
+def reads_every_pixel(axis: Axis, side: int) -> bool:
     other = axis._replace(side=side)
     return bool(simulated(other)) and not unread(other)
 
 
-def nearest_lossless(axis: Axis, reach: int) -> tuple[int | None, int | None]:
+def nearest_fully_read(axis: Axis, reach: int) -> tuple[int | None, int | None]:
     """Try every side up to `reach` away."""
     below = range(axis.side, max(axis.side - reach, 0), -1)
     above = range(axis.side, axis.side + reach)
     return (
-        next((side for side in below if lossless(axis, side)), None),
-        next((side for side in above if lossless(axis, side)), None),
+        next((side for side in below if reads_every_pixel(axis, side)), None),
+        next((side for side in above if reads_every_pixel(axis, side)), None),
     )
 
 
 @given(axes(largest_dilation=1))
 @settings(max_examples=examples(200), deadline=None)
-def test_lossless_sides_are_the_nearest_whose_every_pixel_is_read(axis: Axis) -> None:
+def test_fully_read_sides_are_the_nearest(axis: Axis) -> None:
     assume(axis.output > 0)
     assume(axis.stride <= axis.window or max(axis.before, axis.after) < axis.window)
-    assert fully_read_sides(axis) == nearest_lossless(axis, 60)
+    assert fully_read_sides(axis) == nearest_fully_read(axis, 60)
 
 
 @given(axes(largest_side=30))
 @settings(max_examples=examples(150), deadline=None)
-def test_lossless_sides_of_a_dilated_filter_are_the_nearest_within_two_of_its_periods(axis: Axis) -> None:
+def test_fully_read_sides_of_a_dilated_filter_are_within_two_periods(axis: Axis) -> None:
     assume(axis.output > 0)
     assume(not axis.undilated)
-    assert fully_read_sides(axis) == nearest_lossless(axis, 2 * axis.stride * axis.dilation)
+    assert fully_read_sides(axis) == nearest_fully_read(axis, 2 * axis.stride * axis.dilation)
 
 
-def test_no_side_below_one_is_lossless() -> None:
+def test_no_fully_read_side_is_below_one() -> None:
     assert fully_read_sides(Axis(side=1, window=2, before=2, stride=2)) == (None, 2)
 
 
-def test_a_single_window_loses_nothing_however_long_its_stride() -> None:
+def test_single_window_reads_everything_at_any_stride() -> None:
     assert fully_read_sides(Axis(side=3, window=3, stride=5)) == (3, 3)
 
 
-def test_a_single_window_is_the_lossless_side_below_where_longer_ones_have_gaps() -> None:
+def test_fully_read_side_below_is_a_single_window_where_strides_leave_gaps() -> None:
     assert fully_read_sides(Axis(side=5, window=3, stride=5)) == (3, None)
 
 
@@ -369,14 +367,14 @@ def test_a_stride_above_the_filter_leaves_gaps_at_every_larger_side() -> None:
     assert fully_read_sides(Axis(side=50, window=3, stride=5))[1] is None
 
 
-def test_a_dilated_filter_whose_every_stride_leaves_gaps_has_no_larger_lossless_side() -> None:
+def test_no_larger_fully_read_side_where_strides_leave_gaps() -> None:
     assert fully_read_sides(Axis(side=50, window=3, stride=2, dilation=2))[1] is None
 
 
 # Strides and paddings -------------------------------------------------------------------------------------
 
 
-def exhaustive(n: int, f: int, d: int) -> dict[int, list[tuple[int, int]]]:
+def exhaustive_search(n: int, f: int, d: int) -> dict[int, list[tuple[int, int]]]:
     """Return the paddings below the filter's extent and strides up to a single window's, by output side."""
     extent = d * (f - 1) + 1
     found: dict[int, list[tuple[int, int]]] = {}
@@ -394,17 +392,17 @@ def exhaustive(n: int, f: int, d: int) -> dict[int, list[tuple[int, int]]]:
 
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 3))
 @settings(max_examples=examples(80), deadline=None)
-def test_strides_and_paddings_are_all_there_are(n: int, f: int, d: int) -> None:
-    solutions = exhaustive(n, f, d)
+def test_paddings_and_strides_match_exhaustive_search(n: int, f: int, d: int) -> None:
+    solutions = exhaustive_search(n, f, d)
     for want, pairs in solutions.items():
         assert list(paddings_and_strides(n, f, want, d)) == pairs
 
 
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 3), st.integers(0, 14))
 @settings(max_examples=examples(60), deadline=None)
-def test_a_given_padding_is_kept(n: int, f: int, d: int, padding: int) -> None:
+def test_fixed_padding(n: int, f: int, d: int, padding: int) -> None:
     padding %= d * (f - 1) + 1
-    for want, pairs in exhaustive(n, f, d).items():
+    for want, pairs in exhaustive_search(n, f, d).items():
         kept = [pair for pair in pairs if pair[0] == padding]
         if kept:
             assert list(paddings_and_strides(n, f, want, d, p=padding)) == kept
@@ -415,7 +413,7 @@ def test_a_given_padding_is_kept(n: int, f: int, d: int, padding: int) -> None:
 
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 3), st.integers(1, 40))
 @settings(max_examples=examples(60), deadline=None)
-def test_a_given_stride_is_kept(n: int, f: int, d: int, stride: int) -> None:
+def test_fixed_stride(n: int, f: int, d: int, stride: int) -> None:
     sides = {
         padding: len(reference.window_starts(n, f, before=padding, after=padding, stride=stride, dilation=d))
         for padding in range(d * (f - 1) + 1)
@@ -430,15 +428,15 @@ def test_a_given_stride_is_kept(n: int, f: int, d: int, stride: int) -> None:
 
 
 @pytest.mark.parametrize("given_", [{"p": -1}, {"p": 1.5}, {"s": 0}, {"s": -2}, {"s": 1.5}])
-def test_a_given_padding_or_stride_is_a_whole_number(given_: dict[str, Any]) -> None:
+def test_fixed_padding_or_stride_must_be_a_whole_number(given_: dict[str, Any]) -> None:
     with pytest.raises(SizeError, match="must be a whole number"):
         paddings_and_strides(32, 5, 28, **given_)
 
 
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 3), st.integers(1, 50))
 @settings(max_examples=examples(100), deadline=None)
-def test_a_side_that_cannot_be_had_is_answered_by_the_nearest_ones(n: int, f: int, d: int, want: int) -> None:
-    solutions = exhaustive(n, f, d)
+def test_error_names_the_nearest_reachable_sides(n: int, f: int, d: int, want: int) -> None:
+    solutions = exhaustive_search(n, f, d)
     assume(want not in solutions)
     with pytest.raises(SizeError) as caught:
         paddings_and_strides(n, f, want, d)
@@ -452,13 +450,13 @@ def test_a_side_that_cannot_be_had_is_answered_by_the_nearest_ones(n: int, f: in
 
 
 @pytest.mark.parametrize(("n", "f", "want", "d"), [(0, 3, 1, 1), (7, 0, 1, 1), (7, 3, 0, 1), (7, 3, 1, 0)])
-def test_strides_and_paddings_refuses_zero(n: int, f: int, want: int, d: int) -> None:
+def test_paddings_and_strides_refuses_zero(n: int, f: int, want: int, d: int) -> None:
     with pytest.raises(SizeError, match="0: must be a whole number, at least 1"):
         paddings_and_strides(n, f, want, d)
 
 
 @pytest.mark.parametrize(("n", "f"), [(HUGE, 3), (3, HUGE)])
-def test_a_side_too_long_to_search_is_refused_at_once(n: int, f: int) -> None:
+def test_side_too_long_to_search_is_refused(n: int, f: int) -> None:
     with pytest.raises(SizeError, match="too long to search"):
         paddings_and_strides(n, f, 5)
 
@@ -499,7 +497,7 @@ def transposed(largest_side: int = 20) -> st.SearchStrategy[TransposedAxis]:
 
 @given(transposed())
 @settings(max_examples=examples(300), deadline=None)
-def test_transposed_output_holds_the_windows_that_are_laid_over_it(axis: TransposedAxis) -> None:
+def test_transposed_output_covers_all_windows(axis: TransposedAxis) -> None:
     laid = {
         pixel * axis.stride + tap * axis.dilation for pixel in range(axis.side) for tap in range(axis.window)
     }
@@ -510,7 +508,7 @@ def test_transposed_output_holds_the_windows_that_are_laid_over_it(axis: Transpo
 
 @given(transposed())
 @settings(max_examples=examples(300), deadline=None)
-def test_transposed_unread_pixels_are_those_that_are_cut_off(axis: TransposedAxis) -> None:
+def test_transposed_unread_pixels_are_cut_off(axis: TransposedAxis) -> None:
     assume(axis.output >= axis.dilation)
     kept = [
         pixel
@@ -566,7 +564,7 @@ def test_impossible_transposed_layers(request_: dict[str, Any], why: str) -> Non
     assert str(caught.value) == why
 
 
-def test_the_largest_possible_cut_is_what_the_message_names() -> None:
+def test_error_names_the_largest_possible_padding() -> None:
     assert [axis.output for axis in transposed_axes((2, 2), 3, stride=2, padding=2)] == [1, 1]
 
 
@@ -575,7 +573,7 @@ def test_the_largest_possible_cut_is_what_the_message_names() -> None:
 
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 5), st.integers(1, 3))
 @settings(max_examples=examples(200), deadline=None)
-def test_same_lower_is_same_with_its_ends_changed(n: int, f: int, s: int, d: int) -> None:
+def test_same_lower_is_same_with_its_ends_swapped(n: int, f: int, s: int, d: int) -> None:
     upper, lower = (
         window_axes((n, n), f, stride=s, dilation=d, padding=padding)[0] for padding in ("same", "same_lower")
     )

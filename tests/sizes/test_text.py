@@ -1,4 +1,4 @@
-"""Sizes, paddings and counts as text: read, written, and refused."""
+"""Sizes, paddings and counts as text: parsing, printing, and errors."""
 
 from itertools import takewhile
 
@@ -42,12 +42,12 @@ NO_WHOLE_NUMBERS = [
 
 
 @pytest.mark.parametrize(("text", "number"), GOOD_COUNTS)
-def test_a_count_is_read(text: str, number: int) -> None:
+def test_count_is_parsed(text: str, number: int) -> None:
     assert parse_count(text, "units") == number
 
 
 @pytest.mark.parametrize("text", [*NO_WHOLE_NUMBERS, "-1"])
-def test_a_text_that_is_no_count_is_quoted(text: str) -> None:
+def test_invalid_count_is_refused(text: str) -> None:
     with pytest.raises(SizeError) as caught:
         parse_count(text, "units", minimum=0)
     assert str(caught.value) == f"units {text!r}: must be a whole number, at least 0"
@@ -59,7 +59,7 @@ def test_a_count_below_its_minimum_is_refused() -> None:
 
 
 @pytest.mark.parametrize("digits", [501, 600, 1_000_000])
-def test_a_number_of_too_many_digits_is_refused_in_few_words(digits: int) -> None:
+def test_error_about_too_many_digits_is_short(digits: int) -> None:
     with pytest.raises(SizeError, match="has more than 500 digits") as caught:
         parse_count("9" * digits, "units")
     assert len(str(caught.value)) < 100
@@ -76,31 +76,31 @@ def test_a_number_of_too_many_digits_is_refused_in_few_words(digits: int) -> Non
         (f"{HUGE}x1", (HUGE, 1)),
     ],
 )
-def test_a_size_is_read(text: str, size: tuple[int, ...]) -> None:
+def test_size_is_parsed(text: str, size: tuple[int, ...]) -> None:
     assert parse_size(text) == size
 
 
 @pytest.mark.parametrize(
     "text", [*NO_WHOLE_NUMBERS, "0", "3x0", "-3x3", "3x", "x3", "3xx3", "3*3", "3x4x5x6", "axb"]
 )
-def test_a_text_that_is_no_size_is_refused_by_name(text: str) -> None:
+def test_invalid_size_is_refused(text: str) -> None:
     with pytest.raises(SizeError, match="input"):
         parse_size(text, "input")
 
 
 @given(st.lists(st.integers(1, HUGE), min_size=2, max_size=3).map(tuple))
 @settings(max_examples=50, deadline=None)
-def test_a_written_size_is_read_back(size: tuple[int, ...]) -> None:
+def test_size_round_trip(size: tuple[int, ...]) -> None:
     assert parse_size(format_size(size)) == size
 
 
 @pytest.mark.parametrize(("text", "pair"), [("2", (2, 2)), ("4x3", (4, 3))])
-def test_a_pair_is_read(text: str, pair: tuple[int, int]) -> None:
+def test_pair_is_parsed(text: str, pair: tuple[int, int]) -> None:
     assert parse_pair(text, "stride") == pair
 
 
 @pytest.mark.parametrize("text", ["1x2x3", "", "0", "2x-1"])
-def test_a_text_that_is_no_pair_is_refused_by_name(text: str) -> None:
+def test_invalid_pair_is_refused(text: str) -> None:
     with pytest.raises(SizeError, match="stride"):
         parse_pair(text, "stride")
 
@@ -120,7 +120,7 @@ def test_a_text_that_is_no_pair_is_refused_by_name(text: str) -> None:
         ("3x0:1", ((3, 3), (0, 1))),
     ],
 )
-def test_a_padding_is_read(text: str, padding: NamedPadding | PaddingAmounts) -> None:
+def test_padding_is_parsed(text: str, padding: NamedPadding | PaddingAmounts) -> None:
     assert parse_padding(text) == padding
 
 
@@ -128,7 +128,7 @@ def test_a_padding_is_read(text: str, padding: NamedPadding | PaddingAmounts) ->
     "text",
     [*NO_WHOLE_NUMBERS, "-1", "1x2x3", "1:2:3", "1:", ":1", "x", "1x", "samee", "1:-1", "9" * 600],
 )
-def test_a_text_that_is_no_padding_is_refused_by_name(text: str) -> None:
+def test_invalid_padding_is_refused(text: str) -> None:
     with pytest.raises(SizeError, match="padding") as caught:
         parse_padding(text)
     assert len(str(caught.value)) < 250
@@ -139,7 +139,7 @@ amount = st.integers(0, 12) | st.integers(0, HUGE)
 
 @given(st.tuples(st.tuples(amount, amount), st.tuples(amount, amount)) | st.sampled_from(NamedPadding))
 @settings(max_examples=200, deadline=None)
-def test_a_written_padding_is_read_back(padding: NamedPadding | PaddingAmounts) -> None:
+def test_padding_round_trip(padding: NamedPadding | PaddingAmounts) -> None:
     assert parse_padding(format_padding(padding)) == padding
 
 
@@ -152,11 +152,11 @@ def test_a_written_padding_is_read_back(padding: NamedPadding | PaddingAmounts) 
         (((0, 1), (2, 2)), "0:1x2:2"),
     ],
 )
-def test_a_padding_is_written_short(amounts: PaddingAmounts, text: str) -> None:
+def test_padding_is_written_in_its_shortest_form(amounts: PaddingAmounts, text: str) -> None:
     assert format_padding(amounts) == text
 
 
-def test_solutions_come_smallest_first() -> None:
+def test_solutions_are_sorted() -> None:
     pairs = list(takewhile(lambda pair: pair[0] < 4, paddings_and_strides(224, 7, 112)))
     assert pairs == sorted(pairs)
     assert (3, 2) in pairs
