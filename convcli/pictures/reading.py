@@ -39,8 +39,10 @@ def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
     Returns
     -------
     array
-        See the table at the top of this module. Alpha, if there is any, is the last channel: remove it
-        before filtering (``image[..., :3]``). EXIF orientation has been applied.
+        ``(H, W)`` if grayscale, else ``(H, W, C)``. Pixels are uint8, or uint16 for 16-bit grayscale; numbers
+        are int8, int32, uint32 or float32 from a TIFF, int64 or float64 from text, and of the dtype of a
+        ``.npy`` file (uint8 for bool, float32 for float16). Alpha, if there is any, is the last channel:
+        remove it before filtering (``image[..., :3]``). EXIF orientation has been applied.
 
     Raises
     ------
@@ -61,9 +63,9 @@ def read_picture(
     source : path or binary stream
         As for `read_image`.
     max_pixels : int
-        The largest picture that is read.
+        Maximum number of pixels.
     frame : int, optional
-        Which frame of an animation is read, from 0 (default: the first).
+        Which frame of an animation to read, counted from 0 (default: the first).
 
     Returns
     -------
@@ -94,7 +96,7 @@ def load_picture(
     ------
     ImageError
         The file cannot be read, is not an image, is larger than the limits allow, does not have that frame,
-        or holds values that Pillow would truncate.
+        or holds values that the decoder would truncate.
     """
     try:
         if not isinstance(source, str | Path):

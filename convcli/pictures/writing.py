@@ -1,4 +1,4 @@
-"""Writing arrays as picture files."""
+"""Writing pictures and arrays as image files."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write_picture(
     force : bool
         Replace an existing file.
     png_level : int, optional
-        Compression of a PNG file, 0 to 9 (default: fast, and small where that costs nothing).
+        Compression level of a PNG file: 0 (largest) to 9 (smallest, slowest). Default: a fast method.
 
     Returns
     -------
@@ -80,4 +80,4 @@ def write_picture(
     check_target(target, replace=force)
     content = encode(picture, file_format, str(target), png_level=png_level)
     write_atomically(target, lambda stream: stream.writelines(content), replace=force)
-    return tuple(dropped)
+    return dropped

@@ -69,8 +69,10 @@ class FormatProperties:
         Text between two numbers, if it is a text format.
     sixteen_bits : bool
         Whether grayscale pixels can have 16 bits.
-    alpha, profile, gray_profile : bool
-        Whether it holds alpha, and the color profiles of color and of grayscale pictures.
+    alpha, profile : bool
+        Whether it holds alpha, and a color profile.
+    gray_as_rgb : bool
+        Whether it stores grayscale as RGB, which a profile of grayscale does not fit.
     max_resolution : float
         In dots per inch; 0 if it holds no resolution.
     max_side : int, optional
@@ -87,7 +89,7 @@ class FormatProperties:
     sixteen_bits: bool = False
     alpha: bool = False
     profile: bool = False
-    gray_profile: bool = False
+    gray_as_rgb: bool = False
     max_resolution: float = 0
     max_side: int | None = None
     encoder_bytes: int | None = None
@@ -96,54 +98,34 @@ class FormatProperties:
 
 PROPERTIES: Mapping[FileFormat, FormatProperties] = {
     FileFormat.PNG: FormatProperties(
-        extensions=("png",),
-        sixteen_bits=True,
-        alpha=True,
-        profile=True,
-        gray_profile=True,
-        max_resolution=1e6,
+        extensions=("png",), sixteen_bits=True, alpha=True, profile=True, max_resolution=1e6
     ),
     FileFormat.JPEG: FormatProperties(
-        extensions=("jpg", "jpeg"),
-        profile=True,
-        gray_profile=True,
-        max_resolution=65535,
-        max_side=65500,
+        extensions=("jpg", "jpeg"), profile=True, max_resolution=65535, max_side=65500,
         save_options={"format": "JPEG", "quality": 92, "subsampling": 0},
     ),
     FileFormat.TIFF: FormatProperties(
-        extensions=("tiff", "tif"),
-        sixteen_bits=True,
-        alpha=True,
-        profile=True,
-        gray_profile=True,
-        max_resolution=1e6,
-        encoder_bytes=12,
-        save_options={"format": "TIFF", "compression": "tiff_adobe_deflate"},
+        extensions=("tiff", "tif"), sixteen_bits=True, alpha=True, profile=True, max_resolution=1e6,
+        encoder_bytes=12, save_options={"format": "TIFF", "compression": "tiff_adobe_deflate"},
     ),
     FileFormat.WEBP: FormatProperties(
-        extensions=("webp",),
-        alpha=True,
-        profile=True,  # stores gray as RGB, which a gray profile does not fit
-        max_side=16383,
-        encoder_bytes=32,
-        save_options={"format": "WEBP", "lossless": True, "exact": True},
+        extensions=("webp",), alpha=True, profile=True, gray_as_rgb=True, max_side=16383,
+        encoder_bytes=32, save_options={"format": "WEBP", "lossless": True, "exact": True},
     ),
-    FileFormat.BMP: FormatProperties(extensions=("bmp",), max_resolution=1e6, save_options={"format": "BMP"}),
+    FileFormat.BMP: FormatProperties(
+        extensions=("bmp",), max_resolution=1e6, save_options={"format": "BMP"}
+    ),
     FileFormat.PNM: FormatProperties(
         extensions=("pnm", "pgm", "ppm"), sixteen_bits=True, save_options={"format": "PPM"}
     ),
-    FileFormat.AVIF: FormatProperties(  # no alpha: it would change the values of transparent pixels
-        extensions=("avif",),
-        profile=True,  # stores gray as RGB, as WebP does
-        max_side=65535,
-        encoder_bytes=16,
-        save_options={"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
+    FileFormat.AVIF: FormatProperties(  # without alpha: it would change the values of transparent pixels
+        extensions=("avif",), profile=True, gray_as_rgb=True, max_side=65535,
+        encoder_bytes=16, save_options={"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
     ),
     FileFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),
     FileFormat.CSV: FormatProperties(extensions=("csv",), numeric=True, separator=",", encoder_bytes=90),
     FileFormat.TXT: FormatProperties(extensions=("txt",), numeric=True, separator=" ", encoder_bytes=90),
-}
+}  # fmt: skip
 """The properties of every format.
 
 To add a format, name it in `FileFormat` and describe it here; if Pillow does not write it, add a case to
@@ -217,7 +199,7 @@ def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[s
 def holds_profile(picture: Picture, file_format: FileFormat) -> bool:
     """Whether a format can hold a picture's profile: not a gray one if the format stores gray as RGB."""
     properties = PROPERTIES[file_format]
-    return properties.gray_profile if picture.pixels.ndim == 2 else properties.profile
+    return properties.profile and not (properties.gray_as_rgb and picture.pixels.ndim == 2)
 
 
 def _check_pixels_fit(picture: Picture, channels: int, file_format: FileFormat, name: str) -> None:

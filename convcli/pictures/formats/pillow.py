@@ -27,17 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EXTENSIONS", "FORMATS", "PillowDecoded", "decode"]
 
-PILLOW_FORMATS = {  # Pillow's names and the usual ones; none runs an external program
-    "PNG": "PNG",
-    "JPEG": "JPEG",
-    "TIFF": "TIFF",
-    "WEBP": "WebP",
-    "BMP": "BMP",
-    "GIF": "GIF",
-    "PPM": "PNM",
-    "AVIF": "AVIF",
-}
-FORMATS = tuple(PILLOW_FORMATS.values())
+PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")  # none runs an external program
+FORMATS = ("PNG", "JPEG", "TIFF", "WebP", "BMP", "GIF", "PNM", "AVIF")
 EXTENSIONS = (
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pnm", ".pgm", ".ppm", ".pbm",
     ".avif",
@@ -126,7 +117,7 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pi
     """Decode a picture, or return None if the file is in none of the formats; see `Decoder.decode`."""
     with _UNLIMITED_PILLOW, captured_libtiff_errors(stream) as first_error:
         try:
-            with Image.open(stream, formats=tuple(PILLOW_FORMATS)) as image:
+            with Image.open(stream, formats=PILLOW_FORMATS) as image:
                 file_bytes = _length(stream)
                 if frame is not None:
                     _check_size(image, file_bytes, name, limits)
