@@ -10,9 +10,8 @@ For a row ``abcd``::
     wrap        abcd|abcd|abcd
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +34,7 @@ class BorderKind(StrEnum):
     WRAP = "wrap"
 
 
-@dataclass(frozen=True)
-class Border:
+class Border(NamedTuple):
     """A border: its kind, and the value of a constant border."""
 
     kind: BorderKind

@@ -1,8 +1,7 @@
 """Filtering and rendering in one pass, strip by strip: the wide intermediate result is never held in full."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,8 +23,7 @@ StripCallback = Callable[
 ]  # called with rows, their values, and buffers
 
 
-@dataclass(frozen=True, eq=False)
-class Filtered:
+class Filtered(NamedTuple):
     """Pixels of a filtered image, and statistics of the values that they were rendered from.
 
     Attributes

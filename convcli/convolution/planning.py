@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -69,8 +69,7 @@ class Plan:
         return f"{self.strategy} in {self.sum_dtype}, strips of {self.strip_rows} rows, {threads}"
 
 
-@dataclass(frozen=True)
-class ConvolutionSettings:
+class ConvolutionSettings(NamedTuple):
     """The arguments that all public functions share."""
 
     stride: Pair
@@ -85,8 +84,7 @@ class ConvolutionSettings:
         return taps[::-1, ::-1] if self.flip else taps
 
 
-@dataclass(frozen=True, eq=False)
-class PlannedConvolution:
+class PlannedConvolution(NamedTuple):
     """A convolution that is checked and ready to run."""
 
     pixels: Image

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,8 +38,7 @@ class SignedMapping(StrEnum):
     RAW = "raw"
 
 
-@dataclass(frozen=True, eq=False)
-class Rendered:
+class Rendered(NamedTuple):
     """Pixels, and how many of them were saturated. NaN becomes 0 and counts as saturated."""
 
     pixels: NDArray[Any]
@@ -246,8 +245,7 @@ class ValueRange:
         return min(lows), max(highs)
 
 
-@dataclass(frozen=True, eq=False)
-class Renderer:
+class Renderer(NamedTuple):
     """Renders values as pixels, strip by strip.
 
     Attributes

@@ -1,8 +1,7 @@
 """Statistics of a result, collected strip by strip: the smallest, the largest and the mean value."""
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +12,7 @@ STRIP = 1 << 20  # values per strip; a float64 copy of all values would be large
 LARGE = 2.0**900  # sums of larger values could overflow although their mean does not
 
 
-@dataclass(frozen=True)
-class Statistics:
+class Statistics(NamedTuple):
     """Statistics of the finite values of a result; None if there are none."""
 
     lowest: int | float | None

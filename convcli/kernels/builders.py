@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """A numeric option of a filter; a `default` of None means that it is computed from the other options."""
 
     description: str
@@ -41,8 +40,7 @@ OptionValues = dict[str, float]  # by name; options with neither a value nor a d
 Kernels = tuple[Matrix, ...]
 
 
-@dataclass(frozen=True)
-class CatalogEntry:
+class CatalogEntry(NamedTuple):
     """An entry of the catalog: a named filter."""
 
     name: str
@@ -50,7 +48,7 @@ class CatalogEntry:
     responds_to: str
     source: str
     build: Callable[[OptionValues], Kernels]
-    options: Mapping[str, Option] = field(default_factory=dict)
+    options: Mapping[str, Option] = {}
     combination: Combination = Combination.SINGLE
     divisor: Callable[[OptionValues], int] = lambda _: 1
     steered_title: str = ""  # name of the family, if an angle turns the filter into one steered derivative

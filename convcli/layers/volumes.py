@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -142,7 +141,7 @@ def _map_by_map(
             matrix = filters[:, :, channel, number]
             if not matrix.any():
                 continue
-            response = convolve(channels[..., channel], matrix, **asdict(settings))
+            response = convolve(channels[..., channel], matrix, **settings._asdict())
             with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
                 # Every sum is within the bound, so the narrow dtype holds it.
                 np.add(maps[..., number], response, out=maps[..., number], casting="same_kind")

@@ -5,8 +5,8 @@ Uses only the standard library, because the limits are checked before numpy is l
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from convcli.errors import ImageError
 
@@ -19,8 +19,7 @@ Size = tuple[int, int, int]
 """Height, width and channels."""
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """The maximum size of a picture, and of what is computed from it.
 
     Attributes

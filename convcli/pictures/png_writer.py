@@ -6,8 +6,7 @@ Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025)
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,8 +86,7 @@ def encode_png(
     return [*parts, *_compress(picture, method, jobs), *_chunk(b"IEND", b"")]
 
 
-@dataclass(frozen=True)
-class _Rows:
+class _Rows(NamedTuple):
     """The rows of a picture, converted to the byte layout of PNG on demand."""
 
     pixels: NDArray[Any]
@@ -185,8 +183,7 @@ def _paeth(left: NDArray[np.uint8], above: NDArray[np.uint8], corner: NDArray[np
     return nearest
 
 
-@dataclass(frozen=True)
-class _Method:
+class _Method(NamedTuple):
     """The filter types to choose from for each row, and how to compress the filtered bytes."""
 
     filter_types: tuple[int, ...]
@@ -197,8 +194,7 @@ class _Method:
 STANDARD_METHOD = _Method((NONE,), zlib.Z_DEFAULT_STRATEGY, 6)  # what most programs do, among them libvips
 
 
-@dataclass(frozen=True)
-class _Strip:
+class _Strip(NamedTuple):
     """A part of a deflate stream, with the checksum and length of its uncompressed bytes."""
 
     data: bytes

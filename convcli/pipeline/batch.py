@@ -3,13 +3,14 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from convcli.errors import UsageError
 from convcli.files.identity import PathResolver
 from convcli.pipeline.inputs import Source
-from convcli.pipeline.job import Job, Observer, ResultBytes, candidate_outputs
+from convcli.pipeline.job import Job, Observer, candidate_outputs, result_bytes
 from convcli.pipeline.outputs import Destination, Outputs, make_folder
 from convcli.pipeline.processes import Executor, LocalProcesses
 from convcli.pipeline.reading import ReadOptions
@@ -19,8 +20,7 @@ from convcli.pipeline.report import Report
 __all__ = ["Batch"]
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """What is read, what is done to it, and where results go.
 
     Attributes
@@ -39,7 +39,7 @@ class Batch:
     destination: Destination
     reading: ReadOptions
     files_read: Sequence[str] = ()
-    executor: Executor = field(default_factory=LocalProcesses)
+    executor: Executor = LocalProcesses()
 
     def run(self, observer: Observer | None = None, *, in_order: bool = True) -> Iterator[Report]:
         """Yield the report of each input, in the order of the inputs or as they finish.
@@ -95,9 +95,9 @@ class _Jobs(Sequence[Job]):
     def __init__(self, batch: Batch, observer: Observer | None) -> None:
         self.batch = batch
         self.observer = observer
-        result_bytes = ResultBytes(tuple(batch.recipes), batch.destination.format)
-        limits = replace(batch.reading.limits, result_bytes=result_bytes)
-        self.reading = replace(batch.reading, limits=limits)
+        needed = partial(result_bytes, batch.recipes, batch.destination.format)
+        limits = batch.reading.limits._replace(result_bytes=needed)
+        self.reading = batch.reading._replace(limits=limits)
         self.outputs = Outputs(
             batch.destination, [*(source.name for source in batch.sources), *batch.files_read]
         )

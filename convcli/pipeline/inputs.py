@@ -3,8 +3,8 @@
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from convcli.errors import ImageError, UsageError, describe_os_error
 from convcli.files.opening import open_input
@@ -15,8 +15,7 @@ __all__ = ["Source", "check_names", "gather_sources"]
 MAX_NAMES_BYTES = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """An input.
 
     Attributes

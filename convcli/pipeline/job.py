@@ -3,10 +3,9 @@
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from convcli.errors import ConvcliError, ImageError, OutputError, SizeError
 from convcli.files.streams import STREAM, write_bytes
@@ -20,7 +19,7 @@ from convcli.pipeline.reading import ReadOptions
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
 
-__all__ = ["Job", "Observer", "ResultBytes", "candidate_outputs"]
+__all__ = ["Job", "Observer", "candidate_outputs", "result_bytes"]
 
 NO_MEMORY = "there is not enough memory for it"
 
@@ -35,35 +34,46 @@ class Observer(Protocol):
         """Look at a result, and return text for its report."""
 
 
-@dataclass(frozen=True)
-class ResultBytes:
-    """The memory that the largest result of several recipes takes, with the file made of it."""
+def result_bytes(
+    recipes: Sequence[Recipe], file_format: FileFormat | None, size: Size, itemsize: int, is_numeric: bool
+) -> int:
+    """Return the memory that the largest result of several recipes takes, with the file made of it.
 
-    recipes: tuple[Recipe, ...]
-    file_format: FileFormat | None
-
-    def __call__(self, size: Size, itemsize: int, is_numeric: bool) -> int:
-        """Return the bytes for an input of that size; `is_numeric` if it has numbers instead of pixels."""
-        return max(self._bytes(recipe, size, itemsize, is_numeric) for recipe in self.recipes)
-
-    def _bytes(self, recipe: Recipe, size: Size, itemsize: int, is_numeric: bool) -> int:
-        try:
-            values = prod(recipe.result_size(size))
-        except SizeError:  # reported when the recipe is tried
-            return 0
-        file_format = self.file_format if recipe.destination is None else recipe.destination.format
-        as_numbers = recipe.as_numbers
-        if as_numbers is None:
-            as_numbers = is_numeric or _is_numeric(file_format)
-        value_bytes = 8 if itemsize > 4 else itemsize
-        if as_numbers:
-            value_bytes = max(recipe.itemsize if is_numeric else 4, 8 if itemsize > 4 else 4)
-        encoder_bytes = None if file_format is None else PROPERTIES[file_format].encoder_bytes
-        return values * (value_bytes + recipe.extra_bytes + (encoder_bytes or value_bytes))
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+    file_format : FileFormat or None
+        Of results that go where most go; None: as the input suggests.
+    size : (height, width, channels)
+        Of the input.
+    itemsize : int
+        Bytes per value of the input.
+    is_numeric : bool
+        Whether the input has numbers instead of pixels.
+    """
+    return max(_result_bytes(recipe, file_format, size, itemsize, is_numeric) for recipe in recipes)
 
 
-@dataclass(frozen=True)
-class Job:
+def _result_bytes(
+    recipe: Recipe, file_format: FileFormat | None, size: Size, itemsize: int, is_numeric: bool
+) -> int:
+    try:
+        values = prod(recipe.result_size(size))
+    except SizeError:  # reported when the recipe is tried
+        return 0
+    if recipe.destination is not None:
+        file_format = recipe.destination.format
+    as_numbers = recipe.as_numbers
+    if as_numbers is None:
+        as_numbers = is_numeric or _is_numeric(file_format)
+    value_bytes = 8 if itemsize > 4 else itemsize
+    if as_numbers:
+        value_bytes = max(recipe.itemsize if is_numeric else 4, 8 if itemsize > 4 else 4)
+    encoder_bytes = None if file_format is None else PROPERTIES[file_format].encoder_bytes
+    return values * (value_bytes + recipe.extra_bytes + (encoder_bytes or value_bytes))
+
+
+class Job(NamedTuple):
     """One input and what to do with it. It can be pickled, and prints nothing.
 
     Attributes

@@ -1,9 +1,9 @@
 """Where results go: names of outputs, the formats that suit them, and files that must not be replaced."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
+from typing import NamedTuple
 
 from convcli.errors import OutputError, UsageError, describe_os_error, suggestion
 from convcli.files.atomic import INPUT_MESSAGE, check_target, write_atomically
@@ -21,8 +21,7 @@ STANDARD_OUTPUT = "/dev/stdout"  # a name that resolves to its file
 PRINTED = None  # the format of a result that is printed as a matrix
 
 
-@dataclass(frozen=True)
-class Destination:
+class Destination(NamedTuple):
     """Where results go.
 
     Attributes

@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import count as numbers
 from itertools import takewhile
-from typing import TYPE_CHECKING, Generic, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 from convcli.parallel import thread_count
 from convcli.pipeline.job import Job
@@ -41,8 +41,7 @@ class Executor(Protocol):
         """Yield the report of each job, in the order of the jobs or as they finish."""
 
 
-@dataclass(frozen=True)
-class LocalProcesses:
+class LocalProcesses(NamedTuple):
     """Runs jobs in processes of this machine; in this process if there is only one."""
 
     processes: int = 1

@@ -1,7 +1,9 @@
 """How inputs are read: from where, how large they may be, which frame of several, on what background."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from math import prod
+from typing import NamedTuple
 
 from convcli.files.streams import STREAM, input_name, standard_input
 from convcli.pictures.backgrounds import Color, flatten
@@ -9,32 +11,26 @@ from convcli.pictures.limits import DEFAULT_LIMITS, Limits, Size
 from convcli.pictures.picture import Picture
 from convcli.pictures.reading import load_picture
 
-__all__ = ["BytesPerValue", "ReadOptions"]
+__all__ = ["ReadOptions", "bytes_per_value"]
 
 
-@dataclass(frozen=True)
-class BytesPerValue:
-    """The memory that results take, as a number of bytes per value of the input."""
-
-    count: int
-
-    def __call__(self, size: Size, itemsize: int, is_numeric: bool) -> int:
-        """Return the bytes for an input of that size."""
-        del itemsize, is_numeric
-        return prod(size) * self.count
+def bytes_per_value(count: int, size: Size, itemsize: int, is_numeric: bool) -> int:
+    """Return the memory that results take, for a number of bytes per value of the input."""
+    del itemsize, is_numeric
+    return prod(size) * count
 
 
-@dataclass(frozen=True)
-class ReadOptions:
+class ReadOptions(NamedTuple):
     """How large pictures may be, which frame is read, and the color that transparent pixels are laid over."""
 
     limits: Limits = DEFAULT_LIMITS
     frame: int | None = None
     background: Color | None = None
 
-    def with_result_bytes(self, bytes_per_value: int) -> "ReadOptions":
+    def with_result_bytes(self, per_value: int) -> "ReadOptions":
         """Return the same options for work that takes so many bytes per value of the input."""
-        return replace(self, limits=replace(self.limits, result_bytes=BytesPerValue(bytes_per_value)))
+        needed = partial(bytes_per_value, per_value)
+        return self._replace(limits=self.limits._replace(result_bytes=needed))
 
     def load(self, source: str) -> Picture:
         """Load a picture from a file, or from standard input.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from convcli.errors import ConvcliError
 from convcli.pictures.picture import Picture
@@ -10,8 +11,7 @@ from convcli.pipeline.inputs import Source
 __all__ = ["Event", "Failure", "Finished", "Note", "Report", "Skipped"]
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """Something that a person should know and that is no failure."""
 
     text: str
@@ -30,15 +30,13 @@ class Failure:
         self.error.__traceback__ = self.error.__context__ = None
 
 
-@dataclass(frozen=True)
-class Skipped:
+class Skipped(NamedTuple):
     """An output that exists and is kept."""
 
     output: str
 
 
-@dataclass(frozen=True, eq=False)
-class Finished:
+class Finished(NamedTuple):
     """A result.
 
     Attributes

@@ -2,7 +2,6 @@
 
 import pickle
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +52,7 @@ def every_recipe(folder: Path) -> list[Recipe]:
         convolution_recipe(sobel, WINDOW, RENDERING, measured=True),
         convolution_recipe(orientation_bank("gabor:4"), WINDOW, RENDERING, measured=True),
         pool_recipe(Pooling(window=(2, 2)), PoolMode.MAX, 1),
-        sheet_recipe([sobel], WINDOW, RENDERING, replace(figures, name="{stem}-sheet.png")),
+        sheet_recipe([sobel], WINDOW, RENDERING, figures._replace(name="{stem}-sheet.png")),
         direction_recipe(sobel, WINDOW, RENDERING, figures),
     ]
 
@@ -104,14 +103,14 @@ def test_a_report_says_what_happened(sources: list[Source], tmp_path: Path) -> N
     assert report.events == [Skipped(str(tmp_path / "out" / "0-sobel.png"))]
     assert report.skipped
     assert not report.failed
-    (report,) = replace(batch, destination=Destination(folder=tmp_path / "out")).run()
+    (report,) = batch._replace(destination=Destination(folder=tmp_path / "out")).run()
     (failure,) = report.events
     assert isinstance(failure, Failure)
     assert isinstance(failure.error, OutputError)
     assert failure.output == str(tmp_path / "out" / "0-sobel.png")
     assert report.failed
-    (report,) = replace(
-        batch, reading=ReadOptions(Limits(pixels=10)), destination=Destination(folder=tmp_path)
+    (report,) = batch._replace(
+        reading=ReadOptions(Limits(pixels=10)), destination=Destination(folder=tmp_path)
     ).run()
     (failure,) = report.events
     assert isinstance(failure, Failure)

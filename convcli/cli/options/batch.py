@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from convcli.cli.options.declarations import check_minimum, check_workload
@@ -77,9 +77,9 @@ class BatchOptions:
         )  # fmt: skip
         sources = gather_sources(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
         processes, threads = split_jobs(jobs, len(sources))
-        limits = replace(reading.limits, processes=processes)
-        reading = replace(reading, limits=limits)
-        return cls(sources, reading, processes, replace(destination, jobs=threads), json, preview_request)
+        limits = reading.limits._replace(processes=processes)
+        reading = reading._replace(limits=limits)
+        return cls(sources, reading, processes, destination._replace(jobs=threads), json, preview_request)
 
     @property
     def threads(self) -> int | None:

@@ -1,7 +1,7 @@
 """Options that draw figures of results, beside them or instead of them: --sheet and --direction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from convcli.cli.options.batch import BatchOptions, read_destination
@@ -166,8 +166,8 @@ def _figure_destination(option: str, name: str, batch: BatchOptions, *, results:
         raise UsageError(f"{option} {name}", f"is a color picture, not {kind}; end it in .png")
     if destination.png_level is not None and figure.format != FileFormat.PNG and not results:
         raise UsageError("--png-level", f"is for PNG files, but {option} is {figure.format}")
-    return replace(
-        figure, skip_existing=destination.skip_existing, png_level=destination.png_level,
+    return figure._replace(
+        skip_existing=destination.skip_existing, png_level=destination.png_level,
         option=option,
     )  # fmt: skip
 
@@ -180,8 +180,7 @@ def _destination_per_input(option: str, name: str, destination: Destination) -> 
     check_name(template, option)
     file_format = FileFormat.PNG if template.endswith(".{ext}") else format_for_path(template)
     folder = Path(destination.folder or "", *parts[:fixed_count])
-    return replace(
-        destination,
+    return destination._replace(
         output=None,
         folder=None if folder == Path() else folder,
         name=template,

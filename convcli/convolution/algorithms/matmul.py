@@ -1,8 +1,7 @@
 """Convolution as products with banded matrices."""
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -92,8 +91,7 @@ def _row_bands(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> 
     return make_steps
 
 
-@dataclass(frozen=True, eq=False)
-class _Blocks:
+class _Blocks(NamedTuple):
     """Neighboring blocks of outputs, computed by one stack of matrix products.
 
     Attributes

@@ -1,10 +1,9 @@
 """The output formats, and what each of them can hold."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +54,7 @@ class FileFormat(StrEnum):
         return bool(PROPERTIES[self].separator)
 
 
-@dataclass(frozen=True, kw_only=True)
-class FormatProperties:
+class FormatProperties(NamedTuple):
     """How files of a format are named and written, and what they can hold.
 
     Attributes

@@ -12,8 +12,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from PIL import Image, ImageChops, ImageOps, PngImagePlugin, UnidentifiedImageError
 
@@ -63,8 +62,7 @@ SIGNATURES = {
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-@dataclass(frozen=True, eq=False)
-class PillowDecoded:
+class PillowDecoded(NamedTuple):
     """A decoded picture as a Pillow image; see `Decoded`.
 
     Attributes

@@ -1,7 +1,7 @@
 """A recipe: one thing to do to a picture, and its result."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture
@@ -10,8 +10,7 @@ from convcli.pipeline.outputs import Destination
 __all__ = ["Recipe", "Result"]
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
+class Result(NamedTuple):
     """What a recipe makes of a picture.
 
     Attributes
@@ -32,8 +31,7 @@ class Result:
     summary: str | None = None
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(NamedTuple):
     """One thing to do to each input. It can be pickled.
 
     Attributes

@@ -1,8 +1,7 @@
 """How results become pixels: channels, signs, scale, bias."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +18,7 @@ __all__ = ["WORKING_BYTES", "Rendering", "render_values", "result_record"]
 WORKING_BYTES = 10  # bytes per value of a result that is not turned into pixels in the same pass
 
 
-@dataclass(frozen=True)
-class Rendering:
+class Rendering(NamedTuple):
     """Which channels are filtered, and how the result is scaled and turned into pixels.
 
     A `scale` of None divides by the gain. `biases` holds one number for all feature maps, or one for each.

@@ -1,6 +1,6 @@
 """What a sheet draws of each filter: the feature maps, their kinds, and the operation that gives them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -73,9 +73,9 @@ def drawn_filter(one: Filter | Bank, window: SlidingWindow, rendering: Rendering
         maps = _maps_of_bank(one, rendering)
         takes_all_channels = one.taps.shape[2] > 1
     if rendering.signed in (None, SignedMapping.RAW):
-        rendering = replace(rendering, signed=SignedMapping.RAW)
+        rendering = rendering._replace(signed=SignedMapping.RAW)
         if rendering.channels == Channels.EACH and not takes_all_channels:
-            rendering = replace(rendering, channels=Channels.GRAY)
+            rendering = rendering._replace(channels=Channels.GRAY)
     made = convolution_recipe(one, window, rendering, measured=False)
     return DrawnFilter(one.name, tuple(maps), made, rendering)
 

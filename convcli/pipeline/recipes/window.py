@@ -1,7 +1,6 @@
 """The sliding window of a recipe: padding, border, stride, dilation."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -14,8 +13,7 @@ from convcli.sizes.text import NamedPadding, PaddingAmounts, format_padding, for
 __all__ = ["SlidingWindow", "result_size"]
 
 
-@dataclass(frozen=True)
-class SlidingWindow:
+class SlidingWindow(NamedTuple):
     """How the kernel slides over the picture."""
 
     padding: NamedPadding | PaddingAmounts
