@@ -189,7 +189,7 @@ def test_combination_on_a_terminal(terminal: Runner) -> None:
 def test_wide_kernel_is_not_cut_on_a_terminal(terminal: Runner) -> None:
     ran = terminal("filters", "gaussian:sigma=9")
     assert (ran.code, ran.err) == (0, "")
-    assert "73x73 taps, too wide for 120 columns" in ran.out
+    assert "73x73 numbers, too wide for 120 columns" in ran.out
 
 
 @pytest.mark.parametrize("columns", [30, 40, 80])

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convcli.cli.completion import completers
 from convcli.cli.options.declarations import (
     OUTPUT,
     PIXELS,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from convcli.convolution.explaining import ExplainedResult
     from convcli.kernels.filter import Filter
     from convcli.pictures.channels import Channels
-from convcli.cli.completion import completers
 
 __all__ = ["explain"]
 
@@ -154,18 +154,18 @@ def explain(
     the output size. The padding then defaults to 0; when piped, prints only the size.
     """
     apply_text_option(text, json=json, output=output)
-    place = _place(at)
+    position = _parse_position(at)
     if image is None and (n, f) != (None, None):
-        _check_goes_without_image(
+        _check_window_only(
             {
                 "--filter": name, "--kernel": kernel, "--angle": angle, "--size": size, "--flip": flip,
                 "--signed": signed, "--max-pixels": max_pixels, "--max-memory": max_memory, "--frame": frame,
                 "--channel": channels, "--border": border != "edge",
             }
         )  # fmt: skip
-        amount = "0" if padding is None else padding
+        window_padding = "0" if padding is None else padding
         files = WindowFiles.read(output, animate, seconds, [], force=force, json=json)
-        explain_window(n, f, amount, stride, dilation, place, files, json=json)
+        explain_window(n, f, window_padding, stride, dilation, position, files, json=json)
         return 0
     if image is None:
         raise UsageError("IMAGE", "missing; as in: convcli explain photo.png --filter sobel-x --at 12,7")
@@ -191,93 +191,100 @@ def explain(
     kernels = [kernel] if kernel is not None else []
     inputs = [STANDARD_INPUT if image == STREAM else image, *kernel_files(kernels)]
     files = WindowFiles.read(output, animate, seconds, inputs, force=force, json=json)
-    (one,) = read_filters([name] if name is not None else [], kernels, [], angle=angle, size=size)
-    if not isinstance(one, Filter):
+    (filter_,) = read_filters([name] if name is not None else [], kernels, [], angle=angle, size=size)
+    if not isinstance(filter_, Filter):
         raise UsageError(
             "--kernel", "is a volume, but explain needs a matrix; save one of its matrices and give that"
         )
     window = read_window(
         "same" if padding is None else padding, border, stride, dilation, flip=flip, jobs=None
     )
-    which = Channels.EACH if channels is None else parse_choice(channels, Channels, "--channel")
-    how = None if signed is None else parse_choice(signed, SignedMapping, "--signed")
-    if how == SignedMapping.STRETCH:
+    selected = Channels.EACH if channels is None else parse_choice(channels, Channels, "--channel")
+    mapping = None if signed is None else parse_choice(signed, SignedMapping, "--signed")
+    if mapping == SignedMapping.STRETCH:
         raise UsageError("--signed stretch", "depends on all pixels of the result; use raw")
     picture = read_options(max_pixels, max_memory, frame).with_result_bytes(24).load(image)
-    if which == Channels.EACH:
+    if selected == Channels.EACH:
         files.check_channels(input_name(image), picture.pixels.shape[2:])
-    how = how or (SignedMapping.ABS if picture.kind == PictureKind.PIXELS else SignedMapping.RAW)
+    mapping = mapping or (SignedMapping.ABS if picture.kind == PictureKind.PIXELS else SignedMapping.RAW)
     options: dict[str, Any] = {
         "stride": window.stride, "padding": window.padding, "dilation": window.dilation, "flip": flip,
-        "border": window.border_for(which, picture.pixels),
+        "border": window.border_for(selected, picture.pixels),
     }  # fmt: skip
     try:
-        pixels = select_channels(picture.pixels, which)
-        result = filter_pixels(pixels, one, SignedMapping.RAW, **options).pixels
-        written = filter_pixels(pixels, one, how, depth=picture.depth, **options).pixels
-        explained = _explained(pixels, one, result, options)
-        check_position(explained[0].rows, explained[0].columns, place)
-        values = _values(explained, which, place, written)
+        pixels = select_channels(picture.pixels, selected)
+        result = filter_pixels(pixels, filter_, SignedMapping.RAW, **options).pixels
+        written = filter_pixels(pixels, filter_, mapping, depth=picture.depth, **options).pixels
+        explained = _explain_channels(pixels, filter_, result, options)
+        check_position(explained[0].rows, explained[0].columns, position)
+        values = _values(explained, selected, position, written)
     except SizeError as error:
         raise SizeError(f"{input_name(image)}: {error.what}", error.why) from None
     except ConvcliError as error:
         raise type(error)(input_name(image), f"{error.what}: {error.why}") from None
-    files.draw(explained[0].rows, explained[0].columns, place, explained[0])
-    answer = ValueReport(
-        image=image, filter=one, position=place, channels=values, signed=how, depth=picture.depth
+    files.draw(explained[0].rows, explained[0].columns, position, explained[0])
+    report = ValueReport(
+        image=image, filter=filter_, position=position, channels=values, signed=mapping, depth=picture.depth
     )
     if json:
-        write_json(answer.record() | window.record() | files.record())
+        write_json(report.record() | window.record() | files.record())
     elif is_human_readable():
         matrix = result if picture.kind == PictureKind.TEXT else None
-        write(answer.text(files.summary_lines(), has_colors=picture.pixels.ndim == 3, matrix=matrix))
+        write(report.text(files.summary_lines(), has_colors=picture.pixels.ndim == 3, matrix=matrix))
     else:
-        files.print_names(answer.values_text())
+        files.print_names(report.values_text())
     return 0
 
 
-def _explained(
-    pixels: "NDArray[Any]", one: "Filter", result: "NDArray[Any]", options: dict[str, Any]
+def _explain_channels(
+    pixels: "NDArray[Any]", filter_: "Filter", result: "NDArray[Any]", options: dict[str, Any]
 ) -> "list[ExplainedResult]":
-    """Take the result of each channel apart."""
+    """Return the result of each channel, ready to be explained."""
     import numpy as np
 
     from convcli.convolution.explaining import ExplainedResult
 
     channels, results = (np.moveaxis(np.atleast_3d(array), 2, 0) for array in (pixels, result))
     return [
-        ExplainedResult(channel, one, its_result, **options)
-        for channel, its_result in zip(channels, results, strict=True)
+        ExplainedResult(channel, filter_, channel_result, **options)
+        for channel, channel_result in zip(channels, results, strict=True)
     ]
 
 
 def _values(
-    explained: "list[ExplainedResult]", which: "Channels", place: tuple[int, int], written: "NDArray[Any]"
+    explained: "list[ExplainedResult]",
+    selected: "Channels",
+    position: tuple[int, int],
+    written: "NDArray[Any]",
 ) -> "tuple[ChannelValue, ...]":
-    """Return the value of each channel at a place, with the pixel that is written there."""
+    """Return the value of each channel at a position, with the pixel that is written there."""
     from convcli.cli.reports.explained import ChannelValue
 
-    row, column = place
+    row, column = position
     count = len(explained)
     names = list("rgb") if count == 3 else [f"{number}" for number in range(1, count + 1)]
     if count == 1:
-        names = ["gray" if which == "each" else str(which)]
+        names = ["gray" if selected == "each" else str(selected)]
     pixels = written[row, column].ravel().tolist()
     return tuple(
         ChannelValue(
-            name=name, cells=one.weighted_sums(row, column), value=one.result(row, column), pixel=pixel
+            name=name,
+            weighted_sums=channel.weighted_sums(row, column),
+            value=channel.result(row, column),
+            pixel=pixel,
         )
-        for name, one, pixel in zip(names, explained, pixels, strict=True)
+        for name, channel, pixel in zip(names, explained, pixels, strict=True)
     )
 
 
-def _check_goes_without_image(options: Mapping[str, object]) -> None:
-    for option, given in options.items():
-        if given is not None and given is not False:
+def _check_window_only(options: Mapping[str, object]) -> None:
+    """Check that no option is given that needs a picture."""
+    for option, value in options.items():
+        if value is not None and value is not False:
             raise UsageError(option, "needs IMAGE; a window alone takes only --n, --f, --p, --s and --d")
 
 
-def _place(text: str) -> tuple[int, int]:
+def _parse_position(text: str) -> tuple[int, int]:
     """Read ``X,Y`` as (row, column)."""
     parts = text.split(",")
     if len(parts) != 2 or not all(part.strip().isdecimal() and len(part) < 20 for part in parts):

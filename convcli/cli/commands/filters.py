@@ -163,7 +163,7 @@ def _print_catalog(*, json: bool) -> None:
 
 def _print_filter(filter_: "Filter") -> None:
     """Show a filter on a terminal."""
-    from convcli.cli.reports.kernels import matrix_lines
+    from convcli.cli.reports.kernels import kernel_rows
     from convcli.kernels.catalog import CATALOG
     from convcli.kernels.filter import Combination
 
@@ -171,7 +171,7 @@ def _print_filter(filter_: "Filter") -> None:
     if filter_.divisor > 1:
         lines.append(f"1/{filter_.divisor} of")
     for matrix in filter_.kernels:
-        lines += [*matrix_lines(matrix * filter_.divisor if filter_.divisor > 1 else matrix), ""]
+        lines += [*kernel_rows(matrix * filter_.divisor if filter_.divisor > 1 else matrix), ""]
     total = round(_coefficient_sum(filter_.kernels[0]), 12) + 0.0  # + 0.0 turns -0.0 into 0.0
     facts = [
         ("responds to", filter_.responds_to),

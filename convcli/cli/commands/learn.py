@@ -157,10 +157,10 @@ def learn(
     if not pictures or len(pictures) % 2:
         raise UsageError("INPUT TARGET", "must be pairs, as in: convcli learn photo.png edges.npy --f 3")
     check_names(pictures, "INPUT TARGET")
-    for option, given in (("--curve", curve), ("--optimizer", optimizer), ("--steps", steps), ("--lr", rate)):
-        check_exclusive({"--closed-form": closed_form, option: given})
-    wanted_preview = PreviewRequest.read(preview, preview_as)
-    size, count = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
+    for option, value in (("--curve", curve), ("--optimizer", optimizer), ("--steps", steps), ("--lr", rate)):
+        check_exclusive({"--closed-form": closed_form, option: value})
+    preview_request = PreviewRequest.read(preview, preview_as)
+    size, max_steps = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
     from convcli.cli.options.batch import read_options
     from convcli.cli.options.filtering import parse_number_option  # late: help needs no numpy
     from convcli.cli.reports.kernels import (
@@ -177,7 +177,7 @@ def learn(
     from convcli.learning.results import filter_matrices
 
     first_rate = parse_number_option("--lr", rate)
-    kind = parse_choice("adam" if optimizer is None else optimizer, Optimizer, "--optimizer")
+    optimizer_kind = parse_choice("adam" if optimizer is None else optimizer, Optimizer, "--optimizer")
     if output is not None:
         check_kernel_file(output, pictures, force=force)
     if curve is not None:
@@ -188,14 +188,14 @@ def learn(
     examples = [example for pair in pairs for example in pair.examples]
     if output is not None and examples[0].pixels.shape[2] > 1:
         check_volume_format(output)
-    shown_preview = None if wanted_preview is None else wanted_preview.start(json=json, output=None)
+    previewer = None if preview_request is None else preview_request.start(json=json, output=None)
     if closed_form:
         learned = fit_least_squares(examples, bias=bias, absolute=absolute, seed=seed)
     else:
-        with _progress(count) as watch:
+        with _progress(max_steps) as watch:
             learned = learn_filter(
-                examples, bias=bias, absolute=absolute, optimizer=kind, rate=first_rate, steps=count,
-                seed=seed, watch=watch,
+                examples, bias=bias, absolute=absolute, optimizer=optimizer_kind, rate=first_rate,
+                steps=max_steps, seed=seed, watch=watch,
             )  # fmt: skip
     nearest = nearest_filter(learned.taps)
     record = _record(learned, nearest)
@@ -214,11 +214,9 @@ def learn(
         )
     elif is_human_readable():
         answer = _report_text(learned, nearest, [name for name in (output, curve) if name])
-        if shown_preview is not None:
+        if previewer is not None:
             names = pictures[0], pictures[1]
-            write(
-                shown_preview.learning_result(names, pairs[0], learned, absolute=absolute, text_below=answer)
-            )
+            write(previewer.learning_result(names, pairs[0], learned, absolute=absolute, text_below=answer))
         write(answer)
     else:
         write(output + "\n" if output is not None else coefficient_rows(filter_matrices(learned.taps)))
@@ -289,10 +287,10 @@ def _record(learned: "LearnedFilter", nearest: "NearestFilter | None") -> dict[s
 
 
 def _report_text(learned: "LearnedFilter", nearest: "NearestFilter | None", files: list[str]) -> str:
-    from convcli.cli.reports.kernels import matrix_lines
+    from convcli.cli.reports.kernels import kernel_rows
     from convcli.learning.results import filter_matrices
 
-    lines = [line for matrix in filter_matrices(learned.taps) for line in (*matrix_lines(matrix), "")]
+    lines = [line for matrix in filter_matrices(learned.taps) for line in (*kernel_rows(matrix), "")]
     method = f"by gradient descent in {learned.steps} steps" if learned.steps else "by least squares"
     if learned.history:
         method += f"; loss {learned.history[-1].loss:.2g} relative to the target's variance"

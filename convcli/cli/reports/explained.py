@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.cli.terminal.output import escaped, labeled_text, wrapped
+from convcli.cli.reports.kernels import aligned_rows
+from convcli.cli.terminal.output import escaped, labeled_text
 from convcli.convolution.explaining import WeightedSum
 from convcli.convolution.rendering import SignedMapping
 from convcli.figures.window.captions import MAX_TERMS, factor_text, number_text
 from convcli.files.streams import input_name
 from convcli.kernels.filter import Filter
-from convcli.sizes.text import format_size
 
 __all__ = ["ChannelValue", "ValueReport"]
 
@@ -28,14 +28,14 @@ class ChannelValue:
     ----------
     name : str
         Of the channel: gray, r, g, b, sum or its number from 1.
-    cells : tuple of Cell
+    weighted_sums : tuple of WeightedSum
         For each kernel.
     value, pixel : int or float
         The value, and what `apply` writes in its place.
     """
 
     name: str
-    cells: tuple[WeightedSum, ...]
+    weighted_sums: tuple[WeightedSum, ...]
     value: int | float
     pixel: int | float
 
@@ -43,7 +43,7 @@ class ChannelValue:
         """Return the JSON keys of a channel."""
         return {
             "channel": self.name,
-            "cells": [_cell_record(cell) for cell in self.cells],
+            "cells": [_weighted_sum_record(weighted_sum) for weighted_sum in self.weighted_sums],
             "value": self.value,
             "pixel": self.pixel,
         }
@@ -114,23 +114,28 @@ class ValueReport:
 
     def _channel_text(self, channel: ChannelValue, files: Sequence[tuple[str, str]]) -> str:
         """Return the numbers of a channel, and how they become its pixel."""
-        has_several = len(channel.cells) > 1
-        labels = [f" {number}" * has_several for number in range(1, len(channel.cells) + 1)]
-        labeled = list(zip(channel.cells, labels, strict=True))
+        has_several = len(channel.weighted_sums) > 1
+        labels = [f" {number}" * has_several for number in range(1, len(channel.weighted_sums) + 1)]
+        labeled = list(zip(channel.weighted_sums, labels, strict=True))
         pixel = _pixel_text(channel.value, channel.pixel, self.signed, self.depth)
         lines = [
-            *((f"sum{label}", _cell_sum(cell)) for cell, label in labeled),
+            *((f"sum{label}", _sum_text(weighted_sum)) for weighted_sum, label in labeled),
             *([(str(self.filter.combination), number_text(channel.value))] if has_several else []),
             ("pixel", pixel),
             *files,
         ]
-        return "".join([*(_cell_text(cell, label) for cell, label in labeled), labeled_text(lines)])
+        return "".join(
+            [
+                *(_weighted_sum_text(weighted_sum, label) for weighted_sum, label in labeled),
+                labeled_text(lines),
+            ]
+        )
 
     def _result_text(self, result: NDArray[Any]) -> str:
         """Return the whole result, the value in brackets."""
         marked = np.zeros(result.shape, bool)
         marked[self.position] = True
-        lines = _matrix_lines(result, marked, "apply -o result.csv writes them")
+        lines = _matrix_rows(result, marked, "apply -o result.csv writes them")
         title = f"result, [column {self.position[1]}, row {self.position[0]}]"
         return "".join(f"{line.rstrip()}\n" for line in (title, *lines))
 
@@ -164,28 +169,28 @@ def _pixel_text(value: int | float, pixel: int | float, signed: SignedMapping, d
     return f"{text}, by --signed {signed}"
 
 
-def _cell_record(cell: WeightedSum) -> dict[str, object]:
+def _weighted_sum_record(weighted_sum: WeightedSum) -> dict[str, object]:
     """Return the JSON record of the sum of one kernel."""
     return {
-        "rows": cell.rows.tolist(),
-        "columns": cell.columns.tolist(),
-        "patch": cell.patch.tolist(),
-        "padded": cell.padded.tolist(),
-        "taps": cell.taps.tolist(),
-        "products": cell.products.tolist(),
-        "sum": cell.total,
+        "rows": weighted_sum.rows.tolist(),
+        "columns": weighted_sum.columns.tolist(),
+        "patch": weighted_sum.patch.tolist(),
+        "padded": weighted_sum.padded.tolist(),
+        "taps": weighted_sum.taps.tolist(),
+        "products": weighted_sum.products.tolist(),
+        "sum": weighted_sum.total,
     }
 
 
-def _cell_text(cell: WeightedSum, number: str) -> str:
+def _weighted_sum_text(weighted_sum: WeightedSum, number: str) -> str:
     """Return patch, filter and products, side by side if they fit, else one below the other."""
     blocks = [
         [
-            "patch, [padding]" if cell.padded.any() else "patch",
-            *_matrix_lines(cell.patch, cell.padded, "--json has them"),
+            "patch, [padding]" if weighted_sum.padded.any() else "patch",
+            *_matrix_rows(weighted_sum.patch, weighted_sum.padded, "--json has them"),
         ],
-        [f"filter{number}", *_matrix_lines(cell.taps, None, "--json has them")],
-        ["products", *_matrix_lines(cell.products, None, "--json has them")],
+        [f"filter{number}", *_matrix_rows(weighted_sum.taps, None, "--json has them")],
+        ["products", *_matrix_rows(weighted_sum.products, None, "--json has them")],
     ]
     widths = [max(map(len, block)) for block in blocks]
     same_height = len(set(map(len, blocks))) == 1  # a note instead of rows is shorter
@@ -195,28 +200,21 @@ def _cell_text(cell: WeightedSum, number: str) -> str:
     return "".join("    ".join(row).rstrip() + "\n" for row in zip(*padded, strict=True)) + "\n"
 
 
-def _matrix_lines(matrix: NDArray[Any], marked: NDArray[Any] | None, alternative: str) -> list[str]:
-    """Return the rows, aligned, marked values in brackets; or a note if the terminal is too narrow."""
-    cells = []
-    for number, row in enumerate(matrix.tolist()):
-        texts = [number_text(value) for value in row]
-        if marked is not None:
-            marks = marked[number].tolist()
-            texts = [f"[{text}]" if mark else f" {text} " for text, mark in zip(texts, marks, strict=True)]
-        cells.append(texts)
-    width = max(len(cell) for row in cells for cell in row)
-    lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
-    columns = get_terminal_size().columns
-    if len(lines[0]) > columns:
-        note = f"{format_size(matrix.shape)} numbers, too wide for {columns} columns"
-        return wrapped(f"{note}; {alternative}").splitlines()
-    return lines
+def _matrix_rows(matrix: NDArray[Any], marked: NDArray[Any] | None, advice: str) -> list[str]:
+    """Return the rows of a matrix, marked values in brackets; or a note if the terminal is too narrow."""
+    cells = [[number_text(value) for value in row] for row in matrix.tolist()]
+    if marked is not None:
+        cells = [
+            [f"[{text}]" if is_marked else f" {text} " for text, is_marked in zip(*row, strict=True)]
+            for row in zip(cells, marked.tolist(), strict=True)
+        ]
+    return aligned_rows(cells, advice)
 
 
-def _cell_sum(cell: WeightedSum) -> str:
+def _sum_text(weighted_sum: WeightedSum) -> str:
     """Return the sum of the products that are not 0, as text."""
-    numbers = [value for value in cell.products.ravel().tolist() if value]
+    numbers = [value for value in weighted_sum.products.ravel().tolist() if value]
     terms = " + ".join(map(factor_text, numbers)) or "0"
     if len(numbers) > MAX_TERMS:
         terms = f"the {len(numbers)} products that are not 0"
-    return f"{terms} = {number_text(cell.total)}"
+    return f"{terms} = {number_text(weighted_sum.total)}"

@@ -1,7 +1,7 @@
 """Kernels as text for people, and as files for ``--kernel @FILE``."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from shutil import get_terminal_size
 from typing import Any
 
@@ -15,20 +15,32 @@ from convcli.files.atomic import write_atomically
 from convcli.pictures.text_matrices import format_matrix
 from convcli.sizes.text import format_size
 
-__all__ = ["check_kernel_file", "check_volume_format", "coefficient_rows", "matrix_lines", "save_kernel"]
+__all__ = [
+    "aligned_rows",
+    "check_kernel_file",
+    "check_volume_format",
+    "coefficient_rows",
+    "kernel_rows",
+    "save_kernel",
+]
 
 FORMATS = (".npy", ".csv", ".json")
 
 
-def matrix_lines(matrix: NDArray[Any]) -> list[str]:
-    """Return the rows of a matrix, aligned; coefficients that are not integers have four decimals."""
+def kernel_rows(matrix: NDArray[Any]) -> list[str]:
+    """Return the rows of a kernel, aligned; coefficients that are not integers have four decimals."""
     cells = [[f"{tap:z.4f}" if tap % 1 else f"{int(tap)}" for tap in row] for row in matrix]
+    return aligned_rows(cells, "a pipe, or -o kernel.csv, gives all of them")
+
+
+def aligned_rows(cells: Sequence[Sequence[str]], advice: str) -> list[str]:
+    """Return the rows of a matrix as text, aligned; or a note with advice if the terminal is too narrow."""
     width = max(len(cell) for row in cells for cell in row)
     lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
     columns = get_terminal_size().columns
     if len(lines[0]) > columns:
-        what = f"{format_size(matrix.shape)} taps, too wide for {columns} columns"
-        return wrapped(f"{what}: a pipe, or -o kernel.csv, gives all of them").splitlines()
+        size = format_size((len(cells), len(cells[0])))
+        return wrapped(f"{size} numbers, too wide for {columns} columns; {advice}").splitlines()
     return lines
 
 

@@ -86,12 +86,12 @@ def unsized_record(record: dict[str, Any]) -> dict[str, Any]:
 
 def _layer_record(stage: Stage) -> dict[str, Any]:
     """Return the JSON record of a layer: null for what does not apply to it."""
-    place = stage.position
+    position = stage.position
     return {
         "text": stage.text,
         "type": str(stage.layer.type),
-        "line": None if place is None else place.line,
-        "column": None if place is None else place.column,
+        "line": None if position is None else position.line,
+        "column": None if position is None else position.column,
         "input": format_size(stage.input),
         "output": format_size(stage.output),
         "params": stage.params,
