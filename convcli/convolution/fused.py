@@ -16,7 +16,7 @@ from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.named import get_filter
 from convcli.sizes.axes import Padding, Pair
 
-__all__ = ["Filtered", "filter_pixels"]
+__all__ = ["filter_pixels"]
 
 StripCallback = Callable[
     [slice, NDArray[Any], BufferPool], None

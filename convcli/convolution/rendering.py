@@ -15,7 +15,6 @@ from convcli.errors import ImageError, UsageError, parse_choice
 
 __all__ = [
     "Adjustment",
-    "Rendered",
     "Renderer",
     "SignedMapping",
     "ValueRange",
@@ -86,8 +85,8 @@ class Adjustment:
         """Return the dtype of the result."""
         if self.scale == 1 and self.bias == 0:
             return dtype
-        whole = float(self.scale).is_integer() and float(self.bias).is_integer()
-        if whole and self.largest is not None:
+        stays_integer = float(self.scale).is_integer() and float(self.bias).is_integer()
+        if stays_integer and self.largest is not None:
             most = max(self.largest, 1) * abs(int(self.scale)) + abs(int(self.bias))
             return np.dtype(np.int64 if most <= np.iinfo(np.int64).max else np.float64)
         return np.dtype(np.float64)

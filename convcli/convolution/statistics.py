@@ -78,8 +78,8 @@ def measure(values: NDArray[Any]) -> Statistics:
     >>> measure(np.array([[1, 2], [3, 6]], np.uint8))
     Statistics(lowest=1, highest=6, mean=3.0)
     """
-    whole = RunningStatistics()
+    running = RunningStatistics()
     rows = max(1, STRIP // max(1, values[0].size)) if values.ndim and values.size else 1
     for start in range(0, len(values), rows):
-        whole.add(start, values[start : start + rows])
-    return whole.result()
+        running.add(start, values[start : start + rows])
+    return running.result()

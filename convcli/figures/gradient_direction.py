@@ -26,8 +26,6 @@ from convcli.sizes.axes import Padding, Pair
 
 __all__ = [
     "GRADIENT_FILTERS",
-    "ColorWheel",
-    "DirectionFigure",
     "Gradient",
     "direction_colors",
     "draw_direction",

@@ -1,145 +1,23 @@
-"""Numbers scaled to gray levels or colors, each with its bar."""
+"""How much pictures are enlarged or reduced to fit a figure."""
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.convolution.rendering import SignedMapping, render
-from convcli.convolution.statistics import measure
-from convcli.drawing.colors import color_limit, diverging_colors
+__all__ = ["Scaling", "max_panel_side"]
 
-__all__ = [
-    "ColorBar",
-    "ColoredMap",
-    "ScaleKind",
-    "Scaling",
-    "level_map",
-    "max_panel_side",
-    "pixel_map",
-    "signed_map",
-]
-
-Array = NDArray[Any]
-
-STRIP = 1 << 18  # values per strip, which fit the cache
 MANY_PANELS = 12  # with more panels than this, each is smaller
 MAX_SIDE, MAX_SIDE_OF_MANY = 512, 320  # maximum length of the longer side of a panel, in pixels
 ENLARGED_SIDE = 256  # small pictures are enlarged up to this many pixels per side
 MIN_SIDE = 24  # minimum length of a side, in pixels
 RESCALED_FROM = 1.75  # a result that is smaller than the input by this factor gets a scale of its own
-NAN_COLOR = (230, 159, 0)  # color of NaN among gray levels
-
-
-class ScaleKind(StrEnum):
-    """How values are mapped to colors."""
-
-    PIXELS = "pixels"
-    SIGNED = "signed"
-    LEVELS = "levels"
-
-
-class ColorBar(NamedTuple):
-    """The color scale of a map: its ends, and the range of the values, which may lie beyond them."""
-
-    kind: ScaleKind
-    low: float
-    high: float
-    lowest: float
-    highest: float
-
-
-class ColoredMap(NamedTuple):
-    """Values as colors, uint8 (H, W, 3), and their color scale; None for pixels."""
-
-    colors: NDArray[np.uint8]
-    bar: ColorBar | None
 
 
 def max_panel_side(count: int) -> int:
     """Return the maximum length of the longer side of a panel, in a sheet of `count` panels."""
     return MAX_SIDE if count <= MANY_PANELS else MAX_SIDE_OF_MANY
-
-
-def signed_map(values: ArrayLike, min_limit: float = 0.0) -> ColoredMap:
-    """Draw a map of signed values: negative blue, zero white, positive red, with a symmetric scale.
-
-    The scale ends at `color_limit`, but not below `min_limit` unless all values are zero. Values beyond the
-    ends take their colors.
-
-    Examples
-    --------
-    >>> signed_map([[-2, 0, 4]]).bar[:3]
-    (<ScaleKind.SIGNED: 'signed'>, -4.0, 4.0)
-    """
-    low, high = _finite_range(values)
-    limit = color_limit(values)
-    if limit:
-        limit = max(limit, min_limit)
-    return ColoredMap(diverging_colors(values, limit), ColorBar(ScaleKind.SIGNED, -limit, limit, low, high))
-
-
-def level_map(values: ArrayLike, limit: float) -> ColoredMap:
-    """Draw values as gray levels, or as colors if there are three channels, from 0 to the largest value.
-
-    If any value is negative, the scale starts at the smallest. Neither end exceeds the limit; values beyond
-    the ends take their levels. NaN is orange.
-
-    Examples
-    --------
-    >>> level_map([[0, 2, 4]], 4).colors[0, :, 0].tolist()
-    [0, 128, 255]
-    """
-    numbers = np.asarray(values)
-    lowest, highest = _finite_range(numbers)
-    low, high = max(min(lowest, 0.0), -limit), min(max(highest, 0.0), limit)
-    colors = np.empty((*numbers.shape[:2], 3), np.uint8)
-    rows = max(1, STRIP // max(1, numbers[0].size))
-    for start in range(0, len(numbers), rows):
-        colors[start : start + rows] = _level_colors(numbers[start : start + rows], low, high)
-    return ColoredMap(colors, ColorBar(ScaleKind.LEVELS, low, high, lowest, highest))
-
-
-def _level_colors(numbers: Array, low: float, high: float) -> Array:
-    """Return the colors of values drawn as levels."""
-    unit = max(high, -low) or 1.0  # the difference of extreme floats would be infinite
-    wide = numbers.astype(np.float64) / unit
-    extent = (high / unit - low / unit) or 1.0
-    shares = ((wide - low / unit) / extent).clip(0, 1)
-    colors = _as_rgb(np.nan_to_num(np.round(255 * shares)).astype(np.uint8))
-    is_nan = np.isnan(wide)
-    if is_nan.any():
-        colors[is_nan if is_nan.ndim == 2 else is_nan.any(-1)] = NAN_COLOR
-    return colors
-
-
-def pixel_map(pixels: ArrayLike) -> ColoredMap:
-    """Show gray or color pixels unchanged, rounding 16 bits to 8.
-
-    Examples
-    --------
-    >>> pixel_map(np.array([[7]], np.uint8)).colors.tolist()
-    [[[7, 7, 7]]]
-    """
-    values = np.asarray(pixels)
-    if values.dtype == np.uint16:
-        values = render(values, SignedMapping.CLIP, scale=1 / 257)
-    return ColoredMap(_as_rgb(values), None)
-
-
-def _finite_range(values: ArrayLike) -> tuple[float, float]:
-    """Return the smallest and the largest finite value; zeros if there is none."""
-    numbers = measure(np.asarray(values))
-    return float(numbers.lowest or 0), float(numbers.highest or 0)
-
-
-def _as_rgb(pixels: Array) -> Array:
-    if pixels.ndim == 3 and pixels.shape[2] == 3:
-        return pixels
-    return np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 
 from convcli.drawing.colors import BLACK, WHITE, diverging_colors
 from convcli.drawing.fonts import font, wrap_text
-from convcli.figures.scaling import ColorBar, ScaleKind, level_map
+from convcli.figures.color_maps import ColorBar, ScaleKind, level_map
 
-__all__ = ["Box", "Panel", "Sheet", "draw_sheet", "short_number"]
+__all__ = ["Box", "Panel", "draw_sheet", "short_number"]
 PREFERRED_ASPECT = 1.5  # preferred ratio of width to height of a sheet
 EMPTY_PENALTY = 3  # penalty for an empty place
 

@@ -7,12 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import SizeError
 
-__all__ = ["ACTIVATIONS", "PREVIOUS", "WEIGHTS", "Array", "check_activations", "labeled_shape"]
+__all__ = ["INPUT_AXES", "OUTPUT_AXES", "WEIGHT_AXES", "Array", "check_activations", "labeled_shape"]
 
 Array = NDArray[Any]
-ACTIVATIONS = ("m", "n_h", "n_w", "n_c")
-PREVIOUS = ("m", "n_h_prev", "n_w_prev", "n_c_prev")
-WEIGHTS = ("f_h", "f_w", "n_c_prev / groups", "n_c")
+OUTPUT_AXES = ("m", "n_h", "n_w", "n_c")
+INPUT_AXES = ("m", "n_h_prev", "n_w_prev", "n_c_prev")
+WEIGHT_AXES = ("f_h", "f_w", "n_c_prev / groups", "n_c")
 
 
 def check_activations(value: ArrayLike, name: str, axes: tuple[str, ...]) -> Array:

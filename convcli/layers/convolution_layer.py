@@ -10,7 +10,14 @@ from numpy.typing import ArrayLike
 from convcli.convolution.algorithms.steps import BLAS_SINGLE_THREAD_LIMIT
 from convcli.convolution.buffers import BufferPool
 from convcli.errors import SizeError
-from convcli.layers.activations import ACTIVATIONS, PREVIOUS, WEIGHTS, Array, check_activations, labeled_shape
+from convcli.layers.activations import (
+    INPUT_AXES,
+    OUTPUT_AXES,
+    WEIGHT_AXES,
+    Array,
+    check_activations,
+    labeled_shape,
+)
 from convcli.layers.im2col import (
     LayerAlgorithm,
     depthwise,
@@ -146,11 +153,11 @@ def conv_backward(
     ([3.0, 3.0, 3.0, 3.0], 6.0, 4.0)
     """
     layer = _Layer.of(a_prev, w, stride, padding, dilation, groups)
-    d_z = check_activations(d_out, "d_out", ACTIVATIONS).astype(layer.w.dtype, copy=False)
+    d_z = check_activations(d_out, "d_out", OUTPUT_AXES).astype(layer.w.dtype, copy=False)
     if d_z.shape != layer.shape:
         raise SizeError(
-            f"d_out {labeled_shape(d_z.shape, ACTIVATIONS)}",
-            f"must be {labeled_shape(layer.shape, ACTIVATIONS)}, the output shape of the layer",
+            f"d_out {labeled_shape(d_z.shape, OUTPUT_AXES)}",
+            f"must be {labeled_shape(layer.shape, OUTPUT_AXES)}, the output shape of the layer",
         )
     d_a_prev: Array = np.zeros(layer.a_prev.shape, layer.w.dtype)
     count = len(d_z)
@@ -202,7 +209,10 @@ class _Layer:
     def of(
         cls, a_prev: ArrayLike, w: ArrayLike, stride: Pair, padding: Padding, dilation: Pair, groups: int
     ) -> _Layer:
-        images, weights = check_activations(a_prev, "a_prev", PREVIOUS), check_activations(w, "w", WEIGHTS)
+        images, weights = (
+            check_activations(a_prev, "a_prev", INPUT_AXES),
+            check_activations(w, "w", WEIGHT_AXES),
+        )
         if not hasattr(groups, "__index__") or isinstance(groups, bool) or groups < 1:
             raise SizeError(f"groups {groups}", "must be a whole number, at least 1")
         channels, filters = images.shape[3], weights.shape[3]
@@ -211,9 +221,9 @@ class _Layer:
                 raise SizeError(f"groups {groups}", f"must divide {name} = {number}")
         if weights.shape[2] * groups != channels:
             raise SizeError(
-                f"w {labeled_shape(weights.shape, WEIGHTS)}",
+                f"w {labeled_shape(weights.shape, WEIGHT_AXES)}",
                 f"must have length {channels // groups} on its third axis, "
-                f"for a_prev {labeled_shape(images.shape, PREVIOUS)} and groups = {groups}",
+                f"for a_prev {labeled_shape(images.shape, INPUT_AXES)} and groups = {groups}",
             )
         rows, columns = window_axes(
             images.shape[1:3], weights.shape[:2], stride=stride, padding=padding, dilation=dilation
@@ -252,8 +262,8 @@ class _Layer:
         algorithm = im2col_matmul(self.w, self.rows, self.columns, self.groups)
         is_pointwise = self.w.shape[:2] == (1, 1) and self.rows.stride == self.columns.stride == 1
         if is_pointwise and not fits_one_thread and self.rows.before == self.columns.before == 0:
-            whole = slice(0, images), slice(0, self.rows.output)
-            return algorithm, [whole], False  # one product, nothing to copy
+            everything = slice(0, images), slice(0, self.rows.output)
+            return algorithm, [everything], False  # one product, nothing to copy
         count = max(1, STRIP_BYTES // (row_bytes * self.w[..., 0].size))
         return algorithm, self._pieces(count), fits_one_thread
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from convcli.convolution.pooling import PoolMode, pool, window_counts
 from convcli.errors import SizeError, parse_choice
-from convcli.layers.activations import ACTIVATIONS, PREVIOUS, Array, check_activations, labeled_shape
+from convcli.layers.activations import INPUT_AXES, OUTPUT_AXES, Array, check_activations, labeled_shape
 from convcli.sizes.axes import Padding, Pair, pooling_axes
 
 __all__ = ["pool_backward", "pool_forward"]
@@ -50,7 +50,7 @@ def pool_forward(
     >>> pool_forward(np.arange(16).reshape(1, 4, 4, 1)).ravel().tolist()
     [5.0, 7.0, 13.0, 15.0]
     """
-    images = check_activations(a_prev, "a_prev", PREVIOUS)
+    images = check_activations(a_prev, "a_prev", INPUT_AXES)
     rows, columns = pooling_axes(images.shape[1:3], size, stride=stride, padding=padding, ceil=ceil)
     a: Array = np.empty((len(images), rows.output, columns.output, images.shape[3]), images.dtype)
     for image, target in zip(images, a, strict=True):
@@ -95,15 +95,15 @@ def pool_backward(
     >>> pool_backward(np.ones((1, 1, 1, 1)), np.array([[1, 5], [5, 2]]).reshape(1, 2, 2, 1)).ravel().tolist()
     [0.0, 1.0, 0.0, 0.0]
     """
-    images = check_activations(a_prev, "a_prev", PREVIOUS)
+    images = check_activations(a_prev, "a_prev", INPUT_AXES)
     kind = parse_choice(mode, PoolMode, "mode")
     rows, columns = pooling_axes(images.shape[1:3], size, stride=stride, padding=padding, ceil=ceil)
-    d_a = check_activations(d_out, "d_out", ACTIVATIONS).astype(images.dtype, copy=False)
+    d_a = check_activations(d_out, "d_out", OUTPUT_AXES).astype(images.dtype, copy=False)
     shape = (len(images), rows.output, columns.output, images.shape[3])
     if d_a.shape != shape:
         raise SizeError(
-            f"d_out {labeled_shape(d_a.shape, ACTIVATIONS)}",
-            f"must be {labeled_shape(shape, ACTIVATIONS)}, the output shape of the layer",
+            f"d_out {labeled_shape(d_a.shape, OUTPUT_AXES)}",
+            f"must be {labeled_shape(shape, OUTPUT_AXES)}, the output shape of the layer",
         )
     d_a_prev = np.zeros_like(images)
     taps = list(product(rows.taps(), columns.taps()))

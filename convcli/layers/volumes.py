@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from convcli.convolution.algorithms.strategy import EXACT_IN_FLOAT32
 from convcli.convolution.borders import border_sources, fill_strip, parse_border
 from convcli.convolution.engine import convolve
 from convcli.convolution.planning import ConvolutionSettings, checked_axes, largest_result, result_dtype
@@ -17,7 +18,7 @@ from convcli.pictures.arrays import image_array
 from convcli.sizes.axes import Padding, Pair
 from convcli.sizes.text import format_size
 
-__all__ = ["Array", "convolve_volume"]
+__all__ = ["convolve_volume"]
 
 Array = NDArray[Any]
 
@@ -96,13 +97,11 @@ def _layer_dtype(
     f_h, f_w, depth, count = filters.shape
     if 2 * count <= math.sqrt(f_h * f_w):  # measured: copying large patches does not pay for few maps
         return None
-    from convcli.layers.winograd import (
-        MIN_CHANNELS,  # late, as the layer below: single kernels need neither
-    )
+    from convcli.layers.winograd import MIN_CHANNELS  # late, as the layer below: single kernels need neither
 
     below_winograd = depth < MIN_CHANNELS  # deeper float32 layers may use Winograd's algorithm
     if bound is not None:
-        exact_in_float32 = bound < 1 << 24 and below_winograd
+        exact_in_float32 = bound < EXACT_IN_FLOAT32 and below_winograd
         return np.dtype(np.float32 if exact_in_float32 else np.float64) if bound < 1 << 53 else None
     with np.errstate(over="ignore", invalid="ignore"):
         finite = math.isfinite(channels.sum(dtype=np.float64))

@@ -24,7 +24,14 @@ from convcli.convolution.buffers import BufferPool
 from convcli.layers.im2col import LayerAlgorithm, zero_padded
 from convcli.sizes.windowed import Axis
 
-__all__ = ["TILE", "suits_winograd", "winograd", "winograd_fits_one_blas_thread"]
+__all__ = [
+    "MIN_CHANNELS",
+    "TILE",
+    "TILE_INPUTS",
+    "suits_winograd",
+    "winograd",
+    "winograd_fits_one_blas_thread",
+]
 
 Array = NDArray[Any]
 
@@ -113,7 +120,7 @@ def winograd(w: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
         if outputs % TILE == 0 and columns.output % TILE == 0:
             target.reshape(ordered.shape)[...] = ordered
         else:
-            whole = ordered.reshape(len(strip), tile_rows * TILE, tile_columns * TILE, out_channels)
-            target[...] = whole[:, :outputs, : columns.output]
+            tiled = ordered.reshape(len(strip), tile_rows * TILE, tile_columns * TILE, out_channels)
+            target[...] = tiled[:, :outputs, : columns.output]
 
     return compute

@@ -10,12 +10,12 @@ import numpy as np
 
 from convcli.errors import LearningError, UsageError, parse_choice
 from convcli.layers.convolution_layer import conv_backward, conv_forward
+from convcli.learning.evaluation import evaluate
 from convcli.learning.examples import Example
-from convcli.learning.nearest import nearest_filter
 from convcli.learning.problem import ScaledProblem, check_seed
 from convcli.learning.results import Array, LearnedFilter, TrainingStep
 
-__all__ = ["RESTARTS", "Optimizer", "evaluate", "learn"]
+__all__ = ["RESTARTS", "Optimizer", "learn"]
 PATCH_SIZE, BATCH_SIZE = 24, 8  # outputs per side of a patch; patches per mini-batch
 MAX_STEPS = 5000
 CHECK_INTERVAL = 100  # steps between checks of the mean loss
@@ -109,7 +109,9 @@ def learn(
             run.train(min(RESTART_STEPS, steps), None)
     best = min(runs, key=lambda run: run.history[-1].loss if run.history else 0)
     best.train(steps, watch)
-    return evaluate(examples, best.weights, scaling, best, bias=bias, absolute=absolute)
+    return evaluate(
+        examples, best.weights, scaling, bias=bias, absolute=absolute, history=best.history, steps=best.number
+    )
 
 
 class _Training:
@@ -213,41 +215,3 @@ class _Training:
         square = self.second_moment / (1 - 0.999**self.number)
         step: Array = mean / (np.sqrt(square) + 1e-12)
         return step
-
-
-def evaluate(
-    examples: Sequence[Example],
-    weights: Array,
-    scaling: ScaledProblem,
-    run: _Training | None,
-    *,
-    bias: bool,
-    absolute: bool,
-) -> LearnedFilter:
-    """Scale the weights back, and measure the error on the held-out rows."""
-    taps, offset = scaling.taps(weights), scaling.bias(weights)
-    if absolute:
-        nearest = nearest_filter(taps[..., 0]) if taps.shape[2] == 1 else None
-        negate = taps.flat[np.abs(taps).argmax()] < 0
-        if nearest is not None:
-            negate = nearest.scale < 0 or not -90 < (nearest.angle or 0) <= 90
-        taps, offset = (-taps, -offset) if negate else (taps, offset)
-    errors, targets = [], []
-    for example in examples:
-        usable = example.usable[example.held_out :]
-        pixels = example.pixels[None, example.held_out :]
-        z = conv_forward(pixels, taps[..., None], [offset * bias])[0, ..., 0]
-        errors.append((np.abs(z) if absolute else z)[usable] - example.target[example.held_out :][usable])
-        targets.append(example.target[example.held_out :][usable])
-    error = float(np.sqrt(np.square(np.concatenate(errors)).mean())) if sum(map(len, errors)) else math.nan
-    spread = float(np.concatenate(targets).std()) if sum(map(len, targets)) else math.nan
-    relevant = abs(offset) > 0.02 * scaling.target_scale and not bias
-    return LearnedFilter(
-        taps=taps[..., 0] if taps.shape[2] == 1 else taps,
-        bias=offset if bias else 0.0,
-        error=error,
-        relative_error=error / spread if spread else math.nan,
-        steps=0 if run is None else run.number,
-        history=() if run is None else tuple(run.history),
-        offset=offset if relevant else 0.0,
-    )

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from convcli.learning.evaluation import evaluate
 from convcli.learning.examples import Example
-from convcli.learning.gradient_descent import RESTARTS, evaluate
+from convcli.learning.gradient_descent import RESTARTS
 from convcli.learning.problem import (
     MAX_LEAST_SQUARES_ELEMENTS,
     ScaledProblem,
@@ -47,7 +48,7 @@ def fit_least_squares(
     patches[:, :-1] = patches[:, :-1] @ scaling.whitening  # as in training
     inverse = np.linalg.pinv(patches)
     if not absolute:
-        return evaluate(examples, inverse @ targets, scaling, None, bias=bias, absolute=absolute)
+        return evaluate(examples, inverse @ targets, scaling, bias=bias, absolute=absolute)
     solutions: list[tuple[float, Array]] = []
     for _ in range(2 * RESTARTS):
         signs = np.sign(patches @ rng.standard_normal(patches.shape[1]))
@@ -59,4 +60,4 @@ def fit_least_squares(
             signs = new
         solutions.append((float(np.square(np.abs(patches @ weights) - targets).mean()), weights))
     best = min(solutions, key=lambda pair: pair[0])[1]
-    return evaluate(examples, best, scaling, None, bias=bias, absolute=absolute)
+    return evaluate(examples, best, scaling, bias=bias, absolute=absolute)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import convcli
 from convcli import parallel
 from convcli.convolution import planning, strips
-from convcli.convolution.algorithms import strategy as strategies
+from convcli.convolution.algorithms import strategy as strategy_module
 from convcli.convolution.algorithms.direct import factor_pair_sums
 from convcli.convolution.algorithms.fourier import fast_length
 from convcli.convolution.algorithms.strategy import Strategy
@@ -34,7 +34,7 @@ BORDERS = ["zero", "constant:7", "edge", "reflect", "symmetric", "wrap"]
 
 def forced(monkeypatch: pytest.MonkeyPatch, strategy: Strategy, *, strip_bytes: int = 600) -> None:
     monkeypatch.setattr(planning, "choose_strategy", lambda *_: strategy)
-    monkeypatch.setattr(strategies, "STRIP_BYTES", strip_bytes)
+    monkeypatch.setattr(strategy_module, "STRIP_BYTES", strip_bytes)
     monkeypatch.setattr(parallel, "MIN_OUTPUTS_PER_THREAD", 1)
 
 
@@ -168,11 +168,11 @@ def test_float_kernels_of_low_rank_are_split(rank: int) -> None:
     generator = np.random.default_rng(rank)
     columns, rows = generator.normal(size=(2, rank, 25))
     taps = np.einsum("ri,rj->ij", columns, rows)
-    factors = strategies._factors(taps)
+    factors = strategy_module._factors(taps)
     assert len(factors) == rank
     rebuilt = sum(np.multiply.outer(column, row) for column, row in factors)
     assert np.abs(rebuilt - taps).sum() < 1e-14 * np.abs(taps).sum()
-    assert strategies._factors(generator.normal(size=(25, 25))) == []
+    assert strategy_module._factors(generator.normal(size=(25, 25))) == []
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_taps_whose_sum_passes_the_floats_are_right_and_give_no_warnings(taps: l
 def test_terms_that_would_cancel_are_not_split() -> None:
     column = np.linspace(-1, 1, 9)
     taps = np.multiply.outer(column, column) + 1e-9 * np.eye(9)[::-1]
-    assert strategies._factors(taps) == []
+    assert strategy_module._factors(taps) == []
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_combined_filters_are_the_same_in_any_number_of_threads(monkeypatch: pyt
     for name in ("sobel", "kirsch", "robinson", "roberts"):
         whole = convcli.apply_filter(image, name, jobs=1)
         with monkeypatch.context() as patched:
-            patched.setattr(strategies, "STRIP_BYTES", 4000)
+            patched.setattr(strategy_module, "STRIP_BYTES", 4000)
             patched.setattr(parallel, "MIN_OUTPUTS_PER_THREAD", 1)
             assert np.array_equal(convcli.apply_filter(image, name, jobs=4), whole)
 

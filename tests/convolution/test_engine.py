@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from convcli.convolution.algorithms import strategy as strategies
+from convcli.convolution.algorithms import strategy as strategy_module
 from convcli.convolution.borders import Border, BorderKind, parse_border
 from convcli.convolution.engine import apply_filter, center_pixels, convolve, plan
 from convcli.convolution.pooling import pool
@@ -75,7 +75,7 @@ class Case(NamedTuple):
     strip_bytes: int
 
     def convolve(self) -> Array:
-        with mock.patch.object(strategies, "STRIP_BYTES", self.strip_bytes):
+        with mock.patch.object(strategy_module, "STRIP_BYTES", self.strip_bytes):
             return convolve(
                 self.image,
                 self.kernel,
@@ -336,8 +336,8 @@ def test_zero_and_constant_zero_are_the_same_border() -> None:
 
 def test_the_border_is_edge_and_the_padding_same_unless_told() -> None:
     image = whole_numbers((6, 5), seed=2)
-    told = convolve(image, ASYMMETRIC, padding="same", border="edge")
-    assert convolve(image, ASYMMETRIC).tolist() == told.tolist()
+    expected = convolve(image, ASYMMETRIC, padding="same", border="edge")
+    assert convolve(image, ASYMMETRIC).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize(
@@ -399,7 +399,7 @@ def test_the_height_of_a_strip_never_changes_a_bit(
     image = whole_numbers((83, 7, 2), seed=3)
     results = []
     for strip_bytes in (1, 500, 3001, 1 << 24):
-        with mock.patch.object(strategies, "STRIP_BYTES", strip_bytes):
+        with mock.patch.object(strategy_module, "STRIP_BYTES", strip_bytes):
             results.append(
                 convolve(image, taps, stride=stride, dilation=dilation, padding=5, border=border).tobytes()
             )

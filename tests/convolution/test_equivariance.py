@@ -96,6 +96,6 @@ def test_the_page_of_filters_says_what_is_measured() -> None:
     rows = re.findall(r"^\| (.*), (shifted back|in place) \|(.*)\|$", page, re.MULTILINE)
     assert len(rows) == 8
     for name, how, cells in rows:
-        told = [float(cell.strip(" %")) for cell in cells.split("|")]
+        expected = [float(cell.strip(" %")) for cell in cells.split("|")]
         measured = [round(100 * change(name, move, back=how == "shifted back"), 1) for move in MOVES]
-        assert told == measured, (name, how)
+        assert expected == measured, (name, how)

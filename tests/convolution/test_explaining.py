@@ -187,7 +187,7 @@ def test_the_pixel_is_what_apply_writes(convcli: Runner, seed: int) -> None:
 
 @pytest.mark.usefixtures("in_folder")
 @pytest.mark.parametrize(
-    ("value", "signed", "told"),
+    ("value", "signed", "expected"),
     [
         (-30, "abs", "|-30| = 30"),
         (30, "abs", "30"),
@@ -205,11 +205,11 @@ def test_the_pixel_is_what_apply_writes(convcli: Runner, seed: int) -> None:
     ],
 )
 def test_a_terminal_sees_how_a_value_becomes_a_pixel(
-    terminal: Runner, value: float, signed: str, told: str
+    terminal: Runner, value: float, signed: str, expected: str
 ) -> None:
     np.save("v.npy", np.array([[value]]))
     ran = terminal("explain", "v.npy", "--kernel", "1", "--signed", signed)
-    assert ran.out.splitlines()[-1] == f"pixel  {told}, by --signed {signed}"
+    assert ran.out.splitlines()[-1] == f"pixel  {expected}, by --signed {signed}"
 
 
 @pytest.mark.usefixtures("photo")
@@ -256,6 +256,11 @@ def test_steps_and_padding_beyond_all_bounds() -> None:
 
 def test_numbers_stay_numbers_as_apply_leaves_them(convcli: Runner, in_folder: Path) -> None:
     (in_folder / "edge.csv").write_text("10,10,0,0\n" * 3)
-    told = json.loads(convcli("explain", "edge.csv", "--filter", "sobel-x", "--at", "1,1", "--json").out)
-    assert (told["value"], told["pixel"], told["signed"], told["channel"]) == (-40, -40, "raw", "gray")
+    expected = json.loads(convcli("explain", "edge.csv", "--filter", "sobel-x", "--at", "1,1", "--json").out)
+    assert (expected["value"], expected["pixel"], expected["signed"], expected["channel"]) == (
+        -40,
+        -40,
+        "raw",
+        "gray",
+    )
     assert convcli("explain", "edge.csv", "--filter", "sobel-x", "--channels", "gray").code == 0

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from convcli import parallel
-from convcli.convolution.algorithms import strategy as strategies
+from convcli.convolution.algorithms import strategy as strategy_module
 from convcli.convolution.engine import apply_filter
 from convcli.convolution.fused import filter_pixels
 from convcli.convolution.rendering import SignedMapping, adjust, render_counted
@@ -39,7 +39,7 @@ def one_after_the_other(
 )
 @given(data=st.data())
 def test_all_at_once_is_one_after_the_other(monkeypatch: pytest.MonkeyPatch, data: st.DataObject) -> None:
-    monkeypatch.setattr(strategies, "STRIP_BYTES", 900)
+    monkeypatch.setattr(strategy_module, "STRIP_BYTES", 900)
     monkeypatch.setattr(parallel, "MIN_OUTPUTS_PER_THREAD", 1)
     dtype = data.draw(st.sampled_from([np.uint8, np.uint16, np.int16, np.float32]))
     shape = data.draw(st.sampled_from([(30, 20), (17, 9, 3), (1, 50), (40, 1)]))
@@ -72,7 +72,7 @@ def test_all_at_once_is_one_after_the_other(monkeypatch: pytest.MonkeyPatch, dat
 @pytest.mark.parametrize("how", ["abs", "clip", "center", "stretch"])
 @pytest.mark.parametrize("name", ["sobel-x", "sobel", "gaussian:sigma=2"])
 def test_no_wide_result_is_held_whole(monkeypatch: pytest.MonkeyPatch, how: str, name: str) -> None:
-    monkeypatch.setattr(strategies, "STRIP_BYTES", 1 << 17)
+    monkeypatch.setattr(strategy_module, "STRIP_BYTES", 1 << 17)
     image = np.random.default_rng(5).integers(0, 256, (3000, 2000), np.uint8)
     chosen = get_filter(name)
     filter_pixels(image[:300], chosen, how, jobs=2)

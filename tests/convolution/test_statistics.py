@@ -1,4 +1,4 @@
-"""What is told of a result, against Python's own arithmetic."""
+"""Statistics of a result, against Python's own arithmetic."""
 
 import math
 from fractions import Fraction
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from convcli.convolution import statistics as tallies
+from convcli.convolution import statistics
 from convcli.convolution.statistics import RunningStatistics, Statistics, measure
 
 TYPES = [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64]
@@ -26,7 +26,7 @@ TYPES = [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64]
 def test_numbers_are_those_of_python(values: Any, strip: int) -> None:
     finite = [value for value in values.ravel().tolist() if math.isfinite(value)]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(tallies, "STRIP", strip)
+        patched.setattr(statistics, "STRIP", strip)
         found = measure(values)
     if not finite:
         assert found == Statistics(None, None, None)
@@ -65,7 +65,7 @@ def test_the_mean_of_the_largest_floats_is_finite(
     monkeypatch: pytest.MonkeyPatch, values: list[float], mean: float
 ) -> None:
     for strip in (1, 1000):
-        monkeypatch.setattr(tallies, "STRIP", strip)
+        monkeypatch.setattr(statistics, "STRIP", strip)
         assert measure(np.array(values)).mean == pytest.approx(mean, rel=1e-12, abs=1e300)
 
 

@@ -51,7 +51,7 @@ def opened(path: str | Path) -> Array:
 
 
 def drawn(convcli: Runner, *arguments: object) -> tuple[Array, dict[str, Any], Array]:
-    """Draw directions, and return the map, what is told of it, and the whole."""
+    """Draw directions, and return the map, its record, and the whole picture."""
     ran = convcli("apply", *arguments, "--direction", "out.png", "--json", "--force")
     assert (ran.code, ran.err) == (0, "")
     record = json.loads(ran.out)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.figures.scaling import ColorBar, ScaleKind, Scaling, level_map, pixel_map, signed_map
+from convcli.figures.color_maps import ColorBar, ScaleKind, level_map, pixel_map, signed_map
+from convcli.figures.scaling import Scaling
 from convcli.figures.sheet import Panel, draw_sheet
 from convcli.kernels.catalog import CATALOG
 from tests.support import oracles as reference
@@ -65,7 +66,7 @@ def cut(sheet: Array, panel: dict[str, Any]) -> Array:
 
 
 def panels_of(convcli: Runner, *arguments: object) -> list[tuple[dict[str, Any], Array]]:
-    """Draw a sheet, and return what is told of each of its panels with the pixels of the panel."""
+    """Draw a sheet, and return the record of each of its panels with the pixels of the panel."""
     ran = convcli("apply", *arguments, "--sheet", "sheet.png", "--json", "--force")
     assert (ran.code, ran.err) == (0, "")
     record = json.loads(ran.out)

@@ -321,7 +321,7 @@ def test_windows_of_any_size_stay_on_the_paper(n: Place, f: Any, options: dict[s
 
 
 @pytest.mark.parametrize(
-    ("n", "f", "options", "told"),
+    ("n", "f", "options", "expected"),
     [
         ((6, 6), 3, {}, r"row 4, column 0: is outside the result of 4x4, counted from 0"),
         ((70, 70), 65, {}, r"a window of 65x65: is too large to draw; the limit is 64 per side"),
@@ -330,10 +330,10 @@ def test_windows_of_any_size_stay_on_the_paper(n: Place, f: Any, options: dict[s
         ((6, 6), 3, {"stride": 10**30}, r"^stride 10000000000000000000…: is too large to draw"),
     ],
 )
-def test_what_cannot_be_drawn_is_told(n: Place, f: int, options: dict[str, Any], told: str) -> None:
+def test_what_cannot_be_drawn_is_told(n: Place, f: int, options: dict[str, Any], expected: str) -> None:
     rows, columns = window_axes(n, f, **options)
-    with pytest.raises(SizeError, match=told):
-        window_drawing(rows, columns, (4 if "row 4" in told else 0, 0))
+    with pytest.raises(SizeError, match=expected):
+        window_drawing(rows, columns, (4 if "row 4" in expected else 0, 0))
 
 
 @pytest.mark.parametrize("largest", [9, 999, 9999, 123456])
@@ -359,8 +359,8 @@ def test_torn_edges_cut_no_number(largest: int) -> None:
 @pytest.mark.parametrize("count", [2, 8, 9, 10])
 def test_nine_places_are_no_longer_named_one_by_one(count: int) -> None:
     listed = ", ".join(str(3 * place - 4) for place in range(count))
-    told = f"rows {listed}" if count <= 8 else f"rows -4, -1, ..., {3 * count - 7}"
-    assert positions_text(range(-4, 3 * count - 5, 3), "row") == told
+    expected = f"rows {listed}" if count <= 8 else f"rows -4, -1, ..., {3 * count - 7}"
+    assert positions_text(range(-4, 3 * count - 5, 3), "row") == expected
 
 
 # Animations -----------------------------------------------------------------------------------------------
@@ -404,15 +404,15 @@ def test_an_animation_of_numbers_fills_the_output_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "f", "told"),
+    ("n", "f", "expected"),
     [
         (19, 3, f"output 17x17: has 289 positions, but an animation shows at most {MAX_POSITIONS}"),
         (33, 30, f"input 33x33, padding included: is too large for an animation of at most {MAX_CELLS}x"),
     ],
 )
-def test_limits_of_animations(n: int, f: int, told: str) -> None:
+def test_limits_of_animations(n: int, f: int, expected: str) -> None:
     rows, columns = window_axes((n, n), f)
-    with pytest.raises(SizeError, match=re.escape(told)):
+    with pytest.raises(SizeError, match=re.escape(expected)):
         window_animation(rows, columns)
 
 

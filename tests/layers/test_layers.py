@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli.errors import ConvcliError, SizeError, UsageError
-from convcli.layers import convolution_layer as layers
-from convcli.layers import im2col as patches
-from convcli.layers import winograd
+from convcli.layers import convolution_layer, im2col, winograd
 from convcli.layers.convolution_layer import conv_backward, conv_forward
 from convcli.layers.pooling_layer import pool_backward, pool_forward
 from convcli.sizes.windowed import Axis
@@ -66,7 +64,7 @@ def naive_pool_gradient(d_z: Array, a: Array, mode: str, f: int, s: int, p: int)
 @pytest.fixture(params=[None, 1 << 8, 1 << 13])
 def strip_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param is not None:
-        monkeypatch.setattr(layers, "STRIP_BYTES", request.param)
+        monkeypatch.setattr(convolution_layer, "STRIP_BYTES", request.param)
 
 
 # Golden cases ---------------------------------------------------------------------------------------------
@@ -127,7 +125,7 @@ def test_equals_the_definition(layer: dict[str, Any], dtype: type, size: int) ->
     s, p, d, g = layer["how"]
     a, w = layer["a"].astype(dtype), layer["w"].astype(dtype)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(layers, "STRIP_BYTES", size)
+        patched.setattr(convolution_layer, "STRIP_BYTES", size)
         z = conv_forward(a, w, stride=s, padding=p, dilation=d, groups=g)
     assert z.dtype == (np.float32 if dtype == np.float32 else np.float64)
     np.testing.assert_array_equal(z, naive_conv(a, w, s, p, d, g))
@@ -221,11 +219,11 @@ def test_winograd_stays_within_its_bound(
     w = rng.standard_normal((3, 3, shape[3], filters)).astype(np.float32)
     used: list[Array] = []
 
-    def noted(w: Array, rows: Axis, columns: Axis) -> patches.LayerAlgorithm:
+    def noted(w: Array, rows: Axis, columns: Axis) -> im2col.LayerAlgorithm:
         used.append(w)
         return winograd.winograd(w, rows, columns)
 
-    monkeypatch.setattr(layers, "winograd", noted)
+    monkeypatch.setattr(convolution_layer, "winograd", noted)
     z = conv_forward(a, w, padding=padding, jobs=jobs)
     assert used
     exact = conv_forward(a.astype(np.float64), w.astype(np.float64), padding=padding)
@@ -252,7 +250,9 @@ def test_winograds_matrices_are_those_of_a_convolution() -> None:
 
 def test_only_layers_that_gain_go_by_winograd() -> None:
     def chosen_for(a: Array, w: Array, **how: Any) -> bool:
-        layer = layers._Layer.of(a, w, how.get("stride", 1), 1, how.get("dilation", 1), how.get("groups", 1))
+        layer = convolution_layer._Layer.of(
+            a, w, how.get("stride", 1), 1, how.get("dilation", 1), how.get("groups", 1)
+        )
         return winograd.suits_winograd(layer.w, layer.rows, layer.columns, layer.groups)
 
     a, w = np.ones((1, 8, 8, 32), np.float32), np.ones((3, 3, 32, 32), np.float32)
@@ -349,7 +349,7 @@ A, W = np.zeros((2, 8, 8, 4)), np.zeros((3, 3, 4, 6))
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "expected"),
     [
         (
             lambda: conv_forward(A[0], W),
@@ -377,11 +377,11 @@ A, W = np.zeros((2, 8, 8, 4)), np.zeros((3, 3, 4, 6))
         (lambda: conv_forward(A, W, jobs=0), "jobs 0: must be a whole number"),
     ],
 )  # fmt: skip
-def test_what_disagrees_is_named(call: Callable[[], object], told: str) -> None:
+def test_what_disagrees_is_named(call: Callable[[], object], expected: str) -> None:
     with pytest.raises((SizeError, UsageError)) as raised:
         call()
     assert isinstance(raised.value, ConvcliError)
-    assert told in f"{raised.value.what}: {raised.value.why}"
+    assert expected in f"{raised.value.what}: {raised.value.why}"
 
 
 def test_products_in_blocks_equal_whole_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,5 +389,5 @@ def test_products_in_blocks_equal_whole_ones(monkeypatch: pytest.MonkeyPatch) ->
     w = np.random.default_rng(9).integers(-9, 9, (3, 3, 3, 5))
     whole = conv_forward(a, w)
     for alone in (1, 1 << 12, 1 << 13):
-        monkeypatch.setattr(patches, "BLAS_SINGLE_THREAD_LIMIT", alone)
+        monkeypatch.setattr(im2col, "BLAS_SINGLE_THREAD_LIMIT", alone)
         np.testing.assert_array_equal(conv_forward(a, w), whole)

@@ -250,7 +250,7 @@ def test_text_prints_each_map(convcli: Runner, in_folder: Path) -> None:
 
 @pytest.mark.usefixtures("photo")
 @pytest.mark.parametrize(
-    ("options", "code", "told"),
+    ("options", "code", "expected"),
     [
         (["--kernel", "@bank.npy", "--channels", "gray"], 2, "--channels gray: selects one channel"),
         (["--kernel", "@bank.npy", "--scale", "gain"], 2, "bank: is a volume and has no gain"),
@@ -282,11 +282,13 @@ def test_text_prints_each_map(convcli: Runner, in_folder: Path) -> None:
     ],
 )
 def test_what_does_not_fit_is_said(
-    convcli: Runner, photo: Path, options: list[str], code: int, told: str
+    convcli: Runner, photo: Path, options: list[str], code: int, expected: str
 ) -> None:
     np.save("deep.npy", np.ones((3, 3, 2)))
     np.save("wide.npy", np.ones((1,) * 5))
     np.save("nan.npy", np.array([[[0.0], [np.nan]]]))
     with nothing_changes(photo):
         ran = convcli("apply", "photo.png", *options)
-        (assert_refused if code == 2 else lambda ran, told: assert_failed(ran, 1, told))(ran, told)
+        (assert_refused if code == 2 else lambda ran, expected: assert_failed(ran, 1, expected))(
+            ran, expected
+        )

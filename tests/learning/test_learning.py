@@ -190,7 +190,7 @@ def bad(place: float) -> Array:
 
 
 @pytest.mark.parametrize(
-    ("image", "target", "how", "told"),
+    ("image", "target", "how", "expected"),
     [
         (FLAT, NOISE[:40, :40], {}, "input: is constant"),
         (NOISE, np.full(NOISE.shape, 3.0), {}, "target: is constant"),
@@ -218,14 +218,16 @@ def bad(place: float) -> Array:
         ),
     ],
 )
-def test_what_teaches_nothing_is_said(image: Array, target: Array, how: dict[str, Any], told: str) -> None:
+def test_what_teaches_nothing_is_said(
+    image: Array, target: Array, how: dict[str, Any], expected: str
+) -> None:
     with pytest.raises(LearningError) as raised:
         learn(make_examples(image, target), **how)
-    assert told in str(raised.value)
+    assert expected in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("shape", "told"),
+    ("shape", "expected"),
     [
         ((50, 42), "target 50x42: does not fit the input 48x40: a filter of 3x3 gives 48x40 with padding same, "
                    "46x38 with padding valid; padding 2 gives it"),
@@ -233,10 +235,10 @@ def test_what_teaches_nothing_is_said(image: Array, target: Array, how: dict[str
         ((48, 40, 3), "has 3 channels and the input 1: they must be equal, or 1 with channels sum"),
     ],
 )  # fmt: skip
-def test_targets_of_other_sizes_are_explained(shape: tuple[int, ...], told: str) -> None:
+def test_targets_of_other_sizes_are_explained(shape: tuple[int, ...], expected: str) -> None:
     with pytest.raises(SizeError) as raised:
         make_examples(NOISE, np.zeros(shape))
-    assert told in str(raised.value)
+    assert expected in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,10 @@ def fourier(taps: Array, rows: Axis, columns: Axis) -> Algorithm:
             np.multiply(spectrum, kernel_transform((shape[0], side)), out=spectrum)
             np.fft.ifft(spectrum, axis=0, out=half)
             np.fft.irfft(half[: lines - rows.extent + 1 : rows.stride], side, out=sums)
-            kept = sums[:, : tile * columns.stride : columns.stride]
-            np.copyto(into, np.rint(kept, out=kept) if into.dtype.kind == "i" else kept, casting="unsafe")
+            strided_sums = sums[:, : tile * columns.stride : columns.stride]
+            if into.dtype.kind == "i":
+                np.rint(strided_sums, out=strided_sums)
+            np.copyto(into, strided_sums, casting="unsafe")
 
     return per_channel(make_steps, taps, rows, columns)
 

@@ -30,9 +30,7 @@ __all__ = [
     "LINE_HEIGHT",
     "MARGIN",
     "TITLE_SIZE",
-    "Grids",
     "Number",
-    "NumberStyle",
     "WindowLayout",
     "holds_numbers",
 ]

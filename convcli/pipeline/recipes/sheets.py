@@ -14,16 +14,8 @@ from convcli.convolution.rendering import SignedMapping, render_counted
 from convcli.convolution.statistics import measure
 from convcli.drawing.colors import WHITE, color_limit
 from convcli.errors import ImageError, UsageError
-from convcli.figures.scaling import (
-    ColorBar,
-    ColoredMap,
-    ScaleKind,
-    Scaling,
-    level_map,
-    max_panel_side,
-    pixel_map,
-    signed_map,
-)
+from convcli.figures.color_maps import ColorBar, ColoredMap, ScaleKind, level_map, pixel_map, signed_map
+from convcli.figures.scaling import Scaling, max_panel_side
 from convcli.figures.sheet import Panel, draw_sheet, short_number
 from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Filter
