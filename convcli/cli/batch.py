@@ -20,7 +20,7 @@ from convcli.files.streams import BrokenPipe
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.batch import Batch
 from convcli.pipeline.inputs import Source
-from convcli.pipeline.outputs import PRINTED, default_format
+from convcli.pipeline.outputs import PRINTED
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.report import Finished
 from convcli.signals import cleanup_at_signal
@@ -93,10 +93,10 @@ class _PreviewObserver:
         """Draw the input."""
         return self.preview.tile(source.name, picture)
 
-    def after(self, seen: "Tile", recipe: Recipe, result: Picture, finished: Finished) -> str:
+    def after(self, input_tile: "Tile", recipe: Recipe, result: Picture, finished: Finished) -> str:
         """Draw the result beside the input."""
         text_below = format_result(finished, json=False, name_width=self.name_width)[0]
-        return self.preview.side_by_side(seen, recipe.label, result, recipe.maps, text_below=text_below)
+        return self.preview.side_by_side(input_tile, recipe.label, result, recipe.maps, text_below=text_below)
 
 
 def _summarize(count: int, failed: int, skipped: int) -> None:
@@ -115,9 +115,7 @@ def _name_width(batch: Batch) -> int:
     longest = 0
     for recipe in batch.recipes:
         destination = recipe.destination or batch.destination
-        file_format = destination.format or default_format(
-            PictureKind.PIXELS, recipe.as_numbers, to_folder=True
-        )
+        file_format = destination.format_for(PictureKind.PIXELS, recipe.as_numbers)
         if file_format is PRINTED:
             continue
         for source in batch.sources:

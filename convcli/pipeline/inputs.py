@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,15 +62,17 @@ def gather_sources(
             raise UsageError("--files0-from", "reads the file names from a list; leave IMAGE out")
         if recursive:
             raise UsageError("--recursive", "cannot be combined with --files0-from, which names every file")
-        found = [Source(name) for name in _listed(files0_from)]
+        sources = [Source(name) for name in _read_names(files0_from)]
     else:
-        found = [Source(name) for name in names or []]
+        sources = [Source(name) for name in names or []]
     if recursive:
         if out_dir is None:
             raise UsageError("--recursive", "needs --out-dir, the folder that gets the same subfolders")
-        found = [subfolder for source in found for subfolder in _tree(source, os.path.realpath(out_dir))]
-    check_names([source.name for source in found])
-    return found
+        sources = [
+            subfolder for source in sources for subfolder in _find_pictures(source, os.path.realpath(out_dir))
+        ]
+    check_names([source.name for source in sources])
+    return sources
 
 
 def check_names(names: Sequence[str], what: str = "IMAGE") -> None:
@@ -88,9 +91,9 @@ def check_names(names: Sequence[str], what: str = "IMAGE") -> None:
         refuse_terminal("pipe an image into it")
 
 
-def _listed(file: str) -> list[str]:
+def _read_names(file: str) -> list[str]:
     """Read NUL-separated names, as ``find -print0`` writes them."""
-    content = _bytes_of(file)
+    content = _read_list(file)
     if len(content) > MAX_NAMES_BYTES:
         raise ImageError(
             input_name(file), f"is larger than {MAX_NAMES_BYTES} bytes, so it is not a list of names"
@@ -98,9 +101,9 @@ def _listed(file: str) -> list[str]:
     content = content.removesuffix(b"\0")
     if not content:
         raise UsageError(f"--files0-from {file}", "contains no names")
-    place = 0 if content.startswith(b"\0") else content.find(b"\0\0") + 1
-    if place or content.startswith(b"\0"):  # checked before splitting: there may be a billion names
-        raise UsageError(f"--files0-from {file}", f"name number {content.count(0, 0, place) + 1} is empty")
+    position = 0 if content.startswith(b"\0") else content.find(b"\0\0") + 1
+    if position or content.startswith(b"\0"):  # checked before splitting: there may be a billion names
+        raise UsageError(f"--files0-from {file}", f"name number {content.count(0, 0, position) + 1} is empty")
     names = [os.fsdecode(name) for name in content.split(b"\0")]
     if len(names) == 1 and "\n" in names[0]:
         raise UsageError(
@@ -110,7 +113,7 @@ def _listed(file: str) -> list[str]:
     return names
 
 
-def _bytes_of(file: str) -> bytes:
+def _read_list(file: str) -> bytes:
     if file == STREAM:
         refuse_terminal("pipe NUL-separated names into it, as find -print0 writes them")
         return read_standard_input(MAX_NAMES_BYTES + 1)
@@ -121,7 +124,7 @@ def _bytes_of(file: str) -> bytes:
         raise ImageError(file, describe_os_error(error)) from None
 
 
-def _tree(source: Source, out_dir: str) -> list[Source]:
+def _find_pictures(source: Source, out_dir: str) -> list[Source]:
     """Return the pictures in a folder and its subfolders, sorted; return anything else unchanged."""
     if source.name == STREAM:
         return [source]
@@ -133,34 +136,31 @@ def _tree(source: Source, out_dir: str) -> list[Source]:
     from convcli.pictures.formats.decoding import readable_extensions  # late: single files need no list
 
     extensions = readable_extensions() | {".npy"}
-    found: list[Source] = []
-    waiting = [source.name]
+    sources: list[Source] = []
+    folders = [source.name]
     out_name = os.path.basename(out_dir)  # noqa: PTH119 -- a part of a real path, as text
-    while waiting:  # `os.walk` is recursive, and a tree may be deeper than its limit
-        folder = waiting.pop()
+    while folders:  # `os.walk` is recursive, and a tree may be deeper than its limit
+        folder = folders.pop()
         try:
-            with os.scandir(folder) as entries:
-                seen = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_name_of)
+            with os.scandir(folder) as listing:
+                visible = [entry for entry in listing if not entry.name.startswith(".")]
         except OSError as error:
-            found.append(Source(folder, error=describe_os_error(error)))
+            sources.append(Source(folder, error=describe_os_error(error)))
             continue
+        entries = sorted(visible, key=attrgetter("name"))
         subfolder = os.path.relpath(folder, source.name)
-        found += [
+        sources += [
             Source(entry.path, "" if subfolder == "." else subfolder)
-            for entry in seen
+            for entry in entries
             if Path(entry.name).suffix.lower() in extensions and not entry.is_dir()
         ]
         # Skip links, which may lead back here, and the outputs of an earlier run.
-        waiting += [
+        folders += [
             entry.path
-            for entry in reversed(seen)
+            for entry in reversed(entries)
             if entry.is_dir(follow_symlinks=False)
             and (entry.name != out_name or os.path.realpath(entry.path) != out_dir)
         ]
-    if not found:
+    if not sources:
         raise UsageError(source.name, "contains no pictures")
-    return found
-
-
-def _name_of(entry: "os.DirEntry[str]") -> str:
-    return entry.name
+    return sources

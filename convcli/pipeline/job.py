@@ -14,7 +14,7 @@ from convcli.pictures.formats.file_formats import PROPERTIES, FileFormat, check_
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.inputs import Source
-from convcli.pipeline.outputs import PRINTED, Destination, Outputs, default_format, make_folder
+from convcli.pipeline.outputs import PRINTED, Destination, Outputs, make_folder
 from convcli.pipeline.reading import ReadOptions
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
@@ -30,7 +30,7 @@ class Observer(Protocol):
     def before(self, source: Source, picture: Picture) -> Any:
         """Look at an input, and return what `after` needs of it: the picture itself is not kept."""
 
-    def after(self, seen: Any, recipe: Recipe, result: Picture, finished: Finished) -> str:
+    def after(self, input_view: Any, recipe: Recipe, result: Picture, finished: Finished) -> str:
         """Look at a result, and return text for its report."""
 
 
@@ -65,7 +65,7 @@ def _result_bytes(
         file_format = recipe.destination.format
     as_numbers = recipe.as_numbers
     if as_numbers is None:
-        as_numbers = is_numeric or _is_numeric(file_format)
+        as_numbers = is_numeric or (file_format is not PRINTED and file_format.numeric)
     value_bytes = 8 if itemsize > 4 else itemsize
     if as_numbers:
         value_bytes = max(recipe.itemsize if is_numeric else 4, 8 if itemsize > 4 else 4)
@@ -104,9 +104,7 @@ class Job(NamedTuple):
             return report
         try:
             for recipe in recipes:
-                self._check(
-                    (recipe.destination or self.outputs.destination).output
-                )  # before decoding for nothing
+                self.outputs.check(self._destination(recipe).output)  # before decoding for nothing
             pictures = [self.reading.load(self.source.name)] * len(recipes)
         except ConvcliError as error:
             output = error.what if isinstance(error, OutputError) else None
@@ -118,7 +116,7 @@ class Job(NamedTuple):
         notes = pictures[0].notes
         for recipe in recipes:
             try:
-                kept, finished = self._attempt(recipe, pictures)
+                dropped, finished = self._apply(recipe, pictures)
             except OutputError as error:
                 report.events.append(Failure(error, error.why, error.what))
             except ConvcliError as error:
@@ -126,7 +124,7 @@ class Job(NamedTuple):
             except MemoryError:
                 report.events.append(self.failure(NO_MEMORY))
             else:
-                report.events += [Note(note) for note in (*notes, *kept)]
+                report.events += [Note(note) for note in (*notes, *dropped)]
                 report.events.append(finished)
                 notes = ()  # reported once
         return report
@@ -135,27 +133,26 @@ class Job(NamedTuple):
         """Return a failure of the input, for example that its process was killed."""
         return Failure(ImageError(self.source.display_name, why), why)
 
-    def _check(self, target: str | None) -> None:
-        if target is not None:
-            self.outputs.check(target)
+    def _destination(self, recipe: Recipe) -> Destination:
+        return recipe.destination or self.outputs.destination
 
     def _is_skipped(self, recipe: Recipe, report: Report) -> bool:
         """Whether the output of a recipe exists and is to be kept."""
         if not self.outputs.destination.skip_existing:
             return False
-        expected = candidate_outputs(self.source, recipe, (recipe.destination or self.outputs.destination))
+        expected = candidate_outputs(self.source, recipe, self._destination(recipe))
         path = next(filter(os.path.lexists, expected), None)
         if path is not None:
             report.events.append(Skipped(path))
         return path is not None
 
-    def _attempt(self, recipe: Recipe, pictures: list[Picture]) -> tuple[tuple[str, ...], Finished]:
+    def _apply(self, recipe: Recipe, pictures: list[Picture]) -> tuple[tuple[str, ...], Finished]:
         """Apply a recipe to the last of the pictures, which is dropped as early as possible."""
         picture = pictures.pop()
         started = time.perf_counter()
-        file_format, target = self._target(recipe, picture)
-        self._check(target)
-        seen = None if self.observer is None else self.observer.before(self.source, picture)
+        file_format, target = self._format_and_path(recipe, picture)
+        self.outputs.check(target)
+        input_view = None if self.observer is None else self.observer.before(self.source, picture)
         result = recipe.run(picture, _wants_numbers(recipe, picture, file_format))
         del picture
         notes = (*result.notes, *self._write(recipe, result.picture, file_format, target))
@@ -164,20 +161,16 @@ class Job(NamedTuple):
         matrix = result.picture if file_format is PRINTED else None
         finished = Finished(record, matrix, result.summary)
         if self.observer is not None:
-            view = self.observer.after(seen, recipe, result.picture, finished)
-            finished = Finished(record, matrix, result.summary, view)
+            preview = self.observer.after(input_view, recipe, result.picture, finished)
+            finished = finished._replace(preview=preview)
         return notes, finished
 
-    def _target(self, recipe: Recipe, picture: Picture) -> tuple[FileFormat | None, str | None]:
-        """Return the format and name of the output: neither for a matrix that is printed."""
-        destination = recipe.destination or self.outputs.destination
+    def _format_and_path(self, recipe: Recipe, picture: Picture) -> tuple[FileFormat | None, str | None]:
+        """Return the format and the path of the output: neither for a matrix that is printed."""
+        destination = self._destination(recipe)
         if destination.output is not None:
             return destination.format, destination.output
-        file_format = destination.format
-        if file_format is None:
-            file_format = default_format(
-                picture.kind, recipe.as_numbers, to_folder=destination.folder is not None
-            )
+        file_format = destination.format_for(picture.kind, recipe.as_numbers)
         if file_format is PRINTED:
             return PRINTED, None
         path = destination.path(self.source, recipe.label, file_format.extension)
@@ -192,7 +185,7 @@ class Job(NamedTuple):
         if file_format is PRINTED or target is None:
             return ()
         name = "standard output" if target == STREAM else target
-        destination = recipe.destination or self.outputs.destination
+        destination = self._destination(recipe)
         dropped = check_holds(picture, file_format, name)
         content = encode(picture, file_format, name, png_level=destination.png_level, jobs=destination.jobs)
         if target == STREAM:
@@ -204,15 +197,8 @@ class Job(NamedTuple):
 
 def candidate_outputs(source: Source, recipe: Recipe, destination: Destination) -> list[str]:
     """Return the possible outputs of an input: the name of a file does not say what it holds."""
-    formats = {destination.format}
-    if destination.format is None:
-        to_folder = destination.folder is not None
-        formats = {default_format(kind, recipe.as_numbers, to_folder=to_folder) for kind in PictureKind}
+    formats = {destination.format_for(kind, recipe.as_numbers) for kind in PictureKind}
     return [destination.path(source, recipe.label, one.extension) for one in formats if one is not PRINTED]
-
-
-def _is_numeric(file_format: FileFormat | None) -> bool:
-    return file_format is not PRINTED and file_format.numeric
 
 
 def _wants_numbers(recipe: Recipe, picture: Picture, file_format: FileFormat | None) -> bool:

@@ -13,7 +13,7 @@ from convcli.pictures.formats.file_formats import FileFormat
 from convcli.pictures.picture import PictureKind
 from convcli.pipeline.inputs import Source
 
-__all__ = ["DEFAULT_NAME", "PRINTED", "Destination", "Outputs", "check_name", "default_format", "make_folder"]
+__all__ = ["DEFAULT_NAME", "PRINTED", "Destination", "Outputs", "check_name", "make_folder"]
 
 DEFAULT_NAME = "{stem}-{filter}.{ext}"  # the default of --name
 FIELDS = ("stem", "filter", "ext", "name")
@@ -53,6 +53,18 @@ class Destination(NamedTuple):
     png_level: int | None = None
     jobs: int | None = None
     option: str = "--name"
+
+    def format_for(self, kind: PictureKind, as_numbers: bool | None) -> FileFormat | None:
+        """Return the format of the result for a kind of input; `PRINTED` for a matrix that is printed."""
+        if self.format is not None:
+            return self.format
+        if kind == PictureKind.TEXT:
+            return PRINTED if self.folder is None else FileFormat.CSV
+        if kind == PictureKind.PIXELS:
+            return FileFormat.NPY if as_numbers else FileFormat.PNG
+        if as_numbers is False:
+            return FileFormat.PNG
+        return FileFormat.TIFF if kind == PictureKind.NUMBERS else FileFormat.NPY
 
     def path(self, source: Source, label: str, extension: str) -> str:
         """Return the path of an output.
@@ -98,8 +110,8 @@ def check_name(name: str, option: str = "--name") -> None:
             raise UsageError(f"{option} {name!r}", f"unknown field {{{field}}}; {suggestion(field, FIELDS)}")
         if format_spec or conversion:
             raise UsageError(f"{option} {name!r}", "fields take no : or !; write just {stem}")
-    fixed = Path(name)
-    if name.endswith("/") or fixed.is_absolute() or ".." in fixed.parts or "\0" in name:
+    path = Path(name)
+    if name.endswith("/") or path.is_absolute() or ".." in path.parts or "\0" in name:
         raise UsageError(
             f"{option} {name!r}", "must be a file name inside --out-dir, without .. or a leading /"
         )
@@ -114,8 +126,10 @@ class Outputs:
         self.destination = destination
         self.files_read = FileIds(STANDARD_INPUT if name == STREAM else name for name in files_read)
 
-    def check(self, target: str) -> None:
-        """Refuse a target that must not be written."""
+    def check(self, target: str | None) -> None:
+        """Refuse a target that must not be written; None is a result that is printed."""
+        if target is None:
+            return
         if target != STREAM:
             check_target(target, self.files_read, replace=self.destination.force)
         elif Path(STANDARD_OUTPUT).is_file() and STANDARD_OUTPUT in self.files_read:
@@ -144,14 +158,3 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         why = "is not a folder" if isinstance(error, FileExistsError) else describe_os_error(error)
         raise OutputError(str(folder), why) from None
-
-
-def default_format(kind: PictureKind, as_numbers: bool | None, *, to_folder: bool) -> FileFormat | None:
-    """Return the output format for a kind of input if none was chosen."""
-    if kind == PictureKind.TEXT:
-        return FileFormat.CSV if to_folder else PRINTED
-    if kind == PictureKind.PIXELS:
-        return FileFormat.NPY if as_numbers else FileFormat.PNG
-    if as_numbers is False:
-        return FileFormat.PNG
-    return FileFormat.TIFF if kind == PictureKind.NUMBERS else FileFormat.NPY

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from itertools import count as numbers
+from itertools import count as count_from
 from itertools import takewhile
 from typing import TYPE_CHECKING, Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
@@ -30,8 +30,8 @@ __all__ = ["Executor", "LocalProcesses", "map_in_processes", "split_jobs"]
 
 Result = TypeVar("Result")
 
-AHEAD = 32  # results per process that may wait for an earlier one, to bound the memory of a long batch
-PATIENCE = 2.0  # seconds that a process gets to clean up when all processes stop
+MAX_RESULTS_AHEAD = 32  # results per process that may wait for an earlier one, to bound memory
+CLEANUP_SECONDS = 2.0  # seconds that a process gets to clean up when all processes stop
 
 
 class Executor(Protocol):
@@ -62,10 +62,10 @@ class LocalProcesses(NamedTuple):
 def split_jobs(jobs: int | None, parts: int) -> tuple[int, int | None]:
     """Return the number of processes for a work of `parts` parts, and the threads of each process."""
     processes = thread_count(jobs, parts)  # as many as there would be threads, as they use the same cores
-    return (processes, 1) if processes > 1 and _may_fork() else (1, jobs)
+    return (processes, 1) if processes > 1 and _can_fork() else (1, jobs)
 
 
-def _may_fork() -> bool:
+def _can_fork() -> bool:
     """Whether this process can be forked safely: macOS's libraries have threads that a fork would lose."""
     needed = ((os, "fork"), (os, "waitstatus_to_exitcode"), (signal, "pthread_sigmask"))
     return sys.platform != "darwin" and all(hasattr(module, name) for module, name in needed)
@@ -73,8 +73,8 @@ def _may_fork() -> bool:
 
 def map_in_processes(
     count: int,
-    do: Callable[[int], Result],
-    lost: Callable[[int, str], Result],
+    compute: Callable[[int], Result],
+    report_lost: Callable[[int, str], Result],
     processes: int,
     *,
     in_order: bool,
@@ -85,9 +85,9 @@ def map_in_processes(
     ----------
     count : int
         Number of parts; they are numbered from 0.
-    do : callable
+    compute : callable
         Takes the number of a part and returns its result, which must be picklable.
-    lost : callable
+    report_lost : callable
         Takes the number of a part whose process was killed, and a text about how, and returns its result.
     processes : int
     in_order : bool
@@ -95,17 +95,18 @@ def map_in_processes(
     """
     if processes == 1:
         for part in range(count):
-            yield do(part)
+            yield compute(part)
         return
     waiting: dict[int, Result] = {}
-    given = yielded = 0
-    with _ProcessPool(do, lost, processes) as crew:
+    submitted = yielded = 0
+    with _ProcessPool(compute, report_lost, processes) as pool:
         while yielded < count:
-            while given < count and given - yielded < AHEAD * processes and crew.take(given):
-                given += 1
-            waiting.update(crew.results())
-            in_turn = takewhile(waiting.__contains__, numbers(yielded))
-            for part in list(in_turn if in_order else waiting):
+            limit = min(count, yielded + MAX_RESULTS_AHEAD * processes)
+            while submitted < limit and pool.submit(submitted):
+                submitted += 1
+            waiting.update(pool.results())
+            ready = takewhile(waiting.__contains__, count_from(yielded))
+            for part in list(ready if in_order else waiting):
                 yield waiting.pop(part)
                 yielded += 1
 
@@ -122,16 +123,18 @@ class _Worker:
 class _ProcessPool(Generic[Result]):
     """The worker processes; they end with the context or at a signal."""
 
-    def __init__(self, do: Callable[[int], Result], lost: Callable[[int, str], Result], size: int) -> None:
-        self.do = do
-        self.lost = lost
+    def __init__(
+        self, compute: Callable[[int], Result], report_lost: Callable[[int, str], Result], size: int
+    ) -> None:
+        self.compute = compute
+        self.report_lost = report_lost
         self.size = size
         self.workers: list[_Worker] = []
-        self.own: list[int] = []  # parts that this process does itself, as it cannot start another
-        self._at_a_signal = ExitStack()
+        self.local_parts: list[int] = []  # parts that this process does itself, as it cannot start another
+        self._signal_cleanup = ExitStack()
 
     def __enter__(self) -> "_ProcessPool[Result]":
-        self._at_a_signal.enter_context(cleanup_at_signal(self.stop))
+        self._signal_cleanup.enter_context(cleanup_at_signal(self.stop))
         return self
 
     def __exit__(
@@ -142,14 +145,14 @@ class _ProcessPool(Generic[Result]):
         for worker in self.workers:
             worker.connection.close()  # the process then ends
             _exit_code(worker.process)
-        self._at_a_signal.close()
+        self._signal_cleanup.close()
 
     def stop(self) -> None:
         """End all processes; they get some time to clean up."""
         for worker in self.workers:
             with suppress(ProcessLookupError):
                 os.kill(worker.process, signal.SIGTERM)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + CLEANUP_SECONDS
         for worker in self.workers:
             while _exit_code(worker.process, os.WNOHANG) is None:
                 if time.monotonic() > deadline:
@@ -157,21 +160,21 @@ class _ProcessPool(Generic[Result]):
                     deadline = float("inf")
                 time.sleep(0.005)
 
-    def take(self, part: int) -> bool:
+    def submit(self, part: int) -> bool:
         """Give a part to a free process and return whether there was one."""
         while True:
             worker = next((worker for worker in self.workers if worker.part is None), None)
             if worker is None and len(self.workers) < self.size:
                 worker = self._start()
             if worker is None:
-                if not self.size and not self.own:
-                    self.own.append(part)
+                if not self.size and not self.local_parts:
+                    self.local_parts.append(part)
                     return True
                 return False
             try:
                 worker.connection.send(part)
             except (BrokenPipeError, ConnectionResetError):  # it was killed while idle
-                self._bury(worker)
+                self._remove_dead(worker)
                 continue
             except OSError:  # the number may have arrived incomplete; `results` reports how it ended
                 os.kill(worker.process, signal.SIGKILL)
@@ -182,9 +185,8 @@ class _ProcessPool(Generic[Result]):
         """Wait for results and yield the parts that are finished with their results."""
         from multiprocessing.connection import wait
 
-        for own in self.own:
-            yield own, self.do(own)
-        self.own.clear()
+        yield from [(part, self.compute(part)) for part in self.local_parts]
+        self.local_parts.clear()
         busy = {worker.connection: worker for worker in self.workers if worker.part is not None}
         for connection in wait(list(busy)) if busy else ():
             worker = busy[connection]  # type: ignore[index] # one of those waited for
@@ -193,7 +195,7 @@ class _ProcessPool(Generic[Result]):
             try:
                 result = worker.connection.recv()
             except (EOFError, OSError):
-                yield part, self.lost(part, self._bury(worker))
+                yield part, self.report_lost(part, self._remove_dead(worker))
                 continue
             if isinstance(result, BaseException):
                 raise result
@@ -219,7 +221,7 @@ class _ProcessPool(Generic[Result]):
                     worker.connection.close()
                 reset_handlers()
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
-                _serve(theirs, self.do)
+                _run_worker(theirs, self.compute)
             self.workers.append(_Worker(process, ours))
         except OSError:
             self.size = len(self.workers)
@@ -230,7 +232,7 @@ class _ProcessPool(Generic[Result]):
             theirs.close()
         return self.workers[-1]
 
-    def _bury(self, worker: _Worker) -> str:
+    def _remove_dead(self, worker: _Worker) -> str:
         """Remove a process that has died, and return how."""
         self.workers.remove(worker)
         worker.connection.close()
@@ -247,14 +249,14 @@ def _exit_code(process: int, options: int = 0) -> int | None:
     return os.waitstatus_to_exitcode(status) if found else None
 
 
-def _serve(connection: "Connection", do: Callable[[int], object]) -> NoReturn:
+def _run_worker(connection: "Connection", compute: Callable[[int], object]) -> NoReturn:
     """Do parts until there are no more, in a forked process."""
     code = 1
     try:
         while True:
             part = connection.recv()
             try:
-                result = do(part)
+                result = compute(part)
             except Exception as error:  # a bug: raised again in the main process
                 result = error
             connection.send(result)

@@ -126,7 +126,7 @@ def filter_file(
         channels=channels, signed=signed, scale=scale, bias=bias, relu=relu, jobs=jobs,
     )  # fmt: skip
     destination = _destination(output, format, force=force, jobs=jobs)
-    return _run(source, recipe, destination, max_pixels, frame)
+    return _run_job(source, recipe, destination, max_pixels, frame)
 
 
 def filter_picture(
@@ -234,7 +234,9 @@ def pool_file(
         An option is invalid, or the window does not fit.
     """
     destination = _destination(output, format, force=force, jobs=jobs)
-    return _run(source, _pool_recipe(mode, size, stride, padding, ceil, jobs), destination, max_pixels, frame)
+    return _run_job(
+        source, _pool_recipe(mode, size, stride, padding, ceil, jobs), destination, max_pixels, frame
+    )
 
 
 def pool_picture(
@@ -329,7 +331,7 @@ def _apply(picture: Picture, recipe: Recipe) -> Picture:
     return recipe.run(picture, as_numbers).picture
 
 
-def _run(
+def _run_job(
     source: str | Path, recipe: Recipe, destination: Destination, max_pixels: int, frame: int | None
 ) -> FileResult:
     """Run one job, and raise what it reports as a failure."""

@@ -620,7 +620,9 @@ def test_a_signal_after_a_failure_ends_it_by_the_signal(hostile: Nursery, photo:
 @pytest.mark.thorough(every=2)
 @pytest.mark.parametrize("name", ["INT", "TERM"])
 @pytest.mark.parametrize(
-    "call", [("Random.seed", 1), ("_after_fork", 1), ("_ConnectionBase.close", 1), ("_serve", 1)], ids=str
+    "call",
+    [("Random.seed", 1), ("_after_fork", 1), ("_ConnectionBase.close", 1), ("_run_worker", 1)],
+    ids=str,
 )
 def test_a_signal_to_a_process_of_a_batch_that_has_just_started(
     photo: bytes, call: tuple[str, int], name: str

@@ -1,10 +1,9 @@
-"""What ``apply`` does with filters and with banks, which are as deep as the picture or give several maps."""
+"""Recipes that apply a filter or a bank: a volume as deep as the picture, or several filters."""
 
 from functools import partial
 
 import numpy as np
 
-from convcli.convolution.engine import center_pixels
 from convcli.convolution.rendering import SignedMapping, adjust
 from convcli.errors import KernelError, SizeError, UsageError
 from convcli.kernels.banks import Bank
@@ -14,7 +13,7 @@ from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
 from convcli.pipeline.recipes.filtering import filter_recipe
 from convcli.pipeline.recipes.recipe import Recipe, Result
-from convcli.pipeline.recipes.rendering import WORKING_BYTES, Rendering, render_values
+from convcli.pipeline.recipes.rendering import WORKING_BYTES, Rendering
 from convcli.pipeline.recipes.window import SlidingWindow, result_size
 from convcli.sizes.text import format_size
 
@@ -22,27 +21,27 @@ __all__ = ["convolution_recipe"]
 
 
 def convolution_recipe(
-    one: Filter | Bank, window: SlidingWindow, rendering: Rendering, *, measured: bool
+    filter_or_bank: Filter | Bank, window: SlidingWindow, rendering: Rendering, *, measured: bool
 ) -> Recipe:
-    """Make the operation that applies a filter or a bank; `measured` computes statistics of the result.
+    """Make the recipe that applies a filter or a bank; `measured` computes statistics of the result.
 
     Raises
     ------
     KernelError, UsageError
-        What was asked for is not defined for it.
+        An option is not defined for it.
     """
-    if isinstance(one, Filter):
-        return filter_recipe(one, window, rendering, measured=measured)
-    return _bank_recipe(one, window, rendering)
+    if isinstance(filter_or_bank, Filter):
+        return filter_recipe(filter_or_bank, window, rendering, measured=measured)
+    return _bank_recipe(filter_or_bank, window, rendering)
 
 
 def _bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Recipe:
-    """Make the operation that applies a bank; several feature maps stay values unless pixels are requested.
+    """Make the recipe that applies a bank; several feature maps stay values unless pixels are requested.
 
     Raises
     ------
     KernelError, UsageError
-        What was asked for is not defined for a bank.
+        An option is not defined for a bank.
     """
     if rendering.scale is None:
         raise KernelError(bank.name, "is a volume and has no gain for --scale gain; give --scale a number")
@@ -73,9 +72,9 @@ def _filter_picture(
 ) -> Result:
     pixels, border = picture.pixels, window.border
     if bank.taps.shape[2] == 1:
-        one = Channels.SUM if rendering.channels == Channels.EACH else rendering.channels
-        border = window.border_for(one, pixels)
-        pixels = select_channels(pixels, one)
+        channels = Channels.SUM if rendering.channels == Channels.EACH else rendering.channels
+        border = window.border_for(channels, pixels)
+        pixels = select_channels(pixels, channels)
     depth = pixels.shape[2] if pixels.ndim == 3 else 1
     if bank.taps.ndim == 4 and bank.taps.shape[2] != depth == bank.taps.shape[1]:
         raise SizeError(
@@ -97,13 +96,15 @@ def _filter_picture(
         values = np.stack(maps, axis=-1)
     else:
         values = adjust(values, scale=scale, bias=rendering.biases[0])
-    how = rendering.signed or (SignedMapping.RAW if as_numbers else SignedMapping.ABS)
-    made, record = render_values(values, how, rendering, picture)
-    alpha = picture.alpha
-    if alpha is not None:
-        alpha = center_pixels(
-            alpha, bank.taps.shape[:2], stride=window.stride, padding=window.padding, dilation=window.dilation
-        )
-    result = picture.with_pixels(made, alpha, maps=bank.count > 1)
-    about = {"filter": bank.name, "kernel": bank.taps.tolist(), "gain": None, **window.record()}
-    return Result(result, about | record | {"plan": None}, result.notes)
+    result_pixels, values_record = rendering.render(values, picture, as_numbers)
+    alpha = window.sample(picture.alpha, bank.taps.shape)
+    result = picture.with_pixels(result_pixels, alpha, maps=bank.count > 1)
+    record = {
+        "filter": bank.name,
+        "kernel": bank.taps.tolist(),
+        "gain": None,
+        **window.record(),
+        **values_record,
+        "plan": None,
+    }
+    return Result(result, record, result.notes)

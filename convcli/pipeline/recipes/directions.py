@@ -13,7 +13,7 @@ from convcli.pictures.picture import Picture
 from convcli.pipeline.outputs import Destination
 from convcli.pipeline.recipes.recipe import Recipe, Result
 from convcli.pipeline.recipes.rendering import Rendering
-from convcli.pipeline.recipes.sheets import CHANNEL_NAMES, takes_luma
+from convcli.pipeline.recipes.sheets import CHANNEL_NAMES, filters_luma
 from convcli.pipeline.recipes.window import SlidingWindow, result_size
 from convcli.sizes.text import format_size
 
@@ -23,13 +23,13 @@ WORKING_BYTES = 12  # bytes per value of the figure while it is drawn
 
 
 def direction_recipe(
-    one: Filter, window: SlidingWindow, rendering: Rendering, destination: Destination
+    filter_: Filter, window: SlidingWindow, rendering: Rendering, destination: Destination
 ) -> Recipe:
-    """Make the operation that draws the direction of a filter's gradient."""
-    taps = one.kernels[0].shape
+    """Make the recipe that draws the direction of a filter's gradient."""
+    taps = filter_.kernels[0].shape
     return Recipe(
-        one.name,
-        partial(_draw, one, window, rendering.channels),
+        filter_.name,
+        partial(_draw_direction, filter_, window, rendering.channels),
         partial(result_size, (taps[0], taps[1]), 3, window),
         as_numbers=False,
         extra_bytes=WORKING_BYTES,
@@ -37,15 +37,17 @@ def direction_recipe(
     )
 
 
-def _draw(one: Filter, window: SlidingWindow, channels: Channels, picture: Picture, _: bool) -> Result:
-    if takes_luma(picture, channels):
+def _draw_direction(
+    filter_: Filter, window: SlidingWindow, channels: Channels, picture: Picture, _: bool
+) -> Result:
+    if filters_luma(picture, channels):
         channels = Channels.GRAY
     pixels = select_channels(picture.pixels, channels)
     if pixels.ndim == 3:
         pixels = pixels[..., 0]
-    slope = gradient(
+    gradients = gradient(
         pixels,
-        one,
+        filter_,
         stride=window.stride,
         padding=window.padding,
         border=window.border_for(channels, picture.pixels),
@@ -53,20 +55,20 @@ def _draw(one: Filter, window: SlidingWindow, channels: Channels, picture: Pictu
         flip=window.flip,
         jobs=window.jobs,
     )
-    magnitudes = slope.magnitudes
+    magnitudes = gradients.magnitudes
     full, largest = color_limit(magnitudes), measure(magnitudes).highest or 0
     del magnitudes
-    more = " or more" if largest > full else ""
-    about = [
-        f"{one.name}, of {CHANNEL_NAMES[channels]}" if channels in CHANNEL_NAMES else one.name,
+    or_more = " or more" if largest > full else ""
+    caption = [
+        f"{filter_.name}, of {CHANNEL_NAMES[channels]}" if channels in CHANNEL_NAMES else filter_.name,
         "hue: where it gets brighter",
         "brightness: the magnitude,",
-        f"black 0, full {short_number(full)}{more}",
+        f"black 0, full {short_number(full)}{or_more}",
     ]
-    figure = draw_direction(direction_colors(slope, full), about)
+    figure = draw_direction(direction_colors(gradients, full), caption)
     size = format_size(figure.pixels.shape)
     record = {
-        "filter": one.name,
+        "filter": filter_.name,
         "channels": CHANNEL_NAMES.get(channels),
         **window.record(),
         "shape_in": format_size(picture.pixels.shape),

@@ -1,9 +1,8 @@
-"""Recipes that apply a filter."""
+"""The recipe that applies a filter."""
 
 import math
 from functools import partial
 
-from convcli.convolution.engine import center_pixels
 from convcli.convolution.fused import filter_pixels
 from convcli.convolution.rendering import SignedMapping
 from convcli.errors import KernelError, UsageError
@@ -11,14 +10,14 @@ from convcli.kernels.filter import Filter
 from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
 from convcli.pipeline.recipes.recipe import Recipe, Result
-from convcli.pipeline.recipes.rendering import WORKING_BYTES, Rendering, render_values, result_record
+from convcli.pipeline.recipes.rendering import WORKING_BYTES, Rendering, result_record
 from convcli.pipeline.recipes.window import SlidingWindow, result_size
 
 __all__ = ["filter_recipe"]
 
 
-def filter_recipe(one: Filter, window: SlidingWindow, rendering: Rendering, *, measured: bool) -> Recipe:
-    """Make the operation that applies a filter; `measured` computes the statistics of its result.
+def filter_recipe(filter_: Filter, window: SlidingWindow, rendering: Rendering, *, measured: bool) -> Recipe:
+    """Make the recipe that applies a filter; `measured` computes the statistics of its result.
 
     Raises
     ------
@@ -27,19 +26,21 @@ def filter_recipe(one: Filter, window: SlidingWindow, rendering: Rendering, *, m
     """
     scale = rendering.scale
     if scale is None:
-        scale = 1 / one.gain if one.gain else math.inf
+        scale = 1 / filter_.gain if filter_.gain else math.inf
         if not math.isfinite(scale):
-            raise KernelError(one.name, f"has a gain of {one.gain:g}, so --scale gain cannot divide by it")
+            raise KernelError(
+                filter_.name, f"has a gain of {filter_.gain:g}, so --scale gain cannot divide by it"
+            )
     if len(rendering.biases) > 1:
         raise UsageError(
             "--bias", f"has {len(rendering.biases)} numbers, but there is one filter; give one number"
         )
     as_numbers = None if rendering.signed is None else rendering.signed == SignedMapping.RAW
-    height, width = one.kernels[0].shape
+    height, width = filter_.kernels[0].shape
     maps = None if rendering.channels == Channels.EACH else 1
     return Recipe(
-        one.name,
-        partial(_filter_picture, one, window, rendering, scale, measured),
+        filter_.name,
+        partial(_filter_picture, filter_, window, rendering, scale, measured),
         partial(result_size, (height, width), maps, window),
         as_numbers,
         extra_bytes=WORKING_BYTES if rendering.relu else 0,
@@ -47,7 +48,7 @@ def filter_recipe(one: Filter, window: SlidingWindow, rendering: Rendering, *, m
 
 
 def _filter_picture(
-    one: Filter,
+    filter_: Filter,
     window: SlidingWindow,
     rendering: Rendering,
     scale: float,
@@ -57,11 +58,10 @@ def _filter_picture(
 ) -> Result:
     """Select the channels, convolve, scale, and turn the result into pixels unless `as_numbers`."""
     pixels = select_channels(picture.pixels, rendering.channels)
-    how = rendering.signed or (SignedMapping.RAW if as_numbers else SignedMapping.ABS)
     filtered = filter_pixels(
         pixels,
-        one,
-        SignedMapping.RAW if rendering.relu else how,
+        filter_,
+        SignedMapping.RAW if rendering.relu else rendering.mapping(as_numbers),
         scale=scale,
         bias=rendering.biases[0],
         depth=picture.depth,
@@ -73,24 +73,24 @@ def _filter_picture(
         flip=window.flip,
         jobs=window.jobs,
     )
-    alpha = picture.alpha
-    if alpha is not None:
-        height, width = one.kernels[0].shape
-        alpha = center_pixels(
-            alpha, (height, width), stride=window.stride, padding=window.padding, dilation=window.dilation
-        )
-    made = filtered.pixels
-    told: dict[str, object] = {"saturated": filtered.saturated}
+    result_pixels = filtered.pixels
+    values_record: dict[str, object] = {"saturated": filtered.saturated}
     if rendering.relu:
-        made, told = render_values(filtered.pixels, how, rendering, picture)
+        result_pixels, values_record = rendering.render(filtered.pixels, picture, as_numbers)
     elif filtered.statistics is not None:
-        told = result_record(picture.pixels.shape, made.shape, filtered.dtype, filtered.statistics) | told
-    result = picture.with_pixels(made, alpha)
-    matrices = [matrix.tolist() for matrix in one.kernels]
+        shape_in, shape_out = picture.pixels.shape, result_pixels.shape
+        values_record = (
+            result_record(shape_in, shape_out, filtered.dtype, filtered.statistics) | values_record
+        )
+    alpha = window.sample(picture.alpha, filter_.kernels[0].shape)
+    result = picture.with_pixels(result_pixels, alpha)
+    matrices = [matrix.tolist() for matrix in filter_.kernels]
     record = {
-        "filter": one.name,
+        "filter": filter_.name,
         "kernel": matrices[0] if len(matrices) == 1 else matrices,
-        "gain": one.gain,
+        "gain": filter_.gain,
         **window.record(),
+        **values_record,
+        "plan": str(filtered.plan),
     }
-    return Result(result, record | told | {"plan": str(filtered.plan)}, result.notes)
+    return Result(result, record, result.notes)

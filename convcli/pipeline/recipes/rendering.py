@@ -12,7 +12,7 @@ from convcli.pictures.channels import Channels
 from convcli.pictures.picture import Picture
 from convcli.sizes.text import format_size
 
-__all__ = ["WORKING_BYTES", "Rendering", "render_values", "result_record"]
+__all__ = ["WORKING_BYTES", "Rendering", "result_record"]
 
 
 WORKING_BYTES = 10  # bytes per value of a result that is not turned into pixels in the same pass
@@ -30,6 +30,20 @@ class Rendering(NamedTuple):
     biases: tuple[float, ...]
     relu: bool
 
+    def mapping(self, as_numbers: bool) -> SignedMapping:
+        """Return how signed values become pixels; by default they become absolute, or stay numbers."""
+        return self.signed or (SignedMapping.RAW if as_numbers else SignedMapping.ABS)
+
+    def render(
+        self, values: NDArray[Any], picture: Picture, as_numbers: bool
+    ) -> tuple[NDArray[Any], dict[str, object]]:
+        """Apply ReLU if it was requested, turn values into pixels, and return these and their record."""
+        if self.relu:
+            values = np.maximum(values, 0)
+        rendered = render_counted(values, self.mapping(as_numbers), depth=picture.depth)
+        record = result_record(picture.pixels.shape, values.shape, values.dtype, measure(values))
+        return rendered.pixels, record | {"saturated": rendered.saturated}
+
 
 def result_record(
     shape_in: Sequence[int], shape_out: Sequence[int], dtype: np.dtype[Any], statistics: Statistics
@@ -43,14 +57,3 @@ def result_record(
         "max": statistics.highest,
         "mean": statistics.mean,
     }
-
-
-def render_values(
-    values: NDArray[Any], how: SignedMapping, rendering: Rendering, picture: Picture
-) -> tuple[NDArray[Any], dict[str, object]]:
-    """Apply ReLU if asked for, turn values into pixels, and return the pixels and the facts to report."""
-    if rendering.relu:
-        values = np.maximum(values, 0)
-    rendered = render_counted(values, how, depth=picture.depth)
-    record = result_record(picture.pixels.shape, values.shape, values.dtype, measure(values))
-    return rendered.pixels, record | {"saturated": rendered.saturated}

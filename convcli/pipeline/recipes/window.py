@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from convcli.convolution.borders import Border, BorderKind, parse_border
+from convcli.convolution.engine import center_pixels
 from convcli.pictures.channels import Channels
 from convcli.pictures.limits import Size
 from convcli.sizes.axes import window_axes
@@ -29,6 +30,13 @@ class SlidingWindow(NamedTuple):
         if channels != Channels.SUM or border.kind != BorderKind.CONSTANT or pixels.ndim == 2:
             return self.border
         return str(Border(border.kind, border.value * pixels.shape[2]))
+
+    def sample(self, alpha: NDArray[Any] | None, kernel_size: tuple[int, ...]) -> NDArray[Any] | None:
+        """Return the alpha of the pixels that a kernel (f_h, f_w, ...) is centered on."""
+        if alpha is None:
+            return None
+        size = kernel_size[0], kernel_size[1]
+        return center_pixels(alpha, size, stride=self.stride, padding=self.padding, dilation=self.dilation)
 
     def record(self) -> dict[str, object]:
         """Return its JSON record."""
