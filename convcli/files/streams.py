@@ -3,8 +3,7 @@
 import os
 import select
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import partial
 from typing import BinaryIO
 
@@ -83,42 +82,42 @@ class BrokenPipe(BaseException):
 
 
 def write_bytes(content: Iterable[bytes | memoryview]) -> None:
-    """Write parts of a file to standard output, as `write` does with text."""
+    """Write parts of a file to standard output, as `write` does with text.
+
+    Raises
+    ------
+    BrokenPipe
+        Nobody reads standard output any more.
+    OutputError
+        Standard output is closed, or the system reports an error.
+    """
     if sys.stdout is None:
         raise OutputError("standard output", "is closed")
-    with _writing_stdout():
-        for part in content:
-            rest = memoryview(part)
-            while rest:  # an unbuffered stream may write only a part
-                rest = rest[_write_some(sys.stdout.buffer, rest) :]
-        while True:
-            try:
-                sys.stdout.buffer.flush()
-                return
-            except BlockingIOError:
-                select.select([], [sys.stdout.buffer], [])
-
-
-def _write_some(stream: BinaryIO, part: memoryview) -> int:
-    """Write as many bytes as a stream takes; wait for a non-blocking one."""
     try:
-        return stream.write(part)
-    except BlockingIOError as error:
-        select.select([], [stream], [])
-        return error.characters_written
-
-
-@contextmanager
-def _writing_stdout() -> Iterator[None]:
-    """Turn a failure to write standard output into `OutputError`, and a broken pipe into `BrokenPipe`."""
-    try:
-        yield
+        _write_all(sys.stdout.buffer, content)
     except BrokenPipeError:
         redirect_to_null(1)
         raise BrokenPipe from None
     except OSError as error:
         redirect_to_null(1)
         raise OutputError("standard output", describe_os_error(error)) from None
+
+
+def _write_all(stream: BinaryIO, content: Iterable[bytes | memoryview]) -> None:
+    """Write to a stream that may be unbuffered, or non-blocking, and flush it."""
+    for part in content:
+        rest = memoryview(part)
+        while rest:
+            try:
+                rest = rest[stream.write(rest) :]
+            except BlockingIOError as error:
+                rest = rest[error.characters_written :]
+                select.select([], [stream], [])
+    while True:
+        try:
+            return stream.flush()
+        except BlockingIOError:
+            select.select([], [stream], [])
 
 
 def redirect_to_null(descriptor: int) -> None:

@@ -338,7 +338,7 @@ class SequentialBuilder:
         self._tensors = 1  # 0 is the input
 
     def fail(self, position: "Position | None", what: str, why: str) -> NoReturn:
-        """Raise a `SizeError` that names the place."""
+        """Raise a `SizeError` that names the file and the position."""
         parts = [part for part in (self.source, str(position or ""), what) if part]
         raise SizeError(", ".join(parts), why)
 
