@@ -109,10 +109,12 @@ def _write_all(stream: BinaryIO, content: Iterable[bytes | memoryview]) -> None:
         rest = memoryview(part)
         while rest:
             try:
-                rest = rest[stream.write(rest) :]
+                written = stream.write(rest) or 0  # None: an unbuffered stream that would block
             except BlockingIOError as error:
-                rest = rest[error.characters_written :]
+                written = error.characters_written
+            if not written:
                 select.select([], [stream], [])
+            rest = rest[written:]
     while True:
         try:
             return stream.flush()
