@@ -38,7 +38,7 @@ def parse_spec(text: str, source: str = "", *, network_names: Sequence[str] = ()
         Layers as in ``conv 6 f5, maxpool f2``; the module docstring has the grammar.
     source : str
         The file of the text, for messages.
-    known : sequence of str
+    network_names : sequence of str
         Names of networks, which error messages may suggest for an unknown word.
 
     Raises
@@ -191,7 +191,7 @@ class _Parser:
         return Repeat(count, body, first.position)
 
     def number_error(self, number: Token) -> str:
-        """Return the message about a number in the place of a layer, with a suggestion."""
+        """Return the message about a number instead of a layer, with a suggestion."""
         repeat = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         if len(self.tokens) == 2:  # with the end
             return f"{repeat}; give the input size by --n"

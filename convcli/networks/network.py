@@ -55,7 +55,7 @@ class Stage(NamedTuple):
     Attributes
     ----------
     layer : Layer
-    place : Place or None
+    position : Position or None
         Position in the spec; None for a layer given by options.
     input, output : tuple of int
     axes : pair or None
@@ -72,10 +72,10 @@ class Stage(NamedTuple):
         Number of braces around it.
     block : int
         Index of the item of the spec's top level that it belongs to.
-    reads : tuple of int
-    writes : int
+    input_tensors : tuple of int
+    output_tensor : int
         Numbers of its input and output tensors: 0 is the network's input; a view returns its input.
-    begins_branch : bool
+    starts_branch : bool
         Whether it is the first layer of a branch other than the first.
     tags : tuple of str
         Names of its output.

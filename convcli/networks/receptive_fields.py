@@ -53,7 +53,7 @@ class ReceptiveField(NamedTuple):
         Distance from one unit's center to the next.
     twice_center : int or Fraction
         Twice the position of the first unit's center; the center of pixel 0 is at 0, padding is negative.
-    seen : tuple of (int, int)
+    unit_ranges : tuple of (int, int)
         The first and the last pixel that each of the first units sees, for one period of their positions;
         empty if the period is too long.
 

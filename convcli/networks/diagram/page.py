@@ -76,7 +76,7 @@ def network_page(
         The diagram of the network; its title becomes that of the page.
     table : Table
         A table with one row per box of the drawing, in the same order.
-    about : str
+    subtitle : str
         A line below the title.
     facts : sequence of (str, str)
         Labels and texts below the table.
