@@ -27,7 +27,7 @@ def test_colors_are_linear_in_the_number_and_rounded_half_to_even(values: list[i
     ]
 
 
-def test_what_lies_beyond_the_limits_has_the_color_of_its_end() -> None:
+def test_values_beyond_the_limits_have_the_color_of_the_limit() -> None:
     values = [-math.inf, -4.0, 4.0, math.inf]
     assert diverging_colors(values, 2).tolist() == [list(BLUE), list(BLUE), list(RED), list(RED)]
 
@@ -38,7 +38,7 @@ def test_no_limit_is_too_small_or_too_large(limit: float) -> None:
     assert diverging_colors(values, limit).tolist() == [list(BLUE), list(WHITE), list(RED), list(GRAY)]
 
 
-def test_what_is_no_number_is_gray() -> None:
+def test_nan_is_gray() -> None:
     assert diverging_colors([math.nan], 1).tolist() == [list(GRAY)]
 
 

@@ -1,4 +1,4 @@
-"""Text in pictures: nothing that the font lacks is drawn, and no line is longer than it may be."""
+"""Text in pictures: escapes for characters that the font lacks, and lines no longer than allowed."""
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,7 @@ BOX = bytes(font(16).getmask("\U0010fffd"))  # what stands for a character that 
         ("", ""),
     ],
 )
-def test_what_the_font_lacks_is_escaped(text: str, drawn: str) -> None:
+def test_characters_that_the_font_lacks_are_escaped(text: str, drawn: str) -> None:
     assert drawable_text(text) == drawn
 
 
@@ -31,7 +31,7 @@ def test_no_empty_box_is_drawn(text: str) -> None:
 
 
 @given(st.text("ab W-日", max_size=80), st.integers(12, 300), st.integers(1, 4))
-def test_lines_fit_and_lose_nothing_but_what_dots_stand_for(text: str, width: int, most: int) -> None:
+def test_lines_fit_and_only_an_ellipsis_replaces_text(text: str, width: int, most: int) -> None:
     lines = wrap_text(text, 13, width, max_lines=most)
     assert len(lines) <= most
     assert all(font(13).getlength(line) <= width for line in lines if len(line) > 1)

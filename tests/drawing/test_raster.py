@@ -1,4 +1,4 @@
-"""Drawings painted by Pillow: pixels held against what was drawn, frames counted and compared."""
+"""Drawings rendered by Pillow: pixels compared with the shapes, frames counted and compared."""
 
 from io import BytesIO
 from typing import Any

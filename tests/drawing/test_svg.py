@@ -1,4 +1,4 @@
-"""Drawings as SVG: parsed again by an XML parser, their colors held against what they stand for."""
+"""Drawings as SVG: parsed again by an XML parser, their colors compared with the values they represent."""
 
 import re
 from xml.etree import ElementTree
@@ -53,7 +53,7 @@ def test_shapes_keep_their_order_and_places() -> None:
     assert (label.attrib["y"], label.text) == ("17", "a  b")
 
 
-def test_what_xml_cannot_hold_is_replaced() -> None:
+def test_characters_that_xml_cannot_hold_are_replaced() -> None:
     assert parsed(Text(x=0, y=0, text="a\x1b\0\ud800\u202eb"))[-1].text == "a\ufffd\ufffd\ufffd\ufffdb"
 
 
@@ -100,7 +100,7 @@ def test_an_animation_shows_one_frame_after_the_other(count: int) -> None:
     assert (f"animation:frame {count * 0.5:g}s step-end infinite" in rules) == (count > 1)
 
 
-def test_what_is_kept_comes_with_its_frame_and_stays_and_the_last_frame_pauses() -> None:
+def test_persistent_shapes_stay_and_the_last_frame_pauses() -> None:
     shapes = tuple((Text(x=1, y=1, text=str(number)),) for number in range(4))
     over = (Text(x=1, y=1, text="over"),)
     moving = Animation(

@@ -1,4 +1,4 @@
-"""Kernels against literal matrices, direct formulas, analytic images, and inputs that are none."""
+"""Kernels against literal matrices, direct formulas and analytic images; invalid kernels."""
 
 import io
 import json
@@ -125,7 +125,7 @@ def test_a_kernel_cannot_be_written_to(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CATALOG))
-def test_every_filter_says_what_it_is_and_where_it_comes_from(name: str) -> None:
+def test_every_filter_has_a_summary_and_a_source(name: str) -> None:
     built = get_filter(name)
     assert built.name == name
     assert built.summary
@@ -143,7 +143,7 @@ def test_derivatives_do_not_answer_to_flat_areas(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SUM_ONE)
-def test_what_is_no_derivative_keeps_flat_areas(name: str) -> None:
+def test_smoothing_and_sharpening_keep_flat_areas(name: str) -> None:
     assert math.fsum(kernel(name).ravel().tolist()) == pytest.approx(1, abs=1e-12)
 
 
@@ -257,7 +257,7 @@ def test_a_product_of_whole_numbers_is_separated_exactly(column: Array, row: Arr
         assert all(factor.dtype == np.int64 for factor in factors)
 
 
-def test_the_largest_taps_are_told_apart() -> None:
+def test_the_largest_taps_are_distinguished() -> None:
     assert separate(np.full((3, 3), 1e308)) is not None
     assert separate(np.full((3, 3), 1e308) * (1 - np.eye(3))) is None
     assert separate(np.array([[1.7e308, 1.7e308], [1.7e308, -1.7e308]])) is None
@@ -531,7 +531,7 @@ def test_a_gabor_answers_most_to_stripes_of_its_wavelength_and_direction(directi
     assert max(by_wavelength, key=lambda length: by_wavelength[length]) == 10
 
 
-def test_a_gabors_phase_is_told_in_turns() -> None:
+def test_the_phase_of_a_gabor_filter_is_periodic() -> None:
     once = kernel("gabor", phase=30)
     assert kernel("gabor", phase=3630).tolist() == once.tolist()
     assert (
@@ -558,7 +558,7 @@ def test_parameters_are_typed_behind_the_name_or_given_apart() -> None:
     assert kernel(" Sobel-X : size = 5 ").tolist() == LITERAL["sobel-x:size=5"]
 
 
-def test_none_stands_for_the_default() -> None:
+def test_none_means_the_default() -> None:
     assert kernel("sobel-x", angle=None, size=None).tolist() == LITERAL["sobel-x"]
 
 
@@ -742,7 +742,7 @@ def test_kernels_are_int64_or_float64(value: Any, dtype: Any) -> None:
         ),
     ],
 )
-def test_what_is_no_kernel_is_said(value: Any, message: str) -> None:
+def test_invalid_kernels_are_refused(value: Any, message: str) -> None:
     with pytest.raises(KernelError) as caught:
         kernel_array(value)
     assert str(caught.value).startswith(message)
@@ -819,7 +819,7 @@ def test_a_typed_kernel_of_fractions_is_read(text: str, rows: list[list[float]])
         ("1 2; 3 4\n5 6", "kernel: separates rows with both ; and newlines"),
     ],
 )
-def test_a_wrong_typed_kernel_is_said_where(text: str, message: str) -> None:
+def test_an_invalid_typed_kernel_is_refused_with_its_position(text: str, message: str) -> None:
     with pytest.raises(KernelError) as caught:
         parse_kernel(text)
     assert str(caught.value).startswith(message)
@@ -1028,7 +1028,7 @@ def test_a_bad_kernel_file_is_refused_by_its_name(
     assert why in caught.value.why
 
 
-def test_an_empty_name_of_a_kernel_file_is_said() -> None:
+def test_an_empty_name_of_a_kernel_file_is_refused() -> None:
     with pytest.raises(KernelError, match=r"^--kernel @: a file name is missing"):
         read_kernel("")
 
@@ -1078,7 +1078,7 @@ def test_a_huge_text_is_refused_without_being_read(tmp_path: Path, suffix: str) 
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "missing.json", "missing.npy", "no/such/folder.txt"])
-def test_a_missing_file_is_said(tmp_path: Path, name: str) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path, name: str) -> None:
     with pytest.raises(KernelError, match="no such file or directory") as caught:
         read_kernel(tmp_path / name)
     assert caught.value.what == str(tmp_path / name)

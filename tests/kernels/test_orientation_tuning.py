@@ -1,4 +1,4 @@
-"""Orientation tuning against drawn stimuli, against formulas, and as it is typed."""
+"""Orientation tuning against drawn stimuli and formulas, and on the command line."""
 
 import json
 import math
@@ -84,7 +84,7 @@ def test_a_gabor_filter_prefers_its_angle_and_stripes_of_its_width(degrees: floa
     assert curves[1].width == pytest.approx(4, abs=1)
 
 
-def test_what_a_student_checks_by_hand() -> None:
+def test_curves_computed_by_hand() -> None:
     edge, bar = tuning_curves(get_filter("sobel-x"))
     assert (edge.stimulus, edge.width, bar.stimulus, bar.width) == (Stimulus.EDGE, math.inf, Stimulus.BAR, 1)
     assert edge.responses[[0, 45, 90]].tolist() == pytest.approx([4, 3, 0], abs=1e-3)
@@ -215,7 +215,7 @@ def test_what_is_refused(convcli: Runner, in_folder: Path, arguments: list[str],
         assert_refused(convcli("filters", *arguments), message)
 
 
-def test_a_kernel_is_never_replaced_by_what_is_told_of_it(convcli: Runner, in_folder: Path) -> None:
+def test_a_kernel_file_is_never_overwritten_by_its_description(convcli: Runner, in_folder: Path) -> None:
     (in_folder / "k.json").write_text('{"kernel": [[1, 0, -1]], "mine": 1}')
     (in_folder / "k.png").symlink_to("k.json")
     with nothing_changes(in_folder):

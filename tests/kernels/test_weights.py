@@ -1,4 +1,4 @@
-"""Weights of trained networks as kernels: tensors by name, the order of their axes, files nobody should trust.
+"""Weights of trained networks as kernels: tensors by name, the order of their axes, files that cannot be trusted.
 
 ``data/weights.safetensors`` was written by safetensors 0.7 from a ``torch.nn.Conv2d(3, 4, (2, 3))``;
 ``data/weights.npz`` has the same layer, an image (7, 8, 3) and PyTorch's output of it, the numbers of the
@@ -132,7 +132,7 @@ def test_names_of_tensors_are_split_off(text: str, parts: tuple[str, str | None]
         ("conv1.weight", "iohw", r"did you mean (oihw|hwio)\?"),
     ],
 )
-def test_what_cannot_be_meant(tensor: str | None, order: str | None, message: str) -> None:
+def test_unknown_tensors_and_orders_are_refused(tensor: str | None, order: str | None, message: str) -> None:
     with pytest.raises((KernelError, UsageError), match=message):
         read_weights(SAFETENSORS, tensor, order=order)
 
@@ -214,7 +214,7 @@ def test_headers_longer_than_the_file(tmp_path: Path, content: bytes, message: s
         read_weights(tmp_path / "w.safetensors")
 
 
-def test_nothing_is_allocated_for_what_a_header_only_says(tmp_path: Path) -> None:
+def test_sizes_in_a_header_allocate_nothing(tmp_path: Path) -> None:
     long = tmp_path / "long.safetensors"
     with long.open("wb") as stream:  # a header of 4 GB, which is there, in a file with a hole
         stream.write((4 * 10**9).to_bytes(8, "little"))
@@ -248,7 +248,7 @@ def damaged(content: bytes) -> list[bytes]:
 
 
 @pytest.mark.parametrize("file", [NPZ, SAFETENSORS])
-def test_damage_is_said_or_changes_numbers_only(file: Path, tmp_path: Path) -> None:
+def test_damage_is_reported_or_changes_numbers_only(file: Path, tmp_path: Path) -> None:
     mutant = tmp_path / file.name
     refused = 0
     for content in damaged(file.read_bytes()):
@@ -264,7 +264,7 @@ def test_damage_is_said_or_changes_numbers_only(file: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("way", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
-def test_damage_is_said_however_it_was_compressed(way: int, tmp_path: Path) -> None:
+def test_damage_is_reported_for_every_compression(way: int, tmp_path: Path) -> None:
     member = io.BytesIO()
     taps = np.random.default_rng(0).standard_normal((3, 3))
     np.save(member, taps)
@@ -354,7 +354,7 @@ def test_pytorchs_order_in_an_npy_file_is_pointed_at(convcli: Runner, in_folder:
     assert_failed(done, 1, "image.npy: k: is 4x3x5x5; if that is (F, C, f, f), add --order oihw")
 
 
-def test_another_depth_is_said(convcli: Runner, in_folder: Path) -> None:
+def test_kernels_of_another_depth_are_refused(convcli: Runner, in_folder: Path) -> None:
     copyfile(NPZ, in_folder / "net.npz")
     np.save(in_folder / "gray.npy", np.zeros((5, 5), np.uint8))
     done = convcli("apply", "gray.npy", "--kernel", "@net.npz:conv1.weight", "--order", "oihw")

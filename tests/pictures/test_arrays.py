@@ -160,7 +160,7 @@ def test_luma_of_floats_is_not_rounded(dtype: Any) -> None:
     assert luma[0, 0] == pytest.approx(expected, rel=float(np.finfo(dtype).eps))
 
 
-def test_luma_of_what_is_not_finite_stays_in_its_pixel_without_a_warning() -> None:
+def test_luma_of_infinity_and_nan_stays_in_its_pixel_without_a_warning() -> None:
     image = np.array([[[math.inf, 1, 1], [math.nan, 1, 1], [math.inf, -math.inf, 1], [1, 1, 1]]])
     luma = select_channels(image, "gray")
     assert luma[0, 0] == math.inf
@@ -264,7 +264,7 @@ def test_cut_numbers_are_counted() -> None:
     "array",
     [np.array([{}]), np.ones(2, complex), np.array(["a"]), np.zeros(2, "M8[s]"), np.zeros(2, [("a", "i4")])],
 )
-def test_what_is_no_plain_number_is_not_read(array: Any) -> None:
+def test_npy_files_of_other_types_are_refused(array: Any) -> None:
     with pytest.raises(MatrixError, match="test: "):
         read_npy(io.BytesIO(saved(array)), "test", max_values=100)
 

@@ -32,7 +32,7 @@ def test_each_value_is_weighted_by_alpha_and_rounded(
         assert made.pixels[place] == int(part * value + (1 - part) * color + Fraction(1, 2))
 
 
-def test_what_has_no_alpha_is_left_as_it_is() -> None:
+def test_pictures_without_alpha_are_unchanged() -> None:
     for picture in (
         Picture(np.zeros((2, 2), np.uint8)),
         Picture(np.zeros((2, 2)), np.zeros((2, 2), np.uint8)),

@@ -1,4 +1,4 @@
-"""Decoding that begins early gives what decoding gives, and says nothing by itself."""
+"""Decoding in the background gives the same pictures and errors as decoding when asked; several decoders."""
 
 import io
 import time
@@ -33,7 +33,7 @@ def saved(path: Path, shape: tuple[int, ...] = (40, 50, 3)) -> str:
 
 @pytest.mark.parametrize("name", ["x.png", "x.jpg"])
 @pytest.mark.parametrize("shape", [(40, 50), (40, 50, 3)])
-def test_what_was_begun_is_what_is_decoded(
+def test_decoding_in_the_background_gives_the_same_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, shape: tuple[int, ...]
 ) -> None:
     path = saved(tmp_path / name, shape)
@@ -63,7 +63,9 @@ def test_a_damaged_file_is_reported_when_it_is_decoded(tmp_path: Path, size: int
         load_picture(path, path)
 
 
-def test_only_large_png_and_jpeg_files_are_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_large_png_and_jpeg_files_are_decoded_in_the_background(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("x.tiff", "x.bmp", "x.webp"):
         start_decoding(saved(tmp_path / name))
     (tmp_path / "x.csv").write_text("1 2 3\n")
@@ -74,7 +76,9 @@ def test_only_large_png_and_jpeg_files_are_begun(tmp_path: Path, monkeypatch: py
     assert decoding._started == {}
 
 
-def test_nobody_waits_for_a_thread_that_never_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_waits_for_a_thread_that_never_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = saved(tmp_path / "x.png")
     expected = load_picture(path, path)
     monkeypatch.setattr(processors, "start_new_thread", lambda *_: None)
@@ -89,7 +93,7 @@ def test_nobody_waits_for_a_thread_that_never_begins(tmp_path: Path, monkeypatch
     assert decoding._started == {}
 
 
-def test_a_lower_limit_of_pixels_holds_for_what_was_begun(tmp_path: Path) -> None:
+def test_limits_hold_for_pictures_decoded_in_the_background(tmp_path: Path) -> None:
     path = saved(tmp_path / "x.png")
     start_decoding(path)
     with pytest.raises(ImageError, match="has 50x40 = 2000 pixels, more than 1999"):

@@ -1,4 +1,4 @@
-"""How much memory is free, read from files of the system as they lie in one folder; and what is refused."""
+"""Free memory, read from system files that are recreated in a folder, and the limits on pictures."""
 
 import resource
 from pathlib import Path
@@ -28,7 +28,7 @@ AVAILABLE = (
 )
 
 
-def test_the_machine_says_what_is_available(tmp_path: Path) -> None:
+def test_available_memory_of_the_machine(tmp_path: Path) -> None:
     assert free_memory(system(tmp_path, proc__meminfo=AVAILABLE)) == 1_024_000
 
 
@@ -84,7 +84,7 @@ def test_this_machine_says_something() -> None:
 # What is refused ------------------------------------------------------------------------------------------
 
 
-def test_what_is_made_of_a_picture_counts_unless_decoding_takes_more() -> None:
+def test_results_count_unless_decoding_takes_more() -> None:
     def results(size: Size, itemsize: int, numbers: bool) -> int:
         assert (size, itemsize, numbers) == ((10, 20, 3), 2, True)
         return 5000

@@ -224,7 +224,7 @@ def test_gray_png_keeps_its_values() -> None:
     assert picture.notes == ()
 
 
-def test_gray_and_alpha_png_are_parted() -> None:
+def test_gray_and_alpha_png_is_split() -> None:
     picture = picture_of(png_bytes(2, 1, 8, GRAY_ALPHA, [bytes([10, 0, 20, 200])]))
     assert picture.pixels.tolist() == [[10, 20]]
     assert picture.alpha is not None
@@ -237,7 +237,7 @@ def test_rgb_png_keeps_its_values() -> None:
     assert picture.alpha is None
 
 
-def test_rgba_png_is_parted_with_color_kept_under_transparency() -> None:
+def test_rgba_png_is_split_and_keeps_color_under_transparency() -> None:
     picture = picture_of(png_bytes(2, 1, 8, RGBA, [bytes([1, 2, 3, 0, 4, 5, 6, 7])]))
     assert picture.pixels.tolist() == [[[1, 2, 3], [4, 5, 6]]]
     assert picture.alpha is not None
@@ -290,7 +290,7 @@ def test_rgb_png_with_a_transparent_color() -> None:
     assert picture.alpha.tolist() == [[0, 255, 0]]
 
 
-def test_transparent_value_of_a_16_bit_png_is_kept_or_said_to_be_lost() -> None:
+def test_transparent_value_of_a_16_bit_png_is_kept_or_noted_as_lost() -> None:
     extra = png_chunk(b"tRNS", struct.pack(">H", 300))
     picture = picture_of(png_bytes(2, 1, 16, GRAY, [struct.pack(">HH", 300, 301)], extra))
     assert picture.pixels.tolist() == [[300, 301]]
@@ -431,7 +431,7 @@ def test_cmyk_tiff_becomes_rgb() -> None:
     assert picture.notes == ("CMYK was converted to RGB",)
 
 
-def test_cmyk_profile_is_dropped_and_that_is_said() -> None:
+def test_cmyk_profile_is_dropped_with_a_note() -> None:
     picture = picture_of(saved(cmyk_image(0, 0, 0, 9), "TIFF", icc_profile=b"profile of an ink"))
     assert picture.profile is None
     assert picture.notes == ("CMYK was converted to RGB, its profile dropped",)
@@ -599,7 +599,7 @@ def frames(mode: str) -> list[Image.Image]:
     ("file_format", "options"),
     [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {}), ("AVIF", {"quality": 100})],
 )
-def test_first_frame_of_several_is_taken_and_that_is_said(file_format: str, options: dict[str, Any]) -> None:
+def test_first_frame_of_several_is_used_with_a_note(file_format: str, options: dict[str, Any]) -> None:
     first, *others = frames("RGB")
     picture = picture_of(saved(first, file_format, save_all=True, append_images=others, **options))
     assert np.abs(picture.pixels.astype(int) - [10, 20, 30]).max() <= (4 if file_format == "AVIF" else 0)
@@ -953,7 +953,7 @@ def test_fifo_with_an_image_in_it(tmp_path: Path) -> None:
         feeder.join()
 
 
-def test_fifo_that_nobody_writes_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fifo_without_a_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.setattr(opening, "PIPE_TIMEOUT", 0.2)
     with pytest.raises(ImageError, match="is a pipe that no process writes to"):
@@ -1388,7 +1388,7 @@ def test_unknown_extension_is_wrong_usage(target: str) -> None:
         format_for_path(target)
 
 
-def test_numbers_and_text_are_told_from_pixels() -> None:
+def test_formats_of_numbers_and_of_text() -> None:
     assert {item for item in FileFormat if item.numeric} == {FileFormat.NPY, FileFormat.CSV, FileFormat.TXT}
     assert {item for item in FileFormat if item.text} == {FileFormat.CSV, FileFormat.TXT}
 
@@ -1544,12 +1544,12 @@ def test_float32_in_text_comes_back_the_same_once_it_is_float32_again(tmp_path: 
     assert same_bits(read_image(tmp_path / "x.txt").astype(np.float32), numbers)
 
 
-def test_csv_is_parted_by_commas(tmp_path: Path) -> None:
+def test_csv_is_separated_by_commas(tmp_path: Path) -> None:
     write_image(tmp_path / "x.csv", [[1, -2], [3, 4]])
     assert (tmp_path / "x.csv").read_bytes() == b"1,-2\n3,4\n"
 
 
-def test_txt_is_parted_by_spaces(tmp_path: Path) -> None:
+def test_txt_is_separated_by_spaces(tmp_path: Path) -> None:
     write_image(tmp_path / "x.txt", [[1, -2], [3, 4]])
     assert (tmp_path / "x.txt").read_bytes() == b"1 -2\n3 4\n"
 
@@ -1635,7 +1635,7 @@ def test_no_profile_is_made_up(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["bmp", "pnm"])
-def test_profile_that_cannot_be_kept_is_said(file_format: str) -> None:
+def test_dropped_profile_is_noted(file_format: str) -> None:
     picture = Picture(smooth(), profile=SRGB_PROFILE)
     assert check_holds(picture, FileFormat(file_format), "x") == (
         f"{file_format} cannot hold the color profile",
@@ -1654,7 +1654,7 @@ def test_resolution_that_a_jpeg_cannot_hold_is_not_falsified() -> None:
 
 
 @pytest.mark.parametrize("file_format", ["npy", "csv", "txt"])
-def test_alpha_that_numbers_leave_out_is_said(file_format: str) -> None:
+def test_alpha_dropped_from_numbers_is_noted(file_format: str) -> None:
     picture = Picture(noise((2, 2)), alpha=noise((2, 2)))
     assert check_holds(picture, FileFormat(file_format), "x") == ("alpha is not kept",)
 
@@ -1758,7 +1758,7 @@ def test_nested_lists_are_an_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("extension", ["png", "tiff", "webp", "bmp", "ppm", "npy"])
-def test_array_that_lies_scattered_in_memory(extension: str, tmp_path: Path) -> None:
+def test_array_that_is_not_contiguous(extension: str, tmp_path: Path) -> None:
     pixels = noise((8, 10, 3))[::-2, 1::3]
     write_image(tmp_path / f"x.{extension}", pixels)
     assert same_bits(read_image(tmp_path / f"x.{extension}"), np.ascontiguousarray(pixels))

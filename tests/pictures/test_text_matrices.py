@@ -1,4 +1,4 @@
-"""Matrices as text: what is read, what is refused and where, and that what is written is read back."""
+"""Matrices as text: reading, errors with their position, and reading back what was written."""
 
 import math
 from typing import Any
@@ -25,7 +25,7 @@ ROW_ENDS = [";", "\n", ";\n", "\r\n", "\n# comment\n", " ; "]
     st.booleans(),
 )
 @settings(max_examples=150, deadline=None)
-def test_rows_are_read_however_they_are_parted(matrix: Any, separator: str, row_end: str, last: bool) -> None:
+def test_rows_are_read_with_every_separator(matrix: Any, separator: str, row_end: str, last: bool) -> None:
     text = row_end.join(separator.join(map(str, row)) for row in matrix.tolist()) + row_end * last
     parsed = parse_matrix(text, "test")
     assert parsed.dtype == np.int64
@@ -41,7 +41,7 @@ def test_rows_are_read_however_they_are_parted(matrix: Any, separator: str, row_
         ("-0", [[0]]),
     ],
 )
-def test_what_is_written_as_whole_numbers_is_integers(text: str, rows: list[list[int]]) -> None:
+def test_whole_numbers_become_integers(text: str, rows: list[list[int]]) -> None:
     parsed = parse_matrix(text, "test")
     assert parsed.dtype == np.int64
     assert parsed.tolist() == rows
@@ -64,7 +64,9 @@ def test_what_is_written_as_whole_numbers_is_integers(text: str, rows: list[list
         ("-9223372036854775809", [[-(2.0**63)]]),
     ],
 )
-def test_what_is_not_written_whole_or_does_not_fit_makes_floats(text: str, rows: list[list[float]]) -> None:
+def test_decimals_fractions_and_numbers_beyond_64_bits_become_floats(
+    text: str, rows: list[list[float]]
+) -> None:
     parsed = parse_matrix(text, "test")
     assert parsed.dtype == np.float64
     assert parsed.tolist() == rows
@@ -106,7 +108,7 @@ def test_nan_is_a_number_of_a_text_image(text: str) -> None:
         ("infinity", "test: row 1, column 1 is 'infinity', not a number"),
     ],
 )
-def test_a_wrong_text_is_said_where(text: str, message: str) -> None:
+def test_invalid_text_is_refused_with_its_position(text: str, message: str) -> None:
     with pytest.raises(MatrixError) as caught:
         parse_matrix(text, "test")
     assert str(caught.value).startswith(message)
@@ -140,7 +142,7 @@ def test_lines_are_split_few_at_a_time(monkeypatch: pytest.MonkeyPatch, row_end:
 
 
 @pytest.mark.parametrize("text", ["1;", ";1", "1 2", "1,", "1\n2", "#1", "", "nan", "1e400", "9" * 400])
-def test_what_is_more_or_less_than_a_number_is_none(text: str) -> None:
+def test_text_that_is_not_one_finite_number_is_refused(text: str) -> None:
     with pytest.raises(MatrixError):
         parse_number(text, "test")
 
