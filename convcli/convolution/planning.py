@@ -117,9 +117,8 @@ def plan_convolution(
     shape = (rows.output, columns.output, *pixels.shape[2:])
     width = columns.before + columns.side + columns.after
     results = 1 if strategy == Strategy.SEPARABLE and combination == Combination.SINGLE else 2
-    strip_rows = strip_height(
-        strategy, rows, width, math.prod(shape[2:]), sum_dtype.itemsize, results=results
-    )
+    channels = math.prod(shape[2:])
+    strip_rows = strip_height(strategy, rows, width, channels, sum_dtype.itemsize, results=results)
     plan = Plan(
         strategy=strategy,
         sum_dtype=sum_dtype,

@@ -23,7 +23,7 @@ WIDTH, HEIGHT = 720, 460
 PLOT = (70, 40, 700, 280)  # left, top, right, bottom
 MAX_TILES, TILE_SIZE = 6, 90  # number of filters shown, and their size in pixels
 PNG_LEVEL = 9  # PNG compression level; the files are small anyway
-FONT_SIZE = 13  # font size
+FONT_SIZE = 13
 GRID_COLOR = (210, 210, 210)
 
 

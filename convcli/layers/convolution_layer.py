@@ -209,10 +209,8 @@ class _Layer:
     def of(
         cls, a_prev: ArrayLike, w: ArrayLike, stride: Pair, padding: Padding, dilation: Pair, groups: int
     ) -> _Layer:
-        images, weights = (
-            check_activations(a_prev, "a_prev", INPUT_AXES),
-            check_activations(w, "w", WEIGHT_AXES),
-        )
+        images = check_activations(a_prev, "a_prev", INPUT_AXES)
+        weights = check_activations(w, "w", WEIGHT_AXES)
         if not hasattr(groups, "__index__") or isinstance(groups, bool) or groups < 1:
             raise SizeError(f"groups {groups}", "must be a whole number, at least 1")
         channels, filters = images.shape[3], weights.shape[3]
@@ -246,14 +244,11 @@ class _Layer:
         row_bytes = self.columns.output * self.w.itemsize
         if suits_winograd(self.w, self.rows, self.columns, self.groups):
             fits_one_thread = winograd_fits_one_blas_thread(self.w)
-            tiles = (
-                max(1, BLAS_SINGLE_THREAD_LIMIT // (self.w.shape[2] * self.w.shape[3]))
-                if fits_one_thread
-                else 1 << 30
-            )
             across = -(-self.columns.output // TILE)
-            tiles_per_strip = STRIP_BYTES // (TILE_INPUTS * channels * self.w.itemsize)
-            down = max(1, min(tiles, tiles_per_strip) // across)
+            tiles = STRIP_BYTES // (TILE_INPUTS * channels * self.w.itemsize)
+            if fits_one_thread:
+                tiles = min(tiles, max(1, BLAS_SINGLE_THREAD_LIMIT // (self.w.shape[2] * self.w.shape[3])))
+            down = max(1, tiles // across)
             return winograd(self.w, self.rows, self.columns), self._pieces(down * TILE), fits_one_thread
         if self.is_depthwise:
             count = max(1, STRIP_BYTES // (row_bytes * self.w.shape[3]))

@@ -1,4 +1,4 @@
-"""A learning problem scaled for numerical stability, and how well a filter solves it."""
+"""A learning problem scaled for numerical stability, and its patches as rows of a matrix."""
 
 import math
 from collections.abc import Sequence

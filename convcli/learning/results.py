@@ -1,4 +1,4 @@
-"""What learning returns: the learned filter and the steps to it."""
+"""The results of learning: the filter and the history of its training."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What all algorithms share: types, strides and blocks."""
+"""Types, limits and small steps that all algorithms use."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product, zip_longest
+from itertools import chain, product, zip_longest
 from typing import TYPE_CHECKING
 
 from convcli.drawing.shapes import Anchor, Animation, Drawing, Ink, Rectangle, Shape, Text, text_width
@@ -70,22 +70,20 @@ def window_drawing(
     'A window of 3x3 slides over an input of 6x6'
     """
     check_position(rows, columns, at)
-    most = MAX_NUMBERS if holds_numbers(rows, columns, explained) else MAX_WITHOUT_NUMBERS
+    max_cells = MAX_NUMBERS if holds_numbers(rows, columns, explained) else MAX_WITHOUT_NUMBERS
     layout = WindowLayout(
-        rows=axis_view(rows, at[0], most), columns=axis_view(columns, at[1], most), explained=explained
+        rows=axis_view(rows, at[0], max_cells),
+        columns=axis_view(columns, at[1], max_cells),
+        explained=explained,
     )
     scene, caption = WindowShapes(layout), layout.caption(at)
-    persistent_shapes = (
-        [shape for position in layout.output_positions() for shape in scene.persistent_shapes(position)]
-        if layout.numbers
-        else []
-    )
+    outputs = layout.output_positions() if layout.numbers else ()  # all results, not only those before `at`
     return Drawing(
         width=layout.width,
         height=layout.height(len(caption)),
         shapes=(
             *scene.background_shapes(len(caption)),
-            *persistent_shapes,
+            *chain.from_iterable(map(scene.persistent_shapes, outputs)),
             *scene.frame(at, caption, titled=True),
             *scene.overlay_shapes(),
         ),
@@ -306,9 +304,8 @@ class WindowShapes:
         )
         if self.layout.numbers is not None:
             yield self._number(outputs, *position, self.layout.numbers.result(*position), bold=True)
-        yield outputs.frame(
-            range(position[0], position[0] + 1), range(position[1], position[1] + 1), Ink.STRONG_ORANGE
-        )
+        row, column = position
+        yield outputs.frame(range(row, row + 1), range(column, column + 1), Ink.STRONG_ORANGE)
         for count, line in enumerate(caption):
             y = self.layout.caption_top + count * LINE_HEIGHT
             yield Text(x=MARGIN, y=y, text=line, size=CAPTION_SIZE, anchor=Anchor.START)
