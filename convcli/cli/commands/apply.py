@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from convcli.cli.completion import completers
+from convcli.cli.options.batch_arguments import BatchArguments, takes_batch_arguments
 from convcli.cli.options.declarations import (
     FILTER,
     OUTPUT,
@@ -14,26 +15,9 @@ from convcli.cli.options.declarations import (
     Background,
     BorderOption,
     Dilation,
-    Files0From,
-    Force,
-    FormatOption,
-    Frame,
-    JobsOption,
-    JsonOption,
-    MaxMemory,
-    MaxPixels,
-    NameOption,
-    OutDir,
-    OutputOption,
     PaddingOption,
-    PngLevel,
-    PreviewAs,
-    PreviewOption,
-    Recursive,
     SizeOption,
-    SkipExisting,
     Stride,
-    TextOption,
     apply_text_option,
 )
 from convcli.errors import UsageError
@@ -41,6 +25,7 @@ from convcli.errors import UsageError
 __all__ = ["apply"]
 
 
+@takes_batch_arguments
 def apply(
     images: Annotated[
         list[str] | None,
@@ -167,23 +152,8 @@ def apply(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
-    output: OutputOption = None,
-    out_dir: OutDir = None,
-    name: NameOption = None,
-    file_format: FormatOption = None,
-    png_level: PngLevel = None,
-    force: Force = False,
-    max_pixels: MaxPixels = None,
-    max_memory: MaxMemory = None,
-    frame: Frame = None,
-    recursive: Recursive = False,
-    files0_from: Files0From = None,
-    skip_existing: SkipExisting = False,
-    jobs: JobsOption = None,
-    preview: PreviewOption = False,
-    preview_as: PreviewAs = None,
-    json: JsonOption = False,
-    text: TextOption = False,
+    *,
+    arguments: BatchArguments,
 ) -> int:
     """Filter pictures: slide a kernel over each of them.
 
@@ -207,10 +177,11 @@ def apply(
     written, too. For several inputs their file name needs {stem}. A sheet shows signed results in blue
     (negative), white and red (positive), and filters the luma of color pictures.
     """
-    apply_text_option(text, json=json, output=output)
-    if not images and files0_from is None:
+    apply_text_option(arguments.text, json=arguments.json, output=arguments.output)
+    if not images and arguments.files0_from is None:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
-    if images and len(images) == 1 and not recursive and (max_pixels, max_memory, frame) == (None,) * 3:
+    reading = (arguments.recursive, arguments.max_pixels, arguments.max_memory, arguments.frame)
+    if images and len(images) == 1 and reading == (False, None, None, None):
         from convcli.pictures.formats.decoding import start_decoding  # late: help needs no Pillow
 
         start_decoding(images[0])  # while numpy is loading
@@ -220,12 +191,7 @@ def apply(
     from convcli.cli.terminal.output import is_human_readable
     from convcli.pipeline.recipes.banks import convolution_recipe
 
-    batch = BatchOptions.read(
-        images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels,
-        max_memory=max_memory, frame=frame, output=output, out_dir=out_dir, name=name,
-        file_format=file_format, force=force, skip_existing=skip_existing, json=json, png_level=png_level,
-        jobs=jobs, background=background, preview=preview, preview_as=preview_as,
-    )  # fmt: skip
+    batch = BatchOptions.read(images, background, arguments)
     window = read_window(padding, border, stride, dilation, flip=flip, jobs=batch.threads)
     rendering = read_rendering(channels, signed, scale, bias, batch.destination.format, relu=relu)
     are_chosen = bool(filters or kernels or banks)
@@ -233,14 +199,14 @@ def apply(
     if sheet is not None or direction is not None:
         from convcli.cli.options.drawing import DrawingOptions  # late: most runs draw no figures
 
-        results = (output, out_dir, name, file_format) != (None,) * 4
+        results = (arguments.output, arguments.out_dir, arguments.name, arguments.file_format) != (None,) * 4
         figures = DrawingOptions.read(sheet, direction, batch, results=results)
         if not are_chosen:
             filters = figures.default_filters(angle=angle, size=size)
     chosen = read_filters(
         filters or [], kernels or [], banks or [], angle=angle, size=size, order=order, inputs=images or []
     )
-    measured = json or is_human_readable()
+    measured = arguments.json or is_human_readable()
     recipes = [
         convolution_recipe(filter_, window, rendering, measured=measured)
         for filter_ in chosen

@@ -5,30 +5,14 @@ from typing import Annotated
 import typer
 
 from convcli.cli.completion.completers import enum_values
+from convcli.cli.options.batch_arguments import BatchArguments, takes_batch_arguments
 from convcli.cli.options.declarations import (
     Background,
     CeilOption,
-    Files0From,
     FilterSize,
-    Force,
-    FormatOption,
-    Frame,
     InputSize,
-    JobsOption,
-    JsonOption,
-    MaxMemory,
-    MaxPixels,
-    NameOption,
     OptionalStride,
-    OutDir,
-    OutputOption,
     PaddingOption,
-    PngLevel,
-    PreviewAs,
-    PreviewOption,
-    Recursive,
-    SkipExisting,
-    TextOption,
     apply_text_option,
 )
 from convcli.cli.reports.layers import report_size
@@ -40,6 +24,7 @@ from convcli.sizes.text import parse_padding, parse_pair, parse_size
 __all__ = ["pool"]
 
 
+@takes_batch_arguments
 def pool(
     images: Annotated[
         list[str] | None,
@@ -63,23 +48,8 @@ def pool(
     ceil: CeilOption = False,
     n: InputSize = None,
     background: Background = None,
-    output: OutputOption = None,
-    out_dir: OutDir = None,
-    name: NameOption = None,
-    file_format: FormatOption = None,
-    png_level: PngLevel = None,
-    force: Force = False,
-    max_pixels: MaxPixels = None,
-    max_memory: MaxMemory = None,
-    frame: Frame = None,
-    recursive: Recursive = False,
-    files0_from: Files0From = None,
-    skip_existing: SkipExisting = False,
-    jobs: JobsOption = None,
-    preview: PreviewOption = False,
-    preview_as: PreviewAs = None,
-    json: JsonOption = False,
-    text: TextOption = False,
+    *,
+    arguments: BatchArguments,
 ) -> int:
     """Pool pictures: take the maximum or the mean of each window.
 
@@ -93,7 +63,7 @@ def pool(
     are exact, unless they are written as a picture (-o out.png). With --n instead of an image it prints the
     output size. Pooling has no parameters.
     """
-    apply_text_option(text, json=json, output=output)
+    apply_text_option(arguments.text, json=arguments.json, output=arguments.output)
     from convcli.convolution.pooling import PoolMode  # late: help needs no numpy
 
     chosen_mode = parse_choice(mode, PoolMode, "--mode")
@@ -105,15 +75,17 @@ def pool(
         type=f"{chosen_mode}pool",
     )
     if n is not None:
-        if (output, out_dir, file_format) != (None, None, None):
+        if (arguments.output, arguments.out_dir, arguments.file_format) != (None,) * 3:
             raise UsageError("--n", "prints a size, so there is nothing to write; give an image to pool it")
-        if preview or preview_as is not None:
+        if arguments.preview or arguments.preview_as is not None:
             raise UsageError("--n", "prints a size, so there is nothing to preview; give an image to pool it")
         if images:
             raise UsageError("--n", "is a size instead of an image; leave one of them out")
-        report_size(layer, parse_size(n, "input"), OutputFormat.read(json=json, csv=False, markdown=False))
+        report_size(
+            layer, parse_size(n, "input"), OutputFormat.read(json=arguments.json, csv=False, markdown=False)
+        )
         return 0
-    if not images and files0_from is None:
+    if not images and arguments.files0_from is None:
         raise UsageError(
             "IMAGE", "missing; as in: convcli pool photo.png --f 2, or: convcli pool --n 28x28x6 --f 2"
         )
@@ -121,10 +93,5 @@ def pool(
     from convcli.cli.options.batch import BatchOptions
     from convcli.pipeline.recipes.pooling import pool_recipe
 
-    batch = BatchOptions.read(
-        images, recursive=recursive, files0_from=files0_from, max_pixels=max_pixels,
-        max_memory=max_memory, frame=frame, output=output, out_dir=out_dir, name=name,
-        file_format=file_format, force=force, skip_existing=skip_existing, json=json, png_level=png_level,
-        jobs=jobs, background=background, preview=preview, preview_as=preview_as,
-    )  # fmt: skip
+    batch = BatchOptions.read(images, background, arguments)
     return run_batch(batch, [pool_recipe(layer, chosen_mode, batch.threads)])

@@ -6,7 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from convcli.cli.options.declarations import check_minimum, check_workload
+from convcli.cli.options.batch_arguments import BatchArguments
+from convcli.cli.options.declarations import check_minimum
 from convcli.cli.terminal.output import stdout_is_terminal
 from convcli.cli.terminal.preview_options import PreviewRequest
 from convcli.errors import UsageError
@@ -40,24 +41,8 @@ class BatchOptions:
     def read(
         cls,
         images: Sequence[str] | None,
-        *,
-        recursive: bool,
-        files0_from: str | None,
-        max_pixels: str | None,
-        max_memory: str | None,
-        frame: int | None,
-        output: str | None,
-        out_dir: str | None,
-        name: str | None,
-        file_format: str | None,
-        force: bool,
-        skip_existing: bool,
-        json: bool,
-        png_level: int | None,
-        jobs: int | None,
         background: str | None,
-        preview: bool,
-        preview_as: str | None,
+        arguments: BatchArguments,
     ) -> "BatchOptions":
         """Read the options that all commands for many pictures have.
 
@@ -68,18 +53,33 @@ class BatchOptions:
         ImageError
             A list of names cannot be read.
         """
-        check_workload(jobs, png_level)
-        preview_request = PreviewRequest.read(preview, preview_as)
-        reading = read_options(max_pixels, max_memory, frame, background)
+        check_minimum("--jobs", arguments.jobs, 1)
+        if arguments.png_level is not None and not 0 <= arguments.png_level <= 9:
+            raise UsageError(f"--png-level {arguments.png_level}", "must be a whole number from 0 to 9")
+        preview_request = PreviewRequest.read(arguments.preview, arguments.preview_as)
+        reading = read_options(arguments.max_pixels, arguments.max_memory, arguments.frame, background)
         destination = read_destination(
-            output, out_dir, file_format, name=name, force=force, skip_existing=skip_existing, json=json,
-            png_level=png_level, jobs=jobs,
-        )  # fmt: skip
-        sources = gather_sources(images, recursive=recursive, files0_from=files0_from, out_dir=out_dir)
-        processes, threads = split_jobs(jobs, len(sources))
+            arguments.output,
+            arguments.out_dir,
+            arguments.file_format,
+            name=arguments.name,
+            force=arguments.force,
+            skip_existing=arguments.skip_existing,
+            json=arguments.json,
+            png_level=arguments.png_level,
+            jobs=arguments.jobs,
+        )
+        sources = gather_sources(
+            images,
+            recursive=arguments.recursive,
+            files0_from=arguments.files0_from,
+            out_dir=arguments.out_dir,
+        )
+        processes, threads = split_jobs(arguments.jobs, len(sources))
         limits = reading.limits._replace(processes=processes)
         reading = reading._replace(limits=limits)
-        return cls(sources, reading, processes, destination._replace(jobs=threads), json, preview_request)
+        destination = destination._replace(jobs=threads)
+        return cls(sources, reading, processes, destination, arguments.json, preview_request)
 
     @property
     def threads(self) -> int | None:

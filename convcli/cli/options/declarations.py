@@ -30,37 +30,28 @@ __all__ = [
     "CsvOption",
     "Dilation",
     "Expect",
-    "Files0From",
     "FilterSize",
     "Force",
-    "FormatOption",
     "Frame",
     "InputSize",
-    "JobsOption",
     "JsonOption",
     "MarkdownOption",
     "MaxMemory",
     "MaxPixels",
-    "NameOption",
     "NetworkArgument",
     "OptionalPadding",
     "OptionalStride",
-    "OutDir",
     "OutputChannels",
     "OutputOption",
     "PaddingOption",
-    "PngLevel",
     "PreviewAs",
     "PreviewOption",
-    "Recursive",
     "SizeOption",
-    "SkipExisting",
     "Stride",
     "TextOption",
     "apply_text_option",
     "check_exclusive",
     "check_minimum",
-    "check_workload",
 ]
 
 FILTER, WINDOW, PIXELS, LAYER, NETWORK, COSTS, CHECKS, OUTPUT, INPUT, BATCH, DISPLAY = (
@@ -163,44 +154,6 @@ OutputOption = Annotated[
         metavar="FILE",
     ),
 ]
-OutDir = Annotated[
-    str | None,
-    typer.Option(
-        "--out-dir",
-        help="Folder for output files, which get derived names; created if missing.",
-        metavar="DIR",
-    ),
-]
-NameOption = Annotated[
-    str | None,
-    typer.Option(
-        "--name",
-        help="Template of derived names; {name} is the file name of IMAGE (default: {stem}-{filter}.{ext}).",
-        metavar="TEXT",
-        rich_help_panel=OUTPUT,
-    ),
-]
-Recursive = Annotated[
-    bool,
-    typer.Option(
-        "--recursive",
-        help="Read all pictures in folders and their subfolders; --out-dir gets the same subfolders.",
-        rich_help_panel=BATCH,
-    ),
-]
-Files0From = Annotated[
-    str | None,
-    typer.Option(
-        "--files0-from",
-        help="Read NUL-separated file names from a file, or from - (find -print0).",
-        metavar="FILE",
-        rich_help_panel=BATCH,
-    ),
-]
-SkipExisting = Annotated[
-    bool,
-    typer.Option("--skip-existing", help="Skip inputs whose output exists.", rich_help_panel=BATCH),
-]
 MaxPixels = Annotated[
     str | None,
     typer.Option(
@@ -238,35 +191,6 @@ Background = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
-FormatOption = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        help="Output format: png, jpeg, tiff, webp, bmp, pnm, avif, npy, csv or txt.",
-        metavar="FORMAT",
-        autocompletion=enum_values("convcli.pictures.formats.file_formats:FileFormat"),
-        rich_help_panel=OUTPUT,
-    ),
-]
-JobsOption = Annotated[
-    int | None,
-    typer.Option(
-        "-j",
-        "--jobs",
-        help="Number of CPU cores to use (default: all available).",
-        metavar="COUNT",
-        rich_help_panel=BATCH,
-    ),
-]
-PngLevel = Annotated[
-    int | None,
-    typer.Option(
-        "--png-level",
-        help="PNG compression from 0 to 9: higher is smaller and slower (default: fast).",
-        metavar="LEVEL",
-        rich_help_panel=OUTPUT,
-    ),
-]
 PreviewOption = Annotated[
     bool, typer.Option("--preview", help="Show the result beside the input in the terminal.")
 ]
@@ -350,16 +274,3 @@ def check_minimum(option: str, number: int | None, least: int) -> None:
     """
     if number is not None and number < least:
         raise UsageError(f"{option} {number}", f"must be a whole number, at least {least}")
-
-
-def check_workload(jobs: int | None, png_level: int | None) -> None:
-    """Check the values of --jobs and --png-level.
-
-    Raises
-    ------
-    UsageError
-        A value is out of range.
-    """
-    check_minimum("--jobs", jobs, 1)
-    if png_level is not None and not 0 <= png_level <= 9:
-        raise UsageError(f"--png-level {png_level}", "must be a whole number from 0 to 9")

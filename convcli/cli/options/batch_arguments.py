@@ -1,0 +1,122 @@
+"""The options that all commands for many pictures have, declared once."""
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import Signature, signature
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from convcli.cli.completion.completers import enum_values
+from convcli.cli.options.declarations import (
+    BATCH,
+    OUTPUT,
+    Force,
+    Frame,
+    JsonOption,
+    MaxMemory,
+    MaxPixels,
+    OutputOption,
+    PreviewAs,
+    PreviewOption,
+    TextOption,
+)
+
+__all__ = ["BatchArguments", "takes_batch_arguments"]
+
+
+class BatchArguments(NamedTuple):
+    """The values of these options, as typed."""
+
+    output: OutputOption = None
+    out_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--out-dir",
+            help="Folder for output files, which get derived names; created if missing.",
+            metavar="DIR",
+        ),
+    ] = None
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            help="Template of derived names; {name} is the file name of IMAGE "
+            "(default: {stem}-{filter}.{ext}).",
+            metavar="TEXT",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    file_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="Output format: png, jpeg, tiff, webp, bmp, pnm, avif, npy, csv or txt.",
+            metavar="FORMAT",
+            autocompletion=enum_values("convcli.pictures.formats.file_formats:FileFormat"),
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    png_level: Annotated[
+        int | None,
+        typer.Option(
+            "--png-level",
+            help="PNG compression from 0 to 9: higher is smaller and slower (default: fast).",
+            metavar="LEVEL",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    force: Force = False
+    max_pixels: MaxPixels = None
+    max_memory: MaxMemory = None
+    frame: Frame = None
+    recursive: Annotated[
+        bool,
+        typer.Option(
+            "--recursive",
+            help="Read all pictures in folders and their subfolders; --out-dir gets the same subfolders.",
+            rich_help_panel=BATCH,
+        ),
+    ] = False
+    files0_from: Annotated[
+        str | None,
+        typer.Option(
+            "--files0-from",
+            help="Read NUL-separated file names from a file, or from - (find -print0).",
+            metavar="FILE",
+            rich_help_panel=BATCH,
+        ),
+    ] = None
+    skip_existing: Annotated[
+        bool,
+        typer.Option("--skip-existing", help="Skip inputs whose output exists.", rich_help_panel=BATCH),
+    ] = False
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "-j",
+            "--jobs",
+            help="Number of CPU cores to use (default: all available).",
+            metavar="COUNT",
+            rich_help_panel=BATCH,
+        ),
+    ] = None
+    preview: PreviewOption = False
+    preview_as: PreviewAs = None
+    json: JsonOption = False
+    text: TextOption = False
+
+
+def takes_batch_arguments(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command these options; it gets their values as `arguments`, its last parameter."""
+    *own, _ = signature(command).parameters.values()
+    parameters = [*own, *signature(BatchArguments).parameters.values()]
+
+    @wraps(command)
+    def run(**values: Any) -> int:
+        arguments = BatchArguments(**{name: values.pop(name) for name in BatchArguments._fields})
+        return command(**values, arguments=arguments)
+
+    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined] # what Typer reads
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
