@@ -230,20 +230,20 @@ def specs(draw: st.DrawFn) -> str:
     """Draw a network of branches, repeats and tags, of which every layer gives what it gets in size."""
     tags: list[str] = []
 
-    def items(depth: int, *, least: int) -> str:
-        return ", ".join(item(depth) for _ in range(draw(st.integers(least, 3))))
+    def items(depth: int, *, minimum: int) -> str:
+        return ", ".join(item(depth) for _ in range(draw(st.integers(minimum, 3))))
 
     def item(depth: int) -> str:
         kinds = ["layer"] * 3 + ["join", "cat", "repeat"] * (depth < 3) + ["tag"] * bool(tags)
         kind = draw(st.sampled_from(kinds))
         if kind == "repeat":
-            return f"{draw(st.integers(1, 3))} x {{ {items(depth + 1, least=1)} }}"
+            return f"{draw(st.integers(1, 3))} x {{ {items(depth + 1, minimum=1)} }}"
         if kind == "tag":
             return f"add @{draw(st.sampled_from(tags))}"
         if kind == "layer":
             text = draw(st.sampled_from(LAYERS))
         else:
-            branches = [items(depth + 1, least=0) for _ in range(draw(st.integers(2, 3)))]
+            branches = [items(depth + 1, minimum=0) for _ in range(draw(st.integers(2, 3)))]
             text = f"{'add' if kind == 'join' else 'cat'} {{ {' | '.join(branches)} }}"
             if kind == "cat":
                 return f"{text}, conv 8 f1"
@@ -252,7 +252,7 @@ def specs(draw: st.DrawFn) -> str:
             text += f" @{tags[-1]}"
         return text
 
-    return items(0, least=1)
+    return items(0, minimum=1)
 
 
 @settings(max_examples=examples(100))
@@ -336,10 +336,10 @@ def test_every_table_row_has_a_box_with_exact_numbers(name: str, by_block: bool)
         if float(frame.attrib["height"]) > 20:  # a slim one has the size of the box above it
             assert texts[1].partition(" ")[0] == cells["output"]
         if int(cells["MACs"]):
-            shown = re.fullmatch(r"(\S+) params · (\S+) MACs", texts[2])
-            assert shown is not None
-            assert value(shown[1]) == pytest.approx(int(cells["params"]), rel=0.005)
-            assert value(shown[2]) == pytest.approx(int(cells["MACs"]), rel=0.005)
+            costs = re.fullmatch(r"(\S+) params · (\S+) MACs", texts[2])
+            assert costs is not None
+            assert value(costs[1]) == pytest.approx(int(cells["params"]), rel=0.005)
+            assert value(costs[2]) == pytest.approx(int(cells["MACs"]), rel=0.005)
     assert [str(sums["params"]), str(sums["MACs"])] == [total[2], total[3]]
 
 
@@ -406,11 +406,11 @@ def bars(shapes: list[ElementTree.Element]) -> dict[str, float]:
 def test_bar_lengths_are_proportional_to_costs() -> None:
     net = built("lenet5")
     lengths = [bars(shapes) for _, shapes in drawn_boxes(drawn(diagram_of("lenet5")))][1:]
-    full = max(one.get("blue", 0) for one in lengths)
-    assert full == max(one.get("orange", 0) for one in lengths) > 100
-    for stage, one in zip(net.layers, lengths, strict=True):
-        for color, count, most in (("blue", stage.params, 48_120), ("orange", stage.macs, 240_000)):
-            assert one.get(color, 0) == pytest.approx(full * (count or 0) / most, abs=0.51)
+    full = max(lengths_of_box.get("blue", 0) for lengths_of_box in lengths)
+    assert full == max(lengths_of_box.get("orange", 0) for lengths_of_box in lengths) > 100
+    for stage, lengths_of_box in zip(net.layers, lengths, strict=True):
+        for color, count, maximum in (("blue", stage.params, 48_120), ("orange", stage.macs, 240_000)):
+            assert lengths_of_box.get(color, 0) == pytest.approx(full * (count or 0) / maximum, abs=0.51)
 
 
 def test_legend_explains_exactly_what_is_drawn() -> None:
@@ -539,6 +539,6 @@ def test_short_counts_have_three_digits(count: int) -> None:
 
 @given(st.text(max_size=60), st.floats(10, 200))
 def test_truncated_texts_fit(text: str, width: float) -> None:
-    shown = truncate(text, width, 10)
-    assert text_width(shown, 10) <= width
-    assert shown == text or "…" in shown or "\N{REPLACEMENT CHARACTER}" in shown
+    truncated = truncate(text, width, 10)
+    assert text_width(truncated, 10) <= width
+    assert truncated == text or "…" in truncated or "\N{REPLACEMENT CHARACTER}" in truncated

@@ -104,8 +104,8 @@ def test_all_elementwise_words_of_the_grammar_are_known() -> None:
     assert {kind.value for kind in ElementwiseKind} == set(words.split())
 
 
-def pairs(least: int = 1) -> st.SearchStrategy[tuple[int, int]]:
-    return st.tuples(st.integers(least, 9), st.integers(least, 9))
+def pairs(minimum: int = 1) -> st.SearchStrategy[tuple[int, int]]:
+    return st.tuples(st.integers(minimum, 9), st.integers(minimum, 9))
 
 
 PADDINGS = st.one_of(

@@ -322,10 +322,10 @@ def test_sizes_of_thirty_digits_are_exact() -> None:
 
 
 def test_five_hundred_digits_are_exact_and_printed() -> None:
-    most = 10**500 - 1
-    net = network(f"conv {most} f3 p1, flatten, fc {most}", (most, most, most))
-    assert net.layers[0].macs == 9 * most**4
-    assert net.params == (9 * most + 1) * most + (most**3 + 1) * most
+    maximum = 10**500 - 1
+    net = network(f"conv {maximum} f3 p1, flatten, fc {maximum}", (maximum, maximum, maximum))
+    assert net.layers[0].macs == 9 * maximum**4
+    assert net.params == (9 * maximum + 1) * maximum + (maximum**3 + 1) * maximum
     assert str(net.params)
     assert f"{net.params:,}" in str(net)
 
@@ -429,7 +429,7 @@ def write_join(draw: st.DrawFn, net: Written, here: Here, depth: int) -> tuple[s
     kind = draw(st.sampled_from(["add", "cat", "mul"]))
     ends, texts = [], []
     for _ in range(draw(st.integers(2, 3))):
-        words, end = write_items(draw, net, here, depth + 1, most=2)
+        words, end = write_items(draw, net, here, depth + 1, maximum=2)
         if kind != "cat" and end[1] != here[1]:
             word, end = write_projection(net, end, here[1])
             words.append(word)
@@ -442,10 +442,10 @@ def write_join(draw: st.DrawFn, net: Written, here: Here, depth: int) -> tuple[s
 
 
 def write_items(
-    draw: st.DrawFn, net: Written, here: Here, depth: int, *, most: int
+    draw: st.DrawFn, net: Written, here: Here, depth: int, *, maximum: int
 ) -> tuple[list[str], Here]:
     words: list[str] = []
-    for _ in range(draw(st.integers(0 if depth else 1, most))):
+    for _ in range(draw(st.integers(0 if depth else 1, maximum))):
         choice = draw(st.sampled_from(["layer", "layer", "join", "tag", "use"]))
         fitting = [name for name, (_, _, side) in net.tags.items() if side == here[2]]
         if choice == "join" and depth < 2:
@@ -470,7 +470,7 @@ def write_items(
 def written_networks(draw: st.DrawFn) -> Written:
     net = Written(channels=draw(st.integers(1, 4)), side=draw(st.sampled_from([1, 4, 8])))
     first = net.store(net.channels, net.side)
-    net.text, _ = write_items(draw, net, (first, net.channels, net.side), 0, most=8)
+    net.text, _ = write_items(draw, net, (first, net.channels, net.side), 0, maximum=8)
     return net
 
 

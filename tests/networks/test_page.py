@@ -160,14 +160,14 @@ def test_theme_is_chosen_without_a_script(resnet: str) -> None:
 )
 def test_user_text_is_escaped(text: str) -> None:
     net = network(f"conv 8 f1 @{text}, relu, add @{text}", (9, 9, 8))
-    shown = page_text(net, text)
-    page = Page(shown)
+    html = page_text(net, text)
+    page = Page(html)
     marked = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
     assert page.text_in("h1") == [marked]
     assert page.rows()[1][0] == f"conv 8 f1 @{marked}"
     plain = Page(page_text(network("conv 8 f1 @a, relu, add @a", (9, 9, 8)), "a"))
     assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
-    shown.encode()
+    html.encode()
 
 
 def test_numbers_of_five_hundred_digits() -> None:

@@ -85,17 +85,17 @@ def write_item(draw: st.DrawFn, page: Writer, depth: int) -> list[Item]:
         join = draw(st.sampled_from(JoinKind))
         position = page.write(join)
         page.write(draw(BLANKS) + "{")
-        branches = [write_items(draw, page, depth + 1, least=0)]
+        branches = [write_items(draw, page, depth + 1, minimum=0)]
         for _ in range(draw(st.integers(1, 2))):
             page.write("|")
-            branches.append(write_items(draw, page, depth + 1, least=0))
+            branches.append(write_items(draw, page, depth + 1, minimum=0))
         page.write("}")
         items = [Join(join, tuple(branches), position)]
     else:
         count = draw(st.integers(1, 3))
         position = page.write(f"{count}{draw(TIMES)}")
         page.write(draw(BLANKS) + "{")
-        items = [Repeat(count, write_items(draw, page, depth + 1, least=1), position)]
+        items = [Repeat(count, write_items(draw, page, depth + 1, minimum=1), position)]
         page.write("}")
     for _ in range(draw(st.integers(0, 2)) if draw(st.booleans()) else 0):
         page.write(draw(GAPS))
@@ -104,10 +104,10 @@ def write_item(draw: st.DrawFn, page: Writer, depth: int) -> list[Item]:
     return items
 
 
-def write_items(draw: st.DrawFn, page: Writer, depth: int, *, least: int) -> tuple[Item, ...]:
+def write_items(draw: st.DrawFn, page: Writer, depth: int, *, minimum: int) -> tuple[Item, ...]:
     items: list[Item] = []
     page.write(draw(SEPARATORS | BLANKS))
-    for number in range(draw(st.integers(least, 3))):
+    for number in range(draw(st.integers(minimum, 3))):
         page.write(draw(SEPARATORS) if number else "")
         page.write(draw(BLANKS))
         items += write_item(draw, page, depth)
@@ -125,7 +125,7 @@ def networks(draw: st.DrawFn) -> tuple[str, tuple[int, ...] | None, tuple[Item, 
         size = draw(st.tuples(st.integers(1, 99), st.integers(1, 99), st.integers(1, 9)))
         page.write(f"in {'x'.join(map(str, size))}")
         page.write(draw(SEPARATORS))
-    items = write_items(draw, page, 0, least=1)
+    items = write_items(draw, page, 0, minimum=1)
     return page.text, size, items
 
 

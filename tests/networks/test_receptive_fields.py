@@ -48,13 +48,13 @@ def field_of(chain: Iterable[Layer | AdaptiveAxis]) -> ReceptiveField:
     return field
 
 
-def geometry(most: int = 3) -> dict[str, st.SearchStrategy[int]]:
+def geometry(maximum: int = 3) -> dict[str, st.SearchStrategy[int]]:
     return {
         "side": st.just(9),
         "window": st.integers(1, 4),
         "before": st.integers(0, 3),
         "after": st.integers(0, 3),
-        "stride": st.integers(1, most),
+        "stride": st.integers(1, maximum),
         "dilation": st.integers(1, 3),
     }
 
