@@ -1,1 +1,1 @@
-"""The commands: a module each."""
+"""The commands: each module declares the options of one command and runs it."""

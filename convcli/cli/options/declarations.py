@@ -11,12 +11,9 @@ from convcli.errors import UsageError
 from convcli.files.streams import STREAM
 
 __all__ = [
-    "BATCH",
     "CHECKS",
     "COSTS",
-    "DISPLAY",
     "FILTER",
-    "INPUT",
     "LAYER",
     "NETWORK",
     "OUTPUT",

@@ -1,1 +1,1 @@
-"""What commands report: to a person, as JSON, into a pipe."""
+"""What commands print: as text for people, as JSON, and as plain values for pipes."""

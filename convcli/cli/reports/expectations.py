@@ -1,4 +1,4 @@
-"""Checks for scripts: the answer is printed, and the exit code tells whether it is the expected one."""
+"""--expect and --max-params: checks for scripts, reported by the exit code."""
 
 from typing import NamedTuple
 

@@ -47,7 +47,7 @@ def _load_spec(text: str) -> Spec:
 
 
 def _build_network(text: str, size: Size | None) -> Network:
-    """Build a network; if a shipped one is impossible on that input, say how to find what works."""
+    """Build a network; if a shipped one is impossible on that input, the error says how to find one."""
     spec = _load_spec(text)
     size = input_size(spec, size) if size is not None else None
     try:
@@ -97,7 +97,7 @@ def report_params(
 ) -> Network:
     """Print the table of a network, or of two side by side; return the first.
 
-    A single network may also be drawn; into a pipe then goes the name of the file.
+    A single network may also be drawn; when piped, this prints only the name of the file.
     """
     if len(sizes) > 2:
         raise UsageError("--n", f"{len(sizes)} input sizes; give one, or two to compare")

@@ -81,9 +81,9 @@ def _dense_on_images(network: Network) -> list[tuple[str, str]]:
     """Point out a dense layer that is applied at each pixel, which is seldom intended."""
     for stage in network.layers:
         if isinstance(stage.layer, Dense) and prod(stage.input[:-1]) > 1:
-            sides = format_size(stage.input[:-1])
+            size = format_size(stage.input[:-1])
             return [
-                (stage.text, f"is applied at each of {sides} pixels; put flatten before it to get one vector")
+                (stage.text, f"is applied at each of {size} pixels; put flatten before it to get one vector")
             ]
     return []
 

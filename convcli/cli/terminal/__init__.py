@@ -1,1 +1,1 @@
-"""Standard output and the terminal: messages, tables, previews, progress."""
+"""Output on standard output and the terminal: messages, tables, previews of pictures, progress bars."""

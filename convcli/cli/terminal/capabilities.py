@@ -1,7 +1,7 @@
-"""What a terminal can show: judged by its environment, and by querying it about pictures.
+"""What a terminal can show, according to its environment and its replies to queries.
 
-Only answers prove that a terminal shows pictures: another terminal, started in kitty, inherits kitty's
-variables. The query that all terminals answer comes last, so that there is nothing to wait for after it.
+Only replies prove that a terminal shows pictures: another terminal, started in kitty, inherits kitty's
+variables. The query that all terminals answer comes last, so that its reply ends the wait.
 
 Sources: ECMA-48, XTerm Control Sequences (device attributes, window operations); kitty, "Terminal graphics
 protocol", querying support; no-color.org.
@@ -33,7 +33,7 @@ else:
 
 
 class GraphicsProtocol(StrEnum):
-    """Ways a terminal can show pictures (graphics protocols and characters), the best first."""
+    """Protocols by which a terminal shows pictures, as pixels or as characters, the best first."""
 
     KITTY = "kitty"
     ITERM2 = "iterm2"
@@ -73,7 +73,7 @@ PLAUSIBLE_CELLS = (range(4, 129), range(2, 65))  # plausible heights and widths
 # A picture with more pixels takes long to send; xterm shows no larger sixel pictures.
 MAX_PIXELS = {GraphicsProtocol.KITTY: 1600, GraphicsProtocol.ITERM2: 1600, GraphicsProtocol.SIXEL: 1000}
 MAX_CELLS = (200, 400)  # rows and columns of characters
-QUERY_TIMEOUT = 1.0  # seconds to wait for an answer, over a slow line
+QUERY_TIMEOUT = 1.0  # seconds to wait for a reply, over a slow line
 
 # Queries for kitty's graphics protocol, the size of a cell, and the attributes of the terminal.
 QUERIES = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\" + b"\x1b[16t" + b"\x1b[c"
@@ -117,7 +117,7 @@ def _pixel_screen(protocol: GraphicsProtocol, rows: int, columns: int, cell: tup
 
 
 def _character_protocol() -> GraphicsProtocol:
-    """Return the way to show pictures by characters, in as many colors as tables use."""
+    """Return the protocol that shows pictures by characters, in as many colors as tables use."""
     from rich.console import Console  # late: most commands show no picture
 
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
@@ -130,7 +130,7 @@ def _character_protocol() -> GraphicsProtocol:
 
 
 def _can_be_queried() -> bool:
-    """Whether a terminal can be queried: it does not print queries, and answers for the screen that is seen.
+    """Whether the terminal can be queried: it does not print queries, and its replies are about what is seen.
 
     That is not so in tmux and screen: tmux reports sixel support, but shows a text instead if the terminal
     that it runs in has none.
@@ -142,9 +142,9 @@ def _can_be_queried() -> bool:
 
 
 def _protocol_from_reply(reply: bytes) -> GraphicsProtocol | None:
-    """Return the best way that the terminal reports to support."""
+    """Return the best protocol that the terminal reports to support."""
     attributes = ATTRIBUTES_REPLY.search(reply)
-    if attributes is None:  # no answer, or none that makes sense
+    if attributes is None:  # no reply, or none that makes sense
         return None
     kitty = KITTY_REPLY.search(reply)
     if kitty is not None and kitty[1] == b"OK":
@@ -177,17 +177,17 @@ def _validated(height: int, width: int) -> tuple[int, int] | None:
 
 
 def query_terminal(terminal: int, queries: bytes, timeout: float) -> bytes:
-    """Query a terminal and return its answers; return nothing if it cannot be queried safely.
+    """Query a terminal and return its replies; return nothing if it cannot be queried safely.
 
-    It is not asked where somebody has typed already: that is for whoever reads next. What is typed meanwhile
-    is put back, if the system allows it.
+    A terminal with pending input is not queried, as the next program should read that. What is typed during
+    the query is put back, if the system allows it.
 
     Parameters
     ----------
     terminal : int
         Descriptor.
     queries : bytes
-        The last one asks for its attributes, whose answer is the last that is read.
+        The last one asks for the device attributes; their reply is the last that is read.
     timeout : float
         Seconds.
     """
@@ -232,7 +232,7 @@ def _has_input(terminal: int, timeout: float) -> bool:
 
 
 def _read_reply(terminal: int, timeout: float) -> bytes:
-    """Read up to the last answer, byte by byte, as later bytes are for other programs."""
+    """Read up to the last reply, byte by byte, as later bytes are for other programs."""
     reply = bytearray()
     deadline = time.monotonic() + timeout
     while len(reply) < MAX_REPLY and _has_input(terminal, max(0, deadline - time.monotonic())):
@@ -244,10 +244,10 @@ def _read_reply(terminal: int, timeout: float) -> bytes:
 
 
 def _put_back(terminal: int, reply: bytes) -> None:
-    """Put back into the input what was typed meanwhile."""
-    for answer in REPLIES:
-        reply = answer.sub(b"", reply)
-    if CONTROL.search(reply):  # an unknown answer
+    """Put back into the input what was typed during the query."""
+    for pattern in REPLIES:
+        reply = pattern.sub(b"", reply)
+    if CONTROL.search(reply):  # an unknown reply
         return
     with suppress(OSError, AttributeError):
         for byte in reply:

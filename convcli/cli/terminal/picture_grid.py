@@ -83,7 +83,7 @@ def tile_appearance(screen: Screen, box: tuple[int, int]) -> ThumbnailStyle:
 
 
 def grid_layout(screen: Screen, count: int, *, text_below: int = 1) -> GridLayout:
-    """Lay out `count` tiles, or as many as fit: two side by side, more in the way that makes them largest.
+    """Lay out `count` tiles, or as many as fit: two side by side, more so that they are as large as possible.
 
     Parameters
     ----------
@@ -141,8 +141,8 @@ def _row(tiles: Sequence[Tile], grid: GridLayout, screen: Screen) -> str:
     canvas = np.zeros((rows * height, (sum(widths) + GAP * (len(tiles) - 1)) * width, 4), np.uint8)
     left = 0
     for picture, columns in zip(pictures, widths, strict=True):
-        place = canvas[: len(picture), left * width : left * width + picture.shape[1]]
-        place[..., :3], place[..., 3] = picture, 255
+        area = canvas[: len(picture), left * width : left * width + picture.shape[1]]
+        area[..., :3], area[..., 3] = picture, 255
         left += columns + GAP
     return f"{(' ' * GAP).join(labels).rstrip()}\n{_render_canvas(canvas, screen)}"
 
@@ -170,7 +170,7 @@ def _render_canvas(canvas: Canvas, screen: Screen) -> str:
 
 
 def _place_picture(picture: str, rows: int) -> str:
-    """Return the text that makes room for a picture, shows it, and continues below it in all terminals."""
+    """Return the text that makes space for a picture, shows it, and moves the cursor below it."""
     return "\n" * rows + f"\x1b[{rows}A\x1b7{picture}\x1b8\x1b[{rows}B"
 
 
