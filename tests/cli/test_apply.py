@@ -78,17 +78,17 @@ def rendered(values: Array, how: str = "abs", *, scale: Fraction = Fraction(1), 
 
 @pytest.fixture
 def photo(in_folder: Path) -> Array:
-    """A small colour picture, ``photo.png``."""
+    """A small color picture, ``photo.png``."""
     pixels = noise((7, 9, 3))
     save(in_folder / "photo.png", pixels)
     return pixels
 
 
 @pytest.fixture
-def grey(in_folder: Path) -> Array:
-    """A small grey picture, ``grey.png``."""
+def gray(in_folder: Path) -> Array:
+    """A small gray picture, ``gray.png``."""
     pixels = noise((7, 9))
-    save(in_folder / "grey.png", pixels)
+    save(in_folder / "gray.png", pixels)
     return pixels
 
 
@@ -153,15 +153,15 @@ def test_writes_stem_and_filter_here_and_prints_the_path(convcli: Runner, in_fol
 
 
 def test_several_images_and_filters_give_an_output_each(
-    convcli: Runner, photo: Array, grey: Array, in_folder: Path
+    convcli: Runner, photo: Array, gray: Array, in_folder: Path
 ) -> None:
-    ran = convcli("apply", "photo.png", "grey.png", "--filter", "sobel-x", "--filter", "laplacian")
-    names = ["photo-sobel-x.png", "photo-laplacian.png", "grey-sobel-x.png", "grey-laplacian.png"]
+    ran = convcli("apply", "photo.png", "gray.png", "--filter", "sobel-x", "--filter", "laplacian")
+    names = ["photo-sobel-x.png", "photo-laplacian.png", "gray-sobel-x.png", "gray-laplacian.png"]
     assert ran.all == (0, "".join(f"{name}\n" for name in names), "")
-    for image, stem in ((photo, "photo"), (grey, "grey")):
+    for image, stem in ((photo, "photo"), (gray, "gray")):
         for kernel, name in ((SOBEL_X, "sobel-x"), (LAPLACIAN, "laplacian")):
             assert (opened(f"{stem}-{name}.png") == rendered(filtered(image, kernel))).all()
-    assert sorted(contents(in_folder)) == sorted(["photo.png", "grey.png", *names])
+    assert sorted(contents(in_folder)) == sorted(["photo.png", "gray.png", *names])
 
 
 @pytest.mark.usefixtures("photo")
@@ -205,53 +205,53 @@ def test_dots_in_a_name_stay(convcli: Runner, in_folder: Path, stem: str) -> Non
     assert (in_folder / f"{stem}-box.png").is_file()
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_dots_in_a_folder_stay(convcli: Runner, in_folder: Path) -> None:
-    ran = convcli("apply", "grey.png", "--filter", "box", "--out-dir", "as.jpeg")
-    assert ran.all == (0, "as.jpeg/grey-box.png\n", "")
-    assert (in_folder / "as.jpeg" / "grey-box.png").is_file()
+    ran = convcli("apply", "gray.png", "--filter", "box", "--out-dir", "as.jpeg")
+    assert ran.all == (0, "as.jpeg/gray-box.png\n", "")
+    assert (in_folder / "as.jpeg" / "gray-box.png").is_file()
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_folder_that_is_there_is_used(convcli: Runner, in_folder: Path) -> None:
     (in_folder / "edges").mkdir()
     (in_folder / "edges" / "other.txt").write_text("stays")
-    ran = convcli("apply", "grey.png", "--filter", "box", "--out-dir", "edges")
-    assert ran.all == (0, "edges/grey-box.png\n", "")
-    assert sorted(contents(in_folder / "edges")) == ["grey-box.png", "other.txt"]
+    ran = convcli("apply", "gray.png", "--filter", "box", "--out-dir", "edges")
+    assert ran.all == (0, "edges/gray-box.png\n", "")
+    assert sorted(contents(in_folder / "edges")) == ["gray-box.png", "other.txt"]
 
 
-def test_force_replaces(convcli: Runner, grey: Array, in_folder: Path) -> None:
+def test_force_replaces(convcli: Runner, gray: Array, in_folder: Path) -> None:
     (in_folder / "out.png").write_bytes(b"old")
-    ran = convcli("apply", "grey.png", "--filter", "identity", "-o", "out.png", "--force")
+    ran = convcli("apply", "gray.png", "--filter", "identity", "-o", "out.png", "--force")
     assert ran.all == (0, "out.png\n", "")
-    assert (opened("out.png") == grey).all()
-    assert sorted(contents(in_folder)) == ["grey.png", "out.png"]
+    assert (opened("out.png") == gray).all()
+    assert sorted(contents(in_folder)) == ["gray.png", "out.png"]
 
 
 def test_symbolic_link_as_output_stays_and_its_file_is_replaced(
-    convcli: Runner, grey: Array, in_folder: Path
+    convcli: Runner, gray: Array, in_folder: Path
 ) -> None:
     (in_folder / "target.png").write_bytes(b"old")
     (in_folder / "link.png").symlink_to("target.png")
-    ran = convcli("apply", "grey.png", "--filter", "identity", "-o", "link.png", "--force")
+    ran = convcli("apply", "gray.png", "--filter", "identity", "-o", "link.png", "--force")
     assert ran.all == (0, "link.png\n", "")
     assert (in_folder / "link.png").is_symlink()
-    assert (opened("target.png") == grey).all()
+    assert (opened("target.png") == gray).all()
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("apply", "--filter", "identity", "-o", "out.png", "grey.png"),
-        ("apply", "grey.png", "--filter", "identity", "-o", "out.png"),
-        ("apply", "--filter=identity", "grey.png", "--output=out.png"),
-        ("apply", "-oout.png", "--filter", "identity", "--", "grey.png"),
+        ("apply", "--filter", "identity", "-o", "out.png", "gray.png"),
+        ("apply", "gray.png", "--filter", "identity", "-o", "out.png"),
+        ("apply", "--filter=identity", "gray.png", "--output=out.png"),
+        ("apply", "-oout.png", "--filter", "identity", "--", "gray.png"),
     ],
 )
-def test_options_stand_before_or_after(convcli: Runner, grey: Array, arguments: tuple[str, ...]) -> None:
+def test_options_stand_before_or_after(convcli: Runner, gray: Array, arguments: tuple[str, ...]) -> None:
     assert convcli(*arguments).all == (0, "out.png\n", "")
-    assert (opened("out.png") == grey).all()
+    assert (opened("out.png") == gray).all()
 
 
 @pytest.mark.parametrize("arguments", [("--", "-x.png"), ("./-x.png",)])
@@ -291,17 +291,17 @@ def test_lossy_formats(convcli: Runner, in_folder: Path, name: str, file_format:
     assert np.abs(opened(name).astype(int) - flat).max() <= 4
 
 
-def test_pgm_holds_grey(convcli: Runner, grey: Array, in_folder: Path) -> None:
-    assert convcli("apply", "grey.png", "--filter", "identity", "-o", "out.pgm").all == (0, "out.pgm\n", "")
-    assert (in_folder / "out.pgm").read_bytes() == b"P5\n9 7\n255\n" + grey.tobytes()
+def test_pgm_holds_gray(convcli: Runner, gray: Array, in_folder: Path) -> None:
+    assert convcli("apply", "gray.png", "--filter", "identity", "-o", "out.pgm").all == (0, "out.pgm\n", "")
+    assert (in_folder / "out.pgm").read_bytes() == b"P5\n9 7\n255\n" + gray.tobytes()
 
 
 @pytest.mark.parametrize(("name", "separator"), [("out.csv", ","), ("out.txt", " ")])
 def test_picture_to_text_gives_signed_numbers(
-    convcli: Runner, grey: Array, in_folder: Path, name: str, separator: str
+    convcli: Runner, gray: Array, in_folder: Path, name: str, separator: str
 ) -> None:
-    assert convcli("apply", "grey.png", "--filter", "sobel-x", "-o", name).all == (0, f"{name}\n", "")
-    rows = [separator.join(map(str, row)) + "\n" for row in filtered(grey)]
+    assert convcli("apply", "gray.png", "--filter", "sobel-x", "-o", name).all == (0, f"{name}\n", "")
+    rows = [separator.join(map(str, row)) + "\n" for row in filtered(gray)]
     assert (in_folder / name).read_text() == "".join(rows)
 
 
@@ -312,35 +312,35 @@ def test_picture_to_npy_gives_signed_numbers(convcli: Runner, photo: Array) -> N
     assert (values == filtered(photo)).all()
 
 
-def test_picture_to_csv_rendered_when_asked(convcli: Runner, grey: Array) -> None:
-    ran = convcli("apply", "grey.png", "--filter", "sobel-x", "-o", "out.csv", "--signed", "clip")
+def test_picture_to_csv_rendered_when_asked(convcli: Runner, gray: Array) -> None:
+    ran = convcli("apply", "gray.png", "--filter", "sobel-x", "-o", "out.csv", "--signed", "clip")
     assert ran.all == (0, "out.csv\n", "")
-    assert (np.loadtxt("out.csv", delimiter=",") == rendered(filtered(grey), "clip")).all()
+    assert (np.loadtxt("out.csv", delimiter=",") == rendered(filtered(gray), "clip")).all()
 
 
 @pytest.mark.usefixtures("photo")
-def test_colour_does_not_fit_into_text(convcli: Runner, in_folder: Path) -> None:
+def test_color_does_not_fit_into_text(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "sobel-x", "-o", "out.csv")
     why = "csv holds one channel, not 3; use npy, or take one (apply --channels gray)"
     assert ran.all == (1, "", f"convcli: out.csv: {why}\n")
 
 
-def test_format_names_the_format_of_a_name_without_extension(convcli: Runner, grey: Array) -> None:
-    ran = convcli("apply", "grey.png", "--filter", "identity", "-o", "out", "--format", "bmp")
+def test_format_names_the_format_of_a_name_without_extension(convcli: Runner, gray: Array) -> None:
+    ran = convcli("apply", "gray.png", "--filter", "identity", "-o", "out", "--format", "bmp")
     assert ran.all == (0, "out\n", "")
     with Image.open("out") as image:
         assert image.format == "BMP"
-    assert (opened("out") == grey).all()
+    assert (opened("out") == gray).all()
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 @pytest.mark.parametrize("there", [False, True])
 def test_format_against_the_extension_is_refused(convcli: Runner, in_folder: Path, there: bool) -> None:
     if there:
         (in_folder / "out.jpg").write_bytes(b"old")
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--filter", "box", "-o", "out.jpg", "--format", "png")
+        ran = convcli("apply", "gray.png", "--filter", "box", "-o", "out.jpg", "--format", "png")
     assert ran.all == (
         2,
         "",
@@ -348,18 +348,18 @@ def test_format_against_the_extension_is_refused(convcli: Runner, in_folder: Pat
     )
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_unknown_format(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--filter", "box", "--format", "gif")
+        ran = convcli("apply", "gray.png", "--filter", "box", "--format", "gif")
     assert_failed(ran, 2, "format 'gif': is not one of png, jpeg, ")
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 @pytest.mark.parametrize("name", ["out.png", "out.jpg", "out.bmp"])
 def test_raw_numbers_do_not_fit_into_pixels(convcli: Runner, in_folder: Path, name: str) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--filter", "sobel-x", "--signed", "raw", "-o", name)
+        ran = convcli("apply", "gray.png", "--filter", "sobel-x", "--signed", "raw", "-o", name)
     word = {"out.png": "png", "out.jpg": "jpeg", "out.bmp": "bmp"}[name]
     why = f"keeps signed values, but {word} holds pixels; use npy, csv, txt or tiff"
     assert ran.all == (2, "", f"convcli: --signed raw: {why}\n")
@@ -392,16 +392,16 @@ def test_picture_to_standard_output(
         assert (np.array(image) == rendered(filtered(photo))).all()
 
 
-def test_numbers_to_standard_output(binary: BinaryRunner, grey: Array) -> None:
-    code, out, err = binary("apply", "grey.png", "--filter", "sobel-x", "-o", "-", "--format", "csv")
-    rows = [",".join(map(str, row)) + "\n" for row in filtered(grey)]
+def test_numbers_to_standard_output(binary: BinaryRunner, gray: Array) -> None:
+    code, out, err = binary("apply", "gray.png", "--filter", "sobel-x", "-o", "-", "--format", "csv")
+    rows = [",".join(map(str, row)) + "\n" for row in filtered(gray)]
     assert (code, out.decode(), err) == (0, "".join(rows), "")
 
 
-def test_npy_to_standard_output(binary: BinaryRunner, grey: Array) -> None:
-    code, out, err = binary("apply", "grey.png", "--filter", "sobel-x", "-o", "-", "--format", "npy")
+def test_npy_to_standard_output(binary: BinaryRunner, gray: Array) -> None:
+    code, out, err = binary("apply", "gray.png", "--filter", "sobel-x", "-o", "-", "--format", "npy")
     assert (code, err) == (0, "")
-    assert (np.load(io.BytesIO(out)) == filtered(grey)).all()
+    assert (np.load(io.BytesIO(out)) == filtered(gray)).all()
 
 
 def test_picture_from_standard_input(binary: BinaryRunner, photo: Array, in_folder: Path) -> None:
@@ -459,55 +459,55 @@ def test_standard_input_twice(binary: BinaryRunner, in_folder: Path) -> None:
     assert ran == (2, b"", "convcli: -: standard input can be read only once; leave one - out\n")
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_json_and_picture_on_standard_output_are_refused(binary: BinaryRunner) -> None:
-    ran = binary("apply", "grey.png", "--filter", "box", "-o", "-", "--json")
+    ran = binary("apply", "gray.png", "--filter", "box", "-o", "-", "--json")
     why = "writes to standard output, and so does -o -; write the result to a file"
     assert ran == (2, b"", f"convcli: --json: {why}\n")
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_picture_to_a_terminal_is_refused(terminal: Runner) -> None:
-    ran = terminal("apply", "grey.png", "--filter", "box", "-o", "-")
+    ran = terminal("apply", "gray.png", "--filter", "box", "-o", "-")
     why = "png is not for a terminal; redirect it, or add --format csv"
     assert ran.all == (2, "", f"convcli: -o -: {why}\n")
 
 
-def test_text_to_a_terminal(terminal: Runner, grey: Array) -> None:
-    ran = terminal("apply", "grey.png", "--filter", "sobel-x", "-o", "-", "--format", "txt")
-    rows = [" ".join(map(str, row)) + "\n" for row in filtered(grey)]
+def test_text_to_a_terminal(terminal: Runner, gray: Array) -> None:
+    ran = terminal("apply", "gray.png", "--filter", "sobel-x", "-o", "-", "--format", "txt")
+    rows = [" ".join(map(str, row)) + "\n" for row in filtered(gray)]
     assert ran.all == (0, "".join(rows), "")
 
 
 # Filters, parameters, kernels -----------------------------------------------------------------------------
 
 
-def test_gaussian_with_sigma(convcli: Runner, grey: Array) -> None:
-    ran = convcli("apply", "grey.png", "--filter", "gaussian:sigma=0.5", "-o", "out.npy")
+def test_gaussian_with_sigma(convcli: Runner, gray: Array) -> None:
+    ran = convcli("apply", "gray.png", "--filter", "gaussian:sigma=0.5", "-o", "out.npy")
     assert ran.all == (0, "out.npy\n", "")
     taps = np.array([math.exp(-((x / 0.5) ** 2) / 2) for x in range(-2, 3)])
     taps /= taps.sum()
-    expected = filtered(grey, np.multiply.outer(taps, taps), amounts=((2, 2), (2, 2))).astype(float)
+    expected = filtered(gray, np.multiply.outer(taps, taps), amounts=((2, 2), (2, 2))).astype(float)
     assert np.load("out.npy").dtype == np.float32
     np.testing.assert_allclose(np.load("out.npy"), expected, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("degrees", [0, 70, 90, 180, -45, 405.5])
-def test_angle_steers_exactly(convcli: Runner, grey: Array, degrees: float) -> None:
-    ran = convcli("apply", "grey.png", "--filter", "sobel-x", "--angle", degrees, "-o", "out.npy")
+def test_angle_steers_exactly(convcli: Runner, gray: Array, degrees: float) -> None:
+    ran = convcli("apply", "gray.png", "--filter", "sobel-x", "--angle", degrees, "-o", "out.npy")
     assert ran.all == (0, "out.npy\n", "")
-    x, y = filtered(grey, SOBEL_X).astype(float), filtered(grey, SOBEL_Y).astype(float)
+    x, y = filtered(gray, SOBEL_X).astype(float), filtered(gray, SOBEL_Y).astype(float)
     upwards = -y  # y points down, angles grow counter-clockwise as seen on the screen
     expected = math.cos(math.radians(degrees)) * x + math.sin(math.radians(degrees)) * upwards
     np.testing.assert_allclose(np.load("out.npy"), expected, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("arguments", [("sobel-x:angle=90",), ("sobel-x", "--angle", "90")])
-def test_quarter_turn_is_minus_y(convcli: Runner, grey: Array, arguments: tuple[str, ...]) -> None:
-    ran = convcli("apply", "grey.png", "--filter", *arguments, "-o", "out.npy")
+def test_quarter_turn_is_minus_y(convcli: Runner, gray: Array, arguments: tuple[str, ...]) -> None:
+    ran = convcli("apply", "gray.png", "--filter", *arguments, "-o", "out.npy")
     assert ran.all == (0, "out.npy\n", "")
     assert np.load("out.npy").dtype == np.int16
-    assert (np.load("out.npy") == -filtered(grey, SOBEL_Y)).all()
+    assert (np.load("out.npy") == -filtered(gray, SOBEL_Y)).all()
 
 
 @pytest.mark.parametrize(
@@ -522,26 +522,26 @@ def test_quarter_turn_is_minus_y(convcli: Runner, grey: Array, arguments: tuple[
     ],
 )
 def test_size_takes_the_larger_version(
-    convcli: Runner, grey: Array, name: str, size: int, column: list[int], row: list[int]
+    convcli: Runner, gray: Array, name: str, size: int, column: list[int], row: list[int]
 ) -> None:
-    ran = convcli("apply", "grey.png", "--filter", name, "--size", size, "-o", "out.npy")
+    ran = convcli("apply", "gray.png", "--filter", name, "--size", size, "-o", "out.npy")
     assert ran.all == (0, "out.npy\n", "")
     kernel, half = np.multiply.outer(column, row), size // 2
-    assert (np.load("out.npy") == filtered(grey, kernel, amounts=((half, half), (half, half)))).all()
+    assert (np.load("out.npy") == filtered(gray, kernel, amounts=((half, half), (half, half)))).all()
 
 
 @pytest.mark.parametrize(
     ("size", "row"), [(3, [1, 2, 1]), (5, [1, 4, 6, 4, 1]), (7, [1, 6, 15, 20, 15, 6, 1])]
 )
-def test_gaussian_by_size_is_binomial(convcli: Runner, grey: Array, size: int, row: list[int]) -> None:
-    ran = convcli("apply", "grey.png", "--filter", "gaussian", "--size", size, "-o", "out.npy")
+def test_gaussian_by_size_is_binomial(convcli: Runner, gray: Array, size: int, row: list[int]) -> None:
+    ran = convcli("apply", "gray.png", "--filter", "gaussian", "--size", size, "-o", "out.npy")
     assert ran.all == (0, "out.npy\n", "")
     half = size // 2
-    sums = filtered(grey, np.multiply.outer(row, row), amounts=((half, half), (half, half)))
+    sums = filtered(gray, np.multiply.outer(row, row), amounts=((half, half), (half, half)))
     np.testing.assert_allclose(np.load("out.npy"), sums.astype(float) / sum(row) ** 2, rtol=1e-5)
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 @pytest.mark.parametrize(
     ("arguments", "start"),
     [
@@ -578,14 +578,14 @@ def test_wrong_filter_parameters(
     convcli: Runner, in_folder: Path, arguments: tuple[str, ...], start: str
 ) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", *arguments, "--out-dir", "results")
+        ran = convcli("apply", "gray.png", *arguments, "--out-dir", "results")
     assert_failed(ran, 2, f"{start}")
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_filter_without_angle_names_those_with_one(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--filter", "laplacian", "--angle", "30")
+        ran = convcli("apply", "gray.png", "--filter", "laplacian", "--angle", "30")
     assert_failed(ran, 2, "laplacian: has no option angle; these filters have it: ")
     assert {"sobel-x", "scharr", "gabor"} <= set(ran.err.rpartition(": ")[2].rstrip("\n").split(", "))
 
@@ -600,24 +600,24 @@ def test_filter_without_angle_names_those_with_one(convcli: Runner, in_folder: P
         "1.0 2e0 0/3; -6/2 -0 10/2; 0 -7.0 1",
     ],
 )
-def test_typed_kernel(convcli: Runner, grey: Array, typed: str) -> None:
-    ran = convcli("apply", "grey.png", "--kernel", typed, "-o", "out.npy")
+def test_typed_kernel(convcli: Runner, gray: Array, typed: str) -> None:
+    ran = convcli("apply", "gray.png", "--kernel", typed, "-o", "out.npy")
     assert ran.all == (0, "out.npy\n", "")
     values = np.load("out.npy")
     assert values.dtype == np.int16
-    assert (values == filtered(grey, LOPSIDED)).all()
+    assert (values == filtered(gray, LOPSIDED)).all()
 
 
-def test_typed_kernel_may_begin_with_a_minus(convcli: Runner, grey: Array) -> None:
-    ran = convcli("apply", "grey.png", "--kernel", "-1 0 1; -2 0 2; -1 0 1", "-o", "out.npy")
+def test_typed_kernel_may_begin_with_a_minus(convcli: Runner, gray: Array) -> None:
+    ran = convcli("apply", "gray.png", "--kernel", "-1 0 1; -2 0 2; -1 0 1", "-o", "out.npy")
     assert ran.all == (0, "out.npy\n", "")
-    assert (np.load("out.npy") == filtered(grey, SOBEL_X)).all()
+    assert (np.load("out.npy") == filtered(gray, SOBEL_X)).all()
 
 
-def test_fractions_in_a_typed_kernel(convcli: Runner, grey: Array) -> None:
-    ran = convcli("apply", "grey.png", "--kernel", "1/4 1/2 1/4", "-o", "out.npy")
+def test_fractions_in_a_typed_kernel(convcli: Runner, gray: Array) -> None:
+    ran = convcli("apply", "gray.png", "--kernel", "1/4 1/2 1/4", "-o", "out.npy")
     assert ran.all == (0, "out.npy\n", "")
-    expected = filtered(grey, np.array([[0.25, 0.5, 0.25]]), amounts=((0, 0), (1, 1))).astype(float)
+    expected = filtered(gray, np.array([[0.25, 0.5, 0.25]]), amounts=((0, 0), (1, 1))).astype(float)
     assert (np.load("out.npy") == expected).all()
 
 
@@ -632,15 +632,15 @@ def test_fractions_in_a_typed_kernel(convcli: Runner, grey: Array) -> None:
     ],
 )
 def test_any_rectangle_is_a_kernel_and_even_ones_stand_on_their_upper_left_middle(
-    convcli: Runner, grey: Array, kernel: list[list[int]], amounts: reference.PaddingAmounts
+    convcli: Runner, gray: Array, kernel: list[list[int]], amounts: reference.PaddingAmounts
 ) -> None:
     typed = ";".join(" ".join(map(str, row)) for row in kernel)
-    assert convcli("apply", "grey.png", "--kernel", typed, "-o", "out.npy").all == (0, "out.npy\n", "")
-    assert (np.load("out.npy") == filtered(grey, np.array(kernel), amounts=amounts)).all()
+    assert convcli("apply", "gray.png", "--kernel", typed, "-o", "out.npy").all == (0, "out.npy\n", "")
+    assert (np.load("out.npy") == filtered(gray, np.array(kernel), amounts=amounts)).all()
 
 
 @pytest.mark.parametrize("name", ["mine.csv", "mine.txt", "mine.json", "named.json", "mine.npy"])
-def test_kernel_file(convcli: Runner, grey: Array, in_folder: Path, name: str) -> None:
+def test_kernel_file(convcli: Runner, gray: Array, in_folder: Path, name: str) -> None:
     if name.endswith(".npy"):
         np.save(in_folder / name, LOPSIDED)
     else:
@@ -651,18 +651,18 @@ def test_kernel_file(convcli: Runner, grey: Array, in_folder: Path, name: str) -
             "named.json": json.dumps({"kernel": LOPSIDED.tolist(), "name": "mine"}),
         }
         (in_folder / name).write_text(texts[name])
-    assert convcli("apply", "grey.png", "--kernel", f"@{name}", "-o", "out.npy").all == (0, "out.npy\n", "")
-    assert (np.load("out.npy") == filtered(grey, LOPSIDED)).all()
+    assert convcli("apply", "gray.png", "--kernel", f"@{name}", "-o", "out.npy").all == (0, "out.npy\n", "")
+    assert (np.load("out.npy") == filtered(gray, LOPSIDED)).all()
 
 
-def test_filters_and_kernels_together(convcli: Runner, grey: Array) -> None:
-    ran = convcli("apply", "grey.png", "--kernel", LOPSIDED_TEXT, "--filter", "sobel-x")
-    assert ran.all == (0, "grey-sobel-x.png\ngrey-kernel.png\n", "")
-    assert (opened("grey-sobel-x.png") == rendered(filtered(grey, SOBEL_X))).all()
-    assert (opened("grey-kernel.png") == rendered(filtered(grey, LOPSIDED))).all()
+def test_filters_and_kernels_together(convcli: Runner, gray: Array) -> None:
+    ran = convcli("apply", "gray.png", "--kernel", LOPSIDED_TEXT, "--filter", "sobel-x")
+    assert ran.all == (0, "gray-sobel-x.png\ngray-kernel.png\n", "")
+    assert (opened("gray-sobel-x.png") == rendered(filtered(gray, SOBEL_X))).all()
+    assert (opened("gray-kernel.png") == rendered(filtered(gray, LOPSIDED))).all()
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 @pytest.mark.parametrize(
     ("typed", "why"),
     [
@@ -680,11 +680,11 @@ def test_filters_and_kernels_together(convcli: Runner, grey: Array) -> None:
 )
 def test_typed_kernel_that_is_none(convcli: Runner, in_folder: Path, typed: str, why: str) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--kernel", typed, "--out-dir", "results")
+        ran = convcli("apply", "gray.png", "--kernel", typed, "--out-dir", "results")
     assert ran.all == (2, "", f"convcli: --kernel: {why}\n")
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 @pytest.mark.parametrize(
     ("name", "data", "why"),
     [
@@ -703,32 +703,32 @@ def test_typed_kernel_that_is_none(convcli: Runner, in_folder: Path, typed: str,
 def test_kernel_file_that_is_none(convcli: Runner, in_folder: Path, name: str, data: bytes, why: str) -> None:
     (in_folder / name).write_bytes(data)
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--kernel", f"@{name}")
+        ran = convcli("apply", "gray.png", "--kernel", f"@{name}")
     assert ran.all == (2, "", f"convcli: {name}: {why}\n")
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_missing_kernel_file(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--kernel", "@none.csv")
+        ran = convcli("apply", "gray.png", "--kernel", "@none.csv")
     assert ran.all == (2, "", "convcli: none.csv: no such file or directory\n")
 
 
 @pytest.mark.parametrize("name", ["sobel", "prewitt", "scharr"])
-def test_magnitude_is_the_length_of_the_gradient(convcli: Runner, grey: Array, name: str) -> None:
+def test_magnitude_is_the_length_of_the_gradient(convcli: Runner, gray: Array, name: str) -> None:
     smoothing = {"sobel": [1, 2, 1], "prewitt": [1, 1, 1], "scharr": [3, 10, 3]}[name]
     kernel = np.multiply.outer(smoothing, [-1, 0, 1])
-    assert convcli("apply", "grey.png", "--filter", name, "-o", "out.npy").all == (0, "out.npy\n", "")
-    pairs = zip(filtered(grey, kernel).ravel(), filtered(grey, kernel.T).ravel(), strict=True)
-    expected = np.array([math.hypot(x, y) for x, y in pairs]).reshape(grey.shape)
+    assert convcli("apply", "gray.png", "--filter", name, "-o", "out.npy").all == (0, "out.npy\n", "")
+    pairs = zip(filtered(gray, kernel).ravel(), filtered(gray, kernel.T).ravel(), strict=True)
+    expected = np.array([math.hypot(x, y) for x, y in pairs]).reshape(gray.shape)
     np.testing.assert_allclose(np.load("out.npy"), expected, rtol=1e-6)
 
 
-def test_magnitude_as_pixels_is_rounded_and_saturated(convcli: Runner, grey: Array) -> None:
-    assert convcli("apply", "grey.png", "--filter", "sobel").all == (0, "grey-sobel.png\n", "")
-    pairs = zip(filtered(grey).ravel(), filtered(grey, SOBEL_Y).ravel(), strict=True)
-    expected = np.array([min(round(math.hypot(x, y)), 255) for x, y in pairs]).reshape(grey.shape)
-    assert (opened("grey-sobel.png") == expected).all()
+def test_magnitude_as_pixels_is_rounded_and_saturated(convcli: Runner, gray: Array) -> None:
+    assert convcli("apply", "gray.png", "--filter", "sobel").all == (0, "gray-sobel.png\n", "")
+    pairs = zip(filtered(gray).ravel(), filtered(gray, SOBEL_Y).ravel(), strict=True)
+    expected = np.array([min(round(math.hypot(x, y)), 255) for x, y in pairs]).reshape(gray.shape)
+    assert (opened("gray-sobel.png") == expected).all()
 
 
 @pytest.mark.parametrize(
@@ -736,7 +736,7 @@ def test_magnitude_as_pixels_is_rounded_and_saturated(convcli: Runner, grey: Arr
     [("kirsch", [5, 5, 5, -3, -3, -3, -3, -3]), ("robinson", [1, 2, 1, 0, -1, -2, -1, 0])],
 )
 def test_compass_is_the_strongest_of_eight_directions(
-    convcli: Runner, grey: Array, name: str, ring: list[int]
+    convcli: Runner, gray: Array, name: str, ring: list[int]
 ) -> None:
     places = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]
     responses = []
@@ -744,8 +744,8 @@ def test_compass_is_the_strongest_of_eight_directions(
         kernel = np.zeros((3, 3), int)
         for place, tap in zip(places, ring[turn:] + ring[:turn], strict=True):
             kernel[place] = tap
-        responses.append(filtered(grey, kernel))
-    assert convcli("apply", "grey.png", "--filter", name, "-o", "out.npy").all == (0, "out.npy\n", "")
+        responses.append(filtered(gray, kernel))
+    assert convcli("apply", "gray.png", "--filter", name, "-o", "out.npy").all == (0, "out.npy\n", "")
     assert (np.load("out.npy") == np.max(responses, axis=0)).all()
 
 
@@ -766,16 +766,16 @@ def test_compass_is_the_strongest_of_eight_directions(
     ],
 )
 def test_padding(
-    convcli: Runner, grey: Array, option: str, padding: str, amounts: reference.PaddingAmounts
+    convcli: Runner, gray: Array, option: str, padding: str, amounts: reference.PaddingAmounts
 ) -> None:
-    ran = convcli("apply", "grey.png", "--kernel", LOPSIDED_TEXT, option, padding, "-o", "out.npy")
+    ran = convcli("apply", "gray.png", "--kernel", LOPSIDED_TEXT, option, padding, "-o", "out.npy")
     assert ran.all == (0, "out.npy\n", "")
-    expected = filtered(grey, LOPSIDED, amounts=amounts)
+    expected = filtered(gray, LOPSIDED, amounts=amounts)
     assert np.load("out.npy").shape == expected.shape
     assert (np.load("out.npy") == expected).all()
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 @pytest.mark.parametrize(
     ("padding", "start"),
     [
@@ -789,7 +789,7 @@ def test_padding(
 )
 def test_impossible_padding(convcli: Runner, in_folder: Path, padding: str, start: str) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--filter", "box", "--padding", padding)
+        ran = convcli("apply", "gray.png", "--filter", "box", "--padding", padding)
     assert_failed(ran, 2, f"{start}")
 
 
@@ -797,15 +797,15 @@ def test_impossible_padding(convcli: Runner, in_folder: Path, padding: str, star
 @pytest.mark.parametrize(
     "border", ["zero", "constant:7", "constant:-40", "edge", "reflect", "symmetric", "wrap"]
 )
-def test_border(convcli: Runner, grey: Array, border: str, padding: str) -> None:
+def test_border(convcli: Runner, gray: Array, border: str, padding: str) -> None:
     ran = (
         convcli(
-            "apply", "grey.png", "--kernel", LOPSIDED_TEXT, "--border", border, "-p", padding, "-o", "out.npy"
+            "apply", "gray.png", "--kernel", LOPSIDED_TEXT, "--border", border, "-p", padding, "-o", "out.npy"
         )
         if False
         else convcli(
             "apply",
-            "grey.png",
+            "gray.png",
             "--kernel",
             LOPSIDED_TEXT,
             "--border",
@@ -818,15 +818,15 @@ def test_border(convcli: Runner, grey: Array, border: str, padding: str) -> None
     )
     assert ran.all == (0, "out.npy\n", "")
     amounts: reference.PaddingAmounts = ((2, 2), (2, 2)) if padding == "2" else ((1, 3), (0, 2))
-    assert (np.load("out.npy") == filtered(grey, LOPSIDED, amounts=amounts, border=border)).all()
+    assert (np.load("out.npy") == filtered(gray, LOPSIDED, amounts=amounts, border=border)).all()
 
 
-def test_edge_is_the_border_unless_given(convcli: Runner, grey: Array) -> None:
-    assert convcli("apply", "grey.png", "--filter", "sobel-x", "-o", "out.npy").all == (0, "out.npy\n", "")
-    assert (np.load("out.npy") == filtered(grey, border="edge")).all()
+def test_edge_is_the_border_unless_given(convcli: Runner, gray: Array) -> None:
+    assert convcli("apply", "gray.png", "--filter", "sobel-x", "-o", "out.npy").all == (0, "out.npy\n", "")
+    assert (np.load("out.npy") == filtered(gray, border="edge")).all()
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 @pytest.mark.parametrize(
     ("border", "line"),
     [
@@ -838,52 +838,52 @@ def test_edge_is_the_border_unless_given(convcli: Runner, grey: Array) -> None:
 )
 def test_wrong_border(convcli: Runner, in_folder: Path, border: str, line: str) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--filter", "box", "--border", border)
+        ran = convcli("apply", "gray.png", "--filter", "box", "--border", border)
     assert ran.all == (2, "", f"convcli: {line}\n")
 
 
 @pytest.mark.parametrize(("text", "stride"), [("2", (2, 2)), ("3x2", (3, 2)), ("1x9", (1, 9))])
-def test_stride(convcli: Runner, grey: Array, text: str, stride: tuple[int, int]) -> None:
+def test_stride(convcli: Runner, gray: Array, text: str, stride: tuple[int, int]) -> None:
     ran = convcli(
-        "apply", "grey.png", "--kernel", LOPSIDED_TEXT, "--padding", "1", "--stride", text, "-o", "out.npy"
+        "apply", "gray.png", "--kernel", LOPSIDED_TEXT, "--padding", "1", "--stride", text, "-o", "out.npy"
     )
     assert ran.all == (0, "out.npy\n", "")
-    assert (np.load("out.npy") == filtered(grey, LOPSIDED, stride=stride)).all()
+    assert (np.load("out.npy") == filtered(gray, LOPSIDED, stride=stride)).all()
 
 
-def test_same_with_a_stride_gives_a_pixel_for_every_step_begun(convcli: Runner, grey: Array) -> None:
-    ran = convcli("apply", "grey.png", "--kernel", LOPSIDED_TEXT, "--stride", "2x4", "-o", "out.npy")
+def test_same_with_a_stride_gives_a_pixel_for_every_step_begun(convcli: Runner, gray: Array) -> None:
+    ran = convcli("apply", "gray.png", "--kernel", LOPSIDED_TEXT, "--stride", "2x4", "-o", "out.npy")
     assert ran.all == (0, "out.npy\n", "")
     # 7 rows: 4 windows from -1 to 7; 9 columns: 3 windows from -1 to 9
-    assert (np.load("out.npy") == filtered(grey, LOPSIDED, stride=(2, 4))).all()
+    assert (np.load("out.npy") == filtered(gray, LOPSIDED, stride=(2, 4))).all()
     assert np.load("out.npy").shape == (4, 3)
 
 
 @pytest.mark.parametrize(("text", "dilation"), [("2", (2, 2)), ("1x3", (1, 3)), ("3x1", (3, 1))])
-def test_dilation(convcli: Runner, grey: Array, text: str, dilation: tuple[int, int]) -> None:
+def test_dilation(convcli: Runner, gray: Array, text: str, dilation: tuple[int, int]) -> None:
     ran = convcli(
-        "apply", "grey.png", "--kernel", LOPSIDED_TEXT, "--padding", "1", "--dilation", text, "-o", "out.npy"
+        "apply", "gray.png", "--kernel", LOPSIDED_TEXT, "--padding", "1", "--dilation", text, "-o", "out.npy"
     )
     assert ran.all == (0, "out.npy\n", "")
-    assert (np.load("out.npy") == filtered(grey, LOPSIDED, dilation=dilation)).all()
+    assert (np.load("out.npy") == filtered(gray, LOPSIDED, dilation=dilation)).all()
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 @pytest.mark.parametrize("option", ["--stride", "--dilation"])
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "two", "nan", ""])
 def test_impossible_step(convcli: Runner, in_folder: Path, option: str, value: str) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--filter", "box", option, value)
+        ran = convcli("apply", "gray.png", "--filter", "box", option, value)
     name = option.removeprefix("--")
     assert_failed(ran, 2, f"{name} {value!r}: must be ")
 
 
 @pytest.mark.parametrize("flags", [(), ("--flip",)])
-def test_flip_turns_the_kernel_half_round(convcli: Runner, grey: Array, flags: tuple[str, ...]) -> None:
-    ran = convcli("apply", "grey.png", "--kernel", LOPSIDED_TEXT, *flags, "-o", "out.npy")
+def test_flip_turns_the_kernel_half_round(convcli: Runner, gray: Array, flags: tuple[str, ...]) -> None:
+    ran = convcli("apply", "gray.png", "--kernel", LOPSIDED_TEXT, *flags, "-o", "out.npy")
     assert ran.all == (0, "out.npy\n", "")
     turned = LOPSIDED[::-1, ::-1] if flags else LOPSIDED
-    assert (np.load("out.npy") == filtered(grey, turned)).all()
+    assert (np.load("out.npy") == filtered(gray, turned)).all()
 
 
 # From numbers to pixels -----------------------------------------------------------------------------------
@@ -902,11 +902,11 @@ def test_signed_raw_keeps_numbers(convcli: Runner, photo: Array) -> None:
     assert (np.load("photo-sobel-x.npy") == filtered(photo)).all()
 
 
-def test_signed_raw_in_a_float_tiff(convcli: Runner, grey: Array) -> None:
-    ran = convcli("apply", "grey.png", "--filter", "sobel-x", "--signed", "raw", "-o", "out.tiff")
+def test_signed_raw_in_a_float_tiff(convcli: Runner, gray: Array) -> None:
+    ran = convcli("apply", "gray.png", "--filter", "sobel-x", "--signed", "raw", "-o", "out.tiff")
     assert ran.all == (0, "out.tiff\n", "")
     assert mode_of("out.tiff") == "F"
-    assert (opened("out.tiff") == filtered(grey)).all()
+    assert (opened("out.tiff") == filtered(gray)).all()
 
 
 @pytest.mark.usefixtures("photo")
@@ -916,10 +916,10 @@ def test_abs_is_the_default(convcli: Runner) -> None:
     assert Path("default.png").read_bytes() == Path("abs.png").read_bytes()
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_unknown_signed(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--filter", "box", "--signed", "centre")
+        ran = convcli("apply", "gray.png", "--filter", "box", "--signed", "centre")
     assert ran.all == (2, "", "convcli: --signed 'centre': did you mean center?\n")
 
 
@@ -934,12 +934,12 @@ def test_unknown_signed(convcli: Runner, in_folder: Path) -> None:
         ("0", Fraction(0)),
     ],
 )
-def test_scale(convcli: Runner, grey: Array, text: str, factor: Fraction) -> None:
+def test_scale(convcli: Runner, gray: Array, text: str, factor: Fraction) -> None:
     ran = convcli(
-        "apply", "grey.png", "--filter", "sobel-x", "--scale", text, "--signed", "clip", "-o", "out.png"
+        "apply", "gray.png", "--filter", "sobel-x", "--scale", text, "--signed", "clip", "-o", "out.png"
     )
     assert ran.all == (0, "out.png\n", "")
-    assert (opened("out.png") == rendered(filtered(grey), "clip", scale=factor)).all()
+    assert (opened("out.png") == rendered(filtered(gray), "clip", scale=factor)).all()
 
 
 def test_gain_makes_an_edge_from_black_to_white_white(convcli: Runner, in_folder: Path) -> None:
@@ -957,22 +957,22 @@ def test_gain_is_each_filters_own(convcli: Runner, in_folder: Path) -> None:
     assert opened("edge-scharr-x.png").tolist() == [[0, 255, 255, 0]] * 3
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_gain_of_zero_cannot_divide(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--kernel", "0 0 0", "--scale", "gain")
+        ran = convcli("apply", "gray.png", "--kernel", "0 0 0", "--scale", "gain")
     why = "has a gain of 0, so --scale gain cannot divide by it"
     assert ran.all == (2, "", f"convcli: kernel: {why}\n")
 
 
 @pytest.mark.parametrize("bias", ["100", "-30", "0.5"])
-def test_bias_is_added_to_the_scaled_result(convcli: Runner, grey: Array, bias: str) -> None:
-    ran = convcli("apply", "grey.png", "--filter", "sobel-x", "--scale", "2", "--bias", bias, "-o", "out.npy")
+def test_bias_is_added_to_the_scaled_result(convcli: Runner, gray: Array, bias: str) -> None:
+    ran = convcli("apply", "gray.png", "--filter", "sobel-x", "--scale", "2", "--bias", bias, "-o", "out.npy")
     assert ran.all == (0, "out.npy\n", "")
-    assert (np.load("out.npy") == 2 * filtered(grey).astype(float) + float(bias)).all()
+    assert (np.load("out.npy") == 2 * filtered(gray).astype(float) + float(bias)).all()
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
@@ -984,7 +984,7 @@ def test_bias_is_added_to_the_scaled_result(convcli: Runner, grey: Array, bias: 
 )
 def test_wrong_scale_or_bias(convcli: Runner, in_folder: Path, arguments: tuple[str, ...], line: str) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--filter", "box", *arguments)
+        ran = convcli("apply", "gray.png", "--filter", "box", *arguments)
     assert ran.all == (2, "", f"convcli: {line}\n")
 
 
@@ -1001,11 +1001,11 @@ def test_each_channel_on_its_own_is_the_default(convcli: Runner, photo: Array) -
 
 
 def test_gray_is_pillows_luma(convcli: Runner, in_folder: Path) -> None:
-    colours = noise((40, 50, 3), seed=3)
-    save(in_folder / "photo.png", colours)
+    colors = noise((40, 50, 3), seed=3)
+    save(in_folder / "photo.png", colors)
     ran = convcli("apply", "photo.png", "--filter", "sobel-x", "--channels", "gray", "-o", "out.npy")
     assert ran.all == (0, "out.npy\n", "")
-    luma = np.array(Image.fromarray(colours).convert("L"))
+    luma = np.array(Image.fromarray(colors).convert("L"))
     assert (np.load("out.npy") == filtered(luma)).all()
 
 
@@ -1017,21 +1017,21 @@ def test_one_channel(convcli: Runner, photo: Array, which: str, channel: int) ->
     assert (opened("photo-sobel-x.png") == rendered(filtered(photo[..., channel]))).all()
 
 
-def test_gray_of_a_grey_picture_is_the_picture(convcli: Runner, grey: Array) -> None:
-    ran = convcli("apply", "grey.png", "--filter", "identity", "--channels", "gray")
-    assert ran.all == (0, "grey-identity.png\n", "")
-    assert (opened("grey-identity.png") == grey).all()
+def test_gray_of_a_gray_picture_is_the_picture(convcli: Runner, gray: Array) -> None:
+    ran = convcli("apply", "gray.png", "--filter", "identity", "--channels", "gray")
+    assert ran.all == (0, "gray-identity.png\n", "")
+    assert (opened("gray-identity.png") == gray).all()
 
 
-@pytest.mark.usefixtures("grey")
-def test_grey_picture_has_no_red(convcli: Runner, in_folder: Path) -> None:
+@pytest.mark.usefixtures("gray")
+def test_gray_picture_has_no_red(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--filter", "box", "--channels", "r")
+        ran = convcli("apply", "gray.png", "--filter", "box", "--channels", "r")
     why = "channels r: the image has 1 channel, not red, green and blue"
-    assert ran.all == (1, "", f"convcli: grey.png: {why}\n")
+    assert ran.all == (1, "", f"convcli: gray.png: {why}\n")
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_unknown_channels(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "grey.png", "--filter", "box", "--channels", "grey")
@@ -1065,7 +1065,7 @@ def test_alpha_stays_byte_for_byte(
     assert opened(f"clear-{name}.png")[..., -1].tobytes() == pixels[..., -1].tobytes()
 
 
-def test_colour_under_alpha_is_filtered_as_it_is(convcli: Runner, in_folder: Path) -> None:
+def test_color_under_alpha_is_filtered_as_it_is(convcli: Runner, in_folder: Path) -> None:
     pixels = noise((7, 9, 4))
     save(in_folder / "clear.png", pixels)
     assert convcli("apply", "clear.png", "--filter", "sobel-x").all == (0, "clear-sobel-x.png\n", "")
@@ -1102,7 +1102,7 @@ def test_alpha_keeps_step_with_the_filter(
     assert opened("clear-sobel-x.png")[..., 3].tolist() == expected.tolist()
 
 
-def test_sixteen_bit_grey_stays_sixteen_bit(convcli: Runner, in_folder: Path) -> None:
+def test_sixteen_bit_gray_stays_sixteen_bit(convcli: Runner, in_folder: Path) -> None:
     pixels = noise((7, 9), "uint16")
     save(in_folder / "deep.png", pixels)
     assert convcli("apply", "deep.png", "--filter", "sobel-x").all == (0, "deep-sobel-x.png\n", "")
@@ -1111,14 +1111,14 @@ def test_sixteen_bit_grey_stays_sixteen_bit(convcli: Runner, in_folder: Path) ->
 
 
 @pytest.mark.parametrize("name", ["out.png", "out.tiff", "out.pgm"])
-def test_sixteen_bit_grey_is_exact_in(convcli: Runner, in_folder: Path, name: str) -> None:
+def test_sixteen_bit_gray_is_exact_in(convcli: Runner, in_folder: Path, name: str) -> None:
     pixels = noise((7, 9), "uint16")
     save(in_folder / "deep.tiff", pixels)
     assert convcli("apply", "deep.tiff", "--filter", "identity", "-o", name).all == (0, f"{name}\n", "")
     assert opened(name).tolist() == pixels.tolist()
 
 
-def test_sixteen_bit_grey_is_not_cut_to_eight(convcli: Runner, in_folder: Path) -> None:
+def test_sixteen_bit_gray_is_not_cut_to_eight(convcli: Runner, in_folder: Path) -> None:
     save(in_folder / "deep.png", noise((5, 5), "uint16"))
     with nothing_changes(in_folder):
         ran = convcli("apply", "deep.png", "--filter", "box", "-o", "out.jpg")
@@ -1133,7 +1133,7 @@ def test_sixteen_bit_center_is_at_half(convcli: Runner, in_folder: Path) -> None
     assert opened("deep-sobel-x.png").tolist() == [[32768] * 4] * 4
 
 
-def test_one_bit_becomes_grey(convcli: Runner, in_folder: Path) -> None:
+def test_one_bit_becomes_gray(convcli: Runner, in_folder: Path) -> None:
     pixels = noise((6, 10)) > 127
     save(in_folder / "bits.png", pixels)
     assert mode_of("bits.png") == "1"
@@ -1144,7 +1144,7 @@ def test_one_bit_becomes_grey(convcli: Runner, in_folder: Path) -> None:
 
 
 def palette_picture(path: Path, **options: Any) -> Array:
-    """Write a palette picture of three colours, and return its indices."""
+    """Write a palette picture of three colors, and return its indices."""
     indices = noise((5, 6)) % 3
     image = Image.new("P", (6, 5))
     image.putdata([int(index) for index in indices.ravel()])
@@ -1156,7 +1156,7 @@ def palette_picture(path: Path, **options: Any) -> Array:
 PALETTE = np.array([[10, 20, 30], [40, 50, 60], [200, 100, 0]])
 
 
-def test_palette_becomes_colour(convcli: Runner, in_folder: Path) -> None:
+def test_palette_becomes_color(convcli: Runner, in_folder: Path) -> None:
     indices = palette_picture(in_folder / "few.png")
     assert convcli("apply", "few.png", "--filter", "sobel-x").all == (0, "few-sobel-x.png\n", "")
     assert mode_of("few-sobel-x.png") == "RGB"
@@ -1164,7 +1164,7 @@ def test_palette_becomes_colour(convcli: Runner, in_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["few.png", "few.gif"])
-def test_transparent_palette_colour_becomes_alpha(convcli: Runner, in_folder: Path, name: str) -> None:
+def test_transparent_palette_color_becomes_alpha(convcli: Runner, in_folder: Path, name: str) -> None:
     indices = palette_picture(in_folder / name, transparency=1)
     assert convcli("apply", name, "--filter", "sobel-x").all == (0, "few-sobel-x.png\n", "")
     assert mode_of("few-sobel-x.png") == "RGBA"
@@ -1339,7 +1339,7 @@ def test_matrix_given_out_is_read_in_again(convcli: Runner, in_folder: Path) -> 
     assert convcli("apply", "again.txt", "--filter", "identity").all == (0, once.out, "")
 
 
-def deep_colour_png() -> bytes:
+def deep_color_png() -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -1351,11 +1351,11 @@ def deep_colour_png() -> bytes:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("deep.png", deep_colour_png()),
+        ("deep.png", deep_color_png()),
         ("deep.ppm", b"P6 2 1 65535\n" + struct.pack(">6H", 1, 2, 3, 40000, 50000, 60000)),
     ],
 )
-def test_sixteen_bit_colour_is_refused(convcli: Runner, in_folder: Path, name: str, data: bytes) -> None:
+def test_sixteen_bit_color_is_refused(convcli: Runner, in_folder: Path, name: str, data: bytes) -> None:
     (in_folder / name).write_bytes(data)
     with nothing_changes(in_folder):
         ran = convcli("apply", name, "--filter", "box")
@@ -1367,14 +1367,14 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 @pytest.mark.parametrize("name", ["out.png", "out.jpg", "out.tiff", "out.webp"])
-def test_colour_profile_stays(convcli: Runner, in_folder: Path, name: str) -> None:
+def test_color_profile_stays(convcli: Runner, in_folder: Path, name: str) -> None:
     save(in_folder / "photo.png", noise((16, 16, 3)), icc_profile=SRGB)
     assert convcli("apply", "photo.png", "--filter", "box", "-o", name).all == (0, f"{name}\n", "")
     with Image.open(name) as image:
         assert image.info["icc_profile"] == SRGB
 
 
-def test_colour_profile_that_no_longer_fits_is_dropped_with_a_note(convcli: Runner, in_folder: Path) -> None:
+def test_color_profile_that_no_longer_fits_is_dropped_with_a_note(convcli: Runner, in_folder: Path) -> None:
     save(in_folder / "photo.png", noise((5, 6, 3)), icc_profile=SRGB)
     ran = convcli("apply", "photo.png", "--filter", "box", "--channels", "gray")
     note = "convcli: note: photo.png: the color profile does not fit the result and is dropped\n"
@@ -1383,7 +1383,7 @@ def test_colour_profile_that_no_longer_fits_is_dropped_with_a_note(convcli: Runn
         assert "icc_profile" not in image.info
 
 
-def test_colour_profile_that_the_format_cannot_hold_is_dropped_with_a_note(
+def test_color_profile_that_the_format_cannot_hold_is_dropped_with_a_note(
     convcli: Runner, in_folder: Path
 ) -> None:
     save(in_folder / "photo.png", noise((5, 6, 3)), icc_profile=SRGB)
@@ -1462,9 +1462,9 @@ def test_json(convcli: Runner, photo: Array) -> None:
     assert (opened("photo-sobel-x.png") == rendered(values)).all()
 
 
-def test_json_of_floats_and_all_options(convcli: Runner, grey: Array) -> None:
+def test_json_of_floats_and_all_options(convcli: Runner, gray: Array) -> None:
     ran = convcli(
-        "apply", "grey.png", "--kernel", "0.5 0.25", "--padding", "0:1x2", "--border", "constant:3",
+        "apply", "gray.png", "--kernel", "0.5 0.25", "--padding", "0:1x2", "--border", "constant:3",
         "--dilation", "2", "--bias", "1", "-o", "out.npy", "--json",
     )  # fmt: skip
     assert (ran.code, ran.err) == (0, "")
@@ -1480,12 +1480,12 @@ def test_json_of_floats_and_all_options(convcli: Runner, grey: Array) -> None:
     assert (record["dtype"], record["saturated"]) == (str(values.dtype), 0)
     assert (record["min"], record["max"]) == (values.min(), values.max())
     assert record["mean"] == pytest.approx(values.mean(dtype=float))
-    assert grey.shape == (7, 9)
+    assert gray.shape == (7, 9)
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_json_of_a_magnitude_has_both_kernels(convcli: Runner) -> None:
-    ran = convcli("apply", "grey.png", "--filter", "sobel", "--json")
+    ran = convcli("apply", "gray.png", "--filter", "sobel", "--json")
     assert (ran.code, ran.err) == (0, "")
     record = json.loads(ran.out)
     assert list(record) == JSON_KEYS
@@ -1493,14 +1493,14 @@ def test_json_of_a_magnitude_has_both_kernels(convcli: Runner) -> None:
     assert record["dtype"] == "float32"
 
 
-@pytest.mark.usefixtures("photo", "grey")
+@pytest.mark.usefixtures("photo", "gray")
 def test_json_lines_for_several(convcli: Runner) -> None:
-    ran = convcli("apply", "photo.png", "grey.png", "--filter", "sobel-x", "--filter", "box", "--json")
+    ran = convcli("apply", "photo.png", "gray.png", "--filter", "sobel-x", "--filter", "box", "--json")
     assert (ran.code, ran.err) == (0, "")
     records = [json.loads(line) for line in ran.out.splitlines()]
     lines = [(record["input"], record["filter"]) for record in records]
-    assert sorted(lines, key=lambda line: line[0] == "grey.png") == [
-        ("photo.png", "sobel-x"), ("photo.png", "box"), ("grey.png", "sobel-x"), ("grey.png", "box"),
+    assert sorted(lines, key=lambda line: line[0] == "gray.png") == [
+        ("photo.png", "sobel-x"), ("photo.png", "box"), ("gray.png", "sobel-x"), ("gray.png", "box"),
     ]  # fmt: skip
     assert all(list(record) == JSON_KEYS for record in records)
 
@@ -1647,13 +1647,13 @@ def test_folder_as_input(convcli: Runner, in_folder: Path) -> None:
     assert ran.all == (1, "", "convcli: pictures: is a folder; name the images in it or use --recursive\n")
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 @not_as_root
 def test_forbidden_file(convcli: Runner, in_folder: Path) -> None:
-    (in_folder / "grey.png").chmod(0)
-    ran = convcli("apply", "grey.png", "--filter", "box")
-    assert ran.all == (1, "", "convcli: grey.png: permission denied\n")
-    assert [path.name for path in in_folder.iterdir()] == ["grey.png"]
+    (in_folder / "gray.png").chmod(0)
+    ran = convcli("apply", "gray.png", "--filter", "box")
+    assert ran.all == (1, "", "convcli: gray.png: permission denied\n")
+    assert [path.name for path in in_folder.iterdir()] == ["gray.png"]
 
 
 def test_missing_file(convcli: Runner, in_folder: Path) -> None:
@@ -1826,16 +1826,16 @@ def test_no_input(convcli: Runner, in_folder: Path) -> None:
     assert_failed(ran, 2, "IMAGE: missing; as in: convcli apply photo.png --filter sobel-x")
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (
-            ("apply", "grey.png", "--fliter", "box"),
+            ("apply", "gray.png", "--fliter", "box"),
             "--fliter: no such option: did you mean --filter?",
         ),
-        (("apply", "grey.png", "--filter"), "--filter: requires a value; --help describes it"),
-        (("aply", "grey.png"), "aply: unknown command: did you mean apply?"),
+        (("apply", "gray.png", "--filter"), "--filter: requires a value; --help describes it"),
+        (("aply", "gray.png"), "aply: unknown command: did you mean apply?"),
     ],
 )
 def test_wrong_usage(convcli: Runner, in_folder: Path, arguments: tuple[str, ...], line: str) -> None:
@@ -1844,10 +1844,10 @@ def test_wrong_usage(convcli: Runner, in_folder: Path, arguments: tuple[str, ...
     assert ran.all == (2, "", f"convcli: {line}\n")
 
 
-@pytest.mark.usefixtures("photo", "grey")
+@pytest.mark.usefixtures("photo", "gray")
 def test_two_inputs_for_one_output(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "photo.png", "grey.png", "--filter", "box", "-o", "out.png")
+        ran = convcli("apply", "photo.png", "gray.png", "--filter", "box", "-o", "out.png")
     assert ran.all == (2, "", "convcli: out.png: is one output for 2 results; use --out-dir\n")
 
 
@@ -1881,16 +1881,16 @@ def test_two_filters_of_one_name(convcli: Runner, in_folder: Path, options: tupl
 
 
 def test_bad_file_does_not_stop_the_others(
-    convcli: Runner, photo: Array, grey: Array, in_folder: Path
+    convcli: Runner, photo: Array, gray: Array, in_folder: Path
 ) -> None:
     (in_folder / "bad.png").write_bytes(b"no picture")
-    ran = convcli("apply", "photo.png", "bad.png", "none.png", "grey.png", "--filter", "identity")
+    ran = convcli("apply", "photo.png", "bad.png", "none.png", "gray.png", "--filter", "identity")
     why = "is not an image; supported are PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
     errors = f"convcli: bad.png: {why}\nconvcli: none.png: no such file or directory\n"
     errors += "convcli: 4 inputs: 2 done, 2 failed\n"
-    assert ran.all == (1, "photo-identity.png\ngrey-identity.png\n", errors)
+    assert ran.all == (1, "photo-identity.png\ngray-identity.png\n", errors)
     assert (opened("photo-identity.png") == photo).all()
-    assert (opened("grey-identity.png") == grey).all()
+    assert (opened("gray-identity.png") == gray).all()
 
 
 def test_failing_filter_does_not_stop_the_others(convcli: Runner, photo: Array, in_folder: Path) -> None:

@@ -32,7 +32,7 @@ WORDS = st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_ch
 
 @pytest.fixture
 def photo(in_folder: Path) -> Path:
-    """A small colour picture, ``photo.png``."""
+    """A small color picture, ``photo.png``."""
     pixels = np.random.default_rng(1).integers(0, 255, (12, 16, 3), np.uint8, endpoint=True)
     Image.fromarray(pixels).save(in_folder / "photo.png")
     return in_folder / "photo.png"

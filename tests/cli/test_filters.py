@@ -37,10 +37,10 @@ def filters(convcli: Runner) -> Runner:
 
 
 @pytest.fixture
-def grey(in_folder: Path) -> NDArray[Any]:
-    """A small grey picture, ``grey.png``."""
+def gray(in_folder: Path) -> NDArray[Any]:
+    """A small gray picture, ``gray.png``."""
     pixels = np.random.default_rng(5).integers(0, 255, (9, 10), np.uint8, endpoint=True)
-    Image.fromarray(pixels).save(in_folder / "grey.png")
+    Image.fromarray(pixels).save(in_folder / "gray.png")
     return pixels
 
 
@@ -211,35 +211,35 @@ def test_what_is_said_of_a_wide_matrix_fits_itself(terminal: Runner, in_folder: 
 
 
 @pytest.mark.parametrize("name", SINGLE)
-def test_pipe_form_fed_back_gives_the_same_picture(convcli: Runner, grey: NDArray[Any], name: str) -> None:
+def test_pipe_form_fed_back_gives_the_same_picture(convcli: Runner, gray: NDArray[Any], name: str) -> None:
     taps = convcli("filters", name)
     assert (taps.code, taps.err) == (0, "")
-    assert convcli("apply", "grey.png", "--filter", name, "-o", "named.npy").all == (0, "named.npy\n", "")
-    assert convcli("apply", "grey.png", "--kernel", taps.out, "-o", "typed.npy").all == (0, "typed.npy\n", "")
-    assert grey.shape == np.load("named.npy").shape
+    assert convcli("apply", "gray.png", "--filter", name, "-o", "named.npy").all == (0, "named.npy\n", "")
+    assert convcli("apply", "gray.png", "--kernel", taps.out, "-o", "typed.npy").all == (0, "typed.npy\n", "")
+    assert gray.shape == np.load("named.npy").shape
     assert np.load("named.npy").dtype == np.load("typed.npy").dtype
     assert np.load("named.npy").tobytes() == np.load("typed.npy").tobytes()
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 @pytest.mark.parametrize("name", ["sobel", "kirsch"])
 def test_pipe_form_of_several_kernels_is_not_taken_for_one(convcli: Runner, name: str) -> None:
     taps = convcli("filters", name)
     assert (taps.code, taps.err) == (0, "")
-    ran = convcli("apply", "grey.png", "--kernel", taps.out, "-o", "typed.npy")
+    ran = convcli("apply", "gray.png", "--kernel", taps.out, "-o", "typed.npy")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("convcli: --kernel: ")
     assert ran.err.index("\n") == len(ran.err) - 1
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 @pytest.mark.parametrize("extension", ["npy", "csv", "json"])
 @pytest.mark.parametrize("name", ["sobel-x", "sobel-x:angle=33", "gaussian:sigma=0.8", "roberts-y"])
 def test_saved_kernel_gives_the_same_picture(convcli: Runner, name: str, extension: str) -> None:
     file = f"kernel.{extension}"
     assert convcli("filters", name, "-o", file).all == (0, f"{file}\n", "")
-    assert convcli("apply", "grey.png", "--filter", name, "-o", "named.npy").all == (0, "named.npy\n", "")
-    assert convcli("apply", "grey.png", "--kernel", f"@{file}", "-o", "saved.npy").all == (
+    assert convcli("apply", "gray.png", "--filter", name, "-o", "named.npy").all == (0, "named.npy\n", "")
+    assert convcli("apply", "gray.png", "--kernel", f"@{file}", "-o", "saved.npy").all == (
         0,
         "saved.npy\n",
         "",

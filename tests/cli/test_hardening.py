@@ -27,13 +27,13 @@ from convcli.sizes.windowed import Axis
 from tests.support.command_line import Runner
 
 
-def grey(path: Path, value: int = 7) -> Path:
+def gray(path: Path, value: int = 7) -> Path:
     Image.fromarray(np.full((5, 6), value, np.uint8)).save(path)
     return path
 
 
 def test_a_kernel_file_is_never_overwritten(convcli: Runner, in_folder: Path) -> None:
-    grey(in_folder / "g.png")
+    gray(in_folder / "g.png")
     (in_folder / "k.csv").write_text("1 2\n")
     ran = convcli("apply", "g.png", "--kernel", "@k.csv", "-o", "k.csv", "--force")
     assert ran.all == (
@@ -46,7 +46,7 @@ def test_a_kernel_file_is_never_overwritten(convcli: Runner, in_folder: Path) ->
 
 def test_two_names_of_one_output_do_not_lose_the_first(convcli: Runner, in_folder: Path) -> None:
     for name in "ab":
-        grey(in_folder / f"{name}.png", ord(name))
+        gray(in_folder / f"{name}.png", ord(name))
         (in_folder / f"{name}-identity.png").symlink_to("t.png")
     ran = convcli("apply", "a.png", "b.png", "--filter", "identity", "--force")
     why = "2 results have this output; rename an input, or run them separately"
@@ -92,7 +92,7 @@ def test_render_reads_foreign_byte_order_and_refuses_what_is_no_number() -> None
 
 
 def test_a_long_number_is_read_in_a_moment(convcli: Runner, in_folder: Path) -> None:
-    ran = convcli("apply", grey(in_folder / "g.png"), "--kernel", "1" * 100_000 + "x")
+    ran = convcli("apply", gray(in_folder / "g.png"), "--kernel", "1" * 100_000 + "x")
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
 
 
@@ -120,7 +120,7 @@ def test_sums_and_products_beyond_the_floats(convcli: Runner, in_folder: Path) -
     assert render(np.zeros(2, np.int16), scale=1e300).tolist() == [0, 0]
     assert gain([[1e308, -1e308]]) == 1e308
     assert gain([[1e308, 1e308]]) == np.inf
-    ran = convcli("apply", grey(in_folder / "g.png"), "--kernel", "5e-324", "--scale", "gain")
+    ran = convcli("apply", gray(in_folder / "g.png"), "--kernel", "5e-324", "--scale", "gain")
     assert ran.all == (
         2,
         "",
@@ -139,7 +139,7 @@ def test_a_filter_may_be_given_by_its_name() -> None:
 def test_numbers_of_options_have_one_grammar(
     convcli: Runner, in_folder: Path, option: str, number: str
 ) -> None:
-    ran = convcli("apply", grey(in_folder / "g.png"), "--filter", "sobel-x", option, number)
+    ran = convcli("apply", gray(in_folder / "g.png"), "--filter", "sobel-x", option, number)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == f"convcli: {option} {number!r}: must be a number, as in 70, 0.25 or 1/4\n"
 
@@ -150,7 +150,7 @@ def run_shell(line: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
 
 
 def test_a_pipe_has_a_name_to_write_to(tmp_path: Path) -> None:
-    grey(tmp_path / "g.png")
+    gray(tmp_path / "g.png")
     ran = run_shell(
         "convcli apply g.png --filter identity -o >(cat > copy.png) --format png; wait $!", tmp_path
     )
@@ -209,7 +209,7 @@ def test_the_version_stands_before_any_command(convcli: Runner) -> None:
 def test_a_file_that_may_not_be_read(
     convcli: Runner, in_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    content = grey(in_folder / "g.png").read_bytes()
+    content = gray(in_folder / "g.png").read_bytes()
 
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -225,7 +225,7 @@ def test_a_file_that_may_not_be_read(
     "line", ["convcli pool - -o g.png --force < g.png", "convcli pool g.png -o - 1<> g.png"]
 )
 def test_a_stream_that_is_the_input_is_not_the_output(tmp_path: Path, line: str) -> None:
-    content = grey(tmp_path / "g.png").read_bytes()
+    content = gray(tmp_path / "g.png").read_bytes()
     ran = run_shell(line, tmp_path)
     assert (ran.returncode, ran.stdout) == (1, b"")
     assert ran.stderr.endswith(b": is an input, and inputs are never overwritten; choose another name\n")
@@ -233,7 +233,7 @@ def test_a_stream_that_is_the_input_is_not_the_output(tmp_path: Path, line: str)
 
 
 def test_a_stream_may_come_from_and_go_to_one_device(tmp_path: Path) -> None:
-    grey(tmp_path / "g.png")
+    gray(tmp_path / "g.png")
     ran = run_shell("convcli pool g.png -o - < /dev/null > /dev/null", tmp_path)
     assert (ran.returncode, ran.stderr) == (0, b"")
 
@@ -241,7 +241,7 @@ def test_a_stream_may_come_from_and_go_to_one_device(tmp_path: Path) -> None:
 def test_a_target_that_turns_into_a_link_to_the_input_does_not_lose_it(
     convcli: Runner, in_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    content = grey(in_folder / "g.png").read_bytes()
+    content = gray(in_folder / "g.png").read_bytes()
     (in_folder / "x.png").write_bytes(b"old")
 
     def encoded_late(*arguments: object, **options: object) -> object:
@@ -259,7 +259,7 @@ def test_a_target_that_turns_into_a_link_to_the_input_does_not_lose_it(
 def test_two_folders_that_are_one_do_not_lose_an_output(convcli: Runner, in_folder: Path) -> None:
     for folder in "ab":
         (in_folder / "in" / folder).mkdir(parents=True)
-        grey(in_folder / "in" / folder / "x.png", ord(folder))
+        gray(in_folder / "in" / folder / "x.png", ord(folder))
     (in_folder / "out" / "a").mkdir(parents=True)
     (in_folder / "out" / "b").symlink_to("a")
     ran = convcli("pool", "--recursive", "in", "--out-dir", "out", "--force")
@@ -285,7 +285,7 @@ def test_a_tree_deeper_than_python_calls(convcli: Runner, in_folder: Path) -> No
             os.chdir("d")
     finally:
         os.chdir(here)
-    grey(in_folder / "d" / "d" / "g.png")
+    gray(in_folder / "d" / "d" / "g.png")
     ran = convcli("pool", "--recursive", "d", "--out-dir", "out", "--json")
     subprocess.run(["rm", "-rf", "d"], cwd=in_folder, check=True)  # which Python cannot, for pytest
     assert (ran.code, ran.err) == (0, "")

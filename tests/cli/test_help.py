@@ -15,7 +15,7 @@ from tests.support.command_line import Runner, nothing_changes, on_terminal
 
 @pytest.fixture
 def photo(in_folder: Path) -> Path:
-    """A small colour picture, ``photo.png``, a kernel and a network."""
+    """A small color picture, ``photo.png``, a kernel and a network."""
     pixels = np.random.default_rng(1).integers(0, 255, (12, 16, 3), np.uint8, endpoint=True)
     Image.fromarray(pixels).save(in_folder / "photo.png")
     (in_folder / "kernel.csv").write_text("1,0,-1\n")

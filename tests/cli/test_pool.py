@@ -48,7 +48,7 @@ def pooled(
 
 @pytest.fixture
 def photo(in_folder: Path) -> Array:
-    """A small colour picture, ``photo.png``."""
+    """A small color picture, ``photo.png``."""
     return save(in_folder / "photo.png", noise((7, 9, 3)))
 
 
@@ -122,7 +122,7 @@ def test_alpha_is_pooled(convcli: Runner, in_folder: Path, mode: str, channels: 
 
 
 @pytest.mark.parametrize("mode", ["max", "avg"])
-def test_sixteen_bit_grey_stays_sixteen_bit(convcli: Runner, in_folder: Path, mode: str) -> None:
+def test_sixteen_bit_gray_stays_sixteen_bit(convcli: Runner, in_folder: Path, mode: str) -> None:
     pixels = save(in_folder / "deep.png", noise((6, 8), "uint16"))
     assert convcli("pool", "deep.png", "--mode", mode, "-o", "out.png").all == (0, "out.png\n", "")
     with Image.open("out.png") as image:
@@ -180,11 +180,11 @@ def test_float_tiff_gives_a_float_tiff(convcli: Runner, in_folder: Path) -> None
 
 
 def test_out_dir_and_several_pictures(convcli: Runner, photo: Array, in_folder: Path) -> None:
-    grey = save(in_folder / "grey.png", noise((4, 4)))
-    ran = convcli("pool", "photo.png", "grey.png", "--out-dir", "small")
-    assert ran.all == (0, "small/photo-maxpool-2x2.png\nsmall/grey-maxpool-2x2.png\n", "")
+    gray = save(in_folder / "gray.png", noise((4, 4)))
+    ran = convcli("pool", "photo.png", "gray.png", "--out-dir", "small")
+    assert ran.all == (0, "small/photo-maxpool-2x2.png\nsmall/gray-maxpool-2x2.png\n", "")
     assert (opened("small/photo-maxpool-2x2.png") == pooled(photo)).all()
-    assert (opened("small/grey-maxpool-2x2.png") == pooled(grey)).all()
+    assert (opened("small/gray-maxpool-2x2.png") == pooled(gray)).all()
 
 
 def test_bad_file_does_not_stop_the_others(convcli: Runner, photo: Array) -> None:

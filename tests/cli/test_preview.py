@@ -248,7 +248,7 @@ def test_the_picture_of_a_silent_terminal_is_shown_after_a_while() -> None:
         ({}, "latin-1"),
     ],
 )
-def test_who_has_no_colours_gets_letters_and_is_asked_nothing(
+def test_who_has_no_colors_gets_letters_and_is_asked_nothing(
     environment: dict[str, str], encoding: str, emulated: Callable[..., Screen]
 ) -> None:
     seen = bytearray()

@@ -53,7 +53,7 @@ def width(line: str) -> int:
 
 
 def laid_out(table: Table, columns: int) -> str:
-    """Return the table as a terminal of that width without colours shows it."""
+    """Return the table as a terminal of that width without colors shows it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", str(columns))
         patch.setenv("NO_COLOR", "1")
@@ -213,9 +213,9 @@ def test_decimals_stand_point_below_point() -> None:
     net = network("conv 6 f5, maxpool f2, conv 16 f4 s3, maxpool f2, conv 4 f1", (99, 99, 3))
     lines = laid_out(shape_table(net), 80).splitlines()
     start = lines[0].index("centre")
-    centres = [line[start : start + 8].rstrip() for line in lines[2:]]
-    assert [float(text) for text in centres] == [2, 2.5, 5.5, 8.5, 8.5]
-    assert {text.index(".") for text in centres if "." in text} == {len(centres[0])} == {len("centre") - 2}
+    centers = [line[start : start + 8].rstrip() for line in lines[2:]]
+    assert [float(text) for text in centers] == [2, 2.5, 5.5, 8.5, 8.5]
+    assert {text.index(".") for text in centers if "." in text} == {len(centers[0])} == {len("centre") - 2}
 
 
 def test_deep_branches_stay_readable_on_forty_columns() -> None:
@@ -249,24 +249,24 @@ def test_what_a_network_names_is_safe_and_aligned() -> None:
     assert f"@{MARK}{HEBREW}{MARK} " in lines[4]
 
 
-# Colours --------------------------------------------------------------------------------------------------
+# Colors --------------------------------------------------------------------------------------------------
 
 COMPARED = ("params", "in 8x8x3, conv 6 f3, bn", "--against", "in 8x8x3, conv 6 f5, relu")
 
 
-def test_colours_help_where_there_are_some() -> None:
+def test_colors_help_where_there_are_some() -> None:
     ran = on_terminal(*COMPARED, COLORTERM="", NO_COLOR="")
     assert (ran.code, ran.err) == (0, "")
     assert f"{ESCAPE}[1mlayer" in ran.out
     assert f"{ESCAPE}[31m<" in ran.out
     assert f"{ESCAPE}[32m>" in ran.out
-    coloured = {re.sub(r"\x1b\[[0-9;]*m", "", part) for part in re.findall(r"\x1b\[3\dm\S*\x1b", ran.out)}
-    assert {part.strip(ESCAPE) for part in coloured} <= {"<", ">", "!"}  # what the colour says is written
+    colored = {re.sub(r"\x1b\[[0-9;]*m", "", part) for part in re.findall(r"\x1b\[3\dm\S*\x1b", ran.out)}
+    assert {part.strip(ESCAPE) for part in colored} <= {"<", ">", "!"}  # what the color says is written
 
 
 @pytest.mark.parametrize("variable", ["NO_COLOR=1", "TERM=dumb"])
 @pytest.mark.parametrize("arguments", [COMPARED, ("params", "--list"), ("filters",)], ids=lambda a: a[0])
-def test_without_colours_there_is_no_escape(
+def test_without_colors_there_is_no_escape(
     arguments: tuple[str, ...], variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, _, value = variable.partition("=")
