@@ -119,7 +119,7 @@ class WindowFiles:
         return [("drawn", escaped(name)) for name in self.names]
 
     def draw(
-        self, rows: Axis, columns: Axis, at: tuple[int, int], explained: "ExplainedResult | None" = None
+        self, rows: Axis, columns: Axis, position: tuple[int, int], explained: "ExplainedResult | None" = None
     ) -> None:
         """Draw the window into the files.
 
@@ -136,7 +136,9 @@ class WindowFiles:
 
         contents = []
         if self.output is not None:
-            contents.append((self.output, _encode(self.output, window_drawing(rows, columns, at, explained))))
+            contents.append(
+                (self.output, _encode(self.output, window_drawing(rows, columns, position, explained)))
+            )
         if self.animation is not None:
             animation_drawing = window_animation(rows, columns, explained, seconds=self.seconds)
             contents.append((self.animation, _encode(self.animation, animation_drawing)))

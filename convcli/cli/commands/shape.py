@@ -111,10 +111,8 @@ def shape(
                 "missing; as in: convcli shape --n 32 --f 5, or for a network: convcli shape resnet18",
             )
         if want is not None:
-            other = {"--ceil": ceil, "--c-out": c_out, "--csv": csv, "--md": md}
-            given = [option for option, value in other.items() if value not in (None, False)]
-            if given:
-                raise UsageError(given[0], "cannot be combined with --want; choose one")
+            for name, value in (("--ceil", ceil), ("--c-out", c_out), ("--csv", csv), ("--md", md)):
+                check_exclusive({"--want": want, name: value})
             from convcli.cli.reports.solutions import (  # late: only --want needs it
                 LayerConstraints,
                 print_solutions,
@@ -137,8 +135,8 @@ def shape(
             "NETWORK", "cannot be combined with --f, --p and similar options, which describe a single layer"
         )
     modes: dict[str, object] = {"--valid-sizes": valid_sizes, "--smallest": smallest, "--last": last}
-    for option in ({"--csv": csv}, {"--md": md}, {"--by-block": by_block}):
-        check_exclusive(modes | option)
+    for table_option in ({"--csv": csv}, {"--md": md}, {"--by-block": by_block}):
+        check_exclusive(modes | table_option)
     check_exclusive({"--valid-sizes": valid_sizes, "--smallest": smallest, "--expect": expect})
     from convcli.cli.reports.networks import (  # late: a single layer does not need it
         report_shapes,

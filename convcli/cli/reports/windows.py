@@ -20,7 +20,7 @@ def explain_window(
     p: str,
     s: str,
     d: str,
-    at: tuple[int, int],
+    position: tuple[int, int],
     files: WindowFiles,
     *,
     json: bool,
@@ -30,7 +30,7 @@ def explain_window(
     Raises
     ------
     UsageError
-        A size is missing or impossible, or the output has no pixel at `at`.
+        A size is missing or impossible, or the output has no pixel at `position`.
     OutputError
         A drawing cannot be written.
     """
@@ -46,18 +46,18 @@ def explain_window(
         padding=parse_padding(p),
         dilation=parse_pair(d, "dilation"),
     )
-    check_position(rows, columns, at)
-    files.draw(rows, columns, at)
+    check_position(rows, columns, position)
+    files.draw(rows, columns, position)
     output = format_size((rows.output, columns.output))
     if json:
-        write_json(_record(rows, columns, at) | files.record())
+        write_json(_record(rows, columns, position) | files.record())
     elif is_human_readable():
-        write(_explanation(rows, columns, at, files))
+        write(_explanation(rows, columns, position, files))
     else:
         files.print_names(output)
 
 
-def _record(rows: Axis, columns: Axis, at: tuple[int, int]) -> dict[str, object]:
+def _record(rows: Axis, columns: Axis, position: tuple[int, int]) -> dict[str, object]:
     axes = rows, columns
     return {
         "shape_in": format_size(axis.side for axis in axes),
@@ -66,20 +66,20 @@ def _record(rows: Axis, columns: Axis, at: tuple[int, int]) -> dict[str, object]
         "stride": format_size(axis.stride for axis in axes),
         "dilation": format_size(axis.dilation for axis in axes),
         "shape_out": format_size(axis.output for axis in axes),
-        "row": at[0],
-        "column": at[1],
-        "rows": list(rows.input_range(at[0])),
-        "columns": list(columns.input_range(at[1])),
+        "row": position[0],
+        "column": position[1],
+        "rows": list(rows.input_range(position[0])),
+        "columns": list(columns.input_range(position[1])),
     }
 
 
-def _explanation(rows: Axis, columns: Axis, at: tuple[int, int], files: WindowFiles) -> str:
+def _explanation(rows: Axis, columns: Axis, position: tuple[int, int], files: WindowFiles) -> str:
     from shutil import get_terminal_size
 
-    lines = window_lines(rows, columns, at, get_terminal_size().columns)
+    lines = window_lines(rows, columns, position, get_terminal_size().columns)
     grid = "".join(f"{line}\n" for line in [*lines, ""] if lines)
     summary = [
-        ("here", window_sentence(rows, columns, at)),
+        ("here", window_sentence(rows, columns, position)),
         *size_formulas(rows, columns),
         *([("letters", LEGEND)] if lines else []),
         *files.summary_lines(),
