@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from convcli.cli.error_handling import run
 from tests.support.command_line import Ran, Runner
@@ -34,6 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the thorough tests, but for a sample of their cases, unless the command line asks for them."""
+    for item in items:
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker(pytest.mark.thorough(every=1))  # with more random examples
     if config.getoption("--thorough"):
         return
     cases: Counter[str] = Counter()

@@ -18,7 +18,6 @@ from tests.hostile.run_convcli import Nursery, assert_refused_with
 from tests.support.command_line import Ran, Runner
 from tests.support.sampling import examples
 
-pytestmark = pytest.mark.thorough(every=1)  # with fewer examples without it
 in_one_folder = settings(
     max_examples=examples(150),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
