@@ -242,7 +242,7 @@ def test_a_fast_length_is_the_next_that_has_small_factors_only(least: int) -> No
     assert least <= length <= 1.17 * least or length <= 8
 
 
-def test_the_plan_tells_what_the_result_is_and_out_takes_it() -> None:
+def test_the_plan_gives_the_shape_and_dtype_that_out_must_have() -> None:
     image = np.random.default_rng(2).integers(0, 256, (60, 70, 3), np.uint8)
     for taps in (convcli.kernel("sobel-y"), convcli.get_filter("sobel"), convcli.kernel("gaussian")):
         plan = convcli.plan(image, taps, stride=2, padding="valid")

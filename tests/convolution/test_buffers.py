@@ -1,4 +1,4 @@
-"""Memory that is lent again."""
+"""Buffers that are reused."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_arrays_of_one_name_share_their_memory_until_it_is_too_small() -> None:
     assert memory.array("a", (100,), BYTES) is not first
 
 
-def test_a_loan_is_lent_again_unless_it_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_buffers_are_reused_unless_they_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BufferPool, "_spare_pools", [])
     with BufferPool.borrow() as first:
         small = first.array("a", (100,), BYTES)
@@ -40,7 +40,7 @@ def test_a_loan_is_lent_again_unless_it_is_large(monkeypatch: pytest.MonkeyPatch
     assert small.shape == (100,)
 
 
-def test_an_interrupted_loan_is_not_lent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_buffers_of_interrupted_work_are_not_reused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BufferPool, "_spare_pools", [])
     with pytest.raises(KeyboardInterrupt), BufferPool.borrow():
         raise KeyboardInterrupt

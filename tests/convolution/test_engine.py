@@ -334,7 +334,7 @@ def test_zero_and_constant_zero_are_the_same_border() -> None:
     assert by_name.tolist() == convolve(image, ASYMMETRIC, border="constant:0").tolist()
 
 
-def test_the_border_is_edge_and_the_padding_same_unless_told() -> None:
+def test_border_edge_and_padding_same_are_the_defaults() -> None:
     image = whole_numbers((6, 5), seed=2)
     expected = convolve(image, ASYMMETRIC, padding="same", border="edge")
     assert convolve(image, ASYMMETRIC).tolist() == expected.tolist()
@@ -375,14 +375,14 @@ def test_only_a_constant_border_takes_a_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "suggested"),
     [("edgee", "edge"), ("mirror", "reflect"), ("cloud", "choose from zero"), ("wrapped", "wrap")],
 )
-def test_an_unknown_border_is_answered_by_the_nearest(text: str, meant: str) -> None:
+def test_an_unknown_border_suggests_the_nearest(text: str, suggested: str) -> None:
     with pytest.raises(UsageError) as caught:
         convolve(np.ones((2, 2)), [[1]], border=text)
     assert text in caught.value.what
-    assert meant in caught.value.why
+    assert suggested in caught.value.why
 
 
 # Strips ---------------------------------------------------------------------------------------------------
@@ -868,7 +868,7 @@ def test_steps_that_are_never_taken_may_be_of_any_length(
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_image_may_be_where_the_result_goes(dtype: type) -> None:
+def test_out_may_share_memory_with_the_image(dtype: type) -> None:
     image: Array = np.random.default_rng(5).normal(size=(700, 500)).astype(np.dtype(dtype))
     kernel = np.ones((3, 3))
     expected = convolve(image, kernel)

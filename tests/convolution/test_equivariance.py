@@ -91,7 +91,7 @@ def change(name: str, move: int, *, back: bool) -> float:
     return float(np.abs(still[:, :kept] - moved[:, places:]).mean() / still.mean())
 
 
-def test_the_page_of_filters_says_what_is_measured() -> None:
+def test_the_page_of_filters_states_measured_values() -> None:
     page = (SAMPLES.parent / "docs" / "filters.md").read_text("utf-8")
     rows = re.findall(r"^\| (.*), (shifted back|in place) \|(.*)\|$", page, re.MULTILINE)
     assert len(rows) == 8

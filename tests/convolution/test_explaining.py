@@ -96,7 +96,7 @@ def test_a_terminal_sees_everything(terminal: Runner) -> None:
 
 
 @pytest.mark.usefixtures("in_folder")
-def test_whole_numbers_are_told_whole(terminal: Runner) -> None:
+def test_integers_are_printed_in_full(terminal: Runner) -> None:
     np.save("large.npy", np.full((3, 3), 12_345_678))
     ran = terminal("explain", "large.npy", "--kernel", "1 -1 1", "--at", "1,1")
     assert "sum    12345678 + (-12345678) + 12345678 = 12345678\n" in ran.out

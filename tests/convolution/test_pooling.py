@@ -288,12 +288,12 @@ def test_a_window_over_the_edge_counts_what_it_holds() -> None:
     assert pool(image, mode="avg", size=(1, 2), ceil=False).tolist() == [[1.5]]
 
 
-def test_the_stride_is_the_window_unless_told() -> None:
+def test_the_default_stride_is_the_window() -> None:
     image = np.arange(36).reshape(6, 6)
     assert pool(image, size=(2, 3)).tolist() == [[8, 11], [20, 23], [32, 35]]
 
 
-def test_pooling_is_of_maxima_by_two_unless_told() -> None:
+def test_max_pooling_by_two_is_the_default() -> None:
     assert pool([[1, 2], [3, 4]]).tolist() == [[4]]
 
 

@@ -91,7 +91,7 @@ def test_stretched_halves_are_rounded_to_even(highest: int, depth: int) -> None:
     assert rendered(np.array(values), "stretch", depth=depth) == expected
 
 
-def test_stretched_float32_is_not_rounded_to_float32_on_the_way() -> None:
+def test_stretching_float32_does_not_round_in_between() -> None:
     values = np.random.default_rng(0).normal(size=6000).astype(np.float32)
     expected = reference.render(values.tolist(), "stretch", scale=Fraction(1), depth=16)
     assert rendered(values, "stretch", depth=16) == expected
@@ -139,7 +139,7 @@ def test_a_flat_image_stretches_to_black(value: int) -> None:
     assert rendered(np.full((2, 2), value), "stretch") == ([[0, 0], [0, 0]], 0)
 
 
-def test_abs_and_8_bits_unless_told() -> None:
+def test_abs_and_8_bits_are_the_defaults() -> None:
     assert render(np.array([-3])).tolist() == [3]
     assert render(np.array([-3])).dtype == np.uint8
 

@@ -254,7 +254,7 @@ def test_channels_that_are_no_colours(convcli: Runner) -> None:
 
 
 @pytest.mark.usefixtures("in_folder")
-def test_terminal_tells_the_size_and_the_largest_magnitude(terminal: Runner) -> None:
+def test_the_terminal_shows_the_size_and_the_largest_magnitude(terminal: Runner) -> None:
     ran = terminal("apply", SAMPLES / "vertical-edge.csv", "--direction", "d.png")
     height, width, _ = opened("d.png").shape
     assert ran.all == (0, f"d.png  ({height}x{width}x3, magnitudes up to 40)\n", "")

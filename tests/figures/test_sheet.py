@@ -629,7 +629,7 @@ def test_named_sheets_lie_below_the_folder_of_results(convcli: Runner) -> None:
 
 
 @pytest.mark.usefixtures("photo")
-def test_sheet_to_standard_output_goes_alone(convcli: Runner) -> None:
+def test_a_sheet_is_written_alone_to_standard_output(convcli: Runner) -> None:
     ran = convcli("apply", "photo.png", "--sheet", "-", "--direction", "d.png")
     assert_refused(ran, "--sheet -: writes to standard output, but so do the names of the other outputs")
     assert_refused(
@@ -697,7 +697,7 @@ def test_kernel_with_a_hostile_name(convcli: Runner) -> None:
 
 
 @pytest.mark.usefixtures("photo")
-def test_terminal_tells_the_size_and_how_many_results(terminal: Runner) -> None:
+def test_the_terminal_shows_the_size_and_how_many_results(terminal: Runner) -> None:
     ran = terminal("apply", "photo.png", "--filter", "box", "--filter", "log", "--sheet", "out.png")
     height, width, _ = opened("out.png").shape
     assert ran.all == (0, f"out.png  ({height}x{width}x3, the input and 2 results)\n", "")

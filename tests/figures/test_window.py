@@ -330,7 +330,7 @@ def test_windows_of_any_size_stay_on_the_paper(n: Place, f: Any, options: dict[s
         ((6, 6), 3, {"stride": 10**30}, r"^stride 10000000000000000000…: is too large to draw"),
     ],
 )
-def test_what_cannot_be_drawn_is_told(n: Place, f: int, options: dict[str, Any], expected: str) -> None:
+def test_errors_name_what_cannot_be_drawn(n: Place, f: int, options: dict[str, Any], expected: str) -> None:
     rows, columns = window_axes(n, f, **options)
     with pytest.raises(SizeError, match=expected):
         window_drawing(rows, columns, (4 if "row 4" in expected else 0, 0))

@@ -321,7 +321,7 @@ def test_a_stride_beyond_all_numbers() -> None:
     assert conv_forward(a, np.ones((1, 1, 1, 1)), stride=10**30).ravel().tolist() == [0]
 
 
-def test_the_order_of_bytes_says_nothing_of_the_type() -> None:
+def test_byte_order_does_not_change_the_dtype() -> None:
     a, w = np.ones((1, 3, 3, 1), ">f4"), np.ones((1, 1, 1, 1), np.float32)
     assert conv_forward(a, w).dtype == np.float32
 
@@ -377,7 +377,7 @@ A, W = np.zeros((2, 8, 8, 4)), np.zeros((3, 3, 4, 6))
         (lambda: conv_forward(A, W, jobs=0), "jobs 0: must be a whole number"),
     ],
 )  # fmt: skip
-def test_what_disagrees_is_named(call: Callable[[], object], expected: str) -> None:
+def test_errors_name_what_disagrees(call: Callable[[], object], expected: str) -> None:
     with pytest.raises((SizeError, UsageError)) as raised:
         call()
     assert isinstance(raised.value, ConvcliError)

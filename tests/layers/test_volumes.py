@@ -113,18 +113,18 @@ def test_nan_of_any_channel_is_seen() -> None:
     assert np.isfinite(convolve_volume(image, first_only)).all()
 
 
-def test_no_layer_of_many_channels_overflows_on_the_way() -> None:
+def test_no_layer_of_many_channels_overflows_in_between() -> None:
     image, taps = np.full((8, 8, 16), 5e37, np.float32), np.full((3, 3, 16, 16), 1e-3)
     np.testing.assert_allclose(convolve_volume(image, taps), 5e37 * 144e-3, rtol=1e-5)
 
 
-def test_taps_beyond_float32_are_refused_by_either_way() -> None:
+def test_taps_beyond_float32_are_refused_by_both_algorithms() -> None:
     for filters in (1, 4):
         with pytest.raises(KernelError, match="beyond float32"):
             convolve_volume(RGB, np.full((3, 3, 3, filters), 1e38))
 
 
-def test_padding_that_is_far_more_than_the_image_is_refused_by_either_way() -> None:
+def test_padding_far_larger_than_the_image_is_refused_by_both_algorithms() -> None:
     for filters in (1, 4):
         with pytest.raises(SizeError, match=r"enlarges a .* image to"):
             convolve_volume(RGB, np.ones((3, 3, 3, filters)), padding=100_000)
@@ -281,7 +281,7 @@ def test_text_prints_each_map(convcli: Runner, in_folder: Path) -> None:
         (["--kernel", "@nan.npy"], 2, "nan.npy: row 1, column 2 is nan, not finite"),
     ],
 )
-def test_what_does_not_fit_is_said(
+def test_errors_name_what_does_not_fit(
     convcli: Runner, photo: Path, options: list[str], code: int, expected: str
 ) -> None:
     np.save("deep.npy", np.ones((3, 3, 2)))

@@ -218,7 +218,7 @@ def bad(place: float) -> Array:
         ),
     ],
 )
-def test_what_teaches_nothing_is_said(
+def test_errors_name_what_cannot_be_learned_from(
     image: Array, target: Array, how: dict[str, Any], expected: str
 ) -> None:
     with pytest.raises(LearningError) as raised:
