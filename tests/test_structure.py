@@ -134,4 +134,6 @@ def test_the_import_contracts_are_kept() -> None:
     ]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == 0, ran.stdout
-    assert "Contracts: 6 kept, 0 broken." in ran.stdout
+    count = (ROOT / "pyproject.toml").read_text("utf-8").count("[[tool.importlinter.contracts]]")
+    assert count >= 6
+    assert f"Contracts: {count} kept, 0 broken." in ran.stdout
