@@ -1,9 +1,8 @@
 """Runs a batch for a command: prints its reports, shows its progress, and says how it went."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.cli.options.batch import BatchOptions
 from convcli.cli.reports.results import format_answers, format_messages, format_result
@@ -82,8 +81,7 @@ def run_batch(options: BatchOptions, recipes: Sequence[Recipe], files_read: Sequ
     return 1 if failed else 0
 
 
-@dataclass(frozen=True)
-class _PreviewObserver:
+class _PreviewObserver(NamedTuple):
     """Draws previews where the pictures are processed."""
 
     preview: "Preview"

@@ -13,12 +13,12 @@ from convcli.errors import MatrixError
 __all__ = ["NPY_MAGIC", "read_npy"]
 
 NPY_MAGIC = b"\x93NUMPY"
-_HEADER_FIELDS = {
-    "descr": re.compile(rb"'descr': *'([^']{1,20})'"),
-    "fortran_order": re.compile(rb"'fortran_order': *(True|False)"),
-    "shape": re.compile(rb"'shape': *\(((?:[0-9]{1,18}L?, *){0,31}(?:[0-9]{1,18}L?)?)\)"),
+_HEADER_FIELDS = {  # compiled when an array is read
+    "descr": rb"'descr': *'([^']{1,20})'",
+    "fortran_order": rb"'fortran_order': *(True|False)",
+    "shape": rb"'shape': *\(((?:[0-9]{1,18}L?, *){0,31}(?:[0-9]{1,18}L?)?)\)",
 }
-_REAL_DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
+_REAL_DTYPE = r"[<>|=]?(b1|[iu][1248]|f[248])"
 MAX_HEADER = 10_000
 
 
@@ -52,12 +52,12 @@ def read_npy(
     prefix = stream.read(8)
     length = int.from_bytes(stream.read(2 if prefix[6:7] == b"\1" else 4), "little")
     header = stream.read(min(length, MAX_HEADER))
-    found = [pattern.search(header) for pattern in _HEADER_FIELDS.values()]
+    found = [re.search(pattern, header) for pattern in _HEADER_FIELDS.values()]
     known = prefix[:6] == NPY_MAGIC and prefix[6:] in {b"\1\0", b"\2\0", b"\3\0"}
     if not known or length > MAX_HEADER or not all(found):
         raise MatrixError(name, "is not a .npy file of plain numbers")
     dtype_text, fortran_order, sizes = (match[1].decode("latin-1") for match in found if match)
-    if not _REAL_DTYPE.fullmatch(dtype_text):
+    if not re.fullmatch(_REAL_DTYPE, dtype_text):
         raise MatrixError(name, f"is not a .npy file of real numbers: its dtype is {dtype_text}")
     dtype = np.dtype(dtype_text)
     shape = tuple(int(size.strip(" L")) for size in sizes.split(",") if size.strip())

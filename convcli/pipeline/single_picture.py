@@ -24,7 +24,7 @@ from convcli.pipeline.inputs import Source
 from convcli.pipeline.job import Job
 from convcli.pipeline.outputs import Destination, Outputs
 from convcli.pipeline.reading import ReadOptions
-from convcli.pipeline.recipes.banks import convolution_recipe
+from convcli.pipeline.recipes.filtering import convolution_recipe
 from convcli.pipeline.recipes.pooling import pool_recipe
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.recipes.rendering import Rendering

@@ -22,8 +22,8 @@ from convcli.pipeline.job import Job
 from convcli.pipeline.outputs import Destination
 from convcli.pipeline.processes import LocalProcesses
 from convcli.pipeline.reading import ReadOptions
-from convcli.pipeline.recipes.banks import convolution_recipe
 from convcli.pipeline.recipes.directions import direction_recipe
+from convcli.pipeline.recipes.filtering import convolution_recipe
 from convcli.pipeline.recipes.pooling import pool_recipe
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.recipes.sheets import sheet_recipe

@@ -189,7 +189,7 @@ def apply(
     from convcli.cli.options.batch import BatchOptions
     from convcli.cli.options.filtering import kernel_files, read_filters, read_rendering, read_window
     from convcli.cli.terminal.output import is_human_readable
-    from convcli.pipeline.recipes.banks import convolution_recipe
+    from convcli.pipeline.recipes.filtering import convolution_recipe
 
     batch = BatchOptions.read(images, background, arguments)
     window = read_window(padding, border, stride, dilation, flip=flip, jobs=batch.threads)

@@ -3,8 +3,8 @@
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from convcli.cli.options.batch_arguments import BatchArguments
 from convcli.cli.options.declarations import check_minimum
@@ -26,8 +26,7 @@ from convcli.sizes.text import parse_amount
 __all__ = ["BatchOptions", "read_destination", "read_options"]
 
 
-@dataclass(frozen=True)
-class BatchOptions:
+class BatchOptions(NamedTuple):
     """What is read, how and by how many processes, where results go, and how they are reported."""
 
     sources: Sequence[Source]

@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from convcli.cli.options.kernels import is_kernel_file, parse_kernel_option
 from convcli.convolution.borders import parse_border
 from convcli.convolution.rendering import SignedMapping
 from convcli.errors import MatrixError, UsageError, parse_choice
-from convcli.kernels.banks import Bank, orientation_bank
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Filter
 from convcli.kernels.named import get_filter
@@ -17,6 +16,9 @@ from convcli.pictures.text_matrices import parse_number
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
 from convcli.sizes.text import parse_padding, parse_pair
+
+if TYPE_CHECKING:
+    from convcli.kernels.banks import Bank
 
 __all__ = ["kernel_files", "parse_number_option", "read_filters", "read_rendering", "read_window"]
 
@@ -30,7 +32,7 @@ def read_filters(
     size: str | None,
     order: str | None = None,
     inputs: Sequence[str] = (),
-) -> list[Filter | Bank]:
+) -> "list[Filter | Bank]":
     """Build the filters of the options: the named ones, the kernels and the banks.
 
     Raises
@@ -39,7 +41,7 @@ def read_filters(
         No filter was given, or one cannot be built.
     """
     for name in names:
-        if name.startswith("@") or is_kernel_file(name):
+        if name.startswith("@") or _is_kernel_file(name):
             raise UsageError(name[:100], f"is a file, not a name: --kernel @{name.removeprefix('@')}")
     if not names and not kernels and not banks:
         for name in inputs:
@@ -52,8 +54,26 @@ def read_filters(
     parameters = {"angle": parse_number_option("--angle", angle), "size": parse_number_option("--size", size)}
     if order is not None and not any(text.startswith("@") for text in kernels):
         raise UsageError("--order", "is for weights from a file, as in --kernel @weights.npz:conv1.weight")
-    named = [get_filter(name, **parameters) for name in names]
-    return [*named, *(parse_kernel_option(text, order) for text in kernels), *map(orientation_bank, banks)]
+    chosen: list[Filter | Bank] = [get_filter(name, **parameters) for name in names]
+    if kernels:
+        from convcli.cli.options.kernels import (
+            parse_kernel_option,  # late, here and below: most runs name filters
+        )
+
+        chosen += [parse_kernel_option(text, order) for text in kernels]
+    if banks:
+        from convcli.kernels.banks import orientation_bank
+
+        chosen += map(orientation_bank, banks)
+    return chosen
+
+
+def _is_kernel_file(name: str) -> bool:
+    if "." not in name:
+        return False
+    from convcli.cli.options.kernels import is_kernel_file  # late: few names have a dot
+
+    return is_kernel_file(name)
 
 
 def kernel_files(kernels: list[str]) -> list[str]:

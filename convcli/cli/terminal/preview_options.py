@@ -1,7 +1,6 @@
 """``--preview``: whether results are shown in the terminal, and by which graphics protocol."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.cli.terminal.output import message, stdout_is_terminal
 from convcli.errors import parse_choice
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["PreviewRequest"]
 
 
-@dataclass(frozen=True)
-class PreviewRequest:
+class PreviewRequest(NamedTuple):
     """A requested preview, by a given protocol or by the best that the terminal supports."""
 
     protocol: "GraphicsProtocol | None"

@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from tempfile import TemporaryFile
 from typing import BinaryIO
 
 __all__ = ["captured_libtiff_errors"]
@@ -59,6 +58,8 @@ def _memory_file() -> BinaryIO:
     """Return a file in memory where the system has them: there may be no writable folder."""
     if hasattr(os, "memfd_create"):
         return open(os.memfd_create("libtiff"), "w+b")  # noqa: PTH123 -- a descriptor
+    from tempfile import TemporaryFile  # late: it loads much, and most systems have files in memory
+
     return TemporaryFile()
 
 

@@ -47,14 +47,14 @@ MODE_BYTES = {
 }
 ROW_OVERHEAD = 12  # bytes that Pillow needs per row
 MAX_TEXT_BYTES = 1 << 24  # bytes of an uncompressed text or profile in a PNG
-SIGNATURES = {
-    "a PNG": re.compile(rb"\x89PNG"),
-    "a JPEG": re.compile(rb"\xff\xd8\xff"),
-    "a TIFF": re.compile(rb"II[*+]\0|MM\0[*+]"),
-    "a GIF": re.compile(rb"GIF8"),
-    "a WebP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
-    "an AVIF": re.compile(rb".{4}ftypavi[fs]", re.DOTALL),
-    "a PNM": re.compile(rb"P[1-6Ff][ \t\r\n#]"),
+SIGNATURES = {  # compiled when a file turns out to be damaged
+    "a PNG": rb"\x89PNG",
+    "a JPEG": rb"\xff\xd8\xff",
+    "a TIFF": rb"II[*+]\0|MM\0[*+]",
+    "a GIF": rb"GIF8",
+    "a WebP": rb"(?s:RIFF.{4}WEBP)",
+    "an AVIF": rb"(?s:.{4}ftypavi[fs])",
+    "a PNM": rb"P[1-6Ff][ \t\r\n#]",
 }
 
 # Pillow's log messages are discarded unless the application configures logging; without a handler they
@@ -150,7 +150,7 @@ def _signature(stream: BinaryIO) -> str | None:
     """Return the format that the first bytes of a file indicate, or None."""
     stream.seek(0)
     head = stream.read(16)
-    return next((kind for kind, pattern in SIGNATURES.items() if pattern.match(head)), None)
+    return next((kind for kind, pattern in SIGNATURES.items() if re.match(pattern, head)), None)
 
 
 def _reason(error: Exception) -> str:

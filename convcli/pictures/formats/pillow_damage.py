@@ -3,14 +3,14 @@
 import io
 from collections.abc import Callable
 from functools import partial
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.pictures.damage.jpeg import Scans, find_scans, pad_scans
-from convcli.pictures.damage.png import check_all_pixels, check_chunks
-from convcli.pictures.damage.tiff import PLANAR, SEPARATE_PLANES, check_directory, check_parts
+
+if TYPE_CHECKING:
+    from convcli.pictures.damage.jpeg import Scans
 
 __all__ = ["check_damage"]
 
@@ -31,6 +31,8 @@ def check_damage(image: Image.Image, stream: BinaryIO, name: str, frame: int) ->
         return partial(_check_png, image, stream, name, frame)
     if image.format not in {"JPEG", "MPO"}:
         return lambda: None
+    from convcli.pictures.damage.jpeg import find_scans  # late, here and below: only for its format
+
     content = stream
     if frame:  # one of several pictures in a file
         position = stream.tell()
@@ -44,6 +46,8 @@ def check_damage(image: Image.Image, stream: BinaryIO, name: str, frame: int) ->
 
 
 def _check_tiff(image: Image.Image, stream: BinaryIO, name: str) -> None:
+    from convcli.pictures.damage.tiff import PLANAR, SEPARATE_PLANES, check_directory, check_parts
+
     tags: Any = image.tag_v2  # type: ignore[attr-defined] # a TIFF has it
     tile: Any = image.tile[0] if image.tile else ("",)  # type: ignore[attr-defined]
     position = stream.tell()
@@ -57,6 +61,8 @@ def _check_tiff(image: Image.Image, stream: BinaryIO, name: str) -> None:
 
 def _check_png(image: Image.Image, stream: BinaryIO, name: str, frame: int) -> None:
     """Check for missing pixels, which Pillow leaves zero."""
+    from convcli.pictures.damage.png import check_all_pixels, check_chunks
+
     check_chunks(stream, name)
     if image.mode == "P" and image.palette is not None:
         colors = len(image.palette.palette) // len(image.palette.mode)
@@ -68,7 +74,7 @@ def _check_png(image: Image.Image, stream: BinaryIO, name: str, frame: int) -> N
         check_all_pixels(stream, name, frame)
 
 
-def _check_jpeg(image: Image.Image, stream: BinaryIO, name: str, scans: Scans) -> None:
+def _check_jpeg(image: Image.Image, stream: BinaryIO, name: str, scans: "Scans") -> None:
     """Check for missing pixels, which libjpeg leaves gray.
 
     A file with several scans is decoded again with extra bits after each scan: they become pixels only where
@@ -80,6 +86,8 @@ def _check_jpeg(image: Image.Image, stream: BinaryIO, name: str, scans: Scans) -
     gray = all(abs(value - 128) <= 1 for value in (last if isinstance(last, tuple) else (last,)))
     if scans.arithmetic or (not gray and len(scans.ends) == 1):
         return
+    from convcli.pictures.damage.jpeg import pad_scans
+
     with Image.open(io.BytesIO(pad_scans(stream, scans.ends)), formats=("JPEG",)) as again:
         again.load()
         for top in range(0, image.height, ROWS_COMPARED):

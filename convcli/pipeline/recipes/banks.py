@@ -1,4 +1,4 @@
-"""Recipes that apply a filter or a bank: a volume as deep as the picture, or several filters."""
+"""Recipes that apply a bank of filters, which are as deep as the picture or give several maps."""
 
 from functools import partial
 
@@ -7,35 +7,18 @@ import numpy as np
 from convcli.convolution.rendering import SignedMapping, adjust
 from convcli.errors import KernelError, SizeError, UsageError
 from convcli.kernels.banks import Bank
-from convcli.kernels.filter import Filter
 from convcli.layers.volumes import convolve_volume
 from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
-from convcli.pipeline.recipes.filtering import filter_recipe
 from convcli.pipeline.recipes.recipe import Recipe, Result
 from convcli.pipeline.recipes.rendering import WORKING_BYTES, Rendering
 from convcli.pipeline.recipes.window import SlidingWindow, result_size
 from convcli.sizes.text import format_size
 
-__all__ = ["convolution_recipe"]
+__all__ = ["bank_recipe"]
 
 
-def convolution_recipe(
-    filter_or_bank: Filter | Bank, window: SlidingWindow, rendering: Rendering, *, measured: bool
-) -> Recipe:
-    """Make the recipe that applies a filter or a bank; `measured` computes statistics of the result.
-
-    Raises
-    ------
-    KernelError, UsageError
-        An option is not defined for it.
-    """
-    if isinstance(filter_or_bank, Filter):
-        return filter_recipe(filter_or_bank, window, rendering, measured=measured)
-    return _bank_recipe(filter_or_bank, window, rendering)
-
-
-def _bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Recipe:
+def bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Recipe:
     """Make the recipe that applies a bank; several feature maps stay values unless pixels are requested.
 
     Raises

@@ -11,7 +11,7 @@ from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Combination, Filter
 from convcli.pictures.channels import Channels
 from convcli.pictures.text_matrices import format_matrix
-from convcli.pipeline.recipes.banks import convolution_recipe
+from convcli.pipeline.recipes.filtering import convolution_recipe
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow

@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from typing import TYPE_CHECKING
 
 from convcli.convolution.fused import filter_pixels
 from convcli.convolution.rendering import SignedMapping
@@ -13,7 +14,27 @@ from convcli.pipeline.recipes.recipe import Recipe, Result
 from convcli.pipeline.recipes.rendering import WORKING_BYTES, Rendering, result_record
 from convcli.pipeline.recipes.window import SlidingWindow, result_size
 
-__all__ = ["filter_recipe"]
+if TYPE_CHECKING:
+    from convcli.kernels.banks import Bank
+
+__all__ = ["convolution_recipe", "filter_recipe"]
+
+
+def convolution_recipe(
+    filter_or_bank: "Filter | Bank", window: SlidingWindow, rendering: Rendering, *, measured: bool
+) -> Recipe:
+    """Make the recipe that applies a filter or a bank; `measured` computes statistics of the result.
+
+    Raises
+    ------
+    KernelError, UsageError
+        An option is not defined for it.
+    """
+    if isinstance(filter_or_bank, Filter):
+        return filter_recipe(filter_or_bank, window, rendering, measured=measured)
+    from convcli.pipeline.recipes.banks import bank_recipe  # late: most runs apply filters
+
+    return bank_recipe(filter_or_bank, window, rendering)
 
 
 def filter_recipe(filter_: Filter, window: SlidingWindow, rendering: Rendering, *, measured: bool) -> Recipe:
