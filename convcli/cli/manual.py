@@ -91,7 +91,8 @@ def manual_page(root: "TyperGroup") -> str:
     .SH NAME
     """
     context = typer.Context(root, info_name="convcli", **root.context_settings)
-    about, *rest = paragraphs(root)
+    first_paragraph, *further_paragraphs = paragraphs(root)
+    description = [paragraph for paragraph in further_paragraphs if not paragraph.startswith("More:")]
     lines = [
         r".\" Made by: convcli --man > convcli/cli/convcli.1",
         f'.TH CONVCLI 1 "" "convcli {escape(__version__)}" "User Commands"',
@@ -99,15 +100,13 @@ def manual_page(root: "TyperGroup") -> str:
         ".nh",  # no hyphens in names; with .ad l no widened spaces
         ".ad l",
         ".SH NAME",
-        rf"convcli \- {escape(about[0].lower() + about[1:].rstrip('.'))}",
+        rf"convcli \- {escape(first_paragraph[0].lower() + first_paragraph[1:].rstrip('.'))}",
         ".SH SYNOPSIS",
         r"\fBconvcli\fR \fICOMMAND\fR [\fIOPTIONS\fR] [\fIARGUMENTS\fR]",
         ".br",
         r"\fBconvcli\fR [\fIOPTIONS\fR]",
         ".SH DESCRIPTION",
-        *_roff_paragraphs(
-            [about, *(paragraph for paragraph in rest if not paragraph.startswith("Help:")), CONVENTIONS]
-        ),
+        *_roff_paragraphs([first_paragraph, *description, CONVENTIONS]),
         ".SH OPTIONS",
         *_parameters(root, context),
         ".SH COMMANDS",
@@ -115,10 +114,10 @@ def manual_page(root: "TyperGroup") -> str:
     for name in root.list_commands(context):
         command = root.get_command(context, name)
         assert command is not None
-        own = typer.Context(command, info_name=name, parent=context, **command.context_settings)
-        usage = " ".join(command.collect_usage_pieces(own))
+        command_context = typer.Context(command, info_name=name, parent=context, **command.context_settings)
+        usage = " ".join(command.collect_usage_pieces(command_context))
         lines += [f'.SS "convcli {name} {escape(usage)}"', *_roff_paragraphs(paragraphs(command))]
-        lines += _parameters(command, own)
+        lines += _parameters(command, command_context)
     lines += [
         *_reference(),
         ".SH EXIT STATUS",

@@ -173,7 +173,7 @@ def _print_filter(filter_: "Filter") -> None:
     for matrix in filter_.kernels:
         lines += [*kernel_rows(matrix * filter_.divisor if filter_.divisor > 1 else matrix), ""]
     total = round(_coefficient_sum(filter_.kernels[0]), 12) + 0.0  # + 0.0 turns -0.0 into 0.0
-    facts = [
+    summary_lines = [
         ("responds to", filter_.responds_to),
         ("gain", f"{filter_.gain:.6g}"),
         ("sum", f"{total:.6g}"),
@@ -182,9 +182,11 @@ def _print_filter(filter_: "Filter") -> None:
     ]
     if filter_.combination != Combination.SINGLE:
         is_magnitude = filter_.combination == Combination.MAGNITUDE
-        facts.append(("combined as", "sqrt(x² + y²) of the two" if is_magnitude else "the largest response"))
+        summary_lines.append(
+            ("combined as", "sqrt(x² + y²) of the two" if is_magnitude else "the largest response")
+        )
     entry = CATALOG.get(filter_.name.partition(":")[0])
     for name, option in entry.options.items() if entry else ():
         default = "" if option.default is None else f" (default {option.default:g})"
-        facts.append(("option", f"{name}: {option.description}{default}"))
-    write("".join(f"{line}\n" for line in lines) + labeled_text(facts))
+        summary_lines.append(("option", f"{name}: {option.description}{default}"))
+    write("".join(f"{line}\n" for line in lines) + labeled_text(summary_lines))

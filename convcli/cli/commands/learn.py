@@ -294,11 +294,11 @@ def _report_text(learned: "LearnedFilter", nearest: "NearestFilter | None", file
     method = f"by gradient descent in {learned.steps} steps" if learned.steps else "by least squares"
     if learned.history:
         method += f"; loss {learned.history[-1].loss:.2g} relative to the target's variance"
-    facts = [("learned", f"{format_size(learned.taps.shape)} coefficients {method}")]
+    summary_lines = [("learned", f"{format_size(learned.taps.shape)} coefficients {method}")]
     if learned.bias:
-        facts.append(("bias", f"{learned.bias:.6g}"))
+        summary_lines.append(("bias", f"{learned.bias:.6g}"))
     part = f"{learned.relative_error:.2g} relative to their standard deviation"
-    facts.append(("error", f"{learned.error:.2g} (root mean square) on the held-out rows, {part}"))
-    facts += [("nearest", str(nearest))] if nearest is not None else []
+    summary_lines.append(("error", f"{learned.error:.2g} (root mean square) on the held-out rows, {part}"))
+    summary_lines += [("nearest", str(nearest))] if nearest is not None else []
     written = [("written", name) for name in files]
-    return "".join(f"{line}\n" for line in lines) + labeled_text(facts, written)
+    return "".join(f"{line}\n" for line in lines) + labeled_text(summary_lines, written)

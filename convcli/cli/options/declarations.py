@@ -261,13 +261,13 @@ def apply_text_option(
     set_text_output(text)
 
 
-def check_minimum(option: str, number: int | None, least: int) -> None:
-    """Check that a number, if given, is at least `least`.
+def check_minimum(option: str, number: int | None, minimum: int) -> None:
+    """Check that a number, if given, is at least `minimum`.
 
     Raises
     ------
     UsageError
         The number is smaller.
     """
-    if number is not None and number < least:
-        raise UsageError(f"{option} {number}", f"must be a whole number, at least {least}")
+    if number is not None and number < minimum:
+        raise UsageError(f"{option} {number}", f"must be a whole number, at least {minimum}")

@@ -54,18 +54,18 @@ def read_filters(
     parameters = {"angle": parse_number_option("--angle", angle), "size": parse_number_option("--size", size)}
     if order is not None and not any(text.startswith("@") for text in kernels):
         raise UsageError("--order", "is for weights from a file, as in --kernel @weights.npz:conv1.weight")
-    chosen: list[Filter | Bank] = [get_filter(name, **parameters) for name in names]
+    filters: list[Filter | Bank] = [get_filter(name, **parameters) for name in names]
     if kernels:
         from convcli.cli.options.kernels import (
             parse_kernel_option,  # late, here and below: most runs name filters
         )
 
-        chosen += [parse_kernel_option(text, order) for text in kernels]
+        filters += [parse_kernel_option(text, order) for text in kernels]
     if banks:
         from convcli.kernels.banks import orientation_bank
 
-        chosen += map(orientation_bank, banks)
-    return chosen
+        filters += map(orientation_bank, banks)
+    return filters
 
 
 def _is_kernel_file(name: str) -> bool:
@@ -78,12 +78,12 @@ def _is_kernel_file(name: str) -> bool:
 
 def kernel_files(kernels: list[str]) -> list[str]:
     """Return the files that the kernels are read from."""
-    named = [text[1:] for text in kernels if text.startswith("@")]
-    if not named:
+    files = [text[1:] for text in kernels if text.startswith("@")]
+    if not files:
         return []
     from convcli.kernels.weights import split_weights  # late: most filters do not come from files
 
-    return [split_weights(text)[0] for text in named]
+    return [split_weights(text)[0] for text in files]
 
 
 def read_window(
@@ -110,16 +110,16 @@ def read_rendering(
     relu: bool = False,
 ) -> Rendering:
     """Read the options that make pixels of results as typed."""
-    how = None if signed is None else parse_choice(signed, SignedMapping, "--signed")
+    mapping = None if signed is None else parse_choice(signed, SignedMapping, "--signed")
     pixels_only = file_format is not None and not (file_format.numeric or file_format == FileFormat.TIFF)
-    if how == SignedMapping.RAW and pixels_only:
+    if mapping == SignedMapping.RAW and pixels_only:
         raise UsageError(
             "--signed raw",
             f"keeps signed values, but {file_format} holds pixels; use npy, csv, txt or tiff",
         )
     factor = None if scale == "gain" else parse_number_option("--scale", scale)
     biases = tuple(parse_number_option("--bias", part) or 0 for part in bias.split(","))
-    return Rendering(parse_choice(channels, Channels, "--channels"), how, factor, biases, relu)
+    return Rendering(parse_choice(channels, Channels, "--channels"), mapping, factor, biases, relu)
 
 
 def parse_number_option(option: str, text: str | None) -> float | None:

@@ -213,9 +213,9 @@ def _half_color(half: list[int], colors: ColorSystem) -> Color | None:
 def _ascii_art(canvas: Canvas) -> str:
     """Return one line for two rows of pixels: a character for the mean of two, ignoring transparent ones."""
     gray: NDArray[Any] = canvas[..., :3] @ np.array([0.299, 0.587, 0.114])
-    seen = canvas[..., 3] > 0
-    counts = np.maximum(seen[::2].astype(int) + seen[1::2], 1)
-    steps = ((gray * seen)[::2] + (gray * seen)[1::2]) / counts * len(SHADES) / 256
+    is_opaque = canvas[..., 3] > 0
+    counts = np.maximum(is_opaque[::2].astype(int) + is_opaque[1::2], 1)
+    steps = ((gray * is_opaque)[::2] + (gray * is_opaque)[1::2]) / counts * len(SHADES) / 256
     return "".join(
         "".join(SHADES[step] for step in line).rstrip() + "\n" for line in steps.astype(int).tolist()
     )
