@@ -25,7 +25,7 @@ NO_MEMORY = "there is not enough memory for it"
 
 
 class Observer(Protocol):
-    """Somebody who looks at pictures as they are processed, for example to preview them."""
+    """Sees pictures as they are processed, for example to preview them."""
 
     def before(self, source: Source, picture: Picture) -> Any:
         """Look at an input, and return what `after` needs of it: the picture itself is not kept."""
@@ -198,7 +198,11 @@ class Job(NamedTuple):
 def candidate_outputs(source: Source, recipe: Recipe, destination: Destination) -> list[str]:
     """Return the possible outputs of an input: the name of a file does not say what it holds."""
     formats = {destination.format_for(kind, recipe.as_numbers) for kind in PictureKind}
-    return [destination.path(source, recipe.label, one.extension) for one in formats if one is not PRINTED]
+    return [
+        destination.path(source, recipe.label, file_format.extension)
+        for file_format in formats
+        if file_format is not PRINTED
+    ]
 
 
 def _wants_numbers(recipe: Recipe, picture: Picture, file_format: FileFormat | None) -> bool:

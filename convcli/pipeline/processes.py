@@ -243,10 +243,10 @@ class _ProcessPool(Generic[Result]):
 def _exit_code(process: int, options: int = 0) -> int | None:
     """Wait for a process; return its exit code, minus the signal number, or None if it is still running."""
     try:
-        found, status = os.waitpid(process, options)
+        pid, status = os.waitpid(process, options)
     except ChildProcessError:  # somebody else has waited for it
         return 0
-    return os.waitstatus_to_exitcode(status) if found else None
+    return os.waitstatus_to_exitcode(status) if pid else None
 
 
 def _run_worker(connection: "Connection", compute: Callable[[int], object]) -> NoReturn:

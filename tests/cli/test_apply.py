@@ -71,8 +71,8 @@ def filtered(
     )
 
 
-def rendered(values: Array, how: str = "abs", *, scale: Fraction = Fraction(1), depth: int = 8) -> Array:
-    pixels, _ = reference.render(list(values.ravel()), how, scale=scale, depth=depth)
+def rendered(values: Array, mapping: str = "abs", *, scale: Fraction = Fraction(1), depth: int = 8) -> Array:
+    pixels, _ = reference.render(list(values.ravel()), mapping, scale=scale, depth=depth)
     return np.array(pixels).reshape(values.shape)
 
 
@@ -185,7 +185,7 @@ def test_several_images_and_filters_give_an_output_each(
 )
 def test_name_of_the_output(convcli: Runner, in_folder: Path, arguments: tuple[str, ...], name: str) -> None:
     assert convcli("apply", "photo.png", *arguments).all == (0, f"{name}\n", "")
-    assert [found for found, data in contents(in_folder).items() if data is not None] == sorted(
+    assert [path for path, data in contents(in_folder).items() if data is not None] == sorted(
         ["photo.png", name]
     )
 
@@ -742,8 +742,8 @@ def test_compass_is_the_strongest_of_eight_directions(
     responses = []
     for turn in range(8):
         kernel = np.zeros((3, 3), int)
-        for place, tap in zip(places, ring[turn:] + ring[:turn], strict=True):
-            kernel[place] = tap
+        for cell, tap in zip(places, ring[turn:] + ring[:turn], strict=True):
+            kernel[cell] = tap
         responses.append(filtered(gray, kernel))
     assert convcli("apply", "gray.png", "--filter", name, "-o", "out.npy").all == (0, "out.npy\n", "")
     assert (np.load("out.npy") == np.max(responses, axis=0)).all()
@@ -889,11 +889,11 @@ def test_flip_turns_the_kernel_half_round(convcli: Runner, gray: Array, flags: t
 # From numbers to pixels -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["abs", "clip", "center", "stretch"])
-def test_signed(convcli: Runner, photo: Array, how: str) -> None:
-    ran = convcli("apply", "photo.png", "--filter", "sobel-x", "--signed", how)
+@pytest.mark.parametrize("mapping", ["abs", "clip", "center", "stretch"])
+def test_signed(convcli: Runner, photo: Array, mapping: str) -> None:
+    ran = convcli("apply", "photo.png", "--filter", "sobel-x", "--signed", mapping)
     assert ran.all == (0, "photo-sobel-x.png\n", "")
-    assert (opened("photo-sobel-x.png") == rendered(filtered(photo), how)).all()
+    assert (opened("photo-sobel-x.png") == rendered(filtered(photo), mapping)).all()
 
 
 def test_signed_raw_keeps_numbers(convcli: Runner, photo: Array) -> None:
@@ -1034,7 +1034,7 @@ def test_gray_picture_has_no_red(convcli: Runner, in_folder: Path) -> None:
 @pytest.mark.usefixtures("gray")
 def test_unknown_channels(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "grey.png", "--filter", "box", "--channels", "grey")
+        ran = convcli("apply", "gray.png", "--filter", "box", "--channels", "grey")
     assert ran.all == (2, "", "convcli: --channels 'grey': did you mean gray?\n")
 
 
@@ -1633,8 +1633,8 @@ def test_unreadable_file(convcli: Runner, in_folder: Path, name: str, data: byte
 
 def test_truncated_picture(convcli: Runner, in_folder: Path) -> None:
     save(in_folder / "photo.png", noise((40, 40, 3)))
-    whole = (in_folder / "photo.png").read_bytes()
-    (in_folder / "photo.png").write_bytes(whole[: len(whole) // 2])
+    content = (in_folder / "photo.png").read_bytes()
+    (in_folder / "photo.png").write_bytes(content[: len(content) // 2])
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "box")
     assert_failed(ran, 1, "photo.png: cannot be decoded: ")
@@ -1786,17 +1786,17 @@ def test_derived_name_that_is_another_input_is_not_overwritten(convcli: Runner, 
 
 @pytest.mark.usefixtures("photo")
 @pytest.mark.parametrize(
-    ("name", "what"),
+    ("name", "why"),
     [
         ("out.xyz", "unknown extension '.xyz'"),
         ("out.gif", "unknown extension '.gif'"),
         ("out", "has no extension"),
     ],
 )
-def test_unknown_extension(convcli: Runner, in_folder: Path, name: str, what: str) -> None:
+def test_unknown_extension(convcli: Runner, in_folder: Path, name: str, why: str) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "box", "-o", name)
-    assert_failed(ran, 2, f"{name}: {what}, which selects the format: png, jpeg, ")
+    assert_failed(ran, 2, f"{name}: {why}, which selects the format: png, jpeg, ")
 
 
 @pytest.mark.usefixtures("photo")
@@ -1961,7 +1961,7 @@ def test_strange_name_is_exact_in_json(convcli: Runner, in_folder: Path, stem: s
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "escaped"),
     [
         ("two\nlines.png", "two\\nlines.png"),
         ("red\x1b[31m.png", "red\\x1b[31m.png"),
@@ -1970,10 +1970,12 @@ def test_strange_name_is_exact_in_json(convcli: Runner, in_folder: Path, stem: s
         ("ünïcödé.png", "ünïcödé.png"),
     ],
 )
-def test_strange_name_is_escaped_in_messages(convcli: Runner, in_folder: Path, name: str, shown: str) -> None:
+def test_strange_name_is_escaped_in_messages(
+    convcli: Runner, in_folder: Path, name: str, escaped: str
+) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", name, "--filter", "box")
-    assert ran.all == (1, "", f"convcli: {shown}: no such file or directory\n")
+    assert ran.all == (1, "", f"convcli: {escaped}: no such file or directory\n")
 
 
 def test_strange_name_is_escaped_on_a_terminal(terminal: Runner, in_folder: Path) -> None:

@@ -26,10 +26,10 @@ def picture(path: Path, seed: int = 0, side: int = 24) -> None:
 @pytest.fixture
 def names(in_folder: Path) -> list[str]:
     """Work in a folder with twelve pictures."""
-    found = [f"{number:02d}.png" for number in range(12)]
-    for number, name in enumerate(found):
+    names = [f"{number:02d}.png" for number in range(12)]
+    for number, name in enumerate(names):
         picture(in_folder / name, number)
-    return found
+    return names
 
 
 # Sharing out ----------------------------------------------------------------------------------------------
@@ -57,9 +57,11 @@ def test_a_process_that_is_killed_loses_its_part_only() -> None:
             os._exit(7)
         return f"{part} done"
 
-    told = list(map_in_processes(20, do, lambda part, by: f"{part} lost by {by}", 3, in_order=True))
+    results = list(map_in_processes(20, do, lambda part, by: f"{part} lost by {by}", 3, in_order=True))
     lost = {3: "signal 9", 5: "exit code 7", 11: "signal 9"}
-    assert told == [f"{part} lost by {lost[part]}" if part in lost else f"{part} done" for part in range(20)]
+    assert results == [
+        f"{part} lost by {lost[part]}" if part in lost else f"{part} done" for part in range(20)
+    ]
 
 
 def test_a_mistake_in_the_work_is_seen_and_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,26 +99,26 @@ def test_processes_that_cannot_be_started_are_done_without(
 
     monkeypatch.setattr(os, "fork", scarce)
     for in_order in (True, False):
-        told = map_in_processes(
+        results = map_in_processes(
             50, lambda part: (part, os.getpid()), lambda *_: (-1, -1), 3, in_order=in_order
         )
-        parts, processes = zip(*told, strict=True)
+        parts, processes = zip(*results, strict=True)
         assert sorted(parts) == list(range(50))
         assert (set(processes) == {os.getpid()}) == (refused_from == 0)
         started = 0
 
 
 def test_a_process_that_dies_while_it_has_nothing_to_do_loses_nothing() -> None:
-    told: list[str] = []
+    results: list[str] = []
     for text in map_in_processes(
         9, lambda part: f"{part} by {os.getpid()}", lambda _, by: by, 2, in_order=True
     ):
         process = int(text.split()[-1])
-        if len(told) == 3:  # it has sent its result, and may or may not have its next part
+        if len(results) == 3:  # it has sent its result, and may or may not have its next part
             os.kill(process, signal.SIGKILL)
-        told.append(text)
-    assert len(told) == 9
-    assert sum("signal" in text for text in told) <= 1
+        results.append(text)
+    assert len(results) == 9
+    assert sum("signal" in text for text in results) <= 1
 
 
 def test_processes_and_threads() -> None:
@@ -136,8 +138,8 @@ def test_bytes_do_not_depend_on_how_many_share_the_work(convcli: Runner, names: 
         ran = convcli("apply", *names, "--filter", "sobel", "--out-dir", f"j{jobs}", "-j", jobs)
         assert (ran.code, ran.err) == (0, "")
         assert ran.out.splitlines() == [f"j{jobs}/{name[:-4]}-sobel.png" for name in names]
-        made = [Path(f"j{jobs}/{name[:-4]}-sobel.png").read_bytes() for name in names]
-        assert made == [Path(f"j1/{name[:-4]}-sobel.png").read_bytes() for name in names]
+        outputs = [Path(f"j{jobs}/{name[:-4]}-sobel.png").read_bytes() for name in names]
+        assert outputs == [Path(f"j1/{name[:-4]}-sobel.png").read_bytes() for name in names]
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
@@ -174,8 +176,8 @@ def test_a_tree_is_kept(convcli: Runner, in_folder: Path) -> None:
             ran = convcli(
                 "apply", "--recursive", "photos", "--filter", "box", "--out-dir", out_dir, "--force"
             )
-            made = ["a-box.png", "x/b-box.png", "x/y/c-box.png"]
-            assert ran.all == (0, "".join(f"{out_dir}/{name}\n" for name in made), "")
+            outputs = ["a-box.png", "x/b-box.png", "x/y/c-box.png"]
+            assert ran.all == (0, "".join(f"{out_dir}/{name}\n" for name in outputs), "")
 
 
 def test_names_from_a_list(convcli: Runner, names: list[str]) -> None:
@@ -200,24 +202,24 @@ def test_what_has_been_done_is_skipped(convcli: Runner, names: list[str]) -> Non
     assert ran.all == (0, "".join(f"{name[:-4]}-box.png\n" for name in names[:5] if name != "03.png"), "")
     assert Path("03-box.png").read_bytes() == b"precious"
     ran = convcli("apply", *names[:6], "--filter", "box", "--skip-existing", "--json", "-j", 1)
-    told = [json.loads(line) for line in ran.out.splitlines()]
-    assert [record.get("skipped", False) for record in told] == [True] * 5 + [False]
-    assert told[3] == {"input": "03.png", "output": "03-box.png", "skipped": True}
+    results = [json.loads(line) for line in ran.out.splitlines()]
+    assert [record.get("skipped", False) for record in results] == [True] * 5 + [False]
+    assert results[3] == {"input": "03.png", "output": "03-box.png", "skipped": True}
 
 
 @pytest.mark.parametrize(
-    ("template", "made"),
+    ("template", "output"),
     [
         ("{stem}_{filter}.{ext}", "00_gaussian-sigma=2.png"),
         ("{filter}/{stem}.jpg", "gaussian-sigma=2/00.jpg"),
         ("soft {name}.tiff", "soft 00.png.tiff"),
     ],
 )
-def test_derived_names(convcli: Runner, names: list[str], template: str, made: str) -> None:
+def test_derived_names(convcli: Runner, names: list[str], template: str, output: str) -> None:
     options = ["--filter", "gaussian:sigma=2", "--name", template, "--out-dir", "out"]
     ran = convcli("apply", *names[:2], *options)
-    assert ran.all == (0, f"out/{made}\nout/{made.replace('00', '01')}\n", "")
-    with Image.open(Path("out") / made) as image:
+    assert ran.all == (0, f"out/{output}\nout/{output.replace('00', '01')}\n", "")
+    with Image.open(Path("out") / output) as image:
         assert image.size == (24, 24)
 
 
@@ -278,9 +280,9 @@ def test_a_signal_ends_a_batch_and_leaves_nothing_half_done(in_folder: Path, num
         _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (-number, b"")
     assert not list(in_folder.rglob(".convcli-*"))
-    made = list((in_folder / "out").iterdir())
-    assert 1 <= len(made) < 80
-    for file in made:
+    outputs = list((in_folder / "out").iterdir())
+    assert 1 <= len(outputs) < 80
+    for file in outputs:
         with Image.open(file) as image:
             image.load()
 

@@ -51,18 +51,16 @@ def read_filters(
     if (kernels or banks) and not (angle is None and size is None):
         option = "--kernel" if kernels else "--bank"
         raise UsageError(option, "cannot be combined with --angle and --size, which are for named filters")
-    parameters = {"angle": parse_number_option("--angle", angle), "size": parse_number_option("--size", size)}
+    options = {"angle": parse_number_option("--angle", angle), "size": parse_number_option("--size", size)}
     if order is not None and not any(text.startswith("@") for text in kernels):
         raise UsageError("--order", "is for weights from a file, as in --kernel @weights.npz:conv1.weight")
-    filters: list[Filter | Bank] = [get_filter(name, **parameters) for name in names]
+    filters: list[Filter | Bank] = [get_filter(name, **options) for name in names]
     if kernels:
-        from convcli.cli.options.kernels import (
-            parse_kernel_option,  # late, here and below: most runs name filters
-        )
+        from convcli.cli.options.kernels import parse_kernel_option  # late: most runs name filters
 
         filters += [parse_kernel_option(text, order) for text in kernels]
     if banks:
-        from convcli.kernels.banks import orientation_bank
+        from convcli.kernels.banks import orientation_bank  # late, too
 
         filters += map(orientation_bank, banks)
     return filters

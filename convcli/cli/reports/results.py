@@ -78,10 +78,10 @@ def _name_and_summary(name: object, summary: str, name_width: int = 0) -> str:
     The hint against saturation goes on a further line if there is no room for it.
     """
     free_width = get_terminal_size().columns - 2 - len(summary.removesuffix(SATURATION_HINT))
-    own = display_width(escaped(name))
-    if own > free_width:
+    own_width = display_width(escaped(name))
+    if own_width > free_width:
         return f"{format_name(name)}\n{wrapped(summary, '  ', '  ')}"
-    width = max(own, min(name_width, free_width))
+    width = max(own_width, min(name_width, free_width))
     indent = " " * (width + 2)
     return f"{format_name(name, width)}  {wrapped(summary, indent, indent).removeprefix(indent)}"
 

@@ -16,7 +16,7 @@ from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
 
-__all__ = ["FeatureMap", "SheetFilter", "sheet_filter"]
+__all__ = ["FeatureMap", "SheetFilter", "describe_filter"]
 
 MAX_SHOWN_TAPS = 49  # of a typed kernel whose coefficients are shown
 
@@ -56,7 +56,9 @@ class SheetFilter:
     rendering: Rendering
 
 
-def sheet_filter(filter_or_bank: Filter | Bank, window: SlidingWindow, rendering: Rendering) -> SheetFilter:
+def describe_filter(
+    filter_or_bank: Filter | Bank, window: SlidingWindow, rendering: Rendering
+) -> SheetFilter:
     """Return what is drawn of a filter: pixels as `apply` writes them, a picture, or values of a channel.
 
     Raises
@@ -102,7 +104,7 @@ def _maps_of_bank(bank: Bank, rendering: Rendering) -> list[FeatureMap]:
 
 def _describe_map(title: str, caption: str, taps: NDArray[Any], scale: float) -> FeatureMap:
     """Describe the feature map that the coefficients (f_h, f_w, channels) give, times the scale."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         total, magnitude = float(taps.sum()), float(np.abs(taps, dtype=np.float64).sum())
     return FeatureMap(
         title,

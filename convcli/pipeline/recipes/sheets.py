@@ -24,7 +24,7 @@ from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture
 from convcli.pipeline.outputs import Destination
-from convcli.pipeline.recipes.feature_maps import FeatureMap, SheetFilter, sheet_filter
+from convcli.pipeline.recipes.feature_maps import FeatureMap, SheetFilter, describe_filter
 from convcli.pipeline.recipes.recipe import Recipe, Result
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
@@ -53,8 +53,8 @@ def sheet_recipe(
     KernelError, UsageError
         A result is not defined, or there are too many.
     """
-    filters = [sheet_filter(one, window, rendering) for one in chosen]
-    panels = 1 + sum(len(one.maps) for one in filters)
+    filters = [describe_filter(filter_, window, rendering) for filter_ in chosen]
+    panels = 1 + sum(len(sheet_filter.maps) for sheet_filter in filters)
     if panels > MAX_PANELS:
         raise UsageError(
             destination.option, f"would have {panels} pictures, more than {MAX_PANELS}; choose fewer filters"
@@ -62,7 +62,7 @@ def sheet_recipe(
     return Recipe(
         "sheet",
         partial(_draw_sheet, filters, window, rendering),
-        partial(_largest_result, [one.recipe for one in filters], panels),
+        partial(_largest_result, [sheet_filter.recipe for sheet_filter in filters], panels),
         as_numbers=False,
         extra_bytes=WORKING_BYTES,
         destination=destination,
@@ -71,7 +71,7 @@ def sheet_recipe(
 
 def _largest_result(recipes: Sequence[Recipe], panels: int, size: Size) -> Size:
     """Return the size of the largest result, or a size that takes as much memory as the sheet."""
-    rows, columns, _ = max((one.result_size(size) for one in recipes), key=prod)
+    rows, columns, _ = max((recipe.result_size(size) for recipe in recipes), key=prod)
     side = max_panel_side(panels)
     # A pixel of the sheet takes about a quarter of the bytes of a value of a result.
     return max((rows, columns, 3), (panels * side // 4, side, 3), key=prod)
@@ -137,7 +137,7 @@ def _draw_sheet(
     luma = None
     if filters_luma(picture, rendering.channels):
         luma = replace(picture, pixels=select_channels(picture.pixels, Channels.GRAY))
-    count = sum(len(one.maps) for one in filters)
+    count = sum(len(sheet_filter.maps) for sheet_filter in filters)
     panels = _SheetPanels((picture.pixels.shape[0], picture.pixels.shape[1]), 1 + count)
     shown_input = _without_channel_axis(
         replace(picture, pixels=select_channels(picture.pixels, rendering.channels))
@@ -152,8 +152,8 @@ def _draw_sheet(
     )
     statistics = measure(picture.pixels)
     max_magnitude = float(max(-(statistics.lowest or 0), statistics.highest or 0))
-    for one in filters:
-        _draw_filter(panels, one, rendering, picture, luma, max_magnitude)
+    for sheet_filter in filters:
+        _draw_filter(panels, sheet_filter, rendering, picture, luma, max_magnitude)
     sheet = draw_sheet(panels.panels)
     size = format_size(sheet.pixels.shape)
     record = {
@@ -168,28 +168,28 @@ def _draw_sheet(
 
 def _draw_filter(
     panels: _SheetPanels,
-    one: SheetFilter,
+    sheet_filter: SheetFilter,
     rendering: Rendering,
     picture: Picture,
     luma: Picture | None,
     max_magnitude: float,
 ) -> None:
     """Add a panel for each feature map of a filter."""
-    channels = one.rendering.channels
+    channels = sheet_filter.rendering.channels
     # A gray picture has a single channel, which is not called luma.
     is_gray = luma is None and channels != rendering.channels
     label = "" if is_gray else CHANNEL_NAMES.get(channels, "")
     source = picture if luma is None or channels == Channels.EACH else luma
-    maps = one.recipe.run(source, one.rendering.signed == SignedMapping.RAW).picture
-    for number, feature_map in enumerate(one.maps):
+    maps = sheet_filter.recipe.run(source, sheet_filter.rendering.signed == SignedMapping.RAW).picture
+    for number, feature_map in enumerate(sheet_filter.maps):
         result = (
             replace(maps, pixels=maps.pixels[..., number], maps=False)
             if maps.maps
             else _without_channel_axis(maps)
         )
-        colored, details = _result_map(feature_map, result, one.rendering, picture, max_magnitude)
+        colored, details = _result_map(feature_map, result, sheet_filter.rendering, picture, max_magnitude)
         notes = [", ".join(filter(None, [feature_map.caption, *details])), _describe_adjustment(rendering)]
-        panels.add(feature_map.title, one.name, label, colored, notes)
+        panels.add(feature_map.title, sheet_filter.name, label, colored, notes)
 
 
 def _without_channel_axis(picture: Picture) -> Picture:
