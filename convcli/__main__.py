@@ -1,15 +1,16 @@
 """The entry point: signals, ``--version``, then the command line."""
 
+import gc
 import signal
 
 if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the rest is loading, there is nothing to clean up
+if gc.isenabled():
+    gc.set_threshold(100_000)  # what is loaded at the start is not garbage
 
-import gc
 import os
 import sys
 from pathlib import Path
-from traceback import extract_tb
 from typing import NoReturn
 
 from convcli import __version__
@@ -25,7 +26,6 @@ def main() -> NoReturn:
     """Run the command line, and end the process with an exit code or by the signal that stopped it."""
     # convcli has threads of its own; starting those of numpy would keep a core busy for 80 ms.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    gc.set_threshold(100_000)  # what is loaded at the start is not garbage
     sys.unraisablehook = callable  # ignores errors that nobody can handle, without using memory
     _occupy_closed_descriptors()
     install_signal_handlers()
@@ -42,8 +42,12 @@ def main() -> NoReturn:
 
 
 def _error_report(error: Exception) -> str:
-    frames = extract_tb(error.__traceback__)
-    location = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    location = ""
+    if trace:
+        location = f" in {Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}"
     return f"{type(error).__name__}{location}: {error}; please report it"
 
 

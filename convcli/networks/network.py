@@ -36,7 +36,7 @@ ReceptiveFields = tuple[ReceptiveField, ReceptiveField]
 """The receptive field along the height and along the width."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class JoinLayer(Layer):
     """The join of branches, as a layer without parameters."""
 
@@ -135,7 +135,7 @@ class Stage(NamedTuple):
         return single_layer(layer, (prod(self.input),)).layers[0]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Network:
     """A network on an input of a given size.
 

@@ -9,7 +9,6 @@ from convcli.networks.layer_types.base import AnyAxis, Size
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.networks.network import Network, ReceptiveFields, Stage, single_layer
-from convcli.networks.tables import shape_table
 from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.text import channels_last, format_padding, format_size
 from convcli.sizes.windowed import Axis
@@ -38,6 +37,8 @@ def report_size(layer: Convolution | Pooling, size: Size, output_format: OutputF
     if output_format == OutputFormat.JSON:
         write_json(network_record(network))
     elif output_format in (OutputFormat.CSV, OutputFormat.MARKDOWN):
+        from convcli.networks.tables import shape_table  # late: most answers are no tables
+
         print_table(shape_table(network), output_format)
     elif output_format == OutputFormat.TEXT:
         write(f"{text}\n{_explanation(layer, size)}")

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from convcli.cli.options.declarations import check_exclusive
 from convcli.cli.terminal.output import is_human_readable, labeled_text, write
-from convcli.networks.tables import Table
+
+if TYPE_CHECKING:
+    from convcli.networks.tables import Table
 
 __all__ = ["OutputFormat", "print_table"]
 
@@ -36,7 +39,7 @@ class OutputFormat(StrEnum):
         return cls.TEXT if is_human_readable() else cls.TSV
 
 
-def print_table(table: Table, output_format: OutputFormat, summary: Sequence[tuple[str, str]] = ()) -> None:
+def print_table(table: "Table", output_format: OutputFormat, summary: Sequence[tuple[str, str]] = ()) -> None:
     """Print a table; on a terminal, with a summary below it."""
     if output_format == OutputFormat.TEXT:
         from convcli.cli.terminal.tables import format_table  # late: a pipe needs no rich
