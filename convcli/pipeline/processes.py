@@ -115,7 +115,7 @@ def map_in_processes(
 class _Worker:
     """A process and the part that it is working on."""
 
-    process: int
+    pid: int
     connection: "Connection"
     part: int | None = None
 
@@ -144,19 +144,19 @@ class _ProcessPool(Generic[Result]):
             self.stop()
         for worker in self.workers:
             worker.connection.close()  # the process then ends
-            _exit_code(worker.process)
+            _exit_code(worker.pid)
         self._signal_cleanup.close()
 
     def stop(self) -> None:
         """End all processes; they get some time to clean up."""
         for worker in self.workers:
             with suppress(ProcessLookupError):
-                os.kill(worker.process, signal.SIGTERM)
+                os.kill(worker.pid, signal.SIGTERM)
         deadline = time.monotonic() + CLEANUP_SECONDS
         for worker in self.workers:
-            while _exit_code(worker.process, os.WNOHANG) is None:
+            while _exit_code(worker.pid, os.WNOHANG) is None:
                 if time.monotonic() > deadline:
-                    os.kill(worker.process, signal.SIGKILL)
+                    os.kill(worker.pid, signal.SIGKILL)
                     deadline = float("inf")
                 time.sleep(0.005)
 
@@ -177,7 +177,7 @@ class _ProcessPool(Generic[Result]):
                 self._remove_dead(worker)
                 continue
             except OSError:  # the number may have arrived incomplete; `results` reports how it ended
-                os.kill(worker.process, signal.SIGKILL)
+                os.kill(worker.pid, signal.SIGKILL)
             worker.part = part
             return True
 
@@ -214,15 +214,15 @@ class _ProcessPool(Generic[Result]):
         # Until the mask is restored, a signal would make two processes clean up what belongs to one.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
-            process = os.fork()
-            if process == 0:
+            pid = os.fork()
+            if pid == 0:
                 ours.close()
                 for worker in self.workers:  # otherwise they would not notice that this process is gone
                     worker.connection.close()
                 reset_handlers()
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
                 _run_worker(theirs, self.compute)
-            self.workers.append(_Worker(process, ours))
+            self.workers.append(_Worker(pid, ours))
         except OSError:
             self.size = len(self.workers)
             ours.close()
@@ -236,17 +236,17 @@ class _ProcessPool(Generic[Result]):
         """Remove a process that has died, and return how."""
         self.workers.remove(worker)
         worker.connection.close()
-        code = _exit_code(worker.process) or 0
+        code = _exit_code(worker.pid) or 0
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def _exit_code(process: int, options: int = 0) -> int | None:
+def _exit_code(pid: int, options: int = 0) -> int | None:
     """Wait for a process; return its exit code, minus the signal number, or None if it is still running."""
     try:
-        pid, status = os.waitpid(process, options)
+        exited, status = os.waitpid(pid, options)
     except ChildProcessError:  # somebody else has waited for it
         return 0
-    return os.waitstatus_to_exitcode(status) if pid else None
+    return os.waitstatus_to_exitcode(status) if exited else None
 
 
 def _run_worker(connection: "Connection", compute: Callable[[int], object]) -> NoReturn:

@@ -11,10 +11,10 @@ from convcli.pictures.limits import DEFAULT_LIMITS, Limits, Size
 from convcli.pictures.picture import Picture
 from convcli.pictures.reading import load_picture
 
-__all__ = ["ReadOptions", "bytes_per_value"]
+__all__ = ["ReadOptions"]
 
 
-def bytes_per_value(count: int, size: Size, itemsize: int, is_numeric: bool) -> int:
+def _bytes_per_value(count: int, size: Size, itemsize: int, is_numeric: bool) -> int:
     """Return the memory that results take, for a number of bytes per value of the input."""
     del itemsize, is_numeric
     return prod(size) * count
@@ -29,7 +29,7 @@ class ReadOptions(NamedTuple):
 
     def with_result_bytes(self, per_value: int) -> "ReadOptions":
         """Return the same options for work that takes so many bytes per value of the input."""
-        needed = partial(bytes_per_value, per_value)
+        needed = partial(_bytes_per_value, per_value)
         return self._replace(limits=self.limits._replace(result_bytes=needed))
 
     def load(self, source: str) -> Picture:

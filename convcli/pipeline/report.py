@@ -8,7 +8,7 @@ from convcli.errors import ConvcliError
 from convcli.pictures.picture import Picture
 from convcli.pipeline.inputs import Source
 
-__all__ = ["Event", "Failure", "Finished", "Note", "Report", "Skipped"]
+__all__ = ["Failure", "Finished", "Note", "Report", "Skipped"]
 
 
 class Note(NamedTuple):
@@ -57,15 +57,12 @@ class Finished(NamedTuple):
     preview: str = ""
 
 
-Event = Note | Failure | Skipped | Finished
-
-
 @dataclass
 class Report:
     """What happened to one input; it can be sent from one process to another."""
 
     source: Source
-    events: list[Event] = field(default_factory=list)
+    events: list[Note | Failure | Skipped | Finished] = field(default_factory=list)
     skipped: bool = False  # every output existed, so nothing was done
 
     @property

@@ -11,7 +11,7 @@ from convcli.layers.volumes import convolve_volume
 from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
 from convcli.pipeline.recipes.recipe import Recipe, Result
-from convcli.pipeline.recipes.rendering import WORKING_BYTES, Rendering
+from convcli.pipeline.recipes.rendering import EXTRA_BYTES, Rendering
 from convcli.pipeline.recipes.window import SlidingWindow, result_size
 from convcli.sizes.text import format_size
 
@@ -45,7 +45,7 @@ def bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Reci
         partial(_filter_picture, bank, window, rendering),
         partial(result_size, bank.taps.shape[:2], bank.count, window),
         as_numbers or None,
-        extra_bytes=WORKING_BYTES,
+        extra_bytes=EXTRA_BYTES,
         maps=bank.map_names,
     )
 

@@ -19,7 +19,7 @@ from convcli.sizes.text import format_size
 
 __all__ = ["direction_recipe"]
 
-WORKING_BYTES = 12  # bytes per value of the figure while it is drawn
+EXTRA_BYTES = 12  # bytes per value of the figure while it is drawn
 
 
 def direction_recipe(
@@ -32,7 +32,7 @@ def direction_recipe(
         partial(_draw_direction, filter_, window, rendering.channels),
         partial(result_size, (taps[0], taps[1]), 3, window),
         as_numbers=False,
-        extra_bytes=WORKING_BYTES,
+        extra_bytes=EXTRA_BYTES,
         destination=destination,
     )
 

@@ -1,4 +1,4 @@
-"""The recipe that applies a filter."""
+"""Recipes that apply a filter or a bank of filters; those of banks are made in `banks`."""
 
 import math
 from functools import partial
@@ -11,13 +11,13 @@ from convcli.kernels.filter import Filter
 from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
 from convcli.pipeline.recipes.recipe import Recipe, Result
-from convcli.pipeline.recipes.rendering import WORKING_BYTES, Rendering, result_record
+from convcli.pipeline.recipes.rendering import EXTRA_BYTES, Rendering, result_record
 from convcli.pipeline.recipes.window import SlidingWindow, result_size
 
 if TYPE_CHECKING:
     from convcli.kernels.banks import Bank
 
-__all__ = ["convolution_recipe", "filter_recipe"]
+__all__ = ["convolution_recipe"]
 
 
 def convolution_recipe(
@@ -31,19 +31,19 @@ def convolution_recipe(
         An option is not defined for it.
     """
     if isinstance(filter_or_bank, Filter):
-        return filter_recipe(filter_or_bank, window, rendering, measured=measured)
+        return _filter_recipe(filter_or_bank, window, rendering, measured=measured)
     from convcli.pipeline.recipes.banks import bank_recipe  # late: most runs apply filters
 
     return bank_recipe(filter_or_bank, window, rendering)
 
 
-def filter_recipe(filter_: Filter, window: SlidingWindow, rendering: Rendering, *, measured: bool) -> Recipe:
+def _filter_recipe(filter_: Filter, window: SlidingWindow, rendering: Rendering, *, measured: bool) -> Recipe:
     """Make the recipe that applies a filter; `measured` computes the statistics of its result.
 
     Raises
     ------
-    KernelError
-        The gain to divide by is zero.
+    KernelError, UsageError
+        The gain to divide by is zero, or there are several numbers for --bias.
     """
     scale = rendering.scale
     if scale is None:
@@ -64,7 +64,7 @@ def filter_recipe(filter_: Filter, window: SlidingWindow, rendering: Rendering, 
         partial(_filter_picture, filter_, window, rendering, scale, measured),
         partial(result_size, (height, width), maps, window),
         as_numbers,
-        extra_bytes=WORKING_BYTES if rendering.relu else 0,
+        extra_bytes=EXTRA_BYTES if rendering.relu else 0,
     )
 
 

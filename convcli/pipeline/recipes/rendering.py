@@ -12,10 +12,10 @@ from convcli.pictures.channels import Channels
 from convcli.pictures.picture import Picture
 from convcli.sizes.text import format_size
 
-__all__ = ["WORKING_BYTES", "Rendering", "result_record"]
+__all__ = ["EXTRA_BYTES", "Rendering", "result_record"]
 
 
-WORKING_BYTES = 10  # bytes per value of a result that is not turned into pixels in the same pass
+EXTRA_BYTES = 10  # bytes per value of a result that is not turned into pixels in the same pass
 
 
 class Rendering(NamedTuple):

@@ -34,7 +34,7 @@ __all__ = ["CHANNEL_NAMES", "filters_luma", "sheet_recipe"]
 
 Array = NDArray[Any]
 
-WORKING_BYTES = 12  # bytes per value of a result while its panel is drawn
+EXTRA_BYTES = 12  # bytes per value of a result while its panel is drawn
 MAX_PANELS = 256
 ROUNDING_FACTOR = 16  # results up to this multiple of the float precision are rounding errors, drawn as 0
 CHANNEL_NAMES = {
@@ -64,7 +64,7 @@ def sheet_recipe(
         partial(_draw_sheet, filters, window, rendering),
         partial(_largest_result, [sheet_filter.recipe for sheet_filter in filters], panels),
         as_numbers=False,
-        extra_bytes=WORKING_BYTES,
+        extra_bytes=EXTRA_BYTES,
         destination=destination,
     )
 
