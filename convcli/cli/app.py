@@ -77,11 +77,7 @@ def convcli(
         bool, typer.Option("--man", help="Print the manual page, for man -l -.", hidden=True)
     ] = False,
     install: Annotated[
-        bool,
-        typer.Option(
-            "--install-completion",
-            help="Install Tab completion, as in --shell zsh.",
-        ),
+        bool, typer.Option("--install-completion", help="Install Tab completion, as in --shell zsh.")
     ] = False,
     show: Annotated[
         bool,

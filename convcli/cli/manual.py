@@ -33,10 +33,7 @@ only overwritten with --force, and an input file never is. A size is HxW or HxWx
 of a square."""
 EXIT_STATUS = (
     ("0", "Success."),
-    (
-        "1",
-        "An input failed, an output could not be written, or a check (--expect, --max-params) failed.",
-    ),
+    ("1", "An input failed, an output could not be written, or a check (--expect, --max-params) failed."),
     ("2", "Wrong usage: nothing was started."),
 )
 ENVIRONMENT = (

@@ -99,10 +99,7 @@ def pool(
 
     def make(result: NDArray[Any]) -> None:
         def work(starts: WorkQueue) -> None:
-            with (
-                BufferPool.borrow() as buffers,
-                np.errstate(over="ignore", invalid="ignore"),
-            ):  # inf - inf
+            with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):  # inf - inf
                 for start in starts:
                     target = result[start : start + strip]
                     if counts is None:

@@ -126,11 +126,7 @@ def _palette_indices(image: Image.Image) -> Image.Image:
 
 
 def _save_animation(
-    first: Image.Image,
-    rest: Iterable[Image.Image],
-    animation: Animation,
-    file_format: str,
-    **options: int,
+    first: Image.Image, rest: Iterable[Image.Image], animation: Animation, file_format: str, **options: int
 ) -> bytes:
     step = GIF_STEP if file_format == "GIF" else 1  # Pillow would crop the next frame
     durations = [round(animation.seconds * MILLISECONDS_PER_SECOND / step) * step] * len(animation.frames)

@@ -24,13 +24,7 @@ from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.named import get_filter
 from convcli.sizes.axes import Padding, Pair
 
-__all__ = [
-    "GRADIENT_FILTERS",
-    "Gradient",
-    "direction_colors",
-    "draw_direction",
-    "gradient",
-]
+__all__ = ["GRADIENT_FILTERS", "Gradient", "direction_colors", "draw_direction", "gradient"]
 
 Array = NDArray[Any]
 Point = tuple[int, int]  # x and y

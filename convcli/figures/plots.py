@@ -49,10 +49,7 @@ def learning_curve(history: Sequence[TrainingStep]) -> bytes:
     last = history[-1].number
 
     def to_pixels(number: float, log: float) -> Point:
-        return (
-            left + (right - left) * number / last,
-            bottom - (bottom - top) * (log - low) / (high - low),
-        )
+        return (left + (right - left) * number / last, bottom - (bottom - top) * (log - low) / (high - low))
 
     draw.text((left, 12), "loss, as a fraction of the target's variance", BLACK, text_font)
     step_size = max(1, math.ceil((high - low) / 8))

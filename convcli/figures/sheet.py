@@ -80,10 +80,7 @@ def draw_sheet(panels: Sequence[Panel]) -> Sheet:
     height = caption_height + max(panel.pixels.shape[0] for panel in panels) + bar_space
     columns = _columns(len(panels), width, height)
     rows = -(-len(panels) // columns)
-    size = (
-        2 * MARGIN + columns * width + (columns - 1) * GAP,
-        2 * MARGIN + rows * height + (rows - 1) * GAP,
-    )
+    size = (2 * MARGIN + columns * width + (columns - 1) * GAP, 2 * MARGIN + rows * height + (rows - 1) * GAP)
     image = Image.new("RGB", size, WHITE)
     draw = ImageDraw.Draw(image)
     boxes = []

@@ -18,13 +18,7 @@ from convcli.layers.activations import (
     check_activations,
     labeled_shape,
 )
-from convcli.layers.im2col import (
-    LayerAlgorithm,
-    depthwise,
-    fits_one_blas_thread,
-    im2col,
-    im2col_matmul,
-)
+from convcli.layers.im2col import LayerAlgorithm, depthwise, fits_one_blas_thread, im2col, im2col_matmul
 from convcli.layers.winograd import TILE, TILE_INPUTS, suits_winograd, winograd, winograd_fits_one_blas_thread
 from convcli.parallel import WorkQueue, parallel_for, thread_count
 from convcli.sizes.axes import Padding, Pair, window_axes

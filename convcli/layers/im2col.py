@@ -17,14 +17,7 @@ from convcli.convolution.algorithms.steps import BLAS_SINGLE_THREAD_LIMIT
 from convcli.convolution.buffers import BufferPool
 from convcli.sizes.windowed import Axis
 
-__all__ = [
-    "LayerAlgorithm",
-    "depthwise",
-    "fits_one_blas_thread",
-    "im2col",
-    "im2col_matmul",
-    "zero_padded",
-]
+__all__ = ["LayerAlgorithm", "depthwise", "fits_one_blas_thread", "im2col", "im2col_matmul", "zero_padded"]
 
 Array = NDArray[Any]
 LayerAlgorithm = Callable[[Array, int, Array, BufferPool], None]

@@ -54,8 +54,7 @@ class ScaledProblem:
         shape = shapes.pop()
         if math.prod(shape) > MAX_WEIGHTS:
             raise SizeError(
-                f"filter {format_size(shape)}",
-                f"has more than {MAX_WEIGHTS} weights; use a smaller one",
+                f"filter {format_size(shape)}", f"has more than {MAX_WEIGHTS} weights; use a smaller one"
             )
         arrays = [array for example in examples for array in (example.pixels, example.target)]
         if not all(np.isfinite(array).all() for array in arrays):

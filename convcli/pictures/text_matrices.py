@@ -85,8 +85,7 @@ def _rows(text: str, name: str, max_parts: int) -> Iterator[str]:
         has_semicolons = has_semicolons or (len(parts) > 1 and any(part.strip() for part in parts[1:]))
         if number and has_semicolons:
             raise MatrixError(
-                name,
-                "separates rows with both ; and newlines; use one, and commas or spaces between numbers",
+                name, "separates rows with both ; and newlines; use one, and commas or spaces between numbers"
             )
         if not parts[-1].strip():
             parts.pop()

@@ -54,8 +54,7 @@ def filters(
         ),
     ] = None,
     tuning: Annotated[
-        bool,
-        typer.Option("--tuning", help="Measure the responses to a rotated edge and a rotated bar."),
+        bool, typer.Option("--tuning", help="Measure the responses to a rotated edge and a rotated bar.")
     ] = False,
     force: Force = False,
     json: JsonOption = False,

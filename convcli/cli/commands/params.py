@@ -70,12 +70,7 @@ def params(
         ),
     ] = "1",
     no_bias: Annotated[
-        bool,
-        typer.Option(
-            "--no-bias",
-            help="Leave out the bias.",
-            rich_help_panel=LAYER,
-        ),
+        bool, typer.Option("--no-bias", help="Leave out the bias.", rich_help_panel=LAYER)
     ] = False,
     dense: Annotated[
         str | None,

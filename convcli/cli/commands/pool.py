@@ -29,8 +29,7 @@ def pool(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="IMAGE...",
-            help="Pictures, .npy arrays, .csv or .txt matrices; - is standard input.",
+            metavar="IMAGE...", help="Pictures, .npy arrays, .csv or .txt matrices; - is standard input."
         ),
     ] = None,
     mode: Annotated[

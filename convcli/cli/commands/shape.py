@@ -49,12 +49,7 @@ def shape(
         ),
     ] = None,
     last: Annotated[
-        bool,
-        typer.Option(
-            "--last",
-            help="Print only the last output size.",
-            rich_help_panel=NETWORK,
-        ),
+        bool, typer.Option("--last", help="Print only the last output size.", rich_help_panel=NETWORK)
     ] = False,
     by_block: ByBlock = False,
     expect: Expect = None,
@@ -70,9 +65,7 @@ def shape(
     smallest: Annotated[
         bool,
         typer.Option(
-            "--smallest",
-            help="Print the smallest square input that works.",
-            rich_help_panel=NETWORK,
+            "--smallest", help="Print the smallest square input that works.", rich_help_panel=NETWORK
         ),
     ] = False,
     csv: CsvOption = False,

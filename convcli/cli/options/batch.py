@@ -38,10 +38,7 @@ class BatchOptions(NamedTuple):
 
     @classmethod
     def read(
-        cls,
-        images: Sequence[str] | None,
-        background: str | None,
-        arguments: BatchArguments,
+        cls, images: Sequence[str] | None, background: str | None, arguments: BatchArguments
     ) -> "BatchOptions":
         """Read the options that all commands for many pictures have.
 
@@ -190,7 +187,6 @@ def _check_format(
         implied = format_for_path(name)
     if implied != requested:
         raise UsageError(
-            name,
-            f"ends in {Path(name).suffix}, but --format is {file_format}; change one of them",
+            name, f"ends in {Path(name).suffix}, but --format is {file_format}; change one of them"
         )
     return requested

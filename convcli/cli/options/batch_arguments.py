@@ -88,8 +88,7 @@ class BatchArguments(NamedTuple):
         ),
     ] = None
     skip_existing: Annotated[
-        bool,
-        typer.Option("--skip-existing", help="Skip inputs whose output exists.", rich_help_panel=BATCH),
+        bool, typer.Option("--skip-existing", help="Skip inputs whose output exists.", rich_help_panel=BATCH)
     ] = False
     jobs: Annotated[
         int | None,

@@ -154,10 +154,7 @@ OutputOption = Annotated[
 MaxPixels = Annotated[
     str | None,
     typer.Option(
-        "--max-pixels",
-        help="Refuse larger pictures (default: 268M).",
-        metavar="COUNT",
-        rich_help_panel=INPUT,
+        "--max-pixels", help="Refuse larger pictures (default: 268M).", metavar="COUNT", rich_help_panel=INPUT
     ),
 ]
 MaxMemory = Annotated[
@@ -212,8 +209,7 @@ NetworkArgument = Annotated[
     ),
 ]
 CsvOption = Annotated[
-    bool,
-    typer.Option("--csv", help="Print the table as comma-separated values.", rich_help_panel=DISPLAY),
+    bool, typer.Option("--csv", help="Print the table as comma-separated values.", rich_help_panel=DISPLAY)
 ]
 MarkdownOption = Annotated[
     bool, typer.Option("--md", help="Print the table in Markdown.", rich_help_panel=DISPLAY)

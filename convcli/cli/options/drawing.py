@@ -158,8 +158,7 @@ def _figure_destination(option: str, name: str, batch: BatchOptions, *, results:
         if len(batch.sources) > 1:
             example = f'{option} "{{stem}}-{Path(name).stem}{Path(name).suffix}"'
             raise UsageError(
-                f"{option} {name}",
-                f"is one picture for {len(batch.sources)} inputs; add {{stem}}: {example}",
+                f"{option} {name}", f"is one picture for {len(batch.sources)} inputs; add {{stem}}: {example}"
             )
     if figure.format is None or figure.format.numeric or name.lower().endswith(".pgm"):
         kind = "gray" if figure.format == FileFormat.PNM else f"{figure.format}, which holds values"
@@ -181,8 +180,5 @@ def _destination_per_input(option: str, name: str, destination: Destination) -> 
     file_format = FileFormat.PNG if template.endswith(".{ext}") else format_for_path(template)
     folder = Path(destination.folder or "", *parts[:fixed_count])
     return destination._replace(
-        output=None,
-        folder=None if folder == Path() else folder,
-        name=template,
-        format=file_format,
+        output=None, folder=None if folder == Path() else folder, name=template, format=file_format
     )

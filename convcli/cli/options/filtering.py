@@ -112,8 +112,7 @@ def read_rendering(
     pixels_only = file_format is not None and not (file_format.numeric or file_format == FileFormat.TIFF)
     if mapping == SignedMapping.RAW and pixels_only:
         raise UsageError(
-            "--signed raw",
-            f"keeps signed values, but {file_format} holds pixels; use npy, csv, txt or tiff",
+            "--signed raw", f"keeps signed values, but {file_format} holds pixels; use npy, csv, txt or tiff"
         )
     factor = None if scale == "gain" else parse_number_option("--scale", scale)
     biases = tuple(parse_number_option("--bias", part) or 0 for part in bias.split(","))

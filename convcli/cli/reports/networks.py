@@ -3,12 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Any
 
-from convcli.cli.reports.layers import (
-    blocks_record,
-    dense_record,
-    network_record,
-    note_channels_first,
-)
+from convcli.cli.reports.layers import blocks_record, dense_record, network_record, note_channels_first
 from convcli.cli.reports.output_formats import OutputFormat, print_table
 from convcli.cli.reports.summaries import CostUnits, comparison_summary, params_summary, shape_summary
 from convcli.cli.terminal.output import message, write, write_json

@@ -9,14 +9,7 @@ from convcli.networks.network import Network
 from convcli.networks.tables import receptive_field_texts
 from convcli.sizes.text import format_size
 
-__all__ = [
-    "CostUnits",
-    "Dtype",
-    "comparison_summary",
-    "cost_lines",
-    "params_summary",
-    "shape_summary",
-]
+__all__ = ["CostUnits", "Dtype", "comparison_summary", "cost_lines", "params_summary", "shape_summary"]
 
 
 class Dtype(StrEnum):

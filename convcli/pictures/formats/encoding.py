@@ -9,12 +9,7 @@ import numpy as np
 from PIL import Image
 
 from convcli.errors import OutputError
-from convcli.pictures.formats.file_formats import (
-    PROPERTIES,
-    FileFormat,
-    holds_profile,
-    tiff_numbers,
-)
+from convcli.pictures.formats.file_formats import PROPERTIES, FileFormat, holds_profile, tiff_numbers
 from convcli.pictures.picture import Picture
 from convcli.pictures.png_writer import encode_png
 from convcli.pictures.text_matrices import format_matrix
