@@ -10,6 +10,7 @@ The names in ``__all__`` are the public ones. Each is imported on first use: num
 function, Pillow with `read_image` and `write_image`.
 """
 
+from _thread import RLock
 from importlib import import_module
 
 TYPE_CHECKING = False  # importing it from typing would load that module at every start
@@ -126,13 +127,15 @@ _MODULES = {
     "sizes.axes": ("output_size",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+_importing = RLock()  # numpy cannot be imported by two threads at the same time
 
 
 def __getattr__(name: str) -> object:
     """Import a public name on first use (PEP 562)."""
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'convcli' has no attribute {name!r}")
-    value = getattr(import_module(f"convcli.{_MODULE_OF[name]}"), name)
+    with _importing:
+        value = getattr(import_module(f"convcli.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value
 

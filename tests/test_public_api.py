@@ -132,6 +132,30 @@ def test_importing_convcli_loads_nothing_heavy() -> None:
     assert heavy_after("import convcli") == []
 
 
+@pytest.mark.parametrize("names", ["convcli.__all__ * 2", "['filter_file', 'convolve'] * 8"])
+def test_threads_may_use_public_names_for_the_first_time_together(names: str) -> None:
+    code = f"""
+import threading, convcli
+names, failures = {names}, []
+start = threading.Barrier(len(names))
+def use(name):
+    start.wait()
+    try:
+        getattr(convcli, name)
+    except ImportError as error:
+        failures.append(error)
+threads = [threading.Thread(target=use, args=(name,)) for name in names]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(threads), failures)
+"""
+    count = len(convcli.__all__) * 2 if "__all__" in names else 16
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert (ran.stdout, ran.stderr) == (f"{count} []\n", "")
+
+
 def test_sizes_need_nothing_heavy() -> None:
     assert heavy_after("import convcli\nassert convcli.output_size(32, 5) == 28\nconvcli.SizeError") == []
 
