@@ -33,7 +33,7 @@ def check_target(
     """
     try:
         _check(_resolve(target), str(target), inputs, replace=replace)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a ValueError: the name has a NUL byte
         raise OutputError(str(target), describe_os_error(error)) from None
 
 

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.errors import ImageError
+from convcli.pictures.arrays import image_array
+
 __all__ = ["Picture", "PictureKind"]
 
 
@@ -29,8 +32,10 @@ class Picture:
     ----------
     pixels : array (H, W) or (H, W, C)
         Without alpha.
-    alpha : array (H, W), optional
-    kind : Kind
+    alpha : array (H, W), uint8, optional
+        0 is transparent, 255 is opaque.
+    kind : PictureKind
+        Default: pixels if they are uint8 or uint16, otherwise an array of numbers.
     profile : bytes, optional
         ICC profile.
     resolution : (float, float), optional
@@ -39,6 +44,11 @@ class Picture:
         What could not be kept.
     maps : bool
         Whether the channels are separate feature maps rather than colors.
+
+    Raises
+    ------
+    ImageError
+        The pixels are not an image, or alpha does not fit them.
     """
 
     pixels: NDArray[Any]
@@ -48,6 +58,22 @@ class Picture:
     resolution: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
     maps: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the arrays."""
+        pixels = image_array(self.pixels)
+        object.__setattr__(self, "pixels", pixels)
+        if self.kind == PictureKind.PIXELS and pixels.dtype not in (np.uint8, np.uint16):
+            object.__setattr__(self, "kind", PictureKind.ARRAY)
+        if self.alpha is None:
+            return
+        alpha = np.asarray(self.alpha)
+        if alpha.dtype != np.uint8 or alpha.shape != pixels.shape[:2]:
+            raise ImageError(
+                f"alpha of {alpha.dtype} {alpha.shape}",
+                f"must be uint8 {pixels.shape[:2]} for pixels {pixels.shape}; 0 is transparent, 255 opaque",
+            )
+        object.__setattr__(self, "alpha", alpha)
 
     @property
     def depth(self) -> int:

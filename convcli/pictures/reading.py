@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,14 +21,15 @@ from convcli.pictures.limits import DEFAULT_LIMITS, MAX_PIXELS, Limits
 from convcli.pictures.npy import NPY_MAGIC, read_npy
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pictures.text_matrices import parse_matrix
+from convcli.sizes.axes import whole_number
 
-__all__ = ["load_picture", "read_image", "read_picture"]
+__all__ = ["load_picture", "read_image", "read_picture", "reading_limits"]
 
 MAX_STREAM_BYTES = 1 << 32  # bytes read from a pipe
 TEXT_MEMORY_FACTOR = 12  # reading a text takes at most this many times its bytes in memory
 
 
-def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
+def read_image(source: str | os.PathLike[str] | BinaryIO) -> NDArray[Any]:
     """Read an image file as an array.
 
     Parameters
@@ -49,12 +51,11 @@ def read_image(source: str | Path | BinaryIO) -> NDArray[Any]:
     ImageError
         The file cannot be read, or is not an image.
     """
-    name = str(source) if isinstance(source, str | Path) else "stream"
-    return np.array(load_picture(source, name).pixels_with_alpha)  # a copy that the caller may change
+    return np.array(load_picture(*_source_and_name(source)).pixels_with_alpha)  # the caller may change it
 
 
 def read_picture(
-    source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, frame: int | None = None
+    source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = MAX_PIXELS, frame: int | None = None
 ) -> Picture:
     """Read an image file with its alpha, color profile and resolution.
 
@@ -76,6 +77,8 @@ def read_picture(
     ------
     ImageError
         The file cannot be read, is not an image, is too large, or does not have that frame.
+    SizeError
+        `max_pixels` or `frame` is not a whole number, or too small.
 
     Examples
     --------
@@ -83,8 +86,28 @@ def read_picture(
     >>> picture.pixels.shape, picture.pixels.dtype, picture.alpha
     ((512, 512), dtype('uint8'), None)
     """
-    name = str(source) if isinstance(source, str | Path) else "stream"
-    return load_picture(source, name, Limits(max_pixels), frame=frame)
+    limits, frame = reading_limits(max_pixels, frame)
+    return load_picture(*_source_and_name(source), limits, frame=frame)
+
+
+def reading_limits(max_pixels: int, frame: int | None) -> tuple[Limits, int | None]:
+    """Check what a caller asked for.
+
+    Raises
+    ------
+    SizeError
+        A number is not a whole number, or too small.
+    """
+    limits = Limits(whole_number(max_pixels, "max_pixels", 1))
+    return limits, None if frame is None else whole_number(frame, "frame", 0)
+
+
+def _source_and_name(source: str | os.PathLike[str] | BinaryIO) -> tuple[str | BinaryIO, str]:
+    """Return what to read, and its name in messages."""
+    if isinstance(source, str | bytes | os.PathLike):
+        path = os.fsdecode(source)
+        return path, path
+    return source, "stream"
 
 
 def load_picture(

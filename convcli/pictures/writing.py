@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from convcli.errors import UsageError
 from convcli.files.atomic import check_target, write_atomically
 from convcli.pictures.arrays import image_array
 from convcli.pictures.formats.encoding import encode
@@ -16,7 +17,7 @@ from convcli.pictures.picture import Picture
 __all__ = ["write_image", "write_picture"]
 
 
-def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) -> None:
+def write_image(target: str | os.PathLike[str], image: ArrayLike, *, force: bool = False) -> None:
     """Write an array as an image file; the file appears complete or not at all.
 
     Parameters
@@ -41,6 +42,7 @@ def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) ->
     """
     array = image_array(image)
     picture = Picture(array)
+    target = os.fsdecode(target)
     is_pixels = not format_for_path(target).numeric and array.dtype == np.uint8
     if is_pixels and array.ndim == 3 and array.shape[2] in (2, 4):
         color = array[..., 0] if array.shape[2] == 2 else array[..., :3]
@@ -49,7 +51,7 @@ def write_image(target: str | Path, image: ArrayLike, *, force: bool = False) ->
 
 
 def write_picture(
-    target: str | Path, picture: Picture, *, force: bool = False, png_level: int | None = None
+    target: str | os.PathLike[str], picture: Picture, *, force: bool = False, png_level: int | None = None
 ) -> tuple[str, ...]:
     """Write a picture with its alpha, color profile and resolution; the file appears complete or not at all.
 
@@ -75,9 +77,14 @@ def write_picture(
     OutputError
         The file exists, cannot be written, or its format cannot hold the picture.
     """
+    if not isinstance(picture, Picture):
+        raise UsageError(
+            f"picture of type {type(picture).__name__}", "must be a Picture, as in Picture(array)"
+        )
+    target = os.fsdecode(target)
     file_format = format_for_path(target)
-    dropped = check_holds(picture, file_format, str(target))
+    dropped = check_holds(picture, file_format, target)
     check_target(target, replace=force)
-    content = encode(picture, file_format, str(target), png_level=png_level)
+    content = encode(picture, file_format, target, png_level=png_level)
     write_atomically(target, lambda stream: stream.writelines(content), replace=force)
     return dropped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +12,19 @@ from numpy.typing import ArrayLike
 from convcli.convolution.borders import parse_border
 from convcli.convolution.pooling import PoolMode
 from convcli.convolution.rendering import SignedMapping
-from convcli.errors import parse_choice
+from convcli.errors import UsageError, parse_choice
 from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Filter, custom_filter
 from convcli.kernels.named import get_filter
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.pictures.channels import Channels
 from convcli.pictures.formats.file_formats import format_for_path, parse_format
-from convcli.pictures.limits import MAX_PIXELS, Limits
+from convcli.pictures.limits import MAX_PIXELS
 from convcli.pictures.picture import Picture, PictureKind
+from convcli.pictures.reading import reading_limits
+from convcli.pipeline.batch import Batch
 from convcli.pipeline.inputs import Source
-from convcli.pipeline.job import Job
-from convcli.pipeline.outputs import Destination, Outputs
+from convcli.pipeline.outputs import Destination
 from convcli.pipeline.reading import ReadOptions
 from convcli.pipeline.recipes.filtering import convolution_recipe
 from convcli.pipeline.recipes.pooling import pool_recipe
@@ -55,10 +57,10 @@ class FileResult:
 
 
 def filter_file(
-    source: str | Path,
+    source: str | os.PathLike[str],
     filter: Filter | Bank | str | ArrayLike,
     *,
-    output: str | Path | None = None,
+    output: str | os.PathLike[str] | None = None,
     format: str | None = None,
     force: bool = False,
     padding: Padding = "same",
@@ -197,14 +199,14 @@ def filter_picture(
 
 
 def pool_file(
-    source: str | Path,
+    source: str | os.PathLike[str],
     *,
     mode: str = "max",
     size: Pair = 2,
     stride: Pair | None = None,
     padding: Padding = 0,
     ceil: bool = False,
-    output: str | Path | None = None,
+    output: str | os.PathLike[str] | None = None,
     format: str | None = None,
     force: bool = False,
     max_pixels: int = MAX_PIXELS,
@@ -316,28 +318,35 @@ def _pool_recipe(
 
 
 def _destination(
-    output: str | Path | None, format: str | None, *, force: bool, jobs: int | None
+    output: str | os.PathLike[str] | None, format: str | None, *, force: bool, jobs: int | None
 ) -> Destination:
     file_format = None if format is None else parse_format(format)
-    if output is not None and file_format is None:
-        file_format = format_for_path(output)
     if output is None:
         return Destination(folder=Path(), format=file_format, force=force, jobs=jobs)
-    return Destination(str(output), format=file_format, force=force, jobs=jobs)
+    output = os.fsdecode(output)
+    return Destination(output, format=file_format or format_for_path(output), force=force, jobs=jobs)
 
 
 def _apply(picture: Picture, recipe: Recipe) -> Picture:
+    if not isinstance(picture, Picture):
+        raise UsageError(
+            f"picture of type {type(picture).__name__}", "must be a Picture, as in Picture(array)"
+        )
     as_numbers = picture.kind != PictureKind.PIXELS if recipe.as_numbers is None else recipe.as_numbers
     return recipe.run(picture, as_numbers).picture
 
 
 def _run_job(
-    source: str | Path, recipe: Recipe, destination: Destination, max_pixels: int, frame: int | None
+    source: str | os.PathLike[str],
+    recipe: Recipe,
+    destination: Destination,
+    max_pixels: int,
+    frame: int | None,
 ) -> FileResult:
-    """Run one job, and raise what it reports as a failure."""
-    name = str(source)
-    outputs = Outputs(destination, [name])
-    events = Job(Source(name), (recipe,), outputs, ReadOptions(Limits(max_pixels), frame)).run().events
+    """Run a batch of one file, and raise what it reports as a failure."""
+    reading = ReadOptions(*reading_limits(max_pixels, frame))
+    (report,) = Batch([Source(os.fsdecode(source))], [recipe], destination, reading).run()
+    events = report.events
     last = events[-1]
     if isinstance(last, Failure):
         raise last.error

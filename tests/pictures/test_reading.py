@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import re
 import socket
 import stat
 import struct
@@ -22,14 +23,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from convcli.errors import ImageError, OutputError, UsageError
+from convcli.errors import ImageError, OutputError, SizeError, UsageError
 from convcli.files import opening
 from convcli.pictures.formats import encoding
 from convcli.pictures.formats.file_formats import FileFormat, check_holds, format_for_path, parse_format
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 from convcli.pictures.picture import Picture, PictureKind
-from convcli.pictures.reading import load_picture, read_image
-from convcli.pictures.writing import write_image
+from convcli.pictures.reading import load_picture, read_image, read_picture
+from convcli.pictures.writing import write_image, write_picture
 from tests.support.sampling import examples
 
 Array = NDArray[Any]
@@ -1308,6 +1309,99 @@ def test_no_descriptor_is_left_open(file_of: FileOf) -> None:
 )
 def test_depth_is_16_for_uint16_only(dtype: type[np.generic], depth: int) -> None:
     assert Picture(np.zeros((1, 1), dtype)).depth == depth
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (0, 5), (5, 0), (5, 5, 0), (2, 5, 5, 3)])
+def test_a_picture_has_the_shape_of_an_image(shape: tuple[int, ...]) -> None:
+    with pytest.raises(
+        ImageError, match=re.escape(f"array of shape {shape}: an image is (H, W) or (H, W, C)")
+    ):
+        Picture(np.zeros(shape, np.uint8))
+
+
+def test_a_picture_holds_real_numbers() -> None:
+    with pytest.raises(ImageError, match="array of complex64: an image holds integers, float32 or float64"):
+        Picture(np.zeros((2, 2), np.complex64))
+
+
+def test_lists_and_booleans_become_arrays_of_a_picture() -> None:
+    assert Picture([[1, 2], [3, 4]]).pixels.dtype == np.int64  # type: ignore[arg-type]
+    assert Picture(np.array([[True, False]])).pixels.tolist() == [[1, 0]]
+    assert Picture(np.array([[True, False]])).pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("alpha", "described"),
+    [
+        (np.zeros((3, 6), np.uint8), "uint8 (3, 6)"),
+        (np.zeros((5, 6, 3), np.uint8), "uint8 (5, 6, 3)"),
+        (np.full((5, 6), 0.5), "float64 (5, 6)"),
+        (np.full((5, 6), 256, np.uint16), "uint16 (5, 6)"),
+        (np.ones((5, 6), np.bool_), "bool (5, 6)"),
+    ],
+)
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_alpha_that_does_not_fit_is_refused(alpha: Any, described: str, channels: tuple[int, ...]) -> None:
+    with pytest.raises(ImageError, match=re.escape(f"alpha of {described}: must be uint8 (5, 6)")):
+        Picture(np.zeros((5, 6, *channels), np.uint8), alpha)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [
+        (np.uint8, PictureKind.PIXELS),
+        (np.uint16, PictureKind.PIXELS),
+        (np.bool_, PictureKind.PIXELS),
+        (np.int8, PictureKind.ARRAY),
+        (np.uint32, PictureKind.ARRAY),
+        (np.int64, PictureKind.ARRAY),
+        (np.float32, PictureKind.ARRAY),
+    ],
+)
+def test_only_unsigned_8_and_16_bits_are_pixels_by_default(
+    dtype: type[np.generic], kind: PictureKind
+) -> None:
+    assert Picture(np.zeros((2, 2), dtype)).kind == kind
+
+
+@pytest.mark.parametrize("read", [read_image, lambda path: read_picture(path).pixels])
+def test_a_path_may_be_bytes_or_any_path_like(read: Callable[[Any], Any], tmp_path: Path) -> None:
+    class Where:
+        def __fspath__(self) -> str:
+            return str(target)
+
+    target = tmp_path / "a.csv"
+    write_image(os.fsencode(target), [[1, 2]])  # type: ignore[arg-type]
+    write_picture(Where(), Picture(np.array([[3, 4]])), force=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+    assert read(Where()).tolist() == read(os.fsencode(target)).tolist() == [[3, 4]]
+
+
+@pytest.mark.parametrize("name", ["a\0.png", "\0/a.png"])
+def test_a_name_with_a_zero_byte_is_no_output(name: str) -> None:
+    with pytest.raises(OutputError, match="null byte"):
+        write_image(name, np.zeros((1, 2), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_pixels": "x"}, "max_pixels x: must be a whole number, at least 1"),
+        ({"max_pixels": None}, "max_pixels None: must be a whole number, at least 1"),
+        ({"max_pixels": 0}, "max_pixels 0: must be a whole number, at least 1"),
+        ({"frame": 1.5}, "frame 1.5: must be a whole number, at least 0"),
+        ({"frame": -1}, "frame -1: must be a whole number, at least 0"),
+    ],
+)
+def test_wrong_limits_are_not_blamed_on_the_file(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SizeError, match=f"^{re.escape(message)}$"):
+        read_picture("there is no such file.png", **options)
+
+
+def test_only_a_picture_is_written_as_a_picture(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="picture of type ndarray: must be a Picture"):
+        write_picture(tmp_path / "a.png", np.zeros((2, 2), np.uint8))  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_result_keeps_what_came_with_the_input() -> None:

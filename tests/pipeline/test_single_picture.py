@@ -1,5 +1,6 @@
 """One call from Python against the command: the same bytes, the same refusals."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,54 @@ def test_failures_are_raised(inputs: Path) -> None:
     assert target.read_bytes() == before
     filter_file(inputs / "plain.png", "box", output=target, force=True)
     assert target.read_bytes() != before
+
+
+@pytest.mark.parametrize("value", [np.zeros((2, 2), np.uint8), "cat.png", None])
+def test_only_a_picture_is_processed_in_memory(value: Any) -> None:
+    message = f"picture of type {type(value).__name__}: must be a Picture, as in Picture\\(array\\)"
+    with pytest.raises(UsageError, match=message):
+        filter_picture(value, "sobel")
+    with pytest.raises(UsageError, match=message):
+        pool_picture(value)
+
+
+def test_numbers_in_memory_stay_numbers() -> None:
+    floats = Picture(np.array([[0.25, 0.5], [0.75, 1]]))
+    assert filter_picture(floats, [[2]]).pixels.tolist() == [[0.5, 1], [1.5, 2]]
+    integers = Picture(np.array([[1, 2], [3, 5]]))
+    assert pool_picture(integers, mode="avg").pixels.tolist() == [[2.75]]
+    differences = filter_picture(
+        Picture(np.array([[9, 5]], np.uint8)), [[-1, 1]], signed="raw", padding="valid"
+    )
+    assert filter_picture(differences, [[1]]).pixels.tolist() == [[-4]]
+
+
+def test_a_path_may_be_bytes_or_any_path_like(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Where:
+        def __fspath__(self) -> str:
+            return "out.png"
+
+    monkeypatch.chdir(inputs)
+    before = set(inputs.iterdir())
+    result = filter_file(b"plain.png", "sobel", output=Where())  # type: ignore[arg-type]
+    assert (result.record["input"], result.output) == ("plain.png", "out.png")
+    assert pool_file(Where(), output=b"small.png").output == "small.png"  # type: ignore[arg-type]
+    assert set(inputs.iterdir()) - before == {inputs / "out.png", inputs / "small.png"}
+    for nothing in (io.BytesIO(b""), None, 3):
+        with pytest.raises(TypeError, match="expected str, bytes or os"):
+            filter_file(nothing, "sobel", output="never.png")  # type: ignore[arg-type]
+
+
+def test_a_result_too_large_for_memory_is_refused_before_it_is_computed(inputs: Path) -> None:
+    with pytest.raises(ImageError, match="needs about 24 TB of memory but may use only"):
+        filter_file(inputs / "plain.png", "box", output=inputs / "large.png", padding=10**6)
+    assert not (inputs / "large.png").exists()
+
+
+@pytest.mark.parametrize("options", [{"max_pixels": "x"}, {"frame": -1}])
+def test_wrong_limits_are_not_blamed_on_the_file(inputs: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(SizeError, match="must be a whole number"):
+        pool_file(inputs / "plain.png", output=inputs / "out.png", **options)
 
 
 def test_on_a_photograph(convcli: Runner, tmp_path: Path) -> None:
