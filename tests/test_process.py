@@ -11,6 +11,7 @@ import sys
 import time
 import zlib
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ sys.setprofile(count)
 from convcli.cli.error_handling import run
 code = run(sys.argv[1:])
 sys.setprofile(None)
-print(calls, *sorted(name for name in sys.modules if name.startswith("convcli.")), file=sys.stderr)
+print(calls, *sorted(sys.modules), file=sys.stderr)
 sys.exit(code)
 """
 
@@ -111,11 +112,45 @@ def test_what_a_size_costs(arguments: tuple[str, ...], most: int) -> None:
     calls, *modules = ran.stderr.decode().split()
     assert ran.returncode == 0
     assert int(calls) <= most
-    grammar_is_loaded = "convcli.networks.grammar" in modules
-    assert grammar_is_loaded == (arguments != SIZE)
-    assert not {"convcli.kernels.filter", "convcli.pictures.arrays", "convcli.pictures.reading"} & set(
-        modules
-    )
+    assert ("convcli.networks.grammar" in modules) == (arguments != SIZE)
+
+
+PICTURE = ("apply", "photo.png", "--filter", "sobel-x")
+PICTURES = {"convcli.kernels.filter", "convcli.pictures.arrays", "convcli.pictures.reading"}
+SEARCHES = {"convcli.cli.reports.solutions", "convcli.networks.searching", "convcli.sizes.searching"}
+COMPARISON = {"convcli.networks.comparing"}
+TABLES = {"convcli.networks.tables"}
+KERNEL_FILES = {
+    "convcli.kernels.parsing",
+    "convcli.kernels.safetensors",
+    "convcli.kernels.weights",
+    "zipfile",
+}
+BANKS = {"convcli.kernels.banks", "convcli.layers.volumes", "convcli.pipeline.recipes.banks"}
+OTHER_FORMATS = {"convcli.pictures.damage.jpeg", "convcli.pictures.damage.tiff", "tempfile"}
+FIGURES = {"convcli.cli.terminal.previews", "convcli.drawing.shapes", "convcli.figures.sheet"}
+
+
+@pytest.mark.usefixtures("photo")
+@pytest.mark.parametrize(
+    ("arguments", "unneeded"),
+    [
+        (SIZE, PICTURES | SEARCHES | COMPARISON | TABLES),
+        (("params", "resnet50"), PICTURES | SEARCHES | COMPARISON),
+        (PICTURE, SEARCHES | TABLES | KERNEL_FILES | BANKS | OTHER_FORMATS | FIGURES),
+    ],
+)
+def test_a_run_loads_only_what_it_needs(arguments: tuple[str, ...], unneeded: set[str]) -> None:
+    ran = subprocess.run([sys.executable, "-c", CALLS, *arguments], capture_output=True, check=False)
+    assert ran.returncode == 0
+    assert not unneeded & set(ran.stderr.decode().split())
+    assert all(find_spec(name) for name in unneeded), "a module that was renamed would never be loaded"
+
+
+def test_importing_the_package_loads_none_of_its_modules() -> None:
+    program = "import sys, convcli; print(*(name for name in sys.modules if name.startswith('convcli')))"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (ran.returncode, ran.stdout.decode(), ran.stderr.decode()) == (0, "convcli\n", "")
 
 
 # Help and version -----------------------------------------------------------------------------------------
