@@ -5,21 +5,8 @@ from typing import Annotated
 import typer
 
 from convcli.cli.completion import completers
+from convcli.cli.options import declarations as options
 from convcli.cli.options.batch_arguments import BatchArguments, takes_batch_arguments
-from convcli.cli.options.declarations import (
-    FILTER,
-    OUTPUT,
-    PIXELS,
-    WINDOW,
-    Angle,
-    Background,
-    BorderOption,
-    Dilation,
-    PaddingOption,
-    SizeOption,
-    Stride,
-    apply_text_option,
-)
 from convcli.errors import UsageError
 
 __all__ = ["apply"]
@@ -59,7 +46,7 @@ def apply(
             help="Order of the axes of weights in a file: oihw (F, C, f, f; PyTorch) or hwio (f, f, C, F).",
             metavar="AXES",
             autocompletion=completers.enum_values("convcli.kernels.weights:AxisOrder"),
-            rich_help_panel=FILTER,
+            rich_help_panel=options.FILTER,
         ),
     ] = None,
     banks: Annotated[
@@ -70,21 +57,21 @@ def apply(
             "feature map per copy.",
             metavar="NAME:COUNT",
             autocompletion=completers.banks,
-            rich_help_panel=FILTER,
+            rich_help_panel=options.FILTER,
         ),
     ] = None,
-    angle: Angle = None,
-    size: SizeOption = None,
-    padding: PaddingOption = "same",
-    border: BorderOption = "edge",
-    stride: Stride = "1",
-    dilation: Dilation = "1",
+    angle: options.Angle = None,
+    size: options.SizeOption = None,
+    padding: options.PaddingOption = "same",
+    border: options.BorderOption = "edge",
+    stride: options.Stride = "1",
+    dilation: options.Dilation = "1",
     flip: Annotated[
         bool,
         typer.Option(
             "--flip",
             help="Rotate the kernel by 180 degrees (true convolution, as in signal processing).",
-            rich_help_panel=WINDOW,
+            rich_help_panel=options.WINDOW,
         ),
     ] = False,
     channels: Annotated[
@@ -113,7 +100,7 @@ def apply(
             help="Multiply the result by a number; gain divides it by the filter's gain.",
             metavar="NUMBER",
             autocompletion=completers.keyword("gain", "divide by the filter's gain"),
-            rich_help_panel=PIXELS,
+            rich_help_panel=options.PIXELS,
         ),
     ] = "1",
     bias: Annotated[
@@ -122,7 +109,7 @@ def apply(
             "--bias",
             help="Add a number to the scaled result, or a,b,c: one number to each feature map.",
             metavar="NUMBER",
-            rich_help_panel=PIXELS,
+            rich_help_panel=options.PIXELS,
         ),
     ] = "0",
     relu: Annotated[
@@ -130,17 +117,17 @@ def apply(
         typer.Option(
             "--relu",
             help="Apply ReLU after --scale and --bias: negative values become 0.",
-            rich_help_panel=PIXELS,
+            rich_help_panel=options.PIXELS,
         ),
     ] = False,
-    background: Background = None,
+    background: options.Background = None,
     sheet: Annotated[
         str | None,
         typer.Option(
             "--sheet",
             help="Draw the input and all results in one picture (default: of every named filter).",
             metavar="FILE",
-            rich_help_panel=OUTPUT,
+            rich_help_panel=options.OUTPUT,
         ),
     ] = None,
     direction: Annotated[
@@ -149,7 +136,7 @@ def apply(
             "--direction",
             help="Draw edge direction as color (hue) and its strength as brightness (default filter: sobel).",
             metavar="FILE",
-            rich_help_panel=OUTPUT,
+            rich_help_panel=options.OUTPUT,
         ),
     ] = None,
     *,
@@ -177,7 +164,7 @@ def apply(
     written, too. For several inputs their file name needs {stem}. A sheet shows signed results in blue
     (negative), white and red (positive), and filters the luma of color pictures.
     """
-    apply_text_option(arguments.text, json=arguments.json, output=arguments.output)
+    options.apply_text_option(arguments.text, json=arguments.json, output=arguments.output)
     if not images and arguments.files0_from is None:
         raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
     reading = (arguments.recursive, arguments.max_pixels, arguments.max_memory, arguments.frame)

@@ -6,26 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcli.cli.completion import completers
-from convcli.cli.options.declarations import (
-    OUTPUT,
-    PIXELS,
-    WINDOW,
-    Angle,
-    BorderOption,
-    Dilation,
-    FilterSize,
-    Force,
-    Frame,
-    InputSize,
-    JsonOption,
-    MaxMemory,
-    MaxPixels,
-    OptionalPadding,
-    SizeOption,
-    Stride,
-    TextOption,
-    apply_text_option,
-)
+from convcli.cli.options import declarations as options
 from convcli.cli.reports.windows import explain_window
 from convcli.cli.terminal.output import is_human_readable, write, write_json
 from convcli.cli.window_files import WindowFiles
@@ -80,18 +61,20 @@ def explain(
             autocompletion=completers.enum_values("convcli.pictures.channels:Channels"),
         ),
     ] = None,
-    angle: Angle = None,
-    size: SizeOption = None,
-    padding: OptionalPadding = None,
-    border: BorderOption = "edge",
-    stride: Stride = "1",
-    dilation: Dilation = "1",
-    n: InputSize = None,
-    f: FilterSize = None,
+    angle: options.Angle = None,
+    size: options.SizeOption = None,
+    padding: options.OptionalPadding = None,
+    border: options.BorderOption = "edge",
+    stride: options.Stride = "1",
+    dilation: options.Dilation = "1",
+    n: options.InputSize = None,
+    f: options.FilterSize = None,
     flip: Annotated[
         bool,
         typer.Option(
-            "--flip", help="Rotate the kernel by 180 degrees (true convolution).", rich_help_panel=WINDOW
+            "--flip",
+            help="Rotate the kernel by 180 degrees (true convolution).",
+            rich_help_panel=options.WINDOW,
         ),
     ] = False,
     signed: Annotated[
@@ -100,7 +83,7 @@ def explain(
             "--signed",
             help="How the value becomes a pixel: abs, clip, center or raw (default: as apply does).",
             metavar="HOW",
-            rich_help_panel=PIXELS,
+            rich_help_panel=options.PIXELS,
             autocompletion=completers.enum_values(
                 "convcli.convolution.rendering:SignedMapping", without="stretch"
             ),
@@ -118,7 +101,7 @@ def explain(
             "--animate",
             help="Animate the window over all positions, as .svg, .gif or .apng.",
             metavar="FILE",
-            rich_help_panel=OUTPUT,
+            rich_help_panel=options.OUTPUT,
         ),
     ] = None,
     seconds: Annotated[
@@ -127,15 +110,15 @@ def explain(
             "--seconds",
             help="Seconds per position of the animation.",
             metavar="NUMBER",
-            rich_help_panel=OUTPUT,
+            rich_help_panel=options.OUTPUT,
         ),
     ] = 0.5,
-    force: Force = False,
-    max_pixels: MaxPixels = None,
-    max_memory: MaxMemory = None,
-    frame: Frame = None,
-    json: JsonOption = False,
-    text: TextOption = False,
+    force: options.Force = False,
+    max_pixels: options.MaxPixels = None,
+    max_memory: options.MaxMemory = None,
+    frame: options.Frame = None,
+    json: options.JsonOption = False,
+    text: options.TextOption = False,
 ) -> int:
     """Explain one value of a result: patch, filter, products, sum.
 
@@ -153,7 +136,7 @@ def explain(
     With --n and --f instead of IMAGE it explains the window alone: what it reads, what it never reads, and
     the output size. The padding then defaults to 0; when piped, prints only the size.
     """
-    apply_text_option(text, json=json, output=output)
+    options.apply_text_option(text, json=json, output=output)
     position = _parse_position(at)
     if image is None and (n, f) != (None, None):
         _check_window_only(
@@ -207,15 +190,15 @@ def explain(
     if selected == Channels.EACH:
         files.check_channels(input_name(image), picture.pixels.shape[2:])
     mapping = mapping or (SignedMapping.ABS if picture.kind == PictureKind.PIXELS else SignedMapping.RAW)
-    options: dict[str, Any] = {
+    window_options: dict[str, Any] = {
         "stride": window.stride, "padding": window.padding, "dilation": window.dilation, "flip": flip,
         "border": window.border_for(selected, picture.pixels),
     }  # fmt: skip
     try:
         pixels = select_channels(picture.pixels, selected)
-        result = filter_pixels(pixels, filter_, SignedMapping.RAW, **options).pixels
-        written = filter_pixels(pixels, filter_, mapping, depth=picture.depth, **options).pixels
-        explained = _explain_channels(pixels, filter_, result, options)
+        result = filter_pixels(pixels, filter_, SignedMapping.RAW, **window_options).pixels
+        written = filter_pixels(pixels, filter_, mapping, depth=picture.depth, **window_options).pixels
+        explained = _explain_channels(pixels, filter_, result, window_options)
         check_position(explained[0].rows, explained[0].columns, position)
         values = _values(explained, selected, position, written)
     except SizeError as error:
@@ -237,7 +220,7 @@ def explain(
 
 
 def _explain_channels(
-    pixels: "NDArray[Any]", filter_: "Filter", result: "NDArray[Any]", options: dict[str, Any]
+    pixels: "NDArray[Any]", filter_: "Filter", result: "NDArray[Any]", window_options: dict[str, Any]
 ) -> "list[ExplainedResult]":
     """Return the result of each channel, ready to be explained."""
     import numpy as np
@@ -246,7 +229,7 @@ def _explain_channels(
 
     channels, results = (np.moveaxis(np.atleast_3d(array), 2, 0) for array in (pixels, result))
     return [
-        ExplainedResult(channel, filter_, channel_result, **options)
+        ExplainedResult(channel, filter_, channel_result, **window_options)
         for channel, channel_result in zip(channels, results, strict=True)
     ]
 
@@ -277,9 +260,9 @@ def _values(
     )
 
 
-def _check_window_only(options: Mapping[str, object]) -> None:
+def _check_window_only(given: Mapping[str, object]) -> None:
     """Check that no option is given that needs a picture."""
-    for option, value in options.items():
+    for option, value in given.items():
         if value is not None and value is not False:
             raise UsageError(option, "needs IMAGE; a window alone takes only --n, --f, --p, --s and --d")
 

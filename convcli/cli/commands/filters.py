@@ -6,14 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcli.cli.completion.completers import filters_or_files
-from convcli.cli.options.declarations import (
-    Angle,
-    Force,
-    JsonOption,
-    SizeOption,
-    TextOption,
-    apply_text_option,
-)
+from convcli.cli.options import declarations as options
 from convcli.cli.terminal.output import (
     format_name,
     is_human_readable,
@@ -42,8 +35,8 @@ def filters(
             autocompletion=filters_or_files,
         ),
     ] = None,
-    angle: Angle = None,
-    size: SizeOption = None,
+    angle: options.Angle = None,
+    size: options.SizeOption = None,
     output: Annotated[
         str | None,
         typer.Option(
@@ -56,9 +49,9 @@ def filters(
     tuning: Annotated[
         bool, typer.Option("--tuning", help="Measure the responses to a rotated edge and a rotated bar.")
     ] = False,
-    force: Force = False,
-    json: JsonOption = False,
-    text: TextOption = False,
+    force: options.Force = False,
+    json: options.JsonOption = False,
+    text: options.TextOption = False,
 ) -> int:
     """List the named filters, or show one of them.
 
@@ -72,7 +65,7 @@ def filters(
     response to a flat area of brightness 1 or, for filters whose coefficients add up to 0, the response to a
     step of height 1. When piped, prints only the coefficients, in the form that --kernel reads.
     """
-    apply_text_option(text, json=json)
+    options.apply_text_option(text, json=json)
     if name is None:
         if angle is not None or size is not None or output is not None or tuning:
             raise UsageError("NAME", "missing; as in: convcli filters sobel-x --angle 70")

@@ -9,17 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcli.cli.completion.completers import enum_values
-from convcli.cli.options.declarations import (
-    Force,
-    JsonOption,
-    MaxMemory,
-    MaxPixels,
-    PreviewAs,
-    PreviewOption,
-    TextOption,
-    apply_text_option,
-    check_exclusive,
-)
+from convcli.cli.options import declarations as options
 from convcli.cli.output_files import check_distinct_files, check_output_file, write_output_file
 from convcli.cli.terminal.output import (
     is_human_readable,
@@ -132,13 +122,13 @@ def learn(
         str | None,
         typer.Option("--curve", help="Draw the loss curve and the filter at several steps.", metavar="PNG"),
     ] = None,
-    force: Force = False,
-    max_pixels: MaxPixels = None,
-    max_memory: MaxMemory = None,
-    preview: PreviewOption = False,
-    preview_as: PreviewAs = None,
-    json: JsonOption = False,
-    text: TextOption = False,
+    force: options.Force = False,
+    max_pixels: options.MaxPixels = None,
+    max_memory: options.MaxMemory = None,
+    preview: options.PreviewOption = False,
+    preview_as: options.PreviewAs = None,
+    json: options.JsonOption = False,
+    text: options.TextOption = False,
 ) -> int:
     """Learn a filter from examples, by gradient descent.
 
@@ -153,12 +143,12 @@ def learn(
     A target of 8-bit pixels has lost its signs (use --abs) and the values that were clipped; --signed raw
     keeps both. When piped, prints only the coefficients, in the form that --kernel reads.
     """
-    apply_text_option(text, json=json)
+    options.apply_text_option(text, json=json)
     if not pictures or len(pictures) % 2:
         raise UsageError("INPUT TARGET", "must be pairs, as in: convcli learn photo.png edges.npy --f 3")
     check_names(pictures, "INPUT TARGET")
     for option, value in (("--curve", curve), ("--optimizer", optimizer), ("--steps", steps), ("--lr", rate)):
-        check_exclusive({"--closed-form": closed_form, option: value})
+        options.check_exclusive({"--closed-form": closed_form, option: value})
     preview_request = PreviewRequest.read(preview, preview_as)
     size, max_steps = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
     from convcli.cli.options.batch import read_options

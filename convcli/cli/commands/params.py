@@ -5,27 +5,7 @@ from typing import Annotated
 import typer
 
 from convcli.cli.completion.completers import enum_values, networks
-from convcli.cli.options.declarations import (
-    CHECKS,
-    COSTS,
-    LAYER,
-    NETWORK,
-    ByBlock,
-    CsvOption,
-    Dilation,
-    Expect,
-    FilterSize,
-    Force,
-    JsonOption,
-    MarkdownOption,
-    NetworkArgument,
-    OutputChannels,
-    PaddingOption,
-    Stride,
-    TextOption,
-    apply_text_option,
-    check_exclusive,
-)
+from convcli.cli.options import declarations as options
 from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import note_channels_first
 from convcli.cli.reports.output_formats import OutputFormat
@@ -40,12 +20,12 @@ __all__ = ["params"]
 
 
 def params(
-    network: NetworkArgument = None,
-    f: FilterSize = None,
+    network: options.NetworkArgument = None,
+    f: options.FilterSize = None,
     c_in: Annotated[
         str | None, typer.Option("--c-in", help="Input channels; --n HxWxC also gives them.", metavar="COUNT")
     ] = None,
-    c_out: OutputChannels = None,
+    c_out: options.OutputChannels = None,
     n: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,9 +36,9 @@ def params(
             metavar="SIZE",
         ),
     ] = None,
-    p: PaddingOption = "0",
-    s: Stride = "1",
-    d: Dilation = "1",
+    p: options.PaddingOption = "0",
+    s: options.Stride = "1",
+    d: options.Dilation = "1",
     groups: Annotated[
         str,
         typer.Option(
@@ -66,11 +46,11 @@ def params(
             "--groups",
             help="Number of channel groups, filtered separately.",
             metavar="COUNT",
-            rich_help_panel=LAYER,
+            rich_help_panel=options.LAYER,
         ),
     ] = "1",
     no_bias: Annotated[
-        bool, typer.Option("--no-bias", help="Leave out the bias.", rich_help_panel=LAYER)
+        bool, typer.Option("--no-bias", help="Leave out the bias.", rich_help_panel=options.LAYER)
     ] = False,
     dense: Annotated[
         str | None,
@@ -78,7 +58,7 @@ def params(
             "--dense",
             help="Use a dense layer with this many units, on an image (--n) or a vector (--c-in).",
             metavar="UNITS",
-            rich_help_panel=LAYER,
+            rich_help_panel=options.LAYER,
         ),
     ] = None,
     shipped: Annotated[bool, typer.Option("--list", help="List the shipped networks.")] = False,
@@ -96,17 +76,17 @@ def params(
         typer.Option(
             "--versus-dense",
             help="Show what each convolution would cost as a dense layer.",
-            rich_help_panel=NETWORK,
+            rich_help_panel=options.NETWORK,
         ),
     ] = False,
-    by_block: ByBlock = False,
+    by_block: options.ByBlock = False,
     batch: Annotated[
         str | None,
         typer.Option(
             "--batch",
             help="Mini-batch size, for the MACs and activations below the table and in --json (default: 1).",
             metavar="COUNT",
-            rich_help_panel=COSTS,
+            rich_help_panel=options.COSTS,
         ),
     ] = None,
     dtype: Annotated[
@@ -116,7 +96,7 @@ def params(
             help="fp32, fp16 or int8, for the bytes below the table and in --json (default: fp32).",
             metavar="TYPE",
             autocompletion=enum_values("convcli.cli.reports.summaries:Dtype"),
-            rich_help_panel=COSTS,
+            rich_help_panel=options.COSTS,
         ),
     ] = None,
     max_params: Annotated[
@@ -125,21 +105,21 @@ def params(
             "--max-params",
             help="Fail (exit code 1) if there are more parameters, as in 25M.",
             metavar="COUNT",
-            rich_help_panel=CHECKS,
+            rich_help_panel=options.CHECKS,
         ),
     ] = None,
-    expect: Expect = None,
+    expect: options.Expect = None,
     output: Annotated[
         str | None,
         typer.Option(
             "-o", "--output", help="Draw the network: .svg, or .html with its table.", metavar="FILE"
         ),
     ] = None,
-    force: Force = False,
-    csv: CsvOption = False,
-    md: MarkdownOption = False,
-    json: JsonOption = False,
-    text: TextOption = False,
+    force: options.Force = False,
+    csv: options.CsvOption = False,
+    md: options.MarkdownOption = False,
+    json: options.JsonOption = False,
+    text: options.TextOption = False,
 ) -> int:
     """Count the parameters and costs of a layer or a network.
 
@@ -157,7 +137,7 @@ def params(
     the same sizes. When piped, prints only the number, or tab-separated rows for a network. "convcli help
     layers" shows how to write layers.
     """
-    apply_text_option(text, json=json, csv=csv, markdown=md, output=output)
+    options.apply_text_option(text, json=json, csv=csv, markdown=md, output=output)
     output_format = OutputFormat.read(json=json, csv=csv, markdown=md)
     checks = Checks.read(expect, max_params)
     costs = CostUnits(
@@ -168,7 +148,7 @@ def params(
     # Imports are late, here and below, because loading takes time.
     if shipped and network is not None:
         raise UsageError("--list", f"lists all networks; for one of them: convcli params {network[:50]}")
-    check_exclusive({"--list": shipped, "-o": output})
+    options.check_exclusive({"--list": shipped, "-o": output})
     if shipped:
         from convcli.cli.reports.networks import list_shipped
 

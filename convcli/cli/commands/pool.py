@@ -5,16 +5,8 @@ from typing import Annotated
 import typer
 
 from convcli.cli.completion.completers import enum_values
+from convcli.cli.options import declarations as options
 from convcli.cli.options.batch_arguments import BatchArguments, takes_batch_arguments
-from convcli.cli.options.declarations import (
-    Background,
-    CeilOption,
-    FilterSize,
-    InputSize,
-    OptionalStride,
-    PaddingOption,
-    apply_text_option,
-)
 from convcli.cli.reports.layers import report_size
 from convcli.cli.reports.output_formats import OutputFormat
 from convcli.errors import UsageError, parse_choice
@@ -41,12 +33,12 @@ def pool(
             autocompletion=enum_values("convcli.convolution.pooling:PoolMode"),
         ),
     ] = "max",
-    f: FilterSize = "2",
-    s: OptionalStride = None,
-    p: PaddingOption = "0",
-    ceil: CeilOption = False,
-    n: InputSize = None,
-    background: Background = None,
+    f: options.FilterSize = "2",
+    s: options.OptionalStride = None,
+    p: options.PaddingOption = "0",
+    ceil: options.CeilOption = False,
+    n: options.InputSize = None,
+    background: options.Background = None,
     *,
     arguments: BatchArguments,
 ) -> int:
@@ -62,7 +54,7 @@ def pool(
     are exact, unless they are written as a picture (-o out.png). With --n instead of an image it prints the
     output size. Pooling has no parameters.
     """
-    apply_text_option(arguments.text, json=arguments.json, output=arguments.output)
+    options.apply_text_option(arguments.text, json=arguments.json, output=arguments.output)
     from convcli.convolution.pooling import PoolMode  # late: help needs no numpy
 
     chosen_mode = parse_choice(mode, PoolMode, "--mode")

@@ -4,25 +4,7 @@ from typing import Annotated
 
 import typer
 
-from convcli.cli.options.declarations import (
-    NETWORK,
-    ByBlock,
-    CeilOption,
-    CsvOption,
-    Dilation,
-    Expect,
-    FilterSize,
-    InputSize,
-    JsonOption,
-    MarkdownOption,
-    NetworkArgument,
-    OptionalPadding,
-    OptionalStride,
-    OutputChannels,
-    TextOption,
-    apply_text_option,
-    check_exclusive,
-)
+from convcli.cli.options import declarations as options
 from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import report_size
 from convcli.cli.reports.output_formats import OutputFormat
@@ -34,14 +16,14 @@ __all__ = ["shape"]
 
 
 def shape(
-    network: NetworkArgument = None,
-    n: InputSize = None,
-    f: FilterSize = None,
-    p: OptionalPadding = None,
-    s: OptionalStride = None,
-    d: Dilation = "1",
-    ceil: CeilOption = False,
-    c_out: OutputChannels = None,
+    network: options.NetworkArgument = None,
+    n: options.InputSize = None,
+    f: options.FilterSize = None,
+    p: options.OptionalPadding = None,
+    s: options.OptionalStride = None,
+    d: options.Dilation = "1",
+    ceil: options.CeilOption = False,
+    c_out: options.OutputChannels = None,
     want: Annotated[
         str | None,
         typer.Option(
@@ -49,29 +31,29 @@ def shape(
         ),
     ] = None,
     last: Annotated[
-        bool, typer.Option("--last", help="Print only the last output size.", rich_help_panel=NETWORK)
+        bool, typer.Option("--last", help="Print only the last output size.", rich_help_panel=options.NETWORK)
     ] = False,
-    by_block: ByBlock = False,
-    expect: Expect = None,
+    by_block: options.ByBlock = False,
+    expect: options.Expect = None,
     valid_sizes: Annotated[
         str | None,
         typer.Option(
             "--valid-sizes",
             help="List the square inputs in this range at which every layer reads every pixel.",
             metavar="FROM..TO",
-            rich_help_panel=NETWORK,
+            rich_help_panel=options.NETWORK,
         ),
     ] = None,
     smallest: Annotated[
         bool,
         typer.Option(
-            "--smallest", help="Print the smallest square input that works.", rich_help_panel=NETWORK
+            "--smallest", help="Print the smallest square input that works.", rich_help_panel=options.NETWORK
         ),
     ] = False,
-    csv: CsvOption = False,
-    md: MarkdownOption = False,
-    json: JsonOption = False,
-    text: TextOption = False,
+    csv: options.CsvOption = False,
+    md: options.MarkdownOption = False,
+    json: options.JsonOption = False,
+    text: options.TextOption = False,
 ) -> int:
     """Compute the output size of a layer, or of each layer of a network.
 
@@ -92,7 +74,7 @@ def shape(
     the rows and columns that are never read. "convcli help layers" shows how to write layers, "convcli params
     --list" lists the shipped networks.
     """
-    apply_text_option(text, json=json, csv=csv, markdown=md)
+    options.apply_text_option(text, json=json, csv=csv, markdown=md)
     output_format, checks = OutputFormat.read(json=json, csv=csv, markdown=md), Checks.read(expect)
     size = None if n is None else parse_size(n, "input")
     if network is None:
@@ -105,7 +87,7 @@ def shape(
             )
         if want is not None:
             for name, value in (("--ceil", ceil), ("--c-out", c_out), ("--csv", csv), ("--md", md)):
-                check_exclusive({"--want": want, name: value})
+                options.check_exclusive({"--want": want, name: value})
             from convcli.cli.reports.solutions import (  # late: only --want needs it
                 LayerConstraints,
                 print_solutions,
@@ -129,8 +111,8 @@ def shape(
         )
     modes: dict[str, object] = {"--valid-sizes": valid_sizes, "--smallest": smallest, "--last": last}
     for table_option in ({"--csv": csv}, {"--md": md}, {"--by-block": by_block}):
-        check_exclusive(modes | table_option)
-    check_exclusive({"--valid-sizes": valid_sizes, "--smallest": smallest, "--expect": expect})
+        options.check_exclusive(modes | table_option)
+    options.check_exclusive({"--valid-sizes": valid_sizes, "--smallest": smallest, "--expect": expect})
     from convcli.cli.reports.networks import (  # late: a single layer does not need it
         report_shapes,
         search_sides,

@@ -8,19 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from convcli.cli.completion.completers import enum_values
-from convcli.cli.options.declarations import (
-    BATCH,
-    OUTPUT,
-    Force,
-    Frame,
-    JsonOption,
-    MaxMemory,
-    MaxPixels,
-    OutputOption,
-    PreviewAs,
-    PreviewOption,
-    TextOption,
-)
+from convcli.cli.options import declarations as options
 
 __all__ = ["BatchArguments", "takes_batch_arguments"]
 
@@ -28,7 +16,7 @@ __all__ = ["BatchArguments", "takes_batch_arguments"]
 class BatchArguments(NamedTuple):
     """The values of these options, as typed."""
 
-    output: OutputOption = None
+    output: options.OutputOption = None
     out_dir: Annotated[
         str | None,
         typer.Option(
@@ -44,7 +32,7 @@ class BatchArguments(NamedTuple):
             help="Template of derived names; {name} is the file name of IMAGE "
             "(default: {stem}-{filter}.{ext}).",
             metavar="TEXT",
-            rich_help_panel=OUTPUT,
+            rich_help_panel=options.OUTPUT,
         ),
     ] = None
     file_format: Annotated[
@@ -54,7 +42,7 @@ class BatchArguments(NamedTuple):
             help="Output format: png, jpeg, tiff, webp, bmp, pnm, avif, npy, csv or txt.",
             metavar="FORMAT",
             autocompletion=enum_values("convcli.pictures.formats.file_formats:FileFormat"),
-            rich_help_panel=OUTPUT,
+            rich_help_panel=options.OUTPUT,
         ),
     ] = None
     png_level: Annotated[
@@ -63,19 +51,19 @@ class BatchArguments(NamedTuple):
             "--png-level",
             help="PNG compression from 0 to 9: higher is smaller and slower (default: fast).",
             metavar="LEVEL",
-            rich_help_panel=OUTPUT,
+            rich_help_panel=options.OUTPUT,
         ),
     ] = None
-    force: Force = False
-    max_pixels: MaxPixels = None
-    max_memory: MaxMemory = None
-    frame: Frame = None
+    force: options.Force = False
+    max_pixels: options.MaxPixels = None
+    max_memory: options.MaxMemory = None
+    frame: options.Frame = None
     recursive: Annotated[
         bool,
         typer.Option(
             "--recursive",
             help="Read all pictures in folders and their subfolders; --out-dir gets the same subfolders.",
-            rich_help_panel=BATCH,
+            rich_help_panel=options.BATCH,
         ),
     ] = False
     files0_from: Annotated[
@@ -84,11 +72,14 @@ class BatchArguments(NamedTuple):
             "--files0-from",
             help="Read NUL-separated file names from a file, or from - (find -print0).",
             metavar="FILE",
-            rich_help_panel=BATCH,
+            rich_help_panel=options.BATCH,
         ),
     ] = None
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Skip inputs whose output exists.", rich_help_panel=BATCH)
+        bool,
+        typer.Option(
+            "--skip-existing", help="Skip inputs whose output exists.", rich_help_panel=options.BATCH
+        ),
     ] = False
     jobs: Annotated[
         int | None,
@@ -97,13 +88,13 @@ class BatchArguments(NamedTuple):
             "--jobs",
             help="Number of CPU cores to use (default: all available).",
             metavar="COUNT",
-            rich_help_panel=BATCH,
+            rich_help_panel=options.BATCH,
         ),
     ] = None
-    preview: PreviewOption = False
-    preview_as: PreviewAs = None
-    json: JsonOption = False
-    text: TextOption = False
+    preview: options.PreviewOption = False
+    preview_as: options.PreviewAs = None
+    json: options.JsonOption = False
+    text: options.TextOption = False
 
 
 def takes_batch_arguments(command: Callable[..., int]) -> Callable[..., int]:
