@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from convcli.kernels.filter import Filter
-    from convcli.kernels.named import get_filter, kernel
+    from convcli.kernels.lookup import get_filter, kernel
     from convcli.kernels.parsing import parse_kernel, read_kernel
     from convcli.kernels.weights import read_weights
     from convcli.layers.convolution_layer import conv_backward, conv_forward
@@ -110,7 +110,7 @@ _MODULES = {
         "UsageError",
     ),
     "kernels.filter": ("Filter",),
-    "kernels.named": ("get_filter", "kernel"),
+    "kernels.lookup": ("get_filter", "kernel"),
     "kernels.parsing": ("parse_kernel", "read_kernel"),
     "kernels.weights": ("read_weights",),
     "layers.convolution_layer": ("conv_backward", "conv_forward"),

@@ -144,8 +144,11 @@ def _similar_file(path: object) -> str | None:
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
+AMERICAN_SPELLINGS = {"grey": "gray", "centre": "center"}  # the other spelling of option values works, too
+
+
 def parse_choice(word: str, choices: type[Choice], name: str) -> Choice:
-    """Return the choice that a word names.
+    """Return the choice that a word names, in American or British spelling.
 
     Raises
     ------
@@ -156,9 +159,11 @@ def parse_choice(word: str, choices: type[Choice], name: str) -> Choice:
     --------
     >>> class Mode(StrEnum):
     ...     MAX = "max"
-    >>> parse_choice("max", Mode, "mode").value
-    'max'
+    ...     GRAY = "gray"
+    >>> parse_choice("max", Mode, "mode").value, parse_choice("grey", Mode, "mode").value
+    ('max', 'gray')
     """
+    word = AMERICAN_SPELLINGS.get(word, word)
     if word not in tuple(choices):
         raise UsageError(f"{name} {str(word)[:50]!r}", suggestion(str(word), choices))
     return choices(word)

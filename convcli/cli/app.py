@@ -1,4 +1,4 @@
-"""The root command: it imports a command when that is used, and writes the help pages."""
+"""The list of commands, and the root command, which imports one when it is used."""
 
 from importlib import import_module
 from shutil import get_terminal_size

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convcli.cli.output_files import check_output_file, check_svg_to_stdout, extension, write_output_file
-from convcli.cli.reports.output_formats import OutputFormat
 from convcli.cli.reports.summaries import CostUnits, params_summary
+from convcli.cli.reports.table_formats import TableFormat
 from convcli.cli.terminal.output import escaped, write
 from convcli.drawing.svg import render_svg
 from convcli.files.identity import FileIds
@@ -44,7 +44,7 @@ class DiagramFile(NamedTuple):
 
     @classmethod
     def read(
-        cls, target: str, network: str | None, output_format: OutputFormat, *, force: bool
+        cls, target: str, network: str | None, output_format: TableFormat, *, force: bool
     ) -> "DiagramFile":
         """Check, before any work is done, that a diagram can be written to a file.
 
@@ -57,7 +57,7 @@ class DiagramFile(NamedTuple):
         """
         if target == STREAM:
             check_svg_to_stdout(
-                None if output_format in (OutputFormat.TEXT, OutputFormat.TSV) else f"--{output_format}"
+                None if output_format in (TableFormat.TEXT, TableFormat.TSV) else f"--{output_format}"
             )
             return cls(target, network, FileIds(()), force)
         files_read = FileIds([] if network is None else [STANDARD_INPUT if network == STREAM else network])

@@ -74,7 +74,7 @@ def _run_or_complete(arguments: Sequence[str]) -> object:
     from convcli.cli.app import root_command
 
     if shell := os.environ.get("_CONVCLI_COMPLETE"):
-        from convcli.cli.completion.engine import complete  # late: seldom needed
+        from convcli.cli.completion.complete import complete  # late: seldom needed
 
         return complete(root_command(), shell, arguments)
     return root_command().main(args=list(arguments), prog_name="convcli", standalone_mode=False)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from convcli.convolution.planning import ConvolutionSettings, Image, Plan, plan_convolution
 from convcli.convolution.strips import run_convolution
 from convcli.kernels.filter import Combination, Filter
-from convcli.kernels.named import get_filter
+from convcli.kernels.lookup import get_filter
 from convcli.pictures.arrays import image_array
 from convcli.sizes.axes import Padding, Pair, window_axes
 

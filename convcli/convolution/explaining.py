@@ -123,7 +123,7 @@ class ExplainedResult:
     Examples
     --------
     >>> from convcli.convolution.engine import apply_filter
-    >>> from convcli.kernels.named import get_filter
+    >>> from convcli.kernels.lookup import get_filter
     >>> one, edge = get_filter("vertical"), np.array([[10, 10, 0, 0]] * 3)
     >>> explained = ExplainedResult(edge, one, apply_filter(edge, one))
     >>> explained.value(-1, 0), explained.result(1, 2), explained.weighted_sums(1, 2)[0].total

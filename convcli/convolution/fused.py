@@ -13,7 +13,7 @@ from convcli.convolution.statistics import RunningStatistics, Statistics, measur
 from convcli.convolution.strips import for_each_strip, run_convolution
 from convcli.errors import parse_choice
 from convcli.kernels.filter import Combination, Filter
-from convcli.kernels.named import get_filter
+from convcli.kernels.lookup import get_filter
 from convcli.sizes.axes import Padding, Pair
 
 __all__ = ["filter_pixels"]

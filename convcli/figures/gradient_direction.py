@@ -21,7 +21,7 @@ from convcli.figures.scaling import Scaling
 from convcli.figures.sheet import Box
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Combination, Filter
-from convcli.kernels.named import get_filter
+from convcli.kernels.lookup import get_filter
 from convcli.sizes.axes import Padding, Pair
 
 __all__ = ["GRADIENT_FILTERS", "Gradient", "direction_colors", "draw_direction", "gradient"]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import FilterError
 from convcli.kernels.filter import MAX_TAPS
-from convcli.kernels.named import get_filter
+from convcli.kernels.lookup import get_filter
 
 __all__ = ["Bank", "orientation_bank"]
 

@@ -120,7 +120,7 @@ def tuning_curves(tuned: Filter) -> tuple[TuningCurve, TuningCurve]:
 
     Examples
     --------
-    >>> from convcli.kernels.named import get_filter
+    >>> from convcli.kernels.lookup import get_filter
     >>> edge, bar = tuning_curves(get_filter("sobel-x"))
     >>> edge.preferred, edge.responses[[0, 90]].tolist()
     ((0.0,), [4.0, 0.0])

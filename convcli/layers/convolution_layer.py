@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from convcli.convolution.algorithms.steps import BLAS_SINGLE_THREAD_LIMIT
 from convcli.convolution.buffers import BufferPool
 from convcli.errors import SizeError
-from convcli.layers.activations import (
+from convcli.layers.checks import (
     INPUT_AXES,
     OUTPUT_AXES,
     WEIGHT_AXES,

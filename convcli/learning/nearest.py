@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from convcli.errors import FilterError
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Combination
-from convcli.kernels.named import get_filter
+from convcli.kernels.lookup import get_filter
 
 __all__ = ["NearestFilter", "nearest_filter"]
 

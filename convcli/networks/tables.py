@@ -1,4 +1,4 @@
-"""Tables of a network, with one row per layer, in several output formats."""
+"""Tables of a network, with one row per layer; and tables and columns as such."""
 
 from __future__ import annotations
 

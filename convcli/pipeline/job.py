@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from convcli.errors import ConvcliError, ImageError, OutputError, SizeError
 from convcli.files.streams import STREAM, write_bytes
 from convcli.pictures.formats.encoding import encode
-from convcli.pictures.formats.file_formats import PROPERTIES, FileFormat, check_holds
+from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat, check_holds
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.inputs import Source
@@ -35,14 +35,14 @@ class Observer(Protocol):
 
 
 def result_bytes(
-    recipes: Sequence[Recipe], file_format: FileFormat | None, size: Size, itemsize: int, is_numeric: bool
+    recipes: Sequence[Recipe], file_format: OutputFormat | None, size: Size, itemsize: int, is_numeric: bool
 ) -> int:
     """Return the memory that the largest result of several recipes takes, with the file made of it.
 
     Parameters
     ----------
     recipes : sequence of Recipe
-    file_format : FileFormat or None
+    file_format : OutputFormat or None
         Of results that go where most go; None: as the input suggests.
     size : (height, width, channels)
         Of the input.
@@ -55,7 +55,7 @@ def result_bytes(
 
 
 def _result_bytes(
-    recipe: Recipe, file_format: FileFormat | None, size: Size, itemsize: int, is_numeric: bool
+    recipe: Recipe, file_format: OutputFormat | None, size: Size, itemsize: int, is_numeric: bool
 ) -> int:
     try:
         values = prod(recipe.result_size(size))
@@ -69,7 +69,7 @@ def _result_bytes(
     value_bytes = 8 if itemsize > 4 else itemsize
     if as_numbers:
         value_bytes = max(recipe.itemsize if is_numeric else 4, 8 if itemsize > 4 else 4)
-    encoder_bytes = None if file_format is None else PROPERTIES[file_format].encoder_bytes
+    encoder_bytes = None if file_format is None else OUTPUT_FORMATS[file_format].encoder_bytes
     return values * (value_bytes + recipe.extra_bytes + (encoder_bytes or value_bytes))
 
 
@@ -165,7 +165,7 @@ class Job(NamedTuple):
             finished = finished._replace(preview=preview)
         return notes, finished
 
-    def _format_and_path(self, recipe: Recipe, picture: Picture) -> tuple[FileFormat | None, str | None]:
+    def _format_and_path(self, recipe: Recipe, picture: Picture) -> tuple[OutputFormat | None, str | None]:
         """Return the format and the path of the output: neither for a matrix that is printed."""
         destination = self._destination(recipe)
         if destination.output is not None:
@@ -179,7 +179,7 @@ class Job(NamedTuple):
         return file_format, path
 
     def _write(
-        self, recipe: Recipe, picture: Picture, file_format: FileFormat | None, target: str | None
+        self, recipe: Recipe, picture: Picture, file_format: OutputFormat | None, target: str | None
     ) -> Iterable[str]:
         """Write the result and return what could not be kept; a matrix that is printed is not written."""
         if file_format is PRINTED or target is None:
@@ -205,9 +205,9 @@ def candidate_outputs(source: Source, recipe: Recipe, destination: Destination) 
     ]
 
 
-def _wants_numbers(recipe: Recipe, picture: Picture, file_format: FileFormat | None) -> bool:
+def _wants_numbers(recipe: Recipe, picture: Picture, file_format: OutputFormat | None) -> bool:
     if recipe.as_numbers is not None:
         return recipe.as_numbers
     if file_format is PRINTED or file_format.numeric:
         return True
-    return file_format == FileFormat.TIFF and picture.kind != PictureKind.PIXELS
+    return file_format == OutputFormat.TIFF and picture.kind != PictureKind.PIXELS

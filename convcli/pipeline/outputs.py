@@ -9,7 +9,7 @@ from convcli.errors import OutputError, UsageError, describe_os_error, suggestio
 from convcli.files.atomic import INPUT_MESSAGE, check_target, write_atomically
 from convcli.files.identity import FileIds
 from convcli.files.streams import STANDARD_INPUT, STREAM
-from convcli.pictures.formats.file_formats import FileFormat
+from convcli.pictures.formats.output_formats import OutputFormat
 from convcli.pictures.picture import PictureKind
 from convcli.pipeline.inputs import Source
 
@@ -32,7 +32,7 @@ class Destination(NamedTuple):
         Folder of the outputs whose names are derived.
     name : str
         Template of derived names, such as `DEFAULT_NAME`.
-    format : FileFormat or None
+    format : OutputFormat or None
         None: as the input suggests.
     force, skip_existing : bool
         Replace existing files, or keep them and skip their inputs.
@@ -47,24 +47,24 @@ class Destination(NamedTuple):
     output: str | None = None
     folder: Path | None = None
     name: str = DEFAULT_NAME
-    format: FileFormat | None = None
+    format: OutputFormat | None = None
     force: bool = False
     skip_existing: bool = False
     png_level: int | None = None
     jobs: int | None = None
     option: str = "--name"
 
-    def format_for(self, kind: PictureKind, as_numbers: bool | None) -> FileFormat | None:
+    def format_for(self, kind: PictureKind, as_numbers: bool | None) -> OutputFormat | None:
         """Return the format of the result for a kind of input; `PRINTED` for a matrix that is printed."""
         if self.format is not None:
             return self.format
         if kind == PictureKind.TEXT:
-            return PRINTED if self.folder is None else FileFormat.CSV
+            return PRINTED if self.folder is None else OutputFormat.CSV
         if kind == PictureKind.PIXELS:
-            return FileFormat.NPY if as_numbers else FileFormat.PNG
+            return OutputFormat.NPY if as_numbers else OutputFormat.PNG
         if as_numbers is False:
-            return FileFormat.PNG
-        return FileFormat.TIFF if kind == PictureKind.NUMBERS else FileFormat.NPY
+            return OutputFormat.PNG
+        return OutputFormat.TIFF if kind == PictureKind.NUMBERS else OutputFormat.NPY
 
     def path(self, source: Source, label: str, extension: str) -> str:
         """Return the path of an output.

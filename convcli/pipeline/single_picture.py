@@ -15,10 +15,10 @@ from convcli.convolution.rendering import SignedMapping
 from convcli.errors import UsageError, parse_choice
 from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Filter, custom_filter
-from convcli.kernels.named import get_filter
+from convcli.kernels.lookup import get_filter
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.pictures.channels import Channels
-from convcli.pictures.formats.file_formats import format_for_path, parse_format
+from convcli.pictures.formats.output_formats import format_for_path, parse_format
 from convcli.pictures.limits import MAX_PIXELS
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pictures.reading import reading_limits

@@ -919,8 +919,18 @@ def test_abs_is_the_default(convcli: Runner) -> None:
 @pytest.mark.usefixtures("gray")
 def test_unknown_signed(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "gray.png", "--filter", "box", "--signed", "centre")
-    assert ran.all == (2, "", "convcli: --signed 'centre': did you mean center?\n")
+        ran = convcli("apply", "gray.png", "--filter", "box", "--signed", "centered")
+    assert ran.all == (2, "", "convcli: --signed 'centered': did you mean center?\n")
+
+
+@pytest.mark.usefixtures("photo")
+def test_option_values_have_both_spellings(convcli: Runner) -> None:
+    for name, words in {
+        "american.png": ("--channels", "gray", "--signed", "center"),
+        "british.png": ("--channels", "grey", "--signed", "centre"),
+    }.items():
+        assert convcli("apply", "photo.png", "--filter", "sobel-x", *words, "-o", name).code == 0
+    assert Path("british.png").read_bytes() == Path("american.png").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -1034,8 +1044,8 @@ def test_gray_picture_has_no_red(convcli: Runner, in_folder: Path) -> None:
 @pytest.mark.usefixtures("gray")
 def test_unknown_channels(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "gray.png", "--filter", "box", "--channels", "grey")
-    assert ran.all == (2, "", "convcli: --channels 'grey': did you mean gray?\n")
+        ran = convcli("apply", "gray.png", "--filter", "box", "--channels", "greys")
+    assert ran.all == (2, "", "convcli: --channels 'greys': did you mean gray?\n")
 
 
 def test_gray_keeps_alpha(convcli: Runner, in_folder: Path) -> None:

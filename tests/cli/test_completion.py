@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convcli.cli.app import COMMANDS, root_command
+from convcli.cli.completion.complete import completions, parse_command_line
 from convcli.cli.completion.completers import banks, filters, networks
-from convcli.cli.completion.engine import completions, parse_command_line
 from convcli.cli.completion.shells import Shell, completion_script
 from convcli.kernels.banks import orientation_bank
 from convcli.kernels.catalog import CATALOG
-from convcli.kernels.named import get_filter
+from convcli.kernels.lookup import get_filter
 from convcli.networks.layer_words import next_words
 from convcli.networks.sources import shipped_networks
 from tests.support.command_line import Runner, contents, nothing_changes

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convcli.cli.terminal.output import format_name, left_to_right, message
-from convcli.cli.terminal.tables import format_table
-from convcli.kernels.named import get_filter
+from convcli.cli.terminal.table_layout import format_table
+from convcli.kernels.lookup import get_filter
 from convcli.kernels.orientation_tuning import tuning_curves
 from convcli.networks.comparing import comparison_table
 from convcli.networks.sources import network, shipped_networks

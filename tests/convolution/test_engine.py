@@ -19,7 +19,7 @@ from convcli.convolution.engine import apply_filter, center_pixels, convolve, pl
 from convcli.convolution.pooling import pool
 from convcli.errors import ImageError, KernelError, SizeError, UsageError
 from convcli.kernels.filter import Filter, custom_filter
-from convcli.kernels.named import get_filter, kernel
+from convcli.kernels.lookup import get_filter, kernel
 from tests.support import oracles as reference
 from tests.support.sampling import examples
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convcli.convolution.engine import apply_filter, convolve
 from convcli.convolution.pooling import pool
 from convcli.kernels.catalog import CATALOG
-from convcli.kernels.named import get_filter, kernel
+from convcli.kernels.lookup import get_filter, kernel
 from convcli.pictures.channels import select_channels
 from convcli.pictures.reading import read_image
 from tests.support.command_line import SAMPLES

@@ -16,7 +16,7 @@ from PIL import Image
 from convcli.convolution.engine import apply_filter, convolve
 from convcli.convolution.explaining import explain_value
 from convcli.errors import SizeError
-from convcli.kernels.named import kernel
+from convcli.kernels.lookup import kernel
 from convcli.pictures.channels import select_channels
 from tests.support.command_line import SAMPLES, Runner, assert_failed, assert_refused, nothing_changes
 from tests.support.sampling import examples

@@ -18,7 +18,7 @@ from convcli.convolution.rendering import SignedMapping, adjust, render_counted
 from convcli.convolution.statistics import measure
 from convcli.errors import UsageError
 from convcli.kernels.filter import Combination, Filter, custom_filter
-from convcli.kernels.named import get_filter
+from convcli.kernels.lookup import get_filter
 from tests.support.sampling import examples
 
 Array = NDArray[Any]

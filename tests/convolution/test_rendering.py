@@ -329,8 +329,8 @@ def test_a_scale_beyond_the_floats_is_refused() -> None:
 
 
 def test_an_unknown_mode_is_answered_by_the_nearest() -> None:
-    with pytest.raises(UsageError, match="signed 'centre': did you mean center"):
-        render(np.array([1]), "centre")
+    with pytest.raises(UsageError, match="signed 'centered': did you mean center"):
+        render(np.array([1]), "centered")
 
 
 @pytest.mark.parametrize("depth", [0, 1, 12, 32, -8])

@@ -12,7 +12,7 @@ from convcli.convolution.explaining import ExplainedResult
 from convcli.drawing.raster import paint_drawing, paint_frames, render_apng, render_gif, render_png
 from convcli.drawing.shapes import PALETTE, Anchor, Animation, Drawing, Ink, Line, Rectangle, Shape, Text
 from convcli.figures.window.drawing import END_PAUSE, window_animation
-from convcli.kernels.named import get_filter
+from convcli.kernels.lookup import get_filter
 from convcli.sizes.axes import window_axes
 
 EDGE = np.array([[10, 10, 10, 0, 0, 0]] * 6)

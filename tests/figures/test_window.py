@@ -20,7 +20,7 @@ from convcli.figures.window.axis_views import window_lines
 from convcli.figures.window.captions import positions_text
 from convcli.figures.window.drawing import MAX_CELLS, MAX_POSITIONS, window_animation, window_drawing
 from convcli.kernels.filter import Filter, custom_filter
-from convcli.kernels.named import get_filter
+from convcli.kernels.lookup import get_filter
 from convcli.sizes.axes import window_axes
 from tests.support.command_line import SVG
 from tests.support.sampling import examples

@@ -20,7 +20,7 @@ from convcli.convolution.engine import apply_filter, convolve
 from convcli.errors import FilterError, KernelError, UsageError
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Combination, custom_filter, gain, kernel_array, separate
-from convcli.kernels.named import get_filter, kernel
+from convcli.kernels.lookup import get_filter, kernel
 from convcli.kernels.parsing import parse_kernel, read_kernel
 
 Array = NDArray[Any]

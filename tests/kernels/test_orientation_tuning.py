@@ -16,7 +16,7 @@ from convcli.errors import KernelError
 from convcli.figures.plots import tuning_plot
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Filter, custom_filter
-from convcli.kernels.named import get_filter
+from convcli.kernels.lookup import get_filter
 from convcli.kernels.orientation_tuning import Stimulus, tuning_curves
 from tests.support.command_line import Runner, assert_failed, assert_refused, nothing_changes
 

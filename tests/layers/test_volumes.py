@@ -14,7 +14,7 @@ from PIL import Image
 from convcli.convolution.engine import convolve
 from convcli.errors import ConvcliError, FilterError, KernelError, SizeError
 from convcli.kernels.banks import orientation_bank
-from convcli.kernels.named import get_filter, kernel
+from convcli.kernels.lookup import get_filter, kernel
 from convcli.layers.convolution_layer import conv_forward
 from convcli.layers.volumes import convolve_volume
 from tests.support.command_line import Runner, assert_failed, assert_refused, nothing_changes

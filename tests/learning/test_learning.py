@@ -10,7 +10,7 @@ from convcli import convolve, kernel, read_image
 from convcli.errors import ConvcliError, LearningError, SizeError, UsageError
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Combination
-from convcli.kernels.named import get_filter
+from convcli.kernels.lookup import get_filter
 from convcli.learning.examples import Example, make_examples
 from convcli.learning.gradient_descent import _Training, learn
 from convcli.learning.least_squares import fit_least_squares

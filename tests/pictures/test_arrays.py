@@ -184,7 +184,7 @@ def test_gray_has_no_colors(which: str, shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("which", "meant"), [("grey", "did you mean gray"), ("alpha", "choose from each, sum, gray")]
+    ("which", "meant"), [("greys", "did you mean gray"), ("alpha", "choose from each, sum, gray")]
 )
 def test_unknown_channels_are_answered_by_the_nearest(which: str, meant: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -26,7 +26,7 @@ from PIL import Image, ImageCms
 from convcli.errors import ImageError, OutputError, SizeError, UsageError
 from convcli.files import opening
 from convcli.pictures.formats import encoding
-from convcli.pictures.formats.file_formats import FileFormat, check_holds, format_for_path, parse_format
+from convcli.pictures.formats.output_formats import OutputFormat, check_holds, format_for_path, parse_format
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pictures.reading import load_picture, read_image, read_picture
@@ -174,7 +174,7 @@ def picture_of(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
     return load_picture(io.BytesIO(data), "stream", limits)
 
 
-def encoded(picture: Picture, file_format: FileFormat) -> bytes:
+def encoded(picture: Picture, file_format: OutputFormat) -> bytes:
     check_holds(picture, file_format, "target")
     return b"".join(encoding.encode(picture, file_format, "target"))
 
@@ -576,8 +576,10 @@ def test_alpha_turns_with_the_pixels() -> None:
     assert picture.alpha.tolist() == [[102], [101]]
 
 
-@pytest.mark.parametrize("file_format", [FileFormat.PNG, FileFormat.JPEG, FileFormat.TIFF, FileFormat.WEBP])
-def test_orientation_is_cleared_in_what_is_written(file_format: FileFormat) -> None:
+@pytest.mark.parametrize(
+    "file_format", [OutputFormat.PNG, OutputFormat.JPEG, OutputFormat.TIFF, OutputFormat.WEBP]
+)
+def test_orientation_is_cleared_in_what_is_written(file_format: OutputFormat) -> None:
     source = Image.fromarray(smooth(8, 16))
     picture = picture_of(saved(source, "PNG", exif=with_orientation(6)))
     assert picture.pixels.shape == (16, 8, 3)
@@ -1434,25 +1436,25 @@ def test_rendered_result_of_numbers_is_pixels(dtype: type[np.generic], kind: Pic
 @pytest.mark.parametrize(
     ("name", "file_format"),
     [
-        ("png", FileFormat.PNG),
-        (".png", FileFormat.PNG),
-        ("PNG", FileFormat.PNG),
-        ("jpg", FileFormat.JPEG),
-        ("jpeg", FileFormat.JPEG),
-        ("tif", FileFormat.TIFF),
-        ("tiff", FileFormat.TIFF),
-        ("pgm", FileFormat.PNM),
-        ("ppm", FileFormat.PNM),
-        ("pnm", FileFormat.PNM),
-        ("webp", FileFormat.WEBP),
-        ("bmp", FileFormat.BMP),
-        ("avif", FileFormat.AVIF),
-        ("npy", FileFormat.NPY),
-        ("csv", FileFormat.CSV),
-        ("txt", FileFormat.TXT),
+        ("png", OutputFormat.PNG),
+        (".png", OutputFormat.PNG),
+        ("PNG", OutputFormat.PNG),
+        ("jpg", OutputFormat.JPEG),
+        ("jpeg", OutputFormat.JPEG),
+        ("tif", OutputFormat.TIFF),
+        ("tiff", OutputFormat.TIFF),
+        ("pgm", OutputFormat.PNM),
+        ("ppm", OutputFormat.PNM),
+        ("pnm", OutputFormat.PNM),
+        ("webp", OutputFormat.WEBP),
+        ("bmp", OutputFormat.BMP),
+        ("avif", OutputFormat.AVIF),
+        ("npy", OutputFormat.NPY),
+        ("csv", OutputFormat.CSV),
+        ("txt", OutputFormat.TXT),
     ],
 )
-def test_format_by_name(name: str, file_format: FileFormat) -> None:
+def test_format_by_name(name: str, file_format: OutputFormat) -> None:
     assert parse_format(name) is file_format
 
 
@@ -1464,9 +1466,9 @@ def test_unknown_format_is_wrong_usage(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("target", "file_format"),
-    [("a/b.JPG", FileFormat.JPEG), ("b.tar.png", FileFormat.PNG), (Path("x.npy"), FileFormat.NPY)],
+    [("a/b.JPG", OutputFormat.JPEG), ("b.tar.png", OutputFormat.PNG), (Path("x.npy"), OutputFormat.NPY)],
 )
-def test_format_by_extension(target: str | Path, file_format: FileFormat) -> None:
+def test_format_by_extension(target: str | Path, file_format: OutputFormat) -> None:
     assert format_for_path(target) is file_format
 
 
@@ -1483,8 +1485,12 @@ def test_unknown_extension_is_wrong_usage(target: str) -> None:
 
 
 def test_formats_of_numbers_and_of_text() -> None:
-    assert {item for item in FileFormat if item.numeric} == {FileFormat.NPY, FileFormat.CSV, FileFormat.TXT}
-    assert {item for item in FileFormat if item.text} == {FileFormat.CSV, FileFormat.TXT}
+    assert {item for item in OutputFormat if item.numeric} == {
+        OutputFormat.NPY,
+        OutputFormat.CSV,
+        OutputFormat.TXT,
+    }
+    assert {item for item in OutputFormat if item.text} == {OutputFormat.CSV, OutputFormat.TXT}
 
 
 @pytest.mark.parametrize("target", ["x", "x.gif"])
@@ -1592,7 +1598,7 @@ def sampling_factors(jpeg: bytes) -> list[tuple[int, int]]:
 
 
 def test_jpeg_keeps_color_at_full_resolution() -> None:
-    data = encoded(Picture(smooth()), FileFormat.JPEG)
+    data = encoded(Picture(smooth()), OutputFormat.JPEG)
     assert sampling_factors(data) == [(1, 1), (1, 1), (1, 1)]
 
 
@@ -1655,7 +1661,7 @@ def test_txt_is_separated_by_spaces(tmp_path: Path) -> None:
 def test_any_array_survives_npy(height: int, width: int, dtype: str, random: Any) -> None:
     size = np.dtype(dtype).itemsize * height * width
     array = np.frombuffer(random.randbytes(size), dtype).reshape(height, width)
-    assert same_bits(picture_of(encoded(Picture(array), FileFormat.NPY)).pixels, array)
+    assert same_bits(picture_of(encoded(Picture(array), OutputFormat.NPY)).pixels, array)
 
 
 FLOAT_TIFF: dict[str, Array] = {
@@ -1680,7 +1686,7 @@ def test_numbers_that_float32_holds_are_exact_in_a_tiff(name: str, tmp_path: Pat
 @pytest.mark.parametrize("name", FLOAT_TIFF)
 def test_numbers_are_exact_in_a_tiff_whatever_they_came_from(name: str, kind: PictureKind) -> None:
     picture = Picture(FLOAT_TIFF[name], kind=kind)
-    back = picture_of(encoded(picture, FileFormat.TIFF)).pixels
+    back = picture_of(encoded(picture, OutputFormat.TIFF)).pixels
     assert np.array_equal(back.astype(np.float64), FLOAT_TIFF[name].astype(np.float64), equal_nan=True)
 
 
@@ -1718,39 +1724,39 @@ def test_a_single_channel_needs_no_squeezing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file_format", ["png", "jpeg", "tiff", "webp", "avif"])
 def test_profile_is_written_as_it_is(file_format: str) -> None:
-    data = encoded(Picture(smooth(), profile=SRGB_PROFILE), FileFormat(file_format))
+    data = encoded(Picture(smooth(), profile=SRGB_PROFILE), OutputFormat(file_format))
     with Image.open(io.BytesIO(data)) as image:
         assert image.info["icc_profile"] == SRGB_PROFILE
 
 
 @pytest.mark.parametrize("file_format", ["png", "jpeg", "tiff", "webp", "bmp", "pnm", "avif"])
 def test_no_profile_is_made_up(file_format: str) -> None:
-    assert picture_of(encoded(Picture(smooth()), FileFormat(file_format))).profile is None
+    assert picture_of(encoded(Picture(smooth()), OutputFormat(file_format))).profile is None
 
 
 @pytest.mark.parametrize("file_format", ["bmp", "pnm"])
 def test_dropped_profile_is_noted(file_format: str) -> None:
     picture = Picture(smooth(), profile=SRGB_PROFILE)
-    assert check_holds(picture, FileFormat(file_format), "x") == (
+    assert check_holds(picture, OutputFormat(file_format), "x") == (
         f"{file_format} cannot hold the color profile",
     )
 
 
 @pytest.mark.parametrize("file_format", ["png", "jpeg", "tiff", "bmp"])
 def test_resolution_is_written(file_format: str) -> None:
-    data = encoded(Picture(smooth(), resolution=(100, 300)), FileFormat(file_format))
+    data = encoded(Picture(smooth(), resolution=(100, 300)), OutputFormat(file_format))
     assert picture_of(data).resolution == pytest.approx((100, 300), abs=0.01)
 
 
 def test_resolution_that_a_jpeg_cannot_hold_is_not_falsified() -> None:
-    back = picture_of(encoded(Picture(smooth(), resolution=(1e5, 1e5)), FileFormat.JPEG)).resolution
+    back = picture_of(encoded(Picture(smooth(), resolution=(1e5, 1e5)), OutputFormat.JPEG)).resolution
     assert back is None or back == pytest.approx((1e5, 1e5))
 
 
 @pytest.mark.parametrize("file_format", ["npy", "csv", "txt"])
 def test_alpha_dropped_from_numbers_is_noted(file_format: str) -> None:
     picture = Picture(noise((2, 2)), alpha=noise((2, 2)))
-    assert check_holds(picture, FileFormat(file_format), "x") == ("alpha is not kept",)
+    assert check_holds(picture, OutputFormat(file_format), "x") == ("alpha is not kept",)
 
 
 # Writing: what a format cannot hold ------------------------------------------------------------------------
@@ -1818,11 +1824,11 @@ def test_encoder_that_refuses_prints_nothing(tmp_path: Path, capfd: pytest.Captu
 def test_16_bits_or_floats_with_alpha_are_no_silent_loss(dtype: type[np.generic]) -> None:
     picture = Picture(np.ones((2, 2), dtype), alpha=noise((2, 2)))
     try:
-        notes = check_holds(picture, FileFormat.TIFF, "x")
+        notes = check_holds(picture, OutputFormat.TIFF, "x")
     except OutputError:
         return
     assert notes == ("alpha is not kept",)
-    assert picture_of(encoded(picture, FileFormat.TIFF)).pixels.tolist() == [[1, 1], [1, 1]]
+    assert picture_of(encoded(picture, OutputFormat.TIFF)).pixels.tolist() == [[1, 1], [1, 1]]
 
 
 # write_image -----------------------------------------------------------------------------------------------

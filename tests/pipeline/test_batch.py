@@ -13,7 +13,7 @@ from convcli.convolution.pooling import PoolMode
 from convcli.errors import ImageError, OutputError, UsageError
 from convcli.kernels.banks import orientation_bank
 from convcli.kernels.filter import Filter
-from convcli.kernels.named import get_filter
+from convcli.kernels.lookup import get_filter
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.pictures.limits import Limits
 from convcli.pipeline.batch import Batch

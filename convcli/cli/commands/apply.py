@@ -184,7 +184,7 @@ def apply(
     are_chosen = bool(filters or kernels or banks)
     figures = None
     if sheet is not None or direction is not None:
-        from convcli.cli.options.drawing import DrawingOptions  # late: most runs draw no figures
+        from convcli.cli.options.figures import DrawingOptions  # late: most runs draw no figures
 
         results = (arguments.output, arguments.out_dir, arguments.name, arguments.file_format) != (None,) * 4
         figures = DrawingOptions.read(sheet, direction, batch, results=results)

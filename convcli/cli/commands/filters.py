@@ -133,13 +133,13 @@ def _coefficient_sum(matrix: "NDArray[Any]") -> float:
 
 def _print_catalog(*, json: bool) -> None:
     from convcli.kernels.catalog import CATALOG
-    from convcli.kernels.named import get_filter
+    from convcli.kernels.lookup import get_filter
 
     if json:
         for name in CATALOG:
             write_json(_filter_record(get_filter(name)))
     elif is_human_readable():
-        from convcli.cli.terminal.tables import format_table  # late: a pipe needs no rich
+        from convcli.cli.terminal.table_layout import format_table  # late: a pipe needs no rich
         from convcli.networks.tables import Column, Table
 
         columns = (

@@ -8,8 +8,8 @@ from convcli.cli.completion.completers import enum_values, networks
 from convcli.cli.options import declarations as options
 from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import note_channels_first
-from convcli.cli.reports.output_formats import OutputFormat
 from convcli.cli.reports.summaries import CostUnits, Dtype
+from convcli.cli.reports.table_formats import TableFormat
 from convcli.errors import SizeError, UsageError, parse_choice
 from convcli.networks.layer_types.base import Size
 from convcli.networks.layer_types.convolution import Convolution
@@ -138,7 +138,7 @@ def params(
     layers" shows how to write layers.
     """
     options.apply_text_option(text, json=json, csv=csv, markdown=md, output=output)
-    output_format = OutputFormat.read(json=json, csv=csv, markdown=md)
+    output_format = TableFormat.read(json=json, csv=csv, markdown=md)
     checks = Checks.read(expect, max_params)
     costs = CostUnits(
         Dtype.FP32 if dtype is None else parse_choice(dtype, Dtype, "dtype"),

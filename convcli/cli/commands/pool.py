@@ -8,7 +8,7 @@ from convcli.cli.completion.completers import enum_values
 from convcli.cli.options import declarations as options
 from convcli.cli.options.batch_arguments import BatchArguments, takes_batch_arguments
 from convcli.cli.reports.layers import report_size
-from convcli.cli.reports.output_formats import OutputFormat
+from convcli.cli.reports.table_formats import TableFormat
 from convcli.errors import UsageError, parse_choice
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.sizes.text import parse_padding, parse_pair, parse_size
@@ -73,7 +73,7 @@ def pool(
         if images:
             raise UsageError("--n", "is a size instead of an image; leave one of them out")
         report_size(
-            layer, parse_size(n, "input"), OutputFormat.read(json=arguments.json, csv=False, markdown=False)
+            layer, parse_size(n, "input"), TableFormat.read(json=arguments.json, csv=False, markdown=False)
         )
         return 0
     if not images and arguments.files0_from is None:

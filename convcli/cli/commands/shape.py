@@ -7,7 +7,7 @@ import typer
 from convcli.cli.options import declarations as options
 from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import report_size
-from convcli.cli.reports.output_formats import OutputFormat
+from convcli.cli.reports.table_formats import TableFormat
 from convcli.errors import UsageError
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.sizes.text import parse_count, parse_padding, parse_pair, parse_size
@@ -75,7 +75,7 @@ def shape(
     --list" lists the shipped networks.
     """
     options.apply_text_option(text, json=json, csv=csv, markdown=md)
-    output_format, checks = OutputFormat.read(json=json, csv=csv, markdown=md), Checks.read(expect)
+    output_format, checks = TableFormat.read(json=json, csv=csv, markdown=md), Checks.read(expect)
     size = None if n is None else parse_size(n, "input")
     if network is None:
         if (by_block, valid_sizes, smallest) != (False, None, False):

@@ -1,4 +1,4 @@
-"""Options of commands that process many pictures: inputs, outputs, limits, processes."""
+"""Values of the options for many pictures: reads them as inputs, limits, outputs and processes."""
 
 import os
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from convcli.cli.terminal.preview_options import PreviewRequest
 from convcli.errors import UsageError
 from convcli.files.streams import STREAM
 from convcli.pictures.backgrounds import parse_color
-from convcli.pictures.formats.file_formats import FileFormat, format_for_path, parse_format
+from convcli.pictures.formats.output_formats import OutputFormat, format_for_path, parse_format
 from convcli.pictures.limits import MAX_PIXELS, Limits
 from convcli.pipeline.batch import Batch
 from convcli.pipeline.inputs import Source, gather_sources
@@ -143,7 +143,7 @@ def read_destination(
             "--skip-existing", f"cannot be combined with {'--force' if force else '-o'}; choose one"
         )
     if output == STREAM:
-        output_format = output_format or FileFormat.PNG
+        output_format = output_format or OutputFormat.PNG
         if json:
             raise UsageError(
                 "--json", f"writes to standard output, and so does {option} -; write the result to a file"
@@ -158,7 +158,7 @@ def read_destination(
         check_name(name)
         if not name.endswith(".{ext}"):
             output_format = _check_format(name, output_format, file_format)
-    if png_level is not None and output_format not in (None, FileFormat.PNG):
+    if png_level is not None and output_format not in (None, OutputFormat.PNG):
         raise UsageError("--png-level", f"is for PNG files, but the output is {output_format}")
     folder = None if out_dir is None else Path(out_dir)
     return Destination(
@@ -175,8 +175,8 @@ def _is_standard_output(output: str) -> bool:
 
 
 def _check_format(
-    name: str | None, requested: FileFormat | None, file_format: str | None
-) -> FileFormat | None:
+    name: str | None, requested: OutputFormat | None, file_format: str | None
+) -> OutputFormat | None:
     """Return the format of an output of that name; it must not contradict --format."""
     if name is None:
         return requested

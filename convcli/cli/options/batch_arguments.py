@@ -41,7 +41,7 @@ class BatchArguments(NamedTuple):
             "--format",
             help="Output format: png, jpeg, tiff, webp, bmp, pnm, avif, npy, csv or txt.",
             metavar="FORMAT",
-            autocompletion=enum_values("convcli.pictures.formats.file_formats:FileFormat"),
+            autocompletion=enum_values("convcli.pictures.formats.output_formats:OutputFormat"),
             rich_help_panel=options.OUTPUT,
         ),
     ] = None

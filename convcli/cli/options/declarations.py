@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share, as annotated types: name, help text, heading, completion."""
 
 from collections.abc import Mapping
 from typing import Annotated

@@ -9,9 +9,9 @@ from convcli.convolution.rendering import SignedMapping
 from convcli.errors import MatrixError, UsageError, parse_choice
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Filter
-from convcli.kernels.named import get_filter
+from convcli.kernels.lookup import get_filter
 from convcli.pictures.channels import Channels
-from convcli.pictures.formats.file_formats import FileFormat
+from convcli.pictures.formats.output_formats import OutputFormat
 from convcli.pictures.text_matrices import parse_number
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
@@ -103,13 +103,13 @@ def read_rendering(
     signed: str | None,
     scale: str,
     bias: str,
-    file_format: FileFormat | None,
+    file_format: OutputFormat | None,
     *,
     relu: bool = False,
 ) -> Rendering:
     """Read the options that make pixels of results as typed."""
     mapping = None if signed is None else parse_choice(signed, SignedMapping, "--signed")
-    pixels_only = file_format is not None and not (file_format.numeric or file_format == FileFormat.TIFF)
+    pixels_only = file_format is not None and not (file_format.numeric or file_format == OutputFormat.TIFF)
     if mapping == SignedMapping.RAW and pixels_only:
         raise UsageError(
             "--signed raw", f"keeps signed values, but {file_format} holds pixels; use npy, csv, txt or tiff"

@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import Any
 
-from convcli.cli.reports.output_formats import OutputFormat, print_table
+from convcli.cli.reports.table_formats import TableFormat, print_table
 from convcli.cli.terminal.output import labeled_text, message, write, write_json
 from convcli.networks.layer_types.base import AnyAxis, Size
 from convcli.networks.layer_types.convolution import Convolution
@@ -30,17 +30,17 @@ SIZE_DEPENDENT_KEYS = (
 )  # fmt: skip
 
 
-def report_size(layer: Convolution | Pooling, size: Size, output_format: OutputFormat) -> Network:
+def report_size(layer: Convolution | Pooling, size: Size, output_format: TableFormat) -> Network:
     """Print the output size: as JSON, as a table, explained on a terminal, or alone; return the network."""
     network = single_layer(layer, size)
     text = f"{format_size(network.output)}\n"
-    if output_format == OutputFormat.JSON:
+    if output_format == TableFormat.JSON:
         write_json(network_record(network))
-    elif output_format in (OutputFormat.CSV, OutputFormat.MARKDOWN):
+    elif output_format in (TableFormat.CSV, TableFormat.MARKDOWN):
         from convcli.networks.tables import shape_table  # late: most answers are no tables
 
         print_table(shape_table(network), output_format)
-    elif output_format == OutputFormat.TEXT:
+    elif output_format == TableFormat.TEXT:
         write(f"{text}\n{_explanation(layer, size)}")
     else:
         write(text)

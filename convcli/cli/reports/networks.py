@@ -4,8 +4,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from convcli.cli.reports.layers import blocks_record, dense_record, network_record, note_channels_first
-from convcli.cli.reports.output_formats import OutputFormat, print_table
 from convcli.cli.reports.summaries import CostUnits, comparison_summary, params_summary, shape_summary
+from convcli.cli.reports.table_formats import TableFormat, print_table
 from convcli.cli.terminal.output import message, write, write_json
 from convcli.errors import SizeError, SpecError, UsageError
 from convcli.files.streams import STREAM, input_name, read_standard_input, refuse_terminal
@@ -64,14 +64,14 @@ def _build_compared(text: str, size: Size | None) -> Network:
 
 
 def report_shapes(
-    text: str, size: Size | None, output_format: OutputFormat, *, last: bool, by_block: bool
+    text: str, size: Size | None, output_format: TableFormat, *, last: bool, by_block: bool
 ) -> Network:
     """Print the sizes of a network, one row per layer; return the network."""
     network = _build_network(text, size)
     if last:
         output = format_size(network.output)
-        write_json({"output": output}) if output_format == OutputFormat.JSON else write(f"{output}\n")
-    elif output_format == OutputFormat.JSON:
+        write_json({"output": output}) if output_format == TableFormat.JSON else write(f"{output}\n")
+    elif output_format == TableFormat.JSON:
         write_json(network_record(network) | _blocks_entry(network, by_block=by_block))
     else:
         print_table(shape_table(network, by_block=by_block), output_format, shape_summary(network))
@@ -83,7 +83,7 @@ def report_params(
     text: str,
     sizes: list[Size],
     against: str | None,
-    output_format: OutputFormat,
+    output_format: TableFormat,
     costs: CostUnits,
     file: "DiagramFile | None",
     *,
@@ -102,14 +102,14 @@ def report_params(
     if against is None and len(sizes) < 2:
         if file is not None:
             file.draw(network, costs, by_block=by_block, versus_dense=versus_dense)
-        if output_format == OutputFormat.JSON:
+        if output_format == TableFormat.JSON:
             record = _record(network, costs, by_block=by_block)
             record |= {} if file is None else file.record()
             if versus_dense:
                 for layer, stage in zip(record["layers"], network.layers, strict=True):
                     layer["dense"] = dense_record(stage)
             write_json(record)
-        elif file is not None and output_format == OutputFormat.TSV:
+        elif file is not None and output_format == TableFormat.TSV:
             file.print_name()
         else:
             table = params_table(network, by_block=by_block, versus_dense=versus_dense)
@@ -124,7 +124,7 @@ def report_params(
         )
     size = sizes[-1] if sizes else None
     second = _build_network(text, size) if against is None else _build_compared(against, size)
-    if output_format == OutputFormat.JSON:
+    if output_format == TableFormat.JSON:
         write_json(_record(network, costs, by_block=by_block))
         write_json(_record(second, costs, by_block=by_block))
     else:
@@ -178,13 +178,13 @@ def search_sides(text: str, size: Size | None, side_range: str | None, *, json: 
         message(f"--valid-sizes {side_range}", f"none: {first_unread_layer(spec, size, end - 1)}")
 
 
-def list_shipped(output_format: OutputFormat) -> None:
+def list_shipped(output_format: TableFormat) -> None:
     """Print the shipped networks and their sources."""
     rows = []
     for name in shipped_networks():
         network = build(read_spec(name))
         rows.append((name, format_size(network.input), network.params, network.macs, shipped_title(name)))
-    if output_format == OutputFormat.JSON:
+    if output_format == TableFormat.JSON:
         for row in rows:
             write_json(dict(zip(("name", "input", "params", "macs", "source"), row, strict=True)))
         return

@@ -4,8 +4,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.cli.reports.layers import dense_record, network_record, unsized_record
-from convcli.cli.reports.output_formats import OutputFormat, print_table
 from convcli.cli.reports.summaries import CostUnits, cost_lines
+from convcli.cli.reports.table_formats import TableFormat, print_table
 from convcli.cli.terminal.output import labeled_text, wrapped, write, write_json
 from convcli.errors import UsageError
 from convcli.networks.layer_types.base import Size
@@ -26,7 +26,7 @@ SIZE_DEPENDENT_COLUMNS = ("output", "MACs", "activations")
 
 
 def report_dense(
-    layer: Dense, size: Size, costs: CostUnits | None, file: "DiagramFile | None", output_format: OutputFormat
+    layer: Dense, size: Size, costs: CostUnits | None, file: "DiagramFile | None", output_format: TableFormat
 ) -> Network:
     """Print the parameters of a dense layer over all values of its input; return its network.
 
@@ -53,7 +53,7 @@ def report_convolution(
     size: Size | None,
     costs: CostUnits | None,
     file: "DiagramFile | None",
-    output_format: OutputFormat,
+    output_format: TableFormat,
 ) -> Network:
     """Print the parameters of a convolution, and its costs if the input size is known.
 
@@ -117,13 +117,13 @@ class _LayerReport(NamedTuple):
     table: Table
 
 
-def _print_report(report: _LayerReport, file: "DiagramFile | None", output_format: OutputFormat) -> None:
+def _print_report(report: _LayerReport, file: "DiagramFile | None", output_format: TableFormat) -> None:
     """Print the parameters: as JSON, as a table, explained on a terminal, or alone; or the file drawn."""
-    if output_format == OutputFormat.JSON:
+    if output_format == TableFormat.JSON:
         write_json(report.record | ({} if file is None else file.record()))
-    elif output_format in (OutputFormat.CSV, OutputFormat.MARKDOWN):
+    elif output_format in (TableFormat.CSV, TableFormat.MARKDOWN):
         print_table(report.table._replace(has_total=False), output_format)
-    elif output_format == OutputFormat.TEXT:
+    elif output_format == TableFormat.TEXT:
         lines = report.lines + ([] if file is None else file.summary_lines())
         write(f"{wrapped(report.formula)}\n{labeled_text(lines)}")
     elif file is not None:

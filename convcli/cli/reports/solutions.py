@@ -64,7 +64,7 @@ def print_solutions(constraints: LayerConstraints, *, json: bool) -> None:
         for padding, stride, _ in listed:
             write_json({"p": padding, "s": stride})
     elif is_human_readable():
-        from convcli.cli.terminal.tables import format_table  # late: a pipe needs no rich
+        from convcli.cli.terminal.table_layout import format_table  # late: a pipe needs no rich
         from convcli.networks.tables import Column, Table
 
         columns = tuple(

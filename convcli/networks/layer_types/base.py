@@ -1,4 +1,4 @@
-"""What all layer types share."""
+"""The base class of layers: text, output size, parameters and costs, which each type overrides."""
 
 from dataclasses import dataclass
 from functools import lru_cache

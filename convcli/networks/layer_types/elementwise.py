@@ -1,4 +1,4 @@
-"""Layers that keep the size: normalization, activations; and padding."""
+"""Layers without windows: normalization, every activation of the grammar, and padding."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from convcli.errors import OutputError
-from convcli.pictures.formats.file_formats import PROPERTIES, FileFormat, holds_profile, tiff_numbers
+from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat, holds_profile, tiff_numbers
 from convcli.pictures.picture import Picture
 from convcli.pictures.png_writer import encode_png
 from convcli.pictures.text_matrices import format_matrix
@@ -19,7 +19,7 @@ __all__ = ["encode"]
 
 def encode(
     picture: Picture,
-    file_format: FileFormat,
+    file_format: OutputFormat,
     name: str,
     *,
     png_level: int | None = None,
@@ -37,9 +37,9 @@ def encode(
         `encode_png` does not accept the level or the number of jobs.
     """
     memory = io.BytesIO()
-    if picture.pixels.ndim == 3 and picture.pixels.shape[2] == 1 and file_format != FileFormat.NPY:
+    if picture.pixels.ndim == 3 and picture.pixels.shape[2] == 1 and file_format != OutputFormat.NPY:
         picture = replace(picture, pixels=picture.pixels[:, :, 0])
-    if file_format == FileFormat.PNG:
+    if file_format == OutputFormat.PNG:
         return encode_png(
             picture.pixels,
             alpha=picture.alpha,
@@ -48,24 +48,24 @@ def encode(
             level=png_level,
             jobs=jobs,
         )
-    if file_format == FileFormat.NPY:
+    if file_format == OutputFormat.NPY:
         np.save(memory, picture.pixels, allow_pickle=False)
     elif file_format.text:
-        memory.write(format_matrix(picture.pixels, PROPERTIES[file_format].separator).encode())
+        memory.write(format_matrix(picture.pixels, OUTPUT_FORMATS[file_format].separator).encode())
     else:
         _encode_with_pillow(picture, file_format, memory, name)
     return [memory.getbuffer()]
 
 
-def _resolution_for(picture: Picture, file_format: FileFormat) -> tuple[float, float] | None:
-    fits = picture.resolution and max(picture.resolution) <= PROPERTIES[file_format].max_resolution
+def _resolution_for(picture: Picture, file_format: OutputFormat) -> tuple[float, float] | None:
+    fits = picture.resolution and max(picture.resolution) <= OUTPUT_FORMATS[file_format].max_resolution
     return picture.resolution if fits else None
 
 
-def _encode_with_pillow(picture: Picture, file_format: FileFormat, memory: BinaryIO, name: str) -> None:
+def _encode_with_pillow(picture: Picture, file_format: OutputFormat, memory: BinaryIO, name: str) -> None:
     pixels = picture.pixels_with_alpha
     resolution = _resolution_for(picture, file_format)
-    options = {**(PROPERTIES[file_format].save_options or {})}
+    options = {**(OUTPUT_FORMATS[file_format].save_options or {})}
     if picture.profile is not None and holds_profile(picture, file_format):
         options["icc_profile"] = picture.profile
     if resolution is not None:

@@ -1,4 +1,4 @@
-"""Checks for damage that Pillow accepts: missing parts, which it leaves black or gray."""
+"""Chooses and calls the damage checks for a picture that Pillow decodes, by its format."""
 
 import io
 from collections.abc import Callable

@@ -11,8 +11,8 @@ from convcli.files.streams import STREAM
 from convcli.kernels.banks import Bank
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Filter
-from convcli.kernels.named import get_filter
-from convcli.pictures.formats.file_formats import FileFormat, format_for_path
+from convcli.kernels.lookup import get_filter
+from convcli.pictures.formats.output_formats import OutputFormat, format_for_path
 from convcli.pipeline.outputs import Destination, check_name
 from convcli.pipeline.recipes.directions import direction_recipe
 from convcli.pipeline.recipes.recipe import Recipe
@@ -161,9 +161,9 @@ def _figure_destination(option: str, name: str, batch: BatchOptions, *, results:
                 f"{option} {name}", f"is one picture for {len(batch.sources)} inputs; add {{stem}}: {example}"
             )
     if figure.format is None or figure.format.numeric or name.lower().endswith(".pgm"):
-        kind = "gray" if figure.format == FileFormat.PNM else f"{figure.format}, which holds values"
+        kind = "gray" if figure.format == OutputFormat.PNM else f"{figure.format}, which holds values"
         raise UsageError(f"{option} {name}", f"is a color picture, not {kind}; end it in .png")
-    if destination.png_level is not None and figure.format != FileFormat.PNG and not results:
+    if destination.png_level is not None and figure.format != OutputFormat.PNG and not results:
         raise UsageError("--png-level", f"is for PNG files, but {option} is {figure.format}")
     return figure._replace(
         skip_existing=destination.skip_existing, png_level=destination.png_level,
@@ -177,7 +177,7 @@ def _destination_per_input(option: str, name: str, destination: Destination) -> 
     fixed_count = next(index for index, part in enumerate(parts) if "{" in part or "}" in part)
     template = str(Path(*parts[fixed_count:]))
     check_name(template, option)
-    file_format = FileFormat.PNG if template.endswith(".{ext}") else format_for_path(template)
+    file_format = OutputFormat.PNG if template.endswith(".{ext}") else format_for_path(template)
     folder = Path(destination.folder or "", *parts[:fixed_count])
     return destination._replace(
         output=None, folder=None if folder == Path() else folder, name=template, format=file_format

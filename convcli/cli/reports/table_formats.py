@@ -10,10 +10,10 @@ from convcli.cli.terminal.output import is_human_readable, labeled_text, write
 if TYPE_CHECKING:
     from convcli.networks.tables import Table
 
-__all__ = ["OutputFormat", "print_table"]
+__all__ = ["TableFormat", "print_table"]
 
 
-class OutputFormat(StrEnum):
+class TableFormat(StrEnum):
     """Output format of a table; TEXT is laid out for a person."""
 
     TEXT = "text"
@@ -23,7 +23,7 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
     @classmethod
-    def read(cls, *, json: bool, csv: bool, markdown: bool) -> "OutputFormat":
+    def read(cls, *, json: bool, csv: bool, markdown: bool) -> "TableFormat":
         """Return the format requested; by default TEXT on a terminal, TSV elsewhere.
 
         Raises
@@ -39,17 +39,17 @@ class OutputFormat(StrEnum):
         return cls.TEXT if is_human_readable() else cls.TSV
 
 
-def print_table(table: "Table", output_format: OutputFormat, summary: Sequence[tuple[str, str]] = ()) -> None:
+def print_table(table: "Table", output_format: TableFormat, summary: Sequence[tuple[str, str]] = ()) -> None:
     """Print a table; on a terminal, with a summary below it."""
-    if output_format == OutputFormat.TEXT:
-        from convcli.cli.terminal.tables import format_table  # late: a pipe needs no rich
+    if output_format == TableFormat.TEXT:
+        from convcli.cli.terminal.table_layout import format_table  # late: a pipe needs no rich
 
         write(f"{format_table(table)}\n{labeled_text(summary)}")
     else:
         write(
             {
-                OutputFormat.TSV: table.as_tsv,
-                OutputFormat.CSV: table.as_csv,
-                OutputFormat.MARKDOWN: table.as_markdown,
+                TableFormat.TSV: table.as_tsv,
+                TableFormat.CSV: table.as_csv,
+                TableFormat.MARKDOWN: table.as_markdown,
             }[output_format]()
         )

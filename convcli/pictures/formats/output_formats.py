@@ -12,8 +12,8 @@ from convcli.errors import OutputError, UsageError, closest_spelling
 from convcli.pictures.picture import Picture
 
 __all__ = [
-    "PROPERTIES",
-    "FileFormat",
+    "OUTPUT_FORMATS",
+    "OutputFormat",
     "check_holds",
     "format_for_path",
     "holds_profile",
@@ -24,7 +24,7 @@ __all__ = [
 FLOAT32_BITS = 24  # bits of the significand
 
 
-class FileFormat(StrEnum):
+class OutputFormat(StrEnum):
     """The formats that can be written."""
 
     PNG = "png"
@@ -41,17 +41,17 @@ class FileFormat(StrEnum):
     @property
     def extension(self) -> str:
         """The usual file extension."""
-        return PROPERTIES[self].extensions[0]
+        return OUTPUT_FORMATS[self].extensions[0]
 
     @property
     def numeric(self) -> bool:
         """Whether files of this format hold numbers rather than pixels."""
-        return PROPERTIES[self].numeric
+        return OUTPUT_FORMATS[self].numeric
 
     @property
     def text(self) -> bool:
         """Whether files of this format are text, which a terminal can show."""
-        return bool(PROPERTIES[self].separator)
+        return bool(OUTPUT_FORMATS[self].separator)
 
 
 class FormatProperties(NamedTuple):
@@ -94,44 +94,44 @@ class FormatProperties(NamedTuple):
     save_options: Mapping[str, Any] | None = None
 
 
-PROPERTIES: Mapping[FileFormat, FormatProperties] = {
-    FileFormat.PNG: FormatProperties(
+OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
+    OutputFormat.PNG: FormatProperties(
         extensions=("png",), sixteen_bits=True, alpha=True, profile=True, max_resolution=1e6
     ),
-    FileFormat.JPEG: FormatProperties(
+    OutputFormat.JPEG: FormatProperties(
         extensions=("jpg", "jpeg"), profile=True, max_resolution=65535, max_side=65500,
         save_options={"format": "JPEG", "quality": 92, "subsampling": 0},
     ),
-    FileFormat.TIFF: FormatProperties(
+    OutputFormat.TIFF: FormatProperties(
         extensions=("tiff", "tif"), sixteen_bits=True, alpha=True, profile=True, max_resolution=1e6,
         encoder_bytes=12, save_options={"format": "TIFF", "compression": "tiff_adobe_deflate"},
     ),
-    FileFormat.WEBP: FormatProperties(
+    OutputFormat.WEBP: FormatProperties(
         extensions=("webp",), alpha=True, profile=True, gray_as_rgb=True, max_side=16383,
         encoder_bytes=32, save_options={"format": "WEBP", "lossless": True, "exact": True},
     ),
-    FileFormat.BMP: FormatProperties(
+    OutputFormat.BMP: FormatProperties(
         extensions=("bmp",), max_resolution=1e6, save_options={"format": "BMP"}
     ),
-    FileFormat.PNM: FormatProperties(
+    OutputFormat.PNM: FormatProperties(
         extensions=("pnm", "pgm", "ppm"), sixteen_bits=True, save_options={"format": "PPM"}
     ),
-    FileFormat.AVIF: FormatProperties(  # without alpha: it would change the values of transparent pixels
+    OutputFormat.AVIF: FormatProperties(  # without alpha: it would change the values of transparent pixels
         extensions=("avif",), profile=True, gray_as_rgb=True, max_side=65535,
         encoder_bytes=16, save_options={"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
     ),
-    FileFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),
-    FileFormat.CSV: FormatProperties(extensions=("csv",), numeric=True, separator=",", encoder_bytes=90),
-    FileFormat.TXT: FormatProperties(extensions=("txt",), numeric=True, separator=" ", encoder_bytes=90),
+    OutputFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),
+    OutputFormat.CSV: FormatProperties(extensions=("csv",), numeric=True, separator=",", encoder_bytes=90),
+    OutputFormat.TXT: FormatProperties(extensions=("txt",), numeric=True, separator=" ", encoder_bytes=90),
 }  # fmt: skip
 """The properties of every format.
 
-To add a format, name it in `FileFormat` and describe it here; if Pillow does not write it, add a case to
+To add a format, name it in `OutputFormat` and describe it here; if Pillow does not write it, add a case to
 `encode`, too.
 """
 
 
-def parse_format(name: str) -> FileFormat:
+def parse_format(name: str) -> OutputFormat:
     """Return the format with that name (``png``, ``jpg``, ``npy``, ...).
 
     Raises
@@ -140,15 +140,15 @@ def parse_format(name: str) -> FileFormat:
         There is no such format.
     """
     word = name.lower().removeprefix(".")
-    for file_format, properties in PROPERTIES.items():
+    for file_format, properties in OUTPUT_FORMATS.items():
         if word in properties.extensions:
             return file_format
-    near = closest_spelling(word, FileFormat, cutoff=0.7)
+    near = closest_spelling(word, OutputFormat, cutoff=0.7)
     hint = f"; did you mean {near}?" if near else ""
-    raise UsageError(f"format {name[:50]!r}", f"is not one of {', '.join(FileFormat)}{hint}")
+    raise UsageError(f"format {name[:50]!r}", f"is not one of {', '.join(OutputFormat)}{hint}")
 
 
-def format_for_path(target: str | Path) -> FileFormat:
+def format_for_path(target: str | Path) -> OutputFormat:
     """Return the format that the extension of a file name selects.
 
     Raises
@@ -161,10 +161,12 @@ def format_for_path(target: str | Path) -> FileFormat:
         return parse_format(extension)
     except UsageError:
         what = f"unknown extension {extension!r}" if extension else "has no extension"
-        raise UsageError(str(target), f"{what}, which selects the format: {', '.join(FileFormat)}") from None
+        raise UsageError(
+            str(target), f"{what}, which selects the format: {', '.join(OutputFormat)}"
+        ) from None
 
 
-def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[str, ...]:
+def check_holds(picture: Picture, file_format: OutputFormat, name: str) -> tuple[str, ...]:
     """Check that a format can hold a picture, and return notes about what it drops.
 
     Raises
@@ -174,7 +176,7 @@ def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[s
     """
     pixels = picture.pixels
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
-    if picture.maps and file_format not in (FileFormat.NPY, FileFormat.TIFF):
+    if picture.maps and file_format not in (OutputFormat.NPY, OutputFormat.TIFF):
         raise OutputError(name, f"{file_format} holds one map, not {channels}; use npy or tiff")
     if file_format.text and channels > 1:
         raise OutputError(
@@ -194,16 +196,16 @@ def check_holds(picture: Picture, file_format: FileFormat, name: str) -> tuple[s
     return tuple(notes)
 
 
-def holds_profile(picture: Picture, file_format: FileFormat) -> bool:
+def holds_profile(picture: Picture, file_format: OutputFormat) -> bool:
     """Whether a format can hold a picture's profile: not a gray one if the format stores gray as RGB."""
-    properties = PROPERTIES[file_format]
+    properties = OUTPUT_FORMATS[file_format]
     return properties.profile and not (properties.gray_as_rgb and picture.pixels.ndim == 2)
 
 
-def _check_pixels_fit(picture: Picture, channels: int, file_format: FileFormat, name: str) -> None:
+def _check_pixels_fit(picture: Picture, channels: int, file_format: OutputFormat, name: str) -> None:
     if picture.maps:  # each map is a page
         return
-    properties, deep = PROPERTIES[file_format], picture.pixels.dtype == np.uint16
+    properties, deep = OUTPUT_FORMATS[file_format], picture.pixels.dtype == np.uint16
     if channels not in (1, 3):
         raise OutputError(name, f"{file_format} holds 1 or 3 channels, not {channels}; use npy")
     if deep and (not properties.sixteen_bits or channels == 3 or picture.alpha is not None):
@@ -212,7 +214,7 @@ def _check_pixels_fit(picture: Picture, channels: int, file_format: FileFormat, 
             f"{file_format} cannot hold 16 bits per pixel here; use png, tiff or pnm for grayscale, else npy",
         )
     if picture.alpha is not None and not properties.alpha:
-        others = sorted(name for name, other in PROPERTIES.items() if other.alpha)
+        others = sorted(name for name, other in OUTPUT_FORMATS.items() if other.alpha)
         raise OutputError(
             name,
             f"{file_format} cannot hold alpha; use {', '.join(others)}, "
@@ -226,9 +228,9 @@ def _check_pixels_fit(picture: Picture, channels: int, file_format: FileFormat, 
 
 
 def _check_numbers(
-    pixels: NDArray[Any], channels: int, file_format: FileFormat, name: str, *, maps: bool
+    pixels: NDArray[Any], channels: int, file_format: OutputFormat, name: str, *, maps: bool
 ) -> None:
-    if file_format != FileFormat.TIFF:
+    if file_format != OutputFormat.TIFF:
         raise OutputError(name, f"{file_format} holds pixels, not raw numbers; use npy, csv or tiff")
     if channels > 1 and not maps:
         raise OutputError(name, f"a float TIFF holds one channel, not {channels}; use npy")
