@@ -1,6 +1,7 @@
 """Running a planned convolution strip by strip on several threads."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -57,23 +58,16 @@ def for_each_strip(
     parallel_for(range(0, plan.shape[0], plan.strip_rows), run_worker, plan.threads)
 
 
+@dataclass(eq=False)
 class _StripWorker:
     """Computes strips of the result on one thread."""
 
-    def __init__(
-        self,
-        planned: PlannedConvolution,
-        algorithms: Sequence[Algorithm],
-        sources: tuple[NDArray[np.intp], NDArray[np.intp]],
-        buffers: BufferPool,
-        queue: WorkQueue,
-    ) -> None:
-        self.queue = queue
-        self.planned = planned
-        self.algorithms = algorithms
-        self.sources = sources
-        self.buffers = buffers
-        self._prepared: tuple[Image, Image, Steps] | None = None
+    planned: PlannedConvolution
+    algorithms: Sequence[Algorithm]
+    sources: tuple[NDArray[np.intp], NDArray[np.intp]]
+    buffers: BufferPool
+    queue: WorkQueue
+    _prepared: tuple[Image, Image, Steps] | None = None
 
     def compute(self, start: int, target: Image) -> None:
         """Write the rows from `start` on into the target; the steps are prepared once for each target."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from math import gcd
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
+from convcli.networks.layer_types.base import AnyAxis
 from convcli.sizes.adaptive import quotient
 
 if TYPE_CHECKING:
@@ -11,29 +12,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["ReceptiveField"]
-
-
-class Window(Protocol):
-    """What `ReceptiveField` needs of a layer's axis, in pixels of its input."""
-
-    @property
-    def spread(self) -> "int | Fraction | None":
-        """Distance from the first pixel that an output reads to the last; None if it reads all."""
-
-    @property
-    def step(self) -> "int | Fraction":
-        """Pixels from one output to the next."""
-
-    @property
-    def twice_first_center(self) -> "int | Fraction":
-        """Twice the position of the first output's center."""
-
-    @property
-    def period(self) -> tuple[int, int]:
-        """Period of the window positions: in outputs, and in pixels."""
-
-    def input_range(self, unit: int) -> tuple[int, int] | None:
-        """Return the first and the last pixel that an output reads; None if it reads none."""
 
 
 PixelRanges = tuple[tuple[int, int], ...]
@@ -90,7 +68,7 @@ class ReceptiveField(NamedTuple):
         center = quotient(self.twice_center, 2)
         return float(center) if not isinstance(center, int) and abs(center) < 1 << 50 else center
 
-    def through(self, window: Window) -> "ReceptiveField":
+    def through(self, window: AnyAxis) -> "ReceptiveField":
         """Return the field of the units of the next layer."""
         spread = window.spread
         return ReceptiveField(
@@ -100,7 +78,7 @@ class ReceptiveField(NamedTuple):
             self._ranges_through(window),
         )
 
-    def _ranges_through(self, window: Window) -> PixelRanges:
+    def _ranges_through(self, window: AnyAxis) -> PixelRanges:
         units, inputs = window.period
         period = len(self.unit_ranges)
         count = units * (period // gcd(period, inputs)) if period else 0

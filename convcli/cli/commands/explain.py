@@ -190,10 +190,8 @@ def explain(
     if selected == Channels.EACH:
         files.check_channels(input_name(image), picture.pixels.shape[2:])
     mapping = mapping or (SignedMapping.ABS if picture.kind == PictureKind.PIXELS else SignedMapping.RAW)
-    window_options: dict[str, Any] = {
-        "stride": window.stride, "padding": window.padding, "dilation": window.dilation, "flip": flip,
-        "border": window.border_for(selected, picture.pixels),
-    }  # fmt: skip
+    window_options = window.for_channels(selected, picture.pixels)._asdict()
+    del window_options["jobs"]
     try:
         pixels = select_channels(picture.pixels, selected)
         result = filter_pixels(pixels, filter_, SignedMapping.RAW, **window_options).pixels

@@ -171,15 +171,8 @@ def _pixel_text(value: int | float, pixel: int | float, signed: SignedMapping, d
 
 def _weighted_sum_record(weighted_sum: WeightedSum) -> dict[str, object]:
     """Return the JSON record of the sum of one kernel."""
-    return {
-        "rows": weighted_sum.rows.tolist(),
-        "columns": weighted_sum.columns.tolist(),
-        "patch": weighted_sum.patch.tolist(),
-        "padded": weighted_sum.padded.tolist(),
-        "taps": weighted_sum.taps.tolist(),
-        "products": weighted_sum.products.tolist(),
-        "sum": weighted_sum.total,
-    }
+    names = "rows", "columns", "patch", "padded", "taps", "products"
+    return {name: getattr(weighted_sum, name).tolist() for name in names} | {"sum": weighted_sum.total}
 
 
 def _weighted_sum_text(weighted_sum: WeightedSum, number: str) -> str:

@@ -53,26 +53,17 @@ def bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Reci
 def _filter_picture(
     bank: Bank, window: SlidingWindow, rendering: Rendering, picture: Picture, as_numbers: bool
 ) -> Result:
-    pixels, border = picture.pixels, window.border
+    pixels, channel_window = picture.pixels, window
     if bank.taps.shape[2] == 1:
         channels = Channels.SUM if rendering.channels == Channels.EACH else rendering.channels
-        border = window.border_for(channels, pixels)
+        channel_window = window.for_channels(channels, pixels)
         pixels = select_channels(pixels, channels)
     depth = pixels.shape[2] if pixels.ndim == 3 else 1
     if bank.taps.ndim == 4 and bank.taps.shape[2] != depth == bank.taps.shape[1]:
         raise SizeError(
             bank.name, f"is {format_size(bank.taps.shape)}; if that is (F, C, f, f), add --order oihw"
         )
-    values = convolve_volume(
-        pixels,
-        bank.taps,
-        stride=window.stride,
-        padding=window.padding,
-        border=border,
-        dilation=window.dilation,
-        flip=window.flip,
-        jobs=window.jobs,
-    )
+    values = convolve_volume(pixels, bank.taps, **channel_window._asdict())
     scale = rendering.scale or 0
     if len(rendering.biases) > 1:
         maps = [adjust(values[..., k], scale=scale, bias=bias) for k, bias in enumerate(rendering.biases)]

@@ -45,16 +45,7 @@ def _draw_direction(
     pixels = select_channels(picture.pixels, channels)
     if pixels.ndim == 3:
         pixels = pixels[..., 0]
-    gradients = gradient(
-        pixels,
-        filter_,
-        stride=window.stride,
-        padding=window.padding,
-        border=window.border_for(channels, picture.pixels),
-        dilation=window.dilation,
-        flip=window.flip,
-        jobs=window.jobs,
-    )
+    gradients = gradient(pixels, filter_, **window.for_channels(channels, picture.pixels)._asdict())
     magnitudes = gradients.magnitudes
     full, largest = color_limit(magnitudes), measure(magnitudes).highest or 0
     del magnitudes

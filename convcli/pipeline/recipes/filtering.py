@@ -87,12 +87,7 @@ def _filter_picture(
         bias=rendering.biases[0],
         depth=picture.depth,
         with_statistics=measured and not rendering.relu,
-        stride=window.stride,
-        padding=window.padding,
-        border=window.border_for(rendering.channels, picture.pixels),
-        dilation=window.dilation,
-        flip=window.flip,
-        jobs=window.jobs,
+        **window.for_channels(rendering.channels, picture.pixels)._asdict(),
     )
     result_pixels = filtered.pixels
     values_record: dict[str, object] = {"saturated": filtered.saturated}

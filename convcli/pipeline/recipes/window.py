@@ -24,12 +24,12 @@ class SlidingWindow(NamedTuple):
     flip: bool
     jobs: int | None
 
-    def border_for(self, channels: Channels, pixels: NDArray[Any]) -> str:
-        """Return the border of the selected channels: a constant is per channel, so the sum has their sum."""
+    def for_channels(self, channels: Channels, pixels: NDArray[Any]) -> "SlidingWindow":
+        """Return it for the selected channels: a constant border is per channel, so the sum has their sum."""
         border = parse_border(self.border)
         if channels != Channels.SUM or border.kind != BorderKind.CONSTANT or pixels.ndim == 2:
-            return self.border
-        return str(Border(border.kind, border.value * pixels.shape[2]))
+            return self
+        return self._replace(border=str(Border(border.kind, border.value * pixels.shape[2])))
 
     def sample(self, alpha: NDArray[Any] | None, kernel_size: tuple[int, ...]) -> NDArray[Any] | None:
         """Return the alpha of the pixels that a kernel (f_h, f_w, ...) is centered on."""
