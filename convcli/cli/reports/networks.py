@@ -74,7 +74,7 @@ def report_shapes(
     elif output_format == TableFormat.JSON:
         write_json(network_record(network) | _blocks_entry(network, by_block=by_block))
     else:
-        print_table(shape_table(network, by_block=by_block), output_format, shape_summary(network))
+        print_table(shape_table(network, by_block=by_block), output_format, lambda: shape_summary(network))
     note_channels_first(network.input)
     return network
 
@@ -114,7 +114,7 @@ def report_params(
         else:
             table = params_table(network, by_block=by_block, versus_dense=versus_dense)
             written = [] if file is None else file.summary_lines()
-            print_table(table, output_format, params_summary(network, costs) + written)
+            print_table(table, output_format, lambda: params_summary(network, costs) + written)
         note_channels_first(network.input)
         return network
     if versus_dense or file:
@@ -131,7 +131,7 @@ def report_params(
         from convcli.networks.comparing import comparison_table  # late: most runs show one network
 
         table = comparison_table(network, second, by_block=by_block)
-        print_table(table, output_format, comparison_summary(network, second))
+        print_table(table, output_format, lambda: comparison_summary(network, second))
     for size in dict.fromkeys((network.input, second.input)):
         note_channels_first(size)
     return network
@@ -199,5 +199,5 @@ def list_shipped(output_format: TableFormat) -> None:
     print_table(
         Table(columns, [0] * len(rows)),
         output_format,
-        [("use", "convcli params resnet18, convcli shape unet")],
+        lambda: [("use", "convcli params resnet18, convcli shape unet")],
     )

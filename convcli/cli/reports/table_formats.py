@@ -1,6 +1,6 @@
 """Output formats of tables: which one the options ask for, and how a table is printed in it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -39,12 +39,14 @@ class TableFormat(StrEnum):
         return cls.TEXT if is_human_readable() else cls.TSV
 
 
-def print_table(table: "Table", output_format: TableFormat, summary: Sequence[tuple[str, str]] = ()) -> None:
-    """Print a table; on a terminal, with a summary below it."""
+def print_table(
+    table: "Table", output_format: TableFormat, summary: Callable[[], Sequence[tuple[str, str]]] = list
+) -> None:
+    """Print a table; on a terminal, with a summary below it, which is computed only then."""
     if output_format == TableFormat.TEXT:
         from convcli.cli.terminal.table_layout import format_table  # late: a pipe needs no rich
 
-        write(f"{format_table(table)}\n{labeled_text(summary)}")
+        write(f"{format_table(table)}\n{labeled_text(summary())}")
     else:
         write(
             {
