@@ -22,6 +22,7 @@ __all__ = [
     "Rectangle",
     "Shape",
     "Text",
+    "left_aligned_text",
     "replace_unprintable",
     "text_width",
 ]
@@ -139,6 +140,13 @@ class Text:
     fill: Color = Ink.TEXT
     anchor: Anchor = Anchor.MIDDLE
     bold: bool = False
+
+
+def left_aligned_text(
+    x: float, y: float, text: str, size: float, *, bold: bool = False, fill: Ink = Ink.TEXT
+) -> Text:
+    """Return text that begins at a point."""
+    return Text(x=x, y=y, text=text, size=size, anchor=Anchor.START, bold=bold, fill=fill)
 
 
 Shape = Rectangle | Line | Text

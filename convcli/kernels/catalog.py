@@ -2,19 +2,8 @@
 
 from collections.abc import Mapping
 
-from convcli.kernels.builders import (
-    CatalogEntry,
-    Option,
-    box,
-    compass_kernels,
-    derivatives,
-    difference_of_gaussians,
-    fixed_kernel,
-    gabor,
-    gaussian,
-    kernel_size,
-    laplacian_of_gaussian,
-)
+from convcli.kernels import builders
+from convcli.kernels.builders import CatalogEntry, Option, fixed_kernel
 from convcli.kernels.filter import Combination
 
 __all__ = ["CATALOG"]
@@ -74,7 +63,7 @@ def _family(family: str, title: str, source: str, *, sizes: bool = False) -> lis
             f"{title} derivative along {'its ' if diagonal else ''}{axis}",
             f"brightness growing {towards}" + ("" if diagonal else f": {edges} edges"),
             source,
-            derivatives(family, index),
+            builders.derivatives(family, index),
             sized | ({"angle": ANGLE} if axis == "x" else {}),
             steered_title=title if axis == "x" else "",
         )
@@ -87,7 +76,7 @@ def _family(family: str, title: str, source: str, *, sizes: bool = False) -> lis
                 f"{title} gradient magnitude",
                 "edges in every direction, by their strength",
                 source,
-                derivatives(family, 0, 1),
+                builders.derivatives(family, 0, 1),
                 sized | {"angle": ANGLE},
                 Combination.MAGNITUDE,
                 steered_title=title,
@@ -102,7 +91,7 @@ _ENTRIES = [
         "the textbook's vertical-edge filter",
         "brightness falling to the right: vertical edges, bright to dark",
         f"{NG}; {PREWITT}, negated",
-        derivatives("textbook", 0),
+        builders.derivatives("textbook", 0),
         {"angle": ANGLE},
         steered_title="textbook",
     ),
@@ -111,7 +100,7 @@ _ENTRIES = [
         "the textbook's horizontal-edge filter",
         "brightness falling downward: horizontal edges, bright to dark",
         f"{NG}; {PREWITT}, negated",
-        derivatives("textbook", 1),
+        builders.derivatives("textbook", 1),
     ),
     *_family("prewitt", "Prewitt", f"{PREWITT}; larger sizes fit a plane by least squares", sizes=True),
     *_family("sobel", "Sobel", f"{SOBEL}; larger sizes smooth by binomials", sizes=True),
@@ -137,7 +126,7 @@ _ENTRIES = [
         "Kirsch compass: strongest of eight directions",
         "edges in every direction, by the strongest of eight responses",
         COMPASS,
-        compass_kernels(KIRSCH),
+        builders.compass_kernels(KIRSCH),
         combination=Combination.STRONGEST,
     ),
     CatalogEntry(
@@ -145,7 +134,7 @@ _ENTRIES = [
         "Robinson compass: strongest of eight directions",
         "edges in every direction, by the strongest of eight responses",
         ROBINSON_1977,
-        compass_kernels(ROBINSON),
+        builders.compass_kernels(ROBINSON),
         combination=Combination.STRONGEST,
     ),
     CatalogEntry(
@@ -153,7 +142,7 @@ _ENTRIES = [
         "Laplacian of Gaussian",
         "dark blobs of radius √2·sigma (positive), bright ones (negative); zero at edges",
         MARR_HILDRETH,
-        laplacian_of_gaussian,
+        builders.laplacian_of_gaussian,
         {"sigma": SIGMA, "size": ODD_SIZE},
     ),
     CatalogEntry(
@@ -161,7 +150,7 @@ _ENTRIES = [
         "difference of two Gaussians",
         "dark blobs (positive), bright ones (negative): close to log",
         f"{MARR_HILDRETH}, ratio 1.6",
-        difference_of_gaussians,
+        builders.difference_of_gaussians,
         {
             "sigma": SIGMA,
             "ratio": Option("wide sigma divided by narrow sigma", 1.6, 1.001, 100),
@@ -173,21 +162,21 @@ _ENTRIES = [
         "Gaussian blur",
         "nothing, it smooths; without sigma, by binomial weights",
         GONZALEZ_WOODS,
-        gaussian,
+        builders.gaussian,
         {
             "sigma": Option("standard deviation in pixels", None, 0.05, 1000),
             "size": Option("kernel size; without sigma 3, 5 or 7", None, 1, 1023, integer=True, odd=True),
         },
-        divisor=lambda options: 1 if "sigma" in options else int(4 ** (kernel_size(options, 3) - 1)),
+        divisor=lambda options: 1 if "sigma" in options else int(4 ** (builders.kernel_size(options, 3) - 1)),
     ),
     CatalogEntry(
         "box",
         "mean of the window",
         "nothing, it smooths",
         GONZALEZ_WOODS,
-        box,
+        builders.box,
         {"size": Option("kernel size", 3, 1, 1024, integer=True)},
-        divisor=lambda options: kernel_size(options, 3) ** 2,
+        divisor=lambda options: builders.kernel_size(options, 3) ** 2,
     ),
     CatalogEntry(
         "sharpen",
@@ -211,7 +200,7 @@ _ENTRIES = [
         "Gabor: a wave under a Gaussian; zero sum, positive taps add up to 1",
         "stripes of its wavelength, perpendicular to its direction",
         DAUGMAN,
-        gabor,
+        builders.gabor,
         {
             "wavelength": Option("pixels per period", 8.0, 2, 1000),
             "angle": Option("direction of the wave in degrees, counter-clockwise from x", 0.0),

@@ -1,6 +1,5 @@
 """A network: its layers in order, with sizes, parameters and costs."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -9,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import AnyAxis, Layer, Size, channels_of
+from convcli.networks.layer_types.base import AnyAxis, Layer, Size, channels_of, sum_if_known
 from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
 from convcli.networks.layer_types.dense import Dense, Flatten
 from convcli.networks.layer_types.pooling import AdaptivePooling
@@ -28,7 +27,6 @@ __all__ = [
     "Stage",
     "Tensor",
     "single_layer",
-    "sum_if_known",
     "with_channels_hint",
 ]
 
@@ -249,22 +247,6 @@ class Network:
         from convcli.networks.tables import params_table
 
         return params_table(self).as_text()
-
-
-def sum_if_known(numbers: Iterable[int | None]) -> int | None:
-    """Return the sum of numbers, or None if any of them is unknown.
-
-    Examples
-    --------
-    >>> sum_if_known([1, 2]), sum_if_known([1, None])
-    (3, None)
-    """
-    total = 0
-    for number in numbers:
-        if number is None:
-            return None
-        total += number
-    return total
 
 
 def single_layer(layer: Layer, size: Size) -> Network:

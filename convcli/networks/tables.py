@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from convcli.networks.layer_types.base import Size
+from convcli.networks.layer_types.base import Size, sum_if_known
 from convcli.sizes.text import format_number, format_padding, format_size
 
 if TYPE_CHECKING:
@@ -179,22 +179,21 @@ def params_table(network: Network, *, by_block: bool = False, versus_dense: bool
     columns = [
         Column("layer", [*labels], "total"),
         Column("output", outputs, format_size(network.output), rank=2 if versus_dense else 1),
-        _sums(
-            "params", [[stage.params for stage in group] for group in groups], rank=1 if versus_dense else 0
-        ),
-        _sums("MACs", [[stage.macs for stage in group] for group in groups], rank=4 if versus_dense else 2),
+        _sums("params", groups, "params", 1 if versus_dense else 0),
+        _sums("MACs", groups, "macs", 4 if versus_dense else 2),
     ]
     if versus_dense:
-        columns += _dense_columns(groups)
+        dense = [[stage.dense_equivalent or stage for stage in group] for group in groups]
+        columns += [_sums("dense params", dense, "params"), _sums("dense MACs", dense, "macs", 3)]
     else:
         shapes = [
             (group[0].weights, group[0].biases) if len(group) == 1 else (None, None) for group in groups
         ]
         columns += [
-            _sums("activations", [[stage.activations for stage in group] for group in groups], rank=3),
+            _sums("activations", groups, "activations", 3),
             Column("weights", [_size_text(weights) for weights, _ in shapes], rank=4),
             Column("bias", [_size_text(biases) for _, biases in shapes], rank=5),
-            _sums("statistics", [[stage.statistics for stage in group] for group in groups], rank=6),
+            _sums("statistics", groups, "statistics", 6),
         ]
     return Table(tuple(columns), indents, has_total=True)
 
@@ -217,18 +216,10 @@ def _label(stage: Stage) -> str:
     return " ".join(["|"] * stage.starts_branch + [stage.text] + [f"@{tag}" for tag in stage.tags])
 
 
-def _sums(name: str, counts: Sequence[Sequence[int | None]], rank: int = 0) -> Column:
-    cells: list[Cell] = [None if None in row else sum(number or 0 for number in row) for row in counts]
-    total = None if None in cells else sum(cell for cell in cells if isinstance(cell, int))
-    return Column(name, cells, total, rank)
-
-
-def _dense_columns(groups: Sequence[Sequence[Stage]]) -> list[Column]:
-    """Return the costs with a dense layer instead of each convolution."""
-    rows = [[(stage, stage.dense_equivalent) for stage in group] for group in groups]
-    params = [[(dense or stage).params for stage, dense in row] for row in rows]
-    macs = [[(dense or stage).macs for stage, dense in row] for row in rows]
-    return [_sums("dense params", params), _sums("dense MACs", macs, rank=3)]
+def _sums(name: str, groups: Sequence[Sequence[Stage]], count: str, rank: int = 0) -> Column:
+    """Return the sums of a count of the layers, such as `params`."""
+    cells = [sum_if_known(getattr(stage, count) for stage in group) for group in groups]
+    return Column(name, [*cells], sum_if_known(cells), rank)
 
 
 def _size_text(size: Size | None) -> str | None:

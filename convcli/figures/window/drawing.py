@@ -6,7 +6,17 @@ from functools import cached_property
 from itertools import chain, product, zip_longest
 from typing import TYPE_CHECKING
 
-from convcli.drawing.shapes import Anchor, Animation, Drawing, Ink, Rectangle, Shape, Text, text_width
+from convcli.drawing.shapes import (
+    Anchor,
+    Animation,
+    Drawing,
+    Ink,
+    Rectangle,
+    Shape,
+    Text,
+    left_aligned_text,
+    text_width,
+)
 from convcli.errors import SizeError
 from convcli.figures.window.axis_views import VisibleRange, axis_view, output_positions
 from convcli.figures.window.grids import INDEX_SIZE, Grid, hatching, index_texts, torn_edges
@@ -181,7 +191,7 @@ class WindowShapes:
         yield from self._legend()
         for count, formula in enumerate(self.layout.formulas):
             y = self.layout.formulas_top(lines) + count * LINE_HEIGHT
-            yield Text(x=MARGIN, y=y, text=formula, size=CAPTION_SIZE, fill=Ink.FAINT, anchor=Anchor.START)
+            yield left_aligned_text(MARGIN, y, formula, CAPTION_SIZE, fill=Ink.FAINT)
 
     def _input_cell(self, row: int, column: int) -> Rectangle:
         padding = self._is_padding(row, column)
@@ -216,14 +226,7 @@ class WindowShapes:
         kernels = [] if explained is None else [taps.tolist() for taps in explained.taps]
         for number, (grid, taps) in enumerate(zip_longest(grids, kernels), 1):
             if len(grids) > 1:
-                yield Text(
-                    x=grid.x,
-                    y=grid.y - 10,
-                    text=f"{number}",
-                    size=LEGEND_SIZE,
-                    fill=Ink.FAINT,
-                    anchor=Anchor.START,
-                )
+                yield left_aligned_text(grid.x, grid.y - 10, f"{number}", LEGEND_SIZE, fill=Ink.FAINT)
             for row, column in product(grid.rows.positions, grid.columns.positions):
                 tap = None if taps is None else taps[row][column]
                 value = "" if tap is None else f": {tap}"
@@ -242,15 +245,8 @@ class WindowShapes:
             (inputs, taps[0], outputs), tops, INDEX_SPACES, self.layout.captions.headings, strict=True
         ):
             y = top - indices - TITLE_SIZE / 2 - LINE_HEIGHT * bool(second)
-            yield Text(x=grid.x, y=y, text=first, size=TITLE_SIZE, anchor=Anchor.START, bold=True)
-            yield Text(
-                x=grid.x,
-                y=y + LINE_HEIGHT,
-                text=second,
-                size=LEGEND_SIZE,
-                fill=Ink.FAINT,
-                anchor=Anchor.START,
-            )
+            yield left_aligned_text(grid.x, y, first, TITLE_SIZE, bold=True)
+            yield left_aligned_text(grid.x, y + LINE_HEIGHT, second, LEGEND_SIZE, fill=Ink.FAINT)
         for sign, x in (("*", taps[0].x - GAP / 2), ("=", outputs.x - self.layout.gutter - GAP / 2)):
             yield Text(x=x, y=middle, text=sign, size=28, fill=Ink.FAINT)
 
@@ -263,7 +259,7 @@ class WindowShapes:
             yield swatch.cell(0, 0, fill=fill, stroke=stroke, dashed=dashed)
             if hatched:
                 yield from hatching(swatch, 0, 0)
-            yield Text(x=x + side + 8, y=y, text=name, size=LEGEND_SIZE, fill=Ink.FAINT, anchor=Anchor.START)
+            yield left_aligned_text(x + side + 8, y, name, LEGEND_SIZE, fill=Ink.FAINT)
             x += side + 8 + text_width(name, LEGEND_SIZE) + 22
 
     def _legend_entries(self) -> Iterator[tuple[str, tuple[Ink, Ink, bool], bool]]:
@@ -308,7 +304,7 @@ class WindowShapes:
         yield outputs.frame(range(row, row + 1), range(column, column + 1), Ink.STRONG_ORANGE)
         for count, line in enumerate(caption):
             y = self.layout.caption_top + count * LINE_HEIGHT
-            yield Text(x=MARGIN, y=y, text=line, size=CAPTION_SIZE, anchor=Anchor.START)
+            yield left_aligned_text(MARGIN, y, line, CAPTION_SIZE)
 
     def _marks(self) -> list[list[Number]] | None:
         """Return the taps to write into the window: those of a single, small kernel."""

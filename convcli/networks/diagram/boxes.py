@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from convcli.drawing.shapes import replace_unprintable, text_width
 from convcli.networks.diagram.layout import Bounds, BoxSize
-from convcli.networks.layer_types.base import Size, channels_of
+from convcli.networks.layer_types.base import Size, channels_of, sum_if_known
 from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
 from convcli.networks.layer_types.dense import Dense
 from convcli.networks.layer_types.elementwise import Elementwise, Normalization
 from convcli.networks.layer_types.pooling import AdaptivePooling, Pooling
-from convcli.networks.network import JoinLayer, Network, Stage, sum_if_known
+from convcli.networks.network import JoinLayer, Network, Stage
 from convcli.sizes.text import format_size
 
 __all__ = [

@@ -11,6 +11,7 @@ from convcli.drawing.shapes import (
     Rectangle,
     Shape,
     Text,
+    left_aligned_text,
     replace_unprintable,
     text_width,
 )
@@ -32,7 +33,7 @@ from convcli.networks.diagram.diagram import Diagram
 from convcli.networks.diagram.layout import Edge
 from convcli.networks.diagram.legend import LEGEND_WIDTH, MARGIN, draw_legend
 from convcli.networks.diagram.scales import Scales, percent_text
-from convcli.networks.diagram.symbols import BAR_THICKNESS, FILLS, bar, image_icon, left_aligned_text
+from convcli.networks.diagram.symbols import BAR_THICKNESS, FILLS, bar, image_icon
 from convcli.networks.layer_types.base import Size
 from convcli.sizes.text import format_size
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from convcli.drawing.shapes import Ink, Line, Rectangle, Shape, text_width
+from convcli.drawing.shapes import Ink, Line, Rectangle, Shape, left_aligned_text, text_width
 from convcli.networks.diagram.boxes import DETAIL_SIZE, BoxKind
 from convcli.networks.diagram.diagram import Diagram
 from convcli.networks.diagram.scales import Scales, percent_text
-from convcli.networks.diagram.symbols import FILLS, bar, image_icon, left_aligned_text
+from convcli.networks.diagram.symbols import FILLS, bar, image_icon
 
 __all__ = ["LEGEND_WIDTH", "MARGIN", "draw_legend"]
 

@@ -1,9 +1,9 @@
-"""Shapes that boxes and legend share: bars, icons and text, and the color of each kind of layer."""
+"""Shapes that boxes and legend share: bars and icons, and the color of each kind of layer."""
 
-from convcli.drawing.shapes import Anchor, Ink, Line, Text
+from convcli.drawing.shapes import Ink, Line
 from convcli.networks.diagram.boxes import BoxKind
 
-__all__ = ["BAR_THICKNESS", "FILLS", "bar", "image_icon", "left_aligned_text"]
+__all__ = ["BAR_THICKNESS", "FILLS", "bar", "image_icon"]
 
 BAR_THICKNESS = 3
 FILLS = {
@@ -16,13 +16,6 @@ FILLS = {
     BoxKind.JOIN: Ink.RED,
     BoxKind.SHAPE: Ink.PAPER,
 }
-
-
-def left_aligned_text(
-    x: float, y: float, text: str, size: float, *, bold: bool = False, fill: Ink = Ink.TEXT
-) -> Text:
-    """Return text that begins at a point."""
-    return Text(x=x, y=y, text=text, size=size, anchor=Anchor.START, bold=bold, fill=fill)
 
 
 def image_icon(x: float, y: float, width: float, height: float) -> Line:

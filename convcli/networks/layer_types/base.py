@@ -1,5 +1,6 @@
 """The base class of layers: text, output size, parameters and costs, which each type overrides."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -25,6 +26,7 @@ __all__ = [
     "format_pair",
     "image_size",
     "output_sides",
+    "sum_if_known",
 ]
 
 Size = tuple[int, ...]
@@ -39,6 +41,22 @@ ONES, ZEROS = (1, 1), (0, 0)
 def channels_of(size: Size) -> int | None:
     """Return the channels of a size, or the values of a vector; None if unknown."""
     return None if len(size) == 2 else size[-1]
+
+
+def sum_if_known(numbers: Iterable[int | None]) -> int | None:
+    """Return the sum of numbers, or None if any of them is unknown.
+
+    Examples
+    --------
+    >>> sum_if_known([1, 2]), sum_if_known([1, None])
+    (3, None)
+    """
+    total = 0
+    for number in numbers:
+        if number is None:
+            return None
+        total += number
+    return total
 
 
 class Layer:
