@@ -16,7 +16,7 @@ from convcli.networks.network import (
 )
 from convcli.networks.receptive_fields import ReceptiveField
 from convcli.networks.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
-from convcli.sizes.text import format_number, format_size
+from convcli.sizes.text import channels_last, format_number, format_size
 
 __all__ = ["build", "input_size"]
 
@@ -80,7 +80,8 @@ def input_size(spec: Spec, size: Size | None) -> Size:
     if len(size) == 2:
         return (*size, *channels)
     if channels and size[2:] != channels:
-        sides = size[1:] if size[:1] == channels else size[:2]  # channels first, or other channels
+        channels_first = size[:1] == channels or channels_last(size) is not None
+        sides = size[1:] if channels_first else size[:2]
         raise SizeError(
             f"input {format_size(size)}",
             f"has {size[2]} channel{'s'[: size[2] != 1]}, but the network begins with in "

@@ -273,7 +273,9 @@ WRITING = [
     ("learn", "photo.png", "photo.png", "--closed-form"),
     ("shape", "--n", "32", "--f", "5"),
     ("params", "resnet18", "--csv"),
+    ("params", "resnet18", "--text"),
     ("filters",),
+    ("filters", "--text"),
     ("apply", "--help"),
     (),
 ]

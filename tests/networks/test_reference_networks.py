@@ -169,6 +169,7 @@ def test_given_size_takes_missing_channels_from_the_spec() -> None:
         ((3, 224, 224), "224x224x3"),
         ((3, 48, 40), "48x40x3"),
         ((48, 40, 5), "48x40x3"),
+        ((1, 48, 40), "48x40x3"),
         ("224x224x4", "224x224x3"),
     ],
 )

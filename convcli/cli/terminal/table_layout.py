@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
+from io import StringIO
 from shutil import get_terminal_size
 from typing import NamedTuple
 
@@ -218,13 +219,12 @@ def _render(columns: list[_FormattedColumn], widths: list[int], *, has_total: bo
     for row in zip(*cells, strict=True):
         table.add_row(*row)
     # One column wider than needed: older versions of rich count the omitted padding at the edge.
-    console = Console(
-        width=_table_width(widths) + 1, height=1, markup=False, emoji=False, highlight=False,
-        color_system="auto" if uses_color() else None,
-    )  # fmt: skip
-    with console.capture() as captured:
-        console.print(table)
-    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    text = StringIO()  # not standard output, which may be full: rich writes to it even what it captures
+    Console(
+        file=text, width=_table_width(widths) + 1, height=1, markup=False, emoji=False, highlight=False,
+        force_terminal=uses_color(), color_system="auto" if uses_color() else None,
+    ).print(table)  # fmt: skip
+    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
 
 
 def _styled(text: str) -> Text:
