@@ -86,6 +86,7 @@ class Picture:
         space = b"GRAY" if pixels.ndim == 2 else b"RGB "
         if profile is not None and profile[16:20] != space:
             profile, notes = None, ("the color profile does not fit the result and is dropped",)
+        maps = maps or (self.maps and pixels.ndim == 3 and pixels.shape[2] > 1)
         kind = PictureKind.PIXELS if pixels.dtype in (np.uint8, np.uint16) else self.kind
         return replace(self, pixels=pixels, alpha=alpha, profile=profile, notes=notes, kind=kind, maps=maps)
 

@@ -193,6 +193,16 @@ def test_numbers_in_memory_stay_numbers() -> None:
     assert filter_picture(differences, [[1]]).pixels.tolist() == [[-4]]
 
 
+def test_feature_maps_stay_feature_maps(tmp_path: Path) -> None:
+    maps = Picture(noise(8, 9, 3), maps=True)
+    for result in (filter_picture(maps, "sobel"), pool_picture(maps)):
+        assert result.maps
+        with pytest.raises(OutputError, match="png holds one map, not 3; use npy or tiff"):
+            public.write_picture(tmp_path / "maps.png", result)
+    assert not filter_picture(maps, "sobel", channels="sum").maps
+    assert not filter_picture(Picture(noise(8, 9, 3)), "sobel").maps
+
+
 def test_a_path_may_be_bytes_or_any_path_like(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Where:
         def __fspath__(self) -> str:
