@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from convcli.cli.output_files import (
@@ -26,22 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WindowFiles"]
 
+DRAWING_EXTENSIONS, ANIMATION_EXTENSIONS = (".svg", ".png"), (".svg", ".gif", ".apng")
 SECONDS_RANGE = 0.02, 30.0  # seconds per position: what GIF files and their viewers support
-
-
-class ImageFormat(StrEnum):
-    """Extensions of files that hold a drawing."""
-
-    SVG = ".svg"
-    PNG = ".png"
-
-
-class AnimationFormat(StrEnum):
-    """Extensions of files that hold an animation."""
-
-    SVG = ".svg"
-    GIF = ".gif"
-    APNG = ".apng"
 
 
 @dataclass(frozen=True)
@@ -78,10 +63,10 @@ class WindowFiles:
         if output == STREAM:
             check_svg_to_stdout("--json" if json else None)
         elif output is not None:
-            check_output_file(output, tuple(ImageFormat), "a drawing is saved", files_read, force=force)
+            check_output_file(output, DRAWING_EXTENSIONS, "a drawing is saved", files_read, force=force)
         if animation is not None:
             check_output_file(
-                animation, tuple(AnimationFormat), "an animation is saved", files_read, force=force
+                animation, ANIMATION_EXTENSIONS, "an animation is saved", files_read, force=force
             )
         check_distinct_files(output, "--animate", animation)
         shortest, longest = SECONDS_RANGE
@@ -156,11 +141,11 @@ def _encode(name: str, drawing: "Drawing | Animation") -> bytes:
     from convcli.drawing.shapes import Animation
     from convcli.drawing.svg import render_animated_svg, render_svg
 
-    if extension(name) == AnimationFormat.SVG or name == STREAM:
+    if extension(name) == ".svg" or name == STREAM:
         svg = render_animated_svg(drawing) if isinstance(drawing, Animation) else render_svg(drawing)
         return svg.encode()
     from convcli.drawing.raster import render_apng, render_gif, render_png  # late: an SVG needs no Pillow
 
     if not isinstance(drawing, Animation):
         return render_png(drawing)
-    return render_gif(drawing) if extension(name) == AnimationFormat.GIF else render_apng(drawing)
+    return render_gif(drawing) if extension(name) == ".gif" else render_apng(drawing)

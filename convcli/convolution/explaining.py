@@ -1,16 +1,16 @@
 """Explaining one value of a result: the patch, the kernel, their products, and the sum."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.convolution.borders import border_sources, parse_border
-from convcli.convolution.planning import ConvolutionSettings, checked_axes
+from convcli.convolution.planning import ConvolutionSettings, WindowKeywords, checked_axes
 from convcli.errors import SizeError
 from convcli.kernels.filter import Filter, kernel_array
 from convcli.pictures.arrays import image_array
-from convcli.sizes.axes import Padding, Pair, check_position, window_axes
+from convcli.sizes.axes import check_position, window_axes
 from convcli.sizes.text import format_size
 
 __all__ = ["ExplainedResult", "WeightedSum", "explain_value"]
@@ -47,15 +47,7 @@ class WeightedSum(NamedTuple):
 
 
 def explain_value(
-    image: ArrayLike,
-    kernel: ArrayLike,
-    at: tuple[int, int],
-    *,
-    stride: Pair = 1,
-    padding: Padding = "same",
-    border: str = "edge",
-    dilation: Pair = 1,
-    flip: bool = False,
+    image: ArrayLike, kernel: ArrayLike, at: tuple[int, int], **window: Unpack[WindowKeywords]
 ) -> WeightedSum:
     """Explain one value of the result of `convolve`.
 
@@ -65,7 +57,8 @@ def explain_value(
     kernel : array (f_h, f_w)
     at : (row, column)
         Position in the result, counted from 0.
-    stride, padding, border, dilation, flip : as for `convolve`
+    **window
+        Keywords, as for `convolve`.
 
     Raises
     ------
@@ -81,9 +74,9 @@ def explain_value(
     pixels = image_array(image)
     if pixels.ndim != 2:
         raise SizeError(f"image {format_size(pixels.shape)}", "must have a single channel")
-    settings = ConvolutionSettings(stride, padding, border, dilation, flip, None)
+    settings = ConvolutionSettings(**window)
     taps = settings.apply_flip(kernel_array(kernel))
-    edge = parse_border(border)
+    edge = parse_border(settings.border)
     axes = checked_axes(pixels, taps, settings)
     check_position(*axes, at)
     sources, outside = [], []
@@ -108,8 +101,9 @@ class ExplainedResult:
     image : array (H, W)
     filter : Filter
     result : array
-        The result of `apply_filter` with the same options.
-    stride, padding, border, dilation, flip : as for `convolve`
+        The result of `apply_filter` with the same keywords.
+    **window
+        Keywords, as for `convolve`.
 
     Attributes
     ----------
@@ -131,30 +125,18 @@ class ExplainedResult:
     """
 
     def __init__(
-        self,
-        image: ArrayLike,
-        filter: Filter,
-        result: Array,
-        *,
-        stride: Pair = 1,
-        padding: Padding = "same",
-        border: str = "edge",
-        dilation: Pair = 1,
-        flip: bool = False,
+        self, image: ArrayLike, filter: Filter, result: Array, **window: Unpack[WindowKeywords]
     ) -> None:
-        self._options: dict[str, Any] = {
-            "stride": stride, "padding": padding, "border": border, "dilation": dilation, "flip": flip,
-        }  # fmt: skip
+        self._window, settings = window, ConvolutionSettings(**window)
         self._pixels, self._result = image_array(image), result
-        apply_flip = ConvolutionSettings(jobs=None, **self._options).apply_flip
-        self.filter, self.border, self.flip = filter, parse_border(border), flip
-        self.taps = tuple(apply_flip(kernel_array(kernel)) for kernel in filter.kernels)
+        self.filter, self.border, self.flip = filter, parse_border(settings.border), settings.flip
+        self.taps = tuple(settings.apply_flip(kernel_array(kernel)) for kernel in filter.kernels)
         self.rows, self.columns = window_axes(
             (self._pixels.shape[0], self._pixels.shape[1]),
             (self.taps[0].shape[0], self.taps[0].shape[1]),
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
+            stride=settings.stride,
+            padding=settings.padding,
+            dilation=settings.dilation,
         )
         self._sources = tuple(border_sources(axis, self.border.kind) for axis in (self.rows, self.columns))
 
@@ -173,6 +155,6 @@ class ExplainedResult:
     def weighted_sums(self, row: int, column: int) -> tuple[WeightedSum, ...]:
         """Explain one value of the result: one cell per kernel."""
         return tuple(
-            explain_value(self._pixels, kernel, (row, column), **self._options)
+            explain_value(self._pixels, kernel, (row, column), **self._window)
             for kernel in self.filter.kernels
         )

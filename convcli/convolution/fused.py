@@ -1,20 +1,25 @@
 """Filtering and rendering in one pass, strip by strip: the wide intermediate result is never held in full."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.convolution.buffers import BufferPool
-from convcli.convolution.planning import ConvolutionSettings, Plan, PlannedConvolution, plan_convolution
+from convcli.convolution.planning import (
+    ConvolutionSettings,
+    Plan,
+    PlannedConvolution,
+    WindowKeywords,
+    plan_convolution,
+)
 from convcli.convolution.rendering import Adjustment, Renderer, SignedMapping, ValueRange, adjust, pixel_dtype
 from convcli.convolution.statistics import RunningStatistics, Statistics, measure
 from convcli.convolution.strips import for_each_strip, run_convolution
 from convcli.errors import parse_choice
 from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.lookup import get_filter
-from convcli.sizes.axes import Padding, Pair
 
 __all__ = ["filter_pixels"]
 
@@ -55,19 +60,14 @@ def filter_pixels(
     bias: float = 0,
     depth: int = 8,
     with_statistics: bool = False,
-    stride: Pair = 1,
-    padding: Padding = "same",
-    border: str = "edge",
-    dilation: Pair = 1,
-    flip: bool = False,
-    jobs: int | None = None,
+    **window: Unpack[WindowKeywords],
 ) -> Filtered:
     """Filter an image and render the result as pixels: `apply_filter`, `adjust` and `render` in one pass.
 
     Parameters
     ----------
-    image, filter, stride, padding, border, dilation, flip, jobs
-        As for `apply_filter`.
+    image, filter
+        As for `apply_filter`, as the remaining keywords are.
     signed, depth
         As for `render`. For ``raw`` the values are returned unrendered, so they are held in full.
     scale, bias
@@ -94,8 +94,7 @@ def filter_pixels(
     dtype = pixel_dtype(depth)
     if isinstance(filter, str):
         filter = get_filter(filter)
-    settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
-    planned = plan_convolution(image, filter.kernels, filter.combination, settings)
+    planned = plan_convolution(image, filter.kernels, filter.combination, ConvolutionSettings(**window))
     if mapping == SignedMapping.RAW:
         values = adjust(run_convolution(planned), scale=scale, bias=bias)
         return Filtered(values, 0, measure(values) if with_statistics else None, values.dtype, planned.plan)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,7 @@ __all__ = [
     "Image",
     "Plan",
     "PlannedConvolution",
+    "WindowKeywords",
     "checked_axes",
     "largest_result",
     "plan_convolution",
@@ -69,8 +70,8 @@ class Plan:
         return f"{self.strategy} in {self.sum_dtype}, strips of {self.strip_rows} rows, {threads}"
 
 
-class ConvolutionSettings(NamedTuple):
-    """The arguments that all public functions share."""
+class WindowKeywords(TypedDict, total=False):
+    """The keywords of `convolve` that describe how the kernel slides, and on how many threads."""
 
     stride: Pair
     padding: Padding
@@ -78,6 +79,17 @@ class ConvolutionSettings(NamedTuple):
     dilation: Pair
     flip: bool
     jobs: int | None
+
+
+class ConvolutionSettings(NamedTuple):
+    """The arguments that all public functions share, with their defaults."""
+
+    stride: Pair = 1
+    padding: Padding = "same"
+    border: str = "edge"
+    dilation: Pair = 1
+    flip: bool = False
+    jobs: int | None = None
 
     def apply_flip(self, taps: Image) -> Image:
         """Return the taps as applied: rotated by 180 degrees if `flip` is set."""

@@ -7,13 +7,14 @@ green, 240 blue.
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
 from convcli.convolution.engine import apply_filter
+from convcli.convolution.planning import WindowKeywords
 from convcli.drawing.colors import BLACK, GRAY, WHITE
 from convcli.drawing.fonts import font, wrap_text
 from convcli.errors import FilterError
@@ -22,7 +23,6 @@ from convcli.figures.sheet import Box
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.lookup import get_filter
-from convcli.sizes.axes import Padding, Pair
 
 __all__ = ["GRADIENT_FILTERS", "Gradient", "direction_colors", "draw_direction", "gradient"]
 
@@ -55,17 +55,7 @@ class Gradient:
             return np.hypot(self.right, self.up, dtype=np.float64)
 
 
-def gradient(
-    image: ArrayLike,
-    filter: Filter | str = "sobel",
-    *,
-    stride: Pair = 1,
-    padding: Padding = "same",
-    border: str = "edge",
-    dilation: Pair = 1,
-    flip: bool = False,
-    jobs: int | None = None,
-) -> Gradient:
+def gradient(image: ArrayLike, filter: Filter | str = "sobel", **window: Unpack[WindowKeywords]) -> Gradient:
     """Return the gradient of a gray image, computed by a filter that combines two derivatives.
 
     Parameters
@@ -73,7 +63,8 @@ def gradient(
     image : array (H, W)
     filter : Filter or str
         One of `GRADIENT_FILTERS`, with or without options.
-    stride, padding, border, dilation, flip, jobs : as for `apply_filter`
+    **window
+        Keywords, as for `apply_filter`.
 
     Returns
     -------
@@ -94,13 +85,7 @@ def gradient(
     name = filter if isinstance(filter, str) else filter.name
     if get_filter(name).combination != Combination.MAGNITUDE:
         raise FilterError(name, f"gives no direction; use one of {', '.join(GRADIENT_FILTERS)}")
-    right, up = (
-        apply_filter(
-            image, get_filter(name, angle=angle), stride=stride, padding=padding, border=border,
-            dilation=dilation, flip=flip, jobs=jobs,
-        )
-        for angle in (0, 90)
-    )  # fmt: skip
+    right, up = (apply_filter(image, get_filter(name, angle=angle), **window) for angle in (0, 90))
     return Gradient(right, up)
 
 

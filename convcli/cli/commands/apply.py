@@ -7,6 +7,7 @@ import typer
 from convcli.cli.completion import completers
 from convcli.cli.options import declarations as options
 from convcli.cli.options.batch_arguments import BatchArguments, takes_batch_arguments
+from convcli.cli.terminal.output import is_human_readable
 from convcli.errors import UsageError
 
 __all__ = ["apply"]
@@ -175,7 +176,6 @@ def apply(
     from convcli.cli.batch import run_batch
     from convcli.cli.options.batch import BatchOptions
     from convcli.cli.options.filtering import kernel_files, read_filters, read_rendering, read_window
-    from convcli.cli.terminal.output import is_human_readable
     from convcli.pipeline.recipes.filtering import convolution_recipe
 
     batch = BatchOptions.read(images, background, arguments)

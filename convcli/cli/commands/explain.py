@@ -10,9 +10,10 @@ from convcli.cli.options import declarations as options
 from convcli.cli.reports.windows import explain_window
 from convcli.cli.terminal.output import is_human_readable, write, write_json
 from convcli.cli.window_files import WindowFiles
-from convcli.errors import UsageError
+from convcli.errors import ConvcliError, SizeError, UsageError, parse_choice
 from convcli.files.streams import STANDARD_INPUT, STREAM, input_name
 from convcli.pipeline.inputs import check_names
+from convcli.sizes.axes import check_position
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -165,11 +166,9 @@ def explain(
     from convcli.cli.reports.explained import ValueReport
     from convcli.convolution.fused import filter_pixels
     from convcli.convolution.rendering import SignedMapping
-    from convcli.errors import ConvcliError, SizeError, parse_choice
     from convcli.kernels.filter import Filter
     from convcli.pictures.channels import Channels, select_channels
     from convcli.pictures.picture import PictureKind
-    from convcli.sizes.axes import check_position
 
     kernels = [kernel] if kernel is not None else []
     inputs = [STANDARD_INPUT if image == STREAM else image, *kernel_files(kernels)]
@@ -191,7 +190,6 @@ def explain(
         files.check_channels(input_name(image), picture.pixels.shape[2:])
     mapping = mapping or (SignedMapping.ABS if picture.kind == PictureKind.PIXELS else SignedMapping.RAW)
     window_options = window.for_channels(selected, picture.pixels)._asdict()
-    del window_options["jobs"]
     try:
         pixels = select_channels(picture.pixels, selected)
         result = filter_pixels(pixels, filter_, SignedMapping.RAW, **window_options).pixels

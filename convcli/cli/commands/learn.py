@@ -20,7 +20,7 @@ from convcli.cli.terminal.output import (
     write_json,
 )
 from convcli.cli.terminal.preview_options import PreviewRequest
-from convcli.errors import ImageError, SizeError, UsageError
+from convcli.errors import ImageError, SizeError, UsageError, parse_choice
 from convcli.files.streams import input_name
 from convcli.pipeline.inputs import check_names
 from convcli.signals import cleanup_at_signal
@@ -159,7 +159,6 @@ def learn(
         coefficient_rows,
         save_kernel,
     )
-    from convcli.errors import parse_choice
     from convcli.learning.gradient_descent import Optimizer
     from convcli.learning.gradient_descent import learn as learn_filter
     from convcli.learning.least_squares import fit_least_squares
