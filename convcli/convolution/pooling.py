@@ -64,7 +64,8 @@ def pool(
     -------
     array (H', W') or (H', W', C)
         In the image's dtype; means of integers are float64 unless `rounded`. Integers are summed exactly and
-        divided once; floats are averaged in float64.
+        divided once, in float64: a sum of 2**53 or more is rounded to float64 first. Floats are averaged in
+        float64.
 
     Raises
     ------

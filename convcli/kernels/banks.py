@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import FilterError
-from convcli.kernels.filter import MAX_TAPS
+from convcli.kernels.filter import MAX_TAPS, Filter, custom_filter
 from convcli.kernels.lookup import get_filter
 
-__all__ = ["Bank", "orientation_bank"]
+__all__ = ["Bank", "filter_or_bank", "orientation_bank"]
 
 Array = NDArray[Any]
 
@@ -45,6 +45,23 @@ class Bank:
         if self.angles:
             return tuple(f"{angle:.4g}°" for angle in self.angles)
         return tuple(f"map {number}" for number in range(1, self.count + 1))
+
+
+def filter_or_bank(name: str, taps: Array) -> Filter | Bank:
+    """Return a kernel as a filter; a volume, or several, as a bank.
+
+    Parameters
+    ----------
+    name : str
+    taps : array (f_h, f_w), (f_h, f_w, C) or (f_h, f_w, C, F)
+        As `kernel_array` and `read_weights` return it.
+
+    Examples
+    --------
+    >>> filter_or_bank("edges", np.ones((3, 3, 2, 5))).count
+    5
+    """
+    return custom_filter(name, taps) if taps.ndim == 2 else Bank(name, taps)
 
 
 def orientation_bank(text: str) -> Bank:

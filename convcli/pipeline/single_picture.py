@@ -13,8 +13,8 @@ from convcli.convolution.borders import parse_border
 from convcli.convolution.pooling import PoolMode
 from convcli.convolution.rendering import SignedMapping
 from convcli.errors import UsageError, parse_choice
-from convcli.kernels.banks import Bank
-from convcli.kernels.filter import Filter, custom_filter
+from convcli.kernels.banks import Bank, filter_or_bank
+from convcli.kernels.filter import Filter, kernel_array
 from convcli.kernels.lookup import get_filter
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.pictures.channels import Channels
@@ -153,8 +153,9 @@ def filter_picture(
     ----------
     picture : Picture
         From `read_picture`, or ``Picture(array)``.
-    filter : Filter, Bank, str or array (f_h, f_w)
-        A filter, its name as in ``sobel-x`` or ``gaussian:sigma=2``, or a kernel.
+    filter : Filter, Bank, str or array (f_h, f_w), (f_h, f_w, C) or (f_h, f_w, C, F)
+        A filter, its name as in ``sobel-x`` or ``gaussian:sigma=2``, or a kernel; C channels are summed to
+        one map, or to F maps, as by `convolve_volume`. `read_weights` reads them from a file.
     padding, border, stride, dilation, flip
         As for `convolve`. Alpha is not filtered, but sampled where the window stands.
     channels : str
@@ -296,7 +297,7 @@ def _filter_recipe(
     if isinstance(filter, str):
         filter = get_filter(filter)
     elif not isinstance(filter, Filter | Bank):
-        filter = custom_filter("kernel", filter)
+        filter = filter_or_bank("kernel", kernel_array(filter, axes=4))
     window = SlidingWindow(
         as_amounts(padding), str(parse_border(border)), as_pair(stride, "stride", 1),
         as_pair(dilation, "dilation", 1), flip, jobs,

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 import convcli as public
-from convcli.errors import FilterError, ImageError, OutputError, SizeError, UsageError
+from convcli.errors import FilterError, ImageError, KernelError, OutputError, SizeError, UsageError
 from convcli.pictures.picture import Picture
 from convcli.pipeline.single_picture import filter_file, filter_picture, pool_file, pool_picture
 from tests.support.command_line import SAMPLES, Runner
@@ -145,6 +145,31 @@ def test_a_kernel_and_a_bank_are_filters(inputs: Path) -> None:
     )
     assert maps.maps
     assert maps.pixels.shape == (23, 31, 4)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 3), (3, 3, 3, 4), (3, 3, 1, 2)])
+def test_weights_have_the_bytes_of_the_command(convcli: Runner, inputs: Path, shape: tuple[int, ...]) -> None:
+    weights = noise(*shape).astype(np.int64) - 128
+    np.save(inputs / "weights.npy", weights)
+    options: dict[str, Any] = {"stride": 2, "bias": -3, "relu": True}
+    by_command, by_call = inputs / "command.npy", inputs / "call.npy"
+    words = [
+        "--kernel",
+        f"@{inputs / 'weights.npy'}",
+        "--stride",
+        "2",
+        "--bias=-3",
+        "--relu",
+        "-o",
+        by_command,
+    ]
+    assert convcli("apply", inputs / "plain.png", *words).code == 0
+    filter_file(inputs / "plain.png", public.read_weights(inputs / "weights.npy"), output=by_call, **options)
+    assert by_call.read_bytes() == by_command.read_bytes()
+    result = filter_picture(public.read_picture(inputs / "plain.png"), weights, signed="raw", **options)
+    assert (result.pixels == np.load(by_command)).all()
+    with pytest.raises(KernelError, match="must have two to four axes"):
+        filter_picture(Picture(noise(4, 4)), np.ones((1, 1, 1, 1, 1)))
 
 
 def test_failures_are_raised(inputs: Path) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from convcli.errors import KernelError
-from convcli.kernels.banks import Bank
+from convcli.kernels.banks import Bank, filter_or_bank
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Filter, custom_filter
 from convcli.kernels.parsing import parse_kernel
@@ -46,8 +46,7 @@ def parse_kernel_option(text: str, order: str | None) -> Filter | Bank:
     if text.startswith("@"):
         file, tensor = split_weights(text[1:])
         taps = read_weights(file, tensor, order=order)
-        name = tensor or Path(file).stem
-        return custom_filter(name, taps) if taps.ndim == 2 else Bank(name, taps)
+        return filter_or_bank(tensor or Path(file).stem, taps)
     try:
         return custom_filter("kernel", parse_kernel(text, "--kernel"))
     except KernelError:
