@@ -72,9 +72,7 @@ def pool(
             raise UsageError("--n", "prints a size, so there is nothing to preview; give an image to pool it")
         if images:
             raise UsageError("--n", "is a size instead of an image; leave one of them out")
-        report_size(
-            layer, parse_size(n, "input"), TableFormat.read(json=arguments.json, csv=False, markdown=False)
-        )
+        report_size(layer, parse_size(n, "input"), TableFormat.read(json=arguments.json))
         return 0
     if not images and arguments.files0_from is None:
         raise UsageError(

@@ -23,7 +23,7 @@ class TableFormat(StrEnum):
     JSON = "json"
 
     @classmethod
-    def read(cls, *, json: bool, csv: bool, markdown: bool) -> "TableFormat":
+    def read(cls, *, json: bool, csv: bool = False, markdown: bool = False) -> "TableFormat":
         """Return the format requested; by default TEXT on a terminal, TSV elsewhere.
 
         Raises

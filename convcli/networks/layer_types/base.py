@@ -25,7 +25,6 @@ __all__ = [
     "channels_of",
     "format_pair",
     "image_size",
-    "output_sides",
     "sum_if_known",
 ]
 
@@ -101,7 +100,8 @@ class Layer:
         SizeError
             The layer is impossible on that input.
         """
-        return size
+        axes = self.axes(size)
+        return size if axes is None else (axes[0].output, axes[1].output, *size[2:])
 
     def weights(self, channels: int) -> Size | None:  # noqa: ARG002
         """Return the shape of the weights for this many input channels; None for a layer without weights."""
@@ -166,8 +166,3 @@ def image_size(layer: Layer, size: Size) -> tuple[int, int]:
             "needs an image, not a vector; put it before the flatten",
         )
     return size[0], size[1]
-
-
-def output_sides(axes: tuple[AnyAxis, AnyAxis]) -> tuple[int, int]:
-    """Return height and width of the output."""
-    return axes[0].output, axes[1].output

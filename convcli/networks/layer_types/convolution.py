@@ -14,7 +14,6 @@ from convcli.networks.layer_types.base import (
     channels_of,
     format_pair,
     image_size,
-    output_sides,
 )
 from convcli.sizes.axes import transposed_axes
 from convcli.sizes.transposed import TransposedAxis
@@ -64,7 +63,7 @@ class Convolution(WindowedLayer):
 
     def output(self, size: Size) -> Size:
         """Return the output size, without channels if the number of filters is unknown."""
-        spatial = output_sides(self.axes(size))
+        spatial = super().output(size)[:2]
         return spatial if self.filters is None else (*spatial, self.filters)
 
     def connections(self, channels: int) -> int:
@@ -212,7 +211,7 @@ class TransposedConvolution(WindowedLayer):
 
     def output(self, size: Size) -> Size:
         """Return the output size, ``(n - 1)s - 2p + d(f - 1) + op + 1``."""
-        return (*output_sides(self.axes(size)), self.filters)
+        return (*super().output(size)[:2], self.filters)
 
     def weights(self, channels: int) -> Size:
         """Return ``(f_h, f_w, c / g, filters)``."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-from convcli.networks.layer_types.base import Layer, Size, cached_window_axes, image_size, output_sides
+from convcli.networks.layer_types.base import Layer, Size, cached_window_axes, image_size
 from convcli.sizes.text import PaddingAmounts, format_padding
 from convcli.sizes.windowed import Axis
 
@@ -32,10 +32,6 @@ class Pad(Layer):
     def axes(self, size: Size) -> tuple[Axis, Axis]:
         """Return the axes of 1x1 windows on the padded input."""
         return cached_window_axes(image_size(self, size), 1, padding=self.padding)
-
-    def output(self, size: Size) -> Size:
-        """Return the padded size; the channels stay."""
-        return (*output_sides(self.axes(size)), *size[2:])
 
 
 class NormalizationKind(StrEnum):

@@ -4,15 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
-from convcli.networks.layer_types.base import (
-    NO_PADDING,
-    ONES,
-    Layer,
-    Size,
-    WindowedLayer,
-    image_size,
-    output_sides,
-)
+from convcli.networks.layer_types.base import NO_PADDING, ONES, Layer, Size, WindowedLayer, image_size
 from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.axes import adaptive_axes, pooling_axes
 from convcli.sizes.text import NamedPadding, PaddingAmounts, format_size
@@ -70,10 +62,6 @@ class Pooling(Layer):
             ceil=self.ceil,
         )
 
-    def output(self, size: Size) -> Size:
-        """Return the output size; the channels stay."""
-        return (*output_sides(self.axes(size)), *size[2:])
-
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AdaptivePooling(Layer):
@@ -96,8 +84,3 @@ class AdaptivePooling(Layer):
     def axes(self, size: Size) -> tuple[AdaptiveAxis, AdaptiveAxis]:
         """Return the axes of the pooling windows."""
         return adaptive_axes(image_size(self, size), self.size)
-
-    def output(self, size: Size) -> Size:
-        """Return the given size; the channels stay."""
-        image_size(self, size)
-        return (*self.size, *size[2:])
