@@ -161,7 +161,7 @@ def test_closed_descriptors_are_taken_by_nothing_else(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
-        (MemoryError(), 1, "memory: there is not enough for this; use a smaller image or filter"),
+        (MemoryError(), 1, "memory: not enough is available; use a smaller image or filter"),
         (SystemExit(3), 3, None),
         (SystemExit(None), 0, None),
     ],

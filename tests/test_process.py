@@ -318,7 +318,7 @@ def test_standard_input_that_is_a_terminal_is_refused(in_folder: Path) -> None:
 @pytest.mark.parametrize("file_format", ["png", "npy"])
 def test_bytes_to_a_terminal_are_refused(file_format: str) -> None:
     ran = on_terminal("apply", "photo.png", "--filter", "box", "-o", "-", "--format", file_format)
-    why = f"{file_format} is not for a terminal; redirect it, or add --format csv"
+    why = f"{file_format} cannot be shown in a terminal; redirect it, or add --format csv"
     assert ran.all == (2, "", f"convcli: -o -: {why}\n")
 
 

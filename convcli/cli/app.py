@@ -77,7 +77,8 @@ def convcli(
         bool, typer.Option("--man", help="Print the manual page, for man -l -.", hidden=True)
     ] = False,
     install: Annotated[
-        bool, typer.Option("--install-completion", help="Install Tab completion, as in --shell zsh.")
+        bool,
+        typer.Option("--install-completion", help="Install Tab completion (--shell SHELL sets the shell)."),
     ] = False,
     show: Annotated[
         bool,

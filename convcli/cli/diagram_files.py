@@ -61,7 +61,7 @@ class DiagramFile(NamedTuple):
             )
             return cls(target, network, FileIds(()), force)
         files_read = FileIds([] if network is None else [STANDARD_INPUT if network == STREAM else network])
-        check_output_file(target, (".svg", *HTML_EXTENSIONS), "a diagram is drawn", files_read, force=force)
+        check_output_file(target, (".svg", *HTML_EXTENSIONS), "a diagram", files_read, force=force)
         return cls(target, network, files_read, force)
 
     def draw(

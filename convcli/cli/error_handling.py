@@ -55,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
         message("installation", f"a part of convcli cannot be loaded: {error}; reinstall it")
         return FAILURE
     except MemoryError:
-        message("memory", "there is not enough for this; use a smaller image or filter")
+        message("memory", "not enough is available; use a smaller image or filter")
         return FAILURE
     except Exception as error:
         # Typer's usage errors share this method in all supported versions, but no public base class.

@@ -26,20 +26,19 @@ SOURCE_COLUMNS = 76
 SPECIAL = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", '"': r"\(dq"}
 
 CONVENTIONS = """\
-Standard output carries the answer and nothing else: on a terminal laid out for a person, in a
-pipe the bare answer (a size, a number, the path of each output, tab-separated rows), with --json the complete
-answer. Messages go to standard error. - is standard input or output; -- ends the options. Existing files are
-only overwritten with --force, and an input file never is. A size is HxW or HxWxC; a single number is the side
-of a square."""
+Standard output carries only the answer. A terminal shows it with explanations; a pipe gets the bare answer (a
+size, a number, the path of each output, tab-separated rows); --json prints the complete answer. Messages go
+to standard error. - is standard input or output; -- ends the options. Existing files are overwritten only
+with --force, and input files never. A size is HxW or HxWxC; a single number is the side of a square."""
 EXIT_STATUS = (
     ("0", "Success."),
     ("1", "An input failed, an output could not be written, or a check (--expect, --max-params) failed."),
-    ("2", "Wrong usage: nothing was started."),
+    ("2", "Wrong usage; nothing was written."),
 )
 ENVIRONMENT = (
-    ("NO_COLOR", "If it is set, the terminal output has no colors."),
+    ("NO_COLOR", "If set, terminal output has no colors."),
     ("COLUMNS", "Width of terminal output and of help pages (default: the width of the terminal)."),
-    ("TERM", "What the terminal can show; with dumb only text."),
+    ("TERM", "Type of the terminal; dumb selects plain text."),
     (
         "OPENBLAS_NUM_THREADS",
         "Threads of numpy's matrix products (default: 1). --jobs sets the threads of the filters.",

@@ -46,7 +46,7 @@ def check_output_file(
     extensions : collection of str
         Extensions of the formats.
     purpose : str
-        Start of the message, as in "a diagram is drawn".
+        What is written, as in "a diagram"; the message begins with it.
     inputs : iterable of paths, or FileIds
         Files that are read, which must not be overwritten.
     force : bool
@@ -60,7 +60,7 @@ def check_output_file(
         The file may not be written.
     """
     if extension(name) not in extensions:
-        raise UsageError(name, f"{purpose} as {', '.join(extensions)}")
+        raise UsageError(name, f"{purpose} must be saved as {' or '.join(extensions)}")
     check_target(name, inputs, replace=force)
 
 
@@ -75,7 +75,7 @@ def check_svg_to_stdout(other_option: str | None) -> None:
     if other_option is not None:
         raise UsageError("-o -", f"writes to standard output, and so does {other_option}; give a file name")
     if stdout_is_terminal():
-        raise UsageError("-o -", "svg is not for a terminal; redirect it")
+        raise UsageError("-o -", "svg cannot be shown in a terminal; redirect it")
 
 
 def check_distinct_files(output: str | None, option: str, name: str | None) -> None:

@@ -63,11 +63,9 @@ class WindowFiles:
         if output == STREAM:
             check_svg_to_stdout("--json" if json else None)
         elif output is not None:
-            check_output_file(output, DRAWING_EXTENSIONS, "a drawing is saved", files_read, force=force)
+            check_output_file(output, DRAWING_EXTENSIONS, "a drawing", files_read, force=force)
         if animation is not None:
-            check_output_file(
-                animation, ANIMATION_EXTENSIONS, "an animation is saved", files_read, force=force
-            )
+            check_output_file(animation, ANIMATION_EXTENSIONS, "an animation", files_read, force=force)
         check_distinct_files(output, "--animate", animation)
         shortest, longest = SECONDS_RANGE
         if not (math.isfinite(seconds) and shortest <= seconds <= longest):

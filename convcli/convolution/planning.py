@@ -123,7 +123,7 @@ def plan_convolution(
     response_dtype = result_dtype(pixels, bound)
     largest = float(np.finfo(np.float32).max)
     if response_dtype == np.float32 and any(l1_norm(kernel) > largest for kernel in taps):
-        raise KernelError("kernel", "has taps beyond float32; use smaller ones or a float64 image")
+        raise KernelError("kernel", "has coefficients beyond float32; use smaller ones or a float64 image")
     strategy = choose_strategy(taps, rows, columns, response_dtype, bound)
     sum_dtype = choose_sum_dtype(strategy, response_dtype)
     shape = (rows.output, columns.output, *pixels.shape[2:])
@@ -208,8 +208,8 @@ def result_dtype(pixels: Image, bound: int | None) -> np.dtype[Any]:
             return np.dtype(narrow)
     raise KernelError(
         "kernel",
-        f"results can reach {bound}, beyond int64's maximum {np.iinfo(np.int64).max}; use smaller taps "
-        "or a float image",
+        f"results can reach {bound}, beyond int64's maximum {np.iinfo(np.int64).max}; use smaller "
+        "coefficients or a float image",
     )
 
 

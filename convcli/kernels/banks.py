@@ -88,7 +88,7 @@ def orientation_bank(text: str) -> Bank:
     filter_name = f"{name}:{others}" if others else name
     size = get_filter(filter_name, angle=0).kernels[0].size * int(count)
     if size > MAX_TAPS:
-        raise FilterError(text[:100], f"has {size} taps; the limit is {MAX_TAPS}")
+        raise FilterError(text[:100], f"has {size} coefficients; the limit is {MAX_TAPS}")
     angles = tuple(180 * number / int(count) for number in range(int(count)))
     copies = [get_filter(filter_name, angle=angle) for angle in angles]
     taps = np.stack([rotated.kernels[0] for rotated in copies], axis=-1)[:, :, np.newaxis]

@@ -158,7 +158,8 @@ def _covering_size(sigma: float, deviations: int = 4) -> int:
     size = 2 * math.ceil(deviations * sigma) + 1
     if size * size > MAX_TAPS:
         raise FilterError(
-            f"sigma {sigma:g}", f"needs a {size}x{size} kernel, more than {MAX_TAPS} taps; lower sigma"
+            f"sigma {sigma:g}",
+            f"needs a {size}x{size} kernel, more than {MAX_TAPS} coefficients; lower sigma",
         )
     return size
 

@@ -160,7 +160,7 @@ _ENTRIES = [
     CatalogEntry(
         "gaussian",
         "Gaussian blur",
-        "nothing, it smooths; without sigma, by binomial weights",
+        "nothing: it smooths (without sigma, with binomial weights)",
         GONZALEZ_WOODS,
         builders.gaussian,
         {
@@ -172,7 +172,7 @@ _ENTRIES = [
     CatalogEntry(
         "box",
         "mean of the window",
-        "nothing, it smooths",
+        "nothing: it smooths",
         GONZALEZ_WOODS,
         builders.box,
         {"size": Option("kernel size", 3, 1, 1024, integer=True)},
@@ -181,14 +181,14 @@ _ENTRIES = [
     CatalogEntry(
         "sharpen",
         "image minus its Laplacian",
-        "keeps flat areas, exaggerates edges and detail",
+        "edges and detail, which it exaggerates; it keeps flat areas",
         GONZALEZ_WOODS,
         fixed_kernel(SHARPEN),
     ),
     CatalogEntry(
         "emboss",
         "relief lit from the upper left",
-        "keeps flat areas, brightens slopes that rise to the lower right",
+        "slopes that rise to the lower right, which it brightens; it keeps flat areas",
         "Common practice, as in the GIMP manual, Convolution Matrix",
         fixed_kernel(EMBOSS),
     ),

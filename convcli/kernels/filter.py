@@ -97,7 +97,7 @@ def custom_filter(name: str, matrix: ArrayLike) -> Filter:
         name=name,
         kernels=(read_only_kernel(kernel_array(matrix)),),
         summary="a kernel of your own",
-        responds_to="whatever its taps select",
+        responds_to="whatever its coefficients select",
         source="typed",
     )
 
@@ -216,7 +216,9 @@ def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Ma
         found = f"; its shape is {taps.shape}" if taps.size else "; it is empty"
         raise KernelError(name, f"{requirement}{found}")
     if not 0 < taps.size <= MAX_TAPS:
-        raise KernelError(name, f"is {'x'.join(map(str, taps.shape))}; must have 1 to {MAX_TAPS} taps")
+        raise KernelError(
+            name, f"is {'x'.join(map(str, taps.shape))}; must have 1 to {MAX_TAPS} coefficients"
+        )
     if taps.dtype.kind == "f":
         positions = np.argwhere(~np.isfinite(taps))
         if positions.size:
@@ -225,7 +227,7 @@ def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Ma
             raise KernelError(name, f"row {row + 1}, column {column + 1} is {tap}, not finite")
         return taps.astype(np.float64)
     if taps.dtype == np.uint64 and taps.max() > np.iinfo(np.int64).max:
-        raise KernelError(name, f"the tap {taps.max()} does not fit in int64; write it as a float")
+        raise KernelError(name, f"the coefficient {taps.max()} does not fit in int64; write it as a float")
     return taps.astype(np.int64)
 
 

@@ -131,7 +131,7 @@ def tuning_curves(tuned: Filter) -> tuple[TuningCurve, TuningCurve]:
         limit = max(POSITIONS_PER_PIXEL)
         raise KernelError(tuned.name, f"has a kernel size of {size}; tuning is measured up to {limit}")
     if max(float(np.abs(taps).max()) for taps in tuned.kernels) > MAX_TAP:
-        raise KernelError(tuned.name, f"has taps beyond {MAX_TAP:g}, whose sums would overflow")
+        raise KernelError(tuned.name, f"has coefficients beyond {MAX_TAP:g}, whose sums would overflow")
     angles = np.arange(ANGLES) * 180 / ANGLES
     edges = [np.stack([_edge_responses(taps, angle, grid) for taps in tuned.kernels]) for angle in angles]
     edge_curve = np.array([_strongest(_both_polarities(edge), tuned.combination) for edge in edges])

@@ -14,7 +14,7 @@ from convcli.pictures.text_matrices import parse_integer, parse_matrix
 __all__ = ["KERNEL_FILES", "parse_kernel", "read_kernel"]
 
 KERNEL_FILES = (".csv", ".txt", ".json", ".npy")  # file extensions
-TOO_LONG_MESSAGE = f"is too long for a kernel of at most {MAX_TAPS} taps"
+TOO_LONG_MESSAGE = f"is too long for a kernel of at most {MAX_TAPS} coefficients"
 
 
 def parse_kernel(text: str, name: str = "kernel") -> Matrix:

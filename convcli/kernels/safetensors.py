@@ -72,7 +72,7 @@ def read_safetensors(
         )
     if not 0 < prod(tensor.shape) <= MAX_TAPS:
         raise KernelError(
-            f"{name}:{selected}", f"is {format_size(tensor.shape)}; must have 1 to {MAX_TAPS} taps"
+            f"{name}:{selected}", f"is {format_size(tensor.shape)}; must have 1 to {MAX_TAPS} coefficients"
         )
     stream.seek(8 + length + tensor.begin)
     values = np.frombuffer(stream.read(tensor.end - tensor.begin), DTYPES[tensor.kind])

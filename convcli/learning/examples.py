@@ -91,8 +91,8 @@ def make_examples(
     if target_channels != (1 if sums_channels else input_channels):
         raise SizeError(
             f"target {format_size(wanted.shape)}",
-            f"has {target_channels} channels and the input {input_channels}: they must be equal, or 1 "
-            "with channels sum",
+            f"has {target_channels} channels, but the input has {input_channels}; "
+            "the target needs as many, or 1 with channels sum",
         )
     inside = _valid_region(pixels.shape[:2], wanted.shape[:2], size)
     lowest, highest = -math.inf, math.inf

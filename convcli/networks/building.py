@@ -73,8 +73,8 @@ def input_size(spec: Spec, size: Size | None) -> Size:
     """
     if size is None:
         if spec.input is None:
-            where = spec.source or "the spec"
-            raise SizeError(where, "has no input size: begin it with in 224x224x3, or give --n 224x224x3")
+            where = spec.source or "the network"
+            raise SizeError(where, "has no input size; begin it with in 224x224x3, or give --n 224x224x3")
         return spec.input
     channels = (spec.input or ())[2:]
     if len(size) == 2:
@@ -153,7 +153,7 @@ class _NetworkBuilder(SequentialBuilder):
             else:
                 if item.name not in self.tags:
                     what = f"{item.kind} @{item.name[:50]}"
-                    self.fail(item.position, what, f"this tag is not set: {self.known_tags(item.name)}")
+                    self.fail(item.position, what, f"there is no such tag: {self.known_tags(item.name)}")
                 tensor = self.join(
                     item.kind, item.name, [tensor, self.tags[item.name]], item.position, depth=depth
                 )
@@ -162,9 +162,9 @@ class _NetworkBuilder(SequentialBuilder):
     def known_tags(self, name: str) -> str:
         """Return a hint: the most similar tag, or all tags if they are few."""
         if not self.tags:
-            return "no tag is set before it"
+            return "no layer before it has a tag"
         known = suggestion(name, [tag[:50] for tag in list(self.tags)[-MAX_COMPARED:]])
-        return known if len(known) <= MAX_LETTERS else f"{len(self.tags):,} other tags are set before it"
+        return known if len(known) <= MAX_LETTERS else f"{len(self.tags):,} other tags are defined before it"
 
     def join(
         self, kind: JoinKind, tag: str | None, tensors: Sequence[Tensor], position: Position, *, depth: int

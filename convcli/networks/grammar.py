@@ -81,7 +81,7 @@ class _Parser:
             self.check_end_of_item()
         items = self.items(None, 0)
         if not items:
-            self.fail(first.position, "there are no layers; as in: conv 6 f5, maxpool f2")
+            self.fail(first.position, "there are no layers; write some, for example: conv 6 f5, maxpool f2")
         self.check_count_layers(items)
         return Spec(size, items, self.source)
 
@@ -115,7 +115,7 @@ class _Parser:
                 return tuple(items)
             if self.at_mark("}") or self.at_mark("|"):
                 if open_brace is None:
-                    self.fail(self.token.position, f"{self.token.text!r} closes nothing: no brace is open")
+                    self.fail(self.token.position, f"{self.token.text!r} has no opening brace")
                 return tuple(items)
             items += self.item(depth)
 
@@ -165,7 +165,7 @@ class _Parser:
         near = best_match(word, words, cutoff=0.7)
         hint = f"did you mean {near}?" if near else f"layers are {', '.join(KEYWORDS)}"
         if alone:
-            return f"neither a layer nor a shipped network is named {word[:50]!r}: {hint}"
+            return f"{word[:50]!r} is neither a layer nor a shipped network: {hint}"
         return f"unknown layer {word[:50]!r}: {hint}"
 
     def repeat(self, first: Token, depth: int) -> Repeat:
@@ -184,7 +184,7 @@ class _Parser:
         self.index += 1
         body = self.items(open_brace, depth + 1)
         if self.at_mark("|"):
-            self.fail(self.token.position, "a repeat has no branches; only add, cat and mul do")
+            self.fail(self.token.position, "a repeat cannot have branches; only add, cat and mul can")
         self.index += 1
         if not _count_layers(body):
             self.fail(open_brace.position, "there is nothing to repeat")
@@ -198,7 +198,7 @@ class _Parser:
         index = self.tokens.index(number)
         before = self.tokens[index - 2] if index > 1 and self.tokens[index - 1].text[0] == "," else None
         is_side = before is not None and before.kind == TokenKind.WORD and before.text[-1].isdecimal()
-        return repeat + "; separate the sides of a size by x, as in 32x32x3 and f5x3" * is_side
+        return repeat + "; separate the sides of a size with x, as in 32x32x3 and f5x3" * is_side
 
     def join(self, kind: JoinKind, position: Position, depth: int) -> Join | JoinTag:
         if self.token.kind == TokenKind.TAG:

@@ -96,6 +96,7 @@ class _LayerSyntax(NamedTuple):
         return {letter: _LETTERS[letter] for letter in self.letters} | long_names
 
 
+_DESCRIPTIONS = {"window": "kernel size", "filters": "number of filters", "units": "number of units"}
 _GEOMETRY = ("f", "k", "s", "p", "d")
 _SYNTAX: dict[str, _LayerSyntax] = {
     "conv": _LayerSyntax(
@@ -185,14 +186,16 @@ def parse_layer(first: Token, words: Sequence[Token], fail: Callable[[Position, 
             attribute, value = _attribute(name, token.text)
             if attribute in values:
                 is_number = name in ("conv", "tconv") and token.text.isdecimal()
-                hint = f"; f{token.text} is a filter size" * is_number
-                raise SizeError(token.text[:50], f"sets the {attribute} of {name} again{hint}")
+                hint = f"; f{token.text} is a kernel size" * is_number
+                raise SizeError(
+                    token.text[:50], f"sets the {_described(attribute)} of {name} a second time{hint}"
+                )
             values[attribute] = value
         except SizeError as error:
             fail(token.position, f"{error.what} {error.why}")
     for attribute in syntax.required:
         if attribute not in values:
-            fail(first.position, f"{name} needs its {attribute}: {syntax.usage}")
+            fail(first.position, f"{name} needs a {_described(attribute)}: {syntax.usage}")
     if name == "pad" and isinstance(values["padding"], NamedPadding):
         fail(
             first.position,
@@ -208,6 +211,11 @@ def _attribute(name: str, text: str) -> tuple[str, object]:
     """Return the attribute of a layer that a word sets, and its value."""
     option, value = _parse_word(name, _SYNTAX[name], text)
     return option.attribute, option.parse(value) if isinstance(value, str) else value
+
+
+def _described(attribute: str) -> str:
+    """Return an attribute of a layer in words."""
+    return _DESCRIPTIONS.get(attribute, attribute.replace("_", " "))
 
 
 def _parse_word(name: str, syntax: _LayerSyntax, text: str) -> tuple[_Option, str | bool]:
@@ -230,7 +238,7 @@ def _parse_word(name: str, syntax: _LayerSyntax, text: str) -> tuple[_Option, st
     if letters and letters[0] in syntax.letters and len(word) > letters.end():
         return _LETTERS[letters[0]], word[letters.end() :]
     if ";" in word:
-        raise SizeError(repr(text[:50]), "has a semicolon: separate layers by commas")
+        raise SizeError(repr(text[:50]), "has a semicolon: separate layers with commas")
     if word in syntax.letters or (word[0].isdecimal() and "f" in syntax.letters):
         example = f"f{word}" if word not in syntax.letters else "psame" if word == "p" else f"{word}2"
         raise SizeError(

@@ -63,7 +63,7 @@ class Batch(NamedTuple):
         """Refuse two results for one output, under one name or by a link that is followed."""
         count = len(self.sources) * sum(recipe.destination is None for recipe in self.recipes)
         if self.destination.output is not None and count > 1:
-            raise UsageError(self.destination.output, f"is one output for {count} results; use --out-dir")
+            raise UsageError(self.destination.output, f"is a single file for {count} results; use --out-dir")
         written = [
             (source, recipe, destination)
             for source in self.sources

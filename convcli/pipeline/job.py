@@ -21,7 +21,7 @@ from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
 
 __all__ = ["Job", "Observer", "candidate_outputs", "result_bytes"]
 
-NO_MEMORY = "there is not enough memory for it"
+NO_MEMORY = "not enough memory to process it"
 
 
 class Observer(Protocol):

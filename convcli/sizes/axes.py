@@ -344,4 +344,7 @@ def check_position(rows: Axis, columns: Axis, at: tuple[int, int]) -> None:
     """
     if not (0 <= at[0] < rows.output and 0 <= at[1] < columns.output):
         size = format_size((rows.output, columns.output))
-        raise SizeError(f"row {at[0]}, column {at[1]}", f"is outside the result of {size}, counted from 0")
+        raise SizeError(
+            f"row {at[0]}, column {at[1]}",
+            f"is outside the {size} result; rows and columns are counted from 0",
+        )

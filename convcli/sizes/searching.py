@@ -72,7 +72,7 @@ def paddings_and_strides(
     whole_number(1 if s is None else s, "stride", 1)
     if max(axis.side, axis.extent) > MAX_SEARCHED_SIDE:
         raise SizeError(
-            f"side {max(axis.side, axis.extent)}", f"is too long to search: at most {MAX_SEARCHED_SIDE}"
+            f"side {max(axis.side, axis.extent)}", f"is too large to search; the limit is {MAX_SEARCHED_SIDE}"
         )
     solutions = _solutions(axis, want, p, s)
     first = next(solutions, None)

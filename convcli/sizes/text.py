@@ -134,7 +134,7 @@ def parse_amount(text: str, name: str, *, minimum: int = 0) -> int:
     match = re.fullmatch(r"([0-9]{0,500})(?:\.([0-9]{0,500}))? ?([a-z]*)", plain)
     integer, fraction, suffix = match.groups("") if match else ("", "", "")
     if not integer + fraction or suffix not in SUFFIXES:
-        raise SizeError(f"{name} {text[:50]!r}", "must be a number as in 25M, 1.5M or 460000")
+        raise SizeError(f"{name} {text[:50]!r}", "must be a number such as 25M, 1.5M or 460000")
     amount: int = int(integer + fraction) * SUFFIXES[suffix] // 10 ** len(fraction)
     if amount < minimum:
         raise SizeError(f"{name} {text[:50]!r}", f"must be at least {minimum}")
@@ -158,7 +158,7 @@ def parse_size(text: str, name: str = "size", *, minimum: int = 1) -> tuple[int,
     >>> parse_size("32"), parse_size("32x24x3")
     ((32, 32), (32, 24, 3))
     """
-    numbers = _parse_numbers(text, name, minimum, "a size as in 32, 32x24 or 32x24x3", max_count=3)
+    numbers = _parse_numbers(text, name, minimum, "a size such as 32, 32x24 or 32x24x3", max_count=3)
     return numbers * 2 if len(numbers) == 1 else numbers
 
 
@@ -183,7 +183,9 @@ def _parse_numbers(text: str, name: str, minimum: int, expected: str, *, max_cou
     parts = re.split("[xX×]", text)
     if len(parts) > max_count or any(not re.fullmatch(r"\s*\+?[0-9]+\s*", part) for part in parts):
         hint = _size_hint(text, max_count)
-        raise SizeError(f"{name} {text[:50]!r}", f"must be {expected}, in whole numbers from {minimum}{hint}")
+        raise SizeError(
+            f"{name} {text[:50]!r}", f"must be {expected}, with whole numbers of at least {minimum}{hint}"
+        )
     return tuple(parse_count(part, name, minimum=minimum) for part in parts)
 
 
@@ -233,8 +235,8 @@ def parse_padding(text: str) -> NamedPadding | PaddingAmounts:
         near = best_match(word, NamedPadding)
         raise SizeError(
             f"padding {text[:50]!r}",
-            "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R, in whole numbers from 0"
-            + (f"; did you mean {near}?" if near else _size_hint(text)),
+            "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R, "
+            "with whole numbers of at least 0" + (f"; did you mean {near}?" if near else _size_hint(text)),
         )
     sides = [_parse_side(part, text) for part in re.split("[xX×]", word)]
     if len(sides) > 2:

@@ -469,7 +469,7 @@ def test_json_and_picture_on_standard_output_are_refused(binary: BinaryRunner) -
 @pytest.mark.usefixtures("gray")
 def test_picture_to_a_terminal_is_refused(terminal: Runner) -> None:
     ran = terminal("apply", "gray.png", "--filter", "box", "-o", "-")
-    why = "png is not for a terminal; redirect it, or add --format csv"
+    why = "png cannot be shown in a terminal; redirect it, or add --format csv"
     assert ran.all == (2, "", f"convcli: -o -: {why}\n")
 
 
@@ -571,7 +571,7 @@ def test_gaussian_by_size_is_binomial(convcli: Runner, gray: Array, size: int, r
             ("--kernel", "1 0 -1", "--size", "3"),
             "--kernel: cannot be combined with --angle and --size, which are for named filters",
         ),
-        ((), "--filter: missing; as in --filter sobel-x (convcli filters lists them)"),
+        ((), "--filter: missing; for example: --filter sobel-x (convcli filters lists all filters)"),
     ],
 )  # fmt: skip
 def test_wrong_filter_parameters(
@@ -1289,7 +1289,7 @@ def test_matrix_is_aligned_on_a_terminal(terminal: Runner) -> None:
     [
         ("raw", "int16 from -30 to 0", "  0 -30 -30   0\n"),
         ("abs", "uint8 from 0 to 30", " 0 30 30  0\n"),
-        ("clip", "uint8 from 0 to 0); 8 saturated (fewer with --scale gain", "0 0 0 0\n"),
+        ("clip", "uint8 from 0 to 0); 8 values saturated (fewer with --scale gain", "0 0 0 0\n"),
         ("center", "uint8 from 98 to 128", "128  98  98 128\n"),
         ("stretch", "uint8 from 0 to 255", "255   0   0 255\n"),
     ],
@@ -1433,7 +1433,7 @@ def test_first_of_several_frames_is_taken_and_that_is_said(convcli: Runner, in_f
     frames = [Image.fromarray(noise((5, 6), seed=seed)) for seed in (1, 2)]
     frames[0].save(in_folder / "moving.png", save_all=True, append_images=frames[1:], default_image=True)
     ran = convcli("apply", "moving.png", "--filter", "identity")
-    note = "convcli: note: moving.png: has several frames; uses the first (--frame selects another)\n"
+    note = "convcli: note: moving.png: has several frames; the first is used (--frame selects another)\n"
     assert ran.all == (0, "moving-identity.png\n", note)
     assert (opened("moving-identity.png") == np.array(frames[0])).all()
 
@@ -1578,7 +1578,7 @@ def test_terminal_shows_size_type_and_range(terminal: Runner, in_folder: Path) -
     ran = terminal("apply", "edge.png", "--filter", "sobel-x")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith(
-        "edge-sobel-x.png  (3x4, int16 from 0 to 400); 6 saturated (fewer with --scale gain)"
+        "edge-sobel-x.png  (3x4, int16 from 0 to 400); 6 values saturated (fewer with --scale gain)"
     )
     assert ran.out.count("\n") == 1
 
@@ -1687,19 +1687,23 @@ def test_existing_output(convcli: Runner, in_folder: Path, arguments: tuple[str,
 @pytest.mark.parametrize(
     ("columns", "lines"),
     [
-        (120, ["edge-sobel-x.png  (9x18, int16 from 0 to 1020); 18 saturated (fewer with --scale gain)"]),
+        (
+            120,
+            ["edge-sobel-x.png  (9x18, int16 from 0 to 1020); 18 values saturated (fewer with --scale gain)"],
+        ),
         (
             80,
             [
-                "edge-sobel-x.png  (9x18, int16 from 0 to 1020); 18 saturated (fewer with",
+                "edge-sobel-x.png  (9x18, int16 from 0 to 1020); 18 values saturated (fewer with",
                 "                  --scale gain)",
             ],
         ),
         (
             60,
             [
-                "edge-sobel-x.png  (9x18, int16 from 0 to 1020); 18 saturated",
-                "                  (fewer with --scale gain)",
+                "edge-sobel-x.png",
+                "  (9x18, int16 from 0 to 1020); 18 values saturated (fewer",
+                "  with --scale gain)",
             ],
         ),
         (
@@ -1707,8 +1711,8 @@ def test_existing_output(convcli: Runner, in_folder: Path, arguments: tuple[str,
             [
                 "edge-sobel-x.png",
                 "  (9x18, int16 from 0 to",
-                "  1020); 18 saturated (fewer",
-                "  with --scale gain)",
+                "  1020); 18 values saturated",
+                "  (fewer with --scale gain)",
             ],
         ),
     ],
@@ -1806,7 +1810,7 @@ def test_derived_name_that_is_another_input_is_not_overwritten(convcli: Runner, 
 def test_unknown_extension(convcli: Runner, in_folder: Path, name: str, why: str) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "box", "-o", name)
-    assert_failed(ran, 2, f"{name}: {why}, which selects the format: png, jpeg, ")
+    assert_failed(ran, 2, f"{name}: {why}; the extension selects the format: png, jpeg, ")
 
 
 @pytest.mark.usefixtures("photo")
@@ -1833,7 +1837,7 @@ def test_dilated_kernel_larger_than_the_image(convcli: Runner, in_folder: Path) 
 def test_no_input(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "--filter", "box")
-    assert_failed(ran, 2, "IMAGE: missing; as in: convcli apply photo.png --filter sobel-x")
+    assert_failed(ran, 2, "IMAGE: missing; for example: convcli apply photo.png --filter sobel-x")
 
 
 @pytest.mark.usefixtures("gray")
@@ -1858,7 +1862,7 @@ def test_wrong_usage(convcli: Runner, in_folder: Path, arguments: tuple[str, ...
 def test_two_inputs_for_one_output(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "gray.png", "--filter", "box", "-o", "out.png")
-    assert ran.all == (2, "", "convcli: out.png: is one output for 2 results; use --out-dir\n")
+    assert ran.all == (2, "", "convcli: out.png: is a single file for 2 results; use --out-dir\n")
 
 
 def test_two_inputs_of_one_stem(convcli: Runner, photo: Array, in_folder: Path) -> None:
@@ -1940,7 +1944,7 @@ def test_out_dir_that_is_a_file(convcli: Runner, in_folder: Path) -> None:
 def test_output_and_out_dir(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "box", "--out-dir", "a", "-o", "b.png")
-    why = "is for derived names, but -o names the output; leave one of them out"
+    why = "applies only to derived names, but -o names the output; leave out one of them"
     assert ran.all == (2, "", f"convcli: --out-dir: {why}\n")
 
 

@@ -237,7 +237,7 @@ def test_derived_names(convcli: Runner, names: list[str], template: str, output:
         (["00.png", "--name", "{stem!r}.{ext}"], "--name '{stem!r}.{ext}': fields take no : or !"),
         (["00.png", "--name", "{stem}.xyz"], "{stem}.xyz: unknown extension"),
         (["00.png", "--name", "{stem}.jpg", "--format", "png"], "{stem}.jpg: ends in .jpg, but"),
-        (["00.png", "--name", "{stem}.{ext}", "-o", "x.png"], "--name: is for derived names"),
+        (["00.png", "--name", "{stem}.{ext}", "-o", "x.png"], "--name: applies only to derived names"),
         (["00.png", "--skip-existing", "--force"], "--skip-existing: cannot be combined with --force"),
         (["--recursive", "."], "--recursive: needs --out-dir"),
         (["--recursive", "empty", "--out-dir", "out"], "empty: contains no pictures"),
@@ -331,7 +331,7 @@ def test_larger_and_smaller_pictures_than_usual(convcli: Runner, names: list[str
     [
         (("--frame", "-1"), "--frame -1: must be a whole number, at least 0"),
         (("--max-pixels", "0"), "--max-pixels '0': must be at least 1"),
-        (("--max-memory", "0.1k5"), "--max-memory '0.1k5': must be a number as in 25M, 1.5M or 460000"),
+        (("--max-memory", "0.1k5"), "--max-memory '0.1k5': must be a number such as 25M, 1.5M or 460000"),
         (("--max-memory", "0.0001k"), "--max-memory '0.0001k': must be at least 1"),
     ],
 )

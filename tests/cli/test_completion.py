@@ -469,7 +469,7 @@ def test_what_is_anothers_stays(convcli: Runner, home: Path) -> None:
     place.write_text("# mine\n")
     with nothing_changes(home):
         ran = convcli("--install-completion", "--shell", "fish")
-    assert ran.all == (1, "", f"convcli: {place}: exists and is not convcli's; {MANUAL_HINT}\n")
+    assert ran.all == (1, "", f"convcli: {place}: exists, but convcli did not write it; {MANUAL_HINT}\n")
 
 
 @pytest.mark.parametrize("named", [None, "", "relative"])
@@ -514,7 +514,7 @@ def test_without_processes_the_shell_is_the_one_of_the_account(
     monkeypatch.setenv("SHELL", "/usr/bin/fish")
     assert convcli("--show-completion").out == completion_script(Shell.FISH)
     monkeypatch.delenv("SHELL")
-    missing = "--shell: missing, and none of bash, zsh, fish started convcli; name it, as in --shell bash"
+    missing = "--shell: not detected, because convcli was not started from bash or zsh or fish; name it, as in --shell bash"
     assert convcli("--show-completion").all == (2, "", f"convcli: {missing}\n")
 
 

@@ -76,7 +76,7 @@ def test_standard_output_gets_the_drawing_alone(convcli: Runner, in_folder: Path
 
 def test_a_terminal_gets_no_drawing() -> None:
     ran = on_terminal("params", "lenet5", "-o", "-")
-    assert ran.all == (2, "", "convcli: -o -: svg is not for a terminal; redirect it\n")
+    assert ran.all == (2, "", "convcli: -o -: svg cannot be shown in a terminal; redirect it\n")
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "md"])
@@ -155,8 +155,8 @@ def test_checks_are_made_as_without_it(convcli: Runner, in_folder: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "start"),
     [
-        (("lenet5", "-o", "net.png"), "net.png: a diagram is drawn as .svg, .html"),
-        (("lenet5", "-o", "svg"), "svg: a diagram is drawn as .svg, .html"),
+        (("lenet5", "-o", "net.png"), "net.png: a diagram must be saved as .svg or .html"),
+        (("lenet5", "-o", "svg"), "svg: a diagram must be saved as .svg or .html"),
         (("lenet5", "--against", "vgg11", "-o", "net.svg"), "-o: cannot be combined with a comparison"),
         (("lenet5", "--n", "32", "--n", "40", "-o", "net.svg"), "-o: cannot be combined with a comparison"),
         (("--list", "-o", "net.svg"), "-o: cannot be combined with --list"),

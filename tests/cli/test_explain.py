@@ -62,9 +62,11 @@ def test_a_drawing_on_standard_output(convcli: Runner, terminal: Runner) -> None
         assert_refused(
             convcli(*arguments, "-o", "-", "--json"), "-o -: writes to standard output, and so does --json"
         )
-        assert_refused(convcli(*arguments, "--animate", "-"), "-: an animation is saved as .svg")
+        assert_refused(convcli(*arguments, "--animate", "-"), "-: an animation must be saved as .svg")
     for arguments in (WINDOW, EDGE):
-        assert_refused(terminal(*arguments, "-o", "-"), "-o -: svg is not for a terminal; redirect it")
+        assert_refused(
+            terminal(*arguments, "-o", "-"), "-o -: svg cannot be shown in a terminal; redirect it"
+        )
 
 
 def test_a_window_without_a_picture(convcli: Runner, terminal: Runner) -> None:
@@ -175,10 +177,11 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(convcli: Runner, in_fold
     Path("there.svg").write_text("old")
     Path("folder.svg").mkdir()
     with nothing_changes(in_folder):
-        assert_refused(convcli(*WINDOW, "-o", "a.jpg"), "a.jpg: a drawing is saved as .svg, .png")
-        assert_refused(convcli(*WINDOW, "-o", ""), "'': a drawing is saved as .svg, .png")
+        assert_refused(convcli(*WINDOW, "-o", "a.jpg"), "a.jpg: a drawing must be saved as .svg or .png")
+        assert_refused(convcli(*WINDOW, "-o", ""), "'': a drawing must be saved as .svg or .png")
         assert_refused(
-            convcli(*WINDOW, "--animate", "a.png"), "a.png: an animation is saved as .svg, .gif, .apng"
+            convcli(*WINDOW, "--animate", "a.png"),
+            "a.png: an animation must be saved as .svg or .gif or .apng",
         )
         assert_refused(
             convcli(*WINDOW, "-o", "a.svg", "--animate", "./a.svg"), "--animate: names the same file as -o"
@@ -193,19 +196,21 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(convcli: Runner, in_fold
             "filter 8 on input 6: floor((6 + 2·0 - 8)/1) + 1 = -1: ",
         )
         assert_refused(
-            convcli(*WINDOW, "--at", "3,0", "-o", "a.svg"), "row 0, column 3: is outside the result of 3x3"
+            convcli(*WINDOW, "--at", "3,0", "-o", "a.svg"), "row 0, column 3: is outside the 3x3 result"
         )
         assert_refused(
             convcli(*EDGE, "--at", "4,0", "-o", "a.svg"),
-            f"{EDGE[1]}: row 0, column 4: is outside the result of 4x4",
+            f"{EDGE[1]}: row 0, column 4: is outside the 4x4 result",
         )
         assert_refused(
             convcli("explain", "--n", "30", "--f", "3", "-o", "a.svg", "--animate", "a.gif"),
             "output 28x28: has 784 positions, but an animation shows at most 256;",
         )
-        assert_refused(convcli("explain", "--n", "6"), "--f: missing; as in: convcli explain --n 6 --f 3 -o")
+        assert_refused(
+            convcli("explain", "--n", "6"), "--f: missing; for example: convcli explain --n 6 --f 3 -o"
+        )
         assert_refused(convcli("explain", "--f", "6"), "--n: missing")
-        assert_refused(convcli(*EDGE, "--n", "6"), "--n: is for a window without IMAGE")
+        assert_refused(convcli(*EDGE, "--n", "6"), "--n: applies only without IMAGE")
         for option in (
             ("--filter", "box"),
             ("--border", "zero"),
@@ -213,7 +218,7 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(convcli: Runner, in_fold
             ("--channel", "r"),
             ("--frame", "0"),
         ):
-            assert_refused(convcli(*WINDOW, *option), f"{option[0]}: needs IMAGE; ")
+            assert_refused(convcli(*WINDOW, *option), f"{option[0]}: requires IMAGE; ")
     assert convcli(*WINDOW, "-o", "there.svg", "--force").all == (0, "there.svg\n", "")
     assert Path("there.svg").read_text("utf-8").startswith("<svg")
 

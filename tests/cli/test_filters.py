@@ -310,7 +310,7 @@ def test_wrong_filter(filters: Runner, in_folder: Path, arguments: tuple[str, ..
 @pytest.mark.parametrize("name", ["kernel.txt", "kernel.png", "kernel"])
 def test_unknown_extension(filters: Runner, in_folder: Path, name: str) -> None:
     ran = filters("sobel-x", "-o", name)
-    assert ran.all == (2, "", f"convcli: {name}: a kernel is saved as .npy, .csv, .json\n")
+    assert ran.all == (2, "", f"convcli: {name}: a kernel must be saved as .npy or .csv or .json\n")
     assert not list(in_folder.iterdir())
 
 
@@ -318,7 +318,7 @@ def test_unknown_extension(filters: Runner, in_folder: Path, name: str) -> None:
 def test_options_of_one_filter_need_its_name(
     filters: Runner, in_folder: Path, options: tuple[str, ...]
 ) -> None:
-    line = "convcli: NAME: missing; as in: convcli filters sobel-x --angle 70\n"
+    line = "convcli: NAME: missing; for example: convcli filters sobel-x --angle 70\n"
     assert filters(*options).all == (2, "", line)
     assert not list(in_folder.iterdir())
 

@@ -84,9 +84,11 @@ def test_help_alone_is_the_first_page(convcli: Runner) -> None:
 
 APPLY = ("apply", "photo.png")
 BOX = (*APPLY, "--filter", "box")
-SIZE = "must be a size as in 32, 32x24 or 32x24x3, in whole numbers from 1"
-PADDING = "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R, in whole numbers from 0"
-PAIR = "must be one number, or two as in 4x3 (vertical x horizontal), in whole numbers from 1"
+SIZE = "must be a size such as 32, 32x24 or 32x24x3, with whole numbers of at least 1"
+PADDING = (
+    "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R, with whole numbers of at least 0"
+)
+PAIR = "must be one number, or two as in 4x3 (vertical x horizontal), with whole numbers of at least 1"
 A_NUMBER = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
 
 
@@ -166,7 +168,7 @@ A_NUMBER = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         (("shape", "32"), f"line 1, column 1: {A_NUMBER}; give the input size by --n"),
         (
             ("shape", "in 32,32,3, conv 6 f5"),
-            f"line 1, column 7: {A_NUMBER}; separate the sides of a size by x, as in 32x32x3 and f5x3",
+            f"line 1, column 7: {A_NUMBER}; separate the sides of a size with x, as in 32x32x3 and f5x3",
         ),
         (("shape", "max f2", "--n", "9x9x1"), "line 1, column 1: unknown layer 'max': did you mean maxpool?"),
         (("shape", "mine"), "mine: is not a shipped network; did you mean mine.net?"),

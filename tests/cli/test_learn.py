@@ -123,8 +123,8 @@ def test_progress_is_for_a_terminal(
         (["--closed-form", "--lr", "0.1"], "--lr: cannot be combined with --closed-form"),
         (["--channels", "most"], "channels"),
         (["--closed-form", "--curve", "c.png"], "--curve: cannot be combined with --closed-form"),
-        (["--curve", "c.gif"], "c.gif: a curve is drawn as .png"),
-        (["-o", "k.txt"], "k.txt: a kernel is saved as .npy, .csv, .json"),
+        (["--curve", "c.gif"], "c.gif: a curve must be saved as .png"),
+        (["-o", "k.txt"], "k.txt: a kernel must be saved as .npy or .csv or .json"),
         (["--f", "99"], ""),
     ],
 )
@@ -136,8 +136,8 @@ def test_wrong_options_are_refused(
 
 
 def test_bad_pairs(convcli: Runner, pair: tuple[Path, Path], tmp_path: Path) -> None:
-    assert_refused(convcli("learn"), "INPUT TARGET: must be pairs")
-    assert_refused(convcli("learn", pair[0]), "INPUT TARGET: must be pairs")
+    assert_refused(convcli("learn"), "INPUT TARGET: must come in pairs")
+    assert_refused(convcli("learn", pair[0]), "INPUT TARGET: must come in pairs")
     assert_failed(convcli("learn", pair[0], tmp_path / "none.png"), 1, f"{tmp_path / 'none.png'}: ")
     np.save(tmp_path / "small.npy", np.zeros((5, 5)))
     assert_refused(
@@ -176,7 +176,7 @@ def test_what_the_target_may_be_is_said(convcli: Runner, tmp_path: Path) -> None
     np.save(tmp_path / "image.npy", image)
     np.save(tmp_path / "abs.npy", np.abs(edges).clip(0, 255).astype(np.uint8))
     ran = convcli("learn", tmp_path / "image.npy", tmp_path / "abs.npy")
-    assert ran.err == "convcli: target: no filter comes close to it; use --abs if it holds absolute values\n"
+    assert ran.err == "convcli: target: no filter reproduces it well; use --abs if it holds absolute values\n"
     np.save(tmp_path / "edges.npy", edges + 20)
     output = tmp_path / "k.json"
     ran = convcli("learn", tmp_path / "image.npy", tmp_path / "edges.npy", "--bias", "-o", output)

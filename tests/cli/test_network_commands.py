@@ -175,7 +175,7 @@ def test_what_cannot_be_read(convcli: Runner, tmp_path: Path, monkeypatch: pytes
 def test_nothing_to_do(convcli: Runner, text: str) -> None:
     ran = convcli("shape", text, "--n", "3x3x3")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.endswith("there are no layers; as in: conv 6 f5, maxpool f2\n")
+    assert ran.err.endswith("there are no layers; write some, for example: conv 6 f5, maxpool f2\n")
 
 
 # Forms ----------------------------------------------------------------------------------------------------
@@ -343,10 +343,10 @@ def test_terminal_shows_the_table_and_what_it_comes_to(terminal: Runner, net: Pa
     assert table.splitlines()[-1].split() == ["total", "10", "18,582", "373,600", "13,794"]
     assert summary == (
         "params       18,582; 74,328 bytes (72.6 KiB) as fp32\n"
-        "MACs         747,200 for a mini-batch of 2: multiply-accumulates, no bias, normalization or\n"
-        "             activation\n"
-        "activations  27,588 for a mini-batch of 2, 110,352 bytes (107.8 KiB); during inference at most\n"
-        "             18,816 at once, 75,264 bytes (73.5 KiB)\n"
+        "MACs         747,200 for a mini-batch of 2: multiply-accumulates (bias, normalization and activation\n"
+        "             not counted)\n"
+        "activations  27,588 values for a mini-batch of 2, 110,352 bytes (107.8 KiB); during inference, at\n"
+        "             most 18,816 values, 75,264 bytes (73.5 KiB), are held at once\n"
         "field        receptive field 14x14, stride (jump) 2, first unit centered at 6.5\n"
     )
 
@@ -381,7 +381,7 @@ def test_a_terminal_of_its_own(columns: int) -> None:
     ran = on_terminal("params", "resnet18", columns=columns, NO_COLOR="1")
     assert (ran.code, ran.err) == (0, "")
     assert "1,814,073,344" in ran.out
-    assert f"left out at a width of {columns}:" in ran.out
+    assert f"columns that do not fit in {columns} characters:" in " ".join(ran.out.split())
     assert max(map(len, ran.out.splitlines())) <= columns
 
 
@@ -398,7 +398,7 @@ def test_too_many_params(convcli: Runner, net: Path, most: str) -> None:
     assert convcli("params", net, "--max-params", most).all == (
         1,
         PARAMS,
-        f"convcli: params 18,582: are more than --max-params {most}\n",
+        f"convcli: 18,582 parameters: more than the limit of --max-params {most}\n",
     )
 
 
@@ -406,7 +406,7 @@ def test_too_many_params(convcli: Runner, net: Path, most: str) -> None:
 def test_no_number_of_params(convcli: Runner, net: Path, most: str) -> None:
     ran = convcli("params", net, "--max-params", most)
     assert (ran.code, ran.err) == (
-        2, f"convcli: --max-params {most[:50]!r}: must be a number as in 25M, 1.5M or 460000\n"
+        2, f"convcli: --max-params {most[:50]!r}: must be a number such as 25M, 1.5M or 460000\n"
     )  # fmt: skip
 
 
@@ -429,7 +429,7 @@ def test_checks_of_single_layers(convcli: Runner) -> None:
     options = ("--f", "5", "--c-in", "3", "--c-out", "6")
     assert convcli("params", *options, "--max-params", "456").all == (0, "456\n", "")
     assert convcli("params", *options, "--max-params", "455").all == (
-        1, "456\n", "convcli: params 456: are more than --max-params 455\n"
+        1, "456\n", "convcli: 456 parameters: more than the limit of --max-params 455\n"
     )  # fmt: skip
 
 
@@ -504,7 +504,7 @@ def test_comparisons_that_are_refused(convcli: Runner) -> None:
     )
     assert_refused(
         convcli("params", "resnet18", "--against", "vgg12"),
-        "--against, line 1, column 1: neither a layer nor a shipped network is named 'vgg12': did",
+        "--against, line 1, column 1: 'vgg12' is neither a layer nor a shipped network: did",
     )
     assert_refused(
         convcli("params", "in 8x8x3, conv 2 f3", "--against", "in 8x8x3, conv 2 f9"),
@@ -517,7 +517,7 @@ def test_comparisons_that_are_refused(convcli: Runner) -> None:
 
 def test_valid_sizes_and_smallest(convcli: Runner, net: Path) -> None:
     assert convcli("shape", net, "--valid-sizes", "30..40").all == (0, "30\n32\n34\n36\n38\n40\n", "")
-    none = "convcli: --valid-sizes 29..31: none: at 31, avgpool f2 (line 2, column 18) never reads 1 of its 27 rows\n"
+    none = "convcli: --valid-sizes 29..31: contains no such size: at 31, avgpool f2 (line 2, column 18) never reads 1 of its 27 rows\n"
     assert convcli("shape", net, "--valid-sizes", "29..31").all[1:] == ("30\n", "")
     assert convcli("shape", net, "--valid-sizes", "31..31").all == (0, "", none.replace("29..31", "31..31"))
     assert convcli("shape", net, "--smallest").all == (0, "14\n", "")
@@ -537,13 +537,17 @@ def test_valid_sizes_and_smallest(convcli: Runner, net: Path) -> None:
 def test_the_first_loss_is_named(convcli: Runner, sides: str, why: str) -> None:
     ran = convcli("shape", "resnet18", "--valid-sizes", sides)
     assert (ran.code, ran.out) == (0, "")
-    assert ran.err.startswith(f"convcli: --valid-sizes {sides}: none: {why}")
+    assert ran.err.startswith(f"convcli: --valid-sizes {sides}: contains no such size: {why}")
 
 
 @pytest.mark.parametrize("sides", ["", "200", "200-260", "260..200", "0..5", "a..b", "..", "1..2..3"])
 def test_no_range_of_sides(convcli: Runner, net: Path, sides: str) -> None:
     ran = convcli("shape", net, "--valid-sizes", sides)
-    assert ran.all == (2, "", f"convcli: --valid-sizes {sides!r}: must be a range of sides, as in 200..260\n")
+    assert ran.all == (
+        2,
+        "",
+        f"convcli: --valid-sizes {sides!r}: must be a range of sides, such as 200..260\n",
+    )
 
 
 def test_too_many_sides(convcli: Runner, net: Path) -> None:
@@ -612,7 +616,9 @@ def test_params_takes_a_network_or_a_layer(convcli: Runner, options: tuple[str, 
     ],
 )  # fmt: skip
 def test_options_of_networks_need_one(convcli: Runner, command: str, option: tuple[str, ...]) -> None:
-    assert_refused(convcli(command, *option, "--n", "9x9x3", "--f", "3"), "NETWORK: missing; as in: convcli ")
+    assert_refused(
+        convcli(command, *option, "--n", "9x9x3", "--f", "3"), "NETWORK: missing; for example: convcli "
+    )
 
 
 @pytest.mark.parametrize(
@@ -623,16 +629,16 @@ def test_options_of_networks_need_one(convcli: Runner, command: str, option: tup
             "line 1, column 24, conv 16 f5 on 2x2x6: filter 5 on input 2: floor((2 + 2·0 - 5)/1) + 1 = -2: the "
             "filter is larger than the padded input (5 > 2); use a padding of at least 2 or a filter of at most 2",
         ),
-        ("conv 4 f3 g2", "line 1, column 1, conv 4 f3 g2 on 8x8x3: groups 2: do not divide 3 input channels: 3 / 2 "
-         "leaves 1; the nearest number of groups that does is 1"),
+        ("conv 4 f3 g2", "line 1, column 1, conv 4 f3 g2 on 8x8x3: groups 2: must divide the 3 input channels, but "
+         "3 / 2 leaves a remainder of 1; the nearest number of groups that does is 1"),
         ("add { conv 6 f5 | }", "line 1, column 1, add: its branches give 4x4x6 and 8x8x3; they must have the same size"),
-        ("cat @a", "line 1, column 1, cat @a: this tag is not set: no tag is set before it"),
+        ("cat @a", "line 1, column 1, cat @a: there is no such tag: no layer before it has a tag"),
         ("cnov 3 f3", "line 1, column 1: unknown layer 'cnov': did you mean conv?"),
         ("add { relu |", "line 1, column 5: this brace is never closed"),
         ("9999999 x { relu }", "line 1, column 1: makes 9,999,999 layers with repeats written out; at most 100,000 are "
          "allowed"),
         ("conv 6 f3\x1b[31m", "line 1, column 8: filter '3\\x1b[31m' must be one number, or two as in 4x3 (vertical x "
-         "horizontal), in whole numbers from 1"),
+         "horizontal), with whole numbers of at least 1"),
     ],
 )  # fmt: skip
 def test_impossible_networks(convcli: Runner, text: str, err: str) -> None:
@@ -651,7 +657,7 @@ def test_params_need_channels(convcli: Runner) -> None:
 
 
 def test_an_input_is_needed(convcli: Runner) -> None:
-    assert_refused(convcli("shape", "conv 6 f5"), "the spec: has no input size")
+    assert_refused(convcli("shape", "conv 6 f5"), "the network: has no input size")
 
 
 @pytest.mark.parametrize(("option", "why"), [("--batch", "batch '0'"), ("--dtype", "dtype '0'")])
@@ -675,10 +681,10 @@ def test_ten_thousand_layers(convcli: Runner, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["shape", "--n", "8x8x3", "conv 6 5"], "f5 is a filter size"),
+        (["shape", "--n", "8x8x3", "conv 6 5"], "f5 is a kernel size"),
         (["shape", "--n", "8x8x3", "maxpool 2"], "must be a letter and its value together, as in f2"),
         (["shape", "--n", "8x8x3", "conv 6 f3 p same"], "as in psame"),
-        (["shape", "--n", "8x8x3", "conv 6 f3; relu"], "separate layers by commas"),
+        (["shape", "--n", "8x8x3", "conv 6 f3; relu"], "separate layers with commas"),
         (["shape", "--n", "8x8x3", "relu, vgg11"], "vgg11 is a whole network, which cannot be a layer"),
         (["shape", "--n", "8x8x3", "conv 6 f3", "relu"], "put the layers in quotes"),
         (["shape", "--n", "3x32x32", "conv 6 f5"], "if the channels come first, give the input as 32x32x3"),
@@ -694,7 +700,7 @@ def test_ten_thousand_layers(convcli: Runner, tmp_path: Path) -> None:
         ),
         (
             ["params", "attention"],
-            "neither a layer nor a shipped network is named 'attention': layers are conv, dw, ",
+            "'attention' is neither a layer nor a shipped network: layers are conv, dw, ",
         ),
         (
             ["shape", "--n", "8x8x3", "tconv 8 f3 s1x5 op1"],

@@ -264,7 +264,7 @@ def test_terminal_shows_size_type_and_range(terminal: Runner, in_folder: Path) -
         (("--s", "two"), "stride 'two': must be "),
         (("--s", ""), "stride '': must be "),
         (("--p", "-1"), "padding '-1': must be "),
-        (("--n", "28"), "--n: is a size instead of an image; leave one of them out"),
+        (("--n", "28"), "--n: gives a size instead of an image; leave out one of them"),
     ],
 )
 def test_wrong_usage(convcli: Runner, in_folder: Path, options: tuple[str, ...], start: str) -> None:
@@ -276,7 +276,7 @@ def test_wrong_usage(convcli: Runner, in_folder: Path, options: tuple[str, ...],
 def test_nothing_to_pool(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("pool", "--f", "2")
-    why = "missing; as in: convcli pool photo.png --f 2, or: convcli pool --n 28x28x6 --f 2"
+    why = "missing; for example: convcli pool photo.png --f 2, or: convcli pool --n 28x28x6 --f 2"
     assert ran.all == (2, "", f"convcli: IMAGE: {why}\n")
 
 

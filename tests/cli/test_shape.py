@@ -434,9 +434,9 @@ def test_want_does_not_ignore_ceil_silently(shape: Runner) -> None:
         ("--n 32 --f 5 --c-out 0", "output channels '0': must be "),
         ("--n 32 --f 5 --c-out -6", "output channels '-6': must be "),
         ("--n 32 --f 5 --want 0", "wanted size '0': must be "),
-        ("--f 5", "--n: missing; as in: convcli shape --n 32 --f 5"),
-        ("--n 32", "--f: missing; as in: convcli shape --n 32 --f 5"),
-        ("", "--n: missing; as in: convcli shape --n 32 --f 5"),
+        ("--f 5", "--n: missing; for example: convcli shape --n 32 --f 5"),
+        ("--n 32", "--f: missing; for example: convcli shape --n 32 --f 5"),
+        ("", "--n: missing; for example: convcli shape --n 32 --f 5"),
     ],
 )
 def test_impossible_numbers(shape: Runner, options: str, start: str) -> None:

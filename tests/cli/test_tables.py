@@ -65,7 +65,7 @@ class Printed:
 
     def __init__(self, text: str, table: Table) -> None:
         body, _, note = text.partition("\n\n")
-        told = re.sub(r"^left out at a width of \d+: ", "", " ".join(note.split()))
+        told = re.sub(r"^columns that do not fit in \d+ characters: ", "", " ".join(note.split()))
         self.left_out = told.split(", ") if told else []
         self.columns = [c for c in table.columns if not c.is_empty and c.name not in self.left_out]
         self.lines = [on_screen(line) for line in body.splitlines()]
@@ -198,7 +198,9 @@ def test_two_networks_side_by_side(columns: int) -> None:
     text = laid_out(table, columns)
     assert max(map(width, text.splitlines())) <= columns
     body, _, note = text.partition("\n\n")
-    left_out = " ".join(note.split()).removeprefix(f"left out at a width of {columns}: ").split(", ")
+    left_out = (
+        " ".join(note.split()).removeprefix(f"columns that do not fit in {columns} characters: ").split(", ")
+    )
     kept = [column for column in table.columns if column.name not in left_out]
     values = [text for column in kept for text in (column.name, *column.texts, column.total_text)]
     assert Counter(body.replace("─", "").split()) == Counter(" ".join(values).split())

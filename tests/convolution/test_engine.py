@@ -838,7 +838,7 @@ def test_values_near_the_end_of_their_type_spread_nothing() -> None:
 def test_taps_beyond_float32_are_refused() -> None:
     with pytest.raises(KernelError) as caught:
         convolve(np.zeros((5, 5), np.uint8), [[1e39]])
-    assert str(caught.value) == "kernel: has taps beyond float32; use smaller ones or a float64 image"
+    assert str(caught.value) == "kernel: has coefficients beyond float32; use smaller ones or a float64 image"
     assert convolve(np.ones((5, 5)), [[1e39]])[0, 0] == 1e39
 
 

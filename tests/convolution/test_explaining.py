@@ -57,7 +57,7 @@ def test_exact_beyond_int64() -> None:
 
 
 def test_pixels_outside_are_refused() -> None:
-    with pytest.raises(SizeError, match="row 3, column 0: is outside the result of 3x3"):
+    with pytest.raises(SizeError, match="row 3, column 0: is outside the 3x3 result"):
         explain_value(np.zeros((3, 3)), np.ones((1, 1)), (3, 0))
     with pytest.raises(SizeError, match="single channel"):
         explain_value(np.zeros((3, 3, 2)), np.ones((1, 1)), (0, 0))
@@ -209,7 +209,7 @@ def test_a_terminal_sees_how_a_value_becomes_a_pixel(
 ) -> None:
     np.save("v.npy", np.array([[value]]))
     ran = terminal("explain", "v.npy", "--kernel", "1", "--signed", signed)
-    assert ran.out.splitlines()[-1] == f"pixel  {expected}, by --signed {signed}"
+    assert ran.out.splitlines()[-1] == f"pixel  {expected} (--signed {signed})"
 
 
 @pytest.mark.usefixtures("photo")
@@ -225,7 +225,7 @@ def test_wrong_requests(convcli: Runner) -> None:
     for at in ("1", "1,2,3", "a,b", "-1,0", "1.5,2", ""):
         assert_refused(ran("--filter", "box", "--at", at), "--at ")
     assert_refused(
-        ran("--filter", "box", "--at", "10,0"), "photo.png: row 0, column 10: is outside the result of 12x10"
+        ran("--filter", "box", "--at", "10,0"), "photo.png: row 0, column 10: is outside the 12x10 result"
     )
     assert_refused(ran("--filter", "box", "--channel", "c"), "--channel 'c': ")
     for option in ("-o", "--animate"):

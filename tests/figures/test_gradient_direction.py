@@ -219,7 +219,7 @@ def test_direction_alone_writes_nothing_else_and_beside_a_sheet_both(convcli: Ru
 def test_several_filters_have_a_picture_each_by_their_name(convcli: Runner) -> None:
     arguments = "apply", SAMPLES / "vertical-edge.csv", "--filter", "sobel", "--filter", "roberts"
     assert_refused(
-        convcli(*arguments, "--direction", "d.png"), "--direction: is one picture for 2 filters; add both"
+        convcli(*arguments, "--direction", "d.png"), "--direction: is a single file for 2 filters; add both"
     )
     ran = convcli(*arguments, "--direction", "{stem}-{filter}.png")
     assert ran.all == (0, "vertical-edge-sobel.png\nvertical-edge-roberts.png\n", "")
@@ -234,10 +234,13 @@ def test_several_filters_have_a_picture_each_by_their_name(convcli: Runner) -> N
         (("--kernel", "1 -1"), "kernel: gives no direction"),
         (("--bank", "sobel:4"), "sobel-4: gives no direction"),
         (("--filter", "box", "--sheet", "s.png"), "box: gives no direction"),
-        (("--relu",), "--relu: is for results, but --direction shows the gradient itself; leave it out"),
-        (("--signed", "abs"), "--signed: is for results"),
-        (("--scale", "gain"), "--scale: is for results"),
-        (("--bias", "1"), "--bias: is for results"),
+        (
+            ("--relu",),
+            "--relu: applies only to results, but --direction shows the gradient itself; leave it out",
+        ),
+        (("--signed", "abs"), "--signed: applies only to results"),
+        (("--scale", "gain"), "--scale: applies only to results"),
+        (("--bias", "1"), "--bias: applies only to results"),
     ],
 )
 def test_what_has_no_direction(convcli: Runner, options: tuple[str, ...], why: str) -> None:

@@ -533,9 +533,13 @@ def test_any_format_of_colours(convcli: Runner, extension: str) -> None:
         (
             "out.npy",
             2,
-            "--sheet out.npy: is a color picture, not npy, which holds values; end it in .png",
+            "--sheet out.npy: must hold a color picture, not npy, which holds values; choose a name that ends in .png",
         ),
-        ("out.pgm", 2, "--sheet out.pgm: is a color picture, not gray; end it in .png"),
+        (
+            "out.pgm",
+            2,
+            "--sheet out.pgm: must hold a color picture, not gray; choose a name that ends in .png",
+        ),
         ("out", 2, "out: has no extension"),
         ("", 2, "--sheet: has an empty file name"),
         (".", 2, ".: is a folder; give the name of a file in it"),
@@ -586,7 +590,7 @@ def test_one_name_for_several_inputs_is_refused(convcli: Runner) -> None:
     assert ran.all == (
         2,
         "",
-        'convcli: --sheet out.png: is one picture for 2 inputs; add {stem}: --sheet "{stem}-out.png"\n',
+        'convcli: --sheet out.png: is a single file for 2 inputs; add {stem}: --sheet "{stem}-out.png"\n',
     )
 
 
@@ -645,7 +649,10 @@ def test_a_sheet_is_written_alone_to_standard_output(convcli: Runner) -> None:
         (("--bank", "sobel:300"), "--sheet: would have 301 pictures, more than 256; choose fewer filters"),
         (("--kernel", "0", "--scale", "gain"), "kernel: has a gain of 0"),
         (("--filter", "sobal"), "sobal: unknown filter: did you mean sobel?"),
-        (("--png-level", "3", "--sheet", "out.jpg"), "--png-level: is for PNG files, but --sheet is jpeg"),
+        (
+            ("--png-level", "3", "--sheet", "out.jpg"),
+            "--png-level: applies only to PNG files, but --sheet is jpeg",
+        ),
     ],
 )
 @pytest.mark.usefixtures("photo")

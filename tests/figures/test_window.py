@@ -323,7 +323,7 @@ def test_windows_of_any_size_stay_on_the_paper(n: Place, f: Any, options: dict[s
 @pytest.mark.parametrize(
     ("n", "f", "options", "expected"),
     [
-        ((6, 6), 3, {}, r"row 4, column 0: is outside the result of 4x4, counted from 0"),
+        ((6, 6), 3, {}, r"row 4, column 0: is outside the 4x4 result; rows and columns are counted from 0"),
         ((70, 70), 65, {}, r"a window of 65x65: is too large to draw; the limit is 64 per side"),
         ((71, 71), 8, {"dilation": 10}, r"a window of 71x71: is too large"),
         ((10**10, 6), 3, {}, r"input 10000000000: is too large to draw; the limit is 1000000000"),

@@ -125,11 +125,11 @@ SHOWN_ARITHMETIC = [
     ("pool --n 28x28x6 --f 29", "filter 29 on input 28: floor((28 + 2·0 - 29)/29) + 1 = 0: ", "(29 > 28)"),
     (f"shape --n 5 --f {HUGE}", f"filter {HUGE} on input 5: floor((5 + 2·0 - {HUGE})/1) + 1 = {6 - HUGE}: ", f"({HUGE} > 5)"),
     ("pool --n 28x28x6 --f 3 --p 2", "padding 2: ", "more than half the window of 3"),
-    ("params --f 3 --c-in 4 --c-out 6 --g 3", "groups 3: ", "do not divide 4 input channels: 4 / 3 leaves 1; the nearest number of groups that does is 2"),
-    ("params --f 3 --c-in 4 --c-out 6 --g 4", "groups 4: ", "do not divide 6 filters: 6 / 4 leaves 2"),
-    (f"params --f 3 --c-in 4 --c-out 6 --g {HUGE}", f"groups {HUGE}: ", f"4 / {HUGE} leaves 4"),
+    ("params --f 3 --c-in 4 --c-out 6 --g 3", "groups 3: ", "must divide the 4 input channels, but 4 / 3 leaves a remainder of 1; the nearest number of groups that does is 2"),
+    ("params --f 3 --c-in 4 --c-out 6 --g 4", "groups 4: ", "must divide the 6 filters, but 6 / 4 leaves a remainder of 2"),
+    (f"params --f 3 --c-in 4 --c-out 6 --g {HUGE}", f"groups {HUGE}: ", f"4 / {HUGE} leaves a remainder of 4"),
     (f"shape --n 32 --f 5 --want {HUGE}", f"output side {HUGE}: ", "nearest: 36 (padding 4, stride 1)"),
-    (f"shape --n {HUGE} --f 5 --want 1", f"side {HUGE}: ", "too long to search"),
+    (f"shape --n {HUGE} --f 5 --want 1", f"side {HUGE}: ", "too large to search"),
     (f"shape lenet5 --valid-sizes 1..{HUGE}", f"--valid-sizes 1..{HUGE}: ", "the limit is 10,000"),
 ]  # fmt: skip
 
@@ -149,7 +149,7 @@ def test_impossible_arithmetic_is_shown(bounded: Any, line: str, start: str, why
             "floor((32 + 2·0 - 33)/1) + 1 = 0: ",
         ),
         ("maxpool f33", "line 1, column 1, maxpool f33 on 32x32x3: ", "floor((32 + 2·0 - 33)/33) + 1 = 0: "),
-        ("conv 6 f5 g4", "line 1, column 1, conv 6 f5 g4 on 32x32x3: ", "3 / 4 leaves 3"),
+        ("conv 6 f5 g4", "line 1, column 1, conv 6 f5 g4 on 32x32x3: ", "3 / 4 leaves a remainder of 3"),
         ("conv 6 f5 s0", "line 1, column 11: ", "stride '0' must be"),
         ("conv 6 f5 snan", "line 1, column 11: ", "stride 'nan' must be"),
         ("gap 0", "line 1, column 5: ", "output size '0' must be"),
@@ -257,7 +257,7 @@ def test_numbers_of_other_options_are_checked(bounded: Any, option: str, text: s
         ("filter", "gaussian:" + "sigma=1," * 100_000, "gaussian:sigma=1,"),
         ("bank", f"gabor:{TEN}", f"gabor:{TEN}: "),
         ("bank", "gabor:0", "gabor:0: "),
-        ("bank", "gabor:4096", "gabor:4096: has 12390400 taps"),
+        ("bank", "gabor:4096", "gabor:4096: has 12390400 coefficients"),
         ("bank", "gabor:nan", "gabor:nan: "),
         ("bank", "", "--bank"),
     ],
@@ -290,8 +290,8 @@ LONG_SPECS = [
     ("3 x {" * 100_000 + "relu" + "}" * 100_000, "nested more than 100 deep"),
     ("add {" * 100_000, "nested more than 100 deep"),
     ("mul{|" * 100_000, "nested more than 100 deep"),
-    ("}" * 100_000, "closes nothing"),
-    ("|" * 100_000, "closes nothing"),
+    ("}" * 100_000, "has no opening brace"),
+    ("|" * 100_000, "has no opening brace"),
     ("@" * 100_000, "a tag needs a name"),
     ("conv 6 " + "f1 " * 100_000, "of conv again"),
     ("cat {|}, " * 3000, "a size of more than 500 digits"),
@@ -351,7 +351,7 @@ def test_as_many_layers_as_allowed_are_counted_exactly(hostile: Nursery) -> None
         ("1e400", "not finite"),
         ("1/0", "a division by zero"),
         ("[]", "must have two axes"),
-        ("[[]]", "must have 1 to 1048576 taps"),
+        ("[[]]", "must have 1 to 1048576 coefficients"),
         ("[[1], [2, 3]]", "has rows of different lengths"),
         ("[[null]]", "must hold real numbers"),
         ("[" * 100_000, "is nested too deeply"),
@@ -446,7 +446,7 @@ FILES = [
     ("k.npy", ONES[:-1], "is truncated: it holds 71 of 72 bytes"),
     ("k.npy", ONES[:60], "not a .npy file"),
     ("k.npy", npy_header("(10000, 10000)"), "holds 100000000 numbers, more than 1048576"),
-    ("k.npy", npy_header("(0, 3)"), "must have 1 to 1048576 taps"),
+    ("k.npy", npy_header("(0, 3)"), "must have 1 to 1048576 coefficients"),
     ("k.npy", npy_header("(-3, -3)") + bytes(72), "not a .npy file"),
     ("k.npy", npy_header(f"({'9' * 5000}, 3)"), "not a .npy file"),
     ("k.npy", npy_bytes(np.array([["a"]])), "real numbers"),
@@ -486,7 +486,7 @@ def test_a_kernel_of_ten_thousand_squared_is_refused(
     with file.open("wb") as stream:
         stream.truncate(2 * 10_000 * 10_000)
     ended = bounded("apply", "a.png", "--kernel", f"@{file}")
-    assert_refused_with(ended, 2, f"{file}: ", "is too long for a kernel of at most 1048576 taps")
+    assert_refused_with(ended, 2, f"{file}: ", "is too long for a kernel of at most 1048576 coefficients")
 
 
 def test_a_kernel_file_of_one_long_row_is_refused_in_bounded_time(

@@ -24,7 +24,7 @@ AROUND = ((1, 1), (1, 1))
 DEEP = np.array([[0, 1, 255], [256, 40001, 65535]], np.uint16)
 SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 GREY_PROFILE = SRGB_PROFILE[:16] + b"GRAY" + SRGB_PROFILE[20:]
-SEVERAL = "has several frames; uses the first (--frame selects another)"
+SEVERAL = "has several frames; the first is used (--frame selects another)"
 GREY, PALETTE = 0, 3  # colour types of PNG
 
 both = pytest.mark.parametrize("command", COMMANDS)
@@ -289,7 +289,7 @@ def test_a_cmyk_jpeg_that_no_adobe_program_wrote_is_not_inverted(hostile: Nurser
 @both
 def test_a_cmyk_tiff_loses_its_profile_with_a_note(hostile: Nursery, command: str) -> None:
     CYAN.save("ink.tiff", icc_profile=b"ink")
-    note = "CMYK was converted to RGB, its profile dropped"
+    note = "CMYK was converted to RGB, and its color profile was dropped"
     result = made(hostile, command, "ink.tiff", "out.png", note=note)
     assert np.unique(result.reshape(-1, 3), axis=0).tolist() == [[0, 255, 255]]
     assert "icc_profile" not in info("out.png")

@@ -150,7 +150,7 @@ def test_nobody_is_waited_for_at_a_terminal(hostile: Nursery, arguments: Sequenc
 def test_no_bytes_of_a_picture_to_a_terminal(hostile: Nursery, command: Sequence[str], kind: str) -> None:
     with terminal() as (child, shown):
         ran = hostile(*command, "photo.png", "-o", "-", "--format", kind, stdout=child)
-    why = f"-o -: {kind} is not for a terminal; redirect it, or add --format csv"
+    why = f"-o -: {kind} cannot be shown in a terminal; redirect it, or add --format csv"
     assert_refused_with(ran, 2, why)
     assert shown == b""
 
@@ -161,7 +161,7 @@ def test_no_bytes_of_a_picture_to_a_terminal_by_another_name(hostile: Nursery) -
         ran = hostile(
             "apply", "photo.png", "--filter", "box", "-o", "/dev/stdout", "--format", "png", stdout=child
         )
-    assert_refused_with(ran, 2, "", "is not for a terminal")
+    assert_refused_with(ran, 2, "", "cannot be shown in a terminal")
     assert shown == b""
 
 

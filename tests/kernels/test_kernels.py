@@ -676,7 +676,7 @@ def test_a_parameter_beyond_the_floats_is_refused(name: str, key: str) -> None:
 )
 def test_a_kernel_that_would_be_too_large_names_its_sigma(name: str, parameters: dict[str, float]) -> None:
     with pytest.raises(
-        UsageError, match=r"sigma .* needs a \d+x\d+ kernel, more than 1048576 taps; lower sigma"
+        UsageError, match=r"sigma .* needs a \d+x\d+ kernel, more than 1048576 coefficients; lower sigma"
     ):
         get_filter(name, **parameters)
 
@@ -731,14 +731,14 @@ def test_kernels_are_int64_or_float64(value: Any, dtype: Any) -> None:
         ([1, 2, 3], "kernel: must have two axes (rows, columns); its shape is (3,)"),
         (5, "kernel: must have two axes (rows, columns); its shape is ()"),
         ([[[1]]], "kernel: must have two axes (rows, columns); its shape is (1, 1, 1)"),
-        ([[]], "kernel: is 1x0; must have 1 to 1048576 taps"),
-        (np.zeros((0, 3)), "kernel: is 0x3; must have 1 to 1048576 taps"),
-        (np.broadcast_to(0, (1024, 1025)), "kernel: is 1024x1025; must have 1 to 1048576 taps"),
+        ([[]], "kernel: is 1x0; must have 1 to 1048576 coefficients"),
+        (np.zeros((0, 3)), "kernel: is 0x3; must have 1 to 1048576 coefficients"),
+        (np.broadcast_to(0, (1024, 1025)), "kernel: is 1024x1025; must have 1 to 1048576 coefficients"),
         ([[1, 2], [3, math.nan]], "kernel: row 2, column 2 is nan, not finite"),
         ([[1, -math.inf]], "kernel: row 1, column 2 is -inf, not finite"),
         (
             np.full((1, 1), 2**63, np.uint64),
-            "kernel: the tap 9223372036854775808 does not fit in int64; write it as a float",
+            "kernel: the coefficient 9223372036854775808 does not fit in int64; write it as a float",
         ),
     ],
 )
@@ -975,7 +975,7 @@ BAD_FILES: list[tuple[str, str | bytes, str]] = [
     ("k.json", "[" * 100_000, "is nested too deeply; write rows of numbers, as in [[1, 0, -1]]"),
     ("k.json", "[" * 100 + "1" + "]" * 100, "is nested too deeply; must have two axes"),
     ("k.json", "[[" + "1" * 5000 + "]]", "row 1, column 1 is inf, not finite"),
-    ("k.json", "[[" + "1," * 2**21 + "1, 1]]", "is too long for a kernel of at most 1048576 taps"),
+    ("k.json", "[[" + "1," * 2**21 + "1, 1]]", "is too long for a kernel of at most 1048576 coefficients"),
     ("k.json", "{}", 'has no "kernel"'),
     ("k.json", "null", 'has no "kernel"'),
     ("k.json", '{"kernel": null}', 'has no "kernel"'),
@@ -1073,7 +1073,7 @@ def test_a_huge_text_is_refused_without_being_read(tmp_path: Path, suffix: str) 
     path = tmp_path / f"huge.{suffix}"
     with path.open("wb") as stream:
         stream.truncate(10**11)
-    with pytest.raises(KernelError, match="is too long for a kernel of at most 1048576 taps"):
+    with pytest.raises(KernelError, match="is too long for a kernel of at most 1048576 coefficients"):
         read_kernel(path)
 
 

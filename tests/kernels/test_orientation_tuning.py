@@ -134,7 +134,7 @@ def test_the_longest_side() -> None:
 
 
 def test_taps_whose_sums_overflow_are_refused() -> None:
-    with pytest.raises(KernelError, match="has taps beyond 1e\\+150"):
+    with pytest.raises(KernelError, match="has coefficients beyond 1e\\+150"):
         tuning_curves(custom_filter("huge", np.full((3, 3), 1e308)))
 
 
@@ -173,7 +173,7 @@ def test_a_terminal_gets_bars(terminal: Runner) -> None:
     assert lines[0] == "sobel-x: responses to a rotated edge and a rotated bar of height 1"
     assert max(map(len, lines)) <= 80
     assert [line.split()[0] for line in lines[3:15]] == [f"{angle}°" for angle in range(0, 180, 15)]
-    assert lines[-2] == "edge           prefers 0.0°; half width 61.3°; weakest 0%"
+    assert lines[-2] == "edge           prefers 0.0°; half width 61.3°; weakest response 0%"
     flat = terminal("filters", "gaussian", "--tuning")
     assert "edge           no preferred angle: the weakest response is 100% of the strongest" in flat.out
 
@@ -199,7 +199,7 @@ def test_a_learned_kernel_is_a_filter_too(convcli: Runner, in_folder: Path) -> N
     ("arguments", "message"),
     [
         (["--tuning"], "NAME: missing"),
-        (["gabor", "--tuning", "-o", "tuning.csv"], "tuning.csv: a tuning curve is drawn as .png"),
+        (["gabor", "--tuning", "-o", "tuning.csv"], "tuning.csv: a tuning curve must be saved as .png"),
         (["gabour", "--tuning"], "gabour: unknown filter: did you mean gabor?"),
         (["@none.json", "--tuning"], "none.json: no such file or directory"),
         (

@@ -331,7 +331,7 @@ def test_apply_takes_the_weights_of_a_layer(
             ["--kernel", "net.npz:half"],
             "--kernel: net.npz:half is a file; write it with an @: --kernel @net.npz:half",
         ),
-        (["--filter", "sobel-x", "--order", "oihw"], "--order: is for weights from a file"),
+        (["--filter", "sobel-x", "--order", "oihw"], "--order: applies only to weights from a file"),
         (
             ["--kernel", "@net.npz:conv1.weight", "--order", "pytorch"],
             "order 'pytorch': choose from hwio, oihw",

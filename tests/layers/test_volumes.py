@@ -148,7 +148,7 @@ def test_another_depth_is_named(shape: tuple[int, ...]) -> None:
 def test_a_bank_turns_by_itself() -> None:
     with pytest.raises(FilterError, match="is rotated through all angles; leave out angle"):
         orientation_bank("gabor:8,angle=30")
-    with pytest.raises(FilterError, match="has 41783296 taps; the limit is 1048576"):
+    with pytest.raises(FilterError, match="has 41783296 coefficients; the limit is 1048576"):
         orientation_bank("gabor:4096,size=101")
     with pytest.raises(FilterError, match="must be a filter and a count"):
         orientation_bank("gabor:" + "9" * 5000)

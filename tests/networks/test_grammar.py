@@ -209,22 +209,22 @@ def test_joins_tags_and_positions() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "line 1, column 1: there are no layers; as in: conv 6 f5, maxpool f2"),
-        ("# nothing", "line 1, column 10: there are no layers; as in: conv 6 f5, maxpool f2"),
-        ("in 3x3x3", "line 1, column 1: there are no layers; as in: conv 6 f5, maxpool f2"),
+        ("", "line 1, column 1: there are no layers; write some, for example: conv 6 f5, maxpool f2"),
+        ("# nothing", "line 1, column 10: there are no layers; write some, for example: conv 6 f5, maxpool f2"),
+        ("in 3x3x3", "line 1, column 1: there are no layers; write some, for example: conv 6 f5, maxpool f2"),
         ("relu, cnov 6 f5", "line 1, column 7: unknown layer 'cnov': did you mean conv?"),
         ("conv 6 f5 relu", "line 1, column 11: relu is a layer of its own: put a comma between conv and relu"),
         (
             "conv 6 f5 f3",
-            "line 1, column 11: f3 sets the window of conv again",
+            "line 1, column 11: f3 sets the kernel size of conv a second time",
         ),
         (
             "conv f5",
-            "line 1, column 1: conv needs its filters: conv OUT fF [sS] [pP] [dD] [gG] [nobias]",
+            "line 1, column 1: conv needs a number of filters: conv OUT fF [sS] [pP] [dD] [gG] [nobias]",
         ),
-        ("fc", "line 1, column 1: fc needs its units: fc OUT [nobias]"),
-        ("maxpool", "line 1, column 1: maxpool needs its window: maxpool fF [sS] [pP] [dD] [ceil]"),
-        ("pad", "line 1, column 1: pad needs its padding: pad P"),
+        ("fc", "line 1, column 1: fc needs a number of units: fc OUT [nobias]"),
+        ("maxpool", "line 1, column 1: maxpool needs a kernel size: maxpool fF [sS] [pP] [dD] [ceil]"),
+        ("pad", "line 1, column 1: pad needs a padding: pad P"),
         (
             "pad same",
             "line 1, column 5: 'same' is not an option of pad: pad P",
@@ -236,7 +236,7 @@ def test_joins_tags_and_positions() -> None:
         ("conv 6 f0", "line 1, column 8: filter '0' must be a whole number, at least 1"),
         ("conv 0 f3", "line 1, column 6: filters '0' must be a whole number, at least 1"),
         ("conv 6 f3 s-1", "line 1, column 11: stride '-1' must be one number, or two as in 4x3 (vertical x "
-         "horizontal), in whole numbers from 1"),
+         "horizontal), with whole numbers of at least 1"),
         ("conv 6 f3 bias=maybe", "line 1, column 11: 'maybe' must be true or false"),
         ("conv 6 kernel_siz=3", "line 1, column 8: kernel_siz is not an option of conv: did you mean kernel_size?"),
         ("relu slope=2", "line 1, column 6: slope is not an option of relu: it has none"),
@@ -247,11 +247,11 @@ def test_joins_tags_and_positions() -> None:
         ("3.5 x { relu }", "line 1, column 1: a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"),
         ("0 x { relu }", "line 1, column 1: repeats '0' must be a whole number, at least 1"),
         ("2 x { }", "line 1, column 5: there is nothing to repeat"),
-        ("2 x { relu | bn }", "line 1, column 12: a repeat has no branches; only add, cat and mul do"),
+        ("2 x { relu | bn }", "line 1, column 12: a repeat cannot have branches; only add, cat and mul can"),
         ("2 x { relu", "line 1, column 5: this brace is never closed"),
         ("add { relu |\n2 x { bn", "line 2, column 5: this brace is never closed"),
-        ("relu }", "line 1, column 6: '}' closes nothing: no brace is open"),
-        ("relu | bn", "line 1, column 6: '|' closes nothing: no brace is open"),
+        ("relu }", "line 1, column 6: '}' has no opening brace"),
+        ("relu | bn", "line 1, column 6: '|' has no opening brace"),
         ("relu { bn }", "line 1, column 6: a comma is missing before '{'"),
         ("{ bn }", "line 1, column 1: a brace must follow add, cat, mul or a repeat, as in: 3 x { conv 64 f3 p1 }"),
         ("add { relu } bn", "line 1, column 5: add needs at least two branches, separated by |; an empty branch is the "
@@ -261,8 +261,8 @@ def test_joins_tags_and_positions() -> None:
         ("@a, relu", "line 1, column 1: @a must follow the layer whose output it names"),
         ("relu @", "line 1, column 6: a tag needs a name, as in @skip"),
         ("relu, in 3x3", "line 1, column 7: in may appear only once, before all layers"),
-        ("in 3y3, relu", "line 1, column 4: input '3y3' must be a size as in 32, 32x24 or 32x24x3, in whole "
-         "numbers from 1"),
+        ("in 3y3, relu", "line 1, column 4: input '3y3' must be a size such as 32, 32x24 or 32x24x3, with "
+         "whole numbers of at least 1"),
         ("in 3 3, relu", "line 1, column 1: in takes only the input size, as in: in 32x32x3"),
         ("9999999 x { relu }", "line 1, column 1: makes 9,999,999 layers with repeats written out; at most 100,000 are "
          "allowed"),

@@ -197,9 +197,9 @@ def test_counts_are_exact_at_any_size() -> None:
 @pytest.mark.parametrize(
     ("channels", "filters", "groups", "message"),
     [
-        (4, 6, 3, "groups 3: do not divide 4 input channels: 4 / 3 leaves 1; "),
-        (6, 4, 3, "groups 3: do not divide 4 filters: 4 / 3 leaves 1; "),
-        (2, 4, 4, "groups 4: do not divide 2 input channels: 2 / 4 leaves 2; "),
+        (4, 6, 3, "groups 3: must divide the 4 input channels, but 4 / 3 leaves a remainder of 1; "),
+        (6, 4, 3, "groups 3: must divide the 4 filters, but 4 / 3 leaves a remainder of 1; "),
+        (2, 4, 4, "groups 4: must divide the 2 input channels, but 2 / 4 leaves a remainder of 2; "),
     ],
 )
 def test_groups_that_do_not_divide(channels: int, filters: int, groups: int, message: str) -> None:
@@ -306,7 +306,7 @@ def test_transposed_convolution_counts_match_brute_force(
 def test_transposed_convolution_in_groups() -> None:
     layer = TransposedConvolution(window=(3, 3), filters=6, groups=2)
     assert (layer.params(4), layer.weights(4)) == (3 * 3 * 6 // 2 * 4 + 6, (3, 3, 2, 6))
-    with pytest.raises(SizeError, match="groups 2: do not divide 5 input channels"):
+    with pytest.raises(SizeError, match="groups 2: must divide the 5 input channels"):
         layer.params(5)
 
 

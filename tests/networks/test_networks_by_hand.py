@@ -272,14 +272,14 @@ def test_branches_share_their_input_and_precede_their_join() -> None:
             "line 1, column 1, cat: its branches give 8x8x3 and 192; "
             "they must have the same height and width",
         ),
-        ("relu, add @a", (8, 8, 3), "line 1, column 7, add @a: this tag is not set: no tag is set before it"),
+        ("relu, add @a", (8, 8, 3), "line 1, column 7, add @a: there is no such tag: no layer before it has a tag"),
         (
             "relu @skip, cat @skap", (8, 8, 3),
-            "line 1, column 13, cat @skap: this tag is not set: did you mean skip?",
+            "line 1, column 13, cat @skap: there is no such tag: did you mean skip?",
         ),
         (
             "add @b, relu @b", (8, 8, 3),
-            "line 1, column 1, add @b: this tag is not set: no tag is set before it",
+            "line 1, column 1, add @b: there is no such tag: no layer before it has a tag",
         ),
         (
             "flatten", (8, 8),
@@ -298,8 +298,8 @@ def test_branches_share_their_input_and_precede_their_join() -> None:
         ),
         (
             "2 x { maxpool f2 }\n\n  conv 6 f1 g4", (8, 8, 6),
-            "line 3, column 3, conv 6 f1 g4 on 2x2x6: groups 4: do not divide 6 input channels: "
-            "6 / 4 leaves 2; the nearest number of groups that does is 3",
+            "line 3, column 3, conv 6 f1 g4 on 2x2x6: groups 4: must divide the 6 input channels, but "
+            "6 / 4 leaves a remainder of 2; the nearest number of groups that does is 3",
         ),
     ],
 )  # fmt: skip

@@ -198,8 +198,8 @@ def test_unknown_channels() -> None:
             "line 1, column 12, conv 16 f5 on 4x4x6: filter 5 on input 4: floor((4 + 2·0 - 5)/1) + 1 = 0: the filter "
             "is larger than the padded input (5 > 4); use a padding of at least 1 or a filter of at most 4",
         ),
-        ("relu,\n conv 6 f3 g4", "line 2, column 2, conv 6 f3 g4 on 8x8x3: groups 4: do not divide 3 input channels: "
-         "3 / 4 leaves 3; the nearest number of groups that does is 3"),
+        ("relu,\n conv 6 f3 g4", "line 2, column 2, conv 6 f3 g4 on 8x8x3: groups 4: must divide the 3 input channels, "
+         "but 3 / 4 leaves a remainder of 3; the nearest number of groups that does is 3"),
         ("maxpool f3 p2", "line 1, column 1, maxpool f3 p2 on 8x8x3: padding 2: is more than half the window of 3, so "
          "a window could contain only padding; use at most 1"),
         ("flatten, conv 6 f3", "line 1, column 10, conv 6 f3 on 192: conv on 192 values: needs an image, not "
@@ -212,8 +212,8 @@ def test_unknown_channels() -> None:
          "height and width"),
         ("relu @skip, conv 3 f3, cat @skip", "line 1, column 24, cat @skip: its branches give 6x6x3 and 8x8x3; they "
          "must have the same height and width"),
-        ("relu @skip, add @skpi", "line 1, column 13, add @skpi: this tag is not set: did you mean skip?"),
-        ("add @skip", "line 1, column 1, add @skip: this tag is not set: no tag is set before it"),
+        ("relu @skip, add @skpi", "line 1, column 13, add @skpi: there is no such tag: did you mean skip?"),
+        ("add @skip", "line 1, column 1, add @skip: there is no such tag: no layer before it has a tag"),
         ("2 x { relu, conv 2 f5 }", "line 1, column 13, conv 2 f5 on 4x4x2: filter 5 on input 4: floor((4 + 2·0 - "
          "5)/1) + 1 = 0: the filter is larger than the padded input (5 > 4); use a padding of at least 1 or a filter "
          "of at most 4"),
@@ -231,14 +231,14 @@ def test_impossible_layers(text: str, message: str) -> None:
 def test_long_lists_of_tags_are_shortened(tags: list[str]) -> None:
     with pytest.raises(SizeError) as caught:
         network(", ".join(f"relu @a{tag}" for tag in tags) + ", add @?", (8, 8, 3))
-    assert caught.value.why == f"this tag is not set: {len(tags):,} other tags are set before it"
+    assert caught.value.why == f"there is no such tag: {len(tags):,} other tags are defined before it"
 
 
 def test_an_input_size_is_needed() -> None:
     with pytest.raises(SizeError) as caught:
         network("relu")
     assert str(caught.value) == (
-        "the spec: has no input size: begin it with in 224x224x3, or give --n 224x224x3"
+        "the network: has no input size; begin it with in 224x224x3, or give --n 224x224x3"
     )
 
 

@@ -435,7 +435,7 @@ def test_cmyk_tiff_becomes_rgb() -> None:
 def test_cmyk_profile_is_dropped_with_a_note() -> None:
     picture = picture_of(saved(cmyk_image(0, 0, 0, 9), "TIFF", icc_profile=b"profile of an ink"))
     assert picture.profile is None
-    assert picture.notes == ("CMYK was converted to RGB, its profile dropped",)
+    assert picture.notes == ("CMYK was converted to RGB, and its color profile was dropped",)
 
 
 def test_ycbcr_tiff_becomes_rgb() -> None:
@@ -606,14 +606,14 @@ def test_first_frame_of_several_is_used_with_a_note(file_format: str, options: d
     first, *others = frames("RGB")
     picture = picture_of(saved(first, file_format, save_all=True, append_images=others, **options))
     assert np.abs(picture.pixels.astype(int) - [10, 20, 30]).max() <= (4 if file_format == "AVIF" else 0)
-    assert picture.notes == ("has several frames; uses the first (--frame selects another)",)
+    assert picture.notes == ("has several frames; the first is used (--frame selects another)",)
 
 
 def test_multi_picture_jpeg_is_read_as_its_first() -> None:
     first, *others = frames("RGB")
     picture = picture_of(saved(first, "MPO", save_all=True, append_images=others))
     assert np.abs(picture.pixels.astype(int) - [10, 20, 30]).max() <= 3
-    assert picture.notes == ("has several frames; uses the first (--frame selects another)",)
+    assert picture.notes == ("has several frames; the first is used (--frame selects another)",)
 
 
 def test_later_pictures_of_a_multi_picture_jpeg_are_checked_as_the_first() -> None:
@@ -1474,7 +1474,7 @@ def test_format_by_extension(target: str | Path, file_format: OutputFormat) -> N
 
 @pytest.mark.parametrize("target", ["x", "png", ".png", "folder.png/x"])
 def test_missing_extension_is_wrong_usage(target: str) -> None:
-    with pytest.raises(UsageError, match="has no extension, which selects the format"):
+    with pytest.raises(UsageError, match="has no extension; the extension selects the format"):
         format_for_path(target)
 
 

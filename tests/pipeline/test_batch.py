@@ -139,7 +139,7 @@ def test_two_results_for_one_output_are_refused_before_anything_is_started(
 ) -> None:
     recipe = every_recipe(tmp_path)[0]
     batch = Batch(sources, [recipe], Destination(str(tmp_path / "one.png")), ReadOptions())
-    with pytest.raises(UsageError, match="is one output for 4 results"):
+    with pytest.raises(UsageError, match="is a single file for 4 results"):
         batch.run()
     same = [sources[0], sources[0]]
     with pytest.raises(UsageError, match="2 results have this output"):

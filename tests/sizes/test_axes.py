@@ -457,7 +457,7 @@ def test_paddings_and_strides_refuses_zero(n: int, f: int, want: int, d: int) ->
 
 @pytest.mark.parametrize(("n", "f"), [(HUGE, 3), (3, HUGE)])
 def test_side_too_long_to_search_is_refused(n: int, f: int) -> None:
-    with pytest.raises(SizeError, match="too long to search"):
+    with pytest.raises(SizeError, match="too large to search"):
         paddings_and_strides(n, f, 5)
 
 

@@ -108,7 +108,7 @@ def apply(
         str,
         typer.Option(
             "--bias",
-            help="Add a number to the scaled result, or a,b,c: one number to each feature map.",
+            help="Add a number to the scaled result, or a,b,c: one number per feature map.",
             metavar="NUMBER",
             rich_help_panel=options.PIXELS,
         ),
@@ -126,7 +126,7 @@ def apply(
         str | None,
         typer.Option(
             "--sheet",
-            help="Draw the input and all results in one picture (default: of every named filter).",
+            help="Draw the input and all results in one picture (default: every named filter).",
             metavar="FILE",
             rich_help_panel=options.OUTPUT,
         ),
@@ -155,19 +155,21 @@ def apply(
     convcli apply photo.png --direction directions.png
 
     Writes the result to IMAGE-FILTER.png in the current folder and prints its path. A result is an array of
-    exact signed values; --signed controls how they become pixels. The result of a text matrix is printed.
-    Alpha is kept and never filtered. IMAGE - reads standard input, -o - writes standard output.
+    exact signed values; --signed controls how they become pixels. The result of a text matrix is printed
+    instead. Alpha is kept and never filtered. IMAGE - reads standard input, and -o - writes to standard
+    output.
 
-    A kernel file can hold a volume (f, f, C), which is summed over the channels, or a bank (f, f, C, F), as
-    the weights of a layer are: it gives F feature maps, for -o maps.npy or a TIFF of F pages.
+    A kernel file can hold a volume (f, f, C), whose products are summed over the channels, or a bank
+    (f, f, C, F), like the weights of a convolution layer. A bank gives F feature maps, which fit into a .npy
+    file or a TIFF with F pages.
 
-    --sheet and --direction replace the results; with -o, --out-dir, --name or --format the results are
-    written, too. For several inputs their file name needs {stem}. A sheet shows signed results in blue
-    (negative), white and red (positive), and filters the luma of color pictures.
+    --sheet and --direction draw a picture instead of writing the results; -o, --out-dir, --name or --format
+    writes the results as well. With several inputs, the file name of a sheet must contain {stem}. A sheet
+    shows signed results in blue (negative), white and red (positive), and filters the luma of color pictures.
     """
     options.apply_text_option(arguments.text, json=arguments.json, output=arguments.output)
     if not images and arguments.files0_from is None:
-        raise UsageError("IMAGE", "missing; as in: convcli apply photo.png --filter sobel-x")
+        raise UsageError("IMAGE", "missing; for example: convcli apply photo.png --filter sobel-x")
     reading = (arguments.recursive, arguments.max_pixels, arguments.max_memory, arguments.frame)
     if images and len(images) == 1 and reading == (False, None, None, None):
         from convcli.pictures.formats.decoding import start_decoding  # late: help needs no Pillow

@@ -50,7 +50,8 @@ def explain(
         ),
     ] = None,
     at: Annotated[
-        str, typer.Option("--at", help="Position in the result: column and row, from 0.", metavar="X,Y")
+        str,
+        typer.Option("--at", help="Position in the result: column and row, counted from 0.", metavar="X,Y"),
     ] = "0,0",
     channels: Annotated[
         str | None,
@@ -82,7 +83,7 @@ def explain(
         str | None,
         typer.Option(
             "--signed",
-            help="How the value becomes a pixel: abs, clip, center or raw (default: as apply does).",
+            help="How the value becomes a pixel: abs, clip, center or raw (default: as for apply).",
             metavar="HOW",
             rich_help_panel=options.PIXELS,
             autocompletion=completers.enum_values(
@@ -134,7 +135,7 @@ def explain(
     from the padding (default: same). When piped, prints only the value of each channel, tab-separated, or the
     names of the files it drew. A drawing shows one channel: choose it with --channels.
 
-    With --n and --f instead of IMAGE it explains the window alone: what it reads, what it never reads, and
+    With --n and --f instead of IMAGE, explains only the window: what it reads, what it never reads, and
     the output size. The padding then defaults to 0; when piped, prints only the size.
     """
     options.apply_text_option(text, json=json, output=output)
@@ -152,11 +153,13 @@ def explain(
         explain_window(n, f, window_padding, stride, dilation, position, files, json=json)
         return 0
     if image is None:
-        raise UsageError("IMAGE", "missing; as in: convcli explain photo.png --filter sobel-x --at 12,7")
+        raise UsageError(
+            "IMAGE", "missing; for example: convcli explain photo.png --filter sobel-x --at 12,7"
+        )
     if (n, f) != (None, None):
         raise UsageError(
             "--f" if n is None else "--n",
-            "is for a window without IMAGE; leave it out, as the picture has a size and the filter, too",
+            "applies only without IMAGE; leave it out, because the image and the filter have sizes",
         )
     if (name is None) == (kernel is None):
         raise UsageError("--filter", "give either one --filter or one --kernel")
@@ -260,12 +263,12 @@ def _check_window_only(given: Mapping[str, object]) -> None:
     """Check that no option is given that needs a picture."""
     for option, value in given.items():
         if value is not None and value is not False:
-            raise UsageError(option, "needs IMAGE; a window alone takes only --n, --f, --p, --s and --d")
+            raise UsageError(option, "requires IMAGE; without it, only --n, --f, --p, --s and --d apply")
 
 
 def _parse_position(text: str) -> tuple[int, int]:
     """Read ``X,Y`` as (row, column)."""
     parts = text.split(",")
     if len(parts) != 2 or not all(part.strip().isdecimal() and len(part) < 20 for part in parts):
-        raise UsageError(f"--at {text[:50]!r}", "must be column and row of the result, as in 12,7")
+        raise UsageError(f"--at {text[:50]!r}", "must be a column and a row of the result, such as 12,7")
     return int(parts[1]), int(parts[0])

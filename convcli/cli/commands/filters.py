@@ -68,7 +68,7 @@ def filters(
     options.apply_text_option(text, json=json)
     if name is None:
         if angle is not None or size is not None or output is not None or tuning:
-            raise UsageError("NAME", "missing; as in: convcli filters sobel-x --angle 70")
+            raise UsageError("NAME", "missing; for example: convcli filters sobel-x --angle 70")
         _print_catalog(json=json)
         return 0
     from convcli.cli.options.filtering import kernel_files, read_filters
@@ -179,6 +179,6 @@ def _print_filter(filter_: "Filter") -> None:
         )
     entry = CATALOG.get(filter_.name.partition(":")[0])
     for name, option in entry.options.items() if entry else ():
-        default = "" if option.default is None else f" (default {option.default:g})"
+        default = "" if option.default is None else f" (default: {option.default:g})"
         summary_lines.append(("option", f"{name}: {option.description}{default}"))
     write("".join(f"{line}\n" for line in lines) + labeled_text(summary_lines))

@@ -31,7 +31,7 @@ def help(
         ),
     ] = None,
 ) -> int:
-    """Show the help page of a command, or of the layers that networks are written with.
+    """Show the help page of a command, or how to write the layers of a network.
 
     \b
     convcli help apply

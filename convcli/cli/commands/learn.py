@@ -73,7 +73,7 @@ def learn(
         typer.Option(
             "--channels",
             help="Channels to learn from: each, sum (a filter over all input channels), gray, r, g or b "
-            "(default: what fits the pair).",
+            "(default: inferred from the pair).",
             metavar="WHICH",
             autocompletion=enum_values("convcli.pictures.channels:Channels"),
         ),
@@ -138,14 +138,16 @@ def learn(
     convcli learn photo.png edges.npy --closed-form
     convcli apply photo.png --kernel @kernel.json
 
-    The target has the size of the input, or the smaller size of a result without padding. Prints the filter,
-    its error on the last fifth of the rows, which are held out from training, and the nearest named filter.
-    A target of 8-bit pixels has lost its signs (use --abs) and the values that were clipped; --signed raw
-    keeps both. When piped, prints only the coefficients, in the form that --kernel reads.
+    The target has the size of the input, or the smaller size that filtering without padding gives. Prints the
+    filter, its error on the last fifth of the rows, which are held out from training, and the nearest
+    named filter. A target of 8-bit pixels has lost its signs (use --abs) and the values that were clipped;
+    --signed raw keeps both. When piped, prints only the coefficients, in the form that --kernel reads.
     """
     options.apply_text_option(text, json=json)
     if not pictures or len(pictures) % 2:
-        raise UsageError("INPUT TARGET", "must be pairs, as in: convcli learn photo.png edges.npy --f 3")
+        raise UsageError(
+            "INPUT TARGET", "must come in pairs, for example: convcli learn photo.png edges.npy --f 3"
+        )
     check_names(pictures, "INPUT TARGET")
     for option, value in (("--curve", curve), ("--optimizer", optimizer), ("--steps", steps), ("--lr", rate)):
         options.check_exclusive({"--closed-form": closed_form, option: value})
@@ -170,7 +172,7 @@ def learn(
     if output is not None:
         check_kernel_file(output, pictures, force=force)
     if curve is not None:
-        check_output_file(curve, (".png",), "a curve is drawn", pictures, force=force)
+        check_output_file(curve, (".png",), "a curve", pictures, force=force)
     check_distinct_files(output, "--curve", curve)
     reading = read_options(max_pixels, max_memory, None).with_result_bytes(50)
     pairs = _pairs(pictures, size, channels, reading, absolute=absolute)
@@ -240,7 +242,7 @@ def _warn_about_target(learned: "LearnedFilter", examples: "list[Example]", *, a
     """Print what may be wrong with a target that a filter cannot produce."""
     is_unsigned = min(float(example.target.min()) for example in examples) >= 0
     if learned.relative_error > LARGE_ERROR and is_unsigned and not absolute and learned.bias == 0:
-        message("target", "no filter comes close to it; use --abs if it holds absolute values")
+        message("target", "no filter reproduces it well; use --abs if it holds absolute values")
     elif learned.offset and (not learned.history or learned.history[-1].loss < LARGE_ERROR**2):
         message(
             "target", f"is offset by {learned.offset:.6g}, which a filter alone cannot produce; use --bias"

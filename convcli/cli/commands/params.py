@@ -32,7 +32,7 @@ def params(
             "-n",
             "--n",
             "--input-size",
-            help="Input size: n, HxW or HxWxC; give two to compare a network with itself.",
+            help="Input size: n, HxW or HxWxC; give two to compare a network at two sizes.",
             metavar="SIZE",
         ),
     ] = None,
@@ -66,7 +66,7 @@ def params(
         str | None,
         typer.Option(
             "--against",
-            help="Compare with another network, marking rows that differ. Checks apply to the first.",
+            help="Compare with another network, marking rows that differ. Checks apply to the first network.",
             metavar="NETWORK",
             autocompletion=networks,
         ),
@@ -93,7 +93,8 @@ def params(
         str | None,
         typer.Option(
             "--dtype",
-            help="fp32, fp16 or int8, for the bytes below the table and in --json (default: fp32).",
+            help="Data type for the byte counts below the table and in --json: fp32, fp16 or int8 "
+            "(default: fp32).",
             metavar="TYPE",
             autocompletion=enum_values("convcli.cli.reports.summaries:Dtype"),
             rich_help_panel=options.COSTS,
@@ -112,7 +113,7 @@ def params(
     output: Annotated[
         str | None,
         typer.Option(
-            "-o", "--output", help="Draw the network: .svg, or .html with its table.", metavar="FILE"
+            "-o", "--output", help="Draw the network as .svg, or as .html with its table.", metavar="FILE"
         ),
     ] = None,
     force: options.Force = False,
@@ -125,12 +126,12 @@ def params(
 
     \b
     convcli params --f 5 --c-in 3 --c-out 6               456
-    convcli params --n 32x32x3 --f 5 --c-out 6            and its costs
+    convcli params --n 32x32x3 --f 5 --c-out 6            with its costs
     convcli params --n 128x128x1 --dense 300              4915500
-    convcli params resnet18                               a row per layer, totals
+    convcli params resnet18                               one row per layer, and totals
     convcli params vgg11 --n 320x320x3 --max-params 250M  exit code 1 if more
     convcli params resnet18 --against resnet34
-    convcli params resnet18 -o resnet18.html --force      a diagram, and the table
+    convcli params resnet18 -o resnet18.html --force      a diagram with the table
 
     A layer has (f·f·c_in + 1)·c_out parameters. On a terminal, shows the formula with its numbers; with --n,
     also the activations, the multiply-accumulates (MACs: no bias, no activation) and the dense layer between
@@ -176,7 +177,7 @@ def params(
 
         if against is not None or versus_dense or by_block or len(sizes) > 1:
             raise UsageError(
-                "NETWORK", "missing; as in: convcli params resnet18; --list shows the shipped networks"
+                "NETWORK", "missing; for example: convcli params resnet18; --list shows the shipped networks"
             )
         size = sizes[0] if sizes else None
         if size is None and dense is None and batch is not None:
@@ -185,7 +186,9 @@ def params(
         if dense is not None:
             for_convolutions = (f, c_out) != (None, None) or (p, s, d, groups) != ("0", "1", "1", "1")
             if for_convolutions or (size is None) == (c_in is None):
-                raise UsageError("--dense", "takes only an input: --n 128x128x1, or --c-in 4096 for a vector")
+                raise UsageError(
+                    "--dense", "takes only an input size: --n 128x128x1, or --c-in 4096 for a vector"
+                )
             layer = Dense(units=parse_count(dense, "units"), bias=not no_bias)
             built = report_dense(
                 layer, size or (parse_count(c_in or "", "inputs"),), wanted, file, output_format
@@ -196,7 +199,7 @@ def params(
                 missing = "--f" if f is None else "--c-in" if channels is None else "--c-out"
                 raise UsageError(
                     missing,
-                    "missing; as in: convcli params --f 5 --c-in 3 --c-out 6, or for a network: "
+                    "missing; for example: convcli params --f 5 --c-in 3 --c-out 6, or for a network: "
                     "convcli params resnet18",
                 )
             if expect is not None and size is None:

@@ -49,9 +49,9 @@ def pool(
     convcli pool photo.png --mode avg --f 3 --s 2 --p 1 -o small.png
     convcli pool --n 28x28x6 --f 2                          14x14x6
 
-    Pools each channel on its own. The stride defaults to the filter size. Padding never counts, neither in
-    the maximum nor in the mean. Means of pictures are rounded half to even; means of text and .npy matrices
-    are exact, unless they are written as a picture (-o out.png). With --n instead of an image it prints the
+    Pools each channel on its own. The stride defaults to the filter size. Padding is ignored, in the
+    maximum as in the mean. Means of pictures are rounded half to even; means of text and .npy matrices
+    are exact, unless they are written as a picture (-o out.png). With --n instead of an image, prints the
     output size. Pooling has no parameters.
     """
     options.apply_text_option(arguments.text, json=arguments.json, output=arguments.output)
@@ -71,12 +71,12 @@ def pool(
         if arguments.preview or arguments.preview_as is not None:
             raise UsageError("--n", "prints a size, so there is nothing to preview; give an image to pool it")
         if images:
-            raise UsageError("--n", "is a size instead of an image; leave one of them out")
+            raise UsageError("--n", "gives a size instead of an image; leave out one of them")
         report_size(layer, parse_size(n, "input"), TableFormat.read(json=arguments.json))
         return 0
     if not images and arguments.files0_from is None:
         raise UsageError(
-            "IMAGE", "missing; as in: convcli pool photo.png --f 2, or: convcli pool --n 28x28x6 --f 2"
+            "IMAGE", "missing; for example: convcli pool photo.png --f 2, or: convcli pool --n 28x28x6 --f 2"
         )
     from convcli.cli.batch import run_batch
     from convcli.cli.options.batch import BatchOptions

@@ -47,7 +47,9 @@ def shape(
     smallest: Annotated[
         bool,
         typer.Option(
-            "--smallest", help="Print the smallest square input that works.", rich_help_panel=options.NETWORK
+            "--smallest",
+            help="Print the side of the smallest square input that works.",
+            rich_help_panel=options.NETWORK,
         ),
     ] = False,
     csv: options.CsvOption = False,
@@ -65,25 +67,25 @@ def shape(
     convcli shape --n 9x9x3 "conv 8 f3 p1, add { conv 8 f3 p1 | }, gap"
     convcli shape alexnet --valid-sizes 200..260
 
-    The size is floor((n + 2p - f)/s) + 1. Padding defaults to 0 and stride to 1; --want finds those that you
-    leave out. On a terminal, shows the formula with its numbers, and the input rows and columns that no
-    window reads. When piped, prints only the size.
+    The size is floor((n + 2p - f)/s) + 1. Padding defaults to 0 and stride to 1; --want finds
+    whichever you leave out. On a terminal, shows the formula with its numbers, and the input rows and
+    columns that no window reads. When piped, prints only the size.
 
     For a network, prints one row per layer: output size, receptive field (the part of the input that affects
     a unit), jump (input pixels from one unit to the next), center of the first unit, padding applied, and
-    the rows and columns that are never read. "convcli help layers" shows how to write layers, "convcli params
-    --list" lists the shipped networks.
+    the rows and columns that are never read. "convcli help layers" shows how to write layers, and "convcli
+    params --list" lists the shipped networks.
     """
     options.apply_text_option(text, json=json, csv=csv, markdown=md)
     output_format, checks = TableFormat.read(json=json, csv=csv, markdown=md), Checks.read(expect)
     size = None if n is None else parse_size(n, "input")
     if network is None:
         if (by_block, valid_sizes, smallest) != (False, None, False):
-            raise UsageError("NETWORK", "missing; as in: convcli shape resnet18")
+            raise UsageError("NETWORK", "missing; for example: convcli shape resnet18")
         if size is None or f is None:
             raise UsageError(
                 "--n" if size is None else "--f",
-                "missing; as in: convcli shape --n 32 --f 5, or for a network: convcli shape resnet18",
+                "missing; for example: convcli shape --n 32 --f 5, or for a network: convcli shape resnet18",
             )
         if want is not None:
             for name, value in (("--ceil", ceil), ("--c-out", c_out), ("--csv", csv), ("--md", md)):

@@ -105,7 +105,9 @@ def running_shell(name: str | None = None) -> Shell:
     name = next((program for program in programs if program in tuple(Shell)), None)
     if name is None:
         raise UsageError(
-            "--shell", f"missing, and none of {', '.join(Shell)} started convcli; name it, as in --shell bash"
+            "--shell",
+            f"not detected, because convcli was not started from {' or '.join(Shell)}; "
+            "name it, as in --shell bash",
         )
     return Shell(name)
 
@@ -194,7 +196,7 @@ def _write_script(path: Path, text: str) -> bool:
     if old == text.encode():
         return False
     if old and b"_CONVCLI_COMPLETE" not in old:
-        raise OutputError(str(path), "exists and is not convcli's")
+        raise OutputError(str(path), "exists, but convcli did not write it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

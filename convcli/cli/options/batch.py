@@ -136,7 +136,7 @@ def read_destination(
     for other_option, given in (("--out-dir", out_dir), ("--name", name)):
         if output is not None and given is not None:
             raise UsageError(
-                other_option, "is for derived names, but -o names the output; leave one of them out"
+                other_option, "applies only to derived names, but -o names the output; leave out one of them"
             )
     if skip_existing and (force or output is not None):
         raise UsageError(
@@ -150,7 +150,8 @@ def read_destination(
             )
         if stdout_is_terminal() and not output_format.text:
             raise UsageError(
-                f"{option} -", f"{output_format} is not for a terminal; redirect it, or add --format csv"
+                f"{option} -",
+                f"{output_format} cannot be shown in a terminal; redirect it, or add --format csv",
             )
     else:
         output_format = _check_format(output, output_format, file_format)
@@ -159,7 +160,7 @@ def read_destination(
         if not name.endswith(".{ext}"):
             output_format = _check_format(name, output_format, file_format)
     if png_level is not None and output_format not in (None, OutputFormat.PNG):
-        raise UsageError("--png-level", f"is for PNG files, but the output is {output_format}")
+        raise UsageError("--png-level", f"applies only to PNG files, but the output is {output_format}")
     folder = None if out_dir is None else Path(out_dir)
     return Destination(
         output, folder, name or DEFAULT_NAME, output_format, force, skip_existing, png_level, jobs

@@ -92,7 +92,7 @@ Angle = Annotated[
     typer.Option(
         "--angle",
         help="Direction of the derivative (across the edge), counter-clockwise from the x axis. sobel and "
-        "other pairs give one signed derivative.",
+        "other gradient magnitudes give one signed derivative.",
         metavar="DEGREES",
         rich_help_panel=FILTER,
     ),
@@ -118,7 +118,8 @@ Dilation = Annotated[
     ),
 ]
 OutputChannels = Annotated[
-    str | None, typer.Option("--c-out", help="Number of filters: channels of the output.", metavar="COUNT")
+    str | None,
+    typer.Option("--c-out", help="Number of filters, which are the output channels.", metavar="COUNT"),
 ]
 CeilOption = Annotated[
     bool,
@@ -138,7 +139,7 @@ TextOption = Annotated[
     bool,
     typer.Option(
         "--text",
-        help="Print what a terminal shows, as plain text, also into a file or a pipe.",
+        help="Print what a terminal would show, as plain text, even to a file or a pipe.",
         rich_help_panel=DISPLAY,
     ),
 ]
@@ -147,7 +148,7 @@ OutputOption = Annotated[
     typer.Option(
         "-o",
         "--output",
-        help="Output file, in the format of its extension; - is standard output.",
+        help="Output file; its extension selects the format, - is standard output.",
         metavar="FILE",
     ),
 ]
@@ -170,7 +171,7 @@ Frame = Annotated[
     int | None,
     typer.Option(
         "--frame",
-        help="Frame of an animation, or page of a document, from 0 (default: the first).",
+        help="Frame of an animation, or page of a document, counted from 0 (default: the first).",
         metavar="NUMBER",
         rich_help_panel=INPUT,
     ),
@@ -179,7 +180,7 @@ Background = Annotated[
     str | None,
     typer.Option(
         "--background",
-        help="Replace transparency by a color, as in white or #ff8800, for formats without alpha.",
+        help="Blend transparent pixels with a color, as in white or #ff8800, for formats without alpha.",
         metavar="COLOR",
         rich_help_panel=PIXELS,
     ),
@@ -192,7 +193,7 @@ PreviewAs = Annotated[
     str | None,
     typer.Option(
         "--preview-as",
-        help="Preview by kitty, iterm2, sixel, truecolor, 256 or ascii (default: the best available).",
+        help="Preview protocol: kitty, iterm2, sixel, truecolor, 256 or ascii (default: the best available).",
         metavar="MEANS",
         autocompletion=enum_values("convcli.cli.terminal.capabilities:GraphicsProtocol"),
         rich_help_panel=DISPLAY,

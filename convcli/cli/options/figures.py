@@ -122,7 +122,7 @@ class DrawingOptions:
         if len(gradients) > 1 and (direction.output is not None or "{filter}" not in direction.name):
             raise UsageError(
                 "--direction",
-                f'is one picture for {len(gradients)} filters; add both fields: "{{stem}}-{{filter}}.png"',
+                f'is a single file for {len(gradients)} filters; add both fields: "{{stem}}-{{filter}}.png"',
             )
         return gradients
 
@@ -141,7 +141,7 @@ def _check_no_rendering(rendering: Rendering) -> None:
     ):
         if given:
             raise UsageError(
-                option, "is for results, but --direction shows the gradient itself; leave it out"
+                option, "applies only to results, but --direction shows the gradient itself; leave it out"
             )
 
 
@@ -158,13 +158,16 @@ def _figure_destination(option: str, name: str, batch: BatchOptions, *, results:
         if len(batch.sources) > 1:
             example = f'{option} "{{stem}}-{Path(name).stem}{Path(name).suffix}"'
             raise UsageError(
-                f"{option} {name}", f"is one picture for {len(batch.sources)} inputs; add {{stem}}: {example}"
+                f"{option} {name}",
+                f"is a single file for {len(batch.sources)} inputs; add {{stem}}: {example}",
             )
     if figure.format is None or figure.format.numeric or name.lower().endswith(".pgm"):
         kind = "gray" if figure.format == OutputFormat.PNM else f"{figure.format}, which holds values"
-        raise UsageError(f"{option} {name}", f"is a color picture, not {kind}; end it in .png")
+        raise UsageError(
+            f"{option} {name}", f"must hold a color picture, not {kind}; choose a name that ends in .png"
+        )
     if destination.png_level is not None and figure.format != OutputFormat.PNG and not results:
-        raise UsageError("--png-level", f"is for PNG files, but {option} is {figure.format}")
+        raise UsageError("--png-level", f"applies only to PNG files, but {option} is {figure.format}")
     return figure._replace(
         skip_existing=destination.skip_existing, png_level=destination.png_level,
         option=option,

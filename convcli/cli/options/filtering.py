@@ -47,13 +47,17 @@ def read_filters(
         for name in inputs:
             if name.partition(":")[0].lower() in CATALOG and not os.path.lexists(name):
                 raise UsageError(name[:100], f"is a filter, not a picture: --filter {name}")
-        raise UsageError("--filter", "missing; as in --filter sobel-x (convcli filters lists them)")
+        raise UsageError(
+            "--filter", "missing; for example: --filter sobel-x (convcli filters lists all filters)"
+        )
     if (kernels or banks) and not (angle is None and size is None):
         option = "--kernel" if kernels else "--bank"
         raise UsageError(option, "cannot be combined with --angle and --size, which are for named filters")
     options = {"angle": parse_number_option("--angle", angle), "size": parse_number_option("--size", size)}
     if order is not None and not any(text.startswith("@") for text in kernels):
-        raise UsageError("--order", "is for weights from a file, as in --kernel @weights.npz:conv1.weight")
+        raise UsageError(
+            "--order", "applies only to weights from a file, such as --kernel @weights.npz:conv1.weight"
+        )
     filters: list[Filter | Bank] = [get_filter(name, **options) for name in names]
     if kernels:
         from convcli.cli.options.kernels import parse_kernel_option  # late: most runs name filters

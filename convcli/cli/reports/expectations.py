@@ -48,4 +48,6 @@ class Checks(NamedTuple):
         if self.expect is not None and output != wanted:
             raise ConvcliError(f"output {format_size(output)}", f"is not the expected {self.expect}")
         if self.max_params is not None and (network.params or 0) > self.params:
-            raise ConvcliError(f"params {network.params:,}", f"are more than --max-params {self.max_params}")
+            raise ConvcliError(
+                f"{network.params:,} parameters", f"more than the limit of --max-params {self.max_params}"
+            )

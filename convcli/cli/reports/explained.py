@@ -166,7 +166,7 @@ def _pixel_text(value: int | float, pixel: int | float, signed: SignedMapping, d
     elif mapped != pixel:
         fits = -0.5 <= mapped < white + 0.5
         text += f", {'rounded' if fits else 'saturated'} to {pixel}"
-    return f"{text}, by --signed {signed}"
+    return f"{text} (--signed {signed})"
 
 
 def _weighted_sum_record(weighted_sum: WeightedSum) -> dict[str, object]:

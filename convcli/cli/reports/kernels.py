@@ -59,7 +59,7 @@ def check_kernel_file(target: str, inputs: Iterable[str] = (), *, force: bool) -
     OutputError
         The file may not be written.
     """
-    check_output_file(target, FORMATS, "a kernel is saved", inputs, force=force)
+    check_output_file(target, FORMATS, "a kernel", inputs, force=force)
 
 
 def check_volume_format(target: str) -> None:

@@ -162,7 +162,9 @@ def search_sides(text: str, size: Size | None, side_range: str | None, *, json: 
     else:
         match = re.fullmatch(r"\s*([0-9]{1,500})\s*\.\.\s*([0-9]{1,500})\s*", side_range)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
-            raise SizeError(f"--valid-sizes {side_range[:50]!r}", "must be a range of sides, as in 200..260")
+            raise SizeError(
+                f"--valid-sizes {side_range[:50]!r}", "must be a range of sides, such as 200..260"
+            )
         first, end = int(match[1]), int(match[2]) + 1
         if end - first > MAX_SIDES:
             raise SizeError(
@@ -175,7 +177,9 @@ def search_sides(text: str, size: Size | None, side_range: str | None, *, json: 
     else:
         write("".join(f"{side}\n" for side in found))
     if not found:
-        message(f"--valid-sizes {side_range}", f"none: {first_unread_layer(spec, size, end - 1)}")
+        message(
+            f"--valid-sizes {side_range}", f"contains no such size: {first_unread_layer(spec, size, end - 1)}"
+        )
 
 
 def list_shipped(output_format: TableFormat) -> None:

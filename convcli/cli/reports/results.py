@@ -107,5 +107,5 @@ def _format_summary(record: Mapping[str, object]) -> str:
     )
     text = f"({record['shape_out']}, {record['dtype']} from {low} to {high})"
     if record["saturated"]:
-        text += f"; {record['saturated']} saturated{SATURATION_HINT}"
+        text += f"; {record['saturated']} values saturated{SATURATION_HINT}"
     return text

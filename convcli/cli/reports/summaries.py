@@ -95,11 +95,15 @@ def cost_lines(network: Network, costs: CostUnits) -> list[tuple[str, str]]:
     activations, peak = (network.activations or 0) * batch, (network.peak_activations or 0) * batch
     return [
         ("params", f"{params:,}{statistics}; {_format_bytes(params * dtype.size)} as {dtype}"),
-        ("MACs", f"{macs * batch:,}{per_batch}: multiply-accumulates, no bias, normalization or activation"),
+        (
+            "MACs",
+            f"{macs * batch:,}{per_batch}: multiply-accumulates "
+            "(bias, normalization and activation not counted)",
+        ),
         (
             "activations",
-            f"{activations:,}{per_batch}, {_format_bytes(activations * dtype.size)}; during inference at "
-            f"most {peak:,} at once, {_format_bytes(peak * dtype.size)}",
+            f"{activations:,} values{per_batch}, {_format_bytes(activations * dtype.size)}; during "
+            f"inference, at most {peak:,} values, {_format_bytes(peak * dtype.size)}, are held at once",
         ),
     ]
 

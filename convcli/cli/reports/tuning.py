@@ -38,7 +38,7 @@ def report_tuning(
         The file cannot be written, or is not a .png file.
     """
     if target is not None:
-        check_output_file(target, (".png",), "a tuning curve is drawn", inputs, force=force)
+        check_output_file(target, (".png",), "a tuning curve", inputs, force=force)
     curves = tuning_curves(filter_)
     if target is not None:
         from convcli.figures.plots import tuning_plot  # late: only a drawing needs Pillow
@@ -100,4 +100,6 @@ def _summary(curve: TuningCurve) -> str:
     if not curve.preferred:
         return f"no preferred angle: the weakest response is {1 - curve.selectivity:.0%} of the strongest"
     angles = ", ".join(f"{angle:.1f}°" for angle in curve.preferred)
-    return f"prefers {angles}; half width {curve.half_width:.1f}°; weakest {1 - curve.selectivity:.0%}"
+    return (
+        f"prefers {angles}; half width {curve.half_width:.1f}°; weakest response {1 - curve.selectivity:.0%}"
+    )

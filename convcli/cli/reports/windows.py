@@ -36,7 +36,7 @@ def explain_window(
     """
     if n is None or f is None:
         raise UsageError(
-            "--n" if n is None else "--f", "missing; as in: convcli explain --n 6 --f 3 -o window.svg"
+            "--n" if n is None else "--f", "missing; for example: convcli explain --n 6 --f 3 -o window.svg"
         )
     size = parse_size(n, "input")
     rows, columns = window_axes(

@@ -127,7 +127,11 @@ def format_table(table: Table) -> str:
     text = _render(fitting, _column_widths(fitting, terminal), has_total=table.has_total)
     names = {column.name for column in fitting}
     left_out = ", ".join(column.name for column in formatted if column.name not in names)
-    return f"{text}\n{wrapped(f'left out at a width of {terminal}: {left_out}')}" if left_out else text
+    return (
+        f"{text}\n{wrapped(f'columns that do not fit in {terminal} characters: {left_out}')}"
+        if left_out
+        else text
+    )
 
 
 def _indented(texts: Sequence[str], depths: Sequence[int], max_indent_width: int) -> list[tuple[int, str]]:

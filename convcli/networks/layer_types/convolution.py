@@ -105,8 +105,8 @@ def _channels_per_group(groups: int, channels: int, filters: int | None) -> int:
             near = max(n for n in range(1, min(groups, 100_000) + 1) if common % n == 0)
             raise SizeError(
                 f"groups {groups}",
-                f"do not divide {count} {what}: {count} / {groups} leaves {count % groups}; "
-                f"the nearest number of groups that does is {near}",
+                f"must divide the {count} {what}, but {count} / {groups} leaves a remainder of "
+                f"{count % groups}; the nearest number of groups that does is {near}",
             )
     return channels // groups
 

@@ -162,7 +162,7 @@ def format_for_path(target: str | Path) -> OutputFormat:
     except UsageError:
         what = f"unknown extension {extension!r}" if extension else "has no extension"
         raise UsageError(
-            str(target), f"{what}, which selects the format: {', '.join(OutputFormat)}"
+            str(target), f"{what}; the extension selects the format: {', '.join(OutputFormat)}"
         ) from None
 
 
@@ -218,7 +218,7 @@ def _check_pixels_fit(picture: Picture, channels: int, file_format: OutputFormat
         raise OutputError(
             name,
             f"{file_format} cannot hold alpha; use {', '.join(others)}, "
-            "or lay it over a color with --background white",
+            "or blend it with a color: --background white",
         )
     if channels == 3 and name.lower().endswith(".pgm"):
         raise OutputError(name, "a .pgm file holds grayscale only; use .ppm")

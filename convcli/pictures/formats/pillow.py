@@ -264,7 +264,7 @@ def _is_deep_avif(stream: BinaryIO) -> bool:
 def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None) -> PillowDecoded:
     notes = []
     if frame is None and getattr(image, "is_animated", False):
-        notes.append("has several frames; uses the first (--frame selects another)")
+        notes.append("has several frames; the first is used (--frame selects another)")
     raw_mode, *rest = _decoder_arguments(image)
     if (
         image.format == "PPM"
@@ -287,7 +287,7 @@ def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None)
     if image.mode in {"LAB", "HSV"}:
         raise ImageError(name, f"has {image.mode} colors; convert it to RGB first")
     if image.mode == "CMYK":
-        notes.append("CMYK was converted to RGB" + (", its profile dropped" if profile else ""))
+        notes.append("CMYK was converted to RGB" + (", and its color profile was dropped" if profile else ""))
         profile = None
         if image.format == "JPEG" and "adobe" not in image.info:  # Pillow inverts every CMYK JPEG as Adobe's
             image.paste(ImageChops.invert(image))
