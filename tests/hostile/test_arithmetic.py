@@ -277,7 +277,7 @@ def test_a_parameter_without_a_name_is_refused_in_whole_words(bounded: Any) -> N
 # Specs ----------------------------------------------------------------------------------------------------
 
 LONG_SPECS = [
-    ("a" * 1_000_000, "named 'aaaa"),
+    ("a" * 1_000_000, "aaaa' is neither a layer nor a shipped network"),
     ("a " * 500_000, "unknown layer 'a'"),
     ("1" * 1_000_000, "a number starts a repeat"),
     ("9" * 400 + " x { relu }", "more than 10^30 layers"),
@@ -293,7 +293,7 @@ LONG_SPECS = [
     ("}" * 100_000, "has no opening brace"),
     ("|" * 100_000, "has no opening brace"),
     ("@" * 100_000, "a tag needs a name"),
-    ("conv 6 " + "f1 " * 100_000, "of conv again"),
+    ("conv 6 " + "f1 " * 100_000, "of conv a second time"),
     ("cat {|}, " * 3000, "a size of more than 500 digits"),
     ("tconv 1 f2 s9, " * 3000, "a size of more than 500 digits"),
     ("," * 1_000_000, "there are no layers"),
