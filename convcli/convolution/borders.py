@@ -11,7 +11,7 @@ For a row ``abcd``::
 """
 
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,18 +77,22 @@ def border_sources(axis: Axis, kind: BorderKind) -> NDArray[np.intp]:
     """Return the source pixel of each position along the padded axis, or -1 for the border value."""
     n = axis.side
     position = np.arange(-axis.before, n + axis.after)
-    if kind == BorderKind.EDGE:
-        return position.clip(0, n - 1)
-    if kind == BorderKind.WRAP:
-        return position % n
-    if kind == BorderKind.SYMMETRIC:
-        position %= 2 * n
-        return np.minimum(position, 2 * n - 1 - position)
-    if kind == BorderKind.REFLECT:
-        position %= max(2 * n - 2, 1)
-        return np.minimum(position, 2 * n - 2 - position)
-    position[(position < 0) | (position >= n)] = -1
-    return position
+    match kind:
+        case BorderKind.ZERO | BorderKind.CONSTANT:
+            position[(position < 0) | (position >= n)] = -1
+            return position
+        case BorderKind.EDGE:
+            return position.clip(0, n - 1)
+        case BorderKind.WRAP:
+            return position % n
+        case BorderKind.SYMMETRIC:
+            position %= 2 * n
+            return np.minimum(position, 2 * n - 1 - position)
+        case BorderKind.REFLECT:
+            position %= max(2 * n - 2, 1)
+            return np.minimum(position, 2 * n - 2 - position)
+        case _:
+            assert_never(kind)
 
 
 def fill_strip(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from PIL import Image
 from convcli.cli.app import COMMANDS, root_command
 from convcli.cli.completion.complete import completions, parse_command_line
 from convcli.cli.completion.completers import banks, filters, networks
-from convcli.cli.completion.shells import Shell, completion_script
+from convcli.cli.completion.shells import Shell, completion_script, install_completion
 from convcli.kernels.banks import orientation_bank
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.lookup import get_filter
@@ -458,6 +459,11 @@ def test_folders_that_are_named_are_taken(
     assert (tmp_path / "XDG_CONFIG_HOME/fish/completions/convcli.fish").is_file()
     assert (tmp_path / "ZDOTDIR/.zshrc").is_file()
     assert contents(home).keys() == {".bashrc"}
+
+
+def test_a_shell_without_paths_is_an_error_not_zsh(home: Path) -> None:
+    with nothing_changes(home), pytest.raises(AssertionError, match="tcsh"):
+        install_completion(cast("Shell", "tcsh"))
 
 
 MANUAL_HINT = "use convcli --show-completion to print the script"

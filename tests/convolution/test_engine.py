@@ -3,7 +3,7 @@
 import math
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from unittest import mock
 
 import numpy as np
@@ -14,12 +14,13 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from convcli.convolution.algorithms import strategy as strategy_module
-from convcli.convolution.borders import Border, BorderKind, parse_border
+from convcli.convolution.borders import Border, BorderKind, border_sources, parse_border
 from convcli.convolution.engine import apply_filter, center_pixels, convolve, plan
 from convcli.convolution.pooling import pool
 from convcli.errors import ImageError, KernelError, SizeError, UsageError
 from convcli.kernels.filter import Filter, custom_filter
 from convcli.kernels.lookup import get_filter, kernel
+from convcli.sizes.axes import window_axes
 from tests.support import oracles as reference
 from tests.support.sampling import examples
 
@@ -326,6 +327,17 @@ def test_borders_are_numpys_even_where_they_are_wider_than_the_image(
         options = {"mode": "constant", "constant_values": int(value or 0)}
     padded = np.pad(image, [*amounts, (0, 0)][: image.ndim], **options)
     assert convolve(image, [[1]], padding=amounts, border=border).tolist() == padded.tolist()
+
+
+def test_every_kind_of_border_is_compared_with_numpy() -> None:
+    assert [border.partition(":")[0] for border in BORDERS] == [*BorderKind]
+
+
+def test_a_kind_of_border_without_sources_is_an_error_not_zeros() -> None:
+    rows, _ = window_axes((4, 4), 3, padding=1)
+    assert border_sources(rows, BorderKind.ZERO).tolist() == [-1, 0, 1, 2, 3, -1]
+    with pytest.raises(AssertionError, match="mirror"):
+        border_sources(rows, cast("BorderKind", "mirror"))
 
 
 def test_zero_and_constant_zero_are_the_same_border() -> None:

@@ -6,7 +6,7 @@ import subprocess
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from convcli.cli.terminal.output import escaped, stdout_is_terminal, write
 from convcli.errors import ConvcliError, OutputError, UsageError, describe_os_error, parse_choice
@@ -143,11 +143,17 @@ def _install_paths(shell: Shell) -> _InstallPaths:
     home = Path(os.environ.get("HOME", ""))
     if not home.is_absolute():
         raise ConvcliError("HOME", f"is not the path of a folder to install in; {MANUAL_HINT}")
-    if shell == Shell.FISH:
-        settings = _folder_from("XDG_CONFIG_HOME", home / ".config")
-        return _InstallPaths(settings / "fish" / "completions" / "convcli.fish", None)
+    match shell:
+        case Shell.BASH:
+            startup_file = home / ".bashrc"
+        case Shell.ZSH:
+            startup_file = _folder_from("ZDOTDIR", home) / ".zshrc"
+        case Shell.FISH:
+            settings = _folder_from("XDG_CONFIG_HOME", home / ".config")
+            return _InstallPaths(settings / "fish" / "completions" / "convcli.fish", None)
+        case _:
+            assert_never(shell)
     data = _folder_from("XDG_DATA_HOME", home / ".local" / "share")
-    startup_file = home / ".bashrc" if shell == Shell.BASH else _folder_from("ZDOTDIR", home) / ".zshrc"
     return _InstallPaths(data / "convcli" / f"completion.{shell}", startup_file)
 
 
