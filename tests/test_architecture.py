@@ -26,7 +26,7 @@ NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
 PUBLIC = re.compile(r"convcli\.(\w+)")
 WORDS = {"cli", "pipeline", "shape", "params", "man", "__main__"}  # packages, commands and programs
 TO_ADD = [
-    "a named filter", "a border", "an output format", "a decoder", "a layer word", "a command",
+    "a named filter", "a border", "an output format of pictures", "a decoder", "a layer word", "a command",
     "an option that several commands share", "a column of the tables", "a shape for drawings",
     "a shell's completion", "a check of damaged files", "a limit",
 ]  # fmt: skip
@@ -141,7 +141,7 @@ def test_a_walk_is_the_one_that_convcli_takes(
     )
     called = [tuple(line.split(" ", 1)) for line in calls.read_text("utf-8").splitlines()]
     steps = re.split(r"\n\n(?=`)", section(title))[0]  # without what is said below the list
-    walk = list(dict.fromkeys(names_of(steps)))
+    walk = [step for step in dict.fromkeys(names_of(steps)) if not step[1].isupper()]  # constants
     assert len(walk) >= count
     assert [step for step in walk if step not in called] == []
     assert walk == sorted(walk, key=called.index)
