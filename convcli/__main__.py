@@ -72,9 +72,8 @@ def _run(arguments: list[str]) -> int:
             message(error.what, error.why)
             return 1
         return 0
-    from convcli.cli.error_handling import (
-        run,  # late: install the signal handlers before loading anything slow
-    )
+    # Late: install the signal handlers before loading anything slow.
+    from convcli.cli.error_handling import run
 
     return run(arguments)
 

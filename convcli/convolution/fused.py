@@ -23,9 +23,8 @@ from convcli.kernels.lookup import get_filter
 
 __all__ = ["filter_pixels"]
 
-StripCallback = Callable[
-    [slice, NDArray[Any], BufferPool], None
-]  # called with rows, their values, and buffers
+# Called with rows, their values, and buffers.
+StripCallback = Callable[[slice, NDArray[Any], BufferPool], None]
 
 
 class Filtered(NamedTuple):

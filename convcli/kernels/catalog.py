@@ -45,29 +45,20 @@ SIGMA = Option("standard deviation in pixels", 1.0, 0.05, 1000)
 def _family(family: str, title: str, source: str, *, sizes: bool = False) -> list[CatalogEntry]:
     sized: dict[str, Option] = {"size": SIZE_3_5_7} if sizes else {}
     diagonal = family == "roberts"
-    directions = (
-        (
-            "x",
-            "down to the right" if diagonal else "to the right",
-            "falling diagonal" if diagonal else "vertical",
-        ),
-        (
-            "y",
-            "down to the left" if diagonal else "downward",
-            "rising diagonal" if diagonal else "horizontal",
-        ),
-    )
+    directions = "to the right: vertical edges", "downward: horizontal edges"
+    if diagonal:
+        directions = "down to the right", "down to the left"
     entries = [
         CatalogEntry(
             f"{family}-{axis}",
             f"{title} derivative along {'its ' if diagonal else ''}{axis}",
-            f"brightness growing {towards}" + ("" if diagonal else f": {edges} edges"),
+            f"brightness growing {direction}",
             source,
             builders.derivatives(family, index),
             sized | ({"angle": ANGLE} if axis == "x" else {}),
             steered_title=title if axis == "x" else "",
         )
-        for index, (axis, towards, edges) in enumerate(directions)
+        for index, (axis, direction) in enumerate(zip("xy", directions, strict=True))
     ]
     if family != "freichen":
         entries.append(

@@ -16,10 +16,7 @@ __all__ = ["MAX_LEAST_SQUARES_ELEMENTS", "ScaledProblem", "check_seed", "min_mat
 ZERO_VARIANCE = 1e-10  # fraction of the largest variance that counts as zero
 MAX_VALUE = 1e100
 MAX_WEIGHTS = 4096
-MAX_LEAST_SQUARES_ELEMENTS, MAX_COVARIANCE_ELEMENTS = (
-    1 << 23,
-    1 << 21,
-)  # matrix elements for least squares and for covariances
+MAX_LEAST_SQUARES_ELEMENTS, MAX_COVARIANCE_ELEMENTS = 1 << 23, 1 << 21  # elements of a matrix
 
 
 def check_seed(seed: int) -> None:

@@ -90,10 +90,8 @@ def shape(
         if want is not None:
             for name, value in (("--ceil", ceil), ("--c-out", c_out), ("--csv", csv), ("--md", md)):
                 options.check_exclusive({"--want": want, name: value})
-            from convcli.cli.reports.solutions import (  # late: only --want needs it
-                LayerConstraints,
-                print_solutions,
-            )
+            # Late: only --want needs it.
+            from convcli.cli.reports.solutions import LayerConstraints, print_solutions
 
             print_solutions(LayerConstraints.read(size, f, want, p, s, d), json=json)
             return 0
@@ -115,10 +113,8 @@ def shape(
     for table_option in ({"--csv": csv}, {"--md": md}, {"--by-block": by_block}):
         options.check_exclusive(modes | table_option)
     options.check_exclusive({"--valid-sizes": valid_sizes, "--smallest": smallest, "--expect": expect})
-    from convcli.cli.reports.networks import (  # late: a single layer does not need it
-        report_shapes,
-        search_sides,
-    )
+    # Late: a single layer does not need it.
+    from convcli.cli.reports.networks import report_shapes, search_sides
 
     if valid_sizes is not None or smallest:
         search_sides(network, size, valid_sizes, json=json)

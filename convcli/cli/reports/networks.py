@@ -147,11 +147,8 @@ def _blocks_entry(network: Network, *, by_block: bool) -> dict[str, object]:
 
 def search_sides(text: str, size: Size | None, side_range: str | None, *, json: bool) -> None:
     """Print the sides in a range at which every pixel is read, or the smallest side that works."""
-    from convcli.networks.searching import (  # late: most runs know the size
-        first_unread_layer,
-        smallest_side,
-        valid_sides,
-    )
+    # Late: most runs know the size.
+    from convcli.networks.searching import first_unread_layer, smallest_side, valid_sides
 
     spec = _load_spec(text)
     if size is not None:

@@ -19,10 +19,7 @@ __all__ = ["report_tuning"]
 
 DEGREES_PER_LINE = 15
 MAX_COLUMNS = 120
-ANGLE_WIDTH, RESPONSE_WIDTH = (
-    6,
-    12,
-)  # columns of the angle before the bars, and of the response after each bar
+ANGLE_WIDTH, RESPONSE_WIDTH = 6, 12  # columns of the angle before the bars, of the response after each bar
 MIN_BAR_WIDTH = 10  # columns of bars that are shown side by side
 BLOCKS = " ▏▎▍▌▋▊▉█"
 

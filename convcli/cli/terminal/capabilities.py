@@ -205,9 +205,8 @@ def query_terminal(terminal: int, queries: bytes, timeout: float) -> bytes:
     reply = b""
     with cleanup_at_signal(restore):
         try:
-            tty.setcbreak(
-                terminal, termios.TCSANOW
-            )  # no echo, and input is available before the end of a line
+            # No echo, and input is available before the end of a line.
+            tty.setcbreak(terminal, termios.TCSANOW)
             if not _has_input(terminal, 0):
                 os.write(terminal, queries)
                 reply = _read_reply(terminal, timeout)

@@ -29,9 +29,8 @@ class PreviewRequest(NamedTuple):
             The protocol is unknown.
         """
         if protocol is not None:
-            from convcli.cli.terminal.capabilities import (
-                GraphicsProtocol,  # late, here and below: most results are not shown
-            )
+            # Late, here and below: most results are not shown.
+            from convcli.cli.terminal.capabilities import GraphicsProtocol
 
             return cls(parse_choice(protocol, GraphicsProtocol, "--preview-as"))
         return cls(None) if preview else None

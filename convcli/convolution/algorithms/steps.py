@@ -29,9 +29,8 @@ __all__ = [
 Array = NDArray[Any]
 Factors = Sequence[tuple[Array, Array]]  # columns and rows whose outer products sum to a kernel
 
-IDENTITY_AXIS = Axis(
-    side=1, window=1
-)  # one tap, step one: the axis that a one-dimensional pass leaves unchanged
+# One tap, step one: the axis that a one-dimensional pass leaves unchanged.
+IDENTITY_AXIS = Axis(side=1, window=1)
 HEADROOM = 2.0**64  # factor by which intermediate sums may exceed the largest value times the taps
 BLAS_SINGLE_THREAD_LIMIT = 1 << 18  # multiply-accumulates; BLAS starts its own threads for larger products
 

@@ -52,11 +52,8 @@ class Strategy(StrEnum):
     FOURIER = "fourier"
 
 
-PER_CHANNEL = {
-    Strategy.SEPARABLE_MATMUL,
-    Strategy.BANDED_MATMUL,
-    Strategy.FOURIER,
-}  # these process each channel separately
+# These process each channel separately.
+PER_CHANNEL = {Strategy.SEPARABLE_MATMUL, Strategy.BANDED_MATMUL, Strategy.FOURIER}
 
 
 def choose_sum_dtype(strategy: Strategy, dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -131,9 +128,8 @@ def strip_height(
     padded_rows = max(strip_bytes // row_bytes, min_rows)
     height = max((padded_rows - rows.extent) // rows.stride + 1, 1)
     if strategy == Strategy.SEPARABLE_MATMUL:
-        height = -(-height // block_size(rows)) * block_size(
-            rows
-        )  # a partial block takes as long as a full one
+        # A partial block takes as long as a full one.
+        height = -(-height // block_size(rows)) * block_size(rows)
     return min(height, rows.output)
 
 

@@ -12,11 +12,7 @@ from convcli.errors import ImageError
 __all__ = ["PLANAR", "SEPARATE_PLANES", "check_directory", "check_parts"]
 
 # The last three are BigTIFF types.
-TYPE_BYTES = dict(zip(range(1, 14), (1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), strict=True)) | {
-    16: 8,
-    17: 8,
-    18: 8,
-}
+TYPE_BYTES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), 1)) | {16: 8, 17: 8, 18: 8}
 STRIP_OFFSETS, ROWS_PER_STRIP, STRIP_COUNTS = 273, 278, 279
 TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_COUNTS = 322, 323, 324, 325
 WIDTH, HEIGHT, SAMPLES, PLANAR = 256, 257, 277, 284

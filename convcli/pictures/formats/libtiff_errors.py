@@ -10,9 +10,8 @@ from typing import BinaryIO
 
 __all__ = ["captured_libtiff_errors"]
 
-LIBTIFF_MESSAGE = re.compile(
-    r"(?:\w+|tempfile\.tif): .*"
-)  # begins with a module, or Pillow's name for the file
+# A message begins with a module, or Pillow's name for the file.
+LIBTIFF_MESSAGE = re.compile(r"(?:\w+|tempfile\.tif): .*")
 HARMLESS = re.compile(r"(?!JPEGLib: Warning, (?:Premature|Corrupt)).*\bWarning\b")
 
 _capture_lock = threading.Lock()
