@@ -52,7 +52,7 @@ def _draw_direction(
     or_more = " or more" if largest > full else ""
     caption = [
         f"{filter_.name}, of {CHANNEL_NAMES[channels]}" if channels in CHANNEL_NAMES else filter_.name,
-        "hue: where it gets brighter",
+        "hue: toward brighter pixels",
         "brightness: the magnitude,",
         f"black 0, full {short_number(full)}{or_more}",
     ]
