@@ -164,7 +164,7 @@ def apply(
     file or a TIFF with F pages.
 
     --sheet and --direction draw a picture instead of writing the results; -o, --out-dir, --name or --format
-    writes the results as well. With several inputs, the file name of a sheet must contain {stem}. A sheet
+    writes the results as well. With several inputs, the file name must contain {stem}. A sheet
     shows signed results in blue (negative), white and red (positive), and filters the luma of color pictures.
     """
     options.apply_text_option(arguments.text, json=arguments.json, output=arguments.output)

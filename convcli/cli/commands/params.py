@@ -187,7 +187,8 @@ def params(
             for_convolutions = (f, c_out) != (None, None) or (p, s, d, groups) != ("0", "1", "1", "1")
             if for_convolutions or (size is None) == (c_in is None):
                 raise UsageError(
-                    "--dense", "takes only an input size: --n 128x128x1, or --c-in 4096 for a vector"
+                    "--dense",
+                    "requires an input size and nothing else: --n 128x128x1, or --c-in 4096 for a vector",
                 )
             layer = Dense(units=parse_count(dense, "units"), bias=not no_bias)
             built = report_dense(
