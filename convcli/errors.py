@@ -110,7 +110,7 @@ class OutputError(ConvcliError):
 def describe_os_error(error: OSError | ValueError) -> str:
     """Describe an error of opening or reading a file; suggest a similar name for a missing one.
 
-    A path that holds a NUL character, and a closed stream, raise a `ValueError`.
+    Writing to a path with a NUL byte, and a closed stream, raise a `ValueError`.
 
     Examples
     --------

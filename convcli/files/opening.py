@@ -25,8 +25,8 @@ def open_input(path: str | os.PathLike[str]) -> BinaryIO:
     Raises
     ------
     OSError
-        It is a folder, a device or a socket, or cannot be opened. Reading a pipe that no process writes to
-        raises it too, after a few seconds.
+        It is a folder, a device or a socket, its name has a NUL byte, or it cannot be opened. Reading a pipe
+        that no process writes to raises it too, after a few seconds.
 
     Examples
     --------
@@ -35,7 +35,10 @@ def open_input(path: str | os.PathLike[str]) -> BinaryIO:
     ...
     OSError: [Errno 22] is a device or a socket, not a file
     """
-    mode = Path(path).stat().st_mode
+    try:
+        mode = Path(path).stat().st_mode
+    except ValueError as error:  # of a NUL byte
+        raise OSError(errno.EINVAL, str(error)) from None
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if stat.S_ISFIFO(mode) and hasattr(os, "O_NONBLOCK"):

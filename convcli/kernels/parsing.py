@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from convcli.errors import KernelError, MatrixError, describe_os_error
@@ -48,7 +49,7 @@ def parse_kernel(text: str, name: str = "kernel") -> Matrix:
         raise KernelError(error.what, error.why) from None
 
 
-def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
+def read_kernel(path: str | os.PathLike[str], *, axes: int = 2) -> Matrix:
     """Read a kernel from a file: rows in ``.csv`` or ``.txt``, ``.json``, ``.npy``.
 
     JSON holds the rows, ``[[1, 0, -1]]``, or an object with the rows under ``"kernel"``. With `axes` 4, JSON
@@ -64,7 +65,8 @@ def read_kernel(path: str | Path, *, axes: int = 2) -> Matrix:
     KernelError
         The file cannot be read, has another extension, or does not hold a kernel.
     """
-    file, name = Path(path), str(path)
+    name = os.fsdecode(path)
+    file = Path(name)
     if not name:
         raise KernelError("--kernel @", "a file name is missing, as in --kernel @kernel.csv")
     try:

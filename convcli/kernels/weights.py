@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -52,7 +52,9 @@ def split_weights(text: str) -> tuple[str, str | None]:
     return (match[1], match[2]) if match else (text, None)
 
 
-def read_weights(path: str | Path, tensor: str | None = None, *, order: str | None = None) -> Array:
+def read_weights(
+    path: str | os.PathLike[str], tensor: str | None = None, *, order: str | None = None
+) -> Array:
     """Read a kernel, a volume or a bank of volumes from a file.
 
     Parameters
@@ -79,15 +81,16 @@ def read_weights(path: str | Path, tensor: str | None = None, *, order: str | No
         `order` is unknown.
     """
     layout = None if order is None else parse_choice(order, AxisOrder, "order")
-    match = ARCHIVE_PATTERN.fullmatch(str(path))
+    path = os.fsdecode(path)
+    match = ARCHIVE_PATTERN.fullmatch(path)
     if match is None:
         return _to_hwio(read_kernel(path, axes=4), layout or AxisOrder.HWIO)
-    reader = _read_npz if str(path).lower().endswith(".npz") else read_safetensors
+    reader = _read_npz if path.lower().endswith(".npz") else read_safetensors
     try:
         with open_input(path) as stream:
-            name, values = reader(stream, str(path), partial(_select_tensor, str(path), tensor))
+            name, values = reader(stream, path, partial(_select_tensor, path, tensor))
     except OSError as error:
-        raise KernelError(str(path), describe_os_error(error)) from None
+        raise KernelError(path, describe_os_error(error)) from None
     except MatrixError as error:
         raise KernelError(error.what, error.why) from None
     taps = kernel_array(values, f"{path}:{name}", axes=4)

@@ -129,7 +129,7 @@ def _read_text(path: str | os.PathLike[str]) -> str:
     try:
         with open_input(path) as file:
             content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise SpecError(name, describe_os_error(error)) from None
     return decode_spec(content, name)
 

@@ -132,7 +132,7 @@ def load_picture(
         raise
     except MemoryError:
         raise ImageError(name, "is too large for the memory of this machine") from None
-    except ValueError as error:  # for example a file name with a NUL byte
+    except ValueError as error:  # for example a stream that is closed
         raise ImageError(name, str(error)) from None
     except IsADirectoryError:
         raise ImageError(name, "is a folder; name the images in it or use --recursive") from None

@@ -7,6 +7,7 @@ half and bfloat16 tensors as float64.
 
 import io
 import json
+import os
 import tracemalloc
 import zipfile
 from collections.abc import Mapping
@@ -35,6 +36,29 @@ NPZ, SAFETENSORS = DATA / "weights.npz", DATA / "weights.safetensors"
 def golden() -> Mapping[str, Array]:
     with np.load(NPZ) as arrays:
         return dict(arrays)
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "weights.npy", "weights.safetensors"])
+def test_a_path_may_be_bytes_or_any_path_like(name: str, tmp_path: Path) -> None:
+    class Where:
+        def __fspath__(self) -> str:
+            return str(path)
+
+    path = tmp_path / name
+    if name == "weights.npy":
+        np.save(path, [[1, 2]])
+    else:
+        copyfile(DATA / name, path)
+    options = {} if name == "weights.npy" else {"tensor": "conv1.weight", "order": "oihw"}
+    weights = read_weights(path, **options)
+    assert (read_weights(Where(), **options) == weights).all()
+    assert (read_weights(os.fsencode(path), **options) == weights).all()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("extension", ["npz", "safetensors", "npy", "csv", "json"])
+def test_a_name_with_a_zero_byte_is_no_file(extension: str) -> None:
+    with pytest.raises(KernelError, match="embedded null byte"):
+        read_weights(f"a\0.{extension}")
 
 
 def written(path: Path, header: object, numbers: bytes = b"", length: int | None = None) -> Path:
