@@ -159,7 +159,7 @@ class Job(NamedTuple):
         seconds = round(time.perf_counter() - started, 6)
         record = {"input": self.source.name, "output": target, **result.record, "seconds": seconds}
         matrix = result.picture if file_format is PRINTED else None
-        finished = Finished(record, matrix, result.summary)
+        finished = Finished(record, matrix, result.summary, is_amplified=result.is_amplified)
         if self.observer is not None:
             preview = self.observer.after(input_view, recipe, result.picture, finished)
             finished = finished._replace(preview=preview)

@@ -49,12 +49,15 @@ class Finished(NamedTuple):
         What to say about it instead of its size and values.
     preview : str
         What the observer of the job made of it.
+    is_amplified : bool
+        See `Result`.
     """
 
     record: Mapping[str, object]
     matrix: Picture | None = None
     summary: str | None = None
     preview: str = ""
+    is_amplified: bool = False
 
 
 @dataclass

@@ -1583,6 +1583,26 @@ def test_terminal_shows_size_type_and_range(terminal: Runner, in_folder: Path) -
     assert ran.out.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--filter", "sharpen"),
+        ("--filter", "sobel-x", "--scale", "2"),
+        ("--filter", "sobel-x", "--bias", "1"),
+        ("--filter", "sobel-x", "--scale", "gain", "--bias", "200"),
+        ("--kernel", "0.9; 0.1", "--bias", "200"),
+        ("--bank", "sobel:1", "--signed", "abs"),
+    ],
+)
+def test_no_hint_where_the_gain_does_not_saturate(
+    terminal: Runner, in_folder: Path, options: tuple[str, ...]
+) -> None:
+    save(in_folder / "edge.png", np.array([[0, 0, 255, 255]] * 3, np.uint8))
+    ran = terminal("apply", "edge.png", *options, "-o", "out.png")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.endswith(" saturated\n")
+
+
 def test_terminal_of_its_own(in_folder: Path) -> None:
     (in_folder / "edge.csv").write_text("10,10,0,0\n" * 3)
     ran = on_terminal("apply", "edge.csv", "--filter", "vertical", "--border", "zero")

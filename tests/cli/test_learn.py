@@ -93,7 +93,10 @@ def test_an_offset_is_pointed_out(convcli: Runner, pair: tuple[Path, Path]) -> N
     np.save(pair[1], convolve(NOISE, kernel("sobel-x")) + 100)
     ran = convcli("learn", *pair)
     assert ran.code == 0
-    assert ran.err == "convcli: target: is offset by 100, which a filter alone cannot produce; use --bias\n"
+    assert (
+        ran.err
+        == "convcli: note: the target is offset by 100, which a filter alone cannot produce; use --bias\n"
+    )
     ran = convcli("learn", *pair, "--bias", "--json")
     assert (ran.code, ran.err) == (0, "")
     assert json.loads(ran.out)["bias"] == pytest.approx(100, abs=0.1)
@@ -176,10 +179,19 @@ def test_what_the_target_may_be_is_said(convcli: Runner, tmp_path: Path) -> None
     np.save(tmp_path / "image.npy", image)
     np.save(tmp_path / "abs.npy", np.abs(edges).clip(0, 255).astype(np.uint8))
     ran = convcli("learn", tmp_path / "image.npy", tmp_path / "abs.npy")
-    assert ran.err == "convcli: target: no filter reproduces it well; use --abs if it holds absolute values\n"
+    assert ran.code == 0
+    assert (
+        ran.err
+        == "convcli: note: no filter reproduces the target well; use --abs if it holds absolute values\n"
+    )
     np.save(tmp_path / "edges.npy", edges + 20)
     output = tmp_path / "k.json"
     ran = convcli("learn", tmp_path / "image.npy", tmp_path / "edges.npy", "--bias", "-o", output)
-    assert ran.err.startswith(f"convcli: {output}: does not hold the bias; give it to apply as --bias ")
+    assert ran.err.startswith(f"convcli: note: {output} does not hold the bias; give it to apply as --bias ")
     ran = convcli("learn", tmp_path / "image.npy", tmp_path / "edges.npy", "--steps", "1")
-    assert (ran.code, ran.err) == (0, "")
+    poor = "convcli: note: the learned filter does not reproduce the target well; try a larger --f"
+    assert (ran.code, ran.err) == (0, f"{poor} or more --steps\n")
+    noise = np.random.default_rng(6).normal(size=(60, 60))
+    np.save(tmp_path / "noise.npy", noise - noise.mean())
+    ran = convcli("learn", tmp_path / "image.npy", tmp_path / "noise.npy", "--closed-form", "--bias")
+    assert (ran.code, ran.err) == (0, f"{poor}\n")

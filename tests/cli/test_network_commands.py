@@ -280,7 +280,8 @@ def test_json_of_params_has_the_costs(convcli: Runner, net: Path) -> None:
 def test_json_is_exact_at_any_size(convcli: Runner) -> None:
     huge = 10**30
     ran = convcli("params", f"conv {huge} f3 p1, fc 2", "--n", f"{huge}x{huge}x{huge}", "--json")
-    assert (ran.code, ran.err) == (0, "")
+    assert ran.code == 0
+    assert ran.err.startswith(f"convcli: note: fc 2 is applied at each of {huge}x{huge} pixels")
     record = json.loads(ran.out)
     assert record["params"] == (9 * huge + 1) * huge + 2 * (huge + 1)
     assert record["macs"] == 9 * huge**4 + 2 * huge**3
@@ -738,6 +739,31 @@ def test_a_dense_layer_on_an_image_is_pointed_out(terminal: Runner) -> None:
         in terminal("shape", "--n", "32x32x3", "conv 6 f5, fc 10", columns=100).out
     )
     assert "flatten" not in terminal("shape", "--n", "1x1x3", "conv 6 f1, fc 10").out
+
+
+ON_IMAGE = "in 32x32x3, conv 6 f5, fc 10"
+ON_IMAGE_NOTE = (
+    "convcli: note: fc 10 is applied at each of 28x28 pixels; put flatten before it to get one vector\n"
+)
+
+
+@pytest.mark.parametrize("command", ["shape", "params"])
+@pytest.mark.parametrize("form", [(), ("--json",), ("--csv",), ("--md",)])
+def test_a_dense_layer_on_an_image_is_noted_in_a_pipe(
+    convcli: Runner, command: str, form: tuple[str, ...]
+) -> None:
+    ran = convcli(command, ON_IMAGE, *form)
+    assert (ran.code, ran.err) == (0, ON_IMAGE_NOTE)
+    assert "flatten" not in ran.out
+    assert convcli(command, "in 32x32x3, conv 6 f5, flatten, fc 10", *form).err == ""
+
+
+def test_a_dense_layer_on_an_image_is_noted_once(convcli: Runner, terminal: Runner) -> None:
+    assert convcli("shape", ON_IMAGE, "--last").all == (0, "28x28x10\n", ON_IMAGE_NOTE)
+    for command in ("shape", "params"):
+        ran = terminal(command, ON_IMAGE, columns=100)
+        assert (ran.err, ran.out.count("put flatten before it")) == ("", 1)
+    assert terminal("shape", ON_IMAGE, "--last").all == (0, "28x28x10\n", ON_IMAGE_NOTE)
 
 
 def test_json_of_blocks_and_of_dense_layers(convcli: Runner) -> None:

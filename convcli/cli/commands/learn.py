@@ -197,7 +197,7 @@ def learn(
 
         write_output_file(curve, learning_curve(learned.history), force=force)
     if output is not None and learned.bias:
-        message(output, f"does not hold the bias; give it to apply as --bias {learned.bias:.10g}")
+        message("note", f"{output} does not hold the bias; give it to apply as --bias {learned.bias:.10g}")
     _warn_about_target(learned, examples, absolute=absolute)
     if json:
         write_json(
@@ -239,14 +239,19 @@ def _pairs(
 
 
 def _warn_about_target(learned: "LearnedFilter", examples: "list[Example]", *, absolute: bool) -> None:
-    """Print what may be wrong with a target that a filter cannot produce."""
+    """Print a note on what may be wrong with a target that a filter cannot produce."""
     is_unsigned = min(float(example.target.min()) for example in examples) >= 0
-    if learned.relative_error > LARGE_ERROR and is_unsigned and not absolute and learned.bias == 0:
-        message("target", "no filter reproduces it well; use --abs if it holds absolute values")
+    has_large_error = learned.relative_error > LARGE_ERROR
+    if has_large_error and is_unsigned and not absolute and learned.bias == 0:
+        message("note", "no filter reproduces the target well; use --abs if it holds absolute values")
     elif learned.offset and (not learned.history or learned.history[-1].loss < LARGE_ERROR**2):
         message(
-            "target", f"is offset by {learned.offset:.6g}, which a filter alone cannot produce; use --bias"
+            "note",
+            f"the target is offset by {learned.offset:.6g}, which a filter alone cannot produce; use --bias",
         )
+    elif has_large_error:
+        remedy = "try a larger --f or more --steps" if learned.history else "try a larger --f"
+        message("note", f"the learned filter does not reproduce the target well; {remedy}")
 
 
 @contextmanager

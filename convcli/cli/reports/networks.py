@@ -4,7 +4,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from convcli.cli.reports.layers import blocks_record, dense_record, network_record, note_channels_first
-from convcli.cli.reports.summaries import CostUnits, comparison_summary, params_summary, shape_summary
+from convcli.cli.reports.summaries import (
+    CostUnits,
+    comparison_summary,
+    dense_on_images,
+    params_summary,
+    shape_summary,
+)
 from convcli.cli.reports.table_formats import TableFormat, print_table
 from convcli.cli.terminal.output import message, write, write_json
 from convcli.errors import SizeError, SpecError, UsageError
@@ -76,7 +82,15 @@ def report_shapes(
     else:
         print_table(shape_table(network, by_block=by_block), output_format, lambda: shape_summary(network))
     note_channels_first(network.input)
+    if last or output_format != TableFormat.TEXT:
+        _note_dense_on_images(network)
     return network
+
+
+def _note_dense_on_images(network: Network) -> None:
+    """Print the note about a dense layer on an image, where no summary shows it."""
+    for layer, why in dense_on_images(network):
+        message("note", f"{layer} {why}")
 
 
 def report_params(
@@ -116,6 +130,8 @@ def report_params(
             written = [] if file is None else file.summary_lines()
             print_table(table, output_format, lambda: params_summary(network, costs) + written)
         note_channels_first(network.input)
+        if output_format != TableFormat.TEXT:
+            _note_dense_on_images(network)
         return network
     if versus_dense or file:
         raise UsageError(

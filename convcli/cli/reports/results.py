@@ -61,13 +61,15 @@ def format_result(finished: Finished, *, json: bool, name_width: int = 0) -> lis
         if json:
             return [json_line({**record, "values": pixels.tolist()})]
         maps = pixels.reshape(*pixels.shape[:2], -1)
-        return [_format_printed(record, maps[..., number]) for number in range(maps.shape[2])]
+        return [_format_printed(finished, maps[..., number]) for number in range(maps.shape[2])]
     if json:
         return [json_line(record)]
     if record["output"] == STREAM:
         return []
     if is_human_readable():
-        summary = _format_summary(record) if finished.summary is None else finished.summary
+        summary = (
+            _format_summary(record, finished.is_amplified) if finished.summary is None else finished.summary
+        )
         return [_name_and_summary(record["output"], summary, name_width)]
     return [f"{record['output']}\n"]
 
@@ -86,7 +88,7 @@ def _name_and_summary(name: object, summary: str, name_width: int = 0) -> str:
     return f"{format_name(name, width)}  {wrapped(summary, indent, indent).removeprefix(indent)}"
 
 
-def _format_printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
+def _format_printed(finished: Finished, matrix: NDArray[Any]) -> str:
     """Return a matrix; on a terminal with a title, and only if it is narrow enough."""
     if not is_human_readable():
         return format_matrix(matrix)
@@ -95,17 +97,16 @@ def _format_printed(record: Mapping[str, object], matrix: NDArray[Any]) -> str:
     if len(text.partition("\n")[0]) > columns:
         text = wrapped(f"too wide for {columns} columns; use -o FILE or a pipe to get all of it")
     printed = result_record(matrix.shape, matrix.shape, matrix.dtype, measure(matrix))
-    return (
-        _name_and_summary(f"{record['input']}, {record['filter']}", _format_summary({**record, **printed}))
-        + text
-    )
+    record = {**finished.record, **printed}
+    summary = _format_summary(record, finished.is_amplified)
+    return _name_and_summary(f"{record['input']}, {record['filter']}", summary) + text
 
 
-def _format_summary(record: Mapping[str, object]) -> str:
+def _format_summary(record: Mapping[str, object], is_amplified: bool) -> str:
     low, high = (
         f"{end:.6g}" if isinstance(end, float) else f"{end}" for end in (record["min"], record["max"])
     )
     text = f"({record['shape_out']}, {record['dtype']} from {low} to {high})"
     if record["saturated"]:
-        text += f"; {record['saturated']} values saturated{SATURATION_HINT}"
+        text += f"; {record['saturated']} values saturated{SATURATION_HINT * is_amplified}"
     return text

@@ -9,7 +9,15 @@ from convcli.networks.network import Network
 from convcli.networks.tables import receptive_field_texts
 from convcli.sizes.text import format_size
 
-__all__ = ["CostUnits", "Dtype", "comparison_summary", "cost_lines", "params_summary", "shape_summary"]
+__all__ = [
+    "CostUnits",
+    "Dtype",
+    "comparison_summary",
+    "cost_lines",
+    "dense_on_images",
+    "params_summary",
+    "shape_summary",
+]
 
 
 class Dtype(StrEnum):
@@ -46,7 +54,7 @@ class CostUnits(NamedTuple):
 
 def shape_summary(network: Network) -> list[tuple[str, str]]:
     """Return the lines below a table of sizes."""
-    lines = [("output", format_size(network.output)), *_receptive_field(network), *_dense_on_images(network)]
+    lines = [("output", format_size(network.output)), *_receptive_field(network), *dense_on_images(network)]
     unread = [stage for stage in network.layers if stage.axes and any(a.unread_count() for a in stage.axes)]
     if unread:
         lines.append(("unread", "rows and columns of a layer's input that no window reads"))
@@ -70,7 +78,7 @@ def _receptive_field(network: Network) -> list[tuple[str, str]]:
     return [("field", f"receptive field {extent}, stride (jump) {jump}, first unit centered at {center}")]
 
 
-def _dense_on_images(network: Network) -> list[tuple[str, str]]:
+def dense_on_images(network: Network) -> list[tuple[str, str]]:
     """Point out a dense layer that is applied at each pixel, which is seldom intended."""
     for stage in network.layers:
         if isinstance(stage.layer, Dense) and prod(stage.input[:-1]) > 1:
@@ -83,7 +91,7 @@ def _dense_on_images(network: Network) -> list[tuple[str, str]]:
 
 def params_summary(network: Network, costs: CostUnits) -> list[tuple[str, str]]:
     """Return the lines below a table of parameters."""
-    return [*cost_lines(network, costs), *_receptive_field(network), *_dense_on_images(network)]
+    return [*cost_lines(network, costs), *_receptive_field(network), *dense_on_images(network)]
 
 
 def cost_lines(network: Network, costs: CostUnits) -> list[tuple[str, str]]:

@@ -109,4 +109,5 @@ def _filter_picture(
         **values_record,
         "plan": str(filtered.plan),
     }
-    return Result(result, record, result.notes)
+    is_amplified = scale == 1 and not rendering.biases[0] and filter_.gain > 1
+    return Result(result, record, result.notes, is_amplified=is_amplified)

@@ -23,12 +23,16 @@ class Result(NamedTuple):
         What could not be kept.
     summary : str, optional
         What to say about it instead of its size and values.
+    is_amplified : bool
+        Whether a filter with a gain above 1 was applied as it is, without scale and bias: dividing by the
+        gain then saturates fewer pixels.
     """
 
     picture: Picture
     record: Mapping[str, object]
     notes: tuple[str, ...] = ()
     summary: str | None = None
+    is_amplified: bool = False
 
 
 class Recipe(NamedTuple):
