@@ -44,13 +44,20 @@ if TYPE_CHECKING:
     from convcli.pictures.picture import Picture
     from convcli.pictures.reading import read_image, read_picture
     from convcli.pictures.writing import write_image, write_picture
-    from convcli.pipeline.single_picture import filter_file, filter_picture, pool_file, pool_picture
+    from convcli.pipeline.single_picture import (
+        FileResult,
+        filter_file,
+        filter_picture,
+        pool_file,
+        pool_picture,
+    )
     from convcli.sizes.axes import output_size
 
 __version__ = "0.2.0"
 
 __all__ = [
     "ConvcliError",
+    "FileResult",
     "Filter",
     "FilterError",
     "ImageError",
@@ -112,7 +119,13 @@ _MODULES = {
     "pictures.picture": ("Picture",),
     "pictures.reading": ("read_image", "read_picture"),
     "pictures.writing": ("write_image", "write_picture"),
-    "pipeline.single_picture": ("filter_file", "filter_picture", "pool_file", "pool_picture"),
+    "pipeline.single_picture": (
+        "FileResult",
+        "filter_file",
+        "filter_picture",
+        "pool_file",
+        "pool_picture",
+    ),
     "sizes.axes": ("output_size",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 HEAVY = ("numpy", "PIL", "typer", "rich", "pydantic")
 PUBLIC = [
     "ConvcliError",
+    "FileResult",
     "Filter",
     "FilterError",
     "ImageError",

@@ -74,7 +74,11 @@ def input_size(spec: Spec, size: Size | None) -> Size:
     if size is None:
         if spec.input is None:
             where = spec.source or "the network"
-            raise SizeError(where, "has no input size; begin it with in 224x224x3, or give --n 224x224x3")
+            raise SizeError(
+                where,
+                "has no input size; begin it with in 224x224x3, "
+                'or use --n 224x224x3 (n="224x224x3" in Python)',
+            )
         return spec.input
     channels = (spec.input or ())[2:]
     if len(size) == 2:

@@ -31,7 +31,7 @@ class Picture:
     Attributes
     ----------
     pixels : array (H, W) or (H, W, C)
-        Without alpha.
+        Without alpha: an RGBA array is ``Picture(rgba[..., :3], alpha=rgba[..., 3])``.
     alpha : array (H, W), uint8, optional
         0 is transparent, 255 is opaque.
     kind : PictureKind
@@ -49,6 +49,15 @@ class Picture:
     ------
     ImageError
         The pixels are not an image, or alpha does not fit them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convcli
+    >>> rgba = np.full((4, 6, 4), 255, np.uint8)
+    >>> picture = convcli.Picture(rgba[..., :3], alpha=rgba[..., 3])
+    >>> picture.pixels.shape, picture.alpha.shape
+    ((4, 6, 3), (4, 6))
     """
 
     pixels: NDArray[Any]

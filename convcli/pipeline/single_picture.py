@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from convcli.kernels.banks import Bank, filter_or_bank
 from convcli.kernels.filter import Filter, kernel_array
 from convcli.kernels.lookup import get_filter
 from convcli.networks.layer_types.pooling import Pooling
+from convcli.pictures.backgrounds import parse_color
 from convcli.pictures.channels import Channels
 from convcli.pictures.formats.output_formats import format_for_path, parse_format
 from convcli.pictures.limits import MAX_PIXELS
@@ -39,20 +40,30 @@ __all__ = ["FileResult", "filter_file", "filter_picture", "pool_file", "pool_pic
 
 @dataclass(frozen=True, eq=False)
 class FileResult:
-    """What became of a file.
+    """The result of `filter_file` or `pool_file`: the file that was written, and what is known about it.
 
     Attributes
     ----------
     output : str
         The file that was written.
     record : dict
-        Everything known about the result, under the keys of ``convcli apply --json``.
+        Everything known about the result, under the keys of ``convcli apply --json``, such as
+        ``shape_out``, ``dtype``, ``min`` and ``max``.
     notes : tuple of str
         What could not be kept, such as a color profile that does not fit a gray result.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import convcli
+    >>> output = f"{tempfile.mkdtemp()}/small.png"
+    >>> result = convcli.pool_file("sample_images/camera.png", output=output)
+    >>> result.output == output, result.record["shape_out"], result.notes
+    (True, '256x256', ())
     """
 
     output: str
-    record: dict[str, Any]
+    record: dict[str, Any] = field(repr=False)  # it may list hundreds of coefficients
     notes: tuple[str, ...]
 
 
@@ -75,6 +86,7 @@ def filter_file(
     relu: bool = False,
     max_pixels: int = MAX_PIXELS,
     frame: int | None = None,
+    background: str | None = None,
     jobs: int | None = None,
 ) -> FileResult:
     """Filter a picture file and write the result, byte for byte as ``convcli apply`` does.
@@ -101,6 +113,9 @@ def filter_file(
         The largest picture that is read.
     frame : int, optional
         Which frame of an animation is read, from 0 (default: the first).
+    background : str, optional
+        Color that replaces transparency before filtering, as in ``white`` or ``#ff8800``, for formats
+        without alpha such as JPEG.
 
     Returns
     -------
@@ -128,7 +143,7 @@ def filter_file(
         channels=channels, signed=signed, scale=scale, bias=bias, relu=relu, jobs=jobs,
     )  # fmt: skip
     destination = _destination(output, format, force=force, jobs=jobs)
-    return _run_job(source, recipe, destination, max_pixels, frame)
+    return _run_job(source, recipe, destination, _read_options(max_pixels, frame, background))
 
 
 def filter_picture(
@@ -212,13 +227,14 @@ def pool_file(
     force: bool = False,
     max_pixels: int = MAX_PIXELS,
     frame: int | None = None,
+    background: str | None = None,
     jobs: int | None = None,
 ) -> FileResult:
     """Pool a picture file and write the result, byte for byte as ``convcli pool`` does.
 
     Parameters
     ----------
-    source, output, format, force, max_pixels, frame
+    source, output, format, force, max_pixels, frame, background
         As for `filter_file`.
     mode, size, stride, padding, ceil, jobs
         As for `pool`.
@@ -237,9 +253,8 @@ def pool_file(
         An option is invalid, or the window does not fit.
     """
     destination = _destination(output, format, force=force, jobs=jobs)
-    return _run_job(
-        source, _pool_recipe(mode, size, stride, padding, ceil, jobs), destination, max_pixels, frame
-    )
+    recipe = _pool_recipe(mode, size, stride, padding, ceil, jobs)
+    return _run_job(source, recipe, destination, _read_options(max_pixels, frame, background))
 
 
 def pool_picture(
@@ -337,15 +352,15 @@ def _apply(picture: Picture, recipe: Recipe) -> Picture:
     return recipe.run(picture, as_numbers).picture
 
 
+def _read_options(max_pixels: int, frame: int | None, background: str | None) -> ReadOptions:
+    color = None if background is None else parse_color(str(background), "background")
+    return ReadOptions(*reading_limits(max_pixels, frame), color)
+
+
 def _run_job(
-    source: str | os.PathLike[str],
-    recipe: Recipe,
-    destination: Destination,
-    max_pixels: int,
-    frame: int | None,
+    source: str | os.PathLike[str], recipe: Recipe, destination: Destination, reading: ReadOptions
 ) -> FileResult:
     """Run a batch of one file, and raise what it reports as a failure."""
-    reading = ReadOptions(*reading_limits(max_pixels, frame))
     (report,) = Batch([Source(os.fsdecode(source))], [recipe], destination, reading).run()
     events = report.events
     last = events[-1]

@@ -1701,7 +1701,7 @@ def test_existing_output(convcli: Runner, in_folder: Path, arguments: tuple[str,
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "box", *arguments)
     name = arguments[1] if arguments[:1] == ("-o",) else "photo-box.png"
-    assert ran.all == (1, "", f"convcli: {name}: exists; add --force to replace it\n")
+    assert ran.all == (1, "", f"convcli: {name}: exists; use --force to replace it (force=True in Python)\n")
 
 
 @pytest.mark.parametrize(
@@ -1773,7 +1773,11 @@ def test_json_tells_of_failures(convcli: Runner, in_folder: Path) -> None:
     why = "is not an image; supported are PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
     assert ran.code == 1
     assert [json.loads(line) for line in ran.out.splitlines()] == [
-        {"input": "photo.png", "output": "photo-box.png", "error": "exists; add --force to replace it"},
+        {
+            "input": "photo.png",
+            "output": "photo-box.png",
+            "error": "exists; use --force to replace it (force=True in Python)",
+        },
         {"input": "bad\n.png", "output": None, "error": why},
         {"input": "none.png", "output": None, "error": "no such file or directory"},
     ]
@@ -1930,7 +1934,7 @@ def test_bad_file_does_not_stop_the_others(
 def test_failing_filter_does_not_stop_the_others(convcli: Runner, photo: Array, in_folder: Path) -> None:
     (in_folder / "photo-box.png").write_bytes(b"precious")
     ran = convcli("apply", "photo.png", "--filter", "box", "--filter", "identity")
-    error = "convcli: photo-box.png: exists; add --force to replace it\n"
+    error = "convcli: photo-box.png: exists; use --force to replace it (force=True in Python)\n"
     assert ran.all == (1, "photo-identity.png\n", error)
     assert (in_folder / "photo-box.png").read_bytes() == b"precious"
     assert (opened("photo-identity.png") == photo).all()

@@ -188,7 +188,11 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(convcli: Runner, in_fold
         )
         for seconds in ("0", "31", "nan", "-1"):
             assert_refused(convcli(*WINDOW, "--animate", "a.svg", "--seconds", seconds), "--seconds ")
-        assert_failed(convcli(*WINDOW, "-o", "there.svg"), 1, "there.svg: exists; add --force to replace it")
+        assert_failed(
+            convcli(*WINDOW, "-o", "there.svg"),
+            1,
+            "there.svg: exists; use --force to replace it (force=True in Python)",
+        )
         assert_failed(convcli(*WINDOW, "-o", "none/a.svg"), 1, "none/a.svg: there is no folder")
         assert_failed(convcli(*WINDOW, "-o", "folder.svg"), 1, "folder.svg: is a folder")
         assert_refused(

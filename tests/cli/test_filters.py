@@ -275,7 +275,11 @@ def test_saving_with_json_prints_the_record(filters: Runner, in_folder: Path) ->
 def test_existing_file_is_kept_and_force_replaces_it(filters: Runner, in_folder: Path) -> None:
     (in_folder / "kernel.csv").write_text("precious")
     ran = filters("sobel-x", "-o", "kernel.csv")
-    assert ran.all == (1, "", "convcli: kernel.csv: exists; add --force to replace it\n")
+    assert ran.all == (
+        1,
+        "",
+        "convcli: kernel.csv: exists; use --force to replace it (force=True in Python)\n",
+    )
     assert (in_folder / "kernel.csv").read_text() == "precious"
     assert filters("identity", "-o", "kernel.csv", "--force").all == (0, "kernel.csv\n", "")
     assert (in_folder / "kernel.csv").read_text() == "1\n"

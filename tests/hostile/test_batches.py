@@ -97,7 +97,10 @@ def test_each_of_several_filters_fails_or_is_done_by_itself(hostile: Nursery, jo
     ran = hostile("apply", *names, "--filter", "box", "--filter", "identity", "-j", jobs, changes=True)
     assert (ran.code, ran.err.decode().splitlines()) == (
         1,
-        ["convcli: 001-box.png: exists; add --force to replace it", "convcli: 3 inputs: 2 done, 1 failed"],
+        [
+            "convcli: 001-box.png: exists; use --force to replace it (force=True in Python)",
+            "convcli: 3 inputs: 2 done, 1 failed",
+        ],
     )
     assert ran.printed == [
         f"{name[:3]}-{label}.png" for name in names for label in ("box", "identity") if (name, label) != ("001.png", "box")

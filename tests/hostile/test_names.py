@@ -185,7 +185,7 @@ def test_a_message_is_one_line_whatever_the_name(hostile: Nursery, stem: bytes, 
     target = b"./of " + stem.rpartition(b"/")[2] + b".png"
     picture(target)
     assert_refused_with(
-        hostile("pool", at, "-o", target), 1, f"./of {shown.rpartition('/')[2]}.png: exists; add --force"
+        hostile("pool", at, "-o", target), 1, f"./of {shown.rpartition('/')[2]}.png: exists; use --force"
     )
     target = b"of " + stem.rpartition(b"/")[2] + b".\x1b[1m"
     what = f"of {shown.rpartition('/')[2]}" + r".\x1b[1m: unknown extension"

@@ -184,7 +184,7 @@ def test_a_plot_is_written(convcli: Runner, in_folder: Path) -> None:
     with Image.open(in_folder / "tuning.png") as image:
         assert image.size == (720, 460)
     again = convcli("filters", "gabor", "--tuning", "-o", "tuning.png")
-    assert_failed(again, 1, "tuning.png: exists; add --force")
+    assert_failed(again, 1, "tuning.png: exists; use --force")
 
 
 def test_a_learned_kernel_is_a_filter_too(convcli: Runner, in_folder: Path) -> None:

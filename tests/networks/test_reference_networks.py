@@ -238,7 +238,8 @@ def test_an_input_size_is_needed() -> None:
     with pytest.raises(SizeError) as caught:
         network("relu")
     assert str(caught.value) == (
-        "the network: has no input size; begin it with in 224x224x3, or give --n 224x224x3"
+        "the network: has no input size; begin it with in 224x224x3, "
+        'or use --n 224x224x3 (n="224x224x3" in Python)'
     )
 
 

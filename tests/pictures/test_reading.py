@@ -1906,7 +1906,7 @@ def test_array_that_is_no_image_is_refused(value: Any, extension: str, tmp_path:
 def test_existing_file_is_kept_without_force(tmp_path: Path) -> None:
     target = tmp_path / "x.png"
     target.write_bytes(b"old")
-    with pytest.raises(OutputError, match="exists; add --force"):
+    with pytest.raises(OutputError, match="exists; use --force"):
         write_image(target, noise((2, 2)))
     assert target.read_bytes() == b"old"
 

@@ -127,6 +127,78 @@ def test_a_pooled_file_has_the_bytes_of_the_command(
     assert written.read_bytes() == by_command.read_bytes()
 
 
+@pytest.mark.parametrize("background", ["white", "#ff8800"])
+@pytest.mark.parametrize("name", ["alpha.png", "palette.png", "plain.png"])
+def test_a_background_has_the_bytes_of_the_command(
+    convcli: Runner, inputs: Path, name: str, background: str
+) -> None:
+    by_command, by_call = inputs / "command.jpg", inputs / "call.jpg"
+    words = "--background", background, "-o", by_command, "--force"
+    assert convcli("apply", inputs / name, "--filter", "box", *words).code == 0
+    public.filter_file(inputs / name, "box", background=background, output=by_call)
+    assert by_call.read_bytes() == by_command.read_bytes()
+    assert convcli("pool", inputs / name, *words).code == 0
+    public.pool_file(inputs / name, background=background, output=by_call, force=True)
+    assert by_call.read_bytes() == by_command.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("background", "message"),
+    [
+        ("whyte", "background 'whyte': did you mean white?"),
+        (
+            (1, 2, 3),
+            "background '(1, 2, 3)': is not an opaque color such as white, #ff8800 or rgb(255,136,0)",
+        ),
+    ],
+)
+def test_a_wrong_background_is_refused(inputs: Path, background: Any, message: str) -> None:
+    options = {"background": background, "output": inputs / "out.jpg"}
+    with pytest.raises(UsageError) as caught:
+        filter_file(inputs / "alpha.png", "box", **options)
+    assert str(caught.value) == message
+    with pytest.raises(UsageError) as caught:
+        pool_file(inputs / "alpha.png", **options)
+    assert str(caught.value) == message
+    assert not (inputs / "out.jpg").exists()
+
+
+def test_errors_say_what_to_do_in_python(inputs: Path) -> None:
+    rgba, jpeg, png = noise(5, 6, 4), inputs / "out.jpg", inputs / "plain.png"
+    with pytest.raises(OutputError) as caught:
+        public.filter_file(inputs / "alpha.png", "box", output=jpeg)
+    assert caught.value.why == (
+        "jpeg cannot hold alpha; use png, tiff, webp, or blend it with a color: --background white "
+        '(background="white" of filter_file in Python)'
+    )
+    with pytest.raises(OutputError) as caught:
+        public.pool_file(inputs / "alpha.png", output=png)
+    assert caught.value.why == "exists; use --force to replace it (force=True in Python)"
+    public.pool_file(inputs / "alpha.png", output=png, force=True)
+    hint = ", or in Python Picture(pixels[..., :3], alpha=pixels[..., 3]) if the fourth is alpha"
+    for target, pixels, end in (
+        (inputs / "rgba.png", rgba, hint),
+        (jpeg, rgba, ""),
+        (inputs / "rgba.png", rgba.astype(np.uint16), ""),
+    ):
+        with pytest.raises(OutputError) as caught:
+            public.write_picture(target, public.filter_picture(Picture(pixels), "sobel-x"))
+        kind = "jpeg" if target == jpeg else "png"
+        assert caught.value.why == f"{kind} holds 1 or 3 channels, not 4; use npy{end}"
+    picture = Picture(rgba[..., :3], alpha=rgba[..., 3])
+    public.write_picture(inputs / "rgba.png", filter_picture(picture, "sobel-x"))
+    with Image.open(inputs / "rgba.png") as written:
+        assert (np.asarray(written)[..., 3] == rgba[..., 3]).all()
+
+
+def test_the_repr_of_a_file_result_is_short(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(inputs)
+    result = public.filter_file("plain.png", "gaussian:sigma=4", output="soft.png")
+    assert repr(result) == "FileResult(output='soft.png', notes=())"
+    assert isinstance(result, public.FileResult)
+    assert isinstance(public.pool_file("plain.png"), public.FileResult)
+
+
 def test_names_are_derived_as_by_the_command(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(inputs)
     assert filter_file("plain.png", "sobel-x").output == "plain-sobel-x.png"

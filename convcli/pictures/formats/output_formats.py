@@ -207,7 +207,10 @@ def _check_pixels_fit(picture: Picture, channels: int, file_format: OutputFormat
         return
     properties, deep = OUTPUT_FORMATS[file_format], picture.pixels.dtype == np.uint16
     if channels not in (1, 3):
-        raise OutputError(name, f"{file_format} holds 1 or 3 channels, not {channels}; use npy")
+        advice = "use npy"
+        if channels == 4 and properties.alpha and not deep:
+            advice += ", or in Python Picture(pixels[..., :3], alpha=pixels[..., 3]) if the fourth is alpha"
+        raise OutputError(name, f"{file_format} holds 1 or 3 channels, not {channels}; {advice}")
     if deep and (not properties.sixteen_bits or channels == 3 or picture.alpha is not None):
         raise OutputError(
             name,
@@ -218,7 +221,7 @@ def _check_pixels_fit(picture: Picture, channels: int, file_format: OutputFormat
         raise OutputError(
             name,
             f"{file_format} cannot hold alpha; use {', '.join(others)}, "
-            "or blend it with a color: --background white",
+            'or blend it with a color: --background white (background="white" of filter_file in Python)',
         )
     if channels == 3 and name.lower().endswith(".pgm"):
         raise OutputError(name, "a .pgm file holds grayscale only; use .ppm")
