@@ -120,13 +120,12 @@ def manual_page(root: "TyperGroup") -> str:
         *_definition_list(EXIT_STATUS),
         ".SH ENVIRONMENT",
         *_definition_list(ENVIRONMENT),
+        ".SH FILES",
+        *_definition_list(FILES),
+        ".SH SEE ALSO",
+        *_roff_paragraphs([SEE_ALSO]),
     ]
-    return (
-        "\n".join(
-            [*lines, ".SH FILES", *_definition_list(FILES), ".SH SEE ALSO", *_roff_paragraphs([SEE_ALSO])]
-        )
-        + "\n"
-    )
+    return "\n".join(lines) + "\n"
 
 
 def _roff_paragraphs(paragraphs: Iterable[str]) -> list[str]:

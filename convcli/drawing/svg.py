@@ -89,16 +89,8 @@ def svg_element(drawing: Drawing) -> Element:
 
 def _root(drawing: Drawing | Animation, shapes: Iterable[Shape]) -> Element:
     width, height = _number(drawing.width), _number(drawing.height)
-    root = Element(
-        "svg",
-        {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "role": "img",
-            "width": width,
-            "height": height,
-            "viewBox": f"0 0 {width} {height}",
-        },
-    )
+    root = Element("svg", xmlns="http://www.w3.org/2000/svg", role="img", width=width, height=height)
+    root.set("viewBox", f"0 0 {width} {height}")
     SubElement(root, "title").text = _printable_lines(drawing.title)
     if drawing.description:
         SubElement(root, "desc").text = _printable_lines(drawing.description)

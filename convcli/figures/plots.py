@@ -70,13 +70,8 @@ def learning_curve(history: Sequence[TrainingStep]) -> bytes:
         x, y = left + column * (TILE_SIZE + 16), bottom + 46
         image.paste(_draw_taps(history[number].taps), (x, y))
         draw.rectangle([x - 1, y - 1, x + TILE_SIZE, y + TILE_SIZE], outline=BLACK)
-        draw.text(
-            (x + TILE_SIZE / 2, y + TILE_SIZE + 6),
-            f"step {history[number].number}",
-            BLACK,
-            text_font,
-            anchor="mt",
-        )
+        below = x + TILE_SIZE / 2, y + TILE_SIZE + 6
+        draw.text(below, f"step {history[number].number}", BLACK, text_font, anchor="mt")
     return _encode(image)
 
 

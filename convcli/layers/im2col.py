@@ -53,13 +53,7 @@ def _windows(
     strip = zero_padded(images, down, across, buffers)
     shape = (len(strip), outputs, columns.output, rows.window, columns.window, strip.shape[3])
     image, row, column, channel = strip.strides
-    steps = (
-        image,
-        row * rows.stride,
-        column * columns.stride,
-        row * rows.dilation,
-        column * columns.dilation,
-    )
+    steps = image, row * rows.stride, column * columns.stride, row * rows.dilation, column * columns.dilation
     return as_strided(strip, shape, (*steps, channel), writeable=False)
 
 

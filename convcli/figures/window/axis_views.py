@@ -34,6 +34,11 @@ class VisibleRange:
         """All positions, in order."""
         return range(self.first, self.last + 1)
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether there are further positions, before or after."""
+        return self.continues_before or self.continues_after
+
     def __len__(self) -> int:
         return self.last - self.first + 1
 
@@ -187,10 +192,5 @@ def window_lines(rows: Axis, columns: Axis, at: tuple[int, int], width: int) -> 
 
 def _range_text(rows: VisibleRange, columns: VisibleRange) -> str:
     """Return which part is drawn, if not all of it."""
-    continues = (
-        rows.continues_before,
-        rows.continues_after,
-        columns.continues_before,
-        columns.continues_after,
-    )
-    return f", {rows.first}..{rows.last} x {columns.first}..{columns.last}" if any(continues) else ""
+    is_partial = rows.is_partial or columns.is_partial
+    return f", {rows.first}..{rows.last} x {columns.first}..{columns.last}" if is_partial else ""

@@ -26,9 +26,8 @@ class Grid:
 
     def corner(self, row: int, column: int) -> tuple[float, float]:
         """Return the upper left corner of a cell."""
-        return self.x + (column - self.columns.first) * self.width, self.y + (
-            row - self.rows.first
-        ) * self.height
+        across, down = column - self.columns.first, row - self.rows.first
+        return self.x + across * self.width, self.y + down * self.height
 
     def cell(
         self,

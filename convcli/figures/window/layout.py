@@ -162,15 +162,9 @@ class WindowLayout:
         """Width and height of a cell."""
         if self.numbers is not None:
             longest = max(map(len, self._number_texts)) * self.number_style.font_size * LETTER_WIDTH
-            ranges = self.columns.inputs, self.columns.outputs
-            cell_padding = (
-                TEAR_REACH + 1
-                if any(visible.continues_before or visible.continues_after for visible in ranges)
-                else 4
-            )
-            return max(
-                self.number_style.cell_size, math.ceil(longest + 2 * cell_padding)
-            ), self.number_style.cell_size
+            is_torn = self.columns.inputs.is_partial or self.columns.outputs.is_partial
+            width = math.ceil(longest + 2 * (TEAR_REACH + 1 if is_torn else 4))
+            return max(self.number_style.cell_size, width), self.number_style.cell_size
         side = min(max(600 // self._longest, 10), 34)
         return side, side
 

@@ -150,9 +150,8 @@ def _table(table: Table) -> Element:
     columns = [column for column in table.columns if not column.is_empty]
     classes = [{"class": "number"} if column.is_number else {} for column in columns]
     element = Element("table")
-    SubElement(
-        element, "caption"
-    ).text = "Hover over a row or a box to highlight its counterpart; click to go there."
+    caption = SubElement(element, "caption")
+    caption.text = "Hover over a row or a box to highlight its counterpart; click to go there."
     names = SubElement(SubElement(element, "thead"), "tr")
     for column, attributes in zip(columns, classes, strict=True):
         SubElement(names, "th", {"scope": "col", **attributes}).text = column.name
