@@ -54,7 +54,8 @@ class ConvcliError(Exception):
 
     Examples
     --------
-    >>> str(ConvcliError("stride 0", "must be at least 1"))
+    >>> import convcli
+    >>> str(convcli.ConvcliError("stride 0", "must be at least 1"))
     'stride 0: must be at least 1'
     """
 

@@ -4,6 +4,7 @@ import pickle
 import re
 import subprocess
 import sys
+from doctest import NORMALIZE_WHITESPACE, DocTestParser, DocTestRunner
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import isfunction
@@ -124,6 +125,15 @@ def test_every_name_that_a_module_lists_is_there(module: str) -> None:
 @pytest.mark.parametrize("name", [name for name in PUBLIC if name != "__version__"])
 def test_a_public_name_is_documented(name: str) -> None:
     assert getattr(convcli, name).__doc__
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if ">>>" in (getattr(convcli, name).__doc__ or "")])
+def test_the_example_of_a_public_name_runs_as_typed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)  # some read sample_images
+    example = DocTestParser().get_doctest(getattr(convcli, name).__doc__, {}, name, None, None)
+    report: list[str] = []
+    ran = DocTestRunner(verbose=False, optionflags=NORMALIZE_WHITESPACE).run(example, out=report.append)
+    assert ran.failed == 0, "".join(report)
 
 
 # What is loaded -------------------------------------------------------------------------------------------

@@ -34,9 +34,9 @@ def convolve(
     image : array (H, W) or (H, W, C)
         Integers, float32 or float64.
     kernel : array (f_h, f_w)
-        At least one tap; odd or even sides.
+        At least one coefficient; odd or even sides.
     stride, dilation : int or (vertical, horizontal)
-        Step of the window, distance between its taps.
+        Step of the window, distance between the pixels that neighboring coefficients multiply.
     padding : ``"same"``, ``"valid"``, int, pair, ``((top, bottom), (left, right))``, or their text forms
         ``"same"`` gives ``ceil(n / s)`` pixels; an odd padding pixel goes to the end.
     border : str
@@ -52,10 +52,10 @@ def convolve(
     -------
     array (H', W') or (H', W', C)
         For an integer image, kernel and border value: exact, in the smallest of int16, int32, int64 that
-        holds every possible value. The largest possible value is the sum of |taps|, at least 1, times the
+        holds every possible value. The largest possible value is the sum of |kernel|, at least 1, times the
         largest value of the image's dtype (for 64-bit images, the largest value in the image). Otherwise
         float64 for a float64 image and float32 for any other, within
-        ``(f_h f_w + 8) eps sum|taps| max|image|`` of the exact value.
+        ``(f_h f_w + 8) eps sum|kernel| max|image|`` of the exact value.
 
     Raises
     ------
@@ -68,8 +68,10 @@ def convolve(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import convcli
     >>> edge = np.array([[10, 10, 10, 0, 0, 0]] * 6, dtype=np.uint8)
-    >>> convolve(edge, [[1, 0, -1]] * 3, padding="valid")[0]
+    >>> convcli.convolve(edge, [[1, 0, -1]] * 3, padding="valid")[0]
     array([ 0, 30, 30,  0], dtype=int16)
     """
     settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
@@ -106,8 +108,10 @@ def plan(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import convcli
     >>> image = np.zeros((3000, 4000), np.uint8)
-    >>> print(plan(image, [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], jobs=2))
+    >>> print(convcli.plan(image, [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], jobs=2))
     separable in int16, strips of 260 rows, 2 threads
     """
     settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
@@ -152,8 +156,10 @@ def apply_filter(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import convcli
     >>> ramp = np.tile(np.arange(5, dtype=np.uint8), (3, 1))
-    >>> apply_filter(ramp, "sobel", padding="valid")
+    >>> convcli.apply_filter(ramp, "sobel", padding="valid")
     array([[8., 8., 8.]], dtype=float32)
     """
     if isinstance(filter, str):

@@ -80,10 +80,12 @@ def pool(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import convcli
     >>> image = np.array([[1, 3, 2, 1], [2, 9, 1, 1], [1, 3, 2, 3], [5, 6, 1, 2]])
-    >>> pool(image).tolist(), pool(image, mode="avg").tolist()
+    >>> convcli.pool(image).tolist(), convcli.pool(image, mode="avg").tolist()
     ([[9, 2], [6, 3]], [[3.75, 1.25], [3.75, 2.0]])
-    >>> pool(image, mode="avg", rounded=True).tolist()
+    >>> convcli.pool(image, mode="avg", rounded=True).tolist()
     [[4, 1], [4, 2]]
     """
     mode = parse_choice(mode, PoolMode, "mode")

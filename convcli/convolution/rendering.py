@@ -160,9 +160,11 @@ def render(values: ArrayLike, mapping: str = "abs", *, scale: float = 1, depth: 
 
     Examples
     --------
-    >>> render(np.array([-30, 0, 30, 700])).tolist()
+    >>> import numpy as np
+    >>> import convcli
+    >>> convcli.render(np.array([-30, 0, 30, 700])).tolist()
     [30, 0, 30, 255]
-    >>> render(np.array([-30, 0, 30, 700]), "center").tolist()
+    >>> convcli.render(np.array([-30, 0, 30, 700]), "center").tolist()
     [98, 128, 158, 255]
     """
     return render_counted(values, mapping, scale=scale, depth=depth).pixels

@@ -50,7 +50,7 @@ class Filter:
     name : str
         Name with its options, as `get_filter` reads it.
     kernels : tuple of 2-D arrays
-        int64 where every tap is a whole number, else float64.
+        int64 where every coefficient is a whole number, else float64.
     divisor : int
         Multiplying each kernel by this gives a matrix of integers; 1 if there is no such divisor.
     combination : Combination

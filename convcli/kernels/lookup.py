@@ -30,7 +30,7 @@ def get_filter(name: str, **options: float | None) -> Filter:
     Returns
     -------
     Filter
-        Its kernels are int64 if every tap is a whole number, else float64.
+        Its kernels are int64 if every coefficient is a whole number, else float64.
 
     Raises
     ------
@@ -39,9 +39,10 @@ def get_filter(name: str, **options: float | None) -> Filter:
 
     Examples
     --------
-    >>> get_filter("sobel-x").kernels[0].tolist()
+    >>> import convcli
+    >>> convcli.get_filter("sobel-x").kernels[0].tolist()
     [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
-    >>> round(get_filter("gaussian:sigma=2").gain, 9)
+    >>> round(convcli.get_filter("gaussian:sigma=2").gain, 9)
     1.0
     """
     bare_name, typed = _split_options(str(name))
@@ -89,7 +90,7 @@ def kernel(name: str, **options: float | None) -> Matrix:
     Returns
     -------
     2-D array
-        int64 if every tap is a whole number, else float64; read-only.
+        int64 if every coefficient is a whole number, else float64; read-only.
 
     Raises
     ------
@@ -98,7 +99,8 @@ def kernel(name: str, **options: float | None) -> Matrix:
 
     Examples
     --------
-    >>> kernel("vertical").tolist()
+    >>> import convcli
+    >>> convcli.kernel("vertical").tolist()
     [[1, 0, -1], [1, 0, -1], [1, 0, -1]]
     """
     built = get_filter(name, **options)

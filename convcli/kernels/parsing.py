@@ -27,7 +27,7 @@ def parse_kernel(text: str, name: str = "kernel") -> Matrix:
     Returns
     -------
     2-D array
-        int64 if every tap is a whole number, else float64.
+        int64 if every coefficient is a whole number, else float64.
 
     Raises
     ------
@@ -36,9 +36,10 @@ def parse_kernel(text: str, name: str = "kernel") -> Matrix:
 
     Examples
     --------
-    >>> parse_kernel("1 0 -1; 2 0 -2; 1 0 -1").tolist()
+    >>> import convcli
+    >>> convcli.parse_kernel("1 0 -1; 2 0 -2; 1 0 -1").tolist()
     [[1, 0, -1], [2, 0, -2], [1, 0, -1]]
-    >>> parse_kernel("1/4, 1/2, 1/4").tolist()
+    >>> convcli.parse_kernel("1/4, 1/2, 1/4").tolist()
     [[0.25, 0.5, 0.25]]
     """
     if text.lstrip().startswith("["):
@@ -58,7 +59,7 @@ def read_kernel(path: str | os.PathLike[str], *, axes: int = 2) -> Matrix:
     Returns
     -------
     array
-        int64 if every tap is a whole number, else float64.
+        int64 if every coefficient is a whole number, else float64.
 
     Raises
     ------

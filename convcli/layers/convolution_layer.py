@@ -79,9 +79,11 @@ def conv_forward(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import convcli
     >>> edge = np.array([[10.0, 10.0, 0.0, 0.0]] * 3).reshape(1, 3, 4, 1)
     >>> vertical = np.array([[1.0, 0.0, -1.0]] * 3).reshape(3, 3, 1, 1)
-    >>> conv_forward(edge, vertical, [0.5]).ravel().tolist()
+    >>> convcli.conv_forward(edge, vertical, [0.5]).ravel().tolist()
     [30.5, 30.5]
     """
     layer = _Layer.of(a_prev, w, stride, padding, dilation, groups)
@@ -141,8 +143,10 @@ def conv_backward(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import convcli
     >>> a, w = np.arange(4.0).reshape(1, 2, 2, 1), np.full((1, 1, 1, 1), 3.0)
-    >>> d_a_prev, d_w, d_b = conv_backward(np.ones((1, 2, 2, 1)), a, w)
+    >>> d_a_prev, d_w, d_b = convcli.conv_backward(np.ones((1, 2, 2, 1)), a, w)
     >>> d_a_prev.ravel().tolist(), d_w.item(), d_b.item()
     ([3.0, 3.0, 3.0, 3.0], 6.0, 4.0)
     """

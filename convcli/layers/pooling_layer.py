@@ -47,7 +47,9 @@ def pool_forward(
 
     Examples
     --------
-    >>> pool_forward(np.arange(16).reshape(1, 4, 4, 1)).ravel().tolist()
+    >>> import numpy as np
+    >>> import convcli
+    >>> convcli.pool_forward(np.arange(16).reshape(1, 4, 4, 1)).ravel().tolist()
     [5.0, 7.0, 13.0, 15.0]
     """
     images = check_activations(a_prev, "a_prev", INPUT_AXES)
@@ -92,7 +94,10 @@ def pool_backward(
 
     Examples
     --------
-    >>> pool_backward(np.ones((1, 1, 1, 1)), np.array([[1, 5], [5, 2]]).reshape(1, 2, 2, 1)).ravel().tolist()
+    >>> import numpy as np
+    >>> import convcli
+    >>> a_prev = np.array([[1, 5], [5, 2]]).reshape(1, 2, 2, 1)
+    >>> convcli.pool_backward(np.ones((1, 1, 1, 1)), a_prev).ravel().tolist()
     [0.0, 1.0, 0.0, 0.0]
     """
     images = check_activations(a_prev, "a_prev", INPUT_AXES)

@@ -34,12 +34,13 @@ def convolve_volume(
     flip: bool = False,
     jobs: int | None = None,
 ) -> Array:
-    """Convolve an image with volumes of taps, and sum over its channels.
+    """Convolve an image with volumes of filter coefficients, and sum over its channels.
 
     Parameters
     ----------
     image : array (H, W) or (H, W, C)
     taps : array (f_h, f_w, C) or (f_h, f_w, C, F)
+        The coefficients of one filter, or of F filters.
     stride, padding, border, dilation, flip, jobs : as for `convolve`
 
     Returns
@@ -51,18 +52,20 @@ def convolve_volume(
     Raises
     ------
     ImageError, KernelError
-        The image or the taps are invalid, or a result could overflow int64.
+        The image or the coefficients are invalid, or a result could overflow int64.
     SizeError
-        The depth of the taps differs from that of the image, or a filter does not fit the image.
+        The depth of the filter differs from that of the image, or a filter does not fit the image.
 
     Source: A. Ng, Convolutional Neural Networks, 2017, convolutions over volumes.
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import convcli
     >>> image = np.arange(12).reshape(2, 2, 3)
-    >>> convolve_volume(image, [[[1, 1, 1]]]).tolist()
+    >>> convcli.convolve_volume(image, [[[1, 1, 1]]]).tolist()
     [[3, 12], [21, 30]]
-    >>> convolve_volume(image, np.eye(3, dtype=int).reshape(1, 1, 3, 3)).shape
+    >>> convcli.convolve_volume(image, np.eye(3, dtype=int).reshape(1, 1, 3, 3)).shape
     (2, 2, 3)
     """
     pixels = image_array(image)

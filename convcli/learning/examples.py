@@ -80,7 +80,9 @@ def make_examples(
 
     Examples
     --------
-    >>> [example.target.shape for example in make_examples(np.ones((9, 8)), np.ones((9, 8)))]
+    >>> import numpy as np
+    >>> import convcli
+    >>> [example.target.shape for example in convcli.make_examples(np.ones((9, 8)), np.ones((9, 8)))]
     [(7, 6)]
     """
     pixels, wanted = image_array(image), image_array(target)

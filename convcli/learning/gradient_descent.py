@@ -69,7 +69,7 @@ def learn(
     steps : int
         Maximum number of steps.
     seed : int
-        Seed for the initial taps and the choice of patches: the same seed gives the same filter.
+        Seed for the initial coefficients and the choice of patches: the same seed gives the same filter.
     watch : callable, optional
         Called every hundred steps with the step and the mean loss of the last ten.
 
@@ -86,10 +86,11 @@ def learn(
 
     Examples
     --------
-    >>> from convcli.learning.examples import make_examples
-    >>> from convcli.convolution.engine import convolve
+    >>> import numpy as np
+    >>> import convcli
     >>> image = np.random.default_rng(1).integers(0, 256, (40, 40))
-    >>> learned = learn(make_examples(image, convolve(image, [[0, 1, 0], [2, 0, -2], [0, -1, 0]])))
+    >>> result = convcli.convolve(image, [[0, 1, 0], [2, 0, -2], [0, -1, 0]])
+    >>> learned = convcli.learn(convcli.make_examples(image, result))
     >>> np.round(learned.taps, 3).astype(int).tolist(), learned.relative_error < 1e-3
     ([[0, 1, 0], [2, 0, -2], [0, -1, 0]], True)
     """

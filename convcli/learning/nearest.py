@@ -30,13 +30,14 @@ class NearestFilter(NamedTuple):
 
 
 def nearest_filter(taps: ArrayLike) -> NearestFilter | None:
-    """Find the named filter nearest to some taps, up to a factor; None if no filter has their size.
+    """Find the named filter nearest to some coefficients, up to a factor; None if no filter has their size.
 
     Examples
     --------
-    >>> str(nearest_filter([[-2, 0, 2], [-4, 0, 4], [-2, 0, 2]]))
+    >>> import convcli
+    >>> str(convcli.nearest_filter([[-2, 0, 2], [-4, 0, 4], [-2, 0, 2]]))
     'sobel-x, scaled 2.00 (similarity 1.0000)'
-    >>> str(nearest_filter(get_filter("scharr-x", angle=70).kernels[0]))
+    >>> str(convcli.nearest_filter(convcli.get_filter("scharr-x", angle=70).kernels[0]))
     'scharr-x at 70.0 degrees, scaled 1.00 (similarity 1.0000)'
     """
     matrix = np.asarray(taps, np.float64)

@@ -26,6 +26,7 @@ class LearnedFilter:
     Attributes
     ----------
     taps : array (f_h, f_w), or (f_h, f_w, C) for inputs of C channels
+        The coefficients of the filter.
     bias : float
         0 unless it was learned.
     error : float

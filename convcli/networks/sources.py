@@ -50,10 +50,11 @@ def network(text_or_path: str | os.PathLike[str], n: int | Size | str | None = N
 
     Examples
     --------
-    >>> net = network("conv 6 f5, maxpool f2, conv 16 f5, flatten, fc 120", (32, 32, 3))
+    >>> import convcli
+    >>> net = convcli.network("conv 6 f5, maxpool f2, conv 16 f5, flatten, fc 120", (32, 32, 3))
     >>> net.output, net.params, net.macs
     ((120,), 194992, 784800)
-    >>> network("resnet18", 320).output
+    >>> convcli.network("resnet18", 320).output
     (1000,)
     """
     return build(read_spec(text_or_path), None if n is None else _parse_input(n))

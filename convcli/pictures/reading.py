@@ -82,7 +82,8 @@ def read_picture(
 
     Examples
     --------
-    >>> picture = read_picture("sample_images/camera.png")
+    >>> import convcli
+    >>> picture = convcli.read_picture("sample_images/camera.png")
     >>> picture.pixels.shape, picture.pixels.dtype, picture.alpha
     ((512, 512), dtype('uint8'), None)
     """

@@ -54,8 +54,8 @@ class FileResult:
 
     Examples
     --------
-    >>> import tempfile
     >>> import convcli
+    >>> import tempfile
     >>> output = f"{tempfile.mkdtemp()}/small.png"
     >>> result = convcli.pool_file("sample_images/camera.png", output=output)
     >>> result.output == output, result.record["shape_out"], result.notes
@@ -132,9 +132,10 @@ def filter_file(
 
     Examples
     --------
+    >>> import convcli
     >>> import tempfile
     >>> folder = tempfile.mkdtemp()
-    >>> result = filter_file("sample_images/camera.png", "sobel-x", output=f"{folder}/edges.png")
+    >>> result = convcli.filter_file("sample_images/camera.png", "sobel-x", output=f"{folder}/edges.png")
     >>> result.record["shape_out"], result.record["dtype"], result.record["min"], result.record["max"]
     ('512x512', 'int16', -860, 851)
     """
@@ -201,8 +202,9 @@ def filter_picture(
     Examples
     --------
     >>> import numpy as np
-    >>> picture = Picture(np.array([[10, 10, 0, 0]] * 3, dtype=np.uint8))
-    >>> filter_picture(picture, "sobel-x").pixels
+    >>> import convcli
+    >>> picture = convcli.Picture(np.array([[10, 10, 0, 0]] * 3, dtype=np.uint8))
+    >>> convcli.filter_picture(picture, "sobel-x").pixels
     array([[ 0, 40, 40,  0],
            [ 0, 40, 40,  0],
            [ 0, 40, 40,  0]], dtype=uint8)
@@ -287,7 +289,8 @@ def pool_picture(
     Examples
     --------
     >>> import numpy as np
-    >>> pool_picture(Picture(np.array([[1, 2, 5, 6], [3, 4, 7, 8]], dtype=np.uint8))).pixels
+    >>> import convcli
+    >>> convcli.pool_picture(convcli.Picture(np.array([[1, 2, 5, 6], [3, 4, 7, 8]], dtype=np.uint8))).pixels
     array([[4, 8]], dtype=uint8)
     """
     return _apply(picture, _pool_recipe(mode, size, stride, padding, ceil, jobs))

@@ -319,8 +319,11 @@ def output_size(
 
     Examples
     --------
-    >>> output_size(32, 5), output_size(7, 3, p=1, s=2), output_size((227, 320), (11, 7), s=(4, 3))
-    (28, 4, (55, 105))
+    >>> import convcli
+    >>> convcli.output_size(32, 5), convcli.output_size(7, 3, p=1, s=2)
+    (28, 4)
+    >>> convcli.output_size((227, 320), (11, 7), s=(4, 3))
+    (55, 105)
     """
     rows, columns = window_axes(as_pair(n, "input", 1), f, padding=p, stride=s, dilation=d, ceil=ceil)
     two_sided = isinstance(p, str) and "x" in p.lower()
