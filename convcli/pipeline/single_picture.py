@@ -13,6 +13,7 @@ from convcli.convolution.borders import parse_border
 from convcli.convolution.pooling import PoolMode
 from convcli.convolution.rendering import SignedMapping
 from convcli.errors import UsageError, parse_choice
+from convcli.files.streams import STREAM
 from convcli.kernels.banks import Bank, filter_or_bank
 from convcli.kernels.filter import Filter, kernel_array
 from convcli.kernels.lookup import get_filter
@@ -342,8 +343,14 @@ def _destination(
     file_format = None if format is None else parse_format(format)
     if output is None:
         return Destination(folder=Path(), format=file_format, force=force, jobs=jobs)
-    output = os.fsdecode(output)
+    output = _file_name(output)
     return Destination(output, format=file_format or format_for_path(output), force=force, jobs=jobs)
+
+
+def _file_name(path: str | os.PathLike[str]) -> str:
+    """Return the name of a file; ``-`` is one, too, not a standard stream as on the command line."""
+    name = os.fsdecode(path)
+    return f"./{name}" if name == STREAM else name
 
 
 def _apply(picture: Picture, recipe: Recipe) -> Picture:
@@ -364,7 +371,7 @@ def _run_job(
     source: str | os.PathLike[str], recipe: Recipe, destination: Destination, reading: ReadOptions
 ) -> FileResult:
     """Run a batch of one file, and raise what it reports as a failure."""
-    (report,) = Batch([Source(os.fsdecode(source))], [recipe], destination, reading).run()
+    (report,) = Batch([Source(_file_name(source))], [recipe], destination, reading).run()
     events = report.events
     last = events[-1]
     if isinstance(last, Failure):

@@ -316,6 +316,18 @@ def test_a_path_may_be_bytes_or_any_path_like(inputs: Path, monkeypatch: pytest.
             filter_file(nothing, "sobel", output="never.png")  # type: ignore[arg-type]
 
 
+def test_a_dash_is_a_file_and_not_a_standard_stream(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(inputs)
+    monkeypatch.setattr("sys.stdin", None)
+    filter_file("plain.png", "box", output="-", format="png")
+    assert capfd.readouterr() == ("", "")
+    pooled = pool_file("-", output="small.png")
+    assert (pooled.record["input"], pooled.record["shape_in"]) == ("./-", "23x31x3")
+    assert public.read_picture("-").pixels.shape == (23, 31, 3)
+
+
 def test_a_result_too_large_for_memory_is_refused_before_it_is_computed(inputs: Path) -> None:
     with pytest.raises(ImageError, match="needs about 24 TB of memory but may use only"):
         filter_file(inputs / "plain.png", "box", output=inputs / "large.png", padding=10**6)
