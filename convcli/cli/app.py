@@ -50,6 +50,11 @@ class CommandGroup(PlainTextHelp, TyperGroup):
             There is no command of that name.
         """
         if cmd_name not in (*COMMANDS, "help"):
+            if "." in cmd_name:
+                reader = "params" if cmd_name.endswith(".net") else "apply"
+                raise UsageError(
+                    cmd_name[:100], f"is not a command; for a file: convcli {reader} {cmd_name[:100]} ..."
+                )
             raise UsageError(cmd_name[:100], f"unknown command: {suggestion(cmd_name, (*COMMANDS, 'help'))}")
         module = import_module(f"convcli.cli.commands.{cmd_name}")
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -78,7 +83,7 @@ def convcli(
     ] = False,
     install: Annotated[
         bool,
-        typer.Option("--install-completion", help="Install Tab completion (--shell SHELL sets the shell)."),
+        typer.Option("--install-completion", help="Install Tab completion: convcli --install-completion"),
     ] = False,
     show: Annotated[
         bool,

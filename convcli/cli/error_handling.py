@@ -19,6 +19,7 @@ FILTER_OPTIONS = {
     "phase": "--filter gabor:phase=90",
     "ratio": "--filter dog:ratio=2",
 }
+OPTION_ALIASES = dict.fromkeys(("k", "kernel-size", "kernel_size"), "--f")  # names that other programs use
 EXAMPLE_OPTIONS = {"shape": "--n 32 --f 5", "params": "--f 5 --c-in 3 --c-out 6"}
 SUCCESS, FAILURE, WRONG_USAGE = 0, 1, 2
 
@@ -81,12 +82,15 @@ def _run_or_complete(arguments: Sequence[str]) -> object:
 
 
 def _hint(arguments: Sequence[str]) -> str:
-    """Return a hint: how to write a file name that was read as options, or where the help page is."""
+    """Return a hint: where the help page is, how to write a position, or a file name read as options."""
     from convcli.cli.app import COMMANDS  # late: not needed if completion fails
 
     if list(arguments[1:]) == ["help"] and arguments[0] in COMMANDS:
         return f"; for the help page run: convcli help {arguments[0]}"
-    options = takewhile(lambda word: word != "--", arguments)
+    options = list(takewhile(lambda word: word != "--", arguments))
+    position = re.search(r"(?:^|\n)--at\n([0-9]{1,19}),?\n([0-9]{1,19})(?:\n|$)", "\n".join(options))
+    if position:
+        return f"; write --at {position[1]},{position[2]}"
     file = next((word for word in options if word.startswith("-") and os.path.lexists(word)), None)
     return "" if file in (None, "-") else f"; write ./{file} if you mean the file {file}"
 
@@ -94,8 +98,11 @@ def _hint(arguments: Sequence[str]) -> str:
 def _usage_message(error: Exception, arguments: Sequence[str]) -> tuple[str, str]:
     """Split a usage error of the option parser into what is wrong and why."""
     option = getattr(error, "option_name", None)
-    suggested = _nearest_option(str(option), getattr(error, "possibilities", None) or ())
     context = getattr(error, "ctx", None)
+    suggested = _nearest_option(str(option), getattr(error, "possibilities", None) or ())
+    alias = OPTION_ALIASES.get(str(option).lstrip("-"))
+    if alias and context and any(alias in parameter.opts for parameter in context.command.params):
+        suggested = alias
     command = context.info_name if context is not None and context.parent is not None else None
     if option and str(option).lstrip("-") in FILTER_OPTIONS:
         name = str(option).lstrip("-")

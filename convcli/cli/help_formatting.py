@@ -27,7 +27,10 @@ ARGUMENTS, OPTIONS, COMMON_OPTIONS = "Arguments", "Options", "Common options"
 
 
 def _show_help(context: Any, _: object, is_set: bool) -> None:
+    """Show the help page, with the options that the overview of ``convcli`` alone has no room for."""
     if is_set and not context.resilient_parsing:
+        for parameter in context.command.params:
+            parameter.hidden = False
         write(f"{context.get_help()}\n")
         context.exit()
 

@@ -62,6 +62,9 @@ class WindowFiles:
         files_read = FileIds(inputs)
         if output == STREAM:
             check_svg_to_stdout("--json" if json else None)
+        elif output is not None and extension(output) == ".txt":
+            formats = " or ".join(DRAWING_EXTENSIONS)
+            raise UsageError(output, f"a drawing must be saved as {formats}; for text use --text > {output}")
         elif output is not None:
             check_output_file(output, DRAWING_EXTENSIONS, "a drawing", files_read, force=force)
         if animation is not None:

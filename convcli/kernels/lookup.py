@@ -122,7 +122,9 @@ def _split_options(text: str) -> tuple[str, dict[str, str]]:
         if not key or not equals:
             entry = CATALOG.get(name.strip().lower())
             example = next(iter(entry.options), "") if entry else ""
-            written = f"{name}:{example}=3" if example else "gaussian:sigma=2"
+            number = value or key
+            number = number if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", number) else "3"
+            written = f"{name}:{example}={number}" if example else "gaussian:sigma=2"
             raise FilterError(text[:100], f"options are written by name, as in {written}")
         if key in values:
             raise FilterError(text[:100], f"gives {key} twice")
@@ -186,6 +188,9 @@ def _validated(entry: CatalogEntry, key: str, value: float) -> float:
 def _unknown_option(entry: CatalogEntry, key: str) -> str:
     if key == "angle":
         steerable = [other.name for other in CATALOG.values() if "angle" in other.options]
+        family = entry.name.removesuffix("-y")
+        if family in steerable:
+            return f"has no option angle: use {family}, which has it"
         return f"has no option angle; these filters have it: {', '.join(steerable)}"
     if not entry.options:
         return f"has no options, not even {key[:50]}"

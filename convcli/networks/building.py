@@ -73,12 +73,10 @@ def input_size(spec: Spec, size: Size | None) -> Size:
     """
     if size is None:
         if spec.input is None:
-            where = spec.source or "the network"
-            raise SizeError(
-                where,
-                "has no input size; begin it with in 224x224x3, "
-                'or use --n 224x224x3 (n="224x224x3" in Python)',
-            )
+            remedy = 'add --n 224x224x3 (in Python n="224x224x3"), or begin it with "in 224x224x3"'
+            if spec.source:
+                raise SizeError(spec.source, f"has no input size: {remedy}")
+            raise SizeError("the network has no input size", remedy)
         return spec.input
     channels = (spec.input or ())[2:]
     if len(size) == 2:
@@ -88,8 +86,8 @@ def input_size(spec: Spec, size: Size | None) -> Size:
         sides = size[1:] if channels_first else size[:2]
         raise SizeError(
             f"input {format_size(size)}",
-            f"has {size[2]} channel{'s'[: size[2] != 1]}, but the network begins with in "
-            f"{format_size(spec.input or ())}; "
+            f"has {size[2]} channel{'s'[: size[2] != 1]}, but the network begins with "
+            f'"in {format_size(spec.input or ())}"; '
             f"channels come last: give {format_size((*sides, *channels))}",
         )
     return size

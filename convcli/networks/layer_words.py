@@ -186,7 +186,7 @@ def parse_layer(first: Token, words: Sequence[Token], fail: Callable[[Position, 
             attribute, value = _attribute(name, token.text)
             if attribute in values:
                 is_number = name in ("conv", "tconv") and token.text.isdecimal()
-                hint = f"; f{token.text} is a kernel size" * is_number
+                hint = f"; write f{token.text} for the kernel size" * is_number
                 raise SizeError(
                     token.text[:50], f"sets the {_described(attribute)} of {name} a second time{hint}"
                 )

@@ -6,6 +6,7 @@ Typed kernels, kernel files and text images are all parsed here, and results are
 import math
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -68,11 +69,24 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
                 name,
                 f"row {number} has {len(cells)} number{'s'[: len(cells) != 1]}, but row 1 has {len(rows[0])}",
             )
+        if number == 1 and _is_header(cells, text):
+            raise MatrixError(
+                name, f"row 1 is {line.strip()[:60]!r}: header rows are not supported; remove it"
+            )
         rows.append([_parse_cell(cell, number, column, name) for column, cell in enumerate(cells, 1)])
     if not rows:
         raise MatrixError(name, 'is empty; write rows such as "1 0 -1; 2 0 -2; 1 0 -1"')
     all_integers = all(isinstance(value, int) for row in rows for value in row)
     return np.array(rows, dtype=np.int64 if all_integers else np.float64)
+
+
+def _is_header(first_row: list[str], text: str) -> bool:
+    """Whether a first row holds no number, but the line after it holds as many numbers as it has cells."""
+    if any(map(_CELL.fullmatch, first_row)):
+        return False
+    second_line = next(islice(_lines(text.strip()), 1, None), "")
+    second_row = _split_row(second_line, len(first_row))
+    return len(second_row) == len(first_row) and all(map(_CELL.fullmatch, second_row))
 
 
 def _rows(text: str, name: str, max_parts: int) -> Iterator[str]:

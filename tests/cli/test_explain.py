@@ -178,6 +178,10 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(convcli: Runner, in_fold
     Path("folder.svg").mkdir()
     with nothing_changes(in_folder):
         assert_refused(convcli(*WINDOW, "-o", "a.jpg"), "a.jpg: a drawing must be saved as .svg or .png")
+        assert_refused(
+            convcli(*WINDOW, "-o", "a.txt"),
+            "a.txt: a drawing must be saved as .svg or .png; for text use --text > a.txt",
+        )
         assert_refused(convcli(*WINDOW, "-o", ""), "'': a drawing must be saved as .svg or .png")
         assert_refused(
             convcli(*WINDOW, "--animate", "a.png"),

@@ -40,6 +40,12 @@ def test_the_first_page_fits_a_terminal_of_24_rows_and_80_columns() -> None:
         assert word in ran.out
 
 
+def test_help_lists_the_options_that_the_first_page_leaves_out(convcli: Runner) -> None:
+    rows = [line.split("  ")[1] for line in convcli("--help").out.partition("Options:\n")[2].splitlines()]
+    names = "--version", "--man", "--install-completion", "--show-completion", "--shell SHELL", "-h, --help"
+    assert [row for row in rows if row] == list(names)
+
+
 @pytest.mark.parametrize("columns", [40, 80, 200])
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_pages_fit_the_width(
@@ -104,6 +110,23 @@ A_NUMBER = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         (("shape", "--pad", "1"), "--pad: no such option: did you mean --padding?"),
         ((*APPLY, "--quiet"), "--quiet: no such option; --help lists the options"),
         ((*APPLY, "--width", "9"), "--width: no such option; --help lists the options"),
+        (
+            ("photo.png", "--filter", "sobel"),
+            "photo.png: is not a command; for a file: convcli apply photo.png ...",
+        ),
+        (("my.net",), "my.net: is not a command; for a file: convcli params my.net ..."),
+        (("shape", "--n", "32", "--k", "5"), "--k: no such option: did you mean --f?"),
+        (("params", "-k", "5"), "-k: no such option: did you mean --f?"),
+        (("pool", "photo.png", "--kernel_size", "2"), "--kernel_size: no such option: did you mean --f?"),
+        ((*APPLY, "--k", "9"), "--k: no such option; --help lists the options"),
+        (
+            ("explain", "--at", "20", "100"),
+            "--at '20': must be a column and a row of the result, such as 12,7; write --at 20,100",
+        ),
+        (
+            ("explain", "photo.png", "--at", "20", "100"),
+            "explain: got unexpected extra argument(s) (100); write --at 20,100",
+        ),
         (("hlep",), "hlep: unknown command: did you mean help?"),
         (("help", "xyz"), f"xyz: unknown command or topic: choose from {', '.join(COMMANDS)}, layers, help"),
         (("xyz", "help"), f"xyz: unknown command: choose from {', '.join(COMMANDS)}, help"),
@@ -122,7 +145,7 @@ A_NUMBER = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         ),
         ((*APPLY, "--filter", "box=5"), "box=5: unknown filter: did you mean box:size=5?"),
         ((*APPLY, "--filter", "sobel x"), "sobel x: unknown filter: did you mean sobel-x?"),
-        ((*APPLY, "--filter", "box:5"), "box:5: options are written by name, as in box:size=3"),
+        ((*APPLY, "--filter", "box:5"), "box:5: options are written by name, as in box:size=5"),
         ((*APPLY, "--filter", "kernel.csv"), "kernel.csv: is a file, not a name: --kernel @kernel.csv"),
         ((*APPLY, "--filter", "@kernel.csv"), "@kernel.csv: is a file, not a name: --kernel @kernel.csv"),
         (("filters", "kernel.csv"), "kernel.csv: is a file, not a name: --kernel @kernel.csv"),

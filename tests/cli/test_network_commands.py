@@ -101,7 +101,7 @@ def test_n_wins_over_in(convcli: Runner, net: Path) -> None:
 )
 def test_channels_that_contradict_the_network_are_refused(convcli: Runner, command: tuple[str, ...]) -> None:
     err = (
-        "convcli: input 3x224x224: has 224 channels, but the network begins with in 224x224x3; channels come last: "
+        'convcli: input 3x224x224: has 224 channels, but the network begins with "in 224x224x3"; channels come last: '
         "give 224x224x3\n"
     )
     assert convcli(*command, "resnet18", "--n", "3x224x224").all == (2, "", err)
@@ -658,7 +658,7 @@ def test_params_need_channels(convcli: Runner) -> None:
 
 
 def test_an_input_is_needed(convcli: Runner) -> None:
-    assert_refused(convcli("shape", "conv 6 f5"), "the network: has no input size")
+    assert_refused(convcli("shape", "conv 6 f5"), "the network has no input size: add --n 224x224x3")
 
 
 @pytest.mark.parametrize(("option", "why"), [("--batch", "batch '0'"), ("--dtype", "dtype '0'")])
@@ -682,7 +682,7 @@ def test_ten_thousand_layers(convcli: Runner, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["shape", "--n", "8x8x3", "conv 6 5"], "f5 is a kernel size"),
+        (["shape", "--n", "8x8x3", "conv 6 5"], "write f5 for the kernel size"),
         (["shape", "--n", "8x8x3", "maxpool 2"], "must be a letter and its value together, as in f2"),
         (["shape", "--n", "8x8x3", "conv 6 f3 p same"], "as in psame"),
         (["shape", "--n", "8x8x3", "conv 6 f3; relu"], "separate layers with commas"),
@@ -712,6 +712,7 @@ def test_ten_thousand_layers(convcli: Runner, tmp_path: Path) -> None:
             ["shape", "alexnet", "--n", "20"],
             "convcli shape alexnet --smallest prints the smallest input that works",
         ),
+        (["params", "--n", "32x32", "--f", "5", "--c-out", "6"], "the channels in --n 32x32x3"),
         (["params", "resnet18", "--list"], "for one of them: convcli params resnet18"),
         (
             ["params", "--f", "5", "--c-in", "3", "--c-out", "6", "--expect", "456"],

@@ -180,7 +180,7 @@ def error_of(text: str) -> str:
 @settings(max_examples=examples(500))
 def test_error_names_a_position_in_the_text(text: str) -> None:
     refusal = error_of(text)
-    if refusal and not refusal.startswith("input 64x64x3: has 3 channels, but the network begins with in "):
+    if refusal and not refusal.startswith('input 64x64x3: has 3 channels, but the network begins with "in '):
         found = re.match("line ([0-9]+), column ([0-9]+)", refusal)
         assert found, refusal
         lines = text.split("\n")

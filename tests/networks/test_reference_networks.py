@@ -178,7 +178,7 @@ def test_channels_that_contradict_the_spec_are_refused(size: tuple[int, ...] | s
         network("in 32x32x3\nconv 6 f1", size)
     channels = f"{size}".rstrip(")").replace("x", " ").split()[-1]
     assert caught.value.why == (
-        f"has {channels} channels, but the network begins with in 32x32x3; channels come last: give {works}"
+        f'has {channels} channels, but the network begins with "in 32x32x3"; channels come last: give {works}'
     )
 
 
@@ -238,8 +238,8 @@ def test_an_input_size_is_needed() -> None:
     with pytest.raises(SizeError) as caught:
         network("relu")
     assert str(caught.value) == (
-        "the network: has no input size; begin it with in 224x224x3, "
-        'or use --n 224x224x3 (n="224x224x3" in Python)'
+        'the network has no input size: add --n 224x224x3 (in Python n="224x224x3"), '
+        'or begin it with "in 224x224x3"'
     )
 
 

@@ -14,7 +14,7 @@ from convcli.errors import SizeError, UsageError, parse_choice
 from convcli.networks.layer_types.base import Size
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
-from convcli.sizes.text import parse_count, parse_padding, parse_pair, parse_size
+from convcli.sizes.text import format_size, parse_count, parse_padding, parse_pair, parse_size
 
 __all__ = ["params"]
 
@@ -198,6 +198,10 @@ def params(
             channels = _channels(size, c_in)
             if f is None or channels is None or c_out is None:
                 missing = "--f" if f is None else "--c-in" if channels is None else "--c-out"
+                if missing == "--c-in" and size is not None:
+                    raise UsageError(
+                        missing, f"missing; give it, or the channels in --n {format_size((*size, 3))}"
+                    )
                 raise UsageError(
                     missing,
                     "missing; for example: convcli params --f 5 --c-in 3 --c-out 6, or for a network: "
