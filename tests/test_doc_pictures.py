@@ -49,6 +49,15 @@ def test_a_picture_is_current(one: Made) -> None:
         assert (abs(old - new).max(axis=2) > 8).mean() <= LETTERS_MAY_DIFFER
 
 
+def test_a_recording_begins_with_its_last_screen() -> None:
+    """Viewers that show only the first frame show all that was printed."""
+    text = (FOLDER / "terminal.svg").read_text("utf-8")
+    ((total, delay),) = set(re.findall(r"animation:\w+ ([\d.]+)s step-end (-[\d.]+)s infinite", text))
+    changes = [float(percent) for percent in re.findall(r"[{}]([\d.]+)%(?:,100%)?\{", text)]
+    assert 0 in changes
+    assert max(percent for percent in changes if percent < 100) / 100 < -float(delay) / float(total)
+
+
 def frames(content: bytes) -> list[np.ndarray[tuple[int, ...], np.dtype[np.int16]]]:
     with Image.open(BytesIO(content)) as image:
         return [np.asarray(frame.convert("RGB"), np.int16) for frame in ImageSequence.Iterator(image)]

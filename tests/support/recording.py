@@ -26,6 +26,7 @@ CELL, LINE = 8.4, 18.0  # pixels: a letter's width, a line's height
 MARGIN, BAR = 14.0, 30.0  # around them, and above
 LETTERS = 14  # their size
 TYPING, LOOKING, END = 0.03, 2.2, 5.0  # seconds: a letter, an answer, the last screen
+FIRST = 1.0  # seconds of the last screen that come first, for viewers that show only the first frame
 PROMPT = "$ "
 HALF = "▀"
 FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
@@ -137,19 +138,19 @@ def _rules(lines: Sequence[Shown], total: float) -> str:
     rules = f"text{{font:{LETTERS}px {FONTS};white-space:pre}}"
     last_screen = f"{{transform:translateY({-LINE * max(0, len(lines) - ROWS):g}px)}}"
     rules += f".all{last_screen}"
-    moving = ""
+    moving, playing = "", f"{total:.2f}s step-end {FIRST - total:.2f}s infinite"
     times = sorted({time for line in lines for time in _times(line)})
     for time in times:
         part = f"{100 * time / total:.3f}%"
         moving += f"@keyframes {_name(time)}{{0%{{opacity:0}}{part},100%{{opacity:1}}}}"
-        moving += f".{_name(time)}{{animation:{_name(time)} {total:.2f}s step-end infinite}}"
+        moving += f".{_name(time)}{{animation:{_name(time)} {playing}}}"
     steps = "0%{transform:none}"
     for number, line in enumerate(lines):
         if number >= ROWS:
             steps += (
                 f"{100 * line.time / total:.3f}%{{transform:translateY({-LINE * (number - ROWS + 1):g}px)}}"
             )
-    moving += f"@keyframes scroll{{{steps}100%{last_screen}}}.all{{animation:scroll {total:.2f}s step-end infinite}}"
+    moving += f"@keyframes scroll{{{steps}100%{last_screen}}}.all{{animation:scroll {playing}}}"
     return f"{rules}@media (prefers-reduced-motion:no-preference){{{moving}}}"
 
 
