@@ -348,7 +348,7 @@ def test_json_is_exact_where_no_ratio_can_be_written(params: Runner) -> None:
         ("--n 28 --dense 300 --groups 2", "--dense: requires an input size and nothing else: "),
         ("--f 5 --c-in 3 --c-out 6 --batch 2", "--batch: needs the input size: --n"),
         ("--c-in 3 --c-out 6", "--f: missing; for example: convcli params --f 5 --c-in 3 --c-out 6"),
-        ("--f 5 --c-out 6", "--c-in: missing; give it, or the channels in --n 32x32x3"),
+        ("--f 5 --c-out 6", "--c-in: missing; for example: convcli params --f 5 --c-in 3 --c-out 6"),
         ("--n 32 --f 5 --c-out 6", "--c-in: missing; give it, or the channels in --n 32x32x3"),
         ("--f 5 --c-in 3", "--c-out: missing; for example: convcli params --f 5 --c-in 3 --c-out 6"),
         ("", "--f: missing; for example: convcli params --f 5 --c-in 3 --c-out 6"),
