@@ -188,7 +188,7 @@ def picture_thumbnails(
     if alpha is None:
         return pictures
     opacity = resize(alpha, pictures[0].shape[:2])[..., np.newaxis]
-    opacity = opacity / (np.iinfo(alpha.dtype).max if alpha.dtype.kind in "iu" else 1)
+    opacity = opacity / 255
     background = _checkerboard(opacity.shape[:2], style.checker)[..., np.newaxis]
     return [
         (background + (layer - background) * opacity.clip(0, 1)).round().astype(np.uint8)

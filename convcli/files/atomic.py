@@ -53,7 +53,7 @@ def _check(path: Path, name: str, inputs: Iterable[str | Path] | FileIds, *, rep
     if mode is not None and path in (inputs if isinstance(inputs, FileIds) else FileIds(inputs)):
         raise OutputError(name, INPUT_MESSAGE)
     if mode is not None and not replace:
-        raise OutputError(name, "exists; use --force to replace it (force=True in Python)")
+        raise OutputError(name, "exists; use --force to overwrite it")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise OutputError(name, f"no permission to write in the folder {path.parent}")
 
@@ -97,7 +97,7 @@ def write_atomically(
             raise OutputError(str(target), INPUT_MESSAGE)
         _write_and_rename(path, write, replace=replace)
     except FileExistsError:
-        raise OutputError(str(target), "exists; use --force to replace it (force=True in Python)") from None
+        raise OutputError(str(target), "exists; use --force to overwrite it") from None
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -73,7 +73,7 @@ def input_size(spec: Spec, size: Size | None) -> Size:
     """
     if size is None:
         if spec.input is None:
-            remedy = 'add --n 224x224x3 (in Python n="224x224x3"), or begin it with "in 224x224x3"'
+            remedy = 'add --n 224x224x3, or begin it with "in 224x224x3"'
             if spec.source:
                 raise SizeError(spec.source, f"has no input size: {remedy}")
             raise SizeError("the network has no input size", remedy)

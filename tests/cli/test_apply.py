@@ -1701,7 +1701,7 @@ def test_existing_output(convcli: Runner, in_folder: Path, arguments: tuple[str,
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "box", *arguments)
     name = arguments[1] if arguments[:1] == ("-o",) else "photo-box.png"
-    assert ran.all == (1, "", f"convcli: {name}: exists; use --force to replace it (force=True in Python)\n")
+    assert ran.all == (1, "", f"convcli: {name}: exists; use --force to overwrite it\n")
 
 
 @pytest.mark.parametrize(
@@ -1776,7 +1776,7 @@ def test_json_tells_of_failures(convcli: Runner, in_folder: Path) -> None:
         {
             "input": "photo.png",
             "output": "photo-box.png",
-            "error": "exists; use --force to replace it (force=True in Python)",
+            "error": "exists; use --force to overwrite it",
         },
         {"input": "bad\n.png", "output": None, "error": why},
         {"input": "none.png", "output": None, "error": "no such file or directory"},
@@ -1934,7 +1934,7 @@ def test_bad_file_does_not_stop_the_others(
 def test_failing_filter_does_not_stop_the_others(convcli: Runner, photo: Array, in_folder: Path) -> None:
     (in_folder / "photo-box.png").write_bytes(b"precious")
     ran = convcli("apply", "photo.png", "--filter", "box", "--filter", "identity")
-    error = "convcli: photo-box.png: exists; use --force to replace it (force=True in Python)\n"
+    error = "convcli: photo-box.png: exists; use --force to overwrite it\n"
     assert ran.all == (1, "photo-identity.png\n", error)
     assert (in_folder / "photo-box.png").read_bytes() == b"precious"
     assert (opened("photo-identity.png") == photo).all()

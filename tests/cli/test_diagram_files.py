@@ -181,7 +181,7 @@ def test_what_exists_is_replaced_by_force_alone(convcli: Runner, in_folder: Path
     (in_folder / "net.svg").write_text("mine")
     with nothing_changes(in_folder):
         ran = convcli("params", "lenet5", "-o", "net.svg")
-        assert_failed(ran, 1, "net.svg: exists; use --force to replace it (force=True in Python)")
+        assert_failed(ran, 1, "net.svg: exists; use --force to overwrite it")
     assert convcli("params", "lenet5", "-o", "net.svg", "--force").all == (0, "net.svg\n", "")
     assert len(boxes((in_folder / "net.svg").read_text())) == 12
 

@@ -195,7 +195,7 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(convcli: Runner, in_fold
         assert_failed(
             convcli(*WINDOW, "-o", "there.svg"),
             1,
-            "there.svg: exists; use --force to replace it (force=True in Python)",
+            "there.svg: exists; use --force to overwrite it",
         )
         assert_failed(convcli(*WINDOW, "-o", "none/a.svg"), 1, "none/a.svg: there is no folder")
         assert_failed(convcli(*WINDOW, "-o", "folder.svg"), 1, "folder.svg: is a folder")

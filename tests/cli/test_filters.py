@@ -278,7 +278,7 @@ def test_existing_file_is_kept_and_force_replaces_it(filters: Runner, in_folder:
     assert ran.all == (
         1,
         "",
-        "convcli: kernel.csv: exists; use --force to replace it (force=True in Python)\n",
+        "convcli: kernel.csv: exists; use --force to overwrite it\n",
     )
     assert (in_folder / "kernel.csv").read_text() == "precious"
     assert filters("identity", "-o", "kernel.csv", "--force").all == (0, "kernel.csv\n", "")

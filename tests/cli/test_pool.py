@@ -200,7 +200,7 @@ def test_existing_output_is_kept_and_force_replaces_it(
     (in_folder / "photo-maxpool-2x2.png").write_bytes(b"precious")
     with nothing_changes(in_folder):
         ran = convcli("pool", "photo.png")
-    error = "convcli: photo-maxpool-2x2.png: exists; use --force to replace it (force=True in Python)\n"
+    error = "convcli: photo-maxpool-2x2.png: exists; use --force to overwrite it\n"
     assert ran.all == (1, "", error)
     assert convcli("pool", "photo.png", "--force").all == (0, "photo-maxpool-2x2.png\n", "")
     assert (opened("photo-maxpool-2x2.png") == pooled(photo)).all()

@@ -563,7 +563,7 @@ def test_existing_sheet_is_replaced_only_by_force(convcli: Runner) -> None:
     assert convcli(*arguments).code == 0
     with nothing_changes(Path()):
         assert convcli(*arguments).all == (
-            1, "", "convcli: out.png: exists; use --force to replace it (force=True in Python)\n",
+            1, "", "convcli: out.png: exists; use --force to overwrite it\n",
         )  # fmt: skip
         assert convcli(*arguments, "--skip-existing").all == (0, "", "")
     assert convcli(*arguments, "--force").all == (0, "out.png\n", "")

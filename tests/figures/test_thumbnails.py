@@ -207,7 +207,7 @@ def test_alpha_lets_squares_through() -> None:
 
 def test_what_is_transparent_does_not_bleed_into_what_is_not() -> None:
     pixels = np.array([[200, 0]], np.uint8)
-    alpha = np.array([[65535, 0]], np.uint16)
+    alpha = np.array([[255, 0]], np.uint8)
     (one,) = picture_thumbnails(Picture(pixels, alpha=alpha), ThumbnailStyle((1, 1)))
     assert one[0, 0, 0] == round((102 + 200) / 2)
 

@@ -70,7 +70,7 @@ def test_name_without_a_folder_is_in_the_current_one(old: Path, monkeypatch: pyt
 
 
 def test_existing_file_needs_force(old: Path) -> None:
-    with pytest.raises(OutputError, match="exists; use --force to replace it") as caught:
+    with pytest.raises(OutputError, match="exists; use --force to overwrite it") as caught:
         check_target(old)
     assert caught.value.what == str(old)
 
@@ -267,7 +267,7 @@ def test_old_file_stays_until_the_new_one_is_complete(old: Path) -> None:
 
 
 def test_existing_file_is_kept_without_replace(old: Path) -> None:
-    with pytest.raises(OutputError, match="exists; use --force to replace it") as caught:
+    with pytest.raises(OutputError, match="exists; use --force to overwrite it") as caught:
         write_atomically(old, writer(b"new"))
     assert caught.value.what == str(old)
     assert contents(old.parent) == {"x.bin": b"old"}

@@ -98,7 +98,7 @@ def test_each_of_several_filters_fails_or_is_done_by_itself(hostile: Nursery, jo
     assert (ran.code, ran.err.decode().splitlines()) == (
         1,
         [
-            "convcli: 001-box.png: exists; use --force to replace it (force=True in Python)",
+            "convcli: 001-box.png: exists; use --force to overwrite it",
             "convcli: 3 inputs: 2 done, 1 failed",
         ],
     )

@@ -20,7 +20,7 @@ from tests.support.command_line import contents
 
 NOBODY = 65534
 BOX = ("--filter", "identity")
-EXISTS = "exists; use --force to replace it (force=True in Python)"
+EXISTS = "exists; use --force to overwrite it"
 INPUT = "is an input, and inputs are never overwritten; choose another name"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become somebody with fewer rights")
 

@@ -238,8 +238,7 @@ def test_an_input_size_is_needed() -> None:
     with pytest.raises(SizeError) as caught:
         network("relu")
     assert str(caught.value) == (
-        'the network has no input size: add --n 224x224x3 (in Python n="224x224x3"), '
-        'or begin it with "in 224x224x3"'
+        'the network has no input size: add --n 224x224x3, or begin it with "in 224x224x3"'
     )
 
 

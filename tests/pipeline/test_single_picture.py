@@ -163,17 +163,16 @@ def test_a_wrong_background_is_refused(inputs: Path, background: Any, message: s
     assert not (inputs / "out.jpg").exists()
 
 
-def test_errors_say_what_to_do_in_python(inputs: Path) -> None:
+def test_errors_say_what_to_do(inputs: Path) -> None:
     rgba, jpeg, png = noise(5, 6, 4), inputs / "out.jpg", inputs / "plain.png"
     with pytest.raises(OutputError) as caught:
         public.filter_file(inputs / "alpha.png", "box", output=jpeg)
     assert caught.value.why == (
-        "jpeg cannot hold alpha; use png, tiff, webp, or blend it with a color: --background white "
-        '(background="white" of filter_file in Python)'
+        "jpeg cannot hold alpha; use png, tiff, webp, or blend it with a color: --background white"
     )
     with pytest.raises(OutputError) as caught:
         public.pool_file(inputs / "alpha.png", output=png)
-    assert caught.value.why == "exists; use --force to replace it (force=True in Python)"
+    assert caught.value.why == "exists; use --force to overwrite it"
     public.pool_file(inputs / "alpha.png", output=png, force=True)
     hint = ", or in Python Picture(pixels[..., :3], alpha=pixels[..., 3]) if the fourth is alpha"
     for target, pixels, end in (

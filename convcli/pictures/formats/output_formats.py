@@ -221,7 +221,7 @@ def _check_pixels_fit(picture: Picture, channels: int, file_format: OutputFormat
         raise OutputError(
             name,
             f"{file_format} cannot hold alpha; use {', '.join(others)}, "
-            'or blend it with a color: --background white (background="white" of filter_file in Python)',
+            "or blend it with a color: --background white",
         )
     if channels == 3 and name.lower().endswith(".pgm"):
         raise OutputError(name, "a .pgm file holds grayscale only; use .ppm")
