@@ -31,6 +31,7 @@ __all__ = [
     "SpecError",
     "TooLargeError",
     "UsageError",
+    "alternatives",
     "best_match",
     "closest_spelling",
     "describe_os_error",
@@ -188,6 +189,18 @@ def suggestion(word: str, choices: Iterable[str]) -> str:
     names = list(choices)
     found = best_match(word, names)
     return f"did you mean {found}?" if found else f"choose from {', '.join(names)}"
+
+
+def alternatives(names: Iterable[str]) -> str:
+    """Join names as a sentence does.
+
+    Examples
+    --------
+    >>> alternatives(["png"]), alternatives(["svg", "png"]), alternatives(["npy", "csv", "json"])
+    ('png', 'svg or png', 'npy, csv or json')
+    """
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 # A word may appear in several rows: the choices decide which name it means.

@@ -449,7 +449,7 @@ def test_help_into_a_pipe_of_few_letters(page: tuple[str, ...]) -> None:
 def test_message_to_a_stream_of_few_letters() -> None:
     code, out, err = ended("shape", "--n", "3", "--f", "5", environment=POOR)
     assert (code, out) == (2, "")
-    assert err.startswith("convcli: filter 5 on input 3: floor((3 + 2\\xb70 - 5)/1) + 1 = -1: ")
+    assert err.startswith("convcli: filter 5 on input 3: gives floor((3 + 2\\xb70 - 5)/1) + 1 = -1, because ")
     assert err.count("\n") == 1
 
 

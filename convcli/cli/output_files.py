@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from convcli.cli.terminal.output import stdout_is_terminal
-from convcli.errors import UsageError
+from convcli.errors import UsageError, alternatives
 from convcli.files.atomic import check_target, write_atomically
 from convcli.files.identity import FileIds
 from convcli.files.streams import STREAM, write_bytes
@@ -60,7 +60,7 @@ def check_output_file(
         The file may not be written.
     """
     if extension(name) not in extensions:
-        raise UsageError(name, f"{purpose} must be saved as {' or '.join(extensions)}")
+        raise UsageError(name, f"{purpose} must be saved as {alternatives(extensions)}")
     check_target(name, inputs, replace=force)
 
 

@@ -115,7 +115,7 @@ def _valid_region(input_size: tuple[int, ...], wanted: tuple[int, ...], size: Pa
         same = window_axes((input_size[0], input_size[1]), size, padding="same")
         valid = window_axes((input_size[0], input_size[1]), size)
     except SizeError as error:
-        raise SizeError(f"input {format_size(input_size)}", f"{error.what}: {error.why}") from None
+        raise SizeError(f"input {format_size(input_size)}", f"{error.what} {error.why}") from None
     if wanted == tuple(axis.output for axis in valid):
         return slice(None), slice(None)
     if wanted == tuple(input_size):

@@ -341,7 +341,7 @@ class SequentialBuilder:
         except SizeError as error:
             if position is None:
                 raise
-            self.fail(position, f"{layer.text} on {format_size(size)}", f"{error.what}: {error.why}")
+            self.fail(position, f"{layer.text} on {format_size(size)}", f"{error.what} {error.why}")
         self.check_size(layer, output, position)
         fields = None if isinstance(layer, Flatten) else tensor.fields
         if fields is not None and axes is not None:

@@ -58,6 +58,8 @@ def read_npy(
         raise MatrixError(name, "is not a .npy file of plain numbers")
     dtype_text, fortran_order, sizes = (match[1].decode("latin-1") for match in found if match)
     if not re.fullmatch(_REAL_DTYPE, dtype_text):
+        if dtype_text.lstrip("<>=") in {"c8", "c16"}:
+            raise MatrixError(name, f"holds complex numbers (dtype {dtype_text}); real numbers are required")
         raise MatrixError(name, f"is not a .npy file of real numbers: its dtype is {dtype_text}")
     dtype = np.dtype(dtype_text)
     shape = tuple(int(size.strip(" L")) for size in sizes.split(",") if size.strip())

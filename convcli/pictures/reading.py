@@ -161,7 +161,7 @@ def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: 
     if not head:
         raise ImageError(name, "is empty")
     if (head == NPY_MAGIC or extension in {".csv", ".txt"}) and frame:
-        raise ImageError(name, f"has no frame {frame}: a matrix is a single frame")
+        raise ImageError(name, f"has no frame {frame}: a matrix has a single frame")
     if head == NPY_MAGIC:
         return _decode_npy(stream, name, limits)
     if extension in {".csv", ".txt"}:

@@ -150,8 +150,8 @@ def _fit_error(axis: Axis) -> SizeError:
     symmetric = -(-(axis.extent - axis.side) // 2)
     return SizeError(
         f"filter {axis.window} on input {axis.side}",
-        f"{axis.formula()}: the filter is larger than the padded input ({axis.extent} > {padded}); "
-        f"use a padding of at least {symmetric} or a filter of at most {largest}",
+        f"gives {axis.formula()}, because the filter is larger than the padded input "
+        f"({axis.extent} > {padded}); use a padding of at least {symmetric} or a filter of at most {largest}",
     )
 
 
@@ -254,8 +254,8 @@ def transposed_axes(
         if axis.output < 1:
             raise SizeError(
                 f"padding {axis.before}:{axis.after} on input {axis.side}",
-                f"{axis.formula()}: the padding cuts off the whole output; use a padding of at most "
-                f"{(axis.output + axis.before + axis.after - 1) // 2}",
+                f"gives {axis.formula()}, because the padding cuts off the whole output; use a padding "
+                f"of at most {(axis.output + axis.before + axis.after - 1) // 2}",
             )
     return rows, columns
 

@@ -1259,7 +1259,7 @@ def test_npy_to_a_picture(convcli: Runner, in_folder: Path) -> None:
     [
         (np.zeros(3), "array of shape (3,): an image is (H, W) or (H, W, C), and not empty"),
         (np.zeros((0, 3)), "array of shape (0, 3): an image is (H, W) or (H, W, C), and not empty"),
-        (np.zeros((2, 2), complex), "is not a .npy file of real numbers: its dtype is <c16"),
+        (np.zeros((2, 2), complex), "holds complex numbers (dtype <c16); real numbers are required"),
     ],
 )
 def test_npy_that_is_no_image(convcli: Runner, in_folder: Path, array: Array, why: str) -> None:
@@ -1841,17 +1841,17 @@ def test_unknown_extension(convcli: Runner, in_folder: Path, name: str, why: str
 def test_kernel_larger_than_the_image(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "box", "--size", "9", "--padding", "valid")
-    arithmetic = "filter 9 on input 7: floor((7 + 2·0 - 9)/1) + 1 = -1"
+    arithmetic = "filter 9 on input 7: gives floor((7 + 2·0 - 9)/1) + 1 = -1"
     why = "the filter is larger than the padded input (9 > 7)"
     advice = "use a padding of at least 1 or a filter of at most 7"
-    assert ran.all == (1, "", f"convcli: photo.png: {arithmetic}: {why}; {advice}\n")
+    assert ran.all == (1, "", f"convcli: photo.png: {arithmetic}, because {why}; {advice}\n")
 
 
 @pytest.mark.usefixtures("photo")
 def test_dilated_kernel_larger_than_the_image(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "sobel-x", "--dilation", "4", "--padding", "valid")
-    arithmetic = "filter 3 on input 7: floor((7 + 2·0 - (4·(3 - 1) + 1))/1) + 1 = -1: "
+    arithmetic = "filter 3 on input 7: gives floor((7 + 2·0 - (4·(3 - 1) + 1))/1) + 1 = -1, because "
     assert_failed(ran, 1, f"photo.png: {arithmetic}")
 
 

@@ -317,7 +317,7 @@ def test_another_frame(convcli: Runner, in_folder: Path, kind: str) -> None:
     with Image.open("last.png") as image:
         assert image.convert("L").getextrema() == (200, 200)
     missing = convcli("apply", f"moving.{kind}", "--filter", "identity", "--frame", "3")
-    assert_failed(missing, 1, f"moving.{kind}: has no frame 3; frames are counted from 0")
+    assert_failed(missing, 1, f"moving.{kind}: has no frame 3: it has 3 frames, counted from 0")
 
 
 def test_larger_and_smaller_pictures_than_usual(convcli: Runner, names: list[str]) -> None:

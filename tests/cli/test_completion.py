@@ -520,7 +520,7 @@ def test_without_processes_the_shell_is_the_one_of_the_account(
     monkeypatch.setenv("SHELL", "/usr/bin/fish")
     assert convcli("--show-completion").out == completion_script(Shell.FISH)
     monkeypatch.delenv("SHELL")
-    missing = "--shell: not detected, because convcli was not started from bash or zsh or fish; name it, as in --shell bash"
+    missing = "--shell: not detected, because convcli was not started from bash, zsh or fish; name it, as in --shell bash"
     assert convcli("--show-completion").all == (2, "", f"convcli: {missing}\n")
 
 

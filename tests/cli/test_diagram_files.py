@@ -155,8 +155,8 @@ def test_checks_are_made_as_without_it(convcli: Runner, in_folder: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "start"),
     [
-        (("lenet5", "-o", "net.png"), "net.png: a diagram must be saved as .svg or .html"),
-        (("lenet5", "-o", "svg"), "svg: a diagram must be saved as .svg or .html"),
+        (("lenet5", "-o", "net.png"), "net.png: a diagram must be saved as .svg, .html or .htm"),
+        (("lenet5", "-o", "svg"), "svg: a diagram must be saved as .svg, .html or .htm"),
         (("lenet5", "--against", "vgg11", "-o", "net.svg"), "-o: cannot be combined with a comparison"),
         (("lenet5", "--n", "32", "--n", "40", "-o", "net.svg"), "-o: cannot be combined with a comparison"),
         (("--list", "-o", "net.svg"), "-o: cannot be combined with --list"),

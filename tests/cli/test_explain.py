@@ -185,7 +185,7 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(convcli: Runner, in_fold
         assert_refused(convcli(*WINDOW, "-o", ""), "'': a drawing must be saved as .svg or .png")
         assert_refused(
             convcli(*WINDOW, "--animate", "a.png"),
-            "a.png: an animation must be saved as .svg or .gif or .apng",
+            "a.png: an animation must be saved as .svg, .gif or .apng",
         )
         assert_refused(
             convcli(*WINDOW, "-o", "a.svg", "--animate", "./a.svg"), "--animate: names the same file as -o"
@@ -201,7 +201,7 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(convcli: Runner, in_fold
         assert_failed(convcli(*WINDOW, "-o", "folder.svg"), 1, "folder.svg: is a folder")
         assert_refused(
             convcli("explain", "--n", "6", "--f", "8", "-o", "a.svg"),
-            "filter 8 on input 6: floor((6 + 2·0 - 8)/1) + 1 = -1: ",
+            "filter 8 on input 6: gives floor((6 + 2·0 - 8)/1) + 1 = -1, because ",
         )
         assert_refused(
             convcli(*WINDOW, "--at", "3,0", "-o", "a.svg"), "row 0, column 3: is outside the 3x3 result"

@@ -127,7 +127,7 @@ def test_progress_is_for_a_terminal(
         (["--channels", "most"], "channels"),
         (["--closed-form", "--curve", "c.png"], "--curve: cannot be combined with --closed-form"),
         (["--curve", "c.gif"], "c.gif: a curve must be saved as .png"),
-        (["-o", "k.txt"], "k.txt: a kernel must be saved as .npy or .csv or .json"),
+        (["-o", "k.txt"], "k.txt: a kernel must be saved as .npy, .csv or .json"),
         (["--f", "99"], ""),
     ],
 )

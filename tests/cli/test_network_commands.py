@@ -415,7 +415,7 @@ def test_expected_sizes(convcli: Runner, net: Path) -> None:
     assert convcli("shape", net, "--expect", "10").all == (0, SHAPES, "")
     assert convcli("params", net, "--expect", "10").all == (0, PARAMS, "")
     assert convcli("shape", net, "--expect", "7x7x512").all == (
-        1, SHAPES, "convcli: output 10: is not the expected 7x7x512\n"
+        1, SHAPES, "convcli: output 10: does not equal the expected 7x7x512\n"
     )  # fmt: skip
     assert convcli("shape", "--n", "9x9x3", "--last", "relu", "--expect", "9x9x3").all == (0, "9x9x3\n", "")
     assert convcli("shape", "--n", "9x9", "--last", "relu", "--expect", "9").all == (0, "9x9\n", "")
@@ -425,7 +425,7 @@ def test_expected_sizes(convcli: Runner, net: Path) -> None:
 def test_checks_of_single_layers(convcli: Runner) -> None:
     assert convcli("shape", "--n", "32", "--f", "5", "--expect", "28").all == (0, "28x28\n", "")
     assert convcli("shape", "--n", "32", "--f", "5", "--expect", "29").all == (
-        1, "28x28\n", "convcli: output 28x28: is not the expected 29\n"
+        1, "28x28\n", "convcli: output 28x28: does not equal the expected 29\n"
     )  # fmt: skip
     options = ("--f", "5", "--c-in", "3", "--c-out", "6")
     assert convcli("params", *options, "--max-params", "456").all == (0, "456\n", "")
@@ -509,7 +509,7 @@ def test_comparisons_that_are_refused(convcli: Runner) -> None:
     )
     assert_refused(
         convcli("params", "in 8x8x3, conv 2 f3", "--against", "in 8x8x3, conv 2 f9"),
-        "--against, line 1, column 11, conv 2 f9 on 8x8x3: filter 9 on input 8: ",
+        "--against, line 1, column 11, conv 2 f9 on 8x8x3: filter 9 on input 8 gives floor(",
     )
 
 
@@ -518,7 +518,7 @@ def test_comparisons_that_are_refused(convcli: Runner) -> None:
 
 def test_valid_sizes_and_smallest(convcli: Runner, net: Path) -> None:
     assert convcli("shape", net, "--valid-sizes", "30..40").all == (0, "30\n32\n34\n36\n38\n40\n", "")
-    none = "convcli: --valid-sizes 29..31: contains no such size: at 31, avgpool f2 (line 2, column 18) never reads 1 of its 27 rows\n"
+    none = "convcli: note: no side in --valid-sizes 29..31 lets every layer read every pixel: at 31, avgpool f2 (line 2, column 18) never reads 1 of its 27 rows\n"
     assert convcli("shape", net, "--valid-sizes", "29..31").all[1:] == ("30\n", "")
     assert convcli("shape", net, "--valid-sizes", "31..31").all == (0, "", none.replace("29..31", "31..31"))
     assert convcli("shape", net, "--smallest").all == (0, "14\n", "")
@@ -538,7 +538,9 @@ def test_valid_sizes_and_smallest(convcli: Runner, net: Path) -> None:
 def test_the_first_loss_is_named(convcli: Runner, sides: str, why: str) -> None:
     ran = convcli("shape", "resnet18", "--valid-sizes", sides)
     assert (ran.code, ran.out) == (0, "")
-    assert ran.err.startswith(f"convcli: --valid-sizes {sides}: contains no such size: {why}")
+    assert ran.err.startswith(
+        f"convcli: note: no side in --valid-sizes {sides} lets every layer read every pixel: {why}"
+    )
 
 
 @pytest.mark.parametrize("sides", ["", "200", "200-260", "260..200", "0..5", "a..b", "..", "1..2..3"])
@@ -627,10 +629,10 @@ def test_options_of_networks_need_one(convcli: Runner, command: str, option: tup
     [
         (
             "conv 6 f5, maxpool f2, conv 16 f5",
-            "line 1, column 24, conv 16 f5 on 2x2x6: filter 5 on input 2: floor((2 + 2·0 - 5)/1) + 1 = -2: the "
+            "line 1, column 24, conv 16 f5 on 2x2x6: filter 5 on input 2 gives floor((2 + 2·0 - 5)/1) + 1 = -2, because the "
             "filter is larger than the padded input (5 > 2); use a padding of at least 2 or a filter of at most 2",
         ),
-        ("conv 4 f3 g2", "line 1, column 1, conv 4 f3 g2 on 8x8x3: groups 2: must divide the 3 input channels, but "
+        ("conv 4 f3 g2", "line 1, column 1, conv 4 f3 g2 on 8x8x3: groups 2 must divide the 3 input channels, but "
          "3 / 2 leaves a remainder of 1; the nearest number of groups that does is 1"),
         ("add { conv 6 f5 | }", "line 1, column 1, add: its branches give 4x4x6 and 8x8x3; they must have the same size"),
         ("cat @a", "line 1, column 1, cat @a: there is no such tag: no layer before it has a tag"),

@@ -331,7 +331,7 @@ def test_json_is_exact_where_no_ratio_can_be_written(params: Runner) -> None:
         ("--f 5 --c-in 3 --c-out 6 --s 0", "stride '0': must be "),
         (
             "--n 3x3x3 --f 5 --c-out 6",
-            "filter 5 on input 3: floor((3 + 2·0 - 5)/1) + 1 = -1: "
+            "filter 5 on input 3: gives floor((3 + 2·0 - 5)/1) + 1 = -1, because "
             "the filter is larger than the padded input (5 > 3); ",
         ),
         ("--n 32x32x3 --f 5 --c-in 4 --c-out 6", "--c-in 4: contradicts the 3 channels of --n; "),

@@ -62,7 +62,7 @@ def test_size_is_the_number_of_windows_that_fit(
     if windows:
         assert ran.all == (0, f"{len(windows)}x{len(windows)}\n", "")
     else:
-        assert_refused(ran, f"filter {f} on input {n}: floor((")
+        assert_refused(ran, f"filter {f} on input {n}: gives floor((")
 
 
 def test_a_table_of_one_row(shape: Runner) -> None:
@@ -346,7 +346,7 @@ def test_more_solutions_of_want_than_are_listed_are_not_dropped_silently(
 ) -> None:
     ran = shape("--n", n, "--f", f, "--p", "0", "--want", want)
     why = "only the first 1000 solutions are listed; give --p or --s to narrow them down"
-    assert (ran.code, ran.err) == (0, f"convcli: {why}\n")
+    assert (ran.code, ran.err) == (0, f"convcli: note: {why}\n")
     assert len(ran.out.splitlines()) == 1 + 1000
 
 
@@ -455,17 +455,17 @@ def test_empty_value_is_not_taken_for_a_missing_one(shape: Runner, option: str) 
     [
         (
             "--n 3 --f 5",
-            "filter 5 on input 3: floor((3 + 2·0 - 5)/1) + 1 = -1: the filter is larger than the padded "
+            "filter 5 on input 3: gives floor((3 + 2·0 - 5)/1) + 1 = -1, because the filter is larger than the padded "
             "input (5 > 3); use a padding of at least 1 or a filter of at most 3",
         ),
         (
             "--n 32x3 --f 5 --p 0:1 --s 2",
-            "filter 5 on input 3: floor((3 + 0 + 1 - 5)/2) + 1 = 0: the filter is larger than the padded "
+            "filter 5 on input 3: gives floor((3 + 0 + 1 - 5)/2) + 1 = 0, because the filter is larger than the padded "
             "input (5 > 4); use a padding of at least 1 or a filter of at most 4",
         ),
         (
             "--n 8 --f 5 --d 3",
-            "filter 5 on input 8: floor((8 + 2·0 - (3·(5 - 1) + 1))/1) + 1 = -4: the filter is larger than "
+            "filter 5 on input 8: gives floor((8 + 2·0 - (3·(5 - 1) + 1))/1) + 1 = -4, because the filter is larger than "
             "the padded input (13 > 8); use a padding of at least 3 or a filter of at most 3",
         ),
     ],

@@ -732,7 +732,7 @@ def test_what_is_no_kernel_is_refused(taps: Any) -> None:
 
 
 def test_a_kernel_that_does_not_fit_shows_the_arithmetic() -> None:
-    with pytest.raises(SizeError, match=r"filter 5 on input 3: floor\(\(3 \+ 2·0 - 5\)/1\) \+ 1 = -1"):
+    with pytest.raises(SizeError, match=r"filter 5 on input 3: gives floor\(\(3 \+ 2·0 - 5\)/1\) \+ 1 = -1"):
         convolve(np.ones((3, 3)), np.ones((5, 5)), padding="valid")
 
 

@@ -533,12 +533,12 @@ def test_any_format_of_colours(convcli: Runner, extension: str) -> None:
         (
             "out.npy",
             2,
-            "--sheet out.npy: must hold a color picture, not npy, which holds values; choose a name that ends in .png",
+            "--sheet out.npy: must hold a color picture, but npy holds values; choose a name that ends in .png",
         ),
         (
             "out.pgm",
             2,
-            "--sheet out.pgm: must hold a color picture, not gray; choose a name that ends in .png",
+            "--sheet out.pgm: must hold a color picture, but pgm is gray; choose a name that ends in .png",
         ),
         ("out", 2, "out: has no extension"),
         ("", 2, "--sheet: has an empty file name"),

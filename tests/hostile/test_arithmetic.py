@@ -119,11 +119,11 @@ def test_a_padding_that_is_no_amount_is_refused(bounded: Any, layer: str, text: 
 
 
 SHOWN_ARITHMETIC = [
-    ("shape --n 32 --f 33", "filter 33 on input 32: floor((32 + 2·0 - 33)/1) + 1 = 0: ", "(33 > 32)"),
-    ("shape --n 4 --f 3 --d 3 --s 2", "filter 3 on input 4: floor((4 + 2·0 - (3·(3 - 1) + 1))/2) + 1 = -1: ", "(7 > 4)"),
-    ("params --n 9x3x1 --f 5 --c-out 2", "filter 5 on input 3: floor((3 + 2·0 - 5)/1) + 1 = -1: ", "(5 > 3)"),
-    ("pool --n 28x28x6 --f 29", "filter 29 on input 28: floor((28 + 2·0 - 29)/29) + 1 = 0: ", "(29 > 28)"),
-    (f"shape --n 5 --f {HUGE}", f"filter {HUGE} on input 5: floor((5 + 2·0 - {HUGE})/1) + 1 = {6 - HUGE}: ", f"({HUGE} > 5)"),
+    ("shape --n 32 --f 33", "filter 33 on input 32: gives floor((32 + 2·0 - 33)/1) + 1 = 0, because ", "(33 > 32)"),
+    ("shape --n 4 --f 3 --d 3 --s 2", "filter 3 on input 4: gives floor((4 + 2·0 - (3·(3 - 1) + 1))/2) + 1 = -1, because ", "(7 > 4)"),
+    ("params --n 9x3x1 --f 5 --c-out 2", "filter 5 on input 3: gives floor((3 + 2·0 - 5)/1) + 1 = -1, because ", "(5 > 3)"),
+    ("pool --n 28x28x6 --f 29", "filter 29 on input 28: gives floor((28 + 2·0 - 29)/29) + 1 = 0, because ", "(29 > 28)"),
+    (f"shape --n 5 --f {HUGE}", f"filter {HUGE} on input 5: gives floor((5 + 2·0 - {HUGE})/1) + 1 = {6 - HUGE}, because ", f"({HUGE} > 5)"),
     ("pool --n 28x28x6 --f 3 --p 2", "padding 2: ", "more than half the window of 3"),
     ("params --f 3 --c-in 4 --c-out 6 --g 3", "groups 3: ", "must divide the 4 input channels, but 4 / 3 leaves a remainder of 1; the nearest number of groups that does is 2"),
     ("params --f 3 --c-in 4 --c-out 6 --g 4", "groups 4: ", "must divide the 6 filters, but 6 / 4 leaves a remainder of 2"),
@@ -146,9 +146,13 @@ def test_impossible_arithmetic_is_shown(bounded: Any, line: str, start: str, why
         (
             "relu, conv 6 f33",
             "line 1, column 7, conv 6 f33 on 32x32x3: ",
-            "floor((32 + 2·0 - 33)/1) + 1 = 0: ",
+            "floor((32 + 2·0 - 33)/1) + 1 = 0, because ",
         ),
-        ("maxpool f33", "line 1, column 1, maxpool f33 on 32x32x3: ", "floor((32 + 2·0 - 33)/33) + 1 = 0: "),
+        (
+            "maxpool f33",
+            "line 1, column 1, maxpool f33 on 32x32x3: ",
+            "floor((32 + 2·0 - 33)/33) + 1 = 0, because ",
+        ),
         ("conv 6 f5 g4", "line 1, column 1, conv 6 f5 g4 on 32x32x3: ", "3 / 4 leaves a remainder of 3"),
         ("conv 6 f5 s0", "line 1, column 11: ", "stride '0' must be"),
         ("conv 6 f5 snan", "line 1, column 11: ", "stride 'nan' must be"),

@@ -501,7 +501,15 @@ def test_the_thinnest_pictures_are_pooled_where_a_window_fits(
     pixels = noise(*shape)
     save("thin.png", pixels)
     assert (made(hostile, "pool", "thin.png", "same.png") == pixels).all()
-    refused(hostile, "pool", "thin.png", "out.png", "--f", "2", start="thin.png: filter 2 on input 1: floor(")
+    refused(
+        hostile,
+        "pool",
+        "thin.png",
+        "out.png",
+        "--f",
+        "2",
+        start="thin.png: filter 2 on input 1: gives floor(",
+    )
     result = made(hostile, "pool", "thin.png", "out.png", "--f", "9", "--ceil")
     assert result.tolist() == pixels.max((0, 1), keepdims=True).tolist()
 
@@ -513,10 +521,10 @@ def test_a_filter_larger_than_the_picture(hostile: Nursery) -> None:
     result = made(hostile, "apply", "small.png", "out.npy", *box, "--border", "reflect")
     exact = reference.convolve(pixels, np.ones((11, 11), int), amounts=((5, 5), (5, 5)), border="reflect")
     assert np.allclose(result, exact.astype(float), rtol=1e-5)
-    arithmetic = "small.png: filter 11 on input 4: floor((4 + 2·0 - 11)/1) + 1 = -6: "
+    arithmetic = "small.png: filter 11 on input 4: gives floor((4 + 2·0 - 11)/1) + 1 = -6, because "
     larger = "the filter is larger than the padded input (11 > 4); use a padding of at least 4"
     refused(hostile, "apply", "small.png", "no.png", *box, "--p", "valid", start=arithmetic, why=larger)
-    pooled = "small.png: filter 11 on input 4: floor((4 + 2·0 - 11)/11) + 1 = 0: "
+    pooled = "small.png: filter 11 on input 4: gives floor((4 + 2·0 - 11)/11) + 1 = 0, because "
     refused(hostile, "pool", "small.png", "no.png", "--f", "11", start=pooled, why=larger)
 
 

@@ -283,22 +283,22 @@ def test_branches_share_their_input_and_precede_their_join() -> None:
         ),
         (
             "flatten", (8, 8),
-            "line 1, column 1, flatten on 8x8: flatten on 8x8: needs to know the channels, as in --n 8x8x3",
+            "line 1, column 1, flatten on 8x8: flatten on 8x8 needs to know the channels, as in --n 8x8x3",
         ),
         (
             "flatten, relu\nconv 3 f3", (2, 2, 3),
-            "line 2, column 1, conv 3 f3 on 12: conv on 12 values: needs an image, "
+            "line 2, column 1, conv 3 f3 on 12: conv on 12 values needs an image, "
             "not a vector; put it before the flatten",
         ),
         (
             "in 5x5x2\nconv 3 f7", None,
-            "line 2, column 1, conv 3 f7 on 5x5x2: filter 7 on input 5: floor((5 + 2·0 - 7)/1) + 1 = -1: "
+            "line 2, column 1, conv 3 f7 on 5x5x2: filter 7 on input 5 gives floor((5 + 2·0 - 7)/1) + 1 = -1, because "
             "the filter is larger than the padded input (7 > 5); "
             "use a padding of at least 1 or a filter of at most 5",
         ),
         (
             "2 x { maxpool f2 }\n\n  conv 6 f1 g4", (8, 8, 6),
-            "line 3, column 3, conv 6 f1 g4 on 2x2x6: groups 4: must divide the 6 input channels, but "
+            "line 3, column 3, conv 6 f1 g4 on 2x2x6: groups 4 must divide the 6 input channels, but "
             "6 / 4 leaves a remainder of 2; the nearest number of groups that does is 3",
         ),
     ],

@@ -195,14 +195,14 @@ def test_unknown_channels() -> None:
     [
         (
             "conv 6 f5, conv 16 f5",
-            "line 1, column 12, conv 16 f5 on 4x4x6: filter 5 on input 4: floor((4 + 2·0 - 5)/1) + 1 = 0: the filter "
+            "line 1, column 12, conv 16 f5 on 4x4x6: filter 5 on input 4 gives floor((4 + 2·0 - 5)/1) + 1 = 0, because the filter "
             "is larger than the padded input (5 > 4); use a padding of at least 1 or a filter of at most 4",
         ),
-        ("relu,\n conv 6 f3 g4", "line 2, column 2, conv 6 f3 g4 on 8x8x3: groups 4: must divide the 3 input channels, "
+        ("relu,\n conv 6 f3 g4", "line 2, column 2, conv 6 f3 g4 on 8x8x3: groups 4 must divide the 3 input channels, "
          "but 3 / 4 leaves a remainder of 3; the nearest number of groups that does is 3"),
-        ("maxpool f3 p2", "line 1, column 1, maxpool f3 p2 on 8x8x3: padding 2: is more than half the window of 3, so "
+        ("maxpool f3 p2", "line 1, column 1, maxpool f3 p2 on 8x8x3: padding 2 is more than half the window of 3, so "
          "a window could contain only padding; use at most 1"),
-        ("flatten, conv 6 f3", "line 1, column 10, conv 6 f3 on 192: conv on 192 values: needs an image, not "
+        ("flatten, conv 6 f3", "line 1, column 10, conv 6 f3 on 192: conv on 192 values needs an image, not "
          "a vector; put it before the flatten"),
         ("add { conv 6 f5 | conv 6 f3 }", "line 1, column 1, add: its branches give 4x4x6 and 6x6x6; they must have "
          "the same size"),
@@ -214,8 +214,8 @@ def test_unknown_channels() -> None:
          "must have the same height and width"),
         ("relu @skip, add @skpi", "line 1, column 13, add @skpi: there is no such tag: did you mean skip?"),
         ("add @skip", "line 1, column 1, add @skip: there is no such tag: no layer before it has a tag"),
-        ("2 x { relu, conv 2 f5 }", "line 1, column 13, conv 2 f5 on 4x4x2: filter 5 on input 4: floor((4 + 2·0 - "
-         "5)/1) + 1 = 0: the filter is larger than the padded input (5 > 4); use a padding of at least 1 or a filter "
+        ("2 x { relu, conv 2 f5 }", "line 1, column 13, conv 2 f5 on 4x4x2: filter 5 on input 4 gives floor((4 + 2·0 - "
+         "5)/1) + 1 = 0, because the filter is larger than the padded input (5 > 4); use a padding of at least 1 or a filter "
          "of at most 4"),
     ],
 )  # fmt: skip

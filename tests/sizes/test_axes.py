@@ -220,7 +220,7 @@ def test_error_shows_the_impossible_arithmetic() -> None:
     with pytest.raises(SizeError) as caught:
         output_size(5, 3, p=1, s=2, d=4)
     assert str(caught.value) == (
-        "filter 3 on input 5: floor((5 + 2·1 - (4·(3 - 1) + 1))/2) + 1 = 0: the filter is larger than the "
+        "filter 3 on input 5: gives floor((5 + 2·1 - (4·(3 - 1) + 1))/2) + 1 = 0, because the filter is larger than the "
         "padded input (9 > 7); use a padding of at least 2 or a filter of at most 2"
     )
 
@@ -535,7 +535,7 @@ def test_transposed_same_padding_multiplies_the_side_by_the_stride(n: int, f: in
     [
         (
             {"padding": 3},
-            "padding 3:3 on input 2: (2 - 1)·2 - 2·3 + (3 - 1) + 0 + 1 = -1: the padding cuts off the whole output; "
+            "padding 3:3 on input 2: gives (2 - 1)·2 - 2·3 + (3 - 1) + 0 + 1 = -1, because the padding cuts off the whole output; "
             "use a padding of at most 2",
         ),
         (

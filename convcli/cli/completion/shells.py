@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import NamedTuple, assert_never
 
 from convcli.cli.terminal.output import escaped, stdout_is_terminal, write
-from convcli.errors import ConvcliError, OutputError, UsageError, describe_os_error, parse_choice
+from convcli.errors import (
+    ConvcliError,
+    OutputError,
+    UsageError,
+    alternatives,
+    describe_os_error,
+    parse_choice,
+)
 from convcli.files.atomic import write_atomically
 
 __all__ = ["Shell", "completion_script", "install_completion", "running_shell"]
@@ -106,7 +113,7 @@ def running_shell(name: str | None = None) -> Shell:
     if name is None:
         raise UsageError(
             "--shell",
-            f"not detected, because convcli was not started from {' or '.join(Shell)}; "
+            f"not detected, because convcli was not started from {alternatives(Shell)}; "
             "name it, as in --shell bash",
         )
     return Shell(name)

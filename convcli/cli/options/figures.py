@@ -162,9 +162,9 @@ def _figure_destination(option: str, name: str, batch: BatchOptions, *, results:
                 f"is a single file for {len(batch.sources)} inputs; add {{stem}}: {example}",
             )
     if figure.format is None or figure.format.numeric or name.lower().endswith(".pgm"):
-        kind = "gray" if figure.format == OutputFormat.PNM else f"{figure.format}, which holds values"
+        why = "pgm is gray" if figure.format == OutputFormat.PNM else f"{figure.format} holds values"
         raise UsageError(
-            f"{option} {name}", f"must hold a color picture, not {kind}; choose a name that ends in .png"
+            f"{option} {name}", f"must hold a color picture, but {why}; choose a name that ends in .png"
         )
     if destination.png_level is not None and figure.format != OutputFormat.PNG and not results:
         raise UsageError("--png-level", f"applies only to PNG files, but {option} is {figure.format}")

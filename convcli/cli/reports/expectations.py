@@ -46,7 +46,7 @@ class Checks(NamedTuple):
         output = network.output
         wanted = self.size * 2 if len(self.size) == 1 and len(output) > 1 else self.size
         if self.expect is not None and output != wanted:
-            raise ConvcliError(f"output {format_size(output)}", f"is not the expected {self.expect}")
+            raise ConvcliError(f"output {format_size(output)}", f"does not equal the expected {self.expect}")
         if self.max_params is not None and (network.params or 0) > self.params:
             raise ConvcliError(
                 f"{network.params:,} parameters", f"more than the limit of --max-params {self.max_params}"

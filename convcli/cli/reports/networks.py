@@ -190,9 +190,8 @@ def search_sides(text: str, size: Size | None, side_range: str | None, *, json: 
     else:
         write("".join(f"{side}\n" for side in found))
     if not found:
-        message(
-            f"--valid-sizes {side_range}", f"contains no such size: {first_unread_layer(spec, size, end - 1)}"
-        )
+        why = first_unread_layer(spec, size, end - 1)
+        message("note", f"no side in --valid-sizes {side_range} lets every layer read every pixel: {why}")
 
 
 def list_shipped(output_format: TableFormat) -> None:

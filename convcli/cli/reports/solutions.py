@@ -75,7 +75,10 @@ def print_solutions(constraints: LayerConstraints, *, json: bool) -> None:
     else:
         write("p\ts\n" + "".join(f"{padding}\t{stride}\n" for padding, stride, _ in listed))
     if len(solutions) > MAX_SOLUTIONS:
-        message(f"only the first {MAX_SOLUTIONS} solutions are listed; give --p or --s to narrow them down")
+        message(
+            "note",
+            f"only the first {MAX_SOLUTIONS} solutions are listed; give --p or --s to narrow them down",
+        )
 
 
 def _solutions(constraints: LayerConstraints) -> Iterator[tuple[str, str, str]]:

@@ -179,7 +179,10 @@ def _seek(image: Image.Image, frame: int, name: str) -> None:
     try:
         image.seek(frame)
     except EOFError:
-        raise ImageError(name, f"has no frame {frame}; frames are counted from 0") from None
+        # The number of a TIFF is unreliable after the failed search, which stops at the last page.
+        count = image.tell() + 1 if image.format == "TIFF" else getattr(image, "n_frames", 1)
+        has = f"it has {count} frames, counted from 0" if count > 1 else "it has a single frame"
+        raise ImageError(name, f"has no frame {frame}: {has}") from None
 
 
 class _SharedChange:
