@@ -13,7 +13,7 @@ from convcli.cli.output_files import (
     write_output_file,
 )
 from convcli.cli.terminal.output import escaped, write
-from convcli.errors import UsageError
+from convcli.errors import UsageError, alternatives
 from convcli.files.identity import FileIds
 from convcli.files.streams import STREAM
 from convcli.sizes.windowed import Axis
@@ -63,7 +63,7 @@ class WindowFiles:
         if output == STREAM:
             check_svg_to_stdout("--json" if json else None)
         elif output is not None and extension(output) == ".txt":
-            formats = " or ".join(DRAWING_EXTENSIONS)
+            formats = alternatives(DRAWING_EXTENSIONS)
             raise UsageError(output, f"a drawing must be saved as {formats}; for text use --text > {output}")
         elif output is not None:
             check_output_file(output, DRAWING_EXTENSIONS, "a drawing", files_read, force=force)
