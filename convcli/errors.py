@@ -167,7 +167,7 @@ def parse_choice(word: str, choices: type[Choice], name: str) -> Choice:
     """
     word = AMERICAN_SPELLINGS.get(word, word)
     if word not in tuple(choices):
-        raise UsageError(f"{name} {str(word)[:50]!r}", suggestion(str(word), choices))
+        raise UsageError(f"{name} {str(word)[:50]!r}", f"unknown value; {suggestion(str(word), choices)}")
     return choices(word)
 
 

@@ -31,7 +31,9 @@ def parse_color(text: str, name: str = "color") -> Color:
     if alpha:
         hint = suggestion(text[:50], ImageColor.colormap)
         requirement = "is not an opaque color such as white, #ff8800 or rgb(255,136,0)"
-        raise UsageError(f"{name} {text[:50]!r}", hint if "did you mean" in hint else requirement)
+        raise UsageError(
+            f"{name} {text[:50]!r}", f"unknown color; {hint}" if "did you mean" in hint else requirement
+        )
     return red, green, blue
 
 

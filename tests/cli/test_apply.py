@@ -830,7 +830,7 @@ def test_edge_is_the_border_unless_given(convcli: Runner, gray: Array) -> None:
 @pytest.mark.parametrize(
     ("border", "line"),
     [
-        ("edgee", "border 'edgee': did you mean edge?"),
+        ("edgee", "border 'edgee': unknown value; did you mean edge?"),
         ("constant", "border 'constant': constant takes a finite number, as in constant:128"),
         ("constant:nan", "border 'constant:nan': constant takes a finite number, as in constant:128"),
         ("zero:3", "border 'zero:3': only constant takes a value, as in constant:128"),
@@ -920,7 +920,7 @@ def test_abs_is_the_default(convcli: Runner) -> None:
 def test_unknown_signed(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "gray.png", "--filter", "box", "--signed", "centered")
-    assert ran.all == (2, "", "convcli: --signed 'centered': did you mean center?\n")
+    assert ran.all == (2, "", "convcli: --signed 'centered': unknown value; did you mean center?\n")
 
 
 @pytest.mark.usefixtures("photo")
@@ -1045,7 +1045,7 @@ def test_gray_picture_has_no_red(convcli: Runner, in_folder: Path) -> None:
 def test_unknown_channels(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "gray.png", "--filter", "box", "--channels", "greys")
-    assert ran.all == (2, "", "convcli: --channels 'greys': did you mean gray?\n")
+    assert ran.all == (2, "", "convcli: --channels 'greys': unknown value; did you mean gray?\n")
 
 
 def test_gray_keeps_alpha(convcli: Runner, in_folder: Path) -> None:

@@ -508,7 +508,7 @@ def test_showing_prints_the_script(convcli: Runner, shell: Shell) -> None:
 
 def test_an_unknown_shell_is_not_installed_for(convcli: Runner) -> None:
     ran = convcli("--install-completion", "--shell", "tcsh")
-    assert ran.all == (2, "", "convcli: --shell 'tcsh': choose from bash, zsh, fish\n")
+    assert ran.all == (2, "", "convcli: --shell 'tcsh': unknown value; choose from bash, zsh, fish\n")
     ran = convcli("--shell", "bash")
     assert ran.all == (2, "", "convcli: --shell: needs --install-completion or --show-completion\n")
 

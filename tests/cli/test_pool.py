@@ -253,9 +253,9 @@ def test_terminal_shows_size_type_and_range(terminal: Runner, in_folder: Path) -
 @pytest.mark.parametrize(
     ("options", "start"),
     [
-        (("--mode", "mx"), "--mode 'mx': did you mean max?"),
-        (("--mode", "average"), "--mode 'average': did you mean avg?"),
-        (("--mode", "AVG"), "--mode 'AVG': did you mean avg?"),
+        (("--mode", "mx"), "--mode 'mx': unknown value; did you mean max?"),
+        (("--mode", "average"), "--mode 'average': unknown value; did you mean avg?"),
+        (("--mode", "AVG"), "--mode 'AVG': unknown value; did you mean avg?"),
         (("--mode", "median"), "--mode 'median': "),
         (("--f", "0"), "filter '0': must be "),
         (("--f", "2.5"), "filter '2.5': must be "),

@@ -445,7 +445,9 @@ def test_a_size_cannot_be_shown(convcli: Runner) -> None:
 
 def test_unknown_means_are_refused_before_anything_is_done(in_folder: Path, convcli: Runner) -> None:
     before = contents(in_folder)
-    assert_refused(convcli(*BOX, "--preview-as", "sixels"), "--preview-as 'sixels': did you mean sixel?")
+    assert_refused(
+        convcli(*BOX, "--preview-as", "sixels"), "--preview-as 'sixels': unknown value; did you mean sixel?"
+    )
     assert contents(in_folder) == before
 
 

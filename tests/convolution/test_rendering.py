@@ -329,7 +329,7 @@ def test_a_scale_beyond_the_floats_is_refused() -> None:
 
 
 def test_an_unknown_mode_is_answered_by_the_nearest() -> None:
-    with pytest.raises(UsageError, match="signed 'centered': did you mean center"):
+    with pytest.raises(UsageError, match="signed 'centered': unknown value; did you mean center"):
         render(np.array([1]), "centered")
 
 

@@ -358,7 +358,7 @@ def test_apply_takes_the_weights_of_a_layer(
         (["--filter", "sobel-x", "--order", "oihw"], "--order: applies only to weights from a file"),
         (
             ["--kernel", "@net.npz:conv1.weight", "--order", "pytorch"],
-            "order 'pytorch': choose from hwio, oihw",
+            "order 'pytorch': unknown value; choose from hwio, oihw",
         ),
         (["--kernel", "@none.npz:a"], "none.npz: no such file"),
     ],

@@ -126,4 +126,4 @@ def test_no_color_is_wrong_usage(convcli: Runner, glass: np.ndarray) -> None:
     assert glass.size
     with nothing_changes(Path()):
         ran = convcli("apply", "glass.png", "--filter", "box", "-o", "x.jpg", "--background", "whyte")
-        assert_refused(ran, "--background 'whyte': did you mean white?")
+        assert_refused(ran, "--background 'whyte': unknown color; did you mean white?")

@@ -145,7 +145,7 @@ def test_a_background_has_the_bytes_of_the_command(
 @pytest.mark.parametrize(
     ("background", "message"),
     [
-        ("whyte", "background 'whyte': did you mean white?"),
+        ("whyte", "background 'whyte': unknown color; did you mean white?"),
         (
             (1, 2, 3),
             "background '(1, 2, 3)': is not an opaque color such as white, #ff8800 or rgb(255,136,0)",
