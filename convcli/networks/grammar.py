@@ -73,7 +73,7 @@ class _Parser:
             self.index += 1
             words = self.words()
             if len(words) != 1:
-                self.fail(first.position, "in takes only the input size, as in: in 32x32x3")
+                self.fail(first.position, "in takes only the input size, for example: in 32x32x3")
             try:
                 size = parse_size(words[0].text, "input")
             except SizeError as error:

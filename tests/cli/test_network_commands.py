@@ -654,7 +654,7 @@ def test_impossible_networks(convcli: Runner, text: str, err: str) -> None:
 def test_params_need_channels(convcli: Runner) -> None:
     assert_refused(
         convcli("params", "conv 6 f5", "--n", "9"),
-        "input: has no number of channels: give it as in --n 224x224x3",
+        "input: has no number of channels; add it, as in --n 224x224x3",
     )
     assert convcli("shape", "conv 6 f5", "--n", "9", "--last").all == (0, "5x5x6\n", "")
 

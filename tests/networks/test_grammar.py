@@ -263,7 +263,7 @@ def test_joins_tags_and_positions() -> None:
         ("relu, in 3x3", "line 1, column 7: in may appear only once, before all layers"),
         ("in 3y3, relu", "line 1, column 4: input '3y3' must be a size such as 32, 32x24 or 32x24x3, with "
          "whole numbers of at least 1"),
-        ("in 3 3, relu", "line 1, column 1: in takes only the input size, as in: in 32x32x3"),
+        ("in 3 3, relu", "line 1, column 1: in takes only the input size, for example: in 32x32x3"),
         ("9999999 x { relu }", "line 1, column 1: makes 9,999,999 layers with repeats written out; at most 100,000 are "
          "allowed"),
         ("relu, 1000 x { 1000 x { relu, bn } }", "line 1, column 7: makes 2,000,001 layers with repeats written out; at "

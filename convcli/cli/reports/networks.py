@@ -112,7 +112,7 @@ def report_params(
         raise UsageError("--n", f"{len(sizes)} input sizes; give one, or two to compare")
     network = _build_network(text, sizes[0] if sizes else None)
     if network.params is None:
-        raise SizeError("input", "has no number of channels: give it as in --n 224x224x3")
+        raise SizeError("input", "has no number of channels; add it, as in --n 224x224x3")
     if against is None and len(sizes) < 2:
         if file is not None:
             file.draw(network, costs, by_block=by_block, versus_dense=versus_dense)
