@@ -204,7 +204,7 @@ def test_smallest_side_may_be_huge() -> None:
 
 
 def test_no_side_works() -> None:
-    with pytest.raises(SizeError, match="groups 2: must divide the 3 input channels"):
+    with pytest.raises(SizeError, match="groups 2 must divide the 3 input channels"):
         smallest_side(read_spec("conv 4 f3 g2"), (9, 9, 3))
     with pytest.raises(SizeError, match=r"its branches give .* \(no side up to 4096 works\)"):
         smallest_side(read_spec("add { conv 3 f3 | }"), (9, 9, 3))
