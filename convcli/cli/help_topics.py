@@ -9,8 +9,10 @@ A network is a list of layers, separated by commas or line breaks, in quotes or 
 # starts a comment. Capitals stand for numbers or sizes that you choose; [brackets] mark what is optional.
 f is the kernel size, s the stride, p the padding, d the dilation, g the number of groups, as in:
 conv 64 f3 s2 p1. N x { ... } repeats layers. A and B are branches, separated by |; an empty branch is the
-input itself. @NAME after a layer names its output. Give the input size with --n, or with in as
-the first layer."""
+input itself. add, cat and mul join branches, or join with an earlier output: @NAME after a layer
+names its output. dw is a depthwise convolution with M maps per channel (xM), tconv a transposed convolution
+(opN: its output padding), gap global average pooling. Give the input size with --n, or start the network
+with "in HxWxC"."""
 NETWORK_EXAMPLES = (
     'convcli params "in 32x32x3, conv 6 f5, relu, maxpool f2, flatten, fc 9"',
     'convcli shape --n 9x9x3 "conv 8 f3 p1, add { conv 8 f3 p1 | }, gap"',

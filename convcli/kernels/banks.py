@@ -83,8 +83,8 @@ def orientation_bank(text: str) -> Bank:
     if any(part.strip().partition("=")[0] == "angle" for part in others.split(",")):
         raise FilterError(text[:100], "is rotated through all angles; leave out angle")
     if not count.strip().isdecimal() or len(count) > 9 or not 1 <= int(count) <= MAX_FILTERS:
-        what = text[:100].strip() or "--bank ''"
-        raise FilterError(what, f"must be a filter and a count up to {MAX_FILTERS}, as in gabor:8")
+        what = f"--bank {text[:100].strip()!r}"
+        raise FilterError(what, f"needs a count from 1 to {MAX_FILTERS}, as in gabor:8")
     filter_name = f"{name}:{others}" if others else name
     size = get_filter(filter_name, angle=0).kernels[0].size * int(count)
     if size > MAX_TAPS:

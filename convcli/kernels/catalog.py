@@ -44,14 +44,15 @@ SIGMA = Option("standard deviation in pixels", 1.0, 0.05, 1000)
 
 def _family(family: str, title: str, source: str, *, sizes: bool = False) -> list[CatalogEntry]:
     sized: dict[str, Option] = {"size": SIZE_3_5_7} if sizes else {}
-    diagonal = family == "roberts"
+    axes = "along x", "along y"
     directions = "to the right: vertical edges", "downward: horizontal edges"
-    if diagonal:
+    if family == "roberts":
+        axes = "toward the lower right", "toward the lower left"
         directions = "down to the right", "down to the left"
     entries = [
         CatalogEntry(
             f"{family}-{axis}",
-            f"{title} derivative along {'its ' if diagonal else ''}{axis}",
+            f"{title} derivative {axes[index]}",
             f"brightness growing {direction}",
             source,
             builders.derivatives(family, index),
@@ -94,7 +95,7 @@ _ENTRIES = [
         builders.derivatives("textbook", 1),
     ),
     *_family("prewitt", "Prewitt", f"{PREWITT}; larger sizes fit a plane by least squares", sizes=True),
-    *_family("sobel", "Sobel", f"{SOBEL}; larger sizes smooth by binomials", sizes=True),
+    *_family("sobel", "Sobel", f"{SOBEL}; larger sizes use binomial smoothing", sizes=True),
     *_family("scharr", "Scharr", SCHARR),
     *_family("roberts", "Roberts cross", f"{ROBERTS}; signs chosen to be positive where brightness grows"),
     *_family("freichen", "Frei-Chen", FREI_CHEN),
@@ -156,7 +157,14 @@ _ENTRIES = [
         builders.gaussian,
         {
             "sigma": Option("standard deviation in pixels", None, 0.05, 1000),
-            "size": Option("kernel size; without sigma 3, 5 or 7", None, 1, 1023, integer=True, odd=True),
+            "size": Option(
+                "kernel size: any odd number with sigma; 3, 5 or 7 without it",
+                None,
+                1,
+                1023,
+                integer=True,
+                odd=True,
+            ),
         },
         divisor=lambda options: 1 if "sigma" in options else int(4 ** (builders.kernel_size(options, 3) - 1)),
     ),
@@ -188,7 +196,7 @@ _ENTRIES = [
     ),
     CatalogEntry(
         "gabor",
-        "Gabor: a wave under a Gaussian; zero sum, positive taps add up to 1",
+        "Gabor: a wave under a Gaussian; zero sum, positive coefficients add up to 1",
         "stripes of its wavelength, perpendicular to its direction",
         DAUGMAN,
         builders.gabor,

@@ -90,11 +90,13 @@ def make_examples(
         pixels = select_channels(pixels, channels or "")
     input_channels, target_channels = (array.shape[2] if array.ndim == 3 else 1 for array in (pixels, wanted))
     sums_channels = channels == "sum" or (channels is None and target_channels == 1 < input_channels)
-    if target_channels != (1 if sums_channels else input_channels):
+    needed = 1 if sums_channels else input_channels
+    if target_channels != needed:
+        source = "the sum of the input's channels" if sums_channels else "the input"
         raise SizeError(
             f"target {format_size(wanted.shape)}",
-            f"has {target_channels} channels, but the input has {input_channels}; "
-            "the target needs as many, or 1 with channels sum",
+            f"has {target_channels} channel{'s'[: target_channels != 1]}, but {source} has {needed}; "
+            f"use a target with {needed} channel{'s'[: needed != 1]}",
         )
     inside = _valid_region(pixels.shape[:2], wanted.shape[:2], size)
     lowest, highest = -math.inf, math.inf

@@ -155,7 +155,7 @@ class _NetworkBuilder(SequentialBuilder):
             else:
                 if item.name not in self.tags:
                     what = f"{item.kind} @{item.name[:50]}"
-                    self.fail(item.position, what, f"there is no such tag: {self.known_tags(item.name)}")
+                    self.fail(item.position, what, f"unknown tag; {self.known_tags(item.name)}")
                 tensor = self.join(
                     item.kind, item.name, [tensor, self.tags[item.name]], item.position, depth=depth
                 )
@@ -164,7 +164,7 @@ class _NetworkBuilder(SequentialBuilder):
     def known_tags(self, name: str) -> str:
         """Return a hint: the most similar tag, or all tags if they are few."""
         if not self.tags:
-            return "no layer before it has a tag"
+            return f"no earlier layer has a tag; put @{name[:50]} after the layer to join with"
         known = suggestion(name, [tag[:50] for tag in list(self.tags)[-MAX_COMPARED:]])
         return known if len(known) <= MAX_LETTERS else f"{len(self.tags):,} other tags are defined before it"
 

@@ -224,7 +224,7 @@ def _parse_word(name: str, syntax: _LayerSyntax, text: str) -> tuple[_Option, st
     if equals:
         long_names = syntax.named_options
         if long_name.lower() not in long_names:
-            why = suggestion(long_name, long_names) if long_names else "it has none"
+            why = suggestion(long_name, long_names) if long_names else _options_of(name, syntax)
             raise SizeError(long_name[:50], f"is not an option of {name}: {why}")
         return long_names[long_name.lower()], value.strip("'\"")
     word = text.lower()
@@ -246,4 +246,10 @@ def _parse_word(name: str, syntax: _LayerSyntax, text: str) -> tuple[_Option, st
         )
     if word in LAYER_NAMES or word in tuple(JoinKind):
         raise SizeError(text[:50], f"is a layer of its own: put a comma between {name} and {word}")
-    raise SizeError(repr(text[:50]), f"is not an option of {name}: {syntax.usage}")
+    raise SizeError(repr(text[:50]), f"is not an option of {name}: {_options_of(name, syntax)}")
+
+
+def _options_of(name: str, syntax: _LayerSyntax) -> str:
+    """Return the syntax of a layer, or that it takes no options."""
+    takes_options = syntax.letters or syntax.flags or syntax.number is not None
+    return syntax.usage if takes_options else f"{name} takes no options; remove it"

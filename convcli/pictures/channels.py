@@ -68,7 +68,8 @@ def select_channels(image: ArrayLike, channels: str = "each") -> NDArray[Any]:
     if count != 3:
         raise ImageError(
             f"channels {channels}",
-            f"the image has {count} channel{'s'[: count != 1]}, not red, green and blue",
+            f"the image has {count} channel{'s'[: count != 1]}, not red, green and blue; "
+            "leave out --channels",
         )
     if channels != Channels.GRAY:
         return pixels[:, :, "rgb".index(channels)]

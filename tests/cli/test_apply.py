@@ -1037,7 +1037,7 @@ def test_gray_of_a_gray_picture_is_the_picture(convcli: Runner, gray: Array) -> 
 def test_gray_picture_has_no_red(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "gray.png", "--filter", "box", "--channels", "r")
-    why = "channels r: the image has 1 channel, not red, green and blue"
+    why = "channels r: the image has 1 channel, not red, green and blue; leave out --channels"
     assert ran.all == (1, "", f"convcli: gray.png: {why}\n")
 
 
@@ -1132,7 +1132,7 @@ def test_sixteen_bit_gray_is_not_cut_to_eight(convcli: Runner, in_folder: Path) 
     save(in_folder / "deep.png", noise((5, 5), "uint16"))
     with nothing_changes(in_folder):
         ran = convcli("apply", "deep.png", "--filter", "box", "-o", "out.jpg")
-    why = "jpeg cannot hold 16 bits per pixel here; use png, tiff or pnm for grayscale, else npy"
+    why = "jpeg cannot hold 16-bit pixels; use png, tiff or pnm (grayscale only), or npy"
     assert ran.all == (1, "", f"convcli: out.jpg: {why}\n")
 
 

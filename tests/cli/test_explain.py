@@ -87,10 +87,10 @@ def test_a_window_without_a_picture(convcli: Runner, terminal: Runner) -> None:
         "+ . . . . . . x\n"
         "x x x x x x x x\n"
         "\n"
-        "here     row 1, column 2 of the output reads rows 1 to 3 and columns 3 to 5 of\n"
-        "         the input\n"
-        "side     floor((n + 2p - f)/s) + 1 = floor((6 + 2·1 - 3)/2) + 1 = 3\n"
-        "letters  # read here (* in the padding); . other pixels (+ in the padding); x\n         never read\n",
+        "here    row 1, column 2 of the output reads rows 1 to 3 and columns 3 to 5 of\n"
+        "        the input\n"
+        "side    floor((n + 2p - f)/s) + 1 = floor((6 + 2·1 - 3)/2) + 1 = 3\n"
+        "legend  # read here (* in the padding); . other pixels (+ in the padding); x\n        never read\n",
         "",
     )
     assert terminal("explain", "--n", "90", "--f", "60", columns=80).out.startswith(
@@ -170,7 +170,7 @@ def test_a_terminal_and_json_name_the_files(terminal: Runner, convcli: Runner) -
     assert "output" not in json.loads(convcli(*EDGE, "--json").out)
     told = json.loads(convcli(*WINDOW, "--animate", "d.svg", "--json").out)
     assert (told["shape_out"], told["animation"], "output" in told) == ("3x3", "d.svg", False)
-    assert "drawn    \\x1b[31m.svg\n" in terminal(*WINDOW, "-o", "\x1b[31m.svg").out
+    assert "drawn   \\x1b[31m.svg\n" in terminal(*WINDOW, "-o", "\x1b[31m.svg").out
 
 
 def test_what_is_wrong_is_told_before_anything_is_drawn(convcli: Runner, in_folder: Path) -> None:

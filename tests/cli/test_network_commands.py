@@ -596,7 +596,7 @@ def test_list_on_a_terminal(terminal: Runner) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [("--f", "5"), ("--p", "1"), ("--s", "2"), ("--d", "2"), ("--ceil",), ("--c-out", "3"), ("--want", "3")],
+    [("--f", "5"), ("--p", "1"), ("--s", "2"), ("--d", "2"), ("--ceil",), ("--c-out", "3")],
 )
 def test_shape_takes_a_network_or_a_layer(convcli: Runner, options: tuple[str, ...]) -> None:
     assert_refused(convcli("shape", "resnet18", *options), "NETWORK: cannot be combined with --f, --")
@@ -605,10 +605,17 @@ def test_shape_takes_a_network_or_a_layer(convcli: Runner, options: tuple[str, .
 @pytest.mark.parametrize(
     "options",
     [("--f", "5"), ("--p", "1"), ("--s", "2"), ("--d", "2"), ("--g", "2"), ("--c-in", "3"), ("--c-out", "3"),
-     ("--no-bias",), ("--dense", "3")],
+     ("--no-bias",)],
 )  # fmt: skip
 def test_params_takes_a_network_or_a_layer(convcli: Runner, options: tuple[str, ...]) -> None:
     assert_refused(convcli("params", "resnet18", *options), "NETWORK: cannot be combined with --f, --")
+
+
+@pytest.mark.parametrize(("command", "option"), [("shape", "--want"), ("params", "--dense")])
+def test_options_of_a_single_layer_say_so(convcli: Runner, command: str, option: str) -> None:
+    ran = convcli(command, "resnet18", option, "3")
+    why = "applies to a single layer, not to a network; leave out one of them"
+    assert ran.all == (2, "", f"convcli: {option}: {why}\n")
 
 
 @pytest.mark.parametrize(
@@ -635,7 +642,7 @@ def test_options_of_networks_need_one(convcli: Runner, command: str, option: tup
         ("conv 4 f3 g2", "line 1, column 1, conv 4 f3 g2 on 8x8x3: groups 2 must divide the 3 input channels, but "
          "3 / 2 leaves a remainder of 1; the nearest number of groups that does is 1"),
         ("add { conv 6 f5 | }", "line 1, column 1, add: its branches give 4x4x6 and 8x8x3; they must have the same size"),
-        ("cat @a", "line 1, column 1, cat @a: there is no such tag: no layer before it has a tag"),
+        ("cat @a", "line 1, column 1, cat @a: unknown tag; no earlier layer has a tag; put @a after the layer to join with"),
         ("cnov 3 f3", "line 1, column 1: unknown layer 'cnov': did you mean conv?"),
         ("add { relu |", "line 1, column 5: this brace is never closed"),
         ("9999999 x { relu }", "line 1, column 1: makes 9,999,999 layers with repeats written out; at most 100,000 are "

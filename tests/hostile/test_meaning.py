@@ -97,7 +97,7 @@ def test_a_format_that_cannot_hold_sixteen_bits_is_refused(
     hostile: Nursery, command: str, extension: str
 ) -> None:
     save("deep.png", DEEP)
-    refused(hostile, command, "deep.png", f"out.{extension}", start=f"out.{extension}: ", why="16 bits")
+    refused(hostile, command, "deep.png", f"out.{extension}", start=f"out.{extension}: ", why="16-bit pixels")
 
 
 @both

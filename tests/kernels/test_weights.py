@@ -375,7 +375,12 @@ def test_pytorchs_order_in_an_npy_file_is_pointed_at(convcli: Runner, in_folder:
     np.save(in_folder / "image.npy", np.zeros((9, 9, 3), np.uint8))
     np.save(in_folder / "k.npy", np.ones((4, 3, 5, 5)))
     done = convcli("apply", "image.npy", "--kernel", "@k.npy")
-    assert_failed(done, 1, "image.npy: k: is 4x3x5x5; if that is (F, C, f, f), add --order oihw")
+    assert_failed(
+        done,
+        1,
+        "image.npy: k: its filters have 5 channels (4x3x5x5), but the picture has 3; "
+        "if the axes are (F, C, f, f), add --order oihw",
+    )
 
 
 def test_kernels_of_another_depth_are_refused(convcli: Runner, in_folder: Path) -> None:

@@ -232,7 +232,7 @@ def test_errors_name_what_cannot_be_learned_from(
         ((50, 42), "target 50x42: does not fit the input 48x40: a filter of 3x3 gives 48x40 with padding same, "
                    "46x38 with padding valid; padding 2 gives it"),
         ((24, 20), "46x38 with padding valid"),
-        ((48, 40, 3), "has 3 channels, but the input has 1; the target needs as many, or 1 with channels sum"),
+        ((48, 40, 3), "has 3 channels, but the input has 1; use a target with 1 channel"),
     ],
 )  # fmt: skip
 def test_targets_of_other_sizes_are_explained(shape: tuple[int, ...], expected: str) -> None:

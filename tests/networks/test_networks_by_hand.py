@@ -272,14 +272,14 @@ def test_branches_share_their_input_and_precede_their_join() -> None:
             "line 1, column 1, cat: its branches give 8x8x3 and 192; "
             "they must have the same height and width",
         ),
-        ("relu, add @a", (8, 8, 3), "line 1, column 7, add @a: there is no such tag: no layer before it has a tag"),
+        ("relu, add @a", (8, 8, 3), "line 1, column 7, add @a: unknown tag; no earlier layer has a tag; put @a after the layer to join with"),
         (
             "relu @skip, cat @skap", (8, 8, 3),
-            "line 1, column 13, cat @skap: there is no such tag: did you mean skip?",
+            "line 1, column 13, cat @skap: unknown tag; did you mean skip?",
         ),
         (
             "add @b, relu @b", (8, 8, 3),
-            "line 1, column 1, add @b: there is no such tag: no layer before it has a tag",
+            "line 1, column 1, add @b: unknown tag; no earlier layer has a tag; put @b after the layer to join with",
         ),
         (
             "flatten", (8, 8),

@@ -212,8 +212,8 @@ def test_unknown_channels() -> None:
          "height and width"),
         ("relu @skip, conv 3 f3, cat @skip", "line 1, column 24, cat @skip: its branches give 6x6x3 and 8x8x3; they "
          "must have the same height and width"),
-        ("relu @skip, add @skpi", "line 1, column 13, add @skpi: there is no such tag: did you mean skip?"),
-        ("add @skip", "line 1, column 1, add @skip: there is no such tag: no layer before it has a tag"),
+        ("relu @skip, add @skpi", "line 1, column 13, add @skpi: unknown tag; did you mean skip?"),
+        ("add @skip", "line 1, column 1, add @skip: unknown tag; no earlier layer has a tag; put @skip after the layer to join with"),
         ("2 x { relu, conv 2 f5 }", "line 1, column 13, conv 2 f5 on 4x4x2: filter 5 on input 4 gives floor((4 + 2·0 - "
          "5)/1) + 1 = 0, because the filter is larger than the padded input (5 > 4); use a padding of at least 1 or a filter "
          "of at most 4"),
@@ -231,7 +231,7 @@ def test_impossible_layers(text: str, message: str) -> None:
 def test_long_lists_of_tags_are_shortened(tags: list[str]) -> None:
     with pytest.raises(SizeError) as caught:
         network(", ".join(f"relu @a{tag}" for tag in tags) + ", add @?", (8, 8, 3))
-    assert caught.value.why == f"there is no such tag: {len(tags):,} other tags are defined before it"
+    assert caught.value.why == f"unknown tag; {len(tags):,} other tags are defined before it"
 
 
 def test_an_input_size_is_needed() -> None:

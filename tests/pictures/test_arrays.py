@@ -173,7 +173,10 @@ def test_luma_of_infinity_and_nan_stays_in_its_pixel_without_a_warning() -> None
 def test_other_numbers_of_channels_have_no_colors(which: str, shape: tuple[int, ...], count: str) -> None:
     with pytest.raises(ImageError) as caught:
         select_channels(np.ones(shape), which)
-    assert str(caught.value) == f"channels {which}: the image has {count}, not red, green and blue"
+    assert (
+        str(caught.value)
+        == f"channels {which}: the image has {count}, not red, green and blue; leave out --channels"
+    )
 
 
 @pytest.mark.parametrize("which", ["r", "g", "b"])

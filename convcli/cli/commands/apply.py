@@ -79,7 +79,7 @@ def apply(
         str,
         typer.Option(
             "--channels",
-            help="Channels to filter: each on its own, their sum, gray (luma by Rec. 601), r, g or b.",
+            help="Channels to filter: each (separately), sum (added up), gray (luma by Rec. 601), r, g or b.",
             metavar="WHICH",
             autocompletion=completers.enum_values("convcli.pictures.channels:Channels"),
         ),
@@ -155,7 +155,7 @@ def apply(
     convcli apply photo.png --direction directions.png
 
     Writes the result to IMAGE-FILTER.png in the current folder and prints its path. A result is an array of
-    exact signed values; --signed controls how they become pixels. The result of a text matrix is printed
+    exact signed values; --signed controls how they become pixels. For a text matrix, prints the result
     instead. Alpha is kept and never filtered. IMAGE - reads standard input, and -o - writes to standard
     output.
 

@@ -58,7 +58,8 @@ def explain(
         typer.Option(
             "--channel",
             "--channels",
-            help="Channels: each (the default), sum (one value for all), gray (luma), r, g or b.",
+            help="Channels to filter: each (separately), sum (added up), gray (luma by Rec. 601), r, g or b "
+            "(default: each).",
             metavar="WHICH",
             autocompletion=completers.enum_values("convcli.pictures.channels:Channels"),
         ),

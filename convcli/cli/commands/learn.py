@@ -72,8 +72,8 @@ def learn(
         str | None,
         typer.Option(
             "--channels",
-            help="Channels to learn from: each, sum (a filter over all input channels), gray, r, g or b "
-            "(default: inferred from the pair).",
+            help="Channels to learn from: each (separately), sum (one filter over all of them), gray (luma "
+            "by Rec. 601), r, g or b (default: inferred from the pair).",
             metavar="WHICH",
             autocompletion=enum_values("convcli.pictures.channels:Channels"),
         ),

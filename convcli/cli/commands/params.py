@@ -129,7 +129,7 @@ def params(
     convcli params --n 32x32x3 --f 5 --c-out 6            with its costs
     convcli params --n 128x128x1 --dense 300              4915500
     convcli params resnet18                               one row per layer, and totals
-    convcli params vgg11 --n 320x320x3 --max-params 250M  exit code 1 if more
+    convcli params vgg11 --n 320x320x3 --max-params 250M  exits with code 1 above 250M
     convcli params resnet18 --against resnet34
     convcli params resnet18 -o resnet18.html --force      a diagram with the table
 
@@ -160,9 +160,11 @@ def params(
         from convcli.cli.diagram_files import DiagramFile
 
         file = DiagramFile.read(output, network, output_format, force=force)
-    layer_options = (f, c_in, c_out, p, s, d, groups, no_bias, dense)
+    layer_options = (f, c_in, c_out, p, s, d, groups, no_bias)
     if network is not None:
-        if layer_options != (None, None, None, "0", "1", "1", "1", False, None):
+        if dense is not None:
+            raise UsageError("--dense", options.SINGLE_LAYER_ONLY)
+        if layer_options != (None, None, None, "0", "1", "1", "1", False):
             raise UsageError(
                 "NETWORK",
                 "cannot be combined with --f, --c-out and similar options, which describe a single layer",

@@ -49,10 +49,10 @@ def pool(
     convcli pool photo.png --mode avg --f 3 --s 2 --p 1 -o small.png
     convcli pool --n 28x28x6 --f 2                          14x14x6
 
-    Pools each channel on its own. The stride defaults to the filter size. Padding is ignored, in the
-    maximum as in the mean. Means of pictures are rounded half to even; means of text and .npy matrices
-    are exact, unless they are written as a picture (-o out.png). With --n instead of an image, prints the
-    output size. Pooling has no parameters.
+    Pools each channel on its own. The stride defaults to the filter size. Padded positions count neither
+    in the maximum nor in the mean. Means of pictures are rounded half to even; means of text and .npy
+    matrices are exact, unless they are written as a picture (-o out.png). With --n instead of an image,
+    prints the output size. Pooling has no parameters.
     """
     options.apply_text_option(arguments.text, json=arguments.json, output=arguments.output)
     from convcli.convolution.pooling import PoolMode  # late: help needs no numpy

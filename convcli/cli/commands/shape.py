@@ -48,7 +48,7 @@ def shape(
         bool,
         typer.Option(
             "--smallest",
-            help="Print the side of the smallest square input that works.",
+            help="Print the side of the smallest square input that every layer accepts.",
             rich_help_panel=options.NETWORK,
         ),
     ] = False,
@@ -105,7 +105,9 @@ def shape(
         )
         checks.check(report_size(layer, size, output_format))
         return 0
-    if (f, p, s, d, ceil, c_out, want) != (None, None, None, "1", False, None, None):
+    if want is not None:
+        raise UsageError("--want", options.SINGLE_LAYER_ONLY)
+    if (f, p, s, d, ceil, c_out) != (None, None, None, "1", False, None):
         raise UsageError(
             "NETWORK", "cannot be combined with --f, --p and similar options, which describe a single layer"
         )

@@ -18,6 +18,7 @@ __all__ = [
     "NETWORK",
     "OUTPUT",
     "PIXELS",
+    "SINGLE_LAYER_ONLY",
     "WINDOW",
     "Angle",
     "Background",
@@ -55,6 +56,7 @@ FILTER, WINDOW, PIXELS, LAYER, NETWORK, COSTS, CHECKS, OUTPUT, INPUT, BATCH, DIS
     "Filter", "Sliding window", "Pixels", "Layer", "Network", "Costs", "Checks", "Output", "Input", "Batch",
     "Display",
 )  # fmt: skip # headings of help pages; an option without one is listed first, as what everyone needs
+SINGLE_LAYER_ONLY = "applies to a single layer, not to a network; leave out one of them"
 
 InputSize = Annotated[
     str | None, typer.Option("-n", "--n", "--input-size", help="Input size: n, HxW or HxWxC.", metavar="SIZE")

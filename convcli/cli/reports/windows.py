@@ -81,7 +81,7 @@ def _explanation(rows: Axis, columns: Axis, position: tuple[int, int], files: Wi
     summary = [
         ("here", window_sentence(rows, columns, position)),
         *size_formulas(rows, columns),
-        *([("letters", LEGEND)] if lines else []),
+        *([("legend", LEGEND)] if lines else []),
         *files.summary_lines(),
     ]
     return grid + labeled_text(summary)

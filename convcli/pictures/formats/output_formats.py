@@ -211,10 +211,14 @@ def _check_pixels_fit(picture: Picture, channels: int, file_format: OutputFormat
         if channels == 4 and properties.alpha and not deep:
             advice += ", or in Python Picture(pixels[..., :3], alpha=pixels[..., 3]) if the fourth is alpha"
         raise OutputError(name, f"{file_format} holds 1 or 3 channels, not {channels}; {advice}")
-    if deep and (not properties.sixteen_bits or channels == 3 or picture.alpha is not None):
+    if deep and not properties.sixteen_bits:
         raise OutputError(
             name,
-            f"{file_format} cannot hold 16 bits per pixel here; use png, tiff or pnm for grayscale, else npy",
+            f"{file_format} cannot hold 16-bit pixels; use png, tiff or pnm (grayscale only), or npy",
+        )
+    if deep and (channels == 3 or picture.alpha is not None):
+        raise OutputError(
+            name, f"16-bit pixels in {file_format} must be grayscale without alpha; use npy for others"
         )
     if picture.alpha is not None and not properties.alpha:
         others = sorted(name for name, other in OUTPUT_FORMATS.items() if other.alpha)

@@ -61,7 +61,9 @@ def _filter_picture(
     depth = pixels.shape[2] if pixels.ndim == 3 else 1
     if bank.taps.ndim == 4 and bank.taps.shape[2] != depth == bank.taps.shape[1]:
         raise SizeError(
-            bank.name, f"is {format_size(bank.taps.shape)}; if that is (F, C, f, f), add --order oihw"
+            bank.name,
+            f"its filters have {bank.taps.shape[2]} channels ({format_size(bank.taps.shape)}), but the "
+            f"picture has {depth}; if the axes are (F, C, f, f), add --order oihw",
         )
     values = convolve_volume(pixels, bank.taps, **channel_window._asdict())
     scale = rendering.scale or 0
