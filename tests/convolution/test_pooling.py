@@ -375,7 +375,7 @@ def test_an_unknown_mode_is_answered_by_the_nearest() -> None:
     with pytest.raises(UsageError) as caught:
         pool([[1]], mode="mean")
     assert "'mean'" in caught.value.what
-    assert caught.value.why == "did you mean avg?"
+    assert caught.value.why == "unknown value; did you mean avg?"
 
 
 def test_a_window_larger_than_the_image_is_refused() -> None:

@@ -146,9 +146,9 @@ def _pixel_text(value: int | float, pixel: int | float, signed: SignedMapping, d
     Examples
     --------
     >>> _pixel_text(-30, 30, SignedMapping.ABS, 8), _pixel_text(-30, 0, SignedMapping.CLIP, 8)
-    ('|-30| = 30, by --signed abs', 'max(-30, 0) = 0, by --signed clip')
+    ('|-30| = 30 (--signed abs)', 'max(-30, 0) = 0 (--signed clip)')
     >>> _pixel_text(-129, 0, SignedMapping.CENTER, 8)
-    '-129 + 128 = -1, saturated to 0, by --signed center'
+    '-129 + 128 = -1, saturated to 0 (--signed center)'
     """
     if signed == SignedMapping.RAW:
         return f"{pixel}"
