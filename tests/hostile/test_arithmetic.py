@@ -259,10 +259,10 @@ def test_numbers_of_other_options_are_checked(bounded: Any, option: str, text: s
         ("filter", "gabor:wavelength=1000", "sigma 1120: needs a 6721x6721 kernel"),
         ("filter", "x" * 1_000_000, "x" * 100 + ": "),
         ("filter", "gaussian:" + "sigma=1," * 100_000, "gaussian:sigma=1,"),
-        ("bank", f"gabor:{TEN}", f"gabor:{TEN}: "),
-        ("bank", "gabor:0", "gabor:0: "),
+        ("bank", f"gabor:{TEN}", f"--bank 'gabor:{TEN}': needs a count from 1 to 4096"),
+        ("bank", "gabor:0", "--bank 'gabor:0': needs a count from 1 to 4096"),
         ("bank", "gabor:4096", "gabor:4096: has 12390400 coefficients"),
-        ("bank", "gabor:nan", "gabor:nan: "),
+        ("bank", "gabor:nan", "--bank 'gabor:nan': needs a count from 1 to 4096"),
         ("bank", "", "--bank"),
     ],
 )

@@ -150,9 +150,9 @@ def test_a_bank_turns_by_itself() -> None:
         orientation_bank("gabor:8,angle=30")
     with pytest.raises(FilterError, match="has 41783296 coefficients; the limit is 1048576"):
         orientation_bank("gabor:4096,size=101")
-    with pytest.raises(FilterError, match="must be a filter and a count"):
+    with pytest.raises(FilterError, match="needs a count from 1 to 4096"):
         orientation_bank("gabor:" + "9" * 5000)
-    with pytest.raises(FilterError, match=r"^--bank '': must be a filter and a count"):
+    with pytest.raises(FilterError, match=r"^--bank '': needs a count from 1 to 4096"):
         orientation_bank("")
 
 
@@ -264,7 +264,7 @@ def test_text_prints_each_map(convcli: Runner, in_folder: Path) -> None:
             2,
             "--bias: has 2 numbers, but there is one filter; give one number",
         ),
-        (["--bank", "sobel"], 2, "sobel: must be a filter and a count"),
+        (["--bank", "sobel"], 2, "--bank 'sobel': needs a count from 1 to 4096"),
         (["--bank", "sobel:4", "--angle", "5"], 2, "--bank: cannot be combined with --angle"),
         (
             ["--kernel", "@bank.npy", "-o", "maps.png"],
