@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -64,7 +63,7 @@ class FileResult:
     """
 
     output: str
-    record: dict[str, Any] = field(repr=False)  # it may list hundreds of coefficients
+    record: dict[str, object] = field(repr=False)  # it may list hundreds of coefficients
     notes: tuple[str, ...]
 
 
