@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from convcli.errors import ImageError
 from convcli.pictures.arrays import image_array
 
-__all__ = ["Picture", "PictureKind"]
+__all__ = ["Picture", "PictureKind", "convert_alpha"]
+
+ALPHA_DTYPES = (np.uint8, np.uint16, np.uint32, np.float32, np.float64)
 
 
 class PictureKind(StrEnum):
@@ -32,8 +34,8 @@ class Picture:
     ----------
     pixels : array (H, W) or (H, W, C)
         Without alpha: an RGBA array is ``Picture(rgba[..., :3], alpha=rgba[..., 3])``.
-    alpha : array (H, W), uint8, optional
-        0 is transparent, 255 is opaque.
+    alpha : array (H, W), unsigned integers or floats, optional
+        0 is transparent; the largest value of an integer dtype, or 1.0, is opaque.
     kind : PictureKind
         Default: pixels if they are uint8 or uint16, otherwise an array of numbers.
     profile : bytes, optional
@@ -77,10 +79,13 @@ class Picture:
         if self.alpha is None:
             return
         alpha = np.asarray(self.alpha)
-        if alpha.dtype != np.uint8 or alpha.shape != pixels.shape[:2]:
+        dtypes = (pixels.dtype,) if pixels.dtype in (np.uint8, np.uint16) else ALPHA_DTYPES
+        if alpha.dtype not in dtypes or alpha.shape != pixels.shape[:2]:
+            names = " or ".join(np.dtype(dtype).name for dtype in dtypes)
             raise ImageError(
                 f"alpha of {alpha.dtype} {alpha.shape}",
-                f"must be uint8 {pixels.shape[:2]} for pixels {pixels.shape}; 0 is transparent, 255 opaque",
+                f"must be {names} {pixels.shape[:2]} for {pixels.dtype} pixels {pixels.shape}; "
+                "0 is transparent, the largest integer or 1.0 is opaque",
             )
         object.__setattr__(self, "alpha", alpha)
 
@@ -95,6 +100,8 @@ class Picture:
         space = b"GRAY" if pixels.ndim == 2 else b"RGB "
         if profile is not None and profile[16:20] != space:
             profile, notes = None, ("the color profile does not fit the result and is dropped",)
+        if alpha is not None and pixels.dtype in (np.uint8, np.uint16):
+            alpha = convert_alpha(alpha, pixels.dtype)
         maps = maps or (self.maps and pixels.ndim == 3 and pixels.shape[2] > 1)
         kind = PictureKind.PIXELS if pixels.dtype in (np.uint8, np.uint16) else self.kind
         return replace(self, pixels=pixels, alpha=alpha, profile=profile, notes=notes, kind=kind, maps=maps)
@@ -105,3 +112,24 @@ class Picture:
         if self.alpha is None or self.maps:
             return self.pixels
         return np.dstack((self.pixels, self.alpha))
+
+
+def convert_alpha(alpha: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return alpha in another dtype: opaque stays opaque, all else is rounded to the nearest value.
+
+    Examples
+    --------
+    >>> convert_alpha(np.array([[0.0, 0.5, 1.0]]), np.dtype(np.uint8)).tolist()
+    [[0, 128, 255]]
+    """
+    if alpha.dtype == dtype:
+        return alpha
+    shares = alpha.astype(np.float64)
+    if alpha.dtype.kind == "u":
+        shares /= np.iinfo(alpha.dtype).max
+    if dtype.kind == "f":
+        return shares.astype(dtype)
+    most = np.iinfo(dtype).max
+    with np.errstate(invalid="ignore"):
+        levels: NDArray[Any] = np.rint(np.nan_to_num(shares, nan=0.0).clip(0, 1) * most).astype(dtype)
+    return levels

@@ -28,7 +28,7 @@ from convcli.files import opening
 from convcli.pictures.formats import encoding
 from convcli.pictures.formats.output_formats import OutputFormat, check_holds, format_for_path, parse_format
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
-from convcli.pictures.picture import Picture, PictureKind
+from convcli.pictures.picture import Picture, PictureKind, convert_alpha
 from convcli.pictures.reading import load_picture, read_image, read_picture
 from convcli.pictures.writing import write_image, write_picture
 from tests.support.sampling import examples
@@ -1339,6 +1339,7 @@ def test_lists_and_booleans_become_arrays_of_a_picture() -> None:
         (np.zeros((5, 6, 3), np.uint8), "uint8 (5, 6, 3)"),
         (np.full((5, 6), 0.5), "float64 (5, 6)"),
         (np.full((5, 6), 256, np.uint16), "uint16 (5, 6)"),
+        (np.full((5, 6), 1, np.int8), "int8 (5, 6)"),
         (np.ones((5, 6), np.bool_), "bool (5, 6)"),
     ],
 )
@@ -1346,6 +1347,32 @@ def test_lists_and_booleans_become_arrays_of_a_picture() -> None:
 def test_alpha_that_does_not_fit_is_refused(alpha: Any, described: str, channels: tuple[int, ...]) -> None:
     with pytest.raises(ImageError, match=re.escape(f"alpha of {described}: must be uint8 (5, 6)")):
         Picture(np.zeros((5, 6, *channels), np.uint8), alpha)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "dtype", "expected"),
+    [
+        ([[0, 1, 128, 255]], np.uint16, [[0, 257, 32896, 65535]]),
+        ([[0, 128, 255]], np.float64, [[0, 128 / 255, 1]]),
+    ],
+)
+def test_alpha_of_another_depth_keeps_its_share(alpha: Any, dtype: Any, expected: Any) -> None:
+    assert convert_alpha(np.array(alpha, np.uint8), np.dtype(dtype)).tolist() == expected
+
+
+def test_alpha_beyond_its_range_is_clipped() -> None:
+    alpha = np.array([[-0.5, 0.5, 1.5, np.nan, np.inf]], np.float32)
+    assert convert_alpha(alpha, np.dtype(np.uint8)).tolist() == [[0, 128, 255, 0, 255]]
+
+
+def test_alpha_has_the_depth_of_the_pixels() -> None:
+    deep = Picture(np.zeros((1, 2), np.uint16), np.array([[0, 65535]], np.uint16))
+    assert deep.alpha is not None
+    assert deep.alpha.dtype == np.uint16
+    numbers = Picture(np.zeros((1, 2), np.float32), np.array([[0, 0.5]], np.float32))
+    rendered = numbers.with_pixels(np.zeros((1, 2), np.uint8), numbers.alpha)
+    assert rendered.alpha is not None
+    assert rendered.alpha.tolist() == [[0, 128]]
 
 
 @pytest.mark.parametrize(
@@ -1822,7 +1849,8 @@ def test_encoder_that_refuses_prints_nothing(tmp_path: Path, capfd: pytest.Captu
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 def test_16_bits_or_floats_with_alpha_are_no_silent_loss(dtype: type[np.generic]) -> None:
-    picture = Picture(np.ones((2, 2), dtype), alpha=noise((2, 2)))
+    alpha = convert_alpha(noise((2, 2)), np.dtype(dtype))
+    picture = Picture(np.ones((2, 2), dtype), alpha)
     try:
         notes = check_holds(picture, OutputFormat.TIFF, "x")
     except OutputError:
