@@ -9,6 +9,7 @@
     │   ├── FilterError             an unknown filter, or an option that it does not have
     │   └── KernelError             a kernel that cannot be read or used
     ├── ImageError (ValueError)     an input that cannot be read or is not an image
+    │   └── NotKeptWhole            a picture of which a decoder would lose bits, channels or planes
     ├── MatrixError (ValueError)    a text that is not a matrix of numbers
     │   └── TooLargeError           a matrix that is larger than allowed
     ├── LearningError               examples that teach nothing, or training that diverges
@@ -26,6 +27,7 @@ __all__ = [
     "KernelError",
     "LearningError",
     "MatrixError",
+    "NotKeptWhole",
     "OutputError",
     "SizeError",
     "SpecError",
@@ -91,6 +93,10 @@ class KernelError(UsageError):
 
 class ImageError(ConvcliError, ValueError):
     """An input that cannot be read, or an array that is not an image."""
+
+
+class NotKeptWhole(ImageError):  # noqa: N818 -- the file has no error
+    """A sound picture of which one decoder would lose bits or channels; another may keep them."""
 
 
 class MatrixError(ConvcliError, ValueError):

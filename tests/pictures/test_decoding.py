@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from convcli import parallel as processors
-from convcli.errors import ImageError
-from convcli.pictures.formats import decoding
+from convcli.errors import ImageError, NotKeptWhole
+from convcli.pictures.formats import decoding, pillow
 from convcli.pictures.formats.decoding import decode, readable_extensions, readable_formats, start_decoding
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture
@@ -124,6 +124,41 @@ class TextDecoder:
 
     def to_picture(self, name: str) -> Picture:
         return Picture(np.array([[*self.letter]], np.uint8), notes=(name,))
+
+
+DEEP_PPM = b"P6 1 1 65535\n\1\2\3\4\5\6"
+
+
+class DeepDecoder(TextDecoder):
+    """A decoder that reads what Pillow would cut."""
+
+    def decode(self, stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> "TextDecoder | None":
+        self.letter = stream.read(2)
+        return self if name and limits and frame is None else None
+
+
+class CuttingDecoder(TextDecoder):
+    def decode(self, stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> "TextDecoder | None":
+        raise NotKeptWhole(name, f"would lose {stream.read(1)!r}, {limits} and {frame}")
+
+
+def test_the_next_decoder_reads_what_the_first_would_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "DECODERS", (pillow, CuttingDecoder(), DeepDecoder()))
+    decoded = decode(io.BytesIO(DEEP_PPM), "deep.ppm")
+    assert decoded is not None
+    assert decoded.to_picture("deep.ppm").pixels.tolist() == [[ord("P"), ord("6")]]
+
+
+def test_what_no_decoder_keeps_whole_is_refused_with_the_first_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(decoding, "DECODERS", (pillow, CuttingDecoder()))
+    with pytest.raises(NotKeptWhole) as caught:
+        decode(io.BytesIO(DEEP_PPM), "deep.ppm")
+    assert str(caught.value) == (
+        "deep.ppm: holds more than 8 bits per color channel, which Pillow would cut to 8; "
+        "pip install 'convcli[deep]' reads it"
+    )
 
 
 def test_the_first_decoder_that_reads_a_format_decodes_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from convcli.errors import NotKeptWhole
 from convcli.parallel import BackgroundTask
 from convcli.pictures.formats import pillow
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
@@ -27,6 +28,7 @@ __all__ = [
     "start_decoding",
 ]
 
+INSTALL = "pip install 'convcli[deep]' reads it"
 BACKGROUND_MIN_BYTES = 1 << 19  # decoding a smaller file takes less time than starting a thread
 
 
@@ -67,9 +69,10 @@ class Decoder(Protocol):
 
         Raises
         ------
+        NotKeptWhole
+            The decoder would lose bits, channels or planes of it: the next decoders try.
         ImageError
-            It is damaged, is larger than the limits allow, does not have that frame, or holds values that the
-            decoder would truncate.
+            It is damaged, is larger than the limits allow, or does not have that frame.
         """
 
 
@@ -109,11 +112,18 @@ def decode(
 
 
 def _decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Decoded | None:
+    refusal: NotKeptWhole | None = None
     for decoder in DECODERS:
         stream.seek(0)
-        decoded = decoder.decode(stream, name, limits, frame)
+        try:
+            decoded = decoder.decode(stream, name, limits, frame)
+        except NotKeptWhole as error:
+            refusal = refusal or error
+            continue
         if decoded is not None:
             return decoded
+    if refusal is not None:
+        raise NotKeptWhole(name, f"{refusal.why}; {INSTALL}")
     return None
 
 
@@ -133,4 +143,4 @@ def start_decoding(path: str) -> None:
 
 def _decode_file(path: str) -> Decoded | None:
     with Path(path).open("rb") as stream:
-        return _decode(stream, path, DEFAULT_LIMITS, None)
+        return pillow.decode(stream, path, DEFAULT_LIMITS, None)  # the others may need numpy

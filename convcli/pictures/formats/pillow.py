@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from PIL import Image, ImageChops, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from convcli.errors import ConvcliError, ImageError
+from convcli.errors import ConvcliError, ImageError, NotKeptWhole
 from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
 from convcli.pictures.formats.pillow_damage import check_damage
 from convcli.pictures.limits import Limits
@@ -233,7 +233,7 @@ def _refuse_truncation(image: Image.Image, stream: BinaryIO, name: str) -> None:
     """Refuse color with more than 8 bits per channel, because Pillow would drop the lower bits."""
     bits = max(_tag(image, BITS_PER_SAMPLE, (8,)))
     if bits > 32:
-        raise ImageError(name, "holds 64-bit numbers, which Pillow would cut to 32; save it as .npy")
+        raise NotKeptWhole(name, "holds 64-bit numbers, which Pillow would cut to 32")
     raw_mode, *rest = _decoder_arguments(image)
     in_color = image.mode not in {"1", "L", "I", "F"} and not image.mode.startswith("I;16")
     deep = {
@@ -243,8 +243,7 @@ def _refuse_truncation(image: Image.Image, stream: BinaryIO, name: str) -> None:
         "AVIF": image.format == "AVIF" and _is_deep_avif(stream),
     }
     if in_color and deep.get(image.format or "", False):
-        why = "holds more than 8 bits per color channel, which Pillow would cut to 8; only grayscale keeps 16"
-        raise ImageError(name, why)
+        raise NotKeptWhole(name, "holds more than 8 bits per color channel, which Pillow would cut to 8")
 
 
 def _decoder_arguments(image: Image.Image) -> tuple[Any, ...]:
