@@ -14,7 +14,7 @@ from convcli.convolution.planning import (
     WindowKeywords,
     plan_convolution,
 )
-from convcli.convolution.rendering import Adjustment, Renderer, SignedMapping, ValueRange, adjust, pixel_dtype
+from convcli.convolution.rendering import Adjustment, Renderer, SignedMapping, ValueRange, pixel_dtype
 from convcli.convolution.statistics import RunningStatistics, Statistics, measure
 from convcli.convolution.strips import for_each_strip, run_convolution
 from convcli.errors import parse_choice
@@ -57,6 +57,7 @@ def filter_pixels(
     *,
     scale: float = 1,
     bias: float = 0,
+    relu: bool = False,
     depth: int = 8,
     with_statistics: bool = False,
     **window: Unpack[WindowKeywords],
@@ -71,6 +72,8 @@ def filter_pixels(
         As for `render`. For ``raw`` the values are returned unrendered, so they are held in full.
     scale, bias
         As for `adjust`.
+    relu : bool
+        Replace negative values by 0 after scaling.
     with_statistics : bool
         Compute statistics of the values and count saturated pixels, which takes some time.
 
@@ -94,19 +97,32 @@ def filter_pixels(
     if isinstance(filter, str):
         filter = get_filter(filter)
     planned = plan_convolution(image, filter.kernels, filter.combination, ConvolutionSettings(**window))
+    adjustment = Adjustment(scale, bias, planned.bound if planned.plan.dtype.kind == "i" else None, relu)
     if mapping == SignedMapping.RAW:
-        values = adjust(run_convolution(planned), scale=scale, bias=bias)
+        values = _adjusted_values(planned, adjustment)
         return Filtered(values, 0, measure(values) if with_statistics else None, values.dtype, planned.plan)
     nonnegative = filter.combination == Combination.MAGNITUDE and scale >= 0 and bias >= 0
     if mapping == SignedMapping.ABS and nonnegative:
         mapping = SignedMapping.CLIP
-    adjustment = Adjustment(scale, bias, planned.bound if planned.plan.dtype.kind == "i" else None)
     value_range = ValueRange()
     if mapping == SignedMapping.STRETCH:  # computed twice, with at most half the memory
         _for_each_adjusted_strip(planned, adjustment, lambda _, values, __: value_range.add(values))
     return _render_strips(
         planned, adjustment, Renderer(mapping, depth, value_range, count_saturated=with_statistics), dtype
     )
+
+
+def _adjusted_values(planned: PlannedConvolution, adjustment: Adjustment) -> NDArray[Any]:
+    """Return the values unrendered."""
+    if not adjustment.changes:
+        return run_convolution(planned)
+    values = np.empty(planned.plan.shape, adjustment.result_dtype(planned.plan.dtype))
+
+    def store_strip(rows: slice, strip: NDArray[Any], _: BufferPool) -> None:
+        values[rows] = strip
+
+    _for_each_adjusted_strip(planned, adjustment, store_strip)
+    return values
 
 
 def _render_strips(

@@ -71,15 +71,24 @@ def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[A
 
 @dataclass(frozen=True)
 class Adjustment:
-    """``scale · values + bias`` for values whose absolute value is at most `largest`, see `adjust`."""
+    """``scale · values + bias`` for values whose absolute value is at most `largest`, then ReLU if requested.
+
+    See `adjust`.
+    """
 
     scale: float
     bias: float
     largest: int | None  # None for floats
+    relu: bool = False
 
     def __post_init__(self) -> None:
         _check_finite("scale", self.scale)
         _check_finite("bias", self.bias)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes any value."""
+        return self.scale != 1 or self.bias != 0 or self.relu
 
     def result_dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
         """Return the dtype of the result."""
@@ -93,6 +102,10 @@ class Adjustment:
 
     def apply(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the result, which is `values` itself if nothing changes."""
+        adjusted = self._scaled(values)
+        return np.maximum(adjusted, 0) if self.relu else adjusted
+
+    def _scaled(self, values: NDArray[Any]) -> NDArray[Any]:
         dtype = self.result_dtype(values.dtype)
         if self.scale == 1 and self.bias == 0:
             return values

@@ -28,8 +28,9 @@ FILTERS = ["sobel-x", "sobel", "kirsch", "gaussian", "laplacian", "log:sigma=2",
 def one_after_the_other(
     image: Array, chosen: Filter, how: str, **options: Any
 ) -> tuple[Array, int, Any, Any]:
-    scale, bias, depth = (options.pop(key) for key in ("scale", "bias", "depth"))
+    scale, bias, relu, depth = (options.pop(key) for key in ("scale", "bias", "relu", "depth"))
     values = adjust(apply_filter(image, chosen, **options), scale=scale, bias=bias)
+    values = np.maximum(values, 0) if relu else values
     rendered = render_counted(values, how, depth=depth)
     return rendered.pixels, rendered.saturated, measure(values), values.dtype
 
@@ -50,6 +51,7 @@ def test_all_at_once_is_one_after_the_other(monkeypatch: pytest.MonkeyPatch, dat
     options: dict[str, Any] = {
         "scale": data.draw(st.sampled_from([1, 0.25, 2, -1, -0.5, 0])),
         "bias": data.draw(st.sampled_from([0, 7, -3.5])),
+        "relu": data.draw(st.booleans()),
         "depth": data.draw(st.sampled_from([8, 16])),
         "stride": data.draw(st.sampled_from([1, 2, (3, 1)])),
         "border": data.draw(st.sampled_from(["edge", "zero", "wrap"])),

@@ -11,7 +11,7 @@ from convcli.kernels.filter import Filter
 from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
 from convcli.pipeline.recipes.recipe import Recipe, Result
-from convcli.pipeline.recipes.rendering import EXTRA_BYTES, Rendering, result_record
+from convcli.pipeline.recipes.rendering import Rendering, result_record
 from convcli.pipeline.recipes.window import SlidingWindow, result_size
 
 if TYPE_CHECKING:
@@ -64,7 +64,6 @@ def _filter_recipe(filter_: Filter, window: SlidingWindow, rendering: Rendering,
         partial(_filter_picture, filter_, window, rendering, scale, measured),
         partial(result_size, (height, width), maps, window),
         as_numbers,
-        extra_bytes=EXTRA_BYTES if rendering.relu else 0,
     )
 
 
@@ -82,24 +81,22 @@ def _filter_picture(
     filtered = filter_pixels(
         pixels,
         filter_,
-        SignedMapping.RAW if rendering.relu else rendering.mapping(as_numbers),
+        rendering.mapping(as_numbers),
         scale=scale,
         bias=rendering.biases[0],
+        relu=rendering.relu,
         depth=picture.depth,
-        with_statistics=measured and not rendering.relu,
+        with_statistics=measured,
         **window.for_channels(rendering.channels, picture.pixels)._asdict(),
     )
-    result_pixels = filtered.pixels
     values_record: dict[str, object] = {"saturated": filtered.saturated}
-    if rendering.relu:
-        result_pixels, values_record = rendering.render(filtered.pixels, picture, as_numbers)
-    elif filtered.statistics is not None:
-        shape_in, shape_out = picture.pixels.shape, result_pixels.shape
+    if filtered.statistics is not None:
+        shape_in, shape_out = picture.pixels.shape, filtered.pixels.shape
         values_record = (
             result_record(shape_in, shape_out, filtered.dtype, filtered.statistics) | values_record
         )
     alpha = window.sample(picture.alpha, filter_.kernels[0].shape)
-    result = picture.with_pixels(result_pixels, alpha)
+    result = picture.with_pixels(filtered.pixels, alpha)
     matrices = [matrix.tolist() for matrix in filter_.kernels]
     record = {
         "filter": filter_.name,
