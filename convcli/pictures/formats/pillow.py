@@ -24,7 +24,7 @@ from convcli.pictures.limits import Limits
 if TYPE_CHECKING:
     from convcli.pictures.picture import Picture
 
-__all__ = ["EXTENSIONS", "FORMATS", "PillowDecoded", "decode"]
+__all__ = ["EXTENSIONS", "FORMATS", "PillowDecoded", "decode", "describe_loaded"]
 
 PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")  # none runs an external program
 FORMATS = ("PNG", "JPEG", "TIFF", "WebP", "BMP", "GIF", "PNM", "AVIF")
@@ -282,6 +282,34 @@ def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None)
     _fix_byte_order(image)
     image.load()
     check_pixels()
+    return describe_loaded(image, name, raw_mode, notes, _length(stream), sideways=sideways)
+
+
+def describe_loaded(
+    image: Image.Image, name: str, raw_mode: str, notes: list[str], file_bytes: int, *, sideways: bool = False
+) -> PillowDecoded:
+    """Return an image whose pixels are loaded, upright and with what belongs to it.
+
+    Parameters
+    ----------
+    image : Image
+        Changed in place.
+    name : str
+        The name to use in messages.
+    raw_mode : str
+        How the file stores pixels, by Pillow's name.
+    notes : list of str
+        What is known already to be lost.
+    file_bytes : int
+        Length of the file.
+    sideways : bool
+        Whether loading has turned it by a quarter.
+
+    Raises
+    ------
+    ImageError
+        Its colors are not supported.
+    """
     sideways = sideways or image.getexif().get(ORIENTATION, 1) in range(5, 9)
     profile = image.info.get("icc_profile") or None
     notes += _scale_transparent_gray(image, raw_mode)
@@ -301,7 +329,7 @@ def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None)
         tuple(notes),
         _tag(image, SAMPLE_FORMAT, (1,))[0] if image.format == "TIFF" else 0,
         _tag(image, PHOTOMETRIC, 1) == 0,
-        _length(stream),
+        file_bytes,
     )
 
 
