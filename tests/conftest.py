@@ -84,6 +84,13 @@ def terminal(convcli: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
 
 
 @pytest.fixture
+def without_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the packages of the extra convcli[deep]."""
+    for name in ("tifffile", "imagecodecs"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+@pytest.fixture
 def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in an empty folder."""
     monkeypatch.chdir(tmp_path)

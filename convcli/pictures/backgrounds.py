@@ -1,14 +1,18 @@
 """Lays transparent pictures over a background color."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ImageColor
 
-from convcli.errors import UsageError, suggestion
-from convcli.pictures.picture import Picture
+from convcli.errors import ImageError, UsageError, suggestion
+from convcli.pictures.picture import Picture, convert_alpha
 
 __all__ = ["Color", "flatten", "parse_color"]
 
 Color = tuple[int, int, int]
+WHITE = 255  # the largest part of a color
 
 
 def parse_color(text: str, name: str = "color") -> Color:
@@ -40,8 +44,14 @@ def parse_color(text: str, name: str = "color") -> Color:
 def flatten(picture: Picture, background: Color) -> Picture:
     """Lay a picture over a background color and drop its alpha.
 
-    Each value is alpha times the picture plus (1 - alpha) times the background, rounded. A grayscale picture
-    over a background that is not gray becomes RGB.
+    Each value is alpha times the picture plus (1 - alpha) times the background; integers are rounded. White
+    is the largest value of unsigned integers, and 1.0 for floats. A grayscale picture over a background that
+    is not gray becomes RGB.
+
+    Raises
+    ------
+    ImageError
+        The picture has alpha, but signed or 64-bit integers, or channels that are not gray or RGB.
 
     Examples
     --------
@@ -50,14 +60,36 @@ def flatten(picture: Picture, background: Color) -> Picture:
     [[244]]
     """
     pixels, alpha = picture.pixels, picture.alpha
-    if alpha is None or picture.maps or pixels.dtype != np.uint8:
+    if alpha is None or picture.maps:
         return picture
+    if pixels.dtype.kind == "i" or pixels.dtype == np.uint64:
+        raise ImageError("background", f"{pixels.dtype} numbers have no black and white; leave it out")
     if pixels.ndim == 2 and len(set(background)) > 1:
         pixels = np.repeat(pixels[..., np.newaxis], 3, axis=2)
     channels = pixels.reshape(*pixels.shape[:2], -1)
+    count = channels.shape[2]
+    if count not in (1, 3):
+        raise ImageError("background", f"a color has no value for {count} channels; leave it out")
+    blend = _blended_floats if pixels.dtype.kind == "f" else _blended_integers
+    alpha = convert_alpha(alpha, pixels.dtype)
     flat = np.empty_like(channels)
-    for channel, value in enumerate(background[: channels.shape[2]]):
-        weighted = channels[..., channel] * alpha.astype(np.uint16)  # 255 * 255 + 127 fits in 16 bits
-        weighted += (255 - alpha) * np.uint16(value) + np.uint16(127)
-        flat[..., channel] = weighted // 255
+    for channel, value in enumerate(background[:count]):
+        flat[..., channel] = blend(channels[..., channel], alpha, value)
     return picture.with_pixels(flat.reshape(pixels.shape), None)
+
+
+def _blended_integers(values: NDArray[Any], alpha: NDArray[Any], level: int) -> NDArray[Any]:
+    """Return values laid over a level from 0 to 255, rounded; all sums fit in twice as many bits."""
+    white = int(np.iinfo(values.dtype).max)
+    wide = np.dtype(f"u{2 * values.itemsize}")
+    weighted = values * alpha.astype(wide)
+    weighted += (white - alpha) * wide.type(white // WHITE * level) + wide.type(white // 2)
+    return np.asarray(weighted // wide.type(white))
+
+
+def _blended_floats(values: NDArray[Any], alpha: NDArray[Any], level: int) -> NDArray[Any]:
+    """Return values laid over a level from 0 to 255; what is transparent may be infinite or NaN."""
+    color = values.dtype.type(level / WHITE)
+    with np.errstate(over="ignore", invalid="ignore"):
+        blended = values * alpha + (1 - alpha) * color
+    return np.asarray(np.where(alpha == 0, color, blended))

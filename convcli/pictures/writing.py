@@ -23,18 +23,18 @@ def write_image(target: str | os.PathLike[str], image: ArrayLike, *, force: bool
     Parameters
     ----------
     target : path
-        The extension selects the format: png, jpg, tiff, webp, bmp, pnm, avif for pixels; npy, csv, txt,
-        tiff for numbers.
+        The extension selects the format: png, jpg, tiff, webp, bmp, pnm, avif, jp2, jxl for pixels; npy, csv,
+        txt, tiff for numbers.
     image : array (H, W) or (H, W, C)
-        uint8, or uint16 for grayscale: pixels with 1 to 4 channels (gray, gray + alpha, RGB, RGBA). Any
-        other type: numbers; `render` turns them into pixels.
+        uint8 or uint16: pixels with 1 to 4 channels (gray, gray + alpha, RGB, RGBA), in a tiff with any
+        number. Any other type: numbers; `render` turns them into pixels.
     force : bool
         Replace an existing file.
 
     Raises
     ------
     UsageError
-        The extension is unknown.
+        The extension is unknown, or the extra ``convcli[deep]`` that writes it is not installed.
     ImageError
         The array is not an image.
     OutputError
@@ -43,7 +43,7 @@ def write_image(target: str | os.PathLike[str], image: ArrayLike, *, force: bool
     array = image_array(image)
     picture = Picture(array)
     target = os.fsdecode(target)
-    is_pixels = not format_for_path(target).numeric and array.dtype == np.uint8
+    is_pixels = not format_for_path(target).numeric and array.dtype in (np.uint8, np.uint16)
     if is_pixels and array.ndim == 3 and array.shape[2] in (2, 4):
         color = array[..., 0] if array.shape[2] == 2 else array[..., :3]
         picture = Picture(color, alpha=array[..., -1])

@@ -5,6 +5,7 @@ from functools import partial
 from math import prod
 from typing import NamedTuple
 
+from convcli.errors import ImageError
 from convcli.files.streams import STREAM, input_name, standard_input
 from convcli.pictures.backgrounds import Color, flatten
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits, Size
@@ -38,11 +39,14 @@ class ReadOptions(NamedTuple):
         Raises
         ------
         ImageError
-            The picture cannot be read.
+            The picture cannot be read, or not laid over the background.
         """
         stream = standard_input() if source == STREAM else source
         picture = load_picture(stream, input_name(source), self.limits, frame=self.frame)
         if self.background is None or picture.alpha is None:
             return picture
-        flat = flatten(picture, self.background)
+        try:
+            flat = flatten(picture, self.background)
+        except ImageError as error:
+            raise ImageError(input_name(source), str(error)) from None
         return replace(flat, notes=(*picture.notes, *flat.notes))

@@ -104,7 +104,8 @@ def filter_file(
         The file to write (default: the name of the source and of the filter, in the current folder). Its
         extension selects the format.
     format : str, optional
-        The format, where the extension does not say it: png, jpeg, webp, tiff, bmp, pnm, avif, npy, csv, txt.
+        The format, where the extension does not say it: png, jpeg, webp, tiff, bmp, pnm, avif, jp2, jxl,
+        npy, csv, txt.
     force : bool
         Replace an existing file.
     padding, border, stride, dilation, flip, channels, signed, scale, bias, relu, jobs

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from convcli.errors import UsageError
+from convcli.errors import ImageError, UsageError
 from convcli.pictures.backgrounds import flatten, parse_color
 from convcli.pictures.picture import Picture
 from tests.support.command_line import Runner, assert_failed, assert_refused, nothing_changes
@@ -33,11 +33,49 @@ def test_each_value_is_weighted_by_alpha_and_rounded(
 
 
 def test_pictures_without_alpha_are_unchanged() -> None:
-    for picture in (
-        Picture(np.zeros((2, 2), np.uint8)),
-        Picture(np.zeros((2, 2)), np.zeros((2, 2), np.uint8)),
-    ):
-        assert flatten(picture, (1, 2, 3)) is picture
+    picture = Picture(np.zeros((2, 2), np.uint8))
+    assert flatten(picture, (1, 2, 3)) is picture
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
+@pytest.mark.parametrize("shape", [(3, 5), (3, 5, 3)])
+def test_deep_integers_are_weighted_exactly(dtype: type[np.unsignedinteger], shape: tuple[int, ...]) -> None:
+    white = np.iinfo(dtype).max
+    pixels = RANDOM.integers(0, white, shape, dtype, endpoint=True)
+    alpha = RANDOM.integers(0, white, shape[:2], dtype, endpoint=True)
+    alpha[0, :2], pixels[0] = (0, white), white
+    background = (255, 255, 255) if len(shape) == 2 else (255, 136, 0)
+    made = flatten(Picture(pixels, alpha), background)
+    assert (made.alpha, made.pixels.dtype.type, made.pixels.shape) == (None, dtype, shape)
+    for place in np.ndindex(*shape):
+        part = Fraction(int(alpha[place[:2]]), int(white))
+        color = Fraction(background[place[2] if len(place) > 2 else 0], 255)
+        exact = part * int(pixels[place]) + (1 - part) * color * int(white)
+        assert made.pixels[place] == int(exact + Fraction(1, 2))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("depth", [np.uint8, np.float32])
+def test_floats_are_weighted_and_white_is_1(dtype: type[np.floating], depth: type[np.generic]) -> None:
+    pixels = np.array([[[0.5, 2, -1], [np.nan, np.inf, 7], [4, np.inf, 0]]], dtype)
+    alpha = np.array([[51, 0, 255]], np.uint8)
+    made = flatten(Picture(pixels, alpha if depth == np.uint8 else (alpha / 255).astype(depth)), (255, 51, 0))
+    assert (made.alpha, made.pixels.dtype.type) == (None, dtype)
+    assert np.allclose(made.pixels, [[[0.9, 0.56, -0.2], [1, 0.2, 0], [4, np.inf, 0]]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "why"),
+    [
+        (np.zeros((1, 1), np.int16), "int16 numbers have no black and white; leave it out"),
+        (np.zeros((1, 1), np.uint64), "uint64 numbers have no black and white; leave it out"),
+        (np.zeros((1, 1, 5), np.uint8), "a color has no value for 5 channels; leave it out"),
+    ],
+)
+def test_what_has_no_colors_is_laid_over_none(pixels: np.ndarray, why: str) -> None:
+    with pytest.raises(ImageError) as caught:
+        flatten(Picture(pixels, np.zeros((1, 1), np.uint8)), (255, 255, 255))
+    assert str(caught.value) == f"background: {why}"
 
 
 @pytest.mark.parametrize(

@@ -178,12 +178,12 @@ def test_errors_say_what_to_do(inputs: Path) -> None:
     for target, pixels, end in (
         (inputs / "rgba.png", rgba, hint),
         (jpeg, rgba, ""),
-        (inputs / "rgba.png", rgba.astype(np.uint16), ""),
+        (inputs / "rgba.png", rgba.astype(np.uint16), hint),
     ):
         with pytest.raises(OutputError) as caught:
             public.write_picture(target, public.filter_picture(Picture(pixels), "sobel-x"))
         kind = "jpeg" if target == jpeg else "png"
-        assert caught.value.why == f"{kind} holds 1 or 3 channels, not 4; use npy{end}"
+        assert caught.value.why == f"{kind} holds 1 or 3 channels, not 4; use tiff or npy{end}"
     picture = Picture(rgba[..., :3], alpha=rgba[..., 3])
     public.write_picture(inputs / "rgba.png", filter_picture(picture, "sobel-x"))
     with Image.open(inputs / "rgba.png") as written:

@@ -39,7 +39,7 @@ class BatchArguments(NamedTuple):
         str | None,
         typer.Option(
             "--format",
-            help="Output format: png, jpeg, tiff, webp, bmp, pnm, avif, npy, csv or txt.",
+            help="Output format: png, jpeg, tiff, webp, bmp, pnm, avif, jp2, jxl, npy, csv or txt.",
             metavar="FORMAT",
             autocompletion=enum_values("convcli.pictures.formats.output_formats:OutputFormat"),
             rich_help_panel=options.OUTPUT,

@@ -3,13 +3,20 @@
 import io
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import OutputError
-from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat, holds_profile, tiff_numbers
+from convcli.pictures.formats.output_formats import (
+    OUTPUT_FORMATS,
+    OutputFormat,
+    holds_profile,
+    tiff_beyond_pillow,
+    tiff_numbers,
+)
 from convcli.pictures.picture import Picture
 from convcli.pictures.png_writer import encode_png
 from convcli.pictures.text_matrices import format_matrix
@@ -48,6 +55,14 @@ def encode(
             level=png_level,
             jobs=jobs,
         )
+    if file_format == OutputFormat.PNM and picture.pixels.ndim == 3 and picture.pixels.dtype == np.uint16:
+        return _encode_deep_pnm(picture.pixels)
+    if OUTPUT_FORMATS[file_format].extra or (
+        file_format == OutputFormat.TIFF and tiff_beyond_pillow(picture)
+    ):
+        from convcli.pictures.formats.deep_encoding import encode_deep  # late: few pictures need it
+
+        return [encode_deep(picture, file_format, name, _resolution_for(picture, file_format), jobs)]
     if file_format == OutputFormat.NPY:
         np.save(memory, picture.pixels, allow_pickle=False)
     elif file_format.text:
@@ -60,6 +75,16 @@ def encode(
 def _resolution_for(picture: Picture, file_format: OutputFormat) -> tuple[float, float] | None:
     fits = picture.resolution and max(picture.resolution) <= OUTPUT_FORMATS[file_format].max_resolution
     return picture.resolution if fits else None
+
+
+def _encode_deep_pnm(pixels: NDArray[Any]) -> Sequence[bytes | memoryview]:
+    """Return a binary PPM of 16 bits per color channel, which Pillow does not write.
+
+    Source: Netpbm, PPM Format Specification (the most significant byte first).
+    """
+    height, width, _ = pixels.shape
+    samples = pixels.astype(">u2", order="C").view(np.uint8).reshape(-1)
+    return [f"P6\n{width} {height}\n65535\n".encode(), samples.data]
 
 
 def _encode_with_pillow(picture: Picture, file_format: OutputFormat, memory: BinaryIO, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +17,15 @@ __all__ = [
     "OutputFormat",
     "check_holds",
     "format_for_path",
+    "holds_alpha",
     "holds_profile",
     "parse_format",
+    "tiff_beyond_pillow",
     "tiff_numbers",
 ]
 
+EXTRA = "pip install 'convcli[deep]' writes it"
+EXTRA_MODULES = ("tifffile", "imagecodecs")
 FLOAT32_BITS = 24  # bits of the significand
 
 
@@ -34,6 +39,8 @@ class OutputFormat(StrEnum):
     BMP = "bmp"
     PNM = "pnm"
     AVIF = "avif"
+    JP2 = "jp2"
+    JXL = "jxl"
     NPY = "npy"
     CSV = "csv"
     TXT = "txt"
@@ -66,7 +73,9 @@ class FormatProperties(NamedTuple):
     separator : str
         Text between two numbers, if it is a text format.
     sixteen_bits : bool
-        Whether grayscale pixels can have 16 bits.
+        Whether pixels can have 16 bits.
+    bands : bool
+        Whether it holds any number of channels, not only 1 or 3.
     alpha, profile : bool
         Whether it holds alpha, and a color profile.
     gray_as_rgb : bool
@@ -79,12 +88,15 @@ class FormatProperties(NamedTuple):
         Memory that the encoder takes per value, if it is more than in the file (measured).
     save_options : mapping, optional
         The arguments of Pillow's `save`, if Pillow writes it.
+    extra : bool
+        Whether only the extra ``convcli[deep]`` writes it.
     """
 
     extensions: tuple[str, ...]
     numeric: bool = False
     separator: str = ""
     sixteen_bits: bool = False
+    bands: bool = False
     alpha: bool = False
     profile: bool = False
     gray_as_rgb: bool = False
@@ -92,6 +104,7 @@ class FormatProperties(NamedTuple):
     max_side: int | None = None
     encoder_bytes: int | None = None
     save_options: Mapping[str, Any] | None = None
+    extra: bool = False
 
 
 OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
@@ -103,8 +116,9 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
         save_options={"format": "JPEG", "quality": 92, "subsampling": 0},
     ),
     OutputFormat.TIFF: FormatProperties(
-        extensions=("tiff", "tif"), sixteen_bits=True, alpha=True, profile=True, max_resolution=1e6,
-        encoder_bytes=12, save_options={"format": "TIFF", "compression": "tiff_adobe_deflate"},
+        extensions=("tiff", "tif"), sixteen_bits=True, bands=True, alpha=True, profile=True,
+        max_resolution=1e6, encoder_bytes=12,
+        save_options={"format": "TIFF", "compression": "tiff_adobe_deflate"},
     ),
     OutputFormat.WEBP: FormatProperties(
         extensions=("webp",), alpha=True, profile=True, gray_as_rgb=True, max_side=16383,
@@ -120,6 +134,10 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
         extensions=("avif",), profile=True, gray_as_rgb=True, max_side=65535,
         encoder_bytes=16, save_options={"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
     ),
+    OutputFormat.JP2: FormatProperties(
+        extensions=("jp2",), sixteen_bits=True, alpha=True, profile=True, max_resolution=1e6, extra=True
+    ),
+    OutputFormat.JXL: FormatProperties(extensions=("jxl",), sixteen_bits=True, alpha=True, extra=True),
     OutputFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),
     OutputFormat.CSV: FormatProperties(extensions=("csv",), numeric=True, separator=",", encoder_bytes=90),
     OutputFormat.TXT: FormatProperties(extensions=("txt",), numeric=True, separator=" ", encoder_bytes=90),
@@ -137,12 +155,13 @@ def parse_format(name: str) -> OutputFormat:
     Raises
     ------
     UsageError
-        There is no such format.
+        There is no such format, or the extra that writes it is not installed.
     """
+    file_format = _format_named(name)
+    if file_format is not None:
+        _check_installed(file_format, f"format {name!r}")
+        return file_format
     word = name.lower().removeprefix(".")
-    for file_format, properties in OUTPUT_FORMATS.items():
-        if word in properties.extensions:
-            return file_format
     near = closest_spelling(word, OutputFormat, cutoff=0.7)
     hint = f"; did you mean {near}?" if near else ""
     raise UsageError(f"format {name[:50]!r}", f"is not one of {', '.join(OutputFormat)}{hint}")
@@ -154,16 +173,32 @@ def format_for_path(target: str | Path) -> OutputFormat:
     Raises
     ------
     UsageError
-        The extension is missing or unknown.
+        The extension is missing or unknown, or the extra that writes the format is not installed.
     """
     extension = Path(target).suffix
-    try:
-        return parse_format(extension)
-    except UsageError:
+    file_format = _format_named(extension)
+    if file_format is None:
         what = f"unknown extension {extension!r}" if extension else "has no extension"
-        raise UsageError(
-            str(target), f"{what}; the extension selects the format: {', '.join(OutputFormat)}"
-        ) from None
+        raise UsageError(str(target), f"{what}; the extension selects the format: {', '.join(OutputFormat)}")
+    _check_installed(file_format, str(target))
+    return file_format
+
+
+def _format_named(name: str) -> OutputFormat | None:
+    word = name.lower().removeprefix(".")
+    for file_format, properties in OUTPUT_FORMATS.items():
+        if word in properties.extensions:
+            return file_format
+    return None
+
+
+def _check_installed(file_format: OutputFormat, what: str) -> None:
+    if OUTPUT_FORMATS[file_format].extra and not _extra_is_installed():
+        raise UsageError(what, f"Pillow writes no {file_format.upper()}; {EXTRA}")
+
+
+def _extra_is_installed() -> bool:
+    return all(find_spec(module) is not None for module in EXTRA_MODULES)
 
 
 def check_holds(picture: Picture, file_format: OutputFormat, name: str) -> tuple[str, ...]:
@@ -172,7 +207,8 @@ def check_holds(picture: Picture, file_format: OutputFormat, name: str) -> tuple
     Raises
     ------
     OutputError
-        It cannot: too many bits or channels, alpha, or numbers that are not pixels.
+        It cannot: too many bits or channels, alpha, or numbers that are not pixels; or the extra that writes
+        them is not installed.
     """
     pixels = picture.pixels
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
@@ -183,17 +219,25 @@ def check_holds(picture: Picture, file_format: OutputFormat, name: str) -> tuple
             name,
             f"{file_format} holds one channel, not {channels}; use npy, or take one (apply --channels gray)",
         )
-    numbers = pixels.dtype not in (np.uint8, np.uint16)
-    if numbers and not file_format.numeric:
-        _check_numbers(pixels, channels, file_format, name, maps=picture.maps)
-    elif not file_format.numeric:
+    if not file_format.numeric and not picture.maps:  # each map is a page
         _check_pixels_fit(picture, channels, file_format, name)
+    if file_format == OutputFormat.TIFF:
+        _check_tiff(picture, channels, name)
     notes = []
-    if picture.alpha is not None and (numbers or file_format.numeric or picture.maps):
+    if picture.alpha is not None and not holds_alpha(picture, file_format):
         notes.append("alpha is not kept")
     if picture.profile is not None and not holds_profile(picture, file_format):
-        notes.append(f"{file_format} cannot hold the color profile")
+        does = "is written without" if file_format == OutputFormat.JXL else "cannot hold"
+        notes.append(f"{file_format} {does} the color profile")
     return tuple(notes)
+
+
+def holds_alpha(picture: Picture, file_format: OutputFormat) -> bool:
+    """Whether a format can hold a picture's alpha: a TIFF of numbers only alpha of the same kind."""
+    if picture.alpha is None or picture.maps:
+        return False
+    pixels, alpha = picture.pixels.dtype, picture.alpha.dtype
+    return OUTPUT_FORMATS[file_format].alpha and (alpha == pixels or alpha.kind == pixels.kind == "f")
 
 
 def holds_profile(picture: Picture, file_format: OutputFormat) -> bool:
@@ -203,25 +247,25 @@ def holds_profile(picture: Picture, file_format: OutputFormat) -> bool:
 
 
 def _check_pixels_fit(picture: Picture, channels: int, file_format: OutputFormat, name: str) -> None:
-    if picture.maps:  # each map is a page
+    properties, dtype = OUTPUT_FORMATS[file_format], picture.pixels.dtype
+    deep = dtype != np.uint8
+    if dtype not in (np.uint8, np.uint16):
+        if file_format != OutputFormat.TIFF:
+            raise OutputError(name, f"{file_format} holds pixels, not raw numbers; use npy, csv or tiff")
         return
-    properties, deep = OUTPUT_FORMATS[file_format], picture.pixels.dtype == np.uint16
-    if channels not in (1, 3):
-        advice = "use npy"
-        if channels == 4 and properties.alpha and not deep:
+    if channels not in (1, 3) and not properties.bands:
+        advice = "use tiff or npy"
+        if channels == 4 and properties.alpha and (properties.sixteen_bits or not deep):
             advice += ", or in Python Picture(pixels[..., :3], alpha=pixels[..., 3]) if the fourth is alpha"
         raise OutputError(name, f"{file_format} holds 1 or 3 channels, not {channels}; {advice}")
     if deep and not properties.sixteen_bits:
-        raise OutputError(
-            name,
-            f"{file_format} cannot hold 16-bit pixels; use png, tiff or pnm (grayscale only), or npy",
-        )
-    if deep and (channels == 3 or picture.alpha is not None):
-        raise OutputError(
-            name, f"16-bit pixels in {file_format} must be grayscale without alpha; use npy for others"
-        )
+        raise OutputError(name, f"{file_format} cannot hold 16-bit pixels; use png, tiff, pnm or npy")
     if picture.alpha is not None and not properties.alpha:
-        others = sorted(name for name, other in OUTPUT_FORMATS.items() if other.alpha)
+        others = sorted(
+            name
+            for name, other in OUTPUT_FORMATS.items()
+            if other.alpha and not other.extra and (other.sixteen_bits or not deep)
+        )
         raise OutputError(
             name,
             f"{file_format} cannot hold alpha; use {', '.join(others)}, "
@@ -234,15 +278,26 @@ def _check_pixels_fit(picture: Picture, channels: int, file_format: OutputFormat
         raise OutputError(name, f"{file_format} holds at most {limit} pixels per side; use png or tiff")
 
 
-def _check_numbers(
-    pixels: NDArray[Any], channels: int, file_format: OutputFormat, name: str, *, maps: bool
-) -> None:
-    if file_format != OutputFormat.TIFF:
-        raise OutputError(name, f"{file_format} holds pixels, not raw numbers; use npy, csv or tiff")
-    if channels > 1 and not maps:
-        raise OutputError(name, f"a float TIFF holds one channel, not {channels}; use npy")
-    if tiff_numbers(pixels) is None:
-        raise OutputError(name, "a TIFF would round these numbers to 32 bits; use npy")
+def _check_tiff(picture: Picture, channels: int, name: str) -> None:
+    """Check that the extra is installed if the TIFF needs it."""
+    why = tiff_beyond_pillow(picture)
+    if why and not _extra_is_installed():
+        is_png = picture.pixels.dtype in (np.uint8, np.uint16) and channels in (1, 3)
+        raise OutputError(name, f"{why}; {EXTRA}, or use {'png' if is_png else 'npy'}")
+
+
+def tiff_beyond_pillow(picture: Picture) -> str:
+    """Return why Pillow does not write a picture as TIFF without loss, or nothing if it does."""
+    pixels = picture.pixels
+    channels = pixels.shape[2] if pixels.ndim == 3 and not picture.maps else 1
+    alpha = holds_alpha(picture, OutputFormat.TIFF)
+    if not (channels == 1 and not alpha) and not (channels in (1, 3) and pixels.dtype == np.uint8):
+        plural = "s" if channels > 1 else ""
+        ending = " with alpha" if alpha else ""
+        return f"Pillow writes no TIFF of {channels} channel{plural} of {pixels.dtype}{ending}"
+    if pixels.dtype not in (np.uint8, np.uint16) and tiff_numbers(pixels) is None:
+        return "Pillow would round these numbers to 32 bits in a TIFF"
+    return ""
 
 
 def tiff_numbers(pixels: NDArray[Any]) -> NDArray[Any] | None:
