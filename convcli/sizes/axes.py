@@ -32,6 +32,9 @@ Padding = str | Pair | PaddingAmounts
 """An amount of padding: ``"same"``, ``"valid"``, a number, a pair, or ``((top, bottom), (left, right))``."""
 
 
+DIRECTIONS = ("vertically", "horizontally")
+
+
 def as_pair(value: object, name: str, minimum: int) -> tuple[int, int]:
     """Check a number or a pair of numbers, and return ``(vertical, horizontal)``."""
     values = value if isinstance(value, tuple | list) else (value, value)
@@ -185,12 +188,13 @@ def pooling_axes(
         dilation=dilation,
         ceil=ceil,
     )
-    for axis in axes:
+    for axis, direction in zip(axes, DIRECTIONS, strict=True):
         if max(axis.before, axis.after) > axis.window // 2:
+            where = f" {direction}" if axes[0].window != axes[1].window else ""
             raise SizeError(
                 f"padding {max(axis.before, axis.after)}",
-                f"is more than half the window of {axis.window}, so a window could contain only padding; "
-                f"use at most {axis.window // 2}",
+                f"is more than half the window of {axis.window}{where}, so a window could contain only "
+                f"padding; use at most {axis.window // 2}{where}",
             )
     return axes
 
@@ -263,7 +267,8 @@ def transposed_axes(
 def _output_padding_error(added: tuple[int, ...], limits: tuple[int, ...]) -> SizeError:
     rule = "must be less than the stride or the dilation"
     if limits[0] == limits[1]:
-        return SizeError(f"output padding {max(added)}", f"{rule}; use at most {limits[0]}")
+        where = f" {DIRECTIONS[added.index(max(added))]}" if added[0] != added[1] else ""
+        return SizeError(f"output padding {max(added)}{where}", f"{rule}; use at most {limits[0]}")
     works = format_size(map(min, added, limits))
     return SizeError(
         f"output padding {format_size(dict.fromkeys(added))}",

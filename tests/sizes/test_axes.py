@@ -280,6 +280,12 @@ def test_pooling_refuses_padding_above_half_its_window(padding: Any) -> None:
     assert "use at most 1" in caught.value.why
 
 
+def test_pooling_names_the_axis_whose_padding_is_too_large() -> None:
+    with pytest.raises(SizeError, match=r"window of 2 vertically, .* use at most 1 vertically") as caught:
+        pooling_axes((9, 9), (2, 6), padding=2)
+    assert caught.value.what == "padding 2"
+
+
 # Unread pixels --------------------------------------------------------------------------------------------
 
 
@@ -541,6 +547,10 @@ def test_transposed_same_padding_multiplies_the_side_by_the_stride(n: int, f: in
         (
             {"output_padding": 2},
             "output padding 2: must be less than the stride or the dilation; use at most 1",
+        ),
+        (
+            {"output_padding": (1, 5)},
+            "output padding 5 horizontally: must be less than the stride or the dilation; use at most 1",
         ),
         (
             {"stride": (1, 5), "output_padding": 1},
