@@ -188,14 +188,6 @@ def test_a_palette_png_without_its_palette_is_refused(hostile: Nursery, command:
     refused(hostile, command, "lost.png", "out.png", start="lost.png: ", why="palette")
 
 
-@both
-def test_a_lost_transparent_value_is_said(hostile: Nursery, command: str) -> None:
-    extra = png_chunk(b"tRNS", struct.pack(">H", 300))
-    Path("deep.png").write_bytes(png_bytes(2, 1, 16, GREY, [struct.pack(">HH", 300, 301)], extra))
-    result = made(hostile, command, "deep.png", "out.png", note="its transparent gray value is not kept")
-    assert result.tolist() == [[300, 301]]
-
-
 @pytest.mark.parametrize("channels", [2, 4])
 @pytest.mark.parametrize("target", ["png", "tiff", "webp"])
 @pytest.mark.parametrize("name", ["sobel-x", "gaussian:sigma=3"])
@@ -275,15 +267,15 @@ def test_an_inverted_cmyk_jpeg_becomes_its_colour(hostile: Nursery, command: str
 
 
 @both
-def test_a_cmyk_jpeg_that_no_adobe_program_wrote_is_not_inverted(hostile: Nursery, command: str) -> None:
+def test_a_cmyk_jpeg_without_adobes_marker_is_the_same_color(hostile: Nursery, command: str) -> None:
     memory = io.BytesIO()
     CYAN.save(memory, "JPEG", quality=100)
     data = memory.getvalue()
     marker = data.index(b"\xff\xee")
     end = marker + 2 + int.from_bytes(data[marker + 2 : marker + 4])
-    Path("ink.jpg").write_bytes(data[:marker] + data[end:])  # now 255 is all ink: no cyan, all others
+    Path("ink.jpg").write_bytes(data[:marker] + data[end:])
     result = made(hostile, command, "ink.jpg", "out.png", note="CMYK was converted to RGB")
-    assert result.max() <= 2
+    assert np.abs(result.astype(int) - [0, 255, 255]).max() <= 2
 
 
 @both

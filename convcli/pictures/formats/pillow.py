@@ -14,10 +14,17 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from PIL import Image, ImageChops, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from convcli.errors import ConvcliError, ImageError, NotKeptWhole
 from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
+from convcli.pictures.formats.pillow_conventions import (
+    describe_color,
+    exif_resolution,
+    forget_xmp,
+    prepare,
+    scale_note,
+)
 from convcli.pictures.formats.pillow_damage import check_damage
 from convcli.pictures.limits import Limits
 
@@ -45,6 +52,7 @@ MODE_BYTES = {
     "RGB": (3, 1, 4),
     "RGBA": (4, 1, 4),
 }
+TWELVE_BITS = "I;12"  # Pillow's name for a raw mode
 ROW_OVERHEAD = 12  # bytes that Pillow needs per row
 MAX_TEXT_BYTES = 1 << 24  # bytes of an uncompressed text or profile in a PNG
 SIGNATURES = {  # compiled when a file turns out to be damaged
@@ -81,6 +89,8 @@ class PillowDecoded(NamedTuple):
         For a TIFF: 1 unsigned, 2 signed, 3 float; 0 for all other formats.
     inverted : bool
         Whether it is a TIFF in which 0 is white.
+    white : int
+        The 16-bit value that the file uses for white, or for black if it is inverted.
     file_bytes : int
         Length of the file.
     """
@@ -92,6 +102,7 @@ class PillowDecoded(NamedTuple):
     notes: tuple[str, ...]
     sample_format: int
     inverted: bool
+    white: int
     file_bytes: int
 
     def check_size(self, name: str, limits: Limits) -> None:
@@ -275,13 +286,15 @@ def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None)
         and isinstance(rest[0], int)
         and rest[0] not in (1, 255, 65535)
     ):
-        notes.append(f"its values from 0 to {rest[0]} are scaled to {255 if rest[0] < 255 else 65535}")
+        notes.append(scale_note(rest[0]))
     # Loading a TIFF applies its orientation and removes the tag.
     sideways = _tag(image, ORIENTATION, 1) >= 5
     check_pixels = check_damage(image, stream, name, frame or 0)
     _fix_byte_order(image)
+    finish = prepare(image, stream, name)
     image.load()
     check_pixels()
+    finish()
     return describe_loaded(image, name, raw_mode, notes, _length(stream), sideways=sideways)
 
 
@@ -310,17 +323,19 @@ def describe_loaded(
     ImageError
         Its colors are not supported.
     """
+    forget_xmp(image)
     sideways = sideways or image.getexif().get(ORIENTATION, 1) in range(5, 9)
     profile = image.info.get("icc_profile") or None
-    notes += _scale_transparent_gray(image, raw_mode)
+    notes += describe_color(image)
+    if raw_mode == TWELVE_BITS:
+        notes.append(scale_note(4095))
+    _scale_transparent_gray(image, raw_mode)
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode in {"LAB", "HSV"}:
         raise ImageError(name, f"has {image.mode} colors; convert it to RGB first")
     if image.mode == "CMYK":
         notes.append("CMYK was converted to RGB" + (", and its color profile was dropped" if profile else ""))
         profile = None
-        if image.format == "JPEG" and "adobe" not in image.info:  # Pillow inverts every CMYK JPEG as Adobe's
-            image.paste(ImageChops.invert(image))
     return PillowDecoded(
         image,
         image.format or "",
@@ -329,6 +344,7 @@ def describe_loaded(
         tuple(notes),
         _tag(image, SAMPLE_FORMAT, (1,))[0] if image.format == "TIFF" else 0,
         _tag(image, PHOTOMETRIC, 1) == 0,
+        4095 if raw_mode == TWELVE_BITS else 65535,
         file_bytes,
     )
 
@@ -345,6 +361,8 @@ def _fix_byte_order(image: Image.Image) -> None:
 def _resolution(image: Image.Image, *, sideways: bool) -> tuple[float, float] | None:
     """Return dots per inch, horizontally and vertically, of the upright picture."""
     value = image.info.get("dpi")
+    if image.format in {"JPEG", "MPO"} and not image.info.get("jfif_unit"):
+        value = exif_resolution(image)
     if image.format == "TIFF" and _tag(image, X_RESOLUTION, None) is None:
         return None  # Pillow invents a default
     if not isinstance(value, tuple) or len(value) != 2 or not all(0 < float(part) < 1e6 for part in value):
@@ -353,11 +371,8 @@ def _resolution(image: Image.Image, *, sideways: bool) -> tuple[float, float] | 
     return (down, across) if sideways else (across, down)
 
 
-def _scale_transparent_gray(image: Image.Image, raw_mode: str) -> list[str]:
-    """Scale a PNG's transparent gray value as its pixels are scaled; return a note if it cannot be kept."""
+def _scale_transparent_gray(image: Image.Image, raw_mode: str) -> None:
+    """Scale a PNG's transparent gray value as its pixels are scaled."""
     value = image.info.get("transparency")
     if isinstance(value, int) and raw_mode in {"L;2", "L;4"}:
         image.info["transparency"] = value * (85 if raw_mode == "L;2" else 17)
-    if value is not None and image.mode.startswith("I"):
-        return ["its transparent gray value is not kept"]
-    return []

@@ -30,8 +30,7 @@ def _arrays_of(decoded: PillowDecoded) -> tuple[NDArray[Any], NDArray[Any] | Non
     """Return pixels, alpha and kind."""
     image = decoded.image
     if image.mode.startswith("I;16") or (image.mode == "I" and decoded.format == "PPM"):
-        deep = np.asarray(image).astype(np.uint16)
-        return (65535 - deep if decoded.inverted else deep), None, PictureKind.PIXELS
+        return *_deep_gray(decoded), PictureKind.PIXELS
     if image.mode == "I" and decoded.sample_format == UNSIGNED:
         return np.array(image).view(np.uint32), None, PictureKind.NUMBERS
     if image.mode in {"I", "F"}:
@@ -45,6 +44,19 @@ def _arrays_of(decoded: PillowDecoded) -> tuple[NDArray[Any], NDArray[Any] | Non
     if not has_alpha:
         return array, None, PictureKind.PIXELS
     return (array[..., 0] if gray else array[..., :3]), array[..., -1], PictureKind.PIXELS
+
+
+def _deep_gray(decoded: PillowDecoded) -> tuple[NDArray[np.uint16], NDArray[np.uint16] | None]:
+    """Return 16-bit pixels, and alpha if a value is transparent."""
+    values: NDArray[np.uint16] = np.asarray(decoded.image).astype(np.uint16)
+    transparent = decoded.image.info.get("transparency")
+    alpha = None
+    if isinstance(transparent, int):
+        alpha = np.where(values == transparent, 0, 65535).astype(np.uint16)
+    if decoded.white < 65535:
+        scaled = (values.astype(np.uint32) * 65535 + decoded.white // 2) // decoded.white
+        values = scaled.astype(np.uint16)
+    return (65535 - values if decoded.inverted else values), alpha
 
 
 def _array(image: Image.Image) -> NDArray[Any]:
