@@ -20,7 +20,7 @@ from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.batch import Batch
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.outputs import PRINTED
-from convcli.pipeline.recipes.recipe import Recipe
+from convcli.pipeline.recipes.recipe import Recipe, Result
 from convcli.pipeline.report import Finished
 from convcli.signals import cleanup_at_signal
 
@@ -91,10 +91,12 @@ class _PreviewObserver(NamedTuple):
         """Draw the input."""
         return self.preview.tile(source.name, picture)
 
-    def after(self, input_tile: "Tile", recipe: Recipe, result: Picture, finished: Finished) -> str:
+    def after(self, input_tile: "Tile", recipe: Recipe, result: Result, finished: Finished) -> str:
         """Draw the result beside the input."""
         text_below = format_result(finished, json=False, name_width=self.name_width)[0]
-        return self.preview.side_by_side(input_tile, recipe.label, result, recipe.maps, text_below=text_below)
+        return self.preview.side_by_side(
+            input_tile, recipe.label, result.picture, result.map_names, text_below=text_below
+        )
 
 
 def _summarize(count: int, failed: int, skipped: int) -> None:

@@ -16,7 +16,7 @@ from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.outputs import PRINTED, Destination, Outputs, make_folder
 from convcli.pipeline.reading import ReadOptions
-from convcli.pipeline.recipes.recipe import Recipe
+from convcli.pipeline.recipes.recipe import Recipe, Result
 from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
 
 __all__ = ["Job", "Observer", "candidate_outputs", "result_bytes"]
@@ -30,7 +30,7 @@ class Observer(Protocol):
     def before(self, source: Source, picture: Picture) -> Any:
         """Look at an input, and return what `after` needs of it: the picture itself is not kept."""
 
-    def after(self, input_view: Any, recipe: Recipe, result: Picture, finished: Finished) -> str:
+    def after(self, input_view: Any, recipe: Recipe, result: Result, finished: Finished) -> str:
         """Look at a result, and return text for its report."""
 
 
@@ -161,7 +161,7 @@ class Job(NamedTuple):
         matrix = result.picture if file_format is PRINTED else None
         finished = Finished(record, matrix, result.summary, is_amplified=result.is_amplified)
         if self.observer is not None:
-            preview = self.observer.after(input_view, recipe, result.picture, finished)
+            preview = self.observer.after(input_view, recipe, result, finished)
             finished = finished._replace(preview=preview)
         return notes, finished
 
