@@ -1,6 +1,7 @@
 """Runs a batch for a command: prints its reports, shows its progress, and says how it went."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -56,12 +57,14 @@ def run_batch(options: BatchOptions, recipes: Sequence[Recipe], files_read: Sequ
     observer = _PreviewObserver(preview, name_width) if preview else None
 
     def report_interruption() -> None:
-        if count > 1 and stderr_is_terminal():
-            message(f"{count} inputs", f"stopped after {finished}; use --skip-existing to continue")
+        message(f"{count} inputs", f"stopped after {finished}; use --skip-existing to continue")
 
+    interruption = (
+        cleanup_at_signal(report_interruption) if count > 1 and stderr_is_terminal() else nullcontext()
+    )
     follows_matrix = False  # the next matrix is separated by an empty line
     try:
-        with cleanup_at_signal(report_interruption), file_progress(count) as progress:
+        with interruption, file_progress(count) as progress:
             for report in batch.run(observer, in_order=not options.json):
                 finished += 1
                 failed += report.failed
