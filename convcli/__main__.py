@@ -17,6 +17,7 @@ from convcli import __version__
 from convcli.cli.terminal.output import message, write
 from convcli.errors import ConvcliError
 from convcli.files.streams import BrokenPipe
+from convcli.pictures.formats.owned_process import own_process
 from convcli.signals import SIGNALS, die_by_signal, install_signal_handlers
 
 __all__ = ["main"]
@@ -28,6 +29,7 @@ def main() -> NoReturn:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.unraisablehook = callable  # ignores errors that nobody can handle, without using memory
     _occupy_closed_descriptors()
+    own_process()
     install_signal_handlers()
     try:
         code = _run(sys.argv[1:])

@@ -53,7 +53,14 @@ raise the limit with --max-memory
     result_bytes: Callable[[Size, int, bool], int] | None = None
 
     def check(
-        self, name: str, size: Size, itemsize: int, *, decoder_bytes: int = 0, numbers: bool = False
+        self,
+        name: str,
+        size: Size,
+        itemsize: int,
+        *,
+        decoder_bytes: int = 0,
+        taken_bytes: int = 0,
+        numbers: bool = False,
     ) -> None:
         """Refuse a picture that is larger than the limits.
 
@@ -67,6 +74,8 @@ raise the limit with --max-memory
             Bytes per value.
         decoder_bytes : int
             Additional bytes that decoding takes.
+        taken_bytes : int
+            How many of these the process has taken already, so that they do not count as available.
         numbers : bool
             Whether it holds numbers that are not pixels.
 
@@ -83,10 +92,11 @@ raise the limit with --max-memory
                 "raise the limit with --max-pixels",
             )
         results = 0 if self.result_bytes is None else self.result_bytes(size, itemsize, numbers)
-        self.check_bytes(name, width * height * channels * itemsize + max(decoder_bytes, results))
+        needed = width * height * channels * itemsize + max(decoder_bytes, results)
+        self.check_bytes(name, needed, taken_bytes)
 
-    def check_bytes(self, name: str, needed: int) -> None:
-        """Refuse a picture that needs more memory than is allowed.
+    def check_bytes(self, name: str, needed: int, taken: int = 0) -> None:
+        """Refuse a picture that needs more memory than is allowed; some of it may be taken already.
 
         Raises
         ------
@@ -96,6 +106,8 @@ raise the limit with --max-memory
         if needed <= MIN_CHECKED_BYTES and self.memory is None:
             return
         allowed = self.allowed()
+        if allowed is not None and self.memory is None:
+            allowed += taken
         if allowed is None or needed <= allowed:
             return
         share, other = (

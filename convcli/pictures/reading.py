@@ -50,6 +50,12 @@ def read_image(source: str | os.PathLike[str] | BinaryIO) -> NDArray[Any]:
     ------
     ImageError
         The file cannot be read, or is not an image.
+
+    Notes
+    -----
+    Nothing that belongs to the whole process changes: Pillow's warnings go through the caller's filters, and
+    libtiff writes its complaints to standard error. Damaged fax or JPEG data inside a TIFF, which only these
+    lines report, is not noticed.
     """
     return np.array(load_picture(*_source_and_name(source)).pixels_with_alpha)  # the caller may change it
 

@@ -11,7 +11,6 @@ from convcli.pictures.backgrounds import Color, flatten
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits, Size
 from convcli.pictures.picture import Picture
 from convcli.pictures.reading import load_picture
-from convcli.signals import interruptible
 
 __all__ = ["ReadOptions"]
 
@@ -43,8 +42,7 @@ class ReadOptions(NamedTuple):
             The picture cannot be read, or not laid over the background.
         """
         stream = standard_input() if source == STREAM else source
-        with interruptible():  # decoding may be one long call of C code
-            picture = load_picture(stream, input_name(source), self.limits, frame=self.frame)
+        picture = load_picture(stream, input_name(source), self.limits, frame=self.frame)
         if self.background is None or picture.alpha is None:
             return picture
         try:

@@ -24,7 +24,7 @@ from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
 from convcli.pictures.reading import load_picture
 from convcli.sizes.searching import fully_read_sides
 from convcli.sizes.windowed import Axis
-from tests.support.command_line import Runner
+from tests.support.command_line import Runner, run_shell
 
 
 def gray(path: Path, value: int = 7) -> Path:
@@ -142,11 +142,6 @@ def test_numbers_of_options_have_one_grammar(
     ran = convcli("apply", gray(in_folder / "g.png"), "--filter", "sobel-x", option, number)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == f"convcli: {option} {number!r}: must be a number, as in 70, 0.25 or 1/4\n"
-
-
-def run_shell(line: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
-    line = line.replace("convcli", f"{sys.executable} -m convcli")
-    return subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, timeout=60, check=False)
 
 
 def test_a_pipe_has_a_name_to_write_to(tmp_path: Path) -> None:

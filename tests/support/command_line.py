@@ -53,6 +53,12 @@ def contents(folder: Path) -> dict[str, object]:
     }
 
 
+def run_shell(line: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run a line of a shell in which convcli is the program."""
+    line = line.replace("convcli", f"{sys.executable} -m convcli")
+    return subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, timeout=60, check=False)
+
+
 @contextmanager
 def nothing_changes(folder: Path) -> Iterator[None]:
     """Check that every file in the folder stays what it is, and that none is added."""

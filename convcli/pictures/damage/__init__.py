@@ -1,1 +1,1 @@
-"""Checks for damaged files that decoders accept: a module per format."""
+"""Checks of files, a module per format: for damage that decoders accept, and for what takes them too long."""

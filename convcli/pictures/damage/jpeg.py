@@ -1,8 +1,9 @@
 """Checks JPEG files for damage that decoders accept: where data is missing, libjpeg fills in gray.
 
-Source: ITU-T T.81 (JPEG), annex B: the order of markers, and restart intervals.
+Source: ITU-T T.81 (JPEG), annex B: the order of markers, fill bytes before them, and restart intervals.
 """
 
+import io
 import re
 import struct
 from collections.abc import Sequence
@@ -11,15 +12,17 @@ from typing import BinaryIO, NamedTuple
 
 from convcli.errors import ImageError
 
-__all__ = ["Scans", "find_scans", "pad_scans"]
+__all__ = ["Scans", "check_fill", "find_scans", "pad_scans"]
 
 BLOCK = 1 << 18
 PADDING = b"\x55" * 64  # bits that decode to blocks that are not gray, whatever the Huffman code
-MARKER = re.compile(rb"\xff([^\x00\xff])")
+MARKER = re.compile(rb"(?<!\xff)\xff++([^\x00\xff])")  # with the fill bytes before it
 END_OF_IMAGE, START_OF_SCAN, RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
 RESTART_MARKERS = range(0xD0, 0xD8)
 STANDALONE = {0x01, *RESTART_MARKERS}  # markers without a segment
-MAX_SCANS, MAX_SEGMENTS = 500, 100_000  # limits on decoding time
+# Limits on decoding time. Encoders write about 10 scans; a picture of any size may have the lower number.
+MAX_SCANS, MIN_MAX_SCANS, MAX_PIXELS_SCANNED = 500, 20, 1 << 32
+MAX_SEGMENTS, MAX_FILL = 100_000, 1 << 20
 ARITHMETIC_FRAMES = range(0xC9, 0xD0)
 FRAME_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
@@ -32,6 +35,11 @@ class _Frame:
     height: int = 0
     sampling: dict[int, tuple[int, int]] = field(default_factory=dict)  # by component: horizontal, vertical
     restart_interval: int = 0  # units between restart markers; 0 if there are none
+
+    def max_scans(self) -> int:
+        """Return how many scans a picture of this size may have."""
+        allowed = MAX_PIXELS_SCANNED // max(1, self.width * self.height)
+        return min(MAX_SCANS, max(MIN_MAX_SCANS, allowed))
 
     def restart_count(self, components: Sequence[int]) -> int:
         """Return how many restart markers a scan of these components needs."""
@@ -57,6 +65,33 @@ class Scans(NamedTuple):
     arithmetic: bool
 
 
+def check_fill(stream: BinaryIO, name: str) -> None:
+    """Check that few bytes before the first scan are between segments: Pillow skips them one by one.
+
+    Raises
+    ------
+    ImageError
+        There are too many, or too many segments.
+    """
+    stream.seek(2)
+    fill = segments = 0
+    kind: int | None = None
+    while kind not in {START_OF_SCAN, END_OF_IMAGE}:
+        before = stream.tell()
+        kind, _ = _next_marker(stream, [])
+        if kind is None:
+            return
+        fill += stream.tell() - before - 2
+        segments += 1
+        if fill > MAX_FILL or segments > MAX_SEGMENTS:
+            why = (
+                f"has more than {MAX_SEGMENTS} segments, or {MAX_FILL} fill bytes between them; save it again"
+            )
+            raise ImageError(name, why)
+        if kind not in STANDALONE:
+            _skip_segment(stream)
+
+
 def find_scans(stream: BinaryIO, name: str) -> Scans:
     """Check that every scan is complete, with all its restart markers, and that the file has an end.
 
@@ -69,11 +104,12 @@ def find_scans(stream: BinaryIO, name: str) -> Scans:
     ends: list[int] = []
     arithmetic = False
     stream.seek(2)
-    kind, segments = _next_marker(stream, []), 0
+    (kind, _), segments = _next_marker(stream, []), 0
     while kind not in {END_OF_IMAGE, None}:
         segments += 1
-        if segments > MAX_SEGMENTS or len(ends) > MAX_SCANS:
-            raise ImageError(name, f"has more than {MAX_SCANS} scans, or {MAX_SEGMENTS} segments")
+        if segments > MAX_SEGMENTS or len(ends) > frame.max_scans():
+            why = f"has more than {frame.max_scans()} scans, or {MAX_SEGMENTS} segments"
+            raise ImageError(name, f"{why}, and would take long to decode; save it again")
         content = b"" if kind in STANDALONE else _read_segment(stream)
         if kind in FRAME_MARKERS and len(content) >= 6:
             arithmetic = kind in ARITHMETIC_FRAMES
@@ -83,9 +119,9 @@ def find_scans(stream: BinaryIO, name: str) -> Scans:
         elif kind == RESTART_INTERVAL and len(content) >= 2:
             frame.restart_interval = int.from_bytes(content[:2])
         restarts: list[int] = []
-        next_kind = _next_marker(stream, restarts)
+        next_kind, end = _next_marker(stream, restarts)
         if kind == START_OF_SCAN and content:
-            ends.append(stream.tell() - 2)
+            ends.append(end)
             _check_restarts(restarts, frame.restart_count(content[1 : 1 + 2 * content[0] : 2]), name)
         kind = next_kind
     if kind is None or not ends:
@@ -114,16 +150,35 @@ def _read_segment(stream: BinaryIO) -> bytes:
     return stream.read(max(0, length - 2))
 
 
-def _next_marker(stream: BinaryIO, restarts: list[int]) -> int | None:
-    """Move past the next marker and return it; append the restart markers before it to `restarts`."""
-    tail = b""
-    while block := stream.read(BLOCK):
+def _skip_segment(stream: BinaryIO) -> None:
+    length = int.from_bytes(stream.read(2))
+    stream.seek(max(0, length - 2), io.SEEK_CUR)
+
+
+def _next_marker(stream: BinaryIO, restarts: list[int]) -> tuple[int | None, int]:
+    """Move past the next marker, and append the restart markers before it to `restarts`.
+
+    Returns
+    -------
+    int or None
+        The marker; None at the end of the file.
+    int
+        Where it begins, with its fill bytes.
+    """
+    tail, tail_begin = b"", 0  # the last fill byte of the block before, and where the first of them is
+    size = min(BLOCK, 16)  # bytes: in most cases, it follows immediately
+    while block := stream.read(size):
+        size = BLOCK
         position = stream.tell() - len(block) - len(tail)
         data = tail + block
         for match in MARKER.finditer(data):
+            begin = tail_begin if tail and match.start() == 0 else position + match.start()
             if match[1][0] not in RESTART_MARKERS:
                 stream.seek(position + match.end())
-                return match[1][0]
+                return match[1][0], begin
             restarts.append(match[1][0])
-        tail = data[-1:] if data.endswith(b"\xff") else b""
-    return None
+        fill = len(data) - len(data.rstrip(b"\xff"))
+        if not tail or fill < len(data):
+            tail_begin = position + len(data) - fill
+        tail = data[-1:] if fill else b""
+    return None, stream.tell()

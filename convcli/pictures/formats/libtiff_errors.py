@@ -1,25 +1,32 @@
-"""Captures the errors that libtiff writes to standard error while it decodes; Pillow does not report them."""
+"""Captures the errors that libtiff writes to standard error while it decodes; Pillow does not report them.
+
+Used only if the process belongs to the program, because the capture replaces a descriptor of the process.
+"""
 
 import os
 import re
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 __all__ = ["captured_libtiff_errors"]
 
-# A message begins with a module, or Pillow's name for the file.
-LIBTIFF_MESSAGE = re.compile(r"(?:\w+|tempfile\.tif): .*")
-HARMLESS = re.compile(r"(?!JPEGLib: Warning, (?:Premature|Corrupt)).*\bWarning\b")
-
-_capture_lock = threading.Lock()
+# A message begins with the function or module of libtiff, or with Pillow's name for the file, and ends with a
+# period and a line feed; some are longer than a line.
+MODULE = (
+    r"tempfile\.tif|_?TIFF\w*|(?:Init)?(?:CCITT)?Fax\w+|O?JPEG\w*|LZW\w*|ZIP\w*|ZSTD\w*|LZMA\w*|LERC\w*|T?WebP\w*"
+    r"|PackBits\w*|PixarLog\w*|Log(?:Luv|L16)\w*|Thunder\w*|NeXT\w*|DumpMode\w*|Predictor\w*"
+    r"|EstimateStrip\w*|ChopUp\w*|alloc\w*|BuildMap\w*|gt\w*|init\w*Conversion"
+)
+LIBTIFF_MESSAGE = re.compile(rf"^({MODULE}): ((?s:.*?))\.$\n?", re.MULTILINE)
+HARMLESS = re.compile(r"Warning\b(?!, (?:Premature|Corrupt))")
+MAX_CAPTURED = 1 << 16  # bytes
 
 
 @contextmanager
 def captured_libtiff_errors(stream: BinaryIO) -> Iterator[Callable[[], str]]:
-    """Capture standard error while a TIFF is decoded, and pass on all lines that are not from libtiff.
+    """Capture standard error while a TIFF is decoded, and pass on what is not from libtiff.
 
     Yields a function that returns the first error, or an empty string. Damaged fax pages, and damaged JPEG
     data in a TIFF, are reported in no other way.
@@ -29,17 +36,15 @@ def captured_libtiff_errors(stream: BinaryIO) -> Iterator[Callable[[], str]]:
     if not is_tiff or not _is_standard_error():
         yield str
         return
-    with _capture_lock, _memory_file() as captured:
+    with _memory_file() as captured:
         original = os.dup(2)
         os.dup2(captured.fileno(), 2)
         try:
-            yield lambda: _first_error(_read_lines(captured))
+            yield lambda: _first_error(_read(captured))
         finally:
             os.dup2(original, 2)
-            for line in _read_lines(captured):
-                if not LIBTIFF_MESSAGE.fullmatch(line):
-                    with suppress(OSError):
-                        os.write(2, f"{line}\n".encode())
+            with suppress(OSError):
+                os.write(2, LIBTIFF_MESSAGE.sub("", _read(captured)).encode("utf-8", "surrogateescape"))
             os.close(original)
 
 
@@ -62,11 +67,13 @@ def _memory_file() -> BinaryIO:
     return TemporaryFile()
 
 
-def _read_lines(captured: BinaryIO) -> list[str]:
+def _read(captured: BinaryIO) -> str:
     captured.seek(0)
-    return captured.read(1 << 16).decode("utf-8", "replace").splitlines()
+    return captured.read(MAX_CAPTURED).decode("utf-8", "surrogateescape")
 
 
-def _first_error(lines: list[str]) -> str:
-    errors = [line for line in lines if LIBTIFF_MESSAGE.fullmatch(line) and not HARMLESS.match(line)]
-    return f"is damaged: {errors[0].removeprefix('tempfile.tif: ').rstrip('.')}" if errors else ""
+def _first_error(text: str) -> str:
+    messages = (match.groups() for match in LIBTIFF_MESSAGE.finditer(text))
+    module, error = next((message for message in messages if not HARMLESS.match(message[1])), ("", ""))
+    where = "" if module == "tempfile.tif" else f"{module}: "
+    return f"is damaged: {where}{' '.join(error.split()).rstrip('.')}" if error else ""

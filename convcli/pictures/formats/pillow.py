@@ -5,19 +5,16 @@ Does not use numpy, so that decoding can start while numpy is being imported.
 
 from __future__ import annotations
 
-import io
 import logging
 import re
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from convcli.errors import ConvcliError, ImageError, NotKeptWhole
 from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
+from convcli.pictures.formats.owned_process import is_owned
 from convcli.pictures.formats.pillow_conventions import (
     describe_color,
     exif_resolution,
@@ -26,6 +23,8 @@ from convcli.pictures.formats.pillow_conventions import (
     scale_note,
 )
 from convcli.pictures.formats.pillow_damage import check_damage
+from convcli.pictures.formats.pillow_estimates import check_size, is_memory_short
+from convcli.pictures.formats.pillow_opening import allocate_pixels, length, open_image, signature
 from convcli.pictures.limits import Limits
 
 if TYPE_CHECKING:
@@ -33,37 +32,13 @@ if TYPE_CHECKING:
 
 __all__ = ["EXTENSIONS", "FORMATS", "PillowDecoded", "decode", "describe_loaded"]
 
-PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")  # none runs an external program
 FORMATS = ("PNG", "JPEG", "TIFF", "WebP", "BMP", "GIF", "PNM", "AVIF")
 EXTENSIONS = (
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pnm", ".pgm", ".ppm", ".pbm",
     ".avif",
 )  # fmt: skip
 BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, X_RESOLUTION, SAMPLE_FORMAT = 258, 262, 274, 282, 339  # TIFF tags
-# By mode: channels of the array, bytes per value, bytes per pixel in Pillow.
-MODE_BYTES = {
-    "1": (1, 1, 1),
-    "L": (1, 1, 1),
-    "P": (3, 1, 5),
-    "I;16": (1, 2, 2),
-    "I": (1, 4, 4),
-    "F": (1, 4, 4),
-    "LA": (2, 1, 4),
-    "RGB": (3, 1, 4),
-    "RGBA": (4, 1, 4),
-}
 TWELVE_BITS = "I;12"  # Pillow's name for a raw mode
-ROW_OVERHEAD = 12  # bytes that Pillow needs per row
-MAX_TEXT_BYTES = 1 << 24  # bytes of an uncompressed text or profile in a PNG
-SIGNATURES = {  # compiled when a file turns out to be damaged
-    "a PNG": rb"\x89PNG",
-    "a JPEG": rb"\xff\xd8\xff",
-    "a TIFF": rb"II[*+]\0|MM\0[*+]",
-    "a GIF": rb"GIF8",
-    "a WebP": rb"(?s:RIFF.{4}WEBP)",
-    "an AVIF": rb"(?s:.{4}ftypavi[fs])",
-    "a PNM": rb"P[1-6Ff][ \t\r\n#]",
-}
 
 # Pillow's log messages are discarded unless the application configures logging; without a handler they
 # would go to standard error.
@@ -107,7 +82,7 @@ class PillowDecoded(NamedTuple):
 
     def check_size(self, name: str, limits: Limits) -> None:
         """Raise ImageError if the picture is larger than the limits allow."""
-        _check_size(self.image, self.file_bytes, name, limits)
+        check_size(self.image, self.file_bytes, name, limits, is_decoded=True)
 
     def to_picture(self, name: str) -> Picture:
         """Convert to arrays."""
@@ -124,44 +99,38 @@ class PillowDecoded(NamedTuple):
 
 def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> PillowDecoded | None:
     """Decode a picture, or return None if the file is in none of the formats; see `Decoder.decode`."""
-    with _UNLIMITED_PILLOW, captured_libtiff_errors(stream) as first_error:
+    # The capture replaces a descriptor of the whole process.
+    with captured_libtiff_errors(stream) if is_owned() else nullcontext(str) as first_error:
+        image = None
         try:
-            with Image.open(stream, formats=PILLOW_FORMATS) as image:
-                file_bytes = _length(stream)
-                if frame is not None:
-                    _check_size(image, file_bytes, name, limits)
+            image = open_image(stream, name, frame)
+            if image is None:
+                kind = signature(stream)
+                if kind is None:
+                    return None
+                why = f"starts like {kind} file, but is damaged, truncated or of an unsupported kind"
+                raise ImageError(name, why)
+            with image:
+                file_bytes = length(stream)
+                if frame is not None and image.format != "TIFF":
+                    if image.format != "MPO":  # its pictures differ in size
+                        check_size(image, file_bytes, name, limits)
                     _seek(image, frame, name)
-                _check_size(image, file_bytes, name, limits)
+                check_size(image, file_bytes, name, limits)
                 _refuse_truncation(image, stream, name)
                 decoded = _decoded(image, stream, name, frame)
-        except UnidentifiedImageError:
-            kind = _signature(stream)
-            if kind is None:
-                return None
-            why = f"starts like {kind} file, but is damaged, truncated or of an unsupported kind"
-            raise ImageError(name, why) from None
-        except (ConvcliError, MemoryError):
+        except (ConvcliError, MemoryError, Warning):  # a warning if the caller wants errors of them
             raise
+        except Image.DecompressionBombError:  # of a WebP or GIF, in a process of a caller
+            why = "has more pixels than Pillow allows: set PIL.Image.MAX_IMAGE_PIXELS to None"
+            raise ImageError(name, why) from None
         except Exception as error:  # a decoder may raise anything on a damaged file
+            if is_memory_short(error, image):
+                raise MemoryError from None
             raise ImageError(name, first_error() or _reason(error)) from None
         if first_error():
             raise ImageError(name, first_error())
         return decoded
-
-
-def _length(stream: BinaryIO) -> int:
-    """Return the length of a stream in bytes."""
-    position = stream.tell()
-    length = stream.seek(0, io.SEEK_END)
-    stream.seek(position)
-    return length
-
-
-def _signature(stream: BinaryIO) -> str | None:
-    """Return the format that the first bytes of a file indicate, or None."""
-    stream.seek(0)
-    head = stream.read(16)
-    return next((kind for kind, pattern in SIGNATURES.items() if re.match(pattern, head)), None)
 
 
 def _reason(error: Exception) -> str:
@@ -172,67 +141,13 @@ def _reason(error: Exception) -> str:
     return f"cannot be decoded: {message}" if for_users and message else "is damaged or truncated"
 
 
-def _check_size(image: Image.Image, file_bytes: int, name: str, limits: Limits) -> None:
-    """Refuse a picture whose header gives a size beyond the limits."""
-    channels, itemsize, pixel_bytes = MODE_BYTES.get(image.mode, (3, 1, 8))
-    if "transparency" in image.info:
-        channels, pixel_bytes = 4, 8
-    if image.format in {"WEBP", "AVIF", "GIF"}:
-        pixel_bytes += 8  # their decoders hold whole frames
-    size = image.height, image.width, channels
-    decoder_bytes = (image.width * pixel_bytes + ROW_OVERHEAD) * image.height
-    if image.format in {"PNG", "WEBP", "AVIF"}:  # their decoders read compressed data into memory
-        decoder_bytes += 2 * file_bytes
-    limits.check(name, size, itemsize, decoder_bytes=decoder_bytes, numbers=image.mode in {"I", "F"})
-
-
 def _seek(image: Image.Image, frame: int, name: str) -> None:
     try:
         image.seek(frame)
     except EOFError:
-        # The number of a TIFF is unreliable after the failed search, which stops at the last page.
-        count = image.tell() + 1 if image.format == "TIFF" else getattr(image, "n_frames", 1)
+        count = getattr(image, "n_frames", 1)
         has = f"it has {count} frames, counted from 0" if count > 1 else "it has a single frame"
         raise ImageError(name, f"has no frame {frame}: {has}") from None
-
-
-class _SharedChange:
-    """A process-wide change: made for the first thread that needs it, undone after the last."""
-
-    def __init__(self, change: Callable[[], AbstractContextManager[None]]) -> None:
-        self.change = change
-        self.lock = threading.Lock()
-        self.users = 0
-        self.undo = ExitStack()
-
-    def __enter__(self) -> None:
-        with self.lock:
-            if not self.users:
-                self.undo.enter_context(self.change())
-            self.users += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self.lock:
-            self.users -= 1
-            if not self.users:
-                self.undo.close()
-
-
-@contextmanager
-def _without_limit_and_warnings() -> Iterator[None]:
-    """Turn off Pillow's pixel limit and warnings: `Limits` and our own notes take their place."""
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    text, PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_CHUNK, MAX_TEXT_BYTES
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
-        PngImagePlugin.MAX_TEXT_CHUNK = text
-
-
-_UNLIMITED_PILLOW = _SharedChange(_without_limit_and_warnings)
 
 
 def _tag(image: Image.Image, number: int, default: Any) -> Any:
@@ -266,12 +181,12 @@ def _decoder_arguments(image: Image.Image) -> tuple[Any, ...]:
 
 
 def _is_deep_avif(stream: BinaryIO) -> bool:
-    """Look up the high-bit-depth flag in the AV1 configuration box of an AVIF file."""
+    from convcli.pictures.damage.avif import is_deep  # late: only for an AVIF
+
     position = stream.tell()
-    stream.seek(0)
-    _, _, configuration = stream.read(1 << 16).partition(b"av1C")
+    deep = is_deep(stream)
     stream.seek(position)
-    return bool(configuration[2:3]) and bool(configuration[2] & 0x40)
+    return deep
 
 
 def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None) -> PillowDecoded:
@@ -292,10 +207,11 @@ def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None)
     check_pixels = check_damage(image, stream, name, frame or 0)
     _fix_byte_order(image)
     finish = prepare(image, stream, name)
+    allocate_pixels(image)
     image.load()
     check_pixels()
     finish()
-    return describe_loaded(image, name, raw_mode, notes, _length(stream), sideways=sideways)
+    return describe_loaded(image, name, raw_mode, notes, length(stream), sideways=sideways)
 
 
 def describe_loaded(

@@ -86,9 +86,11 @@ def _check_jpeg(image: Image.Image, stream: BinaryIO, name: str, scans: "Scans")
     gray = all(abs(value - 128) <= 1 for value in (last if isinstance(last, tuple) else (last,)))
     if scans.arithmetic or (not gray and len(scans.ends) == 1):
         return
+    from PIL.JpegImagePlugin import JpegImageFile
+
     from convcli.pictures.damage.jpeg import pad_scans
 
-    with Image.open(io.BytesIO(pad_scans(stream, scans.ends)), formats=("JPEG",)) as again:
+    with JpegImageFile(io.BytesIO(pad_scans(stream, scans.ends))) as again:
         again.load()
         for top in range(0, image.height, ROWS_COMPARED):
             strip = 0, top, image.width, min(image.height, top + ROWS_COMPARED)

@@ -26,8 +26,6 @@ class Result(NamedTuple):
     is_amplified : bool
         Whether a filter with a gain above 1 was applied as it is, without scale and bias: dividing by the
         gain then saturates fewer pixels.
-    map_names : tuple of str
-        Names of the feature maps of a picture that has several.
     """
 
     picture: Picture
@@ -35,7 +33,6 @@ class Result(NamedTuple):
     notes: tuple[str, ...] = ()
     summary: str | None = None
     is_amplified: bool = False
-    map_names: tuple[str, ...] = ()
 
 
 class Recipe(NamedTuple):
@@ -57,6 +54,8 @@ class Recipe(NamedTuple):
         Bytes per value of a result of numbers, if the input has at most 4.
     destination : Destination or None
         Where its results go, if not where all others go.
+    maps : tuple of str
+        Names of the feature maps of a result that has several.
     """
 
     label: str
@@ -66,3 +65,4 @@ class Recipe(NamedTuple):
     extra_bytes: int = 0
     itemsize: int = 4
     destination: Destination | None = None
+    maps: tuple[str, ...] = ()

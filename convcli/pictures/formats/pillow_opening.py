@@ -1,0 +1,137 @@
+"""Opens picture files with Pillow's plugins; each is loaded when the first file may be in its format.
+
+`PIL.Image.open` is not used: it checks a limit of the whole process, `PIL.Image.MAX_IMAGE_PIXELS`; `Limits`
+replaces it.
+"""
+
+import io
+import re
+import struct
+import warnings
+from functools import cache
+from importlib import import_module
+from typing import BinaryIO
+
+from PIL import Image, ImageFile
+
+from convcli.pictures.formats.owned_process import is_owned
+
+__all__ = ["allocate_pixels", "length", "open_image", "signature"]
+
+PLUGINS = {  # none runs an external program
+    "PNG": "PngImagePlugin",
+    "JPEG": "JpegImagePlugin",
+    "TIFF": "TiffImagePlugin",
+    "WEBP": "WebPImagePlugin",
+    "BMP": "BmpImagePlugin",
+    "GIF": "GifImagePlugin",
+    "PPM": "PpmImagePlugin",
+    "AVIF": "AvifImagePlugin",
+}
+PREFIX = 16  # bytes by which a plugin recognizes its format
+SIGNATURES = {  # compiled when a file turns out to be damaged
+    "a PNG": rb"\x89PNG",
+    "a JPEG": rb"\xff\xd8\xff",
+    "a TIFF": rb"II[*+]\0|MM\0[*+]",
+    "a GIF": rb"GIF8",
+    "a WebP": rb"(?s:RIFF.{4}WEBP)",
+    "an AVIF": rb"(?s:.{4}ftypavi[fs])",
+    "a PNM": rb"P[1-6Ff][ \t\r\n#]",
+}
+
+
+@cache
+def _set_up_owned_process() -> None:
+    """Turn off Pillow's limit and its warnings: `Limits` and our own notes take their place."""
+    Image.MAX_IMAGE_PIXELS = None
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def open_image(stream: BinaryIO, name: str, frame: int | None) -> ImageFile.ImageFile | None:
+    """Open a picture, or return None if Pillow recognizes none of its formats.
+
+    A TIFF is opened at the page `frame`; in other formats, the caller has to select the frame.
+
+    Raises
+    ------
+    ImageError
+        A TIFF does not have that page, or opening the file would take too long.
+    """
+    if is_owned():  # otherwise both belong to the caller
+        _set_up_owned_process()
+    stream.seek(0)
+    prefix = stream.read(PREFIX)
+    for file_format, plugin in PLUGINS.items():
+        if file_format not in Image.OPEN:
+            import_module(f"PIL.{plugin}")
+        factory, accept = Image.OPEN[file_format]
+        if accept is not None and accept(prefix) is not True:  # a text if Pillow lacks a library
+            continue
+        content, profile = _prepare(file_format, stream, name, frame)
+        content.seek(0)
+        try:
+            image = factory(content, "")
+        except (SyntaxError, IndexError, TypeError, struct.error):
+            continue
+        if profile is not None:
+            image.info["icc_profile"] = profile
+        return image
+    return None
+
+
+def _prepare(
+    file_format: str, stream: BinaryIO, name: str, frame: int | None
+) -> tuple[BinaryIO, bytes | None]:
+    """Return what Pillow is to read in place of a file, and a color profile that is not in it."""
+    # Late imports: only for the format.
+    if file_format == "PNG":
+        from convcli.pictures.damage.png_metadata import without_bulky_metadata
+
+        return without_bulky_metadata(stream)
+    if file_format == "JPEG":
+        from convcli.pictures.damage.jpeg import check_fill
+
+        check_fill(stream, name)
+    elif file_format == "TIFF" and frame:
+        from convcli.pictures.damage.tiff import header_of_page, page_offset
+
+        header = header_of_page(stream, page_offset(stream, name, frame))
+        return _WithHeader(stream, header), None  # type: ignore[return-value] # it has what Pillow uses
+    return stream, None
+
+
+class _WithHeader:
+    """A file with another header."""
+
+    def __init__(self, stream: BinaryIO, header: bytes) -> None:
+        self.header = header
+        self.stream = stream
+        self.seek, self.tell, self.fileno = stream.seek, stream.tell, stream.fileno
+
+    def read(self, size: int = -1) -> bytes:
+        """Read bytes, some of which may be the header's."""
+        position = self.stream.tell()
+        data = self.stream.read(size)
+        head = self.header[position : position + len(data)]
+        return head + data[len(head) :]
+
+
+def allocate_pixels(image: Image.Image) -> None:
+    """Make the memory of a TIFF's pixels, before which Pillow would check `PIL.Image.MAX_IMAGE_PIXELS`."""
+    if image.format == "TIFF":
+        image.im = Image.new(image.mode, getattr(image, "_tile_size", image.size), None).im
+
+
+def signature(stream: BinaryIO) -> str | None:
+    """Return the format that the first bytes of a file indicate, or None."""
+    stream.seek(0)
+    head = stream.read(PREFIX)
+    return next((kind for kind, pattern in SIGNATURES.items() if re.match(pattern, head)), None)
+
+
+def length(stream: BinaryIO) -> int:
+    """Return the length of a stream in bytes."""
+    position = stream.tell()
+    end = stream.seek(0, io.SEEK_END)
+    stream.seek(position)
+    return end
