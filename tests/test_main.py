@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
+from threading import get_ident
 
 import pytest
 
@@ -90,14 +91,14 @@ def test_a_signal_takes_its_course_when_all_is_cleared_up(
         write_atomically(tmp_path / "x", write)
         raise AssertionError
 
-    def kill(process: int, which: int) -> None:
-        told.append((process, which, list(tmp_path.iterdir()), [signal.getsignal(each) for each in SIGNALS]))
+    def kill(thread: int, which: int) -> None:
+        told.append((thread, which, list(tmp_path.iterdir()), [signal.getsignal(each) for each in SIGNALS]))
 
     monkeypatch.setattr(error_handling, "run", interrupted)
-    monkeypatch.setattr(os, "kill", kill)
+    monkeypatch.setattr(signal, "pthread_kill", kill)
     assert ends("filters") == 128 + number
     handlers = [signal.SIG_DFL if each == number else signal.SIG_IGN for each in SIGNALS]
-    assert told == ["first", (os.getpid(), number, [], handlers)]
+    assert told == ["first", (get_ident(), number, [], handlers)]
 
 
 def test_a_mistake_in_the_program_is_told_in_one_line(

@@ -1,6 +1,7 @@
 """Runs a batch for a command: prints its reports, shows its progress, and says how it went."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +21,7 @@ from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.batch import Batch
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.outputs import PRINTED
-from convcli.pipeline.recipes.recipe import Recipe
+from convcli.pipeline.recipes.recipe import Recipe, Result
 from convcli.pipeline.report import Finished
 from convcli.signals import cleanup_at_signal
 
@@ -56,12 +57,14 @@ def run_batch(options: BatchOptions, recipes: Sequence[Recipe], files_read: Sequ
     observer = _PreviewObserver(preview, name_width) if preview else None
 
     def report_interruption() -> None:
-        if count > 1 and stderr_is_terminal():
-            message(f"{count} inputs", f"stopped after {finished}; use --skip-existing to continue")
+        message(f"{count} inputs", f"stopped after {finished}; use --skip-existing to continue")
 
+    interruption = (
+        cleanup_at_signal(report_interruption) if count > 1 and stderr_is_terminal() else nullcontext()
+    )
     follows_matrix = False  # the next matrix is separated by an empty line
     try:
-        with cleanup_at_signal(report_interruption), file_progress(count) as progress:
+        with interruption, file_progress(count) as progress:
             for report in batch.run(observer, in_order=not options.json):
                 finished += 1
                 failed += report.failed
@@ -91,10 +94,12 @@ class _PreviewObserver(NamedTuple):
         """Draw the input."""
         return self.preview.tile(source.name, picture)
 
-    def after(self, input_tile: "Tile", recipe: Recipe, result: Picture, finished: Finished) -> str:
+    def after(self, input_tile: "Tile", recipe: Recipe, result: Result, finished: Finished) -> str:
         """Draw the result beside the input."""
         text_below = format_result(finished, json=False, name_width=self.name_width)[0]
-        return self.preview.side_by_side(input_tile, recipe.label, result, recipe.maps, text_below=text_below)
+        return self.preview.side_by_side(
+            input_tile, recipe.label, result.picture, result.map_names, text_below=text_below
+        )
 
 
 def _summarize(count: int, failed: int, skipped: int) -> None:

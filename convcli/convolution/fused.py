@@ -18,7 +18,7 @@ from convcli.convolution.rendering import Adjustment, Renderer, SignedMapping, V
 from convcli.convolution.statistics import RunningStatistics, Statistics, measure
 from convcli.convolution.strips import for_each_strip, run_convolution
 from convcli.errors import parse_choice
-from convcli.kernels.filter import Combination, Filter
+from convcli.kernels.filter import Filter
 from convcli.kernels.lookup import get_filter
 
 __all__ = ["filter_pixels"]
@@ -101,7 +101,7 @@ def filter_pixels(
     if mapping == SignedMapping.RAW:
         values = _adjusted_values(planned, adjustment)
         return Filtered(values, 0, measure(values) if with_statistics else None, values.dtype, planned.plan)
-    nonnegative = filter.combination == Combination.MAGNITUDE and scale >= 0 and bias >= 0
+    nonnegative = filter.combination.is_nonnegative and scale >= 0 and bias >= 0
     if mapping == SignedMapping.ABS and nonnegative:
         mapping = SignedMapping.CLIP
     value_range = ValueRange()

@@ -32,6 +32,7 @@ __all__ = [
     "WindowKeywords",
     "checked_axes",
     "largest_result",
+    "largest_sum",
     "plan_convolution",
     "result_dtype",
 ]
@@ -124,6 +125,10 @@ def plan_convolution(
     largest = float(np.finfo(np.float32).max)
     if response_dtype == np.float32 and any(l1_norm(kernel) > largest for kernel in taps):
         raise KernelError("kernel", "has coefficients beyond float32; use smaller ones or a float64 image")
+    combined_bound, dtype = bound, _combined_dtype(combination, response_dtype)
+    if combination == Combination.ABSOLUTE_SUM:
+        combined_bound = largest_sum(pixels, taps, border)
+        dtype = result_dtype(pixels, combined_bound)
     strategy = choose_strategy(taps, rows, columns, response_dtype, bound)
     sum_dtype = choose_sum_dtype(strategy, response_dtype)
     shape = (rows.output, columns.output, *pixels.shape[2:])
@@ -135,7 +140,7 @@ def plan_convolution(
         strategy=strategy,
         sum_dtype=sum_dtype,
         shape=shape,
-        dtype=_combined_dtype(combination, response_dtype),
+        dtype=dtype,
         strip_rows=strip_rows,
         threads=thread_count(settings.jobs, -(-rows.output // strip_rows), math.prod(shape)),
     )
@@ -143,7 +148,7 @@ def plan_convolution(
     exact = bound is not None and len(taps) * bound**2 < EXACT_IN_FLOAT32
     square_dtype = np.dtype(np.float32 if exact else np.float64)
     return PlannedConvolution(
-        pixels, taps, combination, rows, columns, border, bound, response_dtype, square_dtype, plan
+        pixels, taps, combination, rows, columns, border, combined_bound, response_dtype, square_dtype, plan
     )
 
 
@@ -191,6 +196,18 @@ def largest_result(pixels: Image, kernels: Iterable[Image], border: Border) -> i
         largest = max(-int(pixels.min()), int(pixels.max()))
     total = max(sum(abs(int(tap)) for tap in matrix.ravel()) for matrix in matrices)
     return max(total, 1) * max(largest, abs(border.value), 1)
+
+
+def largest_sum(pixels: Image, kernels: Iterable[Image], border: Border) -> int | None:
+    """Return an upper bound for the sum of the absolute results of all kernels; None for floats.
+
+    Examples
+    --------
+    >>> largest_sum(np.zeros((2, 2), np.uint8), [np.array([[-1, 0, 1]])] * 2, parse_border("edge"))
+    1020
+    """
+    bounds = [largest_result(pixels, [kernel], border) for kernel in kernels]
+    return None if None in bounds else sum(bound or 0 for bound in bounds)
 
 
 def result_dtype(pixels: Image, bound: int | None) -> np.dtype[Any]:

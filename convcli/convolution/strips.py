@@ -99,16 +99,17 @@ class _StripWorker:
 
     def _build_steps(self, strip: Image, target: Image) -> Steps:
         planned, buffers = self.planned, self.buffers
-        steps = (
-            self.algorithms[0](strip, target, buffers) if planned.combination != Combination.MAGNITUDE else []
-        )
         if planned.combination == Combination.SINGLE:
-            return steps
+            return self.algorithms[0](strip, target, buffers)
+        steps: Steps = []
         response = buffers.array("response", target.shape, planned.response_dtype)
-        if planned.combination == Combination.STRONGEST:
-            for algorithm in self.algorithms[1:]:
-                steps += algorithm(strip, response, buffers)
-                steps.append(partial(np.maximum, target, response, out=target))
+        if planned.combination != Combination.MAGNITUDE:
+            for number, algorithm in enumerate(self.algorithms):
+                result = response if number else target
+                if result.dtype != response.dtype:  # a sum, which takes more bits than a response
+                    result = response
+                steps += algorithm(strip, result, buffers)
+                steps += self._accumulate(result, target, is_first=not number)
             return steps
         total = buffers.array("total", target.shape, planned.square_dtype)
         for number, algorithm in enumerate(self.algorithms):
@@ -124,3 +125,14 @@ class _StripWorker:
             partial(np.sqrt, total, out=total),
             partial(np.copyto, target, total, casting="same_kind"),
         ]
+
+    def _accumulate(self, response: Image, target: Image, *, is_first: bool) -> Steps:
+        """Return the steps that combine a response with those in the target; none need floats."""
+        combination = self.planned.combination
+        steps: Steps = []
+        if combination != Combination.STRONGEST:
+            steps.append(partial(np.abs, response, out=target if is_first else response))
+        if not is_first:
+            join = np.add if combination == Combination.ABSOLUTE_SUM else np.maximum
+            steps.append(partial(join, target, response, out=target))
+        return steps

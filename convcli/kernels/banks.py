@@ -1,43 +1,69 @@
 """Banks of filters: as deep as the image, or a filter at several angles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import FilterError
-from convcli.kernels.filter import MAX_TAPS, Filter, custom_filter
+from convcli.kernels.filter import MAX_TAPS, Combination, Filter, custom_filter, read_only_kernel
 from convcli.kernels.lookup import get_filter
 
-__all__ = ["Bank", "filter_or_bank", "orientation_bank"]
+__all__ = ["Bank", "MapCombination", "combine_maps", "filter_or_bank", "orientation_bank"]
 
 Array = NDArray[Any]
 
 MAX_FILTERS = 4096
 
 
+class MapCombination(StrEnum):
+    """How the maps of a bank are combined into one."""
+
+    MAX = "max"  # the largest absolute value
+    SUM = "sum"  # of absolute values
+    NORM = "norm"  # sqrt(x² + y² + ...)
+
+    @property
+    def combination(self) -> Combination:
+        """How the responses of the filters are combined."""
+        if self == MapCombination.NORM:
+            return Combination.MAGNITUDE
+        is_sum = self == MapCombination.SUM
+        return Combination.ABSOLUTE_SUM if is_sum else Combination.ABSOLUTE_MAXIMUM
+
+
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """Filters that each read all channels of an image.
+    """Filters that each read all channels of an image, or one channel after the other.
 
     Attributes
     ----------
     name : str
     taps : array (f_h, f_w, C) or (f_h, f_w, C, F)
-        C is 1 if the same taps apply to each channel.
+        If C is 1, each filter reads one channel.
     angles : tuple of float
         The angle of each map in degrees, if the filters are rotated copies of one; else empty.
+    combination : Combination
+        How the responses are combined into one map; ``single``: each is a map.
     """
 
     name: str
     taps: Array
     angles: tuple[float, ...] = ()
+    combination: Combination = Combination.SINGLE
+
+    @property
+    def depth(self) -> int:
+        """Number of channels that each filter reads."""
+        return int(self.taps.shape[2])
 
     @property
     def count(self) -> int:
-        """Number of feature maps."""
-        return self.taps.shape[3] if self.taps.ndim == 4 else 1
+        """Number of feature maps; if each filter reads one channel, of feature maps of a gray image."""
+        has_several = self.taps.ndim == 4 and self.combination == Combination.SINGLE
+        return self.taps.shape[3] if has_several else 1
 
     @property
     def map_names(self) -> tuple[str, ...]:
@@ -62,6 +88,29 @@ def filter_or_bank(name: str, taps: Array) -> Filter | Bank:
     5
     """
     return custom_filter(name, taps) if taps.ndim == 2 else Bank(name, taps)
+
+
+def combine_maps(bank: Bank, how: MapCombination) -> Filter | Bank:
+    """Return a filter, or for filters of several channels a bank, that combines the maps of a bank into one.
+
+    Examples
+    --------
+    >>> combine_maps(orientation_bank("sobel:4"), MapCombination.MAX).name
+    'sobel-4-max'
+    """
+    name = f"{bank.name}-{how}"
+    if bank.depth > 1:
+        return replace(bank, name=name, angles=(), combination=how.combination)
+    height, width = bank.taps.shape[:2]
+    kernels = read_only_kernel(bank.taps.reshape(height, width, -1))
+    return Filter(
+        name=name,
+        kernels=tuple(kernels[..., number] for number in range(kernels.shape[2])),
+        summary=f"{how} of the responses of a bank",
+        responds_to="whatever its filters select",
+        source="a bank of filters",
+        combination=how.combination,
+    )
 
 
 def orientation_bank(text: str) -> Bank:

@@ -11,6 +11,7 @@ from convcli.kernels.filter import MAX_TAPS, Combination, Matrix, outer_product
 
 __all__ = [
     "CatalogEntry",
+    "Choice",
     "Option",
     "OptionValues",
     "box",
@@ -36,6 +37,14 @@ class Option(NamedTuple):
     odd: bool = False
 
 
+class Choice(NamedTuple):
+    """An option of a filter that is a word: how the responses of its kernels are combined."""
+
+    description: str
+    default: str
+    combinations: Mapping[str, Combination]
+
+
 OptionValues = dict[str, float]  # by name; options with neither a value nor a default are left out
 Kernels = tuple[Matrix, ...]
 
@@ -48,10 +57,16 @@ class CatalogEntry(NamedTuple):
     responds_to: str
     source: str
     build: Callable[[OptionValues], Kernels]
-    options: Mapping[str, Option] = {}
+    options: Mapping[str, Option | Choice] = {}
     combination: Combination = Combination.SINGLE
     divisor: Callable[[OptionValues], int] = lambda _: 1
     steered_title: str = ""  # name of the family, if an angle turns the filter into one steered derivative
+
+    @property
+    def defaults(self) -> OptionValues:
+        """The defaults of the numeric options that have one."""
+        numeric = {name: option for name, option in self.options.items() if isinstance(option, Option)}
+        return {name: option.default for name, option in numeric.items() if option.default is not None}
 
 
 # Taps, as published --------------------------------------------------------------------------------------

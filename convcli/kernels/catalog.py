@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from convcli.kernels import builders
-from convcli.kernels.builders import CatalogEntry, Option, fixed_kernel
+from convcli.kernels.builders import CatalogEntry, Choice, Option, fixed_kernel
 from convcli.kernels.filter import Combination
 
 __all__ = ["CATALOG"]
@@ -41,9 +41,19 @@ SIZE_3_5_7 = Option("kernel size", 3, 3, 7, integer=True, odd=True)
 ODD_SIZE = Option("kernel size; default: computed from sigma", None, 1, 1023, integer=True, odd=True)
 SIGMA = Option("standard deviation in pixels", 1.0, 0.05, 1000)
 
+NORM = Choice(
+    "magnitude of the gradient: l2 is sqrt(x² + y²), l1 is |x| + |y|, max is the larger of |x| and |y|",
+    "l2",
+    {
+        "l1": Combination.ABSOLUTE_SUM,
+        "l2": Combination.MAGNITUDE,
+        "max": Combination.ABSOLUTE_MAXIMUM,
+    },
+)
+
 
 def _family(family: str, title: str, source: str, *, sizes: bool = False) -> list[CatalogEntry]:
-    sized: dict[str, Option] = {"size": SIZE_3_5_7} if sizes else {}
+    sized: dict[str, Option | Choice] = {"size": SIZE_3_5_7} if sizes else {}
     axes = "along x", "along y"
     directions = "to the right: vertical edges", "downward: horizontal edges"
     if family == "roberts":
@@ -69,7 +79,7 @@ def _family(family: str, title: str, source: str, *, sizes: bool = False) -> lis
                 "edges in every direction, by their strength",
                 source,
                 builders.derivatives(family, 0, 1),
-                sized | {"angle": ANGLE},
+                sized | {"angle": ANGLE, "norm": NORM},
                 Combination.MAGNITUDE,
                 steered_title=title,
             )

@@ -39,6 +39,13 @@ class Combination(StrEnum):
     SINGLE = "single"
     MAGNITUDE = "magnitude"  # of the gradient, sqrt(x² + y²)
     STRONGEST = "strongest"  # the largest response
+    ABSOLUTE_SUM = "absolute sum"  # |x| + |y|
+    ABSOLUTE_MAXIMUM = "absolute maximum"  # the largest absolute response
+
+    @property
+    def is_nonnegative(self) -> bool:
+        """Whether a combined value is never negative."""
+        return self not in (Combination.SINGLE, Combination.STRONGEST)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from convcli.errors import FilterError, MatrixError, closest_spelling, suggestion
-from convcli.kernels.builders import CatalogEntry, Option, OptionValues
+from convcli.kernels.builders import CatalogEntry, Choice, Option, OptionValues
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Combination, Filter, Matrix, read_only_kernel
 from convcli.pictures.text_matrices import parse_number
@@ -17,15 +17,15 @@ from convcli.pictures.text_matrices import parse_number
 __all__ = ["get_filter", "kernel"]
 
 
-def get_filter(name: str, **options: float | None) -> Filter:
+def get_filter(name: str, **options: float | str | None) -> Filter:
     """Build a named filter.
 
     Parameters
     ----------
     name : str
         A name in `CATALOG`, optionally followed by options (``"gaussian:sigma=2"``).
-    **options : float
-        Options by name; None means the default.
+    **options : float or str
+        Options by name, as in ``angle=70`` or ``norm="l1"``; None means the default.
 
     Returns
     -------
@@ -49,14 +49,19 @@ def get_filter(name: str, **options: float | None) -> Filter:
     if bare_name not in CATALOG:
         raise FilterError(bare_name[:100] or repr(bare_name), f"unknown filter: {_suggest_filter(bare_name)}")
     entry = CATALOG[bare_name]
-    given: OptionValues = {key: value for key, value in options.items() if value is not None}
+    given = {key: value for key, value in options.items() if value is not None}
     for key in given.keys() & typed.keys():
         raise FilterError(name[:100], f"sets {key}, which is also given as {given[key]!r}; give it once")
-    numbers = {key: _parse_value(entry, key, value) for key, value in typed.items()}
-    values = {key: _validated(entry, key, value) for key, value in (numbers | given).items()}
-    defaults = {key: option.default for key, option in entry.options.items() if option.default is not None}
-    all_values: OptionValues = defaults | values
-    text = ",".join(f"{key}={str(value).removesuffix('.0')}" for key, value in values.items())
+    parsed = {key: _parse_value(entry, key, value) for key, value in typed.items()}
+    values = {key: _validated(entry, key, value) for key, value in (parsed | given).items()}
+    all_values: OptionValues = entry.defaults | {
+        key: value for key, value in values.items() if not isinstance(value, str)
+    }
+    text = ",".join(
+        f"{key}={str(value).removesuffix('.0')}"
+        for key, value in values.items()
+        if not isinstance(value, str) or value != entry.options[key].default
+    )
     built = Filter(
         name=f"{entry.name}:{text}" if text else entry.name,
         kernels=tuple(read_only_kernel(matrix) for matrix in entry.build(all_values)),
@@ -66,8 +71,14 @@ def get_filter(name: str, **options: float | None) -> Filter:
         divisor=entry.divisor(all_values),
         combination=entry.combination,
     )
+    words = {key: value for key, value in values.items() if isinstance(value, str)}
     if not entry.steered_title or "angle" not in all_values:
-        return built
+        return _with_choices(built, entry, words)
+    for key, word in words.items():
+        raise FilterError(
+            built.name,
+            f"{key}={word} combines two derivatives, but angle gives a single one; leave out one of them",
+        )
     change = "falling" if entry.name == "vertical" else "growing"
     return replace(
         built,
@@ -77,7 +88,19 @@ def get_filter(name: str, **options: float | None) -> Filter:
     )
 
 
-def kernel(name: str, **options: float | None) -> Matrix:
+def _with_choices(built: Filter, entry: CatalogEntry, words: dict[str, str]) -> Filter:
+    """Return a filter whose responses are combined as the words say."""
+    for key, word in words.items():
+        option = entry.options[key]
+        assert isinstance(option, Choice)
+        combination = option.combinations[word]
+        if combination != built.combination:
+            summary = f"{built.summary}, as the {combination} of both derivatives"
+            built = replace(built, summary=summary, combination=combination)
+    return built
+
+
+def kernel(name: str, **options: float | str | None) -> Matrix:
     """Return the kernel of a named filter.
 
     Parameters
@@ -144,15 +167,18 @@ def _suggest_filter(text: str) -> str:
     return f"did you mean {name}:{named}{parameters.rstrip(') ')[:50]}?"
 
 
-def _option(entry: CatalogEntry, key: str) -> Option:
+def _option(entry: CatalogEntry, key: str) -> Option | Choice:
     """Return an option of a filter, or raise FilterError if the filter does not have it."""
     if key not in entry.options:
         raise FilterError(entry.name, _unknown_option(entry, key))
     return entry.options[key]
 
 
-def _accepted_values(option: Option) -> str:
+def _accepted_values(option: Option | Choice) -> str:
     """Describe the values that an option accepts, as in ``an odd number from 3 to 7``."""
+    if isinstance(option, Choice):
+        *others, last = option.combinations
+        return f"{', '.join(others)} or {last}"
     limits = "" if math.isinf(option.minimum) else f" from {option.minimum:g} to {option.maximum:g}"
     if option.odd:
         return f"an odd number{limits}"
@@ -161,8 +187,10 @@ def _accepted_values(option: Option) -> str:
     return f"a number{limits}" if limits else "a finite number"
 
 
-def _parse_value(entry: CatalogEntry, key: str, text: str) -> float:
+def _parse_value(entry: CatalogEntry, key: str, text: str) -> float | str:
     option = _option(entry, key)
+    if isinstance(option, Choice):
+        return text
     try:
         return parse_number(text, key)
     except MatrixError:
@@ -170,8 +198,14 @@ def _parse_value(entry: CatalogEntry, key: str, text: str) -> float:
         raise FilterError(f"{entry.name}:{key}={text[:50]}", why) from None
 
 
-def _validated(entry: CatalogEntry, key: str, value: float) -> float:
+def _validated(entry: CatalogEntry, key: str, value: float | str) -> float | str:
     option = _option(entry, key)
+    if isinstance(option, Choice):
+        word = str(value).lower()
+        if word not in option.combinations:
+            why = f"must be {_accepted_values(option)} ({option.description})"
+            raise FilterError(f"{entry.name}:{key}={str(value)[:50]}", why)
+        return word
     if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
         raise FilterError(f"{entry.name}:{key}={value!r}", "is not a number")
     try:
@@ -186,12 +220,13 @@ def _validated(entry: CatalogEntry, key: str, value: float) -> float:
 
 
 def _unknown_option(entry: CatalogEntry, key: str) -> str:
-    if key == "angle":
-        steerable = [other.name for other in CATALOG.values() if "angle" in other.options]
-        family = entry.name.removesuffix("-y")
-        if family in steerable:
-            return f"has no option angle: use {family}, which has it"
-        return f"has no option angle; these filters have it: {', '.join(steerable)}"
+    if key in ("angle", "norm"):
+        having = [other.name for other in CATALOG.values() if key in other.options]
+        family = entry.name.removesuffix("-y" if key == "angle" else entry.name[-2:])
+        if family in having:
+            return f"has no option {key}: use {family}, which has it"
+        if key == "angle":
+            return f"has no option angle; these filters have it: {', '.join(having)}"
     if not entry.options:
         return f"has no options, not even {key[:50]}"
     near = closest_spelling(key, entry.options)

@@ -196,4 +196,8 @@ def _strongest(responses: Array, combination: Combination) -> float:
     """Return the strongest response at any position, with the kernels' responses combined."""
     if combination == Combination.MAGNITUDE:
         return float(np.sqrt((responses**2).sum(0)).max())
+    if combination == Combination.ABSOLUTE_SUM:
+        return float(np.abs(responses).sum(0).max())
+    if combination == Combination.ABSOLUTE_MAXIMUM:
+        return float(np.abs(responses).max())
     return float(np.abs(responses.max(0)).max())

@@ -57,7 +57,7 @@ def nearest_filter(taps: ArrayLike) -> NearestFilter | None:
             rotated = [get_filter(name, **sizes, angle=angle) for angle in (0, 90)] if steered else []
         except FilterError:
             continue
-        has_default_size = not sizes or entry.options["size"].default == sizes["size"]
+        has_default_size = not sizes or entry.defaults.get("size") == sizes["size"]
         label = name if has_default_size else f"{name}:size={len(matrix)}"
         scale = float(np.vdot(matrix, coefficients) / np.vdot(coefficients, coefficients))
         similarity = abs(scale) * float(np.linalg.norm(coefficients)) / length

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.errors import ImageError, parse_choice
+from convcli.errors import ImageError, UsageError, parse_choice
 from convcli.pictures.arrays import image_array
 
-__all__ = ["Channels", "select_channels"]
+__all__ = ["Channels", "channel_names", "select_channels"]
 STRIP_PIXELS = 1 << 16  # pixels at a time, which fit in the cache
 
 
@@ -22,9 +22,21 @@ class Channels(StrEnum):
     R = "r"
     G = "g"
     B = "b"
+    DEPTHWISE = "depthwise"
 
 
 REC_601 = (19595, 38470, 7471)  # 65536 times 0.299, 0.587 and 0.114, as in Pillow's convert("L")
+
+
+def channel_names(count: int) -> tuple[str, ...]:
+    """Return short names of the channels of a picture: r, g and b for three, else numbers from 1.
+
+    Examples
+    --------
+    >>> channel_names(2)
+    ('1', '2')
+    """
+    return tuple("rgb") if count == 3 else tuple(f"{number}" for number in range(1, count + 1))
 
 
 def select_channels(image: ArrayLike, channels: str = "each") -> NDArray[Any]:
@@ -49,7 +61,7 @@ def select_channels(image: ArrayLike, channels: str = "each") -> NDArray[Any]:
     ImageError
         The image does not have that channel.
     UsageError
-        `channels` is unknown.
+        `channels` is unknown, or ``depthwise``, which only a bank of filters can be applied to.
 
     Examples
     --------
@@ -57,6 +69,8 @@ def select_channels(image: ArrayLike, channels: str = "each") -> NDArray[Any]:
     [[76]]
     """
     channels = parse_choice(channels, Channels, "channels")
+    if channels == Channels.DEPTHWISE:
+        raise UsageError("channels depthwise", "applies only to a bank of filters; use each")
     pixels = image_array(image)
     count = pixels.shape[2] if pixels.ndim == 3 else 1
     if channels == Channels.EACH:

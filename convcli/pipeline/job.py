@@ -16,8 +16,9 @@ from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.outputs import PRINTED, Destination, Outputs, make_folder
 from convcli.pipeline.reading import ReadOptions
-from convcli.pipeline.recipes.recipe import Recipe
+from convcli.pipeline.recipes.recipe import Recipe, Result
 from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
+from convcli.signals import interruptible
 
 __all__ = ["Job", "Observer", "candidate_outputs", "result_bytes"]
 
@@ -30,7 +31,7 @@ class Observer(Protocol):
     def before(self, source: Source, picture: Picture) -> Any:
         """Look at an input, and return what `after` needs of it: the picture itself is not kept."""
 
-    def after(self, input_view: Any, recipe: Recipe, result: Picture, finished: Finished) -> str:
+    def after(self, input_view: Any, recipe: Recipe, result: Result, finished: Finished) -> str:
         """Look at a result, and return text for its report."""
 
 
@@ -153,7 +154,8 @@ class Job(NamedTuple):
         file_format, target = self._format_and_path(recipe, picture)
         self.outputs.check(target)
         input_view = None if self.observer is None else self.observer.before(self.source, picture)
-        result = recipe.run(picture, _wants_numbers(recipe, picture, file_format))
+        with interruptible():
+            result = recipe.run(picture, _wants_numbers(recipe, picture, file_format))
         del picture
         notes = (*result.notes, *self._write(recipe, result.picture, file_format, target))
         seconds = round(time.perf_counter() - started, 6)
@@ -161,7 +163,7 @@ class Job(NamedTuple):
         matrix = result.picture if file_format is PRINTED else None
         finished = Finished(record, matrix, result.summary, is_amplified=result.is_amplified)
         if self.observer is not None:
-            preview = self.observer.after(input_view, recipe, result.picture, finished)
+            preview = self.observer.after(input_view, recipe, result, finished)
             finished = finished._replace(preview=preview)
         return notes, finished
 
@@ -187,7 +189,10 @@ class Job(NamedTuple):
         name = "standard output" if target == STREAM else target
         destination = self._destination(recipe)
         dropped = check_holds(picture, file_format, name)
-        content = encode(picture, file_format, name, png_level=destination.png_level, jobs=destination.jobs)
+        with interruptible():  # encoding may be one long call of C code
+            content = encode(
+                picture, file_format, name, png_level=destination.png_level, jobs=destination.jobs
+            )
         if target == STREAM:
             write_bytes(content)
         else:

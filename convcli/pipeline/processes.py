@@ -31,7 +31,8 @@ __all__ = ["Executor", "LocalProcesses", "map_in_processes", "split_jobs"]
 Result = TypeVar("Result")
 
 MAX_RESULTS_AHEAD = 32  # results per process that may wait for an earlier one, to bound memory
-CLEANUP_SECONDS = 2.0  # seconds that a process gets to clean up when all processes stop
+CLEANUP_SECONDS = 1.0  # seconds that all processes together get to clean up when they stop
+KILL_SECONDS = 0.5  # seconds to wait for processes that are killed: the system may be unable to end them
 
 
 class Executor(Protocol):
@@ -144,20 +145,24 @@ class _ProcessPool(Generic[Result]):
             self.stop()
         for worker in self.workers:
             worker.connection.close()  # the process then ends
-            _exit_code(worker.pid)
+            if kind is None:
+                _exit_code(worker.pid)
         self._signal_cleanup.close()
 
     def stop(self) -> None:
         """End all processes; they get some time to clean up."""
-        for worker in self.workers:
-            with suppress(ProcessLookupError):
-                os.kill(worker.pid, signal.SIGTERM)
-        deadline = time.monotonic() + CLEANUP_SECONDS
-        for worker in self.workers:
-            while _exit_code(worker.pid, os.WNOHANG) is None:
-                if time.monotonic() > deadline:
-                    os.kill(worker.pid, signal.SIGKILL)
-                    deadline = float("inf")
+        for number, seconds in ((signal.SIGTERM, CLEANUP_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+            for worker in self.workers:
+                with suppress(ProcessLookupError):
+                    os.kill(worker.pid, number)
+            self._wait(seconds)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait until all processes have ended, but not longer than some seconds."""
+        deadline = time.monotonic() + seconds
+        while self.workers and time.monotonic() < deadline:
+            self.workers = [worker for worker in self.workers if _exit_code(worker.pid, os.WNOHANG) is None]
+            if self.workers:
                 time.sleep(0.005)
 
     def submit(self, part: int) -> bool:

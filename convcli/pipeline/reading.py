@@ -11,6 +11,7 @@ from convcli.pictures.backgrounds import Color, flatten
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits, Size
 from convcli.pictures.picture import Picture
 from convcli.pictures.reading import load_picture
+from convcli.signals import interruptible
 
 __all__ = ["ReadOptions"]
 
@@ -42,7 +43,8 @@ class ReadOptions(NamedTuple):
             The picture cannot be read, or not laid over the background.
         """
         stream = standard_input() if source == STREAM else source
-        picture = load_picture(stream, input_name(source), self.limits, frame=self.frame)
+        with interruptible():  # decoding may be one long call of C code
+            picture = load_picture(stream, input_name(source), self.limits, frame=self.frame)
         if self.background is None or picture.alpha is None:
             return picture
         try:

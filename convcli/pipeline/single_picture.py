@@ -13,7 +13,7 @@ from convcli.convolution.pooling import PoolMode
 from convcli.convolution.rendering import SignedMapping
 from convcli.errors import UsageError, parse_choice
 from convcli.files.streams import STREAM
-from convcli.kernels.banks import Bank, filter_or_bank
+from convcli.kernels.banks import Bank, MapCombination, combine_maps, filter_or_bank
 from convcli.kernels.filter import Filter, kernel_array
 from convcli.kernels.lookup import get_filter
 from convcli.networks.layer_types.pooling import Pooling
@@ -80,6 +80,7 @@ def filter_file(
     dilation: Pair = 1,
     flip: bool = False,
     channels: str = "each",
+    combine: str | None = None,
     signed: str | None = None,
     scale: float | None = 1,
     bias: float = 0,
@@ -108,7 +109,7 @@ def filter_file(
         npy, csv, txt.
     force : bool
         Replace an existing file.
-    padding, border, stride, dilation, flip, channels, signed, scale, bias, relu, jobs
+    padding, border, stride, dilation, flip, channels, combine, signed, scale, bias, relu, jobs
         As for `filter_picture`.
     max_pixels : int
         The largest picture that is read.
@@ -142,7 +143,7 @@ def filter_file(
     """
     recipe = _filter_recipe(
         filter, padding=padding, border=border, stride=stride, dilation=dilation, flip=flip,
-        channels=channels, signed=signed, scale=scale, bias=bias, relu=relu, jobs=jobs,
+        channels=channels, combine=combine, signed=signed, scale=scale, bias=bias, relu=relu, jobs=jobs,
     )  # fmt: skip
     destination = _destination(output, format, force=force, jobs=jobs)
     return _run_job(source, recipe, destination, _read_options(max_pixels, frame, background))
@@ -158,6 +159,7 @@ def filter_picture(
     dilation: Pair = 1,
     flip: bool = False,
     channels: str = "each",
+    combine: str | None = None,
     signed: str | None = None,
     scale: float | None = 1,
     bias: float = 0,
@@ -172,11 +174,18 @@ def filter_picture(
         From `read_picture`, or ``Picture(array)``.
     filter : Filter, Bank, str or array (f_h, f_w), (f_h, f_w, C) or (f_h, f_w, C, F)
         A filter, its name as in ``sobel-x`` or ``gaussian:sigma=2``, or a kernel; C channels are summed to
-        one map, or to F maps, as by `convolve_volume`. `read_weights` reads them from a file.
+        one map, or to F maps, as by `convolve_volume`. `read_weights` reads them from a file. If C is 1, each
+        channel of the picture is filtered by each of the F kernels, as `channels` says.
     padding, border, stride, dilation, flip
         As for `convolve`. Alpha is not filtered, but sampled where the window stands.
     channels : str
-        ``each``, ``sum``, ``gray`` (luma), ``r``, ``g`` or ``b``.
+        ``each``, ``sum``, ``gray`` (luma), ``r``, ``g`` or ``b``. ``each``, with F kernels of depth 1, gives
+        the F maps of the first channel, then those of the second, and so on; ``depthwise`` gives each
+        channel its own share of the F kernels, in this order (as PyTorch does if groups is the number of
+        channels).
+    combine : str, optional
+        Combines the maps of several kernels into one: ``max`` (the largest absolute value), ``sum`` (of
+        absolute values) or ``norm`` (the Euclidean norm).
     signed : str, optional
         How signed values become pixels: ``abs``, ``clip``, ``center``, ``stretch``; ``raw`` keeps numbers
         (default: ``abs`` for pictures of pixels, ``raw`` for numbers).
@@ -212,7 +221,7 @@ def filter_picture(
     """
     recipe = _filter_recipe(
         filter, padding=padding, border=border, stride=stride, dilation=dilation, flip=flip,
-        channels=channels, signed=signed, scale=scale, bias=bias, relu=relu, jobs=jobs,
+        channels=channels, combine=combine, signed=signed, scale=scale, bias=bias, relu=relu, jobs=jobs,
     )  # fmt: skip
     return _apply(picture, recipe)
 
@@ -306,6 +315,7 @@ def _filter_recipe(
     dilation: Pair,
     flip: bool,
     channels: str,
+    combine: str | None,
     signed: str | None,
     scale: float | None,
     bias: float,
@@ -317,6 +327,10 @@ def _filter_recipe(
         filter = get_filter(filter)
     elif not isinstance(filter, Filter | Bank):
         filter = filter_or_bank("kernel", kernel_array(filter, axes=4))
+    if combine is not None:
+        if not isinstance(filter, Bank):
+            raise UsageError(f"combine {combine!r}", "applies to a bank of several kernels, not to a filter")
+        filter = combine_maps(filter, parse_choice(combine, MapCombination, "combine"))
     window = SlidingWindow(
         as_amounts(padding), str(parse_border(border)), as_pair(stride, "stride", 1),
         as_pair(dilation, "dilation", 1), flip, jobs,

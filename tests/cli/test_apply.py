@@ -551,8 +551,9 @@ def test_gaussian_by_size_is_binomial(convcli: Runner, gray: Array, size: int, r
         (("--filter", "sobel-x", "--size", "9"), "sobel-x:size=9: must be "),
         (("--filter", "gaussian", "--size", "9"), "gaussian:size=9: must be 3, 5 or 7; "),
         (
-            ("--filter", "sobel:norm=l1"),
-            "sobel: has no option norm; it takes size (an odd number from 3 to 7), angle (a finite number)\n",
+            ("--filter", "sobel:power=2"),
+            "sobel: has no option power; it takes size (an odd number from 3 to 7), angle (a finite number), "
+            "norm (l1, l2 or max)\n",
         ),
         (("--filter", "gaussian:sgima=2"), "gaussian: has no option sgima: did you mean sigma?"),
         (("--filter", "gaussian:sigma"), "gaussian:sigma: options are written "),

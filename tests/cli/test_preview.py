@@ -492,13 +492,18 @@ def test_maps_stand_in_a_grid_and_those_left_out_are_counted(shown: Runner) -> N
 
 
 def test_maps_of_a_bank_are_named_by_their_angles(shown: Runner) -> None:
-    ran = shown("apply", CAT, "--bank", "gabor:8", "-o", "maps.npy")
+    ran = shown("apply", CAT, "--bank", "gabor:8", "--channels", "gray", "-o", "maps.npy")
     angles = ["0°", "22.5°", "45°", "67.5°", "90°", "112.5°", "135°", "157.5°"]
     assert re.findall(r"(\S+°) 300x451", ran.out) == angles
     assert " map " not in ran.out
     np.save("weights.npy", np.ones((1, 1, 1, 3)))
-    ran = shown("apply", CAT, "--kernel", "@weights.npy", "-o", "sums.npy")
+    ran = shown("apply", CAT, "--kernel", "@weights.npy", "--channels", "sum", "-o", "sums.npy")
     assert re.findall(r"map (\d) 300x451", ran.out) == ["1", "2", "3"]
+    ran = shown("apply", CAT, "--bank", "sobel:2", "-o", "each.npy")
+    names = ["r, 0°", "r, 90°", "g, 0°", "g, 90°", "b, 0°", "b, 90°"]
+    assert re.findall(r"([rgb], \d+°) 300x451", ran.out) == names
+    ran = shown("apply", CAT, "--kernel", "@weights.npy", "--channels", "depthwise", "-o", "own.npy")
+    assert re.findall(r"([rgb], map \d) 300x451", ran.out) == ["r, map 1", "g, map 2", "b, map 3"]
 
 
 def test_input_and_result_are_drawn_at_one_scale(shown: Runner) -> None:

@@ -232,7 +232,8 @@ def test_channels_sum_is_a_filter_as_deep_as_the_image(convcli: Runner, name: st
 
 @pytest.mark.usefixtures("photo")
 def test_typed_banks(convcli: Runner) -> None:
-    ran = convcli("apply", "photo.png", "--bank", "sobel:4", "--border", "constant:2", "-o", "all.npy")
+    options = ("--bank", "sobel:4", "--channels", "sum", "--border", "constant:2", "-o", "all.npy")
+    ran = convcli("apply", "photo.png", *options)
     assert (ran.code, ran.err) == (0, "")
     taps = np.repeat(orientation_bank("sobel:4").taps, 3, axis=2)
     np.testing.assert_allclose(

@@ -215,7 +215,7 @@ def test_a_kernel_and_a_bank_are_filters(inputs: Path) -> None:
         public.read_picture(inputs / "plain.png"), orientation_bank("sobel:4"), signed="raw"
     )
     assert maps.maps
-    assert maps.pixels.shape == (23, 31, 4)
+    assert maps.pixels.shape == (23, 31, 12)
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 3), (3, 3, 3, 4), (3, 3, 1, 2)])

@@ -61,6 +61,17 @@ def apply(
             rich_help_panel=options.FILTER,
         ),
     ] = None,
+    combine: Annotated[
+        str | None,
+        typer.Option(
+            "--combine",
+            help="Combine the feature maps of a bank into one: max (of absolute values), sum (of absolute "
+            "values) or norm (Euclidean).",
+            metavar="HOW",
+            autocompletion=completers.enum_values("convcli.kernels.banks:MapCombination"),
+            rich_help_panel=options.FILTER,
+        ),
+    ] = None,
     angle: options.Angle = None,
     size: options.SizeOption = None,
     padding: options.PaddingOption = "same",
@@ -79,7 +90,8 @@ def apply(
         str,
         typer.Option(
             "--channels",
-            help="Channels to filter: each (separately), sum (added up), gray (luma by Rec. 601), r, g or b.",
+            help="Channels to filter: each (separately), sum (added up), gray (luma by Rec. 601), r, g or b; "
+            "depthwise gives each channel its own filters of a bank.",
             metavar="WHICH",
             autocompletion=completers.enum_values("convcli.pictures.channels:Channels"),
         ),
@@ -108,7 +120,7 @@ def apply(
         str,
         typer.Option(
             "--bias",
-            help="Add a number to the scaled result, or a,b,c: one number per feature map.",
+            help="Add a number to the scaled result, or a,b,c: one number per filter of a bank.",
             metavar="NUMBER",
             rich_help_panel=options.PIXELS,
         ),
@@ -161,7 +173,8 @@ def apply(
 
     A kernel file can hold a volume (f, f, C), whose products are summed over the channels, or a bank
     (f, f, C, F), like the weights of a convolution layer. A bank gives F feature maps, which fit into a .npy
-    file or a TIFF with F pages.
+    file or a TIFF with F pages. Filters of depth 1, like those of --bank, filter each channel: F maps for
+    each. --combine makes one map of all F.
 
     --sheet and --direction draw a picture instead of writing the results; -o, --out-dir, --name or --format
     writes the results as well. With several inputs, the file name must contain {stem}. A sheet
@@ -193,8 +206,9 @@ def apply(
         if not are_chosen:
             filters = figures.default_filters(angle=angle, size=size)
     chosen = read_filters(
-        filters or [], kernels or [], banks or [], angle=angle, size=size, order=order, inputs=images or []
-    )
+        filters or [], kernels or [], banks or [],
+        angle=angle, size=size, order=order, combine=combine, inputs=images or [],
+    )  # fmt: skip
     measured = arguments.json or is_human_readable()
     recipes = [
         convolution_recipe(filter_, window, rendering, measured=measured)

@@ -61,7 +61,7 @@ def explain(
             help="Channels to filter: each (separately), sum (added up), gray (luma by Rec. 601), r, g or b "
             "(default: each).",
             metavar="WHICH",
-            autocompletion=completers.enum_values("convcli.pictures.channels:Channels"),
+            autocompletion=completers.enum_values("convcli.pictures.channels:Channels", without="depthwise"),
         ),
     ] = None,
     angle: options.Angle = None,
@@ -186,6 +186,8 @@ def explain(
         "same" if padding is None else padding, border, stride, dilation, flip=flip, jobs=None
     )
     selected = Channels.EACH if channels is None else parse_choice(channels, Channels, "--channel")
+    if selected == Channels.DEPTHWISE:
+        raise UsageError("--channel depthwise", "applies only to a bank of filters; use each")
     mapping = None if signed is None else parse_choice(signed, SignedMapping, "--signed")
     if mapping == SignedMapping.STRETCH:
         raise UsageError("--signed stretch", "depends on all pixels of the result; use raw")
@@ -242,12 +244,11 @@ def _values(
 ) -> "tuple[ChannelValue, ...]":
     """Return the value of each channel at a position, with the pixel that is written there."""
     from convcli.cli.reports.explained import ChannelValue
+    from convcli.pictures.channels import channel_names
 
     row, column = position
     count = len(explained)
-    names = list("rgb") if count == 3 else [f"{number}" for number in range(1, count + 1)]
-    if count == 1:
-        names = ["gray" if selected == "each" else str(selected)]
+    names = ("gray" if selected == "each" else str(selected),) if count == 1 else channel_names(count)
     pixels = written[row, column].ravel().tolist()
     return tuple(
         ChannelValue(

@@ -173,12 +173,16 @@ def _print_filter(filter_: "Filter") -> None:
         ("source", filter_.source),
     ]
     if filter_.combination != Combination.SINGLE:
-        is_magnitude = filter_.combination == Combination.MAGNITUDE
-        summary_lines.append(
-            ("combined as", "sqrt(x² + y²) of the two" if is_magnitude else "the largest response")
-        )
+        combined = {
+            Combination.MAGNITUDE: "sqrt(x² + y²) of the two",
+            Combination.STRONGEST: "the largest response",
+            Combination.ABSOLUTE_SUM: "|x| + |y| of the two",
+            Combination.ABSOLUTE_MAXIMUM: "the larger of |x| and |y|",
+        }
+        summary_lines.append(("combined as", combined[filter_.combination]))
     entry = CATALOG.get(filter_.name.partition(":")[0])
     for name, option in entry.options.items() if entry else ():
-        default = "" if option.default is None else f" (default: {option.default:g})"
+        word = option.default if isinstance(option.default, str) else f"{option.default or 0:g}"
+        default = "" if option.default is None else f" (default: {word})"
         summary_lines.append(("option", f"{name}: {option.description}{default}"))
     write("".join(f"{line}\n" for line in lines) + labeled_text(summary_lines))

@@ -23,7 +23,7 @@ from convcli.cli.terminal.preview_options import PreviewRequest
 from convcli.errors import ImageError, SizeError, UsageError, parse_choice
 from convcli.files.streams import input_name
 from convcli.pipeline.inputs import check_names
-from convcli.signals import cleanup_at_signal
+from convcli.signals import cleanup_at_signal, interruptible
 from convcli.sizes.text import format_size, parse_count, parse_pair
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def learn(
             help="Channels to learn from: each (separately), sum (one filter over all of them), gray (luma "
             "by Rec. 601), r, g or b (default: inferred from the pair).",
             metavar="WHICH",
-            autocompletion=enum_values("convcli.pictures.channels:Channels"),
+            autocompletion=enum_values("convcli.pictures.channels:Channels", without="depthwise"),
         ),
     ] = None,
     optimizer: Annotated[
@@ -181,9 +181,10 @@ def learn(
         check_volume_format(output)
     previewer = None if preview_request is None else preview_request.start(json=json, output=None)
     if closed_form:
-        learned = fit_least_squares(examples, bias=bias, absolute=absolute, seed=seed)
+        with interruptible():
+            learned = fit_least_squares(examples, bias=bias, absolute=absolute, seed=seed)
     else:
-        with _progress(max_steps) as watch:
+        with _progress(max_steps) as watch, interruptible():
             learned = learn_filter(
                 examples, bias=bias, absolute=absolute, optimizer=optimizer_kind, rate=first_rate,
                 steps=max_steps, seed=seed, watch=watch,

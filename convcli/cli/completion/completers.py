@@ -6,7 +6,7 @@ file names, which the shell completes.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from importlib import import_module
 from math import isinf
@@ -132,22 +132,28 @@ def banks(incomplete: str) -> Candidates:
     count, comma, parameters = rest.partition(",")
     if not comma:
         return [(f"{name}:{copies}", f"{copies} rotated copies") for copies in ROTATION_COUNTS]
-    return _filter_options(rotatable[name], f"{name}:{count},", parameters, without="angle")
+    return _filter_options(rotatable[name], f"{name}:{count},", parameters, without=("angle", "norm"))
 
 
-def _filter_options(entry: "CatalogEntry", prefix: str, text: str, without: str = "") -> Candidates:
+def _filter_options(
+    entry: "CatalogEntry", prefix: str, text: str, without: Collection[str] = ()
+) -> Candidates:
     """Offer the options of a filter that are not given yet, or values of the last option."""
+    from convcli.kernels.builders import Choice  # late, as above
+
     given, comma, last = text.rpartition(",")
     key, equals, _ = last.partition("=")
     prefix += given + comma
     if not equals:
-        used = {without, *(part.partition("=")[0] for part in given.split(","))}
+        used = {*without, *(part.partition("=")[0] for part in given.split(","))}
         unused = {name: option for name, option in entry.options.items() if name not in used}
         return [(f"{prefix}{name}=", option.description) for name, option in unused.items()]
     option = entry.options.get(key)
     if option is None:
         return []
-    if option.integer and option.maximum - option.minimum <= MAX_LISTED_VALUES:
+    if isinstance(option, Choice):
+        values = list(option.combinations)
+    elif option.integer and option.maximum - option.minimum <= MAX_LISTED_VALUES:
         step = 2 if option.odd else 1
         values = [f"{value}" for value in range(int(option.minimum), int(option.maximum) + 1, step)]
     elif option.default is not None:

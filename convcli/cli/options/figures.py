@@ -10,7 +10,7 @@ from convcli.figures.gradient_direction import GRADIENT_FILTERS
 from convcli.files.streams import STREAM
 from convcli.kernels.banks import Bank
 from convcli.kernels.catalog import CATALOG
-from convcli.kernels.filter import Filter
+from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.lookup import get_filter
 from convcli.pictures.formats.output_formats import OutputFormat, format_for_path
 from convcli.pipeline.outputs import Destination, check_name
@@ -118,7 +118,10 @@ class DrawingOptions:
         ]
         others = [filter_.name for filter_ in filters if filter_ not in gradients]
         if others and (not gradients or self._has_only_directions):
-            raise FilterError(others[0], f"gives no direction; use one of {', '.join(GRADIENT_FILTERS)}")
+            why = f"gives no direction; use one of {', '.join(GRADIENT_FILTERS)}"
+            if "norm=" in others[0] and others[0].partition(":")[0] in GRADIENT_FILTERS:
+                why = "has another norm than --direction, which shows sqrt(x² + y²); leave out norm"
+            raise FilterError(others[0], why)
         if len(gradients) > 1 and (direction.output is not None or "{filter}" not in direction.name):
             raise UsageError(
                 "--direction",
@@ -128,7 +131,8 @@ class DrawingOptions:
 
 
 def _is_gradient_filter(filter_: Filter) -> bool:
-    return len(filter_.kernels) == 2 and filter_.name.partition(":")[0] in GRADIENT_FILTERS
+    is_magnitude = len(filter_.kernels) == 2 and filter_.combination == Combination.MAGNITUDE
+    return is_magnitude and filter_.name.partition(":")[0] in GRADIENT_FILTERS
 
 
 def _check_no_rendering(rendering: Rendering) -> None:

@@ -31,6 +31,7 @@ def read_filters(
     angle: str | None,
     size: str | None,
     order: str | None = None,
+    combine: str | None = None,
     inputs: Sequence[str] = (),
 ) -> "list[Filter | Bank]":
     """Build the filters of the options: the named ones, the kernels and the banks.
@@ -67,7 +68,21 @@ def read_filters(
         from convcli.kernels.banks import orientation_bank  # late, too
 
         filters += map(orientation_bank, banks)
-    return filters
+    return filters if combine is None else _combine(filters, combine)
+
+
+def _combine(filters: "list[Filter | Bank]", combine: str) -> "list[Filter | Bank]":
+    """Combine the maps of each bank; there must be one."""
+    from convcli.kernels.banks import Bank, MapCombination, combine_maps  # late, too
+
+    how = parse_choice(combine, MapCombination, "--combine")
+    if not any(isinstance(filter_, Bank) for filter_ in filters):
+        raise UsageError(
+            f"--combine {how}",
+            f"applies to a bank, but {filters[0].name} is a single filter; give a --bank, or a filter with "
+            "a norm: --filter sobel:norm=max",
+        )
+    return [combine_maps(filter_, how) if isinstance(filter_, Bank) else filter_ for filter_ in filters]
 
 
 def _is_kernel_file(name: str) -> bool:

@@ -193,11 +193,17 @@ def _sums(explained: "ExplainedResult", position: tuple[int, int]) -> Iterator[s
         label = f"{number}: " if len(sums) > 1 else ""
         yield f"{label}{text} = {number_text(weighted_sum.total)}"
     if len(sums) > 1:
+        from convcli.kernels.filter import Combination  # late: a window without numbers needs no numpy
+
         totals = [number_text(weighted_sum.total) for weighted_sum in sums]
-        combination = str(explained.filter.combination)
+        combination = explained.filter.combination
         text = f"the largest of {', '.join(totals)}"
-        if combination == "magnitude":
+        if combination == Combination.MAGNITUDE:
             text = f"√({' + '.join(f'{factor_text(weighted_sum.total)}²' for weighted_sum in sums)})"
+        elif combination == Combination.ABSOLUTE_SUM:
+            text = " + ".join(f"|{total}|" for total in totals)
+        elif combination == Combination.ABSOLUTE_MAXIMUM:
+            text = f"the largest of {', '.join(f'|{total}|' for total in totals)}"
         yield f"{combination}: {text} = {number_text(explained.result(*position))}"
 
 

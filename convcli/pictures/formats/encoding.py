@@ -14,8 +14,8 @@ from convcli.pictures.formats.output_formats import (
     OUTPUT_FORMATS,
     OutputFormat,
     holds_profile,
+    pillow_numbers,
     tiff_beyond_pillow,
-    tiff_numbers,
 )
 from convcli.pictures.picture import Picture
 from convcli.pictures.png_writer import encode_png
@@ -87,17 +87,20 @@ def _encode_deep_pnm(pixels: NDArray[Any]) -> Sequence[bytes | memoryview]:
     return [f"P6\n{width} {height}\n65535\n".encode(), samples.data]
 
 
+def _array_for_pillow(picture: Picture) -> NDArray[Any]:
+    if picture.pixels.dtype in (np.uint8, np.uint16):
+        return picture.pixels_with_alpha
+    return picture.pixels.astype(pillow_numbers(picture.pixels) or picture.pixels.dtype, copy=False)
+
+
 def _encode_with_pillow(picture: Picture, file_format: OutputFormat, memory: BinaryIO, name: str) -> None:
-    pixels = picture.pixels_with_alpha
+    pixels = _array_for_pillow(picture)
     resolution = _resolution_for(picture, file_format)
     options = {**(OUTPUT_FORMATS[file_format].save_options or {})}
     if picture.profile is not None and holds_profile(picture, file_format):
         options["icc_profile"] = picture.profile
     if resolution is not None:
         options["dpi"] = resolution
-    if picture.pixels.dtype not in (np.uint8, np.uint16):
-        numbers = tiff_numbers(picture.pixels)
-        pixels = picture.pixels if numbers is None else numbers
     pages = [Image.fromarray(page) for page in (np.moveaxis(pixels, 2, 0) if picture.maps else [pixels])]
     if len(pages) > 1:
         options |= {"save_all": True, "append_images": pages[1:]}

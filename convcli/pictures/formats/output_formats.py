@@ -20,13 +20,14 @@ __all__ = [
     "holds_alpha",
     "holds_profile",
     "parse_format",
+    "pillow_numbers",
     "tiff_beyond_pillow",
-    "tiff_numbers",
 ]
 
 EXTRA = "pip install 'convcli[deep]' writes it"
 EXTRA_MODULES = ("tifffile", "imagecodecs")
 FLOAT32_BITS = 24  # bits of the significand
+STRIP_VALUES = 1 << 16  # values at a time, which fit in the cache
 
 
 class OutputFormat(StrEnum):
@@ -135,9 +136,12 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
         encoder_bytes=16, save_options={"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
     ),
     OutputFormat.JP2: FormatProperties(
-        extensions=("jp2",), sixteen_bits=True, alpha=True, profile=True, max_resolution=1e6, extra=True
+        extensions=("jp2",), sixteen_bits=True, alpha=True, profile=True, max_resolution=1e6,
+        encoder_bytes=19, extra=True,
     ),
-    OutputFormat.JXL: FormatProperties(extensions=("jxl",), sixteen_bits=True, alpha=True, extra=True),
+    OutputFormat.JXL: FormatProperties(
+        extensions=("jxl",), sixteen_bits=True, alpha=True, encoder_bytes=34, extra=True
+    ),
     OutputFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),
     OutputFormat.CSV: FormatProperties(extensions=("csv",), numeric=True, separator=",", encoder_bytes=90),
     OutputFormat.TXT: FormatProperties(extensions=("txt",), numeric=True, separator=" ", encoder_bytes=90),
@@ -295,19 +299,26 @@ def tiff_beyond_pillow(picture: Picture) -> str:
         plural = "s" if channels > 1 else ""
         ending = " with alpha" if alpha else ""
         return f"Pillow writes no TIFF of {channels} channel{plural} of {pixels.dtype}{ending}"
-    if pixels.dtype not in (np.uint8, np.uint16) and tiff_numbers(pixels) is None:
+    if pixels.dtype not in (np.uint8, np.uint16) and pillow_numbers(pixels) is None:
         return "Pillow would round these numbers to 32 bits in a TIFF"
     return ""
 
 
-def tiff_numbers(pixels: NDArray[Any]) -> NDArray[Any] | None:
-    """Return the numbers as float32 or, if that would round integers, as int32; None if neither is exact."""
-    with np.errstate(over="ignore"):
-        single = pixels.astype(np.float32)
-    if pixels.dtype.kind == "f":
-        return single if np.array_equal(single.astype(pixels.dtype), pixels, equal_nan=True) else None
-    lowest_bit = np.maximum(pixels & (~pixels + 1), 1)
-    if (abs(pixels // lowest_bit) < 1 << FLOAT32_BITS).all():
-        return single
+def pillow_numbers(numbers: NDArray[Any]) -> np.dtype[Any] | None:
+    """Return the dtype in which Pillow writes numbers exactly: float32, else int32; None if both round."""
+    rows = max(1, STRIP_VALUES // numbers[0].size)
+    strips = [numbers[top : top + rows] for top in range(0, len(numbers), rows)]
+    if all(_fit_float32(strip) for strip in strips):
+        return np.dtype(np.float32)
     limits = np.iinfo(np.int32)
-    return pixels.astype(np.int32) if limits.min <= pixels.min() and pixels.max() <= limits.max else None
+    if numbers.dtype.kind == "f" or numbers.min() < limits.min or numbers.max() > limits.max:
+        return None
+    return np.dtype(np.int32)
+
+
+def _fit_float32(numbers: NDArray[Any]) -> bool:
+    if numbers.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return np.array_equal(numbers.astype(np.float32).astype(numbers.dtype), numbers, equal_nan=True)
+    lowest_bit = np.maximum(numbers & (~numbers + 1), 1)
+    return bool((abs(numbers // lowest_bit) < 1 << FLOAT32_BITS).all())

@@ -1,14 +1,20 @@
 """Recipes that apply a bank of filters, which are as deep as the picture or give several maps."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from convcli.convolution.borders import parse_border
+from convcli.convolution.planning import largest_result, largest_sum, result_dtype
 from convcli.convolution.rendering import SignedMapping, adjust
 from convcli.errors import KernelError, SizeError, UsageError
 from convcli.kernels.banks import Bank
+from convcli.kernels.filter import Combination
 from convcli.layers.volumes import convolve_volume
-from convcli.pictures.channels import Channels, select_channels
+from convcli.pictures.channels import Channels, channel_names, select_channels
+from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture
 from convcli.pipeline.recipes.recipe import Recipe, Result
 from convcli.pipeline.recipes.rendering import EXTRA_BYTES, Rendering
@@ -16,6 +22,8 @@ from convcli.pipeline.recipes.window import SlidingWindow, result_size
 from convcli.sizes.text import format_size
 
 __all__ = ["bank_recipe"]
+
+Array = NDArray[Any]
 
 
 def bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Recipe:
@@ -34,44 +42,56 @@ def bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Reci
             f"has {len(rendering.biases)} numbers, but there are {bank.count} filters; "
             f"give one number or {bank.count}",
         )
-    if bank.taps.shape[2] > 1 and rendering.channels not in (Channels.EACH, Channels.SUM):
+    if bank.depth > 1 and rendering.channels == Channels.DEPTHWISE:
+        raise UsageError(
+            "--channels depthwise",
+            f"is for filters of depth 1, but {bank.name} has a depth of {bank.depth}; use each or sum",
+        )
+    if bank.depth > 1 and rendering.channels not in (Channels.EACH, Channels.SUM):
         raise UsageError(
             f"--channels {rendering.channels}",
-            f"selects one channel, but {bank.name} needs {bank.taps.shape[2]}; use each or sum",
+            f"selects one channel, but {bank.name} needs {bank.depth}; use each or sum",
         )
     as_numbers = bank.count > 1 if rendering.signed is None else rendering.signed == SignedMapping.RAW
     return Recipe(
         bank.name,
         partial(_filter_picture, bank, window, rendering),
-        partial(result_size, bank.taps.shape[:2], bank.count, window),
+        partial(_result_size, bank, window, rendering.channels),
         as_numbers or None,
         extra_bytes=EXTRA_BYTES,
-        maps=bank.map_names,
     )
+
+
+def _result_size(bank: Bank, window: SlidingWindow, channels: Channels, size: Size) -> Size:
+    maps_per_filter = size[2] if bank.depth == 1 and channels == Channels.EACH else 1
+    taps = bank.taps.shape[0], bank.taps.shape[1]
+    return result_size(taps, bank.count * maps_per_filter, window, size)
 
 
 def _filter_picture(
     bank: Bank, window: SlidingWindow, rendering: Rendering, picture: Picture, as_numbers: bool
 ) -> Result:
-    pixels, channel_window = picture.pixels, window
-    if bank.taps.shape[2] == 1:
-        channels = Channels.SUM if rendering.channels == Channels.EACH else rendering.channels
-        channel_window = window.for_channels(channels, pixels)
-        pixels = select_channels(pixels, channels)
-    depth = pixels.shape[2] if pixels.ndim == 3 else 1
-    if bank.taps.ndim == 4 and bank.taps.shape[2] != depth == bank.taps.shape[1]:
-        raise SizeError(
-            bank.name,
-            f"its filters have {bank.taps.shape[2]} channels ({format_size(bank.taps.shape)}), but the "
-            f"picture has {depth}; if the axes are (F, C, f, f), add --order oihw",
-        )
-    values = convolve_volume(pixels, bank.taps, **channel_window._asdict())
-    scale = rendering.scale or 0
-    if len(rendering.biases) > 1:
-        maps = [adjust(values[..., k], scale=scale, bias=bias) for k, bias in enumerate(rendering.biases)]
-        values = np.stack(maps, axis=-1)
+    maps, notes = bank.map_names, tuple[str, ...]()
+    biases = rendering.biases
+    if bank.depth == 1 and rendering.channels in (Channels.EACH, Channels.DEPTHWISE):
+        is_depthwise = rendering.channels == Channels.DEPTHWISE
+        values, maps = _filter_channels(bank, window, picture.pixels, depthwise=is_depthwise)
+        if not is_depthwise:
+            channels = len(maps) // bank.count
+            biases = biases if len(biases) == 1 else biases * channels
+            if bank.count % channels == 0 and channels > 1 and not bank.angles:
+                notes = (
+                    f"{bank.count} filters on {channels} channels give {len(maps)} maps; "
+                    f"--channels depthwise gives each channel {bank.count // channels} of the filters",
+                )
     else:
-        values = adjust(values, scale=scale, bias=rendering.biases[0])
+        values = _filter_volume(bank, window, rendering.channels, picture.pixels)
+    scale = rendering.scale or 0
+    if len(biases) > 1:
+        adjusted = [adjust(values[..., k], scale=scale, bias=bias) for k, bias in enumerate(biases)]
+        values = np.stack(adjusted, axis=-1)
+    else:
+        values = adjust(values, scale=scale, bias=biases[0])
     result_pixels, values_record = rendering.render(values, picture, as_numbers)
     alpha = window.sample(picture.alpha, bank.taps.shape)
     result = picture.with_pixels(result_pixels, alpha, maps=bank.count > 1)
@@ -79,8 +99,83 @@ def _filter_picture(
         "filter": bank.name,
         "kernel": bank.taps.tolist(),
         "gain": None,
+        "maps": list(maps),
         **window.record(),
         **values_record,
         "plan": None,
     }
-    return Result(result, record, result.notes)
+    return Result(result, record, (*notes, *result.notes), map_names=maps)
+
+
+def _filter_channels(
+    bank: Bank, window: SlidingWindow, pixels: Array, *, depthwise: bool
+) -> tuple[Array, tuple[str, ...]]:
+    """Filter each channel on its own, by all filters or, if `depthwise`, by its share of them.
+
+    Returns
+    -------
+    array (H', W', C * F), or (H', W', F) if `depthwise`; names of its maps
+        The maps of the first channel, then those of the second, and so on.
+    """
+    height, width = bank.taps.shape[:2]
+    taps = bank.taps.reshape(height, width, 1, -1)
+    planes = pixels.reshape(*pixels.shape[:2], -1)
+    channels, share = planes.shape[2], bank.count
+    if depthwise:
+        share = bank.count // channels
+        if share * channels != bank.count:
+            raise SizeError(
+                bank.name,
+                f"has {bank.count} filters, but the picture has {channels} channels, which must get "
+                "equally many; use --channels each to apply all filters to every channel",
+            )
+    maps, names = [], []
+    for number, channel in enumerate(channel_names(channels)):
+        first = number * share if depthwise else 0
+        maps.append(
+            convolve_volume(
+                planes[..., number : number + 1], taps[..., first : first + share], **window._asdict()
+            )
+        )
+        prefix = "" if channels == 1 else f"{channel}, " if channels == 3 else f"channel {channel}, "
+        names += [f"{prefix}{name}" for name in bank.map_names[first : first + share]]
+    values = np.concatenate(maps, axis=-1)
+    return values[..., 0] if values.shape[2] == 1 and bank.taps.ndim == 3 else values, tuple(names)
+
+
+def _filter_volume(bank: Bank, window: SlidingWindow, channels: Channels, pixels: Array) -> Array:
+    """Sum the products over all channels of the picture, or filter the selected one."""
+    if bank.depth == 1:
+        window = window.for_channels(channels, pixels)
+        pixels = select_channels(pixels, channels)
+    depth = pixels.shape[2] if pixels.ndim == 3 else 1
+    if bank.taps.ndim == 4 and bank.depth != depth == bank.taps.shape[1]:
+        raise SizeError(
+            bank.name,
+            f"its filters have {bank.depth} channels ({format_size(bank.taps.shape)}), but the "
+            f"picture has {depth}; if the axes are (F, C, f, f), add --order oihw",
+        )
+    if bank.combination == Combination.SINGLE:
+        return convolve_volume(pixels, bank.taps, **window._asdict())
+    return _combine_responses(bank, window, pixels)
+
+
+def _combine_responses(bank: Bank, window: SlidingWindow, pixels: Array) -> Array:
+    """Combine the responses of all filters into one map, (H', W'): one response at a time is held."""
+    is_norm = bank.combination == Combination.MAGNITUDE
+    join = np.maximum if bank.combination == Combination.ABSOLUTE_MAXIMUM else np.add
+    volumes = np.moveaxis(bank.taps.reshape(*bank.taps.shape[:3], -1), 3, 0)
+    bound_of = largest_sum if bank.combination == Combination.ABSOLUTE_SUM else largest_result
+    dtype = result_dtype(pixels, bound_of(pixels, volumes, parse_border(window.border)))
+    total: Array | None = None
+    with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
+        for volume in volumes:
+            response = np.abs(convolve_volume(pixels, volume, **window._asdict()))
+            if is_norm:
+                response = np.square(response, dtype=np.float64)
+            if total is None:
+                total = response if is_norm else response.astype(dtype, copy=False)
+            else:
+                join(total, response, out=total)
+        assert total is not None
+        return np.sqrt(total).astype(np.float64 if dtype == np.float64 else np.float32) if is_norm else total

@@ -12,7 +12,7 @@ from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
 from convcli.pipeline.outputs import Destination
 from convcli.pipeline.recipes.recipe import Recipe, Result
-from convcli.pipeline.recipes.rendering import Rendering
+from convcli.pipeline.recipes.rendering import Rendering, check_no_depthwise
 from convcli.pipeline.recipes.sheets import CHANNEL_NAMES, filters_luma
 from convcli.pipeline.recipes.window import SlidingWindow, result_size
 from convcli.sizes.text import format_size
@@ -25,7 +25,14 @@ EXTRA_BYTES = 12  # bytes per value of the figure while it is drawn
 def direction_recipe(
     filter_: Filter, window: SlidingWindow, rendering: Rendering, destination: Destination
 ) -> Recipe:
-    """Make the recipe that draws the direction of a filter's gradient."""
+    """Make the recipe that draws the direction of a filter's gradient.
+
+    Raises
+    ------
+    UsageError
+        The channels are those of a bank.
+    """
+    check_no_depthwise(filter_.name, rendering.channels)
     taps = filter_.kernels[0].shape
     return Recipe(
         filter_.name,

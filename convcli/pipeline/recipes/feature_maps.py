@@ -71,7 +71,7 @@ def describe_filter(
         takes_all_channels = maps[0].keeps_brightness
     else:
         maps = _maps_of_bank(filter_or_bank, rendering)
-        takes_all_channels = filter_or_bank.taps.shape[2] > 1
+        takes_all_channels = filter_or_bank.depth > 1
     if rendering.signed in (None, SignedMapping.RAW):
         rendering = rendering._replace(signed=SignedMapping.RAW)
         if rendering.channels == Channels.EACH and not takes_all_channels:
@@ -89,11 +89,14 @@ def _map_of_filter(filter_: Filter, rendering: Rendering) -> FeatureMap:
     feature_map = _describe_map(filter_.name, caption, taps[..., None], scale)
     if filter_.combination == Combination.SINGLE:
         return feature_map
-    return replace(feature_map, has_both_signs=False, keeps_brightness=False)  # combined: never negative
+    return replace(feature_map, has_both_signs=False, keeps_brightness=False)  # combined: drawn as strength
 
 
 def _maps_of_bank(bank: Bank, rendering: Rendering) -> list[FeatureMap]:
     taps = bank.taps.reshape(*bank.taps.shape[:3], -1)
+    if bank.combination != Combination.SINGLE:
+        combined = _describe_map(bank.name, "", taps.reshape(*taps.shape[:2], -1), rendering.scale or 0)
+        return [replace(combined, has_both_signs=False, keeps_brightness=False)]
     maps = []
     for number, name in enumerate(bank.map_names):
         map_name = name if bank.angles else f"{name} of {bank.count}"

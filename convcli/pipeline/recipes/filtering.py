@@ -11,7 +11,7 @@ from convcli.kernels.filter import Filter
 from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
 from convcli.pipeline.recipes.recipe import Recipe, Result
-from convcli.pipeline.recipes.rendering import Rendering, result_record
+from convcli.pipeline.recipes.rendering import Rendering, check_no_depthwise, result_record
 from convcli.pipeline.recipes.window import SlidingWindow, result_size
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def _filter_recipe(filter_: Filter, window: SlidingWindow, rendering: Rendering,
     KernelError, UsageError
         The gain to divide by is zero, or there are several numbers for --bias.
     """
+    check_no_depthwise(filter_.name, rendering.channels)
     scale = rendering.scale
     if scale is None:
         scale = 1 / filter_.gain if filter_.gain else math.inf

@@ -26,6 +26,8 @@ class Result(NamedTuple):
     is_amplified : bool
         Whether a filter with a gain above 1 was applied as it is, without scale and bias: dividing by the
         gain then saturates fewer pixels.
+    map_names : tuple of str
+        Names of the feature maps of a picture that has several.
     """
 
     picture: Picture
@@ -33,6 +35,7 @@ class Result(NamedTuple):
     notes: tuple[str, ...] = ()
     summary: str | None = None
     is_amplified: bool = False
+    map_names: tuple[str, ...] = ()
 
 
 class Recipe(NamedTuple):
@@ -54,8 +57,6 @@ class Recipe(NamedTuple):
         Bytes per value of a result of numbers, if the input has at most 4.
     destination : Destination or None
         Where its results go, if not where all others go.
-    maps : tuple of str
-        Names of the feature maps of a result that has several.
     """
 
     label: str
@@ -65,4 +66,3 @@ class Recipe(NamedTuple):
     extra_bytes: int = 0
     itemsize: int = 4
     destination: Destination | None = None
-    maps: tuple[str, ...] = ()

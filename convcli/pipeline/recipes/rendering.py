@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from convcli.convolution.rendering import SignedMapping, render_counted
 from convcli.convolution.statistics import Statistics, measure
+from convcli.errors import UsageError
 from convcli.pictures.channels import Channels
 from convcli.pictures.picture import Picture
 from convcli.sizes.text import format_size
 
-__all__ = ["EXTRA_BYTES", "Rendering", "result_record"]
+__all__ = ["EXTRA_BYTES", "Rendering", "check_no_depthwise", "result_record"]
 
 
 EXTRA_BYTES = 10  # bytes per value of a result that is not turned into pixels in the same pass
@@ -43,6 +44,21 @@ class Rendering(NamedTuple):
         rendered = render_counted(values, self.mapping(as_numbers), depth=picture.depth)
         record = result_record(picture.pixels.shape, values.shape, values.dtype, measure(values))
         return rendered.pixels, record | {"saturated": rendered.saturated}
+
+
+def check_no_depthwise(name: str, channels: Channels) -> None:
+    """Check that a filter is not asked to give each channel filters of its own.
+
+    Raises
+    ------
+    UsageError
+        It is, but only a bank can.
+    """
+    if channels == Channels.DEPTHWISE:
+        raise UsageError(
+            "--channels depthwise",
+            f"gives each channel its own filters of a bank, but {name} is a single filter; use each",
+        )
 
 
 def result_record(

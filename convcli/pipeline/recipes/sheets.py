@@ -86,7 +86,7 @@ def filters_luma(picture: Picture, channels: Channels) -> bool:
         The channels of the picture are not colors.
     """
     count = picture.pixels.shape[2] if picture.pixels.ndim == 3 else 1
-    if channels == Channels.EACH and count not in (1, 3):
+    if channels in (Channels.EACH, Channels.DEPTHWISE) and count not in (1, 3):
         raise ImageError(
             f"{count} channels", "are not colors, so they cannot be shown; use --channels sum to add them up"
         )
@@ -139,8 +139,11 @@ def _draw_sheet(
         luma = replace(picture, pixels=select_channels(picture.pixels, Channels.GRAY))
     count = sum(len(sheet_filter.maps) for sheet_filter in filters)
     panels = _SheetPanels((picture.pixels.shape[0], picture.pixels.shape[1]), 1 + count)
+    is_selected = rendering.channels != Channels.DEPTHWISE
     shown_input = _without_channel_axis(
         replace(picture, pixels=select_channels(picture.pixels, rendering.channels))
+        if is_selected
+        else picture
     )
     is_sum = rendering.channels == Channels.SUM
     panels.add(
@@ -182,11 +185,11 @@ def _draw_filter(
     source = picture if luma is None or channels == Channels.EACH else luma
     maps = sheet_filter.recipe.run(source, sheet_filter.rendering.signed == SignedMapping.RAW).picture
     for number, feature_map in enumerate(sheet_filter.maps):
-        result = (
-            replace(maps, pixels=maps.pixels[..., number], maps=False)
-            if maps.maps
-            else _without_channel_axis(maps)
-        )
+        result = maps
+        if maps.maps:  # of several channels, a map of each
+            count = len(sheet_filter.maps)
+            result = replace(maps, pixels=maps.pixels[..., number::count], maps=False)
+        result = _without_channel_axis(result)
         colored, details = _result_map(feature_map, result, sheet_filter.rendering, picture, max_magnitude)
         notes = [", ".join(filter(None, [feature_map.caption, *details])), _describe_adjustment(rendering)]
         panels.add(feature_map.title, sheet_filter.name, label, colored, notes)
