@@ -14,6 +14,7 @@
     │   └── TooLargeError           a matrix that is larger than allowed
     ├── LearningError               examples that teach nothing, or training that diverges
     └── OutputError                 an output that cannot be written
+        └── OutputExists            a file that is not overwritten without being asked to
 """
 
 from collections.abc import Container, Iterable
@@ -29,6 +30,7 @@ __all__ = [
     "MatrixError",
     "NotKeptWhole",
     "OutputError",
+    "OutputExists",
     "SizeError",
     "SpecError",
     "TooLargeError",
@@ -113,6 +115,10 @@ class LearningError(ConvcliError):
 
 class OutputError(ConvcliError):
     """An output that cannot or must not be written."""
+
+
+class OutputExists(OutputError):  # noqa: N818 -- skipping it is no error
+    """An output file that exists, which is overwritten only on request."""
 
 
 def describe_os_error(error: OSError | ValueError) -> str:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from convcli.errors import OutputError, describe_os_error
+from convcli.errors import OutputError, OutputExists, describe_os_error
 from convcli.files.identity import FileIds
 from convcli.files.opening import PIPE_TIMEOUT
 
@@ -17,6 +17,7 @@ __all__ = ["INPUT_MESSAGE", "check_target", "remove_temporaries", "write_atomica
 
 
 ACCESS_LIST = "system.posix_acl_access"
+EXISTS_MESSAGE = "exists; use --force to overwrite it"
 INPUT_MESSAGE = "is an input, and inputs are never overwritten; choose another name"
 
 
@@ -53,7 +54,7 @@ def _check(path: Path, name: str, inputs: Iterable[str | Path] | FileIds, *, rep
     if mode is not None and path in (inputs if isinstance(inputs, FileIds) else FileIds(inputs)):
         raise OutputError(name, INPUT_MESSAGE)
     if mode is not None and not replace:
-        raise OutputError(name, "exists; use --force to overwrite it")
+        raise OutputExists(name, EXISTS_MESSAGE)
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise OutputError(name, f"no permission to write in the folder {path.parent}")
 
@@ -97,7 +98,7 @@ def write_atomically(
             raise OutputError(str(target), INPUT_MESSAGE)
         _write_and_rename(path, write, replace=replace)
     except FileExistsError:
-        raise OutputError(str(target), "exists; use --force to overwrite it") from None
+        raise OutputExists(str(target), EXISTS_MESSAGE) from None
     except BrokenPipeError:
         raise
     except OSError as error:

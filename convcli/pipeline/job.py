@@ -7,7 +7,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from convcli.errors import ConvcliError, ImageError, OutputError, SizeError
+from convcli.errors import ConvcliError, ImageError, OutputError, OutputExists, SizeError
 from convcli.files.streams import STREAM, write_bytes
 from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat, check_holds
@@ -101,7 +101,6 @@ class Job(NamedTuple):
             return report
         recipes = [recipe for recipe in self.recipes if not self._is_skipped(recipe, report)]
         if not recipes:
-            report.skipped = True
             return report
         try:
             for recipe in recipes:
@@ -119,7 +118,9 @@ class Job(NamedTuple):
             try:
                 dropped, finished = self._apply(recipe, pictures)
             except OutputError as error:
-                report.events.append(Failure(error, error.why, error.what))
+                was_just_made = isinstance(error, OutputExists) and self.outputs.destination.skip_existing
+                event = Skipped(error.what) if was_just_made else Failure(error, error.why, error.what)
+                report.events.append(event)
             except ConvcliError as error:
                 report.events.append(Failure(error, str(error)))
             except MemoryError:

@@ -66,7 +66,11 @@ class Report:
 
     source: Source
     events: list[Note | Failure | Skipped | Finished] = field(default_factory=list)
-    skipped: bool = False  # every output existed, so nothing was done
+
+    @property
+    def skipped(self) -> bool:
+        """Whether every output existed, so nothing was written."""
+        return bool(self.events) and all(isinstance(event, Skipped) for event in self.events)
 
     @property
     def failed(self) -> bool:

@@ -1,7 +1,7 @@
 """Jobs can be pickled, print nothing, and run anywhere: what a cluster needs of them."""
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from convcli.kernels.banks import orientation_bank
 from convcli.kernels.filter import Filter
 from convcli.kernels.lookup import get_filter
 from convcli.networks.layer_types.pooling import Pooling
+from convcli.pictures.formats.encoding import encode
 from convcli.pictures.limits import Limits
 from convcli.pipeline.batch import Batch
 from convcli.pipeline.inputs import Source
@@ -116,6 +117,36 @@ def test_a_report_says_what_happened(sources: list[Source], tmp_path: Path) -> N
     assert isinstance(failure, Failure)
     assert isinstance(failure.error, ImageError)
     assert failure.why.startswith("has 17x12 = 204 pixels, more than 10")
+
+
+@pytest.mark.parametrize("meanwhile", ["reading", "encoding"])
+def test_what_another_run_writes_meanwhile_is_skipped(
+    sources: list[Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """The other run writes an output after this one found that it did not exist."""
+    output = tmp_path / "out" / "0-sobel.png"
+
+    def write_first(function: Callable[..., object]) -> Callable[..., object]:
+        def wrapped(*arguments: object, **options: object) -> object:
+            output.write_bytes(b"other")
+            return function(*arguments, **options)
+
+        return wrapped
+
+    if meanwhile == "reading":
+        monkeypatch.setattr(ReadOptions, "load", write_first(ReadOptions.load))
+    else:
+        monkeypatch.setattr("convcli.pipeline.job.encode", write_first(encode))
+    recipe = every_recipe(tmp_path)[0]
+    batch = Batch(sources[:1], [recipe], Destination(folder=output.parent, skip_existing=True), ReadOptions())
+    (report,) = batch.run()
+    assert (report.events, report.skipped, report.failed) == ([Skipped(str(output))], True, False)
+    output.unlink()
+    (report,) = batch._replace(destination=Destination(folder=output.parent)).run()
+    (failure,) = report.events
+    assert isinstance(failure, Failure)
+    assert (failure.why, report.failed) == ("exists; use --force to overwrite it", True)
+    assert contents(output.parent) == {"0-sobel.png": b"other"}
 
 
 def test_a_note_comes_once_for_all_results_of_an_input(tmp_path: Path) -> None:
