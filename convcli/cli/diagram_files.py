@@ -1,5 +1,6 @@
 """The diagram that ``params NETWORK -o FILE`` draws, and its file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from convcli.cli.reports.table_formats import TableFormat
 from convcli.cli.terminal.output import escaped, write
 from convcli.drawing.svg import render_svg
 from convcli.files.identity import FileIds
-from convcli.files.streams import STANDARD_INPUT, STREAM, input_name
+from convcli.files.streams import STREAM, input_name
 from convcli.networks.diagram.diagram import network_diagram
 from convcli.networks.diagram.drawing import network_drawing
 from convcli.networks.diagram.page import network_page
@@ -44,9 +45,18 @@ class DiagramFile(NamedTuple):
 
     @classmethod
     def read(
-        cls, target: str, network: str | None, output_format: TableFormat, *, force: bool
+        cls, target: str, networks: Sequence[str | None], output_format: TableFormat, *, force: bool
     ) -> "DiagramFile":
         """Check, before any work is done, that a diagram can be written to a file.
+
+        Parameters
+        ----------
+        target : str
+        networks : sequence of str or None
+            The network as typed, which may name a file, then those that are only read; None for no network.
+        output_format : TableFormat
+            Of the table.
+        force : bool
 
         Raises
         ------
@@ -55,12 +65,13 @@ class DiagramFile(NamedTuple):
         OutputError
             The file may not be written.
         """
+        network = networks[0]
         if target == STREAM:
             check_svg_to_stdout(
                 None if output_format in (TableFormat.TEXT, TableFormat.TSV) else f"--{output_format}"
             )
             return cls(target, network, FileIds(()), force)
-        files_read = FileIds([] if network is None else [STANDARD_INPUT if network == STREAM else network])
+        files_read = FileIds(name for name in networks if name is not None)
         check_output_file(target, (".svg", *HTML_EXTENSIONS), "a diagram", files_read, force=force)
         return cls(target, network, files_read, force)
 
@@ -83,7 +94,7 @@ class DiagramFile(NamedTuple):
             text = network_page(drawing, table, subtitle=subtitle, facts=params_summary(network, costs))
         else:
             text = render_svg(drawing)
-        write_output_file(self.target, text.encode(), force=self.force, inputs=self.files_read)
+        write_output_file(self.target, text.encode(), self.files_read, force=self.force)
 
     def summary_lines(self) -> list[tuple[str, str]]:
         """Return the line about the file for the summary below a table."""

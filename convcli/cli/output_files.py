@@ -1,7 +1,7 @@
 """Files for drawings and saved kernels: checked before any work is done, written at the end."""
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from convcli.cli.terminal.output import stdout_is_terminal
@@ -34,7 +34,7 @@ def check_output_file(
     name: str,
     extensions: Collection[str],
     purpose: str,
-    inputs: Iterable[str | Path] | FileIds = (),
+    inputs: FileIds,
     *,
     force: bool,
 ) -> None:
@@ -47,8 +47,8 @@ def check_output_file(
         Extensions of the formats.
     purpose : str
         What is written, as in "a diagram"; the message begins with it.
-    inputs : iterable of paths, or FileIds
-        Files that are read, which must not be overwritten.
+    inputs : FileIds
+        All files that are read, which must not be overwritten.
     force : bool
         Whether an existing file is overwritten.
 
@@ -90,8 +90,8 @@ def check_distinct_files(output: str | None, option: str, name: str | None) -> N
         raise UsageError(option, f"names the same file as -o, {output}; change one of them")
 
 
-def write_output_file(name: str, content: bytes, *, force: bool, inputs: FileIds | None = None) -> None:
-    """Write a file, or standard output if its name is ``-``.
+def write_output_file(name: str, content: bytes, inputs: FileIds, *, force: bool) -> None:
+    """Write a file that has been checked, or standard output if its name is ``-``.
 
     Raises
     ------

@@ -129,7 +129,7 @@ class WindowFiles:
             animation_drawing = window_animation(rows, columns, explained, seconds=self.seconds)
             contents.append((self.animation, _encode(self.animation, animation_drawing)))
         for name, content in contents:
-            write_output_file(name, content, force=self.force, inputs=self.inputs)
+            write_output_file(name, content, self.inputs, force=self.force)
 
     def print_names(self, fallback: str) -> None:
         """Print the names of the files, or `fallback` if nothing was drawn."""

@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from convcli.files.streams import STANDARD_INPUT, STREAM
+
 __all__ = ["FileIds", "PathResolver"]
 
 
@@ -24,14 +26,15 @@ class PathResolver:
 class FileIds:
     """A set of files that recognizes each by any path to it; a lookup takes constant time.
 
-    It also contains a file that has since replaced one of them under the same name.
+    It also contains a file that has since replaced one of them under the same name. The path ``-`` is the
+    file that standard input reads.
     """
 
     def __init__(self, paths: Iterable[str | Path]) -> None:
         self._resolver = PathResolver()
         self._paths: set[str] = set()
         self._paths_by_id: dict[tuple[int, int], str | Path] = {}
-        for path in paths:
+        for path in (STANDARD_INPUT if path == STREAM else path for path in paths):
             identity = _file_id(path)
             if identity is not None:
                 self._paths.add(self._resolver(path))

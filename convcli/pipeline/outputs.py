@@ -8,7 +8,7 @@ from typing import NamedTuple
 from convcli.errors import OutputError, UsageError, describe_os_error, suggestion
 from convcli.files.atomic import INPUT_MESSAGE, check_target, write_atomically
 from convcli.files.identity import FileIds
-from convcli.files.streams import STANDARD_INPUT, STREAM
+from convcli.files.streams import STREAM
 from convcli.pictures.formats.output_formats import OutputFormat
 from convcli.pictures.picture import PictureKind
 from convcli.pipeline.inputs import Source
@@ -124,7 +124,7 @@ class Outputs:
 
     def __init__(self, destination: Destination, files_read: Iterable[str]) -> None:
         self.destination = destination
-        self.files_read = FileIds(STANDARD_INPUT if name == STREAM else name for name in files_read)
+        self.files_read = FileIds(files_read)
 
     def check(self, target: str | None) -> None:
         """Refuse a target that must not be written; None is a result that is printed."""

@@ -11,7 +11,7 @@ from convcli.cli.reports.windows import explain_window
 from convcli.cli.terminal.output import is_human_readable, write, write_json
 from convcli.cli.window_files import WindowFiles
 from convcli.errors import ConvcliError, SizeError, UsageError, parse_choice
-from convcli.files.streams import STANDARD_INPUT, STREAM, input_name
+from convcli.files.streams import input_name
 from convcli.pipeline.inputs import check_names
 from convcli.sizes.axes import check_position
 
@@ -175,7 +175,7 @@ def explain(
     from convcli.pictures.picture import PictureKind
 
     kernels = [kernel] if kernel is not None else []
-    inputs = [STANDARD_INPUT if image == STREAM else image, *kernel_files(kernels)]
+    inputs = [image, *kernel_files(kernels)]
     files = WindowFiles.read(output, animate, seconds, inputs, force=force, json=json)
     (filter_,) = read_filters([name] if name is not None else [], kernels, [], angle=angle, size=size)
     if not isinstance(filter_, Filter):

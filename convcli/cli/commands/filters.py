@@ -16,6 +16,7 @@ from convcli.cli.terminal.output import (
     write_json,
 )
 from convcli.errors import FilterError, UsageError
+from convcli.files.identity import FileIds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,7 +78,7 @@ def filters(
 
     names, files = ([], [name]) if name.startswith("@") else ([name], [])
     (filter_,) = read_filters(names, files, [], angle=angle, size=size)
-    files_read = kernel_files(files)
+    files_read = FileIds(kernel_files(files))
     if not isinstance(filter_, Filter):
         raise UsageError(
             name, "is a volume, but filters shows a matrix; save one of its matrices and give that"
@@ -95,7 +96,7 @@ def filters(
             )
         metadata = {"name": filter_.name, "gain": filter_.gain, "source": filter_.source}
         check_kernel_file(output, files_read, force=force)
-        save_kernel(output, filter_.kernels[0], metadata, force=force)
+        save_kernel(output, filter_.kernels[0], metadata, files_read, force=force)
     if json:
         write_json(_filter_record(filter_))
     elif output is not None:

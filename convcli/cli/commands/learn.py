@@ -21,6 +21,7 @@ from convcli.cli.terminal.output import (
 )
 from convcli.cli.terminal.preview_options import PreviewRequest
 from convcli.errors import ImageError, SizeError, UsageError, parse_choice
+from convcli.files.identity import FileIds
 from convcli.files.streams import input_name
 from convcli.pipeline.inputs import check_names
 from convcli.signals import cleanup_at_signal, interruptible
@@ -169,10 +170,11 @@ def learn(
 
     first_rate = parse_number_option("--lr", rate)
     optimizer_kind = parse_choice("adam" if optimizer is None else optimizer, Optimizer, "--optimizer")
+    files_read = FileIds(pictures)
     if output is not None:
-        check_kernel_file(output, pictures, force=force)
+        check_kernel_file(output, files_read, force=force)
     if curve is not None:
-        check_output_file(curve, (".png",), "a curve", pictures, force=force)
+        check_output_file(curve, (".png",), "a curve", files_read, force=force)
     check_distinct_files(output, "--curve", curve)
     reading = read_options(max_pixels, max_memory, None).with_result_bytes(50)
     pairs = _pairs(pictures, size, channels, reading, absolute=absolute)
@@ -192,11 +194,12 @@ def learn(
     nearest = nearest_filter(learned.taps)
     record = _record(learned, nearest)
     if output is not None:
-        save_kernel(output, learned.taps, {key: record[key] for key in ("bias", "nearest")}, force=force)
+        metadata = {key: record[key] for key in ("bias", "nearest")}
+        save_kernel(output, learned.taps, metadata, files_read, force=force)
     if curve is not None:
         from convcli.figures.plots import learning_curve
 
-        write_output_file(curve, learning_curve(learned.history), force=force)
+        write_output_file(curve, learning_curve(learned.history), files_read, force=force)
     if output is not None and learned.bias:
         message("note", f"{output} does not hold the bias; give it to apply as --bias {learned.bias:.10g}")
     _warn_about_target(learned, examples, absolute=absolute)

@@ -159,7 +159,7 @@ def params(
     if output is not None:
         from convcli.cli.diagram_files import DiagramFile
 
-        file = DiagramFile.read(output, network, output_format, force=force)
+        file = DiagramFile.read(output, (network, against), output_format, force=force)
     layer_options = (f, c_in, c_out, p, s, d, groups, no_bias)
     if network is not None:
         if dense is not None:

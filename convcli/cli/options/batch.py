@@ -35,6 +35,7 @@ class BatchOptions(NamedTuple):
     destination: Destination
     json: bool
     preview: PreviewRequest | None
+    name_list: str | None  # the file that the names of the sources come from
 
     @classmethod
     def read(
@@ -75,7 +76,9 @@ class BatchOptions(NamedTuple):
         limits = reading.limits._replace(processes=processes)
         reading = reading._replace(limits=limits)
         destination = destination._replace(jobs=threads)
-        return cls(sources, reading, processes, destination, arguments.json, preview_request)
+        return cls(
+            sources, reading, processes, destination, arguments.json, preview_request, arguments.files0_from
+        )
 
     @property
     def threads(self) -> int | None:
@@ -85,6 +88,8 @@ class BatchOptions(NamedTuple):
     def batch(self, recipes: Sequence[Recipe], files_read: Sequence[str] = ()) -> Batch:
         """Return the batch that applies these recipes."""
         executor = LocalProcesses(self.processes)
+        if self.name_list is not None:
+            files_read = (*files_read, self.name_list)
         return Batch(self.sources, recipes, self.destination, self.reading, files_read, executor)
 
 

@@ -12,6 +12,7 @@ from convcli.cli.output_files import check_output_file, extension, write_output_
 from convcli.cli.terminal.output import wrapped
 from convcli.errors import UsageError
 from convcli.files.atomic import write_atomically
+from convcli.files.identity import FileIds
 from convcli.pictures.text_matrices import format_matrix
 from convcli.sizes.text import format_size
 
@@ -49,7 +50,7 @@ def coefficient_rows(matrices: Iterable[NDArray[Any]]) -> str:
     return "\n".join(map(format_matrix, matrices))
 
 
-def check_kernel_file(target: str, inputs: Iterable[str] = (), *, force: bool) -> None:
+def check_kernel_file(target: str, inputs: FileIds, *, force: bool) -> None:
     """Check that a kernel can be saved to a file, before any work is done.
 
     Raises
@@ -74,7 +75,9 @@ def check_volume_format(target: str) -> None:
         raise UsageError(target, "a .csv file cannot hold a filter of several channels; use .npy or .json")
 
 
-def save_kernel(target: str, taps: NDArray[Any], metadata: Mapping[str, object], *, force: bool) -> None:
+def save_kernel(
+    target: str, taps: NDArray[Any], metadata: Mapping[str, object], inputs: FileIds, *, force: bool
+) -> None:
     """Write a kernel; a JSON file also gets `metadata`.
 
     Raises
@@ -83,11 +86,11 @@ def save_kernel(target: str, taps: NDArray[Any], metadata: Mapping[str, object],
         The file cannot be written.
     """
     if extension(target) == ".npy":
-        write_atomically(target, lambda stream: np.save(stream, taps), replace=force)
+        write_atomically(target, lambda stream: np.save(stream, taps), replace=force, inputs=inputs)
         return
     text = (
         f"{json.dumps({'kernel': taps.tolist(), **metadata})}\n"
         if extension(target) == ".json"
         else format_matrix(taps, ",")
     )
-    write_output_file(target, text.encode(), force=force)
+    write_output_file(target, text.encode(), inputs, force=force)

@@ -12,6 +12,7 @@ from convcli.cli.terminal.output import (
     write,
     write_json,
 )
+from convcli.files.identity import FileIds
 from convcli.kernels.filter import Filter
 from convcli.kernels.orientation_tuning import TuningCurve, tuning_curves
 
@@ -24,9 +25,7 @@ MIN_BAR_WIDTH = 10  # columns of bars that are shown side by side
 BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
-def report_tuning(
-    filter_: Filter, target: str | None, inputs: Sequence[str], *, force: bool, json: bool
-) -> None:
+def report_tuning(filter_: Filter, target: str | None, inputs: FileIds, *, force: bool, json: bool) -> None:
     """Print the tuning of a filter, and draw it if a file is given.
 
     Raises
@@ -40,7 +39,7 @@ def report_tuning(
     if target is not None:
         from convcli.figures.plots import tuning_plot  # late: only a drawing needs Pillow
 
-        write_output_file(target, tuning_plot(curves), force=force)
+        write_output_file(target, tuning_plot(curves), inputs, force=force)
     if json:
         write_json({"name": filter_.name} | {str(curve.stimulus): _record(curve) for curve in curves})
     elif target is not None:
