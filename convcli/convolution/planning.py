@@ -39,6 +39,7 @@ __all__ = [
 
 Image = NDArray[Any]
 
+THREAD_BYTES = 1 << 22  # what a thread takes besides its strips (measured)
 MAX_PADDED = 1 << 28  # pixels of a padded image; so much padding around a small image is a mistake
 
 
@@ -110,6 +111,21 @@ class PlannedConvolution(NamedTuple):
     response_dtype: np.dtype[Any]  # dtype of one kernel's result, before results are combined
     square_dtype: np.dtype[Any]  # dtype in which a magnitude is computed
     plan: Plan
+
+    def working_bytes(self, value_bytes: int) -> int:
+        """Return an upper bound on what the threads hold while they work, besides the result.
+
+        Parameters
+        ----------
+        value_bytes : int
+            Bytes that processing the strips takes per value.
+        """
+        plan, columns = self.plan, self.columns
+        width = columns.before + columns.side + columns.after
+        rows = (plan.strip_rows - 1) * self.rows.stride + self.rows.extent
+        strip = rows * width * math.prod(plan.shape[2:]) * plan.sum_dtype.itemsize
+        values = plan.strip_rows * math.prod(plan.shape[1:])
+        return plan.threads * (min(THREAD_BYTES, 4 * strip) + strip + values * value_bytes)
 
 
 def plan_convolution(

@@ -53,8 +53,8 @@ def select_channels(image: ArrayLike, channels: str = "each") -> NDArray[Any]:
     Returns
     -------
     array
-        ``(H, W)``, or the image itself for ``each``. Sums of 8-bit pixels are uint16, sums of other integers
-        int64.
+        ``(H, W)``, or the image itself for ``each``. Sums of several channels of 8-bit pixels are uint16, of
+        other integers int64.
 
     Raises
     ------
@@ -75,10 +75,10 @@ def select_channels(image: ArrayLike, channels: str = "each") -> NDArray[Any]:
     count = pixels.shape[2] if pixels.ndim == 3 else 1
     if channels == Channels.EACH:
         return pixels
-    if channels == Channels.SUM:
-        return _sum_channels(pixels.reshape(*pixels.shape[:2], count))
-    if channels == Channels.GRAY and count == 1:
+    if channels in (Channels.SUM, Channels.GRAY) and count == 1:
         return pixels.reshape(pixels.shape[:2])
+    if channels == Channels.SUM:
+        return _sum_channels(pixels)
     if count != 3:
         raise ImageError(
             f"channels {channels}",

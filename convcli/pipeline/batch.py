@@ -10,7 +10,8 @@ from typing import NamedTuple
 from convcli.errors import UsageError
 from convcli.files.identity import PathResolver
 from convcli.pipeline.inputs import Source
-from convcli.pipeline.job import Job, Observer, candidate_outputs, result_bytes
+from convcli.pipeline.job import Job, Observer, candidate_outputs
+from convcli.pipeline.memory import result_bytes
 from convcli.pipeline.outputs import Destination, Outputs, make_folder
 from convcli.pipeline.processes import Executor, LocalProcesses
 from convcli.pipeline.reading import ReadOptions

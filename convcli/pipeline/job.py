@@ -3,15 +3,13 @@
 import os
 import time
 from collections.abc import Iterable, Sequence
-from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from convcli.errors import ConvcliError, ImageError, OutputError, OutputExists, SizeError
+from convcli.errors import ConvcliError, ImageError, OutputError, OutputExists
 from convcli.files.streams import STREAM, write_bytes
 from convcli.pictures.formats.encoding import encode
-from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat, check_holds
-from convcli.pictures.limits import Size
+from convcli.pictures.formats.output_formats import OutputFormat, check_holds
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.outputs import PRINTED, Destination, Outputs, make_folder
@@ -20,7 +18,7 @@ from convcli.pipeline.recipes.recipe import Recipe, Result
 from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
 from convcli.signals import interruptible
 
-__all__ = ["Job", "Observer", "candidate_outputs", "result_bytes"]
+__all__ = ["Job", "Observer", "candidate_outputs"]
 
 NO_MEMORY = "not enough memory to process it"
 
@@ -33,45 +31,6 @@ class Observer(Protocol):
 
     def after(self, input_view: Any, recipe: Recipe, result: Result, finished: Finished) -> str:
         """Look at a result, and return text for its report."""
-
-
-def result_bytes(
-    recipes: Sequence[Recipe], file_format: OutputFormat | None, size: Size, itemsize: int, is_numeric: bool
-) -> int:
-    """Return the memory that the largest result of several recipes takes, with the file made of it.
-
-    Parameters
-    ----------
-    recipes : sequence of Recipe
-    file_format : OutputFormat or None
-        Of results that go where most go; None: as the input suggests.
-    size : (height, width, channels)
-        Of the input.
-    itemsize : int
-        Bytes per value of the input.
-    is_numeric : bool
-        Whether the input has numbers instead of pixels.
-    """
-    return max(_result_bytes(recipe, file_format, size, itemsize, is_numeric) for recipe in recipes)
-
-
-def _result_bytes(
-    recipe: Recipe, file_format: OutputFormat | None, size: Size, itemsize: int, is_numeric: bool
-) -> int:
-    try:
-        values = prod(recipe.result_size(size))
-    except SizeError:  # reported when the recipe is tried
-        return 0
-    if recipe.destination is not None:
-        file_format = recipe.destination.format
-    as_numbers = recipe.as_numbers
-    if as_numbers is None:
-        as_numbers = is_numeric or (file_format is not PRINTED and file_format.numeric)
-    value_bytes = 8 if itemsize > 4 else itemsize
-    if as_numbers:
-        value_bytes = max(recipe.itemsize if is_numeric else 4, 8 if itemsize > 4 else 4)
-    encoder_bytes = None if file_format is None else OUTPUT_FORMATS[file_format].encoder_bytes
-    return values * (value_bytes + recipe.extra_bytes + (encoder_bytes or value_bytes))
 
 
 class Job(NamedTuple):

@@ -1,8 +1,7 @@
 """How inputs are read: from where, how large they may be, which frame of several, on what background."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from math import prod
 from typing import NamedTuple
 
 from convcli.errors import ImageError
@@ -16,12 +15,6 @@ from convcli.signals import interruptible
 __all__ = ["ReadOptions"]
 
 
-def _bytes_per_value(count: int, size: Size, itemsize: int, is_numeric: bool) -> int:
-    """Return the memory that results take, for a number of bytes per value of the input."""
-    del itemsize, is_numeric
-    return prod(size) * count
-
-
 class ReadOptions(NamedTuple):
     """How large pictures may be, which frame is read, and the color that transparent pixels are laid over."""
 
@@ -29,9 +22,8 @@ class ReadOptions(NamedTuple):
     frame: int | None = None
     background: Color | None = None
 
-    def with_result_bytes(self, per_value: int) -> "ReadOptions":
-        """Return the same options for work that takes so many bytes per value of the input."""
-        needed = partial(_bytes_per_value, per_value)
+    def with_result_bytes(self, needed: Callable[[Size, int, bool], int]) -> "ReadOptions":
+        """Return the same options for work that takes that much memory, see `Limits.result_bytes`."""
         return self._replace(limits=self.limits._replace(result_bytes=needed))
 
     def load(self, source: str) -> Picture:

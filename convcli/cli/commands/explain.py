@@ -1,6 +1,7 @@
 """``convcli explain``: how one value of a result is computed."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -169,10 +170,14 @@ def explain(
     from convcli.cli.options.filtering import kernel_files, read_filters, read_window
     from convcli.cli.reports.explained import ValueReport
     from convcli.convolution.fused import filter_pixels
-    from convcli.convolution.rendering import SignedMapping
+    from convcli.convolution.rendering import SignedMapping, render
     from convcli.kernels.filter import Filter
     from convcli.pictures.channels import Channels, select_channels
+    from convcli.pictures.formats.output_formats import OutputFormat
     from convcli.pictures.picture import PictureKind
+    from convcli.pipeline.memory import result_bytes
+    from convcli.pipeline.recipes.filtering import convolution_recipe
+    from convcli.pipeline.recipes.rendering import Rendering
 
     kernels = [kernel] if kernel is not None else []
     inputs = [image, *kernel_files(kernels)]
@@ -191,7 +196,10 @@ def explain(
     mapping = None if signed is None else parse_choice(signed, SignedMapping, "--signed")
     if mapping == SignedMapping.STRETCH:
         raise UsageError("--signed stretch", "depends on all pixels of the result; use raw")
-    picture = read_options(max_pixels, max_memory, frame).with_result_bytes(24).load(image)
+    rendering = Rendering(selected, SignedMapping.RAW, 1, (0,), relu=False)
+    recipe = convolution_recipe(filter_, window, rendering, measured=False)
+    reading = read_options(max_pixels, max_memory, frame)
+    picture = reading.with_result_bytes(partial(result_bytes, [recipe], OutputFormat.NPY)).load(image)
     if selected == Channels.EACH:
         files.check_channels(input_name(image), picture.pixels.shape[2:])
     mapping = mapping or (SignedMapping.ABS if picture.kind == PictureKind.PIXELS else SignedMapping.RAW)
@@ -199,10 +207,10 @@ def explain(
     try:
         pixels = select_channels(picture.pixels, selected)
         result = filter_pixels(pixels, filter_, SignedMapping.RAW, **window_options).pixels
-        written = filter_pixels(pixels, filter_, mapping, depth=picture.depth, **window_options).pixels
         explained = _explain_channels(pixels, filter_, result, window_options)
         check_position(explained[0].rows, explained[0].columns, position)
-        values = _values(explained, selected, position, written)
+        value = result[position[0] : position[0] + 1, position[1] : position[1] + 1]
+        values = _values(explained, selected, position, render(value, mapping, depth=picture.depth))
     except SizeError as error:
         raise SizeError(f"{input_name(image)}: {error.what}", error.why) from None
     except ConvcliError as error:
@@ -249,7 +257,7 @@ def _values(
     row, column = position
     count = len(explained)
     names = ("gray" if selected == "each" else str(selected),) if count == 1 else channel_names(count)
-    pixels = written[row, column].ravel().tolist()
+    pixels = written.ravel().tolist()
     return tuple(
         ChannelValue(
             name=name,

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Pair", "learn"]
 
 LARGE_ERROR = 0.5  # relative error
+BYTES_PER_VALUE = 50  # memory that learning takes per value of the input
 TRAINING = "Training"  # heading of the help page
 
 
@@ -176,7 +178,9 @@ def learn(
     if curve is not None:
         check_output_file(curve, (".png",), "a curve", files_read, force=force)
     check_distinct_files(output, "--curve", curve)
-    reading = read_options(max_pixels, max_memory, None).with_result_bytes(50)
+    reading = read_options(max_pixels, max_memory, None).with_result_bytes(
+        lambda size, *_: BYTES_PER_VALUE * prod(size)
+    )
     pairs = _pairs(pictures, size, channels, reading, absolute=absolute)
     examples = [example for pair in pairs for example in pair.examples]
     if output is not None and examples[0].pixels.shape[2] > 1:

@@ -63,6 +63,9 @@ def encode(
         from convcli.pictures.formats.deep_encoding import encode_deep  # late: few pictures need it
 
         return [encode_deep(picture, file_format, name, _resolution_for(picture, file_format), jobs)]
+    if file_format == OutputFormat.NPY and picture.pixels.flags.c_contiguous:  # without a copy
+        np.lib.format.write_array_header_1_0(memory, np.lib.format.header_data_from_array_1_0(picture.pixels))
+        return [memory.getbuffer(), picture.pixels.reshape(-1).view(np.uint8).data]
     if file_format == OutputFormat.NPY:
         np.save(memory, picture.pixels, allow_pickle=False)
     elif file_format.text:

@@ -142,7 +142,7 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
     OutputFormat.JXL: FormatProperties(
         extensions=("jxl",), sixteen_bits=True, alpha=True, encoder_bytes=34, extra=True
     ),
-    OutputFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),
+    OutputFormat.NPY: FormatProperties(extensions=("npy",), numeric=True, encoder_bytes=0),
     OutputFormat.CSV: FormatProperties(extensions=("csv",), numeric=True, separator=",", encoder_bytes=90),
     OutputFormat.TXT: FormatProperties(extensions=("txt",), numeric=True, separator=" ", encoder_bytes=90),
 }  # fmt: skip

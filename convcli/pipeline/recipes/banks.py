@@ -14,16 +14,16 @@ from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Combination
 from convcli.layers.volumes import convolve_volume
 from convcli.pictures.channels import Channels, channel_names, select_channels
-from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture
-from convcli.pipeline.recipes.recipe import Recipe, Result
-from convcli.pipeline.recipes.rendering import EXTRA_BYTES, Rendering
-from convcli.pipeline.recipes.window import SlidingWindow, result_size
+from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result, Work
+from convcli.pipeline.recipes.rendering import Rendering
+from convcli.pipeline.recipes.window import SlidingWindow, result_pixels
 from convcli.sizes.text import format_size
 
 __all__ = ["bank_recipe"]
 
 Array = NDArray[Any]
+EXTRA_BYTES = 6  # bytes per value of the maps while they are computed (measured)
 
 
 def bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Recipe:
@@ -56,16 +56,23 @@ def bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Reci
     return Recipe(
         bank.name,
         partial(_filter_picture, bank, window, rendering),
-        partial(_result_size, bank, window, rendering.channels),
+        partial(_estimate, bank, window, rendering),
         as_numbers or None,
-        extra_bytes=EXTRA_BYTES,
     )
 
 
-def _result_size(bank: Bank, window: SlidingWindow, channels: Channels, size: Size) -> Size:
-    maps_per_filter = size[2] if bank.depth == 1 and channels == Channels.EACH else 1
+def _estimate(
+    bank: Bank, window: SlidingWindow, rendering: Rendering, picture: InputKind, as_numbers: bool
+) -> Work:
+    maps_per_filter = picture.size[2] if bank.depth == 1 and rendering.channels == Channels.EACH else 1
     taps = bank.taps.shape[0], bank.taps.shape[1]
-    return result_size(taps, bank.count * maps_per_filter, window, size)
+    values = result_pixels(taps, window, picture.size) * bank.count * maps_per_filter
+    itemsize = 4 if picture.itemsize < 8 else 8
+    return Work(
+        values,
+        itemsize if as_numbers else min(picture.itemsize, 2),
+        values * EXTRA_BYTES + rendering.selection_bytes(picture),
+    )
 
 
 def _filter_picture(

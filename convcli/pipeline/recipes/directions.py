@@ -11,15 +11,15 @@ from convcli.kernels.filter import Filter
 from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
 from convcli.pipeline.outputs import Destination
-from convcli.pipeline.recipes.recipe import Recipe, Result
+from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result, Work
 from convcli.pipeline.recipes.rendering import Rendering, check_no_depthwise
 from convcli.pipeline.recipes.sheets import CHANNEL_NAMES, filters_luma
-from convcli.pipeline.recipes.window import SlidingWindow, result_size
+from convcli.pipeline.recipes.window import SlidingWindow, result_pixels
 from convcli.sizes.text import format_size
 
 __all__ = ["direction_recipe"]
 
-EXTRA_BYTES = 12  # bytes per value of the figure while it is drawn
+EXTRA_BYTES = 24  # bytes per pixel of the figure while it is drawn (measured)
 
 
 def direction_recipe(
@@ -37,11 +37,17 @@ def direction_recipe(
     return Recipe(
         filter_.name,
         partial(_draw_direction, filter_, window, rendering.channels),
-        partial(result_size, (taps[0], taps[1]), 3, window),
+        partial(_estimate, (taps[0], taps[1]), window, rendering),
         as_numbers=False,
-        extra_bytes=EXTRA_BYTES,
         destination=destination,
     )
+
+
+def _estimate(
+    taps: tuple[int, int], window: SlidingWindow, rendering: Rendering, picture: InputKind, _: bool
+) -> Work:
+    pixels = result_pixels(taps, window, picture.size)
+    return Work(3 * pixels, 1, pixels * EXTRA_BYTES + rendering.selection_bytes(picture))
 
 
 def _draw_direction(

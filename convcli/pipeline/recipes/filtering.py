@@ -4,20 +4,27 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from convcli.convolution.fused import filter_pixels
-from convcli.convolution.rendering import SignedMapping
+from convcli.convolution.planning import ConvolutionSettings, plan_convolution
+from convcli.convolution.rendering import Adjustment, SignedMapping
 from convcli.errors import KernelError, UsageError
 from convcli.kernels.filter import Filter
-from convcli.pictures.channels import Channels, select_channels
+from convcli.pictures.channels import select_channels
 from convcli.pictures.picture import Picture
-from convcli.pipeline.recipes.recipe import Recipe, Result
+from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result, Work
 from convcli.pipeline.recipes.rendering import Rendering, check_no_depthwise, result_record
-from convcli.pipeline.recipes.window import SlidingWindow, result_size
+from convcli.pipeline.recipes.window import SlidingWindow, result_pixels
 
 if TYPE_CHECKING:
     from convcli.kernels.banks import Bank
 
 __all__ = ["convolution_recipe"]
+
+# Bytes per value of a strip while it becomes pixels (measured); scaling and some mappings need 64 bits.
+NARROW_BYTES, WIDE_BYTES = 10, 26
+SMALL_RESULT = 1 << 20  # values; for fewer, memory matters little
 
 
 def convolution_recipe(
@@ -58,14 +65,45 @@ def _filter_recipe(filter_: Filter, window: SlidingWindow, rendering: Rendering,
             "--bias", f"has {len(rendering.biases)} numbers, but there is one filter; give one number"
         )
     as_numbers = None if rendering.signed is None else rendering.signed == SignedMapping.RAW
-    height, width = filter_.kernels[0].shape
-    maps = None if rendering.channels == Channels.EACH else 1
     return Recipe(
         filter_.name,
         partial(_filter_picture, filter_, window, rendering, scale, measured),
-        partial(result_size, (height, width), maps, window),
+        partial(_estimate, filter_, window, rendering, scale),
         as_numbers,
     )
+
+
+def _estimate(
+    filter_: Filter,
+    window: SlidingWindow,
+    rendering: Rendering,
+    scale: float,
+    picture: InputKind,
+    as_numbers: bool,
+) -> Work:
+    """Plan the convolution of an empty picture, which takes no memory."""
+    selected = rendering.selected(picture)
+    mapping = rendering.mapping(as_numbers)
+    value_bytes = WIDE_BYTES if mapping in (SignedMapping.CENTER, SignedMapping.STRETCH) else NARROW_BYTES
+    if Adjustment(scale, rendering.biases[0], None, rendering.relu).changes:
+        value_bytes += WIDE_BYTES
+    itemsize = 1 if picture.is_numeric else picture.itemsize
+    height, width = filter_.kernels[0].shape
+    values = result_pixels((height, width), window, selected.size) * selected.size[2]
+    if values < SMALL_RESULT:  # a bound takes less time than a plan
+        itemsize = 8 if mapping == SignedMapping.RAW else itemsize
+        return Work(values, itemsize, values * (value_bytes + 8) + rendering.selection_bytes(picture))
+    planned = plan_convolution(
+        np.broadcast_to(np.zeros((), selected.dtype), selected.size),
+        filter_.kernels,
+        filter_.combination,
+        ConvolutionSettings(**window._asdict()),
+    )
+    if mapping == SignedMapping.RAW:
+        adjustment = Adjustment(scale, rendering.biases[0], planned.bound)
+        itemsize = adjustment.result_dtype(planned.plan.dtype).itemsize
+    extra = planned.working_bytes(value_bytes) + rendering.selection_bytes(picture)
+    return Work(values, itemsize, extra)
 
 
 def _filter_picture(

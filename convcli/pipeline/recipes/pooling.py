@@ -1,16 +1,18 @@
 """Recipes that pool."""
 
 from functools import partial
+from math import prod
 from typing import Any
 
 from numpy.typing import NDArray
 
-from convcli.convolution.pooling import PoolMode, pool
+from convcli.convolution.planning import THREAD_BYTES
+from convcli.convolution.pooling import STRIP_BYTES, PoolMode, pool
 from convcli.convolution.statistics import measure
 from convcli.networks.layer_types.pooling import Pooling
-from convcli.pictures.limits import Size
+from convcli.parallel import thread_count
 from convcli.pictures.picture import Picture, PictureKind
-from convcli.pipeline.recipes.recipe import Recipe, Result
+from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result, Work
 from convcli.pipeline.recipes.rendering import result_record
 from convcli.sizes.text import format_padding, format_size
 
@@ -22,14 +24,19 @@ def pool_recipe(layer: Pooling, mode: PoolMode, jobs: int | None = None) -> Reci
     return Recipe(
         f"{layer.type}-{format_size(layer.window)}",
         partial(_pool_picture, layer, mode, jobs),
-        partial(_result_size, layer),
-        itemsize=8 if mode == PoolMode.AVG else 4,
+        partial(_estimate, layer, mode, jobs),
     )
 
 
-def _result_size(layer: Pooling, size: Size) -> Size:
-    rows, columns = layer.axes(size)
-    return rows.output, columns.output, size[2]
+def _estimate(layer: Pooling, mode: PoolMode, jobs: int | None, picture: InputKind, as_numbers: bool) -> Work:
+    rows, columns = layer.axes(picture.size)
+    strip = min(STRIP_BYTES + THREAD_BYTES, 2 * prod(picture.size) * picture.itemsize)
+    exact = as_numbers and picture.is_numeric and mode == PoolMode.AVG
+    return Work(
+        rows.output * columns.output * picture.size[2],
+        8 if exact else picture.itemsize,
+        thread_count(jobs, rows.output) * strip,
+    )
 
 
 def _pool_picture(

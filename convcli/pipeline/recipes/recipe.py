@@ -1,4 +1,4 @@
-"""A recipe: one thing to do to a picture, and its result."""
+"""A recipe: one thing to do to a picture, its result, and the memory that it takes."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -7,7 +7,47 @@ from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture
 from convcli.pipeline.outputs import Destination
 
-__all__ = ["Recipe", "Result"]
+__all__ = ["InputKind", "Recipe", "Result", "Work"]
+
+
+class InputKind(NamedTuple):
+    """What is known about a picture before it is decoded.
+
+    Attributes
+    ----------
+    size : (height, width, channels)
+    itemsize : int
+        Bytes per value.
+    is_numeric : bool
+        Whether it has numbers instead of pixels.
+    """
+
+    size: Size
+    itemsize: int
+    is_numeric: bool
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the pixels; of numbers, the one that takes the most memory."""
+        return f"{'f' if self.is_numeric and self.itemsize > 2 else 'u'}{self.itemsize}"
+
+
+class Work(NamedTuple):
+    """The memory that a recipe takes besides the picture.
+
+    Attributes
+    ----------
+    values : int
+        Number of values of the result.
+    itemsize : int
+        Bytes per value of the result.
+    extra : int
+        Bytes that are needed only while the result is computed.
+    """
+
+    values: int
+    itemsize: int
+    extra: int = 0
 
 
 class Result(NamedTuple):
@@ -47,22 +87,17 @@ class Recipe(NamedTuple):
         What derived file names have after the name of the input.
     run : callable
         Takes a picture and whether numbers are wanted instead of pixels, and returns a `Result`.
-    result_size : callable
-        Returns the size of the result for the size of a picture; raises `SizeError` if there is none.
+    estimate : callable
+        Takes an `InputKind`, and whether numbers are wanted instead of pixels, and returns the `Work`; raises
+        `SizeError` if there is no result.
     as_numbers : bool or None
         Whether the result stays numbers instead of pixels; None: as the input and the output format suggest.
-    extra_bytes : int
-        Additional bytes per value of the result while it is computed.
-    itemsize : int
-        Bytes per value of a result of numbers, if the input has at most 4.
     destination : Destination or None
         Where its results go, if not where all others go.
     """
 
     label: str
     run: Callable[[Picture, bool], Result]
-    result_size: Callable[[Size], Size]
+    estimate: Callable[[InputKind, bool], Work]
     as_numbers: bool | None = None
-    extra_bytes: int = 0
-    itemsize: int = 4
     destination: Destination | None = None

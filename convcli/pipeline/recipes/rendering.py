@@ -1,6 +1,7 @@
 """How results become pixels: channels, signs, scale, bias."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +12,10 @@ from convcli.convolution.statistics import Statistics, measure
 from convcli.errors import UsageError
 from convcli.pictures.channels import Channels
 from convcli.pictures.picture import Picture
+from convcli.pipeline.recipes.recipe import InputKind
 from convcli.sizes.text import format_size
 
-__all__ = ["EXTRA_BYTES", "Rendering", "check_no_depthwise", "result_record"]
-
-
-EXTRA_BYTES = 10  # bytes per value of a result that is not turned into pixels in the same pass
+__all__ = ["Rendering", "check_no_depthwise", "result_record"]
 
 
 class Rendering(NamedTuple):
@@ -34,6 +33,20 @@ class Rendering(NamedTuple):
     def mapping(self, as_numbers: bool) -> SignedMapping:
         """Return how signed values become pixels; by default they become absolute, or stay numbers."""
         return self.signed or (SignedMapping.RAW if as_numbers else SignedMapping.ABS)
+
+    def selected(self, picture: InputKind) -> InputKind:
+        """Return what is known about the channels that are filtered."""
+        height, width, count = picture.size
+        if self.channels == Channels.EACH or count == 1:
+            return picture
+        itemsize = (2 if picture.itemsize == 1 else 8) if self.channels == Channels.SUM else picture.itemsize
+        return InputKind((height, width, 1), itemsize, picture.is_numeric or itemsize == 8)
+
+    def selection_bytes(self, picture: InputKind) -> int:
+        """Return the memory that the selected channels take besides the picture."""
+        selected = self.selected(picture)
+        is_view = selected is picture or self.channels in (Channels.R, Channels.G, Channels.B)
+        return 0 if is_view else prod(selected.size) * selected.itemsize
 
     def render(
         self, values: NDArray[Any], picture: Picture, as_numbers: bool

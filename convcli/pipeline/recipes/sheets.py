@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,11 +20,10 @@ from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Filter
 from convcli.pictures.backgrounds import flatten
 from convcli.pictures.channels import Channels, select_channels
-from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture
 from convcli.pipeline.outputs import Destination
 from convcli.pipeline.recipes.feature_maps import FeatureMap, SheetFilter, describe_filter
-from convcli.pipeline.recipes.recipe import Recipe, Result
+from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result, Work
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
 from convcli.sizes.text import format_size
@@ -34,7 +32,8 @@ __all__ = ["CHANNEL_NAMES", "filters_luma", "sheet_recipe"]
 
 Array = NDArray[Any]
 
-EXTRA_BYTES = 12  # bytes per value of a result while its panel is drawn
+EXTRA_BYTES = 6  # bytes per value of a result while its panel is drawn (measured)
+SHEET_BYTES = 12  # bytes per pixel of the sheet (measured)
 MAX_PANELS = 256
 ROUNDING_FACTOR = 16  # results up to this multiple of the float precision are rounding errors, drawn as 0
 CHANNEL_NAMES = {
@@ -62,19 +61,18 @@ def sheet_recipe(
     return Recipe(
         "sheet",
         partial(_draw_sheet, filters, window, rendering),
-        partial(_largest_result, [sheet_filter.recipe for sheet_filter in filters], panels),
+        partial(_estimate, [sheet_filter.recipe for sheet_filter in filters], panels),
         as_numbers=False,
-        extra_bytes=EXTRA_BYTES,
         destination=destination,
     )
 
 
-def _largest_result(recipes: Sequence[Recipe], panels: int, size: Size) -> Size:
-    """Return the size of the largest result, or a size that takes as much memory as the sheet."""
-    rows, columns, _ = max((recipe.result_size(size) for recipe in recipes), key=prod)
-    side = max_panel_side(panels)
-    # A pixel of the sheet takes about a quarter of the bytes of a value of a result.
-    return max((rows, columns, 3), (panels * side // 4, side, 3), key=prod)
+def _estimate(recipes: Sequence[Recipe], panels: int, picture: InputKind, _: bool) -> Work:
+    """Estimate the largest result while its panel is drawn, and the sheet."""
+    sheet_values = panels * max_panel_side(panels) ** 2 * SHEET_BYTES
+    works = [recipe.estimate(picture, True) for recipe in recipes]
+    largest = max(work.values * (work.itemsize + EXTRA_BYTES) + work.extra for work in works)
+    return Work(sheet_values, 1, largest)
 
 
 def filters_luma(picture: Picture, channels: Channels) -> bool:

@@ -11,7 +11,7 @@ from convcli.pictures.limits import Size
 from convcli.sizes.axes import window_axes
 from convcli.sizes.text import NamedPadding, PaddingAmounts, format_padding, format_size
 
-__all__ = ["SlidingWindow", "result_size"]
+__all__ = ["SlidingWindow", "result_pixels"]
 
 
 class SlidingWindow(NamedTuple):
@@ -48,9 +48,9 @@ class SlidingWindow(NamedTuple):
         }
 
 
-def result_size(taps: tuple[int, int], maps: int | None, window: SlidingWindow, size: Size) -> Size:
-    """Return the size of a result; `maps` is its number of channels, None for that of the picture."""
+def result_pixels(taps: tuple[int, int], window: SlidingWindow, size: Size) -> int:
+    """Return the number of pixels of a result."""
     rows, columns = window_axes(
         size[:2], taps, padding=window.padding, stride=window.stride, dilation=window.dilation
     )
-    return rows.output, columns.output, maps or size[2]
+    return rows.output * columns.output

@@ -1,0 +1,49 @@
+"""How much memory the work on a picture takes, so that what does not fit is refused before it is decoded."""
+
+from collections.abc import Sequence
+
+from convcli.errors import ConvcliError
+from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
+from convcli.pictures.limits import Size
+from convcli.pipeline.recipes.recipe import InputKind, Recipe
+
+__all__ = ["result_bytes"]
+
+
+def result_bytes(
+    recipes: Sequence[Recipe], file_format: OutputFormat | None, size: Size, itemsize: int, is_numeric: bool
+) -> int:
+    """Return the memory that the largest result of several recipes takes, with the file made of it.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+    file_format : OutputFormat or None
+        Of results that go where most go; None: as the input suggests.
+    size : (height, width, channels)
+        Of the input.
+    itemsize : int
+        Bytes per value of the input.
+    is_numeric : bool
+        Whether the input has numbers instead of pixels.
+    """
+    picture = InputKind(size, itemsize, is_numeric)
+    return max(_result_bytes(recipe, file_format, picture) for recipe in recipes)
+
+
+def _result_bytes(recipe: Recipe, file_format: OutputFormat | None, picture: InputKind) -> int:
+    if recipe.destination is not None:
+        file_format = recipe.destination.format
+    as_numbers = recipe.as_numbers
+    if as_numbers is None:
+        if file_format is None or file_format == OutputFormat.TIFF:
+            as_numbers = picture.is_numeric
+        else:
+            as_numbers = file_format.numeric
+    try:
+        work = recipe.estimate(picture, as_numbers)
+    except ConvcliError:  # reported when the recipe is tried
+        return 0
+    encoder_bytes = None if file_format is None else OUTPUT_FORMATS[file_format].encoder_bytes
+    encoder = work.values * (work.itemsize if encoder_bytes is None else encoder_bytes)
+    return work.values * work.itemsize + max(work.extra, encoder)
