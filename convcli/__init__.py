@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from convcli.pictures.picture import Picture
     from convcli.pictures.reading import read_image, read_picture
     from convcli.pictures.writing import write_image, write_picture
+    from convcli.pipeline.single_file import FileResult
     from convcli.pipeline.single_picture import (
-        FileResult,
         filter_file,
         filter_picture,
         pool_file,
@@ -119,8 +119,8 @@ _MODULES = {
     "pictures.picture": ("Picture",),
     "pictures.reading": ("read_image", "read_picture"),
     "pictures.writing": ("write_image", "write_picture"),
+    "pipeline.single_file": ("FileResult",),
     "pipeline.single_picture": (
-        "FileResult",
         "filter_file",
         "filter_picture",
         "pool_file",

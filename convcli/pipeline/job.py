@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from convcli.errors import ConvcliError, ImageError, OutputError, OutputExists
 from convcli.files.streams import STREAM, write_bytes
+from convcli.files.times import FileTimes, file_times
 from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.output_formats import OutputFormat, check_holds
 from convcli.pictures.picture import Picture, PictureKind
@@ -61,6 +62,8 @@ class Job(NamedTuple):
         recipes = [recipe for recipe in self.recipes if not self._is_skipped(recipe, report)]
         if not recipes:
             return report
+        # Reading a file changes when it was last read.
+        times = file_times(self.source.name) if self.outputs.destination.keep_time else None
         try:
             for recipe in recipes:
                 self.outputs.check(self._destination(recipe).output)  # before decoding for nothing
@@ -73,9 +76,11 @@ class Job(NamedTuple):
             report.events.append(self.failure(NO_MEMORY))
             return report
         notes = pictures[0].notes
+        if self.outputs.destination.keep_time and times is None:
+            notes = (*notes, "is not a regular file, so it has no time to keep")
         for recipe in recipes:
             try:
-                dropped, finished = self._apply(recipe, pictures)
+                dropped, finished = self._apply(recipe, pictures, times)
             except OutputError as error:
                 was_just_made = isinstance(error, OutputExists) and self.outputs.destination.skip_existing
                 event = Skipped(error.what) if was_just_made else Failure(error, error.why, error.what)
@@ -107,7 +112,9 @@ class Job(NamedTuple):
             report.events.append(Skipped(path))
         return path is not None
 
-    def _apply(self, recipe: Recipe, pictures: list[Picture]) -> tuple[tuple[str, ...], Finished]:
+    def _apply(
+        self, recipe: Recipe, pictures: list[Picture], times: FileTimes | None
+    ) -> tuple[tuple[str, ...], Finished]:
         """Apply a recipe to the last of the pictures, which is dropped as early as possible."""
         picture = pictures.pop()
         started = time.perf_counter()
@@ -117,7 +124,7 @@ class Job(NamedTuple):
         with interruptible():
             result = recipe.run(picture, _wants_numbers(recipe, picture, file_format))
         del picture
-        notes = (*result.notes, *self._write(recipe, result.picture, file_format, target))
+        notes = (*result.notes, *self._write(recipe, result.picture, file_format, target, times))
         seconds = round(time.perf_counter() - started, 6)
         record = {"input": self.source.name, "output": target, **result.record, "seconds": seconds}
         matrix = result.picture if file_format is PRINTED else None
@@ -141,11 +148,16 @@ class Job(NamedTuple):
         return file_format, path
 
     def _write(
-        self, recipe: Recipe, picture: Picture, file_format: OutputFormat | None, target: str | None
+        self,
+        recipe: Recipe,
+        picture: Picture,
+        file_format: OutputFormat | None,
+        target: str | None,
+        times: FileTimes | None,
     ) -> Iterable[str]:
         """Write the result and return what could not be kept; a matrix that is printed is not written."""
         if file_format is PRINTED or target is None:
-            return ()
+            return () if times is None else ("its result is printed, so no file gets its time",)
         name = "standard output" if target == STREAM else target
         destination = self._destination(recipe)
         dropped = check_holds(picture, file_format, name)
@@ -156,7 +168,7 @@ class Job(NamedTuple):
         if target == STREAM:
             write_bytes(content)
         else:
-            self.outputs.write(target, content)
+            dropped += self.outputs.write(target, content, times)
         return dropped
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from string import Formatter
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from convcli.errors import OutputError, UsageError, describe_os_error, suggestion
 from convcli.files.atomic import INPUT_MESSAGE, check_target, write_atomically
 from convcli.files.identity import FileIds
 from convcli.files.streams import STREAM
+from convcli.files.times import FileTimes, set_times
 from convcli.pictures.formats.output_formats import OutputFormat
 from convcli.pictures.picture import PictureKind
 from convcli.pipeline.inputs import Source
@@ -40,6 +41,8 @@ class Destination(NamedTuple):
         Compression of PNG files, 0 to 9.
     jobs : int or None
         Threads that encode a file.
+    keep_time : bool
+        Give each output the times of its input.
     option : str
         The option that gave the name, for messages.
     """
@@ -52,6 +55,7 @@ class Destination(NamedTuple):
     skip_existing: bool = False
     png_level: int | None = None
     jobs: int | None = None
+    keep_time: bool = False
     option: str = "--name"
 
     def format_for(self, kind: PictureKind, as_numbers: bool | None) -> OutputFormat | None:
@@ -135,14 +139,22 @@ class Outputs:
         elif Path(STANDARD_OUTPUT).is_file() and STANDARD_OUTPUT in self.files_read:
             raise OutputError("standard output", INPUT_MESSAGE)
 
-    def write(self, target: str, content: Sequence[bytes | memoryview]) -> None:
-        """Write the parts of a file to a checked target."""
-        write_atomically(
-            target,
-            lambda stream: stream.writelines(content),
-            replace=self.destination.force,
-            inputs=self.files_read,
-        )
+    def write(
+        self, target: str, content: Sequence[bytes | memoryview], times: FileTimes | None = None
+    ) -> tuple[str, ...]:
+        """Write the parts of a file to a checked target, and return notes; `times` become its own."""
+        notes = []
+
+        def write_content(stream: BinaryIO) -> None:
+            stream.writelines(content)
+            if times is not None:
+                try:
+                    set_times(stream, times)
+                except OSError as error:
+                    notes.append(f"{target} does not get its time: {describe_os_error(error)}")
+
+        write_atomically(target, write_content, replace=self.destination.force, inputs=self.files_read)
+        return tuple(notes)
 
 
 def make_folder(folder: Path) -> None:

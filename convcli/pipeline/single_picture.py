@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from numpy.typing import ArrayLike
 
@@ -12,59 +10,22 @@ from convcli.convolution.borders import parse_border
 from convcli.convolution.pooling import PoolMode
 from convcli.convolution.rendering import SignedMapping
 from convcli.errors import UsageError, parse_choice
-from convcli.files.streams import STREAM
 from convcli.kernels.banks import Bank, MapCombination, combine_maps, filter_or_bank
 from convcli.kernels.filter import Filter, kernel_array
 from convcli.kernels.lookup import get_filter
 from convcli.networks.layer_types.pooling import Pooling
-from convcli.pictures.backgrounds import parse_color
 from convcli.pictures.channels import Channels
-from convcli.pictures.formats.output_formats import format_for_path, parse_format
 from convcli.pictures.limits import MAX_PIXELS
 from convcli.pictures.picture import Picture, PictureKind
-from convcli.pictures.reading import reading_limits
-from convcli.pipeline.batch import Batch
-from convcli.pipeline.inputs import Source
-from convcli.pipeline.outputs import Destination
-from convcli.pipeline.reading import ReadOptions
 from convcli.pipeline.recipes.filtering import convolution_recipe
 from convcli.pipeline.recipes.pooling import pool_recipe
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
-from convcli.pipeline.report import Failure, Finished, Note
+from convcli.pipeline.single_file import FileResult, file_destination, file_reading, run_file
 from convcli.sizes.axes import Padding, Pair, as_amounts, as_pair
 
-__all__ = ["FileResult", "filter_file", "filter_picture", "pool_file", "pool_picture"]
-
-
-@dataclass(frozen=True, eq=False)
-class FileResult:
-    """The result of `filter_file` or `pool_file`: the file that was written, and what is known about it.
-
-    Attributes
-    ----------
-    output : str
-        The file that was written.
-    record : dict
-        Everything known about the result, under the keys of ``convcli apply --json``, such as
-        ``shape_out``, ``dtype``, ``min`` and ``max``.
-    notes : tuple of str
-        What could not be kept, such as a color profile that does not fit a gray result.
-
-    Examples
-    --------
-    >>> import convcli
-    >>> import tempfile
-    >>> output = f"{tempfile.mkdtemp()}/small.png"
-    >>> result = convcli.pool_file("sample_images/camera.png", output=output)
-    >>> result.output == output, result.record["shape_out"], result.notes
-    (True, '256x256', ())
-    """
-
-    output: str
-    record: dict[str, object] = field(repr=False)  # it may list hundreds of coefficients
-    notes: tuple[str, ...]
+__all__ = ["filter_file", "filter_picture", "pool_file", "pool_picture"]
 
 
 def filter_file(
@@ -74,6 +35,7 @@ def filter_file(
     output: str | os.PathLike[str] | None = None,
     format: str | None = None,
     force: bool = False,
+    keep_time: bool = False,
     padding: Padding = "same",
     border: str = "edge",
     stride: Pair = 1,
@@ -109,6 +71,8 @@ def filter_file(
         npy, csv, txt.
     force : bool
         Replace an existing file.
+    keep_time : bool
+        Give the output the modification and access time of the source.
     padding, border, stride, dilation, flip, channels, combine, signed, scale, bias, relu, jobs
         As for `filter_picture`.
     max_pixels : int
@@ -145,8 +109,8 @@ def filter_file(
         filter, padding=padding, border=border, stride=stride, dilation=dilation, flip=flip,
         channels=channels, combine=combine, signed=signed, scale=scale, bias=bias, relu=relu, jobs=jobs,
     )  # fmt: skip
-    destination = _destination(output, format, force=force, jobs=jobs)
-    return _run_job(source, recipe, destination, _read_options(max_pixels, frame, background))
+    destination = file_destination(output, format, force=force, keep_time=keep_time, jobs=jobs)
+    return run_file(source, recipe, destination, file_reading(max_pixels, frame, background))
 
 
 def filter_picture(
@@ -237,6 +201,7 @@ def pool_file(
     output: str | os.PathLike[str] | None = None,
     format: str | None = None,
     force: bool = False,
+    keep_time: bool = False,
     max_pixels: int = MAX_PIXELS,
     frame: int | None = None,
     background: str | None = None,
@@ -246,7 +211,7 @@ def pool_file(
 
     Parameters
     ----------
-    source, output, format, force, max_pixels, frame, background
+    source, output, format, force, keep_time, max_pixels, frame, background
         As for `filter_file`.
     mode, size, stride, padding, ceil, jobs
         As for `pool`.
@@ -264,9 +229,9 @@ def pool_file(
     SizeError, UsageError
         An option is invalid, or the window does not fit.
     """
-    destination = _destination(output, format, force=force, jobs=jobs)
+    destination = file_destination(output, format, force=force, keep_time=keep_time, jobs=jobs)
     recipe = _pool_recipe(mode, size, stride, padding, ceil, jobs)
-    return _run_job(source, recipe, destination, _read_options(max_pixels, frame, background))
+    return run_file(source, recipe, destination, file_reading(max_pixels, frame, background))
 
 
 def pool_picture(
@@ -351,22 +316,6 @@ def _pool_recipe(
     return pool_recipe(layer, kind, jobs)
 
 
-def _destination(
-    output: str | os.PathLike[str] | None, format: str | None, *, force: bool, jobs: int | None
-) -> Destination:
-    file_format = None if format is None else parse_format(format)
-    if output is None:
-        return Destination(folder=Path(), format=file_format, force=force, jobs=jobs)
-    output = _file_name(output)
-    return Destination(output, format=file_format or format_for_path(output), force=force, jobs=jobs)
-
-
-def _file_name(path: str | os.PathLike[str]) -> str:
-    """Return the name of a file; ``-`` is one, too, not a standard stream as on the command line."""
-    name = os.fsdecode(path)
-    return f"./{name}" if name == STREAM else name
-
-
 def _apply(picture: Picture, recipe: Recipe) -> Picture:
     if not isinstance(picture, Picture):
         raise UsageError(
@@ -374,22 +323,3 @@ def _apply(picture: Picture, recipe: Recipe) -> Picture:
         )
     as_numbers = picture.kind != PictureKind.PIXELS if recipe.as_numbers is None else recipe.as_numbers
     return recipe.run(picture, as_numbers).picture
-
-
-def _read_options(max_pixels: int, frame: int | None, background: str | None) -> ReadOptions:
-    color = None if background is None else parse_color(str(background), "background")
-    return ReadOptions(*reading_limits(max_pixels, frame), color)
-
-
-def _run_job(
-    source: str | os.PathLike[str], recipe: Recipe, destination: Destination, reading: ReadOptions
-) -> FileResult:
-    """Run a batch of one file, and raise what it reports as a failure."""
-    (report,) = Batch([Source(_file_name(source))], [recipe], destination, reading).run()
-    events = report.events
-    last = events[-1]
-    if isinstance(last, Failure):
-        raise last.error
-    assert isinstance(last, Finished)
-    notes = tuple(event.text for event in events if isinstance(event, Note))
-    return FileResult(str(last.record["output"]), dict(last.record), notes)

@@ -439,7 +439,7 @@ def test_where_standard_output_takes_the_result_nothing_is_shown(terminal: Runne
 
 def test_a_size_cannot_be_shown(convcli: Runner) -> None:
     assert_refused(
-        convcli("pool", "--n", "9", "--preview"), "--n: prints a size, so there is nothing to preview; "
+        convcli("pool", "--n", "9", "--preview"), "--n: prints a size, so --preview has no effect; "
     )
 
 

@@ -249,7 +249,12 @@ def expected(
 def written(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Picture, str], tuple[bytes, tuple[str, ...]]]:
     """Run a command on a picture in memory, and return the file that it would write, and its notes."""
     files: dict[str, bytes] = {}
-    monkeypatch.setattr(Outputs, "write", lambda _, target, parts: files.update({target: b"".join(parts)}))
+
+    def keep(_: Outputs, target: str, parts: list[bytes], *__: object) -> tuple[str, ...]:
+        files[target] = b"".join(parts)
+        return ()
+
+    monkeypatch.setattr(Outputs, "write", keep)
 
     def write(command: str, picture: Picture, extension: str) -> tuple[bytes, tuple[str, ...]]:
         monkeypatch.setattr(reading, "load_picture", lambda *_, **__: picture)

@@ -66,10 +66,8 @@ def pool(
         type=f"{chosen_mode}pool",
     )
     if n is not None:
-        if (arguments.output, arguments.out_dir, arguments.file_format) != (None,) * 3:
-            raise UsageError("--n", "prints a size, so there is nothing to write; give an image to pool it")
-        if arguments.preview or arguments.preview_as is not None:
-            raise UsageError("--n", "prints a size, so there is nothing to preview; give an image to pool it")
+        for option in arguments.given_options() + ["--background"] * (background is not None):
+            raise UsageError("--n", f"prints a size, so {option} has no effect; give an image to pool it")
         if images:
             raise UsageError("--n", "gives a size instead of an image; leave out one of them")
         report_size(layer, parse_size(n, "input"), TableFormat.read(json=arguments.json))

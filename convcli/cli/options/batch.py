@@ -72,10 +72,12 @@ class BatchOptions(NamedTuple):
             files0_from=arguments.files0_from,
             out_dir=arguments.out_dir,
         )
+        if arguments.keep_time:
+            _check_keeps_time(destination, sources)
         processes, threads = split_jobs(arguments.jobs, len(sources))
         limits = reading.limits._replace(processes=processes)
         reading = reading._replace(limits=limits)
-        destination = destination._replace(jobs=threads)
+        destination = destination._replace(jobs=threads, keep_time=arguments.keep_time)
         return cls(
             sources, reading, processes, destination, arguments.json, preview_request, arguments.files0_from
         )
@@ -91,6 +93,16 @@ class BatchOptions(NamedTuple):
         if self.name_list is not None:
             files_read = (*files_read, self.name_list)
         return Batch(self.sources, recipes, self.destination, self.reading, files_read, executor)
+
+
+def _check_keeps_time(destination: Destination, sources: Sequence[Source]) -> None:
+    """Check for --keep-time that inputs and outputs are files."""
+    if destination.output == STREAM:
+        raise UsageError(
+            "--keep-time", "sets the time of output files, but -o - is standard output; leave out one of them"
+        )
+    if any(source.name == STREAM for source in sources):
+        raise UsageError("--keep-time", "keeps the time of input files, but - is standard input; name a file")
 
 
 def read_options(

@@ -54,6 +54,14 @@ class BatchArguments(NamedTuple):
             rich_help_panel=options.OUTPUT,
         ),
     ] = None
+    keep_time: Annotated[
+        bool,
+        typer.Option(
+            "--keep-time",
+            help="Give each output the modification time of its input.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = False
     force: options.Force = False
     max_pixels: options.MaxPixels = None
     max_memory: options.MaxMemory = None
@@ -95,6 +103,15 @@ class BatchArguments(NamedTuple):
     preview_as: options.PreviewAs = None
     json: options.JsonOption = False
     text: options.TextOption = False
+
+    def given_options(self) -> list[str]:
+        """Return the names of the given options, without those for the form of the answer."""
+        declared = signature(BatchArguments).parameters
+        return [
+            declared[name].annotation.__metadata__[0].default
+            for name, value in self._asdict().items()
+            if value != declared[name].default and name not in ("json", "text")
+        ]
 
 
 def takes_batch_arguments(command: Callable[..., int]) -> Callable[..., int]:

@@ -54,6 +54,12 @@ class DrawingOptions:
                     f"{figure.option} -",
                     "writes to standard output, but so do the names of the other outputs; write to a file",
                 )
+            if figure is not None and figure.output == STREAM and batch.destination.keep_time:
+                raise UsageError(
+                    "--keep-time",
+                    f"sets the time of output files, but {figure.option} - is standard output; "
+                    "leave out one of them",
+                )
         return cls(figures[0], figures[1], results)
 
     @property
