@@ -167,8 +167,10 @@ def ink_rows() -> list[Case]:
     ]
     profile: dict[int, tuple[str, Sequence[int]]] = {34675: ("UNDEFINED", INK_PROFILE)}
     dropped = f"{INK}, and its color profile was dropped"
+    jpeg = saved(Image.new("CMYK", (16, 16), (255, 0, 0, 0)), "TIFF", compression="jpeg", quality=100)
     return [
         *cases,
+        Case("CMYK", "JPEG in a TIFF", jpeg, [[[0, 255, 255]] * 16] * 16, notes=[INK], close=1),
         Case("CMYK", "TIFF", tiff(4, [8] * 4, inks, photometric=5), colors, notes=[INK]),
         Case(
             "CMYK", "TIFF with a profile", tiff(4, [8] * 4, inks, photometric=5, tags=profile), colors,
