@@ -472,3 +472,10 @@ def test_twelve_bits_are_the_same_in_every_format(name: str) -> None:
     picture = read_picture(REFERENCE / name)
     assert picture.pixels.tolist() == [[0, 16388, 32776, 65535], [65535, 32776, 16388, 0]]
     assert picture.notes == ("its values from 0 to 4095 are scaled to 65535",)
+
+
+def test_later_frames_of_a_gif_lie_over_the_background_color() -> None:
+    first, second = gif([0, 1], FOUR, width=4, left=1, background=2), gif([3], FOUR, width=4)
+    header = 13 + 3 * len(FOUR)
+    picture = read_picture(io.BytesIO(first[:-1] + second[header:]), frame=1)
+    assert picture.pixels.tolist() == [[list(FOUR[index]) for index in (3, 0, 1, 2)]]

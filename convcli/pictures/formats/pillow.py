@@ -115,7 +115,7 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pi
                 if frame is not None and image.format != "TIFF":
                     if image.format != "MPO":  # its pictures differ in size
                         check_size(image, file_bytes, name, limits)
-                    _seek(image, frame, name)
+                    _seek(image, stream, frame, name)
                 check_size(image, file_bytes, name, limits)
                 _refuse_truncation(image, stream, name)
                 decoded = _decoded(image, stream, name, frame)
@@ -141,7 +141,11 @@ def _reason(error: Exception) -> str:
     return f"cannot be decoded: {message}" if for_users and message else "is damaged or truncated"
 
 
-def _seek(image: Image.Image, frame: int, name: str) -> None:
+def _seek(image: Image.Image, stream: BinaryIO, frame: int, name: str) -> None:
+    if image.format == "GIF" and frame:  # its frames lie over the first
+        finish = prepare(image, stream, name)
+        image.load()
+        finish()
     try:
         image.seek(frame)
     except EOFError:
