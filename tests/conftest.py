@@ -86,7 +86,8 @@ def terminal(convcli: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
 @pytest.fixture
 def without_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the packages of the extra convcli[deep]."""
-    for name in ("tifffile", "imagecodecs"):
+    readers = ("convcli.pictures.formats.deep.tiff", "convcli.pictures.formats.deep.codecs")  # may be loaded
+    for name in ("tifffile", "imagecodecs", *readers):
         monkeypatch.setitem(sys.modules, name, None)
 
 

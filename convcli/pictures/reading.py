@@ -36,13 +36,14 @@ def read_image(source: str | os.PathLike[str] | BinaryIO) -> NDArray[Any]:
     ----------
     source : path or binary stream
         PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, AVIF and ``.npy`` are recognized by content, ``.csv`` and
-        ``.txt`` matrices by file name.
+        ``.txt`` matrices by file name. With the extra ``convcli[deep]``, also JPEG 2000, JPEG XL and what
+        Pillow cannot keep whole: 16-bit color, 64-bit numbers, TIFFs of several bands.
 
     Returns
     -------
     array
-        ``(H, W)`` if grayscale, else ``(H, W, C)``. Pixels are uint8, or uint16 for 16-bit grayscale; numbers
-        are int8, int32, uint32 or float32 from a TIFF, int64 or float64 from text, and of the dtype of a
+        ``(H, W)`` if grayscale, else ``(H, W, C)``. Pixels are uint8, or uint16 for more than 8 bits; numbers
+        are signed, unsigned or floating as in a TIFF, int64 or float64 from text, and of the dtype of a
         ``.npy`` file (uint8 for bool, float32 for float16). Alpha, if there is any, is the last channel:
         remove it before filtering (``image[..., :3]``). EXIF orientation has been applied.
 

@@ -1367,12 +1367,20 @@ def deep_color_png() -> bytes:
         ("deep.ppm", b"P6 2 1 65535\n" + struct.pack(">6H", 1, 2, 3, 40000, 50000, 60000)),
     ],
 )
-def test_sixteen_bit_color_is_refused(convcli: Runner, in_folder: Path, name: str, data: bytes) -> None:
+def test_sixteen_bit_color_is_kept(convcli: Runner, in_folder: Path, name: str, data: bytes) -> None:
     (in_folder / name).write_bytes(data)
+    ran = convcli("apply", name, "--filter", "identity", "-o", "out.npy")
+    assert ran.all == (0, "out.npy\n", "")
+    assert np.load("out.npy").tolist() == [[[1, 2, 3], [40000, 50000, 60000]]]
+
+
+@pytest.mark.usefixtures("without_extra")
+def test_sixteen_bit_color_names_the_extra(convcli: Runner, in_folder: Path) -> None:
+    (in_folder / "deep.png").write_bytes(deep_color_png())
     with nothing_changes(in_folder):
-        ran = convcli("apply", name, "--filter", "box")
-    why = "holds more than 8 bits per color channel, which Pillow would cut to 8; pip install 'convcli[deep]' reads it"
-    assert ran.all == (1, "", f"convcli: {name}: {why}\n")
+        ran = convcli("apply", "deep.png", "--filter", "box")
+    why = "holds 16 bits per color channel, which Pillow would cut to 8; pip install 'convcli[deep]' reads it"
+    assert ran.all == (1, "", f"convcli: deep.png: {why}\n")
 
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -1643,7 +1651,7 @@ def test_unknown_filter_far_from_any_gets_the_list(convcli: Runner, in_folder: P
         (
             "text.png",
             b"1 2 3\n",
-            "is not an image; supported are PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF",
+            "is not an image; supported are PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, AVIF, JPEG 2000 and JPEG XL",
         ),
         (
             "text",
@@ -1772,7 +1780,7 @@ def test_json_tells_of_failures(convcli: Runner, in_folder: Path) -> None:
     (in_folder / "bad\n.png").write_bytes(b"no picture")
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "bad\n.png", "none.png", "--filter", "box", "--json", "-j", 1)
-    why = "is not an image; supported are PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
+    why = "is not an image; supported are PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, AVIF, JPEG 2000 and JPEG XL"
     assert ran.code == 1
     assert [json.loads(line) for line in ran.out.splitlines()] == [
         {
@@ -1925,7 +1933,7 @@ def test_bad_file_does_not_stop_the_others(
 ) -> None:
     (in_folder / "bad.png").write_bytes(b"no picture")
     ran = convcli("apply", "photo.png", "bad.png", "none.png", "gray.png", "--filter", "identity")
-    why = "is not an image; supported are PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF"
+    why = "is not an image; supported are PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, AVIF, JPEG 2000 and JPEG XL"
     errors = f"convcli: bad.png: {why}\nconvcli: none.png: no such file or directory\n"
     errors += "convcli: 4 inputs: 2 done, 2 failed\n"
     assert ran.all == (1, "photo-identity.png\ngray-identity.png\n", errors)

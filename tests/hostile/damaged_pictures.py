@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
-from PIL import Image, features
+from PIL import Image, UnidentifiedImageError, features
 
 __all__ = [
     "COLORS",
@@ -53,11 +54,15 @@ def pixels(height: int = 24, width: int = 32) -> NDArray[np.uint8]:
 
 
 def size_of(data: bytes) -> tuple[int, int]:
-    """Return the size that Pillow sees in a file, which may be damaged."""
+    """Return the size that Pillow sees in a file, which may be damaged, or that tifffile sees if Pillow fails."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data)) as image:
-            return image.size
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                return image.size
+        except UnidentifiedImageError:
+            page = tifffile.TiffFile(io.BytesIO(data)).pages.first
+            return page.imagewidth, page.imagelength
 
 
 def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:

@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -102,18 +103,26 @@ def test_a_format_that_cannot_hold_sixteen_bits_is_refused(
 
 @both
 @pytest.mark.parametrize(
-    ("name", "data"),
+    ("name", "data", "pixel"),
     [
-        ("rgb.png", png_bytes(1, 1, 16, 2, [b"\1\2\3\4\5\6"])),
-        ("rgba.png", png_bytes(1, 1, 16, 6, [b"\1\2\3\4\5\6\7\x08"])),
-        ("grey-and-alpha.png", png_bytes(1, 1, 16, 4, [b"\1\2\3\4"])),
-        ("rgb.tiff", tiff_bytes("<", (1, 1), [16] * 3, [b"\1\2\3\4\5\6"], photometric=2)),
-        ("rgb.ppm", b"P6 1 1 65535\n\1\2\3\4\5\6"),
+        ("rgb.png", png_bytes(1, 1, 16, 2, [b"\1\2\3\4\5\6"]), [0x102, 0x304, 0x506]),
+        ("rgba.png", png_bytes(1, 1, 16, 6, [b"\1\2\3\4\5\6\7\x08"]), [0x102, 0x304, 0x506, 0x708]),
+        ("grey-and-alpha.png", png_bytes(1, 1, 16, 4, [b"\1\2\3\4"]), [0x102, 0x304]),
+        (
+            "rgb.tiff",
+            tiff_bytes("<", (1, 1), [16] * 3, [b"\1\2\3\4\5\6"], photometric=2),
+            [0x201, 0x403, 0x605],
+        ),
+        ("rgb.ppm", b"P6 1 1 65535\n\1\2\3\4\5\6", [0x102, 0x304, 0x506]),
     ],
 )
-def test_sixteen_bit_colour_is_refused(hostile: Nursery, command: str, name: str, data: bytes) -> None:
+def test_sixteen_bit_colour_keeps_sixteen_bits(
+    hostile: Nursery, command: str, name: str, data: bytes, pixel: list[int]
+) -> None:
     Path(name).write_bytes(data)
-    refused(hostile, command, name, "out.png", start=f"{name}: ", why="more than 8 bits per color channel")
+    ended = hostile(command, name, *UNCHANGED[command], "-o", "out.png")
+    assert (ended.code, ended.printed, ended.err) == (0, ["out.png"], b"")
+    assert imagecodecs.png_decode(Path("out.png").read_bytes()).tolist() == [[pixel]]
 
 
 @both

@@ -156,7 +156,7 @@ def test_what_no_decoder_keeps_whole_is_refused_with_the_first_reason(
     with pytest.raises(NotKeptWhole) as caught:
         decode(io.BytesIO(DEEP_PPM), "deep.ppm")
     assert str(caught.value) == (
-        "deep.ppm: holds more than 8 bits per color channel, which Pillow would cut to 8; "
+        "deep.ppm: holds 16 bits per color channel, which Pillow would cut to 8; "
         "pip install 'convcli[deep]' reads it"
     )
 
@@ -168,5 +168,5 @@ def test_the_first_decoder_that_reads_a_format_decodes_it(monkeypatch: pytest.Mo
     picture = decoded.to_picture("letter")
     assert (picture.pixels.tolist(), picture.notes) == ([[65]], ("letter",))
     assert decode(io.BytesIO(b"A#"), "letter") is None
-    assert readable_formats() == "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, AVIF and LETTER"
+    assert readable_formats() == "PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, AVIF, JPEG 2000, JPEG XL and LETTER"
     assert {".letter", ".png"} < readable_extensions()

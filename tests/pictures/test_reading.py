@@ -360,26 +360,26 @@ def rgb_16_tiff(order: str, *, planes: int = 1, compression: int = 1) -> bytes:
     )
 
 
+@pytest.mark.usefixtures("without_extra")
 @pytest.mark.parametrize(
-    "data",
+    ("data", "bits"),
     [
-        pytest.param(png_bytes(1, 1, 16, RGB, [b"\1\2\3\4\5\6"]), id="rgb png"),
-        pytest.param(png_bytes(1, 1, 16, RGBA, [b"\1\2\3\4\5\6\7\x08"]), id="rgba png"),
-        pytest.param(png_bytes(1, 1, 16, GRAY_ALPHA, [b"\1\2\3\4"]), id="gray and alpha png"),
-        pytest.param(rgb_16_tiff("<"), id="little-endian tiff"),
-        pytest.param(rgb_16_tiff(">"), id="big-endian tiff"),
-        pytest.param(rgb_16_tiff("<", compression=8), id="deflate tiff"),
-        pytest.param(rgb_16_tiff("<", planes=2), id="planar tiff"),
-        pytest.param(rgb_16_tiff("<", planes=2, compression=8), id="planar deflate tiff"),
-        pytest.param(b"P6 1 1 65535\n\1\2\3\4\5\6", id="ppm"),
-        pytest.param(b"P6 1 1 1023\n\1\2\3\4\2\6", id="10-bit ppm"),
-        pytest.param(b"P3 1 1 65535\n1 40000 3\n", id="plain ppm"),
-        pytest.param(TEN_BIT_AVIF, id="10-bit avif"),
+        pytest.param(png_bytes(1, 1, 16, RGB, [b"\1\2\3\4\5\6"]), 16, id="rgb png"),
+        pytest.param(png_bytes(1, 1, 16, RGBA, [b"\1\2\3\4\5\6\7\x08"]), 16, id="rgba png"),
+        pytest.param(rgb_16_tiff("<"), 16, id="little-endian tiff"),
+        pytest.param(rgb_16_tiff(">"), 16, id="big-endian tiff"),
+        pytest.param(rgb_16_tiff("<", compression=8), 16, id="deflate tiff"),
+        pytest.param(rgb_16_tiff("<", planes=2), 16, id="planar tiff"),
+        pytest.param(rgb_16_tiff("<", planes=2, compression=8), 16, id="planar deflate tiff"),
+        pytest.param(TEN_BIT_AVIF, 10, id="10-bit avif"),
     ],
 )
-def test_more_than_8_bits_a_color_is_refused_not_cut(data: bytes) -> None:
-    with pytest.raises(ImageError, match="more than 8 bits"):
+def test_more_than_8_bits_a_color_is_refused_not_cut(data: bytes, bits: int) -> None:
+    with pytest.raises(ImageError) as caught:
         picture_of(data)
+    assert caught.value.why == (
+        f"holds {bits} bits per color channel, which Pillow would cut to 8; pip install 'convcli[deep]' reads it"
+    )
 
 
 def test_5_6_5_bit_bmp_is_read() -> None:
@@ -490,10 +490,9 @@ def test_signed_8_bit_tiff_is_not_taken_for_bright_pixels() -> None:
     assert pixels.tolist() == [[-5, 7]]
 
 
-def test_float64_tiff_is_refused() -> None:
+def test_float64_tiff_keeps_all_its_bits() -> None:
     data = tiff_bytes("<", (1, 1), [64], [struct.pack("<d", 0.1)], sample_format=3)
-    with pytest.raises(ImageError):
-        picture_of(data)
+    assert picture_of(data).pixels.tolist() == [[0.1]]
 
 
 def test_jpeg_is_close_to_what_was_saved() -> None:
@@ -1011,7 +1010,7 @@ def test_file_in_a_folder_that_may_not_be_entered(tmp_path: Path) -> None:
         folder.chmod(0o700)
 
 
-@pytest.mark.parametrize("file_format", ["EPS", "PDF", "ICO", "TGA", "PCX", "SGI", "JPEG2000"])
+@pytest.mark.parametrize("file_format", ["EPS", "PDF", "ICO", "TGA", "PCX", "SGI"])
 def test_format_that_is_not_allowed_is_refused(file_format: str, file_of: FileOf) -> None:
     path = file_of(saved(Image.new("RGB", (8, 8)), file_format), f"x.{file_format.lower()}")
     with pytest.raises(ImageError, match="is not an image"):

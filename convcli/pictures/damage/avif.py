@@ -1,54 +1,29 @@
-"""Finds the bit depth of an AVIF picture, which Pillow does not report.
+"""Reads how many bits per channel an AVIF file has.
 
-Source: ISO/IEC 14496-12 (boxes) and 23008-12 (properties of items); AOMedia, AV1 Image File Format.
+Source: ISO/IEC 14496-12 (boxes) and 23008-12 (properties of items); AV1 Codec ISO Media File Format
+Binding, 2.3.
 """
 
-import io
-from collections.abc import Iterator
+from itertools import chain
 from typing import BinaryIO
 
-__all__ = ["is_deep"]
+from convcli.pictures.headers.boxes import find_boxes, read_box
 
-MAX_BOXES = 10_000  # boxes read per file
-CONFIGURATION, HIGH_BIT_DEPTH = b"av1C", 0x40  # the flag is in the third byte
-# The boxes around a configuration, of pictures and of animations, with the bytes before the boxes in each.
-PARENTS = {
-    b"meta": 4, b"iprp": 0, b"ipco": 0,
-    b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0, b"stsd": 8, b"av01": 78,
-}  # fmt: skip
+__all__ = ["avif_bits"]
+
+PICTURES = (b"meta", b"iprp", b"ipco", b"av1C")
+ANIMATIONS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"av01", b"av1C")
+HIGH_DEPTH, TWELVE_BITS = 0x40, 0x20  # in the third byte of a configuration
 
 
-def is_deep(stream: BinaryIO) -> bool:
-    """Whether a picture in the file, or its alpha, has more than 8 bits per channel."""
-    end = stream.seek(0, io.SEEK_END)
-    open_boxes, count = [(0, end)], 0
-    while open_boxes:
-        begin, end = open_boxes.pop()
-        for kind, content, content_end in _boxes(stream, begin, end):
-            count += 1
-            if count > MAX_BOXES:
-                return False
-            if kind == CONFIGURATION:
-                stream.seek(content)
-                if int.from_bytes(stream.read(min(3, content_end - content))) & HIGH_BIT_DEPTH:
-                    return True
-            elif kind in PARENTS:
-                open_boxes.append((content + PARENTS[kind], content_end))
-    return False
+def avif_bits(stream: BinaryIO) -> int:
+    """Return the most bits per channel of the pictures in an AVIF file, or of their alpha: 8, 10 or 12."""
+    boxes = chain(find_boxes(stream, *PICTURES), find_boxes(stream, *ANIMATIONS))
+    return max((_depth(read_box(stream, box, 3)) for box in boxes), default=8)
 
 
-def _boxes(stream: BinaryIO, begin: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the type of each box between two positions, and where its content begins and ends."""
-    while begin + 8 <= end:
-        stream.seek(begin)
-        size = int.from_bytes(stream.read(4))
-        kind = stream.read(4)
-        content = begin + 8
-        if size == 1:  # a longer number follows
-            size = int.from_bytes(stream.read(8))
-            content += 8
-        box_end = end if size == 0 else min(begin + size, end)
-        if box_end < content:
-            return
-        yield kind, content, box_end
-        begin = box_end
+def _depth(configuration: bytes) -> int:
+    flags = configuration[2] if len(configuration) == 3 else 0
+    if not flags & HIGH_DEPTH:
+        return 8
+    return 12 if flags & TWELVE_BITS else 10

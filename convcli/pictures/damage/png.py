@@ -1,4 +1,4 @@
-"""Checks PNG files for damage that decoders accept.
+"""Checks PNG files for damage that decoders accept, and finds their chunks.
 
 Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025).
 """
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from convcli.errors import ImageError
 
-__all__ = ["check_all_pixels", "check_chunks"]
+__all__ = ["check_all_pixels", "check_chunks", "find_chunk"]
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by color type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -37,6 +37,11 @@ def check_chunks(stream: BinaryIO, name: str) -> None:
             palette_missing = False
         elif kind == b"IDAT" and palette_missing:
             raise ImageError(name, "is damaged: its palette is missing")
+
+
+def find_chunk(stream: BinaryIO, name: str, kind: bytes) -> bytes | None:
+    """Return the content of the first chunk of a kind, wherever it stands, or None."""
+    return next((data for found, data, _ in _chunks(stream, name) if found == kind), None)
 
 
 def check_all_pixels(stream: BinaryIO, name: str, frame: int = 0) -> None:

@@ -10,8 +10,6 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 from convcli.errors import ImageError
 
 __all__ = [
-    "PLANAR",
-    "SEPARATE_PLANES",
     "check_directory",
     "check_parts",
     "header_of_page",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from convcli.errors import NotKeptWhole
 from convcli.parallel import BackgroundTask
 from convcli.pictures.formats import pillow
+from convcli.pictures.formats.deep import decoder as deep
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Decoder(Protocol):
         """
 
 
-DECODERS: tuple[Decoder, ...] = (pillow,)
+DECODERS: tuple[Decoder, ...] = (pillow, deep)
 """Every decoder, the preferred ones first."""
 
 _started: dict[str, BackgroundTask[Decoded | None]] = {}
@@ -88,7 +89,7 @@ def readable_formats() -> str:
     Examples
     --------
     >>> readable_formats()
-    'PNG, JPEG, TIFF, WebP, BMP, GIF, PNM and AVIF'
+    'PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, AVIF, JPEG 2000 and JPEG XL'
     """
     *others, last = dict.fromkeys(name for decoder in DECODERS for name in decoder.FORMATS)
     return f"{', '.join(others)} and {last}"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from PIL import Image, ImageOps
 
-from convcli.errors import ConvcliError, ImageError, NotKeptWhole
+from convcli.errors import ConvcliError, ImageError
+from convcli.pictures.formats.deep.kept_whole import decoder_arguments, refuse_cut
 from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
 from convcli.pictures.formats.owned_process import is_owned
 from convcli.pictures.formats.pillow_conventions import (
@@ -37,7 +38,7 @@ EXTENSIONS = (
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pnm", ".pgm", ".ppm", ".pbm",
     ".avif",
 )  # fmt: skip
-BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, X_RESOLUTION, SAMPLE_FORMAT = 258, 262, 274, 282, 339  # TIFF tags
+PHOTOMETRIC, ORIENTATION, X_RESOLUTION, SAMPLE_FORMAT = 262, 274, 282, 339  # TIFF tags
 TWELVE_BITS = "I;12"  # Pillow's name for a raw mode
 
 # Pillow's log messages are discarded unless the application configures logging; without a handler they
@@ -105,6 +106,7 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pi
         try:
             image = open_image(stream, name, frame)
             if image is None:
+                _refuse_unopened(stream, name, frame)
                 kind = signature(stream)
                 if kind is None:
                     return None
@@ -117,7 +119,7 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pi
                         check_size(image, file_bytes, name, limits)
                     _seek(image, stream, frame, name)
                 check_size(image, file_bytes, name, limits)
-                _refuse_truncation(image, stream, name)
+                refuse_cut(image, stream, name)
                 decoded = _decoded(image, stream, name, frame)
         except (ConvcliError, MemoryError, Warning):  # a warning if the caller wants errors of them
             raise
@@ -127,10 +129,18 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pi
         except Exception as error:  # a decoder may raise anything on a damaged file
             if is_memory_short(error, image):
                 raise MemoryError from None
+            if image is None:
+                _refuse_unopened(stream, name, frame)
             raise ImageError(name, first_error() or _reason(error)) from None
         if first_error():
             raise ImageError(name, first_error())
         return decoded
+
+
+def _refuse_unopened(stream: BinaryIO, name: str, frame: int | None) -> None:
+    from convcli.pictures.formats.deep.unopened import refuse_unopened  # late: rarely needed
+
+    refuse_unopened(stream, name, frame or 0)
 
 
 def _reason(error: Exception) -> str:
@@ -159,45 +169,11 @@ def _tag(image: Image.Image, number: int, default: Any) -> Any:
     return getattr(image, "tag_v2", {}).get(number, default)
 
 
-def _refuse_truncation(image: Image.Image, stream: BinaryIO, name: str) -> None:
-    """Refuse color with more than 8 bits per channel, because Pillow would drop the lower bits."""
-    bits = max(_tag(image, BITS_PER_SAMPLE, (8,)))
-    if bits > 32:
-        raise NotKeptWhole(name, "holds 64-bit numbers, which Pillow would cut to 32")
-    raw_mode, *rest = _decoder_arguments(image)
-    in_color = image.mode not in {"1", "L", "I", "F"} and not image.mode.startswith("I;16")
-    deep = {
-        "PNG": ";16" in raw_mode,
-        "TIFF": bits > 8,
-        "PPM": bool(rest) and isinstance(rest[0], int) and rest[0] > 255,
-        "AVIF": image.format == "AVIF" and _is_deep_avif(stream),
-    }
-    if in_color and deep.get(image.format or "", False):
-        raise NotKeptWhole(name, "holds more than 8 bits per color channel, which Pillow would cut to 8")
-
-
-def _decoder_arguments(image: Image.Image) -> tuple[Any, ...]:
-    """Return the arguments of Pillow's decoder: the raw mode first, or "" if there is none."""
-    tiles = getattr(image, "tile", [])
-    arguments = tiles[0][3] if tiles else ""
-    whole = arguments if isinstance(arguments, tuple) else (arguments,)
-    return whole if whole and isinstance(whole[0], str) else ("", *whole)
-
-
-def _is_deep_avif(stream: BinaryIO) -> bool:
-    from convcli.pictures.damage.avif import is_deep  # late: only for an AVIF
-
-    position = stream.tell()
-    deep = is_deep(stream)
-    stream.seek(position)
-    return deep
-
-
 def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None) -> PillowDecoded:
     notes = []
     if frame is None and getattr(image, "is_animated", False):
         notes.append("has several frames; the first is used (--frame selects another)")
-    raw_mode, *rest = _decoder_arguments(image)
+    raw_mode, *rest = decoder_arguments(image)
     if (
         image.format == "PPM"
         and image.mode != "F"

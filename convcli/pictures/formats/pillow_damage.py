@@ -46,7 +46,7 @@ def check_damage(image: Image.Image, stream: BinaryIO, name: str, frame: int) ->
 
 
 def _check_tiff(image: Image.Image, stream: BinaryIO, name: str) -> None:
-    from convcli.pictures.damage.tiff import PLANAR, SEPARATE_PLANES, check_directory, check_parts
+    from convcli.pictures.damage.tiff import check_directory, check_parts
 
     tags: Any = image.tag_v2  # type: ignore[attr-defined] # a TIFF has it
     tile: Any = image.tile[0] if image.tile else ("",)  # type: ignore[attr-defined]
@@ -55,8 +55,6 @@ def _check_tiff(image: Image.Image, stream: BinaryIO, name: str) -> None:
     stream.seek(position)
     if tile[0] == "raw":  # for all others libtiff notices missing parts
         check_parts(tags, name)
-    elif image.mode == "LA" and tags.get(PLANAR) == SEPARATE_PLANES:
-        raise ImageError(name, "stores gray and alpha in separate planes, of which Pillow reads only one")
 
 
 def _check_png(image: Image.Image, stream: BinaryIO, name: str, frame: int) -> None:

@@ -1,0 +1,219 @@
+"""Reads deep PNG, JPEG, AVIF, JPEG 2000 and JPEG XL files with imagecodecs."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convcli.errors import ImageError
+from convcli.pictures.damage.avif import avif_bits
+from convcli.pictures.damage.jpeg import find_scans, pad_scans
+from convcli.pictures.damage.png import check_all_pixels, check_chunks, find_chunk
+from convcli.pictures.formats.deep.samples import (
+    Alpha,
+    DeepDecoded,
+    Meaning,
+    make_picture,
+    picture_itemsize,
+    scale_depth,
+)
+from convcli.pictures.formats.pillow_conventions import describe_color, exif_resolution
+from convcli.pictures.formats.pillow_opening import open_image
+from convcli.pictures.headers.jpeg import read_frame
+from convcli.pictures.headers.jpeg2000 import ASSOCIATED_OPACITY, COLOR, OPACITY, ColorSpace, read_jpeg2000
+from convcli.pictures.headers.jpegxl import ALPHA, read_jpegxl
+from convcli.pictures.limits import Limits
+
+__all__ = ["READERS"]
+
+ORIENTATION = 274  # EXIF tag
+JPEG_DCT_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # of one picture, and not lossless
+
+
+def decode_png(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
+    """Decode a PNG file of 16 bits per channel."""
+    check_chunks(stream, name)
+    check_all_pixels(stream, name)
+    with _opened(stream, name) as image:
+        _refuse_frame(frame, name, animated=getattr(image, "is_animated", False))
+        channels = len(image.getbands()) + ("transparency" in image.info)
+        _check_size(image.size, channels, 16, stream, name, limits)
+        image.info.setdefault("exif", find_chunk(stream, name, b"eXIf"))  # it may stand behind the pixels
+        meaning = _pillow_meaning(image)
+    samples = imagecodecs.png_decode(_rewound(stream).read())
+    return _picture(samples, 16, meaning)
+
+
+def decode_jpeg(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
+    """Decode a JPEG file of 12 bits per channel."""
+    header = read_frame(stream)
+    if header is None or header.marker not in JPEG_DCT_FRAMES or header.components not in (1, 3):
+        raise ImageError(
+            name, "is a JPEG of a kind that is not read: lossless, hierarchical or CMYK of 12 bits"
+        )
+    _refuse_frame(frame, name)
+    _check_size((header.width, header.height), header.components, header.bits, stream, name, limits)
+    scans = find_scans(stream, name)
+    content = _rewound(stream).read()
+    # Pillow reads the rest of the header of a file that says that it has 8 bits.
+    eight_bits = bytearray(content)
+    eight_bits[header.position] = 8
+    with _opened(io.BytesIO(eight_bits), name) as image:
+        meaning = _pillow_meaning(image)
+    samples = imagecodecs.jpeg8_decode(content)
+    if not scans.arithmetic:  # missing pixels become what is added
+        again = imagecodecs.jpeg8_decode(pad_scans(stream, scans.ends))
+        if not np.array_equal(samples, again):
+            raise ImageError(name, "is damaged: some of its pixels are missing")
+    return _picture(samples, header.bits, meaning)
+
+
+def decode_avif(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
+    """Decode an AVIF file of 10 or 12 bits per channel."""
+    with _opened(stream, name) as image:
+        _refuse_frame(frame, name, animated=getattr(image, "is_animated", False))
+        _check_size(image.size, len(image.getbands()), 16, stream, name, limits)
+        meaning = _pillow_meaning(image)
+    samples = imagecodecs.avif_decode(_rewound(stream).read(), index=0)
+    return _picture(samples, avif_bits(stream), meaning)
+
+
+def decode_jpeg2000(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
+    """Decode a JPEG 2000 file: JP2, or a bare codestream."""
+    header = read_jpeg2000(stream, name)
+    if header.subsampled or header.palette or header.space == ColorSpace.SYCC:
+        raise ImageError(name, "has subsampled, YCC or palette colors; convert it to RGB first")
+    _refuse_frame(frame, name)
+    _check_size(header.size[::-1], header.components, header.bits, stream, name, limits, header.signed)
+    samples = imagecodecs.jpeg2k_decode(_rewound(stream).read())
+    ink = header.space == ColorSpace.CMYK
+    alpha, bands = _jpeg2000_alpha(header.components, header.channels, ink=ink)
+    meaning = Meaning(alpha, bands, False, ink and not bands, 1, header.profile, header.resolution)
+    return _picture(samples, header.bits, meaning)
+
+
+def _jpeg2000_alpha(components: int, channels: tuple[int, ...] | None, *, ink: bool) -> tuple[Alpha, bool]:
+    """Return what alpha is, and whether the components are bands of their own."""
+    colors = 4 if ink else 3 if components >= 3 else 1
+    if components == colors:
+        return Alpha.NONE, False
+    last = (
+        OPACITY if channels is None else channels[-1]
+    )  # as other programs take a channel that is not defined
+    one_more = components == colors + 1 and (channels is None or set(channels[:-1]) == {COLOR})
+    if one_more and last in (OPACITY, ASSOCIATED_OPACITY):
+        return Alpha.STRAIGHT if last == OPACITY else Alpha.ASSOCIATED, False
+    return Alpha.NONE, True
+
+
+def decode_jpegxl(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
+    """Decode a JPEG XL file."""
+    header = read_jpegxl(stream, name)
+    _refuse_frame(frame, name, animated=header.animated)
+    colors = 1 if header.gray else 3
+    channels = colors + len(header.extra)
+    bits = 16 if header.floats else header.bits
+    _check_size(header.size[::-1], channels, bits, stream, name, limits, header.floats)
+    samples = imagecodecs.jpegxl_decode(_rewound(stream).read(), index=0 if header.animated else None)
+    if samples.ndim == 3 and samples.shape[:2] != header.size:  # plane after plane
+        samples = np.moveaxis(samples, 0, -1)
+    if samples.shape[:2] != header.size or samples.reshape(*header.size, -1).shape[2] != channels:
+        raise ImageError(name, f"holds {len(header.extra)} extra channels, which are not read")
+    alpha, bands = Alpha.NONE, bool(header.extra)
+    if header.extra == (ALPHA,):
+        alpha, bands = Alpha.ASSOCIATED if header.associated else Alpha.STRAIGHT, False
+    notes = ["has several frames; the first is used"] if header.animated else []
+    if header.profiled:
+        notes.append("its color profile is not kept")
+    return _picture(samples, bits, Meaning(alpha, bands, notes=tuple(notes)))
+
+
+def _rewound(stream: BinaryIO) -> BinaryIO:
+    stream.seek(0)
+    return stream
+
+
+def _refuse_frame(frame: int | None, name: str, *, animated: bool = False) -> None:
+    """Refuse all frames but the first."""
+    if frame:
+        has = "only the first frame of such a file is read" if animated else "it has a single frame"
+        raise ImageError(name, f"has no frame {frame}: {has}")
+
+
+def _check_size(
+    size: tuple[int, int],
+    channels: int,
+    bits: int,
+    stream: BinaryIO,
+    name: str,
+    limits: Limits,
+    numbers: bool = False,
+) -> None:
+    """Refuse a picture whose header gives a size beyond the limits."""
+    width, height = size
+    itemsize = picture_itemsize(bits)
+    file_bytes = stream.seek(0, io.SEEK_END)
+    decoder_bytes = width * height * channels * (4 + 2 * itemsize) + 2 * file_bytes
+    limits.check(
+        name,
+        (height, width, channels),
+        itemsize,
+        decoder_bytes=decoder_bytes,
+        numbers=numbers or itemsize > 2,
+    )
+
+
+def _picture(samples: NDArray[Any], bits: int, meaning: Meaning) -> DeepDecoded:
+    """Scale samples (H, W) or (H, W, C) and make a picture of them."""
+    scaled, notes = scale_depth(samples if samples.ndim == 3 else samples[..., np.newaxis], bits)
+    return DeepDecoded(make_picture(scaled, replace(meaning, notes=(*meaning.notes, *notes))))
+
+
+def _opened(stream: BinaryIO, name: str) -> Image.Image:
+    """Have Pillow read the header of a file."""
+    image = open_image(stream, name, None)
+    if image is None:
+        raise ImageError(name, "is damaged or truncated: its header cannot be read")
+    return image
+
+
+def _pillow_meaning(image: Image.Image) -> Meaning:
+    """Return the alpha and metadata that Pillow finds in a header."""
+    has_alpha = image.mode in {"LA", "RGBA"} or "transparency" in image.info
+    notes = describe_color(image)
+    if getattr(image, "is_animated", False):
+        notes.append("has several frames; the first is used")
+    plain_jpeg = image.format == "JPEG" and not image.info.get("jfif_unit")
+    dpi = exif_resolution(image) if plain_jpeg else image.info.get("dpi")
+    sound = isinstance(dpi, tuple) and len(dpi) == 2 and all(0 < float(part) < 1e6 for part in dpi)
+    return Meaning(
+        alpha=Alpha.STRAIGHT if has_alpha else Alpha.NONE,
+        orientation=_orientation(image),
+        profile=image.info.get("icc_profile") or None,
+        resolution=(float(dpi[0]), float(dpi[1])) if dpi and sound else None,
+        notes=tuple(notes),
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the orientation in the EXIF data of a header, without decoding pixels."""
+    exif = Image.Exif()
+    exif.load(image.info.get("exif") or b"")
+    value = exif.get(ORIENTATION, 1)
+    return value if isinstance(value, int) else 1
+
+
+READERS = {
+    "PNG": decode_png,
+    "JPEG": decode_jpeg,
+    "AVIF": decode_avif,
+    "JPEG 2000": decode_jpeg2000,
+    "JPEG XL": decode_jpegxl,
+}
+"""By format."""

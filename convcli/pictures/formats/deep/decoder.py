@@ -1,0 +1,79 @@
+"""Decodes pictures that Pillow cannot keep whole: finds the format, and whether the extra is installed.
+
+Imports numpy, tifffile and imagecodecs only when such a picture is decoded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, BinaryIO
+
+from convcli.errors import ConvcliError, ImageError, NotKeptWhole
+from convcli.pictures.limits import Limits
+
+if TYPE_CHECKING:
+    from convcli.pictures.formats.deep.samples import DeepDecoded
+
+__all__ = ["EXTENSIONS", "FORMATS", "decode"]
+
+FORMATS = ("JPEG 2000", "JPEG XL")
+"""The formats that only this decoder reads."""
+EXTENSIONS = (".jp2", ".j2k", ".jxl")
+SIGNATURES = {
+    "PNG": rb"\x89PNG\r\n\x1a\n",
+    "TIFF": rb"II[*+]\0|MM\0[*+]",
+    "PNM": rb"P[36][ \t\r\n#]",
+    "JPEG": rb"\xff\xd8\xff",
+    "AVIF": rb"(?s:.{4}ftypavi[fs])",
+    "JPEG 2000": rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
+    "JPEG XL": rb"\0\0\0\x0cJXL \r\n\x87\n|\xff\x0a",
+}
+MAX_REASON = 200  # characters of another library's message
+
+
+def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded | None:
+    """Decode a picture, or return None if the file is in none of the formats; see `Decoder.decode`."""
+    head = stream.read(16)
+    found = next((name for name, pattern in SIGNATURES.items() if re.match(pattern, head)), None)
+    if found is None:
+        return None
+    stream.seek(0)
+    try:
+        return _reader(found, name)(stream, name, limits, frame)
+    except (ConvcliError, MemoryError):
+        raise
+    except Exception as error:  # a decoder may raise anything on a damaged file
+        raise ImageError(name, f"cannot be decoded: {_reason(error)}") from None
+
+
+Reader = Callable[[BinaryIO, str, Limits, "int | None"], "DeepDecoded"]
+
+
+def _reader(found: str, name: str) -> Reader:
+    """Return the function that reads a format.
+
+    Raises
+    ------
+    NotKeptWhole
+        The extra is not installed.
+    """
+    try:
+        if found == "PNM":
+            from convcli.pictures.formats.deep.pnm import decode_pnm
+
+            return decode_pnm
+        if found == "TIFF":
+            from convcli.pictures.formats.deep.tiff import decode_tiff
+
+            return decode_tiff
+        from convcli.pictures.formats.deep.codecs import READERS
+
+        return READERS[found]
+    except ImportError:
+        raise NotKeptWhole(name, f"is a {found} file, which convcli does not read by itself") from None
+
+
+def _reason(error: Exception) -> str:
+    """Return a decoder's message as a single line."""
+    return " ".join(str(error).split())[:MAX_REASON] or type(error).__name__

@@ -1,0 +1,170 @@
+"""Makes pictures of decoded samples: depth, alpha, bands, orientation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.pictures.formats.pillow_conventions import scale_note
+from convcli.pictures.limits import Limits
+from convcli.pictures.picture import Picture, PictureKind, convert_alpha
+
+__all__ = ["Alpha", "DeepDecoded", "Meaning", "make_picture", "picture_itemsize", "scale_depth"]
+
+STRIP_PIXELS = 1 << 17  # pixels whose alpha is divided out at a time
+
+
+class Alpha(StrEnum):
+    """What the last sample of a pixel is."""
+
+    NONE = "none"
+    STRAIGHT = "straight"
+    ASSOCIATED = "associated"
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the samples of a picture mean, and what belongs to them.
+
+    Attributes
+    ----------
+    alpha : Alpha
+    bands : bool
+        Whether the samples are bands of their own, and neither gray nor RGB.
+    white_is_zero : bool
+    ink : bool
+        Whether the samples are cyan, magenta, yellow and black.
+    orientation : int
+        As EXIF counts it.
+    profile : bytes or None
+    resolution : (float, float) or None
+        Of the picture as it is stored.
+    notes : tuple of str
+    """
+
+    alpha: Alpha = Alpha.NONE
+    bands: bool = False
+    white_is_zero: bool = False
+    ink: bool = False
+    orientation: int = 1
+    profile: bytes | None = None
+    resolution: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class DeepDecoded:
+    """A decoded picture; see `Decoded`."""
+
+    picture: Picture
+
+    def check_size(self, name: str, limits: Limits) -> None:
+        """Raise ImageError if the picture is larger than the limits allow."""
+        height, width, *channels = self.picture.pixels.shape
+        numbers = self.picture.kind != PictureKind.PIXELS
+        size = height, width, (channels or [1])[0]
+        limits.check(name, size, self.picture.pixels.itemsize, numbers=numbers)
+
+    def to_picture(self, name: str) -> Picture:  # noqa: ARG002 -- nothing is left that could fail
+        """Return the picture."""
+        return self.picture
+
+
+def picture_itemsize(bits: int) -> int:
+    """Return the bytes of a value of a picture whose samples have so many bits."""
+    return next((size for size in (1, 2, 4) if bits <= 8 * size), 8)
+
+
+def scale_depth(samples: NDArray[Any], bits: int) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Scale unsigned samples of fewer bits to 8 or 16, as those of a PNM file are; return them and a note.
+
+    Examples
+    --------
+    >>> scale_depth(np.array([0, 1024, 4095], np.uint16), 12)[0].tolist()
+    [0, 16388, 65535]
+    """
+    if samples.dtype.kind == "b":
+        samples = samples.view(np.uint8)
+    if bits in (8, 16) or bits > 16 or samples.dtype.kind != "u":
+        return samples, ()
+    most, full = (1 << bits) - 1, 255 if bits < 8 else 65535
+    levels = (np.arange(most + 1, dtype=np.uint32) * full + most // 2) // most
+    table = levels.astype(np.uint8 if bits < 8 else np.uint16)
+    notes = () if bits < 8 else (scale_note(most),)
+    return np.take(table, samples, mode="clip"), notes
+
+
+def make_picture(samples: NDArray[Any], meaning: Meaning) -> Picture:
+    """Return samples (H, W, C) as a picture; they may be changed in place."""
+    turned = _upright(samples, meaning.orientation)
+    profile, notes = meaning.profile, list(meaning.notes)
+    resolution = meaning.resolution
+    if resolution is not None and meaning.orientation >= 5:
+        resolution = resolution[::-1]
+    alpha = None
+    if meaning.alpha != Alpha.NONE and not meaning.bands:
+        turned, alpha = turned[..., :-1], turned[..., -1]
+        if meaning.alpha == Alpha.ASSOCIATED:
+            turned = _divided(turned, alpha)
+        alpha = _pixel_alpha(alpha, turned.dtype)
+    if meaning.white_is_zero:
+        turned = np.iinfo(turned.dtype).max - turned
+    if meaning.ink:
+        turned = _without_ink(turned)
+        notes.append("CMYK was converted to RGB" + (", and its color profile was dropped" if profile else ""))
+        profile = None
+    if meaning.bands:
+        notes.append(f"its {turned.shape[2]} samples per pixel are kept as channels")
+    pixels = turned[..., 0] if turned.shape[2] == 1 else turned
+    plain = pixels.dtype in (np.uint8, np.uint16) and not meaning.bands
+    kind = PictureKind.PIXELS if plain else PictureKind.NUMBERS
+    return Picture(pixels, alpha, kind, profile, resolution, tuple(notes), maps=meaning.bands)
+
+
+def _upright(samples: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn and mirror samples (H, W, C) as EXIF's orientation says."""
+    if not 1 < orientation <= 8:
+        return samples
+    turned = samples.swapaxes(0, 1) if orientation >= 5 else samples
+    rows = slice(None, None, -1 if orientation in (3, 4, 7, 8) else 1)
+    columns = slice(None, None, -1 if orientation in (2, 3, 6, 7) else 1)
+    return np.ascontiguousarray(turned[rows, columns])
+
+
+def _divided(colors: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    """Return colors that alpha had been multiplied into; where alpha is 0, they are 0."""
+    result = np.empty(colors.shape, np.float32 if colors.dtype == np.float16 else colors.dtype)
+    rows = max(1, STRIP_PIXELS // colors.shape[1])
+    for top in range(0, colors.shape[0], rows):
+        strip = colors[top : top + rows].astype(np.float64)
+        share = alpha[top : top + rows, :, np.newaxis].astype(np.float64)
+        seen = share != 0
+        if colors.dtype.kind == "f":
+            result[top : top + rows] = np.divide(strip, share, out=np.zeros_like(strip), where=seen)
+            continue
+        most = float(np.iinfo(colors.dtype).max)
+        whole = np.divide(strip * most, share, out=np.zeros_like(strip), where=seen)
+        result[top : top + rows] = np.minimum(np.rint(whole), most).astype(colors.dtype)
+    return result
+
+
+def _pixel_alpha(alpha: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return alpha in a dtype that a picture may have."""
+    if alpha.dtype == np.float16:
+        return alpha.astype(np.float32)
+    return convert_alpha(alpha, np.dtype(np.float64)) if dtype == np.uint64 else alpha
+
+
+def _without_ink(samples: NDArray[Any]) -> NDArray[Any]:
+    """Return cyan, magenta, yellow and black as RGB, as Pillow does: what ink lets through."""
+    most = np.iinfo(samples.dtype).max
+    result = np.empty((*samples.shape[:2], 3), samples.dtype)
+    rows = max(1, STRIP_PIXELS // samples.shape[1])
+    for top in range(0, samples.shape[0], rows):
+        rest = most - samples[top : top + rows].astype(np.uint64)
+        result[top : top + rows] = (rest[..., :3] * rest[..., 3:] + most // 2) // most
+    return result

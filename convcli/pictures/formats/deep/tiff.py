@@ -1,0 +1,252 @@
+"""Reads TIFF files with tifffile: every sample type, depth, planes, extra samples and BigTIFF."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+import imagecodecs
+import numpy as np
+import tifffile
+
+from convcli.errors import ImageError
+from convcli.pictures.damage.jpeg import find_scans, pad_scans
+from convcli.pictures.damage.tiff import check_directory
+from convcli.pictures.formats.deep.samples import (
+    Alpha,
+    DeepDecoded,
+    Meaning,
+    make_picture,
+    picture_itemsize,
+    scale_depth,
+)
+from convcli.pictures.limits import Limits
+
+__all__ = ["decode_tiff"]
+
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its messages go to standard error
+
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
+COLORS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, SEPARATED: 4, YCBCR: 3}  # by photometric
+OTHER_COLORS = {8: "Lab", 9: "Lab", 10: "Lab", 32803: "color filter array", 32844: "LogL", 32845: "LogLuv"}
+COMPRESSIONS = {
+    1: "none", 5: "LZW", 7: "JPEG", 8: "deflate", 32773: "PackBits", 32946: "deflate", 34925: "LZMA",
+    50000: "zstd",
+}  # fmt: skip
+LZW, JPEG = 5, 7
+LZW_END = 257  # the last code
+ASSOCIATED, UNASSOCIATED = 1, 2  # kinds of extra samples
+INK_SET, COLOR_MAP, ORIENTATION, PROFILE, DEPTH = 332, 320, 274, 34675, 32997
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, INCH, CENTIMETER = 282, 283, 296, 2, 3
+BUFFER_BYTES = 1 << 24  # compressed bytes that are read at a time
+MAX_PARTS = 1 << 22  # strips or tiles of a page
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How the samples of a page are to be read."""
+
+    bits: int
+    colors: int
+    alpha: Alpha
+    bands: bool
+
+
+def decode_tiff(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
+    """Decode a page of a TIFF file."""
+    file_bytes = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    with tifffile.TiffFile(stream, _multifile=False) as tiff:
+        page = _page(tiff, frame or 0, name)
+        check_directory(stream, name, page.offset)
+        layout = _layout(page, name)
+        _check_size(page, layout, file_bytes, name, limits)
+        _check_parts(page, file_bytes, name)
+        if page.compression == LZW and page.fillorder == 1:
+            _check_lzw_end(page, stream, name)
+        if page.compression == JPEG:
+            _check_jpeg(page, stream, name)
+        stored: Any = page.asarray(squeeze=False, maxworkers=1, buffersize=BUFFER_BYTES)
+        meaning = _meaning(page, layout)
+        if frame is None and _has_another(tiff):
+            several = "has several frames; the first is used (--frame selects another)"
+            meaning = _with_notes(meaning, several)
+    # Stored as plane, depth, height, width, sample.
+    samples = np.ascontiguousarray(np.moveaxis(stored[:, 0], 0, -2)).reshape(*stored.shape[2:4], -1)
+    del stored
+    if page.photometric == PALETTE:
+        samples = _colored(samples, page, name)
+    else:
+        samples, notes = scale_depth(samples, layout.bits)
+        meaning = _with_notes(meaning, *notes)
+    return DeepDecoded(make_picture(samples, meaning))
+
+
+def _page(tiff: tifffile.TiffFile, frame: int, name: str) -> tifffile.TiffPage:
+    try:
+        page = tiff.pages[frame]
+    except IndexError:
+        count = len(tiff.pages)
+        has = f"it has {count} frames, counted from 0" if count > 1 else "it has a single frame"
+        raise ImageError(name, f"has no frame {frame}: {has}") from None
+    if not isinstance(page, tifffile.TiffPage):
+        page = page.aspage()
+    return page
+
+
+def _has_another(tiff: tifffile.TiffFile) -> bool:
+    """Whether there is a second page."""
+    try:
+        return tiff.pages[1] is not None
+    except IndexError:
+        return False
+
+
+def _layout(page: tifffile.TiffPage, name: str) -> _Layout:
+    """Return how to read a page's samples.
+
+    Raises
+    ------
+    ImageError
+        They are of a kind that is not read.
+    """
+    bits: Any = page.bitspersample  # a tuple if they differ
+    samples, photometric = page.samplesperpixel, int(page.photometric)
+    if page.dtype is None or not isinstance(bits, int) or page.dtype.kind not in "buif":
+        raise ImageError(name, f"holds samples of a kind that is not read: {page.bitspersample} bits")
+    if page.compression not in COMPRESSIONS:
+        raise ImageError(name, f"is compressed by method {int(page.compression)}, which is not read")
+    if photometric not in COLORS:
+        other = OTHER_COLORS.get(photometric, f"photometric interpretation {photometric}")
+        raise ImageError(name, f"has {other} colors; convert it to RGB first")
+    if page.tags.valueof(DEPTH, 1) != 1 or page.imagedepth != 1:
+        raise ImageError(name, "holds a volume, and not a picture")
+    if photometric == YCBCR and page.compression != JPEG:
+        raise ImageError(name, "has YCbCr colors without JPEG compression; convert it to RGB first")
+    colors = COLORS[photometric]
+    extra = samples - colors
+    if extra < 0:
+        raise ImageError(name, f"is damaged: it has {samples} samples per pixel, but {colors} colors")
+    kinds = [int(kind) for kind in page.extrasamples]
+    if not kinds and extra == 1 and photometric == RGB:
+        kinds = [UNASSOCIATED]  # many programs leave the tag out
+    alpha = Alpha.NONE
+    if extra == 1 and kinds[:1] in ([ASSOCIATED], [UNASSOCIATED]) and page.dtype.kind != "i":
+        alpha = Alpha.ASSOCIATED if kinds[0] == ASSOCIATED else Alpha.STRAIGHT
+    inks = photometric == SEPARATED and page.tags.valueof(INK_SET, 1) != 1
+    bands = inks or (extra > 0 and alpha == Alpha.NONE)
+    if photometric == PALETTE and extra:
+        raise ImageError(name, "has a palette and extra samples, which is not read")
+    unsigned = page.dtype.kind in "bu"
+    if photometric == WHITE_IS_ZERO and alpha == Alpha.ASSOCIATED:
+        raise ImageError(
+            name, "says that 0 is white, and has alpha multiplied in; save it with straight alpha"
+        )
+    if photometric == WHITE_IS_ZERO and not unsigned:
+        raise ImageError(name, "says that 0 is white, but holds signed or float samples, which have no black")
+    if photometric == SEPARATED and not bands and not unsigned:
+        bands = True
+    return _Layout(bits, colors, alpha, bands)
+
+
+def _check_size(page: tifffile.TiffPage, layout: _Layout, file_bytes: int, name: str, limits: Limits) -> None:
+    """Refuse a page whose directory gives a size beyond the limits."""
+    assert page.dtype is not None
+    across = page.tilewidth if page.is_tiled else page.imagewidth
+    down = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
+    samples = 1 if int(page.planarconfig) == 2 else page.samplesperpixel
+    part = across * down * samples * page.dtype.itemsize
+    whole = page.imagewidth * page.imagelength * page.samplesperpixel * page.dtype.itemsize
+    itemsize = max(page.dtype.itemsize, picture_itemsize(layout.bits))
+    numbers = layout.bands or page.dtype.kind not in "bu" or itemsize > 2
+    size = page.imagelength, page.imagewidth, page.samplesperpixel
+    decoder_bytes = 2 * whole + 4 * part + min(file_bytes, BUFFER_BYTES)
+    limits.check(name, size, itemsize, decoder_bytes=decoder_bytes, numbers=numbers)
+
+
+def _check_parts(page: tifffile.TiffPage, file_bytes: int, name: str) -> None:
+    """Check that every strip or tile lies inside the file: a decoder leaves missing ones zero."""
+    needed = math.prod(page.chunked)
+    if needed > MAX_PARTS:
+        raise ImageError(name, f"has {needed} strips or tiles, more than {MAX_PARTS}")
+    offsets, counts = page.dataoffsets[:needed], page.databytecounts[:needed]
+    listed = sum(1 for offset, count in zip(offsets, counts, strict=False) if offset and count)
+    if listed < needed:
+        raise ImageError(name, f"is damaged: it lists {listed} of its {needed} parts")
+    if any(offset + count > file_bytes for offset, count in zip(offsets, counts, strict=True)):
+        raise ImageError(name, "is truncated: a part of its pixels lies beyond the end of the file")
+
+
+def _check_lzw_end(page: tifffile.TiffPage, stream: BinaryIO, name: str) -> None:
+    """Check that no part lacks the end of its last code: imagecodecs takes missing bits for zeros.
+
+    Most parts end with a mark. One without it is decoded twice, with other bits behind it.
+    """
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+        stream.seek(offset + max(0, count - 4))
+        bits = int.from_bytes(stream.read(min(count, 4)))
+        if any(bits >> padding & 0x1FF == LZW_END for padding in range(8)):
+            continue
+        stream.seek(offset)
+        data = stream.read(count)
+        plain: Any = imagecodecs.lzw_decode(data)
+        if plain != imagecodecs.lzw_decode(data + b"\xff")[: len(plain)]:
+            raise ImageError(name, "is damaged: a part of its pixels ends early")
+
+
+def _check_jpeg(page: tifffile.TiffPage, stream: BinaryIO, name: str) -> None:
+    """Check that no JPEG part lacks pixels: there, what is added to its scans becomes pixels."""
+    tables: Any = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
+    for index, (offset, count) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=True)):
+        stream.seek(offset)
+        part = io.BytesIO(stream.read(count))
+        scans = find_scans(part, name)
+        padded = pad_scans(part, scans.ends)
+        whole, again = (
+            np.asarray(page.decode(data, index, **tables)[0]) for data in (part.getvalue(), padded)
+        )
+        if not scans.arithmetic and not np.array_equal(whole, again):
+            raise ImageError(name, "is damaged: some of its pixels are missing")
+
+
+def _meaning(page: tifffile.TiffPage, layout: _Layout) -> Meaning:
+    photometric = int(page.photometric)
+    orientation = page.tags.valueof(ORIENTATION, 1)
+    profile = page.tags.valueof(PROFILE, None)
+    return Meaning(
+        alpha=layout.alpha,
+        bands=layout.bands,
+        white_is_zero=photometric == WHITE_IS_ZERO,
+        ink=photometric == SEPARATED and not layout.bands,
+        orientation=orientation if isinstance(orientation, int) else 1,
+        profile=bytes(profile) if isinstance(profile, bytes) and profile else None,
+        resolution=_resolution(page),
+    )
+
+
+def _with_notes(meaning: Meaning, *notes: str) -> Meaning:
+    return replace(meaning, notes=(*meaning.notes, *notes))
+
+
+def _resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:
+    """Return dots per inch of the picture as it is stored."""
+    unit = page.tags.valueof(RESOLUTION_UNIT, INCH)
+    values = []
+    for tag in (X_RESOLUTION, Y_RESOLUTION):
+        value = page.tags.valueof(tag, None)
+        if not isinstance(value, tuple) or len(value) != 2 or not value[1]:
+            return None
+        values.append(value[0] / value[1] * (2.54 if unit == CENTIMETER else 1))
+    across, down = values
+    return (across, down) if unit in (INCH, CENTIMETER) and all(0 < one < 1e6 for one in values) else None
+
+
+def _colored(samples: Any, page: tifffile.TiffPage, name: str) -> Any:
+    """Return the colors that samples have in the palette, with 8 bits, as Pillow does."""
+    colors = page.colormap
+    if colors is None or samples.max() >= colors.shape[1]:
+        raise ImageError(name, "is damaged: its palette is missing, or has too few colors")
+    return (colors.T >> 8).astype(np.uint8)[samples[..., 0]]

@@ -1,0 +1,85 @@
+"""Says what a sound picture holds that Pillow does not open."""
+
+from itertools import islice
+from typing import BinaryIO
+
+from PIL import TiffImagePlugin
+
+from convcli.errors import NotKeptWhole
+from convcli.pictures.damage.tiff import page_offsets
+from convcli.pictures.headers import tiff
+from convcli.pictures.headers.jpeg import read_frame
+
+__all__ = ["refuse_unopened"]
+
+SIGNED, FLOAT = 2, 3  # TIFF sample formats
+SAMPLE_FORMATS = {1: "", SIGNED: " signed", FLOAT: " float", 4: "", 5: " complex", 6: " complex"}
+SEPARATE, WHITE_IS_ZERO = 2, 0  # planar configuration, photometric interpretation
+
+
+def refuse_unopened(stream: BinaryIO, name: str, frame: int = 0) -> None:
+    """Refuse a picture that Pillow could not open, if its header is sound: what it holds is the reason.
+
+    Raises
+    ------
+    NotKeptWhole
+        It holds what Pillow does not read.
+    """
+    stream.seek(0)
+    head = stream.read(4)
+    holds: str | None = None
+    if head[:2] == b"\xff\xd8":
+        holds = _describe_jpeg(stream)
+    elif head in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
+        holds = _describe_tiff(head[:2], _page_tags(stream, frame))
+    if holds:
+        raise NotKeptWhole(name, f"{holds}, which Pillow does not read")
+
+
+def _page_tags(stream: BinaryIO, frame: int) -> tiff.Tags | None:
+    offset = next(islice(page_offsets(stream), frame, None), None)
+    return None if offset is None else tiff.read_tags(stream, offset)
+
+
+def _describe_jpeg(stream: BinaryIO) -> str | None:
+    frame = read_frame(stream)
+    return f"holds {frame.bits} bits per channel" if frame is not None and frame.bits in (12, 16) else None
+
+
+def _describe_tiff(head: bytes, tags: tiff.Tags | None) -> str | None:
+    """Say what Pillow does not read of a TIFF; None if it reads such a file, or the tags are not sound."""
+    if tags is None or not {tiff.PHOTOMETRIC, tiff.WIDTH, tiff.HEIGHT} <= set(tags):
+        return None
+    samples = tags.get(tiff.SAMPLES, (1,))[0]
+    bits = tags.get(tiff.BITS_PER_SAMPLE, (1,))
+    formats = set(tags.get(tiff.SAMPLE_FORMAT, (1,)))
+    if samples < 1 or not all(1 <= number <= 128 for number in bits) or not formats <= set(SAMPLE_FORMATS):
+        return None
+    method = tags.get(tiff.COMPRESSION, (1,))[0]
+    if method not in TiffImagePlugin.COMPRESSION_INFO:
+        return f"is compressed by method {method}"
+    planes = samples > 1 and tags.get(tiff.PLANAR) == (SEPARATE,)
+    if _pillow_reads(head, tags, samples, bits, formats) and not (planes and tiff.EXTRA_SAMPLES in tags):
+        return None
+    depth = f"{bits[0]}-bit" if len(set(bits)) == 1 else "unequal"
+    kind = SAMPLE_FORMATS[next(iter(formats))] if len(formats) == 1 else ""
+    several = f", {samples} per pixel" if samples > 1 else ""
+    white = " that count from white" if tags[tiff.PHOTOMETRIC] == (WHITE_IS_ZERO,) else ""
+    apart = " in separate planes" if planes else ""
+    order = ", big-endian" if head == b"MM" and not several + white else ""
+    return f"holds {depth}{kind} samples{white}{order}{several}{apart}"
+
+
+def _pillow_reads(
+    head: bytes, tags: tiff.Tags, samples: int, bits: tuple[int, ...], formats: set[int]
+) -> bool:
+    """Whether Pillow has an entry for the samples of a TIFF."""
+    wanted = (
+        head,
+        tags[tiff.PHOTOMETRIC][0],
+        tuple(sorted(formats)),
+        tags.get(tiff.FILL_ORDER, (1,))[0],
+        bits * samples if len(bits) == 1 else bits,
+        tags.get(tiff.EXTRA_SAMPLES, ()),
+    )
+    return wanted in TiffImagePlugin.OPEN_INFO
