@@ -44,6 +44,7 @@ def _result_bytes(recipe: Recipe, file_format: OutputFormat | None, picture: Inp
         work = recipe.estimate(picture, as_numbers)
     except ConvcliError:  # reported when the recipe is tried
         return 0
-    encoder_bytes = None if file_format is None else OUTPUT_FORMATS[file_format].encoder_bytes
-    encoder = work.values * (work.itemsize if encoder_bytes is None else encoder_bytes)
-    return work.values * work.itemsize + max(work.extra, encoder)
+    properties = OUTPUT_FORMATS[file_format or (OutputFormat.TIFF if as_numbers else OutputFormat.PNG)]
+    encoder = properties.number_encoder if as_numbers else properties.encoder
+    encoder_bytes = encoder.bytes_for(work.pixels, work.values, work.itemsize)
+    return work.values * work.itemsize + max(work.extra, encoder_bytes)

@@ -134,7 +134,7 @@ def test_room_for_exact_means_is_that_of_float64(
     convcli: Runner, in_folder: Path, mode: str, needed: str
 ) -> None:
     np.save(in_folder / "x.npy", np.ones((500, 1000), np.int8))  # 0.5 MB, 1 MB of strips; 125,000 results
-    ran = convcli("pool", "x.npy", "--mode", mode, "--max-memory", "1k", "-j", 1)
+    ran = convcli("pool", "x.npy", "--mode", mode, "--max-memory", "1k", "-j", 1, "-o", "y.npy")
     why = f"needs about {needed} of memory but may use only 1 kB; raise the limit with --max-memory"
     assert ran.all == (1, "", f"convcli: x.npy: {why}\n")
 

@@ -62,6 +62,24 @@ class OutputFormat(StrEnum):
         return bool(OUTPUT_FORMATS[self].separator)
 
 
+class EncoderMemory(NamedTuple):
+    """Memory that an encoder takes besides the picture, the file included (measured).
+
+    Attributes
+    ----------
+    pixel, value, byte : float
+        Bytes per pixel, per value, and per byte of the values; they are added up.
+    """
+
+    pixel: float = 0
+    value: float = 0
+    byte: float = 0
+
+    def bytes_for(self, pixels: int, values: int, itemsize: int) -> int:
+        """Return the bytes for a picture."""
+        return int(self.pixel * pixels + (self.value + self.byte * itemsize) * values)
+
+
 class FormatProperties(NamedTuple):
     """How files of a format are named and written, and what they can hold.
 
@@ -85,8 +103,8 @@ class FormatProperties(NamedTuple):
         In dots per inch; 0 if it holds no resolution.
     max_side : int, optional
         Maximum width and height in pixels.
-    encoder_bytes : int, optional
-        Memory that the encoder takes per value, if it is more than in the file (measured).
+    encoder, number_encoder : EncoderMemory
+        Memory that encoding pixels takes, and encoding numbers.
     save_options : mapping, optional
         The arguments of Pillow's `save`, if Pillow writes it.
     extra : bool
@@ -103,49 +121,93 @@ class FormatProperties(NamedTuple):
     gray_as_rgb: bool = False
     max_resolution: float = 0
     max_side: int | None = None
-    encoder_bytes: int | None = None
+    encoder: EncoderMemory = EncoderMemory()
+    number_encoder: EncoderMemory = EncoderMemory()
     save_options: Mapping[str, Any] | None = None
     extra: bool = False
 
 
 OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
     OutputFormat.PNG: FormatProperties(
-        extensions=("png",), sixteen_bits=True, alpha=True, profile=True, max_resolution=1e6
+        extensions=("png",),
+        sixteen_bits=True,
+        alpha=True,
+        profile=True,
+        max_resolution=1e6,
+        encoder=EncoderMemory(byte=1.3),
     ),
     OutputFormat.JPEG: FormatProperties(
-        extensions=("jpg", "jpeg"), profile=True, max_resolution=65535, max_side=65500,
+        extensions=("jpg", "jpeg"),
+        profile=True,
+        max_resolution=65535,
+        max_side=65500,
+        encoder=EncoderMemory(byte=1.8),
         save_options={"format": "JPEG", "quality": 92, "subsampling": 0},
     ),
     OutputFormat.TIFF: FormatProperties(
-        extensions=("tiff", "tif"), sixteen_bits=True, bands=True, alpha=True, profile=True,
-        max_resolution=1e6, encoder_bytes=12,
+        extensions=("tiff", "tif"),
+        sixteen_bits=True,
+        bands=True,
+        alpha=True,
+        profile=True,
+        max_resolution=1e6,
+        encoder=EncoderMemory(value=3, byte=0.3),
+        number_encoder=EncoderMemory(value=12),
         save_options={"format": "TIFF", "compression": "tiff_adobe_deflate"},
     ),
     OutputFormat.WEBP: FormatProperties(
-        extensions=("webp",), alpha=True, profile=True, gray_as_rgb=True, max_side=16383,
-        encoder_bytes=32, save_options={"format": "WEBP", "lossless": True, "exact": True},
+        extensions=("webp",),
+        alpha=True,
+        profile=True,
+        gray_as_rgb=True,
+        max_side=16383,
+        encoder=EncoderMemory(pixel=33, value=3),
+        save_options={"format": "WEBP", "lossless": True, "exact": True},
     ),
     OutputFormat.BMP: FormatProperties(
-        extensions=("bmp",), max_resolution=1e6, save_options={"format": "BMP"}
+        extensions=("bmp",),
+        max_resolution=1e6,
+        encoder=EncoderMemory(byte=2.6),
+        save_options={"format": "BMP"},
     ),
     OutputFormat.PNM: FormatProperties(
-        extensions=("pnm", "pgm", "ppm"), sixteen_bits=True, save_options={"format": "PPM"}
+        extensions=("pnm", "pgm", "ppm"),
+        sixteen_bits=True,
+        encoder=EncoderMemory(byte=2.6),
+        save_options={"format": "PPM"},
     ),
     OutputFormat.AVIF: FormatProperties(  # without alpha: it would change the values of transparent pixels
-        extensions=("avif",), profile=True, gray_as_rgb=True, max_side=65535,
-        encoder_bytes=16, save_options={"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
+        extensions=("avif",),
+        profile=True,
+        gray_as_rgb=True,
+        max_side=65535,
+        encoder=EncoderMemory(pixel=22, value=8),
+        save_options={"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
     ),
     OutputFormat.JP2: FormatProperties(
-        extensions=("jp2",), sixteen_bits=True, alpha=True, profile=True, max_resolution=1e6,
-        encoder_bytes=19, extra=True,
+        extensions=("jp2",),
+        sixteen_bits=True,
+        alpha=True,
+        profile=True,
+        max_resolution=1e6,
+        encoder=EncoderMemory(value=8.5, byte=4),
+        extra=True,
     ),
     OutputFormat.JXL: FormatProperties(
-        extensions=("jxl",), sixteen_bits=True, alpha=True, encoder_bytes=34, extra=True
+        extensions=("jxl",),
+        sixteen_bits=True,
+        alpha=True,
+        encoder=EncoderMemory(pixel=12, value=11),
+        extra=True,
     ),
-    OutputFormat.NPY: FormatProperties(extensions=("npy",), numeric=True, encoder_bytes=0),
-    OutputFormat.CSV: FormatProperties(extensions=("csv",), numeric=True, separator=",", encoder_bytes=90),
-    OutputFormat.TXT: FormatProperties(extensions=("txt",), numeric=True, separator=" ", encoder_bytes=90),
-}  # fmt: skip
+    OutputFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),
+    OutputFormat.CSV: FormatProperties(
+        extensions=("csv",), numeric=True, separator=",", number_encoder=EncoderMemory(value=90)
+    ),
+    OutputFormat.TXT: FormatProperties(
+        extensions=("txt",), numeric=True, separator=" ", number_encoder=EncoderMemory(value=90)
+    ),
+}
 """The properties of every format.
 
 To add a format, name it in `OutputFormat` and describe it here; if Pillow does not write it, add a case to

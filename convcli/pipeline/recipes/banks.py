@@ -66,12 +66,13 @@ def _estimate(
 ) -> Work:
     maps_per_filter = picture.size[2] if bank.depth == 1 and rendering.channels == Channels.EACH else 1
     taps = bank.taps.shape[0], bank.taps.shape[1]
-    values = result_pixels(taps, window, picture.size) * bank.count * maps_per_filter
+    pixels, maps = result_pixels(taps, window, picture.size), bank.count * maps_per_filter
     itemsize = 4 if picture.itemsize < 8 else 8
     return Work(
-        values,
+        pixels,
+        maps,
         itemsize if as_numbers else min(picture.itemsize, 2),
-        values * EXTRA_BYTES + rendering.selection_bytes(picture),
+        pixels * maps * EXTRA_BYTES + rendering.selection_bytes(picture),
     )
 
 

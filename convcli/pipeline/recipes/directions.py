@@ -47,7 +47,7 @@ def _estimate(
     taps: tuple[int, int], window: SlidingWindow, rendering: Rendering, picture: InputKind, _: bool
 ) -> Work:
     pixels = result_pixels(taps, window, picture.size)
-    return Work(3 * pixels, 1, pixels * EXTRA_BYTES + rendering.selection_bytes(picture))
+    return Work(pixels, 3, 1, pixels * EXTRA_BYTES + rendering.selection_bytes(picture))
 
 
 def _draw_direction(

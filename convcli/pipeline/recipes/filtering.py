@@ -89,10 +89,12 @@ def _estimate(
         value_bytes += WIDE_BYTES
     itemsize = 1 if picture.is_numeric else picture.itemsize
     height, width = filter_.kernels[0].shape
-    values = result_pixels((height, width), window, selected.size) * selected.size[2]
+    pixels, channels = result_pixels((height, width), window, selected.size), selected.size[2]
+    values = pixels * channels
     if values < SMALL_RESULT:  # a bound takes less time than a plan
         itemsize = 8 if mapping == SignedMapping.RAW else itemsize
-        return Work(values, itemsize, values * (value_bytes + 8) + rendering.selection_bytes(picture))
+        extra = values * (value_bytes + 8) + rendering.selection_bytes(picture)
+        return Work(pixels, channels, itemsize, extra)
     planned = plan_convolution(
         np.broadcast_to(np.zeros((), selected.dtype), selected.size),
         filter_.kernels,
@@ -103,7 +105,7 @@ def _estimate(
         adjustment = Adjustment(scale, rendering.biases[0], planned.bound)
         itemsize = adjustment.result_dtype(planned.plan.dtype).itemsize
     extra = planned.working_bytes(value_bytes) + rendering.selection_bytes(picture)
-    return Work(values, itemsize, extra)
+    return Work(pixels, channels, itemsize, extra)
 
 
 def _filter_picture(

@@ -33,7 +33,8 @@ def _estimate(layer: Pooling, mode: PoolMode, jobs: int | None, picture: InputKi
     strip = min(STRIP_BYTES + THREAD_BYTES, 2 * prod(picture.size) * picture.itemsize)
     exact = as_numbers and picture.is_numeric and mode == PoolMode.AVG
     return Work(
-        rows.output * columns.output * picture.size[2],
+        rows.output * columns.output,
+        picture.size[2],
         8 if exact else picture.itemsize,
         thread_count(jobs, rows.output) * strip,
     )

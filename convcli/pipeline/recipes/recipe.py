@@ -37,17 +37,23 @@ class Work(NamedTuple):
 
     Attributes
     ----------
-    values : int
-        Number of values of the result.
+    pixels, channels : int
+        Numbers of pixels and of channels of the result.
     itemsize : int
         Bytes per value of the result.
     extra : int
         Bytes that are needed only while the result is computed.
     """
 
-    values: int
+    pixels: int
+    channels: int
     itemsize: int
     extra: int = 0
+
+    @property
+    def values(self) -> int:
+        """Number of values of the result."""
+        return self.pixels * self.channels
 
 
 class Result(NamedTuple):

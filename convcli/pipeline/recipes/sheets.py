@@ -69,10 +69,10 @@ def sheet_recipe(
 
 def _estimate(recipes: Sequence[Recipe], panels: int, picture: InputKind, _: bool) -> Work:
     """Estimate the largest result while its panel is drawn, and the sheet."""
-    sheet_values = panels * max_panel_side(panels) ** 2 * SHEET_BYTES
+    sheet_pixels = panels * max_panel_side(panels) ** 2
     works = [recipe.estimate(picture, True) for recipe in recipes]
     largest = max(work.values * (work.itemsize + EXTRA_BYTES) + work.extra for work in works)
-    return Work(sheet_values, 1, largest)
+    return Work(sheet_pixels, SHEET_BYTES, 1, largest)
 
 
 def filters_luma(picture: Picture, channels: Channels) -> bool:
