@@ -45,8 +45,8 @@ def test_results_come_in_order_or_all_of_them(processes: int) -> None:
         raise AssertionError(by)
 
     squares = [part * part for part in range(40)]
-    assert list(map_in_processes(40, do, lost, processes, in_order=True)) == squares
-    assert sorted(map_in_processes(40, do, lost, processes, in_order=False)) == squares
+    assert list(map_in_processes(range(40), do, lost, processes, in_order=True)) == squares
+    assert sorted(map_in_processes(range(40), do, lost, processes, in_order=False)) == squares
 
 
 def test_a_process_that_is_killed_loses_its_part_only() -> None:
@@ -57,7 +57,7 @@ def test_a_process_that_is_killed_loses_its_part_only() -> None:
             os._exit(7)
         return f"{part} done"
 
-    results = list(map_in_processes(20, do, lambda part, by: f"{part} lost by {by}", 3, in_order=True))
+    results = list(map_in_processes(range(20), do, lambda part, by: f"{part} lost by {by}", 3, in_order=True))
     lost = {3: "signal 9", 5: "exit code 7", 11: "signal 9"}
     assert results == [
         f"{part} lost by {lost[part]}" if part in lost else f"{part} done" for part in range(20)
@@ -77,7 +77,7 @@ def test_a_mistake_in_the_work_is_seen_and_ends_all(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(os, "fork", noted)
     with pytest.raises(LookupError, match="a mistake"):
-        list(map_in_processes(4, do, lambda part, _: part, 2, in_order=True))
+        list(map_in_processes(range(4), do, lambda part, _: part, 2, in_order=True))
     assert len(started) == 2
     for process in started:
         with pytest.raises(ChildProcessError):
@@ -100,7 +100,7 @@ def test_processes_that_cannot_be_started_are_done_without(
     monkeypatch.setattr(os, "fork", scarce)
     for in_order in (True, False):
         results = map_in_processes(
-            50, lambda part: (part, os.getpid()), lambda *_: (-1, -1), 3, in_order=in_order
+            range(50), lambda part: (part, os.getpid()), lambda *_: (-1, -1), 3, in_order=in_order
         )
         parts, processes = zip(*results, strict=True)
         assert sorted(parts) == list(range(50))
@@ -111,7 +111,7 @@ def test_processes_that_cannot_be_started_are_done_without(
 def test_a_process_that_dies_while_it_has_nothing_to_do_loses_nothing() -> None:
     results: list[str] = []
     for text in map_in_processes(
-        9, lambda part: f"{part} by {os.getpid()}", lambda _, by: by, 2, in_order=True
+        range(9), lambda part: f"{part} by {os.getpid()}", lambda _, by: by, 2, in_order=True
     ):
         process = int(text.split()[-1])
         if len(results) == 3:  # it has sent its result, and may or may not have its next part

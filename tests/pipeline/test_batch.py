@@ -1,5 +1,6 @@
 """Jobs can be pickled, print nothing, and run anywhere: what a cluster needs of them."""
 
+import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -89,6 +90,38 @@ def test_jobs_that_are_pickled_give_the_same_files_and_reports(
         assert [[type(event) for event in report.events] for report in others] == first
         assert [report.source for report in others] == sources
     assert capfd.readouterr() == ("", "")
+
+
+class ReadHere(Sequence[Job]):
+    """Jobs of which only the process that made them reads others than the first."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self.jobs = jobs
+        self.process = os.getpid()
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+    def __getitem__(self, number: int) -> Job:  # type: ignore[override]
+        assert number == 0 or os.getpid() == self.process
+        return self.jobs[number]
+
+
+class TwoProcesses:
+    def run(self, jobs: Sequence[Job], *, in_order: bool) -> Iterator[Report]:
+        return LocalProcesses(2).run(ReadHere(jobs), in_order=in_order)
+
+
+def test_processes_do_not_read_the_list_of_sources(tmp_path: Path) -> None:
+    """Reading it would copy its memory into each of them: there may be a million."""
+    sources = [Source(f"{number}.png", error=f"error {number}") for number in range(100)]
+    recipe = every_recipe(tmp_path)[0]
+    batch = Batch(sources, [recipe], Destination(), ReadOptions(), executor=TwoProcesses())
+    reports = list(batch.run())
+    assert [report.source for report in reports] == sources
+    assert [event.why for report in reports for event in report.events if isinstance(event, Failure)] == [
+        f"error {number}" for number in range(100)
+    ]
 
 
 def test_a_report_says_what_happened(sources: list[Source], tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_stuck_processes_are_all_killed(monkeypatch: pytest.MonkeyPatch) -> None
 
     def close_the_pipe() -> None:
         with _ProcessPool(stop, lost, 3) as pool:
-            assert [pool.submit(part) for part in range(4)] == [True, True, True, False]
+            assert [pool.submit((part, part)) for part in range(4)] == [True, True, True, False]
             pids[:] = [worker.pid for worker in pool.workers]
             for pid in pids:
                 assert os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])
