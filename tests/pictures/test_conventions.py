@@ -112,15 +112,20 @@ def deep_gray_rows() -> list[Case]:
         pgm = b"P5 4 1 %d\n" % (2**bits - 1) + struct.pack(">4H", *values)
         notes = [f"its values from 0 to {2**bits - 1} are scaled to 65535"] if bits < 16 else []
         cases.append(Case(row, f"PGM of {bits}", pgm, [expected], dtype="uint16", notes=notes))
-        if bits in (12, 16):
-            data = struct.pack("<4H", *values) if bits == 16 else packed(values, bits)
-            cases += [
-                Case(row, f"TIFF of {bits}, {name}", file, [expected], dtype="uint16", notes=notes)
-                for name, file in (
-                    ("plain", tiff(4, [bits], data)),
-                    ("deflate", tiff(4, [bits], zlib.compress(data), compression=8)),
-                )
-            ]
+        data = struct.pack("<4H", *values) if bits == 16 else packed(values, bits)
+        files = [
+            ("plain", tiff(4, [bits], data)),
+            ("deflate", tiff(4, [bits], zlib.compress(data), compression=8)),
+        ]
+        if bits < 16:
+            files.append(("big endian", tiff(4, [bits], data, order=">")))
+            file = tiff(4, [bits], data, photometric=0)
+            refused = f"says that 0 is white in {bits}-bit samples, which programs read in different ways"
+            cases.append(Case("White is 0", f"TIFF of {bits}", file, refused=refused))
+        cases += [
+            Case(row, f"TIFF of {bits}, {name}", file, [expected], dtype="uint16", notes=notes)
+            for name, file in files
+        ]
     odd = b"P5 3 1 1000\n" + struct.pack(">3H", 0, 500, 1000)
     note = "its values from 0 to 1000 are scaled to 65535"
     cases.append(Case(row, "PGM of an odd maximum", odd, [[0, 32768, 65535]], dtype="uint16", notes=[note]))
@@ -143,11 +148,32 @@ def number_rows() -> list[Case]:
         cases.append(
             Case(row, f"signed {bits} bits", tiff(4, [bits], data, sample_format=2), [values], dtype)
         )
+        file = tiff(4, [bits], data, sample_format=2, photometric=0)
+        refused = f"says that 0 is white in signed {bits}-bit samples"
+        cases.append(Case("White is 0", f"signed {bits} bits", file, refused=refused))
+    whole = tiff(1, [32], struct.pack("<L", 5), photometric=0)
+    cases.append(Case("White is 0", "TIFF of 32", whole, refused="says that 0 is white in 32-bit samples"))
+    color = packed([0, 1024, 2048, 4095, 0, 4095], 12)
+    cases.append(
+        Case(
+            "Colors of 10, 12, 14 or 16 bits", "TIFF of 12", tiff(2, [12] * 3, color, photometric=2),
+            [[[0, 16388, 32776], [65535, 0, 65535]]], "uint16", notes=["its values from 0 to 4095 are scaled to 65535"],
+        )
+    )  # fmt: skip
+    color = struct.pack(">6H", 0, 256, 512, 1023, 0, 1023)
+    cases.append(
+        Case(
+            "Colors of 10, 12, 14 or 16 bits", "PPM of 10", b"P6 2 1 1023\n" + color,
+            [[[0, 16400, 32800], [65535, 0, 65535]]], "uint16", notes=["its values from 0 to 1023 are scaled to 65535"],
+        )
+    )  # fmt: skip
     floats = struct.pack("<3f", 0.25, 1, -2)
     for photometric in (0, 1):
         what = "floats" if photometric else "floats in which 0 is called white"
         file = tiff(3, [32], floats, sample_format=3, photometric=photometric)
         cases.append(Case(row, what, file, [[0.25, 1, -2]], "float32"))
+    doubles = tiff(2, [64], struct.pack("<2d", 0.25, -2), sample_format=3, photometric=0)
+    cases.append(Case(row, "doubles in which 0 is called white", doubles, [[0.25, -2]], "float64"))
     row, numbers = "PFM", struct.pack("<4f", 0.25, 0.5, 0.75, 1)
     upright = [[0.75, 1], [0.25, 0.5]]
     cases.append(Case(row, "little endian", b"Pf\n2 2\n-1.0\n" + numbers, upright, "float32"))
@@ -219,8 +245,15 @@ def color_rows() -> list[Case]:
         ),
         Case(row, "the range of video", ycbcr(reference=video), refused="its own conversion from YCbCr"),
         Case(row, "other coefficients", ycbcr((2126, 7152, 722)), refused="its own conversion from YCbCr"),
-        Case("Lab", "CIELab", tiff(1, [8] * 3, b"\x80\0\0", photometric=8), refused="has LAB colors"),
-    ]
+        Case("Other colors", "CIELab", tiff(1, [8] * 3, b"\x80\0\0", photometric=8), refused="has LAB colors"),
+        *(
+            Case("Other colors", what, tiff(1, [8] * 3, b"\x80\0\0", photometric=number), refused="has Lab colors")
+            for what, number in (("ICCLab", 9), ("ITULab", 10))
+        ),
+        Case("Other colors", "CIELab of 16 bits", tiff(1, [16] * 3, bytes(6), photometric=8), refused="has Lab colors"),
+        Case("Other colors", "color filter array", tiff(1, [8], b"\1", photometric=32803), refused="color filter array"),
+        Case("Other colors", "LogL", tiff(1, [16], b"\1\1", photometric=32844), refused="has LogL colors"),
+    ]  # fmt: skip
 
 
 def alpha_rows() -> list[Case]:
@@ -230,6 +263,10 @@ def alpha_rows() -> list[Case]:
     divided = [[[10, 20, 30], [199, 119, 39], [255, 199, 79]]]
     alpha = [[255, 128, 64]]
     gray = bytes([10, 255, 100, 128])
+    deep = struct.pack("<8H", 2570, 5140, 7710, 65535, 25700, 15420, 5140, 32896)
+    deep_gray = struct.pack("<4H", 2570, 65535, 25700, 32896)
+    ink = bytes([255, 0, 0, 0, 128])
+    row, channels = "Extra samples of a TIFF", "its {} samples per pixel are kept as channels"
 
     def color(*extra: int) -> bytes:
         return tiff(3, [8] * 4, samples, photometric=2, extra=extra)
@@ -240,6 +277,29 @@ def alpha_rows() -> list[Case]:
         Case("Alpha of a TIFF", "four samples of RGB, none of which is called extra", color(), straight, alpha=alpha),
         Case("Alpha of a TIFF", "gray, unassociated", tiff(2, [8, 8], gray, extra=[2]), [[10, 100]], alpha=[[255, 128]]),
         Case("Alpha of a TIFF", "gray, associated", tiff(2, [8, 8], gray, extra=[1]), [[10, 199]], alpha=[[255, 128]]),
+        Case("Alpha of a TIFF", "16 bits, unassociated", tiff(2, [16] * 4, deep, photometric=2, extra=[2]),
+             [[[2570, 5140, 7710], [25700, 15420, 5140]]], "uint16", alpha=[[65535, 32896]]),
+        Case("Alpha of a TIFF", "16 bits, associated", tiff(2, [16] * 4, deep, photometric=2, extra=[1]),
+             [[[2570, 5140, 7710], [51199, 30720, 10240]]], "uint16", alpha=[[65535, 32896]]),
+        Case("Alpha of a TIFF", "CMYK", tiff(1, [8] * 5, ink, photometric=5, extra=[2]), [[[0, 255, 255]]],
+             alpha=[[128]], notes=[INK]),
+        Case("White is 0", "alpha", tiff(2, [8, 8], gray, photometric=0, extra=[2]), [[245, 155]], alpha=[[255, 128]]),
+        Case("White is 0", "alpha of 16 bits", tiff(2, [16, 16], deep_gray, photometric=0, extra=[2]),
+             [[62965, 39835]], "uint16", alpha=[[65535, 32896]]),
+        Case("White is 0", "associated alpha", tiff(2, [8, 8], gray, photometric=0, extra=[1]),
+             refused="says that 0 is white, and has alpha multiplied in"),
+        Case("White is 0", "an extra sample", tiff(2, [8, 8], gray, photometric=0, extra=[0]),
+             [[[245, 255], [155, 128]]], notes=[channels.format(2)]),
+        Case(row, "RGB and one more", tiff(3, [8] * 4, samples, photometric=2, extra=[0]),
+             np.frombuffer(samples, np.uint8).reshape(1, 3, 4).tolist(), notes=[channels.format(4)]),
+        Case(row, "gray and one more", tiff(2, [8, 8], gray, extra=[0]), [[[10, 255], [100, 128]]],
+             notes=[channels.format(2)]),
+        Case(row, "gray and one that the file does not describe", tiff(2, [8, 8], gray), [[[10, 255], [100, 128]]],
+             notes=[channels.format(2)]),
+        Case(row, "unassociated alpha and one more", tiff(1, [8] * 5, b"\1\2\3\4\5", photometric=2, extra=[2, 0]),
+             [[[1, 2, 3, 4, 5]]], notes=[channels.format(5)]),
+        Case(row, "associated alpha and one more", tiff(1, [8] * 5, b"\1\2\3\4\5", photometric=2, extra=[1, 0]),
+             refused="has alpha multiplied into its colors, and further samples"),
     ]  # fmt: skip
 
 
@@ -280,6 +340,8 @@ def png_rows() -> list[Case]:
              "uint16", alpha=[[0, 65535, 65535]]),
         Case(row, "RGB", png_bytes(2, 1, 8, RGB, [b"\1\2\3\4\5\6"], transparent(4, 5, 6)), [[[1, 2, 3], [4, 5, 6]]],
              alpha=[[255, 0]]),
+        Case(row, "RGB of 16 bits", png_bytes(2, 1, 16, RGB, [struct.pack(">6H", 260, 5, 6, 4, 5, 6)], transparent(4, 5, 6)),
+             [[[260, 5, 6], [4, 5, 6]]], "uint16", alpha=[[65535, 0]]),
         Case(row, "palette", png_bytes(3, 1, 8, PALETTE, [b"\0\1\2"], palette + png_chunk(b"tRNS", b"\5\x80")),
              colors, alpha=[[5, 128, 255]]),
         Case("Background color of a PNG", "bKGD", png_bytes(1, 1, 8, RGBA, [b"\1\2\3\0"], png_chunk(b"bKGD", b"\0\xff" * 3)),

@@ -111,8 +111,8 @@ def make_picture(samples: NDArray[Any], meaning: Meaning) -> Picture:
         if meaning.alpha == Alpha.ASSOCIATED:
             turned = _divided(turned, alpha)
         alpha = _pixel_alpha(alpha, turned.dtype)
-    if meaning.white_is_zero:
-        turned = np.iinfo(turned.dtype).max - turned
+    if meaning.white_is_zero:  # but no sample beyond gray
+        turned = np.concatenate((np.iinfo(turned.dtype).max - turned[..., :1], turned[..., 1:]), axis=-1)
     if meaning.ink:
         turned = _without_ink(turned)
         notes.append("CMYK was converted to RGB" + (", and its color profile was dropped" if profile else ""))

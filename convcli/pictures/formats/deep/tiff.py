@@ -38,6 +38,7 @@ COMPRESSIONS = {
 }  # fmt: skip
 LZW, JPEG = 5, 7
 LZW_END = 257  # the last code
+INVERTED_BITS = (1, 2, 4, 8, 16)  # in which programs agree on what it means that 0 is white
 ASSOCIATED, UNASSOCIATED = 1, 2  # kinds of extra samples
 INK_SET, COLOR_MAP, ORIENTATION, PROFILE, DEPTH = 332, 320, 274, 34675, 32997
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, INCH, CENTIMETER = 282, 283, 296, 2, 3
@@ -145,8 +146,15 @@ def _layout(page: tifffile.TiffPage, name: str) -> _Layout:
         raise ImageError(
             name, "says that 0 is white, and has alpha multiplied in; save it with straight alpha"
         )
-    if photometric == WHITE_IS_ZERO and not unsigned:
-        raise ImageError(name, "says that 0 is white, but holds signed or float samples, which have no black")
+    floats = page.dtype.kind == "f"  # which no program inverts
+    if photometric == WHITE_IS_ZERO and not floats and not (unsigned and bits in INVERTED_BITS):
+        kind = "" if unsigned else "signed "
+        why = f"says that 0 is white in {kind}{bits}-bit samples, which programs read in different ways"
+        raise ImageError(name, f"{why}; save it with 0 as black")
+    if extra > 1 and ASSOCIATED in kinds:
+        raise ImageError(
+            name, "has alpha multiplied into its colors, and further samples; save it without them"
+        )
     if photometric == SEPARATED and not bands and not unsigned:
         bands = True
     return _Layout(bits, colors, alpha, bands)
@@ -219,7 +227,7 @@ def _meaning(page: tifffile.TiffPage, layout: _Layout) -> Meaning:
     return Meaning(
         alpha=layout.alpha,
         bands=layout.bands,
-        white_is_zero=photometric == WHITE_IS_ZERO,
+        white_is_zero=photometric == WHITE_IS_ZERO and page.dtype is not None and page.dtype.kind != "f",
         ink=photometric == SEPARATED and not layout.bands,
         orientation=orientation if isinstance(orientation, int) else 1,
         profile=bytes(profile) if isinstance(profile, bytes) and profile else None,
