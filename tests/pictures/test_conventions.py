@@ -529,6 +529,18 @@ def test_a_file_is_read_as_assumed(case: Case) -> None:
     assert picture.resolution == (case.resolution and pytest.approx(case.resolution))
 
 
+@pytest.mark.usefixtures("without_extra")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row}: {case.what}")
+def test_without_the_extra_a_file_is_read_the_same_or_the_message_names_it(case: Case) -> None:
+    try:
+        picture = read_picture(io.BytesIO(case.data))
+    except ImageError as error:
+        reason = case.refused or "pip install 'convcli[deep]' reads it"
+        assert reason in str(error)  # noqa: PT017 -- otherwise it is read
+    else:
+        assert np.abs(picture.pixels - np.array(case.pixels, np.float64)).max() <= case.close
+
+
 @pytest.mark.parametrize("name", ["g12.tif", "g12.pgm"])
 def test_twelve_bits_are_the_same_in_every_format(name: str) -> None:
     picture = read_picture(REFERENCE / name)

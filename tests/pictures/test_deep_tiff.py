@@ -367,7 +367,7 @@ def test_without_the_extra_no_band_is_dropped(options: dict[str, Any], why: str)
         (random("u4", 4, 5), {"photometric": "miniswhite"}, "says that 0 is white in 32-bit samples"),
         (random("u2", 4, 5, 3), {"photometric": "cielab"}, "has Lab colors; convert it to RGB first"),
         (random("u2", 4, 5), {"photometric": "cfa"}, "has color filter array colors"),
-        (random("f4", 4, 5).astype("c8"), {}, "holds samples of a kind that is not read"),
+        (random("f4", 4, 5).astype("c8"), {}, "holds complex samples, which are not read"),
         (random("u2", 2, 16, 16), {"volumetric": True, "tile": (16, 16, 16)}, "holds a volume"),
         (random("f8", 4, 5), {"compression": "lerc"}, "is compressed by method 34887, which is not read"),
     ],

@@ -7,14 +7,21 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from convcli.errors import NotKeptWhole
+from convcli.pictures.formats.deep.unread import ASSOCIATED, RGB, refuse_unread
 
 __all__ = ["decoder_arguments", "refuse_cut"]
 
-BITS_PER_SAMPLE, SAMPLES, PLANAR, EXTRA_SAMPLES, DEPTH = 258, 277, 284, 338, 32997  # TIFF tags
+BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA_SAMPLES, DEPTH = (
+    258,
+    262,
+    277,
+    284,
+    338,
+    32997,
+)  # TIFF tags
 CHANNELS = {"La": 2, "LA": 2, "PA": 2, "RGB": 3, "YCbCr": 3, "LAB": 3, "RGBA": 4, "RGBa": 4, "CMYK": 4}
 PLANES_IN_PILLOW = {"RGB", "YCbCr", "LAB", "RGBA", "CMYK"}  # modes whose separate planes Pillow puts together
 SEPARATE = 2  # planar configuration
-ASSOCIATED = 1  # alpha, multiplied into the colors
 EIGHT = 8
 
 
@@ -63,6 +70,7 @@ def _refuse_cut_tiff(image: Image.Image, name: str) -> None:
     if tags.get(DEPTH, 1) > 1:
         raise NotKeptWhole(name, f"holds a volume of {tags[DEPTH]} slices, of which Pillow reads one")
     if "X" in raw_mode and samples > len(image.getbands()):  # libtiff, too, names what it has converted so
+        refuse_unread(name, tags.get(PHOTOMETRIC, RGB), bits, 1, tags.get(EXTRA_SAMPLES, ()))
         raise NotKeptWhole(name, f"holds {samples} samples per pixel, of which Pillow would drop some")
     planes = tags.get(PLANAR, 1) == SEPARATE and samples > 1
     if planes and (image.mode not in PLANES_IN_PILLOW or tags.get(EXTRA_SAMPLES) == (ASSOCIATED,)):

@@ -23,23 +23,31 @@ from convcli.pictures.formats.deep.samples import (
     picture_itemsize,
     scale_depth,
 )
+from convcli.pictures.formats.deep.unread import (
+    ASSOCIATED,
+    COLORS,
+    FLOAT,
+    PALETTE,
+    RGB,
+    SEPARATED,
+    SIGNED,
+    WHITE_IS_ZERO,
+    YCBCR,
+    refuse_unread,
+)
 from convcli.pictures.limits import Limits
 
 __all__ = ["decode_tiff"]
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its messages go to standard error
 
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
-COLORS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, SEPARATED: 4, YCBCR: 3}  # by photometric
-OTHER_COLORS = {8: "Lab", 9: "Lab", 10: "Lab", 32803: "color filter array", 32844: "LogL", 32845: "LogLuv"}
 COMPRESSIONS = {
     1: "none", 5: "LZW", 7: "JPEG", 8: "deflate", 32773: "PackBits", 32946: "deflate", 34925: "LZMA",
     50000: "zstd",
 }  # fmt: skip
 LZW, JPEG = 5, 7
 LZW_END = 257  # the last code
-INVERTED_BITS = (1, 2, 4, 8, 16)  # in which programs agree on what it means that 0 is white
-ASSOCIATED, UNASSOCIATED = 1, 2  # kinds of extra samples
+UNASSOCIATED = 2  # kind of an extra sample
 INK_SET, COLOR_MAP, ORIENTATION, PROFILE, DEPTH = 332, 320, 274, 34675, 32997
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, INCH, CENTIMETER = 282, 283, 296, 2, 3
 BUFFER_BYTES = 1 << 24  # compressed bytes that are read at a time
@@ -120,9 +128,9 @@ def _layout(page: tifffile.TiffPage, name: str) -> _Layout:
         raise ImageError(name, f"holds samples of a kind that is not read: {page.bitspersample} bits")
     if page.compression not in COMPRESSIONS:
         raise ImageError(name, f"is compressed by method {int(page.compression)}, which is not read")
-    if photometric not in COLORS:
-        other = OTHER_COLORS.get(photometric, f"photometric interpretation {photometric}")
-        raise ImageError(name, f"has {other} colors; convert it to RGB first")
+    sample_format = {"i": SIGNED, "f": FLOAT}.get(page.dtype.kind, 1)
+    kinds = [int(kind) for kind in page.extrasamples]
+    refuse_unread(name, photometric, bits, sample_format, kinds)
     if page.tags.valueof(DEPTH, 1) != 1 or page.imagedepth != 1:
         raise ImageError(name, "holds a volume, and not a picture")
     if photometric == YCBCR and page.compression != JPEG:
@@ -131,7 +139,6 @@ def _layout(page: tifffile.TiffPage, name: str) -> _Layout:
     extra = samples - colors
     if extra < 0:
         raise ImageError(name, f"is damaged: it has {samples} samples per pixel, but {colors} colors")
-    kinds = [int(kind) for kind in page.extrasamples]
     if not kinds and extra == 1 and photometric == RGB:
         kinds = [UNASSOCIATED]  # many programs leave the tag out
     alpha = Alpha.NONE
@@ -142,19 +149,6 @@ def _layout(page: tifffile.TiffPage, name: str) -> _Layout:
     if photometric == PALETTE and extra:
         raise ImageError(name, "has a palette and extra samples, which is not read")
     unsigned = page.dtype.kind in "bu"
-    if photometric == WHITE_IS_ZERO and alpha == Alpha.ASSOCIATED:
-        raise ImageError(
-            name, "says that 0 is white, and has alpha multiplied in; save it with straight alpha"
-        )
-    floats = page.dtype.kind == "f"  # which no program inverts
-    if photometric == WHITE_IS_ZERO and not floats and not (unsigned and bits in INVERTED_BITS):
-        kind = "" if unsigned else "signed "
-        why = f"says that 0 is white in {kind}{bits}-bit samples, which programs read in different ways"
-        raise ImageError(name, f"{why}; save it with 0 as black")
-    if extra > 1 and ASSOCIATED in kinds:
-        raise ImageError(
-            name, "has alpha multiplied into its colors, and further samples; save it without them"
-        )
     if photometric == SEPARATED and not bands and not unsigned:
         bands = True
     return _Layout(bits, colors, alpha, bands)

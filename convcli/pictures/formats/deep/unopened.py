@@ -7,14 +7,14 @@ from PIL import TiffImagePlugin
 
 from convcli.errors import NotKeptWhole
 from convcli.pictures.damage.tiff import page_offsets
+from convcli.pictures.formats.deep.unread import FLOAT, SIGNED, WHITE_IS_ZERO, refuse_unread
 from convcli.pictures.headers import tiff
 from convcli.pictures.headers.jpeg import read_frame
 
 __all__ = ["refuse_unopened"]
 
-SIGNED, FLOAT = 2, 3  # TIFF sample formats
 SAMPLE_FORMATS = {1: "", SIGNED: " signed", FLOAT: " float", 4: "", 5: " complex", 6: " complex"}
-SEPARATE, WHITE_IS_ZERO = 2, 0  # planar configuration, photometric interpretation
+SEPARATE = 2  # planar configuration
 
 
 def refuse_unopened(stream: BinaryIO, name: str, frame: int = 0) -> None:
@@ -24,6 +24,8 @@ def refuse_unopened(stream: BinaryIO, name: str, frame: int = 0) -> None:
     ------
     NotKeptWhole
         It holds what Pillow does not read.
+    ImageError
+        It holds what no decoder reads.
     """
     stream.seek(0)
     head = stream.read(4)
@@ -31,7 +33,7 @@ def refuse_unopened(stream: BinaryIO, name: str, frame: int = 0) -> None:
     if head[:2] == b"\xff\xd8":
         holds = _describe_jpeg(stream)
     elif head in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
-        holds = _describe_tiff(head[:2], _page_tags(stream, frame))
+        holds = _describe_tiff(head[:2], _page_tags(stream, frame), name)
     if holds:
         raise NotKeptWhole(name, f"{holds}, which Pillow does not read")
 
@@ -46,8 +48,14 @@ def _describe_jpeg(stream: BinaryIO) -> str | None:
     return f"holds {frame.bits} bits per channel" if frame is not None and frame.bits in (12, 16) else None
 
 
-def _describe_tiff(head: bytes, tags: tiff.Tags | None) -> str | None:
-    """Say what Pillow does not read of a TIFF; None if it reads such a file, or the tags are not sound."""
+def _describe_tiff(head: bytes, tags: tiff.Tags | None, name: str) -> str | None:
+    """Say what Pillow does not read of a TIFF; None if it reads such a file, or the tags are not sound.
+
+    Raises
+    ------
+    ImageError
+        No other decoder reads it, either.
+    """
     if tags is None or not {tiff.PHOTOMETRIC, tiff.WIDTH, tiff.HEIGHT} <= set(tags):
         return None
     samples = tags.get(tiff.SAMPLES, (1,))[0]
@@ -61,6 +69,8 @@ def _describe_tiff(head: bytes, tags: tiff.Tags | None) -> str | None:
     planes = samples > 1 and tags.get(tiff.PLANAR) == (SEPARATE,)
     if _pillow_reads(head, tags, samples, bits, formats) and not (planes and tiff.EXTRA_SAMPLES in tags):
         return None
+    photometric, extra = tags[tiff.PHOTOMETRIC][0], tags.get(tiff.EXTRA_SAMPLES, ())
+    refuse_unread(name, photometric, bits[0], max(formats), extra)
     depth = f"{bits[0]}-bit" if len(set(bits)) == 1 else "unequal"
     kind = SAMPLE_FORMATS[next(iter(formats))] if len(formats) == 1 else ""
     several = f", {samples} per pixel" if samples > 1 else ""

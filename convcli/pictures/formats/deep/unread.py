@@ -1,0 +1,49 @@
+"""Refuses the kinds of TIFF that no decoder here reads, most of them because programs read them differently."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from convcli.errors import ImageError
+
+__all__ = [
+    "ASSOCIATED", "COLORS", "FLOAT", "PALETTE", "RGB", "SEPARATED", "SIGNED", "WHITE_IS_ZERO", "YCBCR",
+    "refuse_unread",
+]  # fmt: skip
+
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
+COLORS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, SEPARATED: 4, YCBCR: 3}
+"""Number of color samples, by photometric interpretation."""
+OTHER_COLORS = {8: "Lab", 9: "Lab", 10: "Lab", 32803: "color filter array", 32844: "LogL", 32845: "LogLuv"}
+SIGNED, FLOAT, COMPLEX = 2, 3, (5, 6)  # sample formats
+ASSOCIATED = 1  # kind of an extra sample
+INVERTED_BITS = (1, 2, 4, 8, 16)  # in which programs agree on what it means that 0 is white
+
+
+def refuse_unread(
+    name: str, photometric: int, bits: int, sample_format: int, extra_samples: Sequence[int]
+) -> None:
+    """Refuse a page that is not read, whatever is installed.
+
+    Raises
+    ------
+    ImageError
+        It is not.
+    """
+    if photometric not in COLORS:
+        other = OTHER_COLORS.get(photometric, f"photometric interpretation {photometric}")
+        raise ImageError(name, f"has {other} colors; convert it to RGB first")
+    if sample_format in COMPLEX:
+        raise ImageError(name, "holds complex samples, which are not read; save their parts or magnitudes")
+    if ASSOCIATED in extra_samples and len(extra_samples) > 1:
+        why = "has alpha multiplied into its colors, and further samples; save it without them"
+        raise ImageError(name, why)
+    if photometric != WHITE_IS_ZERO:
+        return
+    if ASSOCIATED in extra_samples:
+        why = "says that 0 is white, and has alpha multiplied in; save it with straight alpha"
+        raise ImageError(name, why)
+    if sample_format != FLOAT and (sample_format == SIGNED or bits not in INVERTED_BITS):
+        kind = "signed " if sample_format == SIGNED else ""
+        why = f"says that 0 is white in {kind}{bits}-bit samples, which programs read in different ways"
+        raise ImageError(name, f"{why}; save it with 0 as black")
