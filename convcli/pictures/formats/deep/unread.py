@@ -1,4 +1,4 @@
-"""Refuses the kinds of TIFF that no decoder here reads, most of them because programs read them differently."""
+"""Refuses the kinds of TIFF that no decoder here reads, most because programs read them differently."""
 
 from __future__ import annotations
 
