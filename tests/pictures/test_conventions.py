@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -20,7 +21,7 @@ from PIL import Image, ImageCms
 from convcli.errors import ImageError
 from convcli.pictures.reading import read_picture
 from tests.pictures.test_reading import png_bytes, png_chunk, saved
-from tests.support.picture_files import bmp, gif, packed, tiff
+from tests.support.picture_files import avif_with, bmp, gif, packed, tiff
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "tests" / "data" / "pictures"
@@ -539,6 +540,21 @@ def test_without_the_extra_a_file_is_read_the_same_or_the_message_names_it(case:
         assert reason in str(error)  # noqa: PT017 -- otherwise it is read
     else:
         assert np.abs(picture.pixels - np.array(case.pixels, np.float64)).max() <= case.close
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+def test_an_avif_is_turned_and_mirrored_by_its_own_properties(bits: int) -> None:
+    stored = np.arange(16 * 24 * 3).reshape(16, 24, 3) % 1024 >> 10 - bits
+    file = imagecodecs.avif_encode(
+        stored.astype(np.uint8 if bits == 8 else np.uint16), bitspersample=bits, level=100, pixelformat="444"
+    )
+    pixels = read_picture(io.BytesIO(file)).pixels
+    for quarters in range(4):  # counterclockwise
+        turned = avif_with(bytes(file), b"irot" + bytes([quarters]))
+        assert np.array_equal(read_picture(io.BytesIO(turned)).pixels, np.rot90(pixels, quarters))
+    for axis in range(2):  # of rows, of columns
+        mirrored = avif_with(bytes(file), b"imir" + bytes([axis]))
+        assert np.array_equal(read_picture(io.BytesIO(mirrored)).pixels, np.flip(pixels, axis))
 
 
 @pytest.mark.parametrize("name", ["g12.tif", "g12.pgm"])

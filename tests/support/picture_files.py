@@ -95,5 +95,37 @@ def gif(
     return data + b"\2" + bytes([len(pixels)]) + pixels + b"\0;"
 
 
+def avif_with(data: bytes, transformation: bytes) -> bytes:
+    """Add an essential property, ``irot`` or ``imir`` with its value, to an AVIF of one item."""
+    added = struct.pack(">L", 4 + len(transformation)) + transformation
+    for box, growth in (
+        (b"meta", len(added) + 1),
+        (b"iprp", len(added) + 1),
+        (b"ipco", len(added)),
+        (b"ipma", 1),
+    ):
+        start = data.index(box) - 4
+        size = int.from_bytes(data[start : start + 4])
+        data = data[:start] + struct.pack(">L", size + growth) + data[start + 4 :]
+    end, place, count = data.index(b"ipma") - 4, data.index(b"ipco") + 4, 1
+    while place < end:
+        place += int.from_bytes(data[place : place + 4])
+        count += 1
+    data = data[:end] + added + data[end:]
+    listed = data.index(b"ipma") + 14  # after version, flags, number of items, and the item
+    after = listed + 1 + data[listed]
+    data = (
+        data[:listed]
+        + bytes([data[listed] + 1])
+        + data[listed + 1 : after]
+        + bytes([0x80 | count])
+        + data[after:]
+    )
+    pixels = data.index(b"mdat") + 4
+    old = struct.pack(">L", pixels - len(added) - 1)
+    offset = data.index(old, data.index(b"iloc"))
+    return data[:offset] + struct.pack(">L", pixels) + data[offset + 4 :]
+
+
 def _table(colors: Sequence[tuple[int, int, int]]) -> bytes:
     return bytes(part for color in colors for part in color)
