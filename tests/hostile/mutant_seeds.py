@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import imagecodecs
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -36,7 +38,7 @@ class Seed:
 
 def seeds() -> list[Seed]:
     """Return all seeds, the same each time."""
-    makers = (_pngs(), _jpegs(), _tiffs(), _webps(), _bmps(), _gifs(), _pnms(), _avifs(), _numbers())
+    makers = (_pngs(), _jpegs(), _tiffs(), _webps(), _bmps(), _gifs(), _pnms(), _avifs(), _numbers(), _deep())
     return [Seed(name, name.partition("-")[0], content) for maker in makers for name, content in maker]
 
 
@@ -252,6 +254,52 @@ def _avifs() -> Iterator[tuple[str, bytes]]:
     yield "avif-rgb", _saved(_image("RGB"), "AVIF", max_threads=1)
     yield "avif-alpha", _saved(_image("RGBA"), "AVIF", max_threads=1, icc_profile=PROFILE)
     yield "avif-animated", _saved(_image("RGB"), "AVIF", max_threads=1, **_frames())
+
+
+def _deep() -> Iterator[tuple[str, bytes]]:
+    """Yield files that Pillow would cut, or does not read."""
+    gray_alpha, color, four = (_pixels(count).astype(np.uint16) * 251 for count in (2, 3, 4))
+    yield "png-LA-16", _png(gray_alpha, 16, 4)
+    yield "png-RGB-16", _png(color, 16, 2, chunk(b"iCCP", b"name\0\0" + zlib.compress(PROFILE)))
+    yield "png-RGBA-16", _png(four, 16, 6, interlaced=True)
+    size = f"{WIDTH} {HEIGHT}".encode()
+    yield "pnm-P6-16", b"P6 " + size + b" 65535\n" + color.astype(">u2").tobytes()
+    lines = b"".join(b" ".join(b"%d" % value for value in row) + b"\n" for row in color.reshape(HEIGHT, -1))
+    yield "pnm-P3-16-plain", b"P3\n# made\n" + size + b"\n65535\n" + lines
+    yield (
+        "jpg-12",
+        bytes(imagecodecs.jpeg8_encode(_pixels(3, 40, 48).astype(np.uint16) * 16, bitspersample=12)),
+    )
+    yield "avif-10", bytes(imagecodecs.avif_encode(color >> 6, bitspersample=10, speed=9, numthreads=1))
+    yield "jp2-RGBA", bytes(imagecodecs.jpeg2k_encode(four, 0, reversible=True, codecformat="jp2"))
+    yield "jp2-stream", bytes(imagecodecs.jpeg2k_encode(color, 30, codecformat="j2k"))
+    yield "jxl-RGB", bytes(imagecodecs.jpegxl_encode(color, lossless=True))
+    yield "jxl-lossy", bytes(imagecodecs.jpegxl_encode(_pixels(4), distance=1.0, usecontainer=True))
+    parts = {"rowsperstrip": 5, "photometric": "rgb", "resolution": (72, 100)}
+    yield "tiff-RGB-16", _deep_tiff(color, **parts, byteorder=">")
+    yield "tiff-RGB-16-lzw", _deep_tiff(color, **parts, compression="lzw", predictor=True)
+    tiled = {
+        "tile": (16, 16),
+        "photometric": "rgb",
+        "planarconfig": "separate",
+        "extrasamples": ["assocalpha"],
+    }
+    yield "tiff-RGBA-16-tiled", _deep_tiff(np.moveaxis(four, -1, 0), **tiled, compression="zlib")
+    yield "tiff-f8", _deep_tiff(_pixels(1)[..., 0] / 7, bigtiff=True)
+    yield "tiff-f2-zstd", _deep_tiff((_pixels(1)[..., 0] / 7).astype("f2"), compression="zstd")
+    yield "tiff-i8-lzma", _deep_tiff(_pixels(1)[..., 0].astype("i8") << 40, compression="lzma")
+    yield (
+        "tiff-bands",
+        _deep_tiff(_pixels(5), photometric="minisblack", planarconfig="contig", compression="packbits"),
+    )
+    twelve = {"compression": "jpeg", "compressionargs": {"bitspersample": 12}, "bitspersample": 12}
+    yield "tiff-jpeg-12", _deep_tiff(_pixels(3).astype(np.uint16) * 16, photometric="rgb", **twelve)
+
+
+def _deep_tiff(samples: NDArray[Any], **options: Any) -> bytes:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, samples, software="", metadata=None, **options)
+    return stream.getvalue()
 
 
 def _numbers() -> Iterator[tuple[str, bytes]]:

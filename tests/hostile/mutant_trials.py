@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
 from convcli import read_image
 from convcli.cli.error_handling import run
+from convcli.pictures.formats.owned_process import own_process
 from tests.hostile.mutant_seeds import Seed
 from tests.hostile.mutants import COMMANDS, Mutant, mutant
 
@@ -34,6 +36,7 @@ class Trial:
     """Runs mutants in this process, in a folder of their own, whose standard streams it takes for good."""
 
     def __init__(self) -> None:
+        own_process()  # as the program does
         for number in (1, 2):
             os.dup2(os.memfd_create(f"stream {number}"), number)
         sys.stdout, sys.stderr = (io.TextIOWrapper(open(number, "wb", closefd=False)) for number in (1, 2))  # noqa: SIM115 -- stay open
@@ -126,6 +129,11 @@ def _read_back(target: Path) -> tuple[NDArray[Any] | None, list[str]]:
         array = read_image(target)
         if target.suffix == ".npy":
             shape = np.load(target, allow_pickle=False).shape
+        elif target.suffix == ".tiff":  # also of numbers that Pillow does not read
+            with tifffile.TiffFile(target) as file:
+                page = file.pages.first
+                page.asarray()
+                shape = page.imagelength, page.imagewidth
         else:
             with Image.open(target) as image:
                 image.load()

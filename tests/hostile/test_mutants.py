@@ -156,6 +156,19 @@ def test_wrong_words_are_noticed(code: int, out: bytes, lines: list[str], said: 
     assert list(wrong_words(code, out, lines, ("in.png", "out.png"))) == said
 
 
+# What Pillow does not open.
+DEEP = {
+    "jpg-12",
+    "jxl-RGB",
+    "jxl-lossy",
+    "tiff-f8",
+    "tiff-f2-zstd",
+    "tiff-i8-lzma",
+    "tiff-bands",
+    "tiff-jpeg-12",
+}
+
+
 @pytest.mark.parametrize("name", SEEDS)
 def test_a_seed_is_read(convcli: Runner, in_folder: Path, name: str) -> None:
     seed = SEEDS[name]
@@ -163,7 +176,9 @@ def test_a_seed_is_read(convcli: Runner, in_folder: Path, name: str) -> None:
     ran = convcli("apply", f"in.{seed.extension}", "--filter", "identity", "-o", "out.npy")
     assert (ran.code, ran.out) == (0, "out.npy\n"), ran
     sides = np.load("out.npy").shape[:2]
-    if seed.extension in {"npy", "csv", "txt"}:
+    if name in DEEP:
+        assert sides == ((40, 48) if name == "jpg-12" else (18, 22))
+    elif seed.extension in {"npy", "csv", "txt"}:
         assert sides == ((18, 22) if seed.extension == "npy" else (6, 7 if name == "csv-whole" else 14))
     else:
         with Image.open(f"in.{seed.extension}") as image:

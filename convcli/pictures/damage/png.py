@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from convcli.errors import ImageError
 
-__all__ = ["check_all_pixels", "check_chunks", "find_chunk"]
+__all__ = ["ADAM7", "check_all_pixels", "check_chunks", "expected_bytes", "find_chunk", "pixel_data"]
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by color type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -52,8 +52,8 @@ def check_all_pixels(stream: BinaryIO, name: str, frame: int = 0) -> None:
     ImageError
         The data ends early.
     """
-    header, pieces = _pixel_data(stream, name, frame)
-    missing = _expected_bytes(header)
+    header, pieces = pixel_data(stream, name, frame)
+    missing = expected_bytes(header)
     inflater = zlib.decompressobj()
     for data in pieces:
         while data and not inflater.eof:
@@ -64,7 +64,7 @@ def check_all_pixels(stream: BinaryIO, name: str, frame: int = 0) -> None:
         raise ImageError(name, f"is damaged: {missing} bytes of its pixels are missing")
 
 
-def _pixel_data(stream: BinaryIO, name: str, frame: int) -> tuple[bytes, list[bytes]]:
+def pixel_data(stream: BinaryIO, name: str, frame: int = 0) -> tuple[bytes, list[bytes]]:
     """Return the header of a frame, as of a picture of its own, and the pieces of its compressed data."""
     header, pieces = b"", list[bytes]()
     number, after_first = 0, False
@@ -97,7 +97,7 @@ def _chunks(stream: BinaryIO, name: str) -> Iterator[tuple[bytes, bytes, int]]:
         yield kind, body[:-4], int.from_bytes(body[-4:])
 
 
-def _expected_bytes(header: bytes) -> int:
+def expected_bytes(header: bytes) -> int:
     """Return the uncompressed size in bytes of the pixels and filter types."""
     width, height, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     bits = depth * CHANNELS[color]

@@ -17,7 +17,7 @@ __all__ = ["captured_libtiff_errors"]
 MODULE = (
     r"tempfile\.tif|_?TIFF\w*|(?:Init)?(?:CCITT)?Fax\w+|O?JPEG\w*|LZW\w*|ZIP\w*|ZSTD\w*|LZMA\w*|LERC\w*|T?WebP\w*"
     r"|PackBits\w*|PixarLog\w*|Log(?:Luv|L16)\w*|Thunder\w*|NeXT\w*|DumpMode\w*|Predictor\w*"
-    r"|EstimateStrip\w*|ChopUp\w*|alloc\w*|BuildMap\w*|gt\w*|init\w*Conversion"
+    r"|EstimateStrip\w*|ChopUp\w*|MissingRequired|alloc\w*|BuildMap\w*|gt\w*|init\w*Conversion"
 )
 LIBTIFF_MESSAGE = re.compile(rf"^({MODULE}): ((?s:.*?))\.$\n?", re.MULTILINE)
 HARMLESS = re.compile(r"Warning\b(?!, (?:Premature|Corrupt))")

@@ -14,7 +14,8 @@ from PIL import Image
 from convcli.errors import ImageError
 from convcli.pictures.damage.avif import avif_bits
 from convcli.pictures.damage.jpeg import find_scans, pad_scans
-from convcli.pictures.damage.png import check_all_pixels, check_chunks, find_chunk
+from convcli.pictures.damage.png import check_chunks, find_chunk, pixel_data
+from convcli.pictures.formats.deep.png_samples import read_samples
 from convcli.pictures.formats.deep.samples import (
     Alpha,
     DeepDecoded,
@@ -38,16 +39,16 @@ JPEG_DCT_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # of one picture, and not loss
 
 def decode_png(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
     """Decode a PNG file of 16 bits per channel."""
-    check_chunks(stream, name)
-    check_all_pixels(stream, name)
     with _opened(stream, name) as image:
         _refuse_frame(frame, name, animated=getattr(image, "is_animated", False))
         channels = len(image.getbands()) + ("transparency" in image.info)
         _check_size(image.size, channels, 16, stream, name, limits)
+        check_chunks(stream, name)
         image.info.setdefault("exif", find_chunk(stream, name, b"eXIf"))  # it may stand behind the pixels
         meaning = _pillow_meaning(image)
-    samples = imagecodecs.png_decode(_rewound(stream).read())
-    return _picture(samples, 16, meaning)
+    header, parts = pixel_data(stream, name)
+    transparent = (find_chunk(stream, name, b"tRNS") or b"") if image.mode == "RGB" else b""
+    return _picture(read_samples(header, transparent, b"".join(parts), name), 16, meaning)
 
 
 def decode_jpeg(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:

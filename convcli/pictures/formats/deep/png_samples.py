@@ -1,0 +1,75 @@
+"""Reads the samples of deep PNG files with libpng, which gets only what it needs: it would print warnings.
+
+Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025), section 8 (interlacing).
+"""
+
+import struct
+import zlib
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import ImageError
+from convcli.pictures.damage.png import ADAM7, expected_bytes
+
+__all__ = ["read_samples"]
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+TRANSPARENT_COLOR = 6  # bytes of a chunk tRNS
+INTERLACE = 12  # where the header says whether the rows are interlaced
+
+
+def read_samples(header: bytes, transparent: bytes, pixels: bytes, name: str) -> NDArray[Any]:
+    """Return samples (H, W) or (H, W, C), with alpha if a color is transparent.
+
+    Parameters
+    ----------
+    header, transparent, pixels : bytes
+        The contents of the chunks IHDR, tRNS and IDAT. tRNS is empty if it is missing or does not apply.
+    name : str
+        The name to use in messages.
+
+    Raises
+    ------
+    ImageError
+        Pixels are missing.
+    """
+    expected = expected_bytes(header)
+    if len(transparent) != TRANSPARENT_COLOR:
+        transparent = b""  # damaged, or none
+    rows = zlib.decompressobj().decompress(pixels, expected)
+    if len(rows) < expected:
+        raise ImageError(name, f"is damaged: {expected - len(rows)} bytes of its pixels are missing")
+    if not header[INTERLACE]:
+        return _decode(header, transparent, rows)
+    width, height = struct.unpack_from(">II", header)
+    samples: NDArray[Any] | None = None
+    start = 0
+    for left, top, across, down in ADAM7:
+        size = -(-(width - left) // across), -(-(height - top) // down)
+        if min(size) <= 0:
+            continue
+        part_header = struct.pack(">II", *size) + header[8:INTERLACE] + b"\0"
+        end = start + expected_bytes(part_header)
+        part = _decode(part_header, transparent, rows[start:end])
+        if samples is None:
+            samples = np.empty((height, width, *part.shape[2:]), part.dtype)
+        samples[top::down, left::across] = part
+        start = end
+    assert samples is not None
+    return samples
+
+
+def _decode(header: bytes, transparent: bytes, rows: bytes) -> NDArray[Any]:
+    """Decode a picture that is not interlaced."""
+    data = zlib.compress(rows, 0)
+    chunks = [(b"IHDR", header), (b"tRNS", transparent), (b"IDAT", data), (b"IEND", b"")]
+    body = (_chunk(kind, content) for kind, content in chunks if content or kind == b"IEND")
+    samples: NDArray[Any] = imagecodecs.png_decode(SIGNATURE + b"".join(body))
+    return samples
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return len(content).to_bytes(4) + kind + content + zlib.crc32(content, zlib.crc32(kind)).to_bytes(4)
