@@ -26,7 +26,8 @@ NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
 PUBLIC = re.compile(r"convcli\.(\w+)")
 WORDS = {"cli", "pipeline", "shape", "params", "man", "__main__"}  # packages, commands and programs
 TO_ADD = [
-    "a named filter", "a border", "an output format of pictures", "a decoder", "a layer word", "a command",
+    "a named filter", "a border", "an output format of pictures", "a decoder", "a container of several frames",
+    "a layer word", "a command",
     "an option that several commands share", "a column of the tables", "a shape for drawings",
     "a shell's completion", "a check of damaged files", "a limit",
 ]  # fmt: skip

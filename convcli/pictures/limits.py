@@ -32,6 +32,11 @@ class Limits(NamedTuple):
     result_bytes : callable or None
         Returns the bytes that the results of a picture take, given its size, the bytes per value, and whether
         it holds numbers that are not pixels.
+    kept_result_bytes : callable or None
+        Returns, for the same, the bytes that stay in memory of the results of one of several pictures while
+        the next are read.
+    held : int
+        Bytes that are held already, of the results of other pictures.
 
     Examples
     --------
@@ -51,6 +56,16 @@ raise the limit with --max-memory
     memory: int | None = None
     processes: int = 1
     result_bytes: Callable[[Size, int, bool], int] | None = None
+    kept_result_bytes: Callable[[Size, int, bool], int] | None = None
+    held: int = 0
+
+    def holding(self, held: int) -> "Limits":
+        """Return the same limits while so many bytes are held."""
+        return self._replace(held=held)
+
+    def kept_bytes(self, size: Size, itemsize: int, numbers: bool) -> int:
+        """Return the bytes that stay in memory of the results of one of several pictures."""
+        return 0 if self.kept_result_bytes is None else self.kept_result_bytes(size, itemsize, numbers)
 
     def check(
         self,
@@ -93,7 +108,7 @@ raise the limit with --max-memory
             )
         results = 0 if self.result_bytes is None else self.result_bytes(size, itemsize, numbers)
         needed = width * height * channels * itemsize + max(decoder_bytes, results)
-        self.check_bytes(name, needed, taken_bytes)
+        self.check_bytes(name, needed + self.held, taken_bytes)
 
     def check_bytes(self, name: str, needed: int, taken: int = 0) -> None:
         """Refuse a picture that needs more memory than is allowed; some of it may be taken already.

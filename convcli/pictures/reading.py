@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,13 +18,14 @@ from convcli.errors import ConvcliError, ImageError, MatrixError, TooLargeError,
 from convcli.files.opening import open_input, read_chunk
 from convcli.pictures.arrays import image_array
 from convcli.pictures.formats.decoding import decode, readable_formats
+from convcli.pictures.frames import Container, FrameInfo, FramePicture, FrameRange, Frames
 from convcli.pictures.limits import DEFAULT_LIMITS, MAX_PIXELS, Limits
 from convcli.pictures.npy import NPY_MAGIC, read_npy
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pictures.text_matrices import parse_matrix
 from convcli.sizes.axes import whole_number
 
-__all__ = ["load_picture", "read_image", "read_picture", "reading_limits"]
+__all__ = ["load_frames", "load_picture", "read_image", "read_picture", "reading_limits"]
 
 MAX_STREAM_BYTES = 1 << 32  # bytes read from a pipe
 TEXT_MEMORY_FACTOR = 12  # reading a text takes at most this many times its bytes in memory
@@ -129,13 +131,56 @@ def load_picture(
         The file cannot be read, is not an image, is larger than the limits allow, does not have that frame,
         or holds values that the decoder would truncate.
     """
+    with _reported_as_image_errors(name), _seekable(source, name, limits) as (stream, extension):
+        return _decode(stream, name, extension, limits, frame)
+
+
+@contextmanager
+def load_frames(
+    source: str | Path | BinaryIO, name: str, limits: Limits, selected: FrameRange
+) -> Iterator[Frames]:
+    """Open a file and yield the selected ones of its pictures, which are read as they are asked for.
+
+    An array (N, H, W) or (N, H, W, C) in a ``.npy`` file is a stack of N pictures.
+
+    Raises
+    ------
+    ImageError
+        As `load_picture` does; also while pictures are asked for.
+    """
+    with ExitStack() as open_files:
+        with _reported_as_image_errors(name):
+            stream, extension = open_files.enter_context(_seekable(source, name, limits))
+            frames = _open_frames(stream, name, extension, limits, selected)
+        yield frames._replace(pictures=_reporting(frames.pictures, name))
+
+
+def _reporting(pictures: Iterator[FramePicture], name: str) -> Iterator[FramePicture]:
+    while True:
+        with _reported_as_image_errors(name):
+            picture = next(pictures, None)
+        if picture is None:
+            return
+        yield picture
+        del picture  # before the next is read
+
+
+@contextmanager
+def _seekable(source: str | Path | BinaryIO, name: str, limits: Limits) -> Iterator[tuple[BinaryIO, str]]:
+    """Open a source as a seekable stream, and return its extension, too."""
+    if not isinstance(source, str | Path):
+        yield io.BytesIO(_read_all(partial(read_chunk, source), name, limits)), ""
+        return
+    with open_input(source) as stream:
+        content = stream if stream.seekable() else io.BytesIO(_read_all(stream.read, name, limits))
+        yield content, Path(source).suffix.lower()
+
+
+@contextmanager
+def _reported_as_image_errors(name: str) -> Iterator[None]:
+    """Turn whatever reading a file may raise into an ImageError."""
     try:
-        if not isinstance(source, str | Path):
-            read = partial(read_chunk, source)
-            return _decode(io.BytesIO(_read_all(read, name, limits)), name, "", limits, frame)
-        with open_input(source) as stream:
-            content = stream if stream.seekable() else io.BytesIO(_read_all(stream.read, name, limits))
-            return _decode(content, name, Path(source).suffix.lower(), limits, frame)
+        yield
     except ConvcliError:
         raise
     except MemoryError:
@@ -184,17 +229,65 @@ def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: 
         raise ImageError(name, f"is not an image, and not a matrix either: {error.why}") from None
 
 
+def _open_frames(stream: BinaryIO, name: str, extension: str, limits: Limits, selected: FrameRange) -> Frames:
+    head = stream.read(len(NPY_MAGIC))
+    if head == NPY_MAGIC:
+        stream.seek(0)
+        return _open_stack(stream, name, limits, selected)
+    frames = None
+    if head and extension not in {".csv", ".txt"}:
+        from convcli.pictures.formats.frame_reading.opening import open_frames  # late: few runs need it
+
+        frames = open_frames(stream, name, limits, selected)
+    if frames is not None:
+        return frames
+    stream.seek(0)
+    selected.select(1, name)
+    return Frames(Container(), iter([(_decode(stream, name, extension, limits, None), FrameInfo())]))
+
+
+def _open_stack(stream: BinaryIO, name: str, limits: Limits, selected: FrameRange) -> Frames:
+    """Open an array as a stack of pictures; one with two axes is a single picture."""
+
+    def check_shape(shape: tuple[int, ...], itemsize: int) -> None:
+        count, height, width, channels = (*shape, 1, 1)[:4] if len(shape) > 2 else (1, *shape, 1, 1)[:4]
+        size = height, width, channels
+        kept = limits.kept_bytes(size, itemsize, True)
+        limits.holding(count * (math.prod(size) * itemsize + kept)).check(name, size, itemsize, numbers=True)
+
+    array = _read_array(stream, name, check_shape)
+    if array.ndim > 4:
+        raise ImageError(name, f"has {array.ndim} axes; a stack is (N, H, W) or (N, H, W, C)")
+    is_stack = array.ndim > 2
+    numbers = selected.select(len(array) if is_stack else 1, name)
+    pictures = (
+        (_array_picture(array[number] if is_stack else array, name), FrameInfo()) for number in numbers
+    )
+    return Frames(Container("npy", len(numbers), is_stack), pictures)
+
+
 def _decode_npy(stream: BinaryIO, name: str, limits: Limits) -> Picture:
     def check_shape(shape: tuple[int, ...], itemsize: int) -> None:
         height, width, channels = (*shape, 1, 1, 1)[:3] if len(shape) < 4 else (math.prod(shape), 1, 1)
         limits.check(name, (height, width, channels), itemsize, numbers=True)
 
+    return _array_picture(_read_array(stream, name, check_shape), name)
+
+
+def _read_array(
+    stream: BinaryIO, name: str, check_shape: Callable[[tuple[int, ...], int], None]
+) -> NDArray[Any]:
     try:
-        return Picture(image_array(read_npy(stream, name, check_shape=check_shape)), kind=PictureKind.ARRAY)
+        return read_npy(stream, name, check_shape=check_shape)
     except MatrixError as error:
         raise ImageError(error.what, error.why) from None
+
+
+def _array_picture(array: NDArray[Any], name: str) -> Picture:
+    try:
+        return Picture(image_array(array), kind=PictureKind.ARRAY)
     except ImageError as error:
-        raise (error if error.what == name else ImageError(name, str(error))) from None
+        raise ImageError(name, str(error)) from None
 
 
 def _decode_text(stream: BinaryIO, name: str, limits: Limits) -> Picture:

@@ -23,8 +23,8 @@ def write_image(target: str | os.PathLike[str], image: ArrayLike, *, force: bool
     Parameters
     ----------
     target : path
-        The extension selects the format: png, jpg, tiff, webp, bmp, pnm, avif, jp2, jxl for pixels; npy, csv,
-        txt, tiff for numbers.
+        The extension selects the format: png, jpg, tiff, webp, bmp, pnm, avif, gif, jp2, jxl for pixels; npy,
+        csv, txt, tiff for numbers.
     image : array (H, W) or (H, W, C)
         uint8 or uint16: pixels with 1 to 4 channels (gray, gray + alpha, RGB, RGBA), in a tiff with any
         number. Any other type: numbers; `render` turns them into pixels.

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from convcli.errors import UsageError
 from convcli.files.identity import PathResolver
+from convcli.pictures.frames import FrameRange
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.job import Job, Observer, candidate_outputs
-from convcli.pipeline.memory import result_bytes
+from convcli.pipeline.memory import kept_result_bytes, result_bytes
 from convcli.pipeline.outputs import Destination, Outputs, make_folder
 from convcli.pipeline.processes import Executor, LocalProcesses
 from convcli.pipeline.reading import ReadOptions
@@ -76,10 +77,11 @@ class Batch(NamedTuple):
         )
         if self.destination.force:  # otherwise an existing link is refused anyway
             resolve = PathResolver()
+            several = isinstance(self.reading.frame, FrameRange)
             files = Counter(
                 os.path.realpath(path) if os.path.islink(path) else resolve(path)  # noqa: PTH114 -- may be too long
                 for source, recipe, destination in written
-                for path in candidate_outputs(source, recipe, destination)
+                for path in candidate_outputs(source, recipe, destination, frames=several)
             )
             names.update({path: times for path, times in files.items() if times > 1})
         for path, times in names.items():
@@ -98,6 +100,9 @@ class _Jobs(Sequence[Job]):
         self.observer = observer
         needed = partial(result_bytes, batch.recipes, batch.destination.format)
         limits = batch.reading.limits._replace(result_bytes=needed)
+        if isinstance(batch.reading.frame, FrameRange):
+            kept = partial(kept_result_bytes, batch.recipes, batch.destination.format)
+            limits = limits._replace(kept_result_bytes=kept)
         self.reading = batch.reading._replace(limits=limits)
         self.outputs = Outputs(
             batch.destination, [*(source.name for source in batch.sources), *batch.files_read]

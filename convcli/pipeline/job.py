@@ -3,25 +3,25 @@
 import os
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from convcli.errors import ConvcliError, ImageError, OutputError, OutputExists
+from convcli.errors import ConvcliError, ImageError, OutputError
 from convcli.files.streams import STREAM, write_bytes
 from convcli.files.times import FileTimes, file_times
 from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.output_formats import OutputFormat, check_holds
+from convcli.pictures.frames import FrameRange
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.outputs import PRINTED, Destination, Outputs, make_folder
 from convcli.pipeline.reading import ReadOptions
-from convcli.pipeline.recipes.recipe import Recipe, Result
-from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
+from convcli.pipeline.recipes.recipe import Recipe, Result, wants_numbers
+from convcli.pipeline.report import NO_MEMORY, Failure, Finished, Note, Report, Skipped, event_of_error
 from convcli.signals import interruptible
 
 __all__ = ["Job", "Observer", "candidate_outputs"]
-
-NO_MEMORY = "not enough memory to process it"
 
 
 class Observer(Protocol):
@@ -64,9 +64,13 @@ class Job(NamedTuple):
             return report
         # Reading a file changes when it was last read.
         times = file_times(self.source.name) if self.outputs.destination.keep_time else None
+        selected = self.reading.frame
         try:
             for recipe in recipes:
                 self.outputs.check(self._destination(recipe).output)  # before decoding for nothing
+            if isinstance(selected, FrameRange):
+                self._run_frames(recipes, selected, times, report)
+                return report
             pictures = [self.reading.load(self.source.name)] * len(recipes)
         except ConvcliError as error:
             output = error.what if isinstance(error, OutputError) else None
@@ -75,20 +79,13 @@ class Job(NamedTuple):
         except MemoryError:
             report.events.append(self.failure(NO_MEMORY))
             return report
-        notes = pictures[0].notes
-        if self.outputs.destination.keep_time and times is None:
-            notes = (*notes, "is not a regular file, so it has no time to keep")
+        notes = (*pictures[0].notes, *self._notes_on_times(times))
         for recipe in recipes:
             try:
                 dropped, finished = self._apply(recipe, pictures, times)
-            except OutputError as error:
-                was_just_made = isinstance(error, OutputExists) and self.outputs.destination.skip_existing
-                event = Skipped(error.what) if was_just_made else Failure(error, error.why, error.what)
-                report.events.append(event)
-            except ConvcliError as error:
-                report.events.append(Failure(error, str(error)))
-            except MemoryError:
-                report.events.append(self.failure(NO_MEMORY))
+            except (ConvcliError, MemoryError) as error:
+                skip_existing = self.outputs.destination.skip_existing
+                report.events.append(event_of_error(error, self.source, skip_existing=skip_existing))
             else:
                 report.events += [Note(note) for note in (*notes, *dropped)]
                 report.events.append(finished)
@@ -99,6 +96,50 @@ class Job(NamedTuple):
         """Return a failure of the input, for example that its process was killed."""
         return Failure(ImageError(self.source.display_name, why), why)
 
+    def _run_frames(
+        self, recipes: Sequence[Recipe], selected: FrameRange, times: FileTimes | None, report: Report
+    ) -> None:
+        """Apply every recipe to every frame, and write the results of a recipe as one file.
+
+        Raises
+        ------
+        ImageError
+            The input cannot be read.
+        """
+        from convcli.pipeline.frames import FrameNotes, FrameResults  # late: most runs read single pictures
+
+        input_notes, frame = FrameNotes(), selected.first
+        with self.reading.load_frames(self.source.name, selected) as (container, pictures):
+            results = [
+                FrameResults(
+                    self.source,
+                    recipe,
+                    self._destination(recipe),
+                    container,
+                    self._locate,
+                    skip_existing=self.outputs.destination.skip_existing,
+                )
+                for recipe in recipes
+            ]
+            for picture, info in pictures:
+                input_notes.add(frame, picture.notes)
+                for result in results:
+                    result.add(picture, info, frame)
+                frame += 1
+                del picture  # before the next is read
+                if all(result.stopped for result in results):
+                    break
+        notes = [Note(note) for note in (*input_notes.texts, *self._notes_on_times(times))]
+        for result in results:
+            events = result.finish(partial(self._store, times))
+            report.events += events if result.stopped else [*notes, *events]
+            notes = notes if result.stopped else []  # reported once
+
+    def _notes_on_times(self, times: FileTimes | None) -> tuple[str, ...]:
+        if times is not None or not self.outputs.destination.keep_time:
+            return ()
+        return ("is not a regular file, so it has no time to keep",)
+
     def _destination(self, recipe: Recipe) -> Destination:
         return recipe.destination or self.outputs.destination
 
@@ -106,7 +147,8 @@ class Job(NamedTuple):
         """Whether the output of a recipe exists and is to be kept."""
         if not self.outputs.destination.skip_existing:
             return False
-        expected = candidate_outputs(self.source, recipe, self._destination(recipe))
+        several = isinstance(self.reading.frame, FrameRange)
+        expected = candidate_outputs(self.source, recipe, self._destination(recipe), frames=several)
         path = next(filter(os.path.lexists, expected), None)
         if path is not None:
             report.events.append(Skipped(path))
@@ -118,11 +160,10 @@ class Job(NamedTuple):
         """Apply a recipe to the last of the pictures, which is dropped as early as possible."""
         picture = pictures.pop()
         started = time.perf_counter()
-        file_format, target = self._format_and_path(recipe, picture)
-        self.outputs.check(target)
+        file_format, target = self._locate(recipe, picture)
         input_view = None if self.observer is None else self.observer.before(self.source, picture)
         with interruptible():
-            result = recipe.run(picture, _wants_numbers(recipe, picture, file_format))
+            result = recipe.run(picture, wants_numbers(recipe, picture, file_format))
         del picture
         notes = (*result.notes, *self._write(recipe, result.picture, file_format, target, times))
         seconds = round(time.perf_counter() - started, 6)
@@ -134,17 +175,22 @@ class Job(NamedTuple):
             finished = finished._replace(preview=preview)
         return notes, finished
 
-    def _format_and_path(self, recipe: Recipe, picture: Picture) -> tuple[OutputFormat | None, str | None]:
-        """Return the format and the path of the output: neither for a matrix that is printed."""
+    def _locate(
+        self, recipe: Recipe, picture: Picture, container: str = ""
+    ) -> tuple[OutputFormat | None, str | None]:
+        """Return the format and the checked path of the output: neither for a matrix that is printed."""
         destination = self._destination(recipe)
         if destination.output is not None:
-            return destination.format, destination.output
-        file_format = destination.format_for(picture.kind, recipe.as_numbers)
+            return destination.format, destination.output  # has been checked
+        if container == OutputFormat.AVIF and picture.alpha is not None:
+            container = OutputFormat.PNG  # an AVIF would be written without alpha
+        file_format = destination.format_for(picture.kind, recipe.as_numbers, container)
         if file_format is PRINTED:
             return PRINTED, None
         path = destination.path(self.source, recipe.label, file_format.extension)
         if Path(path).parent != (destination.folder or Path()):
             make_folder(Path(path).parent)
+        self.outputs.check(path)
         return file_format, path
 
     def _write(
@@ -157,7 +203,7 @@ class Job(NamedTuple):
     ) -> Iterable[str]:
         """Write the result and return what could not be kept; a matrix that is printed is not written."""
         if file_format is PRINTED or target is None:
-            return () if times is None else ("its result is printed, so no file gets its time",)
+            return self._store(times, None, ())
         name = "standard output" if target == STREAM else target
         destination = self._destination(recipe)
         dropped = check_holds(picture, file_format, name)
@@ -165,26 +211,32 @@ class Job(NamedTuple):
             content = encode(
                 picture, file_format, name, png_level=destination.png_level, jobs=destination.jobs
             )
+        return (*dropped, *self._store(times, target, content))
+
+    def _store(
+        self, times: FileTimes | None, target: str | None, content: Sequence[bytes | memoryview]
+    ) -> tuple[str, ...]:
+        """Write the parts of a file to its target, and return notes; a result without target is printed."""
+        if target is None:
+            return () if times is None else ("its result is printed, so no file gets its time",)
         if target == STREAM:
             write_bytes(content)
-        else:
-            dropped += self.outputs.write(target, content, times)
-        return dropped
+            return ()
+        return tuple(self.outputs.write(target, content, times))
 
 
-def candidate_outputs(source: Source, recipe: Recipe, destination: Destination) -> list[str]:
+def candidate_outputs(
+    source: Source, recipe: Recipe, destination: Destination, *, frames: bool = False
+) -> list[str]:
     """Return the possible outputs of an input: the name of a file does not say what it holds."""
-    formats = {destination.format_for(kind, recipe.as_numbers) for kind in PictureKind}
+    containers = ("", *OutputFormat) if frames else ("",)
+    formats = {
+        destination.format_for(kind, recipe.as_numbers, container)
+        for kind in PictureKind
+        for container in containers
+    }
     return [
         destination.path(source, recipe.label, file_format.extension)
         for file_format in formats
         if file_format is not PRINTED
     ]
-
-
-def _wants_numbers(recipe: Recipe, picture: Picture, file_format: OutputFormat | None) -> bool:
-    if recipe.as_numbers is not None:
-        return recipe.as_numbers
-    if file_format is PRINTED or file_format.numeric:
-        return True
-    return file_format == OutputFormat.TIFF and picture.kind != PictureKind.PIXELS

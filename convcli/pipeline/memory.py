@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from convcli.errors import ConvcliError
 from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
 from convcli.pictures.limits import Size
-from convcli.pipeline.recipes.recipe import InputKind, Recipe
+from convcli.pipeline.recipes.recipe import InputKind, Recipe, Work
 
-__all__ = ["result_bytes"]
+__all__ = ["kept_result_bytes", "result_bytes"]
+
+HELD_BYTES = 4  # bytes per value of the frames that the encoder of AVIF holds to the end
 
 
 def result_bytes(
@@ -34,6 +36,35 @@ def result_bytes(
 def _result_bytes(recipe: Recipe, file_format: OutputFormat | None, picture: InputKind) -> int:
     if recipe.destination is not None:
         file_format = recipe.destination.format
+    as_numbers, work = _estimate(recipe, file_format, picture)
+    if work is None:
+        return 0
+    properties = OUTPUT_FORMATS[file_format or (OutputFormat.TIFF if as_numbers else OutputFormat.PNG)]
+    encoder = properties.number_encoder if as_numbers else properties.encoder
+    encoder_bytes = encoder.bytes_for(work.pixels, work.values, work.itemsize)
+    return work.values * work.itemsize + max(work.extra, encoder_bytes)
+
+
+def kept_result_bytes(
+    recipes: Sequence[Recipe], file_format: OutputFormat | None, size: Size, itemsize: int, is_numeric: bool
+) -> int:
+    """Return the memory that the encoded results of one of several frames take until all are written.
+
+    Parameters are those of `result_bytes`.
+    """
+    picture = InputKind(size, itemsize, is_numeric)
+    works = [_estimate(recipe, file_format, picture)[1] for recipe in recipes]
+    held_bytes = HELD_BYTES if file_format == OutputFormat.AVIF else 0
+    return sum(work.values * max(work.itemsize, held_bytes) for work in works if work is not None)
+
+
+def _estimate(
+    recipe: Recipe, file_format: OutputFormat | None, picture: InputKind
+) -> tuple[bool, Work | None]:
+    """Return whether a result stays numbers, and the memory that it takes.
+
+    The memory is None if the recipe fails; then that is reported when it is tried.
+    """
     as_numbers = recipe.as_numbers
     if as_numbers is None:
         if file_format is None or file_format == OutputFormat.TIFF:
@@ -41,10 +72,6 @@ def _result_bytes(recipe: Recipe, file_format: OutputFormat | None, picture: Inp
         else:
             as_numbers = file_format.numeric
     try:
-        work = recipe.estimate(picture, as_numbers)
-    except ConvcliError:  # reported when the recipe is tried
-        return 0
-    properties = OUTPUT_FORMATS[file_format or (OutputFormat.TIFF if as_numbers else OutputFormat.PNG)]
-    encoder = properties.number_encoder if as_numbers else properties.encoder
-    encoder_bytes = encoder.bytes_for(work.pixels, work.values, work.itemsize)
-    return work.values * work.itemsize + max(work.extra, encoder_bytes)
+        return as_numbers, recipe.estimate(picture, as_numbers)
+    except ConvcliError:
+        return as_numbers, None

@@ -58,10 +58,20 @@ class Destination(NamedTuple):
     keep_time: bool = False
     option: str = "--name"
 
-    def format_for(self, kind: PictureKind, as_numbers: bool | None) -> OutputFormat | None:
-        """Return the format of the result for a kind of input; `PRINTED` for a matrix that is printed."""
+    def format_for(
+        self, kind: PictureKind, as_numbers: bool | None, container: str = ""
+    ) -> OutputFormat | None:
+        """Return the format of the result for a kind of input; `PRINTED` for a matrix that is printed.
+
+        Several frames stay in a container of the input's format if it can hold them.
+        """
         if self.format is not None:
             return self.format
+        if container == OutputFormat.NPY:
+            return OutputFormat.TIFF if as_numbers is False else OutputFormat.NPY
+        if container:
+            keeps_numbers = container == OutputFormat.TIFF or not as_numbers
+            return OutputFormat(container) if keeps_numbers else OutputFormat.NPY
         if kind == PictureKind.TEXT:
             return PRINTED if self.folder is None else OutputFormat.CSV
         if kind == PictureKind.PIXELS:

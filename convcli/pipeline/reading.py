@@ -1,25 +1,27 @@
 """How inputs are read: from where, how large they may be, which frame of several, on what background."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
 from convcli.errors import ImageError
 from convcli.files.streams import STREAM, input_name, standard_input
 from convcli.pictures.backgrounds import Color, flatten
+from convcli.pictures.frames import FramePicture, FrameRange, Frames
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits, Size
 from convcli.pictures.picture import Picture
-from convcli.pictures.reading import load_picture
+from convcli.pictures.reading import load_frames, load_picture
 from convcli.signals import interruptible
 
 __all__ = ["ReadOptions"]
 
 
 class ReadOptions(NamedTuple):
-    """How large pictures may be, which frame is read, and the color that transparent pixels are laid over."""
+    """How large pictures may be, which frames are read, and the color that transparency is laid over."""
 
     limits: Limits = DEFAULT_LIMITS
-    frame: int | None = None
+    frame: int | FrameRange | None = None
     background: Color | None = None
 
     def with_result_bytes(self, needed: Callable[[Size, int, bool], int]) -> "ReadOptions":
@@ -34,9 +36,35 @@ class ReadOptions(NamedTuple):
         ImageError
             The picture cannot be read, or not laid over the background.
         """
+        assert not isinstance(self.frame, FrameRange)
         stream = standard_input() if source == STREAM else source
         with interruptible():  # decoding may be one long call of C code
             picture = load_picture(stream, input_name(source), self.limits, frame=self.frame)
+        return self._over_background(picture, source)
+
+    @contextmanager
+    def load_frames(self, source: str, selected: FrameRange) -> Iterator[Frames]:
+        """Open a file, or standard input, and yield its frames, which are loaded as they are asked for.
+
+        Raises
+        ------
+        ImageError
+            A picture cannot be read, or not laid over the background; also while frames are asked for.
+        """
+        stream = standard_input() if source == STREAM else source
+        with load_frames(stream, input_name(source), self.limits, selected) as (container, pictures):
+            yield Frames(container, self._loaded(pictures, source))
+
+    def _loaded(self, pictures: Iterator[FramePicture], source: str) -> Iterator[FramePicture]:
+        while True:
+            with interruptible():
+                loaded = next(pictures, None)
+            if loaded is None:
+                return
+            yield self._over_background(loaded[0], source), loaded[1]
+            del loaded  # before the next is read
+
+    def _over_background(self, picture: Picture, source: str) -> Picture:
         if self.background is None or picture.alpha is None:
             return picture
         try:

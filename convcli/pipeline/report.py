@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from convcli.errors import ConvcliError
+from convcli.errors import ConvcliError, ImageError, OutputError, OutputExists
 from convcli.pictures.picture import Picture
 from convcli.pipeline.inputs import Source
 
-__all__ = ["Failure", "Finished", "Note", "Report", "Skipped"]
+__all__ = ["NO_MEMORY", "Failure", "Finished", "Note", "Report", "Skipped", "event_of_error"]
+
+NO_MEMORY = "not enough memory to process it"
 
 
 class Note(NamedTuple):
@@ -58,6 +60,19 @@ class Finished(NamedTuple):
     summary: str | None = None
     preview: str = ""
     is_amplified: bool = False
+
+
+def event_of_error(
+    error: ConvcliError | MemoryError, source: Source, *, skip_existing: bool, where: str = ""
+) -> Failure | Skipped:
+    """Return what is reported of a result that was not written; `where` says where in the input."""
+    if isinstance(error, OutputExists) and skip_existing:  # another run has just made it
+        return Skipped(error.what)
+    if isinstance(error, OutputError):
+        return Failure(error, error.why, error.what)
+    if isinstance(error, ConvcliError):
+        return Failure(error, f"{where}{error}")
+    return Failure(ImageError(source.display_name, NO_MEMORY), NO_MEMORY)
 
 
 @dataclass

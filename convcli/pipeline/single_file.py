@@ -9,6 +9,7 @@ from pathlib import Path
 from convcli.files.streams import STREAM
 from convcli.pictures.backgrounds import parse_color
 from convcli.pictures.formats.output_formats import format_for_path, parse_format
+from convcli.pictures.frames import parse_frames
 from convcli.pictures.reading import reading_limits
 from convcli.pipeline.batch import Batch
 from convcli.pipeline.inputs import Source
@@ -78,7 +79,7 @@ def _file_name(path: str | os.PathLike[str]) -> str:
     return f"./{name}" if name == STREAM else name
 
 
-def file_reading(max_pixels: int, frame: int | None, background: str | None) -> ReadOptions:
+def file_reading(max_pixels: int, frame: int | str | None, background: str | None) -> ReadOptions:
     """Return how one file is read.
 
     Raises
@@ -87,7 +88,9 @@ def file_reading(max_pixels: int, frame: int | None, background: str | None) -> 
         An option is invalid.
     """
     color = None if background is None else parse_color(str(background), "background")
-    return ReadOptions(*reading_limits(max_pixels, frame), color)
+    selected = parse_frames(frame, "frame") if isinstance(frame, str) else None
+    limits, number = reading_limits(max_pixels, None if isinstance(frame, str) else frame)
+    return ReadOptions(limits, number if selected is None else selected, color)
 
 
 def run_file(

@@ -48,7 +48,7 @@ def filter_file(
     bias: float = 0,
     relu: bool = False,
     max_pixels: int = MAX_PIXELS,
-    frame: int | None = None,
+    frame: int | str | None = None,
     background: str | None = None,
     jobs: int | None = None,
 ) -> FileResult:
@@ -67,8 +67,8 @@ def filter_file(
         The file to write (default: the name of the source and of the filter, in the current folder). Its
         extension selects the format.
     format : str, optional
-        The format, where the extension does not say it: png, jpeg, webp, tiff, bmp, pnm, avif, jp2, jxl,
-        npy, csv, txt.
+        The format, where the extension does not say it: png, jpeg, webp, tiff, bmp, pnm, avif, gif, jp2,
+        jxl, npy, csv, txt.
     force : bool
         Replace an existing file.
     keep_time : bool
@@ -77,8 +77,9 @@ def filter_file(
         As for `filter_picture`.
     max_pixels : int
         The largest picture that is read.
-    frame : int, optional
-        Which frame of an animation is read, from 0 (default: the first).
+    frame : int or str, optional
+        Which frame of an animation, or page of a document, is read, from 0 (default: the first). ``"2..5"``
+        and ``"all"`` filter several, each on its own, into one file; the record then has ``frames``.
     background : str, optional
         Color that replaces transparency before filtering, as in ``white`` or ``#ff8800``, for formats
         without alpha such as JPEG.
@@ -203,7 +204,7 @@ def pool_file(
     force: bool = False,
     keep_time: bool = False,
     max_pixels: int = MAX_PIXELS,
-    frame: int | None = None,
+    frame: int | str | None = None,
     background: str | None = None,
     jobs: int | None = None,
 ) -> FileResult:

@@ -1443,7 +1443,7 @@ def test_first_of_several_frames_is_taken_and_that_is_said(convcli: Runner, in_f
     frames = [Image.fromarray(noise((5, 6), seed=seed)) for seed in (1, 2)]
     frames[0].save(in_folder / "moving.png", save_all=True, append_images=frames[1:], default_image=True)
     ran = convcli("apply", "moving.png", "--filter", "identity")
-    note = "convcli: note: moving.png: has several frames; the first is used (--frame selects another)\n"
+    note = "convcli: note: moving.png: has several frames; the first is used (--frame selects another, --frame all filters all)\n"
     assert ran.all == (0, "moving-identity.png\n", note)
     assert (opened("moving-identity.png") == np.array(frames[0])).all()
 

@@ -169,7 +169,7 @@ A_NUMBER = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         ((*BOX, "--channels", "red"), "--channels 'red': unknown value; did you mean r?"),
         (
             (*BOX, "--format", "jepg"),
-            "format 'jepg': is not one of png, jpeg, tiff, webp, bmp, pnm, avif, jp2, jxl, npy, csv, txt; did you mean jpeg?",
+            "format 'jepg': is not one of png, jpeg, tiff, webp, bmp, pnm, avif, gif, jp2, jxl, npy, csv, txt; did you mean jpeg?",
         ),
         ((*BOX, "--padding", "smae"), f"padding 'smae': {PADDING}; did you mean same?"),
         ((*BOX, "--padding", "half"), f"padding 'half': {PADDING}; did you mean same?"),

@@ -472,7 +472,7 @@ def test_a_gif_of_many_frames_is_read_in_bounded_time(hostile: Nursery, frames: 
     ended = run_one(hostile, data)
     assert (ended.code, ended.message) == (
         0,
-        "note: x: has several frames; the first is used (--frame selects another)",
+        "note: x: has several frames; the first is used (--frame selects another, --frame all filters all)",
     )
     assert as_array(Path("y.png").read_bytes()).tolist() == first
     assert_quick(ended)

@@ -25,7 +25,7 @@ AROUND = ((1, 1), (1, 1))
 DEEP = np.array([[0, 1, 255], [256, 40001, 65535]], np.uint16)
 SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 GREY_PROFILE = SRGB_PROFILE[:16] + b"GRAY" + SRGB_PROFILE[20:]
-SEVERAL = "has several frames; the first is used (--frame selects another)"
+SEVERAL = "has several frames; the first is used (--frame selects another, --frame all filters all)"
 GREY, PALETTE = 0, 3  # colour types of PNG
 
 both = pytest.mark.parametrize("command", COMMANDS)
@@ -539,7 +539,7 @@ def test_a_filter_larger_than_the_picture(hostile: Nursery) -> None:
     ("target", "why"),
     [
         ("out.xyz", "unknown extension '.xyz'"),
-        ("out.gif", "unknown extension '.gif'"),
+        ("out.ico", "unknown extension '.ico'"),
         ("out.png ", "unknown extension '.png '"),
         ("out", "has no extension"),
         (".png", "has no extension"),
@@ -559,7 +559,7 @@ def test_an_unknown_extension_is_wrong_usage_whatever_the_input(
 
 @both
 def test_an_unknown_format_is_wrong_usage_whatever_the_input(hostile: Nursery, command: str) -> None:
-    for name in ("xyz", "gif", ""):
+    for name in ("xyz", "ico", ""):
         ended = hostile(command, "missing.png", *UNCHANGED[command], "--format", name)
         assert_refused_with(ended, 2, f"format '{name}': ", "is not one of png, jpeg, tiff")
     ended = hostile(command, "missing.png", *UNCHANGED[command], "--format", "png", "-o", "out.jpg")

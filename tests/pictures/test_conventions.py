@@ -488,7 +488,7 @@ def frame_rows() -> list[Case]:
         red, blue = (Image.new("RGB", (16, 16), color) for color in ((200, 50, 30), (30, 50, 200)))
         return saved(red, name, save_all=True, append_images=[blue], **options)
 
-    several = "has several frames; the first is used (--frame selects another)"
+    several = "has several frames; the first is used (--frame selects another, --frame all filters all)"
     return [
         Case(
             "Several pictures", name, file(name, options),

@@ -257,7 +257,7 @@ def test_pages_are_selected() -> None:
         for page in pages:
             writer.write(page, contiguous=False)
     content = stream.getvalue()
-    several = "has several frames; the first is used (--frame selects another)"
+    several = "has several frames; the first is used (--frame selects another, --frame all filters all)"
     assert read(content).notes == (several,)
     for number, page in enumerate(pages):
         picture = read(content, frame=number)

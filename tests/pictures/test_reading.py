@@ -606,14 +606,18 @@ def test_first_frame_of_several_is_used_with_a_note(file_format: str, options: d
     first, *others = frames("RGB")
     picture = picture_of(saved(first, file_format, save_all=True, append_images=others, **options))
     assert np.abs(picture.pixels.astype(int) - [10, 20, 30]).max() <= (4 if file_format == "AVIF" else 0)
-    assert picture.notes == ("has several frames; the first is used (--frame selects another)",)
+    assert picture.notes == (
+        "has several frames; the first is used (--frame selects another, --frame all filters all)",
+    )
 
 
 def test_multi_picture_jpeg_is_read_as_its_first() -> None:
     first, *others = frames("RGB")
     picture = picture_of(saved(first, "MPO", save_all=True, append_images=others))
     assert np.abs(picture.pixels.astype(int) - [10, 20, 30]).max() <= 3
-    assert picture.notes == ("has several frames; the first is used (--frame selects another)",)
+    assert picture.notes == (
+        "has several frames; the first is used (--frame selects another, --frame all filters all)",
+    )
 
 
 def test_later_pictures_of_a_multi_picture_jpeg_are_checked_as_the_first() -> None:
@@ -1410,7 +1414,7 @@ def test_format_by_name(name: str, file_format: OutputFormat) -> None:
     assert parse_format(name) is file_format
 
 
-@pytest.mark.parametrize("name", ["", ".", "gif", "pdf", "png ", "..png", "p\nng"])
+@pytest.mark.parametrize("name", ["", ".", "ico", "pdf", "png ", "..png", "p\nng"])
 def test_unknown_format_is_wrong_usage(name: str) -> None:
     with pytest.raises(UsageError, match="is not one of png, jpeg"):
         parse_format(name)
@@ -1430,7 +1434,7 @@ def test_missing_extension_is_wrong_usage(target: str) -> None:
         format_for_path(target)
 
 
-@pytest.mark.parametrize("target", ["x.gif", "x.png.bak", "x.doc"])
+@pytest.mark.parametrize("target", ["x.ico", "x.png.bak", "x.doc"])
 def test_unknown_extension_is_wrong_usage(target: str) -> None:
     with pytest.raises(UsageError, match=r"unknown extension '\.\w+'"):
         format_for_path(target)
@@ -1445,7 +1449,7 @@ def test_formats_of_numbers_and_of_text() -> None:
     assert {item for item in OutputFormat if item.text} == {OutputFormat.CSV, OutputFormat.TXT}
 
 
-@pytest.mark.parametrize("target", ["x", "x.gif"])
+@pytest.mark.parametrize("target", ["x", "x.ico"])
 def test_writing_without_a_known_extension_leaves_nothing(target: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         write_image(tmp_path / target, noise((2, 2)))

@@ -14,6 +14,7 @@ from convcli.errors import UsageError
 from convcli.files.streams import STREAM
 from convcli.pictures.backgrounds import parse_color
 from convcli.pictures.formats.output_formats import OutputFormat, format_for_path, parse_format
+from convcli.pictures.frames import FrameRange, parse_frames
 from convcli.pictures.limits import MAX_PIXELS, Limits
 from convcli.pipeline.batch import Batch
 from convcli.pipeline.inputs import Source, gather_sources
@@ -55,6 +56,11 @@ class BatchOptions(NamedTuple):
             raise UsageError(f"--png-level {arguments.png_level}", "must be a whole number from 0 to 9")
         preview_request = PreviewRequest.read(arguments.preview, arguments.preview_as)
         reading = read_options(arguments.max_pixels, arguments.max_memory, arguments.frame, background)
+        if preview_request is not None and isinstance(reading.frame, FrameRange):
+            raise UsageError(
+                f"--frame {reading.frame}",
+                "gives several pictures, and --preview shows one; choose one frame",
+            )
         destination = read_destination(
             arguments.output,
             arguments.out_dir,
@@ -106,7 +112,7 @@ def _check_keeps_time(destination: Destination, sources: Sequence[Source]) -> No
 
 
 def read_options(
-    max_pixels: str | None, max_memory: str | None, frame: int | None, background: str | None = None
+    max_pixels: str | None, max_memory: str | None, frame: int | str | None, background: str | None = None
 ) -> ReadOptions:
     """Read the options that say how pictures are read.
 
@@ -115,11 +121,13 @@ def read_options(
     UsageError
         One is out of range.
     """
-    check_minimum("--frame", frame, 0)
+    if isinstance(frame, int):
+        check_minimum("--frame", frame, 0)
+    selected = parse_frames(frame, "--frame") if isinstance(frame, str) else frame
     pixels = MAX_PIXELS if max_pixels is None else parse_amount(max_pixels, "--max-pixels", minimum=1)
     memory = None if max_memory is None else parse_amount(max_memory, "--max-memory", minimum=1)
     color = None if background is None else parse_color(background, "--background")
-    return ReadOptions(Limits(pixels, memory), frame, color)
+    return ReadOptions(Limits(pixels, memory), selected, color)
 
 
 def read_destination(

@@ -39,7 +39,7 @@ class BatchArguments(NamedTuple):
         str | None,
         typer.Option(
             "--format",
-            help="Output format: png, jpeg, tiff, webp, bmp, pnm, avif, jp2, jxl, npy, csv or txt.",
+            help="Output format: png, jpeg, tiff, webp, bmp, pnm, avif, gif, jp2, jxl, npy, csv or txt.",
             metavar="FORMAT",
             autocompletion=enum_values("convcli.pictures.formats.output_formats:OutputFormat"),
             rich_help_panel=options.OUTPUT,
@@ -65,7 +65,7 @@ class BatchArguments(NamedTuple):
     force: options.Force = False
     max_pixels: options.MaxPixels = None
     max_memory: options.MaxMemory = None
-    frame: options.Frame = None
+    frame: options.Frames = None
     recursive: Annotated[
         bool,
         typer.Option(

@@ -31,6 +31,7 @@ __all__ = [
     "FilterSize",
     "Force",
     "Frame",
+    "Frames",
     "InputSize",
     "JsonOption",
     "MarkdownOption",
@@ -174,6 +175,16 @@ Frame = Annotated[
     typer.Option(
         "--frame",
         help="Frame of an animation, or page of a document, counted from 0 (default: the first).",
+        metavar="NUMBER",
+        rich_help_panel=INPUT,
+    ),
+]
+Frames = Annotated[
+    str | None,
+    typer.Option(
+        "--frame",
+        help="Frame of an animation, or page of a document, counted from 0 (default: the first). A range, as "
+        "in 2..5, or all filters several, each on its own, into one file.",
         metavar="NUMBER",
         rich_help_panel=INPUT,
     ),

@@ -13,6 +13,7 @@ from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.lookup import get_filter
 from convcli.pictures.formats.output_formats import OutputFormat, format_for_path
+from convcli.pictures.frames import FrameRange
 from convcli.pipeline.outputs import Destination, check_name
 from convcli.pipeline.recipes.directions import direction_recipe
 from convcli.pipeline.recipes.recipe import Recipe
@@ -44,6 +45,12 @@ class DrawingOptions:
         UsageError
             A name does not fit a picture, or not one picture per input.
         """
+        for option, name in (("--sheet", sheet), ("--direction", direction)):
+            if name is not None and isinstance(batch.reading.frame, FrameRange):
+                raise UsageError(
+                    f"--frame {batch.reading.frame}",
+                    f"gives several pictures, and {option} draws one; choose one frame",
+                )
         figures = [
             None if name is None else _figure_destination(option, name, batch, results=results)
             for option, name in (("--sheet", sheet), ("--direction", direction))

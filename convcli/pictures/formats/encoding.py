@@ -17,6 +17,7 @@ from convcli.pictures.formats.output_formats import (
     pillow_numbers,
     tiff_beyond_pillow,
 )
+from convcli.pictures.gif_writer import encode_gif
 from convcli.pictures.picture import Picture
 from convcli.pictures.png_writer import encode_png
 from convcli.pictures.text_matrices import format_matrix
@@ -70,6 +71,8 @@ def encode(
         np.save(memory, picture.pixels, allow_pickle=False)
     elif file_format.text:
         memory.write(format_matrix(picture.pixels, OUTPUT_FORMATS[file_format].separator).encode())
+    elif file_format == OutputFormat.GIF:
+        return [encode_gif(picture)]
     else:
         _encode_with_pillow(picture, file_format, memory, name)
     return [memory.getbuffer()]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import OutputError, UsageError, closest_spelling
+from convcli.pictures.gif_writer import gif_losses
 from convcli.pictures.picture import Picture
 
 __all__ = [
@@ -40,6 +41,7 @@ class OutputFormat(StrEnum):
     BMP = "bmp"
     PNM = "pnm"
     AVIF = "avif"
+    GIF = "gif"
     JP2 = "jp2"
     JXL = "jxl"
     NPY = "npy"
@@ -184,6 +186,9 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
         encoder=EncoderMemory(pixel=22, value=8),
         save_options={"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
     ),
+    OutputFormat.GIF: FormatProperties(
+        extensions=("gif",), alpha=True, max_side=65535, encoder=EncoderMemory(pixel=36)
+    ),
     OutputFormat.JP2: FormatProperties(
         extensions=("jp2",),
         sixteen_bits=True,
@@ -295,6 +300,8 @@ def check_holds(picture: Picture, file_format: OutputFormat, name: str) -> tuple
     if picture.profile is not None and not holds_profile(picture, file_format):
         does = "is written without" if file_format == OutputFormat.JXL else "cannot hold"
         notes.append(f"{file_format} {does} the color profile")
+    if file_format == OutputFormat.GIF:
+        notes += gif_losses(picture)
     return tuple(notes)
 
 
@@ -330,7 +337,10 @@ def _check_pixels_fit(picture: Picture, channels: int, file_format: OutputFormat
         others = sorted(
             name
             for name, other in OUTPUT_FORMATS.items()
-            if other.alpha and not other.extra and (other.sixteen_bits or not deep)
+            if other.alpha
+            and not other.extra
+            and (other.sixteen_bits or not deep)
+            and name != OutputFormat.GIF  # which reduces it to on or off
         )
         raise OutputError(
             name,

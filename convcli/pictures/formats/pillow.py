@@ -26,12 +26,13 @@ from convcli.pictures.formats.pillow_conventions import (
 from convcli.pictures.formats.pillow_damage import check_damage
 from convcli.pictures.formats.pillow_estimates import check_size, is_memory_short
 from convcli.pictures.formats.pillow_opening import allocate_pixels, length, open_image, signature
+from convcli.pictures.frames import SEVERAL_FRAMES
 from convcli.pictures.limits import Limits
 
 if TYPE_CHECKING:
     from convcli.pictures.picture import Picture
 
-__all__ = ["EXTENSIONS", "FORMATS", "PillowDecoded", "decode", "describe_loaded"]
+__all__ = ["EXTENSIONS", "FORMATS", "PillowDecoded", "decode", "describe_error", "describe_loaded"]
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WebP", "BMP", "GIF", "PNM", "AVIF")
 EXTENSIONS = (
@@ -131,7 +132,7 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pi
                 raise MemoryError from None
             if image is None:
                 _refuse_unopened(stream, name, frame)
-            raise ImageError(name, first_error() or _reason(error)) from None
+            raise ImageError(name, first_error() or describe_error(error)) from None
         if first_error():
             raise ImageError(name, first_error())
         return decoded
@@ -143,7 +144,7 @@ def _refuse_unopened(stream: BinaryIO, name: str, frame: int | None) -> None:
     refuse_unopened(stream, name, frame or 0)
 
 
-def _reason(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Return a decoder's message, or a general one where its own is meant for programmers."""
     text = error.args[0] if error.args else ""
     message = text.decode("latin-1") if isinstance(text, bytes) else str(error)
@@ -172,7 +173,7 @@ def _tag(image: Image.Image, number: int, default: Any) -> Any:
 def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None) -> PillowDecoded:
     notes = []
     if frame is None and getattr(image, "is_animated", False):
-        notes.append("has several frames; the first is used (--frame selects another)")
+        notes.append(SEVERAL_FRAMES)
     raw_mode, *rest = decoder_arguments(image)
     if (
         image.format == "PPM"

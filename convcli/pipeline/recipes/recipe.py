@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from convcli.pictures.formats.output_formats import OutputFormat
 from convcli.pictures.limits import Size
-from convcli.pictures.picture import Picture
-from convcli.pipeline.outputs import Destination
+from convcli.pictures.picture import Picture, PictureKind
+from convcli.pipeline.outputs import PRINTED, Destination
 
-__all__ = ["InputKind", "Recipe", "Result", "Work"]
+__all__ = ["InputKind", "Recipe", "Result", "Work", "wants_numbers"]
 
 
 class InputKind(NamedTuple):
@@ -107,3 +108,12 @@ class Recipe(NamedTuple):
     estimate: Callable[[InputKind, bool], Work]
     as_numbers: bool | None = None
     destination: Destination | None = None
+
+
+def wants_numbers(recipe: Recipe, picture: Picture, file_format: OutputFormat | None) -> bool:
+    """Whether the result of a picture stays numbers instead of pixels in an output of that format."""
+    if recipe.as_numbers is not None:
+        return recipe.as_numbers
+    if file_format is PRINTED or file_format.numeric:
+        return True
+    return file_format == OutputFormat.TIFF and picture.kind != PictureKind.PIXELS

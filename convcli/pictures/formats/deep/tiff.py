@@ -35,6 +35,7 @@ from convcli.pictures.formats.deep.unread import (
     YCBCR,
     refuse_unread,
 )
+from convcli.pictures.frames import SEVERAL_FRAMES
 from convcli.pictures.limits import Limits
 
 __all__ = ["decode_tiff"]
@@ -81,8 +82,7 @@ def decode_tiff(stream: BinaryIO, name: str, limits: Limits, frame: int | None) 
         stored: Any = page.asarray(squeeze=False, maxworkers=1, buffersize=BUFFER_BYTES)
         meaning = _meaning(page, layout)
         if frame is None and _has_another(tiff):
-            several = "has several frames; the first is used (--frame selects another)"
-            meaning = _with_notes(meaning, several)
+            meaning = _with_notes(meaning, SEVERAL_FRAMES)
     # Stored as plane, depth, height, width, sample.
     samples = np.ascontiguousarray(np.moveaxis(stored[:, 0], 0, -2)).reshape(*stored.shape[2:4], -1)
     del stored

@@ -1,0 +1,1 @@
+"""Reading several pictures from one file, one after the other."""

@@ -1,0 +1,187 @@
+"""Opens files that may hold several pictures, whatever the format, and yields those that were selected."""
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import BinaryIO
+
+from convcli.errors import ImageError
+from convcli.pictures.damage.png import check_chunks
+from convcli.pictures.formats.decoding import decode
+from convcli.pictures.formats.frame_reading.animations import PillowAnimation, count_jpeg_pictures
+from convcli.pictures.formats.frame_reading.apng import Canvas, PngAnimation, read_animation
+from convcli.pictures.formats.frame_reading.tiff import TiffFile
+from convcli.pictures.frames import Container, FrameInfo, FramePicture, FrameRange, Frames
+from convcli.pictures.limits import Limits
+from convcli.pictures.picture import Picture, PictureKind
+
+__all__ = ["open_frames"]
+
+FRAME_BYTES = 1 << 13  # that a frame takes besides its pixels
+DECODER_BYTES = 16  # bytes per pixel of a canvas, its copies, and what the decoder holds
+SIGNATURES = {
+    "tiff": rb"II[*+]\0|MM\0[*+]",
+    "png": rb"\x89PNG",
+    "gif": rb"GIF8",
+    "webp": rb"(?s:RIFF.{4}WEBP)",
+    "avif": rb"(?s:.{4}ftypavi[fs])",
+    "jpeg": rb"\xff\xd8\xff",
+}
+
+
+def open_frames(stream: BinaryIO, name: str, limits: Limits, selected: FrameRange) -> Frames | None:
+    """Open a picture file, or return None if it is in no known format.
+
+    Parameters
+    ----------
+    stream : binary stream
+        Seekable.
+    name : str
+        The name to use in messages.
+    limits : Limits
+        Checked before pixels are decoded; the results of all frames count, because they are held.
+    selected : FrameRange
+
+    Raises
+    ------
+    ImageError
+        It is damaged, is larger than the limits allow, or does not have those frames.
+    """
+    stream.seek(0)
+    head = stream.read(16)
+    file_format = next((kind for kind, pattern in SIGNATURES.items() if re.match(pattern, head)), None)
+    if file_format == "tiff":
+        return _open_tiff(stream, name, limits, selected)
+    if file_format == "png":
+        check_chunks(stream, name)
+        png = read_animation(stream, name)
+        if png.promised > 1 and png.frames:
+            return _open_apng(png, name, limits, selected)
+    elif file_format in {"gif", "webp", "avif"}:
+        animation = PillowAnimation(stream, name, file_format)
+        if animation.count > 1:
+            return _open_animation(animation, name, limits, selected)
+    elif file_format == "jpeg":
+        return _open_jpeg(stream, name, limits, selected)
+    return _open_single(stream, name, limits, selected, file_format or "")
+
+
+def _open_single(
+    stream: BinaryIO, name: str, limits: Limits, selected: FrameRange, file_format: str
+) -> Frames | None:
+    decoded = decode(stream, name, limits, frame=0)
+    if decoded is None:
+        return None
+    selected.select(1, name)
+    return Frames(Container(file_format), iter([(decoded.to_picture(name), FrameInfo())]))
+
+
+def _open_tiff(stream: BinaryIO, name: str, limits: Limits, selected: FrameRange) -> Frames:
+    file = TiffFile(stream, name)
+    directories = list(file.directories())
+
+    def read(number: int, limits: Limits) -> FramePicture:
+        directory = directories[number]
+        return _decode_first(file.page(directory), name, limits), file.info(directory)
+
+    return _pages(read, len(directories), name, limits, selected)
+
+
+def _open_jpeg(stream: BinaryIO, name: str, limits: Limits, selected: FrameRange) -> Frames | None:
+    """Open a JPEG; the pictures of a multi-picture file (MPO) become pages."""
+    count = count_jpeg_pictures(stream, name)
+    if count == 1:
+        return _open_single(stream, name, limits, selected, "")
+
+    def read(number: int, limits: Limits) -> FramePicture:
+        decoded = decode(stream, name, limits, frame=number)
+        assert decoded is not None  # it is a JPEG
+        return decoded.to_picture(name), FrameInfo()
+
+    return _pages(read, count, name, limits, selected)
+
+
+def _pages(
+    read: Callable[[int, Limits], FramePicture],
+    count: int,
+    name: str,
+    limits: Limits,
+    selected: FrameRange,
+) -> Frames:
+    """Return pages, which may differ in size, so that limits are checked page by page."""
+    numbers = selected.select(count, name)
+
+    def pages() -> Iterator[FramePicture]:
+        held = 0
+        for number in numbers:
+            picture, info = read(number, limits.holding(held))
+            yield picture, info
+            held += _kept_bytes(limits, picture)
+
+    return Frames(Container("tiff", len(numbers), count > 1), _numbered(pages(), numbers, name))
+
+
+def _open_animation(animation: PillowAnimation, name: str, limits: Limits, selected: FrameRange) -> Frames:
+    numbers = selected.select(animation.count, name)
+    height, width, channels = animation.size
+    decoder_bytes = DECODER_BYTES * height * width + 2 * animation.file_bytes
+    kept = (len(numbers) - 1) * (FRAME_BYTES + limits.kept_bytes((height, width, channels), 1, False))
+    limits.holding(kept).check(name, animation.size, 1, decoder_bytes=decoder_bytes)
+    container = Container(animation.format, len(numbers), True, animation.plays)
+    return Frames(container, _numbered(animation.frames(numbers), numbers, name))
+
+
+def _open_apng(animation: PngAnimation, name: str, limits: Limits, selected: FrameRange) -> Frames:
+    numbers = selected.select(animation.promised, name)
+    held = len(animation.frames)
+    if numbers.stop > held:
+        raise ImageError(name, f"is damaged: it promises {animation.promised} frames, but holds {held}")
+    whole = _decode_first(animation.stream, name, limits)
+    first = _decode_first(io.BytesIO(animation.file(0)), name, limits)
+    first = replace(first, profile=whole.profile, resolution=whole.resolution)
+    kept = (len(numbers) - 1) * _kept_bytes(limits, first)
+    height, width, channels = (*first.pixels.shape, 1)[:3]
+    decoder_bytes = DECODER_BYTES * first.pixels.itemsize * height * width
+    limits.holding(kept).check(
+        name, (height, width, channels), first.pixels.itemsize, decoder_bytes=decoder_bytes
+    )
+
+    def frames() -> Iterator[FramePicture]:
+        canvas = Canvas(first, animation)
+        for number in range(numbers.stop):
+            picture = _decode_first(io.BytesIO(animation.file(number)), name, limits)
+            control = animation.control(number)
+            shown = canvas.show(picture, control)
+            if number in numbers:
+                yield shown, FrameInfo(control.duration)
+
+    has_default = animation.has_default and numbers.start == 0
+    container = Container("png", len(numbers), True, animation.plays, has_default)
+    return Frames(container, _numbered(frames(), numbers, name))
+
+
+def _decode_first(stream: BinaryIO, name: str, limits: Limits) -> Picture:
+    """Decode the first picture of a file whose format is known."""
+    decoded = decode(stream, name, limits, frame=0)
+    if decoded is None:
+        raise ImageError(name, "is damaged")
+    return decoded.to_picture(name)
+
+
+def _kept_bytes(limits: Limits, picture: Picture) -> int:
+    """Return the bytes that are kept of a picture's results."""
+    height, width, channels = (*picture.pixels.shape, 1)[:3]
+    size = height, width, channels + (picture.alpha is not None)
+    return FRAME_BYTES + limits.kept_bytes(size, picture.pixels.itemsize, picture.kind != PictureKind.PIXELS)
+
+
+def _numbered(frames: Iterator[FramePicture], numbers: range, name: str) -> Iterator[FramePicture]:
+    """Yield frames; an error gets the number of its frame."""
+    for number in numbers:
+        try:
+            frame = next(frames)
+        except ImageError as error:
+            raise type(error)(name, f"frame {number} {error.why}") from None
+        yield frame
+        del frame

@@ -1,0 +1,103 @@
+"""Animated PNG (APNG), put together from PNG files.
+
+Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025), animation.
+"""
+
+import struct
+import zlib
+from fractions import Fraction
+
+from convcli.errors import OutputError
+from convcli.pictures.frames import DEFAULT_DURATION, Container, FrameInfo
+
+__all__ = ["PngFrames"]
+
+SIGNATURE_BYTES = 8
+MAX_PART = 65535  # of the fraction of a second that a frame is shown
+MAX_PLAYS = 2**31 - 1
+NO_DISPOSAL, REPLACE = 0, 0  # a frame stays until the next, which replaces it
+COLORS = {0: "grayscale", 2: "RGB", 4: "grayscale with alpha", 6: "RGBA"}
+
+
+class PngFrames:
+    """Puts an animation together; one frame is a plain PNG file."""
+
+    def __init__(self, container: Container, name: str) -> None:
+        self.container = container
+        self.name = name
+        self.header = b""  # that of the first frame
+        self.parts: list[bytes] = []
+        self.frames = self.numbered = 0
+
+    def add(self, content: bytes, info: FrameInfo) -> tuple[str, ...]:
+        """Add the file of a frame.
+
+        Raises
+        ------
+        OutputError
+            It differs in size or kind from the first.
+        """
+        chunks = list(_chunks(content))
+        header = chunks[0][1]
+        if not self.frames:
+            self.header = header
+            before = [chunk for chunk in chunks if chunk[0] not in {b"IDAT", b"IEND"}]
+            self.parts += [content[:SIGNATURE_BYTES], *(_chunk(*chunk) for chunk in before)]
+            if self.container.count > 1:
+                frames = self.container.count - self.container.has_default
+                self.parts.append(
+                    _chunk(b"acTL", struct.pack(">II", frames, min(self.container.plays, MAX_PLAYS)))
+                )
+        elif header != self.header:
+            raise OutputError(
+                self.name,
+                f"frame {self.frames} is {_describe(header)}, but the first is {_describe(self.header)}, and "
+                "the frames of a png are alike; use tiff",
+            )
+        if self.container.count > 1 and (self.frames or not self.container.has_default):
+            self.parts.append(_chunk(b"fcTL", self._control(header, info)))
+        pixels = [data for kind, data in chunks if kind == b"IDAT"]
+        if self.frames:
+            self.parts += [_chunk(b"fdAT", self._number() + data) for data in pixels]
+        else:
+            self.parts += [_chunk(b"IDAT", data) for data in pixels]
+        self.frames += 1
+        return ()
+
+    def finish(self) -> list[bytes]:
+        """Return the parts of the file."""
+        return [*self.parts, _chunk(b"IEND", b"")]
+
+    def _number(self) -> bytes:
+        self.numbered += 1
+        return struct.pack(">I", self.numbered - 1)
+
+    def _control(self, header: bytes, info: FrameInfo) -> bytes:
+        duration = DEFAULT_DURATION if info.duration is None else info.duration
+        seconds = min(Fraction(duration) / 1000, Fraction(MAX_PART)).limit_denominator(MAX_PART)
+        if seconds.numerator > MAX_PART:
+            seconds = Fraction(round(seconds))
+        return (
+            self._number()
+            + header[:8]
+            + struct.pack(">IIHHBB", 0, 0, seconds.numerator, seconds.denominator, NO_DISPOSAL, REPLACE)
+        )
+
+
+def _chunks(content: bytes) -> list[tuple[bytes, bytes]]:
+    """Return kind and data of the chunks of a file that this program has made."""
+    chunks, position = [], SIGNATURE_BYTES
+    while position < len(content):
+        length, kind = struct.unpack_from(">I4s", content, position)
+        chunks.append((kind, content[position + 8 : position + 8 + length]))
+        position += 12 + length
+    return chunks
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+
+
+def _describe(header: bytes) -> str:
+    width, height, depth, color = struct.unpack_from(">IIBB", header)
+    return f"{height}x{width} {COLORS[color]} of {depth} bits"

@@ -1,0 +1,48 @@
+"""Stacks of arrays in one ``.npy`` file: ``(N, H, W)`` or ``(N, H, W, C)``."""
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import OutputError
+from convcli.sizes.text import format_size
+
+__all__ = ["ArrayStack"]
+
+
+class ArrayStack:
+    """Collects arrays of one shape."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.arrays: list[NDArray[Any]] = []
+
+    def add(self, array: NDArray[Any]) -> None:
+        """Add an array.
+
+        Raises
+        ------
+        OutputError
+            It differs in shape from the first.
+        """
+        if self.arrays and array.shape != self.arrays[0].shape:
+            raise OutputError(
+                self.name,
+                f"frame {len(self.arrays)} is {format_size(array.shape)}, but the first is "
+                f"{format_size(self.arrays[0].shape)}, and the frames of a stack are alike; use tiff",
+            )
+        self.arrays.append(array)
+
+    def finish(self) -> list[bytes | memoryview]:
+        """Return the parts of the file."""
+        dtype = np.result_type(*self.arrays)
+        shape = (len(self.arrays), *self.arrays[0].shape)
+        header = io.BytesIO()
+        description = np.lib.format.dtype_to_descr(dtype)
+        np.lib.format.write_array_header_1_0(
+            header, {"descr": description, "fortran_order": False, "shape": shape}
+        )
+        arrays = [np.ascontiguousarray(array, dtype) for array in self.arrays]
+        return [header.getvalue(), *(array.data.cast("B") for array in arrays)]

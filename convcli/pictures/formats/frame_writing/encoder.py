@@ -1,0 +1,134 @@
+"""Encoding several pictures as one file: each as it comes, so that only encoded frames are held."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from convcli.errors import OutputError
+from convcli.pictures.formats.encoding import encode
+from convcli.pictures.formats.frame_writing.apng import PngFrames
+from convcli.pictures.formats.frame_writing.array_stack import ArrayStack
+from convcli.pictures.formats.frame_writing.avif import AvifFrames
+from convcli.pictures.formats.frame_writing.gif import GifFrames
+from convcli.pictures.formats.frame_writing.tiff import TiffPages
+from convcli.pictures.formats.frame_writing.webp import WebpFrames
+from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat, check_holds, holds_profile
+from convcli.pictures.frames import Container, FrameInfo
+from convcli.pictures.picture import Picture
+
+__all__ = ["FrameEncoder", "check_holds_frames"]
+
+_Collector = PngFrames | GifFrames | WebpFrames | TiffPages
+MULTIPLE: Mapping[OutputFormat, str] = {
+    OutputFormat.GIF: "gif",
+    OutputFormat.PNG: "png (APNG)",
+    OutputFormat.WEBP: "webp",
+    OutputFormat.TIFF: "tiff",
+    OutputFormat.AVIF: "avif",
+    OutputFormat.NPY: "npy",
+}
+"""The formats that hold several frames, as messages name them."""
+TIMED = {OutputFormat.GIF, OutputFormat.PNG, OutputFormat.WEBP, OutputFormat.AVIF}  # frames have durations
+
+
+def check_holds_frames(file_format: OutputFormat, container: Container, name: str) -> None:
+    """Check that a format can hold as many frames, before they are decoded.
+
+    Raises
+    ------
+    OutputError
+        It holds a single picture.
+    """
+    if container.count > 1 and file_format not in MULTIPLE:
+        *others, last = MULTIPLE.values()
+        raise OutputError(
+            name,
+            f"{file_format} holds one picture, not {container.count} frames; "
+            f"use {', '.join(others)} or {last}, or choose one frame, as in --frame 0",
+        )
+
+
+class FrameEncoder:
+    """Encodes frames as one file.
+
+    Parameters
+    ----------
+    file_format : OutputFormat
+        `check_holds_frames` must have accepted it.
+    container : Container
+        What belongs to all frames together.
+    name : str
+        The output, for messages.
+    png_level, jobs : int or None
+        As for `encode`.
+    """
+
+    def __init__(
+        self,
+        file_format: OutputFormat,
+        container: Container,
+        name: str,
+        *,
+        png_level: int | None = None,
+        jobs: int | None = None,
+    ) -> None:
+        self.file_format = file_format
+        self.container = container
+        self.name = name
+        self._encode: Callable[[Picture], Sequence[bytes | memoryview]] = partial(
+            encode, file_format=file_format, name=name, png_level=png_level, jobs=jobs
+        )
+        self._single: Sequence[bytes | memoryview] = ()
+        self._stack = ArrayStack(name) if file_format == OutputFormat.NPY and container.several else None
+        is_sequence = file_format == OutputFormat.AVIF and container.count > 1
+        self._sequence = AvifFrames(name) if is_sequence else None
+        self._collector: _Collector | None = None
+        if file_format == OutputFormat.PNG:
+            self._collector = PngFrames(container, name)
+        elif file_format == OutputFormat.GIF:
+            self._collector = GifFrames(container)
+        elif file_format == OutputFormat.WEBP and container.several:
+            self._collector = WebpFrames(container, name)
+        elif file_format == OutputFormat.TIFF:
+            self._collector = TiffPages(name)
+
+    def add(self, picture: Picture, info: FrameInfo) -> tuple[str, ...]:
+        """Add a frame and return notes about what is not kept.
+
+        Raises
+        ------
+        OutputError
+            The format cannot hold it, or not beside the first.
+        """
+        notes = [*check_holds(picture, self.file_format, self.name), *self._lost(info)]
+        if self._stack is not None:
+            self._stack.add(picture.pixels)
+        elif self._sequence is not None:
+            options = dict(OUTPUT_FORMATS[self.file_format].save_options or {})
+            if picture.profile is not None and holds_profile(picture, self.file_format):
+                options["icc_profile"] = picture.profile
+            pixels = picture.pixels[..., 0] if picture.pixels.shape[2:] == (1,) else picture.pixels
+            notes += self._sequence.add(pixels, info, options)
+        elif self._collector is not None:
+            notes += self._collector.add(b"".join(self._encode(picture)), info)
+        else:
+            self._single = self._encode(picture)
+        return tuple(notes)
+
+    def finish(self) -> Sequence[bytes | memoryview]:
+        """Return the parts of the file.
+
+        Raises
+        ------
+        OutputError
+            The encoder fails.
+        """
+        parts = self._stack or self._sequence or self._collector
+        return self._single if parts is None else parts.finish()
+
+    def _lost(self, info: FrameInfo) -> list[str]:
+        notes = []
+        if info.duration is not None and self.file_format not in TIMED:
+            notes.append(f"{self.file_format} holds no durations; they are not kept")
+        if (info.page_name or info.description) and self.file_format != OutputFormat.TIFF:
+            notes.append("page names and descriptions are not kept")
+        return notes

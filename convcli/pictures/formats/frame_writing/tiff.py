@@ -1,0 +1,122 @@
+"""TIFF files of several pages, put together from TIFF files.
+
+Source: Adobe, TIFF revision 6.0 (1992), sections 2 and 8.
+"""
+
+import struct
+from typing import NamedTuple
+
+from convcli.errors import OutputError
+from convcli.pictures.frames import FrameInfo
+
+__all__ = ["TiffPages"]
+
+HEADER = 8
+VERSION = 42  # that of BigTIFF is 43
+MAX_BYTES = 2**32 - 1
+TYPE_BYTES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8), 1))
+ASCII, LONG = 2, 4
+INTEGERS = {3: "H", LONG: "I"}
+DESCRIPTION, PAGE_NAME = 270, 285  # tags
+PARTS = {273: 279, 324: 325}  # the places of strips and tiles, and their lengths
+
+
+class _Field(NamedTuple):
+    """The values of a tag, as they lie in the file."""
+
+    kind: int
+    values: bytes
+
+
+class TiffPages:
+    """Puts a file together, page by page."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.order = "<"
+        self.parts: list[bytes] = [b""]  # the header comes last, when the place of the first page is known
+        self.length = HEADER
+        self.directories: list[tuple[int, int]] = []  # the part, and its place in the file
+
+    def add(self, content: bytes, info: FrameInfo) -> tuple[str, ...]:
+        """Add the file of a frame, which may have several pages.
+
+        Raises
+        ------
+        OutputError
+            The file would be too long.
+        """
+        self.order = "<" if content[:2] == b"II" else ">"
+        if self._integers(content, 2, "H") != (VERSION,):
+            raise self._too_long()
+        texts = {PAGE_NAME: info.page_name, DESCRIPTION: info.description}
+        fields = {
+            tag: _Field(ASCII, text.encode("latin-1", "replace") + b"\0")
+            for tag, text in texts.items()
+            if text
+        }
+        (place,) = self._integers(content, 4, "I")
+        while place:
+            page, place = self._read(content, place)
+            self._add_page(content, page | fields)
+        return ()
+
+    def finish(self) -> list[bytes]:
+        """Return the parts of the file."""
+        places = [place for _, place in self.directories]
+        for (part, _), following in zip(self.directories, [*places[1:], 0], strict=True):
+            self.parts[part] += struct.pack(self.order + "I", following)
+        mark = b"II" if self.order == "<" else b"MM"
+        self.parts[0] = mark + struct.pack(self.order + "HI", VERSION, places[0])
+        return self.parts
+
+    def _integers(self, content: bytes, place: int, form: str) -> tuple[int, ...]:
+        return struct.unpack_from(self.order + form, content, place)
+
+    def _read(self, content: bytes, place: int) -> tuple[dict[int, _Field], int]:
+        """Return the fields of a page, and the place of the next page's directory."""
+        (entries,) = self._integers(content, place, "H")
+        page = {}
+        for entry in range(place + 2, place + 2 + 12 * entries, 12):
+            tag, kind, count = self._integers(content, entry, "HHI")
+            length = TYPE_BYTES[kind] * count
+            start = entry + 8 if length <= 4 else self._integers(content, entry + 8, "I")[0]
+            page[tag] = _Field(kind, content[start : start + length])
+        return page, self._integers(content, place + 2 + 12 * entries, "I")[0]
+
+    def _add_page(self, content: bytes, page: dict[int, _Field]) -> None:
+        for tag, lengths_tag in PARTS.items():
+            if tag in page:
+                pairs = zip(self._unpack(page[tag]), self._unpack(page[lengths_tag]), strict=True)
+                places = [self._append(content[start : start + length]) for start, length in pairs]
+                page[tag] = _Field(LONG, struct.pack(f"{self.order}{len(places)}I", *places))
+        entries = []
+        for tag, (kind, values) in sorted(page.items()):
+            count = len(values) // TYPE_BYTES[kind]
+            if len(values) > 4:
+                values = struct.pack(self.order + "I", self._append(values))
+            entries.append(struct.pack(self.order + "HHI4s", tag, kind, count, values))
+        place = self._append(struct.pack(self.order + "H", len(entries)) + b"".join(entries))
+        self.directories.append((len(self.parts) - 1, place))
+        self.length += 4  # the place of the next directory, which is not known yet
+
+    def _unpack(self, field: _Field) -> tuple[int, ...]:
+        count = len(field.values) // TYPE_BYTES[field.kind]
+        return self._integers(field.values, 0, f"{count}{INTEGERS[field.kind]}")
+
+    def _append(self, data: bytes) -> int:
+        """Append data at an even place and return the place."""
+        if self.length % 2:
+            self.parts.append(b"\0")
+            self.length += 1
+        place = self.length
+        self.length += len(data)
+        if self.length > MAX_BYTES:
+            raise self._too_long()
+        self.parts.append(data)
+        return place
+
+    def _too_long(self) -> OutputError:
+        return OutputError(
+            self.name, "would be longer than 4 GB, the most that a tiff of several frames holds; use npy"
+        )

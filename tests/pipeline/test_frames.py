@@ -1,0 +1,559 @@
+"""Several frames: each is filtered on its own, and all are written to one file of the same kind."""
+
+import io
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+import convcli as library
+from convcli import Picture, filter_file, filter_picture, pool_file, pool_picture, read_picture
+from convcli.errors import ConvcliError, ImageError, OutputError, UsageError
+from tests.support.command_line import Runner, assert_failed, assert_refused, nothing_changes
+
+pytestmark = pytest.mark.usefixtures("in_folder")
+Array = NDArray[Any]
+DURATIONS = [100, 50, 200, 30, 70]
+BLUR = "1 2 1"
+
+
+def noise(seed: int, *shape: int, dtype: type = np.uint8) -> Array:
+    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
+
+
+def images(mode: str, count: int = 5) -> list[Image.Image]:
+    """Return different pictures; their alpha is on or off, as GIF has it."""
+    shape = (4, 6) if mode == "L" else (4, 6, len(mode))
+    arrays = [noise(seed, *shape) for seed in range(count)]
+    if mode == "RGBA":
+        for array in arrays:
+            array[..., 3] = np.where(array[..., 3] < 128, 0, 255)
+    return [Image.fromarray(array) for array in arrays]
+
+
+def save_all(name: str, frames: list[Image.Image], **options: Any) -> None:
+    frames[0].save(name, save_all=True, append_images=frames[1:], **options)
+
+
+def save_animation(name: str, mode: str) -> None:
+    options: dict[str, Any] = {"disposal": 2} if name.endswith("gif") else {}
+    if name.endswith("webp"):
+        options = {"lossless": True, "exact": True}
+    if not name.endswith("tiff"):
+        options |= {"duration": DURATIONS, "loop": 3}
+    save_all(name, images(mode), **options)
+
+
+def decoded(name: str) -> tuple[list[Array], list[float], int | None]:
+    """Return the frames as RGBA, their durations and the loop count, by Pillow."""
+    frames, durations = [], []
+    with Image.open(name) as image:
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            frames.append(np.array(image.convert("RGBA")))
+            durations.append(image.info.get("duration", -1))
+        return frames, durations, image.info.get("loop")
+
+
+def rgba(picture: Picture) -> Array:
+    pixels = picture.pixels if picture.pixels.ndim == 3 else np.repeat(picture.pixels[..., None], 3, 2)
+    alpha = np.full(pixels.shape[:2], 255, np.uint8) if picture.alpha is None else picture.alpha
+    return np.dstack((pixels, alpha))
+
+
+def same_look(one: Array, other: Array) -> bool:
+    """Whether two RGBA pictures look the same: colors of transparent pixels do not count."""
+    seen = one[..., 3] > 0
+    return bool((one[..., 3] == other[..., 3]).all() and (one[seen] == other[seen]).all())
+
+
+# Containers -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("kind", ["gif", "png", "webp", "tiff"])
+@pytest.mark.parametrize("target", ["gif", "png", "webp", "tiff"])
+def test_each_frame_is_filtered_alone_and_written_to_any_container(kind: str, target: str, mode: str) -> None:
+    name = f"moving.{kind}"
+    save_animation(name, mode)
+    result = pool_file(name, size=(1, 2), frame="all", output=f"small.{target}")
+    frames, durations, loop = decoded(f"small.{target}")
+    assert result.record["frames"] == len(frames) == 5
+    for number, frame in enumerate(frames):
+        assert same_look(frame, rgba(pool_picture(read_picture(name, frame=number), size=(1, 2))))
+    if target != "tiff":
+        assert durations == (DURATIONS if kind != "tiff" else [100] * 5)
+        plays = 0 if kind == "tiff" else 4 if kind == "gif" else 3  # a GIF counts repetitions
+        assert loop == (plays - (target == "gif" and plays > 0) if plays != 1 else None)
+
+
+@pytest.mark.parametrize("kind", ["gif", "png", "webp", "tiff", "npy"])
+def test_the_container_stays_if_no_other_is_asked_for(convcli: Runner, kind: str) -> None:
+    if kind == "npy":
+        np.save("moving.npy", noise(1, 5, 4, 6))
+    else:
+        save_animation(f"moving.{kind}", "RGB")
+    ran = convcli("apply", f"moving.{kind}", "--filter", "sobel-x", "--frame", "all")
+    assert ran.all == (0, f"moving-sobel-x.{kind}\n", "")
+    if kind == "npy":
+        expected = [
+            library.filter_picture(Picture(array), "sobel-x", signed="raw").pixels
+            for array in np.load("moving.npy")
+        ]
+        assert np.array_equal(np.load("moving-sobel-x.npy"), expected)
+        return
+    for number, frame in enumerate(decoded(f"moving-sobel-x.{kind}")[0]):
+        alone = filter_picture(read_picture(f"moving.{kind}", frame=number), "sobel-x")
+        assert same_look(frame, rgba(alone))
+
+
+def test_an_avif_sequence_becomes_one_and_a_stack() -> None:
+    save_all("moving.avif", images("RGB"), duration=DURATIONS, quality=100)
+    filter_file("moving.avif", "identity", frame="all", output="all.npy")
+    alone = [read_picture("moving.avif", frame=number).pixels for number in range(5)]
+    assert np.array_equal(np.load("all.npy"), alone)
+    filter_file("moving.avif", "identity", frame="1..3", output="some.avif")
+    frames, durations, _ = decoded("some.avif")
+    assert durations == DURATIONS[1:4]
+    for frame, pixels in zip(frames, alone[1:4], strict=True):
+        assert np.abs(frame[..., :3].astype(int) - pixels).mean() < 12  # AVIF is lossy
+
+
+def test_sixteen_bits_stay_in_png_tiff_and_npy() -> None:
+    arrays = [noise(seed, 4, 6, dtype=np.uint16) for seed in range(3)]
+    save_all("deep.tiff", [Image.fromarray(array) for array in arrays])
+    for target in ("deep.png", "all.tiff", "all.npy"):
+        filter_file("deep.tiff", "identity", frame="all", output=target)
+    assert np.array_equal(np.load("all.npy"), arrays)
+    assert np.array_equal(tifffile.imread("all.tiff"), arrays)
+    for number, array in enumerate(arrays):
+        assert np.array_equal(read_picture("deep.png", frame=number).pixels, array)
+
+
+def test_pages_of_different_sizes_and_kinds(convcli: Runner) -> None:
+    pages = [noise(1, 4, 5), noise(2, 3, 7, 3), noise(3, 6, 2, dtype=np.uint16)]
+    save_all("pages.tiff", [Image.fromarray(page) for page in pages])
+    assert (
+        convcli("apply", "pages.tiff", "--filter", "identity", "--frame", "all", "-o", "out.tiff").code == 0
+    )
+    with tifffile.TiffFile("out.tiff") as file:
+        assert [page.asarray().tolist() for page in file.pages] == [page.tolist() for page in pages]
+    for target, why in (
+        ("out.png", "frame 1 is 3x7 RGB of 8 bits, but the first is 4x5 grayscale of 8 bits, and the frames "
+                    "of a png are alike; use tiff"),
+        ("out.npy", "frame 1 is 3x7x3, but the first is 4x5, and the frames of a stack are alike; use tiff"),
+        ("out.webp", "frame 1 is 3x7, but the first is 4x5, and the frames of a webp are alike; use tiff"),
+    ):  # fmt: skip
+        with nothing_changes(Path()):
+            ran = convcli("apply", "pages.tiff", "--filter", "identity", "--frame", "all", "-o", target)
+            assert_failed(ran, 1, f"{target}: {why}")
+
+
+def test_a_page_keeps_its_resolution_profile_name_and_description() -> None:
+    profile = bytes(16) + b"GRAY" + bytes(60)
+    with tifffile.TiffWriter("pages.tiff") as writer:
+        for number in range(3):
+            writer.write(
+                noise(number, 8, 9), metadata=None, description=f"The page {number}", iccprofile=profile,
+                resolution=(100 + number, 50), resolutionunit="inch",
+                extratags=[(285, "s", 0, f"page {number}", True)],
+            )  # fmt: skip
+    result = filter_file("pages.tiff", "identity", frame="1..2", output="out.tiff")
+    assert result.notes == ()
+    with tifffile.TiffFile("out.tiff") as file:
+        assert len(file.pages) == 2
+        for number, page in enumerate(file.pages, 1):
+            assert np.array_equal(page.asarray(), noise(number, 8, 9))
+            tags = page.tags  # type: ignore[union-attr]
+            assert tags["ImageDescription"].value == f"The page {number}"
+            assert tags["PageName"].value == f"page {number}"
+            assert tags["XResolution"].value == (100 + number, 1)
+            assert tags["InterColorProfile"].value == profile
+
+
+def test_pictures_of_a_multi_picture_jpeg_become_pages(convcli: Runner) -> None:
+    first, *others = (Image.fromarray(noise(seed, 8 + 8 * seed, 16, 3)) for seed in range(3))
+    first.save("photo.jpg", "MPO", save_all=True, append_images=others)
+    ran = convcli("apply", "photo.jpg", "--filter", "identity", "--frame", "all")
+    assert ran.all == (0, "photo-identity.tiff\n", "")
+    with tifffile.TiffFile("photo-identity.tiff") as file:
+        for number, page in enumerate(file.pages):
+            assert np.array_equal(page.asarray(), read_picture("photo.jpg", frame=number).pixels)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (1, 4, 5), (3, 4, 5, 2), (4, 5)])
+def test_stacks_of_arrays(shape: tuple[int, ...]) -> None:
+    stack = np.random.default_rng(1).random(shape)
+    np.save("stack.npy", stack)
+    result = filter_file("stack.npy", np.ones((2, 2)), padding="valid", frame="all", output="out.npy")
+    frames = stack[None] if stack.ndim == 2 else stack
+    expected = np.array([library.convolve(frame, np.ones((2, 2)), padding="valid") for frame in frames])
+    assert np.allclose(np.load("out.npy"), expected[0] if stack.ndim == 2 else expected, atol=1e-12)
+    assert result.record["frames"] == len(frames)
+
+
+def test_a_bank_gives_a_map_per_frame_and_filter() -> None:
+    np.save("stack.npy", noise(1, 3, 4, 5))
+    bank = noise(2, 3, 3, 1, 2).astype(int)
+    filter_file("stack.npy", bank, frame="all", output="maps.npy")
+    expected = [library.filter_picture(Picture(array), bank).pixels for array in np.load("stack.npy")]
+    assert np.array_equal(np.load("maps.npy"), expected)
+    assert np.load("maps.npy").shape == (3, 4, 5, 2)
+    filter_file("stack.npy", bank, frame="all", output="maps.tiff")
+    found = np.array([tifffile.imread("maps.tiff", key=page) for page in range(6)]).reshape(3, 2, 4, 5)
+    assert np.array_equal(found, np.moveaxis(np.array(expected), 3, 1))
+
+
+@pytest.mark.parametrize("target", ["x.jpg", "x.bmp", "x.pnm", "x.csv"])
+def test_a_format_of_one_picture_is_refused_before_decoding(convcli: Runner, target: str) -> None:
+    save_animation("moving.gif", "L")
+    with nothing_changes(Path()):
+        ran = convcli("apply", "moving.gif", "--filter", "box", "--frame", "all", "-o", target)
+    kind = {"x.jpg": "jpeg"}.get(target, target[2:])
+    why = f"{kind} holds one picture, not 5 frames; use gif, png (APNG), webp, tiff, avif or npy, or choose one "
+    assert_failed(ran, 1, f"{target}: {why}frame, as in --frame 0")
+
+
+def test_one_picture_is_one_frame(convcli: Runner) -> None:
+    Image.fromarray(noise(1, 4, 5)).save("photo.png")
+    Image.fromarray(noise(2, 4, 5)).save("still.gif")
+    Image.fromarray(noise(3, 4, 5)).save("scan.bmp")
+    names = ("photo.png", "still.gif", "scan.bmp")
+    ran = convcli("apply", *names, "--filter", "sobel-x", "--frame", "all", "--json", "-j", "1")
+    assert (ran.code, ran.err) == (0, "")
+    records = [json.loads(line) for line in ran.out.splitlines()]
+    assert [record["output"] for record in records] == [
+        "photo-sobel-x.png", "still-sobel-x.gif", "scan-sobel-x.png",
+    ]  # fmt: skip
+    for name, record in zip(names, records, strict=True):
+        assert record["frames"] == 1
+        expected = filter_picture(read_picture(name), "sobel-x")
+        assert same_look(decoded(record["output"])[0][0], rgba(expected))
+    assert convcli("apply", "photo.png", "--filter", "box", "--frame", "all", "-o", "photo.jpg").code == 0
+    Path("matrix.csv").write_text("1,2\n3,4\n")
+    ran = convcli("apply", "matrix.csv", "--filter", "identity", "--frame", "all")
+    assert ran.all == (0, "1 2\n3 4\n", "")
+
+
+def test_what_is_said_of_all_frames_together(convcli: Runner) -> None:
+    stack = noise(1, 3, 4, 5)
+    np.save("stack.npy", stack)
+    ran = convcli("apply", "stack.npy", "--kernel", "-1 0 1", "--frame", "1..2", "--signed", "abs", "--json")
+    record = json.loads(ran.out)
+    results = np.array(
+        [library.convolve(array, [[-1, 0, 1]], padding="same", border="edge") for array in stack[1:]]
+    )
+    assert (record["shape_in"], record["shape_out"], record["frames"]) == ("4x5", "4x5", 2)
+    assert (record["output"], record["dtype"]) == ("stack-kernel.tiff", "int16")
+    assert (record["min"], record["max"]) == (results.min(), results.max())
+    assert record["mean"] == pytest.approx(results.mean(), abs=1e-12)
+    assert record["saturated"] == (abs(results) > 255).sum()
+    assert np.array_equal(tifffile.imread("stack-kernel.tiff"), abs(results).clip(0, 255))
+
+
+# Composition ----------------------------------------------------------------------------------------------
+
+COLORS = [(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)]
+
+
+def gif_frame(part: tuple[int, int, int, int], color: int, disposal: int, transparent: int | None) -> bytes:
+    """Return a frame of one color that covers a part (left, top, width, height)."""
+    left, top, width, height = part
+    image = Image.new("P", (width, height), color)
+    image.putpalette([value for each in COLORS for value in each])
+    memory = io.BytesIO()
+    image.save(memory, "GIF", optimize=False)
+    data = memory.getvalue()
+    table = 13 + (3 << (data[10] & 7) + 1)
+    pixels = data[data.index(b",", table) + 10 : -1]
+    flags = disposal << 2 | (transparent is not None)
+    control = struct.pack("<2sBBHBB", b"!\xf9", 4, flags, 7, transparent or 0, 0)
+    return control + struct.pack("<sHHHHB", b",", left, top, width, height, 0) + pixels
+
+
+def moving_gif() -> bytes:
+    """Build frames of which all but the first cover a part, with each way of disposal."""
+    head = struct.pack("<6sHHBBB", b"GIF89a", 4, 1, 0x81, 0, 0) + bytes(sum(COLORS, ()))
+    return head + b"".join(
+        [
+            gif_frame((0, 0, 4, 1), 1, disposal=1, transparent=0),
+            gif_frame((1, 0, 2, 1), 2, disposal=2, transparent=0),  # cleared
+            gif_frame((0, 0, 1, 1), 3, disposal=3, transparent=0),  # what was there comes back
+            gif_frame((2, 0, 2, 1), 2, disposal=1, transparent=2),  # nothing is visible
+            gif_frame((3, 0, 1, 1), 2, disposal=1, transparent=0),
+            b";",
+        ]
+    )
+
+
+R, G, B, NONE = (255, 0, 0, 255), (0, 255, 0, 255), (0, 0, 255, 255), (0, 0, 0, 0)
+COMPOSED = [[R, R, R, R], [R, G, G, R], [B, NONE, NONE, R], [R, NONE, NONE, R], [R, NONE, NONE, G]]
+
+
+@pytest.mark.parametrize("target", ["out.gif", "out.png", "out.webp", "out.tiff"])
+def test_frames_of_a_gif_are_composed_first(target: str) -> None:
+    Path("moving.gif").write_bytes(moving_gif())
+    filter_file("moving.gif", "identity", frame="all", output=target)
+    frames, durations, loop = decoded(target)
+    for frame, expected in zip(frames, COMPOSED, strict=True):
+        assert same_look(frame, np.array([expected]))
+    if target != "out.tiff":
+        assert (durations, loop) == ([70] * 5, None if target == "out.gif" else 1)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+
+
+Row = Sequence[tuple[int, ...]]
+
+
+def animated_png(*frames: tuple[int, int, int, Row], exif: bytes = b"") -> bytes:
+    """Build an animation of rows; a frame is its left side, disposal, blending, and pixels of a row."""
+    width, channels = len(frames[0][3]), len(frames[0][3][0])
+    color = {1: 0, 3: 2, 4: 6}[channels]
+    parts = [
+        b"\x89PNG\r\n\x1a\n",
+        chunk(b"IHDR", struct.pack(">IIBBBBB", width, 1, 8, color, 0, 0, 0)),
+        chunk(b"acTL", struct.pack(">II", len(frames), 5)),
+        chunk(b"eXIf", exif) if exif else b"",
+    ]
+    number = 0
+    for left, disposal, blending, row in frames:
+        parts.append(
+            chunk(b"fcTL", struct.pack(">5I2H2B", number, len(row), 1, left, 0, 1, 30, disposal, blending))
+        )
+        number += 1
+        data = zlib.compress(b"\0" + bytes(value for pixel in row for value in pixel))
+        if number == 1:
+            parts.append(chunk(b"IDAT", data))
+        else:
+            parts.append(chunk(b"fdAT", struct.pack(">I", number) + data))
+            number += 1
+    return b"".join([*parts, chunk(b"IEND", b"")])
+
+
+def test_frames_of_an_apng_are_composed_first() -> None:
+    half, other = (200, 0, 0, 128), (0, 0, 100, 255)
+    Path("moving.png").write_bytes(
+        animated_png(
+            (0, 0, 0, [other, NONE, R, R]),
+            (0, 1, 1, [half, half, NONE]),  # over what was before, then cleared
+            (2, 2, 0, [half, NONE]),  # replaces what was before, which comes back
+            (3, 0, 1, [G]),
+        )
+    )
+    filter_file("moving.png", "identity", frame="all", output="out.png")
+    frames, durations, loop = decoded("out.png")
+    # 200 * 128/255 = 100.4; 100 * 127/255 = 49.8
+    expected = [
+        [other, NONE, R, R],
+        [(100, 0, 50, 255), half, R, R],
+        [NONE, NONE, half, NONE],
+        [NONE, NONE, NONE, G],
+    ]
+    assert [frame.tolist() for frame in frames] == [[[list(pixel) for pixel in row]] for row in expected]
+    assert durations == pytest.approx([1000 / 30] * 4)
+    assert loop == 5
+
+
+def test_an_opaque_apng_that_clears_a_part_gets_alpha() -> None:
+    red, green = (255, 0, 0), (0, 255, 0)
+    frames = (0, 0, 0, [red] * 3), (1, 1, 0, [green]), (2, 0, 0, [green])
+    Path("moving.png").write_bytes(animated_png(*frames))
+    filter_file("moving.png", "identity", frame="all", output="out.png")
+    assert decoded("out.png")[0][2].tolist() == [[list(R), list(NONE), list(G)]]
+
+
+def test_an_orientation_holds_for_all_frames() -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    rows = [(1,), (2,), (3,)], [(4,), (5,), (6,)]
+    Path("moving.png").write_bytes(animated_png(*((0, 0, 0, row) for row in rows), exif=exif.tobytes()[6:]))
+    filter_file("moving.png", "identity", frame="all", output="out.npy")
+    assert np.load("out.npy").tolist() == [[[1], [2], [3]], [[4], [5], [6]]]
+
+
+def test_a_default_picture_stays_outside_of_the_animation() -> None:
+    save_all("moving.png", images("RGB", 4), duration=40, default_image=True)
+    filter_file("moving.png", "identity", frame="all", output="out.png")
+    with Image.open("out.png") as image:
+        assert (image.n_frames, image.info["default_image"]) == (4, True)  # type: ignore[attr-defined]
+        for number, frame in enumerate(images("RGB", 4)):
+            image.seek(number)
+            assert np.array_equal(np.array(image), np.array(frame))
+
+
+# GIF ------------------------------------------------------------------------------------------------------
+
+
+def test_a_gif_of_gray_is_exact(convcli: Runner) -> None:
+    gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(gray).save("gray.png")
+    assert convcli("apply", "gray.png", "--filter", "identity", "-o", "gray.gif").all == (0, "gray.gif\n", "")
+    with Image.open("gray.gif") as image:
+        assert np.array_equal(np.array(image.convert("L")), gray)
+
+
+def test_a_gif_of_few_colors_is_exact_and_of_many_is_near(convcli: Runner) -> None:
+    many = noise(1, 30, 30, 4)
+    few = many[:8].copy()
+    few[..., 3] = np.where(few[..., 3] < 128, 0, 255)
+    for name, pixels in (("few", few), ("many", many)):
+        Image.fromarray(pixels).save(f"{name}.png")
+    assert convcli("apply", "few.png", "--filter", "identity", "-o", "few.gif").err == ""
+    assert same_look(decoded("few.gif")[0][0], few)
+    ran = convcli("apply", "many.png", "--filter", "identity", "-o", "many.gif")
+    notes = ("alpha is reduced to on or off", "colors are reduced to 255")
+    assert ran.err == "".join(f"convcli: note: many.png: {note}\n" for note in notes)
+    found = decoded("many.gif")[0][0]
+    assert np.array_equal(found[..., 3], np.where(many[..., 3] < 128, 0, 255))
+    assert np.abs(found[..., :3].astype(int) - many[..., :3])[many[..., 3] >= 128].mean() < 16
+
+
+def test_a_note_is_given_once_for_all_frames(convcli: Runner) -> None:
+    save_all(
+        "moving.webp",
+        [Image.fromarray(noise(seed, 20, 20, 3)) for seed in range(3)],
+        lossless=True,
+        duration=25,
+    )
+    ran = convcli("apply", "moving.webp", "--filter", "identity", "--frame", "all", "-o", "out.gif")
+    notes = ("colors are reduced to 256", "durations are rounded to 10 ms")
+    assert ran.all == (0, "out.gif\n", "".join(f"convcli: note: moving.webp: {note}\n" for note in notes))
+    ran = convcli("pool", "moving.webp", "--frame", "all", "-o", "out.npy")
+    assert ran.err == "convcli: note: moving.webp: npy holds no durations; they are not kept\n"
+
+
+# Which frames ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["gif", "png", "webp", "tiff", "avif"])
+def test_a_range_beyond_the_last_frame(convcli: Runner, kind: str) -> None:
+    save_all(f"moving.{kind}", images("RGB"))
+    with nothing_changes(Path()):
+        ran = convcli("apply", f"moving.{kind}", "--filter", "box", "--frame", "3..7")
+    assert_failed(ran, 1, f"moving.{kind}: has no frame 7: it has 5 frames, counted from 0\n")
+    Image.fromarray(noise(1, 4, 4)).save(f"still.{kind}")
+    ran = convcli("apply", f"still.{kind}", "--filter", "box", "--frame", "0..1")
+    assert_failed(ran, 1, f"still.{kind}: has no frame 1: it has a single frame\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("5..2", "ends before it begins; write 2..5"),
+        ("2..", "must be a whole number, at least 0, a range such as 2..5, or all"),
+        ("-1..3", "must be a whole number, at least 0, a range such as 2..5, or all"),
+        ("some", "must be a whole number, at least 0, a range such as 2..5, or all"),
+    ],
+)
+def test_frames_that_are_none(convcli: Runner, text: str, why: str) -> None:
+    save_animation("moving.gif", "L")
+    assert_refused(
+        convcli("apply", "moving.gif", "--filter", "box", "--frame", text), f"--frame {text}: {why}\n"
+    )
+    with pytest.raises(UsageError, match=f"frame {text}: {why}"):
+        pool_file("moving.gif", frame=text)
+
+
+@pytest.mark.parametrize(
+    ("option", "what"),
+    [
+        ("--sheet=s.png", "--sheet draws one"),
+        ("--direction=d.png", "--direction draws one"),
+        ("--preview", "--preview shows one"),
+    ],
+)
+def test_figures_show_one_frame(convcli: Runner, option: str, what: str) -> None:
+    save_animation("moving.gif", "L")
+    with nothing_changes(Path()):
+        ran = convcli("apply", "moving.gif", "--filter", "sobel", "--frame", "all", option)
+    assert_refused(ran, f"--frame all: gives several pictures, and {what}; choose one frame\n")
+
+
+def test_frames_of_standard_input_to_standard_output() -> None:
+    save_animation("moving.gif", "RGB")
+    command = [sys.executable, "-m", "convcli", "pool", "-", "--frame", "all", "--format", "gif", "-o", "-"]
+    ended = subprocess.run(command, input=Path("moving.gif").read_bytes(), capture_output=True, check=True)
+    Path("out.gif").write_bytes(ended.stdout)
+    assert len(decoded("out.gif")[0]) == 5
+
+
+# Damage and limits ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["gif", "png", "webp", "tiff"])
+def test_a_file_that_is_cut_in_a_later_frame_gives_no_output(convcli: Runner, kind: str) -> None:
+    frames = [Image.fromarray(noise(seed, 30, 40, 3)) for seed in range(5)]
+    save_all(f"whole.{kind}", frames, **({"lossless": True} if kind == "webp" else {}))
+    data = Path(f"whole.{kind}").read_bytes()
+    Path(f"cut.{kind}").write_bytes(data[: len(data) * 7 // 10])
+    with nothing_changes(Path()):
+        ran = convcli("apply", f"cut.{kind}", "--filter", "box", "--frame", "all", "-o", f"out.{kind}")
+    assert_failed(ran, 1, f"cut.{kind}: ")
+
+
+def test_a_damaged_frame_is_named(convcli: Runner) -> None:
+    frames = [(0, 0, 0, [(1,), (2,), (3,)])] * 3
+    data = animated_png(*frames)
+    old = chunk(b"fdAT", struct.pack(">I", 4) + zlib.compress(b"\0\1\2\3"))
+    assert old in data
+    Path("short.png").write_bytes(
+        data.replace(old, chunk(b"fdAT", struct.pack(">I", 4) + zlib.compress(b"\0\1")))
+    )
+    with nothing_changes(Path()):
+        ran = convcli("apply", "short.png", "--filter", "box", "--frame", "all")
+    assert_failed(ran, 1, "short.png: frame 2 ")
+    Path("lies.png").write_bytes(
+        data.replace(chunk(b"acTL", struct.pack(">II", 3, 5)), chunk(b"acTL", struct.pack(">II", 2**31, 5)))
+    )
+    ran = convcli("apply", "lies.png", "--filter", "box", "--frame", "all")
+    assert_failed(ran, 1, f"lies.png: is damaged: it promises {2**31} frames, but holds 3\n")
+
+
+def test_a_page_that_is_too_small_fails_one_filter_only(convcli: Runner) -> None:
+    save_all("pages.tiff", [Image.fromarray(noise(seed, side, 9)) for seed, side in ((1, 9), (2, 2))])
+    ran = convcli(
+        "apply", "pages.tiff", "--filter", "box", "--kernel", "1 1", "--padding", "valid", "--frame", "all",
+    )  # fmt: skip
+    assert (ran.code, ran.out) == (1, "pages-kernel.tiff\n")
+    assert ran.err.startswith("convcli: pages.tiff: frame 1: ")
+
+
+@pytest.mark.parametrize("kind", ["gif", "png", "webp", "tiff", "npy"])
+def test_the_results_of_all_frames_count_for_the_limit_of_memory(convcli: Runner, kind: str) -> None:
+    frames = [np.full((200, 300), value, np.uint8) for value in range(0, 250, 2)]
+    if kind == "npy":
+        np.save("moving.npy", frames)
+    else:
+        save_all(f"moving.{kind}", [Image.fromarray(frame) for frame in frames])
+    arguments = ["apply", f"moving.{kind}", "--filter", "box", "--signed", "abs", "--frame"]
+    limit = ["--max-memory", "4500k"]
+    with nothing_changes(Path()):
+        ran = convcli(*arguments, "all", *limit)
+    assert_failed(ran, 1, f"moving.{kind}: ")
+    assert "needs about" in ran.err
+    assert "may use only 4.5 MB" in ran.err
+    if kind != "npy":  # it is read as a whole
+        assert convcli(*arguments, "7..9", *limit).code == 0
+
+
+def test_an_error_is_of_the_right_kind_in_python() -> None:
+    save_animation("moving.gif", "L")
+    with pytest.raises(OutputError, match="jpeg holds one picture, not 5 frames"):
+        filter_file("moving.gif", "box", frame="all", output="x.jpg")
+    with pytest.raises(ImageError, match="has no frame 9"):
+        filter_file("moving.gif", "box", frame="0..9")
+    with pytest.raises(ConvcliError, match=r"frame 1\.5: must be a whole number"):
+        filter_file("moving.gif", "box", frame=1.5)  # type: ignore[arg-type]
