@@ -19,6 +19,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from convcli.errors import ImageError
+from convcli.pictures.formats.frame_reading.opening import open_frames
+from convcli.pictures.frames import FrameRange
+from convcli.pictures.limits import DEFAULT_LIMITS
 from convcli.pictures.reading import read_picture
 from tests.pictures.test_reading import png_bytes, png_chunk, saved
 from tests.support.picture_files import avif_with, bmp, gif, packed, tiff
@@ -528,6 +531,17 @@ def test_a_file_is_read_as_assumed(case: Case) -> None:
     assert (None if picture.alpha is None else picture.alpha.tolist()) == case.alpha
     assert picture.notes == tuple(case.notes)
     assert picture.resolution == (case.resolution and pytest.approx(case.resolution))
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if not case.refused], ids=lambda case: f"{case.row}: {case.what}"
+)
+def test_the_first_of_all_frames_is_read_the_same(case: Case) -> None:
+    frames = open_frames(io.BytesIO(case.data), "stream", DEFAULT_LIMITS, FrameRange())
+    assert frames is not None
+    picture, single = next(frames.pictures)[0], read_picture(io.BytesIO(case.data))
+    assert np.array_equal(picture.pixels_with_alpha, single.pixels_with_alpha)
+    assert picture.resolution == single.resolution
 
 
 @pytest.mark.usefixtures("without_extra")
