@@ -14,9 +14,17 @@ from convcli.convolution.planning import (
     WindowKeywords,
     plan_convolution,
 )
-from convcli.convolution.rendering import Adjustment, Renderer, SignedMapping, ValueRange, pixel_dtype
+from convcli.convolution.rendering import (
+    Adjustment,
+    Losses,
+    Renderer,
+    SignedMapping,
+    ValueRange,
+    pixel_dtype,
+)
 from convcli.convolution.statistics import RunningStatistics, Statistics, measure
 from convcli.convolution.strips import for_each_strip, run_convolution
+from convcli.convolution.weighted import MaskedStrips, SampleWeights
 from convcli.errors import parse_choice
 from convcli.kernels.filter import Filter
 from convcli.kernels.lookup import get_filter
@@ -34,8 +42,8 @@ class Filtered(NamedTuple):
     ----------
     pixels : array
         uint8 or uint16; for ``raw`` the values themselves, in `dtype`.
-    saturated : int
-        Number of saturated pixels; 0 if not measured.
+    losses : Losses
+        How many pixels do not show their value; none for ``raw``.
     statistics : Statistics or None
         Smallest, largest and mean value; None if not measured.
     dtype : dtype
@@ -44,10 +52,15 @@ class Filtered(NamedTuple):
     """
 
     pixels: NDArray[Any]
-    saturated: int
+    losses: Losses
     statistics: Statistics | None
     dtype: np.dtype[Any]
     plan: Plan
+
+    @property
+    def saturated(self) -> int:
+        """Number of pixels that do not show their value."""
+        return self.losses.saturated
 
 
 def filter_pixels(
@@ -60,6 +73,7 @@ def filter_pixels(
     relu: bool = False,
     depth: int = 8,
     with_statistics: bool = False,
+    weights: SampleWeights | None = None,
     **window: Unpack[WindowKeywords],
 ) -> Filtered:
     """Filter an image and render the result as pixels: `apply_filter`, `adjust` and `render` in one pass.
@@ -75,7 +89,9 @@ def filter_pixels(
     relu : bool
         Replace negative values by 0 after scaling.
     with_statistics : bool
-        Compute statistics of the values and count saturated pixels, which takes some time.
+        Compute statistics of the values, which takes some time.
+    weights : SampleWeights, optional
+        How much each pixel counts, from `sample_weights` (default: all in full).
 
     Returns
     -------
@@ -93,67 +109,72 @@ def filter_pixels(
     Statistics(lowest=100.0, highest=100.0, mean=100.0)
     """
     mapping = parse_choice(signed, SignedMapping, "signed")
-    dtype = pixel_dtype(depth)
+    pixel_dtype(depth)  # raises if there is none
     if isinstance(filter, str):
         filter = get_filter(filter)
     planned = plan_convolution(image, filter.kernels, filter.combination, ConvolutionSettings(**window))
-    adjustment = Adjustment(scale, bias, planned.bound if planned.plan.dtype.kind == "i" else None, relu)
+    masked = None if weights is None else MaskedStrips(planned, weights)
+    dtype = planned.plan.dtype if masked is None else masked.dtype
+    adjustment = Adjustment(scale, bias, planned.bound if dtype.kind == "i" else None, relu)
+    strips = _AdjustedStrips(planned, masked, adjustment, adjustment.result_dtype(dtype))
     if mapping == SignedMapping.RAW:
-        values = _adjusted_values(planned, adjustment)
-        return Filtered(values, 0, measure(values) if with_statistics else None, values.dtype, planned.plan)
+        values = strips.values()
+        statistics = measure(values) if with_statistics else None
+        return Filtered(values, Losses(), statistics, values.dtype, planned.plan)
     nonnegative = filter.combination.is_nonnegative and scale >= 0 and bias >= 0
     if mapping == SignedMapping.ABS and nonnegative:
         mapping = SignedMapping.CLIP
     value_range = ValueRange()
     if mapping == SignedMapping.STRETCH:  # computed twice, with at most half the memory
-        _for_each_adjusted_strip(planned, adjustment, lambda _, values, __: value_range.add(values))
-    return _render_strips(
-        planned, adjustment, Renderer(mapping, depth, value_range, count_saturated=with_statistics), dtype
-    )
+        strips.for_each(lambda _, values, __: value_range.add(values))
+    return _render_strips(strips, Renderer(mapping, depth, value_range), with_statistics=with_statistics)
 
 
-def _adjusted_values(planned: PlannedConvolution, adjustment: Adjustment) -> NDArray[Any]:
-    """Return the values unrendered."""
-    if not adjustment.changes:
-        return run_convolution(planned)
-    values = np.empty(planned.plan.shape, adjustment.result_dtype(planned.plan.dtype))
+class _AdjustedStrips(NamedTuple):
+    """The strips of a convolution, corrected where samples do not count in full, and adjusted."""
 
-    def store_strip(rows: slice, strip: NDArray[Any], _: BufferPool) -> None:
-        values[rows] = strip
+    planned: PlannedConvolution
+    masked: MaskedStrips | None
+    adjustment: Adjustment
+    dtype: np.dtype[Any]
 
-    _for_each_adjusted_strip(planned, adjustment, store_strip)
-    return values
+    def for_each(self, process: StripCallback) -> None:
+        """Compute the values of each strip, on threads."""
+        plan = self.planned.plan
+
+        def process_strip(rows: slice, buffers: BufferPool, compute: Callable[[NDArray[Any]], None]) -> None:
+            values = buffers.array("values", (rows.stop - rows.start, *plan.shape[1:]), plan.dtype)
+            compute(values)
+            if self.masked is not None:
+                values = self.masked.correct(rows, values)
+            process(rows, self.adjustment.apply(values), buffers)
+
+        for_each_strip(self.planned, process_strip)
+
+    def values(self) -> NDArray[Any]:
+        """Return all values unrendered."""
+        if self.masked is None and not self.adjustment.changes:
+            return run_convolution(self.planned)
+        values = np.empty(self.planned.plan.shape, self.dtype)
+
+        def store_strip(rows: slice, strip: NDArray[Any], _: BufferPool) -> None:
+            values[rows] = strip
+
+        self.for_each(store_strip)
+        return values
 
 
-def _render_strips(
-    planned: PlannedConvolution, adjustment: Adjustment, renderer: Renderer, dtype: np.dtype[Any]
-) -> Filtered:
-    """Render each strip; if saturated pixels are counted, collect statistics as well."""
-    pixels = np.empty(planned.plan.shape, dtype)
-    running = RunningStatistics() if renderer.count_saturated else None
-    saturated: list[int] = []
+def _render_strips(strips: _AdjustedStrips, renderer: Renderer, *, with_statistics: bool) -> Filtered:
+    """Render each strip."""
+    pixels = np.empty(strips.planned.plan.shape, pixel_dtype(renderer.depth))
+    running = RunningStatistics() if with_statistics else None
+    losses: list[Losses] = []
 
     def render_strip(rows: slice, values: NDArray[Any], buffers: BufferPool) -> None:
         if running is not None:
             running.add(rows.start, values)
-        saturated.append(renderer.render(values, pixels[rows], buffers))
+        losses.append(renderer.render(values, pixels[rows], buffers))
 
-    _for_each_adjusted_strip(planned, adjustment, render_strip)
+    strips.for_each(render_strip)
     statistics = None if running is None else running.result()
-    return Filtered(
-        pixels, sum(saturated), statistics, adjustment.result_dtype(planned.plan.dtype), planned.plan
-    )
-
-
-def _for_each_adjusted_strip(
-    planned: PlannedConvolution, adjustment: Adjustment, process: StripCallback
-) -> None:
-    """Compute the adjusted values of each strip, on threads."""
-
-    def process_strip(rows: slice, buffers: BufferPool, compute: Callable[[NDArray[Any]], None]) -> None:
-        height = rows.stop - rows.start
-        values = buffers.array("values", (height, *planned.plan.shape[1:]), planned.plan.dtype)
-        compute(values)
-        process(rows, adjustment.apply(values), buffers)
-
-    for_each_strip(planned, process_strip)
+    return Filtered(pixels, Losses.sum(losses), statistics, strips.dtype, strips.planned.plan)

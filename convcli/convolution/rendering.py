@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from convcli.errors import ImageError, UsageError, parse_choice
 
 __all__ = [
     "Adjustment",
+    "Losses",
     "Renderer",
     "SignedMapping",
     "ValueRange",
@@ -37,11 +39,34 @@ class SignedMapping(StrEnum):
     RAW = "raw"
 
 
+class Losses(NamedTuple):
+    """How many pixels do not show their value: above white, below black, or NaN, which becomes 0."""
+
+    above: int = 0
+    below: int = 0
+    nan: int = 0
+
+    @property
+    def saturated(self) -> int:
+        """All of them."""
+        return sum(self)
+
+    @classmethod
+    def sum(cls, parts: Iterable[Losses]) -> Losses:
+        """Return the losses of all parts together."""
+        return cls(*(sum(counts) for counts in zip(*parts, strict=True)))
+
+
 class Rendered(NamedTuple):
-    """Pixels, and how many of them were saturated. NaN becomes 0 and counts as saturated."""
+    """Pixels, and how many of them do not show their value."""
 
     pixels: NDArray[Any]
-    saturated: int
+    losses: Losses
+
+    @property
+    def saturated(self) -> int:
+        """How many these are."""
+        return self.losses.saturated
 
 
 def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[Any]:
@@ -184,7 +209,7 @@ def render(values: ArrayLike, mapping: str = "abs", *, scale: float = 1, depth: 
 
 
 def render_counted(values: ArrayLike, mapping: str = "abs", *, scale: float = 1, depth: int = 8) -> Rendered:
-    """Render like `render`, and count saturated pixels.
+    """Render like `render`, and count the pixels that do not show their value.
 
     Parameters
     ----------
@@ -201,15 +226,15 @@ def render_counted(values: ArrayLike, mapping: str = "abs", *, scale: float = 1,
 
     Examples
     --------
-    >>> render_counted(np.array([-30, 0, 30, 700])).saturated
-    1
+    >>> render_counted(np.array([-30, 0, 30, 700])).losses
+    Losses(above=1, below=0, nan=0)
     """
     mapping = parse_choice(mapping, SignedMapping, "signed")
     numbers = _real_numbers(values)
     adjustment = Adjustment(scale, 0, _max_magnitude(numbers) if scale != 1 else None)
     dtype = pixel_dtype(depth)
     if mapping == SignedMapping.RAW:
-        return Rendered(adjustment.apply(numbers), 0)
+        return Rendered(adjustment.apply(numbers), Losses())
     flat = numbers.reshape(-1)
     strips = [slice(start, start + STRIP) for start in range(0, flat.size, STRIP)]
     value_range = ValueRange()
@@ -219,10 +244,10 @@ def render_counted(values: ArrayLike, mapping: str = "abs", *, scale: float = 1,
     renderer = Renderer(mapping, depth, value_range)
     pixels = np.empty(flat.shape, dtype)
     with BufferPool.borrow() as buffers:
-        saturated = sum(
+        losses = Losses.sum(
             renderer.render(adjustment.apply(flat[strip]), pixels[strip], buffers) for strip in strips
         )
-    return Rendered(pixels.reshape(numbers.shape), saturated)
+    return Rendered(pixels.reshape(numbers.shape), losses)
 
 
 def pixel_dtype(depth: int) -> np.dtype[Any]:
@@ -270,33 +295,30 @@ class Renderer(NamedTuple):
         Bits per pixel.
     value_range : ValueRange
         Range of all values, for ``stretch``.
-    count_saturated : bool
-        Count saturated pixels.
     """
 
     mapping: SignedMapping
     depth: int
     value_range: ValueRange
-    count_saturated: bool = True
 
-    def render(self, numbers: NDArray[Any], pixels: NDArray[Any], buffers: BufferPool) -> int:
-        """Write the pixels; return how many were saturated or NaN, or 0 if they are not counted."""
-        white = 2**self.depth - 1
+    def render(self, numbers: NDArray[Any], pixels: NDArray[Any], buffers: BufferPool) -> Losses:
+        """Write the pixels, and return how many of them do not show their value."""
+        white, nan = 2**self.depth - 1, 0
         with np.errstate(over="ignore", invalid="ignore"):  # infinity counts as saturated
             mapped = self._mapped(numbers, white, buffers)
             levels = mapped if mapped is not numbers else buffers.array("levels", mapped.shape, mapped.dtype)
             if mapped.dtype.kind == "f":
                 np.rint(mapped, out=levels)
                 if np.isnan(levels.max()):
-                    levels[np.isnan(levels)] = -1
+                    is_nan = np.isnan(levels)
+                    nan = int(np.count_nonzero(is_nan))
+                    levels[is_nan] = 0
                 mapped = levels
-        saturated = 0
-        if self.count_saturated:
-            saturated = int(np.count_nonzero(mapped > white))
-            saturated += 0 if mapped.dtype.kind == "u" else int(np.count_nonzero(mapped < 0))
+        above = int(np.count_nonzero(mapped > white))
+        below = 0 if mapped.dtype.kind == "u" else int(np.count_nonzero(mapped < 0))
         np.clip(mapped, 0, white, out=levels)  # np.minimum with a scalar takes three times as long
         np.copyto(pixels, levels, casting="unsafe")
-        return saturated
+        return Losses(above, below, nan)
 
     def _mapped(self, numbers: NDArray[Any], white: int, buffers: BufferPool) -> NDArray[Any]:
         """Return the levels before rounding and saturation: `numbers` itself, or an array that may change."""

@@ -169,7 +169,13 @@ class Job(NamedTuple):
         seconds = round(time.perf_counter() - started, 6)
         record = {"input": self.source.name, "output": target, **result.record, "seconds": seconds}
         matrix = result.picture if file_format is PRINTED else None
-        finished = Finished(record, matrix, result.summary, is_amplified=result.is_amplified)
+        finished = Finished(
+            record,
+            matrix,
+            result.summary,
+            is_amplified=result.is_amplified,
+            is_saturation_noted=result.is_saturation_noted,
+        )
         if self.observer is not None:
             preview = self.observer.after(input_view, recipe, result, finished)
             finished = finished._replace(preview=preview)

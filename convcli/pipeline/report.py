@@ -51,7 +51,7 @@ class Finished(NamedTuple):
         What to say about it instead of its size and values.
     preview : str
         What the observer of the job made of it.
-    is_amplified : bool
+    is_amplified, is_saturation_noted : bool
         See `Result`.
     """
 
@@ -60,6 +60,7 @@ class Finished(NamedTuple):
     summary: str | None = None
     preview: str = ""
     is_amplified: bool = False
+    is_saturation_noted: bool = False
 
 
 def event_of_error(

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from convcli.convolution.borders import parse_border
 from convcli.convolution.pooling import PoolMode
 from convcli.convolution.rendering import SignedMapping
+from convcli.convolution.weighted import AlphaMode, NanMode
 from convcli.errors import UsageError, parse_choice
 from convcli.kernels.banks import Bank, MapCombination, combine_maps, filter_or_bank
 from convcli.kernels.filter import Filter, kernel_array
@@ -18,7 +19,7 @@ from convcli.pictures.channels import Channels
 from convcli.pictures.limits import MAX_PIXELS
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.recipes.filtering import convolution_recipe
-from convcli.pipeline.recipes.pooling import pool_recipe
+from convcli.pipeline.recipes.pooling import parse_pool_alpha, pool_recipe
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
@@ -47,6 +48,8 @@ def filter_file(
     scale: float | None = 1,
     bias: float = 0,
     relu: bool = False,
+    alpha: str = "weighted",
+    nan: str = "keep",
     max_pixels: int = MAX_PIXELS,
     frame: int | str | None = None,
     background: str | None = None,
@@ -73,7 +76,8 @@ def filter_file(
         Replace an existing file.
     keep_time : bool
         Give the output the modification and access time of the source.
-    padding, border, stride, dilation, flip, channels, combine, signed, scale, bias, relu, jobs
+    padding, border, stride, dilation, flip, channels, combine, signed, scale, bias, relu, alpha, nan,
+    jobs
         As for `filter_picture`.
     max_pixels : int
         The largest picture that is read.
@@ -108,7 +112,8 @@ def filter_file(
     """
     recipe = _filter_recipe(
         filter, padding=padding, border=border, stride=stride, dilation=dilation, flip=flip,
-        channels=channels, combine=combine, signed=signed, scale=scale, bias=bias, relu=relu, jobs=jobs,
+        channels=channels, combine=combine, signed=signed, scale=scale, bias=bias, relu=relu,
+        alpha=alpha, nan=nan, jobs=jobs,
     )  # fmt: skip
     destination = file_destination(output, format, force=force, keep_time=keep_time, jobs=jobs)
     return run_file(source, recipe, destination, file_reading(max_pixels, frame, background))
@@ -129,6 +134,8 @@ def filter_picture(
     scale: float | None = 1,
     bias: float = 0,
     relu: bool = False,
+    alpha: str = "weighted",
+    nan: str = "keep",
     jobs: int | None = None,
 ) -> Picture:
     """Filter a picture in memory, as ``convcli apply`` does.
@@ -142,7 +149,7 @@ def filter_picture(
         one map, or to F maps, as by `convolve_volume`. `read_weights` reads them from a file. If C is 1, each
         channel of the picture is filtered by each of the F kernels, as `channels` says.
     padding, border, stride, dilation, flip
-        As for `convolve`. Alpha is not filtered, but sampled where the window stands.
+        As for `convolve`.
     channels : str
         ``each``, ``sum``, ``gray`` (luma), ``r``, ``g`` or ``b``. ``each``, with F kernels of depth 1, gives
         the F maps of the first channel, then those of the second, and so on; ``depthwise`` gives each
@@ -160,6 +167,13 @@ def filter_picture(
         Added after scaling.
     relu : bool
         Set negative values to 0, after scale and bias.
+    alpha : str
+        ``weighted``: filters that average (their coefficients have a sum) weight colors by alpha, so colors
+        that nobody sees do not count; alpha is that of the pixel at the center of the window. ``straight``:
+        colors count as if opaque. ``filter``: as weighted, and alpha is filtered, too.
+    nan : str
+        ``keep``: a window with NaN gives NaN. ``ignore``: NaN is left out, and the other values of the window
+        count for it; windows of only NaN give NaN.
     jobs : int, optional
         Maximum number of threads (default: all available CPU cores).
 
@@ -186,7 +200,8 @@ def filter_picture(
     """
     recipe = _filter_recipe(
         filter, padding=padding, border=border, stride=stride, dilation=dilation, flip=flip,
-        channels=channels, combine=combine, signed=signed, scale=scale, bias=bias, relu=relu, jobs=jobs,
+        channels=channels, combine=combine, signed=signed, scale=scale, bias=bias, relu=relu,
+        alpha=alpha, nan=nan, jobs=jobs,
     )  # fmt: skip
     return _apply(picture, recipe)
 
@@ -199,6 +214,8 @@ def pool_file(
     stride: Pair | None = None,
     padding: Padding = 0,
     ceil: bool = False,
+    alpha: str = "weighted",
+    nan: str = "keep",
     output: str | os.PathLike[str] | None = None,
     format: str | None = None,
     force: bool = False,
@@ -216,6 +233,8 @@ def pool_file(
         As for `filter_file`.
     mode, size, stride, padding, ceil, jobs
         As for `pool`.
+    alpha, nan
+        As for `pool_picture`.
 
     Returns
     -------
@@ -231,7 +250,7 @@ def pool_file(
         An option is invalid, or the window does not fit.
     """
     destination = file_destination(output, format, force=force, keep_time=keep_time, jobs=jobs)
-    recipe = _pool_recipe(mode, size, stride, padding, ceil, jobs)
+    recipe = _pool_recipe(mode, size, stride, padding, ceil=ceil, alpha=alpha, nan=nan, jobs=jobs)
     return run_file(source, recipe, destination, file_reading(max_pixels, frame, background))
 
 
@@ -243,6 +262,8 @@ def pool_picture(
     stride: Pair | None = None,
     padding: Padding = 0,
     ceil: bool = False,
+    alpha: str = "weighted",
+    nan: str = "keep",
     jobs: int | None = None,
 ) -> Picture:
     """Pool a picture in memory, as ``convcli pool`` does.
@@ -252,6 +273,11 @@ def pool_picture(
     picture : Picture
     mode, size, stride, padding, ceil, jobs
         As for `pool`. Means of pixels are rounded half to even; those of arrays and matrices are exact.
+    alpha : str
+        ``weighted``: means weight colors by alpha, and the maximum is that of the pixels that are not fully
+        transparent. ``straight``: colors count as if opaque. Alpha itself is pooled as the colors are.
+    nan : str
+        ``keep``: a window with NaN gives NaN. ``ignore``: NaN is left out; windows of only NaN give NaN.
 
     Returns
     -------
@@ -269,7 +295,8 @@ def pool_picture(
     >>> convcli.pool_picture(convcli.Picture(np.array([[1, 2, 5, 6], [3, 4, 7, 8]], dtype=np.uint8))).pixels
     array([[4, 8]], dtype=uint8)
     """
-    return _apply(picture, _pool_recipe(mode, size, stride, padding, ceil, jobs))
+    recipe = _pool_recipe(mode, size, stride, padding, ceil=ceil, alpha=alpha, nan=nan, jobs=jobs)
+    return _apply(picture, recipe)
 
 
 def _filter_recipe(
@@ -286,6 +313,8 @@ def _filter_recipe(
     scale: float | None,
     bias: float,
     relu: bool,
+    alpha: str,
+    nan: str,
     jobs: int | None,
 ) -> Recipe:
     """Make the recipe of a filter from options as Python has them."""
@@ -302,19 +331,31 @@ def _filter_recipe(
         as_pair(dilation, "dilation", 1), flip, jobs,
     )  # fmt: skip
     mapping = None if signed is None else parse_choice(signed, SignedMapping, "signed")
-    rendering = Rendering(parse_choice(channels, Channels, "channels"), mapping, scale, (bias,), relu)
+    rendering = Rendering(
+        parse_choice(channels, Channels, "channels"), mapping, scale, (bias,), relu,
+        parse_choice(alpha, AlphaMode, "alpha"), parse_choice(nan, NanMode, "nan"),
+    )  # fmt: skip
     return convolution_recipe(filter, window, rendering, measured=True)
 
 
 def _pool_recipe(
-    mode: str, size: Pair, stride: Pair | None, padding: Padding, ceil: bool, jobs: int | None
+    mode: str,
+    size: Pair,
+    stride: Pair | None,
+    padding: Padding,
+    *,
+    ceil: bool,
+    alpha: str,
+    nan: str,
+    jobs: int | None,
 ) -> Recipe:
     kind = parse_choice(mode, PoolMode, "mode")
     layer = Pooling(
         window=as_pair(size, "filter", 1), stride=None if stride is None else as_pair(stride, "stride", 1),
         padding=as_amounts(padding), ceil=ceil, type=f"{kind}pool",
     )  # fmt: skip
-    return pool_recipe(layer, kind, jobs)
+    nan_mode = parse_choice(nan, NanMode, "nan")
+    return pool_recipe(layer, kind, jobs, alpha=parse_pool_alpha(alpha), nan=nan_mode)
 
 
 def _apply(picture: Picture, recipe: Recipe) -> Picture:

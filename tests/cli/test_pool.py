@@ -118,7 +118,48 @@ def test_alpha_is_pooled(convcli: Runner, in_folder: Path, mode: str, channels: 
     ran = convcli("pool", "clear.png", "--mode", mode, "-o", "out.png")
     assert ran.all == (0, "out.png\n", "")
     assert opened("out.png").shape == (3, 4, channels)
-    assert (opened("out.png") == pooled(pixels, mode)).all()
+    assert (opened("out.png")[..., -1] == pooled(pixels[..., -1], mode)).all()
+    expected = pooled(pixels, mode)[..., :-1]
+    if mode == "avg":
+        alpha = pixels[..., -1:].astype(int)
+        sums = (
+            (pixels[..., :-1] * alpha).reshape(3, 2, 4, 2, -1).sum((1, 3)),
+            alpha.reshape(3, 2, 4, 2, 1).sum((1, 3)),
+        )
+        expected = np.rint(sums[0] / sums[1])
+    assert (opened("out.png")[..., :-1] == expected).all()
+
+
+def test_alpha_straight_pools_colors_as_if_opaque(convcli: Runner, in_folder: Path) -> None:
+    pixels = save(in_folder / "clear.png", noise((6, 8, 4)))
+    ran = convcli("pool", "clear.png", "--mode", "avg", "--alpha", "straight", "-o", "out.png")
+    assert ran.all == (0, "out.png\n", "")
+    assert (opened("out.png") == pooled(pixels, "avg")).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--alpha", "filter"], "--alpha filter: is for filters; pooling always pools alpha, too"),
+        (["--alpha", "weigthed"], "--alpha 'weigthed': unknown value; did you mean weighted?"),
+        (["--alpha", "weighted", "--background", "white"],
+         "--alpha: cannot be combined with --background, which leaves no alpha; choose one"),
+        (["--nan", "drop"], "--nan 'drop': unknown value; choose from keep, ignore"),
+    ],
+)  # fmt: skip
+def test_wrong_alpha_and_nan(convcli: Runner, in_folder: Path, options: list[str], message: str) -> None:
+    save(in_folder / "clear.png", noise((6, 8, 4)))
+    with nothing_changes(in_folder):
+        assert convcli("pool", "clear.png", *options).all == (2, "", f"convcli: {message}\n")
+
+
+@pytest.mark.parametrize(("mode", "value"), [("max", 6), ("avg", 3)])
+def test_nan_is_left_out_if_asked(convcli: Runner, in_folder: Path, mode: str, value: float) -> None:
+    np.save(in_folder / "a.npy", np.array([[np.nan, 1.0, np.nan, np.nan], [2.0, 6.0, np.nan, np.nan]]))
+    assert convcli("pool", "a.npy", "--mode", mode, "--nan", "ignore", "-o", "b.npy").code == 0
+    assert np.array_equal(np.load("b.npy"), [[value, np.nan]], equal_nan=True)
+    assert convcli("pool", "a.npy", "--mode", mode, "-o", "c.npy").code == 0
+    assert np.isnan(np.load("c.npy")).all()
 
 
 @pytest.mark.parametrize("mode", ["max", "avg"])

@@ -68,7 +68,7 @@ def test_all_at_once_is_one_after_the_other(monkeypatch: pytest.MonkeyPatch, dat
     assert found.statistics.mean == pytest.approx(numbers.mean, rel=1e-9, abs=1e-9)
     unmeasured = filter_pixels(image, chosen, how, **options)
     assert np.array_equal(unmeasured.pixels, pixels)
-    assert (unmeasured.saturated, unmeasured.statistics) == (0, None)
+    assert (unmeasured.saturated, unmeasured.statistics) == (saturated, None)
 
 
 @pytest.mark.parametrize("how", ["abs", "clip", "center", "stretch"])

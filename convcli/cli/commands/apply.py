@@ -134,6 +134,8 @@ def apply(
         ),
     ] = False,
     background: options.Background = None,
+    alpha: options.Alpha = None,
+    nan: options.Nan = "keep",
     sheet: Annotated[
         str | None,
         typer.Option(
@@ -168,8 +170,8 @@ def apply(
 
     Writes the result to IMAGE-FILTER.png in the current folder and prints its path. A result is an array of
     exact signed values; --signed controls how they become pixels. For a text matrix, prints the result
-    instead. Alpha is kept and never filtered. IMAGE - reads standard input, and -o - writes to standard
-    output.
+    instead. Filters that average weight colors by alpha; alpha itself is kept, unless --alpha filter filters
+    it, too. IMAGE - reads standard input, and -o - writes to standard output.
 
     A kernel file can hold a volume (f, f, C), whose products are summed over the channels, or a bank
     (f, f, C, F), like the weights of a convolution layer. A bank gives F feature maps, which fit into a .npy
@@ -181,6 +183,7 @@ def apply(
     shows signed results in blue (negative), white and red (positive), and filters the luma of color pictures.
     """
     options.apply_text_option(arguments.text, json=arguments.json, output=arguments.output)
+    options.check_alpha(alpha, background)
     if not images and arguments.files0_from is None:
         raise UsageError("IMAGE", "missing; for example: convcli apply photo.png --filter sobel-x")
     reading = (arguments.recursive, arguments.max_pixels, arguments.max_memory, arguments.frame)
@@ -195,7 +198,9 @@ def apply(
 
     batch = BatchOptions.read(images, background, arguments)
     window = read_window(padding, border, stride, dilation, flip=flip, jobs=batch.threads)
-    rendering = read_rendering(channels, signed, scale, bias, batch.destination.format, relu=relu)
+    rendering = read_rendering(
+        channels, signed, scale, bias, batch.destination.format, relu=relu, alpha=alpha, nan=nan
+    )
     are_chosen = bool(filters or kernels or banks)
     figures = None
     if sheet is not None or direction is not None:

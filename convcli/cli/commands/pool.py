@@ -39,6 +39,18 @@ def pool(
     ceil: options.CeilOption = False,
     n: options.InputSize = None,
     background: options.Background = None,
+    alpha: Annotated[
+        str | None,
+        typer.Option(
+            "--alpha",
+            help="How transparent pixels count: weighted by alpha (and not in a maximum), or straight (as if "
+            "opaque; default: weighted).",
+            metavar="HOW",
+            autocompletion=enum_values("convcli.convolution.weighted:AlphaMode", without="filter"),
+            rich_help_panel=options.PIXELS,
+        ),
+    ] = None,
+    nan: options.Nan = "keep",
     *,
     arguments: BatchArguments,
 ) -> int:
@@ -51,7 +63,8 @@ def pool(
 
     Pools each channel on its own. The stride defaults to the filter size. Padded positions count neither
     in the maximum nor in the mean. Means of pictures are rounded half to even; means of text and .npy
-    matrices are exact, unless they are written as a picture (-o out.png). With --n instead of an image,
+    matrices are exact, unless they are written as a picture (-o out.png). Means weight colors by alpha, and
+    fully transparent pixels are no candidates for a maximum. With --n instead of an image,
     prints the output size. Pooling has no parameters.
     """
     options.apply_text_option(arguments.text, json=arguments.json, output=arguments.output)
@@ -78,7 +91,12 @@ def pool(
         )
     from convcli.cli.batch import run_batch
     from convcli.cli.options.batch import BatchOptions
-    from convcli.pipeline.recipes.pooling import pool_recipe
+    from convcli.convolution.weighted import NanMode
+    from convcli.pipeline.recipes.pooling import parse_pool_alpha, pool_recipe
 
+    options.check_alpha(alpha, background)
+    alpha_mode = parse_pool_alpha("weighted" if alpha is None else alpha, "--alpha")
+    nan_mode = parse_choice(nan, NanMode, "--nan")
     batch = BatchOptions.read(images, background, arguments)
-    return run_batch(batch, [pool_recipe(layer, chosen_mode, batch.threads)])
+    recipe = pool_recipe(layer, chosen_mode, batch.threads, alpha=alpha_mode, nan=nan_mode)
+    return run_batch(batch, [recipe])

@@ -198,6 +198,27 @@ Background = Annotated[
         rich_help_panel=PIXELS,
     ),
 ]
+Alpha = Annotated[
+    str | None,
+    typer.Option(
+        "--alpha",
+        help="How transparent pixels count in averages: weighted by alpha, straight (as if opaque), or "
+        "filter (weighted, and alpha is filtered, too; default: weighted).",
+        metavar="HOW",
+        autocompletion=enum_values("convcli.convolution.weighted:AlphaMode"),
+        rich_help_panel=PIXELS,
+    ),
+]
+Nan = Annotated[
+    str,
+    typer.Option(
+        "--nan",
+        help="NaN: keep (a window with NaN gives NaN), or ignore (the other values of the window count).",
+        metavar="HOW",
+        autocompletion=enum_values("convcli.convolution.weighted:NanMode"),
+        rich_help_panel=PIXELS,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 PreviewOption = Annotated[
     bool, typer.Option("--preview", help="Show the result beside the input in the terminal.")
@@ -254,6 +275,18 @@ def check_exclusive(options: Mapping[str, object]) -> None:
     given = [name for name, value in options.items() if value not in (None, False)]
     if len(given) > 1:
         raise UsageError(given[1], f"cannot be combined with {given[0]}; choose one")
+
+
+def check_alpha(alpha: str | None, background: str | None) -> None:
+    """Check that alpha is not to be used and blended away.
+
+    Raises
+    ------
+    UsageError
+        Both options are given.
+    """
+    if alpha is not None and background is not None:
+        raise UsageError("--alpha", "cannot be combined with --background, which leaves no alpha; choose one")
 
 
 def apply_text_option(

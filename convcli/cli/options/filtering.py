@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from convcli.convolution.borders import parse_border
 from convcli.convolution.rendering import SignedMapping
+from convcli.convolution.weighted import AlphaMode, NanMode
 from convcli.errors import MatrixError, UsageError, parse_choice
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Filter
@@ -125,6 +126,8 @@ def read_rendering(
     file_format: OutputFormat | None,
     *,
     relu: bool = False,
+    alpha: str | None = None,
+    nan: str = "keep",
 ) -> Rendering:
     """Read the options that make pixels of results as typed."""
     mapping = None if signed is None else parse_choice(signed, SignedMapping, "--signed")
@@ -135,7 +138,15 @@ def read_rendering(
         )
     factor = None if scale == "gain" else parse_number_option("--scale", scale)
     biases = tuple(parse_number_option("--bias", part) or 0 for part in bias.split(","))
-    return Rendering(parse_choice(channels, Channels, "--channels"), mapping, factor, biases, relu)
+    return Rendering(
+        parse_choice(channels, Channels, "--channels"),
+        mapping,
+        factor,
+        biases,
+        relu,
+        AlphaMode.WEIGHTED if alpha is None else parse_choice(alpha, AlphaMode, "--alpha"),
+        parse_choice(nan, NanMode, "--nan"),
+    )
 
 
 def parse_number_option(option: str, text: str | None) -> float | None:

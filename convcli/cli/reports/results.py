@@ -67,9 +67,7 @@ def format_result(finished: Finished, *, json: bool, name_width: int = 0) -> lis
     if record["output"] == STREAM:
         return []
     if is_human_readable():
-        summary = (
-            _format_summary(record, finished.is_amplified) if finished.summary is None else finished.summary
-        )
+        summary = _format_summary(record, finished) if finished.summary is None else finished.summary
         return [_name_and_summary(record["output"], summary, name_width)]
     return [f"{record['output']}\n"]
 
@@ -98,15 +96,15 @@ def _format_printed(finished: Finished, matrix: NDArray[Any]) -> str:
         text = wrapped(f"too wide for {columns} columns; use -o FILE or a pipe to get all of it")
     printed = result_record(matrix.shape, matrix.shape, matrix.dtype, measure(matrix))
     record = {**finished.record, **printed}
-    summary = _format_summary(record, finished.is_amplified)
+    summary = _format_summary(record, finished)
     return _name_and_summary(f"{record['input']}, {record['filter']}", summary) + text
 
 
-def _format_summary(record: Mapping[str, object], is_amplified: bool) -> str:
+def _format_summary(record: Mapping[str, object], finished: Finished) -> str:
     low, high = (
         f"{end:.6g}" if isinstance(end, float) else f"{end}" for end in (record["min"], record["max"])
     )
     text = f"({record['shape_out']}, {record['dtype']} from {low} to {high})"
-    if record["saturated"]:
-        text += f"; {record['saturated']} values saturated{SATURATION_HINT * is_amplified}"
+    if record["saturated"] and not finished.is_saturation_noted:
+        text += f"; {record['saturated']} values saturated{SATURATION_HINT * finished.is_amplified}"
     return text

@@ -1,5 +1,6 @@
 """Recipes that apply a bank of filters, which are as deep as the picture or give several maps."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -100,9 +101,10 @@ def _filter_picture(
         values = np.stack(adjusted, axis=-1)
     else:
         values = adjust(values, scale=scale, bias=biases[0])
-    result_pixels, values_record = rendering.render(values, picture, as_numbers)
+    result_pixels, values_record, pixel_notes = rendering.render(values, picture, as_numbers)
     alpha = window.sample(picture.alpha, bank.taps.shape)
     result = picture.with_pixels(result_pixels, alpha, maps=bank.count > 1)
+    result = replace(result, notes=(*notes, *result.notes, *pixel_notes.notes))
     record = {
         "filter": bank.name,
         "kernel": bank.taps.tolist(),
@@ -112,7 +114,7 @@ def _filter_picture(
         **values_record,
         "plan": None,
     }
-    return Result(result, record, (*notes, *result.notes), map_names=maps)
+    return Result(result, record, result.notes, is_saturation_noted=pixel_notes.on_saturation, map_names=maps)
 
 
 def _filter_channels(

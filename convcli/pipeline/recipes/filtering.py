@@ -1,18 +1,23 @@
 """Recipes that apply a filter or a bank of filters; those of banks are made in `banks`."""
 
 import math
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from convcli.convolution.engine import apply_filter
 from convcli.convolution.fused import filter_pixels
 from convcli.convolution.planning import ConvolutionSettings, plan_convolution
-from convcli.convolution.rendering import Adjustment, SignedMapping
+from convcli.convolution.rendering import Adjustment, SignedMapping, adjust
+from convcli.convolution.weighted import AlphaMode
 from convcli.errors import KernelError, UsageError
 from convcli.kernels.filter import Filter
 from convcli.pictures.channels import select_channels
 from convcli.pictures.picture import Picture
+from convcli.pipeline.recipes.notes import PixelNotes
 from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result, Work
 from convcli.pipeline.recipes.rendering import Rendering, check_no_depthwise, result_record
 from convcli.pipeline.recipes.window import SlidingWindow, result_pixels
@@ -119,15 +124,21 @@ def _filter_picture(
 ) -> Result:
     """Select the channels, convolve, scale, and turn the result into pixels unless `as_numbers`."""
     pixels = select_channels(picture.pixels, rendering.channels)
+    mapping = rendering.mapping(as_numbers)
+    # A note on numbers says by which factor they fit.
+    measured = measured or (
+        mapping != SignedMapping.RAW and picture.pixels.dtype not in (np.uint8, np.uint16)
+    )
     filtered = filter_pixels(
         pixels,
         filter_,
-        rendering.mapping(as_numbers),
+        mapping,
         scale=scale,
         bias=rendering.biases[0],
         relu=rendering.relu,
         depth=picture.depth,
         with_statistics=measured,
+        weights=rendering.weights(pixels, picture.alpha, filter_.kernels),
         **window.for_channels(rendering.channels, picture.pixels)._asdict(),
     )
     values_record: dict[str, object] = {"saturated": filtered.saturated}
@@ -136,8 +147,21 @@ def _filter_picture(
         values_record = (
             result_record(shape_in, shape_out, filtered.dtype, filtered.statistics) | values_record
         )
-    alpha = window.sample(picture.alpha, filter_.kernels[0].shape)
+    is_amplified = scale == 1 and not rendering.biases[0] and filter_.gain > 1
+    notes, on_saturation = PixelNotes.of(
+        picture,
+        filtered.pixels,
+        filtered.losses,
+        filtered.statistics,
+        mapping,
+        rendering.nan,
+        scale=scale,
+        has_bias=bool(rendering.biases[0]),
+        is_amplified=is_amplified,
+    )
+    alpha = _alpha_of_result(filter_, window, rendering, scale, picture.alpha)
     result = picture.with_pixels(filtered.pixels, alpha)
+    result = replace(result, notes=(*result.notes, *notes))
     matrices = [matrix.tolist() for matrix in filter_.kernels]
     record = {
         "filter": filter_.name,
@@ -146,6 +170,20 @@ def _filter_picture(
         **window.record(),
         **values_record,
         "plan": str(filtered.plan),
+        **rendering.missing_record(picture.alpha, filter_.kernels, filtered.losses),
     }
-    is_amplified = scale == 1 and not rendering.biases[0] and filter_.gain > 1
-    return Result(result, record, result.notes, is_amplified=is_amplified)
+    return Result(result, record, result.notes, is_amplified=is_amplified, is_saturation_noted=on_saturation)
+
+
+def _alpha_of_result(
+    filter_: Filter, window: SlidingWindow, rendering: Rendering, scale: float, alpha: NDArray[Any] | None
+) -> NDArray[Any] | None:
+    """Return alpha where the windows are centered; or filtered, scaled, absolute, rounded and saturated."""
+    if alpha is None or rendering.alpha != AlphaMode.FILTER:
+        return window.sample(alpha, filter_.kernels[0].shape)
+    is_integer = alpha.dtype.kind == "u"
+    opaque = int(np.iinfo(alpha.dtype).max) if is_integer else 1
+    values = apply_filter(alpha, filter_, **window.with_constant_border(opaque)._asdict())
+    shares = np.abs(adjust(values, scale=scale)).clip(0, opaque)
+    filtered: NDArray[Any] = (np.rint(shares) if is_integer else shares).astype(alpha.dtype)
+    return filtered

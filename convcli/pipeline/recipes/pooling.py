@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from convcli.convolution.planning import THREAD_BYTES
 from convcli.convolution.pooling import STRIP_BYTES, PoolMode, pool
 from convcli.convolution.statistics import measure
+from convcli.convolution.weighted import AlphaMode, NanMode, pool_weighted, sample_weights
+from convcli.errors import UsageError, parse_choice
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.parallel import thread_count
 from convcli.pictures.picture import Picture, PictureKind
@@ -16,14 +18,35 @@ from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result, Work
 from convcli.pipeline.recipes.rendering import result_record
 from convcli.sizes.text import format_padding, format_size
 
-__all__ = ["pool_recipe"]
+__all__ = ["parse_pool_alpha", "pool_recipe"]
 
 
-def pool_recipe(layer: Pooling, mode: PoolMode, jobs: int | None = None) -> Recipe:
+def parse_pool_alpha(text: str, option: str = "alpha") -> AlphaMode:
+    """Read what alpha does when pictures are pooled.
+
+    Raises
+    ------
+    UsageError
+        It is neither ``weighted`` nor ``straight``.
+    """
+    mode = parse_choice(text, AlphaMode, option)
+    if mode == AlphaMode.FILTER:
+        raise UsageError(f"{option} filter", "is for filters; pooling always pools alpha, too")
+    return mode
+
+
+def pool_recipe(
+    layer: Pooling,
+    mode: PoolMode,
+    jobs: int | None = None,
+    *,
+    alpha: AlphaMode = AlphaMode.WEIGHTED,
+    nan: NanMode = NanMode.KEEP,
+) -> Recipe:
     """Make the recipe that pools as a layer of a network does, every channel and alpha on its own."""
     return Recipe(
         f"{layer.type}-{format_size(layer.window)}",
-        partial(_pool_picture, layer, mode, jobs),
+        partial(_pool_picture, layer, mode, alpha, nan, jobs),
         partial(_estimate, layer, mode, jobs),
     )
 
@@ -41,25 +64,33 @@ def _estimate(layer: Pooling, mode: PoolMode, jobs: int | None, picture: InputKi
 
 
 def _pool_picture(
-    layer: Pooling, mode: PoolMode, jobs: int | None, picture: Picture, as_numbers: bool
+    layer: Pooling,
+    mode: PoolMode,
+    alpha_mode: AlphaMode,
+    nan: NanMode,
+    jobs: int | None,
+    picture: Picture,
+    as_numbers: bool,
 ) -> Result:
     """Pool every channel and alpha. Means of a matrix are exact; those of a picture keep its dtype."""
     rows, columns = layer.axes(picture.pixels.shape)
-
-    def pooled(channel: NDArray[Any]) -> NDArray[Any]:
-        return pool(
-            channel,
-            mode=mode,
-            size=layer.window,
-            stride=layer.stride,
-            padding=layer.padding,
-            ceil=layer.ceil,
-            rounded=not (as_numbers and picture.kind in (PictureKind.ARRAY, PictureKind.TEXT)),
-            jobs=jobs,
-        )
-
-    values = pooled(picture.pixels)
-    alpha = None if picture.alpha is None else pooled(picture.alpha)
+    window: dict[str, Any] = {
+        "mode": mode,
+        "size": layer.window,
+        "stride": layer.stride,
+        "padding": layer.padding,
+        "ceil": layer.ceil,
+        "rounded": not (as_numbers and picture.kind in (PictureKind.ARRAY, PictureKind.TEXT)),
+        "jobs": jobs,
+    }
+    visible = picture.alpha if alpha_mode == AlphaMode.WEIGHTED else None
+    weights = sample_weights(picture.pixels, visible, ignore_nan=nan == NanMode.IGNORE)
+    values: NDArray[Any] = (
+        pool(picture.pixels, **window)
+        if weights is None
+        else pool_weighted(picture.pixels, weights, **window)
+    )
+    alpha = None if picture.alpha is None else pool(picture.alpha, **window)
     result = picture.with_pixels(values, alpha)
     record = {
         "filter": layer.text,
@@ -71,5 +102,6 @@ def _pool_picture(
         "dilation": "1x1",
         **result_record(picture.pixels.shape, values.shape, values.dtype, measure(values)),
         "saturated": 0,
+        **({} if picture.alpha is None else {"alpha": alpha_mode}),
     }
     return Result(result, record, result.notes)

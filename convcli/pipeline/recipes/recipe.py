@@ -67,7 +67,7 @@ class Result(NamedTuple):
     record : mapping
         What is known about it, under the keys of ``--json``.
     notes : tuple of str
-        What could not be kept.
+        What could not be kept, and what the result does not show.
     summary : str, optional
         What to say about it instead of its size and values.
     is_amplified : bool
@@ -75,6 +75,8 @@ class Result(NamedTuple):
         gain then saturates fewer pixels.
     map_names : tuple of str
         Names of the feature maps of a picture that has several.
+    is_saturation_noted : bool
+        Whether a note says how many pixels are saturated.
     """
 
     picture: Picture
@@ -83,6 +85,7 @@ class Result(NamedTuple):
     summary: str | None = None
     is_amplified: bool = False
     map_names: tuple[str, ...] = ()
+    is_saturation_noted: bool = False
 
 
 class Recipe(NamedTuple):

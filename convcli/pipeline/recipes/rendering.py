@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.convolution.rendering import SignedMapping, render_counted
+from convcli.convolution.rendering import Losses, SignedMapping, render_counted
 from convcli.convolution.statistics import Statistics, measure
+from convcli.convolution.weighted import AlphaMode, NanMode, SampleWeights, averages, sample_weights
 from convcli.errors import UsageError
 from convcli.pictures.channels import Channels
 from convcli.pictures.picture import Picture
+from convcli.pipeline.recipes.notes import PixelNotes
 from convcli.pipeline.recipes.recipe import InputKind
 from convcli.sizes.text import format_size
 
@@ -22,6 +24,7 @@ class Rendering(NamedTuple):
     """Which channels are filtered, and how the result is scaled and turned into pixels.
 
     A `scale` of None divides by the gain. `biases` holds one number for all feature maps, or one for each.
+    `alpha` and `nan` say how transparent pixels and NaN count.
     """
 
     channels: Channels
@@ -29,6 +32,8 @@ class Rendering(NamedTuple):
     scale: float | None
     biases: tuple[float, ...]
     relu: bool
+    alpha: AlphaMode = AlphaMode.WEIGHTED
+    nan: NanMode = NanMode.KEEP
 
     def mapping(self, as_numbers: bool) -> SignedMapping:
         """Return how signed values become pixels; by default they become absolute, or stay numbers."""
@@ -48,15 +53,44 @@ class Rendering(NamedTuple):
         is_view = selected is picture or self.channels in (Channels.R, Channels.G, Channels.B)
         return 0 if is_view else prod(selected.size) * selected.itemsize
 
+    def weights(
+        self, pixels: NDArray[Any], alpha: NDArray[Any] | None, kernels: Sequence[NDArray[Any]]
+    ) -> SampleWeights | None:
+        """Return how much each pixel counts for these kernels; None if all of them count in full."""
+        is_weighted = alpha is not None and self.alpha_mode(alpha, kernels) != AlphaMode.STRAIGHT
+        return sample_weights(pixels, alpha if is_weighted else None, ignore_nan=self.nan == NanMode.IGNORE)
+
+    def alpha_mode(self, alpha: NDArray[Any] | None, kernels: Sequence[NDArray[Any]]) -> AlphaMode | None:
+        """Return what alpha does for these kernels: it weights averages, not derivatives."""
+        if alpha is None or self.alpha != AlphaMode.WEIGHTED:
+            return None if alpha is None else self.alpha
+        return AlphaMode.WEIGHTED if averages(kernels) else AlphaMode.STRAIGHT
+
+    def missing_record(
+        self, alpha: NDArray[Any] | None, kernels: Sequence[NDArray[Any]], losses: Losses
+    ) -> dict[str, object]:
+        """Return, of a picture that has them, what alpha did, and how many NaN were written as 0."""
+        record: dict[str, object] = {}
+        if alpha is not None:
+            record["alpha"] = self.alpha_mode(alpha, kernels)
+        return record | ({"nan": losses.nan} if losses.nan else {})
+
     def render(
         self, values: NDArray[Any], picture: Picture, as_numbers: bool
-    ) -> tuple[NDArray[Any], dict[str, object]]:
-        """Apply ReLU if it was requested, turn values into pixels, and return these and their record."""
+    ) -> tuple[NDArray[Any], dict[str, object], PixelNotes]:
+        """Apply ReLU if it was requested, turn values into pixels; return these, their record and notes."""
         if self.relu:
             values = np.maximum(values, 0)
-        rendered = render_counted(values, self.mapping(as_numbers), depth=picture.depth)
-        record = result_record(picture.pixels.shape, values.shape, values.dtype, measure(values))
-        return rendered.pixels, record | {"saturated": rendered.saturated}
+        mapping = self.mapping(as_numbers)
+        rendered, statistics = render_counted(values, mapping, depth=picture.depth), measure(values)
+        record = result_record(picture.pixels.shape, values.shape, values.dtype, statistics)
+        losses = rendered.losses
+        record |= {"saturated": losses.saturated}
+        notes = PixelNotes.of(
+            picture, rendered.pixels, losses, statistics, mapping, self.nan,
+            scale=self.scale or 0, has_bias=any(self.biases),
+        )  # fmt: skip
+        return rendered.pixels, record, notes
 
 
 def check_no_depthwise(name: str, channels: Channels) -> None:

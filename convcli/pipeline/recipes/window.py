@@ -31,6 +31,13 @@ class SlidingWindow(NamedTuple):
             return self
         return self._replace(border=str(Border(border.kind, border.value * pixels.shape[2])))
 
+    def with_constant_border(self, value: float) -> "SlidingWindow":
+        """Return it with another value for a border of a constant value; other borders stay."""
+        border = parse_border(self.border)
+        if border.kind not in (BorderKind.ZERO, BorderKind.CONSTANT):
+            return self
+        return self._replace(border=str(Border(BorderKind.CONSTANT, value)))
+
     def sample(self, alpha: NDArray[Any] | None, kernel_size: tuple[int, ...]) -> NDArray[Any] | None:
         """Return the alpha of the pixels that a kernel (f_h, f_w, ...) is centered on."""
         if alpha is None:

@@ -1,0 +1,311 @@
+"""Masked convolution: samples that are missing or transparent count only to the share that is there.
+
+A kernel that averages divides by the weights that it finds: ``sum(k w v) / sum(k w) · sum(k)`` for
+coefficients k, weights w and values v. With coefficients of both signs, what is missing of a sample counts as
+the mean of the window, so that a constant image still gives a constant result. Windows in which nothing is
+missing give the bits of a plain convolution.
+
+Source: H. Knutsson and C.-F. Westin, Normalized and differential convolution, CVPR 1993.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.convolution.algorithms.steps import l1_norm
+from convcli.convolution.borders import Border, BorderKind, border_sources, fill_strip
+from convcli.convolution.planning import ConvolutionSettings, PlannedConvolution, plan_convolution
+from convcli.convolution.pooling import PoolMode, pool, window_counts
+from convcli.convolution.strips import run_convolution
+from convcli.kernels.filter import Combination
+from convcli.sizes.axes import pooling_axes
+
+__all__ = [
+    "AlphaMode",
+    "MaskedStrips",
+    "NanMode",
+    "SampleWeights",
+    "averages",
+    "pool_weighted",
+    "sample_weights",
+]
+
+Array = NDArray[Any]
+
+MAX_EXACT_NORM = 1 << 30  # sum of |coefficients| up to which sums of weighted 16-bit pixels fit in int64
+NEGLIGIBLE = 1e-12  # share of the largest sum of weights that counts as none: transforms leave such errors
+ZERO_SUM = 1e-6  # a kernel whose sum is below this share of its sum of |coefficients| is a derivative
+
+
+class AlphaMode(StrEnum):
+    """What alpha does to the pixels that a filter reads."""
+
+    WEIGHTED = "weighted"
+    STRAIGHT = "straight"
+    FILTER = "filter"
+
+
+class NanMode(StrEnum):
+    """What a filter does with NaN: it gives NaN, or it leaves it out."""
+
+    KEEP = "keep"
+    IGNORE = "ignore"
+
+
+class SampleWeights(NamedTuple):
+    """How much each sample of an image counts.
+
+    Attributes
+    ----------
+    array : array (H, W) or (H, W, C)
+        Weights from 0 to `full`.
+    full : int or float
+        The weight of a sample that counts in full.
+    nan_if_empty : bool
+        Whether windows without any weight give NaN; otherwise they give what all their samples give.
+    """
+
+    array: Array
+    full: int | float
+    nan_if_empty: bool
+
+
+def averages(kernels: Sequence[Array]) -> bool:
+    """Whether the coefficients of every kernel have a sum that is not zero, so that a flat area stays flat.
+
+    Examples
+    --------
+    >>> averages([np.ones((3, 3))]), averages([np.array([[-1, 0, 1]])])
+    (True, False)
+    """
+    return all(abs(float(taps.sum())) > ZERO_SUM * l1_norm(taps) for taps in kernels)
+
+
+def sample_weights(pixels: Array, alpha: Array | None, *, ignore_nan: bool = False) -> SampleWeights | None:
+    """Return the weights of pixels by their alpha, and 0 for NaN; None if all of them count in full.
+
+    Parameters
+    ----------
+    pixels : array (H, W) or (H, W, C)
+    alpha : array (H, W) or None
+        0 is transparent; the largest integer or 1.0 is opaque.
+    ignore_nan : bool
+        Whether NaN counts nothing.
+
+    Examples
+    --------
+    >>> sample_weights(np.zeros((1, 2)), np.array([[255, 255]], np.uint8)) is None
+    True
+    >>> sample_weights(np.array([[np.nan, 3]]), None, ignore_nan=True).array.tolist()
+    [[0, 1]]
+    """
+    weights = None if alpha is None else _alpha_weights(alpha)
+    if not ignore_nan or pixels.dtype.kind != "f" or not np.isnan(pixels.min()):
+        return weights
+    valid = ~np.isnan(pixels)
+    if weights is None:
+        return SampleWeights(valid.view(np.uint8), 1, nan_if_empty=True)
+    return SampleWeights(_as_axes(weights.array, pixels) * valid, weights.full, nan_if_empty=True)
+
+
+def _alpha_weights(alpha: Array) -> SampleWeights | None:
+    if alpha.dtype.kind == "u":
+        full = int(np.iinfo(alpha.dtype).max)
+        return None if alpha.min() == full else SampleWeights(alpha, full, nan_if_empty=False)
+    shares = np.nan_to_num(alpha.astype(np.float64), nan=0.0).clip(0, 1)
+    return None if shares.min() == 1 else SampleWeights(shares, 1.0, nan_if_empty=False)
+
+
+class _Samples(NamedTuple):
+    """The samples of a strip, each times its weight, and the weights; `full` as in `SampleWeights`."""
+
+    products: Array
+    weights: Array
+    full: int | float
+
+
+def pool_weighted(image: Array, weights: SampleWeights, **window: Any) -> Array:
+    """Pool an image whose pixels do not all count in full.
+
+    Parameters
+    ----------
+    image : array (H, W) or (H, W, C)
+    weights : SampleWeights
+        A mean weights the pixels; a maximum is that of the pixels that have a weight.
+    **window
+        Keywords, as for `pool`.
+
+    Examples
+    --------
+    >>> image = np.array([[9, 1, 5, 5]], np.uint8)
+    >>> weights = SampleWeights(np.array([[0, 255, 255, 255]], np.uint8), 255, nan_if_empty=False)
+    >>> pool_weighted(image, weights, mode="max", size=(1, 2)).tolist()
+    [[1, 5]]
+    """
+    plain = pool(image, **window)
+    mask = window | {"mode": "max"}
+    missing = _as_axes(pool((weights.array != weights.full).view(np.uint8), **mask), plain) > 0
+    seen = _as_axes(pool((weights.array > 0).view(np.uint8), **mask), plain) > 0
+    if window["mode"] == PoolMode.MAX:
+        lowest = -np.inf if image.dtype.kind == "f" else np.iinfo(image.dtype).min
+        pooled = pool(np.where(_as_axes(weights.array > 0, image), image, image.dtype.type(lowest)), **window)
+    else:
+        pooled = _weighted_means(image, weights, seen, **window)
+        if plain.dtype.kind != "f":
+            pooled = np.rint(pooled)
+    empty = np.nan if weights.nan_if_empty else plain
+    chosen: Array = np.where(missing, np.where(seen, pooled, empty), plain).astype(plain.dtype)
+    return chosen
+
+
+def _weighted_means(image: Array, weights: SampleWeights, seen: Array, **window: Any) -> Array:
+    """Return the weighted means as float64, correctly rounded for pixels of 8 and 16 bits."""
+    exact = all(array.dtype in (np.uint8, np.uint16) for array in (image, weights.array))
+    factors = _as_axes(weights.array, image)
+    if exact:
+        products = np.multiply(image, factors, dtype=np.uint32)
+    else:
+        products = np.where(factors == 0, 0.0, image * (factors / weights.full))
+    # Means of integers times the number of pixels are their sums, but for an error that rounding removes.
+    means = window | {"rounded": False}
+    rows, columns = pooling_axes(
+        (image.shape[0], image.shape[1]),
+        window["size"],
+        stride=window.get("stride"),
+        padding=window.get("padding", 0),
+        ceil=window.get("ceil", False),
+    )
+    counts = np.multiply.outer(window_counts(rows), window_counts(columns))
+    total, brought = (
+        pool(array, **means) * _as_axes(counts, array)
+        for array in (weights.array if exact else weights.array / weights.full, products)
+    )
+    if exact:
+        total, brought = np.rint(total), np.rint(brought)
+    with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
+        return brought / np.where(seen, _as_axes(total, brought), 1)
+
+
+@dataclass(eq=False)
+class MaskedStrips:
+    """Corrects the strips of a planned convolution where a window holds samples that do not count in full.
+
+    Attributes
+    ----------
+    planned : PlannedConvolution
+    weights : SampleWeights
+    dtype : dtype
+        Dtype of the corrected result: float64 where the plan has integers.
+    """
+
+    planned: PlannedConvolution
+    weights: SampleWeights
+
+    def __post_init__(self) -> None:
+        """Prepare what all strips need."""
+        planned = self.planned
+        self.dtype = planned.plan.dtype if planned.plan.dtype.kind == "f" else np.dtype(np.float64)
+        self._sources = tuple(
+            border_sources(axis, planned.border.kind) for axis in (planned.rows, planned.columns)
+        )
+        has_value = planned.border.kind in (BorderKind.ZERO, BorderKind.CONSTANT)
+        self._weight_border = Border(BorderKind.CONSTANT, self.weights.full) if has_value else planned.border
+        arrays = planned.pixels, self.weights.array
+        self._exact = (
+            planned.bound is not None
+            and all(array.dtype in (np.uint8, np.uint16) for array in arrays)
+            and 0 <= planned.border.value <= np.iinfo(planned.pixels.dtype).max
+            and max(map(l1_norm, planned.kernels)) < MAX_EXACT_NORM
+        )
+
+    def correct(self, rows: slice, values: Array) -> Array:
+        """Return the result of these rows, given that of a convolution in which all samples count in full."""
+        weights = self._padded(self.weights.array, rows, self._weight_border)
+        missing = weights != self.weights.full
+        if not missing.any():
+            return values.astype(self.dtype, copy=False)
+        samples = self._weigh(self._padded(self.planned.pixels, rows, self.planned.border), weights)
+        window = np.ones(self.planned.kernels[0].shape, np.int64)
+        is_corrected = _as_axes(self._sums(missing.view(np.uint8), window) > 0, values)
+        with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
+            responses, has_weight = zip(
+                *(self._response(samples, taps) for taps in self.planned.kernels), strict=True
+            )
+            corrected = _combined(self.planned.combination, responses)
+            has_weights = np.logical_and.reduce(has_weight)
+            empty = np.nan if self.weights.nan_if_empty else values
+            corrected = np.where(has_weights, corrected, empty)
+            return np.where(is_corrected, corrected, values).astype(self.dtype)
+
+    def _padded(self, image: Array, rows: slice, border: Border) -> Array:
+        """Return what the windows of these rows of the result read of an image."""
+        axis = self.planned.rows
+        first, last = rows.start * axis.stride, (rows.stop - 1) * axis.stride + axis.extent
+        dtype = image.dtype if self._exact else np.dtype(np.float64)
+        strip = np.empty((last - first, len(self._sources[1]), *image.shape[2:]), dtype)
+        fill_strip(strip, image, self._sources[0][first:last], self._sources[1], self.planned.columns, border)
+        return strip
+
+    def _weigh(self, pixels: Array, weights: Array) -> _Samples:
+        """Return the samples times their weights; what has no weight is 0, even NaN and infinity."""
+        full = self.weights.full
+        if self._exact:
+            wide = np.uint16 if pixels.itemsize == weights.itemsize == 1 else np.uint32
+            return _Samples(np.multiply(pixels, _as_axes(weights, pixels), dtype=wide), weights, full)
+        shares = weights / full
+        factors = _as_axes(shares, pixels)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _Samples(np.where(factors == 0, 0.0, pixels * factors), shares, 1.0)
+
+    def _response(self, samples: _Samples, taps: Array) -> tuple[Array, Array]:
+        """Return the response of one kernel, and where its window has weights."""
+        has_one_sign = bool((taps >= 0).all() or (taps <= 0).all())
+        means = np.abs(taps) if has_one_sign else np.ones(taps.shape, np.int64)
+        found, sums = self._sums(samples.weights, means), self._sums(samples.products, means)
+        least = 0 if self._exact else NEGLIGIBLE * l1_norm(means)
+        has_weight = _as_axes(found > least, sums)
+        found, total = np.where(has_weight, _as_axes(found, sums), 1), float(taps.sum())
+        if has_one_sign:  # a product of integers is exact, but one of floats could overflow
+            return (sums * total / found if self._exact else sums / found * total), has_weight
+        seen, share = self._sums(samples.products, taps), _as_axes(self._sums(samples.weights, taps), sums)
+        if self._exact:
+            return (seen * found + sums * (total * samples.full - share)) / (samples.full * found), has_weight
+        return seen + sums / found * (total - share), has_weight
+
+    def _sums(self, image: Array, taps: Array) -> Array:
+        """Return the sums of products of each window as float64."""
+        rows, columns = self.planned.rows, self.planned.columns
+        settings = ConvolutionSettings(
+            stride=(rows.stride, columns.stride),
+            padding="valid",
+            dilation=(rows.dilation, columns.dilation),
+            jobs=1,
+        )
+        sums = run_convolution(plan_convolution(image, [taps], Combination.SINGLE, settings))
+        return sums.astype(np.float64, copy=False)
+
+
+def _as_axes(array: Array, other: Array) -> Array:
+    """Return an array with as many axes as another; weights may be for all channels."""
+    return array if array.ndim == other.ndim else array[..., None]
+
+
+def _combined(combination: Combination, responses: Sequence[Array]) -> Array:
+    """Combine the responses of several kernels."""
+    match combination:
+        case Combination.SINGLE:
+            return responses[0]
+        case Combination.STRONGEST:
+            return np.asarray(np.maximum.reduce(responses))
+        case Combination.MAGNITUDE:
+            return np.asarray(np.sqrt(np.sum(np.square(responses), axis=0)))
+        case Combination.ABSOLUTE_SUM:
+            return np.asarray(np.sum(np.abs(responses), axis=0))
+        case Combination.ABSOLUTE_MAXIMUM:
+            return np.asarray(np.max(np.abs(responses), axis=0))
+        case _:
+            assert_never(combination)

@@ -1,0 +1,136 @@
+"""Notes on results that show little of what was computed: NaN, saturated pixels, hardly any contrast."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.convolution.rendering import Losses, SignedMapping
+from convcli.convolution.statistics import Statistics, measure
+from convcli.convolution.weighted import NanMode
+from convcli.pictures.picture import Picture
+
+__all__ = ["PixelNotes"]
+
+MOST_SATURATED = 0.1  # the share of saturated pixels above which a note says so
+LEAST_RANGE = 0.01  # the share of the range of pixels below which a result shows nearly nothing
+MIN_PIXELS = 4096  # in smaller pictures of pixels, one edge can be a tenth of them
+ROUNDING_FACTOR = 64  # results that differ by up to this multiple of the float precision are uniform
+OUTLIERS = 0.01  # the share of pixels outside a range that are not looked at
+MIN_INPUT_RANGE = 0.1  # pictures whose own pixels use less than this are flat, and so are their results
+
+
+class PixelNotes(NamedTuple):
+    """Notes on a result that was rendered as pixels, and whether one of them is on saturated pixels."""
+
+    notes: tuple[str, ...] = ()
+    on_saturation: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        picture: Picture,
+        pixels: NDArray[Any],
+        losses: Losses,
+        statistics: Statistics | None,
+        mapping: SignedMapping,
+        nan_mode: NanMode,
+        *,
+        scale: float,
+        has_bias: bool,
+        is_amplified: bool = False,
+    ) -> "PixelNotes":
+        """Return the notes on a result.
+
+        Parameters
+        ----------
+        picture : Picture
+            The input.
+        pixels : array
+            The result: uint8 or uint16 pixels, or numbers, on which there are no notes.
+        losses : Losses
+            Of rendering the result.
+        statistics : Statistics or None
+            Of the values before rendering; None if they were not measured.
+        mapping : SignedMapping
+            How signed values became pixels.
+        nan_mode : NanMode
+        scale : float
+        has_bias : bool
+            How the values were adjusted.
+        is_amplified : bool
+            Whether dividing by the gain of the filter saturates fewer pixels.
+        """
+        if mapping == SignedMapping.RAW:
+            return cls()
+        notes = []
+        if losses.nan:
+            hint = "; --nan ignore leaves NaN out of the windows" if nan_mode == NanMode.KEEP else ""
+            notes.append(f"{losses.nan} NaN {'was' if losses.nan == 1 else 'were'} written as 0{hint}")
+        white = int(np.iinfo(pixels.dtype).max)
+        has_pixels = picture.pixels.dtype in (np.uint8, np.uint16)
+        if has_pixels and pixels.size < MIN_PIXELS:
+            return cls(tuple(notes))
+        # Cutting off negative values is what clip is for.
+        saturated = losses.above + (0 if mapping == SignedMapping.CLIP else losses.below)
+        fitting = None if has_pixels else _largest_scale(statistics, white, scale)
+        ways = "--signed stretch shows them"
+        if not has_bias:
+            ways = f"--signed stretch or {f'--scale {fitting}' if fitting else 'another --scale'} shows them"
+        is_saturated = saturated > MOST_SATURATED * pixels.size
+        if is_saturated:
+            if is_amplified and has_pixels:
+                ways = "--scale gain divides by the gain of the filter"
+            share = saturated / pixels.size
+            notes.append(f"{share * 100:.0f} % of the pixels saturate; {ways}, -o x.npy keeps the numbers")
+        elif mapping != SignedMapping.STRETCH and (
+            _loses_contrast(picture.pixels, pixels)
+            if has_pixels
+            else _shows_nothing(picture.pixels, pixels, statistics, mapping)
+        ):
+            notes.append(
+                f"the result uses less than 1 % of the range from 0 to {white}; {ways}, -o x.npy keeps the "
+                "numbers"
+            )
+        return cls(tuple(notes), is_saturated)
+
+
+def _largest_scale(statistics: Statistics | None, white: int, scale: float) -> str | None:
+    """Return the largest scale of one digit by which values fit that were scaled by `scale`."""
+    if statistics is None or statistics.lowest is None or statistics.highest is None:
+        return None
+    largest = max(-statistics.lowest, statistics.highest)
+    factor = abs(scale) * white / largest if largest else 0
+    if not 0 < factor < math.inf:
+        return None
+    unit = 10.0 ** math.floor(math.log10(factor))
+    rounded = math.floor(factor / unit) * unit
+    return f"{rounded:.0f}" if rounded >= 1 else f"{rounded:.1g}"
+
+
+def _loses_contrast(pixels_in: NDArray[Any], pixels: NDArray[Any]) -> bool:
+    """Whether the result of a picture with contrast has hardly any, but some; an empty one is natural."""
+    return 0 < _range(pixels) < LEAST_RANGE and _range(pixels_in) >= MIN_INPUT_RANGE
+
+
+def _shows_nothing(
+    numbers: NDArray[Any], pixels: NDArray[Any], statistics: Statistics | None, mapping: SignedMapping
+) -> bool:
+    """Whether values that differ by more than rounding errors become pixels that hardly do."""
+    if statistics is None or statistics.lowest is None or statistics.highest is None:
+        return False
+    lowest = max(statistics.lowest, 0) if mapping == SignedMapping.CLIP else statistics.lowest
+    if lowest >= statistics.highest or _range(pixels) > 4 * LEAST_RANGE:
+        return False
+    span = measure(numbers)
+    rounding = np.finfo(numbers.dtype if numbers.dtype.kind == "f" else np.float32).eps * ROUNDING_FACTOR
+    if statistics.highest - lowest <= rounding * max(-(span.lowest or 0), span.highest or 0):
+        return False
+    lows, highs = np.quantile(pixels, [[0, OUTLIERS / 2, OUTLIERS], [1 - OUTLIERS, 1 - OUTLIERS / 2, 1]])
+    return bool((highs - lows).min() < LEAST_RANGE * np.iinfo(pixels.dtype).max)
+
+
+def _range(pixels: NDArray[Any]) -> float:
+    """Return which share of their range pixels use."""
+    return float((int(pixels.max()) - int(pixels.min())) / int(np.iinfo(pixels.dtype).max))
