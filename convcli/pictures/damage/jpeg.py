@@ -78,16 +78,15 @@ def check_fill(stream: BinaryIO, name: str) -> None:
     kind: int | None = None
     while kind not in {START_OF_SCAN, END_OF_IMAGE}:
         before = stream.tell()
-        kind, _ = _next_marker(stream, [])
+        kind, _ = _next_marker(stream, name, [])
         if kind is None:
             return
         fill += stream.tell() - before - 2
         segments += 1
-        if fill > MAX_FILL or segments > MAX_SEGMENTS:
-            why = (
-                f"has more than {MAX_SEGMENTS} segments, or {MAX_FILL} fill bytes between them; save it again"
-            )
-            raise ImageError(name, why)
+        if fill > MAX_FILL:
+            raise _too_much_fill(name)
+        if segments > MAX_SEGMENTS:
+            raise _too_many(name, MAX_SEGMENTS, "segments")
         if kind not in STANDALONE:
             _skip_segment(stream)
 
@@ -104,12 +103,13 @@ def find_scans(stream: BinaryIO, name: str) -> Scans:
     ends: list[int] = []
     arithmetic = False
     stream.seek(2)
-    (kind, _), segments = _next_marker(stream, []), 0
+    (kind, _), segments = _next_marker(stream, name, []), 0
     while kind not in {END_OF_IMAGE, None}:
         segments += 1
-        if segments > MAX_SEGMENTS or len(ends) > frame.max_scans():
-            why = f"has more than {frame.max_scans()} scans, or {MAX_SEGMENTS} segments"
-            raise ImageError(name, f"{why}, and would take long to decode; save it again")
+        if segments > MAX_SEGMENTS:
+            raise _too_many(name, MAX_SEGMENTS, "segments")
+        if len(ends) > frame.max_scans():
+            raise _too_many(name, frame.max_scans(), "scans")
         content = b"" if kind in STANDALONE else _read_segment(stream)
         if kind in FRAME_MARKERS and len(content) >= 6:
             arithmetic = kind in ARITHMETIC_FRAMES
@@ -119,7 +119,7 @@ def find_scans(stream: BinaryIO, name: str) -> Scans:
         elif kind == RESTART_INTERVAL and len(content) >= 2:
             frame.restart_interval = int.from_bytes(content[:2])
         restarts: list[int] = []
-        next_kind, end = _next_marker(stream, restarts)
+        next_kind, end = _next_marker(stream, name, restarts)
         if kind == START_OF_SCAN and content:
             ends.append(end)
             _check_restarts(restarts, frame.restart_count(content[1 : 1 + 2 * content[0] : 2]), name)
@@ -144,6 +144,14 @@ def _check_restarts(found: list[int], expected: int, name: str) -> None:
         raise ImageError(name, "is damaged: some of its pixels are missing")
 
 
+def _too_much_fill(name: str) -> ImageError:
+    return _too_many(name, MAX_FILL, "fill bytes")
+
+
+def _too_many(name: str, limit: int, what: str) -> ImageError:
+    return ImageError(name, f"has more than {limit} {what}, which would take long to decode; save it again")
+
+
 def _read_segment(stream: BinaryIO) -> bytes:
     """Read the segment that follows a marker."""
     length = int.from_bytes(stream.read(2))
@@ -155,7 +163,7 @@ def _skip_segment(stream: BinaryIO) -> None:
     stream.seek(max(0, length - 2), io.SEEK_CUR)
 
 
-def _next_marker(stream: BinaryIO, restarts: list[int]) -> tuple[int | None, int]:
+def _next_marker(stream: BinaryIO, name: str, restarts: list[int]) -> tuple[int | None, int]:
     """Move past the next marker, and append the restart markers before it to `restarts`.
 
     Returns
@@ -165,6 +173,7 @@ def _next_marker(stream: BinaryIO, restarts: list[int]) -> tuple[int | None, int
     int
         Where it begins, with its fill bytes.
     """
+    long_fill = 0  # bytes of blocks that are nothing else, which Pillow would copy again and again
     tail, tail_begin = b"", 0  # the last fill byte of the block before, and where the first of them is
     size = min(BLOCK, 16)  # bytes: in most cases, it follows immediately
     while block := stream.read(size):
@@ -178,6 +187,9 @@ def _next_marker(stream: BinaryIO, restarts: list[int]) -> tuple[int | None, int
                 return match[1][0], begin
             restarts.append(match[1][0])
         fill = len(data) - len(data.rstrip(b"\xff"))
+        long_fill += fill if fill == len(data) else 0
+        if long_fill > MAX_FILL:
+            raise _too_much_fill(name)
         if not tail or fill < len(data):
             tail_begin = position + len(data) - fill
         tail = data[-1:] if fill else b""

@@ -3,6 +3,7 @@
 Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025).
 """
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -27,12 +28,16 @@ def check_chunks(stream: BinaryIO, name: str) -> None:
         The file is truncated, a checksum is wrong, or there is no palette before the pixels.
     """
     palette_missing = False
-    for kind, data, checksum in _chunks(stream, name):
-        if zlib.crc32(data, zlib.crc32(kind)) != checksum:
+    for kind, data in _chunks(stream, name):
+        checksum, header = zlib.crc32(kind), b""
+        for block in data:
+            checksum = zlib.crc32(block, checksum)
+            header = header or block
+        if stream.read(4) != checksum.to_bytes(4):
             chunk = kind.decode("latin-1")
             raise ImageError(name, f"is damaged: the checksum of its {chunk} chunk is wrong")
         if kind == b"IHDR":
-            palette_missing = data[9:10] == bytes([PALETTE])
+            palette_missing = header[9:10] == bytes([PALETTE])
         elif kind == b"PLTE":
             palette_missing = False
         elif kind == b"IDAT" and palette_missing:
@@ -41,7 +46,7 @@ def check_chunks(stream: BinaryIO, name: str) -> None:
 
 def find_chunk(stream: BinaryIO, name: str, kind: bytes) -> bytes | None:
     """Return the content of the first chunk of a kind, wherever it stands, or None."""
-    return next((data for found, data, _ in _chunks(stream, name) if found == kind), None)
+    return next((b"".join(data) for found, data in _chunks(stream, name) if found == kind), None)
 
 
 def check_all_pixels(stream: BinaryIO, name: str, frame: int = 0) -> None:
@@ -52,14 +57,14 @@ def check_all_pixels(stream: BinaryIO, name: str, frame: int = 0) -> None:
     ImageError
         The data ends early.
     """
-    header, pieces = pixel_data(stream, name, frame)
-    missing = expected_bytes(header)
     inflater = zlib.decompressobj()
-    for data in pieces:
+    header, length = b"", 0
+    for frame_header, data in _pixel_blocks(stream, name, frame):
+        header = frame_header
         while data and not inflater.eof:
-            missing -= len(inflater.decompress(data, BLOCK))
+            length += len(inflater.decompress(data, BLOCK))
             data = inflater.unconsumed_tail
-    missing -= len(inflater.flush())
+    missing = expected_bytes(header) - length - len(inflater.flush())
     if missing > 0:
         raise ImageError(name, f"is damaged: {missing} bytes of its pixels are missing")
 
@@ -67,34 +72,53 @@ def check_all_pixels(stream: BinaryIO, name: str, frame: int = 0) -> None:
 def pixel_data(stream: BinaryIO, name: str, frame: int = 0) -> tuple[bytes, list[bytes]]:
     """Return the header of a frame, as of a picture of its own, and the pieces of its compressed data."""
     header, pieces = b"", list[bytes]()
-    number, after_first = 0, False
-    for kind, data, _ in _chunks(stream, name):
-        if kind == b"IHDR":
-            header = data
-        elif kind == b"IDAT":
-            after_first = True
-            if frame == 0:
-                pieces.append(data)
-        elif kind == b"fcTL" and after_first:
-            number += 1
-            if number == frame:
-                header = data[4:12] + header[8:]
-        elif kind == b"fdAT" and number == frame:
-            pieces.append(data[4:])
+    for frame_header, piece in _pixel_blocks(stream, name, frame):
+        header = frame_header
+        pieces.append(piece)
     return header, pieces
 
 
-def _chunks(stream: BinaryIO, name: str) -> Iterator[tuple[bytes, bytes, int]]:
-    """Yield kind, data and checksum of the chunks up to the end of the image."""
-    stream.seek(8)
-    kind = b""
+def _pixel_blocks(stream: BinaryIO, name: str, frame: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the header of a frame, as of a picture of its own, with each piece of its compressed data."""
+    header = b""
+    number, after_first = 0, False
+    for kind, data in _chunks(stream, name):
+        if kind == b"IHDR":
+            header = b"".join(data)
+            yield header, b""
+        elif kind == b"IDAT":
+            after_first = True
+            if frame == 0:
+                yield from ((header, block) for block in data)
+        elif kind == b"fcTL" and after_first:
+            number += 1
+            if number == frame:
+                header = b"".join(data)[4:12] + header[8:]
+                yield header, b""
+        elif kind == b"fdAT" and number == frame:
+            stream.seek(4, io.SEEK_CUR)
+            yield from ((header, block) for block in data)
+
+
+def _chunks(stream: BinaryIO, name: str) -> Iterator[tuple[bytes, Iterator[bytes]]]:
+    """Yield kind and data, in blocks, of the chunks up to the end of the image; a checksum follows."""
+    size = stream.seek(0, io.SEEK_END)
+    position, kind = 8, b""
     while kind != b"IEND":
+        stream.seek(position)
         head = stream.read(8)
         length, kind = struct.unpack(">I4s", head) if len(head) == 8 else (0, b"")
-        body = stream.read(length + 4)
-        if len(head) < 8 or len(body) < length + 4:
+        data = position + 8
+        position = data + length + 4
+        if len(head) < 8 or position > size:
             raise ImageError(name, "is truncated: its end is missing")
-        yield kind, body[:-4], int.from_bytes(body[-4:])
+        yield kind, _blocks(stream, data + length)
+
+
+def _blocks(stream: BinaryIO, end: int) -> Iterator[bytes]:
+    """Read up to a position, in blocks."""
+    while block := stream.read(max(0, min(BLOCK, end - stream.tell()))):
+        yield block
 
 
 def expected_bytes(header: bytes) -> int:

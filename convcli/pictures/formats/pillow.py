@@ -117,11 +117,11 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pi
                 file_bytes = length(stream)
                 if frame is not None and image.format != "TIFF":
                     if image.format != "MPO":  # its pictures differ in size
-                        check_size(image, file_bytes, name, limits)
+                        check_size(image, file_bytes, name, limits, frame=frame)
                     _seek(image, stream, frame, name)
-                check_size(image, file_bytes, name, limits)
+                check_size(image, file_bytes, name, limits, frame=frame)
                 refuse_cut(image, stream, name)
-                decoded = _decoded(image, stream, name, frame)
+                decoded = _decoded(image, stream, name, limits, frame)
         except (ConvcliError, MemoryError, Warning):  # a warning if the caller wants errors of them
             raise
         except Image.DecompressionBombError:  # of a WebP or GIF, in a process of a caller
@@ -170,7 +170,9 @@ def _tag(image: Image.Image, number: int, default: Any) -> Any:
     return getattr(image, "tag_v2", {}).get(number, default)
 
 
-def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None) -> PillowDecoded:
+def _decoded(
+    image: Image.Image, stream: BinaryIO, name: str, limits: Limits, frame: int | None
+) -> PillowDecoded:
     notes = []
     if frame is None and getattr(image, "is_animated", False):
         notes.append(SEVERAL_FRAMES)
@@ -185,7 +187,7 @@ def _decoded(image: Image.Image, stream: BinaryIO, name: str, frame: int | None)
         notes.append(scale_note(rest[0]))
     # Loading a TIFF applies its orientation and removes the tag.
     sideways = _tag(image, ORIENTATION, 1) >= 5
-    check_pixels = check_damage(image, stream, name, frame or 0)
+    check_pixels = check_damage(image, stream, name, limits, frame or 0)
     _fix_byte_order(image)
     finish = prepare(image, stream, name)
     allocate_pixels(image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,16 +32,17 @@ def _arrays_of(decoded: PillowDecoded) -> tuple[NDArray[Any], NDArray[Any] | Non
     image = decoded.image
     if image.mode.startswith("I;16") or (image.mode == "I" and decoded.format == "PPM"):
         return *_deep_gray(decoded), PictureKind.PIXELS
-    if image.mode == "I" and decoded.sample_format == UNSIGNED:
-        return np.array(image).view(np.uint32), None, PictureKind.NUMBERS
-    if image.mode in {"I", "F"}:
-        return np.array(image), None, PictureKind.NUMBERS
+    if image.mode == "I":
+        values = _array(image, image.mode, np.int32)
+        is_unsigned = decoded.sample_format == UNSIGNED
+        return (values.view(np.uint32) if is_unsigned else values), None, PictureKind.NUMBERS
+    if image.mode == "F":
+        return _array(image, image.mode, np.float32), None, PictureKind.NUMBERS
     if image.mode == "L" and decoded.sample_format == SIGNED:
-        return np.array(image).view(np.int8), None, PictureKind.NUMBERS
+        return _array(image, image.mode).view(np.int8), None, PictureKind.NUMBERS
     has_alpha = image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info
     gray = image.mode in {"1", "L", "LA", "La"}
-    mode = ("LA" if has_alpha else "L") if gray else ("RGBA" if has_alpha else "RGB")
-    array = _array(image if image.mode == mode else image.convert(mode))
+    array = _array(image, ("LA" if has_alpha else "L") if gray else ("RGBA" if has_alpha else "RGB"))
     if not has_alpha:
         return array, None, PictureKind.PIXELS
     return (array[..., 0] if gray else array[..., :3]), array[..., -1], PictureKind.PIXELS
@@ -48,23 +50,34 @@ def _arrays_of(decoded: PillowDecoded) -> tuple[NDArray[Any], NDArray[Any] | Non
 
 def _deep_gray(decoded: PillowDecoded) -> tuple[NDArray[np.uint16], NDArray[np.uint16] | None]:
     """Return 16-bit pixels, and alpha if a value is transparent."""
-    values: NDArray[np.uint16] = np.asarray(decoded.image).astype(np.uint16)
+    values: NDArray[np.uint16] = _array(decoded.image, decoded.image.mode, np.uint16)
     transparent = decoded.image.info.get("transparency")
     alpha = None
     if isinstance(transparent, int):
-        alpha = np.where(values == transparent, 0, 65535).astype(np.uint16)
+        alpha = np.full_like(values, 65535)
+        alpha[values == transparent] = 0
     if decoded.white < 65535:
-        scaled = (values.astype(np.uint32) * 65535 + decoded.white // 2) // decoded.white
-        values = scaled.astype(np.uint16)
-    return (65535 - values if decoded.inverted else values), alpha
+        for rows in _strips(values.shape[1], values.shape[0]):
+            values[rows] = (values[rows].astype(np.uint32) * 65535 + decoded.white // 2) // decoded.white
+    if decoded.inverted:
+        np.subtract(65535, values, out=values)
+    return values, alpha
 
 
-def _array(image: Image.Image) -> NDArray[Any]:
-    """Return an image's pixels, copied in strips: all at once, Pillow would make two more copies."""
+def _array(image: Image.Image, mode: str, dtype: type[np.generic] = np.uint8) -> NDArray[Any]:
+    """Return an image's pixels in another mode, strip by strip: all at once would take more copies."""
     width, height = image.size
-    rows = max(1, STRIP_PIXELS // width)
-    array = np.empty((height, width, len(image.getbands())), np.uint8)
-    for top in range(0, height, rows):
-        strip = image.crop((0, top, width, min(top + rows, height)))
-        array[top : top + rows] = np.asarray(strip).reshape(-1, width, array.shape[2])
-    return array if array.shape[2] > 1 else array[:, :, 0]
+    channels = len(image.getbands()) if mode == image.mode else len(mode)
+    array = np.empty((height, width, channels), dtype)
+    for rows in _strips(width, height):
+        strip = image.crop((0, rows.start, width, rows.stop))
+        values = np.asarray(strip if image.mode == mode else strip.convert(mode))
+        array[rows] = values.reshape(-1, width, channels)
+    return array if channels > 1 else array[:, :, 0]
+
+
+def _strips(width: int, height: int) -> Iterator[slice]:
+    """Yield the rows of each strip."""
+    step = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, step):
+        yield slice(top, min(top + step, height))

@@ -8,22 +8,27 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from PIL import Image
 
 from convcli.errors import ImageError
+from convcli.pictures.formats.pillow_estimates import check_scans
+from convcli.pictures.formats.pillow_opening import length
 
 if TYPE_CHECKING:
     from convcli.pictures.damage.jpeg import Scans
+    from convcli.pictures.limits import Limits
 
 __all__ = ["check_damage"]
 
-ROWS_COMPARED = 256  # rows compared at a time
+PIXELS_COMPARED = 1 << 17  # pixels compared at a time
 
 
-def check_damage(image: Image.Image, stream: BinaryIO, name: str, frame: int) -> Callable[[], None]:
+def check_damage(
+    image: Image.Image, stream: BinaryIO, name: str, limits: "Limits", frame: int
+) -> Callable[[], None]:
     """Check a picture before decoding, and return a function that checks it after decoding.
 
     Raises
     ------
     ImageError
-        It is damaged or truncated.
+        It is damaged or truncated, or decoding its scans and checking them takes too much memory.
     """
     if image.format == "TIFF":
         _check_tiff(image, stream, name)
@@ -42,6 +47,8 @@ def check_damage(image: Image.Image, stream: BinaryIO, name: str, frame: int) ->
     position = content.tell()
     scans = find_scans(content, name)
     content.seek(position)
+    if len(scans.ends) > 1:
+        check_scans(image, length(content), name, limits)
     return partial(_check_jpeg, image, content, name, scans)
 
 
@@ -90,7 +97,8 @@ def _check_jpeg(image: Image.Image, stream: BinaryIO, name: str, scans: "Scans")
 
     with JpegImageFile(io.BytesIO(pad_scans(stream, scans.ends))) as again:
         again.load()
-        for top in range(0, image.height, ROWS_COMPARED):
-            strip = 0, top, image.width, min(image.height, top + ROWS_COMPARED)
+        rows = max(1, PIXELS_COMPARED // image.width)
+        for top in range(0, image.height, rows):
+            strip = 0, top, image.width, min(image.height, top + rows)
             if image.crop(strip).tobytes() != again.crop(strip).tobytes():
                 raise ImageError(name, "is damaged: some of its pixels are missing")

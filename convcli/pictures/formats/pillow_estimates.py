@@ -1,21 +1,29 @@
-"""Estimates the memory that Pillow's decoders take, and finds out whether it was memory that one lacked."""
+"""Estimates the memory that Pillow's decoders take, and finds out whether it was memory that one lacked.
+
+The numbers are upper bounds, measured as peaks of processes that decode pictures of 20 million pixels.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+import math
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image
+from convcli.errors import ImageError
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from convcli.pictures.limits import Limits
 
-__all__ = ["check_size", "is_memory_short"]
+__all__ = ["check_scans", "check_size", "is_memory_short"]
 
 # By mode: channels of the array, bytes per value, bytes per pixel in Pillow.
 MODE_BYTES = {
     "1": (1, 1, 1),
     "L": (1, 1, 1),
-    "P": (3, 1, 5),
+    "P": (3, 1, 1),
     "I;16": (1, 2, 2),
     "I": (1, 4, 4),
     "F": (1, 4, 4),
@@ -23,12 +31,26 @@ MODE_BYTES = {
     "RGB": (3, 1, 4),
     "RGBA": (4, 1, 4),
 }
+ANY_MODE = 3, 1, 4
 ROW_OVERHEAD = 12  # bytes that Pillow needs per row
-OUT_OF_MEMORY = ("out of memory", "decoder error -9")  # how Pillow's decoders report it
+FRAME_BYTES = 12  # per pixel: what decoders hold of the frames before
+WEBP_BYTES, AVIF_BYTES, AVIF_GRAY_BYTES = 12, 9, 4  # per pixel: canvases and planes of the decoders
+# Pillow's decoders in Python hold two copies of all samples, and the words of a block of plain text.
+PYTHON_COPIES, TEXT_BLOCK, WORD_BYTES = 2, 1 << 20, 40
+TILE_WIDTH, TILE_LENGTH, ROWS_PER_STRIP = 322, 323, 278  # TIFF tags
+BITS_PER_SAMPLE, PLANAR, SEPARATE_PLANES, PHOTOMETRIC, YCBCR = 258, 284, 2, 262, 6
+MAX_PART_PIXELS = 1 << 24  # pixels of a tile that may be larger than the picture
+OUT_OF_MEMORY = ("out of memory", "decoder error -9")  # how decoders report it
 
 
 def check_size(
-    image: Image.Image, file_bytes: int, name: str, limits: Limits, *, is_decoded: bool = False
+    image: Image.Image,
+    file_bytes: int,
+    name: str,
+    limits: Limits,
+    *,
+    frame: int | None = None,
+    is_decoded: bool = False,
 ) -> None:
     """Refuse a picture whose header gives a size beyond the limits.
 
@@ -37,26 +59,109 @@ def check_size(
     ImageError
         It is larger.
     """
-    channels, itemsize, pixel_bytes = MODE_BYTES.get(image.mode, (3, 1, 8))
+    decoder_bytes = 0 if is_decoded else _decoder_bytes(image, file_bytes, frame)
+    if image.format == "TIFF" and not is_decoded:
+        decoder_bytes += _part_bytes(image, name, limits)
+    _check(image, name, limits, decoder_bytes, is_decoded=is_decoded)
+
+
+def check_scans(image: Image.Image, file_bytes: int, name: str, limits: Limits) -> None:
+    """Refuse a JPEG of several scans that takes too much memory: libjpeg holds all its coefficients.
+
+    Raises
+    ------
+    ImageError
+        It takes more than the limits allow.
+    """
+    _check(image, name, limits, _pixels_bytes(image) + _coefficient_bytes(image) + 2 * file_bytes)
+
+
+def _check(
+    image: Image.Image, name: str, limits: Limits, decoder_bytes: int, *, is_decoded: bool = False
+) -> None:
+    """Check the memory of pixels in Pillow, with either what the decoder takes besides or the array."""
+    channels, itemsize, _ = MODE_BYTES.get(image.mode, ANY_MODE)
+    pixels_bytes = _pixels_bytes(image)
     if "transparency" in image.info:
-        channels, pixel_bytes = 4, 8
-    if image.format in {"WEBP", "AVIF", "GIF"}:
-        pixel_bytes += 8  # their decoders hold whole frames
-    size = image.height, image.width, channels
-    decoder_bytes = (image.width * pixel_bytes + ROW_OVERHEAD) * image.height
-    if image.format in {"PNG", "WEBP", "AVIF"}:  # their decoders read compressed data into memory
-        decoder_bytes += 2 * file_bytes
+        channels = 2 if image.mode in {"L", "1"} else 4
+    array_bytes = image.width * image.height * channels * itemsize
     limits.check(
         name,
-        size,
+        (image.height, image.width, channels),
         itemsize,
-        decoder_bytes=decoder_bytes,
-        taken_bytes=decoder_bytes if is_decoded else 0,
+        decoder_bytes=pixels_bytes + max(0, decoder_bytes - array_bytes),
+        taken_bytes=pixels_bytes if is_decoded else 0,
         numbers=image.mode in {"I", "F"},
     )
 
 
+def _pixels_bytes(image: Image.Image) -> int:
+    """Return the bytes of the image in Pillow."""
+    return (image.width * MODE_BYTES.get(image.mode, ANY_MODE)[2] + ROW_OVERHEAD) * image.height
+
+
+def _coefficient_bytes(image: Image.Image) -> int:
+    """Return the bytes of all coefficients of a JPEG."""
+    layers: Any = getattr(image, "layer", ())
+    sampling = [(across, down) for _, across, down, _ in layers] or [(1, 1)]
+    most_across, most_down = (max(1, *factors) for factors in zip(*sampling, strict=True))
+    blocks: int = sum(
+        math.ceil(image.width * across / most_across / 8) * math.ceil(image.height * down / most_down / 8)
+        for across, down in sampling
+    )
+    return 128 * blocks
+
+
+def _decoder_bytes(image: Image.Image, file_bytes: int, frame: int | None) -> int:
+    """Return the bytes that a decoder takes besides the image, or turning it upright or checking it does."""
+    pixels = image.width * image.height
+    match image.format:
+        case "WEBP":
+            return WEBP_BYTES * pixels + 2 * file_bytes
+        case "AVIF":
+            return (AVIF_GRAY_BYTES if image.mode == "L" else AVIF_BYTES) * pixels + 2 * file_bytes
+        case "GIF" | "PNG" if frame:
+            return FRAME_BYTES * pixels
+        case "PNG" if isinstance(getattr(image, "fp", None), io.BytesIO):  # may be a copy
+            return 2 * file_bytes
+        case "PPM" if _is_decoded_by_python(image):
+            copies = PYTHON_COPIES * pixels * len(image.getbands()) * (4 if image.mode == "I" else 1)
+            return copies + WORD_BYTES * min(file_bytes, TEXT_BLOCK)
+    return _pixels_bytes(image)
+
+
+def _is_decoded_by_python(image: Image.Image) -> bool:
+    tiles: Any = getattr(image, "tile", ())
+    return bool(tiles) and str(tiles[0][0]).startswith("ppm")
+
+
+def _part_bytes(image: Image.Image, name: str, limits: Limits) -> int:
+    """Return the bytes of the tile or strip that libtiff decodes at a time, which may exceed the picture."""
+    tags: Any = image.tag_v2  # type: ignore[attr-defined] # a TIFF has it
+    tiles: Any = getattr(image, "tile", ())
+    if not tiles or tiles[0][0] != "libtiff":
+        return 0
+    across, down = tags.get(TILE_WIDTH), tags.get(TILE_LENGTH)
+    if across is None or down is None:
+        rows = tags.get(ROWS_PER_STRIP, image.height)
+        across, down = image.width, min(rows, image.height) if isinstance(rows, int) else image.height
+    pixels = across * down
+    if pixels > max(limits.pixels, MAX_PART_PIXELS):
+        why = f"has tiles of {across}x{down} = {pixels} pixels, more than {limits.pixels}"
+        raise ImageError(name, f"{why}; raise the limit with --max-pixels")
+    bits = tags.get(BITS_PER_SAMPLE, (1,))
+    is_separate = tags.get(PLANAR) == SEPARATE_PLANES
+    pixel_bits = 32 if tags.get(PHOTOMETRIC) == YCBCR else max(bits) if is_separate else sum(bits)
+    return int(pixels * pixel_bits // 8)
+
+
 def is_memory_short(error: Exception, image: Image.Image | None) -> bool:
-    """Whether it was lack of memory that made a decoder fail, which not every decoder reports."""
-    del image
-    return any(text in str(error).lower() for text in OUT_OF_MEMORY)
+    """Whether it was lack of memory that made a decoder fail: not every decoder reports it as such."""
+    if any(text in str(error).lower() for text in OUT_OF_MEMORY):
+        return True
+    if image is None:
+        return False
+    with suppress(MemoryError):  # where the address space is limited
+        bytearray(_decoder_bytes(image, 0, None) + _coefficient_bytes(image))
+        return False
+    return True
