@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.convolution.buffers import BufferPool
 from convcli.errors import ImageError, UsageError, parse_choice
+from convcli.pictures.arrays import check_unmasked
 
 __all__ = [
     "Adjustment",
@@ -141,6 +142,7 @@ class Adjustment:
 
 
 def _real_numbers(values: ArrayLike) -> NDArray[Any]:
+    check_unmasked(values, "array", ImageError)
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
         raise ImageError(f"array of {array.dtype}", "only real numbers can be rendered as pixels")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import KernelError
+from convcli.pictures.arrays import check_unmasked
 
 __all__ = [
     "MAX_TAPS",
@@ -211,6 +212,7 @@ def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Ma
     requirement = (
         "must have two axes (rows, columns)" if axes == 2 else "must have two to four axes (f_h, f_w, C, F)"
     )
+    check_unmasked(value, name, KernelError)
     try:
         taps = np.asarray(value)
     except ValueError:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import SizeError
+from convcli.pictures.arrays import check_unmasked
 
 __all__ = ["INPUT_AXES", "OUTPUT_AXES", "WEIGHT_AXES", "Array", "check_activations", "labeled_shape"]
 
@@ -17,6 +18,7 @@ WEIGHT_AXES = ("f_h", "f_w", "n_c_prev / groups", "n_c")
 
 def check_activations(value: ArrayLike, name: str, axes: tuple[str, ...]) -> Array:
     """Return a 4-D array as float32 or float64, in native byte order."""
+    check_unmasked(value, name, SizeError)
     array = np.asarray(value)
     if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
         raise SizeError(name, f"must hold real numbers, not {array.dtype}")

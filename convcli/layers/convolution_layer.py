@@ -21,6 +21,7 @@ from convcli.layers.checks import (
 from convcli.layers.im2col import LayerAlgorithm, depthwise, fits_one_blas_thread, im2col, im2col_matmul
 from convcli.layers.winograd import TILE, TILE_INPUTS, suits_winograd, winograd, winograd_fits_one_blas_thread
 from convcli.parallel import WorkQueue, parallel_for, thread_count
+from convcli.pictures.arrays import check_unmasked
 from convcli.sizes.axes import Padding, Pair, window_axes
 from convcli.sizes.windowed import Axis
 
@@ -306,6 +307,7 @@ class _Layer:
 
 
 def _bias(value: ArrayLike, w: Array) -> Array:
+    check_unmasked(value, "b", SizeError)
     bias = np.asarray(value)
     filters = w.shape[3]
     if bias.dtype.kind not in "iuf" or bias.shape not in ((filters,), (1, 1, 1, filters)):

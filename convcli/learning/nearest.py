@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convcli.errors import FilterError
+from convcli.errors import FilterError, KernelError
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Combination
 from convcli.kernels.lookup import get_filter
+from convcli.pictures.arrays import check_unmasked
 
 __all__ = ["NearestFilter", "nearest_filter"]
 
@@ -40,6 +41,7 @@ def nearest_filter(taps: ArrayLike) -> NearestFilter | None:
     >>> str(convcli.nearest_filter(convcli.get_filter("scharr-x", angle=70).kernels[0]))
     'scharr-x at 70.0 degrees, scaled 1.00 (similarity 1.0000)'
     """
+    check_unmasked(taps, "kernel", KernelError)
     matrix = np.asarray(taps, np.float64)
     length = float(np.linalg.norm(matrix))
     if matrix.ndim != 2 or not length or not math.isfinite(length):

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.errors import ImageError, UsageError
+from convcli.errors import ConvcliError, ImageError, UsageError
 
-__all__ = ["fill_array", "image_array"]
+__all__ = ["check_unmasked", "fill_array", "image_array"]
 
 
 def fill_array(
@@ -44,6 +44,47 @@ def fill_array(
     return out
 
 
+def check_unmasked(value: object, name: str, error: type[ConvcliError]) -> None:
+    """Check that no value of an array is masked: masks are not read, so it would count as data.
+
+    Parameters
+    ----------
+    value : object
+        An array, or a list of them.
+    name : str
+        The name to use in the message.
+    error : type
+        The error to raise.
+
+    Raises
+    ------
+    ConvcliError
+        A value is masked.
+
+    Examples
+    --------
+    >>> check_unmasked(np.ma.masked_equal([1, 2], 2), "image", ImageError)
+    Traceback (most recent call last):
+    ...
+    convcli.errors.ImageError: image: has 1 masked value, but masks are not read; fill it in first, as in \
+array.filled(0), or array.filled(nan) for nan="ignore"
+    """
+    arrays = value if isinstance(value, list | tuple) else [value]
+    masked = sum(
+        int(np.count_nonzero(array.mask))
+        for array in arrays
+        # Only of arrays that have a mask, because numpy loads numpy.ma at its first use.
+        if isinstance(array, np.ndarray) and hasattr(array, "mask") and isinstance(array, np.ma.MaskedArray)
+    )
+    if masked:
+        values, them = ("value", "it") if masked == 1 else ("values", "them")
+        raise error(
+            name,
+            f"has {masked} masked {values}, but masks are not read; fill {them} in first, as in "
+            'array.filled(0), or array.filled(nan) for nan="ignore"',
+        )
+
+
 def image_array(value: ArrayLike) -> NDArray[Any]:
     """Check that a value is an image: real numbers, ``(H, W)`` or ``(H, W, C)``, not empty.
 
@@ -62,6 +103,7 @@ def image_array(value: ArrayLike) -> NDArray[Any]:
     >>> image_array([[True, False]]).dtype
     dtype('uint8')
     """
+    check_unmasked(value, "array", ImageError)
     try:
         image = np.asarray(value)
     except ValueError:

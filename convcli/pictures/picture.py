@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ImageError
-from convcli.pictures.arrays import image_array
+from convcli.pictures.arrays import check_unmasked, image_array
 
 __all__ = ["Picture", "PictureKind", "convert_alpha"]
 
@@ -78,6 +78,7 @@ class Picture:
             object.__setattr__(self, "kind", PictureKind.ARRAY)
         if self.alpha is None:
             return
+        check_unmasked(self.alpha, "alpha", ImageError)
         alpha = np.asarray(self.alpha)
         dtypes = (pixels.dtype,) if pixels.dtype in (np.uint8, np.uint16) else ALPHA_DTYPES
         if alpha.dtype not in dtypes or alpha.shape != pixels.shape[:2]:

@@ -272,7 +272,8 @@ def test_a_signal_ends_a_batch_and_leaves_nothing_half_done(in_folder: Path, num
     for place in range(40):
         picture(in_folder / f"{place}.png", place, side=600)
     inputs = [f"{place}.png" for place in range(40)]
-    command = [*APPLY, *inputs, "--filter", "gabor", "--filter", "sobel", "--out-dir", "out", "-j", "2"]
+    filters = ["--filter", "gabor", "--filter", "sobel", "--scale", "gain"]
+    command = [*APPLY, *inputs, *filters, "--out-dir", "out", "-j", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()

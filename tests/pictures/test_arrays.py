@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+import convcli as public
 from convcli.errors import ImageError, MatrixError, UsageError
 from convcli.pictures.arrays import image_array
 from convcli.pictures.channels import select_channels
@@ -322,3 +323,43 @@ def test_a_damaged_file_is_read_or_refused(damages: list[tuple[int, int]]) -> No
         content[place] = byte
     with suppress(MatrixError):
         assert read_npy(io.BytesIO(content), "test", max_values=100).dtype.kind in "biuf"
+
+
+# Masked arrays --------------------------------------------------------------------------------------------
+
+MASKED = np.ma.masked_equal(np.array([[1, 2, 3], [4, 2, 6], [7, 8, 9]], np.uint8), 2)
+REFUSED = (
+    'has 2 masked values, but masks are not read; fill them in first, as in array.filled(0), or '
+    'array.filled(nan) for nan="ignore"'
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("call", "what"),
+    [
+        (lambda: public.convolve(MASKED, [[1]]), "array"),
+        (lambda: public.convolve(np.ones((3, 3)), MASKED), "kernel"),
+        (lambda: public.apply_filter(MASKED, "box"), "array"),
+        (lambda: public.pool(MASKED), "array"),
+        (lambda: public.render(MASKED), "array"),
+        (lambda: public.Picture(MASKED), "array"),
+        (lambda: public.Picture(np.zeros((3, 3), np.uint8), alpha=MASKED), "alpha"),
+        (lambda: public.write_image("x.png", MASKED), "array"),
+        (lambda: public.convolve_volume(MASKED, np.ones((1, 1, 1))), "array"),
+        (lambda: public.filter_picture(public.Picture(np.ones((3, 3))), MASKED), "kernel"),
+        (lambda: public.conv_forward(MASKED[None, ..., None], np.ones((1, 1, 1, 1))), "a_prev"),
+        (lambda: public.conv_forward(np.ones((1, 3, 3, 1)), MASKED[..., None, None]), "w"),
+        (lambda: public.pool_forward(MASKED[None, ..., None]), "a_prev"),
+        (lambda: public.make_examples([[[1]]], MASKED), "array"),
+        (lambda: public.nearest_filter(MASKED), "kernel"),
+        (lambda: public.convolve(list[Any]([MASKED, np.ones((3, 3))]), [[1]]), "array"),
+    ],
+)
+def test_masked_values_are_refused(call: Any, what: str) -> None:
+    with pytest.raises(public.ConvcliError) as caught:
+        call()
+    assert str(caught.value) == f"{what}: {REFUSED}"
+
+
+def test_a_masked_array_without_masked_values_is_an_array() -> None:
+    assert image_array(np.ma.masked_equal([[1, 2]], 9)).tolist() == [[1, 2]]
