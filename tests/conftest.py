@@ -10,6 +10,7 @@ from hypothesis import is_hypothesis_test, settings
 
 from convcli.cli.error_handling import run
 from tests.support.command_line import Ran, Runner
+from tests.support.extras import hide_extra
 
 # Hundreds of tests start convcli, and without compiled modules each start takes four times as long.
 sys.dont_write_bytecode = False
@@ -86,9 +87,7 @@ def terminal(convcli: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
 @pytest.fixture
 def without_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the packages of the extra convcli[deep]."""
-    readers = ("convcli.pictures.formats.deep.tiff", "convcli.pictures.formats.deep.codecs")  # may be loaded
-    for name in ("tifffile", "imagecodecs", *readers):
-        monkeypatch.setitem(sys.modules, name, None)
+    hide_extra(monkeypatch)
 
 
 @pytest.fixture

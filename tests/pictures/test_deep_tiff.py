@@ -126,7 +126,7 @@ def test_bands_beyond_the_colors_are_all_kept(
     array = random(dtype, 5, 7, samples)
     picture = read(tiff(array, photometric=photometric, planarconfig="contig", extrasamples=extra))
     assert np.array_equal(picture.pixels, array)
-    assert (picture.kind, picture.maps, picture.alpha) == (PictureKind.NUMBERS, True, None)
+    assert (picture.kind, picture.maps, picture.alpha) == (PictureKind.NUMBERS, False, None)
     assert picture.notes == (f"its {samples} samples per pixel are kept as channels",)
 
 

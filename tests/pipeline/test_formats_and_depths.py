@@ -4,10 +4,10 @@ What a file holds is read by another library (tifffile, imagecodecs, Pillow) or 
 """
 
 import io
-import sys
 from collections.abc import Callable
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import imagecodecs
@@ -22,6 +22,7 @@ from convcli.errors import OutputError, UsageError
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline import reading
 from convcli.pipeline.outputs import Outputs
+from tests.support.extras import hide_extra
 
 Array = NDArray[Any]
 PIXELS = ("uint8", "uint16")
@@ -282,8 +283,7 @@ def test_what_is_written_is_right_or_refused(
     command: str, extension: str, has_extra: bool, written: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not has_extra:
-        for name in ("tifffile", "imagecodecs"):
-            monkeypatch.setitem(sys.modules, name, None)
+        hide_extra(monkeypatch)
     kept = 0
     for case in CASES:
         picture = case.picture()
@@ -304,3 +304,52 @@ def test_what_is_written_is_right_or_refused(
         assert back.dtype == whole.dtype or extension == "tiff", case
         kept += 1
     assert kept or (extension in ("jp2", "jxl") and not has_extra)
+
+
+# From file to file -----------------------------------------------------------------------------------------
+
+
+def tiff_bytes(pixels: Array, photometric: str, *extra: str) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, photometric=photometric, planarconfig="contig", extrasamples=extra)
+    return file.getvalue()
+
+
+DEEP_RGBA = RANDOM.integers(0, 65536, (5, 7, 4)).astype(np.uint16)
+FLOAT_RGBA = np.dstack((numbers("float64", (5, 7, 3)), alpha_of("float64", (5, 7))))
+BANDS = RANDOM.integers(0, 256, (5, 7, 5)).astype(np.uint8)
+PPM = b"P6 7 5 65535\n" + DEEP_RGBA[..., :3].astype(">u2").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("data", "pixels", "alpha", "output"),
+    [
+        (imagecodecs.png_encode(DEEP_RGBA), DEEP_RGBA[..., :3], DEEP_RGBA[..., 3], "png"),
+        (imagecodecs.png_encode(DEEP_RGBA[..., :3].copy()), DEEP_RGBA[..., :3], None, "png"),
+        (imagecodecs.png_encode(DEEP_RGBA[..., 2:].copy()), DEEP_RGBA[..., 2], DEEP_RGBA[..., 3], "png"),
+        (PPM, DEEP_RGBA[..., :3], None, "png"),
+        (tiff_bytes(DEEP_RGBA, "rgb", "unassalpha"), DEEP_RGBA[..., :3], DEEP_RGBA[..., 3], "png"),
+        (tiff_bytes(FLOAT_RGBA, "rgb", "unassalpha"), FLOAT_RGBA[..., :3], FLOAT_RGBA[..., 3], "tiff"),
+        (tiff_bytes(BANDS, "minisblack", *["unspecified"] * 4), BANDS, None, "tiff"),
+        (imagecodecs.jpeg2k_encode(DEEP_RGBA, level=0), DEEP_RGBA[..., :3], DEEP_RGBA[..., 3], "png"),
+        (imagecodecs.jpegxl_encode(DEEP_RGBA, lossless=True), DEEP_RGBA[..., :3], DEEP_RGBA[..., 3], "png"),
+    ],
+    ids=["png", "png RGB", "png gray", "ppm", "tiff", "tiff of floats", "tiff of bands", "jp2", "jxl"],
+)  # fmt: skip
+def test_a_deep_file_gives_a_deep_file(
+    data: bytes, pixels: Array, alpha: Array | None, output: str, in_folder: Path
+) -> None:
+    (in_folder / "in.picture").write_bytes(data)
+    filtered = sobel_x(pixels)
+    if output == "png":
+        filtered = rendered(filtered, "uint16")
+    for run, label, values, transparency in (
+        (partial(filter_file, filter="sobel-x"), "sobel-x", filtered, alpha),
+        (pool_file, "maxpool-2x2", pooled(pixels), None if alpha is None else pooled(alpha)),
+    ):
+        result = run("in.picture")
+        assert result.output == f"in-{label}.{output}"
+        back = decoded(output, (in_folder / result.output).read_bytes())
+        whole = values if transparency is None else np.dstack((values, transparency))
+        assert np.array_equal(back, whole.astype(back.dtype))
+        assert back.dtype.itemsize >= pixels.dtype.itemsize

@@ -40,6 +40,8 @@ class Jpeg2000Header:
         Bits of each component.
     signed : bool
     components : int
+    codestream : int
+        Where the codestream starts in the file.
     subsampled : bool
         Whether components have several sizes.
     channels : tuple of int or None
@@ -55,6 +57,7 @@ class Jpeg2000Header:
     bits: int
     signed: bool
     components: int
+    codestream: int
     subsampled: bool
     channels: tuple[int, ...] | None
     palette: bool
@@ -79,7 +82,7 @@ def read_jpeg2000(stream: BinaryIO, name: str) -> Jpeg2000Header:
             raise ImageError(name, "is truncated: it has no codestream")
     try:
         sizes = _check_codestream(stream, start, name)
-        return _header(stream, sizes, name, boxed=bool(start))
+        return _header(stream, sizes, name, start)
     except struct.error:
         raise ImageError(name, "is truncated: its header ends early") from None
 
@@ -114,7 +117,7 @@ def _check_codestream(stream: BinaryIO, start: int, name: str) -> bytes:
     raise ImageError(name, "is truncated: the end of its codestream is missing")
 
 
-def _header(stream: BinaryIO, sizes: bytes, name: str, *, boxed: bool) -> Jpeg2000Header:
+def _header(stream: BinaryIO, sizes: bytes, name: str, start: int) -> Jpeg2000Header:
     _, right, bottom, left, top, _, _, _, _, components = struct.unpack_from(">H8IH", sizes)
     depths = struct.unpack_from(f">{3 * components}B", sizes, 36)
     if not (components and right > left and bottom > top):
@@ -129,14 +132,14 @@ def _header(stream: BinaryIO, sizes: bytes, name: str, *, boxed: bool) -> Jpeg20
         -(-right // depths[1]) + -(left // -depths[1]),
     )
     space, profile, channels, palette, resolution = None, None, None, False, None
-    if boxed:
+    if start:  # in boxes
         space, profile = _colors(stream)
         channels = _channels(stream)
         palette = any(True for _ in find_boxes(stream, b"jp2h", b"pclr"))
         resolution = _resolution(stream)
     return Jpeg2000Header(
-        (height, width), (depths[0] & 0x7F) + 1, bool(depths[0] & 0x80), components, len(set(steps)) > 1,
-        channels, palette, space, profile, resolution,
+        (height, width), (depths[0] & 0x7F) + 1, bool(depths[0] & 0x80), components, start,
+        len(set(steps)) > 1, channels, palette, space, profile, resolution,
     )  # fmt: skip
 
 

@@ -92,7 +92,8 @@ def decode_jpeg2000(stream: BinaryIO, name: str, limits: Limits, frame: int | No
         raise ImageError(name, "has subsampled, YCC or palette colors; convert it to RGB first")
     _refuse_frame(frame, name)
     _check_size(header.size[::-1], header.components, header.bits, stream, name, limits, header.signed)
-    samples = imagecodecs.jpeg2k_decode(_rewound(stream).read())
+    stream.seek(header.codestream)  # without the boxes: their profile would change the values
+    samples = imagecodecs.jpeg2k_decode(stream.read())
     ink = header.space == ColorSpace.CMYK
     alpha, bands = _jpeg2000_alpha(header.components, header.channels, ink=ink)
     meaning = Meaning(alpha, bands, False, ink and not bands, 1, header.profile, header.resolution)

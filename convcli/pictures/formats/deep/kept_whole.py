@@ -38,9 +38,9 @@ def refuse_cut(image: Image.Image, stream: BinaryIO, name: str) -> None:
         return
     bits = _bits(image, stream)
     in_color = image.mode not in {"1", "L", "I", "F"} and not image.mode.startswith("I;16")
-    if in_color and bits > EIGHT:
+    if (in_color or image.format == "AVIF") and bits > EIGHT:
         gray = decoder_arguments(image)[0].startswith("LA")
-        samples = "bits of gray with alpha" if gray else "bits per color channel"
+        samples = "bits of gray with alpha" if gray else f"bits per {'color ' * in_color}channel"
         raise NotKeptWhole(name, f"holds {bits} {samples}, which Pillow would cut to 8")
 
 

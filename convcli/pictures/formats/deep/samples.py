@@ -106,7 +106,7 @@ def make_picture(samples: NDArray[Any], meaning: Meaning) -> Picture:
     if resolution is not None and meaning.orientation >= 5:
         resolution = resolution[::-1]
     alpha = None
-    if meaning.alpha != Alpha.NONE and not meaning.bands:
+    if meaning.alpha != Alpha.NONE:
         turned, alpha = turned[..., :-1], turned[..., -1]
         if meaning.alpha == Alpha.ASSOCIATED:
             turned = _divided(turned, alpha)
@@ -122,7 +122,7 @@ def make_picture(samples: NDArray[Any], meaning: Meaning) -> Picture:
     pixels = turned[..., 0] if turned.shape[2] == 1 else turned
     plain = pixels.dtype in (np.uint8, np.uint16) and not meaning.bands
     kind = PictureKind.PIXELS if plain else PictureKind.NUMBERS
-    return Picture(pixels, alpha, kind, profile, resolution, tuple(notes), maps=meaning.bands)
+    return Picture(pixels, alpha, kind, profile, resolution, tuple(notes))
 
 
 def _upright(samples: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -141,11 +141,12 @@ def _layout(page: tifffile.TiffPage, name: str) -> _Layout:
         raise ImageError(name, f"is damaged: it has {samples} samples per pixel, but {colors} colors")
     if not kinds and extra == 1 and photometric == RGB:
         kinds = [UNASSOCIATED]  # many programs leave the tag out
-    alpha = Alpha.NONE
-    if extra == 1 and kinds[:1] in ([ASSOCIATED], [UNASSOCIATED]) and page.dtype.kind != "i":
-        alpha = Alpha.ASSOCIATED if kinds[0] == ASSOCIATED else Alpha.STRAIGHT
+    alpha, alphas = Alpha.NONE, {ASSOCIATED, UNASSOCIATED}
+    is_last = len(kinds) == extra and kinds[-1:] and kinds[-1] in alphas and alphas.isdisjoint(kinds[:-1])
+    if is_last and page.dtype.kind != "i":
+        alpha = Alpha.ASSOCIATED if kinds[-1] == ASSOCIATED else Alpha.STRAIGHT
     inks = photometric == SEPARATED and page.tags.valueof(INK_SET, 1) != 1
-    bands = inks or (extra > 0 and alpha == Alpha.NONE)
+    bands = inks or extra > (alpha != Alpha.NONE)
     if photometric == PALETTE and extra:
         raise ImageError(name, "has a palette and extra samples, which is not read")
     unsigned = page.dtype.kind in "bu"

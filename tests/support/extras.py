@@ -1,0 +1,16 @@
+"""Hides the packages of the extra, as if they were not installed."""
+
+import sys
+
+import pytest
+
+__all__ = ["hide_extra"]
+
+PACKAGES = ("tifffile", "imagecodecs")
+READERS = ("convcli.pictures.formats.deep.tiff", "convcli.pictures.formats.deep.codecs")  # may be loaded
+
+
+def hide_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the import of the packages of convcli[deep] fail."""
+    for name in (*PACKAGES, *READERS):
+        monkeypatch.setitem(sys.modules, name, None)
