@@ -184,7 +184,7 @@ def _reported_as_image_errors(name: str) -> Iterator[None]:
     except ConvcliError:
         raise
     except MemoryError:
-        raise ImageError(name, "is too large for the memory of this machine") from None
+        raise ImageError(name, "cannot be read: there is not enough memory") from None
     except ValueError as error:  # for example a stream that is closed
         raise ImageError(name, str(error)) from None
     except IsADirectoryError:

@@ -10,7 +10,7 @@ import re
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from convcli.errors import ConvcliError, ImageError
 from convcli.pictures.formats.deep.kept_whole import decoder_arguments, refuse_cut
@@ -25,7 +25,7 @@ from convcli.pictures.formats.pillow_conventions import (
 )
 from convcli.pictures.formats.pillow_damage import check_damage
 from convcli.pictures.formats.pillow_estimates import check_size, is_memory_short
-from convcli.pictures.formats.pillow_opening import allocate_pixels, length, open_image, signature
+from convcli.pictures.formats.pillow_opening import allocate_pixels, length, open_image, seek_frame, signature
 from convcli.pictures.frames import SEVERAL_FRAMES
 from convcli.pictures.limits import Limits
 
@@ -152,13 +152,13 @@ def describe_error(error: Exception) -> str:
     return f"cannot be decoded: {message}" if for_users and message else "is damaged or truncated"
 
 
-def _seek(image: Image.Image, stream: BinaryIO, frame: int, name: str) -> None:
+def _seek(image: ImageFile.ImageFile, stream: BinaryIO, frame: int, name: str) -> None:
     if image.format == "GIF" and frame:  # its frames lie over the first
         finish = prepare(image, stream, name)
         image.load()
         finish()
     try:
-        image.seek(frame)
+        seek_frame(image, frame, name)
     except EOFError:
         count = getattr(image, "n_frames", 1)
         has = f"it has {count} frames, counted from 0" if count > 1 else "it has a single frame"

@@ -53,12 +53,13 @@ def check_damage(
 
 
 def _check_tiff(image: Image.Image, stream: BinaryIO, name: str) -> None:
-    from convcli.pictures.damage.tiff import check_directory, check_parts
+    from convcli.pictures.damage.tiff import check_directory, check_jpeg_parts, check_parts
 
     tags: Any = image.tag_v2  # type: ignore[attr-defined] # a TIFF has it
     tile: Any = image.tile[0] if image.tile else ("",)  # type: ignore[attr-defined]
     position = stream.tell()
     check_directory(stream, name, tags.offset)
+    check_jpeg_parts(stream, tags, name)
     stream.seek(position)
     if tile[0] == "raw":  # for all others libtiff notices missing parts
         check_parts(tags, name)

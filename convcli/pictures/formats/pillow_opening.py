@@ -14,9 +14,10 @@ from typing import BinaryIO
 
 from PIL import Image, ImageFile
 
+from convcli.errors import ImageError
 from convcli.pictures.formats.owned_process import is_owned
 
-__all__ = ["allocate_pixels", "length", "open_image", "signature"]
+__all__ = ["allocate_pixels", "length", "open_image", "seek_frame", "signature"]
 
 PLUGINS = {  # none runs an external program
     "PNG": "PngImagePlugin",
@@ -93,27 +94,30 @@ def _prepare(
 
         check_fill(stream, name)
     elif file_format == "TIFF" and frame:
-        from convcli.pictures.damage.tiff import header_of_page, page_offset
+        from convcli.pictures.headers.tiff_pages import at_page, page_offset
 
-        header = header_of_page(stream, page_offset(stream, name, frame))
-        return _WithHeader(stream, header), None  # type: ignore[return-value] # it has what Pillow uses
+        return at_page(stream, page_offset(stream, name, frame)), None
     return stream, None
 
 
-class _WithHeader:
-    """A file with another header."""
+def seek_frame(image: ImageFile.ImageFile, frame: int, name: str) -> None:
+    """Select a frame; those between are decoded, where they are needed.
 
-    def __init__(self, stream: BinaryIO, header: bytes) -> None:
-        self.header = header
-        self.stream = stream
-        self.seek, self.tell, self.fileno = stream.seek, stream.tell, stream.fileno
-
-    def read(self, size: int = -1) -> bytes:
-        """Read bytes, some of which may be the header's."""
-        position = self.stream.tell()
-        data = self.stream.read(size)
-        head = self.header[position : position + len(data)]
-        return head + data[len(head) :]
+    Raises
+    ------
+    ImageError
+        A later frame of a GIF is larger than the picture: Pillow would enlarge that, whatever the limits.
+    EOFError
+        There is no such frame.
+    """
+    if image.format != "GIF":
+        image.seek(frame)
+        return
+    size = image.size
+    for number in range(image.tell() + 1, frame + 1):
+        image.seek(number)
+        if image.size != size:
+            raise ImageError(name, f"is damaged: its frame {number} is larger than the picture")
 
 
 def allocate_pixels(image: Image.Image) -> None:

@@ -6,10 +6,10 @@ from typing import BinaryIO
 from PIL import TiffImagePlugin
 
 from convcli.errors import NotKeptWhole
-from convcli.pictures.damage.tiff import page_offsets
 from convcli.pictures.formats.deep.unread import FLOAT, SIGNED, WHITE_IS_ZERO, refuse_unread
 from convcli.pictures.headers import tiff
 from convcli.pictures.headers.jpeg import read_frame
+from convcli.pictures.headers.tiff_pages import page_offsets
 
 __all__ = ["refuse_unopened"]
 

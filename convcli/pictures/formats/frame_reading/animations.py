@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any, BinaryIO
 
 from convcli.errors import ConvcliError, ImageError
@@ -10,17 +9,12 @@ from convcli.pictures.formats.deep.kept_whole import refuse_cut
 from convcli.pictures.formats.frame_reading.gif import summarize_gif
 from convcli.pictures.formats.pillow import describe_error, describe_loaded
 from convcli.pictures.formats.pillow_conventions import prepare
+from convcli.pictures.formats.pillow_opening import open_image, seek_frame
 from convcli.pictures.frames import FrameInfo
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture
 
 __all__ = ["PillowAnimation", "count_jpeg_pictures"]
-
-DECODERS = {
-    "gif": ("PIL.GifImagePlugin", "GifImageFile"),
-    "webp": ("PIL.WebPImagePlugin", "WebPImageFile"),
-    "avif": ("PIL.AvifImagePlugin", "AvifImageFile"),
-}
 
 
 class PillowAnimation:
@@ -49,11 +43,12 @@ class PillowAnimation:
         self.format = file_format
         self.file_bytes = stream.seek(0, io.SEEK_END)
         summary = summarize_gif(stream) if file_format == "gif" else None
-        stream.seek(0)
-        module, decoder = DECODERS[file_format]
         try:
-            self.image: Any = getattr(import_module(module), decoder)(stream)
-            self.count: int = self.image.n_frames if summary is None else summary.count
+            image = open_image(stream, name, None)
+            if image is None:
+                raise ImageError(name, "is damaged or truncated")
+            self.image: Any = image
+            self.count: int = getattr(image, "n_frames", 1) if summary is None else summary.count
             refuse_cut(self.image, stream, name)
         except (ConvcliError, MemoryError):
             raise
@@ -80,7 +75,7 @@ class PillowAnimation:
         """
         for number in range(numbers.stop):
             try:
-                self.image.seek(number)
+                seek_frame(self.image, number, self.name)
                 finish = prepare(self.image, self.stream, self.name) if not number else None
                 self.image.load()
                 if finish is not None:
@@ -107,10 +102,9 @@ def count_jpeg_pictures(stream: BinaryIO, name: str) -> int:
     ImageError
         The file is damaged.
     """
-    from PIL.JpegImagePlugin import jpeg_factory  # late: only for its format
-
-    stream.seek(0)
     try:
-        return int(getattr(jpeg_factory(stream), "n_frames", 1))
+        return int(getattr(open_image(stream, name, None), "n_frames", 1))
+    except ConvcliError:
+        raise
     except Exception as error:  # a decoder may raise anything on a damaged file
         raise ImageError(name, describe_error(error)) from None

@@ -11,8 +11,9 @@ from convcli.pictures.damage.png import check_chunks
 from convcli.pictures.formats.decoding import decode
 from convcli.pictures.formats.frame_reading.animations import PillowAnimation, count_jpeg_pictures
 from convcli.pictures.formats.frame_reading.apng import Canvas, PngAnimation, read_animation
-from convcli.pictures.formats.frame_reading.tiff import TiffFile
+from convcli.pictures.formats.frame_reading.tiff import read_page_info
 from convcli.pictures.frames import Container, FrameInfo, FramePicture, FrameRange, Frames
+from convcli.pictures.headers.tiff_pages import at_page, page_offsets
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture, PictureKind
 
@@ -78,12 +79,12 @@ def _open_single(
 
 
 def _open_tiff(stream: BinaryIO, name: str, limits: Limits, selected: FrameRange) -> Frames:
-    file = TiffFile(stream, name)
-    directories = list(file.directories())
+    directories = list(page_offsets(stream))
 
     def read(number: int, limits: Limits) -> FramePicture:
         directory = directories[number]
-        return _decode_first(file.page(directory), name, limits), file.info(directory)
+        picture = _decode_first(at_page(stream, directory), name, limits)
+        return picture, read_page_info(stream, directory)
 
     return _pages(read, len(directories), name, limits, selected)
 

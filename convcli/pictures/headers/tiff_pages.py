@@ -1,0 +1,120 @@
+"""Finds the pages of a TIFF, and makes one of them the first.
+
+Source: Adobe, TIFF revision 6.0 (1992), section 2; BigTIFF as libtiff describes it.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+from convcli.errors import ImageError
+
+__all__ = ["MAX_OFFSET", "Layout", "at_page", "page_offset", "page_offsets"]
+
+MAX_OFFSET = (1 << 63) - 1  # where a file can be read
+
+
+class Layout(NamedTuple):
+    """How a TIFF writes its numbers."""
+
+    order: Literal["little", "big"]
+    count_bytes: int  # of the number of entries in a directory
+    offset_bytes: int
+
+    @classmethod
+    def read(cls, stream: BinaryIO) -> "Layout":
+        """Read the header of a classic TIFF or a BigTIFF."""
+        stream.seek(0)
+        head = stream.read(4)
+        sizes = (8, 8) if 43 in head[2:] else (2, 4)
+        return cls("little" if head[:2] == b"II" else "big", *sizes)
+
+    @property
+    def entry_bytes(self) -> int:
+        """Bytes of an entry: tag, type, count, and the values or their offset."""
+        return 4 + 2 * self.offset_bytes
+
+    @property
+    def first_offset(self) -> int:
+        """Where the header gives the offset of the first directory."""
+        return self.offset_bytes
+
+
+def page_offsets(stream: BinaryIO) -> Iterator[int]:
+    """Yield the offset of the directory of each page, up to the end of the chain or where it closes a circle.
+
+    Takes two short reads per page.
+    """
+    layout = Layout.read(stream)
+    seen = set[int]()
+    position = layout.first_offset
+    while True:
+        stream.seek(position)
+        offset = int.from_bytes(stream.read(layout.offset_bytes), layout.order)
+        if not offset or offset in seen or offset > MAX_OFFSET:
+            return
+        yield offset
+        seen.add(offset)
+        stream.seek(offset)
+        count = int.from_bytes(stream.read(layout.count_bytes), layout.order)
+        position = min(offset + layout.count_bytes + count * layout.entry_bytes, MAX_OFFSET)
+
+
+def page_offset(stream: BinaryIO, name: str, page: int) -> int:
+    """Return the offset of a page's directory.
+
+    Raises
+    ------
+    ImageError
+        There are fewer pages.
+    """
+    count = 0
+    for number, offset in enumerate(page_offsets(stream)):
+        if number == page:
+            return offset
+        count = number + 1
+    has = f"it has {count} frames, counted from 0" if count > 1 else "it has a single frame"
+    raise ImageError(name, f"has no frame {page}: {has}")
+
+
+def at_page(stream: BinaryIO, offset: int) -> BinaryIO:
+    """Return the file as it would be if it began with the page whose directory is at an offset."""
+    layout = Layout.read(stream)
+    stream.seek(0)
+    header = stream.read(layout.first_offset) + offset.to_bytes(layout.offset_bytes, layout.order)
+    return io.BufferedReader(_OtherHeader(stream, header))
+
+
+class _OtherHeader(io.RawIOBase):
+    """A file with another header; the file itself stays open when this is closed."""
+
+    def __init__(self, stream: BinaryIO, header: bytes) -> None:
+        self.stream = stream
+        self.header = header
+        self.position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.stream.fileno()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_CUR:
+            offset, whence = offset + self.position, io.SEEK_SET
+        self.position = self.stream.seek(offset, whence)
+        return self.position
+
+    def tell(self) -> int:
+        return self.position
+
+    def readinto(self, buffer: Any) -> int:
+        self.stream.seek(self.position)
+        data = self.stream.read(len(buffer))
+        head = self.header[self.position : self.position + len(data)]
+        buffer[: len(data)] = head + data[len(head) :]
+        self.position += len(data)
+        return len(data)
