@@ -241,3 +241,57 @@ def test_negative_values_that_clip_cuts_off_are_meant(convcli: Runner) -> None:
     ran = convcli("apply", SAMPLES / "camera.png", "--filter", "sobel-x", "--signed", "clip", "-o", "out.png")
     assert ran.all == (0, "out.png\n", "")
     assert (opened("out.png") == 0).mean() > 0.3
+
+
+# Banks ----------------------------------------------------------------------------------------------------
+
+
+def test_the_channels_of_a_volume_are_weighted_one_by_one() -> None:
+    pixels = glass("in.png")
+    picture = public.read_picture("in.png")
+    taps = RANDOM.integers(0, 5, (3, 3, 3, 2))
+    taps[..., 1, 1] = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]  # a derivative, of the colors as they are
+    found = public.filter_picture(picture, taps, signed="raw").pixels
+    expected = np.zeros(found.shape)
+    for channel, number in np.ndindex(3, 2):
+        plane = public.Picture(pixels[..., channel], alpha=pixels[..., 3])
+        expected[..., number] += public.filter_picture(plane, taps[..., channel, number], signed="raw").pixels
+    assert found.dtype == np.float64
+    assert found == pytest.approx(expected)
+    straight = public.filter_picture(picture, taps, signed="raw", alpha="straight").pixels
+    assert straight.dtype.kind == "i"
+    assert straight.tolist() == public.convolve_volume(pixels[..., :3], taps).tolist()
+
+
+def test_hidden_colors_do_not_bleed_into_maps() -> None:
+    picture = public.read_picture(PICTURES / "halo_2px.png")
+    taps = np.repeat(np.ones((1, 3, 1, 1)) / 3, 2, axis=3)
+    maps = public.filter_picture(picture, taps, signed="raw").pixels
+    assert maps.tolist() == [[[0, 0, 255, 255, 0, 0]] * 2]
+    combined = public.filter_picture(picture, taps, combine="max", channels="g", signed="raw").pixels
+    assert combined.tolist() == [[255, 255]]
+
+
+def test_banks_leave_nan_out() -> None:
+    image = RANDOM.random((5, 6))
+    image[2, 2] = np.nan
+    found = public.filter_picture(public.Picture(image), np.ones((3, 3, 1, 2)), nan="ignore").pixels
+    plain = public.filter_picture(public.Picture(image), np.ones((3, 3)), nan="ignore").pixels
+    assert np.isfinite(found).all()
+    assert (found == plain[..., None]).all()
+
+
+def test_json_of_a_bank_says_what_alpha_did(convcli: Runner) -> None:
+    glass("in.png")
+    np.save("box.npy", np.ones((3, 3, 1, 2)))
+    ran = convcli(
+        "apply", "in.png", "--kernel", "@box.npy", "--bank", "sobel:2", "--out-dir", "out", "--json"
+    )
+    assert [json.loads(line)["alpha"] for line in ran.out.splitlines()] == ["weighted", "straight"]
+    with nothing_changes(Path()):
+        ran = convcli("apply", "in.png", "--bank", "sobel:2", "--alpha", "filter", "-o", "x.npy")
+    assert ran.all == (
+        2,
+        "",
+        "convcli: --alpha filter: filters alpha by one matrix, but sobel-2 has several\n",
+    )

@@ -2,17 +2,19 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.convolution.borders import parse_border
+from convcli.convolution.fused import filter_pixels
 from convcli.convolution.planning import largest_result, largest_sum, result_dtype
 from convcli.convolution.rendering import SignedMapping, adjust
+from convcli.convolution.weighted import AlphaMode, NanMode, sample_weights
 from convcli.errors import KernelError, SizeError, UsageError
 from convcli.kernels.banks import Bank
-from convcli.kernels.filter import Combination
+from convcli.kernels.filter import Combination, custom_filter
 from convcli.layers.volumes import convolve_volume
 from convcli.pictures.channels import Channels, channel_names, select_channels
 from convcli.pictures.picture import Picture
@@ -53,6 +55,8 @@ def bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Reci
             f"--channels {rendering.channels}",
             f"selects one channel, but {bank.name} needs {bank.depth}; use each or sum",
         )
+    if rendering.alpha == AlphaMode.FILTER:
+        raise UsageError("--alpha filter", f"filters alpha by one matrix, but {bank.name} has several")
     as_numbers = bank.count > 1 if rendering.signed is None else rendering.signed == SignedMapping.RAW
     return Recipe(
         bank.name,
@@ -82,9 +86,10 @@ def _filter_picture(
 ) -> Result:
     maps, notes = bank.map_names, tuple[str, ...]()
     biases = rendering.biases
+    volumes = _Volumes(rendering, picture.alpha)
     if bank.depth == 1 and rendering.channels in (Channels.EACH, Channels.DEPTHWISE):
         is_depthwise = rendering.channels == Channels.DEPTHWISE
-        values, maps = _filter_channels(bank, window, picture.pixels, depthwise=is_depthwise)
+        values, maps = _filter_channels(bank, volumes, window, picture.pixels, depthwise=is_depthwise)
         if not is_depthwise:
             channels = len(maps) // bank.count
             biases = biases if len(biases) == 1 else biases * channels
@@ -94,7 +99,7 @@ def _filter_picture(
                     f"--channels depthwise gives each channel {bank.count // channels} of the filters",
                 )
     else:
-        values = _filter_volume(bank, window, rendering.channels, picture.pixels)
+        values = _filter_volume(bank, volumes, window, rendering.channels, picture.pixels)
     scale = rendering.scale or 0
     if len(biases) > 1:
         adjusted = [adjust(values[..., k], scale=scale, bias=bias) for k, bias in enumerate(biases)]
@@ -113,12 +118,48 @@ def _filter_picture(
         **window.record(),
         **values_record,
         "plan": None,
+        **({} if picture.alpha is None else {"alpha": volumes.alpha_mode(bank.taps)}),
     }
     return Result(result, record, result.notes, is_saturation_noted=pixel_notes.on_saturation, map_names=maps)
 
 
+class _Volumes(NamedTuple):
+    """Convolves with volumes, with pixels that count by their alpha and NaN that may be left out."""
+
+    rendering: Rendering
+    alpha: Array | None
+
+    def convolve(self, pixels: Array, taps: Array, window: SlidingWindow) -> Array:
+        """Return what `convolve_volume` returns; float64 where not all pixels count in full."""
+        values = convolve_volume(pixels, taps, **window._asdict())
+        alpha = self.alpha if self.alpha_mode(taps) == AlphaMode.WEIGHTED else None
+        if sample_weights(pixels, alpha, ignore_nan=self.rendering.nan == NanMode.IGNORE) is None:
+            return values
+        planes = np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), 2, 0)
+        volumes = np.moveaxis(taps.reshape(*taps.shape[:3], -1), 3, 0)
+        maps = [self._response(planes, np.moveaxis(volume, 2, 0), window) for volume in volumes]
+        return np.stack(maps, axis=-1).reshape(values.shape)
+
+    def _response(self, planes: Array, matrices: Array, window: SlidingWindow) -> Array:
+        """Return the sum of the responses of all channels, each to its matrix."""
+        total: Array | None = None
+        for plane, matrix in zip(planes, matrices, strict=True):
+            weights = self.rendering.weights(plane, self.alpha, [matrix])
+            filter_ = custom_filter("channel", matrix)
+            response = filter_pixels(plane, filter_, "raw", weights=weights, **window._asdict()).pixels
+            total = response.astype(np.float64) if total is None else np.add(total, response, out=total)
+        assert total is not None
+        return total
+
+    def alpha_mode(self, taps: Array) -> AlphaMode | None:
+        """Return what alpha does: it weights a channel if one of the matrices for it averages."""
+        matrices = np.moveaxis(taps.reshape(*taps.shape[:2], -1), 2, 0)
+        modes = {self.rendering.alpha_mode(self.alpha, [matrix]) for matrix in matrices}
+        return AlphaMode.WEIGHTED if AlphaMode.WEIGHTED in modes else modes.pop()
+
+
 def _filter_channels(
-    bank: Bank, window: SlidingWindow, pixels: Array, *, depthwise: bool
+    bank: Bank, volumes: _Volumes, window: SlidingWindow, pixels: Array, *, depthwise: bool
 ) -> tuple[Array, tuple[str, ...]]:
     """Filter each channel on its own, by all filters or, if `depthwise`, by its share of them.
 
@@ -143,9 +184,7 @@ def _filter_channels(
     for number, channel in enumerate(channel_names(channels)):
         first = number * share if depthwise else 0
         maps.append(
-            convolve_volume(
-                planes[..., number : number + 1], taps[..., first : first + share], **window._asdict()
-            )
+            volumes.convolve(planes[..., number : number + 1], taps[..., first : first + share], window)
         )
         prefix = "" if channels == 1 else f"{channel}, " if channels == 3 else f"channel {channel}, "
         names += [f"{prefix}{name}" for name in bank.map_names[first : first + share]]
@@ -153,7 +192,9 @@ def _filter_channels(
     return values[..., 0] if values.shape[2] == 1 and bank.taps.ndim == 3 else values, tuple(names)
 
 
-def _filter_volume(bank: Bank, window: SlidingWindow, channels: Channels, pixels: Array) -> Array:
+def _filter_volume(
+    bank: Bank, volumes: _Volumes, window: SlidingWindow, channels: Channels, pixels: Array
+) -> Array:
     """Sum the products over all channels of the picture, or filter the selected one."""
     if bank.depth == 1:
         window = window.for_channels(channels, pixels)
@@ -166,21 +207,22 @@ def _filter_volume(bank: Bank, window: SlidingWindow, channels: Channels, pixels
             f"picture has {depth}; if the axes are (F, C, f, f), add --order oihw",
         )
     if bank.combination == Combination.SINGLE:
-        return convolve_volume(pixels, bank.taps, **window._asdict())
-    return _combine_responses(bank, window, pixels)
+        return volumes.convolve(pixels, bank.taps, window)
+    return _combine_responses(bank, volumes, window, pixels)
 
 
-def _combine_responses(bank: Bank, window: SlidingWindow, pixels: Array) -> Array:
+def _combine_responses(bank: Bank, volumes: _Volumes, window: SlidingWindow, pixels: Array) -> Array:
     """Combine the responses of all filters into one map, (H', W'): one response at a time is held."""
     is_norm = bank.combination == Combination.MAGNITUDE
     join = np.maximum if bank.combination == Combination.ABSOLUTE_MAXIMUM else np.add
-    volumes = np.moveaxis(bank.taps.reshape(*bank.taps.shape[:3], -1), 3, 0)
+    filters = np.moveaxis(bank.taps.reshape(*bank.taps.shape[:3], -1), 3, 0)
     bound_of = largest_sum if bank.combination == Combination.ABSOLUTE_SUM else largest_result
-    dtype = result_dtype(pixels, bound_of(pixels, volumes, parse_border(window.border)))
+    dtype = result_dtype(pixels, bound_of(pixels, filters, parse_border(window.border)))
     total: Array | None = None
     with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
-        for volume in volumes:
-            response = np.abs(convolve_volume(pixels, volume, **window._asdict()))
+        for taps in filters:
+            response = np.abs(volumes.convolve(pixels, taps, window))
+            dtype = np.promote_types(dtype, response.dtype)  # weighted responses are floats
             if is_norm:
                 response = np.square(response, dtype=np.float64)
             if total is None:

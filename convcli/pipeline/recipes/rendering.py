@@ -85,7 +85,7 @@ class Rendering(NamedTuple):
         rendered, statistics = render_counted(values, mapping, depth=picture.depth), measure(values)
         record = result_record(picture.pixels.shape, values.shape, values.dtype, statistics)
         losses = rendered.losses
-        record |= {"saturated": losses.saturated}
+        record |= {"saturated": losses.saturated} | ({"nan": losses.nan} if losses.nan else {})
         notes = PixelNotes.of(
             picture, rendered.pixels, losses, statistics, mapping, self.nan,
             scale=self.scale or 0, has_bias=any(self.biases),
