@@ -486,3 +486,12 @@ def test_number_of_too_many_digits(shape: Runner) -> None:
 def test_unexpected_argument(shape: Runner) -> None:
     assert_refused(shape("--n", "32", "relu", "tanh"), "shape: put the layers in quotes")
     assert_refused(shape("--n", "32", "--f", "5", "7"), "NETWORK: cannot be combined with --f, --")
+
+
+def test_an_output_padding_that_fits_one_axis_only_is_refused_with_one_that_works(convcli: Runner) -> None:
+    network = "conv 2 f1x10 s1x5 p0x3, tconv 1 f1x10 s1x5 p0x3 {}"
+    ran = convcli("shape", "--n", "1x100x1", network.format("op1"))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith("at most 0 vertically and 4 horizontally; 0x1 works\n")
+    ran = convcli("shape", "--n", "1x100x1", network.format("op0x1"), "--json")
+    assert (ran.code, json.loads(ran.out)["output"], ran.err) == (0, "1x100x1", "")

@@ -247,6 +247,7 @@ def color_rows() -> list[Case]:
         Case(
             row, "half the resolution", ycbcr(sampling=2), refused="stores its colors at a lower resolution"
         ),
+        Case(row, "a resolution of colors that is not given", tiff(1, [8] * 3, b"\4\5\6", photometric=6), refused="stores its colors at a lower resolution"),
         Case(row, "the range of video", ycbcr(reference=video), refused="its own conversion from YCbCr"),
         Case(row, "other coefficients", ycbcr((2126, 7152, 722)), refused="its own conversion from YCbCr"),
         Case("Other colors", "CIELab", tiff(1, [8] * 3, b"\x80\0\0", photometric=8), refused="has LAB colors"),

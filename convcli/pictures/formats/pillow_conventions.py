@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["describe_color", "exif_resolution", "forget_xmp", "prepare", "scale_note"]
 
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, CENTIMETER = 282, 283, 296, 3  # EXIF, as in TIFF
-PHOTOMETRIC, COLOR_MAP, STRIP_COUNTS = 262, 320, 279  # TIFF tags
+PHOTOMETRIC, COLOR_MAP = 262, 320  # TIFF tags
 YCBCR, YCBCR_COEFFICIENTS, YCBCR_SUBSAMPLING, REFERENCE_BLACK_WHITE = 6, 529, 530, 532
+HALF = (2, 2)  # the subsampling of a file that does not give it
 JPEG_COEFFICIENTS = (0.299, 0.587, 0.114)
 FULL_RANGE = (0, 255, 128, 255, 128, 255)
 BMP_HEADER, BMP_BITFIELDS, BMP_ALPHA_BITFIELDS = 14, 3, 6
@@ -110,8 +111,7 @@ def _check_ycbcr(image: Image.Image, name: str) -> None:
     tiles: Any = image.tile  # type: ignore[attr-defined]
     if tags.get(PHOTOMETRIC) != YCBCR or not tiles or tiles[0][0] != "raw":
         return
-    whole = image.width * image.height * len(image.getbands())
-    if tags.get(YCBCR_SUBSAMPLING, (1, 1)) != (1, 1) or sum(tags.get(STRIP_COUNTS, (whole,))) < whole:
+    if tags.get(YCBCR_SUBSAMPLING, HALF) != (1, 1):
         why = "stores its colors at a lower resolution without compression, which Pillow does not read"
     elif not (
         _close(tags.get(YCBCR_COEFFICIENTS, JPEG_COEFFICIENTS), JPEG_COEFFICIENTS)
