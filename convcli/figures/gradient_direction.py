@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
-from convcli.convolution.engine import apply_filter
+from convcli.convolution.fused import filter_pixels
 from convcli.convolution.planning import WindowKeywords
+from convcli.convolution.weighted import SampleWeights
 from convcli.drawing.colors import BLACK, GRAY, WHITE
 from convcli.drawing.fonts import font, wrap_text
 from convcli.errors import FilterError
@@ -55,7 +56,13 @@ class Gradient:
             return np.hypot(self.right, self.up, dtype=np.float64)
 
 
-def gradient(image: ArrayLike, filter: Filter | str = "sobel", **window: Unpack[WindowKeywords]) -> Gradient:
+def gradient(
+    image: ArrayLike,
+    filter: Filter | str = "sobel",
+    *,
+    weights: SampleWeights | None = None,
+    **window: Unpack[WindowKeywords],
+) -> Gradient:
     """Return the gradient of a gray image, computed by a filter that combines two derivatives.
 
     Parameters
@@ -63,6 +70,8 @@ def gradient(image: ArrayLike, filter: Filter | str = "sobel", **window: Unpack[
     image : array (H, W)
     filter : Filter or str
         One of `GRADIENT_FILTERS`, with or without options.
+    weights : SampleWeights, optional
+        How much each pixel counts (default: all in full).
     **window
         Keywords, as for `apply_filter`.
 
@@ -85,7 +94,10 @@ def gradient(image: ArrayLike, filter: Filter | str = "sobel", **window: Unpack[
     name = filter if isinstance(filter, str) else filter.name
     if get_filter(name).combination != Combination.MAGNITUDE:
         raise FilterError(name, f"gives no direction; use one of {', '.join(GRADIENT_FILTERS)}")
-    right, up = (apply_filter(image, get_filter(name, angle=angle), **window) for angle in (0, 90))
+    right, up = (
+        filter_pixels(image, get_filter(name, angle=angle), "raw", weights=weights, **window).pixels
+        for angle in (0, 90)
+    )
     return Gradient(right, up)
 
 

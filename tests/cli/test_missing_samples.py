@@ -295,3 +295,47 @@ def test_json_of_a_bank_says_what_alpha_did(convcli: Runner) -> None:
         "",
         "convcli: --alpha filter: filters alpha by one matrix, but sobel-2 has several\n",
     )
+
+
+# Explanations and drawings --------------------------------------------------------------------------------
+
+
+def test_explain_shows_what_apply_writes(convcli: Runner) -> None:
+    halo = PICTURES / "halo_2px.png"
+    ran = convcli("explain", halo, "--kernel", "1 2 1", "--at", "1,0", "--border", "zero")
+    note = (
+        f"convcli: note: {halo}: the window has transparent pixels, so apply weights colors by alpha: the value "
+        "is not the sum of the products, which apply --alpha straight gives\n"
+    )
+    assert (ran.code, ran.err) == (0, note)
+    options = ("--kernel", "1 2 1", "--border", "zero", "--signed", "raw", "-o", "out.npy")
+    convcli("apply", halo, *options)
+    values = np.load("out.npy")[0, 1].tolist()
+    assert ran.out == "\t".join(f"{value}" for value in values) + "\n"
+    assert values == [0, 255 * 2 / 3 * 4, 0]
+    for more in (("--filter", "sobel-x"), ("--kernel", "1", "--at", "1,0")):
+        assert convcli("explain", halo, *more).err == ""
+
+
+def test_directions_leave_nan_out(convcli: Runner) -> None:
+    ramp = np.tile(np.arange(0.0, 90, 10), (8, 1))
+    ramp[4, 4] = np.nan
+    np.save("ramp.npy", ramp)
+    grays = {}
+    for mode in ("keep", "ignore"):
+        ran = convcli("apply", "ramp.npy", "--direction", f"{mode}.png", "--nan", mode, "--json")
+        left, top, width, height = json.loads(ran.out)["place"].values()
+        drawn = opened(f"{mode}.png")[top : top + height, left : left + width]
+        grays[mode] = int((drawn == 127).all(-1).sum())
+    assert grays["ignore"] == 0 < grays["keep"]
+
+
+def test_a_sheet_weights_colors_as_the_results_do(convcli: Runner) -> None:
+    halo = PICTURES / "halo_white.png"
+    command = ("apply", halo, "--filter", "box", "--channels", "r", "--sheet")
+    records = {}
+    for mode in ("weighted", "straight"):
+        ran = convcli(*command, f"{mode}.png", "--alpha", mode, "--json", "--signed", "clip")
+        assert ran.code == 0
+        records[mode] = Path(f"{mode}.png").read_bytes()
+    assert records["weighted"] != records["straight"]

@@ -36,7 +36,7 @@ def direction_recipe(
     taps = filter_.kernels[0].shape
     return Recipe(
         filter_.name,
-        partial(_draw_direction, filter_, window, rendering.channels),
+        partial(_draw_direction, filter_, window, rendering),
         partial(_estimate, (taps[0], taps[1]), window, rendering),
         as_numbers=False,
         destination=destination,
@@ -51,14 +51,17 @@ def _estimate(
 
 
 def _draw_direction(
-    filter_: Filter, window: SlidingWindow, channels: Channels, picture: Picture, _: bool
+    filter_: Filter, window: SlidingWindow, rendering: Rendering, picture: Picture, _: bool
 ) -> Result:
+    channels = rendering.channels
     if filters_luma(picture, channels):
         channels = Channels.GRAY
     pixels = select_channels(picture.pixels, channels)
     if pixels.ndim == 3:
         pixels = pixels[..., 0]
-    gradients = gradient(pixels, filter_, **window.for_channels(channels, picture.pixels)._asdict())
+    weights = rendering.weights(pixels, picture.alpha, filter_.kernels)
+    keywords = window.for_channels(channels, picture.pixels)._asdict()
+    gradients = gradient(pixels, filter_, weights=weights, **keywords)
     magnitudes = gradients.magnitudes
     full, largest = color_limit(magnitudes), measure(magnitudes).highest or 0
     del magnitudes
