@@ -18,7 +18,7 @@ from convcli.networks.receptive_fields import ReceptiveField
 from convcli.networks.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
 from convcli.sizes.text import channels_last, format_number, format_size
 
-__all__ = ["build", "input_size"]
+__all__ = ["NetworkBuilder", "build", "input_size"]
 
 MAX_COMPARED = 1000  # tags with an unknown one: comparing takes time
 MAX_LETTERS = 300  # of a list of tags, which may be long
@@ -40,7 +40,7 @@ def build(spec: Spec, size: Size | None = None) -> Network:
         gives its position, the arithmetic with its numbers, and what would be possible.
     """
     size = input_size(spec, size)
-    builder = _NetworkBuilder(spec.source)
+    builder = NetworkBuilder(spec.source)
     tensor = Tensor.of_input(size)
     try:
         for number, item in enumerate(spec.items):
@@ -48,6 +48,8 @@ def build(spec: Spec, size: Size | None = None) -> Network:
             tensor = builder.run((item,), tensor, depth=0)
     except SizeError as error:
         raise with_channels_hint(error, size) from None
+    for number, names in builder.tag_names.items():
+        builder.stages[number] = builder.stages[number]._replace(tags=tuple(names))
     return Network(size, tuple(builder.stages), tuple(map(_block_label, spec.items)), spec.items)
 
 
@@ -129,18 +131,36 @@ def _labels(items: Sequence[Item], label: Callable[[Item], str]) -> str:
     return ", ".join(labels if len(labels) <= 2 else [labels[0], "...", labels[-1]])
 
 
-class _NetworkBuilder(SequentialBuilder):
+class NetworkBuilder(SequentialBuilder):
+    """Builds a list of layers with branches.
+
+    Attributes
+    ----------
+    tags : dict
+        The tagged outputs by name.
+    tag_names : dict
+        The names of the output of a stage, by the number of the stage.
+    """
+
     def __init__(self, source: str) -> None:
         super().__init__(source)
         self.tags: dict[str, Tensor] = {}
+        self.tag_names: dict[int, list[str]] = {}
 
     def run(self, items: Sequence[Item], tensor: Tensor, *, depth: int) -> Tensor:
+        """Add items in sequence; return the output of the last.
+
+        Raises
+        ------
+        SizeError
+            A layer or a join is impossible.
+        """
         for item in items:
             if isinstance(item, LayerItem):
                 tensor = self.add(item.layer, item.position, tensor, depth=depth)
             elif isinstance(item, Tag):
                 self.tags[item.name] = tensor
-                self.stages[-1] = self.stages[-1]._replace(tags=(*self.stages[-1].tags, item.name))
+                self.tag_names.setdefault(len(self.stages) - 1, []).append(item.name)
             elif isinstance(item, Repeat):
                 for _ in range(item.times):
                     tensor = self.run(item.body, tensor, depth=depth + 1)
@@ -171,12 +191,10 @@ class _NetworkBuilder(SequentialBuilder):
     def join(
         self, kind: JoinKind, tag: str | None, tensors: Sequence[Tensor], position: Position, *, depth: int
     ) -> Tensor:
+        """Add the join of several tensors; return its output."""
         layer = JoinLayer(type=kind, tag=tag)
-        size = self.joined_size(kind, layer, [tensor.size for tensor in tensors], position)
-        self.check_size(layer, size, position)
-        fields, misaligned = _joined_fields(
-            [tensor for tensor in tensors if tensor.size[:2] == size[:2]], tensors
-        )
+        size = self.joined_size(layer, [tensor.size for tensor in tensors], position)
+        fields, misaligned = _joined_fields(tensors, size[:2])
         output_tensor = self.new_tensor()
         self.stages.append(
             Stage(
@@ -186,17 +204,24 @@ class _NetworkBuilder(SequentialBuilder):
         )  # fmt: skip
         return Tensor(size, fields, output_tensor)
 
-    def joined_size(self, kind: JoinKind, layer: Layer, sizes: Sequence[Size], position: Position) -> Size:
+    def joined_size(self, layer: JoinLayer, sizes: Sequence[Size], position: Position) -> Size:
+        """Return the size of a join of tensors of several sizes."""
+        size = self._joined_size(layer, sizes, position)
+        self.check_size(layer, size, position)
+        return size
+
+    def _joined_size(self, layer: JoinLayer, sizes: Sequence[Size], position: Position) -> Size:
+        kind = layer.type
         known = [size for size in sizes if len(size) != 2]
         first, sides = (known or sizes)[0], sizes[0][:2]
         if len(known) < len(sizes):  # some have unknown channels
             differ = kind != JoinKind.CAT and any(size != first for size in known)
             if differ or any(size[:2] != sides for size in sizes):
-                self.fail_sizes(layer, sizes, position, "the same size")
+                self._fail_sizes(layer, sizes, position, "the same size")
             return sides if kind == JoinKind.CAT else first
         if kind == JoinKind.CAT:
             if any(size[:-1] != first[:-1] for size in sizes):
-                self.fail_sizes(layer, sizes, position, "the same height and width")
+                self._fail_sizes(layer, sizes, position, "the same height and width")
             return (*first[:-1], sum(size[-1] for size in sizes))
         if kind == JoinKind.MUL:
             gates = [size for size in sizes if size[:-1] == (1, 1)]
@@ -204,25 +229,24 @@ class _NetworkBuilder(SequentialBuilder):
             if images and gates and {size[-1] for size in gates} == {images[0][-1]}:
                 sizes, first = images, images[0]
         if any(size != first for size in sizes):
-            self.fail_sizes(layer, sizes, position, "the same size" + ", or 1x1" * (kind == JoinKind.MUL))
+            self._fail_sizes(layer, sizes, position, "the same size" + ", or 1x1" * (kind == JoinKind.MUL))
         return first
 
-    def fail_sizes(self, layer: Layer, sizes: Sequence[Size], position: Position, wanted: str) -> NoReturn:
+    def _fail_sizes(self, layer: Layer, sizes: Sequence[Size], position: Position, wanted: str) -> NoReturn:
         shown = " and ".join(format_size(size) for size in sizes)
         self.fail(position, layer.text, f"its branches give {shown}; they must have {wanted}")
 
 
-def _joined_fields(
-    sliding: Sequence[Tensor], tensors: Sequence[Tensor]
-) -> tuple[ReceptiveFields | None, str]:
+def _joined_fields(tensors: Sequence[Tensor], sides: Size) -> tuple[ReceptiveFields | None, str]:
     """Return the largest fields, and how the positions of the branches that slide over the image differ.
 
-    A branch that is broadcast, such as a gate, has no position of its own.
+    A branch whose sides are not those of the result is broadcast, such as a gate: it has no position.
     """
-    if any(tensor.fields is None for tensor in tensors):
-        return None, ""
-    pairs = [tensor.fields for tensor in sliding if tensor.fields is not None]
-    others = [tensor.fields for tensor in tensors if tensor.fields is not None and tensor not in sliding]
+    pairs, others = list[ReceptiveFields](), list[ReceptiveFields]()
+    for tensor in tensors:
+        if tensor.fields is None:
+            return None, ""
+        (pairs if tensor.size[:2] == sides else others).append(tensor.fields)
     rows, columns = (
         ReceptiveField.joined([pair[axis] for pair in pairs], [pair[axis] for pair in others])
         for axis in (0, 1)

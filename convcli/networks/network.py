@@ -333,16 +333,7 @@ class SequentialBuilder:
             The layer is impossible on this input.
         """
         size, channels = tensor.size, channels_of(tensor.size)
-        try:
-            axes = layer.axes(size)
-            output = layer.output(size)
-            params = layer.params(channels) if channels is not None else None if layer.has_params else 0
-            macs = layer.macs(size)
-        except SizeError as error:
-            if position is None:
-                raise
-            self.fail(position, f"{layer.text} on {format_size(size)}", f"{error.what} {error.why}")
-        self.check_size(layer, output, position)
+        axes, output, params, macs = self.measure(layer, position, size)
         fields = None if isinstance(layer, Flatten) else tensor.fields
         if fields is not None and axes is not None:
             fields = fields[0].through(axes[0]), fields[1].through(axes[1])
@@ -355,6 +346,23 @@ class SequentialBuilder:
             )
         )  # fmt: skip
         return Tensor(output, fields, output_tensor)
+
+    def measure(
+        self, layer: Layer, position: "Position | None", size: Size
+    ) -> tuple[tuple[AnyAxis, AnyAxis] | None, Size, int | None, int | None]:
+        """Return the axes of a layer's windows, its output size, its parameters and its MACs."""
+        channels = channels_of(size)
+        try:
+            axes = layer.axes(size)
+            output = layer.output(size)
+            params = layer.params(channels) if channels is not None else None if layer.has_params else 0
+            macs = layer.macs(size)
+        except SizeError as error:
+            if position is None:
+                raise
+            self.fail(position, f"{layer.text} on {format_size(size)}", f"{error.what} {error.why}")
+        self.check_size(layer, output, position)
+        return axes, output, params, macs
 
     def new_tensor(self) -> int:
         """Return a new number for an output that needs memory of its own."""

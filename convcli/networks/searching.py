@@ -1,13 +1,14 @@
 """Search for input sizes: the sides at which every pixel is read, and the smallest side that works."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import NoReturn
 
-from convcli.errors import SizeError
-from convcli.networks.building import build
-from convcli.networks.layer_types.base import Size
-from convcli.networks.network import Network, Stage
-from convcli.networks.spec import Item, Join, JoinTag, LayerItem, Repeat, Spec
+from convcli.errors import SizeError, UsageError
+from convcli.networks.building import NetworkBuilder, build
+from convcli.networks.layer_types.base import Layer, Size
+from convcli.networks.network import JoinLayer, Stage, Tensor
+from convcli.networks.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
 from convcli.sizes.text import NamedPadding
 from convcli.sizes.windowed import Axis
 
@@ -15,10 +16,13 @@ __all__ = ["first_unread_layer", "smallest_side", "valid_sides"]
 
 MAX_TRIED = 4096  # sides, for a network that may work at a side and fail at a larger one
 MAX_BITS = 1600  # of a side that can still be typed
+MAX_WORK = 10_000_000  # layers that are followed, for all sides together: some ten seconds
+COMPUTING = 10  # how many layers can be followed while the output of another one is computed
+MAX_KEPT = 1_000_000  # outputs of layers, to bound memory
 
 
 def valid_sides(spec: Spec, size: Size | None, sides: range) -> Iterator[int]:
-    """Yield the sides of square inputs at which every layer reads every row and column.
+    """Return the sides of square inputs at which every layer reads every row and column.
 
     Parameters
     ----------
@@ -27,16 +31,19 @@ def valid_sides(spec: Spec, size: Size | None, sides: range) -> Iterator[int]:
         An input that gives the channels, if the spec has none.
     sides : range
 
+    Raises
+    ------
+    UsageError
+        There are too many layers to follow so many sides.
+
     Examples
     --------
     >>> from convcli.networks.sources import read_spec
     >>> list(valid_sides(read_spec("conv 8 f11 s4, maxpool f3 s2"), (1, 1, 3), range(220, 240)))
     [227, 235]
     """
-    for side in sides:
-        network = _build_at(spec, size, side)
-        if network is not None and not any(map(_unread_count, network.layers)):
-            yield side
+    follower = _SizeFollower(spec, reads_all=True)
+    return (side for side in sides if follower.works_on(_square_input(spec, size, side)))
 
 
 def first_unread_layer(spec: Spec, size: Size | None, side: int) -> str:
@@ -75,6 +82,8 @@ def smallest_side(spec: Spec, size: Size | None) -> int:
     ------
     SizeError
         No side works, or none of those tried does.
+    UsageError
+        There are too many layers to try so many sides.
 
     Examples
     --------
@@ -82,20 +91,23 @@ def smallest_side(spec: Spec, size: Size | None) -> int:
     >>> smallest_side(read_spec("in 32x32x1\\nconv 6 f5, maxpool f2, conv 16 f5"), None)
     14
     """
+    follower = _SizeFollower(spec)
+
+    def works(side: int) -> bool:
+        return follower.works_on(_square_input(spec, size, side))
+
     if not _is_monotone(spec.items):
-        for side in range(1, MAX_TRIED + 1):
-            if _build_at(spec, size, side):
-                return side
-        _raise_last_error(spec, size)
+        side = next(filter(works, range(1, MAX_TRIED + 1)), None)
+        return _raise_last_error(spec, size) if side is None else side
     fits = 1
-    while _build_at(spec, size, fits) is None:
+    while not works(fits):
         fits *= 2
         if fits.bit_length() > MAX_BITS:
             _raise_last_error(spec, size)
     low = fits // 2
     while fits - low > 1:
         middle = (low + fits) // 2
-        low, fits = (low, middle) if _build_at(spec, size, middle) else (middle, fits)
+        low, fits = (low, middle) if works(middle) else (middle, fits)
     return fits
 
 
@@ -124,8 +136,91 @@ def _square_input(spec: Spec, size: Size | None, side: int) -> Size:
     return (side, side, *channels)
 
 
-def _build_at(spec: Spec, size: Size | None, side: int) -> Network | None:
-    try:
-        return build(spec, _square_input(spec, size, side))
-    except SizeError:
-        return None
+class _SizeFollower(NetworkBuilder):
+    """Follows input sizes through a network; computes once what layers and groups of them make of a size."""
+
+    def __init__(self, spec: Spec, *, reads_all: bool = False) -> None:
+        super().__init__(spec.source)
+        self.items = spec.items
+        self.reads_all = reads_all  # whether a layer that does not read all of its input is impossible
+        self.work = 0
+        self._has_tags: dict[int, bool] = {}  # of items in sequence, by their identity
+        self._numbers: dict[int, int] = {}  # of a layer, by its identity; equal layers have one number
+        self._numbers_by_layer: dict[Layer, int] = {}
+        self._outputs: dict[tuple[int, Size], Tensor | None] = {}  # of layers and groups; None: impossible
+
+    def works_on(self, size: Size) -> bool:
+        """Whether no layer is impossible on an input of that size."""
+        self.tags.clear()
+        try:
+            self.run(self.items, Tensor(size, None, 0), depth=0)
+        except SizeError:
+            return False
+        return True
+
+    def run(self, items: Sequence[Item], tensor: Tensor, *, depth: int) -> Tensor:
+        number = id(items)
+        if number not in self._has_tags:
+            self._has_tags[number] = _has_tags(items)
+        if self._has_tags[number]:
+            return super().run(items, tensor, depth=depth)
+        return self._remembered(
+            number, tensor, lambda: super(_SizeFollower, self).run(items, tensor, depth=depth)
+        )
+
+    def add(self, layer: Layer, position: Position | None, tensor: Tensor, *, depth: int) -> Tensor:
+        del depth
+        number = self._numbers.get(id(layer))
+        if number is None:
+            number = -1 - self._numbers_by_layer.setdefault(layer, len(self._numbers_by_layer))
+            self._numbers[id(layer)] = number
+        return self._remembered(number, tensor, lambda: self._output(layer, position, tensor.size))
+
+    def join(
+        self, kind: JoinKind, tag: str | None, tensors: Sequence[Tensor], position: Position, *, depth: int
+    ) -> Tensor:
+        del depth
+        self._count(len(tensors))
+        sizes = [tensor.size for tensor in tensors]
+        return Tensor(self.joined_size(JoinLayer(type=kind, tag=tag), sizes, position), None, 0)
+
+    def _output(self, layer: Layer, position: Position | None, size: Size) -> Tensor:
+        self._count(COMPUTING)
+        axes, output, _, _ = self.measure(layer, position, size)
+        if self.reads_all and any(axis.unread_count() != 0 for axis in axes or ()):
+            raise SizeError(layer.text, "does not read all of its input")
+        return Tensor(output, None, 0)
+
+    def _remembered(self, number: int, tensor: Tensor, compute: Callable[[], Tensor]) -> Tensor:
+        """Return the output of a layer or a group, computed if it is not known yet."""
+        self._count(1)
+        known = number, tensor.size
+        if known not in self._outputs:
+            output = None
+            with suppress(SizeError):
+                output = compute()
+            if len(self._outputs) >= MAX_KEPT:
+                self._outputs.clear()
+            self._outputs[known] = output
+        output = self._outputs[known]
+        if output is None:
+            raise SizeError(f"input {tensor.size}", "is impossible")
+        return output
+
+    def _count(self, work: int) -> None:
+        self.work += work
+        if self.work > MAX_WORK:
+            raise UsageError(
+                self.source or "the network",
+                f"has too many layers to try so many sides: more than {MAX_WORK:,} layers in all; try fewer "
+                "sides, or a part of the network",
+            )
+
+
+def _has_tags(items: Sequence[Item]) -> bool:
+    return any(
+        isinstance(item, Tag | JoinTag)
+        or (isinstance(item, Repeat) and _has_tags(item.body))
+        or (isinstance(item, Join) and any(map(_has_tags, item.branches)))
+        for item in items
+    )
