@@ -123,7 +123,7 @@ def _decoder_bytes(image: Image.Image, file_bytes: int, frame: int | None) -> in
         case "GIF" | "PNG" if frame:
             return FRAME_BYTES * pixels
         case "PNG" if isinstance(getattr(image, "fp", None), io.BytesIO):  # may be a copy
-            return 2 * file_bytes
+            return _pixels_bytes(image) + 2 * file_bytes
         case "PPM" if _is_decoded_by_python(image):
             copies = PYTHON_COPIES * pixels * len(image.getbands()) * (4 if image.mode == "I" else 1)
             return copies + WORD_BYTES * min(file_bytes, TEXT_BLOCK)
