@@ -20,7 +20,7 @@ from convcli.signals import interruptible
 
 __all__ = ["FrameNotes", "FrameResults"]
 
-COMBINED: Mapping[str, Callable[[list[Any]], Any]] = {"min": min, "max": max, "saturated": sum}
+COMBINED: Mapping[str, Callable[[list[Any]], Any]] = {"min": min, "max": max, "saturated": sum, "nan": sum}
 Locate = Callable[[Recipe, Picture, str], tuple[OutputFormat | None, str | None]]
 """Returns the format and the checked path of the result of a picture, given the container of the input."""
 Store = Callable[[str | None, Sequence[bytes | memoryview]], tuple[str, ...]]
@@ -128,6 +128,8 @@ class FrameResults:
         if self._first is None:  # only a single picture can be printed
             matrix = result.picture if self._format is PRINTED else None
             self._first = Finished({}, matrix, result.summary, is_amplified=result.is_amplified)
+        if result.is_saturation_noted:
+            self._first = self._first._replace(is_saturation_noted=True)
         self._seconds += time.perf_counter() - started
 
     def _encode(self, picture: Picture, info: FrameInfo) -> tuple[str, ...]:
