@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["WindowFiles"]
 
 DRAWING_EXTENSIONS, ANIMATION_EXTENSIONS = (".svg", ".png"), (".svg", ".gif", ".apng")
+DEFAULT_SECONDS = 0.5
 SECONDS_RANGE = 0.02, 30.0  # seconds per position: what GIF files and their viewers support
 
 
@@ -44,7 +45,7 @@ class WindowFiles:
         cls,
         output: str | None,
         animation: str | None,
-        seconds: float,
+        seconds: float | None,
         inputs: Iterable[str],
         *,
         force: bool,
@@ -70,6 +71,9 @@ class WindowFiles:
         if animation is not None:
             check_output_file(animation, ANIMATION_EXTENSIONS, "an animation", files_read, force=force)
         check_distinct_files(output, "--animate", animation)
+        if seconds is not None and animation is None:
+            raise UsageError("--seconds", "applies only to an animation; add --animate")
+        seconds = DEFAULT_SECONDS if seconds is None else seconds
         shortest, longest = SECONDS_RANGE
         if not (math.isfinite(seconds) and shortest <= seconds <= longest):
             raise UsageError(f"--seconds {seconds:g}", f"must be a number from {shortest:g} to {longest:g}")

@@ -158,12 +158,38 @@ def test_combined_banks_have_names_and_one_map() -> None:
         (("--bank", "sobel:3", "--combine", "mean"), "--combine 'mean': unknown value"),
         (("--bank", "sobel:3", "--combine", "max", "--bias", "1,2,3"), "--bias: has 3 numbers, but there is"),
         (("--filter", "sobel:norm=l1", "--direction", "d.png"), "sobel:norm=l1: has another norm than"),
+        (("--bank", "sobel:3", "--alpha", "filter"), "--alpha filter: filters alpha by one matrix"),
+        (
+            ("--sheet", "s.png", "--channels", "each"),
+            "--channels each: cannot be combined with --sheet, which",
+        ),
+        (("--direction", "d.png", "--channels", "each", "--signed", "abs"), "--channels each: cannot be"),
         (("--filter", "sobel:norm=l1", "--angle", "30"), "sobel:norm=l1,angle=30: norm=l1 combines two"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(convcli: Runner, options: tuple[str, ...], start: str) -> None:
     Image.fromarray(RGB).save("photo.png")
+    np.save("deep.npy", DEEP)
     assert_refused(convcli("apply", "photo.png", *options), start)
+
+
+def test_each_filter_of_a_bank_weights_what_is_transparent_or_missing() -> None:
+    averaging = np.stack([np.full((3, 3), 1 / 9), np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]]) / 8], axis=-1)
+    alpha = np.random.default_rng(8).integers(0, 256, (6, 7), np.uint8)
+    floats = RGB.astype(np.float32)
+    floats[2, 3] = np.nan
+    for picture, nan in ((Picture(RGB, alpha=alpha), "keep"), (Picture(floats), "ignore")):
+        alone = [filter_picture(picture, averaging[..., k], signed="raw", nan=nan).pixels for k in range(2)]
+        expected = np.stack(alone, axis=-1)
+        for channels in ("each", "g"):
+            found = filter_picture(
+                picture, averaging[:, :, np.newaxis], channels=channels, signed="raw", nan=nan
+            ).pixels
+            part = expected.reshape(6, 7, 6) if channels == "each" else expected[:, :, 1]
+            np.testing.assert_allclose(found, part, rtol=1e-6)
+            assert not np.isnan(found).any()
+    straight = filter_picture(Picture(RGB, alpha=alpha), averaging[:, :, np.newaxis], alpha="straight")
+    np.testing.assert_allclose(straight.pixels, maps_of_each(RGB, averaging[:, :, np.newaxis]), atol=0.51)
 
 
 def test_channels_that_cannot_share_filters_are_refused(convcli: Runner) -> None:

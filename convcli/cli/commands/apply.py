@@ -87,15 +87,15 @@ def apply(
         ),
     ] = False,
     channels: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--channels",
             help="Channels to filter: each (separately), sum (added up), gray (luma by Rec. 601), r, g or b; "
-            "depthwise gives each channel its own filters of a bank.",
+            "depthwise gives each channel its own filters of a bank (default: each).",
             metavar="WHICH",
             autocompletion=completers.enum_values("convcli.pictures.channels:Channels"),
         ),
-    ] = "each",
+    ] = None,
     signed: Annotated[
         str | None,
         typer.Option(
@@ -193,13 +193,18 @@ def apply(
         start_decoding(images[0])  # while numpy is loading
     from convcli.cli.batch import run_batch
     from convcli.cli.options.batch import BatchOptions
-    from convcli.cli.options.filtering import kernel_files, read_filters, read_rendering, read_window
+    from convcli.cli.options.filtering import (
+        kernel_files,
+        read_filters,
+        read_rendering,
+        read_window,
+    )
     from convcli.pipeline.recipes.filtering import convolution_recipe
 
     batch = BatchOptions.read(images, background, arguments)
     window = read_window(padding, border, stride, dilation, flip=flip, jobs=batch.threads)
     rendering = read_rendering(
-        channels, signed, scale, bias, batch.destination.format, relu=relu, alpha=alpha, nan=nan
+        channels or "each", signed, scale, bias, batch.destination.format, relu=relu, alpha=alpha, nan=nan
     )
     are_chosen = bool(filters or kernels or banks)
     figures = None
@@ -208,6 +213,8 @@ def apply(
 
         results = (arguments.output, arguments.out_dir, arguments.name, arguments.file_format) != (None,) * 4
         figures = DrawingOptions.read(sheet, direction, batch, results=results)
+        if channels is not None:
+            figures.check_channels(rendering)
         if not are_chosen:
             filters = figures.default_filters(angle=angle, size=size)
     chosen = read_filters(

@@ -109,14 +109,14 @@ def explain(
         ),
     ] = None,
     seconds: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--seconds",
-            help="Seconds per position of the animation.",
+            help="Seconds per position of the animation (default: 0.5).",
             metavar="NUMBER",
             rich_help_panel=options.OUTPUT,
         ),
-    ] = 0.5,
+    ] = None,
     force: options.Force = False,
     max_pixels: options.MaxPixels = None,
     max_memory: options.MaxMemory = None,

@@ -149,7 +149,18 @@ def params(
     # Imports are late, here and below, because loading takes time.
     if shipped and network is not None:
         raise UsageError("--list", f"lists all networks; for one of them: convcli params {network[:50]}")
-    options.check_exclusive({"--list": shipped, "-o": output})
+    for name, value in (
+        ("-o", output), ("--against", against), ("--n", n or None), ("--f", f), ("--c-in", c_in),
+        ("--c-out", c_out), ("--dense", dense), ("--batch", batch), ("--dtype", dtype),
+        ("--max-params", max_params), ("--expect", expect), ("--no-bias", no_bias), ("--by-block", by_block),
+        ("--versus-dense", versus_dense), ("--p", p != "0"), ("--s", s != "1"), ("--d", d != "1"),
+        ("--g", groups != "1"),
+    ):  # fmt: skip
+        options.check_exclusive({"--list": shipped, name: value})
+    comparison = {"--against": against, "two sizes of --n": len(sizes) > 1}
+    for name, value in (("--batch", batch), ("--dtype", dtype)):
+        for compared, other in comparison.items():
+            options.check_exclusive({compared: other, name: value})
     if shipped:
         from convcli.cli.reports.networks import list_shipped
 

@@ -79,7 +79,8 @@ def pool(
         type=f"{chosen_mode}pool",
     )
     if n is not None:
-        for option in arguments.given_options() + ["--background"] * (background is not None):
+        pixels = {"--background": background, "--alpha": alpha, "--nan": None if nan == "keep" else nan}
+        for option in arguments.given_options() + [name for name, value in pixels.items() if value]:
             raise UsageError("--n", f"prints a size, so {option} has no effect; give an image to pool it")
         if images:
             raise UsageError("--n", "gives a size instead of an image; leave out one of them")

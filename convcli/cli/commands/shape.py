@@ -88,7 +88,9 @@ def shape(
                 "missing; for example: convcli shape --n 32 --f 5, or for a network: convcli shape resnet18",
             )
         if want is not None:
-            for name, value in (("--ceil", ceil), ("--c-out", c_out), ("--csv", csv), ("--md", md)):
+            for name, value in (
+                ("--ceil", ceil), ("--c-out", c_out), ("--csv", csv), ("--md", md), ("--expect", expect)
+            ):  # fmt: skip
                 options.check_exclusive({"--want": want, name: value})
             # Late: only --want needs it.
             from convcli.cli.reports.solutions import LayerConstraints, print_solutions

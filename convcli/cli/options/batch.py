@@ -88,13 +88,26 @@ class BatchOptions(NamedTuple):
             sources, reading, processes, destination, arguments.json, preview_request, arguments.files0_from
         )
 
+    def _may_be_png(self, recipe: Recipe) -> bool:
+        file_format = (recipe.destination or self.destination).format
+        return file_format == OutputFormat.PNG or (file_format is None and not recipe.as_numbers)
+
     @property
     def threads(self) -> int | None:
         """Threads of each process."""
         return self.destination.jobs
 
     def batch(self, recipes: Sequence[Recipe], files_read: Sequence[str] = ()) -> Batch:
-        """Return the batch that applies these recipes."""
+        """Return the batch that applies these recipes.
+
+        Raises
+        ------
+        UsageError
+            The PNG compression was chosen, but no result can be a PNG file.
+        """
+        if self.destination.png_level is not None and not any(map(self._may_be_png, recipes)):
+            why = f"applies only to PNG files, but {recipes[0].label} gives values; leave it out"
+            raise UsageError("--png-level", why)
         executor = LocalProcesses(self.processes)
         if self.name_list is not None:
             files_read = (*files_read, self.name_list)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convcli.cli.options.batch import BatchOptions, read_destination
+from convcli.convolution.rendering import SignedMapping
+from convcli.convolution.weighted import AlphaMode
 from convcli.errors import FilterError, UsageError
 from convcli.figures.gradient_direction import GRADIENT_FILTERS
 from convcli.files.streams import STREAM
@@ -12,6 +14,7 @@ from convcli.kernels.banks import Bank
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.lookup import get_filter
+from convcli.pictures.channels import Channels
 from convcli.pictures.formats.output_formats import OutputFormat, format_for_path
 from convcli.pictures.frames import FrameRange
 from convcli.pipeline.outputs import Destination, check_name
@@ -88,6 +91,22 @@ class DrawingOptions:
                 raise UsageError(option, "is not an option of every filter; choose filters by --filter")
         return list(CATALOG)
 
+    def check_channels(self, rendering: Rendering) -> None:
+        """Check that the chosen channels can be shown.
+
+        Raises
+        ------
+        UsageError
+            A figure shows one channel, but each was chosen.
+        """
+        shows_pixels = rendering.signed not in (None, SignedMapping.RAW)
+        figure = "--direction" if self.direction is not None else None if shows_pixels else "--sheet"
+        if rendering.channels == Channels.EACH and figure is not None:
+            raise UsageError(
+                "--channels each",
+                f"cannot be combined with {figure}, which shows one channel; choose gray, sum, r, g or b",
+            )
+
     def recipes(
         self,
         filters: Sequence[Filter | Bank],
@@ -155,6 +174,7 @@ def _check_no_rendering(rendering: Rendering) -> None:
         ("--scale", rendering.scale != 1),
         ("--bias", rendering.biases != (0,)),
         ("--relu", rendering.relu),
+        ("--alpha", rendering.alpha != AlphaMode.WEIGHTED),
     ):
         if given:
             raise UsageError(
