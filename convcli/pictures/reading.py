@@ -27,6 +27,7 @@ from convcli.sizes.axes import whole_number
 
 __all__ = ["load_frames", "load_picture", "read_image", "read_picture", "reading_limits"]
 
+COMPOSED = (b"GIF8", b"\x89PNG")  # how files start in which a frame may be laid over others
 MAX_STREAM_BYTES = 1 << 32  # bytes read from a pipe
 TEXT_MEMORY_FACTOR = 12  # reading a text takes at most this many times its bytes in memory
 
@@ -218,6 +219,9 @@ def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: 
         return _decode_npy(stream, name, limits)
     if extension in {".csv", ".txt"}:
         return _decode_text(stream, name, limits)
+    if frame and head.startswith(COMPOSED):
+        frames = _open_frames(stream, name, extension, limits, FrameRange(frame, frame))
+        return next(frames.pictures)[0]
     decoded = decode(stream, name, limits, frame=frame)
     if decoded is not None:
         return decoded.to_picture(name)

@@ -264,6 +264,7 @@ def test_what_is_said_of_all_frames_together(convcli: Runner) -> None:
 # Composition ----------------------------------------------------------------------------------------------
 
 COLORS = [(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)]
+GIF_HEAD = struct.pack("<6sHHBBB", b"GIF89a", 4, 1, 0x81, 0, 0) + bytes(sum(COLORS, ()))
 
 
 def gif_frame(part: tuple[int, int, int, int], color: int, disposal: int, transparent: int | None) -> bytes:
@@ -283,8 +284,7 @@ def gif_frame(part: tuple[int, int, int, int], color: int, disposal: int, transp
 
 def moving_gif() -> bytes:
     """Build frames of which all but the first cover a part, with each way of disposal."""
-    head = struct.pack("<6sHHBBB", b"GIF89a", 4, 1, 0x81, 0, 0) + bytes(sum(COLORS, ()))
-    return head + b"".join(
+    return GIF_HEAD + b"".join(
         [
             gif_frame((0, 0, 4, 1), 1, disposal=1, transparent=0),
             gif_frame((1, 0, 2, 1), 2, disposal=2, transparent=0),  # cleared
@@ -309,6 +309,40 @@ def test_frames_of_a_gif_are_composed_first(target: str) -> None:
         assert same_look(frame, np.array([expected]))
     if target != "out.tiff":
         assert (durations, loop) == ([70] * 5, None if target == "out.gif" else 1)
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        # By ImageMagick, ffmpeg and libvips, or by all of these but one and Pillow.
+        ([((0, 4), 1, 1, None), ((1, 2), 2, 2, 0), ((0, 1), 3, 1, 0)], ["RRRR", "RGGR", "B..R"]),
+        ([((0, 4), 1, 1, None), ((1, 2), 2, 2, None), ((0, 1), 3, 1, None)], ["RRRR", "RGGR", "BKKR"]),
+        (
+            [((0, 4), 1, 1, 0), ((1, 1), 2, 2, 0), ((2, 1), 3, 0, 0), ((3, 1), 2, 0, 0)],
+            ["RRRR", "RGRR", "R.BR", "R.BG"],
+        ),
+        ([((1, 2), 1, 1, None), ((0, 1), 2, 1, None)], ["KRRK", "GRRK"]),
+        ([((1, 2), 1, 1, 0), ((0, 1), 2, 1, 0)], [".RR.", "GRR."]),
+        ([((0, 4), 1, 3, 0), ((0, 1), 2, 1, 0)], ["RRRR", "G..."]),
+        ([((0, 4), 1, 3, None), ((0, 1), 2, 1, None)], ["RRRR", "GKKK"]),
+        ([((0, 4), 1, 1, 0), ((2, 9), 2, 1, 0)], ["RRRR", "RRGG"]),  # what is outside is cut off
+    ],
+)
+def test_frames_of_a_gif_look_as_in_most_programs(
+    frames: list[tuple[tuple[int, int], int, int, int | None]], expected: list[str]
+) -> None:
+    parts = [
+        gif_frame((left, 0, width, 1), color, disposal, transparent)
+        for (left, width), color, disposal, transparent in frames
+    ]
+    Path("moving.gif").write_bytes(GIF_HEAD + b"".join([*parts, b";"]))
+    filter_file("moving.gif", "identity", frame="all", output="out.png")
+    letters = {R: "R", G: "G", B: "B", NONE: ".", (0, 0, 0, 255): "K"}
+    found = ["".join(letters[tuple(pixel)] for pixel in frame[0].tolist()) for frame in decoded("out.png")[0]]
+    assert found == expected
+    for number, row in enumerate(expected[1:], 1):
+        alone = rgba(read_picture("moving.gif", frame=number))
+        assert "".join(letters[tuple(pixel)] for pixel in alone[0].tolist()) == row
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

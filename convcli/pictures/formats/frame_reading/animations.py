@@ -1,4 +1,4 @@
-"""The frames of GIF, WebP and AVIF files, composed onto the canvas by Pillow's decoders."""
+"""The frames of WebP and AVIF files, composed onto the canvas by their decoders."""
 
 import io
 from collections.abc import Iterator
@@ -6,16 +6,26 @@ from typing import Any, BinaryIO
 
 from convcli.errors import ConvcliError, ImageError
 from convcli.pictures.formats.deep.kept_whole import refuse_cut
-from convcli.pictures.formats.frame_reading.gif import summarize_gif
 from convcli.pictures.formats.pillow import describe_error, describe_loaded
+<<<<<<< HEAD
 from convcli.pictures.formats.pillow_conventions import prepare
 from convcli.pictures.formats.pillow_opening import open_image, seek_frame
+=======
+>>>>>>> 9affef6 (Frames of a GIF are composed as in most programs, and those of an animated PNG as its specification says: cleared parts, frames that stay, and half transparent pixels over others, also with --frame N)
 from convcli.pictures.frames import FrameInfo
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture
 
 __all__ = ["PillowAnimation", "count_jpeg_pictures"]
 
+<<<<<<< HEAD
+=======
+DECODERS = {
+    "webp": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "avif": ("PIL.AvifImagePlugin", "AvifImageFile"),
+}
+
+>>>>>>> 9affef6 (Frames of a GIF are composed as in most programs, and those of an animated PNG as its specification says: cleared parts, frames that stay, and half transparent pixels over others, also with --frame N)
 
 class PillowAnimation:
     """An open animation.
@@ -38,10 +48,10 @@ class PillowAnimation:
     """
 
     def __init__(self, stream: BinaryIO, name: str, file_format: str) -> None:
-        self.stream = stream
         self.name = name
         self.format = file_format
         self.file_bytes = stream.seek(0, io.SEEK_END)
+<<<<<<< HEAD
         summary = summarize_gif(stream) if file_format == "gif" else None
         try:
             image = open_image(stream, name, None)
@@ -49,21 +59,20 @@ class PillowAnimation:
                 raise ImageError(name, "is damaged or truncated")
             self.image: Any = image
             self.count: int = getattr(image, "n_frames", 1) if summary is None else summary.count
+=======
+        stream.seek(0)
+        module, decoder = DECODERS[file_format]
+        try:
+            self.image: Any = getattr(import_module(module), decoder)(stream)
+            self.count: int = self.image.n_frames
+>>>>>>> 9affef6 (Frames of a GIF are composed as in most programs, and those of an animated PNG as its specification says: cleared parts, frames that stay, and half transparent pixels over others, also with --frame N)
             refuse_cut(self.image, stream, name)
         except (ConvcliError, MemoryError):
             raise
         except Exception as error:  # a decoder may raise anything on a damaged file
             raise ImageError(name, describe_error(error)) from None
-        loop = self.image.info.get("loop")
-        if summary is None:
-            self.plays: int = loop or 0
-        else:  # a GIF counts repetitions
-            self.plays = 1 if loop is None else loop and loop + 1
-        self.mode: str = self.image.mode  # of all frames
-        if summary is not None:
-            gray = self.mode == "L" and summary.gray
-            self.mode = ("L" if gray else "RGB") + "A" * summary.alpha
-        self.size: Size = self.image.height, self.image.width, len(self.mode)
+        self.plays: int = self.image.info.get("loop", 0)
+        self.size: Size = self.image.height, self.image.width, len(self.image.mode)
 
     def frames(self, numbers: range) -> Iterator[tuple[Picture, FrameInfo]]:
         """Decode frames, one after the other.
@@ -73,19 +82,17 @@ class PillowAnimation:
         ImageError
             The file is damaged.
         """
-        for number in range(numbers.stop):
+        for number in numbers:
             try:
+<<<<<<< HEAD
                 seek_frame(self.image, number, self.name)
                 finish = prepare(self.image, self.stream, self.name) if not number else None
+=======
+                self.image.seek(number)
+>>>>>>> 9affef6 (Frames of a GIF are composed as in most programs, and those of an animated PNG as its specification says: cleared parts, frames that stay, and half transparent pixels over others, also with --frame N)
                 self.image.load()
-                if finish is not None:
-                    finish()
-                if number not in numbers:
-                    continue
-                frame = self.image.copy()  # what follows would change what the next frame is laid over
+                frame = self.image.copy()  # what follows changes it
                 frame.format = self.image.format
-                if frame.mode != self.mode:
-                    frame = frame.convert(self.mode)
                 decoded = describe_loaded(frame, self.name, "", [], self.file_bytes)
             except (ConvcliError, MemoryError):
                 raise

@@ -1,17 +1,21 @@
 """Opens files that may hold several pictures, whatever the format, and yields those that were selected."""
 
-import io
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import BinaryIO
 
 from convcli.errors import ImageError
 from convcli.pictures.damage.png import check_chunks
 from convcli.pictures.formats.decoding import decode
 from convcli.pictures.formats.frame_reading.animations import PillowAnimation, count_jpeg_pictures
+<<<<<<< HEAD
 from convcli.pictures.formats.frame_reading.apng import Canvas, PngAnimation, read_animation
 from convcli.pictures.formats.frame_reading.tiff import read_page_info
+=======
+from convcli.pictures.formats.frame_reading.apng import PngAnimation, read_animation
+from convcli.pictures.formats.frame_reading.gif import GifAnimation
+from convcli.pictures.formats.frame_reading.tiff import TiffFile
+>>>>>>> 9affef6 (Frames of a GIF are composed as in most programs, and those of an animated PNG as its specification says: cleared parts, frames that stay, and half transparent pixels over others, also with --frame N)
 from convcli.pictures.frames import Container, FrameInfo, FramePicture, FrameRange, Frames
 from convcli.pictures.headers.tiff_pages import at_page, page_offsets
 from convcli.pictures.limits import Limits
@@ -56,10 +60,14 @@ def open_frames(stream: BinaryIO, name: str, limits: Limits, selected: FrameRang
         return _open_tiff(stream, name, limits, selected)
     if file_format == "png":
         check_chunks(stream, name)
-        png = read_animation(stream, name)
+        png = read_animation(stream, name, limits)
         if png.promised > 1 and png.frames:
-            return _open_apng(png, name, limits, selected)
-    elif file_format in {"gif", "webp", "avif"}:
+            return _open_composed(png, name, limits, selected)
+    elif file_format == "gif":
+        gif = GifAnimation(stream, name)
+        if gif.promised > 1:
+            return _open_composed(gif, name, limits, selected)
+    elif file_format in {"webp", "avif"}:
         animation = PillowAnimation(stream, name, file_format)
         if animation.count > 1:
             return _open_animation(animation, name, limits, selected)
@@ -133,32 +141,30 @@ def _open_animation(animation: PillowAnimation, name: str, limits: Limits, selec
     return Frames(container, _numbered(animation.frames(numbers), numbers, name))
 
 
-def _open_apng(animation: PngAnimation, name: str, limits: Limits, selected: FrameRange) -> Frames:
+def _open_composed(
+    animation: PngAnimation | GifAnimation, name: str, limits: Limits, selected: FrameRange
+) -> Frames:
+    """Open an animation whose frames cover parts of the canvas."""
     numbers = selected.select(animation.promised, name)
     held = len(animation.frames)
     if numbers.stop > held:
         raise ImageError(name, f"is damaged: it promises {animation.promised} frames, but holds {held}")
-    whole = _decode_first(animation.stream, name, limits)
-    first = _decode_first(io.BytesIO(animation.file(0)), name, limits)
-    first = replace(first, profile=whole.profile, resolution=whole.resolution)
-    kept = (len(numbers) - 1) * _kept_bytes(limits, first)
-    height, width, channels = (*first.pixels.shape, 1)[:3]
-    decoder_bytes = DECODER_BYTES * first.pixels.itemsize * height * width
-    limits.holding(kept).check(
-        name, (height, width, channels), first.pixels.itemsize, decoder_bytes=decoder_bytes
-    )
+    canvas = animation.canvas(_decode_first(animation.stream, name, limits))
+    kept = (len(numbers) - 1) * _kept_bytes(limits, canvas.model)
+    height, width, channels = (*canvas.model.pixels.shape, 1)[:3]
+    itemsize = canvas.model.pixels.itemsize
+    decoder_bytes = DECODER_BYTES * itemsize * height * width
+    limits.holding(kept).check(name, (height, width, channels), itemsize, decoder_bytes=decoder_bytes)
 
     def frames() -> Iterator[FramePicture]:
-        canvas = Canvas(first, animation)
         for number in range(numbers.stop):
-            picture = _decode_first(io.BytesIO(animation.file(number)), name, limits)
-            control = animation.control(number)
-            shown = canvas.show(picture, control)
+            placement = animation.placement(number)
+            shown = canvas.show(animation.picture(number), placement)
             if number in numbers:
-                yield shown, FrameInfo(control.duration)
+                yield shown, FrameInfo(placement.duration)
 
     has_default = animation.has_default and numbers.start == 0
-    container = Container("png", len(numbers), True, animation.plays, has_default)
+    container = Container(animation.format, len(numbers), True, animation.plays, has_default)
     return Frames(container, _numbered(frames(), numbers, name))
 
 
