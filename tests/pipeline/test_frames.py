@@ -325,7 +325,6 @@ def test_frames_of_a_gif_are_composed_first(target: str) -> None:
         ([((1, 2), 1, 1, 0), ((0, 1), 2, 1, 0)], [".RR.", "GRR."]),
         ([((0, 4), 1, 3, 0), ((0, 1), 2, 1, 0)], ["RRRR", "G..."]),
         ([((0, 4), 1, 3, None), ((0, 1), 2, 1, None)], ["RRRR", "GKKK"]),
-        ([((0, 4), 1, 1, 0), ((2, 9), 2, 1, 0)], ["RRRR", "RRGG"]),  # what is outside is cut off
     ],
 )
 def test_frames_of_a_gif_look_as_in_most_programs(

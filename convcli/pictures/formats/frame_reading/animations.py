@@ -7,25 +7,13 @@ from typing import Any, BinaryIO
 from convcli.errors import ConvcliError, ImageError
 from convcli.pictures.formats.deep.kept_whole import refuse_cut
 from convcli.pictures.formats.pillow import describe_error, describe_loaded
-<<<<<<< HEAD
-from convcli.pictures.formats.pillow_conventions import prepare
-from convcli.pictures.formats.pillow_opening import open_image, seek_frame
-=======
->>>>>>> 9affef6 (Frames of a GIF are composed as in most programs, and those of an animated PNG as its specification says: cleared parts, frames that stay, and half transparent pixels over others, also with --frame N)
+from convcli.pictures.formats.pillow_opening import open_image
 from convcli.pictures.frames import FrameInfo
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture
 
 __all__ = ["PillowAnimation", "count_jpeg_pictures"]
 
-<<<<<<< HEAD
-=======
-DECODERS = {
-    "webp": ("PIL.WebPImagePlugin", "WebPImageFile"),
-    "avif": ("PIL.AvifImagePlugin", "AvifImageFile"),
-}
-
->>>>>>> 9affef6 (Frames of a GIF are composed as in most programs, and those of an animated PNG as its specification says: cleared parts, frames that stay, and half transparent pixels over others, also with --frame N)
 
 class PillowAnimation:
     """An open animation.
@@ -51,21 +39,12 @@ class PillowAnimation:
         self.name = name
         self.format = file_format
         self.file_bytes = stream.seek(0, io.SEEK_END)
-<<<<<<< HEAD
-        summary = summarize_gif(stream) if file_format == "gif" else None
         try:
             image = open_image(stream, name, None)
             if image is None:
                 raise ImageError(name, "is damaged or truncated")
             self.image: Any = image
-            self.count: int = getattr(image, "n_frames", 1) if summary is None else summary.count
-=======
-        stream.seek(0)
-        module, decoder = DECODERS[file_format]
-        try:
-            self.image: Any = getattr(import_module(module), decoder)(stream)
-            self.count: int = self.image.n_frames
->>>>>>> 9affef6 (Frames of a GIF are composed as in most programs, and those of an animated PNG as its specification says: cleared parts, frames that stay, and half transparent pixels over others, also with --frame N)
+            self.count: int = getattr(image, "n_frames", 1)
             refuse_cut(self.image, stream, name)
         except (ConvcliError, MemoryError):
             raise
@@ -84,12 +63,7 @@ class PillowAnimation:
         """
         for number in numbers:
             try:
-<<<<<<< HEAD
-                seek_frame(self.image, number, self.name)
-                finish = prepare(self.image, self.stream, self.name) if not number else None
-=======
                 self.image.seek(number)
->>>>>>> 9affef6 (Frames of a GIF are composed as in most programs, and those of an animated PNG as its specification says: cleared parts, frames that stay, and half transparent pixels over others, also with --frame N)
                 self.image.load()
                 frame = self.image.copy()  # what follows changes it
                 frame.format = self.image.format

@@ -114,10 +114,12 @@ class GifAnimation:
         Raises
         ------
         ImageError
-            The frame is damaged, or lies outside the canvas.
+            The frame is damaged, or extends beyond the canvas.
         """
         frame = self.frames[number]
-        placement = frame.placement
+        width, height, left, top, *_ = frame.placement
+        if not (0 < width <= self.width - left and 0 < height <= self.height - top):
+            raise ImageError(self.name, "is larger than the picture")
         palette = self._palette_of(frame)
         try:
             indices = np.asarray(GifImageFile(io.BytesIO(self._file(frame))))
@@ -125,9 +127,6 @@ class GifAnimation:
             raise
         except Exception as error:  # the decoder may raise anything on a damaged file
             raise ImageError(self.name, describe_error(error)) from None
-        indices = indices[: self.height - placement.top, : self.width - placement.left]
-        if not indices.size:
-            raise ImageError(self.name, "lies outside the picture")
         colors = np.zeros((COLORS, 3), np.uint8)
         colors[: len(palette) // 3] = np.frombuffer(palette, np.uint8).reshape(-1, 3)
         alpha = None if frame.transparent is None else 255 * (indices != frame.transparent).astype(np.uint8)

@@ -2,20 +2,16 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from convcli.errors import ImageError
 from convcli.pictures.damage.png import check_chunks
 from convcli.pictures.formats.decoding import decode
 from convcli.pictures.formats.frame_reading.animations import PillowAnimation, count_jpeg_pictures
-<<<<<<< HEAD
-from convcli.pictures.formats.frame_reading.apng import Canvas, PngAnimation, read_animation
-from convcli.pictures.formats.frame_reading.tiff import read_page_info
-=======
 from convcli.pictures.formats.frame_reading.apng import PngAnimation, read_animation
 from convcli.pictures.formats.frame_reading.gif import GifAnimation
-from convcli.pictures.formats.frame_reading.tiff import TiffFile
->>>>>>> 9affef6 (Frames of a GIF are composed as in most programs, and those of an animated PNG as its specification says: cleared parts, frames that stay, and half transparent pixels over others, also with --frame N)
+from convcli.pictures.formats.frame_reading.tiff import read_page_info
 from convcli.pictures.frames import Container, FrameInfo, FramePicture, FrameRange, Frames
 from convcli.pictures.headers.tiff_pages import at_page, page_offsets
 from convcli.pictures.limits import Limits
@@ -128,7 +124,7 @@ def _pages(
             yield picture, info
             held += _kept_bytes(limits, picture)
 
-    return Frames(Container("tiff", len(numbers), count > 1), _numbered(pages(), numbers, name))
+    return Frames(Container("tiff", len(numbers), count > 1), _each_numbered(pages(), numbers, name))
 
 
 def _open_animation(animation: PillowAnimation, name: str, limits: Limits, selected: FrameRange) -> Frames:
@@ -138,7 +134,7 @@ def _open_animation(animation: PillowAnimation, name: str, limits: Limits, selec
     kept = (len(numbers) - 1) * (FRAME_BYTES + limits.kept_bytes((height, width, channels), 1, False))
     limits.holding(kept).check(name, animation.size, 1, decoder_bytes=decoder_bytes)
     container = Container(animation.format, len(numbers), True, animation.plays)
-    return Frames(container, _numbered(animation.frames(numbers), numbers, name))
+    return Frames(container, _each_numbered(animation.frames(numbers), numbers, name))
 
 
 def _open_composed(
@@ -159,13 +155,14 @@ def _open_composed(
     def frames() -> Iterator[FramePicture]:
         for number in range(numbers.stop):
             placement = animation.placement(number)
-            shown = canvas.show(animation.picture(number), placement)
+            with _numbered(number, name):
+                shown = canvas.show(animation.picture(number), placement)
             if number in numbers:
                 yield shown, FrameInfo(placement.duration)
 
     has_default = animation.has_default and numbers.start == 0
     container = Container(animation.format, len(numbers), True, animation.plays, has_default)
-    return Frames(container, _numbered(frames(), numbers, name))
+    return Frames(container, frames())
 
 
 def _decode_first(stream: BinaryIO, name: str, limits: Limits) -> Picture:
@@ -183,12 +180,19 @@ def _kept_bytes(limits: Limits, picture: Picture) -> int:
     return FRAME_BYTES + limits.kept_bytes(size, picture.pixels.itemsize, picture.kind != PictureKind.PIXELS)
 
 
-def _numbered(frames: Iterator[FramePicture], numbers: range, name: str) -> Iterator[FramePicture]:
+def _each_numbered(frames: Iterator[FramePicture], numbers: range, name: str) -> Iterator[FramePicture]:
     """Yield frames; an error gets the number of its frame."""
     for number in numbers:
-        try:
+        with _numbered(number, name):
             frame = next(frames)
-        except ImageError as error:
-            raise type(error)(name, f"frame {number} {error.why}") from None
         yield frame
         del frame
+
+
+@contextmanager
+def _numbered(number: int, name: str) -> Iterator[None]:
+    """Put the number of a frame into the errors about it."""
+    try:
+        yield
+    except ImageError as error:
+        raise type(error)(name, f"frame {number} {error.why}") from None
