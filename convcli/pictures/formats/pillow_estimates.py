@@ -162,6 +162,6 @@ def is_memory_short(error: Exception, image: Image.Image | None) -> bool:
     if image is None:
         return False
     with suppress(MemoryError):  # where the address space is limited
-        bytearray(_decoder_bytes(image, 0, None) + _coefficient_bytes(image))
+        bytes(_decoder_bytes(image, 0, None) + _coefficient_bytes(image))  # which takes no memory until used
         return False
     return True
