@@ -17,13 +17,16 @@ from convcli.errors import ImageError
 from convcli.pictures import limits as limits_module
 from convcli.pictures.damage import jpeg as jpeg_damage
 from convcli.pictures.damage import png_metadata
+from convcli.pictures.damage.avif import avif_bits
 from convcli.pictures.damage.jpeg import check_fill, find_scans
 from convcli.pictures.formats import pillow_estimates
 from convcli.pictures.formats.pillow import decode
+from convcli.pictures.headers.av1 import coded_pixels
 from convcli.pictures.headers.tiff_pages import page_offset, page_offsets
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 from convcli.pictures.picture import Picture
 from convcli.pictures.reading import load_picture
+from tests.pictures.test_reading import TEN_BIT_AVIF
 
 MEGABYTE = 1 << 20
 
@@ -324,6 +327,47 @@ def test_a_later_frame_of_a_gif_cannot_enlarge_the_picture(monkeypatch: pytest.M
             picture_of(data, frame=frame)
 
 
+# AVIF -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        saved(gradient("L", (123, 77)), "AVIF"),
+        saved(gradient("RGBA", (123, 77)), "AVIF"),
+        saved(gradient("RGB", (123, 77)), "AVIF", subsampling="4:4:4", quality=100),
+        saved(gradient("RGB", (123, 77)), "AVIF", save_all=True, append_images=[gradient("RGB", (123, 77))]),
+        TEN_BIT_AVIF,
+    ],
+    ids=["gray", "alpha", "lossless", "animation", "ten bits"],
+)
+def test_the_size_of_what_is_coded_is_found(data: bytes) -> None:
+    size = Image.open(io.BytesIO(data)).size
+    assert coded_pixels(io.BytesIO(data)) == size[0] * size[1]
+    for length in range(0, len(data), 7):  # whatever is cut
+        assert coded_pixels(io.BytesIO(data[:length])) in {0, size[0] * size[1]}
+
+
+def test_a_picture_in_an_avif_that_is_larger_than_its_size_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bytearray(saved(gradient(), "AVIF"))
+    size = data.index(b"ispe") + 8
+    assert struct.unpack_from(">II", data, size) == (40, 30)
+    struct.pack_into(">II", data, size, 8, 8)
+    monkeypatch.setattr(pillow_estimates, "MAX_PART_PIXELS", 100)
+    with pytest.raises(ImageError, match="holds a picture of 1200 pixels, more than 100; raise the limit"):
+        picture_of(bytes(data), Limits(pixels=100))
+    with pytest.raises(ImageError, match=r"needs about 1\d\.\d kB of memory but may use only 10 kB"):
+        picture_of(bytes(data), Limits(memory=10_000))
+
+
+def test_the_bit_depth_is_found_behind_a_long_box() -> None:
+    first = int.from_bytes(TEN_BIT_AVIF[:4])
+    free = (100_000).to_bytes(4) + b"free" + bytes(99_992)
+    assert avif_bits(io.BytesIO(TEN_BIT_AVIF[:first] + free + TEN_BIT_AVIF[first:])) == 10
+    eight = saved(gradient(), "AVIF")
+    assert avif_bits(io.BytesIO(eight[:32] + free + eight[32:])) == 8
+
+
 # Memory ---------------------------------------------------------------------------------------------------
 
 
@@ -357,6 +401,7 @@ from pathlib import Path
 import numpy
 from convcli.pictures.limits import Limits
 from convcli.pictures.reading import load_picture
+from tests.pictures.test_reading import TEN_BIT_AVIF
 
 def peak():
     return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
@@ -440,6 +485,20 @@ def test_lack_of_memory_is_not_blamed_on_the_file(message: str, monkeypatch: pyt
     monkeypatch.setattr(pillow_estimates, "OUT_OF_MEMORY", ())
     with pytest.raises(ImageError, match=f"x: cannot be decoded: {message}"):
         picture_of(data)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF"])
+def test_a_decoder_that_fails_after_closing_its_file_is_reported(
+    file_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(image: Any) -> None:
+        image.fp = None
+        raise RuntimeError
+
+    opened = Image.open(io.BytesIO(saved(gradient(), file_format)))
+    monkeypatch.setattr(type(opened), "load", fail)
+    with pytest.raises(ImageError, match="x: is damaged or truncated"):
+        picture_of(saved(gradient(), file_format))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limited address space")

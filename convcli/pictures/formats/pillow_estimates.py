@@ -39,7 +39,7 @@ WEBP_BYTES, AVIF_BYTES, AVIF_GRAY_BYTES = 12, 9, 4  # per pixel: canvases and pl
 PYTHON_COPIES, TEXT_BLOCK, WORD_BYTES = 2, 1 << 20, 40
 TILE_WIDTH, TILE_LENGTH, ROWS_PER_STRIP = 322, 323, 278  # TIFF tags
 BITS_PER_SAMPLE, PLANAR, SEPARATE_PLANES, PHOTOMETRIC, YCBCR = 258, 284, 2, 262, 6
-MAX_PART_PIXELS = 1 << 24  # pixels of a tile that may be larger than the picture
+MAX_PART_PIXELS = 1 << 24  # pixels of a part that may exceed the limit, and the picture
 OUT_OF_MEMORY = ("out of memory", "decoder error -9")  # how decoders report it
 
 
@@ -62,6 +62,8 @@ def check_size(
     decoder_bytes = 0 if is_decoded else _decoder_bytes(image, file_bytes, frame)
     if image.format == "TIFF" and not is_decoded:
         decoder_bytes += _part_bytes(image, name, limits)
+    if image.format == "AVIF" and not is_decoded:
+        _check_part(_coded_pixels(image), "holds a picture of", name, limits)
     _check(image, name, limits, decoder_bytes, is_decoded=is_decoded)
 
 
@@ -119,7 +121,8 @@ def _decoder_bytes(image: Image.Image, file_bytes: int, frame: int | None) -> in
         case "WEBP":
             return WEBP_BYTES * pixels + 2 * file_bytes
         case "AVIF":
-            return (AVIF_GRAY_BYTES if image.mode == "L" else AVIF_BYTES) * pixels + 2 * file_bytes
+            coded = max(pixels, _coded_pixels(image))
+            return (AVIF_GRAY_BYTES if image.mode == "L" else AVIF_BYTES) * coded + 2 * file_bytes
         case "GIF" | "PNG" if frame:
             return FRAME_BYTES * pixels
         case "PNG" if isinstance(getattr(image, "fp", None), io.BytesIO):  # may be a copy
@@ -128,6 +131,25 @@ def _decoder_bytes(image: Image.Image, file_bytes: int, frame: int | None) -> in
             copies = PYTHON_COPIES * pixels * len(image.getbands()) * (4 if image.mode == "I" else 1)
             return copies + WORD_BYTES * min(file_bytes, TEXT_BLOCK)
     return _pixels_bytes(image)
+
+
+def _check_part(pixels: int, what: str, name: str, limits: Limits) -> None:
+    if pixels > max(limits.pixels, MAX_PART_PIXELS):
+        why = f"{what} {pixels} pixels, more than {limits.pixels}"
+        raise ImageError(name, f"{why}; raise the limit with --max-pixels")
+
+
+def _coded_pixels(image: Image.Image) -> int:
+    """Return the pixels of the largest picture in an AVIF, which the decoder scales to the size it gives."""
+    from convcli.pictures.headers.av1 import coded_pixels  # late: only for an AVIF
+
+    stream: Any = getattr(image, "fp", None)
+    if stream is None:  # it is closed
+        return 0
+    position = stream.tell()
+    pixels = coded_pixels(stream)
+    stream.seek(position)
+    return pixels
 
 
 def _is_decoded_by_python(image: Image.Image) -> bool:
@@ -146,9 +168,7 @@ def _part_bytes(image: Image.Image, name: str, limits: Limits) -> int:
         rows = tags.get(ROWS_PER_STRIP, image.height)
         across, down = image.width, min(rows, image.height) if isinstance(rows, int) else image.height
     pixels = across * down
-    if pixels > max(limits.pixels, MAX_PART_PIXELS):
-        why = f"has tiles of {across}x{down} = {pixels} pixels, more than {limits.pixels}"
-        raise ImageError(name, f"{why}; raise the limit with --max-pixels")
+    _check_part(pixels, f"has tiles of {across}x{down} =", name, limits)
     bits = tags.get(BITS_PER_SAMPLE, (1,))
     is_separate = tags.get(PLANAR) == SEPARATE_PLANES
     pixel_bits = 32 if tags.get(PHOTOMETRIC) == YCBCR else max(bits) if is_separate else sum(bits)
