@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.convolution.buffers import BufferPool
+from convcli.convolution.weighted import SampleWeights, as_axes
 from convcli.errors import ImageError, parse_choice
 from convcli.parallel import WorkQueue, parallel_for, thread_count
 from convcli.pictures.arrays import fill_array, image_array
 from convcli.sizes.axes import Padding, Pair, pooling_axes
 from convcli.sizes.windowed import Axis
 
-__all__ = ["PoolMode", "pool", "window_counts"]
+__all__ = ["PoolMode", "pool", "pool_weighted", "window_counts"]
 
 STRIP_BYTES = 1 << 21  # size of one strip of pixels
 
@@ -232,3 +233,67 @@ def _neutral(operation: np.ufunc, dtype: np.dtype[Any]) -> Any:
     if operation is np.add:
         return 0
     return -math.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
+def pool_weighted(image: NDArray[Any], weights: SampleWeights, **window: Any) -> NDArray[Any]:
+    """Pool an image whose pixels do not all count in full.
+
+    Parameters
+    ----------
+    image : array (H, W) or (H, W, C)
+    weights : SampleWeights
+        A mean weights the pixels; a maximum is that of the pixels that have a weight.
+    **window
+        Keywords, as for `pool`.
+
+    Examples
+    --------
+    >>> image = np.array([[9, 1, 5, 5]], np.uint8)
+    >>> weights = SampleWeights(np.array([[0, 255, 255, 255]], np.uint8), 255, nan_if_empty=False)
+    >>> pool_weighted(image, weights, mode="max", size=(1, 2)).tolist()
+    [[1, 5]]
+    """
+    plain = pool(image, **window)
+    mask = window | {"mode": "max"}
+    missing = as_axes(pool((weights.array != weights.full).view(np.uint8), **mask), plain) > 0
+    seen = as_axes(pool((weights.array > 0).view(np.uint8), **mask), plain) > 0
+    if window["mode"] == PoolMode.MAX:
+        lowest = -np.inf if image.dtype.kind == "f" else np.iinfo(image.dtype).min
+        pooled = pool(np.where(as_axes(weights.array > 0, image), image, image.dtype.type(lowest)), **window)
+    else:
+        pooled = _weighted_means(image, weights, seen, **window)
+        if plain.dtype.kind != "f":
+            pooled = np.rint(pooled)
+    empty = np.nan if weights.nan_if_empty else plain
+    chosen: NDArray[Any] = np.where(missing, np.where(seen, pooled, empty), plain).astype(plain.dtype)
+    return chosen
+
+
+def _weighted_means(
+    image: NDArray[Any], weights: SampleWeights, seen: NDArray[Any], **window: Any
+) -> NDArray[Any]:
+    """Return the weighted means as float64, correctly rounded for pixels of 8 and 16 bits."""
+    exact = all(array.dtype in (np.uint8, np.uint16) for array in (image, weights.array))
+    factors = as_axes(weights.array, image)
+    if exact:
+        products = np.multiply(image, factors, dtype=np.uint32)
+    else:
+        products = np.where(factors == 0, 0.0, image * (factors / weights.full))
+    # Means of integers times the number of pixels are their sums, but for an error that rounding removes.
+    means = window | {"rounded": False}
+    rows, columns = pooling_axes(
+        (image.shape[0], image.shape[1]),
+        window["size"],
+        stride=window.get("stride"),
+        padding=window.get("padding", 0),
+        ceil=window.get("ceil", False),
+    )
+    counts = np.multiply.outer(window_counts(rows), window_counts(columns))
+    total, brought = (
+        pool(array, **means) * as_axes(counts, array)
+        for array in (weights.array if exact else weights.array / weights.full, products)
+    )
+    if exact:
+        total, brought = np.rint(total), np.rint(brought)
+    with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
+        return brought / np.where(seen, as_axes(total, brought), 1)

@@ -310,14 +310,17 @@ class Renderer(NamedTuple):
             mapped = self._mapped(numbers, white, buffers)
             levels = mapped if mapped is not numbers else buffers.array("levels", mapped.shape, mapped.dtype)
             if mapped.dtype.kind == "f":
-                np.rint(mapped, out=levels)
-                if np.isnan(levels.max()):
-                    is_nan = np.isnan(levels)
-                    nan = int(np.count_nonzero(is_nan))
-                    levels[is_nan] = 0
-                mapped = levels
-        above = int(np.count_nonzero(mapped > white))
-        below = 0 if mapped.dtype.kind == "u" else int(np.count_nonzero(mapped < 0))
+                mapped = np.rint(mapped, out=levels)
+            highest = mapped.max()
+            if mapped.dtype.kind == "f" and np.isnan(highest):
+                is_nan = np.isnan(mapped)
+                nan = int(np.count_nonzero(is_nan))
+                mapped[is_nan] = 0
+                highest = mapped.max()
+        # Most strips hold none of these, and looking for extremes takes less time than counting.
+        above = int(np.count_nonzero(mapped > white)) if highest > white else 0
+        has_negative = self.mapping != SignedMapping.ABS and mapped.dtype.kind != "u" and mapped.min() < 0
+        below = int(np.count_nonzero(mapped < 0)) if has_negative else 0
         np.clip(mapped, 0, white, out=levels)  # np.minimum with a scalar takes three times as long
         np.copyto(pixels, levels, casting="unsafe")
         return Losses(above, below, nan)

@@ -19,18 +19,16 @@ from numpy.typing import NDArray
 from convcli.convolution.algorithms.steps import l1_norm
 from convcli.convolution.borders import Border, BorderKind, border_sources, fill_strip
 from convcli.convolution.planning import ConvolutionSettings, PlannedConvolution, plan_convolution
-from convcli.convolution.pooling import PoolMode, pool, window_counts
 from convcli.convolution.strips import run_convolution
 from convcli.kernels.filter import Combination
-from convcli.sizes.axes import pooling_axes
 
 __all__ = [
     "AlphaMode",
     "MaskedStrips",
     "NanMode",
     "SampleWeights",
+    "as_axes",
     "averages",
-    "pool_weighted",
     "sample_weights",
 ]
 
@@ -109,7 +107,7 @@ def sample_weights(pixels: Array, alpha: Array | None, *, ignore_nan: bool = Fal
     valid = ~np.isnan(pixels)
     if weights is None:
         return SampleWeights(valid.view(np.uint8), 1, nan_if_empty=True)
-    return SampleWeights(_as_axes(weights.array, pixels) * valid, weights.full, nan_if_empty=True)
+    return SampleWeights(as_axes(weights.array, pixels) * valid, weights.full, nan_if_empty=True)
 
 
 def _alpha_weights(alpha: Array) -> SampleWeights | None:
@@ -126,68 +124,6 @@ class _Samples(NamedTuple):
     products: Array
     weights: Array
     full: int | float
-
-
-def pool_weighted(image: Array, weights: SampleWeights, **window: Any) -> Array:
-    """Pool an image whose pixels do not all count in full.
-
-    Parameters
-    ----------
-    image : array (H, W) or (H, W, C)
-    weights : SampleWeights
-        A mean weights the pixels; a maximum is that of the pixels that have a weight.
-    **window
-        Keywords, as for `pool`.
-
-    Examples
-    --------
-    >>> image = np.array([[9, 1, 5, 5]], np.uint8)
-    >>> weights = SampleWeights(np.array([[0, 255, 255, 255]], np.uint8), 255, nan_if_empty=False)
-    >>> pool_weighted(image, weights, mode="max", size=(1, 2)).tolist()
-    [[1, 5]]
-    """
-    plain = pool(image, **window)
-    mask = window | {"mode": "max"}
-    missing = _as_axes(pool((weights.array != weights.full).view(np.uint8), **mask), plain) > 0
-    seen = _as_axes(pool((weights.array > 0).view(np.uint8), **mask), plain) > 0
-    if window["mode"] == PoolMode.MAX:
-        lowest = -np.inf if image.dtype.kind == "f" else np.iinfo(image.dtype).min
-        pooled = pool(np.where(_as_axes(weights.array > 0, image), image, image.dtype.type(lowest)), **window)
-    else:
-        pooled = _weighted_means(image, weights, seen, **window)
-        if plain.dtype.kind != "f":
-            pooled = np.rint(pooled)
-    empty = np.nan if weights.nan_if_empty else plain
-    chosen: Array = np.where(missing, np.where(seen, pooled, empty), plain).astype(plain.dtype)
-    return chosen
-
-
-def _weighted_means(image: Array, weights: SampleWeights, seen: Array, **window: Any) -> Array:
-    """Return the weighted means as float64, correctly rounded for pixels of 8 and 16 bits."""
-    exact = all(array.dtype in (np.uint8, np.uint16) for array in (image, weights.array))
-    factors = _as_axes(weights.array, image)
-    if exact:
-        products = np.multiply(image, factors, dtype=np.uint32)
-    else:
-        products = np.where(factors == 0, 0.0, image * (factors / weights.full))
-    # Means of integers times the number of pixels are their sums, but for an error that rounding removes.
-    means = window | {"rounded": False}
-    rows, columns = pooling_axes(
-        (image.shape[0], image.shape[1]),
-        window["size"],
-        stride=window.get("stride"),
-        padding=window.get("padding", 0),
-        ceil=window.get("ceil", False),
-    )
-    counts = np.multiply.outer(window_counts(rows), window_counts(columns))
-    total, brought = (
-        pool(array, **means) * _as_axes(counts, array)
-        for array in (weights.array if exact else weights.array / weights.full, products)
-    )
-    if exact:
-        total, brought = np.rint(total), np.rint(brought)
-    with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
-        return brought / np.where(seen, _as_axes(total, brought), 1)
 
 
 @dataclass(eq=False)
@@ -230,7 +166,7 @@ class MaskedStrips:
             return values.astype(self.dtype, copy=False)
         samples = self._weigh(self._padded(self.planned.pixels, rows, self.planned.border), weights)
         window = np.ones(self.planned.kernels[0].shape, np.int64)
-        is_corrected = _as_axes(self._sums(missing.view(np.uint8), window) > 0, values)
+        is_corrected = as_axes(self._sums(missing.view(np.uint8), window) > 0, values)
         with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
             responses, has_weight = zip(
                 *(self._response(samples, taps) for taps in self.planned.kernels), strict=True
@@ -255,9 +191,9 @@ class MaskedStrips:
         full = self.weights.full
         if self._exact:
             wide = np.uint16 if pixels.itemsize == weights.itemsize == 1 else np.uint32
-            return _Samples(np.multiply(pixels, _as_axes(weights, pixels), dtype=wide), weights, full)
+            return _Samples(np.multiply(pixels, as_axes(weights, pixels), dtype=wide), weights, full)
         shares = weights / full
-        factors = _as_axes(shares, pixels)
+        factors = as_axes(shares, pixels)
         with np.errstate(over="ignore", invalid="ignore"):
             return _Samples(np.where(factors == 0, 0.0, pixels * factors), shares, 1.0)
 
@@ -267,11 +203,11 @@ class MaskedStrips:
         means = np.abs(taps) if has_one_sign else np.ones(taps.shape, np.int64)
         found, sums = self._sums(samples.weights, means), self._sums(samples.products, means)
         least = 0 if self._exact else NEGLIGIBLE * l1_norm(means)
-        has_weight = _as_axes(found > least, sums)
-        found, total = np.where(has_weight, _as_axes(found, sums), 1), float(taps.sum())
+        has_weight = as_axes(found > least, sums)
+        found, total = np.where(has_weight, as_axes(found, sums), 1), float(taps.sum())
         if has_one_sign:  # a product of integers is exact, but one of floats could overflow
             return (sums * total / found if self._exact else sums / found * total), has_weight
-        seen, share = self._sums(samples.products, taps), _as_axes(self._sums(samples.weights, taps), sums)
+        seen, share = self._sums(samples.products, taps), as_axes(self._sums(samples.weights, taps), sums)
         if self._exact:
             return (seen * found + sums * (total * samples.full - share)) / (samples.full * found), has_weight
         return seen + sums / found * (total - share), has_weight
@@ -289,7 +225,7 @@ class MaskedStrips:
         return sums.astype(np.float64, copy=False)
 
 
-def _as_axes(array: Array, other: Array) -> Array:
+def as_axes(array: Array, other: Array) -> Array:
     """Return an array with as many axes as another; weights may be for all channels."""
     return array if array.ndim == other.ndim else array[..., None]
 

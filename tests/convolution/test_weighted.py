@@ -15,8 +15,8 @@ from convcli import parallel
 from convcli.convolution.algorithms import strategy as strategy_module
 from convcli.convolution.engine import apply_filter
 from convcli.convolution.fused import filter_pixels
-from convcli.convolution.pooling import pool
-from convcli.convolution.weighted import SampleWeights, averages, pool_weighted, sample_weights
+from convcli.convolution.pooling import pool, pool_weighted
+from convcli.convolution.weighted import SampleWeights, averages, sample_weights
 from convcli.kernels.filter import Combination, custom_filter
 from convcli.kernels.lookup import get_filter
 from tests.support.sampling import examples

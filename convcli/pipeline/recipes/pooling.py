@@ -7,9 +7,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from convcli.convolution.planning import THREAD_BYTES
-from convcli.convolution.pooling import STRIP_BYTES, PoolMode, pool
+from convcli.convolution.pooling import STRIP_BYTES, PoolMode, pool, pool_weighted
 from convcli.convolution.statistics import measure
-from convcli.convolution.weighted import AlphaMode, NanMode, pool_weighted, sample_weights
+from convcli.convolution.weighted import AlphaMode, NanMode, sample_weights
 from convcli.errors import UsageError, parse_choice
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.parallel import thread_count
