@@ -41,6 +41,8 @@ def _result_bytes(recipe: Recipe, file_format: OutputFormat | None, picture: Inp
         return 0
     properties = OUTPUT_FORMATS[file_format or (OutputFormat.TIFF if as_numbers else OutputFormat.PNG)]
     encoder = properties.number_encoder if as_numbers else properties.encoder
+    if as_numbers and work.channels > 1 and not work.is_maps:
+        encoder = properties.band_encoder
     encoder_bytes = encoder.bytes_for(work.pixels, work.values, work.itemsize)
     return work.values * work.itemsize + max(work.extra, encoder_bytes)
 

@@ -19,6 +19,7 @@ from convcli.pictures.formats.decoding import readable_formats
 from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.output_formats import OutputFormat, check_holds, parse_format
 from convcli.pictures.picture import Picture
+from tests.support.command_line import Runner
 from tests.support.extras import hide_extra
 
 Array = NDArray[Any]
@@ -372,3 +373,43 @@ def test_metadata_that_is_read(row: Row) -> None:
         assert picture.profile == (profile if row.profile == "kept" else None)
         resolution = pytest.approx(DOTS, abs=0.01) if row.resolution == "kept" else None
         assert picture.resolution == resolution
+
+
+# Several frames --------------------------------------------------------------------------------------------
+
+FRAMES = np.where(RANDOM.random((2, 8, 8, 3)) < 0.5, 0, 255).astype(np.uint8)
+IN_PILLOW = {"JPEG": "MPO", "TIFF": "TIFF", "PNG": "PNG", "WebP": "WEBP", "GIF": "GIF", "AVIF": "AVIF"}
+
+
+def file_of_frames(name: str) -> bytes:
+    if name == ".npy":
+        return npy_file(FRAMES)
+    first, second = map(Image.fromarray, FRAMES)
+    file = io.BytesIO()
+    options = {"lossless": True} if name == "WebP" else {}
+    first.save(file, IN_PILLOW[name], save_all=True, append_images=[second], **options)
+    return file.getvalue()
+
+
+@by_format([row for row in READ if row.frames == "several"])
+def test_several_frames_are_read(row: Row, in_folder: Path, convcli: Runner) -> None:
+    (in_folder / "in").write_bytes(file_of_frames(row.format))
+    assert convcli("pool", "in", "--f", "1", "--frame", "all", "-o", "out.npy").code == 0
+    back = np.load("out.npy")
+    assert back.shape == FRAMES.shape
+    assert np.array_equal(back, FRAMES) or row.format in ("JPEG", "AVIF")
+
+
+@by_format(WRITTEN)
+def test_several_frames_are_written_or_refused(row: Row, in_folder: Path, convcli: Runner) -> None:
+    (in_folder / "in").write_bytes(file_of_frames("TIFF"))
+    for name in output_names(row):
+        ran = convcli("pool", "in", "--f", "1", "--frame", "all", "-o", f"out.{name}")
+        assert (ran.code, row.frames) in ((0, "several"), (1, "one"))
+        if ran.code:
+            assert ran.err.startswith(f"convcli: out.{name}: {name} holds one picture, not 2 frames; ")
+        elif name == "npy":
+            assert np.array_equal(np.load("out.npy"), FRAMES)
+        else:
+            with Image.open(f"out.{name}") as image:
+                assert getattr(image, "n_frames", 1) == 2

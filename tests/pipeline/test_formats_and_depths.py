@@ -60,6 +60,17 @@ def opened(data: bytes) -> Array:
         return np.asarray(image)
 
 
+def opened_as(data: bytes, mode: str) -> Array:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert(mode))
+
+
+def without_hidden(rgba: Array) -> Array:
+    """Return RGBA pixels with alpha of 0 or 255, and transparent ones black."""
+    on = rgba[..., 3:] >= 128
+    return np.where(on, np.dstack((rgba[..., :3], np.full_like(rgba[..., 3], 255))), 0).astype(np.uint8)
+
+
 def read_pnm(data: bytes) -> Array:
     kind, size, most, samples = data.split(b"\n", 3)
     width, height = map(int, size.split())
@@ -82,6 +93,7 @@ PIXEL_FORMATS = {
     "webp": Holds(opened, alpha=True, gray_as_rgb=True),
     "bmp": Holds(opened),
     "pnm": Holds(read_pnm, PIXELS),
+    "gif": Holds(lambda data: without_hidden(opened_as(data, "RGBA")), alpha=True),
     "avif": Holds(opened, lossy={"format": "AVIF", "quality": 92, "subsampling": "4:4:4"}, gray_as_rgb=True),
     "jp2": Holds(imagecodecs.jpeg2k_decode, PIXELS, alpha=True),
     "jxl": Holds(imagecodecs.jpegxl_decode, PIXELS, alpha=True),
@@ -237,6 +249,11 @@ def expected(
     if holds.gray_as_rgb and pixels.ndim == 2:
         pixels = np.repeat(pixels[..., np.newaxis], 3, axis=2)
     whole = pixels if alpha is None else np.dstack((pixels, alpha))
+    if extension == "gif":  # these few colors fit its palette
+        colors = pixels if pixels.ndim == 3 else np.repeat(pixels[..., np.newaxis], 3, axis=2)
+        opacity = np.full(pixels.shape[:2], 255, np.uint8) if alpha is None else alpha
+        notes = () if alpha is None else ("alpha is reduced to on or off",)
+        return "", without_hidden(np.dstack((colors, opacity))), notes
     if holds.lossy:
         file = io.BytesIO()
         Image.fromarray(whole).save(file, **holds.lossy)

@@ -105,8 +105,9 @@ class FormatProperties(NamedTuple):
         In dots per inch; 0 if it holds no resolution.
     max_side : int, optional
         Maximum width and height in pixels.
-    encoder, number_encoder : EncoderMemory
-        Memory that encoding pixels takes, and encoding numbers.
+    encoder, number_encoder, band_encoder : EncoderMemory
+        Memory that encoding pixels takes, encoding numbers of one channel or several maps, and encoding
+        numbers of several channels.
     save_options : mapping, optional
         The arguments of Pillow's `save`, if Pillow writes it.
     extra : bool
@@ -125,6 +126,7 @@ class FormatProperties(NamedTuple):
     max_side: int | None = None
     encoder: EncoderMemory = EncoderMemory()
     number_encoder: EncoderMemory = EncoderMemory()
+    band_encoder: EncoderMemory = EncoderMemory()
     save_options: Mapping[str, Any] | None = None
     extra: bool = False
 
@@ -153,8 +155,9 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
         alpha=True,
         profile=True,
         max_resolution=1e6,
-        encoder=EncoderMemory(value=3, byte=0.3),
-        number_encoder=EncoderMemory(value=12),
+        encoder=EncoderMemory(value=3.4, byte=0.7),
+        number_encoder=EncoderMemory(value=12.5, byte=0.3),
+        band_encoder=EncoderMemory(value=0.5, byte=1.6),
         save_options={"format": "TIFF", "compression": "tiff_adobe_deflate"},
     ),
     OutputFormat.WEBP: FormatProperties(
@@ -195,14 +198,14 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
         alpha=True,
         profile=True,
         max_resolution=1e6,
-        encoder=EncoderMemory(value=8.5, byte=4),
+        encoder=EncoderMemory(value=9, byte=4.5),
         extra=True,
     ),
     OutputFormat.JXL: FormatProperties(
         extensions=("jxl",),
         sixteen_bits=True,
         alpha=True,
-        encoder=EncoderMemory(pixel=12, value=11),
+        encoder=EncoderMemory(pixel=21, value=7, byte=7.3),
         extra=True,
     ),
     OutputFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),

@@ -78,6 +78,7 @@ def _estimate(
         maps,
         itemsize if as_numbers else min(picture.itemsize, 2),
         pixels * maps * EXTRA_BYTES + rendering.selection_bytes(picture),
+        is_maps=True,
     )
 
 

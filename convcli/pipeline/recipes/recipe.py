@@ -44,12 +44,15 @@ class Work(NamedTuple):
         Bytes per value of the result.
     extra : int
         Bytes that are needed only while the result is computed.
+    is_maps : bool
+        Whether the channels are feature maps.
     """
 
     pixels: int
     channels: int
     itemsize: int
     extra: int = 0
+    is_maps: bool = False
 
     @property
     def values(self) -> int:
