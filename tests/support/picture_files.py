@@ -82,17 +82,25 @@ def gif(
     local: Sequence[tuple[int, int, int]] = (),
     transparent: int | None = None,
     background: int = 0,
+    disposal: int = 0,
 ) -> bytes:
     """Build a GIF of one row, with four colors for the file and, if given, four others for the frame."""
     data = b"GIF89a" + struct.pack("<HHBBB", width or len(indices), 1, 0xF1, background, 0) + _table(colors)
-    if transparent is not None:
-        data += b"\x21\xf9\x04\x01\0\0" + bytes([transparent, 0])
+    if transparent is not None or disposal:
+        flags = disposal << 2 | (transparent is not None)
+        data += b"\x21\xf9\x04" + bytes([flags, 0, 0, transparent or 0, 0])
     data += b"\x2c" + struct.pack("<4HB", left, 0, len(indices), 1, 0x81 if local else 0) + _table(local)
     clear, end, bits = 4, 5, 3  # cleared before each pixel, a code never grows longer
     codes = [code for index in indices for code in (clear, index)] + [end]
     value = sum(code << (bits * place) for place, code in enumerate(codes))
     pixels = value.to_bytes(-(-bits * len(codes) // 8), "little")
     return data + b"\2" + bytes([len(pixels)]) + pixels + b"\0;"
+
+
+def gif_of(first: bytes, *others: bytes) -> bytes:
+    """Join GIF files of `gif` to an animation with the size, colors and background of the first."""
+    header = 13 + 3 * 4
+    return first[:-1] + b"".join(other[header:-1] for other in others) + b";"
 
 
 def avif_with(data: bytes, transformation: bytes) -> bytes:
