@@ -17,6 +17,7 @@ from convcli.pictures.damage.jpeg import find_scans, pad_scans
 from convcli.pictures.damage.png import check_chunks, find_chunk, pixel_data
 from convcli.pictures.formats.deep.png_samples import read_samples
 from convcli.pictures.formats.deep.samples import (
+    LIBRARY_BYTES,
     Alpha,
     DeepDecoded,
     Meaning,
@@ -34,6 +35,7 @@ from convcli.pictures.limits import Limits
 __all__ = ["READERS"]
 
 ORIENTATION = 274  # EXIF tag
+WHOLE_BITS = (8, 16, 32)
 JPEG_DCT_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # of one picture, and not lossless
 
 
@@ -42,7 +44,7 @@ def decode_png(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -
     with _opened(stream, name) as image:
         _refuse_frame(frame, name, animated=getattr(image, "is_animated", False))
         channels = len(image.getbands()) + ("transparency" in image.info)
-        _check_size(image.size, channels, 16, stream, name, limits)
+        _check_size(image.size, channels, 16, 8, stream, name, limits)
         check_chunks(stream, name)
         image.info.setdefault("exif", find_chunk(stream, name, b"eXIf"))  # it may stand behind the pixels
         meaning = _pillow_meaning(image)
@@ -59,7 +61,7 @@ def decode_jpeg(stream: BinaryIO, name: str, limits: Limits, frame: int | None) 
             name, "is a JPEG of a kind that is not read: lossless, hierarchical or CMYK of 12 bits"
         )
     _refuse_frame(frame, name)
-    _check_size((header.width, header.height), header.components, header.bits, stream, name, limits)
+    _check_size((header.width, header.height), header.components, header.bits, 2, stream, name, limits)
     scans = find_scans(stream, name)
     content = _rewound(stream).read()
     # Pillow reads the rest of the header of a file that says that it has 8 bits.
@@ -79,7 +81,7 @@ def decode_avif(stream: BinaryIO, name: str, limits: Limits, frame: int | None) 
     """Decode an AVIF file of 10 or 12 bits per channel."""
     with _opened(stream, name) as image:
         _refuse_frame(frame, name, animated=getattr(image, "is_animated", False))
-        _check_size(image.size, len(image.getbands()), 16, stream, name, limits)
+        _check_size(image.size, len(image.getbands()), 10, 2, stream, name, limits)
         meaning = _pillow_meaning(image)
     samples = imagecodecs.avif_decode(_rewound(stream).read(), index=0)
     return _picture(samples, avif_bits(stream), meaning)
@@ -91,7 +93,9 @@ def decode_jpeg2000(stream: BinaryIO, name: str, limits: Limits, frame: int | No
     if header.subsampled or header.palette or header.space == ColorSpace.SYCC:
         raise ImageError(name, "has subsampled, YCC or palette colors; convert it to RGB first")
     _refuse_frame(frame, name)
-    _check_size(header.size[::-1], header.components, header.bits, stream, name, limits, header.signed)
+    _check_size(
+        header.size[::-1], header.components, header.bits, 4, stream, name, limits, numbers=header.signed
+    )
     stream.seek(header.codestream)  # without the boxes: their profile would change the values
     samples = imagecodecs.jpeg2k_decode(stream.read())
     ink = header.space == ColorSpace.CMYK
@@ -121,7 +125,7 @@ def decode_jpegxl(stream: BinaryIO, name: str, limits: Limits, frame: int | None
     colors = 1 if header.gray else 3
     channels = colors + len(header.extra)
     bits = 16 if header.floats else header.bits
-    _check_size(header.size[::-1], channels, bits, stream, name, limits, header.floats)
+    _check_size(header.size[::-1], channels, bits, 4, stream, name, limits, numbers=header.floats)
     samples = imagecodecs.jpegxl_decode(_rewound(stream).read(), index=0 if header.animated else None)
     if samples.ndim == 3 and samples.shape[:2] != header.size:  # plane after plane
         samples = np.moveaxis(samples, 0, -1)
@@ -152,23 +156,22 @@ def _check_size(
     size: tuple[int, int],
     channels: int,
     bits: int,
+    value_bytes: int,
     stream: BinaryIO,
     name: str,
     limits: Limits,
+    *,
     numbers: bool = False,
 ) -> None:
-    """Refuse a picture whose header gives a size beyond the limits."""
+    """Refuse a picture whose header gives a size beyond the limits; its decoder takes bytes per value."""
     width, height = size
     itemsize = picture_itemsize(bits)
+    if bits not in WHOLE_BITS:
+        value_bytes += itemsize  # to scale them
     file_bytes = stream.seek(0, io.SEEK_END)
-    decoder_bytes = width * height * channels * (4 + 2 * itemsize) + 2 * file_bytes
-    limits.check(
-        name,
-        (height, width, channels),
-        itemsize,
-        decoder_bytes=decoder_bytes,
-        numbers=numbers or itemsize > 2,
-    )
+    decoder_bytes = width * height * channels * value_bytes + 2 * file_bytes + LIBRARY_BYTES
+    numbers = numbers or itemsize > 2
+    limits.check(name, (height, width, channels), itemsize, decoder_bytes=decoder_bytes, numbers=numbers)
 
 
 def _picture(samples: NDArray[Any], bits: int, meaning: Meaning) -> DeepDecoded:

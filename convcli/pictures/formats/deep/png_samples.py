@@ -18,7 +18,8 @@ __all__ = ["read_samples"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TRANSPARENT_COLOR = 6  # bytes of a chunk tRNS
-INTERLACE = 12  # where the header says whether the rows are interlaced
+MAX_SIDE = 1_000_000  # pixels, of libpng
+METHODS, INTERLACE = 10, 12  # positions in the header
 
 
 def read_samples(header: bytes, transparent: bytes, pixels: bytes, name: str) -> NDArray[Any]:
@@ -34,8 +35,13 @@ def read_samples(header: bytes, transparent: bytes, pixels: bytes, name: str) ->
     Raises
     ------
     ImageError
-        Pixels are missing.
+        Pixels are missing, or the header is not one that libpng accepts.
     """
+    width, height = struct.unpack_from(">II", header)
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+        raise ImageError(name, f"has {width}x{height} pixels: each side must be from 1 to {MAX_SIDE}")
+    if header[METHODS:INTERLACE] != bytes(2) or header[INTERLACE] > 1:
+        raise ImageError(name, "is damaged: its header names an unknown compression, filter or interlacing")
     expected = expected_bytes(header)
     if len(transparent) != TRANSPARENT_COLOR:
         transparent = b""  # damaged, or none
@@ -44,7 +50,6 @@ def read_samples(header: bytes, transparent: bytes, pixels: bytes, name: str) ->
         raise ImageError(name, f"is damaged: {expected - len(rows)} bytes of its pixels are missing")
     if not header[INTERLACE]:
         return _decode(header, transparent, rows)
-    width, height = struct.unpack_from(">II", header)
     samples: NDArray[Any] | None = None
     start = 0
     for left, top, across, down in ADAM7:

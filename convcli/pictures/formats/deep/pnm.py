@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ImageError
-from convcli.pictures.formats.deep.samples import DeepDecoded, Meaning, make_picture
+from convcli.pictures.formats.deep.samples import LIBRARY_BYTES, DeepDecoded, Meaning, look_up, make_picture
 from convcli.pictures.formats.pillow_conventions import scale_note
 from convcli.pictures.limits import Limits
 
@@ -22,8 +22,7 @@ __all__ = ["decode_pnm"]
 HEADER = re.compile(rb"(P[36])" + rb"(?:\s|#[^\r\n]*[\r\n])+(\d{1,10})" * 3 + rb"(?:\s|#[^\r\n]*[\r\n])")
 MAX_HEADER = 1 << 16
 MAX_VALUE = 65535
-MAX_DIGITS = 20
-TEXT_MEMORY_FACTOR = 24  # reading numbers as text takes at most this many times their bytes
+PLAIN_CHARACTERS = b"0123456789 \t\n\v\f\r"
 
 
 def decode_pnm(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
@@ -39,21 +38,20 @@ def decode_pnm(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -
     plain = header[1] == b"P3"
     length = stream.seek(0, io.SEEK_END) - header.end()
     values = width * height * 3
-    limits.check(
-        name, (height, width, 3), 2, decoder_bytes=TEXT_MEMORY_FACTOR * length if plain else 4 * values
-    )
+    decoder_bytes = 2 * length + 8 * values if plain else 2 * values
+    limits.check(name, (height, width, 3), 2, decoder_bytes=decoder_bytes + LIBRARY_BYTES)
     stream.seek(header.end())
-    samples = _plain(stream, values, most, name) if plain else _binary(stream, values, most, name)
+    read = _plain if plain else _binary
+    samples = _scaled(read(stream, values, most, name).reshape(height, width, 3), most)
     notes = () if most == MAX_VALUE else (scale_note(most),)
-    pixels = samples.reshape(height, width, 3)
-    return DeepDecoded(make_picture(pixels, Meaning(notes=notes)))
+    return DeepDecoded(make_picture(samples, Meaning(notes=notes)))
 
 
 def _scaled(samples: NDArray[Any], most: int) -> NDArray[Any]:
     if most == MAX_VALUE:
         return samples.astype(np.uint16, copy=False)
     levels = (np.arange(most + 1, dtype=np.uint64) * MAX_VALUE + most // 2) // most
-    return np.take(levels.astype(np.uint16), samples, mode="clip")
+    return look_up(levels.astype(np.uint16), samples)
 
 
 def _binary(stream: BinaryIO, values: int, most: int, name: str) -> NDArray[Any]:
@@ -61,16 +59,18 @@ def _binary(stream: BinaryIO, values: int, most: int, name: str) -> NDArray[Any]
     data = stream.read(values * width)
     if len(data) < values * width:
         raise ImageError(name, f"is truncated: {values * width - len(data)} bytes of its pixels are missing")
-    return _scaled(np.frombuffer(data, f">u{width}"), most)
+    return np.frombuffer(data, f">u{width}")
 
 
 def _plain(stream: BinaryIO, values: int, most: int, name: str) -> NDArray[Any]:
-    words = re.sub(rb"#[^\r\n]*", b"", stream.read()).split()[:values]
-    if len(words) < values:
-        raise ImageError(name, f"is truncated: it has {len(words)} of its {values} values")
-    if not all(word.isdigit() and len(word) <= MAX_DIGITS for word in words):
+    text = re.sub(rb"#[^\r\n]*", b"", stream.read())
+    if text.translate(None, PLAIN_CHARACTERS):
         raise ImageError(name, "is damaged: a pixel is not a whole number")
-    samples = np.array(words).astype(np.float64)  # exact up to 2^53, and no number overflows
+    samples = np.fromstring(text, np.int64, sep=" ")[
+        :values
+    ]  # a number that is too large becomes the largest
+    if len(samples) < values:
+        raise ImageError(name, f"is truncated: it has {len(samples)} of its {values} values")
     if samples.max() > most:
         raise ImageError(name, f"is damaged: it has a value above {most}")
-    return _scaled(samples.astype(np.uint32), most)
+    return samples.astype(np.uint16)

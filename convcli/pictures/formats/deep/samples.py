@@ -13,8 +13,18 @@ from convcli.pictures.formats.pillow_conventions import scale_note
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture, PictureKind, convert_alpha
 
-__all__ = ["Alpha", "DeepDecoded", "Meaning", "make_picture", "picture_itemsize", "scale_depth"]
+__all__ = [
+    "LIBRARY_BYTES",
+    "Alpha",
+    "DeepDecoded",
+    "Meaning",
+    "look_up",
+    "make_picture",
+    "picture_itemsize",
+    "scale_depth",
+]
 
+LIBRARY_BYTES = 1 << 23  # bytes that the decoding libraries take for themselves
 STRIP_PIXELS = 1 << 17  # pixels whose alpha is divided out at a time
 
 
@@ -95,7 +105,16 @@ def scale_depth(samples: NDArray[Any], bits: int) -> tuple[NDArray[Any], tuple[s
     levels = (np.arange(most + 1, dtype=np.uint32) * full + most // 2) // most
     table = levels.astype(np.uint8 if bits < 8 else np.uint16)
     notes = () if bits < 8 else (scale_note(most),)
-    return np.take(table, samples, mode="clip"), notes
+    return look_up(table, samples), notes
+
+
+def look_up(table: NDArray[Any], samples: NDArray[Any]) -> NDArray[Any]:
+    """Return the values of a table at samples (H, ...); numpy would take 8 bytes for each, all at once."""
+    result = np.empty(samples.shape, table.dtype)
+    rows = max(1, STRIP_PIXELS // max(1, samples[0].size))
+    for top in range(0, len(samples), rows):
+        np.take(table, samples[top : top + rows], mode="clip", out=result[top : top + rows])
+    return result
 
 
 def make_picture(samples: NDArray[Any], meaning: Meaning) -> Picture:

@@ -16,15 +16,16 @@ from convcli.errors import ImageError
 from convcli.pictures.damage.jpeg import find_scans, pad_scans
 from convcli.pictures.damage.tiff import check_directory
 from convcli.pictures.formats.deep.samples import (
+    LIBRARY_BYTES,
     Alpha,
     DeepDecoded,
     Meaning,
     make_picture,
-    picture_itemsize,
     scale_depth,
 )
 from convcli.pictures.formats.deep.unread import (
     ASSOCIATED,
+    BLACK_IS_ZERO,
     COLORS,
     FLOAT,
     PALETTE,
@@ -49,6 +50,8 @@ COMPRESSIONS = {
 LZW, JPEG = 5, 7
 LZW_END = 257  # the last code
 UNASSOCIATED = 2  # kind of an extra sample
+SEPARATE = 2  # planar configuration
+WHOLE_BITS = (8, 16, 32, 64)
 INK_SET, COLOR_MAP, ORIENTATION, PROFILE, DEPTH = 332, 320, 274, 34675, 32997
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, INCH, CENTIMETER = 282, 283, 296, 2, 3
 BUFFER_BYTES = 1 << 24  # compressed bytes that are read at a time
@@ -63,6 +66,7 @@ class _Layout:
     colors: int
     alpha: Alpha
     bands: bool
+    is_changed: bool  # the values in the file are not those of the picture
 
 
 def decode_tiff(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
@@ -152,7 +156,10 @@ def _layout(page: tifffile.TiffPage, name: str) -> _Layout:
     unsigned = page.dtype.kind in "bu"
     if photometric == SEPARATED and not bands and not unsigned:
         bands = True
-    return _Layout(bits, colors, alpha, bands)
+    is_changed = (
+        photometric not in (BLACK_IS_ZERO, RGB) or alpha == Alpha.ASSOCIATED or bits not in WHOLE_BITS
+    )
+    return _Layout(bits, colors, alpha, bands, is_changed)
 
 
 def _check_size(page: tifffile.TiffPage, layout: _Layout, file_bytes: int, name: str, limits: Limits) -> None:
@@ -160,14 +167,19 @@ def _check_size(page: tifffile.TiffPage, layout: _Layout, file_bytes: int, name:
     assert page.dtype is not None
     across = page.tilewidth if page.is_tiled else page.imagewidth
     down = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
-    samples = 1 if int(page.planarconfig) == 2 else page.samplesperpixel
-    part = across * down * samples * page.dtype.itemsize
-    whole = page.imagewidth * page.imagelength * page.samplesperpixel * page.dtype.itemsize
-    itemsize = max(page.dtype.itemsize, picture_itemsize(layout.bits))
+    planes = page.samplesperpixel if int(page.planarconfig) == SEPARATE else 1
+    itemsize = page.dtype.itemsize
+    whole = page.imagewidth * page.imagelength * page.samplesperpixel * itemsize
+    decoder_bytes = LIBRARY_BYTES
+    if not page.is_contiguous:
+        decoder_bytes += 2 * across * down * page.samplesperpixel // planes * itemsize
+        decoder_bytes += 2 * min(file_bytes, BUFFER_BYTES)
+    half = page.dtype == np.float16
+    if planes > 1 or half or layout.is_changed or page.tags.valueof(ORIENTATION, 1) != 1:
+        decoder_bytes += whole  # of samples as they are stored
     numbers = layout.bands or page.dtype.kind not in "bu" or itemsize > 2
     size = page.imagelength, page.imagewidth, page.samplesperpixel
-    decoder_bytes = 2 * whole + 4 * part + min(file_bytes, BUFFER_BYTES)
-    limits.check(name, size, itemsize, decoder_bytes=decoder_bytes, numbers=numbers)
+    limits.check(name, size, 4 if half else itemsize, decoder_bytes=decoder_bytes, numbers=numbers)
 
 
 def _check_parts(page: tifffile.TiffPage, file_bytes: int, name: str) -> None:

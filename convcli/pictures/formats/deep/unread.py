@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from convcli.errors import ImageError
 
 __all__ = [
-    "ASSOCIATED", "COLORS", "FLOAT", "PALETTE", "RGB", "SEPARATED", "SIGNED", "WHITE_IS_ZERO", "YCBCR",
-    "refuse_unread",
+    "ASSOCIATED", "BLACK_IS_ZERO", "COLORS", "FLOAT", "PALETTE", "RGB", "SEPARATED", "SIGNED",
+    "WHITE_IS_ZERO", "YCBCR", "refuse_unread",
 ]  # fmt: skip
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
