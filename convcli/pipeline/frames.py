@@ -157,7 +157,8 @@ class FrameResults:
                 with interruptible():
                     if self._encoder is not None:
                         content = self._encoder.finish()
-                notes = store(self._target, content)
+                notes = self._destination.notes_on_compression(self._format)
+                notes += store(self._target, content)
         except (ConvcliError, MemoryError) as error:
             self.stopped = self._stop(error)
         if self.stopped is not None or self._first is None:

@@ -208,16 +208,17 @@ class Job(NamedTuple):
         times: FileTimes | None,
     ) -> Iterable[str]:
         """Write the result and return what could not be kept; a matrix that is printed is not written."""
-        if file_format is PRINTED or target is None:
-            return self._store(times, None, ())
-        name = "standard output" if target == STREAM else target
         destination = self._destination(recipe)
-        dropped = check_holds(picture, file_format, name)
+        notes = destination.notes_on_compression(file_format)
+        if file_format is PRINTED or target is None:
+            return (*notes, *self._store(times, None, ()))
+        name = "standard output" if target == STREAM else target
+        notes += check_holds(picture, file_format, name)
         with interruptible():  # encoding may be one long call of C code
             content = encode(
                 picture, file_format, name, png_level=destination.png_level, jobs=destination.jobs
             )
-        return (*dropped, *self._store(times, target, content))
+        return (*notes, *self._store(times, target, content))
 
     def _store(
         self, times: FileTimes | None, target: str | None, content: Sequence[bytes | memoryview]

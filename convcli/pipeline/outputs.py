@@ -80,6 +80,13 @@ class Destination(NamedTuple):
             return OutputFormat.PNG
         return OutputFormat.TIFF if kind == PictureKind.NUMBERS else OutputFormat.NPY
 
+    def notes_on_compression(self, file_format: OutputFormat | None) -> tuple[str, ...]:
+        """Return a note if the compression of PNG files was chosen, but this is none."""
+        if self.png_level is None or file_format == OutputFormat.PNG:
+            return ()
+        why = "the result is printed" if file_format is PRINTED else f"the output is {file_format}"
+        return (f"--png-level has no effect, because {why}",)
+
     def path(self, source: Source, label: str, extension: str) -> str:
         """Return the path of an output.
 

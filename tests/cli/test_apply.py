@@ -351,8 +351,8 @@ def test_format_against_the_extension_is_refused(convcli: Runner, in_folder: Pat
 @pytest.mark.usefixtures("gray")
 def test_unknown_format(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
-        ran = convcli("apply", "gray.png", "--filter", "box", "--format", "gif")
-    assert_failed(ran, 2, "format 'gif': is not one of png, jpeg, ")
+        ran = convcli("apply", "gray.png", "--filter", "box", "--format", "psd")
+    assert_failed(ran, 2, "format 'psd': is not one of png, jpeg, ")
 
 
 @pytest.mark.usefixtures("gray")
@@ -1843,7 +1843,7 @@ def test_derived_name_that_is_another_input_is_not_overwritten(convcli: Runner, 
     ("name", "why"),
     [
         ("out.xyz", "unknown extension '.xyz'"),
-        ("out.gif", "unknown extension '.gif'"),
+        ("out.psd", "unknown extension '.psd'"),
         ("out", "has no extension"),
     ],
 )

@@ -299,10 +299,7 @@ PREVIEW = {
     ("--preview-as", "--preview"): "a pipe shows no preview",
     ("--preview", "--preview-as"): "--preview-as implies it",
 }
-FLOATS = {
-    ("--format", "--nan"): "a picture of floats gives a TIFF anyway",
-    ("--png-level", "--nan"): "a picture of floats gives a TIFF",
-}
+FLOATS = {("--format", "--nan"): "a picture of floats gives a TIFF anyway"}
 NATURAL: dict[str, dict[tuple[str, str], str]] = {  # no effect of the first beside the second, and why
     "apply": PREVIEW
     | FLOATS

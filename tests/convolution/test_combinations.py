@@ -1,7 +1,9 @@
 """Filters that combine several responses, compared with the responses themselves, combined by Python."""
 
 import math
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from convcli.convolution.engine import apply_filter, convolve
 from convcli.convolution.fused import filter_pixels
 from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.lookup import get_filter
+from tests.support.command_line import Runner
 
 Array = NDArray[Any]
 FAMILIES = ["prewitt", "prewitt:size=5", "sobel", "sobel:size=7", "scharr", "roberts"]
@@ -99,3 +102,22 @@ def test_a_filter_is_named_by_its_norm() -> None:
     assert get_filter("sobel:norm=l1").summary == (
         "Sobel gradient magnitude, as the absolute sum of both derivatives"
     )
+
+
+@pytest.mark.parametrize(
+    ("norm", "combined", "label", "value"),
+    [
+        ("l1", "|x| + |y| of the two", "absolute sum", "40"),
+        ("max", "the larger of |x| and |y|", "absolute maximum", "30"),
+    ],
+)
+def test_commands_tell_how_values_are_combined(
+    convcli: Runner, in_folder: Path, norm: str, combined: str, label: str, value: str
+) -> None:
+    shown = convcli("filters", f"prewitt:norm={norm}", "--text").out
+    assert re.search(rf"^combined as +{re.escape(combined)}$", shown, re.MULTILINE)
+    assert re.search(r"norm: magnitude of the gradient: .* \(default: l2\)", re.sub(r"\s+", " ", shown))
+    (in_folder / "m.csv").write_text("0,0,10\n0,0,0\n20,0,20\n")  # x: 30 - 20; y: 40 - 10
+    line = ("explain", "m.csv", "--filter", f"prewitt:norm={norm}", "--padding", "valid")
+    assert convcli(*line).all == (0, f"{value}\n", "")
+    assert re.search(rf"^{label} +{value}$", convcli(*line, "--text").out, re.MULTILINE)

@@ -192,6 +192,22 @@ def test_each_filter_of_a_bank_weights_what_is_transparent_or_missing() -> None:
     np.testing.assert_allclose(straight.pixels, maps_of_each(RGB, averaging[:, :, np.newaxis]), atol=0.51)
 
 
+def test_a_compression_without_effect_is_refused_or_noted(convcli: Runner) -> None:
+    Image.fromarray(RGB).save("photo.png")
+    Image.fromarray(RGB).save("pages.tif", save_all=True, append_images=[Image.fromarray(RGB)])
+    Path("m.csv").write_text("1,2\n3,4\n")
+    level = ("--png-level", "3")
+    for options in (("--bank", "sobel:2"), ("--filter", "box", "--signed", "raw")):
+        assert_refused(convcli("apply", "photo.png", *options, *level), "--png-level: applies only to PNG")
+    ran = convcli("apply", "m.csv", "--kernel", "1", *level)
+    note = "--png-level has no effect, because the result is printed"
+    assert ran.all == (0, "1 2\n3 4\n", f"convcli: note: m.csv: {note}\n")
+    ran = convcli("apply", "pages.tif", "--kernel", "1", "--frame", "all", *level)
+    note = "--png-level has no effect, because the output is tiff"
+    assert ran.all == (0, "pages-kernel.tiff\n", f"convcli: note: pages.tif: {note}\n")
+    assert convcli("apply", "photo.png", "--kernel", "1", *level).all == (0, "photo-kernel.png\n", "")
+
+
 def test_channels_that_cannot_share_filters_are_refused(convcli: Runner) -> None:
     Image.fromarray(RGB).save("photo.png")
     ran = convcli("apply", "photo.png", "--bank", "sobel:4", "--channels", "depthwise")

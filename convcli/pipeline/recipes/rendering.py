@@ -42,7 +42,7 @@ class Rendering(NamedTuple):
     def selected(self, picture: InputKind) -> InputKind:
         """Return what is known about the channels that are filtered."""
         height, width, count = picture.size
-        if self.channels == Channels.EACH or count == 1:
+        if self.channels in (Channels.EACH, Channels.DEPTHWISE) or count == 1:
             return picture
         itemsize = (2 if picture.itemsize == 1 else 8) if self.channels == Channels.SUM else picture.itemsize
         return InputKind((height, width, 1), itemsize, picture.is_numeric or itemsize == 8)
