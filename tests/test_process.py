@@ -127,7 +127,16 @@ KERNEL_FILES = {
     "zipfile",
 }
 BANKS = {"convcli.kernels.banks", "convcli.layers.volumes", "convcli.pipeline.recipes.banks"}
-OTHER_FORMATS = {"convcli.pictures.damage.jpeg", "convcli.pictures.damage.tiff", "tempfile"}
+OTHER_FORMATS = {
+    "convcli.pictures.damage.jpeg",
+    "convcli.pictures.damage.tiff",
+    "convcli.pictures.formats.deep.tiff",
+    "convcli.pictures.formats.deep.codecs",
+    "convcli.pictures.formats.deep.unopened",
+    "imagecodecs",
+    "tempfile",
+    "tifffile",
+}
 FIGURES = {"convcli.cli.terminal.previews", "convcli.drawing.shapes", "convcli.figures.sheet"}
 
 

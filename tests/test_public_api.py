@@ -19,7 +19,7 @@ import convcli
 from convcli.errors import suggestion
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("numpy", "PIL", "typer", "rich", "pydantic")
+HEAVY = ("numpy", "PIL", "typer", "rich", "pydantic", "tifffile", "imagecodecs")
 PUBLIC = [
     "ConvcliError",
     "FileResult",
@@ -179,6 +179,19 @@ def test_an_array_function_loads_numpy_and_nothing_else(name: str) -> None:
 @pytest.mark.parametrize("name", ["read_image", "write_image"])
 def test_reading_and_writing_images_loads_pillow(name: str) -> None:
     assert heavy_after(f"import convcli\nconvcli.{name}") == ["numpy", "PIL"]
+
+
+@pytest.mark.parametrize(
+    ("picture", "extra"),
+    [
+        ("sample_images/camera.png", []),
+        ("tests/data/pictures/dem.tif", []),
+        ("tests/data/pictures/f64.tif", ["tifffile", "imagecodecs"]),
+        ("tests/data/pictures/rgb16.png", ["imagecodecs"]),
+    ],
+)
+def test_the_extra_is_loaded_only_for_what_pillow_would_cut(picture: str, extra: list[str]) -> None:
+    assert heavy_after(f"import convcli\nconvcli.read_image({picture!r})") == ["numpy", "PIL", *extra]
 
 
 # Modules and functions ------------------------------------------------------------------------------------
