@@ -88,6 +88,19 @@ def test_sizes_into_a_pipe_load_nothing_heavy(arguments: tuple[str, ...], code: 
     assert ran.stderr.decode().splitlines()[-1] == "loaded"
 
 
+def test_pictures_that_pillow_keeps_whole_load_no_extra(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((5, 7, 3), np.uint8)).save(tmp_path / "in.tif")
+    program = (
+        "import sys\n"
+        "from convcli.cli.error_handling import run\n"
+        "run(['apply', 'in.tif', '--filter', 'box', '-o', 'out.tif'])\n"
+        "run(['pool', 'out.tif', '-o', 'out.png'])\n"
+        "print({'tifffile', 'imagecodecs'} & set(sys.modules))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, check=True)
+    assert ran.stdout.decode().splitlines() == ["out.tif", "out.png", "set()"]
+
+
 CALLS = """
 import sys
 calls = 0
