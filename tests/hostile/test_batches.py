@@ -459,7 +459,7 @@ def test_json_of_a_batch_comes_line_by_line(hostile: Nursery, jobs: int) -> None
 
 # However many share it ------------------------------------------------------------------------------------
 
-KINDS = ["png", "jpeg", "tiff", "webp", "bmp", "pnm", "avif", "npy", "csv", "txt"]
+KINDS = ["png", "jpeg", "tiff", "webp", "bmp", "pnm", "avif", "jp2", "jxl", "npy", "csv", "txt"]
 
 
 @pytest.mark.thorough(every=3)

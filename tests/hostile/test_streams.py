@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -32,9 +33,25 @@ from tests.hostile.run_convcli import (
 )
 from tests.support.command_line import contents
 
-FORMATS = ["png", "jpeg", "jpg", "tiff", "tif", "webp", "bmp", "pnm", "pgm", "avif", "npy", "csv", "txt"]
-BINARY = ["png", "jpeg", "tiff", "webp", "bmp", "pnm", "avif", "npy"]
-LOSSLESS = ["png", "tiff", "webp", "bmp", "pnm", "npy", "csv"]
+FORMATS = [
+    "png",
+    "jpeg",
+    "jpg",
+    "tiff",
+    "tif",
+    "webp",
+    "bmp",
+    "pnm",
+    "pgm",
+    "avif",
+    "jp2",
+    "jxl",
+    "npy",
+    "csv",
+    "txt",
+]
+BINARY = ["png", "jpeg", "tiff", "webp", "bmp", "pnm", "avif", "jp2", "jxl", "npy"]
+LOSSLESS = ["png", "tiff", "webp", "bmp", "pnm", "jp2", "jxl", "npy", "csv"]
 SIGNALS = ["INT", "TERM", "HUP"]
 FOREVER = str(10**7)  # steps of a training
 
@@ -54,6 +71,8 @@ def numbers(data: bytes, kind: str) -> NDArray[Any]:
         return np.asarray(np.load(BytesIO(data)))
     if kind in {"csv", "txt"}:
         return np.loadtxt(BytesIO(data), delimiter="," if kind == "csv" else None, ndmin=2)
+    if kind == "jxl":
+        return imagecodecs.jpegxl_decode(data)
     with Image.open(BytesIO(data)) as image:
         return np.asarray(image.convert("L"))  # a WebP is coloured
 
