@@ -151,6 +151,23 @@ def test_16_bit_alpha_is_the_last_channel_of_an_array(tmp_path: Path) -> None:
         assert np.array_equal(imagecodecs.png_decode((tmp_path / f"{channels}.png").read_bytes()), pixels)
 
 
+@pytest.mark.parametrize(
+    ("name", "place"), [("jp2", "jpeg2k_encode"), ("jxl", "jpegxl_encode"), ("tiff", "TiffWriter")]
+)
+@pytest.mark.parametrize("error", [RuntimeError("no luck"), ImportError("no luck")], ids=["error", "import"])
+def test_whatever_an_encoder_raises_is_an_output_error(
+    name: str, place: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(tifffile if name == "tiff" else imagecodecs, place, fail)
+    with pytest.raises(OutputError) as caught:
+        write_image(tmp_path / f"x.{name}", noise((2, 2, 3), np.uint16))
+    assert caught.value.why == f"the {name} encoder failed: no luck"
+    assert list(tmp_path.iterdir()) == []
+
+
 # Without the extra -----------------------------------------------------------------------------------------
 
 

@@ -53,7 +53,7 @@ def encode_deep(
         if file_format == OutputFormat.JP2:
             return _encode_jp2(picture, samples, resolution, threads)
         return _encode_jxl(samples, threads)
-    except (ImportError, MemoryError):
+    except MemoryError:
         raise
     except Exception as error:  # an encoder may raise anything
         raise OutputError(
