@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import OutputError, UsageError
+from convcli.pictures.formats import deep_encoding
 from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.output_formats import OutputFormat, check_holds, format_for_path, parse_format
 from convcli.pictures.picture import Picture
@@ -134,6 +135,17 @@ def test_a_tiff_keeps_any_numbers_in_any_number_of_channels(dtype: str, channels
         assert page.tags["InterColorProfile"].value == PROFILE
         assert page.get_resolution("inch") == pytest.approx((300, 72.5), rel=1e-9)
         assert {"Software", "ImageDescription", "DateTime"}.isdisjoint(tag.name for tag in page.tags)
+
+
+def test_a_tiff_beyond_4_gigabytes_is_a_bigtiff(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = Picture(noise((5, 7, 3), np.uint16))
+    assert encoded(picture, OutputFormat.TIFF)[:4] == b"II*\0"
+    monkeypatch.setattr(
+        deep_encoding, "CLASSIC_TIFF_BYTES", deep_encoding.TIFF_MARGIN + picture.pixels.nbytes - 1
+    )
+    data = encoded(picture, OutputFormat.TIFF)
+    assert data[:4] == b"II+\0"
+    assert np.array_equal(tifffile.imread(io.BytesIO(data)), picture.pixels)
 
 
 def test_maps_that_pillow_would_round_are_pages() -> None:
