@@ -16,7 +16,7 @@ __all__ = ["Scans", "check_fill", "find_scans", "pad_scans"]
 
 BLOCK = 1 << 18
 PADDING = b"\x55" * 64  # bits that decode to blocks that are not gray, whatever the Huffman code
-MARKER = re.compile(rb"(?<!\xff)\xff++([^\x00\xff])")  # with the fill bytes before it
+MARKER = re.compile(rb"\xff([^\x00\xff])")
 END_OF_IMAGE, START_OF_SCAN, RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
 RESTART_MARKERS = range(0xD0, 0xD8)
 STANDALONE = {0x01, *RESTART_MARKERS}  # markers without a segment
@@ -181,11 +181,12 @@ def _next_marker(stream: BinaryIO, name: str, restarts: list[int]) -> tuple[int 
         position = stream.tell() - len(block) - len(tail)
         data = tail + block
         for match in MARKER.finditer(data):
-            begin = tail_begin if tail and match.start() == 0 else position + match.start()
-            if match[1][0] not in RESTART_MARKERS:
-                stream.seek(position + match.end())
-                return match[1][0], begin
-            restarts.append(match[1][0])
+            if match[1][0] in RESTART_MARKERS:
+                restarts.append(match[1][0])
+                continue
+            stream.seek(position + match.end())
+            before = data[: match.start()].rstrip(b"\xff")
+            return match[1][0], tail_begin if tail and not before else position + len(before)
         fill = len(data) - len(data.rstrip(b"\xff"))
         long_fill += fill if fill == len(data) else 0
         if long_fill > MAX_FILL:
