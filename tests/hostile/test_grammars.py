@@ -509,9 +509,9 @@ def test_a_name_that_is_too_long_is_named(hostile: Nursery, options: tuple[str, 
 @given(
     option=st.sampled_from(
         ["scale", "bias", "angle", "size", "signed", "channels", "format", "jobs", "frame", "png-level",
-         "max-pixels", "max-memory", "background", "order", "stride", "dilation"]
+         "max-pixels", "max-memory", "background", "order", "stride", "dilation", "combine"]
     ),
-    text=texts("1", "-1", "0", ".5", "1/4", "nan", "inf", "gain", "abs", "raw", "each", "sum", "r", "npy", "k", "M", ",", "white", "#fff", "7"),
+    text=texts("1", "max", "depthwise", "-1", "0", ".5", "1/4", "nan", "inf", "gain", "abs", "raw", "each", "sum", "r", "npy", "k", "M", ",", "white", "#fff", "7"),
 )  # fmt: skip
 def test_any_value_of_another_option(convcli: Runner, option: str, text: str) -> None:
     ran = convcli("apply", "m.csv", "--filter=sobel-x", f"--{option}={text}", "--force")
