@@ -3,8 +3,10 @@
 from fractions import Fraction
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 
 from convcli.errors import ImageError, UsageError
@@ -165,3 +167,28 @@ def test_no_color_is_wrong_usage(convcli: Runner, glass: np.ndarray) -> None:
     with nothing_changes(Path()):
         ran = convcli("apply", "glass.png", "--filter", "box", "-o", "x.jpg", "--background", "whyte")
         assert_refused(ran, "--background 'whyte': unknown color; did you mean white?")
+
+
+def test_deep_pictures_are_laid_over_the_color(convcli: Runner, in_folder: Path) -> None:
+    pixels = RANDOM.integers(0, 65536, (4, 5, 3), np.uint16)
+    alpha = RANDOM.integers(0, 65536, (4, 5), np.uint16)
+    (in_folder / "x.png").write_bytes(imagecodecs.png_encode(np.dstack((pixels, alpha))))
+    command = "apply", "x.png", "--filter", "identity", "--background", "#00ff80", "-o", "x.ppm"
+    assert convcli(*command).all == (0, "x.ppm\n", "")
+    shares = alpha[..., np.newaxis].astype(object)
+    expected = (
+        pixels * shares * 2 + np.array([0, 65535, 128 * 257]) * (65535 - shares) * 2 + 65535
+    ) // 131070
+    *header, samples = Path("x.ppm").read_bytes().split(b"\n", 3)
+    assert header == [b"P6", b"5 4", b"65535"]
+    assert np.array_equal(np.frombuffer(samples, ">u2").reshape(4, 5, 3), expected.astype(np.uint16))
+
+
+def test_a_picture_without_colors_is_named(convcli: Runner, in_folder: Path) -> None:
+    tifffile.imwrite(
+        in_folder / "x.tif", np.zeros((4, 5, 6), np.uint8), photometric="minisblack", planarconfig="contig",
+        extrasamples=["unspecified"] * 4 + ["unassalpha"],
+    )  # fmt: skip
+    ran = convcli("apply", "x.tif", "--filter", "identity", "--background", "white")
+    why = "background: a color has no value for 5 channels; leave it out"
+    assert ran.all == (1, "", f"convcli: x.tif: {why}\n")
