@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,15 @@ from convcli.errors import ConvcliError, ImageError, MatrixError, TooLargeError,
 from convcli.files.opening import open_input, read_chunk
 from convcli.pictures.arrays import image_array
 from convcli.pictures.formats.decoding import decode, readable_formats
-from convcli.pictures.frames import Container, FrameInfo, FramePicture, FrameRange, Frames
+from convcli.pictures.frames import FrameRange
 from convcli.pictures.limits import DEFAULT_LIMITS, MAX_PIXELS, Limits
 from convcli.pictures.npy import NPY_MAGIC, read_npy
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pictures.text_matrices import parse_matrix
 from convcli.sizes.axes import whole_number
+
+if TYPE_CHECKING:
+    from convcli.pictures.formats.frame_reading.frames import FramePicture, Frames
 
 __all__ = ["load_frames", "load_picture", "read_image", "read_picture", "reading_limits"]
 
@@ -234,13 +237,16 @@ def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: 
 
 
 def _open_frames(stream: BinaryIO, name: str, extension: str, limits: Limits, selected: FrameRange) -> Frames:
+    # Late, here and below: few runs need them.
+    from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo, Frames
+
     head = stream.read(len(NPY_MAGIC))
     if head == NPY_MAGIC:
         stream.seek(0)
         return _open_stack(stream, name, limits, selected)
     frames = None
     if head and extension not in {".csv", ".txt"}:
-        from convcli.pictures.formats.frame_reading.opening import open_frames  # late: few runs need it
+        from convcli.pictures.formats.frame_reading.opening import open_frames
 
         frames = open_frames(stream, name, limits, selected)
     if frames is not None:
@@ -252,6 +258,7 @@ def _open_frames(stream: BinaryIO, name: str, extension: str, limits: Limits, se
 
 def _open_stack(stream: BinaryIO, name: str, limits: Limits, selected: FrameRange) -> Frames:
     """Open an array as a stack of pictures; one with two axes is a single picture."""
+    from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo, Frames
 
     def check_shape(shape: tuple[int, ...], itemsize: int) -> None:
         count, height, width, channels = (*shape, 1, 1)[:4] if len(shape) > 2 else (1, *shape, 1, 1)[:4]

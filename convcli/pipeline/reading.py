@@ -3,16 +3,19 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.errors import ImageError
 from convcli.files.streams import STREAM, input_name, standard_input
 from convcli.pictures.backgrounds import Color, flatten
-from convcli.pictures.frames import FramePicture, FrameRange, Frames
+from convcli.pictures.frames import FrameRange
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits, Size
 from convcli.pictures.picture import Picture
 from convcli.pictures.reading import load_frames, load_picture
 from convcli.signals import interruptible
+
+if TYPE_CHECKING:
+    from convcli.pictures.formats.frame_reading.frames import FramePicture, Frames
 
 __all__ = ["ReadOptions"]
 
@@ -43,7 +46,7 @@ class ReadOptions(NamedTuple):
         return self._over_background(picture, source)
 
     @contextmanager
-    def load_frames(self, source: str, selected: FrameRange) -> Iterator[Frames]:
+    def load_frames(self, source: str, selected: FrameRange) -> "Iterator[Frames]":
         """Open a file, or standard input, and yield its frames, which are loaded as they are asked for.
 
         Raises
@@ -52,10 +55,10 @@ class ReadOptions(NamedTuple):
             A picture cannot be read, or not laid over the background; also while frames are asked for.
         """
         stream = standard_input() if source == STREAM else source
-        with load_frames(stream, input_name(source), self.limits, selected) as (container, pictures):
-            yield Frames(container, self._loaded(pictures, source))
+        with load_frames(stream, input_name(source), self.limits, selected) as frames:
+            yield frames._replace(pictures=self._loaded(frames.pictures, source))
 
-    def _loaded(self, pictures: Iterator[FramePicture], source: str) -> Iterator[FramePicture]:
+    def _loaded(self, pictures: "Iterator[FramePicture]", source: str) -> "Iterator[FramePicture]":
         while True:
             with interruptible():
                 loaded = next(pictures, None)

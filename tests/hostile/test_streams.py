@@ -44,14 +44,15 @@ FORMATS = [
     "pnm",
     "pgm",
     "avif",
+    "gif",
     "jp2",
     "jxl",
     "npy",
     "csv",
     "txt",
 ]
-BINARY = ["png", "jpeg", "tiff", "webp", "bmp", "pnm", "avif", "jp2", "jxl", "npy"]
-LOSSLESS = ["png", "tiff", "webp", "bmp", "pnm", "jp2", "jxl", "npy", "csv"]
+BINARY = ["png", "jpeg", "tiff", "webp", "bmp", "pnm", "avif", "gif", "jp2", "jxl", "npy"]
+LOSSLESS = ["png", "tiff", "webp", "bmp", "pnm", "gif", "jp2", "jxl", "npy", "csv"]
 SIGNALS = ["INT", "TERM", "HUP"]
 FOREVER = str(10**7)  # steps of a training
 

@@ -590,3 +590,42 @@ def test_an_error_is_of_the_right_kind_in_python() -> None:
         filter_file("moving.gif", "box", frame="0..9")
     with pytest.raises(ConvcliError, match=r"frame 1\.5: must be a whole number"):
         filter_file("moving.gif", "box", frame=1.5)  # type: ignore[arg-type]
+
+
+# Deep pages and batches -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float64", "float16", "int64"])
+def test_deep_pages_are_read_and_written_by_the_extra(dtype: str) -> None:
+    stack = np.random.default_rng(1).integers(0, 1000, (3, 4, 5, 3)).astype(dtype)
+    tifffile.imwrite("deep.tiff", stack, photometric="rgb")
+    for target in ("all.tiff", "all.npy"):
+        filter_file("deep.tiff", [[0, 1, 0]], channels="each", frame="all", output=target)
+    expected = stack.astype("float32") if dtype == "float16" else stack
+    assert np.array_equal(np.load("all.npy"), expected)
+    assert np.array_equal([tifffile.imread("all.tiff", key=page) for page in range(3)], expected)
+
+
+def test_a_batch_in_processes_and_what_exists_is_skipped(convcli: Runner) -> None:
+    for name in ("one.gif", "two.gif", "three.gif"):
+        save_animation(name, "L")
+    Path("two-box.gif").write_bytes(b"")
+    command = ("apply", "one.gif", "two.gif", "three.gif", "--filter", "box", "--frame", "1..3", "-j", "2")
+    ran = convcli(*command, "--skip-existing")
+    assert ran.all == (0, "one-box.gif\nthree-box.gif\n", "")
+    assert Path("two-box.gif").read_bytes() == b""
+    assert len(decoded("one-box.gif")[0]) == len(decoded("three-box.gif")[0]) == 3
+    with nothing_changes(Path()):
+        assert_refused(convcli(*command, "-o", "all.gif"), "all.gif: is a single file for 3 results")
+
+
+def test_frames_lose_their_alpha_to_a_background(convcli: Runner) -> None:
+    save_animation("moving.png", "RGBA")
+    ran = convcli(
+        "pool", "moving.png", "--f", "1", "--frame", "all", "--background", "#102030", "-o", "x.webp"
+    )
+    assert ran.all == (0, "x.webp\n", "")
+    for frame, image in zip(decoded("x.webp")[0], images("RGBA"), strict=True):
+        pixels = np.array(image)
+        expected = np.where(pixels[..., 3:] > 0, pixels[..., :3], [16, 32, 48])
+        assert np.array_equal(frame, np.dstack((expected, np.full((4, 6), 255))))

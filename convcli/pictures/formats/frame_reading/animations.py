@@ -6,9 +6,9 @@ from typing import Any, BinaryIO
 
 from convcli.errors import ConvcliError, ImageError
 from convcli.pictures.formats.deep.kept_whole import refuse_cut
+from convcli.pictures.formats.frame_reading.frames import FrameInfo
 from convcli.pictures.formats.pillow import describe_error, describe_loaded
 from convcli.pictures.formats.pillow_opening import open_image
-from convcli.pictures.frames import FrameInfo
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture
 

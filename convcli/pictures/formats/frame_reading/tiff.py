@@ -5,7 +5,7 @@ Source: Adobe, TIFF revision 6.0 (1992), sections 2 and 8; BigTIFF as libtiff de
 
 from typing import BinaryIO
 
-from convcli.pictures.frames import FrameInfo
+from convcli.pictures.formats.frame_reading.frames import FrameInfo
 from convcli.pictures.headers.tiff_pages import MAX_OFFSET, Layout
 
 __all__ = ["read_page_info"]

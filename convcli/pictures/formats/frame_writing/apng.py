@@ -8,7 +8,7 @@ import zlib
 from fractions import Fraction
 
 from convcli.errors import OutputError
-from convcli.pictures.frames import DEFAULT_DURATION, Container, FrameInfo
+from convcli.pictures.formats.frame_reading.frames import DEFAULT_DURATION, Container, FrameInfo
 
 __all__ = ["PngFrames"]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import OutputError
-from convcli.pictures.frames import DEFAULT_DURATION, FrameInfo
+from convcli.pictures.formats.frame_reading.frames import DEFAULT_DURATION, FrameInfo
 
 __all__ = ["AvifFrames"]
 

@@ -5,6 +5,7 @@ from functools import partial
 
 from convcli.errors import OutputError
 from convcli.pictures.formats.encoding import encode
+from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo
 from convcli.pictures.formats.frame_writing.apng import PngFrames
 from convcli.pictures.formats.frame_writing.array_stack import ArrayStack
 from convcli.pictures.formats.frame_writing.avif import AvifFrames
@@ -12,7 +13,6 @@ from convcli.pictures.formats.frame_writing.gif import GifFrames
 from convcli.pictures.formats.frame_writing.tiff import TiffPages
 from convcli.pictures.formats.frame_writing.webp import WebpFrames
 from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat, check_holds, holds_profile
-from convcli.pictures.frames import Container, FrameInfo
 from convcli.pictures.picture import Picture
 
 __all__ = ["FrameEncoder", "check_holds_frames"]

@@ -6,7 +6,7 @@ Source: CompuServe, Graphics Interchange Format, version 89a (1990).
 import struct
 from typing import NamedTuple
 
-from convcli.pictures.frames import DEFAULT_DURATION, Container, FrameInfo
+from convcli.pictures.formats.frame_reading.frames import DEFAULT_DURATION, Container, FrameInfo
 
 __all__ = ["GifFrames"]
 

@@ -7,7 +7,7 @@ import struct
 from typing import NamedTuple
 
 from convcli.errors import OutputError
-from convcli.pictures.frames import FrameInfo
+from convcli.pictures.formats.frame_reading.frames import FrameInfo
 
 __all__ = ["TiffPages"]
 

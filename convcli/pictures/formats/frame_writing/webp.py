@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 
 from convcli.errors import OutputError
-from convcli.pictures.frames import DEFAULT_DURATION, Container, FrameInfo
+from convcli.pictures.formats.frame_reading.frames import DEFAULT_DURATION, Container, FrameInfo
 
 __all__ = ["WebpFrames"]
 
