@@ -187,19 +187,38 @@ def _pool_strip(
     operation: np.ufunc,
     buffers: BufferPool,
 ) -> None:
-    """Combine the pixels of each window, first vertically, then horizontally; padding is left out."""
-    down = list(_taps_within(rows, start, start + len(target)))
-    top = min(inputs.start for _, inputs in down)
-    source = pixels[top : max(inputs.stop for _, inputs in down)]
-    if pixels.dtype != target.dtype:
+    """Combine the pixels of each window; padding is left out."""
+    read = _rows_read(rows, start, len(target))
+    _pool_rows(pixels[read], read.start, rows, columns, start, target, operation, buffers)
+
+
+def _rows_read(rows: Axis, start: int, count: int) -> slice:
+    """Return the rows of the image that so many rows of the result read, from `start` on."""
+    down = [inputs for _, inputs in _taps_within(rows, start, start + count)]
+    return slice(min(inputs.start for inputs in down), max(inputs.stop for inputs in down))
+
+
+def _pool_rows(
+    source: NDArray[Any],
+    top: int,
+    rows: Axis,
+    columns: Axis,
+    start: int,
+    target: NDArray[Any],
+    operation: np.ufunc,
+    buffers: BufferPool,
+) -> None:
+    """Combine each window, first vertically, then horizontally, of the rows from `top` on."""
+    down = _taps_within(rows, start, start + len(target))
+    if source.dtype != target.dtype:
         wide = buffers.array("wide", source.shape, target.dtype)
         np.copyto(wide, source, casting="unsafe")
         source = wide
-    between = buffers.array("between", (len(target), *pixels.shape[1:]), target.dtype)
+    between = buffers.array("between", (len(target), *source.shape[1:]), target.dtype)
     taps = [(outputs, slice(inputs.start - top, inputs.stop - top, inputs.step)) for outputs, inputs in down]
     _reduce(source, taps, between, operation)
     across = list(columns.taps())
-    for channel in np.ndindex(pixels.shape[2:]):  # numpy is slow on a short last axis
+    for channel in np.ndindex(source.shape[2:]):  # numpy is slow on a short last axis
         _reduce(between[:, :, *channel].T, across, target[:, :, *channel].T, operation)
 
 
@@ -235,16 +254,26 @@ def _neutral(operation: np.ufunc, dtype: np.dtype[Any]) -> Any:
     return -math.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
-def pool_weighted(image: NDArray[Any], weights: SampleWeights, **window: Any) -> NDArray[Any]:
+def pool_weighted(
+    image: NDArray[Any],
+    weights: SampleWeights,
+    *,
+    mode: str,
+    size: Pair,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    ceil: bool = False,
+    rounded: bool = False,
+    jobs: int | None = None,
+) -> NDArray[Any]:
     """Pool an image whose pixels do not all count in full.
 
     Parameters
     ----------
     image : array (H, W) or (H, W, C)
     weights : SampleWeights
-        A mean weights the pixels; a maximum is that of the pixels that have a weight.
-    **window
-        Keywords, as for `pool`.
+        A mean weights the pixels, and is rounded once; a maximum is that of the pixels that have a weight.
+    mode, size, stride, padding, ceil, rounded, jobs : as for `pool`
 
     Examples
     --------
@@ -253,47 +282,56 @@ def pool_weighted(image: NDArray[Any], weights: SampleWeights, **window: Any) ->
     >>> pool_weighted(image, weights, mode="max", size=(1, 2)).tolist()
     [[1, 5]]
     """
-    plain = pool(image, **window)
-    mask = window | {"mode": "max"}
-    missing = as_axes(pool((weights.array != weights.full).view(np.uint8), **mask), plain) > 0
-    seen = as_axes(pool((weights.array > 0).view(np.uint8), **mask), plain) > 0
-    if window["mode"] == PoolMode.MAX:
-        lowest = -np.inf if image.dtype.kind == "f" else np.iinfo(image.dtype).min
-        pooled = pool(np.where(as_axes(weights.array > 0, image), image, image.dtype.type(lowest)), **window)
-    else:
-        pooled = _weighted_means(image, weights, seen, **window)
-        if plain.dtype.kind != "f":
-            pooled = np.rint(pooled)
-    empty = np.nan if weights.nan_if_empty else plain
-    chosen: NDArray[Any] = np.where(missing, np.where(seen, pooled, empty), plain).astype(plain.dtype)
-    return chosen
+    result = pool(
+        image, mode=mode, size=size, stride=stride, padding=padding, ceil=ceil, rounded=rounded, jobs=jobs
+    )
+    axes = pooling_axes((image.shape[0], image.shape[1]), size, stride=stride, padding=padding, ceil=ceil)
+    strip = max(1, STRIP_BYTES // (image[0].size * 8 * axes[0].stride))
+
+    def work(starts: WorkQueue) -> None:
+        with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):
+            for start in starts:
+                target = result[start : start + strip]
+                target[...] = _weighted_strip(image, weights, axes, start, target, PoolMode(mode), buffers)
+
+    parts = range(0, axes[0].output, strip)
+    parallel_for(parts, work, thread_count(jobs, len(parts), result.size))
+    return result
 
 
-def _weighted_means(
-    image: NDArray[Any], weights: SampleWeights, seen: NDArray[Any], **window: Any
+def _weighted_strip(
+    image: NDArray[Any],
+    weights: SampleWeights,
+    axes: tuple[Axis, Axis],
+    start: int,
+    plain: NDArray[Any],
+    mode: PoolMode,
+    buffers: BufferPool,
 ) -> NDArray[Any]:
-    """Return the weighted means as float64, correctly rounded for pixels of 8 and 16 bits."""
-    exact = all(array.dtype in (np.uint8, np.uint16) for array in (image, weights.array))
-    factors = as_axes(weights.array, image)
-    if exact:
-        products = np.multiply(image, factors, dtype=np.uint32)
+    """Return the rows of the result from `start` on, given what they are if all pixels count in full."""
+    read = _rows_read(axes[0], start, len(plain))
+    pixels, shares, full = image[read], weights.array[read], weights.full
+    if (shares == full).all():
+        return plain
+
+    def pooled(source: NDArray[Any], operation: np.ufunc, dtype: Any) -> NDArray[Any]:
+        target = np.empty((*plain.shape[:2], *source.shape[2:]), dtype)
+        _pool_rows(source, read.start, *axes, start, target, operation, buffers)
+        return as_axes(target, plain)
+
+    is_missing = pooled((shares != full).view(np.uint8), np.maximum, np.uint8) > 0
+    is_seen = pooled((shares > 0).view(np.uint8), np.maximum, np.uint8) > 0
+    if mode == PoolMode.MAX:
+        seen = np.where(as_axes(shares > 0, pixels), pixels, _neutral(np.maximum, pixels.dtype))
+        weighted = pooled(seen.astype(pixels.dtype, copy=False), np.maximum, pixels.dtype)
     else:
-        products = np.where(factors == 0, 0.0, image * (factors / weights.full))
-    # Means of integers times the number of pixels are their sums, but for an error that rounding removes.
-    means = window | {"rounded": False}
-    rows, columns = pooling_axes(
-        (image.shape[0], image.shape[1]),
-        window["size"],
-        stride=window.get("stride"),
-        padding=window.get("padding", 0),
-        ceil=window.get("ceil", False),
-    )
-    counts = np.multiply.outer(window_counts(rows), window_counts(columns))
-    total, brought = (
-        pool(array, **means) * as_axes(counts, array)
-        for array in (weights.array if exact else weights.array / weights.full, products)
-    )
-    if exact:
-        total, brought = np.rint(total), np.rint(brought)
-    with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
-        return brought / np.where(seen, as_axes(total, brought), 1)
+        exact = all(array.dtype in (np.uint8, np.uint16) for array in (pixels, shares))
+        factors = shares.astype(np.int64) if exact else shares / full
+        products = pixels * as_axes(factors, pixels)
+        products = products if exact else np.where(as_axes(factors, pixels) == 0, 0.0, products)
+        sums, total = (pooled(array, np.add, array.dtype) for array in (products, factors))
+        weighted = sums / np.where(is_seen, total, 1)
+        weighted = weighted if plain.dtype.kind == "f" else np.rint(weighted)
+    empty = np.nan if weights.nan_if_empty else plain
+    chosen: NDArray[Any] = np.where(is_missing, np.where(is_seen, weighted, empty), plain)
+    return chosen

@@ -8,6 +8,7 @@ missing give the bits of a plain convolution.
 Source: H. Knutsson and C.-F. Westin, Normalized and differential convolution, CVPR 1993.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,7 +19,12 @@ from numpy.typing import NDArray
 
 from convcli.convolution.algorithms.steps import l1_norm
 from convcli.convolution.borders import Border, BorderKind, border_sources, fill_strip
-from convcli.convolution.planning import ConvolutionSettings, PlannedConvolution, plan_convolution
+from convcli.convolution.planning import (
+    THREAD_BYTES,
+    ConvolutionSettings,
+    PlannedConvolution,
+    plan_convolution,
+)
 from convcli.convolution.strips import run_convolution
 from convcli.kernels.filter import Combination
 
@@ -30,11 +36,14 @@ __all__ = [
     "as_axes",
     "averages",
     "sample_weights",
+    "weighting_bytes",
 ]
 
 Array = NDArray[Any]
 
 MAX_EXACT_NORM = 1 << 30  # sum of |coefficients| up to which sums of weighted 16-bit pixels fit in int64
+BLOCK_VALUES = 1 << 17  # values of a result that are corrected at a time
+READ_ARRAYS, RESULT_ARRAYS = 3, 5  # float64 arrays of what a block reads, and of its results, held at once
 NEGLIGIBLE = 1e-12  # share of the largest sum of weights that counts as none: transforms leave such errors
 ZERO_SUM = 1e-6  # a kernel whose sum is below this share of its sum of |coefficients| is a derivative
 
@@ -159,11 +168,23 @@ class MaskedStrips:
         )
 
     def correct(self, rows: slice, values: Array) -> Array:
-        """Return the result of these rows, given that of a convolution in which all samples count in full."""
+        """Return the result of these rows, given that of a convolution in which all samples count in full.
+
+        `values` may be changed.
+        """
+        result = values.astype(self.dtype, copy=False)
+        height = _block_rows(self.planned)
+        for start in range(rows.start, rows.stop, height):
+            block = slice(start, min(start + height, rows.stop))
+            self._correct_block(block, result[start - rows.start : block.stop - rows.start])
+        return result
+
+    def _correct_block(self, rows: slice, values: Array) -> None:
+        """Correct the values of so few rows that the intermediate arrays are small."""
         weights = self._padded(self.weights.array, rows, self._weight_border)
         missing = weights != self.weights.full
         if not missing.any():
-            return values.astype(self.dtype, copy=False)
+            return
         samples = self._weigh(self._padded(self.planned.pixels, rows, self.planned.border), weights)
         window = np.ones(self.planned.kernels[0].shape, np.int64)
         is_corrected = as_axes(self._sums(missing.view(np.uint8), window) > 0, values)
@@ -172,10 +193,12 @@ class MaskedStrips:
                 *(self._response(samples, taps) for taps in self.planned.kernels), strict=True
             )
             corrected = _combined(self.planned.combination, responses)
-            has_weights = np.logical_and.reduce(has_weight)
-            empty = np.nan if self.weights.nan_if_empty else values
-            corrected = np.where(has_weights, corrected, empty)
-            return np.where(is_corrected, corrected, values).astype(self.dtype)
+            is_empty = ~np.logical_and.reduce(has_weight)
+            if not self.weights.nan_if_empty:
+                is_corrected = is_corrected & ~is_empty
+            elif is_empty.any():
+                corrected = np.where(is_empty, np.nan, corrected)
+            np.copyto(values, corrected, where=is_corrected, casting="same_kind")
 
     def _padded(self, image: Array, rows: slice, border: Border) -> Array:
         """Return what the windows of these rows of the result read of an image."""
@@ -223,6 +246,21 @@ class MaskedStrips:
         )
         sums = run_convolution(plan_convolution(image, [taps], Combination.SINGLE, settings))
         return sums.astype(np.float64, copy=False)
+
+
+def _block_rows(planned: PlannedConvolution) -> int:
+    """Return how many rows of the result are corrected at a time: several times as many as overlap."""
+    fitting = BLOCK_VALUES // max(1, math.prod(planned.plan.shape[1:]))
+    overlapping = 2 * planned.rows.extent // planned.rows.stride
+    return min(max(fitting, overlapping, 1), planned.plan.strip_rows)
+
+
+def weighting_bytes(planned: PlannedConvolution, channels: int) -> int:
+    """Return the memory that weights take while a convolution of so many channels is computed."""
+    rows, columns, block_rows = planned.rows, planned.columns, _block_rows(planned)
+    read = ((block_rows - 1) * rows.stride + rows.extent) * (columns.before + columns.side + columns.after)
+    arrays = READ_ARRAYS * read + RESULT_ARRAYS * block_rows * columns.output
+    return planned.plan.threads * (arrays * channels * 8 + THREAD_BYTES)
 
 
 def as_axes(array: Array, other: Array) -> Array:

@@ -12,6 +12,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from convcli import parallel
+from convcli.convolution import pooling
+from convcli.convolution import weighted as weighted_module
 from convcli.convolution.algorithms import strategy as strategy_module
 from convcli.convolution.engine import apply_filter
 from convcli.convolution.fused import filter_pixels
@@ -93,7 +95,8 @@ def test_the_result_is_the_weighted_mean_times_the_sum(name: str, border: str, d
 
 @pytest.mark.parametrize("name", ["box", "binomial", "gaussian", "sharpen"])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_pixels_are_rounded_once(name: str, stride: int) -> None:
+def test_pixels_are_rounded_once(monkeypatch: pytest.MonkeyPatch, name: str, stride: int) -> None:
+    monkeypatch.setattr(weighted_module, "BLOCK_VALUES", 8)
     image = RANDOM.integers(0, 256, (9, 8), np.uint8)
     alpha = RANDOM.integers(0, 256, (9, 8), np.uint8)
     kernel = KERNELS[name]
@@ -146,6 +149,7 @@ def test_where_all_is_opaque_the_bits_are_those_of_plain_convolution(data: st.Da
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(strategy_module, "STRIP_BYTES", 900)
         patch.setattr(parallel, "MIN_OUTPUTS_PER_THREAD", 1)
+        patch.setattr(weighted_module, "BLOCK_VALUES", 30)
         plain = apply_filter(image, chosen, **options)
         weights = sample_weights(image, alpha)
         masked = filter_pixels(image, chosen, "raw", weights=weights, **options).pixels
@@ -245,17 +249,25 @@ def test_what_averages() -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("ceil", [False, True])
-def test_a_mean_is_weighted_and_rounded_once(dtype: Any, ceil: bool) -> None:
+@pytest.mark.parametrize("padding", [0, 1])
+def test_a_mean_is_weighted_and_rounded_once(
+    monkeypatch: pytest.MonkeyPatch, dtype: Any, ceil: bool, padding: int
+) -> None:
+    monkeypatch.setattr(pooling, "STRIP_BYTES", 800)
     full = int(np.iinfo(dtype).max)
-    image = RANDOM.integers(0, full, (7, 8, 3), dtype, endpoint=True)
-    alpha = (RANDOM.integers(0, 3, (7, 8)) * (full // 2)).astype(dtype)
+    image = RANDOM.integers(0, full, (17, 8, 3), dtype, endpoint=True)
+    alpha = (RANDOM.integers(0, 3, (17, 8)) * (full // 2)).astype(dtype)
     alpha[:3, :3] = 0
+    alpha[9:] = full
     weights = SampleWeights(alpha, full, nan_if_empty=False)
-    found = pool_weighted(image, weights, mode="avg", size=3, stride=2, ceil=ceil, rounded=True)
-    straight = pool(image, mode="avg", size=3, stride=2, ceil=ceil, rounded=True)
+    options: dict[str, Any] = {"size": 3, "stride": 2, "ceil": ceil, "padding": padding, "rounded": True}
+    found = pool_weighted(image, weights, mode="avg", **options)
+    straight = pool(image, mode="avg", **options)
     assert found.dtype == dtype
+    assert found.shape == straight.shape
     for y, x, c in np.ndindex(found.shape):
-        window = (slice(2 * y, 2 * y + 3), slice(2 * x, 2 * x + 3))
+        top, left = 2 * y - padding, 2 * x - padding
+        window = (slice(max(0, top), top + 3), slice(max(0, left), left + 3))
         a, v = alpha[window].astype(int), image[window][..., c].astype(int)
         expected = round(Fraction(int((a * v).sum()), int(a.sum()))) if a.any() else straight[y, x, c]
         assert found[y, x, c] == expected

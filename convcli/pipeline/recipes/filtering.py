@@ -12,7 +12,7 @@ from convcli.convolution.engine import apply_filter
 from convcli.convolution.fused import filter_pixels
 from convcli.convolution.planning import ConvolutionSettings, plan_convolution
 from convcli.convolution.rendering import Adjustment, SignedMapping, adjust
-from convcli.convolution.weighted import AlphaMode
+from convcli.convolution.weighted import AlphaMode, NanMode, averages, weighting_bytes
 from convcli.errors import KernelError, UsageError
 from convcli.kernels.filter import Filter
 from convcli.pictures.channels import select_channels
@@ -110,7 +110,19 @@ def _estimate(
         adjustment = Adjustment(scale, rendering.biases[0], planned.bound)
         itemsize = adjustment.result_dtype(planned.plan.dtype).itemsize
     extra = planned.working_bytes(value_bytes) + rendering.selection_bytes(picture)
+    if _may_weigh(filter_, rendering, picture):
+        is_widened = mapping == SignedMapping.RAW and planned.plan.dtype.kind == "i"
+        itemsize = 8 if is_widened else itemsize
+        extra += weighting_bytes(planned, channels if picture.is_numeric else max(1, channels - 1))
     return Work(pixels, channels, itemsize, extra)
+
+
+def _may_weigh(filter_: Filter, rendering: Rendering, picture: InputKind) -> bool:
+    """Whether pixels may count by their alpha, or as NaN not at all."""
+    if picture.is_numeric:
+        return rendering.nan == NanMode.IGNORE
+    has_alpha = picture.size[2] in (2, 4)
+    return has_alpha and rendering.alpha != AlphaMode.STRAIGHT and averages(filter_.kernels)
 
 
 def _filter_picture(
@@ -181,9 +193,10 @@ def _alpha_of_result(
     """Return alpha where the windows are centered; or filtered, scaled, absolute, rounded and saturated."""
     if alpha is None or rendering.alpha != AlphaMode.FILTER:
         return window.sample(alpha, filter_.kernels[0].shape)
-    is_integer = alpha.dtype.kind == "u"
-    opaque = int(np.iinfo(alpha.dtype).max) if is_integer else 1
-    values = apply_filter(alpha, filter_, **window.with_constant_border(opaque)._asdict())
-    shares = np.abs(adjust(values, scale=scale)).clip(0, opaque)
-    filtered: NDArray[Any] = (np.rint(shares) if is_integer else shares).astype(alpha.dtype)
+    opaque = int(np.iinfo(alpha.dtype).max) if alpha.dtype.kind == "u" else 1
+    keywords = window.with_constant_border(opaque)._asdict()
+    if opaque in (255, 65535):
+        return filter_pixels(alpha, filter_, scale=scale, depth=8 * alpha.itemsize, **keywords).pixels
+    shares = np.abs(adjust(apply_filter(alpha, filter_, **keywords), scale=scale)).clip(0, opaque)
+    filtered: NDArray[Any] = (shares if opaque == 1 else np.rint(shares)).astype(alpha.dtype)
     return filtered
