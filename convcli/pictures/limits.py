@@ -13,6 +13,7 @@ from convcli.errors import ImageError
 __all__ = ["DEFAULT_LIMITS", "MAX_PIXELS", "Limits", "Size"]
 
 MAX_PIXELS = 1 << 28  # 268 million
+MAX_PICTURES_COMPOSED = 256  # of the largest size: frames that lie over each other
 MIN_CHECKED_BYTES = 1 << 25  # bytes: allocating less is faster than asking how much memory is free
 UNITS = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 1000))
 Size = tuple[int, int, int]
@@ -109,6 +110,21 @@ raise the limit with --max-memory
         results = 0 if self.result_bytes is None else self.result_bytes(size, itemsize, numbers)
         needed = width * height * channels * itemsize + max(decoder_bytes, results)
         self.check_bytes(name, needed + self.held, taken_bytes)
+
+    def check_frames(self, name: str, count: int, width: int, height: int) -> None:
+        """Refuse to compose so many frames of an animation that their pixels would take long to decode.
+
+        Raises
+        ------
+        ImageError
+            Together, they have more than 256 times the pixels of the largest picture that is allowed.
+        """
+        if count * width * height > MAX_PICTURES_COMPOSED * self.pixels:
+            raise ImageError(
+                name,
+                f"has {count} frames of {width}x{height} pixels that lie over each other, "
+                "which would take long to decode; raise the limit with --max-pixels",
+            )
 
     def check_bytes(self, name: str, needed: int, taken: int = 0) -> None:
         """Refuse a picture that needs more memory than is allowed; some of it may be taken already.

@@ -20,7 +20,9 @@ from convcli.pictures.damage import png_metadata
 from convcli.pictures.damage.avif import avif_bits
 from convcli.pictures.damage.jpeg import check_fill, find_scans
 from convcli.pictures.formats import pillow_estimates
+from convcli.pictures.formats.frame_reading.opening import open_frames
 from convcli.pictures.formats.pillow import decode
+from convcli.pictures.frames import FrameRange
 from convcli.pictures.headers.av1 import coded_pixels
 from convcli.pictures.headers.tiff_pages import page_offset, page_offsets
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
@@ -325,6 +327,33 @@ def test_a_later_frame_of_a_gif_cannot_enlarge_the_picture(monkeypatch: pytest.M
     for frame in (1, 2):
         with pytest.raises(ImageError, match="frame 1 is larger than the picture"):
             picture_of(data, frame=frame)
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "PNG", "WEBP"])
+@pytest.mark.parametrize("frame", [1, FrameRange(), FrameRange(0, 1), FrameRange(1, 1)])
+def test_frames_that_lie_over_each_other_are_limited(
+    file_format: str, frame: int | FrameRange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = [Image.new("RGB", (10, 10), color) for color in ("red", "green")]
+    data = saved(frames[0], file_format, save_all=True, append_images=frames[1:])
+
+    def read(limits: Limits) -> None:
+        if isinstance(frame, int):
+            picture_of(data, limits, frame)
+        else:
+            opened = open_frames(io.BytesIO(data), "x", limits, frame)
+            assert opened is not None
+            assert [picture.pixels.shape for picture, _ in opened.pictures]
+
+    monkeypatch.setattr(limits_module, "MAX_PICTURES_COMPOSED", 2)
+    read(Limits(pixels=100))
+    monkeypatch.setattr(limits_module, "MAX_PICTURES_COMPOSED", 1)
+    with pytest.raises(
+        ImageError, match="has 2 frames of 10x10 pixels that lie over each other, which would"
+    ):
+        read(Limits(pixels=199))
+    read(Limits(pixels=200))
+    assert picture_of(data, Limits(pixels=100)).pixels.shape == (10, 10, 3)
 
 
 # AVIF -----------------------------------------------------------------------------------------------------

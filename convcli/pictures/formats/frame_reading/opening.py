@@ -131,6 +131,7 @@ def _pages(
 def _open_animation(animation: PillowAnimation, name: str, limits: Limits, selected: FrameRange) -> Frames:
     numbers = selected.select(animation.count, name)
     height, width, channels = animation.size
+    limits.check_frames(name, numbers.stop, width, height)
     decoder_bytes = DECODER_BYTES * height * width + 2 * animation.file_bytes
     kept = (len(numbers) - 1) * (FRAME_BYTES + limits.kept_bytes((height, width, channels), 1, False))
     limits.holding(kept).check(name, animation.size, 1, decoder_bytes=decoder_bytes)
@@ -149,6 +150,7 @@ def _open_composed(
     canvas = animation.canvas(_decode_first(animation.stream, name, limits))
     kept = (len(numbers) - 1) * _kept_bytes(limits, canvas.model)
     height, width, channels = (*canvas.model.pixels.shape, 1)[:3]
+    limits.check_frames(name, numbers.stop, width, height)
     itemsize = canvas.model.pixels.itemsize
     decoder_bytes = DECODER_BYTES * itemsize * height * width
     limits.holding(kept).check(name, (height, width, channels), itemsize, decoder_bytes=decoder_bytes)
