@@ -159,6 +159,29 @@ def test_where_all_is_opaque_the_bits_are_those_of_plain_convolution(data: st.Da
     assert (masked[opaque] == plain[opaque]).all()
 
 
+@settings(max_examples=examples(40), deadline=None)
+@given(data=st.data())
+def test_means_are_premultiplied_and_divided_out_whatever_the_window(data: st.DataObject) -> None:
+    seed = data.draw(st.integers(0, 1 << 32))
+    random = np.random.default_rng(seed)
+    image, alpha = random.random((9, 12, 3)), random.integers(0, 3, (9, 12)) / 2
+    kernel = random.integers(0, 3, data.draw(st.sampled_from([(3, 3), (2, 4), (1, 5)]))) + 1.0
+    options: dict[str, Any] = {
+        "stride": data.draw(st.sampled_from([1, 2, (3, 2)])),
+        "dilation": data.draw(st.sampled_from([1, 2])),
+        "flip": data.draw(st.booleans()),
+        "padding": data.draw(st.sampled_from(["same", "valid", 2, ((0, 3), (1, 0))])),
+        "border": data.draw(st.sampled_from(["edge", "reflect", "symmetric", "wrap"])),
+    }
+    found = weighted(image, alpha, kernel, **options)
+    chosen = custom_filter("k", kernel)
+    sums = apply_filter(image * alpha[..., None], chosen, **options)
+    total = apply_filter(alpha, chosen, **options)[..., None]
+    straight = apply_filter(image, chosen, **options)
+    expected = np.where(total > 0, sums / np.where(total > 0, total, 1) * kernel.sum(), straight)
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
 def test_what_is_opaque_has_no_weights() -> None:
     pixels = np.zeros((2, 3), np.float32)
     for opaque in (np.full((2, 3), 65535, np.uint16), np.ones((2, 3), np.float32)):
