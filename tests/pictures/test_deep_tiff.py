@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -42,6 +43,9 @@ def read(content: bytes, limits: Limits = DEFAULT_LIMITS, *, frame: int | None =
 
 def planes(array: Array) -> Array:
     return np.ascontiguousarray(np.moveaxis(array, -1, 0))
+
+
+JPEG_2000_INSIDE = tiff(random("u1", 16, 16), compression="jpeg2000")
 
 
 # Samples --------------------------------------------------------------------------------------------------
@@ -229,6 +233,36 @@ def test_a_jpeg_part_whose_scan_ends_early_is_refused(share: float) -> None:
         read(content[:end] + b"\xff\xd9" + bytes(gap) + content[start + count :])
 
 
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+@pytest.mark.parametrize("compression", ["jpeg2000", 33005, "jpegxl"])
+@pytest.mark.parametrize(("dtype", "channels"), [("u1", 3), ("u2", 1), ("u2", 3), ("u2", 4)])
+def test_lossless_codestreams_in_a_tiff(tile: Any, compression: Any, dtype: str, channels: int) -> None:
+    array = random(dtype, 20, 18, channels) if channels > 1 else random(dtype, 20, 18)
+    arguments = {"lossless": True} if compression == "jpegxl" else {"reversible": True, "level": 0}
+    photometric: Any = "minisblack" if channels == 1 else "rgb"
+    options: Any = {"extrasamples": ["unassalpha"]} if channels == 4 else {}
+    content = tiff(
+        array, compression=compression, compressionargs=arguments, photometric=photometric, tile=tile,
+        rowsperstrip=None if tile else 10, **options,
+    )  # fmt: skip
+    assert np.array_equal(read(content).pixels_with_alpha, array)
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+        start, count = file.pages[0].dataoffsets[0], file.pages[0].databytecounts[0]
+    with pytest.raises(ImageError):
+        read(content[: start + count // 2] + bytes(count - count // 2) + content[start + count :])
+
+
+def test_a_part_that_is_larger_than_its_tile_is_refused() -> None:
+    """The decoder would make room for what the part says."""
+    large = imagecodecs.jpeg2k_encode(random("u2", 64, 64), 0, reversible=True, codecformat="j2k")
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as writer:
+        options: Any = {"shape": (16, 16), "dtype": np.uint16, "compression": "jpeg2000", "tile": (16, 16)}
+        writer.write(iter([bytes(large)]), photometric="minisblack", **options)
+    with pytest.raises(ImageError, match="a part of it has another size or depth than it says"):
+        read(stream.getvalue())
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_applied_once_and_metadata_kept(orientation: int) -> None:
     array = random("u2", 4, 6, 3)
@@ -333,6 +367,23 @@ def test_without_the_extra_the_message_says_what_the_file_holds(name: str, holds
     with pytest.raises(NotKeptWhole) as caught:
         load_picture(FOLDER / name, name)
     assert str(caught.value) == f"{name}: holds {holds}, which Pillow does not read; {INSTALL}"
+
+
+@pytest.mark.parametrize("extra", [True, False])
+def test_what_no_decoder_reads_does_not_name_the_extra(request: pytest.FixtureRequest, extra: bool) -> None:
+    content = tiff(random("f4", 4, 5), compression="lerc")
+    if not extra:
+        request.getfixturevalue("without_extra")
+    with pytest.raises(ImageError) as caught:
+        read(content)
+    assert str(caught.value) == "x.tif: is compressed by method 34887, which is not read"
+
+
+@pytest.mark.usefixtures("without_extra")
+def test_a_compression_that_pillow_does_not_read_names_the_extra() -> None:
+    with pytest.raises(NotKeptWhole) as caught:
+        read(JPEG_2000_INSIDE)
+    assert caught.value.why == f"is compressed by method 34712, which Pillow does not read; {INSTALL}"
 
 
 @pytest.mark.usefixtures("without_extra")

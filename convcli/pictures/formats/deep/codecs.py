@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -25,8 +26,10 @@ from convcli.pictures.formats.deep.samples import (
     picture_itemsize,
     scale_depth,
 )
+from convcli.pictures.formats.deep.unread import refuse_jpeg
 from convcli.pictures.formats.pillow_conventions import describe_color, exif_resolution
 from convcli.pictures.formats.pillow_opening import open_image
+from convcli.pictures.headers.av1 import coded_pixels
 from convcli.pictures.headers.jpeg import read_frame
 from convcli.pictures.headers.jpeg2000 import ASSOCIATED_OPACITY, COLOR, OPACITY, ColorSpace, read_jpeg2000
 from convcli.pictures.headers.jpegxl import ALPHA, read_jpegxl
@@ -36,7 +39,6 @@ __all__ = ["READERS"]
 
 ORIENTATION = 274  # EXIF tag
 WHOLE_BITS = (8, 16, 32)
-JPEG_DCT_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # of one picture, and not lossless
 
 
 def decode_png(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
@@ -56,10 +58,9 @@ def decode_png(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -
 def decode_jpeg(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
     """Decode a JPEG file of 12 bits per channel."""
     header = read_frame(stream)
-    if header is None or header.marker not in JPEG_DCT_FRAMES or header.components not in (1, 3):
-        raise ImageError(
-            name, "is a JPEG of a kind that is not read: lossless, hierarchical or CMYK of 12 bits"
-        )
+    if header is None:
+        raise ImageError(name, "is damaged: it has no header")
+    refuse_jpeg(name, header)
     _refuse_frame(frame, name)
     _check_size((header.width, header.height), header.components, header.bits, 2, stream, name, limits)
     scans = find_scans(stream, name)
@@ -81,7 +82,9 @@ def decode_avif(stream: BinaryIO, name: str, limits: Limits, frame: int | None) 
     """Decode an AVIF file of 10 or 12 bits per channel."""
     with _opened(stream, name) as image:
         _refuse_frame(frame, name, animated=getattr(image, "is_animated", False))
-        _check_size(image.size, len(image.getbands()), 10, 2, stream, name, limits)
+        # The decoder scales a picture to the size that the file gives; a larger one counts with its own.
+        scaled = max(1, math.ceil(coded_pixels(stream) / (image.width * image.height)))
+        _check_size(image.size, len(image.getbands()), 10, 2 * scaled, stream, name, limits)
         meaning = _pillow_meaning(image)
     samples = imagecodecs.avif_decode(_rewound(stream).read(), index=0)
     return _picture(samples, avif_bits(stream), meaning)

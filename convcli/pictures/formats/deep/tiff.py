@@ -8,12 +8,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
-import imagecodecs
 import numpy as np
 import tifffile
 
 from convcli.errors import ImageError
-from convcli.pictures.damage.jpeg import find_scans, pad_scans
 from convcli.pictures.damage.tiff import check_directory
 from convcli.pictures.formats.deep.samples import (
     LIBRARY_BYTES,
@@ -23,17 +21,21 @@ from convcli.pictures.formats.deep.samples import (
     make_picture,
     scale_depth,
 )
+from convcli.pictures.formats.deep.tiff_parts import check_parts, part_size
 from convcli.pictures.formats.deep.unread import (
     ASSOCIATED,
     BLACK_IS_ZERO,
     COLORS,
+    CONTAINED,
     FLOAT,
+    JPEG,
     PALETTE,
     RGB,
     SEPARATED,
     SIGNED,
     WHITE_IS_ZERO,
     YCBCR,
+    refuse_compression,
     refuse_unread,
 )
 from convcli.pictures.frames import SEVERAL_FRAMES
@@ -43,19 +45,12 @@ __all__ = ["decode_tiff"]
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its messages go to standard error
 
-COMPRESSIONS = {
-    1: "none", 5: "LZW", 7: "JPEG", 8: "deflate", 32773: "PackBits", 32946: "deflate", 34925: "LZMA",
-    50000: "zstd",
-}  # fmt: skip
-LZW, JPEG = 5, 7
-LZW_END = 257  # the last code
 UNASSOCIATED = 2  # kind of an extra sample
-SEPARATE = 2  # planar configuration
 WHOLE_BITS = (8, 16, 32, 64)
 INK_SET, COLOR_MAP, ORIENTATION, PROFILE, DEPTH = 332, 320, 274, 34675, 32997
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, INCH, CENTIMETER = 282, 283, 296, 2, 3
 BUFFER_BYTES = 1 << 24  # compressed bytes that are read at a time
-MAX_PARTS = 1 << 22  # strips or tiles of a page
+CONTAINED_BYTES = 4  # per value: decoders of contained pictures compute with 32 bits
 
 
 @dataclass(frozen=True)
@@ -78,11 +73,7 @@ def decode_tiff(stream: BinaryIO, name: str, limits: Limits, frame: int | None) 
         check_directory(stream, name, page.offset)
         layout = _layout(page, name)
         _check_size(page, layout, file_bytes, name, limits)
-        _check_parts(page, file_bytes, name)
-        if page.compression == LZW and page.fillorder == 1:
-            _check_lzw_end(page, stream, name)
-        if page.compression == JPEG:
-            _check_jpeg(page, stream, name)
+        check_parts(page, stream, file_bytes, name)
         stored: Any = page.asarray(squeeze=False, maxworkers=1, buffersize=BUFFER_BYTES)
         meaning = _meaning(page, layout)
         if frame is None and _has_another(tiff):
@@ -130,8 +121,7 @@ def _layout(page: tifffile.TiffPage, name: str) -> _Layout:
     samples, photometric = page.samplesperpixel, int(page.photometric)
     if page.dtype is None or not isinstance(bits, int) or page.dtype.kind not in "buif":
         raise ImageError(name, f"holds samples of a kind that is not read: {page.bitspersample} bits")
-    if page.compression not in COMPRESSIONS:
-        raise ImageError(name, f"is compressed by method {int(page.compression)}, which is not read")
+    refuse_compression(name, int(page.compression))
     sample_format = {"i": SIGNED, "f": FLOAT}.get(page.dtype.kind, 1)
     kinds = [int(kind) for kind in page.extrasamples]
     refuse_unread(name, photometric, bits, sample_format, kinds)
@@ -165,66 +155,19 @@ def _layout(page: tifffile.TiffPage, name: str) -> _Layout:
 def _check_size(page: tifffile.TiffPage, layout: _Layout, file_bytes: int, name: str, limits: Limits) -> None:
     """Refuse a page whose directory gives a size beyond the limits."""
     assert page.dtype is not None
-    across = page.tilewidth if page.is_tiled else page.imagewidth
-    down = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
-    planes = page.samplesperpixel if int(page.planarconfig) == SEPARATE else 1
-    itemsize = page.dtype.itemsize
+    size, itemsize = part_size(page), page.dtype.itemsize
+    planes = page.samplesperpixel // size.samples
     whole = page.imagewidth * page.imagelength * page.samplesperpixel * itemsize
     decoder_bytes = LIBRARY_BYTES
     if not page.is_contiguous:
-        decoder_bytes += 2 * across * down * page.samplesperpixel // planes * itemsize
-        decoder_bytes += 2 * min(file_bytes, BUFFER_BYTES)
+        value_bytes = 2 * itemsize + (CONTAINED_BYTES if page.compression in CONTAINED else 0)
+        decoder_bytes += math.prod(size) * value_bytes + 2 * min(file_bytes, BUFFER_BYTES)
     half = page.dtype == np.float16
     if planes > 1 or half or layout.is_changed or page.tags.valueof(ORIENTATION, 1) != 1:
         decoder_bytes += whole  # of samples as they are stored
     numbers = layout.bands or page.dtype.kind not in "bu" or itemsize > 2
-    size = page.imagelength, page.imagewidth, page.samplesperpixel
-    limits.check(name, size, 4 if half else itemsize, decoder_bytes=decoder_bytes, numbers=numbers)
-
-
-def _check_parts(page: tifffile.TiffPage, file_bytes: int, name: str) -> None:
-    """Check that every strip or tile lies inside the file: a decoder leaves missing ones zero."""
-    needed = math.prod(page.chunked)
-    if needed > MAX_PARTS:
-        raise ImageError(name, f"has {needed} strips or tiles, more than {MAX_PARTS}")
-    offsets, counts = page.dataoffsets[:needed], page.databytecounts[:needed]
-    listed = sum(1 for offset, count in zip(offsets, counts, strict=False) if offset and count)
-    if listed < needed:
-        raise ImageError(name, f"is damaged: it lists {listed} of its {needed} parts")
-    if any(offset + count > file_bytes for offset, count in zip(offsets, counts, strict=True)):
-        raise ImageError(name, "is truncated: a part of its pixels lies beyond the end of the file")
-
-
-def _check_lzw_end(page: tifffile.TiffPage, stream: BinaryIO, name: str) -> None:
-    """Check that no part lacks the end of its last code: imagecodecs takes missing bits for zeros.
-
-    Most parts end with a mark. One without it is decoded twice, with other bits behind it.
-    """
-    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
-        stream.seek(offset + max(0, count - 4))
-        bits = int.from_bytes(stream.read(min(count, 4)))
-        if any(bits >> padding & 0x1FF == LZW_END for padding in range(8)):
-            continue
-        stream.seek(offset)
-        data = stream.read(count)
-        plain: Any = imagecodecs.lzw_decode(data)
-        if plain != imagecodecs.lzw_decode(data + b"\xff")[: len(plain)]:
-            raise ImageError(name, "is damaged: a part of its pixels ends early")
-
-
-def _check_jpeg(page: tifffile.TiffPage, stream: BinaryIO, name: str) -> None:
-    """Check that no JPEG part lacks pixels: there, what is added to its scans becomes pixels."""
-    tables: Any = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
-    for index, (offset, count) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=True)):
-        stream.seek(offset)
-        part = io.BytesIO(stream.read(count))
-        scans = find_scans(part, name)
-        padded = pad_scans(part, scans.ends)
-        whole, again = (
-            np.asarray(page.decode(data, index, **tables)[0]) for data in (part.getvalue(), padded)
-        )
-        if not scans.arithmetic and not np.array_equal(whole, again):
-            raise ImageError(name, "is damaged: some of its pixels are missing")
+    shape = page.imagelength, page.imagewidth, page.samplesperpixel
+    limits.check(name, shape, 4 if half else itemsize, decoder_bytes=decoder_bytes, numbers=numbers)
 
 
 def _meaning(page: tifffile.TiffPage, layout: _Layout) -> Meaning:

@@ -6,7 +6,14 @@ from typing import BinaryIO
 from PIL import TiffImagePlugin
 
 from convcli.errors import NotKeptWhole
-from convcli.pictures.formats.deep.unread import FLOAT, SIGNED, WHITE_IS_ZERO, refuse_unread
+from convcli.pictures.formats.deep.unread import (
+    FLOAT,
+    SIGNED,
+    WHITE_IS_ZERO,
+    refuse_compression,
+    refuse_jpeg,
+    refuse_unread,
+)
 from convcli.pictures.headers import tiff
 from convcli.pictures.headers.jpeg import read_frame
 from convcli.pictures.headers.tiff_pages import page_offsets
@@ -14,6 +21,7 @@ from convcli.pictures.headers.tiff_pages import page_offsets
 __all__ = ["refuse_unopened"]
 
 SAMPLE_FORMATS = {1: "", SIGNED: " signed", FLOAT: " float", 4: "", 5: " complex", 6: " complex"}
+EIGHT = 8  # bits
 SEPARATE = 2  # planar configuration
 
 
@@ -31,7 +39,7 @@ def refuse_unopened(stream: BinaryIO, name: str, frame: int = 0) -> None:
     head = stream.read(4)
     holds: str | None = None
     if head[:2] == b"\xff\xd8":
-        holds = _describe_jpeg(stream)
+        holds = _describe_jpeg(stream, name)
     elif head in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
         holds = _describe_tiff(head[:2], _page_tags(stream, frame), name)
     if holds:
@@ -43,9 +51,12 @@ def _page_tags(stream: BinaryIO, frame: int) -> tiff.Tags | None:
     return None if offset is None else tiff.read_tags(stream, offset)
 
 
-def _describe_jpeg(stream: BinaryIO) -> str | None:
+def _describe_jpeg(stream: BinaryIO, name: str) -> str | None:
     frame = read_frame(stream)
-    return f"holds {frame.bits} bits per channel" if frame is not None and frame.bits in (12, 16) else None
+    if frame is None or frame.bits == EIGHT:
+        return None
+    refuse_jpeg(name, frame)
+    return f"holds {frame.bits} bits per channel"
 
 
 def _describe_tiff(head: bytes, tags: tiff.Tags | None, name: str) -> str | None:
@@ -64,6 +75,7 @@ def _describe_tiff(head: bytes, tags: tiff.Tags | None, name: str) -> str | None
     if samples < 1 or not all(1 <= number <= 128 for number in bits) or not formats <= set(SAMPLE_FORMATS):
         return None
     method = tags.get(tiff.COMPRESSION, (1,))[0]
+    refuse_compression(name, method)
     if method not in TiffImagePlugin.COMPRESSION_INFO:
         return f"is compressed by method {method}"
     planes = samples > 1 and tags.get(tiff.PLANAR) == (SEPARATE,)

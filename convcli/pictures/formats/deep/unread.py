@@ -1,14 +1,16 @@
-"""Refuses the kinds of TIFF that no decoder here reads, most because programs read them differently."""
+"""Refuses the kinds of TIFF and JPEG that no decoder here reads, many because programs differ on them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from convcli.errors import ImageError
+from convcli.pictures.headers.jpeg import Frame
 
 __all__ = [
-    "ASSOCIATED", "BLACK_IS_ZERO", "COLORS", "FLOAT", "PALETTE", "RGB", "SEPARATED", "SIGNED",
-    "WHITE_IS_ZERO", "YCBCR", "refuse_unread",
+    "ASSOCIATED", "BLACK_IS_ZERO", "COLORS", "CONTAINED", "FLOAT", "JPEG", "JPEG_XL", "LZW", "PALETTE",
+    "RGB", "SEPARATED", "SIGNED", "WHITE_IS_ZERO", "YCBCR", "refuse_compression", "refuse_jpeg",
+    "refuse_unread",
 ]  # fmt: skip
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
@@ -17,7 +19,39 @@ COLORS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, SEPARATED: 4, 
 OTHER_COLORS = {8: "Lab", 9: "Lab", 10: "Lab", 32803: "color filter array", 32844: "LogL", 32845: "LogLuv"}
 SIGNED, FLOAT, COMPLEX = 2, 3, (5, 6)  # sample formats
 ASSOCIATED = 1  # kind of an extra sample
+LZW, JPEG, JPEG_2000, JPEG_XL = 5, 7, {33003, 33004, 33005, 34712}, {50002, 52546}
+CONTAINED = {JPEG, *JPEG_2000, *JPEG_XL}
+"""Compressions whose parts are pictures of their own."""
+DEFLATE, PACKBITS, LZMA, ZSTD = {8, 32946}, 32773, 34925, 50000
+COMPRESSIONS = {1, LZW, *DEFLATE, PACKBITS, LZMA, ZSTD, *CONTAINED}
+DCT_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # of JPEG: a single picture, and not lossless
 INVERTED_BITS = (1, 2, 4, 8, 16)  # in which programs agree on what it means that 0 is white
+
+
+def refuse_compression(name: str, method: int) -> None:
+    """Refuse a page of a TIFF that is compressed by a method that is not read.
+
+    Raises
+    ------
+    ImageError
+        It is.
+    """
+    if method not in COMPRESSIONS:
+        raise ImageError(name, f"is compressed by method {method}, which is not read")
+
+
+def refuse_jpeg(name: str, frame: Frame) -> None:
+    """Refuse a JPEG file of more than 8 bits of a kind that is not read.
+
+    Raises
+    ------
+    ImageError
+        It is.
+    """
+    if frame.marker not in DCT_FRAMES or frame.components not in (1, 3):
+        raise ImageError(
+            name, "is a JPEG of a kind that is not read: lossless, hierarchical or CMYK of 12 bits"
+        )
 
 
 def refuse_unread(
