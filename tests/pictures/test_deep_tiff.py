@@ -442,6 +442,14 @@ def test_the_size_is_checked_before_pixels_are_decoded() -> None:
         read(content, Limits(pixels=599))
 
 
+def test_a_long_list_of_parts_counts() -> None:
+    """A page of 100,000 strips of one row each: each has an offset and a length."""
+    rows = 100_000
+    content = tiff(np.zeros((rows, 1), np.float64), rowsperstrip=1)
+    with pytest.raises(ImageError, match=r"needs about 10 MB of memory but may use only 9 MB"):
+        read(content, Limits(memory=9_000_000))
+
+
 def test_a_tile_that_is_much_larger_than_the_picture_counts() -> None:
     content = bytearray(tiff(random("f8", 1, 1), tile=(16, 16), compression="zlib"))
     with tifffile.TiffFile(io.BytesIO(content)) as file:

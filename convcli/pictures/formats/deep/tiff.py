@@ -6,6 +6,7 @@ import io
 import logging
 import math
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -39,6 +40,8 @@ from convcli.pictures.formats.deep.unread import (
     refuse_unread,
 )
 from convcli.pictures.frames import SEVERAL_FRAMES
+from convcli.pictures.headers.tiff import count_parts
+from convcli.pictures.headers.tiff_pages import page_offsets
 from convcli.pictures.limits import Limits
 
 __all__ = ["decode_tiff"]
@@ -49,6 +52,7 @@ UNASSOCIATED = 2  # kind of an extra sample
 WHOLE_BITS = (8, 16, 32, 64)
 INK_SET, COLOR_MAP, ORIENTATION, PROFILE, DEPTH = 332, 320, 274, 34675, 32997
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, INCH, CENTIMETER = 282, 283, 296, 2, 3
+PART_BYTES = 50  # of memory per offset or length of a part
 BUFFER_BYTES = 1 << 24  # compressed bytes that are read at a time
 CONTAINED_BYTES = 4  # per value: decoders of contained pictures compute with 32 bits
 
@@ -67,10 +71,10 @@ class _Layout:
 def decode_tiff(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
     """Decode a page of a TIFF file."""
     file_bytes = stream.seek(0, io.SEEK_END)
+    _check_directories(stream, frame or 0, name, limits)
     stream.seek(0)
     with tifffile.TiffFile(stream, _multifile=False) as tiff:
         page = _page(tiff, frame or 0, name)
-        check_directory(stream, name, page.offset)
         layout = _layout(page, name)
         _check_size(page, layout, file_bytes, name, limits)
         check_parts(page, stream, file_bytes, name)
@@ -87,6 +91,15 @@ def decode_tiff(stream: BinaryIO, name: str, limits: Limits, frame: int | None) 
         samples, notes = scale_depth(samples, layout.bits)
         meaning = _with_notes(meaning, *notes)
     return DeepDecoded(make_picture(samples, meaning))
+
+
+def _check_directories(stream: BinaryIO, frame: int, name: str, limits: Limits) -> None:
+    """Check the directories that tifffile will read: of the first page, and of the one that is asked for."""
+    offsets = page_offsets(stream)
+    for offset in (next(offsets, None), next(islice(offsets, frame - 1, None), None) if frame else None):
+        if offset is not None:
+            check_directory(stream, name, offset)
+            limits.check_bytes(name, PART_BYTES * count_parts(stream, offset))
 
 
 def _page(tiff: tifffile.TiffFile, frame: int, name: str) -> tifffile.TiffPage:

@@ -21,6 +21,7 @@ from convcli.pictures.picture import Picture
 __all__ = ["PngAnimation", "read_animation"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+HEADER_BYTES = 13
 SIDES = 8  # bytes of width and height in a header
 COLOR_TYPE, ALPHA_BIT = 9, 4  # the place of the color type in a header, and its bit of alpha
 ORIENTATION = 274  # EXIF tag
@@ -112,13 +113,15 @@ def read_animation(stream: BinaryIO, name: str, limits: Limits) -> PngAnimation:
     Raises
     ------
     ImageError
-        A frame lies outside the picture.
+        The header is damaged, or a frame lies outside the picture.
     """
     animation = PngAnimation(stream, name, limits)
     placement: Placement | None = None
     for kind, place, length in _chunks(stream):
         if kind == b"IHDR":
             animation.header = stream.read(length)
+            if length != HEADER_BYTES:
+                raise ImageError(name, f"is damaged: its header has {length} bytes, not {HEADER_BYTES}")
             animation.has_alpha = bool(animation.header[COLOR_TYPE] & ALPHA_BIT)
         elif kind == b"acTL" and not animation.frames and length == 8:
             animation.promised, animation.plays = struct.unpack(">II", stream.read(8))
