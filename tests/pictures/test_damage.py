@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,10 @@ from PIL import Image
 from convcli.errors import ImageError
 from convcli.pictures.damage.jpeg import find_scans, pad_scans
 from convcli.pictures.damage.tiff import check_directory, check_parts
+from convcli.pictures.formats.frame_reading.opening import open_frames
+from convcli.pictures.frames import FrameRange
+from convcli.pictures.limits import DEFAULT_LIMITS
+from convcli.pictures.reading import load_picture
 from tests.support.command_line import SAMPLES
 
 PHOTOGRAPH = np.array(Image.open(SAMPLES / "chelsea.png"))
@@ -96,6 +101,40 @@ def test_a_marker_on_the_border_of_two_blocks_is_found(monkeypatch: pytest.Monke
     for size in (1, 2, 3, 7):
         monkeypatch.setattr("convcli.pictures.damage.jpeg.BLOCK", size)
         assert find_scans(io.BytesIO(content), "x") == whole
+
+
+# PNG ------------------------------------------------------------------------------------------------------
+
+
+def with_chunk(kind: bytes, data: bytes) -> bytes:
+    """Put a chunk before the pixels of a PNG."""
+    memory = io.BytesIO()
+    Image.new("L", (3, 2), 7).save(memory, "PNG")
+    content = memory.getvalue()
+    chunk = struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(kind + data))
+    return content[:33] + chunk + content[33:]
+
+
+def short_header() -> bytes:
+    content = with_chunk(b"tEXt", b"a")
+    short = content[16:20]
+    checksum = struct.pack(">I", zlib.crc32(b"IHDR" + short))
+    return content[:8] + struct.pack(">I4s", 4, b"IHDR") + short + checksum + content[33:]
+
+
+@pytest.mark.parametrize(
+    "data", [with_chunk(b"eXIf", b"\0\1\0\2\0\3"), short_header()], ids=["exif", "header"]
+)
+@pytest.mark.parametrize("selected", [None, 0, 1, FrameRange()])
+def test_damaged_exif_data_and_headers_are_refused(data: bytes, selected: int | FrameRange | None) -> None:
+    def read() -> None:
+        if isinstance(selected, FrameRange):
+            open_frames(io.BytesIO(data), "x", DEFAULT_LIMITS, selected)
+        else:
+            load_picture(io.BytesIO(data), "x", frame=selected)
+
+    with pytest.raises(ImageError, match=r"x: .*(damaged|decoded)"):
+        read()
 
 
 # TIFF -----------------------------------------------------------------------------------------------------

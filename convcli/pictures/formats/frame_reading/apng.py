@@ -15,6 +15,7 @@ from PIL import Image
 from convcli.errors import ImageError
 from convcli.pictures.formats.decoding import decode
 from convcli.pictures.formats.frame_reading.canvas import Blending, Canvas, Disposal, Placement
+from convcli.pictures.formats.pillow import describe_error
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture
 
@@ -113,7 +114,7 @@ def read_animation(stream: BinaryIO, name: str, limits: Limits) -> PngAnimation:
     Raises
     ------
     ImageError
-        The header is damaged, or a frame lies outside the picture.
+        Its header or EXIF data are damaged, or a frame lies outside the picture.
     """
     animation = PngAnimation(stream, name, limits)
     placement: Placement | None = None
@@ -139,14 +140,21 @@ def read_animation(stream: BinaryIO, name: str, limits: Limits) -> PngAnimation:
         elif kind == b"fdAT" and len(animation.frames) > 1:
             animation.frames[-1].pieces.append((place + 4, length - 4))
         elif kind == b"eXIf":
-            exif = Image.Exif()
-            exif.load(stream.read(length))
-            animation.orientation = exif.get(ORIENTATION, 1)
+            animation.orientation = _orientation(stream.read(length), name)
         elif kind in COMMON and not animation.frames and length <= MAX_COMMON:
             animation.common.append(_chunk(kind, stream.read(length)))
             animation.has_alpha |= kind == b"tRNS"
     animation.promised += animation.has_default
     return animation
+
+
+def _orientation(data: bytes, name: str) -> int:
+    exif = Image.Exif()
+    try:
+        exif.load(data)
+        return int(exif.get(ORIENTATION, 1))
+    except Exception as error:  # of damaged data, Pillow may raise anything
+        raise ImageError(name, describe_error(error)) from None
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
