@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
 from tests.hostile.run_convcli import CONVCLI, PATHS, Ended, Nursery, changed
 from tests.support.command_line import Runner, contents
@@ -483,7 +483,7 @@ RAISED: list[BaseException] = [
     ImportError("no plugin"),
 ]
 DECODING = [
-    (Image, "open"),
+    (PngImagePlugin.PngImageFile, "_open"),
     (ImageFile.ImageFile, "load"),
     (Image.Image, "crop"),
     (Image.Image, "getexif"),
@@ -499,6 +499,9 @@ def test_whatever_a_decoder_raises_is_one_line(
     problems = []
     for error in RAISED:
         with monkeypatch.context() as patched:
+            patched.setattr(
+                "convcli.pictures.formats.pillow.is_owned", lambda: True
+            )  # warnings are a caller's
             patched.setattr(place, function, raising(error))
             problems.append(wrong_for_error(convcli, SCENARIOS["new"], "a.png: ", error))
         assert [path.name for path in in_folder.iterdir()] == ["a.png"]

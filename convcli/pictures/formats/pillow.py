@@ -123,12 +123,14 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pi
                 check_size(image, file_bytes, name, limits, frame=frame)
                 refuse_cut(image, stream, name)
                 decoded = _decoded(image, stream, name, limits, frame)
-        except (ConvcliError, MemoryError, Warning):  # a warning if the caller wants errors of them
+        except (ConvcliError, MemoryError):
             raise
         except Image.DecompressionBombError:  # of a WebP or GIF, in a process of a caller
             why = "has more pixels than Pillow allows: set PIL.Image.MAX_IMAGE_PIXELS to None"
             raise ImageError(name, why) from None
         except Exception as error:  # a decoder may raise anything on a damaged file
+            if isinstance(error, Warning) and not is_owned():  # a caller wants errors of warnings
+                raise
             if is_memory_short(error, image):
                 raise MemoryError from None
             if image is None:
