@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from convcli.errors import UsageError
 from convcli.parallel import WorkQueue, parallel_for, thread_count
+from convcli.pictures.headers.png_chunks import SIGNATURE, make_chunk
 
 __all__ = ["encode_png"]
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by number of channels
 NONE, SUB, UP, AVERAGE, PAETH = FILTER_TYPES = (0, 1, 2, 3, 4)
 LEVELS = range(10)
@@ -76,14 +76,14 @@ def encode_png(
     if level is not None and level not in LEVELS:
         raise UsageError(f"PNG level {level}", "must be a whole number from 0 to 9")
     picture = _Rows(pixels.reshape(*pixels.shape[:2], -1), alpha)
-    parts = [SIGNATURE, *_chunk(b"IHDR", picture.header())]
+    parts = [SIGNATURE, *make_chunk(b"IHDR", picture.header())]
     if profile is not None:
-        parts += _chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))
+        parts += make_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))
     if resolution is not None:
         across, down = (round(dots / 0.0254) for dots in resolution)
-        parts += _chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
+        parts += make_chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
     method = _fast_method(picture) if level is None else _small_method(picture, level)
-    return [*parts, *_compress(picture, method, jobs), *_chunk(b"IEND", b"")]
+    return [*parts, *_compress(picture, method, jobs), *make_chunk(b"IEND", b"")]
 
 
 class _Rows(NamedTuple):
@@ -214,12 +214,12 @@ def _compress(picture: _Rows, method: _Method, jobs: int | None) -> Iterator[byt
 
     parallel_for(starts, work, thread_count(jobs, len(starts)))
     checksum = 1
-    yield from _chunk(b"IDAT", b"\x78\x01")
+    yield from make_chunk(b"IDAT", b"\x78\x01")
     for start in starts:
         strip = strips[start]
         checksum = _combined_checksum(checksum, strip.checksum, strip.length)
-        yield from _chunk(b"IDAT", strip.data)
-    yield from _chunk(b"IDAT", checksum.to_bytes(4))
+        yield from make_chunk(b"IDAT", strip.data)
+    yield from make_chunk(b"IDAT", checksum.to_bytes(4))
 
 
 def _compress_strip(picture: _Rows, method: _Method, start: int, stop: int) -> _Strip:
@@ -304,7 +304,3 @@ def _combined_checksum(first: int, second: int, length: int) -> int:
     low = ((first & 0xFFFF) + (second & 0xFFFF) - 1) % ADLER_BASE
     high = ((first >> 16) + (second >> 16) + length * ((first & 0xFFFF) - 1)) % ADLER_BASE
     return high << 16 | low
-
-
-def _chunk(kind: bytes, data: bytes) -> tuple[bytes, bytes, bytes]:
-    return len(data).to_bytes(4) + kind, data, zlib.crc32(data, zlib.crc32(kind)).to_bytes(4)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from convcli.errors import ImageError
+from convcli.pictures.headers.png_chunks import find_chunks
 
 __all__ = ["ADAM7", "check_all_pixels", "check_chunks", "expected_bytes", "find_chunk", "pixel_data"]
 
@@ -102,17 +103,14 @@ def _pixel_blocks(stream: BinaryIO, name: str, frame: int) -> Iterator[tuple[byt
 
 def _chunks(stream: BinaryIO, name: str) -> Iterator[tuple[bytes, Iterator[bytes]]]:
     """Yield kind and data, in blocks, of the chunks up to the end of the image; a checksum follows."""
-    size = stream.seek(0, io.SEEK_END)
-    position, kind = 8, b""
-    while kind != b"IEND":
-        stream.seek(position)
-        head = stream.read(8)
-        length, kind = struct.unpack(">I4s", head) if len(head) == 8 else (0, b"")
-        data = position + 8
-        position = data + length + 4
-        if len(head) < 8 or position > size:
-            raise ImageError(name, "is truncated: its end is missing")
-        yield kind, _blocks(stream, data + length)
+    size, kind = stream.seek(0, io.SEEK_END), b""
+    for chunk in find_chunks(stream):
+        if chunk.end + 4 > size:
+            break
+        kind = chunk.kind
+        yield kind, _blocks(stream, chunk.end)
+    if kind != b"IEND":
+        raise ImageError(name, "is truncated: its end is missing")
 
 
 def _blocks(stream: BinaryIO, end: int) -> Iterator[bytes]:

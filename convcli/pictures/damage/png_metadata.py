@@ -4,9 +4,10 @@ Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025)
 """
 
 import io
-import struct
 import zlib
 from typing import BinaryIO
+
+from convcli.pictures.headers.png_chunks import find_chunks
 
 __all__ = ["without_bulky_metadata"]
 
@@ -22,13 +23,10 @@ def without_bulky_metadata(stream: BinaryIO) -> tuple[BinaryIO, bytes | None]:
 
     The stream itself is returned if there is nothing to leave out, as in most files.
     """
-    stream.seek(8)
     kept, start = list[tuple[int, int]](), 0
     work, profiles, profile = 0, 0, None
-    while len(head := stream.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
-        begin = stream.tell() - 8
-        end = begin + length + 12
+    for chunk in find_chunks(stream):
+        kind, length = chunk.kind, chunk.length
         if kind == PROFILE or kind in TEXTS:
             is_first_profile = kind == PROFILE and not profiles
             allowed = min(MAX_PROFILE if is_first_profile else MAX_BYTES, MAX_WORK - work)
@@ -38,9 +36,8 @@ def without_bulky_metadata(stream: BinaryIO) -> tuple[BinaryIO, bytes | None]:
             work += allowed if plain is None else len(plain)
             if plain is None or len(plain) > MAX_BYTES:
                 profile = plain if is_first_profile else profile
-                kept.append((start, begin))
-                start = end
-        stream.seek(end)
+                kept.append((start, chunk.start - 8))
+                start = chunk.end + 4
     if not kept:
         return stream, None
     parts = list[bytes]()

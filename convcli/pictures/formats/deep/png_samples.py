@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from convcli.errors import ImageError
 from convcli.pictures.damage.png import ADAM7, expected_bytes
+from convcli.pictures.headers.png_chunks import SIGNATURE, make_chunk
 
 __all__ = ["read_samples"]
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TRANSPARENT_COLOR = 6  # bytes of a chunk tRNS
 MAX_SIDE = 1_000_000  # pixels, of libpng
 METHODS, INTERLACE = 10, 12  # positions in the header
@@ -71,10 +71,9 @@ def _decode(header: bytes, transparent: bytes, rows: bytes) -> NDArray[Any]:
     """Decode a picture that is not interlaced."""
     data = zlib.compress(rows, 0)
     chunks = [(b"IHDR", header), (b"tRNS", transparent), (b"IDAT", data), (b"IEND", b"")]
-    body = (_chunk(kind, content) for kind, content in chunks if content or kind == b"IEND")
-    samples: NDArray[Any] = imagecodecs.png_decode(SIGNATURE + b"".join(body))
+    parts = [SIGNATURE]
+    for kind, content in chunks:
+        if content or kind == b"IEND":
+            parts += make_chunk(kind, content)
+    samples: NDArray[Any] = imagecodecs.png_decode(b"".join(parts))
     return samples
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return len(content).to_bytes(4) + kind + content + zlib.crc32(content, zlib.crc32(kind)).to_bytes(4)

@@ -5,8 +5,6 @@ Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025)
 
 import io
 import struct
-import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
@@ -16,12 +14,12 @@ from convcli.errors import ImageError
 from convcli.pictures.formats.decoding import decode
 from convcli.pictures.formats.frame_reading.canvas import Blending, Canvas, Disposal, Placement
 from convcli.pictures.formats.pillow import describe_error
+from convcli.pictures.headers.png_chunks import SIGNATURE, find_chunks, make_chunk
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture
 
 __all__ = ["PngAnimation", "read_animation"]
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER_BYTES = 13
 SIDES = 8  # bytes of width and height in a header
 COLOR_TYPE, ALPHA_BIT = 9, 4  # the place of the color type in a header, and its bit of alpha
@@ -101,11 +99,11 @@ class PngAnimation:
         """Return a frame as a PNG file."""
         placement = self.placement(number)
         sides = struct.pack(">II", placement.width, placement.height)
-        parts = [SIGNATURE, _chunk(b"IHDR", sides + self.header[SIDES:]), *self.common]
+        parts = [SIGNATURE, *make_chunk(b"IHDR", sides + self.header[SIDES:]), *self.common]
         for place, length in self.frames[number].pieces:
             self.stream.seek(place)
-            parts.append(_chunk(b"IDAT", self.stream.read(length)))
-        return b"".join([*parts, _chunk(b"IEND", b"")])
+            parts += make_chunk(b"IDAT", self.stream.read(length))
+        return b"".join([*parts, *make_chunk(b"IEND", b"")])
 
 
 def read_animation(stream: BinaryIO, name: str, limits: Limits) -> PngAnimation:
@@ -118,7 +116,7 @@ def read_animation(stream: BinaryIO, name: str, limits: Limits) -> PngAnimation:
     """
     animation = PngAnimation(stream, name, limits)
     placement: Placement | None = None
-    for kind, place, length in _chunks(stream):
+    for kind, place, length in find_chunks(stream):
         if kind == b"IHDR":
             animation.header = stream.read(length)
             if length != HEADER_BYTES:
@@ -142,7 +140,7 @@ def read_animation(stream: BinaryIO, name: str, limits: Limits) -> PngAnimation:
         elif kind == b"eXIf":
             animation.orientation = _orientation(stream.read(length), name)
         elif kind in COMMON and not animation.frames and length <= MAX_COMMON:
-            animation.common.append(_chunk(kind, stream.read(length)))
+            animation.common += make_chunk(kind, stream.read(length))
             animation.has_alpha |= kind == b"tRNS"
     animation.promised += animation.has_default
     return animation
@@ -157,17 +155,6 @@ def _orientation(data: bytes, name: str) -> int:
         raise ImageError(name, describe_error(error)) from None
 
 
-def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """Yield kind, place of the data and length of each chunk, with the stream at the data."""
-    place = len(SIGNATURE)
-    kind = b""
-    while kind != b"IEND":
-        stream.seek(place)
-        length, kind = struct.unpack(">I4s", stream.read(8))
-        yield kind, place + 8, length
-        place += 12 + length
-
-
 def _placement(data: bytes, header: bytes, name: str) -> Placement:
     width, height, left, top, numerator, denominator, disposal, blending = struct.unpack(">4x4I2H2B", data)
     columns, rows = struct.unpack_from(">II", header)
@@ -175,7 +162,3 @@ def _placement(data: bytes, header: bytes, name: str) -> Placement:
         raise ImageError(name, "is damaged: a frame lies outside the picture")
     duration = 1000 * numerator / (denominator or 100)
     return Placement(width, height, left, top, Disposal(disposal), Blending(blending), duration)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))

@@ -3,16 +3,16 @@
 Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025), animation.
 """
 
+import io
 import struct
-import zlib
 from fractions import Fraction
 
 from convcli.errors import OutputError
 from convcli.pictures.formats.frame_reading.frames import DEFAULT_DURATION, Container, FrameInfo
+from convcli.pictures.headers.png_chunks import SIGNATURE, find_chunks, make_chunk
 
 __all__ = ["PngFrames"]
 
-SIGNATURE_BYTES = 8
 MAX_PART = 65535  # of the fraction of a second that a frame is shown
 MAX_PLAYS = 2**31 - 1
 NO_DISPOSAL, REPLACE = 0, 0  # a frame stays until the next, which replaces it
@@ -37,16 +37,21 @@ class PngFrames:
         OutputError
             It differs in size or kind from the first.
         """
-        chunks = list(_chunks(content))
+        chunks = [
+            (kind, content[start : start + length])
+            for kind, start, length in find_chunks(io.BytesIO(content))
+        ]
         header = chunks[0][1]
         if not self.frames:
             self.header = header
-            before = [chunk for chunk in chunks if chunk[0] not in {b"IDAT", b"IEND"}]
-            self.parts += [content[:SIGNATURE_BYTES], *(_chunk(*chunk) for chunk in before)]
+            self.parts.append(SIGNATURE)
+            for kind, data in chunks:
+                if kind not in {b"IDAT", b"IEND"}:
+                    self.parts += make_chunk(kind, data)
             if self.container.count > 1:
                 frames = self.container.count - self.container.has_default
-                self.parts.append(
-                    _chunk(b"acTL", struct.pack(">II", frames, min(self.container.plays, MAX_PLAYS)))
+                self.parts += make_chunk(
+                    b"acTL", struct.pack(">II", frames, min(self.container.plays, MAX_PLAYS))
                 )
         elif header != self.header:
             raise OutputError(
@@ -55,18 +60,18 @@ class PngFrames:
                 "the frames of a png are alike; use tiff",
             )
         if self.container.count > 1 and (self.frames or not self.container.has_default):
-            self.parts.append(_chunk(b"fcTL", self._control(header, info)))
-        pixels = [data for kind, data in chunks if kind == b"IDAT"]
-        if self.frames:
-            self.parts += [_chunk(b"fdAT", self._number() + data) for data in pixels]
-        else:
-            self.parts += [_chunk(b"IDAT", data) for data in pixels]
+            self.parts += make_chunk(b"fcTL", self._control(header, info))
+        for kind, data in chunks:
+            if kind == b"IDAT":
+                self.parts += (
+                    make_chunk(b"fdAT", self._number() + data) if self.frames else make_chunk(kind, data)
+                )
         self.frames += 1
         return ()
 
     def finish(self) -> list[bytes]:
         """Return the parts of the file."""
-        return [*self.parts, _chunk(b"IEND", b"")]
+        return [*self.parts, *make_chunk(b"IEND", b"")]
 
     def _number(self) -> bytes:
         self.numbered += 1
@@ -82,20 +87,6 @@ class PngFrames:
             + header[:8]
             + struct.pack(">IIHHBB", 0, 0, seconds.numerator, seconds.denominator, NO_DISPOSAL, REPLACE)
         )
-
-
-def _chunks(content: bytes) -> list[tuple[bytes, bytes]]:
-    """Return kind and data of the chunks of a file that this program has made."""
-    chunks, position = [], SIGNATURE_BYTES
-    while position < len(content):
-        length, kind = struct.unpack_from(">I4s", content, position)
-        chunks.append((kind, content[position + 8 : position + 8 + length]))
-        position += 12 + length
-    return chunks
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
 
 
 def _describe(header: bytes) -> str:
