@@ -292,6 +292,7 @@ def _deep() -> Iterator[tuple[str, bytes]]:
         "tiff-bands",
         _deep_tiff(_pixels(5), photometric="minisblack", planarconfig="contig", compression="packbits"),
     )
+    yield "tiff-jpeg2000", _deep_tiff(_pixels(3), photometric="rgb", compression="jpeg2000", rowsperstrip=5)
     twelve = {"compression": "jpeg", "compressionargs": {"bitspersample": 12}, "bitspersample": 12}
     yield "tiff-jpeg-12", _deep_tiff(_pixels(3).astype(np.uint16) * 16, photometric="rgb", **twelve)
 

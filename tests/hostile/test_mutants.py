@@ -166,6 +166,7 @@ DEEP = {
     "tiff-i8-lzma",
     "tiff-bands",
     "tiff-jpeg-12",
+    "tiff-jpeg2000",
 }
 
 

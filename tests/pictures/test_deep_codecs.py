@@ -308,6 +308,18 @@ def test_jpeg_xl_is_read(container: bool, channels: int, dtype: str, bits: int) 
     assert picture.kind == (PictureKind.NUMBERS if dtype == "f4" else PictureKind.PIXELS)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_jpeg_xl_is_upright(orientation: int) -> None:
+    """The header of a lossless file of 3x2 pixels was given an orientation bit by bit."""
+    head, rest = bytes.fromhex("ff0a0840"), bytes.fromhex("04c52d010804010034004b188b150a1d27834f10b40959")
+    array = np.array([[0, 40, 80], [120, 160, 200]], np.uint8)
+    turned = {
+        1: array, 2: array[:, ::-1], 3: array[::-1, ::-1], 4: array[::-1],
+        5: array.T, 6: np.rot90(array, -1), 7: np.rot90(array, 2).T, 8: np.rot90(array),
+    }  # fmt: skip
+    assert np.array_equal(read(head + bytes([2 * orientation - 1]) + rest).pixels, turned[orientation])
+
+
 def test_extra_channels_of_a_jpeg_xl_are_kept() -> None:
     array = random("u2", 5, 9, 11)
     picture = read(imagecodecs.jpegxl_encode(array, planar=True, photometric="gray", lossless=True))
