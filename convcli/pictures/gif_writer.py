@@ -38,8 +38,9 @@ def encode_gif(picture: Picture) -> bytes:
     b'GIF87a\\x03\\x00\\x02\\x00'
     """
     memory = io.BytesIO()
+    options: dict[str, Any] = {"interlace": False}  # an animation is put together from such files
     if _is_plain_gray(picture):
-        Image.fromarray(picture.pixels).save(memory, "GIF")
+        Image.fromarray(picture.pixels).save(memory, "GIF", **options)
         return memory.getvalue()
     pixels, colors = _visible_colors(picture)
     if colors is None:
@@ -49,9 +50,7 @@ def encode_gif(picture: Picture) -> bytes:
     else:
         palette = [value for color in colors for value in color]
         indices = _indices(pixels, colors)
-    options: dict[str, Any] = {
-        "optimize": False
-    }  # optimizing would drop a transparent color that is not used
+    options["optimize"] = False  # optimizing would drop a transparent color that is not used
     if picture.alpha is not None:
         transparent = len(palette) // 3
         indices[picture.alpha < OPAQUE] = transparent

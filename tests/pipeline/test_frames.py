@@ -454,6 +454,22 @@ def test_a_gif_of_few_colors_is_exact_and_of_many_is_near(convcli: Runner) -> No
     assert np.abs(found[..., :3].astype(int) - many[..., :3])[many[..., 3] >= 128].mean() < 16
 
 
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_frames_of_16_rows_and_more_are_exact_in_a_gif(channels: int) -> None:
+    """Pillow interlaces GIF files of this size, which an animation of them would have to repeat."""
+    shades = noise(1, 3, 17, 19) & 3
+    colors = noise(2, 4, channels)
+    if channels == 4:
+        colors[:, 3] = (0, 255, 255, 255)
+    frames = [Image.fromarray(colors[shade].squeeze()) for shade in shades]
+    save_all("moving.png", frames)
+    filter_file("moving.png", "identity", frame="all", output="moving.gif")
+    written = decoded("moving.gif")[0]
+    assert len(written) == 3
+    for image, frame in zip(frames, written, strict=True):
+        assert same_look(np.array(image.convert("RGBA")), frame)
+
+
 def test_a_note_is_given_once_for_all_frames(convcli: Runner) -> None:
     save_all(
         "moving.webp",
