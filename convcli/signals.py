@@ -33,6 +33,7 @@ SIGNALS: tuple[signal.Signals, ...] = tuple(
 )
 
 HANDLER_SECONDS = 0.3  # seconds that the main thread gets to run the handler
+CLEANUP_SECONDS = 1.7  # seconds that the clean-up gets: a terminal that is stopped takes no output
 
 _cleanups: list[Callable[[], object]] = [remove_temporaries]  # called before the end, the last one first
 _main_thread = get_ident()
@@ -138,7 +139,15 @@ def _clean_up_and_die(number: int, _: FrameType | None) -> None:
     if get_ident() == _main_thread:
         for other in SIGNALS:  # a second signal must not interrupt the clean-up
             signal.signal(other, signal.SIG_IGN)
+    with suppress(RuntimeError):  # no more threads can be started
+        start_new_thread(_die_later, (number,))
     for cleanup in reversed(_cleanups):
         with suppress(Exception):
             cleanup()
+    die_by_signal(number)
+
+
+def _die_later(number: int) -> None:
+    time.sleep(CLEANUP_SECONDS)
+    remove_temporaries()
     die_by_signal(number)

@@ -37,6 +37,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
     def call(*arguments: str) -> object:
         monkeypatch.setattr(sys, "argv", ["convcli", *arguments])
         monkeypatch.setattr(os, "_exit", sys.exit)
+        monkeypatch.setattr("convcli.signals.start_new_thread", lambda *_: 0)  # it would end the tests
         with pytest.raises(SystemExit) as ended:
             entry.main()
         return ended.value.code

@@ -33,7 +33,7 @@ def ended_by(*numbers: int, call: str, cleans: bool, ignored: str = "SIGUSR1") -
     """Return how a program ends that signals meet in a call."""
     command = [sys.executable, "-c", PROGRAM.format(call=call, cleans=cleans, ignored=ignored)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | PATHS
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | PATHS, bufsize=0
     ) as process:
         try:
             assert process.stdout is not None
@@ -62,6 +62,12 @@ def test_a_signal_that_is_ignored_stays_ignored(cleans: bool) -> None:
     """As under nohup."""
     ended = ended_by(signal.SIGHUP, signal.SIGTERM, call=WITHOUT_LOCK, cleans=cleans, ignored="SIGHUP")
     assert ended == (-signal.SIGTERM, b"cleaned up" * cleans, b"")
+
+
+def test_a_cleanup_that_never_ends_is_left() -> None:
+    """As where a terminal that is stopped takes no output."""
+    call = "with cleanup_at_signal(lambda: os.read(os.pipe()[0], 1)): os.kill(os.getpid(), signal.SIGINT)"
+    assert ended_by(0, call=call, cleans=False) == (-signal.SIGINT, b"", b"")
 
 
 def test_the_handlers_are_back_after_the_call() -> None:

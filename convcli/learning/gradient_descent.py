@@ -50,6 +50,7 @@ def learn(
     steps: int = MAX_STEPS,
     seed: int = 0,
     watch: Callable[[int, float], object] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> LearnedFilter:
     """Learn a filter by gradient descent with back-propagation.
 
@@ -72,6 +73,8 @@ def learn(
         Seed for the initial coefficients and the choice of patches: the same seed gives the same filter.
     watch : callable, optional
         Called every hundred steps with the step and the mean loss of the last ten.
+    progress : callable, optional
+        Called after each step with its number.
 
     Returns
     -------
@@ -101,15 +104,15 @@ def learn(
     if steps < 1:
         raise UsageError(f"steps {steps}", "must be at least 1")
     check_seed(seed)
-    scaling = ScaledProblem.from_examples(examples, absolute=absolute)
+    scaling = ScaledProblem.from_examples(examples, absolute=absolute).whitened(examples)
     scaled = [scaling.apply(example) for example in examples]
     starts = [seed] if not absolute else [seed + trial * 1_000_003 for trial in range(RESTARTS)]
     runs = [_Training(scaled, scaling, update_rule, first_rate, start, absolute=absolute) for start in starts]
     if absolute:
         for run in runs:
-            run.train(min(RESTART_STEPS, steps), None)
+            run.train(min(RESTART_STEPS, steps), None, progress)
     best = min(runs, key=lambda run: run.history[-1].loss if run.history else 0)
-    best.train(steps, watch)
+    best.train(steps, watch, progress)
     return evaluate(
         examples, best.weights, scaling, bias=bias, absolute=absolute, history=best.history, steps=best.number
     )
@@ -142,7 +145,12 @@ class _Training:
         self._losses: list[float] = []
         self._best, self._patience = math.inf, PATIENCE
 
-    def train(self, steps: int, watch: Callable[[int, float], object] | None) -> None:
+    def train(
+        self,
+        steps: int,
+        watch: Callable[[int, float], object] | None,
+        progress: Callable[[int], object] | None,
+    ) -> None:
         """Train until step `steps`, or until the loss no longer falls."""
         while self.number < steps and not self.done:
             self.number += 1
@@ -158,6 +166,8 @@ class _Training:
             if self.number in EARLY_STEPS and not at_end:
                 self.history.append(TrainingStep(self.number, loss, self.scaling.taps(self.weights)))
             self.weights = self.weights - self.rate * self.direction(gradient)
+            if progress is not None:
+                progress(self.number)
             if at_end:
                 self.check_progress(watch)
 
@@ -201,7 +211,7 @@ class _Training:
             count = max(1.0, float(usable.sum()))
             d_z = 2 / count * error * (np.sign(z) if self.absolute else 1)
             _, d_w, d_b = conv_backward(d_z, a_prev, w, jobs=1)
-            d_weights = np.append(self.scaling.whitening.T @ d_w.ravel(), d_b)
+            d_weights = np.append(self.scaling.gradient(d_w), d_b)
             return float(np.square(error).sum() / count), d_weights
 
     def direction(self, gradient: Array) -> Array:

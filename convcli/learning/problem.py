@@ -12,7 +12,14 @@ from convcli.learning.examples import Example
 from convcli.learning.results import Array
 from convcli.sizes.text import format_size
 
-__all__ = ["MAX_LEAST_SQUARES_ELEMENTS", "ScaledProblem", "check_seed", "min_matrix_elements", "patch_matrix"]
+__all__ = [
+    "MAX_LEAST_SQUARES_ELEMENTS",
+    "ZERO_VARIANCE",
+    "ScaledProblem",
+    "check_seed",
+    "min_matrix_elements",
+    "patch_matrix",
+]
 ZERO_VARIANCE = 1e-10  # fraction of the largest variance that counts as zero
 MAX_VALUE = 1e100
 MAX_WEIGHTS = 4096
@@ -30,19 +37,20 @@ class ScaledProblem:
     """How inputs, targets and weights are centered and scaled, and how weights are scaled back.
 
     `shape` is that of the taps, (f_h, f_w, C). Training runs in coordinates in which patches are
-    uncorrelated; `whitening` (taps, taps) times these coordinates gives the taps.
+    uncorrelated; `whitening` (taps, taps) times these coordinates gives the taps. Without whitening, the
+    coordinates are the taps.
     """
 
     shape: tuple[int, int, int]
     input_mean: Array
     input_scale: float
-    whitening: Array
+    whitening: Array | None
     target_mean: float
     target_scale: float
 
     @classmethod
     def from_examples(cls, examples: Sequence[Example], *, absolute: bool) -> "ScaledProblem":
-        """Scale a problem by the statistics of its examples."""
+        """Scale a problem by the statistics of its examples, without whitening."""
         if not examples:
             raise UsageError("examples", "must have at least one element")
         shapes = {_filter_shape(example) for example in examples}
@@ -84,17 +92,21 @@ class ScaledProblem:
             raise LearningError("input", "is constant, so there is nothing to learn from it")
         if float(targets.std()) <= 1e-12 * float(np.abs(targets).max()):
             raise LearningError("target", "is constant, so there is nothing to learn from it")
-        unwhitened = cls(shape, input_mean, input_scale, np.eye(math.prod(shape)), target_mean, target_scale)
+        return cls(shape, input_mean, input_scale, None, target_mean, target_scale)
+
+    def whitened(self, examples: Sequence[Example]) -> "ScaledProblem":
+        """Return the problem with the whitening of its examples."""
         rng = np.random.default_rng(0)
-        max_elements = max(MAX_COVARIANCE_ELEMENTS, min_matrix_elements(examples, shape))
-        scaled = [unwhitened.apply(example) for example in examples]
-        patches, _ = patch_matrix(scaled, shape, rng, max_elements)
-        covariance = np.cov(patches[:, :-1], rowvar=False, bias=True).reshape(unwhitened.whitening.shape)
+        max_elements = max(MAX_COVARIANCE_ELEMENTS, min_matrix_elements(examples, self.shape))
+        scaled = [self.apply(example) for example in examples]
+        patches, _ = patch_matrix(scaled, self.shape, rng, max_elements)
+        count = math.prod(self.shape)
+        covariance = np.cov(patches[:, :-1], rowvar=False, bias=True).reshape(count, count)
         variances, directions = np.linalg.eigh(covariance)
         # Gray in three channels varies in a third of the directions.
         varying = variances > ZERO_VARIANCE * variances[-1]
         whitening = directions[:, varying] / np.sqrt(variances[varying]) @ directions[:, varying].T
-        return replace(unwhitened, whitening=whitening)
+        return replace(self, whitening=whitening)
 
     def apply(self, example: Example) -> Example:
         """Return an example in the scaled units."""
@@ -108,8 +120,14 @@ class ScaledProblem:
 
     def scaled_taps(self, weights: Array) -> Array:
         """Return the taps for examples scaled by `apply`."""
-        taps: Array = (self.whitening @ weights[:-1]).reshape(self.shape)
-        return taps
+        coordinates = weights[:-1]
+        taps: Array = coordinates if self.whitening is None else self.whitening @ coordinates
+        return taps.reshape(self.shape)
+
+    def gradient(self, of_taps: Array) -> Array:
+        """Return the gradient with respect to the coordinates, from that with respect to the scaled taps."""
+        gradient: Array = of_taps.ravel() if self.whitening is None else self.whitening.T @ of_taps.ravel()
+        return gradient
 
     def bias(self, weights: Array) -> float:
         """Return the bias in the units of the examples."""

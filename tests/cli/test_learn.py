@@ -1,6 +1,7 @@
 """``convcli learn`` as it is typed: exit code, standard output, standard error, files."""
 
 import json
+import re
 from io import BytesIO
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from convcli import convolve, kernel
+from convcli.errors import LearningError
 from tests.support.command_line import Runner, assert_failed, assert_refused, nothing_changes
 
 NOISE = np.random.default_rng(1).integers(0, 256, (60, 50)).astype(np.uint8)
@@ -102,12 +104,59 @@ def test_an_offset_is_pointed_out(convcli: Runner, pair: tuple[Path, Path]) -> N
     assert json.loads(ran.out)["bias"] == pytest.approx(100, abs=0.1)
 
 
+@pytest.mark.parametrize("options", [["--steps", "150"], ["--closed-form"], ["--abs", "--steps", "3"]])
 def test_progress_is_for_a_terminal(
-    convcli: Runner, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    convcli: Runner, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
-    shown = type("Terminal", (BytesIO,), {"isatty": lambda _: True, "write": lambda _, text: len(text)})
-    monkeypatch.setattr("sys.stderr", shown())
-    assert convcli("learn", *pair, "--steps", "150").code == 0
+    """From the start on: what comes before the first step takes long if there are many weights."""
+    shown: list[str] = []
+
+    class Terminal(BytesIO):
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: object) -> int:
+            shown.append(str(text))
+            return len(shown[-1])
+
+    monkeypatch.setattr("sys.stderr", Terminal())
+    source, target = pair
+    np.save(target, np.abs(np.load(target)))
+    assert convcli("learn", source, target, *options).code == 0
+    text = "".join(shown)
+    first = "solving" if options == ["--closed-form"] else "preparing"
+    assert first in text[:100]
+    if "--steps" in options:
+        assert f"step {options[-1]}" in text
+    if options == ["--steps", "150"]:
+        assert re.search(r"step 150, loss \d", text)
+
+
+@pytest.mark.parametrize(
+    ("options", "note"),
+    [
+        (["--f", "31"], "learning 961 weights in up to 5,000 steps takes about 4 minutes; --closed-form solves for them in seconds"),
+        (["--f", "31x20", "--curve", "c.png"], "learning 620 weights in up to 5,000 steps takes about 2 minutes; use a smaller --f or fewer --steps"),
+        (["--f", "30", "--steps", "1000"], "learning 900 weights in up to 1,000 steps takes about 1 minute; --closed-form solves for them in seconds"),
+        (["--f", "30", "--steps", "500"], None),
+        (["--f", "9"], None),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_long_training_is_announced(
+    convcli: Runner,
+    pair: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    note: str | None,
+) -> None:
+    def too_few(*_: object, **__: object) -> object:
+        raise LearningError("only 9 patches", "too few")
+
+    monkeypatch.setattr("convcli.learning.gradient_descent.learn", too_few)
+    ran = convcli("learn", *pair, *options)
+    notes = "" if note is None else f"convcli: note: {note}\n"
+    assert ran.all == (1, "", f"{notes}convcli: only 9 patches: too few\n")
 
 
 @pytest.mark.parametrize(

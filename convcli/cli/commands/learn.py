@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Pair", "learn"]
 
 LARGE_ERROR = 0.5  # relative error
+SECONDS_PER_WEIGHT = 45e-6  # of a step of training, on two cores
 BYTES_PER_VALUE = 50  # memory that learning takes per value of the input
 TRAINING = "Training"  # heading of the help page
 
@@ -186,14 +187,15 @@ def learn(
     if output is not None and examples[0].pixels.shape[2] > 1:
         check_volume_format(output)
     previewer = None if preview_request is None else preview_request.start(json=json, output=None)
+    _note_long_training(size, examples, 0 if closed_form else max_steps, has_curve=curve is not None)
     if closed_form:
-        with interruptible():
+        with _progress("solving"), interruptible():
             learned = fit_least_squares(examples, bias=bias, absolute=absolute, seed=seed)
     else:
-        with _progress(max_steps) as watch, interruptible():
+        with _progress("preparing", max_steps) as (watch, progress), interruptible():
             learned = learn_filter(
                 examples, bias=bias, absolute=absolute, optimizer=optimizer_kind, rate=first_rate,
-                steps=max_steps, seed=seed, watch=watch,
+                steps=max_steps, seed=seed, watch=watch, progress=progress,
             )  # fmt: skip
     nearest = nearest_filter(learned.taps)
     record = _record(learned, nearest)
@@ -262,20 +264,48 @@ def _warn_about_target(learned: "LearnedFilter", examples: "list[Example]", *, a
         message("note", f"the learned filter does not reproduce the target well; {remedy}")
 
 
+def _note_long_training(
+    size: tuple[int, int], examples: "list[Example]", steps: int, *, has_curve: bool
+) -> None:
+    """Print a note before training that takes minutes."""
+    weights = size[0] * size[1] * examples[0].pixels.shape[2]
+    minutes = round(weights * steps * SECONDS_PER_WEIGHT / 60)
+    if minutes:
+        remedy = (
+            "use a smaller --f or fewer --steps" if has_curve else "--closed-form solves for them in seconds"
+        )
+        message(
+            "note",
+            f"learning {weights:,} weights in up to {steps:,} steps takes about {minutes} "
+            f"minute{'s'[: minutes != 1]}; {remedy}",
+        )
+
+
 @contextmanager
-def _progress(steps: int) -> "Iterator[Callable[[int, float], object] | None]":
-    """Show the progress of training, on a terminal."""
+def _progress(
+    activity: str, steps: int | None = None
+) -> "Iterator[tuple[Callable[[int, float], object] | None, Callable[[int], object] | None]]":
+    """Show the progress of training on a terminal; `activity` is what comes before the first step."""
     if not stderr_is_terminal():
-        yield None
+        yield None, None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = TextColumn("step {task.completed}"), BarColumn(), TextColumn("loss {task.fields[loss]:.2g}")
-    progress = Progress(*columns, console=Console(file=sys.stderr), transient=True)
-    with cleanup_at_signal(progress.stop), progress:
-        task = progress.add_task("", total=steps, loss=1.0)
-        yield lambda number, loss: progress.update(task, completed=number, loss=loss)
+    columns = TextColumn("{task.description}"), BarColumn()
+    bar = Progress(*columns, console=Console(file=sys.stderr), transient=True)
+    with cleanup_at_signal(bar.stop), bar:
+        task = bar.add_task(activity, total=None)
+        loss = ""
+
+        def watch(_: int, recent: float) -> None:
+            nonlocal loss
+            loss = f", loss {recent:.2g}"
+
+        def progress(number: int) -> None:
+            bar.update(task, total=steps, completed=number, description=f"step {number}{loss}")
+
+        yield watch, progress
 
 
 def _record(learned: "LearnedFilter", nearest: "NearestFilter | None") -> dict[str, Any]:
