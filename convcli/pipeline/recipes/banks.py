@@ -72,7 +72,9 @@ def _estimate(
     maps_per_filter = picture.size[2] if bank.depth == 1 and rendering.channels == Channels.EACH else 1
     taps = bank.taps.shape[0], bank.taps.shape[1]
     pixels, maps = result_pixels(taps, window, picture.size), bank.count * maps_per_filter
-    itemsize = 4 if picture.itemsize < 8 else 8
+    matrices = bank.taps.reshape(*taps, -1)
+    is_weighed = any(rendering.may_weigh(picture, [matrix]) for matrix in np.moveaxis(matrices, 2, 0))
+    itemsize = 4 if picture.itemsize < 8 and not is_weighed else 8
     return Work(
         pixels,
         maps,
@@ -132,14 +134,20 @@ class _Volumes(NamedTuple):
 
     def convolve(self, pixels: Array, taps: Array, window: SlidingWindow) -> Array:
         """Return what `convolve_volume` returns; float64 where not all pixels count in full."""
-        values = convolve_volume(pixels, taps, **window._asdict())
         alpha = self.alpha if self.alpha_mode(taps) == AlphaMode.WEIGHTED else None
-        if sample_weights(pixels, alpha, ignore_nan=self.rendering.nan == NanMode.IGNORE) is None:
-            return values
         planes = np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), 2, 0)
-        volumes = np.moveaxis(taps.reshape(*taps.shape[:3], -1), 3, 0)
-        maps = [self._response(planes, np.moveaxis(volume, 2, 0), window) for volume in volumes]
-        return np.stack(maps, axis=-1).reshape(values.shape)
+        weights = sample_weights(pixels, alpha, ignore_nan=self.rendering.nan == NanMode.IGNORE)
+        if weights is None or len(planes) != taps.shape[2]:  # the latter is an error
+            return convolve_volume(pixels, taps, **window._asdict())
+        volumes = np.moveaxis(taps.reshape(*taps.shape[:3], -1), (3, 2), (0, 1))
+        maps: Array | None = None
+        for number, volume in enumerate(volumes):
+            response = self._response(planes, volume, window)
+            if maps is None:
+                maps = np.empty((*response.shape, len(volumes)))
+            maps[..., number] = response
+        assert maps is not None
+        return maps if taps.ndim == 4 else maps[..., 0]
 
     def _response(self, planes: Array, matrices: Array, window: SlidingWindow) -> Array:
         """Return the sum of the responses of all channels, each to its matrix."""

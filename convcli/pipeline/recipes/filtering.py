@@ -12,7 +12,7 @@ from convcli.convolution.engine import apply_filter
 from convcli.convolution.fused import filter_pixels
 from convcli.convolution.planning import ConvolutionSettings, plan_convolution
 from convcli.convolution.rendering import Adjustment, SignedMapping, adjust
-from convcli.convolution.weighted import AlphaMode, NanMode, averages, weighting_bytes
+from convcli.convolution.weighted import AlphaMode, weighting_bytes
 from convcli.errors import KernelError, UsageError
 from convcli.kernels.filter import Filter
 from convcli.pictures.channels import select_channels
@@ -110,19 +110,11 @@ def _estimate(
         adjustment = Adjustment(scale, rendering.biases[0], planned.bound)
         itemsize = adjustment.result_dtype(planned.plan.dtype).itemsize
     extra = planned.working_bytes(value_bytes) + rendering.selection_bytes(picture)
-    if _may_weigh(filter_, rendering, picture):
+    if rendering.may_weigh(picture, filter_.kernels):
         is_widened = mapping == SignedMapping.RAW and planned.plan.dtype.kind == "i"
         itemsize = 8 if is_widened else itemsize
         extra += weighting_bytes(planned, channels if picture.is_numeric else max(1, channels - 1))
     return Work(pixels, channels, itemsize, extra)
-
-
-def _may_weigh(filter_: Filter, rendering: Rendering, picture: InputKind) -> bool:
-    """Whether pixels may count by their alpha, or as NaN not at all."""
-    if picture.is_numeric:
-        return rendering.nan == NanMode.IGNORE
-    has_alpha = picture.size[2] in (2, 4)
-    return has_alpha and rendering.alpha != AlphaMode.STRAIGHT and averages(filter_.kernels)
 
 
 def _filter_picture(

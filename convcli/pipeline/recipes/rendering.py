@@ -60,6 +60,12 @@ class Rendering(NamedTuple):
         is_weighted = alpha is not None and self.alpha_mode(alpha, kernels) != AlphaMode.STRAIGHT
         return sample_weights(pixels, alpha if is_weighted else None, ignore_nan=self.nan == NanMode.IGNORE)
 
+    def may_weigh(self, picture: InputKind, kernels: Sequence[NDArray[Any]]) -> bool:
+        """Whether pixels of such a picture may have weights for these kernels."""
+        if picture.is_numeric:
+            return self.nan == NanMode.IGNORE
+        return picture.size[2] in (2, 4) and self.alpha != AlphaMode.STRAIGHT and averages(kernels)
+
     def alpha_mode(self, alpha: NDArray[Any] | None, kernels: Sequence[NDArray[Any]]) -> AlphaMode | None:
         """Return what alpha does for these kernels: it weights averages, not derivatives."""
         if alpha is None or self.alpha != AlphaMode.WEIGHTED:
