@@ -217,7 +217,9 @@ def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: 
     if not head:
         raise ImageError(name, "is empty")
     if (head == NPY_MAGIC or extension in {".csv", ".txt"}) and frame:
-        raise ImageError(name, f"has no frame {frame}: a matrix has a single frame")
+        stack = f" (a range, as in apply --frame {frame}..{frame}, reads it as a stack)"
+        why = f"has no frame {frame}: a matrix has a single frame"
+        raise ImageError(name, why + stack if head == NPY_MAGIC else why)
     if head == NPY_MAGIC:
         return _decode_npy(stream, name, limits)
     if extension in {".csv", ".txt"}:
@@ -261,14 +263,15 @@ def _open_stack(stream: BinaryIO, name: str, limits: Limits, selected: FrameRang
     from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo, Frames
 
     def check_shape(shape: tuple[int, ...], itemsize: int) -> None:
-        count, height, width, channels = (*shape, 1, 1)[:4] if len(shape) > 2 else (1, *shape, 1, 1)[:4]
+        count, height, width, channels = (*shape, 1, 1)[:4] if len(shape) > 2 else (1, *shape, 1, 1, 1)[:4]
         size = height, width, channels
         kept = limits.kept_bytes(size, itemsize, True)
         limits.holding(count * (math.prod(size) * itemsize + kept)).check(name, size, itemsize, numbers=True)
 
     array = _read_array(stream, name, check_shape)
-    if array.ndim > 4:
-        raise ImageError(name, f"has {array.ndim} axes; a stack is (N, H, W) or (N, H, W, C)")
+    if not 2 <= array.ndim <= 4 or not array.size:
+        why = "a stack is (N, H, W) or (N, H, W, C), and not empty"
+        raise ImageError(name, f"array of shape {array.shape}: {why}")
     is_stack = array.ndim > 2
     numbers = selected.select(len(array) if is_stack else 1, name)
     pictures = (

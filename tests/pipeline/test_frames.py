@@ -487,6 +487,26 @@ def test_a_note_is_given_once_for_all_frames(convcli: Runner) -> None:
 # Which frames ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("shape", [(), (3,), (0, 4, 5), (2, 0, 5), (2, 2, 2, 2, 2)])
+def test_a_stack_of_another_shape_is_refused(convcli: Runner, shape: tuple[int, ...]) -> None:
+    np.save("odd.npy", np.zeros(shape, np.uint8))
+    ran = convcli("apply", "odd.npy", "--filter", "box", "--frame", "all", "-o", "out.npy")
+    why = f"odd.npy: array of shape {shape}: a stack is (N, H, W) or (N, H, W, C), and not empty\n"
+    assert_failed(ran, 1, why)
+    assert not Path("out.npy").exists()
+
+
+def test_a_single_frame_of_a_stack(convcli: Runner) -> None:
+    np.save("stack.npy", noise(1, 3, 4, 5))
+    ran = convcli("apply", "stack.npy", "--filter", "identity", "--frame", "1")
+    why = (
+        "has no frame 1: a matrix has a single frame (a range, as in apply --frame 1..1, reads it as a stack)"
+    )
+    assert_failed(ran, 1, f"stack.npy: {why}\n")
+    assert convcli("apply", "stack.npy", "--filter", "identity", "--frame", "1..1", "-o", "out.npy").code == 0
+    assert np.array_equal(np.load("out.npy"), np.load("stack.npy")[1:2])
+
+
 @pytest.mark.parametrize("kind", ["gif", "png", "webp", "tiff", "avif"])
 def test_a_range_beyond_the_last_frame(convcli: Runner, kind: str) -> None:
     save_all(f"moving.{kind}", images("RGB"))
