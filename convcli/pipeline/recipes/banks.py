@@ -11,7 +11,7 @@ from convcli.convolution.borders import parse_border
 from convcli.convolution.fused import filter_pixels
 from convcli.convolution.planning import largest_result, largest_sum, result_dtype
 from convcli.convolution.rendering import SignedMapping, adjust
-from convcli.convolution.weighted import AlphaMode, NanMode, sample_weights
+from convcli.convolution.weighted import AlphaMode, NanMode, averages, sample_weights
 from convcli.errors import KernelError, SizeError, UsageError
 from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Combination, custom_filter
@@ -163,8 +163,9 @@ class _Volumes(NamedTuple):
     def alpha_mode(self, taps: Array) -> AlphaMode | None:
         """Return what alpha does: it weights a channel if one of the matrices for it averages."""
         matrices = np.moveaxis(taps.reshape(*taps.shape[:2], -1), 2, 0)
-        modes = {self.rendering.alpha_mode(self.alpha, [matrix]) for matrix in matrices}
-        return AlphaMode.WEIGHTED if AlphaMode.WEIGHTED in modes else modes.pop()
+        if self.alpha is None or self.rendering.alpha != AlphaMode.WEIGHTED:
+            return None if self.alpha is None else self.rendering.alpha
+        return AlphaMode.WEIGHTED if any(averages([matrix]) for matrix in matrices) else AlphaMode.STRAIGHT
 
 
 def _filter_channels(
