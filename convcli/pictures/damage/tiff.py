@@ -9,12 +9,10 @@ from typing import Any, BinaryIO
 
 from convcli.errors import ImageError
 from convcli.pictures.damage.jpeg import find_scans
-from convcli.pictures.headers.tiff_pages import MAX_OFFSET, Layout
+from convcli.pictures.headers.tiff import MAX_OFFSET, Layout, read_entries
 
 __all__ = ["PLANAR", "SEPARATE_PLANES", "check_directory", "check_jpeg_parts", "check_parts"]
 
-# The last three are BigTIFF types.
-TYPE_BYTES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), 1)) | {16: 8, 17: 8, 18: 8}
 STRIP_OFFSETS, ROWS_PER_STRIP, STRIP_COUNTS = 273, 278, 279
 TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_COUNTS = 322, 323, 324, 325
 WIDTH, HEIGHT, SAMPLES, PLANAR = 256, 257, 277, 284
@@ -32,20 +30,12 @@ def check_directory(stream: BinaryIO, name: str, offset: int) -> None:
         They do not: the file is truncated or damaged.
     """
     size = stream.seek(0, io.SEEK_END)
-    order, count_bytes, offset_bytes = layout = Layout.read(stream)
-    length = layout.entry_bytes
-    stream.seek(offset)
-    count = int.from_bytes(stream.read(count_bytes), order)
-    if offset + count_bytes + count * length > size:
-        raise _truncated(name)
-    entries = stream.read(count * length)
-    for position in range(0, len(entries), length):
-        kind = int.from_bytes(entries[position + 2 : position + 4], order)
-        values = int.from_bytes(entries[position + 4 : position + 4 + offset_bytes], order)
-        values_offset = int.from_bytes(entries[position + 4 + offset_bytes : position + length], order)
-        values_bytes = values * TYPE_BYTES.get(kind, 0)
-        if values_bytes > offset_bytes and values_offset + values_bytes > size:
-            raise _truncated(name)
+    try:
+        for entry in read_entries(stream, Layout.read(stream), offset):
+            if entry.offset is not None and entry.offset + entry.length > size:
+                raise _truncated(name)
+    except EOFError:
+        raise _truncated(name) from None
 
 
 def _truncated(name: str) -> ImageError:

@@ -5,39 +5,12 @@ Source: Adobe, TIFF revision 6.0 (1992), section 2; BigTIFF as libtiff describes
 
 import io
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO
 
 from convcli.errors import ImageError
+from convcli.pictures.headers.tiff import MAX_OFFSET, Layout
 
-__all__ = ["MAX_OFFSET", "Layout", "at_page", "page_offset", "page_offsets"]
-
-MAX_OFFSET = (1 << 63) - 1  # where a file can be read
-
-
-class Layout(NamedTuple):
-    """How a TIFF writes its numbers."""
-
-    order: Literal["little", "big"]
-    count_bytes: int  # of the number of entries in a directory
-    offset_bytes: int
-
-    @classmethod
-    def read(cls, stream: BinaryIO) -> "Layout":
-        """Read the header of a classic TIFF or a BigTIFF."""
-        stream.seek(0)
-        head = stream.read(4)
-        sizes = (8, 8) if 43 in head[2:] else (2, 4)
-        return cls("little" if head[:2] == b"II" else "big", *sizes)
-
-    @property
-    def entry_bytes(self) -> int:
-        """Bytes of an entry: tag, type, count, and the values or their offset."""
-        return 4 + 2 * self.offset_bytes
-
-    @property
-    def first_offset(self) -> int:
-        """Where the header gives the offset of the first directory."""
-        return self.offset_bytes
+__all__ = ["at_page", "page_offset", "page_offsets"]
 
 
 def page_offsets(stream: BinaryIO) -> Iterator[int]:
@@ -50,13 +23,13 @@ def page_offsets(stream: BinaryIO) -> Iterator[int]:
     position = layout.first_offset
     while True:
         stream.seek(position)
-        offset = int.from_bytes(stream.read(layout.offset_bytes), layout.order)
+        offset = layout.number(stream.read(layout.offset_bytes))
         if not offset or offset in seen or offset > MAX_OFFSET:
             return
         yield offset
         seen.add(offset)
         stream.seek(offset)
-        count = int.from_bytes(stream.read(layout.count_bytes), layout.order)
+        count = layout.number(stream.read(layout.count_bytes))
         position = min(offset + layout.count_bytes + count * layout.entry_bytes, MAX_OFFSET)
 
 

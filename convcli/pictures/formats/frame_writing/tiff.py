@@ -3,18 +3,21 @@
 Source: Adobe, TIFF revision 6.0 (1992), sections 2 and 8.
 """
 
+import io
 import struct
 from typing import NamedTuple
 
 from convcli.errors import OutputError
 from convcli.pictures.formats.frame_reading.frames import FrameInfo
+from convcli.pictures.headers.tiff import TYPE_BYTES, Layout, read_entries, read_values
+from convcli.pictures.headers.tiff_pages import page_offsets
 
 __all__ = ["TiffPages"]
 
 HEADER = 8
-VERSION = 42  # that of BigTIFF is 43
+VERSION = 42
+CLASSIC = 4  # bytes of an offset; BigTIFF has more
 MAX_BYTES = 2**32 - 1
-TYPE_BYTES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8), 1))
 ASCII, LONG = 2, 4
 INTEGERS = {3: "H", LONG: "I"}
 DESCRIPTION, PAGE_NAME = 270, 285  # tags
@@ -46,18 +49,20 @@ class TiffPages:
         OutputError
             The file would be too long.
         """
-        self.order = "<" if content[:2] == b"II" else ">"
-        if self._integers(content, 2, "H") != (VERSION,):
+        stream = io.BytesIO(content)
+        layout = Layout.read(stream)
+        if layout.offset_bytes != CLASSIC:
             raise self._too_long()
+        self.order = "<" if layout.order == "little" else ">"
         texts = {PAGE_NAME: info.page_name, DESCRIPTION: info.description}
         fields = {
             tag: _Field(ASCII, text.encode("latin-1", "replace") + b"\0")
             for tag, text in texts.items()
             if text
         }
-        (place,) = self._integers(content, 4, "I")
-        while place:
-            page, place = self._read(content, place)
+        for directory in page_offsets(stream):
+            entries = read_entries(stream, layout, directory)
+            page = {entry.tag: _Field(entry.kind, read_values(stream, entry)) for entry in entries}
             self._add_page(content, page | fields)
         return ()
 
@@ -69,20 +74,6 @@ class TiffPages:
         mark = b"II" if self.order == "<" else b"MM"
         self.parts[0] = mark + struct.pack(self.order + "HI", VERSION, places[0])
         return self.parts
-
-    def _integers(self, content: bytes, place: int, form: str) -> tuple[int, ...]:
-        return struct.unpack_from(self.order + form, content, place)
-
-    def _read(self, content: bytes, place: int) -> tuple[dict[int, _Field], int]:
-        """Return the fields of a page, and the place of the next page's directory."""
-        (entries,) = self._integers(content, place, "H")
-        page = {}
-        for entry in range(place + 2, place + 2 + 12 * entries, 12):
-            tag, kind, count = self._integers(content, entry, "HHI")
-            length = TYPE_BYTES[kind] * count
-            start = entry + 8 if length <= 4 else self._integers(content, entry + 8, "I")[0]
-            page[tag] = _Field(kind, content[start : start + length])
-        return page, self._integers(content, place + 2 + 12 * entries, "I")[0]
 
     def _add_page(self, content: bytes, page: dict[int, _Field]) -> None:
         for tag, lengths_tag in PARTS.items():
@@ -102,7 +93,7 @@ class TiffPages:
 
     def _unpack(self, field: _Field) -> tuple[int, ...]:
         count = len(field.values) // TYPE_BYTES[field.kind]
-        return self._integers(field.values, 0, f"{count}{INTEGERS[field.kind]}")
+        return struct.unpack(f"{self.order}{count}{INTEGERS[field.kind]}", field.values)
 
     def _append(self, data: bytes) -> int:
         """Append data at an even place and return the place."""
