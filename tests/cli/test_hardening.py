@@ -294,10 +294,10 @@ def test_a_list_of_zero_bytes_is_refused_before_it_is_parted(convcli: Runner, in
     assert convcli("pool", "--files0-from", "gap").err.endswith("name number 3 is empty\n")
 
 
-@pytest.mark.parametrize("name", ["x.csv", "x.webp", "x.avif", "x.tiff"])
+@pytest.mark.parametrize("name", ["x.csv", "x.webp", "x.avif"])
 def test_what_encoders_take_counts(convcli: Runner, in_folder: Path, name: str) -> None:
     Image.new("L", (100, 100)).save(in_folder / "g.png")
-    assert convcli("pool", "g.png", "--f", "1", "-o", "x.png", "--max-memory", "40k").code == 0
+    assert convcli("pool", "g.png", "--f", "1", "-o", "x.png", "--max-memory", "64k").code == 0
     ran = convcli("pool", "g.png", "--f", "1", "-o", name, "--max-memory", "100k")
     assert (ran.code, "needs about" in ran.err) == (1, True)
 
