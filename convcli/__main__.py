@@ -10,6 +10,7 @@ if gc.isenabled():
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +22,8 @@ from convcli.pictures.formats.owned_process import own_process
 from convcli.signals import SIGNALS, die_by_signal, install_signal_handlers
 
 __all__ = ["main"]
+
+NO_MEMORY = b"convcli: memory: not enough is available; use a smaller image or filter\n"
 
 
 def main() -> NoReturn:
@@ -37,10 +40,22 @@ def main() -> NoReturn:
         if hasattr(signal, "SIGPIPE"):
             die_by_signal(signal.SIGPIPE)
         code = 1
-    except Exception as error:  # a bug: reported like any other failure, with its place in the code
-        message("internal error", _error_report(error))
+    except Exception as error:  # a bug, unless memory has run out while a failure was reported
+        _report(error)
         code = 1
     _exit(code)
+
+
+def _report(error: Exception) -> None:
+    """Report a bug like any other failure, with its place in the code."""
+    try:
+        if not isinstance(error, MemoryError):
+            message("internal error", _error_report(error))
+            return
+    except MemoryError:
+        pass
+    with suppress(OSError):
+        os.write(2, NO_MEMORY)
 
 
 def _error_report(error: Exception) -> str:

@@ -118,6 +118,27 @@ def test_a_mistake_in_the_program_is_told_in_one_line(
     )
 
 
+@pytest.mark.parametrize("error", [MemoryError(), ZeroDivisionError()])
+def test_memory_that_runs_out_while_a_failure_is_told(
+    ends: Callable[..., object],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    error: Exception,
+) -> None:
+    def failing(_: object) -> int:
+        raise error
+
+    def message(*_: str) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(error_handling, "run", failing)
+    monkeypatch.setattr(entry, "message", message)
+    assert ends("filters") == 1
+    assert capfd.readouterr() == (
+        "", "convcli: memory: not enough is available; use a smaller image or filter\n"
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("error", "line"),
     [

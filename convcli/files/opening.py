@@ -36,7 +36,8 @@ def open_input(path: str | os.PathLike[str]) -> BinaryIO:
     OSError: [Errno 22] is a device or a socket, not a file
     """
     try:
-        mode = Path(path).stat().st_mode
+        found = Path(path).stat()
+        mode, size = found.st_mode, found.st_size
     except ValueError as error:  # of a NUL byte
         raise OSError(errno.EINVAL, str(error)) from None
     if stat.S_ISDIR(mode):
@@ -45,6 +46,8 @@ def open_input(path: str | os.PathLike[str]) -> BinaryIO:
         return io.BufferedReader(_NamedPipe(path))
     if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
         raise OSError(errno.EINVAL, "is a device or a socket, not a file")
+    if not size and stat.S_ISREG(mode) and hasattr(os, "O_NONBLOCK"):
+        return io.BufferedReader(_SystemFile(path))
     return Path(path).open("rb")
 
 
@@ -60,11 +63,38 @@ def read_chunk(stream: BinaryIO, max_bytes: int) -> bytes:
     return part
 
 
+def _open_without_waiting(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)
+
+
+class _SystemFile(io.FileIO):
+    """A file without a size, as the system's own are, some of which (/proc/kmsg) wait for events."""
+
+    read = io.RawIOBase.read  # type: ignore[assignment] # through `readinto`; never called without a size
+    readall = io.RawIOBase.readall
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(path, opener=_open_without_waiting)
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what there is.
+
+        Raises
+        ------
+        OSError
+            Nothing is there yet.
+        """
+        count: int | None = super().readinto(buffer)
+        if count is None:
+            raise OSError(errno.EINVAL, "waits for events of the system, so it is not a file to read")
+        return count
+
+
 class _NamedPipe(io.RawIOBase):
     """A named pipe, opened without blocking: opening would wait forever for a writer that never comes."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file = io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+        self._file = io.FileIO(path, opener=_open_without_waiting)
         self._deadline = time.monotonic() + PIPE_TIMEOUT
 
     def readable(self) -> bool:

@@ -27,6 +27,33 @@ def test_devices_and_folders_are_refused(path: str, number: int) -> None:
     assert caught.value.errno == number
 
 
+def test_an_empty_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    with open_input(tmp_path / "x") as stream:
+        assert stream.seekable()
+        assert (stream.read(10), stream.read()) == (b"", b"")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_a_file_of_the_system_is_read_though_it_has_no_size() -> None:
+    with open_input("/proc/self/status") as stream:
+        assert stream.read(5) == b"Name:"
+        assert b"\nPid:\t%d\n" % os.getpid() in stream.read()
+
+
+@pytest.mark.parametrize("size", [5, -1])
+def test_a_file_that_waits_for_events_is_refused(tmp_path: Path, size: int) -> None:
+    """As /proc/kmsg, which only root can read; a pipe that a process may write to waits like it."""
+    os.mkfifo(tmp_path / "x")
+    keeper = os.open(tmp_path / "x", os.O_RDWR)
+    os.write(keeper, b"event")
+    with opening._SystemFile(tmp_path / "x") as stream:
+        assert stream.read(5) == b"event"
+        with pytest.raises(OSError, match="waits for events of the system, so it is not a file to read"):
+            stream.read(size)
+    os.close(keeper)
+
+
 def test_a_pipe_is_read_in_parts_to_its_end(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     content = os.urandom(300_000)  # more than a pipe holds
