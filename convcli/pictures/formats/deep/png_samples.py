@@ -45,7 +45,7 @@ def read_samples(header: bytes, transparent: bytes, pixels: bytes, name: str) ->
     expected = expected_bytes(header)
     if len(transparent) != TRANSPARENT_COLOR:
         transparent = b""  # damaged, or none
-    rows = zlib.decompressobj().decompress(pixels, expected)
+    rows = _inflate(pixels, expected)
     if len(rows) < expected:
         raise ImageError(name, f"is damaged: {expected - len(rows)} bytes of its pixels are missing")
     if not header[INTERLACE]:
@@ -65,6 +65,14 @@ def read_samples(header: bytes, transparent: bytes, pixels: bytes, name: str) ->
         start = end
     assert samples is not None
     return samples
+
+
+def _inflate(pixels: bytes, expected: int) -> bytes:
+    """Return at most so many uncompressed bytes; libdeflate is twice as fast, but reads only sound data."""
+    try:
+        return bytes(imagecodecs.deflate_decode(pixels, out=expected))
+    except imagecodecs.DeflateError:
+        return zlib.decompressobj().decompress(pixels, expected)
 
 
 def _decode(header: bytes, transparent: bytes, rows: bytes) -> NDArray[Any]:
