@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import warnings
+import zlib
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,7 +18,9 @@ from PIL import Image, PngImagePlugin
 
 import convcli
 from convcli.errors import ImageError
+from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
 from tests.support.command_line import run_shell
+from tests.support.picture_files import tiff
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "AVIF")
 FAX = b"".join(
@@ -149,6 +152,37 @@ def test_what_libtiff_complains_about_is_an_error_only_for_the_program(
     assert (ran.returncode, ran.stdout) == (1, b"")
     assert ran.stderr.startswith(b"convcli: g.tif: is damaged: Fax")
     assert ran.stderr.count(b"\n") == 1
+
+
+def test_a_warning_of_libtiff_of_two_lines_is_not_printed(tmp_path: Path) -> None:
+    data = tiff(2, [8], zlib.compress(b"\1\2"), compression=8, tags={334: ("H", [16])})
+    (tmp_path / "inks.tif").write_bytes(data)
+    ran = run_shell("convcli apply inks.tif --filter identity -o x.png", tmp_path)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"x.png\n", b"")
+
+
+@pytest.mark.parametrize(
+    ("written", "passed", "error"),
+    [
+        ("INFO: request 1 served.\n", "INFO: request 1 served.\n", ""),
+        ("no line feed", "no line feed", ""),
+        ("LZWDecode: Warning, odd:\n  of two lines.\nbehind\n", "behind\n", ""),
+        ("before\ntempfile.tif: Bad code.\n", "before\n", "is damaged: Bad code"),
+        ("Fax3Decode2D: Bad:\n  code.\n", "", "is damaged: Fax3Decode2D: Bad: code"),
+        (
+            "JPEGLib: Warning, Premature end of file.\n",
+            "",
+            "is damaged: JPEGLib: Warning, Premature end of file",
+        ),
+    ],
+)
+def test_only_what_libtiff_writes_is_captured(
+    written: str, passed: str, error: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with captured_libtiff_errors(io.BytesIO(b"II*\0")) as first_error:
+        os.write(2, written.encode())
+        assert first_error() == error
+    assert capfd.readouterr().err == passed
 
 
 def test_the_program_prints_no_warning(tmp_path: Path) -> None:
