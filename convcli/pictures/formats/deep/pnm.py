@@ -63,7 +63,7 @@ def _binary(stream: BinaryIO, values: int, most: int, name: str) -> NDArray[Any]
 
 
 def _plain(stream: BinaryIO, values: int, most: int, name: str) -> NDArray[Any]:
-    text = re.sub(rb"#[^\r\n]*", b"", stream.read())
+    text = re.sub(rb"#[^\r\n]*", b"", stream.read()).strip()
     if text.translate(None, PLAIN_CHARACTERS):
         raise ImageError(name, "is damaged: a pixel is not a whole number")
     samples = np.fromstring(text, np.int64, sep=" ")[
