@@ -333,6 +333,7 @@ def test_the_first_frame_of_a_jpeg_xl_is_read() -> None:
     picture = read(content)
     assert np.array_equal(picture.pixels, array[0])
     assert picture.notes == ("has several frames; the first is used",)
+    assert read(content, frame=0).notes == ()
     with pytest.raises(ImageError, match="has no frame 1: only the first frame of such a file is read"):
         read(content, frame=1)
 

@@ -39,6 +39,7 @@ __all__ = ["READERS"]
 
 ORIENTATION = 274  # EXIF tag
 WHOLE_BITS = (8, 16, 32)
+FIRST_OF_SEVERAL = "has several frames; the first is used"
 
 
 def decode_png(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
@@ -49,7 +50,7 @@ def decode_png(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -
         _check_size(image.size, channels, 16, 8, stream, name, limits)
         check_chunks(stream, name)
         image.info.setdefault("exif", find_chunk(stream, name, b"eXIf"))  # it may stand behind the pixels
-        meaning = _pillow_meaning(image)
+        meaning = _pillow_meaning(image, frame)
     header, parts = pixel_data(stream, name)
     transparent = (find_chunk(stream, name, b"tRNS") or b"") if image.mode == "RGB" else b""
     return _picture(read_samples(header, transparent, b"".join(parts), name), 16, meaning)
@@ -69,7 +70,7 @@ def decode_jpeg(stream: BinaryIO, name: str, limits: Limits, frame: int | None) 
     eight_bits = bytearray(content)
     eight_bits[header.position] = 8
     with _opened(io.BytesIO(eight_bits), name) as image:
-        meaning = _pillow_meaning(image)
+        meaning = _pillow_meaning(image, frame)
     samples = imagecodecs.jpeg8_decode(content)
     if not scans.arithmetic:  # missing pixels become what is added
         again = imagecodecs.jpeg8_decode(pad_scans(stream, scans.ends))
@@ -85,7 +86,7 @@ def decode_avif(stream: BinaryIO, name: str, limits: Limits, frame: int | None) 
         # The decoder scales a picture to the size that the file gives; a larger one counts with its own.
         scaled = max(1, math.ceil(coded_pixels(stream) / (image.width * image.height)))
         _check_size(image.size, len(image.getbands()), 10, 2 * scaled, stream, name, limits)
-        meaning = _pillow_meaning(image)
+        meaning = _pillow_meaning(image, frame)
     samples = imagecodecs.avif_decode(_rewound(stream).read(), index=0)
     return _picture(samples, avif_bits(stream), meaning)
 
@@ -137,7 +138,7 @@ def decode_jpegxl(stream: BinaryIO, name: str, limits: Limits, frame: int | None
     alpha, bands = Alpha.NONE, bool(header.extra)
     if header.extra == (ALPHA,):
         alpha, bands = Alpha.ASSOCIATED if header.associated else Alpha.STRAIGHT, False
-    notes = ["has several frames; the first is used"] if header.animated else []
+    notes = [FIRST_OF_SEVERAL] if header.animated and frame is None else []
     if header.profiled:
         notes.append("its color profile is not kept")
     return _picture(samples, bits, Meaning(alpha, bands, notes=tuple(notes)))
@@ -191,12 +192,12 @@ def _opened(stream: BinaryIO, name: str) -> Image.Image:
     return image
 
 
-def _pillow_meaning(image: Image.Image) -> Meaning:
+def _pillow_meaning(image: Image.Image, frame: int | None) -> Meaning:
     """Return the alpha and metadata that Pillow finds in a header."""
     has_alpha = image.mode in {"LA", "RGBA"} or "transparency" in image.info
     notes = describe_color(image)
-    if getattr(image, "is_animated", False):
-        notes.append("has several frames; the first is used")
+    if frame is None and getattr(image, "is_animated", False):
+        notes.append(FIRST_OF_SEVERAL)
     plain_jpeg = image.format == "JPEG" and not image.info.get("jfif_unit")
     dpi = exif_resolution(image) if plain_jpeg else image.info.get("dpi")
     sound = isinstance(dpi, tuple) and len(dpi) == 2 and all(0 < float(part) < 1e6 for part in dpi)
