@@ -10,14 +10,11 @@ from typing import Any, BinaryIO
 from convcli.errors import ImageError
 from convcli.pictures.damage.jpeg import find_scans
 from convcli.pictures.headers.tiff import MAX_OFFSET, Layout, read_entries
+from convcli.pictures.headers.tiff_tags import SEPARATE_PLANES, Tag
 
-__all__ = ["PLANAR", "SEPARATE_PLANES", "check_directory", "check_jpeg_parts", "check_parts"]
+__all__ = ["check_directory", "check_jpeg_parts", "check_parts"]
 
-STRIP_OFFSETS, ROWS_PER_STRIP, STRIP_COUNTS = 273, 278, 279
-TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_COUNTS = 322, 323, 324, 325
-WIDTH, HEIGHT, SAMPLES, PLANAR = 256, 257, 277, 284
-COMPRESSION, JPEG = 259, 7
-SEPARATE_PLANES = 2  # planar configuration: a separate plane for each sample
+JPEG = 7  # compression
 HEADER = 8  # bytes at the start of the file, where no part can lie
 
 
@@ -50,11 +47,11 @@ def check_jpeg_parts(stream: BinaryIO, tags: Mapping[int, Any], name: str) -> No
     ImageError
         A part is truncated, or lacks restart markers, or parts overlap.
     """
-    if tags.get(COMPRESSION) != JPEG:
+    if tags.get(Tag.COMPRESSION) != JPEG:
         return
-    tiled = STRIP_OFFSETS not in tags
-    offsets = tags.get(TILE_OFFSETS if tiled else STRIP_OFFSETS, ())
-    counts = tags.get(TILE_COUNTS if tiled else STRIP_COUNTS, ())
+    tiled = Tag.STRIP_OFFSETS not in tags
+    offsets = tags.get(Tag.TILE_OFFSETS if tiled else Tag.STRIP_OFFSETS, ())
+    counts = tags.get(Tag.TILE_COUNTS if tiled else Tag.STRIP_COUNTS, ())
     parts = set(zip(offsets, counts, strict=False))  # equal parts may be stored once
     if sum(count for _, count in parts) > stream.seek(0, io.SEEK_END):
         raise ImageError(name, "is damaged: its strips or tiles overlap")
@@ -71,17 +68,17 @@ def check_parts(tags: Mapping[int, Any], name: str) -> None:
     ImageError
         Some are missing.
     """
-    width, height = tags[WIDTH], tags[HEIGHT]
-    tiled = STRIP_OFFSETS not in tags
-    across, down = (tags.get(TILE_WIDTH, 0), tags.get(TILE_LENGTH, 0)) if tiled else (width, height)
-    if not tiled and ROWS_PER_STRIP in tags:
-        down = min(tags[ROWS_PER_STRIP], height)
+    width, height = tags[Tag.WIDTH], tags[Tag.HEIGHT]
+    tiled = Tag.STRIP_OFFSETS not in tags
+    across, down = (tags.get(Tag.TILE_WIDTH, 0), tags.get(Tag.TILE_LENGTH, 0)) if tiled else (width, height)
+    if not tiled and Tag.ROWS_PER_STRIP in tags:
+        down = min(tags[Tag.ROWS_PER_STRIP], height)
     if not (isinstance(across, int) and isinstance(down, int) and across > 0 and down > 0):
         raise ImageError(name, "is damaged: its strips or tiles have no size")
-    planes = tags.get(SAMPLES, 1) if tags.get(PLANAR) == SEPARATE_PLANES else 1
+    planes = tags.get(Tag.SAMPLES, 1) if tags.get(Tag.PLANAR) == SEPARATE_PLANES else 1
     needed = -(-width // across) * -(-height // down) * planes
-    offsets = tags.get(TILE_OFFSETS if tiled else STRIP_OFFSETS, ())
-    counts = tags.get(TILE_COUNTS if tiled else STRIP_COUNTS)
+    offsets = tags.get(Tag.TILE_OFFSETS if tiled else Tag.STRIP_OFFSETS, ())
+    counts = tags.get(Tag.TILE_COUNTS if tiled else Tag.STRIP_COUNTS)
     listed = min(len(offsets), len(offsets if counts is None else counts))
     if listed < needed or any(offset < HEADER for offset in offsets):
         raise ImageError(name, f"is damaged: it lists {min(listed, needed)} of its {needed} parts")

@@ -27,6 +27,7 @@ from convcli.pictures.formats.pillow_damage import check_damage
 from convcli.pictures.formats.pillow_estimates import check_size, is_memory_short
 from convcli.pictures.formats.pillow_opening import allocate_pixels, length, open_image, seek_frame, signature
 from convcli.pictures.frames import SEVERAL_FRAMES
+from convcli.pictures.headers.tiff_tags import Tag
 from convcli.pictures.limits import Limits
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ EXTENSIONS = (
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pnm", ".pgm", ".ppm", ".pbm",
     ".avif",
 )  # fmt: skip
-PHOTOMETRIC, ORIENTATION, X_RESOLUTION, SAMPLE_FORMAT = 262, 274, 282, 339  # TIFF tags
 TWELVE_BITS = "I;12"  # Pillow's name for a raw mode
 
 # Pillow's log messages are discarded unless the application configures logging; without a handler they
@@ -189,7 +189,7 @@ def _decoded(
     ):
         notes.append(scale_note(rest[0]))
     # Loading a TIFF applies its orientation and removes the tag.
-    sideways = _tag(image, ORIENTATION, 1) >= 5
+    sideways = _tag(image, Tag.ORIENTATION, 1) >= 5
     check_pixels = check_damage(image, stream, name, limits, frame or 0)
     _fix_byte_order(image)
     finish = prepare(image, stream, name)
@@ -226,7 +226,7 @@ def describe_loaded(
         Its colors are not supported.
     """
     forget_xmp(image)
-    sideways = sideways or image.getexif().get(ORIENTATION, 1) in range(5, 9)
+    sideways = sideways or image.getexif().get(Tag.ORIENTATION, 1) in range(5, 9)
     profile = image.info.get("icc_profile") or None
     notes += describe_color(image)
     if raw_mode == TWELVE_BITS:
@@ -244,8 +244,8 @@ def describe_loaded(
         profile,
         _resolution(image, sideways=sideways),
         tuple(notes),
-        _tag(image, SAMPLE_FORMAT, (1,))[0] if image.format == "TIFF" else 0,
-        _tag(image, PHOTOMETRIC, 1) == 0,
+        _tag(image, Tag.SAMPLE_FORMAT, (1,))[0] if image.format == "TIFF" else 0,
+        _tag(image, Tag.PHOTOMETRIC, 1) == 0,
         4095 if raw_mode == TWELVE_BITS else 65535,
         file_bytes,
     )
@@ -265,7 +265,7 @@ def _resolution(image: Image.Image, *, sideways: bool) -> tuple[float, float] | 
     value = image.info.get("dpi")
     if image.format in {"JPEG", "MPO"} and not image.info.get("jfif_unit"):
         value = exif_resolution(image)
-    if image.format == "TIFF" and _tag(image, X_RESOLUTION, None) is None:
+    if image.format == "TIFF" and _tag(image, Tag.X_RESOLUTION, None) is None:
         return None  # Pillow invents a default
     if not isinstance(value, tuple) or len(value) != 2 or not all(0 < float(part) < 1e6 for part in value):
         return None

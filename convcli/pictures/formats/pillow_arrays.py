@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.pictures.headers.tiff_tags import SIGNED, UNSIGNED
 from convcli.pictures.picture import Picture, PictureKind
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["convert_to_picture"]
 
 STRIP_PIXELS = 1 << 17  # pixels copied from Pillow at a time
-UNSIGNED, SIGNED = 1, 2  # TIFF sample formats
 
 
 def convert_to_picture(decoded: PillowDecoded) -> Picture:

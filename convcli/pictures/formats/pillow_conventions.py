@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from PIL import ImagePalette
 
 from convcli.errors import ImageError
+from convcli.pictures.headers.tiff_tags import CENTIMETER, Photometric, Tag
 
 if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = ["describe_color", "exif_resolution", "forget_xmp", "prepare", "scale_note"]
 
-X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, CENTIMETER = 282, 283, 296, 3  # EXIF, as in TIFF
-PHOTOMETRIC, COLOR_MAP = 262, 320  # TIFF tags
-YCBCR, YCBCR_COEFFICIENTS, YCBCR_SUBSAMPLING, REFERENCE_BLACK_WHITE = 6, 529, 530, 532
 HALF = (2, 2)  # the subsampling of a file that does not give it
 JPEG_COEFFICIENTS = (0.299, 0.587, 0.114)
 FULL_RANGE = (0, 255, 128, 255, 128, 255)
@@ -95,10 +93,10 @@ def exif_resolution(image: Image.Image) -> tuple[float, float] | None:
     """Return dots per inch by EXIF, of which Pillow takes one for both axes and makes up what is missing."""
     exif = image.getexif()
     try:
-        across, down = float(exif[X_RESOLUTION]), float(exif[Y_RESOLUTION])
+        across, down = float(exif[Tag.X_RESOLUTION]), float(exif[Tag.Y_RESOLUTION])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
-    factor = 2.54 if exif.get(RESOLUTION_UNIT) == CENTIMETER else 1
+    factor = 2.54 if exif.get(Tag.RESOLUTION_UNIT) == CENTIMETER else 1
     return across * factor, down * factor
 
 
@@ -109,13 +107,13 @@ def _check_ycbcr(image: Image.Image, name: str) -> None:
     """Refuse what Pillow would read wrongly from uncompressed YCbCr; libtiff converts all other."""
     tags: Any = image.tag_v2  # type: ignore[attr-defined] # a TIFF has it
     tiles: Any = image.tile  # type: ignore[attr-defined]
-    if tags.get(PHOTOMETRIC) != YCBCR or not tiles or tiles[0][0] != "raw":
+    if tags.get(Tag.PHOTOMETRIC) != Photometric.YCBCR or not tiles or tiles[0][0] != "raw":
         return
-    if tags.get(YCBCR_SUBSAMPLING, HALF) != (1, 1):
+    if tags.get(Tag.YCBCR_SUBSAMPLING, HALF) != (1, 1):
         why = "stores its colors at a lower resolution without compression, which Pillow does not read"
     elif not (
-        _close(tags.get(YCBCR_COEFFICIENTS, JPEG_COEFFICIENTS), JPEG_COEFFICIENTS)
-        and _close(tags.get(REFERENCE_BLACK_WHITE, FULL_RANGE), FULL_RANGE)
+        _close(tags.get(Tag.YCBCR_COEFFICIENTS, JPEG_COEFFICIENTS), JPEG_COEFFICIENTS)
+        and _close(tags.get(Tag.REFERENCE_BLACK_WHITE, FULL_RANGE), FULL_RANGE)
     ):
         why = "gives its own conversion from YCbCr to RGB, which Pillow ignores in a file without compression"
     else:
@@ -125,7 +123,7 @@ def _check_ycbcr(image: Image.Image, name: str) -> None:
 
 def _scale_color_map(image: Image.Image) -> None:
     """Read the palette as bytes if no entry has more: some programs write it so, although it has 16 bits."""
-    colors: Any = image.tag_v2.get(COLOR_MAP)  # type: ignore[attr-defined]
+    colors: Any = image.tag_v2.get(Tag.COLOR_MAP)  # type: ignore[attr-defined]
     if image.mode in {"P", "PA"} and colors and max(colors) <= 255:
         image.palette = ImagePalette.raw("RGB;L", bytes(colors))
 

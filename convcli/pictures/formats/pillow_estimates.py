@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from convcli.errors import ImageError
+from convcli.pictures.headers.tiff_tags import SEPARATE_PLANES, Photometric, Tag
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -37,8 +38,6 @@ FRAME_BYTES = 12  # per pixel: what decoders hold of the frames before
 WEBP_BYTES, AVIF_BYTES, AVIF_GRAY_BYTES = 12, 9, 4  # per pixel: canvases and planes of the decoders
 # Pillow's decoders in Python hold two copies of all samples, and the words of a block of plain text.
 PYTHON_COPIES, TEXT_BLOCK, WORD_BYTES = 2, 1 << 20, 40
-TILE_WIDTH, TILE_LENGTH, ROWS_PER_STRIP = 322, 323, 278  # TIFF tags
-BITS_PER_SAMPLE, PLANAR, SEPARATE_PLANES, PHOTOMETRIC, YCBCR = 258, 284, 2, 262, 6
 MAX_PART_PIXELS = 1 << 24  # pixels of a part that may exceed the limit, and the picture
 OUT_OF_MEMORY = ("out of memory", "decoder error -9")  # how decoders report it
 
@@ -163,15 +162,17 @@ def _part_bytes(image: Image.Image, name: str, limits: Limits) -> int:
     tiles: Any = getattr(image, "tile", ())
     if not tiles or tiles[0][0] != "libtiff":
         return 0
-    across, down = tags.get(TILE_WIDTH), tags.get(TILE_LENGTH)
+    across, down = tags.get(Tag.TILE_WIDTH), tags.get(Tag.TILE_LENGTH)
     if across is None or down is None:
-        rows = tags.get(ROWS_PER_STRIP, image.height)
+        rows = tags.get(Tag.ROWS_PER_STRIP, image.height)
         across, down = image.width, min(rows, image.height) if isinstance(rows, int) else image.height
     pixels = across * down
     _check_part(pixels, f"has tiles of {across}x{down} =", name, limits)
-    bits = tags.get(BITS_PER_SAMPLE, (1,))
-    is_separate = tags.get(PLANAR) == SEPARATE_PLANES
-    pixel_bits = 32 if tags.get(PHOTOMETRIC) == YCBCR else max(bits) if is_separate else sum(bits)
+    bits = tags.get(Tag.BITS_PER_SAMPLE, (1,))
+    is_separate = tags.get(Tag.PLANAR) == SEPARATE_PLANES
+    pixel_bits = (
+        32 if tags.get(Tag.PHOTOMETRIC) == Photometric.YCBCR else max(bits) if is_separate else sum(bits)
+    )
     return int(pixels * pixel_bits // 8)
 
 

@@ -8,16 +8,14 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO, Literal, NamedTuple
 
+from convcli.pictures.headers.tiff_tags import Tag
+
 __all__ = [
-    "BITS_PER_SAMPLE", "COMPRESSION", "EXTRA_SAMPLES", "FILL_ORDER", "HEIGHT", "MAX_OFFSET", "PHOTOMETRIC",
-    "PLANAR", "SAMPLES", "SAMPLE_FORMAT", "TYPE_BYTES", "WIDTH", "Entry", "Layout", "Tags", "count_parts",
-    "read_entries", "read_tags", "read_values",
+    "MAX_OFFSET", "TYPE_BYTES", "Entry", "Layout", "Tags", "count_parts", "read_entries", "read_tags",
+    "read_values",
 ]  # fmt: skip
 
-WIDTH, HEIGHT, BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR = 256, 257, 258, 259, 262, 277, 284
-FILL_ORDER, EXTRA_SAMPLES, SAMPLE_FORMAT = 266, 338, 339
-PART_TAGS = {273, 279, 324, 325}  # offsets and lengths of strips and tiles
-
+PART_TAGS = {Tag.STRIP_OFFSETS, Tag.STRIP_COUNTS, Tag.TILE_OFFSETS, Tag.TILE_COUNTS}
 MAX_OFFSET = (1 << 63) - 1  # where a file can be read
 # By type; the last three are BigTIFF types.
 TYPE_BYTES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), 1)) | {16: 8, 17: 8, 18: 8}

@@ -33,11 +33,11 @@ from convcli.pictures.headers.av1 import coded_pixels
 from convcli.pictures.headers.jpeg import read_frame
 from convcli.pictures.headers.jpeg2000 import ASSOCIATED_OPACITY, COLOR, OPACITY, ColorSpace, read_jpeg2000
 from convcli.pictures.headers.jpegxl import ALPHA, read_jpegxl
+from convcli.pictures.headers.tiff_tags import Tag
 from convcli.pictures.limits import Limits
 
 __all__ = ["READERS"]
 
-ORIENTATION = 274  # EXIF tag
 WHOLE_BITS = (8, 16, 32)
 FIRST_OF_SEVERAL = "has several frames; the first is used"
 
@@ -214,7 +214,7 @@ def _orientation(image: Image.Image) -> int:
     """Return the orientation in the EXIF data of a header, without decoding pixels."""
     exif = Image.Exif()
     exif.load(image.info.get("exif") or b"")
-    value = exif.get(ORIENTATION, 1)
+    value = exif.get(Tag.ORIENTATION, 1)
     return value if isinstance(value, int) else 1
 
 

@@ -7,21 +7,13 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from convcli.errors import NotKeptWhole
-from convcli.pictures.formats.deep.unread import ASSOCIATED, RGB, refuse_unread
+from convcli.pictures.formats.deep.unread import refuse_unread
+from convcli.pictures.headers.tiff_tags import ASSOCIATED, SEPARATE_PLANES, UNSIGNED, Photometric, Tag
 
 __all__ = ["decoder_arguments", "refuse_cut"]
 
-BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA_SAMPLES, DEPTH = (
-    258,
-    262,
-    277,
-    284,
-    338,
-    32997,
-)  # TIFF tags
 CHANNELS = {"La": 2, "LA": 2, "PA": 2, "RGB": 3, "YCbCr": 3, "LAB": 3, "RGBA": 4, "RGBa": 4, "CMYK": 4}
 PLANES_IN_PILLOW = {"RGB", "YCbCr", "LAB", "RGBA", "CMYK"}  # modes whose separate planes Pillow puts together
-SEPARATE = 2  # planar configuration
 EIGHT = 8
 
 
@@ -64,16 +56,18 @@ def _bits(image: Image.Image, stream: BinaryIO) -> int:
 def _refuse_cut_tiff(image: Image.Image, name: str) -> None:
     tags: Any = image.tag_v2  # type: ignore[attr-defined] # a TIFF has it
     raw_mode = decoder_arguments(image)[0]
-    samples, bits = tags.get(SAMPLES, 1), max(tags.get(BITS_PER_SAMPLE, (8,)))
+    samples, bits = tags.get(Tag.SAMPLES, 1), max(tags.get(Tag.BITS_PER_SAMPLE, (8,)))
     if image.mode in CHANNELS and bits > EIGHT:
         raise NotKeptWhole(name, f"holds {bits} bits per color channel, which Pillow would cut to 8")
-    if tags.get(DEPTH, 1) > 1:
-        raise NotKeptWhole(name, f"holds a volume of {tags[DEPTH]} slices, of which Pillow reads one")
+    depth = tags.get(Tag.IMAGE_DEPTH, 1)
+    if depth > 1:
+        raise NotKeptWhole(name, f"holds a volume of {depth} slices, of which Pillow reads one")
     if "X" in raw_mode and samples > len(image.getbands()):  # libtiff, too, names what it has converted so
-        refuse_unread(name, tags.get(PHOTOMETRIC, RGB), bits, 1, tags.get(EXTRA_SAMPLES, ()))
+        photometric = tags.get(Tag.PHOTOMETRIC, Photometric.RGB)
+        refuse_unread(name, photometric, bits, UNSIGNED, tags.get(Tag.EXTRA_SAMPLES, ()))
         raise NotKeptWhole(name, f"holds {samples} samples per pixel, of which Pillow would drop some")
-    planes = tags.get(PLANAR, 1) == SEPARATE and samples > 1
-    if planes and (image.mode not in PLANES_IN_PILLOW or tags.get(EXTRA_SAMPLES) == (ASSOCIATED,)):
+    planes = tags.get(Tag.PLANAR, 1) == SEPARATE_PLANES and samples > 1
+    if planes and (image.mode not in PLANES_IN_PILLOW or tags.get(Tag.EXTRA_SAMPLES) == (ASSOCIATED,)):
         raise NotKeptWhole(
             name, f"holds its {samples} samples in separate planes, which Pillow does not read"
         )

@@ -24,34 +24,32 @@ from convcli.pictures.formats.deep.samples import (
 )
 from convcli.pictures.formats.deep.tiff_parts import check_parts, part_size
 from convcli.pictures.formats.deep.unread import (
-    ASSOCIATED,
-    BLACK_IS_ZERO,
     COLORS,
     CONTAINED,
-    FLOAT,
     JPEG,
-    PALETTE,
-    RGB,
-    SEPARATED,
-    SIGNED,
-    WHITE_IS_ZERO,
-    YCBCR,
     refuse_compression,
     refuse_unread,
 )
 from convcli.pictures.frames import SEVERAL_FRAMES
 from convcli.pictures.headers.tiff import count_parts
 from convcli.pictures.headers.tiff_pages import page_offsets
+from convcli.pictures.headers.tiff_tags import (
+    ASSOCIATED,
+    CENTIMETER,
+    FLOAT,
+    INCH,
+    SIGNED,
+    UNASSOCIATED,
+    Photometric,
+    Tag,
+)
 from convcli.pictures.limits import Limits
 
 __all__ = ["decode_tiff"]
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its messages go to standard error
 
-UNASSOCIATED = 2  # kind of an extra sample
 WHOLE_BITS = (8, 16, 32, 64)
-INK_SET, COLOR_MAP, ORIENTATION, PROFILE, DEPTH = 332, 320, 274, 34675, 32997
-X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, INCH, CENTIMETER = 282, 283, 296, 2, 3
 PART_BYTES = 50  # of memory per offset or length of a part
 BUFFER_BYTES = 1 << 24  # compressed bytes that are read at a time
 CONTAINED_BYTES = 4  # per value: decoders of contained pictures compute with 32 bits
@@ -85,7 +83,7 @@ def decode_tiff(stream: BinaryIO, name: str, limits: Limits, frame: int | None) 
     # Stored as plane, depth, height, width, sample.
     samples = np.ascontiguousarray(np.moveaxis(stored[:, 0], 0, -2)).reshape(*stored.shape[2:4], -1)
     del stored
-    if page.photometric == PALETTE:
+    if page.photometric == Photometric.PALETTE:
         samples = _colored(samples, page, name)
     else:
         samples, notes = scale_depth(samples, layout.bits)
@@ -138,29 +136,31 @@ def _layout(page: tifffile.TiffPage, name: str) -> _Layout:
     sample_format = {"i": SIGNED, "f": FLOAT}.get(page.dtype.kind, 1)
     kinds = [int(kind) for kind in page.extrasamples]
     refuse_unread(name, photometric, bits, sample_format, kinds)
-    if page.tags.valueof(DEPTH, 1) != 1 or page.imagedepth != 1:
+    if page.tags.valueof(Tag.IMAGE_DEPTH, 1) != 1 or page.imagedepth != 1:
         raise ImageError(name, "holds a volume, and not a picture")
-    if photometric == YCBCR and page.compression != JPEG:
+    if photometric == Photometric.YCBCR and page.compression != JPEG:
         raise ImageError(name, "has YCbCr colors without JPEG compression; convert it to RGB first")
     colors = COLORS[photometric]
     extra = samples - colors
     if extra < 0:
         raise ImageError(name, f"is damaged: it has {samples} samples per pixel, but {colors} colors")
-    if not kinds and extra == 1 and photometric == RGB:
+    if not kinds and extra == 1 and photometric == Photometric.RGB:
         kinds = [UNASSOCIATED]  # many programs leave the tag out
     alpha, alphas = Alpha.NONE, {ASSOCIATED, UNASSOCIATED}
     is_last = len(kinds) == extra and kinds[-1:] and kinds[-1] in alphas and alphas.isdisjoint(kinds[:-1])
     if is_last and page.dtype.kind != "i":
         alpha = Alpha.ASSOCIATED if kinds[-1] == ASSOCIATED else Alpha.STRAIGHT
-    inks = photometric == SEPARATED and page.tags.valueof(INK_SET, 1) != 1
+    inks = photometric == Photometric.SEPARATED and page.tags.valueof(Tag.INK_SET, 1) != 1
     bands = inks or extra > (alpha != Alpha.NONE)
-    if photometric == PALETTE and extra:
+    if photometric == Photometric.PALETTE and extra:
         raise ImageError(name, "has a palette and extra samples, which is not read")
     unsigned = page.dtype.kind in "bu"
-    if photometric == SEPARATED and not bands and not unsigned:
+    if photometric == Photometric.SEPARATED and not bands and not unsigned:
         bands = True
     is_changed = (
-        photometric not in (BLACK_IS_ZERO, RGB) or alpha == Alpha.ASSOCIATED or bits not in WHOLE_BITS
+        photometric not in (Photometric.BLACK_IS_ZERO, Photometric.RGB)
+        or alpha == Alpha.ASSOCIATED
+        or bits not in WHOLE_BITS
     )
     return _Layout(bits, colors, alpha, bands, is_changed)
 
@@ -176,7 +176,7 @@ def _check_size(page: tifffile.TiffPage, layout: _Layout, file_bytes: int, name:
         value_bytes = 2 * itemsize + (CONTAINED_BYTES if page.compression in CONTAINED else 0)
         decoder_bytes += math.prod(size) * value_bytes + 2 * min(file_bytes, BUFFER_BYTES)
     half = page.dtype == np.float16
-    if planes > 1 or half or layout.is_changed or page.tags.valueof(ORIENTATION, 1) != 1:
+    if planes > 1 or half or layout.is_changed or page.tags.valueof(Tag.ORIENTATION, 1) != 1:
         decoder_bytes += whole  # of samples as they are stored
     numbers = layout.bands or page.dtype.kind not in "bu" or itemsize > 2
     shape = page.imagelength, page.imagewidth, page.samplesperpixel
@@ -185,13 +185,15 @@ def _check_size(page: tifffile.TiffPage, layout: _Layout, file_bytes: int, name:
 
 def _meaning(page: tifffile.TiffPage, layout: _Layout) -> Meaning:
     photometric = int(page.photometric)
-    orientation = page.tags.valueof(ORIENTATION, 1)
-    profile = page.tags.valueof(PROFILE, None)
+    orientation = page.tags.valueof(Tag.ORIENTATION, 1)
+    profile = page.tags.valueof(Tag.PROFILE, None)
     return Meaning(
         alpha=layout.alpha,
         bands=layout.bands,
-        white_is_zero=photometric == WHITE_IS_ZERO and page.dtype is not None and page.dtype.kind != "f",
-        ink=photometric == SEPARATED and not layout.bands,
+        white_is_zero=photometric == Photometric.WHITE_IS_ZERO
+        and page.dtype is not None
+        and page.dtype.kind != "f",
+        ink=photometric == Photometric.SEPARATED and not layout.bands,
         orientation=orientation if isinstance(orientation, int) else 1,
         profile=bytes(profile) if isinstance(profile, bytes) and profile else None,
         resolution=_resolution(page),
@@ -204,9 +206,9 @@ def _with_notes(meaning: Meaning, *notes: str) -> Meaning:
 
 def _resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:
     """Return dots per inch of the picture as it is stored."""
-    unit = page.tags.valueof(RESOLUTION_UNIT, INCH)
+    unit = page.tags.valueof(Tag.RESOLUTION_UNIT, INCH)
     values = []
-    for tag in (X_RESOLUTION, Y_RESOLUTION):
+    for tag in (Tag.X_RESOLUTION, Tag.Y_RESOLUTION):
         value = page.tags.valueof(tag, None)
         if not isinstance(value, tuple) or len(value) != 2 or not value[1]:
             return None

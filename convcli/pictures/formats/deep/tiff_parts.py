@@ -21,10 +21,10 @@ from convcli.pictures.formats.deep.unread import CONTAINED, JPEG, JPEG_XL, LZW
 from convcli.pictures.headers.jpeg import read_frame
 from convcli.pictures.headers.jpeg2000 import read_jpeg2000
 from convcli.pictures.headers.jpegxl import read_jpegxl
+from convcli.pictures.headers.tiff_tags import SEPARATE_PLANES
 
 __all__ = ["PartSize", "check_parts", "part_size"]
 
-SEPARATE = 2  # planar configuration
 LZW_END = 257  # the last code
 MAX_PARTS = 1 << 22  # strips or tiles of a page
 
@@ -39,7 +39,7 @@ class PartSize(NamedTuple):
 
 def part_size(page: tifffile.TiffPage) -> PartSize:
     """Return the size of the strips or tiles of a page."""
-    samples = 1 if int(page.planarconfig) == SEPARATE else page.samplesperpixel
+    samples = 1 if int(page.planarconfig) == SEPARATE_PLANES else page.samplesperpixel
     if page.is_tiled:
         return PartSize(page.tilewidth, page.tilelength, samples)
     return PartSize(page.imagewidth, min(page.rowsperstrip, page.imagelength), samples)

@@ -7,22 +7,19 @@ from PIL import TiffImagePlugin
 
 from convcli.errors import NotKeptWhole
 from convcli.pictures.formats.deep.unread import (
-    FLOAT,
-    SIGNED,
-    WHITE_IS_ZERO,
     refuse_compression,
     refuse_jpeg,
     refuse_unread,
 )
-from convcli.pictures.headers import tiff
 from convcli.pictures.headers.jpeg import read_frame
+from convcli.pictures.headers.tiff import Tags, read_tags
 from convcli.pictures.headers.tiff_pages import page_offsets
+from convcli.pictures.headers.tiff_tags import FLOAT, SEPARATE_PLANES, SIGNED, Photometric, Tag
 
 __all__ = ["refuse_unopened"]
 
 SAMPLE_FORMATS = {1: "", SIGNED: " signed", FLOAT: " float", 4: "", 5: " complex", 6: " complex"}
 EIGHT = 8  # bits
-SEPARATE = 2  # planar configuration
 
 
 def refuse_unopened(stream: BinaryIO, name: str, frame: int = 0) -> None:
@@ -46,9 +43,9 @@ def refuse_unopened(stream: BinaryIO, name: str, frame: int = 0) -> None:
         raise NotKeptWhole(name, f"{holds}, which Pillow does not read")
 
 
-def _page_tags(stream: BinaryIO, frame: int) -> tiff.Tags | None:
+def _page_tags(stream: BinaryIO, frame: int) -> Tags | None:
     offset = next(islice(page_offsets(stream), frame, None), None)
-    return None if offset is None else tiff.read_tags(stream, offset)
+    return None if offset is None else read_tags(stream, offset)
 
 
 def _describe_jpeg(stream: BinaryIO, name: str) -> str | None:
@@ -59,7 +56,7 @@ def _describe_jpeg(stream: BinaryIO, name: str) -> str | None:
     return f"holds {frame.bits} bits per channel"
 
 
-def _describe_tiff(head: bytes, tags: tiff.Tags | None, name: str) -> str | None:
+def _describe_tiff(head: bytes, tags: Tags | None, name: str) -> str | None:
     """Say what Pillow does not read of a TIFF; None if it reads such a file, or the tags are not sound.
 
     Raises
@@ -67,41 +64,39 @@ def _describe_tiff(head: bytes, tags: tiff.Tags | None, name: str) -> str | None
     ImageError
         No other decoder reads it, either.
     """
-    if tags is None or not {tiff.PHOTOMETRIC, tiff.WIDTH, tiff.HEIGHT} <= set(tags):
+    if tags is None or not {Tag.PHOTOMETRIC, Tag.WIDTH, Tag.HEIGHT} <= set(tags):
         return None
-    samples = tags.get(tiff.SAMPLES, (1,))[0]
-    bits = tags.get(tiff.BITS_PER_SAMPLE, (1,))
-    formats = set(tags.get(tiff.SAMPLE_FORMAT, (1,)))
+    samples = tags.get(Tag.SAMPLES, (1,))[0]
+    bits = tags.get(Tag.BITS_PER_SAMPLE, (1,))
+    formats = set(tags.get(Tag.SAMPLE_FORMAT, (1,)))
     if samples < 1 or not all(1 <= number <= 128 for number in bits) or not formats <= set(SAMPLE_FORMATS):
         return None
-    method = tags.get(tiff.COMPRESSION, (1,))[0]
+    method = tags.get(Tag.COMPRESSION, (1,))[0]
     refuse_compression(name, method)
     if method not in TiffImagePlugin.COMPRESSION_INFO:
         return f"is compressed by method {method}"
-    planes = samples > 1 and tags.get(tiff.PLANAR) == (SEPARATE,)
-    if _pillow_reads(head, tags, samples, bits, formats) and not (planes and tiff.EXTRA_SAMPLES in tags):
+    planes = samples > 1 and tags.get(Tag.PLANAR) == (SEPARATE_PLANES,)
+    if _pillow_reads(head, tags, samples, bits, formats) and not (planes and Tag.EXTRA_SAMPLES in tags):
         return None
-    photometric, extra = tags[tiff.PHOTOMETRIC][0], tags.get(tiff.EXTRA_SAMPLES, ())
+    photometric, extra = tags[Tag.PHOTOMETRIC][0], tags.get(Tag.EXTRA_SAMPLES, ())
     refuse_unread(name, photometric, bits[0], max(formats), extra)
     depth = f"{bits[0]}-bit" if len(set(bits)) == 1 else "unequal"
     kind = SAMPLE_FORMATS[next(iter(formats))] if len(formats) == 1 else ""
     several = f", {samples} per pixel" if samples > 1 else ""
-    white = " that count from white" if tags[tiff.PHOTOMETRIC] == (WHITE_IS_ZERO,) else ""
+    white = " that count from white" if tags[Tag.PHOTOMETRIC] == (Photometric.WHITE_IS_ZERO,) else ""
     apart = " in separate planes" if planes else ""
     order = ", big-endian" if head == b"MM" and not several + white else ""
     return f"holds {depth}{kind} samples{white}{order}{several}{apart}"
 
 
-def _pillow_reads(
-    head: bytes, tags: tiff.Tags, samples: int, bits: tuple[int, ...], formats: set[int]
-) -> bool:
+def _pillow_reads(head: bytes, tags: Tags, samples: int, bits: tuple[int, ...], formats: set[int]) -> bool:
     """Whether Pillow has an entry for the samples of a TIFF."""
     wanted = (
         head,
-        tags[tiff.PHOTOMETRIC][0],
+        tags[Tag.PHOTOMETRIC][0],
         tuple(sorted(formats)),
-        tags.get(tiff.FILL_ORDER, (1,))[0],
+        tags.get(Tag.FILL_ORDER, (1,))[0],
         bits * samples if len(bits) == 1 else bits,
-        tags.get(tiff.EXTRA_SAMPLES, ()),
+        tags.get(Tag.EXTRA_SAMPLES, ()),
     )
     return wanted in TiffImagePlugin.OPEN_INFO

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 from convcli.errors import ImageError
 from convcli.pictures.headers.jpeg import Frame
+from convcli.pictures.headers.tiff_tags import ASSOCIATED, FLOAT, SIGNED, Photometric
 
 __all__ = [
-    "ASSOCIATED", "BLACK_IS_ZERO", "COLORS", "CONTAINED", "FLOAT", "JPEG", "JPEG_XL", "LZW", "PALETTE",
-    "RGB", "SEPARATED", "SIGNED", "WHITE_IS_ZERO", "YCBCR", "refuse_compression", "refuse_jpeg",
-    "refuse_unread",
+    "COLORS", "CONTAINED", "JPEG", "JPEG_XL", "LZW", "refuse_compression", "refuse_jpeg", "refuse_unread",
 ]  # fmt: skip
 
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
-COLORS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, SEPARATED: 4, YCBCR: 3}
+COLORS = {
+    Photometric.WHITE_IS_ZERO: 1, Photometric.BLACK_IS_ZERO: 1, Photometric.RGB: 3, Photometric.PALETTE: 1,
+    Photometric.SEPARATED: 4, Photometric.YCBCR: 3,
+}  # fmt: skip
 """Number of color samples, by photometric interpretation."""
 OTHER_COLORS = {8: "Lab", 9: "Lab", 10: "Lab", 32803: "color filter array", 32844: "LogL", 32845: "LogLuv"}
-SIGNED, FLOAT, COMPLEX = 2, 3, (5, 6)  # sample formats
-ASSOCIATED = 1  # kind of an extra sample
+COMPLEX = (5, 6)  # sample formats
 LZW, JPEG, JPEG_2000, JPEG_XL = 5, 7, {33003, 33004, 33005, 34712}, {50002, 52546}
 CONTAINED = {JPEG, *JPEG_2000, *JPEG_XL}
 """Compressions whose parts are pictures of their own."""
@@ -72,7 +72,7 @@ def refuse_unread(
     if ASSOCIATED in extra_samples and len(extra_samples) > 1:
         why = "has alpha multiplied into its colors, and further samples; save it without them"
         raise ImageError(name, why)
-    if photometric != WHITE_IS_ZERO:
+    if photometric != Photometric.WHITE_IS_ZERO:
         return
     if ASSOCIATED in extra_samples:
         why = "says that 0 is white, and has alpha multiplied in; save it with straight alpha"

@@ -15,6 +15,7 @@ from convcli.pictures.formats.decoding import decode
 from convcli.pictures.formats.frame_reading.canvas import Blending, Canvas, Disposal, Placement
 from convcli.pictures.formats.pillow import describe_error
 from convcli.pictures.headers.png_chunks import SIGNATURE, find_chunks, make_chunk
+from convcli.pictures.headers.tiff_tags import Tag
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture
 
@@ -23,7 +24,6 @@ __all__ = ["PngAnimation", "read_animation"]
 HEADER_BYTES = 13
 SIDES = 8  # bytes of width and height in a header
 COLOR_TYPE, ALPHA_BIT = 9, 4  # the place of the color type in a header, and its bit of alpha
-ORIENTATION = 274  # EXIF tag
 COMMON = {b"PLTE", b"tRNS", b"sBIT", b"gAMA", b"cHRM", b"sRGB", b"cICP"}  # chunks that every frame needs
 MAX_COMMON = 1 << 12  # bytes of such a chunk
 
@@ -150,7 +150,7 @@ def _orientation(data: bytes, name: str) -> int:
     exif = Image.Exif()
     try:
         exif.load(data)
-        return int(exif.get(ORIENTATION, 1))
+        return int(exif.get(Tag.ORIENTATION, 1))
     except Exception as error:  # of damaged data, Pillow may raise anything
         raise ImageError(name, describe_error(error)) from None
 

@@ -8,22 +8,21 @@ from typing import BinaryIO
 
 from convcli.pictures.formats.frame_reading.frames import FrameInfo
 from convcli.pictures.headers.tiff import Layout, read_entries, read_values
+from convcli.pictures.headers.tiff_tags import ASCII, Tag
 
 __all__ = ["read_page_info"]
 
-DESCRIPTION, PAGE_NAME = 270, 285  # tags
-ASCII = 2
 MAX_TEXT = 1 << 16  # bytes of a name or a description
 LAYOUTS = ('{"shape"', "ImageJ=", "<?xml", "<OME")  # how descriptions of another program's layout begin
 
 
 def read_page_info(stream: BinaryIO, directory: int) -> FrameInfo:
     """Return the name and the description of a page; of a damaged directory, what there is of them."""
-    texts = {DESCRIPTION: "", PAGE_NAME: ""}
+    texts = {Tag.DESCRIPTION: "", Tag.PAGE_NAME: ""}
     with suppress(EOFError):
         for entry in read_entries(stream, Layout.read(stream), directory):
             if entry.tag in texts and entry.kind == ASCII and entry.value_count <= MAX_TEXT:
                 texts[entry.tag] = read_values(stream, entry).rstrip(b"\0").decode("latin-1")
-    if texts[DESCRIPTION].lstrip().startswith(LAYOUTS):
-        texts[DESCRIPTION] = ""
-    return FrameInfo(page_name=texts[PAGE_NAME], description=texts[DESCRIPTION])
+    if texts[Tag.DESCRIPTION].lstrip().startswith(LAYOUTS):
+        texts[Tag.DESCRIPTION] = ""
+    return FrameInfo(page_name=texts[Tag.PAGE_NAME], description=texts[Tag.DESCRIPTION])

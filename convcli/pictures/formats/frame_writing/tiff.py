@@ -11,6 +11,7 @@ from convcli.errors import OutputError
 from convcli.pictures.formats.frame_reading.frames import FrameInfo
 from convcli.pictures.headers.tiff import TYPE_BYTES, Layout, read_entries, read_values
 from convcli.pictures.headers.tiff_pages import page_offsets
+from convcli.pictures.headers.tiff_tags import ASCII, Tag
 
 __all__ = ["TiffPages"]
 
@@ -18,10 +19,9 @@ HEADER = 8
 VERSION = 42
 CLASSIC = 4  # bytes of an offset; BigTIFF has more
 MAX_BYTES = 2**32 - 1
-ASCII, LONG = 2, 4
+LONG = 4  # type of values
 INTEGERS = {3: "H", LONG: "I"}
-DESCRIPTION, PAGE_NAME = 270, 285  # tags
-PARTS = {273: 279, 324: 325}  # the places of strips and tiles, and their lengths
+PARTS = {Tag.STRIP_OFFSETS: Tag.STRIP_COUNTS, Tag.TILE_OFFSETS: Tag.TILE_COUNTS}  # places and lengths
 
 
 class _Field(NamedTuple):
@@ -54,7 +54,7 @@ class TiffPages:
         if layout.offset_bytes != CLASSIC:
             raise self._too_long()
         self.order = "<" if layout.order == "little" else ">"
-        texts = {PAGE_NAME: info.page_name, DESCRIPTION: info.description}
+        texts = {Tag.PAGE_NAME: info.page_name, Tag.DESCRIPTION: info.description}
         fields = {
             tag: _Field(ASCII, text.encode("latin-1", "replace") + b"\0")
             for tag, text in texts.items()
