@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from PIL import Image
 
 from convcli.errors import ImageError, NotKeptWhole
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
@@ -377,6 +378,17 @@ def test_what_no_decoder_reads_does_not_name_the_extra(request: pytest.FixtureRe
     with pytest.raises(ImageError) as caught:
         read(content)
     assert str(caught.value) == "x.tif: is compressed by method 34887, which is not read"
+
+
+def test_a_damaged_fax_is_not_said_to_be_of_an_unknown_compression() -> None:
+    stream = io.BytesIO()
+    Image.new("1", (16, 16)).save(stream, "TIFF", compression="group4")
+    content = bytearray(stream.getvalue())
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+        place = file.pages[0].tags[256].valueoffset  # type: ignore[union-attr]
+    content[place : place + 2] = b"\0\0"  # the width
+    with pytest.raises(ImageError, match="damaged"):
+        read(bytes(content))
 
 
 @pytest.mark.usefixtures("without_extra")

@@ -72,14 +72,15 @@ def _describe_tiff(head: bytes, tags: Tags | None, name: str) -> str | None:
     if samples < 1 or not all(1 <= number <= 128 for number in bits) or not formats <= set(SAMPLE_FORMATS):
         return None
     method = tags.get(Tag.COMPRESSION, (1,))[0]
-    refuse_compression(name, method)
     if method not in TiffImagePlugin.COMPRESSION_INFO:
+        refuse_compression(name, method)
         return f"is compressed by method {method}"
     planes = samples > 1 and tags.get(Tag.PLANAR) == (SEPARATE_PLANES,)
     if _pillow_reads(head, tags, samples, bits, formats) and not (planes and Tag.EXTRA_SAMPLES in tags):
         return None
     photometric, extra = tags[Tag.PHOTOMETRIC][0], tags.get(Tag.EXTRA_SAMPLES, ())
     refuse_unread(name, photometric, bits[0], max(formats), extra)
+    refuse_compression(name, method)
     depth = f"{bits[0]}-bit" if len(set(bits)) == 1 else "unequal"
     kind = SAMPLE_FORMATS[next(iter(formats))] if len(formats) == 1 else ""
     several = f", {samples} per pixel" if samples > 1 else ""
