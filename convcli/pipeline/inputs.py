@@ -137,10 +137,10 @@ def _find_pictures(source: Source, out_dir: str) -> list[Source]:
 
     extensions = readable_extensions() | {".npy"}
     sources: list[Source] = []
-    folders = [source.name]
-    out_name = os.path.basename(out_dir)  # noqa: PTH119 -- a part of a real path, as text
+    folders = [(source.name, "")]
+    out_name, out_id = os.path.basename(out_dir), _folder_id(out_dir)  # noqa: PTH119 -- a part of a real path, as text
     while folders:  # `os.walk` is recursive, and a tree may be deeper than its limit
-        folder = folders.pop()
+        folder, subfolder = folders.pop()
         try:
             with os.scandir(folder) as listing:
                 visible = [entry for entry in listing if not entry.name.startswith(".")]
@@ -148,19 +148,27 @@ def _find_pictures(source: Source, out_dir: str) -> list[Source]:
             sources.append(Source(folder, error=describe_os_error(error)))
             continue
         entries = sorted(visible, key=attrgetter("name"))
-        subfolder = os.path.relpath(folder, source.name)
         sources += [
-            Source(entry.path, "" if subfolder == "." else subfolder)
+            Source(entry.path, subfolder)
             for entry in entries
             if Path(entry.name).suffix.lower() in extensions and not entry.is_dir()
         ]
         # Skip links, which may lead back here, and the outputs of an earlier run.
         folders += [
-            entry.path
+            (entry.path, os.path.join(subfolder, entry.name))  # noqa: PTH118 -- a path takes its own length in time
             for entry in reversed(entries)
             if entry.is_dir(follow_symlinks=False)
-            and (entry.name != out_name or os.path.realpath(entry.path) != out_dir)
+            and (out_id is None or entry.name != out_name or _folder_id(entry.path) != out_id)
         ]
     if not sources:
         raise UsageError(source.name, "contains no pictures")
     return sources
+
+
+def _folder_id(folder: str) -> tuple[int, int] | None:
+    """Return the device and inode number of a folder, or None if there is none."""
+    try:
+        found = os.stat(folder)  # noqa: PTH116 -- for each of many folders
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
