@@ -40,6 +40,8 @@ class FrameRange(NamedTuple):
         ImageError
             The file has fewer frames.
         """
+        if not count:
+            raise ImageError(name, "holds no picture")
         last = count - 1 if self.last is None else self.last
         if last >= count:
             has = f"it has {count} frames, counted from 0" if count > 1 else "it has a single frame"

@@ -9,7 +9,7 @@ from convcli.pipeline.recipes.recipe import InputKind, Recipe, Work
 
 __all__ = ["kept_result_bytes", "result_bytes"]
 
-HELD_BYTES = 4  # bytes per value of the frames that the encoder of AVIF holds to the end
+AVIF_FRAME_BYTES = 56  # bytes per pixel that the encoder of AVIF takes for each frame (measured)
 
 
 def result_bytes(
@@ -56,8 +56,9 @@ def kept_result_bytes(
     """
     picture = InputKind(size, itemsize, is_numeric)
     works = [_estimate(recipe, file_format, picture)[1] for recipe in recipes]
-    held_bytes = HELD_BYTES if file_format == OutputFormat.AVIF else 0
-    return sum(work.values * max(work.itemsize, held_bytes) for work in works if work is not None)
+    if file_format == OutputFormat.AVIF:
+        return sum(work.pixels * AVIF_FRAME_BYTES for work in works if work is not None)
+    return sum(work.values * work.itemsize for work in works if work is not None)
 
 
 def _estimate(

@@ -608,12 +608,12 @@ def test_the_results_of_all_frames_count_for_the_limit_of_memory(convcli: Runner
     else:
         save_all(f"moving.{kind}", [Image.fromarray(frame) for frame in frames])
     arguments = ["apply", f"moving.{kind}", "--filter", "box", "--signed", "abs", "--frame"]
-    limit = ["--max-memory", "4500k"]
+    limit = ["--max-memory", "6M"]
     with nothing_changes(Path()):
         ran = convcli(*arguments, "all", *limit)
     assert_failed(ran, 1, f"moving.{kind}: ")
     assert "needs about" in ran.err
-    assert "may use only 4.5 MB" in ran.err
+    assert "may use only 6 MB" in ran.err
     if kind != "npy":  # it is read as a whole
         assert convcli(*arguments, "7..9", *limit).code == 0
 
@@ -626,6 +626,26 @@ def test_an_error_is_of_the_right_kind_in_python() -> None:
         filter_file("moving.gif", "box", frame="0..9")
     with pytest.raises(ConvcliError, match=r"frame 1\.5: must be a whole number"):
         filter_file("moving.gif", "box", frame=1.5)  # type: ignore[arg-type]
+
+
+def test_a_file_without_a_picture_is_refused(convcli: Runner) -> None:
+    np.save("none.npy", np.zeros((0, 4, 5)))
+    Path("none.tiff").write_bytes(b"II*\0\0\0\0\0")
+    Path("none.gif").write_bytes(GIF_HEAD + b";")
+    for name, why in (
+        ("none.npy", "array of shape (0, 4, 5): "),
+        ("none.tiff", "holds no picture"),
+        ("none.gif", ""),
+    ):
+        with nothing_changes(Path()):
+            ran = convcli("apply", name, "--filter", "box", "--frame", "all")
+        assert_failed(ran, 1, f"{name}: {why}")
+
+
+def test_a_terminal_shows_how_many_frames_there_are(terminal: Runner) -> None:
+    np.save("stack.npy", np.arange(60).reshape(3, 4, 5))
+    ran = terminal("apply", "stack.npy", "--filter", "identity", "--frame", "all")
+    assert ran.all == (0, "stack-identity.npy  (3 frames of 4x5, int16 from 0 to 59)\n", "")
 
 
 # Deep pages and batches -----------------------------------------------------------------------------------

@@ -104,7 +104,8 @@ def _format_summary(record: Mapping[str, object], finished: Finished) -> str:
     low, high = (
         f"{end:.6g}" if isinstance(end, float) else f"{end}" for end in (record["min"], record["max"])
     )
-    text = f"({record['shape_out']}, {record['dtype']} from {low} to {high})"
+    frames = f"{record['frames']} frames of " if record.get("frames", 1) != 1 else ""
+    text = f"({frames}{record['shape_out']}, {record['dtype']} from {low} to {high})"
     if record["saturated"] and not finished.is_saturation_noted:
         text += f"; {record['saturated']} values saturated{SATURATION_HINT * finished.is_amplified}"
     return text

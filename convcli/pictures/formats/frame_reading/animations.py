@@ -72,7 +72,9 @@ class PillowAnimation:
                 raise
             except Exception as error:  # a decoder may raise anything on a damaged file
                 raise ImageError(self.name, describe_error(error)) from None
+            del frame
             yield decoded.to_picture(self.name), FrameInfo(duration=self.image.info.get("duration"))
+            del decoded  # before the next is read
 
 
 def count_jpeg_pictures(stream: BinaryIO, name: str) -> int:

@@ -21,7 +21,8 @@ from convcli.pictures.picture import Picture, PictureKind
 __all__ = ["open_frames"]
 
 FRAME_BYTES = 1 << 11  # that a frame takes besides its pixels (measured: a quarter of that)
-DECODER_BYTES = 16  # bytes per pixel of a canvas, its copies, and what the decoder holds
+ENCODING_COPIES = 2  # copies of an encoded frame while it becomes a part of the file
+CANVAS_BYTES = 4  # bytes per pixel of a canvas, at most
 SIGNATURES = {
     "tiff": rb"II[*+]\0|MM\0[*+]",
     "png": rb"\x89PNG",
@@ -122,8 +123,10 @@ def _pages(
         held = 0
         for number in numbers:
             picture, info = read(number, limits.holding(held))
+            kept = _kept_bytes(limits, picture)
+            held = held + kept if held else (1 + ENCODING_COPIES) * kept
             yield picture, info
-            held += _kept_bytes(limits, picture)
+            del picture  # before the next is read
 
     return Frames(Container("tiff", len(numbers), count > 1), _each_numbered(pages(), numbers, name))
 
@@ -132,9 +135,9 @@ def _open_animation(animation: PillowAnimation, name: str, limits: Limits, selec
     numbers = selected.select(animation.count, name)
     height, width, channels = animation.size
     limits.check_frames(name, numbers.stop, width, height)
-    decoder_bytes = DECODER_BYTES * height * width + 2 * animation.file_bytes
-    kept = (len(numbers) - 1) * (FRAME_BYTES + limits.kept_bytes((height, width, channels), 1, False))
-    limits.holding(kept).check(name, animation.size, 1, decoder_bytes=decoder_bytes)
+    held = _held_copies(numbers) * (FRAME_BYTES + limits.kept_bytes((height, width, channels), 1, False))
+    held += 2 * CANVAS_BYTES * height * width + 2 * animation.file_bytes  # the decoder's
+    limits.holding(held).check(name, animation.size, 1, decoder_bytes=2 * CANVAS_BYTES * height * width)
     container = Container(animation.format, len(numbers), True, animation.plays)
     return Frames(container, _each_numbered(animation.frames(numbers), numbers, name))
 
@@ -144,16 +147,16 @@ def _open_composed(
 ) -> Frames:
     """Open an animation whose frames cover parts of the canvas."""
     numbers = selected.select(animation.promised, name)
-    held = len(animation.frames)
-    if numbers.stop > held:
-        raise ImageError(name, f"is damaged: it promises {animation.promised} frames, but holds {held}")
+    found = len(animation.frames)
+    if numbers.stop > found:
+        raise ImageError(name, f"is damaged: it promises {animation.promised} frames, but holds {found}")
     canvas = animation.canvas(_decode_first(animation.stream, name, limits))
-    kept = (len(numbers) - 1) * _kept_bytes(limits, canvas.model)
     height, width, channels = (*canvas.model.pixels.shape, 1)[:3]
     limits.check_frames(name, numbers.stop, width, height)
     itemsize = canvas.model.pixels.itemsize
-    decoder_bytes = DECODER_BYTES * itemsize * height * width
-    limits.holding(kept).check(name, (height, width, channels), itemsize, decoder_bytes=decoder_bytes)
+    canvas_bytes = CANVAS_BYTES * itemsize * height * width
+    held = _held_copies(numbers) * _kept_bytes(limits, canvas.model) + 2 * canvas_bytes  # and the frame on it
+    limits.holding(held).check(name, (height, width, channels), itemsize, decoder_bytes=2 * canvas_bytes)
 
     def frames() -> Iterator[FramePicture]:
         for number in range(numbers.stop):
@@ -162,6 +165,7 @@ def _open_composed(
                 shown = canvas.show(animation.picture(number), placement)
             if number in numbers:
                 yield shown, FrameInfo(placement.duration)
+            del shown
 
     has_default = animation.has_default and numbers.start == 0
     container = Container(animation.format, len(numbers), True, animation.plays, has_default)
@@ -174,6 +178,11 @@ def _decode_first(stream: BinaryIO, name: str, limits: Limits) -> Picture:
     if decoded is None:
         raise ImageError(name, "is damaged")
     return decoded.to_picture(name)
+
+
+def _held_copies(numbers: range) -> int:
+    """Return of how many frames the encoded results are in memory while the last is computed."""
+    return len(numbers) - 1 + ENCODING_COPIES if len(numbers) > 1 else 0
 
 
 def _kept_bytes(limits: Limits, picture: Picture) -> int:
