@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from convcli.errors import ImageError, UsageError
 
-__all__ = ["SEVERAL_FRAMES", "FrameRange", "parse_frames"]
+__all__ = ["SEVERAL_FRAMES", "FrameRange", "no_frame", "parse_frames"]
 
 ALL = "all"
 SEVERAL_FRAMES = "has several frames; the first is used (--frame selects another, --frame all filters all)"
@@ -44,13 +44,18 @@ class FrameRange(NamedTuple):
             raise ImageError(name, "holds no picture")
         last = count - 1 if self.last is None else self.last
         if last >= count:
-            has = f"it has {count} frames, counted from 0" if count > 1 else "it has a single frame"
-            raise ImageError(name, f"has no frame {last}: {has}")
+            raise no_frame(name, last, count)
         return range(self.first, last + 1)
 
     def __str__(self) -> str:
         """Return it as typed."""
         return ALL if self.last is None else f"{self.first}..{self.last}"
+
+
+def no_frame(name: str, frame: int, count: int) -> ImageError:
+    """Return the error that a file of `count` frames does not have a frame."""
+    has = f"it has {count} frames, counted from 0" if count > 1 else "it has a single frame"
+    return ImageError(name, f"has no frame {frame}: {has}")
 
 
 def parse_frames(text: str, option: str) -> int | FrameRange:

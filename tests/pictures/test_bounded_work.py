@@ -17,13 +17,13 @@ from convcli.errors import ImageError
 from convcli.pictures import limits as limits_module
 from convcli.pictures.damage import jpeg as jpeg_damage
 from convcli.pictures.damage import png_metadata
-from convcli.pictures.damage.avif import avif_bits
 from convcli.pictures.damage.jpeg import check_fill, find_scans
 from convcli.pictures.formats import pillow_estimates
 from convcli.pictures.formats.frame_reading.opening import open_frames
 from convcli.pictures.formats.pillow import decode
 from convcli.pictures.frames import FrameRange
 from convcli.pictures.headers.av1 import coded_pixels
+from convcli.pictures.headers.avif import avif_bits
 from convcli.pictures.headers.tiff_pages import page_offset, page_offsets
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 from convcli.pictures.picture import Picture

@@ -17,8 +17,9 @@ from convcli.pictures.formats.deep.kept_whole import decoder_arguments, refuse_c
 from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
 from convcli.pictures.formats.owned_process import is_owned
 from convcli.pictures.formats.pillow_conventions import (
+    cmyk_note,
     describe_color,
-    exif_resolution,
+    find_resolution,
     forget_xmp,
     prepare,
     scale_note,
@@ -26,7 +27,7 @@ from convcli.pictures.formats.pillow_conventions import (
 from convcli.pictures.formats.pillow_damage import check_damage
 from convcli.pictures.formats.pillow_estimates import check_size, is_memory_short
 from convcli.pictures.formats.pillow_opening import allocate_pixels, length, open_image, seek_frame, signature
-from convcli.pictures.frames import SEVERAL_FRAMES
+from convcli.pictures.frames import SEVERAL_FRAMES, no_frame
 from convcli.pictures.headers.tiff_tags import Tag
 from convcli.pictures.limits import Limits
 
@@ -163,9 +164,7 @@ def _seek(image: ImageFile.ImageFile, stream: BinaryIO, frame: int, name: str) -
     try:
         seek_frame(image, frame, name)
     except EOFError:
-        count = getattr(image, "n_frames", 1)
-        has = f"it has {count} frames, counted from 0" if count > 1 else "it has a single frame"
-        raise ImageError(name, f"has no frame {frame}: {has}") from None
+        raise no_frame(name, frame, getattr(image, "n_frames", 1)) from None
 
 
 def _tag(image: Image.Image, number: int, default: Any) -> Any:
@@ -236,13 +235,14 @@ def describe_loaded(
     if image.mode in {"LAB", "HSV"}:
         raise ImageError(name, f"has {image.mode} colors; convert it to RGB first")
     if image.mode == "CMYK":
-        notes.append("CMYK was converted to RGB" + (", and its color profile was dropped" if profile else ""))
+        notes.append(cmyk_note(profile))
         profile = None
+    resolution = find_resolution(image)
     return PillowDecoded(
         image,
         image.format or "",
         profile,
-        _resolution(image, sideways=sideways),
+        resolution[::-1] if resolution and sideways else resolution,
         tuple(notes),
         _tag(image, Tag.SAMPLE_FORMAT, (1,))[0] if image.format == "TIFF" else 0,
         _tag(image, Tag.PHOTOMETRIC, 1) == 0,
@@ -258,19 +258,6 @@ def _fix_byte_order(image: Image.Image) -> None:
         raw_mode, *rest = tiles[0][3]
         native = re.sub(r"^([FI];(?:16|32))B(?=[FS]?$)", r"\1N", raw_mode)
         image.tile = [tiles[0]._replace(args=(native, *rest))]  # type: ignore[attr-defined]
-
-
-def _resolution(image: Image.Image, *, sideways: bool) -> tuple[float, float] | None:
-    """Return dots per inch, horizontally and vertically, of the upright picture."""
-    value = image.info.get("dpi")
-    if image.format in {"JPEG", "MPO"} and not image.info.get("jfif_unit"):
-        value = exif_resolution(image)
-    if image.format == "TIFF" and _tag(image, Tag.X_RESOLUTION, None) is None:
-        return None  # Pillow invents a default
-    if not isinstance(value, tuple) or len(value) != 2 or not all(0 < float(part) < 1e6 for part in value):
-        return None
-    across, down = float(value[0]), float(value[1])
-    return (down, across) if sideways else (across, down)
 
 
 def _scale_transparent_gray(image: Image.Image, raw_mode: str) -> None:

@@ -17,12 +17,16 @@ from convcli.pictures.headers.tiff_tags import CENTIMETER, Photometric, Tag
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["describe_color", "exif_resolution", "forget_xmp", "prepare", "scale_note"]
+__all__ = [
+    "cmyk_note", "describe_color", "find_resolution", "forget_xmp", "prepare", "scale_note",
+    "sound_resolution",
+]  # fmt: skip
 
 HALF = (2, 2)  # the subsampling of a file that does not give it
 JPEG_COEFFICIENTS = (0.299, 0.587, 0.114)
 FULL_RANGE = (0, 255, 128, 255, 128, 255)
 BMP_HEADER, BMP_BITFIELDS, BMP_ALPHA_BITFIELDS = 14, 3, 6
+MAX_DOTS = 1e6  # per inch
 BLOCK = 1 << 20  # bytes read at a time
 SRGB_GAMMA = 1 / 2.2
 SRGB_CHROMATICITY = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
@@ -58,6 +62,11 @@ def scale_note(most: int) -> str:
     return f"its values from 0 to {most} are scaled to {255 if most < 255 else 65535}"
 
 
+def cmyk_note(profile: bytes | None) -> str:
+    """Return the note on colors that were converted from CMYK."""
+    return "CMYK was converted to RGB" + (", and its color profile was dropped" if profile else "")
+
+
 def describe_color(image: Image.Image) -> list[str]:
     """Return notes on what a PNG without a profile says about its colors: samples are used as they are."""
     found = image.info
@@ -89,7 +98,22 @@ def forget_xmp(image: Image.Image) -> None:
         image._exif = None  # Pillow may have read it with the XMP
 
 
-def exif_resolution(image: Image.Image) -> tuple[float, float] | None:
+def find_resolution(image: Image.Image) -> tuple[float, float] | None:
+    """Return the dots per inch of an image as it is stored; None if the file does not give them."""
+    dots: Any = image.info.get("dpi")
+    if image.format in {"JPEG", "MPO"} and not image.info.get("jfif_unit"):
+        dots = _exif_resolution(image)
+    if image.format == "TIFF" and Tag.X_RESOLUTION not in image.tag_v2:  # type: ignore[attr-defined]
+        return None  # Pillow invents a default
+    return sound_resolution(*map(float, dots)) if isinstance(dots, tuple) and len(dots) == 2 else None
+
+
+def sound_resolution(across: float, down: float) -> tuple[float, float] | None:
+    """Return dots per inch, horizontally and vertically, or None if no picture can have them."""
+    return (across, down) if 0 < across < MAX_DOTS and 0 < down < MAX_DOTS else None
+
+
+def _exif_resolution(image: Image.Image) -> tuple[float, float] | None:
     """Return dots per inch by EXIF, of which Pillow takes one for both axes and makes up what is missing."""
     exif = image.getexif()
     try:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from convcli.errors import ImageError
+from convcli.pictures.frames import no_frame
 from convcli.pictures.headers.tiff import MAX_OFFSET, Layout
 
 __all__ = ["at_page", "page_offset", "page_offsets"]
@@ -46,8 +46,7 @@ def page_offset(stream: BinaryIO, name: str, page: int) -> int:
         if number == page:
             return offset
         count = number + 1
-    has = f"it has {count} frames, counted from 0" if count > 1 else "it has a single frame"
-    raise ImageError(name, f"has no frame {page}: {has}")
+    raise no_frame(name, page, count)
 
 
 def at_page(stream: BinaryIO, offset: int) -> BinaryIO:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.pictures.damage.avif import avif_bits
 from convcli.pictures.damage.jpeg import find_scans, pad_scans
 from convcli.pictures.damage.png import check_chunks, find_chunk, pixel_data
 from convcli.pictures.formats.deep.png_samples import read_samples
@@ -27,9 +26,11 @@ from convcli.pictures.formats.deep.samples import (
     scale_depth,
 )
 from convcli.pictures.formats.deep.unread import refuse_jpeg
-from convcli.pictures.formats.pillow_conventions import describe_color, exif_resolution
+from convcli.pictures.formats.pillow_conventions import describe_color, find_resolution, sound_resolution
 from convcli.pictures.formats.pillow_opening import open_image
+from convcli.pictures.frames import no_frame
 from convcli.pictures.headers.av1 import coded_pixels
+from convcli.pictures.headers.avif import avif_bits
 from convcli.pictures.headers.jpeg import read_frame
 from convcli.pictures.headers.jpeg2000 import ASSOCIATED_OPACITY, COLOR, OPACITY, ColorSpace, read_jpeg2000
 from convcli.pictures.headers.jpegxl import ALPHA, read_jpegxl
@@ -104,7 +105,8 @@ def decode_jpeg2000(stream: BinaryIO, name: str, limits: Limits, frame: int | No
     samples = imagecodecs.jpeg2k_decode(stream.read())
     ink = header.space == ColorSpace.CMYK
     alpha, bands = _jpeg2000_alpha(header.components, header.channels, ink=ink)
-    meaning = Meaning(alpha, bands, False, ink and not bands, 1, header.profile, header.resolution)
+    resolution = sound_resolution(*header.resolution) if header.resolution else None
+    meaning = Meaning(alpha, bands, False, ink and not bands, 1, header.profile, resolution)
     return _picture(samples, header.bits, meaning)
 
 
@@ -152,8 +154,9 @@ def _rewound(stream: BinaryIO) -> BinaryIO:
 def _refuse_frame(frame: int | None, name: str, *, animated: bool = False) -> None:
     """Refuse all frames but the first."""
     if frame:
-        has = "only the first frame of such a file is read" if animated else "it has a single frame"
-        raise ImageError(name, f"has no frame {frame}: {has}")
+        if animated:
+            raise ImageError(name, f"has no frame {frame}: only the first frame of such a file is read")
+        raise no_frame(name, frame, 1)
 
 
 def _check_size(
@@ -198,14 +201,11 @@ def _pillow_meaning(image: Image.Image, frame: int | None) -> Meaning:
     notes = describe_color(image)
     if frame is None and getattr(image, "is_animated", False):
         notes.append(FIRST_OF_SEVERAL)
-    plain_jpeg = image.format == "JPEG" and not image.info.get("jfif_unit")
-    dpi = exif_resolution(image) if plain_jpeg else image.info.get("dpi")
-    sound = isinstance(dpi, tuple) and len(dpi) == 2 and all(0 < float(part) < 1e6 for part in dpi)
     return Meaning(
         alpha=Alpha.STRAIGHT if has_alpha else Alpha.NONE,
         orientation=_orientation(image),
         profile=image.info.get("icc_profile") or None,
-        resolution=(float(dpi[0]), float(dpi[1])) if dpi and sound else None,
+        resolution=find_resolution(image),
         notes=tuple(notes),
     )
 

@@ -44,7 +44,7 @@ def _bits(image: Image.Image, stream: BinaryIO) -> int:
     if image.format == "PPM" and rest and isinstance(rest[0], int):
         return rest[0].bit_length()
     if image.format == "AVIF":
-        from convcli.pictures.damage.avif import avif_bits  # late: only for an AVIF
+        from convcli.pictures.headers.avif import avif_bits  # late: only for an AVIF
 
         position = stream.tell()
         bits = avif_bits(stream)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from convcli.errors import ImageError
 from convcli.pictures.formats.deep.samples import LIBRARY_BYTES, DeepDecoded, Meaning, look_up, make_picture
 from convcli.pictures.formats.pillow_conventions import scale_note
+from convcli.pictures.frames import no_frame
 from convcli.pictures.limits import Limits
 
 __all__ = ["decode_pnm"]
@@ -34,7 +35,7 @@ def decode_pnm(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -
     if not (width and height and 0 < most <= MAX_VALUE):
         raise ImageError(name, f"is damaged: a PNM of {width}x{height} pixels from 0 to {most} cannot be")
     if frame:
-        raise ImageError(name, f"has no frame {frame}: it has a single frame")
+        raise no_frame(name, frame, 1)
     plain = header[1] == b"P3"
     length = stream.seek(0, io.SEEK_END) - header.end()
     values = width * height * 3

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.pictures.formats.pillow_conventions import scale_note
+from convcli.pictures.formats.pillow_conventions import cmyk_note, scale_note
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture, PictureKind, convert_alpha
 
@@ -134,7 +134,7 @@ def make_picture(samples: NDArray[Any], meaning: Meaning) -> Picture:
         turned = np.concatenate((np.iinfo(turned.dtype).max - turned[..., :1], turned[..., 1:]), axis=-1)
     if meaning.ink:
         turned = _without_ink(turned)
-        notes.append("CMYK was converted to RGB" + (", and its color profile was dropped" if profile else ""))
+        notes.append(cmyk_note(profile))
         profile = None
     if meaning.bands:
         notes.append(f"its {turned.shape[2]} samples per pixel are kept as channels")

@@ -30,7 +30,8 @@ from convcli.pictures.formats.deep.unread import (
     refuse_compression,
     refuse_unread,
 )
-from convcli.pictures.frames import SEVERAL_FRAMES
+from convcli.pictures.formats.pillow_conventions import sound_resolution
+from convcli.pictures.frames import SEVERAL_FRAMES, no_frame
 from convcli.pictures.headers.tiff import count_parts
 from convcli.pictures.headers.tiff_pages import page_offsets
 from convcli.pictures.headers.tiff_tags import (
@@ -104,9 +105,7 @@ def _page(tiff: tifffile.TiffFile, frame: int, name: str) -> tifffile.TiffPage:
     try:
         page = tiff.pages[frame]
     except IndexError:
-        count = len(tiff.pages)
-        has = f"it has {count} frames, counted from 0" if count > 1 else "it has a single frame"
-        raise ImageError(name, f"has no frame {frame}: {has}") from None
+        raise no_frame(name, frame, len(tiff.pages)) from None
     if not isinstance(page, tifffile.TiffPage):
         page = page.aspage()
     return page
@@ -207,14 +206,13 @@ def _with_notes(meaning: Meaning, *notes: str) -> Meaning:
 def _resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:
     """Return dots per inch of the picture as it is stored."""
     unit = page.tags.valueof(Tag.RESOLUTION_UNIT, INCH)
-    values = []
+    dots = []
     for tag in (Tag.X_RESOLUTION, Tag.Y_RESOLUTION):
         value = page.tags.valueof(tag, None)
         if not isinstance(value, tuple) or len(value) != 2 or not value[1]:
             return None
-        values.append(value[0] / value[1] * (2.54 if unit == CENTIMETER else 1))
-    across, down = values
-    return (across, down) if unit in (INCH, CENTIMETER) and all(0 < one < 1e6 for one in values) else None
+        dots.append(value[0] / value[1] * (2.54 if unit == CENTIMETER else 1))
+    return sound_resolution(*dots) if unit in (INCH, CENTIMETER) else None
 
 
 def _colored(samples: Any, page: tifffile.TiffPage, name: str) -> Any:
