@@ -354,6 +354,8 @@ def test_frames_that_lie_over_each_other_are_limited(
         read(Limits(pixels=199))
     read(Limits(pixels=200))
     assert picture_of(data, Limits(pixels=100)).pixels.shape == (10, 10, 3)
+    with pytest.raises(ImageError, match="has no frame 99: it has 2 frames, counted from 0"):
+        picture_of(data, Limits(pixels=200), frame=99)
 
 
 # AVIF -----------------------------------------------------------------------------------------------------

@@ -119,7 +119,8 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pi
                 if frame is not None and image.format != "TIFF":
                     if image.format != "MPO":  # its pictures differ in size
                         check_size(image, file_bytes, name, limits, frame=frame)
-                        limits.check_frames(name, frame + 1, *image.size)
+                        count = min(frame + 1, getattr(image, "n_frames", 1))
+                        limits.check_frames(name, count, *image.size)
                     _seek(image, stream, frame, name)
                 check_size(image, file_bytes, name, limits, frame=frame)
                 refuse_cut(image, stream, name)
