@@ -487,6 +487,30 @@ def test_a_note_is_given_once_for_all_frames(convcli: Runner) -> None:
 # Which frames ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("where", "offset", "why"),
+    [
+        ("first", 0, "holds no picture"),
+        ("first", 1 << 62, "frame 0 is damaged or truncated"),
+        ("next", 1 << 62, "frame 1 is damaged or truncated"),
+        ("next", (1 << 64) - 1, "frame 1 cannot be decoded: Unable to seek to frame"),
+    ],
+)
+def test_pages_that_are_not_there_are_not_left_out(
+    convcli: Runner, where: str, offset: int, why: str
+) -> None:
+    tifffile.imwrite("page.tif", noise(1, 4, 5), bigtiff=True, photometric="minisblack", byteorder="<")
+    content = bytearray(Path("page.tif").read_bytes())
+    first = int.from_bytes(content[8:16], "little")
+    entries = int.from_bytes(content[first : first + 8], "little")
+    place = 8 if where == "first" else first + 8 + 20 * entries
+    content[place : place + 8] = offset.to_bytes(8, "little")
+    Path("page.tif").write_bytes(content)
+    ran = convcli("apply", "page.tif", "--filter", "identity", "--frame", "all", "-o", "out.tif")
+    assert_failed(ran, 1, f"page.tif: {why}\n")
+    assert not Path("out.tif").exists()
+
+
 @pytest.mark.parametrize("shape", [(), (3,), (0, 4, 5), (2, 0, 5), (2, 2, 2, 2, 2)])
 def test_a_stack_of_another_shape_is_refused(convcli: Runner, shape: tuple[int, ...]) -> None:
     np.save("odd.npy", np.zeros(shape, np.uint8))

@@ -5,6 +5,7 @@ Does not use numpy, so that decoding can start while numpy is being imported.
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 from contextlib import nullcontext
@@ -154,6 +155,7 @@ def describe_error(error: Exception) -> str:
     text = error.args[0] if error.args else ""
     message = text.decode("latin-1") if isinstance(text, bytes) else str(error)
     for_users = isinstance(error, OSError | SyntaxError | ValueError) and "literal for int" not in message
+    for_users = for_users and getattr(error, "errno", None) != errno.EINVAL  # of an offset that no file has
     return f"cannot be decoded: {message}" if for_users and message else "is damaged or truncated"
 
 

@@ -16,7 +16,7 @@ __all__ = [
 ]  # fmt: skip
 
 PART_TAGS = {Tag.STRIP_OFFSETS, Tag.STRIP_COUNTS, Tag.TILE_OFFSETS, Tag.TILE_COUNTS}
-MAX_OFFSET = (1 << 63) - 1  # where a file can be read
+MAX_OFFSET = 1 << 43  # 8 TiB, where any file ends; file systems refuse far larger offsets
 # By type; the last three are BigTIFF types.
 TYPE_BYTES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), 1)) | {16: 8, 17: 8, 18: 8}
 INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q", 17: "q"}

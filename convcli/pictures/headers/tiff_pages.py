@@ -24,11 +24,11 @@ def page_offsets(stream: BinaryIO) -> Iterator[int]:
     while True:
         stream.seek(position)
         offset = layout.number(stream.read(layout.offset_bytes))
-        if not offset or offset in seen or offset > MAX_OFFSET:
+        if not offset or offset in seen:
             return
         yield offset
         seen.add(offset)
-        stream.seek(offset)
+        stream.seek(min(offset, MAX_OFFSET))
         count = layout.number(stream.read(layout.count_bytes))
         position = min(offset + layout.count_bytes + count * layout.entry_bytes, MAX_OFFSET)
 

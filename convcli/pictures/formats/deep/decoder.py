@@ -6,6 +6,7 @@ Imports numpy, tifffile and imagecodecs only when such a picture is decoded.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -29,6 +30,7 @@ SIGNATURES = {
     "JPEG 2000": rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
     "JPEG XL": rb"\0\0\0\x0cJXL \r\n\x87\n|\xff\x0a",
 }
+FOR_PROGRAMMERS = (TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, struct.error)
 MAX_REASON = 200  # characters of another library's message
 
 
@@ -44,7 +46,7 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> De
     except (ConvcliError, MemoryError):
         raise
     except Exception as error:  # a decoder may raise anything on a damaged file
-        raise ImageError(name, f"cannot be decoded: {_reason(error)}") from None
+        raise ImageError(name, _reason(error)) from None
 
 
 Reader = Callable[[BinaryIO, str, Limits, "int | None"], "DeepDecoded"]
@@ -75,5 +77,8 @@ def _reader(found: str, name: str) -> Reader:
 
 
 def _reason(error: Exception) -> str:
-    """Return a decoder's message as a single line."""
-    return " ".join(str(error).split())[:MAX_REASON] or type(error).__name__
+    """Return a message of one line, a general one where the decoder's own is meant for programmers."""
+    message = " ".join(str(error).split())[:MAX_REASON]
+    if not message or isinstance(error, FOR_PROGRAMMERS):
+        return "is damaged, or of a kind that is not read"
+    return f"cannot be decoded: {message}"
