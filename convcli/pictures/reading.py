@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["load_frames", "load_picture", "read_image", "read_picture", "reading_limits"]
 
 COMPOSED = (b"GIF8", b"\x89PNG")  # how files start in which a frame may be laid over others
+MAX_COLORS = 4  # channels of a picture; an array with more may be a stack of pictures
 MAX_STREAM_BYTES = 1 << 32  # bytes read from a pipe
 TEXT_MEMORY_FACTOR = 12  # reading a text takes at most this many times its bytes in memory
 
@@ -285,7 +287,13 @@ def _decode_npy(stream: BinaryIO, name: str, limits: Limits) -> Picture:
         height, width, channels = (*shape, 1, 1, 1)[:3] if len(shape) < 4 else (math.prod(shape), 1, 1)
         limits.check(name, (height, width, channels), itemsize, numbers=True)
 
-    return _array_picture(_read_array(stream, name, check_shape), name)
+    array = _read_array(stream, name, check_shape)
+    picture = _array_picture(array, name)
+    if array.ndim == 3 and array.shape[2] > MAX_COLORS and array.shape[0] < min(array.shape[1:]):
+        count, height, width = array.shape
+        note = f"is read as one picture of {width} channels; --frame all reads {count} of {height}x{width}"
+        return replace(picture, notes=(note,))
+    return picture
 
 
 def _read_array(

@@ -33,10 +33,10 @@ class FrameNotes:
     Examples
     --------
     >>> notes = FrameNotes()
-    >>> notes.add(0, ["alpha is not kept", "2 of 100 values are NaN"])
-    >>> notes.add(1, ["alpha is not kept", "5 of 100 values are NaN"])
+    >>> notes.add(0, ["npy cannot hold alpha", "2 of 100 values are NaN"])
+    >>> notes.add(1, ["npy cannot hold alpha", "5 of 100 values are NaN"])
     >>> notes.texts
-    ['alpha is not kept', 'frame 0: 2 of 100 values are NaN (other frames: other numbers)']
+    ['npy cannot hold alpha', 'frame 0: 2 of 100 values are NaN (other frames: other numbers)']
     """
 
     def __init__(self) -> None:

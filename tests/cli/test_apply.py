@@ -1416,7 +1416,7 @@ def test_alpha_that_numbers_cannot_hold_is_dropped_with_a_note(convcli: Runner, 
     save(in_folder / "clear.png", pixels)
     ran = convcli("apply", "clear.png", "--filter", "sobel-x", "-o", "out.npy")
     assert (ran.code, ran.out) == (0, "out.npy\n")
-    assert ran.err.startswith("convcli: note: clear.png: alpha is not kept")
+    assert ran.err.startswith("convcli: note: clear.png: npy cannot hold alpha")
     assert ran.err.count("\n") == 1
     assert (np.load("out.npy") == filtered(pixels[..., :3])).all()
 

@@ -184,7 +184,7 @@ def test_nan_stays_where_there_is_nothing_else(convcli: Runner) -> None:
     [
         ("dem.tif", "gaussian:sigma=1", "88 % of the pixels saturate; --signed stretch or --scale 0.1 shows them"),
         ("demu32.tif", "gaussian:sigma=1", "100 % of the pixels saturate; --signed stretch or --scale 9e-05 shows them"),
-        ("f01.tif", "sobel", "the result uses less than 1 % of the range from 0 to 255; --signed stretch or --scale 70 shows them"),
+        ("f01.tif", "sobel", "the result uses less than 1 % of the range from 0 to 255; --signed stretch or --scale 70 makes it visible"),
     ],
 )  # fmt: skip
 def test_numbers_that_do_not_fit_pixels_are_noted(
@@ -218,7 +218,7 @@ def test_saturation_is_said_once(convcli: Runner, terminal: Runner) -> None:
 def test_lost_contrast_is_noted_but_not_that_of_flat_pictures(convcli: Runner) -> None:
     camera = SAMPLES / "camera.png"
     ran = convcli("apply", camera, "--filter", "box", "--scale", "1/200", "-o", "out.png")
-    way = "--signed stretch or another --scale shows them, -o x.npy keeps the numbers"
+    way = "--signed stretch or another --scale makes it visible, -o x.npy keeps the numbers"
     lost = f"the result uses less than 1 % of the range from 0 to 255; {way}"
     assert ran.all == (0, "out.png\n", f"convcli: note: {camera}: {lost}\n")
     flat = np.full((80, 80), 100, np.uint8)

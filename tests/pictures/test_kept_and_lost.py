@@ -1,6 +1,7 @@
 """What each format keeps and loses, as docs/filters.md lists it in a table: each of its cells is tried."""
 
 import io
+import re
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -138,7 +139,8 @@ def attempt(picture: Picture, name: str) -> bytes | None:
         notes = check_holds(picture, file_format, f"x.{name}")
     except ConvcliError:
         return None
-    return None if "alpha is not kept" in notes else b"".join(encode(picture, file_format, f"x.{name}"))
+    is_lost = any(re.fullmatch("[a-z]+ cannot hold .*alpha.*", note) for note in notes)
+    return None if is_lost else b"".join(encode(picture, file_format, f"x.{name}"))
 
 
 @with_and_without_extra

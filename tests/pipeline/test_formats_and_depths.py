@@ -229,7 +229,7 @@ def expected(
 ) -> tuple[str, Array | None, tuple[str, ...]]:
     """Return why a file is refused, or what all its channels hold; and the notes."""
     several = pixels.shape[2] if pixels.ndim == 3 else 1
-    lost = () if alpha is None else ("alpha is not kept",)
+    lost = () if alpha is None else (f"{extension} cannot hold alpha",)
     if extension in NUMBER_FORMATS:
         if extension != "npy" and several > 1:
             advice = "use npy, or take one (apply --channels gray)"
@@ -239,6 +239,8 @@ def expected(
         kept = is_kept_in_tiff(pixels, alpha)
         why = "" if has_extra else tiff_reason(pixels, kept)
         whole = np.dstack((pixels, np.asarray(alpha, pixels.dtype))) if kept else pixels
+        if alpha is not None:
+            lost = (f"tiff cannot hold {alpha.dtype} alpha with {pixels.dtype} pixels",)
         return why, None if why else whole, () if kept else lost
     if extension in ("jp2", "jxl") and not has_extra:
         return f"Pillow writes no {extension.upper()}; {EXTRA}", None, ()

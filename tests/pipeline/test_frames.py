@@ -129,6 +129,29 @@ def test_an_avif_sequence_becomes_one_and_a_stack() -> None:
         assert np.abs(frame[..., :3].astype(int) - pixels).mean() < 12  # AVIF is lossy
 
 
+def test_an_array_that_may_be_a_stack_is_noted(convcli: Runner) -> None:
+    np.save("stack.npy", noise(1, 3, 4, 5))
+    ran = convcli("apply", "stack.npy", "--filter", "box", "-o", "whole.npy")
+    how = "is read as one picture of 5 channels; --frame all reads 3 of 4x5"
+    assert ran.all == (0, "whole.npy\n", f"convcli: note: stack.npy: {how}\n")
+    for shape in ((3, 5, 4), (4, 4, 5), (5, 4, 5)):  # colors and alpha; maps of a layer
+        np.save("maps.npy", noise(1, *shape))
+        assert read_picture("maps.npy").notes == ()
+    assert convcli("apply", "stack.npy", "--filter", "box", "--frame", "2..2", "-o", "third.npy").code == 0
+    third = filter_picture(Picture(noise(1, 3, 4, 5)[2]), "box", signed="raw").pixels
+    assert np.array_equal(np.squeeze(np.load("third.npy")), third)
+
+
+def test_a_terminal_shows_the_number_of_frames_and_nan_are_not_saturated(convcli: Runner) -> None:
+    values = np.full((2, 3, 4), 30, np.float32)
+    values[0, 0, 0] = np.nan
+    values[1, 0, 0] = 300
+    np.save("stack.npy", values)
+    arguments = ("--frame", "all", "--signed", "abs", "--text", "-o", "out.png")
+    ran = convcli("apply", "stack.npy", "--filter", "identity", *arguments)
+    assert ran.out == "out.png  (2 frames of 3x4, float32 from 30 to 300); 1 value saturated\n"
+
+
 def test_sixteen_bits_stay_in_png_tiff_and_npy() -> None:
     arrays = [noise(seed, 4, 6, dtype=np.uint16) for seed in range(3)]
     save_all("deep.tiff", [Image.fromarray(array) for array in arrays])
@@ -481,7 +504,7 @@ def test_a_note_is_given_once_for_all_frames(convcli: Runner) -> None:
     notes = ("colors are reduced to 256", "durations are rounded to 10 ms")
     assert ran.all == (0, "out.gif\n", "".join(f"convcli: note: moving.webp: {note}\n" for note in notes))
     ran = convcli("pool", "moving.webp", "--frame", "all", "-o", "out.npy")
-    assert ran.err == "convcli: note: moving.webp: npy holds no durations; they are not kept\n"
+    assert ran.err == "convcli: note: moving.webp: npy cannot hold the durations of frames\n"
 
 
 # Which frames ---------------------------------------------------------------------------------------------

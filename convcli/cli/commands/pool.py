@@ -43,8 +43,8 @@ def pool(
         str | None,
         typer.Option(
             "--alpha",
-            help="How transparent pixels count: weighted by alpha (and not in a maximum), or straight (as if "
-            "opaque; default: weighted).",
+            help="How transparent pixels count: weighted by alpha (and not in a maximum); or straight, as if "
+            "opaque (default: weighted).",
             metavar="HOW",
             autocompletion=enum_values("convcli.convolution.weighted:AlphaMode", without="filter"),
             rich_help_panel=options.PIXELS,

@@ -183,9 +183,9 @@ Frames = Annotated[
     str | None,
     typer.Option(
         "--frame",
-        help="Frame of an animation, or page of a document, counted from 0 (default: the first). A range, as "
-        "in 2..5, or all filters several, each on its own, into one file.",
-        metavar="NUMBER",
+        help="Frame of an animation, or page of a document, counted from 0 (default: the first). A range such"
+        " as 2..5 selects several, all selects every one; each gives a frame of the output.",
+        metavar="FRAME",
         rich_help_panel=INPUT,
     ),
 ]
@@ -202,8 +202,8 @@ Alpha = Annotated[
     str | None,
     typer.Option(
         "--alpha",
-        help="How transparent pixels count in averages: weighted by alpha, straight (as if opaque), or "
-        "filter (weighted, and alpha is filtered, too; default: weighted).",
+        help="How transparent pixels count in averages: weighted by alpha; straight, as if opaque; or filter,"
+        " weighted and alpha is filtered, too (default: weighted).",
         metavar="HOW",
         autocompletion=enum_values("convcli.convolution.weighted:AlphaMode"),
         rich_help_panel=PIXELS,
@@ -213,7 +213,7 @@ Nan = Annotated[
     str,
     typer.Option(
         "--nan",
-        help="NaN: keep (a window with NaN gives NaN), or ignore (the other values of the window count).",
+        help="How NaN count: keep, a window with NaN gives NaN; or ignore, only its other values count.",
         metavar="HOW",
         autocompletion=enum_values("convcli.convolution.weighted:NanMode"),
         rich_help_panel=PIXELS,

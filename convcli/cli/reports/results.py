@@ -106,6 +106,8 @@ def _format_summary(record: Mapping[str, object], finished: Finished) -> str:
     )
     frames = f"{record['frames']} frames of " if record.get("frames", 1) != 1 else ""
     text = f"({frames}{record['shape_out']}, {record['dtype']} from {low} to {high})"
-    if record["saturated"] and not finished.is_saturation_noted:
-        text += f"; {record['saturated']} values saturated{SATURATION_HINT * finished.is_amplified}"
+    saturated = int(str(record["saturated"])) - int(str(record.get("nan", 0)))  # a note reports NaN
+    if saturated and not finished.is_saturation_noted:
+        values = f"{saturated} value{'s'[: saturated != 1]}"
+        text += f"; {values} saturated{SATURATION_HINT * finished.is_amplified}"
     return text

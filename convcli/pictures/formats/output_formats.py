@@ -299,7 +299,8 @@ def check_holds(picture: Picture, file_format: OutputFormat, name: str) -> tuple
         _check_tiff(picture, channels, name)
     notes = []
     if picture.alpha is not None and not holds_alpha(picture, file_format):
-        notes.append("alpha is not kept")
+        kinds = f"{picture.alpha.dtype} alpha with {pixels.dtype} {'maps' if picture.maps else 'pixels'}"
+        notes.append(f"{file_format} cannot hold {kinds if OUTPUT_FORMATS[file_format].alpha else 'alpha'}")
     if picture.profile is not None and not holds_profile(picture, file_format):
         does = "is written without" if file_format == OutputFormat.JXL else "cannot hold"
         notes.append(f"{file_format} {does} the color profile")

@@ -76,23 +76,24 @@ class PixelNotes(NamedTuple):
         # Cutting off negative values is what clip is for.
         saturated = losses.above + (0 if mapping == SignedMapping.CLIP else losses.below)
         fitting = None if has_pixels else _largest_scale(statistics, white, scale)
-        ways = "--signed stretch shows them"
+        ways = "--signed stretch"
         if not has_bias:
-            ways = f"--signed stretch or {f'--scale {fitting}' if fitting else 'another --scale'} shows them"
+            ways += f" or {f'--scale {fitting}' if fitting else 'another --scale'}"
         is_saturated = saturated > MOST_SATURATED * pixels.size
         if is_saturated:
+            helps = f"{ways} shows them"
             if is_amplified and has_pixels:
-                ways = "--scale gain divides by the gain of the filter"
+                helps = "--scale gain divides by the gain of the filter"
             share = saturated / pixels.size
-            notes.append(f"{share * 100:.0f} % of the pixels saturate; {ways}, -o x.npy keeps the numbers")
+            notes.append(f"{share * 100:.0f} % of the pixels saturate; {helps}, -o x.npy keeps the numbers")
         elif mapping != SignedMapping.STRETCH and (
             _loses_contrast(picture.pixels, pixels)
             if has_pixels
             else _shows_nothing(picture.pixels, pixels, statistics, mapping)
         ):
             notes.append(
-                f"the result uses less than 1 % of the range from 0 to {white}; {ways}, -o x.npy keeps the "
-                "numbers"
+                f"the result uses less than 1 % of the range from 0 to {white}; {ways} makes it visible, "
+                "-o x.npy keeps the numbers"
             )
         return cls(tuple(notes), is_saturated)
 

@@ -128,7 +128,7 @@ class FrameEncoder:
     def _lost(self, info: FrameInfo) -> list[str]:
         notes = []
         if info.duration is not None and self.file_format not in TIMED:
-            notes.append(f"{self.file_format} holds no durations; they are not kept")
+            notes.append(f"{self.file_format} cannot hold the durations of frames")
         if (info.page_name or info.description) and self.file_format != OutputFormat.TIFF:
             notes.append("page names and descriptions are not kept")
         return notes
