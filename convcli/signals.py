@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from convcli.files.atomic import remove_temporaries
+from convcli.files.atomic import has_temporaries, remove_temporaries
 
 __all__ = [
     "SIGNALS",
@@ -64,12 +64,12 @@ def cleanup_at_signal(cleanup: Callable[[], object]) -> Iterator[None]:
 def interruptible() -> Iterator[None]:
     """Let signals end the program within a second, even during a long call of C code within this context.
 
-    There must be no temporary files. If nothing else is to be cleaned up, signals take effect at once.
+    If nothing is to be cleaned up, and nothing will be within this context, signals take effect at once.
     Otherwise a thread waits for them, which Python's global lock can delay. Does nothing outside of the main
     thread, or where the handlers are not installed, as in other programs that use convcli.
     """
     handled = _handled_signals()
-    if handled and len(_cleanups) > 1:
+    if handled and (len(_cleanups) > 1 or has_temporaries()):
         handled = []
         _start_watching()
     for number in handled:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,18 @@ def test_the_handlers_are_back_after_the_call() -> None:
     )
     ended = ended_by(0, call="pass\n" + call, cleans=False)
     assert ended == (-signal.SIGTERM, b"cleaned up", b"")
+
+
+def test_temporary_files_are_removed(tmp_path: Path) -> None:
+    """Where a long call is made while a file is written."""
+    call = (
+        "from convcli.files.atomic import write_atomically\n"
+        "def write(_):\n"
+        f"    {WITHOUT_LOCK}\n"
+        f"write_atomically({str(tmp_path / 'x')!r}, write)"
+    )
+    assert ended_by(signal.SIGTERM, call="pass\n" + call, cleans=False) == (-signal.SIGTERM, b"", b"")
+    assert not list(tmp_path.iterdir())
 
 
 def test_other_programs_keep_their_handlers() -> None:

@@ -16,6 +16,7 @@ from convcli.cli.terminal.output import escaped, write
 from convcli.errors import UsageError, alternatives
 from convcli.files.identity import FileIds
 from convcli.files.streams import STREAM
+from convcli.signals import interruptible
 from convcli.sizes.windowed import Axis
 
 if TYPE_CHECKING:
@@ -125,13 +126,13 @@ class WindowFiles:
         from convcli.figures.window.drawing import window_animation, window_drawing
 
         contents = []
-        if self.output is not None:
-            contents.append(
-                (self.output, _encode(self.output, window_drawing(rows, columns, position, explained)))
-            )
-        if self.animation is not None:
-            animation_drawing = window_animation(rows, columns, explained, seconds=self.seconds)
-            contents.append((self.animation, _encode(self.animation, animation_drawing)))
+        with interruptible():
+            if self.output is not None:
+                drawing = window_drawing(rows, columns, position, explained)
+                contents.append((self.output, _encode(self.output, drawing)))
+            if self.animation is not None:
+                animation = window_animation(rows, columns, explained, seconds=self.seconds)
+                contents.append((self.animation, _encode(self.animation, animation)))
         for name, content in contents:
             write_output_file(name, content, self.inputs, force=self.force)
 

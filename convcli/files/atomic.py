@@ -13,7 +13,7 @@ from convcli.errors import OutputError, OutputExists, describe_os_error
 from convcli.files.identity import FileIds
 from convcli.files.opening import PIPE_TIMEOUT
 
-__all__ = ["INPUT_MESSAGE", "check_target", "remove_temporaries", "write_atomically"]
+__all__ = ["INPUT_MESSAGE", "check_target", "has_temporaries", "remove_temporaries", "write_atomically"]
 
 
 ACCESS_LIST = "system.posix_acl_access"
@@ -103,6 +103,11 @@ def write_atomically(
         raise
     except OSError as error:
         raise OutputError(str(target), describe_os_error(error)) from None
+
+
+def has_temporaries() -> bool:
+    """Whether there are temporary files of unfinished writes."""
+    return bool(_temporaries)
 
 
 def remove_temporaries() -> None:
