@@ -1,4 +1,4 @@
-"""Arrays as images: checked, and filled where they have holes."""
+"""Arrays as images: checked, filled where they have holes, and turned upright."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import ConvcliError, ImageError, UsageError
 
-__all__ = ["check_unmasked", "fill_array", "image_array"]
+__all__ = ["check_unmasked", "fill_array", "image_array", "turn_upright"]
 
 
 def fill_array(
@@ -118,3 +118,19 @@ def image_array(value: ArrayLike) -> NDArray[Any]:
     if image.dtype.kind not in "iu" and image.dtype not in (np.float32, np.float64):
         raise ImageError(f"array of {image.dtype}", "an image holds integers, float32 or float64")
     return image
+
+
+def turn_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn and mirror pixels (H, W, ...) as EXIF's orientation says; return a view, or the array itself.
+
+    Examples
+    --------
+    >>> turn_upright(np.array([[1, 2, 3]]), 6).tolist()
+    [[1], [2], [3]]
+    """
+    if not 1 < orientation <= 8:
+        return pixels
+    turned = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+    rows = slice(None, None, -1 if orientation in (3, 4, 7, 8) else 1)
+    columns = slice(None, None, -1 if orientation in (2, 3, 6, 7) else 1)
+    return turned[rows, columns]

@@ -40,9 +40,8 @@ class FrameNotes:
     """
 
     def __init__(self) -> None:
-        self._found: dict[
-            str, tuple[int, str, bool]
-        ] = {}  # by text without numbers; the last: numbers differ
+        # By text without numbers: the first frame, its note, and whether others have other numbers.
+        self._found: dict[str, tuple[int, str, bool]] = {}
 
     def add(self, frame: int, notes: Iterable[str]) -> None:
         """Add the notes of a frame."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from convcli.errors import ImageError
+from convcli.pictures.headers.jpeg import FRAME_MARKERS
 
 __all__ = ["Scans", "check_fill", "find_scans", "pad_scans"]
 
@@ -24,7 +25,6 @@ STANDALONE = {0x01, *RESTART_MARKERS}  # markers without a segment
 MAX_SCANS, MIN_MAX_SCANS, MAX_PIXELS_SCANNED = 500, 20, 1 << 32
 MAX_SEGMENTS, MAX_FILL = 100_000, 1 << 20
 ARITHMETIC_FRAMES = range(0xC9, 0xD0)
-FRAME_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass

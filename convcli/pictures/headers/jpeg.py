@@ -5,9 +5,9 @@ Source: ITU-T T.81 (JPEG), annex B.
 
 from typing import BinaryIO, NamedTuple
 
-__all__ = ["Frame", "read_frame"]
+__all__ = ["FRAME_MARKERS", "Frame", "read_frame"]
 
-FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+FRAME_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 MAX_SEGMENTS = 1000
 
 
@@ -32,7 +32,7 @@ def read_frame(stream: BinaryIO) -> Frame | None:
         length = int.from_bytes(stream.read(2))
         if len(marker) < 2 or marker[0] != 0xFF or length < 2 or marker[1] == 0xDA:
             return None
-        if marker[1] in FRAMES:
+        if marker[1] in FRAME_MARKERS:
             position = stream.tell()
             content = stream.read(6)
             if len(content) < 6:

@@ -115,9 +115,8 @@ def _jpeg2000_alpha(components: int, channels: tuple[int, ...] | None, *, ink: b
     colors = 4 if ink else 3 if components >= 3 else 1
     if components == colors:
         return Alpha.NONE, False
-    last = (
-        OPACITY if channels is None else channels[-1]
-    )  # as other programs take a channel that is not defined
+    # Other programs take a channel that is not defined as opacity, too.
+    last = OPACITY if channels is None else channels[-1]
     one_more = components == colors + 1 and (channels is None or set(channels[:-1]) == {COLOR})
     if one_more and last in (OPACITY, ASSOCIATED_OPACITY):
         return Alpha.STRAIGHT if last == OPACITY else Alpha.ASSOCIATED, False

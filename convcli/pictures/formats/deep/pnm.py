@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ImageError
-from convcli.pictures.formats.deep.samples import LIBRARY_BYTES, DeepDecoded, Meaning, look_up, make_picture
+from convcli.pictures.formats.deep.samples import (
+    LIBRARY_BYTES,
+    DeepDecoded,
+    Meaning,
+    make_picture,
+    scale_samples,
+)
 from convcli.pictures.formats.pillow_conventions import scale_note
 from convcli.pictures.frames import no_frame
 from convcli.pictures.limits import Limits
@@ -43,16 +49,11 @@ def decode_pnm(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -
     limits.check(name, (height, width, 3), 2, decoder_bytes=decoder_bytes + LIBRARY_BYTES)
     stream.seek(header.end())
     read = _plain if plain else _binary
-    samples = _scaled(read(stream, values, most, name).reshape(height, width, 3), most)
-    notes = () if most == MAX_VALUE else (scale_note(most),)
-    return DeepDecoded(make_picture(samples, Meaning(notes=notes)))
-
-
-def _scaled(samples: NDArray[Any], most: int) -> NDArray[Any]:
+    samples = read(stream, values, most, name).reshape(height, width, 3)
     if most == MAX_VALUE:
-        return samples.astype(np.uint16, copy=False)
-    levels = (np.arange(most + 1, dtype=np.uint64) * MAX_VALUE + most // 2) // most
-    return look_up(levels.astype(np.uint16), samples)
+        return DeepDecoded(make_picture(samples.astype(np.uint16, copy=False), Meaning()))
+    samples = scale_samples(samples, most, np.uint16)
+    return DeepDecoded(make_picture(samples, Meaning(notes=(scale_note(most),))))
 
 
 def _binary(stream: BinaryIO, values: int, most: int, name: str) -> NDArray[Any]:
@@ -67,9 +68,8 @@ def _plain(stream: BinaryIO, values: int, most: int, name: str) -> NDArray[Any]:
     text = re.sub(rb"#[^\r\n]*", b"", stream.read()).strip()
     if text.translate(None, PLAIN_CHARACTERS):
         raise ImageError(name, "is damaged: a pixel is not a whole number")
-    samples = np.fromstring(text, np.int64, sep=" ")[
-        :values
-    ]  # a number that is too large becomes the largest
+    # A number that is too large becomes the largest.
+    samples = np.fromstring(text, np.int64, sep=" ")[:values]
     if len(samples) < values:
         raise ImageError(name, f"is truncated: it has {len(samples)} of its {values} values")
     if samples.max() > most:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.pictures.arrays import turn_upright
 from convcli.pictures.formats.pillow_conventions import cmyk_note, scale_note
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture, PictureKind, convert_alpha
@@ -18,10 +19,10 @@ __all__ = [
     "Alpha",
     "DeepDecoded",
     "Meaning",
-    "look_up",
     "make_picture",
     "picture_itemsize",
     "scale_depth",
+    "scale_samples",
 ]
 
 LIBRARY_BYTES = 1 << 23  # bytes that the decoding libraries take for themselves
@@ -101,16 +102,17 @@ def scale_depth(samples: NDArray[Any], bits: int) -> tuple[NDArray[Any], tuple[s
         samples = samples.view(np.uint8)
     if bits in (8, 16) or bits > 16 or samples.dtype.kind != "u":
         return samples, ()
-    most, full = (1 << bits) - 1, 255 if bits < 8 else 65535
-    levels = (np.arange(most + 1, dtype=np.uint32) * full + most // 2) // most
-    table = levels.astype(np.uint8 if bits < 8 else np.uint16)
-    notes = () if bits < 8 else (scale_note(most),)
-    return look_up(table, samples), notes
+    most = (1 << bits) - 1
+    if bits < 8:
+        return scale_samples(samples, most, np.uint8), ()
+    return scale_samples(samples, most, np.uint16), (scale_note(most),)
 
 
-def look_up(table: NDArray[Any], samples: NDArray[Any]) -> NDArray[Any]:
-    """Return the values of a table at samples (H, ...); numpy would take 8 bytes for each, all at once."""
-    result = np.empty(samples.shape, table.dtype)
+def scale_samples(samples: NDArray[Any], most: int, dtype: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
+    """Scale samples (H, ...) from 0 to `most`, at most 65535, to all values of a dtype."""
+    levels = (np.arange(most + 1, dtype=np.uint32) * np.iinfo(dtype).max + most // 2) // most
+    table = levels.astype(dtype)
+    result = np.empty(samples.shape, dtype)  # strip by strip, because numpy takes 8 bytes for each index
     rows = max(1, STRIP_PIXELS // max(1, samples[0].size))
     for top in range(0, len(samples), rows):
         np.take(table, samples[top : top + rows], mode="clip", out=result[top : top + rows])
@@ -119,7 +121,9 @@ def look_up(table: NDArray[Any], samples: NDArray[Any]) -> NDArray[Any]:
 
 def make_picture(samples: NDArray[Any], meaning: Meaning) -> Picture:
     """Return samples (H, W, C) as a picture; they may be changed in place."""
-    turned = _upright(samples, meaning.orientation)
+    turned = turn_upright(samples, meaning.orientation)
+    if turned is not samples:
+        turned = np.ascontiguousarray(turned)
     profile, notes = meaning.profile, list(meaning.notes)
     resolution = meaning.resolution
     if resolution is not None and meaning.orientation >= 5:
@@ -142,16 +146,6 @@ def make_picture(samples: NDArray[Any], meaning: Meaning) -> Picture:
     plain = pixels.dtype in (np.uint8, np.uint16) and not meaning.bands
     kind = PictureKind.PIXELS if plain else PictureKind.NUMBERS
     return Picture(pixels, alpha, kind, profile, resolution, tuple(notes))
-
-
-def _upright(samples: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn and mirror samples (H, W, C) as EXIF's orientation says."""
-    if not 1 < orientation <= 8:
-        return samples
-    turned = samples.swapaxes(0, 1) if orientation >= 5 else samples
-    rows = slice(None, None, -1 if orientation in (3, 4, 7, 8) else 1)
-    columns = slice(None, None, -1 if orientation in (2, 3, 6, 7) else 1)
-    return np.ascontiguousarray(turned[rows, columns])
 
 
 def _divided(colors: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:

@@ -1,6 +1,5 @@
 """Composes the frames of an animation: each is laid over what was shown before."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -8,19 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.pictures.arrays import turn_upright
 from convcli.pictures.picture import Picture
 
 __all__ = ["Blending", "Canvas", "Disposal", "Placement"]
-
-UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {  # by EXIF orientation
-    2: lambda pixels: pixels[:, ::-1],
-    3: lambda pixels: pixels[::-1, ::-1],
-    4: lambda pixels: pixels[::-1],
-    5: lambda pixels: pixels.swapaxes(0, 1),
-    6: lambda pixels: pixels[::-1].swapaxes(0, 1),
-    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
-    8: lambda pixels: pixels[:, ::-1].swapaxes(0, 1),
-}
 
 
 class Disposal(IntEnum):
@@ -84,7 +74,7 @@ class Canvas:
         color: tuple[int, ...] | None = None,
     ) -> None:
         self.model = model
-        self.upright = UPRIGHT.get(orientation)
+        self.orientation = orientation
         self.pixels = np.zeros_like(model.pixels)
         self.alpha = np.zeros(model.pixels.shape[:2], model.pixels.dtype) if has_alpha else None
         self._fill(color, self.pixels, self.alpha)
@@ -110,7 +100,7 @@ class Canvas:
 
     def _upright(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return a copy of the canvas, or of its alpha, as it is shown."""
-        return np.array(array if self.upright is None else self.upright(array))
+        return np.array(turn_upright(array, self.orientation))
 
     @staticmethod
     def _fill(color: tuple[int, ...] | None, pixels: NDArray[Any], alpha: NDArray[Any] | None = None) -> None:
