@@ -39,7 +39,8 @@ __all__ = [
 
 Image = NDArray[Any]
 
-THREAD_BYTES = 1 << 22  # what a thread takes besides its strips (measured)
+THREAD_BYTES = 1 << 23  # what a thread takes besides its strips (measured)
+FOURIER_BYTES = 40  # what the transforms of a tile take per pixel
 MAX_PADDED = 1 << 28  # pixels of a padded image; so much padding around a small image is a mistake
 
 
@@ -125,7 +126,10 @@ class PlannedConvolution(NamedTuple):
         rows = (plan.strip_rows - 1) * self.rows.stride + self.rows.extent
         strip = rows * width * math.prod(plan.shape[2:]) * plan.sum_dtype.itemsize
         values = plan.strip_rows * math.prod(plan.shape[1:])
-        return plan.threads * (min(THREAD_BYTES, 4 * strip) + strip + values * value_bytes)
+        if len(self.kernels) > 1:
+            value_bytes += self.response_dtype.itemsize + 2 * self.square_dtype.itemsize
+        tile = FOURIER_BYTES * rows**2 if plan.strategy == Strategy.FOURIER else 0
+        return plan.threads * (min(THREAD_BYTES, 4 * strip) + strip + tile + values * value_bytes)
 
 
 def plan_convolution(

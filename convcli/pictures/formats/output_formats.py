@@ -156,7 +156,7 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
         profile=True,
         max_resolution=1e6,
         encoder=EncoderMemory(value=3.4, byte=0.7),
-        number_encoder=EncoderMemory(value=12.5, byte=0.3),
+        number_encoder=EncoderMemory(value=11.5),
         band_encoder=EncoderMemory(value=0.5, byte=1.6),
         save_options={"format": "TIFF", "compression": "tiff_adobe_deflate"},
     ),
@@ -190,7 +190,7 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
         save_options={"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
     ),
     OutputFormat.GIF: FormatProperties(
-        extensions=("gif",), alpha=True, max_side=65535, encoder=EncoderMemory(pixel=36)
+        extensions=("gif",), alpha=True, max_side=65535, encoder=EncoderMemory(value=5.5)
     ),
     OutputFormat.JP2: FormatProperties(
         extensions=("jp2",),
@@ -198,14 +198,14 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
         alpha=True,
         profile=True,
         max_resolution=1e6,
-        encoder=EncoderMemory(value=9, byte=4.5),
+        encoder=EncoderMemory(value=8, byte=4.7),
         extra=True,
     ),
     OutputFormat.JXL: FormatProperties(
         extensions=("jxl",),
         sixteen_bits=True,
         alpha=True,
-        encoder=EncoderMemory(pixel=21, value=7, byte=7.3),
+        encoder=EncoderMemory(pixel=12, value=11),
         extra=True,
     ),
     OutputFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),

@@ -26,7 +26,7 @@ from convcli.sizes.text import format_size
 __all__ = ["bank_recipe"]
 
 Array = NDArray[Any]
-EXTRA_BYTES = 6  # bytes per value of the maps while they are computed (measured)
+SUM_BYTES = 4  # bytes per value of the sums, which become the maps
 
 
 def bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Recipe:
@@ -74,12 +74,16 @@ def _estimate(
     pixels, maps = result_pixels(taps, window, picture.size), bank.count * maps_per_filter
     matrices = bank.taps.reshape(*taps, -1)
     is_weighed = any(rendering.may_weigh(picture, [matrix]) for matrix in np.moveaxis(matrices, 2, 0))
-    itemsize = 4 if picture.itemsize < 8 and not is_weighed else 8
+    selected = rendering.selected(picture)
+    filters = np.moveaxis(bank.taps.reshape(*taps, bank.depth, -1), 3, 0)
+    empty = np.zeros((1, 1), selected.dtype)
+    dtype = result_dtype(empty, largest_result(empty, filters, parse_border(window.border)))
+    itemsize = 8 if is_weighed else dtype.itemsize
     return Work(
         pixels,
         maps,
         itemsize if as_numbers else min(picture.itemsize, 2),
-        pixels * maps * EXTRA_BYTES + rendering.selection_bytes(picture),
+        pixels * maps * (max(itemsize, SUM_BYTES) + 2) + rendering.selection_bytes(picture),
         is_maps=True,
     )
 

@@ -19,7 +19,7 @@ from convcli.sizes.text import format_size
 
 __all__ = ["direction_recipe"]
 
-EXTRA_BYTES = 24  # bytes per pixel of the figure while it is drawn (measured)
+EXTRA_BYTES = 28  # bytes per pixel of the figure while it is drawn (measured)
 
 
 def direction_recipe(

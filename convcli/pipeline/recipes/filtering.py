@@ -29,6 +29,13 @@ __all__ = ["convolution_recipe"]
 
 # Bytes per value of a strip while it becomes pixels (measured); scaling and some mappings need 64 bits.
 NARROW_BYTES, WIDE_BYTES = 10, 26
+RENDERING_BYTES = {
+    SignedMapping.RAW: 0,
+    SignedMapping.ABS: NARROW_BYTES,
+    SignedMapping.CLIP: NARROW_BYTES,
+    SignedMapping.CENTER: WIDE_BYTES,
+    SignedMapping.STRETCH: WIDE_BYTES,
+}
 SMALL_RESULT = 1 << 20  # values; for fewer, memory matters little
 
 
@@ -89,7 +96,7 @@ def _estimate(
     """Plan the convolution of an empty picture, which takes no memory."""
     selected = rendering.selected(picture)
     mapping = rendering.mapping(as_numbers)
-    value_bytes = WIDE_BYTES if mapping in (SignedMapping.CENTER, SignedMapping.STRETCH) else NARROW_BYTES
+    value_bytes = RENDERING_BYTES[mapping]
     if Adjustment(scale, rendering.biases[0], None, rendering.relu).changes:
         value_bytes += WIDE_BYTES
     itemsize = 1 if picture.is_numeric else picture.itemsize

@@ -6,7 +6,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from convcli.convolution.planning import THREAD_BYTES
 from convcli.convolution.pooling import STRIP_BYTES, PoolMode, pool, pool_weighted
 from convcli.convolution.statistics import measure
 from convcli.convolution.weighted import AlphaMode, NanMode, sample_weights
@@ -19,6 +18,8 @@ from convcli.pipeline.recipes.rendering import result_record
 from convcli.sizes.text import format_padding, format_size
 
 __all__ = ["parse_pool_alpha", "pool_recipe"]
+
+SUMS = 6  # times the bytes of a strip that its sums and means take (measured)
 
 
 def parse_pool_alpha(text: str, option: str = "alpha") -> AlphaMode:
@@ -53,7 +54,10 @@ def pool_recipe(
 
 def _estimate(layer: Pooling, mode: PoolMode, jobs: int | None, picture: InputKind, as_numbers: bool) -> Work:
     rows, columns = layer.axes(picture.size)
-    strip = min(STRIP_BYTES + THREAD_BYTES, 2 * prod(picture.size) * picture.itemsize)
+    values = prod(picture.size)
+    strip = min(STRIP_BYTES, 2 * values * picture.itemsize)
+    if mode == PoolMode.AVG:
+        strip *= SUMS
     exact = as_numbers and picture.is_numeric and mode == PoolMode.AVG
     return Work(
         rows.output * columns.output,

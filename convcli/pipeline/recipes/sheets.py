@@ -32,7 +32,7 @@ __all__ = ["CHANNEL_NAMES", "filters_luma", "sheet_recipe"]
 
 Array = NDArray[Any]
 
-EXTRA_BYTES = 6  # bytes per value of a result while its panel is drawn (measured)
+EXTRA_BYTES = 4  # bytes per value of a result while its panel is drawn (measured)
 SHEET_BYTES = 12  # bytes per pixel of the sheet (measured)
 MAX_PANELS = 256
 ROUNDING_FACTOR = 16  # results up to this multiple of the float precision are rounding errors, drawn as 0
@@ -71,7 +71,8 @@ def _estimate(recipes: Sequence[Recipe], panels: int, picture: InputKind, _: boo
     """Estimate the largest result while its panel is drawn, and the sheet."""
     sheet_pixels = panels * max_panel_side(panels) ** 2
     works = [recipe.estimate(picture, True) for recipe in recipes]
-    largest = max(work.values * (work.itemsize + EXTRA_BYTES) + work.extra for work in works)
+    drawn_bytes = EXTRA_BYTES + 4 * min(picture.itemsize, 2)
+    largest = max(work.values * (work.itemsize + drawn_bytes) + work.extra for work in works)
     return Work(sheet_pixels, SHEET_BYTES, 1, largest)
 
 

@@ -130,7 +130,9 @@ def decode_jpegxl(stream: BinaryIO, name: str, limits: Limits, frame: int | None
     colors = 1 if header.gray else 3
     channels = colors + len(header.extra)
     bits = 16 if header.floats else header.bits
-    _check_size(header.size[::-1], channels, bits, 4, stream, name, limits, numbers=header.floats)
+    _check_size(
+        header.size[::-1], channels, bits, 1, stream, name, limits, numbers=header.floats, whole_file=False
+    )
     samples = imagecodecs.jpegxl_decode(_rewound(stream).read(), index=0 if header.animated else None)
     if samples.ndim == 3 and samples.shape[:2] != header.size:  # plane after plane
         samples = np.moveaxis(samples, 0, -1)
@@ -168,16 +170,27 @@ def _check_size(
     limits: Limits,
     *,
     numbers: bool = False,
+    whole_file: bool = True,
 ) -> None:
-    """Refuse a picture whose header gives a size beyond the limits; its decoder takes bytes per value."""
+    """Refuse a picture whose header gives a size beyond the limits.
+
+    Its decoder takes `value_bytes` per value, and holds the whole file twice or lets go of it meanwhile.
+    """
     width, height = size
     itemsize = picture_itemsize(bits)
     if bits not in WHOLE_BITS:
         value_bytes += itemsize  # to scale them
     file_bytes = stream.seek(0, io.SEEK_END)
-    decoder_bytes = width * height * channels * value_bytes + 2 * file_bytes + LIBRARY_BYTES
+    value_bytes *= width * height * channels
+    decoder_bytes = value_bytes + 2 * file_bytes if whole_file else max(value_bytes, file_bytes)
     numbers = numbers or itemsize > 2
-    limits.check(name, (height, width, channels), itemsize, decoder_bytes=decoder_bytes, numbers=numbers)
+    limits.check(
+        name,
+        (height, width, channels),
+        itemsize,
+        decoder_bytes=decoder_bytes + LIBRARY_BYTES,
+        numbers=numbers,
+    )
 
 
 def _picture(samples: NDArray[Any], bits: int, meaning: Meaning) -> DeepDecoded:
