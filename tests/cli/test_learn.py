@@ -139,7 +139,7 @@ def test_progress_is_for_a_terminal(
         (["--f", "31x20", "--curve", "c.png"], "learning 620 weights in up to 5,000 steps takes about 2 minutes; use a smaller --f or fewer --steps"),
         (["--f", "30", "--steps", "1000"], "learning 900 weights in up to 1,000 steps takes about 1 minute; --closed-form solves for them in seconds"),
         (["--f", "30", "--steps", "500"], None),
-        (["--f", "9"], None),
+        (["--f", "9", "--steps", "10000000"], None),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Pair", "learn"]
 
 LARGE_ERROR = 0.5  # relative error
+MANY_WEIGHTS = 256  # with fewer, training seldom takes all its steps
 SECONDS_PER_WEIGHT = 45e-6  # of a step of training, on two cores
 BYTES_PER_VALUE = 50  # memory that learning takes per value of the input
 TRAINING = "Training"  # heading of the help page
@@ -270,7 +271,7 @@ def _note_long_training(
     """Print a note before training that takes minutes."""
     weights = size[0] * size[1] * examples[0].pixels.shape[2]
     minutes = round(weights * steps * SECONDS_PER_WEIGHT / 60)
-    if minutes:
+    if minutes and weights >= MANY_WEIGHTS:
         remedy = (
             "use a smaller --f or fewer --steps" if has_curve else "--closed-form solves for them in seconds"
         )
