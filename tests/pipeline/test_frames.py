@@ -152,6 +152,16 @@ def test_a_terminal_shows_the_number_of_frames_and_nan_are_not_saturated(convcli
     assert ran.out == "out.png  (2 frames of 3x4, float32 from 30 to 300); 1 value saturated\n"
 
 
+def test_apng_is_an_extension_of_png() -> None:
+    save_all("moving.apng", [Image.fromarray(noise(seed, 4, 5)) for seed in range(3)], format="PNG")
+    filter_file("moving.apng", "identity", frame="all", output="out.apng")
+    assert Path("out.apng").read_bytes().startswith(b"\x89PNG")
+    assert [read_picture("out.apng", frame=number).pixels.tolist() for number in range(3)] == [
+        noise(seed, 4, 5).tolist() for seed in range(3)
+    ]
+    assert filter_file("moving.apng", "identity", frame="all").output == "moving-identity.png"
+
+
 def test_sixteen_bits_stay_in_png_tiff_and_npy() -> None:
     arrays = [noise(seed, 4, 6, dtype=np.uint16) for seed in range(3)]
     save_all("deep.tiff", [Image.fromarray(array) for array in arrays])

@@ -101,7 +101,7 @@ def apply(
         typer.Option(
             "--signed",
             help="How signed values become pixels: abs, clip, center, stretch, or raw to keep the values "
-            "(default: abs).",
+            "(default: abs; raw if the input holds numbers).",
             metavar="HOW",
             autocompletion=completers.enum_values("convcli.convolution.rendering:SignedMapping"),
         ),
@@ -166,6 +166,7 @@ def apply(
     convcli apply photo.png --filter sobel --angle 70 --signed center -o edges.png
     convcli apply photo.png --kernel "1 0 -1; 2 0 -2; 1 0 -1" --padding valid
     convcli apply photo.png --sheet gallery.png
+    convcli apply moving.gif --filter sobel --frame all
     convcli apply photo.png --direction directions.png
 
     Writes the result to IMAGE-FILTER.png in the current folder and prints its path. A result is an array of
@@ -175,8 +176,8 @@ def apply(
 
     A kernel file can hold a volume (f, f, C), whose products are summed over the channels, or a bank
     (f, f, C, F), like the weights of a convolution layer. A bank gives F feature maps, which fit into a .npy
-    file or a TIFF with F pages. Filters of depth 1, like those of --bank, filter each channel: F maps for
-    each. --combine makes one map of all F.
+    file or a TIFF with F pages. Filters of depth 1, like those of --bank, filter each channel: F maps per
+    channel. --combine makes one map of all F.
 
     --sheet and --direction draw a picture instead of writing the results; -o, --out-dir, --name or --format
     writes the results as well. With several inputs, the file name must contain {stem}. A sheet

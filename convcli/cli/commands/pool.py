@@ -64,8 +64,8 @@ def pool(
     Pools each channel on its own. The stride defaults to the filter size. Padded positions count neither
     in the maximum nor in the mean. Means of pictures are rounded half to even; means of text and .npy
     matrices are exact, unless they are written as a picture (-o out.png). Means weight colors by alpha, and
-    fully transparent pixels are no candidates for a maximum. With --n instead of an image,
-    prints the output size. Pooling has no parameters.
+    maxima leave out fully transparent pixels. With --n instead of an image, prints the output size. Pooling
+    has no parameters.
     """
     options.apply_text_option(arguments.text, json=arguments.json, output=arguments.output)
     from convcli.convolution.pooling import PoolMode  # late: help needs no numpy

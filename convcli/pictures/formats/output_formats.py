@@ -133,7 +133,7 @@ class FormatProperties(NamedTuple):
 
 OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
     OutputFormat.PNG: FormatProperties(
-        extensions=("png",),
+        extensions=("png", "apng"),
         sixteen_bits=True,
         alpha=True,
         profile=True,
