@@ -27,8 +27,9 @@ from convcli.pictures.formats.pillow_conventions import (
 )
 from convcli.pictures.formats.pillow_damage import check_damage
 from convcli.pictures.formats.pillow_estimates import check_size, is_memory_short
-from convcli.pictures.formats.pillow_opening import allocate_pixels, length, open_image, seek_frame, signature
+from convcli.pictures.formats.pillow_opening import allocate_pixels, length, open_image, seek_frame
 from convcli.pictures.frames import SEVERAL_FRAMES, no_frame
+from convcli.pictures.headers.signatures import find_format
 from convcli.pictures.headers.tiff_tags import Tag
 from convcli.pictures.limits import Limits
 
@@ -110,10 +111,11 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pi
             image = open_image(stream, name, frame)
             if image is None:
                 _refuse_unopened(stream, name, frame)
-                kind = signature(stream)
-                if kind is None:
+                kind = find_format(stream)
+                if kind not in FORMATS:
                     return None
-                why = f"starts like {kind} file, but is damaged, truncated or of an unsupported kind"
+                file = "an AVIF file" if kind == "AVIF" else f"a {kind} file"
+                why = f"starts like {file}, but is damaged, truncated or of an unsupported kind"
                 raise ImageError(name, why)
             with image:
                 file_bytes = length(stream)

@@ -5,7 +5,6 @@ replaces it.
 """
 
 import io
-import re
 import struct
 import warnings
 from functools import cache
@@ -17,7 +16,7 @@ from PIL import Image, ImageFile
 from convcli.errors import ImageError
 from convcli.pictures.formats.owned_process import is_owned
 
-__all__ = ["allocate_pixels", "length", "open_image", "seek_frame", "signature"]
+__all__ = ["allocate_pixels", "length", "open_image", "seek_frame"]
 
 PLUGINS = {  # none runs an external program
     "PNG": "PngImagePlugin",
@@ -30,15 +29,6 @@ PLUGINS = {  # none runs an external program
     "AVIF": "AvifImagePlugin",
 }
 PREFIX = 16  # bytes by which a plugin recognizes its format
-SIGNATURES = {  # compiled when a file turns out to be damaged
-    "a PNG": rb"\x89PNG",
-    "a JPEG": rb"\xff\xd8\xff",
-    "a TIFF": rb"II[*+]\0|MM\0[*+]",
-    "a GIF": rb"GIF8",
-    "a WebP": rb"(?s:RIFF.{4}WEBP)",
-    "an AVIF": rb"(?s:.{4}ftypavi[fs])",
-    "a PNM": rb"P[1-6Ff][ \t\r\n#]",
-}
 
 
 @cache
@@ -124,13 +114,6 @@ def allocate_pixels(image: Image.Image) -> None:
     """Make the memory of a TIFF's pixels, before which Pillow would check `PIL.Image.MAX_IMAGE_PIXELS`."""
     if image.format == "TIFF":
         image.im = Image.new(image.mode, getattr(image, "_tile_size", image.size), None).im
-
-
-def signature(stream: BinaryIO) -> str | None:
-    """Return the format that the first bytes of a file indicate, or None."""
-    stream.seek(0)
-    head = stream.read(PREFIX)
-    return next((kind for kind, pattern in SIGNATURES.items() if re.match(pattern, head)), None)
 
 
 def length(stream: BinaryIO) -> int:

@@ -5,12 +5,12 @@ Imports numpy, tifffile and imagecodecs only when such a picture is decoded.
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
 from convcli.errors import ConvcliError, ImageError, NotKeptWhole
+from convcli.pictures.headers.signatures import find_format
 from convcli.pictures.limits import Limits
 
 if TYPE_CHECKING:
@@ -21,26 +21,16 @@ __all__ = ["EXTENSIONS", "FORMATS", "decode"]
 FORMATS = ("JPEG 2000", "JPEG XL")
 """The formats that only this decoder reads."""
 EXTENSIONS = (".jp2", ".j2k", ".jxl")
-SIGNATURES = {
-    "PNG": rb"\x89PNG\r\n\x1a\n",
-    "TIFF": rb"II[*+]\0|MM\0[*+]",
-    "PNM": rb"P[36][ \t\r\n#]",
-    "JPEG": rb"\xff\xd8\xff",
-    "AVIF": rb"(?s:.{4}ftypavi[fs])",
-    "JPEG 2000": rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
-    "JPEG XL": rb"\0\0\0\x0cJXL \r\n\x87\n|\xff\x0a",
-}
+READ = ("PNG", "TIFF", "PNM", "JPEG", "AVIF", *FORMATS)
 FOR_PROGRAMMERS = (TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, struct.error)
 MAX_REASON = 200  # characters of another library's message
 
 
 def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded | None:
     """Decode a picture, or return None if the file is in none of the formats; see `Decoder.decode`."""
-    head = stream.read(16)
-    found = next((name for name, pattern in SIGNATURES.items() if re.match(pattern, head)), None)
-    if found is None:
+    found = find_format(stream)
+    if found not in READ:
         return None
-    stream.seek(0)
     try:
         return _reader(found, name)(stream, name, limits, frame)
     except (ConvcliError, MemoryError):

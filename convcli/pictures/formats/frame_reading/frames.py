@@ -35,7 +35,7 @@ class Container:
     Attributes
     ----------
     format : str
-        Name of the file format in lower case if it holds several frames, otherwise an empty string.
+        Name of the file format in lower case if it can hold several frames, otherwise an empty string.
     count : int
         How many frames were selected.
     several : bool

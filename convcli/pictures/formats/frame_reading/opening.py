@@ -1,6 +1,5 @@
 """Opens files that may hold several pictures, whatever the format, and yields those that were selected."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -14,6 +13,7 @@ from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo, 
 from convcli.pictures.formats.frame_reading.gif import GifAnimation
 from convcli.pictures.formats.frame_reading.tiff import read_page_info
 from convcli.pictures.frames import FrameRange
+from convcli.pictures.headers.signatures import find_format
 from convcli.pictures.headers.tiff_pages import at_page, page_offsets
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture, PictureKind
@@ -23,14 +23,7 @@ __all__ = ["open_frames"]
 FRAME_BYTES = 1 << 11  # that a frame takes besides its pixels (measured: a quarter of that)
 ENCODING_COPIES = 2  # copies of an encoded frame while it becomes a part of the file
 CANVAS_BYTES = 4  # bytes per pixel of a canvas, at most
-SIGNATURES = {
-    "tiff": rb"II[*+]\0|MM\0[*+]",
-    "png": rb"\x89PNG",
-    "gif": rb"GIF8",
-    "webp": rb"(?s:RIFF.{4}WEBP)",
-    "avif": rb"(?s:.{4}ftypavi[fs])",
-    "jpeg": rb"\xff\xd8\xff",
-}
+CONTAINERS = {"PNG", "GIF", "WebP", "AVIF"}  # that may hold several frames or one
 
 
 def open_frames(stream: BinaryIO, name: str, limits: Limits, selected: FrameRange) -> Frames | None:
@@ -51,37 +44,36 @@ def open_frames(stream: BinaryIO, name: str, limits: Limits, selected: FrameRang
     ImageError
         It is damaged, is larger than the limits allow, or does not have those frames.
     """
-    stream.seek(0)
-    head = stream.read(16)
-    file_format = next((kind for kind, pattern in SIGNATURES.items() if re.match(pattern, head)), None)
-    if file_format == "tiff":
+    file_format = find_format(stream)
+    if file_format == "TIFF":
         return _open_tiff(stream, name, limits, selected)
-    if file_format == "png":
+    if file_format == "PNG":
         check_chunks(stream, name)
         png = read_animation(stream, name, limits)
         if png.promised > 1 and png.frames:
             return _open_composed(png, name, limits, selected)
-    elif file_format == "gif":
+    elif file_format == "GIF":
         gif = GifAnimation(stream, name)
         if gif.promised > 1:
             return _open_composed(gif, name, limits, selected)
-    elif file_format in {"webp", "avif"}:
-        animation = PillowAnimation(stream, name, file_format)
+    elif file_format in {"WebP", "AVIF"}:
+        animation = PillowAnimation(stream, name, file_format.lower())
         if animation.count > 1:
             return _open_animation(animation, name, limits, selected)
-    elif file_format == "jpeg":
+    elif file_format == "JPEG":
         return _open_jpeg(stream, name, limits, selected)
-    return _open_single(stream, name, limits, selected, file_format or "")
+    container = file_format.lower() if file_format in CONTAINERS else ""
+    return _open_single(stream, name, limits, selected, container)
 
 
 def _open_single(
-    stream: BinaryIO, name: str, limits: Limits, selected: FrameRange, file_format: str
+    stream: BinaryIO, name: str, limits: Limits, selected: FrameRange, container: str
 ) -> Frames | None:
     decoded = decode(stream, name, limits, frame=0)
     if decoded is None:
         return None
     selected.select(1, name)
-    return Frames(Container(file_format), iter([(decoded.to_picture(name), FrameInfo())]))
+    return Frames(Container(container), iter([(decoded.to_picture(name), FrameInfo())]))
 
 
 def _open_tiff(stream: BinaryIO, name: str, limits: Limits, selected: FrameRange) -> Frames:
