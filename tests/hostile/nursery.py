@@ -25,6 +25,7 @@ from PIL import Image
 import convcli.__main__
 import convcli.cli.commands.pool
 import convcli.kernels.weights
+import convcli.pipeline.recipes.banks
 from convcli.cli import error_handling
 
 LONGEST_REQUEST = 1 << 24
