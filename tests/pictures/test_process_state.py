@@ -172,6 +172,11 @@ def test_a_warning_of_libtiff_of_two_lines_is_not_printed(tmp_path: Path) -> Non
         ("before\ntempfile.tif: Bad code.\n", "before\n", "is damaged: Bad code"),
         ("Fax3Decode2D: Bad:\n  code.\n", "", "is damaged: Fax3Decode2D: Bad: code"),
         (
+            "tempfile.tif: WEBP compression support is not configured.\n",
+            "",
+            "is compressed by WEBP, which is not read",
+        ),
+        (
             "JPEGLib: Warning, Premature end of file.\n",
             "",
             "is damaged: JPEGLib: Warning, Premature end of file",

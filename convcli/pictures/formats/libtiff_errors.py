@@ -75,5 +75,7 @@ def _read(captured: BinaryIO) -> str:
 def _first_error(text: str) -> str:
     messages = (match.groups() for match in LIBTIFF_MESSAGE.finditer(text))
     module, error = next((message for message in messages if not HARMLESS.match(message[1])), ("", ""))
+    if unread := re.fullmatch(r"(\w+) compression support is not configured", error):
+        return f"is compressed by {unread[1]}, which is not read"
     where = "" if module == "tempfile.tif" else f"{module}: "
     return f"is damaged: {where}{' '.join(error.split()).rstrip('.')}" if error else ""
