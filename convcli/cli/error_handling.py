@@ -122,6 +122,12 @@ def _usage_message(error: Exception, arguments: Sequence[str]) -> tuple[str, str
             command,
             "put the layers in quotes; to compare two networks: convcli params resnet18 --against vgg11",
         )
+    invalid = re.fullmatch(
+        r"Invalid value for .*'(--[a-z-]+)': (.+) is not a valid (int|float)[a-z]*\.?", text
+    )
+    if invalid:
+        kind = "a whole number" if invalid[3] == "int" else "a number"
+        return f"{invalid[1]} {invalid[2]}", f"must be {kind}"
     return str(command or "usage"), text[:1].lower() + text[1:].removesuffix(".")
 
 
