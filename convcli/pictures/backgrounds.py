@@ -9,7 +9,7 @@ from PIL import ImageColor
 from convcli.errors import ImageError, UsageError, suggestion
 from convcli.pictures.picture import Picture, convert_alpha
 
-__all__ = ["Color", "flatten", "parse_color"]
+__all__ = ["Color", "flatten", "lay_over", "parse_color"]
 
 Color = tuple[int, int, int]
 WHITE = 255  # the largest part of a color
@@ -76,6 +76,20 @@ def flatten(picture: Picture, background: Color) -> Picture:
     for channel, value in enumerate(background[:count]):
         flat[..., channel] = blend(channels[..., channel], alpha, value)
     return picture.with_pixels(flat.reshape(pixels.shape), None)
+
+
+def lay_over(colors: NDArray[np.uint8], alpha: NDArray[Any] | None, background: Color) -> NDArray[np.uint8]:
+    """Lay colors, uint8 (H, W, 3), over a background color, by an alpha (H, W) of any type.
+
+    Examples
+    --------
+    >>> red = np.array([[[255, 0, 0]]], np.uint8)
+    >>> lay_over(red, np.array([[0]], np.uint16), (255, 255, 255)).tolist()
+    [[[255, 255, 255]]]
+    """
+    if alpha is None:
+        return colors
+    return flatten(Picture(colors, convert_alpha(alpha, colors.dtype)), background).pixels
 
 
 def _blended_integers(values: NDArray[Any], alpha: NDArray[Any], level: int) -> NDArray[Any]:

@@ -188,6 +188,17 @@ def test_colour_pictures_are_of_luma_unless_a_channel_is_named(convcli: Runner, 
     assert np.array_equal(mixed, drawn(convcli, "grey.png")[0])
 
 
+def test_directions_of_transparent_pixels_are_white(convcli: Runner, in_folder: Path) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (270, 300, 4), np.uint8)
+    pixels[..., 3] = np.where(np.arange(300) < 100, 0, 255)
+    Image.fromarray(pixels).save(in_folder / "clear.png")
+    Image.fromarray(pixels[..., :3]).save("opaque.png")
+    opaque, clear = (drawn(convcli, name, "--stride", "2")[0] for name in ("opaque.png", "clear.png"))
+    times = len(opaque) // 135
+    assert (clear[:, : 50 * times] == 255).all()
+    assert np.array_equal(clear[:, 50 * times :], opaque[:, 50 * times :])
+
+
 @pytest.mark.usefixtures("in_folder")
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20000), (20000, 1), (6, 6)])
 def test_every_size_is_drawn(convcli: Runner, shape: tuple[int, int]) -> None:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -395,6 +396,32 @@ def test_transparent_pictures_lie_over_white(convcli: Runner, in_folder: Path) -
     (_, shown), (_, result) = panels_of(convcli, "clear.png", "--filter", "identity")
     assert np.array_equal(shown, expected)
     assert np.array_equal(result, expected)
+
+
+@pytest.mark.parametrize("arguments", [("--kernel", "1 0 -1"), ("--bank", "sobel:1")])
+def test_results_of_transparent_pixels_are_white(
+    convcli: Runner, in_folder: Path, arguments: tuple[str, str]
+) -> None:
+    pixels = noise((30, 200, 4))
+    pixels[:, :90, 3], pixels[:, 150:, 3] = 0, 255
+    save(in_folder / "clear.png", pixels)
+    save(in_folder / "opaque.png", pixels[..., :3])
+    (_, opaque), (_, result) = (
+        panels_of(convcli, name, *arguments)[1] for name in ("opaque.png", "clear.png")
+    )
+    share = pixels[..., 3:].astype(int)
+    assert np.array_equal(result, (opaque * share + 255 * (255 - share) + 127) // 255)
+    assert (result[:, :90] == 255).all()
+
+
+def test_results_of_transparent_pixels_of_16_bits_are_white(convcli: Runner, in_folder: Path) -> None:
+    pixels = np.full((30, 200, 4), 65535, np.uint16)
+    pixels[:, ::3, :3] = 100
+    pixels[:, 90:, 3] = 0
+    (in_folder / "deep.png").write_bytes(imagecodecs.png_encode(pixels))
+    _, (_, result) = panels_of(convcli, "deep.png", "--kernel", "1 0 -1")
+    assert (result[:, 90:] == 255).all()
+    assert (result[:, 1:90:3] != 255).any(axis=2).all()
 
 
 def test_picture_of_16_bits(convcli: Runner, in_folder: Path) -> None:

@@ -4,10 +4,11 @@ from dataclasses import asdict
 from functools import partial
 
 from convcli.convolution.statistics import measure
-from convcli.drawing.colors import color_limit
+from convcli.drawing.colors import WHITE, color_limit
 from convcli.figures.gradient_direction import direction_colors, draw_direction, gradient
 from convcli.figures.sheet import short_number
 from convcli.kernels.filter import Filter
+from convcli.pictures.backgrounds import lay_over
 from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
 from convcli.pipeline.outputs import Destination
@@ -72,7 +73,8 @@ def _draw_direction(
         "brightness: the magnitude,",
         f"black 0, full {short_number(full)}{or_more}",
     ]
-    figure = draw_direction(direction_colors(gradients, full), caption)
+    alpha = window.sample(picture.alpha, filter_.kernels[0].shape)
+    figure = draw_direction(lay_over(direction_colors(gradients, full), alpha, WHITE), caption)
     size = format_size(figure.pixels.shape)
     record = {
         "filter": filter_.name,

@@ -18,7 +18,7 @@ from convcli.figures.scaling import Scaling, max_panel_side
 from convcli.figures.sheet import Panel, draw_sheet, short_number
 from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Filter
-from convcli.pictures.backgrounds import flatten
+from convcli.pictures.backgrounds import flatten, lay_over
 from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
 from convcli.pipeline.outputs import Destination
@@ -228,7 +228,8 @@ def _result_map(
         is_signed = values.ndim == 2 and may_be_negative
         rounding_error = _rounding_error(feature_map, picture.pixels.dtype, max_magnitude)
         colored = signed_map(values, rounding_error) if is_signed else level_map(values, color_limit(values))
-    return colored, _describe_range(values, colored.bar)
+    visible = colored._replace(colors=lay_over(colored.colors, result.alpha, WHITE))
+    return visible, _describe_range(values, colored.bar)
 
 
 def _rounding_error(feature_map: FeatureMap, dtype: np.dtype[Any], max_magnitude: float) -> float:
