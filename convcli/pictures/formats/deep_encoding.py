@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import OutputError
 from convcli.parallel import thread_count
 from convcli.pictures.formats.output_formats import OutputFormat, holds_alpha
 from convcli.pictures.picture import Picture, convert_alpha
@@ -32,33 +31,19 @@ MAX_DENOMINATOR = 65  # of a resolution from 100 to 1000: both parts of a JP2 re
 def encode_deep(
     picture: Picture,
     file_format: OutputFormat,
-    name: str,
     resolution: tuple[float, float] | None,
     jobs: int | None,
 ) -> bytes | memoryview:
-    """Return the bytes of a file; `check_holds` must have accepted the picture.
-
-    Raises
-    ------
-    OutputError
-        The encoder refuses the picture.
-    """
+    """Return the bytes of a file; `check_holds` must have accepted the picture. May raise anything."""
     samples = picture.pixels
     if holds_alpha(picture, file_format) and picture.alpha is not None:
         samples = np.dstack((samples, convert_alpha(picture.alpha, samples.dtype)))
     threads = thread_count(jobs, len(samples), samples.size)
-    try:
-        if file_format == OutputFormat.TIFF:
-            return _encode_tiff(picture, samples, resolution, threads)
-        if file_format == OutputFormat.JP2:
-            return _encode_jp2(picture, samples, resolution, threads)
-        return _encode_jxl(samples, threads)
-    except MemoryError:
-        raise
-    except Exception as error:  # an encoder may raise anything
-        raise OutputError(
-            name, f"the {file_format} encoder failed: {str(error) or type(error).__name__}"
-        ) from None
+    if file_format == OutputFormat.TIFF:
+        return _encode_tiff(picture, samples, resolution, threads)
+    if file_format == OutputFormat.JP2:
+        return _encode_jp2(picture, samples, resolution, threads)
+    return _encode_jxl(samples, threads)
 
 
 def _encode_tiff(

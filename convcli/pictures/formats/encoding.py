@@ -1,15 +1,16 @@
 """Encoding pictures in the output formats."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.errors import OutputError
+from convcli.errors import ConvcliError, OutputError
 from convcli.pictures.formats.output_formats import (
     OUTPUT_FORMATS,
     OutputFormat,
@@ -22,7 +23,7 @@ from convcli.pictures.picture import Picture
 from convcli.pictures.png_writer import encode_png
 from convcli.pictures.text_matrices import format_matrix
 
-__all__ = ["encode"]
+__all__ = ["encode", "pillow_options", "save_with_pillow"]
 
 
 def encode(
@@ -63,7 +64,8 @@ def encode(
     ):
         from convcli.pictures.formats.deep_encoding import encode_deep  # late: few pictures need it
 
-        return [encode_deep(picture, file_format, name, _resolution_for(picture, file_format), jobs)]
+        with _encoder_errors(file_format, name):
+            return [encode_deep(picture, file_format, _resolution_for(picture, file_format), jobs)]
     if file_format == OutputFormat.NPY and picture.pixels.flags.c_contiguous:  # without a copy
         np.lib.format.write_array_header_1_0(memory, np.lib.format.header_data_from_array_1_0(picture.pixels))
         return [memory.getbuffer(), picture.pixels.reshape(-1).view(np.uint8).data]
@@ -74,7 +76,7 @@ def encode(
     elif file_format == OutputFormat.GIF:
         return [encode_gif(picture)]
     else:
-        _encode_with_pillow(picture, file_format, memory, name)
+        return [_encode_with_pillow(picture, file_format, name)]
     return [memory.getbuffer()]
 
 
@@ -99,22 +101,49 @@ def _array_for_pillow(picture: Picture) -> NDArray[Any]:
     return picture.pixels.astype(pillow_numbers(picture.pixels) or picture.pixels.dtype, copy=False)
 
 
-def _encode_with_pillow(picture: Picture, file_format: OutputFormat, memory: BinaryIO, name: str) -> None:
+def _encode_with_pillow(picture: Picture, file_format: OutputFormat, name: str) -> memoryview:
     pixels = _array_for_pillow(picture)
+    options = pillow_options(picture, file_format)
     resolution = _resolution_for(picture, file_format)
-    options = {**(OUTPUT_FORMATS[file_format].save_options or {})}
-    if picture.profile is not None and holds_profile(picture, file_format):
-        options["icc_profile"] = picture.profile
     if resolution is not None:
         options["dpi"] = resolution
-    pages = [Image.fromarray(page) for page in (np.moveaxis(pixels, 2, 0) if picture.maps else [pixels])]
-    if len(pages) > 1:
-        options |= {"save_all": True, "append_images": pages[1:]}
+    pages = np.moveaxis(pixels, 2, 0) if picture.maps else [pixels]
+    return save_with_pillow([Image.fromarray(page) for page in pages], file_format, name, options)
+
+
+def pillow_options(picture: Picture, file_format: OutputFormat) -> dict[str, Any]:
+    """Return the arguments of Pillow's `save` for a format, with the profile if the format can hold it."""
+    options = dict(OUTPUT_FORMATS[file_format].save_options or {})
+    if picture.profile is not None and holds_profile(picture, file_format):
+        options["icc_profile"] = picture.profile
+    return options
+
+
+def save_with_pillow(
+    images: Sequence[Image.Image], file_format: OutputFormat, name: str, options: Mapping[str, Any]
+) -> memoryview:
+    """Return the file of an image, or of several frames or pages.
+
+    Raises
+    ------
+    OutputError
+        The encoder refuses them.
+    """
+    memory = io.BytesIO()
+    first, *others = images
+    several: dict[str, Any] = {"save_all": True, "append_images": others} if others else {}
+    with _encoder_errors(file_format, name):
+        first.save(memory, **options, **several)
+    return memory.getbuffer()
+
+
+@contextmanager
+def _encoder_errors(file_format: OutputFormat, name: str) -> Iterator[None]:
+    """Turn whatever an encoder may raise into an OutputError."""
     try:
-        pages[0].save(memory, **options)
-    except MemoryError:
+        yield
+    except (ConvcliError, MemoryError):
         raise
-    except Exception as error:  # an encoder may raise anything
-        raise OutputError(
-            name, f"the {file_format} encoder failed: {str(error) or type(error).__name__}"
-        ) from None
+    except Exception as error:
+        why = f"the {file_format} encoder failed: {str(error) or type(error).__name__}"
+        raise OutputError(name, why) from None

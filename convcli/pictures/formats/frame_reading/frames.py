@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from convcli.pictures.picture import Picture
 
-__all__ = ["DEFAULT_DURATION", "Container", "FrameInfo", "FramePicture", "Frames"]
+__all__ = ["Container", "FrameInfo", "FramePicture", "Frames"]
 
 DEFAULT_DURATION = 100.0  # milliseconds that a frame is shown if its file does not say how long
 
@@ -26,6 +26,11 @@ class FrameInfo:
     duration: float | None = None
     page_name: str = ""
     description: str = ""
+
+    @property
+    def shown(self) -> float:
+        """Milliseconds that it is shown, also if its file does not say."""
+        return DEFAULT_DURATION if self.duration is None else self.duration
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import io
 import struct
 from fractions import Fraction
 
-from convcli.errors import OutputError
-from convcli.pictures.formats.frame_reading.frames import DEFAULT_DURATION, Container, FrameInfo
+from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo
+from convcli.pictures.formats.frame_writing.unlike import unlike_first
 from convcli.pictures.headers.png_chunks import SIGNATURE, find_chunks, make_chunk
 
 __all__ = ["PngFrames"]
@@ -54,11 +54,8 @@ class PngFrames:
                     b"acTL", struct.pack(">II", frames, min(self.container.plays, MAX_PLAYS))
                 )
         elif header != self.header:
-            raise OutputError(
-                self.name,
-                f"frame {self.frames} is {_describe(header)}, but the first is {_describe(self.header)}, and "
-                "the frames of a png are alike; use tiff",
-            )
+            kinds = _describe(header), _describe(self.header)
+            raise unlike_first(self.name, self.frames, *kinds, "a png")
         if self.container.count > 1 and (self.frames or not self.container.has_default):
             self.parts += make_chunk(b"fcTL", self._control(header, info))
         for kind, data in chunks:
@@ -78,8 +75,7 @@ class PngFrames:
         return struct.pack(">I", self.numbered - 1)
 
     def _control(self, header: bytes, info: FrameInfo) -> bytes:
-        duration = DEFAULT_DURATION if info.duration is None else info.duration
-        seconds = min(Fraction(duration) / 1000, Fraction(MAX_PART)).limit_denominator(MAX_PART)
+        seconds = min(Fraction(info.shown) / 1000, Fraction(MAX_PART)).limit_denominator(MAX_PART)
         if seconds.numerator > MAX_PART:
             seconds = Fraction(round(seconds))
         return (

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import OutputError
+from convcli.pictures.formats.frame_reading.frames import FrameInfo
+from convcli.pictures.formats.frame_writing.unlike import unlike_first
+from convcli.pictures.picture import Picture
 from convcli.sizes.text import format_size
 
 __all__ = ["ArrayStack"]
@@ -19,21 +21,20 @@ class ArrayStack:
         self.name = name
         self.arrays: list[NDArray[Any]] = []
 
-    def add(self, array: NDArray[Any]) -> None:
-        """Add an array.
+    def add(self, picture: Picture, _: FrameInfo) -> tuple[str, ...]:
+        """Add the array of a frame.
 
         Raises
         ------
         OutputError
             It differs in shape from the first.
         """
+        array = picture.pixels
         if self.arrays and array.shape != self.arrays[0].shape:
-            raise OutputError(
-                self.name,
-                f"frame {len(self.arrays)} is {format_size(array.shape)}, but the first is "
-                f"{format_size(self.arrays[0].shape)}, and the frames of a stack are alike; use tiff",
-            )
+            sizes = format_size(array.shape), format_size(self.arrays[0].shape)
+            raise unlike_first(self.name, len(self.arrays), *sizes, "a stack")
         self.arrays.append(array)
+        return ()
 
     def finish(self) -> list[bytes | memoryview]:
         """Return the parts of the file."""

@@ -1,15 +1,16 @@
 """AVIF sequences, written by Pillow."""
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.errors import OutputError
-from convcli.pictures.formats.frame_reading.frames import DEFAULT_DURATION, FrameInfo
+from convcli.pictures.formats.encoding import pillow_options, save_with_pillow
+from convcli.pictures.formats.frame_reading.frames import FrameInfo
+from convcli.pictures.formats.frame_writing.unlike import unlike_first
+from convcli.pictures.formats.output_formats import OutputFormat
+from convcli.pictures.picture import Picture
+from convcli.sizes.text import format_size
 
 __all__ = ["AvifFrames"]
 
@@ -23,7 +24,7 @@ class AvifFrames:
         self.images: list[Image.Image] = []
         self.durations: list[int] = []
 
-    def add(self, pixels: NDArray[np.uint8], info: FrameInfo, options: Mapping[str, Any]) -> tuple[str, ...]:
+    def add(self, picture: Picture, info: FrameInfo) -> tuple[str, ...]:
         """Add a frame and return notes about what is not kept.
 
         Raises
@@ -31,22 +32,18 @@ class AvifFrames:
         OutputError
             It differs in size from the first.
         """
+        pixels = picture.pixels[..., 0] if picture.pixels.shape[2:] == (1,) else picture.pixels
         image = Image.fromarray(pixels)
         if not self.images:
-            self.options = options
+            self.options = pillow_options(picture, OutputFormat.AVIF)
         elif image.size != self.images[0].size:
-            size, first = (f"{height}x{width}" for width, height in (image.size, self.images[0].size))
-            raise OutputError(
-                self.name,
-                f"frame {len(self.images)} is {size}, but the first is {first}, and the frames of an avif "
-                "are alike; use tiff",
-            )
-        duration = DEFAULT_DURATION if info.duration is None else info.duration
+            sizes = format_size(image.size[::-1]), format_size(self.images[0].size[::-1])
+            raise unlike_first(self.name, len(self.images), *sizes, "an avif")
         self.images.append(image)
-        self.durations.append(round(duration))
-        return () if round(duration) == duration else ("durations are rounded to milliseconds",)
+        self.durations.append(round(info.shown))
+        return () if round(info.shown) == info.shown else ("durations are rounded to milliseconds",)
 
-    def finish(self) -> list[bytes]:
+    def finish(self) -> list[memoryview]:
         """Return the file.
 
         Raises
@@ -54,13 +51,5 @@ class AvifFrames:
         OutputError
             The encoder fails.
         """
-        memory = io.BytesIO()
-        first, *others = self.images
-        try:
-            first.save(memory, save_all=True, append_images=others, duration=self.durations, **self.options)
-        except MemoryError:
-            raise
-        except Exception as error:  # an encoder may raise anything
-            why = f"the avif encoder failed: {str(error) or type(error).__name__}"
-            raise OutputError(self.name, why) from None
-        return [memory.getvalue()]
+        options = {**self.options, "duration": self.durations}
+        return [save_with_pillow(self.images, OutputFormat.AVIF, self.name, options)]

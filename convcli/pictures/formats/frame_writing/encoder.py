@@ -12,12 +12,11 @@ from convcli.pictures.formats.frame_writing.avif import AvifFrames
 from convcli.pictures.formats.frame_writing.gif import GifFrames
 from convcli.pictures.formats.frame_writing.tiff import TiffPages
 from convcli.pictures.formats.frame_writing.webp import WebpFrames
-from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat, check_holds, holds_profile
+from convcli.pictures.formats.output_formats import OutputFormat, check_holds
 from convcli.pictures.picture import Picture
 
 __all__ = ["FrameEncoder", "check_holds_frames"]
 
-_Collector = PngFrames | GifFrames | WebpFrames | TiffPages
 MULTIPLE: Mapping[OutputFormat, str] = {
     OutputFormat.GIF: "gif",
     OutputFormat.PNG: "png (APNG)",
@@ -78,18 +77,20 @@ class FrameEncoder:
             encode, file_format=file_format, name=name, png_level=png_level, jobs=jobs
         )
         self._single: Sequence[bytes | memoryview] = ()
-        self._stack = ArrayStack(name) if file_format == OutputFormat.NPY and container.several else None
-        is_sequence = file_format == OutputFormat.AVIF and container.count > 1
-        self._sequence = AvifFrames(name) if is_sequence else None
-        self._collector: _Collector | None = None
-        if file_format == OutputFormat.PNG:
-            self._collector = PngFrames(container, name)
+        self._pictures: ArrayStack | AvifFrames | None = None
+        self._files: PngFrames | GifFrames | WebpFrames | TiffPages | None = None
+        if file_format == OutputFormat.NPY and container.several:
+            self._pictures = ArrayStack(name)
+        elif file_format == OutputFormat.AVIF and container.count > 1:
+            self._pictures = AvifFrames(name)
+        elif file_format == OutputFormat.PNG:
+            self._files = PngFrames(container, name)
         elif file_format == OutputFormat.GIF:
-            self._collector = GifFrames(container)
+            self._files = GifFrames(container)
         elif file_format == OutputFormat.WEBP and container.several:
-            self._collector = WebpFrames(container, name)
+            self._files = WebpFrames(container, name)
         elif file_format == OutputFormat.TIFF:
-            self._collector = TiffPages(name)
+            self._files = TiffPages(name)
 
     def add(self, picture: Picture, info: FrameInfo) -> tuple[str, ...]:
         """Add a frame and return notes about what is not kept.
@@ -100,16 +101,10 @@ class FrameEncoder:
             The format cannot hold it, or not beside the first.
         """
         notes = [*check_holds(picture, self.file_format, self.name), *self._lost(info)]
-        if self._stack is not None:
-            self._stack.add(picture.pixels)
-        elif self._sequence is not None:
-            options = dict(OUTPUT_FORMATS[self.file_format].save_options or {})
-            if picture.profile is not None and holds_profile(picture, self.file_format):
-                options["icc_profile"] = picture.profile
-            pixels = picture.pixels[..., 0] if picture.pixels.shape[2:] == (1,) else picture.pixels
-            notes += self._sequence.add(pixels, info, options)
-        elif self._collector is not None:
-            notes += self._collector.add(b"".join(self._encode(picture)), info)
+        if self._pictures is not None:
+            notes += self._pictures.add(picture, info)
+        elif self._files is not None:
+            notes += self._files.add(b"".join(self._encode(picture)), info)
         else:
             self._single = self._encode(picture)
         return tuple(notes)
@@ -122,7 +117,7 @@ class FrameEncoder:
         OutputError
             The encoder fails.
         """
-        parts = self._stack or self._sequence or self._collector
+        parts = self._pictures or self._files
         return self._single if parts is None else parts.finish()
 
     def _lost(self, info: FrameInfo) -> list[str]:

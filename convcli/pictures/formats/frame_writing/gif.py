@@ -6,7 +6,7 @@ Source: CompuServe, Graphics Interchange Format, version 89a (1990).
 import struct
 from typing import NamedTuple
 
-from convcli.pictures.formats.frame_reading.frames import DEFAULT_DURATION, Container, FrameInfo
+from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo
 
 __all__ = ["GifFrames"]
 
@@ -53,10 +53,9 @@ class GifFrames:
 
     def add(self, content: bytes, info: FrameInfo) -> tuple[str, ...]:
         """Add the file of a frame and return notes about what is not kept."""
-        duration = DEFAULT_DURATION if info.duration is None else info.duration
-        steps = min(round(duration / STEP), MAX_STEPS)
+        steps = min(round(info.shown / STEP), MAX_STEPS)
         self.images.append((_GifImage.read(content), steps))
-        return () if steps * STEP == duration else (f"durations are rounded to {STEP} ms",)
+        return () if steps * STEP == info.shown else (f"durations are rounded to {STEP} ms",)
 
     def finish(self) -> list[bytes]:
         """Return the parts of the file."""

@@ -7,7 +7,9 @@ import struct
 from collections.abc import Iterator
 
 from convcli.errors import OutputError
-from convcli.pictures.formats.frame_reading.frames import DEFAULT_DURATION, Container, FrameInfo
+from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo
+from convcli.pictures.formats.frame_writing.unlike import unlike_first
+from convcli.sizes.text import format_size
 
 __all__ = ["WebpFrames"]
 
@@ -44,19 +46,15 @@ class WebpFrames:
         if not self.frames:
             self.size, self.profile = size, chunks.get(b"ICCP", b"")
         elif size != self.size:
-            raise OutputError(
-                self.name,
-                f"frame {len(self.frames)} is {size[1]}x{size[0]}, but the first is "
-                f"{self.size[1]}x{self.size[0]}, and the frames of a webp are alike; use tiff",
-            )
+            sizes = format_size(size[::-1]), format_size(self.size[::-1])
+            raise unlike_first(self.name, len(self.frames), *sizes, "a webp")
         self.has_alpha = self.has_alpha or bool(bits >> 28 & 1)
-        duration = DEFAULT_DURATION if info.duration is None else info.duration
-        shown = min(round(duration), MAX_DURATION)
+        shown = min(round(info.shown), MAX_DURATION)
         place = _int24(0) + _int24(0) + _int24(size[0] - 1) + _int24(size[1] - 1)
         self.frames.append(
             _chunk(b"ANMF", place + _int24(shown) + bytes([REPLACE]) + _chunk(b"VP8L", pixels))
         )
-        return () if shown == duration else ("durations are rounded to milliseconds",)
+        return () if shown == info.shown else ("durations are rounded to milliseconds",)
 
     def finish(self) -> list[bytes]:
         """Return the parts of the file.
