@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import OutputError, UsageError
-from convcli.pictures.formats import deep_encoding
+from convcli.pictures.formats.deep import encoding
 from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.output_formats import OutputFormat, check_holds, format_for_path, parse_format
 from convcli.pictures.picture import Picture
@@ -140,9 +140,7 @@ def test_a_tiff_keeps_any_numbers_in_any_number_of_channels(dtype: str, channels
 def test_a_tiff_beyond_4_gigabytes_is_a_bigtiff(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = Picture(noise((5, 7, 3), np.uint16))
     assert encoded(picture, OutputFormat.TIFF)[:4] == b"II*\0"
-    monkeypatch.setattr(
-        deep_encoding, "CLASSIC_TIFF_BYTES", deep_encoding.TIFF_MARGIN + picture.pixels.nbytes - 1
-    )
+    monkeypatch.setattr(encoding, "CLASSIC_TIFF_BYTES", encoding.TIFF_MARGIN + picture.pixels.nbytes - 1)
     data = encoded(picture, OutputFormat.TIFF)
     assert data[:4] == b"II+\0"
     assert np.array_equal(tifffile.imread(io.BytesIO(data)), picture.pixels)

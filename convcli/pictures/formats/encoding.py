@@ -62,7 +62,7 @@ def encode(
     if OUTPUT_FORMATS[file_format].extra or (
         file_format == OutputFormat.TIFF and tiff_beyond_pillow(picture)
     ):
-        from convcli.pictures.formats.deep_encoding import encode_deep  # late: few pictures need it
+        from convcli.pictures.formats.deep.encoding import encode_deep  # late: few pictures need it
 
         with _encoder_errors(file_format, name):
             return [encode_deep(picture, file_format, _resolution_for(picture, file_format), jobs)]

@@ -1,1 +1,1 @@
-"""Reads what Pillow cannot keep whole: deep, scientific and multi-band pictures (the extra ``deep``)."""
+"""Reads and writes what Pillow cannot: deep, scientific and multi-band pictures (the extra ``deep``)."""
