@@ -121,6 +121,13 @@ def test_gray_with_alpha_is_refused_by_its_own_name() -> None:
 # PNM ------------------------------------------------------------------------------------------------------
 
 
+def test_a_pgm_and_a_ppm_are_scaled_alike() -> None:
+    values = np.arange(1001, dtype=">u2")
+    gray = read(b"P5 1001 1 1000\n" + values.tobytes()).pixels
+    color = read(b"P6 1001 1 1000\n" + np.repeat(values, 3).tobytes()).pixels
+    assert gray.tolist() == color[..., 1].tolist() == [[round(value * 65535 / 1000) for value in range(1001)]]
+
+
 @pytest.mark.parametrize("extra", [True, False])
 @pytest.mark.parametrize(("most", "note"), [(65535, False), (1023, True), (256, True)])
 def test_pnm_needs_no_extra(request: pytest.FixtureRequest, extra: bool, most: int, note: bool) -> None:

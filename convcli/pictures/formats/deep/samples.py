@@ -109,9 +109,8 @@ def scale_depth(samples: NDArray[Any], bits: int) -> tuple[NDArray[Any], tuple[s
 
 
 def scale_samples(samples: NDArray[Any], most: int, dtype: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
-    """Scale samples (H, ...) from 0 to `most`, at most 65535, to all values of a dtype."""
-    levels = (np.arange(most + 1, dtype=np.uint32) * np.iinfo(dtype).max + most // 2) // most
-    table = levels.astype(dtype)
+    """Scale samples (H, ...) from 0 to `most`, at most 65535, to all values of a dtype, as Pillow does."""
+    table = np.rint(np.arange(most + 1) * np.iinfo(dtype).max / most).astype(dtype)
     result = np.empty(samples.shape, dtype)  # strip by strip, because numpy takes 8 bytes for each index
     rows = max(1, STRIP_PIXELS // max(1, samples[0].size))
     for top in range(0, len(samples), rows):
