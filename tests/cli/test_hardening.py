@@ -305,7 +305,7 @@ def test_what_encoders_take_counts(convcli: Runner, in_folder: Path, name: str) 
 @pytest.mark.parametrize("command", [("explain", "g.png", "--filter", "box"), ("learn", "g.png", "g.png")])
 def test_what_is_made_of_a_picture_counts(convcli: Runner, in_folder: Path, command: tuple[str, ...]) -> None:
     Image.new("L", (100, 100)).save(in_folder / "g.png")
-    ran = convcli(*command, "--max-memory", "200k")
+    ran = convcli(*command, "--max-memory", "100k")
     assert (ran.code, ran.out, "g.png: needs about" in ran.err) == (1, "", True)
 
 
