@@ -11,7 +11,8 @@ from convcli.errors import UsageError
 from convcli.files.atomic import check_target, write_atomically
 from convcli.pictures.arrays import image_array
 from convcli.pictures.formats.encoding import encode
-from convcli.pictures.formats.output_formats import check_holds, format_for_path
+from convcli.pictures.formats.format_checks import check_holds
+from convcli.pictures.formats.output_formats import format_for_path
 from convcli.pictures.picture import Picture
 
 __all__ = ["write_image", "write_picture"]

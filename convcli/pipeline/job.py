@@ -11,7 +11,8 @@ from convcli.errors import ConvcliError, ImageError, OutputError
 from convcli.files.streams import STREAM, write_bytes
 from convcli.files.times import FileTimes, file_times
 from convcli.pictures.formats.encoding import encode
-from convcli.pictures.formats.output_formats import OutputFormat, check_holds
+from convcli.pictures.formats.format_checks import check_holds
+from convcli.pictures.formats.output_formats import OutputFormat
 from convcli.pictures.frames import FrameRange
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.inputs import Source

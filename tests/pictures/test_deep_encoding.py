@@ -16,7 +16,8 @@ from PIL import Image
 from convcli.errors import OutputError, UsageError
 from convcli.pictures.formats.deep import encoding
 from convcli.pictures.formats.encoding import encode
-from convcli.pictures.formats.output_formats import OutputFormat, check_holds, format_for_path, parse_format
+from convcli.pictures.formats.format_checks import check_holds
+from convcli.pictures.formats.output_formats import OutputFormat, format_for_path, parse_format
 from convcli.pictures.picture import Picture
 from convcli.pictures.writing import write_image, write_picture
 from tests.support.command_line import Runner, assert_refused, nothing_changes

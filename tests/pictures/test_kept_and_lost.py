@@ -18,7 +18,8 @@ from convcli import read_picture
 from convcli.errors import ConvcliError, ImageError
 from convcli.pictures.formats.decoding import readable_formats
 from convcli.pictures.formats.encoding import encode
-from convcli.pictures.formats.output_formats import OutputFormat, check_holds, parse_format
+from convcli.pictures.formats.format_checks import check_holds
+from convcli.pictures.formats.output_formats import OutputFormat, parse_format
 from convcli.pictures.picture import Picture
 from tests.support.command_line import Runner
 from tests.support.extras import hide_extra

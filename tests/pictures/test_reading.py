@@ -27,7 +27,8 @@ from PIL import Image, ImageCms
 from convcli.errors import ImageError, OutputError, SizeError, UsageError
 from convcli.files import opening
 from convcli.pictures.formats import encoding
-from convcli.pictures.formats.output_formats import OutputFormat, check_holds, format_for_path, parse_format
+from convcli.pictures.formats.format_checks import check_holds
+from convcli.pictures.formats.output_formats import OutputFormat, format_for_path, parse_format
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 from convcli.pictures.picture import Picture, PictureKind, convert_alpha
 from convcli.pictures.reading import load_picture, read_image, read_picture

@@ -11,13 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ConvcliError, OutputError
-from convcli.pictures.formats.output_formats import (
-    OUTPUT_FORMATS,
-    OutputFormat,
-    holds_profile,
-    pillow_numbers,
-    tiff_beyond_pillow,
-)
+from convcli.pictures.formats.format_checks import holds_profile, pillow_numbers, tiff_beyond_pillow
+from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
 from convcli.pictures.gif_writer import encode_gif
 from convcli.pictures.picture import Picture
 from convcli.pictures.png_writer import encode_png

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.parallel import thread_count
-from convcli.pictures.formats.output_formats import OutputFormat, holds_alpha
+from convcli.pictures.formats.format_checks import holds_alpha
+from convcli.pictures.formats.output_formats import OutputFormat
 from convcli.pictures.picture import Picture, convert_alpha
 
 __all__ = ["encode_deep"]

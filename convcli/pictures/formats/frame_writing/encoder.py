@@ -5,6 +5,7 @@ from functools import partial
 
 from convcli.errors import OutputError
 from convcli.pictures.formats.encoding import encode
+from convcli.pictures.formats.format_checks import check_holds
 from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo
 from convcli.pictures.formats.frame_writing.apng import PngFrames
 from convcli.pictures.formats.frame_writing.array_stack import ArrayStack
@@ -12,7 +13,7 @@ from convcli.pictures.formats.frame_writing.avif import AvifFrames
 from convcli.pictures.formats.frame_writing.gif import GifFrames
 from convcli.pictures.formats.frame_writing.tiff import TiffPages
 from convcli.pictures.formats.frame_writing.webp import WebpFrames
-from convcli.pictures.formats.output_formats import OutputFormat, check_holds
+from convcli.pictures.formats.output_formats import OutputFormat
 from convcli.pictures.picture import Picture
 
 __all__ = ["FrameEncoder", "check_holds_frames"]
