@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, UsageError
 from convcli.pictures.arrays import check_unmasked, image_array
 
-__all__ = ["Picture", "PictureKind", "convert_alpha"]
+__all__ = ["Picture", "PictureKind", "check_picture", "convert_alpha"]
 
 ALPHA_DTYPES = (np.uint8, np.uint16, np.uint32, np.float32, np.float64)
 
@@ -113,6 +113,18 @@ class Picture:
         if self.alpha is None or self.maps:
             return self.pixels
         return np.dstack((self.pixels, self.alpha))
+
+
+def check_picture(value: object) -> None:
+    """Check that a value is a Picture, and not an array or the name of a file.
+
+    Raises
+    ------
+    UsageError
+        It is not.
+    """
+    if not isinstance(value, Picture):
+        raise UsageError(f"picture of type {type(value).__name__}", "must be a Picture, as in Picture(array)")
 
 
 def convert_alpha(alpha: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

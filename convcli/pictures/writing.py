@@ -7,13 +7,12 @@ import os
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convcli.errors import UsageError
 from convcli.files.atomic import check_target, write_atomically
 from convcli.pictures.arrays import image_array
 from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.format_checks import check_holds
 from convcli.pictures.formats.output_formats import format_for_path
-from convcli.pictures.picture import Picture
+from convcli.pictures.picture import Picture, check_picture
 
 __all__ = ["write_image", "write_picture"]
 
@@ -78,10 +77,7 @@ def write_picture(
     OutputError
         The file exists, cannot be written, or its format cannot hold the picture.
     """
-    if not isinstance(picture, Picture):
-        raise UsageError(
-            f"picture of type {type(picture).__name__}", "must be a Picture, as in Picture(array)"
-        )
+    check_picture(picture)
     target = os.fsdecode(target)
     file_format = format_for_path(target)
     dropped = check_holds(picture, file_format, target)

@@ -17,7 +17,7 @@ from convcli.kernels.lookup import get_filter
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.pictures.channels import Channels
 from convcli.pictures.limits import MAX_PIXELS
-from convcli.pictures.picture import Picture, PictureKind
+from convcli.pictures.picture import Picture, PictureKind, check_picture
 from convcli.pipeline.recipes.filtering import convolution_recipe
 from convcli.pipeline.recipes.pooling import parse_pool_alpha, pool_recipe
 from convcli.pipeline.recipes.recipe import Recipe
@@ -359,9 +359,6 @@ def _pool_recipe(
 
 
 def _apply(picture: Picture, recipe: Recipe) -> Picture:
-    if not isinstance(picture, Picture):
-        raise UsageError(
-            f"picture of type {type(picture).__name__}", "must be a Picture, as in Picture(array)"
-        )
+    check_picture(picture)
     as_numbers = picture.kind != PictureKind.PIXELS if recipe.as_numbers is None else recipe.as_numbers
     return recipe.run(picture, as_numbers).picture

@@ -80,8 +80,9 @@ def pool(
     )
     if n is not None:
         pixels = {"--background": background, "--alpha": alpha, "--nan": None if nan == "keep" else nan}
-        for option in arguments.given_options() + [name for name, value in pixels.items() if value]:
-            raise UsageError("--n", f"prints a size, so {option} has no effect; give an image to pool it")
+        given = arguments.given_options() + [name for name, value in pixels.items() if value]
+        if given:
+            raise UsageError("--n", f"prints a size, so {given[0]} has no effect; give an image to pool it")
         if images:
             raise UsageError("--n", "gives a size instead of an image; leave out one of them")
         report_size(layer, parse_size(n, "input"), TableFormat.read(json=arguments.json))
