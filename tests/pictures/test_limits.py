@@ -133,7 +133,8 @@ def test_a_picture_for_which_there_is_no_room(
 def test_room_for_exact_means_is_that_of_float64(
     convcli: Runner, in_folder: Path, mode: str, needed: str
 ) -> None:
-    np.save(in_folder / "x.npy", np.ones((500, 1000), np.int8))  # 0.5 MB; 1 MB of strips, 6 with sums; 125,000 results
+    # 0.5 MB; 1 MB of strips, 6 with sums; 125,000 results.
+    np.save(in_folder / "x.npy", np.ones((500, 1000), np.int8))
     ran = convcli("pool", "x.npy", "--mode", mode, "--max-memory", "1k", "-j", 1, "-o", "y.npy")
     why = f"needs about {needed} of memory but may use only 1 kB; raise the limit with --max-memory"
     assert ran.all == (1, "", f"convcli: x.npy: {why}\n")
