@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError, NotKeptWhole
+from convcli.pictures.frames import FrameRange
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 from convcli.pictures.picture import Picture, PictureKind
-from convcli.pictures.reading import load_picture
+from convcli.pictures.reading import load_frames, load_picture
 from tests.pictures.test_reading import TEN_BIT_AVIF, png_bytes, png_chunk
 
 Array = NDArray[Any]
@@ -213,6 +214,29 @@ def test_avif_of_more_than_8_bits_is_read(bits: int, channels: int) -> None:
     picture = read(content)
     assert np.array_equal(picture.pixels_with_alpha, scaled(array, bits))
     assert picture.notes == (f"its values from 0 to {(1 << bits) - 1} are scaled to 65535",)
+
+
+def test_the_first_frame_of_a_deep_avif_is_read() -> None:
+    """Some versions of imagecodecs write beyond their memory if they are asked for one frame of several."""
+    array = random("u2", 3, 16, 16, 3, bits=10)
+    content = imagecodecs.avif_encode(array, 100, speed=9, bitspersample=10, pixelformat="444", matrix=0)
+    assert content[4:12] == b"ftypavis"
+    picture = read(content)
+    assert np.array_equal(picture.pixels, scaled(array[0], 10))
+    assert picture.notes[0] == "has several frames; the first is used"
+    with pytest.raises(ImageError, match="has no frame 1: only the first frame of such a file is read"):
+        read(content, frame=1)
+    still = imagecodecs.avif_encode(array[0], 100, speed=9, bitspersample=10, pixelformat="444", matrix=0)
+    (frame,) = all_frames(still)
+    assert np.array_equal(frame.pixels, scaled(array[0], 10))
+    why = "holds 10 bits per color channel, which Pillow would cut to 8; of such a file, only the first frame"
+    with pytest.raises(ImageError, match=why):
+        all_frames(content)
+
+
+def all_frames(content: bytes) -> list[Picture]:
+    with load_frames(io.BytesIO(content), "x.avif", Limits(), FrameRange()) as frames:
+        return [picture for picture, _ in frames.pictures]
 
 
 def test_ten_bit_avif_of_another_program() -> None:

@@ -40,6 +40,7 @@ from convcli.pictures.limits import Limits
 __all__ = ["READERS"]
 
 WHOLE_BITS = (8, 16, 32)
+SEQUENCE_BRAND, STILL_BRAND = b"ftypavis", b"ftypavif"
 FIRST_OF_SEVERAL = "has several frames; the first is used"
 
 
@@ -85,10 +86,16 @@ def decode_avif(stream: BinaryIO, name: str, limits: Limits, frame: int | None) 
     with _opened(stream, name) as image:
         _refuse_frame(frame, name, animated=getattr(image, "is_animated", False))
         # The decoder scales a picture to the size that the file gives; a larger one counts with its own.
-        scaled = max(1, math.ceil(coded_pixels(stream) / (image.width * image.height)))
+        width, height = image.size
+        scaled = max(1, math.ceil(coded_pixels(stream) / (width * height)))
         _check_size(image.size, len(image.getbands()), 10, 2 * scaled, stream, name, limits)
         meaning = _pillow_meaning(image, frame)
-    samples = imagecodecs.avif_decode(_rewound(stream).read(), index=0)
+    # By the brand of a still, libavif decodes one frame. imagecodecs writes beyond its memory if it has to
+    # select it.
+    content = _rewound(stream).read().replace(SEQUENCE_BRAND, STILL_BRAND, 1)
+    samples = imagecodecs.avif_decode(content)
+    if samples.shape[:2] != (height, width):
+        raise ImageError(name, "is damaged: its picture has another size than the file says")
     return _picture(samples, avif_bits(stream), meaning)
 
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from convcli.errors import ConvcliError, ImageError
+from convcli.errors import ConvcliError, ImageError, NotKeptWhole
 from convcli.pictures.formats.deep.kept_whole import refuse_cut
 from convcli.pictures.formats.frame_reading.frames import FrameInfo
 from convcli.pictures.formats.pillow import describe_error, describe_loaded
@@ -45,7 +45,11 @@ class PillowAnimation:
                 raise ImageError(name, "is damaged or truncated")
             self.image: Any = image
             self.count: int = getattr(image, "n_frames", 1)
-            refuse_cut(self.image, stream, name)
+            if self.count > 1:
+                refuse_cut(self.image, stream, name)
+        except NotKeptWhole as error:
+            why = f"{error.why}; of such a file, only the first frame is read (--frame 0)"
+            raise ImageError(name, why) from None
         except (ConvcliError, MemoryError):
             raise
         except Exception as error:  # a decoder may raise anything on a damaged file
