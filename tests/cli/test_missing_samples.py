@@ -237,6 +237,29 @@ def test_the_scale_that_a_note_names_replaces_the_present_one(convcli: Runner) -
     assert convcli("apply", PICTURES / "dem.tif", *options, "0.1").err == ""
 
 
+@pytest.mark.parametrize(
+    ("signed", "low", "high", "scale"),
+    [
+        ("abs", -6000, 2000, "0.04"),  # 255 / 6000
+        ("clip", -6000, 2000, "0.1"),  # 255 / 2000
+        ("center", -3000, 6000, "0.02"),  # 127 / 6000
+        ("center", -6000, 2000, "0.02"),
+    ],
+)
+def test_values_fit_at_the_scale_that_a_note_names(
+    convcli: Runner, signed: str, low: int, high: int, scale: str
+) -> None:
+    np.save("wide.npy", np.linspace(low, high, 900).reshape(30, 30))
+    options = ("--filter", "identity", "--signed", signed, "-o", "out.png", "--force")
+    ran = convcli("apply", "wide.npy", *options)
+    assert f"the pixels saturate; --signed stretch or --scale {scale} shows them" in ran.err
+    assert convcli("apply", "wide.npy", *options, "--scale", scale).all == (0, "out.png\n", "")
+    lowest, highest = (0, high) if signed == "clip" else (low, high)
+    shown = np.linspace(low, high, 900).clip(lowest, highest) * float(scale)
+    expected = np.abs(shown) if signed == "abs" else shown + 128 * (signed == "center")
+    assert np.abs(opened("out.png").ravel() - expected).max() <= 0.5
+
+
 def test_negative_values_that_clip_cuts_off_are_meant(convcli: Runner) -> None:
     ran = convcli("apply", SAMPLES / "camera.png", "--filter", "sobel-x", "--signed", "clip", "-o", "out.png")
     assert ran.all == (0, "out.png\n", "")

@@ -75,7 +75,7 @@ class PixelNotes(NamedTuple):
             return cls(tuple(notes))
         # Cutting off negative values is what clip is for.
         saturated = losses.above + (0 if mapping == SignedMapping.CLIP else losses.below)
-        fitting = None if has_pixels else _largest_scale(statistics, white, scale)
+        fitting = None if has_pixels else _largest_scale(statistics, white, mapping, scale)
         ways = "--signed stretch"
         if not has_bias:
             ways += f" or {f'--scale {fitting}' if fitting else 'another --scale'}"
@@ -98,12 +98,15 @@ class PixelNotes(NamedTuple):
         return cls(tuple(notes), is_saturated)
 
 
-def _largest_scale(statistics: Statistics | None, white: int, scale: float) -> str | None:
+def _largest_scale(
+    statistics: Statistics | None, white: int, mapping: SignedMapping, scale: float
+) -> str | None:
     """Return the largest scale of one digit by which values fit that were scaled by `scale`."""
     if statistics is None or statistics.lowest is None or statistics.highest is None:
         return None
-    largest = max(-statistics.lowest, statistics.highest)
-    factor = abs(scale) * white / largest if largest else 0
+    largest = max(0 if mapping == SignedMapping.CLIP else -statistics.lowest, statistics.highest)
+    most = white // 2 if mapping == SignedMapping.CENTER else white  # zero becomes mid-gray
+    factor = abs(scale) * most / largest if largest else 0
     if not 0 < factor < math.inf:
         return None
     unit = 10.0 ** math.floor(math.log10(factor))
