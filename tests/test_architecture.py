@@ -29,7 +29,7 @@ TO_ADD = [
     "a named filter", "a border", "an output format of pictures", "a decoder", "a container of several frames",
     "a layer word", "a command",
     "an option that several commands share", "a column of the tables", "a shape for drawings",
-    "a shell's completion", "a check of damaged files", "a limit",
+    "a shell's completion", "a check of damaged files", "a limit", "an estimate of memory", "a note",
 ]  # fmt: skip
 
 
