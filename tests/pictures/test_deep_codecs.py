@@ -227,11 +227,11 @@ def test_the_first_frame_of_a_deep_avif_is_read() -> None:
     with pytest.raises(ImageError, match="has no frame 1: only the first frame of such a file is read"):
         read(content, frame=1)
     still = imagecodecs.avif_encode(array[0], 100, speed=9, bitspersample=10, pixelformat="444", matrix=0)
-    (frame,) = all_frames(still)
+    (frame,) = all_frames(bytes(still))
     assert np.array_equal(frame.pixels, scaled(array[0], 10))
     why = "holds 10 bits per color channel, which Pillow would cut to 8; of such a file, only the first frame"
     with pytest.raises(ImageError, match=why):
-        all_frames(content)
+        all_frames(bytes(content))
 
 
 def all_frames(content: bytes) -> list[Picture]:
