@@ -234,7 +234,7 @@ def test_the_first_frame_of_a_deep_avif_is_read() -> None:
         all_frames(bytes(content))
 
 
-def all_frames(content: bytes) -> list[Picture]:
+def all_frames(content: bytes | bytearray) -> list[Picture]:
     with load_frames(io.BytesIO(content), "x.avif", Limits(), FrameRange()) as frames:
         return [picture for picture, _ in frames.pictures]
 
