@@ -192,12 +192,13 @@ def test_pages_of_different_sizes_and_kinds(convcli: Runner) -> None:
             assert_failed(ran, 1, f"{target}: {why}")
 
 
-def test_a_page_keeps_its_resolution_profile_name_and_description() -> None:
+@pytest.mark.parametrize("metadata", [None, {}], ids=["description", "description and layout"])
+def test_a_page_keeps_its_resolution_profile_name_and_description(metadata: dict[str, str] | None) -> None:
     profile = bytes(16) + b"GRAY" + bytes(60)
     with tifffile.TiffWriter("pages.tiff") as writer:
         for number in range(3):
             writer.write(
-                noise(number, 8, 9), metadata=None, description=f"The page {number}", iccprofile=profile,
+                noise(number, 8, 9), metadata=metadata, description=f"The page {number}", iccprofile=profile,
                 resolution=(100 + number, 50), resolutionunit="inch",
                 extratags=[(285, "s", 0, f"page {number}", True)],
             )  # fmt: skip
@@ -212,6 +213,11 @@ def test_a_page_keeps_its_resolution_profile_name_and_description() -> None:
             assert tags["PageName"].value == f"page {number}"
             assert tags["XResolution"].value == (100 + number, 1)
             assert tags["InterColorProfile"].value == profile
+    lost = filter_file("pages.tiff", "identity", frame="1..2", output="out.npy").notes
+    assert lost == (
+        "npy cannot hold the color profile",
+        "npy cannot hold the names and descriptions of pages",
+    )
 
 
 def test_pictures_of_a_multi_picture_jpeg_become_pages(convcli: Runner) -> None:

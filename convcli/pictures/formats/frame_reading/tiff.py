@@ -22,7 +22,8 @@ def read_page_info(stream: BinaryIO, directory: int) -> FrameInfo:
     with suppress(EOFError):
         for entry in read_entries(stream, Layout.read(stream), directory):
             if entry.tag in texts and entry.kind == ASCII and entry.value_count <= MAX_TEXT:
-                texts[entry.tag] = read_values(stream, entry).rstrip(b"\0").decode("latin-1")
-    if texts[Tag.DESCRIPTION].lstrip().startswith(LAYOUTS):
-        texts[Tag.DESCRIPTION] = ""
+                text = read_values(stream, entry).rstrip(b"\0").decode("latin-1")
+                is_layout = entry.tag == Tag.DESCRIPTION and text.lstrip().startswith(LAYOUTS)
+                if not texts[entry.tag] and not is_layout:  # tifffile writes two descriptions
+                    texts[entry.tag] = text
     return FrameInfo(page_name=texts[Tag.PAGE_NAME], description=texts[Tag.DESCRIPTION])

@@ -126,5 +126,5 @@ class FrameEncoder:
         if info.duration is not None and self.file_format not in TIMED:
             notes.append(f"{self.file_format} cannot hold the durations of frames")
         if (info.page_name or info.description) and self.file_format != OutputFormat.TIFF:
-            notes.append("page names and descriptions are not kept")
+            notes.append(f"{self.file_format} cannot hold the names and descriptions of pages")
         return notes
