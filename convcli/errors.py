@@ -98,7 +98,7 @@ class ImageError(ConvcliError, ValueError):
 
 
 class NotKeptWhole(ImageError):  # noqa: N818 -- the file has no error
-    """A sound picture of which one decoder would lose bits or channels; another may keep them."""
+    """An intact picture that one decoder would cut, and another may keep whole."""
 
 
 class MatrixError(ConvcliError, ValueError):

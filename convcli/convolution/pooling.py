@@ -193,7 +193,7 @@ def _pool_strip(
 
 
 def _rows_read(rows: Axis, start: int, count: int) -> slice:
-    """Return the rows of the image that so many rows of the result read, from `start` on."""
+    """Return the rows of the image that `count` rows of the result read, starting with row `start`."""
     down = [inputs for _, inputs in _taps_within(rows, start, start + count)]
     return slice(min(inputs.start for inputs in down), max(inputs.stop for inputs in down))
 

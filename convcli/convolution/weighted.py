@@ -1,4 +1,4 @@
-"""Masked convolution: samples that are missing or transparent count only to the share that is there.
+"""Normalized convolution: missing samples do not count, and transparent ones count by their alpha.
 
 A kernel that averages divides by the weights that it finds: ``sum(k w v) / sum(k w) · sum(k)`` for
 coefficients k, weights w and values v. With coefficients of both signs, what is missing of a sample counts as
@@ -168,7 +168,7 @@ class MaskedStrips:
         )
 
     def correct(self, rows: slice, values: Array) -> Array:
-        """Return the result of these rows, given that of a convolution in which all samples count in full.
+        """Return the values of these rows, given those of a convolution in which all samples count in full.
 
         `values` may be changed.
         """
@@ -201,7 +201,7 @@ class MaskedStrips:
             np.copyto(values, corrected, where=is_corrected, casting="same_kind")
 
     def _padded(self, image: Array, rows: slice, border: Border) -> Array:
-        """Return what the windows of these rows of the result read of an image."""
+        """Return the part of an image that the windows of these rows of the result read, with its border."""
         axis = self.planned.rows
         first, last = rows.start * axis.stride, (rows.stop - 1) * axis.stride + axis.extent
         dtype = image.dtype if self._exact else np.dtype(np.float64)
@@ -256,7 +256,7 @@ def _block_rows(planned: PlannedConvolution) -> int:
 
 
 def weighting_bytes(planned: PlannedConvolution, channels: int) -> int:
-    """Return the memory that weights take while a convolution of so many channels is computed."""
+    """Return the bytes that weights take while an image of `channels` channels is filtered."""
     rows, columns, block_rows = planned.rows, planned.columns, _block_rows(planned)
     read = ((block_rows - 1) * rows.stride + rows.extent) * (columns.before + columns.side + columns.after)
     arrays = READ_ARRAYS * read + RESULT_ARRAYS * block_rows * columns.output

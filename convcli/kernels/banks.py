@@ -61,7 +61,7 @@ class Bank:
 
     @property
     def count(self) -> int:
-        """Number of feature maps; if each filter reads one channel, of feature maps of a gray image."""
+        """Number of feature maps; if each filter reads one channel, per channel of the image."""
         has_several = self.taps.ndim == 4 and self.combination == Combination.SINGLE
         return self.taps.shape[3] if has_several else 1
 
@@ -91,7 +91,7 @@ def filter_or_bank(name: str, taps: Array) -> Filter | Bank:
 
 
 def combine_maps(bank: Bank, how: MapCombination) -> Filter | Bank:
-    """Return a filter, or for filters of several channels a bank, that combines the maps of a bank into one.
+    """Combine the maps of a bank into one: return a filter, or a bank if its filters read several channels.
 
     Examples
     --------

@@ -61,11 +61,11 @@ raise the limit with --max-memory
     held: int = 0
 
     def holding(self, held: int) -> "Limits":
-        """Return the same limits while so many bytes are held."""
+        """Return the same limits while the results of other pictures take `held` bytes."""
         return self._replace(held=held)
 
     def kept_bytes(self, size: Size, itemsize: int, numbers: bool) -> int:
-        """Return the bytes that stay in memory of the results of one of several pictures."""
+        """Return the bytes that the results of one of several pictures take until all are written."""
         return 0 if self.kept_result_bytes is None else self.kept_result_bytes(size, itemsize, numbers)
 
     def check(
@@ -112,7 +112,7 @@ raise the limit with --max-memory
         self.check_bytes(name, needed + self.held, taken_bytes)
 
     def check_frames(self, name: str, count: int, width: int, height: int) -> None:
-        """Refuse to compose so many frames of an animation that their pixels would take long to decode.
+        """Refuse an animation whose frames together have too many pixels to be composed quickly.
 
         Raises
         ------

@@ -145,14 +145,14 @@ def load_picture(
 def load_frames(
     source: str | Path | BinaryIO, name: str, limits: Limits, selected: FrameRange
 ) -> Iterator[Frames]:
-    """Open a file and yield the selected ones of its pictures, which are read as they are asked for.
+    """Open a file and yield its selected pictures; each is read when the iterator reaches it.
 
     An array (N, H, W) or (N, H, W, C) in a ``.npy`` file is a stack of N pictures.
 
     Raises
     ------
     ImageError
-        As `load_picture` does; also while pictures are asked for.
+        As `load_picture` does, also while iterating.
     """
     with ExitStack() as open_files:
         with _reported_as_image_errors(name):

@@ -1,4 +1,4 @@
-"""Results of several frames: put into one file, and reported as one result."""
+"""Puts the results of several frames into one file, and reports them as one result."""
 
 import re
 import time
@@ -28,7 +28,7 @@ Store = Callable[[str | None, Sequence[bytes | memoryview]], tuple[str, ...]]
 
 
 class FrameNotes:
-    """Collects the notes of several frames: what is said of many is said once.
+    """Collects the notes of several frames: a note that many frames have appears once.
 
     Examples
     --------

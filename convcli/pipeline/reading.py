@@ -47,12 +47,12 @@ class ReadOptions(NamedTuple):
 
     @contextmanager
     def load_frames(self, source: str, selected: FrameRange) -> "Iterator[Frames]":
-        """Open a file, or standard input, and yield its frames, which are loaded as they are asked for.
+        """Open a file or standard input, and yield its frames; each is loaded when the iterator reaches it.
 
         Raises
         ------
         ImageError
-            A picture cannot be read, or not laid over the background; also while frames are asked for.
+            A picture cannot be read, or not laid over the background, also while iterating.
         """
         stream = standard_input() if source == STREAM else source
         with load_frames(stream, input_name(source), self.limits, selected) as frames:

@@ -66,7 +66,7 @@ class Scans(NamedTuple):
 
 
 def check_fill(stream: BinaryIO, name: str) -> None:
-    """Check that few bytes before the first scan are between segments: Pillow skips them one by one.
+    """Check that there are few fill bytes before the first scan: Pillow skips them one by one.
 
     Raises
     ------

@@ -46,7 +46,7 @@ def check_chunks(stream: BinaryIO, name: str) -> None:
 
 
 def find_chunk(stream: BinaryIO, name: str, kind: bytes) -> bytes | None:
-    """Return the content of the first chunk of a kind, wherever it stands, or None."""
+    """Return the content of the first chunk of a kind, or None."""
     return next((b"".join(data) for found, data in _chunks(stream, name) if found == kind), None)
 
 
@@ -71,7 +71,7 @@ def check_all_pixels(stream: BinaryIO, name: str, frame: int = 0) -> None:
 
 
 def pixel_data(stream: BinaryIO, name: str, frame: int = 0) -> tuple[bytes, list[bytes]]:
-    """Return the header of a frame, as of a picture of its own, and the pieces of its compressed data."""
+    """Return the header of a frame, as if it were a picture, and the pieces of its compressed data."""
     header, pieces = b"", list[bytes]()
     for frame_header, piece in _pixel_blocks(stream, name, frame):
         header = frame_header
@@ -80,7 +80,7 @@ def pixel_data(stream: BinaryIO, name: str, frame: int = 0) -> tuple[bytes, list
 
 
 def _pixel_blocks(stream: BinaryIO, name: str, frame: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the header of a frame, as of a picture of its own, with each piece of its compressed data."""
+    """Yield the header of a frame, as if it were a picture, with each piece of its compressed data."""
     header = b""
     number, after_first = 0, False
     for kind, data in _chunks(stream, name):

@@ -1,4 +1,4 @@
-"""Leaves out of a PNG the texts and profiles that would take long to decompress.
+"""Removes texts and profiles that would take long to decompress from PNG files.
 
 Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025), section 11.3.
 """
@@ -51,7 +51,7 @@ def without_bulky_metadata(stream: BinaryIO) -> tuple[BinaryIO, bytes | None]:
 def _plain(kind: bytes, data: bytes, allowed: int) -> bytes | None:
     """Return a text or profile decompressed, or None if it is damaged or longer than allowed."""
     _, _, rest = data.partition(b"\0")
-    if kind == b"iTXt" and rest[:1] != b"\0":  # behind the method are the language and the translated keyword
+    if kind == b"iTXt" and rest[:1] != b"\0":  # the language and the translated keyword follow the method
         rest = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
     elif kind in {b"zTXt", PROFILE}:
         rest = rest[1:]

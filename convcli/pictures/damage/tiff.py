@@ -40,7 +40,7 @@ def _truncated(name: str) -> ImageError:
 
 
 def check_jpeg_parts(stream: BinaryIO, tags: Mapping[int, Any], name: str) -> None:
-    """Check the strips or tiles of a page if they are JPEGs, of which libjpeg fills in what is missing.
+    """Check the strips or tiles of a page if they are JPEGs: libjpeg fills in what they lack.
 
     Raises
     ------

@@ -207,7 +207,7 @@ def _decoded(
 def describe_loaded(
     image: Image.Image, name: str, raw_mode: str, notes: list[str], file_bytes: int, *, sideways: bool = False
 ) -> PillowDecoded:
-    """Return an image whose pixels are loaded, upright and with what belongs to it.
+    """Turn a loaded image upright, and return it with its profile, resolution and notes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where a file leaves room and Pillow reads it otherwise than most programs: puts that right, or refuses it.
+"""Corrects or refuses files that Pillow reads differently from most programs.
 
 The table "What is assumed where a file leaves room" in docs/filters.md lists all conventions.
 """
@@ -33,7 +33,7 @@ SRGB_CHROMATICITY = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 
 
 def prepare(image: Image.Image, stream: BinaryIO, name: str) -> Callable[[], None]:
-    """Change how Pillow is to decode the pixels, and return what is to be done after it.
+    """Set how Pillow decodes the pixels, and return a function to call after decoding.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def prepare(image: Image.Image, stream: BinaryIO, name: str) -> Callable[[], Non
 
 
 def scale_note(most: int) -> str:
-    """Return the note on samples that do not use all bits of their type."""
+    """Return the note on samples that are scaled because they do not use all bits of their type."""
     return f"its values from 0 to {most} are scaled to {255 if most < 255 else 65535}"
 
 
@@ -114,7 +114,7 @@ def sound_resolution(across: float, down: float) -> tuple[float, float] | None:
 
 
 def _exif_resolution(image: Image.Image) -> tuple[float, float] | None:
-    """Return dots per inch by EXIF, of which Pillow takes one for both axes and makes up what is missing."""
+    """Return dots per inch from EXIF: Pillow uses one value for both axes and invents a missing one."""
     exif = image.getexif()
     try:
         across, down = float(exif[Tag.X_RESOLUTION]), float(exif[Tag.Y_RESOLUTION])
@@ -128,7 +128,7 @@ def _exif_resolution(image: Image.Image) -> tuple[float, float] | None:
 
 
 def _check_ycbcr(image: Image.Image, name: str) -> None:
-    """Refuse what Pillow would read wrongly from uncompressed YCbCr; libtiff converts all other."""
+    """Refuse uncompressed YCbCr that Pillow would read wrongly; libtiff converts compressed YCbCr."""
     tags: Any = image.tag_v2  # type: ignore[attr-defined] # a TIFF has it
     tiles: Any = image.tile  # type: ignore[attr-defined]
     if tags.get(Tag.PHOTOMETRIC) != Photometric.YCBCR or not tiles or tiles[0][0] != "raw":
@@ -156,7 +156,7 @@ def _scale_color_map(image: Image.Image) -> None:
 
 
 def _find_bmp_alpha(image: Image.Image, stream: BinaryIO, name: str) -> None:
-    """Read a fourth byte for which there is no mask as alpha, unless all pixels would be transparent."""
+    """Read a fourth byte without a mask as alpha, unless all pixels would be transparent."""
     position = stream.tell()
     stream.seek(BMP_HEADER)
     head = stream.read(56).ljust(56, b"\0")
@@ -201,7 +201,7 @@ def _has_alpha(blocks: Iterator[bytes]) -> bool:
 
 
 def _gif_background(image: Image.Image, name: str) -> Callable[[], None]:
-    """Return what fills the picture around a first frame that is smaller with the background color."""
+    """Return a function that fills the area around a smaller first frame with the background color."""
     tiles: Any = image.tile  # type: ignore[attr-defined]
     background = image.info.get("background")
     covers = not tiles or tuple(tiles[0][1]) == (0, 0, *image.size)

@@ -1,4 +1,4 @@
-"""Estimates the memory that Pillow's decoders take, and finds out whether it was memory that one lacked.
+"""Estimates the memory that Pillow's decoders take, and recognizes when they run out of it.
 
 The numbers are upper bounds, measured as peaks of processes that decode pictures of 20 million pixels.
 """
@@ -114,7 +114,7 @@ def _coefficient_bytes(image: Image.Image) -> int:
 
 
 def _decoder_bytes(image: Image.Image, file_bytes: int, frame: int | None) -> int:
-    """Return the bytes that a decoder takes besides the image, or turning it upright or checking it does."""
+    """Return the bytes that decoding, checking or turning an image upright takes besides the image."""
     pixels = image.width * image.height
     match image.format:
         case "WEBP":
@@ -177,7 +177,7 @@ def _part_bytes(image: Image.Image, name: str, limits: Limits) -> int:
 
 
 def is_memory_short(error: Exception, image: Image.Image | None) -> bool:
-    """Whether it was lack of memory that made a decoder fail: not every decoder reports it as such."""
+    """Whether a decoder ran out of memory: not every decoder reports it as such."""
     if any(text in str(error).lower() for text in OUT_OF_MEMORY):
         return True
     if image is None:

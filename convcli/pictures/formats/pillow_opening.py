@@ -73,7 +73,7 @@ def open_image(stream: BinaryIO, name: str, frame: int | None) -> ImageFile.Imag
 def _prepare(
     file_format: str, stream: BinaryIO, name: str, frame: int | None
 ) -> tuple[BinaryIO, bytes | None]:
-    """Return what Pillow is to read in place of a file, and a color profile that is not in it."""
+    """Return the stream that Pillow reads instead of the file, and a color profile that this stream lacks."""
     # Late imports: only for the format.
     if file_format == "PNG":
         from convcli.pictures.damage.png_metadata import without_bulky_metadata
@@ -91,7 +91,7 @@ def _prepare(
 
 
 def seek_frame(image: ImageFile.ImageFile, frame: int, name: str) -> None:
-    """Select a frame; those between are decoded, where they are needed.
+    """Select a frame; the frames before it are decoded if it builds on them.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def seek_frame(image: ImageFile.ImageFile, frame: int, name: str) -> None:
 
 
 def allocate_pixels(image: Image.Image) -> None:
-    """Make the memory of a TIFF's pixels, before which Pillow would check `PIL.Image.MAX_IMAGE_PIXELS`."""
+    """Allocate the pixels of a TIFF, because Pillow would check `PIL.Image.MAX_IMAGE_PIXELS` before."""
     if image.format == "TIFF":
         image.im = Image.new(image.mode, getattr(image, "_tile_size", image.size), None).im
 

@@ -1,4 +1,4 @@
-"""Finds the sizes of the pictures that an AVIF file holds as AV1, which may exceed the size that it gives.
+"""Finds the sizes of the AV1 pictures in an AVIF file, which may exceed the size in its header.
 
 Source: ISO/IEC 14496-12, 8.11.3 (item locations); AOMedia, AV1 Bitstream & Decoding Process Specification,
 5.3 to 5.5 (units of the bitstream, sequence header).
@@ -21,7 +21,7 @@ FIRST_LEVEL_WITH_TIER = 8
 
 
 class _Numbers:
-    """Reads unsigned numbers of so many bits, one after the other; behind the end, there are zeros."""
+    """Reads unsigned numbers bit by bit; all bits after the end are 0."""
 
     def __init__(self, data: bytes) -> None:
         self.bits = int.from_bytes(data)

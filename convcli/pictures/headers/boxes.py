@@ -22,7 +22,7 @@ class Box(NamedTuple):
 
 
 def find_boxes(stream: BinaryIO, *path: bytes, inside: Box | None = None) -> Iterator[Box]:
-    """Yield the boxes of a kind: the path names the boxes that they lie in, and last the kind itself."""
+    """Yield the boxes at the end of a path, which names the kinds of outer boxes, then their own."""
     kind, *rest = path
     for box in _boxes(stream, inside):
         if box.kind == kind and rest:
@@ -32,7 +32,7 @@ def find_boxes(stream: BinaryIO, *path: bytes, inside: Box | None = None) -> Ite
 
 
 def read_box(stream: BinaryIO, box: Box, length: int) -> bytes:
-    """Return at most so many bytes of a box's content."""
+    """Return the content of a box, at most `length` bytes."""
     stream.seek(box.start)
     return stream.read(min(length, box.end - box.start))
 

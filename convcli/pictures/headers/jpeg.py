@@ -1,4 +1,4 @@
-"""Reads what the frame header of a JPEG file says.
+"""Reads the frame header of JPEG files.
 
 Source: ITU-T T.81 (JPEG), annex B.
 """

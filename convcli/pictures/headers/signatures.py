@@ -20,7 +20,7 @@ SIGNATURES = {
 
 
 def find_format(stream: BinaryIO) -> str | None:
-    """Return the name of the format that a stream begins like, or None, and rewind the stream."""
+    """Return the name of the format whose signature a stream has, or None, and rewind the stream."""
     stream.seek(0)
     head = stream.read(PREFIX)
     stream.seek(0)

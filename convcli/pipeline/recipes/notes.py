@@ -140,5 +140,5 @@ def _shows_nothing(
 
 
 def _range(pixels: NDArray[Any]) -> float:
-    """Return which share of their range pixels use."""
+    """Return the share of their range that pixels use."""
     return float((int(pixels.max()) - int(pixels.min())) / int(np.iinfo(pixels.dtype).max))

@@ -51,7 +51,7 @@ def decode_png(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -
         channels = len(image.getbands()) + ("transparency" in image.info)
         _check_size(image.size, channels, 16, 8, stream, name, limits)
         check_chunks(stream, name)
-        image.info.setdefault("exif", find_chunk(stream, name, b"eXIf"))  # it may stand behind the pixels
+        image.info.setdefault("exif", find_chunk(stream, name, b"eXIf"))  # it may follow the pixels
         meaning = _pillow_meaning(image, frame)
     header, parts = pixel_data(stream, name)
     transparent = (find_chunk(stream, name, b"tRNS") or b"") if image.mode == "RGB" else b""
@@ -118,7 +118,7 @@ def decode_jpeg2000(stream: BinaryIO, name: str, limits: Limits, frame: int | No
 
 
 def _jpeg2000_alpha(components: int, channels: tuple[int, ...] | None, *, ink: bool) -> tuple[Alpha, bool]:
-    """Return what alpha is, and whether the components are bands of their own."""
+    """Return what alpha is, and whether the components are bands instead of colors."""
     colors = 4 if ink else 3 if components >= 3 else 1
     if components == colors:
         return Alpha.NONE, False
@@ -207,7 +207,7 @@ def _picture(samples: NDArray[Any], bits: int, meaning: Meaning) -> DeepDecoded:
 
 
 def _opened(stream: BinaryIO, name: str) -> Image.Image:
-    """Have Pillow read the header of a file."""
+    """Open a file with Pillow, which reads only its header."""
     image = open_image(stream, name, None)
     if image is None:
         raise ImageError(name, "is damaged or truncated: its header cannot be read")

@@ -1,4 +1,4 @@
-"""Finds the pictures of which Pillow would lose bits, channels or planes."""
+"""Finds pictures that Pillow would cut: those whose bits, channels or planes it would lose."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EIGHT = 8
 
 
 def refuse_cut(image: Image.Image, stream: BinaryIO, name: str) -> None:
-    """Refuse an opened picture of which Pillow would lose bits, channels or planes.
+    """Refuse an opened picture if Pillow would lose bits, channels or planes of it.
 
     Raises
     ------

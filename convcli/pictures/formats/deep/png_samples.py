@@ -68,7 +68,7 @@ def read_samples(header: bytes, transparent: bytes, pixels: bytes, name: str) ->
 
 
 def _inflate(pixels: bytes, expected: int) -> bytes:
-    """Return at most so many uncompressed bytes; libdeflate is twice as fast, but reads only sound data."""
+    """Return up to `expected` uncompressed bytes; libdeflate is twice as fast, but fails on damaged data."""
     try:
         return bytes(imagecodecs.deflate_decode(pixels, out=expected))
     except imagecodecs.DeflateError:

@@ -45,7 +45,7 @@ class Meaning:
     ----------
     alpha : Alpha
     bands : bool
-        Whether the samples are bands of their own, and neither gray nor RGB.
+        Whether the samples are bands instead of colors.
     white_is_zero : bool
     ink : bool
         Whether the samples are cyan, magenta, yellow and black.
@@ -86,7 +86,7 @@ class DeepDecoded:
 
 
 def picture_itemsize(bits: int) -> int:
-    """Return the bytes of a value of a picture whose samples have so many bits."""
+    """Return the bytes per value of a picture whose samples have `bits` bits."""
     return next((size for size in (1, 2, 4) if bits <= 8 * size), 8)
 
 

@@ -58,7 +58,7 @@ CONTAINED_BYTES = 4  # per value: decoders of contained pictures compute with 32
 
 @dataclass(frozen=True)
 class _Layout:
-    """How the samples of a page are to be read."""
+    """How to read the samples of a page."""
 
     bits: int
     colors: int
@@ -93,7 +93,7 @@ def decode_tiff(stream: BinaryIO, name: str, limits: Limits, frame: int | None) 
 
 
 def _check_directories(stream: BinaryIO, frame: int, name: str, limits: Limits) -> None:
-    """Check the directories that tifffile will read: of the first page, and of the one that is asked for."""
+    """Check the directories that tifffile reads: those of the first page and of the requested one."""
     offsets = page_offsets(stream)
     for offset in (next(offsets, None), next(islice(offsets, frame - 1, None), None) if frame else None):
         if offset is not None:

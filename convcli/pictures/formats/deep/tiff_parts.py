@@ -93,7 +93,7 @@ def _check_lzw(page: tifffile.TiffPage, stream: BinaryIO, name: str) -> None:
 
 
 def _check_jpeg(page: tifffile.TiffPage, stream: BinaryIO, name: str) -> None:
-    """Check that no JPEG part lacks pixels: there, what is added to its scans becomes pixels."""
+    """Check that no JPEG part lacks pixels: if it does, extra data after its scans becomes pixels."""
     tables: Any = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
     for index, data in enumerate(_parts(page, stream)):
         part = io.BytesIO(data)

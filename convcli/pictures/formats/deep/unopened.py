@@ -1,4 +1,4 @@
-"""Says what a sound picture holds that Pillow does not open."""
+"""Describes what an intact picture holds that Pillow does not open."""
 
 from itertools import islice
 from typing import BinaryIO
@@ -23,7 +23,7 @@ EIGHT = 8  # bits
 
 
 def refuse_unopened(stream: BinaryIO, name: str, frame: int = 0) -> None:
-    """Refuse a picture that Pillow could not open, if its header is sound: what it holds is the reason.
+    """Refuse a picture that Pillow does not open although its header is intact: what it holds is the reason.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def _describe_jpeg(stream: BinaryIO, name: str) -> str | None:
 
 
 def _describe_tiff(head: bytes, tags: Tags | None, name: str) -> str | None:
-    """Say what Pillow does not read of a TIFF; None if it reads such a file, or the tags are not sound.
+    """Return what a TIFF holds that Pillow does not read; None if it reads it, or if its tags are damaged.
 
     Raises
     ------

@@ -63,7 +63,7 @@ FramePicture = tuple[Picture, FrameInfo]
 
 
 class Frames(NamedTuple):
-    """The selected frames of a file, which are read as they are asked for."""
+    """The selected frames of a file; each is read when the iterator reaches it."""
 
     container: Container
     pictures: Iterator[FramePicture]

@@ -173,12 +173,12 @@ def _decode_first(stream: BinaryIO, name: str, limits: Limits) -> Picture:
 
 
 def _held_copies(numbers: range) -> int:
-    """Return of how many frames the encoded results are in memory while the last is computed."""
+    """Return how many encoded results are in memory while the last frame is computed."""
     return len(numbers) - 1 + ENCODING_COPIES if len(numbers) > 1 else 0
 
 
 def _kept_bytes(limits: Limits, picture: Picture) -> int:
-    """Return the bytes that are kept of a picture's results."""
+    """Return the bytes of a picture's results that stay in memory."""
     height, width, channels = (*picture.pixels.shape, 1)[:3]
     size = height, width, channels + (picture.alpha is not None)
     return FRAME_BYTES + limits.kept_bytes(size, picture.pixels.itemsize, picture.kind != PictureKind.PIXELS)

@@ -1,4 +1,4 @@
-"""What the directory of a TIFF's page says about it.
+"""Reads the name and the description of a TIFF's page.
 
 Source: Adobe, TIFF revision 6.0 (1992), sections 2 and 8; BigTIFF as libtiff describes it.
 """
@@ -17,7 +17,7 @@ LAYOUTS = ('{"shape"', "ImageJ=", "<?xml", "<OME")  # how descriptions of anothe
 
 
 def read_page_info(stream: BinaryIO, directory: int) -> FrameInfo:
-    """Return the name and the description of a page; of a damaged directory, what there is of them."""
+    """Return the name and the description of a page, as far as a damaged directory holds them."""
     texts = {Tag.DESCRIPTION: "", Tag.PAGE_NAME: ""}
     with suppress(EOFError):
         for entry in read_entries(stream, Layout.read(stream), directory):
