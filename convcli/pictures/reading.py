@@ -27,7 +27,7 @@ from convcli.pictures.text_matrices import parse_matrix
 from convcli.sizes.axes import whole_number
 
 if TYPE_CHECKING:
-    from convcli.pictures.formats.frame_reading.frames import FramePicture, Frames
+    from convcli.pictures.formats.frame_reading.container import FramePicture, Frames
 
 __all__ = ["load_frames", "load_picture", "read_image", "read_picture", "reading_limits"]
 
@@ -242,7 +242,7 @@ def _decode(stream: BinaryIO, name: str, extension: str, limits: Limits, frame: 
 
 def _open_frames(stream: BinaryIO, name: str, extension: str, limits: Limits, selected: FrameRange) -> Frames:
     # Late, here and below: few runs need them.
-    from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo, Frames
+    from convcli.pictures.formats.frame_reading.container import Container, FrameInfo, Frames
 
     head = stream.read(len(NPY_MAGIC))
     if head == NPY_MAGIC:
@@ -262,7 +262,7 @@ def _open_frames(stream: BinaryIO, name: str, extension: str, limits: Limits, se
 
 def _open_stack(stream: BinaryIO, name: str, limits: Limits, selected: FrameRange) -> Frames:
     """Open an array as a stack of pictures; one with two axes is a single picture."""
-    from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo, Frames
+    from convcli.pictures.formats.frame_reading.container import Container, FrameInfo, Frames
 
     def check_shape(shape: tuple[int, ...], itemsize: int) -> None:
         count, height, width, channels = (*shape, 1, 1)[:4] if len(shape) > 2 else (1, *shape, 1, 1, 1)[:4]

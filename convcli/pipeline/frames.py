@@ -8,7 +8,7 @@ from typing import Any
 
 from convcli.errors import ConvcliError, OutputError
 from convcli.files.streams import STREAM
-from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo
+from convcli.pictures.formats.frame_reading.container import Container, FrameInfo
 from convcli.pictures.formats.frame_writing.encoder import FrameEncoder, check_holds_frames
 from convcli.pictures.formats.output_formats import OutputFormat
 from convcli.pictures.picture import Picture

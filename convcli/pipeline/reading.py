@@ -15,7 +15,7 @@ from convcli.pictures.reading import load_frames, load_picture
 from convcli.signals import interruptible
 
 if TYPE_CHECKING:
-    from convcli.pictures.formats.frame_reading.frames import FramePicture, Frames
+    from convcli.pictures.formats.frame_reading.container import FramePicture, Frames
 
 __all__ = ["ReadOptions"]
 

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 from convcli.errors import ConvcliError, ImageError, NotKeptWhole
 from convcli.pictures.formats.deep.kept_whole import refuse_cut
-from convcli.pictures.formats.frame_reading.frames import FrameInfo
+from convcli.pictures.formats.frame_reading.container import FrameInfo
 from convcli.pictures.formats.pillow import describe_error, describe_loaded
 from convcli.pictures.formats.pillow_opening import open_image
 from convcli.pictures.limits import Size

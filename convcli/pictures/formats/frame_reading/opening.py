@@ -9,7 +9,7 @@ from convcli.pictures.damage.png import check_chunks
 from convcli.pictures.formats.decoding import decode
 from convcli.pictures.formats.frame_reading.animations import PillowAnimation, count_jpeg_pictures
 from convcli.pictures.formats.frame_reading.apng import PngAnimation, read_animation
-from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo, FramePicture, Frames
+from convcli.pictures.formats.frame_reading.container import Container, FrameInfo, FramePicture, Frames
 from convcli.pictures.formats.frame_reading.gif import GifAnimation
 from convcli.pictures.formats.frame_reading.tiff import read_page_info
 from convcli.pictures.frames import FrameRange

@@ -6,7 +6,7 @@ Source: Adobe, TIFF revision 6.0 (1992), sections 2 and 8; BigTIFF as libtiff de
 from contextlib import suppress
 from typing import BinaryIO
 
-from convcli.pictures.formats.frame_reading.frames import FrameInfo
+from convcli.pictures.formats.frame_reading.container import FrameInfo
 from convcli.pictures.headers.tiff import Layout, read_entries, read_values
 from convcli.pictures.headers.tiff_tags import ASCII, Tag
 

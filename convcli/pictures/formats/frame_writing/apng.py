@@ -7,7 +7,7 @@ import io
 import struct
 from fractions import Fraction
 
-from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo
+from convcli.pictures.formats.frame_reading.container import Container, FrameInfo
 from convcli.pictures.formats.frame_writing.unlike import unlike_first
 from convcli.pictures.headers.png_chunks import SIGNATURE, find_chunks, make_chunk
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.pictures.formats.frame_reading.frames import FrameInfo
+from convcli.pictures.formats.frame_reading.container import FrameInfo
 from convcli.pictures.formats.frame_writing.unlike import unlike_first
 from convcli.pictures.picture import Picture
 from convcli.sizes.text import format_size

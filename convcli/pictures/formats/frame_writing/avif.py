@@ -6,7 +6,7 @@ from typing import Any
 from PIL import Image
 
 from convcli.pictures.formats.encoding import pillow_options, save_with_pillow
-from convcli.pictures.formats.frame_reading.frames import FrameInfo
+from convcli.pictures.formats.frame_reading.container import FrameInfo
 from convcli.pictures.formats.frame_writing.unlike import unlike_first
 from convcli.pictures.formats.output_formats import OutputFormat
 from convcli.pictures.picture import Picture

@@ -6,7 +6,7 @@ from functools import partial
 from convcli.errors import OutputError
 from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.format_checks import check_holds
-from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo
+from convcli.pictures.formats.frame_reading.container import Container, FrameInfo
 from convcli.pictures.formats.frame_writing.apng import PngFrames
 from convcli.pictures.formats.frame_writing.array_stack import ArrayStack
 from convcli.pictures.formats.frame_writing.avif import AvifFrames

@@ -6,7 +6,7 @@ Source: CompuServe, Graphics Interchange Format, version 89a (1990).
 import struct
 from typing import NamedTuple
 
-from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo
+from convcli.pictures.formats.frame_reading.container import Container, FrameInfo
 
 __all__ = ["GifFrames"]
 

@@ -8,7 +8,7 @@ import struct
 from typing import NamedTuple
 
 from convcli.errors import OutputError
-from convcli.pictures.formats.frame_reading.frames import FrameInfo
+from convcli.pictures.formats.frame_reading.container import FrameInfo
 from convcli.pictures.headers.tiff import TYPE_BYTES, Layout, read_entries, read_values
 from convcli.pictures.headers.tiff_pages import page_offsets
 from convcli.pictures.headers.tiff_tags import ASCII, Tag

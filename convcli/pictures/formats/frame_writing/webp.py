@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 
 from convcli.errors import OutputError
-from convcli.pictures.formats.frame_reading.frames import Container, FrameInfo
+from convcli.pictures.formats.frame_reading.container import Container, FrameInfo
 from convcli.pictures.formats.frame_writing.unlike import unlike_first
 from convcli.sizes.text import format_size
 
