@@ -235,7 +235,7 @@ def test_an_astronomical_stride_leaves_one_pixel(bounded: Any, command: Argument
         ("border", "constant:" + "9" * 400, "border 'constant:9999"),
         ("border", "edge:1", "border 'edge:1': "),
         ("jobs", "0", "--jobs 0: "),
-        ("jobs", "1.5", "apply: "),
+        ("jobs", "1.5", "--jobs '1.5': must be a whole number"),
         ("frame", "-1", "--frame -1: "),
         ("png-level", str(HUGE), f"--png-level {HUGE}: "),
         ("max-pixels", "0", "--max-pixels '0': "),
