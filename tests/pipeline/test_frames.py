@@ -182,10 +182,10 @@ def test_pages_of_different_sizes_and_kinds(convcli: Runner) -> None:
     with tifffile.TiffFile("out.tiff") as file:
         assert [page.asarray().tolist() for page in file.pages] == [page.tolist() for page in pages]
     for target, why in (
-        ("out.png", "frame 1 is 3x7 RGB of 8 bits, but the first is 4x5 grayscale of 8 bits, and the frames "
-                    "of a png are alike; use tiff"),
-        ("out.npy", "frame 1 is 3x7x3, but the first is 4x5, and the frames of a stack are alike; use tiff"),
-        ("out.webp", "frame 1 is 3x7, but the first is 4x5, and the frames of a webp are alike; use tiff"),
+        ("out.png", "frame 1 is 3x7 RGB of 8 bits, but the first is 4x5 grayscale of 8 bits, and all frames "
+                    "of a png must be alike; use tiff"),
+        ("out.npy", "frame 1 is 3x7x3, but the first is 4x5, and all frames of a stack must be alike; use tiff"),
+        ("out.webp", "frame 1 is 3x7, but the first is 4x5, and all frames of a webp must be alike; use tiff"),
     ):  # fmt: skip
         with nothing_changes(Path()):
             ran = convcli("apply", "pages.tiff", "--filter", "identity", "--frame", "all", "-o", target)

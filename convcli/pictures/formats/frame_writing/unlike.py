@@ -18,5 +18,5 @@ def unlike_first(name: str, number: int, frame: str, first: str, container: str)
     container : str
         What frames cannot differ in, as in ``a webp``.
     """
-    why = f"frame {number} is {frame}, but the first is {first}, and the frames of {container} are alike"
+    why = f"frame {number} is {frame}, but the first is {first}, and all frames of {container} must be alike"
     return OutputError(name, f"{why}; use tiff")
