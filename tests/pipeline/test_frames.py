@@ -152,7 +152,7 @@ def test_a_terminal_shows_the_number_of_frames_and_nan_are_not_saturated(convcli
     assert ran.out == "out.png  (2 frames of 3x4, float32 from 30 to 300); 1 value saturated\n"
 
 
-def test_apng_is_an_extension_of_png() -> None:
+def test_apng_is_an_extension_of_png(convcli: Runner) -> None:
     save_all("moving.apng", [Image.fromarray(noise(seed, 4, 5)) for seed in range(3)], format="PNG")
     filter_file("moving.apng", "identity", frame="all", output="out.apng")
     assert Path("out.apng").read_bytes().startswith(b"\x89PNG")
@@ -160,6 +160,10 @@ def test_apng_is_an_extension_of_png() -> None:
         noise(seed, 4, 5).tolist() for seed in range(3)
     ]
     assert filter_file("moving.apng", "identity", frame="all").output == "moving-identity.png"
+    Path("folder").mkdir()
+    Path("moving.apng").rename("folder/moving.apng")
+    ran = convcli("apply", "--recursive", "folder", "--filter", "box", "--frame", "all", "--out-dir", "boxes")
+    assert ran.all == (0, "boxes/moving-box.png\n", "")
 
 
 def test_sixteen_bits_stay_in_png_tiff_and_npy() -> None:

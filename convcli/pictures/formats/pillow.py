@@ -40,8 +40,8 @@ __all__ = ["EXTENSIONS", "FORMATS", "PillowDecoded", "decode", "describe_error",
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WebP", "BMP", "GIF", "PNM", "AVIF")
 EXTENSIONS = (
-    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pnm", ".pgm", ".ppm", ".pbm",
-    ".avif",
+    ".png", ".apng", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".pnm", ".pgm", ".ppm",
+    ".pbm", ".pfm", ".avif",
 )  # fmt: skip
 TWELVE_BITS = "I;12"  # Pillow's name for a raw mode
 
