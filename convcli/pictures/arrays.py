@@ -8,7 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import ConvcliError, ImageError, UsageError
 
-__all__ = ["check_unmasked", "fill_array", "image_array", "turn_upright"]
+__all__ = ["PIXEL_DTYPES", "check_unmasked", "fill_array", "image_array", "turn_upright"]
+
+PIXEL_DTYPES = (np.uint8, np.uint16)  # of pixels; arrays of all others hold numbers
 
 
 def fill_array(

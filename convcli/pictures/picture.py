@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ImageError, UsageError
-from convcli.pictures.arrays import check_unmasked, image_array
+from convcli.pictures.arrays import PIXEL_DTYPES, check_unmasked, image_array
 
 __all__ = ["Picture", "PictureKind", "check_picture", "convert_alpha"]
 
@@ -74,13 +74,13 @@ class Picture:
         """Check the arrays."""
         pixels = image_array(self.pixels)
         object.__setattr__(self, "pixels", pixels)
-        if self.kind == PictureKind.PIXELS and pixels.dtype not in (np.uint8, np.uint16):
+        if self.kind == PictureKind.PIXELS and pixels.dtype not in PIXEL_DTYPES:
             object.__setattr__(self, "kind", PictureKind.ARRAY)
         if self.alpha is None:
             return
         check_unmasked(self.alpha, "alpha", ImageError)
         alpha = np.asarray(self.alpha)
-        dtypes = (pixels.dtype,) if pixels.dtype in (np.uint8, np.uint16) else ALPHA_DTYPES
+        dtypes = (pixels.dtype,) if pixels.dtype in PIXEL_DTYPES else ALPHA_DTYPES
         if alpha.dtype not in dtypes or alpha.shape != pixels.shape[:2]:
             names = " or ".join(np.dtype(dtype).name for dtype in dtypes)
             raise ImageError(
@@ -101,10 +101,10 @@ class Picture:
         space = b"GRAY" if pixels.ndim == 2 else b"RGB "
         if profile is not None and profile[16:20] != space:
             profile, notes = None, ("the color profile does not fit the result and is dropped",)
-        if alpha is not None and pixels.dtype in (np.uint8, np.uint16):
+        if alpha is not None and pixels.dtype in PIXEL_DTYPES:
             alpha = convert_alpha(alpha, pixels.dtype)
         maps = maps or (self.maps and pixels.ndim == 3 and pixels.shape[2] > 1)
-        kind = PictureKind.PIXELS if pixels.dtype in (np.uint8, np.uint16) else self.kind
+        kind = PictureKind.PIXELS if pixels.dtype in PIXEL_DTYPES else self.kind
         return replace(self, pixels=pixels, alpha=alpha, profile=profile, notes=notes, kind=kind, maps=maps)
 
     @property

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from convcli.files.atomic import check_target, write_atomically
-from convcli.pictures.arrays import image_array
+from convcli.pictures.arrays import PIXEL_DTYPES, image_array
 from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.format_checks import check_holds
 from convcli.pictures.formats.output_formats import format_for_path
@@ -43,7 +42,7 @@ def write_image(target: str | os.PathLike[str], image: ArrayLike, *, force: bool
     array = image_array(image)
     picture = Picture(array)
     target = os.fsdecode(target)
-    is_pixels = not format_for_path(target).numeric and array.dtype in (np.uint8, np.uint16)
+    is_pixels = not format_for_path(target).numeric and array.dtype in PIXEL_DTYPES
     if is_pixels and array.ndim == 3 and array.shape[2] in (2, 4):
         color = array[..., 0] if array.shape[2] == 2 else array[..., :3]
         picture = Picture(color, alpha=array[..., -1])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ConvcliError, OutputError
+from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.formats.format_checks import holds_profile, pillow_numbers, tiff_beyond_pillow
 from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
 from convcli.pictures.gif_writer import encode_gif
@@ -91,7 +92,7 @@ def _encode_deep_pnm(pixels: NDArray[Any]) -> Sequence[bytes | memoryview]:
 
 
 def _array_for_pillow(picture: Picture) -> NDArray[Any]:
-    if picture.pixels.dtype in (np.uint8, np.uint16):
+    if picture.pixels.dtype in PIXEL_DTYPES:
         return picture.pixels_with_alpha
     return picture.pixels.astype(pillow_numbers(picture.pixels) or picture.pixels.dtype, copy=False)
 

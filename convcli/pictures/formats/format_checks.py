@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import OutputError
+from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.formats.output_formats import EXTRA, OUTPUT_FORMATS, OutputFormat, extra_is_installed
 from convcli.pictures.gif_writer import gif_losses
 from convcli.pictures.picture import Picture
@@ -67,7 +68,7 @@ def holds_profile(picture: Picture, file_format: OutputFormat) -> bool:
 def _check_pixels_fit(picture: Picture, channels: int, file_format: OutputFormat, name: str) -> None:
     properties, dtype = OUTPUT_FORMATS[file_format], picture.pixels.dtype
     deep = dtype != np.uint8
-    if dtype not in (np.uint8, np.uint16):
+    if dtype not in PIXEL_DTYPES:
         if file_format != OutputFormat.TIFF:
             raise OutputError(name, f"{file_format} holds pixels, not raw numbers; use npy, csv or tiff")
         return
@@ -103,7 +104,7 @@ def _check_tiff(picture: Picture, channels: int, name: str) -> None:
     """Check that the extra is installed if the TIFF needs it."""
     why = tiff_beyond_pillow(picture)
     if why and not extra_is_installed():
-        is_png = picture.pixels.dtype in (np.uint8, np.uint16) and channels in (1, 3)
+        is_png = picture.pixels.dtype in PIXEL_DTYPES and channels in (1, 3)
         raise OutputError(name, f"{why}; {EXTRA}, or use {'png' if is_png else 'npy'}")
 
 
@@ -116,7 +117,7 @@ def tiff_beyond_pillow(picture: Picture) -> str:
         plural = "s" if channels > 1 else ""
         ending = " with alpha" if alpha else ""
         return f"Pillow writes no TIFF of {channels} channel{plural} of {pixels.dtype}{ending}"
-    if pixels.dtype not in (np.uint8, np.uint16) and pillow_numbers(pixels) is None:
+    if pixels.dtype not in PIXEL_DTYPES and pillow_numbers(pixels) is None:
         return "Pillow would round these numbers to 32 bits in a TIFF"
     return ""
 

@@ -15,6 +15,7 @@ from convcli.convolution.rendering import Adjustment, SignedMapping, adjust
 from convcli.convolution.weighted import AlphaMode, weighting_bytes
 from convcli.errors import KernelError, UsageError
 from convcli.kernels.filter import Filter
+from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.channels import select_channels
 from convcli.pictures.picture import Picture
 from convcli.pipeline.recipes.notes import PixelNotes
@@ -137,9 +138,7 @@ def _filter_picture(
     pixels = select_channels(picture.pixels, rendering.channels)
     mapping = rendering.mapping(as_numbers)
     # A note on numbers says by which factor they fit.
-    measured = measured or (
-        mapping != SignedMapping.RAW and picture.pixels.dtype not in (np.uint8, np.uint16)
-    )
+    measured = measured or (mapping != SignedMapping.RAW and picture.pixels.dtype not in PIXEL_DTYPES)
     filtered = filter_pixels(
         pixels,
         filter_,

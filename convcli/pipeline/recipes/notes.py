@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from convcli.convolution.rendering import Losses, SignedMapping
 from convcli.convolution.statistics import Statistics, measure
 from convcli.convolution.weighted import NanMode
+from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.picture import Picture
 
 __all__ = ["PixelNotes"]
@@ -70,7 +71,7 @@ class PixelNotes(NamedTuple):
             hint = "; --nan ignore leaves NaN out of the windows" if nan_mode == NanMode.KEEP else ""
             notes.append(f"{losses.nan} NaN {'was' if losses.nan == 1 else 'were'} written as 0{hint}")
         white = int(np.iinfo(pixels.dtype).max)
-        has_pixels = picture.pixels.dtype in (np.uint8, np.uint16)
+        has_pixels = picture.pixels.dtype in PIXEL_DTYPES
         if has_pixels and pixels.size < MIN_PIXELS:
             return cls(tuple(notes))
         # Cutting off negative values is what clip is for.

@@ -18,6 +18,7 @@ from convcli.figures.scaling import Scaling, max_panel_side
 from convcli.figures.sheet import Panel, draw_sheet, short_number
 from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Filter
+from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.backgrounds import flatten, lay_over
 from convcli.pictures.channels import Channels, select_channels
 from convcli.pictures.picture import Picture
@@ -203,7 +204,7 @@ def _without_channel_axis(picture: Picture) -> Picture:
 def _unscaled_map(picture: Picture, *, as_numbers: bool = False) -> ColoredMap:
     """Show a picture unchanged: pixels, on white where they are transparent, or else values."""
     pixels = picture.pixels
-    if pixels.dtype in (np.uint8, np.uint16) and not as_numbers:
+    if pixels.dtype in PIXEL_DTYPES and not as_numbers:
         return pixel_map(flatten(picture, WHITE).pixels)
     is_signed = pixels.ndim == 2 and bool((pixels < 0).any())
     return signed_map(pixels) if is_signed else level_map(pixels, math.inf)
@@ -216,7 +217,7 @@ def _result_map(
     values = result.pixels
     if rendering.signed != SignedMapping.RAW:
         return _unscaled_map(result), [f"--signed {rendering.signed}"]
-    has_pixels = picture.pixels.dtype in (np.uint8, np.uint16) and rendering.channels != Channels.SUM
+    has_pixels = picture.pixels.dtype in PIXEL_DTYPES and rendering.channels != Channels.SUM
     if feature_map.keeps_brightness and has_pixels:
         rendered = render_counted(values, SignedMapping.CLIP, depth=picture.depth)
         details = [f"{rendered.saturated} saturated"] if rendered.saturated else []

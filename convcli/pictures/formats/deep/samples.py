@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.pictures.arrays import turn_upright
+from convcli.pictures.arrays import PIXEL_DTYPES, turn_upright
 from convcli.pictures.formats.pillow_conventions import cmyk_note, scale_note
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture, PictureKind, convert_alpha
@@ -142,7 +142,7 @@ def make_picture(samples: NDArray[Any], meaning: Meaning) -> Picture:
     if meaning.bands:
         notes.append(f"its {turned.shape[2]} samples per pixel are kept as channels")
     pixels = turned[..., 0] if turned.shape[2] == 1 else turned
-    plain = pixels.dtype in (np.uint8, np.uint16) and not meaning.bands
+    plain = pixels.dtype in PIXEL_DTYPES and not meaning.bands
     kind = PictureKind.PIXELS if plain else PictureKind.NUMBERS
     return Picture(pixels, alpha, kind, profile, resolution, tuple(notes))
 
