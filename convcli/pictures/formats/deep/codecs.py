@@ -25,7 +25,7 @@ from convcli.pictures.formats.deep.samples import (
     picture_itemsize,
     scale_depth,
 )
-from convcli.pictures.formats.deep.unread import refuse_jpeg
+from convcli.pictures.formats.deep.unsupported import refuse_jpeg
 from convcli.pictures.formats.pillow_conventions import describe_color, find_resolution, sound_resolution
 from convcli.pictures.formats.pillow_opening import open_image
 from convcli.pictures.frames import no_frame

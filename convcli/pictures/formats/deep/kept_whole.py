@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from convcli.errors import NotKeptWhole
-from convcli.pictures.formats.deep.unread import refuse_unread
+from convcli.pictures.formats.deep.unsupported import refuse_tiff
 from convcli.pictures.headers.tiff_tags import ASSOCIATED, SEPARATE_PLANES, UNSIGNED, Photometric, Tag
 
 __all__ = ["decoder_arguments", "refuse_cut"]
@@ -64,7 +64,7 @@ def _refuse_cut_tiff(image: Image.Image, name: str) -> None:
         raise NotKeptWhole(name, f"holds a volume of {depth} slices, of which Pillow reads one")
     if "X" in raw_mode and samples > len(image.getbands()):  # libtiff, too, names what it has converted so
         photometric = tags.get(Tag.PHOTOMETRIC, Photometric.RGB)
-        refuse_unread(name, photometric, bits, UNSIGNED, tags.get(Tag.EXTRA_SAMPLES, ()))
+        refuse_tiff(name, photometric, bits, UNSIGNED, tags.get(Tag.EXTRA_SAMPLES, ()))
         raise NotKeptWhole(name, f"holds {samples} samples per pixel, of which Pillow would drop some")
     planes = tags.get(Tag.PLANAR, 1) == SEPARATE_PLANES and samples > 1
     if planes and (image.mode not in PLANES_IN_PILLOW or tags.get(Tag.EXTRA_SAMPLES) == (ASSOCIATED,)):

@@ -23,12 +23,12 @@ from convcli.pictures.formats.deep.samples import (
     scale_depth,
 )
 from convcli.pictures.formats.deep.tiff_parts import check_parts, part_size
-from convcli.pictures.formats.deep.unread import (
+from convcli.pictures.formats.deep.unsupported import (
     COLORS,
     CONTAINED,
     JPEG,
     refuse_compression,
-    refuse_unread,
+    refuse_tiff,
 )
 from convcli.pictures.formats.pillow_conventions import sound_resolution
 from convcli.pictures.frames import SEVERAL_FRAMES, no_frame
@@ -134,7 +134,7 @@ def _layout(page: tifffile.TiffPage, name: str) -> _Layout:
     refuse_compression(name, int(page.compression))
     sample_format = {"i": SIGNED, "f": FLOAT}.get(page.dtype.kind, 1)
     kinds = [int(kind) for kind in page.extrasamples]
-    refuse_unread(name, photometric, bits, sample_format, kinds)
+    refuse_tiff(name, photometric, bits, sample_format, kinds)
     if page.tags.valueof(Tag.IMAGE_DEPTH, 1) != 1 or page.imagedepth != 1:
         raise ImageError(name, "holds a volume, and not a picture")
     if photometric == Photometric.YCBCR and page.compression != JPEG:

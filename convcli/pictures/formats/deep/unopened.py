@@ -6,10 +6,10 @@ from typing import BinaryIO
 from PIL import TiffImagePlugin
 
 from convcli.errors import NotKeptWhole
-from convcli.pictures.formats.deep.unread import (
+from convcli.pictures.formats.deep.unsupported import (
     refuse_compression,
     refuse_jpeg,
-    refuse_unread,
+    refuse_tiff,
 )
 from convcli.pictures.headers.jpeg import read_frame
 from convcli.pictures.headers.tiff import Tags, read_tags
@@ -79,7 +79,7 @@ def _describe_tiff(head: bytes, tags: Tags | None, name: str) -> str | None:
     if _pillow_reads(head, tags, samples, bits, formats) and not (planes and Tag.EXTRA_SAMPLES in tags):
         return None
     photometric, extra = tags[Tag.PHOTOMETRIC][0], tags.get(Tag.EXTRA_SAMPLES, ())
-    refuse_unread(name, photometric, bits[0], max(formats), extra)
+    refuse_tiff(name, photometric, bits[0], max(formats), extra)
     refuse_compression(name, method)
     depth = f"{bits[0]}-bit" if len(set(bits)) == 1 else "unequal"
     kind = SAMPLE_FORMATS[next(iter(formats))] if len(formats) == 1 else ""

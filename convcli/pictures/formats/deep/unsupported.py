@@ -9,7 +9,7 @@ from convcli.pictures.headers.jpeg import Frame
 from convcli.pictures.headers.tiff_tags import ASSOCIATED, FLOAT, SIGNED, Photometric
 
 __all__ = [
-    "COLORS", "CONTAINED", "JPEG", "JPEG_XL", "LZW", "refuse_compression", "refuse_jpeg", "refuse_unread",
+    "COLORS", "CONTAINED", "JPEG", "JPEG_XL", "LZW", "refuse_compression", "refuse_jpeg", "refuse_tiff",
 ]  # fmt: skip
 
 COLORS = {
@@ -54,7 +54,7 @@ def refuse_jpeg(name: str, frame: Frame) -> None:
         )
 
 
-def refuse_unread(
+def refuse_tiff(
     name: str, photometric: int, bits: int, sample_format: int, extra_samples: Sequence[int]
 ) -> None:
     """Refuse a page that is not read, whatever is installed.
