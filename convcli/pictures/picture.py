@@ -121,7 +121,7 @@ def check_picture(value: object) -> None:
     Raises
     ------
     UsageError
-        It is not.
+        It is something else.
     """
     if not isinstance(value, Picture):
         raise UsageError(f"picture of type {type(value).__name__}", "must be a Picture, as in Picture(array)")

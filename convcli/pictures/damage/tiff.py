@@ -24,7 +24,7 @@ def check_directory(stream: BinaryIO, name: str, offset: int) -> None:
     Raises
     ------
     ImageError
-        They do not: the file is truncated or damaged.
+        The file is truncated or damaged.
     """
     size = stream.seek(0, io.SEEK_END)
     try:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import errno
 import logging
 import re
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from PIL import Image, ImageFile, ImageOps
@@ -36,7 +37,7 @@ from convcli.pictures.limits import Limits
 if TYPE_CHECKING:
     from convcli.pictures.picture import Picture
 
-__all__ = ["EXTENSIONS", "FORMATS", "PillowDecoded", "decode", "describe_error", "describe_loaded"]
+__all__ = ["EXTENSIONS", "FORMATS", "PillowDecoded", "decode", "decoder_errors", "describe_loaded"]
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WebP", "BMP", "GIF", "PNM", "AVIF")
 EXTENSIONS = (
@@ -140,7 +141,7 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pi
                 raise MemoryError from None
             if image is None:
                 _refuse_unopened(stream, name, frame)
-            raise ImageError(name, first_error() or describe_error(error)) from None
+            raise ImageError(name, first_error() or _describe_error(error)) from None
         if first_error():
             raise ImageError(name, first_error())
         return decoded
@@ -152,7 +153,18 @@ def _refuse_unopened(stream: BinaryIO, name: str, frame: int | None) -> None:
     refuse_unopened(stream, name, frame or 0)
 
 
-def describe_error(error: Exception) -> str:
+@contextmanager
+def decoder_errors(name: str) -> Iterator[None]:
+    """Turn whatever a decoder may raise on a damaged file into an ImageError."""
+    try:
+        yield
+    except (ConvcliError, MemoryError):
+        raise
+    except Exception as error:
+        raise ImageError(name, _describe_error(error)) from None
+
+
+def _describe_error(error: Exception) -> str:
     """Return a decoder's message, or a general one where its own is meant for programmers."""
     text = error.args[0] if error.args else ""
     message = text.decode("latin-1") if isinstance(text, bytes) else str(error)

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from PIL import ImagePalette
+from PIL import Image, ImagePalette
 
 from convcli.errors import ImageError
 from convcli.pictures.headers.tiff_tags import CENTIMETER, Photometric, Tag
 
-if TYPE_CHECKING:
-    from PIL import Image
-
 __all__ = [
-    "cmyk_note", "describe_color", "find_resolution", "forget_xmp", "prepare", "scale_note",
-    "sound_resolution",
+    "cmyk_note", "describe_color", "exif_orientation", "find_resolution", "forget_xmp", "prepare",
+    "scale_note", "sound_resolution",
 ]  # fmt: skip
 
 HALF = (2, 2)  # the subsampling of a file that does not give it
@@ -96,6 +93,14 @@ def forget_xmp(image: Image.Image) -> None:
     kinds = [kind for kind in ("xmp", "XML:com.adobe.xmp") if image.info.pop(kind, None)]
     if kinds and image.format != "TIFF":  # which has read no EXIF yet
         image._exif = None  # Pillow may have read it with the XMP
+
+
+def exif_orientation(exif: bytes) -> int:
+    """Return the orientation in EXIF data, 1 if there is none."""
+    found = Image.Exif()
+    found.load(exif)
+    orientation = found.get(Tag.ORIENTATION, 1)
+    return orientation if isinstance(orientation, int) else 1
 
 
 def find_resolution(image: Image.Image) -> tuple[float, float] | None:

@@ -105,7 +105,7 @@ def check_no_depthwise(name: str, channels: Channels) -> None:
     Raises
     ------
     UsageError
-        It is, but only a bank can.
+        The channels are ``depthwise``, which only a bank can do.
     """
     if channels == Channels.DEPTHWISE:
         raise UsageError(

@@ -26,7 +26,12 @@ from convcli.pictures.formats.deep.samples import (
     scale_depth,
 )
 from convcli.pictures.formats.deep.unsupported import refuse_jpeg
-from convcli.pictures.formats.pillow_conventions import describe_color, find_resolution, sound_resolution
+from convcli.pictures.formats.pillow_conventions import (
+    describe_color,
+    exif_orientation,
+    find_resolution,
+    sound_resolution,
+)
 from convcli.pictures.formats.pillow_opening import open_image
 from convcli.pictures.frames import no_frame
 from convcli.pictures.headers.av1 import coded_pixels
@@ -34,7 +39,6 @@ from convcli.pictures.headers.avif import avif_bits
 from convcli.pictures.headers.jpeg import read_frame
 from convcli.pictures.headers.jpeg2000 import ASSOCIATED_OPACITY, COLOR, OPACITY, ColorSpace, read_jpeg2000
 from convcli.pictures.headers.jpegxl import ALPHA, read_jpegxl
-from convcli.pictures.headers.tiff_tags import Tag
 from convcli.pictures.limits import Limits
 
 __all__ = ["READERS"]
@@ -222,19 +226,11 @@ def _pillow_meaning(image: Image.Image, frame: int | None) -> Meaning:
         notes.append(FIRST_OF_SEVERAL)
     return Meaning(
         alpha=Alpha.STRAIGHT if has_alpha else Alpha.NONE,
-        orientation=_orientation(image),
+        orientation=exif_orientation(image.info.get("exif") or b""),
         profile=image.info.get("icc_profile") or None,
         resolution=find_resolution(image),
         notes=tuple(notes),
     )
-
-
-def _orientation(image: Image.Image) -> int:
-    """Return the orientation in the EXIF data of a header, without decoding pixels."""
-    exif = Image.Exif()
-    exif.load(image.info.get("exif") or b"")
-    value = exif.get(Tag.ORIENTATION, 1)
-    return value if isinstance(value, int) else 1
 
 
 READERS = {

@@ -23,7 +23,7 @@ def refuse_cut(image: Image.Image, stream: BinaryIO, name: str) -> None:
     Raises
     ------
     NotKeptWhole
-        It would; the message says what.
+        Pillow would lose something; the message says what.
     """
     if image.format == "TIFF":
         _refuse_cut_tiff(image, name)

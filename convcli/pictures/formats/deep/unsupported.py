@@ -34,7 +34,7 @@ def refuse_compression(name: str, method: int) -> None:
     Raises
     ------
     ImageError
-        It is.
+        The method is not read.
     """
     if method not in COMPRESSIONS:
         raise ImageError(name, f"is compressed by method {method}, which is not read")
@@ -46,7 +46,7 @@ def refuse_jpeg(name: str, frame: Frame) -> None:
     Raises
     ------
     ImageError
-        It is.
+        The kind is not read.
     """
     if frame.marker not in DCT_FRAMES or frame.components not in (1, 3):
         raise ImageError(
@@ -57,12 +57,12 @@ def refuse_jpeg(name: str, frame: Frame) -> None:
 def refuse_tiff(
     name: str, photometric: int, bits: int, sample_format: int, extra_samples: Sequence[int]
 ) -> None:
-    """Refuse a page that is not read, whatever is installed.
+    """Refuse a page of a TIFF that is not read, whatever is installed.
 
     Raises
     ------
     ImageError
-        It is not.
+        Its colors or samples are not read.
     """
     if photometric not in COLORS:
         other = OTHER_COLORS.get(photometric, f"photometric interpretation {photometric}")

@@ -4,10 +4,10 @@ import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from convcli.errors import ConvcliError, ImageError, NotKeptWhole
+from convcli.errors import ImageError, NotKeptWhole
 from convcli.pictures.formats.deep.kept_whole import refuse_cut
 from convcli.pictures.formats.frame_reading.container import FrameInfo
-from convcli.pictures.formats.pillow import describe_error, describe_loaded
+from convcli.pictures.formats.pillow import decoder_errors, describe_loaded
 from convcli.pictures.formats.pillow_opening import open_image
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture
@@ -39,21 +39,14 @@ class PillowAnimation:
         self.name = name
         self.format = file_format
         self.file_bytes = stream.seek(0, io.SEEK_END)
-        try:
+        with decoder_errors(name):
             image = open_image(stream, name, None)
             if image is None:
                 raise ImageError(name, "is damaged or truncated")
             self.image: Any = image
             self.count: int = getattr(image, "n_frames", 1)
             if self.count > 1:
-                refuse_cut(self.image, stream, name)
-        except NotKeptWhole as error:
-            why = f"{error.why}; of such a file, only the first frame is read (--frame 0)"
-            raise ImageError(name, why) from None
-        except (ConvcliError, MemoryError):
-            raise
-        except Exception as error:  # a decoder may raise anything on a damaged file
-            raise ImageError(name, describe_error(error)) from None
+                _refuse_cut(self.image, stream, name)
         self.plays: int = self.image.info.get("loop", 0)
         self.size: Size = self.image.height, self.image.width, len(self.image.mode)
 
@@ -66,19 +59,23 @@ class PillowAnimation:
             The file is damaged.
         """
         for number in numbers:
-            try:
+            with decoder_errors(self.name):
                 self.image.seek(number)
                 self.image.load()
                 frame = self.image.copy()  # what follows changes it
                 frame.format = self.image.format
                 decoded = describe_loaded(frame, self.name, "", [], self.file_bytes)
-            except (ConvcliError, MemoryError):
-                raise
-            except Exception as error:  # a decoder may raise anything on a damaged file
-                raise ImageError(self.name, describe_error(error)) from None
             del frame
             yield decoded.to_picture(self.name), FrameInfo(duration=self.image.info.get("duration"))
             del decoded  # before the next is read
+
+
+def _refuse_cut(image: Any, stream: BinaryIO, name: str) -> None:
+    try:
+        refuse_cut(image, stream, name)
+    except NotKeptWhole as error:
+        why = f"{error.why}; of such a file, only the first frame is read (--frame 0)"
+        raise ImageError(name, why) from None
 
 
 def count_jpeg_pictures(stream: BinaryIO, name: str) -> int:
@@ -89,9 +86,5 @@ def count_jpeg_pictures(stream: BinaryIO, name: str) -> int:
     ImageError
         The file is damaged.
     """
-    try:
+    with decoder_errors(name):
         return int(getattr(open_image(stream, name, None), "n_frames", 1))
-    except ConvcliError:
-        raise
-    except Exception as error:  # a decoder may raise anything on a damaged file
-        raise ImageError(name, describe_error(error)) from None

@@ -8,14 +8,12 @@ import struct
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
-from PIL import Image
-
 from convcli.errors import ImageError
 from convcli.pictures.formats.decoding import decode
 from convcli.pictures.formats.frame_reading.canvas import Blending, Canvas, Disposal, Placement
-from convcli.pictures.formats.pillow import describe_error
+from convcli.pictures.formats.pillow import decoder_errors
+from convcli.pictures.formats.pillow_conventions import exif_orientation
 from convcli.pictures.headers.png_chunks import SIGNATURE, find_chunks, make_chunk
-from convcli.pictures.headers.tiff_tags import Tag
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture
 
@@ -138,21 +136,13 @@ def read_animation(stream: BinaryIO, name: str, limits: Limits) -> PngAnimation:
         elif kind == b"fdAT" and len(animation.frames) > 1:
             animation.frames[-1].pieces.append((place + 4, length - 4))
         elif kind == b"eXIf":
-            animation.orientation = _orientation(stream.read(length), name)
+            with decoder_errors(name):
+                animation.orientation = exif_orientation(stream.read(length))
         elif kind in COMMON and not animation.frames and length <= MAX_COMMON:
             animation.common += make_chunk(kind, stream.read(length))
             animation.has_alpha |= kind == b"tRNS"
     animation.promised += animation.has_default
     return animation
-
-
-def _orientation(data: bytes, name: str) -> int:
-    exif = Image.Exif()
-    try:
-        exif.load(data)
-        return int(exif.get(Tag.ORIENTATION, 1))
-    except Exception as error:  # of damaged data, Pillow may raise anything
-        raise ImageError(name, describe_error(error)) from None
 
 
 def _placement(data: bytes, header: bytes, name: str) -> Placement:

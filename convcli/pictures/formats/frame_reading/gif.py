@@ -16,7 +16,7 @@ from PIL.GifImagePlugin import GifImageFile
 
 from convcli.errors import ImageError
 from convcli.pictures.formats.frame_reading.canvas import Blending, Canvas, Disposal, Placement
-from convcli.pictures.formats.pillow import describe_error
+from convcli.pictures.formats.pillow import decoder_errors
 from convcli.pictures.picture import Picture
 
 __all__ = ["GifAnimation"]
@@ -121,12 +121,8 @@ class GifAnimation:
         if not (0 < width <= self.width - left and 0 < height <= self.height - top):
             raise ImageError(self.name, "is larger than the picture")
         palette = self._palette_of(frame)
-        try:
+        with decoder_errors(self.name):
             indices = np.asarray(GifImageFile(io.BytesIO(self._file(frame))))
-        except MemoryError:
-            raise
-        except Exception as error:  # the decoder may raise anything on a damaged file
-            raise ImageError(self.name, describe_error(error)) from None
         colors = np.zeros((COLORS, 3), np.uint8)
         colors[: len(palette) // 3] = np.frombuffer(palette, np.uint8).reshape(-1, 3)
         alpha = None if frame.transparent is None else 255 * (indices != frame.transparent).astype(np.uint8)
