@@ -24,7 +24,7 @@ from convcli.convolution.rendering import (
 )
 from convcli.convolution.statistics import RunningStatistics, Statistics, measure
 from convcli.convolution.strips import for_each_strip, run_convolution
-from convcli.convolution.weighted import MaskedStrips, SampleWeights
+from convcli.convolution.weighted import SampleWeights, WeightedStrips
 from convcli.errors import parse_choice
 from convcli.kernels.filter import Filter
 from convcli.kernels.lookup import get_filter
@@ -113,10 +113,10 @@ def filter_pixels(
     if isinstance(filter, str):
         filter = get_filter(filter)
     planned = plan_convolution(image, filter.kernels, filter.combination, ConvolutionSettings(**window))
-    masked = None if weights is None else MaskedStrips(planned, weights)
-    dtype = planned.plan.dtype if masked is None else masked.dtype
+    weighted = None if weights is None else WeightedStrips(planned, weights)
+    dtype = planned.plan.dtype if weighted is None else weighted.dtype
     adjustment = Adjustment(scale, bias, planned.bound if dtype.kind == "i" else None, relu)
-    strips = _AdjustedStrips(planned, masked, adjustment, adjustment.result_dtype(dtype))
+    strips = _AdjustedStrips(planned, weighted, adjustment, adjustment.result_dtype(dtype))
     if mapping == SignedMapping.RAW:
         values = strips.values()
         statistics = measure(values) if with_statistics else None
@@ -134,7 +134,7 @@ class _AdjustedStrips(NamedTuple):
     """The strips of a convolution, corrected where samples do not count in full, and adjusted."""
 
     planned: PlannedConvolution
-    masked: MaskedStrips | None
+    weighted: WeightedStrips | None
     adjustment: Adjustment
     dtype: np.dtype[Any]
 
@@ -145,15 +145,15 @@ class _AdjustedStrips(NamedTuple):
         def process_strip(rows: slice, buffers: BufferPool, compute: Callable[[NDArray[Any]], None]) -> None:
             values = buffers.array("values", (rows.stop - rows.start, *plan.shape[1:]), plan.dtype)
             compute(values)
-            if self.masked is not None:
-                values = self.masked.correct(rows, values)
+            if self.weighted is not None:
+                values = self.weighted.correct(rows, values)
             process(rows, self.adjustment.apply(values), buffers)
 
         for_each_strip(self.planned, process_strip)
 
     def values(self) -> NDArray[Any]:
         """Return all values unrendered."""
-        if self.masked is None and not self.adjustment.changes:
+        if self.weighted is None and not self.adjustment.changes:
             return run_convolution(self.planned)
         values = np.empty(self.planned.plan.shape, self.dtype)
 

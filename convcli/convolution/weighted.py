@@ -30,9 +30,9 @@ from convcli.kernels.filter import Combination
 
 __all__ = [
     "AlphaMode",
-    "MaskedStrips",
     "NanMode",
     "SampleWeights",
+    "WeightedStrips",
     "as_axes",
     "averages",
     "sample_weights",
@@ -136,7 +136,7 @@ class _Samples(NamedTuple):
 
 
 @dataclass(eq=False)
-class MaskedStrips:
+class WeightedStrips:
     """Corrects the strips of a planned convolution where a window holds samples that do not count in full.
 
     Attributes

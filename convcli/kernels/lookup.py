@@ -222,7 +222,7 @@ def _validated(entry: CatalogEntry, key: str, value: float | str) -> float | str
 def _unknown_option(entry: CatalogEntry, key: str) -> str:
     if key in ("angle", "norm"):
         having = [other.name for other in CATALOG.values() if key in other.options]
-        family = entry.name.removesuffix("-y" if key == "angle" else entry.name[-2:])
+        family = entry.name.removesuffix("-x").removesuffix("-y")
         if family in having:
             return f"has no option {key}: use {family}, which has it"
         if key == "angle":

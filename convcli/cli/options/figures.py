@@ -99,9 +99,9 @@ class DrawingOptions:
         UsageError
             A figure shows one channel, but each was chosen.
         """
-        shows_pixels = rendering.signed not in (None, SignedMapping.RAW)
-        figure = "--direction" if self.direction is not None else None if shows_pixels else "--sheet"
-        if rendering.channels == Channels.EACH and figure is not None:
+        figure = "--sheet" if self.direction is None else "--direction"
+        shows_values = rendering.signed in (None, SignedMapping.RAW)
+        if rendering.channels == Channels.EACH and (shows_values or self.direction is not None):
             raise UsageError(
                 "--channels each",
                 f"cannot be combined with {figure}, which shows one channel; choose gray, sum, r, g or b",

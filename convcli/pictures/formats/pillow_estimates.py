@@ -39,6 +39,7 @@ WEBP_BYTES, AVIF_BYTES, AVIF_GRAY_BYTES = 12, 9, 4  # per pixel: canvases and pl
 # Pillow's decoders in Python hold two copies of all samples, and the words of a block of plain text.
 PYTHON_COPIES, TEXT_BLOCK, WORD_BYTES = 2, 1 << 20, 40
 MAX_PART_PIXELS = 1 << 24  # pixels of a part that may exceed the limit, and the picture
+RGBX_BITS = 32  # per pixel
 OUT_OF_MEMORY = ("out of memory", "decoder error -9")  # how decoders report it
 
 
@@ -169,10 +170,9 @@ def _part_bytes(image: Image.Image, name: str, limits: Limits) -> int:
     pixels = across * down
     _check_part(pixels, f"has tiles of {across}x{down} =", name, limits)
     bits = tags.get(Tag.BITS_PER_SAMPLE, (1,))
-    is_separate = tags.get(Tag.PLANAR) == SEPARATE_PLANES
-    pixel_bits = (
-        32 if tags.get(Tag.PHOTOMETRIC) == Photometric.YCBCR else max(bits) if is_separate else sum(bits)
-    )
+    pixel_bits = max(bits) if tags.get(Tag.PLANAR) == SEPARATE_PLANES else sum(bits)
+    if tags.get(Tag.PHOTOMETRIC) == Photometric.YCBCR:
+        pixel_bits = RGBX_BITS  # libtiff converts it
     return int(pixels * pixel_bits // 8)
 
 
