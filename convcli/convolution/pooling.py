@@ -208,7 +208,10 @@ def _pool_rows(
     operation: np.ufunc,
     buffers: BufferPool,
 ) -> None:
-    """Combine each window, first vertically, then horizontally, of the rows from `top` on."""
+    """Combine the pixels of each window, first vertically, then horizontally.
+
+    `source` begins at row `top` of the image, and `target` at row `start` of the result.
+    """
     down = _taps_within(rows, start, start + len(target))
     if source.dtype != target.dtype:
         wide = buffers.array("wide", source.shape, target.dtype)

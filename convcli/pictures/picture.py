@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convcli.errors import ImageError, UsageError
 from convcli.pictures.arrays import PIXEL_DTYPES, check_unmasked, image_array
 
-__all__ = ["Picture", "PictureKind", "check_picture", "convert_alpha"]
+__all__ = ["Picture", "PictureKind", "check_picture", "convert_alpha", "without_channel_axis"]
 
 ALPHA_DTYPES = (np.uint8, np.uint16, np.uint32, np.float32, np.float64)
 
@@ -146,3 +146,9 @@ def convert_alpha(alpha: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     with np.errstate(invalid="ignore"):
         levels: NDArray[Any] = np.rint(np.nan_to_num(shares, nan=0.0).clip(0, 1) * most).astype(dtype)
     return levels
+
+
+def without_channel_axis(picture: Picture) -> Picture:
+    """Return a picture of one channel, (H, W, 1), as (H, W); all others stay."""
+    is_single = picture.pixels.ndim == 3 and picture.pixels.shape[2] == 1
+    return replace(picture, pixels=picture.pixels[:, :, 0]) if is_single else picture

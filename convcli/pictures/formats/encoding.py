@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.formats.format_checks import holds_profile, pillow_numbers, tiff_beyond_pillow
 from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
 from convcli.pictures.gif_writer import encode_gif
-from convcli.pictures.picture import Picture
+from convcli.pictures.picture import Picture, without_channel_axis
 from convcli.pictures.png_writer import encode_png
 from convcli.pictures.text_matrices import format_matrix
 
@@ -42,8 +41,8 @@ def encode(
         `encode_png` does not accept the level or the number of jobs.
     """
     memory = io.BytesIO()
-    if picture.pixels.ndim == 3 and picture.pixels.shape[2] == 1 and file_format != OutputFormat.NPY:
-        picture = replace(picture, pixels=picture.pixels[:, :, 0])
+    if file_format != OutputFormat.NPY:
+        picture = without_channel_axis(picture)
     if file_format == OutputFormat.PNG:
         return encode_png(
             picture.pixels,

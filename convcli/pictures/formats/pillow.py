@@ -37,7 +37,7 @@ from convcli.pictures.limits import Limits
 if TYPE_CHECKING:
     from convcli.pictures.picture import Picture
 
-__all__ = ["EXTENSIONS", "FORMATS", "PillowDecoded", "decode", "decoder_errors", "describe_loaded"]
+__all__ = ["EXTENSIONS", "FORMATS", "PillowDecoded", "decode", "decoder_errors", "finish_decoding"]
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WebP", "BMP", "GIF", "PNM", "AVIF")
 EXTENSIONS = (
@@ -128,7 +128,7 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pi
                     _seek(image, stream, frame, name)
                 check_size(image, file_bytes, name, limits, frame=frame)
                 refuse_cut(image, stream, name)
-                decoded = _decoded(image, stream, name, limits, frame)
+                decoded = _load(image, stream, name, limits, frame)
         except (ConvcliError, MemoryError):
             raise
         except Image.DecompressionBombError:  # of a WebP or GIF, in a process of a caller
@@ -189,21 +189,16 @@ def _tag(image: Image.Image, number: int, default: Any) -> Any:
     return getattr(image, "tag_v2", {}).get(number, default)
 
 
-def _decoded(
+def _load(
     image: Image.Image, stream: BinaryIO, name: str, limits: Limits, frame: int | None
 ) -> PillowDecoded:
     notes = []
     if frame is None and getattr(image, "is_animated", False):
         notes.append(SEVERAL_FRAMES)
     raw_mode, *rest = decoder_arguments(image)
-    if (
-        image.format == "PPM"
-        and image.mode != "F"
-        and rest
-        and isinstance(rest[0], int)
-        and rest[0] not in (1, 255, 65535)
-    ):
-        notes.append(scale_note(rest[0]))
+    most = rest[0] if rest and image.format == "PPM" and image.mode != "F" else None
+    if isinstance(most, int) and most not in (1, 255, 65535):
+        notes.append(scale_note(most))
     # Loading a TIFF applies its orientation and removes the tag.
     sideways = _tag(image, Tag.ORIENTATION, 1) >= 5
     check_pixels = check_damage(image, stream, name, limits, frame or 0)
@@ -213,10 +208,10 @@ def _decoded(
     image.load()
     check_pixels()
     finish()
-    return describe_loaded(image, name, raw_mode, notes, length(stream), sideways=sideways)
+    return finish_decoding(image, name, raw_mode, notes, length(stream), sideways=sideways)
 
 
-def describe_loaded(
+def finish_decoding(
     image: Image.Image, name: str, raw_mode: str, notes: list[str], file_bytes: int, *, sideways: bool = False
 ) -> PillowDecoded:
     """Turn a loaded image upright, and return it with its profile, resolution and notes.

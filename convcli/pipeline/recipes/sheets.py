@@ -21,7 +21,7 @@ from convcli.kernels.filter import Filter
 from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.backgrounds import flatten, lay_over
 from convcli.pictures.channels import Channels, select_channels
-from convcli.pictures.picture import Picture
+from convcli.pictures.picture import Picture, without_channel_axis
 from convcli.pipeline.outputs import Destination
 from convcli.pipeline.recipes.feature_maps import FeatureMap, SheetFilter, describe_filter
 from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result, Work
@@ -139,18 +139,15 @@ def _draw_sheet(
         luma = replace(picture, pixels=select_channels(picture.pixels, Channels.GRAY))
     count = sum(len(sheet_filter.maps) for sheet_filter in filters)
     panels = _SheetPanels((picture.pixels.shape[0], picture.pixels.shape[1]), 1 + count)
-    is_selected = rendering.channels != Channels.DEPTHWISE
-    shown_input = _without_channel_axis(
-        replace(picture, pixels=select_channels(picture.pixels, rendering.channels))
-        if is_selected
-        else picture
-    )
+    shown_input = picture
+    if rendering.channels != Channels.DEPTHWISE:
+        shown_input = replace(picture, pixels=select_channels(picture.pixels, rendering.channels))
     is_sum = rendering.channels == Channels.SUM
     panels.add(
         "input",
         None,
         CHANNEL_NAMES.get(rendering.channels, ""),
-        _unscaled_map(shown_input, as_numbers=is_sum),
+        _unscaled_map(without_channel_axis(shown_input), as_numbers=is_sum),
         [],
     )
     statistics = measure(picture.pixels)
@@ -189,16 +186,10 @@ def _draw_filter(
         if maps.maps:  # of several channels, a map of each
             count = len(sheet_filter.maps)
             result = replace(maps, pixels=maps.pixels[..., number::count], maps=False)
-        result = _without_channel_axis(result)
+        result = without_channel_axis(result)
         colored, details = _result_map(feature_map, result, sheet_filter.rendering, picture, max_magnitude)
         notes = [", ".join(filter(None, [feature_map.caption, *details])), _describe_adjustment(rendering)]
         panels.add(feature_map.title, sheet_filter.name, label, colored, notes)
-
-
-def _without_channel_axis(picture: Picture) -> Picture:
-    """Return a picture of one channel without the channel axis."""
-    is_single = picture.pixels.ndim == 3 and picture.pixels.shape[2] == 1
-    return replace(picture, pixels=picture.pixels[..., 0]) if is_single else picture
 
 
 def _unscaled_map(picture: Picture, *, as_numbers: bool = False) -> ColoredMap:

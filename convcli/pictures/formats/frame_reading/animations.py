@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 from convcli.errors import ImageError, NotKeptWhole
 from convcli.pictures.formats.deep.kept_whole import refuse_cut
 from convcli.pictures.formats.frame_reading.container import FrameInfo
-from convcli.pictures.formats.pillow import decoder_errors, describe_loaded
+from convcli.pictures.formats.pillow import decoder_errors, finish_decoding
 from convcli.pictures.formats.pillow_opening import open_image
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture
@@ -64,7 +64,7 @@ class PillowAnimation:
                 self.image.load()
                 frame = self.image.copy()  # what follows changes it
                 frame.format = self.image.format
-                decoded = describe_loaded(frame, self.name, "", [], self.file_bytes)
+                decoded = finish_decoding(frame, self.name, "", [], self.file_bytes)
             del frame
             yield decoded.to_picture(self.name), FrameInfo(duration=self.image.info.get("duration"))
             del decoded  # before the next is read

@@ -9,7 +9,7 @@ from convcli.pictures.formats.encoding import pillow_options, save_with_pillow
 from convcli.pictures.formats.frame_reading.container import FrameInfo
 from convcli.pictures.formats.frame_writing.unlike import unlike_first
 from convcli.pictures.formats.output_formats import OutputFormat
-from convcli.pictures.picture import Picture
+from convcli.pictures.picture import Picture, without_channel_axis
 from convcli.sizes.text import format_size
 
 __all__ = ["AvifFrames"]
@@ -32,8 +32,7 @@ class AvifFrames:
         OutputError
             It differs in size from the first.
         """
-        pixels = picture.pixels[..., 0] if picture.pixels.shape[2:] == (1,) else picture.pixels
-        image = Image.fromarray(pixels)
+        image = Image.fromarray(without_channel_axis(picture).pixels)
         if not self.images:
             self.options = pillow_options(picture, OutputFormat.AVIF)
         elif image.size != self.images[0].size:
