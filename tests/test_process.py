@@ -145,7 +145,7 @@ OTHER_FORMATS = {
     "convcli.pictures.damage.tiff",
     "convcli.pictures.formats.deep.tiff",
     "convcli.pictures.formats.deep.codecs",
-    "convcli.pictures.formats.deep.unopened",
+    "convcli.pictures.formats.pillow.unopened",
     "imagecodecs",
     "tempfile",
     "tifffile",

@@ -20,7 +20,7 @@ from convcli.convolution.engine import center_pixels
 from convcli.errors import ImageError, UsageError
 from convcli.kernels.filter import gain
 from convcli.pictures.formats.encoding import encode
-from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
+from convcli.pictures.formats.pillow.libtiff_errors import captured_libtiff_errors
 from convcli.pictures.reading import load_picture
 from convcli.sizes.searching import fully_read_sides
 from convcli.sizes.windowed import Axis

@@ -500,7 +500,7 @@ def test_whatever_a_decoder_raises_is_one_line(
     for error in RAISED:
         with monkeypatch.context() as patched:
             patched.setattr(
-                "convcli.pictures.formats.pillow.is_owned", lambda: True
+                "convcli.pictures.formats.pillow.decoder.is_owned", lambda: True
             )  # warnings are a caller's
             patched.setattr(place, function, raising(error))
             problems.append(wrong_for_error(convcli, SCENARIOS["new"], "a.png: ", error))

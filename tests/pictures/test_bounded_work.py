@@ -18,9 +18,9 @@ from convcli.pictures import limits as limits_module
 from convcli.pictures.damage import jpeg as jpeg_damage
 from convcli.pictures.damage import png_metadata
 from convcli.pictures.damage.jpeg import check_fill, find_scans
-from convcli.pictures.formats import pillow_estimates
 from convcli.pictures.formats.frame_reading.opening import open_frames
-from convcli.pictures.formats.pillow import decode
+from convcli.pictures.formats.pillow import estimates
+from convcli.pictures.formats.pillow.decoder import decode
 from convcli.pictures.frames import FrameRange
 from convcli.pictures.headers.av1 import coded_pixels
 from convcli.pictures.headers.avif import avif_bits
@@ -384,7 +384,7 @@ def test_a_picture_in_an_avif_that_is_larger_than_its_size_counts(monkeypatch: p
     size = data.index(b"ispe") + 8
     assert struct.unpack_from(">II", data, size) == (40, 30)
     struct.pack_into(">II", data, size, 8, 8)
-    monkeypatch.setattr(pillow_estimates, "MAX_PART_PIXELS", 100)
+    monkeypatch.setattr(estimates, "MAX_PART_PIXELS", 100)
     with pytest.raises(ImageError, match="holds a picture of 1200 pixels, more than 100; raise the limit"):
         picture_of(bytes(data), Limits(pixels=100))
     with pytest.raises(ImageError, match=r"needs about 1\d\.\d kB of memory but may use only 10 kB"):
@@ -513,7 +513,7 @@ def test_lack_of_memory_is_not_blamed_on_the_file(message: str, monkeypatch: pyt
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fail)
     with pytest.raises(ImageError, match="x: cannot be read: there is not enough memory"):
         picture_of(data)
-    monkeypatch.setattr(pillow_estimates, "OUT_OF_MEMORY", ())
+    monkeypatch.setattr(estimates, "OUT_OF_MEMORY", ())
     with pytest.raises(ImageError, match=f"x: cannot be decoded: {message}"):
         picture_of(data)
 

@@ -11,8 +11,9 @@ from PIL import Image
 
 from convcli import parallel as processors
 from convcli.errors import ImageError, NotKeptWhole
-from convcli.pictures.formats import decoding, pillow
+from convcli.pictures.formats import decoding
 from convcli.pictures.formats.decoding import decode, readable_extensions, readable_formats, start_decoding
+from convcli.pictures.formats.pillow import decoder as pillow
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture
 from convcli.pictures.reading import load_picture

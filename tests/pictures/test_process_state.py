@@ -19,7 +19,7 @@ from PIL import Image, PngImagePlugin
 
 import convcli
 from convcli.errors import ImageError
-from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
+from convcli.pictures.formats.pillow.libtiff_errors import captured_libtiff_errors
 from tests.support.command_line import run_shell
 from tests.support.picture_files import tiff
 

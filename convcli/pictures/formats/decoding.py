@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from convcli.errors import NotKeptWhole
 from convcli.parallel import BackgroundTask
-from convcli.pictures.formats import pillow
 from convcli.pictures.formats.deep import decoder as deep
+from convcli.pictures.formats.pillow import decoder as pillow
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:

@@ -25,14 +25,14 @@ from convcli.pictures.formats.deep.samples import (
     picture_itemsize,
     scale_depth,
 )
-from convcli.pictures.formats.deep.unsupported import refuse_jpeg
-from convcli.pictures.formats.pillow_conventions import (
+from convcli.pictures.formats.pillow.conventions import (
     describe_color,
     exif_orientation,
     find_resolution,
     sound_resolution,
 )
-from convcli.pictures.formats.pillow_opening import open_image
+from convcli.pictures.formats.pillow.opening import open_image
+from convcli.pictures.formats.unsupported import refuse_jpeg
 from convcli.pictures.frames import no_frame
 from convcli.pictures.headers.av1 import coded_pixels
 from convcli.pictures.headers.avif import avif_bits

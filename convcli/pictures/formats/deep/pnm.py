@@ -20,7 +20,7 @@ from convcli.pictures.formats.deep.samples import (
     make_picture,
     scale_samples,
 )
-from convcli.pictures.formats.pillow_conventions import scale_note
+from convcli.pictures.formats.pillow.conventions import scale_note
 from convcli.pictures.frames import no_frame
 from convcli.pictures.limits import Limits
 

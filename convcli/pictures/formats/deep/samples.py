@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.pictures.arrays import PIXEL_DTYPES, turn_upright
-from convcli.pictures.formats.pillow_conventions import cmyk_note, scale_note
+from convcli.pictures.formats.pillow.conventions import cmyk_note, scale_note
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture, PictureKind, convert_alpha
 

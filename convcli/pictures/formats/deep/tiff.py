@@ -23,14 +23,14 @@ from convcli.pictures.formats.deep.samples import (
     scale_depth,
 )
 from convcli.pictures.formats.deep.tiff_parts import check_parts, part_size
-from convcli.pictures.formats.deep.unsupported import (
+from convcli.pictures.formats.pillow.conventions import sound_resolution
+from convcli.pictures.formats.unsupported import (
     COLORS,
     CONTAINED,
     JPEG,
     refuse_compression,
     refuse_tiff,
 )
-from convcli.pictures.formats.pillow_conventions import sound_resolution
 from convcli.pictures.frames import SEVERAL_FRAMES, no_frame
 from convcli.pictures.headers.tiff import count_parts
 from convcli.pictures.headers.tiff_pages import page_offsets

@@ -17,7 +17,7 @@ import tifffile
 
 from convcli.errors import ImageError
 from convcli.pictures.damage.jpeg import find_scans, pad_scans
-from convcli.pictures.formats.deep.unsupported import CONTAINED, JPEG, JPEG_XL, LZW
+from convcli.pictures.formats.unsupported import CONTAINED, JPEG, JPEG_XL, LZW
 from convcli.pictures.headers.jpeg import read_frame
 from convcli.pictures.headers.jpeg2000 import read_jpeg2000
 from convcli.pictures.headers.jpegxl import read_jpegxl

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from convcli.errors import ImageError, NotKeptWhole
-from convcli.pictures.formats.deep.kept_whole import refuse_cut
 from convcli.pictures.formats.frame_reading.container import FrameInfo
-from convcli.pictures.formats.pillow import decoder_errors, finish_decoding
-from convcli.pictures.formats.pillow_opening import open_image
+from convcli.pictures.formats.pillow.decoder import decoder_errors, finish_decoding
+from convcli.pictures.formats.pillow.kept_whole import refuse_cut
+from convcli.pictures.formats.pillow.opening import open_image
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture
 

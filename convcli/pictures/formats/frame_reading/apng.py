@@ -11,8 +11,8 @@ from typing import BinaryIO, NamedTuple
 from convcli.errors import ImageError
 from convcli.pictures.formats.decoding import decode
 from convcli.pictures.formats.frame_reading.canvas import Blending, Canvas, Disposal, Placement
-from convcli.pictures.formats.pillow import decoder_errors
-from convcli.pictures.formats.pillow_conventions import exif_orientation
+from convcli.pictures.formats.pillow.conventions import exif_orientation
+from convcli.pictures.formats.pillow.decoder import decoder_errors
 from convcli.pictures.headers.png_chunks import SIGNATURE, find_chunks, make_chunk
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture

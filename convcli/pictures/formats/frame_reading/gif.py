@@ -16,7 +16,7 @@ from PIL.GifImagePlugin import GifImageFile
 
 from convcli.errors import ImageError
 from convcli.pictures.formats.frame_reading.canvas import Blending, Canvas, Disposal, Placement
-from convcli.pictures.formats.pillow import decoder_errors
+from convcli.pictures.formats.pillow.decoder import decoder_errors
 from convcli.pictures.picture import Picture
 
 __all__ = ["GifAnimation"]

@@ -6,7 +6,7 @@ from typing import BinaryIO
 from PIL import TiffImagePlugin
 
 from convcli.errors import NotKeptWhole
-from convcli.pictures.formats.deep.unsupported import (
+from convcli.pictures.formats.unsupported import (
     refuse_compression,
     refuse_jpeg,
     refuse_tiff,

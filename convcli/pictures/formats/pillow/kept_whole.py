@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from convcli.errors import NotKeptWhole
-from convcli.pictures.formats.deep.unsupported import refuse_tiff
+from convcli.pictures.formats.unsupported import refuse_tiff
 from convcli.pictures.headers.tiff_tags import ASSOCIATED, SEPARATE_PLANES, UNSIGNED, Photometric, Tag
 
 __all__ = ["decoder_arguments", "refuse_cut"]

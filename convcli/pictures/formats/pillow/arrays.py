@@ -14,7 +14,7 @@ from convcli.pictures.picture import Picture, PictureKind
 if TYPE_CHECKING:
     from PIL import Image
 
-    from convcli.pictures.formats.pillow import PillowDecoded
+    from convcli.pictures.formats.pillow.decoder import PillowDecoded
 
 __all__ = ["convert_to_picture"]
 

@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from PIL import Image, ImageFile, ImageOps
 
 from convcli.errors import ConvcliError, ImageError
-from convcli.pictures.formats.deep.kept_whole import decoder_arguments, refuse_cut
-from convcli.pictures.formats.libtiff_errors import captured_libtiff_errors
 from convcli.pictures.formats.owned_process import is_owned
-from convcli.pictures.formats.pillow_conventions import (
+from convcli.pictures.formats.pillow.conventions import (
     cmyk_note,
     describe_color,
     find_resolution,
@@ -26,9 +24,11 @@ from convcli.pictures.formats.pillow_conventions import (
     prepare,
     scale_note,
 )
-from convcli.pictures.formats.pillow_damage import check_damage
-from convcli.pictures.formats.pillow_estimates import check_size, is_memory_short
-from convcli.pictures.formats.pillow_opening import allocate_pixels, length, open_image, seek_frame
+from convcli.pictures.formats.pillow.damage import check_damage
+from convcli.pictures.formats.pillow.estimates import check_size, is_memory_short
+from convcli.pictures.formats.pillow.kept_whole import decoder_arguments, refuse_cut
+from convcli.pictures.formats.pillow.libtiff_errors import captured_libtiff_errors
+from convcli.pictures.formats.pillow.opening import allocate_pixels, length, open_image, seek_frame
 from convcli.pictures.frames import SEVERAL_FRAMES, no_frame
 from convcli.pictures.headers.signatures import find_format
 from convcli.pictures.headers.tiff_tags import Tag
@@ -92,7 +92,7 @@ class PillowDecoded(NamedTuple):
 
     def to_picture(self, name: str) -> Picture:
         """Convert to arrays."""
-        from convcli.pictures.formats.pillow_arrays import convert_to_picture  # late: it needs numpy
+        from convcli.pictures.formats.pillow.arrays import convert_to_picture  # late: it needs numpy
 
         try:
             return convert_to_picture(self)
@@ -148,7 +148,7 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pi
 
 
 def _refuse_unopened(stream: BinaryIO, name: str, frame: int | None) -> None:
-    from convcli.pictures.formats.deep.unopened import refuse_unopened  # late: rarely needed
+    from convcli.pictures.formats.pillow.unopened import refuse_unopened  # late: rarely needed
 
     refuse_unopened(stream, name, frame or 0)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from convcli.errors import ImageError
-from convcli.pictures.headers.jpeg import Frame
 from convcli.pictures.headers.tiff_tags import ASSOCIATED, FLOAT, SIGNED, Photometric
+
+if TYPE_CHECKING:
+    from convcli.pictures.headers.jpeg import Frame
 
 __all__ = [
     "COLORS", "CONTAINED", "JPEG", "JPEG_XL", "LZW", "refuse_compression", "refuse_jpeg", "refuse_tiff",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.pictures.formats.pillow_estimates import check_scans
-from convcli.pictures.formats.pillow_opening import length
+from convcli.pictures.formats.pillow.estimates import check_scans
+from convcli.pictures.formats.pillow.opening import length
 
 if TYPE_CHECKING:
     from convcli.pictures.damage.jpeg import Scans
