@@ -185,7 +185,7 @@ def test_whatever_an_encoder_raises_is_an_output_error(
 @pytest.mark.usefixtures("without_extra")
 @pytest.mark.parametrize("name", ["jp2", "jxl"])
 def test_formats_of_the_extra_name_it(name: str) -> None:
-    why = f"Pillow writes no {name.upper()}; pip install 'convcli[deep]' writes it"
+    why = f"convcli does not write {name.upper()} by itself; pip install 'convcli[deep]' writes it"
     with pytest.raises(UsageError) as caught:
         parse_format(name)
     assert str(caught.value) == f"format '{name}': {why}"
@@ -202,7 +202,8 @@ def test_a_command_without_the_extra_starts_nothing(
     what = "out.jp2" if options[0] == "-o" else "format 'jp2'"
     with nothing_changes(in_folder):
         ran = convcli("apply", "gone.png", "--filter", "box", *options)
-        assert_refused(ran, f"{what}: Pillow writes no JP2; pip install 'convcli[deep]' writes it")
+        why = "convcli does not write JP2 by itself; pip install 'convcli[deep]' writes it"
+        assert_refused(ran, f"{what}: {why}")
 
 
 @pytest.mark.usefixtures("without_extra")

@@ -243,7 +243,7 @@ def expected(
             lost = (f"tiff cannot hold {alpha.dtype} alpha with {pixels.dtype} pixels",)
         return why, None if why else whole, () if kept else lost
     if extension in ("jp2", "jxl") and not has_extra:
-        return f"Pillow writes no {extension.upper()}; {EXTRA}", None, ()
+        return f"convcli does not write {extension.upper()} by itself; {EXTRA}", None, ()
     why = refusal_of_pixels(extension, pixels, alpha)
     if why:
         return why, None, ()

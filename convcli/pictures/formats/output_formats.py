@@ -258,7 +258,7 @@ def _format_named(name: str) -> OutputFormat | None:
 
 def _check_installed(file_format: OutputFormat, what: str) -> None:
     if OUTPUT_FORMATS[file_format].extra and not extra_is_installed():
-        raise UsageError(what, f"Pillow writes no {file_format.upper()}; {EXTRA}")
+        raise UsageError(what, f"convcli does not write {file_format.upper()} by itself; {EXTRA}")
 
 
 def extra_is_installed() -> bool:
