@@ -48,6 +48,8 @@ def photo(in_folder: Path) -> Path:
     """A small colour picture, ``photo.png``."""
     pixels = np.random.default_rng(1).integers(0, 255, (24, 32, 3), np.uint8, endpoint=True)
     Image.fromarray(pixels).save(in_folder / "photo.png")
+    frames = [Image.fromarray(np.roll(pixels[..., 0], shift, 1)) for shift in range(3)]
+    frames[0].save(in_folder / "moving.gif", save_all=True, append_images=frames[1:], duration=100)
     (in_folder / "six.csv").write_text(6 * "10 10 10 0 0 0\n")
     return in_folder / "photo.png"
 

@@ -39,7 +39,7 @@ __all__ = [
 
 Image = NDArray[Any]
 
-THREAD_BYTES = 1 << 23  # what a thread takes besides its strips (measured)
+THREAD_BYTES = 1 << 22  # what a thread takes besides its strips (measured)
 FOURIER_BYTES = 40  # what the transforms of a tile take per pixel
 MAX_PADDED = 1 << 28  # pixels of a padded image; so much padding around a small image is a mistake
 

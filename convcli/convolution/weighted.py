@@ -43,7 +43,7 @@ Array = NDArray[Any]
 
 MAX_EXACT_NORM = 1 << 30  # sum of |coefficients| up to which sums of weighted 16-bit pixels fit in int64
 BLOCK_VALUES = 1 << 17  # values of a result that are corrected at a time
-READ_ARRAYS, RESULT_ARRAYS = 3, 5  # float64 arrays of what a block reads, and of its results, held at once
+READ_ARRAYS, RESULT_ARRAYS = 3, 4  # float64 arrays of what a block reads, and of its results, held at once
 NEGLIGIBLE = 1e-12  # share of the largest sum of weights that counts as none: transforms leave such errors
 ZERO_SUM = 1e-6  # a kernel whose sum is below this share of its sum of |coefficients| is a derivative
 

@@ -134,8 +134,19 @@ OPERATIONS = {
 }
 
 
-@pytest.mark.parametrize("name", ["color.jpg", "gray.png", "gray16.png", "float.tif", "alpha.png"])
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [
+        *((operation, "color.jpg") for operation in OPERATIONS),
+        *(
+            (operation, "alpha.png")
+            for operation in ("large gaussian", "mean of 3x3", "maps", "means", "sheet")
+        ),
+        *((operation, "gray.png") for operation in ("magnitude", "raw", "stretch", "means", "direction")),
+        *((operation, "gray16.png") for operation in ("magnitude", "sum", "sheet", "explain")),
+        *((operation, "float.tif") for operation in ("large gabor", "maps", "means", "direction")),
+    ],
+)
 def test_every_operation(inputs: Path, tmp_path: Path, name: str, operation: str) -> None:
     command, *options = OPERATIONS[operation]
     if name == "float.tif":

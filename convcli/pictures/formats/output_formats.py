@@ -59,17 +59,20 @@ class EncoderMemory(NamedTuple):
 
     Attributes
     ----------
+    fixed : int
+        Bytes for any picture.
     pixel, value, byte : float
         Bytes per pixel, per value, and per byte of the values; they are added up.
     """
 
+    fixed: int = 0
     pixel: float = 0
     value: float = 0
     byte: float = 0
 
     def bytes_for(self, pixels: int, values: int, itemsize: int) -> int:
         """Return the bytes for a picture."""
-        return int(self.pixel * pixels + (self.value + self.byte * itemsize) * values)
+        return self.fixed + int(self.pixel * pixels + (self.value + self.byte * itemsize) * values)
 
 
 class FormatProperties(NamedTuple):
@@ -188,14 +191,14 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
         alpha=True,
         profile=True,
         max_resolution=1e6,
-        encoder=EncoderMemory(value=8, byte=4.7),
+        encoder=EncoderMemory(fixed=1 << 22, value=7.7, byte=4.7),
         extra=True,
     ),
     OutputFormat.JXL: FormatProperties(
         extensions=("jxl",),
         sixteen_bits=True,
         alpha=True,
-        encoder=EncoderMemory(pixel=12, value=11),
+        encoder=EncoderMemory(fixed=1 << 23, pixel=12, value=11),
         extra=True,
     ),
     OutputFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),

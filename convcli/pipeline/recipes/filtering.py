@@ -28,15 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["convolution_recipe"]
 
-# Bytes per value of a strip while it becomes pixels (measured); scaling and some mappings need 64 bits.
-NARROW_BYTES, WIDE_BYTES = 10, 26
-RENDERING_BYTES = {
-    SignedMapping.RAW: 0,
-    SignedMapping.ABS: NARROW_BYTES,
-    SignedMapping.CLIP: NARROW_BYTES,
-    SignedMapping.CENTER: WIDE_BYTES,
-    SignedMapping.STRETCH: WIDE_BYTES,
-}
+WIDE_BYTES = 32  # bytes per value of a strip that is scaled, or becomes pixels, in 64 bits (measured)
 SMALL_RESULT = 1 << 20  # values; for fewer, memory matters little
 
 
@@ -97,16 +89,13 @@ def _estimate(
     """Plan the convolution of an empty picture, which takes no memory."""
     selected = rendering.selected(picture)
     mapping = rendering.mapping(as_numbers)
-    value_bytes = RENDERING_BYTES[mapping]
-    if Adjustment(scale, rendering.biases[0], None, rendering.relu).changes:
-        value_bytes += WIDE_BYTES
     itemsize = 1 if picture.is_numeric else picture.itemsize
     height, width = filter_.kernels[0].shape
     pixels, channels = result_pixels((height, width), window, selected.size), selected.size[2]
     values = pixels * channels
     if values < SMALL_RESULT:  # a bound takes less time than a plan
         itemsize = 8 if mapping == SignedMapping.RAW else itemsize
-        extra = values * (value_bytes + 8) + rendering.selection_bytes(picture)
+        extra = values * (_strip_bytes(rendering, mapping, 8) + 8) + rendering.selection_bytes(picture)
         return Work(pixels, channels, itemsize, extra)
     planned = plan_convolution(
         np.broadcast_to(np.zeros((), selected.dtype), selected.size),
@@ -117,12 +106,22 @@ def _estimate(
     if mapping == SignedMapping.RAW:
         adjustment = Adjustment(scale, rendering.biases[0], planned.bound)
         itemsize = adjustment.result_dtype(planned.plan.dtype).itemsize
+    value_bytes = _strip_bytes(rendering, mapping, planned.plan.dtype.itemsize)
     extra = planned.working_bytes(value_bytes) + rendering.selection_bytes(picture)
     if rendering.may_weigh(picture, filter_.kernels):
         is_widened = mapping == SignedMapping.RAW and planned.plan.dtype.kind == "i"
         itemsize = 8 if is_widened else itemsize
         extra += weighting_bytes(planned, channels if picture.is_numeric else max(1, channels - 1))
     return Work(pixels, channels, itemsize, extra)
+
+
+def _strip_bytes(rendering: Rendering, mapping: SignedMapping, itemsize: int) -> int:
+    """Return the bytes per value that a strip takes while it is scaled and becomes pixels."""
+    scaled = WIDE_BYTES if rendering.scale != 1 or rendering.biases != (0,) or rendering.relu else 0
+    if mapping == SignedMapping.RAW:
+        return scaled
+    is_wide = mapping in (SignedMapping.CENTER, SignedMapping.STRETCH)
+    return scaled + (WIDE_BYTES if is_wide else 2 * itemsize + 2)
 
 
 def _filter_picture(

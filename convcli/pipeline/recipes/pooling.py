@@ -19,7 +19,7 @@ from convcli.sizes.text import format_padding, format_size
 
 __all__ = ["parse_pool_alpha", "pool_recipe"]
 
-SUMS = 6  # times the bytes of a strip that its sums and means take (measured)
+SUMS, WEIGHTED_SUMS = 3, 6  # times the bytes of a strip that its sums and means take (measured)
 
 
 def parse_pool_alpha(text: str, option: str = "alpha") -> AlphaMode:
@@ -57,7 +57,7 @@ def _estimate(layer: Pooling, mode: PoolMode, jobs: int | None, picture: InputKi
     values = prod(picture.size)
     strip = min(STRIP_BYTES, 2 * values * picture.itemsize)
     if mode == PoolMode.AVG:
-        strip *= SUMS
+        strip *= WEIGHTED_SUMS if picture.may_have_alpha else SUMS
     exact = as_numbers and picture.is_numeric and mode == PoolMode.AVG
     return Work(
         rows.output * columns.output,

@@ -28,6 +28,11 @@ class InputKind(NamedTuple):
     is_numeric: bool
 
     @property
+    def may_have_alpha(self) -> bool:
+        """Whether the last channel may be alpha."""
+        return self.size[2] in (2, 4)
+
+    @property
     def dtype(self) -> str:
         """The dtype of the pixels; of numbers, the one that takes the most memory."""
         return f"{'f' if self.is_numeric and self.itemsize > 2 else 'u'}{self.itemsize}"

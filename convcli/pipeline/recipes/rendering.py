@@ -64,7 +64,7 @@ class Rendering(NamedTuple):
         """Whether pixels of such a picture may have weights for these kernels."""
         if picture.is_numeric:
             return self.nan == NanMode.IGNORE
-        return picture.size[2] in (2, 4) and self.alpha != AlphaMode.STRAIGHT and averages(kernels)
+        return picture.may_have_alpha and self.alpha != AlphaMode.STRAIGHT and averages(kernels)
 
     def alpha_mode(self, alpha: NDArray[Any] | None, kernels: Sequence[NDArray[Any]]) -> AlphaMode | None:
         """Return what alpha does for these kernels: it weights averages, not derivatives."""

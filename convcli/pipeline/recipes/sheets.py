@@ -72,7 +72,7 @@ def _estimate(recipes: Sequence[Recipe], panels: int, picture: InputKind, _: boo
     """Estimate the largest result while its panel is drawn, and the sheet."""
     sheet_pixels = panels * max_panel_side(panels) ** 2
     works = [recipe.estimate(picture, True) for recipe in recipes]
-    drawn_bytes = EXTRA_BYTES + 4 * min(picture.itemsize, 2)
+    drawn_bytes = EXTRA_BYTES + 4 * min(picture.itemsize, 2) + 4 * picture.may_have_alpha
     largest = max(work.values * (work.itemsize + drawn_bytes) + work.extra for work in works)
     return Work(sheet_pixels, SHEET_BYTES, 1, largest)
 
