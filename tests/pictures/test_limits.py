@@ -129,11 +129,11 @@ def test_a_picture_for_which_there_is_no_room(
     assert convcli(first, name, *options, "--max-memory", "0.2M", "-o", "x.tiff").all == (0, "x.tiff\n", "")
 
 
-@pytest.mark.parametrize(("mode", "needed"), [("max", "1.62 MB"), ("avg", "7.5 MB")])
+@pytest.mark.parametrize(("mode", "needed"), [("max", "1.62 MB"), ("avg", "4.5 MB")])
 def test_room_for_exact_means_is_that_of_float64(
     convcli: Runner, in_folder: Path, mode: str, needed: str
 ) -> None:
-    # 0.5 MB; 1 MB of strips, 6 with sums; 125,000 results.
+    # 0.5 MB; 1 MB of strips, 3 with sums; 125,000 results.
     np.save(in_folder / "x.npy", np.ones((500, 1000), np.int8))
     ran = convcli("pool", "x.npy", "--mode", mode, "--max-memory", "1k", "-j", 1, "-o", "y.npy")
     why = f"needs about {needed} of memory but may use only 1 kB; raise the limit with --max-memory"

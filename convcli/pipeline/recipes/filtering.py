@@ -95,7 +95,7 @@ def _estimate(
     values = pixels * channels
     if values < SMALL_RESULT:  # a bound takes less time than a plan
         itemsize = 8 if mapping == SignedMapping.RAW else itemsize
-        extra = values * (_strip_bytes(rendering, mapping, 8) + 8) + rendering.selection_bytes(picture)
+        extra = values * (_strip_bytes(rendering, mapping, 4) + 8) + rendering.selection_bytes(picture)
         return Work(pixels, channels, itemsize, extra)
     planned = plan_convolution(
         np.broadcast_to(np.zeros((), selected.dtype), selected.size),
