@@ -109,6 +109,7 @@ def take_away(monkeypatch: pytest.MonkeyPatch, module: object, name: str) -> Non
 # One part at a time
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize(("module", "name"), ATTRIBUTES, ids=[name for _, name in ATTRIBUTES])
 def test_commands_work_where_one_part_is_missing(
     convcli: Runner, monkeypatch: pytest.MonkeyPatch, module: object, name: str

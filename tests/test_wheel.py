@@ -35,6 +35,7 @@ def test_every_file_is_in_the_wheel_once(tmp_path: Path) -> None:
     assert {name for name in names if name.startswith("convcli/")} == package
 
 
+@pytest.mark.thorough
 def test_a_strict_type_checker_sees_every_public_type(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,7 @@ def test_mutants_are_refused_in_one_line_or_read_whole(seed: int, numbers: range
     assert not wrong, described(seed, wrong)
 
 
+@pytest.mark.thorough
 def test_a_crash_and_a_hang_are_pinned_on_their_mutants(tmp_path: Path) -> None:
     source = """if True:
         import os, sys, time
