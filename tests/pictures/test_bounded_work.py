@@ -479,7 +479,7 @@ def test_estimates_are_upper_bounds_within_one_and_a_half_of_the_peak(
     for folder, size in (("large", (4000, 2500)), ("small", (16, 16))):
         (tmp_path / folder).mkdir()
         gradient(mode, size).save(tmp_path / folder / name, **options)
-    command = [sys.executable, "-c", PEAK, tmp_path / "large" / name, tmp_path / "small" / name]
+    command = [sys.executable, "-c", PEAK, str(tmp_path / "large" / name), str(tmp_path / "small" / name)]
     ran = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, check=True)
     estimate, peak = map(int, ran.stdout.split())
     buffers = 4_000_000  # which do not grow with the picture

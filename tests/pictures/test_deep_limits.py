@@ -44,7 +44,7 @@ def test_estimates_of_deep_pictures_are_upper_bounds(name: str, tmp_path: Path) 
         pixels = np.repeat(slope[..., np.newaxis], 3, axis=2).astype(np.uint16)
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_bytes(DEEP_FILES[name](pixels))
-    command = [sys.executable, "-c", PEAK, tmp_path / "large" / name, tmp_path / "small" / name]
+    command = [sys.executable, "-c", PEAK, str(tmp_path / "large" / name), str(tmp_path / "small" / name)]
     ran = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, check=True)
     estimate, peak = map(int, ran.stdout.split())
     buffers = 40_000_000 if name.endswith(".tif") else 10_000_000  # which do not grow with the picture
