@@ -98,7 +98,13 @@ class _Jobs(Sequence[Job]):
     def __init__(self, batch: Batch, observer: Observer | None) -> None:
         self.batch = batch
         self.observer = observer
-        needed = partial(result_bytes, batch.recipes, batch.destination.format)
+        several = isinstance(batch.reading.frame, FrameRange)
+        needed = partial(
+            result_bytes,
+            batch.recipes,
+            batch.destination.format,
+            frees_input=not several and observer is None,
+        )
         limits = batch.reading.limits._replace(result_bytes=needed)
         if isinstance(batch.reading.frame, FrameRange):
             kept = partial(kept_result_bytes, batch.recipes, batch.destination.format)

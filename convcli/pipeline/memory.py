@@ -1,6 +1,7 @@
 """How much memory the work on a picture takes, so that what does not fit is refused before it is decoded."""
 
 from collections.abc import Sequence
+from math import prod
 
 from convcli.errors import ConvcliError
 from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
@@ -13,7 +14,13 @@ AVIF_FRAME_BYTES = 56  # bytes per pixel that the encoder of AVIF takes for each
 
 
 def result_bytes(
-    recipes: Sequence[Recipe], file_format: OutputFormat | None, size: Size, itemsize: int, is_numeric: bool
+    recipes: Sequence[Recipe],
+    file_format: OutputFormat | None,
+    size: Size,
+    itemsize: int,
+    is_numeric: bool,
+    *,
+    frees_input: bool = False,
 ) -> int:
     """Return the memory that the largest result of several recipes takes, with the file made of it.
 
@@ -28,12 +35,15 @@ def result_bytes(
         Bytes per value of the input.
     is_numeric : bool
         Whether the input has numbers instead of pixels.
+    frees_input : bool
+        Whether a single picture, used once, is dropped before its result is encoded.
     """
     picture = InputKind(size, itemsize, is_numeric)
-    return max(_result_bytes(recipe, file_format, picture) for recipe in recipes)
+    freed = prod(size) * itemsize if frees_input and len(recipes) == 1 else 0
+    return max(_result_bytes(recipe, file_format, picture, freed) for recipe in recipes)
 
 
-def _result_bytes(recipe: Recipe, file_format: OutputFormat | None, picture: InputKind) -> int:
+def _result_bytes(recipe: Recipe, file_format: OutputFormat | None, picture: InputKind, freed: int) -> int:
     if recipe.destination is not None:
         file_format = recipe.destination.format
     as_numbers, work = _estimate(recipe, file_format, picture)
@@ -44,7 +54,7 @@ def _result_bytes(recipe: Recipe, file_format: OutputFormat | None, picture: Inp
     if as_numbers and work.channels > 1 and not work.is_maps:
         encoder = properties.band_encoder
     encoder_bytes = encoder.bytes_for(work.pixels, work.values, work.itemsize)
-    return work.values * work.itemsize + max(work.extra, encoder_bytes)
+    return work.values * work.itemsize + max(work.extra, encoder_bytes - freed)
 
 
 def kept_result_bytes(

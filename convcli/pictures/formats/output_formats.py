@@ -203,10 +203,10 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
     ),
     OutputFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),
     OutputFormat.CSV: FormatProperties(
-        extensions=("csv",), numeric=True, separator=",", number_encoder=EncoderMemory(value=90)
+        extensions=("csv",), numeric=True, separator=",", number_encoder=EncoderMemory(value=100)
     ),
     OutputFormat.TXT: FormatProperties(
-        extensions=("txt",), numeric=True, separator=" ", number_encoder=EncoderMemory(value=90)
+        extensions=("txt",), numeric=True, separator=" ", number_encoder=EncoderMemory(value=100)
     ),
 }
 """The properties of every format.

@@ -121,7 +121,7 @@ def _strip_bytes(rendering: Rendering, mapping: SignedMapping, itemsize: int) ->
     if mapping == SignedMapping.RAW:
         return scaled
     is_wide = mapping in (SignedMapping.CENTER, SignedMapping.STRETCH)
-    return scaled + (WIDE_BYTES if is_wide else 2 * itemsize + 2)
+    return scaled + (WIDE_BYTES if is_wide else 3 * itemsize + 2)
 
 
 def _filter_picture(
