@@ -14,7 +14,7 @@ from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.output_formats import OutputFormat
 from convcli.pictures.picture import Picture
 
-SIDES = {"tiny": 40, "large": 2500}
+SIDES = {"tiny": 40, "large": 2000}
 MAX_RATIO = 1.5
 SMALL = 4e6  # bytes by which the interpreter may grow meanwhile
 
@@ -38,14 +38,12 @@ def write_inputs(folder: Path, side: int) -> None:
     image = Image.fromarray(color)
     image.save(folder / "color.jpg", quality=92)
     image.save(folder / "progressive.jpg", quality=92, subsampling=0, progressive=True)
-    for name in ("color.bmp", "color.ppm", "color.tif", "color.gif", "color.png"):
-        image.save(folder / name)
+    image.save(folder / "color.tif")
+    image.save(folder / "color.gif")
     image.save(folder / "color.webp", lossless=True, method=0)
     image.save(folder / "color.avif", speed=10)
     Image.fromarray(plane).save(folder / "gray.png")
-    Image.fromarray(plane).save(folder / "gray.jpg")
     Image.fromarray(plane > 128).save(folder / "bits.png")
-    Image.fromarray(plane > 128).save(folder / "bits.tif", compression="group4")
     Image.fromarray(plane.astype(np.float32)).save(folder / "float.tif")
     np.save(folder / "color.npy", color)
     deep = color.astype(np.uint16) * 257
@@ -87,10 +85,10 @@ def assert_close(estimate: int, peak: int) -> None:
     assert peak - SMALL < estimate < MAX_RATIO * peak + SMALL, f"{estimate=} {peak=} {estimate / peak:.2f}"
 
 
+# Of the formats; tests/pictures measures decoding alone, for all kinds of pictures in them.
 INPUTS = [
-    "color.jpg", "progressive.jpg", "gray.jpg", "color.bmp", "color.ppm", "color.tif", "color.gif",
-    "color.webp", "color.avif", "color.png", "alpha.png", "gray.png", "bits.png", "bits.tif", "float.tif",
-    "color.npy", "gray16.png", "deep.png", "deep.tiff", "deep.jp2", "color.jxl",
+    "color.jpg", "progressive.jpg", "color.tif", "color.gif", "color.webp", "color.avif", "alpha.png",
+    "bits.png", "float.tif", "color.npy", "deep.png", "deep.tiff", "deep.jp2", "color.jxl",
 ]  # fmt: skip
 
 
@@ -100,11 +98,17 @@ def test_every_input_format(inputs: Path, tmp_path: Path, name: str) -> None:
     assert_close(*measure(inputs, arguments, tmp_path))
 
 
-@pytest.mark.parametrize("name", ["color.jpg", "gray.png"])
-@pytest.mark.parametrize("output", ["jpg", "tiff", "webp", "bmp", "ppm", "avif", "npy", "jp2", "jxl", "gif"])
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        *(
+            ("color.jpg", kind)
+            for kind in ("jpg", "tiff", "webp", "bmp", "ppm", "avif", "npy", "jp2", "jxl", "gif")
+        ),
+        *(("gray.png", kind) for kind in ("webp", "avif", "jxl", "gif")),
+    ],
+)
 def test_every_output_format(inputs: Path, tmp_path: Path, name: str, output: str) -> None:
-    if (name, output) == ("gray.png", "ppm"):
-        output = "pgm"
     arguments = ["apply", f"{{in}}/{name}", "--filter", "identity", "-o", f"{{out}}.{output}"]
     assert_close(*measure(inputs, arguments, tmp_path))
 
@@ -118,6 +122,7 @@ OPERATIONS = {
     "magnitude": ["apply", "--filter", "sobel", "-o", "{out}.png"],
     "bias and relu": ["apply", "--filter", "sobel-x", "--bias", "3", "--relu", "-o", "{out}.png"],
     "large gaussian": ["apply", "--filter", "gaussian:sigma=30", "-o", "{out}.png"],
+    "one thread": ["apply", "--filter", "gaussian:sigma=30", "-j", "1", "-o", "{out}.png"],
     "large gabor": ["apply", "--filter", "gabor:size=31", "-o", "{out}.png"],
     "fourier": ["apply", "--filter", "log:sigma=10", "-o", "{out}.png"],
     "mean of 3x3": ["apply", "--filter", "box", "-o", "{out}.png"],
@@ -137,14 +142,11 @@ OPERATIONS = {
 @pytest.mark.parametrize(
     ("operation", "name"),
     [
-        *((operation, "color.jpg") for operation in OPERATIONS),
-        *(
-            (operation, "alpha.png")
-            for operation in ("large gaussian", "mean of 3x3", "maps", "means", "sheet")
-        ),
-        *((operation, "gray.png") for operation in ("magnitude", "raw", "stretch", "means", "direction")),
-        *((operation, "gray16.png") for operation in ("magnitude", "sum", "sheet", "explain")),
-        *((operation, "float.tif") for operation in ("large gabor", "maps", "means", "direction")),
+        *((operation, "color.jpg") for operation in OPERATIONS if operation != "one thread"),
+        *((operation, "alpha.png") for operation in ("one thread", "mean of 3x3", "means", "sheet")),
+        *((operation, "gray.png") for operation in ("magnitude", "raw", "stretch", "means")),
+        *((operation, "gray16.png") for operation in ("magnitude", "sum", "sheet")),
+        *((operation, "float.tif") for operation in ("maps", "means")),
     ],
 )
 def test_every_operation(inputs: Path, tmp_path: Path, name: str, operation: str) -> None:

@@ -198,7 +198,7 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
         extensions=("jxl",),
         sixteen_bits=True,
         alpha=True,
-        encoder=EncoderMemory(fixed=1 << 22, pixel=12, value=10.7),
+        encoder=EncoderMemory(fixed=68_000_000, pixel=8, value=8.5, byte=1.6),
         extra=True,
     ),
     OutputFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),

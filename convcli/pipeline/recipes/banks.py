@@ -26,6 +26,7 @@ from convcli.sizes.text import format_size
 __all__ = ["bank_recipe"]
 
 Array = NDArray[Any]
+PATCH_BYTES = 1 << 25  # what the patches of all threads take (measured)
 SUM_BYTES = 4  # bytes per value of the sums, which become the maps
 
 
@@ -83,7 +84,7 @@ def _estimate(
         pixels,
         maps,
         itemsize if as_numbers else min(picture.itemsize, 2),
-        pixels * maps * (max(itemsize, SUM_BYTES) + 2) + rendering.selection_bytes(picture),
+        PATCH_BYTES + pixels * maps * (max(itemsize, SUM_BYTES) + 2) + rendering.selection_bytes(picture),
         is_maps=True,
     )
 
