@@ -186,43 +186,34 @@ def _pool_strip(
     target: NDArray[Any],
     operation: np.ufunc,
     buffers: BufferPool,
+    *,
+    top: int = 0,
 ) -> None:
-    """Combine the pixels of each window; padding is left out."""
+    """Combine the pixels of each window, first vertically, then horizontally; padding is left out.
+
+    `pixels` begins at row `top` of the image, and `target` at row `start` of the result.
+    """
     read = _rows_read(rows, start, len(target))
-    _pool_rows(pixels[read], read.start, rows, columns, start, target, operation, buffers)
+    source = pixels[read.start - top : read.stop - top]
+    if source.dtype != target.dtype:
+        wide = buffers.array("wide", source.shape, target.dtype)
+        np.copyto(wide, source, casting="unsafe")
+        source = wide
+    between = buffers.array("between", (len(target), *source.shape[1:]), target.dtype)
+    taps = [
+        (outputs, slice(inputs.start - read.start, inputs.stop - read.start, inputs.step))
+        for outputs, inputs in _taps_within(rows, start, start + len(target))
+    ]
+    _reduce(source, taps, between, operation)
+    across = list(columns.taps())
+    for channel in np.ndindex(source.shape[2:]):  # numpy is slow on a short last axis
+        _reduce(between[:, :, *channel].T, across, target[:, :, *channel].T, operation)
 
 
 def _rows_read(rows: Axis, start: int, count: int) -> slice:
     """Return the rows of the image that `count` rows of the result read, starting with row `start`."""
     down = [inputs for _, inputs in _taps_within(rows, start, start + count)]
     return slice(min(inputs.start for inputs in down), max(inputs.stop for inputs in down))
-
-
-def _pool_rows(
-    source: NDArray[Any],
-    top: int,
-    rows: Axis,
-    columns: Axis,
-    start: int,
-    target: NDArray[Any],
-    operation: np.ufunc,
-    buffers: BufferPool,
-) -> None:
-    """Combine the pixels of each window, first vertically, then horizontally.
-
-    `source` begins at row `top` of the image, and `target` at row `start` of the result.
-    """
-    down = _taps_within(rows, start, start + len(target))
-    if source.dtype != target.dtype:
-        wide = buffers.array("wide", source.shape, target.dtype)
-        np.copyto(wide, source, casting="unsafe")
-        source = wide
-    between = buffers.array("between", (len(target), *source.shape[1:]), target.dtype)
-    taps = [(outputs, slice(inputs.start - top, inputs.stop - top, inputs.step)) for outputs, inputs in down]
-    _reduce(source, taps, between, operation)
-    across = list(columns.taps())
-    for channel in np.ndindex(source.shape[2:]):  # numpy is slow on a short last axis
-        _reduce(between[:, :, *channel].T, across, target[:, :, *channel].T, operation)
 
 
 def _taps_within(axis: Axis, first: int, stop: int) -> Iterator[tuple[slice, slice]]:
@@ -319,7 +310,7 @@ def _weighted_strip(
 
     def pooled(source: NDArray[Any], operation: np.ufunc, dtype: Any) -> NDArray[Any]:
         target = np.empty((*plain.shape[:2], *source.shape[2:]), dtype)
-        _pool_rows(source, read.start, *axes, start, target, operation, buffers)
+        _pool_strip(source, *axes, start, target, operation, buffers, top=read.start)
         return as_axes(target, plain)
 
     is_missing = pooled((shares != full).view(np.uint8), np.maximum, np.uint8) > 0
