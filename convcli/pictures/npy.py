@@ -1,5 +1,6 @@
 """NumPy's .npy files, read without pickles."""
 
+import io
 import re
 from collections.abc import Callable
 from math import prod
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import MatrixError
 
-__all__ = ["NPY_MAGIC", "read_npy"]
+__all__ = ["NPY_MAGIC", "npy_header", "read_npy"]
 
 NPY_MAGIC = b"\x93NUMPY"
 _HEADER_FIELDS = {  # compiled when an array is read
@@ -74,3 +75,19 @@ def read_npy(
     if len(data) < count * dtype.itemsize:
         raise MatrixError(name, f"is truncated: it holds {len(data)} of {count * dtype.itemsize} bytes")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order == "True" else "C")
+
+
+def npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """Return what stands in a ``.npy`` file before the values of an array in C order.
+
+    Examples
+    --------
+    >>> npy_header((2, 3), np.dtype(np.uint8))[:8]
+    b'\\x93NUMPY\\x01\\x00'
+    """
+    header = io.BytesIO()
+    description = np.lib.format.dtype_to_descr(dtype)
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": description, "fortran_order": False, "shape": shape}
+    )
+    return header.getvalue()

@@ -14,6 +14,7 @@ from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.formats.format_checks import holds_profile, pillow_numbers, tiff_beyond_pillow
 from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
 from convcli.pictures.gif_writer import encode_gif
+from convcli.pictures.npy import npy_header
 from convcli.pictures.picture import Picture, without_channel_axis
 from convcli.pictures.png_writer import encode_png
 from convcli.pictures.text_matrices import format_matrix
@@ -62,8 +63,8 @@ def encode(
         with _encoder_errors(file_format, name):
             return [encode_deep(picture, file_format, _resolution_for(picture, file_format), jobs)]
     if file_format == OutputFormat.NPY and picture.pixels.flags.c_contiguous:  # without a copy
-        np.lib.format.write_array_header_1_0(memory, np.lib.format.header_data_from_array_1_0(picture.pixels))
-        return [memory.getbuffer(), picture.pixels.reshape(-1).view(np.uint8).data]
+        header = npy_header(picture.pixels.shape, picture.pixels.dtype)
+        return [header, picture.pixels.reshape(-1).view(np.uint8).data]
     if file_format == OutputFormat.NPY:
         np.save(memory, picture.pixels, allow_pickle=False)
     elif file_format.text:

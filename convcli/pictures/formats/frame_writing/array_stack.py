@@ -1,6 +1,5 @@
 """Stacks of arrays in one ``.npy`` file: ``(N, H, W)`` or ``(N, H, W, C)``."""
 
-import io
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 
 from convcli.pictures.formats.frame_reading.container import FrameInfo
 from convcli.pictures.formats.frame_writing.unlike import unlike_first
+from convcli.pictures.npy import npy_header
 from convcli.pictures.picture import Picture
 from convcli.sizes.text import format_size
 
@@ -40,10 +40,5 @@ class ArrayStack:
         """Return the parts of the file."""
         dtype = np.result_type(*self.arrays)
         shape = (len(self.arrays), *self.arrays[0].shape)
-        header = io.BytesIO()
-        description = np.lib.format.dtype_to_descr(dtype)
-        np.lib.format.write_array_header_1_0(
-            header, {"descr": description, "fortran_order": False, "shape": shape}
-        )
         arrays = [np.ascontiguousarray(array, dtype) for array in self.arrays]
-        return [header.getvalue(), *(array.data.cast("B") for array in arrays)]
+        return [npy_header(shape, dtype), *(array.data.cast("B") for array in arrays)]
