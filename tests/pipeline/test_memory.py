@@ -30,6 +30,8 @@ def test_what_takes_more_is_estimated_higher() -> None:
     assert estimate("sobel-x", OutputFormat.NPY) > 2 * 64_000_000  # int16
     straight = estimate("gaussian", OutputFormat.NPY, alpha="straight")
     assert estimate("gaussian", OutputFormat.NPY, alpha="weighted") > straight
+    derivative = estimate("sobel-x", OutputFormat.NPY)
+    assert estimate("sobel-x", OutputFormat.NPY, alpha="filter") > derivative  # whose colors it weights, too
     assert estimate("gaussian:sigma=30", OutputFormat.NPY, 2) > estimate("gaussian", OutputFormat.NPY, 2)
     assert estimate("sobel-x", OutputFormat.WEBP) > png
     assert estimate("sobel-x", OutputFormat.NPY, biases=(3,)) > estimate("sobel-x", OutputFormat.NPY)

@@ -11,7 +11,7 @@ from convcli.convolution.borders import parse_border
 from convcli.convolution.fused import filter_pixels
 from convcli.convolution.planning import largest_result, largest_sum, result_dtype
 from convcli.convolution.rendering import SignedMapping, adjust
-from convcli.convolution.weighted import AlphaMode, NanMode, averages, sample_weights
+from convcli.convolution.weighted import AlphaMode, NanMode, sample_weights
 from convcli.errors import KernelError, SizeError, UsageError
 from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Combination, custom_filter
@@ -73,8 +73,7 @@ def _estimate(
     maps_per_filter = picture.size[2] if bank.depth == 1 and rendering.channels == Channels.EACH else 1
     taps = bank.taps.shape[0], bank.taps.shape[1]
     pixels, maps = result_pixels(taps, window, picture.size), bank.count * maps_per_filter
-    matrices = bank.taps.reshape(*taps, -1)
-    is_weighed = any(rendering.may_weigh(picture, [matrix]) for matrix in np.moveaxis(matrices, 2, 0))
+    is_weighed = any(rendering.may_weigh(picture, [matrix]) for matrix in _matrices(bank.taps))
     selected = rendering.selected(picture)
     filters = np.moveaxis(bank.taps.reshape(*taps, bank.depth, -1), 3, 0)
     empty = np.zeros((1, 1), selected.dtype)
@@ -139,7 +138,8 @@ class _Volumes(NamedTuple):
 
     def convolve(self, pixels: Array, taps: Array, window: SlidingWindow) -> Array:
         """Return what `convolve_volume` returns; float64 where not all pixels count in full."""
-        alpha = self.alpha if self.alpha_mode(taps) == AlphaMode.WEIGHTED else None
+        is_weighted = self.alpha is not None and self.alpha_mode(taps) == AlphaMode.WEIGHTED
+        alpha = self.alpha if is_weighted else None
         planes = np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), 2, 0)
         weights = sample_weights(pixels, alpha, ignore_nan=self.rendering.nan == NanMode.IGNORE)
         if weights is None or len(planes) != taps.shape[2]:  # the latter is an error
@@ -165,12 +165,16 @@ class _Volumes(NamedTuple):
         assert total is not None
         return total
 
-    def alpha_mode(self, taps: Array) -> AlphaMode | None:
+    def alpha_mode(self, taps: Array) -> AlphaMode:
         """Return what alpha does: it weights a channel if one of the matrices for it averages."""
-        matrices = np.moveaxis(taps.reshape(*taps.shape[:2], -1), 2, 0)
-        if self.alpha is None or self.rendering.alpha != AlphaMode.WEIGHTED:
-            return None if self.alpha is None else self.rendering.alpha
-        return AlphaMode.WEIGHTED if any(averages([matrix]) for matrix in matrices) else AlphaMode.STRAIGHT
+        modes = (self.rendering.alpha_mode([matrix]) for matrix in _matrices(taps))
+        return next((mode for mode in modes if mode != AlphaMode.STRAIGHT), AlphaMode.STRAIGHT)
+
+
+def _matrices(taps: Array) -> Array:
+    """Return the matrices of all filters and channels, (n, f_h, f_w)."""
+    matrices: Array = np.moveaxis(taps.reshape(*taps.shape[:2], -1), 2, 0)
+    return matrices
 
 
 def _filter_channels(

@@ -57,20 +57,20 @@ class Rendering(NamedTuple):
         self, pixels: NDArray[Any], alpha: NDArray[Any] | None, kernels: Sequence[NDArray[Any]]
     ) -> SampleWeights | None:
         """Return how much each pixel counts for these kernels; None if all of them count in full."""
-        is_weighted = alpha is not None and self.alpha_mode(alpha, kernels) != AlphaMode.STRAIGHT
+        is_weighted = alpha is not None and self.alpha_mode(kernels) != AlphaMode.STRAIGHT
         return sample_weights(pixels, alpha if is_weighted else None, ignore_nan=self.nan == NanMode.IGNORE)
 
     def may_weigh(self, picture: InputKind, kernels: Sequence[NDArray[Any]]) -> bool:
         """Whether pixels of such a picture may have weights for these kernels."""
         if picture.is_numeric:
             return self.nan == NanMode.IGNORE
-        return picture.may_have_alpha and self.alpha != AlphaMode.STRAIGHT and averages(kernels)
+        return picture.may_have_alpha and self.alpha_mode(kernels) != AlphaMode.STRAIGHT
 
-    def alpha_mode(self, alpha: NDArray[Any] | None, kernels: Sequence[NDArray[Any]]) -> AlphaMode | None:
-        """Return what alpha does for these kernels: it weights averages, not derivatives."""
-        if alpha is None or self.alpha != AlphaMode.WEIGHTED:
-            return None if alpha is None else self.alpha
-        return AlphaMode.WEIGHTED if averages(kernels) else AlphaMode.STRAIGHT
+    def alpha_mode(self, kernels: Sequence[NDArray[Any]]) -> AlphaMode:
+        """Return what alpha does for these kernels: unless it is filtered, it weights only averages."""
+        if self.alpha == AlphaMode.WEIGHTED and not averages(kernels):
+            return AlphaMode.STRAIGHT
+        return self.alpha
 
     def missing_record(
         self, alpha: NDArray[Any] | None, kernels: Sequence[NDArray[Any]], losses: Losses
@@ -78,7 +78,7 @@ class Rendering(NamedTuple):
         """Return, of a picture that has them, what alpha did, and how many NaN were written as 0."""
         record: dict[str, object] = {}
         if alpha is not None:
-            record["alpha"] = self.alpha_mode(alpha, kernels)
+            record["alpha"] = self.alpha_mode(kernels)
         return record | ({"nan": losses.nan} if losses.nan else {})
 
     def render(
