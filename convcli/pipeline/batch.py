@@ -106,7 +106,7 @@ class _Jobs(Sequence[Job]):
             frees_input=not several and observer is None,
         )
         limits = batch.reading.limits._replace(result_bytes=needed)
-        if isinstance(batch.reading.frame, FrameRange):
+        if several:
             kept = partial(kept_result_bytes, batch.recipes, batch.destination.format)
             limits = limits._replace(kept_result_bytes=kept)
         self.reading = batch.reading._replace(limits=limits)

@@ -93,9 +93,10 @@ def _estimate(
     height, width = filter_.kernels[0].shape
     pixels, channels = result_pixels((height, width), window, selected.size), selected.size[2]
     values = pixels * channels
+    adjustment = Adjustment(scale, rendering.biases[0], None, rendering.relu)
     if values < SMALL_RESULT:  # a bound takes less time than a plan
         itemsize = 8 if mapping == SignedMapping.RAW else itemsize
-        extra = values * (_strip_bytes(rendering, mapping, 4) + 8) + rendering.selection_bytes(picture)
+        extra = values * (_strip_bytes(adjustment, mapping, 4) + 8) + rendering.selection_bytes(picture)
         return Work(pixels, channels, itemsize, extra)
     planned = plan_convolution(
         np.broadcast_to(np.zeros((), selected.dtype), selected.size),
@@ -104,9 +105,9 @@ def _estimate(
         ConvolutionSettings(**window._asdict()),
     )
     if mapping == SignedMapping.RAW:
-        adjustment = Adjustment(scale, rendering.biases[0], planned.bound)
-        itemsize = adjustment.result_dtype(planned.plan.dtype).itemsize
-    value_bytes = _strip_bytes(rendering, mapping, planned.plan.dtype.itemsize)
+        bounded = replace(adjustment, largest=planned.bound)
+        itemsize = bounded.result_dtype(planned.plan.dtype).itemsize
+    value_bytes = _strip_bytes(adjustment, mapping, planned.plan.dtype.itemsize)
     extra = planned.working_bytes(value_bytes) + rendering.selection_bytes(picture)
     if rendering.may_weigh(picture, filter_.kernels):
         is_widened = mapping == SignedMapping.RAW and planned.plan.dtype.kind == "i"
@@ -115,9 +116,9 @@ def _estimate(
     return Work(pixels, channels, itemsize, extra)
 
 
-def _strip_bytes(rendering: Rendering, mapping: SignedMapping, itemsize: int) -> int:
+def _strip_bytes(adjustment: Adjustment, mapping: SignedMapping, itemsize: int) -> int:
     """Return the bytes per value that a strip takes while it is scaled and becomes pixels."""
-    scaled = WIDE_BYTES if rendering.scale != 1 or rendering.biases != (0,) or rendering.relu else 0
+    scaled = WIDE_BYTES if adjustment.changes else 0
     if mapping == SignedMapping.RAW:
         return scaled
     is_wide = mapping in (SignedMapping.CENTER, SignedMapping.STRETCH)
