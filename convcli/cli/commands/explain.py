@@ -206,13 +206,8 @@ def explain(
     window_options = window.for_channels(selected, picture.pixels)._asdict()
     try:
         pixels = select_channels(picture.pixels, selected)
-        result = filter_pixels(pixels, filter_, SignedMapping.RAW, **window_options).pixels
         weights = rendering.weights(pixels, picture.alpha, filter_.kernels)
-        straight = result
-        if weights is not None:
-            result = filter_pixels(
-                pixels, filter_, SignedMapping.RAW, weights=weights, **window_options
-            ).pixels
+        result = filter_pixels(pixels, filter_, SignedMapping.RAW, weights=weights, **window_options).pixels
         explained = _explain_channels(pixels, filter_, result, window_options)
         check_position(explained[0].rows, explained[0].columns, position)
         value = result[position[0] : position[0] + 1, position[1] : position[1] + 1]
@@ -221,12 +216,14 @@ def explain(
         raise SizeError(f"{input_name(image)}: {error.what}", error.why) from None
     except ConvcliError as error:
         raise type(error)(input_name(image), f"{error.what}: {error.why}") from None
-    if straight is not result and (straight[position] != result[position]).any():
-        message(
-            "note",
-            f"{input_name(image)}: the window has transparent pixels, so apply weights colors by alpha: the "
-            "value is not the sum of the products, which apply --alpha straight gives",
-        )
+    if weights is not None:
+        straight = filter_pixels(pixels, filter_, SignedMapping.RAW, **window_options).pixels
+        if (straight[position] != result[position]).any():
+            message(
+                "note",
+                f"{input_name(image)}: the window has transparent pixels, so apply weights colors by alpha: "
+                "the value is not the sum of the products, which apply --alpha straight gives",
+            )
     files.draw(explained[0].rows, explained[0].columns, position, explained[0])
     report = ValueReport(
         image=image, filter=filter_, position=position, channels=values, signed=mapping, depth=picture.depth
