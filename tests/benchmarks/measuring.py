@@ -1,7 +1,5 @@
 """Times and memory of functions: alternately in this process, and each once in a process of its own."""
 
-import ctypes
-import gc
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +14,7 @@ from tests.benchmarks.contest import Case, Contender, Row, Verdict, judged
 from tests.benchmarks.layer_cases import LAYER_CASES
 from tests.benchmarks.peers import LIBRARIES
 from tests.benchmarks.photographs import photograph
+from tests.support.memory_peak import peak_bytes
 
 __all__ = ["BUDGET", "IN_PROCESS", "Timing", "alternate", "run_case", "seconds_of"]
 
@@ -141,26 +140,4 @@ def _peak(case: int, contender: int, sides: tuple[int, int]) -> int | None:
     """Return by how many bytes one run raises what this process holds; its inputs are there before."""
     chosen = IN_PROCESS[case]
     run = chosen.build(photograph(chosen.subject, *sides))[contender].run
-    _give_back_free_memory()
-    try:
-        Path("/proc/self/clear_refs").write_text("5", "ascii")  # resets the peak
-    except OSError:
-        return None
-    before = _kilobytes("VmRSS")
-    run()
-    return max(_kilobytes("VmHWM") - before, 0) * 1024
-
-
-def _give_back_free_memory() -> None:
-    """Return what making the inputs has freed: a run that took it up again would seem to need nothing."""
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of the GNU C library
-    if trim is not None:
-        trim(0)
-
-
-def _kilobytes(field: str) -> int:
-    for line in Path("/proc/self/status").read_text("ascii").splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1])
-    raise LookupError(field)
+    return peak_bytes(run)

@@ -426,23 +426,17 @@ def test_estimates_are_what_was_measured(
     assert per_pixel * 1200 <= max(estimates) <= 1.35 * per_pixel * 1200 + others
 
 
-PEAK = r"""
-import re, sys
-from pathlib import Path
-import numpy
+PEAK = """
+import sys
 from convcli.pictures.limits import Limits
 from convcli.pictures.reading import load_picture
-from tests.pictures.test_reading import TEN_BIT_AVIF
-
-def peak():
-    return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+from tests.support.memory_peak import peak_bytes
 
 load_picture(sys.argv[2], "x")  # a small file of the format, which loads what it needs
 estimates = []
 Limits.check_bytes = lambda self, name, needed, taken=0: estimates.append(needed)
-before = peak()
-load_picture(sys.argv[1], "x")
-print(max(estimates), 1024 * (peak() - before))
+peak = peak_bytes(lambda: load_picture(sys.argv[1], "x"))
+print(max(estimates), peak)
 """
 
 

@@ -9,14 +9,32 @@ import gc
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from convcli.cli.error_handling import run
 from convcli.pictures.formats.owned_process import own_process
 from convcli.pictures.limits import Limits
 
+RESET = Path("/proc/self/clear_refs")
 
-def resident(key: str) -> int:
+
+def peak_bytes(work: Callable[[], object]) -> int | None:
+    """Return by how many bytes some work raises what this process holds; None where that cannot be measured."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of the GNU C library
+    if trim is not None:  # else work that takes up again what is free would seem to need nothing
+        trim(0)
+    try:
+        RESET.write_text("5", "ascii")  # resets the peak
+    except OSError:
+        return None
+    before = _resident("VmRSS")
+    work()
+    return max(_resident("VmHWM") - before, 0)
+
+
+def _resident(key: str) -> int:
     """Return VmRSS, which is in use now, or VmHWM, the most that was in use, in bytes."""
     lines = Path("/proc/self/status").read_text("ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:"))
@@ -35,13 +53,10 @@ def main() -> None:
     own_process()
     output, sys.stdout = sys.stdout, open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     run(warm_up)
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
     estimates.clear()
-    Path("/proc/self/clear_refs").write_text("5", "ascii")  # the peak counts from here
-    before = resident("VmRSS")
-    code = run(measured)
-    print(json.dumps([code, max(estimates), resident("VmHWM") - before]), file=output)
+    codes: list[int] = []
+    peak = peak_bytes(lambda: codes.append(run(measured)))
+    print(json.dumps([codes[0], max(estimates), peak]), file=output)
 
 
 if __name__ == "__main__":
