@@ -127,7 +127,7 @@ def test_what_a_size_costs(arguments: tuple[str, ...], most: int) -> None:
     calls, *modules = ran.stderr.decode().split()
     assert ran.returncode == 0
     assert int(calls) <= most
-    assert ("convcli.networks.grammar" in modules) == (arguments != SIZE)
+    assert ("convcli.networks.text.grammar" in modules) == (arguments != SIZE)
 
 
 PICTURE = ("apply", "photo.png", "--filter", "sobel-x")

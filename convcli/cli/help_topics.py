@@ -28,7 +28,7 @@ def layer_usages() -> tuple[list[str], list[str]]:
     >>> with_options[0].split()[0], single_words[:2]
     ('conv', ['bn', 'ln'])
     """
-    from convcli.networks.layer_words import next_words  # late: few ask for it
+    from convcli.networks.text.layer_words import next_words  # late: few ask for it
 
     usages = dict.fromkeys(next_words([]).values())
     return [usage for usage in usages if " " in usage], [usage for usage in usages if " " not in usage]

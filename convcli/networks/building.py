@@ -5,17 +5,11 @@ from typing import NoReturn
 
 from convcli.errors import SizeError, suggestion
 from convcli.networks.layer_types.base import Layer, Size
-from convcli.networks.network import (
-    JoinLayer,
-    Network,
-    ReceptiveFields,
-    SequentialBuilder,
-    Stage,
-    Tensor,
-    with_channels_hint,
-)
+from convcli.networks.layer_types.joins import JoinLayer
+from convcli.networks.network import Network, with_channels_hint
 from convcli.networks.receptive_fields import ReceptiveField
-from convcli.networks.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
+from convcli.networks.stages import ReceptiveFields, SequentialBuilder, Stage, Tensor
+from convcli.networks.text.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
 from convcli.sizes.text import channels_last, format_number, format_size
 
 __all__ = ["NetworkBuilder", "build", "input_size"]
@@ -69,7 +63,7 @@ def input_size(spec: Spec, size: Size | None) -> Size:
 
     Examples
     --------
-    >>> from convcli.networks.grammar import parse_spec
+    >>> from convcli.networks.text.grammar import parse_spec
     >>> input_size(parse_spec("in 32x32x1, conv 6 f5"), (28, 28))
     (28, 28, 1)
     """

@@ -5,132 +5,42 @@ from functools import cached_property
 from itertools import groupby
 from math import prod
 from operator import attrgetter
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import AnyAxis, Layer, Size, channels_of, sum_if_known
-from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
-from convcli.networks.layer_types.dense import Dense, Flatten
+from convcli.networks.layer_types.base import Layer, Size, channels_of, sum_if_known
+from convcli.networks.layer_types.dense import Flatten
 from convcli.networks.layer_types.pooling import AdaptivePooling
-from convcli.networks.receptive_fields import ReceptiveField
-from convcli.sizes.text import MAX_DIGITS, channels_last, format_size
+from convcli.networks.stages import ReceptiveFields, SequentialBuilder, Stage, Tensor
+from convcli.sizes.text import channels_last, format_size
 
 if TYPE_CHECKING:
-    from convcli.networks.spec import Item, Position
+    from convcli.networks.text.spec import Item
 
 
 __all__ = [
-    "JoinLayer",
     "Network",
-    "ReceptiveFields",
-    "SequentialBuilder",
-    "Stage",
-    "Tensor",
+    "Port",
     "single_layer",
     "with_channels_hint",
 ]
 
-ReceptiveFields = tuple[ReceptiveField, ReceptiveField]
-"""The receptive field along the height and along the width."""
 
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class JoinLayer(Layer):
-    """The join of branches, as a layer without parameters."""
-
-    type: str
-    tag: str | None = None
-
-    @property
-    def text(self) -> str:
-        """The join in the words of the layer grammar, without its branches."""
-        return f"{self.type}" if self.tag is None else f"{self.type} @{self.tag}"
-
-
-class Stage(NamedTuple):
-    """A layer within a network.
+class Port(NamedTuple):
+    """An input or an output of a network that has several.
 
     Attributes
     ----------
-    layer : Layer
-    position : Position or None
-        Position in the spec; None for a layer given by options.
-    input, output : tuple of int
-    axes : pair or None
-        How its windows slide; None for a layer without windows.
-    params, macs : int or None
-        None if channels or filters are unknown.
-    statistics : int
-        Number of running statistics.
-    fields : pair of ReceptiveField, or None
-        Receptive field in the network's input; None after `Flatten`, where it is all of the input.
-    misaligned : str
-        For a join, how the centers of its branches differ; empty if they do not.
-    depth : int
-        Number of braces around it.
-    block : int
-        Index of the item of the spec's top level that it belongs to.
-    input_tensors : tuple of int
-    output_tensor : int
-        Numbers of its input and output tensors: 0 is the network's input; a view returns its input.
-    starts_branch : bool
-        Whether it is the first layer of a branch other than the first.
-    tags : tuple of str
-        Names of its output.
+    name : str
+        Empty if it has none.
+    size : tuple of int
+    tensor : int
+        Its number, see `Stage.output_tensor`.
     """
 
-    layer: Layer
-    position: "Position | None"
-    input: Size
-    output: Size
-    axes: tuple[AnyAxis, AnyAxis] | None
-    params: int | None
-    macs: int | None
-    statistics: int
-    fields: ReceptiveFields | None
-    misaligned: str
-    depth: int
-    block: int
-    input_tensors: tuple[int, ...]
-    output_tensor: int
-    starts_branch: bool = False
-    tags: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """The layer in the words of the layer grammar."""
-        return self.layer.text
-
-    @property
-    def activations(self) -> int | None:
-        """Number of output values; None if the channels are unknown."""
-        return None if channels_of(self.output) is None else prod(self.output)
-
-    @property
-    def weights(self) -> Size | None:
-        """Shape of the weights; None if there are none or it is unknown."""
-        channels = channels_of(self.input)
-        return None if channels is None else self.layer.weights(channels)
-
-    @property
-    def biases(self) -> Size | None:
-        """Shape of the bias; None if there is none or it is unknown."""
-        channels = channels_of(self.input)
-        return None if channels is None else self.layer.biases(channels)
-
-    @property
-    def connections(self) -> int | None:
-        """Number of input values that an output value depends on; None if it varies or is unknown."""
-        channels = channels_of(self.input)
-        return None if channels is None else self.layer.connections(channels)
-
-    @property
-    def dense_equivalent(self) -> "Stage | None":
-        """The dense layer between the same sizes, for a convolution with known sizes."""
-        if not isinstance(self.layer, Convolution | Depthwise | TransposedConvolution) or self.macs is None:
-            return None
-        layer = Dense(units=prod(self.output), bias=self.biases is not None)
-        return single_layer(layer, (prod(self.input),)).layers[0]
+    name: str
+    size: Size
+    tensor: int
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -145,7 +55,12 @@ class Network:
     blocks : tuple of str
         Short texts of the items of the spec's top level.
     items : tuple of Item
-        The top level of the spec; empty for a layer given by options.
+        The top level of the spec; empty for a layer given by options, and for a model file.
+    inputs, outputs : tuple of Port
+        All inputs and outputs, the main ones among them; empty if there is one of each.
+    is_stored : bool
+        Whether the parameters are those stored in a file, which may have folded normalization into
+        convolutions.
 
     Examples
     --------
@@ -161,6 +76,9 @@ class Network:
     layers: tuple[Stage, ...]
     blocks: tuple[str, ...] = ()
     items: "tuple[Item, ...]" = ()
+    inputs: tuple[Port, ...] = ()
+    outputs: tuple[Port, ...] = ()
+    is_stored: bool = False
 
     @property
     def output(self) -> Size:
@@ -259,6 +177,7 @@ def single_layer(layer: Layer, size: Size) -> Network:
 
     Examples
     --------
+    >>> from convcli.networks.layer_types.dense import Dense
     >>> single_layer(Dense(units=300), (16384,)).params
     4915500
     """
@@ -283,93 +202,3 @@ def with_channels_hint(error: SizeError, size: Size) -> SizeError:
         return error
     hint = f"if the channels come first, give the input as {format_size(swapped)}"
     return SizeError(error.what, f"{error.why}; {hint}")
-
-
-class Tensor(NamedTuple):
-    """What passes from one layer to the next: its size, its receptive fields and its number."""
-
-    size: Size
-    fields: ReceptiveFields | None
-    number: int
-
-    @classmethod
-    def of_input(cls, size: Size) -> "Tensor":
-        """Return the input of a network, which has number 0."""
-        return cls(size, (ReceptiveField(), ReceptiveField()) if len(size) > 1 else None, 0)
-
-
-class SequentialBuilder:
-    """Builds a list of layers in sequence.
-
-    Attributes
-    ----------
-    source : str
-        The file of the spec, for messages.
-    stages : list of Stage
-    block : int
-        Block index of the stages that are added.
-    """
-
-    _max_side: ClassVar[int] = 10**MAX_DIGITS
-    _max_vector_length: ClassVar[int] = _max_side**3
-
-    def __init__(self, source: str = "") -> None:
-        self.source = source
-        self.stages: list[Stage] = []
-        self.block = 0
-        self._tensors = 1  # 0 is the input
-
-    def fail(self, position: "Position | None", what: str, why: str) -> NoReturn:
-        """Raise a `SizeError` that names the file and the position."""
-        parts = [part for part in (self.source, str(position or ""), what) if part]
-        raise SizeError(", ".join(parts), why)
-
-    def add(self, layer: Layer, position: "Position | None", tensor: Tensor, *, depth: int) -> Tensor:
-        """Add a layer; return its output.
-
-        Raises
-        ------
-        SizeError
-            The layer is impossible on this input.
-        """
-        size, channels = tensor.size, channels_of(tensor.size)
-        axes, output, params, macs = self.measure(layer, position, size)
-        fields = None if isinstance(layer, Flatten) else tensor.fields
-        if fields is not None and axes is not None:
-            fields = fields[0].through(axes[0]), fields[1].through(axes[1])
-        statistics = 0 if channels is None else layer.statistics(channels)
-        output_tensor = tensor.number if layer.is_view else self.new_tensor()
-        self.stages.append(
-            Stage(
-                layer, position, size, output, axes, params, macs, statistics, fields, "",
-                depth, self.block, (tensor.number,), output_tensor,
-            )
-        )  # fmt: skip
-        return Tensor(output, fields, output_tensor)
-
-    def measure(
-        self, layer: Layer, position: "Position | None", size: Size
-    ) -> tuple[tuple[AnyAxis, AnyAxis] | None, Size, int | None, int | None]:
-        """Return the axes of a layer's windows, its output size, its parameters and its MACs."""
-        channels = channels_of(size)
-        try:
-            axes = layer.axes(size)
-            output = layer.output(size)
-            params = layer.params(channels) if channels is not None else None if layer.has_params else 0
-            macs = layer.macs(size)
-        except SizeError as error:
-            if position is None:
-                raise
-            self.fail(position, f"{layer.text} on {format_size(size)}", f"{error.what} {error.why}")
-        self.check_size(layer, output, position)
-        return axes, output, params, macs
-
-    def new_tensor(self) -> int:
-        """Return a new number for an output that needs memory of its own."""
-        self._tensors += 1
-        return self._tensors - 1
-
-    def check_size(self, layer: Layer, size: Size, position: "Position | None") -> None:
-        """Refuse a size with so many digits that its products could not be printed."""
-        if max(size) >= (self._max_vector_length if len(size) == 1 else self._max_side):
-            self.fail(position, layer.text[:100], f"makes a size of more than {MAX_DIGITS} digits")

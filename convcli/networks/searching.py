@@ -7,8 +7,9 @@ from typing import NoReturn
 from convcli.errors import SizeError, UsageError
 from convcli.networks.building import NetworkBuilder, build
 from convcli.networks.layer_types.base import Layer, Size
-from convcli.networks.network import JoinLayer, Stage, Tensor
-from convcli.networks.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
+from convcli.networks.layer_types.joins import JoinLayer
+from convcli.networks.stages import Stage, Tensor
+from convcli.networks.text.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
 from convcli.sizes.text import NamedPadding
 from convcli.sizes.windowed import Axis
 

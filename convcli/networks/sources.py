@@ -10,10 +10,10 @@ from pathlib import Path
 from convcli.errors import SizeError, SpecError, describe_os_error
 from convcli.files.opening import open_input
 from convcli.networks.building import build
-from convcli.networks.grammar import parse_spec
 from convcli.networks.layer_types.base import Size
 from convcli.networks.network import Network
-from convcli.networks.spec import Spec
+from convcli.networks.text.grammar import parse_spec
+from convcli.networks.text.spec import Spec
 from convcli.sizes.axes import whole_number
 from convcli.sizes.text import parse_size
 

@@ -9,7 +9,8 @@ from convcli.networks.layer_types.base import Size, sum_if_known
 from convcli.sizes.text import format_number, format_padding, format_size
 
 if TYPE_CHECKING:
-    from convcli.networks.network import Network, ReceptiveFields, Stage
+    from convcli.networks.network import Network
+    from convcli.networks.stages import ReceptiveFields, Stage
 
 __all__ = ["Cell", "Column", "Table", "params_table", "receptive_field_texts", "shape_table"]
 

@@ -24,8 +24,8 @@ from convcli.cli.completion.shells import Shell, completion_script, install_comp
 from convcli.kernels.banks import orientation_bank
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.lookup import get_filter
-from convcli.networks.layer_words import next_words
 from convcli.networks.sources import shipped_networks
+from convcli.networks.text.layer_words import next_words
 from tests.support.command_line import Runner, contents, nothing_changes
 
 WORDS = st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=8))

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from convcli.errors import SizeError, SpecError
 from convcli.networks.building import build
-from convcli.networks.grammar import parse_spec
 from convcli.networks.layer_types.base import Layer
 from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
 from convcli.networks.layer_types.dense import Dense, Flatten
@@ -21,7 +20,8 @@ from convcli.networks.layer_types.elementwise import (
     Pad,
 )
 from convcli.networks.layer_types.pooling import AdaptivePooling, Pooling, PoolingKind
-from convcli.networks.spec import Join, JoinTag, LayerItem, Repeat, Spec, Tag
+from convcli.networks.text.grammar import parse_spec
+from convcli.networks.text.spec import Join, JoinTag, LayerItem, Repeat, Spec, Tag
 from convcli.sizes.text import NamedPadding
 from tests.support.sampling import examples
 

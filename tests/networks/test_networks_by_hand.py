@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from convcli.errors import SizeError
 from convcli.networks.building import build
-from convcli.networks.grammar import parse_spec
-from convcli.networks.network import Stage
 from convcli.networks.searching import valid_sides
 from convcli.networks.sources import network, read_spec, shipped_networks
+from convcli.networks.stages import Stage
 from convcli.networks.tables import shape_table
+from convcli.networks.text.grammar import parse_spec
 from convcli.sizes.windowed import Axis
 from tests.support import oracles as reference
 from tests.support.call_counting import calls_during

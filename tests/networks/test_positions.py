@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from convcli.errors import SizeError, SpecError
 from convcli.networks.building import build
-from convcli.networks.grammar import parse_spec
 from convcli.networks.layer_types.base import Layer
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.pooling import Pooling
-from convcli.networks.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Tag
+from convcli.networks.text.grammar import parse_spec
+from convcli.networks.text.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Tag
 from tests.support.call_counting import calls_during
 from tests.support.sampling import examples
 

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from convcli.errors import SizeError, SpecError
 from convcli.networks.building import build
-from convcli.networks.grammar import parse_spec
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
-from convcli.networks.network import JoinLayer, Network, single_layer
+from convcli.networks.layer_types.joins import JoinLayer
+from convcli.networks.network import Network, single_layer
 from convcli.networks.sources import network, read_spec, shipped_networks
+from convcli.networks.text.grammar import parse_spec
 
 # torchvision's documentation, each without auxiliary heads (Inception v3's has 3,326,696 parameters).
 PARAMS = {

@@ -7,11 +7,11 @@ import pytest
 from convcli.errors import SizeError, UsageError
 from convcli.networks import searching
 from convcli.networks.building import NetworkBuilder, build
-from convcli.networks.grammar import parse_spec
-from convcli.networks.network import Tensor
 from convcli.networks.searching import smallest_side, valid_sides
 from convcli.networks.sources import read_spec
-from convcli.networks.spec import JoinKind, Position, Spec
+from convcli.networks.stages import Tensor
+from convcli.networks.text.grammar import parse_spec
+from convcli.networks.text.spec import JoinKind, Position, Spec
 from tests.support.call_counting import calls_during
 
 SPECS = [

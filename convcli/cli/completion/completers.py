@@ -204,8 +204,8 @@ def networks(incomplete: str) -> Candidates:
     >>> [text for text, _ in networks("conv 6 f5 nob") if "nob" in text]
     ['conv 6 f5 nobias']
     """
-    from convcli.networks.layer_words import next_words  # late: other commands need no networks
     from convcli.networks.sources import shipped_networks, shipped_title
+    from convcli.networks.text.layer_words import next_words  # late: other commands need no networks
 
     start = max(incomplete.rfind(mark) for mark in ",{|\n") + 1
     part = incomplete[start:].lstrip()

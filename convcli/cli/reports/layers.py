@@ -8,7 +8,8 @@ from convcli.cli.terminal.output import labeled_text, message, write, write_json
 from convcli.networks.layer_types.base import AnyAxis, Size
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.pooling import Pooling
-from convcli.networks.network import Network, ReceptiveFields, Stage, single_layer
+from convcli.networks.network import Network, single_layer
+from convcli.networks.stages import ReceptiveFields, Stage
 from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.text import channels_last, format_padding, format_size
 from convcli.sizes.windowed import Axis

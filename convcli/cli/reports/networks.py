@@ -16,12 +16,12 @@ from convcli.cli.terminal.output import message, write, write_json
 from convcli.errors import SizeError, SpecError, UsageError
 from convcli.files.streams import STREAM, input_name, read_standard_input, refuse_terminal
 from convcli.networks.building import build, input_size
-from convcli.networks.grammar import parse_spec
 from convcli.networks.layer_types.base import Size
 from convcli.networks.network import Network
 from convcli.networks.sources import MAX_BYTES, decode_spec, read_spec, shipped_networks, shipped_title
-from convcli.networks.spec import Spec
 from convcli.networks.tables import Column, Table, params_table, shape_table
+from convcli.networks.text.grammar import parse_spec
+from convcli.networks.text.spec import Spec
 from convcli.sizes.text import format_size
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from convcli.errors import UsageError
 from convcli.networks.layer_types.base import Size
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
-from convcli.networks.network import Network, Stage, single_layer
+from convcli.networks.network import Network, single_layer
+from convcli.networks.stages import Stage
 from convcli.networks.tables import Table, params_table
 from convcli.sizes.text import format_size
 

@@ -11,8 +11,10 @@ from convcli.networks.layer_types.base import Size, channels_of, sum_if_known
 from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
 from convcli.networks.layer_types.dense import Dense
 from convcli.networks.layer_types.elementwise import Elementwise, Normalization
+from convcli.networks.layer_types.joins import JoinLayer
 from convcli.networks.layer_types.pooling import AdaptivePooling, Pooling
-from convcli.networks.network import JoinLayer, Network, Stage
+from convcli.networks.network import Network
+from convcli.networks.stages import Stage
 from convcli.sizes.text import format_size
 
 __all__ = [

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from convcli.networks.network import Network, Stage
-from convcli.networks.spec import Item, Join, JoinTag, LayerItem, Repeat
+from convcli.networks.network import Network
+from convcli.networks.stages import Stage
+from convcli.networks.text.spec import Item, Join, JoinTag, LayerItem, Repeat
 
 __all__ = ["Fork", "Link", "Part", "Tree", "block_tree", "layer_tree"]
 

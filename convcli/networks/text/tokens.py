@@ -5,7 +5,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple, NoReturn
 
-from convcli.networks.spec import Position
+from convcli.networks.text.spec import Position
 
 __all__ = ["Token", "TokenKind", "tokenize"]
 

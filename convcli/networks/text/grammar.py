@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from convcli.errors import SizeError, SpecError, best_match
-from convcli.networks.layer_words import KEYWORDS, LAYER_NAMES, parse_layer
-from convcli.networks.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
-from convcli.networks.tokens import Token, TokenKind, tokenize
+from convcli.networks.text.layer_words import KEYWORDS, LAYER_NAMES, parse_layer
+from convcli.networks.text.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
+from convcli.networks.text.tokens import Token, TokenKind, tokenize
 from convcli.sizes.text import parse_count, parse_size
 
 __all__ = ["parse_spec"]

@@ -17,8 +17,8 @@ from convcli.networks.layer_types.elementwise import (
     Pad,
 )
 from convcli.networks.layer_types.pooling import AdaptivePooling, Pooling, PoolingKind
-from convcli.networks.spec import JoinKind, Position
-from convcli.networks.tokens import Token
+from convcli.networks.text.spec import JoinKind, Position
+from convcli.networks.text.tokens import Token
 from convcli.sizes.text import NamedPadding, parse_count, parse_padding, parse_pair
 
 __all__ = ["KEYWORDS", "LAYER_NAMES", "next_words", "parse_layer"]

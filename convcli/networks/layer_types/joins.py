@@ -1,0 +1,20 @@
+"""Joins of branches."""
+
+from dataclasses import dataclass
+
+from convcli.networks.layer_types.base import Layer
+
+__all__ = ["JoinLayer"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class JoinLayer(Layer):
+    """The join of branches, as a layer without parameters."""
+
+    type: str
+    tag: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The join in the words of the layer grammar, without its branches."""
+        return f"{self.type}" if self.tag is None else f"{self.type} @{self.tag}"

@@ -1,0 +1,198 @@
+"""What a model file does, as every reader reports it: weights, arrays, and operations on them.
+
+Shapes are those of the file: the batch first, the channels where the format puts them. They are plain
+numbers: readers compute them for a given input size and fold arithmetic on shapes.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import prod
+from typing import NamedTuple, Protocol
+
+from convcli.networks.layer_types.base import Layer
+
+__all__ = [
+    "Array",
+    "LoadedModel",
+    "Model",
+    "ModelInput",
+    "Operation",
+    "OperationKind",
+    "Shape",
+    "Weight",
+]
+
+Shape = tuple[int, ...]
+
+
+class Weight(NamedTuple):
+    """A tensor stored in a model file: its name and shape, never its values.
+
+    Attributes
+    ----------
+    name : str
+        As in the file, such as ``layer1.0.conv1.weight``. Operations whose weights have the same name share
+        them.
+    shape : tuple of int
+    dtype : str
+        numpy's name, or ``bfloat16``, ``float8_e4m3fn`` and others that numpy lacks.
+    learned : bool
+        False for running statistics and other buffers, which are kept but are not parameters.
+    """
+
+    name: str
+    shape: Shape
+    dtype: str = "float32"
+    learned: bool = True
+
+    @property
+    def elements(self) -> int:
+        """Number of values."""
+        return prod(self.shape)
+
+
+class Array(NamedTuple):
+    """An array that an operation reads or makes.
+
+    Attributes
+    ----------
+    number : int
+        Identifies it within a model.
+    shape : tuple of int or None
+        None if an unknown operation makes it and the file does not state its shape.
+    """
+
+    number: int
+    shape: Shape | None
+
+
+class OperationKind(StrEnum):
+    """What an operation does to arrays."""
+
+    LAYER = "layer"  # what a layer of convcli does: `Operation.layer`
+    ADD = "add"  # ADD to POWER: elementwise with broadcasting; of two arrays, of an array and a weight, ...
+    SUBTRACT = "subtract"  # ... or of an array and a number (`constant`)
+    MULTIPLY = "multiply"
+    DIVIDE = "divide"
+    POWER = "power"
+    CONCATENATE = "concatenate"  # along `axis`
+    SLICE = "slice"  # `start`, `stop`, `step` along `axis`; a split is several slices of one array
+    TRANSPOSE = "transpose"  # `permutation`
+    RESHAPE = "reshape"  # also flatten, squeeze, unsqueeze
+    EXPAND = "expand"  # repeats along axes of length 1
+    IDENTITY = "identity"  # nothing at inference: dropout, casts, contiguous copies
+    UNARY = "unary"  # an elementwise function that is no layer: `function`, such as erf, exp, sqrt
+    MEAN = "mean"  # over `axes`; the output keeps them with length 1, or not
+    MAXIMUM = "maximum"  # over `axes`
+    MATMUL = "matmul"  # of two arrays that are both computed
+    ATTENTION = "attention"  # softmax(Q K^T) V, both products in `macs`
+    RECURRENT = "recurrent"  # LSTM, GRU, RNN
+    EMBEDDING = "embedding"  # rows of a weight
+    OTHER = (
+        "other"  # known, without parameters and multiply-accumulates: argmax, non-maximum suppression, ...
+    )
+    UNKNOWN = "unknown"  # counted as not known
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Operation:
+    """An operation of a model file.
+
+    Attributes
+    ----------
+    kind : OperationKind
+    source : str
+        The operation in the words of the file, for messages and tables: ``Conv``, ``aten.conv2d``,
+        ``com.acme.Foo``.
+    name : str
+        Path of the module (``layer1.0.conv1``), or of the node where the file has no modules.
+    inputs : tuple of Array
+        Arrays that it reads; not its weights.
+    output : Array
+        What it makes. An operation with several outputs that matter is reported as several operations.
+    weights : tuple of Weight
+        Kernel before bias; scale, shift, running mean and variance.
+    layer : Layer or None
+        For `OperationKind.LAYER`.
+    channel_axis : int
+        For `OperationKind.LAYER`: the axis of the channels in its input and output, as a non-negative number.
+    macs : int
+        Multiply-accumulates, for kinds whose layer does not count them itself.
+    axis, start, stop, step, axes, permutation, function, constant
+        See `OperationKind`.
+    """
+
+    kind: OperationKind
+    source: str
+    inputs: tuple[Array, ...]
+    output: Array
+    name: str = ""
+    weights: tuple[Weight, ...] = ()
+    layer: Layer | None = None
+    channel_axis: int = 1
+    macs: int = 0
+    axis: int = 0
+    start: int = 0
+    stop: int = 0
+    step: int = 1
+    axes: tuple[int, ...] = ()
+    permutation: tuple[int, ...] = ()
+    function: str = ""
+    constant: float | None = None
+
+
+class ModelInput(NamedTuple):
+    """An input that a file declares.
+
+    Attributes
+    ----------
+    name : str
+    shape : tuple of int, str or None
+        Each side as a number, or as the name of a dynamic one (None if it has no name); the batch first.
+    channel_axis : int or None
+        Of an image, sound or volume; None for other inputs, such as token numbers.
+    """
+
+    name: str
+    shape: tuple[int | str | None, ...]
+    channel_axis: int | None = 1
+
+
+class Model(NamedTuple):
+    """What a model does for inputs of given shapes.
+
+    Attributes
+    ----------
+    inputs, outputs : tuple of (str, Array)
+        With their names.
+    operations : tuple of Operation
+        In order of execution.
+    weights : tuple of Weight
+        All weights of the file that take part, also those of no operation.
+    stored : bool
+        Whether the parameters are those stored, not those learned: exporters fold normalization into
+        convolutions.
+    """
+
+    inputs: tuple[tuple[str, Array], ...]
+    outputs: tuple[tuple[str, Array], ...]
+    operations: tuple[Operation, ...]
+    weights: tuple[Weight, ...] = ()
+    stored: bool = False
+
+
+class LoadedModel(Protocol):
+    """A model file that was read, before its input sizes are known."""
+
+    @property
+    def inputs(self) -> tuple[ModelInput, ...]:
+        """The inputs that the file declares."""
+
+    def evaluate(self, shapes: dict[str, Shape]) -> Model:
+        """Compute what the model does for inputs of these shapes, by name.
+
+        Raises
+        ------
+        SizeError
+            A shape is impossible for an operation: the message names it and shows the arithmetic.
+        """

@@ -1,0 +1,201 @@
+"""The layers of a network in sequence, each with its sizes, parameters and costs."""
+
+from math import prod
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn
+
+from convcli.errors import SizeError
+from convcli.networks.layer_types.base import AnyAxis, Layer, Size, channels_of
+from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
+from convcli.networks.layer_types.dense import Dense, Flatten
+from convcli.networks.receptive_fields import ReceptiveField
+from convcli.sizes.text import MAX_DIGITS, format_size
+
+if TYPE_CHECKING:
+    from convcli.networks.text.spec import Position
+
+
+__all__ = ["ReceptiveFields", "SequentialBuilder", "Stage", "Tensor"]
+
+ReceptiveFields = tuple[ReceptiveField, ReceptiveField]
+"""The receptive field along the height and along the width."""
+
+
+class Stage(NamedTuple):
+    """A layer within a network.
+
+    Attributes
+    ----------
+    layer : Layer
+    position : Position or None
+        Position in the spec; None for a layer given by options.
+    input, output : tuple of int
+    axes : pair or None
+        How its windows slide; None for a layer without windows.
+    params, macs : int or None
+        None if channels or filters are unknown.
+    statistics : int
+        Number of running statistics.
+    fields : pair of ReceptiveField, or None
+        Receptive field in the network's input; None after `Flatten`, where it is all of the input.
+    misaligned : str
+        For a join, how the centers of its branches differ; empty if they do not.
+    depth : int
+        Number of braces around it.
+    block : int
+        Index of the item of the spec's top level that it belongs to.
+    input_tensors : tuple of int
+    output_tensor : int
+        Numbers of its input and output tensors: 0 is the network's input; a view returns its input.
+    starts_branch : bool
+        Whether it is the first layer of a branch other than the first.
+    tags : tuple of str
+        Names of its output.
+    name : str
+        Path of the module that it belongs to in a model file, such as ``layer1.0.conv1``; empty for text.
+    """
+
+    layer: Layer
+    position: "Position | None"
+    input: Size
+    output: Size
+    axes: tuple[AnyAxis, AnyAxis] | None
+    params: int | None
+    macs: int | None
+    statistics: int
+    fields: ReceptiveFields | None
+    misaligned: str
+    depth: int
+    block: int
+    input_tensors: tuple[int, ...]
+    output_tensor: int
+    starts_branch: bool = False
+    tags: tuple[str, ...] = ()
+    name: str = ""
+
+    @property
+    def text(self) -> str:
+        """The layer in the words of the layer grammar."""
+        return self.layer.text
+
+    @property
+    def activations(self) -> int | None:
+        """Number of output values; None if the channels are unknown."""
+        return None if channels_of(self.output) is None else prod(self.output)
+
+    @property
+    def weights(self) -> Size | None:
+        """Shape of the weights; None if there are none or it is unknown."""
+        channels = channels_of(self.input)
+        return None if channels is None else self.layer.weights(channels)
+
+    @property
+    def biases(self) -> Size | None:
+        """Shape of the bias; None if there is none or it is unknown."""
+        channels = channels_of(self.input)
+        return None if channels is None else self.layer.biases(channels)
+
+    @property
+    def connections(self) -> int | None:
+        """Number of input values that an output value depends on; None if it varies or is unknown."""
+        channels = channels_of(self.input)
+        return None if channels is None else self.layer.connections(channels)
+
+    @property
+    def dense_equivalent(self) -> "Stage | None":
+        """The dense layer between the same sizes, for a convolution with known sizes."""
+        if not isinstance(self.layer, Convolution | Depthwise | TransposedConvolution) or self.macs is None:
+            return None
+        layer = Dense(units=prod(self.output), bias=self.biases is not None)
+        builder = SequentialBuilder()
+        builder.add(layer, None, Tensor.of_input((prod(self.input),)), depth=0)
+        return builder.stages[0]
+
+
+class Tensor(NamedTuple):
+    """What passes from one layer to the next: its size, its receptive fields and its number."""
+
+    size: Size
+    fields: ReceptiveFields | None
+    number: int
+
+    @classmethod
+    def of_input(cls, size: Size) -> "Tensor":
+        """Return the input of a network, which has number 0."""
+        return cls(size, (ReceptiveField(), ReceptiveField()) if len(size) > 1 else None, 0)
+
+
+class SequentialBuilder:
+    """Builds a list of layers in sequence.
+
+    Attributes
+    ----------
+    source : str
+        The file of the spec, for messages.
+    stages : list of Stage
+    block : int
+        Block index of the stages that are added.
+    """
+
+    _max_side: ClassVar[int] = 10**MAX_DIGITS
+    _max_vector_length: ClassVar[int] = _max_side**3
+
+    def __init__(self, source: str = "") -> None:
+        self.source = source
+        self.stages: list[Stage] = []
+        self.block = 0
+        self._tensors = 1  # 0 is the input
+
+    def fail(self, position: "Position | None", what: str, why: str) -> NoReturn:
+        """Raise a `SizeError` that names the file and the position."""
+        parts = [part for part in (self.source, str(position or ""), what) if part]
+        raise SizeError(", ".join(parts), why)
+
+    def add(self, layer: Layer, position: "Position | None", tensor: Tensor, *, depth: int) -> Tensor:
+        """Add a layer; return its output.
+
+        Raises
+        ------
+        SizeError
+            The layer is impossible on this input.
+        """
+        size, channels = tensor.size, channels_of(tensor.size)
+        axes, output, params, macs = self.measure(layer, position, size)
+        fields = None if isinstance(layer, Flatten) else tensor.fields
+        if fields is not None and axes is not None:
+            fields = fields[0].through(axes[0]), fields[1].through(axes[1])
+        statistics = 0 if channels is None else layer.statistics(channels)
+        output_tensor = tensor.number if layer.is_view else self.new_tensor()
+        self.stages.append(
+            Stage(
+                layer, position, size, output, axes, params, macs, statistics, fields, "",
+                depth, self.block, (tensor.number,), output_tensor,
+            )
+        )  # fmt: skip
+        return Tensor(output, fields, output_tensor)
+
+    def measure(
+        self, layer: Layer, position: "Position | None", size: Size
+    ) -> tuple[tuple[AnyAxis, AnyAxis] | None, Size, int | None, int | None]:
+        """Return the axes of a layer's windows, its output size, its parameters and its MACs."""
+        channels = channels_of(size)
+        try:
+            axes = layer.axes(size)
+            output = layer.output(size)
+            params = layer.params(channels) if channels is not None else None if layer.has_params else 0
+            macs = layer.macs(size)
+        except SizeError as error:
+            if position is None:
+                raise
+            self.fail(position, f"{layer.text} on {format_size(size)}", f"{error.what} {error.why}")
+        self.check_size(layer, output, position)
+        return axes, output, params, macs
+
+    def new_tensor(self) -> int:
+        """Return a new number for an output that needs memory of its own."""
+        self._tensors += 1
+        return self._tensors - 1
+
+    def check_size(self, layer: Layer, size: Size, position: "Position | None") -> None:
+        """Refuse a size with so many digits that its products could not be printed."""
+        if max(size) >= (self._max_vector_length if len(size) == 1 else self._max_side):
+            self.fail(position, layer.text[:100], f"makes a size of more than {MAX_DIGITS} digits")
