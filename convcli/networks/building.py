@@ -7,10 +7,9 @@ from convcli.errors import SizeError, suggestion
 from convcli.networks.layer_types.base import Layer, Size
 from convcli.networks.layer_types.joins import JoinLayer
 from convcli.networks.network import Network, with_channels_hint
-from convcli.networks.receptive_fields import ReceptiveField
-from convcli.networks.stages import ReceptiveFields, SequentialBuilder, Stage, Tensor
+from convcli.networks.stages import SequentialBuilder, Stage, Tensor, joined_fields
 from convcli.networks.text.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
-from convcli.sizes.text import channels_last, format_number, format_size
+from convcli.sizes.text import channels_last, format_size
 
 __all__ = ["NetworkBuilder", "build", "input_size"]
 
@@ -188,7 +187,7 @@ class NetworkBuilder(SequentialBuilder):
         """Add the join of several tensors; return its output."""
         layer = JoinLayer(type=kind, tag=tag)
         size = self.joined_size(layer, [tensor.size for tensor in tensors], position)
-        fields, misaligned = _joined_fields(tensors, size[:2])
+        fields, misaligned = joined_fields(tensors, size[:2])
         output_tensor = self.new_tensor()
         self.stages.append(
             Stage(
@@ -229,30 +228,3 @@ class NetworkBuilder(SequentialBuilder):
     def _fail_sizes(self, layer: Layer, sizes: Sequence[Size], position: Position, wanted: str) -> NoReturn:
         shown = " and ".join(format_size(size) for size in sizes)
         self.fail(position, layer.text, f"its branches give {shown}; they must have {wanted}")
-
-
-def _joined_fields(tensors: Sequence[Tensor], sides: Size) -> tuple[ReceptiveFields | None, str]:
-    """Return the largest fields, and how the positions of the branches that slide over the image differ.
-
-    A branch whose sides are not those of the result is broadcast, such as a gate: it has no position.
-    """
-    pairs, others = list[ReceptiveFields](), list[ReceptiveFields]()
-    for tensor in tensors:
-        if tensor.fields is None:
-            return None, ""
-        (pairs if tensor.size[:2] == sides else others).append(tensor.fields)
-    rows, columns = (
-        ReceptiveField.joined([pair[axis] for pair in pairs], [pair[axis] for pair in others])
-        for axis in (0, 1)
-    )
-    centers = {
-        tuple((field.jump, field.center) for field in pair): " x ".join(
-            dict.fromkeys(map(_format_center, pair))
-        )
-        for pair in pairs
-    }
-    return (rows, columns), " and ".join(centers.values()) if len(centers) > 1 else ""
-
-
-def _format_center(field: ReceptiveField) -> str:
-    return f"{format_number(field.center)} (jump {format_number(field.jump)})"

@@ -61,6 +61,8 @@ class Network:
     is_stored : bool
         Whether the parameters are those stored in a file, which may have folded normalization into
         convolutions.
+    batch : int
+        Number of inputs that a model file computes at once; all counts are for one of them.
 
     Examples
     --------
@@ -79,6 +81,7 @@ class Network:
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
     is_stored: bool = False
+    batch: int = 1
 
     @property
     def output(self) -> Size:

@@ -1,5 +1,6 @@
 """The layers of a network in sequence, each with its sizes, parameters and costs."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn
 
@@ -8,13 +9,13 @@ from convcli.networks.layer_types.base import AnyAxis, Layer, Size, channels_of
 from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
 from convcli.networks.layer_types.dense import Dense, Flatten
 from convcli.networks.receptive_fields import ReceptiveField
-from convcli.sizes.text import MAX_DIGITS, format_size
+from convcli.sizes.text import MAX_DIGITS, format_number, format_size
 
 if TYPE_CHECKING:
     from convcli.networks.text.spec import Position
 
 
-__all__ = ["ReceptiveFields", "SequentialBuilder", "Stage", "Tensor"]
+__all__ = ["ReceptiveFields", "SequentialBuilder", "Stage", "Tensor", "joined_fields"]
 
 ReceptiveFields = tuple[ReceptiveField, ReceptiveField]
 """The receptive field along the height and along the width."""
@@ -52,6 +53,8 @@ class Stage(NamedTuple):
         Names of its output.
     name : str
         Path of the module that it belongs to in a model file, such as ``layer1.0.conv1``; empty for text.
+    shares : int or None
+        Number of the stage whose weights it uses, too: they count there alone. None if it has its own.
     """
 
     layer: Layer
@@ -71,6 +74,7 @@ class Stage(NamedTuple):
     starts_branch: bool = False
     tags: tuple[str, ...] = ()
     name: str = ""
+    shares: int | None = None
 
     @property
     def text(self) -> str:
@@ -124,6 +128,33 @@ class Tensor(NamedTuple):
         return cls(size, (ReceptiveField(), ReceptiveField()) if len(size) > 1 else None, 0)
 
 
+def joined_fields(tensors: Sequence[Tensor], sides: Size) -> tuple[ReceptiveFields | None, str]:
+    """Return the largest fields, and how the positions of the branches that slide over the image differ.
+
+    A branch whose sides are not those of the result is broadcast, such as a gate: it has no position.
+    """
+    pairs, others = list[ReceptiveFields](), list[ReceptiveFields]()
+    for tensor in tensors:
+        if tensor.fields is None:
+            return None, ""
+        (pairs if tensor.size[:2] == sides else others).append(tensor.fields)
+    rows, columns = (
+        ReceptiveField.joined([pair[axis] for pair in pairs], [pair[axis] for pair in others])
+        for axis in (0, 1)
+    )
+    centers = {
+        tuple((field.jump, field.center) for field in pair): " x ".join(
+            dict.fromkeys(map(_format_center, pair))
+        )
+        for pair in pairs
+    }
+    return (rows, columns), " and ".join(centers.values()) if len(centers) > 1 else ""
+
+
+def _format_center(field: ReceptiveField) -> str:
+    return f"{format_number(field.center)} (jump {format_number(field.jump)})"
+
+
 class SequentialBuilder:
     """Builds a list of layers in sequence.
 
@@ -134,16 +165,22 @@ class SequentialBuilder:
     stages : list of Stage
     block : int
         Block index of the stages that are added.
+
+    Parameters
+    ----------
+    source : str
+    inputs : int
+        Number of inputs of the network, whose tensors come first.
     """
 
     _max_side: ClassVar[int] = 10**MAX_DIGITS
     _max_vector_length: ClassVar[int] = _max_side**3
 
-    def __init__(self, source: str = "") -> None:
+    def __init__(self, source: str = "", *, inputs: int = 1) -> None:
         self.source = source
         self.stages: list[Stage] = []
         self.block = 0
-        self._tensors = 1  # 0 is the input
+        self._tensors = inputs
 
     def fail(self, position: "Position | None", what: str, why: str) -> NoReturn:
         """Raise a `SizeError` that names the file and the position."""

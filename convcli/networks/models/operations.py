@@ -172,6 +172,9 @@ class Model(NamedTuple):
     stored : bool
         Whether the parameters are those stored, not those learned: exporters fold normalization into
         convolutions.
+    channel_axes : tuple of int or None
+        Axis of the channels of each input, where the format states it (Keras). Where it is empty or None,
+        the first layer that reads the input decides.
     """
 
     inputs: tuple[tuple[str, Array], ...]
@@ -179,6 +182,7 @@ class Model(NamedTuple):
     operations: tuple[Operation, ...]
     weights: tuple[Weight, ...] = ()
     stored: bool = False
+    channel_axes: tuple[int | None, ...] = ()
 
 
 class LoadedModel(Protocol):
