@@ -1,5 +1,6 @@
 """A network: its layers in order, with sizes, parameters and costs."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -110,6 +111,24 @@ class Network:
     def macs(self) -> int | None:
         """Multiply-accumulates of all layers for one input; None if unknown."""
         return sum_if_known(stage.macs for stage in self.layers)
+
+    @property
+    def known_params(self) -> int:
+        """Parameters of the layers whose number is known: at least this many."""
+        return sum(stage.params or 0 for stage in self.layers)
+
+    @property
+    def known_macs(self) -> int:
+        """Multiply-accumulates of the layers whose number is known: at least this many."""
+        return sum(stage.macs or 0 for stage in self.layers)
+
+    @cached_property
+    def unknown(self) -> dict[str, int]:
+        """Types of the operations of a model file that could not be counted, and how many there are of each.
+
+        In order of execution. They are unknown operations, and layers behind one that hides their size.
+        """
+        return dict(Counter(str(stage.layer.type) for stage in self.layers if stage.is_uncounted))
 
     @property
     def activations(self) -> int | None:

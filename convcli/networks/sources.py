@@ -11,6 +11,7 @@ from convcli.errors import SizeError, SpecError, describe_os_error
 from convcli.files.opening import open_input
 from convcli.networks.building import build
 from convcli.networks.layer_types.base import Size
+from convcli.networks.models.reading import is_model_file, read_model
 from convcli.networks.network import Network
 from convcli.networks.text.grammar import parse_spec
 from convcli.networks.text.spec import Spec
@@ -30,10 +31,12 @@ def network(text_or_path: str | os.PathLike[str], n: int | Size | str | None = N
     ----------
     text_or_path : str or path
         Layers as in ``"conv 6 f5, maxpool f2"``; a file, given as a path or a text that ends with ``.net``;
-        or the name of a shipped network, such as ``"resnet18"``.
+        the name of a shipped network, such as ``"resnet18"``; or a model file: ``.onnx``, ``.pt2`` (of
+        ``torch.export.save``), ``.keras``, or ``.json`` (of Keras's ``to_json``).
     n : int, (int, int), (int, int, int) or str, optional
-        Size of the input, instead of the height and width of the spec's ``in``. If it has no channels, they
-        come from there.
+        Size of the input, instead of the height and width of the spec's ``in`` or those that a model file
+        states. If it has no channels, they come from there. For a model file with several inputs, a text
+        such as ``"image=224x224x3,mask=224x224x1"``.
 
     Returns
     -------
@@ -46,7 +49,7 @@ def network(text_or_path: str | os.PathLike[str], n: int | Size | str | None = N
         The text is not a valid spec, or the file cannot be read.
     SizeError
         A layer is impossible on its input, there is no input size, or its channels contradict those of
-        ``in``.
+        ``in`` or of the model file.
 
     Examples
     --------
@@ -57,6 +60,8 @@ def network(text_or_path: str | os.PathLike[str], n: int | Size | str | None = N
     >>> convcli.network("resnet18", 320).output
     (1000,)
     """
+    if is_model_file(os.fspath(text_or_path)):
+        return read_model(text_or_path, n)
     return build(read_spec(text_or_path), None if n is None else _parse_input(n))
 
 

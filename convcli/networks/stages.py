@@ -8,6 +8,7 @@ from convcli.errors import SizeError
 from convcli.networks.layer_types.base import AnyAxis, Layer, Size, channels_of
 from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
 from convcli.networks.layer_types.dense import Dense, Flatten
+from convcli.networks.layer_types.file_operation import FileOperation
 from convcli.networks.receptive_fields import ReceptiveField
 from convcli.sizes.text import MAX_DIGITS, format_number, format_size
 
@@ -83,8 +84,14 @@ class Stage(NamedTuple):
 
     @property
     def activations(self) -> int | None:
-        """Number of output values; None if the channels are unknown."""
-        return None if channels_of(self.output) is None else prod(self.output)
+        """Number of output values; None if the size or its channels are unknown."""
+        return None if not self.output or channels_of(self.output) is None else prod(self.output)
+
+    @property
+    def is_uncounted(self) -> bool:
+        """Whether its costs are unknown because an operation of a model file is, itself or one before it."""
+        is_unknown = isinstance(self.layer, FileOperation) and not self.layer.is_known
+        return is_unknown or (None in (self.params, self.macs) and () in (self.input, self.output))
 
     @property
     def weights(self) -> Size | None:

@@ -1,0 +1,150 @@
+"""Model files: which reader a file name selects, and the network that a file makes of an input size."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from convcli.errors import SizeError, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convcli.networks.layer_types.base import Size
+    from convcli.networks.models.operations import LoadedModel
+    from convcli.networks.network import Network
+
+__all__ = ["MODEL_EXTENSIONS", "ModelFile", "is_model_file", "open_model", "read_model"]
+
+# The function that loads a file, by extension; loaded only when such a file is named.
+READERS = {
+    ".onnx": "convcli.networks.models.onnx.loading:load_onnx",
+    ".pt2": "convcli.networks.models.pytorch.loading:load_pt2",
+    ".keras": "convcli.networks.models.keras.loading:load_keras",
+    ".json": "convcli.networks.models.keras.loading:load_keras",
+}
+STATE_DICTS = (".safetensors", ".pth", ".pt", ".bin")  # weights by name, but not what is done with them
+# What to do with files that are not read; the word after the name is "is".
+UNREADABLE = {
+    ".h5": "Keras's old format: load it in Keras and save it as .keras",
+    ".hdf5": "Keras's old format: load it in Keras and save it as .keras",
+    ".pb": "a TensorFlow graph; convert it with tf2onnx to .onnx",
+    ".tflite": "a TensorFlow Lite model; convert it with tf2onnx to .onnx",
+    ".mlmodel": "a Core ML model; export the model that it was made from as .onnx, .pt2 or .keras",
+    ".mlpackage": "a Core ML model; export the model that it was made from as .onnx, .pt2 or .keras",
+    ".torchscript": "TorchScript; export the module with torch.export.save as .pt2",
+    ".ptl": "TorchScript; export the module with torch.export.save as .pt2",
+    ".pte": "an ExecuTorch program; export the module with torch.export.save as .pt2",
+    ".caffemodel": "a Caffe model; convert it to .onnx",
+    ".engine": "a TensorRT engine; give the .onnx file that it was built from",
+    ".gguf": "a file of quantized weights; give the model as .onnx, .pt2 or .keras",
+    ".ckpt": "a checkpoint; export the model as .onnx, .pt2 or .keras",
+    ".npz": "a file of arrays; export the model as .onnx, .pt2 or .keras",
+}
+MODEL_EXTENSIONS = (*READERS, *STATE_DICTS, *UNREADABLE)
+
+
+def is_model_file(text: str) -> bool:
+    """Whether a text names a model file, readable or not, by its extension.
+
+    Examples
+    --------
+    >>> is_model_file("resnet18.onnx"), is_model_file("resnet18.net"), is_model_file("conv 6 f5")
+    (True, False, False)
+    """
+    return _extension(text) in MODEL_EXTENSIONS
+
+
+def _extension(path: str) -> str:
+    return os.path.splitext(path.strip())[1].lower()  # noqa: PTH122 -- takes any text, unlike Path
+
+
+def open_model(path: str | os.PathLike[str]) -> ModelFile:
+    """Read a model file, for inputs of any size.
+
+    Raises
+    ------
+    SpecError
+        The file cannot be read, is damaged, or is in a format that is not supported.
+    """
+    name = os.fspath(path)
+    extension = _extension(name)
+    if extension not in READERS:
+        raise SpecError(name, _refusal(name, extension))
+    return ModelFile(name, _function(READERS[extension])(name))
+
+
+def read_model(path: str | os.PathLike[str], size: str | Size | int | None = None) -> Network:
+    """Compute the network that a model file makes of an input.
+
+    Parameters
+    ----------
+    path : str or path
+    size : str, tuple of int or int, optional
+        See `convcli.networks.models.input_sizes.input_shapes`.
+
+    Raises
+    ------
+    SpecError
+        The file cannot be read.
+    SizeError
+        An input has no size, or an operation is impossible on it.
+    """
+    return open_model(path).network(size)
+
+
+def _refusal(path: str, extension: str) -> str:
+    if not os.path.exists(path):  # noqa: PTH110 -- takes any text
+        return "no such file or directory"
+    if extension in UNREADABLE:
+        return f"is {UNREADABLE[extension]}"
+    return (
+        "holds weights by name, but not the operations: export the model as .onnx, .keras or .pt2 "
+        "(torch.export.save)"
+    )
+
+
+class ModelFile(NamedTuple):
+    """A model file that was read, before its input sizes are known.
+
+    Attributes
+    ----------
+    path : str
+    loaded : LoadedModel
+    """
+
+    path: str
+    loaded: LoadedModel
+
+    def network(self, size: str | Size | int | None = None) -> Network:
+        """Return the network that it makes of inputs of a size; the argument is that of `read_model`.
+
+        Raises
+        ------
+        SizeError
+            An input has no size, or an operation is impossible on it.
+        """
+        # Late: importing this module must be cheap, as text networks ask it what a model file is.
+        from convcli.networks.models.input_sizes import fixed_sizes, input_shapes
+
+        fuse = _function("convcli.networks.models.fusing:fuse")
+        lower = _function("convcli.networks.models.lowering:lower")
+        shapes = input_shapes(self.loaded.inputs, size, self.path)
+        try:
+            network: Network = lower(fuse(self.loaded.evaluate(shapes)))
+        except SizeError as error:
+            exported = fixed_sizes(self.loaded.inputs, shapes)
+            hint = (
+                f"; the file was exported for {exported}, and may hold numbers that fit no other input: "
+                "export it with dynamic sizes"
+            )
+            raise SizeError(f"{self.path}, {error.what}", error.why + hint * bool(exported)) from None
+        return network
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """Import a function, given as ``module:function``."""
+    module, function = name.split(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
