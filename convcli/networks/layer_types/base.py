@@ -9,6 +9,7 @@ from typing import ClassVar
 from convcli.errors import SizeError
 from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.axes import window_axes
+from convcli.sizes.resized import CroppedAxis, ResizedAxis
 from convcli.sizes.text import NamedPadding, PaddingAmounts, format_padding, format_size
 from convcli.sizes.transposed import TransposedAxis
 from convcli.sizes.windowed import Axis
@@ -31,7 +32,7 @@ __all__ = [
 Size = tuple[int, ...]
 # A layer computes the same axes several times, and a network has many equal layers.
 cached_window_axes = lru_cache(1 << 12)(window_axes)
-AnyAxis = Axis | TransposedAxis | AdaptiveAxis
+AnyAxis = Axis | TransposedAxis | AdaptiveAxis | ResizedAxis | CroppedAxis
 
 NO_PADDING: PaddingAmounts = ((0, 0), (0, 0))
 ONES, ZEROS = (1, 1), (0, 0)

@@ -1,16 +1,28 @@
-"""Pooling layers: max and average, windowed and adaptive."""
+"""Pooling layers: max and average, windowed and adaptive, and blur pooling."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from math import prod
 
-from convcli.networks.layer_types.base import NO_PADDING, ONES, Layer, Size, WindowedLayer, image_size
+from convcli.networks.layer_types.base import (
+    NO_PADDING,
+    ONES,
+    Layer,
+    Size,
+    WindowedLayer,
+    cached_window_axes,
+    channels_of,
+    format_pair,
+    image_size,
+)
+from convcli.networks.layer_types.elementwise import check_mirrored
 from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.axes import adaptive_axes, pooling_axes
 from convcli.sizes.text import NamedPadding, PaddingAmounts, format_size
 from convcli.sizes.windowed import Axis
 
-__all__ = ["AdaptivePooling", "Pooling", "PoolingKind"]
+__all__ = ["AdaptiveKind", "AdaptivePooling", "BlurPool", "Pooling", "PoolingKind"]
 _pooling_axes = lru_cache(1 << 12)(pooling_axes)
 
 
@@ -63,9 +75,16 @@ class Pooling(Layer):
         )
 
 
+class AdaptiveKind(StrEnum):
+    """What adaptive pooling computes: the average or the maximum."""
+
+    AVERAGE = "gap"
+    MAX = "gmp"
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AdaptivePooling(Layer):
-    """Average pooling to a given output size; 1x1, the default, is global average pooling.
+    """Average or max pooling to a given output size; 1x1, the default, is global pooling.
 
     Examples
     --------
@@ -74,13 +93,59 @@ class AdaptivePooling(Layer):
     """
 
     size: tuple[int, int] = ONES
-    type: str = field(default="gap", init=False)
+    type: str = AdaptiveKind.AVERAGE
 
     @property
     def text(self) -> str:
         """The layer in the words of the layer grammar."""
-        return "gap" if self.size == ONES else f"gap {format_size(self.size)}"
+        return str(self.type) if self.size == ONES else f"{self.type} {format_size(self.size)}"
 
     def axes(self, size: Size) -> tuple[AdaptiveAxis, AdaptiveAxis]:
         """Return the axes of the pooling windows."""
         return adaptive_axes(image_size(self, size), self.size)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class BlurPool(WindowedLayer):
+    """Anti-aliased subsampling: a fixed binomial filter on each channel, on mirrored padding of f - 1 in all.
+
+    It has no parameters; its multiply-accumulates are those of a depthwise convolution.
+
+    Source: R. Zhang, "Making convolutional networks shift-invariant again", ICML 2019.
+
+    Examples
+    --------
+    >>> layer = BlurPool(window=(3, 3), stride=(2, 2))
+    >>> layer.text, layer.output((56, 56, 64)), layer.macs((56, 56, 64))
+    ('blurpool f3 s2', (28, 28, 64), 451584)
+    """
+
+    type: str = field(default="blurpool", init=False)
+
+    @property
+    def text(self) -> str:
+        """The layer in the words of the layer grammar."""
+        return f"blurpool f{format_pair(self.window)} s{format_pair(self.stride)}"
+
+    def axes(self, size: Size) -> tuple[Axis, Axis]:
+        """Return how the filter slides over the padded input.
+
+        Raises
+        ------
+        SizeError
+            The input is too small for the mirrored padding.
+        """
+        amounts = tuple(((window - 1) // 2, window // 2) for window in self.window)
+        axes = cached_window_axes(
+            image_size(self, size), self.window, stride=self.stride, padding=(amounts[0], amounts[1])
+        )
+        check_mirrored(axes)
+        return axes
+
+    def connections(self, channels: int) -> int:  # noqa: ARG002 -- the signature of all layers
+        """Return the number of input values that an output value depends on: those under the filter."""
+        return prod(self.window)
+
+    def macs(self, size: Size) -> int | None:
+        """Return the multiply-accumulates for one input; None if the channels are unknown."""
+        return None if channels_of(size) is None else prod(self.output(size)) * prod(self.window)

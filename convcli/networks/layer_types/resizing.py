@@ -1,0 +1,52 @@
+"""Layers that resize: upsampling by interpolation, without parameters."""
+
+from dataclasses import dataclass, field
+
+from convcli.networks.layer_types.base import Layer, Size, format_pair, image_size
+from convcli.sizes.resized import Interpolation, ResizedAxis
+from convcli.sizes.text import format_size
+
+__all__ = ["Upsample", "UpsampleMode"]
+
+UpsampleMode = Interpolation
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Upsample(Layer):
+    """Resizing by a factor, or to a size; interpolation is not counted as multiply-accumulates.
+
+    Examples
+    --------
+    >>> Upsample(factor=(2, 2)).output((7, 7, 64))
+    (14, 14, 64)
+    >>> Upsample(size=(65, 65), mode=UpsampleMode.BILINEAR).text
+    'up to 65x65 bilinear'
+    """
+
+    factor: tuple[int, int] | None = None
+    size: tuple[int, int] | None = None
+    mode: UpsampleMode = UpsampleMode.NEAREST
+    align_corners: bool = False
+    type: str = field(default="up", init=False)
+
+    @property
+    def text(self) -> str:
+        """The layer in the words of the layer grammar."""
+        words = [
+            "up",
+            format_pair(self.factor or (1, 1)) if self.size is None else f"to {format_size(self.size)}",
+        ]
+        words += [str(self.mode)] * (self.mode != UpsampleMode.NEAREST)
+        return " ".join(words + ["corners"] * self.align_corners)
+
+    def axes(self, size: Size) -> tuple[ResizedAxis, ResizedAxis]:
+        """Return which pixels each output reads."""
+        sides = image_size(self, size)
+        outputs = self.size or tuple(
+            side * factor for side, factor in zip(sides, self.factor or (1, 1), strict=True)
+        )
+        rows, columns = (
+            ResizedAxis(side, output, self.mode, self.align_corners)
+            for side, output in zip(sides, outputs, strict=True)
+        )
+        return rows, columns

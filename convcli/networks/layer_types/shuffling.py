@@ -1,0 +1,136 @@
+"""Layers that rearrange values: shuffled channels, and channels as pixels (sub-pixel convolution)."""
+
+from dataclasses import dataclass, field
+from math import prod
+
+from convcli.errors import SizeError
+from convcli.networks.layer_types.base import Layer, Size, channels_of, image_size
+from convcli.sizes.resized import ResizedAxis
+from convcli.sizes.windowed import Axis
+
+__all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ChannelShuffle(Layer):
+    """Channels in another order: one of each group in turn, so that the next groups see all of them.
+
+    Examples
+    --------
+    >>> ChannelShuffle(groups=2).text, ChannelShuffle(groups=2).output((28, 28, 116))
+    ('shuffle g2', (28, 28, 116))
+    """
+
+    groups: int
+    type: str = field(default="shuffle", init=False)
+
+    @property
+    def text(self) -> str:
+        """The layer in the words of the layer grammar."""
+        return f"shuffle g{self.groups}"
+
+    def output(self, size: Size) -> Size:
+        """Return the size of the input.
+
+        Raises
+        ------
+        SizeError
+            The groups do not divide the channels.
+        """
+        channels = channels_of(size)
+        if channels is not None and channels % self.groups:
+            raise SizeError(
+                f"groups {self.groups}",
+                f"must divide the {channels} channels, but {channels} / {self.groups} leaves a remainder of "
+                f"{channels % self.groups}",
+            )
+        return size
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class PixelShuffle(Layer):
+    """Channels as pixels: r x r channels become one channel of r times the height and width.
+
+    Examples
+    --------
+    >>> PixelShuffle(factor=2).output((96, 96, 256))
+    (192, 192, 64)
+    """
+
+    factor: int
+    type: str = field(default="pixelshuffle", init=False)
+
+    @property
+    def text(self) -> str:
+        """The layer in the words of the layer grammar."""
+        return f"pixelshuffle {self.factor}"
+
+    def axes(self, size: Size) -> tuple[ResizedAxis, ResizedAxis]:
+        """Return which pixel each output comes from."""
+        rows, columns = (ResizedAxis(side, side * self.factor) for side in image_size(self, size))
+        return rows, columns
+
+    def output(self, size: Size) -> Size:
+        """Return ``(r h, r w, c / r²)``.
+
+        Raises
+        ------
+        SizeError
+            r² does not divide the channels.
+        """
+        output, channels = super().output(size), channels_of(size)
+        if channels is None:
+            return output
+        parts = self.factor ** len(image_size(self, size))
+        if channels % parts:
+            raise SizeError(
+                f"pixelshuffle {self.factor}",
+                f"needs channels that {parts} divides, but {channels} / {parts} leaves a remainder "
+                f"of {channels % parts}; make them {-(-channels // parts) * parts}",
+            )
+        return (*output[:-1], channels // parts)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class PixelUnshuffle(Layer):
+    """Pixels as channels: the reverse of `PixelShuffle`.
+
+    Examples
+    --------
+    >>> PixelUnshuffle(factor=2).output((192, 192, 64))
+    (96, 96, 256)
+    """
+
+    factor: int
+    type: str = field(default="pixelunshuffle", init=False)
+
+    @property
+    def text(self) -> str:
+        """The layer in the words of the layer grammar."""
+        return f"pixelunshuffle {self.factor}"
+
+    def axes(self, size: Size) -> tuple[Axis, Axis]:
+        """Return the blocks of pixels that become one.
+
+        Raises
+        ------
+        SizeError
+            r does not divide the height or the width.
+        """
+        sides = image_size(self, size)
+        for side in sides:
+            if side % self.factor:
+                raise SizeError(
+                    f"pixelunshuffle {self.factor}",
+                    f"needs sides that {self.factor} divides, but {side} / {self.factor} leaves a remainder "
+                    f"of {side % self.factor}",
+                )
+        rows, columns = (Axis(side, self.factor, stride=self.factor) for side in sides)
+        return rows, columns
+
+    def output(self, size: Size) -> Size:
+        """Return ``(h / r, w / r, c r²)``."""
+        output, channels = super().output(size), channels_of(size)
+        if channels is None:
+            return output
+        return (*output[:-1], channels * prod([self.factor] * len(image_size(self, size))))
