@@ -4,12 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from math import prod
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import Layer, Size, channels_of, sum_if_known
+from convcli.networks.layer_types.base import Layer, Size, sum_if_known, value_count
 from convcli.networks.layer_types.dense import Flatten
 from convcli.networks.layer_types.pooling import AdaptivePooling
 from convcli.networks.stages import ReceptiveFields, SequentialBuilder, Stage, Tensor
@@ -154,28 +153,42 @@ class Network:
         return fields
 
     @cached_property
+    def array_sizes(self) -> dict[int, int | None]:
+        """The number of values of each array by its number, for one input; None if unknown."""
+        sizes = {port.tensor: value_count(port.size) for port in self.inputs}
+        sizes.setdefault(0, value_count(self.input))
+        for stage in self.layers:
+            sizes.setdefault(stage.output_tensor, stage.activations)
+        return sizes
+
+    @cached_property
     def peak_activations(self) -> int | None:
-        """Maximum number of values held at once during inference, for one input.
+        """Least number of values that must be held at once during inference, for one input.
 
         While a layer runs, these are its inputs, its output, and the outputs that later layers need. Layers
         that do nothing at inference, and `Flatten`, need no memory of their own.
         """
-        if self.activations is None or channels_of(self.input) is None:
+        sizes = self.array_sizes
+        if None in sizes.values():
             return None
         last_use = {
             tensor: number for number, stage in enumerate(self.layers) for tensor in stage.input_tensors
         }
+        for port in self.outputs:
+            last_use.pop(port.tensor, None)  # an output is kept to the end
         ends: dict[int, list[int]] = {}
         for tensor, number in last_use.items():
             ends.setdefault(number, []).append(tensor)
-        sizes = {0: prod(self.input)}
-        live = peak = sizes[0]
+        held = {0, *(port.tensor for port in self.inputs)}
+        live = peak = sum(sizes[tensor] or 0 for tensor in held)
         for number, stage in enumerate(self.layers):
-            if stage.output_tensor not in sizes:
-                sizes[stage.output_tensor] = stage.activations or 0
-                live += sizes[stage.output_tensor]
+            if stage.output_tensor not in held:
+                held.add(stage.output_tensor)
+                live += sizes[stage.output_tensor] or 0
             peak = max(peak, live)
-            live -= sum(sizes[tensor] for tensor in ends.get(number, ()) if tensor != stage.output_tensor)
+            live -= sum(
+                sizes[tensor] or 0 for tensor in ends.get(number, ()) if tensor != stage.output_tensor
+            )
         return peak
 
     def __repr__(self) -> str:

@@ -5,7 +5,7 @@ from math import prod
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import AnyAxis, Layer, Size, channels_of
+from convcli.networks.layer_types.base import AnyAxis, Layer, Size, channels_of, value_count
 from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
 from convcli.networks.layer_types.dense import Dense, Flatten
 from convcli.networks.layer_types.file_operation import FileOperation
@@ -85,7 +85,7 @@ class Stage(NamedTuple):
     @property
     def activations(self) -> int | None:
         """Number of output values; None if the size or its channels are unknown."""
-        return None if not self.output or channels_of(self.output) is None else prod(self.output)
+        return value_count(self.output)
 
     @property
     def is_uncounted(self) -> bool:

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from convcli.networks.network import Network
     from convcli.networks.stages import ReceptiveFields, Stage
 
-__all__ = ["Cell", "Column", "Table", "params_table", "receptive_field_texts", "shape_table"]
+__all__ = [
+    "Cell",
+    "Column",
+    "Row",
+    "Table",
+    "params_table",
+    "receptive_field_texts",
+    "shape_table",
+    "table_rows",
+]
 
 Cell = str | int | None
 
@@ -141,12 +150,13 @@ def shape_table(network: Network, *, by_block: bool = False) -> Table:
     conv 8 f7 s2  13x13x8     7     2       3  1 row, 1 col
     maxpool f2    6x6x8       9     4       4  1 row, 1 col
     """
-    groups, labels, indents = _rows_of(network, by_block=by_block)
+    rows = table_rows(network, by_block=by_block)
+    groups = [row.stages for row in rows]
     last = [group[-1] for group in groups]
     fields = [receptive_field_texts(stage.fields) for stage in last]
     return Table(
         (
-            Column("layer", [*labels]),
+            Column("layer", [row.label for row in rows]),
             Column("output", [format_size(stage.output) for stage in last]),
             Column("field", [_number_or_text(field) for field, _, _ in fields]),
             Column("jump", [_number_or_text(jump) for _, jump, _ in fields], rank=1),
@@ -154,7 +164,7 @@ def shape_table(network: Network, *, by_block: bool = False) -> Table:
             Column("padding", [_padding_text(group) for group in groups], rank=3),
             Column("unread", [_unread_text(group) for group in groups]),
         ),
-        indents,
+        [row.indent for row in rows],
     )
 
 
@@ -175,10 +185,11 @@ def params_table(network: Network, *, by_block: bool = False, versus_dense: bool
     fc 10      10       47,050   47,040           10  4704x10  10
     total      10       47,506  399,840        9,418
     """
-    groups, labels, indents = _rows_of(network, by_block=by_block)
+    rows = table_rows(network, by_block=by_block)
+    groups = [row.stages for row in rows]
     outputs: list[Cell] = [format_size(group[-1].output) for group in groups]
     columns = [
-        Column("layer", [*labels], "total"),
+        Column("layer", [row.label for row in rows], "total"),
         Column("output", outputs, format_size(network.output), rank=2 if versus_dense else 1),
         _sums("params", groups, "params", 1 if versus_dense else 0),
         _sums("MACs", groups, "macs", 4 if versus_dense else 2),
@@ -196,20 +207,33 @@ def params_table(network: Network, *, by_block: bool = False, versus_dense: bool
             Column("bias", [_size_text(biases) for _, biases in shapes], rank=5),
             _sums("statistics", groups, "statistics", 6),
         ]
-    return Table(tuple(columns), indents, has_total=True)
+    return Table(tuple(columns), [row.indent for row in rows], has_total=True)
 
 
-def _rows_of(network: Network, *, by_block: bool) -> tuple[list[list[Stage]], list[str], list[int]]:
-    """Return the layers, the name and the depth of each row."""
+class Row(NamedTuple):
+    """A row of a table: the layers that it stands for, its label and how deep it is nested."""
+
+    stages: tuple[Stage, ...]
+    label: str
+    indent: int = 0
+
+
+def table_rows(network: Network, *, by_block: bool = False) -> list[Row]:
+    """Return the rows of a network's table: its layers, or the items of the spec's top level.
+
+    Examples
+    --------
+    >>> from convcli.networks.sources import network
+    >>> net = network("2 x { conv 3 f1 }, relu", (9, 9, 3))
+    >>> [row.label for row in table_rows(net)], [row.label for row in table_rows(net, by_block=True)]
+    (['conv 3 f1', 'conv 3 f1', 'relu'], ['2 x { conv }', 'relu'])
+    """
     if not by_block:
-        return (
-            [[stage] for stage in network.layers],
-            [_label(stage) for stage in network.layers],
-            [stage.depth for stage in network.layers],
-        )
-    blocks = network.stages_by_block
-    labels = [text if len(stages) > 1 else _label(stages[0]) for text, stages in blocks]
-    return [list(stages) for _, stages in blocks], labels, [0] * len(blocks)
+        return [Row((stage,), _label(stage), stage.depth) for stage in network.layers]
+    return [
+        Row(stages, text if len(stages) > 1 else _label(stages[0]))
+        for text, stages in network.stages_by_block
+    ]
 
 
 def _label(stage: Stage) -> str:

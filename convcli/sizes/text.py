@@ -33,7 +33,7 @@ PaddingAmounts = tuple[tuple[int, int], tuple[int, int]]
 """Padding on each side, ``((top, bottom), (left, right))``."""
 
 
-_LETTERS = ("k", "m", "g", "t")
+_LETTERS = ("k", "m", "g", "t", "p")
 SUFFIXES = (
     {"": 1, "b": 10**9}
     | {letter + unit: 1000**power for power, letter in enumerate(_LETTERS, 1) for unit in ("", "b")}
@@ -114,9 +114,9 @@ def parse_count(text: str, name: str, *, minimum: int = 1) -> int:
 
 
 def parse_amount(text: str, name: str, *, minimum: int = 0) -> int:
-    """Parse a number that may have decimals and a suffix: k, M, G and T are powers of 1000.
+    """Parse a number that may have decimals and a suffix: k, M, G, T and P are powers of 1000.
 
-    B is a billion; kB, MB, GB and TB are the same powers, KiB, MiB, GiB and TiB those of 1024.
+    B is a billion; kB, MB and so on are the same powers, KiB, MiB and so on those of 1024.
 
     Raises
     ------

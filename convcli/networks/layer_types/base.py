@@ -27,6 +27,7 @@ __all__ = [
     "format_pair",
     "image_size",
     "sum_if_known",
+    "value_count",
 ]
 
 Size = tuple[int, ...]
@@ -41,6 +42,17 @@ ONES, ZEROS = (1, 1), (0, 0)
 def channels_of(size: Size) -> int | None:
     """Return the channels of a size, or the values of a vector; None if unknown."""
     return None if len(size) == 2 else size[-1]
+
+
+def value_count(size: Size) -> int | None:
+    """Return the number of values of an array of that size; None if it or its channels are unknown.
+
+    Examples
+    --------
+    >>> value_count((28, 28, 6)), value_count((28, 28))
+    (4704, None)
+    """
+    return None if not size or channels_of(size) is None else prod(size)
 
 
 def sum_if_known(numbers: Iterable[int | None]) -> int | None:

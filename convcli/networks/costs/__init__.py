@@ -1,0 +1,1 @@
+"""What a network costs beyond parameters and MACs: training memory, memory traffic, time on a device."""

@@ -1,0 +1,66 @@
+"""The memory of training, by hand."""
+
+from convcli.networks.costs.number_types import Dtype
+from convcli.networks.costs.training import Optimizer, TrainingMemory, training_memory
+from convcli.networks.network import Network
+from convcli.networks.sources import network
+
+
+def kept(text: str, size: tuple[int, ...] = (8, 8, 4), *, batch: int = 1) -> list[int | None]:
+    return [layer.kept for layer in training_memory(network(text, size), batch=batch)]
+
+
+N = 8 * 8 * 4 * 4  # bytes of the input
+
+
+def test_each_array_is_counted_once_for_the_first_layer_that_keeps_it() -> None:
+    # The output of relu is the input of both convolutions.
+    assert kept("relu, add { conv 4 f1 | conv 4 f3 p1 }") == [N, 0, 0, 0]
+
+
+def test_activations_keep_their_output_or_their_input() -> None:
+    assert kept("sigmoid, tanh") == [N, N]
+    assert kept("silu, gelu") == [N, N]
+    assert kept("silu, sigmoid") == [N, N]
+    assert kept("sigmoid, silu") == [N, 0]  # what one made is what the other reads
+
+
+def test_normalization_keeps_its_input_and_its_statistics() -> None:
+    assert kept("bn", batch=2) == [2 * N + 2 * 4 * 4]  # mean and variance of each channel
+    assert kept("ln", batch=2) == [2 * N + 2 * 64 * 4 * 2]  # of each position
+
+
+def test_pooling() -> None:
+    assert kept("maxpool f2", batch=3) == [3 * (N + 4 * 4 * 4 * 8)]  # 8 bytes for each position
+    assert kept("avgpool f2") == kept("gap 3x3") == [N]
+    assert kept("gap") == [0]
+
+
+def test_a_product_keeps_its_factors_and_dropout_its_output_and_a_mask() -> None:
+    assert kept("mul { | gap, sigmoid }") == [0, 4 * 4, N]  # the gate is kept already
+    assert kept("dropout") == [2 * N]
+    assert kept("relu, dropout, conv 3 f1") == [N, 2 * N, 0]
+
+
+def test_what_passes_a_layer_is_kept_by_nobody() -> None:
+    assert kept("add { | identity }, flatten") == [0, 0, 0]
+
+
+def test_bytes_follow_the_number_type_the_batch_and_the_optimizer() -> None:
+    net = network("conv 6 f3, relu", (8, 8, 4))
+    half = training_memory(net, batch=5, optimizer=Optimizer.MOMENTUM, dtype=Dtype.BF16)
+    params = (3 * 3 * 4 + 1) * 6
+    assert half[0] == TrainingMemory(2 * params, 2 * params, 2 * params, 5 * 8 * 8 * 4 * 2)
+    assert half[0].total == half[0].known_total == 6 * params + 2560
+    assert [training_memory(net, optimizer=kind)[0].optimizer for kind in Optimizer] == [
+        0,
+        4 * params,
+        8 * params,
+    ]
+
+
+def test_what_is_kept_is_unknown_where_the_size_is() -> None:
+    net = network("relu", (8, 8))
+    assert isinstance(net, Network)
+    [layer] = training_memory(net)
+    assert (layer.kept, layer.total, layer.known_total) == (None, None, 0)
