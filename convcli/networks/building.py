@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from convcli.errors import SizeError, suggestion
-from convcli.networks.layer_types.base import Layer, Size
+from convcli.networks.layer_types.base import Layer, Sides, Size, channels_of, rank_of, sides_of
 from convcli.networks.layer_types.joins import JoinLayer
 from convcli.networks.network import Network, with_channels_hint
 from convcli.networks.stages import SequentialBuilder, Stage, Tensor, joined_fields
@@ -72,10 +72,10 @@ def input_size(spec: Spec, size: Size | None) -> Size:
             if spec.source:
                 raise SizeError(spec.source, f"has no input size: {remedy}")
             raise SizeError("the network has no input size", remedy)
-        return spec.input
+        return _image_size(spec.input)
     channels = (spec.input or ())[2:]
     if len(size) == 2:
-        return (*size, *channels)
+        return _image_size((*size, *channels))
     if channels and size[2:] != channels:
         channels_first = size[:1] == channels or channels_last(size) is not None
         sides = size[1:] if channels_first else size[:2]
@@ -86,6 +86,11 @@ def input_size(spec: Spec, size: Size | None) -> Size:
             f"channels come last: give {format_size((*sides, *channels))}",
         )
     return size
+
+
+def _image_size(size: Size) -> Size:
+    """Return a size as typed, in which two numbers are the sides of an image with unknown channels."""
+    return Sides(size) if len(size) == 2 else size
 
 
 def _block_label(item: Item) -> str:
@@ -187,7 +192,7 @@ class NetworkBuilder(SequentialBuilder):
         """Add the join of several tensors; return its output."""
         layer = JoinLayer(type=kind, tag=tag)
         size = self.joined_size(layer, [tensor.size for tensor in tensors], position)
-        fields, misaligned = joined_fields(tensors, size[:2])
+        fields, misaligned = joined_fields(tensors, sides_of(size))
         output_tensor = self.new_tensor()
         self.stages.append(
             Stage(
@@ -205,20 +210,21 @@ class NetworkBuilder(SequentialBuilder):
 
     def _joined_size(self, layer: JoinLayer, sizes: Sequence[Size], position: Position) -> Size:
         kind = layer.type
-        known = [size for size in sizes if len(size) != 2]
-        first, sides = (known or sizes)[0], sizes[0][:2]
+        known = [size for size in sizes if channels_of(size) is not None]
+        first, sides = (known or sizes)[0], sides_of(sizes[0])
         if len(known) < len(sizes):  # some have unknown channels
             differ = kind != JoinKind.CAT and any(size != first for size in known)
-            if differ or any(size[:2] != sides for size in sizes):
+            if differ or any(sides_of(size) != sides for size in sizes):
                 self._fail_sizes(layer, sizes, position, "the same size")
-            return sides if kind == JoinKind.CAT else first
+            return Sides(sides) if kind == JoinKind.CAT else first
         if kind == JoinKind.CAT:
             if any(size[:-1] != first[:-1] for size in sizes):
                 self._fail_sizes(layer, sizes, position, "the same height and width")
             return (*first[:-1], sum(size[-1] for size in sizes))
         if kind == JoinKind.MUL:
-            gates = [size for size in sizes if size[:-1] == (1, 1)]
-            images = [size for size in sizes if size[:-1] != (1, 1)]
+            ones = (1,) * max(map(rank_of, sizes))
+            gates = [size for size in sizes if size[:-1] == ones]
+            images = [size for size in sizes if size[:-1] != ones]
             if images and gates and {size[-1] for size in gates} == {images[0][-1]}:
                 sizes, first = images, images[0]
         if any(size != first for size in sizes):

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import Layer, Size, sum_if_known, value_count
+from convcli.networks.layer_types.base import Layer, Sides, Size, sum_if_known, value_count
 from convcli.networks.layer_types.dense import Flatten
 from convcli.networks.layer_types.pooling import AdaptivePooling
 from convcli.networks.stages import ReceptiveFields, SequentialBuilder, Stage, Tensor
@@ -135,12 +135,12 @@ class Network:
         return sum_if_known(stage.activations for stage in self.layers)
 
     @property
-    def receptive_field(self) -> tuple[int | None, int | None] | None:
-        """Height and width of the receptive field of the deepest features, see `fields`.
+    def receptive_field(self) -> tuple[int | None, ...] | None:
+        """Sides of the receptive field of the deepest features, see `fields`.
 
         None for an axis of which a unit sees all pixels; None for a network without an image.
         """
-        return None if self.fields is None else (self.fields[0].size, self.fields[1].size)
+        return None if self.fields is None else tuple(field.size for field in self.fields)
 
     @property
     def fields(self) -> ReceptiveFields | None:
@@ -203,7 +203,7 @@ class Network:
 
 
 def single_layer(layer: Layer, size: Size) -> Network:
-    """Return a network of one layer.
+    """Return a network of one layer; two numbers are the size of an image with unknown channels.
 
     Raises
     ------
@@ -217,6 +217,7 @@ def single_layer(layer: Layer, size: Size) -> Network:
     4915500
     """
     builder = SequentialBuilder()
+    size = Sides(size) if len(size) == 2 else size
     try:
         builder.add(layer, None, Tensor.of_input(size), depth=0)
     except SizeError as error:

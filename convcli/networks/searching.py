@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from convcli.errors import SizeError, UsageError
 from convcli.networks.building import NetworkBuilder, build
-from convcli.networks.layer_types.base import Layer, Size
+from convcli.networks.layer_types.base import Layer, Sides, Size
 from convcli.networks.layer_types.joins import JoinLayer
 from convcli.networks.stages import Stage, Tensor
 from convcli.networks.text.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
@@ -134,7 +134,7 @@ def _raise_last_error(spec: Spec, size: Size | None) -> NoReturn:
 def _square_input(spec: Spec, size: Size | None, side: int) -> Size:
     known = size or spec.input or ()
     channels = known[2:] or (spec.input or ())[2:]
-    return (side, side, *channels)
+    return (side, side, *channels) if channels else Sides((side, side))
 
 
 class _SizeFollower(NetworkBuilder):

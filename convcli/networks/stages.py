@@ -5,12 +5,20 @@ from math import prod
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import AnyAxis, Layer, Size, channels_of, value_count
+from convcli.networks.layer_types.base import (
+    AnyAxis,
+    Layer,
+    Size,
+    channels_of,
+    rank_of,
+    sides_of,
+    value_count,
+)
 from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
 from convcli.networks.layer_types.dense import Dense, Flatten
 from convcli.networks.layer_types.file_operation import FileOperation
 from convcli.networks.receptive_fields import ReceptiveField
-from convcli.sizes.text import MAX_DIGITS, format_number, format_size
+from convcli.sizes.text import MAX_DIGITS, format_number, format_size, joined_if_different
 
 if TYPE_CHECKING:
     from convcli.networks.text.spec import Position
@@ -18,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ReceptiveFields", "SequentialBuilder", "Stage", "Tensor", "joined_fields"]
 
-ReceptiveFields = tuple[ReceptiveField, ReceptiveField]
-"""The receptive field along the height and along the width."""
+ReceptiveFields = tuple[ReceptiveField, ...]
+"""The receptive field along each axis: length, height and width, or depth, height and width."""
 
 
 class Stage(NamedTuple):
@@ -31,13 +39,13 @@ class Stage(NamedTuple):
     position : Position or None
         Position in the spec; None for a layer given by options.
     input, output : tuple of int
-    axes : pair or None
+    axes : tuple or None
         How its windows slide; None for a layer without windows.
     params, macs : int or None
         None if channels or filters are unknown.
     statistics : int
         Number of running statistics.
-    fields : pair of ReceptiveField, or None
+    fields : tuple of ReceptiveField, or None
         Receptive field in the network's input; None after `Flatten`, where it is all of the input.
     misaligned : str
         For a join, how the centers of its branches differ; empty if they do not.
@@ -62,7 +70,7 @@ class Stage(NamedTuple):
     position: "Position | None"
     input: Size
     output: Size
-    axes: tuple[AnyAxis, AnyAxis] | None
+    axes: tuple[AnyAxis, ...] | None
     params: int | None
     macs: int | None
     statistics: int
@@ -132,7 +140,7 @@ class Tensor(NamedTuple):
     @classmethod
     def of_input(cls, size: Size) -> "Tensor":
         """Return the input of a network, which has number 0."""
-        return cls(size, (ReceptiveField(), ReceptiveField()) if len(size) > 1 else None, 0)
+        return cls(size, (ReceptiveField(),) * rank_of(size) or None, 0)
 
 
 def joined_fields(tensors: Sequence[Tensor], sides: Size) -> tuple[ReceptiveFields | None, str]:
@@ -140,22 +148,22 @@ def joined_fields(tensors: Sequence[Tensor], sides: Size) -> tuple[ReceptiveFiel
 
     A branch whose sides are not those of the result is broadcast, such as a gate: it has no position.
     """
-    pairs, others = list[ReceptiveFields](), list[ReceptiveFields]()
+    sliding, others = list[ReceptiveFields](), list[ReceptiveFields]()
     for tensor in tensors:
         if tensor.fields is None:
             return None, ""
-        (pairs if tensor.size[:2] == sides else others).append(tensor.fields)
-    rows, columns = (
-        ReceptiveField.joined([pair[axis] for pair in pairs], [pair[axis] for pair in others])
-        for axis in (0, 1)
+        (sliding if sides_of(tensor.size) == sides else others).append(tensor.fields)
+    joined = tuple(
+        ReceptiveField.joined([fields[axis] for fields in sliding], [fields[axis] for fields in others])
+        for axis in range(len(sides))
     )
     centers = {
-        tuple((field.jump, field.center) for field in pair): " x ".join(
-            dict.fromkeys(map(_format_center, pair))
+        tuple((field.jump, field.center) for field in fields): joined_if_different(
+            map(_format_center, fields), " x "
         )
-        for pair in pairs
+        for fields in sliding
     }
-    return (rows, columns), " and ".join(centers.values()) if len(centers) > 1 else ""
+    return joined, " and ".join(centers.values()) if len(centers) > 1 else ""
 
 
 def _format_center(field: ReceptiveField) -> str:
@@ -206,7 +214,7 @@ class SequentialBuilder:
         axes, output, params, macs = self.measure(layer, position, size)
         fields = None if isinstance(layer, Flatten) else tensor.fields
         if fields is not None and axes is not None:
-            fields = fields[0].through(axes[0]), fields[1].through(axes[1])
+            fields = tuple(field.through(axis) for field, axis in zip(fields, axes, strict=True))
         statistics = 0 if channels is None else layer.statistics(channels)
         output_tensor = tensor.number if layer.is_view else self.new_tensor()
         self.stages.append(
@@ -219,7 +227,7 @@ class SequentialBuilder:
 
     def measure(
         self, layer: Layer, position: "Position | None", size: Size
-    ) -> tuple[tuple[AnyAxis, AnyAxis] | None, Size, int | None, int | None]:
+    ) -> tuple[tuple[AnyAxis, ...] | None, Size, int | None, int | None]:
         """Return the axes of a layer's windows, its output size, its parameters and its MACs."""
         channels = channels_of(size)
         try:
@@ -241,5 +249,6 @@ class SequentialBuilder:
 
     def check_size(self, layer: Layer, size: Size, position: "Position | None") -> None:
         """Refuse a size with so many digits that its products could not be printed."""
-        if max(size) >= (self._max_vector_length if len(size) == 1 else self._max_side):
+        limit = self._max_vector_length if rank_of(size) == 0 else self._max_side
+        if max(size, default=0) >= limit:
             self.fail(position, layer.text[:100], f"makes a size of more than {MAX_DIGITS} digits")

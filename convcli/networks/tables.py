@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.networks.layer_types.base import Size, sum_if_known
-from convcli.sizes.text import format_number, format_padding, format_size
+from convcli.sizes.text import format_number, format_padding, format_size, joined_if_different
 
 if TYPE_CHECKING:
     from convcli.networks.network import Network
@@ -267,8 +267,7 @@ def receptive_field_texts(fields: ReceptiveFields | None) -> tuple[str, str, str
     sizes = ["all" if field.size is None else f"{field.size}" for field in fields]
     jumps = [format_number(field.jump) for field in fields]
     centers = [format_number(field.center) for field in fields]
-    size, jump, center = ("x".join(dict.fromkeys(texts)) for texts in (sizes, jumps, centers))
-    return size, jump, center
+    return joined_if_different(sizes), joined_if_different(jumps), joined_if_different(centers)
 
 
 def _number_or_text(text: str) -> Cell:

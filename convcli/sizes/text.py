@@ -22,6 +22,7 @@ __all__ = [
     "format_number",
     "format_padding",
     "format_size",
+    "joined_if_different",
     "parse_amount",
     "parse_count",
     "parse_padding",
@@ -62,6 +63,18 @@ def format_size(size: Iterable[int]) -> str:
     '28x28x6'
     """
     return "x".join(map(str, size))
+
+
+def joined_if_different(texts: Iterable[str], separator: str = "x") -> str:
+    """Join the texts of several axes; a single text stands for equal ones.
+
+    Examples
+    --------
+    >>> joined_if_different(["3", "3"]), joined_if_different(["1", "3", "3"])
+    ('3', '1x3x3')
+    """
+    listed = list(texts)
+    return listed[0] if len(set(listed)) == 1 else separator.join(listed)
 
 
 def format_number(number: "float | Fraction", *, digits: int = 10) -> str:

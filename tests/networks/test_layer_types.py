@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import Layer
+from convcli.networks.layer_types.base import Layer, Sides
 from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
 from convcli.networks.layer_types.dense import Dense, Flatten
 from convcli.networks.layer_types.elementwise import (
@@ -163,8 +163,8 @@ def test_named_padding(padding: NamedPadding, output: tuple[int, ...]) -> None:
 
 
 def test_ceil_rounds_up() -> None:
-    assert Convolution(window=(2, 2), stride=(2, 2), ceil=True).output((7, 7)) == (4, 4)
-    assert Convolution(window=(2, 2), stride=(2, 2)).output((7, 7)) == (3, 3)
+    assert Convolution(window=(2, 2), stride=(2, 2), ceil=True).output(Sides((7, 7))) == (4, 4)
+    assert Convolution(window=(2, 2), stride=(2, 2)).output(Sides((7, 7))) == (3, 3)
 
 
 def test_costs_are_unknown_without_filters() -> None:
@@ -177,8 +177,8 @@ def test_costs_are_unknown_without_filters() -> None:
 
 def test_macs_are_unknown_without_channels() -> None:
     layer = Convolution(window=(5, 5), filters=6)
-    assert layer.output((32, 32)) == (28, 28, 6)
-    assert layer.macs((32, 32)) is None
+    assert layer.output(Sides((32, 32))) == (28, 28, 6)
+    assert layer.macs(Sides((32, 32))) is None
 
 
 def test_depthwise_convolution() -> None:
@@ -219,7 +219,7 @@ def test_groups_that_do_not_divide(channels: int, filters: int, groups: int, mes
     ("layer", "size", "output"),
     [
         (Pooling(window=(2, 2)), (28, 28, 6), (14, 14, 6)),
-        (Pooling(window=(2, 2)), (28, 28), (14, 14)),
+        (Pooling(window=(2, 2)), Sides((28, 28)), (14, 14)),
         (Pooling(window=(3, 3), stride=(2, 2)), (13, 14, 2), (6, 6, 2)),
         (Pooling(window=(3, 3), stride=(2, 2), padding=((1, 1), (1, 1))), (112, 112, 64), (56, 56, 64)),
         (Pooling(window=(2, 3), ceil=True), (7, 7, 1), (4, 3, 1)),
@@ -237,7 +237,7 @@ def test_pooling_costs_nothing() -> None:
 
 def test_pooling_refuses_padding_above_half_its_window() -> None:
     with pytest.raises(SizeError, match="padding 2: is more than half the window of 3"):
-        Pooling(window=(3, 3), padding=((2, 2), (0, 0))).output((28, 28))
+        Pooling(window=(3, 3), padding=((2, 2), (0, 0))).output(Sides((28, 28)))
 
 
 # Dense ----------------------------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def test_dense_on_an_image_acts_per_pixel(bias: bool) -> None:
     assert layer.output((7, 9, 16)) == same.output((7, 9, 16))
     assert layer.macs((7, 9, 16)) == same.macs((7, 9, 16))
     assert layer.params(16) == same.params(16)
-    assert (layer.output((7, 9)), layer.macs((7, 9))) == ((7, 9, 30), None)
+    assert (layer.output(Sides((7, 9))), layer.macs(Sides((7, 9)))) == ((7, 9, 30), None)
 
 
 def test_dense_on_a_photograph() -> None:
@@ -300,7 +300,7 @@ def test_transposed_convolution_counts_match_brute_force(
     assert layer.params(c_in) == weights + out * bias
     assert layer.macs((5, 4, c_in)) == products
     assert layer.output((5, 4, c_in)) == (4 * s + f, 3 * s + f, out)
-    assert layer.macs((5, 4)) is None
+    assert layer.macs(Sides((5, 4))) is None
 
 
 def test_transposed_convolution_in_groups() -> None:
@@ -372,5 +372,5 @@ def test_an_image_is_needed(layer: Layer) -> None:
 
 def test_flatten_needs_the_channels() -> None:
     with pytest.raises(SizeError) as caught:
-        Flatten().output((5, 5))
+        Flatten().output(Sides((5, 5)))
     assert str(caught.value) == "flatten on 5x5: needs to know the channels, as in --n 5x5x3"

@@ -42,7 +42,7 @@ def report_size(layer: Convolution | Pooling, size: Size, output_format: TableFo
 
         print_table(shape_table(network), output_format)
     elif output_format == TableFormat.TEXT:
-        write(f"{text}\n{_explanation(layer, size)}")
+        write(f"{text}\n{_explanation(layer, network.input)}")
     else:
         write(text)
     note_channels_first(size)

@@ -34,7 +34,7 @@ from convcli.networks.diagram.layout import Edge
 from convcli.networks.diagram.legend import LEGEND_WIDTH, MARGIN, draw_legend
 from convcli.networks.diagram.scales import Scales, percent_text
 from convcli.networks.diagram.symbols import BAR_THICKNESS, FILLS, bar, image_icon
-from convcli.networks.layer_types.base import Size
+from convcli.networks.layer_types.base import Size, rank_of
 from convcli.sizes.text import format_size
 
 __all__ = ["INPUT_NAME", "box_name", "network_drawing"]
@@ -171,7 +171,7 @@ def _draw_bars(box: Box, scales: Scales, x: float, y: float) -> Iterator[Shape]:
 
 
 def _draw_icon(size: Size, scales: Scales, x: float, y: float) -> list[Shape]:
-    return [image_icon(x + PADDING + ICON_SIZE / 2, y, *scales.icon_size(size))] if len(size) > 1 else []
+    return [image_icon(x + PADDING + ICON_SIZE / 2, y, *scales.icon_size(size))] if rank_of(size) else []
 
 
 def _draw_texts(lines: list[str], x: float, y: float, width: float) -> list[Shape]:

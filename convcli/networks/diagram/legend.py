@@ -8,6 +8,7 @@ from convcli.networks.diagram.boxes import DETAIL_SIZE, BoxKind
 from convcli.networks.diagram.diagram import Diagram
 from convcli.networks.diagram.scales import Scales, percent_text
 from convcli.networks.diagram.symbols import FILLS, bar, image_icon
+from convcli.networks.layer_types.base import rank_of
 
 __all__ = ["LEGEND_WIDTH", "MARGIN", "draw_legend"]
 
@@ -37,10 +38,7 @@ def _entries(diagram: Diagram, scales: Scales) -> Iterator[tuple[float, str, Sam
     for kind in BoxKind:
         if kind in found:
             yield 13, kind.value, partial(_kind_sample, kind)
-    images = [
-        size for size in (diagram.network.input, *(box.output for box in diagram.boxes)) if len(size) > 1
-    ]
-    if images:
+    if any(map(rank_of, (diagram.network.input, *(box.output for box in diagram.boxes)))):
         yield 13, "height x width (square-root scale)", _size_sample
     if len({box.bounds.width for box in diagram.boxes}) > 1:
         yield SAMPLE_WIDTH, "width: channels (log scale)", _width_sample

@@ -20,17 +20,23 @@ __all__ = [
     "ZEROS",
     "AnyAxis",
     "Layer",
+    "Sides",
     "Size",
     "WindowedLayer",
     "cached_window_axes",
     "channels_of",
     "format_pair",
     "image_size",
+    "rank_of",
+    "sides_of",
     "sum_if_known",
     "value_count",
+    "with_sides",
 ]
 
 Size = tuple[int, ...]
+"""Sides, then channels: ``(values,)``, ``(L, C)``, ``(H, W, C)``, ``(D, H, W, C)``; `Sides` if the channels
+are unknown, and ``()`` if nothing is known."""
 # A layer computes the same axes several times, and a network has many equal layers.
 cached_window_axes = lru_cache(1 << 12)(window_axes)
 AnyAxis = Axis | TransposedAxis | AdaptiveAxis | ResizedAxis | CroppedAxis
@@ -39,9 +45,60 @@ NO_PADDING: PaddingAmounts = ((0, 0), (0, 0))
 ONES, ZEROS = (1, 1), (0, 0)
 
 
+class Sides(tuple[int, ...]):
+    """The size of a sound, an image or a volume whose channels are unknown: its sides alone.
+
+    Examples
+    --------
+    >>> Sides((28, 28)) == (28, 28), channels_of(Sides((28, 28))), channels_of((28, 28))
+    (True, None, 28)
+    """
+
+    __slots__ = ()
+
+
 def channels_of(size: Size) -> int | None:
-    """Return the channels of a size, or the values of a vector; None if unknown."""
-    return None if len(size) == 2 else size[-1]
+    """Return the channels of a size, or the values of a vector; None if unknown.
+
+    Examples
+    --------
+    >>> channels_of((7, 7, 512)), channels_of((4096,)), channels_of(Sides((7, 7))), channels_of(())
+    (512, 4096, None, None)
+    """
+    return None if not size or isinstance(size, Sides) else size[-1]
+
+
+def sides_of(size: Size) -> Size:
+    """Return a size without its channels: length, height and width, or depth, height and width.
+
+    Examples
+    --------
+    >>> sides_of((7, 7, 512)), sides_of((4096,)), sides_of(Sides((7, 7)))
+    ((7, 7), (), (7, 7))
+    """
+    return tuple(size) if isinstance(size, Sides) else size[:-1]
+
+
+def with_sides(size: Size, sides: Iterable[int]) -> Size:
+    """Return a size with other sides and the same channels.
+
+    Examples
+    --------
+    >>> with_sides((7, 7, 512), (1, 1)), channels_of(with_sides(Sides((7, 7)), (1, 1)))
+    ((1, 1, 512), None)
+    """
+    return Sides(sides) if isinstance(size, Sides) else (*sides, *size[-1:])
+
+
+def rank_of(size: Size) -> int:
+    """Return the number of axes: 1 for a sound, 2 for an image, 3 for a volume; 0 for a vector.
+
+    Examples
+    --------
+    >>> [rank_of(size) for size in [(10,), (8000, 1), (7, 7, 512), Sides((7, 7)), (16, 7, 7, 512)]]
+    [0, 1, 2, 2, 3]
+    """
+    return len(size) if isinstance(size, Sides) or not size else len(size) - 1
 
 
 def value_count(size: Size) -> int | None:
@@ -49,10 +106,10 @@ def value_count(size: Size) -> int | None:
 
     Examples
     --------
-    >>> value_count((28, 28, 6)), value_count((28, 28))
+    >>> value_count((28, 28, 6)), value_count(Sides((28, 28)))
     (4704, None)
     """
-    return None if not size or channels_of(size) is None else prod(size)
+    return None if channels_of(size) is None else prod(size)
 
 
 def sum_if_known(numbers: Iterable[int | None]) -> int | None:
@@ -95,7 +152,7 @@ class Layer:
         """The layer in the words of the layer grammar."""
         return str(self.type)
 
-    def axes(self, size: Size) -> tuple[AnyAxis, AnyAxis] | None:  # noqa: ARG002 -- subclasses use it
+    def axes(self, size: Size) -> tuple[AnyAxis, ...] | None:  # noqa: ARG002 -- subclasses use it
         """Return the axes along which the layer's windows slide; None for a layer without windows.
 
         Raises
@@ -114,7 +171,7 @@ class Layer:
             The layer is impossible on that input.
         """
         axes = self.axes(size)
-        return size if axes is None else (axes[0].output, axes[1].output, *size[2:])
+        return size if axes is None else with_sides(size, (axis.output for axis in axes))
 
     def weights(self, channels: int) -> Size | None:  # noqa: ARG002
         """Return the shape of the weights for this many input channels; None for a layer without weights."""
@@ -173,7 +230,7 @@ def format_pair(pair: tuple[int, int]) -> str:
 
 def image_size(layer: Layer, size: Size) -> tuple[int, int]:
     """Return height and width of an input, or refuse one without."""
-    if len(size) < 2:
+    if rank_of(size) != 2:
         raise SizeError(
             f"{layer.type} on {format_size(size)} values",
             "needs an image, not a vector; put it before the flatten",

@@ -8,12 +8,14 @@ from typing import ClassVar
 from convcli.errors import SizeError
 from convcli.networks.layer_types.base import (
     ZEROS,
+    Sides,
     Size,
     WindowedLayer,
     cached_window_axes,
     channels_of,
     format_pair,
     image_size,
+    sides_of,
 )
 from convcli.sizes.axes import transposed_axes
 from convcli.sizes.transposed import TransposedAxis
@@ -63,8 +65,8 @@ class Convolution(WindowedLayer):
 
     def output(self, size: Size) -> Size:
         """Return the output size, without channels if the number of filters is unknown."""
-        spatial = super().output(size)[:2]
-        return spatial if self.filters is None else (*spatial, self.filters)
+        sides = sides_of(super().output(size))
+        return Sides(sides) if self.filters is None else (*sides, self.filters)
 
     def connections(self, channels: int) -> int:
         """Return the number of input values that an output value depends on.
@@ -92,9 +94,10 @@ class Convolution(WindowedLayer):
 
     def macs(self, size: Size) -> int | None:
         """Return the multiply-accumulates for one input; None if channels or filters are unknown."""
-        if self.filters is None or len(size) < 3:
+        channels = channels_of(size)
+        if self.filters is None or channels is None:
             return None
-        return prod(self.output(size)) * self.connections(size[2])
+        return prod(self.output(size)) * self.connections(channels)
 
 
 def _channels_per_group(groups: int, channels: int, filters: int | None) -> int:
@@ -211,7 +214,7 @@ class TransposedConvolution(WindowedLayer):
 
     def output(self, size: Size) -> Size:
         """Return the output size, ``(n - 1)s - 2p + d(f - 1) + op + 1``."""
-        return (*super().output(size)[:2], self.filters)
+        return (*sides_of(super().output(size)), self.filters)
 
     def weights(self, channels: int) -> Size:
         """Return ``(f_h, f_w, c / g, filters)``."""
@@ -223,4 +226,5 @@ class TransposedConvolution(WindowedLayer):
 
     def macs(self, size: Size) -> int | None:
         """Return the multiply-accumulates for one input: each input value meets all its weights."""
-        return None if len(size) < 3 else size[0] * size[1] * prod(self.weights(size[2]))
+        channels = channels_of(size)
+        return None if channels is None else prod(sides_of(size)) * prod(self.weights(channels))

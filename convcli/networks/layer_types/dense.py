@@ -5,7 +5,7 @@ from math import prod
 from typing import ClassVar
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import Layer, Size
+from convcli.networks.layer_types.base import Layer, Sides, Size, channels_of, sides_of
 from convcli.sizes.text import format_size
 
 __all__ = ["Dense", "Flatten"]
@@ -33,7 +33,7 @@ class Dense(Layer):
 
     def output(self, size: Size) -> Size:
         """Return ``(units,)``, or ``(height, width, units)``."""
-        return (*size[:-1], self.units) if len(size) != 2 else (*size, self.units)
+        return (*sides_of(size), self.units)
 
     def connections(self, channels: int) -> int:
         """Return the number of input values that an output value depends on: all."""
@@ -49,7 +49,7 @@ class Dense(Layer):
 
     def macs(self, size: Size) -> int | None:
         """Return ``inputs · units``; for an image, at each pixel."""
-        return None if len(size) == 2 else prod(size) * self.units
+        return None if channels_of(size) is None else prod(size) * self.units
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -73,7 +73,7 @@ class Flatten(Layer):
         SizeError
             The channels are unknown.
         """
-        if len(size) == 2:
+        if isinstance(size, Sides):
             raise SizeError(
                 f"flatten on {format_size(size)}",
                 f"needs to know the channels, as in --n {format_size((*size, 3))}",

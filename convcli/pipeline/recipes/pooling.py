@@ -10,6 +10,7 @@ from convcli.convolution.pooling import STRIP_BYTES, PoolMode, pool, pool_weight
 from convcli.convolution.statistics import measure
 from convcli.convolution.weighted import AlphaMode, NanMode, sample_weights
 from convcli.errors import UsageError, parse_choice
+from convcli.networks.layer_types.base import Sides
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.parallel import thread_count
 from convcli.pictures.picture import Picture, PictureKind
@@ -77,7 +78,7 @@ def _pool_picture(
     as_numbers: bool,
 ) -> Result:
     """Pool every channel and alpha. Means of a matrix are exact; those of a picture keep its dtype."""
-    rows, columns = layer.axes(picture.pixels.shape)
+    rows, columns = layer.axes(Sides(picture.pixels.shape[:2]))
     window: dict[str, Any] = {
         "mode": mode,
         "size": layer.window,
