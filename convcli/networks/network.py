@@ -63,6 +63,8 @@ class Network:
         convolutions.
     batch : int
         Number of inputs that a model file computes at once; all counts are for one of them.
+    model_file : str
+        Path of the model file that it was read from; empty for text.
 
     Examples
     --------
@@ -82,11 +84,14 @@ class Network:
     outputs: tuple[Port, ...] = ()
     is_stored: bool = False
     batch: int = 1
+    model_file: str = ""
 
     @property
     def output(self) -> Size:
-        """Size of the last layer's output."""
-        return self.layers[-1].output
+        """Size of the output: that of the last layer, or the first one that a model file lists."""
+        if self.model_file and self.outputs:
+            return self.outputs[0].size
+        return self.layers[-1].output if self.layers else self.input
 
     @property
     def stages_by_block(self) -> list[tuple[str, tuple[Stage, ...]]]:

@@ -1,8 +1,12 @@
-"""Search for input sizes: the sides at which every pixel is read, and the smallest side that works."""
+"""Search for input sizes: the sides at which every pixel is read, and the smallest side that works.
+
+Text is followed layer by layer, and what layers make of a size is remembered; a model file is evaluated
+anew at every side.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from convcli.errors import SizeError, UsageError
 from convcli.networks.building import NetworkBuilder, build
@@ -13,23 +17,28 @@ from convcli.networks.text.spec import Item, Join, JoinKind, JoinTag, LayerItem,
 from convcli.sizes.text import NamedPadding
 from convcli.sizes.windowed import Axis
 
+if TYPE_CHECKING:
+    from convcli.networks.models.reading import ModelFile
+    from convcli.networks.network import Network
+
 __all__ = ["first_unread_layer", "smallest_side", "valid_sides"]
 
 MAX_TRIED = 4096  # sides, for a network that may work at a side and fail at a larger one
 MAX_BITS = 1600  # of a side that can still be typed
 MAX_WORK = 10_000_000  # layers that are followed, for all sides together: some ten seconds
 COMPUTING = 10  # how many layers can be followed while the output of another one is computed
+MAX_MODEL_WORK = 200_000  # layers of a model file that are computed, for all sides together
 MAX_KEPT = 1_000_000  # outputs of layers, to bound memory
 
 
-def valid_sides(spec: Spec, size: Size | None, sides: range) -> Iterator[int]:
+def valid_sides(source: "Spec | ModelFile", size: Size | str | None, sides: range) -> Iterator[int]:
     """Return the sides of square inputs at which every layer reads every row and column.
 
     Parameters
     ----------
-    spec : Spec
-    size : tuple of int or None
-        An input that gives the channels, if the spec has none.
+    source : Spec or ModelFile
+    size : tuple of int, str or None
+        An input that gives the channels, if the source has none; a text for a model file.
     sides : range
 
     Raises
@@ -43,11 +52,41 @@ def valid_sides(spec: Spec, size: Size | None, sides: range) -> Iterator[int]:
     >>> list(valid_sides(read_spec("conv 8 f11 s4, maxpool f3 s2"), (1, 1, 3), range(220, 240)))
     [227, 235]
     """
-    follower = _SizeFollower(spec, reads_all=True)
-    return (side for side in sides if follower.works_on(_square_input(spec, size, side)))
+    return filter(_trial(source, size, reads_all=True), sides)
 
 
-def first_unread_layer(spec: Spec, size: Size | None, side: int) -> str:
+def _trial(source: "Spec | ModelFile", size: Size | str | None, *, reads_all: bool) -> Callable[[int], bool]:
+    """Return a function that tells whether a side works; with `reads_all`, whether every layer reads all."""
+    if isinstance(source, Spec):
+        follower = _SizeFollower(source, reads_all=reads_all)
+        return lambda side: follower.works_on(_square_input(source, size, side))
+    work = 0
+
+    def works(side: int) -> bool:
+        nonlocal work
+        try:
+            layers = _at(source, size, side).layers
+        except SizeError:
+            return False
+        work += len(layers)
+        if work > MAX_MODEL_WORK:
+            raise UsageError(
+                source.path, f"has too many layers to try so many sides: more than {MAX_MODEL_WORK:,} in all"
+            )
+        return not reads_all or not any(map(_unread_count, layers))
+
+    return works
+
+
+def _at(source: "Spec | ModelFile", size: Size | str | None, side: int) -> "Network":
+    """Return the network on a square input."""
+    if isinstance(source, Spec):
+        return build(source, _square_input(source, size, side))
+    assert size is None or isinstance(size, str), "the sizes of model files are texts"
+    return source.square(side, size)
+
+
+def first_unread_layer(source: "Spec | ModelFile", size: Size | str | None, side: int) -> str:
     """Return, as text, the first layer that is impossible or does not read all of its input.
 
     Examples
@@ -57,7 +96,7 @@ def first_unread_layer(spec: Spec, size: Size | None, side: int) -> str:
     'at 9, maxpool f2 (line 1, column 12) never reads 1 of its 7 rows'
     """
     try:
-        network = build(spec, _square_input(spec, size, side))
+        network = _at(source, size, side)
     except SizeError as error:
         return f"at {side}, {error.what}: {error.why}"
     for stage in network.layers:
@@ -65,7 +104,7 @@ def first_unread_layer(spec: Spec, size: Size | None, side: int) -> str:
             axis = max(stage.axes or (), key=lambda axis: axis.unread_count() or 0)
             leaves_gaps = isinstance(axis, Axis) and axis.stride > axis.extent
             why = ": its stride skips them at every side" * leaves_gaps
-            where = f"{stage.text} ({stage.position})"
+            where = f"{stage.text} ({stage.place})" if stage.place else stage.text
             return f"at {side}, {where} never reads {count} of its {axis.side} rows{why}"
     return f"at {side}, every row and column is read"
 
@@ -76,8 +115,10 @@ def _unread_count(stage: Stage) -> int | str:
     return "an unknown number" if None in counts else max((count or 0 for count in counts), default=0)
 
 
-def smallest_side(spec: Spec, size: Size | None) -> int:
+def smallest_side(source: "Spec | ModelFile", size: Size | str | None) -> int:
     """Return the side of the smallest square input on which no layer is impossible.
+
+    The arguments are those of `valid_sides`.
 
     Raises
     ------
@@ -92,19 +133,15 @@ def smallest_side(spec: Spec, size: Size | None) -> int:
     >>> smallest_side(read_spec("in 32x32x1\\nconv 6 f5, maxpool f2, conv 16 f5"), None)
     14
     """
-    follower = _SizeFollower(spec)
-
-    def works(side: int) -> bool:
-        return follower.works_on(_square_input(spec, size, side))
-
-    if not _is_monotone(spec.items):
+    works = _trial(source, size, reads_all=False)
+    if not isinstance(source, Spec) or not _is_monotone(source.items):
         side = next(filter(works, range(1, MAX_TRIED + 1)), None)
-        return _raise_last_error(spec, size) if side is None else side
+        return _raise_last_error(source, size) if side is None else side
     fits = 1
     while not works(fits):
         fits *= 2
         if fits.bit_length() > MAX_BITS:
-            _raise_last_error(spec, size)
+            _raise_last_error(source, size)
     low = fits // 2
     while fits - low > 1:
         middle = (low + fits) // 2
@@ -122,16 +159,17 @@ def _is_monotone(items: tuple[Item, ...]) -> bool:
     return True
 
 
-def _raise_last_error(spec: Spec, size: Size | None) -> NoReturn:
+def _raise_last_error(source: "Spec | ModelFile", size: Size | str | None) -> NoReturn:
     """Raise the error of the last side tried."""
     try:
-        build(spec, _square_input(spec, size, MAX_TRIED))
+        _at(source, size, MAX_TRIED)
     except SizeError as error:
         raise SizeError(error.what, f"{error.why} (no side up to {MAX_TRIED} works)") from None
     raise AssertionError("a side that does not work was tried again")
 
 
-def _square_input(spec: Spec, size: Size | None, side: int) -> Size:
+def _square_input(spec: Spec, size: Size | str | None, side: int) -> Size:
+    assert not isinstance(size, str), "the sizes of model files are texts"
     known = size or spec.input or ()
     channels = known[2:] or (spec.input or ())[2:]
     return (side, side, *channels) if channels else Sides((side, side))

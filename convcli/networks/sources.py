@@ -6,19 +6,29 @@ import os
 import re
 from errno import ENOENT
 from pathlib import Path
+from typing import NamedTuple
 
 from convcli.errors import SizeError, SpecError, describe_os_error
 from convcli.files.opening import open_input
 from convcli.networks.building import build
 from convcli.networks.layer_types.base import Size
-from convcli.networks.models.reading import is_model_file, read_model
+from convcli.networks.models.reading import ModelFile, is_model_file, open_model
 from convcli.networks.network import Network
 from convcli.networks.text.grammar import parse_spec
 from convcli.networks.text.spec import Spec
 from convcli.sizes.axes import whole_number
 from convcli.sizes.text import parse_size
 
-__all__ = ["MAX_BYTES", "decode_spec", "network", "read_spec", "shipped_networks", "shipped_title"]
+__all__ = [
+    "MAX_BYTES",
+    "TextNetwork",
+    "decode_spec",
+    "network",
+    "open_network",
+    "read_spec",
+    "shipped_networks",
+    "shipped_title",
+]
 
 SHIPPED = Path(__file__).parent / "shipped"
 MAX_BYTES = 1 << 22  # of a spec; 100,000 layers need less
@@ -60,9 +70,36 @@ def network(text_or_path: str | os.PathLike[str], n: int | Size | str | None = N
     >>> convcli.network("resnet18", 320).output
     (1000,)
     """
+    return open_network(text_or_path).network(n)
+
+
+class TextNetwork(NamedTuple):
+    """A network as text, before the size of its input is known."""
+
+    spec: Spec
+
+    def network(self, n: int | Size | str | None = None) -> Network:
+        """Return the network for an input; the argument is that of `network`.
+
+        Raises
+        ------
+        SizeError
+            See `network`.
+        """
+        return build(self.spec, None if n is None else _parse_input(n))
+
+
+def open_network(text_or_path: str | os.PathLike[str]) -> TextNetwork | ModelFile:
+    """Read a network, for inputs of any size; the argument is that of `network`.
+
+    Raises
+    ------
+    SpecError
+        The text is not a valid spec, or the file cannot be read.
+    """
     if is_model_file(os.fspath(text_or_path)):
-        return read_model(text_or_path, n)
-    return build(read_spec(text_or_path), None if n is None else _parse_input(n))
+        return open_model(text_or_path)
+    return TextNetwork(read_spec(text_or_path))
 
 
 def _parse_input(n: int | Size | str) -> Size:

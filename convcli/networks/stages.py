@@ -91,6 +91,11 @@ class Stage(NamedTuple):
         return self.layer.text
 
     @property
+    def place(self) -> str:
+        """Where it stands: line and column in a text, or module in a model file; empty if neither."""
+        return self.name if self.position is None else str(self.position)
+
+    @property
     def activations(self) -> int | None:
         """Number of output values; None if the size or its channels are unknown."""
         return value_count(self.output)

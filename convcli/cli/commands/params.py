@@ -145,7 +145,8 @@ def params(
         Dtype.FP32 if dtype is None else parse_choice(dtype, Dtype, "dtype"),
         1 if batch is None else parse_count(batch, "batch"),
     )
-    sizes = [parse_size(text, "input") for text in n or ()]
+    typed = n or []
+    sizes = [parse_size(text, "input") for text in typed] if network is None else []
     # Imports are late, here and below, because loading takes time.
     if shipped and network is not None:
         raise UsageError("--list", f"lists all networks; for one of them: convcli params {network[:50]}")
@@ -157,7 +158,7 @@ def params(
         ("--g", groups != "1"),
     ):  # fmt: skip
         options.check_exclusive({"--list": shipped, name: value})
-    comparison = {"--against": against, "two sizes of --n": len(sizes) > 1}
+    comparison = {"--against": against, "two sizes of --n": len(typed) > 1}
     for name, value in (("--batch", batch), ("--dtype", dtype)):
         for compared, other in comparison.items():
             options.check_exclusive({compared: other, name: value})
@@ -183,7 +184,7 @@ def params(
         from convcli.cli.reports.networks import report_params
 
         built = report_params(
-            network, sizes, against, output_format, costs, file, by_block=by_block, versus_dense=versus_dense
+            network, typed, against, output_format, costs, file, by_block=by_block, versus_dense=versus_dense
         )
     else:
         from convcli.cli.reports.single_layer import report_convolution, report_dense

@@ -78,7 +78,7 @@ def shape(
     """
     options.apply_text_option(text, json=json, csv=csv, markdown=md)
     output_format, checks = TableFormat.read(json=json, csv=csv, markdown=md), Checks.read(expect)
-    size = None if n is None else parse_size(n, "input")
+    size = None if n is None or network is not None else parse_size(n, "input")
     if network is None:
         if (by_block, valid_sizes, smallest) != (False, None, False):
             raise UsageError("NETWORK", "missing; for example: convcli shape resnet18")
@@ -121,7 +121,7 @@ def shape(
     from convcli.cli.reports.networks import report_shapes, search_sides
 
     if valid_sizes is not None or smallest:
-        search_sides(network, size, valid_sizes, json=json)
+        search_sides(network, n, valid_sizes, json=json)
     else:
-        checks.check(report_shapes(network, size, output_format, last=last, by_block=by_block))
+        checks.check(report_shapes(network, n, output_format, last=last, by_block=by_block))
     return 0

@@ -1,6 +1,7 @@
 """The answers of ``convcli shape`` and ``convcli params`` for networks."""
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from convcli.cli.reports.layers import blocks_record, dense_record, network_record, note_channels_first
@@ -17,12 +18,21 @@ from convcli.errors import SizeError, SpecError, UsageError
 from convcli.files.streams import STREAM, input_name, read_standard_input, refuse_terminal
 from convcli.networks.building import build, input_size
 from convcli.networks.layer_types.base import Size
+from convcli.networks.models.reading import ModelFile
 from convcli.networks.network import Network
-from convcli.networks.sources import MAX_BYTES, decode_spec, read_spec, shipped_networks, shipped_title
+from convcli.networks.sources import (
+    MAX_BYTES,
+    TextNetwork,
+    decode_spec,
+    open_network,
+    read_spec,
+    shipped_networks,
+    shipped_title,
+)
 from convcli.networks.tables import Column, Table, params_table, shape_table
 from convcli.networks.text.grammar import parse_spec
 from convcli.networks.text.spec import Spec
-from convcli.sizes.text import format_size
+from convcli.sizes.text import format_size, parse_size
 
 if TYPE_CHECKING:
     from convcli.cli.diagram_files import DiagramFile
@@ -31,28 +41,36 @@ if TYPE_CHECKING:
 __all__ = ["list_shipped", "report_params", "report_shapes", "search_sides"]
 
 MAX_SIDES = 10_000  # that --valid-sizes tries
+MODEL_STARTS = (b"\x08", b"PK", b"{")  # of ONNX, of .pt2 and .keras, of .json
 
 
-def _load_spec(text: str) -> Spec:
-    """Read the spec that the text is, or that it names; ``-`` is standard input.
+def _open(text: str) -> TextNetwork | ModelFile:
+    """Read the network that the text is, or that it names; ``-`` is standard input.
 
     Raises
     ------
     SpecError
-        The spec cannot be read.
+        It cannot be read.
     """
     if text != STREAM:
-        return read_spec(text)
+        return open_network(text)
     refuse_terminal("give the layers in quotes, or a file")
-    return parse_spec(decode_spec(read_standard_input(MAX_BYTES + 1), input_name(text)), input_name(text))
-
-
-def _build_network(text: str, size: Size | None) -> Network:
-    """Build a network; if a shipped one is impossible on that input, the error says how to find one."""
-    spec = _load_spec(text)
-    size = input_size(spec, size) if size is not None else None
+    content, name = read_standard_input(MAX_BYTES + 1), input_name(text)
     try:
-        return build(spec, size)
+        return TextNetwork(parse_spec(decode_spec(content, name), name))
+    except SpecError as error:
+        if not content.startswith(MODEL_STARTS):
+            raise
+        raise SpecError(error.what, f"{error.why}; give a model file by its name, not as {name}") from None
+
+
+def _build(source: TextNetwork | ModelFile, size: str | None, text: str) -> Network:
+    """Build a network; if a shipped one is impossible on that input, the error says how to find one."""
+    if isinstance(source, ModelFile):
+        return source.network(size)
+    sized = None if size is None else input_size(source.spec, parse_size(size, "input"))
+    try:
+        return build(source.spec, sized)
     except SizeError as error:
         name = text.strip().lower()
         if size is None or name not in shipped_networks():
@@ -61,19 +79,19 @@ def _build_network(text: str, size: Size | None) -> Network:
         raise SizeError(error.what, f"{error.why}; {hint}") from None
 
 
-def _build_compared(text: str, size: Size | None) -> Network:
+def _build_compared(text: str, size: str | None) -> Network:
     """Build the network to compare with; errors name --against."""
     try:
-        return _build_network(text, size)
+        return _build(_open(text), size, text)
     except (SizeError, SpecError) as error:
         raise type(error)(f"--against, {error.what}", error.why) from None
 
 
 def report_shapes(
-    text: str, size: Size | None, output_format: TableFormat, *, last: bool, by_block: bool
+    text: str, size: str | None, output_format: TableFormat, *, last: bool, by_block: bool
 ) -> Network:
     """Print the sizes of a network, one row per layer; return the network."""
-    network = _build_network(text, size)
+    network = _build(_open(text), size, text)
     if last:
         output = format_size(network.output)
         write_json({"output": output}) if output_format == TableFormat.JSON else write(f"{output}\n")
@@ -81,7 +99,7 @@ def report_shapes(
         write_json(network_record(network) | _blocks_entry(network, by_block=by_block))
     else:
         print_table(shape_table(network, by_block=by_block), output_format, lambda: shape_summary(network))
-    note_channels_first(network.input)
+    _note_channels_first(network)
     if last or output_format != TableFormat.TEXT:
         _note_dense_on_images(network)
     return network
@@ -95,7 +113,7 @@ def _note_dense_on_images(network: Network) -> None:
 
 def report_params(
     text: str,
-    sizes: list[Size],
+    sizes: Sequence[str],
     against: str | None,
     output_format: TableFormat,
     costs: CostUnits,
@@ -110,8 +128,9 @@ def report_params(
     """
     if len(sizes) > 2:
         raise UsageError("--n", f"{len(sizes)} input sizes; give one, or two to compare")
-    network = _build_network(text, sizes[0] if sizes else None)
-    if network.params is None:
+    source = _open(text)
+    network = _build(source, sizes[0] if sizes else None, text)
+    if network.params is None and not network.unknown:
         raise SizeError("input", "has no number of channels; add it, as in --n 224x224x3")
     if against is None and len(sizes) < 2:
         if file is not None:
@@ -129,7 +148,7 @@ def report_params(
             table = params_table(network, by_block=by_block, versus_dense=versus_dense)
             written = [] if file is None else file.summary_lines()
             print_table(table, output_format, lambda: params_summary(network, costs) + written)
-        note_channels_first(network.input)
+        _note_channels_first(network)
         if output_format != TableFormat.TEXT:
             _note_dense_on_images(network)
         return network
@@ -139,7 +158,7 @@ def report_params(
             "cannot be combined with a comparison; give a single network",
         )
     size = sizes[-1] if sizes else None
-    second = _build_network(text, size) if against is None else _build_compared(against, size)
+    second = _build(source, size, text) if against is None else _build_compared(against, size)
     if output_format == TableFormat.JSON:
         write_json(_record(network, costs, by_block=by_block))
         write_json(_record(second, costs, by_block=by_block))
@@ -148,9 +167,15 @@ def report_params(
 
         table = comparison_table(network, second, by_block=by_block)
         print_table(table, output_format, lambda: comparison_summary(network, second))
-    for size in dict.fromkeys((network.input, second.input)):
-        note_channels_first(size)
+    for shown in {network.input: network, second.input: second}.values():
+        _note_channels_first(shown)
     return network
+
+
+def _note_channels_first(network: Network) -> None:
+    """Print a note about an input that looks as if its channels came first; a model file states them."""
+    if not network.model_file:
+        note_channels_first(network.input)
 
 
 def _record(network: Network, costs: CostUnits, *, by_block: bool) -> dict[str, Any]:
@@ -161,17 +186,19 @@ def _blocks_entry(network: Network, *, by_block: bool) -> dict[str, object]:
     return {"blocks": blocks_record(network)} if by_block else {}
 
 
-def search_sides(text: str, size: Size | None, side_range: str | None, *, json: bool) -> None:
+def search_sides(text: str, typed: str | None, side_range: str | None, *, json: bool) -> None:
     """Print the sides in a range at which every pixel is read, or the smallest side that works."""
     # Late: most runs know the size.
     from convcli.networks.searching import first_unread_layer, smallest_side, valid_sides
 
-    spec = _load_spec(text)
-    if size is not None:
-        size = input_size(spec, size)
+    network = _open(text)
+    source: Spec | ModelFile = network if isinstance(network, ModelFile) else network.spec
+    size: Size | str | None = typed
+    if isinstance(source, Spec) and typed is not None:
+        size = input_size(source, parse_size(typed, "input"))
         note_channels_first(size)
     if side_range is None:
-        found = [smallest_side(spec, size)]
+        found = [smallest_side(source, size)]
     else:
         match = re.fullmatch(r"\s*([0-9]{1,500})\s*\.\.\s*([0-9]{1,500})\s*", side_range)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
@@ -184,13 +211,13 @@ def search_sides(text: str, size: Size | None, side_range: str | None, *, json: 
                 f"--valid-sizes {side_range[:50]}",
                 f"is a range of {end - first:,} sides; the limit is {MAX_SIDES:,}",
             )
-        found = list(valid_sides(spec, size, range(first, end)))
+        found = list(valid_sides(source, size, range(first, end)))
     if json:
         write_json({"sides": found})
     else:
         write("".join(f"{side}\n" for side in found))
     if not found:
-        why = first_unread_layer(spec, size, end - 1)
+        why = first_unread_layer(source, size, end - 1)
         message("note", f"no side in --valid-sizes {side_range} lets every layer read every pixel: {why}")
 
 

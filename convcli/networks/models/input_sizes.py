@@ -10,7 +10,7 @@ from convcli.networks.models.operations import ModelInput, Shape
 from convcli.sizes.axes import whole_number
 from convcli.sizes.text import format_size, parse_count
 
-__all__ = ["fixed_sizes", "input_shapes"]
+__all__ = ["fixed_sizes", "input_shapes", "square_size"]
 
 SIDES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 EXAMPLES = {1: "8000x1", 2: "224x224x3", 3: "16x112x112x3"}  # of inputs with channels, by number of sides
@@ -85,6 +85,27 @@ def fixed_sizes(inputs: Sequence[ModelInput], shapes: Mapping[str, Shape]) -> st
         if len(numbers) == len(stated) and tuple(numbers) != shapes[model_input.name]:
             return format_size([numbers[axis] for axis in _axes(model_input)])
     return ""
+
+
+def square_size(inputs: Sequence[ModelInput], side: int, size: str | None, source: str) -> Size:
+    """Return the size of the main input with all sides equal, to be given to `input_shapes`.
+
+    Raises
+    ------
+    SizeError
+        There is no image among the inputs, or `size` names several.
+
+    Examples
+    --------
+    >>> square_size([ModelInput("x", ("batch", "channels", "height", "width"))], 7, "32x32x3", "model.onnx")
+    (7, 7, 3)
+    """
+    if not inputs or not _has_sides(_main(inputs)):
+        raise SizeError(source, "has no image as input, so there is no side to search for")
+    if size is not None and "=" in size:
+        raise SizeError(f"input {size[:50]!r}", "names inputs; to search for a side, give the image alone")
+    sides = len(_main(inputs).shape) - 2
+    return (*[side] * sides, *(() if size is None else _numbers(size)[sides:]))
 
 
 def _has_batch(model_input: ModelInput) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from convcli.networks.models.operations import LoadedModel
     from convcli.networks.network import Network
 
-__all__ = ["MODEL_EXTENSIONS", "ModelFile", "is_model_file", "open_model", "read_model"]
+__all__ = ["MODEL_EXTENSIONS", "ModelFile", "is_model_file", "open_model"]
 
 # The function that loads a file, by extension; loaded only when such a file is named.
 READERS = {
@@ -75,25 +76,6 @@ def open_model(path: str | os.PathLike[str]) -> ModelFile:
     return ModelFile(name, _function(READERS[extension])(name))
 
 
-def read_model(path: str | os.PathLike[str], size: str | Size | int | None = None) -> Network:
-    """Compute the network that a model file makes of an input.
-
-    Parameters
-    ----------
-    path : str or path
-    size : str, tuple of int or int, optional
-        See `convcli.networks.models.input_sizes.input_shapes`.
-
-    Raises
-    ------
-    SpecError
-        The file cannot be read.
-    SizeError
-        An input has no size, or an operation is impossible on it.
-    """
-    return open_model(path).network(size)
-
-
 def _refusal(path: str, extension: str) -> str:
     if not os.path.exists(path):  # noqa: PTH110 -- takes any text
         return "no such file or directory"
@@ -118,7 +100,13 @@ class ModelFile(NamedTuple):
     loaded: LoadedModel
 
     def network(self, size: str | Size | int | None = None) -> Network:
-        """Return the network that it makes of inputs of a size; the argument is that of `read_model`.
+        """Return the network that it makes of inputs of a size.
+
+        Parameters
+        ----------
+        size : str, tuple of int or int, optional
+            See `convcli.networks.models.input_sizes.input_shapes`.
+
 
         Raises
         ------
@@ -128,11 +116,11 @@ class ModelFile(NamedTuple):
         # Late: importing this module must be cheap, as text networks ask it what a model file is.
         from convcli.networks.models.input_sizes import fixed_sizes, input_shapes
 
-        fuse = _function("convcli.networks.models.fusing:fuse")
-        lower = _function("convcli.networks.models.lowering:lower")
+        fuse = _function("convcli.networks.models.fusing.fusing:fuse")
+        lower = _function("convcli.networks.models.lowering.lowering:lower")
         shapes = input_shapes(self.loaded.inputs, size, self.path)
         try:
-            network: Network = lower(fuse(self.loaded.evaluate(shapes)))
+            network: Network = replace(lower(fuse(self.loaded.evaluate(shapes))), model_file=self.path)
         except SizeError as error:
             exported = fixed_sizes(self.loaded.inputs, shapes)
             hint = (
@@ -141,6 +129,18 @@ class ModelFile(NamedTuple):
             )
             raise SizeError(f"{self.path}, {error.what}", error.why + hint * bool(exported)) from None
         return network
+
+    def square(self, side: int, size: str | None = None) -> Network:
+        """Return the network that it makes of a square input; `size` gives the channels, if they are dynamic.
+
+        Raises
+        ------
+        SizeError
+            It has no image, or `network` raises this.
+        """
+        from convcli.networks.models.input_sizes import square_size
+
+        return self.network(square_size(self.loaded.inputs, side, size, self.path))
 
 
 def _function(name: str) -> Callable[..., Any]:
