@@ -1,0 +1,252 @@
+"""From the operations of a model file to a network: its layers, with sizes, parameters and costs."""
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import ClassVar
+
+from convcli.errors import SpecError
+from convcli.networks.layer_types.base import Layer
+from convcli.networks.layer_types.cropping import Crop, Slice
+from convcli.networks.layer_types.dense import Flatten
+from convcli.networks.layer_types.elementwise import Elementwise
+from convcli.networks.layer_types.joins import JoinLayer
+from convcli.networks.layer_types.pooling import AdaptiveKind, AdaptivePooling
+from convcli.networks.models.lowering.stage_list import BINARY_WORDS, StageList, operation_label
+from convcli.networks.models.lowering.values import LayoutRules, Value
+from convcli.networks.models.lowering.views import VIEWS, view
+from convcli.networks.models.operations import Array, Model, Operation, OperationKind, Weight
+from convcli.networks.network import Network, Port
+from convcli.networks.stages import Tensor
+
+__all__ = ["lower"]
+
+
+def lower(model: Model) -> Network:
+    """Return the network that a model file describes.
+
+    Operations that together are one layer are joined first. What no output depends on is left out.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    Network
+        Counts are for one input, also where the file computes several at once (`Network.batch`).
+
+    Raises
+    ------
+    SizeError
+        A layer is impossible on its input; the message names the operation.
+    SpecError
+        The file contradicts itself: its shapes, or its weights, are not those of its layers.
+
+    Examples
+    --------
+    >>> from convcli.networks.layer_types.convolution import Convolution
+    >>> image, features = Array(0, (1, 3, 32, 32)), Array(1, (1, 6, 28, 28))
+    >>> convolution = Operation(
+    ...     kind=OperationKind.LAYER,
+    ...     source="Conv",
+    ...     inputs=(image,),
+    ...     output=features,
+    ...     weights=(Weight("weight", (6, 3, 5, 5)),),
+    ...     layer=Convolution(window=(5, 5), filters=6, bias=False),
+    ... )
+    >>> net = lower(Model((("x", image),), (("y", features),), (convolution,)))
+    >>> net.output, net.params, net.macs
+    ((28, 28, 6), 450, 352800)
+    """
+    operations = _live(model.operations, {array.number for _, array in model.outputs})
+    return _Lowering(model, operations).network()
+
+
+def _live(operations: Sequence[Operation], needed: set[int]) -> list[Operation]:
+    """Return the operations that arrays depend on."""
+    live = []
+    for operation in reversed(operations):
+        if operation.output.number in needed:
+            live.append(operation)
+            needed.update(array.number for array in operation.inputs)
+    return live[::-1]
+
+
+class _Lowering:
+    """Goes through the operations of a model once.
+
+    Attributes
+    ----------
+    values : dict
+        What is known of each array, by its number.
+    """
+
+    def __init__(self, model: Model, operations: Sequence[Operation]) -> None:
+        self.model = model
+        self.operations = operations
+        self.rules = LayoutRules(operations)
+        self.list = StageList(self.rules, inputs=max(len(model.inputs), 1))
+        self.values: dict[int, Value] = {}
+
+    def network(self) -> Network:
+        """Add all stages; return the network."""
+        inputs = self.add_inputs()
+        for operation in self.operations:
+            values = [self.value_of(array, operation) for array in operation.inputs]
+            self.values[operation.output.number] = self.result_of(operation, values)
+        stages = self.list.stages
+        if not stages:
+            raise SpecError("the model", "has no layers: its outputs are inputs, or do not depend on them")
+        outputs = []
+        for name, array in self.model.outputs:
+            if array.number not in self.values:
+                raise SpecError(f"output {name[:100]}", "no operation of the model computes it")
+            outputs.append(Port(name, *self.values[array.number].tensor[::2]))
+        is_last = len(outputs) == 1 and outputs[0].tensor == stages[-1].output_tensor
+        return Network(
+            next((port.size for port in inputs if port.tensor == 0), ()),
+            tuple(stages),
+            inputs=tuple(inputs) if len(inputs) > 1 else (),
+            outputs=() if is_last else tuple(outputs),
+            is_stored=self.model.stored,
+            batch=self.rules.batch,
+        )
+
+    def add_inputs(self) -> list[Port]:
+        """Add the inputs of the model; the first image, else the first of all, has number 0."""
+        inputs = self.model.inputs
+        if not inputs:
+            return []
+        stated = (*self.model.channel_axes, *[None] * len(inputs))
+        axes = [
+            self.input_channel_axis(array) if axis is None else axis
+            for (_, array), axis in zip(inputs, stated, strict=False)
+        ]
+        images = [number for number, (_, array) in enumerate(inputs) if len(array.shape or ()) > 2]
+        main = images[0] if images else 0
+        shape = inputs[main][1].shape
+        if shape and axes[main] != 0:
+            self.rules.batch = shape[0] or 1
+        ports = []
+        for number, ((name, array), axis) in enumerate(zip(inputs, axes, strict=True)):
+            tensor = 0 if number == main else number + (number < main)
+            value = Value(array.shape, self.rules.of_first_axis(array.shape, axis), tensor)
+            self.values[array.number] = value._replace(fields=Tensor.of_input(value.size).fields)
+            ports.append(Port(name, value.size, tensor))
+        return ports
+
+    def input_channel_axis(self, array: Array) -> int | None:
+        """Return the channel axis of an input: where layers see it, else the second axis of an image."""
+        axis = self.rules.channel_axis(array)
+        return 1 if axis is None and len(array.shape or ()) > 3 else axis
+
+    def value_of(self, array: Array, operation: Operation) -> Value:
+        """Return what is known of an array that an operation reads."""
+        value = self.values.get(array.number)
+        if value is None:
+            raise SpecError(operation_label(operation), "reads an array that no operation before it computes")
+        return value
+
+    def result_of(self, operation: Operation, values: list[Value]) -> Value:
+        """Add what an operation does; return what is known of its output."""
+        weights = (*operation.weights, *(weight for value in values for weight in value.weights))
+        inputs = [value for value in values if value.number is not None]
+        kind = operation.kind
+        if not inputs and kind != OperationKind.UNKNOWN:  # of weights alone: whoever reads it counts them
+            layout = self.rules.of_first_axis(operation.output.shape, None)
+            return Value(operation.output.shape, layout, None, None, weights)
+        if kind in VIEWS and not weights:
+            return self.view(operation, inputs[0])
+        handler = self.handlers.get(kind)
+        if handler is None:
+            return self.list.add_file_operation(operation, inputs, weights)
+        return handler(self, operation, inputs, weights)
+
+    def view(self, operation: Operation, value: Value) -> Value:
+        """Return what is known of a view; flattening an image is a stage."""
+        result = view(operation, value, self.rules)
+        if operation.kind == OperationKind.RESHAPE and len(result.size) == 1 < len(value.size):
+            self.list.append(Flatten(), operation, (value,), result)
+        return result
+
+    def layer(self, operation: Operation, inputs: list[Value], weights: tuple[Weight, ...]) -> Value:
+        """Add a layer of convcli."""
+        if operation.layer is None:
+            raise SpecError(operation_label(operation), "is a layer of no type")
+        # Readers need not say where an activation sees the channels, as it does not matter.
+        axis = None if isinstance(operation.layer, Elementwise) else operation.channel_axis
+        return self.list.add_layer(operation.layer, operation, inputs, weights, channel_axis=axis)
+
+    def binary(self, operation: Operation, inputs: list[Value], weights: tuple[Weight, ...]) -> Value:
+        """Add a sum, a product, a difference, ...; nothing for a constant."""
+        if len(inputs) == 1 and not weights:
+            return inputs[0]._replace(shape=operation.output.shape)
+        word, sizes = BINARY_WORDS[operation.kind], [value.size for value in inputs]
+        if word == "mul":  # a gate is 1x1xC
+            gates = [size for size in sizes if size and prod(size[:-1]) == 1]
+            sizes = [size for size in sizes if size not in gates or size[-1:] != sizes[0][-1:]] or sizes
+        is_join = word in ("add", "mul") and len(inputs) > 1 and len(set(sizes)) == 1 and sizes[0]
+        if is_join and not weights:
+            return self.list.add(JoinLayer(type=word), operation, inputs)
+        return self.list.add_file_operation(operation, inputs, weights)
+
+    def concatenation(self, operation: Operation, inputs: list[Value], weights: tuple[Weight, ...]) -> Value:
+        """Add a concatenation; nothing if there is one input."""
+        if len(inputs) == 1 and not weights:
+            return inputs[0]._replace(shape=operation.output.shape)
+        shape = inputs[0].shape
+        layout = self.rules.of_aligned(operation, inputs)
+        if weights or shape is None or operation.axis != layout.channels_of(shape):
+            return self.list.add_file_operation(operation, inputs, weights)
+        return self.list.add(JoinLayer(type="cat"), operation, inputs)
+
+    def cut(self, operation: Operation, inputs: list[Value], weights: tuple[Weight, ...]) -> Value:
+        """Add a slice of the channels, or a crop of the sides; nothing if all is kept."""
+        value, new, axis = inputs[0], operation.output.shape, operation.axis
+        shape = value.shape
+        if shape is None or new is None or weights or not 0 <= axis < len(shape) or operation.step != 1:
+            return self.list.add_file_operation(operation, inputs, weights)
+        if new == shape:
+            return value
+        before, after = operation.start, shape[axis] - operation.stop
+        layer: Layer
+        if axis == value.layout.channels_of(shape):
+            layer = Slice(start=operation.start, stop=operation.stop)
+        elif axis in (sides := value.layout.sides_of(shape)):
+            amounts = tuple((before, after) if side == axis else (0, 0) for side in sides)
+            layer = Crop(amounts=amounts)  # type: ignore[arg-type]
+        else:
+            return self.list.add_file_operation(operation, inputs, weights)
+        return self.list.add_layer(layer, operation, (value,))
+
+    def pooled(self, operation: Operation, inputs: list[Value], weights: tuple[Weight, ...]) -> Value:
+        """Add global pooling, and a flattening if the sides are not kept; else another operation."""
+        value, new = inputs[0], operation.output.shape
+        if value.shape is None or new is None:
+            return self.list.add_file_operation(operation, inputs, weights)
+        rank, sides = len(value.shape), value.layout.sides_of(value.shape)
+        layout = value.layout if len(new) == rank else value.layout.without(operation.axes, rank)
+        if not sides or sorted(operation.axes) != sides or weights:
+            return self.list.add_file_operation(operation, inputs, weights, layout=layout)
+        kind = AdaptiveKind.AVERAGE if operation.kind == OperationKind.MEAN else AdaptiveKind.MAX
+        layer = AdaptivePooling(size=(1,) * len(sides), type=kind)  # type: ignore[arg-type]
+        axes, fields = layer.axes(value.size), value.fields
+        if fields is not None:
+            fields = tuple(field.through(axis) for field, axis in zip(fields, axes, strict=True))
+        kept = tuple(1 if axis in sides else side for axis, side in enumerate(value.shape))
+        result = Value(kept, value.layout, self.list.builder.new_tensor(), fields)
+        self.list.append(layer, operation, inputs, result, axes=axes)
+        if len(new) == rank:
+            return result
+        flat = Value(new, layout, result.number)
+        self.list.append(Flatten(), operation, (result,), flat)
+        return flat
+
+    handlers: ClassVar[dict[OperationKind, Callable[..., Value]]] = {
+        OperationKind.LAYER: layer,
+        OperationKind.CONCATENATE: concatenation,
+        OperationKind.SLICE: cut,
+        OperationKind.MEAN: pooled,
+        OperationKind.MAXIMUM: pooled,
+        **dict.fromkeys(BINARY_WORDS, binary),
+    }

@@ -1,0 +1,154 @@
+"""Operations of model files become layers with the sizes and costs that one would write down by hand."""
+
+import pytest
+
+from convcli.errors import SizeError, SpecError
+from convcli.networks.layer_types.convolution import Convolution
+from convcli.networks.layer_types.elementwise import Elementwise
+from convcli.networks.models.operations import Array, OperationKind, Weight
+from convcli.networks.network import Network
+from convcli.networks.sources import network
+from tests.support.model_building import ModelBuilder
+
+
+def rows(net: Network) -> list[tuple[str, tuple[int, ...]]]:
+    return [(stage.text, stage.output) for stage in net.layers]
+
+
+def residual(builder: ModelBuilder, batch: int) -> Array:
+    x = builder.input(batch, 3, 8, 10)
+    first = builder.elementwise("relu", builder.normalization(builder.convolution(x, 16, 3, name="a")))
+    second = builder.convolution(first, 16, 3, name="b")
+    added = builder.add(OperationKind.ADD, (second, first), first.shape)
+    pooled = builder.add(OperationKind.MEAN, added, (batch, 16), axes=(2, 3))
+    return builder.dense(pooled, 10)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_residual_network_has_the_rows_and_sums_of_its_text(batch: int) -> None:
+    builder = ModelBuilder()
+    net = builder.network(residual(builder, batch))
+    text = network(
+        "conv 16 f3 p1 nobias, bn, relu, add { conv 16 f3 p1 nobias | }, gap, flatten, fc 10", (8, 10, 3)
+    )
+    assert rows(net) == rows(text)
+    assert [stage[2:10] for stage in net.layers] == [stage[2:10] for stage in text.layers]
+    assert [stage.input_tensors for stage in net.layers] == [stage.input_tensors for stage in text.layers]
+    assert [stage.output_tensor for stage in net.layers] == [stage.output_tensor for stage in text.layers]
+    assert (net.params, net.macs, net.statistics) == (text.params, text.macs, text.statistics)
+    assert (net.input, net.batch, net.inputs, net.outputs) == ((8, 10, 3), batch, (), ())
+    assert net.layers[0].name == "a"
+    assert net.peak_activations == text.peak_activations
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_channels_are_followed_through_transposes(batch: int) -> None:
+    builder = ModelBuilder()
+    x = builder.input(batch, 8, 10, 3)
+    first = builder.convolution(builder.transpose(x, 0, 3, 1, 2), 16, 3)
+    last = builder.dense(builder.transpose(first, 0, 2, 3, 1), 5)
+    net = builder.network(last)
+    assert net.input == (8, 10, 3)
+    assert rows(net) == [("conv 16 f3 p1 nobias", (8, 10, 16)), ("fc 5", (8, 10, 5))]
+    assert net.receptive_field == (3, 3)
+    assert [stage.input_tensors for stage in net.layers] == [(0,), (1,)]
+
+
+def test_a_second_use_of_the_same_weights_counts_the_work_alone() -> None:
+    builder = ModelBuilder()
+    x, z = builder.input(1, 3, 8, 8), builder.input(1, 3, 8, 8, name="z")
+    left, right = builder.convolution(x, 4, 3), builder.convolution(z, 4, 3)
+    net = builder.network(builder.add(OperationKind.SUBTRACT, (left, right), left.shape))
+    assert [(stage.params, stage.macs, stage.shares) for stage in net.layers] == [
+        (108, 6912, None), (0, 6912, 0), (0, 0, None)
+    ]  # fmt: skip
+    assert [stage.input_tensors for stage in net.layers] == [(0,), (1,), (2, 3)]
+    assert [(port.name, port.size, port.tensor) for port in net.inputs] == [
+        ("x", (8, 8, 3), 0),
+        ("z", (8, 8, 3), 1),
+    ]
+
+
+def test_what_no_output_depends_on_is_left_out() -> None:
+    builder = ModelBuilder()
+    x = builder.input(1, 3, 8, 8)
+    used = builder.convolution(x, 4, name="used")
+    builder.convolution(x, 400, name="unused")
+    assert [stage.name for stage in builder.network(used).layers] == ["used"]
+
+
+def test_outputs_are_listed_unless_the_only_one_is_the_last_layer() -> None:
+    builder = ModelBuilder()
+    x = builder.input(1, 3, 8, 8)
+    first = builder.convolution(x, 4)
+    second = builder.elementwise("relu", first)
+    net = builder.network(second, first)
+    assert [(port.name, port.size, port.tensor) for port in net.outputs] == [
+        ("y0", (8, 8, 4), 2),
+        ("y1", (8, 8, 4), 1),
+    ]
+
+
+def test_behind_an_unknown_operation_sizes_are_unknown_and_parameters_are_counted() -> None:
+    builder = ModelBuilder()
+    x = builder.input(1, 3, 8, 8)
+    foo = builder.add(OperationKind.UNKNOWN, x, None, source="com.acme.Foo")
+    kernel = Weight("k", (4, 3, 1, 1))
+    last = builder.layer(Convolution(window=(1, 1), filters=4, bias=False), foo, None, kernel)
+    added = builder.add(OperationKind.ADD, (last, builder.elementwise("relu", last)), None)
+    net = builder.network(added)
+    assert [(stage.output, stage.params, stage.macs) for stage in net.layers] == [
+        ((), None, None), ((), 12, None), ((), 0, 0), ((), 0, 0)
+    ]  # fmt: skip
+    assert net.unknown
+
+
+def test_a_size_of_an_unknown_operation_that_the_file_states_is_used() -> None:
+    builder = ModelBuilder()
+    foo = builder.add(OperationKind.UNKNOWN, builder.input(1, 3, 8, 8), (1, 5, 4, 4), source="com.acme.Foo")
+    net = builder.network(builder.convolution(foo, 2))
+    assert rows(net) == [("? com.acme.Foo", (4, 4, 5)), ("conv 2 f1 nobias", (4, 4, 2))]
+    assert net.layers[1].macs == 160
+
+
+def test_errors_name_the_operation() -> None:
+    builder = ModelBuilder()
+    x = builder.input(1, 3, 4, 4)
+    layer = Convolution(window=(5, 5), filters=2)
+    wrong = builder.layer(layer, x, (1, 2, 1, 1), name="features.0", source="Conv")
+    with pytest.raises(SizeError, match=r"features.0 \(Conv\), conv 2 f5 on 4x4x3: filter 5 on input 4 "):
+        builder.network(wrong)
+
+
+def test_a_size_in_the_file_that_is_not_that_of_the_layer_is_refused() -> None:
+    builder = ModelBuilder()
+    layer = Convolution(window=(3, 3), filters=2)
+    wrong = builder.layer(layer, builder.input(1, 3, 4, 4), (1, 2, 4, 4), source="Conv")
+    with pytest.raises(SpecError, match=r"Conv: convcli computes 2x2x2, the file states 4x4x2"):
+        builder.network(wrong)
+
+
+def test_weights_that_are_not_those_of_the_layer_are_refused() -> None:
+    builder = ModelBuilder()
+    layer = Convolution(window=(3, 3), filters=2)
+    kernel = Weight("kernel", (2, 4, 3, 3))
+    wrong = builder.layer(layer, builder.input(1, 3, 4, 4), (1, 2, 2, 2), kernel, source="Conv")
+    with pytest.raises(SpecError, match=r"needs weights of 3x3x3x2, but kernel has 2x4x3x3"):
+        builder.network(wrong)
+
+
+def test_a_model_that_computes_nothing_is_refused() -> None:
+    builder = ModelBuilder()
+    with pytest.raises(SpecError, match="has no layers"):
+        builder.network(builder.input(1, 3, 4, 4))
+
+
+def test_an_array_that_nothing_computes_is_refused() -> None:
+    builder = ModelBuilder()
+    builder.input(1, 3, 4, 4)
+    missing = builder.layer(Elementwise(type="relu"), Array(99, (1, 3, 4, 4)), (1, 3, 4, 4))
+    with pytest.raises(SpecError, match="reads an array that no operation before it computes"):
+        builder.network(missing)
+    builder.network(builder.elementwise("relu", builder.inputs[0][1]))
+    with pytest.raises(SpecError, match="output y1: no operation of the model computes it"):
+        builder.network(builder.elementwise("relu", builder.inputs[0][1]), Array(99, ()))
