@@ -6,7 +6,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.cli.options.batch import BatchOptions
-from convcli.cli.reports.results import format_answers, format_messages, format_result
+from convcli.cli.reports.pictures.results import format_answers, format_messages, format_result
 from convcli.cli.terminal.output import (
     display_width,
     escaped,

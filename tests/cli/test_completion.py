@@ -102,7 +102,7 @@ def test_lines(line: str, words: tuple[str, ...], last: str) -> None:
         ("convcli apply --format t", ["tiff", "txt"]),
         ("convcli apply --scale ", ["gain"]),
         ("convcli learn a.png b.npy --optimizer ", ["adam", "momentum", "sgd"]),
-        ("convcli params resnet18 --dtype ", ["fp32", "fp16", "int8"]),
+        ("convcli params resnet18 --dtype ", ["fp32", "bf16", "fp16", "fp8", "int8"]),
         ("convcli shape -p ", ["valid", "same", "same_lower"]),
         ("convcli apply --order ", ["hwio", "oihw"]),
         ("convcli apply --filter gauss", ["gaussian"]),

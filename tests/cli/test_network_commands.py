@@ -269,10 +269,18 @@ def test_json_of_params_has_the_costs(convcli: Runner, net: Path) -> None:
     ran = convcli("params", net, "--json", "--batch", "32", "--dtype", "fp16")
     assert (ran.code, ran.err, ran.out.count("\n")) == (0, "", 1)
     record = json.loads(ran.out)
-    costs = ["dtype", "batch", "weight_bytes", "batch_macs", "batch_activations", "batch_peak_activations"]
+    costs = [
+        "dtype",
+        "batch",
+        "weight_bytes",
+        "batch_macs",
+        "batch_flops",
+        "batch_activations",
+        "batch_peak_activations",
+    ]
     assert list(record) == KEYS + costs
     assert [record[key] for key in costs] == [
-        "fp16", 32, 18582 * 2, 373600 * 32, 13794 * 32, record["peak_activations"] * 32
+        "fp16", 32, 18582 * 2, 373600 * 32, 2 * 373600 * 32, 13794 * 32, record["peak_activations"] * 32
     ]  # fmt: skip
     assert record["peak_activations"] == 2 * 4704
 
@@ -345,9 +353,9 @@ def test_terminal_shows_the_table_and_what_it_comes_to(terminal: Runner, net: Pa
     assert summary == (
         "params       18,582; 74,328 bytes (72.6 KiB) as fp32\n"
         "MACs         747,200 for a mini-batch of 2: multiply-accumulates (bias, normalization and activation\n"
-        "             not counted)\n"
+        "             not counted); 1,494,400 FLOPs, 2 each\n"
         "activations  27,588 values for a mini-batch of 2, 110,352 bytes (107.8 KiB); during inference, at\n"
-        "             most 18,816 values, 75,264 bytes (73.5 KiB), are held at once\n"
+        "             least 18,816 values, 75,264 bytes (73.5 KiB), are held at once\n"
         "field        receptive field 14x14, stride (jump) 2, first unit centered at 6.5\n"
     )
 

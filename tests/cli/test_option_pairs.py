@@ -172,6 +172,10 @@ USES: dict[str, dict[str, Use]] = {
         "--by-block": use("--by-block", needs=(NET,)),
         "--batch": use("--batch", "3"),
         "--dtype": use("--dtype", "fp16"),
+        "--train": use("--train", needs=(NET,)),
+        "--optimizer": use("--optimizer", "adam", needs=(("--train",), NET)),
+        "--traffic": use("--traffic", needs=(NET,)),
+        "--device": use("--device", "1T,1G", needs=(NET,)),
         "--max-params": use("--max-params", "10"),
         "--expect": use("--expect", "99"),
         "--output": use("-o", "net.html"),
@@ -273,18 +277,23 @@ REFUSED = {  # each option, and those that it cannot be combined with
 --json: --text
 """,
     "params": """
---filter-size: --dense --list --against --versus-dense --by-block
---c-in: --input-size --dense --list --against --versus-dense --by-block
---c-out: --dense --list --against --versus-dense --by-block
+--filter-size: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device
+--c-in: --input-size --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device
+--c-out: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device
 --input-size: --list
---padding: --dense --list --against --versus-dense --by-block
---stride: --dense --list --against --versus-dense --by-block
---dilation: --dense --list --against --versus-dense --by-block
---groups: --dense --list --against --versus-dense --by-block
---no-bias: --list --against --versus-dense --by-block
---dense: --list --against --versus-dense --by-block
---list: --against --versus-dense --by-block --batch --dtype --max-params --expect --output
---against: --versus-dense --batch --dtype --output
+--padding: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device
+--stride: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device
+--dilation: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device
+--groups: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device
+--no-bias: --list --against --versus-dense --by-block --train --optimizer --traffic --device
+--dense: --list --against --versus-dense --by-block --train --optimizer --traffic --device
+--list: --against --versus-dense --by-block --batch --dtype --max-params --expect --output --train --optimizer --traffic --device
+--against: --versus-dense --batch --dtype --output --train --optimizer --traffic --device
+--versus-dense: --train --optimizer --traffic --device
+--train: --traffic --device --output
+--optimizer: --traffic --device --output
+--traffic: --output
+--device: --output
 --csv: --md --json --text
 --md: --json --text
 --json: --text
@@ -318,7 +327,8 @@ NATURAL: dict[str, dict[tuple[str, str], str]] = {  # no effect of the first bes
         (option, form): "it applies to what is below the table"
         for option in ("--batch", "--dtype")
         for form in ("--csv", "--md")
-    },
+    }
+    | {("--traffic", "--device"): "--device implies it", ("--train", "--optimizer"): "it is used with it"},
     "filters": {("--text", "--output"): "the name of the file is printed"},
 }
 # Without an effect on these files, by what they are for; --json is added to the lines of some commands.

@@ -90,7 +90,7 @@ def test_output_of_shape_is_the_input(convcli: Runner) -> None:
                 "weights      5x5x3x6",
                 "bias         1x1x1x6",
                 "output       28x28x6: 4,704 activations",
-                "MACs         352,800 multiply-accumulates (bias and activation not counted)",
+                "MACs         352,800 multiply-accumulates (bias and activation not counted); 705,600 FLOPs, 2 each",
                 "connections  each output value depends on 75 of 3,072 inputs",
                 "sharing      each weight is used at 784 positions",
                 "dense layer  (32·32·3 + 1)·(28·28·6) = 14,455,392 parameters",
@@ -104,7 +104,7 @@ def test_output_of_shape_is_the_input(convcli: Runner) -> None:
                 "",
                 "weights      16384x300",
                 "bias         300",
-                "MACs         4,915,200 multiply-accumulates (bias and activation not counted)",
+                "MACs         4,915,200 multiply-accumulates (bias and activation not counted); 9,830,400 FLOPs, 2 each",
                 "connections  each output value depends on all 16,384 inputs",
             ),
         ),
@@ -115,7 +115,7 @@ def test_output_of_shape_is_the_input(convcli: Runner) -> None:
                 "",
                 "weights      16x2",
                 "bias         none",
-                "MACs         32 multiply-accumulates (bias and activation not counted)",
+                "MACs         32 multiply-accumulates (bias and activation not counted); 64 FLOPs, 2 each",
                 "connections  each output value depends on all 16 inputs",
             ),
         ),
@@ -141,7 +141,15 @@ def test_terminal_of_its_own() -> None:
     )
 
 
-COSTS = ["dtype", "batch", "weight_bytes", "batch_macs", "batch_activations", "batch_peak_activations"]
+COSTS = [
+    "dtype",
+    "batch",
+    "weight_bytes",
+    "batch_macs",
+    "batch_flops",
+    "batch_activations",
+    "batch_peak_activations",
+]
 SIZED_LAYER = ["--n", "32x32x3", "--f", "5", "--c-out", "6"]
 
 
@@ -156,9 +164,10 @@ def test_terminal_shows_bytes_and_the_costs_of_a_batch(terminal: Runner) -> None
             "bias         1x1x1x6",
             "output       28x28x6: 4,704 activations",
             "params       456; 912 bytes as fp16",
-            "MACs         22,579,200 for a mini-batch of 64: multiply-accumulates (bias, normalization and activation not counted)",
-            "activations  301,056 values for a mini-batch of 64, 602,112 bytes (588.0 KiB); during inference, at most 497,664 values,",
-            "             995,328 bytes (972.0 KiB), are held at once",
+            "MACs         22,579,200 for a mini-batch of 64: multiply-accumulates (bias, normalization and activation not counted);",
+            "             45,158,400 FLOPs, 2 each",
+            "activations  301,056 values for a mini-batch of 64, 602,112 bytes (588.0 KiB); during inference, at least 497,664",
+            "             values, 995,328 bytes (972.0 KiB), are held at once",
             "connections  each output value depends on 75 of 3,072 inputs",
             "sharing      each weight is used at 784 positions",
             "dense layer  (32·32·3 + 1)·(28·28·6) = 14,455,392 parameters",
@@ -177,12 +186,12 @@ def test_json_has_bytes_and_the_costs_of_a_batch_if_asked(params: Runner) -> Non
     record = json.loads(params(*SIZED_LAYER, "--json", "--batch", "64", "--dtype", "fp16").out)
     assert list(record) == [*plain, *COSTS]
     assert [record[key] for key in COSTS] == [
-        "fp16", 64, 456 * 2, 352800 * 64, 4704 * 64, (4704 + 3072) * 64
+        "fp16", 64, 456 * 2, 352800 * 64, 2 * 352800 * 64, 4704 * 64, (4704 + 3072) * 64
     ]  # fmt: skip
     record = json.loads(params("--f", "5", "--c-in", "3", "--c-out", "6", "--dtype", "int8", "--json").out)
-    assert [record[key] for key in COSTS] == ["int8", 1, 456, None, None, None]
+    assert [record[key] for key in COSTS] == ["int8", 1, 456, None, None, None, None]
     record = json.loads(params("--n", "4x4x1", "--dense", "2", "--batch", "1", "--json").out)
-    assert [record[key] for key in COSTS] == ["fp32", 1, 34 * 4, 32, 2, 18]
+    assert [record[key] for key in COSTS] == ["fp32", 1, 34 * 4, 32, 64, 2, 18]
 
 
 def test_a_batch_leaves_the_piped_count_as_it_is(params: Runner) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from convcli.cli.completion import completers
 from convcli.cli.options import declarations as options
-from convcli.cli.reports.windows import explain_window
+from convcli.cli.reports.pictures.windows import explain_window
 from convcli.cli.terminal.output import is_human_readable, message, write, write_json
 from convcli.cli.window_files import WindowFiles
 from convcli.errors import ConvcliError, SizeError, UsageError, parse_choice
@@ -19,7 +19,7 @@ from convcli.sizes.axes import check_position
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from convcli.cli.reports.explained import ChannelValue
+    from convcli.cli.reports.pictures.explained import ChannelValue
     from convcli.convolution.explaining import ExplainedResult
     from convcli.kernels.filter import Filter
     from convcli.pictures.channels import Channels
@@ -168,7 +168,7 @@ def explain(
     check_names([image])
     from convcli.cli.options.batch import read_options
     from convcli.cli.options.filtering import kernel_files, read_filters, read_window
-    from convcli.cli.reports.explained import ValueReport
+    from convcli.cli.reports.pictures.explained import ValueReport
     from convcli.convolution.fused import filter_pixels
     from convcli.convolution.rendering import SignedMapping, render
     from convcli.kernels.filter import Filter
@@ -260,7 +260,7 @@ def _values(
     written: "NDArray[Any]",
 ) -> "tuple[ChannelValue, ...]":
     """Return the value of each channel at a position, with the pixel that is written there."""
-    from convcli.cli.reports.explained import ChannelValue
+    from convcli.cli.reports.pictures.explained import ChannelValue
     from convcli.pictures.channels import channel_names
 
     row, column = position

@@ -73,7 +73,7 @@ def filters(
         _print_catalog(json=json)
         return 0
     from convcli.cli.options.filtering import kernel_files, read_filters
-    from convcli.cli.reports.kernels import check_kernel_file, coefficient_rows, save_kernel
+    from convcli.cli.reports.pictures.kernels import check_kernel_file, coefficient_rows, save_kernel
     from convcli.kernels.filter import Filter
 
     names, files = ([], [name]) if name.startswith("@") else ([name], [])
@@ -84,7 +84,7 @@ def filters(
             name, "is a volume, but filters shows a matrix; save one of its matrices and give that"
         )
     if tuning:
-        from convcli.cli.reports.tuning import report_tuning
+        from convcli.cli.reports.pictures.tuning import report_tuning
 
         report_tuning(filter_, output, files_read, force=force, json=json)
         return 0
@@ -156,7 +156,7 @@ def _print_catalog(*, json: bool) -> None:
 
 def _print_filter(filter_: "Filter") -> None:
     """Show a filter on a terminal."""
-    from convcli.cli.reports.kernels import kernel_rows
+    from convcli.cli.reports.pictures.kernels import kernel_rows
     from convcli.kernels.catalog import CATALOG
     from convcli.kernels.filter import Combination
 

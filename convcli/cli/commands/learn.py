@@ -160,7 +160,7 @@ def learn(
     size, max_steps = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
     from convcli.cli.options.batch import read_options
     from convcli.cli.options.filtering import parse_number_option  # late: help needs no numpy
-    from convcli.cli.reports.kernels import (
+    from convcli.cli.reports.pictures.kernels import (
         check_kernel_file,
         check_volume_format,
         coefficient_rows,
@@ -322,7 +322,7 @@ def _record(learned: "LearnedFilter", nearest: "NearestFilter | None") -> dict[s
 
 
 def _report_text(learned: "LearnedFilter", nearest: "NearestFilter | None", files: list[str]) -> str:
-    from convcli.cli.reports.kernels import kernel_rows
+    from convcli.cli.reports.pictures.kernels import kernel_rows
     from convcli.learning.results import filter_matrices
 
     lines = [line for matrix in filter_matrices(learned.taps) for line in (*kernel_rows(matrix), "")]

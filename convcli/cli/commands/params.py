@@ -1,6 +1,6 @@
 """``convcli params``: parameters and costs of a layer or a network."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,13 +8,17 @@ from convcli.cli.completion.completers import enum_values, networks
 from convcli.cli.options import declarations as options
 from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import note_channels_first
-from convcli.cli.reports.summaries import CostUnits, Dtype
+from convcli.cli.reports.summaries import CostUnits
 from convcli.cli.reports.table_formats import TableFormat
 from convcli.errors import SizeError, UsageError, parse_choice
+from convcli.networks.costs.units import Dtype
 from convcli.networks.layer_types.base import Size
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
 from convcli.sizes.text import format_size, parse_count, parse_padding, parse_pair, parse_size
+
+if TYPE_CHECKING:
+    from convcli.cli.reports.costs import CostReport
 
 __all__ = ["params"]
 
@@ -84,7 +88,7 @@ def params(
         str | None,
         typer.Option(
             "--batch",
-            help="Mini-batch size, for the MACs and activations below the table and in --json (default: 1).",
+            help="Mini-batch size, for the totals below the table, --train and --traffic (default: 1).",
             metavar="COUNT",
             rich_help_panel=options.COSTS,
         ),
@@ -93,10 +97,45 @@ def params(
         str | None,
         typer.Option(
             "--dtype",
-            help="Data type for the byte counts below the table and in --json: fp32, fp16 or int8 "
-            "(default: fp32).",
+            help="Data type for all byte counts: fp32, bf16, fp16, fp8 or int8 (default: fp32).",
             metavar="TYPE",
-            autocompletion=enum_values("convcli.cli.reports.summaries:Dtype"),
+            autocompletion=enum_values("convcli.networks.costs.units:Dtype"),
+            rich_help_panel=options.COSTS,
+        ),
+    ] = None,
+    train: Annotated[
+        bool,
+        typer.Option(
+            "--train",
+            help="Show the memory of training: weights, gradients, optimizer states, kept activations.",
+            rich_help_panel=options.COSTS,
+        ),
+    ] = False,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(
+            "--optimizer",
+            help="Optimizer for --train: sgd, momentum or adam (default: sgd).",
+            metavar="NAME",
+            autocompletion=enum_values("convcli.networks.costs.training:Optimizer"),
+            rich_help_panel=options.COSTS,
+        ),
+    ] = None,
+    traffic: Annotated[
+        bool,
+        typer.Option(
+            "--traffic",
+            help="Show FLOPs, the bytes that each layer reads and writes, and MACs per byte.",
+            rich_help_panel=options.COSTS,
+        ),
+    ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            help="Add the least time on a device of PEAK FLOP/s and BANDWIDTH bytes/s to --traffic, and "
+            "what limits each layer, as in 312T,2039G.",
+            metavar="PEAK,BANDWIDTH",
             rich_help_panel=options.COSTS,
         ),
     ] = None,
@@ -132,6 +171,8 @@ def params(
     convcli params vgg11 --n 320x320x3 --max-params 250M  exits with code 1 above 250M
     convcli params resnet18 --against resnet34
     convcli params resnet18 -o resnet18.html --force      a diagram with the table
+    convcli params resnet18 --train --optimizer adam --batch 32
+    convcli params resnet18 --device 312T,2039G           the roofline: least times
 
     A layer has (f·f·c_in + 1)·c_out parameters. On a terminal, shows the formula with its numbers; with --n,
     also the activations, the multiply-accumulates (MACs: no bias, no activation) and the dense layer between
@@ -154,7 +195,8 @@ def params(
         ("-o", output), ("--against", against), ("--n", n or None), ("--f", f), ("--c-in", c_in),
         ("--c-out", c_out), ("--dense", dense), ("--batch", batch), ("--dtype", dtype),
         ("--max-params", max_params), ("--expect", expect), ("--no-bias", no_bias), ("--by-block", by_block),
-        ("--versus-dense", versus_dense), ("--p", p != "0"), ("--s", s != "1"), ("--d", d != "1"),
+        ("--versus-dense", versus_dense), ("--train", train), ("--optimizer", optimizer),
+        ("--traffic", traffic), ("--device", device), ("--p", p != "0"), ("--s", s != "1"), ("--d", d != "1"),
         ("--g", groups != "1"),
     ):  # fmt: skip
         options.check_exclusive({"--list": shipped, name: value})
@@ -167,6 +209,16 @@ def params(
 
         list_shipped(output_format)
         return 0
+    further = None
+    if train or optimizer is not None or traffic or device is not None:
+        further = _further_costs(costs, train=train, optimizer=optimizer, traffic=traffic, device=device)
+        for name, value in (
+            ("--against", against), ("two sizes of --n", len(sizes) > 1), ("--versus-dense", versus_dense),
+            ("-o", output),
+        ):  # fmt: skip
+            options.check_exclusive({further.option: True, name: value})
+        if network is None:
+            raise UsageError(further.option, 'needs a network, as in convcli params "conv 6 f5" --n 32x32x3')
     file = None
     if output is not None:
         from convcli.cli.diagram_files import DiagramFile
@@ -184,8 +236,9 @@ def params(
         from convcli.cli.reports.networks import report_params
 
         built = report_params(
-            network, typed, against, output_format, costs, file, by_block=by_block, versus_dense=versus_dense
-        )
+            network, typed, against, output_format, costs, file, by_block=by_block,
+            versus_dense=versus_dense, further=further,
+        )  # fmt: skip
     else:
         from convcli.cli.reports.single_layer import report_convolution, report_dense
 
@@ -238,6 +291,24 @@ def params(
             note_channels_first(size)
     checks.check(built)
     return 0
+
+
+def _further_costs(
+    units: CostUnits, *, train: bool, optimizer: str | None, traffic: bool, device: str | None
+) -> "CostReport":
+    """Return what --train, or --traffic and --device ask for."""
+    from convcli.cli.reports.costs import TrafficReport, TrainingReport
+    from convcli.networks.costs.traffic import Device
+    from convcli.networks.costs.training import Optimizer
+
+    if not train and optimizer is not None:
+        raise UsageError("--optimizer", "needs --train")
+    for name, value in (("--traffic", traffic), ("--device", device)):
+        options.check_exclusive({"--train": train, name: value})
+    if train:
+        chosen = Optimizer.SGD if optimizer is None else parse_choice(optimizer, Optimizer, "optimizer")
+        return TrainingReport.of(units, chosen)
+    return TrafficReport(units, None if device is None else Device.parse(device))
 
 
 def _channels(size: Size | None, c_in: str | None) -> int | None:

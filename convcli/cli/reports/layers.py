@@ -27,7 +27,7 @@ MAX_RANGES = 1000  # ranges of unread pixels listed in JSON
 MAX_SHOWN = 4  # and on a terminal
 SIZE_DEPENDENT_KEYS = (
     "input", "output", "macs", "activations", "peak_activations", "padding", "unread_rows", "unread_columns",
-    "batch_macs", "batch_activations", "batch_peak_activations",
+    "batch_macs", "batch_flops", "batch_activations", "batch_peak_activations",
 )  # fmt: skip
 
 

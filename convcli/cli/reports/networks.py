@@ -36,6 +36,7 @@ from convcli.sizes.text import format_size, parse_size
 
 if TYPE_CHECKING:
     from convcli.cli.diagram_files import DiagramFile
+    from convcli.cli.reports.costs import CostReport
 
 
 __all__ = ["list_shipped", "report_params", "report_shapes", "search_sides"]
@@ -121,10 +122,12 @@ def report_params(
     *,
     by_block: bool,
     versus_dense: bool,
+    further: "CostReport | None" = None,
 ) -> Network:
     """Print the table of a network, or of two side by side; return the first.
 
-    A single network may also be drawn; when piped, this prints only the name of the file.
+    With `further`, the table is that of training or of traffic. A single network may also be drawn; when
+    piped, this prints only the name of the file.
     """
     if len(sizes) > 2:
         raise UsageError("--n", f"{len(sizes)} input sizes; give one, or two to compare")
@@ -138,6 +141,8 @@ def report_params(
         if output_format == TableFormat.JSON:
             record = _record(network, costs, by_block=by_block)
             record |= {} if file is None else file.record()
+            if further is not None:
+                further.add_to(record, network)
             if versus_dense:
                 for layer, stage in zip(record["layers"], network.layers, strict=True):
                     layer["dense"] = dense_record(stage)
@@ -145,9 +150,14 @@ def report_params(
         elif file is not None and output_format == TableFormat.TSV:
             file.print_name()
         else:
-            table = params_table(network, by_block=by_block, versus_dense=versus_dense)
             written = [] if file is None else file.summary_lines()
-            print_table(table, output_format, lambda: params_summary(network, costs) + written)
+            if further is None:
+                table = params_table(network, by_block=by_block, versus_dense=versus_dense)
+                print_table(table, output_format, lambda: params_summary(network, costs) + written)
+            else:
+                print_table(
+                    further.table(network, by_block=by_block), output_format, lambda: further.summary(network)
+                )
         _note_channels_first(network)
         if output_format != TableFormat.TEXT:
             _note_dense_on_images(network)

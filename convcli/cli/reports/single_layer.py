@@ -8,6 +8,7 @@ from convcli.cli.reports.summaries import CostUnits, cost_lines
 from convcli.cli.reports.table_formats import TableFormat, print_table
 from convcli.cli.terminal.output import labeled_text, wrapped, write, write_json
 from convcli.errors import UsageError
+from convcli.networks.costs.units import FLOPS_PER_MAC
 from convcli.networks.layer_types.base import Size
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
@@ -96,7 +97,8 @@ def _shapes(stage: Stage) -> Lines:
 def _cost_lines(network: Network, costs: CostUnits | None) -> Lines:
     """Return the line of the MACs; if costs are asked for, those of parameters and activations, too."""
     if costs is None:
-        return [("MACs", f"{network.macs:,} multiply-accumulates (bias and activation not counted)")]
+        flops = f"{FLOPS_PER_MAC * (network.macs or 0):,} FLOPs, {FLOPS_PER_MAC} each"
+        return [("MACs", f"{network.macs:,} multiply-accumulates (bias and activation not counted); {flops}")]
     return cost_lines(network, costs)
 
 

@@ -1,9 +1,9 @@
 """Summaries of networks: the lines below their tables on a terminal, and their costs in bytes."""
 
-from enum import StrEnum
 from math import prod
 from typing import NamedTuple
 
+from convcli.networks.costs.units import FLOPS_PER_MAC, Dtype
 from convcli.networks.layer_types.dense import Dense
 from convcli.networks.network import Network
 from convcli.networks.tables import receptive_field_texts
@@ -11,26 +11,13 @@ from convcli.sizes.text import format_size
 
 __all__ = [
     "CostUnits",
-    "Dtype",
     "comparison_summary",
     "cost_lines",
     "dense_on_images",
+    "format_bytes",
     "params_summary",
     "shape_summary",
 ]
-
-
-class Dtype(StrEnum):
-    """Number type of weights and activations."""
-
-    FP32 = "fp32"
-    FP16 = "fp16"
-    INT8 = "int8"
-
-    @property
-    def size(self) -> int:
-        """Bytes per number."""
-        return {Dtype.FP32: 4, Dtype.FP16: 2, Dtype.INT8: 1}[self]
 
 
 class CostUnits(NamedTuple):
@@ -47,6 +34,7 @@ class CostUnits(NamedTuple):
             "batch": self.batch,
             "weight_bytes": params * self.dtype.size,
             "batch_macs": (network.macs or 0) * self.batch,
+            "batch_flops": FLOPS_PER_MAC * (network.macs or 0) * self.batch,
             "batch_activations": activations * self.batch,
             "batch_peak_activations": (network.peak_activations or 0) * self.batch,
         }
@@ -102,16 +90,17 @@ def cost_lines(network: Network, costs: CostUnits) -> list[tuple[str, str]]:
     per_batch = f" for a mini-batch of {batch}" if batch > 1 else ""
     activations, peak = (network.activations or 0) * batch, (network.peak_activations or 0) * batch
     return [
-        ("params", f"{params:,}{statistics}; {_format_bytes(params * dtype.size)} as {dtype}"),
+        ("params", f"{params:,}{statistics}; {format_bytes(params * dtype.size)} as {dtype}"),
         (
             "MACs",
             f"{macs * batch:,}{per_batch}: multiply-accumulates "
-            "(bias, normalization and activation not counted)",
+            "(bias, normalization and activation not counted); "
+            f"{FLOPS_PER_MAC * macs * batch:,} FLOPs, {FLOPS_PER_MAC} each",
         ),
         (
             "activations",
-            f"{activations:,} values{per_batch}, {_format_bytes(activations * dtype.size)}; during "
-            f"inference, at most {peak:,} values, {_format_bytes(peak * dtype.size)}, are held at once",
+            f"{activations:,} values{per_batch}, {format_bytes(activations * dtype.size)}; during "
+            f"inference, at least {peak:,} values, {format_bytes(peak * dtype.size)}, are held at once",
         ),
     ]
 
@@ -130,12 +119,12 @@ def _difference(first: int, second: int) -> str:
     return f"{first:,} and {second:,}: {second - first:+,}{ratio}"
 
 
-def _format_bytes(count: int) -> str:
+def format_bytes(count: int) -> str:
     """Write a number of bytes.
 
     Examples
     --------
-    >>> _format_bytes(46_758_048), _format_bytes(300)
+    >>> format_bytes(46_758_048), format_bytes(300)
     ('46,758,048 bytes (44.6 MiB)', '300 bytes')
     """
     for unit, size in (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):

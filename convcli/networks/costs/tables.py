@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from convcli.networks.costs.number_types import Dtype
-from convcli.networks.costs.traffic import FLOPS_PER_MAC, Device, Traffic, traffic
+from convcli.networks.costs.traffic import Device, Traffic, traffic
 from convcli.networks.costs.training import Optimizer, TrainingMemory, training_memory
+from convcli.networks.costs.units import FLOPS_PER_MAC, Dtype
 from convcli.networks.layer_types.base import sum_if_known
 from convcli.networks.network import Network
 from convcli.networks.tables import Cell, Column, Row, Table, table_rows

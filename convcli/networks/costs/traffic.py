@@ -13,15 +13,14 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from convcli.errors import UsageError
-from convcli.networks.costs.number_types import Dtype
+from convcli.networks.costs.units import FLOPS_PER_MAC, Dtype
 from convcli.networks.layer_types.base import sum_if_known, value_count
 from convcli.networks.network import Network
 from convcli.networks.stages import Stage
 from convcli.sizes.text import parse_amount
 
-__all__ = ["FLOPS_PER_MAC", "Bound", "Device", "Traffic", "traffic"]
+__all__ = ["Bound", "Device", "Traffic", "traffic"]
 
-FLOPS_PER_MAC = 2  # a multiplication and an addition
 NANOSECONDS = 10**9
 
 

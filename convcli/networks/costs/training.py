@@ -21,7 +21,7 @@ from enum import StrEnum
 from math import prod
 from typing import NamedTuple
 
-from convcli.networks.costs.number_types import Dtype
+from convcli.networks.costs.units import Dtype
 from convcli.networks.layer_types.base import channels_of, value_count
 from convcli.networks.layer_types.elementwise import NormalizationKind
 from convcli.networks.layer_types.file_operation import FileOperation
@@ -79,6 +79,17 @@ class TrainingMemory(NamedTuple):
     def known_total(self) -> int:
         """Sum of what is known."""
         return self.parameters + self.gradients + self.optimizer + (self.kept or 0)
+
+    @classmethod
+    def sum(cls, parts: "list[TrainingMemory]") -> "TrainingMemory":
+        """Return the memory of several layers together, without what is unknown.
+
+        Examples
+        --------
+        >>> TrainingMemory.sum([TrainingMemory(4, 4, 0, 9), TrainingMemory(8, 8, 0, None)])
+        TrainingMemory(parameters=12, gradients=12, optimizer=0, kept=9)
+        """
+        return cls(*(sum(getattr(part, name) or 0 for part in parts) for name in cls._fields))
 
 
 def training_memory(

@@ -3,8 +3,8 @@
 import pytest
 
 from convcli.errors import UsageError
-from convcli.networks.costs.number_types import Dtype
 from convcli.networks.costs.traffic import Bound, Device, Traffic, traffic
+from convcli.networks.costs.units import Dtype
 from convcli.networks.sources import network
 
 

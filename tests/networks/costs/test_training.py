@@ -1,7 +1,7 @@
 """The memory of training, by hand."""
 
-from convcli.networks.costs.number_types import Dtype
 from convcli.networks.costs.training import Optimizer, TrainingMemory, training_memory
+from convcli.networks.costs.units import Dtype
 from convcli.networks.network import Network
 from convcli.networks.sources import network
 

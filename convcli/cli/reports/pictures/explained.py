@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.cli.reports.kernels import aligned_rows
+from convcli.cli.reports.pictures.kernels import aligned_rows
 from convcli.cli.terminal.output import escaped, labeled_text
 from convcli.convolution.explaining import WeightedSum
 from convcli.convolution.rendering import SignedMapping

@@ -1,8 +1,10 @@
-"""The number types in which weights and activations are stored."""
+"""The units of costs: number types, and floating-point operations."""
 
 from enum import StrEnum
 
-__all__ = ["Dtype"]
+__all__ = ["FLOPS_PER_MAC", "Dtype"]
+
+FLOPS_PER_MAC = 2  # a multiplication and an addition
 
 
 class Dtype(StrEnum):
