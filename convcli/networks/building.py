@@ -1,14 +1,28 @@
 """Building a network from a spec and an input size, in one pass over the layers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NoReturn
 
 from convcli.errors import SizeError, suggestion
 from convcli.networks.layer_types.base import Layer, Sides, Size, channels_of, rank_of, sides_of
+from convcli.networks.layer_types.cropping import Slice
 from convcli.networks.layer_types.joins import JoinLayer
-from convcli.networks.network import Network, with_channels_hint
+from convcli.networks.network import Network, Port, with_channels_hint
 from convcli.networks.stages import SequentialBuilder, Stage, Tensor, joined_fields
-from convcli.networks.text.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
+from convcli.networks.text.spec import (
+    From,
+    Item,
+    Join,
+    JoinKind,
+    JoinTag,
+    LayerItem,
+    Out,
+    Position,
+    Repeat,
+    Spec,
+    Tag,
+    Use,
+)
 from convcli.sizes.text import channels_last, format_size
 
 __all__ = ["NetworkBuilder", "build", "input_size"]
@@ -35,15 +49,15 @@ def build(spec: Spec, size: Size | None = None) -> Network:
     size = input_size(spec, size)
     builder = NetworkBuilder(spec.source)
     tensor = Tensor.of_input(size)
+    builder.tags = {tag.name: tensor for tag in spec.input_tags}
     try:
-        for number, item in enumerate(spec.items):
-            builder.block = number
-            tensor = builder.run((item,), tensor, depth=0)
+        tensor = builder.run_blocks(spec.items, tensor)
     except SizeError as error:
         raise with_channels_hint(error, size) from None
     for number, names in builder.tag_names.items():
         builder.stages[number] = builder.stages[number]._replace(tags=tuple(names))
-    return Network(size, tuple(builder.stages), tuple(map(_block_label, spec.items)), spec.items)
+    labels = tuple(map(_block_label, spec.items))
+    return Network(size, tuple(builder.stages), labels, spec.items, outputs=builder.ports(tensor))
 
 
 def input_size(spec: Spec, size: Size | None) -> Size:
@@ -95,9 +109,9 @@ def _image_size(size: Size) -> Size:
 
 def _block_label(item: Item) -> str:
     """Return a short text for an item of the top level, whose layers are not listed."""
-    if isinstance(item, Repeat | Join):
+    if isinstance(item, Repeat | Join | Out):
         return _item_label(item, _inner_label)
-    return item.layer.text if isinstance(item, LayerItem) else ""
+    return item.layer.text if isinstance(item, LayerItem) else _first_word(item)
 
 
 def _inner_label(item: Item) -> str:
@@ -109,23 +123,30 @@ def _first_word(item: Item) -> str:
     if isinstance(item, Repeat):
         return f"{item.times} x {{ ... }}"
     if isinstance(item, Join):
-        return str(item.kind)
+        return "split" if item.splits else str(item.kind)
+    if isinstance(item, Out):
+        return "out"
+    if isinstance(item, Use):
+        return f"use @{item.name}"
     return item.layer.text.partition(" ")[0] if isinstance(item, LayerItem) else ""
 
 
-def _item_label(item: Repeat | Join, label: Callable[[Item], str]) -> str:
-    """Return the text of a repeat or a join, with a label for each item within."""
+def _item_label(item: Repeat | Join | Out, label: Callable[[Item], str]) -> str:
+    """Return the text of an item with braces, with a label for each item within."""
     if isinstance(item, Repeat):
         return f"{item.times} x {{ {_labels(item.body, label)} }}"
+    if isinstance(item, Out):
+        return f"out {{ {_labels(item.body, label)} }}"
+    word = f"split {len(item.branches)}" if item.splits else str(item.kind)
     if len(item.branches) > 2:
-        return f"{item.kind} {{ {len(item.branches)} branches }}"
+        return f"{word} {{ {len(item.branches)} branches }}"
     branches = " | ".join(_labels(branch, label) for branch in item.branches)
-    return " ".join(f"{item.kind} {{ {branches} }}".split())
+    return " ".join(f"{word} {{ {branches} }}".split())
 
 
 def _labels(items: Sequence[Item], label: Callable[[Item], str]) -> str:
     """Return the labels of several items, or of the first and the last of them."""
-    labels = [label(item) for item in items if not isinstance(item, Tag | JoinTag)]
+    labels = [label(item) for item in items if not isinstance(item, Tag | JoinTag | From)]
     return ", ".join(labels if len(labels) <= 2 else [labels[0], "...", labels[-1]])
 
 
@@ -138,12 +159,18 @@ class NetworkBuilder(SequentialBuilder):
         The tagged outputs by name.
     tag_names : dict
         The names of the output of a stage, by the number of the stage.
+    outputs : list of Tensor
+        The side outputs.
     """
 
     def __init__(self, source: str) -> None:
         super().__init__(source)
         self.tags: dict[str, Tensor] = {}
         self.tag_names: dict[int, list[str]] = {}
+        self.outputs: list[Tensor] = []
+        self._tagged_stages: dict[int, range] = {}  # by the identity of the item, as it was run last
+        self._used_at: Position | None = None  # of `use`, while it applies an item again
+        self._parts: dict[tuple[int, int], list[Slice]] = {}  # of channels; equal ones are the same objects
 
     def run(self, items: Sequence[Item], tensor: Tensor, *, depth: int) -> Tensor:
         """Add items in sequence; return the output of the last.
@@ -151,33 +178,132 @@ class NetworkBuilder(SequentialBuilder):
         Raises
         ------
         SizeError
-            A layer or a join is impossible.
+            A layer or a join is impossible, or a tag unknown.
         """
+        return self._run(items, tensor, depth=depth)
+
+    def run_blocks(self, items: Sequence[Item], tensor: Tensor) -> Tensor:
+        """Add the items of the spec's top level, each as a block of its own; return the last output."""
+        return self._run(self._blocks(items), tensor, depth=0)
+
+    def _blocks(self, items: Sequence[Item]) -> Iterator[Item]:
+        for self.block, item in enumerate(items):
+            yield item
+
+    def _run(self, items: Iterable[Item], tensor: Tensor, *, depth: int) -> Tensor:
+        previous: Item | None = None
+        start, given, lead = 0, tensor, ""
         for item in items:
+            if isinstance(item, Tag):
+                self.tag(item, previous, given, tensor, start)
+                continue
+            previous, given, start = item, tensor, len(self.stages)
             if isinstance(item, LayerItem):
-                tensor = self.add(item.layer, item.position, tensor, depth=depth)
-            elif isinstance(item, Tag):
-                self.tags[item.name] = tensor
-                self.tag_names.setdefault(len(self.stages) - 1, []).append(item.name)
-            elif isinstance(item, Repeat):
-                for _ in range(item.times):
-                    tensor = self.run(item.body, tensor, depth=depth + 1)
-            elif isinstance(item, Join):
-                branches = []
-                for branch in item.branches:
-                    start = len(self.stages)
-                    branches.append(self.run(branch, tensor, depth=depth + 1))
-                    if start < len(self.stages) and len(branches) > 1:
-                        self.stages[start] = self.stages[start]._replace(starts_branch=True)
-                tensor = self.join(item.kind, None, branches, item.position, depth=depth)
+                tensor = self.add(item.layer, self._used_at or item.position, tensor, depth=depth)
+            elif isinstance(item, From):
+                tensor = self.tagged(f"from @{item.name[:50]}", item)
+                lead = f"from @{item.name}"
             else:
-                if item.name not in self.tags:
-                    what = f"{item.kind} @{item.name[:50]}"
-                    self.fail(item.position, what, f"unknown tag; {self.known_tags(item.name)}")
-                tensor = self.join(
-                    item.kind, item.name, [tensor, self.tags[item.name]], item.position, depth=depth
-                )
+                tensor = self.run_item(item, tensor, depth=depth)
+            if lead and start < len(self.stages):
+                self.lead(start, lead)
+                lead = ""
         return tensor
+
+    def run_item(self, item: Repeat | Join | JoinTag | Out | Use, tensor: Tensor, *, depth: int) -> Tensor:
+        """Add an item that is more than a layer; return its output."""
+        if isinstance(item, Repeat):
+            for _ in range(item.times):
+                tensor = self.run(item.body, tensor, depth=depth + 1)
+            return tensor
+        if isinstance(item, Join):
+            branches = self.run_branches(item, tensor, depth=depth)
+            return self.join(item.kind, None, branches, self._used_at or item.position, depth=depth)
+        if isinstance(item, JoinTag):
+            tagged = self.tagged(f"{item.kind} @{item.name[:50]}", item)
+            position = self._used_at or item.position
+            return self.join(item.kind, item.name, [tensor, tagged], position, depth=depth)
+        start = len(self.stages)
+        if isinstance(item, Out):
+            self.outputs.append(self.run(item.body, tensor, depth=depth + 1))
+            self.lead(start, "out")
+        else:
+            tensor = self.use(item, tensor, depth=depth)
+            self.lead(start, f"use @{item.name}")
+        return tensor
+
+    def run_branches(self, item: Join, tensor: Tensor, *, depth: int) -> list[Tensor]:
+        """Add the branches of a join; return their outputs."""
+        position = self._used_at or item.position
+        inputs = self.split(item, tensor, position) if item.splits else None
+        outputs: list[Tensor] = []
+        for number, branch in enumerate(item.branches):
+            start, given = len(self.stages), tensor
+            if inputs is not None:
+                given = self.add(inputs[number], position, tensor, depth=depth + 1)
+            outputs.append(self.run(branch, given, depth=depth + 1))
+            if number and start < len(self.stages):
+                self.stages[start] = self.stages[start]._replace(starts_branch=True)
+        return outputs
+
+    def split(self, item: Join, tensor: Tensor, position: Position) -> list[Slice]:
+        """Return the parts of the channels that the branches of a split read."""
+        channels, count = channels_of(tensor.size), len(item.branches)
+        part, rest = divmod(channels or 0, count)
+        if rest:
+            why = (
+                f"needs channels that {count} divides, but {channels} / {count} leaves a remainder of {rest}"
+            )
+            self.fail(position, f"split {count} on {format_size(tensor.size)}", why)
+        if (part, count) not in self._parts:
+            ends = [part * number or None for number in range(count + 1)]
+            self._parts[part, count] = [Slice(start=ends[n] or 0, stop=ends[n + 1]) for n in range(count)]
+        return self._parts[part, count]
+
+    def lead(self, number: int, words: str) -> None:
+        """Note the words of the text before a stage, if there is one, which say what it reads."""
+        if number < len(self.stages):
+            stage = self.stages[number]
+            self.stages[number] = stage._replace(lead=f"{words}: {stage.lead}" if stage.lead else words)
+
+    def tag(self, tag: Tag, item: Item | None, given: Tensor, tensor: Tensor, start: int) -> None:
+        """Name the output `tensor` of the item that was run last on `given`, and made stages from `start`."""
+        del given
+        self.tags[tag.name] = tensor
+        self.tag_names.setdefault(len(self.stages) - 1, []).append(tag.name)
+        self._tagged_stages[id(item)] = range(start, len(self.stages))
+
+    def tagged(self, what: str, item: JoinTag | From) -> Tensor:
+        """Return a tagged output, or refuse an unknown tag."""
+        if item.name not in self.tags:
+            self.fail(item.position, what, f"unknown tag; {self.known_tags(item.name)}")
+        return self.tags[item.name]
+
+    def use(self, item: Use, tensor: Tensor, *, depth: int) -> Tensor:
+        """Apply a tagged item again, with the weights that it has."""
+        numbers, start = self._tagged_stages[id(item.item)], len(self.stages)
+        outer, self._used_at = self._used_at, self._used_at or item.position
+        tensor = self.run((item.item,), tensor, depth=depth)
+        for number, stage in zip(numbers, self.stages[start:], strict=True):
+            first = self.stages[number]
+            if (first.weights, first.biases) != (stage.weights, stage.biases):
+                self.fail(self._used_at, f"use @{item.name[:50]}", different_weights(first, stage))
+            if first.params != 0 or first.shares is not None:
+                shares = number if first.shares is None else first.shares
+                self.stages[start + number - numbers.start] = stage._replace(
+                    params=0, statistics=0, shares=shares
+                )
+        self._used_at = outer
+        return tensor
+
+    def ports(self, main: Tensor) -> tuple[Port, ...]:
+        """Return all outputs, the main one last; nothing if the last layer makes the only one."""
+        if not self.outputs and (not self.stages or main.number == self.stages[-1].output_tensor):
+            return ()
+        names = {tensor.number: name for name, tensor in self.tags.items()}
+        return tuple(
+            Port(names.get(tensor.number, ""), tensor.size, tensor.number) for tensor in (*self.outputs, main)
+        )
 
     def known_tags(self, name: str) -> str:
         """Return a hint: the most similar tag, or all tags if they are few."""
@@ -234,3 +360,12 @@ class NetworkBuilder(SequentialBuilder):
     def _fail_sizes(self, layer: Layer, sizes: Sequence[Size], position: Position, wanted: str) -> NoReturn:
         shown = " and ".join(format_size(size) for size in sizes)
         self.fail(position, layer.text, f"its branches give {shown}; they must have {wanted}")
+
+
+def different_weights(first: Stage, stage: Stage) -> str:
+    """Return why a stage cannot use the weights of another one."""
+    return (
+        f"the weights of {first.text} are {format_size(first.weights or ())} on an input of "
+        f"{format_size(first.input)}, but {format_size(stage.input)} needs "
+        f"{format_size(stage.weights or ())}; give it the same number of channels"
+    )

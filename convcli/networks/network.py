@@ -1,6 +1,7 @@
 """A network: its layers in order, with sizes, parameters and costs."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -88,10 +89,21 @@ class Network:
 
     @property
     def output(self) -> Size:
-        """Size of the output: that of the last layer, or the first one that a model file lists."""
-        if self.model_file and self.outputs:
-            return self.outputs[0].size
+        """Size of the main output."""
+        if self.outputs:
+            return self.main_output.size
         return self.layers[-1].output if self.layers else self.input
+
+    @property
+    def main_output(self) -> Port:
+        """Of several outputs, the last of a text, and the first of a model file.
+
+        Raises
+        ------
+        IndexError
+            `outputs` is empty.
+        """
+        return self.outputs[0 if self.model_file else -1]
 
     @property
     def stages_by_block(self) -> list[tuple[str, tuple[Stage, ...]]]:
@@ -151,11 +163,23 @@ class Network:
     def fields(self) -> ReceptiveFields | None:
         """The receptive fields of the deepest features, before global pooling or flattening."""
         fields = None
-        for stage in self.layers:
+        for stage in self._main_path:
             if stage.depth == 0 and isinstance(stage.layer, AdaptivePooling | Flatten):
                 break
             fields = stage.fields
         return fields
+
+    @property
+    def _main_path(self) -> Sequence[Stage]:
+        """The layers that the main output depends on: all, if there are no others."""
+        if not self.outputs:
+            return self.layers
+        needed, path = {self.main_output.tensor}, list[Stage]()
+        for stage in reversed(self.layers):
+            if stage.output_tensor in needed:
+                needed.update(stage.input_tensors)
+                path.append(stage)
+        return path[::-1]
 
     @cached_property
     def array_sizes(self) -> dict[int, int | None]:

@@ -12,8 +12,22 @@ from convcli.errors import SizeError, UsageError
 from convcli.networks.building import NetworkBuilder, build
 from convcli.networks.layer_types.base import Layer, Sides, Size
 from convcli.networks.layer_types.joins import JoinLayer
+from convcli.networks.layer_types.shuffling import PixelUnshuffle
 from convcli.networks.stages import Stage, Tensor
-from convcli.networks.text.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
+from convcli.networks.text.spec import (
+    From,
+    Item,
+    Join,
+    JoinKind,
+    JoinTag,
+    LayerItem,
+    Out,
+    Position,
+    Repeat,
+    Spec,
+    Tag,
+    Use,
+)
 from convcli.sizes.text import NamedPadding
 from convcli.sizes.windowed import Axis
 
@@ -150,11 +164,20 @@ def smallest_side(source: "Spec | ModelFile", size: Size | str | None) -> int:
 
 
 def _is_monotone(items: tuple[Item, ...]) -> bool:
-    """Whether every input larger than one that works works: not with branches or named paddings."""
+    """Whether every input larger than one that works works.
+
+    Not where sizes must fit each other (branches, layers used again), with named paddings and with sides that
+    must be divisible.
+    """
     for item in items:
-        if isinstance(item, Join | JoinTag) or (isinstance(item, Repeat) and not _is_monotone(item.body)):
+        if isinstance(item, Join | JoinTag | Use):
             return False
-        if isinstance(item, LayerItem) and isinstance(getattr(item.layer, "padding", None), NamedPadding):
+        if isinstance(item, Repeat | Out) and not _is_monotone(item.body):
+            return False
+        if isinstance(item, LayerItem) and (
+            isinstance(item.layer, PixelUnshuffle)
+            or isinstance(getattr(item.layer, "padding", None), NamedPadding)
+        ):
             return False
     return True
 
@@ -181,18 +204,23 @@ class _SizeFollower(NetworkBuilder):
     def __init__(self, spec: Spec, *, reads_all: bool = False) -> None:
         super().__init__(spec.source)
         self.items = spec.items
+        self.input_tags = spec.input_tags
         self.reads_all = reads_all  # whether a layer that does not read all of its input is impossible
         self.work = 0
         self._has_tags: dict[int, bool] = {}  # of items in sequence, by their identity
         self._numbers: dict[int, int] = {}  # of a layer, by its identity; equal layers have one number
         self._numbers_by_layer: dict[Layer, int] = {}
         self._outputs: dict[tuple[int, Size], Tensor | None] = {}  # of layers and groups; None: impossible
+        self._used = set(_used(spec.items))  # items that `use` applies again, by their identity
+        self._weights: dict[int, Sequence[Size | None]] = {}  # of these, as they were run last
 
     def works_on(self, size: Size) -> bool:
         """Whether no layer is impossible on an input of that size."""
-        self.tags.clear()
+        tensor = Tensor(size, None, 0)
+        self.tags = {tag.name: tensor for tag in self.input_tags}
+        self.outputs.clear()
         try:
-            self.run(self.items, Tensor(size, None, 0), depth=0)
+            self.run(self.items, tensor, depth=0)
         except SizeError:
             return False
         return True
@@ -222,6 +250,25 @@ class _SizeFollower(NetworkBuilder):
         self._count(len(tensors))
         sizes = [tensor.size for tensor in tensors]
         return Tensor(self.joined_size(JoinLayer(type=kind, tag=tag), sizes, position), None, 0)
+
+    def tag(self, tag: Tag, item: Item | None, given: Tensor, tensor: Tensor, start: int) -> None:
+        del start
+        self.tags[tag.name] = tensor
+        if item is not None and id(item) in self._used:
+            self._weights[id(item)] = self._weights_of(item, given)
+
+    def use(self, item: Use, tensor: Tensor, *, depth: int) -> Tensor:
+        if self._weights_of(item.item, tensor) != self._weights[id(item.item)]:
+            self.fail(item.position, f"use @{item.name[:50]}", "needs other weights")
+        return self.run((item.item,), tensor, depth=depth)
+
+    def _weights_of(self, item: Item, tensor: Tensor) -> list[Size | None]:
+        """Return the shapes of the weights and biases that an item needs for an input."""
+        builder = _WeightsFollower(self.source)
+        builder.tags = dict(self.tags)
+        builder.run((item,), tensor, depth=0)
+        self._count(COMPUTING * len(builder.stages))
+        return [shape for stage in builder.stages for shape in (stage.weights, stage.biases)]
 
     def _output(self, layer: Layer, position: Position | None, size: Size) -> Tensor:
         self._count(COMPUTING)
@@ -256,10 +303,29 @@ class _SizeFollower(NetworkBuilder):
             )
 
 
+class _WeightsFollower(NetworkBuilder):
+    """Builds an item by itself: what it uses again is built as if it were written there."""
+
+    def use(self, item: Use, tensor: Tensor, *, depth: int) -> Tensor:
+        return self.run((item.item,), tensor, depth=depth)
+
+
+def _used(items: Sequence[Item]) -> Iterator[int]:
+    """Yield the identities of the items that `use` applies again."""
+    for item in items:
+        if isinstance(item, Use):
+            yield id(item.item)
+        elif isinstance(item, Repeat | Out):
+            yield from _used(item.body)
+        elif isinstance(item, Join):
+            for branch in item.branches:
+                yield from _used(branch)
+
+
 def _has_tags(items: Sequence[Item]) -> bool:
     return any(
-        isinstance(item, Tag | JoinTag)
-        or (isinstance(item, Repeat) and _has_tags(item.body))
+        isinstance(item, Tag | JoinTag | From | Use)
+        or (isinstance(item, Repeat | Out) and _has_tags(item.body))
         or (isinstance(item, Join) and any(map(_has_tags, item.branches)))
         for item in items
     )

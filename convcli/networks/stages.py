@@ -64,6 +64,8 @@ class Stage(NamedTuple):
         Path of the module that it belongs to in a model file, such as ``layer1.0.conv1``; empty for text.
     shares : int or None
         Number of the stage whose weights it uses, too: they count there alone. None if it has its own.
+    lead : str
+        Words of the text before it that say what it reads, such as ``from @skip`` or ``out``.
     """
 
     layer: Layer
@@ -84,6 +86,7 @@ class Stage(NamedTuple):
     tags: tuple[str, ...] = ()
     name: str = ""
     shares: int | None = None
+    lead: str = ""
 
     @property
     def text(self) -> str:

@@ -237,8 +237,9 @@ def table_rows(network: Network, *, by_block: bool = False) -> list[Row]:
 
 
 def _label(stage: Stage) -> str:
-    """Return the text of a layer, after ``|`` if it begins another branch, with its tags."""
-    return " ".join(["|"] * stage.starts_branch + [stage.text] + [f"@{tag}" for tag in stage.tags])
+    """Return the text of a layer with its tags, after ``|`` if it begins a branch, and what it reads."""
+    lead = [f"{stage.lead}:"] * bool(stage.lead)
+    return " ".join(["|"] * stage.starts_branch + lead + [stage.text] + [f"@{tag}" for tag in stage.tags])
 
 
 def _sums(name: str, groups: Sequence[Sequence[Stage]], count: str, rank: int = 0) -> Column:

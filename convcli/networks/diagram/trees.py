@@ -6,7 +6,7 @@ from itertools import count
 
 from convcli.networks.network import Network
 from convcli.networks.stages import Stage
-from convcli.networks.text.spec import Item, Join, JoinTag, LayerItem, Repeat
+from convcli.networks.text.spec import Item, Join, JoinTag, LayerItem, Out, Repeat, Tag, Use
 
 __all__ = ["Fork", "Link", "Part", "Tree", "block_tree", "layer_tree"]
 
@@ -115,13 +115,21 @@ class _Reader:
                 for _ in range(item.times):
                     parts += self.parts(item.body)
             elif isinstance(item, Join):
-                branches = tuple(self.parts(branch) for branch in item.branches)
-                parts.append(Fork(branches, next(self.numbers)))
+                branches = []
+                for branch in item.branches:
+                    part = (next(self.numbers),) if item.splits else ()
+                    branches.append((*part, *self.parts(branch)))
+                parts.append(Fork(tuple(branches), next(self.numbers)))
             elif isinstance(item, JoinTag):
                 target = next(self.numbers)
                 parts.append(target)
-                self.links.append(Link(self.tags[item.name], target))
-            else:
+                if item.name in self.tags:  # not the input, which has no box
+                    self.links.append(Link(self.tags[item.name], target))
+            elif isinstance(item, Out):
+                parts += self.parts(item.body)
+            elif isinstance(item, Use):
+                parts += self.parts((item.item,))
+            elif isinstance(item, Tag):
                 last = parts[-1]
                 self.tags[item.name] = last.join if isinstance(last, Fork) else last
         return tuple(parts)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import Layer, Size, channels_of, image_size
+from convcli.networks.layer_types.base import Layer, Size, channels_of, image_size, sides_of
 from convcli.sizes.resized import CroppedAxis
 from convcli.sizes.text import PaddingAmounts, format_size
 
@@ -87,8 +87,10 @@ class Slice(Layer):
         """
         channels = channels_of(size)
         stop = channels if self.stop is None else self.stop
-        if channels is None or stop is None:
+        if stop is None:
             return size
+        if channels is None:
+            return (*sides_of(size), stop - self.start)
         if stop > channels or self.start >= stop:
             raise SizeError(
                 f"channels {self.start}:{stop}",

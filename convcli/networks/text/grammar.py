@@ -2,11 +2,12 @@
 
 ::
 
-    spec     =  ["in" SIZE] items
+    spec     =  ["in" [SIZE] {"@" NAME}] items
     items    =  item {("," | end of line) item}
-    item     =  (layer | join | repeat) {"@" NAME}
+    item     =  (layer | join | repeat | "use" "@" NAME) {"@" NAME} | "from" "@" NAME | "out" "{" items "}"
     layer    =  WORD {WORD}                    conv 6 f5 s2
-    join     =  ("add" | "cat" | "mul") ("{" items "|" items {"|" items} "}" | "@" NAME)
+    join     =  ("add" | "cat" | "mul") (branches | "@" NAME) | "split" [NUMBER] branches
+    branches =  "{" items "|" items {"|" items} "}"
     repeat   =  NUMBER "x" "{" items "}"
 
 ``#`` starts a comment. Only the words are checked here: whether the layers fit each other depends on the
@@ -15,11 +16,26 @@ input.
 
 import re
 from collections.abc import Sequence
-from typing import NoReturn
+from itertools import chain
+from typing import NamedTuple, NoReturn
 
-from convcli.errors import SizeError, SpecError, best_match
-from convcli.networks.text.layer_words import KEYWORDS, LAYER_NAMES, parse_layer
-from convcli.networks.text.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Spec, Tag
+from convcli.errors import SizeError, SpecError, best_match, suggestion
+from convcli.networks.layer_types.base import Size
+from convcli.networks.text.layer_words import GRAPH_WORDS, KEYWORDS, LAYER_NAMES, parse_layer
+from convcli.networks.text.spec import (
+    From,
+    Item,
+    Join,
+    JoinKind,
+    JoinTag,
+    LayerItem,
+    Out,
+    Position,
+    Repeat,
+    Spec,
+    Tag,
+    Use,
+)
 from convcli.networks.text.tokens import Token, TokenKind, tokenize
 from convcli.sizes.text import parse_count, parse_size
 
@@ -27,6 +43,7 @@ __all__ = ["parse_spec"]
 
 MAX_LAYERS = 100_000  # repeats written out
 MAX_DEPTH = 100  # braces within braces
+MAX_COMPARED = 1000  # tags with an unknown one: comparing takes time
 
 
 def parse_spec(text: str, source: str = "", *, network_names: Sequence[str] = ()) -> Spec:
@@ -55,12 +72,21 @@ def parse_spec(text: str, source: str = "", *, network_names: Sequence[str] = ()
     return _Parser(text, source, network_names).spec()
 
 
+class _Tagged(NamedTuple):
+    """An item that has a tag; None for the input. Its layers and the depth of its braces."""
+
+    item: Item | None
+    layers: int = 0
+    height: int = 0
+
+
 class _Parser:
     def __init__(self, text: str, source: str, network_names: Sequence[str]) -> None:
         self.source = source
         self.network_names = network_names
         self.tokens = tokenize(text.removeprefix("\ufeff"), self.fail)
         self.index = 0
+        self.tagged: dict[str, _Tagged] = {}
 
     def fail(self, position: Position, why: str) -> NoReturn:
         raise SpecError(f"{self.source}{', '[: 2 * bool(self.source)]}{position}", why)
@@ -68,22 +94,38 @@ class _Parser:
     def spec(self) -> Spec:
         self.skip_separators()
         first = self.token
-        size = None
+        size: Size | None = None
+        tags: tuple[Tag, ...] = ()
         if first.kind == TokenKind.WORD and first.text.lower() == "in":
             self.index += 1
-            words = self.words()
-            if len(words) != 1:
-                self.fail(first.position, "in takes only the input size, for example: in 32x32x3")
-            try:
-                size = parse_size(words[0].text, "input")
-            except SizeError as error:
-                self.fail(words[0].position, f"{error.what} {error.why}")
-            self.check_end_of_item()
+            size, tags = self.input(first)
         items = self.items(None, 0)
         if not items:
             self.fail(first.position, "there are no layers; write some, for example: conv 6 f5, maxpool f2")
         self.check_count_layers(items)
-        return Spec(size, items, self.source)
+        return Spec(size, items, self.source, tags)
+
+    def input(self, first: Token) -> tuple[Size | None, tuple[Tag, ...]]:
+        """Parse what follows ``in``: the size, which may be missing before tags, and tags."""
+        words = self.words()
+        tags = self.tags()
+        size = None
+        if len(words) > 1 or not (words or tags):
+            self.fail(first.position, "in takes only the input size, for example: in 32x32x3")
+        if words:
+            try:
+                size = parse_size(words[0].text, "input")
+            except SizeError as error:
+                self.fail(words[0].position, f"{error.what} {error.why}")
+        self.tagged |= {tag.name: _Tagged(None) for tag in tags}
+        self.check_end_of_item()
+        return size, tags
+
+    def tags(self) -> tuple[Tag, ...]:
+        start = self.index
+        while self.token.kind == TokenKind.TAG:
+            self.index += 1
+        return tuple(Tag(token.text, token.position) for token in self.tokens[start : self.index])
 
     @property
     def token(self) -> Token:
@@ -125,23 +167,102 @@ class _Parser:
             self.fail(first.position, f"@{first.text[:50]} must follow the layer whose output it names")
         if first.kind == TokenKind.MARK:
             self.fail(
-                first.position, "a brace must follow add, cat, mul or a repeat, as in: 3 x { conv 64 f3 p1 }"
+                first.position,
+                "a brace must follow add, cat, mul, split, out or a repeat, as in: 3 x { conv 64 f3 p1 }",
             )
         self.index += 1
         word = first.text.lower()
         item: Item
         if word[0].isdecimal():
             item = self.repeat(first, depth)
-        elif word in tuple(JoinKind):
-            item = self.join(JoinKind(word), first.position, depth)
+        elif word in GRAPH_WORDS:
+            item = self.graph_item(word, first, depth)
         else:
             item = self.layer(first)
-        items: list[Item] = [item]
-        while self.token.kind == TokenKind.TAG:
-            items.append(Tag(self.token.text, self.token.position))
-            self.index += 1
+        tags = self.tags()
+        if tags:
+            if isinstance(item, Out | From):
+                why = (
+                    "out goes on with its input: put the tag before it, or inside of its braces"
+                    if isinstance(item, Out)
+                    else f"the output has the name @{item.name[:50]} already"
+                )
+                self.fail(tags[0].position, f"@{tags[0].name[:50]} cannot stand here: {why}")
+            self.check_count_layers([item])
+            target = item.item if isinstance(item, Use) else item
+            tagged = _Tagged(target, _count_layers([item]), _height([target]))
+            self.tagged |= {tag.name: tagged for tag in tags}
         self.check_end_of_item()
-        return items
+        return [item, *tags]
+
+    def graph_item(self, word: str, first: Token, depth: int) -> Item:
+        """Parse what changes where layers read from: a join, a split, an output, or the use of a tag."""
+        if word == "out":
+            return self.out(first, depth)
+        if word == "from":
+            return From(self.tag_of(first), first.position)
+        if word == "use":
+            return self.use(first, depth)
+        if word == "split":
+            return self.split(first, depth)
+        return self.join(JoinKind(word), first.position, depth)
+
+    def out(self, first: Token, depth: int) -> Out:
+        if not self.at_mark("{"):
+            self.fail(first.position, "out needs layers in braces, as in: out { conv 10 f1 }")
+        open_brace = self.token
+        self.index += 1
+        body = self.items(open_brace, depth + 1)
+        if self.at_mark("|"):
+            self.fail(self.token.position, "out cannot have branches; write another out for another output")
+        self.index += 1
+        return Out(body, first.position)
+
+    def tag_of(self, first: Token) -> str:
+        """Parse the tag that must follow ``from`` and ``use``."""
+        if self.token.kind != TokenKind.TAG:
+            word = first.text.lower()
+            self.fail(first.position, f"{word} needs the tag of an earlier output, as in: {word} @skip")
+        self.index += 1
+        return self.tokens[self.index - 1].text
+
+    def use(self, first: Token, depth: int) -> Use:
+        name = self.tag_of(first)
+        tagged = self.tagged.get(name)
+        if tagged is None:
+            known = [tag[:50] for tag in list(self.tagged)[-MAX_COMPARED:]]
+            why = (
+                suggestion(name, known) if known else f"no earlier layer has a tag; put @{name[:50]} after it"
+            )
+            self.fail(first.position, f"use @{name[:50]}: unknown tag; {why}")
+        if tagged.item is None:
+            self.fail(
+                first.position, f"use @{name[:50]}: is the input; to go on from it, write from @{name[:50]}"
+            )
+        if depth + tagged.height + 1 > MAX_DEPTH:
+            self.fail(
+                first.position, f"braces are nested more than {MAX_DEPTH} deep, with those of @{name[:50]}"
+            )
+        return Use(name, tagged.item, tagged.layers, tagged.height, first.position)
+
+    def split(self, first: Token, depth: int) -> Join:
+        count = None
+        if self.token.kind == TokenKind.WORD:
+            try:
+                count = parse_count(self.token.text, "parts", minimum=2)
+            except SizeError as error:
+                self.fail(self.token.position, f"{error.what} {error.why}")
+            self.index += 1
+        if not self.at_mark("{"):
+            self.fail(first.position, "split needs branches, as in: split 2 { conv 64 f3 p1 | }")
+        branches = self.branches("split", depth)
+        if count is not None and count != len(branches):
+            self.fail(
+                first.position,
+                f"split {count} needs {count} branches, one for each part of the channels, but has "
+                f"{len(branches)}",
+            )
+        return Join(JoinKind.CAT, branches, first.position, splits=True)
 
     def check_end_of_item(self) -> None:
         if self.token.kind in (TokenKind.SEPARATOR, TokenKind.END) or self.at_mark("}") or self.at_mark("|"):
@@ -184,7 +305,7 @@ class _Parser:
         self.index += 1
         body = self.items(open_brace, depth + 1)
         if self.at_mark("|"):
-            self.fail(self.token.position, "a repeat cannot have branches; only add, cat and mul can")
+            self.fail(self.token.position, "a repeat cannot have branches; only add, cat, mul and split can")
         self.index += 1
         if not _count_layers(body):
             self.fail(open_brace.position, "there is nothing to repeat")
@@ -210,6 +331,9 @@ class _Parser:
                 position,
                 f"{kind} needs branches or a tag, as in: {kind} {{ conv 64 f3 p1 | }} or {kind} @skip",
             )
+        return Join(kind, self.branches(kind, depth), position)
+
+    def branches(self, word: str, depth: int) -> tuple[tuple[Item, ...], ...]:
         open_brace = self.token
         branches = []
         while True:
@@ -221,15 +345,17 @@ class _Parser:
         if len(branches) < 2:
             self.fail(
                 open_brace.position,
-                f"{kind} needs at least two branches, separated by |; an empty branch is the input itself",
+                f"{word} needs at least two branches, separated by |; an empty branch is the input itself",
             )
-        return Join(kind, tuple(branches), position)
+        return tuple(branches)
 
     def check_count_layers(self, items: Sequence[Item]) -> None:
         count = _count_layers(items)
         if count > MAX_LAYERS:
             shown = f"{count:,}" if count < 10**30 else "more than 10^30"
-            position = next((item.position for item in items if isinstance(item, Repeat)), items[0].position)
+            large = (item for item in items if _count_layers([item]) > MAX_LAYERS)
+            repeats = (item for item in items if isinstance(item, Repeat | Use))
+            position = next(chain(large, repeats, items)).position
             self.fail(
                 position, f"makes {shown} layers with repeats written out; at most {MAX_LAYERS:,} are allowed"
             )
@@ -242,7 +368,24 @@ def _count_layers(items: Sequence[Item]) -> int:
         if isinstance(item, Repeat):
             total += item.times * _count_layers(item.body)
         elif isinstance(item, Join):
-            total += 1 + sum(_count_layers(branch) for branch in item.branches)
-        elif not isinstance(item, Tag):
+            total += 1 + sum(item.splits + _count_layers(branch) for branch in item.branches)
+        elif isinstance(item, Out):
+            total += _count_layers(item.body)
+        elif isinstance(item, Use):
+            total += item.layers
+        elif not isinstance(item, Tag | From):
             total += 1
     return total
+
+
+def _height(items: Sequence[Item]) -> int:
+    """Return the depth of the braces in items, and in the items that they use."""
+    height = 0
+    for item in items:
+        if isinstance(item, Repeat | Out):
+            height = max(height, 1 + _height(item.body))
+        elif isinstance(item, Join):
+            height = max(height, 1 + max(map(_height, item.branches)))
+        elif isinstance(item, Use):
+            height = max(height, 1 + item.height)
+    return height

@@ -21,7 +21,7 @@ from convcli.networks.text.spec import JoinKind, Position
 from convcli.networks.text.tokens import Token
 from convcli.sizes.text import NamedPadding, parse_count, parse_padding, parse_pair
 
-__all__ = ["KEYWORDS", "LAYER_NAMES", "next_words", "parse_layer"]
+__all__ = ["GRAPH_WORDS", "KEYWORDS", "LAYER_NAMES", "next_words", "parse_layer"]
 
 
 class _Option(NamedTuple):
@@ -142,7 +142,14 @@ _SYNTAX: dict[str, _LayerSyntax] = {
 }  # fmt: skip
 LAYER_NAMES = {name: (word, syntax) for word, syntax in _SYNTAX.items() for name in (word, *syntax.names)}
 LAYER_NAMES["swish"] = LAYER_NAMES["silu"]
-KEYWORDS = (*_SYNTAX, *JoinKind, "in")  # that error messages suggest
+GRAPH_WORDS = {
+    **{str(kind): f"{kind} {{ A | B }}, or {kind} @NAME" for kind in JoinKind},
+    "split": "split N { A | B }",
+    "out": "out { A }",
+    "from": "from @NAME",
+    "use": "use @NAME",
+}  # words that change where layers read from, with their syntax
+KEYWORDS = (*_SYNTAX, *GRAPH_WORDS, "in")  # that error messages suggest
 
 
 def next_words(layer: Sequence[str]) -> dict[str, str]:
@@ -166,8 +173,7 @@ def next_words(layer: Sequence[str]) -> dict[str, str]:
     ['s', 'p', 'd', 'g', 'nobias', 'ceil']
     """
     if not layer:
-        joins = {str(kind): f"{kind} {{ A | B }}, or {kind} @NAME" for kind in JoinKind}
-        return {word: syntax.usage for word, syntax in _SYNTAX.items()} | joins | {"in": "in HxWxC"}
+        return {word: syntax.usage for word, syntax in _SYNTAX.items()} | GRAPH_WORDS | {"in": "in HxWxC"}
     if layer[0].lower() not in LAYER_NAMES:
         return {}
     _, syntax = LAYER_NAMES[layer[0].lower()]
@@ -244,7 +250,7 @@ def _parse_word(name: str, syntax: _LayerSyntax, text: str) -> tuple[_Option, st
         raise SizeError(
             repr(text[:50]), f"must be a letter and its value together, as in {example}: {syntax.usage}"
         )
-    if word in LAYER_NAMES or word in tuple(JoinKind):
+    if word in LAYER_NAMES or word in GRAPH_WORDS:
         raise SizeError(text[:50], f"is a layer of its own: put a comma between {name} and {word}")
     raise SizeError(repr(text[:50]), f"is not an option of {name}: {_options_of(name, syntax)}")
 

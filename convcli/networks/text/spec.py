@@ -1,11 +1,24 @@
-"""A network as parsed from text: layers, joins, repeats and tags, each with its line and column."""
+"""A network as parsed from text: layers, joins, repeats, tags and outputs, each with its line and column."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 from convcli.networks.layer_types.base import Layer, Size
 
-__all__ = ["Item", "Join", "JoinKind", "JoinTag", "LayerItem", "Position", "Repeat", "Spec", "Tag"]
+__all__ = [
+    "From",
+    "Item",
+    "Join",
+    "JoinKind",
+    "JoinTag",
+    "LayerItem",
+    "Out",
+    "Position",
+    "Repeat",
+    "Spec",
+    "Tag",
+    "Use",
+]
 
 
 class Position(NamedTuple):
@@ -49,11 +62,15 @@ class JoinTag(NamedTuple):
 
 
 class Join(NamedTuple):
-    """Feeds its input to every branch and joins their outputs; an empty branch is the input itself."""
+    """Feeds its input to every branch and joins their outputs; an empty branch is the input itself.
+
+    If it `splits`, each branch gets an equal part of the channels instead, and the kind is ``cat``.
+    """
 
     kind: JoinKind
     branches: tuple[tuple["Item", ...], ...]
     position: Position
+    splits: bool = False
 
 
 class Repeat(NamedTuple):
@@ -64,7 +81,41 @@ class Repeat(NamedTuple):
     position: Position
 
 
-Item = LayerItem | Tag | JoinTag | Join | Repeat
+class Out(NamedTuple):
+    """Feeds its input to its body, whose output is one of the network's; the input goes on behind it."""
+
+    body: tuple["Item", ...]
+    position: Position
+
+
+class From(NamedTuple):
+    """Goes on from a tagged output."""
+
+    name: str
+    position: Position
+
+
+class Use(NamedTuple):
+    """Applies a tagged item again, with the same weights.
+
+    Attributes
+    ----------
+    name : str
+    item : Item
+        What the tag named where the text uses it: the last item above that has it.
+    layers, height : int
+        Number of layers of that item, with repeats written out, and depth of the braces in it.
+    position : Position
+    """
+
+    name: str
+    item: "Item"
+    layers: int
+    height: int
+    position: Position
+
+
+Item = LayerItem | Tag | JoinTag | Join | Repeat | Out | From | Use
 
 
 class Spec(NamedTuple):
@@ -77,8 +128,11 @@ class Spec(NamedTuple):
     items : tuple of Item
     source : str
         The file of the text, for messages; empty for typed text.
+    input_tags : tuple of Tag
+        Names of the input.
     """
 
     input: Size | None
     items: tuple[Item, ...]
     source: str = ""
+    input_tags: tuple[Tag, ...] = ()
