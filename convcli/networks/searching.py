@@ -6,14 +6,14 @@ anew at every side.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from convcli.errors import SizeError, UsageError
 from convcli.networks.building import NetworkBuilder, build
-from convcli.networks.layer_types.base import Layer, Sides, Size
+from convcli.networks.layer_types.base import AnyAxis, Layer, Sides, Size
 from convcli.networks.layer_types.joins import JoinLayer
 from convcli.networks.layer_types.shuffling import PixelUnshuffle
-from convcli.networks.stages import Stage, Tensor
+from convcli.networks.stages import Tensor
 from convcli.networks.text.spec import (
     From,
     Item,
@@ -28,14 +28,14 @@ from convcli.networks.text.spec import (
     Tag,
     Use,
 )
-from convcli.sizes.text import NamedPadding
+from convcli.sizes.text import NamedPadding, format_size
 from convcli.sizes.windowed import Axis
 
 if TYPE_CHECKING:
     from convcli.networks.models.reading import ModelFile
     from convcli.networks.network import Network
 
-__all__ = ["first_unread_layer", "smallest_side", "valid_sides"]
+__all__ = ["FullRead", "first_unread_layer", "smallest_side", "valid_sides"]
 
 MAX_TRIED = 4096  # sides, for a network that may work at a side and fail at a larger one
 MAX_BITS = 1600  # of a side that can still be typed
@@ -45,7 +45,38 @@ MAX_MODEL_WORK = 200_000  # layers of a model file that are computed, for all si
 MAX_KEPT = 1_000_000  # outputs of layers, to bound memory
 
 
-def valid_sides(source: "Spec | ModelFile", size: Size | str | None, sides: range) -> Iterator[int]:
+class FullRead(NamedTuple):
+    """The rule that layers read every row and column of their input.
+
+    Attributes
+    ----------
+    exempt : tuple of int or None
+        Kernel size of layers that may skip some: the strided 1x1 convolutions of shortcuts do so at any side.
+
+    Examples
+    --------
+    >>> gaps = (Axis(side=8, window=1, stride=2),) * 2
+    >>> FullRead().unread(gaps), FullRead((1, 1)).unread(gaps)
+    (4, 0)
+    """
+
+    exempt: tuple[int, ...] | None = None
+
+    def unread(self, axes: Sequence[AnyAxis] | None) -> int | str:
+        """Return how many rows or columns of its input a layer never reads, whichever is more."""
+        if not axes or (self.exempt and self.exempt == tuple(getattr(axis, "window", 0) for axis in axes)):
+            return 0
+        counts = [axis.unread_count() for axis in axes]
+        return "an unknown number" if None in counts else max(count or 0 for count in counts)
+
+
+def valid_sides(
+    source: "Spec | ModelFile",
+    size: Size | str | None,
+    sides: range,
+    *,
+    exempt: tuple[int, ...] | None = None,
+) -> Iterator[int]:
     """Return the sides of square inputs at which every layer reads every row and column.
 
     Parameters
@@ -54,6 +85,8 @@ def valid_sides(source: "Spec | ModelFile", size: Size | str | None, sides: rang
     size : tuple of int, str or None
         An input that gives the channels, if the source has none; a text for a model file.
     sides : range
+    exempt : tuple of int or None
+        See `FullRead`.
 
     Raises
     ------
@@ -66,13 +99,15 @@ def valid_sides(source: "Spec | ModelFile", size: Size | str | None, sides: rang
     >>> list(valid_sides(read_spec("conv 8 f11 s4, maxpool f3 s2"), (1, 1, 3), range(220, 240)))
     [227, 235]
     """
-    return filter(_trial(source, size, reads_all=True), sides)
+    return filter(_trial(source, size, FullRead(exempt)), sides)
 
 
-def _trial(source: "Spec | ModelFile", size: Size | str | None, *, reads_all: bool) -> Callable[[int], bool]:
-    """Return a function that tells whether a side works; with `reads_all`, whether every layer reads all."""
+def _trial(
+    source: "Spec | ModelFile", size: Size | str | None, rule: FullRead | None = None
+) -> Callable[[int], bool]:
+    """Return a function that tells whether a side works, and whether layers follow a rule."""
     if isinstance(source, Spec):
-        follower = _SizeFollower(source, reads_all=reads_all)
+        follower = _SizeFollower(source, rule)
         return lambda side: follower.works_on(_square_input(source, size, side))
     work = 0
 
@@ -87,7 +122,7 @@ def _trial(source: "Spec | ModelFile", size: Size | str | None, *, reads_all: bo
             raise UsageError(
                 source.path, f"has too many layers to try so many sides: more than {MAX_MODEL_WORK:,} in all"
             )
-        return not reads_all or not any(map(_unread_count, layers))
+        return rule is None or not any(rule.unread(stage.axes) for stage in layers)
 
     return works
 
@@ -100,7 +135,9 @@ def _at(source: "Spec | ModelFile", size: Size | str | None, side: int) -> "Netw
     return source.square(side, size)
 
 
-def first_unread_layer(source: "Spec | ModelFile", size: Size | str | None, side: int) -> str:
+def first_unread_layer(
+    source: "Spec | ModelFile", size: Size | str | None, side: int, *, exempt: tuple[int, ...] | None = None
+) -> str:
     """Return, as text, the first layer that is impossible or does not read all of its input.
 
     Examples
@@ -114,19 +151,15 @@ def first_unread_layer(source: "Spec | ModelFile", size: Size | str | None, side
     except SizeError as error:
         return f"at {side}, {error.what}: {error.why}"
     for stage in network.layers:
-        if count := _unread_count(stage):
+        if count := FullRead(exempt).unread(stage.axes):
             axis = max(stage.axes or (), key=lambda axis: axis.unread_count() or 0)
-            leaves_gaps = isinstance(axis, Axis) and axis.stride > axis.extent
-            why = ": its stride skips them at every side" * leaves_gaps
+            why = ""
+            if isinstance(axis, Axis) and axis.stride > axis.extent:
+                window = format_size(getattr(axis, "window", 1) for axis in stage.axes or ())
+                why = f": its stride skips them at every side; --ignore-unread-by {window} exempts it"
             where = f"{stage.text} ({stage.place})" if stage.place else stage.text
             return f"at {side}, {where} never reads {count} of its {axis.side} rows{why}"
     return f"at {side}, every row and column is read"
-
-
-def _unread_count(stage: Stage) -> int | str:
-    """Return how many rows or columns of its input a layer never reads, whichever is more."""
-    counts = [axis.unread_count() for axis in stage.axes or ()]
-    return "an unknown number" if None in counts else max((count or 0 for count in counts), default=0)
 
 
 def smallest_side(source: "Spec | ModelFile", size: Size | str | None) -> int:
@@ -147,7 +180,7 @@ def smallest_side(source: "Spec | ModelFile", size: Size | str | None) -> int:
     >>> smallest_side(read_spec("in 32x32x1\\nconv 6 f5, maxpool f2, conv 16 f5"), None)
     14
     """
-    works = _trial(source, size, reads_all=False)
+    works = _trial(source, size)
     if not isinstance(source, Spec) or not _is_monotone(source.items):
         side = next(filter(works, range(1, MAX_TRIED + 1)), None)
         return _raise_last_error(source, size) if side is None else side
@@ -201,11 +234,11 @@ def _square_input(spec: Spec, size: Size | str | None, side: int) -> Size:
 class _SizeFollower(NetworkBuilder):
     """Follows input sizes through a network; computes once what layers and groups of them make of a size."""
 
-    def __init__(self, spec: Spec, *, reads_all: bool = False) -> None:
+    def __init__(self, spec: Spec, rule: FullRead | None = None) -> None:
         super().__init__(spec.source)
         self.items = spec.items
         self.input_tags = spec.input_tags
-        self.reads_all = reads_all  # whether a layer that does not read all of its input is impossible
+        self.rule = rule  # a layer that does not follow it is impossible
         self.work = 0
         self._has_tags: dict[int, bool] = {}  # of items in sequence, by their identity
         self._numbers: dict[int, int] = {}  # of a layer, by its identity; equal layers have one number
@@ -273,7 +306,7 @@ class _SizeFollower(NetworkBuilder):
     def _output(self, layer: Layer, position: Position | None, size: Size) -> Tensor:
         self._count(COMPUTING)
         axes, output, _, _ = self.measure(layer, position, size)
-        if self.reads_all and any(axis.unread_count() != 0 for axis in axes or ()):
+        if self.rule is not None and self.rule.unread(axes):
             raise SizeError(layer.text, "does not read all of its input")
         return Tensor(output, None, 0)
 

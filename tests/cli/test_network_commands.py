@@ -539,7 +539,7 @@ def test_valid_sizes_and_smallest(convcli: Runner, net: Path) -> None:
     ("sides", "why"),
     [
         ("210..211", "at 211, conv 128 f1 s2 nobias (line 11, column 71) never reads 26 of its 53 rows: "
-         "its stride skips them at every side"),
+         "its stride skips them at every side; --ignore-unread-by 1x1 exempts it"),
         ("11..11", "at 11, conv 128 f1 s2"),
     ],
 )  # fmt: skip
@@ -548,6 +548,20 @@ def test_the_first_loss_is_named(convcli: Runner, sides: str, why: str) -> None:
     assert (ran.code, ran.out) == (0, "")
     assert ran.err.startswith(
         f"convcli: note: no side in --valid-sizes {sides} lets every layer read every pixel: {why}"
+    )
+
+
+def test_strided_shortcuts_may_skip_pixels(convcli: Runner) -> None:
+    ran = convcli("shape", "resnet18", "--valid-sizes", "32..34", "--ignore-unread-by", "1x1")
+    assert ran.all == (0, "32\n33\n34\n", "")
+    skipping = "conv 3 f1 s2, conv 3 f2 s2"
+    words = ("shape", skipping, "--n", "1x1x3", "--valid-sizes", "4..12")
+    assert convcli(*words, "--ignore-unread-by", "1").out.split() == ["4", "7", "8", "11", "12"]
+    assert convcli(*words, "--ignore-unread-by", "2").out == ""
+    assert convcli("shape", "resnet18", "--ignore-unread-by", "1x1").all == (
+        2,
+        "",
+        "convcli: --ignore-unread-by: needs --valid-sizes\n",
     )
 
 

@@ -149,6 +149,7 @@ USES: dict[str, dict[str, Use]] = {
         "--by-block": use("--by-block", needs=(NET,)),
         "--expect": use("--expect", "99"),
         "--valid-sizes": use("--valid-sizes", "30..40", needs=(NET,)),
+        "--ignore-unread-by": use("--ignore-unread-by", "2", needs=(("--valid-sizes", "30..40"), NET)),
         "--smallest": use("--smallest", needs=(NET,)),
         "--csv": use("--csv"),
         "--md": use("--md"),
@@ -260,17 +261,18 @@ REFUSED = {  # each option, and those that it cannot be combined with
 --json: --text
 """,
     "shape": """
---filter-size: --last --by-block --valid-sizes --smallest
---padding: --last --by-block --valid-sizes --smallest
---stride: --want --last --by-block --valid-sizes --smallest
---dilation: --last --by-block --valid-sizes --smallest
---ceil: --want --last --by-block --valid-sizes --smallest
---c-out: --want --last --by-block --valid-sizes --smallest
---want: --last --by-block --expect --valid-sizes --smallest --csv --md
---last: --by-block --valid-sizes --smallest --csv --md
---by-block: --valid-sizes --smallest
---expect: --valid-sizes --smallest
+--filter-size: --last --by-block --valid-sizes --smallest --ignore-unread-by
+--padding: --last --by-block --valid-sizes --smallest --ignore-unread-by
+--stride: --want --last --by-block --valid-sizes --smallest --ignore-unread-by
+--dilation: --last --by-block --valid-sizes --smallest --ignore-unread-by
+--ceil: --want --last --by-block --valid-sizes --smallest --ignore-unread-by
+--c-out: --want --last --by-block --valid-sizes --smallest --ignore-unread-by
+--want: --last --by-block --expect --valid-sizes --smallest --csv --md --ignore-unread-by
+--last: --by-block --valid-sizes --smallest --csv --md --ignore-unread-by
+--by-block: --valid-sizes --smallest --ignore-unread-by
+--expect: --valid-sizes --smallest --ignore-unread-by
 --valid-sizes: --smallest --csv --md
+--ignore-unread-by: --smallest --csv --md
 --smallest: --csv --md
 --csv: --md --json --text
 --md: --json --text
@@ -322,6 +324,8 @@ NATURAL: dict[str, dict[tuple[str, str], str]] = {  # no effect of the first bes
     "shape": {
         ("--input-size", "--valid-sizes"): "it gives only the channels",
         ("--input-size", "--smallest"): "it gives only the channels",
+        ("--input-size", "--ignore-unread-by"): "it gives only the channels",
+        ("--valid-sizes", "--ignore-unread-by"): "it is used with it",
     },
     "params": {
         (option, form): "it applies to what is below the table"

@@ -44,6 +44,16 @@ def shape(
             rich_help_panel=options.NETWORK,
         ),
     ] = None,
+    ignore_unread_by: Annotated[
+        str | None,
+        typer.Option(
+            "--ignore-unread-by",
+            help="Let layers of this kernel size skip pixels in --valid-sizes, as in 1x1 for the strided "
+            "shortcuts of a ResNet.",
+            metavar="SIZE",
+            rich_help_panel=options.NETWORK,
+        ),
+    ] = None,
     smallest: Annotated[
         bool,
         typer.Option(
@@ -66,6 +76,7 @@ def shape(
     convcli shape --n 32x32x3 "conv 6 f5, maxpool f2, flatten, fc 10"
     convcli shape --n 9x9x3 "conv 8 f3 p1, add { conv 8 f3 p1 | }, gap"
     convcli shape alexnet --valid-sizes 200..260
+    convcli shape resnet18 --valid-sizes 200..260 --ignore-unread-by 1x1
 
     The size is floor((n + 2p - f)/s) + 1. Padding defaults to 0 and stride to 1; --want finds
     whichever you leave out. On a terminal, shows the formula with its numbers, and the input rows and
@@ -79,6 +90,8 @@ def shape(
     options.apply_text_option(text, json=json, csv=csv, markdown=md)
     output_format, checks = TableFormat.read(json=json, csv=csv, markdown=md), Checks.read(expect)
     size = None if n is None or network is not None else parse_size(n, "input")
+    if ignore_unread_by is not None and valid_sizes is None:
+        raise UsageError("--ignore-unread-by", "needs --valid-sizes")
     if network is None:
         if (by_block, valid_sizes, smallest) != (False, None, False):
             raise UsageError("NETWORK", "missing; for example: convcli shape resnet18")
@@ -121,7 +134,8 @@ def shape(
     from convcli.cli.reports.networks import report_shapes, search_sides
 
     if valid_sizes is not None or smallest:
-        search_sides(network, n, valid_sizes, json=json)
+        exempt = None if ignore_unread_by is None else parse_pair(ignore_unread_by, "kernel size")
+        search_sides(network, n, valid_sizes, exempt=exempt, json=json)
     else:
         checks.check(report_shapes(network, n, output_format, last=last, by_block=by_block))
     return 0

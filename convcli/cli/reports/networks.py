@@ -196,8 +196,18 @@ def _blocks_entry(network: Network, *, by_block: bool) -> dict[str, object]:
     return {"blocks": blocks_record(network)} if by_block else {}
 
 
-def search_sides(text: str, typed: str | None, side_range: str | None, *, json: bool) -> None:
-    """Print the sides in a range at which every pixel is read, or the smallest side that works."""
+def search_sides(
+    text: str,
+    typed: str | None,
+    side_range: str | None,
+    *,
+    exempt: tuple[int, ...] | None = None,
+    json: bool,
+) -> None:
+    """Print the sides in a range at which every pixel is read, or the smallest side that works.
+
+    Layers of the kernel size `exempt` need not read every pixel.
+    """
     # Late: most runs know the size.
     from convcli.networks.searching import first_unread_layer, smallest_side, valid_sides
 
@@ -221,13 +231,13 @@ def search_sides(text: str, typed: str | None, side_range: str | None, *, json: 
                 f"--valid-sizes {side_range[:50]}",
                 f"is a range of {end - first:,} sides; the limit is {MAX_SIDES:,}",
             )
-        found = list(valid_sides(source, size, range(first, end)))
+        found = list(valid_sides(source, size, range(first, end), exempt=exempt))
     if json:
         write_json({"sides": found})
     else:
         write("".join(f"{side}\n" for side in found))
     if not found:
-        why = first_unread_layer(source, size, end - 1)
+        why = first_unread_layer(source, size, end - 1, exempt=exempt)
         message("note", f"no side in --valid-sizes {side_range} lets every layer read every pixel: {why}")
 
 
