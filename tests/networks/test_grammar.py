@@ -225,10 +225,10 @@ def test_joins_tags_and_positions() -> None:
         ),
         ("fc", "line 1, column 1: fc needs a number of units: fc OUT [nobias]"),
         ("maxpool", "line 1, column 1: maxpool needs a kernel size: maxpool fF [sS] [pP] [dD] [ceil]"),
-        ("pad", "line 1, column 1: pad needs a padding: pad P"),
+        ("pad", "line 1, column 1: pad needs a padding: pad P [mirror] [edge]"),
         (
             "pad same",
-            "line 1, column 5: 'same' is not an option of pad: pad P",
+            "line 1, column 5: 'same' is not an option of pad: pad P [mirror] [edge]",
         ),
         (
             "pad padding=same",

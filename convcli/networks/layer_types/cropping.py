@@ -39,7 +39,7 @@ class Crop(Layer):
         if self.size is not None:
             if any(kept > side for kept, side in zip(self.size, sides, strict=True)):
                 raise SizeError(
-                    f"crop to {format_size(self.size)}",
+                    f"size {format_size(self.size)}",
                     f"is larger than the input of {format_size(sides)}; use pad to enlarge it",
                 )
             cut = [side - kept for kept, side in zip(self.size, sides, strict=True)]
@@ -52,8 +52,8 @@ class Crop(Layer):
         for axis in (rows, columns):
             if axis.output < 1:
                 raise SizeError(
-                    f"crop {axis.before}:{axis.after} on input {axis.side}",
-                    f"gives {axis.formula()}: nothing is left; cut off at most {axis.side - 1}",
+                    f"amounts {axis.before}:{axis.after} on side {axis.side}",
+                    f"give {axis.formula()}: nothing is left; cut off at most {axis.side - 1} in all",
                 )
         return rows, columns
 

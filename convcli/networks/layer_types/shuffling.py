@@ -84,9 +84,9 @@ class PixelShuffle(Layer):
         parts = self.factor ** len(image_size(self, size))
         if channels % parts:
             raise SizeError(
-                f"pixelshuffle {self.factor}",
-                f"needs channels that {parts} divides, but {channels} / {parts} leaves a remainder "
-                f"of {channels % parts}; make them {-(-channels // parts) * parts}",
+                f"{channels} channels",
+                f"must be a multiple of {parts}, but {channels} / {parts} leaves a remainder of "
+                f"{channels % parts}; make them {-(-channels // parts) * parts}",
             )
         return (*output[:-1], channels // parts)
 
@@ -121,9 +121,9 @@ class PixelUnshuffle(Layer):
         for side in sides:
             if side % self.factor:
                 raise SizeError(
-                    f"pixelunshuffle {self.factor}",
-                    f"needs sides that {self.factor} divides, but {side} / {self.factor} leaves a remainder "
-                    f"of {side % self.factor}",
+                    f"side {side}",
+                    f"must be a multiple of {self.factor}, but {side} / {self.factor} leaves a remainder of "
+                    f"{side % self.factor}; crop it by that, or pad it by {-side % self.factor}",
                 )
         rows, columns = (Axis(side, self.factor, stride=self.factor) for side in sides)
         return rows, columns

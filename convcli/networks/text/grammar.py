@@ -21,7 +21,8 @@ from typing import NamedTuple, NoReturn
 
 from convcli.errors import SizeError, SpecError, best_match, suggestion
 from convcli.networks.layer_types.base import Size
-from convcli.networks.text.layer_words import GRAPH_WORDS, KEYWORDS, LAYER_NAMES, parse_layer
+from convcli.networks.text.layer_syntax import GRAPH_WORDS, KEYWORDS
+from convcli.networks.text.layer_words import is_layer, parse_layer
 from convcli.networks.text.spec import (
     From,
     Item,
@@ -271,7 +272,7 @@ class _Parser:
 
     def layer(self, first: Token) -> LayerItem:
         word = first.text
-        if word.lower() not in LAYER_NAMES:
+        if not is_layer(word):
             if word.lower() == "in":
                 self.fail(first.position, "in may appear only once, before all layers")
             self.fail(first.position, self.unknown_word_error(word))
