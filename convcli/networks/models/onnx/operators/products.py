@@ -1,0 +1,207 @@
+"""Matrix products: dense layers where one factor is stored, else products of two computed arrays."""
+
+from collections.abc import Sequence
+from math import prod
+
+from convcli.networks.layer_types.dense import Dense
+from convcli.networks.models.onnx.arithmetic import broadcast_shape
+from convcli.networks.models.onnx.call import Call, Results, Rule
+from convcli.networks.models.onnx.values import Value
+from convcli.networks.models.operations import OperationKind, Shape, Weight
+
+__all__ = ["RULES", "multiply_matrices"]
+
+
+def gemm(call: Call) -> Results:
+    """Gemm: a dense layer with bias, and its weights often transposed."""
+    return _gemm(call, call.input(), call.input(1), call.optional(2))
+
+
+def _gemm(call: Call, data: Value, factor: Value, bias: Value | None) -> Value:
+    shape, other = call.shape_of(data), call.shape_of(factor)
+    if len(shape) != 2 or len(other) != 2:
+        call.fail_size("needs two matrices", shape, other)
+    if call.integer("transA"):
+        data = _transposed(call, data)
+        shape = shape[::-1]
+    inputs, units = other[::-1] if call.integer("transB") else other
+    if shape[1] != inputs:
+        call.fail_size(f"its weights read {inputs} values, not {shape[1]}", shape, other)
+    if not factor.is_constant:
+        result = call.emit(
+            OperationKind.MATMUL, (shape[0], units), inputs=[data, factor], macs=shape[0] * inputs * units
+        )
+        return result if bias is None else _added(call, result, bias)
+    has_bias = bias is not None and bias.is_constant and (bool(bias.weights) or bias.scalar not in (0, None))
+    weights = (*factor.weights, *(bias.weights if bias is not None and has_bias else ()))
+    result = _dense(call, data, units, (shape[0], units), 1, weights, bias=has_bias)
+    return result if bias is None or bias.is_constant else _added(call, result, bias)
+
+
+def _transposed(call: Call, data: Value) -> Value:
+    shape = call.shape_of(data)
+    return call.view(OperationKind.TRANSPOSE, shape[::-1], data, lambda _: (), permutation=(1, 0))
+
+
+def _added(call: Call, first: Value, second: Value) -> Value:
+    return call.emit(OperationKind.ADD, first.shape, inputs=[first, second], source="Add")
+
+
+def _dense(
+    call: Call, data: Value, units: int, shape: Shape, axis: int, weights: Sequence[Weight], *, bias: bool
+) -> Value:
+    layer = Dense(units=units, bias=bias)
+    return call.emit(
+        OperationKind.LAYER, shape, inputs=[data], weights=weights, layer=layer, channel_axis=axis
+    )
+
+
+def multiply_matrices(
+    call: Call, first: Value, second: Value, weights: Sequence[Weight] | None = None
+) -> Value:
+    """Multiply two tensors as numpy's matmul does: the last two axes are matrices, others are broadcast."""
+    one, other = call.shape_of(first), call.shape_of(second)
+    if not one or not other:
+        call.fail_size("needs matrices, not single numbers", one, other)
+    left, right = one if len(one) > 1 else (1, *one), other if len(other) > 1 else (*other, 1)
+    batch = broadcast_shape(left[:-2], right[:-2])
+    if left[-1] != right[-2] or batch is None:
+        call.fail_size(f"cannot multiply: {left[-1]} values in a row, {right[-2]} in a column", one, other)
+    shape = (*batch, *left[-2:-1] * (len(one) > 1), *right[-1:] * (len(other) > 1))
+    macs = prod(batch) * left[-2] * left[-1] * right[-1]
+    for data, factor, axis in ((first, second, len(one) - 1), (second, first, len(other) - 2)):
+        if factor.is_constant and not data.is_constant and len(call.shape_of(factor)) == 2 and axis > 0:
+            if call.shape_of(data) is other and len(other) < 2:
+                continue
+            units = right[-1] if factor is second else left[-2]
+            return _dense(call, data, units, shape, axis, weights or factor.weights, bias=False)
+    if weights is None:
+        weights = first.parameters + second.parameters
+    return call.emit(OperationKind.MATMUL, shape, inputs=[first, second], weights=weights, macs=macs)
+
+
+def matrix_product(call: Call) -> Results:
+    """MatMul and MatMulInteger."""
+    return multiply_matrices(call, call.input(), call.input(1))
+
+
+def quantized_matrix_product(call: Call) -> Results:
+    """QLinearMatMul: scales and zero points are no parameters."""
+    return multiply_matrices(call, call.input(), call.input(3))
+
+
+def quantized_gemm(call: Call) -> Results:
+    """com.microsoft.QGemm."""
+    return _gemm(call, call.input(), call.input(3), call.optional(6))
+
+
+def fused_matrix_product(call: Call) -> Results:
+    """com.microsoft.FusedMatMul, whose factors may be transposed."""
+    first, second = (
+        _swapped(call, call.input(index)) if call.integer(name) else call.input(index)
+        for index, name in enumerate(("transA", "transB"))
+    )
+    return multiply_matrices(call, first, second)
+
+
+def _swapped(call: Call, data: Value) -> Value:
+    """Swap the last two axes."""
+    shape = call.shape_of(data)
+    rank = len(shape)
+    if rank < 2:
+        return data
+    permutation = (*range(rank - 2), rank - 1, rank - 2)
+    result = tuple(shape[axis] for axis in permutation)
+    return call.view(OperationKind.TRANSPOSE, result, data, lambda _: (), permutation=permutation)
+
+
+def packed_matrix_product(call: Call) -> Results:
+    """com.microsoft.MatMulNBits: weights of a few bits, packed; `K` and `N` state their shape."""
+    data, packed = call.input(), call.input(1)
+    shape = call.shape()
+    inputs, units = call.integer("K"), call.integer("N")
+    if not shape or shape[-1] != inputs:
+        call.fail_size(f"its weights read {inputs} values", shape)
+    weights = [Weight(weight.name, (inputs, units), "int4") for weight in packed.weights]
+    return _dense(call, data, units, (*shape[:-1], units), len(shape) - 1, weights, bias=False)
+
+
+# Einsum ---------------------------------------------------------------------------------------------------
+
+
+def einsum(call: Call) -> Results:
+    """Einsum: of two tensors a product, of one a transpose or a sum."""
+    text = call.text("equation").replace(" ", "")
+    terms, arrow, output = text.partition("->")
+    operands = terms.split(",")
+    if len(operands) != len(call.inputs) or not operands[0]:
+        call.fail(f"equation {text[:50]!r} is not for {len(call.inputs)} inputs")
+    sides: dict[str, int] = {}
+    labels: list[list[str]] = []
+    for index, operand in enumerate(operands):
+        shape = call.shape(index)
+        names = _labels(operand, len(shape))
+        if len(names) != len(shape):
+            call.fail_size(f"equation {text[:50]!r} does not fit", shape)
+        labels.append(names)
+        for name, side in zip(names, shape, strict=True):
+            if sides.setdefault(name, side) not in (side, 1) and side != 1:
+                call.fail_size(f"equation {text[:50]!r}: {name} is {sides[name]} and {side}", shape)
+            sides[name] = max(sides[name], side)
+    flat = [name for names in labels for name in names]
+    dots = sorted({name for name in flat if len(name) > 1})
+    if arrow:
+        result = [part for name in _labels_of_text(output) for part in (dots if name == "..." else [name])]
+    else:
+        result = dots + sorted(name for name in set(flat) - set(dots) if flat.count(name) == 1)
+    if any(name not in sides for name in result):
+        call.fail(f"equation {text[:50]!r} makes axes that no input has")
+    return _contracted(call, labels, result, sides)
+
+
+def _labels_of_text(text: str) -> list[str]:
+    before, dots, after = text.partition("...")
+    return [*before, *([dots] if dots else []), *after]
+
+
+def _labels(text: str, rank: int) -> list[str]:
+    """Return a name for each axis; those of `...` are counted from the last."""
+    names = _labels_of_text(text)
+    missing = rank - (len(names) - names.count("..."))
+    filled = [f"...{place:02}" for place in range(64 - max(missing, 0), 64)]
+    return [part for name in names for part in (filled if name == "..." else [name])]
+
+
+def _contracted(call: Call, labels: list[list[str]], result: list[str], sides: dict[str, int]) -> Results:
+    shape = tuple(sides[name] for name in result)
+    data = call.input()
+    if len(labels) == 1:
+        if sorted(labels[0]) == sorted(result):
+            permutation = tuple(labels[0].index(name) for name in result)
+            return call.view(OperationKind.TRANSPOSE, shape, data, lambda _: (), permutation=permutation)
+        return call.emit(OperationKind.OTHER, shape, function="einsum")
+    if len(labels) == 2 and call.input(1).is_constant and not data.is_constant:
+        names, factor = labels
+        shared = [name for name in names if name in factor]
+        units = [name for name in factor if name not in names]
+        # A dense layer over the last axis, whose outputs are the last axis of the result.
+        if shared == names[-1:] and len(factor) == 2 and result == [*names[:-1], *units]:
+            weights = call.input(1).weights
+            return _dense(call, data, sides[units[0]], shape, len(names) - 1, weights, bias=False)
+    macs = prod(sides.values()) * (len(labels) - 1)
+    return call.emit(OperationKind.MATMUL, shape, macs=macs)
+
+
+RULES: dict[str, Rule] = {
+    "Gemm": gemm,
+    "QGemm": quantized_gemm,
+    "MatMul": matrix_product,
+    "MatMulInteger": matrix_product,
+    "DynamicQuantizeMatMul": matrix_product,
+    "MatMulIntegerToFloat": matrix_product,
+    "QLinearMatMul": quantized_matrix_product,
+    "FusedMatMul": fused_matrix_product,
+    "FusedGemm": gemm,
+    "MatMulNBits": packed_matrix_product,
+    "Einsum": einsum,
+}
