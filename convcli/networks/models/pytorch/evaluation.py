@@ -1,0 +1,201 @@
+"""Evaluates a program: what it does to inputs of given shapes, as operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convcli.errors import ConvcliError, SpecError
+from convcli.networks.models.operations import Array, Model, OperationKind
+from convcli.networks.models.pytorch.calls import Call, Reference, Stated, Subprogram
+from convcli.networks.models.pytorch.rules import (
+    attention,
+    constants,
+    elementwise,
+    indexing,
+    normalization,
+    numbers,
+    products,
+    recurrent,
+    reductions,
+    resizing,
+    views,
+    windows,
+)
+from convcli.networks.models.pytorch.rules.registry import RULES
+from convcli.networks.models.pytorch.steps import Step, Tensor, UnknownSize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from convcli.networks.models.operations import Operation, Shape
+    from convcli.networks.models.pytorch.calls import Argument, OutputName, Program
+
+__all__ = ["FAMILIES", "evaluate_program"]
+
+FAMILIES = (  # importing them registers their rules
+    attention, constants, elementwise, indexing, normalization, numbers, products, recurrent, reductions,
+    resizing, views, windows,
+)  # fmt: skip
+COSTLY = ("attention", "products", "recurrent", "windows")  # families with multiply-accumulates
+MAX_DEPTH = 20  # of programs within programs
+# Regions that run a program within: which of the arguments it is, and where its inputs start.
+REGIONS = {"wrap_with_set_grad_enabled", "wrap_with_autocast", "tag_activation_checkpoint", "wrap",
+           "checkpoint", "invoke_subgraph", "wrap_activation_checkpoint", "strict_mode"}  # fmt: skip
+# What a file can say that no exporter writes: rules index and count with numbers of the file.
+MALFORMED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+
+def evaluate_program(program: Program, shapes: Mapping[str, Shape]) -> Model:
+    """Compute what a program does to inputs of these shapes, by name.
+
+    Raises
+    ------
+    SizeError
+        A shape is impossible for an operation: the message names it and shows the arithmetic.
+    SpecError
+        A call has arguments that its function cannot have.
+    """
+    return _Evaluation(program, shapes).run()
+
+
+class _Evaluation:
+    """The state of an evaluation: the values of names so far, and the operations."""
+
+    def __init__(self, program: Program, shapes: Mapping[str, Shape]) -> None:
+        self.program = program
+        self.operations: list[Operation] = []
+        self.arrays = 0
+        # What the file states holds if the inputs have the shapes that it was exported with.
+        self.is_as_stated = True
+        self.values: dict[str, Any] = dict(program.constants)
+        for name, weight in program.weights.items():
+            self.values[name] = Tensor(weight.shape, None, weight.dtype, (weight,))
+        self.inputs: list[tuple[str, Array]] = []
+        for model_input in program.inputs:
+            shape = tuple(shapes[model_input.name])
+            stated = program.stated.get(model_input.name)
+            self.is_as_stated &= isinstance(stated, Stated) and stated.shape == shape
+            dtype = stated.dtype if isinstance(stated, Stated) else "float32"
+            array = Array(self.new_number(), shape)
+            self.inputs.append((model_input.name, array))
+            self.values[model_input.name] = Tensor(shape, array.number, dtype)
+
+    def new_number(self) -> int:
+        self.arrays += 1
+        return self.arrays - 1
+
+    def run(self) -> Model:
+        for call in self.program.calls:
+            self.perform(call, 0)
+        outputs = []
+        for reference in self.program.outputs:
+            value = self.values.get(reference.name)
+            if isinstance(value, Tensor) and (value.number is not None or value.weights):
+                value = self.step(Call("output", {}, ()), {}).computed(value)
+                outputs.append((reference.name, Array(value.number or 0, value.shape)))
+        weights = dict.fromkeys(self.program.weights.values())
+        return Model(tuple(self.inputs), tuple(outputs), tuple(self.operations), tuple(weights))
+
+    def step(self, call: Call, arguments: dict[str, Any]) -> Step:
+        names = [
+            name for output in call.outputs for name in (output if isinstance(output, tuple) else [output])
+        ]
+        stated = [self.stated(name) for name in names]
+        return Step(call, arguments, stated, self.operations.append, self.new_number)
+
+    def stated(self, name: str | None) -> Stated | None:
+        found = self.program.stated.get(name) if name is not None and self.is_as_stated else None
+        return found if isinstance(found, Stated) else None
+
+    def perform(self, call: Call, depth: int) -> None:
+        """Evaluate a call, and keep its results by their names."""
+        subprogram = next((a for a in call.arguments.values() if isinstance(a, Subprogram)), None)
+        if subprogram is not None and call.target.rpartition(".")[2] in REGIONS and depth < MAX_DEPTH:
+            self.bind(call, self.enter(call, subprogram, depth))
+            return
+        step = self.step(call, {name: self.resolved(value) for name, value in call.arguments.items()})
+        space, _, function = call.target.partition(".")
+        name = function.split(".")[0] if space in ("aten", "prims") else call.target
+        rule = RULES.get(name) or (RULES.get(name.rstrip("_")) if name.endswith("_") else None)
+        try:
+            result = self.unknown(step) if rule is None else rule(step)
+        except UnknownSize:
+            result = self.unsized(step, rule)
+        except ConvcliError:
+            raise
+        except MALFORMED:
+            raise SpecError(step.where, "has arguments that this function cannot have") from None
+        self.bind(call, result)
+
+    def enter(self, call: Call, subprogram: Subprogram, depth: int) -> list[Any]:
+        """Evaluate a program within the program, whose names are its own, and return its results."""
+        given = [value for name, value in call.arguments.items() if not isinstance(value, Subprogram)]
+        inner = [self.resolved(value) for value in given[len(given) - len(subprogram.inputs) :]]
+        outside = self.values
+        self.values = dict(zip(subprogram.inputs, inner, strict=True))
+        for each in subprogram.calls:
+            self.perform(each, depth + 1)
+        results = [self.resolved(value) for value in subprogram.outputs]
+        self.values = outside
+        return results
+
+    def resolved(self, value: Argument) -> Any:
+        """Return an argument with the values of its names."""
+        if isinstance(value, Reference):
+            if value.name not in self.values:
+                raise SpecError(value.name[:100], "is used before it is computed")
+            return self.values[value.name]
+        if isinstance(value, list):
+            return [self.resolved(part) for part in value]
+        return value
+
+    def bind(self, call: Call, result: Any) -> None:
+        """Keep the results of a call by their names."""
+        outputs = call.outputs
+        if len(outputs) == 1 and isinstance(outputs[0], tuple):
+            self.bind_all(outputs[0], result)
+        elif len(outputs) == 1 and not (isinstance(result, list | tuple) and not isinstance(result, Tensor)):
+            self.bind_all(outputs, [result])
+        else:
+            self.bind_all(outputs, result)
+
+    def bind_all(self, names: Sequence[OutputName], results: Any) -> None:
+        values = (
+            list(results)
+            if isinstance(results, list | tuple) and not isinstance(results, Tensor)
+            else [results]
+        )
+        for at, name in enumerate(names):
+            value = values[at] if at < len(values) else UnknownSize()
+            if isinstance(name, tuple):
+                self.bind_all(name, value)
+            elif name is not None:
+                self.values[name] = self.described(name, value)
+
+    def described(self, name: str, value: Any) -> Any:
+        """Return a result, or what the file states about it if a rule does not say it."""
+        if isinstance(value, UnknownSize):
+            stated = self.program.stated.get(name) if self.is_as_stated else None
+            if isinstance(stated, int):
+                return stated
+            if isinstance(self.program.stated.get(name), Stated):
+                found = self.stated(name)
+                return Tensor(None if found is None else found.shape)
+        return value
+
+    def unknown(self, step: Step) -> list[Tensor]:
+        """Report an operation that no rule knows."""
+        return self.report(step, OperationKind.UNKNOWN)
+
+    def unsized(self, step: Step, rule: Any) -> list[Tensor]:
+        """Report an operation on a tensor of unknown size, whose costs are not known if it has any."""
+        costly = rule.__module__.rpartition(".")[2] in COSTLY
+        return self.report(step, OperationKind.UNKNOWN if costly else OperationKind.OTHER)
+
+    def report(self, step: Step, kind: OperationKind) -> list[Tensor]:
+        tensors = step.all_tensors()
+        first = step.emit(kind, tensors, step.stated_shape(), is_work=True)
+        return [
+            first,
+            *(Tensor(step.stated_shape(at), first.number, first.dtype) for at in range(1, len(step.stated))),
+        ]

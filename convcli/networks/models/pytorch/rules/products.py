@@ -1,0 +1,222 @@
+"""Rules of matrix products: dense layers, products of two arrays, embeddings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convcli.networks.layer_types.dense import Dense
+from convcli.networks.models.operations import OperationKind
+from convcli.networks.models.pytorch.rules.elementwise import broadcast
+from convcli.networks.models.pytorch.rules.registry import rule
+from convcli.networks.models.pytorch.rules.views import reshaped
+from convcli.networks.models.pytorch.steps import Tensor, elements
+from convcli.sizes.text import format_size
+
+if TYPE_CHECKING:
+    from convcli.networks.models.operations import Shape
+    from convcli.networks.models.pytorch.steps import Step
+
+__all__ = ["dense", "multiplied"]
+
+
+def dense(step: Step, tensor: Tensor, units: int, inputs: int, kernel: Tensor, bias: Tensor | None) -> Tensor:
+    """Add a dense layer over the last axis of a tensor."""
+    shape = tensor.shape or ()
+    if not shape or shape[-1] != inputs:
+        step.impossible(
+            f"its input is {format_size(shape) or 'a number'}, but its weights are for {inputs} values"
+        )
+    weights = [*kernel.weights, *(bias.weights if bias is not None else ())]
+    has_bias = bias is not None and bool(bias.weights)
+    return step.emit(
+        OperationKind.LAYER,
+        [step.computed(tensor)],
+        (*shape[:-1], units),
+        layer=Dense(units=units, bias=has_bias),
+        channel_axis=len(shape) - 1,
+        weights=weights,
+    )
+
+
+def multiplied(step: Step, first: Tensor, second: Tensor, *, added: Tensor | None = None) -> Tensor:
+    """Add a product of matrices, whose leading axes broadcast: a dense layer, if one is a constant.
+
+    `added` is added to it: a bias, if it is a constant of one axis.
+    """
+    shapes: list[Shape] = [each.shape or () for each in (first, second)]
+    if not shapes[0] or not shapes[1]:
+        step.impossible("multiplies a number as a matrix")
+    rows = shapes[0] if len(shapes[0]) > 1 else (1, *shapes[0])
+    columns = shapes[1] if len(shapes[1]) > 1 else (*shapes[1], 1)
+    if rows[-1] != columns[-2]:
+        step.impossible(
+            f"cannot multiply {format_size(shapes[0])} by {format_size(shapes[1])}: {rows[-1]} columns "
+            f"meet {columns[-2]} rows"
+        )
+    batch = broadcast(step, rows[:-2], columns[:-2])
+    output = (*batch, *rows[-2:-1] * (len(shapes[0]) > 1), *columns[-1:] * (len(shapes[1]) > 1))
+    is_bias = added is None or (added.number is None and len(added.shape or ()) <= 1)
+    if second.number is None and second.weights and len(shapes[1]) == 2 and is_bias:
+        return dense(step, first, columns[-1], columns[-2], second, added)
+    macs = elements(batch) * rows[-2] * rows[-1] * columns[-1]
+    operands = [first, second, *([] if added is None else [added])]
+    return step.emit(OperationKind.MATMUL, operands, output, macs=macs, is_work=True)
+
+
+@rule("linear", "_linear", "mkldnn_linear", "_mkl_linear")
+def linear(step: Step) -> Tensor:
+    """A dense layer: the kernel has a row for each of its units."""
+    tensor, shape = step.shaped("input" if "input" in step.arguments else "self")
+    kernel, kernel_shape = step.shaped("weight", (1, 2))
+    bias = step.optional("bias")
+    units, inputs = kernel_shape if len(kernel_shape) == 2 else (1, *kernel_shape)
+    if kernel.number is None and (bias is None or bias.number is None):
+        output = dense(step, tensor, units, inputs, kernel, bias)
+        one = len(kernel.shape or ()) == 1
+        return reshaped(step, output, shape[:-1]) if one else output
+    if not shape or shape[-1] != inputs:
+        step.impossible(f"its input is {format_size(shape)}, but its weights are for {inputs} values")
+    operands = [tensor, kernel, *([] if bias is None else [bias])]
+    return step.emit(
+        OperationKind.MATMUL, operands, (*shape[:-1], units), macs=elements(shape) * units, is_work=True
+    )
+
+
+@rule("addmm", "baddbmm")
+def add_product(step: Step) -> Tensor:
+    """A product of matrices, added to a tensor."""
+    names = ("mat1", "mat2") if "mat1" in step.arguments else ("batch1", "batch2")
+    first, second = (step.shaped(name, (2, 3))[0] for name in names)
+    # With beta 0 the tensor is only a place for the result.
+    added = None if step.number("beta", 1) == 0 else step.tensor("self")
+    return multiplied(step, first, second, added=added)
+
+
+@rule("addmv", "addbmm")
+def add_vector_product(step: Step) -> Tensor:
+    """A product of a matrix and a vector, or of batches that are summed, and a tensor."""
+    if "addmv" in step.source:
+        return multiplied(step, step.shaped("mat")[0], step.shaped("vec")[0])
+    first, second = (step.shaped(name, (3,))[1] for name in ("batch1", "batch2"))
+    tensors = [step.tensor(name) for name in ("batch1", "batch2", "self")]
+    macs = elements(first) * second[2]
+    return step.emit(OperationKind.MATMUL, tensors, (first[1], second[2]), macs=macs, is_work=True)
+
+
+@rule("mm", "bmm", "matmul", "mv", "dot", "vdot", "inner", "__matmul__", "chain_matmul", "linalg_matmul")
+def product(step: Step) -> Tensor:
+    """A product of matrices or vectors."""
+    second = next((name for name in ("mat2", "vec", "tensor", "other") if name in step.arguments), "other")
+    first = "self" if "self" in step.arguments else "input"
+    return multiplied(step, step.shaped(first)[0], step.shaped(second)[0])
+
+
+@rule("outer", "ger", "addr")
+def outer(step: Step) -> Tensor:
+    """All products of the values of two vectors."""
+    names = ("vec1", "vec2") if "vec1" in step.arguments else ("self", "vec2")
+    first, second = (step.shaped(name, (1,)) for name in names)
+    return step.other([first[0], second[0]], (*first[1], *second[1]))
+
+
+@rule("einsum")
+def einsum(step: Step) -> Tensor:
+    """A sum of products over labeled axes, two tensors after the other."""
+    equation = step.arguments.get("equation")
+    tensors = step.tensors("tensors" if "tensors" in step.arguments else "operands")
+    if not isinstance(equation, str):
+        step.fail("needs an equation")
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(tensors):
+        step.fail(f"has {len(tensors)} tensors for the equation {equation[:100]}")
+    sizes: dict[str, int] = {}
+    labels = [_labels(step, term, tensor, sizes) for term, tensor in zip(terms, tensors, strict=True)]
+    dots = sorted(label for label in sizes if label.startswith("."))
+    if arrow:
+        output = _expanded_dots(right, dots)
+    else:
+        counts = [label for term in labels for label in term]
+        output = dots + sorted(x for x in sizes if counts.count(x) == 1 and not x.startswith("."))
+    if any(label not in sizes for label in output):
+        step.fail(f"has labels in its result that no tensor has: {equation[:100]}")
+    shape = tuple(sizes[label] for label in output)
+    kept = set(labels[0])
+    macs = 0
+    for at, term in enumerate(labels[1:], start=1):
+        needed = set(output).union(*labels[at + 1 :])
+        # Labels that only one of both has are summed before they are multiplied.
+        used = {x for x in kept | set(term) if x in needed or (x in kept and x in term)}
+        macs += elements(tuple(sizes[label] for label in used))
+        kept = used & needed
+    if len(tensors) == 1:
+        return step.other(tensors, shape)
+    last = tensors[-1]
+    is_dense = (
+        len(tensors) == 2 and last.number is None and last.weights and len(labels[1]) == 2
+        and labels[0][:-1] == output[:-1] and {labels[0][-1], output[-1]} == set(labels[1])
+        and labels[0][-1] != output[-1]
+    )  # fmt: skip
+    if is_dense:
+        return dense(step, tensors[0], shape[-1], sizes[labels[0][-1]], last, None)
+    return step.emit(OperationKind.MATMUL, tensors, shape, macs=macs, is_work=True)
+
+
+def _expanded_dots(term: str, dots: list[str]) -> list[str]:
+    before, ellipsis, after = term.partition("...")
+    return [*before, *(dots if ellipsis else []), *after]
+
+
+def _labels(step: Step, term: str, tensor: Tensor, sizes: dict[str, int]) -> list[str]:
+    """Return a tensor's labels, those of ``...`` counted from the last, and keep the lengths of its axes."""
+    shape = tensor.shape or ()
+    count = len(shape) - len(term.replace("...", ""))
+    # Labels of an ellipsis are counted from its last axis, where shorter ones align; they sort in order.
+    dots = [f".{99 - at:02}" for at in range(count - 1, -1, -1)]
+    labels = _expanded_dots(term, dots)
+    if len(labels) != len(shape):
+        step.fail(f"has a tensor of {len(shape)} axes for {term[:100]}")
+    for label, side in zip(labels, shape, strict=True):
+        if sizes.setdefault(label, side) != side:
+            if 1 not in (sizes[label], side):
+                step.impossible(f"axis {label} is {sizes[label]} in one tensor and {side} in another")
+            sizes[label] = max(sizes[label], side)
+    return labels
+
+
+# Rows of weights ------------------------------------------------------------------------------------------
+
+
+@rule("embedding")
+def embedding(step: Step) -> Tensor:
+    """Rows of a table."""
+    table, shape = step.shaped("weight")
+    indices, index_shape = step.shaped("indices")
+    return step.emit(
+        OperationKind.EMBEDDING,
+        [indices],
+        (*index_shape, *shape[1:]),
+        weights=table.weights,
+        dtype=table.dtype,
+    )
+
+
+@rule("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only")
+def embedding_bag(step: Step) -> tuple[Tensor, ...]:
+    """Sums or means of rows of a table."""
+    table, shape = step.shaped("weight")
+    indices, index_shape = step.shaped("indices")
+    bags = step.shaped("offsets")[1] if step.has("offsets") and len(index_shape) == 1 else index_shape
+    count = bags[0] - step.flag("include_last_offset")
+    output = step.emit(
+        OperationKind.EMBEDDING, [indices], (count, *shape[1:]), weights=table.weights, dtype=table.dtype
+    )
+    return output, Tensor((0,)), Tensor((0,)), Tensor((0,))
+
+
+@rule("cdist", "_cdist_forward")
+def distances(step: Step) -> Tensor:
+    """Distances of all rows of one matrix from all rows of another."""
+    (first, rows), (second, columns) = (step.shaped(name) for name in ("x1", "x2"))
+    batch = broadcast(step, rows[:-2], columns[:-2])
+    return step.other([first, second], (*batch, rows[-2], columns[-2]))

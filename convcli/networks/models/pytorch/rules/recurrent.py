@@ -1,0 +1,76 @@
+"""Rules of recurrent layers: LSTM, GRU and plain ones, as one operation each.
+
+Every matrix of weights is multiplied once at every position: those of the input, of the state and of the
+projections, in every layer and direction. So the multiply-accumulates are the positions times the values of
+all matrices.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convcli.networks.models.operations import OperationKind
+from convcli.networks.models.pytorch.rules.registry import rule
+from convcli.networks.models.pytorch.steps import Tensor, elements
+from convcli.sizes.text import format_size
+
+if TYPE_CHECKING:
+    from convcli.networks.models.operations import Shape
+    from convcli.networks.models.pytorch.steps import Step
+
+__all__: list[str] = []
+
+
+def _emit(step: Step, tensor: Tensor, shape: Shape, params: list[Tensor], positions: int) -> Tensor:
+    """Add a recurrent operation."""
+    products = sum(elements(each.shape) for each in params if each.shape is not None and len(each.shape) == 2)
+    return step.emit(
+        OperationKind.RECURRENT,
+        [tensor],
+        shape,
+        weights=[weight for each in params for weight in each.weights],
+        macs=positions * products,
+        is_work=True,
+        function=step.source.split(".")[1].removesuffix("_cell"),
+    )
+
+
+def _with_states(output: Tensor, states: list[Tensor]) -> tuple[Tensor, ...]:
+    """Return an output and the last states, which are part of it."""
+    return output, *(Tensor(each.shape, output.number, each.dtype) for each in states)
+
+
+@rule("lstm", "gru", "rnn_tanh", "rnn_relu", "quantized_lstm", "quantized_gru")
+def recurrent(step: Step) -> tuple[Tensor, ...]:
+    """A recurrent layer, or several on top of each other, in one or both directions."""
+    name = "input" if "input" in step.arguments else "data"
+    tensor, shape = step.shaped(name, (2, 3))  # packed sequences are (positions, features)
+    params = step.tensors("params")
+    states = step.tensors("hx") if isinstance(step.arguments.get("hx"), list) else [step.tensor("hx")]
+    inputs = params[0].shape or () if params else ()
+    if len(inputs) != 2 or shape[-1] != inputs[1]:
+        step.impossible(f"its input is {format_size(shape)}, but its weights are {format_size(inputs)}")
+    hidden = (states[0].shape or (0,))[-1]  # of a projection, if there is one
+    directions = 2 if step.flag("bidirectional") else 1
+    output = (*shape[:-1], hidden * directions)
+    return _with_states(_emit(step, tensor, output, params, elements(shape[:-1])), states)
+
+
+@rule("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
+def recurrent_cell(step: Step) -> Tensor | tuple[Tensor, ...]:
+    """One step of a recurrent layer."""
+    tensor, shape = step.shaped("input", (1, 2))
+    params = [step.tensor(name) for name in ("w_ih", "w_hh", "b_ih", "b_hh") if step.has(name)]
+    states = step.tensors("hx") if isinstance(step.arguments.get("hx"), list) else [step.tensor("hx")]
+    output = _emit(step, tensor, states[0].shape or (), params, elements(shape[:-1]))
+    return _with_states(output, states[1:]) if len(states) > 1 else output
+
+
+@rule("mkldnn_rnn_layer")
+def recurrent_layer(step: Step) -> tuple[Tensor, ...]:
+    """One layer and direction, as PyTorch runs it on processors."""
+    tensor, shape = step.shaped("input", (3,))
+    params = [step.tensor(f"weight{number}") for number in (1, 2, 3, 4)]
+    states = [step.tensor("hx_"), step.tensor("cx_")]
+    output = (*shape[:-1], step.integer("hidden_size"))
+    return *_with_states(_emit(step, tensor, output, params, elements(shape[:-1])), states), Tensor((0,))
