@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from convcli.errors import ConvcliError, SpecError
 from convcli.networks.models.operations import Array, Model, OperationKind
 from convcli.networks.models.pytorch.calls import Call, Reference, Stated, Subprogram
+from convcli.networks.models.pytorch.registry import RULES
 from convcli.networks.models.pytorch.rules import (
     attention,
     constants,
@@ -21,7 +22,6 @@ from convcli.networks.models.pytorch.rules import (
     views,
     windows,
 )
-from convcli.networks.models.pytorch.rules.registry import RULES
 from convcli.networks.models.pytorch.steps import Step, Tensor, UnknownSize
 
 if TYPE_CHECKING:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convcli.networks.models.operations import OperationKind
+from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.elementwise import broadcast
-from convcli.networks.models.pytorch.rules.registry import rule
 from convcli.networks.models.pytorch.steps import Tensor, elements
 from convcli.sizes.text import format_size
 
 if TYPE_CHECKING:
     from convcli.networks.models.pytorch.steps import Step
 
-__all__: list[str] = []
+__all__ = ["attend", "attend_with_projections", "attend_with_statistics", "encode"]
 
 
 def _attention(step: Step) -> Tensor:

@@ -6,13 +6,13 @@ from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 
 from convcli.networks.models.operations import OperationKind
-from convcli.networks.models.pytorch.rules.registry import rule
+from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.steps import Tensor, elements
 
 if TYPE_CHECKING:
     from convcli.networks.models.pytorch.steps import Step
 
-__all__: list[str] = []
+__all__ = ["constant", "constant_like", "grids", "nothing", "number_as_tensor", "numbers_in_order", "pairs"]
 
 MAX_VALUES = 4096  # of a constant of which the values are kept
 

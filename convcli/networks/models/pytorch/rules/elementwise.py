@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcli.networks.layer_types.elementwise import Elementwise, ElementwiseKind, Prelu
 from convcli.networks.models.operations import OperationKind
-from convcli.networks.models.pytorch.rules.registry import rule
+from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.views import sliced
 from convcli.networks.models.pytorch.steps import Tensor, UnknownSize
 from convcli.sizes.text import format_size

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convcli.networks.models.operations import OperationKind
+from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.elementwise import broadcast
-from convcli.networks.models.pytorch.rules.registry import rule
 from convcli.networks.models.pytorch.rules.views import reshaped
 from convcli.networks.models.pytorch.steps import Tensor, UnknownSize
 from convcli.sizes.text import format_size
@@ -14,7 +14,17 @@ from convcli.sizes.text import format_size
 if TYPE_CHECKING:
     from convcli.networks.models.pytorch.steps import Step
 
-__all__: list[str] = []
+__all__ = [
+    "concatenate",
+    "data_dependent",
+    "diagonal",
+    "gather",
+    "index",
+    "index_select",
+    "one_hot",
+    "rotate",
+    "stack",
+]
 
 
 @rule("cat", "concat", "concatenate", "_cat")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcli.networks.layer_types.elementwise import Normalization, NormalizationKind
 from convcli.networks.models.operations import OperationKind
-from convcli.networks.models.pytorch.rules.registry import rule
+from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.windows import emit_layer
 from convcli.networks.models.pytorch.steps import Tensor
 from convcli.sizes.text import format_size
@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from convcli.networks.models.operations import Weight
     from convcli.networks.models.pytorch.steps import Step
 
-__all__: list[str] = []
+__all__ = [
+    "batch_norm",
+    "group_norm",
+    "group_norm_with_statistics",
+    "instance_norm",
+    "layer_norm",
+    "layer_norm_with_statistics",
+    "rms_norm",
+    "rms_norm_with_statistics",
+    "weight_norm",
+]
 
 
 def _weights(step: Step, *names: str) -> list[Weight]:

@@ -6,7 +6,7 @@ import math
 import operator
 from typing import TYPE_CHECKING, Any
 
-from convcli.networks.models.pytorch.rules.registry import rule
+from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.steps import Tensor, UnknownSize, elements
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from convcli.networks.models.pytorch.steps import Step
 
-__all__: list[str] = []
+__all__ = ["calculate", "choose", "count", "item", "layout", "power", "side", "total"]
 
 MAX_NUMBER = 1 << 256  # of what is computed: a file could multiply without end
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from convcli.networks.layer_types.dense import Dense
 from convcli.networks.models.operations import OperationKind
+from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.elementwise import broadcast
-from convcli.networks.models.pytorch.rules.registry import rule
 from convcli.networks.models.pytorch.rules.views import reshaped
 from convcli.networks.models.pytorch.steps import Tensor, elements
 from convcli.sizes.text import format_size

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convcli.networks.models.operations import OperationKind
-from convcli.networks.models.pytorch.rules.registry import rule
+from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.steps import Tensor, elements
 from convcli.sizes.text import format_size
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from convcli.networks.models.operations import Shape
     from convcli.networks.models.pytorch.steps import Step
 
-__all__: list[str] = []
+__all__ = ["recurrent", "recurrent_cell", "recurrent_layer"]
 
 
 def _emit(step: Step, tensor: Tensor, shape: Shape, params: list[Tensor], positions: int) -> Tensor:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convcli.networks.models.operations import OperationKind
-from convcli.networks.models.pytorch.rules.registry import rule
+from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.steps import Tensor, UnknownSize
 
 if TYPE_CHECKING:
     from convcli.networks.models.operations import Shape
     from convcli.networks.models.pytorch.steps import Step
 
-__all__: list[str] = []
+__all__ = ["extreme", "largest", "positions_in_order", "reduce", "reduce_twice", "sort", "to_number"]
 
 KINDS = {
     "mean": OperationKind.MEAN,

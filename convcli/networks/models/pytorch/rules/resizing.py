@@ -9,7 +9,7 @@ from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.resizing import Upsample, UpsampleMode
 from convcli.networks.layer_types.shuffling import ChannelShuffle, PixelShuffle, PixelUnshuffle
 from convcli.networks.models.operations import OperationKind
-from convcli.networks.models.pytorch.rules.registry import rule
+from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.windows import emit_layer
 from convcli.networks.models.pytorch.steps import Tensor, elements
 from convcli.sizes.text import format_size
@@ -17,7 +17,23 @@ from convcli.sizes.text import format_size
 if TYPE_CHECKING:
     from convcli.networks.models.pytorch.steps import Step
 
-__all__: list[str] = []
+__all__ = [
+    "affine_grid",
+    "channel_shuffle",
+    "complex_view",
+    "fold",
+    "fourier",
+    "fourier_by_size",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "pool_fractions",
+    "sample",
+    "strided",
+    "unfold",
+    "unfold_axis",
+    "unpool",
+    "upsample",
+]
 
 MODES = {"nearest": UpsampleMode.NEAREST, "linear": UpsampleMode.BILINEAR, "bicubic": UpsampleMode.BICUBIC}
 

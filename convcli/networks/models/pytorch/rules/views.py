@@ -6,7 +6,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from convcli.networks.models.operations import OperationKind
-from convcli.networks.models.pytorch.rules.registry import rule
+from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.steps import Tensor, elements
 from convcli.sizes.text import format_size
 

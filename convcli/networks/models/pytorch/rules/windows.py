@@ -10,7 +10,7 @@ from convcli.networks.layer_types.cropping import Crop
 from convcli.networks.layer_types.elementwise import Pad, PadMode
 from convcli.networks.layer_types.pooling import AdaptiveKind, AdaptivePooling, Pooling, PoolingKind
 from convcli.networks.models.operations import OperationKind
-from convcli.networks.models.pytorch.rules.registry import rule
+from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.steps import Tensor
 from convcli.sizes.text import format_size
 
