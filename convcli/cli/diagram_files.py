@@ -15,6 +15,7 @@ from convcli.networks.diagram.diagram import network_diagram
 from convcli.networks.diagram.drawing import network_drawing
 from convcli.networks.diagram.page import network_page
 from convcli.networks.network import Network
+from convcli.networks.rows import table_rows
 from convcli.networks.sources import shipped_networks, shipped_title
 from convcli.networks.tables import params_table
 
@@ -90,7 +91,7 @@ class DiagramFile(NamedTuple):
         title, subtitle = self._title(network)
         drawing = network_drawing(network_diagram(network, by_block=by_block), title)
         if extension(self.target) in HTML_EXTENSIONS:
-            table = params_table(network, by_block=by_block, versus_dense=versus_dense)
+            table = params_table(network, table_rows(network, by_block=by_block), versus_dense=versus_dense)
             text = network_page(drawing, table, subtitle=subtitle, facts=params_summary(network, costs))
         else:
             text = render_svg(drawing)

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from convcli.networks.layer_types.base import Size
+from convcli.networks.layer_types.base import Size, sum_if_known
 from convcli.networks.network import Network
+from convcli.networks.rows import Grouping
 from convcli.networks.tables import Cell, Column, Table
 from convcli.sizes.text import format_size
 
@@ -14,6 +15,7 @@ __all__ = ["comparison_table"]
 MAX_MATCHED = 1000  # layers; a thorough search takes too long for more
 
 RANKS = {"layer": 0, "output": 2, "params": 1, "MACs": 3}  # on a narrow terminal, MACs are dropped first
+SINGLE_LAYERS = Grouping()
 RANK_IF_SAME = 3  # and before them, columns that are the same in both networks
 
 
@@ -29,11 +31,11 @@ class _Row(NamedTuple):
 Pair = tuple[_Row | None, _Row | None]
 
 
-def comparison_table(first: Network, second: Network, *, by_block: bool = False) -> Table:
+def comparison_table(first: Network, second: Network, grouping: Grouping = SINGLE_LAYERS) -> Table:
     """Return a table with one row per layer of either network; layers that both share are on the same row.
 
     The column ``diff`` marks a layer that only one network has with ``<`` or ``>``, and one whose output,
-    parameters or MACs differ with ``!``. With `by_block`, the rows are the items of the specs' top level.
+    parameters or MACs differ with ``!``. With `grouping`, the rows are blocks or modules.
 
     Examples
     --------
@@ -46,7 +48,7 @@ def comparison_table(first: Network, second: Network, *, by_block: bool = False)
           relu       28x28x6       0        0  relu       28x28x6          0        0
     !     total      28x28x6     456  352,800  total      28x28x6        468  352,800
     """
-    pairs = list(_pairs(*(_rows(network, by_block=by_block) for network in (first, second))))
+    pairs = list(_pairs(*(_rows(network, grouping) for network in (first, second))))
     marks: list[Cell] = [_mark(pair) for pair in pairs]
     same = (first.output, first.params, first.macs) == (second.output, second.params, second.macs)
     columns = [Column("diff", marks, None if same else "!")]
@@ -59,11 +61,18 @@ def comparison_table(first: Network, second: Network, *, by_block: bool = False)
     return Table((*columns, *right), [0] * len(pairs), has_total=True)
 
 
-def _rows(network: Network, *, by_block: bool) -> list[_Row]:
-    if not by_block:
+def _rows(network: Network, grouping: Grouping) -> list[_Row]:
+    if grouping == SINGLE_LAYERS:
         return [_Row(stage.text, stage.output, stage.params, stage.macs) for stage in network.layers]
-    parts = [(text, Network(stages[0].input, stages)) for text, stages in network.stages_by_block]
-    return [_Row(text, part.output, part.params, part.macs) for text, part in parts]
+    return [
+        _Row(
+            row.label if len(row.stages) > 1 else row.stages[0].text,
+            row.stages[-1].output,
+            sum_if_known(stage.params for stage in row.stages),
+            sum_if_known(stage.macs for stage in row.stages),
+        )
+        for row in grouping.rows(network)
+    ]
 
 
 def _columns(rows: Sequence[_Row | None], network: Network) -> list[Column]:

@@ -226,9 +226,10 @@ class Network:
 
     def __str__(self) -> str:
         """Return the table of parameters and costs."""
+        from convcli.networks.rows import table_rows
         from convcli.networks.tables import params_table
 
-        return params_table(self).as_text()
+        return params_table(self, table_rows(self, has_headings=True)).as_text()
 
 
 def single_layer(layer: Layer, size: Size) -> Network:

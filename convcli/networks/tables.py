@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.networks.layer_types.base import Size, sum_if_known
+from convcli.networks.rows import Row, table_rows
 from convcli.sizes.text import format_number, format_padding, format_size, joined_if_different
 
 if TYPE_CHECKING:
@@ -13,17 +14,36 @@ if TYPE_CHECKING:
     from convcli.networks.stages import ReceptiveFields, Stage
 
 __all__ = [
+    "AtLeast",
     "Cell",
     "Column",
-    "Row",
     "Table",
+    "module_columns",
     "params_table",
     "receptive_field_texts",
     "shape_table",
-    "table_rows",
 ]
 
 Cell = str | int | None
+UNKNOWN = "?"  # a number that an unknown operation of a model file hides
+
+
+class AtLeast(int):
+    """A sum of which some summands are not known.
+
+    Examples
+    --------
+    >>> str(AtLeast(4200)), f"{AtLeast(4200):,}"
+    ('at least 4200', 'at least 4,200')
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return f"at least {int(self)}"
+
+    def __format__(self, specification: str) -> str:
+        return f"at least {int(self):{specification}}"
 
 
 class Column(NamedTuple):
@@ -135,12 +155,15 @@ def _format_cell(cell: Cell) -> str:
 # The tables of a network ----------------------------------------------------------------------------------
 
 
-def shape_table(network: Network, *, by_block: bool = False) -> Table:
-    """Return a table of sizes: output size, receptive field, padding and unread pixels of each layer.
+def shape_table(network: Network, rows: Sequence[Row] | None = None) -> Table:
+    """Return a table of sizes: output size, receptive field, padding and unread pixels of each row.
+
+    Without `rows`, there is one row per layer.
 
     Columns: ``layer``, ``output``; ``field``: rows and columns of the input that a unit sees; ``jump``: input
     pixels from one unit to the next; ``centre`` of the first unit (the center of pixel 0 is at 0);
-    ``padding`` applied; ``unread``: rows and columns of the layer's input that no window reads.
+    ``padding`` applied; ``unread``: rows and columns of the layer's input that no window reads; ``module`` in
+    a model file.
 
     Examples
     --------
@@ -150,7 +173,7 @@ def shape_table(network: Network, *, by_block: bool = False) -> Table:
     conv 8 f7 s2  13x13x8     7     2       3  1 row, 1 col
     maxpool f2    6x6x8       9     4       4  1 row, 1 col
     """
-    rows = table_rows(network, by_block=by_block)
+    rows = table_rows(network) if rows is None else rows
     groups = [row.stages for row in rows]
     last = [group[-1] for group in groups]
     fields = [receptive_field_texts(stage.fields) for stage in last]
@@ -162,18 +185,21 @@ def shape_table(network: Network, *, by_block: bool = False) -> Table:
             Column("jump", [_number_or_text(jump) for _, jump, _ in fields], rank=1),
             Column("centre", [center for _, _, center in fields], rank=2),
             Column("padding", [_padding_text(group) for group in groups], rank=3),
-            Column("unread", [_unread_text(group) for group in groups]),
+            Column("unread", [None if row.is_heading else _unread_text(row.stages) for row in rows]),
+            *module_columns(rows),
         ),
         [row.indent for row in rows],
     )
 
 
-def params_table(network: Network, *, by_block: bool = False, versus_dense: bool = False) -> Table:
+def params_table(network: Network, rows: Sequence[Row] | None = None, *, versus_dense: bool = False) -> Table:
     """Return a table of parameters and costs: output size, shapes of weights and bias, totals.
 
+    Without `rows`, there is one row per layer.
+
     Columns: ``layer``, ``output``, ``params``, ``MACs``, ``activations``, ``weights``, ``bias``,
-    ``statistics``; with `versus_dense`, the last four are replaced by the costs of the dense layer between
-    the same sizes, for convolutions.
+    ``statistics``, ``module`` in a model file; with `versus_dense`, those from ``activations`` to
+    ``statistics`` are replaced by the costs of the dense layer between the same sizes, for convolutions.
 
     Examples
     --------
@@ -185,67 +211,58 @@ def params_table(network: Network, *, by_block: bool = False, versus_dense: bool
     fc 10      10       47,050   47,040           10  4704x10  10
     total      10       47,506  399,840        9,418
     """
-    rows = table_rows(network, by_block=by_block)
+    rows = table_rows(network) if rows is None else rows
     groups = [row.stages for row in rows]
     outputs: list[Cell] = [format_size(group[-1].output) for group in groups]
     columns = [
         Column("layer", [row.label for row in rows], "total"),
         Column("output", outputs, format_size(network.output), rank=2 if versus_dense else 1),
-        _sums("params", groups, "params", 1 if versus_dense else 0),
-        _sums("MACs", groups, "macs", 4 if versus_dense else 2),
+        _sums("params", network.layers, groups, "params", 1 if versus_dense else 0),
+        _sums("MACs", network.layers, groups, "macs", 4 if versus_dense else 2),
     ]
     if versus_dense:
-        dense = [[stage.dense_equivalent or stage for stage in group] for group in groups]
-        columns += [_sums("dense params", dense, "params"), _sums("dense MACs", dense, "macs", 3)]
+        everything, *dense = (
+            [stage.dense_equivalent or stage for stage in group] for group in (network.layers, *groups)
+        )
+        columns += [
+            _sums("dense params", everything, dense, "params"),
+            _sums("dense MACs", everything, dense, "macs", 3),
+        ]
     else:
         shapes = [
             (group[0].weights, group[0].biases) if len(group) == 1 else (None, None) for group in groups
         ]
         columns += [
-            _sums("activations", groups, "activations", 3),
+            _sums("activations", network.layers, groups, "activations", 3),
             Column("weights", [_size_text(weights) for weights, _ in shapes], rank=4),
             Column("bias", [_size_text(biases) for _, biases in shapes], rank=5),
-            _sums("statistics", groups, "statistics", 6),
+            _sums("statistics", network.layers, groups, "statistics", 6),
         ]
-    return Table(tuple(columns), [row.indent for row in rows], has_total=True)
+    return Table((*columns, *module_columns(rows)), [row.indent for row in rows], has_total=True)
 
 
-class Row(NamedTuple):
-    """A row of a table: the layers that it stands for, its label and how deep it is nested."""
-
-    stages: tuple[Stage, ...]
-    label: str
-    indent: int = 0
-
-
-def table_rows(network: Network, *, by_block: bool = False) -> list[Row]:
-    """Return the rows of a network's table: its layers, or the items of the spec's top level.
-
-    Examples
-    --------
-    >>> from convcli.networks.sources import network
-    >>> net = network("2 x { conv 3 f1 }, relu", (9, 9, 3))
-    >>> [row.label for row in table_rows(net)], [row.label for row in table_rows(net, by_block=True)]
-    (['conv 3 f1', 'conv 3 f1', 'relu'], ['2 x { conv }', 'relu'])
-    """
-    if not by_block:
-        return [Row((stage,), _label(stage), stage.depth) for stage in network.layers]
-    return [
-        Row(stages, text if len(stages) > 1 else _label(stages[0]))
-        for text, stages in network.stages_by_block
-    ]
+def module_columns(rows: Sequence[Row]) -> list[Column]:
+    """Return the column of the modules; none for text, and where the rows are arranged by module."""
+    if not any(row.module for row in rows) or any(row.is_heading for row in rows):
+        return []
+    return [Column("module", [row.module or None for row in rows], rank=7)]
 
 
-def _label(stage: Stage) -> str:
-    """Return the text of a layer with its tags, after ``|`` if it begins a branch, and what it reads."""
-    lead = [f"{stage.lead}:"] * bool(stage.lead)
-    return " ".join(["|"] * stage.starts_branch + lead + [stage.text] + [f"@{tag}" for tag in stage.tags])
+def _sums(
+    name: str, layers: Sequence[Stage], groups: Sequence[Sequence[Stage]], count: str, rank: int = 0
+) -> Column:
+    """Return the sums of a count of the layers, such as `params`, for each group and for all layers."""
+    return Column(name, [_sum(group, count) for group in groups], _sum(layers, count), rank)
 
 
-def _sums(name: str, groups: Sequence[Sequence[Stage]], count: str, rank: int = 0) -> Column:
-    """Return the sums of a count of the layers, such as `params`."""
-    cells = [sum_if_known(getattr(stage, count) for stage in group) for group in groups]
-    return Column(name, [*cells], sum_if_known(cells), rank)
+def _sum(layers: Sequence[Stage], count: str) -> Cell:
+    """Return the sum of a count; ``?`` or a text that begins with ``at least`` if some of it is unknown."""
+    numbers = [getattr(stage, count) for stage in layers]
+    total = sum_if_known(numbers)
+    if total is None and any(stage.is_uncounted for stage in layers):
+        known = sum(number or 0 for number in numbers)
+        return AtLeast(known) if known else UNKNOWN
+    return total
 
 
 def _size_text(size: Size | None) -> str | None:

@@ -55,14 +55,14 @@ class NamedPadding(StrEnum):
 
 
 def format_size(size: Iterable[int]) -> str:
-    """Write a size as text, ``HxW`` or ``HxWxC``.
+    """Write a size as text, ``HxW`` or ``HxWxC``; ``?`` if it is empty, which means unknown.
 
     Examples
     --------
-    >>> format_size((28, 28, 6))
-    '28x28x6'
+    >>> format_size((28, 28, 6)), format_size(())
+    ('28x28x6', '?')
     """
-    return "x".join(map(str, size))
+    return "x".join(map(str, size)) or "?"
 
 
 def joined_if_different(texts: Iterable[str], separator: str = "x") -> str:

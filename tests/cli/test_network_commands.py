@@ -205,6 +205,7 @@ LAYER_KEYS = [
     "text", "type", "line", "column", "input", "output", "params", "statistics", "macs", "activations", "weights",
     "bias", "connections", "filter", "padding", "stride", "dilation", "unread_rows", "unread_columns",
     "receptive_field", "jump", "centre", "misaligned", "depth", "tags", "reads", "writes",
+    "name",
 ]  # fmt: skip
 KEYS = [
     "input", "layers", "output", "params", "statistics", "macs", "activations", "peak_activations",
@@ -258,6 +259,7 @@ def test_json(convcli: Runner) -> None:
         "tags": [],
         "reads": [0],
         "writes": 1,
+        "name": None,
     }
     assert layers[1]["bias"] == layers[1]["weights"] == "6"
     assert (layers[2]["receptive_field"], layers[2]["centre"]) == ([None, None], [16, 15])

@@ -249,6 +249,7 @@ def test_json(shape: Runner) -> None:
                 "tags": [],
                 "reads": [0],
                 "writes": 1,
+                "name": None,
             }
         ],
         "output": "8x10x6",

@@ -20,6 +20,7 @@ from convcli.cli.terminal.table_layout import format_table
 from convcli.kernels.lookup import get_filter
 from convcli.kernels.orientation_tuning import tuning_curves
 from convcli.networks.comparing import comparison_table
+from convcli.networks.rows import table_rows
 from convcli.networks.sources import network, shipped_networks
 from convcli.networks.tables import Cell, Column, Table, params_table, shape_table
 from tests.support.command_line import Runner, on_terminal
@@ -141,7 +142,7 @@ def table_of(name: str, kind: str) -> Table:
     net = network(name)
     if kind == "shape":
         return shape_table(net)
-    return params_table(net, by_block=kind == "blocks", versus_dense=kind == "dense")
+    return params_table(net, table_rows(net, by_block=kind == "blocks"), versus_dense=kind == "dense")
 
 
 @settings(max_examples=examples(80))

@@ -22,6 +22,7 @@ from convcli.networks.diagram.layout import Bounds, Edge
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense, Flatten
 from convcli.networks.network import Network, single_layer
+from convcli.networks.rows import table_rows
 from convcli.networks.sources import network, shipped_networks
 from convcli.networks.tables import params_table
 from tests.support.command_line import SVG
@@ -317,7 +318,10 @@ def value(text: str) -> float:
 @folded_or_not
 def test_every_table_row_has_a_box_with_exact_numbers(name: str, by_block: bool) -> None:
     header, *rows, total = (
-        line.split("\t") for line in params_table(built(name), by_block=by_block).as_tsv().splitlines()
+        line.split("\t")
+        for line in params_table(built(name), table_rows(built(name), by_block=by_block))
+        .as_tsv()
+        .splitlines()
     )
     boxes = list(drawn_boxes(drawn(diagram_of(name, by_block=by_block))))[1:]  # the first is the input
     assert [frame.attrib["id"] for frame, _ in boxes] == [f"layer-{n}" for n in range(1, len(rows) + 1)]

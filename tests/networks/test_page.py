@@ -10,6 +10,7 @@ from convcli.networks.diagram.diagram import network_diagram
 from convcli.networks.diagram.drawing import network_drawing
 from convcli.networks.diagram.page import network_page
 from convcli.networks.network import Network
+from convcli.networks.rows import table_rows
 from convcli.networks.sources import network
 from convcli.networks.tables import params_table
 
@@ -64,7 +65,7 @@ class Page(HTMLParser):
 
 def page_text(net: Network, name: str = "net", *, by_block: bool = False, dense: bool = False) -> str:
     drawing = network_drawing(network_diagram(net, by_block=by_block), name)
-    table = params_table(net, by_block=by_block, versus_dense=dense)
+    table = params_table(net, table_rows(net, by_block=by_block), versus_dense=dense)
     return network_page(drawing, table, subtitle=f"about {name}", facts=[("params", "many"), ("a<b", "<i>")])
 
 
@@ -115,7 +116,7 @@ def test_table_has_exact_numbers(spec: str, by_block: bool, dense: bool) -> None
     net = network(spec)
     page = Page(page_text(net, by_block=by_block, dense=dense))
     header, *rows = page.rows()
-    lines = params_table(net, by_block=by_block, versus_dense=dense).as_tsv().splitlines()
+    lines = params_table(net, table_rows(net, by_block=by_block), versus_dense=dense).as_tsv().splitlines()
     names, *expected = (line.split("\t") for line in lines)
     assert len(rows) == len(expected)
     for row, cells in zip(rows, expected, strict=True):

@@ -10,6 +10,7 @@ import pytest
 from convcli.errors import SizeError
 from convcli.networks.comparing import comparison_table
 from convcli.networks.network import Network
+from convcli.networks.rows import table_rows
 from convcli.networks.searching import smallest_side, valid_sides
 from convcli.networks.sources import network, read_spec, shipped_networks
 from convcli.networks.tables import Column, Table, params_table, shape_table
@@ -65,11 +66,13 @@ SUMMED = {"params", "MACs", "activations", "statistics", "dense params", "dense 
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("options", [{}, {"by_block": True}, {"versus_dense": True}])
+@pytest.mark.parametrize("options", [{}, {"by_block": True}, {"versus_dense": True}, {"depth": 2}])
 @pytest.mark.parametrize("name", sorted(shipped_networks()))
-def test_printed_columns_add_up_to_the_printed_totals(name: str, options: dict[str, bool], form: str) -> None:
+def test_printed_columns_add_up_to_the_printed_totals(name: str, options: dict[str, int], form: str) -> None:
     net = network(name)
-    header, *rows, total = FORMS[form](params_table(net, **options))
+    rows_shown = table_rows(net, by_block="by_block" in options, depth=options.get("depth"))
+    table = params_table(net, rows_shown, versus_dense="versus_dense" in options)
+    header, *rows, total = FORMS[form](table)
     assert total[0] == "total"
     sums = {
         column: sum(int(row[number] or 0) for row in rows)
@@ -85,7 +88,8 @@ def test_printed_columns_add_up_to_the_printed_totals(name: str, options: dict[s
 
 
 def test_by_block_has_one_row_per_top_level_item() -> None:
-    header, *rows = tsv_rows(params_table(network("resnet18"), by_block=True))
+    net = network("resnet18")
+    header, *rows = tsv_rows(params_table(net, table_rows(net, by_block=True)))
     assert header[:3] == ["layer", "output", "params"]
     assert rows[4][:3] == ["2 x { add, relu }", "56x56x64", str(4 * 36864 + 8 * 64)]
     assert len(rows) == 21

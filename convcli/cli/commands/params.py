@@ -6,6 +6,7 @@ import typer
 
 from convcli.cli.completion.completers import enum_values, networks
 from convcli.cli.options import declarations as options
+from convcli.cli.options.grouping import read_grouping
 from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import note_channels_first
 from convcli.cli.reports.summaries import CostUnits
@@ -15,6 +16,7 @@ from convcli.networks.costs.units import Dtype
 from convcli.networks.layer_types.base import Size
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
+from convcli.networks.rows import Grouping
 from convcli.sizes.text import format_size, parse_count, parse_padding, parse_pair, parse_size
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ def params(
             "-n",
             "--n",
             "--input-size",
-            help="Input size: n, HxW or HxWxC; give two to compare a network at two sizes.",
+            help="Input size: n, HxW or HxWxC; give two to compare a network at two sizes. For several "
+            "inputs of a model file: NAME=SIZE,NAME=SIZE.",
             metavar="SIZE",
         ),
     ] = None,
@@ -84,6 +87,7 @@ def params(
         ),
     ] = False,
     by_block: options.ByBlock = False,
+    depth: options.Depth = None,
     batch: Annotated[
         str | None,
         typer.Option(
@@ -186,6 +190,7 @@ def params(
         Dtype.FP32 if dtype is None else parse_choice(dtype, Dtype, "dtype"),
         1 if batch is None else parse_count(batch, "batch"),
     )
+    grouping = read_grouping(depth, by_block=by_block)
     typed = n or []
     sizes = [parse_size(text, "input") for text in typed] if network is None else []
     # Imports are late, here and below, because loading takes time.
@@ -195,7 +200,7 @@ def params(
         ("-o", output), ("--against", against), ("--n", n or None), ("--f", f), ("--c-in", c_in),
         ("--c-out", c_out), ("--dense", dense), ("--batch", batch), ("--dtype", dtype),
         ("--max-params", max_params), ("--expect", expect), ("--no-bias", no_bias), ("--by-block", by_block),
-        ("--versus-dense", versus_dense), ("--train", train), ("--optimizer", optimizer),
+        ("--depth", depth), ("--versus-dense", versus_dense), ("--train", train), ("--optimizer", optimizer),
         ("--traffic", traffic), ("--device", device), ("--p", p != "0"), ("--s", s != "1"), ("--d", d != "1"),
         ("--g", groups != "1"),
     ):  # fmt: skip
@@ -236,13 +241,13 @@ def params(
         from convcli.cli.reports.networks import report_params
 
         built = report_params(
-            network, typed, against, output_format, costs, file, by_block=by_block,
+            network, typed, against, output_format, costs, file, grouping,
             versus_dense=versus_dense, further=further,
         )  # fmt: skip
     else:
         from convcli.cli.reports.single_layer import report_convolution, report_dense
 
-        if against is not None or versus_dense or by_block or len(sizes) > 1:
+        if against is not None or versus_dense or grouping != Grouping() or len(sizes) > 1:
             raise UsageError(
                 "NETWORK", "missing; for example: convcli params resnet18; --list shows the shipped networks"
             )

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from convcli.cli.options import declarations as options
+from convcli.cli.options.grouping import read_grouping
 from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import report_size
 from convcli.cli.reports.table_formats import TableFormat
@@ -34,6 +35,7 @@ def shape(
         bool, typer.Option("--last", help="Print only the last output size.", rich_help_panel=options.NETWORK)
     ] = False,
     by_block: options.ByBlock = False,
+    depth: options.Depth = None,
     expect: options.Expect = None,
     valid_sizes: Annotated[
         str | None,
@@ -89,11 +91,12 @@ def shape(
     """
     options.apply_text_option(text, json=json, csv=csv, markdown=md)
     output_format, checks = TableFormat.read(json=json, csv=csv, markdown=md), Checks.read(expect)
+    grouping = read_grouping(depth, by_block=by_block)
     size = None if n is None or network is not None else parse_size(n, "input")
     if ignore_unread_by is not None and valid_sizes is None:
         raise UsageError("--ignore-unread-by", "needs --valid-sizes")
     if network is None:
-        if (by_block, valid_sizes, smallest) != (False, None, False):
+        if (by_block, depth, valid_sizes, smallest) != (False, None, None, False):
             raise UsageError("NETWORK", "missing; for example: convcli shape resnet18")
         if size is None or f is None:
             raise UsageError(
@@ -127,7 +130,7 @@ def shape(
             "NETWORK", "cannot be combined with --f, --p and similar options, which describe a single layer"
         )
     modes: dict[str, object] = {"--valid-sizes": valid_sizes, "--smallest": smallest, "--last": last}
-    for table_option in ({"--csv": csv}, {"--md": md}, {"--by-block": by_block}):
+    for table_option in ({"--csv": csv}, {"--md": md}, {"--by-block": by_block}, {"--depth": depth}):
         options.check_exclusive(modes | table_option)
     options.check_exclusive({"--valid-sizes": valid_sizes, "--smallest": smallest, "--expect": expect})
     # Late: a single layer does not need it.
@@ -137,5 +140,5 @@ def shape(
         exempt = None if ignore_unread_by is None else parse_pair(ignore_unread_by, "kernel size")
         search_sides(network, n, valid_sizes, exempt=exempt, json=json)
     else:
-        checks.check(report_shapes(network, n, output_format, last=last, by_block=by_block))
+        checks.check(report_shapes(network, n, output_format, grouping, last=last))
     return 0

@@ -193,7 +193,7 @@ def filters_or_files(incomplete: str) -> Candidates:
 
 
 def networks(incomplete: str) -> Candidates:
-    """Offer the shipped networks and .net files, or the words that can continue a network's layers.
+    """Offer the shipped networks, .net and model files, or the words that can continue a network's layers.
 
     Examples
     --------
@@ -215,7 +215,7 @@ def networks(incomplete: str) -> Candidates:
     candidates: Candidates = []
     if not start and " " not in part:
         candidates = [(name, shipped_title(name)) for name in shipped_networks() if name.startswith(part)]
-        candidates += _files(part, (".net",))
+        candidates += _files(part, (".net", ".onnx", ".pt2", ".keras", ".json"))
         if not part:
             return candidates
     layer, _, last = part.rpartition(" ")

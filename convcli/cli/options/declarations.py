@@ -26,6 +26,7 @@ __all__ = [
     "ByBlock",
     "CeilOption",
     "CsvOption",
+    "Depth",
     "Dilation",
     "Expect",
     "FilterSize",
@@ -238,8 +239,8 @@ NetworkArgument = Annotated[
     typer.Argument(
         metavar="[NETWORK]",
         show_default=False,
-        help="Layers in quotes (convcli help layers), a .net file, - for standard input, or the name of a "
-        "shipped network.",
+        help="A model file (.onnx, .pt2, .keras, .json), layers in quotes (convcli help layers), a .net "
+        "file, - for standard input, or the name of a shipped network.",
         autocompletion=networks,
     ),
 ]
@@ -252,6 +253,15 @@ MarkdownOption = Annotated[
 ByBlock = Annotated[
     bool,
     typer.Option("--by-block", help="Print one row per block (repeats, branches).", rich_help_panel=NETWORK),
+]
+Depth = Annotated[
+    str | None,
+    typer.Option(
+        "--depth",
+        help="Fold modules of a model file, or braces, below this depth into one row each.",
+        metavar="LEVELS",
+        rich_help_panel=NETWORK,
+    ),
 ]
 Expect = Annotated[
     str | None,

@@ -1,5 +1,6 @@
 """The answers of ``convcli params`` about the memory of training, memory traffic, and time on a device."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from convcli.cli.reports.summaries import CostUnits, format_bytes
@@ -9,6 +10,7 @@ from convcli.networks.costs.traffic import Device, Traffic, traffic
 from convcli.networks.costs.training import Optimizer, TrainingMemory, training_memory
 from convcli.networks.costs.units import FLOPS_PER_MAC, Dtype
 from convcli.networks.network import Network
+from convcli.networks.rows import Row
 from convcli.networks.tables import Table
 
 __all__ = ["CostReport", "TrafficReport", "TrainingReport"]
@@ -42,11 +44,11 @@ class TrainingReport(NamedTuple):
             )
         return cls(units, optimizer)
 
-    def table(self, network: Network, *, by_block: bool) -> Table:
+    def table(self, network: Network, rows: Sequence[Row]) -> Table:
         """Return the table."""
         return training_table(
             network,
-            by_block=by_block,
+            rows,
             batch=self.units.batch,
             optimizer=self.optimizer,
             dtype=self.units.dtype,
@@ -112,10 +114,10 @@ class TrafficReport(NamedTuple):
         """The option that asks for it."""
         return "--traffic"
 
-    def table(self, network: Network, *, by_block: bool) -> Table:
+    def table(self, network: Network, rows: Sequence[Row]) -> Table:
         """Return the table."""
         dtype, batch = self.units
-        return traffic_table(network, self.device, by_block=by_block, batch=batch, dtype=dtype)
+        return traffic_table(network, self.device, rows, batch=batch, dtype=dtype)
 
     def summary(self, network: Network) -> list[tuple[str, str]]:
         """Return the lines below the table."""

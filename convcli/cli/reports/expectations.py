@@ -41,13 +41,23 @@ class Checks(NamedTuple):
         Raises
         ------
         ConvcliError
-            The output differs from the expected one, or the network has too many parameters.
+            The output differs from the expected one, the network has too many parameters, or operations that
+            are not known could make it so.
         """
         output = network.output
         wanted = self.size * 2 if len(self.size) == 1 and len(output) > 1 else self.size
-        if self.expect is not None and output != wanted:
+        if self.expect is not None and output and output != wanted:
             raise ConvcliError(f"output {format_size(output)}", f"does not equal the expected {self.expect}")
-        if self.max_params is not None and (network.params or 0) > self.params:
+        if self.max_params is not None and network.known_params > self.params:
+            at_least = "at least " * (network.params is None)
             raise ConvcliError(
-                f"{network.params:,} parameters", f"more than the limit of --max-params {self.max_params}"
+                f"{at_least}{network.known_params:,} parameters",
+                f"more than the limit of --max-params {self.max_params}",
+            )
+        if (self.expect is not None or self.max_params is not None) and network.unknown:
+            from convcli.cli.reports.summaries import uncounted  # late: most answers have no summary
+
+            raise ConvcliError(
+                "--expect" if self.max_params is None else "--max-params",
+                f"cannot be checked: {uncounted(network)}",
             )

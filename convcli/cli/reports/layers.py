@@ -1,22 +1,24 @@
 """Layers and networks as JSON records, and the answers for a single layer given by options."""
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
 from convcli.cli.reports.table_formats import TableFormat, print_table
 from convcli.cli.terminal.output import labeled_text, message, write, write_json
-from convcli.networks.layer_types.base import AnyAxis, Size
+from convcli.networks.layer_types.base import AnyAxis, Size, sum_if_known
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.pooling import Pooling
-from convcli.networks.network import Network, single_layer
+from convcli.networks.network import Network, Port, single_layer
+from convcli.networks.rows import Row
 from convcli.networks.stages import ReceptiveFields, Stage
 from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.text import channels_last, format_padding, format_size
 from convcli.sizes.windowed import Axis
 
 __all__ = [
-    "blocks_record",
     "dense_record",
+    "groups_record",
     "network_record",
     "note_channels_first",
     "report_size",
@@ -67,16 +69,39 @@ def note_channels_first(size: Size) -> None:
 def network_record(network: Network) -> dict[str, Any]:
     """Return the JSON record of a network."""
     return {
-        "input": format_size(network.input),
+        "input": _size(network.input),
         "layers": [_layer_record(stage) for stage in network.layers],
-        "output": format_size(network.output),
+        "output": _size(network.output),
         "params": network.params,
         "statistics": network.statistics,
         "macs": network.macs,
         "activations": network.activations,
         "peak_activations": network.peak_activations,
         **_fields_record(network.fields),
+        **(_file_record(network) if network.model_file else {}),
+        **({"inputs": _ports(network.inputs)} if network.inputs else {}),
+        **({"outputs": _ports(network.outputs)} if network.outputs else {}),
     }
+
+
+def _file_record(network: Network) -> dict[str, Any]:
+    """Return the JSON entries about a model file: what was counted, and what was not."""
+    unknown = [{"type": name, "count": count} for name, count in network.unknown.items()]
+    at_least = {"params": network.known_params, "macs": network.known_macs}
+    return {
+        "counts": "stored" if network.is_stored else "learned",
+        "unknown": unknown,
+        **({"at_least": at_least} if unknown else {}),
+    }
+
+
+def _ports(ports: Sequence[Port]) -> list[dict[str, Any]]:
+    return [{"name": port.name or None, "size": _size(port.size)} for port in ports]
+
+
+def _size(size: Size) -> str | None:
+    """Return a size as text; None if it is unknown."""
+    return format_size(size) if size else None
 
 
 def unsized_record(record: dict[str, Any]) -> dict[str, Any]:
@@ -94,8 +119,8 @@ def _layer_record(stage: Stage) -> dict[str, Any]:
         "type": str(stage.layer.type),
         "line": None if position is None else position.line,
         "column": None if position is None else position.column,
-        "input": format_size(stage.input),
-        "output": format_size(stage.output),
+        "input": _size(stage.input),
+        "output": _size(stage.output),
         "params": stage.params,
         "statistics": stage.statistics,
         "macs": stage.macs,
@@ -110,6 +135,7 @@ def _layer_record(stage: Stage) -> dict[str, Any]:
         "tags": stage.tags,
         "reads": stage.input_tensors,
         "writes": stage.output_tensor,
+        "name": stage.name or None,
     }
 
 
@@ -128,23 +154,21 @@ def dense_record(stage: Stage) -> dict[str, Any] | None:
     }
 
 
-def blocks_record(network: Network) -> list[dict[str, Any]]:
-    """Return a JSON record for each item of the spec's top level: a layer, a repeat or a join."""
-    records = []
-    for text, stages in network.stages_by_block:
-        part = Network(stages[0].input, stages)
-        records.append(
-            {
-                "text": text,
-                "layers": len(stages),
-                "output": format_size(part.output),
-                "params": part.params,
-                "statistics": part.statistics,
-                "macs": part.macs,
-                "activations": part.activations,
-            }
-        )
-    return records
+def groups_record(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return a JSON record for each row of a table whose rows stand for several layers."""
+    return [
+        {
+            "text": row.label if len(row.stages) > 1 else row.stages[0].text,
+            "name": row.module or None,
+            "layers": len(row.stages),
+            "output": _size(row.stages[-1].output),
+            **{
+                key: sum_if_known(getattr(stage, key) for stage in row.stages)
+                for key in ("params", "statistics", "macs", "activations")
+            },
+        }
+        for row in rows
+    ]
 
 
 def _ratio(large: int, small: int) -> float | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from convcli.cli.reports.layers import blocks_record, dense_record, network_record, note_channels_first
+from convcli.cli.reports.layers import dense_record, groups_record, network_record, note_channels_first
 from convcli.cli.reports.summaries import (
     CostUnits,
     comparison_summary,
@@ -20,6 +20,7 @@ from convcli.networks.building import build, input_size
 from convcli.networks.layer_types.base import Size
 from convcli.networks.models.reading import ModelFile
 from convcli.networks.network import Network
+from convcli.networks.rows import Grouping
 from convcli.networks.sources import (
     MAX_BYTES,
     TextNetwork,
@@ -89,7 +90,7 @@ def _build_compared(text: str, size: str | None) -> Network:
 
 
 def report_shapes(
-    text: str, size: str | None, output_format: TableFormat, *, last: bool, by_block: bool
+    text: str, size: str | None, output_format: TableFormat, grouping: Grouping, *, last: bool
 ) -> Network:
     """Print the sizes of a network, one row per layer; return the network."""
     network = _build(_open(text), size, text)
@@ -97,9 +98,10 @@ def report_shapes(
         output = format_size(network.output)
         write_json({"output": output}) if output_format == TableFormat.JSON else write(f"{output}\n")
     elif output_format == TableFormat.JSON:
-        write_json(network_record(network) | _blocks_entry(network, by_block=by_block))
+        write_json(network_record(network) | _groups_entry(network, grouping))
     else:
-        print_table(shape_table(network, by_block=by_block), output_format, lambda: shape_summary(network))
+        rows = grouping.rows(network, has_headings=output_format == TableFormat.TEXT)
+        print_table(shape_table(network, rows), output_format, lambda: shape_summary(network))
     _note_channels_first(network)
     if last or output_format != TableFormat.TEXT:
         _note_dense_on_images(network)
@@ -119,8 +121,8 @@ def report_params(
     output_format: TableFormat,
     costs: CostUnits,
     file: "DiagramFile | None",
+    grouping: Grouping,
     *,
-    by_block: bool,
     versus_dense: bool,
     further: "CostReport | None" = None,
 ) -> Network:
@@ -137,9 +139,9 @@ def report_params(
         raise SizeError("input", "has no number of channels; add it, as in --n 224x224x3")
     if against is None and len(sizes) < 2:
         if file is not None:
-            file.draw(network, costs, by_block=by_block, versus_dense=versus_dense)
+            file.draw(network, costs, by_block=grouping.by_block, versus_dense=versus_dense)
         if output_format == TableFormat.JSON:
-            record = _record(network, costs, by_block=by_block)
+            record = _record(network, costs, grouping)
             record |= {} if file is None else file.record()
             if further is not None:
                 further.add_to(record, network)
@@ -151,13 +153,12 @@ def report_params(
             file.print_name()
         else:
             written = [] if file is None else file.summary_lines()
+            rows = grouping.rows(network, has_headings=output_format == TableFormat.TEXT)
             if further is None:
-                table = params_table(network, by_block=by_block, versus_dense=versus_dense)
+                table = params_table(network, rows, versus_dense=versus_dense)
                 print_table(table, output_format, lambda: params_summary(network, costs) + written)
             else:
-                print_table(
-                    further.table(network, by_block=by_block), output_format, lambda: further.summary(network)
-                )
+                print_table(further.table(network, rows), output_format, lambda: further.summary(network))
         _note_channels_first(network)
         if output_format != TableFormat.TEXT:
             _note_dense_on_images(network)
@@ -170,12 +171,12 @@ def report_params(
     size = sizes[-1] if sizes else None
     second = _build(source, size, text) if against is None else _build_compared(against, size)
     if output_format == TableFormat.JSON:
-        write_json(_record(network, costs, by_block=by_block))
-        write_json(_record(second, costs, by_block=by_block))
+        write_json(_record(network, costs, grouping))
+        write_json(_record(second, costs, grouping))
     else:
         from convcli.networks.comparing import comparison_table  # late: most runs show one network
 
-        table = comparison_table(network, second, by_block=by_block)
+        table = comparison_table(network, second, grouping)
         print_table(table, output_format, lambda: comparison_summary(network, second))
     for shown in {network.input: network, second.input: second}.values():
         _note_channels_first(shown)
@@ -188,12 +189,15 @@ def _note_channels_first(network: Network) -> None:
         note_channels_first(network.input)
 
 
-def _record(network: Network, costs: CostUnits, *, by_block: bool) -> dict[str, Any]:
-    return network_record(network) | costs.record(network) | _blocks_entry(network, by_block=by_block)
+def _record(network: Network, costs: CostUnits, grouping: Grouping) -> dict[str, Any]:
+    return network_record(network) | costs.record(network) | _groups_entry(network, grouping)
 
 
-def _blocks_entry(network: Network, *, by_block: bool) -> dict[str, object]:
-    return {"blocks": blocks_record(network)} if by_block else {}
+def _groups_entry(network: Network, grouping: Grouping) -> dict[str, object]:
+    """Return the JSON entry about blocks or modules, if there are rows for them."""
+    if grouping == Grouping():
+        return {}
+    return {"blocks" if grouping.by_block else "modules": groups_record(grouping.rows(network))}
 
 
 def search_sides(

@@ -1,11 +1,12 @@
 """Summaries of networks: the lines below their tables on a terminal, and their costs in bytes."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
 from convcli.networks.costs.units import FLOPS_PER_MAC, Dtype
 from convcli.networks.layer_types.dense import Dense
-from convcli.networks.network import Network
+from convcli.networks.network import Network, Port
 from convcli.networks.tables import receptive_field_texts
 from convcli.sizes.text import format_size
 
@@ -17,7 +18,10 @@ __all__ = [
     "format_bytes",
     "params_summary",
     "shape_summary",
+    "uncounted",
 ]
+
+MAX_NAMED = 5  # types of operations in a message
 
 
 class CostUnits(NamedTuple):
@@ -28,29 +32,34 @@ class CostUnits(NamedTuple):
 
     def record(self, network: Network) -> dict[str, object]:
         """Return the JSON entries about the costs of a network."""
-        params, activations = network.params or 0, network.activations or 0
         return {
             "dtype": str(self.dtype),
             "batch": self.batch,
-            "weight_bytes": params * self.dtype.size,
-            "batch_macs": (network.macs or 0) * self.batch,
-            "batch_flops": FLOPS_PER_MAC * (network.macs or 0) * self.batch,
-            "batch_activations": activations * self.batch,
-            "batch_peak_activations": (network.peak_activations or 0) * self.batch,
+            "weight_bytes": _times(network.params, self.dtype.size),
+            "batch_macs": _times(network.macs, self.batch),
+            "batch_flops": _times(network.macs, FLOPS_PER_MAC * self.batch),
+            "batch_activations": _times(network.activations, self.batch),
+            "batch_peak_activations": _times(network.peak_activations, self.batch),
         }
+
+
+def _times(count: int | None, factor: int) -> int | None:
+    return None if count is None else count * factor
 
 
 def shape_summary(network: Network) -> list[tuple[str, str]]:
     """Return the lines below a table of sizes."""
-    lines = [("output", format_size(network.output)), *_receptive_field(network), *dense_on_images(network)]
+    outputs = _ports("outputs", network.outputs) or [("output", format_size(network.output))]
+    lines = [*_ports("inputs", network.inputs), *outputs]
+    lines += [*_receptive_field(network), *dense_on_images(network)]
     unread = [stage for stage in network.layers if stage.axes and any(a.unread_count() for a in stage.axes)]
     if unread:
         lines.append(("unread", "rows and columns of a layer's input that no window reads"))
     lines += [
         (
             "misaligned",
-            f"{stage.text} ({stage.position}): the first units of its branches are centered at "
-            f"{stage.misaligned}",
+            f"{stage.text}{f' ({stage.place})' * bool(stage.place)}: the first units of its branches are "
+            f"centered at {stage.misaligned}",
         )
         for stage in network.layers
         if stage.misaligned
@@ -67,8 +76,8 @@ def _receptive_field(network: Network) -> list[tuple[str, str]]:
 
 
 def dense_on_images(network: Network) -> list[tuple[str, str]]:
-    """Point out a dense layer that is applied at each pixel, which is seldom intended."""
-    for stage in network.layers:
+    """Point out a dense layer of a text that is applied at each pixel, which is seldom intended."""
+    for stage in () if network.model_file else network.layers:
         if isinstance(stage.layer, Dense) and prod(stage.input[:-1]) > 1:
             size = format_size(stage.input[:-1])
             return [
@@ -79,39 +88,88 @@ def dense_on_images(network: Network) -> list[tuple[str, str]]:
 
 def params_summary(network: Network, costs: CostUnits) -> list[tuple[str, str]]:
     """Return the lines below a table of parameters."""
-    return [*cost_lines(network, costs), *_receptive_field(network), *dense_on_images(network)]
+    ports = [*_ports("inputs", network.inputs), *_ports("outputs", network.outputs)]
+    return [*cost_lines(network, costs), *ports, *_receptive_field(network), *dense_on_images(network)]
+
+
+def _ports(label: str, ports: Sequence[Port]) -> list[tuple[str, str]]:
+    """Return a line with the names and sizes of several inputs or outputs."""
+    texts = [f"{port.name} {format_size(port.size)}".lstrip() for port in ports]
+    return [(label, ", ".join(texts))] if texts else []
+
+
+def uncounted(network: Network) -> str:
+    """Say which operations of a model file are not counted.
+
+    Examples
+    --------
+    >>> from convcli.networks.layer_types.file_operation import FileOperation
+    >>> from convcli.networks.network import single_layer
+    >>> foo = FileOperation(type="com.acme.Foo", size=(4,), parameters=None, products=None, is_known=False)
+    >>> uncounted(single_layer(foo, (4,)))
+    '1 operation not counted: com.acme.Foo'
+    """
+    count, names = sum(network.unknown.values()), list(network.unknown)
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return f"{count:,} operation{'s'[: count != 1]} not counted: {', '.join(names[:MAX_NAMED])}{more}"
+
+
+def _at_least(network: Network, known: int, count: int | None) -> tuple[str, str]:
+    """Return a count, after "at least" if a part is unknown, and a text about that part."""
+    if count is not None:
+        return f"{count:,}", ""
+    return f"at least {known:,}", f" ({uncounted(network)})"
 
 
 def cost_lines(network: Network, costs: CostUnits) -> list[tuple[str, str]]:
     """Return the lines of parameters, MACs and activations, with their bytes and for a mini-batch."""
-    dtype, batch = costs.dtype, costs.batch
-    params, macs = network.params or 0, network.macs or 0
+    dtype, batch, per_mac = costs.dtype, costs.batch, FLOPS_PER_MAC * costs.batch
+    params, params_unknown = _at_least(network, network.known_params, network.params)
+    macs, macs_unknown = _at_least(network, network.known_macs * batch, _times(network.macs, batch))
+    flops, _ = _at_least(network, network.known_macs * per_mac, _times(network.macs, per_mac))
+    stored = " stored (exporters may fold normalization into convolutions)" if network.is_stored else ""
     statistics = f", and {network.statistics:,} running statistics" if network.statistics else ""
     per_batch = f" for a mini-batch of {batch}" if batch > 1 else ""
-    activations, peak = (network.activations or 0) * batch, (network.peak_activations or 0) * batch
-    return [
-        ("params", f"{params:,}{statistics}; {format_bytes(params * dtype.size)} as {dtype}"),
+    lines = [
+        (
+            "params",
+            f"{params}{stored}{params_unknown}{statistics}; "
+            f"{format_bytes(network.known_params * dtype.size)} as {dtype}",
+        ),
         (
             "MACs",
-            f"{macs * batch:,}{per_batch}: multiply-accumulates "
+            f"{macs}{macs_unknown}{per_batch}: multiply-accumulates "
             "(bias, normalization and activation not counted); "
-            f"{FLOPS_PER_MAC * macs * batch:,} FLOPs, {FLOPS_PER_MAC} each",
-        ),
-        (
-            "activations",
-            f"{activations:,} values{per_batch}, {format_bytes(activations * dtype.size)}; during "
-            f"inference, at least {peak:,} values, {format_bytes(peak * dtype.size)}, are held at once",
+            f"{flops} FLOPs, {FLOPS_PER_MAC} each",
         ),
     ]
+    if network.activations is not None and network.peak_activations is not None:
+        activations, peak = network.activations * batch, network.peak_activations * batch
+        lines.append(
+            (
+                "activations",
+                f"{activations:,} values{per_batch}, {format_bytes(activations * dtype.size)}; during "
+                f"inference, at least {peak:,} values, {format_bytes(peak * dtype.size)}, are held at once",
+            )
+        )
+    return lines
 
 
 def comparison_summary(first: Network, second: Network) -> list[tuple[str, str]]:
     """Return the lines below a comparison of two networks."""
     return [
-        ("params", _difference(first.params or 0, second.params or 0)),
-        ("MACs", _difference(first.macs or 0, second.macs or 0)),
+        *[line for network in (first, second) for line in _notes(network)],
+        ("params", _difference(first.known_params, second.known_params)),
+        ("MACs", _difference(first.known_macs, second.known_macs)),
         ("marks", "< only in the first, > only in the second, ! output, parameters or MACs differ"),
     ]
+
+
+def _notes(network: Network) -> list[tuple[str, str]]:
+    """Return a line about a model file whose counts are not those of the learned network."""
+    stored = ["stored parameters: exporters may fold normalization into convolutions"] * network.is_stored
+    notes = [*stored, *([uncounted(network)] if network.unknown else [])]
+    return [(network.model_file, "; ".join(notes))] if notes else []
 
 
 def _difference(first: int, second: int) -> str:

@@ -8,7 +8,8 @@ from convcli.networks.costs.training import Optimizer, TrainingMemory, training_
 from convcli.networks.costs.units import FLOPS_PER_MAC, Dtype
 from convcli.networks.layer_types.base import sum_if_known
 from convcli.networks.network import Network
-from convcli.networks.tables import Cell, Column, Row, Table, table_rows
+from convcli.networks.rows import Row, table_rows
+from convcli.networks.tables import Cell, Column, Table, module_columns
 from convcli.sizes.text import format_size
 
 __all__ = ["traffic_table", "training_table"]
@@ -18,8 +19,8 @@ PerLayer = TypeVar("PerLayer", Traffic, TrainingMemory)
 
 def training_table(
     network: Network,
+    rows: Sequence[Row] | None = None,
     *,
-    by_block: bool = False,
     batch: int = 1,
     optimizer: Optimizer = Optimizer.SGD,
     dtype: Dtype = Dtype.FP32,
@@ -41,7 +42,7 @@ def training_table(
     fc 10           10  188,200    188,200    376,400       0  752,800
     total           10  190,024    190,024    380,048  31,104  791,200
     """
-    rows = table_rows(network, by_block=by_block)
+    rows = table_rows(network) if rows is None else rows
     memory = training_memory(network, batch=batch, optimizer=optimizer, dtype=dtype)
     parts = _by_row(memory, network, rows)
     columns = [
@@ -51,14 +52,14 @@ def training_table(
         Column("kept", [sum_if_known(layer.kept for layer in part) for part in parts]),
         Column("total", [sum_if_known(layer.total for layer in part) for part in parts], rank=1),
     ]
-    return _table(network, rows, [_with_sum(column) for column in columns])
+    return _table(network, rows, [_with_sum(column, rows) for column in columns])
 
 
 def traffic_table(
     network: Network,
     device: Device | None = None,
+    rows: Sequence[Row] | None = None,
     *,
-    by_block: bool = False,
     batch: int = 1,
     dtype: Dtype = Dtype.FP32,
 ) -> Table:
@@ -77,21 +78,21 @@ def traffic_table(
     relu       28x28x6        0  18,816   18,816  0.0            377  memory
     total      28x28x6  705,600  32,928   37,632  5.0          1,083
     """
-    rows = table_rows(network, by_block=by_block)
+    rows = table_rows(network) if rows is None else rows
     layers = traffic(network, batch=batch, dtype=dtype)
     parts = _by_row(layers, network, rows)
     sums, total = [Traffic.sum(part) for part in parts], Traffic.sum(layers)
     flops: list[Cell] = [None if part.macs is None else FLOPS_PER_MAC * part.macs for part in sums]
     columns = [
-        _with_sum(Column("FLOPs", flops, rank=2)),
-        _with_sum(Column("read", [part.read for part in sums], rank=3)),
-        _with_sum(Column("written", [part.written for part in sums], rank=4)),
+        _with_sum(Column("FLOPs", flops, rank=2), rows),
+        _with_sum(Column("read", [part.read for part in sums], rank=3), rows),
+        _with_sum(Column("written", [part.written for part in sums], rank=4), rows),
         Column("MACs/byte", [_intensity(part) for part in sums], _intensity(total), rank=1),
     ]
     if device is not None:
         times = [sum_if_known(layer.nanoseconds(device) for layer in part) for part in parts]
         bounds = [part[0].bound(device) if len(part) == 1 else None for part in parts]
-        columns += [_with_sum(Column("time ns", [*times])), Column("bound", [*bounds])]
+        columns += [_with_sum(Column("time ns", [*times]), rows), Column("bound", [*bounds])]
     return _table(network, rows, columns)
 
 
@@ -107,11 +108,13 @@ def _table(network: Network, rows: Sequence[Row], columns: Sequence[Column]) -> 
         Column("layer", [row.label for row in rows], "total"),
         Column("output", outputs, format_size(network.output), 1),
     )
-    return Table((*first, *columns), [row.indent for row in rows], has_total=True)
+    return Table((*first, *columns, *module_columns(rows)), [row.indent for row in rows], has_total=True)
 
 
-def _with_sum(column: Column) -> Column:
-    numbers = [cell if isinstance(cell, int) else None for cell in column.cells]
+def _with_sum(column: Column, rows: Sequence[Row]) -> Column:
+    """Return a column with its sum, in which headings do not count: their layers have rows."""
+    cells = [cell for row, cell in zip(rows, column.cells, strict=True) if not row.is_heading]
+    numbers = [cell if isinstance(cell, int) else None for cell in cells]
     return column._replace(total=sum_if_known(numbers))
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from errno import ENOENT
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convcli.errors import SizeError, SpecError
+from convcli.errors import SizeError, SpecError, describe_os_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,14 +72,14 @@ def open_model(path: str | os.PathLike[str]) -> ModelFile:
     """
     name = os.fspath(path)
     extension = _extension(name)
+    if not os.path.exists(name):  # noqa: PTH110 -- takes any text
+        raise SpecError(name, describe_os_error(FileNotFoundError(ENOENT, os.strerror(ENOENT), name)))
     if extension not in READERS:
-        raise SpecError(name, _refusal(name, extension))
+        raise SpecError(name, _refusal(extension))
     return ModelFile(name, _function(READERS[extension])(name))
 
 
-def _refusal(path: str, extension: str) -> str:
-    if not os.path.exists(path):  # noqa: PTH110 -- takes any text
-        return "no such file or directory"
+def _refusal(extension: str) -> str:
     if extension in UNREADABLE:
         return f"is {UNREADABLE[extension]}"
     return (
