@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -149,7 +150,8 @@ def _module_rows(
         if len(stages) == 1:
             label = _relative(path, level) if has_headings else ""
             text = stages[0].text
-            shown = text if label in ("", text.partition(" ")[0]) else f"{label}: {text}"
+            is_clear = re.sub(r"_[0-9]+$", "", label) in ("", text.partition(" ")[0])  # as in relu_1
+            shown = text if is_clear else f"{label}: {text}"
             yield Row(stages, shown, indent, stages[0].name)
             continue
         inner = level + 1

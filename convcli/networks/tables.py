@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.networks.layer_types.base import Size, sum_if_known
 from convcli.networks.rows import Row, table_rows
@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 Cell = str | int | None
+AXIS_NAMES = {1: ("position",), 2: ("row", "col"), 3: ("slice", "row", "col")}  # by the number of axes
 UNKNOWN = "?"  # a number that an unknown operation of a model file hides
 
 
@@ -297,19 +298,19 @@ def _padding_text(group: Sequence[Stage]) -> str | None:
     axes = group[0].axes
     if len(group) > 1 or axes is None:
         return None
-    amounts = (axes[0].before, axes[0].after), (axes[1].before, axes[1].after)
+    amounts: Any = tuple((axis.before, axis.after) for axis in axes)
     return format_padding(amounts) if any(map(any, amounts)) else None
 
 
 def _unread_text(group: Sequence[Stage]) -> str | None:
-    """Return the number of rows and columns that are never read; None if all are read."""
+    """Return the numbers of rows and columns that are never read; None if all are read."""
     if len(group) > 1:
         count = sum(_unread_text([stage]) is not None for stage in group)
         return f"in {count} layer{'s'[: count != 1]}" if count else None
     counts = [axis.unread_count() for axis in group[0].axes or ()]
     texts = [
         f"{'?' if count is None else count} {name}{'s'[: count != 1]}"
-        for count, name in zip(counts, ("row", "col"), strict=False)
+        for count, name in zip(counts, AXIS_NAMES.get(len(counts), ()), strict=False)
         if count != 0
     ]
     return ", ".join(texts) or None

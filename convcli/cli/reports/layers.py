@@ -12,8 +12,8 @@ from convcli.networks.layer_types.pooling import Pooling
 from convcli.networks.network import Network, Port, single_layer
 from convcli.networks.rows import Row
 from convcli.networks.stages import ReceptiveFields, Stage
-from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.text import channels_last, format_padding, format_size
+from convcli.sizes.transposed import TransposedAxis
 from convcli.sizes.windowed import Axis
 
 __all__ = [
@@ -27,6 +27,11 @@ __all__ = [
 
 MAX_RANGES = 1000  # ranges of unread pixels listed in JSON
 MAX_SHOWN = 4  # and on a terminal
+UNREAD_KEYS = {  # by the number of axes
+    1: ("unread_rows",),
+    2: ("unread_rows", "unread_columns"),
+    3: ("unread_slices", "unread_rows", "unread_columns"),
+}
 SIZE_DEPENDENT_KEYS = (
     "input", "output", "macs", "activations", "peak_activations", "padding", "unread_rows", "unread_columns",
     "batch_macs", "batch_flops", "batch_activations", "batch_peak_activations",
@@ -179,21 +184,24 @@ def _ratio(large: int, small: int) -> float | None:
 
 
 def _geometry_record(stage: Stage) -> dict[str, Any]:
-    if stage.axes is None:
+    axes = stage.axes
+    if axes is None:
         return dict.fromkeys(("filter", "padding", "stride", "dilation", "unread_rows", "unread_columns"))
-    rows, columns = stage.axes
-    sliding = [None if isinstance(axis, AdaptiveAxis) else axis for axis in stage.axes]
+    windows = [axis if isinstance(axis, Axis | TransposedAxis) else None for axis in axes]
     filters, strides, dilations = (
-        None if None in sliding else format_size([getattr(axis, name) for axis in sliding])
+        None if None in windows else format_size([getattr(axis, name) for axis in windows])
         for name in ("window", "stride", "dilation")
     )
+    amounts: Any = tuple((axis.before, axis.after) for axis in axes)
+    unread = dict(zip(UNREAD_KEYS[len(axes)], map(_unread_record, axes), strict=True))
     return {
         "filter": filters,
-        "padding": format_padding(((rows.before, rows.after), (columns.before, columns.after))),
+        "padding": format_padding(amounts),
         "stride": strides,
         "dilation": dilations,
-        "unread_rows": _unread_record(rows),
-        "unread_columns": _unread_record(columns),
+        "unread_rows": unread.pop("unread_rows"),
+        "unread_columns": unread.pop("unread_columns", None),
+        **unread,
     }
 
 
@@ -202,7 +210,7 @@ def _unread_record(axis: AnyAxis) -> dict[str, Any]:
 
 
 def _fields_record(fields: ReceptiveFields | None) -> dict[str, Any]:
-    """Return receptive field, jump and centre, each as [vertical, horizontal]."""
+    """Return receptive field, jump and centre, each as [vertical, horizontal], or a number per axis."""
     if fields is None:
         return {"receptive_field": None, "jump": None, "centre": None}
     return {

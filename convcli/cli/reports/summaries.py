@@ -71,7 +71,10 @@ def _receptive_field(network: Network) -> list[tuple[str, str]]:
     if network.fields is None:
         return []
     size, jump, center = receptive_field_texts(network.fields)
-    extent = "the whole image" if size == "all" else f"{size}x{size}" if size.isdecimal() else size
+    is_square = size.isdecimal()
+    extent = (
+        "the whole image" if size == "all" else "x".join([size] * len(network.fields)) if is_square else size
+    )
     return [("field", f"receptive field {extent}, stride (jump) {jump}, first unit centered at {center}")]
 
 
