@@ -162,10 +162,18 @@ class Network:
     @property
     def fields(self) -> ReceptiveFields | None:
         """The receptive fields of the deepest features, before global pooling or flattening."""
-        fields = None
-        for stage in self._main_path:
-            if stage.depth == 0 and isinstance(stage.layer, AdaptivePooling | Flatten):
-                break
+        path, fields, gates = self._main_path, None, set[int]()
+        ends = AdaptivePooling, Flatten
+        read = {
+            number for stage in path if not isinstance(stage.layer, ends) for number in stage.input_tensors
+        }
+        for stage in path:
+            if stage.depth == 0 and isinstance(stage.layer, ends):
+                number = stage.input_tensors[0]
+                # What is pooled but also read as it is goes on, such as the input of a gate.
+                if number not in gates and (number not in read or isinstance(stage.layer, Flatten)):
+                    break
+                gates.add(stage.output_tensor)
             fields = stage.fields
         return fields
 

@@ -1,5 +1,6 @@
 """Models written by hand, as readers would report them: arrays with shapes, and operations on them."""
 
+from math import prod
 from typing import Any
 
 from convcli.networks.layer_types.base import Layer
@@ -86,6 +87,35 @@ class ModelBuilder:
     def transpose(self, array: Array, *permutation: int) -> Array:
         shape = tuple((array.shape or ())[axis] for axis in permutation)
         return self.add(OperationKind.TRANSPOSE, array, shape, permutation=permutation)
+
+    def scalar(self, kind: OperationKind, array: Array, constant: float, *, reverse: bool = False) -> Array:
+        """Combine an array and a number."""
+        if reverse:
+            function = f"reverse {kind}"
+            return self.add(OperationKind.UNARY, array, array.shape, constant=constant, function=function)
+        return self.add(kind, array, array.shape, constant=constant)
+
+    def function(self, name: str, array: Array) -> Array:
+        return self.add(OperationKind.UNARY, array, array.shape, function=name)
+
+    def pair(self, kind: OperationKind, first: Array, second: Array) -> Array:
+        shapes = first.shape or (), second.shape or ()
+        longer, shorter = sorted(shapes, key=len, reverse=True)
+        padded = (1,) * (len(longer) - len(shorter)) + shorter
+        return self.add(kind, (first, second), tuple(map(max, longer, padded)))
+
+    def weighted(self, kind: OperationKind, array: Array, name: str, *shape: int) -> Array:
+        return self.add(kind, array, array.shape, Weight(name, shape))
+
+    def mean(self, array: Array, *axes: int) -> Array:
+        """Average over axes, which are kept."""
+        shape = tuple(1 if axis in axes else side for axis, side in enumerate(array.shape or ()))
+        return self.add(OperationKind.MEAN, array, shape, axes=axes)
+
+    def product(self, first: Array, second: Array) -> Array:
+        one, other = first.shape or (), second.shape or ()
+        shape = (*one[:-1], other[-1])
+        return self.add(OperationKind.MATMUL, (first, second), shape, macs=prod(shape) * one[-1])
 
     def model(self, *outputs: Array, **more: Any) -> Model:
         named = tuple((f"y{number}", array) for number, array in enumerate(outputs))

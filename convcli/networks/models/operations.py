@@ -50,6 +50,18 @@ class Weight(NamedTuple):
         """Number of values."""
         return prod(self.shape)
 
+    def is_per_channel(self, shape: Shape, channel_axis: int) -> bool:
+        """Whether it has one number for each channel of an array of this shape, aligned at the last axis.
+
+        Examples
+        --------
+        >>> bias = Weight("bias", (64, 1, 1))
+        >>> bias.is_per_channel((1, 64, 7, 7), 1), bias.is_per_channel((1, 7, 7, 64), 3)
+        (True, False)
+        """
+        sides = (1,) * (len(shape) - len(self.shape)) + self.shape
+        return len(sides) == len(shape) and sides[channel_axis] == shape[channel_axis] == prod(sides)
+
 
 class Array(NamedTuple):
     """An array that an operation reads or makes.

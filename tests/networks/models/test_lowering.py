@@ -152,3 +152,22 @@ def test_an_array_that_nothing_computes_is_refused() -> None:
     builder.network(builder.elementwise("relu", builder.inputs[0][1]))
     with pytest.raises(SpecError, match="output y1: no operation of the model computes it"):
         builder.network(builder.elementwise("relu", builder.inputs[0][1]), Array(99, ()))
+
+
+@pytest.mark.parametrize("is_vector", [True, False])
+def test_a_gate_does_not_end_the_receptive_field(is_vector: bool) -> None:
+    builder = ModelBuilder()
+    features = builder.convolution(builder.input(1, 3, 8, 10), 4, 3, name="a")
+    if is_vector:
+        pooled = builder.add(OperationKind.MEAN, features, (1, 4), axes=(2, 3))
+        gate = builder.reshape(builder.dense(pooled, 4), 1, 4, 1, 1)
+    else:
+        gate = builder.convolution(builder.mean(features, 2, 3), 4, name="gate")
+    gated = builder.add(OperationKind.MULTIPLY, (features, gate), features.shape)
+    last = builder.convolution(gated, 4, 3, name="b")
+    net = builder.network(builder.dense(builder.reshape(builder.mean(last, 2, 3), 1, 4), 10))
+    assert [stage.text for stage in net.layers].count("mul") == 1
+    assert net.fields == net.layers[[stage.name for stage in net.layers].index("b")].fields
+    assert [field.jump for field in net.fields or ()] == [1, 1]
+    text = network("conv 4 f3 p1, mul { gap, conv 4 f1 | }, conv 4 f3 p1, gap, flatten, fc 10", (8, 10, 3))
+    assert net.receptive_field == text.receptive_field

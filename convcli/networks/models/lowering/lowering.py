@@ -1,6 +1,7 @@
 """From the operations of a model file to a network: its layers, with sizes, parameters and costs."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import prod
 from typing import ClassVar
 
@@ -8,7 +9,7 @@ from convcli.errors import SpecError
 from convcli.networks.layer_types.base import Layer
 from convcli.networks.layer_types.cropping import Crop, Slice
 from convcli.networks.layer_types.dense import Flatten
-from convcli.networks.layer_types.elementwise import Elementwise
+from convcli.networks.layer_types.elementwise import Elementwise, Scale
 from convcli.networks.layer_types.joins import JoinLayer
 from convcli.networks.layer_types.pooling import AdaptiveKind, AdaptivePooling
 from convcli.networks.models.lowering.stage_list import BINARY_WORDS, StageList, operation_label
@@ -188,6 +189,13 @@ class _Lowering:
         is_join = word in ("add", "mul") and len(inputs) > 1 and len(set(sizes)) == 1 and sizes[0]
         if is_join and not weights:
             return self.list.add(JoinLayer(type=word), operation, inputs)
+        layout, shape = inputs[0].layout, inputs[0].shape
+        if len(inputs) == len(weights) == 1 and shape is not None and shape == operation.output.shape:
+            axis = layout.channels_of(shape)
+            if axis is not None and weights[0].is_per_channel(shape, axis):
+                if word == "mul":
+                    return self.list.add_layer(Scale(), operation, inputs, weights)
+                operation = replace(operation, function="bias")
         return self.list.add_file_operation(operation, inputs, weights)
 
     def concatenation(self, operation: Operation, inputs: list[Value], weights: tuple[Weight, ...]) -> Value:

@@ -8,6 +8,7 @@ from convcli.networks.layer_types.base import AnyAxis, Layer, Size
 from convcli.networks.layer_types.dense import Dense
 from convcli.networks.layer_types.elementwise import Elementwise, Normalization
 from convcli.networks.layer_types.file_operation import FileOperation
+from convcli.networks.layer_types.joins import JoinLayer
 from convcli.networks.models.lowering.layouts import Layout
 from convcli.networks.models.lowering.values import LayoutRules, Value
 from convcli.networks.models.operations import Operation, OperationKind, Weight
@@ -106,7 +107,7 @@ class StageList:
             layout = (self.rules.of_aligned if aligned else self.rules.guessed)(operation, inputs)
         number = inputs[0].number if layer.is_view and inputs else self.builder.new_tensor()
         result, misaligned = Value(operation.output.shape, layout, number), ""
-        if result.size and inputs and operation.kind in ELEMENTWISE:
+        if result.size and inputs and (operation.kind in ELEMENTWISE or isinstance(layer, JoinLayer)):
             fields, misaligned = joined_fields([value.tensor for value in inputs], result.size[:-1])
             result = result._replace(fields=fields)
         self.append(
@@ -240,4 +241,4 @@ def file_word(operation: Operation) -> str:
     kind = operation.kind
     if kind in (OperationKind.UNKNOWN, OperationKind.OTHER):
         return operation.source
-    return BINARY_WORDS.get(kind) or operation.function or str(kind)
+    return operation.function or BINARY_WORDS.get(kind) or str(kind)
