@@ -10,7 +10,8 @@ from convcli.convolution.strips import run_convolution
 from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.lookup import get_filter
 from convcli.pictures.arrays import image_array
-from convcli.sizes.axes import Padding, Pair, window_axes
+from convcli.sizes.axes import window_axes
+from convcli.sizes.per_axis import Padding, Pair
 
 __all__ = ["apply_filter", "center_pixels", "convolve", "plan"]
 

@@ -21,7 +21,8 @@ from convcli.errors import KernelError, SizeError
 from convcli.kernels.filter import Combination, kernel_array
 from convcli.parallel import thread_count
 from convcli.pictures.arrays import image_array
-from convcli.sizes.axes import Padding, Pair, window_axes
+from convcli.sizes.axes import window_axes
+from convcli.sizes.per_axis import Padding, Pair
 from convcli.sizes.windowed import Axis
 
 __all__ = [

@@ -15,7 +15,8 @@ from convcli.convolution.weighted import SampleWeights, as_axes
 from convcli.errors import ImageError, parse_choice
 from convcli.parallel import WorkQueue, parallel_for, thread_count
 from convcli.pictures.arrays import fill_array, image_array
-from convcli.sizes.axes import Padding, Pair, pooling_axes
+from convcli.sizes.axes import pooling_axes
+from convcli.sizes.per_axis import Padding, Pair
 from convcli.sizes.windowed import Axis
 
 __all__ = ["PoolMode", "pool", "pool_weighted", "window_counts"]
@@ -279,8 +280,11 @@ def pool_weighted(
     result = pool(
         image, mode=mode, size=size, stride=stride, padding=padding, ceil=ceil, rounded=rounded, jobs=jobs
     )
-    axes = pooling_axes((image.shape[0], image.shape[1]), size, stride=stride, padding=padding, ceil=ceil)
-    strip = max(1, STRIP_BYTES // (image[0].size * 8 * axes[0].stride))
+    rows, columns = pooling_axes(
+        (image.shape[0], image.shape[1]), size, stride=stride, padding=padding, ceil=ceil
+    )
+    axes = rows, columns
+    strip = max(1, STRIP_BYTES // (image[0].size * 8 * rows.stride))
 
     def work(starts: WorkQueue) -> None:
         with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):
@@ -288,7 +292,7 @@ def pool_weighted(
                 target = result[start : start + strip]
                 target[...] = _weighted_strip(image, weights, axes, start, target, PoolMode(mode), buffers)
 
-    parts = range(0, axes[0].output, strip)
+    parts = range(0, rows.output, strip)
     parallel_for(parts, work, thread_count(jobs, len(parts), result.size))
     return result
 

@@ -22,7 +22,8 @@ from convcli.layers.im2col import LayerAlgorithm, depthwise, fits_one_blas_threa
 from convcli.layers.winograd import TILE, TILE_INPUTS, suits_winograd, winograd, winograd_fits_one_blas_thread
 from convcli.parallel import WorkQueue, parallel_for, thread_count
 from convcli.pictures.arrays import check_unmasked
-from convcli.sizes.axes import Padding, Pair, window_axes
+from convcli.sizes.axes import window_axes
+from convcli.sizes.per_axis import Padding, Pair
 from convcli.sizes.windowed import Axis
 
 __all__ = ["conv_backward", "conv_forward"]

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from convcli.convolution.pooling import PoolMode, pool, window_counts
 from convcli.errors import SizeError, parse_choice
 from convcli.layers.checks import INPUT_AXES, OUTPUT_AXES, Array, check_activations, labeled_shape
-from convcli.sizes.axes import Padding, Pair, pooling_axes
+from convcli.sizes.axes import pooling_axes
+from convcli.sizes.per_axis import Padding, Pair
 
 __all__ = ["pool_backward", "pool_forward"]
 

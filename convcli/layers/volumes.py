@@ -15,7 +15,7 @@ from convcli.convolution.planning import ConvolutionSettings, checked_axes, larg
 from convcli.errors import SizeError
 from convcli.kernels.filter import kernel_array
 from convcli.pictures.arrays import image_array
-from convcli.sizes.axes import Padding, Pair
+from convcli.sizes.per_axis import Padding, Pair
 from convcli.sizes.text import format_size
 
 __all__ = ["convolve_volume"]

@@ -12,7 +12,8 @@ from convcli.errors import SizeError
 from convcli.learning.results import Array
 from convcli.pictures.arrays import image_array
 from convcli.pictures.channels import select_channels
-from convcli.sizes.axes import Pair, window_axes
+from convcli.sizes.axes import window_axes
+from convcli.sizes.per_axis import Pair
 from convcli.sizes.text import format_size
 
 __all__ = ["Example", "make_examples"]

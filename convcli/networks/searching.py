@@ -242,7 +242,7 @@ class _SizeFollower(NetworkBuilder):
         self.work = 0
         self._has_tags: dict[int, bool] = {}  # of items in sequence, by their identity
         self._numbers: dict[int, int] = {}  # of a layer, by its identity; equal layers have one number
-        self._numbers_by_layer: dict[Layer, int] = {}
+        self._numbers_by_layer: dict[tuple[object, ...], int] = {}
         self._outputs: dict[tuple[int, Size], Tensor | None] = {}  # of layers and groups; None: impossible
         self._used = set(_used(spec.items))  # items that `use` applies again, by their identity
         self._weights: dict[int, Sequence[Size | None]] = {}  # of these, as they were run last
@@ -272,7 +272,8 @@ class _SizeFollower(NetworkBuilder):
         del depth
         number = self._numbers.get(id(layer))
         if number is None:
-            number = -1 - self._numbers_by_layer.setdefault(layer, len(self._numbers_by_layer))
+            exact = type(layer), *vars(layer).values()  # equal layers may differ in the inputs that they fit
+            number = -1 - self._numbers_by_layer.setdefault(exact, len(self._numbers_by_layer))
             self._numbers[id(layer)] = number
         return self._remembered(number, tensor, lambda: self._output(layer, position, tensor.size))
 
@@ -305,7 +306,7 @@ class _SizeFollower(NetworkBuilder):
 
     def _output(self, layer: Layer, position: Position | None, size: Size) -> Tensor:
         self._count(COMPUTING)
-        axes, output, _, _ = self.measure(layer, position, size)
+        _, axes, output, _, _ = self.measure(layer, position, size)
         if self.rule is not None and self.rule.unread(axes):
             raise SizeError(layer.text, "does not read all of its input")
         return Tensor(output, None, 0)

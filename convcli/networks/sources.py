@@ -16,7 +16,7 @@ from convcli.networks.models.reading import ModelFile, is_model_file, open_model
 from convcli.networks.network import Network
 from convcli.networks.text.grammar import parse_spec
 from convcli.networks.text.spec import Spec
-from convcli.sizes.axes import whole_number
+from convcli.sizes.per_axis import whole_number
 from convcli.sizes.text import parse_size
 
 __all__ = [

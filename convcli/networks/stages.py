@@ -219,7 +219,7 @@ class SequentialBuilder:
             The layer is impossible on this input.
         """
         size, channels = tensor.size, channels_of(tensor.size)
-        axes, output, params, macs = self.measure(layer, position, size)
+        layer, axes, output, params, macs = self.measure(layer, position, size)
         fields = None if isinstance(layer, Flatten) else tensor.fields
         if fields is not None and axes is not None:
             fields = tuple(field.through(axis) for field, axis in zip(fields, axes, strict=True))
@@ -235,10 +235,11 @@ class SequentialBuilder:
 
     def measure(
         self, layer: Layer, position: "Position | None", size: Size
-    ) -> tuple[tuple[AnyAxis, ...] | None, Size, int | None, int | None]:
-        """Return the axes of a layer's windows, its output size, its parameters and its MACs."""
+    ) -> tuple[Layer, tuple[AnyAxis, ...] | None, Size, int | None, int | None]:
+        """Return a layer for this input, the axes of its windows, its output size, parameters and MACs."""
         channels = channels_of(size)
         try:
+            layer = layer.for_input(size)
             axes = layer.axes(size)
             output = layer.output(size)
             params = layer.params(channels) if channels is not None else None if layer.has_params else 0
@@ -248,7 +249,7 @@ class SequentialBuilder:
                 raise
             self.fail(position, f"{layer.text} on {format_size(size)}", f"{error.what} {error.why}")
         self.check_size(layer, output, position)
-        return axes, output, params, macs
+        return layer, axes, output, params, macs
 
     def new_tensor(self) -> int:
         """Return a new number for an output that needs memory of its own."""

@@ -24,7 +24,7 @@ from convcli.pictures.limits import DEFAULT_LIMITS, MAX_PIXELS, Limits
 from convcli.pictures.npy import NPY_MAGIC, read_npy
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pictures.text_matrices import parse_matrix
-from convcli.sizes.axes import whole_number
+from convcli.sizes.per_axis import whole_number
 
 if TYPE_CHECKING:
     from convcli.pictures.formats.frame_reading.container import FramePicture, Frames

@@ -24,7 +24,7 @@ from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
 from convcli.pipeline.single_file import FileResult, file_destination, file_reading, run_file
-from convcli.sizes.axes import Padding, Pair, as_amounts, as_pair
+from convcli.sizes.per_axis import Padding, Pair, as_amounts, as_pair
 
 __all__ = ["filter_file", "filter_picture", "pool_file", "pool_picture"]
 

@@ -1,98 +1,25 @@
-"""The axes of a window sliding over an image, from sizes, paddings and strides as typed."""
+"""The axes of a window sliding over a sound, an image or a volume, from values as typed."""
 
 from __future__ import annotations
 
-import operator
+from collections.abc import Sequence
 from typing import Literal, overload
 
 from convcli.errors import SizeError
 from convcli.sizes.adaptive import AdaptiveAxis
-from convcli.sizes.text import MAX_DIGITS, NamedPadding, PaddingAmounts, format_size, parse_padding
+from convcli.sizes.per_axis import Padding, Pair, PerAxis, as_amounts, as_pair, direction, per_axis
+from convcli.sizes.text import NamedPadding, PaddingAmounts, format_size, joined_if_different, parse_padding
 from convcli.sizes.transposed import TransposedAxis
 from convcli.sizes.windowed import Axis
 
 __all__ = [
-    "Padding",
-    "Pair",
     "adaptive_axes",
-    "as_amounts",
-    "as_pair",
     "check_position",
     "output_size",
     "pooling_axes",
     "transposed_axes",
-    "whole_number",
     "window_axes",
 ]
-
-Pair = int | tuple[int, int]
-"""One number for both axes, or ``(vertical, horizontal)``."""
-
-Padding = str | Pair | PaddingAmounts
-"""An amount of padding: ``"same"``, ``"valid"``, a number, a pair, or ``((top, bottom), (left, right))``."""
-
-
-DIRECTIONS = ("vertically", "horizontally")
-
-
-def as_pair(value: object, name: str, minimum: int) -> tuple[int, int]:
-    """Check a number or a pair of numbers, and return ``(vertical, horizontal)``."""
-    values = value if isinstance(value, tuple | list) else (value, value)
-    if len(values) != 2:
-        raise SizeError(f"{name} {value}", "must be one number, or a pair (vertical, horizontal)")
-    vertical, horizontal = (whole_number(number, name, minimum) for number in values)
-    return vertical, horizontal
-
-
-def whole_number(number: object, name: str, minimum: int) -> int:
-    """Return a whole number of at least `minimum`, or raise `SizeError` with its name."""
-    # isinstance of a protocol would take as long as filtering a small picture.
-    if hasattr(number, "__index__") and not isinstance(number, bool):
-        try:
-            result = operator.index(number)
-        except TypeError:  # every array has the method, but only one of a single integer can answer
-            raise SizeError(f"{name} {number}", "must be one whole number, or a pair") from None
-        if abs(result) >= 10**MAX_DIGITS:
-            raise SizeError(name, f"has more than {MAX_DIGITS} digits")
-        if result >= minimum:
-            return result
-    raise SizeError(f"{name} {number}", f"must be a whole number, at least {minimum}")
-
-
-def _paddings(
-    padding: Padding, side: tuple[int, int], extent: tuple[int, int], stride: tuple[int, int]
-) -> PaddingAmounts:
-    amounts = as_amounts(padding)
-    if not isinstance(amounts, NamedPadding):
-        return amounts
-    if amounts == NamedPadding.VALID:
-        return (0, 0), (0, 0)
-    vertical, horizontal = (
-        _split_padding(max((-(-n // s) - 1) * s + e - n, 0), amounts)
-        for n, e, s in zip(side, extent, stride, strict=True)
-    )
-    return vertical, horizontal
-
-
-def as_amounts(padding: Padding) -> NamedPadding | PaddingAmounts:
-    """Check a padding and return its name, or its amounts ``((top, bottom), (left, right))``."""
-    if isinstance(padding, str):
-        padding = parse_padding(padding)
-    if isinstance(padding, NamedPadding):
-        return padding
-    nested = isinstance(padding, tuple | list) and any(isinstance(part, tuple | list) for part in padding)
-    if nested and len(padding) != 2:  # type: ignore[arg-type] # a nested one is a tuple
-        raise SizeError(f"padding {padding}", "must be ((top, bottom), (left, right))")
-    sides = padding if nested else as_pair(padding, "padding", 0)
-    return as_pair(sides[0], "padding", 0), as_pair(sides[1], "padding", 0)  # type: ignore[index]
-
-
-def _geometry(size: Pair, window: Pair, stride: Pair, dilation: Pair) -> tuple[tuple[int, int], ...]:
-    """Check sizes; return sides, windows, strides, dilations and extents, each vertical and horizontal."""
-    named = (size, "input"), (window, "filter"), (stride, "stride"), (dilation, "dilation")
-    sides, windows, strides, dilations = (as_pair(value, name, 1) for value, name in named)
-    extents = dilations[0] * (windows[0] - 1) + 1, dilations[1] * (windows[1] - 1) + 1
-    return sides, windows, strides, dilations, extents
 
 
 def _split_padding(total: int, padding: NamedPadding) -> tuple[int, int]:
@@ -101,26 +28,52 @@ def _split_padding(total: int, padding: NamedPadding) -> tuple[int, int]:
     return (more, less) if padding == NamedPadding.SAME_LOWER else (less, more)
 
 
+class _Geometry:
+    """Checked sizes: sides, windows, strides, dilations and extents, one per axis."""
+
+    def __init__(self, size: PerAxis, window: PerAxis, stride: PerAxis, dilation: PerAxis) -> None:
+        self.rank = rank = len(size) if isinstance(size, tuple | list) else 2
+        self.sides = per_axis(size, "input", 1, rank)
+        self.windows = per_axis(window, "filter", 1, rank)
+        self.strides = per_axis(stride, "stride", 1, rank)
+        self.dilations = per_axis(dilation, "dilation", 1, rank)
+        self.extents = [d * (f - 1) + 1 for f, d in zip(self.windows, self.dilations, strict=True)]
+
+    def paddings(self, padding: Padding) -> PaddingAmounts:
+        """Return the amounts of a padding at the start and at the end of each axis."""
+        amounts = as_amounts(padding, self.rank)
+        if not isinstance(amounts, NamedPadding):
+            return amounts
+        if amounts == NamedPadding.VALID:
+            return ((0, 0),) * self.rank
+        return tuple(
+            [
+                _split_padding(max((-(-n // s) - 1) * s + e - n, 0), amounts)
+                for n, e, s in zip(self.sides, self.extents, self.strides, strict=True)
+            ]
+        )
+
+
 def window_axes(
-    size: tuple[int, int],
-    window: Pair,
+    size: PerAxis,
+    window: PerAxis,
     *,
-    stride: Pair = 1,
+    stride: PerAxis = 1,
     padding: Padding = 0,
-    dilation: Pair = 1,
+    dilation: PerAxis = 1,
     ceil: bool = False,
-) -> tuple[Axis, Axis]:
-    """Work out how a filter slides over an image, vertically and horizontally.
+) -> tuple[Axis, ...]:
+    """Work out how a filter slides over an image, vertically and horizontally; or over a sound or a volume.
 
     Parameters
     ----------
-    size : (int, int)
-        Input rows and columns.
-    window, stride, dilation : int or pair
-        Filter side, step, distance between taps.
-    padding : str, int, pair or pair of pairs
+    size : tuple of int
+        The sides of the input: rows and columns; one number for a sound, three for a volume.
+    window, stride, dilation : int or tuple of int
+        Filter side, step, distance between taps: one number, or one per axis.
+    padding : str, int, tuple of int or tuple of pairs
         ``"valid"``: none. ``"same"``: the output has ``ceil(n / s)`` pixels, and an odd pixel is added at the
-        end. A number or ``(vertical, horizontal)``: both sides. ``((top, bottom), (left, right))``: each.
+        end. A number, or one per axis: both sides. ``((top, bottom), (left, right))``: each.
     ceil : bool
         Round output sides up.
 
@@ -134,39 +87,45 @@ def window_axes(
     >>> rows, columns = window_axes((227, 320), (11, 7), stride=(4, 3), padding="same")
     >>> rows.output, columns.output, (rows.before, rows.after)
     (57, 107, (4, 4))
+    >>> [axis.output for axis in window_axes((16, 112, 112), (3, 7, 7), stride=(1, 2, 2), padding=(1, 3, 3))]
+    [16, 56, 56]
     """
-    sides, windows, strides, dilations, extents = _geometry(size, window, stride, dilation)
-    amounts = _paddings(padding, sides, extents, strides)
-    rows, columns = (
-        Axis(side=n, window=f, before=before, after=after, stride=s, dilation=d, ceil=ceil)
-        for n, f, (before, after), s, d in zip(sides, windows, amounts, strides, dilations, strict=True)
-    )
-    for axis in (rows, columns):
+    given = _Geometry(size, window, stride, dilation)
+    axes = tuple(
+        [
+            Axis(n, f, before, after, s, d, ceil)
+            for n, f, (before, after), s, d in zip(
+                given.sides, given.windows, given.paddings(padding), given.strides, given.dilations,
+                strict=True,
+            )
+        ]
+    )  # fmt: skip
+    for axis in axes:
         if axis.output < 1:
-            raise _fit_error(axis)
-    return rows, columns
+            raise _fit_error(axis, direction(axes, axes.index(axis)))
+    return axes
 
 
-def _fit_error(axis: Axis) -> SizeError:
+def _fit_error(axis: Axis, where: str) -> SizeError:
     padded = axis.side + axis.before + axis.after
     largest = max((padded - 1) // axis.dilation + 1, 1)
     symmetric = -(-(axis.extent - axis.side) // 2)
     return SizeError(
-        f"filter {axis.window} on input {axis.side}",
+        f"filter {axis.window} on input {axis.side}{where}",
         f"gives {axis.formula()}, because the filter is larger than the padded input "
         f"({axis.extent} > {padded}); use a padding of at least {symmetric} or a filter of at most {largest}",
     )
 
 
 def pooling_axes(
-    size: tuple[int, int],
-    window: Pair,
+    size: PerAxis,
+    window: PerAxis,
     *,
-    stride: Pair | None = None,
+    stride: PerAxis | None = None,
     padding: Padding = 0,
-    dilation: Pair = 1,
+    dilation: PerAxis = 1,
     ceil: bool = False,
-) -> tuple[Axis, Axis]:
+) -> tuple[Axis, ...]:
     """Like `window_axes`, for a pooling layer: the stride defaults to the window.
 
     Raises
@@ -188,9 +147,9 @@ def pooling_axes(
         dilation=dilation,
         ceil=ceil,
     )
-    for axis, direction in zip(axes, DIRECTIONS, strict=True):
+    for index, axis in enumerate(axes):
         if max(axis.before, axis.after) > axis.window // 2:
-            where = f" {direction}" if axes[0].window != axes[1].window else ""
+            where = direction([axis.window for axis in axes], index)
             raise SizeError(
                 f"padding {max(axis.before, axis.after)}",
                 f"is more than half the window of {axis.window}{where}, so a window could contain only "
@@ -200,15 +159,15 @@ def pooling_axes(
 
 
 def transposed_axes(
-    size: tuple[int, int],
-    window: Pair,
+    size: PerAxis,
+    window: PerAxis,
     *,
-    stride: Pair = 1,
+    stride: PerAxis = 1,
     padding: Padding = 0,
-    dilation: Pair = 1,
-    output_padding: Pair = 0,
-) -> tuple[TransposedAxis, TransposedAxis]:
-    """Work out how a transposed convolution adds up its windows, vertically and horizontally.
+    dilation: PerAxis = 1,
+    output_padding: PerAxis = 0,
+) -> tuple[TransposedAxis, ...]:
+    """Work out how a transposed convolution adds up its windows along each axis.
 
     Parameters
     ----------
@@ -216,7 +175,7 @@ def transposed_axes(
         As for `window_axes`.
     padding
         What is cut off. ``"same"``: the output has ``n s`` pixels, as in TensorFlow.
-    output_padding : int or pair
+    output_padding : int or tuple of int
         Less than the stride or the dilation.
 
     Raises
@@ -229,8 +188,8 @@ def transposed_axes(
     >>> [axis.output for axis in transposed_axes((7, 7), 3, stride=2, padding=1, output_padding=1)]
     [14, 14]
     """
-    sides, windows, strides, dilations, extents = _geometry(size, window, stride, dilation)
-    added = as_pair(output_padding, "output padding", 0)
+    given = _Geometry(size, window, stride, dilation)
+    added = per_axis(output_padding, "output padding", 0, given.rank)
     if isinstance(padding, str):
         padding = parse_padding(padding)
     if isinstance(padding, NamedPadding) and padding != NamedPadding.VALID:
@@ -238,54 +197,54 @@ def transposed_axes(
             raise SizeError(
                 f"output padding {format_size(added)}", f"needs a padding given as a number, not {padding}"
             )
-        added = max(strides[0] - extents[0], 0), max(strides[1] - extents[1], 0)
-        cut = [
-            _split_padding(max(extent - stride, 0), padding)
-            for extent, stride in zip(extents, strides, strict=True)
-        ]
-        padding = cut[0], cut[1]
-    amounts = _paddings(padding, sides, extents, strides)
-    rows, columns = (
-        TransposedAxis(side=n, window=f, before=before, after=after, stride=s, dilation=d, output_padding=op)
+        steps = list(zip(given.strides, given.extents, strict=True))
+        added = tuple(max(stride - extent, 0) for stride, extent in steps)
+        padding = tuple(_split_padding(max(extent - stride, 0), padding) for stride, extent in steps)
+    axes = tuple(
+        TransposedAxis(n, f, before, after, s, d, op)
         for n, f, (before, after), s, d, op in zip(
-            sides, windows, amounts, strides, dilations, added, strict=True
+            given.sides, given.windows, given.paddings(padding), given.strides, given.dilations, added,
+            strict=True,
         )
-    )
-    limits = tuple(max(axis.stride, axis.dilation) - 1 for axis in (rows, columns))
-    if rows.output_padding > limits[0] or columns.output_padding > limits[1]:
-        raise _output_padding_error((rows.output_padding, columns.output_padding), limits)
-    for axis in (rows, columns):
+    )  # fmt: skip
+    if any(axis.output_padding > max(axis.stride, axis.dilation) - 1 for axis in axes):
+        raise _output_padding_error(axes)
+    for index, axis in enumerate(axes):
         if axis.output < 1:
             raise SizeError(
-                f"padding {axis.before}:{axis.after} on input {axis.side}",
+                f"padding {axis.before}:{axis.after} on input {axis.side}{direction(axes, index)}",
                 f"gives {axis.formula()}, because the padding cuts off the whole output; use a padding "
                 f"of at most {(axis.output + axis.before + axis.after - 1) // 2}",
             )
-    return rows, columns
+    return axes
 
 
-def _output_padding_error(added: tuple[int, ...], limits: tuple[int, ...]) -> SizeError:
+def _output_padding_error(axes: Sequence[TransposedAxis]) -> SizeError:
+    added = [axis.output_padding for axis in axes]
+    limits = [max(axis.stride, axis.dilation) - 1 for axis in axes]
     rule = "must be less than the stride or the dilation"
-    if limits[0] == limits[1]:
-        where = f" {DIRECTIONS[added.index(max(added))]}" if added[0] != added[1] else ""
+    if len(set(limits)) == 1:
+        where = direction(added, added.index(max(added)))
         return SizeError(f"output padding {max(added)}{where}", f"{rule}; use at most {limits[0]}")
+    each = " and ".join(f"{limit}{direction(limits, index)}" for index, limit in enumerate(limits))
     works = format_size(map(min, added, limits))
     return SizeError(
-        f"output padding {format_size(dict.fromkeys(added))}",
-        f"{rule} of its axis: at most {limits[0]} vertically and {limits[1]} horizontally; {works} works",
+        f"output padding {joined_if_different(map(str, added))}",
+        f"{rule} of its axis: at most {each}; {works} works",
     )
 
 
-def adaptive_axes(size: tuple[int, int], output: Pair = 1) -> tuple[AdaptiveAxis, AdaptiveAxis]:
-    """Work out the windows of adaptive pooling, vertically and horizontally.
+def adaptive_axes(size: PerAxis, output: PerAxis = 1) -> tuple[AdaptiveAxis, ...]:
+    """Work out the windows of adaptive pooling along each axis.
 
     Examples
     --------
     >>> [axis.spread + 1 for axis in adaptive_axes((13, 6), 6)]
     [3, 1]
     """
-    rows, columns = zip(as_pair(size, "input", 1), as_pair(output, "output", 1), strict=True)
-    return AdaptiveAxis(side=rows[0], output=rows[1]), AdaptiveAxis(side=columns[0], output=columns[1])
+    rank = len(size) if isinstance(size, tuple | list) else 2
+    outputs = per_axis(output, "output", 1, rank)
+    return tuple(map(AdaptiveAxis, per_axis(size, "input", 1, rank), outputs))
 
 
 @overload

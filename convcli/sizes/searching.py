@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from convcli.errors import SizeError
-from convcli.sizes.axes import whole_number
+from convcli.sizes.per_axis import whole_number
 from convcli.sizes.windowed import MAX_SEARCHED_SIDE, Axis
 
 __all__ = ["fully_read_sides", "paddings_and_strides"]

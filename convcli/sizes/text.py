@@ -26,12 +26,15 @@ __all__ = [
     "parse_amount",
     "parse_count",
     "parse_padding",
+    "parse_padding_per_axis",
     "parse_pair",
+    "parse_per_axis",
     "parse_size",
 ]
 
-PaddingAmounts = tuple[tuple[int, int], tuple[int, int]]
-"""Padding on each side, ``((top, bottom), (left, right))``."""
+PaddingAmounts = tuple[tuple[int, int], ...]
+"""Padding at the start and at the end of each axis, as in ``((top, bottom), (left, right))``; a single pair
+is for all axes."""
 
 
 _LETTERS = ("k", "m", "g", "t", "p")
@@ -98,10 +101,9 @@ def format_padding(padding: NamedPadding | PaddingAmounts) -> str:
     """
     if isinstance(padding, NamedPadding):
         return str(padding)
-    (top, bottom), (left, right) = padding
-    if top == bottom and left == right:
-        return f"{top}" if top == left else f"{top}x{left}"
-    return f"{top}:{bottom}x{left}:{right}"
+    if all(before == after for before, after in padding):
+        return joined_if_different(f"{before}" for before, _ in padding)
+    return "x".join(f"{before}:{after}" for before, after in padding)
 
 
 def parse_count(text: str, name: str, *, minimum: int = 1) -> int:
@@ -228,6 +230,24 @@ def parse_pair(text: str, name: str, *, minimum: int = 1) -> tuple[int, int]:
     return numbers[0], numbers[-1]
 
 
+def parse_per_axis(text: str, name: str, *, minimum: int = 1) -> tuple[int, ...]:
+    """Parse one number for all axes, or one for each of two or three: ``n``, ``AxB`` or ``AxBxC``.
+
+    Raises
+    ------
+    SizeError
+        The text is none of these.
+
+    Examples
+    --------
+    >>> parse_per_axis("5", "filter"), parse_per_axis("3x7x7", "filter")
+    ((5,), (3, 7, 7))
+    """
+    return _parse_numbers(
+        text, name, minimum, "one number, or one per axis as in 4x3 (vertical x horizontal)", max_count=3
+    )
+
+
 def parse_padding(text: str) -> NamedPadding | PaddingAmounts:
     """Parse ``valid``, ``same``, ``p``, ``AxB`` (vertical x horizontal) or ``T:BxL:R``.
 
@@ -241,6 +261,23 @@ def parse_padding(text: str) -> NamedPadding | PaddingAmounts:
     >>> parse_padding("same").value, parse_padding("2"), parse_padding("0:1x3")
     ('same', ((2, 2), (2, 2)), ((0, 1), (3, 3)))
     """
+    amounts = parse_padding_per_axis(text, max_count=2)
+    return amounts * 2 if not isinstance(amounts, NamedPadding) and len(amounts) == 1 else amounts
+
+
+def parse_padding_per_axis(text: str, *, max_count: int = 3) -> NamedPadding | PaddingAmounts:
+    """Parse a padding for all axes, or for each of two or three, as in ``1x3x3``.
+
+    Raises
+    ------
+    SizeError
+        The text is none of these.
+
+    Examples
+    --------
+    >>> parse_padding_per_axis("2"), parse_padding_per_axis("0:1x0:1x1")
+    (((2, 2),), ((0, 1), (0, 1), (1, 1)))
+    """
     word = text.strip().lower()
     if word in tuple(NamedPadding):
         return NamedPadding(word)
@@ -249,12 +286,14 @@ def parse_padding(text: str) -> NamedPadding | PaddingAmounts:
         raise SizeError(
             f"padding {text[:50]!r}",
             "must be valid, same, a number, AxB (vertical x horizontal) or T:BxL:R, "
-            "with whole numbers of at least 0" + (f"; did you mean {near}?" if near else _size_hint(text)),
+            "with whole numbers of at least 0"
+            + (f"; did you mean {near}?" if near else _size_hint(text, max_count)),
         )
-    sides = [_parse_side(part, text) for part in re.split("[xX×]", word)]
-    if len(sides) > 2:
-        raise SizeError(f"padding {text[:50]!r}", "has more than two parts; write AxB or T:BxL:R")
-    return sides[0], sides[-1]
+    sides = tuple([_parse_side(part, text) for part in re.split("[xX×]", word)])
+    if len(sides) > max_count:
+        count, forms = ("two", "AxB or T:BxL:R") if max_count == 2 else ("three", "AxB, AxBxC or T:BxL:R")
+        raise SizeError(f"padding {text[:50]!r}", f"has more than {count} parts; write {forms}")
+    return sides
 
 
 def _parse_side(text: str, padding: str) -> tuple[int, int]:

@@ -671,7 +671,7 @@ def test_options_of_networks_need_one(convcli: Runner, command: str, option: tup
         ("add { relu |", "line 1, column 5: this brace is never closed"),
         ("9999999 x { relu }", "line 1, column 1: makes 9,999,999 layers with repeats written out; at most 100,000 are "
          "allowed"),
-        ("conv 6 f3\x1b[31m", "line 1, column 8: filter '3\\x1b[31m' must be one number, or two as in 4x3 (vertical x "
+        ("conv 6 f3\x1b[31m", "line 1, column 8: filter '3\\x1b[31m' must be one number, or one per axis as in 4x3 (vertical x "
          "horizontal), with whole numbers of at least 1"),
     ],
 )  # fmt: skip

@@ -144,7 +144,8 @@ def test_files_hold_every_frame(encode: Any, file_format: str) -> None:
 
 @pytest.mark.parametrize(("encode", "duration"), [(render_gif, 30), (render_apng, 29)], ids=["gif", "apng"])
 def test_times_are_rounded_to_what_files_hold(encode: Any, duration: int) -> None:
-    animation = window_animation(*window_axes((4, 4), 3), seconds=0.029)
+    rows, columns = window_axes((4, 4), 3)
+    animation = window_animation(rows, columns, seconds=0.029)
     with Image.open(BytesIO(encode(animation))) as image:
         image.seek(1)
         assert image.info["duration"] == duration
@@ -153,6 +154,7 @@ def test_times_are_rounded_to_what_files_hold(encode: Any, duration: int) -> Non
 @pytest.mark.parametrize("encode", [render_gif, render_apng])
 @pytest.mark.parametrize(("n", "count"), [(3, 1), (4, 4), (1, 1)])
 def test_windows_without_numbers_and_of_one_position(encode: Any, n: int, count: int) -> None:
-    animation = window_animation(*window_axes((n, n), min(n, 3)))
+    rows, columns = window_axes((n, n), min(n, 3))
+    animation = window_animation(rows, columns)
     with Image.open(BytesIO(encode(animation))) as image:
         assert getattr(image, "n_frames", 1) == count

@@ -460,4 +460,5 @@ def test_letters_are_those_that_a_moving_window_meets(how: dict[str, Any]) -> No
 def test_what_is_too_wide_for_a_terminal_is_not_shown_in_letters() -> None:
     rows, columns = window_axes((100, 100), 30)
     assert window_lines(rows, columns, (0, 0), 80) == []
-    assert window_lines(*window_axes((9, 9), 3), (0, 0), 1) == []
+    rows, columns = window_axes((9, 9), 3)
+    assert window_lines(rows, columns, (0, 0), 1) == []

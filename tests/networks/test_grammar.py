@@ -236,7 +236,7 @@ def test_joins_tags_and_positions() -> None:
         ),
         ("conv 6 f0", "line 1, column 8: filter '0' must be a whole number, at least 1"),
         ("conv 0 f3", "line 1, column 6: filters '0' must be a whole number, at least 1"),
-        ("conv 6 f3 s-1", "line 1, column 11: stride '-1' must be one number, or two as in 4x3 (vertical x "
+        ("conv 6 f3 s-1", "line 1, column 11: stride '-1' must be one number, or one per axis as in 4x3 (vertical x "
          "horizontal), with whole numbers of at least 1"),
         ("conv 6 f3 bias=maybe", "line 1, column 11: 'maybe' must be true or false"),
         ("conv 6 kernel_siz=3", "line 1, column 8: kernel_siz is not an option of conv: did you mean kernel_size?"),

@@ -4,30 +4,33 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from convcli.errors import SizeError
 from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.axes import window_axes
 from convcli.sizes.resized import CroppedAxis, ResizedAxis
-from convcli.sizes.text import NamedPadding, PaddingAmounts, format_padding, format_size
+from convcli.sizes.text import NamedPadding, PaddingAmounts, format_padding, format_size, joined_if_different
 from convcli.sizes.transposed import TransposedAxis
 from convcli.sizes.windowed import Axis
 
 __all__ = [
+    "DIMENSIONS",
     "NO_PADDING",
     "ONES",
     "ZEROS",
     "AnyAxis",
     "Layer",
+    "PerAxis",
     "Sides",
     "Size",
     "WindowedLayer",
     "cached_window_axes",
     "channels_of",
-    "format_pair",
+    "format_per_axis",
     "image_size",
     "rank_of",
+    "shortest",
     "sides_of",
     "sum_if_known",
     "value_count",
@@ -41,8 +44,11 @@ are unknown, and ``()`` if nothing is known."""
 cached_window_axes = lru_cache(1 << 12)(window_axes)
 AnyAxis = Axis | TransposedAxis | AdaptiveAxis | ResizedAxis | CroppedAxis
 
-NO_PADDING: PaddingAmounts = ((0, 0), (0, 0))
-ONES, ZEROS = (1, 1), (0, 0)
+NO_PADDING: PaddingAmounts = ((0, 0),)
+ONES, ZEROS = (1,), (0,)
+PerAxis = tuple[int, ...]
+"""One number for all axes, or one for each."""
+DIMENSIONS = {1: "one-dimensional", 2: "two-dimensional", 3: "three-dimensional"}
 
 
 class Sides(tuple[int, ...]):
@@ -129,16 +135,28 @@ def sum_if_known(numbers: Iterable[int | None]) -> int | None:
 
 
 class Layer:
-    """Base of all layers, with defaults that suit most of them."""
+    """Base of all layers, with defaults that suit most of them.
+
+    Attributes such as a stride are tuples, of one number for all axes or one for each. A layer as typed fits
+    inputs of any rank; `for_input` makes the one for an image, a sound or a volume. Layers that differ only
+    in that are equal.
+    """
 
     type: str
+    per_axis: ClassVar[dict[str, str]] = {}  # attributes with one number per axis; the letter of each in text
 
     # What dataclass would generate, which takes a millisecond per class at import.
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and vars(self) == vars(other)
+        return isinstance(other, Layer) and self.identity() == other.identity()
 
     def __hash__(self) -> int:
-        return hash((type(self), *vars(self).values()))
+        return hash(self.identity())
+
+    def identity(self, **values: object) -> tuple[object, ...]:
+        """Return what equal layers have in common: their attributes, with these values instead."""
+        attributes = (vars(self) | values).items()
+        per_axis = self.per_axis
+        return type(self), *[shortest(value) if name in per_axis else value for name, value in attributes]
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
@@ -151,6 +169,33 @@ class Layer:
     def text(self) -> str:
         """The layer in the words of the layer grammar."""
         return str(self.type)
+
+    def for_input(self, size: Size) -> Self:
+        """Return the layer with one number per axis of an input of that size.
+
+        Raises
+        ------
+        SizeError
+            It has numbers for another number of axes.
+
+        Examples
+        --------
+        >>> WindowedLayer(window=(5,), stride=(2,)).for_input((16, 112, 112, 3)).window
+        (5, 5, 5)
+        """
+        rank = rank_of(size)
+        spread = {}
+        for name in self.per_axis if rank else ():
+            value = getattr(self, name)
+            if isinstance(value, tuple) and len(value) != rank:
+                if len(value) != 1:
+                    raise _rank_error(self.per_axis[name], value, size)
+                spread[name] = value * rank
+        if not spread:
+            return self
+        layer = object.__new__(type(self))
+        vars(layer).update(vars(self), **spread)  # dataclasses.replace takes ten times as long
+        return layer
 
     def axes(self, size: Size) -> tuple[AnyAxis, ...] | None:  # noqa: ARG002 -- subclasses use it
         """Return the axes along which the layer's windows slide; None for a layer without windows.
@@ -206,33 +251,58 @@ class Layer:
 class WindowedLayer(Layer):
     """A layer with a sliding window: kernel size, stride, padding, dilation."""
 
-    window: tuple[int, int]
-    stride: tuple[int, int] = ONES
+    window: PerAxis
+    stride: PerAxis = ONES
     padding: NamedPadding | PaddingAmounts = NO_PADDING
-    dilation: tuple[int, int] = ONES
+    dilation: PerAxis = ONES
+    per_axis: ClassVar[dict[str, str]] = {"window": "f", "stride": "s", "padding": "p", "dilation": "d"}
 
-    def geometry_words(self, *, default_stride: tuple[int, int] = ONES) -> list[str]:
+    def geometry_words(self, *, default_stride: PerAxis = ONES) -> list[str]:
         """Return the geometry in the words of the layer grammar, without defaults."""
-        words = [f"f{format_pair(self.window)}"]
-        if self.stride != default_stride:
-            words.append(f"s{format_pair(self.stride)}")
-        if self.padding not in (NO_PADDING, NamedPadding.VALID):
+        words = [f"f{format_per_axis(self.window)}"]
+        if shortest(self.stride) != shortest(default_stride):
+            words.append(f"s{format_per_axis(self.stride)}")
+        if shortest(self.padding) not in (NO_PADDING, NamedPadding.VALID):
             words.append(f"p{format_padding(self.padding)}")
-        if self.dilation != ONES:
-            words.append(f"d{format_pair(self.dilation)}")
+        if shortest(self.dilation) != ONES:
+            words.append(f"d{format_per_axis(self.dilation)}")
         return words
 
 
-def format_pair(pair: tuple[int, int]) -> str:
-    """Return `3` for a square and `3x1` for any other pair."""
-    return f"{pair[0]}" if pair[0] == pair[1] else format_size(pair)
+def format_per_axis(values: PerAxis) -> str:
+    """Write one number per axis as text: `3` if they are equal, else as in `3x1`.
+
+    Examples
+    --------
+    >>> format_per_axis((3, 3)), format_per_axis((1, 3, 3))
+    ('3', '1x3x3')
+    """
+    return joined_if_different(map(str, values))
 
 
-def image_size(layer: Layer, size: Size) -> tuple[int, int]:
-    """Return height and width of an input, or refuse one without."""
-    if rank_of(size) != 2:
+def shortest(value: object) -> object:
+    """Return one number for all axes if those for each are equal."""
+    return value[:1] if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1 else value
+
+
+def _rank_error(letter: str, values: tuple[Any, ...], size: Size) -> SizeError:
+    rank = rank_of(size)
+    fitting = values[-rank:] if len(values) > rank else values[:1] * (rank - len(values)) + values
+    pairs = isinstance(values[0], tuple)
+    typed = format_padding(values) if pairs else format_size(values)
+    advice = format_padding(fitting) if pairs else format_per_axis(fitting)
+    return SizeError(
+        f"{letter}{typed}",
+        f"has {len(values)} sides, but the input {format_size(size)} is {DIMENSIONS.get(rank, f'{rank}-D')}: "
+        f"give {letter}{advice}",
+    )
+
+
+def image_size(layer: Layer, size: Size) -> Size:
+    """Return the sides of an input, such as height and width; or refuse a vector."""
+    if not rank_of(size):
         raise SizeError(
             f"{layer.type} on {format_size(size)} values",
             "needs an image, not a vector; put it before the flatten",
         )
-    return size[0], size[1]
+    return sides_of(size)

@@ -8,12 +8,13 @@ from typing import ClassVar
 from convcli.errors import SizeError
 from convcli.networks.layer_types.base import (
     ZEROS,
+    PerAxis,
     Sides,
     Size,
     WindowedLayer,
     cached_window_axes,
     channels_of,
-    format_pair,
+    format_per_axis,
     image_size,
     sides_of,
 )
@@ -52,7 +53,7 @@ class Convolution(WindowedLayer):
         words += [f"g{self.groups}"] if self.groups > 1 else []
         return " ".join(words + ["nobias"] * (not self.bias) + ["ceil"] * self.ceil)
 
-    def axes(self, size: Size) -> tuple[Axis, Axis]:
+    def axes(self, size: Size) -> tuple[Axis, ...]:
         """Return the axes along which the window slides."""
         return cached_window_axes(
             image_size(self, size),
@@ -84,8 +85,8 @@ class Convolution(WindowedLayer):
         return None if self.filters is None else (*self.window, depth, self.filters)
 
     def biases(self, channels: int) -> Size | None:  # noqa: ARG002 -- the signature of all layers
-        """Return ``(1, 1, 1, filters)``."""
-        return (1, 1, 1, self.filters) if self.bias and self.filters is not None else None
+        """Return ``(1, 1, 1, filters)``: a 1 for each axis of the window and its depth."""
+        return (1,) * len(self.window) + (1, self.filters) if self.bias and self.filters is not None else None
 
     def params(self, channels: int) -> int | None:
         """Return ``(f_h f_w c / g + 1) filters``; None if the number of filters is unknown."""
@@ -97,7 +98,7 @@ class Convolution(WindowedLayer):
         channels = channels_of(size)
         if self.filters is None or channels is None:
             return None
-        return prod(self.output(size)) * self.connections(channels)
+        return prod(self.output(size)) * self.for_input(size).connections(channels)
 
 
 def _channels_per_group(groups: int, channels: int, filters: int | None) -> int:
@@ -148,7 +149,7 @@ class Depthwise(WindowedLayer):
             bias=self.bias,
         )
 
-    def axes(self, size: Size) -> tuple[Axis, Axis]:
+    def axes(self, size: Size) -> tuple[Axis, ...]:
         """Return how the window slides over an input of that size."""
         image_size(self, size)
         return self.as_convolution(channels_of(size)).axes(size)
@@ -188,20 +189,21 @@ class TransposedConvolution(WindowedLayer):
 
     filters: int
     groups: int = 1
-    output_padding: tuple[int, int] = ZEROS
+    output_padding: PerAxis = ZEROS
     bias: bool = True
     type: str = field(default="tconv", init=False)
     has_params: ClassVar[bool] = True
+    per_axis: ClassVar[dict[str, str]] = WindowedLayer.per_axis | {"output_padding": "op"}
 
     @property
     def text(self) -> str:
         """The layer in the words of the layer grammar."""
         words = ["tconv", f"{self.filters}", *self.geometry_words()]
         words += [f"g{self.groups}"] if self.groups > 1 else []
-        words += [f"op{format_pair(self.output_padding)}"] if self.output_padding != ZEROS else []
+        words += [f"op{format_per_axis(self.output_padding)}"] if any(self.output_padding) else []
         return " ".join(words + ["nobias"] * (not self.bias))
 
-    def axes(self, size: Size) -> tuple[TransposedAxis, TransposedAxis]:
+    def axes(self, size: Size) -> tuple[TransposedAxis, ...]:
         """Return the axes along which the windows are added to the output."""
         return _transposed_axes(
             image_size(self, size),
@@ -221,10 +223,12 @@ class TransposedConvolution(WindowedLayer):
         return (*self.window, _channels_per_group(self.groups, channels, self.filters), self.filters)
 
     def biases(self, channels: int) -> Size | None:  # noqa: ARG002 -- the signature of all layers
-        """Return ``(1, 1, 1, filters)``."""
-        return (1, 1, 1, self.filters) if self.bias else None
+        """Return ``(1, 1, 1, filters)``: a 1 for each axis of the window and its depth."""
+        return (1,) * len(self.window) + (1, self.filters) if self.bias else None
 
     def macs(self, size: Size) -> int | None:
         """Return the multiply-accumulates for one input: each input value meets all its weights."""
         channels = channels_of(size)
-        return None if channels is None else prod(sides_of(size)) * prod(self.weights(channels))
+        return (
+            None if channels is None else prod(sides_of(size)) * prod(self.for_input(size).weights(channels))
+        )

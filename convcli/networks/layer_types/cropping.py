@@ -1,9 +1,10 @@
 """Layers that take a part of their input: crops of an image, and slices of the channels."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import Layer, Size, channels_of, image_size, sides_of
+from convcli.networks.layer_types.base import Layer, PerAxis, Size, channels_of, image_size, sides_of
 from convcli.sizes.resized import CroppedAxis
 from convcli.sizes.text import PaddingAmounts, format_size
 
@@ -22,9 +23,10 @@ class Crop(Layer):
     ((56, 56, 3), (63, 64, 3))
     """
 
-    size: tuple[int, int] | None = None
+    size: PerAxis | None = None
     amounts: PaddingAmounts | None = None
     type: str = field(default="crop", init=False)
+    per_axis: ClassVar[dict[str, str]] = {"size": "", "amounts": ""}
 
     @property
     def text(self) -> str:
@@ -33,7 +35,7 @@ class Crop(Layer):
             return f"crop {format_size(self.size)}"
         return "crop " + "x".join(f"{before}:{after}" for before, after in self.amounts or ())
 
-    def axes(self, size: Size) -> tuple[CroppedAxis, CroppedAxis]:
+    def axes(self, size: Size) -> tuple[CroppedAxis, ...]:
         """Return what is cut off at the start and at the end of each axis."""
         sides = image_size(self, size)
         if self.size is not None:
@@ -46,16 +48,16 @@ class Crop(Layer):
             amounts = tuple((less // 2, -(-less // 2)) for less in cut)
         else:
             amounts = self.amounts or ((0, 0),) * len(sides)
-        rows, columns = (
+        axes = tuple(
             CroppedAxis(side, before, after) for side, (before, after) in zip(sides, amounts, strict=True)
         )
-        for axis in (rows, columns):
+        for axis in axes:
             if axis.output < 1:
                 raise SizeError(
                     f"amounts {axis.before}:{axis.after} on side {axis.side}",
                     f"give {axis.formula()}: nothing is left; cut off at most {axis.side - 1} in all",
                 )
-        return rows, columns
+        return axes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

@@ -44,13 +44,14 @@ class Pad(Layer):
     padding: PaddingAmounts
     mode: PadMode = PadMode.ZERO
     type: str = field(default="pad", init=False)
+    per_axis: ClassVar[dict[str, str]] = {"padding": ""}
 
     @property
     def text(self) -> str:
         """The layer in the words of the layer grammar."""
         return f"pad {format_padding(self.padding)}" + f" {self.mode}" * (self.mode != PadMode.ZERO)
 
-    def axes(self, size: Size) -> tuple[Axis, Axis]:
+    def axes(self, size: Size) -> tuple[Axis, ...]:
         """Return the axes of 1x1 windows on the padded input.
 
         Raises

@@ -4,16 +4,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from math import prod
+from typing import ClassVar
 
 from convcli.networks.layer_types.base import (
     NO_PADDING,
     ONES,
     Layer,
+    PerAxis,
     Size,
     WindowedLayer,
     cached_window_axes,
     channels_of,
-    format_pair,
+    format_per_axis,
     image_size,
 )
 from convcli.networks.layer_types.elementwise import check_mirrored
@@ -44,12 +46,13 @@ class Pooling(Layer):
     ('maxpool f2', (14, 14, 6), 0)
     """
 
-    window: tuple[int, int]
-    stride: tuple[int, int] | None = None
+    window: PerAxis
+    stride: PerAxis | None = None
     padding: NamedPadding | PaddingAmounts = NO_PADDING
-    dilation: tuple[int, int] = ONES
+    dilation: PerAxis = ONES
     ceil: bool = False
     type: str = PoolingKind.MAX
+    per_axis: ClassVar[dict[str, str]] = WindowedLayer.per_axis
 
     @property
     def text(self) -> str:
@@ -63,7 +66,11 @@ class Pooling(Layer):
         words = [str(self.type), *windowed.geometry_words(default_stride=self.window)]
         return " ".join(words + ["ceil"] * self.ceil)
 
-    def axes(self, size: Size) -> tuple[Axis, Axis]:
+    def identity(self, **values: object) -> tuple[object, ...]:
+        """Return what equal layers have in common: the stride defaults to the window."""
+        return super().identity(stride=self.window if self.stride is None else self.stride, **values)
+
+    def axes(self, size: Size) -> tuple[Axis, ...]:
         """Return how the window slides over an input of that size."""
         return _pooling_axes(
             image_size(self, size),
@@ -92,15 +99,16 @@ class AdaptivePooling(Layer):
     ((1, 1, 512), 'gap 6x6')
     """
 
-    size: tuple[int, int] = ONES
+    size: PerAxis = ONES
     type: str = AdaptiveKind.AVERAGE
+    per_axis: ClassVar[dict[str, str]] = {"size": ""}
 
     @property
     def text(self) -> str:
         """The layer in the words of the layer grammar."""
-        return str(self.type) if self.size == ONES else f"{self.type} {format_size(self.size)}"
+        return str(self.type) if set(self.size) == {1} else f"{self.type} {format_size(self.size)}"
 
-    def axes(self, size: Size) -> tuple[AdaptiveAxis, AdaptiveAxis]:
+    def axes(self, size: Size) -> tuple[AdaptiveAxis, ...]:
         """Return the axes of the pooling windows."""
         return adaptive_axes(image_size(self, size), self.size)
 
@@ -125,9 +133,9 @@ class BlurPool(WindowedLayer):
     @property
     def text(self) -> str:
         """The layer in the words of the layer grammar."""
-        return f"blurpool f{format_pair(self.window)} s{format_pair(self.stride)}"
+        return f"blurpool f{format_per_axis(self.window)} s{format_per_axis(self.stride)}"
 
-    def axes(self, size: Size) -> tuple[Axis, Axis]:
+    def axes(self, size: Size) -> tuple[Axis, ...]:
         """Return how the filter slides over the padded input.
 
         Raises
@@ -136,9 +144,7 @@ class BlurPool(WindowedLayer):
             The input is too small for the mirrored padding.
         """
         amounts = tuple(((window - 1) // 2, window // 2) for window in self.window)
-        axes = cached_window_axes(
-            image_size(self, size), self.window, stride=self.stride, padding=(amounts[0], amounts[1])
-        )
+        axes = cached_window_axes(image_size(self, size), self.window, stride=self.stride, padding=amounts)
         check_mirrored(axes)
         return axes
 

@@ -1,8 +1,9 @@
 """Layers that resize: upsampling by interpolation, without parameters."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
-from convcli.networks.layer_types.base import Layer, Size, format_pair, image_size
+from convcli.networks.layer_types.base import Layer, PerAxis, Size, format_per_axis, image_size
 from convcli.sizes.resized import Interpolation, ResizedAxis
 from convcli.sizes.text import format_size
 
@@ -23,30 +24,30 @@ class Upsample(Layer):
     'up to 65x65 bilinear'
     """
 
-    factor: tuple[int, int] | None = None
-    size: tuple[int, int] | None = None
+    factor: PerAxis | None = None
+    size: PerAxis | None = None
     mode: UpsampleMode = UpsampleMode.NEAREST
     align_corners: bool = False
     type: str = field(default="up", init=False)
+    per_axis: ClassVar[dict[str, str]] = {"factor": "", "size": "to "}
 
     @property
     def text(self) -> str:
         """The layer in the words of the layer grammar."""
         words = [
             "up",
-            format_pair(self.factor or (1, 1)) if self.size is None else f"to {format_size(self.size)}",
+            format_per_axis(self.factor or (1, 1)) if self.size is None else f"to {format_size(self.size)}",
         ]
         words += [str(self.mode)] * (self.mode != UpsampleMode.NEAREST)
         return " ".join(words + ["corners"] * self.align_corners)
 
-    def axes(self, size: Size) -> tuple[ResizedAxis, ResizedAxis]:
+    def axes(self, size: Size) -> tuple[ResizedAxis, ...]:
         """Return which pixels each output reads."""
         sides = image_size(self, size)
         outputs = self.size or tuple(
             side * factor for side, factor in zip(sides, self.factor or (1, 1), strict=True)
         )
-        rows, columns = (
+        return tuple(
             ResizedAxis(side, output, self.mode, self.align_corners)
             for side, output in zip(sides, outputs, strict=True)
         )
-        return rows, columns

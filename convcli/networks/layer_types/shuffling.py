@@ -65,10 +65,9 @@ class PixelShuffle(Layer):
         """The layer in the words of the layer grammar."""
         return f"pixelshuffle {self.factor}"
 
-    def axes(self, size: Size) -> tuple[ResizedAxis, ResizedAxis]:
+    def axes(self, size: Size) -> tuple[ResizedAxis, ...]:
         """Return which pixel each output comes from."""
-        rows, columns = (ResizedAxis(side, side * self.factor) for side in image_size(self, size))
-        return rows, columns
+        return tuple(ResizedAxis(side, side * self.factor) for side in image_size(self, size))
 
     def output(self, size: Size) -> Size:
         """Return ``(r h, r w, c / r²)``.
@@ -109,7 +108,7 @@ class PixelUnshuffle(Layer):
         """The layer in the words of the layer grammar."""
         return f"pixelunshuffle {self.factor}"
 
-    def axes(self, size: Size) -> tuple[Axis, Axis]:
+    def axes(self, size: Size) -> tuple[Axis, ...]:
         """Return the blocks of pixels that become one.
 
         Raises
@@ -125,8 +124,7 @@ class PixelUnshuffle(Layer):
                     f"must be a multiple of {self.factor}, but {side} / {self.factor} leaves a remainder of "
                     f"{side % self.factor}; crop it by that, or pad it by {-side % self.factor}",
                 )
-        rows, columns = (Axis(side, self.factor, stride=self.factor) for side in sides)
-        return rows, columns
+        return tuple(Axis(side, self.factor, stride=self.factor) for side in sides)
 
     def output(self, size: Size) -> Size:
         """Return ``(h / r, w / r, c r²)``."""

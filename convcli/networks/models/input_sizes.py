@@ -7,7 +7,7 @@ from typing import NoReturn
 from convcli.errors import SizeError, suggestion
 from convcli.networks.layer_types.base import Size
 from convcli.networks.models.operations import ModelInput, Shape
-from convcli.sizes.axes import whole_number
+from convcli.sizes.per_axis import whole_number
 from convcli.sizes.text import format_size, parse_count
 
 __all__ = ["fixed_sizes", "input_shapes", "square_size"]

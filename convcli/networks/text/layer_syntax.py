@@ -23,7 +23,7 @@ from convcli.networks.layer_types.pooling import AdaptiveKind, AdaptivePooling, 
 from convcli.networks.layer_types.resizing import Upsample, UpsampleMode
 from convcli.networks.layer_types.shuffling import ChannelShuffle, PixelShuffle, PixelUnshuffle
 from convcli.networks.text.spec import JoinKind
-from convcli.sizes.text import NamedPadding, parse_count, parse_padding, parse_pair
+from convcli.sizes.text import NamedPadding, parse_count, parse_padding_per_axis, parse_per_axis
 
 __all__ = [
     "DESCRIPTIONS",
@@ -69,7 +69,7 @@ def _parse_channels(text: str) -> tuple[int, int | None]:
 
 
 def _parse_amounts(text: str) -> object:
-    padding = parse_padding(text)
+    padding = parse_padding_per_axis(text)
     if isinstance(padding, NamedPadding):
         raise SizeError(f"amount {text[:50]!r}", "must be a number, AxB or T:BxL:R")
     return "amounts", padding
@@ -77,7 +77,7 @@ def _parse_amounts(text: str) -> object:
 
 def _parse_crop(text: str) -> object:
     """Parse what a crop keeps or cuts off: a size, or amounts on each side, which have colons."""
-    return _parse_amounts(text) if ":" in text else ("size", parse_pair(text, "size of the crop"))
+    return _parse_amounts(text) if ":" in text else ("size", parse_per_axis(text, "size of the crop"))
 
 
 def _upsample(target: tuple[str, object], **values: object) -> Upsample:
@@ -92,19 +92,19 @@ def _slice(channels: tuple[int, int | None]) -> Slice:
     return Slice(start=channels[0], stop=channels[1])
 
 
-_parse_window = partial(parse_pair, name="filter")
+_parse_window = partial(parse_per_axis, name="filter")
 LETTERS = {
     "f": Option("window", _parse_window, ("kernel_size", "kernel", "filter_size", "window", "pool_size")),
     "k": Option("window", _parse_window),
-    "s": Option("stride", partial(parse_pair, name="stride"), ("stride", "strides")),
-    "p": Option("padding", parse_padding, ("padding",)),
-    "d": Option("dilation", partial(parse_pair, name="dilation"), ("dilation", "dilation_rate")),
+    "s": Option("stride", partial(parse_per_axis, name="stride"), ("stride", "strides")),
+    "p": Option("padding", parse_padding_per_axis, ("padding",)),
+    "d": Option("dilation", partial(parse_per_axis, name="dilation"), ("dilation", "dilation_rate")),
     "g": Option("groups", partial(parse_count, name="groups"), ("groups", "num_groups")),
     "op": Option(
-        "output_padding", partial(parse_pair, name="output padding", minimum=0), ("output_padding",)
+        "output_padding", partial(parse_per_axis, name="output padding", minimum=0), ("output_padding",)
     ),
     "x": Option("multiplier", partial(parse_count, name="multiplier"), ("depth_multiplier", "multiplier")),
-    "to": Option("target", lambda text: ("size", parse_pair(text, "output size")), ("output_size",)),
+    "to": Option("target", lambda text: ("size", parse_per_axis(text, "output size")), ("output_size",)),
 }
 _BIAS = Option("bias", _parse_flag, ("bias", "use_bias"))
 _AFFINE = Option("affine", _parse_flag, ("affine", "elementwise_affine"))
@@ -133,9 +133,11 @@ FLAGS: dict[str, tuple[Option, object]] = {
 }
 FLAG_ALIASES = {"linear": "bilinear", "trilinear": "bilinear", "reflect": "mirror", "replicate": "edge"}
 _FILTERS = Option("filters", partial(parse_count, name="filters"), ("filters", "out_channels"))
-_OUTPUT_SIZE = Option("size", partial(parse_pair, name="output size"), ("output_size",))
+_OUTPUT_SIZE = Option("size", partial(parse_per_axis, name="output size"), ("output_size",))
 _UNITS = Option("units", partial(parse_count, name="units"), ("units", "out_features"))
-_FACTOR = Option("target", lambda text: ("factor", parse_pair(text, "factor")), ("scale_factor", "factor"))
+_FACTOR = Option(
+    "target", lambda text: ("factor", parse_per_axis(text, "factor")), ("scale_factor", "factor")
+)
 _PIXELS = Option(
     "factor", partial(parse_count, name="factor"), ("upscale_factor", "downscale_factor", "block_size")
 )
@@ -231,8 +233,8 @@ SYNTAX: dict[str, LayerSyntax] = {
         Option("area", _parse_crop, ("output_size",)), ("area",), ("centercrop",),
     ),
     "pad": LayerSyntax(
-        Pad, "pad P [mirror] [edge]", (), ("mirror", "edge"), Option("padding", parse_padding, ("padding",)),
-        ("padding",), ("zeropad2d", "zeropadding2d"),
+        Pad, "pad P [mirror] [edge]", (), ("mirror", "edge"),
+        Option("padding", parse_padding_per_axis, ("padding",)), ("padding",), ("zeropad2d", "zeropadding2d"),
     ),
     "slice": LayerSyntax(
         _slice, "slice C0:C1", (), (), Option("channels", _parse_channels, ("channels",)), ("channels",),

@@ -222,7 +222,7 @@ class _Lowering:
             layer = Slice(start=operation.start, stop=operation.stop)
         elif axis in (sides := value.layout.sides_of(shape)):
             amounts = tuple((before, after) if side == axis else (0, 0) for side in sides)
-            layer = Crop(amounts=amounts)  # type: ignore[arg-type]
+            layer = Crop(amounts=amounts)
         else:
             return self.list.add_file_operation(operation, inputs, weights)
         return self.list.add_layer(layer, operation, (value,))
@@ -237,7 +237,7 @@ class _Lowering:
         if not sides or sorted(operation.axes) != sides or weights:
             return self.list.add_file_operation(operation, inputs, weights, layout=layout)
         kind = AdaptiveKind.AVERAGE if operation.kind == OperationKind.MEAN else AdaptiveKind.MAX
-        layer = AdaptivePooling(size=(1,) * len(sides), type=kind)  # type: ignore[arg-type]
+        layer = AdaptivePooling(size=(1,) * len(sides), type=kind)
         axes, fields = layer.axes(value.size), value.fields
         if fields is not None:
             fields = tuple(field.through(axis) for field, axis in zip(fields, axes, strict=True))

@@ -178,7 +178,7 @@ class StageList:
             # A layer takes all of the first axis for the batch; other values may lie along it, such as time.
             own = Layout(shape[0], 0, 1, channel_axis).size_of(shape)
         try:
-            axes, output, _, macs = self.builder.measure(layer, None, own)
+            layer, axes, output, _, macs = self.builder.measure(layer, None, own)
         except SizeError as error:
             what = f"{operation_label(operation)}, {layer.text} on {format_size(own)}"
             raise SizeError(what, f"{error.what} {error.why}") from None

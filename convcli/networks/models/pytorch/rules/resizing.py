@@ -135,11 +135,11 @@ def _positions(step: Step, sides: tuple[int, ...]) -> tuple[int, int]:
         for name, default in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1))
     )
     layer = Convolution(
-        window=window,  # type: ignore[arg-type]
+        window=window,
         filters=1,
-        stride=stride,  # type: ignore[arg-type]
-        padding=tuple((amount, amount) for amount in padding),  # type: ignore[arg-type]
-        dilation=dilation,  # type: ignore[arg-type]
+        stride=stride,
+        padding=tuple((amount, amount) for amount in padding),
+        dilation=dilation,
     )
     return prod(window), prod(layer.output((*sides, 1))[:2])
 

@@ -146,10 +146,10 @@ def pool(step: Step) -> Tensor:
     image, axis = _image(step, "self", rank)
     window = tuple(step.integers("kernel_size", count=rank))
     layer = Pooling(
-        window=window,  # type: ignore[arg-type]
-        stride=tuple(step.integers("stride", window, rank)),  # type: ignore[arg-type]
+        window=window,
+        stride=tuple(step.integers("stride", window, rank)),
         padding=_padding(step, rank, window, window),
-        dilation=tuple(step.integers("dilation", [1] * rank, rank)),  # type: ignore[arg-type]
+        dilation=tuple(step.integers("dilation", [1] * rank, rank)),
         ceil=step.flag("ceil_mode"),
         type=PoolingKind.MAX if "max" in step.source else PoolingKind.AVERAGE,
     )
@@ -163,10 +163,10 @@ def pool_with_indices(step: Step) -> tuple[Tensor, Tensor]:
     image, axis = _image(step, "self", rank)
     window = tuple(step.integers("kernel_size", count=rank))
     layer = Pooling(
-        window=window,  # type: ignore[arg-type]
-        stride=tuple(step.integers("stride", window, rank)),  # type: ignore[arg-type]
+        window=window,
+        stride=tuple(step.integers("stride", window, rank)),
         padding=_padding(step, rank, window, window),
-        dilation=tuple(step.integers("dilation", [1] * rank, rank)),  # type: ignore[arg-type]
+        dilation=tuple(step.integers("dilation", [1] * rank, rank)),
         ceil=step.flag("ceil_mode"),
     )
     output = emit_layer(step, layer, image, axis)
@@ -191,7 +191,7 @@ def _adaptive(step: Step, kind: AdaptiveKind) -> Tensor:
     rank = int(step.source[-2])
     image, axis = _image(step, "self", rank)
     size = tuple(step.integers("output_size", count=rank))
-    return emit_layer(step, AdaptivePooling(size=size, type=kind), image, axis)  # type: ignore[arg-type]
+    return emit_layer(step, AdaptivePooling(size=size, type=kind), image, axis)
 
 
 # Padding --------------------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def pad(step: Step) -> Tensor:
     if min(amounts_of_pairs) >= 0:
         layer = Pad(padding=pairs, mode=PAD_MODES[mode])
     elif max(amounts_of_pairs) <= 0:
-        layer = Crop(amounts=tuple((-before, -after) for before, after in pairs))  # type: ignore[arg-type]
+        layer = Crop(amounts=tuple((-before, -after) for before, after in pairs))
     else:
         return step.other([tensor], output)
     return emit_layer(step, layer, tensor, axis)
