@@ -13,10 +13,11 @@ from convcli.networks.models.onnx.values import Value, computed, folded
 from convcli.networks.models.operations import Array, Operation, OperationKind, Shape, Weight
 from convcli.sizes.text import format_size
 
-__all__ = ["Call", "Recorder", "Results", "Rule", "UnknownNumbersError", "format_shape"]
+__all__ = ["Call", "Recorder", "Results", "Rule", "UnknownNumbersError", "format_shape", "side_outputs"]
 
 MAX_UNITED = 64  # stored tensors that one constant is made of
 MAX_SIDE = 1 << 62
+MAX_VIEWED = 4096  # values that are moved within a constant
 
 
 class Recorder:
@@ -308,7 +309,13 @@ class Call:
         return self.emit(kind, shape, inputs=[data], numbers=known, **details)
 
 
-MAX_VIEWED = 4096
+def side_outputs(call: Call, data: Value, shapes: Sequence[Shape]) -> list[Value | None]:
+    """Add the outputs after the first that something may read: statistics, states, what a cache keeps."""
+    return [
+        call.emit(OperationKind.OTHER, shape, inputs=[data], weights=()) if call.has_output(index) else None
+        for index, shape in enumerate(shapes, 1)
+    ]
+
 
 Results = Value | Sequence[Value | None]
 Rule = Callable[[Call], Results]

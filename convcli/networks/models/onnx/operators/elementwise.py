@@ -177,12 +177,11 @@ def clip(call: Call) -> Results:
 
 
 def learned_slope(call: Call) -> Results:
-    """PRelu: one slope, or one for each channel."""
-    data, slope = call.input(), call.input(1)
+    """PRelu: one slope, or one for each channel; up to opset 6 without axes of length 1 behind it."""
+    data, slope, shape = call.input(), call.input(1), call.shape()
     elements = prod(call.shape_of(slope))
-    shape = joined_shape(call, data, slope)
     if not slope.is_constant or len(shape) < 2 or elements not in (1, shape[1]) or data.is_constant:
-        return call.emit(OperationKind.MULTIPLY, shape, source="PRelu")
+        return call.emit(OperationKind.MULTIPLY, joined_shape(call, data, slope), source="PRelu")
     layer = Prelu(per_channel=elements > 1)
     return call.emit(OperationKind.LAYER, shape, inputs=[data], weights=slope.weights, layer=layer)
 

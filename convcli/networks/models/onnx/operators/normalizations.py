@@ -3,7 +3,7 @@
 from math import prod
 
 from convcli.networks.layer_types.elementwise import Normalization
-from convcli.networks.models.onnx.call import Call, Results, Rule
+from convcli.networks.models.onnx.call import Call, Results, Rule, side_outputs
 from convcli.networks.models.onnx.values import Value
 from convcli.networks.models.operations import OperationKind, Weight
 
@@ -47,7 +47,9 @@ def batch_normalization(call: Call) -> Results:
     scale, shift = call.input(1), call.input(2)
     _check_channels(call, scale)
     kept = [weight._replace(learned=False) for index in (3, 4) for weight in call.input(index).weights]
-    return _normalized(call, "bn", 1, (*scale.weights, *shift.weights, *kept))
+    result = _normalized(call, "bn", 1, (*scale.weights, *shift.weights, *kept))
+    channels = (call.shape()[1],)
+    return [result, *side_outputs(call, call.input(), (channels,) * 4)]
 
 
 def instance_normalization(call: Call) -> Results:
@@ -70,10 +72,12 @@ def _is_all(value: Value, number: int) -> bool:
 def layer_normalization(call: Call) -> Results:
     """LayerNormalization, over the last axes from `axis` on."""
     shape = call.shape()
-    call.axis(call.integer("axis", -1), len(shape))
+    axis = call.axis(call.integer("axis", -1), len(shape))
     scale, shift = call.input(1), call.optional(2)
     weights = scale.weights + (() if shift is None else shift.weights)
-    return _normalized(call, "ln", max(len(shape) - 1, 0), weights, bias=shift is not None)
+    result = _normalized(call, "ln", max(len(shape) - 1, 0), weights, bias=shift is not None)
+    means = tuple(1 if place >= axis else side for place, side in enumerate(shape))
+    return [result, *side_outputs(call, call.input(), (means, means))]
 
 
 def root_mean_square_normalization(call: Call) -> Results:

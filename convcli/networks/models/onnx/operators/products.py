@@ -134,7 +134,7 @@ def einsum(call: Call) -> Results:
     text = call.text("equation").replace(" ", "")
     terms, arrow, output = text.partition("->")
     operands = terms.split(",")
-    if len(operands) != len(call.inputs) or not operands[0]:
+    if len(operands) != len(call.inputs) or not operands:
         call.fail(f"equation {text[:50]!r} is not for {len(call.inputs)} inputs")
     sides: dict[str, int] = {}
     labels: list[list[str]] = []

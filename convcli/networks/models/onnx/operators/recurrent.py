@@ -3,7 +3,7 @@
 from math import prod
 
 from convcli.networks.layer_types.dense import Dense
-from convcli.networks.models.onnx.call import Call, Results, Rule
+from convcli.networks.models.onnx.call import Call, Results, Rule, side_outputs
 from convcli.networks.models.onnx.values import Value
 from convcli.networks.models.operations import OperationKind, Shape, Weight
 
@@ -46,14 +46,7 @@ def recurrent(function: str, gates: int) -> Rule:
             function=function,
             macs=batch * steps * directions * gates * hidden * (shape[2] + hidden),
         )
-        results = [output]
-        for index in (1, 2):  # the last states
-            if call.has_output(index):
-                state = call.emit(OperationKind.OTHER, inside, inputs=[output], function="state")
-                results.append(state)
-            else:
-                results.append(output)
-        return results
+        return [output, *side_outputs(call, output, (inside, inside))]  # the last states
 
     return rule
 
@@ -87,12 +80,8 @@ def attention(call: Call) -> Results:
         macs=macs,
         function="attention",
     )
-    results = [output]
-    for index, width_kept in ((1, others[3]), (2, width)):  # keys and values kept for the next step
-        kept = (batch, others[1], read, width_kept)
-        if call.has_output(index):
-            results.append(call.emit(OperationKind.OTHER, kept, inputs=[key], weights=(), function="cache"))
-    return results
+    kept = (batch, others[1], read, others[3]), (batch, others[1], read, width), (batch, count, steps, read)
+    return [output, *side_outputs(call, output, kept)]
 
 
 def _by_heads(call: Call, value: Value, heads: int) -> tuple[int, int, int, int]:

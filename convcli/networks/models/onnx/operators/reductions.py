@@ -11,6 +11,9 @@ from convcli.networks.models.operations import OperationKind
 __all__ = ["RULES"]
 
 KINDS = {"ReduceMean": OperationKind.MEAN, "ReduceMax": OperationKind.MAXIMUM}
+KEEPING = (
+    "ScatterND", "ScatterElements", "Scatter", "TensorScatter", "EyeLike", "ReverseSequence", "RotaryEmbedding",
+)  # fmt: skip
 FOLDED: dict[str, Callable[[Sequence[Number]], Number]] = {
     "ReduceProd": prod,
     "ReduceSum": sum,
@@ -85,6 +88,32 @@ def one_hot(call: Call) -> Results:
     return call.emit(OperationKind.OTHER, (*shape[:axis], int(depth), *shape[axis:]), function="onehot")
 
 
+def by_values(_: Call) -> Results:
+    """NonMaxSuppression and others: how much they choose depends on values."""
+    raise UnknownNumbersError
+
+
+def determinant(call: Call) -> Results:
+    """Det: a number for each matrix."""
+    return call.emit(OperationKind.OTHER, call.shape()[:-2], function="det")
+
+
+def crop_and_pad(call: Call) -> Results:
+    """CenterCropPad: sides are cut or padded to what is asked for."""
+    result = list(call.shape())
+    asked = call.known_integers(1) or ()
+    axes = call.integers("axes")
+    for axis, side in zip(range(len(result)) if axes is None else axes, asked, strict=True):
+        result[call.axis(axis, len(result))] = side
+    return call.emit(OperationKind.OTHER, tuple(result), function="crop")
+
+
+def columns_to_image(call: Call) -> Results:
+    """Col2Im: adds up blocks of an image."""
+    shape, image, block = call.shape(), call.known_integers(1) or (), call.known_integers(2) or ()
+    return call.emit(OperationKind.OTHER, (shape[0], shape[1] // prod(block), *image), function="col2im")
+
+
 def gather_rows(call: Call) -> Results:
     """GatherND: the last axis of the indices is a position."""
     shape, places = call.shape(), call.shape(1)
@@ -105,8 +134,9 @@ RULES: dict[str, Rule] = {
     "OneHot": one_hot,
     "GatherElements": like_input(1),
     "GatherND": gather_rows,
-    **{
-        name: like_input(0)
-        for name in ("ScatterND", "ScatterElements", "Scatter", "EyeLike", "ReverseSequence")
-    },
+    **{name: like_input(0) for name in KEEPING},
+    **{name: by_values for name in ("NonMaxSuppression", "Unique", "Compress", "Multinomial")},
+    "Det": determinant,
+    "CenterCropPad": crop_and_pad,
+    "Col2Im": columns_to_image,
 }
