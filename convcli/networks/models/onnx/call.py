@@ -1,6 +1,7 @@
 """One call of an operator: its inputs and attributes, and the operations that it adds to the model."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import count
 from math import prod
 from typing import Any, NoReturn
@@ -8,6 +9,7 @@ from typing import Any, NoReturn
 from convcli.errors import SizeError, SpecError
 from convcli.networks.layer_types.base import Layer, Size
 from convcli.networks.models.onnx.file import Attribute, Node
+from convcli.networks.models.onnx.names import module_name
 from convcli.networks.models.onnx.tensors import MAX_RANK, Number
 from convcli.networks.models.onnx.values import Value, computed, folded
 from convcli.networks.models.operations import Array, Operation, OperationKind, Shape, Weight
@@ -59,8 +61,6 @@ class Call:
     inputs : list of Value or None
         None for one that is left out.
     attributes : dict of str to Attribute
-    name : str
-        Path of the module, for tables.
     prefix : str
         Name of the call of the function that the node belongs to.
     """
@@ -71,17 +71,22 @@ class Call:
         node: Node,
         inputs: Sequence[Value | None],
         attributes: dict[str, Attribute],
-        name: str,
         prefix: str = "",
     ) -> None:
         self.recorder, self.node, self.inputs, self.attributes = recorder, node, inputs, attributes
-        self.name, self.prefix = name, prefix
+        self.prefix = prefix
         self.is_constant = all(value is None or value.is_constant for value in inputs)
 
     @property
     def opset(self) -> int:
         """Version of ONNX's operators."""
         return self.recorder.opset
+
+    @cached_property
+    def name(self) -> str:
+        """Path of the module, for tables."""
+        weights = [weight for value in self.inputs if value is not None for weight in value.weights]
+        return module_name(self.node, weights, self.prefix)
 
     # Inputs and attributes ----------------------------------------------------------------------------
 

@@ -195,9 +195,7 @@ class Evaluation:
             if inputs[0].scalar is not None and branch is not None and branch.graph is not None:
                 inner = self._inner_scope(node, outer=scope, prefix=scope.prefix, depth=scope.depth + 1)
                 return [value for _, value in self._run_graph(self._graph(branch.graph), inner)]
-        weights = [weight for value in inputs if value is not None for weight in value.weights]
-        name = module_name(node, weights, scope.prefix)
-        return self._apply(Call(self.recorder, node, inputs, attributes, name, scope.prefix), scope)
+        return self._apply(Call(self.recorder, node, inputs, attributes, scope.prefix), scope)
 
     def _apply(self, call: Call, scope: Scope) -> Sequence[Value | None]:
         node = call.node
@@ -241,12 +239,11 @@ class Evaluation:
         attributes: dict[str, Attribute],
         scope: Scope,
     ) -> Sequence[Value | None]:
-        weights = [weight for value in inputs if value is not None for weight in value.weights]
         inner = self._inner_scope(
             node,
             stated=scope.stated,
             attributes={**function.defaults, **attributes},
-            prefix=module_name(node, weights[:0], scope.prefix),
+            prefix=module_name(node, (), scope.prefix),
             depth=scope.depth + 1,
         )
         for name, value in zip(function.inputs, inputs, strict=False):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from convcli.networks.models.onnx.file import Node
 from convcli.networks.models.operations import Weight
 
-__all__ = ["module_name"]
+__all__ = ["module_name", "names_module"]
 
 SCOPES, NAMESPACE = "pkg.torch.onnx.name_scopes", "namespace"
 # What modules call their own tensors; behind it, the name of a weight is that of a module.
@@ -28,6 +28,11 @@ def module_name(node: Node, weights: Sequence[Weight], prefix: str) -> str:
     """
     own = _of_weights(weights) or _of_metadata(node) or _of_node(node)
     return f"{prefix}.{own}" if prefix and own else prefix or own
+
+
+def names_module(name: str) -> bool:
+    """Whether the name of a tensor is that of a module's parameter."""
+    return LAST_PART.search(name) is not None
 
 
 def _of_weights(weights: Sequence[Weight]) -> str:

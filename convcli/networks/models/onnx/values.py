@@ -29,6 +29,8 @@ class Value(NamedTuple):
     dtype : str
     tensor : Tensor or None
         The stored tensor itself.
+    parts : tuple of Value or None
+        The tensors of a sequence.
     """
 
     shape: Shape | None
@@ -37,6 +39,7 @@ class Value(NamedTuple):
     numbers: tuple[Number, ...] | None = None
     dtype: str = "float32"
     tensor: Tensor | None = None
+    parts: "tuple[Value, ...] | None" = None
 
     @property
     def is_constant(self) -> bool:

@@ -1,7 +1,6 @@
 """Convolutions and pooling: operators whose windows slide."""
 
 from math import prod
-from typing import Any, cast
 
 from convcli.networks.layer_types.base import Layer
 from convcli.networks.layer_types.convolution import Convolution, TransposedConvolution
@@ -18,7 +17,7 @@ Amounts = tuple[tuple[int, int], ...]
 SAME = {"SAME_UPPER": NamedPadding.SAME, "SAME_LOWER": NamedPadding.SAME_LOWER}
 
 
-def per_axis(call: Call, name: str, axes: int, *, at_least: int = 1) -> Any:
+def per_axis(call: Call, name: str, axes: int, *, at_least: int = 1) -> tuple[int, ...]:
     """Return an attribute with a number for each axis, 1 by default."""
     numbers = call.integers(name)
     if not numbers:
@@ -28,7 +27,7 @@ def per_axis(call: Call, name: str, axes: int, *, at_least: int = 1) -> Any:
     return numbers
 
 
-def _padding(call: Call, axes: int) -> Any:
+def _padding(call: Call, axes: int) -> NamedPadding | Amounts:
     automatic = call.text("auto_pad", "NOTSET")
     if automatic in SAME:
         return SAME[automatic]
@@ -48,7 +47,7 @@ def _image(call: Call, data: Value) -> tuple[Shape, int]:
     return shape, len(shape) - 2
 
 
-def _kernel(call: Call, weight: Value, axes: int) -> tuple[int, int, Any]:
+def _kernel(call: Call, weight: Value, axes: int) -> tuple[int, int, Shape]:
     shape = call.shape_of(weight)
     if len(shape) != axes + 2:
         call.fail_size(f"needs a kernel of {axes + 2} dimensions", shape)
@@ -124,7 +123,7 @@ def transposed_convolution(call: Call) -> Results:
     if depth != shape[1]:
         call.fail_size(f"its kernel reads {depth} channels, not {shape[1]}", shape)
     stride, dilation = per_axis(call, "strides", axes), per_axis(call, "dilations", axes)
-    added: Any = call.integers("output_padding") or (0,) * axes
+    added = call.integers("output_padding") or (0,) * axes
     padding = _padding(call, axes)
     target = call.integers("output_shape")
     if target or isinstance(padding, NamedPadding):
@@ -201,7 +200,7 @@ def global_pooling(type: str) -> Rule:
     def rule(call: Call) -> Results:
         data = call.input()
         _, axes = _image(call, data)
-        return call.layer(AdaptivePooling(size=cast(Any, (1,) * axes), type=type), data)
+        return call.layer(AdaptivePooling(size=(1,) * axes, type=type), data)
 
     return rule
 

@@ -4,6 +4,7 @@ from math import prod
 
 from convcli.networks.layer_types.elementwise import Normalization
 from convcli.networks.models.onnx.call import Call, Results, Rule, side_outputs
+from convcli.networks.models.onnx.names import names_module
 from convcli.networks.models.onnx.values import Value
 from convcli.networks.models.operations import OperationKind, Weight
 
@@ -65,6 +66,8 @@ def _is_all(value: Value, number: int) -> bool:
     """Whether all elements of a constant are a number, or it is not stored."""
     if value.tensor is None:
         return not value.weights
+    if names_module(value.tensor.name):  # untrained
+        return False
     numbers = value.tensor.numbers(MAX_CONSTANTS)
     return numbers is not None and all(element == number for element in numbers)
 

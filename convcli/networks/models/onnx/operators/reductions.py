@@ -12,7 +12,8 @@ __all__ = ["RULES"]
 
 KINDS = {"ReduceMean": OperationKind.MEAN, "ReduceMax": OperationKind.MAXIMUM}
 KEEPING = (
-    "ScatterND", "ScatterElements", "Scatter", "TensorScatter", "EyeLike", "ReverseSequence", "RotaryEmbedding",
+    "ScatterND", "ScatterElements", "Scatter", "TensorScatter", "EyeLike", "ReverseSequence",
+    "RotaryEmbedding",
 )  # fmt: skip
 FOLDED: dict[str, Callable[[Sequence[Number]], Number]] = {
     "ReduceProd": prod,
@@ -135,7 +136,7 @@ RULES: dict[str, Rule] = {
     "GatherElements": like_input(1),
     "GatherND": gather_rows,
     **{name: like_input(0) for name in KEEPING},
-    **{name: by_values for name in ("NonMaxSuppression", "Unique", "Compress", "Multinomial")},
+    **dict.fromkeys(("NonMaxSuppression", "Unique", "Compress", "Multinomial"), by_values),
     "Det": determinant,
     "CenterCropPad": crop_and_pad,
     "Col2Im": columns_to_image,

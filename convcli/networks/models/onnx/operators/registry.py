@@ -10,6 +10,7 @@ from convcli.networks.models.onnx.operators import (
     recurrent,
     reductions,
     resampling,
+    sequences,
     views,
 )
 
@@ -24,6 +25,7 @@ _RULES: dict[str, Rule] = {
     **recurrent.RULES,
     **reductions.RULES,
     **resampling.RULES,
+    **sequences.RULES,
     **views.RULES,
 }
 # Those with multiply-accumulates: where their sizes are not known, they are not counted.

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from math import floor
-from typing import Any
 
 from convcli.networks.layer_types.resizing import Upsample, UpsampleMode
 from convcli.networks.layer_types.shuffling import PixelShuffle, PixelUnshuffle
@@ -90,11 +89,11 @@ def _resized(call: Call, result: Shape, factors: Sequence[Number] | None) -> Val
     if rank < 3 or result[0] != shape[0] or result[channel_axis] != shape[channel_axis] or mode is None:
         return call.emit(OperationKind.OTHER, result, inputs=inputs, weights=(), function="resize")
     sides = [axis for axis in range(1, rank) if axis != channel_axis]
-    by: Any = tuple(result[axis] // max(shape[axis], 1) for axis in sides)
+    by = tuple(result[axis] // max(shape[axis], 1) for axis in sides)
     is_whole = all(result[axis] == shape[axis] * times for axis, times in zip(sides, by, strict=True))
     if factors is not None and not all(float(factor).is_integer() for factor in factors):
         is_whole = False
-    size: Any = tuple(result[axis] for axis in sides)
+    size = tuple(result[axis] for axis in sides)
     layer = Upsample(
         factor=by if is_whole else None,
         size=None if is_whole else size,

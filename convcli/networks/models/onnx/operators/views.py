@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
-from typing import Any
 
 from convcli.networks.layer_types.elementwise import Pad, PadMode
 from convcli.networks.models.onnx.arithmetic import broadcast_shape, expand, strided, strides_of
@@ -12,7 +11,7 @@ from convcli.networks.models.onnx.tensors import Number
 from convcli.networks.models.onnx.values import MAX_FOLDED, Value, folded
 from convcli.networks.models.operations import OperationKind, Shape
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "concatenate", "cut", "drop_axis"]
 
 Numbers = tuple[Number, ...]
 
@@ -69,6 +68,12 @@ def squeeze(call: Call) -> Results:
         if shape[axis] != 1:
             call.fail_size(f"cannot drop axis {axis}: its length is {shape[axis]}, not 1", shape)
     return _reshaped(call, call.input(), tuple(side for axis, side in enumerate(shape) if axis not in axes))
+
+
+def drop_axis(call: Call, data: Value, axis: int) -> Value:
+    """Drop an axis of length 1."""
+    shape = call.shape_of(data)
+    return _reshaped(call, data, (*shape[:axis], *shape[axis + 1 :]))
 
 
 def unsqueeze(call: Call) -> Results:
@@ -148,11 +153,11 @@ def slicing(call: Call) -> Results:
         kept = range(
             *slice(start, stop if step > 0 or stop >= -shape[axis] else None, step).indices(shape[axis])
         )
-        result = _sliced(call, result, axis, kept)
+        result = cut(call, result, axis, kept)
     return result if starts else call.view(OperationKind.IDENTITY, shape, data)
 
 
-def _sliced(call: Call, data: Value, axis: int, kept: range) -> Value:
+def cut(call: Call, data: Value, axis: int, kept: range) -> Value:
     """Keep part of an axis."""
     shape = call.shape_of(data)
     result = (*shape[:axis], len(kept), *shape[axis + 1 :])
@@ -192,7 +197,7 @@ def split(call: Call) -> Results:
         call.fail_size(f"cannot be split into {list(parts)[:16]} along axis {axis}", shape)
     results, start = [], 0
     for part in parts:
-        results.append(_sliced(call, data, axis, range(start, start + part)))
+        results.append(cut(call, data, axis, range(start, start + part)))
         start += part
     return results
 
@@ -237,7 +242,7 @@ def gather(call: Call) -> Results:
     if any(not 0 <= place < shape[axis] for place in chosen):
         call.fail_size(f"index {list(indices.numbers)[:8]} does not exist along axis {axis}", shape)
     if chosen and all(after - before == 1 for before, after in pairwise(chosen)):
-        part = _sliced(call, data, axis, range(chosen[0], chosen[-1] + 1))
+        part = cut(call, data, axis, range(chosen[0], chosen[-1] + 1))
         return part if len(places) == 1 else _reshaped(call, part, result)
 
     def numbers(known: Numbers) -> Numbers:
@@ -269,7 +274,7 @@ def pad(call: Call) -> Results:
     for axis in range(rank):
         if min(before[axis], after[axis]) < 0:
             kept = range(max(-before[axis], 0), max(shape[axis] - max(-after[axis], 0), 0))
-            data = _sliced(call, data, axis, kept)
+            data = cut(call, data, axis, kept)
     return _padded(call, data, [max(side, 0) for side in before], [max(side, 0) for side in after])
 
 
@@ -285,7 +290,7 @@ def _padded(call: Call, data: Value, before: list[int], after: list[int]) -> Val
     if data.is_constant or mode is None or 0 in padded or channel_axis in padded or rank < 3:
         result = tuple(side + before[axis] + after[axis] for axis, side in enumerate(shape))
         return call.emit(OperationKind.OTHER, result, inputs=[data], function="pad")
-    amounts: Any = tuple((before[axis], after[axis]) for axis in range(1, rank) if axis != channel_axis)
+    amounts = tuple((before[axis], after[axis]) for axis in range(1, rank) if axis != channel_axis)
     layer = Pad(padding=amounts, mode=mode)
     return call.layer(layer, data, channel_axis=channel_axis)
 
