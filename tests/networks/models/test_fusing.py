@@ -390,6 +390,15 @@ def test_views_that_undo_each_other_vanish() -> None:
     assert operation.inputs[0].number == 0
 
 
+def test_choosing_all_values_of_a_vector_is_a_view() -> None:
+    def build(b: ModelBuilder, x: Array, *, count: int = 392) -> Array:
+        return b.add(OperationKind.OTHER, b.reshape(x, 392), (1, count // 49, 7, 7), function="gather")
+
+    assert layers(lambda b, x: b.elementwise("relu", build(b, x)), 1, 8, 7, 7) == [Elementwise(type="relu")]
+    assert layers(lambda b, x: b.reshape(build(b, x), 1, 392), 1, 8, 7, 7) == ["reshape"]
+    assert layers(lambda b, x: build(b, x, count=196), 1, 8, 7, 7) == ["reshape", "other"]
+
+
 def test_an_output_that_is_an_input_keeps_its_name() -> None:
     builder = ModelBuilder()
     x = builder.input(1, 8)

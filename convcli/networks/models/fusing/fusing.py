@@ -6,7 +6,7 @@ from convcli.networks.models.fusing.activations import ActivationSamples
 from convcli.networks.models.fusing.attention import attention
 from convcli.networks.models.fusing.graph import OperationGraph
 from convcli.networks.models.fusing.normalizations import group_normalization, joined_weight, normalization
-from convcli.networks.models.fusing.shuffles import joined_view
+from convcli.networks.models.fusing.shuffles import all_values, joined_view
 from convcli.networks.models.operations import Array, Model, Operation, OperationKind
 
 __all__ = ["fuse"]
@@ -22,6 +22,7 @@ RULES: dict[OperationKind, tuple[Rule, ...]] = {
     OperationKind.MULTIPLY: (joined_weight, normalization),
     OperationKind.DIVIDE: (normalization,),
     OperationKind.MATMUL: (attention,),
+    OperationKind.OTHER: (all_values,),
 }
 SAMPLED = {
     OperationKind.LAYER,

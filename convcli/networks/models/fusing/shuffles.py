@@ -10,7 +10,7 @@ from convcli.networks.layer_types.shuffling import ChannelShuffle, PixelShuffle,
 from convcli.networks.models.fusing.graph import OperationGraph, common_path
 from convcli.networks.models.operations import Array, Operation, OperationKind, Shape
 
-__all__ = ["joined_view"]
+__all__ = ["all_values", "joined_view"]
 
 
 def joined_view(graph: OperationGraph, operation: Operation) -> Operation | Array | None:
@@ -23,6 +23,20 @@ def joined_view(graph: OperationGraph, operation: Operation) -> Operation | Arra
     if operation.kind == OperationKind.RESHAPE and source.shape != operation.output.shape:
         return _joined_reshape(graph, operation)
     return source if source.shape == operation.output.shape else None
+
+
+def all_values(graph: OperationGraph, operation: Operation) -> Operation | Array | None:
+    """Return the reshape that choosing as many values of a vector as it has is.
+
+    PyTorch's exporter writes ``as_strided`` so; which value goes where makes no difference to sizes.
+    """
+    source, target = operation.inputs[0].shape if operation.inputs else None, operation.output.shape
+    if operation.function != "gather" or source is None or target is None or len(operation.inputs) != 1:
+        return None
+    if len(source) != 1 or prod(source) != prod(target):
+        return None
+    reshape = replace(operation, kind=OperationKind.RESHAPE, function="")
+    return joined_view(graph, reshape) or reshape
 
 
 def _joined_transpose(graph: OperationGraph, operation: Operation) -> Operation | Array | None:

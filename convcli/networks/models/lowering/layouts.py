@@ -1,6 +1,7 @@
 """Which axis of a file's array holds the batch and which the channels, through transposes and reshapes."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
@@ -56,14 +57,7 @@ class Layout(NamedTuple):
         >>> Layout(batch=8).size_of((16, 197, 768))
         (2, 197, 768)
         """
-        channels = self.channels_of(shape)
-        axes = self.sides_of(shape) + ([] if channels is None else [channels])
-        batch_axis = self.batch_axis
-        divided = batch_axis is not None and shape[batch_axis] % self.batch == 0
-        sizes = [
-            shape[axis] // self.batch if divided and axis == batch_axis else shape[axis] for axis in axes
-        ]
-        return tuple(sizes) or (1,)
+        return _size_of(self, shape)
 
     def transposed(self, permutation: Sequence[int]) -> "Layout":
         """Return the layout of an array whose axis `i` is axis ``permutation[i]`` of this one.
@@ -117,6 +111,15 @@ class Layout(NamedTuple):
             kept.index(axis) if axis in kept else None for axis in (self.batch_axis, self.channel_axis)
         )
         return self._replace(batch_axis=batch_axis, channel_axis=channel_axis)
+
+
+@lru_cache(1 << 12)  # a model has many arrays of the same shape, and each is asked for several times
+def _size_of(layout: Layout, shape: Shape) -> Size:
+    channels, batch_axis = layout.channels_of(shape), layout.batch_axis
+    axes = layout.sides_of(shape) + ([] if channels is None else [channels])
+    divided = batch_axis is not None and shape[batch_axis] % layout.batch == 0
+    sizes = [shape[axis] // layout.batch if divided and axis == batch_axis else shape[axis] for axis in axes]
+    return tuple(sizes) or (1,)
 
 
 def surviving_axis(

@@ -220,7 +220,7 @@ class _Lowering:
         layer: Layer
         if axis == value.layout.channels_of(shape):
             layer = Slice(start=operation.start, stop=operation.stop)
-        elif axis in (sides := value.layout.sides_of(shape)):
+        elif value.fields is not None and axis in (sides := value.layout.sides_of(shape)):
             amounts = tuple((before, after) if side == axis else (0, 0) for side in sides)
             layer = Crop(amounts=amounts)
         else:
