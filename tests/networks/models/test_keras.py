@@ -1,15 +1,19 @@
 """Keras models, against Keras's own shapes and numbers of parameters for every layer."""
 
 import json
+import zipfile
 from collections import defaultdict
+from itertools import pairwise
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import convcli
+from convcli.networks.models.keras import recording
 from convcli.networks.models.keras.loading import KerasModel, load_keras
-from convcli.networks.models.operations import Model, Shape
+from convcli.networks.models.operations import Model, OperationKind, Shape
 
 DATA = Path(__file__).parents[2] / "data" / "models"
 
@@ -23,13 +27,26 @@ def evaluate(loaded: KerasModel, sides: int = 64) -> Model:
     return loaded.evaluate(shapes)
 
 
-def params_and_shapes(model: Model) -> tuple[dict[str, int], dict[str, Shape | None]]:
-    """Return the numbers of values in the weights of each layer, and the shape of its last output."""
+def fits(shape: Shape | None, stated: list[int | None]) -> bool:
+    """Whether a shape is what Keras states, which may leave sides open."""
+    return (
+        shape is not None
+        and len(shape) == len(stated)
+        and all(wanted in (None, side) for side, wanted in zip(shape, stated, strict=True))
+    )
+
+
+def params_and_shapes(
+    model: Model, *, learned_only: bool = False
+) -> tuple[dict[str, int], dict[str, list[Shape | None]]]:
+    """Return the numbers of values in the weights of each layer, and the shapes it makes."""
     weights: dict[str, set[tuple[str, Shape]]] = defaultdict(set)
-    shapes: dict[str, Shape | None] = {}
+    shapes: dict[str, list[Shape | None]] = defaultdict(list)
     for operation in model.operations:
-        weights[operation.name] |= {(weight.name, weight.shape) for weight in operation.weights}
-        shapes[operation.name] = operation.output.shape
+        weights[operation.name] |= {
+            (weight.name, weight.shape) for weight in operation.weights if weight.learned or not learned_only
+        }
+        shapes[operation.name].append(operation.output.shape)
     return {name: sum(prod(shape) for _, shape in each) for name, each in weights.items()}, shapes
 
 
@@ -43,7 +60,286 @@ def test_every_layer_of_the_reference_has_its_size_and_parameters(name: str, mac
     for layer in truth["layers"]:
         if layer["cls"] != "InputLayer":
             assert params[layer["name"]] == layer["params"], layer["name"]
-            assert shapes[layer["name"]] == (1, *layer["out"]), layer["name"]
+            assert shapes[layer["name"]][-1] == (1, *layer["out"]), layer["name"]
     network = convcli.network(path)
     assert (network.params, network.macs) == (truth["trainable"], macs)
     assert sum(stage.statistics for stage in network.layers) == truth["params"] - truth["trainable"]
+
+
+# By hand: 12 steps; 7 queries and keys; 3 images of 6x6 outputs.
+MACS = {
+    "recurrent": 12
+    * (24 * 11 + 21 * 13 + 21 * 14 + 4 * 11 + 2 * 9 * 7 + 16 * 7 + 15 * 9 + 4 * 9 + 12 + 48 * 9),
+    "attention": 1596 + 2128 + 3584 + 588 + 588 + 252,
+    "nested_td": 3 * 36 * 36 * 2 + 3 * 12 * 5,
+}
+CASES = json.loads((DATA / "keras_layers.json").read_text())
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_every_layer_has_the_parameters_and_the_shape_that_keras_computes(
+    case: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(case["config"]))
+    model = evaluate(load_keras(path))
+    params, shapes = params_and_shapes(model)
+    learned, _ = params_and_shapes(model, learned_only=True)
+    for name, (trainable, buffers, shape) in case["layers"].items():
+        inner = [each for each in params if each == name or each.startswith(f"{name}.")]
+        assert sum(learned[each] for each in inner) == trainable, name
+        assert sum(params[each] for each in inner) == trainable + buffers, name
+        assert any(fits(each, shape) for each in shapes[name if name in shapes else inner[-1]]), name
+    for (_, array), shape in zip(model.outputs, case["outputs"], strict=True):
+        assert fits(array.shape, shape)
+    assert not [each.source for each in model.operations if each.kind == OperationKind.UNKNOWN]
+    network = convcli.network(path)
+    assert network.params == sum(trainable for trainable, _, _ in case["layers"].values())
+    assert sum(stage.statistics for stage in network.layers) == sum(
+        buffers for _, buffers, _ in case["layers"].values()
+    )
+    assert case["name"] not in MACS or network.macs == MACS[case["name"]]
+
+
+def write(path: Path, made: list[dict[str, Any]], **more: Any) -> Path:
+    """Write a functional model from ``x`` to the last of some layers."""
+    first = {
+        "class_name": "InputLayer",
+        "config": {"batch_shape": [None, 8, 8, 4], "name": "x"},
+        "inbound_nodes": [],
+    }
+    config = {
+        "name": "model",
+        "layers": [first | {"name": "x"}, *made],
+        "input_layers": [["x", 0, 0]],
+        "output_layers": [[made[-1]["config"]["name"], 0, 0]],
+    }
+    path.write_text(json.dumps({"class_name": "Functional", "config": config | more}))
+    return path
+
+
+def old_layer(kind: str, name: str, *nodes: Any, **config: Any) -> dict[str, Any]:
+    """Return a layer in the format of Keras 2."""
+    return {
+        "class_name": kind,
+        "config": {"name": name, **config},
+        "name": name,
+        "inbound_nodes": list(nodes),
+    }
+
+
+def test_the_format_of_keras_2_is_read(tmp_path: Path) -> None:
+    inner = [
+        {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 8, 8, 4], "name": "in"}},
+        {
+            "class_name": "Conv2D",
+            "config": {"name": "c", "filters": 4, "kernel_size": [3, 3], "padding": "same"},
+        },
+    ]
+    slices = [{"start": None, "stop": None, "step": None}, {"start": 1, "stop": None, "step": 2}]
+    layers = [
+        old_layer("Sequential", "net", [["x", 0, 0, {}]], [["net", 1, 0, {}]], layers=inner),
+        old_layer(
+            "TFOpLambda",
+            "tf.math.multiply",
+            ["net", 2, 0, {"y": 2.0, "name": None}],
+            function="math.multiply",
+        ),
+        old_layer(
+            "TFOpLambda",
+            "minus",
+            ["_CONSTANT_VALUE", -1, 1.0, {"y": ["net", 1, 0]}],
+            function="math.subtract",
+        ),
+        old_layer("Add", "add", [["tf.math.multiply", 0, 0, {}], ["minus", 0, 0, {}]]),
+        old_layer("SlicingOpLambda", "get", ["add", 0, 0, {"slice_spec": slices}]),
+        old_layer("TFOpLambda", "mean", ["get", 0, 0, {"axis": [1, 2]}], function="math.reduce_mean"),
+        old_layer(
+            "TFOpLambda",
+            "join",
+            [["mean", 0, 0, {"axis": -1}], ["mean", 0, 0, {"axis": -1}]],
+            function="concat",
+        ),
+        old_layer("TFOpLambda", "grown", ["join", 0, 0, {"axis": 1}], function="expand_dims"),
+        old_layer(
+            "TFOpLambda",
+            "outer",
+            ["grown", 0, 0, {"b": ["grown", 0, 0], "transpose_a": True}],
+            function="linalg.matmul",
+        ),
+        old_layer(
+            "MultiHeadAttention", "mha", ["outer", 0, 0, {"value": ["outer", 0, 0]}], num_heads=2, key_dim=3
+        ),
+    ]
+    model = evaluate(load_keras(write(tmp_path / "old.json", layers)))
+    params, shapes = params_and_shapes(model)
+    assert {name: each[-1] for name, each in shapes.items()} == {
+        "net.c": (1, 8, 8, 4),
+        "tf.math.multiply": (1, 8, 8, 4),
+        "minus": (1, 8, 8, 4),
+        "add": (1, 8, 8, 4),
+        "get": (1, 4, 8, 4),
+        "mean": (1, 4),
+        "join": (1, 8),
+        "grown": (1, 1, 8),
+        "outer": (1, 8, 8),
+        "mha": (1, 8, 8),
+    }
+    assert (params["net.c"], params["mha"]) == (148, 3 * 9 * 6 + 7 * 8)
+    assert sum(operation.name == "net.c" for operation in model.operations) == 2
+
+
+def test_an_archive_is_read_without_its_weights(tmp_path: Path) -> None:
+    content = (DATA / "keras_small_same.keras.config.json").read_bytes()
+    path = tmp_path / "small.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("config.json", content)
+        archive.writestr("model.weights.h5", b"not HDF5")
+    assert convcli.network(path).params == 42_138
+    assert convcli.network(path, "61x75").output == (10,)
+
+
+def layer(
+    kind: str, name: str, *inputs: str, stated: list[int | None] | None = None, **config: Any
+) -> dict[str, Any]:
+    """Return a layer in the format of Keras 3."""
+    arguments = [
+        {"class_name": "__keras_tensor__", "config": {"keras_history": [each, 0, 0], "shape": stated}}
+        for each in inputs
+    ]
+    registered = config.pop("registered_name", None)
+    return {
+        "module": config.pop("module", "keras.layers"),
+        "class_name": kind,
+        "registered_name": registered,
+        "config": {"name": name, **config},
+        "name": name,
+        "inbound_nodes": [{"args": arguments, "kwargs": {}}],
+    }
+
+
+def test_custom_layers_are_unknown_and_have_the_size_that_is_stated(tmp_path: Path) -> None:
+    layers = [
+        layer("Conv2D", "mine", "x", module="acme.layers", registered_name="acme>Conv2D"),
+        layer("Lambda", "code", "mine", stated=[None, 8, 8, 6], function={"class_name": "__lambda__"}),
+        layer("Conv2D", "conv", "code", stated=[None, 8, 8, 5], filters=7, kernel_size=[3, 3]),
+        layer("Other", "last", "conv", stated=[None, 6, 6, 7]),
+        layer("Dense", "end", "last", units=3),
+    ]
+    path = write(tmp_path / "custom.json", layers)
+    network = convcli.network(path)
+    assert network.unknown == {"acme>Conv2D": 1, "Lambda": 1, "Other": 1, "Dense": 1}
+    assert network.params is None
+    assert network.known_params == 5 * 9 * 7 + 7
+    assert network.layers[0].output == (8, 8, 6)
+
+
+@pytest.mark.parametrize(
+    ("layers", "more", "message"),
+    [
+        ([layer("ReLU", "a", "b"), layer("ReLU", "b", "a")], {}, "has a cycle: a needs its own output"),
+        ([layer("ReLU", "a", "y")], {}, "refers to the layer 'y', which does not exist"),
+        ([layer("ReLU", "a", "x"), layer("ReLU", "a", "x")], {}, "has two layers named a"),
+        ([layer("ReLU", "a\x1b[31m", "x")], {}, "has a layer with an impossible name: 'a\\x1b[31m'"),
+        ([layer("ReLU", "a", "x")], {"output_layers": [["a", 3, 0]]}, "refers to call 3 of a, which is called 1 times"),
+        ([layer("ReLU", "a", "x")], {"output_layers": [["a", 0, 7]]}, "has no output 7 of the layer a"),
+        ([layer("ReLU", "a", "x")], {"output_layers": []}, "has no output_layers"),
+        ([layer("ReLU", "a", "x")], {"output_layers": 5}, "has 5 instead of the output of a layer"),
+        ([layer("ReLU", "a", "x")], {"layers": [5]}, "has a layer without a class_name or a name"),
+        ([layer("ReLU", "a", "x")], {"layers": "no"}, "holds a model of the class Functional"),
+        ([layer("ReLU", "a")], {}, "a: is called without an input"),
+        ([layer("Conv2D", "a", "x", filters=-1, kernel_size=[3, 3])], {}, "a: its filters is -1, but must be"),
+        ([layer("Conv2D", "a", "x", filters=8, kernel_size=[3])], {}, ""),
+        ([layer("Conv2D", "a", "x", filters=8, kernel_size=[3, 3, 3])], {}, "must be 2 whole numbers of at least 1"),
+        ([layer("Conv2D", "a", "x", filters=8, kernel_size=9)], {}, "a, conv 8 f9 on 8x8x4: filter 9 on input 8"),
+        ([layer("Conv1D", "a", "x", filters=8, kernel_size=3)], {}, "a: is a Conv1D on an array of 1x8x8x4"),
+        ([layer("Conv2D", "a", "x", filters=8, kernel_size=3, padding="some")], {}, "must be same or valid"),
+        ([layer("Reshape", "a", "x", target_shape=[5, -1])], {}, "a: makes 5x-1 of 256 values"),
+        ([layer("Permute", "a", "x", dims=[1, 1, 2])], {}, "must be an order of the axes 1 to 3"),
+        ([layer("GroupNormalization", "a", "x", groups=3)], {}, "its 3 groups must divide the 4 channels"),
+        ([layer("RepeatVector", "a", "x", n=3)], {}, "needs one with 2 axes"),
+        ([layer("Activation", "a", "x", activation=5)], {}, "its activation is 5, but must be the name of a function"),
+        ([layer("Cropping2D", "a", "x", cropping=[[4, 4], [0, 0]])], {}, "nothing is left"),
+        ([layer("UpSampling2D", "a", "x", size=10**15)], {}, "a: makes an array of shape"),
+    ],
+)  # fmt: skip
+def test_impossible_models_are_refused_in_one_line(
+    layers: list[dict[str, Any]], more: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "model.json", layers, **more)
+    if not message:
+        convcli.network(path)
+        return
+    with pytest.raises(convcli.ConvcliError) as raised:
+        convcli.network(path)
+    assert str(raised.value).startswith(str(path))
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[1, 2]", "is not the configuration of a Keras model"),
+        ('{"class_name": "MyModel", "config": {}}', "holds a model of the class MyModel"),
+        ('{"class_name": "Sequential", "config": ' * 500, "is not valid JSON"),
+        (
+            '{"class_name": "Sequential", "config": {"name": "s", "layers": 5}}',
+            "holds a model of the class Sequential",
+        ),
+    ],
+)
+def test_other_json_is_refused(content: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    path.write_text(content)
+    with pytest.raises(convcli.SpecError) as raised:
+        load_keras(path)
+    assert message in str(raised.value)
+
+
+def test_models_within_models_are_limited(tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    model: dict[str, Any] = {"class_name": "ReLU", "config": {"name": "a"}}
+    for depth in range(60):
+        model = {"class_name": "Sequential", "config": {"name": f"m{depth}", "layers": [model]}}
+    path.write_text(json.dumps(model))
+    with pytest.raises(convcli.SpecError, match="is nested more than 32 models deep"):
+        load_keras(path)
+    wrapped: dict[str, Any] = {"class_name": "Dense", "config": {"name": "d", "units": 2}}
+    for _ in range(150):
+        wrapped = {"class_name": "TimeDistributed", "config": {"name": "t", "layer": wrapped}}
+    shape = [None, *[1] * 30, 2]
+    first = {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": shape}}
+    path.write_text(
+        json.dumps({"class_name": "Sequential", "config": {"name": "s", "layers": [first, wrapped]}})
+    )
+    with pytest.raises(convcli.SpecError, match="is a TimeDistributed layer on an array without steps"):
+        evaluate(load_keras(path))
+
+
+def test_shared_models_that_multiply_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "MAX_OPERATIONS", 2000)
+    model: dict[str, Any] = {"class_name": "ReLU", "config": {"name": "a"}}
+    for depth in range(12):
+        first = {"class_name": "InputLayer", "config": {"batch_shape": [None, 4], "name": "x"}, "name": "x"}
+        calls = [[["x", 0, 0, {}]]] + [[["m", number, 0, {}]] for number in range(3)]
+        config = {
+            "name": f"f{depth}",
+            "layers": [first, model | {"name": "m", "inbound_nodes": calls}],
+            "input_layers": [["x", 0, 0]],
+            "output_layers": [["m", 3, 0]],
+        }
+        model = {"class_name": "Functional", "config": config}
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(model))
+    with pytest.raises(convcli.SpecError, match="is one of more than 2,000"):
+        evaluate(load_keras(path))
+
+
+@pytest.mark.thorough
+def test_a_hundred_thousand_layers_are_read(tmp_path: Path) -> None:
+    names = ["x", *(f"r{number}" for number in range(100_000))]
+    layers = [layer("ReLU", name, before) for before, name in pairwise(names)]
+    path = write(tmp_path / "deep.json", layers)
+    assert len(evaluate(load_keras(path)).operations) == 100_000

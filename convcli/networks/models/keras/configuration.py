@@ -6,9 +6,11 @@ from typing import NamedTuple, NoReturn
 from convcli.errors import SpecError
 from convcli.sizes.text import MAX_DIGITS
 
-__all__ = ["Config", "LayerConfig", "as_mapping", "read_layer"]
+__all__ = ["Config", "LayerConfig", "as_mapping", "read_layer", "shown"]
 
 MAX_NUMBER = 10**MAX_DIGITS
+MAX_NAME = 1000
+MAX_SHOWN = 16  # values of a list in a message
 
 
 class Config:
@@ -27,7 +29,7 @@ class Config:
 
     def fail(self, key: str, rule: str) -> NoReturn:
         """Raise a `SpecError` that names the layer, the key and its value."""
-        raise SpecError(self.where, f"its {key} is {str(self._values.get(key))[:50]}, but must be {rule}")
+        raise SpecError(self.where, f"its {key} is {shown(self._values.get(key))}, but must be {rule}")
 
     def get(self, key: str, default: object = None) -> object:
         """Return a value as it is; the default also where it is null."""
@@ -152,15 +154,31 @@ def read_layer(entry: object, where: str, default_name: str = "") -> LayerConfig
     name = values.get("name") or config.get("name") or default_name
     if not isinstance(class_name, str) or not isinstance(name, str):
         raise SpecError(where, "has a layer without a class_name or a name")
+    for text in (name, class_name):
+        if not text.isprintable() or not 0 < len(text) <= MAX_NAME:
+            raise SpecError(where, f"has a layer with an impossible name: {text[:50]!r}")
     module, registered = values.get("module"), values.get("registered_name")
     return LayerConfig(
         name=name,
         class_name=class_name,
         module=module if isinstance(module, str) else "",
-        registered_name=registered if isinstance(registered, str) else "",
+        registered_name=registered if isinstance(registered, str) and registered.isprintable() else "",
         values=config,
         entry=values,
     )
+
+
+def shown(value: object) -> str:
+    """Return a value of a file for messages: short, and without control characters.
+
+    Examples
+    --------
+    >>> shown([3, 3]), shown("same"), shown([0] * 1000)
+    ('[3, 3]', "'same'", 'a list of 1000')
+    """
+    if isinstance(value, list | dict) and len(value) > MAX_SHOWN:
+        return f"a list of {len(value)}"
+    return repr(value)[:50]
 
 
 def _whole(value: object) -> int | None:

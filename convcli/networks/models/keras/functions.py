@@ -39,7 +39,8 @@ def _binary(kind: OperationKind) -> Callable[[LayerCall], Array]:
             return call.emit(kind, [array], array.shape, constant=float(constant))
         sides = _constant_shape(constant)
         shape = broadcast(call, [call.shape(array), sides])
-        return call.emit(kind, [array], shape, [call.weight("constant", sides, learned=False)])
+        changed = OperationKind.UNARY if shape == array.shape else OperationKind.OTHER
+        return call.emit(changed, [array], shape, function=str(kind))
 
     return function
 

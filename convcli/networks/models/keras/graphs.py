@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from convcli.errors import SpecError, suggestion
-from convcli.networks.models.keras.configuration import LayerConfig, as_mapping, read_layer
+from convcli.networks.models.keras.configuration import LayerConfig, as_mapping, read_layer, shown
 
 __all__ = [
     "CONSTANT",
@@ -17,6 +17,7 @@ __all__ = [
     "StatedShape",
     "is_graph",
     "read_graph",
+    "read_shape",
     "references_in",
 ]
 
@@ -132,7 +133,7 @@ def read_shape(value: object) -> StatedShape | None:
         value = as_mapping(value.get("config")).get("value", value.get("items"))
     if not isinstance(value, list) or len(value) > MAX_DEPTH:
         return None
-    if not all(side is None or (type(side) is int and 0 <= side < 2**63) for side in value):
+    if not all(side is None or (type(side) is int and 0 < side < 2**63) for side in value):
         return None
     return tuple(value)
 
@@ -144,7 +145,7 @@ def _read_nested(layer: LayerConfig, depth: int) -> Graph | None:
 def _read_sequential(layer: LayerConfig, depth: int) -> Graph:
     given = layer.entry.get("config")
     entries = given if isinstance(given, list) else layer.values.get("layers")
-    if not isinstance(entries, list):
+    if not isinstance(entries, list) or not entries:
         raise SpecError(layer.name, "has no list of layers")
     layers: dict[str, GraphLayer] = {}
     first = Reference(f"{layer.name}_input", 0, 0)
@@ -233,7 +234,7 @@ class _Functional:
 
     def _reference(self, value: object) -> Reference:
         if not isinstance(value, list) or not _is_reference(value):
-            raise SpecError(self._layer.name, f"has {str(value)[:50]} instead of the output of a layer")
+            raise SpecError(self._layer.name, f"has {shown(value)} instead of the output of a layer")
         name, call, output = value[:3]
         if name not in self._configs:
             near = suggestion(name, list(self._configs))
@@ -282,13 +283,13 @@ class _Functional:
         """Return a call in the format of Keras 2: lists of name, call, output, and keyword arguments."""
         self._is_old = True
         inputs = node if isinstance(node, list) else []
-        if _is_reference(inputs):
+        if inputs and isinstance(inputs[0], str):  # a single one
             inputs = [inputs]
         arguments: list[object] = []
         keywords: Mapping[str, object] = {}
         for value in inputs:
             if not isinstance(value, list) or len(value) < 3:
-                raise SpecError(self._layer.name, f"has {str(value)[:50]} instead of the output of a layer")
+                raise SpecError(self._layer.name, f"has {shown(value)} instead of the output of a layer")
             arguments.append(value[2] if value[0] == CONSTANT else self._reference(value))
             if len(value) > 3:
                 keywords = {key: self._old_value(item) for key, item in as_mapping(value[3]).items()}

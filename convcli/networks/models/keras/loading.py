@@ -6,7 +6,14 @@ from typing import NoReturn
 from convcli.errors import SpecError
 from convcli.networks.models.archives import open_archive, read_json_file
 from convcli.networks.models.keras.configuration import LayerConfig, read_layer
-from convcli.networks.models.keras.graphs import Graph, Reference, StatedShape, is_graph, read_graph
+from convcli.networks.models.keras.graphs import (
+    Graph,
+    Reference,
+    StatedShape,
+    is_graph,
+    read_graph,
+    read_shape,
+)
 from convcli.networks.models.keras.recording import Recorder
 from convcli.networks.models.keras.running import run_graph
 from convcli.networks.models.operations import Model, ModelInput, Shape
@@ -109,9 +116,7 @@ class KerasModel:
         if layer is not None:
             values = layer.config.values
             for key in ("batch_shape", "batch_input_shape"):
-                given = values.get(key)
-                if isinstance(given, list) and all(side is None or type(side) is int for side in given):
-                    stated = tuple(given)
+                stated = read_shape(values.get(key)) or stated
         if stated is None:
             first = next(iter(self.graph.layers.values())).config.class_name
             rank = next((count for mark, count in RANKS.items() if mark in first), 2)

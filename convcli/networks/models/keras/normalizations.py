@@ -88,7 +88,8 @@ def _unit(call: LayerCall) -> Array:
 
 
 def _activation(call: LayerCall) -> Array:
-    return call.activate(call.input)
+    array = call.activate(call.input)
+    return array if array is not call.input else call.function("linear", array)
 
 
 def _function_of(name: str) -> Callable[[LayerCall], Array]:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import prod
 
 from convcli.networks.layer_types.elementwise import Elementwise, ElementwiseKind
-from convcli.networks.models.keras.configuration import as_mapping
+from convcli.networks.models.keras.configuration import as_mapping, shown
 from convcli.networks.models.keras.recording import Arrays, LayerCall
 from convcli.networks.models.operations import Array, OperationKind, Shape
 
@@ -31,13 +31,13 @@ def _resolved_shape(call: LayerCall, elements: int, wanted: object) -> Shape:
     """
     sides = call.integers(wanted, "shape")
     if any(side < -1 for side in sides) or sides.count(-1) > 1:
-        call.fail(f"is reshaped to {str(wanted)[:50]}; only one side may be -1")
+        call.fail(f"is reshaped to {shown(wanted)}; only one side may be -1")
     known = prod(side for side in sides if side != -1)
     if -1 in sides and known and elements % known == 0:
         return tuple(elements // known if side == -1 else side for side in sides)
     if known != elements or -1 in sides:
-        shown = "x".join(map(str, sides))
-        call.fail(f"makes {shown} of {elements} values, which is {known}{' times a number' * (-1 in sides)}")
+        text = "x".join(map(str, sides))
+        call.fail(f"makes {text} of {elements} values, which is {known}{' times a number' * (-1 in sides)}")
     return tuple(sides)
 
 
@@ -85,7 +85,7 @@ def _rescaling(call: LayerCall) -> Array:
     for kind, key in ((OperationKind.MULTIPLY, "scale"), (OperationKind.ADD, "offset")):
         value = call.config.get(key)
         if isinstance(value, list):
-            array = call.emit(kind, [array], array.shape, [call.weight(key, (len(value),), learned=False)])
+            array = call.emit(OperationKind.UNARY, [array], array.shape, function=str(kind))
         elif isinstance(value, int | float) and value != (0 if kind == OperationKind.ADD else 1):
             array = call.emit(kind, [array], array.shape, constant=float(value))
     return array if array is not call.input else _identity(call)
@@ -241,7 +241,7 @@ def _bounds(call: LayerCall, item: object, side: int) -> tuple[int, int, int]:
             call.fail(f"takes index {item} of a side of {side}")
         return item % side, item % side + 1, 1
     if not isinstance(item, dict):
-        call.fail(f"is indexed by {str(item)[:50]}")
+        call.fail(f"is indexed by {shown(item)}")
     values = as_mapping(item.get("config")) or item
     numbers = [values.get(key) for key in ("start", "stop", "step")]
     if not all(number is None or (type(number) is int and abs(number) < 2**62) for number in numbers):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, NoReturn
 from convcli.errors import SizeError, SpecError
 from convcli.networks.layer_types.base import Layer, Size
 from convcli.networks.layer_types.elementwise import Elementwise, ElementwiseKind
-from convcli.networks.models.keras.configuration import Config, LayerConfig, as_mapping
+from convcli.networks.models.keras.configuration import Config, LayerConfig, as_mapping, shown
 from convcli.networks.models.operations import Array, Operation, OperationKind, Shape, Weight
 from convcli.sizes.text import format_size
 
@@ -36,6 +36,19 @@ class Recorder:
         self.operations: list[Operation] = []
         self.weights: dict[str, Weight] = {}
         self._arrays = 0
+        self._calls = 0
+
+    def count_call(self, path: str) -> None:
+        """Count a call of a layer.
+
+        Raises
+        ------
+        SpecError
+            There are too many.
+        """
+        self._calls += 1
+        if self._calls > MAX_OPERATIONS:
+            raise SpecError(path, f"is one of more than {MAX_OPERATIONS:,} calls of layers")
 
     def array(self, shape: Shape | None) -> Array:
         """Return a new array."""
@@ -112,14 +125,14 @@ class LayerCall(NamedTuple):
         values = value if isinstance(value, list | tuple) else [value]
         whole = [each for each in values if type(each) is int and abs(each) < 2**62]
         if len(whole) < len(values):
-            self.fail(f"needs whole numbers as {what}, not {str(value)[:50]}")
+            self.fail(f"needs whole numbers as {what}, not {shown(value)}")
         return whole
 
     def axes(self, value: object, rank: int) -> list[int]:
         """Return an argument as axes of an array, counted from 0."""
         axes = self.integers(value, "axes")
         if not axes or not all(-rank <= axis < rank for axis in axes):
-            self.fail(f"needs axes of an array with {rank} axes, not {str(value)[:50]}")
+            self.fail(f"needs axes of an array with {rank} axes, not {shown(value)}")
         return [axis % rank for axis in axes]
 
     @property
@@ -246,7 +259,7 @@ class LayerCall(NamedTuple):
             name = config if is_function else given.get("class_name")
             custom = str(given.get("registered_name") or name) not in (name, "function")
             name = str(given.get("registered_name")) if custom else name
-        if given is None:
+        if given in (None, "linear"):
             return array
         if not isinstance(name, str):
             self.config.fail(key, "the name of a function")
@@ -256,7 +269,7 @@ class LayerCall(NamedTuple):
         """Record an elementwise function by its name."""
         known = ACTIVATIONS.get(name.lower().replace("_", ""))
         if known == "linear":
-            return array
+            return self.emit(OperationKind.IDENTITY, [array], array.shape)
         if known is None:
             return self.emit(OperationKind.UNKNOWN, [array], array.shape, source=name)
         if array.shape is None or known not in KINDS:
@@ -293,7 +306,7 @@ def arrays_in(value: object) -> Iterator[Array]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from arrays_in(item)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for item in value.values():
             yield from arrays_in(item)
 

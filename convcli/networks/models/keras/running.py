@@ -1,6 +1,7 @@
 """Runs the graph of a Keras model: calls what records each layer, with the arrays that it reads."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from convcli.errors import SpecError
 from convcli.networks.models.keras.configuration import LayerConfig, read_layer
@@ -68,6 +69,7 @@ def run_graph(recorder: Recorder, graph: Graph, inputs: Sequence[Array], path: s
         if layer.config.class_name == "InputLayer":
             continue
         called = layer.calls[number]
+        recorder.count_call(name)
         call = LayerCall(
             recorder,
             layer.config,
@@ -149,14 +151,13 @@ def _bidirectional(call: LayerCall) -> Arrays:
 def _spectral(call: LayerCall) -> Arrays:
     """Record a layer with spectral normalization, whose vector is kept but not learned."""
     layer = read_layer(call.config.get("layer"), call.path, "layer")
-    before = len(call.recorder.operations)
+    operations = call.recorder.operations
+    first = len(operations)
     made = _run_any(call._replace(layer=layer))
-    kernel = next(
-        (weight for each in call.recorder.operations[before:] for weight in each.weights if weight.learned),
-        None,
-    )
-    if kernel is not None:
-        vector = call.weight("vector_u", (1, kernel.shape[-1]), learned=False)
+    if len(operations) > first and operations[first].weights:
+        kernel = operations[first].weights[0]
+        vector = call.weight("vector_u", (1, kernel.shape[-1] if kernel.shape else 1), learned=False)
+        operations[first] = replace(operations[first], weights=(*operations[first].weights, vector))
         call.recorder.weights[vector.name] = vector
     return made
 

@@ -55,7 +55,7 @@ def _recurrent(
     returns_all = call.config.flag("return_sequences", default=False)
     made = (*shape[:2], units) if returns_all else (shape[0], units)
     macs = shape[0] * shape[1] * step
-    output = call.emit(OperationKind.RECURRENT, [call.input], made, weights, macs=macs)
+    output = call.emit(OperationKind.RECURRENT, call.inputs, made, weights, macs=macs)
     if not call.config.flag("return_state", default=False):
         return output
     state = (shape[0], units)
