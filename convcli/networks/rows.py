@@ -30,7 +30,7 @@ class Row(NamedTuple):
     indent : int
         How deep it is nested.
     module : str
-        Path of the module of a model file; empty for text.
+        Path of the module of a model file; empty for text, and where headings arrange the rows by module.
     is_heading : bool
         Whether the rows below it show its layers, too, which totals count once.
     """
@@ -85,7 +85,8 @@ def table_rows(
         ]
     if any("." in stage.name for stage in network.layers) and (has_headings or depth is not None):
         modules = [(tuple(stage.name.split(".")) if stage.name else (), stage) for stage in network.layers]
-        return list(_module_rows(modules, 0, 0, depth, has_headings=has_headings))
+        rows = _module_rows(modules, 0, 0, depth, has_headings=has_headings)
+        return [row._replace(module="") for row in rows] if has_headings else list(rows)
     if depth is not None:
         return list(_folded_braces(network.layers, depth))
     return [Row((stage,), _label(stage), stage.depth, stage.name) for stage in network.layers]

@@ -19,6 +19,7 @@ __all__ = [
     "Column",
     "Table",
     "module_columns",
+    "network_table",
     "params_table",
     "receptive_field_texts",
     "shape_table",
@@ -34,8 +35,8 @@ class AtLeast(int):
 
     Examples
     --------
-    >>> str(AtLeast(4200)), f"{AtLeast(4200):,}"
-    ('at least 4200', 'at least 4,200')
+    >>> str(AtLeast(4200)), f"{AtLeast(4200):,}".split()
+    ('at least 4200', ['at', 'least', '4,200'])
     """
 
     __slots__ = ()
@@ -44,7 +45,7 @@ class AtLeast(int):
         return f"at least {int(self)}"
 
     def __format__(self, specification: str) -> str:
-        return f"at least {int(self):{specification}}"
+        return f"at\N{NO-BREAK SPACE}least\N{NO-BREAK SPACE}{int(self):{specification}}"
 
 
 class Column(NamedTuple):
@@ -96,11 +97,14 @@ class Table(NamedTuple):
     indents : list of int
         Nesting depth of each row.
     has_total : bool
+    headings : frozenset of int
+        Numbers of the rows that are sums of those below them.
     """
 
     columns: tuple[Column, ...]
     indents: list[int]
     has_total: bool = False
+    headings: frozenset[int] = frozenset()
 
     def as_text(self) -> str:
         """Return plain text of any width: columns aligned, thousands separated by commas."""
@@ -178,8 +182,8 @@ def shape_table(network: Network, rows: Sequence[Row] | None = None) -> Table:
     groups = [row.stages for row in rows]
     last = [group[-1] for group in groups]
     fields = [receptive_field_texts(stage.fields) for stage in last]
-    return Table(
-        (
+    return network_table(
+        [
             Column("layer", [row.label for row in rows]),
             Column("output", [format_size(stage.output) for stage in last]),
             Column("field", [_number_or_text(field) for field, _, _ in fields]),
@@ -188,8 +192,8 @@ def shape_table(network: Network, rows: Sequence[Row] | None = None) -> Table:
             Column("padding", [_padding_text(group) for group in groups], rank=3),
             Column("unread", [None if row.is_heading else _unread_text(row.stages) for row in rows]),
             *module_columns(rows),
-        ),
-        [row.indent for row in rows],
+        ],
+        rows,
     )
 
 
@@ -239,12 +243,18 @@ def params_table(network: Network, rows: Sequence[Row] | None = None, *, versus_
             Column("bias", [_size_text(biases) for _, biases in shapes], rank=5),
             _sums("statistics", network.layers, groups, "statistics", 6),
         ]
-    return Table((*columns, *module_columns(rows)), [row.indent for row in rows], has_total=True)
+    return network_table([*columns, *module_columns(rows)], rows, has_total=True)
+
+
+def network_table(columns: Sequence[Column], rows: Sequence[Row], *, has_total: bool = False) -> Table:
+    """Return a table of columns whose rows are those of a network."""
+    headings = frozenset(number for number, row in enumerate(rows) if row.is_heading)
+    return Table(tuple(columns), [row.indent for row in rows], has_total, headings)
 
 
 def module_columns(rows: Sequence[Row]) -> list[Column]:
     """Return the column of the modules; none for text, and where the rows are arranged by module."""
-    if not any(row.module for row in rows) or any(row.is_heading for row in rows):
+    if not any(row.module for row in rows):
         return []
     return [Column("module", [row.module or None for row in rows], rank=7)]
 

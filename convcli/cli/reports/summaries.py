@@ -21,6 +21,7 @@ __all__ = [
     "uncounted",
 ]
 
+FOLDED = "exporters may fold normalization into convolutions"
 MAX_NAMED = 5  # types of operations in a message
 
 
@@ -92,6 +93,10 @@ def dense_on_images(network: Network) -> list[tuple[str, str]]:
 def params_summary(network: Network, costs: CostUnits) -> list[tuple[str, str]]:
     """Return the lines below a table of parameters."""
     ports = [*_ports("inputs", network.inputs), *_ports("outputs", network.outputs)]
+    if network.batch > 1:
+        ports.append(
+            ("batch", f"the file computes {network.batch:,} inputs at once; counts are for one of them")
+        )
     return [*cost_lines(network, costs), *ports, *_receptive_field(network), *dense_on_images(network)]
 
 
@@ -117,31 +122,31 @@ def uncounted(network: Network) -> str:
     return f"{count:,} operation{'s'[: count != 1]} not counted: {', '.join(names[:MAX_NAMED])}{more}"
 
 
-def _at_least(network: Network, known: int, count: int | None) -> tuple[str, str]:
-    """Return a count, after "at least" if a part is unknown, and a text about that part."""
-    if count is not None:
-        return f"{count:,}", ""
-    return f"at least {known:,}", f" ({uncounted(network)})"
+def _at_least(known: int, count: int | None) -> str:
+    """Return a count, or what is known of it."""
+    return f"at least {known:,}" if count is None else f"{count:,}"
 
 
 def cost_lines(network: Network, costs: CostUnits) -> list[tuple[str, str]]:
     """Return the lines of parameters, MACs and activations, with their bytes and for a mini-batch."""
     dtype, batch, per_mac = costs.dtype, costs.batch, FLOPS_PER_MAC * costs.batch
-    params, params_unknown = _at_least(network, network.known_params, network.params)
-    macs, macs_unknown = _at_least(network, network.known_macs * batch, _times(network.macs, batch))
-    flops, _ = _at_least(network, network.known_macs * per_mac, _times(network.macs, per_mac))
-    stored = " stored (exporters may fold normalization into convolutions)" if network.is_stored else ""
+    params = _at_least(network.known_params, network.params)
+    macs = _at_least(network.known_macs * batch, _times(network.macs, batch))
+    flops = _at_least(network.known_macs * per_mac, _times(network.macs, per_mac))
+    unknown = [uncounted(network)] if network.params is None or network.macs is None else []
+    stored = [FOLDED] if network.is_stored else []
+    params_notes = " stored" * network.is_stored + _in_parentheses(unknown + stored)
     statistics = f", and {network.statistics:,} running statistics" if network.statistics else ""
     per_batch = f" for a mini-batch of {batch}" if batch > 1 else ""
     lines = [
         (
             "params",
-            f"{params}{stored}{params_unknown}{statistics}; "
+            f"{params}{params_notes}{statistics}; "
             f"{format_bytes(network.known_params * dtype.size)} as {dtype}",
         ),
         (
             "MACs",
-            f"{macs}{macs_unknown}{per_batch}: multiply-accumulates "
+            f"{macs}{_in_parentheses(unknown)}{per_batch}: multiply-accumulates "
             "(bias, normalization and activation not counted); "
             f"{flops} FLOPs, {FLOPS_PER_MAC} each",
         ),
@@ -158,6 +163,10 @@ def cost_lines(network: Network, costs: CostUnits) -> list[tuple[str, str]]:
     return lines
 
 
+def _in_parentheses(notes: Sequence[str]) -> str:
+    return f" ({'; '.join(notes)})" if notes else ""
+
+
 def comparison_summary(first: Network, second: Network) -> list[tuple[str, str]]:
     """Return the lines below a comparison of two networks."""
     return [
@@ -170,7 +179,7 @@ def comparison_summary(first: Network, second: Network) -> list[tuple[str, str]]
 
 def _notes(network: Network) -> list[tuple[str, str]]:
     """Return a line about a model file whose counts are not those of the learned network."""
-    stored = ["stored parameters: exporters may fold normalization into convolutions"] * network.is_stored
+    stored = [f"stored parameters: {FOLDED}"] * network.is_stored
     notes = [*stored, *([uncounted(network)] if network.unknown else [])]
     return [(network.model_file, "; ".join(notes))] if notes else []
 

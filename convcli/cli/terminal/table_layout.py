@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import cache
 from io import StringIO
 from shutil import get_terminal_size
@@ -99,7 +99,7 @@ def _wrapped(indent: int, text: str, width: int, hanging_indent: int) -> str:
 
 
 def format_table(table: Table) -> str:
-    """Lay out a table for the terminal: names in bold, numbers right-aligned, the total below a line.
+    """Lay out a table for the terminal: names and sums in bold, numbers right-aligned, the total below.
 
     On a narrow terminal, texts are wrapped between words; then columns are left out, those of the highest
     rank first, and named below the table. Words and numbers are never broken: if even they do not fit, lines
@@ -124,7 +124,7 @@ def format_table(table: Table) -> str:
         *(_FormattedColumn.from_column(column, no_indents, 0) for column in others),
     ]
     fitting = _fitting_columns(formatted, terminal)
-    text = _render(fitting, _column_widths(fitting, terminal), has_total=table.has_total)
+    text = _render(fitting, _column_widths(fitting, terminal), table.headings, has_total=table.has_total)
     names = {column.name for column in fitting}
     left_out = ", ".join(column.name for column in formatted if column.name not in names)
     return (
@@ -203,7 +203,9 @@ def _table_width(widths: Iterable[int]) -> int:
     return sum(width + GAP for width in widths) - GAP
 
 
-def _render(columns: list[_FormattedColumn], widths: list[int], *, has_total: bool) -> str:
+def _render(
+    columns: list[_FormattedColumn], widths: list[int], headings: Container[int], *, has_total: bool
+) -> str:
     # One blank of the gap is rich's padding, the other its separator of columns.
     table = RichTable(
         box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0),
@@ -220,8 +222,8 @@ def _render(columns: list[_FormattedColumn], widths: list[int], *, has_total: bo
         )
         styled = {row: _styled(column.wrapped(*row, width)) for row in set(column.rows)}
         cells.append([styled[row] for row in column.rows])
-    for row in zip(*cells, strict=True):
-        table.add_row(*row)
+    for number, row in enumerate(zip(*cells, strict=True)):
+        table.add_row(*row, style="bold" if number in headings else None)
     # One column wider than needed: older versions of rich count the omitted padding at the edge.
     text = StringIO()  # not standard output, which may be full: rich writes to it even what it captures
     Console(

@@ -9,7 +9,7 @@ from convcli.networks.costs.units import FLOPS_PER_MAC, Dtype
 from convcli.networks.layer_types.base import sum_if_known
 from convcli.networks.network import Network
 from convcli.networks.rows import Row, table_rows
-from convcli.networks.tables import Cell, Column, Table, module_columns
+from convcli.networks.tables import Cell, Column, Table, module_columns, network_table
 from convcli.sizes.text import format_size
 
 __all__ = ["traffic_table", "training_table"]
@@ -108,7 +108,7 @@ def _table(network: Network, rows: Sequence[Row], columns: Sequence[Column]) -> 
         Column("layer", [row.label for row in rows], "total"),
         Column("output", outputs, format_size(network.output), 1),
     )
-    return Table((*first, *columns, *module_columns(rows)), [row.indent for row in rows], has_total=True)
+    return network_table([*first, *columns, *module_columns(rows)], rows, has_total=True)
 
 
 def _with_sum(column: Column, rows: Sequence[Row]) -> Column:
