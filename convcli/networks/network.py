@@ -56,7 +56,7 @@ class Network:
     blocks : tuple of str
         Short texts of the items of the spec's top level.
     items : tuple of Item
-        The top level of the spec; empty for a layer given by options, and for a model file.
+        The top level of the spec; empty for a layer given by options, and for a model file: see `structured`.
     inputs, outputs : tuple of Port
         All inputs and outputs, the main ones among them; empty if there is one of each.
     is_stored : bool
@@ -105,12 +105,23 @@ class Network:
         """
         return self.outputs[0 if self.model_file else -1]
 
+    @cached_property
+    def structured(self) -> "Network":
+        """The network with `items` and `blocks`, which a model file lacks, and its layers in their order."""
+        if self.items or len(self.layers) < 2:
+            return self
+        from convcli.networks.structuring import find_items  # late: few runs need it
+
+        return find_items(self)
+
     @property
     def stages_by_block(self) -> list[tuple[str, tuple[Stage, ...]]]:
-        """The items of the spec's top level: the text of each, and its layers."""
-        groups = (tuple(stages) for _, stages in groupby(self.layers, attrgetter("block")))
+        """The items of the top level: the text of each, and its layers."""
+        network = self.structured
+        groups = (tuple(stages) for _, stages in groupby(network.layers, attrgetter("block")))
         return [
-            (self.blocks[stages[0].block] if len(stages) > 1 else stages[0].text, stages) for stages in groups
+            (network.blocks[stages[0].block] if len(stages) > 1 else stages[0].text, stages)
+            for stages in groups
         ]
 
     @property

@@ -179,6 +179,7 @@ USES: dict[str, dict[str, Use]] = {
         "--optimizer": use("--optimizer", "adam", needs=(("--train",), NET)),
         "--traffic": use("--traffic", needs=(NET,)),
         "--device": use("--device", "1T,1G", needs=(NET,)),
+        "--as-net": use("--as-net", needs=(NET,)),
         "--max-params": use("--max-params", "10"),
         "--expect": use("--expect", "99"),
         "--output": use("-o", "net.html"),
@@ -281,26 +282,31 @@ REFUSED = {  # each option, and those that it cannot be combined with
 --json: --text
 """,
     "params": """
---filter-size: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device
---c-in: --input-size --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device
---c-out: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device
+--filter-size: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
+--c-in: --input-size --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
+--c-out: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
 --input-size: --list
---padding: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device
---stride: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device
---dilation: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device
---groups: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device
---no-bias: --list --against --versus-dense --by-block --train --optimizer --traffic --device
---dense: --list --against --versus-dense --by-block --train --optimizer --traffic --device
---list: --against --versus-dense --by-block --batch --dtype --max-params --expect --output --train --optimizer --traffic --device
---against: --versus-dense --batch --dtype --output --train --optimizer --traffic --device
---versus-dense: --train --optimizer --traffic --device
---train: --traffic --device --output
---optimizer: --traffic --device --output
---traffic: --output
---device: --output
+--padding: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
+--stride: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
+--dilation: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
+--groups: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
+--no-bias: --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
+--dense: --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
+--list: --against --versus-dense --by-block --batch --dtype --max-params --expect --output --train --optimizer --traffic --device --as-net
+--against: --versus-dense --batch --dtype --output --train --optimizer --traffic --device --as-net
+--versus-dense: --train --optimizer --traffic --device --as-net
+--train: --traffic --device --output --as-net
+--optimizer: --traffic --device --output --as-net
+--traffic: --output --as-net
+--device: --output --as-net
 --csv: --md --json --text
 --md: --json --text
 --json: --text
+--batch: --as-net
+--by-block: --as-net
+--dtype: --as-net
+--as-net: --output --csv --md --json --text
+--depth: --as-net
 """,
     "filters": """
 --output: --tuning
@@ -362,7 +368,7 @@ def apply_line(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def with_json(line: tuple[str, ...]) -> tuple[str, ...]:
     """Add --json, whose answers are complete, unless the form of the answer is chosen."""
-    return line if {"--json", "--text", "--csv", "--md"} & {*line} else (*line, "--json")
+    return line if {"--json", "--text", "--csv", "--md", "--as-net"} & {*line} else (*line, "--json")
 
 
 def with_defaults(words: tuple[str, ...], **defaults: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """``convcli params``: counts against counting, in every form."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -366,3 +367,48 @@ def test_json_is_exact_where_no_ratio_can_be_written(params: Runner) -> None:
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_impossible_layer(params: Runner, options: str, start: str, form: tuple[str, ...]) -> None:
     assert_refused(params(*options.split(), *form), start)
+
+
+# As layer text --------------------------------------------------------------------------------------------
+
+
+def test_as_net_prints_layer_text(params: Runner) -> None:
+    ran = params("2x { conv 6 f3 p1, relu }, maxpool f2, conv 6 f3 p1, relu", "-n", "20x20x2", "--as-net")
+    assert ran.all == (
+        0,
+        lines("in 20x20x2", "2 x { conv 6 f3 p1, relu }", "maxpool f2", "conv 6 f3 p1, relu"),
+        "",
+    )
+
+
+def test_as_net_names_its_source(params: Runner) -> None:
+    ran = params("lenet5", "--as-net")
+    assert ran.out.splitlines()[:3] == ["# from lenet5", "in 32x32x1", "conv 6 f5, tanh, avgpool f2"]
+    again = params(ran.out, "--json")
+    assert json.loads(again.out)["params"] == 61_706
+
+
+def test_as_net_of_a_model_file_reads_back(params: Runner, in_folder: Path) -> None:
+    model = Path(__file__).parents[1] / "data" / "models" / "resnet18.ts.onnx"
+    ran = params(model, "--as-net", "--n", "256x256x3")
+    assert ran.code == 0
+    assert ran.out.splitlines()[:4] == [
+        "# from resnet18.ts.onnx, which may have normalization folded into convolutions",
+        "in 256x256x3",
+        "conv 64 f7 s2 p3, relu, maxpool f3 s2 p1",
+        "2 x { add { conv 64 f3 p1, relu, conv 64 f3 p1 | }, relu }",
+    ]
+    (in_folder / "model.net").write_text(ran.out, "utf-8")
+    records = [
+        json.loads(params(source, "--n", "256x256x3", "--json").out) for source in ("model.net", model)
+    ]
+    assert len({(record["params"], record["macs"], str(record["output"])) for record in records}) == 1
+
+
+def test_as_net_checks_expectations(params: Runner) -> None:
+    ran = params("lenet5", "--as-net", "--max-params", "1K")
+    assert (ran.code, ran.out.count("conv")) == (1, 3)
+
+
+def test_as_net_needs_a_network(params: Runner) -> None:
+    assert_refused(params("--f", "3", "--c-in", "2", "--c-out", "2", "--as-net"), "--as-net: needs a")

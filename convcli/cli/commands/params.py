@@ -160,6 +160,15 @@ def params(
         ),
     ] = None,
     force: options.Force = False,
+    as_net: Annotated[
+        bool,
+        typer.Option(
+            "--as-net",
+            help="Print the network as layer text that reads back to the same counts: a model file becomes "
+            "a .net file to edit.",
+            rich_help_panel=options.NETWORK,
+        ),
+    ] = False,
     csv: options.CsvOption = False,
     md: options.MarkdownOption = False,
     json: options.JsonOption = False,
@@ -175,6 +184,7 @@ def params(
     convcli params vgg11 --n 320x320x3 --max-params 250M  exits with code 1 above 250M
     convcli params resnet18 --against resnet34
     convcli params resnet18 -o resnet18.html --force      a diagram with the table
+    convcli params model.onnx --as-net > model.net        layer text, to edit
     convcli params resnet18 --train --optimizer adam --batch 32
     convcli params resnet18 --device 312T,2039G           the roofline: least times
 
@@ -202,7 +212,7 @@ def params(
         ("--max-params", max_params), ("--expect", expect), ("--no-bias", no_bias), ("--by-block", by_block),
         ("--depth", depth), ("--versus-dense", versus_dense), ("--train", train), ("--optimizer", optimizer),
         ("--traffic", traffic), ("--device", device), ("--p", p != "0"), ("--s", s != "1"), ("--d", d != "1"),
-        ("--g", groups != "1"),
+        ("--g", groups != "1"), ("--as-net", as_net),
     ):  # fmt: skip
         options.check_exclusive({"--list": shipped, name: value})
     comparison = {"--against": against, "two sizes of --n": len(typed) > 1}
@@ -214,6 +224,17 @@ def params(
 
         list_shipped(output_format)
         return 0
+    if as_net:
+        for name, value in (
+            ("--json", json), ("--csv", csv), ("--md", md), ("--text", text), ("-o", output),
+            ("--against", against), ("two sizes of --n", len(typed) > 1), ("--by-block", by_block),
+            ("--versus-dense", versus_dense), ("--train", train), ("--optimizer", optimizer),
+            ("--traffic", traffic), ("--device", device), ("--batch", batch), ("--dtype", dtype),
+            ("--depth", depth),
+        ):  # fmt: skip
+            options.check_exclusive({"--as-net": True, name: value})
+        if network is None:
+            raise UsageError("--as-net", "needs a network, as in convcli params model.onnx --as-net")
     further = None
     if train or optimizer is not None or traffic or device is not None:
         further = _further_costs(costs, train=train, optimizer=optimizer, traffic=traffic, device=device)
@@ -238,6 +259,11 @@ def params(
                 "NETWORK",
                 "cannot be combined with --f, --c-out and similar options, which describe a single layer",
             )
+        if as_net:
+            from convcli.cli.reports.networks import report_layer_text
+
+            checks.check(report_layer_text(network, typed[0] if typed else None))
+            return 0
         from convcli.cli.reports.networks import report_params
 
         built = report_params(

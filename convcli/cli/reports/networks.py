@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from convcli.cli.reports.layers import dense_record, groups_record, network_record, note_channels_first
@@ -13,7 +14,7 @@ from convcli.cli.reports.summaries import (
     shape_summary,
 )
 from convcli.cli.reports.table_formats import TableFormat, print_table
-from convcli.cli.terminal.output import message, write, write_json
+from convcli.cli.terminal.output import escaped, message, write, write_json
 from convcli.errors import SizeError, SpecError, UsageError
 from convcli.files.streams import STREAM, input_name, read_standard_input, refuse_terminal
 from convcli.networks.building import build, input_size
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from convcli.cli.reports.costs import CostReport
 
 
-__all__ = ["list_shipped", "report_params", "report_shapes", "search_sides"]
+__all__ = ["list_shipped", "report_layer_text", "report_params", "report_shapes", "search_sides"]
 
 MAX_SIDES = 10_000  # that --valid-sizes tries
 MODEL_STARTS = (b"\x08", b"PK", b"{")  # of ONNX, of .pt2 and .keras, of .json
@@ -180,6 +181,25 @@ def report_params(
         print_table(table, output_format, lambda: comparison_summary(network, second))
     for shown in {network.input: network, second.input: second}.values():
         _note_channels_first(shown)
+    return network
+
+
+def report_layer_text(text: str, size: str | None) -> Network:
+    """Print a network as layer text; return it.
+
+    Raises
+    ------
+    SpecError
+        Layer text cannot say it.
+    """
+    from convcli.networks.writing import as_layer_text  # late: few runs need it
+
+    network = _build(_open(text), size, text)
+    title = ""
+    if network.model_file or text.strip().lower() in shipped_networks() or text.strip().endswith(".net"):
+        title = f"from {escaped(PurePath(text.strip()).name)}"
+        title += ", which may have normalization folded into convolutions" * network.is_stored
+    write(as_layer_text(network, title))
     return network
 
 

@@ -1,0 +1,236 @@
+"""Networks without their text: branches, joins, tags and repeats are found, and the text reads back."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convcli.errors import SizeError, SpecError
+from convcli.networks.building import build
+from convcli.networks.layer_types.file_operation import FileOperation
+from convcli.networks.layer_types.pooling import Pooling
+from convcli.networks.network import Network, Port
+from convcli.networks.sources import network, shipped_networks
+from convcli.networks.text.grammar import parse_spec
+from convcli.networks.text.tokens import TokenKind, tokenize
+from convcli.networks.writing import as_layer_text
+from tests.support.sampling import examples
+
+COUNTED = (TokenKind.WORD, TokenKind.MARK, TokenKind.TAG)
+
+
+def built(text: str) -> Network:
+    return build(parse_spec(text))
+
+
+def stripped(net: Network) -> Network:
+    """Return a network as a model file gives it: layers and the tensors that they read."""
+    layers = tuple(
+        stage._replace(tags=(), position=None, depth=0, block=0, starts_branch=False, lead="")
+        for stage in net.layers
+    )
+    return replace(net, layers=layers, items=(), blocks=())
+
+
+def recovered(text: str) -> str:
+    """Return the text of a network that is recovered from its layers, without its first line."""
+    return as_layer_text(stripped(built(text))).partition("\n")[2]
+
+
+def words(text: str) -> int:
+    def fail(*_: object) -> None:
+        pytest.fail("not a text")
+
+    return sum(token.kind in COUNTED for token in tokenize(text, fail))  # type: ignore[arg-type]
+
+
+def totals(net: Network) -> tuple[object, ...]:
+    return net.output, net.params, net.macs, net.activations, net.statistics, len(net.layers)
+
+
+@pytest.mark.parametrize("name", sorted(shipped_networks()))
+def test_shipped_networks_come_back_as_short_as_they_were(name: str) -> None:
+    net = network(name)
+    text = as_layer_text(stripped(net), name)
+    assert totals(built(text)) == totals(net)
+    assert words(text) <= words(shipped_networks()[name].read_text("utf-8"))
+    assert max(map(len, text.splitlines())) <= 110
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("conv 4 f1, conv 4 f1, conv 4 f1", "3 x { conv 4 f1 }\n"),
+        ("relu, conv 4 f3 p1, relu, conv 4 f3 p1, relu", "relu\n2 x { conv 4 f3 p1, relu }\n"),
+        (  # a repeat within a repeat
+            "2 x { conv 4 f3 p1, relu, conv 4 f3 p1, relu, maxpool f2 }",
+            "2 x { 2 x { conv 4 f3 p1, relu }, maxpool f2 }\n",
+        ),
+        ("conv 8 f3 p1 g4", "dw f3 p1 x2\n"),
+        ("add { conv 4 f1 | }, relu", "add { conv 4 f1 | }, relu\n"),
+        ("conv 4 f1 @a, relu, add @a", "conv 4 f1\nadd { relu | }\n"),
+        ("mul { | gap, conv 4 f1, sigmoid }", "mul { | gap, conv 4 f1, sigmoid }\n"),
+        ("split 2 { | conv 2 f1 }", "split 2 { | conv 2 f1 }\n"),
+        (  # down and up again: a tag, not braces around everything
+            "conv 4 f1 @a, maxpool f2, conv 4 f1, up 2, cat @a",
+            "conv 4 f1 @skip1, maxpool f2\nconv 4 f1, up 2, cat @skip1\n",
+        ),
+        (  # an output that two later layers read
+            "conv 4 f1 @a, maxpool f3 s1 p1 @b, maxpool f3 s1 p1, cat { from @a | from @b | }",
+            "conv 4 f1 @skip1, maxpool f3 s1 p1 @skip2, maxpool f3 s1 p1\n"
+            "cat { from @skip1 | from @skip2 | }\n",
+        ),
+        (  # what growing concatenations share
+            "conv 4 f1 @a, conv 4 f3 p1 @b, cat { from @a | }, conv 4 f3 p1 @c, "
+            "cat { from @a | from @b | }, conv 4 f3 p1, cat { from @a | from @b | from @c | }",
+            "conv 4 f1\n3 x { cat { | conv 4 f3 p1 } }\n",
+        ),
+        ("conv 4 f1, out { relu }, out { conv 8 f1 }, tanh", "conv 4 f1\nout { relu }\nout { conv 8 f1 }\ntanh\n"),
+        ("conv 4 f1, out { }, tanh", "conv 4 f1\nout { }\ntanh\n"),
+        ("relu @a, conv 4 f1 @b, use @b, use @b", "relu, conv 4 f1 @skip1, use @skip1, use @skip1\n"),
+        ("add { relu | tanh } @a, relu, cat { from @a, tanh | }", "add { relu | tanh }\ncat { tanh | relu }\n"),
+        ("flatten, fc 4, relu, dropout, fc 4", "flatten, fc 4, relu, dropout, fc 4\n"),
+    ],
+)  # fmt: skip
+def test_structure_is_found(text: str, expected: str) -> None:
+    assert recovered(f"in 8x8x4, {text}") == expected
+
+
+def test_a_tag_within_a_repeat_stays_in_it() -> None:
+    text = recovered("in 8x8x4, 5 x { conv 4 f1 @a, maxpool f2, up 2, cat @a, conv 4 f1 }, relu")
+    assert text == "5 x { conv 4 f1 @skip1, maxpool f2, up 2, cat @skip1, conv 4 f1 }\nrelu\n"
+
+
+def test_the_input_can_be_read_later() -> None:
+    text = as_layer_text(stripped(built("in 8x8x4 @x, conv 4 f1, relu @a, tanh, add @a, cat @x")))
+    assert text == "in 8x8x4\ncat { conv 4 f1, relu, add { tanh | } | }\n"
+    crossed = "in 8x8x4 @x, relu @a, tanh @b, cat { from @x | from @a | from @b | relu }"
+    assert totals(built(as_layer_text(stripped(built(crossed))))) == totals(built(crossed))
+
+
+def test_branches_nested_without_end_become_tags() -> None:
+    depth = 400
+    text = "in 2x2x4, " + "".join(f"relu @a{n}, conv 4 f1, " for n in range(depth))
+    text += ", ".join(f"relu, add @a{n}" for n in reversed(range(depth)))
+    net = built(text)
+    assert totals(built(as_layer_text(stripped(net)))) == totals(net)
+
+
+LONG: dict[str, Callable[[], str]] = {
+    "equal": lambda: "100000 x { relu }",
+    "residual": lambda: "14000 x { add { conv 4 f3 p1, bn, relu, conv 4 f3 p1, bn | }, relu }",
+    "skips": lambda: ", ".join(f"conv 4 f1 @a{n}, relu, add @a{n * 7919 % max(n, 1)}" for n in range(33_000)),
+    "random": lambda: ", ".join(Random(n).choice(["conv 4 f1", "relu", "bn"]) for n in range(99_999)),
+    "outputs": lambda: ", ".join(["relu, out { conv 4 f1 }"] * 49_999),
+}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", LONG)
+def test_a_hundred_thousand_layers(name: str) -> None:
+    net = built(f"in 2x2x4, {LONG[name]()}")
+    assert totals(built(as_layer_text(stripped(net)))) == totals(net)
+
+
+# Any graph ------------------------------------------------------------------------------------------------
+
+LAYERS = [
+    "conv 4 f1",
+    "conv 4 f3 p1",
+    "conv 4 f1 g4",
+    "dw f3 p1",
+    "maxpool f3 s1 p1",
+    "bn",
+    "dropout",
+    "relu",
+]
+
+
+def random_items(random: Random, tags: list[str], depth: int = 0) -> str:
+    """Return random items that keep the size 6x6x4, with every word of the grammar for graphs."""
+
+    def inner() -> str:
+        return random_items(random, tags, depth + 1)
+
+    items = []
+    for _ in range(random.randint(1, 4)):
+        kind = random.random()
+        item = random.choice(LAYERS)
+        if depth < 4 and kind < 0.15:
+            item = f"{random.randint(1, 3)} x {{ {inner()} }}"
+        elif depth < 4 and kind < 0.3:
+            branches = [inner() if random.random() < 0.75 else "" for _ in range(random.randint(2, 4))]
+            join = random.choice(["add", "cat", "mul"])
+            item = f"{join} {{ {' | '.join(branches)} }}" + ", conv 4 f1" * (join == "cat")
+        elif depth < 4 and kind < 0.35:
+            item = f"split 2 {{ {inner()}, conv 2 f1 | relu }}, conv 4 f1"
+        elif depth < 4 and kind < 0.4:
+            item = f"out {{ {inner()} }}, relu"
+        elif tags and kind < 0.5:
+            item = f"{random.choice(['add', 'mul'])} @{random.choice(tags)}"
+        elif tags and kind < 0.55:
+            item = f"from @{random.choice(tags)}, relu"
+        elif tags and kind < 0.6:
+            item = f"use @{random.choice(tags)}"
+        if random.random() < 0.2:
+            tags.append(f"t{random.randint(0, 8)}")
+            item += f" @{tags[-1]}"
+        items.append(item)
+    return ", ".join(items)
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(seed=st.integers(0, 10**9))
+def test_any_graph_reads_back(seed: int) -> None:
+    try:
+        net = built(f"in 6x6x4, {random_items(Random(seed), [])}")
+    except (SizeError, SpecError):  # a split of a split, or a tag that is out of reach
+        return
+    again = built(as_layer_text(stripped(net)))
+    assert totals(again) == totals(net)
+    assert sorted(stage.text.split(" ")[0] for stage in again.layers if stage.macs == 0) == sorted(
+        stage.text.split(" ")[0] for stage in net.layers if stage.macs == 0
+    )
+
+
+# What cannot be said --------------------------------------------------------------------------------------
+
+
+def test_an_operation_without_words_is_named() -> None:
+    net = stripped(built("in 8x8x4, conv 4 f1, relu"))
+    attention = FileOperation(type="attention", size=(8, 8, 4))
+    net = replace(net, layers=(net.layers[0], net.layers[1]._replace(layer=attention, name="encoder.0.self")))
+    with pytest.raises(SpecError) as error:
+        as_layer_text(net)
+    assert str(error.value) == (
+        "layer `encoder.0.self` (attention): cannot be written as text: layer text has no word for it"
+    )
+
+
+def test_a_reshape_between_layers_is_named() -> None:
+    net = stripped(built("in 8x8x4, conv 4 f1, relu"))
+    net = replace(net, layers=(net.layers[0], net.layers[1]._replace(input=(64, 4), output=(64, 4))))
+    with pytest.raises(SpecError, match=r"layer `relu`.* reads 64x4, but the layer before it gives 8x8x4"):
+        as_layer_text(net)
+
+
+def test_several_inputs_are_refused() -> None:
+    net = replace(stripped(built("in 8x8x4, relu")), inputs=(Port("a", (8, 8, 4), 0), Port("b", (8,), 9)))
+    with pytest.raises(SpecError, match=r"a network of 2 inputs \(a, b\): .* layer text has one input"):
+        as_layer_text(net)
+
+
+def test_a_layer_that_reads_back_differently_is_named() -> None:
+    net = stripped(built("in 8x8x4, conv 4 f1, relu"))
+    more = net.layers[0]._replace(params=21)
+    with pytest.raises(SpecError, match=r"layer `conv 4 f1`.* it would read back with 20 parameters, not 21"):
+        as_layer_text(replace(net, layers=(more, net.layers[1])))
+    other = net.layers[0]._replace(macs=7)
+    with pytest.raises(SpecError, match="it would read back as 8x8x4 with 1,024 MACs"):
+        as_layer_text(replace(net, layers=(other, net.layers[1])))
+    unreadable = net.layers[1]._replace(layer=Pooling(window=(3, 3), type="medianpool"))
+    with pytest.raises(SpecError, match=r"layer `medianpool f3`: cannot be written as text: .*medianpool"):
+        as_layer_text(replace(net, layers=(net.layers[0], unreadable)))
