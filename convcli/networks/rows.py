@@ -48,6 +48,11 @@ class Grouping(NamedTuple):
     by_block: bool = False
     depth: int | None = None
 
+    def arranged(self, network: Network) -> Network:
+        """Return a network with blocks, if there are rows for them: a model file has none of itself."""
+        needs_blocks = self.by_block or (self.depth is not None and not _has_modules(network))
+        return network.structured if needs_blocks else network
+
     def rows(self, network: Network, *, has_headings: bool = False) -> list[Row]:
         """Return the rows of a network's table."""
         return table_rows(network, by_block=self.by_block, depth=self.depth, has_headings=has_headings)
@@ -78,18 +83,24 @@ def table_rows(
     >>> [row.label for row in table_rows(deep, depth=2)]
     ['relu', 'conv 3 f1, conv 3 f1', 'add', 'fc 10']
     """
-    if by_block or (depth == 1 and network.blocks):
+    has_modules = _has_modules(network)
+    if by_block or (depth == 1 and not has_modules):
         return [
             Row(stages, text if len(stages) > 1 else _label(stages[0]), module=_shared_module(stages))
             for text, stages in network.stages_by_block
         ]
-    if any("." in stage.name for stage in network.layers) and (has_headings or depth is not None):
+    if has_modules and (has_headings or depth is not None):
         modules = [(tuple(stage.name.split(".")) if stage.name else (), stage) for stage in network.layers]
         rows = _module_rows(modules, 0, 0, depth, has_headings=has_headings)
         return [row._replace(module="") for row in rows] if has_headings else list(rows)
     if depth is not None:
         return list(_folded_braces(network.layers, depth))
     return [Row((stage,), _label(stage), stage.depth, stage.name) for stage in network.layers]
+
+
+def _has_modules(network: Network) -> bool:
+    """Whether its layers belong to modules within modules."""
+    return any("." in stage.name for stage in network.layers)
 
 
 def _label(stage: Stage) -> str:

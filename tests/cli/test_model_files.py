@@ -121,6 +121,17 @@ def test_braces_fold_as_modules_do(convcli: Runner) -> None:
     assert blocks[0] == blocks[1]
 
 
+def test_blocks_are_found_in_files_with_and_without_modules(convcli: Runner) -> None:
+    rows = tsv(convcli("params", ONNX, "--by-block").out)
+    assert ("2 x { add, relu }", "147712", "layer1") in [
+        (row["layer"], row["params"], row["module"]) for row in rows
+    ]
+    rows = tsv(convcli("params", ONNX, "--by-block", "--train").out)
+    assert [row["weights"] for row in rows if row["layer"] == "2 x { add, relu }"] == [f"{4 * 147_712}"]
+    rows = tsv(convcli("shape", KERAS, "--depth", "1").out)
+    assert "5 x { dw, ..., relu6 }" in [row["layer"] for row in rows]
+
+
 # Sizes ----------------------------------------------------------------------------------------------------
 
 

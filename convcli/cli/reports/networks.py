@@ -94,7 +94,7 @@ def report_shapes(
     text: str, size: str | None, output_format: TableFormat, grouping: Grouping, *, last: bool
 ) -> Network:
     """Print the sizes of a network, one row per layer; return the network."""
-    network = _build(_open(text), size, text)
+    network = grouping.arranged(_build(_open(text), size, text))
     if last:
         output = format_size(network.output)
         write_json({"output": output}) if output_format == TableFormat.JSON else write(f"{output}\n")
@@ -135,7 +135,7 @@ def report_params(
     if len(sizes) > 2:
         raise UsageError("--n", f"{len(sizes)} input sizes; give one, or two to compare")
     source = _open(text)
-    network = _build(source, sizes[0] if sizes else None, text)
+    network = grouping.arranged(_build(source, sizes[0] if sizes else None, text))
     if network.params is None and not network.unknown:
         raise SizeError("input", "has no number of channels; add it, as in --n 224x224x3")
     if against is None and len(sizes) < 2:
@@ -171,6 +171,7 @@ def report_params(
         )
     size = sizes[-1] if sizes else None
     second = _build(source, size, text) if against is None else _build_compared(against, size)
+    second = grouping.arranged(second)
     if output_format == TableFormat.JSON:
         write_json(_record(network, costs, grouping))
         write_json(_record(second, costs, grouping))
