@@ -5,11 +5,20 @@ from typing import NoReturn
 
 from convcli.errors import SizeError, suggestion
 from convcli.networks.block_labels import block_label
-from convcli.networks.layer_types.base import Layer, Sides, Size, channels_of, rank_of, sides_of
+from convcli.networks.layer_types.base import (
+    Layer,
+    Sides,
+    Size,
+    UnknownChannelsError,
+    channels_of,
+    rank_of,
+    sides_of,
+)
 from convcli.networks.layer_types.cropping import Slice
 from convcli.networks.layer_types.joins import JoinLayer
 from convcli.networks.network import Network, Port, with_channels_hint
 from convcli.networks.stages import SequentialBuilder, Stage, Tensor, joined_fields
+from convcli.networks.text.input_sizes import merged_size, possible_sizes
 from convcli.networks.text.spec import (
     From,
     Item,
@@ -24,9 +33,9 @@ from convcli.networks.text.spec import (
     Tag,
     Use,
 )
-from convcli.sizes.text import channels_last, format_size
+from convcli.sizes.text import format_size
 
-__all__ = ["NetworkBuilder", "build", "input_size"]
+__all__ = ["NetworkBuilder", "build", "input_size", "likely_size"]
 
 MAX_COMPARED = 1000  # tags with an unknown one: comparing takes time
 MAX_LETTERS = 300  # of a list of tags, which may be long
@@ -47,7 +56,25 @@ def build(spec: Spec, size: Size | None = None) -> Network:
         The input has no size, or other channels than the spec says; or a layer is impossible: the message
         gives its position, the arithmetic with its numbers, and what would be possible.
     """
-    size = input_size(spec, size)
+    sizes = _possible_sizes(spec, size)
+    try:
+        return _build(spec, sizes[0])
+    except SizeError as error:
+        if len(sizes) == 1:
+            raise
+        first = error
+    try:
+        network = _build(spec, sizes[1])
+    except SizeError:
+        raise first from None
+    if isinstance(first, UnknownChannelsError):  # which no other rank explains
+        length, channels = sizes[1]
+        hint = f"; for a sound of {channels} channels, write in {length}x{channels} 1d"
+        raise SizeError(first.what, first.why + hint * (length > 4 * channels)) from None
+    return network
+
+
+def _build(spec: Spec, size: Size) -> Network:
     builder = NetworkBuilder(spec.source)
     tensor = Tensor.of_input(size)
     builder.tags = {tag.name: tensor for tag in spec.input_tags}
@@ -68,44 +95,55 @@ def input_size(spec: Spec, size: Size | None) -> Size:
     ----------
     spec : Spec
     size : tuple of int or None
-        Overrides the height and width of the spec's ``in``. If it has no channels, they come from there.
+        As typed. Overrides the sides of the spec's ``in``, which gives the channels that it does not have.
 
     Raises
     ------
     SizeError
-        There is no size, or its channels contradict those of ``in``.
+        There is no size, or its channels or its rank contradict those of ``in``; or two numbers are the size
+        of neither an image nor a sound for this network.
 
     Examples
     --------
     >>> from convcli.networks.text.grammar import parse_spec
     >>> input_size(parse_spec("in 32x32x1, conv 6 f5"), (28, 28))
     (28, 28, 1)
+    >>> input_size(parse_spec("in 16x112x112x3, conv 64 f3x7x7"), (56,))
+    (56, 56, 56, 3)
     """
-    if size is None:
-        if spec.input is None:
-            remedy = 'add --n 224x224x3, or begin it with "in 224x224x3"'
-            if spec.source:
-                raise SizeError(spec.source, f"has no input size: {remedy}")
-            raise SizeError("the network has no input size", remedy)
-        return _image_size(spec.input)
-    channels = (spec.input or ())[2:]
-    if len(size) == 2:
-        return _image_size((*size, *channels))
-    if channels and size[2:] != channels:
-        channels_first = size[:1] == channels or channels_last(size) is not None
-        sides = size[1:] if channels_first else size[:2]
-        raise SizeError(
-            f"input {format_size(size)}",
-            f"has {size[2]} channel{'s'[: size[2] != 1]}, but the network begins with "
-            f'"in {format_size(spec.input or ())}"; '
-            f"channels come last: give {format_size((*sides, *channels))}",
-        )
-    return size
+    sizes = _possible_sizes(spec, size)
+    return sizes[0] if len(sizes) == 1 else build(spec, size).input
 
 
-def _image_size(size: Size) -> Size:
-    """Return a size as typed, in which two numbers are the sides of an image with unknown channels."""
-    return Sides(size) if len(size) == 2 else size
+def likely_size(spec: Spec, size: Size | None) -> Size | None:
+    """Return the size of a network's input, on which the network need not be possible; None if there is none.
+
+    Raises
+    ------
+    SizeError
+        Its channels or its rank contradict those of ``in``.
+    """
+    if size is None and spec.input is None:
+        return None
+    sizes = _possible_sizes(spec, size)
+    if len(sizes) == 1:
+        return sizes[0]
+    try:
+        return build(spec, size).input
+    except SizeError:
+        return sizes[0]
+
+
+def _possible_sizes(spec: Spec, size: Size | None) -> tuple[Size, ...]:
+    """Return what the size of the input may be, the likeliest first."""
+    if spec.input is not None and size is not None:
+        return (merged_size(likely_size(spec, None) or (), size),)
+    if size is None and spec.input is None:
+        remedy = 'add --n 224x224x3, or begin it with "in 224x224x3"'
+        if spec.source:
+            raise SizeError(spec.source, f"has no input size: {remedy}")
+        raise SizeError("the network has no input size", remedy)
+    return possible_sizes(size or spec.input or (), spec.items)
 
 
 class NetworkBuilder(SequentialBuilder):

@@ -9,11 +9,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from convcli.errors import SizeError, UsageError
-from convcli.networks.building import NetworkBuilder, build
-from convcli.networks.layer_types.base import AnyAxis, Layer, Sides, Size
+from convcli.networks.building import NetworkBuilder, build, likely_size
+from convcli.networks.layer_types.base import AnyAxis, Layer, Size
 from convcli.networks.layer_types.joins import JoinLayer
 from convcli.networks.layer_types.shuffling import PixelUnshuffle
 from convcli.networks.stages import Tensor
+from convcli.networks.text.input_sizes import square_size
 from convcli.networks.text.spec import (
     From,
     Item,
@@ -108,7 +109,8 @@ def _trial(
     """Return a function that tells whether a side works, and whether layers follow a rule."""
     if isinstance(source, Spec):
         follower = _SizeFollower(source, rule)
-        return lambda side: follower.works_on(_square_input(source, size, side))
+        template = _template(source, size)
+        return lambda side: follower.works_on(square_size(template, side, source.items))
     work = 0
 
     def works(side: int) -> bool:
@@ -130,7 +132,7 @@ def _trial(
 def _at(source: "Spec | ModelFile", size: Size | str | None, side: int) -> "Network":
     """Return the network on a square input."""
     if isinstance(source, Spec):
-        return build(source, _square_input(source, size, side))
+        return build(source, square_size(_template(source, size), side, source.items))
     assert size is None or isinstance(size, str), "the sizes of model files are texts"
     return source.square(side, size)
 
@@ -224,11 +226,10 @@ def _raise_last_error(source: "Spec | ModelFile", size: Size | str | None) -> No
     raise AssertionError("a side that does not work was tried again")
 
 
-def _square_input(spec: Spec, size: Size | str | None, side: int) -> Size:
+def _template(spec: Spec, size: Size | str | None) -> Size | None:
+    """Return the size of an input whose sides are to be found; None if nothing is known of it."""
     assert not isinstance(size, str), "the sizes of model files are texts"
-    known = size or spec.input or ()
-    channels = known[2:] or (spec.input or ())[2:]
-    return (side, side, *channels) if channels else Sides((side, side))
+    return likely_size(spec, size)
 
 
 class _SizeFollower(NetworkBuilder):

@@ -17,7 +17,7 @@ from convcli.networks.network import Network
 from convcli.networks.text.grammar import parse_spec
 from convcli.networks.text.spec import Spec
 from convcli.sizes.per_axis import whole_number
-from convcli.sizes.text import parse_size
+from convcli.sizes.text import parse_input
 
 __all__ = [
     "MAX_BYTES",
@@ -43,9 +43,10 @@ def network(text_or_path: str | os.PathLike[str], n: int | Size | str | None = N
         Layers as in ``"conv 6 f5, maxpool f2"``; a file, given as a path or a text that ends with ``.net``;
         the name of a shipped network, such as ``"resnet18"``; or a model file: ``.onnx``, ``.pt2`` (of
         ``torch.export.save``), ``.keras``, or ``.json`` (of Keras's ``to_json``).
-    n : int, (int, int), (int, int, int) or str, optional
-        Size of the input, instead of the height and width of the spec's ``in`` or those that a model file
-        states. If it has no channels, they come from there. For a model file with several inputs, a text
+    n : int, tuple of int or str, optional
+        Size of the input, as in ``(height, width, channels)``, ``(length, channels)`` or ``(depth, height,
+        width, channels)``, instead of the sides of the spec's ``in`` or those that a model file states. If it
+        has no channels, they come from there. For a model file with several inputs, a text
         such as ``"image=224x224x3,mask=224x224x1"``.
 
     Returns
@@ -104,12 +105,11 @@ def open_network(text_or_path: str | os.PathLike[str]) -> TextNetwork | ModelFil
 
 def _parse_input(n: int | Size | str) -> Size:
     if isinstance(n, str):
-        return parse_size(n, "input")
+        return parse_input(n)
     sides = n if isinstance(n, tuple | list) else (n,)
-    if not 1 <= len(sides) <= 3:
+    if not 1 <= len(sides) <= 4:
         raise SizeError(f"input {n}", "must be a number, (height, width) or (height, width, channels)")
-    numbers = tuple(whole_number(side, "input", 1) for side in sides)
-    return numbers * 2 if len(numbers) == 1 else numbers
+    return tuple(whole_number(side, "input", 1) for side in sides)
 
 
 def read_spec(text_or_path: str | os.PathLike[str]) -> Spec:

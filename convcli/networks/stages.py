@@ -205,10 +205,12 @@ class SequentialBuilder:
         self.block = 0
         self._tensors = inputs
 
-    def fail(self, position: "Position | None", what: str, why: str) -> NoReturn:
+    def fail(
+        self, position: "Position | None", what: str, why: str, *, kind: type[SizeError] = SizeError
+    ) -> NoReturn:
         """Raise a `SizeError` that names the file and the position."""
         parts = [part for part in (self.source, str(position or ""), what) if part]
-        raise SizeError(", ".join(parts), why)
+        raise kind(", ".join(parts), why)
 
     def add(self, layer: Layer, position: "Position | None", tensor: Tensor, *, depth: int) -> Tensor:
         """Add a layer; return its output.
@@ -247,7 +249,8 @@ class SequentialBuilder:
         except SizeError as error:
             if position is None:
                 raise
-            self.fail(position, f"{layer.text} on {format_size(size)}", f"{error.what} {error.why}")
+            what, why = f"{layer.text} on {format_size(size)}", f"{error.what} {error.why}"
+            self.fail(position, what, why, kind=type(error))
         self.check_size(layer, output, position)
         return layer, axes, output, params, macs
 

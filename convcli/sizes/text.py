@@ -6,7 +6,7 @@ Integers of any size, standard library only.
 import re
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from convcli.errors import SizeError, best_match
 
@@ -18,6 +18,7 @@ __all__ = [
     "MAX_DIGITS",
     "NamedPadding",
     "PaddingAmounts",
+    "TypedSize",
     "channels_last",
     "format_number",
     "format_padding",
@@ -25,6 +26,7 @@ __all__ = [
     "joined_if_different",
     "parse_amount",
     "parse_count",
+    "parse_input",
     "parse_padding",
     "parse_padding_per_axis",
     "parse_pair",
@@ -156,12 +158,14 @@ def parse_amount(text: str, name: str, *, minimum: int = 0) -> int:
     return amount
 
 
-def parse_size(text: str, name: str = "size", *, minimum: int = 1) -> tuple[int, ...]:
+def parse_size(text: str, name: str = "size", *, minimum: int = 1, max_count: int = 3) -> tuple[int, ...]:
     """Parse ``HxW`` or ``HxWxC``; a single number ``n`` means ``n x n``.
+
+    With a `max_count` of 4, also ``DxHxWxC``.
 
     Returns
     -------
-    tuple of two or three int
+    tuple of two to four int
 
     Raises
     ------
@@ -173,24 +177,63 @@ def parse_size(text: str, name: str = "size", *, minimum: int = 1) -> tuple[int,
     >>> parse_size("32"), parse_size("32x24x3")
     ((32, 32), (32, 24, 3))
     """
-    numbers = _parse_numbers(text, name, minimum, "a size such as 32, 32x24 or 32x24x3", max_count=3)
+    numbers = _parse_numbers(text, name, minimum, "a size such as 32, 32x24 or 32x24x3", max_count=max_count)
     return numbers * 2 if len(numbers) == 1 else numbers
+
+
+class TypedSize(tuple[int, ...]):
+    """The size of an input as typed: its numbers, and the number of axes if a word behind them says it.
+
+    Attributes
+    ----------
+    rank : int or None
+    """
+
+    rank: int | None
+
+    def __new__(cls, numbers: Iterable[int], *, rank: int | None = None) -> Self:
+        """Make a size of these numbers."""
+        size = super().__new__(cls, numbers)
+        size.rank = rank
+        return size
+
+
+def parse_input(text: str) -> TypedSize:
+    """Parse the size of an input: one to four numbers, and ``1d``, ``2d`` or ``3d`` where they leave a doubt.
+
+    Raises
+    ------
+    SizeError
+        The text is not a size.
+
+    Examples
+    --------
+    >>> parse_input("32"), parse_input("16x112x112x3"), parse_input("16000x2 1d").rank
+    ((32,), (16, 112, 112, 3), 1)
+    """
+    match = re.fullmatch(r"(.*[0-9])\s+([123])[dD]", text.strip(), re.DOTALL)
+    numbers, rank = (match[1], int(match[2])) if match else (text, None)
+    return TypedSize(
+        _parse_numbers(numbers, "input", 1, "a size such as 32, 32x24 or 32x24x3", max_count=4), rank=rank
+    )
 
 
 def channels_last(size: tuple[int, ...]) -> tuple[int, ...] | None:
     """Return the size with its channels last, if it looks as if they came first; else None.
 
     They seem to come first if the first number is 1 or 3 and the last is neither. A size that begins with
-    two equal numbers, as 1x1x512, is a small feature map.
+    two equal numbers, as 1x1x512, is a small feature map. A volume must also have square planes.
 
     Examples
     --------
     >>> channels_last((3, 224, 224)), channels_last((224, 224, 3)), channels_last((1, 1, 512))
     ((224, 224, 3), None, None)
+    >>> channels_last((3, 16, 112, 112)), channels_last((1, 7, 7, 512))
+    ((16, 112, 112, 3), None)
     """
-    if len(size) != 3 or size[0] not in (1, 3) or size[2] in (1, 3) or size[0] == size[1]:
+    if len(size) not in (3, 4) or size[0] not in (1, 3) or size[-1] in (1, 3) or size[0] == size[1]:
         return None
-    return (*size[1:], size[0])
+    return None if len(size) == 4 and size[-1] != size[-2] else (*size[1:], size[0])
 
 
 def _parse_numbers(text: str, name: str, minimum: int, expected: str, *, max_count: int) -> tuple[int, ...]:

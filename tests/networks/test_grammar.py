@@ -169,7 +169,7 @@ def test_layout(text: str) -> None:
     ("text", "size"),
     [
         ("in 32x24x3, relu", (32, 24, 3)),
-        ("# net\n\nin 32\nrelu", (32, 32)),
+        ("# net\n\nin 32\nrelu", (32,)),
         ("IN 1x2\nrelu", (1, 2)),
         ("relu", None),
     ],

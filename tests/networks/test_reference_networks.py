@@ -257,7 +257,7 @@ def test_sizes_beyond_five_hundred_digits_are_refused() -> None:
     assert "9" * 10 in text.replace(",", "")
 
 
-@pytest.mark.parametrize("n", [0, -3, (), (1, 2, 3, 4), 2.5, True, "3y3", (3, "3")])
+@pytest.mark.parametrize("n", [0, -3, (), (1, 2, 3, 4, 5), 2.5, True, "3y3", (3, "3")])
 def test_wrong_input_sizes(n: Any) -> None:
     with pytest.raises(SizeError):
         network("relu", n)

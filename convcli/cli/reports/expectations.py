@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from convcli.errors import ConvcliError
-from convcli.networks.layer_types.base import Size
+from convcli.networks.layer_types.base import Sides, Size
 from convcli.networks.network import Network
 from convcli.sizes.text import format_size, parse_amount, parse_count, parse_size
 
@@ -30,7 +30,11 @@ class Checks(NamedTuple):
         size: Size = ()
         if expect is not None:
             number = expect.strip().isdecimal()
-            size = (parse_count(expect, "expected size"),) if number else parse_size(expect, "expected size")
+            size = (
+                (parse_count(expect, "expected size"),)
+                if number
+                else parse_size(expect, "expected size", max_count=4)
+            )
         return cls(
             expect, size, max_params, 0 if max_params is None else parse_amount(max_params, "--max-params")
         )
@@ -45,7 +49,7 @@ class Checks(NamedTuple):
             are not known could make it so.
         """
         output = network.output
-        wanted = self.size * 2 if len(self.size) == 1 and len(output) > 1 else self.size
+        wanted = self.size * len(output) if len(self.size) == 1 and isinstance(output, Sides) else self.size
         if self.expect is not None and output and output != wanted:
             raise ConvcliError(f"output {format_size(output)}", f"does not equal the expected {self.expect}")
         if self.max_params is not None and network.known_params > self.params:

@@ -17,7 +17,7 @@ from convcli.cli.reports.table_formats import TableFormat, print_table
 from convcli.cli.terminal.output import escaped, message, write, write_json
 from convcli.errors import SizeError, SpecError, UsageError
 from convcli.files.streams import STREAM, input_name, read_standard_input, refuse_terminal
-from convcli.networks.building import build, input_size
+from convcli.networks.building import build, input_size, likely_size
 from convcli.networks.layer_types.base import Size
 from convcli.networks.models.reading import ModelFile
 from convcli.networks.network import Network
@@ -34,7 +34,7 @@ from convcli.networks.sources import (
 from convcli.networks.tables import Column, Table, params_table, shape_table
 from convcli.networks.text.grammar import parse_spec
 from convcli.networks.text.spec import Spec
-from convcli.sizes.text import format_size, parse_size
+from convcli.sizes.text import format_size, parse_input
 
 if TYPE_CHECKING:
     from convcli.cli.diagram_files import DiagramFile
@@ -71,13 +71,13 @@ def _build(source: TextNetwork | ModelFile, size: str | None, text: str) -> Netw
     """Build a network; if a shipped one is impossible on that input, the error says how to find one."""
     if isinstance(source, ModelFile):
         return source.network(size)
-    sized = None if size is None else input_size(source.spec, parse_size(size, "input"))
+    name = text.strip().lower()
+    if size is None or name not in shipped_networks():
+        return build(source.spec, None if size is None else parse_input(size))
+    sized = input_size(source.spec, parse_input(size))
     try:
         return build(source.spec, sized)
     except SizeError as error:
-        name = text.strip().lower()
-        if size is None or name not in shipped_networks():
-            raise
         hint = f"convcli shape {name} --smallest prints the smallest input that works"
         raise SizeError(error.what, f"{error.why}; {hint}") from None
 
@@ -240,8 +240,8 @@ def search_sides(
     source: Spec | ModelFile = network if isinstance(network, ModelFile) else network.spec
     size: Size | str | None = typed
     if isinstance(source, Spec) and typed is not None:
-        size = input_size(source, parse_size(typed, "input"))
-        note_channels_first(size)
+        size = likely_size(source, parse_input(typed))
+        note_channels_first(size or ())
     if side_range is None:
         found = [smallest_side(source, size)]
     else:

@@ -24,6 +24,7 @@ __all__ = [
     "PerAxis",
     "Sides",
     "Size",
+    "UnknownChannelsError",
     "WindowedLayer",
     "cached_window_axes",
     "channels_of",
@@ -132,6 +133,10 @@ def sum_if_known(numbers: Iterable[int | None]) -> int | None:
             return None
         total += number
     return total
+
+
+class UnknownChannelsError(SizeError):
+    """A layer is impossible on an input whose channels are unknown."""
 
 
 class Layer:

@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import ClassVar
 
-from convcli.errors import SizeError
-from convcli.networks.layer_types.base import Layer, Sides, Size, channels_of, sides_of
+from convcli.networks.layer_types.base import Layer, Sides, Size, UnknownChannelsError, channels_of, sides_of
 from convcli.sizes.text import format_size
 
 __all__ = ["Dense", "Flatten"]
@@ -74,7 +73,7 @@ class Flatten(Layer):
             The channels are unknown.
         """
         if isinstance(size, Sides):
-            raise SizeError(
+            raise UnknownChannelsError(
                 f"flatten on {format_size(size)}",
                 f"needs to know the channels, as in --n {format_size((*size, 3))}",
             )

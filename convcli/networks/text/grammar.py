@@ -21,6 +21,7 @@ from typing import NamedTuple, NoReturn
 
 from convcli.errors import SizeError, SpecError, best_match, suggestion
 from convcli.networks.layer_types.base import Size
+from convcli.networks.text.input_sizes import possible_sizes
 from convcli.networks.text.layer_syntax import GRAPH_WORDS, KEYWORDS
 from convcli.networks.text.layer_words import is_layer, parse_layer
 from convcli.networks.text.spec import (
@@ -38,7 +39,7 @@ from convcli.networks.text.spec import (
     Use,
 )
 from convcli.networks.text.tokens import Token, TokenKind, tokenize
-from convcli.sizes.text import parse_count, parse_size
+from convcli.sizes.text import parse_count, parse_input
 
 __all__ = ["parse_spec"]
 
@@ -111,11 +112,13 @@ class _Parser:
         words = self.words()
         tags = self.tags()
         size = None
-        if len(words) > 1 or not (words or tags):
+        ranked = len(words) == 2 and words[1].text.lower() in ("1d", "2d", "3d")
+        if (len(words) > 1 and not ranked) or not (words or tags):
             self.fail(first.position, "in takes only the input size, for example: in 32x32x3")
         if words:
             try:
-                size = parse_size(words[0].text, "input")
+                size = parse_input(" ".join(word.text for word in words))
+                possible_sizes(size, ())  # whether the numbers fit the word
             except SizeError as error:
                 self.fail(words[0].position, f"{error.what} {error.why}")
         self.tagged |= {tag.name: _Tagged(None) for tag in tags}

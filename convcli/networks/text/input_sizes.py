@@ -1,0 +1,125 @@
+"""What the size of an input means: an image, a sound or a volume, and what overrides the size in a text."""
+
+from collections.abc import Sequence
+
+from convcli.errors import SizeError
+from convcli.networks.layer_types.base import DIMENSIONS, Sides, Size, channels_of, rank_of, with_sides
+from convcli.networks.text.spec import Item, Join, LayerItem, Out, Repeat
+from convcli.sizes.text import TypedSize, channels_last, format_size
+
+__all__ = ["format_input", "merged_size", "possible_sizes", "square_size"]
+
+FORMS = {1: "L or LxC", 2: "HxW or HxWxC", 3: "DxHxW or DxHxWxC"}
+RANKS = {1: 2, 3: 2, 4: 3}  # of a size without a word behind it, by its count of numbers
+
+
+def possible_sizes(typed: Size, items: Sequence[Item]) -> tuple[Size, ...]:
+    """Return what a size as typed may mean for a network, the likeliest first.
+
+    Two numbers are an image whose channels are unknown, or a sound with channels; there is no doubt if a word
+    behind them says so, if the second is 1, or if an option of a layer has two sides.
+
+    Raises
+    ------
+    SizeError
+        The word does not fit the count of numbers.
+
+    Examples
+    --------
+    >>> possible_sizes((224, 224, 3), ()), possible_sizes((8000, 1), ()), possible_sizes((16000, 2), ())
+    (((224, 224, 3),), ((8000, 1),), ((16000, 2), (16000, 2)))
+    """
+    rank, count = typed.rank if isinstance(typed, TypedSize) else None, len(typed)
+    if isinstance(typed, Sides):
+        return (typed,)
+    if rank is None and count == 2:
+        image, sound = Sides(typed), TypedSize(typed, rank=1)
+        if typed[1] == 1:
+            return (sound,)
+        return (image,) if 2 in _option_ranks(items) else (image, sound)
+    rank = rank or RANKS[count]
+    if count in (1, rank):
+        return (Sides(typed * rank if count == 1 else typed),)
+    if count != rank + 1:
+        raise SizeError(f"input {format_size(typed)}", f"has {count} numbers; {rank}d needs {FORMS[rank]}")
+    return (TypedSize(typed, rank=1) if rank == 1 else tuple(typed),)
+
+
+def format_input(size: Size) -> str:
+    """Write the size of an input as `in` takes it, with the word that a reader needs.
+
+    Examples
+    --------
+    >>> format_input((224, 224, 3)), format_input((16000, 2)), format_input((8000, 1))
+    ('224x224x3', '16000x2 1d', '8000x1')
+    """
+    rank = rank_of(size)
+    is_clear = not isinstance(size, Sides) and (rank != 1 or size[-1] == 1)
+    return format_size(size) + f" {rank}d" * (not is_clear)
+
+
+def merged_size(own: Size, typed: Size) -> Size:
+    """Return a size as typed instead of that of the text, which gives the rank and missing channels.
+
+    Raises
+    ------
+    SizeError
+        The rank or the channels contradict those of the text.
+
+    Examples
+    --------
+    >>> merged_size((32, 32, 1), (28,)), merged_size((8000, 1), (4000,)), merged_size((8000, 1), (4000, 1))
+    ((28, 28, 1), (4000, 1), (4000, 1))
+    """
+    rank, count, channels = rank_of(own), len(typed), channels_of(own)
+    word = typed.rank if isinstance(typed, TypedSize) else count if isinstance(typed, Sides) else None
+    begins = f'the network begins with "in {format_size(own)}"'
+    if count not in (1, rank, rank + 1) or word not in (None, rank):
+        fitting = format_size(with_sides(own, typed[:1] * rank))
+        raise SizeError(
+            f"input {format_size(typed)}",
+            f"does not fit: {begins}, which is {DIMENSIONS[rank]}; give a size such as {fitting}",
+        )
+    if count <= rank:
+        return _marked(with_sides(own, typed * rank if count == 1 else typed))
+    if channels not in (None, typed[-1]):
+        channels_first = typed[0] == channels or channels_last(typed) is not None
+        sides = typed[1:] if channels_first else typed[:-1]
+        raise SizeError(
+            f"input {format_size(typed)}",
+            f"has {typed[-1]} channel{'s'[: typed[-1] != 1]}, but {begins}; "
+            f"channels come last: give {format_size((*sides, channels or 1))}",
+        )
+    return _marked(tuple(typed))
+
+
+def square_size(size: Size | None, side: int, items: Sequence[Item]) -> Size:
+    """Return a size with all sides equal; of an image if the size is unknown and no option has three sides.
+
+    Examples
+    --------
+    >>> square_size((8000, 1), 99, ()), square_size(None, 7, ())
+    ((99, 1), (7, 7))
+    """
+    if size is None:
+        return Sides((side,) * max({2, *_option_ranks(items)}))
+    return _marked(with_sides(size, (side,) * rank_of(size)))
+
+
+def _marked(size: Size) -> Size:
+    """Return a size that is never taken for the sides of an image."""
+    return TypedSize(size, rank=1) if len(size) == 2 and not isinstance(size, Sides) else size
+
+
+def _option_ranks(items: Sequence[Item]) -> set[int]:
+    """Return how many sides the options of layers have, where they have several."""
+    ranks = set()
+    for item in items:
+        if isinstance(item, LayerItem):
+            values = (getattr(item.layer, name) for name in item.layer.per_axis)
+            ranks |= {len(value) for value in values if isinstance(value, tuple) and len(value) > 1}
+        elif isinstance(item, Repeat | Out):
+            ranks |= _option_ranks(item.body)
+        elif isinstance(item, Join):
+            ranks |= {rank for branch in item.branches for rank in _option_ranks(branch)}
+    return ranks
