@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from convcli.learning.examples import make_examples
     from convcli.learning.gradient_descent import learn
     from convcli.learning.nearest import nearest_filter
+    from convcli.networks.models.pytorch.tracing import trace
     from convcli.networks.sources import network
     from convcli.pictures.picture import Picture
     from convcli.pictures.reading import read_image, read_picture
@@ -96,6 +97,7 @@ __all__ = [
     "read_picture",
     "read_weights",
     "render",
+    "trace",
     "write_image",
     "write_picture",
 ]
@@ -115,6 +117,7 @@ _MODULES = {
     "learning.examples": ("make_examples",),
     "learning.gradient_descent": ("learn",),
     "learning.nearest": ("nearest_filter",),
+    "networks.models.pytorch.tracing": ("trace",),
     "networks.sources": ("network",),
     "pictures.picture": ("Picture",),
     "pictures.reading": ("read_image", "read_picture"),

@@ -61,6 +61,7 @@ PUBLIC = [
     "read_picture",
     "read_weights",
     "render",
+    "trace",
     "write_image",
     "write_picture",
 ]

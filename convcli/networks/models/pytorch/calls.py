@@ -84,8 +84,8 @@ class Program(NamedTuple):
     weights : dict
         Parameters and buffers, by the names that calls use. Two names may have the same `Weight`.
     calls : tuple of Call
-    outputs : tuple
-        Names of the results.
+    outputs : tuple of (str, Reference)
+        The results, with names for people.
     stated : dict
         What is stated about tensors and numbers, by name.
     """
@@ -94,5 +94,5 @@ class Program(NamedTuple):
     constants: Mapping[str, Argument]
     weights: Mapping[str, Weight]
     calls: tuple[Call, ...]
-    outputs: tuple[Reference, ...]
+    outputs: tuple[tuple[str, Reference], ...]
     stated: Mapping[str, Stated | int]

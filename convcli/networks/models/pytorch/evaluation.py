@@ -88,11 +88,11 @@ class _Evaluation:
         for call in self.program.calls:
             self.perform(call, 0)
         outputs = []
-        for reference in self.program.outputs:
+        for label, reference in self.program.outputs:
             value = self.values.get(reference.name)
             if isinstance(value, Tensor) and (value.number is not None or value.weights):
                 value = self.step(Call("output", {}, ()), {}).computed(value)
-                outputs.append((reference.name, Array(value.number or 0, value.shape)))
+                outputs.append((label, Array(value.number or 0, value.shape)))
         weights = dict.fromkeys(self.program.weights.values())
         return Model(tuple(self.inputs), tuple(outputs), tuple(self.operations), tuple(weights))
 

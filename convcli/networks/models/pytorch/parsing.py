@@ -168,10 +168,13 @@ class _Parser:
         axis = _channel_axis(name, calls, len(shape)) if is_number else None
         return ModelInput(name, shape, axis)
 
-    def outputs(self) -> tuple[Reference, ...]:
-        """Return the tensors that the program returns."""
+    def outputs(self) -> tuple[tuple[str, Reference], ...]:
+        """Return the tensors that the program returns, with their names."""
+        return tuple((name, Reference(name)) for name in self.output_names())
+
+    def output_names(self) -> list[str]:
         if "output_specs" not in self.signature:
-            return tuple(Reference(_name(name)) for name in self.signature["user_outputs"])
+            return [_name(name) for name in self.signature["user_outputs"]]
         found = []
         for spec in self.signature["output_specs"]:
             ((kind, value),) = spec.items()
@@ -179,8 +182,8 @@ class _Parser:
                 argument = value["arg"]
                 named = argument.get("as_tensor", argument) if isinstance(argument, dict) else {}
                 if "name" in named:
-                    found.append(Reference(_name(named["name"])))
-        return tuple(found)
+                    found.append(_name(named["name"]))
+        return found
 
     # Calls ------------------------------------------------------------------------------------------------
 
