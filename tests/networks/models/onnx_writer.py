@@ -4,7 +4,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["attribute", "graph", "message", "model", "node", "string", "tensor", "value", "varint"]
+__all__ = ["attribute", "field", "graph", "message", "model", "node", "string", "tensor", "value", "varint"]
 
 FLOAT, INT64 = 1, 7
 Side = int | str | None

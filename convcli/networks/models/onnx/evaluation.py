@@ -130,7 +130,7 @@ class Evaluation:
         for name, tensor in graph.tensors.items():
             scope.values[name] = stored(tensor, f"{prefix}{name}")
         names = [declared.name for declared in graph.outputs]
-        nodes = needed(graph.nodes, names, self._names_read) if is_main and names else graph.nodes
+        nodes = needed(graph.nodes, names, self._names_read, self._fail) if is_main and names else graph.nodes
         self._run_nodes(nodes, scope)
         return [(name, self._output(name, scope)) for name in names]
 

@@ -13,7 +13,7 @@ Reads = Callable[[Node], Collection[str]]
 Fail = Callable[[Node, str], NoReturn]
 
 
-def needed(nodes: Sequence[Node], outputs: Sequence[str], reads: Reads) -> list[Node]:
+def needed(nodes: Sequence[Node], outputs: Sequence[str], reads: Reads, fail: Fail) -> list[Node]:
     """Return the nodes that outputs depend on, in the order of the file.
 
     Parameters
@@ -23,8 +23,16 @@ def needed(nodes: Sequence[Node], outputs: Sequence[str], reads: Reads) -> list[
         Names of values.
     reads : callable
         Returns the names that a node reads, those that its branches read among them.
+    fail : callable
+        Raises the error for a node that makes what another makes.
     """
-    makers = {name: place for place, node in enumerate(nodes) for name in node.outputs if name}
+    makers: dict[str, int] = {}
+    for place, node in enumerate(nodes):
+        for name in node.outputs:
+            if name in makers:
+                fail(node, f"makes {name[:200]!r}, which another node makes, too")
+            if name:
+                makers[name] = place
     wanted = deque(outputs)
     found: set[int] = set()
     while wanted:

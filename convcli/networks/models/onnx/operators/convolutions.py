@@ -169,6 +169,8 @@ def pooling(kind: PoolingKind) -> Rule:
 def _pooling_layer(call: Call, data: Value, kind: PoolingKind) -> tuple[Layer, Value]:
     """Return the layer, and its input: padded before where more than half of a window is padding."""
     _, axes = _image(call, data)
+    if not call.integers("kernel_shape"):
+        call.fail("has no kernel_shape")
     window = per_axis(call, "kernel_shape", axes)
     padding = _padding(call, axes)
     if not isinstance(padding, NamedPadding):

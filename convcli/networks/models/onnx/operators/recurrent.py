@@ -68,6 +68,10 @@ def attention(call: Call) -> Results:
         for each, number in zip((query, key, value), (heads[0], heads[1], heads[1]), strict=True)
     ]
     (batch, count, steps, depth), others, (_, _, _, width) = shapes
+    if (batch, depth) != others[::3] or others[:3] != shapes[2][:3]:
+        call.fail_size(
+            "its keys or values do not fit its queries", *(call.shape(index) for index in range(3))
+        )
     past = call.shape(4)[2] if call.optional(4) is not None else 0
     read = others[2] + past
     result = (batch, count, steps, width) if len(call.shape()) == 4 else (batch, steps, count * width)
