@@ -158,10 +158,18 @@ def test_vectors_that_the_exporter_stored_once_count_for_each_layer() -> None:
         node("Conv", ["x", "w", "b"], ["a"], pads=[1, 1, 1, 1]),
         node("Conv", ["a", "v", "b2"], ["c"]),
         node("Identity", ["v"], ["v2"]),
-        node("Conv", ["c", "v2"], ["y"]),  # a matrix is shared
+        node("Conv", ["c", "v2"], ["d"]),  # a matrix is shared
+        node("Identity", ["v"], ["onnx::Conv_7"]),
+        node("Conv", ["d", "onnx::Conv_7"], ["y"]),  # but not one that the exporter has computed
     ]
     found = run(nodes, [tensor("w", [3, 3, 3, 3]), tensor("v", [3, 3, 1, 1]), tensor("b", [3])])
-    assert weights_of(found) == {"w": (3, 3, 3, 3), "b": (3,), "v": (3, 3, 1, 1), "b2": (3,)}
+    assert weights_of(found) == {
+        "w": (3, 3, 3, 3),
+        "b": (3,),
+        "v": (3, 3, 1, 1),
+        "b2": (3,),
+        "onnx::Conv_7": (3, 3, 1, 1),
+    }
 
 
 def test_a_bias_that_is_made_of_one_number_is_none() -> None:
@@ -367,7 +375,7 @@ def test_recurrent_layers_cost_what_the_formula_says(
         tensor("R", [directions, gates * hidden, hidden]),
         tensor("B", [directions, 2 * gates * hidden]),
     ]
-    words = {"direction": "bidirectional"} if directions == 2 else {}
+    words: dict[str, Any] = {"direction": "bidirectional"} if directions == 2 else {}
     nodes = [node(operator, ["x", "W", "R", "B"], ["y", "last"], hidden_size=hidden, layout=layout, **words)]
     found = run(nodes, tensors, shape=shape, outputs=["y", "last"])
     outside = (batch, steps, directions, hidden) if layout else (steps, directions, batch, hidden)

@@ -36,10 +36,10 @@ def needed(nodes: Sequence[Node], outputs: Sequence[str], reads: Reads, fail: Fa
     wanted = deque(outputs)
     found: set[int] = set()
     while wanted:
-        place = makers.get(wanted.popleft())
-        if place is not None and place not in found:
-            found.add(place)
-            wanted.extend(reads(nodes[place]))
+        maker = makers.get(wanted.popleft(), -1)
+        if maker >= 0 and maker not in found:
+            found.add(maker)
+            wanted.extend(reads(nodes[maker]))
     return [nodes[place] for place in sorted(found)]
 
 

@@ -76,19 +76,16 @@ def cast(call: Call) -> Results:
 
 
 def identity(call: Call) -> Results:
-    """Identity: of a stored vector it is one of its own.
+    """Identity: of a stored tensor it may be one of its own.
 
-    PyTorch's exporter stores vectors with equal values once, such as shifts that are all zero, and gives each
-    layer an Identity. A matrix that stands for several is one that they share.
+    PyTorch's exporter stores tensors with equal values once, such as shifts that are all zero, and gives each
+    layer an Identity. Only a matrix with the name of a parameter is one that layers share.
     """
     data = call.input()
-    if (
-        data.tensor is not None
-        and data.weights
-        and max(data.tensor.shape, default=1) == prod(data.tensor.shape)
-    ):
-        name = call.weight_name()
-        return data._replace(weights=(data.weights[0]._replace(name=name),))
+    if data.tensor is not None and data.weights:
+        name, shape = call.weight_name(), data.tensor.shape
+        if name.startswith("onnx::") or max(shape, default=1) == prod(shape):
+            return data._replace(weights=(data.weights[0]._replace(name=name),))
     return same(call)
 
 
