@@ -13,7 +13,7 @@ from convcli.networks.layer_types.base import Layer, Sides, Size, sum_if_known, 
 from convcli.networks.layer_types.dense import Flatten
 from convcli.networks.layer_types.pooling import AdaptivePooling
 from convcli.networks.stages import ReceptiveFields, SequentialBuilder, Stage, Tensor
-from convcli.sizes.text import channels_last, format_size
+from convcli.sizes.text import TypedSize, channels_last, format_size
 
 if TYPE_CHECKING:
     from convcli.networks.text.spec import Item
@@ -266,7 +266,7 @@ def single_layer(layer: Layer, size: Size) -> Network:
     4915500
     """
     builder = SequentialBuilder()
-    size = Sides(size) if len(size) == 2 else size
+    size = Sides(size) if len(size) == 2 and not isinstance(size, TypedSize) else size
     try:
         builder.add(layer, None, Tensor.of_input(size), depth=0)
     except SizeError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from convcli.errors import SizeError, UsageError
 from convcli.networks.building import NetworkBuilder, build, likely_size
-from convcli.networks.layer_types.base import AnyAxis, Layer, Size
+from convcli.networks.layer_types.base import AnyAxis, Layer, Size, shortest
 from convcli.networks.layer_types.joins import JoinLayer
 from convcli.networks.layer_types.shuffling import PixelUnshuffle
 from convcli.networks.stages import Tensor
@@ -52,7 +52,8 @@ class FullRead(NamedTuple):
     Attributes
     ----------
     exempt : tuple of int or None
-        Kernel size of layers that may skip some: the strided 1x1 convolutions of shortcuts do so at any side.
+        Kernel size of layers that may skip some, one number or one per axis: the strided 1x1 convolutions of
+        shortcuts do so at any side.
 
     Examples
     --------
@@ -65,7 +66,8 @@ class FullRead(NamedTuple):
 
     def unread(self, axes: Sequence[AnyAxis] | None) -> int | str:
         """Return how many rows or columns of its input a layer never reads, whichever is more."""
-        if not axes or (self.exempt and self.exempt == tuple(getattr(axis, "window", 0) for axis in axes)):
+        windows = tuple(getattr(axis, "window", 0) for axis in axes or ())
+        if not axes or (self.exempt and shortest(self.exempt) == shortest(windows)):
             return 0
         counts = [axis.unread_count() for axis in axes]
         return "an unknown number" if None in counts else max(count or 0 for count in counts)

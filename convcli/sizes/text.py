@@ -198,7 +198,7 @@ class TypedSize(tuple[int, ...]):
         return size
 
 
-def parse_input(text: str) -> TypedSize:
+def parse_input(text: str, name: str = "input") -> TypedSize:
     """Parse the size of an input: one to four numbers, and ``1d``, ``2d`` or ``3d`` where they leave a doubt.
 
     Raises
@@ -214,7 +214,7 @@ def parse_input(text: str) -> TypedSize:
     match = re.fullmatch(r"(.*[0-9])\s+([123])[dD]", text.strip(), re.DOTALL)
     numbers, rank = (match[1], int(match[2])) if match else (text, None)
     return TypedSize(
-        _parse_numbers(numbers, "input", 1, "a size such as 32, 32x24 or 32x24x3", max_count=4), rank=rank
+        _parse_numbers(numbers, name, 1, "a size such as 32, 32x24 or 32x24x3", max_count=4), rank=rank
     )
 
 

@@ -13,11 +13,12 @@ from convcli.cli.reports.summaries import CostUnits
 from convcli.cli.reports.table_formats import TableFormat
 from convcli.errors import SizeError, UsageError, parse_choice
 from convcli.networks.costs.units import Dtype
-from convcli.networks.layer_types.base import Size
+from convcli.networks.layer_types.base import Size, channels_of
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
 from convcli.networks.rows import Grouping
-from convcli.sizes.text import format_size, parse_count, parse_padding, parse_pair, parse_size
+from convcli.networks.text.input_sizes import layer_input, with_channels
+from convcli.sizes.text import format_size, parse_count, parse_padding_per_axis, parse_per_axis
 
 if TYPE_CHECKING:
     from convcli.cli.reports.costs import CostReport
@@ -202,7 +203,7 @@ def params(
     )
     grouping = read_grouping(depth, by_block=by_block)
     typed = n or []
-    sizes = [parse_size(text, "input") for text in typed] if network is None else []
+    sizes = [layer_input(text) for text in typed] if network is None else []
     # Imports are late, here and below, because loading takes time.
     if shipped and network is not None:
         raise UsageError("--list", f"lists all networks; for one of them: convcli params {network[:50]}")
@@ -308,15 +309,15 @@ def params(
             if expect is not None and size is None:
                 raise UsageError("--expect", "needs the input size: --n")
             convolution = Convolution(
-                window=parse_pair(f, "filter"),
+                window=parse_per_axis(f, "filter"),
                 filters=parse_count(c_out, "output channels"),
-                stride=parse_pair(s, "stride"),
-                padding=parse_padding(p),
-                dilation=parse_pair(d, "dilation"),
+                stride=parse_per_axis(s, "stride"),
+                padding=parse_padding_per_axis(p),
+                dilation=parse_per_axis(d, "dilation"),
                 groups=parse_count(groups, "groups"),
                 bias=not no_bias,
             )
-            sized = None if size is None else (*size[:2], channels)
+            sized = None if size is None else with_channels(size, channels)
             built = report_convolution(convolution, channels, sized, wanted, file, output_format)
         if size is not None:
             note_channels_first(size)
@@ -343,7 +344,7 @@ def _further_costs(
 
 
 def _channels(size: Size | None, c_in: str | None) -> int | None:
-    of_size = size[2] if size is not None and len(size) > 2 else None
+    of_size = None if size is None else channels_of(size)
     if c_in is None:
         return of_size
     channels = parse_count(c_in, "input channels")

@@ -11,7 +11,8 @@ from convcli.cli.reports.layers import report_size
 from convcli.cli.reports.table_formats import TableFormat
 from convcli.errors import UsageError
 from convcli.networks.layer_types.convolution import Convolution
-from convcli.sizes.text import parse_count, parse_padding, parse_pair, parse_size
+from convcli.networks.text.input_sizes import layer_input
+from convcli.sizes.text import parse_count, parse_padding_per_axis, parse_per_axis
 
 __all__ = ["shape"]
 
@@ -92,7 +93,7 @@ def shape(
     options.apply_text_option(text, json=json, csv=csv, markdown=md)
     output_format, checks = TableFormat.read(json=json, csv=csv, markdown=md), Checks.read(expect)
     grouping = read_grouping(depth, by_block=by_block)
-    size = None if n is None or network is not None else parse_size(n, "input")
+    size = None if n is None or network is not None else layer_input(n)
     if ignore_unread_by is not None and valid_sizes is None:
         raise UsageError("--ignore-unread-by", "needs --valid-sizes")
     if network is None:
@@ -114,11 +115,11 @@ def shape(
             print_solutions(LayerConstraints.read(size, f, want, p, s, d), json=json)
             return 0
         layer = Convolution(
-            window=parse_pair(f, "filter"),
+            window=parse_per_axis(f, "filter"),
             filters=None if c_out is None else parse_count(c_out, "output channels"),
-            stride=parse_pair("1" if s is None else s, "stride"),
-            padding=parse_padding("0" if p is None else p),
-            dilation=parse_pair(d, "dilation"),
+            stride=parse_per_axis("1" if s is None else s, "stride"),
+            padding=parse_padding_per_axis("0" if p is None else p),
+            dilation=parse_per_axis(d, "dilation"),
             ceil=ceil,
         )
         checks.check(report_size(layer, size, output_format))
@@ -137,7 +138,7 @@ def shape(
     from convcli.cli.reports.networks import report_shapes, search_sides
 
     if valid_sizes is not None or smallest:
-        exempt = None if ignore_unread_by is None else parse_pair(ignore_unread_by, "kernel size")
+        exempt = None if ignore_unread_by is None else parse_per_axis(ignore_unread_by, "kernel size")
         search_sides(network, n, valid_sizes, exempt=exempt, json=json)
     else:
         checks.check(report_shapes(network, n, output_format, grouping, last=last))

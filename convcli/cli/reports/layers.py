@@ -6,12 +6,13 @@ from typing import Any
 
 from convcli.cli.reports.table_formats import TableFormat, print_table
 from convcli.cli.terminal.output import labeled_text, message, write, write_json
-from convcli.networks.layer_types.base import AnyAxis, Size, sum_if_known
+from convcli.networks.layer_types.base import AnyAxis, Size, rank_of, sum_if_known
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.networks.network import Network, Port, single_layer
 from convcli.networks.rows import Row
 from convcli.networks.stages import ReceptiveFields, Stage
+from convcli.sizes.per_axis import axis_names
 from convcli.sizes.text import channels_last, format_padding, format_size
 from convcli.sizes.transposed import TransposedAxis
 from convcli.sizes.windowed import Axis
@@ -27,6 +28,7 @@ __all__ = [
 
 MAX_RANGES = 1000  # ranges of unread pixels listed in JSON
 MAX_SHOWN = 4  # and on a terminal
+UNREAD_PARTS = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
 UNREAD_KEYS = {  # by the number of axes
     1: ("unread_rows",),
     2: ("unread_rows", "unread_columns"),
@@ -49,7 +51,7 @@ def report_size(layer: Convolution | Pooling, size: Size, output_format: TableFo
 
         print_table(shape_table(network), output_format)
     elif output_format == TableFormat.TEXT:
-        write(f"{text}\n{_explanation(layer, network.input)}")
+        write(f"{text}\n{_explanation(layer.for_input(network.input), network.input)}")
     else:
         write(text)
     note_channels_first(size)
@@ -60,10 +62,13 @@ def note_channels_first(size: Size) -> None:
     """Print a note about an input that looks as if its channels came first."""
     swapped = channels_last(size)
     if swapped is not None:
-        height, width, channels = size
+        *sides, channels = size
+        described = ", ".join(
+            f"{name} {side}" for name, side in zip(axis_names(len(sides)), sides, strict=True)
+        )
         message(
             "note",
-            f"input {format_size(size)} has height {height}, width {width} and {channels} channels; if its "
+            f"input {format_size(size)} has {described} and {channels} channels; if its "
             f"channels come first, give {format_size(swapped)}",
         )
 
@@ -232,16 +237,20 @@ def _number(number: Any) -> int | float:
 
 
 def _explanation(layer: Convolution | Pooling, size: Size) -> str:
-    rows, columns = layer.axes(size)
-    lines = [("height", rows.formula()), ("width", columns.formula())]
+    axes, rank = layer.axes(size), rank_of(size)
+    sides = axis_names(rank)
+    lines = [(side, axis.formula()) for side, axis in zip(sides, axes, strict=True)]
     if isinstance(layer, Pooling):
         lines.append(("params", "none: pooling learns nothing, and pools each channel separately"))
     elif layer.filters is not None:
-        lines.append(("depth", f"one feature map for each of the {layer.filters} filters"))
-    if rows.unread_count() == columns.unread_count() == 0:
-        lines.append(("unread", "none: every input row and column is read"))
+        label = "depth" if rank == 2 else "channels"  # depth is a side of a volume
+        lines.append((label, f"one feature map for each of the {layer.filters} filters"))
+    parts = UNREAD_PARTS[rank]
+    if all(axis.unread_count() == 0 for axis in axes):
+        lines.append(("unread", f"none: every input {' and '.join(parts)} is read"))
     else:
-        lines += [("unread", _unread(rows, "row", "height")), ("", _unread(columns, "column", "width"))]
+        texts = [_unread(axis, part, side) for axis, part, side in zip(axes, parts, sides, strict=True)]
+        lines += zip(["unread"] + [""] * (rank - 1), texts, strict=True)
     return labeled_text(lines)
 
 

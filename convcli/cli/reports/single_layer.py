@@ -9,7 +9,7 @@ from convcli.cli.reports.table_formats import TableFormat, print_table
 from convcli.cli.terminal.output import labeled_text, wrapped, write, write_json
 from convcli.errors import UsageError
 from convcli.networks.costs.units import FLOPS_PER_MAC
-from convcli.networks.layer_types.base import Size
+from convcli.networks.layer_types.base import Sides, Size, sides_of
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
 from convcli.networks.network import Network, single_layer
@@ -66,6 +66,7 @@ def report_convolution(
     Network
         The layer on its input; on one as large as the filter if the input size is not known.
     """
+    layer = layer.for_input(size or Sides((1,) * max(2, len(layer.window))))
     extent = tuple(d * (f - 1) + 1 for f, d in zip(layer.window, layer.dilation, strict=True))
     network = single_layer(layer, size or (*extent, channels))
     stage = network.layers[0]
@@ -149,7 +150,7 @@ def _dense_comparison(stage: Stage, costs: Lines) -> Lines:
             "connections",
             f"each output value depends on {stage.connections:,} of {dense.connections:,} inputs",
         ),
-        ("sharing", f"each weight is used at {prod(stage.output[:2]):,} positions"),
+        ("sharing", f"each weight is used at {prod(sides_of(stage.output)):,} positions"),
         ("dense layer", f"{sum_text}·({_product(stage.output)}) = {params_of_dense:,} parameters"),
         ("", f"{_ratio(params_of_dense, params)} the parameters, {_ratio(macs_of_dense, macs)} the MACs"),
     ]

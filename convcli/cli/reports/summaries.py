@@ -48,6 +48,9 @@ def _times(count: int | None, factor: int) -> int | None:
     return None if count is None else count * factor
 
 
+READ_PARTS = {1: "positions", 2: "rows and columns", 3: "slices, rows and columns"}  # by the number of axes
+
+
 def shape_summary(network: Network) -> list[tuple[str, str]]:
     """Return the lines below a table of sizes."""
     outputs = _ports("outputs", network.outputs) or [("output", format_size(network.output))]
@@ -55,7 +58,8 @@ def shape_summary(network: Network) -> list[tuple[str, str]]:
     lines += [*_receptive_field(network), *dense_on_images(network)]
     unread = [stage for stage in network.layers if stage.axes and any(a.unread_count() for a in stage.axes)]
     if unread:
-        lines.append(("unread", "rows and columns of a layer's input that no window reads"))
+        rank = max(len(stage.axes or ()) for stage in unread)
+        lines.append(("unread", f"{READ_PARTS[rank]} of a layer's input that no window reads"))
     lines += [
         (
             "misaligned",
@@ -72,10 +76,10 @@ def _receptive_field(network: Network) -> list[tuple[str, str]]:
     if network.fields is None:
         return []
     size, jump, center = receptive_field_texts(network.fields)
-    is_square = size.isdecimal()
-    extent = (
-        "the whole image" if size == "all" else "x".join([size] * len(network.fields)) if is_square else size
-    )
+    if size == "all":
+        extent = "the whole image" if len(network.fields) == 2 else "the whole input"
+    else:
+        extent = "x".join([size] * len(network.fields)) if size.isdecimal() else size
     return [("field", f"receptive field {extent}, stride (jump) {jump}, first unit centered at {center}")]
 
 

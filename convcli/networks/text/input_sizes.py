@@ -3,11 +3,19 @@
 from collections.abc import Sequence
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import DIMENSIONS, Sides, Size, channels_of, rank_of, with_sides
+from convcli.networks.layer_types.base import (
+    DIMENSIONS,
+    Sides,
+    Size,
+    channels_of,
+    rank_of,
+    sides_of,
+    with_sides,
+)
 from convcli.networks.text.spec import Item, Join, LayerItem, Out, Repeat
-from convcli.sizes.text import TypedSize, channels_last, format_size
+from convcli.sizes.text import TypedSize, channels_last, format_size, parse_input
 
-__all__ = ["format_input", "merged_size", "possible_sizes", "square_size"]
+__all__ = ["format_input", "layer_input", "merged_size", "possible_sizes", "square_size", "with_channels"]
 
 FORMS = {1: "L or LxC", 2: "HxW or HxWxC", 3: "DxHxW or DxHxWxC"}
 RANKS = {1: 2, 3: 2, 4: 3}  # of a size without a word behind it, by its count of numbers
@@ -104,6 +112,25 @@ def square_size(size: Size | None, side: int, items: Sequence[Item]) -> Size:
     if size is None:
         return Sides((side,) * max({2, *_option_ranks(items)}))
     return _marked(with_sides(size, (side,) * rank_of(size)))
+
+
+def layer_input(text: str) -> Size:
+    """Parse the size of a single layer's input, which is an image unless there are four numbers or a word.
+
+    Examples
+    --------
+    >>> layer_input("32"), layer_input("8000x1"), layer_input("16x112x112x3"), layer_input("8000x1 1d")
+    ((32, 32), (8000, 1), (16, 112, 112, 3), (8000, 1))
+    """
+    typed = parse_input(text)
+    if typed.rank is None and len(typed) == 2:
+        return Sides(typed)
+    return possible_sizes(typed, ())[0]
+
+
+def with_channels(size: Size, channels: int) -> Size:
+    """Return a size with these channels instead of its own or of unknown ones."""
+    return _marked((*sides_of(size), channels))
 
 
 def _marked(size: Size) -> Size:
