@@ -11,6 +11,7 @@ from convcli.errors import SizeError, SpecError
 from convcli.networks.building import build
 from convcli.networks.layer_types.base import Layer
 from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
+from convcli.networks.layer_types.cropping import Crop, Slice
 from convcli.networks.layer_types.dense import Dense, Flatten
 from convcli.networks.layer_types.elementwise import (
     Elementwise,
@@ -18,8 +19,13 @@ from convcli.networks.layer_types.elementwise import (
     Normalization,
     NormalizationKind,
     Pad,
+    PadMode,
+    Prelu,
+    Scale,
 )
-from convcli.networks.layer_types.pooling import AdaptivePooling, Pooling, PoolingKind
+from convcli.networks.layer_types.pooling import AdaptiveKind, AdaptivePooling, BlurPool, Pooling, PoolingKind
+from convcli.networks.layer_types.resizing import Upsample, UpsampleMode
+from convcli.networks.layer_types.shuffling import ChannelShuffle, PixelShuffle, PixelUnshuffle
 from convcli.networks.text.grammar import parse_spec
 from convcli.networks.text.spec import Join, JoinTag, LayerItem, Repeat, Spec, Tag
 from convcli.sizes.text import NamedPadding
@@ -92,6 +98,30 @@ ONE = ((1, 1), (1, 1))
         ("flatten", Flatten()),
         ("ReLU", Elementwise(type=ElementwiseKind.RELU)),
         ("swish", Elementwise(type=ElementwiseKind.SILU)),
+        ("leaky_relu", Elementwise(type=ElementwiseKind.LEAKYRELU)),
+        ("max_pool3d f2", Pooling(window=(2, 2))),
+        ("adaptivemaxpool1d output_size=2", AdaptivePooling(size=(2, 2), type=AdaptiveKind.MAX)),
+        ("UpsamplingBilinear2d 2", Upsample(factor=(2, 2), mode=UpsampleMode.BILINEAR, align_corners=True)),
+        ("upsample scale_factor=2 mode=trilinear", Upsample(factor=(2, 2), mode=UpsampleMode.BILINEAR)),
+        ("up to 5x6 linear", Upsample(size=(5, 6), mode=UpsampleMode.BILINEAR)),
+        ("up TO 5x6 align_corners=true", Upsample(size=(5, 6), align_corners=True)),
+        ("reflectionpad2d 2", Pad(padding=((2, 2), (2, 2)), mode=PadMode.MIRROR)),
+        ("pad 2 mode=reflect", Pad(padding=((2, 2), (2, 2)), mode=PadMode.MIRROR)),
+        ("replicationpad1d 2", Pad(padding=((2, 2), (2, 2)), mode=PadMode.EDGE)),
+        ("cropping2d 1", Crop(amounts=((1, 1), (1, 1)))),
+        ("crop 1:2x3:4", Crop(amounts=((1, 2), (3, 4)))),
+        ("centercrop 5", Crop(size=(5, 5))),
+        ("slice 3:", Slice(start=3)),
+        ("channel_shuffle groups=4", ChannelShuffle(groups=4)),
+        ("DepthToSpace block_size=3", PixelShuffle(factor=3)),
+        ("groupnorm num_groups=8", Normalization(type="gn", groups=8)),
+        ("gn 8 affine=false", Normalization(type="gn", groups=8, affine=False)),
+        ("InstanceNorm3d affine=true", Normalization(type="instancenorm")),
+        ("instancenorm", Normalization(type="instancenorm", affine=False)),
+        ("RMSNorm", Normalization(type="rms")),
+        ("batchnorm3d bias=false", Normalization(type="bn", bias=False)),
+        ("LayerScale", Scale()),
+        ("prelu c", Prelu(per_channel=True)),
         *((kind.value, Elementwise(type=kind)) for kind in ElementwiseKind),
     ],
 )  # fmt: skip
@@ -129,10 +159,31 @@ LAYERS = st.one_of(
     st.builds(
         Pooling, ceil=st.booleans(), type=st.sampled_from(PoolingKind), stride=st.none() | pairs(), **GEOMETRY
     ),
-    st.builds(AdaptivePooling, size=pairs()),
-    st.builds(Pad, padding=st.tuples(pairs(0), pairs(0))),
+    st.builds(AdaptivePooling, size=pairs(), type=st.sampled_from(AdaptiveKind)),
+    st.builds(BlurPool, window=pairs(), stride=pairs()),
+    st.builds(Pad, padding=st.tuples(pairs(0), pairs(0)), mode=st.sampled_from(PadMode)),
+    st.builds(Upsample, factor=pairs(), mode=st.sampled_from(UpsampleMode), align_corners=st.booleans()),
+    st.builds(Upsample, size=pairs(), mode=st.sampled_from(UpsampleMode), align_corners=st.booleans()),
+    st.builds(Crop, size=pairs()),
+    st.builds(Crop, amounts=st.tuples(pairs(0), pairs(0))),
+    st.builds(Slice, start=st.integers(0, 9), stop=st.none() | st.integers(10, 10**30)),
+    st.builds(ChannelShuffle, groups=COUNT),
+    st.builds(PixelShuffle, factor=COUNT),
+    st.builds(PixelUnshuffle, factor=COUNT),
+    st.builds(Prelu, per_channel=st.booleans()),
+    st.just(Scale()),
     st.builds(Dense, units=COUNT, bias=st.booleans()),
-    st.builds(Normalization, type=st.sampled_from([NormalizationKind.BATCH, NormalizationKind.LAYER])),
+    st.builds(
+        Normalization,
+        type=st.sampled_from([NormalizationKind.BATCH, NormalizationKind.LAYER]),
+        bias=st.booleans(),
+    ),
+    st.builds(
+        Normalization,
+        type=st.sampled_from(NormalizationKind).filter(lambda kind: kind != NormalizationKind.GROUP),
+        affine=st.booleans(),
+    ),
+    st.builds(Normalization, type=st.just(NormalizationKind.GROUP), groups=COUNT, bias=st.booleans()),
     st.builds(Elementwise, type=st.sampled_from(ElementwiseKind)),
     st.just(Flatten()),
 )
@@ -241,6 +292,33 @@ def test_joins_tags_and_positions() -> None:
         ("conv 6 f3 bias=maybe", "line 1, column 11: 'maybe' must be true or false"),
         ("conv 6 kernel_siz=3", "line 1, column 8: kernel_siz is not an option of conv: did you mean kernel_size?"),
         ("relu slope=2", "line 1, column 6: slope is not an option of relu: relu takes no options; remove it"),
+        ("up 2 to 3", "line 1, column 6: to3 sets the factor or size of up a second time"),
+        ("up bilinear", "line 1, column 1: up needs a factor or size: up N, or up to HxW, [bilinear] [bicubic] [corners]"),
+        ("up to", "line 1, column 4: 'to' must be a letter and its value together, as in to 64x64: up N, or up to HxW, "
+         "[bilinear] [bicubic] [corners]"),
+        ("up 2 mode=cubic", "line 1, column 6: 'cubic' must be one of nearest, bilinear, bicubic, linear, trilinear"),
+        ("pad 1 mode=same", "line 1, column 7: 'same' must be one of zero, mirror, edge, constant, reflect, replicate"),
+        ("crop", "line 1, column 1: crop needs a size, or amounts: crop HxW, or crop T:BxL:R"),
+        ("cropping2d cropping=same", "line 1, column 12: amount 'same' must be a number, AxB or T:BxL:R"),
+        ("slice 4", "line 1, column 7: channels '4' must be a range, as in 0:24, or 24: up to the last"),
+        ("slice 4:3", "line 1, column 7: end of the channels '3' must be a whole number, at least 5"),
+        ("shuffle", "line 1, column 1: shuffle needs a number of groups: shuffle gG"),
+        ("blurpool f3", "line 1, column 1: blurpool needs a stride: blurpool fF sS"),
+        ("out conv 2 f1", "line 1, column 1: out needs layers in braces, as in: out { conv 10 f1 }"),
+        ("out { relu | bn }", "line 1, column 12: out cannot have branches; write another out for another output"),
+        ("relu, out { relu } @b", "line 1, column 20: @b cannot stand here: out goes on with its input: put the tag before "
+         "it, or inside of its braces"),
+        ("relu @a, from @a @b", "line 1, column 18: @b cannot stand here: the output has the name @a already"),
+        ("from { relu }", "line 1, column 1: from needs the tag of an earlier output, as in: from @skip"),
+        ("use a", "line 1, column 1: use needs the tag of an earlier output, as in: use @skip"),
+        ("use @a", "line 1, column 1: use @a: unknown tag; no earlier layer has a tag; put @a after it"),
+        ("relu @skip, use @skp", "line 1, column 13: use @skp: unknown tag; did you mean skip?"),
+        ("in 3x3x3 @a, use @a", "line 1, column 14: use @a: is the input; to go on from it, write from @a"),
+        ("split 3 { | relu }", "line 1, column 1: split 3 needs 3 branches, one for each part of the channels, but has 2"),
+        ("split 1 { relu }", "line 1, column 7: parts '1' must be a whole number, at least 2"),
+        ("split @a", "line 1, column 1: split needs branches, as in: split 2 { conv 64 f3 p1 | }"),
+        ("split { relu }", "line 1, column 7: split needs at least two branches, separated by |; an empty branch is the input "
+         "itself"),
         ("relu 6", "line 1, column 6: '6' is not an option of relu: relu takes no options; remove it"),
         ("maxpool f2 g2", "line 1, column 12: 'g2' is not an option of maxpool: maxpool fF [sS] [pP] [dD] [ceil]"),
         ("3 relu", "line 1, column 1: a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"),

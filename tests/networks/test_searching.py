@@ -27,6 +27,14 @@ SPECS = [
     "mul { relu | gap, conv 3 f1 }, conv 2 f6 s2",
     "tconv 3 f4 s2 p1, conv 3 f3 s2",
     "maxpool f3 s2 ceil, conv 2 f2",
+    "conv 4 f3 @a, out { maxpool f2, conv 4 f4 }, from @a, conv 2 f5 s2",
+    "conv 3 f3 p1 @a, maxpool f2, use @a, out { }, use @a",
+    "conv 2 f3 s2 @x, maxpool f2, 1 x { flatten, fc 4, out { relu } } @a, from @x, gap 2x2, use @a @b",
+    "conv 4 f3 @a, split 2 { | conv 2 f1 }, cat { up 2, crop 6x6 | conv 2 f2 s2, up 4 bilinear, crop 6x6 }",
+    "split 2 { relu | }",  # impossible for three channels
+    "pixelunshuffle 3, conv 4 f2, pixelshuffle 2",
+    "pad 3 mirror, conv 2 f5 s2, blurpool f5 s2, gmp 2x2",
+    "conv 3 f2 s2 @a, use @a @b, 2 x { use @b }, up to 40x40, maxpool f3",
 ]
 
 
@@ -56,8 +64,8 @@ def test_the_sides_are_those_at_which_the_network_can_be_built(text: str) -> Non
 
 def test_the_specs_tell_sides_apart() -> None:
     found = [list(valid_sides(parse_spec(text), (1, 1, 3), range(1, 70))) for text in SPECS]
-    assert sum(bool(sides) for sides in found) >= 8
-    assert sum(len(sides) < 60 for sides in found) >= 10
+    assert sum(bool(sides) for sides in found) >= 12
+    assert sum(len(sides) < 60 for sides in found) >= 15
 
 
 def test_more_sides_of_a_deep_network_take_little_more_work() -> None:
