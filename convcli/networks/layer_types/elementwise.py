@@ -230,17 +230,27 @@ class Prelu(Layer):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Scale(Layer):
-    """A learned factor for every channel (layer scale).
+    """A learned factor for every channel (layer scale), and a shift, if it has a bias.
 
     Examples
     --------
-    >>> Scale().params(96), Scale().macs((56, 56, 96))
-    (96, 0)
+    >>> Scale().params(96), Scale(bias=True).text, Scale(bias=True).params(96)
+    (96, 'scale bias', 192)
     """
 
+    bias: bool = False
     type: str = field(default="scale", init=False)
     has_params: ClassVar[bool] = True
+
+    @property
+    def text(self) -> str:
+        """The layer in the words of the layer grammar."""
+        return "scale" + " bias" * self.bias
 
     def weights(self, channels: int) -> Size:
         """Return ``(c,)``: the factors."""
         return (channels,)
+
+    def biases(self, channels: int) -> Size | None:
+        """Return ``(c,)``: the shifts; None if there are none."""
+        return (channels,) if self.bias else None

@@ -51,7 +51,7 @@ class Weight(NamedTuple):
         return prod(self.shape)
 
     def is_per_channel(self, shape: Shape, channel_axis: int) -> bool:
-        """Whether it has one number for each channel of an array of this shape, aligned at the last axis.
+        """Whether it has one number for each channel of an array of this shape.
 
         Examples
         --------
@@ -59,6 +59,8 @@ class Weight(NamedTuple):
         >>> bias.is_per_channel((1, 64, 7, 7), 1), bias.is_per_channel((1, 7, 7, 64), 3)
         (True, False)
         """
+        if self.shape == shape[channel_axis : channel_axis + 1]:  # as it is stored, before a reshape
+            return True
         sides = (1,) * (len(shape) - len(self.shape)) + self.shape
         return len(sides) == len(shape) and sides[channel_axis] == shape[channel_axis] == prod(sides)
 

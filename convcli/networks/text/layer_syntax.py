@@ -122,6 +122,7 @@ _PAD_MODES = {
 }
 _PAD_MODE = Option("mode", partial(_parse_choice, choices=_PAD_MODES), ("mode",))
 FLAGS: dict[str, tuple[Option, object]] = {
+    "bias": (_BIAS, True),
     "nobias": (_BIAS, False),
     "ceil": (Option("ceil", _parse_flag, ("ceil_mode",)), True),
     "affine": (_AFFINE, True),
@@ -271,7 +272,7 @@ SYNTAX: dict[str, LayerSyntax] = {
         partial(Normalization, type=NormalizationKind.RMS), "rms [noaffine]", (), ("noaffine",),
         names=("rmsnorm", "rmsnormalization"),
     ),
-    "scale": LayerSyntax(Scale, "scale", names=("layerscale",)),
+    "scale": LayerSyntax(Scale, "scale [bias]", (), ("bias",), names=("layerscale",)),
     "prelu": LayerSyntax(Prelu, "prelu [c]", (), ("c",)),
     "flatten": LayerSyntax(Flatten, "flatten"),
     **{kind: LayerSyntax(partial(Elementwise, type=kind), kind) for kind in ElementwiseKind},

@@ -7,11 +7,12 @@ import pytest
 from convcli.networks.layer_types.base import Layer
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
-from convcli.networks.layer_types.elementwise import Elementwise, Normalization
+from convcli.networks.layer_types.elementwise import Elementwise, Normalization, Scale
 from convcli.networks.layer_types.shuffling import ChannelShuffle, PixelShuffle, PixelUnshuffle
 from convcli.networks.models.fusing.fusing import fuse
 from convcli.networks.models.lowering.lowering import lower
 from convcli.networks.models.operations import Array, Operation, OperationKind, Weight
+from convcli.networks.sources import network
 from tests.support.model_building import ModelBuilder
 
 ADD, SUB, MUL, DIV, POW = (
@@ -322,6 +323,41 @@ def test_a_second_bias_stays() -> None:
         return b.weighted(ADD, b.weighted(ADD, b.convolution(x, 4), "b", 4, 1, 1), "c", 4, 1, 1)
 
     assert layers(build, 1, 8, 7, 7)[1:] == ["add"]
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((1, 8, 7, 9), 1), ((1, 7, 9, 8), 3)])
+def test_a_product_and_a_sum_with_a_weight_for_each_channel_are_one_scale(
+    shape: tuple[int, ...], axis: int
+) -> None:
+    sides = (8,) + (1,) * (3 - axis)
+
+    def apart(b: ModelBuilder, x: Array) -> Array:
+        return b.weighted(ADD, b.weighted(MUL, x, "w", *sides), "b", *sides)
+
+    def together(b: ModelBuilder, x: Array) -> Array:
+        weights = Weight("b", (8,)), Weight("w", (8,))
+        return b.add(OperationKind.OTHER, x, x.shape, *weights, source="aten.addcmul")
+
+    for build in (apart, together):
+        (operation,) = fused(build, *shape)
+        assert (operation.layer, operation.channel_axis) == (Scale(bias=True), axis)
+        assert {weight.name for weight in operation.weights} == {"w", "b"}
+
+
+def test_a_scale_with_a_shift_can_be_said_in_text() -> None:
+    net = network("scale bias, scale", (4, 4, 3))
+    assert [(stage.text, stage.params) for stage in net.layers] == [("scale bias", 6), ("scale", 3)]
+
+
+def test_a_product_and_a_sum_with_other_weights_stay() -> None:
+    def positions(b: ModelBuilder, x: Array) -> Array:
+        return b.weighted(ADD, b.weighted(MUL, x, "w", 7, 7), "b", 7, 7)
+
+    def half(b: ModelBuilder, x: Array) -> Array:
+        return b.weighted(ADD, b.scalar(MUL, x, 2), "b", 8, 1, 1)
+
+    assert layers(positions, 1, 8, 7, 7) == ["multiply", "add"]
+    assert layers(half, 1, 8, 7, 7) == ["multiply", "add"]
 
 
 # Views ------------------------------------------------------------------------------------------------------

@@ -171,3 +171,54 @@ def test_a_gate_does_not_end_the_receptive_field(is_vector: bool) -> None:
     assert [field.jump for field in net.fields or ()] == [1, 1]
     text = network("conv 4 f3 p1, mul { gap, conv 4 f1 | }, conv 4 f3 p1, gap, flatten, fc 10", (8, 10, 3))
     assert net.receptive_field == text.receptive_field
+
+
+def test_sums_of_arrays_whose_channels_were_seen_along_different_axes() -> None:
+    builder = ModelBuilder()
+    tokens = builder.dense(builder.input(1, 196, 48), 64, name="a")
+    mixed = builder.transpose(builder.dense(builder.transpose(tokens, 0, 2, 1), 196, name="b"), 0, 2, 1)
+    added = builder.pair(OperationKind.ADD, tokens, mixed)
+    scaled = builder.weighted(OperationKind.MULTIPLY, mixed, "scale", 64)
+    net = builder.network(builder.pair(OperationKind.ADD, added, scaled))
+    assert rows(net) == [
+        ("fc 64", (196, 64)), ("fc 196", (64, 196)), ("add", (196, 64)), ("scale", (196, 64)), ("add", (196, 64))
+    ]  # fmt: skip
+
+
+def test_a_weight_for_each_channel_is_a_scale_or_a_bias_and_others_are_rows_of_their_own() -> None:
+    builder = ModelBuilder()
+    x = builder.elementwise("relu", builder.input(1, 6, 8, 10))
+    for kind in (OperationKind.MULTIPLY, OperationKind.ADD):
+        x = builder.weighted(kind, x, f"{kind}.viewed", 6)
+        x = builder.weighted(kind, x, f"{kind}.channels", 6, 1, 1)
+        x = builder.weighted(kind, x, f"{kind}.positions", 8, 10)
+        x = builder.weighted(kind, x, f"{kind}.one")
+        x = builder.scalar(kind, x, 2)
+    net = builder.network(x)
+    assert [(stage.text, stage.params) for stage in net.layers[1:]] == [
+        ("scale", 6), ("scale", 6), ("mul", 80), ("mul", 1), ("bias", 6), ("bias", 6), ("add", 80), ("add", 1)
+    ]  # fmt: skip
+    assert {stage.output for stage in net.layers} == {(8, 10, 6)}
+    assert net.receptive_field == (1, 1)
+
+
+def test_work_on_constants_is_counted() -> None:
+    builder = ModelBuilder()
+    x = builder.input(1, 4, 6)
+    table = builder.add(OperationKind.OTHER, (), (1, 4, 3), Weight("table", (4, 3)))
+    positions = builder.dense(table, 6)
+    net = builder.network(builder.pair(OperationKind.ADD, x, positions))
+    assert [(stage.text, stage.params, stage.macs) for stage in net.layers] == [
+        ("fc 6", 36, 72),
+        ("add", 0, 0),
+    ]
+
+
+def test_weights_that_are_computed_count_where_they_are_read() -> None:
+    builder = ModelBuilder()
+    x = builder.input(1, 4, 6)
+    token = builder.add(OperationKind.EXPAND, (), (1, 1, 6), Weight("token", (1, 1, 6)))
+    net = builder.network(builder.add(OperationKind.CONCATENATE, (token, x), (1, 5, 6), axis=1))
+    assert [(stage.text, stage.output, stage.params, stage.input_tensors) for stage in net.layers] == [
+        ("concatenate", (5, 6), 6, (0,))
+    ]  # fmt: skip

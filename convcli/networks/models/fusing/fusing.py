@@ -5,7 +5,12 @@ from collections.abc import Callable
 from convcli.networks.models.fusing.activations import ActivationSamples
 from convcli.networks.models.fusing.attention import attention
 from convcli.networks.models.fusing.graph import OperationGraph
-from convcli.networks.models.fusing.normalizations import group_normalization, joined_weight, normalization
+from convcli.networks.models.fusing.normalizations import (
+    affine,
+    group_normalization,
+    joined_weight,
+    normalization,
+)
 from convcli.networks.models.fusing.shuffles import all_values, joined_view
 from convcli.networks.models.operations import Array, Model, Operation, OperationKind
 
@@ -18,11 +23,11 @@ RULES: dict[OperationKind, tuple[Rule, ...]] = {
     OperationKind.RESHAPE: (group_normalization, joined_view),
     OperationKind.EXPAND: (joined_view,),
     OperationKind.IDENTITY: (joined_view,),
-    OperationKind.ADD: (joined_weight,),
+    OperationKind.ADD: (joined_weight, affine),
     OperationKind.MULTIPLY: (joined_weight, normalization),
     OperationKind.DIVIDE: (normalization,),
     OperationKind.MATMUL: (attention,),
-    OperationKind.OTHER: (all_values,),
+    OperationKind.OTHER: (all_values, affine),
 }
 SAMPLED = {
     OperationKind.LAYER,

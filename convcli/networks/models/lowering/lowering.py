@@ -153,6 +153,8 @@ class _Lowering:
         weights = (*operation.weights, *(weight for value in values for weight in value.weights))
         inputs = [value for value in values if value.number is not None]
         kind = operation.kind
+        if not inputs and _counts_macs(operation):
+            inputs = values
         if not inputs and kind != OperationKind.UNKNOWN:  # of weights alone: whoever reads it counts them
             layout = self.rules.of_first_axis(operation.output.shape, None)
             return Value(operation.output.shape, layout, None, None, weights)
@@ -180,8 +182,12 @@ class _Lowering:
 
     def binary(self, operation: Operation, inputs: list[Value], weights: tuple[Weight, ...]) -> Value:
         """Add a sum, a product, a difference, ...; nothing for a constant."""
-        if len(inputs) == 1 and not weights:
-            return inputs[0]._replace(shape=operation.output.shape)
+        new = operation.output.shape
+        if len(inputs) > 1 and new is not None:
+            layout = self.rules.of_aligned(operation, inputs)
+            inputs = [
+                value.seen_with(layout) if len(value.shape or ()) == len(new) else value for value in inputs
+            ]
         word, sizes = BINARY_WORDS[operation.kind], [value.size for value in inputs]
         if word == "mul":  # a gate is 1x1xC
             gates = [size for size in sizes if size and prod(size[:-1]) == 1]
@@ -189,13 +195,14 @@ class _Lowering:
         is_join = word in ("add", "mul") and len(inputs) > 1 and len(set(sizes)) == 1 and sizes[0]
         if is_join and not weights:
             return self.list.add(JoinLayer(type=word), operation, inputs)
-        layout, shape = inputs[0].layout, inputs[0].shape
-        if len(inputs) == len(weights) == 1 and shape is not None and shape == operation.output.shape:
-            axis = layout.channels_of(shape)
-            if axis is not None and weights[0].is_per_channel(shape, axis):
-                if word == "mul":
-                    return self.list.add_layer(Scale(), operation, inputs, weights)
-                operation = replace(operation, function="bias")
+        value = inputs[0]
+        if len(inputs) == 1 and not weights and value.shape == new:
+            return value
+        axis = _weighted_axis(value, weights) if len(inputs) == 1 and value.shape == new else None
+        if axis is not None and word in ("add", "mul"):
+            if word == "mul":
+                return self.list.add_layer(Scale(), operation, inputs, weights, channel_axis=axis)
+            operation = replace(operation, function="bias")
         return self.list.add_file_operation(operation, inputs, weights)
 
     def concatenation(self, operation: Operation, inputs: list[Value], weights: tuple[Weight, ...]) -> Value:
@@ -258,3 +265,19 @@ class _Lowering:
         OperationKind.MAXIMUM: pooled,
         **dict.fromkeys(BINARY_WORDS, binary),
     }
+
+
+def _weighted_axis(value: Value, weights: Sequence[Weight]) -> int | None:
+    """Return the axis of the channels, if one weight has a number for each of them; else None."""
+    shape = value.shape or ()
+    axis = value.layout.channels_of(shape)
+    if axis is None or len(weights) != 1:
+        return None
+    if weights[0].is_per_channel(shape, axis):
+        return axis
+    last = len(shape) - 1  # of what is no image, the last axis may be the channels, too
+    return last if value.fields is None and last > 0 and weights[0].is_per_channel(shape, last) else None
+
+
+def _counts_macs(operation: Operation) -> bool:
+    return operation.macs > 0 or type(operation.layer or Layer()).macs is not Layer.macs

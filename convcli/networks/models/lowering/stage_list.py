@@ -172,7 +172,7 @@ class StageList:
             counts = type(layer).macs is not Layer.macs
             return self.add(layer, operation, inputs, weights, macs=None if counts else 0)
         if channel_axis is not None:
-            value = _with_channel_axis(value, channel_axis)
+            value = value.seen_with(value.layout._replace(channel_axis=channel_axis))
         size, own = value.size, value.size
         if channel_axis and not isinstance(layer, ANYWHERE):
             # A layer takes all of the first axis for the batch; other values may lie along it, such as time.
@@ -197,16 +197,6 @@ class StageList:
         result = Value(new, value.layout, number, fields)
         self.append(layer, operation, (value, *inputs[1:]), result, weights=weights, axes=axes, macs=macs)
         return result
-
-
-def _with_channel_axis(value: Value, channel_axis: int) -> Value:
-    """Return what is known of an array, with its channels where a layer sees them."""
-    layout, shape = value.layout, value.shape
-    if layout.channel_axis == channel_axis or shape is None:
-        return value
-    new = layout._replace(channel_axis=channel_axis)
-    same = new.sides_of(shape) == layout.sides_of(shape)
-    return value._replace(layout=new, fields=value.fields if same else None)
 
 
 def _check_output(operation: Operation, output: Size, stated: Size) -> None:

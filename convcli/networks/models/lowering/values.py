@@ -37,6 +37,13 @@ class Value(NamedTuple):
         """Its size for one input; empty if unknown."""
         return () if self.shape is None else self.layout.size_of(self.shape)
 
+    def seen_with(self, layout: Layout) -> "Value":
+        """Return the array as an operation sees it whose axes are these."""
+        if layout == self.layout or self.shape is None:
+            return self
+        same = layout.sides_of(self.shape) == self.layout.sides_of(self.shape)
+        return self._replace(layout=layout, fields=self.fields if same else None)
+
     @property
     def tensor(self) -> Tensor:
         """What a stage reads or makes."""
@@ -134,6 +141,7 @@ class LayoutRules:
         full = [layout for shape, layout in known if len(shape) == len(new)]
         certain = [layout for layout in full if layout.channel_axis is not None]
         if certain or full:
-            return (certain or full)[0]
+            axis = self.channel_axis(operation.output)
+            return next((each for each in certain if each.channel_axis == axis), (certain or full)[0])
         shape, layout = known[0]
         return layout.broadcast(shape, new)
