@@ -158,9 +158,11 @@ def joined_fields(tensors: Sequence[Tensor], sides: Size) -> tuple[ReceptiveFiel
     """
     sliding, others = list[ReceptiveFields](), list[ReceptiveFields]()
     for tensor in tensors:
-        if tensor.fields is None:
+        if tensor.fields is None or len(tensor.fields) != len(sides):
             return None, ""
         (sliding if sides_of(tensor.size) == sides else others).append(tensor.fields)
+    if not sliding:  # each is broadcast, such as Hx1 and 1xW
+        sliding, others = others, sliding
     joined = tuple(
         ReceptiveField.joined([fields[axis] for fields in sliding], [fields[axis] for fields in others])
         for axis in range(len(sides))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from convcli.errors import SizeError, SpecError
+from convcli.networks.models.lowering.lowering import lower
 from convcli.networks.models.onnx.file import ModelFile
 from convcli.networks.models.onnx.loading import OnnxModel
 from convcli.networks.models.onnx.wire import WireReader
@@ -458,6 +459,18 @@ def test_scales_and_zero_points_are_no_parameters(nodes: Sequence[bytes], expect
     ]  # fmt: skip
     found = run(nodes, tensors)
     assert (weights_of(found), shapes_of(found)) == (expected, [(1, 6, 6, 6)])
+
+
+def test_rows_and_columns_that_are_broadcast_make_an_image() -> None:  # coordinate attention
+    nodes = [
+        node("Conv", ["x", "w"], ["c"]),
+        node("ReduceMean", ["c"], ["rows"], axes=[3]),
+        node("ReduceMean", ["c"], ["columns"], axes=[2]),
+        node("Mul", ["rows", "columns"], ["gate"]),
+        node("Mul", ["c", "gate"], ["y"]),
+    ]
+    network = lower(run(nodes, [CONVOLUTION]))
+    assert [stage.output for stage in network.layers][-4:] == [(6, 1, 6), (1, 6, 6), (6, 6, 6), (6, 6, 6)]
 
 
 # Layouts, names, errors -----------------------------------------------------------------------------------

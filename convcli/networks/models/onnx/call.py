@@ -314,10 +314,13 @@ class Call:
         return self.emit(kind, shape, inputs=[data], numbers=known, **details)
 
 
-def side_outputs(call: Call, data: Value, shapes: Sequence[Shape]) -> list[Value | None]:
-    """Add the outputs after the first that something may read: statistics, states, what a cache keeps."""
+def side_outputs(call: Call, data: Value, shapes: Sequence[Shape], what: str) -> list[Value | None]:
+    """Add the outputs after the first that something may read, such as the last state of an LSTM."""
+    source = f"{call.node.qualified_operator} {what}"
     return [
-        call.emit(OperationKind.OTHER, shape, inputs=[data], weights=()) if call.has_output(index) else None
+        call.emit(OperationKind.OTHER, shape, inputs=[data], weights=(), source=source)
+        if call.has_output(index)
+        else None
         for index, shape in enumerate(shapes, 1)
     ]
 

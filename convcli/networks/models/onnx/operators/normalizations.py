@@ -50,7 +50,7 @@ def batch_normalization(call: Call) -> Results:
     kept = [weight._replace(learned=False) for index in (3, 4) for weight in call.input(index).weights]
     result = _normalized(call, "bn", 1, (*scale.weights, *shift.weights, *kept))
     channels = (call.shape()[1],)
-    return [result, *side_outputs(call, call.input(), (channels,) * 4)]
+    return [result, *side_outputs(call, call.input(), (channels,) * 4, "statistics")]
 
 
 def instance_normalization(call: Call) -> Results:
@@ -80,7 +80,7 @@ def layer_normalization(call: Call) -> Results:
     weights = scale.weights + (() if shift is None else shift.weights)
     result = _normalized(call, "ln", max(len(shape) - 1, 0), weights, bias=shift is not None)
     means = tuple(1 if place >= axis else side for place, side in enumerate(shape))
-    return [result, *side_outputs(call, call.input(), (means, means))]
+    return [result, *side_outputs(call, call.input(), (means, means), "statistics")]
 
 
 def root_mean_square_normalization(call: Call) -> Results:

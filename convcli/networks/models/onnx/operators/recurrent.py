@@ -46,7 +46,7 @@ def recurrent(function: str, gates: int) -> Rule:
             function=function,
             macs=batch * steps * directions * gates * hidden * (shape[2] + hidden),
         )
-        return [output, *side_outputs(call, output, (inside, inside))]  # the last states
+        return [output, *side_outputs(call, output, (inside, inside), "state")]  # the last states
 
     return rule
 
@@ -85,7 +85,7 @@ def attention(call: Call) -> Results:
         function="attention",
     )
     kept = (batch, others[1], read, others[3]), (batch, others[1], read, width), (batch, count, steps, read)
-    return [output, *side_outputs(call, output, kept)]
+    return [output, *side_outputs(call, output, kept, "cache")]
 
 
 def _by_heads(call: Call, value: Value, heads: int) -> tuple[int, int, int, int]:
