@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convcli.networks.layer_types.base import Size, sum_if_known
+from convcli.networks.layer_types.base import Size
 from convcli.networks.rows import Row, table_rows
 from convcli.sizes.text import format_number, format_padding, format_size, joined_if_different
 
@@ -268,12 +268,13 @@ def _sums(
 
 def _sum(layers: Sequence[Stage], count: str) -> Cell:
     """Return the sum of a count; ``?`` or a text that begins with ``at least`` if some of it is unknown."""
-    numbers = [getattr(stage, count) for stage in layers]
-    total = sum_if_known(numbers)
-    if total is None and any(stage.is_uncounted for stage in layers):
-        known = sum(number or 0 for number in numbers)
-        return AtLeast(known) if known else UNKNOWN
-    return total
+    numbers: list[int | None] = [getattr(stage, count) for stage in layers]
+    known = sum(filter(None, numbers))
+    if None not in numbers:
+        return known
+    if not any(stage.is_uncounted for stage in layers):
+        return None
+    return AtLeast(known) if known else UNKNOWN
 
 
 def _size_text(size: Size | None) -> str | None:
