@@ -20,7 +20,6 @@ from tests.support.command_line import SAMPLES, Runner, on_terminal
 from tests.support.doc_pictures import PAGES, program_folder
 
 TEXTS = {page.stem: page.read_text("utf-8") for page in PAGES}
-MODELS = Path(__file__).parent / "data" / "models"
 START = "python3 -m venv "  # of the commands that install, which CI runs
 
 
@@ -72,11 +71,11 @@ COMMANDS = [command for block in BLOCKS.values() for command in block]
 
 @pytest.fixture
 def folder(in_folder: Path) -> Path:
-    """Work in a folder that has the sample pictures, a model file, and the network that a page has one save."""
+    """Work in a folder that has the samples, and the network that a page has one save."""
     shutil.copytree(SAMPLES, in_folder / "sample_images")
+    shutil.copytree(SAMPLES.parent / "sample_models", in_folder / "sample_models")
     (network,) = blocks(TEXTS["layers"], "net")
     (in_folder / "my.net").write_text("\n".join(network) + "\n")
-    shutil.copy(MODELS / "resnet18.ts.onnx", in_folder / "resnet18.onnx")
     return in_folder
 
 
