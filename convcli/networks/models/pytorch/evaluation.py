@@ -39,6 +39,12 @@ FAMILIES = (  # importing them registers their rules
 COSTLY = ("attention", "products", "recurrent", "windows")  # families with multiply-accumulates
 MAX_DEPTH = 20  # of programs within programs
 # Regions that run a program within: which of the arguments it is, and where its inputs start.
+# Functions whose results are other views of the memory of their argument `self`.
+ALIASING = (
+    "view reshape _unsafe_view _reshape_alias select slice narrow squeeze unsqueeze transpose t permute "
+    "movedim swapaxes expand flatten unflatten detach alias diagonal unfold chunk split split_with_sizes "
+    "unbind tensor_split as_strided view_as_real view_as_complex mT numpy_T"
+)
 REGIONS = {"wrap_with_set_grad_enabled", "wrap_with_autocast", "tag_activation_checkpoint", "wrap",
            "checkpoint", "invoke_subgraph", "wrap_activation_checkpoint", "strict_mode"}  # fmt: skip
 # What a file can say that no exporter writes: rules index and count with numbers of the file.
@@ -68,6 +74,7 @@ class _Evaluation:
         # What the file states holds if the inputs have the shapes that it was exported with.
         self.is_as_stated = True
         self.values: dict[str, Any] = dict(program.constants)
+        self.bases: dict[str, str] = {}  # of views: the name of the tensor whose memory they show
         for name, weight in program.weights.items():
             self.values[name] = Tensor(weight.shape, None, weight.dtype, (weight,))
         self.inputs: list[tuple[str, Array]] = []
@@ -126,6 +133,25 @@ class _Evaluation:
         except MALFORMED:
             raise SpecError(step.where, "has arguments that this function cannot have") from None
         self.bind(call, result)
+        own = call.arguments.get("self")
+        if not isinstance(own, Reference):
+            return
+        if name in ALIASING.split():
+            for output in _flat(call.outputs):
+                self.bases[output] = self.bases.get(own.name, own.name)
+        elif name.endswith("_") and not name.endswith("__"):
+            self.update(own.name, step)
+
+    def update(self, name: str, step: Step) -> None:
+        """Give a tensor that was changed in place its new value, and the tensor that it is a view of."""
+        value = next((self.values[each] for each in _flat(step.call.outputs)), None)
+        if not isinstance(value, Tensor) or value.number is None:
+            return
+        self.values[name] = value
+        base = self.bases.get(name, name)
+        kept = self.values.get(base)
+        if base != name and isinstance(kept, Tensor):
+            self.values[base] = step.other([kept, value], kept.shape, dtype=kept.dtype)
 
     def enter(self, call: Call, subprogram: Subprogram, depth: int) -> list[Any]:
         """Evaluate a program within the program, whose names are its own, and return its results."""
@@ -199,3 +225,9 @@ class _Evaluation:
             first,
             *(Tensor(step.stated_shape(at), first.number, first.dtype) for at in range(1, len(step.stated))),
         ]
+
+
+def _flat(outputs: Sequence[OutputName]) -> list[str]:
+    """Return the names of results, also those in lists."""
+    names = [name for output in outputs for name in (output if isinstance(output, tuple) else (output,))]
+    return [name for name in names if name is not None]

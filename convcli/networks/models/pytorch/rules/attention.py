@@ -29,9 +29,9 @@ def _attention(step: Step) -> Tensor:
     batch = q[:-2] if step.flag("enable_gqa") else broadcast(step, q[:-2], k[:-2], v[:-2])
     # Every pair of positions is counted, also those that a mask leaves out.
     macs = elements(batch) * q[-2] * k[-2] * (q[-1] + v[-1])
-    return step.emit(
-        OperationKind.ATTENTION, [queries, keys, values], (*batch, q[-2], v[-1]), macs=macs, is_work=True
-    )
+    mask = next((step.tensor(name) for name in ("attn_mask", "attn_bias") if step.has(name)), None)
+    tensors = [queries, keys, values, *([] if mask is None else [mask])]  # a mask can be learned
+    return step.emit(OperationKind.ATTENTION, tensors, (*batch, q[-2], v[-1]), macs=macs, is_work=True)
 
 
 @rule("scaled_dot_product_attention")

@@ -27,6 +27,7 @@ ACTIVATIONS = {
     "hardswish": ElementwiseKind.HARDSWISH,
     "leaky_relu": ElementwiseKind.LEAKYRELU,
     "rrelu": ElementwiseKind.LEAKYRELU,
+    "rrelu_with_noise": ElementwiseKind.LEAKYRELU,
     "elu": ElementwiseKind.ELU,
     "selu": ElementwiseKind.SELU,
     "mish": ElementwiseKind.MISH,

@@ -32,8 +32,9 @@ def concatenate(step: Step) -> Tensor:
     """Tensors one after the other along an axis."""
     tensors = step.tensors("tensors")
     shapes = [each.shape for each in tensors]
-    # An empty tensor of one axis may stand beside any others.
+    # An empty tensor of one axis may stand beside any others; other empty ones add nothing.
     used = [each for each in tensors if each.shape != (0,)] or tensors[:1]
+    used = [each for each in used if each.number is not None or 0 not in (each.shape or ())] or used[:1]
     if None in shapes or not used:
         raise UnknownSize
     first = used[0].shape or ()

@@ -77,9 +77,8 @@ def linear(step: Step) -> Tensor:
     if not shape or shape[-1] != inputs:
         step.impossible(f"its input is {format_size(shape)}, but its weights are for {inputs} values")
     operands = [tensor, kernel, *([] if bias is None else [bias])]
-    return step.emit(
-        OperationKind.MATMUL, operands, (*shape[:-1], units), macs=elements(shape) * units, is_work=True
-    )
+    output_shape = (*shape[:-1], units) if len(kernel_shape) == 2 else shape[:-1]
+    return step.emit(OperationKind.MATMUL, operands, output_shape, macs=elements(shape) * units, is_work=True)
 
 
 @rule("addmm", "baddbmm")
@@ -220,3 +219,12 @@ def distances(step: Step) -> Tensor:
     (first, rows), (second, columns) = (step.shaped(name) for name in ("x1", "x2"))
     batch = broadcast(step, rows[:-2], columns[:-2])
     return step.other([first, second], (*batch, rows[-2], columns[-2]))
+
+
+@rule("cosine_similarity", "pairwise_distance")
+def similarities(step: Step) -> Tensor:
+    """Similarities of two tensors along an axis."""
+    (first, rows), (second, columns) = (step.shaped(name) for name in ("x1", "x2"))
+    shape = broadcast(step, rows, columns)
+    axis = step.axis("dim", len(shape), 1 if "cosine" in step.source else -1)
+    return step.other([first, second], (*shape[:axis], *shape[axis + 1 :]))

@@ -41,6 +41,8 @@ def sliced(step: Step, tensor: Tensor, axis: int, start: int, stop: int, by: int
     """Return a part of a tensor along an axis."""
     shape = list(tensor.shape or ())
     shape[axis] = -(-max(stop - start, 0) // by)
+    if not shape[axis]:  # nothing, such as the class tokens of a network without: no operation
+        return Tensor(tuple(shape), None, tensor.dtype)
     part = step.emit(OperationKind.SLICE, [tensor], tuple(shape), axis=axis, start=start, stop=stop, step=by)
     if tensor.values is not None and part.number is None and len(shape) == 1:
         return part._replace(values=tensor.values[start:stop:by])
