@@ -12,7 +12,8 @@ conv 64 f3 s2 p1. N x { ... } repeats layers. A and B are branches, separated by
 input itself. add, cat and mul join branches, or join with an earlier output: @NAME after a layer
 names its output. dw is a depthwise convolution with M maps per channel (xM), tconv a transposed convolution
 (opN: its output padding), gap global average pooling. Give the input size with --n, or start the network
-with "in HxWxC"."""
+with "in HxWxC"; "in LxC 1d" makes it one-dimensional (1d may be left out for one channel), "in DxHxWxC"
+three-dimensional, as in: conv 64 f3x7x7."""
 NETWORK_EXAMPLES = (
     'convcli params "in 32x32x3, conv 6 f5, relu, maxpool f2, flatten, fc 9"',
     'convcli shape --n 9x9x3 "conv 8 f3 p1, add { conv 8 f3 p1 | }, gap"',

@@ -11,13 +11,13 @@ from typing import NamedTuple
 from convcli.errors import SizeError, SpecError, describe_os_error
 from convcli.files.opening import open_input
 from convcli.networks.building import build
-from convcli.networks.layer_types.base import Size
+from convcli.networks.layer_types.base import Sides, Size
 from convcli.networks.models.reading import ModelFile, is_model_file, open_model
 from convcli.networks.network import Network
 from convcli.networks.text.grammar import parse_spec
 from convcli.networks.text.spec import Spec
 from convcli.sizes.per_axis import whole_number
-from convcli.sizes.text import parse_input
+from convcli.sizes.text import TypedSize, parse_input
 
 __all__ = [
     "MAX_BYTES",
@@ -106,6 +106,8 @@ def open_network(text_or_path: str | os.PathLike[str]) -> TextNetwork | ModelFil
 def _parse_input(n: int | Size | str) -> Size:
     if isinstance(n, str):
         return parse_input(n)
+    if isinstance(n, Sides | TypedSize):  # of another network
+        return n
     sides = n if isinstance(n, tuple | list) else (n,)
     if not 1 <= len(sides) <= 4:
         raise SizeError(f"input {n}", "must be a number, (height, width) or (height, width, channels)")

@@ -16,6 +16,7 @@ from convcli.networks.network import Network
 from convcli.networks.stages import Stage
 from convcli.networks.structuring import ports_of
 from convcli.networks.text.grammar import parse_spec
+from convcli.networks.text.input_sizes import format_input
 from convcli.networks.text.recovery import Recovered, recover_items, worded_layer
 from convcli.networks.text.spec import From, Item, Join, JoinKind, JoinTag, LayerItem, Out, Repeat, Tag, Use
 from convcli.sizes.text import format_size
@@ -54,7 +55,7 @@ def as_layer_text(network: Network, title: str = "") -> str:
     recovered = recover_items(network.layers, *ports_of(network))
     tags = "".join(f" @{name}" for name in recovered.input_tags)
     lines = [f"# {title}"] if title else []
-    lines.append(f"in {format_size(network.input)}{tags}")
+    lines.append(f"in {format_input(network.input)}{tags}")
     lines += _Writer().lines(recovered.items, WIDTH)
     text = "".join(f"{line}\n" for line in lines)
     _check_reads_back(network, recovered, text)

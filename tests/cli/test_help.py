@@ -188,7 +188,7 @@ A_NUMBER = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         (("shape", "--n", "32,32", "--f", "5"), f"input '32,32': {SIZE}; did you mean 32x32?"),
         (("shape", "--n", "32*32", "--f", "5"), f"input '32*32': {SIZE}; did you mean 32x32?"),
         (("shape", "--n", "(32, 32, 3)", "--f", "5"), f"input '(32, 32, 3)': {SIZE}; did you mean 32x32x3?"),
-        (("shape", "--n", "1,2,3,4", "--f", "5"), f"input '1,2,3,4': {SIZE}"),
+        (("shape", "--n", "1,2,3,4", "--f", "5"), f"input '1,2,3,4': {SIZE}; did you mean 1x2x3x4?"),
         (("shape", "32", "5"), "shape: sizes are given by options, as in: convcli shape --n 32 --f 5"),
         (
             ("params", "5", "3", "6"),

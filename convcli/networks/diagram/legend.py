@@ -6,7 +6,7 @@ from functools import partial
 from convcli.drawing.shapes import Ink, Line, Rectangle, Shape, left_aligned_text, text_width
 from convcli.networks.diagram.boxes import DETAIL_SIZE, BoxKind
 from convcli.networks.diagram.diagram import Diagram
-from convcli.networks.diagram.scales import Scales, percent_text
+from convcli.networks.diagram.scales import BAR_HEIGHT, Scales, percent_text
 from convcli.networks.diagram.symbols import FILLS, bar, image_icon
 from convcli.networks.layer_types.base import rank_of
 
@@ -38,8 +38,10 @@ def _entries(diagram: Diagram, scales: Scales) -> Iterator[tuple[float, str, Sam
     for kind in BoxKind:
         if kind in found:
             yield 13, kind.value, partial(_kind_sample, kind)
-    if any(map(rank_of, (diagram.network.input, *(box.output for box in diagram.boxes)))):
-        yield 13, "height x width (square-root scale)", _size_sample
+    if rank := max(map(rank_of, (diagram.network.input, *(box.output for box in diagram.boxes)))):
+        height = 12 if rank > 1 else BAR_HEIGHT
+        what = "height x width" if rank > 1 else "length"
+        yield 13, f"{what} (square-root scale)", partial(_size_sample, height)
     if len({box.bounds.width for box in diagram.boxes}) > 1:
         yield SAMPLE_WIDTH, "width: channels (log scale)", _width_sample
     for cost in scales.costs:
@@ -54,8 +56,8 @@ def _kind_sample(kind: BoxKind, x: float, y: float) -> list[Shape]:
     return [Rectangle(x=x, y=y - 6, width=13, height=12, fill=fill, stroke=Ink.LINE, radius=3, dashed=dashed)]
 
 
-def _size_sample(x: float, y: float) -> list[Shape]:
-    return [image_icon(x + 6.5, y, 12, 12)]
+def _size_sample(height: float, x: float, y: float) -> list[Shape]:
+    return [image_icon(x + 6.5, y, 12, height)]
 
 
 def _bar_sample(ink: Ink, x: float, y: float) -> list[Shape]:

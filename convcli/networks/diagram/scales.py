@@ -8,10 +8,12 @@ from typing import NamedTuple
 from convcli.drawing.shapes import Ink
 from convcli.networks.diagram.boxes import ICON_SIZE, PADDING, Box
 from convcli.networks.diagram.diagram import Diagram
-from convcli.networks.layer_types.base import Size, rank_of, sides_of
+from convcli.networks.layer_types.base import Size, sides_of
 from convcli.networks.network import Network
 
-__all__ = ["Scales", "percent_text"]
+__all__ = ["BAR_HEIGHT", "Scales", "percent_text"]
+
+BAR_HEIGHT = 4.0  # of the icon of a sound
 
 
 class _Cost(NamedTuple):
@@ -38,14 +40,17 @@ class Scales:
             for ink, what, count_of in costs
             if (total := count_of(self.network))
         ]
-        images = [size for size in (self.network.input, *(box.output for box in boxes)) if rank_of(size)]
-        self.side = max((side for size in images for side in sides_of(size)), default=1)
+        sizes = self.network.input, *(box.output for box in boxes)
+        self.side = max((side for size in sizes for side in sides_of(size)[-2:]), default=1)
         self.bar = min(box.bounds.width for box in boxes) - 2 * PADDING
 
     def icon_size(self, size: Size) -> tuple[float, float]:
-        """Return width and height of the square that represents an image, on a square-root scale."""
-        height, width = (max(2.0, ICON_SIZE * math.sqrt(side / self.side)) for side in sides_of(size))
-        return width, height
+        """Return width and height of the square that represents an image, on a square-root scale.
+
+        A sound is a bar, as long as the sound; a volume is one of its slices.
+        """
+        *heights, width = (max(2.0, ICON_SIZE * math.sqrt(side / self.side)) for side in sides_of(size)[-2:])
+        return width, heights[0] if heights else BAR_HEIGHT
 
 
 def percent_text(part: int, total: int) -> str:

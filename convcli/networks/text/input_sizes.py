@@ -81,7 +81,7 @@ def merged_size(own: Size, typed: Size) -> Size:
     """
     rank, count, channels = rank_of(own), len(typed), channels_of(own)
     word = typed.rank if isinstance(typed, TypedSize) else count if isinstance(typed, Sides) else None
-    begins = f'the network begins with "in {format_size(own)}"'
+    begins = f'the network begins with "in {format_input(own)}"'
     if count not in (1, rank, rank + 1) or word not in (None, rank):
         fitting = format_size(with_sides(own, typed[:1] * rank))
         raise SizeError(

@@ -61,7 +61,11 @@ def next_words(layer: Sequence[str]) -> dict[str, str]:
     ['s', 'p', 'd', 'g', 'nobias', 'ceil']
     """
     if not layer:
-        return {word: syntax.usage for word, syntax in SYNTAX.items()} | GRAPH_WORDS | {"in": "in HxWxC"}
+        return (
+            {word: syntax.usage for word, syntax in SYNTAX.items()}
+            | GRAPH_WORDS
+            | {"in": "in HxWxC, or in LxC 1d"}
+        )
     if not is_layer(layer[0]):
         return {}
     _, syntax = LAYER_NAMES[_plain(layer[0])]
