@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -19,7 +20,7 @@ import pytest
 from PIL import Image
 
 from convcli import __version__
-from tests.support.command_line import Runner, on_terminal
+from tests.support.command_line import SAMPLES, Runner, on_terminal
 
 COMMANDS = ["apply", "pool", "explain", "learn", "shape", "params", "filters"]
 CONVCLI = [sys.executable, "-m", "convcli"]
@@ -45,12 +46,13 @@ def in_shell(script: str) -> tuple[int, str, str]:
 
 @pytest.fixture
 def photo(in_folder: Path) -> Path:
-    """A small colour picture, ``photo.png``."""
+    """A small colour picture, ``photo.png``; and what else the examples of the help read."""
     pixels = np.random.default_rng(1).integers(0, 255, (24, 32, 3), np.uint8, endpoint=True)
     Image.fromarray(pixels).save(in_folder / "photo.png")
     frames = [Image.fromarray(np.roll(pixels[..., 0], shift, 1)) for shift in range(3)]
     frames[0].save(in_folder / "moving.gif", save_all=True, append_images=frames[1:], duration=100)
     (in_folder / "six.csv").write_text(6 * "10 10 10 0 0 0\n")
+    shutil.copy(SAMPLES.parent / "sample_models" / "resnet18.onnx", in_folder / "model.onnx")
     return in_folder / "photo.png"
 
 
@@ -211,9 +213,9 @@ def help_lines(convcli: Runner, monkeypatch: pytest.MonkeyPatch, command: str) -
 
 
 def examples(lines: list[str]) -> list[list[str]]:
-    """Return the command lines of a help page, without what stands behind them; a gap parts the two."""
+    """Return the command lines of a help page, without what stands behind them; a gap or > parts the two."""
     typed = [line.strip() for line in lines if line.strip().startswith("convcli ")]
-    return [shlex.split(re.split(r" {2,}", line)[0]) for line in typed]
+    return [shlex.split(re.split(r" {2,}| > ", line)[0]) for line in typed]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -131,8 +131,11 @@ def read_spec(text_or_path: str | os.PathLike[str]) -> Spec:
         if exists(f"{text}.net"):
             raise SpecError(text, f"is not a shipped network; did you mean {text}.net?") from None
         if exists(text):
+            models = "; the names of model files end with .onnx, .pt2, .keras or .json"
             raise SpecError(
-                text[:100], "is read as layers, not as a file: name the file *.net, or read it with - < FILE"
+                text[:100],
+                "is read as layers, not as a file: name the file *.net, or read it with - < FILE"
+                + models * bool(os.path.splitext(text)[1]),  # noqa: PTH122 -- takes any text, unlike Path
             ) from None
         if re.fullmatch(r"\S*\w\.\w+", text):  # looks like the name of a file
             missing = FileNotFoundError(ENOENT, os.strerror(ENOENT), text)

@@ -312,6 +312,14 @@ def test_other_files_are_refused_with_what_to_do(
     assert_refused(convcli("shape", path), f"{path}: {why}")
 
 
+def test_an_existing_file_of_another_name_is_no_model(convcli: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "model.onx"
+    path.touch()
+    ran = convcli("params", path)
+    assert_refused(ran, f"{path}: is read as layers, not as a file")
+    assert ran.err.endswith("; the names of model files end with .onnx, .pt2, .keras or .json\n")
+
+
 def test_a_missing_file_suggests_a_near_one(convcli: Runner, tmp_path: Path) -> None:
     shutil.copy(ONNX, tmp_path / "resnet18.onnx")
     missing = tmp_path / "resnet8.onnx"

@@ -183,6 +183,7 @@ def params(
     convcli params --n 128x128x1 --dense 300              4915500
     convcli params resnet18                               one row per layer, and totals
     convcli params vgg11 --n 320x320x3 --max-params 250M  exits with code 1 above 250M
+    convcli params model.onnx --depth 1                   a model file, one row per module
     convcli params resnet18 --against resnet34
     convcli params resnet18 -o resnet18.html --force      a diagram with the table
     convcli params model.onnx --as-net > model.net        layer text, to edit

@@ -79,6 +79,7 @@ def shape(
     convcli shape --n 32x32x3 "conv 6 f5, maxpool f2, flatten, fc 10"
     convcli shape --n 9x9x3 "conv 8 f3 p1, add { conv 8 f3 p1 | }, gap"
     convcli shape alexnet --valid-sizes 200..260
+    convcli shape model.onnx --n 320x320x3
     convcli shape resnet18 --valid-sizes 200..260 --ignore-unread-by 1x1
 
     The size is floor((n + 2p - f)/s) + 1. Padding defaults to 0 and stride to 1; --want finds
