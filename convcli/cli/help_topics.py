@@ -10,13 +10,18 @@ A network is a list of layers, separated by commas or line breaks, in quotes or 
 f is the kernel size, s the stride, p the padding, d the dilation, g the number of groups, as in:
 conv 64 f3 s2 p1. N x { ... } repeats layers. A and B are branches, separated by |; an empty branch is the
 input itself. add, cat and mul join branches, or join with an earlier output: @NAME after a layer
-names its output. dw is a depthwise convolution with M maps per channel (xM), tconv a transposed convolution
-(opN: its output padding), gap global average pooling. Give the input size with --n, or start the network
+names its output. split gives each branch a part of the channels. out makes a side output, and goes on with
+what was before it; from goes on from a tag; use applies the layer with that tag again, with the same
+weights. dw is a depthwise convolution with M maps per channel (xM), tconv a transposed convolution
+(opN: its output padding), gap and gmp global average and max pooling, up upsampling by a factor or to a
+size, slice a range of channels, gn, instancenorm and rms group, instance and RMS normalization, scale a
+learned factor per channel. Give the input size with --n, or start the network
 with "in HxWxC"; "in LxC 1d" makes it one-dimensional (1d may be left out for one channel), "in DxHxWxC"
 three-dimensional, as in: conv 64 f3x7x7."""
 NETWORK_EXAMPLES = (
     'convcli params "in 32x32x3, conv 6 f5, relu, maxpool f2, flatten, fc 9"',
     'convcli shape --n 9x9x3 "conv 8 f3 p1, add { conv 8 f3 p1 | }, gap"',
+    'convcli shape --n 9x9x3 "bn @a, out { gap, fc 2 }, conv 8 f3 p1, cat @a"',
 )
 
 
@@ -27,7 +32,7 @@ def layer_usages() -> tuple[list[str], list[str]]:
     --------
     >>> with_options, single_words = layer_usages()
     >>> with_options[0].split()[0], single_words[:2]
-    ('conv', ['bn', 'ln'])
+    ('conv', ['scale', 'flatten'])
     """
     from convcli.networks.text.layer_words import next_words  # late: few ask for it
 

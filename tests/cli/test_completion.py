@@ -201,7 +201,19 @@ def test_kernel_files_are_offered_behind_an_at(in_folder: Path) -> None:
 
 def test_a_layer_is_not_given_twice_what_it_has() -> None:
     assert list(next_words(["conv", "6", "k5", "S2"])) == ["p", "d", "g", "nobias", "ceil"]
+    assert list(next_words(["up", "2", "bilinear"])) == ["corners"]
+    assert list(next_words(["pad"])) == ["mirror", "edge"]
     assert next_words(["nonsense"]) == {}
+
+
+def test_tags_are_offered_where_a_layer_reads_one() -> None:
+    assert offered('convcli shape "conv 6 f5 @low, relu @high, use @l') == [
+        "conv 6 f5 @low, relu @high, use @low"
+    ]
+    start = "in 9x9x3 @low, relu @high, add "
+    assert offered(f'convcli shape "{start}') == [f"{start}@low", f"{start}@high"]
+    assert offered('convcli shape "relu @a, conv @') == []
+    assert "relu @a, from" in offered('convcli shape "relu @a, fr')
 
 
 @given(st.text(max_size=30))

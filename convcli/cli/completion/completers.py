@@ -6,6 +6,7 @@ file names, which the shell completes.
 """
 
 import os
+import re
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from importlib import import_module
@@ -220,7 +221,7 @@ def networks(incomplete: str) -> Candidates:
             return candidates
     layer, _, last = part.rpartition(" ")
     layer_prefix = prefix + (f"{layer} " if layer else "")
-    words = next_words(layer.split())
+    words = next_words(layer.split(), tags=dict.fromkeys(re.findall(r"@[^\s,{}|#@]+", prefix)))
     matching = {word: usage for word, usage in words.items() if word.startswith(last)}
     candidates += [(layer_prefix + word, usage if usage != word else "") for word, usage in matching.items()]
     if len(candidates) == len(matching) == 1 and not layer:

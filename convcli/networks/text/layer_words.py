@@ -1,7 +1,7 @@
 """Layers from the words of the layer grammar, and the words that may come next."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NoReturn
 
@@ -40,13 +40,15 @@ def _plain(word: str) -> str:
     return word.lower().replace("_", "")
 
 
-def next_words(layer: Sequence[str]) -> dict[str, str]:
+def next_words(layer: Sequence[str], *, tags: Iterable[str] = ()) -> dict[str, str]:
     """Return the words that may come next: the names of layers, or the options that this one lacks.
 
     Parameters
     ----------
     layer : sequence of str
         The words of the layer so far.
+    tags : iterable of str
+        The tags of the text before it, each with its ``@``.
 
     Returns
     -------
@@ -59,6 +61,8 @@ def next_words(layer: Sequence[str]) -> dict[str, str]:
     'maxpool fF [sS] [pP] [dD] [ceil]'
     >>> list(next_words(["conv", "6", "f5"]))
     ['s', 'p', 'd', 'g', 'nobias', 'ceil']
+    >>> next_words(["use"], tags=["@skip"])
+    {'@skip': 'use @NAME'}
     """
     if not layer:
         return (
@@ -66,6 +70,8 @@ def next_words(layer: Sequence[str]) -> dict[str, str]:
             | GRAPH_WORDS
             | {"in": "in HxWxC, or in LxC 1d"}
         )
+    if len(layer) == 1 and "@NAME" in GRAPH_WORDS.get(layer[0].lower(), ""):
+        return dict.fromkeys(tags, GRAPH_WORDS[layer[0].lower()])
     if not is_layer(layer[0]):
         return {}
     _, syntax = LAYER_NAMES[_plain(layer[0])]
