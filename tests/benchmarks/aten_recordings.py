@@ -1,6 +1,6 @@
 """Records what PyTorch calls for many functions and modules, with its sizes and counts, as data for tests.
 
-``python -m tests.benchmarks.aten_recordings`` writes tests/data/models/aten_calls.json; it needs PyTorch.
+``python -m tests.benchmarks.aten_recordings`` writes tests/data/models/pytorch/aten_calls.json; it needs PyTorch.
 """
 
 import json
@@ -16,7 +16,7 @@ from convcli.networks.models.pytorch.tracing import record
 
 __all__ = ["PATH", "cases", "encoded"]
 
-PATH = Path(__file__).parents[1] / "data" / "models" / "aten_calls.json"
+PATH = Path(__file__).parents[1] / "data" / "models" / "pytorch" / "aten_calls.json"
 IMAGE, SEQUENCE, VECTOR = (1, 4, 12, 10), (2, 6, 8), (3, 8)
 
 

@@ -64,7 +64,7 @@ class ModelMutant:
 @cache
 def model_seeds() -> tuple[ModelSeed, ...]:
     """Return all seeds, the same each time."""
-    files = ["m5_audio.ts.onnx", "resnet18.ts.onnx", "srresnet_x4.pt2", "resnet18.pt2"]
+    files = ["m5_audio.ts.onnx", "resnet18.ts.onnx", "srresnet_x4.pt2", "resnet18.pt2", "pytorch/shared.pt2"]
     found = [ModelSeed(name, (MODELS / name).read_bytes()) for name in files]
     configuration = (MODELS / "keras_small_same.keras.config.json").read_bytes()
     found.append(ModelSeed("small.json", configuration))

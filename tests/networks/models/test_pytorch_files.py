@@ -4,10 +4,12 @@ import json
 from math import prod
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
-from convcli.networks.models.operations import Model, Operation, OperationKind
+from convcli.errors import SizeError, SpecError
+from convcli.networks.models.operations import Model, ModelInput, Operation, OperationKind
 from convcli.networks.models.pytorch.loading import load_pt2
 from convcli.networks.models.pytorch.rules.windows import channels_last_size
 
@@ -60,3 +62,185 @@ def test_operations_have_the_names_of_their_modules_and_weights() -> None:
     assert [(weight.name, weight.learned) for weight in batch_norm] == [
         ("bn1.weight", True), ("bn1.bias", True), ("bn1.running_mean", False), ("bn1.running_var", False),
     ]  # fmt: skip
+
+
+# Dynamic sizes, shared weights, regions -------------------------------------------------------------------
+
+
+def test_dynamic_sides_are_computed_for_any_input() -> None:
+    loaded = load_pt2(MODELS / "pytorch" / "dynamic.pt2")
+    assert loaded.inputs == (ModelInput("x", ("s77", 3, "s53", "s0"), 1),)
+    for height, width in ((32, 40), (17, 64)):
+        model = loaded.evaluate({"x": (1, 3, height, width)})
+        positions = ((height - 3) // 2 + 1) * ((width - 3) // 2 + 1)
+        assert [array.shape for _, array in model.outputs] == [
+            (1, positions, 32), (1, 8, height, width),
+        ]  # fmt: skip
+        # Two convolutions, a dense layer, and an LSTM of two layers of two directions of 16 units.
+        lstm = 2 * 4 * 16 * ((8 + 16) + (32 + 16))
+        expected = height * width * 8 * 27 + positions * (8 * 72 + 64 + lstm)
+        assert counts(model) == (7 + 224 + 584 + 72 + 9728, 4, expected)
+        kinds = {each.source: each.kind for each in model.operations}
+        assert kinds["aten.lstm"] == OperationKind.RECURRENT
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        ({"x": (1, 3, 8, 40)}, "input x of 1x3x8x40: has a side of 8, but the file allows at least 16 and at most 512"),
+        ({"x": (1, 3, 600, 40)}, "input x of 1x3x600x40: has a side of 600, but the file allows at least 16 and at most 512"),
+        ({"x": (1, 3, 40)}, "input x: has 4 axes, but its size is 1x3x40"),
+        ({"input": (1, 3, 32, 32)}, "input x: has no size"),
+        ({"x": (1, 4, 32, 32)}, "c: aten.conv2d: its input has 4 channels, but its kernel of 8x3x3x3 is for 3"),
+    ],
+)  # fmt: skip
+def test_sizes_that_a_file_does_not_allow_are_refused(shapes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SizeError) as caught:
+        load_pt2(MODELS / "pytorch" / "dynamic.pt2").evaluate(shapes)
+    assert str(caught.value) == message
+
+
+def test_shared_weights_have_one_name_and_regions_are_entered() -> None:
+    model = load_pt2(MODELS / "pytorch" / "shared.pt2").evaluate({"i": (2, 5)})
+    assert counts(model)[0] == 100 * 16 + 16 * 16 + 16  # the embedding is also the last layer
+    by_source = {each.source: each for each in model.operations}
+    assert by_source["aten.embedding"].weights == by_source["aten.linear"].weights
+    assert [each.name for each in model.operations if each.source == "aten.linear"] == ["l", "l", "o"]
+    doubled = by_source["aten.mul"]  # within torch.no_grad
+    assert (doubled.constant, doubled.inputs[0].shape) == (2, (2, 5, 16))
+    # x[:, 0] = 1 changes x, which the last layer reads.
+    written, joined = [each for each in model.operations if each.source == "aten.fill_"]
+    assert joined.inputs == (doubled.output, written.output)
+    assert joined.output == model.operations[-2].output
+    assert model.operations[-1].inputs == (model.operations[-2].output,)
+
+
+def test_a_view_that_no_longer_fits_shows_the_arithmetic() -> None:
+    with pytest.raises(SizeError) as caught:
+        load_pt2(MODELS / "vit_b_16.pt2").evaluate({"x": (1, 3, 320, 320)})
+    assert str(caught.value) == (
+        "aten.reshape: cannot reshape 1x768x20x20 (307,200 values) to 1x768x196 (150,528 values)"
+    )
+
+
+# Layouts and damage ---------------------------------------------------------------------------------------
+
+SIZES = {"x": [1, 3, 8, 8], "w": [4, 3, 3, 3], "y": [1, 4, 6, 6], "z": [1, 4, 6, 6]}
+
+
+def program(**changes: Any) -> dict[str, Any]:
+    """Return a program of a convolution and an unknown operation, as torch.export.save writes it."""
+    tensors = {name: {"as_tensor": {"name": name}} for name in SIZES}
+    nodes = [
+        node("torch.ops.aten.conv2d.default", {"input": tensors["x"], "weight": tensors["w"]}, "y"),
+        node("torch.ops.mylib.foo.default", {"a": tensors["y"]}, "z"),
+    ]
+    graph = {
+        "nodes": nodes,
+        "tensor_values": {
+            name: {"dtype": 7, "sizes": [{"as_int": side} for side in sides]} for name, sides in SIZES.items()
+        },
+        "sym_int_values": {},
+    }
+    specs = [
+        {"parameter": {"arg": {"name": "w"}, "parameter_name": "conv.weight"}},
+        {"user_input": {"arg": tensors["x"]}},
+    ]
+    signature = {"input_specs": specs, "output_specs": [{"user_output": {"arg": tensors["z"]}}]}
+    return {"graph_module": {"graph": graph | changes, "signature": signature}, "range_constraints": {}}
+
+
+def node(target: str, inputs: dict[str, Any], output: str) -> dict[str, Any]:
+    return {
+        "target": target,
+        "inputs": [{"name": name, "arg": argument} for name, argument in inputs.items()],
+        "outputs": [{"as_tensor": {"name": output}}],
+        "metadata": {},
+    }
+
+
+def saved(path: Path, members: dict[str, Any]) -> Path:
+    with ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def test_an_unknown_operation_has_the_size_that_the_file_states_for_its_own_inputs(tmp_path: Path) -> None:
+    loaded = load_pt2(saved(tmp_path / "a.pt2", {"a/models/model.json": program()}))
+    unknown = loaded.evaluate({"x": (1, 3, 8, 8)}).operations[1]
+    assert (unknown.kind, unknown.source) == (OperationKind.UNKNOWN, "mylib.foo")
+    assert (unknown.inputs[0].shape, unknown.output.shape) == ((1, 4, 6, 6), (1, 4, 6, 6))
+    assert loaded.evaluate({"x": (1, 3, 9, 9)}).operations[1].output.shape is None
+
+
+def test_what_follows_an_operation_of_unknown_size_is_unknown_only_if_it_has_costs(tmp_path: Path) -> None:
+    names = {name: {"as_tensor": {"name": name}} for name in ("z", "r", "w")}
+    document = program()
+    nodes = document["graph_module"]["graph"]["nodes"]
+    nodes += [
+        node("torch.ops.aten.relu.default", {"self": names["z"]}, "r"),
+        node("torch.ops.aten.conv2d.default", {"input": names["r"], "weight": names["w"]}, "c"),
+    ]
+    loaded = load_pt2(saved(tmp_path / "a.pt2", {"a/models/model.json": document}))
+    kinds = [each.kind for each in loaded.evaluate({"x": (1, 3, 9, 9)}).operations[2:]]
+    assert kinds == [OperationKind.OTHER, OperationKind.UNKNOWN]
+
+
+def test_the_layouts_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    document = program()
+    document["graph_module"]["signature"] = {  # of torch 2.1
+        "inputs_to_parameters": {"w": "conv.weight"}, "inputs_to_buffers": {}, "user_inputs": ["x"],
+        "user_outputs": ["z"],
+    }  # fmt: skip
+    path = saved(tmp_path / "a.pt2", {"serialized_exported_program.json": document, "version": "5.1"})
+    model = load_pt2(path).evaluate({"x": (1, 3, 8, 8)})
+    assert counts(model) == (4 * 27, 0, 36 * 4 * 27)
+    assert model.outputs[0][0] == "z"
+
+
+def deep(levels: int) -> str:
+    return '{"graph_module": ' + "[" * levels + "]" * levels + "}"
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"a/archive_format": "pt2"}, "holds no program of torch.export.save"),
+        ({"a/data.pkl": "", "a/version": "3"},
+         "holds no program of torch.export.save: it was written by torch.save or torch.jit.save; use torch.export.save"),
+        ({"a/models/b.json": {}, "a/models/c.json": {}},
+         "holds several programs: a/models/b.json, a/models/c.json; save each on its own"),
+        ({"a/models/model.json": {}}, "is damaged, or no program that torch.export.save wrote"),
+        ({"a/models/model.json": []}, "is damaged, or no program that torch.export.save wrote"),
+        ({"a/models/model.json": program(nodes=3)}, "is damaged, or no program that torch.export.save wrote"),
+        ({"a/models/model.json": program(tensor_values={})}, "is damaged, or no program that torch.export.save wrote"),
+        ({"a/models/model.json": deep(800)}, "is damaged, or no program that torch.export.save wrote"),
+    ],
+)  # fmt: skip
+def test_files_that_hold_no_program_are_refused(
+    members: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = saved(tmp_path / "a.pt2", members)
+    with pytest.raises(SpecError) as caught:
+        load_pt2(path)
+    assert str(caught.value) == f"{path}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ({"as_tensor": {"name": "gone"}}, "gone is used before it is computed"),
+        ({"as_string": "x"}, "aten.conv2d needs a tensor as its argument weight"),
+        ({"as_none": True}, "aten.conv2d needs a tensor as its argument weight"),
+    ],
+)
+def test_arguments_that_a_function_cannot_have_are_refused(
+    argument: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    document = program()
+    document["graph_module"]["graph"]["nodes"][0]["inputs"][1]["arg"] = argument
+    path = saved(tmp_path / "a.pt2", {"a/models/model.json": document})
+    with pytest.raises(SpecError) as caught:
+        load_pt2(path).evaluate({"x": (1, 3, 8, 8)})
+    assert str(caught.value) == f"{path}: {message}"

@@ -13,7 +13,7 @@ from convcli.networks.models.pytorch.evaluation import evaluate_program
 from convcli.networks.models.pytorch.rules.windows import channels_last_size
 
 RECORDINGS = json.loads(
-    (Path(__file__).parents[2] / "data" / "models" / "aten_calls.json").read_text("utf-8")
+    (Path(__file__).parents[2] / "data" / "models" / "pytorch" / "aten_calls.json").read_text("utf-8")
 )
 # PyTorch does not count products with vectors, sums of products, and attention with fewer heads of keys.
 COUNTED_OTHERWISE = {

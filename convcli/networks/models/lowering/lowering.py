@@ -73,6 +73,13 @@ def _live(operations: Sequence[Operation], needed: set[int]) -> list[Operation]:
     return live[::-1]
 
 
+def _has_costs(operation: Operation) -> bool:
+    """Whether an operation has multiply-accumulates."""
+    return bool(operation.macs) or (
+        operation.layer is not None and type(operation.layer).macs is not Layer.macs
+    )
+
+
 class _Lowering:
     """Goes through the operations of a model once.
 
@@ -154,6 +161,8 @@ class _Lowering:
         inputs = [value for value in values if value.number is not None]
         kind = operation.kind
         if not inputs and _counts_macs(operation):
+            inputs = values
+        if not inputs and _has_costs(operation):  # of weights alone, but computed each time
             inputs = values
         if not inputs and kind != OperationKind.UNKNOWN:  # of weights alone: whoever reads it counts them
             layout = self.rules.of_first_axis(operation.output.shape, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from convcli.errors import SizeError, SpecError, closest_spelling
+from convcli.errors import SizeError, SpecError
 from convcli.networks.models.archives import open_archive
 from convcli.networks.models.pytorch.evaluation import evaluate_program
 from convcli.networks.models.pytorch.parsing import parse_program
@@ -105,9 +105,7 @@ class LoadedProgram:
         """
         for model_input in self.inputs:
             if model_input.name not in shapes:
-                near = closest_spelling(model_input.name, list(shapes))
-                hint = f"; is it {near}?" if near else ""
-                raise SizeError(f"input {model_input.name}", f"has no size{hint}")
+                raise SizeError(f"input {model_input.name}", "has no size")
             self._check(model_input, shapes[model_input.name])
         try:
             return evaluate_program(self.program, shapes)
