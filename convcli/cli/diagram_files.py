@@ -1,6 +1,7 @@
 """The diagram that ``params NETWORK -o FILE`` draws, and its file."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,14 +16,22 @@ from convcli.networks.diagram.diagram import network_diagram
 from convcli.networks.diagram.drawing import network_drawing
 from convcli.networks.diagram.page import network_page
 from convcli.networks.network import Network
-from convcli.networks.rows import table_rows
+from convcli.networks.rows import Row, table_rows
 from convcli.networks.sources import shipped_networks, shipped_title
 from convcli.networks.tables import params_table
 
-__all__ = ["DiagramFile"]
+__all__ = ["DiagramFile", "Repeats"]
 
 MAX_TITLE = 200  # characters: a typed network may be long
 HTML_EXTENSIONS = (".html", ".htm")
+MAX_WRITTEN_OUT = 300  # layers of a network whose repeats are all drawn by default
+
+
+class Repeats(StrEnum):
+    """How often the layers of a repeat are drawn."""
+
+    ONCE = "once"
+    ALL = "all"
 
 
 class DiagramFile(NamedTuple):
@@ -37,16 +46,25 @@ class DiagramFile(NamedTuple):
     files_read : FileIds
     force : bool
         Whether an existing file may be replaced.
+    repeats : Repeats or None
+        How repeats are drawn; None: once in a network of more than 300 layers.
     """
 
     target: str
     network: str | None
     files_read: FileIds
     force: bool
+    repeats: Repeats | None = None
 
     @classmethod
     def read(
-        cls, target: str, networks: Sequence[str | None], output_format: TableFormat, *, force: bool
+        cls,
+        target: str,
+        networks: Sequence[str | None],
+        output_format: TableFormat,
+        *,
+        force: bool,
+        repeats: Repeats | None = None,
     ) -> "DiagramFile":
         """Check, before any work is done, that a diagram can be written to a file.
 
@@ -58,6 +76,7 @@ class DiagramFile(NamedTuple):
         output_format : TableFormat
             Of the table.
         force : bool
+        repeats : Repeats, optional
 
         Raises
         ------
@@ -71,10 +90,10 @@ class DiagramFile(NamedTuple):
             check_svg_to_stdout(
                 None if output_format in (TableFormat.TEXT, TableFormat.TSV) else f"--{output_format}"
             )
-            return cls(target, network, FileIds(()), force)
+            return cls(target, network, FileIds(()), force, repeats)
         files_read = FileIds(name for name in networks if name is not None)
         check_output_file(target, (".svg", *HTML_EXTENSIONS), "a diagram", files_read, force=force)
-        return cls(target, network, files_read, force)
+        return cls(target, network, files_read, force, repeats)
 
     def draw(
         self, network: Network, costs: CostUnits, *, by_block: bool = False, versus_dense: bool = False
@@ -89,9 +108,22 @@ class DiagramFile(NamedTuple):
             The file cannot be written.
         """
         title, subtitle = self._title(network)
-        drawing = network_drawing(network_diagram(network, by_block=by_block), title)
+        repeats_once = self.repeats == Repeats.ONCE
+        if self.repeats is None and not by_block:
+            repeats_once = len(network.layers) > MAX_WRITTEN_OUT
+        diagram = network_diagram(network, by_block=by_block, repeats_once=repeats_once)
+        drawing = network_drawing(diagram, title)
         if extension(self.target) in HTML_EXTENSIONS:
-            table = params_table(network, table_rows(network, by_block=by_block), versus_dense=versus_dense)
+            rows = table_rows(diagram.network, by_block=by_block)
+            if repeats_once:
+                rows = [
+                    Row(
+                        box.stages, f"{box.label} · {box.times} x" if box.times > 1 else box.label,
+                        box.stages[0].depth, box.stages[0].name,
+                    )
+                    for box in diagram.boxes
+                ]  # fmt: skip
+            table = params_table(network, rows, versus_dense=versus_dense)
             text = network_page(drawing, table, subtitle=subtitle, facts=params_summary(network, costs))
         else:
             text = render_svg(drawing)

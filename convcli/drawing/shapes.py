@@ -47,6 +47,7 @@ class Ink(StrEnum):
     ORANGE = "orange"
     PURPLE = "purple"
     RED = "red"
+    YELLOW = "yellow"
     GRAY = "grey"
     STRONG_BLUE = "strong-blue"
     STRONG_GREEN = "strong-green"
@@ -64,6 +65,7 @@ PALETTE: Mapping[Ink, tuple[str, str]] = {  # on a light page, on a dark page
     Ink.ORANGE: ("#fde4c8", "#5c3c16"),
     Ink.PURPLE: ("#e6dcf7", "#44306b"),
     Ink.RED: ("#fadcd9", "#64282a"),
+    Ink.YELLOW: ("#faf0c4", "#3d3817"),
     Ink.GRAY: ("#e9ecef", "#2c3138"),
     Ink.STRONG_BLUE: ("#2166ac", "#74b2ee"),
     Ink.STRONG_GREEN: ("#1a7f37", "#5fc983"),

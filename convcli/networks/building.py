@@ -85,7 +85,9 @@ def _build(spec: Spec, size: Size) -> Network:
     for number, names in builder.tag_names.items():
         builder.stages[number] = builder.stages[number]._replace(tags=tuple(names))
     labels = tuple(map(block_label, spec.items))
-    return Network(size, tuple(builder.stages), labels, spec.items, outputs=builder.ports(tensor))
+    input_tags = tuple((tag.name, 0) for tag in spec.input_tags)
+    ports = builder.ports(tensor)
+    return Network(size, tuple(builder.stages), labels, spec.items, outputs=ports, input_tags=input_tags)
 
 
 def input_size(spec: Spec, size: Size | None) -> Size:

@@ -66,6 +66,8 @@ class Network:
         Number of inputs that a model file computes at once; all counts are for one of them.
     model_file : str
         Path of the model file that it was read from; empty for text.
+    input_tags : tuple of (str, int)
+        Names of the inputs in `items`, and the number of the input that each names.
 
     Examples
     --------
@@ -86,6 +88,7 @@ class Network:
     is_stored: bool = False
     batch: int = 1
     model_file: str = ""
+    input_tags: tuple[tuple[str, int], ...] = ()
 
     @property
     def output(self) -> Size:

@@ -40,7 +40,10 @@ def find_items(network: "Network") -> "Network":
         walk.block = block
         walk.follow((item,), 0)
     blocks = tuple(map(block_label, recovered.items))
-    return replace(network, layers=tuple(walk.stages), blocks=blocks, items=recovered.items)
+    input_tags = tuple((name, number) for number, name in enumerate(recovered.input_tags))
+    return replace(
+        network, layers=tuple(walk.stages), blocks=blocks, items=recovered.items, input_tags=input_tags
+    )
 
 
 def ports_of(network: "Network") -> tuple[list[tuple[int, Size]], list[int]]:

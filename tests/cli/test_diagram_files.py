@@ -165,7 +165,7 @@ def test_checks_are_made_as_without_it(convcli: Runner, in_folder: Path) -> None
             "-o: a diagram needs the input size: --n",
         ),
         (
-            ("9 x { 999 x { relu } }", "--n", "9x9x3", "-o", "net.svg"),
+            ("9 x { 999 x { relu } }", "--n", "9x9x3", "-o", "net.svg", "--repeats", "all"),
             "a diagram of 8,991 boxes: is too large: at most 5,000",
         ),
         (("conv 6 f99", "--n", "9x9x3", "-o", "net.svg"), "line 1, column 1, conv 6 f99 on 9x9x3: "),
@@ -200,3 +200,46 @@ def test_a_folder_that_is_not_there(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         assert_failed(convcli("params", "lenet5", "-o", "no/net.svg"), 1, "no/net.svg: there is no folder ")
         assert_failed(convcli("params", "lenet5", "-o", "net.svg/"), 1, "net.svg/: is a folder")
+
+
+# Repeats --------------------------------------------------------------------------------------------------
+
+REPEATED = "in 9x9x4, conv 8 f1, 6 x { conv 8 f3 p1, relu }"
+
+
+@pytest.mark.parametrize(
+    ("options", "count"), [((), 13), (("--repeats", "all"), 13), (("--repeats", "once"), 3)]
+)
+def test_repeats_are_drawn_once_or_all(
+    convcli: Runner, in_folder: Path, options: tuple[str, ...], count: int
+) -> None:
+    assert convcli("params", REPEATED, "-o", "net.html", *options).code == 0
+    text = (in_folder / "net.html").read_text("utf-8")
+    assert (text.count('<tr id="row-'), text.count('id="layer-')) == (count, count + 1)
+    assert ("conv 8 f3 p1 · 6 x" in text) == ("repeated 6 times" in text) == (count == 3)
+    assert "3,544" in text  # parameters of all layers
+
+
+def test_repeats_of_large_networks_are_drawn_once(convcli: Runner, in_folder: Path) -> None:
+    text = "in 9x9x4, 301 x { relu }"
+    for options, count in ((), 1), (("--repeats", "all"), 301):
+        assert convcli("params", text, "-o", "net.svg", "--force", *options).code == 0
+        assert len(boxes((in_folder / "net.svg").read_text())) == count
+
+
+def test_repeats_need_a_drawing(convcli: Runner, in_folder: Path) -> None:
+    with nothing_changes(in_folder):
+        assert_refused(convcli("params", REPEATED, "--repeats", "once"), "--repeats: needs a network and -o")
+        ran = convcli("params", REPEATED, "-o", "net.svg", "--repeats", "twice")
+        assert_refused(ran, "repeats 'twice'")
+        ran = convcli("params", REPEATED, "-o", "net.svg", "--repeats", "once", "--by-block")
+        assert_refused(ran, "--by-block: cannot be combined with --repeats")
+
+
+def test_a_model_file_is_drawn(convcli: Runner, in_folder: Path) -> None:
+    model = Path(__file__).parents[1] / "data" / "models" / "resnet18.ts.onnx"
+    assert convcli("params", model, "-o", "net.html").code == 0
+    page = (in_folder / "net.html").read_text("utf-8")
+    assert page.count('<tr id="row-') == 49
+    assert convcli("params", model, "-o", "net.svg", "--by-block").code == 0
+    assert len(boxes((in_folder / "net.svg").read_text())) < 20

@@ -180,6 +180,7 @@ USES: dict[str, dict[str, Use]] = {
         "--traffic": use("--traffic", needs=(NET,)),
         "--device": use("--device", "1T,1G", needs=(NET,)),
         "--as-net": use("--as-net", needs=(NET,)),
+        "--repeats": use("--repeats", "once", needs=(NET, ("-o", "net.html"))),
         "--max-params": use("--max-params", "10"),
         "--expect": use("--expect", "99"),
         "--output": use("-o", "net.html"),
@@ -282,30 +283,30 @@ REFUSED = {  # each option, and those that it cannot be combined with
 --json: --text
 """,
     "params": """
---filter-size: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
---c-in: --input-size --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
---c-out: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
+--filter-size: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net --repeats
+--c-in: --input-size --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net --repeats
+--c-out: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net --repeats
 --input-size: --list
---padding: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
---stride: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
---dilation: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
---groups: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
---no-bias: --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
---dense: --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net
---list: --against --versus-dense --by-block --batch --dtype --max-params --expect --output --train --optimizer --traffic --device --as-net
---against: --versus-dense --batch --dtype --output --train --optimizer --traffic --device --as-net
+--padding: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net --repeats
+--stride: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net --repeats
+--dilation: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net --repeats
+--groups: --dense --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net --repeats
+--no-bias: --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net --repeats
+--dense: --list --against --versus-dense --by-block --train --optimizer --traffic --device --as-net --repeats
+--list: --against --versus-dense --by-block --batch --dtype --max-params --expect --output --train --optimizer --traffic --device --as-net --repeats
+--against: --versus-dense --batch --dtype --output --train --optimizer --traffic --device --as-net --repeats
 --versus-dense: --train --optimizer --traffic --device --as-net
---train: --traffic --device --output --as-net
---optimizer: --traffic --device --output --as-net
---traffic: --output --as-net
---device: --output --as-net
+--train: --traffic --device --output --as-net --repeats
+--optimizer: --traffic --device --output --as-net --repeats
+--traffic: --output --as-net --repeats
+--device: --output --as-net --repeats
 --csv: --md --json --text
 --md: --json --text
 --json: --text
 --batch: --as-net
---by-block: --as-net
+--by-block: --as-net --repeats
 --dtype: --as-net
---as-net: --output --csv --md --json --text
+--as-net: --output --csv --md --json --text --repeats
 --depth: --as-net
 """,
     "filters": """

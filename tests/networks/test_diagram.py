@@ -4,8 +4,10 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
+from random import Random
 from xml.etree import ElementTree
 
 import pytest
@@ -14,17 +16,21 @@ from hypothesis import strategies as st
 
 from convcli.drawing.shapes import text_width
 from convcli.drawing.svg import render_svg
-from convcli.errors import UsageError
+from convcli.errors import SizeError, SpecError, UsageError
+from convcli.networks.building import build
 from convcli.networks.diagram.boxes import Box, BoxKind, format_short_count, truncate
 from convcli.networks.diagram.diagram import MAX_BOXES, Diagram, network_diagram
 from convcli.networks.diagram.drawing import network_drawing
 from convcli.networks.diagram.layout import Bounds, Edge
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense, Flatten
-from convcli.networks.network import Network, single_layer
+from convcli.networks.layer_types.file_operation import FileOperation
+from convcli.networks.network import Network, Port, single_layer
 from convcli.networks.rows import table_rows
 from convcli.networks.sources import network, shipped_networks
 from convcli.networks.tables import params_table
+from convcli.networks.text.grammar import parse_spec
+from tests.networks.test_layer_text import random_items, stripped
 from tests.support.command_line import SVG
 from tests.support.sampling import examples
 
@@ -83,7 +89,7 @@ def assert_layout_is_valid(diagram: Diagram) -> None:
 
 
 def all_bounds(diagram: Diagram) -> list[Bounds]:
-    return [*(box.bounds for box in diagram.boxes), diagram.input]
+    return [*(box.bounds for box in diagram.boxes), *diagram.inputs]
 
 
 def assert_boxes_do_not_overlap(diagram: Diagram) -> None:
@@ -186,7 +192,7 @@ def test_nested_forks_and_tags_across_branches(spec: str, by_block: bool) -> Non
 def test_boxes_outside_branches_share_an_axis(name: str) -> None:
     diagram = diagram_of(name)
     top_level = [box.bounds for box in diagram.boxes if box.stages[0].depth == 0]
-    middles = [box.x + box.width / 2 for box in (*top_level, diagram.input)]
+    middles = [box.x + box.width / 2 for box in (*top_level, diagram.inputs[0])]
     assert middles == pytest.approx([middles[0]] * len(middles))
 
 
@@ -358,7 +364,7 @@ def test_lines_are_drawn_where_the_layout_puts_them(name: str) -> None:
     diagram = diagram_of(name)
     root = drawn(diagram)
     frame = next(element for element in root if element.get("id") == "layer-0")
-    left, top = float(frame.attrib["x"]) - diagram.input.x, float(frame.attrib["y"]) - diagram.input.y
+    left, top = float(frame.attrib["x"]) - diagram.inputs[0].x, float(frame.attrib["y"]) - diagram.inputs[0].y
     polylines = {line.attrib["points"]: line for line in root.findall(f"{SVG}polyline")}
     for edge in diagram.edges:
         points = " ".join(f"{round(x + left, 2):.10g},{round(y + top, 2):.10g}" for x, y in edge.points)
@@ -424,11 +430,123 @@ def test_legend_explains_exactly_what_is_drawn() -> None:
         return set(before[3 : before.index("input")])
 
     assert legend("lenet5") == {
-        "convolution", "dense", "pooling", "activation, dropout", "flatten, pad",
+        "convolution", "dense", "pooling", "activation, dropout", "flatten, pad, slice, resize",
         "height x width (square-root scale)", "width: channels (log scale)",
         "share of the parameters (longest: 78%)", "share of the MACs (longest: 57.6%)",
     }  # fmt: skip
     assert legend("unet") - legend("lenet5") >= {"add, cat, mul", "normalization", "@tag, used later"}
+
+
+# Any graph ------------------------------------------------------------------------------------------------
+
+
+@every_network
+def test_networks_without_text_are_drawn_as_those_with(name: str) -> None:
+    diagram = network_diagram(stripped(built(name)))
+    assert_layout_is_valid(diagram)
+    assert_every_input_is_drawn(diagram)
+    assert Counter(box.output for box in diagram.boxes) == Counter(
+        stage.output for stage in built(name).layers
+    )
+
+
+GRAPHS = [
+    "relu, out { conv 8 f1, relu }, out { tanh }, conv 8 f1, out { conv 2 f1 }, conv 8 f1",
+    "relu @a, out { }, tanh, out { from @a, conv 8 f1, add @a @b }, cat @b",
+    "relu @a, tanh @b, from @a, conv 8 f1, add { from @b, relu | from @a | }, from @b, out { relu }, silu",
+    "conv 8 f1 @a, cat { from @a | from @a, relu }, cat { relu | out { gelu } }, from @a, add { | relu }",
+    "conv 8 f1 @a, relu, use @a, 2 x { use @a, out { split 2 { relu | } } }, split 4 { | | tanh | relu }",
+    "add { relu @a, conv 8 f1 | tanh, out { silu, add @a @c }, from @a }, from @c, relu, from @a, mul @c",
+]
+
+
+@pytest.mark.parametrize("spec", GRAPHS)
+def test_side_outputs_and_jumps(spec: str) -> None:
+    net = network(spec, (9, 9, 8))
+    for found in (net, stripped(net)):
+        diagram = network_diagram(found)
+        assert_layout_is_valid(diagram)
+        assert_every_input_is_drawn(diagram)
+        assert_layout_is_valid(network_diagram(found, by_block=True))
+        assert_layout_is_valid(network_diagram(found, repeats_once=True))
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(seed=st.integers(0, 10**9))
+def test_diagrams_of_random_graphs(seed: int) -> None:
+    try:
+        net = network(random_items(Random(seed), []), (6, 6, 4))
+    except (SizeError, SpecError):
+        return
+    diagram = network_diagram(net)
+    assert_layout_is_valid(diagram)
+    assert_every_input_is_drawn(diagram)
+    assert_layout_is_valid(network_diagram(net, by_block=True))
+    once = network_diagram(net, repeats_once=True)
+    assert_layout_is_valid(once)
+    assert sum(len(box.stages) for box in once.boxes) == len(net.layers)
+    assert_layout_is_valid(network_diagram(stripped(net)))
+
+
+def test_the_input_is_read_by_tags() -> None:
+    net = build(parse_spec("in 9x9x8 @x, relu, add @x, add { from @x | tanh }"))
+    assert_every_input_is_drawn(network_diagram(net))
+    assert_layout_is_valid(network_diagram(net))
+
+
+def two_inputs() -> Network:
+    """Return a network that adds what it computes from two inputs, and reads one of them again."""
+    net = stripped(build(parse_spec("in 9x9x8 @x, add { conv 8 f1 | relu, tanh }, cat @x")))
+    relu = next(number for number, stage in enumerate(net.layers) if stage.text == "relu")
+    layers = list(net.layers)
+    layers[relu] = layers[relu]._replace(input_tensors=(99,))
+    inputs = (Port("left", net.input, 0), Port("right", net.input, 99))
+    return replace(net, layers=tuple(layers), inputs=inputs)
+
+
+def test_several_inputs_have_boxes() -> None:
+    diagram = network_diagram(two_inputs())
+    assert_layout_is_valid(diagram)
+    texts = [element.text for element in drawn(diagram).iter(f"{SVG}text")]
+    assert [texts.count("input left"), texts.count("input right")] == [1, 1]
+    makers = {-2: 0, -1: 99}
+    for number, stage in enumerate(diagram.network.layers):
+        sources = [edge.source for edge in diagram.edges if edge.target == number]
+        assert Counter(
+            makers[source] if source < 0 else diagram.network.layers[source].output_tensor
+            for source in sources
+        ) == Counter(stage.input_tensors)
+
+
+def test_a_repeat_drawn_once_has_a_frame() -> None:
+    net = network("conv 8 f1, 3 x { conv 8 f3 p1, 2 x { relu, bn } }, add { 2 x { tanh } | }", (9, 9, 4))
+    diagram = network_diagram(net, repeats_once=True)
+    assert_layout_is_valid(diagram)
+    boxes = [(box.label, box.times, box.params, box.height) for box in diagram.boxes]
+    assert boxes[:4] == [
+        ("conv 8 f1", 1, 40, 56), ("conv 8 f3 p1", 3, 3 * 584, 56), ("relu", 6, 0, 17), ("bn", 6, 96, 17),
+    ]  # fmt: skip
+    inner, outer, branch = diagram.frames
+    assert (inner.times, outer.times, branch.times) == (2, 3, 2)
+    for frame, numbers in ((inner, (2, 3)), (outer, (1, 2, 3)), (branch, (4,))):
+        x, y, width, height = frame.bounds
+        for number, box in enumerate(diagram.boxes):
+            bounds = box.bounds
+            inside = x < bounds.x and bounds.x + bounds.width < x + width
+            inside &= y < bounds.y and bounds.y + bounds.height < y + height
+            assert inside == (number in numbers)
+    assert inner.bounds.y > outer.bounds.y
+    texts = [element.text for element in drawn(diagram).iter(f"{SVG}text")]
+    assert [texts.count("2 x"), texts.count("3 x")] == [2, 1]
+    assert "9x9x8 · 3 x" in texts
+
+
+def test_operations_of_model_files_have_a_kind() -> None:
+    net = stripped(network("relu, tanh", (9, 9, 8)))
+    attention = FileOperation(type="attention", size=(9, 9, 8), products=648)
+    net = replace(net, layers=(net.layers[0], net.layers[1]._replace(layer=attention, macs=648)))
+    box = network_diagram(net).boxes[1]
+    assert (box.kind, box.macs, box.height) == (BoxKind.OTHER, 648, 56)
 
 
 # Hard cases -----------------------------------------------------------------------------------------------
@@ -513,11 +631,13 @@ def test_too_many_boxes_are_refused() -> None:
     net = network(f"{MAX_BOXES + 1} x {{ relu }}", (9, 9, 8))
     with pytest.raises(
         UsageError,
-        match="of 5,001 boxes: is too large: at most 5,000 are drawn; --by-block draws one box per",
+        match="of 5,001 boxes: is too large: at most 5,000 are drawn; --repeats once draws repeats once; --by",
     ):
         network_diagram(net)
     (box,) = network_diagram(net, by_block=True).boxes
     assert box.label == "5001 x { relu }"
+    (box,) = network_diagram(net, repeats_once=True).boxes
+    assert (box.label, box.times, len(box.stages)) == ("relu", 5001, 5001)
     flat = network(", ".join(["relu"] * (MAX_BOXES + 1)), (9, 9, 8))
     with pytest.raises(UsageError, match=r"at most 5,000 are drawn$"):
         network_diagram(flat, by_block=True)

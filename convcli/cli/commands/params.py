@@ -160,6 +160,17 @@ def params(
             "-o", "--output", help="Draw the network as .svg, or as .html with its table.", metavar="FILE"
         ),
     ] = None,
+    repeats: Annotated[
+        str | None,
+        typer.Option(
+            "--repeats",
+            help="In a drawing (-o), show the layers of a repeat once, in a frame, or all of them "
+            "(default: all, once in networks of more than 300 layers).",
+            metavar="once|all",
+            autocompletion=enum_values("convcli.cli.diagram_files:Repeats"),
+            rich_help_panel=options.NETWORK,
+        ),
+    ] = None,
     force: options.Force = False,
     as_net: Annotated[
         bool,
@@ -248,10 +259,15 @@ def params(
         if network is None:
             raise UsageError(further.option, 'needs a network, as in convcli params "conv 6 f5" --n 32x32x3')
     file = None
+    if repeats is not None:
+        options.check_exclusive({"--repeats": True, "--by-block": by_block})
+        if network is None or output is None:
+            raise UsageError("--repeats", "needs a network and -o, as in convcli params vgg16 -o vgg16.svg")
     if output is not None:
-        from convcli.cli.diagram_files import DiagramFile
+        from convcli.cli.diagram_files import DiagramFile, Repeats
 
-        file = DiagramFile.read(output, (network, against), output_format, force=force)
+        how = None if repeats is None else parse_choice(repeats, Repeats, "repeats")
+        file = DiagramFile.read(output, (network, against), output_format, force=force, repeats=how)
     layer_options = (f, c_in, c_out, p, s, d, groups, no_bias)
     if network is not None:
         if dense is not None:

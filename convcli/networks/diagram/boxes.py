@@ -10,9 +10,10 @@ from convcli.networks.diagram.layout import Bounds, BoxSize
 from convcli.networks.layer_types.base import Size, channels_of, sum_if_known
 from convcli.networks.layer_types.convolution import Convolution, Depthwise, TransposedConvolution
 from convcli.networks.layer_types.dense import Dense
-from convcli.networks.layer_types.elementwise import Elementwise, Normalization
+from convcli.networks.layer_types.elementwise import Elementwise, Normalization, Prelu, Scale
+from convcli.networks.layer_types.file_operation import FileOperation
 from convcli.networks.layer_types.joins import JoinLayer
-from convcli.networks.layer_types.pooling import AdaptivePooling, Pooling
+from convcli.networks.layer_types.pooling import AdaptivePooling, BlurPool, Pooling
 from convcli.networks.network import Network
 from convcli.networks.stages import Stage
 from convcli.sizes.text import format_size
@@ -54,10 +55,11 @@ class BoxKind(StrEnum):
     NORMALIZATION = "normalization"
     ACTIVATION = "activation, dropout"
     JOIN = "add, cat, mul"
-    SHAPE = "flatten, pad"
+    OTHER = "attention, other operations"
+    SHAPE = "flatten, pad, slice, resize"
 
 
-_COSTLY = (BoxKind.CONVOLUTION, BoxKind.OTHER_CONVOLUTION, BoxKind.DENSE)
+_COSTLY = (BoxKind.CONVOLUTION, BoxKind.OTHER_CONVOLUTION, BoxKind.DENSE, BoxKind.OTHER)
 _KINDS: tuple[tuple[type, BoxKind], ...] = (
     (Convolution, BoxKind.CONVOLUTION),
     (Depthwise, BoxKind.OTHER_CONVOLUTION),
@@ -67,7 +69,11 @@ _KINDS: tuple[tuple[type, BoxKind], ...] = (
     (AdaptivePooling, BoxKind.POOLING),
     (Normalization, BoxKind.NORMALIZATION),
     (Elementwise, BoxKind.ACTIVATION),
+    (Prelu, BoxKind.ACTIVATION),
+    (Scale, BoxKind.NORMALIZATION),
+    (BlurPool, BoxKind.POOLING),
     (JoinLayer, BoxKind.JOIN),
+    (FileOperation, BoxKind.OTHER),
 )
 
 
@@ -82,11 +88,19 @@ class Box(NamedTuple):
         The layer that it represents, or the layers of a block.
     bounds : Bounds
         Its position.
+    times : int
+        How many layers it represents, one in each repeat, if repeats are drawn once; otherwise 1.
     """
 
     label: str
     stages: tuple[Stage, ...]
     bounds: Bounds = Bounds(0, 0, 0, 0)
+    times: int = 1
+
+    @property
+    def is_block(self) -> bool:
+        """Whether it represents several layers, one after the other."""
+        return len(self.stages) > self.times
 
     @property
     def output(self) -> Size:
@@ -111,7 +125,7 @@ class Box(NamedTuple):
     @property
     def height(self) -> int:
         """Height of the box, which depends on how much text it holds."""
-        if len(self.stages) > 1 or self.kind in _COSTLY:
+        if self.is_block or self.kind in _COSTLY:
             return TALL
         return SLIM if self.kind in (BoxKind.NORMALIZATION, BoxKind.ACTIVATION) else MEDIUM
 
@@ -123,7 +137,7 @@ def _kind_of(stage: Stage) -> BoxKind:
 
 
 def box_sizes(network: Network, boxes: Sequence[Box]) -> list[BoxSize]:
-    """Return the sizes of the boxes and, last, of the input's box: the more channels, the wider."""
+    """Return the sizes of the boxes and, last, of the inputs: the more channels, the wider."""
     half = (min(max([MIN_TEXT_WIDTH, *map(_text_width, boxes)]), MAX_TEXT_WIDTH) + TEXT_LEFT + PADDING) / 2
     channels = [channels_of(box.output) for box in boxes]
     counted = [
@@ -133,7 +147,11 @@ def box_sizes(network: Network, boxes: Sequence[Box]) -> list[BoxSize]:
         if count is not None and box.kind != BoxKind.SHAPE
     ]
     low, high = min(counted, default=1), max(counted, default=1)
-    sizes = [*zip(channels, [box.height for box in boxes], strict=True), (channels_of(network.input), MEDIUM)]
+    inputs = [port.size for port in network.inputs] or [network.input]
+    sizes = [
+        *zip(channels, [box.height for box in boxes], strict=True),
+        *((channels_of(size), MEDIUM) for size in inputs),
+    ]
     return [
         # Half widths are whole numbers, so that sums of positions are exact.
         BoxSize(
@@ -168,7 +186,7 @@ def _text_width(box: Box) -> float:
 
 def size_line(box: Box) -> str:
     """Return the line with the output size and, for a block, the number of layers."""
-    layers = f" · {len(box.stages)} layers" if len(box.stages) > 1 else ""
+    layers = f" · {len(box.stages)} layers" if box.is_block else f" · {box.times} x" * (box.times > 1)
     return f"{format_size(box.output)}{layers}"
 
 

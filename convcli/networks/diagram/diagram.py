@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from convcli.errors import UsageError
 from convcli.networks.diagram.boxes import Box, box_sizes
-from convcli.networks.diagram.layout import Bounds, Edge, compute_layout
+from convcli.networks.diagram.layout import Bounds, Edge, FrameBounds, compute_layout
 from convcli.networks.diagram.trees import block_tree, layer_tree
 from convcli.networks.network import Network
 
@@ -20,22 +20,27 @@ class Diagram(NamedTuple):
     ----------
     network : Network
     boxes : tuple of Box
-    input : Bounds
-        Position of the input's box.
+    inputs : tuple of Bounds
+        Positions of the inputs' boxes.
     edges : tuple of Edge
+    frames : tuple of FrameBounds
+        Around repeats that are drawn once.
     width, height : float
     """
 
     network: Network
     boxes: tuple[Box, ...]
-    input: Bounds
+    inputs: tuple[Bounds, ...]
     edges: tuple[Edge, ...]
+    frames: tuple[FrameBounds, ...]
     width: float
     height: float
 
 
-def network_diagram(network: Network, *, by_block: bool = False) -> Diagram:
-    """Lay out the layers of a network, or the items of its spec's top level.
+def network_diagram(network: Network, *, by_block: bool = False, repeats_once: bool = False) -> Diagram:
+    """Lay out the layers of a network, or the items of its top level.
+
+    With `repeats_once`, a repeat is a frame in which each layer has one box for all times.
 
     Raises
     ------
@@ -49,15 +54,20 @@ def network_diagram(network: Network, *, by_block: bool = False) -> Diagram:
     >>> [(box.label, box.params, box.bounds.height) for box in diagram.boxes]
     [('conv 6 f5', 156, 56), ('tanh', 0, 17)]
     """
-    tree = block_tree(network) if by_block else layer_tree(network)
+    network = network.structured
+    tree = block_tree(network) if by_block else layer_tree(network, repeats_once=repeats_once)
     count = len(tree.boxes)
     if count > MAX_BOXES:
         hint = "" if by_block else "; --by-block draws one box per repeat or join"
+        hint = hint if by_block or repeats_once else f"; --repeats once draws repeats once{hint}"
         raise UsageError(
             f"a diagram of {count:,} boxes", f"is too large: at most {MAX_BOXES:,} are drawn{hint}"
         )
-    boxes = [Box(label, stages) for label, stages in zip(tree.labels, tree.boxes, strict=True)]
+    boxes = [
+        Box(label, stages, times=times)
+        for label, stages, times in zip(tree.labels, tree.boxes, tree.times, strict=True)
+    ]
     layout = compute_layout(tree, box_sizes(network, boxes))
-    *bounds, input_bounds = layout.bounds
+    bounds, inputs = layout.bounds[: len(boxes)], layout.bounds[len(boxes) :]
     placed = tuple(box._replace(bounds=bounds) for box, bounds in zip(boxes, bounds, strict=True))
-    return Diagram(network, placed, input_bounds, layout.edges, layout.width, layout.height)
+    return Diagram(network, placed, inputs, layout.edges, layout.frames, layout.width, layout.height)

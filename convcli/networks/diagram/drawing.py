@@ -30,7 +30,7 @@ from convcli.networks.diagram.boxes import (
     truncate,
 )
 from convcli.networks.diagram.diagram import Diagram
-from convcli.networks.diagram.layout import Edge
+from convcli.networks.diagram.layout import Edge, FrameBounds
 from convcli.networks.diagram.legend import LEGEND_WIDTH, MARGIN, draw_legend
 from convcli.networks.diagram.scales import Scales, percent_text
 from convcli.networks.diagram.symbols import BAR_THICKNESS, FILLS, bar, image_icon
@@ -90,9 +90,11 @@ def network_drawing(diagram: Diagram, name: str) -> Drawing:
     shapes = [
         *header,
         *legend,
+        *(shape for frame in reversed(diagram.frames) for shape in _draw_frame(frame, left, top)),
         *(_draw_edge(edge, left, top) for edge in diagram.edges),
-        *_draw_input(diagram, scales, left, top),
     ]
+    for number in range(len(diagram.inputs)):
+        shapes += _draw_input(diagram, number, scales, left, top)
     for number, box in enumerate(diagram.boxes, 1):
         shapes += _draw_box(box, number, scales, left, top)
     return Drawing(
@@ -119,18 +121,35 @@ def _draw_edge(edge: Edge, left: float, top: float) -> Line:
 # Boxes ----------------------------------------------------------------------------------------------------
 
 
-def _draw_input(diagram: Diagram, scales: Scales, left: float, top: float) -> list[Shape]:
-    size = diagram.network.input
-    x, y, width, height = diagram.input
+def _draw_frame(frame: FrameBounds, left: float, top: float) -> Iterator[Shape]:
+    """Yield the frame of a repeat and its label."""
+    x, y, width, height = frame.bounds
+    x, y = x + left, y + top
+    yield Rectangle(
+        x=x, y=y, width=width, height=height, fill=None, stroke=Ink.STRONG_BLUE, radius=6,
+        title=f"repeated {frame.times:,} times; each box sums up all of them",
+    )  # fmt: skip
+    label = truncate(f"{frame.times:,} x", width / 2 - 12, LABEL_SIZE)
+    yield left_aligned_text(x + 6, y + 9, label, LABEL_SIZE, bold=True)
+
+
+def _draw_input(diagram: Diagram, number: int, scales: Scales, left: float, top: float) -> list[Shape]:
+    """Return the box of an input: the first in the order of the network is the main one."""
+    ports = diagram.network.inputs
+    size = ports[number].size if ports else diagram.network.input
+    name = f"input {ports[number].name}" if len(ports) > 1 and ports[number].name else "input"
+    x, y, width, height = diagram.inputs[number]
+    if not width:  # nothing reads it
+        return []
     x, y = x + left, y + top
     frame = Rectangle(
         x=x, y=y, width=width, height=height, fill=Ink.PAPER, stroke=Ink.LINE, radius=4,
-        title=f"input {format_size(size)}", name=INPUT_NAME,
+        title=f"{name} {format_size(size)}", name=INPUT_NAME if number == 0 else "",
     )  # fmt: skip
     return [
         frame,
         *_draw_icon(size, scales, x, y + height / 2),
-        *_draw_texts(["input", format_size(size)], x, y, width),
+        *_draw_texts([name, format_size(size)], x, y, width),
     ]
 
 
@@ -149,7 +168,7 @@ def _draw_box(box: Box, number: int, scales: Scales, left: float, top: float) ->
         title=_tooltip(box, scales),
         name=box_name(number),
     )
-    if len(box.stages) > 1:  # a stack of cards
+    if box.is_block:  # a stack of cards
         yield replace(frame, x=x + CARD_OFFSET, y=y + CARD_OFFSET, title="", name="")
     yield frame
     if height == SLIM:
@@ -214,7 +233,7 @@ def _tooltip(box: Box, scales: Scales) -> str:
         f"input {format_size(first.input)}, output {format_size(box.output)}",
         *(f"{what} {_format_count(count, total)}" for what, count, total in costs),
     ]
-    if len(box.stages) > 1:
+    if box.is_block:
         texts = [
             truncate(stage.text, MAX_TOOLTIP_WIDTH, DETAIL_SIZE) for stage in box.stages[:MAX_LISTED_LAYERS]
         ]

@@ -14,6 +14,7 @@ FILLS = {
     BoxKind.NORMALIZATION: Ink.GRAY,
     BoxKind.ACTIVATION: Ink.PAPER,
     BoxKind.JOIN: Ink.RED,
+    BoxKind.OTHER: Ink.YELLOW,
     BoxKind.SHAPE: Ink.PAPER,
 }
 

@@ -1,6 +1,5 @@
 """The items of the layer grammar for the layers of a network: branches, joins, tags and repeats."""
 
-import re
 from collections.abc import Iterable, Sequence
 from math import inf
 from typing import NamedTuple, cast
@@ -25,11 +24,11 @@ from convcli.networks.text.spec import (
     Use,
 )
 from convcli.networks.text.structure import Branched, Joined, Part, Single, Start, find_structure
+from convcli.networks.text.tag_names import TagNames
 
 __all__ = ["Recovered", "recover_items", "worded_layer"]
 
 NOWHERE = Position(1, 1)  # items that were not typed
-MAX_NAME = 24  # letters of a tag
 MANY_USES = 2  # of a tag that a repeat may contain
 
 
@@ -42,7 +41,7 @@ class Recovered(NamedTuple):
     stages : list of int
         The number of each layer of the items, with repeats written out, among the layers of the network.
     input_tags : tuple of str
-        Names of the input.
+        Name of each input; nothing if there is one and no item names it.
     """
 
     items: tuple[Item, ...]
@@ -155,12 +154,10 @@ class _Recovery:
         self.owners: dict[int, int] = {}  # of shared weights: the first node in the order of the text
         self.shared: dict[int, int] = {}
         self.owned: set[int] = set()  # whose weights others share
-        self.names: dict[int, str] = {}
-        self.taken: set[str] = set()
+        self.names = TagNames(graph)
         self.input_tags: list[str] = []
         self.layers: dict[tuple[Layer, int | None], tuple[Layer, int, int]] = {}
         self.place = 0
-        self.counts: dict[str, int] = {}
 
     # Order and uses ---------------------------------------------------------------------------------------
 
@@ -208,8 +205,8 @@ class _Recovery:
 
     def beginning(self, elements: list[Element]) -> list[Element]:
         """Return the elements of the top level, with the side outputs of the input before them."""
-        if self.graph.inputs == 1 and 1 in self.uses:
-            self.input_tags.append(self.name(1))
+        if self.graph.inputs > 1 or 1 in self.uses:
+            self.input_tags = [self.names.of(node) for node in range(1, self.graph.inputs + 1)]
         return [*self.side_elements(1), *elements]
 
     def elements(self, parts: Sequence[Part]) -> list[Element]:
@@ -229,6 +226,10 @@ class _Recovery:
                 found.append(self.reference(("use",), owner, _Again(part.node, owner)))
             elif self.graph.is_layer(part.node):
                 found.append(self.single(part.node))
+            else:  # an input that is not the first
+                found.append(self.reference(("from",), part.node, Start(part.node)))
+                found += self.side_elements(part.node)
+                continue
             if self.graph.is_layer(part.node):
                 self.place += 1
             if part.node in self.uses:
@@ -270,7 +271,7 @@ class _Recovery:
 
     def is_local(self, node: int) -> bool:
         """Whether a tag is read so rarely that a repeat could contain all of it."""
-        return self.uses[node].count <= MANY_USES and self.graph.is_layer(node) and node not in self.owned
+        return self.graph.is_layer(node) and node not in self.owned and self.uses[node].count <= MANY_USES
 
     def side_elements(self, node: int) -> list[Element]:
         found = []
@@ -347,7 +348,7 @@ class _Recovery:
             elif isinstance(part, _Layer):
                 item = LayerItem(part.layer, NOWHERE)
             elif isinstance(part, _Tagged):
-                item = Tag(self.name(part.node), NOWHERE)
+                item = Tag(self.names.of(part.node), NOWHERE)
             elif isinstance(part, _Branches):
                 branches = tuple(tuple(self.items(branch)) for branch in part.branches)
                 item = Join(cast("JoinKind", part.kind), branches, NOWHERE, part.splits)
@@ -355,11 +356,11 @@ class _Recovery:
                 item = Out(tuple(self.items(part.body)), NOWHERE)
             elif isinstance(part, Joined):
                 kind = cast("JoinKind", self.graph.stage(part.node).layer.type)
-                item = JoinTag(kind, self.name(part.other), NOWHERE)
+                item = JoinTag(kind, self.names.of(part.other), NOWHERE)
             elif isinstance(part, _Again):
                 stage = self.graph.stage(part.owner)
                 item = Use(
-                    self.name(part.owner),
+                    self.names.of(part.owner),
                     LayerItem(worded_layer(stage.layer, stage.input), NOWHERE),
                     1,
                     0,
@@ -367,31 +368,6 @@ class _Recovery:
                 )
             else:
                 assert isinstance(part, Start)
-                item = From(self.name(part.node), NOWHERE)
+                item = From(self.names.of(part.node), NOWHERE)
             found.append(item)
         return found
-
-    def name(self, node: int) -> str:
-        """Return the name of a node's output, chosen when it is first needed."""
-        if node not in self.names:
-            self.names[node] = self.new_name(node)
-            self.taken.add(self.names[node])
-        return self.names[node]
-
-    def new_name(self, node: int) -> str:
-        if not self.graph.is_layer(node):
-            return self.free_name("input")
-        stage = self.graph.stage(node)
-        if stage.tags and stage.tags[0] not in self.taken:
-            return stage.tags[0]
-        module = re.sub(r"[^\w.:-]+", "-", stage.name).strip("-.")
-        while len(module) > MAX_NAME and "." in module:
-            module = module.partition(".")[2]
-        return self.free_name(module[-MAX_NAME:] or "skip")
-
-    def free_name(self, name: str) -> str:
-        """Return a name that is not taken: a number is added if it is."""
-        if name != "skip" and name not in self.taken:
-            return name
-        self.counts[name] = number = self.counts.get(name, 0 if name == "skip" else 1) + 1
-        return self.free_name(f"{name}{'-' * (name != 'skip')}{number}")

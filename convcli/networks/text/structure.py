@@ -79,7 +79,8 @@ def find_structure(graph: Dataflow) -> Structure:
         return Structure((), [])
     main = _flat(_run_all(finder.run(graph.ends[-1], 1)).parts)
     hosts = {node: (order, node) for order, node in enumerate(_nodes(main))}
-    hosts[1] = (-1, 1)
+    if graph.inputs == 1:
+        hosts[1] = (-1, 1)
     sides: list[tuple[int, tuple[Part, ...]]] = []
     for end in graph.ends[:-1]:
         if end in finder.order:
@@ -90,7 +91,7 @@ def find_structure(graph: Dataflow) -> Structure:
         read = [node for node in _references(body) if node not in inside]
         host = max((hosts[node] for node in read), default=(-1, 1))
         hosts |= dict.fromkeys(inside, host)
-        if body and body[0] == Start(host[1]):
+        if body and body[0] == Start(host[1]) and (host[1] > graph.inputs or graph.inputs == 1):
             body = body[1:]
         sides.append((host[1], body))
     return Structure(main, sides)
@@ -212,7 +213,7 @@ class _Finder:
         depth = 1 + max(run.depth for run in runs.values())
         count = 1 + sum(run.layers for run in runs.values())
         whole = self.area(node)  # the inside of a gate, which is smaller, does not count
-        area = min(whole, *(run.area for operand, run in runs.items() if self.area(operand) >= whole))
+        area = min([whole, *(run.area for operand, run in runs.items() if self.area(operand) >= whole)])
         is_nested = not frame.is_crossed and not repeated and depth <= MAX_NESTED
         if is_nested and (
             len(filled) > 1
