@@ -4,7 +4,8 @@ Each layer keeps some arrays of the forward pass until the backward pass has use
 
 - convolutions and dense layers keep their input; normalization keeps its input and the numbers that it was
   normalized with (mean and variance of each channel for ``bn``, of each position for ``ln``, ...);
-- relu, relu6, sigmoid, tanh, elu and softmax keep their output, other activations their input;
+- relu, relu6, leakyrelu, sigmoid, tanh, elu and softmax keep their output (so they may work in place), other
+  activations their input;
 - max pooling keeps its input and the position of each maximum (8 bytes), average pooling its input; global
   average pooling is a mean and keeps nothing;
 - a product keeps both factors; dropout keeps its output and a mask of the same size.
@@ -36,10 +37,11 @@ KEEPS_INPUT = frozenset(
     [
         *("conv", "dw", "tconv", "fc", "scale", "blurpool", "maxpool", "avgpool", "gmp"),
         *("bn", "ln", "gn", "instancenorm", "rms", "lrn"),
-        *("silu", "gelu", "hardswish", "leakyrelu", "prelu", "mish", "hardsigmoid", "softplus"),
+        *("silu", "gelu", "hardswish", "prelu", "mish", "hardsigmoid", "softplus"),
     ]
 )
-KEEPS_OUTPUT = frozenset(["relu", "relu6", "sigmoid", "tanh", "elu", "softmax", "logsoftmax"])
+KEEPS_NOTHING = frozenset(["add", "concatenate", "slice", "subtract"])  # of operations without a word
+KEEPS_OUTPUT = frozenset(["relu", "relu6", "leakyrelu", "sigmoid", "tanh", "elu", "softmax", "logsoftmax"])
 
 
 class Optimizer(StrEnum):
@@ -155,7 +157,7 @@ def _own_bytes(stage: Stage, batch: int, dtype: Dtype) -> int | None:
     """Return the bytes that only this layer keeps: statistics, positions, masks; None if unknown."""
     layer, kind = stage.layer, str(stage.layer.type)
     if isinstance(layer, FileOperation):
-        return 0 if layer.is_known and kind in ("slice", "concatenate") else None
+        return 0 if layer.is_known and kind in KEEPS_NOTHING else None
     values, channels = value_count(stage.output), channels_of(stage.input)
     if values is None or channels is None:
         return None

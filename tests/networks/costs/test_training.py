@@ -1,4 +1,8 @@
-"""The memory of training, by hand."""
+"""The memory of training, by hand, and against what PyTorch's autograd was measured to keep."""
+
+from pathlib import Path
+
+import pytest
 
 from convcli.networks.costs.training import Optimizer, TrainingMemory, training_memory
 from convcli.networks.costs.units import Dtype
@@ -8,6 +12,26 @@ from convcli.networks.sources import network
 
 def kept(text: str, size: tuple[int, ...] = (8, 8, 4), *, batch: int = 1) -> list[int | None]:
     return [layer.kept for layer in training_memory(network(text, size), batch=batch)]
+
+
+MODELS = Path(__file__).parents[2] / "data" / "models"
+MEASURED = {  # MiB of the tensors that autograd saves for a mini-batch of 2 in float32, without parameters
+    "resnet18": 42.34,
+    "vgg19_bn": 263.22,
+    "resnext50_32x4d": 214.27,
+    "wide_resnet50_2": 214.27,
+    "mnasnet1_0": 84.57,
+    "mobilenet_v3_large": 84.23,
+    "convnext_tiny": 208.20,
+    "tiny_yolov2": 125.89,
+}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_autograd_keeps_as_much(name: str) -> None:
+    net = network("resnet18" if name == "resnet18" else MODELS / f"{name}.net")
+    memory = training_memory(net, batch=2)
+    assert TrainingMemory.sum(memory).kept == pytest.approx(MEASURED[name] * (1 << 20), rel=2.5e-4)
 
 
 N = 8 * 8 * 4 * 4  # bytes of the input
