@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Grouping", "Row", "table_rows"]
 
 Path = tuple[str, ...]
+MAX_LEVELS = 50  # of modules, as each takes a call; what is deeper has its path in one piece
 
 
 class Row(NamedTuple):
@@ -90,7 +91,10 @@ def table_rows(
             for text, stages in network.stages_by_block
         ]
     if has_modules and (has_headings or depth is not None):
-        modules = [(tuple(stage.name.split(".")) if stage.name else (), stage) for stage in network.layers]
+        modules = [
+            (tuple(stage.name.split(".", MAX_LEVELS - 1)) if stage.name else (), stage)
+            for stage in network.layers
+        ]
         rows = _module_rows(modules, 0, 0, depth, has_headings=has_headings)
         return [row._replace(module="") for row in rows] if has_headings else list(rows)
     if depth is not None:

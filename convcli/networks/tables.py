@@ -150,7 +150,14 @@ class Table(NamedTuple):
 
 
 def _raw_text(cell: Cell) -> str:
-    return "" if cell is None else str(cell)
+    """Return a cell as text in one line; names in model files can hold anything."""
+    text = "" if cell is None else str(cell)
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def _format_cell(cell: Cell) -> str:

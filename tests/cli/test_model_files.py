@@ -245,6 +245,31 @@ def test_an_output_of_unknown_size_fails_too(convcli: Runner, tmp_path: Path) ->
     )
 
 
+def test_names_of_files_cannot_break_lines_or_move_the_cursor(convcli: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "names.onnx"
+    foo = node("Foo\n\x1b[1m\tBar", ["x\t"], ["y\n"], domain="com.acme", name="/a\tb/\x1b[31m/Foo")
+    path.write_bytes(model(graph([foo], [value("x\t", ["N\n", 3, "\x1b", 8])], [value("y\n")])))
+    for options in ([], ["--csv"], ["--md"], ["--text"], ["--json"], ["--depth", "1"], ["--max-params", "9"]):
+        ran = convcli("params", path, "--n", "8", *options)
+        assert set(ran.out + ran.err) & set("\x1b\r") == set()
+        assert "Foo\\n\\x1b[1m\\tBar" in ran.out or options == ["--json"]
+    assert len(convcli("params", path, "--n", "8").out.splitlines()) == 3
+    assert convcli("params", path).err.count("\n") == 1
+
+
+def test_modules_may_be_nested_deeply(convcli: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "deep.onnx"
+    count = 150
+    nodes = [
+        node("Relu", [f"x{number}"], [f"x{number + 1}"], name="/" + "m/" * number + "Relu")
+        for number in range(count)
+    ]
+    path.write_bytes(model(graph(nodes, [value("x0", ["N", 3, 8, 8])], [value(f"x{count}")])))
+    ran = convcli("params", path, "--text")
+    assert (ran.code, ran.out.count("relu")) == (0, count)
+    assert len(record_of(convcli, "params", path, "--depth", "40")["modules"]) == 41
+
+
 # Several inputs and outputs, from a reader written here ---------------------------------------------------
 
 

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
+from convcli.cli.terminal.output import escaped
 from convcli.networks.costs.units import FLOPS_PER_MAC, Dtype
 from convcli.networks.layer_types.dense import Dense
 from convcli.networks.network import Network, Port
+from convcli.networks.stages import Stage
 from convcli.networks.tables import receptive_field_texts
 from convcli.sizes.text import format_size
 
@@ -63,13 +65,17 @@ def shape_summary(network: Network) -> list[tuple[str, str]]:
     lines += [
         (
             "misaligned",
-            f"{stage.text}{f' ({stage.place})' * bool(stage.place)}: the first units of its branches are "
-            f"centered at {stage.misaligned}",
+            f"{_place(stage)}: the first units of its branches are centered at {stage.misaligned}",
         )
         for stage in network.layers
         if stage.misaligned
     ]
     return lines
+
+
+def _place(stage: Stage) -> str:
+    """Return the text of a layer, and where it stands."""
+    return escaped(f"{stage.text} ({stage.place})" if stage.place else stage.text)
 
 
 def _receptive_field(network: Network) -> list[tuple[str, str]]:
@@ -106,7 +112,7 @@ def params_summary(network: Network, costs: CostUnits) -> list[tuple[str, str]]:
 
 def _ports(label: str, ports: Sequence[Port]) -> list[tuple[str, str]]:
     """Return a line with the names and sizes of several inputs or outputs."""
-    texts = [f"{port.name} {format_size(port.size)}".lstrip() for port in ports]
+    texts = [f"{escaped(port.name)} {format_size(port.size)}".lstrip() for port in ports]
     return [(label, ", ".join(texts))] if texts else []
 
 
@@ -122,8 +128,9 @@ def uncounted(network: Network) -> str:
     '1 operation not counted: com.acme.Foo'
     """
     count, names = sum(network.unknown.values()), list(network.unknown)
+    listed = ", ".join(map(escaped, names[:MAX_NAMED]))
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return f"{count:,} operation{'s'[: count != 1]} not counted: {', '.join(names[:MAX_NAMED])}{more}"
+    return f"{count:,} operation{'s'[: count != 1]} not counted: {listed}{more}"
 
 
 def _at_least(known: int, count: int | None) -> str:
@@ -185,7 +192,7 @@ def _notes(network: Network) -> list[tuple[str, str]]:
     """Return a line about a model file whose counts are not those of the learned network."""
     stored = [f"stored parameters: {FOLDED}"] * network.is_stored
     notes = [*stored, *([uncounted(network)] if network.unknown else [])]
-    return [(network.model_file, "; ".join(notes))] if notes else []
+    return [(escaped(network.model_file), "; ".join(notes))] if notes else []
 
 
 def _difference(first: int, second: int) -> str:
