@@ -108,6 +108,15 @@ def relu6(b: ModelBuilder, x: Array) -> Array:
     return b.add(OperationKind.OTHER, relu, x.shape, function="min", constant=6)
 
 
+def hardsigmoid_by_clipping(b: ModelBuilder, x: Array) -> Array:
+    return b.function("clip 0 1", b.scalar(ADD, b.scalar(MUL, x, 1 / 6), 0.5))
+
+
+def softplus_with_threshold(b: ModelBuilder, x: Array) -> Array:
+    large = b.add(OperationKind.OTHER, x, x.shape, function="greater", constant=20)
+    return b.add(OperationKind.OTHER, (large, x, b.elementwise("softplus", x)), x.shape, function="where")
+
+
 def sigmoid(b: ModelBuilder, x: Array) -> Array:
     return b.scalar(DIV, b.scalar(ADD, b.function("exp", b.function("neg", x)), 1), 1, reverse=True)
 
@@ -119,7 +128,8 @@ def sigmoid(b: ModelBuilder, x: Array) -> Array:
         (gelu, "gelu"), (gelu_of_halves, "gelu"), (gelu_tanh, "gelu"), (gelu_tanh_by_products, "gelu"),
         (quick_gelu, "gelu"), (hardsigmoid, "hardsigmoid"), (hardswish, "hardswish"),
         (hardswish_divided_last, "hardswish"), (hardswish_of_hardsigmoid, "hardswish"), (mish, "mish"),
-        (softplus, "softplus"), (relu6, "relu6"), (sigmoid, "sigmoid"),
+        (softplus, "softplus"), (softplus_with_threshold, "softplus"),
+        (hardsigmoid_by_clipping, "hardsigmoid"), (relu6, "relu6"), (sigmoid, "sigmoid"),
     ],
 )  # fmt: skip
 def test_an_activation_that_is_written_out_is_one_layer(build: Pattern, kind: str) -> None:

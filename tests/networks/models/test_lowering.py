@@ -222,3 +222,12 @@ def test_weights_that_are_computed_count_where_they_are_read() -> None:
     assert [(stage.text, stage.output, stage.params, stage.input_tensors) for stage in net.layers] == [
         ("concatenate", (5, 6), 6, (0,))
     ]  # fmt: skip
+
+
+def test_averages_over_the_channels_keep_positions_and_others_do_not() -> None:
+    builder = ModelBuilder()
+    x = builder.convolution(builder.input(1, 3, 8, 10), 4, 3)
+    net = builder.network(builder.mean(x, 1), builder.mean(x, 2), builder.mean(x, 1, 2, 3))
+    assert [(stage.text, stage.output, stage.fields is None) for stage in net.layers[1:]] == [
+        ("mean", (8, 10, 1), False), ("mean", (1, 10, 4), True), ("mean", (1, 1, 1), True)
+    ]  # fmt: skip

@@ -123,6 +123,23 @@ def test_sizes_are_computed_from_the_shape_of_the_input() -> None:
     assert kinds_of(found) == [(K.SLICE, "Slice"), (K.RESHAPE, "Reshape")]
 
 
+def test_numbers_of_shapes_are_clipped() -> None:  # padding that TensorFlow calls SAME, as timm computes it
+    nodes = [
+        node("Clip", ["number", "zero", ""], ["positive"]),
+        node("Cast", ["positive"], ["side"], to=7),
+        node("Concat", ["one", "side"], ["target"], axis=0),
+        node("Reshape", ["x", "target"], ["a"]),
+        node("Clip", ["x", "zero", "one_number"], ["y"]),
+    ]
+    tensors = [
+        tensor("number", [1], [192.0]), tensor("zero", [], [0.0]), tensor("one", [1], [1]),
+        tensor("one_number", [], [1.0]),
+    ]  # fmt: skip
+    found = run(nodes, tensors, outputs=["a", "y"])
+    assert shapes_of(found)[0] == (1, 192)
+    assert [each.function for each in found.operations if each.kind == K.UNARY] == ["clip 0 1"]
+
+
 def test_numbers_that_grow_beyond_all_bounds_are_not_followed() -> None:
     nodes = [node("Mul", [f"n{place}", f"n{place}"], [f"n{place + 1}"]) for place in range(300)]
     nodes += [

@@ -1,10 +1,10 @@
 """Activations that are written out: expressions of one array, known by their values at a few points."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from operator import add, mul, sub, truediv
-from typing import Any, NamedTuple
+from operator import add, gt, lt, mul, sub, truediv
+from typing import NamedTuple
 
 from convcli.networks.layer_types.elementwise import Elementwise
 from convcli.networks.models.fusing.graph import OperationGraph, common_path
@@ -69,6 +69,8 @@ BINARY: dict[str, Callable[[float, float], float]] = {
     OperationKind.POWER: math.pow,
     "min": min,
     "max": max,
+    "greater": gt,
+    "less": lt,
 }
 WRITTEN_OUT: list[tuple[str, Function]] = [
     *LAYERS.items(),
@@ -141,20 +143,23 @@ class ActivationSamples:
 
     def _expressions(self, operation: Operation) -> list[Expression]:
         """Return the output of an operation as expressions of earlier arrays, the nearest first."""
-        if operation.weights or not 0 < len(operation.inputs) < 3:
+        if operation.weights or not 0 < len(operation.inputs) < 4:
             return []
         function = _function(operation)
         if function is None:
             return []
-        if len(operation.inputs) == 1:
-            return _computed(function, [(one, one.values) for one in self._of(operation.inputs[0])])
-        others = {other.root.number: other for other in self._of(operation.inputs[1])}
-        pairs = [
-            (one, tuple(zip(one.values, others[one.root.number].values, strict=True)))
-            for one in self._of(operation.inputs[0])
-            if one.root.number in others
-        ]
-        return _computed(lambda pair: function(*pair), pairs)
+        first, *others = ({one.root.number: one for one in self._of(array)} for array in operation.inputs)
+        results = []
+        for number, expression in first.items():
+            if expression.operations == MAX_OPERATIONS or not all(number in other for other in others):
+                continue
+            arguments = zip(expression.values, *(other[number].values for other in others), strict=True)
+            try:
+                values = tuple(function(*values) for values in arguments)
+            except (ValueError, OverflowError, ZeroDivisionError):
+                continue  # it has no value at one of the points
+            results.append(Expression(expression.root, values, expression.operations + 1))
+        return results
 
     def _of(self, array: Array) -> list[Expression]:
         """Return an array as expressions of others, and of itself if it may be the root of one."""
@@ -164,27 +169,17 @@ class ActivationSamples:
         return [Expression(array, POINTS, 0), *earlier][:MAX_ROOTS]
 
 
-def _computed(
-    function: Callable[[Any], float], pairs: Sequence[tuple[Expression, tuple[Any, ...]]]
-) -> list[Expression]:
-    """Return expressions of one more operation, without those that have no value at one of the points."""
-    results = []
-    for expression, arguments in pairs:
-        if expression.operations < MAX_OPERATIONS:
-            try:
-                values = tuple(map(function, arguments))
-            except (ValueError, OverflowError, ZeroDivisionError):
-                continue
-            results.append(Expression(expression.root, values, expression.operations + 1))
-    return results
-
-
 def _function(operation: Operation) -> Callable[..., float] | None:
     """Return what an operation computes of its inputs; None if that is not known."""
     kind, constant = operation.kind, operation.constant
     if kind == OperationKind.LAYER:
         return LAYERS.get(operation.layer.type) if isinstance(operation.layer, Elementwise) else None
     name = operation.function if kind in (OperationKind.UNARY, OperationKind.OTHER) else str(kind)
+    if name == "where" and len(operation.inputs) == 3:
+        return lambda chosen, one, other: one if chosen else other
+    if name.startswith("clip "):
+        low, high = map(float, name.split()[1:])
+        return lambda x: min(max(x, low), high)
     if constant is None and len(operation.inputs) == 1:
         return FUNCTIONS.get(name)
     binary = BINARY.get(name.removeprefix("reverse "))

@@ -107,7 +107,8 @@ class StageList:
             layout = (self.rules.of_aligned if aligned else self.rules.guessed)(operation, inputs)
         number = inputs[0].number if layer.is_view and inputs else self.builder.new_tensor()
         result, misaligned = Value(operation.output.shape, layout, number), ""
-        if result.size and inputs and (operation.kind in ELEMENTWISE or isinstance(layer, JoinLayer)):
+        keeps = isinstance(layer, JoinLayer) or _keeps_positions(operation, inputs)
+        if keeps and result.size:
             fields, misaligned = joined_fields([value.tensor for value in inputs], result.size[:-1])
             result = result._replace(fields=fields)
         self.append(
@@ -199,6 +200,15 @@ class StageList:
         return result
 
 
+def _keeps_positions(operation: Operation, inputs: Sequence[Value]) -> bool:
+    """Whether each value of the output depends on the values at its position alone."""
+    if operation.kind not in (OperationKind.MEAN, OperationKind.MAXIMUM):
+        return operation.kind in ELEMENTWISE and bool(inputs)
+    shape = inputs[0].shape or ()
+    over_channels = operation.axes == (inputs[0].layout.channels_of(shape),)
+    return over_channels and len(operation.output.shape or ()) == len(shape)
+
+
 def _check_output(operation: Operation, output: Size, stated: Size) -> None:
     """Refuse a size in the file that is not that of the layer."""
     if output != stated:
@@ -231,4 +241,6 @@ def file_word(operation: Operation) -> str:
     kind = operation.kind
     if kind in (OperationKind.UNKNOWN, OperationKind.OTHER):
         return operation.source
+    if kind == OperationKind.EMBEDDING:
+        return str(kind)
     return operation.function or BINARY_WORDS.get(kind) or str(kind)

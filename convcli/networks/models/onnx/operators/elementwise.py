@@ -27,6 +27,7 @@ LAYERS = {
     "FastGelu": "gelu", "QuickGelu": "gelu",
     "QLinearSigmoid": "sigmoid", "QLinearLeakyRelu": "leakyrelu", "QLinearSoftmax": "softmax",
 }  # fmt: skip
+CLIPPING_LAYERS: dict[tuple[float, float], str] = {(0, 6): "relu6", (0, float("inf")): "relu"}
 FUNCTIONS = (
     "Celu", "Softsign", "ThresholdedRelu", "Hardmax", "Erf", "Exp", "Log", "Sqrt", "Abs", "Neg",
     "Sign", "Floor", "Ceil", "Round", "Reciprocal", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh",
@@ -66,18 +67,24 @@ def arithmetic(call: Call, name: str, first: Value, second: Value) -> Value:
         if result is not None and result[0] is not None:
             return folded(*result, dtype)
     shape, inputs = joined_shape(call, first, second), [first, second]
-    kind = ARITHMETIC.get(name)
+    kind, constant = ARITHMETIC.get(name), _constant_of(inputs)
     if kind is None:
-        return call.emit(OperationKind.OTHER, shape, inputs=inputs, dtype=dtype, function=name.lower())
-    constants = [value for value in inputs if value.is_constant]
-    scalar = constants[0].scalar if len(constants) == 1 else None
-    constant = None if scalar is None else float(scalar)
+        return call.emit(
+            OperationKind.OTHER, shape, inputs=inputs, dtype=dtype, function=name.lower(), constant=constant
+        )
     is_reversed = first.is_constant and kind not in (OperationKind.ADD, OperationKind.MULTIPLY)
     if is_reversed and not first.parameters:  # 1 - x, 2 / x: the operands of an operation are in order
         return call.emit(
             OperationKind.UNARY, shape, inputs=inputs, function=f"reverse {kind}", constant=constant
         )
     return call.emit(kind, shape, inputs=inputs, constant=constant)
+
+
+def _constant_of(values: Sequence[Value]) -> float | None:
+    """Return the number that is combined with an array; None if there is none."""
+    constants = [value for value in values if value.is_constant]
+    scalar = constants[0].scalar if len(constants) == 1 else None
+    return None if scalar is None else float(scalar)
 
 
 def _numbers_of(value: Value) -> tuple[tuple[Number, ...], Shape]:
@@ -119,7 +126,10 @@ def _extremum(name: str) -> Callable[[Call, Value, Value], Value]:
             if found is not None and found[0] is not None:
                 return folded(*found, first.dtype)
         shape = joined_shape(call, first, second)
-        return call.emit(OperationKind.OTHER, shape, inputs=[first, second], function=name.lower())
+        inputs = [first, second]
+        return call.emit(
+            OperationKind.OTHER, shape, inputs=inputs, function=name.lower(), constant=_constant_of(inputs)
+        )
 
     return fold
 
@@ -166,14 +176,21 @@ def function(name: str) -> Rule:
 
 
 def clip(call: Call) -> Results:
-    """Clip: from 0 to 6 it is relu6."""
+    """Clip: from 0 to 6 it is relu6; what numbers of shapes become is computed."""
+    data = call.input()
     low = call.number("min", float("-inf")) if call.optional(1) is None else call.input(1).scalar
     high = call.number("max", float("inf")) if call.optional(2) is None else call.input(2).scalar
-    if (low, high) == (0, 6):
-        return activation(call, call.input(), "relu6")
-    if (low, high) == (0, float("inf")):
-        return activation(call, call.input(), "relu")
-    return function("Clip")(call)
+    if low is None or high is None:
+        return function("Clip")(call)
+    if data.numbers is not None:
+        result = elementwise(lambda number: min(max(number, low), high), _numbers_of(data))
+        if result is not None and result[0] is not None:
+            return folded(*result, data.dtype)
+    if (low, high) in CLIPPING_LAYERS:
+        return activation(call, data, CLIPPING_LAYERS[low, high])
+    return call.emit(
+        OperationKind.UNARY, call.shape(), inputs=[data], weights=(), function=f"clip {low:g} {high:g}"
+    )
 
 
 def learned_slope(call: Call) -> Results:
