@@ -412,3 +412,33 @@ def test_as_net_checks_expectations(params: Runner) -> None:
 
 def test_as_net_needs_a_network(params: Runner) -> None:
     assert_refused(params("--f", "3", "--c-in", "2", "--c-out", "2", "--as-net"), "--as-net: needs a")
+
+
+# Sounds and volumes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (("--n", "16x112x112x3", "--f", "3x7x7", "--s", "1x2x2", "--c-out", "64"), (3 * 7 * 7 * 3 + 1) * 64),
+        (("--n", "16x112x112x3", "--f", "3", "--c-out", "4"), (27 * 3 + 1) * 4),
+        (("--f", "3x7x7", "--c-in", "3", "--c-out", "4"), (3 * 7 * 7 * 3 + 1) * 4),
+        (("--n", "8000x2 1d", "--f", "80", "--c-out", "4"), (80 * 2 + 1) * 4),
+        (("--n", "8000 1d", "--c-in", "2", "--f", "80", "--c-out", "4"), (80 * 2 + 1) * 4),
+        (("--n", "16x16x16 3d", "--c-in", "2", "--f", "5", "--c-out", "4", "--no-bias"), 125 * 2 * 4),
+        (("--n", "9x9x9x2", "--dense", "4"), (9**3 * 2 + 1) * 4),
+    ],
+)
+def test_parameters_on_sounds_and_volumes(convcli: Runner, arguments: tuple[str, ...], count: int) -> None:
+    assert convcli("params", *arguments).all == (0, f"{count}\n", "")
+
+
+def test_the_costs_of_a_layer_on_a_volume(terminal: Runner) -> None:
+    ran = terminal("params", "--n", "16x113x112x3", "--f", "3x7x7", "--s", "1x2x2", "--c-out", "64")
+    positions, weights = 14 * 54 * 53, 3 * 7 * 7 * 3 * 64
+    assert ran.out.startswith(
+        "(3·7·7·3 + 1)·64 = 28,288\n\nweights      3x7x7x3x64\nbias         1x1x1x1x64\n"
+    )
+    assert f"output       14x54x53x64: {positions * 64:,} activations\n" in ran.out
+    assert f"MACs         {positions * weights:,} multiply-accumulates" in ran.out
+    assert f"sharing      each weight is used at {positions:,} positions\n" in ran.out

@@ -499,3 +499,136 @@ def test_an_output_padding_that_fits_one_axis_only_is_refused_with_one_that_work
     assert ran.err.endswith("at most 0 vertically and 4 horizontally; 0x1 works\n")
     ran = convcli("shape", "--n", "1x100x1", network.format("op0x1"), "--json")
     assert (ran.code, json.loads(ran.out)["output"], ran.err) == (0, "1x100x1", "")
+
+
+# Sounds and volumes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "size"),
+    [
+        (("--n", "16x112x112x3", "--f", "3x7x7", "--s", "1x2x2", "--p", "1x3x3"), "16x56x56"),
+        (("--n", "16x112x112x3", "--f", "3", "--c-out", "64"), "14x110x110x64"),
+        (("--n", "16x9x9 3d", "--f", "3", "--p", "0:1x0:1x1:1"), "15x8x9"),
+        (("--n", "8000x1", "--f", "80x1"), "7921x1"),  # two numbers are an image
+        (("--n", "8000x1 1d", "--f", "80", "--s", "4", "--c-out", "8"), "1981x8"),
+        (("in 8000x1, conv 64 f80", "--last", "--expect", "7921x64"), "7921x64"),
+        (("in 16x8x8x1, conv 64 f3", "--last", "--expect", "14x6x6x64"), "14x6x6x64"),
+        (("in 16 3d, maxpool f2", "--last", "--expect", "8"), "8x8x8"),
+    ],
+)
+def test_size_on_sounds_and_volumes(shape: Runner, arguments: tuple[str, ...], size: str) -> None:
+    assert shape(*arguments).all == (0, f"{size}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (
+            ("--n", "16x113x112x3", "--f", "3x7x7", "--s", "1x2x4", "--c-out", "64"),
+            [
+                "14x54x27x64", "",
+                "depth     floor((16 + 2·0 - 3)/1) + 1 = 14",
+                "height    floor((113 + 2·0 - 7)/2) + 1 = 54",
+                "width     floor((112 + 2·0 - 7)/4) + 1 = 27",
+                "channels  one feature map for each of the 64 filters",
+                "unread    no slice", "          no row",
+                "          column 111, counted from 0 (1 of 112); input widths with no unread columns: 111, 115",
+            ],
+        ),
+        (
+            ("--n", "8001x1 1d", "--f", "80", "--s", "4"),
+            [
+                "1981", "",
+                "length  floor((8001 + 2·0 - 80)/4) + 1 = 1981",
+                "unread  position 8000, counted from 0 (1 of 8001); input lengths with no unread positions: 8000, 8004",
+            ],
+        ),
+        (
+            ("--n", "9x9x9x1", "--f", "3"),
+            [
+                "7x7x7", "",
+                "depth   floor((9 + 2·0 - 3)/1) + 1 = 7",
+                "height  floor((9 + 2·0 - 3)/1) + 1 = 7",
+                "width   floor((9 + 2·0 - 3)/1) + 1 = 7",
+                "unread  none: every input slice, row and column is read",
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_a_terminal_shows_a_line_per_axis(
+    terminal: Runner, arguments: tuple[str, ...], lines: list[str]
+) -> None:
+    assert terminal("shape", *arguments).out.splitlines() == lines
+
+
+def test_summaries_of_sounds_and_volumes(terminal: Runner) -> None:
+    sound = terminal("shape", "in 8000x1, conv 64 f3 s5, gap, mul { | conv 64 f1 }").out
+    assert "field   receptive field 3, stride (jump) 5, first unit centered at 1\n" in sound
+    assert "unread  positions of a layer's input that no window reads\n" in sound
+    volume = terminal("shape", "in 9x9x9x1, conv 64 f3 s5, add { | gap 2, conv 64 f1 }").out
+    assert "field   receptive field the whole input, stride" not in volume
+    assert "unread  slices, rows and columns of a layer's input that no window reads\n" in volume
+    pooled = terminal("shape", "in 99x1, mul { | gap, conv 1 f1 }").out
+    assert "field   receptive field the whole input, stride (jump) 1, first unit centered at 0\n" in pooled
+
+
+def test_json_of_sounds_and_volumes(shape: Runner) -> None:
+    volume = json.loads(shape("in 9x10x11x2, conv 4 f3x2x2 s2x3x1 p0:1x0:1x0:1", "--json").out)
+    (layer,) = volume["layers"]
+    assert (volume["receptive_field"], volume["jump"], volume["centre"]) == (
+        [3, 2, 2],
+        [2, 3, 1],
+        [1, 0.5, 0.5],
+    )
+    assert (layer["filter"], layer["stride"], layer["padding"]) == ("3x2x2", "2x3x1", "0:1x0:1x0:1")
+    assert [layer[key]["count"] for key in ("unread_slices", "unread_rows", "unread_columns")] == [0, 3, 0]
+    assert (layer["weights"], layer["bias"]) == ("3x2x2x2x4", "1x1x1x1x4")
+    sound = json.loads(shape("--n", "8001x2 1d", "--f", "80", "--s", "4", "--json").out)
+    (layer,) = sound["layers"]
+    assert (sound["receptive_field"], sound["jump"], sound["centre"]) == ([80], [4], [39.5])
+    assert layer["unread_rows"] == {"count": 1, "ranges": [[8000, 8000]]}
+    assert layer["unread_columns"] is None
+    assert "unread_slices" not in layer
+
+
+@pytest.mark.parametrize(
+    ("arguments", "solutions"),
+    [
+        (("--n", "16x112x112x3", "--f", "3", "--want", "16x112x112"), [("1x1x1", "1x1x1")]),
+        (
+            ("--n", "16x112x112x3", "--f", "3x7x7", "--s", "1x2x2", "--want", "16x56x56x64"),
+            [("1x3x3", "1x2x2")],
+        ),
+        (("--n", "9x9x9x1", "--f", "3", "--want", "9"), [("1", "1")]),
+        (("--n", "9x9x9x1", "--f", "3", "--p", "1", "--want", "9"), [("1", "1")]),
+        (("--n", "8000 1d", "--f", "80", "--want", "1981"), [("0", "4"), ("1", "4")]),
+    ],
+)
+def test_want_on_sounds_and_volumes(
+    shape: Runner, arguments: tuple[str, ...], solutions: list[tuple[str, str]]
+) -> None:
+    assert shape(*arguments).all == (0, "p\ts\n" + "".join(f"{p}\t{s}\n" for p, s in solutions), "")
+
+
+def test_a_wanted_size_has_as_many_sides_as_the_input(shape: Runner) -> None:
+    assert_refused(
+        shape("--n", "16x112x112x3", "--f", "3", "--want", "16x112"),
+        "--want 16x112: must be a side, or a size such as 16x112x112",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "err"),
+    [
+        (("--n", "3x16x112x112", "--f", "3"),
+         "note: input 3x16x112x112 has depth 3, height 16, width 112 and 112 channels; if its channels come first, give "
+         "16x112x112x3"),
+        (("--n", "3x16x112x112", "relu"),
+         "note: input 3x16x112x112 has depth 3, height 16, width 112 and 112 channels; if its channels come first, give "
+         "16x112x112x3"),
+    ],
+)  # fmt: skip
+def test_channels_of_volumes_may_come_first(shape: Runner, arguments: tuple[str, ...], err: str) -> None:
+    ran = shape(*arguments)
+    assert (ran.code, ran.err) == (0, f"convcli: {err}\n")

@@ -29,6 +29,7 @@ __all__ = [
 MAX_RANGES = 1000  # ranges of unread pixels listed in JSON
 MAX_SHOWN = 4  # and on a terminal
 UNREAD_PARTS = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
+ALL_PARTS = {1: "position", 2: "row and column", 3: "slice, row and column"}
 UNREAD_KEYS = {  # by the number of axes
     1: ("unread_rows",),
     2: ("unread_rows", "unread_columns"),
@@ -36,6 +37,7 @@ UNREAD_KEYS = {  # by the number of axes
 }
 SIZE_DEPENDENT_KEYS = (
     "input", "output", "macs", "activations", "peak_activations", "padding", "unread_rows", "unread_columns",
+    "unread_slices",
     "batch_macs", "batch_flops", "batch_activations", "batch_peak_activations",
 )  # fmt: skip
 
@@ -247,7 +249,7 @@ def _explanation(layer: Convolution | Pooling, size: Size) -> str:
         lines.append((label, f"one feature map for each of the {layer.filters} filters"))
     parts = UNREAD_PARTS[rank]
     if all(axis.unread_count() == 0 for axis in axes):
-        lines.append(("unread", f"none: every input {' and '.join(parts)} is read"))
+        lines.append(("unread", f"none: every input {ALL_PARTS[rank]} is read"))
     else:
         texts = [_unread(axis, part, side) for axis, part, side in zip(axes, parts, sides, strict=True)]
         lines += zip(["unread"] + [""] * (rank - 1), texts, strict=True)
