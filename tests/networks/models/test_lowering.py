@@ -4,7 +4,9 @@ import pytest
 
 from convcli.errors import SizeError, SpecError
 from convcli.networks.layer_types.convolution import Convolution
-from convcli.networks.layer_types.elementwise import Elementwise
+from convcli.networks.layer_types.dense import Dense
+from convcli.networks.layer_types.elementwise import Elementwise, Normalization, NormalizationKind
+from convcli.networks.models.lowering.lowering import lower
 from convcli.networks.models.operations import Array, OperationKind, Weight
 from convcli.networks.network import Network
 from convcli.networks.sources import network
@@ -67,6 +69,23 @@ def test_a_second_use_of_the_same_weights_counts_the_work_alone() -> None:
         ("x", (8, 8, 3), 0),
         ("z", (8, 8, 3), 1),
     ]
+
+
+def test_vectors_that_a_file_stores_once_count_for_each_layer_that_does_not_share_its_matrix() -> None:
+    builder = ModelBuilder()
+    zeros, ones = Weight("zeros", (4,)), Weight("ones", (4, 1, 1))
+    array = builder.input(1, 4)
+    for matrix in ("a", "b", "a"):
+        kernel = Weight(matrix, (4, 4))
+        array = builder.layer(Dense(units=4), array, (1, 4), kernel, zeros, channel_axis=1)
+    for _ in range(2):
+        array = builder.layer(
+            Normalization(type=NormalizationKind.LAYER), array, (1, 4), ones, zeros, channel_axis=1
+        )
+    merged, learned = lower(builder.model(array, stored=True)), lower(builder.model(array))
+    assert [stage.params for stage in merged.layers] == [20, 20, 0, 8, 8]
+    assert [stage.shares for stage in merged.layers] == [None, None, 0, None, None]
+    assert [stage.params for stage in learned.layers] == [20, 16, 0, 4, 0]
 
 
 def test_what_no_output_depends_on_is_left_out() -> None:

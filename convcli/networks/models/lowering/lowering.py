@@ -93,7 +93,7 @@ class _Lowering:
         self.model = model
         self.operations = operations
         self.rules = LayoutRules(operations)
-        self.list = StageList(self.rules, inputs=max(len(model.inputs), 1))
+        self.list = StageList(self.rules, inputs=max(len(model.inputs), 1), merges_vectors=model.stored)
         self.values: dict[int, Value] = {}
 
     def network(self) -> Network:

@@ -38,10 +38,14 @@ class StageList:
     builder : SequentialBuilder
     stage_of_weight : dict
         Number of the stage that counts a weight, by the name of the weight.
+    merges_vectors : bool
+        Whether the file may store vectors of equal values once: exporters to ONNX do so with biases that are
+        zero and scales that are one. They count for each layer that does not share its matrix, too.
     """
 
-    def __init__(self, rules: LayoutRules, *, inputs: int) -> None:
+    def __init__(self, rules: LayoutRules, *, inputs: int, merges_vectors: bool = False) -> None:
         self.rules = rules
+        self.merges_vectors = merges_vectors
         self.builder = SequentialBuilder(inputs=inputs)
         self.stage_of_weight: dict[str, int] = {}
 
@@ -64,10 +68,17 @@ class StageList:
     ) -> None:
         """Add a stage; weights that an earlier stage uses are counted there."""
         stages = self.stages
-        new = {weight.name: weight for weight in weights if weight.name not in self.stage_of_weight}
-        shares = self.stage_of_weight[weights[0].name] if weights and not new else None
+        known = self.stage_of_weight
+        matrices = [weight.name for weight in weights if not _is_vector(weight)]
+        own_vectors = self.merges_vectors and not (matrices and all(name in known for name in matrices))
+        new = {
+            weight.name: weight
+            for weight in weights
+            if weight.name not in known or (own_vectors and _is_vector(weight))
+        }
+        shares = known[weights[0].name] if weights and not new else None
         for name in new:
-            self.stage_of_weight[name] = len(stages)
+            known[name] = len(stages)
         is_unknown = operation.kind == OperationKind.UNKNOWN
         params = sum(weight.elements for weight in new.values() if weight.learned)
         stages.append(
@@ -198,6 +209,10 @@ class StageList:
         result = Value(new, value.layout, number, fields)
         self.append(layer, operation, (value, *inputs[1:]), result, weights=weights, axes=axes, macs=macs)
         return result
+
+
+def _is_vector(weight: Weight) -> bool:
+    return max(weight.shape, default=1) == weight.elements
 
 
 def _keeps_positions(operation: Operation, inputs: Sequence[Value]) -> bool:
