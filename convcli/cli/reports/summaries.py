@@ -181,18 +181,19 @@ def _in_parentheses(notes: Sequence[str]) -> str:
 def comparison_summary(first: Network, second: Network) -> list[tuple[str, str]]:
     """Return the lines below a comparison of two networks."""
     return [
-        *[line for network in (first, second) for line in _notes(network)],
+        *_notes("first", first),
+        *_notes("second", second),
         ("params", _difference(first.known_params, second.known_params)),
         ("MACs", _difference(first.known_macs, second.known_macs)),
         ("marks", "< only in the first, > only in the second, ! output, parameters or MACs differ"),
     ]
 
 
-def _notes(network: Network) -> list[tuple[str, str]]:
+def _notes(label: str, network: Network) -> list[tuple[str, str]]:
     """Return a line about a model file whose counts are not those of the learned network."""
-    stored = [f"stored parameters: {FOLDED}"] * network.is_stored
+    stored = [f"parameters are those stored: {FOLDED}"] * network.is_stored
     notes = [*stored, *([uncounted(network)] if network.unknown else [])]
-    return [(escaped(network.model_file), "; ".join(notes))] if notes else []
+    return [(label, "; ".join(notes))] if notes else []
 
 
 def _difference(first: int, second: int) -> str:
