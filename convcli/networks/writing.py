@@ -8,10 +8,11 @@ from convcli.errors import SizeError, SpecError
 from convcli.networks.building import build
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Flatten
-from convcli.networks.layer_types.elementwise import Elementwise, Normalization
+from convcli.networks.layer_types.elementwise import Elementwise, Normalization, Prelu, Scale
 from convcli.networks.layer_types.file_operation import FileOperation
 from convcli.networks.layer_types.joins import JoinLayer
 from convcli.networks.layer_types.pooling import AdaptivePooling, Pooling
+from convcli.networks.layer_types.shuffling import ChannelShuffle
 from convcli.networks.network import Network
 from convcli.networks.stages import Stage
 from convcli.networks.structuring import ports_of
@@ -25,6 +26,7 @@ __all__ = ["as_layer_text"]
 
 WIDTH = 108  # of a line
 INDENT = "    "
+LIGHT = (Elementwise, Normalization, Flatten, Prelu, Scale, ChannelShuffle)  # stay with the layer before them
 
 
 def as_layer_text(network: Network, title: str = "") -> str:
@@ -97,7 +99,7 @@ def _check_sayable(network: Network) -> None:
             )
         made = made if stage.output_tensor in stage.input_tensors else []
         sizes[stage.output_tensor] = [*made, stage.output]
-        text = worded_layer(layer, stage.input).text
+        text = worded_layer(stage).text
         if not joins and text not in texts:
             texts.add(text)
             try:
@@ -147,7 +149,7 @@ def _place_of(item: Item, *, is_inner: bool) -> _Place:
         return _Place.FIRST
     if isinstance(item, Join):
         return _Place.HEAD if is_inner else _Place.FIRST
-    if not isinstance(item, LayerItem) or isinstance(item.layer, Elementwise | Normalization | Flatten):
+    if not isinstance(item, LayerItem) or isinstance(item.layer, LIGHT):
         return _Place.REST
     if is_inner:
         return _Place.HEAD

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -194,6 +195,46 @@ def test_any_graph_reads_back(seed: int) -> None:
     assert sorted(stage.text.split(" ")[0] for stage in again.layers if stage.macs == 0) == sorted(
         stage.text.split(" ")[0] for stage in net.layers if stage.macs == 0
     )
+
+
+# Model files ----------------------------------------------------------------------------------------------
+
+MODELS = Path(__file__).parents[1] / "data" / "models"
+FILES = sorted(
+    path.name
+    for path in MODELS.iterdir()
+    if path.suffix in (".onnx", ".pt2") or path.name.endswith(".keras.config.json")
+)
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if not name.startswith("vit")])
+def test_model_files_read_back(name: str) -> None:
+    net = network(MODELS / name, "224x224x3" if "_dyn." in name else None)
+    again = built(as_layer_text(net, name))
+    assert (again.output, again.params, again.macs) == (net.output, net.params, net.macs)
+    assert len(again.layers) == len(net.layers)
+
+
+def test_the_layers_of_a_model_file_are_written_as_a_person_would() -> None:
+    text = as_layer_text(network(MODELS / "shufflenet_v2_x1_0.ts.onnx"))
+    assert text.splitlines()[1:5] == [
+        "conv 24 f3 s2 p1, relu, maxpool f3 s2 p1",
+        "cat { dw f3 s2 p1, conv 58 f1, relu | conv 58 f1, relu, dw f3 s2 p1, conv 58 f1, relu }, shuffle g2",
+        "3 x { split 2 { | conv 58 f1, relu, dw f3 p1, conv 58 f1, relu }, shuffle g2 }",
+        "cat { dw f3 s2 p1, conv 116 f1, relu | conv 116 f1, relu, dw f3 s2 p1, conv 116 f1, relu }, shuffle g2",
+    ]
+
+
+def test_a_bias_that_another_layer_counts_is_not_written() -> None:
+    net = stripped(built("in 8x8x4, conv 4 f1, fc 4"))
+    net = replace(net, layers=(net.layers[0], net.layers[1]._replace(params=16)))
+    assert as_layer_text(net) == "in 8x8x4\nconv 4 f1, fc 4 nobias\n"
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("vit")][:1])
+def test_attention_is_named(name: str) -> None:
+    with pytest.raises(SpecError, match=r"layer `.*cannot be written as text: layer text has no word for it"):
+        as_layer_text(network(MODELS / name))
 
 
 # What cannot be said --------------------------------------------------------------------------------------

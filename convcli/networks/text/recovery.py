@@ -1,6 +1,7 @@
 """The items of the layer grammar for the layers of a network: branches, joins, tags and repeats."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import inf
 from typing import NamedTuple, cast
 
@@ -72,15 +73,22 @@ def recover_items(
     return Recovered(tuple(items), order, tuple(recovery.input_tags))
 
 
-def worded_layer(layer: Layer, size: Size) -> Layer:
-    """Return a layer as it is written: a convolution with a group for each channel is depthwise.
+def worded_layer(stage: Stage) -> Layer:
+    """Return a layer as it is written.
+
+    A convolution with a group for each channel is depthwise. A layer whose bias a model file has stored once
+    for several layers, and which counts for another of them, is written without.
 
     Examples
     --------
-    >>> worded_layer(Convolution(window=(3, 3), filters=64, groups=32), (9, 9, 32)).text
+    >>> from convcli.networks.sources import network
+    >>> worded_layer(network("conv 64 f3 g32", (9, 9, 32)).layers[0]).text
     'dw f3 x2'
     """
-    channels = channels_of(size)
+    layer, channels = stage.layer, channels_of(stage.input)
+    if channels is not None and getattr(layer, "bias", False) and stage.params != layer.params(channels):
+        unbiased: Layer = replace(layer, bias=False)  # type: ignore[type-var] # those with a bias are
+        layer = unbiased if unbiased.params(channels) == stage.params else layer
     if (
         not isinstance(layer, Convolution) or layer.groups == 1 or layer.groups != channels or layer.ceil
         or not layer.filters or layer.filters % channels
@@ -156,7 +164,7 @@ class _Recovery:
         self.owned: set[int] = set()  # whose weights others share
         self.names = TagNames(graph)
         self.input_tags: list[str] = []
-        self.layers: dict[tuple[Layer, int | None], tuple[Layer, int, int]] = {}
+        self.layers: dict[tuple[Layer, int | None, int | None], tuple[Layer, int, int]] = {}
         self.place = 0
 
     # Order and uses ---------------------------------------------------------------------------------------
@@ -242,11 +250,11 @@ class _Recovery:
 
     def single(self, node: int) -> Element:
         stage = self.graph.stage(node)
-        channels = channels_of(stage.input)
-        known = self.layers.get((stage.layer, channels))
+        what = stage.layer, channels_of(stage.input), stage.params
+        known = self.layers.get(what)
         if known is None:
-            layer = worded_layer(stage.layer, stage.input)
-            known = self.layers[stage.layer, channels] = layer, self.key(layer.text), len(layer.text.split())
+            layer = worded_layer(stage)
+            known = self.layers[what] = layer, self.key(layer.text), len(layer.text.split())
         layer, key, words = known
         if node in self.owned:  # a tag behind a repeat would name all of it
             key = self.key(("owner", node))
@@ -361,7 +369,7 @@ class _Recovery:
                 stage = self.graph.stage(part.owner)
                 item = Use(
                     self.names.of(part.owner),
-                    LayerItem(worded_layer(stage.layer, stage.input), NOWHERE),
+                    LayerItem(worded_layer(stage), NOWHERE),
                     1,
                     0,
                     NOWHERE,
