@@ -203,6 +203,23 @@ class Network:
                 path.append(stage)
         return path[::-1]
 
+    @property
+    def unused(self) -> tuple[Stage, ...]:
+        """The layers whose output neither a layer reads nor the network returns.
+
+        Examples
+        --------
+        >>> from convcli.networks.sources import network
+        >>> net = network("relu @a, conv 2 f3, from @a, tanh", (9, 9, 3))
+        >>> [stage.text for stage in net.unused]
+        ['conv 2 f3']
+        """
+        read = {tensor for stage in self.layers for tensor in stage.input_tensors}
+        read.update(port.tensor for port in self.outputs)
+        if not self.outputs and self.layers:
+            read.add(self.layers[-1].output_tensor)
+        return tuple(stage for stage in self.layers if stage.output_tensor not in read)
+
     @cached_property
     def array_sizes(self) -> dict[int, int | None]:
         """The number of values of each array by its number, for one input; None if unknown."""

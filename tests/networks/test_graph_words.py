@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convcli.cli.reports.summaries import CostUnits, params_summary, shape_summary
 from convcli.errors import SizeError, SpecError
 from convcli.networks.network import Port
 from convcli.networks.rows import table_rows
@@ -197,6 +198,18 @@ def test_using_an_item_again_is_writing_it_again_but_for_parameters(parts: list[
 def test_the_smallest_side_of_weights_used_again() -> None:
     text = "conv 4 f3 s2 @x, maxpool f2, 1 x { flatten, fc 3 } @a, from @x, gap 2x2, use @a"
     assert smallest_side(read_spec(text), (1, 1, 3)) == 9  # the sides behind maxpool are 2 then
+
+
+def test_layers_that_nothing_reads_are_pointed_out() -> None:
+    net = network("conv 3 f1 @a, conv 2 f3 @b, from @a, out { relu }, tanh, bn", (9, 9, 3))
+    line = (
+        "unused",
+        "conv 2 f3 (line 1, column 15): no layer reads it; write out { } behind it to make its output one of the "
+        "network",
+    )
+    assert shape_summary(net)[-1] == params_summary(net, CostUnits())[-1] == line
+    for text in ("relu", "relu @a, from @a", "relu @a, out { }, from @a, bn", "relu, dropout"):
+        assert network(text, (9, 9, 3)).unused == ()
 
 
 def test_outputs_on_the_command_line(convcli: Runner) -> None:

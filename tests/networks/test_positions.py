@@ -16,7 +16,18 @@ from convcli.networks.layer_types.base import Layer
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.networks.text.grammar import parse_spec
-from convcli.networks.text.spec import Item, Join, JoinKind, JoinTag, LayerItem, Position, Repeat, Tag
+from convcli.networks.text.spec import (
+    From,
+    Item,
+    Join,
+    JoinKind,
+    JoinTag,
+    LayerItem,
+    Out,
+    Position,
+    Repeat,
+    Tag,
+)
 from tests.support.call_counting import calls_during
 from tests.support.sampling import examples
 
@@ -54,6 +65,9 @@ WORDS = st.sampled_from(
         "gap 3",
         "fc 10 nobias",
         "flatten",
+        "up to 3x4 bilinear",
+        "slice 0:2",
+        "leaky_relu",
     ]
 )
 NAMES = st.sampled_from(["a", "skip-1", "Ünicode", "x", "3", "add", "=", "f5"])
@@ -67,7 +81,8 @@ def layer_of(word: str) -> Layer:
 
 
 def write_item(draw: st.DrawFn, page: Writer, depth: int) -> list[Item]:
-    kind = draw(st.sampled_from(["layer"] * 4 + ["tag"] + ["join", "repeat"] * (depth < 3)))
+    kinds = ["layer"] * 4 + ["tag", "from"] + ["join", "repeat", "split", "out"] * (depth < 3)
+    kind = draw(st.sampled_from(kinds))
     items: list[Item]
     if kind == "layer":
         first, *rest = draw(WORDS).split()
@@ -81,16 +96,28 @@ def write_item(draw: st.DrawFn, page: Writer, depth: int) -> list[Item]:
         name = draw(NAMES)
         page.write(f"{draw(BLANKS)}@{name}")
         items = [JoinTag(join, name, position)]
-    elif kind == "join":
-        join = draw(st.sampled_from(JoinKind))
-        position = page.write(join)
+    elif kind == "from":
+        position, name = page.write("from"), draw(NAMES)
+        page.write(f"{draw(BLANKS)}@{name}")
+        return [From(name, position)]
+    elif kind == "out":
+        position = page.write("out")
+        page.write(draw(BLANKS) + "{")
+        items = [Out(write_items(draw, page, depth + 1, minimum=0), position)]
+        page.write("}")
+        return items
+    elif kind in ("join", "split"):
+        join = draw(st.sampled_from(JoinKind)) if kind == "join" else JoinKind.CAT
+        position = page.write(join if kind == "join" else "split")
+        more = draw(st.integers(1, 2))
+        page.write(f"{draw(GAPS)}{more + 1}" if kind == "split" and draw(st.booleans()) else "")
         page.write(draw(BLANKS) + "{")
         branches = [write_items(draw, page, depth + 1, minimum=0)]
-        for _ in range(draw(st.integers(1, 2))):
+        for _ in range(more):
             page.write("|")
             branches.append(write_items(draw, page, depth + 1, minimum=0))
         page.write("}")
-        items = [Join(join, tuple(branches), position)]
+        items = [Join(join, tuple(branches), position, kind == "split")]
     else:
         count = draw(st.integers(1, 3))
         position = page.write(f"{count}{draw(TIMES)}")

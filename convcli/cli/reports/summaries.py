@@ -70,7 +70,14 @@ def shape_summary(network: Network) -> list[tuple[str, str]]:
         for stage in network.layers
         if stage.misaligned
     ]
-    return lines
+    return lines + _unused(network)
+
+
+def _unused(network: Network) -> list[tuple[str, str]]:
+    """Point out layers of a text whose output nothing reads, which is seldom intended."""
+    stages = () if network.model_file else network.unused[:MAX_NAMED]
+    remedy = "write out { } behind it to make its output one of the network"
+    return [("unused", f"{_place(stage)}: no layer reads it; {remedy}") for stage in stages]
 
 
 def _place(stage: Stage) -> str:
@@ -107,7 +114,8 @@ def params_summary(network: Network, costs: CostUnits) -> list[tuple[str, str]]:
         ports.append(
             ("batch", f"the file computes {network.batch:,} inputs at once; counts are for one of them")
         )
-    return [*cost_lines(network, costs), *ports, *_receptive_field(network), *dense_on_images(network)]
+    lines = [*cost_lines(network, costs), *ports, *_receptive_field(network), *dense_on_images(network)]
+    return lines + _unused(network)
 
 
 def _ports(label: str, ports: Sequence[Port]) -> list[tuple[str, str]]:
