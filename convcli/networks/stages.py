@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ReceptiveFields", "SequentialBuilder", "Stage", "Tensor", "joined_fields"]
 
+MAX_VALUES = 10 ** (3 * MAX_DIGITS)
+TOO_MANY_VALUES = f"has a number of values of more than {3 * MAX_DIGITS} digits"
+
 ReceptiveFields = tuple[ReceptiveField, ...]
 """The receptive field along each axis: length, height and width, or depth, height and width."""
 
@@ -147,8 +150,21 @@ class Tensor(NamedTuple):
 
     @classmethod
     def of_input(cls, size: Size) -> "Tensor":
-        """Return the input of a network, which has number 0."""
+        """Return the input of a network, which has number 0.
+
+        Raises
+        ------
+        SizeError
+            The number of its values has so many digits that its products could not be printed.
+        """
+        if _has_too_many_values(size):
+            raise SizeError("input", TOO_MANY_VALUES)
         return cls(size, (ReceptiveField(),) * rank_of(size) or None, 0)
+
+
+def _has_too_many_values(size: Size) -> bool:
+    """Whether a volume has more values than the largest image, whose sides and channels have 500 digits."""
+    return len(size) > 3 and prod(size) >= MAX_VALUES
 
 
 def joined_fields(tensors: Sequence[Tensor], sides: Size) -> tuple[ReceptiveFields | None, str]:
@@ -199,7 +215,6 @@ class SequentialBuilder:
     """
 
     _max_side: ClassVar[int] = 10**MAX_DIGITS
-    _max_vector_length: ClassVar[int] = _max_side**3
 
     def __init__(self, source: str = "", *, inputs: int = 1) -> None:
         self.source = source
@@ -263,6 +278,7 @@ class SequentialBuilder:
 
     def check_size(self, layer: Layer, size: Size, position: "Position | None") -> None:
         """Refuse a size with so many digits that its products could not be printed."""
-        limit = self._max_vector_length if rank_of(size) == 0 else self._max_side
-        if max(size, default=0) >= limit:
+        if max(size, default=0) >= (MAX_VALUES if rank_of(size) == 0 else self._max_side):
             self.fail(position, layer.text[:100], f"makes a size of more than {MAX_DIGITS} digits")
+        if _has_too_many_values(size):
+            self.fail(position, layer.text[:100], TOO_MANY_VALUES)

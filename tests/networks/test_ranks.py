@@ -533,3 +533,33 @@ def test_tables_have_an_entry_per_axis() -> None:
     assert columns["centre"][:2] == ["0", "0.5x1x1"]
     assert columns["padding"][:2] == ["1x3x3", None]
     assert columns["unread"][:2] == [None, "1 row"]
+
+
+# Limits ---------------------------------------------------------------------------------------------------
+
+LONG = "9" * 500
+
+
+@pytest.mark.parametrize(
+    ("text", "n", "message"),
+    [
+        ("relu", "x".join([LONG] * 4), "input: has a number of values of more than 1500 digits"),
+        (
+            f"conv {LONG} f2",
+            "x".join([LONG] * 3) + "x1",
+            "conv 9+: has a number of values of more than 1500 digits",
+        ),
+        ("tconv 1 f2 s10", f"{LONG}x1x1x1", "tconv 1 f2 s10: makes a size of more than 500 digits"),
+    ],
+)
+def test_volumes_with_too_many_values(text: str, n: str, message: str) -> None:
+    with pytest.raises(SizeError) as caught:
+        network(text, n)
+    assert re.search(message, f"{caught.value.what}: {caught.value.why}")
+
+
+def test_the_largest_volumes_can_be_printed() -> None:
+    side = 10**374
+    net = network(f"conv {side} f{side // 9}, bn, tconv 1 f{side // 9}", (side, side, side, side))
+    assert len(str((net.macs or 0) * 2 * int(LONG))) < 4300
+    assert len(str(net)) > 1000
