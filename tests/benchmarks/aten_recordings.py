@@ -153,6 +153,15 @@ def cases(torch: Any) -> Iterator[tuple[str, Any, list[Any]]]:
         (lambda x: functional.linear(x, x[:2], x[0, :2]), [VECTOR]),
         (lambda x: functional.linear(x, x[0]), [VECTOR]),
         (lambda x: [torch.polar(x, x), x.logcumsumexp(1), torch.bucketize(x, torch.arange(3.0))], [VECTOR]),
+        (lambda x: [torch.hstack([x, x]), torch.vstack([x[0], x]), torch.dstack([x, x]), x.view_as(x), x.ravel()],
+         [VECTOR]),
+        (lambda x: [torch.column_stack([x[:, 0], x]), torch.hstack([x[0], x[1]]), *torch.broadcast_tensors(x, x[0])],
+         [VECTOR]),
+        (lambda x: [torch.tensordot(x, x, ([1], [1])), x.adjoint(), x.reshape_as(x.T), x.fliplr(), x.arctan()],
+         [VECTOR]),
+        (lambda x: [torch.stft(x, 16, 4, return_complex=True, window=torch.ones(16)), torch.searchsorted(x[0], x)],
+         [(2, 64)]),
+        (lambda x: functional.bilinear(x, x[:, :4], torch.ones(5, 8, 4), torch.ones(5)), [VECTOR]),
     ]  # fmt: skip
     for number, (function, inputs) in enumerate(functions):
         module = torch.nn.Module()

@@ -20,6 +20,8 @@ COUNTED_OTHERWISE = {
     "function 20": 64 + 8 + 64 + 8,
     "function 21": 512 + 64 + 512,
     "function 22": 375 + 375,
+    "function 51": 3 * 3 * 8,
+    "function 53": 3 * 5 * (8 * 4 + 4),
     "function 47": 3 * 8,
     "function 27": 4 * 6 * 6 * (8 + 8),
 }

@@ -37,14 +37,16 @@ FAMILIES = (  # importing them registers their rules
     resizing, views, windows,
 )  # fmt: skip
 COSTLY = ("attention", "products", "recurrent", "windows")  # families with multiply-accumulates
+SPACES = ("aten", "prims", "quantized_decomposed")  # libraries of operations that rules know
 MAX_DEPTH = 20  # of programs within programs
-# Regions that run a program within: which of the arguments it is, and where its inputs start.
 # Functions whose results are other views of the memory of their argument `self`.
-ALIASING = (
+VIEWS = (
     "view reshape _unsafe_view _reshape_alias select slice narrow squeeze unsqueeze transpose t permute "
     "movedim swapaxes expand flatten unflatten detach alias diagonal unfold chunk split split_with_sizes "
-    "unbind tensor_split as_strided view_as_real view_as_complex mT numpy_T"
+    "unbind tensor_split as_strided view_as_real view_as_complex view_as reshape_as mT numpy_T"
 )
+ALIASING = frozenset(VIEWS.split())
+# Regions that run a program within: which of the arguments it is, and where its inputs start.
 REGIONS = {"wrap_with_set_grad_enabled", "wrap_with_autocast", "tag_activation_checkpoint", "wrap",
            "checkpoint", "invoke_subgraph", "wrap_activation_checkpoint", "strict_mode"}  # fmt: skip
 # What a file can say that no exporter writes: rules index and count with numbers of the file.
@@ -122,7 +124,7 @@ class _Evaluation:
             return
         step = self.step(call, {name: self.resolved(value) for name, value in call.arguments.items()})
         space, _, function = call.target.partition(".")
-        name = function.split(".")[0] if space in ("aten", "prims") else call.target
+        name = function.split(".")[0] if space in SPACES else call.target
         rule = RULES.get(name) or (RULES.get(name.rstrip("_")) if name.endswith("_") else None)
         try:
             result = self.unknown(step) if rule is None else rule(step)
@@ -136,7 +138,7 @@ class _Evaluation:
         own = call.arguments.get("self")
         if not isinstance(own, Reference):
             return
-        if name in ALIASING.split():
+        if name in ALIASING:
             for output in _flat(call.outputs):
                 self.bases[output] = self.bases.get(own.name, own.name)
         elif name.endswith("_") and not name.endswith("__"):
@@ -145,7 +147,10 @@ class _Evaluation:
     def update(self, name: str, step: Step) -> None:
         """Give a tensor that was changed in place its new value, and the tensor that it is a view of."""
         value = next((self.values[each] for each in _flat(step.call.outputs)), None)
-        if not isinstance(value, Tensor) or value.number is None:
+        kept = self.values.get(name)
+        if not isinstance(value, Tensor) or value.number is None or not isinstance(kept, Tensor):
+            return
+        if value.shape != kept.shape:  # changed is how the memory is seen, not what is in it
             return
         self.values[name] = value
         base = self.bases.get(name, name)

@@ -239,6 +239,8 @@ class Step:
             self.fail(f"makes a tensor of {len(shape)} axes; at most {MAX_RANK} are read")
         if dtype is None:
             dtype = tensors[0].dtype if tensors else "float32"
+        if fields.get("macs") and tensors and all(each.number is None for each in tensors):
+            tensors[0] = self.computed(tensors[0])  # work on constants alone is done each time, too
         arrays = [Array(each.number, each.shape) for each in tensors if each.number is not None]
         used = list(dict.fromkeys([*weights, *(w for each in tensors for w in each.weights)]))
         if not arrays and not is_work and kind != OperationKind.UNKNOWN:
@@ -270,6 +272,17 @@ class Step:
         return self.emit(
             OperationKind.OTHER, [tensor], tensor.shape, is_work=True, source="constant", dtype=tensor.dtype
         )
+
+    def weights_of(self, kernel: Tensor, bias: Tensor | None) -> tuple[list[Tensor], list[Weight]]:
+        """Return the weights of a layer; before them, tensors to read instead if they are no plain ones.
+
+        A kernel can be computed from weights: from directions and lengths, or joined of several.
+        """
+        size = elements(kernel.shape or ())
+        plain = sorted(kernel.weights, key=lambda weight: weight.elements != size)  # the kernel itself first
+        if plain and plain[0].elements == size:
+            return [], [*plain, *(bias.weights if bias is not None else ())]
+        return [self.computed(each) for each in (kernel, bias) if each is not None and each.weights], []
 
     def all_tensors(self) -> list[Tensor]:
         """Return all arguments that are tensors, also those in lists."""

@@ -40,6 +40,7 @@ ACTIVATIONS = {
     "_log_softmax": ElementwiseKind.LOGSOFTMAX,
 }
 UNARY = (
+    "arccos arccosh arcsin arcsinh arctan arctanh "
     "abs absolute acos acosh angle asin asinh atan atanh bitwise_not ceil celu clamp clamp_max "
     "clamp_min clip conj_physical cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 fix floor "
     "frac hardshrink hardtanh i0 isfinite isinf isnan lgamma log log10 log1p log2 log_sigmoid "
@@ -48,6 +49,8 @@ UNARY = (
     "tan tanhshrink threshold trunc xlogy fake_quantize_per_tensor_affine"
 )
 CASTS = (
+    "quantize_per_tensor dequantize_per_tensor quantize_per_channel dequantize_per_channel dequantize "
+    "fake_quantize_per_channel_affine fake_quantize_learnable_per_tensor_affine as_tensor chalf "
     "to _to_copy type_as float half double bfloat16 int long bool clone contiguous detach detach_copy "
     "alias alias_copy dropout native_dropout feature_dropout alpha_dropout feature_alpha_dropout "
     "lift_fresh lift_fresh_copy lift lift_copy identity requires_grad _autocast_to_reduced_precision "
@@ -71,6 +74,7 @@ COMPARISONS = (
     "logical_xor isclose"
 )
 OTHERS = (
+    "arctan2 ldexp gcd lcm logaddexp2 nextafter igamma igammac isin _masked_softmax "
     "maximum minimum fmax fmin fmod remainder floor_divide atan2 hypot bitwise_and bitwise_or "
     "bitwise_xor __and__ __or__ __xor__ bitwise_left_shift bitwise_right_shift copysign where "
     "masked_fill lerp addcmul addcdiv heaviside float_power logaddexp polar complex rsub "
@@ -230,7 +234,8 @@ def combine(step: Step) -> Tensor:
 
 
 @rule("copy", "fill", "zero", "masked_scatter", "uniform", "normal", "bernoulli", "exponential", "random",
-      "tril", "triu", "roll", "flip", "cumsum", "cumprod", "logcumsumexp", "renorm", "index_put",
+      "tril", "triu", "roll", "flip", "fliplr", "flipud", "_masked_scale",
+      "searchsorted", "cumsum", "cumprod", "logcumsumexp", "renorm", "index_put",
       "index_add", "index_copy", "index_fill", "scatter", "scatter_add", "scatter_reduce",
       "slice_scatter", "select_scatter", "_index_put_impl", "_unsafe_index_put", "put", "fill_diagonal",
       "fftshift", "fft_fftshift", "fft_ifftshift", "diagonal_scatter", "bucketize",
@@ -238,7 +243,9 @@ def combine(step: Step) -> Tensor:
 def keep_size(step: Step) -> Tensor:
     """What keeps the size of its first argument, and changes values."""
     tensors = step.all_tensors()
-    dtype = "int64" if "bucketize" in step.source else None
+    dtype = "int64" if "bucketize" in step.source or "sorted" in step.source else None
+    if "searchsorted" in step.source:
+        return step.other(tensors, tensors[-1].shape, dtype=dtype)
     if "copy" in step.source and len(tensors) > 1:  # the values are those of the second
         return step.other(tensors[::-1], broadcast(step, tensors[0].shape, tensors[1].shape))
     return step.other(tensors, tensors[0].shape, dtype=dtype)

@@ -38,7 +38,12 @@ def concatenate(step: Step) -> Tensor:
     if None in shapes or not used:
         raise UnknownSize
     first = used[0].shape or ()
-    axis = step.axis("dim", len(first), 0)
+    return _joined(step, used, step.axis("dim", len(first), 0))
+
+
+def _joined(step: Step, used: list[Tensor], axis: int) -> Tensor:
+    """Add a concatenation, of which all other axes must be equal."""
+    first = used[0].shape or ()
     for each in used:
         shape = each.shape or ()
         if len(shape) != len(first) or any(
@@ -69,6 +74,28 @@ def stack(step: Step) -> Tensor:
     parts = [reshaped(step, each, (*first[:axis], 1, *first[axis:])) for each in tensors]
     output = (*first[:axis], len(parts), *first[axis:])
     return step.emit(OperationKind.CONCATENATE, parts, output, axis=axis)
+
+
+@rule("hstack", "vstack", "row_stack", "dstack", "column_stack")
+def stack_by_direction(step: Step) -> Tensor:
+    """Tensors beside or above each other; those of fewer axes get some first."""
+    tensors = step.tensors("tensors")
+    function = step.source.split(".")[1]
+    ranks = [len(each.shape) if each.shape is not None else -1 for each in tensors]
+    if not ranks or -1 in ranks:
+        raise UnknownSize
+    axis = {"hstack": int(max(ranks) > 1), "column_stack": 1, "dstack": 2}.get(function, 0)
+    parts = []
+    for each in tensors:
+        shape = each.shape or ()
+        if function == "column_stack" and len(shape) < 2:
+            shape = (*(shape or (1,)), 1)
+        elif function in ("vstack", "row_stack", "dstack") and len(shape) < 2:
+            shape = (1, *(shape or (1,)))
+        if function == "dstack" and len(shape) < 3:
+            shape = (*shape, 1)
+        parts.append(reshaped(step, each, shape or (1,)))
+    return _joined(step, parts, axis)
 
 
 @rule("index", "_unsafe_index")
@@ -151,3 +178,13 @@ def rotate(step: Step) -> Tensor:
     if step.integer("k", 1) % 2:
         sides[first], sides[second] = sides[second], sides[first]
     return step.other([tensor], tuple(sides))
+
+
+@rule("broadcast_tensors")
+def broadcast_all(step: Step) -> list[Tensor]:
+    """Tensors repeated to one shape."""
+    tensors = step.tensors("tensors")
+    shape = broadcast(step, *(each.shape for each in tensors))
+    return [
+        each if each.shape == shape else step.emit(OperationKind.EXPAND, [each], shape) for each in tensors
+    ]

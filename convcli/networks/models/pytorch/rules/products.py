@@ -26,11 +26,11 @@ def dense(step: Step, tensor: Tensor, units: int, inputs: int, kernel: Tensor, b
         step.impossible(
             f"its input is {format_size(shape) or 'a number'}, but its weights are for {inputs} values"
         )
-    weights = [*kernel.weights, *(bias.weights if bias is not None else ())]
+    read, weights = step.weights_of(kernel, bias)
     has_bias = bias is not None and bool(bias.weights)
     return step.emit(
         OperationKind.LAYER,
-        [step.computed(tensor)],
+        [step.computed(tensor), *read],
         (*shape[:-1], units),
         layer=Dense(units=units, bias=has_bias),
         channel_axis=len(shape) - 1,
@@ -102,7 +102,19 @@ def add_vector_product(step: Step) -> Tensor:
     return step.emit(OperationKind.MATMUL, tensors, (first[1], second[2]), macs=macs, is_work=True)
 
 
-@rule("mm", "bmm", "matmul", "mv", "dot", "vdot", "inner", "__matmul__", "chain_matmul", "linalg_matmul")
+@rule(
+    "mm",
+    "bmm",
+    "matmul",
+    "mv",
+    "dot",
+    "vdot",
+    "inner",
+    "__matmul__",
+    "linalg_matmul",
+    "_int_mm",
+    "_scaled_mm",
+)
 def product(step: Step) -> Tensor:
     """A product of matrices or vectors."""
     second = next((name for name in ("mat2", "vec", "tensor", "other") if name in step.arguments), "other")
@@ -228,3 +240,52 @@ def similarities(step: Step) -> Tensor:
     shape = broadcast(step, rows, columns)
     axis = step.axis("dim", len(shape), 1 if "cosine" in step.source else -1)
     return step.other([first, second], (*shape[:axis], *shape[axis + 1 :]))
+
+
+@rule("bilinear")
+def bilinear(step: Step) -> Tensor:
+    """For each unit a product of one vector, a matrix and another vector."""
+    (first, rows), (second, columns) = (step.shaped(name) for name in ("input1", "input2"))
+    kernel, shape = step.shaped("weight", (3,))
+    if rows[:-1] != columns[:-1] or (rows[-1], columns[-1]) != shape[1:]:
+        step.impossible(
+            f"its inputs are {format_size(rows)} and {format_size(columns)}, its weights {format_size(shape)}"
+        )
+    bias = step.optional("bias")
+    output = (*rows[:-1], shape[0])
+    macs = elements(output) * (rows[-1] + 1) * columns[-1]
+    operands = [first, second, kernel, *([] if bias is None else [bias])]
+    return step.emit(OperationKind.MATMUL, operands, output, macs=macs, is_work=True)
+
+
+@rule("tensordot")
+def tensordot(step: Step) -> Tensor:
+    """Sums of products over axes of two tensors."""
+    (first, rows), (second, columns) = (step.shaped(name) for name in ("self", "other"))
+    summed = [step.checked_axis(axis, len(rows)) for axis in step.integers("dims_self", [])]
+    others = [step.checked_axis(axis, len(columns)) for axis in step.integers("dims_other", [])]
+    if [rows[axis] for axis in summed] != [columns[axis] for axis in others]:
+        step.impossible(f"cannot sum {format_size(rows)} and {format_size(columns)} over {summed}, {others}")
+    kept = [side for axis, side in enumerate(rows) if axis not in summed]
+    kept += [side for axis, side in enumerate(columns) if axis not in others]
+    macs = elements(tuple(kept)) * elements(tuple(rows[axis] for axis in summed))
+    return step.emit(OperationKind.MATMUL, [first, second], tuple(kept), macs=macs, is_work=True)
+
+
+@rule("_trilinear")
+def trilinear(step: Step) -> Tensor:
+    """Sums of products of three tensors, which get new axes first: what `bilinear` is divided into."""
+    tensors, shapes = [], []
+    for number in (1, 2, 3):
+        tensor, shape = step.shaped(f"i{number}")
+        sides = list(shape)
+        for axis in sorted(step.integers(f"expand{number}", [])):
+            sides.insert(axis, 1)
+        tensors.append(tensor)
+        shapes.append(tuple(sides))
+    full = broadcast(step, *shapes)
+    summed = [step.checked_axis(axis, len(full)) for axis in step.integers("sumdim", [])]
+    output = tuple(side for axis, side in enumerate(full) if axis not in summed)
+    # The second product is of what the first has summed.
+    macs = elements(full) + (elements(full) // max(full[summed[0]], 1) if summed else 0)
+    return step.emit(OperationKind.MATMUL, tensors, output, macs=macs, is_work=True)

@@ -248,3 +248,15 @@ def strided(step: Step) -> Tensor:
     if tensor.shape is not None and elements(shape) == elements(tensor.shape):
         kind = OperationKind.RESHAPE
     return step.emit(kind, [tensor], shape)
+
+
+@rule("stft")
+def spectrogram(step: Step) -> Tensor:
+    """Fourier transforms of the windows of a sound."""
+    tensor, shape = step.shaped("self", (1, 2))
+    length = step.integer("n_fft")
+    hop = step.integer("hop_length", max(length // 4, 1))
+    frames = Convolution(window=(length,), filters=1, stride=(hop,)).output((shape[-1], 1))[0]
+    frequencies = length if step.arguments.get("onesided") is False else length // 2 + 1
+    pair = () if step.flag("return_complex") else (2,)
+    return step.other([tensor], (*shape[:-1], frequencies, frames, *pair))

@@ -79,7 +79,14 @@ def _fitted(step: Step, shape: Shape, sides: list[int]) -> Shape:
     return tuple(sides)
 
 
-@rule("flatten")
+@rule("view_as", "reshape_as")
+def reshape_as(step: Step) -> Tensor:
+    """The shape of another tensor."""
+    tensor, shape = step.shaped("self")
+    return reshaped(step, tensor, _fitted(step, shape, list(step.shaped("other")[1])))
+
+
+@rule("flatten", "ravel")
 def flatten(step: Step) -> Tensor:
     """Several axes as one."""
     tensor, shape = step.shaped("self")
@@ -171,7 +178,8 @@ def permute(step: Step) -> Tensor:
     return permuted(step, tensor, axes)
 
 
-@rule("transpose", "transpose_copy", "swapaxes", "swapdims", "t", "t_copy", "numpy_T", "mT", "matrix_H")
+@rule("transpose", "transpose_copy", "swapaxes", "swapdims", "t", "t_copy", "numpy_T", "mT", "mH", "matrix_H",
+      "adjoint")  # fmt: skip
 def transpose(step: Step) -> Tensor:
     """Two axes exchanged: those given, or the last two."""
     tensor, shape = step.shaped("self")
@@ -241,7 +249,7 @@ def narrow(step: Step) -> Tensor:
 
 
 @rule("chunk", "split", "split_copy", "split_with_sizes", "split_with_sizes_copy", "unsafe_split",
-      "unsafe_split_with_sizes", "unsafe_chunk", "tensor_split", "hsplit")  # fmt: skip
+      "unsafe_split_with_sizes", "unsafe_chunk", "tensor_split")  # fmt: skip
 def split(step: Step) -> list[Tensor]:
     """Parts along an axis: so many, of a size, or of several sizes."""
     tensor, shape = step.shaped("self")

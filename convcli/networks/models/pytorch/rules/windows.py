@@ -15,6 +15,8 @@ from convcli.networks.models.pytorch.steps import Tensor
 from convcli.sizes.text import format_size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from convcli.networks.layer_types.base import Layer
     from convcli.networks.models.operations import Shape
     from convcli.networks.models.pytorch.steps import Step
@@ -41,9 +43,13 @@ def emit_layer(
     layer: Layer,
     tensor: Tensor,
     axis: int,
+    others: Sequence[Tensor] = (),
     **fields: Any,
 ) -> Tensor:
-    """Add a layer that acts on the sides and channels of a tensor; `axis` is that of the channels."""
+    """Add a layer that acts on the sides and channels of a tensor; `axis` is that of the channels.
+
+    `others` are tensors that it reads, too.
+    """
     shape = tensor.shape or ()
     try:
         output = layer.output(channels_last_size(shape, axis))
@@ -53,7 +59,12 @@ def emit_layer(
     sides = list(output[:-1])
     sides.insert(axis - first, output[-1])
     return step.emit(
-        OperationKind.LAYER, [tensor], (*shape[:first], *sides), layer=layer, channel_axis=axis, **fields
+        OperationKind.LAYER,
+        [tensor, *others],
+        (*shape[:first], *sides),
+        layer=layer,
+        channel_axis=axis,
+        **fields,
     )
 
 
@@ -68,7 +79,9 @@ def _image(step: Step, name: str, rank: int) -> tuple[Tensor, int]:
 # Convolutions ---------------------------------------------------------------------------------------------
 
 
-@rule("conv1d", "conv2d", "conv3d", "convolution", "_convolution", "mkldnn_convolution", "thnn_conv2d")
+@rule("conv1d", "conv2d", "conv3d", "convolution", "_convolution", "mkldnn_convolution", "thnn_conv2d",
+      "_conv_depthwise2d", "conv_depthwise3d", "slow_conv3d", "slow_conv_dilated2d",
+      "slow_conv_dilated3d")  # fmt: skip
 def convolve(step: Step) -> Tensor:
     """A convolution, or a transposed one (``convolution`` has an argument for that)."""
     name = "input" if "input" in step.arguments else "self"
@@ -111,10 +124,10 @@ def _convolution(step: Step, name: str, kernel: Tensor, rank: int, *, is_transpo
         layer = TransposedConvolution(filters=shape[1] * groups, padding=padding, **options)
     else:
         layer = Convolution(filters=shape[0], padding=padding, **options)
-    weights = [*kernel.weights, *(bias.weights if bias else ())]
     if kernel.number is not None or (bias and bias.number is not None):  # computed from the input
         return _computed_convolution(step, layer, image, axis, [kernel, *([bias] if bias else [])])
-    return emit_layer(step, layer, step.computed(image), axis, weights=weights)
+    read, weights = step.weights_of(kernel, bias)
+    return emit_layer(step, layer, step.computed(image), axis, read, weights=weights)
 
 
 def _computed_convolution(step: Step, layer: Layer, image: Tensor, axis: int, others: list[Tensor]) -> Tensor:
