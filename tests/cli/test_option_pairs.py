@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
+from shutil import copyfile
 from typing import NamedTuple
 
 import numpy as np
@@ -179,6 +180,7 @@ USES: dict[str, dict[str, Use]] = {
         "--optimizer": use("--optimizer", "adam", needs=(("--train",), NET)),
         "--traffic": use("--traffic", needs=(NET,)),
         "--device": use("--device", "1T,1G", needs=(NET,)),
+        "--weights": use("--weights", "tiny.safetensors", needs=(NET,)),
         "--as-net": use("--as-net", needs=(NET,)),
         "--repeats": use("--repeats", "once", needs=(NET, ("-o", "net.html"))),
         "--max-params": use("--max-params", "10"),
@@ -308,6 +310,7 @@ REFUSED = {  # each option, and those that it cannot be combined with
 --dtype: --as-net
 --as-net: --output --csv --md --json --text --repeats
 --depth: --as-net
+--weights: --filter-size --c-in --c-out --padding --stride --dilation --groups --no-bias --dense --list --against --versus-dense --train --optimizer --traffic --device --csv --md --batch --by-block --dtype --as-net --depth --output --repeats
 """,
     "filters": """
 --output: --tuning
@@ -432,6 +435,7 @@ def folder(in_folder: Path) -> Path:
     holed[:, 4, 4, 1], holed[:, ::2, ::3, 3] = np.nan, 0
     tifffile.imwrite("nan.tif", holed, photometric="rgb", extrasamples=["unassalpha"])
     np.save("weights.npy", random.standard_normal((3, 3, 3, 3)) / 50)
+    copyfile(Path(__file__).parents[1] / "data/models/tiny.safetensors", "tiny.safetensors")
     np.save("large.npy", random.standard_normal((16, 17, 3)))
     np.save("target.npy", random.random((16, 17)))
     for path in in_folder.rglob("*.*"):

@@ -16,6 +16,7 @@ from convcli.networks.costs.units import Dtype
 from convcli.networks.layer_types.base import Size, channels_of
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
+from convcli.networks.models.reading import is_state_dict
 from convcli.networks.rows import Grouping
 from convcli.networks.text.input_sizes import layer_input, with_channels
 from convcli.sizes.text import format_size, parse_count, parse_padding_per_axis, parse_per_axis
@@ -77,6 +78,16 @@ def params(
             help="Compare with another network, marking rows that differ. Checks apply to the first network.",
             metavar="NETWORK",
             autocompletion=networks,
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            help="Check whether the weights in this file (.safetensors, .pth) fit the network; fail (exit "
+            "code 1) if they do not.",
+            metavar="FILE",
+            rich_help_panel=options.CHECKS,
         ),
     ] = None,
     versus_dense: Annotated[
@@ -204,7 +215,8 @@ def params(
     A layer has (f·f·c_in + 1)·c_out parameters. On a terminal, shows the formula with its numbers; with --n,
     also the activations, the multiply-accumulates (MACs: no bias, no activation) and the dense layer between
     the same sizes. When piped, prints only the number, or tab-separated rows for a network. "convcli help
-    layers" shows how to write layers.
+    layers" shows how to write layers. For a file of weights (.safetensors, .pth), lists its tensors; with
+    --depth, its modules.
     """
     options.apply_text_option(text, json=json, csv=csv, markdown=md, output=output)
     output_format = TableFormat.read(json=json, csv=csv, markdown=md)
@@ -225,7 +237,7 @@ def params(
         ("--max-params", max_params), ("--expect", expect), ("--no-bias", no_bias), ("--by-block", by_block),
         ("--depth", depth), ("--versus-dense", versus_dense), ("--train", train), ("--optimizer", optimizer),
         ("--traffic", traffic), ("--device", device), ("--p", p != "0"), ("--s", s != "1"), ("--d", d != "1"),
-        ("--g", groups != "1"), ("--as-net", as_net),
+        ("--g", groups != "1"), ("--as-net", as_net), ("--weights", weights),
     ):  # fmt: skip
         options.check_exclusive({"--list": shipped, name: value})
     comparison = {"--against": against, "two sizes of --n": len(typed) > 1}
@@ -243,7 +255,7 @@ def params(
             ("--against", against), ("two sizes of --n", len(typed) > 1), ("--by-block", by_block),
             ("--versus-dense", versus_dense), ("--train", train), ("--optimizer", optimizer),
             ("--traffic", traffic), ("--device", device), ("--batch", batch), ("--dtype", dtype),
-            ("--depth", depth),
+            ("--depth", depth), ("--weights", weights),
         ):  # fmt: skip
             options.check_exclusive({"--as-net": True, name: value})
         if network is None:
@@ -277,6 +289,15 @@ def params(
                 "NETWORK",
                 "cannot be combined with --f, --c-out and similar options, which describe a single layer",
             )
+        if weights is not None or is_state_dict(network):
+            from convcli.cli.reports.state_dicts import report_weights
+
+            unsuited = {
+                "--against": against, "-o": output, "--by-block": by_block, "--versus-dense": versus_dense,
+                "--batch": batch, "--dtype": dtype, "--as-net": as_net,
+                "" if further is None else further.option: further,
+            }  # fmt: skip
+            return report_weights(network, typed, weights, output_format, checks, depth, unsuited)
         if as_net:
             from convcli.cli.reports.networks import report_layer_text
 
@@ -291,7 +312,13 @@ def params(
     else:
         from convcli.cli.reports.single_layer import report_convolution, report_dense
 
-        if against is not None or versus_dense or grouping != Grouping() or len(sizes) > 1:
+        if (
+            weights is not None
+            or against is not None
+            or versus_dense
+            or grouping != Grouping()
+            or len(sizes) > 1
+        ):
             raise UsageError(
                 "NETWORK", "missing; for example: convcli params resnet18; --list shows the shipped networks"
             )

@@ -41,13 +41,21 @@ if TYPE_CHECKING:
     from convcli.cli.reports.costs import CostReport
 
 
-__all__ = ["list_shipped", "report_layer_text", "report_params", "report_shapes", "search_sides"]
+__all__ = [
+    "build_source",
+    "list_shipped",
+    "open_source",
+    "report_layer_text",
+    "report_params",
+    "report_shapes",
+    "search_sides",
+]
 
 MAX_SIDES = 10_000  # that --valid-sizes tries
 MODEL_STARTS = (b"\x08", b"PK", b"{")  # of ONNX, of .pt2 and .keras, of .json
 
 
-def _open(text: str) -> TextNetwork | ModelFile:
+def open_source(text: str) -> TextNetwork | ModelFile:
     """Read the network that the text is, or that it names; ``-`` is standard input.
 
     Raises
@@ -67,7 +75,7 @@ def _open(text: str) -> TextNetwork | ModelFile:
         raise SpecError(error.what, f"{error.why}; give a model file by its name, not as {name}") from None
 
 
-def _build(source: TextNetwork | ModelFile, size: str | None, text: str) -> Network:
+def build_source(source: TextNetwork | ModelFile, size: str | None, text: str) -> Network:
     """Build a network; if a shipped one is impossible on that input, the error says how to find one."""
     if isinstance(source, ModelFile):
         return source.network(size)
@@ -85,7 +93,7 @@ def _build(source: TextNetwork | ModelFile, size: str | None, text: str) -> Netw
 def _build_compared(text: str, size: str | None) -> Network:
     """Build the network to compare with; errors name --against."""
     try:
-        return _build(_open(text), size, text)
+        return build_source(open_source(text), size, text)
     except (SizeError, SpecError) as error:
         raise type(error)(f"--against, {error.what}", error.why) from None
 
@@ -94,7 +102,7 @@ def report_shapes(
     text: str, size: str | None, output_format: TableFormat, grouping: Grouping, *, last: bool
 ) -> Network:
     """Print the sizes of a network, one row per layer; return the network."""
-    network = grouping.arranged(_build(_open(text), size, text))
+    network = grouping.arranged(build_source(open_source(text), size, text))
     if last:
         output = format_size(network.output)
         write_json({"output": output}) if output_format == TableFormat.JSON else write(f"{output}\n")
@@ -134,8 +142,8 @@ def report_params(
     """
     if len(sizes) > 2:
         raise UsageError("--n", f"{len(sizes)} input sizes; give one, or two to compare")
-    source = _open(text)
-    network = grouping.arranged(_build(source, sizes[0] if sizes else None, text))
+    source = open_source(text)
+    network = grouping.arranged(build_source(source, sizes[0] if sizes else None, text))
     if network.params is None and not network.unknown:
         raise SizeError("input", "has no number of channels; add it, as in --n 224x224x3")
     if against is None and len(sizes) < 2:
@@ -170,7 +178,7 @@ def report_params(
             "cannot be combined with a comparison; give a single network",
         )
     size = sizes[-1] if sizes else None
-    second = _build(source, size, text) if against is None else _build_compared(against, size)
+    second = build_source(source, size, text) if against is None else _build_compared(against, size)
     second = grouping.arranged(second)
     if output_format == TableFormat.JSON:
         write_json(_record(network, costs, grouping))
@@ -195,7 +203,7 @@ def report_layer_text(text: str, size: str | None) -> Network:
     """
     from convcli.networks.writing import as_layer_text  # late: few runs need it
 
-    network = _build(_open(text), size, text)
+    network = build_source(open_source(text), size, text)
     title = ""
     if network.model_file or text.strip().lower() in shipped_networks() or text.strip().endswith(".net"):
         title = f"from {escaped(PurePath(text.strip()).name)}"
@@ -236,7 +244,7 @@ def search_sides(
     # Late: most runs know the size.
     from convcli.networks.searching import first_unread_layer, smallest_side, valid_sides
 
-    network = _open(text)
+    network = open_source(text)
     source: Spec | ModelFile = network if isinstance(network, ModelFile) else network.spec
     size: Size | str | None = typed
     if isinstance(source, Spec) and typed is not None:

@@ -13,7 +13,16 @@ from typing import BinaryIO, NamedTuple, NoReturn
 from convcli.errors import SpecError, describe_os_error
 from convcli.files.opening import open_input
 
-__all__ = ["MAX_MEMBER", "Archive", "Member", "open_archive", "open_model", "parse_json", "read_json_file"]
+__all__ = [
+    "MAX_MEMBER",
+    "Archive",
+    "Member",
+    "check_parsed_size",
+    "open_archive",
+    "open_model",
+    "parse_json",
+    "read_json_file",
+]
 
 MAX_MEMBER = 64 << 20  # bytes of a member or of a JSON file; the graph of a large model takes a few million
 MAX_DIRECTORY = 64 << 20
@@ -289,6 +298,18 @@ def read_json_file(path: str | os.PathLike[str]) -> object:
     return parse_json(content, name)
 
 
+def check_parsed_size(content: bytes, name: str) -> None:
+    """Refuse JSON whose objects would take too much memory.
+
+    Raises
+    ------
+    SpecError
+        They would.
+    """
+    if 240 * content.count(b"{") + 100 * content.count(b"[") + 40 * content.count(b",") > MAX_PARSED:
+        raise SpecError(name, "has too many values for a model")
+
+
 def parse_json(content: bytes, name: str) -> object:
     """Parse JSON, of which the objects would fit into memory.
 
@@ -311,8 +332,7 @@ def parse_json(content: bytes, name: str) -> object:
     """
     import json
 
-    if 240 * content.count(b"{") + 100 * content.count(b"[") + 40 * content.count(b",") > MAX_PARSED:
-        raise SpecError(name, "has too many values for a model")
+    check_parsed_size(content, name)
     try:
         return json.loads(content.decode("utf-8-sig"))
     except RecursionError:

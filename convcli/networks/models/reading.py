@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convcli.networks.layer_types.base import Size
-    from convcli.networks.models.operations import LoadedModel
+    from convcli.networks.models.operations import LoadedModel, Weight
     from convcli.networks.network import Network
 
-__all__ = ["MODEL_EXTENSIONS", "ModelFile", "is_model_file", "open_model"]
+__all__ = ["MODEL_EXTENSIONS", "ModelFile", "is_model_file", "is_state_dict", "open_model"]
 
 # The function that loads a file, by extension; loaded only when such a file is named.
 READERS = {
@@ -26,7 +26,13 @@ READERS = {
     ".keras": "convcli.networks.models.keras.loading:load_keras",
     ".json": "convcli.networks.models.keras.loading:load_keras",
 }
-STATE_DICTS = (".safetensors", ".pth", ".pt", ".bin")  # weights by name, but not what is done with them
+STATE_DICTS = (
+    ".safetensors",
+    ".pth",
+    ".pt",
+    ".bin",
+    ".ckpt",
+)  # weights by name, but not what is done with them
 # What to do with files that are not read; the word after the name is "is".
 UNREADABLE = {
     ".h5": "Keras's old format: load it in Keras and save it as .keras",
@@ -41,7 +47,6 @@ UNREADABLE = {
     ".caffemodel": "a Caffe model; convert it to .onnx",
     ".engine": "a TensorRT engine; give the .onnx file that it was built from",
     ".gguf": "a file of quantized weights; give the model as .onnx, .pt2 or .keras",
-    ".ckpt": "a checkpoint; export the model as .onnx, .pt2 or .keras",
     ".npz": "a file of arrays; export the model as .onnx, .pt2 or .keras",
 }
 MODEL_EXTENSIONS = (*READERS, *STATE_DICTS, *UNREADABLE)
@@ -56,6 +61,17 @@ def is_model_file(text: str) -> bool:
     (True, False, False)
     """
     return _extension(text) in MODEL_EXTENSIONS
+
+
+def is_state_dict(text: str) -> bool:
+    """Whether a text names a file of weights by its extension.
+
+    Examples
+    --------
+    >>> is_state_dict("resnet18.safetensors"), is_state_dict("resnet18.onnx")
+    (True, False)
+    """
+    return _extension(text) in STATE_DICTS
 
 
 def _extension(path: str) -> str:
@@ -83,8 +99,8 @@ def _refusal(extension: str) -> str:
     if extension in UNREADABLE:
         return f"is {UNREADABLE[extension]}"
     return (
-        "holds weights by name, but not the operations: export the model as .onnx, .keras or .pt2 "
-        "(torch.export.save)"
+        "holds weights by name, but no graph of operations: convcli params lists them; for sizes export the "
+        "model as .onnx, .keras or .pt2 (torch.export.save)"
     )
 
 
@@ -130,6 +146,18 @@ class ModelFile(NamedTuple):
             )
             raise SizeError(f"{self.path}, {error.what}", error.why + hint * bool(exported)) from None
         return network
+
+    def weights(self, size: str | Size | int | None = None) -> tuple[Weight, ...]:
+        """Return the names and shapes of its weights; the argument is that of `network`.
+
+        Raises
+        ------
+        SizeError
+            An input has no size, or an operation is impossible on it.
+        """
+        from convcli.networks.models.input_sizes import input_shapes
+
+        return self.loaded.evaluate(input_shapes(self.loaded.inputs, size, self.path)).weights
 
     def square(self, side: int, size: str | None = None) -> Network:
         """Return the network that it makes of a square input; `size` gives the channels, if they are dynamic.
