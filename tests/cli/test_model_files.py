@@ -368,6 +368,13 @@ def test_a_size_that_a_file_cannot_take_says_for_which_it_was_exported(convcli: 
     assert "; the file was exported for 224x224x3, and may hold numbers that fit no other input" in ran.err
 
 
+def test_a_model_without_layers_is_refused_by_name(convcli: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "identity.onnx"
+    path.write_bytes(model(graph([node("Identity", ["x"], ["y"])], [value("x", [1, 3, 8, 8])], [value("y")])))
+    for command in ("shape", "params"):
+        assert_refused(convcli(command, path), f"{path}, the model: has no layers")
+
+
 def test_names_of_model_files_are_completed(tmp_path: Path) -> None:
     for name in ("a.onnx", "a.pt2", "a.keras", "a.json", "a.png"):
         (tmp_path / name).touch()

@@ -138,13 +138,14 @@ class ModelFile(NamedTuple):
         shapes = input_shapes(self.loaded.inputs, size, self.path)
         try:
             network: Network = replace(lower(fuse(self.loaded.evaluate(shapes))), model_file=self.path)
-        except SizeError as error:
-            exported = fixed_sizes(self.loaded.inputs, shapes)
+        except (SizeError, SpecError) as error:
+            what = error.what if error.what.startswith(self.path) else f"{self.path}, {error.what}"
+            exported = fixed_sizes(self.loaded.inputs, shapes) if isinstance(error, SizeError) else ""
             hint = (
                 f"; the file was exported for {exported}, and may hold numbers that fit no other input: "
                 "export it with dynamic sizes"
             )
-            raise SizeError(f"{self.path}, {error.what}", error.why + hint * bool(exported)) from None
+            raise type(error)(what, error.why + hint * bool(exported)) from None
         return network
 
     def weights(self, size: str | Size | int | None = None) -> tuple[Weight, ...]:
