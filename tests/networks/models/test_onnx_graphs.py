@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from convcli.errors import SizeError, SpecError
+from convcli.networks.models.fusing.fusing import fuse
 from convcli.networks.models.lowering.lowering import lower
 from convcli.networks.models.onnx.file import ModelFile
 from convcli.networks.models.onnx.loading import OnnxModel
@@ -526,6 +527,24 @@ def test_a_model_of_tensorflow_has_its_channels_last() -> None:
     assert layers == ["pad 0:1x0:1", "conv 6 f3 s2 nobias", "relu6", "fc 5 nobias"]
     named = {each.source: each.name for each in found.operations}
     assert (named["Conv"], named["MatMul"]) == ("StatefulPartitionedCall.model.conv1", "model.fc")
+
+
+def test_a_bias_after_the_transpose_that_keras_writes_belongs_to_the_convolution() -> None:
+    nodes = [
+        node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]),
+        node("Conv", ["t", "w"], ["c"]),
+        node("Transpose", ["c"], ["back"], perm=[0, 2, 3, 1]),
+        node("Cast", ["back"], ["same"], to=1),
+        node("Add", ["bias", "same"], ["biased"]),
+        node("Transpose", ["biased"], ["u"], perm=[0, 3, 1, 2]),
+        node("Conv", ["u", "v"], ["d"]),
+        node("Transpose", ["d"], ["out"], perm=[0, 2, 3, 1]),
+        node("Mul", ["out", "rows"], ["y"]),  # not one for each channel
+    ]
+    tensors = [CONVOLUTION, tensor("bias", [1, 1, 1, 6]), tensor("v", [6, 6, 1, 1]), tensor("rows", [6, 1])]
+    network = lower(fuse(run(nodes, tensors, shape=(1, 8, 8, 3))))
+    assert [stage.text for stage in network.layers] == ["conv 6 f3", "conv 6 f1 nobias", "mul"]
+    assert (network.output, network.params) == ((6, 6, 6), 168 + 36 + 6)
 
 
 @pytest.mark.parametrize(

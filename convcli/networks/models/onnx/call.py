@@ -46,6 +46,21 @@ class Recorder:
         for weight in weights:
             self.weights.setdefault(weight.name, weight)
 
+    def maker(self, value: Value) -> Operation | None:
+        """Return the last operation, if it makes a value."""
+        last = self.operations[-1] if self.operations else None
+        return last if last is not None and last.output is value.array else None
+
+    def read_by(self, outputs: Sequence[Array]) -> tuple[Operation, ...]:
+        """Return the operations that outputs depend on, in order: not those that were moved elsewhere."""
+        wanted = {array.number for array in outputs}
+        kept: list[Operation] = []
+        for operation in reversed(self.operations):
+            if operation.output.number in wanted:
+                kept.append(operation)
+                wanted.update(array.number for array in operation.inputs)
+        return tuple(reversed(kept))
+
     def array(self, shape: Shape | None) -> Array:
         """Return a new array."""
         return Array(next(self.numbers), shape)

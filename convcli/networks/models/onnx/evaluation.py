@@ -104,7 +104,7 @@ class Evaluation:
         return Model(
             inputs=inputs,
             outputs=tuple(outputs),
-            operations=tuple(self.recorder.operations),
+            operations=self.recorder.read_by([array for _, array in outputs]),
             weights=tuple(self.recorder.weights.values()),
             stored=True,
         )

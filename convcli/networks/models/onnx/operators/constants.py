@@ -64,6 +64,8 @@ def cast(call: Call) -> Results:
     data = call.input()
     dtype = DTYPES.get(call.integer("to"), "float32") if len(call.inputs) < 2 else call.input(1).dtype
     numbers = data.numbers
+    if dtype == data.dtype:
+        return data
     if numbers is not None:
         convert = bool if dtype == "bool" else int if is_integer(dtype) else float
         try:

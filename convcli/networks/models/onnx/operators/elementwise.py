@@ -7,7 +7,7 @@ from convcli.networks.layer_types.elementwise import Elementwise, Prelu
 from convcli.networks.models.onnx.arithmetic import BINARY, UNARY, broadcast_shape, elementwise
 from convcli.networks.models.onnx.call import Call, Results, Rule
 from convcli.networks.models.onnx.tensors import Number
-from convcli.networks.models.onnx.values import Value, folded
+from convcli.networks.models.onnx.values import Value, computed, folded
 from convcli.networks.models.operations import OperationKind, Shape
 
 __all__ = ["RULES", "arithmetic", "joined_shape"]
@@ -52,9 +52,40 @@ def binary(name: str) -> Rule:
     """Return the rule of an operator of two inputs."""
 
     def rule(call: Call) -> Results:
-        return arithmetic(call, name, call.input(), call.input(1))
+        first, second = call.input(), call.input(1)
+        return _before_transpose(call, name, first, second) or arithmetic(call, name, first, second)
 
     return rule
+
+
+def _before_transpose(call: Call, name: str, first: Value, second: Value) -> Value | None:
+    """Return a sum or product with a weight for each channel, moved before the transpose that it follows.
+
+    Keras adds the bias of a convolution after the transpose that brings the channels last.
+    """
+    data, weight = (first, second) if second.is_constant else (second, first)
+    transpose = call.recorder.maker(data)
+    if transpose is None or transpose.kind != OperationKind.TRANSPOSE or not weight.parameters:
+        return None
+    source, result, sides = transpose.inputs[0], call.shape_of(data), call.shape_of(weight)
+    is_per_channel = result[-1:] == sides[-1:] and prod(sides) == sides[-1]
+    if name not in ARITHMETIC or len(result) < 3 or transpose.permutation[-1] != 1 or not is_per_channel:
+        return None
+    before = computed(source, data.dtype)
+    stored = [
+        each._replace(shape=sides[-1:]) if each.elements == sides[-1] else each for each in weight.weights
+    ]
+    weight = weight._replace(
+        shape=(*sides[-1:], *(1,) * (len(result) - 2)), weights=tuple(stored), numbers=None
+    )
+    moved = (before, weight) if data is first else (weight, before)
+    return call.view(
+        OperationKind.TRANSPOSE,
+        result,
+        arithmetic(call, name, *moved),
+        permutation=transpose.permutation,
+        source=transpose.source,
+    )
 
 
 def arithmetic(call: Call, name: str, first: Value, second: Value) -> Value:
