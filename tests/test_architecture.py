@@ -94,7 +94,7 @@ def test_names_were_found() -> None:
 
 def test_programs_that_python_runs_exist() -> None:
     programs = set(re.findall(r"python -m ((?:tests|convcli)[\w.]*)", PAGE))
-    assert len(programs) == 5
+    assert len(programs) == 6
     assert [program for program in programs if find_spec(program) is None] == []
 
 
