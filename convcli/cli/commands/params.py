@@ -40,8 +40,8 @@ def params(
             "-n",
             "--n",
             "--input-size",
-            help="Input size: n, HxW or HxWxC; give two to compare a network at two sizes. For several "
-            "inputs of a model file: NAME=SIZE,NAME=SIZE.",
+            help="Input size: n, HxW or HxWxC; LxC for a sound, DxHxWxC for a volume. Give two to compare a "
+            "network at two sizes. For several inputs of a model file: NAME=SIZE,NAME=SIZE.",
             metavar="SIZE",
         ),
     ] = None,

@@ -19,7 +19,16 @@ __all__ = ["shape"]
 
 def shape(
     network: options.NetworkArgument = None,
-    n: options.InputSize = None,
+    n: Annotated[
+        str | None,
+        typer.Option(
+            "-n",
+            "--n",
+            "--input-size",
+            help="Input size: n, HxW or HxWxC; LxC for a sound, DxHxWxC for a volume.",
+            metavar="SIZE",
+        ),
+    ] = None,
     f: options.FilterSize = None,
     p: options.OptionalPadding = None,
     s: options.OptionalStride = None,
