@@ -58,10 +58,10 @@ def recover_items(
     Examples
     --------
     >>> from convcli.networks.sources import network
-    >>> net = network("conv 3 f1, relu, conv 3 f1, relu, add { conv 3 f3 p1, relu | }", (9, 9, 3))
+    >>> net = network("3 x { conv 3 f3 p1, relu }, add { conv 3 f3 p1, relu | }", (9, 9, 3))
     >>> repeat, join = recover_items(net.layers, [(0, net.input)]).items
     >>> repeat.times, [str(item.layer.text) for item in repeat.body], len(join.branches)
-    (2, ['conv 3 f1', 'relu'], 2)
+    (3, ['conv 3 f3 p1', 'relu'], 2)
     """
     graph = read_dataflow(stages, inputs, outputs)
     found = find_structure(graph)
