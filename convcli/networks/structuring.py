@@ -30,12 +30,7 @@ def find_items(network: "Network") -> "Network":
     """
     inputs, outputs = ports_of(network)
     recovered = recover_items(network.layers, inputs, outputs)
-    new_numbers = {number: new for new, number in enumerate(recovered.stages)}
-    stages = [network.layers[number] for number in recovered.stages]
-    for number, stage in enumerate(stages):
-        if stage.shares is not None:
-            stages[number] = stage._replace(shares=new_numbers[stage.shares])
-    walk = _Walk(stages)
+    walk = _Walk(_reordered(network.layers, recovered.stages))
     for block, item in enumerate(recovered.items):
         walk.block = block
         walk.follow((item,), 0)
@@ -54,6 +49,24 @@ def ports_of(network: "Network") -> tuple[list[tuple[int, Size]], list[int]]:
         main = network.main_output.tensor
         outputs = [*(tensor for tensor in outputs if tensor != main), main]
     return inputs, outputs
+
+
+def _reordered(stages: Sequence[Stage], order: Sequence[int]) -> list[Stage]:
+    """Return stages in another order; of those that share weights, the first one counts them."""
+    owners: dict[int, int] = {}  # the new number of the first, by the old number of the owner
+    found: list[Stage] = []
+    for new, number in enumerate(order):
+        stage, owner = stages[number], number
+        while (shared := stages[owner].shares) is not None:
+            owner = shared
+        first = owners.setdefault(owner, new)
+        if first != new:
+            stage = stage._replace(shares=first, params=0, statistics=0)
+        elif owner != number:
+            params, statistics = stages[owner].params, stages[owner].statistics
+            stage = stage._replace(shares=None, params=params, statistics=statistics)
+        found.append(stage)
+    return found
 
 
 class _Walk:

@@ -541,6 +541,20 @@ def test_a_repeat_drawn_once_has_a_frame() -> None:
     assert "9x9x8 · 3 x" in texts
 
 
+def test_the_first_layer_drawn_counts_shared_weights() -> None:
+    net = build(parse_spec("in 9x9x4, conv 4 f1 @a, add { maxpool f3 s1 p1, use @a | use @a, relu }"))
+    layers = net.layers
+    assert [stage.shares for stage in layers] == [None, None, 0, 0, None, None]
+    swapped = (  # the last of the three has the weights
+        layers[0]._replace(shares=3, params=0), layers[1], layers[2]._replace(shares=3),
+        layers[3]._replace(shares=None, params=20), *layers[4:],
+    )  # fmt: skip
+    boxes = network_diagram(replace(stripped(net), layers=swapped)).boxes
+    assert [(box.label, box.params) for box in boxes if box.kind == BoxKind.CONVOLUTION] == [
+        ("conv 4 f1 @a", 20), ("use @a: conv 4 f1", 0), ("use @a: conv 4 f1", 0),
+    ]  # fmt: skip
+
+
 def test_operations_of_model_files_have_a_kind() -> None:
     net = stripped(network("relu, tanh", (9, 9, 8)))
     attention = FileOperation(type="attention", size=(9, 9, 8), products=648)

@@ -94,7 +94,7 @@ def layer_tree(network: Network, *, repeats_once: bool = False) -> Tree:
     kept = {port.tensor for port in network.outputs if port.tensor in read}  # outputs that are no ends
     boxes = reader.boxes()
     labels = [
-        _with_tags(f"{stages[0].text}{' (output)' * (stages[0].output_tensor in kept)}", stages[-1])
+        _with_tags(f"{_text(stages[0])}{' (output)' * (stages[0].output_tensor in kept)}", stages[-1])
         for stages in boxes
     ]
     return reader.tree(parts, boxes, labels)
@@ -116,6 +116,12 @@ def block_tree(network: Network) -> Tree:
     parts = reader.blocks(network.items) if network.items else reader.sequence()
     labels = [_with_tags(text, stages[-1]) for text, stages in network.stages_by_block]
     return reader.tree(parts, reader.boxes(), labels)
+
+
+def _text(stage: Stage) -> str:
+    """Return the text of a layer, behind the tag of the layer whose weights it has."""
+    leads = [lead for lead in stage.lead.split(": ") if lead.startswith("use @")]
+    return f"{leads[-1]}: {stage.text}" if leads else stage.text
 
 
 def _with_tags(text: str, stage: Stage) -> str:

@@ -15,6 +15,7 @@ __all__ = ["Branched", "Joined", "Part", "Single", "Start", "Structure", "find_s
 
 MAX_NESTED = 40  # braces within braces; repeats come on top
 MAX_SKIPPED = 36  # layers that an empty branch passes over; a longer one is a tag
+MIN_DETOUR = 12  # layers of a branch to smaller images that is not written in braces
 
 
 class Single(NamedTuple):
@@ -215,6 +216,10 @@ class _Finder:
         whole = self.area(node)  # the inside of a gate, which is smaller, does not count
         area = min([whole, *(run.area for operand, run in runs.items() if self.area(operand) >= whole)])
         is_nested = not frame.is_crossed and not repeated and depth <= MAX_NESTED
+        if len(operands) == len(filled) == 2:  # as in a feature pyramid
+            is_nested &= not any(
+                run.layers >= MIN_DETOUR and self.is_detour(node, current, run) for run in runs.values()
+            )
         if is_nested and (
             len(filled) > 1
             or (filled and all(not runs[operand].parts for operand in operands if operand not in filled)
@@ -245,8 +250,12 @@ class _Finder:
         """Whether a skip is better read as a tag: past many layers, or to smaller images and up again."""
         if operands > 2 or current <= self.graph.inputs:
             return False
-        if run.layers > MAX_SKIPPED:
-            return True
+        return run.layers > MAX_SKIPPED or self.is_detour(node, current, run)
+
+    def is_detour(self, node: int, current: int, run: _Run) -> bool:
+        """Whether a branch goes to smaller images and up again; that of a gate does not count."""
+        if current <= self.graph.inputs:
+            return False
         is_gate = min(self.area(operand) for operand in self.graph.operands[node]) < self.area(node)
         return not is_gate and run.area < min(self.area(current), self.area(node))
 
