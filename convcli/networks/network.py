@@ -64,6 +64,8 @@ class Network:
         convolutions.
     batch : int
         Number of inputs that a model file computes at once; all counts are for one of them.
+    unused_params : int
+        Parameters of a model file that no layer uses, such as those of heads for training alone; not counted.
     model_file : str
         Path of the model file that it was read from; empty for text.
     input_tags : tuple of (str, int)
@@ -87,6 +89,7 @@ class Network:
     outputs: tuple[Port, ...] = ()
     is_stored: bool = False
     batch: int = 1
+    unused_params: int = 0
     model_file: str = ""
     input_tags: tuple[tuple[str, int], ...] = ()
 

@@ -13,7 +13,7 @@ import pytest
 import convcli as package
 from convcli.cli.completion.completers import networks
 from convcli.networks.models import reading
-from convcli.networks.models.operations import Model, ModelInput, Shape
+from convcli.networks.models.operations import Model, ModelInput, Shape, Weight
 from convcli.networks.rows import table_rows
 from convcli.networks.sources import network
 from convcli.networks.tables import params_table
@@ -283,7 +283,9 @@ class TwoInputs:
         image = builder.input(*shapes["image"], name="image")
         mask = builder.input(*shapes["mask"], name="mask")
         first = builder.convolution(image, 8, 3, name="first")
-        return builder.model(first, builder.convolution(mask, 5, 1, name="second"))
+        second = builder.convolution(mask, 5, 1, name="second")
+        weights = [each for operation in builder.operations for each in operation.weights]
+        return builder.model(first, second, weights=(*weights, Weight("head", (7, 5))))
 
 
 @pytest.fixture
@@ -308,6 +310,8 @@ def test_several_inputs_and_outputs_are_listed(convcli: Runner, several: Path) -
     ]
     assert "inputs image 6x7x3, mask 6x7x1" in shown
     assert "batch the file computes 4 inputs at once; counts are for one of them" in shown
+    assert "unused 35 more parameters in the file, which no layer of the result uses" in shown
+    assert record["unused_params"] == 35
     shown = [
         " ".join(line.split()) for line in convcli("shape", several, "--n", "6x7", "--text").out.splitlines()
     ]

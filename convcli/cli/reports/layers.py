@@ -103,6 +103,7 @@ def _file_record(network: Network) -> dict[str, Any]:
     return {
         "counts": "stored" if network.is_stored else "learned",
         "unknown": unknown,
+        **({"unused_params": network.unused_params} if network.unused_params else {}),
         **({"at_least": at_least} if unknown else {}),
     }
 

@@ -114,6 +114,9 @@ def params_summary(network: Network, costs: CostUnits) -> list[tuple[str, str]]:
         ports.append(
             ("batch", f"the file computes {network.batch:,} inputs at once; counts are for one of them")
         )
+    if network.unused_params:
+        count = network.unused_params
+        ports.append(("unused", f"{count:,} more parameters in the file, which no layer of the result uses"))
     lines = [*cost_lines(network, costs), *ports, *_receptive_field(network), *dense_on_images(network)]
     return lines + _unused(network)
 

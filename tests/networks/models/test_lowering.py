@@ -93,7 +93,10 @@ def test_what_no_output_depends_on_is_left_out() -> None:
     x = builder.input(1, 3, 8, 8)
     used = builder.convolution(x, 4, name="used")
     builder.convolution(x, 400, name="unused")
-    assert [stage.name for stage in builder.network(used).layers] == ["used"]
+    weights = tuple(weight for operation in builder.operations for weight in operation.weights)
+    net = builder.network(used, weights=(*weights, Weight("mean", (7,), learned=False)))
+    assert [stage.name for stage in net.layers] == ["used"]
+    assert (net.params, net.unused_params) == (12, 1200)
 
 
 def test_outputs_are_listed_unless_the_only_one_is_the_last_layer() -> None:

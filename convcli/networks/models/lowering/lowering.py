@@ -118,7 +118,14 @@ class _Lowering:
             outputs=() if is_last else tuple(outputs),
             is_stored=self.model.stored,
             batch=self.rules.batch,
+            unused_params=self.unused_params(),
         )
+
+    def unused_params(self) -> int:
+        """Return how many parameters of the model no stage uses."""
+        used = self.list.stage_of_weight
+        unused = {each.name: each for each in self.model.weights if each.learned and each.name not in used}
+        return sum(weight.elements for weight in unused.values())
 
     def add_inputs(self) -> list[Port]:
         """Add the inputs of the model; the first image, else the first of all, has number 0."""
