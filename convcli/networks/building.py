@@ -18,7 +18,7 @@ from convcli.networks.layer_types.cropping import Slice
 from convcli.networks.layer_types.joins import JoinLayer
 from convcli.networks.network import Network, Port, with_channels_hint
 from convcli.networks.stages import SequentialBuilder, Stage, Tensor, joined_fields
-from convcli.networks.text.input_sizes import merged_size, possible_sizes
+from convcli.networks.text.input_sizes import image_hint, merged_size, possible_sizes, sound_hint
 from convcli.networks.text.spec import (
     From,
     Item,
@@ -61,16 +61,17 @@ def build(spec: Spec, size: Size | None = None) -> Network:
         return _build(spec, sizes[0])
     except SizeError as error:
         if len(sizes) == 1:
-            raise
+            hint = image_hint(spec.input or size or (), spec.items)
+            if not hint:
+                raise
+            raise SizeError(error.what, error.why + hint) from None
         first = error
     try:
         network = _build(spec, sizes[1])
     except SizeError:
         raise first from None
     if isinstance(first, UnknownChannelsError):  # which no other rank explains
-        length, channels = sizes[1]
-        hint = f"; for a sound of {channels} channels, write in {length}x{channels} 1d"
-        raise SizeError(first.what, first.why + hint * (length > 4 * channels)) from None
+        raise SizeError(first.what, first.why + sound_hint(sizes[0])) from None
     return network
 
 

@@ -442,3 +442,12 @@ def test_the_costs_of_a_layer_on_a_volume(terminal: Runner) -> None:
     assert f"output       14x54x53x64: {positions * 64:,} activations\n" in ran.out
     assert f"MACs         {positions * weights:,} multiply-accumulates" in ran.out
     assert f"sharing      each weight is used at {positions:,} positions\n" in ran.out
+
+
+def test_a_pair_without_channels_may_be_a_sound(convcli: Runner) -> None:
+    ran = convcli("params", "conv 6 f2", "--n", "16000x2")
+    assert_refused(
+        ran,
+        "input: has no number of channels; add it, as in --n 224x224x3; for a sound of 2 channels, write 16000x2 1d",
+    )
+    assert convcli("params", "conv 6 f2", "--n", "16000x2 1d", "--max-params", "30").code == 0

@@ -259,9 +259,13 @@ def test_stages_have_a_number_per_axis() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("in 8000x1, conv 8 f3x3", "f3x3 has 2 sides, but the input 8000x1 is one-dimensional: give f3"),
-        ("in 8000x1, conv 8 f3 s2x1", "s2x1 has 2 sides, but the input 8000x1 is one-dimensional: give s1"),
-        ("in 8000x1, conv 8 f3 p0:1x2:3",
+        ("in 8000x1, conv 8 f3x3", "f3x3 has 2 sides, but the input 8000x1 is one-dimensional: give f3; "
+         "for an image of 8000x1 pixels, write in 8000x1 2d"),
+        ("in 5x9, conv 8 f7x1", "filter 7 on input 5 vertically gives floor((5 + 2·0 - 7)/1) + 1 = -1, because the filter "
+         "is larger than the padded input (7 > 5); use a padding of at least 1 or a filter of at most 5"),
+        ("in 8000x1 1d, conv 8 f80x1", "f80x1 has 2 sides, but the input 8000x1 is one-dimensional: give f80"),
+        ("in 8000x1 1d, conv 8 f3 s2x1", "s2x1 has 2 sides, but the input 8000x1 is one-dimensional: give s2"),
+        ("in 8000x1 1d, conv 8 f3 p0:1x2:3",
          "p0:1x2:3 has 2 sides, but the input 8000x1 is one-dimensional: give p2:3"),
         ("in 9x9x9x1, maxpool f3 d2x2", "d2x2 has 2 sides, but the input 9x9x9x1 is three-dimensional: give d2"),
         ("in 9x9x9x1, conv 2 f3x5",
@@ -406,7 +410,7 @@ def test_the_rank_of_an_input(text: str, n: Any, size: Size, channels: int | Non
          "filter is larger than the padded input (5 > 2); use a padding of at least 2 or a filter of at most 2"),
         ("in 160x10, flatten", None,
          "line 1, column 12, flatten on 160x10 flatten on 160x10 needs to know the channels, as in --n 160x10x3; "
-         "for a sound of 10 channels, write in 160x10 1d"),
+         "for a sound of 10 channels, write 160x10 1d"),
         ("in 10x10, flatten", None,
          "line 1, column 11, flatten on 10x10 flatten on 10x10 needs to know the channels, as in --n 10x10x3"),
         ("conv 3 f5", (3, 16, 112, 112),

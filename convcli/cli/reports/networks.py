@@ -33,6 +33,7 @@ from convcli.networks.sources import (
 )
 from convcli.networks.tables import Column, Table, params_table, shape_table
 from convcli.networks.text.grammar import parse_spec
+from convcli.networks.text.input_sizes import sound_hint
 from convcli.networks.text.spec import Spec
 from convcli.sizes.text import format_size, parse_input
 
@@ -145,7 +146,8 @@ def report_params(
     source = open_source(text)
     network = grouping.arranged(build_source(source, sizes[0] if sizes else None, text))
     if network.params is None and not network.unknown:
-        raise SizeError("input", "has no number of channels; add it, as in --n 224x224x3")
+        hint = "has no number of channels; add it, as in --n 224x224x3"
+        raise SizeError("input", hint + sound_hint(network.input))
     if against is None and len(sizes) < 2:
         if file is not None:
             file.draw(network, costs, by_block=grouping.by_block, versus_dense=versus_dense)

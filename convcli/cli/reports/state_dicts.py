@@ -22,6 +22,7 @@ from convcli.networks.models.state_dicts.loading import read_state_dict
 from convcli.networks.models.state_dicts.tensors import StateDict, TensorGroup
 from convcli.networks.network import Network
 from convcli.networks.tables import Column, Table
+from convcli.networks.text.input_sizes import sound_hint
 from convcli.sizes.text import format_size, parse_count
 
 __all__ = ["report_weights"]
@@ -161,7 +162,8 @@ def _report_fit(text: str, size: str | None, weights: str, output_format: TableF
     source = open_source(text)
     network = build_source(source, size, text)
     if network.params is None and not network.unknown:
-        raise SizeError("input", "has no number of channels; add it, as in --n 224x224x3")
+        hint = "has no number of channels; add it, as in --n 224x224x3"
+        raise SizeError("input", hint + sound_hint(network.input))
     if not is_state_dict(weights):
         raise SpecError(
             f"--weights {weights}", "is not a file of weights: .safetensors, .pth, .pt, .bin or .ckpt"

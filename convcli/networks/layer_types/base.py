@@ -292,7 +292,10 @@ def shortest(value: object) -> object:
 
 def _rank_error(letter: str, values: tuple[Any, ...], size: Size) -> SizeError:
     rank = rank_of(size)
-    fitting = values[-rank:] if len(values) > rank else values[:1] * (rank - len(values)) + values
+    if rank == 1:  # 80x1 and 1x80 are a sound's 80
+        fitting: tuple[Any, ...] = (max(values),)
+    else:
+        fitting = values[-rank:] if len(values) > rank else values[:1] * (rank - len(values)) + values
     pairs = isinstance(values[0], tuple)
     typed = format_padding(values) if pairs else format_size(values)
     advice = format_padding(fitting) if pairs else format_per_axis(fitting)

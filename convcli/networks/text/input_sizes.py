@@ -15,7 +15,16 @@ from convcli.networks.layer_types.base import (
 from convcli.networks.text.spec import Item, Join, LayerItem, Out, Repeat
 from convcli.sizes.text import TypedSize, channels_last, format_size, parse_input
 
-__all__ = ["format_input", "layer_input", "merged_size", "possible_sizes", "square_size", "with_channels"]
+__all__ = [
+    "format_input",
+    "image_hint",
+    "layer_input",
+    "merged_size",
+    "possible_sizes",
+    "sound_hint",
+    "square_size",
+    "with_channels",
+]
 
 FORMS = {1: "L or LxC", 2: "HxW or HxWxC", 3: "DxHxW or DxHxWxC"}
 RANKS = {1: 2, 3: 2, 4: 3}  # of a size without a word behind it, by its count of numbers
@@ -99,6 +108,34 @@ def merged_size(own: Size, typed: Size) -> Size:
             f"channels come last: give {format_size((*sides, channels or 1))}",
         )
     return _marked(tuple(typed))
+
+
+def image_hint(typed: Size, items: Sequence[Item]) -> str:
+    """Return how to write an image, if a size that is taken for a sound was more likely meant so.
+
+    Examples
+    --------
+    >>> from convcli.networks.text.grammar import parse_spec
+    >>> image_hint((8000, 1), parse_spec("conv 8 f80x1").items)
+    '; for an image of 8000x1 pixels, write in 8000x1 2d'
+    """
+    has_word = isinstance(typed, Sides) or (isinstance(typed, TypedSize) and typed.rank is not None)
+    if has_word or len(typed) != 2 or typed[1] != 1 or 2 not in _option_ranks(items):
+        return ""
+    return f"; for an image of {format_size(typed)} pixels, write in {format_size(typed)} 2d"
+
+
+def sound_hint(size: Size) -> str:
+    """Return how to write a sound, if an image without channels looks like one: much longer than wide.
+
+    Examples
+    --------
+    >>> sound_hint(Sides((16000, 2))), sound_hint(Sides((224, 224)))
+    ('; for a sound of 2 channels, write 16000x2 1d', '')
+    """
+    if not isinstance(size, Sides) or len(size) != 2 or size[0] <= 4 * size[1]:
+        return ""
+    return f"; for a sound of {size[1]} channels, write {format_size(size)} 1d"
 
 
 def square_size(size: Size | None, side: int, items: Sequence[Item]) -> Size:
