@@ -329,8 +329,8 @@ def test_several_inputs_and_outputs_are_listed(convcli: Runner, several: Path) -
     [
         ("model.h5", "is Keras's old format: load it in Keras and save it as .keras"),
         ("model.tflite", "is a TensorFlow Lite model; convert it with tf2onnx to .onnx"),
-        ("model.safetensors", "holds weights by name, but not the operations: export the model as .onnx"),
-        ("model.pt", "holds weights by name, but not the operations"),
+        ("model.safetensors", "holds weights by name, but no graph of operations: convcli params lists them"),
+        ("model.pt", "holds weights by name, but no graph of operations"),
     ],
 )
 def test_other_files_are_refused_with_what_to_do(

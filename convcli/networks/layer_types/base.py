@@ -1,10 +1,10 @@
 """The base class of layers: text, output size, parameters and costs, which each type overrides."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from inspect import get_annotations
 from math import prod
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, dataclass_transform
 
 from convcli.errors import SizeError
 from convcli.sizes.adaptive import AdaptiveAxis
@@ -28,6 +28,7 @@ __all__ = [
     "WindowedLayer",
     "cached_window_axes",
     "channels_of",
+    "constant",
     "format_per_axis",
     "image_size",
     "rank_of",
@@ -45,6 +46,7 @@ are unknown, and ``()`` if nothing is known."""
 cached_window_axes = lru_cache(1 << 12)(window_axes)
 AnyAxis = Axis | TransposedAxis | AdaptiveAxis | ResizedAxis | CroppedAxis
 
+REQUIRED = object()  # instead of the default of an attribute that has none
 NO_PADDING: PaddingAmounts = ((0, 0),)
 ONES, ZEROS = (1,), (0,)
 PerAxis = tuple[int, ...]
@@ -139,8 +141,25 @@ class UnknownChannelsError(SizeError):
     """A layer is impossible on an input whose channels are unknown."""
 
 
+class _Constant(str):
+    """The value of an attribute that all layers of a class have in common."""
+
+    __slots__ = ()
+
+
+def constant(value: str, *, init: Literal[False] = False) -> str:  # noqa: ARG001 -- for type checkers
+    """Return the value of an attribute that all layers of a class have in common."""
+    return _Constant(value)
+
+
+@dataclass_transform(
+    kw_only_default=True, frozen_default=True, eq_default=False, field_specifiers=(constant,)
+)
 class Layer:
     """Base of all layers, with defaults that suit most of them.
+
+    The annotated attributes of a class, with their defaults, are the keyword arguments that make a layer, as
+    in a frozen dataclass. What `dataclasses.dataclass` generates takes a millisecond per class at import.
 
     Attributes such as a stride are tuples, of one number for all axes or one for each. A layer as typed fits
     inputs of any rank; `for_input` makes the one for an image, a sound or a volume. Layers that differ only
@@ -150,7 +169,42 @@ class Layer:
     type: str
     per_axis: ClassVar[dict[str, str]] = {}  # attributes with one number per axis; the letter of each in text
 
-    # What dataclass would generate, which takes a millisecond per class at import.
+    _attributes: ClassVar[dict[str, object]] = {}  # with their defaults, `REQUIRED` without one
+
+    def __init_subclass__(cls) -> None:
+        own = {
+            name: cls.__dict__.get(name, cls._attributes.get(name, REQUIRED))
+            for name, annotation in get_annotations(cls).items()
+            if "ClassVar" not in str(annotation)
+        }
+        for name in [name for name, value in own.items() if isinstance(value, _Constant)]:
+            setattr(cls, name, str(own.pop(name)))
+        cls._attributes = cls._attributes | own
+
+    def __init__(self, **values: object) -> None:
+        attributes = self._attributes | values
+        if len(attributes) != len(self._attributes) or REQUIRED in attributes.values():
+            wrong = {*values} - {*self._attributes} or {
+                name for name, value in attributes.items() if value is REQUIRED
+            }
+            raise TypeError(f"{type(self).__name__}: unknown or missing: {', '.join(sorted(wrong))}")
+        vars(self).update(attributes)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"cannot assign {name}: layers do not change")
+
+    def changed(self, **values: object) -> Self:
+        """Return the layer with other values of some attributes.
+
+        Examples
+        --------
+        >>> WindowedLayer(window=(5,)).changed(stride=(2,))
+        WindowedLayer(window=(5,), stride=(2,), padding=((0, 0),), dilation=(1,))
+        """
+        layer = object.__new__(type(self))
+        vars(layer).update(vars(self), **values)
+        return layer
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Layer) and self.identity() == other.identity()
 
@@ -198,9 +252,7 @@ class Layer:
                 spread[name] = value * rank
         if not spread:
             return self
-        layer = object.__new__(type(self))
-        vars(layer).update(vars(self), **spread)  # dataclasses.replace takes ten times as long
-        return layer
+        return self.changed(**spread)
 
     def axes(self, size: Size) -> tuple[AnyAxis, ...] | None:  # noqa: ARG002 -- subclasses use it
         """Return the axes along which the layer's windows slide; None for a layer without windows.
@@ -252,7 +304,6 @@ class Layer:
 # Windows --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class WindowedLayer(Layer):
     """A layer with a sliding window: kernel size, stride, padding, dilation."""
 

@@ -1,6 +1,5 @@
 """Convolution layers: standard, depthwise and transposed."""
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from math import gcd, prod
 from typing import ClassVar
@@ -14,6 +13,7 @@ from convcli.networks.layer_types.base import (
     WindowedLayer,
     cached_window_axes,
     channels_of,
+    constant,
     format_per_axis,
     image_size,
     sides_of,
@@ -26,7 +26,6 @@ __all__ = ["Convolution", "Depthwise", "TransposedConvolution"]
 _transposed_axes = lru_cache(1 << 12)(transposed_axes)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Convolution(WindowedLayer):
     """A convolution layer: `filters` filters that span all input channels, or one group of them.
 
@@ -43,7 +42,7 @@ class Convolution(WindowedLayer):
     groups: int = 1
     bias: bool = True
     ceil: bool = False
-    type: str = field(default="conv", init=False)
+    type: str = constant("conv")
     has_params: ClassVar[bool] = True
 
     @property
@@ -115,7 +114,6 @@ def _channels_per_group(groups: int, channels: int, filters: int | None) -> int:
     return channels // groups
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Depthwise(WindowedLayer):
     """A depthwise convolution: `multiplier` filters for each channel, which read only that channel.
 
@@ -128,7 +126,7 @@ class Depthwise(WindowedLayer):
 
     multiplier: int = 1
     bias: bool = True
-    type: str = field(default="dw", init=False)
+    type: str = constant("dw")
     has_params: ClassVar[bool] = True
 
     @property
@@ -176,7 +174,6 @@ class Depthwise(WindowedLayer):
         return self.as_convolution(channels_of(size)).macs(size)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class TransposedConvolution(WindowedLayer):
     """A transposed convolution: each input pixel adds its window to the output.
 
@@ -191,7 +188,7 @@ class TransposedConvolution(WindowedLayer):
     groups: int = 1
     output_padding: PerAxis = ZEROS
     bias: bool = True
-    type: str = field(default="tconv", init=False)
+    type: str = constant("tconv")
     has_params: ClassVar[bool] = True
     per_axis: ClassVar[dict[str, str]] = WindowedLayer.per_axis | {"output_padding": "op"}
 

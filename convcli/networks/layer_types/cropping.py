@@ -1,17 +1,23 @@
 """Layers that take a part of their input: crops of an image, and slices of the channels."""
 
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import Layer, PerAxis, Size, channels_of, image_size, sides_of
+from convcli.networks.layer_types.base import (
+    Layer,
+    PerAxis,
+    Size,
+    channels_of,
+    constant,
+    image_size,
+    sides_of,
+)
 from convcli.sizes.resized import CroppedAxis
 from convcli.sizes.text import PaddingAmounts, format_size
 
 __all__ = ["Crop", "Slice"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Crop(Layer):
     """A crop to a size around the center, or by amounts on each side.
 
@@ -25,7 +31,7 @@ class Crop(Layer):
 
     size: PerAxis | None = None
     amounts: PaddingAmounts | None = None
-    type: str = field(default="crop", init=False)
+    type: str = constant("crop")
     per_axis: ClassVar[dict[str, str]] = {"size": "", "amounts": ""}
 
     @property
@@ -60,7 +66,6 @@ class Crop(Layer):
         return axes
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Slice(Layer):
     """The channels from `start` up to, but not including, `stop`; None: up to the last.
 
@@ -72,7 +77,7 @@ class Slice(Layer):
 
     start: int = 0
     stop: int | None = None
-    type: str = field(default="slice", init=False)
+    type: str = constant("slice")
 
     @property
     def text(self) -> str:

@@ -1,16 +1,22 @@
 """Dense layers, and the flattening in front of them."""
 
-from dataclasses import dataclass, field
 from math import prod
 from typing import ClassVar
 
-from convcli.networks.layer_types.base import Layer, Sides, Size, UnknownChannelsError, channels_of, sides_of
+from convcli.networks.layer_types.base import (
+    Layer,
+    Sides,
+    Size,
+    UnknownChannelsError,
+    channels_of,
+    constant,
+    sides_of,
+)
 from convcli.sizes.text import format_size
 
 __all__ = ["Dense", "Flatten"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Dense(Layer):
     """A dense layer: over all values of a vector, or over the channels at each pixel of an image.
 
@@ -22,7 +28,7 @@ class Dense(Layer):
 
     units: int
     bias: bool = True
-    type: str = field(default="fc", init=False)
+    type: str = constant("fc")
     has_params: ClassVar[bool] = True
 
     @property
@@ -51,7 +57,6 @@ class Dense(Layer):
         return None if channels_of(size) is None else prod(size) * self.units
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Flatten(Layer):
     """All values of an image as one vector.
 
@@ -61,7 +66,7 @@ class Flatten(Layer):
     (400,)
     """
 
-    type: str = field(default="flatten", init=False)
+    type: str = constant("flatten")
     is_view: ClassVar[bool] = True
 
     def output(self, size: Size) -> Size:

@@ -1,12 +1,18 @@
 """Layers without windows: normalization, learned scales, every activation of the grammar, and padding."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import Layer, Size, cached_window_axes, channels_of, image_size
+from convcli.networks.layer_types.base import (
+    Layer,
+    Size,
+    cached_window_axes,
+    channels_of,
+    constant,
+    image_size,
+)
 from convcli.sizes.text import PaddingAmounts, format_padding
 from convcli.sizes.windowed import Axis
 
@@ -31,7 +37,6 @@ class PadMode(StrEnum):
     EDGE = "edge"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Pad(Layer):
     """Padding as a separate layer.
 
@@ -43,7 +48,7 @@ class Pad(Layer):
 
     padding: PaddingAmounts
     mode: PadMode = PadMode.ZERO
-    type: str = field(default="pad", init=False)
+    type: str = constant("pad")
     per_axis: ClassVar[dict[str, str]] = {"padding": ""}
 
     @property
@@ -91,7 +96,6 @@ class NormalizationKind(StrEnum):
     RMS = "rms"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Normalization(Layer):
     """Normalization with a learned scale and shift for every channel.
 
@@ -186,7 +190,6 @@ class ElementwiseKind(StrEnum):
     IDENTITY = "identity"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Elementwise(Layer):
     """A layer without parameters that keeps the size.
 
@@ -204,7 +207,6 @@ class Elementwise(Layer):
         return self.type in (ElementwiseKind.DROPOUT, ElementwiseKind.IDENTITY)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Prelu(Layer):
     """A leaky relu that learns its slope: one, or one for every channel.
 
@@ -215,7 +217,7 @@ class Prelu(Layer):
     """
 
     per_channel: bool = False
-    type: str = field(default="prelu", init=False)
+    type: str = constant("prelu")
     has_params: ClassVar[bool] = True
 
     @property
@@ -228,7 +230,6 @@ class Prelu(Layer):
         return (channels if self.per_channel else 1,)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Scale(Layer):
     """A learned factor for every channel (layer scale), and a shift, if it has a bias.
 
@@ -239,7 +240,7 @@ class Scale(Layer):
     """
 
     bias: bool = False
-    type: str = field(default="scale", init=False)
+    type: str = constant("scale")
     has_params: ClassVar[bool] = True
 
     @property

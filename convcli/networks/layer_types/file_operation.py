@@ -1,6 +1,5 @@
 """Operations of model files that are no layer of the grammar: attention, recurrent layers, unknown ones."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from convcli.networks.layer_types.base import Layer, Size
@@ -8,7 +7,6 @@ from convcli.networks.layer_types.base import Layer, Size
 __all__ = ["FileOperation"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FileOperation(Layer):
     """An operation whose size and costs a model file determines; the layer grammar has no word for it.
 

@@ -1,13 +1,10 @@
 """Joins of branches."""
 
-from dataclasses import dataclass
-
 from convcli.networks.layer_types.base import Layer
 
 __all__ = ["JoinLayer"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class JoinLayer(Layer):
     """The join of branches, as a layer without parameters."""
 

@@ -1,6 +1,5 @@
 """Pooling layers: max and average, windowed and adaptive, and blur pooling."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from math import prod
@@ -15,6 +14,7 @@ from convcli.networks.layer_types.base import (
     WindowedLayer,
     cached_window_axes,
     channels_of,
+    constant,
     format_per_axis,
     image_size,
 )
@@ -35,7 +35,6 @@ class PoolingKind(StrEnum):
     AVERAGE = "avgpool"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Pooling(Layer):
     """A pooling layer: no parameters, no multiply-accumulates.
 
@@ -89,7 +88,6 @@ class AdaptiveKind(StrEnum):
     MAX = "gmp"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AdaptivePooling(Layer):
     """Average or max pooling to a given output size; 1x1, the default, is global pooling.
 
@@ -113,7 +111,6 @@ class AdaptivePooling(Layer):
         return adaptive_axes(image_size(self, size), self.size)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class BlurPool(WindowedLayer):
     """Anti-aliased subsampling: a fixed binomial filter on each channel, on mirrored padding of f - 1 in all.
 
@@ -128,7 +125,7 @@ class BlurPool(WindowedLayer):
     ('blurpool f3 s2', (28, 28, 64), 451584)
     """
 
-    type: str = field(default="blurpool", init=False)
+    type: str = constant("blurpool")
 
     @property
     def text(self) -> str:

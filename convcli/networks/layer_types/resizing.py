@@ -1,9 +1,8 @@
 """Layers that resize: upsampling by interpolation, without parameters."""
 
-from dataclasses import dataclass, field
 from typing import ClassVar
 
-from convcli.networks.layer_types.base import Layer, PerAxis, Size, format_per_axis, image_size
+from convcli.networks.layer_types.base import Layer, PerAxis, Size, constant, format_per_axis, image_size
 from convcli.sizes.resized import Interpolation, ResizedAxis
 from convcli.sizes.text import format_size
 
@@ -12,7 +11,6 @@ __all__ = ["Upsample", "UpsampleMode"]
 UpsampleMode = Interpolation
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Upsample(Layer):
     """Resizing by a factor, or to a size; interpolation is not counted as multiply-accumulates.
 
@@ -28,7 +26,7 @@ class Upsample(Layer):
     size: PerAxis | None = None
     mode: UpsampleMode = UpsampleMode.NEAREST
     align_corners: bool = False
-    type: str = field(default="up", init=False)
+    type: str = constant("up")
     per_axis: ClassVar[dict[str, str]] = {"factor": "", "size": "to "}
 
     @property

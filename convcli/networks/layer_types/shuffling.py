@@ -1,17 +1,15 @@
 """Layers that rearrange values: shuffled channels, and channels as pixels (sub-pixel convolution)."""
 
-from dataclasses import dataclass, field
 from math import prod
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import Layer, Size, channels_of, image_size
+from convcli.networks.layer_types.base import Layer, Size, channels_of, constant, image_size
 from convcli.sizes.resized import ResizedAxis
 from convcli.sizes.windowed import Axis
 
 __all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ChannelShuffle(Layer):
     """Channels in another order: one of each group in turn, so that the next groups see all of them.
 
@@ -22,7 +20,7 @@ class ChannelShuffle(Layer):
     """
 
     groups: int
-    type: str = field(default="shuffle", init=False)
+    type: str = constant("shuffle")
 
     @property
     def text(self) -> str:
@@ -47,7 +45,6 @@ class ChannelShuffle(Layer):
         return size
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PixelShuffle(Layer):
     """Channels as pixels: r x r channels become one channel of r times the height and width.
 
@@ -58,7 +55,7 @@ class PixelShuffle(Layer):
     """
 
     factor: int
-    type: str = field(default="pixelshuffle", init=False)
+    type: str = constant("pixelshuffle")
 
     @property
     def text(self) -> str:
@@ -90,7 +87,6 @@ class PixelShuffle(Layer):
         return (*output[:-1], channels // parts)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PixelUnshuffle(Layer):
     """Pixels as channels: the reverse of `PixelShuffle`.
 
@@ -101,7 +97,7 @@ class PixelUnshuffle(Layer):
     """
 
     factor: int
-    type: str = field(default="pixelunshuffle", init=False)
+    type: str = constant("pixelunshuffle")
 
     @property
     def text(self) -> str:

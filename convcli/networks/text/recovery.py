@@ -1,7 +1,6 @@
 """The items of the layer grammar for the layers of a network: branches, joins, tags and repeats."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from math import inf
 from typing import NamedTuple, cast
 
@@ -87,7 +86,7 @@ def worded_layer(stage: Stage) -> Layer:
     """
     layer, channels = stage.layer, channels_of(stage.input)
     if channels is not None and getattr(layer, "bias", False) and stage.params != layer.params(channels):
-        unbiased: Layer = replace(layer, bias=False)  # type: ignore[type-var] # those with a bias are
+        unbiased = layer.changed(bias=False)
         layer = unbiased if unbiased.params(channels) == stage.params else layer
     if (
         not isinstance(layer, Convolution) or layer.groups == 1 or layer.groups != channels or layer.ceil

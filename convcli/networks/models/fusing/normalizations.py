@@ -162,13 +162,13 @@ def joined_weight(graph: OperationGraph, operation: Operation) -> Operation | No
     if isinstance(layer, Normalization):
         if operation.kind == OperationKind.MULTIPLY and not layer.affine:
             rms = layer.type == NormalizationKind.RMS
-            layer = replace(layer, affine=True, bias=rms)
+            layer = layer.changed(affine=True, bias=rms)
         elif operation.kind == OperationKind.ADD and layer.affine and not layer.bias:
-            layer = replace(layer, bias=True)
+            layer = layer.changed(bias=True)
         else:
             return None
     elif operation.kind == OperationKind.ADD and getattr(layer, "bias", True) is False:
-        layer = replace(layer, bias=True)  # type: ignore[type-var] # of a dataclass
+        layer = layer.changed(bias=True)
     else:
         return None
     return replace(
