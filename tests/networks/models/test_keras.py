@@ -66,11 +66,13 @@ def test_every_layer_of_the_reference_has_its_size_and_parameters(name: str, mac
     assert sum(stage.statistics for stage in network.layers) == truth["params"] - truth["trainable"]
 
 
-# By hand: 12 steps; 7 queries and keys; 3 images of 6x6 outputs.
+# By hand: 12 steps; 7 queries and keys; 3 images of 4x5, 7x7 and 6x6 outputs.
 MACS = {
     "recurrent": 12
     * (24 * 11 + 21 * 13 + 21 * 14 + 4 * 11 + 2 * 9 * 7 + 16 * 7 + 15 * 9 + 4 * 9 + 12 + 48 * 9),
     "attention": 1596 + 2128 + 3584 + 588 + 588 + 252,
+    "convlstm states": 3 * 20 * 9 * 16 * (2 + 4),
+    "conv in time": 3 * 49 * 3 * 18,
     "nested_td": 3 * 36 * 36 * 2 + 3 * 12 * 5,
 }
 CASES = json.loads((DATA / "keras_layers.json").read_text())
@@ -219,6 +221,11 @@ def layer(
     }
 
 
+def function(kind: str, *inputs: str, **config: Any) -> dict[str, Any]:
+    """Return a function of keras.ops with the name ``a``."""
+    return layer(kind, "a", *inputs, module="keras.src.ops.numpy", **config)
+
+
 def test_custom_layers_are_unknown_and_have_the_size_that_is_stated(tmp_path: Path) -> None:
     layers = [
         layer("Conv2D", "mine", "x", module="acme.layers", registered_name="acme>Conv2D"),
@@ -262,6 +269,41 @@ def test_custom_layers_are_unknown_and_have_the_size_that_is_stated(tmp_path: Pa
         ([layer("Activation", "a", "x", activation=5)], {}, "its activation is 5, but must be the name of a function"),
         ([layer("Cropping2D", "a", "x", cropping=[[4, 4], [0, 0]])], {}, "nothing is left"),
         ([layer("UpSampling2D", "a", "x", size=10**15)], {}, "a: makes an array of shape"),
+        ([layer("Conv2D", "a", "x", filters=8, kernel_size=3, use_bias="x")], {}, "its use_bias is 'x', but must be true"),
+        ([layer("Conv2D", "a", "x", filters=8, kernel_size=3, padding=[1])], {}, "its padding is [1], but must be a text"),
+        ([layer("BatchNormalization", "a", "x", axis=7)], {}, "its axis is 7, but must be an axis of an array"),
+        ([layer("EinsumDense", "a", "x", equation="abc", output_shape=2)], {}, "must be an equation such as abc,cd"),
+        ([layer("EinsumDense", "a", "x", equation="abcd,de->abce")], {}, "must be the axes of abcd,de->abce"),
+        ([layer("Concatenate", "a", "x", axis=9)], {}, "its axis is 9, but must be an axis"),
+        ([layer("Concatenate", "a", "x", axis="c")], {}, "its axis is 'c', but must be a whole number"),
+        ([layer("Cropping2D", "a", "x", cropping=[[1], 2])], {}, "must be whole numbers of at least 0"),
+        ([layer("Cropping2D", "a", "x", cropping=[1, 2, 3])], {}, "must be 2 whole numbers or pairs"),
+        ([layer("Bidirectional", "a", "x")], {}, "has a layer without a class_name or a name"),
+        ([layer("Dot", "a", "x", "x", axes=[1, 9])], {}, "must be an axis of each input"),
+        ([layer("Dot", "a", "x", "x", axes=[1, 3])], {}, "multiplies 8x8x4 and 8x8x4 along sides that differ"),
+        ([layer("Flatten", "b", "x"), layer("Add", "a", "x", "b")], {}, "joins arrays of 8x8x4 and 256, which must"),
+        (
+            [layer("MaxPooling2D", "b", "x"), layer("Concatenate", "a", "x", "b")],
+            {},
+            "concatenates 8x8x4 and 4x4x4 along axis 3; their other sides must be equal",
+        ),
+        ([layer("ReLU", "b", "x"), layer("TimeDistributed", "c", "b", layer={"class_name": "Flatten"}),
+          layer("TimeDistributed", "a", "c")], {}, "has a layer without a class_name or a name"),
+        ([function("Reshape", "x", newshape=[3, 5])], {}, "a: makes 3x5 of 256 values, which is 15"),
+        ([function("Reshape", "x", newshape=[-2, 5])], {}, "only one side may be -1"),
+        ([function("Reshape", "x", newshape="x")], {}, "needs whole numbers as shape, not ['x']"),
+        ([function("Transpose", "x", axes=[0, 1])], {}, "needs an order of all 4 axes"),
+        ([function("Mean", "x", axis=8)], {}, "needs axes of an array with 4 axes, not 8"),
+        ([function("Squeeze", "x", axis=1)], {}, "removes an axis of length 8; only 1 is possible"),
+        ([function("Split", "x", indices_or_sections=3, axis=1)], {}, "splits a side of 8 into 3 parts"),
+        ([function("Matmul", "x", "x")], {}, "multiplies rows of 4 by columns of 8, which must be equal"),
+        ([function("Pad", "x", pad_width=[[1, 1], [1, 1]])], {}, "needs padding for 4 axes"),
+        ([function("Resize", "x", size=[1, 2, 3])], {}, "needs a height and a width"),
+        ([function("GetItem", "x", key=9)], {}, "takes index 9 of a side of 1"),
+        ([function("GetItem", "x", key=[0] * 5)], {}, "takes 5 indices of an array with 4 axes"),
+        ([function("GetItem", "x", key=["k"])], {}, "is indexed by 'k'"),
+        ([function("GetItem", "x", key=[{"start": 0, "step": 0}])], {}, "is indexed by a slice with step 0"),
+        ([function("GetItem", "x", key=[{"start": "x"}])], {}, "is indexed by a slice that is no constant"),
     ],
 )  # fmt: skip
 def test_impossible_models_are_refused_in_one_line(

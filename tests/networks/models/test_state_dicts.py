@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from convcli.errors import SpecError
-from convcli.networks.models.state_dicts import pickles
+from convcli.networks.models.state_dicts import pickles, pytorch
 from convcli.networks.models.state_dicts.loading import read_state_dict
 from convcli.networks.models.state_dicts.pickles import PickleError, read_pickle
 from convcli.networks.models.state_dicts.rebuilding import Mapped, Placeholder, Rebuilt
@@ -338,3 +338,32 @@ def test_torch_rebuilds_tensors_in_many_ways() -> None:
         assert isinstance(read_pickle(key + b"Q.").value, Placeholder)
     assert read_pickle(b"ctorch\nSize\n((I1\nI2\nttR.").value == (1, 2)
     assert read_pickle(b"ccollections\nOrderedDict\n(((VA\nI1\ntltR.").value == Mapped([("A", 1)])
+
+
+def test_checkpoints_without_a_preferred_entry(tmp_path: Path) -> None:
+    """The only entry with tensors is taken, whatever its name; of several, all are."""
+    tensor = b"ctorch._utils\n_rebuild_tensor\n((Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nI2\ntQI0\n(I2\nt(I1\nttR"
+    values = {"data_0": bytes(8)}
+    found = read_state_dict(
+        archive(tmp_path / "a.pth", b"}Vmine\n}Vw\n" + tensor + b"ssVother\nI1\ns.", **values)
+    )
+    assert (found.entry, found.tensors[0].name, found.others) == ("mine", "w", 0)
+    both = b"}Va\n}Vw\n" + tensor + b"ssVb\n](" + tensor + tensor + b"es."
+    found = read_state_dict(archive(tmp_path / "a.pth", both, **values))
+    assert [(each.name, each.shared) for each in found.tensors] == [
+        ("a.w", ""),
+        ("b.0", "a.w"),
+        ("b.1", "a.w"),
+    ]
+    found = read_state_dict(archive(tmp_path / "a.pth", tensor + b".", **values))
+    assert [each.name for each in found.tensors] == ["tensor"]
+    unknown = tensor.replace(b"FloatStorage", b"NewStorage")
+    with pytest.raises(SpecError, match=r"names torch\.NewStorage"):
+        read_state_dict(archive(tmp_path / "a.pth", unknown + b".", **values))
+
+
+def test_names_of_tensors_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pytorch, "MAX_NAMED", 10)
+    path = archive(tmp_path / "a.pth", b"}Vlong name\n}Vlong name\n]sVlong name\n]ss.")
+    with pytest.raises(SpecError, match="has too many tensors, or names that are too long"):
+        read_state_dict(path)

@@ -6,7 +6,7 @@ from typing import NamedTuple, NoReturn
 from convcli.errors import SpecError
 from convcli.sizes.text import MAX_DIGITS
 
-__all__ = ["Config", "LayerConfig", "as_mapping", "read_layer", "shown"]
+__all__ = ["Config", "LayerConfig", "as_mapping", "as_number", "read_layer", "shown"]
 
 MAX_NUMBER = 10**MAX_DIGITS
 MAX_NAME = 1000
@@ -166,6 +166,24 @@ def read_layer(entry: object, where: str, default_name: str = "") -> LayerConfig
         values=config,
         entry=values,
     )
+
+
+def as_number(value: object, default: float = 1.0) -> float:
+    """Return a number of JSON, or the first of a list of them; the default for anything else.
+
+    Examples
+    --------
+    >>> as_number(2), as_number([[0.5, 3]]), as_number("two"), as_number(10**400)
+    (2.0, 0.5, 1.0, 1.0)
+    """
+    while isinstance(value, list) and value:
+        value = value[0]
+    if not isinstance(value, int | float):
+        return default
+    try:
+        return float(value)
+    except OverflowError:
+        return default
 
 
 def shown(value: object) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from math import prod
 
 from convcli.networks.layer_types.resizing import Upsample
-from convcli.networks.models.keras.configuration import as_mapping
+from convcli.networks.models.keras.configuration import as_mapping, as_number
 from convcli.networks.models.keras.merging import broadcast, concatenate
 from convcli.networks.models.keras.pooling import interpolation_mode
 from convcli.networks.models.keras.rearranging import (
@@ -36,7 +36,7 @@ def _binary(kind: OperationKind) -> Callable[[LayerCall], Array]:
             is_first = not isinstance(call.arguments[0], Array) if call.arguments else False
             if is_first and kind in (OperationKind.SUBTRACT, OperationKind.DIVIDE, OperationKind.POWER):
                 return call.emit(OperationKind.UNARY, [array], array.shape, function=str(kind))
-            return call.emit(kind, [array], array.shape, constant=float(constant))
+            return call.emit(kind, [array], array.shape, constant=as_number(constant))
         sides = _constant_shape(constant)
         shape = broadcast(call, [call.shape(array), sides])
         changed = OperationKind.UNARY if shape == array.shape else OperationKind.OTHER

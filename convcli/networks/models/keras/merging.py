@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from convcli.networks.models.keras.configuration import as_number
 from convcli.networks.models.keras.recording import LayerCall, ShapeUnknown
 from convcli.networks.models.operations import Array, OperationKind, Shape
 from convcli.sizes.text import format_size
@@ -70,8 +71,7 @@ def _joined_by(kind: OperationKind) -> Callable[[LayerCall], Array]:
 def _scaled_sum(call: LayerCall) -> Array:
     """Record the residual connection of keras.applications' Inception-ResNet: its second input is scaled."""
     first, second = [call.input, *call.inputs[1:]][:2] if len(call.inputs) > 1 else (call.input, call.input)
-    scale = call.config.get("scale", 1.0)
-    constant = float(scale) if isinstance(scale, int | float) else 1.0
+    constant = as_number(call.config.get("scale"))
     scaled = call.emit(OperationKind.MULTIPLY, [second], second.shape, constant=constant)
     return join(call, OperationKind.ADD, [first, scaled])
 

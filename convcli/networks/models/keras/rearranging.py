@@ -4,8 +4,13 @@ from collections.abc import Callable
 from itertools import pairwise
 from math import prod
 
-from convcli.networks.layer_types.elementwise import Elementwise, ElementwiseKind
-from convcli.networks.models.keras.configuration import as_mapping, shown
+from convcli.networks.layer_types.elementwise import (
+    Elementwise,
+    ElementwiseKind,
+    Normalization,
+    NormalizationKind,
+)
+from convcli.networks.models.keras.configuration import as_mapping, as_number, shown
 from convcli.networks.models.keras.recording import Arrays, LayerCall
 from convcli.networks.models.operations import Array, OperationKind, Shape
 
@@ -87,20 +92,30 @@ def _rescaling(call: LayerCall) -> Array:
         if isinstance(value, list):
             array = call.emit(OperationKind.UNARY, [array], array.shape, function=str(kind))
         elif isinstance(value, int | float) and value != (0 if kind == OperationKind.ADD else 1):
-            array = call.emit(kind, [array], array.shape, constant=float(value))
+            array = call.emit(kind, [array], array.shape, constant=as_number(value))
     return array if array is not call.input else _identity(call)
 
 
 def _normalization(call: LayerCall) -> Array:
-    """Record the subtraction of means and the division by deviations, which are in the file or adapted."""
+    """Record the subtraction of means and the division by deviations.
+
+    Those that Keras has measured are kept as in batch normalization; those that are given are numbers.
+    """
     shape = call.shape(call.input)
-    if call.config.get("mean") is not None:
-        return call.emit(OperationKind.UNARY, [call.input], shape, function="normalize")
-    is_scalar = "axis" in call.layer.values and call.layer.values["axis"] is None
-    sides = [] if is_scalar else [shape[axis] for axis in call.config.axes("axis", len(shape))]
-    mean, variance = (call.weight(name, sides, learned=False) for name in ("mean", "variance"))
-    array = call.emit(OperationKind.SUBTRACT, [call.input], shape, [mean])
-    return call.emit(OperationKind.DIVIDE, [array], shape, [variance])
+    mean = call.config.get("mean")
+    if mean is not None:
+        centered = call.emit(OperationKind.SUBTRACT, [call.input], shape, constant=as_number(mean))
+        deviation = abs(as_number(call.config.get("variance"))) ** 0.5
+        return call.emit(OperationKind.DIVIDE, [centered], shape, constant=deviation)
+    is_scalar = call.layer.values.get("axis", -1) in (None, [])
+    axes = () if is_scalar else call.config.axes("axis", len(shape))
+    sides = [shape[axis] for axis in axes]
+    weights = [call.weight(name, sides, learned=False) for name in ("mean", "variance")]
+    if len(axes) != 1:
+        centered = call.emit(OperationKind.SUBTRACT, [call.input], shape, weights[:1])
+        return call.emit(OperationKind.DIVIDE, [centered], shape, weights[1:])
+    layer = Normalization(type=NormalizationKind.BATCH, affine=False)
+    return call.emit(OperationKind.LAYER, [call.input], shape, weights, layer=layer, channel_axis=axes[0])
 
 
 def _embedding(call: LayerCall) -> Array:
@@ -165,7 +180,9 @@ def squeeze(call: LayerCall) -> Array:
 def expand_dims(call: LayerCall) -> Array:
     """Record new axes of length 1."""
     shape = call.shape(call.input)
-    axes = set(call.axes(call.value("axis", position=1), len(shape) + 1))
+    given = call.value("axis", position=1)
+    count = len(given) if isinstance(given, list) else 1
+    axes = set(call.axes(given, len(shape) + count))
     made = list(shape)
     for axis in sorted(axes):
         made.insert(axis, 1)
