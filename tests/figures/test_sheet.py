@@ -464,7 +464,7 @@ def test_rounding_on_a_flat_picture_is_not_drawn(convcli: Runner, dtype: type, s
     arguments = ("--filter", "log", "--filter", "dog", "--bank", "gabor:2", "--scale", scale)
     for about, shown in panels_of(convcli, "flat.npy", *arguments)[1:]:
         assert about["shown"] == "signed"
-        assert shown.min() >= 245
+        assert shown.min() >= 240  # how large rounding is depends on the order in which a processor adds
     step = np.full((60, 80), 137, np.uint8)
     step[:, 40:] += 1
     np.save("step.npy", step)
