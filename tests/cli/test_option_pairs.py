@@ -280,6 +280,7 @@ REFUSED = {  # each option, and those that it cannot be combined with
 --valid-sizes: --smallest --csv --md
 --ignore-unread-by: --smallest --csv --md
 --smallest: --csv --md
+--depth: --filter-size --padding --stride --dilation --ceil --c-out --want --last --by-block --valid-sizes --smallest --ignore-unread-by
 --csv: --md --json --text
 --md: --json --text
 --json: --text
@@ -309,7 +310,7 @@ REFUSED = {  # each option, and those that it cannot be combined with
 --by-block: --as-net --repeats
 --dtype: --as-net
 --as-net: --output --csv --md --json --text --repeats
---depth: --as-net
+--depth: --filter-size --c-in --c-out --padding --stride --dilation --groups --no-bias --dense --list --by-block --as-net
 --weights: --filter-size --c-in --c-out --padding --stride --dilation --groups --no-bias --dense --list --against --versus-dense --train --optimizer --traffic --device --csv --md --batch --by-block --dtype --as-net --depth --output --repeats
 """,
     "filters": """
@@ -344,7 +345,11 @@ NATURAL: dict[str, dict[tuple[str, str], str]] = {  # no effect of the first bes
         for option in ("--batch", "--dtype")
         for form in ("--csv", "--md")
     }
-    | {("--traffic", "--device"): "--device implies it", ("--train", "--optimizer"): "it is used with it"},
+    | {
+        ("--traffic", "--device"): "--device implies it",
+        ("--train", "--optimizer"): "it is used with it",
+        ("--output", "--repeats"): "it is used with it",
+    },
     "filters": {("--text", "--output"): "the name of the file is printed"},
 }
 # Without an effect on these files, by what they are for; --json is added to the lines of some commands.
