@@ -26,6 +26,7 @@ __all__ = ["as_layer_text"]
 
 WIDTH = 108  # of a line
 INDENT = "    "
+MAX_LISTED = 5  # operations without words that an error names
 LIGHT = (Elementwise, Normalization, Flatten, Prelu, Scale, ChannelShuffle)  # stay with the layer before them
 
 
@@ -85,7 +86,10 @@ def _check_sayable(network: Network) -> None:
     for stage in network.layers:
         layer = stage.layer
         if isinstance(layer, FileOperation):
-            _fail(stage, "layer text has no word for it")
+            operations = [other.layer for other in network.layers if isinstance(other.layer, FileOperation)]
+            others = list(dict.fromkeys(operation.text for operation in operations))[1:]
+            more = f", nor for {', '.join(others[:MAX_LISTED])}" + ", ..." * (len(others) > MAX_LISTED)
+            _fail(stage, "layer text has no word for it" + more * bool(others))
         joins = isinstance(layer, JoinLayer)
         if len(stage.input_tensors) != 1 and not joins:
             _fail(stage, f"it reads {len(stage.input_tensors)} arrays, where layer text has one")
