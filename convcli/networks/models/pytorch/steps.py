@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from convcli.networks.models.operations import Shape
     from convcli.networks.models.pytorch.calls import Call, Stated
 
-__all__ = ["Result", "Step", "Tensor", "UnknownSize", "elements"]
+__all__ = ["Result", "Step", "Tensor", "UnknownSize", "elements", "shape_text"]
 
 MAX_RANK = 64  # PyTorch's own limit
 
@@ -49,6 +49,18 @@ Result = Any  # a tensor, a number, or a list or tuple of them: what Python's ow
 
 class UnknownSize(Exception):  # noqa: N818 -- no error: the operation is reported as unknown
     """A rule needs the size of a tensor, or the value of a number, that is not known."""
+
+
+def shape_text(shape: Iterable[int]) -> str:
+    """Return a shape as text.
+
+    Examples
+    --------
+    >>> shape_text((1, 3, 8, 8)), shape_text(())
+    ('1x3x8x8', 'a number')
+    """
+    sides = tuple(shape)
+    return format_size(sides) if sides else "a number"
 
 
 def elements(shape: Shape) -> int:
@@ -124,9 +136,7 @@ class Step:
             raise UnknownSize
         if ranks and len(tensor.shape) not in ranks:
             allowed = " or ".join(map(str, ranks))
-            self.impossible(
-                f"{name} is {format_size(tensor.shape) or 'a number'}, but {allowed} axes are needed"
-            )
+            self.impossible(f"{name} is {shape_text(tensor.shape)}, but {allowed} axes are needed")
         return tensor, tensor.shape
 
     def tensors(self, name: str) -> list[Tensor]:
@@ -143,7 +153,9 @@ class Step:
     def _integer(self, value: object, name: str, default: int | None = None) -> int:
         if value is None and default is not None:
             return default
-        if isinstance(value, Tensor) and value.values is not None and len(value.values) == 1:
+        if isinstance(value, Tensor):
+            if value.values is None or len(value.values) != 1:
+                raise UnknownSize
             value = value.values[0]
         if isinstance(value, UnknownSize):
             raise value

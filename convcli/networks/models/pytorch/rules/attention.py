@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.elementwise import broadcast
-from convcli.networks.models.pytorch.steps import Tensor, elements
-from convcli.sizes.text import format_size
+from convcli.networks.models.pytorch.steps import Tensor, elements, shape_text
 
 if TYPE_CHECKING:
     from convcli.networks.models.pytorch.steps import Step
@@ -23,7 +22,7 @@ def _attention(step: Step) -> Tensor:
         step.impossible("its queries, keys and values need positions and features")
     if q[-1] != k[-1] or k[-2] != v[-2]:
         step.impossible(
-            f"its queries {format_size(q)}, keys {format_size(k)} and values {format_size(v)} do not fit"
+            f"its queries {shape_text(q)}, keys {shape_text(k)} and values {shape_text(v)} do not fit"
         )
     # With enable_gqa a head of keys and values serves several heads of queries.
     batch = q[:-2] if step.flag("enable_gqa") else broadcast(step, q[:-2], k[:-2], v[:-2])

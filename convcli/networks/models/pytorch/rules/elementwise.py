@@ -8,8 +8,7 @@ from convcli.networks.layer_types.elementwise import Elementwise, ElementwiseKin
 from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.views import sliced
-from convcli.networks.models.pytorch.steps import Tensor, UnknownSize
-from convcli.sizes.text import format_size
+from convcli.networks.models.pytorch.steps import Tensor, UnknownSize, shape_text
 
 if TYPE_CHECKING:
     from convcli.networks.models.operations import Shape
@@ -92,7 +91,7 @@ def broadcast(step: Step, *shapes: Shape | None) -> Shape:
         first, second = ((1,) * (rank - len(each)) + each for each in (output, shape))
         if any(a != b and 1 not in (a, b) for a, b in zip(first, second, strict=True)):
             step.impossible(
-                f"sizes {format_size(output)} and {format_size(shape)} differ along an axis: neither is 1"
+                f"sizes {shape_text(output)} and {shape_text(shape)} differ along an axis: neither is 1"
             )
         output = tuple(b if a == 1 else a for a, b in zip(first, second, strict=True))
     return output
@@ -164,7 +163,7 @@ def gated(step: Step) -> Tensor:
     tensor, shape = step.shaped("self")
     axis = step.axis("dim", len(shape), -1)
     if shape[axis] % 2:
-        step.impossible(f"halves axis {axis} of {format_size(shape)}, which is odd")
+        step.impossible(f"halves axis {axis} of {shape_text(shape)}, which is odd")
     half = shape[axis] // 2
     values = sliced(step, tensor, axis, 0, half)
     gate = activated(step, sliced(step, tensor, axis, half, shape[axis]), ElementwiseKind.SIGMOID, axis)

@@ -8,8 +8,7 @@ from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.elementwise import broadcast
 from convcli.networks.models.pytorch.rules.views import reshaped
-from convcli.networks.models.pytorch.steps import Tensor, UnknownSize
-from convcli.sizes.text import format_size
+from convcli.networks.models.pytorch.steps import Tensor, UnknownSize, shape_text
 
 if TYPE_CHECKING:
     from convcli.networks.models.pytorch.steps import Step
@@ -50,7 +49,7 @@ def _joined(step: Step, used: list[Tensor], axis: int) -> Tensor:
             a != b for at, (a, b) in enumerate(zip(shape, first, strict=True)) if at != axis
         ):
             step.impossible(
-                f"cannot concatenate {format_size(first)} and {format_size(shape)} along axis {axis}: "
+                f"cannot concatenate {shape_text(first)} and {shape_text(shape)} along axis {axis}: "
                 "other axes differ"
             )
     total = sum((each.shape or ())[axis] for each in used)
@@ -69,7 +68,7 @@ def stack(step: Step) -> Tensor:
         raise UnknownSize
     first = shapes[0] or ()
     if any(shape != first for shape in shapes):
-        step.impossible(f"cannot stack {', '.join(format_size(shape or ()) for shape in shapes[:4])}")
+        step.impossible(f"cannot stack {', '.join(shape_text(shape or ()) for shape in shapes[:4])}")
     axis = step.axis("dim", len(first) + 1, 0)
     parts = [reshaped(step, each, (*first[:axis], 1, *first[axis:])) for each in tensors]
     output = (*first[:axis], len(parts), *first[axis:])

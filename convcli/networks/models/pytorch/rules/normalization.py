@@ -8,8 +8,7 @@ from convcli.networks.layer_types.elementwise import Normalization, Normalizatio
 from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.windows import emit_layer
-from convcli.networks.models.pytorch.steps import Tensor
-from convcli.sizes.text import format_size
+from convcli.networks.models.pytorch.steps import Tensor, shape_text
 
 if TYPE_CHECKING:
     from convcli.networks.models.operations import Weight
@@ -47,8 +46,8 @@ def _normalized(
         learned = step.optional(name)
         if learned is not None and learned.shape is not None and learned.shape != shape[axis : axis + 1]:
             step.impossible(
-                f"its input of {format_size(shape)} has {shape[axis]} channels, "
-                f"but its {name} is for {format_size(learned.shape)}"
+                f"its input of {shape_text(shape)} has {shape[axis]} channels, "
+                f"but its {name} is for {shape_text(learned.shape)}"
             )
     layer = Normalization(
         type=kind,
@@ -72,7 +71,7 @@ def batch_norm(step: Step) -> Any:
     """Batch normalization. Without running statistics it normalizes by those of its input."""
     shape = step.shaped("input")[1]
     if len(shape) < 2:
-        step.impossible(f"its input is {format_size(shape) or 'a number'}, without channels")
+        step.impossible(f"its input is {shape_text(shape)}, without channels")
     kind = NormalizationKind.INSTANCE if "no_stats" in step.call.target else NormalizationKind.BATCH
     output = _normalized(step, kind, 1, statistics=("running_mean", "running_var"))
     return output if step.output_count == 1 else _with_statistics(output, step.output_count - 1)
@@ -124,7 +123,7 @@ def _over_last_axes(step: Step, kind: NormalizationKind) -> Tensor:
     tensor, shape = step.shaped("input")
     sides = step.integers("normalized_shape")
     if shape[len(shape) - len(sides) :] != tuple(sides):
-        step.impossible(f"normalizes {format_size(sides)}, but its input is {format_size(shape)}")
+        step.impossible(f"normalizes {shape_text(sides)}, but its input is {shape_text(shape)}")
     if len(sides) == 1:
         return _normalized(step, kind, len(shape) - 1)
     # Over several axes it learns a scale and a shift for each value, which no layer of convcli does.

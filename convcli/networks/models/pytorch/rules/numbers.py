@@ -117,4 +117,4 @@ def layout(step: Step) -> Any:
 def item(step: Step) -> Any:
     """One of several results."""
     values, at = (*step.arguments.values(), None, None)[:2]
-    return values[at] if isinstance(values, list | tuple) and isinstance(at, int) else UnknownSize()
+    return values[at] if isinstance(values, list) and isinstance(at, int) else UnknownSize()

@@ -9,8 +9,7 @@ from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.elementwise import broadcast
 from convcli.networks.models.pytorch.rules.views import reshaped
-from convcli.networks.models.pytorch.steps import Tensor, elements
-from convcli.sizes.text import format_size
+from convcli.networks.models.pytorch.steps import Tensor, elements, shape_text
 
 if TYPE_CHECKING:
     from convcli.networks.models.operations import Shape
@@ -23,9 +22,7 @@ def dense(step: Step, tensor: Tensor, units: int, inputs: int, kernel: Tensor, b
     """Add a dense layer over the last axis of a tensor."""
     shape = tensor.shape or ()
     if not shape or shape[-1] != inputs:
-        step.impossible(
-            f"its input is {format_size(shape) or 'a number'}, but its weights are for {inputs} values"
-        )
+        step.impossible(f"its input is {shape_text(shape)}, but its weights are for {inputs} values")
     read, weights = step.weights_of(kernel, bias)
     has_bias = bias is not None and bool(bias.weights)
     return step.emit(
@@ -50,7 +47,7 @@ def multiplied(step: Step, first: Tensor, second: Tensor, *, added: Tensor | Non
     columns = shapes[1] if len(shapes[1]) > 1 else (*shapes[1], 1)
     if rows[-1] != columns[-2]:
         step.impossible(
-            f"cannot multiply {format_size(shapes[0])} by {format_size(shapes[1])}: {rows[-1]} columns "
+            f"cannot multiply {shape_text(shapes[0])} by {shape_text(shapes[1])}: {rows[-1]} columns "
             f"meet {columns[-2]} rows"
         )
     batch = broadcast(step, rows[:-2], columns[:-2])
@@ -75,7 +72,7 @@ def linear(step: Step) -> Tensor:
         one = len(kernel.shape or ()) == 1
         return reshaped(step, output, shape[:-1]) if one else output
     if not shape or shape[-1] != inputs:
-        step.impossible(f"its input is {format_size(shape)}, but its weights are for {inputs} values")
+        step.impossible(f"its input is {shape_text(shape)}, but its weights are for {inputs} values")
     operands = [tensor, kernel, *([] if bias is None else [bias])]
     output_shape = (*shape[:-1], units) if len(kernel_shape) == 2 else shape[:-1]
     return step.emit(OperationKind.MATMUL, operands, output_shape, macs=elements(shape) * units, is_work=True)
@@ -249,7 +246,7 @@ def bilinear(step: Step) -> Tensor:
     kernel, shape = step.shaped("weight", (3,))
     if rows[:-1] != columns[:-1] or (rows[-1], columns[-1]) != shape[1:]:
         step.impossible(
-            f"its inputs are {format_size(rows)} and {format_size(columns)}, its weights {format_size(shape)}"
+            f"its inputs are {shape_text(rows)} and {shape_text(columns)}, its weights {shape_text(shape)}"
         )
     bias = step.optional("bias")
     output = (*rows[:-1], shape[0])
@@ -265,7 +262,7 @@ def tensordot(step: Step) -> Tensor:
     summed = [step.checked_axis(axis, len(rows)) for axis in step.integers("dims_self", [])]
     others = [step.checked_axis(axis, len(columns)) for axis in step.integers("dims_other", [])]
     if [rows[axis] for axis in summed] != [columns[axis] for axis in others]:
-        step.impossible(f"cannot sum {format_size(rows)} and {format_size(columns)} over {summed}, {others}")
+        step.impossible(f"cannot sum {shape_text(rows)} and {shape_text(columns)} over {summed}, {others}")
     kept = [side for axis, side in enumerate(rows) if axis not in summed]
     kept += [side for axis, side in enumerate(columns) if axis not in others]
     macs = elements(tuple(kept)) * elements(tuple(rows[axis] for axis in summed))

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
-from convcli.networks.models.pytorch.steps import Tensor, elements
-from convcli.sizes.text import format_size
+from convcli.networks.models.pytorch.steps import Tensor, elements, shape_text
 
 if TYPE_CHECKING:
     from convcli.networks.models.operations import Shape
@@ -49,7 +48,7 @@ def recurrent(step: Step) -> tuple[Tensor, ...]:
     states = step.tensors("hx") if isinstance(step.arguments.get("hx"), list) else [step.tensor("hx")]
     inputs = params[0].shape or () if params else ()
     if len(inputs) != 2 or shape[-1] != inputs[1]:
-        step.impossible(f"its input is {format_size(shape)}, but its weights are {format_size(inputs)}")
+        step.impossible(f"its input is {shape_text(shape)}, but its weights are {shape_text(inputs)}")
     hidden = (states[0].shape or (0,))[-1]  # of a projection, if there is one
     directions = 2 if step.flag("bidirectional") else 1
     output = (*shape[:-1], hidden * directions)

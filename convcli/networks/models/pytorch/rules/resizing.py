@@ -11,8 +11,7 @@ from convcli.networks.layer_types.shuffling import ChannelShuffle, PixelShuffle,
 from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.windows import emit_layer
-from convcli.networks.models.pytorch.steps import Tensor, elements
-from convcli.sizes.text import format_size
+from convcli.networks.models.pytorch.steps import Tensor, elements, shape_text
 
 if TYPE_CHECKING:
     from convcli.networks.models.pytorch.steps import Step
@@ -55,7 +54,7 @@ def upsample(step: Step) -> Tensor:
     else:
         step.fail("needs a size or factors")
     if min(size) < 1 or min(shape) < 1:
-        step.impossible(f"cannot resize {format_size(shape)} to {format_size(size)}")
+        step.impossible(f"cannot resize {shape_text(shape)} to {shape_text(size)}")
     mode = next(mode for word, mode in MODES.items() if word in step.source)
     options: dict[str, Any] = {"mode": mode}
     if mode != UpsampleMode.NEAREST:
@@ -160,7 +159,7 @@ def fold(step: Step) -> Tensor:
     values, positions = _positions(step, sides)
     if shape[-1] != positions or shape[-2] % values:
         step.impossible(
-            f"cannot fold {format_size(shape)} to {format_size(sides)}, which has {positions} positions "
+            f"cannot fold {shape_text(shape)} to {shape_text(sides)}, which has {positions} positions "
             f"of {values} values"
         )
     return step.other([tensor], (*shape[:-2], shape[-2] // values, *sides))

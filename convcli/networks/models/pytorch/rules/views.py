@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
-from convcli.networks.models.pytorch.steps import Tensor, elements
-from convcli.sizes.text import format_size
+from convcli.networks.models.pytorch.steps import Tensor, elements, shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,9 +72,7 @@ def _fitted(step: Step, shape: Shape, sides: list[int]) -> Shape:
     if -1 in sides or elements(tuple(sides)) != count:
         target = "x".join("?" if side == -1 else str(side) for side in sides) or "a number"
         fits = f"is a multiple of {known:,}" if -1 in sides else f"{known:,} values"
-        step.impossible(
-            f"cannot reshape {format_size(shape) or 'a number'} ({count:,} values) to {target} ({fits})"
-        )
+        step.impossible(f"cannot reshape {shape_text(shape)} ({count:,} values) to {target} ({fits})")
     return tuple(sides)
 
 
@@ -139,11 +136,11 @@ def expand_as(step: Step) -> Tensor:
 
 def _expanded(step: Step, tensor: Tensor, shape: Shape, sides: list[int]) -> Tensor:
     if len(sides) < len(shape):
-        step.impossible(f"cannot expand {format_size(shape)} to {format_size(sides)}, which has fewer axes")
+        step.impossible(f"cannot expand {shape_text(shape)} to {shape_text(sides)}, which has fewer axes")
     padded = (1,) * (len(sides) - len(shape)) + shape
     output = tuple(n if side == -1 else side for n, side in zip(padded, sides, strict=True))
     if any(n not in (1, side) for n, side in zip(padded, output, strict=True)):
-        step.impossible(f"cannot expand {format_size(shape)} to {format_size(output)}")
+        step.impossible(f"cannot expand {shape_text(shape)} to {shape_text(output)}")
     if output == shape:
         return tensor
     return step.emit(OperationKind.EXPAND, [tensor], output)

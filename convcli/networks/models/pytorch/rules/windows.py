@@ -11,8 +11,7 @@ from convcli.networks.layer_types.elementwise import Pad, PadMode
 from convcli.networks.layer_types.pooling import AdaptiveKind, AdaptivePooling, Pooling, PoolingKind
 from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
-from convcli.networks.models.pytorch.steps import Tensor
-from convcli.sizes.text import format_size
+from convcli.networks.models.pytorch.steps import Tensor, shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,10 +50,7 @@ def emit_layer(
     `others` are tensors that it reads, too.
     """
     shape = tensor.shape or ()
-    try:
-        output = layer.output(channels_last_size(shape, axis))
-    except SizeError as error:
-        raise SizeError(f"{step.where}, {error.what}", error.why) from None
+    output = _measured(step, layer, channels_last_size(shape, axis))
     first = 1 if len(shape) > 1 and axis != 0 else 0
     sides = list(output[:-1])
     sides.insert(axis - first, output[-1])
@@ -68,11 +64,19 @@ def emit_layer(
     )
 
 
+def _measured(step: Step, layer: Layer, size: Shape) -> Shape:
+    """Return the output size of a layer, or refuse it with the name of the operation."""
+    try:
+        return layer.output(size)
+    except SizeError as error:
+        raise SizeError(f"{step.where}, {error.what}", error.why) from None
+
+
 def _image(step: Step, name: str, rank: int) -> tuple[Tensor, int]:
     """Return an image with `rank` sides, and the axis of its channels: 0 if it has no batch."""
     tensor, shape = step.shaped(name, (rank + 1, rank + 2))
     if 0 in shape:
-        step.impossible(f"its input is {format_size(shape)}, which has no values")
+        step.impossible(f"its input is {shape_text(shape)}, which has no values")
     return tensor, len(shape) - rank - 1
 
 
@@ -88,7 +92,7 @@ def convolve(step: Step) -> Tensor:
     kernel, kernel_shape = step.shaped("weight")
     rank = len(kernel_shape) - 2
     if rank not in (1, 2, 3):
-        step.impossible(f"a kernel of {format_size(kernel_shape)} has no sides; convolutions have 1 to 3")
+        step.impossible(f"a kernel of {shape_text(kernel_shape)} has no sides; convolutions have 1 to 3")
     return _convolution(step, name, kernel, rank, is_transposed=step.flag("transposed"))
 
 
@@ -104,12 +108,12 @@ def _convolution(step: Step, name: str, kernel: Tensor, rank: int, *, is_transpo
     shape, window = kernel.shape or (), tuple((kernel.shape or ())[2:])
     groups = step.integer("groups", 1)
     if groups < 1 or min(shape) < 1:
-        step.impossible(f"a kernel of {format_size(shape)} in {groups} groups is impossible")
+        step.impossible(f"a kernel of {shape_text(shape)} in {groups} groups is impossible")
     channels = (image.shape or ())[axis]
     expected = shape[0] if is_transposed else shape[1] * groups
     if channels != expected:
         step.impossible(
-            f"its input has {channels} channels, but its kernel of {format_size(shape)} is for {expected}"
+            f"its input has {channels} channels, but its kernel of {shape_text(shape)} is for {expected}"
         )
     stride = tuple(step.integers("stride", [1] * rank, rank))
     dilation = tuple(step.integers("dilation", [1] * rank, rank))
@@ -132,7 +136,7 @@ def _convolution(step: Step, name: str, kernel: Tensor, rank: int, *, is_transpo
 
 def _computed_convolution(step: Step, layer: Layer, image: Tensor, axis: int, others: list[Tensor]) -> Tensor:
     """Add a convolution whose kernel is computed from the input: a product of two arrays."""
-    output = layer.output(channels_last_size(image.shape or (), axis))
+    output = _measured(step, layer, channels_last_size(image.shape or (), axis))
     batch = (image.shape or ())[:axis]
     shape = (*batch, output[-1], *output[:-1])
     macs = (layer.macs(channels_last_size(image.shape or (), axis)) or 0) * (batch[0] if batch else 1)
@@ -222,7 +226,7 @@ def pad(step: Step) -> Tensor:
     by_axis += [(amounts[at], amounts[at + 1]) for at in range(len(amounts) - 2, -1, -2)]
     output = tuple(side + sum(pair) for side, pair in zip(shape, by_axis, strict=True))
     if min(output, default=0) < 0:
-        step.impossible(f"padding {amounts} leaves nothing of {format_size(shape)}")
+        step.impossible(f"padding {amounts} leaves nothing of {shape_text(shape)}")
     padded = [axis for axis, pair in enumerate(by_axis) if any(pair)]
     if not padded:
         return step.emit(OperationKind.IDENTITY, [tensor], shape)
