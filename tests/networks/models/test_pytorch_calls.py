@@ -181,7 +181,7 @@ def test_arguments_that_no_exporter_writes_are_refused(
         ("addr.default", {"self": (2, 6), "vec1": (2,), "vec2": (6,)}, {}, (2, 6), 0),
         ("squeeze.default", {"self": (1, 6, 1)}, {}, (6,), 0),
         ("t.default", {"self": (6,)}, {}, (6,), 0),
-        ("full_like.default", {"self": (6,), "fill_value": 1}, {}, (6,), 0),
+        ("full_like.default", {"self": (6,), "fill_value": 1}, {}, None, 0),
         ("hstack.default", {"tensors": [(6,), (2,)]}, {}, (8,), 0),
         ("tensor_split.sections", {"self": (6,), "sections": 1}, {}, (6,), 0),
     ],
@@ -193,7 +193,7 @@ def test_rare_functions_have_their_sizes_and_work(
     assert sum(each.macs for each in model.operations) == macs
     assert all(each.kind != OperationKind.UNKNOWN for each in model.operations)
     shapes = [array.shape for _, array in model.outputs]
-    assert shapes == ([shape] if shapes else [])
+    assert shapes == ([] if shape is None else [shape])
     used = {weight.name for each in model.operations for weight in each.weights}
     assert used == weights.keys()
 

@@ -10,7 +10,9 @@ import pytest
 
 from convcli.errors import SizeError, SpecError
 from convcli.networks.models.operations import Model, ModelInput, Operation, OperationKind
+from convcli.networks.models.pytorch.calls import Reference, Subprogram
 from convcli.networks.models.pytorch.loading import load_pt2
+from convcli.networks.models.pytorch.parsing import parse_program
 from convcli.networks.models.pytorch.rules.windows import channels_last_size
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
@@ -244,3 +246,79 @@ def test_arguments_that_a_function_cannot_have_are_refused(
     with pytest.raises(SpecError) as caught:
         load_pt2(path).evaluate({"x": (1, 3, 8, 8)})
     assert str(caught.value) == f"{path}: {message}"
+
+
+def test_every_kind_of_argument_and_input_is_read() -> None:
+    number = {"as_expr": {"expr_str": "s0", "hint": {"as_int": 8}}}
+    arguments = {
+        "none": {"as_none": True}, "device": {"as_device": {"type": "cpu"}}, "int": {"as_int": 3},
+        "floats": {"as_floats": [1.5]}, "lists": {"as_int_lists": [[1, 2]]}, "text": {"as_string": "same"},
+        "type": {"as_scalar_type": 13}, "tensor": {"as_optional_tensor": {"as_tensor": {"name": "x"}}},
+        "tensors": {"as_optional_tensors": [{"as_none": True}, {"as_tensor": {"name": "x"}}]},
+        "nested": {"as_nested_tensors": [[{"name": "x"}]]}, "number": {"as_sym_int": {"as_name": "n"}},
+        "numbers": {"as_sym_ints": [{"as_name": "n"}, {"as_int": 2}]}, "new": {"as_something_new": 1},
+        "graph": {"as_graph": {"name": "g", "graph": {
+            "inputs": [{"as_tensor": {"name": "a"}}], "outputs": [{"as_tensor": {"name": "b"}}], "sym_int_values": {},
+            "nodes": [node("torch.ops.aten.relu.default", {"self": {"as_tensor": {"name": "a"}}}, "b")],
+            "tensor_values": {"b": {"dtype": 99, "sizes": [{"as_expr": {"expr_str": "u0"}}]}},
+        }}},
+    }  # fmt: skip
+    document = program(nodes=[], sym_int_values={"n": number})
+    graph, signature = document["graph_module"]["graph"], document["graph_module"]["signature"]
+    graph["nodes"] = [node("_operator.add", arguments, "y")]
+    graph["nodes"][0]["inputs"].append({"name": "", "arg": {"as_bool": True}})
+    graph["nodes"][0]["outputs"] = [
+        {"as_tensors": [{"name": "p"}]}, {"as_optional_tensors": [{"as_none": True}, {"as_tensor": {"name": "q"}}]},
+        {"as_sym_int": {"as_name": "r"}}, {"as_sym_int": {"as_int": 3}}, {"as_none": True},
+    ]  # fmt: skip
+    graph["nodes"][0]["metadata"] = {"nn_module_stack": "L__self__,L['self'],A;L__self___b,L['self'].b,B"}
+    graph["tensor_values"]["x"]["sizes"] = [number, {"as_int": 3}, {"as_expr": {"expr_str": "2*s1"}},
+                                            {"as_expr": {"expr_str": "Symbol('s7', integer=True)"}}]  # fmt: skip
+    signature["input_specs"] += [
+        {"constant_input": {"name": "k", "value": {"as_float": 0.5}}}, {"token": {"arg": {"name": "t"}}},
+        {"user_input": {"arg": {"as_sym_int": {"as_name": "n"}}}}, {"user_input": {"arg": {"as_int": 3}}},
+    ]  # fmt: skip
+    signature["output_specs"] += [
+        {"user_output": {"arg": {"as_sym_int": {"as_name": "n"}}}},
+        {"buffer_mutation": {"arg": {"name": "w"}, "buffer_name": "w"}}, {"loss_output": {"arg": {"name": "y"}}},
+    ]  # fmt: skip
+    document["range_constraints"] = {"s0": {"min_val": 2, "max_val": "int_oo"}}
+    parsed = parse_program(document, {}, "a.pt2")
+    call = parsed.program.calls[0]
+    inner = call.arguments.pop("graph")
+    assert isinstance(inner, Subprogram)
+    assert (inner.inputs, inner.outputs) == (("1/a",), (Reference("1/b"),))
+    assert inner.calls[0].arguments == {"self": Reference("1/a")}
+    x, n = Reference("x"), Reference("n")
+    assert call.arguments == {
+        "none": None, "device": None, "int": 3, "floats": [1.5], "lists": [[1, 2]], "text": "same", "type": "bfloat16",
+        "tensor": x, "tensors": [None, x], "nested": [[x]], "number": n, "numbers": [n, 2], "new": None, "14": True,
+    }  # fmt: skip
+    assert call.outputs == (("p",), (None, "q"), "r", None, None)
+    assert (call.target, call.module) == ("_operator.add", "b")
+    assert parsed.program.inputs == (ModelInput("x", ("s0", 3, None, "s7"), 1),)
+    assert parsed.program.constants == {"k": 0.5, "n": 8}
+    assert [name for name, _ in parsed.program.outputs] == ["z", "y"]
+    assert parsed.ranges == {"s0": (2, None)}
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments", "axis"),
+    [
+        ("aten.linear.default", {}, 3),
+        ("aten.conv2d.default", {}, 1),
+        ("aten.permute.default", {"dims": [0, 3, 1, 2]}, 3),
+        ("aten.permute.default", {"dims": [0]}, 1),
+        ("aten.relu.default", {}, 1),
+    ],
+)
+def test_the_first_call_that_reads_an_input_tells_its_channels(
+    target: str, arguments: dict[str, Any], axis: int
+) -> None:
+    document = program()
+    x = {"as_tensor": {"name": "x"}}
+    copied = {"as_tensor": {"name": "c"}}
+    given = {"self": copied} | {name: {"as_ints": value} for name, value in arguments.items()}
+    nodes = [node("torch.ops.aten.clone.default", {"self": x}, "c"), node(f"torch.ops.{target}", given, "y")]
+    document["graph_module"]["graph"]["nodes"] = nodes
+    assert parse_program(document, {}, "a.pt2").program.inputs[0].channel_axis == axis

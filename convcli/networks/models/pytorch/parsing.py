@@ -35,6 +35,8 @@ LISTS = ("as_ints", "as_floats", "as_bools", "as_strings", "as_int_lists", "as_f
 # The layers whose channels are the last axis of their input; of all others they follow the batch.
 LAST_AXIS = ("linear", "matmul", "layer_norm", "native_layer_norm", "lstm", "gru", "rnn_tanh", "rnn_relu",
              "addmm", "mm", "rms_norm", "bmm")  # fmt: skip
+# Functions that keep the axes, so what reads their results tells more.
+KEEPING = ("to", "clone", "contiguous", "_to_copy", "dropout", "sym_size", "add", "sub", "mul", "div")
 FLOATS = ("float32", "float16", "bfloat16", "float64")
 
 
@@ -310,15 +312,18 @@ def _channel_axis(name: str, calls: tuple[Call, ...], rank: int) -> int | None:
     """Return the axis of an input's channels, by the first call that reads it; None for a vector."""
     if rank < 3:
         return None
+    names: set[OutputName] = {name}
     for call in calls:
-        if Reference(name) in call.arguments.values():
-            function = call.target.split(".")[1] if "." in call.target else ""
-            if function == "permute" and isinstance(dims := call.arguments.get("dims"), list):
-                axis = dims[1] if len(dims) == rank else 1
-                return axis % rank if isinstance(axis, int) else 1
-            if function in LAST_AXIS:
-                return rank - 1
-            if function in ("to", "clone", "contiguous", "_to_copy", "dropout", "sym_size"):
-                continue
+        read = {each.name for each in call.arguments.values() if isinstance(each, Reference)}
+        if not read & names:
+            continue
+        function = call.target.split(".")[1] if "." in call.target else ""
+        if function == "permute" and isinstance(dims := call.arguments.get("dims"), list):
+            axis = dims[1] if len(dims) == rank else 1
+            return axis % rank if isinstance(axis, int) else 1
+        if function in LAST_AXIS:
+            return rank - 1
+        if function not in KEEPING:
             return 1
+        names.update(call.outputs)
     return 1
