@@ -1,13 +1,15 @@
 """Operations that exporters write for one layer become that layer; what only looks like it stays as it is."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from convcli.networks.layer_types.base import Layer
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
-from convcli.networks.layer_types.elementwise import Elementwise, Normalization, Scale
+from convcli.networks.layer_types.elementwise import Elementwise, Normalization, Pad, PadMode, Scale
+from convcli.networks.layer_types.pooling import BlurPool
 from convcli.networks.layer_types.shuffling import ChannelShuffle, PixelShuffle, PixelUnshuffle
 from convcli.networks.models.fusing.fusing import fuse
 from convcli.networks.models.lowering.lowering import lower
@@ -368,6 +370,26 @@ def test_a_product_and_a_sum_with_other_weights_stay() -> None:
 
     assert layers(positions, 1, 8, 7, 7) == ["multiply", "add"]
     assert layers(half, 1, 8, 7, 7) == ["multiply", "add"]
+
+
+def blur(
+    b: ModelBuilder, x: Array, *, learned: bool = False, mode: PadMode = PadMode.MIRROR, amount: int = 1
+) -> Array:
+    pad = Pad(padding=((amount, amount),) * 2, mode=mode)
+    padded = b.layer(pad, x, (1, 8, 10 + 2 * amount, 12 + 2 * amount), name="layer2.blur")
+    layer = Convolution(window=(3, 3), stride=(2, 2), filters=8, groups=8, bias=False)
+    kernel = Weight("kernel", (8, 1, 3, 3), learned=learned)
+    return b.layer(layer, padded, (1, 8, 4 + amount, 5 + amount), kernel, name="layer2.blur")
+
+
+def test_blur_pooling_that_is_written_out_is_one_layer() -> None:
+    (operation,) = fused(blur, 1, 8, 10, 12)
+    assert (operation.layer, operation.name) == (BlurPool(window=(3, 3), stride=(2, 2)), "layer2.blur")
+
+
+@pytest.mark.parametrize("change", [{"learned": True}, {"mode": PadMode.ZERO}, {"amount": 2}])
+def test_other_depthwise_convolutions_stay(change: dict[str, Any]) -> None:
+    assert len(fused(lambda b, x: blur(b, x, **change), 1, 8, 10, 12)) == 2
 
 
 # Views ------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from convcli.networks.models.fusing.activations import ActivationSamples
 from convcli.networks.models.fusing.attention import attention
+from convcli.networks.models.fusing.blurring import blur_pooling
 from convcli.networks.models.fusing.graph import OperationGraph
 from convcli.networks.models.fusing.normalizations import (
     affine,
@@ -23,6 +24,7 @@ RULES: dict[OperationKind, tuple[Rule, ...]] = {
     OperationKind.RESHAPE: (group_normalization, joined_view),
     OperationKind.EXPAND: (joined_view,),
     OperationKind.IDENTITY: (joined_view,),
+    OperationKind.LAYER: (blur_pooling,),
     OperationKind.ADD: (joined_weight, affine),
     OperationKind.MULTIPLY: (joined_weight, normalization),
     OperationKind.DIVIDE: (normalization,),
