@@ -125,7 +125,7 @@ def _power(first: Number, second: Number) -> Number:
     if abs(second) > MAX_EXPONENT:
         raise OverflowError
     result: Number = first**second
-    return result if not isinstance(first, int) or isinstance(result, float) is False else int(result)
+    return int(result) if isinstance(first, int) else result
 
 
 def _round(number: Number) -> Number:
