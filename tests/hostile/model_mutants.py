@@ -13,14 +13,21 @@ import time
 import traceback
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from convcli.errors import SizeError, SpecError
+from convcli.networks.building import build
+from convcli.networks.diagram.diagram import network_diagram
 from convcli.networks.models.onnx.wire import BYTES, VARINT, WireReader
 from convcli.networks.models.reading import open_model
+from convcli.networks.models.state_dicts.fitting import fit_weights, needed_by_layers
+from convcli.networks.models.state_dicts.loading import read_state_dict
+from convcli.networks.text.grammar import parse_spec
+from convcli.networks.writing import as_layer_text
 from tests.hostile.mutants import GENERAL
 from tests.networks.models.onnx_writer import graph, message, model, node, tensor, value, varint
 
@@ -65,6 +72,7 @@ class ModelMutant:
 def model_seeds() -> tuple[ModelSeed, ...]:
     """Return all seeds, the same each time."""
     files = ["m5_audio.ts.onnx", "resnet18.ts.onnx", "srresnet_x4.pt2", "resnet18.pt2", "pytorch/shared.pt2"]
+    files += ["tiny.pth", "tiny_legacy.pth", "tiny.safetensors"]
     found = [ModelSeed(name, (MODELS / name).read_bytes()) for name in files]
     configuration = (MODELS / "keras_small_same.keras.config.json").read_bytes()
     found.append(ModelSeed("small.json", configuration))
@@ -279,11 +287,29 @@ def change_archive(rng: random.Random, content: bytes) -> Changed:
     return _zipped(members), f"{name}: {change}"
 
 
+def change_safetensors(rng: random.Random, content: bytes) -> Changed:
+    """Change the header of a file of tensors, whose length stays true."""
+    size = int.from_bytes(content[:8], "little")
+    header, change = change_json(rng, content[8 : 8 + size])
+    return len(header).to_bytes(8, "little") + header + content[8 + size :], change
+
+
+def change_pickle(rng: random.Random, content: bytes) -> Changed:
+    """Change a member of a .pth file, or its bytes in the older layout without members."""
+    if content[:2] == b"PK":
+        return change_archive(rng, content)
+    data = bytearray(content)
+    change = rng.choice(GENERAL)(rng, data)
+    return bytes(data), change
+
+
 CHANGES: dict[str, Callable[[random.Random, bytes], Changed]] = {
     "onnx": change_protobuf,
     "json": change_json,
     "keras": change_archive,
     "pt2": change_archive,
+    "safetensors": change_safetensors,
+    "pth": change_pickle,
 }
 
 
@@ -297,11 +323,10 @@ def complaints(one: ModelMutant, folder: Path) -> list[str]:
     begun = time.monotonic()
     wrong = []
     try:
-        network = open_model(path).network(None)
-        totals = network.params, network.macs
-        if not all(total is None or (isinstance(total, int) and total >= 0) for total in totals):
-            wrong.append(f"totals are {totals}")
-        str(network)
+        if one.seed.extension in ("pth", "safetensors"):
+            _use_weights(path)
+        else:
+            wrong += _use_model(path)
     except (SpecError, SizeError) as error:
         if not 0 < len(str(error)) < 2000:  # control characters are escaped where it is printed
             wrong.append(f"says {str(error)[:300]!r}")
@@ -311,6 +336,26 @@ def complaints(one: ModelMutant, folder: Path) -> list[str]:
     if seconds > SECONDS:
         wrong.append(f"takes {seconds:.1f} s")
     return wrong
+
+
+def _use_model(path: Path) -> list[str]:
+    """Return what is wrong with the network of a file: it has a table and a diagram, and text if text can say it."""
+    network = open_model(path).network(None)
+    str(network)
+    network_diagram(network)
+    totals = network.params, network.macs
+    right = all(total is None or (isinstance(total, int) and total >= 0) for total in totals)
+    with suppress(SpecError, SizeError):  # it has no words
+        text = as_layer_text(network)
+        again = build(parse_spec(text))
+        right &= (again.params, again.macs) == totals
+    return [] if right else [f"totals are {totals}"]
+
+
+def _use_weights(path: Path) -> None:
+    """Read a file of weights, and compare it with a network."""
+    found = read_state_dict(path)
+    fit_weights(needed_by_layers(build(parse_spec("in 8x8x3, conv 4 f3, flatten, fc 2"))), found)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from convcli.networks.models.reading import open_model
+from convcli.networks.models.state_dicts.loading import read_state_dict
 from tests.hostile.model_mutants import CHANGES, complaints, model_mutant, model_seeds
 from tests.hostile.test_mutants import tried
 
@@ -43,8 +44,11 @@ def test_a_model_that_is_not_damaged_is_read(name: str, tmp_path: Path) -> None:
     seed = SEEDS[name]
     path = tmp_path / f"in.{seed.extension}"
     path.write_bytes(seed.content)
+    if seed.extension in ("pth", "safetensors"):
+        assert read_state_dict(path).total.params > 0
+        return
     network = open_model(path).network(None)
-    assert len(network.layers) > 5
+    assert len(network.layers) > 2
     assert (network.params is None) == (name == "control.onnx")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import pytest
 
@@ -133,7 +134,9 @@ def test_attributes_of_old_opsets_are_read(nodes: Sequence[bytes], opset: int, e
 def test_small_numbers_are_computed(
     operator: str, inputs: Sequence[str], expected: int | list[int] | None
 ) -> None:
-    words = {"to": 7} if operator == "Cast" else {"keepdims": 0} if operator.startswith("Reduce") else {}
+    words: dict[str, Any] = (
+        {"to": 7} if operator == "Cast" else {"keepdims": 0} if operator.startswith("Reduce") else {}
+    )
     nodes = [
         node(operator, inputs, ["found"], **words),
         node("Reshape", ["found", "flat"], ["flattened"]),
