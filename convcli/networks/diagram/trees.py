@@ -220,7 +220,7 @@ class _Reader:
             elif isinstance(item, Tag):
                 self.tags[item.name] = self.number - 1
             elif isinstance(item, From):
-                found += self.jump(self.tags[item.name])
+                found += self.jump(self.tags.get(item.name))
             elif isinstance(item, JoinTag):
                 found.append(self.layer())
                 self.links.append(Link(self.tags[item.name], self.number - 1))
@@ -229,9 +229,9 @@ class _Reader:
                 found.append(self.layer())
         return found
 
-    def jump(self, source: int) -> list[Part]:
-        """Go on from an earlier output, or from an input, which may have no box yet."""
-        if source < 0 and source not in self.placed:
+    def jump(self, source: int | None) -> list[Part]:
+        """Go on from an earlier output, from an input, which may have no box yet, or from nothing."""
+        if source is not None and source < 0 and source not in self.placed:
             self.placed.add(source)
             self.source = None
             return [Break(), source]

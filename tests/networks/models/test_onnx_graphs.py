@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from convcli.errors import SizeError, SpecError
+from convcli.networks.diagram.diagram import network_diagram
 from convcli.networks.models.fusing.fusing import fuse
 from convcli.networks.models.lowering.lowering import lower
 from convcli.networks.models.onnx.file import ModelFile
@@ -353,6 +354,18 @@ def test_an_unknown_operator_has_the_size_that_the_file_states(
     found = loaded(model(content)).evaluate({"x": given})
     assert kinds_of(found)[0] == (K.UNKNOWN, "com.acme.Foo")
     assert (found.operations[0].output.shape, weights_of(found)) == (expected, {"w": (7,)})
+
+
+def test_a_source_of_numbers_that_is_not_known_has_a_table_and_a_diagram() -> None:
+    nodes = [
+        node("Noise", ["w"], ["n"], domain="com.acme"),
+        node("Conv", ["x", "w"], ["c"]),
+        node("Add", ["c", "n"], ["y"]),
+    ]
+    network = lower(run(nodes, [CONVOLUTION]))
+    labels = [box.label for box in network_diagram(network).boxes]
+    assert set(labels) == {"? com.acme.Noise", "Add", "conv 6 f3 nobias"}
+    assert network.params is None
 
 
 def test_what_follows_an_unknown_size_is_unknown_where_it_costs() -> None:
