@@ -358,11 +358,11 @@ def test_an_unknown_operator_has_the_size_that_the_file_states(
 
 def test_a_source_of_numbers_that_is_not_known_has_a_table_and_a_diagram() -> None:
     nodes = [
-        node("Noise", ["w"], ["n"], domain="com.acme"),
+        node("Noise", ["seed"], ["n"], domain="com.acme"),
         node("Conv", ["x", "w"], ["c"]),
         node("Add", ["c", "n"], ["y"]),
     ]
-    network = lower(run(nodes, [CONVOLUTION]))
+    network = lower(run(nodes, [CONVOLUTION, tensor("seed", [2])]))
     labels = [box.label for box in network_diagram(network).boxes]
     assert set(labels) == {"? com.acme.Noise", "Add", "conv 6 f3 nobias"}
     assert network.params is None
