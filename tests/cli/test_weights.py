@@ -1,10 +1,12 @@
 """``convcli params`` on files of weights, and ``--weights``."""
 
 import json
+from math import prod
 from pathlib import Path
 
 import pytest
 
+from convcli import network
 from tests.support.command_line import Runner, assert_failed, assert_refused
 
 DATA = Path(__file__).parents[1] / "data" / "models"
@@ -84,6 +86,28 @@ def test_a_model_file_and_its_weights(convcli: Runner) -> None:
     ran = convcli("params", model, "--weights", SAFETENSORS)
     assert ran.code == 1
     assert "missing" in ran.err
+
+
+def test_an_onnx_file_and_its_weights(convcli: Runner, tmp_path: Path) -> None:
+    shapes = {}
+    for number, stage in enumerate(network("resnet18").layers):
+        if stage.weights is not None:
+            ends = stage.weights[:-3:-1] if len(stage.weights) > 1 else stage.weights
+            shapes[f"{number}.weight"] = [*ends, *stage.weights[:-2]] if len(stage.weights) > 2 else [*ends]
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end := end + 4 * prod(shape)]}
+    text = json.dumps(header).encode()
+    path = tmp_path / "resnet18.safetensors"
+    with path.open("wb") as stream:
+        stream.write(len(text).to_bytes(8, "little") + text)
+        stream.truncate(8 + len(text) + end)  # the values are a hole
+    model = Path(__file__).parents[2] / "sample_models/resnet18.onnx"
+    ran = convcli("params", model, "--weights", path)
+    assert ran.code == 0, ran.err
+    assert ran.out.endswith(
+        "the weights of 21 layers, without biases and normalization, which the export has folded\n"
+    )
 
 
 @pytest.mark.parametrize(

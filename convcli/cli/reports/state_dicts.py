@@ -168,15 +168,17 @@ def _report_fit(text: str, size: str | None, weights: str, output_format: TableF
         raise SpecError(
             f"--weights {weights}", "is not a file of weights: .safetensors, .pth, .pt, .bin or .ckpt"
         )
+    folded = network.is_stored
     if isinstance(source, ModelFile):
-        needed = needed_by_file(source.weights(size))
+        needed = needed_by_file(source.weights(size), kernels_only=folded)
     else:
         needed = needed_by_layers(network)
-    fit = fit_weights(needed, read_state_dict(weights))
+    fit = fit_weights(needed, read_state_dict(weights), kernels_only=folded)
     if output_format == TableFormat.JSON:
-        write_json(_fit_record(fit))
+        write_json(_fit_record(fit) | {"kernels_only": folded})
     elif fit.fits:
-        write(f"{weights} fits {text}: the weights of {len(fit.matches):,} layers\n")
+        only = ", without biases and normalization, which the export has folded" * folded
+        write(f"{weights} fits {text}: the weights of {len(fit.matches):,} layers{only}\n")
     else:
         lines = [str(mismatch) for mismatch in fit.mismatches]
         if output_format == TableFormat.TEXT and len(lines) > MAX_LINES:
@@ -190,8 +192,7 @@ def _report_fit(text: str, size: str | None, weights: str, output_format: TableF
             )
             if found
         ]  # fmt: skip
-        folded = "; the export has folded normalization into convolutions" * network.is_stored
-        raise ConvcliError(weights, f"does not fit {text[:100]}: {', '.join(counts)}{folded}")
+        raise ConvcliError(weights, f"does not fit {text[:100]}: {', '.join(counts)}")
     return network
 
 

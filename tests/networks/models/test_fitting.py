@@ -143,6 +143,27 @@ def test_names_decide_where_the_network_comes_from_a_file() -> None:
     assert [str(mismatch) for mismatch in fit.mismatches] == ["two.weight is 5x5, but two needs 4x4"]
 
 
+def test_of_exports_that_fold_normalization_only_kernels_are_compared() -> None:
+    stored = [
+        Weight("onnx::Conv_9", (4, 3, 3, 3)),
+        Weight("onnx::Conv_10", (4,)),
+        Weight("onnx::MatMul_12", (4, 2)),
+        Weight("steps", (3, 3), "int64"),
+    ]
+    tensors = [
+        ("a.weight", (4, 3, 3, 3)),
+        ("n.weight", (4,)),
+        ("n.bias", (4,)),
+        ("f.weight", (2, 4)),
+        ("s", (4, 1, 1)),
+    ]
+    needed = needed_by_file(stored, kernels_only=True)
+    fit = fit_weights(needed, state(*tensors), kernels_only=True)
+    assert fit.fits
+    assert [match.module for match in fit.matches] == ["a.weight", "f.weight"]
+    assert not fit_weights(needed_by_file(stored), state(*tensors)).fits
+
+
 def test_a_checkpoint_fits_the_network_that_it_was_made_with() -> None:
     network = convcli.network("in 3x3x3, conv 4 f3 nobias, bn, relu, flatten, fc 2")
     needed = needed_by_layers(network)

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import NamedTuple, NoReturn
 
 from convcli.errors import SpecError
-from convcli.sizes.text import MAX_DIGITS
 
 __all__ = ["Config", "LayerConfig", "as_mapping", "as_number", "read_layer", "shown"]
 
-MAX_NUMBER = 10**MAX_DIGITS
+MAX_NUMBER = 2**62
 MAX_NAME = 1000
 MAX_SHOWN = 16  # values of a list in a message
 

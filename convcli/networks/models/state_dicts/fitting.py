@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from convcli.networks.models.operations import Weight
-from convcli.networks.models.state_dicts.tensors import BUFFERS, StateDict, StoredTensor
+from convcli.networks.models.state_dicts.tensors import BITS, BUFFERS, StateDict, StoredTensor
 from convcli.networks.network import Network
 from convcli.networks.stages import Stage
 from convcli.sizes.text import format_size
@@ -19,6 +19,7 @@ from convcli.sizes.text import format_size
 __all__ = ["Fit", "Match", "Mismatch", "Needed", "fit_weights", "needed_by_file", "needed_by_layers"]
 
 Shape = tuple[int, ...]
+FLOATING = frozenset(name for name in BITS if name.startswith(("float", "bfloat", "complex")))
 
 
 class Needed(NamedTuple):
@@ -172,11 +173,23 @@ def _needed_by(stage: Stage, label: str) -> Needed:
     return Needed(label, stage.name, stored, bias)
 
 
-def needed_by_file(weights: Sequence[Weight]) -> list[Needed]:
-    """Return what a network needs that was read from a model file, which states the shapes of its weights."""
+def needed_by_file(weights: Sequence[Weight], *, kernels_only: bool = False) -> list[Needed]:
+    """Return what a network needs that was read from a model file, which states the shapes of its weights.
+
+    Parameters
+    ----------
+    kernels_only : bool
+        Leave out vectors: biases and normalization, which exporters fold into each other.
+    """
+    if kernels_only:
+        return [
+            Needed(weight.name, weight.name, _layouts(weight.shape), None)
+            for weight in weights
+            if weight.learned and weight.dtype in FLOATING and _is_kernel(weight.shape)
+        ]
     modules: dict[str, list[Weight]] = defaultdict(list)
     for weight in weights:
-        if weight.learned and weight.dtype.startswith(("float", "bfloat", "complex")):
+        if weight.learned and weight.dtype in FLOATING:
             modules[_module_name(weight.name)].append(weight)
     found = []
     for name, members in modules.items():
@@ -213,8 +226,19 @@ def _squeezed(shape: Shape) -> Shape:
     return tuple(side for side in shape if side != 1) if sum(side != 1 for side in shape) <= 1 else shape
 
 
-def _modules_of(state_dict: StateDict) -> list[Module]:
+def _is_kernel(shape: Shape) -> bool:
+    """Whether weights are more than a vector."""
+    return len(_squeezed(shape)) > 1
+
+
+def _modules_of(state_dict: StateDict, *, kernels_only: bool) -> list[Module]:
     """Return the modules of a file, in order; those of more than two tensors are taken apart."""
+    if kernels_only:
+        return [
+            Module(tensor.name, (tensor,))
+            for tensor in state_dict.tensors
+            if tensor.is_learned and not tensor.shared and _is_kernel(tensor.shape)
+        ]
     found: dict[str, list[StoredTensor]] = {}
     for tensor in state_dict.tensors:
         if tensor.leaf not in BUFFERS and tensor.is_learned and not tensor.shared:
@@ -352,8 +376,13 @@ def _fits(needed: Needed, module: Module) -> bool:
     return len(module.tensors) <= 2 and _squeezed(module.kernel.shape) in kernels and bias == wanted
 
 
-def fit_weights(needed: Sequence[Needed], state_dict: StateDict) -> Fit:
+def fit_weights(needed: Sequence[Needed], state_dict: StateDict, *, kernels_only: bool = False) -> Fit:
     """Match the weights of a file with what a network needs.
+
+    Parameters
+    ----------
+    kernels_only : bool
+        Leave out the vectors of the file, as in `needed_by_file`.
 
     Examples
     --------
@@ -363,4 +392,4 @@ def fit_weights(needed: Sequence[Needed], state_dict: StateDict) -> Fit:
     >>> fit.fits, str(fit.wrong[0])
     (False, '0.weight is 8x4x3x3, but conv 8 f3 (line 1) needs 8x3x3x3')
     """
-    return _Fitter(needed, _modules_of(state_dict)).fit()
+    return _Fitter(needed, _modules_of(state_dict, kernels_only=kernels_only)).fit()
