@@ -275,6 +275,8 @@ def _sums(
 
 def _sum(layers: Sequence[Stage], count: str) -> Cell:
     """Return the sum of a count; ``?`` or a text that begins with ``at least`` if some of it is unknown."""
+    if len(layers) == 1 and (number := getattr(layers[0], count)) is not None:
+        return int(number)
     numbers: list[int | None] = [getattr(stage, count) for stage in layers]
     known = sum(filter(None, numbers))
     if None not in numbers:
