@@ -12,6 +12,7 @@ import pytest
 
 import convcli as package
 from convcli.cli.completion.completers import networks
+from convcli.networks import searching
 from convcli.networks.models import reading
 from convcli.networks.models.operations import Model, ModelInput, Shape, Weight
 from convcli.networks.rows import table_rows
@@ -117,6 +118,10 @@ def test_braces_fold_as_modules_do(convcli: Runner) -> None:
         ("conv 3 f1, ..., add (3 layers)", "12"), ("conv 3 f1, ..., add (3 layers)", "12"), ("fc 2", "8"),
         ("total", "32"),
     ]  # fmt: skip
+    text = "2 x { relu, 2 x { conv 3 f1, tanh }, silu }, 2 x { relu, 2 x { conv 3 f1 } }"
+    rows = tsv(convcli("shape", text, "--n", "4x4x3", "--depth", "2").out)
+    repeated = ["relu", "conv 3 f1, ..., tanh (4 layers)", "silu"]
+    assert [row["layer"] for row in rows] == [*repeated, *repeated, *["relu", "conv 3 f1, conv 3 f1"] * 2]
     blocks = [convcli("params", "resnet18", *options).out for options in (["--depth", "1"], ["--by-block"])]
     assert blocks[0] == blocks[1]
 
@@ -158,6 +163,19 @@ def test_sides_are_searched_in_model_files_too(convcli: Runner) -> None:
     text = convcli("shape", "resnet18", "--valid-sizes", "60..70")
     assert (found.code, found.out) == (text.code, text.out)
     assert "layer" in found.err or not found.err
+
+
+def test_a_search_for_sides_needs_an_image_and_an_end(
+    convcli: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "words.onnx"
+    path.write_bytes(model(graph([node("Relu", ["x"], ["y"])], [value("x", ["n", "words"])], [value("y")])))
+    assert_refused(convcli("shape", path, "--smallest"), f"{path}: has no image as input")
+    monkeypatch.setattr(searching, "MAX_MODEL_WORK", 100)
+    ran = convcli("shape", MODELS / "r18t_dyn.onnx", "--valid-sizes", "60..70")
+    assert_refused(
+        ran, f"{MODELS / 'r18t_dyn.onnx'}: has too many layers to try so many sides: more than 100 in all"
+    )
 
 
 def test_files_and_texts_are_compared_in_both_orders(convcli: Runner) -> None:
