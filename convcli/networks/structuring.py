@@ -14,7 +14,7 @@ from convcli.networks.text.spec import From, Item, Join, JoinTag, Out, Repeat, T
 if TYPE_CHECKING:
     from convcli.networks.network import Network
 
-__all__ = ["find_items", "ports_of"]
+__all__ = ["find_items"]
 
 
 def find_items(network: "Network") -> "Network":
@@ -28,7 +28,7 @@ def find_items(network: "Network") -> "Network":
     >>> find_items(net).blocks
     ('2 x { conv, relu }', 'add { conv | }')
     """
-    inputs, outputs = ports_of(network)
+    inputs, outputs = _ports_of(network)
     recovered = recover_items(network.layers, inputs, outputs)
     walk = _Walk(_reordered(network.layers, recovered.stages))
     for block, item in enumerate(recovered.items):
@@ -41,7 +41,7 @@ def find_items(network: "Network") -> "Network":
     )
 
 
-def ports_of(network: "Network") -> tuple[list[tuple[int, Size]], list[int]]:
+def _ports_of(network: "Network") -> tuple[list[tuple[int, Size]], list[int]]:
     """Return the tensor and the size of each input, and the tensors of all outputs, the main one last."""
     inputs = [(port.tensor, port.size) for port in network.inputs] or [(0, network.input)]
     outputs = [port.tensor for port in network.outputs]

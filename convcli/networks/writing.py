@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from convcli.errors import SizeError, SpecError
 from convcli.networks.building import build
@@ -15,10 +15,10 @@ from convcli.networks.layer_types.pooling import AdaptivePooling, Pooling
 from convcli.networks.layer_types.shuffling import ChannelShuffle
 from convcli.networks.network import Network
 from convcli.networks.stages import Stage
-from convcli.networks.structuring import ports_of
+from convcli.networks.structuring import find_items
 from convcli.networks.text.grammar import parse_spec
 from convcli.networks.text.input_sizes import format_input
-from convcli.networks.text.recovery import Recovered, recover_items, worded_layer
+from convcli.networks.text.recovery import worded_layer
 from convcli.networks.text.spec import From, Item, Join, JoinKind, JoinTag, LayerItem, Out, Repeat, Tag, Use
 from convcli.sizes.text import format_size
 
@@ -26,6 +26,7 @@ __all__ = ["as_layer_text"]
 
 WIDTH = 108  # of a line
 INDENT = "    "
+MAX_COMMENTS = 0.8  # with a module's name, for a line of text
 MAX_LISTED = 5  # operations without words that an error names
 LIGHT = (Elementwise, Normalization, Flatten, Prelu, Scale, ChannelShuffle)  # stay with the layer before them
 
@@ -55,14 +56,61 @@ def as_layer_text(network: Network, title: str = "") -> str:
     add { conv 8 f3 p1, relu | }
     """
     _check_sayable(network)
-    recovered = recover_items(network.layers, *ports_of(network))
-    tags = "".join(f" @{name}" for name in recovered.input_tags)
+    found = find_items(network)
+    tags = "".join(f" @{name}" for name, _ in found.input_tags)
     lines = [f"# {title}"] if title else []
     lines.append(f"in {format_input(network.input)}{tags}")
-    lines += _Writer().lines(recovered.items, WIDTH)
+    lines += _lines_of_modules(found)
     text = "".join(f"{line}\n" for line in lines)
-    _check_reads_back(network, recovered, text)
+    _check_reads_back(found, text)
     return text
+
+
+class _Section(NamedTuple):
+    """Items of the top level that belong to a module of a model file, or single layers outside of modules."""
+
+    module: str
+    layers: list[str]
+    items: list[Item]
+
+    @property
+    def comment(self) -> list[str]:
+        """The line above it, if it has a name."""
+        name = self.module or ", ".join(list(dict.fromkeys(self.layers))[:MAX_LISTED])
+        return [f"# {name}"] if name else []
+
+
+def _lines_of_modules(network: Network) -> list[str]:
+    """Return the lines of the top level, those of each module after a comment with its name.
+
+    There are no comments if nearly every line would have one.
+    """
+    names: dict[int, str] = {}  # of the first layer in each item that has a name
+    for stage in network.layers:
+        if stage.name:
+            names.setdefault(stage.block, stage.name)
+    sections = [_Section("", [], [])]
+    jumps: list[Item] = []  # which belong to what follows
+    for number, item in enumerate(network.items):
+        if isinstance(item, From):
+            jumps.append(item)
+            continue
+        name = names.get(number, "")
+        module = name.partition(".")[0] if "." in name else ""
+        if name and module != sections[-1].module:
+            sections.append(_Section(module, [], []))
+        sections[-1].layers.extend([name] * bool(name))
+        sections[-1].items.extend([*jumps, item])
+        jumps = []
+    sections[-1].items.extend(jumps)
+    sections = [section for section in sections if section.items]
+    written = [_Writer().lines(section.items, WIDTH) for section in sections]
+    is_short = len(sections) > MAX_COMMENTS * sum(map(len, written))
+    if is_short or not any(section.module for section in sections):
+        return _Writer().lines(network.items, WIDTH)
+    return [
+        line for section, lines in zip(sections, written, strict=True) for line in (*section.comment, *lines)
+    ]
 
 
 # Checks ---------------------------------------------------------------------------------------------------
@@ -112,14 +160,13 @@ def _check_sayable(network: Network) -> None:
                 _fail(stage, error.why)
 
 
-def _check_reads_back(network: Network, recovered: Recovered, text: str) -> None:
+def _check_reads_back(network: Network, text: str) -> None:
     """Compare what the text says with the network, layer by layer."""
     try:
         built = build(parse_spec(text)).layers
     except SizeError as error:
         raise SpecError("the network", f"cannot be written as text: {error.what} {error.why}") from None
-    stages = [network.layers[number] for number in recovered.stages]
-    for stage, again in zip(stages, built, strict=False):
+    for stage, again in zip(network.layers, built, strict=False):
         if stage.output != again.output or stage.macs != again.macs:
             _fail(stage, f"it would read back as {format_size(again.output)} with {again.macs or 0:,} MACs")
         if stage.params != again.params and stage.shares is None and again.shares is None:

@@ -392,10 +392,12 @@ def test_as_net_of_a_model_file_reads_back(params: Runner, in_folder: Path) -> N
     model = Path(__file__).parents[1] / "data" / "models" / "resnet18.ts.onnx"
     ran = params(model, "--as-net", "--n", "256x256x3")
     assert ran.code == 0
-    assert ran.out.splitlines()[:4] == [
+    assert ran.out.splitlines()[:6] == [
         "# from resnet18.ts.onnx, which may have normalization folded into convolutions",
         "in 256x256x3",
+        "# conv1, relu, maxpool",
         "conv 64 f7 s2 p3, relu, maxpool f3 s2 p1",
+        "# layer1",
         "2 x { add { conv 64 f3 p1, relu, conv 64 f3 p1 | }, relu }",
     ]
     (in_folder / "model.net").write_text(ran.out, "utf-8")

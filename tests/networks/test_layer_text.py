@@ -113,7 +113,7 @@ def test_the_input_can_be_read_later() -> None:
 
 
 def test_branches_nested_without_end_become_tags() -> None:
-    depth = 400
+    depth = 150
     text = "in 2x2x4, " + "".join(f"relu @a{n}, conv 4 f1, " for n in range(depth))
     text += ", ".join(f"relu, add @a{n}" for n in reversed(range(depth)))
     net = built(text)
@@ -217,11 +217,55 @@ def test_model_files_read_back(name: str) -> None:
 
 def test_the_layers_of_a_model_file_are_written_as_a_person_would() -> None:
     text = as_layer_text(network(MODELS / "shufflenet_v2_x1_0.ts.onnx"))
-    assert text.splitlines()[1:5] == [
-        "conv 24 f3 s2 p1, relu, maxpool f3 s2 p1",
+    assert [line for line in text.splitlines() if "#" not in line][1:6] == [
+        "conv 24 f3 s2 p1, relu",
+        "maxpool f3 s2 p1",
         "cat { dw f3 s2 p1, conv 58 f1, relu | conv 58 f1, relu, dw f3 s2 p1, conv 58 f1, relu }, shuffle g2",
         "3 x { split 2 { | conv 58 f1, relu, dw f3 p1, conv 58 f1, relu }, shuffle g2 }",
         "cat { dw f3 s2 p1, conv 116 f1, relu | conv 116 f1, relu, dw f3 s2 p1, conv 116 f1, relu }, shuffle g2",
+    ]
+
+
+def test_modules_are_comments() -> None:
+    text = as_layer_text(network(MODELS / "resnet18.pt2"), "resnet18")
+    assert (
+        text
+        == """\
+# resnet18
+in 224x224x3
+# conv1, bn1, relu, maxpool
+conv 64 f7 s2 p3 nobias, bn, relu, maxpool f3 s2 p1
+# layer1
+2 x { add { conv 64 f3 p1 nobias, bn, relu, conv 64 f3 p1 nobias, bn | }, relu }
+# layer2
+add { conv 128 f3 s2 p1 nobias, bn, relu, conv 128 f3 p1 nobias, bn | conv 128 f1 s2 nobias, bn }, relu
+add { conv 128 f3 p1 nobias, bn, relu, conv 128 f3 p1 nobias, bn | }, relu
+# layer3
+add { conv 256 f3 s2 p1 nobias, bn, relu, conv 256 f3 p1 nobias, bn | conv 256 f1 s2 nobias, bn }, relu
+add { conv 256 f3 p1 nobias, bn, relu, conv 256 f3 p1 nobias, bn | }, relu
+# layer4
+add { conv 512 f3 s2 p1 nobias, bn, relu, conv 512 f3 p1 nobias, bn | conv 512 f1 s2 nobias, bn }, relu
+add { conv 512 f3 p1 nobias, bn, relu, conv 512 f3 p1 nobias, bn | }, relu
+# avgpool, fc
+gap, flatten, fc 1000
+"""
+    )
+
+
+def test_the_comment_of_a_module_is_above_its_jump() -> None:
+    crossed = (
+        "relu @x, conv 4 f1 @a, bn, from @x, tanh @b, add @a @c, from @b, mul @a, relu, cat @c, conv 4 f1"
+    )
+    net = stripped(built(f"in 8x8x4, {crossed}"))
+    names = [f"{module}.{number}" for number, module in enumerate("aaaacaacc")]
+    net = replace(net, layers=tuple(s._replace(name=n) for s, n in zip(net.layers, names, strict=True)))
+    assert as_layer_text(net).splitlines() == [
+        "in 8x8x4",
+        "# a",
+        "relu",
+        "mul { tanh @a.3 | conv 4 f1 @a.1, out { bn } }, relu @a.6",
+        "# c",
+        "from @a.3, add @a.1, cat @a.6, conv 4 f1",
     ]
 
 
