@@ -111,7 +111,7 @@ def _summary(state_dict: StateDict) -> list[tuple[str, str]]:
     if total.buffers:
         others = len(total.tensors) - learned
         lines.append(("buffers", f"{total.buffers:,} in {others:,} tensors: running statistics and integers"))
-    lines.append(("bytes", f"{total.size:,} ({format_bytes(total.size)})"))
+    lines.append(("bytes", format_bytes(total.size)))
     shared = sum(bool(tensor.shared) for tensor in total.tensors)
     if shared:
         lines.append(("shared", f"{shared:,} of them use the values of an earlier tensor, which counts them"))

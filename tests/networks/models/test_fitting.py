@@ -185,7 +185,7 @@ def test_operations_without_shapes_fit_by_their_number_of_values(tmp_path: Path)
     assert fit_weights(needed, state(*weights)).fits
     assert fit_weights(needed, state(("other", (72,)))).fits
     assert [str(each) for each in fit_weights(needed, state(("other", (71,)))).mismatches] == [
-        "recurrent (lstm) needs 72, which the file lacks",
+        "lstm (lstm) needs 72, which the file lacks",
         "other is 71, but no layer needs it",
     ]
 

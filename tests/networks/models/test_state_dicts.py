@@ -220,6 +220,10 @@ def test_other_formats_of_pytorch_are_named(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="is TorchScript"):
         read_state_dict(archive(path, pickle.dumps({}), code_a=b"def forward(self): pass"))
     with zipfile.ZipFile(path, "w") as made:
+        made.writestr("net/archive_format", "pt2")
+    with pytest.raises(SpecError, match="is an exported program of PyTorch"):
+        read_state_dict(path)
+    with zipfile.ZipFile(path, "w") as made:
         made.writestr("word/document.xml", "")
     with pytest.raises(SpecError, match=r"is a zip archive without the data\.pkl"):
         read_state_dict(path)

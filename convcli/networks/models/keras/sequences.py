@@ -22,6 +22,7 @@ from convcli.sizes.text import NamedPadding
 __all__ = ["SEQUENCES", "bidirectional"]
 
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
+WORDS = {"SimpleRNN": "rnn", "CuDNNLSTM": "lstm", "CuDNNGRU": "gru"}  # in tables, if not the class
 STATES = {"LSTM": 2, "GRU": 1, "SimpleRNN": 1}
 
 
@@ -55,7 +56,8 @@ def _recurrent(
     returns_all = call.config.flag("return_sequences", default=False)
     made = (*shape[:2], units) if returns_all else (shape[0], units)
     macs = shape[0] * shape[1] * step
-    output = call.emit(OperationKind.RECURRENT, call.inputs, made, weights, macs=macs)
+    function = WORDS.get(call.layer.class_name, call.layer.class_name.lower())
+    output = call.emit(OperationKind.RECURRENT, call.inputs, made, weights, macs=macs, function=function)
     if not call.config.flag("return_state", default=False):
         return output
     state = (shape[0], units)
@@ -130,6 +132,7 @@ def _convolutional(call: LayerCall) -> Arrays:
         (shape[0], steps, *made) if returns_all else (shape[0], *made),
         weights,
         macs=shape[0] * steps * step,
+        function="convlstm",
     )
     if not config.flag("return_state", default=False):
         return result

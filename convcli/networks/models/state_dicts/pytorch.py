@@ -56,6 +56,8 @@ def _read_zip(archive: Archive, path: str) -> StateDict:
         raise SpecError(
             path, "is TorchScript: export the module with torch.export.save as .pt2, or save its state dict"
         )
+    if any(name.endswith("/archive_format") for name in members):
+        raise SpecError(path, "is an exported program of PyTorch: give its name the ending .pt2")
     if not prefix:
         raise SpecError(path, "is a zip archive without the data.pkl of PyTorch's files of weights")
     unpickled = _unpickle(archive.read(pickles[0]), 0, path)
@@ -147,7 +149,7 @@ class _StateDictFinder:
                 break
             self._entry.append(chosen)
             value = with_tensors[chosen]
-        self.tensors = self._tensors_in(value)
+        self.tensors = list(dict(self._tensors_in(value)).items())  # as in Python, the last of a name counts
         return self
 
     def _tensors_in(self, value: object) -> list[tuple[str, Rebuilt]]:
