@@ -36,7 +36,8 @@ LISTS = ("as_ints", "as_floats", "as_bools", "as_strings", "as_int_lists", "as_f
 LAST_AXIS = ("linear", "matmul", "layer_norm", "native_layer_norm", "lstm", "gru", "rnn_tanh", "rnn_relu",
              "addmm", "mm", "rms_norm", "bmm")  # fmt: skip
 # Functions that keep the axes, so what reads their results tells more.
-KEEPING = ("to", "clone", "contiguous", "_to_copy", "dropout", "sym_size", "add", "sub", "mul", "div")
+MAX_KEEPING = 20
+KEEPING = ("to", "clone", "contiguous", "_to_copy", "dropout", "add", "sub", "mul", "div")
 FLOATS = ("float32", "float16", "bfloat16", "float64")
 
 
@@ -101,7 +102,8 @@ class _Parser:
             else:
                 weights[name] = self.weight(kind, name, str(original))
         calls = tuple(self.call(node, "", 0) for node in self.graph["nodes"])
-        inputs = tuple(self.model_input(name, calls) for name in names)
+        readers = _first_readers(calls)
+        inputs = tuple(self.model_input(name, readers) for name in names)
         program = Program(inputs, constants, weights, calls, self.outputs(), self.stated)
         ranges = {
             _name(key): Range(_limit(value["min_val"]), _limit(value["max_val"]))
@@ -163,11 +165,11 @@ class _Parser:
             raise ValueError(name)
         return Weight(self.shared.get(own, own), stated.shape, stated.dtype, learned=kind == "parameter")
 
-    def model_input(self, name: str, calls: tuple[Call, ...]) -> ModelInput:
+    def model_input(self, name: str, readers: Mapping[str, Call]) -> ModelInput:
         meta = self.graph["tensor_values"][name]
         shape = tuple(_symbol(each) for each in meta["sizes"])
         is_number = SCALAR_TYPES.get(meta["dtype"]) in FLOATS
-        axis = _channel_axis(name, calls, len(shape)) if is_number else None
+        axis = _channel_axis(name, readers, len(shape)) if is_number else None
         return ModelInput(name, shape, axis)
 
     def outputs(self) -> tuple[tuple[str, Reference], ...]:
@@ -308,22 +310,28 @@ def _module(metadata: Mapping[str, Any]) -> str:
     return path.removeprefix("L['self']").removeprefix("L__self__").strip(".")
 
 
-def _channel_axis(name: str, calls: tuple[Call, ...], rank: int) -> int | None:
+def _first_readers(calls: tuple[Call, ...]) -> dict[str, Call]:
+    """Return, for each tensor, the first call that reads it."""
+    readers: dict[str, Call] = {}
+    for call in calls:
+        for value in call.arguments.values():
+            if isinstance(value, Reference) and not call.target.startswith("aten.sym_"):
+                readers.setdefault(value.name, call)
+    return readers
+
+
+def _channel_axis(name: str, readers: Mapping[str, Call], rank: int) -> int | None:
     """Return the axis of an input's channels, by the first call that reads it; None for a vector."""
     if rank < 3:
         return None
-    names: set[OutputName] = {name}
-    for call in calls:
-        read = {each.name for each in call.arguments.values() if isinstance(each, Reference)}
-        if not read & names:
-            continue
-        function = call.target.split(".")[1] if "." in call.target else ""
-        if function == "permute" and isinstance(dims := call.arguments.get("dims"), list):
-            axis = dims[1] if len(dims) == rank else 1
-            return axis % rank if isinstance(axis, int) else 1
-        if function in LAST_AXIS:
-            return rank - 1
-        if function not in KEEPING:
-            return 1
-        names.update(call.outputs)
-    return 1
+    for _ in range(MAX_KEEPING):
+        call = readers.get(name)
+        function = call.target.split(".")[1] if call is not None and "." in call.target else ""
+        if call is None or function not in KEEPING:
+            break
+        following = call.outputs[0] if call.outputs else None
+        name = following if isinstance(following, str) else ""
+    if call is not None and function == "permute" and isinstance(dims := call.arguments.get("dims"), list):
+        axis = dims[1] if len(dims) == rank else 1
+        return axis % rank if isinstance(axis, int) else 1
+    return rank - 1 if function in LAST_AXIS else 1
