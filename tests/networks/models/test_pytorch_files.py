@@ -201,6 +201,51 @@ def test_the_layouts_of_earlier_versions_are_read(tmp_path: Path) -> None:
     assert model.outputs[0][0] == "z"
 
 
+@pytest.mark.parametrize(
+    ("stack", "module"),
+    [
+        ("L__self__,,A;L__self___layer1_0,layer1.0,torch.nn.Conv2d", "layer1.0"),
+        ("L__self___layer1_0,L['self'].layer1[0],torch.nn.Conv2d", "layer1.0"),
+        ("L__self___a_0,getattr(L['self'].a, '0').b,torch.nn.Conv2d", "a.0.b"),
+        ("L__self__,L['self'],A", ""),
+        ("nonsense", ""),
+    ],
+)
+def test_modules_are_named_as_in_python(stack: str, module: str) -> None:
+    document = program()
+    document["graph_module"]["graph"]["nodes"][0]["metadata"] = {"nn_module_stack": stack}
+    assert parse_program(document, {}, "a.pt2").program.calls[0].module == module
+
+
+def spelled_out(value: Any) -> Any:
+    """Return JSON as torch 2.2 writes it: with all that an argument is not."""
+    if isinstance(value, list):
+        return [spelled_out(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    others: dict[str, Any] = {}
+    if len(value) == 1 and next(iter(value)).startswith("as_"):
+        others = dict.fromkeys(("as_none", "as_tensor", "as_int", "as_expr", "as_name"))
+    if value and value.keys() <= {"parameter", "user_input", "user_output"}:
+        others = dict.fromkeys(("parameter", "buffer", "user_input", "user_output"))
+    return others | {name: spelled_out(part) for name, part in value.items()}
+
+
+def test_the_json_of_torch_2_2_is_read(tmp_path: Path) -> None:
+    document = spelled_out(program())
+    nodes = document["graph_module"]["graph"]["nodes"]
+    assert nodes[0]["inputs"][0]["arg"]["as_int"] is None
+    optional = {
+        "as_optional_tensors": [{"as_tensor": "w", "as_none": None}, {"as_tensor": None, "as_none": []}]
+    }
+    nodes[1]["inputs"].append({"name": "more", "arg": optional})
+    path = saved(tmp_path / "a.pt2", {"serialized_exported_program.json": document})
+    loaded = load_pt2(path)
+    assert loaded.inputs == (ModelInput("x", (1, 3, 8, 8), 1),)
+    assert loaded.program.calls[1].arguments["more"] == [Reference("w"), None]
+    assert counts(loaded.evaluate({"x": (1, 3, 8, 8)})) == (4 * 27, 0, 36 * 4 * 27)
+
+
 def deep(levels: int) -> str:
     return '{"graph_module": ' + "[" * levels + "]" * levels + "}"
 

@@ -133,14 +133,14 @@ class _Parser:
             return self.input_specs_of_torch_2_1()
         found: list[tuple[str, str, Argument]] = []
         for spec in self.signature["input_specs"]:
-            ((kind, value),) = spec.items()
+            kind, value = _entry(spec)
             if kind in ("parameter", "buffer", "tensor_constant"):
                 found.append((kind, _name(value["arg"]["name"]), _name(value[f"{kind}_name"])))
             elif kind == "constant_input":
                 found.append(("constant", _name(value["name"]), self.argument(value["value"], "", 0)))
             elif kind == "user_input":
                 argument = self.argument(value["arg"], "", 0)
-                if isinstance(argument, Reference) and "as_tensor" in value["arg"]:
+                if isinstance(argument, Reference) and value["arg"].get("as_tensor"):
                     found.append((kind, argument.name, None))
                 elif isinstance(argument, Reference):
                     found.append(("constant", argument.name, self.hint(argument.name)))
@@ -181,10 +181,10 @@ class _Parser:
             return [_name(name) for name in self.signature["user_outputs"]]
         found = []
         for spec in self.signature["output_specs"]:
-            ((kind, value),) = spec.items()
+            kind, value = _entry(spec)
             if kind in ("user_output", "loss_output"):
                 argument = value["arg"]
-                named = argument.get("as_tensor", argument) if isinstance(argument, dict) else {}
+                named = (argument.get("as_tensor") or argument) if isinstance(argument, dict) else {}
                 if "name" in named:
                     found.append(_name(named["name"]))
         return found
@@ -203,21 +203,21 @@ class _Parser:
         return Call(target, arguments, outputs, _module(node.get("metadata") or {}))
 
     def output(self, value: Any, prefix: str) -> OutputName:
-        ((kind, named),) = value.items()
+        kind, named = _entry(value)
         if kind == "as_tensors":
             return tuple(prefix + _name(each["name"]) for each in named)
         if kind == "as_optional_tensors":
-            return tuple(prefix + _name(each["as_tensor"]["name"]) if "as_tensor" in each else None
+            return tuple(prefix + _tensor_name(each["as_tensor"]) if each.get("as_tensor") else None
                          for each in named)  # fmt: skip
         if kind == "as_tensor":
             return prefix + _name(named["name"])
         if kind in ("as_sym_int", "as_sym_bool", "as_sym_float"):
-            return prefix + _name(named["as_name"]) if "as_name" in named else None
+            return prefix + _name(named["as_name"]) if named.get("as_name") else None
         return None
 
     def argument(self, value: Any, prefix: str, depth: int) -> Argument:
         """Return an argument: the only entry of the object that holds it says what it is."""
-        ((kind, content),) = value.items()
+        kind, content = _entry(value)
         if kind in NOT_NUMBERS:
             return None
         if kind in NUMBERS:
@@ -226,7 +226,7 @@ class _Parser:
             return [[_number_or_text(x) for x in part] if isinstance(part, list) else _number_or_text(part)
                     for part in content]  # fmt: skip
         if kind == "as_tensor":
-            return Reference(prefix + _name(content["name"]))
+            return Reference(prefix + _tensor_name(content))
         if kind == "as_tensors":
             return [Reference(prefix + _name(each["name"])) for each in content]
         if kind == "as_nested_tensors":
@@ -247,7 +247,7 @@ class _Parser:
 
     def symbolic(self, value: Any, prefix: str) -> Argument:
         """Return a number that is given, or the name of one that is computed."""
-        ((kind, content),) = value.items()
+        kind, content = _entry(value)
         return Reference(prefix + _name(content)) if kind == "as_name" else _number_or_text(content)
 
     def subprogram(self, graph: Any, depth: int) -> Subprogram:
@@ -261,6 +261,19 @@ class _Parser:
         calls = tuple(self.call(node, prefix, depth) for node in graph["nodes"])
         outputs = tuple(self.argument(each, prefix, depth) for each in graph["outputs"])
         return Subprogram(tuple(str(name) for name in inputs), outputs, calls)
+
+
+def _entry(value: dict[str, Any]) -> tuple[str, Any]:
+    """Return the only entry of an object, which says what it is; torch 2.2 also writes all that it is not."""
+    if len(value) > 1:
+        value = {kind: content for kind, content in value.items() if content is not None}
+    ((kind, content),) = value.items()
+    return kind, content
+
+
+def _tensor_name(value: Any) -> str:
+    """Return the name of a tensor; in lists, torch 2.2 writes it without an object around it."""
+    return _name(value if isinstance(value, str) else value["name"])
 
 
 def _name(value: object) -> str:
@@ -291,7 +304,7 @@ def _side(value: Any) -> int | None:
 
 def _symbol(value: Any) -> int | str | None:
     """Return a side of an input: a number, or the name of a dynamic one."""
-    if "as_int" in value:
+    if value.get("as_int") is not None:
         return _side(value)
     expression = value["as_expr"]["expr_str"]
     if expression.startswith("Symbol('"):
@@ -305,9 +318,13 @@ def _module(metadata: Mapping[str, Any]) -> str:
     stack = metadata.get("nn_module_stack")
     if not isinstance(stack, str) or not stack:
         return ""
-    path = [*stack.rpartition(";")[2].split(","), ""][1]
-    # torch 2.1 wrote what Python would have to evaluate.
-    return path.removeprefix("L['self']").removeprefix("L__self__").strip(".")
+    path = stack.rpartition(";")[2].partition(",")[2].rpartition(",")[0]
+    if "[" in path or "(" in path:  # earlier versions wrote what Python would have to evaluate
+        import re
+
+        path = re.sub(r"getattr\(([^()]*), ['\"](\w+)['\"]\)", r"\1.\2", path[:1000])
+        path = re.sub(r"\['?(\w+)'?\]", r".\1", path.removeprefix("L['self']"))
+    return path.removeprefix("L__self__").strip(".")
 
 
 def _first_readers(calls: tuple[Call, ...]) -> dict[str, Call]:
