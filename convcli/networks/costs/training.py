@@ -4,11 +4,12 @@ Each layer keeps some arrays of the forward pass until the backward pass has use
 
 - convolutions and dense layers keep their input; normalization keeps its input and the numbers that it was
   normalized with (mean and variance of each channel for ``bn``, of each position for ``ln``, ...);
-- relu, relu6, leakyrelu, sigmoid, tanh, elu and softmax keep their output (so they may work in place), other
-  activations their input;
+- relu, relu6, leakyrelu, sigmoid, tanh, elu, selu and softmax keep their output (so they may work in place),
+  other activations their input, and so does padding that repeats pixels;
 - max pooling keeps its input and the position of each maximum (8 bytes), average pooling its input; global
   average pooling is a mean and keeps nothing;
-- a product keeps both factors; dropout keeps its output and a mask of the same size.
+- a product keeps its factors, and one of more than two also the products of the first of them; dropout keeps
+  a mask of the size of its output, which in training is an array of its own that the next layer may keep.
 
 An array that several layers keep is counted once, for the first of them. What a step needs in passing (the
 gradients on their way back, workspaces of convolutions) is not counted, so the sum is a lower bound.
@@ -17,14 +18,15 @@ Source: the formulas in PyTorch's ``derivatives.yaml``, which say what autograd 
 storages that ``torch.autograd.graph.saved_tensors_hooks`` reports to within 0.1 % on eight networks.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
 from math import prod
 from typing import NamedTuple
 
 from convcli.networks.costs.units import Dtype
 from convcli.networks.layer_types.base import channels_of, value_count
-from convcli.networks.layer_types.elementwise import NormalizationKind
+from convcli.networks.layer_types.elementwise import NormalizationKind, Pad, PadMode
 from convcli.networks.layer_types.file_operation import FileOperation
 from convcli.networks.layer_types.pooling import AdaptivePooling, PoolingKind
 from convcli.networks.network import Network
@@ -41,7 +43,9 @@ KEEPS_INPUT = frozenset(
     ]
 )
 KEEPS_NOTHING = frozenset(["add", "concatenate", "slice", "subtract"])  # of operations without a word
-KEEPS_OUTPUT = frozenset(["relu", "relu6", "leakyrelu", "sigmoid", "tanh", "elu", "softmax", "logsoftmax"])
+KEEPS_OUTPUT = frozenset(
+    ["relu", "relu6", "leakyrelu", "sigmoid", "tanh", "elu", "selu", "softmax", "logsoftmax"]
+)
 
 
 class Optimizer(StrEnum):
@@ -123,34 +127,36 @@ def training_memory(
     (1824, 3648)
     """
     sizes = network.array_sizes
-    kept_already: set[tuple[int, bool]] = set()
+    kept_already: set[tuple[int, int]] = set()
+    dropouts = Counter[int]()  # by the array, of which each makes another one in training
     found = []
     for stage in network.layers:
         params = (stage.params or 0) * dtype.size
         kept = _own_bytes(stage, batch, dtype)
-        for array in _kept_arrays(stage):
-            size = sizes.get(array[0])
+        for number in _kept_arrays(stage):
+            size, array = sizes.get(number), (number, dropouts[number])
             if size is None:
                 kept = None
             if array in kept_already or kept is None:
                 continue
             kept_already.add(array)
             kept += (size or 0) * batch * dtype.size
+        if stage.layer.type == "dropout":
+            dropouts[stage.output_tensor] += 1
         found.append(TrainingMemory(params, params, params * optimizer.states, kept))
     return found
 
 
-def _kept_arrays(stage: Stage) -> Iterator[tuple[int, bool]]:
-    """Yield the arrays that a layer keeps: their numbers, and whether it is the result of a dropout."""
-    kind = str(stage.layer.type)
-    if kind in KEEPS_INPUT or (isinstance(stage.layer, AdaptivePooling) and prod(stage.output[:-1]) > 1):
-        yield stage.input_tensors[0], False
-    elif kind in KEEPS_OUTPUT:
-        yield stage.output_tensor, False
-    elif kind == "mul":
-        yield from ((tensor, False) for tensor in stage.input_tensors)
-    elif kind == "dropout":  # at inference its output is its input, in training an array of its own
-        yield stage.output_tensor, True
+def _kept_arrays(stage: Stage) -> Sequence[int]:
+    """Return the numbers of the arrays that a layer keeps."""
+    layer, kind = stage.layer, str(stage.layer.type)
+    is_windowed = isinstance(layer, AdaptivePooling) and prod(stage.output[:-1]) > 1
+    repeats_pixels = isinstance(layer, Pad) and layer.mode != PadMode.ZERO
+    if kind in KEEPS_INPUT or is_windowed or repeats_pixels:
+        return stage.input_tensors[:1]
+    if kind in KEEPS_OUTPUT:
+        return (stage.output_tensor,)
+    return stage.input_tensors if kind == "mul" else ()
 
 
 def _own_bytes(stage: Stage, batch: int, dtype: Dtype) -> int | None:
@@ -173,6 +179,6 @@ def _own_bytes(stage: Stage, batch: int, dtype: Dtype) -> int | None:
         return 2 * channels * batch * dtype.size
     if kind == "gn":
         return 2 * getattr(layer, "groups", 1) * batch * dtype.size
-    if kind == "dropout":
-        return values * batch * dtype.size
-    return 0
+    if kind == "mul":
+        return max(len(stage.input_tensors) - 2, 0) * values * batch * dtype.size
+    return values * batch * dtype.size if kind == "dropout" else 0

@@ -44,7 +44,7 @@ def test_each_array_is_counted_once_for_the_first_layer_that_keeps_it() -> None:
 
 def test_activations_keep_their_output_or_their_input() -> None:
     assert kept("sigmoid, tanh") == [N, N]
-    assert kept("silu, gelu") == [N, N]
+    assert kept("silu, gelu") == kept("elu, selu") == [N, N]
     assert kept("silu, sigmoid") == [N, N]
     assert kept("sigmoid, silu") == [N, 0]  # what one made is what the other reads
 
@@ -60,10 +60,18 @@ def test_pooling() -> None:
     assert kept("gap") == [0]
 
 
-def test_a_product_keeps_its_factors_and_dropout_its_output_and_a_mask() -> None:
+def test_a_product_keeps_its_factors_and_dropout_a_mask() -> None:
     assert kept("mul { | gap, sigmoid }") == [0, 4 * 4, N]  # the gate is kept already
-    assert kept("dropout") == [2 * N]
-    assert kept("relu, dropout, conv 3 f1") == [N, 2 * N, 0]
+    assert kept("mul { bn | | relu }")[2:] == [N + N]  # the result of bn, and the product of the first two
+    assert kept("dropout") == kept("dropout, add { | conv 4 f1 }")[:1] == [N]
+    assert kept("relu, dropout, conv 3 f1") == [N, N, N]  # in training, dropout makes an array of its own
+    assert kept("relu, dropout, dropout, add { conv 4 f3 p1 | conv 4 f1 }") == [N, N, N, N, 0, 0]
+    assert kept("bn, dropout, conv 3 f1") == [N + 2 * 4 * 4, N, N]
+
+
+def test_padding_that_repeats_pixels_keeps_its_input() -> None:
+    assert kept("pad 1") == [0]
+    assert kept("pad 1 mirror") == kept("pad 1 edge") == [N]
 
 
 def test_what_passes_a_layer_is_kept_by_nobody() -> None:
