@@ -240,6 +240,7 @@ def test_custom_layers_are_unknown_and_have_the_size_that_is_stated(tmp_path: Pa
     assert network.params is None
     assert network.known_params == 5 * 9 * 7 + 7
     assert network.layers[0].output == (8, 8, 6)
+    assert convcli.network(path, "9x9x4").layers[0].output == ()
 
 
 @pytest.mark.parametrize(
@@ -299,6 +300,7 @@ def test_custom_layers_are_unknown_and_have_the_size_that_is_stated(tmp_path: Pa
         ([function("Matmul", "x", "x")], {}, "multiplies rows of 4 by columns of 8, which must be equal"),
         ([function("Pad", "x", pad_width=[[1, 1], [1, 1]])], {}, "needs padding for 4 axes"),
         ([function("Resize", "x", size=[1, 2, 3])], {}, "needs a height and a width"),
+        ([function("Tile", "x", repeats=[1] * 99)], {}, "makes an array with 99 axes; at most 64 are supported"),
         ([function("GetItem", "x", key=9)], {}, "takes index 9 of a side of 1"),
         ([function("GetItem", "x", key=[0] * 5)], {}, "takes 5 indices of an array with 4 axes"),
         ([function("GetItem", "x", key=["k"])], {}, "is indexed by 'k'"),

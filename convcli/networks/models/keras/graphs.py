@@ -15,6 +15,7 @@ __all__ = [
     "GraphLayer",
     "Reference",
     "StatedShape",
+    "declared_shape",
     "is_graph",
     "read_graph",
     "read_shape",
@@ -88,6 +89,17 @@ class Graph(NamedTuple):
     outputs: tuple[Reference, ...]
     stated: Mapping[Reference, StatedShape]
     input_shape: StatedShape | None = None
+
+
+def declared_shape(graph: Graph, reference: Reference) -> StatedShape | None:
+    """Return the shape of an input as the file states it; None if it does not."""
+    layer = graph.layers.get(reference.layer)
+    if layer is not None:
+        for key in ("batch_shape", "batch_input_shape"):
+            shape = read_shape(layer.config.values.get(key))
+            if shape is not None:
+                return shape
+    return graph.stated.get(reference) or graph.input_shape
 
 
 def is_graph(layer: LayerConfig) -> bool:

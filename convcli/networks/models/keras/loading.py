@@ -10,9 +10,9 @@ from convcli.networks.models.keras.graphs import (
     Graph,
     Reference,
     StatedShape,
+    declared_shape,
     is_graph,
     read_graph,
-    read_shape,
 )
 from convcli.networks.models.keras.recording import Recorder
 from convcli.networks.models.keras.running import run_graph
@@ -111,12 +111,7 @@ class KerasModel:
 
     def _input_shape(self, reference: Reference) -> StatedShape:
         """Return the shape of an input: as stated, or with the number of axes that its first layer needs."""
-        stated = self.graph.stated.get(reference) or self.graph.input_shape
-        layer = self.graph.layers.get(reference.layer)
-        if layer is not None:
-            values = layer.config.values
-            for key in ("batch_shape", "batch_input_shape"):
-                stated = read_shape(values.get(key)) or stated
+        stated = declared_shape(self.graph, reference)
         if stated is None:
             first = next(iter(self.graph.layers.values())).config.class_name
             rank = next((count for mark, count in RANKS.items() if mark in first), 2)

@@ -14,6 +14,7 @@ __all__ = ["Arrays", "LayerCall", "Recorder", "ShapeUnknown", "arrays_in", "chan
 
 MAX_OPERATIONS = 500_000  # a shared model that calls shared models, ... has exponentially many
 MAX_ELEMENTS = 2**63
+MAX_AXES = 64
 
 Arrays = Any  # an `Array`, or lists and dictionaries of them
 
@@ -37,6 +38,7 @@ class Recorder:
         self.weights: dict[str, Weight] = {}
         self._arrays = 0
         self._calls = 0
+        self._inputs = 0
 
     def count_call(self, path: str) -> None:
         """Count a call of a layer.
@@ -63,7 +65,8 @@ class Recorder:
         SpecError
             There are too many operations.
         """
-        if len(self.operations) >= MAX_OPERATIONS:
+        self._inputs += len(operation.inputs)
+        if len(self.operations) >= MAX_OPERATIONS or self._inputs > 4 * MAX_OPERATIONS:
             raise SpecError(operation.name, f"is one of more than {MAX_OPERATIONS:,} operations")
         self.operations.append(operation)
         for weight in operation.weights:
@@ -190,6 +193,8 @@ class LayerCall(NamedTuple):
             Its output is empty or too large.
         """
         if shape is not None:
+            if len(shape) > MAX_AXES:
+                self.fail(f"makes an array with {len(shape):,} axes; at most {MAX_AXES} are supported")
             elements = 1
             for side in shape:
                 elements *= side

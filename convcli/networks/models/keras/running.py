@@ -7,7 +7,14 @@ from convcli.errors import SpecError
 from convcli.networks.models.keras.configuration import LayerConfig, read_layer
 from convcli.networks.models.keras.convolutions import CONVOLUTIONS
 from convcli.networks.models.keras.functions import function_handler
-from convcli.networks.models.keras.graphs import Graph, Reference, StatedShape, is_graph, read_graph
+from convcli.networks.models.keras.graphs import (
+    Graph,
+    Reference,
+    StatedShape,
+    declared_shape,
+    is_graph,
+    read_graph,
+)
 from convcli.networks.models.keras.merging import MERGING
 from convcli.networks.models.keras.normalizations import NORMALIZATIONS
 from convcli.networks.models.keras.pooling import POOLING
@@ -48,6 +55,7 @@ def run_graph(recorder: Recorder, graph: Graph, inputs: Sequence[Array], path: s
         raise SpecError(
             path or graph.name, f"has {len(graph.inputs)} inputs, but is called with {len(inputs)}"
         )
+    stated = graph.stated if _has_declared_inputs(graph, inputs) else {}
     values: dict[Reference, Array] = dict(zip(graph.inputs, inputs, strict=False))
 
     def resolved(value: object) -> object:
@@ -80,10 +88,21 @@ def run_graph(recorder: Recorder, graph: Graph, inputs: Sequence[Array], path: s
         if layer.graph is not None:
             made: Arrays = run_graph(recorder, layer.graph, call.inputs, call.path)
         else:
-            made = _run_layer(call, _stated_shape(graph.stated.get(place), call.inputs))
+            made = _run_layer(call, _stated_shape(stated.get(place), call.inputs))
         for output, array in enumerate(arrays_in(made)):
             values[place._replace(output=output)] = array
     return [array for output in graph.outputs for array in arrays_in(resolved(output))]
+
+
+def _has_declared_inputs(graph: Graph, inputs: Sequence[Array]) -> bool:
+    """Whether the inputs are those for which the file states the shapes of all outputs."""
+    for reference, array in zip(graph.inputs, inputs, strict=False):
+        declared = declared_shape(graph, reference)
+        if declared is None or array.shape is None or len(declared) != len(array.shape):
+            return False
+        if any(side not in (None, given) for side, given in zip(declared[1:], array.shape[1:], strict=True)):
+            return False
+    return True
 
 
 def _stated_shape(stated: StatedShape | None, inputs: Sequence[Array]) -> Shape | None:
