@@ -75,21 +75,20 @@ def read_dataflow(
     first = len(inputs) + 1
     operands: list[tuple[int, ...]] = [(), *[(ROOT,)] * len(inputs)]
     sizes: list[Size] = [(), *(size for _, size in inputs)]
-    makers: dict[int, list[int]] = {tensor: [node] for node, (tensor, _) in enumerate(inputs, 1)}
+    makers = _Makers()
+    for node, (tensor, size) in enumerate(inputs, 1):
+        makers.add(tensor, node, size)
     concatenations = _Concatenations()
     for node, stage in enumerate(stages, first):
         wanted = stage.output if len(stage.input_tensors) > 1 else stage.input
-        read = tuple(_maker(makers, tensor, wanted, sizes) for tensor in stage.input_tensors)
+        read = tuple(makers.find(tensor, wanted) for tensor in stage.input_tensors)
         if isinstance(stage.layer, JoinLayer) and stage.layer.type == "cat":
             read = concatenations.shorten(read, node)
         operands.append(read or (ROOT,))
         sizes.append(stage.output)
-        if stage.output_tensor in stage.input_tensors:  # a view
-            makers[stage.output_tensor].append(node)
-        else:
-            makers[stage.output_tensor] = [node]
+        makers.add(stage.output_tensor, node, stage.output)
     seen = {operand for read in operands for operand in read}
-    named = [makers[tensor][-1] for tensor in outputs if tensor in makers]
+    named = [node for node in map(makers.find, outputs) if node != ROOT]
     kept = set(named)
     ends = [node for node in range(first, len(operands)) if node not in seen or node in kept]
     if named and named[-1] in ends:
@@ -98,20 +97,25 @@ def read_dataflow(
     return Dataflow(stages, len(inputs), operands, _dominators(operands), tuple(ends), sizes)
 
 
-def _maker(makers: dict[int, list[int]], tensor: int, wanted: Size, sizes: Sequence[Size]) -> int:
-    """Return the node that makes a tensor: of its views, the last one of the right size.
+class _Makers:
+    """The nodes that make tensors. A view has the tensor of its input; their sizes may tell them apart."""
 
-    A view has the tensor of its input.
-    """
-    nodes = makers.get(tensor, [ROOT])
-    if len(nodes) > 1:
-        for node in reversed(nodes):
-            if sizes[node] == wanted:
-                return node
-        for node in reversed(nodes):
-            if len(sizes[node]) == len(wanted):
-                return node
-    return nodes[-1]
+    def __init__(self) -> None:
+        self._latest: dict[
+            tuple[int, Size | int | None], int
+        ] = {}  # by tensor, and by size, by rank, or by none
+
+    def add(self, tensor: int, node: int, size: Size) -> None:
+        """Note the node that makes a tensor, or the latest view of it."""
+        for key in (size, len(size), None):
+            self._latest[tensor, key] = node
+
+    def find(self, tensor: int, size: Size | None = None) -> int:
+        """Return the node that makes a tensor: the latest of that size, else of that rank, else of all."""
+        for key in (size, len(size or ()), None):
+            if (tensor, key) in self._latest:
+                return self._latest[tensor, key]
+        return ROOT
 
 
 class _Concatenations:

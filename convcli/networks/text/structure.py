@@ -5,6 +5,7 @@ read from elsewhere, or far below.
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Generator, Sequence
 from math import inf, prod
 from typing import NamedTuple
@@ -210,7 +211,8 @@ class _Finder:
         self.frames.pop()
         self.starts.pop()
         filled = [operand for operand, run in runs.items() if run.layers]
-        repeated = any(list(operands).count(operand) > 1 for operand in filled)
+        counts = Counter(operands)
+        repeated = any(counts[operand] > 1 for operand in filled)
         depth = 1 + max(run.depth for run in runs.values())
         count = 1 + sum(run.layers for run in runs.values())
         whole = self.area(node)  # the inside of a gate, which is smaller, does not count
