@@ -149,6 +149,6 @@ class DiagramFile(NamedTuple):
         name = self.network.strip().lower()
         if name in shipped_networks():
             return name, shipped_title(name)
-        if name.endswith(".net"):
-            return Path(self.network.strip()).name, ""
+        if name.endswith(".net") or network.model_file:
+            return escaped(Path(self.network.strip()).name)[:MAX_TITLE], ""
         return escaped(" ".join(input_name(self.network).split()))[:MAX_TITLE], ""

@@ -408,6 +408,7 @@ def test_a_model_file_is_drawn(convcli: Runner, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     ran = convcli("params", PT2, "-o", page, "--depth", "1")
     assert ran.all == (0, f"{page}\n", "")
+    assert "<title>resnet18.pt2</title>" in page.read_text("utf-8")
     assert page.read_text("utf-8").count("<tr ") == len(network(PT2).layers)
     assert_failed(
         convcli("params", PT2, "--depth", "0"), 2, "--depth '0': must be a whole number, at least 1"
