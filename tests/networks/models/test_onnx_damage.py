@@ -1,5 +1,7 @@
 """Damaged and lying ONNX files: one line, exit code 2, and nothing large is read or allocated."""
 
+import os
+import threading
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
@@ -208,6 +210,34 @@ def test_a_missing_file_and_a_folder_are_refused(convcli: Runner, tmp_path: Path
     folder.mkdir()
     assert_refused(convcli("params", folder), f"{folder}: is a folder")
     assert_refused(convcli("params", missing), f"{missing}: no such file or directory")
+
+
+def test_a_model_comes_through_a_pipe_of_limited_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "pipe.onnx"
+    os.mkfifo(path)
+    for limit, refused in ((1 << 20, False), (1, True)):
+        monkeypatch.setattr("convcli.networks.models.onnx.file.MAX_PIPE", limit)
+        writer = threading.Thread(target=path.write_bytes, args=(GOOD,))
+        writer.start()
+        if refused:
+            with pytest.raises(SpecError, match="is a pipe of more than 0 MiB: give a file"):
+                load_onnx(str(path))
+        else:
+            assert load_onnx(str(path)).inputs[0].shape == (1, 3, 8, 8)
+        writer.join()
+
+
+def test_an_empty_file_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "empty.onnx"
+    path.write_bytes(b"")
+    tracemalloc.start()
+    with pytest.raises(SpecError, match="has no graph"):
+        load_onnx(str(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 << 20
 
 
 def test_weights_are_never_read(convcli: Runner, tmp_path: Path) -> None:

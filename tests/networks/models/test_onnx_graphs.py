@@ -376,8 +376,30 @@ def test_what_follows_an_unknown_size_is_unknown_where_it_costs() -> None:
         node("Add", ["d", "b"], ["y"]),
     ]
     found = run(nodes, [CONVOLUTION])
-    assert [kind for kind, _ in kinds_of(found)] == [K.UNKNOWN, K.OTHER, K.OTHER, K.UNKNOWN, K.OTHER]
+    assert [kind for kind, _ in kinds_of(found)] == [K.UNKNOWN, K.OTHER, K.LAYER, K.LAYER, K.OTHER]
     assert shapes_of(found) == [None]
+
+
+def test_layers_behind_an_unknown_size_have_their_parameters() -> None:
+    nodes = [
+        node("Foo", ["x"], ["a"], domain="com.acme"),
+        node("Conv", ["a", "w", "b"], ["c"], strides=[2, 2], auto_pad="SAME_UPPER"),
+        node("Gemm", ["a", "m", "b"], ["d"], transB=1),
+        node("MatMul", ["a", "v"], ["e"]),
+        node("Sigmoid", ["a"], ["f"]),
+        node("Conv", ["a", "b"], ["g"]),  # no kernel
+        node("Gemm", ["a", "a"], ["h"]),
+        node("Gemm", ["a", "w"], ["y"]),  # no matrix
+    ]
+    tensors = [CONVOLUTION, tensor("b", [6]), tensor("m", [6, 9]), tensor("v", [9, 4])]
+    found = run(nodes, tensors, outputs=list("cdefghy"), values=[value("c", [1, 6, 7, 7])])
+    texts = [each.layer.text if each.layer else each.kind for each in found.operations]
+    assert texts == [
+        K.UNKNOWN, "conv 6 f3 s2 psame", "fc 6", "fc 4 nobias", "sigmoid", K.UNKNOWN, K.UNKNOWN, K.UNKNOWN,
+    ]  # fmt: skip
+    assert shapes_of(found) == [(1, 6, 7, 7), *[None] * 6]
+    network = lower(found)
+    assert (network.params, network.known_params) == (None, 168 + 60 + 36)
 
 
 def test_microsoft_operators_are_known_and_others_are_not() -> None:

@@ -8,6 +8,7 @@ from convcli.networks.models.onnx.call import Call, Recorder, UnknownNumbersErro
 from convcli.networks.models.onnx.file import Attribute, Declared, Function, Graph, ModelFile, Node
 from convcli.networks.models.onnx.names import module_name
 from convcli.networks.models.onnx.operators.registry import COSTLY, find_rule
+from convcli.networks.models.onnx.operators.sizeless import layer_without_size
 from convcli.networks.models.onnx.scheduling import in_order, needed
 from convcli.networks.models.onnx.values import Value, computed, stored
 from convcli.networks.models.onnx.wire import Span
@@ -265,6 +266,10 @@ class Evaluation:
         """Return outputs with the shapes that the file states: of an operator that is not known, or whose
         sizes depend on values."""
         node = call.node
+        stated = self._stated(node.outputs[0], scope) if node.outputs else None
+        layer = layer_without_size(call, stated) if is_known else None
+        if layer is not None:
+            return [layer]
         costs_nothing = is_known and node.operator not in COSTLY
         kind = OperationKind.OTHER if costs_nothing else OperationKind.UNKNOWN
         values = [value for value in call.inputs if value is not None]

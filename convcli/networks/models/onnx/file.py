@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from mmap import ACCESS_READ, mmap
 from struct import unpack_from
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from convcli.errors import SpecError, describe_os_error
 from convcli.files.opening import open_input
@@ -16,6 +16,7 @@ __all__ = ["Attribute", "Declared", "Function", "Graph", "ModelFile", "Node", "o
 MAX_NUMBERS = 4096  # of an attribute
 BRANCHING = {"If", "Loop", "Scan", "SequenceMap"}
 MAX_PIPE = 1 << 28  # bytes of a file that cannot be mapped
+CHUNK = 1 << 20
 
 # Fields of ModelProto, GraphProto, NodeProto, ...: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 
@@ -189,7 +190,7 @@ class Graph:
     def stated(self) -> dict[str, Declared]:
         """Shapes that the file states, by name: read only if an operation is unknown."""
         values = (_declared(self._reader, span) for span in self._value_spans)
-        return {value.name: value for value in (*values, *self.outputs)}
+        return {value.name: value for value in (*values, *self.outputs) if value.shape is not None}
 
 
 def _declared(reader: WireReader, span: Span) -> Declared:
@@ -314,6 +315,16 @@ class ModelFile:
         self.functions[domain, name] = function
 
 
+def _read_all(stream: BinaryIO, path: str) -> bytes:
+    """Read a pipe, in parts: asked for more at once, a stream would allocate all of it."""
+    parts: list[bytes] = []
+    while part := stream.read(CHUNK):
+        parts.append(part)
+        if len(parts) * CHUNK > MAX_PIPE:
+            raise SpecError(path, f"is a pipe of more than {MAX_PIPE >> 20} MiB: give a file")
+    return b"".join(parts)
+
+
 def open_model(path: str) -> ModelFile:
     """Read the graph of an ONNX file.
 
@@ -327,7 +338,7 @@ def open_model(path: str) -> ModelFile:
             try:
                 data: bytes | mmap = mmap(stream.fileno(), 0, access=ACCESS_READ)
             except (OSError, ValueError):  # a pipe, or empty
-                data = stream.read(MAX_PIPE)
+                data = _read_all(stream, path)
     except OSError as error:
         raise SpecError(path, describe_os_error(error)) from None
     return ModelFile(WireReader(path, data))

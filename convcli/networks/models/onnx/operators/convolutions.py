@@ -11,7 +11,7 @@ from convcli.networks.models.onnx.values import Value
 from convcli.networks.models.operations import OperationKind, Shape, Weight
 from convcli.sizes.text import NamedPadding
 
-__all__ = ["RULES", "per_axis"]
+__all__ = ["RULES", "kernel_weights", "padding_of", "per_axis"]
 
 Amounts = tuple[tuple[int, int], ...]
 SAME = {"SAME_UPPER": NamedPadding.SAME, "SAME_LOWER": NamedPadding.SAME_LOWER}
@@ -27,7 +27,8 @@ def per_axis(call: Call, name: str, axes: int, *, at_least: int = 1) -> tuple[in
     return numbers
 
 
-def _padding(call: Call, axes: int) -> NamedPadding | Amounts:
+def padding_of(call: Call, axes: int) -> NamedPadding | Amounts:
+    """Return the padding of a window: an amount at both ends of each axis, or how it is chosen."""
     automatic = call.text("auto_pad", "NOTSET")
     if automatic in SAME:
         return SAME[automatic]
@@ -74,7 +75,7 @@ def _convolve(call: Call, data: Value, kernel: Value, bias: Value | None) -> Val
         window=window,
         filters=filters,
         stride=per_axis(call, "strides", axes),
-        padding=_padding(call, axes),
+        padding=padding_of(call, axes),
         dilation=per_axis(call, "dilations", axes),
         groups=groups,
         bias=bool(_bias_weights(bias)),
@@ -86,7 +87,7 @@ def _add_layer(
     call: Call, layer: Convolution | TransposedConvolution, data: Value, kernel: Value, bias: Value | None
 ) -> Value:
     if kernel.is_constant:
-        return call.layer(layer, data, weights=_weights(kernel, bias))
+        return call.layer(layer, data, weights=kernel_weights(kernel, bias))
     shape = call.shape_of(data)  # a kernel that the model computes is no parameter
     output = call.layer_output(layer, shape)
     pixels = output if isinstance(layer, Convolution) else shape
@@ -94,7 +95,7 @@ def _add_layer(
     return call.emit(OperationKind.MATMUL, output, macs=macs)
 
 
-def _weights(kernel: Value, bias: Value | None) -> tuple[Weight, ...]:
+def kernel_weights(kernel: Value, bias: Value | None) -> tuple[Weight, ...]:
     """Return the stored tensors; of a kernel that is computed from several, the largest first."""
     kernels = sorted(kernel.weights, key=lambda weight: -weight.elements)
     return (*kernels, *_bias_weights(bias))
@@ -124,7 +125,7 @@ def transposed_convolution(call: Call) -> Results:
         call.fail_size(f"its kernel reads {depth} channels, not {shape[1]}", shape)
     stride, dilation = per_axis(call, "strides", axes), per_axis(call, "dilations", axes)
     added = call.integers("output_padding") or (0,) * axes
-    padding = _padding(call, axes)
+    padding = padding_of(call, axes)
     target = call.integers("output_shape")
     if target or isinstance(padding, NamedPadding):
         # Source: https://onnx.ai/onnx/operators/onnx__ConvTranspose.html
@@ -172,7 +173,7 @@ def _pooling_layer(call: Call, data: Value, kind: PoolingKind) -> tuple[Layer, V
     if not call.integers("kernel_shape"):
         call.fail("has no kernel_shape")
     window = per_axis(call, "kernel_shape", axes)
-    padding = _padding(call, axes)
+    padding = padding_of(call, axes)
     if not isinstance(padding, NamedPadding):
         most = [max(amounts) for amounts in padding]
         if any(amount > side // 2 for amount, side in zip(most, window, strict=True)):
@@ -237,7 +238,7 @@ def deformable_convolution(call: Call) -> Results:
         window=window,
         filters=filters,
         stride=per_axis(call, "strides", axes),
-        padding=_padding(call, axes),
+        padding=padding_of(call, axes),
         dilation=per_axis(call, "dilations", axes),
         groups=call.integer("group", 1),
         bias=bool(_bias_weights(bias)),

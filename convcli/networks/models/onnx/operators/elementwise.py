@@ -10,7 +10,7 @@ from convcli.networks.models.onnx.tensors import Number
 from convcli.networks.models.onnx.values import Value, computed, folded
 from convcli.networks.models.operations import OperationKind, Shape
 
-__all__ = ["RULES", "arithmetic", "joined_shape"]
+__all__ = ["LAYERS", "RULES", "arithmetic", "joined_shape"]
 
 ARITHMETIC = {
     "Add": OperationKind.ADD,
