@@ -186,7 +186,7 @@ class Network:
         }
         for stage in path:
             if stage.depth == 0 and isinstance(stage.layer, ends):
-                number = stage.input_tensors[0]
+                number = next(iter(stage.input_tensors), None)
                 # What is pooled but also read as it is goes on, such as the input of a gate.
                 if number not in gates and (number not in read or isinstance(stage.layer, Flatten)):
                     break

@@ -171,7 +171,7 @@ def test_an_array_that_nothing_computes_is_refused() -> None:
     missing = builder.layer(Elementwise(type="relu"), Array(99, (1, 3, 4, 4)), (1, 3, 4, 4))
     with pytest.raises(SpecError, match="reads an array that no operation before it computes"):
         builder.network(missing)
-    builder.network(builder.elementwise("relu", builder.inputs[0][1]))
+    builder.operations.clear()
     with pytest.raises(SpecError, match="output y1: no operation of the model computes it"):
         builder.network(builder.elementwise("relu", builder.inputs[0][1]), Array(99, ()))
 
@@ -253,3 +253,14 @@ def test_averages_over_the_channels_keep_positions_and_others_do_not() -> None:
     assert [(stage.text, stage.output, stage.fields is None) for stage in net.layers[1:]] == [
         ("mean", (8, 10, 1), False), ("mean", (1, 10, 4), True), ("mean", (1, 1, 1), True)
     ]  # fmt: skip
+
+
+def test_very_many_weights_that_are_computed_together_are_not_copied_again_and_again() -> None:
+    builder = ModelBuilder()
+    x = builder.input(1, 3, 8, 10)
+    table = builder.add(OperationKind.OTHER, (), (3, 1, 1), Weight("first", (3, 1, 1)))
+    for number in range(1500):
+        table = builder.add(OperationKind.ADD, (table, table), (3, 1, 1), Weight(f"{number}", (3, 1, 1)))
+    net = builder.network(builder.pair(OperationKind.MULTIPLY, x, table))
+    assert net.layers[0].params == 3003
+    assert net.params == 3 * 1501

@@ -171,19 +171,20 @@ class ActivationSamples:
 
 def _function(operation: Operation) -> Callable[..., float] | None:
     """Return what an operation computes of its inputs; None if that is not known."""
-    kind, constant = operation.kind, operation.constant
+    kind, constant, count = operation.kind, operation.constant, len(operation.inputs)
     if kind == OperationKind.LAYER:
-        return LAYERS.get(operation.layer.type) if isinstance(operation.layer, Elementwise) else None
+        is_known = isinstance(operation.layer, Elementwise) and count == 1
+        return LAYERS.get(operation.layer.type) if operation.layer and is_known else None
     name = operation.function if kind in (OperationKind.UNARY, OperationKind.OTHER) else str(kind)
-    if name == "where" and len(operation.inputs) == 3:
+    if name == "where" and count == 3:
         return lambda chosen, one, other: one if chosen else other
-    if name.startswith("clip "):
+    if name.startswith("clip ") and count == 1:
         low, high = map(float, name.split()[1:])
         return lambda x: min(max(x, low), high)
-    if constant is None and len(operation.inputs) == 1:
+    if constant is None and count == 1:
         return FUNCTIONS.get(name)
     binary = BINARY.get(name.removeprefix("reverse "))
-    if binary is None or (constant is not None and len(operation.inputs) == 2):
+    if binary is None or count != (2 if constant is None else 1):
         return None
     if constant is None:
         return binary

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from convcli.networks.models.checking import check_model
 from convcli.networks.models.fusing.activations import ActivationSamples
 from convcli.networks.models.fusing.attention import attention
 from convcli.networks.models.fusing.blurring import blur_pooling
@@ -69,6 +70,7 @@ def fuse(model: Model) -> Model:
     >>> [operation.layer for operation in model.operations]
     [Elementwise(type='silu')]
     """
+    check_model(model)
     graph = OperationGraph(model)
     samples = ActivationSamples(graph)
     for original in model.operations:
@@ -86,6 +88,8 @@ def fuse(model: Model) -> Model:
 def _joined(
     graph: OperationGraph, samples: ActivationSamples, operation: Operation
 ) -> Operation | Array | None:
+    if not operation.inputs:
+        return None
     for rule in RULES.get(operation.kind, ()):
         joined = rule(graph, operation)
         if joined is not None:

@@ -41,9 +41,14 @@ class OperationGraph:
         return self.made_by.get(array.number)
 
     def only_for(self, array: Array, kind: OperationKind) -> Operation | None:
-        """Return the operation of this kind that makes an array which is read once; None if there is none."""
+        """Return the operation of this kind that makes an array which is read once; None if there is none.
+
+        It reads an array, not weights alone.
+        """
         operation = self.made_by.get(array.number)
-        return operation if operation and operation.kind == kind and self.readers(array) == 1 else None
+        if operation is None or operation.kind != kind or not operation.inputs:
+            return None
+        return operation if self.readers(array) == 1 else None
 
     def resolved(self, operation: Operation) -> Operation:
         """Return an operation that reads arrays by the numbers that they have now."""

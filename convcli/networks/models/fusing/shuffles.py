@@ -42,12 +42,12 @@ def all_values(graph: OperationGraph, operation: Operation) -> Operation | Array
 def _joined_transpose(graph: OperationGraph, operation: Operation) -> Operation | Array | None:
     first = graph.only_for(operation.inputs[0], OperationKind.TRANSPOSE)
     joined = operation
-    if first is not None:
+    if first is not None and len(first.permutation) == len(operation.permutation):
         permutation = tuple(first.permutation[axis] for axis in operation.permutation)
         joined = replace(operation, inputs=first.inputs, permutation=permutation)
     if list(joined.permutation) == sorted(joined.permutation):
         return joined.inputs[0]
-    return None if first is None else joined
+    return None if joined is operation else joined
 
 
 def _joined_reshape(graph: OperationGraph, operation: Operation) -> Operation | Array | None:

@@ -12,7 +12,8 @@ from convcli.networks.layer_types.dense import Flatten
 from convcli.networks.layer_types.elementwise import Elementwise, Scale
 from convcli.networks.layer_types.joins import JoinLayer
 from convcli.networks.layer_types.pooling import AdaptiveKind, AdaptivePooling
-from convcli.networks.models.lowering.stage_list import BINARY_WORDS, StageList, operation_label
+from convcli.networks.models.checking import check_model
+from convcli.networks.models.lowering.stage_list import BINARY_WORDS, StageList
 from convcli.networks.models.lowering.values import LayoutRules, Value
 from convcli.networks.models.lowering.views import VIEWS, view
 from convcli.networks.models.operations import Array, Model, Operation, OperationKind, Weight
@@ -20,6 +21,8 @@ from convcli.networks.network import Network, Port
 from convcli.networks.stages import Tensor
 
 __all__ = ["lower"]
+
+MAX_PENDING = 1000  # weights that are handed on, not to copy ever longer lists
 
 
 def lower(model: Model) -> Network:
@@ -59,6 +62,7 @@ def lower(model: Model) -> Network:
     >>> net.output, net.params, net.macs
     ((28, 28, 6), 450, 352800)
     """
+    check_model(model)
     operations = _live(model.operations, {array.number for _, array in model.outputs})
     return _Lowering(model, operations).network()
 
@@ -100,15 +104,13 @@ class _Lowering:
         """Add all stages; return the network."""
         inputs = self.add_inputs()
         for operation in self.operations:
-            values = [self.value_of(array, operation) for array in operation.inputs]
+            values = [self.values[array.number] for array in operation.inputs]
             self.values[operation.output.number] = self.result_of(operation, values)
         stages = self.list.stages
         if not stages:
             raise SpecError("the model", "has no layers: its outputs are inputs, or do not depend on them")
         outputs = []
         for name, array in self.model.outputs:
-            if array.number not in self.values:
-                raise SpecError(f"output {name[:100]}", "no operation of the model computes it")
             outputs.append(Port(name, *self.values[array.number].tensor[::2]))
         is_last = len(outputs) == 1 and outputs[0].tensor == stages[-1].output_tensor
         return Network(
@@ -155,23 +157,17 @@ class _Lowering:
         axis = self.rules.channel_axis(array)
         return 1 if axis is None and len(array.shape or ()) > 3 else axis
 
-    def value_of(self, array: Array, operation: Operation) -> Value:
-        """Return what is known of an array that an operation reads."""
-        value = self.values.get(array.number)
-        if value is None:
-            raise SpecError(operation_label(operation), "reads an array that no operation before it computes")
-        return value
-
     def result_of(self, operation: Operation, values: list[Value]) -> Value:
         """Add what an operation does; return what is known of its output."""
-        weights = (*operation.weights, *(weight for value in values for weight in value.weights))
+        pending = (weight for value in values for weight in value.weights)
+        weights = tuple(dict.fromkeys((*operation.weights, *pending)))
         inputs = [value for value in values if value.number is not None]
         kind = operation.kind
-        if not inputs and _counts_macs(operation):
-            inputs = values
         if not inputs and _has_costs(operation):  # of weights alone, but computed each time
             inputs = values
         if not inputs and kind != OperationKind.UNKNOWN:  # of weights alone: whoever reads it counts them
+            if len(weights) > MAX_PENDING:
+                return self.list.add_file_operation(operation, (), weights)
             layout = self.rules.of_first_axis(operation.output.shape, None)
             return Value(operation.output.shape, layout, None, None, weights)
         if kind in VIEWS and not weights:
@@ -190,11 +186,10 @@ class _Lowering:
 
     def layer(self, operation: Operation, inputs: list[Value], weights: tuple[Weight, ...]) -> Value:
         """Add a layer of convcli."""
-        if operation.layer is None:
-            raise SpecError(operation_label(operation), "is a layer of no type")
         # Readers need not say where an activation sees the channels, as it does not matter.
-        axis = None if isinstance(operation.layer, Elementwise) else operation.channel_axis
-        return self.list.add_layer(operation.layer, operation, inputs, weights, channel_axis=axis)
+        layer = operation.layer or Elementwise(type="identity")  # which `check_model` excludes
+        axis = None if isinstance(layer, Elementwise) else operation.channel_axis
+        return self.list.add_layer(layer, operation, inputs, weights, channel_axis=axis)
 
     def binary(self, operation: Operation, inputs: list[Value], weights: tuple[Weight, ...]) -> Value:
         """Add a sum, a product, a difference, ...; nothing for a constant."""
@@ -293,7 +288,3 @@ def _weighted_axis(value: Value, weights: Sequence[Weight]) -> int | None:
         return axis
     last = len(shape) - 1  # of what is no image, the last axis may be the channels, too
     return last if value.fields is None and last > 0 and weights[0].is_per_channel(shape, last) else None
-
-
-def _counts_macs(operation: Operation) -> bool:
-    return operation.macs > 0 or type(operation.layer or Layer()).macs is not Layer.macs

@@ -9,13 +9,14 @@ from convcli.networks.layer_types.dense import Dense
 from convcli.networks.layer_types.elementwise import Elementwise, Normalization
 from convcli.networks.layer_types.file_operation import FileOperation
 from convcli.networks.layer_types.joins import JoinLayer
+from convcli.networks.models.checking import operation_label
 from convcli.networks.models.lowering.layouts import Layout
 from convcli.networks.models.lowering.values import LayoutRules, Value
 from convcli.networks.models.operations import Operation, OperationKind, Weight
 from convcli.networks.stages import SequentialBuilder, Stage, joined_fields
 from convcli.sizes.text import format_size
 
-__all__ = ["BINARY_WORDS", "StageList", "operation_label"]
+__all__ = ["BINARY_WORDS", "StageList"]
 
 BINARY_WORDS = {
     OperationKind.ADD: "add",
@@ -243,12 +244,6 @@ def _check_weights(operation: Operation, layer: Layer, size: Size) -> None:
             f"{operation_label(operation)}, {layer.text} on {format_size(size)}",
             f"needs weights of {format_size(shape)}, but {weight.name[:100]} has {format_size(weight.shape)}",
         )
-
-
-def operation_label(operation: Operation) -> str:
-    """Return an operation's name and what it is, for messages."""
-    name = operation.name[:100]
-    return f"{name} ({operation.source[:100]})" if name else operation.source[:100]
 
 
 def file_word(operation: Operation) -> str:
