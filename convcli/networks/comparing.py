@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from convcli.networks.layer_types.base import Size, sum_if_known
+from convcli.networks.layer_types.base import Size
 from convcli.networks.network import Network
 from convcli.networks.rows import Grouping
-from convcli.networks.tables import Cell, Column, Table
+from convcli.networks.stages import Stage
+from convcli.networks.tables import Cell, Column, Table, sum_cell
 from convcli.sizes.text import format_size
 
 __all__ = ["comparison_table"]
@@ -24,8 +25,8 @@ class _Row(NamedTuple):
 
     text: str
     output: Size
-    params: int | None
-    macs: int | None
+    params: Cell
+    macs: Cell
 
 
 Pair = tuple[_Row | None, _Row | None]
@@ -62,16 +63,17 @@ def comparison_table(first: Network, second: Network, grouping: Grouping = SINGL
 
 
 def _rows(network: Network, grouping: Grouping) -> list[_Row]:
+    rows: list[tuple[str, tuple[Stage, ...]]]
     if grouping == SINGLE_LAYERS:
-        return [_Row(stage.text, stage.output, stage.params, stage.macs) for stage in network.layers]
+        rows = [(stage.text, (stage,)) for stage in network.layers]
+    else:
+        rows = [
+            (row.label if len(row.stages) > 1 else row.stages[0].text, row.stages)
+            for row in grouping.rows(network)
+        ]
     return [
-        _Row(
-            row.label if len(row.stages) > 1 else row.stages[0].text,
-            row.stages[-1].output,
-            sum_if_known(stage.params for stage in row.stages),
-            sum_if_known(stage.macs for stage in row.stages),
-        )
-        for row in grouping.rows(network)
+        _Row(text, stages[-1].output, sum_cell(stages, "params"), sum_cell(stages, "macs"))
+        for text, stages in rows
     ]
 
 
@@ -79,8 +81,8 @@ def _columns(rows: Sequence[_Row | None], network: Network) -> list[Column]:
     return [
         Column("layer", [row and row.text for row in rows], "total"),
         Column("output", [row and format_size(row.output) for row in rows], format_size(network.output)),
-        Column("params", [row and row.params for row in rows], network.params),
-        Column("MACs", [row and row.macs for row in rows], network.macs),
+        Column("params", [row and row.params for row in rows], sum_cell(network.layers, "params")),
+        Column("MACs", [row and row.macs for row in rows], sum_cell(network.layers, "macs")),
     ]
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "params_table",
     "receptive_field_texts",
     "shape_table",
+    "sum_cell",
 ]
 
 Cell = str | int | None
@@ -270,11 +271,11 @@ def _sums(
     name: str, layers: Sequence[Stage], groups: Sequence[Sequence[Stage]], count: str, rank: int = 0
 ) -> Column:
     """Return the sums of a count of the layers, such as `params`, for each group and for all layers."""
-    return Column(name, [_sum(group, count) for group in groups], _sum(layers, count), rank)
+    return Column(name, [sum_cell(group, count) for group in groups], sum_cell(layers, count), rank)
 
 
-def _sum(layers: Sequence[Stage], count: str) -> Cell:
-    """Return the sum of a count; ``?`` or a text that begins with ``at least`` if some of it is unknown."""
+def sum_cell(layers: Sequence[Stage], count: str) -> Cell:
+    """Return the sum of a count, such as ``params``; if some of it is unknown, an `AtLeast` or ``?``."""
     if len(layers) == 1 and (number := getattr(layers[0], count)) is not None:
         return int(number)
     numbers: list[int | None] = [getattr(stage, count) for stage in layers]

@@ -229,6 +229,11 @@ def test_totals_of_unknown_operations_are_lower_bounds(convcli: Runner, unknown:
     shown = " ".join(convcli("params", unknown, "--text").out.split())
     assert "params at least 124 stored (1 operation not counted: com.acme.Foo; exporters may fold" in shown
     assert "MACs at least 7,936 (1 operation not counted: com.acme.Foo): multiply" in shown
+    rows = tsv(convcli("params", unknown, "--against", "conv 4 f3", "--n", "8x8x3").out)
+    assert [row["params"] for row in rows if row["layer"] in ("? com.acme.Foo", "total")] == [
+        "?",
+        "at least 124",
+    ]
     compared = convcli("params", unknown, "--against", "conv 4 f3", "--n", "8x8x3", "--text").out
     assert "1 operation not counted: com.acme.Foo" in " ".join(compared.split())
 
