@@ -96,6 +96,11 @@ class Failing(FakeModule):
         raise ValueError
 
 
+class Tokens(FakeModule):
+    def forward(self, x: FakeTensor) -> NoReturn:
+        raise RuntimeError(f"expected Long, but got {x.dtype}")
+
+
 class Fixed(FakeModule):
     def __deepcopy__(self, memo: object) -> NoReturn:
         raise TypeError("cannot pickle a lock")
@@ -116,8 +121,11 @@ class Lazy(FakeModule):
          "input 1: 224x224x3 is neither a shape, such as (1, 3, 224, 224), nor a tensor"),
         (Twice(), [(1, 0)], UsageError, "input 1: (1, 0) is neither a shape, such as (1, 3, 224, 224), nor a tensor"),
         (Twice(), [(1, 3, 8, 8)], ConvcliError,
-         "trace of Twice: its forward fails on tensors without values: expected 4 channels, got 3"),
+         "trace of Twice: its forward fails on tensors without values in first: expected 4 channels, got 3"),
         (Failing(), [(1, 3)], ConvcliError, "trace of Failing: its forward fails on tensors without values: ValueError"),
+        (Tokens(), [(1, 3)], ConvcliError,
+         "trace of Tokens: its forward fails on tensors without values: expected Long, but got torch.float32; give "
+         "token numbers as a tensor: torch.zeros(1, 16, dtype=torch.long)"),
         (Fixed(), [(1, 3)], ConvcliError, "trace of Fixed: it cannot be copied: cannot pickle a lock"),
         (Lazy(), [(1, 3)], UsageError,
          "trace of Lazy: it has lazy layers, which get their sizes from their first input; run it once before"),

@@ -91,10 +91,7 @@ def record(module: Any, *inputs: Any) -> Program:
         with recording.of_modules(copied):
             results = copied(*tensors)
     except Exception as error:  # whatever the user's code raises
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise ConvcliError(
-            f"trace of {name}", f"its forward fails on tensors without values: {lines[0][:300]}"
-        ) from error
+        raise _failure(name, recording.path[-1], error) from error
     outputs = [
         (label, Reference(recording.name_of(tensor)))
         for label, tensor in _tensors_in(torch, results, "output", 0)
@@ -112,6 +109,17 @@ def record(module: Any, *inputs: Any) -> Program:
         tuple(recording.calls),
         tuple(outputs),
         recording.stated,
+    )
+
+
+def _failure(name: str, path: str, error: Exception) -> ConvcliError:
+    """Return the error for a forward that fails, with the module where it does."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    where = f" in {path}" if path else ""
+    hint = "; give token numbers as a tensor: torch.zeros(1, 16, dtype=torch.long)"
+    return ConvcliError(
+        f"trace of {name}",
+        f"its forward fails on tensors without values{where}: {lines[0][:200]}" + hint * ("Long" in lines[0]),
     )
 
 
