@@ -181,6 +181,13 @@ def test_arguments_that_no_exporter_writes_are_refused(
         ("addr.default", {"self": (2, 6), "vec1": (2,), "vec2": (6,)}, {}, (2, 6), 0),
         ("squeeze.default", {"self": (1, 6, 1)}, {}, (6,), 0),
         ("t.default", {"self": (6,)}, {}, (6,), 0),
+        ("torchvision.deform_conv2d.default",
+         {"input": (2, 3, 8, 8), "offset": (2, 18, 6, 6), "mask": (2, 9, 6, 6), "stride_h": 1, "stride_w": 1},
+         {"weight": (4, 3, 3, 3), "bias": (4,)}, (2, 4, 6, 6), 2 * 36 * 4 * 27),
+        ("torchvision.roi_align.default",
+         {"input": (1, 8, 20, 20), "rois": (5, 5), "pooled_height": 7, "pooled_width": 6}, {}, (5, 8, 7, 6), 0),
+        ("higher_order.flex_attention", {"0": (1, 2, 5, 8), "1": (1, 2, 5, 8), "2": (1, 2, 5, 8)}, {}, (1, 2, 5, 8),
+         2 * 5 * 5 * 16),
         ("full_like.default", {"self": (6,), "fill_value": 1}, {}, None, 0),
         ("hstack.default", {"tensors": [(6,), (2,)]}, {}, (8,), 0),
         ("tensor_split.sections", {"self": (6,), "sections": 1}, {}, (6,), 0),
@@ -189,7 +196,8 @@ def test_arguments_that_no_exporter_writes_are_refused(
 def test_rare_functions_have_their_sizes_and_work(
     target: str, arguments: dict[str, Any], weights: dict[str, Shape], shape: Shape | None, macs: int
 ) -> None:
-    model = called(f"aten.{target}", arguments, weights)
+    known = target.startswith(("torchvision", "higher_order"))
+    model = called(target if known else f"aten.{target}", arguments, weights)
     assert sum(each.macs for each in model.operations) == macs
     assert all(each.kind != OperationKind.UNKNOWN for each in model.operations)
     shapes = [array.shape for _, array in model.outputs]

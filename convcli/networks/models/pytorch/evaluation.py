@@ -124,7 +124,7 @@ class _Evaluation:
             return
         step = self.step(call, {name: self.resolved(value) for name, value in call.arguments.items()})
         space, _, function = call.target.partition(".")
-        name = function.split(".")[0] if space in SPACES else call.target
+        name = function.split(".")[0] if space in SPACES else step.source
         rule = RULES.get(name) or (RULES.get(name.rstrip("_")) if name.endswith("_") else None)
         try:
             result = self.unknown(step) if rule is None else rule(step)

@@ -49,6 +49,14 @@ def attend_with_statistics(step: Step) -> tuple[Tensor, ...]:
     return _attention(step), *(Tensor((0,)) for _ in range(step.output_count - 1))
 
 
+@rule("higher_order.flex_attention")
+def attend_flexibly(step: Step) -> list[Tensor]:
+    """Attention with a function of its scores; every pair of positions is counted."""
+    for number, name in enumerate(("query", "key", "value")):
+        step.arguments.setdefault(name, step.arguments.get(str(number)))
+    return [_attention(step), *(Tensor((0,)) for _ in range(step.output_count - 1))]
+
+
 @rule("_native_multi_head_attention")
 def attend_with_projections(step: Step) -> tuple[Tensor, Tensor]:
     """Attention of several heads, between the projections of its inputs and of its output."""

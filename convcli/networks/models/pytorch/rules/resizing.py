@@ -124,6 +124,14 @@ def affine_grid(step: Step) -> Tensor:
     return step.other([matrix], (size[0], *size[2:], len(size) - 2))
 
 
+@rule("torchvision.roi_align", "torchvision.roi_pool")
+def pool_regions(step: Step) -> Tensor:
+    """Each region of a picture at a given size."""
+    (tensor, shape), (regions, rows) = step.shaped("input", (4,)), step.shaped("rois", (2,))
+    size = step.integer("pooled_height"), step.integer("pooled_width")
+    return step.other([tensor, regions], (rows[0], shape[1], *size))
+
+
 # Windows as columns ---------------------------------------------------------------------------------------
 
 

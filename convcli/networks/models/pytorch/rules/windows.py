@@ -153,6 +153,36 @@ def _padding(step: Step, rank: int, window: tuple[int, ...], dilation: tuple[int
     return tuple((amount, amount) for amount in step.integers("padding", [0] * rank, rank))
 
 
+@rule("torchvision.deform_conv2d")
+def convolve_deformed(step: Step) -> Tensor:
+    """A convolution whose taps are moved by offsets; the interpolation between pixels is not counted."""
+    image, axis = _image(step, "input", 2)
+    kernel, shape = step.shaped("weight", (4,))
+    stride, padding, dilation = (
+        tuple(step.integer(f"{name}_{way}", default) for way in ("h", "w"))
+        for name, default in (("stride", 1), ("pad", 0), ("dilation", 1))
+    )
+    layer = Convolution(
+        window=shape[2:],
+        filters=shape[0],
+        stride=stride,
+        padding=tuple((amount, amount) for amount in padding),
+        dilation=dilation,
+        groups=step.integer("groups", step.integer("weight_groups", 1)),
+    )
+    size = channels_last_size(image.shape or (), axis)
+    output, batch = _measured(step, layer, size), (image.shape or ())[:axis]
+    others = [step.tensor(name) for name in ("offset", "mask", "bias") if step.has(name)]
+    macs = (layer.macs(size) or 0) * (batch[0] if batch else 1)
+    return step.emit(
+        OperationKind.OTHER,
+        [image, kernel, *others],
+        (*batch, output[-1], *output[:-1]),
+        macs=macs,
+        is_work=True,
+    )
+
+
 # Pooling --------------------------------------------------------------------------------------------------
 
 
