@@ -31,8 +31,8 @@ def layer_usages() -> tuple[list[str], list[str]]:
     Examples
     --------
     >>> with_options, single_words = layer_usages()
-    >>> with_options[0].split()[0], single_words[:2]
-    ('conv', ['scale', 'flatten'])
+    >>> with_options[0].split()[0], single_words[0]
+    ('conv', 'flatten')
     """
     from convcli.networks.text.layer_words import next_words  # late: few ask for it
 
