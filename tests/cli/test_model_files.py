@@ -327,6 +327,7 @@ def test_several_inputs_and_outputs_are_listed(convcli: Runner, several: Path) -
     record = record_of(convcli, "params", several, "--n", "6x7")
     assert record["inputs"] == [{"name": "image", "size": "6x7x3"}, {"name": "mask", "size": "6x7x1"}]
     assert record["outputs"] == [{"name": "y0", "size": "6x7x8"}, {"name": "y1", "size": "6x7x5"}]
+    assert (record["counts"], record["file_batch"]) == ("learned", 4)
     assert (record["input"], record["output"], record["macs"]) == ("6x7x3", "6x7x8", 6 * 7 * (9 * 3 * 8 + 5))
     shown = [
         " ".join(line.split()) for line in convcli("params", several, "--n", "6x7", "--text").out.splitlines()

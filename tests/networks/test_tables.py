@@ -66,11 +66,11 @@ SUMMED = {"params", "MACs", "activations", "statistics", "dense params", "dense 
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("options", [{}, {"by_block": True}, {"versus_dense": True}, {"depth": 2}])
+@pytest.mark.parametrize("options", [{}, {"by_block": True}, {"versus_dense": True}])
 @pytest.mark.parametrize("name", sorted(shipped_networks()))
-def test_printed_columns_add_up_to_the_printed_totals(name: str, options: dict[str, int], form: str) -> None:
+def test_printed_columns_add_up_to_the_printed_totals(name: str, options: dict[str, bool], form: str) -> None:
     net = network(name)
-    rows_shown = table_rows(net, by_block="by_block" in options, depth=options.get("depth"))
+    rows_shown = table_rows(net, by_block="by_block" in options)
     table = params_table(net, rows_shown, versus_dense="versus_dense" in options)
     header, *rows, total = FORMS[form](table)
     assert total[0] == "total"
@@ -85,6 +85,15 @@ def test_printed_columns_add_up_to_the_printed_totals(name: str, options: dict[s
     assert len(sums) >= 3
     if not options:
         assert len(rows) == len(net.layers)
+
+
+@pytest.mark.parametrize("name", ["densenet121", "efficientnet_b0"])
+def test_rows_of_a_depth_have_each_layer_once(name: str) -> None:
+    net = network(name)
+    rows = table_rows(net, depth=2)
+    assert [stage for row in rows for stage in row.stages] == list(net.layers)
+    assert max(row.indent for row in rows) == 1
+    assert len(rows) < len(net.layers)
 
 
 def test_by_block_has_one_row_per_top_level_item() -> None:

@@ -102,6 +102,7 @@ def _file_record(network: Network) -> dict[str, Any]:
     at_least = {"params": network.known_params, "macs": network.known_macs}
     return {
         "counts": "stored" if network.is_stored else "learned",
+        "file_batch": network.batch,
         "unknown": unknown,
         **({"unused_params": network.unused_params} if network.unused_params else {}),
         **({"at_least": at_least} if unknown else {}),
