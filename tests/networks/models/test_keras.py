@@ -191,6 +191,15 @@ def test_the_format_of_keras_2_is_read(tmp_path: Path) -> None:
     assert sum(operation.name == "net.c" for operation in model.operations) == 2
 
 
+def test_calls_of_custom_models_are_counted_from_one_in_keras_2(tmp_path: Path) -> None:
+    layers = [
+        old_layer("Backbone", "mine", [["x", 0, 0, {}]]) | {"registered_name": "acme>Backbone"},
+        old_layer("Add", "add", [["mine", 1, 0, {}], ["x", 0, 0, {}]]),
+    ]
+    model = evaluate(load_keras(write(tmp_path / "custom.json", layers)))
+    assert [operation.source for operation in model.operations] == ["acme>Backbone", "Add"]
+
+
 def test_an_archive_is_read_without_its_weights(tmp_path: Path) -> None:
     content = (DATA / "keras_small_same.keras.config.json").read_bytes()
     path = tmp_path / "small.keras"

@@ -326,13 +326,15 @@ class _Functional:
         Keras 2 counts them from 1, because the model itself is call 0; Keras 3 does so only in the outputs,
         and only for functional models.
         """
-        from_one = {
+        used = [each for of_layer in calls.values() for call in of_layer for each in call.references()]
+        used = [*used, *outputs] if self._is_old else outputs
+        from_one = {each.layer for each in used if each.call == len(calls[each.layer])}  # also custom models
+        from_one |= {
             name
             for name, graph in self._graphs.items()
             if graph is not None and (self._is_old or self._configs[name].class_name != "Sequential")
         }
-        used = [each for of_layer in calls.values() for call in of_layer for each in call.references()]
-        from_one -= {each.layer for each in (used + outputs if self._is_old else outputs) if each.call == 0}
+        from_one -= {each.layer for each in used if each.call == 0}
 
         def counted(reference: Reference) -> Reference:
             return reference._replace(call=reference.call - (reference.layer in from_one))
