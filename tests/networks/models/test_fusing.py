@@ -356,6 +356,28 @@ def test_a_product_and_a_sum_with_a_weight_for_each_channel_are_one_scale(
         assert {weight.name for weight in operation.weights} == {"w", "b"}
 
 
+@pytest.mark.parametrize(("first", "second"), [(SUB, DIV), (ADD, MUL), (DIV, ADD), (MUL, SUB)])
+def test_shifts_and_factors_in_any_order_are_one_scale(first: OperationKind, second: OperationKind) -> None:
+    def build(b: ModelBuilder, x: Array) -> Array:
+        return b.weighted(second, b.weighted(first, x, "first", 3), "second", 3)
+
+    assert layers(build, 1, 7, 9, 3) == [Scale(bias=True)]
+
+
+def test_a_shift_a_factor_and_a_shift_are_batch_normalization() -> None:
+    def build(b: ModelBuilder, x: Array) -> Array:
+        centered = b.weighted(SUB, x, "mean", 8)
+        return b.weighted(ADD, b.weighted(MUL, centered, "factor", 8), "shift", 8)
+
+    (operation,) = fused(build, 1, 7, 9, 8)
+    assert operation.layer == Normalization(type="bn")
+    assert [(weight.name, weight.learned) for weight in operation.weights] == [
+        ("factor", True), ("shift", True), ("mean", False)
+    ]  # fmt: skip
+    (scale, other) = layers(lambda b, x: b.weighted(ADD, build(b, x), "other", 8), 1, 7, 9, 8)
+    assert (scale, other) == (Normalization(type="bn"), "add")
+
+
 def test_a_scale_with_a_shift_can_be_said_in_text() -> None:
     net = network("scale bias, scale", (4, 4, 3))
     assert [(stage.text, stage.params) for stage in net.layers] == [("scale bias", 6), ("scale", 3)]

@@ -4,15 +4,11 @@ from collections.abc import Callable
 
 from convcli.networks.models.checking import check_model
 from convcli.networks.models.fusing.activations import ActivationSamples
+from convcli.networks.models.fusing.affine import affine, joined_weight
 from convcli.networks.models.fusing.attention import attention
 from convcli.networks.models.fusing.blurring import blur_pooling
 from convcli.networks.models.fusing.graph import OperationGraph
-from convcli.networks.models.fusing.normalizations import (
-    affine,
-    group_normalization,
-    joined_weight,
-    normalization,
-)
+from convcli.networks.models.fusing.normalizations import group_normalization, normalization
 from convcli.networks.models.fusing.shuffles import all_values, joined_view
 from convcli.networks.models.operations import Array, Model, Operation, OperationKind
 
@@ -27,8 +23,9 @@ RULES: dict[OperationKind, tuple[Rule, ...]] = {
     OperationKind.IDENTITY: (joined_view,),
     OperationKind.LAYER: (blur_pooling,),
     OperationKind.ADD: (joined_weight, affine),
-    OperationKind.MULTIPLY: (joined_weight, normalization),
-    OperationKind.DIVIDE: (normalization,),
+    OperationKind.SUBTRACT: (affine,),
+    OperationKind.MULTIPLY: (joined_weight, affine, normalization),
+    OperationKind.DIVIDE: (affine, normalization),
     OperationKind.MATMUL: (attention,),
     OperationKind.OTHER: (all_values, affine),
 }

@@ -1,12 +1,12 @@
-"""Normalizations that are written out, and what they learn."""
+"""Normalizations that are written out with averages and roots."""
 
 from dataclasses import replace
 
-from convcli.networks.layer_types.elementwise import Normalization, NormalizationKind, Scale
+from convcli.networks.layer_types.elementwise import Normalization, NormalizationKind
 from convcli.networks.models.fusing.graph import OperationGraph, common_path
 from convcli.networks.models.operations import Array, Operation, OperationKind
 
-__all__ = ["affine", "group_normalization", "joined_weight", "normalization"]
+__all__ = ["group_normalization", "normalization"]
 
 
 def normalization(graph: OperationGraph, operation: Operation) -> Operation | None:
@@ -118,63 +118,4 @@ def group_normalization(graph: OperationGraph, operation: Operation) -> Operatio
         layer=Normalization(type=NormalizationKind.GROUP, groups=grouped[1], affine=False),
         channel_axis=1,
         name=common_path([split, normalized, operation]),
-    )
-
-
-def affine(graph: OperationGraph, operation: Operation) -> Operation | None:
-    """Return the scale and shift of channels that a sum, or PyTorch's addcmul, completes."""
-    shape, parts, involved = operation.output.shape, operation.weights, [operation]
-    if operation.kind == OperationKind.ADD and len(operation.inputs) == len(parts) == 1:
-        product = graph.only_for(operation.inputs[0], OperationKind.MULTIPLY)
-        if product is None or len(product.inputs) != 1:
-            return None
-        parts, involved = (*product.weights, *parts), [product, operation]
-    elif not operation.source.endswith("addcmul") or len(operation.inputs) != 1:
-        return None
-    inputs = involved[0].inputs
-    if shape is None or len(parts) != 2 or inputs[0].shape != shape:
-        return None
-    for axis in (len(shape) - 1, 1):
-        if 0 < axis < len(shape) and all(weight.is_per_channel(shape, axis) for weight in parts):
-            return replace(
-                operation, kind=OperationKind.LAYER, inputs=inputs, weights=parts, layer=Scale(bias=True),
-                channel_axis=axis, name=common_path(involved),
-            )  # fmt: skip
-    return None
-
-
-def joined_weight(graph: OperationGraph, operation: Operation) -> Operation | None:
-    """Return the layer before a sum or product with a weight for each channel, with that weight.
-
-    That is the bias of a convolution or dense layer, or the scale and shift of a normalization.
-    """
-    if len(operation.inputs) != 1 or len(operation.weights) != 1 or operation.constant is not None:
-        return None
-    before = graph.only_for(operation.inputs[0], OperationKind.LAYER)
-    if before is None or before.layer is None or before.output.shape != operation.output.shape:
-        return None
-    weight, shape = operation.weights[0], operation.output.shape
-    if shape is None or not weight.is_per_channel(shape, before.channel_axis):
-        return None
-    layer = before.layer
-    if isinstance(layer, Scale):
-        return None
-    if isinstance(layer, Normalization):
-        if operation.kind == OperationKind.MULTIPLY and not layer.affine:
-            rms = layer.type == NormalizationKind.RMS
-            layer = layer.changed(affine=True, bias=rms)
-        elif operation.kind == OperationKind.ADD and layer.affine and not layer.bias:
-            layer = layer.changed(bias=True)
-        else:
-            return None
-    elif operation.kind == OperationKind.ADD and getattr(layer, "bias", True) is False:
-        layer = layer.changed(bias=True)
-    else:
-        return None
-    return replace(
-        before,
-        output=operation.output,
-        layer=layer,
-        weights=(*before.weights, weight),
-        name=before.name or operation.name,
     )

@@ -210,8 +210,8 @@ class _Lowering:
         if len(inputs) == 1 and not weights and value.shape == new:
             return value
         axis = _weighted_axis(value, weights) if len(inputs) == 1 and value.shape == new else None
-        if axis is not None and word in ("add", "mul"):
-            if word == "mul":
+        if axis is not None and word != "pow":
+            if word in ("mul", "div"):
                 return self.list.add_layer(Scale(), operation, inputs, weights, channel_axis=axis)
             operation = replace(operation, function="bias")
         return self.list.add_file_operation(operation, inputs, weights)
