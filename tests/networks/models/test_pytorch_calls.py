@@ -290,3 +290,6 @@ def test_a_program_within_is_entered_only_if_it_runs_once() -> None:
         call = Call(target, {"0": False, "1": inner, "2": Reference("x")}, ("y",))
         program = Program((ModelInput("x", (2, 3)),), {}, {}, (call,), (("y", Reference("y")),), {})
         assert [each.kind for each in evaluate_program(program, {"x": (2, 3)}).operations] == kinds
+    call = Call("higher_order.wrap_with_set_grad_enabled", {"0": inner}, ("y",))
+    with pytest.raises(SpecError, match="has not as many inputs as the program within it"):
+        evaluate_program(Program((), {}, {}, (call,), (), {}), {})

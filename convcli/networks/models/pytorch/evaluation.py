@@ -46,7 +46,7 @@ VIEWS = (
     "unbind tensor_split as_strided view_as_real view_as_complex view_as reshape_as mT numpy_T"
 )
 ALIASING = frozenset(VIEWS.split())
-# Regions that run a program within: which of the arguments it is, and where its inputs start.
+# Calls that run a program within once; its inputs are their last arguments.
 REGIONS = {"wrap_with_set_grad_enabled", "wrap_with_autocast", "tag_activation_checkpoint", "wrap",
            "checkpoint", "invoke_subgraph", "wrap_activation_checkpoint", "strict_mode"}  # fmt: skip
 # What a file can say that no exporter writes: rules index and count with numbers of the file.
@@ -160,8 +160,11 @@ class _Evaluation:
 
     def enter(self, call: Call, subprogram: Subprogram, depth: int) -> list[Any]:
         """Evaluate a program within the program, whose names are its own, and return its results."""
-        given = [value for name, value in call.arguments.items() if not isinstance(value, Subprogram)]
-        inner = [self.resolved(value) for value in given[len(given) - len(subprogram.inputs) :]]
+        given = [value for value in call.arguments.values() if not isinstance(value, Subprogram)]
+        first = max(len(given) - len(subprogram.inputs), 0)
+        inner = [self.resolved(value) for value in given[first:]]
+        if len(inner) != len(subprogram.inputs):
+            raise SpecError(call.target[:100], "has not as many inputs as the program within it")
         outside = self.values
         self.values = dict(zip(subprogram.inputs, inner, strict=True))
         for each in subprogram.calls:
@@ -183,19 +186,12 @@ class _Evaluation:
     def bind(self, call: Call, result: Any) -> None:
         """Keep the results of a call by their names."""
         outputs = call.outputs
-        if len(outputs) == 1 and isinstance(outputs[0], tuple):
-            self.bind_all(outputs[0], result)
-        elif len(outputs) == 1 and not (isinstance(result, list | tuple) and not isinstance(result, Tensor)):
-            self.bind_all(outputs, [result])
-        else:
-            self.bind_all(outputs, result)
+        is_list = len(outputs) == 1 and isinstance(outputs[0], tuple)
+        self.bind_all(outputs[0] if is_list else outputs, result)  # type: ignore[arg-type]
 
     def bind_all(self, names: Sequence[OutputName], results: Any) -> None:
-        values = (
-            list(results)
-            if isinstance(results, list | tuple) and not isinstance(results, Tensor)
-            else [results]
-        )
+        several = isinstance(results, list | tuple) and not isinstance(results, Tensor)
+        values = list(results) if several else [results]
         for at, name in enumerate(names):
             value = values[at] if at < len(values) else UnknownSize()
             if isinstance(name, tuple):
