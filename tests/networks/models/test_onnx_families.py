@@ -15,7 +15,7 @@ K = OperationKind
 NUMBERS = [
     tensor("zero", [], [0]), tensor("one", [], [1]), tensor("two", [], [2]), tensor("nine", [], [9]), tensor("parts", [2], [1, 2]),
     tensor("half", [], [0.5]), tensor("axis", [1], [1]), tensor("seven", [1], [7]), tensor("c", [3]), tensor("d", [8]),
-    tensor("s", [], [0.5]), tensor("z", [], [0], kind=2), CONVOLUTION,
+    tensor("s", [], [0.5]), tensor("z", [], [0], kind=2), CONVOLUTION, tensor("p", [3, 8, 8]),
 ]  # fmt: skip
 
 
@@ -102,6 +102,8 @@ def test_quantized_products_have_no_scales_among_their_parameters() -> None:
         ([node("Slice", ["x"], ["y"], axes=[2, -1], starts=[1, -3], ends=[-1, 100])], 9, (1, 3, 6, 3)),
         ([node("Pad", ["x"], ["y"], pads=[0, 0, 1, 2, 0, 0, 3, 4])], 10, (1, 3, 12, 14)),
         ([node("Squeeze", ["x"], ["y"])], 11, (3, 8, 8)),
+        ([node("ImageScaler", ["x"], ["y"], scale=0.5)], 1, (1, 3, 8, 8)),
+        ([node("BatchNormalization", ["x", "p", "p", "p", "p"], ["y"], spatial=0)], 7, (1, 3, 8, 8)),
         ([node("Unsqueeze", ["x"], ["y"], axes=[0, -1])], 11, (1, 1, 3, 8, 8, 1)),
         ([node("TopK", ["x"], ["y", "places"], k=2)], 1, (1, 3, 8, 2)),
         ([node("Clip", ["x"], ["y"], min=0.0, max=6.0)], 6, (1, 3, 8, 8)),

@@ -32,7 +32,7 @@ FUNCTIONS = (
     "Celu", "Softsign", "ThresholdedRelu", "Hardmax", "Erf", "Exp", "Log", "Sqrt", "Abs", "Neg",
     "Sign", "Floor", "Ceil", "Round", "Reciprocal", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh",
     "Cosh", "Asinh", "Acosh", "Atanh", "Shrink", "LpNormalization", "MeanVarianceNormalization", "CumSum",
-    "Trilu", "Not", "IsNaN", "IsInf", "BitwiseNot", "RoundHalfEven", "Clip", "CumProd",
+    "Trilu", "Not", "IsNaN", "IsInf", "BitwiseNot", "RoundHalfEven", "Clip", "CumProd", "ImageScaler",
 )  # fmt: skip
 COMPARISONS = {
     "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "And", "Or", "Xor", "Not", "IsNaN", "IsInf",

@@ -44,9 +44,10 @@ def _check_channels(call: Call, scale: Value, channel_axis: int = 1) -> None:
 
 
 def batch_normalization(call: Call) -> Results:
-    """BatchNormalization: its running mean and variance are not learned."""
+    """BatchNormalization: mean and variance are not learned; in old opsets one for each pixel."""
     scale, shift = call.input(1), call.input(2)
-    _check_channels(call, scale)
+    if call.integer("spatial", 1):
+        _check_channels(call, scale)
     kept = [weight._replace(learned=False) for index in (3, 4) for weight in call.input(index).weights]
     result = _normalized(call, "bn", 1, (*scale.weights, *shift.weights, *kept))
     channels = (call.shape()[1],)
