@@ -104,9 +104,10 @@ def _lines_of_modules(network: Network) -> list[str]:
         jumps = []
     sections[-1].items.extend(jumps)
     sections = [section for section in sections if section.items]
+    if not any(section.module for section in sections):
+        return _Writer().lines(network.items, WIDTH)
     written = [_Writer().lines(section.items, WIDTH) for section in sections]
-    is_short = len(sections) > MAX_COMMENTS * sum(map(len, written))
-    if is_short or not any(section.module for section in sections):
+    if len(sections) > MAX_COMMENTS * sum(map(len, written)):
         return _Writer().lines(network.items, WIDTH)
     return [
         line for section, lines in zip(sections, written, strict=True) for line in (*section.comment, *lines)
