@@ -256,6 +256,8 @@ def deep(levels: int) -> str:
         ({"a/archive_format": "pt2"}, "holds no program of torch.export.save"),
         ({"a/data.pkl": "", "a/version": "3"},
          "holds no program of torch.export.save: it was written by torch.save or torch.jit.save; use torch.export.save"),
+        ({"a/data/aotinductor/model/x.so": ""},
+         "holds no program of torch.export.save: it was compiled by AOTInductor; save the exported program itself"),
         ({"a/models/b.json": {}, "a/models/c.json": {}},
          "holds several programs: a/models/b.json, a/models/c.json; save each on its own"),
         ({"a/models/model.json": {}}, "is damaged, or no program that torch.export.save wrote"),

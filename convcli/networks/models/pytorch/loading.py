@@ -55,6 +55,8 @@ def _program_member(archive: Archive) -> str:
         why = "holds no program of torch.export.save"
         if any(name.endswith(("data.pkl", "constants.pkl")) for name in archive.members):
             why += ": it was written by torch.save or torch.jit.save; use torch.export.save"
+        elif any("/aotinductor/" in name for name in archive.members):
+            why += ": it was compiled by AOTInductor; save the exported program itself"
         raise SpecError(archive.name, why)
     if len(found) > 1:
         names = ", ".join(sorted(found)[:5])
