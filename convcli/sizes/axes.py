@@ -102,8 +102,13 @@ def window_axes(
     )  # fmt: skip
     for axis in axes:
         if axis.output < 1:
-            raise _fit_error(axis, direction(axes, axes.index(axis)))
+            raise _fit_error(axis, _side_name(axes, axes.index(axis)))
     return axes
+
+
+def _side_name(axes: Sequence[object], index: int) -> str:
+    """Return the direction of an axis; of the two of an image, the numbers say which it is."""
+    return direction(axes, index) if len(axes) > 2 else ""
 
 
 def _fit_error(axis: Axis, where: str) -> SizeError:
@@ -212,7 +217,7 @@ def transposed_axes(
     for index, axis in enumerate(axes):
         if axis.output < 1:
             raise SizeError(
-                f"padding {axis.before}:{axis.after} on input {axis.side}{direction(axes, index)}",
+                f"padding {axis.before}:{axis.after} on input {axis.side}{_side_name(axes, index)}",
                 f"gives {axis.formula()}, because the padding cuts off the whole output; use a padding "
                 f"of at most {(axis.output + axis.before + axis.after - 1) // 2}",
             )

@@ -1857,7 +1857,7 @@ def test_unknown_extension(convcli: Runner, in_folder: Path, name: str, why: str
 def test_kernel_larger_than_the_image(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "box", "--size", "9", "--padding", "valid")
-    arithmetic = "filter 9 on input 7 vertically: gives floor((7 + 2·0 - 9)/1) + 1 = -1"
+    arithmetic = "filter 9 on input 7: gives floor((7 + 2·0 - 9)/1) + 1 = -1"
     why = "the filter is larger than the padded input (9 > 7)"
     advice = "use a padding of at least 1 or a filter of at most 7"
     assert ran.all == (1, "", f"convcli: photo.png: {arithmetic}, because {why}; {advice}\n")
@@ -1868,7 +1868,7 @@ def test_dilated_kernel_larger_than_the_image(convcli: Runner, in_folder: Path) 
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "sobel-x", "--dilation", "4", "--padding", "valid")
     arithmetic = (
-        "filter 3 on input 7 vertically: gives floor((7 + 2·0 - (4·(3 - 1) + 1))/1) + 1 = -1, because "
+        "filter 3 on input 7: gives floor((7 + 2·0 - (4·(3 - 1) + 1))/1) + 1 = -1, because "
     )
     assert_failed(ran, 1, f"photo.png: {arithmetic}")
 

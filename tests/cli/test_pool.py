@@ -340,7 +340,7 @@ def test_window_larger_than_the_picture(convcli: Runner, in_folder: Path) -> Non
     with nothing_changes(in_folder):
         ran = convcli("pool", "photo.png", "--f", "8")
     assert_failed(
-        ran, 1, "photo.png: filter 8 on input 7 vertically: gives floor((7 + 2·0 - 8)/8) + 1 = 0, because "
+        ran, 1, "photo.png: filter 8 on input 7: gives floor((7 + 2·0 - 8)/8) + 1 = 0, because "
     )
 
 
@@ -432,6 +432,7 @@ def test_json_of_a_size(convcli: Runner) -> None:
                 "tags": [],
                 "reads": [0],
                 "writes": 1,
+                "name": None,
             }
         ],
         "output": "14x13x6",

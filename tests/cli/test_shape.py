@@ -464,7 +464,7 @@ def test_empty_value_is_not_taken_for_a_missing_one(shape: Runner, option: str) 
         ),
         (
             "--n 32x3 --f 5 --p 0:1 --s 2",
-            "filter 5 on input 3 horizontally: gives floor((3 + 0 + 1 - 5)/2) + 1 = 0, because the filter is larger than the padded "
+            "filter 5 on input 3: gives floor((3 + 0 + 1 - 5)/2) + 1 = 0, because the filter is larger than the padded "
             "input (5 > 4); use a padding of at least 1 or a filter of at most 4",
         ),
         (

@@ -261,7 +261,7 @@ def test_stages_have_a_number_per_axis() -> None:
     [
         ("in 8000x1, conv 8 f3x3", "f3x3 has 2 sides, but the input 8000x1 is one-dimensional: give f3; "
          "for an image of 8000x1 pixels, write in 8000x1 2d"),
-        ("in 5x9, conv 8 f7x1", "filter 7 on input 5 vertically gives floor((5 + 2·0 - 7)/1) + 1 = -1, because the filter "
+        ("in 5x9, conv 8 f7x1", "filter 7 on input 5 gives floor((5 + 2·0 - 7)/1) + 1 = -1, because the filter "
          "is larger than the padded input (7 > 5); use a padding of at least 1 or a filter of at most 5"),
         ("in 8000x1 1d, conv 8 f80x1", "f80x1 has 2 sides, but the input 8000x1 is one-dimensional: give f80"),
         ("in 8000x1 1d, conv 8 f3 s2x1", "s2x1 has 2 sides, but the input 8000x1 is one-dimensional: give s2"),
