@@ -1867,9 +1867,7 @@ def test_kernel_larger_than_the_image(convcli: Runner, in_folder: Path) -> None:
 def test_dilated_kernel_larger_than_the_image(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("apply", "photo.png", "--filter", "sobel-x", "--dilation", "4", "--padding", "valid")
-    arithmetic = (
-        "filter 3 on input 7: gives floor((7 + 2·0 - (4·(3 - 1) + 1))/1) + 1 = -1, because "
-    )
+    arithmetic = "filter 3 on input 7: gives floor((7 + 2·0 - (4·(3 - 1) + 1))/1) + 1 = -1, because "
     assert_failed(ran, 1, f"photo.png: {arithmetic}")
 
 

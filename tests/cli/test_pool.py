@@ -339,9 +339,7 @@ def test_padding_above_half_the_window_of_a_size(convcli: Runner) -> None:
 def test_window_larger_than_the_picture(convcli: Runner, in_folder: Path) -> None:
     with nothing_changes(in_folder):
         ran = convcli("pool", "photo.png", "--f", "8")
-    assert_failed(
-        ran, 1, "photo.png: filter 8 on input 7: gives floor((7 + 2·0 - 8)/8) + 1 = 0, because "
-    )
+    assert_failed(ran, 1, "photo.png: filter 8 on input 7: gives floor((7 + 2·0 - 8)/8) + 1 = 0, because ")
 
 
 @pytest.mark.parametrize("options", [("-o", "out.png"), ("--out-dir", "small"), ("--format", "png")])
