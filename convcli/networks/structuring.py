@@ -41,13 +41,14 @@ def find_items(network: "Network") -> "Network":
     )
 
 
-def _ports_of(network: "Network") -> tuple[list[tuple[int, Size]], list[int]]:
-    """Return the tensor and the size of each input, and the tensors of all outputs, the main one last."""
+def _ports_of(network: "Network") -> tuple[list[tuple[int, Size]], list[tuple[int, Size]]]:
+    """Return the tensor and the size of each input, and of each output, the main one last."""
     inputs = [(port.tensor, port.size) for port in network.inputs] or [(0, network.input)]
-    outputs = [port.tensor for port in network.outputs]
+    outputs = [(port.tensor, port.size) for port in network.outputs]
     if outputs:
-        main = network.main_output.tensor
-        outputs = [*(tensor for tensor in outputs if tensor != main), main]
+        main = network.main_output.tensor, network.main_output.size
+        outputs.remove(main)
+        outputs.append(main)
     return inputs, outputs
 
 

@@ -319,3 +319,20 @@ def test_a_layer_that_reads_back_differently_is_named() -> None:
     unreadable = net.layers[1]._replace(layer=Pooling(window=(3, 3), type="medianpool"))
     with pytest.raises(SpecError, match=r"layer `medianpool f3`: cannot be written as text: .*medianpool"):
         as_layer_text(replace(net, layers=(net.layers[0], unreadable)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "out { }, conv 4 f3",  # the input is an output
+        "in 8x8x4 @image, out { conv 2 f3 }, from @image",  # the main one
+        "conv 4 f3, out { }",  # one output twice
+        "relu, out { }, out { }, flatten, fc 5",  # the output is the image, not its view as a vector
+        "flatten, out { }, fc 5",
+    ],
+)
+def test_outputs_come_back(text: str) -> None:
+    net = built(text if text.startswith("in") else f"in 8x8x4\n{text}")
+    again = built(as_layer_text(stripped(net)))
+    assert [port.size for port in again.outputs] == [port.size for port in net.outputs]
+    assert totals(again) == totals(net)

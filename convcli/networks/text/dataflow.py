@@ -28,7 +28,8 @@ class Dataflow(NamedTuple):
     dominators : list of int
         The nearest node before each node that all paths from node 0 pass.
     ends : tuple of int
-        The nodes that nothing reads, and those that make outputs of the network; the main one is last.
+        The nodes that nothing reads, and those that make outputs of the network, a node of several of them
+        several times; the main one is last.
     sizes : list of tuple of int
         Size of each node's output.
     """
@@ -50,7 +51,7 @@ class Dataflow(NamedTuple):
 
 
 def read_dataflow(
-    stages: Sequence[Stage], inputs: Sequence[tuple[int, Size]], outputs: Iterable[int] = ()
+    stages: Sequence[Stage], inputs: Sequence[tuple[int, Size]], outputs: Iterable[tuple[int, Size]] = ()
 ) -> Dataflow:
     """Return the graph of a network.
 
@@ -59,8 +60,8 @@ def read_dataflow(
     stages : sequence of Stage
     inputs : sequence of (int, tuple of int)
         Tensor and size of each input, the main one first.
-    outputs : iterable of int
-        Tensors that are outputs of the network, the main one last; besides those that nothing reads.
+    outputs : iterable of (int, tuple of int)
+        Tensor and size of each output of the network, the main one last; besides those that nothing reads.
 
     Examples
     --------
@@ -88,10 +89,12 @@ def read_dataflow(
         sizes.append(stage.output)
         makers.add(stage.output_tensor, node, stage.output)
     seen = {operand for read in operands for operand in read}
-    named = [node for node in map(makers.find, outputs) if node != ROOT]
-    kept = set(named)
-    ends = [node for node in range(first, len(operands)) if node not in seen or node in kept]
-    if named and named[-1] in ends:
+    named = [node for node in (makers.find(tensor, size) for tensor, size in outputs) if node != ROOT]
+    if first > 2:  # inputs are no ends, except that of a text
+        named = [node for node in named if node >= first]
+    known = seen | set(named)
+    ends = sorted([*named, *(node for node in range(first, len(operands)) if node not in known)])
+    if named:
         ends.remove(named[-1])
         ends.append(named[-1])
     return Dataflow(stages, len(inputs), operands, _dominators(operands), tuple(ends), sizes)

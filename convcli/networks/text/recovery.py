@@ -50,7 +50,7 @@ class Recovered(NamedTuple):
 
 
 def recover_items(
-    stages: Sequence[Stage], inputs: Sequence[tuple[int, Size]], outputs: Iterable[int] = ()
+    stages: Sequence[Stage], inputs: Sequence[tuple[int, Size]], outputs: Iterable[tuple[int, Size]] = ()
 ) -> Recovered:
     """Return the items of a network; the arguments are those of `read_dataflow`.
 
