@@ -27,7 +27,8 @@ PUBLIC = re.compile(r"convcli\.(\w+)")
 WORDS = {"cli", "pipeline", "shape", "params", "man", "__main__"}  # packages, commands and programs
 TO_ADD = [
     "a named filter", "a border", "an output format of pictures", "a decoder", "a container of several frames",
-    "a layer word", "a model format", "an operator of ONNX", "an ATen operator", "a Keras layer", "a command",
+    "a layer word", "a model format", "an operator of ONNX", "an ATen operator", "a Keras layer",
+    "a group of operations that exporters write for one layer", "a command",
     "an option that several commands share", "a column of the tables", "a shape for drawings",
     "a shell's completion", "a check of damaged files", "a limit", "an estimate of memory", "a note",
 ]  # fmt: skip
