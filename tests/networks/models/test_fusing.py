@@ -1,6 +1,7 @@
 """Operations that exporters write for one layer become that layer; what only looks like it stays as it is."""
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import pytest
@@ -550,3 +551,61 @@ def test_products_without_a_softmax_between_them_stay() -> None:
         )[-1]
         == "matmul"
     )
+
+
+def test_attention_may_be_reshaped_and_guarded_against_rows_that_are_all_masked() -> None:
+    def build(b: ModelBuilder, x: Array) -> Array:
+        scores = b.product(x, b.transpose(x, 0, 2, 1))
+        mask = b.input(1, 1, 1, 10, 10, name="mask")
+        masked = b.reshape(b.pair(ADD, mask, b.reshape(scores, 1, 1, 1, 10, 10)), 1, 10, 10)
+        softmax = b.elementwise("softmax", masked)
+        invalid = b.function("isnan", softmax)
+        guarded = b.add(OperationKind.OTHER, (invalid, softmax), softmax.shape, function="where")
+        return b.product(guarded, x)
+
+    last = fused(build, 1, 10, 32)[-1]
+    assert (last.kind, last.macs, len(last.inputs)) == (OperationKind.ATTENTION, 2 * 10 * 10 * 32, 4)
+
+
+def test_attention_of_which_something_else_reads_the_scores_stays() -> None:
+    def build(b: ModelBuilder, x: Array) -> Array:
+        scores = b.product(x, b.transpose(x, 0, 2, 1))
+        weighted = b.product(b.elementwise("softmax", scores), x)
+        return b.pair(ADD, weighted, b.product(scores, x))
+
+    assert layers(build, 1, 10, 32).count("matmul") == 3
+
+
+def over_all_axes(b: ModelBuilder, x: Array) -> Array:
+    data = centered(b, x, 1, 2)
+    return b.pair(DIV, data, b.function("sqrt", b.mean(b.scalar(POW, data, 2), 1, 2)))
+
+
+def mean_of_another(b: ModelBuilder, x: Array) -> Array:
+    data = b.pair(SUB, x, b.mean(b.function("exp", x), 2))
+    return b.pair(DIV, data, b.function("sqrt", b.mean(b.scalar(POW, data, 2), 2)))
+
+
+def centered_by_another(b: ModelBuilder, x: Array) -> Array:
+    data = b.pair(SUB, x, b.function("exp", x))
+    return b.pair(DIV, data, b.function("sqrt", b.mean(b.scalar(POW, data, 2), 2)))
+
+
+@pytest.mark.parametrize("build", [mean_of_another, centered_by_another, over_all_axes])
+def test_normalization_of_something_else_is_no_layer_normalization(build: Pattern) -> None:
+    assert Normalization(type="ln", affine=False) not in layers(build, 1, 10, 12)
+
+
+@pytest.mark.parametrize(
+    ("grouped", "affine"), [((2, 4, 49), False), ((1, 3, 98), False), ((1, 4, 98), True)], ids=str
+)
+def test_other_normalization_between_reshapes_is_no_group_normalization(
+    grouped: tuple[int, ...], affine: bool
+) -> None:
+    def build(b: ModelBuilder, x: Array) -> Array:
+        layer = Normalization(type="instancenorm", affine=affine)
+        inner = b.reshape(x, *grouped)
+        return b.reshape(b.layer(layer, inner, inner.shape), 1, 8, 7, 7)
+
+    if prod(grouped) == 392:
+        assert "reshape" in layers(build, 1, 8, 7, 7)

@@ -264,3 +264,36 @@ def test_very_many_weights_that_are_computed_together_are_not_copied_again_and_a
     net = builder.network(builder.pair(OperationKind.MULTIPLY, x, table))
     assert net.layers[0].params == 3003
     assert net.params == 3 * 1501
+
+
+def test_frames_that_share_the_axis_of_the_batch_are_all_counted() -> None:
+    builder = ModelBuilder()
+    video = builder.input(2, 5, 3, 8, 10)
+    frames = builder.convolution(builder.reshape(video, 10, 3, 8, 10), 4, 3)
+    features = builder.reshape(builder.mean(frames, 2, 3), 2, 5, 4)
+    net = builder.network(builder.dense(features, 7))
+    assert (net.batch, net.input) == (2, (5, 8, 10, 3))
+    first, *_, last = net.layers
+    assert (first.output, first.macs, first.fields) == ((5, 8, 10, 4), 5 * 8 * 10 * 4 * 27, None)
+    assert (last.output, last.macs) == ((5, 7), 5 * 4 * 7)
+
+
+def test_an_array_of_fewer_axes_is_aligned_at_the_last() -> None:
+    builder = ModelBuilder()
+    x, y = builder.input(1, 4, 6), builder.input(6, name="y")
+    net = builder.network(builder.pair(OperationKind.ADD, y, builder.pair(OperationKind.MULTIPLY, x, y)))
+    assert rows(net) == [("mul", (4, 6)), ("add", (4, 6))]
+
+
+def test_slices_along_sides_are_crops_where_they_are_an_image_and_slices_elsewhere() -> None:
+    builder = ModelBuilder()
+    x = builder.convolution(builder.input(1, 3, 8, 10), 4, 3)
+    cropped = builder.add(OperationKind.SLICE, x, (1, 4, 6, 10), axis=2, start=1, stop=7)
+    channels = builder.add(OperationKind.SLICE, cropped, (1, 2, 6, 10), axis=1, start=2, stop=4)
+    strided = builder.add(OperationKind.SLICE, channels, (1, 2, 3, 10), axis=2, stop=6, step=2)
+    tokens = builder.transpose(builder.reshape(strided, 1, 2, 30), 0, 2, 1)
+    first = builder.add(OperationKind.SLICE, tokens, (1, 1, 2), axis=1, start=0, stop=1)
+    net = builder.network(first)
+    assert rows(net)[1:] == [
+        ("crop 1:1x0:0", (6, 10, 4)), ("slice 2:4", (6, 10, 2)), ("slice", (3, 10, 2)), ("slice", (1, 2))
+    ]  # fmt: skip

@@ -1,11 +1,12 @@
 """What is known of each array of a model file, and what its axes are where a file does not say."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import NamedTuple
 
 from convcli.networks.layer_types.base import Size
 from convcli.networks.layer_types.elementwise import Elementwise
-from convcli.networks.models.lowering.layouts import Layout
+from convcli.networks.models.lowering.layouts import Layout, surviving_axis
 from convcli.networks.models.operations import Array, Operation, OperationKind, Shape, Weight
 from convcli.networks.stages import ReceptiveFields, Tensor
 
@@ -81,12 +82,18 @@ def channel_axes_by_use(operations: Sequence[Operation]) -> dict[int, int]:
             axes.update((array.number, operation.channel_axis) for array in operation.inputs[:1])
             continue
         axis, shape = axes.get(operation.output.number), operation.output.shape
-        if axis is None or shape is None or operation.kind == OperationKind.RESHAPE or axis >= len(shape):
+        if axis is None or shape is None or axis >= len(shape):
             continue
         if operation.kind == OperationKind.TRANSPOSE:
             axis = operation.permutation[axis]
         for array in operation.inputs:
-            if array.shape is not None and len(array.shape) == len(shape):
+            if array.shape is None:
+                continue
+            if operation.kind == OperationKind.RESHAPE:
+                before = surviving_axis(array.shape, prod(shape[:axis]), shape[axis], axis)
+                if before is not None:
+                    axes[array.number] = before
+            elif len(array.shape) == len(shape):
                 axes[array.number] = axis
     return axes
 
