@@ -1,6 +1,5 @@
 """The diagram that ``params NETWORK -o FILE`` draws, and its file."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -60,7 +59,7 @@ class DiagramFile(NamedTuple):
     def read(
         cls,
         target: str,
-        networks: Sequence[str | None],
+        network: str | None,
         output_format: TableFormat,
         *,
         force: bool,
@@ -71,8 +70,8 @@ class DiagramFile(NamedTuple):
         Parameters
         ----------
         target : str
-        networks : sequence of str or None
-            The network as typed, which may name a file, then those that are only read; None for no network.
+        network : str or None
+            As typed, which may name a file; None for a layer given by options.
         output_format : TableFormat
             Of the table.
         force : bool
@@ -85,13 +84,12 @@ class DiagramFile(NamedTuple):
         OutputError
             The file may not be written.
         """
-        network = networks[0]
         if target == STREAM:
             check_svg_to_stdout(
                 None if output_format in (TableFormat.TEXT, TableFormat.TSV) else f"--{output_format}"
             )
             return cls(target, network, FileIds(()), force, repeats)
-        files_read = FileIds(name for name in networks if name is not None)
+        files_read = FileIds(() if network is None else (network,))
         check_output_file(target, (".svg", *HTML_EXTENSIONS), "a diagram", files_read, force=force)
         return cls(target, network, files_read, force, repeats)
 

@@ -96,6 +96,10 @@ def test_terminal_says_what_limits_the_layers(terminal: Runner) -> None:
             "convcli: --device '312T': must be FLOP/s and bytes/s with a comma between them, as in --device "
             "312T,2039G\n",
         ),
+        (
+            ["--train", "--n", "32x32x3", "--n", "48x48x3"],
+            "convcli: two sizes of --n: cannot be combined with --train; choose one\n",
+        ),
         (["--device", "0,1T"], "convcli: --device '0,1T': must be two numbers above 0\n"),
     ],
 )
@@ -108,5 +112,5 @@ def test_a_single_layer_by_options_has_no_such_table(convcli: Runner) -> None:
     assert ran.all == (
         2,
         "",
-        'convcli: --traffic: needs a network, as in convcli params "conv 6 f5" --n 32x32x3\n',
+        "convcli: --traffic: needs a network, as in convcli params resnet18 --traffic\n",
     )

@@ -157,8 +157,11 @@ def test_checks_are_made_as_without_it(convcli: Runner, in_folder: Path) -> None
     [
         (("lenet5", "-o", "net.png"), "net.png: a diagram must be saved as .svg, .html or .htm"),
         (("lenet5", "-o", "svg"), "svg: a diagram must be saved as .svg, .html or .htm"),
-        (("lenet5", "--against", "vgg11", "-o", "net.svg"), "-o: cannot be combined with a comparison"),
-        (("lenet5", "--n", "32", "--n", "40", "-o", "net.svg"), "-o: cannot be combined with a comparison"),
+        (("lenet5", "--against", "vgg11", "-o", "net.svg"), "-o: cannot be combined with --against"),
+        (
+            ("lenet5", "--n", "32", "--n", "40", "-o", "net.svg"),
+            "-o: cannot be combined with two sizes of --n",
+        ),
         (("--list", "-o", "net.svg"), "-o: cannot be combined with --list"),
         (
             ("--f", "5", "--c-in", "3", "--c-out", "6", "-o", "net.svg"),

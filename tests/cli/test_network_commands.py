@@ -511,7 +511,7 @@ def test_comparisons_that_are_refused(convcli: Runner) -> None:
     )
     assert_refused(
         convcli("params", "resnet18", "--against", "vgg11", "--versus-dense"),
-        "--versus-dense: cannot be combined with a comparison",
+        "--versus-dense: cannot be combined with --against",
     )
     assert_refused(
         convcli("params", "resnet18", "--against", "vgg12"),

@@ -7,24 +7,53 @@ import typer
 from convcli.cli.completion.completers import enum_values, networks
 from convcli.cli.options import declarations as options
 from convcli.cli.options.grouping import read_grouping
+from convcli.cli.options.single_layer import LayerOptions
 from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import note_channels_first
 from convcli.cli.reports.summaries import CostUnits
 from convcli.cli.reports.table_formats import TableFormat
-from convcli.errors import SizeError, UsageError, parse_choice
+from convcli.errors import UsageError, parse_choice
 from convcli.networks.costs.units import Dtype
-from convcli.networks.layer_types.base import Size, channels_of
-from convcli.networks.layer_types.convolution import Convolution
-from convcli.networks.layer_types.dense import Dense
 from convcli.networks.models.reading import is_state_dict
-from convcli.networks.rows import Grouping
 from convcli.networks.text.input_sizes import layer_input, with_channels
-from convcli.sizes.text import format_size, parse_count, parse_padding_per_axis, parse_per_axis
+from convcli.sizes.text import parse_count
 
 if TYPE_CHECKING:
     from convcli.cli.reports.costs import CostReport
 
 __all__ = ["params"]
+
+TWO_SIZES = "two sizes of --n"
+LAYER_OPTIONS = "--f, --c-out and similar options"
+COSTS = ("--train", "--optimizer", "--traffic", "--device")
+NOT_FOR_WEIGHTS = (
+    "--against", "-o", "--by-block", "--versus-dense", "--batch", "--dtype", "--as-net", *COSTS,
+)  # fmt: skip
+NETWORK_ONLY = ("--weights", "--against", "--versus-dense", "--by-block", "--depth", TWO_SIZES)
+FOR_ONE_NETWORK = ("--batch", "--dtype", "--versus-dense", "-o")
+FOR_USUAL_COSTS = ("--against", TWO_SIZES, "--versus-dense", "-o")
+EXCLUSIONS = {  # the options with which each cannot be combined
+    "--list": (
+        "-o", "--against", "--n", LAYER_OPTIONS, "--batch", "--dtype", "--max-params", "--expect",
+        "--by-block", "--depth", "--versus-dense", *COSTS, "--as-net", "--weights", "--repeats",
+    ),
+    "--against": FOR_ONE_NETWORK,
+    TWO_SIZES: FOR_ONE_NETWORK,
+    "--as-net": (
+        "--json", "--csv", "--md", "--text", "-o", "--against", TWO_SIZES, "--by-block", "--versus-dense",
+        *COSTS, "--batch", "--dtype", "--depth", "--weights",
+    ),
+    "--train": ("--traffic", "--device", *FOR_USUAL_COSTS),
+    "--traffic": FOR_USUAL_COSTS,
+    "--device": FOR_USUAL_COSTS,
+    "--repeats": ("--by-block",),
+}  # fmt: skip
+NEED_NETWORK = {  # with an example
+    "--as-net": "model.onnx --as-net",
+    "--train": "resnet18 --train",
+    "--traffic": "resnet18 --traffic",
+    "--device": "resnet18 --device 312T,2039G",
+}
 
 
 def params(
@@ -221,179 +250,102 @@ def params(
     options.apply_text_option(text, json=json, csv=csv, markdown=md, output=output)
     output_format = TableFormat.read(json=json, csv=csv, markdown=md)
     checks = Checks.read(expect, max_params)
-    costs = CostUnits(
+    units = CostUnits(
         Dtype.FP32 if dtype is None else parse_choice(dtype, Dtype, "dtype"),
         1 if batch is None else parse_count(batch, "batch"),
     )
     grouping = read_grouping(depth, by_block=by_block)
+    layer = LayerOptions(f, c_in, c_out, p, s, d, groups, no_bias, dense)
     typed = n or []
     sizes = [layer_input(text) for text in typed] if network is None else []
-    # Imports are late, here and below, because loading takes time.
+    values: dict[str, object] = {
+        "--list": shipped, "--against": against, TWO_SIZES: len(typed) > 1, "--as-net": as_net,
+        "--train": train, "--optimizer": optimizer, "--traffic": traffic, "--device": device,
+        "--n": n or None, "--batch": batch, "--dtype": dtype, "--depth": depth, "--by-block": by_block,
+        "--versus-dense": versus_dense, "--weights": weights, "-o": output, "--repeats": repeats,
+        "--max-params": max_params, "--expect": expect, "--json": json, "--csv": csv, "--md": md,
+        "--text": text, LAYER_OPTIONS: layer != LayerOptions(),
+    }  # fmt: skip
+    given = {option: value not in (None, False) for option, value in values.items()}
     if shipped and network is not None:
         raise UsageError("--list", f"lists all networks; for one of them: convcli params {network[:50]}")
-    for name, value in (
-        ("-o", output), ("--against", against), ("--n", n or None), ("--f", f), ("--c-in", c_in),
-        ("--c-out", c_out), ("--dense", dense), ("--batch", batch), ("--dtype", dtype),
-        ("--max-params", max_params), ("--expect", expect), ("--no-bias", no_bias), ("--by-block", by_block),
-        ("--depth", depth), ("--versus-dense", versus_dense), ("--train", train), ("--optimizer", optimizer),
-        ("--traffic", traffic), ("--device", device), ("--p", p != "0"), ("--s", s != "1"), ("--d", d != "1"),
-        ("--g", groups != "1"), ("--as-net", as_net), ("--weights", weights),
-    ):  # fmt: skip
-        options.check_exclusive({"--list": shipped, name: value})
-    comparison = {"--against": against, "two sizes of --n": len(typed) > 1}
-    for name, value in (("--batch", batch), ("--dtype", dtype)):
-        for compared, other in comparison.items():
-            options.check_exclusive({compared: other, name: value})
+    for option, others in EXCLUSIONS.items():
+        for other in others:
+            options.check_exclusive({option: given[option], other: given[other]})
+    if network is None:
+        for option, example in NEED_NETWORK.items():
+            if given[option]:
+                raise UsageError(option, f"needs a network, as in convcli params {example}")
+    # Imports are late, here and below, because loading takes time.
     if shipped:
         from convcli.cli.reports.networks import list_shipped
 
         list_shipped(output_format)
         return 0
-    if as_net:
-        for name, value in (
-            ("--json", json), ("--csv", csv), ("--md", md), ("--text", text), ("-o", output),
-            ("--against", against), ("two sizes of --n", len(typed) > 1), ("--by-block", by_block),
-            ("--versus-dense", versus_dense), ("--train", train), ("--optimizer", optimizer),
-            ("--traffic", traffic), ("--device", device), ("--batch", batch), ("--dtype", dtype),
-            ("--depth", depth), ("--weights", weights),
-        ):  # fmt: skip
-            options.check_exclusive({"--as-net": True, name: value})
-        if network is None:
-            raise UsageError("--as-net", "needs a network, as in convcli params model.onnx --as-net")
-    further = None
-    if train or optimizer is not None or traffic or device is not None:
-        further = _further_costs(costs, train=train, optimizer=optimizer, traffic=traffic, device=device)
-        for name, value in (
-            ("--against", against), ("two sizes of --n", len(sizes) > 1), ("--versus-dense", versus_dense),
-            ("-o", output),
-        ):  # fmt: skip
-            options.check_exclusive({further.option: True, name: value})
-        if network is None:
-            raise UsageError(further.option, 'needs a network, as in convcli params "conv 6 f5" --n 32x32x3')
+    further = _further_costs(units, train=train, optimizer=optimizer, traffic=traffic, device=device)
     file = None
-    if repeats is not None:
-        options.check_exclusive({"--repeats": True, "--by-block": by_block})
-        if network is None or output is None:
-            raise UsageError("--repeats", "needs a network and -o, as in convcli params vgg16 -o vgg16.svg")
+    if repeats is not None and (network is None or output is None):
+        raise UsageError("--repeats", "needs a network and -o, as in convcli params vgg16 -o vgg16.svg")
     if output is not None:
         from convcli.cli.diagram_files import DiagramFile, Repeats
 
         how = None if repeats is None else parse_choice(repeats, Repeats, "repeats")
-        file = DiagramFile.read(output, (network, against), output_format, force=force, repeats=how)
-    layer_options = (f, c_in, c_out, p, s, d, groups, no_bias)
-    if network is not None:
-        if dense is not None:
-            raise UsageError("--dense", options.SINGLE_LAYER_ONLY)
-        if layer_options != (None, None, None, "0", "1", "1", "1", False):
-            raise UsageError(
-                "NETWORK",
-                "cannot be combined with --f, --c-out and similar options, which describe a single layer",
-            )
-        if weights is not None or is_state_dict(network):
-            from convcli.cli.reports.state_dicts import report_weights
-
-            unsuited = {
-                "--against": against, "-o": output, "--by-block": by_block, "--versus-dense": versus_dense,
-                "--batch": batch, "--dtype": dtype, "--as-net": as_net,
-                "" if further is None else further.option: further,
-            }  # fmt: skip
-            return report_weights(network, typed, weights, output_format, checks, depth, unsuited)
-        if as_net:
-            from convcli.cli.reports.networks import report_layer_text
-
-            checks.check(report_layer_text(network, typed[0] if typed else None))
-            return 0
-        from convcli.cli.reports.networks import report_params
-
-        built = report_params(
-            network, typed, against, output_format, costs, file, grouping,
-            versus_dense=versus_dense, further=further,
-        )  # fmt: skip
-    else:
-        from convcli.cli.reports.single_layer import report_convolution, report_dense
-
-        if (
-            weights is not None
-            or against is not None
-            or versus_dense
-            or grouping != Grouping()
-            or len(sizes) > 1
-        ):
+        file = DiagramFile.read(output, network, output_format, force=force, repeats=how)
+    if network is None:
+        if any(given[option] for option in NETWORK_ONLY):
             raise UsageError(
                 "NETWORK", "missing; for example: convcli params resnet18; --list shows the shipped networks"
             )
         size = sizes[0] if sizes else None
-        if size is None and dense is None and batch is not None:
-            raise UsageError("--batch", "needs the input size: --n")
-        wanted = None if batch is None and dtype is None else costs
+        for option in ("--batch", "--expect") if size is None and dense is None else ():
+            if given[option]:
+                raise UsageError(option, "needs the input size: --n")
+        from convcli.cli.reports.single_layer import report_convolution, report_dense
+
+        wanted = None if batch is None and dtype is None else units
         if dense is not None:
-            for_convolutions = (f, c_out) != (None, None) or (p, s, d, groups) != ("0", "1", "1", "1")
-            if for_convolutions or (size is None) == (c_in is None):
-                raise UsageError(
-                    "--dense",
-                    "requires an input size and nothing else: --n 128x128x1, or --c-in 4096 for a vector",
-                )
-            layer = Dense(units=parse_count(dense, "units"), bias=not no_bias)
-            built = report_dense(
-                layer, size or (parse_count(c_in or "", "inputs"),), wanted, file, output_format
-            )
+            dense_layer, size_of_input = layer.read_dense(dense, size)
+            built = report_dense(dense_layer, size_of_input, wanted, file, output_format)
         else:
-            channels = _channels(size, c_in)
-            if f is None or channels is None or c_out is None:
-                missing = "--f" if f is None else "--c-in" if channels is None else "--c-out"
-                if missing == "--c-in" and size is not None:
-                    raise UsageError(
-                        missing, f"missing; give it, or the channels in --n {format_size((*size, 3))}"
-                    )
-                raise UsageError(
-                    missing,
-                    "missing; for example: convcli params --f 5 --c-in 3 --c-out 6, or for a network: "
-                    "convcli params resnet18",
-                )
-            if expect is not None and size is None:
-                raise UsageError("--expect", "needs the input size: --n")
-            convolution = Convolution(
-                window=parse_per_axis(f, "filter"),
-                filters=parse_count(c_out, "output channels"),
-                stride=parse_per_axis(s, "stride"),
-                padding=parse_padding_per_axis(p),
-                dilation=parse_per_axis(d, "dilation"),
-                groups=parse_count(groups, "groups"),
-                bias=not no_bias,
-            )
+            convolution, channels = layer.read_convolution(size)
             sized = None if size is None else with_channels(size, channels)
             built = report_convolution(convolution, channels, sized, wanted, file, output_format)
         if size is not None:
             note_channels_first(size)
+        checks.check(built)
+        return 0
+    layer.check_absent()
+    if weights is not None or is_state_dict(network):
+        from convcli.cli.reports.state_dicts import report_weights
+
+        unsuited = {option: given[option] for option in NOT_FOR_WEIGHTS}
+        return report_weights(network, typed, weights, output_format, checks, depth, unsuited)
+    from convcli.cli.reports.networks import ParamsRequest, report_layer_text, report_params
+
+    if as_net:
+        built = report_layer_text(network, typed[0] if typed else None)
+    else:
+        request = ParamsRequest(
+            network, typed, against, output_format, grouping, units, further, file, versus_dense
+        )
+        built = report_params(request)
     checks.check(built)
     return 0
 
 
 def _further_costs(
     units: CostUnits, *, train: bool, optimizer: str | None, traffic: bool, device: str | None
-) -> "CostReport":
+) -> "CostReport | None":
     """Return what --train, or --traffic and --device ask for."""
+    if optimizer is not None and not train:
+        raise UsageError("--optimizer", "needs --train")
+    if not (train or traffic or device is not None):
+        return None
     from convcli.cli.reports.costs import TrafficReport, TrainingReport
     from convcli.networks.costs.traffic import Device
     from convcli.networks.costs.training import Optimizer
 
-    if not train and optimizer is not None:
-        raise UsageError("--optimizer", "needs --train")
-    for name, value in (("--traffic", traffic), ("--device", device)):
-        options.check_exclusive({"--train": train, name: value})
     if train:
         chosen = Optimizer.SGD if optimizer is None else parse_choice(optimizer, Optimizer, "optimizer")
         return TrainingReport.of(units, chosen)
     return TrafficReport(units, None if device is None else Device.parse(device))
-
-
-def _channels(size: Size | None, c_in: str | None) -> int | None:
-    of_size = None if size is None else channels_of(size)
-    if c_in is None:
-        return of_size
-    channels = parse_count(c_in, "input channels")
-    if of_size not in (None, channels):
-        raise SizeError(
-            f"--c-in {channels}", f"contradicts the {of_size} channels of --n; leave one of them out"
-        )
-    return channels

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.cli.reports.layers import dense_record, groups_record, network_record, note_channels_first
 from convcli.cli.reports.summaries import (
@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "ParamsRequest",
     "build_source",
+    "check_has_channels",
     "list_shipped",
     "open_source",
     "report_layer_text",
@@ -124,75 +126,119 @@ def _note_dense_on_images(network: Network) -> None:
         message("note", f"{layer} {why}")
 
 
-def report_params(
-    text: str,
-    sizes: Sequence[str],
-    against: str | None,
-    output_format: TableFormat,
-    costs: CostUnits,
-    file: "DiagramFile | None",
-    grouping: Grouping,
-    *,
-    versus_dense: bool,
-    further: "CostReport | None" = None,
-) -> Network:
+class ParamsRequest(NamedTuple):
+    """What ``convcli params`` is asked to print about a network.
+
+    Attributes
+    ----------
+    network : str
+        As typed.
+    sizes : sequence of str
+        Of the input, as typed: none, one, or two to compare.
+    against : str or None
+        Another network to compare with.
+    output_format : TableFormat
+    grouping : Grouping
+        Which layers have a row together.
+    units : CostUnits
+    further : CostReport or None
+        The memory of training or the traffic, whose table takes the place of the usual one.
+    file : DiagramFile or None
+        The drawing; with one, a pipe gets only its name.
+    versus_dense : bool
+    """
+
+    network: str
+    sizes: Sequence[str]
+    against: str | None
+    output_format: TableFormat
+    grouping: Grouping
+    units: CostUnits
+    further: "CostReport | None" = None
+    file: "DiagramFile | None" = None
+    versus_dense: bool = False
+
+
+def report_params(request: ParamsRequest) -> Network:
     """Print the table of a network, or of two side by side; return the first.
 
-    With `further`, the table is that of training or of traffic. A single network may also be drawn; when
-    piped, this prints only the name of the file.
+    Raises
+    ------
+    UsageError
+        There are more than two sizes.
     """
+    sizes, against = request.sizes, request.against
     if len(sizes) > 2:
         raise UsageError("--n", f"{len(sizes)} input sizes; give one, or two to compare")
-    source = open_source(text)
-    network = grouping.arranged(build_source(source, sizes[0] if sizes else None, text))
+    source = open_source(request.network)
+    first = build_source(source, sizes[0] if sizes else None, request.network)
+    first = request.grouping.arranged(first)
+    check_has_channels(first)
+    if against is None and len(sizes) < 2:
+        _print_params(first, request)
+        return first
+    size = sizes[-1] if sizes else None
+    second = (
+        build_source(source, size, request.network) if against is None else _build_compared(against, size)
+    )
+    _print_comparison(first, request.grouping.arranged(second), request)
+    return first
+
+
+def check_has_channels(network: Network) -> None:
+    """Check that the parameters can be counted.
+
+    Raises
+    ------
+    SizeError
+        The number of channels of the input is not known.
+    """
     if network.params is None and not network.unknown:
         hint = "has no number of channels; add it, as in --n 224x224x3"
         raise SizeError("input", hint + sound_hint(network.input))
-    if against is None and len(sizes) < 2:
-        if file is not None:
-            file.draw(network, costs, by_block=grouping.by_block, versus_dense=versus_dense)
-        if output_format == TableFormat.JSON:
-            record = _record(network, costs, grouping)
-            record |= {} if file is None else file.record()
-            if further is not None:
-                further.add_to(record, network)
-            if versus_dense:
-                for layer, stage in zip(record["layers"], network.layers, strict=True):
-                    layer["dense"] = dense_record(stage)
-            write_json(record)
-        elif file is not None and output_format == TableFormat.TSV:
-            file.print_name()
-        else:
-            written = [] if file is None else file.summary_lines()
-            rows = grouping.rows(network, has_headings=output_format == TableFormat.TEXT)
-            if further is None:
-                table = params_table(network, rows, versus_dense=versus_dense)
-                print_table(table, output_format, lambda: params_summary(network, costs) + written)
-            else:
-                print_table(further.table(network, rows), output_format, lambda: further.summary(network))
-        _note_channels_first(network)
-        if output_format != TableFormat.TEXT:
-            _note_dense_on_images(network)
-        return network
-    if versus_dense or file:
-        raise UsageError(
-            "--versus-dense" if versus_dense else "-o",
-            "cannot be combined with a comparison; give a single network",
-        )
-    size = sizes[-1] if sizes else None
-    second = build_source(source, size, text) if against is None else _build_compared(against, size)
-    second = grouping.arranged(second)
+
+
+def _print_params(network: Network, request: ParamsRequest) -> None:
+    """Print the table of a network, and draw it."""
+    output_format, grouping, units, further, file = request[3:8]
+    if file is not None:
+        file.draw(network, units, by_block=grouping.by_block, versus_dense=request.versus_dense)
     if output_format == TableFormat.JSON:
-        write_json(_record(network, costs, grouping))
-        write_json(_record(second, costs, grouping))
+        record = _record(network, units, grouping)
+        record |= {} if file is None else file.record()
+        if further is not None:
+            further.add_to(record, network)
+        if request.versus_dense:
+            for layer, stage in zip(record["layers"], network.layers, strict=True):
+                layer["dense"] = dense_record(stage)
+        write_json(record)
+    elif file is not None and output_format == TableFormat.TSV:
+        file.print_name()
+    else:
+        rows = grouping.rows(network, has_headings=output_format == TableFormat.TEXT)
+        if further is not None:
+            print_table(further.table(network, rows), output_format, lambda: further.summary(network))
+        else:
+            table = params_table(network, rows, versus_dense=request.versus_dense)
+            written = [] if file is None else file.summary_lines()
+            print_table(table, output_format, lambda: params_summary(network, units) + written)
+    _note_channels_first(network)
+    if output_format != TableFormat.TEXT:
+        _note_dense_on_images(network)
+
+
+def _print_comparison(first: Network, second: Network, request: ParamsRequest) -> None:
+    """Print the table of two networks side by side."""
+    if request.output_format == TableFormat.JSON:
+        for network in (first, second):
+            write_json(_record(network, request.units, request.grouping))
     else:
         from convcli.networks.comparing import comparison_table  # late: most runs show one network
 
-        table = comparison_table(network, second, grouping)
-        print_table(table, output_format, lambda: comparison_summary(network, second))
-    for shown in {network.input: network, second.input: second}.values():
-        _note_channels_first(shown)
-    return network
+        table = comparison_table(first, second, request.grouping)
+        print_table(table, request.output_format, lambda: comparison_summary(first, second))
+    for network in {first.input: first, second.input: second}.values():
+        _note_channels_first(network)
 
 
 def report_layer_text(text: str, size: str | None) -> Network:

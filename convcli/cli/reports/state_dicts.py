@@ -5,11 +5,11 @@ from typing import Any
 
 from convcli.cli.options.declarations import check_exclusive
 from convcli.cli.reports.expectations import Checks
-from convcli.cli.reports.networks import build_source, open_source
+from convcli.cli.reports.networks import build_source, check_has_channels, open_source
 from convcli.cli.reports.summaries import format_bytes
 from convcli.cli.reports.table_formats import TableFormat, print_table
 from convcli.cli.terminal.output import write, write_json
-from convcli.errors import ConvcliError, SizeError, SpecError, UsageError
+from convcli.errors import ConvcliError, SpecError, UsageError
 from convcli.networks.models.reading import ModelFile, is_state_dict
 from convcli.networks.models.state_dicts.fitting import (
     Fit,
@@ -22,7 +22,6 @@ from convcli.networks.models.state_dicts.loading import read_state_dict
 from convcli.networks.models.state_dicts.tensors import StateDict, TensorGroup
 from convcli.networks.network import Network
 from convcli.networks.tables import Column, Table
-from convcli.networks.text.input_sizes import sound_hint
 from convcli.sizes.text import format_size, parse_count
 
 __all__ = ["report_weights"]
@@ -161,9 +160,7 @@ def _report_fit(text: str, size: str | None, weights: str, output_format: TableF
     """Print whether the weights of a file fit a network, and what does not; return the network."""
     source = open_source(text)
     network = build_source(source, size, text)
-    if network.params is None and not network.unknown:
-        hint = "has no number of channels; add it, as in --n 224x224x3"
-        raise SizeError("input", hint + sound_hint(network.input))
+    check_has_channels(network)
     if not is_state_dict(weights):
         raise SpecError(
             f"--weights {weights}", "is not a file of weights: .safetensors, .pth, .pt, .bin or .ckpt"
