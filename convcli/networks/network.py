@@ -65,7 +65,7 @@ class Network:
     batch : int
         Number of inputs that a model file computes at once; all counts are for one of them.
     unused_params : int
-        Parameters of a model file that no layer uses, such as those of heads for training alone; not counted.
+        Parameters of a model file that no layer uses, such as those of heads for training alone.
     model_file : str
         Path of the model file that it was read from; empty for text.
     input_tags : tuple of (str, int)
@@ -132,8 +132,8 @@ class Network:
 
     @property
     def params(self) -> int | None:
-        """Parameters of all layers; None if channels or filters are unknown."""
-        return sum_if_known(stage.params for stage in self.layers)
+        """Parameters of all layers and `unused_params`; None if channels or filters are unknown."""
+        return sum_if_known([*(stage.params for stage in self.layers), self.unused_params])
 
     @property
     def statistics(self) -> int:
@@ -147,8 +147,8 @@ class Network:
 
     @property
     def known_params(self) -> int:
-        """Parameters of the layers whose number is known: at least this many."""
-        return sum(stage.params or 0 for stage in self.layers)
+        """Parameters of the layers whose number is known, and `unused_params`: at least this many."""
+        return sum(stage.params or 0 for stage in self.layers) + self.unused_params
 
     @property
     def known_macs(self) -> int:

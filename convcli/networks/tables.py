@@ -29,6 +29,7 @@ __all__ = [
 Cell = str | int | None
 AXIS_NAMES = {1: ("position",), 2: ("row", "col"), 3: ("slice", "row", "col")}  # by the number of axes
 UNKNOWN = "?"  # a number that an unknown operation of a model file hides
+UNUSED = "used by no layer"  # a row of parameters
 
 
 class AtLeast(int):
@@ -251,7 +252,21 @@ def params_table(network: Network, rows: Sequence[Row] | None = None, *, versus_
             Column("bias", [_size_text(biases) for _, biases in shapes], rank=5),
             _sums("statistics", network.layers, groups, "statistics", 6),
         ]
-    return network_table([*columns, *module_columns(rows)], rows, has_total=True)
+    columns += module_columns(rows)
+    if network.unused_params:
+        columns = [_with_unused(column, network.unused_params) for column in columns]
+        rows = [*rows, Row((), UNUSED)]
+    return network_table(columns, rows, has_total=True)
+
+
+def _with_unused(column: Column, count: int) -> Column:
+    """Return a column with a cell more, for parameters that no layer uses."""
+    if column.name != "params":
+        cell = UNUSED if column.name == "layer" else None
+        return column._replace(cells=[*column.cells, cell])
+    total = column.total
+    sum_with_unused = type(total)(total + count) if isinstance(total, int) else AtLeast(count)
+    return column._replace(cells=[*column.cells, count], total=sum_with_unused)
 
 
 def network_table(columns: Sequence[Column], rows: Sequence[Row], *, has_total: bool = False) -> Table:

@@ -334,8 +334,10 @@ def test_several_inputs_and_outputs_are_listed(convcli: Runner, several: Path) -
     ]
     assert "inputs image 6x7x3, mask 6x7x1" in shown
     assert "batch the file computes 4 inputs at once; counts are for one of them" in shown
-    assert "unused 35 more parameters in the file, which no layer of the result uses" in shown
+    assert "unused 35 of the parameters, which no layer needs to compute the output" in shown
+    assert any(line.startswith("used by no layer 35") for line in shown)
     assert record["unused_params"] == 35
+    assert record["params"] == sum(layer["params"] for layer in record["layers"]) + 35
     shown = [
         " ".join(line.split()) for line in convcli("shape", several, "--n", "6x7", "--text").out.splitlines()
     ]

@@ -116,7 +116,7 @@ def params_summary(network: Network, costs: CostUnits) -> list[tuple[str, str]]:
         )
     if network.unused_params:
         count = network.unused_params
-        ports.append(("unused", f"{count:,} more parameters in the file, which no layer of the result uses"))
+        ports.append(("unused", f"{count:,} of the parameters, which no layer needs to compute the output"))
     lines = [*cost_lines(network, costs), *ports, *_receptive_field(network), *dense_on_images(network)]
     return lines + _unused(network)
 

@@ -10,6 +10,7 @@ from convcli.networks.models.lowering.lowering import lower
 from convcli.networks.models.operations import Array, OperationKind, Weight
 from convcli.networks.network import Network
 from convcli.networks.sources import network
+from convcli.networks.tables import params_table
 from tests.support.model_building import ModelBuilder
 
 
@@ -96,7 +97,10 @@ def test_what_no_output_depends_on_is_left_out() -> None:
     weights = tuple(weight for operation in builder.operations for weight in operation.weights)
     net = builder.network(used, weights=(*weights, Weight("mean", (7,), learned=False)))
     assert [stage.name for stage in net.layers] == ["used"]
-    assert (net.params, net.unused_params) == (12, 1200)
+    assert (net.params, net.known_params, net.unused_params) == (1212, 1212, 1200)
+    assert params_table(net).as_tsv().splitlines()[2:] == [
+        "used by no layer\t\t1200\t\t\t\t\t\t", "total\t8x8x4\t1212\t768\t256\t\t\t0\t"
+    ]  # fmt: skip
 
 
 def test_outputs_are_listed_unless_the_only_one_is_the_last_layer() -> None:
