@@ -456,3 +456,30 @@ def test_a_learned_filter_names_its_file_whole(terminal: Runner, in_folder: Path
     assert (ran.code, ran.err) == (0, "")
     assert f"\nwritten  {name.replace(HEBREW, MARK + HEBREW + MARK)}\n" in ran.out
     assert (in_folder / name).is_file()
+
+
+def keys_of(value: object) -> set[str]:
+    """Return the keys of all objects within a JSON value."""
+    if isinstance(value, dict):
+        return set(value).union(*map(keys_of, value.values()))
+    return set().union(*map(keys_of, value)) if isinstance(value, list) else set()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("params", "in 8x8x4 @i, add { conv 4 f3 p1 | }, out { gap }, flatten, fc 9", "--by-block"),
+        ("params", "in 8x8x4, conv 4 f3, fc 2", "--train", "--depth", "1"),
+        ("params", "in 8x8x4, conv 4 f3", "--device", "1T,1G"),
+        ("params", "in 8x8x4, conv 4 f3", "--versus-dense"),
+        ("shape", "in 8x8x8x4, conv 4 f3"),
+        ("shape", "in 8x8x4, conv 4 f3", "--smallest"),
+        ("shape", "--n", "32", "--f", "5", "--want", "32"),
+        ("params", "--list"),
+    ],
+)
+def test_the_page_about_layers_explains_every_key(convcli: Runner, arguments: tuple[str, ...]) -> None:
+    ran = convcli(*arguments, "--json")
+    page = (Path(__file__).parents[2] / "docs" / "layers.md").read_text("utf-8")
+    keys = set().union(*(keys_of(json.loads(line)) for line in ran.out.splitlines()))
+    assert (ran.code, {key for key in keys if f"`{key}`" not in page}) == (0, set())
