@@ -275,7 +275,8 @@ class NetworkBuilder(SequentialBuilder):
     def tagged(self, what: str, item: JoinTag | From) -> Tensor:
         """Return a tagged output, or refuse an unknown tag."""
         if item.name not in self.tags:
-            self.fail(item.position, what, f"unknown tag; {self.known_tags(item.name)}")
+            purpose = "go on from" if isinstance(item, From) else "join with"
+            self.fail(item.position, what, f"unknown tag; {self.known_tags(item.name, purpose)}")
         return self.tags[item.name]
 
     def use(self, item: Use, tensor: Tensor, *, depth: int) -> Tensor:
@@ -285,9 +286,9 @@ class NetworkBuilder(SequentialBuilder):
         tensor = self.run((item.item,), tensor, depth=depth)
         for number, stage in zip(numbers, self.stages[start:], strict=True):
             first = self.stages[number]
-            if (first.weights, first.biases) != (stage.weights, stage.biases):
+            if _learned(first) != _learned(stage):
                 self.fail(self._used_at, f"use @{item.name[:50]}", different_weights(first, stage))
-            if first.params != 0 or first.shares is not None:
+            if first.params != 0 or first.statistics or first.shares is not None:
                 shares = number if first.shares is None else first.shares
                 self.stages[start + number - numbers.start] = stage._replace(
                     params=0, statistics=0, shares=shares
@@ -304,10 +305,10 @@ class NetworkBuilder(SequentialBuilder):
             Port(names.get(tensor.number, ""), tensor.size, tensor.number) for tensor in (*self.outputs, main)
         )
 
-    def known_tags(self, name: str) -> str:
+    def known_tags(self, name: str, purpose: str) -> str:
         """Return a hint: the most similar tag, or all tags if they are few."""
         if not self.tags:
-            return f"no earlier layer has a tag; put @{name[:50]} after the layer to join with"
+            return f"no earlier layer has a tag; put @{name[:50]} after the layer to {purpose}"
         known = suggestion(name, [tag[:50] for tag in list(self.tags)[-MAX_COMPARED:]])
         return known if len(known) <= MAX_LETTERS else f"{len(self.tags):,} other tags are defined before it"
 
@@ -361,8 +362,19 @@ class NetworkBuilder(SequentialBuilder):
         self.fail(position, layer.text, f"its branches give {shown}; they must have {wanted}")
 
 
+def _learned(stage: Stage) -> tuple[object, ...]:
+    """Return what another stage must have to use the weights of this one."""
+    statistics = stage.layer.statistics(channels_of(stage.input) or 0)
+    return stage.weights, stage.biases, statistics
+
+
 def different_weights(first: Stage, stage: Stage) -> str:
     """Return why a stage cannot use the weights of another one."""
+    if first.weights is None:  # normalization without factors
+        return (
+            f"{first.text} has running statistics of {channels_of(first.input)} channels, but "
+            f"{format_size(stage.input)} has {channels_of(stage.input)}; give it the same number of channels"
+        )
     return (
         f"the weights of {first.text} are {format_size(first.weights or ())} on an input of "
         f"{format_size(first.input)}, but {format_size(stage.input)} needs "

@@ -162,7 +162,8 @@ def first_unread_layer(
                 window = format_size(getattr(axis, "window", 1) for axis in stage.axes or ())
                 why = f": its stride skips them at every side; --ignore-unread-by {window} exempts it"
             where = f"{stage.text} ({stage.place})" if stage.place else stage.text
-            return f"at {side}, {where} never reads {count} of its {axis.side} rows{why}"
+            places = "positions" if len(stage.axes or ()) == 1 else "rows"
+            return f"at {side}, {where} never reads {count} of its {axis.side} {places}{why}"
     return f"at {side}, every row and column is read"
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.command_line import Runner
+from tests.support.command_line import Runner, assert_refused
 
 NET = "in 8x8x4, conv 6 f3 p1, relu, flatten, fc 10"
 WEIGHTS = [(3 * 3 * 4 + 1) * 6 * 4, 0, 0, (384 + 1) * 10 * 4]
@@ -114,3 +114,10 @@ def test_a_single_layer_by_options_has_no_such_table(convcli: Runner) -> None:
         "",
         "convcli: --traffic: needs a network, as in convcli params resnet18 --traffic\n",
     )
+
+
+def test_a_single_layer_has_no_further_costs(convcli: Runner) -> None:
+    for option in (("--train",), ("--traffic",), ("--device", "1T,1G")):
+        assert_refused(
+            convcli("params", "--f", "3", "--c-in", "3", "--c-out", "4", *option), f"{option[0]}: "
+        )

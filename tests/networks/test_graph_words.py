@@ -60,6 +60,13 @@ def test_weights_used_again_count_once_and_work_again() -> None:
     assert all(stage.weights is not None for stage in twice.layers)  # the shapes remain
 
 
+def test_running_statistics_used_again_count_once() -> None:
+    net = network("bn noaffine @a, use @a @b, use @b", (8, 8, 4))
+    assert (net.statistics, [stage.shares for stage in net.layers]) == (8, [None, 0, 0])
+    with pytest.raises(SizeError, match="bn noaffine has running statistics of 4 channels, but 6x6x3 has 3"):
+        network("bn noaffine @a, conv 3 f3, use @a", (8, 8, 4))
+
+
 def test_siamese_branches_share_all_weights() -> None:
     text = """in 32x32x6 @pair
         slice 0:3, 1 x { conv 8 f3 s2, relu, add { conv 8 f1 | } , gap, flatten } @left

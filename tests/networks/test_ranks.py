@@ -567,3 +567,10 @@ def test_the_largest_volumes_can_be_printed() -> None:
     net = network(f"conv {side} f{side // 9}, bn, tconv 1 f{side // 9}", (side, side, side, side))
     assert len(str((net.macs or 0) * 2 * int(LONG))) < 4300
     assert len(str(net)) > 1000
+
+
+def test_padding_for_another_number_of_axes_is_shown_as_typed() -> None:
+    with pytest.raises(
+        SizeError, match=r"p1x1 has 2 sides, but the input 9x9x9x3 is three-dimensional: give p1$"
+    ):
+        network("conv 4 f3 p1x1", (9, 9, 9, 3))

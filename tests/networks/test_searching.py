@@ -114,3 +114,9 @@ def test_branches_are_not_compared_with_each_other() -> None:
 def test_all_tags_of_an_output_are_kept() -> None:
     network = build(parse_spec("in 8x8x3, relu @a @b, conv 3 f1 @c, add @b, cat { relu @d | tanh @e @f }"))
     assert [stage.tags for stage in network.layers] == [("a", "b"), ("c",), (), ("d",), ("e", "f"), ()]
+
+
+def test_the_first_layer_that_skips_parts_of_a_sound() -> None:
+    assert searching.first_unread_layer(read_spec("in 9x2 1d, maxpool f2"), None, 9) == (
+        "at 9, maxpool f2 (line 1, column 12) never reads 1 of its 9 positions"
+    )

@@ -100,9 +100,12 @@ def dense_on_images(network: Network) -> list[tuple[str, str]]:
     """Point out a dense layer of a text that is applied at each pixel, which is seldom intended."""
     for stage in () if network.model_file else network.layers:
         if isinstance(stage.layer, Dense) and prod(stage.input[:-1]) > 1:
-            size = format_size(stage.input[:-1])
+            size, places = format_size(stage.input[:-1]), "positions" if len(stage.input) == 2 else "pixels"
             return [
-                (stage.text, f"is applied at each of {size} pixels; put flatten before it to get one vector")
+                (
+                    stage.text,
+                    f"is applied at each of {size} {places}; put flatten before it to get one vector",
+                )
             ]
     return []
 

@@ -348,7 +348,8 @@ def _rank_error(letter: str, values: tuple[Any, ...], size: Size) -> SizeError:
     else:
         fitting = values[-rank:] if len(values) > rank else values[:1] * (rank - len(values)) + values
     pairs = isinstance(values[0], tuple)
-    typed = format_padding(values) if pairs else format_size(values)
+    amounts = [f"{a}" if a == b else f"{a}:{b}" for a, b in values] if pairs else map(str, values)
+    typed = "x".join(amounts)
     advice = format_padding(fitting) if pairs else format_per_axis(fitting)
     return SizeError(
         f"{letter}{typed}",

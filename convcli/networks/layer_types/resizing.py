@@ -37,7 +37,7 @@ class Upsample(Layer):
             format_per_axis(self.factor or (1, 1)) if self.size is None else f"to {format_size(self.size)}",
         ]
         words += [str(self.mode)] * (self.mode != UpsampleMode.NEAREST)
-        return " ".join(words + ["corners"] * self.align_corners)
+        return " ".join(words + ["corners"] * (self.align_corners and self.mode != UpsampleMode.NEAREST))
 
     def axes(self, size: Size) -> tuple[ResizedAxis, ...]:
         """Return which pixels each output reads."""

@@ -81,6 +81,8 @@ def _parse_crop(text: str) -> object:
 
 
 def _upsample(target: tuple[str, object], **values: object) -> Upsample:
+    if values.get("align_corners") and values.get("mode", UpsampleMode.NEAREST) == UpsampleMode.NEAREST:
+        raise SizeError("corners", "needs bilinear or bicubic: the nearest pixel is the same without it")
     return Upsample(**{target[0]: target[1]}, **values)  # type: ignore[arg-type] # parsed for its attribute
 
 

@@ -111,7 +111,10 @@ def parse_layer(first: Token, words: Sequence[Token], fail: Callable[[Position, 
             f"pad has no filter that {values['padding']} could depend on: give an amount, as in pad 1 or "
             "pad 0:1x0:1",
         )
-    return syntax.create(**values)
+    try:
+        return syntax.create(**values)
+    except SizeError as error:
+        fail(first.position, f"{error.what} {error.why}")
 
 
 def _joined(words: Sequence[Token]) -> Iterator[Token]:
