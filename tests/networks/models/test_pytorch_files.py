@@ -13,7 +13,7 @@ from convcli.networks.models.operations import Model, ModelInput, Operation, Ope
 from convcli.networks.models.pytorch.calls import Reference, Subprogram
 from convcli.networks.models.pytorch.loading import load_pt2
 from convcli.networks.models.pytorch.parsing import parse_program
-from convcli.networks.models.pytorch.rules.windows import channels_last_size
+from convcli.networks.models.shapes import size_without_batch
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 NAMES = sorted(path.stem for path in MODELS.glob("*.pt2"))
@@ -25,7 +25,7 @@ def macs_of(operation: Operation) -> int:
         return operation.macs
     shape = operation.inputs[0].shape or ()
     batch = prod(shape[: int(len(shape) > 1 and operation.channel_axis > 0)])
-    return (operation.layer.macs(channels_last_size(shape, operation.channel_axis)) or 0) * batch
+    return (operation.layer.macs(size_without_batch(shape, operation.channel_axis)) or 0) * batch
 
 
 def counts(model: Model) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ import pytest
 from convcli.networks.models.operations import ModelInput, Operation, OperationKind, Weight
 from convcli.networks.models.pytorch.calls import Call, Program, Reference, Stated
 from convcli.networks.models.pytorch.evaluation import evaluate_program
-from convcli.networks.models.pytorch.rules.windows import channels_last_size
+from convcli.networks.models.shapes import size_without_batch
 
 RECORDINGS = json.loads(
     (Path(__file__).parents[2] / "data" / "models" / "pytorch" / "aten_calls.json").read_text("utf-8")
@@ -63,7 +63,7 @@ def macs_of(operation: Operation) -> int:
         return operation.macs
     shape = operation.inputs[0].shape or ()
     batch = prod(shape[: int(len(shape) > 1 and operation.channel_axis > 0)])
-    return (operation.layer.macs(channels_last_size(shape, operation.channel_axis)) or 0) * batch
+    return (operation.layer.macs(size_without_batch(shape, operation.channel_axis)) or 0) * batch
 
 
 @pytest.mark.parametrize("name", RECORDINGS)

@@ -8,6 +8,7 @@ from convcli.networks.layer_types.elementwise import Pad, PadMode
 from convcli.networks.layer_types.pooling import BlurPool
 from convcli.networks.models.fusing.graph import OperationGraph, common_path
 from convcli.networks.models.operations import Operation, OperationKind
+from convcli.networks.models.shapes import size_without_batch
 
 __all__ = ["blur_pooling"]
 
@@ -23,7 +24,7 @@ def blur_pooling(graph: OperationGraph, operation: Operation) -> Operation | Non
     shape = padding.inputs[0].shape
     if shape is None or not 0 < axis < len(shape) or not layer.groups == layer.filters == shape[axis]:
         return None
-    size = (*shape[1:axis], *shape[axis + 1 :], shape[axis])
+    size = size_without_batch(shape, axis)
     blur = BlurPool(window=layer.window, stride=layer.stride)
     try:
         padded, blurred = padding.layer.axes(size), blur.axes(size)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from math import prod
 
 from convcli.networks.layer_types.resizing import Upsample
+from convcli.networks.models.einsum import read_einsum
 from convcli.networks.models.keras.configuration import as_mapping, as_number
 from convcli.networks.models.keras.merging import broadcast, concatenate
 from convcli.networks.models.keras.pooling import interpolation_mode
@@ -159,18 +160,11 @@ def _matmul(call: LayerCall) -> Array:
 def _einsum(call: LayerCall) -> Array:
     equation = call.value("subscripts", "equation", position=0)
     arrays = call.inputs
-    operands, arrow, result = str(equation).replace(" ", "").partition("->")
-    terms = operands.split(",")
-    lengths: dict[str, int] = {}
-    fits = bool(arrow) and "." not in operands and len(terms) == len(arrays)
-    if fits:
-        for term, array in zip(terms, arrays, strict=True):
-            fits = fits and len(term) == len(call.shape(array))
-            lengths.update(zip(term, call.shape(array), strict=False))
-    if not fits or not set(result) <= set(lengths):
+    try:
+        einsum = read_einsum(str(equation), [call.shape(array) for array in arrays])
+    except ValueError:
         return call.emit(OperationKind.UNKNOWN, arrays, None)
-    macs = prod(lengths.values()) if len(arrays) > 1 else 0
-    return call.emit(OperationKind.MATMUL, arrays, tuple(lengths[letter] for letter in result), macs=macs)
+    return call.emit(OperationKind.MATMUL, arrays, einsum.shape, macs=einsum.macs)
 
 
 def _resize(call: LayerCall) -> Array:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from convcli.networks.models.keras.configuration import as_number
 from convcli.networks.models.keras.recording import LayerCall, ShapeUnknown
 from convcli.networks.models.operations import Array, OperationKind, Shape
+from convcli.networks.models.shapes import broadcast_shape
 from convcli.sizes.text import format_size
 
 __all__ = ["MERGING", "broadcast", "concatenate", "join"]
@@ -18,13 +19,10 @@ def broadcast(call: LayerCall, shapes: Sequence[Shape]) -> Shape:
     SizeError
         They do not fit.
     """
-    rank = max(map(len, shapes))
-    padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
-    result = tuple(max(sides) for sides in zip(*padded, strict=True))
-    for shape in padded:
-        if any(side not in (1, wanted) for side, wanted in zip(shape, result, strict=True)):
-            shown = " and ".join(format_size(each[1:]) for each in shapes)
-            call.fail(f"joins arrays of {shown}, which must be equal, or 1 where they are not")
+    result = broadcast_shape(*shapes)
+    if result is None:
+        shown = " and ".join(format_size(each[1:]) for each in shapes)
+        call.fail(f"joins arrays of {shown}, which must be equal, or 1 where they are not")
     return result
 
 

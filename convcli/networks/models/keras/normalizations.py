@@ -5,8 +5,9 @@ from math import prod
 
 from convcli.networks.layer_types.elementwise import Normalization, NormalizationKind, Prelu, Scale
 from convcli.networks.layer_types.file_operation import FileOperation
-from convcli.networks.models.keras.recording import LayerCall, channels_last
+from convcli.networks.models.keras.recording import LayerCall
 from convcli.networks.models.operations import Array, OperationKind, Weight
+from convcli.networks.models.shapes import size_without_batch
 
 __all__ = ["NORMALIZATIONS"]
 
@@ -67,7 +68,7 @@ def _normalize(
             type=kind, groups=groups, affine=bool(learned), bias=len(learned) > 1
         )
     else:
-        size = channels_last(shape, axes[-1])
+        size = size_without_batch(shape, axes[-1])
         layer = FileOperation(
             type=str(kind), size=size, parameters=sum(weight.elements for weight in learned)
         )
@@ -131,7 +132,7 @@ def _prelu(call: LayerCall) -> Array:
         axis = sides.index(max(sides)) + 1
         layer = Prelu(per_channel=True)
     else:
-        layer = FileOperation(type="prelu", size=channels_last(shape, axis), parameters=prod(sides))
+        layer = FileOperation(type="prelu", size=size_without_batch(shape, axis), parameters=prod(sides))
     return call.emit(
         OperationKind.LAYER,
         [call.input],

@@ -13,6 +13,7 @@ from convcli.networks.layer_types.elementwise import (
 from convcli.networks.models.keras.configuration import as_mapping, as_number, shown
 from convcli.networks.models.keras.recording import Arrays, LayerCall
 from convcli.networks.models.operations import Array, OperationKind, Shape
+from convcli.networks.models.shapes import fitted_shape
 
 __all__ = [
     "REARRANGING",
@@ -37,13 +38,11 @@ def _resolved_shape(call: LayerCall, elements: int, wanted: object) -> Shape:
     sides = call.integers(wanted, "shape")
     if any(side < -1 for side in sides) or sides.count(-1) > 1:
         call.fail(f"is reshaped to {shown(wanted)}; only one side may be -1")
-    known = prod(side for side in sides if side != -1)
-    if -1 in sides and known and elements % known == 0:
-        return tuple(elements // known if side == -1 else side for side in sides)
-    if known != elements or -1 in sides:
-        text = "x".join(map(str, sides))
+    fitted = fitted_shape((elements,), sides)
+    if fitted is None:
+        known, text = prod(side for side in sides if side != -1), "x".join(map(str, sides))
         call.fail(f"makes {text} of {elements} values, which is {known}{' times a number' * (-1 in sides)}")
-    return tuple(sides)
+    return fitted
 
 
 def _flatten(call: LayerCall) -> Array:

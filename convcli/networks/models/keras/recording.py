@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from convcli.errors import SizeError, SpecError
-from convcli.networks.layer_types.base import Layer, Size
+from convcli.networks.layer_types.base import Layer
 from convcli.networks.layer_types.elementwise import Elementwise, ElementwiseKind
 from convcli.networks.models.keras.configuration import Config, LayerConfig, as_mapping, shown
 from convcli.networks.models.operations import Array, Operation, OperationKind, Shape, Weight
+from convcli.networks.models.shapes import shape_in_file, size_without_batch
 from convcli.sizes.text import format_size
 
-__all__ = ["Arrays", "LayerCall", "Recorder", "ShapeUnknown", "arrays_in", "channels_last"]
+__all__ = ["Arrays", "LayerCall", "Recorder", "ShapeUnknown", "arrays_in"]
 
 MAX_OPERATIONS = 500_000  # a shared model that calls shared models, ... has exponentially many
 MAX_ELEMENTS = 2**63
@@ -229,19 +230,14 @@ class LayerCall(NamedTuple):
             The layer is impossible on the array.
         """
         shape = self.shape(array)
-        size = channels_last(shape, channel_axis)
+        size = size_without_batch(shape, channel_axis)
         try:
             output = layer.output(size)
         except SizeError as error:
             raise SizeError(
                 f"{self.path}, {layer.text} on {format_size(size)}", f"{error.what} {error.why}"
             ) from None
-        sides = (shape[0], *output)
-        made = (
-            sides
-            if channel_axis == len(shape) - 1
-            else (*sides[:channel_axis], sides[-1], *sides[channel_axis:-1])
-        )
+        made = shape_in_file(output, channel_axis, shape)
         return self.emit(
             OperationKind.LAYER, [array], made, weights, source, layer=layer, channel_axis=channel_axis
         )
@@ -314,17 +310,6 @@ def arrays_in(value: object) -> Iterator[Array]:
     elif isinstance(value, dict):
         for item in value.values():
             yield from arrays_in(item)
-
-
-def channels_last(shape: Shape, channel_axis: int) -> Size:
-    """Return the size of an array: without the batch, channels last.
-
-    Examples
-    --------
-    >>> channels_last((1, 64, 14, 15), 1), channels_last((1, 14, 15, 64), 3)
-    ((14, 15, 64), (14, 15, 64))
-    """
-    return (*shape[1:channel_axis], *shape[channel_axis + 1 :], shape[channel_axis])
 
 
 def _without_tuples(value: object) -> object:

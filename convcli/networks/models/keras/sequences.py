@@ -15,8 +15,9 @@ from typing import Any
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.models.keras.configuration import Config, as_mapping, read_layer
 from convcli.networks.models.keras.convolutions import channel_axis, dense, named_padding, rank_of_class
-from convcli.networks.models.keras.recording import Arrays, LayerCall, channels_last
+from convcli.networks.models.keras.recording import Arrays, LayerCall
 from convcli.networks.models.operations import Array, OperationKind, Shape, Weight
+from convcli.networks.models.shapes import size_without_batch
 from convcli.sizes.text import NamedPadding
 
 __all__ = ["SEQUENCES", "bidirectional"]
@@ -106,7 +107,7 @@ def _convolutional(call: LayerCall) -> Arrays:
         dilation=dilation,
         padding=named_padding(call),
     )
-    size = channels_last(image, axis - 1)
+    size = size_without_batch(image, axis - 1)
     output = layer.output(size)
     state = Convolution(
         filters=4 * filters,

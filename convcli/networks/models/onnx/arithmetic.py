@@ -9,8 +9,9 @@ from operator import mul
 from convcli.networks.models.onnx.tensors import Number
 from convcli.networks.models.onnx.values import MAX_FOLDED
 from convcli.networks.models.operations import Shape
+from convcli.networks.models.shapes import broadcast_shape
 
-__all__ = ["BINARY", "UNARY", "broadcast_shape", "elementwise", "expand", "reduce", "strided", "strides_of"]
+__all__ = ["BINARY", "UNARY", "elementwise", "expand", "reduce", "strided", "strides_of"]
 
 Numbers = tuple[Number, ...]
 MAX_INTEGER = 1 << 63
@@ -41,25 +42,6 @@ def strided(numbers: Numbers, shape: Shape, strides: Sequence[int], offset: int 
         steps = [index * stride for index in range(side)]
         places = [place + step for place in places for step in steps]
     return tuple([numbers[place] for place in places])
-
-
-def broadcast_shape(*shapes: Shape) -> Shape | None:
-    """Return the common shape of tensors as numpy broadcasts them; None if there is none.
-
-    Examples
-    --------
-    >>> broadcast_shape((8, 1, 6), (7, 1)), broadcast_shape((2,), (3,))
-    ((8, 7, 6), None)
-    """
-    rank = max(map(len, shapes), default=0)
-    result = [1] * rank
-    for shape in shapes:
-        for axis, side in enumerate(shape, rank - len(shape)):
-            if side != 1:
-                if result[axis] not in (1, side):
-                    return None
-                result[axis] = side
-    return tuple(result)
 
 
 def expand(numbers: Numbers, shape: Shape, target: Shape) -> Numbers:

@@ -7,12 +7,13 @@ from math import prod
 from typing import Any, NoReturn
 
 from convcli.errors import SizeError, SpecError
-from convcli.networks.layer_types.base import Layer, Size
+from convcli.networks.layer_types.base import Layer
 from convcli.networks.models.onnx.file import Attribute, Node
 from convcli.networks.models.onnx.names import module_name
 from convcli.networks.models.onnx.tensors import MAX_RANK, Number
 from convcli.networks.models.onnx.values import Value, computed, folded
 from convcli.networks.models.operations import Array, Operation, OperationKind, Shape, Weight
+from convcli.networks.models.shapes import shape_in_file, size_without_batch
 from convcli.sizes.text import format_size
 
 __all__ = ["Call", "Recorder", "Results", "Rule", "UnknownNumbersError", "format_shape", "side_outputs"]
@@ -301,15 +302,14 @@ class Call:
         """
         if len(shape) < 2:
             self.fail(f"needs a batch and channels, not the shape {format_shape(shape)}")
-        size: Size = (*shape[1:channel_axis], *shape[channel_axis + 1 :], shape[channel_axis])
+        size = size_without_batch(shape, channel_axis)
         try:
             output = layer.output(size)
         except SizeError as error:
             raise SizeError(
                 f"node {self.node.title} on {format_size(size)}", f"{error.what} {error.why}"
             ) from None
-        sides, channels = output[:-1], output[-1]
-        return (shape[0], *sides[: channel_axis - 1], channels, *sides[channel_axis - 1 :])
+        return shape_in_file(output, channel_axis, shape)
 
     def view(
         self,

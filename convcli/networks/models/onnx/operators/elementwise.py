@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from convcli.networks.layer_types.elementwise import Elementwise, Prelu
-from convcli.networks.models.onnx.arithmetic import BINARY, UNARY, broadcast_shape, elementwise
+from convcli.networks.models.onnx.arithmetic import BINARY, UNARY, elementwise
 from convcli.networks.models.onnx.call import Call, Results, Rule
 from convcli.networks.models.onnx.tensors import Number
 from convcli.networks.models.onnx.values import Value, computed, folded
 from convcli.networks.models.operations import OperationKind, Shape
+from convcli.networks.models.shapes import broadcast_shape
 
 __all__ = ["LAYERS", "RULES", "arithmetic", "joined_shape"]
 

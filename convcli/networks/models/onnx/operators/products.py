@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from math import prod
 
 from convcli.networks.layer_types.dense import Dense
-from convcli.networks.models.onnx.arithmetic import broadcast_shape
+from convcli.networks.models.einsum import read_einsum
 from convcli.networks.models.onnx.call import Call, Results, Rule
 from convcli.networks.models.onnx.values import Value
 from convcli.networks.models.operations import OperationKind, Shape, Weight
+from convcli.networks.models.shapes import broadcast_shape
 
 __all__ = ["RULES", "multiply_matrices"]
 
@@ -126,70 +127,26 @@ def packed_matrix_product(call: Call) -> Results:
     return _dense(call, data, units, (*shape[:-1], units), len(shape) - 1, weights, bias=False)
 
 
-# Einsum ---------------------------------------------------------------------------------------------------
-
-
 def einsum(call: Call) -> Results:
     """Einsum: of two tensors a product, of one a transpose or a sum."""
-    text = call.text("equation").replace(" ", "")
-    terms, arrow, output = text.partition("->")
-    operands = terms.split(",")
-    if len(operands) != len(call.inputs) or not operands:
-        call.fail(f"equation {text[:50]!r} is not for {len(call.inputs)} inputs")
-    sides: dict[str, int] = {}
-    labels: list[list[str]] = []
-    for index, operand in enumerate(operands):
-        shape = call.shape(index)
-        names = _labels(operand, len(shape))
-        if len(names) != len(shape):
-            call.fail_size(f"equation {text[:50]!r} does not fit", shape)
-        labels.append(names)
-        for name, side in zip(names, shape, strict=True):
-            if sides.setdefault(name, side) not in (side, 1) and side != 1:
-                call.fail_size(f"equation {text[:50]!r}: {name} is {sides[name]} and {side}", shape)
-            sides[name] = max(sides[name], side)
-    flat = [name for names in labels for name in names]
-    dots = sorted({name for name in flat if len(name) > 1})
-    if arrow:
-        result = [part for name in _labels_of_text(output) for part in (dots if name == "..." else [name])]
-    else:
-        result = dots + sorted(name for name in set(flat) - set(dots) if flat.count(name) == 1)
-    if any(name not in sides for name in result):
-        call.fail(f"equation {text[:50]!r} makes axes that no input has")
-    return _contracted(call, labels, result, sides)
-
-
-def _labels_of_text(text: str) -> list[str]:
-    before, dots, after = text.partition("...")
-    return [*before, *([dots] if dots else []), *after]
-
-
-def _labels(text: str, rank: int) -> list[str]:
-    """Return a name for each axis; those of `...` are counted from the last."""
-    names = _labels_of_text(text)
-    missing = rank - (len(names) - names.count("..."))
-    filled = [f"...{place:02}" for place in range(64 - max(missing, 0), 64)]
-    return [part for name in names for part in (filled if name == "..." else [name])]
-
-
-def _contracted(call: Call, labels: list[list[str]], result: list[str], sides: dict[str, int]) -> Results:
-    shape = tuple(sides[name] for name in result)
+    shapes = [call.shape(index) for index in range(len(call.inputs))]
+    try:
+        einsum = read_einsum(call.text("equation"), shapes)
+    except ValueError as error:
+        call.fail_size(f"{error}", *shapes[:8])
     data = call.input()
-    if len(labels) == 1:
-        if sorted(labels[0]) == sorted(result):
-            permutation = tuple(labels[0].index(name) for name in result)
-            return call.view(OperationKind.TRANSPOSE, shape, data, lambda _: (), permutation=permutation)
-        return call.emit(OperationKind.OTHER, shape, function="einsum")
-    if len(labels) == 2 and call.input(1).is_constant and not data.is_constant:
-        names, factor = labels
-        shared = [name for name in names if name in factor]
-        units = [name for name in factor if name not in names]
-        # A dense layer over the last axis, whose outputs are the last axis of the result.
-        if shared == names[-1:] and len(factor) == 2 and result == [*names[:-1], *units]:
-            weights = call.input(1).weights
-            return _dense(call, data, sides[units[0]], shape, len(names) - 1, weights, bias=False)
-    macs = prod(sides.values()) * (len(labels) - 1)
-    return call.emit(OperationKind.MATMUL, shape, macs=macs)
+    if len(shapes) == 1:
+        (labels,) = einsum.operands
+        if sorted(labels) == sorted(einsum.result):
+            permutation = tuple(labels.index(label) for label in einsum.result)
+            return call.view(
+                OperationKind.TRANSPOSE, einsum.shape, data, lambda _: (), permutation=permutation
+            )
+        return call.emit(OperationKind.OTHER, einsum.shape, function="einsum")
+    if einsum.units is not None and call.input(1).is_constant and not data.is_constant:
+        weights = call.input(1).weights
+        return _dense(call, data, einsum.units, einsum.shape, len(shapes[0]) - 1, weights, bias=False)
+    return call.emit(OperationKind.MATMUL, einsum.shape, macs=einsum.macs)
 
 
 RULES: dict[str, Rule] = {

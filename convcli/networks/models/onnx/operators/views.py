@@ -5,11 +5,12 @@ from itertools import pairwise
 from math import prod
 
 from convcli.networks.layer_types.elementwise import Pad, PadMode
-from convcli.networks.models.onnx.arithmetic import broadcast_shape, expand, strided, strides_of
+from convcli.networks.models.onnx.arithmetic import expand, strided, strides_of
 from convcli.networks.models.onnx.call import Call, Results, Rule
 from convcli.networks.models.onnx.tensors import Number
 from convcli.networks.models.onnx.values import MAX_FOLDED, Value, folded
 from convcli.networks.models.operations import OperationKind, Shape
+from convcli.networks.models.shapes import broadcast_shape, fitted_shape
 
 __all__ = ["RULES", "concatenate", "cut", "drop_axis"]
 
@@ -29,18 +30,11 @@ def reshape(call: Call) -> Results:
         if any(side == 0 and axis >= len(shape) for axis, side in enumerate(asked)):
             call.fail_size(f"reshape to {list(asked)} keeps sides that it does not have", shape)
         asked = tuple(shape[axis] if side == 0 else side for axis, side in enumerate(asked))
-    return _reshaped(call, data, _with_rest(call, shape, asked))
-
-
-def _with_rest(call: Call, shape: Shape, asked: Shape) -> Shape:
-    """Replace -1 by the side that remains."""
-    elements, known = prod(shape), prod(side for side in asked if side != -1)
-    if asked.count(-1) == 1 and known > 0 and elements % known == 0:
-        asked = tuple(elements // known if side == -1 else side for side in asked)
-    if min(asked, default=0) < 0 or prod(asked) != elements:
+    fitted = fitted_shape(shape, asked)
+    if fitted is None:
         text = " x ".join(map(str, asked))
-        call.fail_size(f"cannot be reshaped to {text}: it has {elements} values", shape)
-    return asked
+        call.fail_size(f"cannot be reshaped to {text}: it has {prod(shape)} values", shape)
+    return _reshaped(call, data, fitted)
 
 
 def _reshaped(call: Call, data: Value, shape: Shape) -> Value:

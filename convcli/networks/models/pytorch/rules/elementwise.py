@@ -9,6 +9,7 @@ from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.views import sliced
 from convcli.networks.models.pytorch.steps import Tensor, UnknownSize, shape_text
+from convcli.networks.models.shapes import broadcast_shape
 
 if TYPE_CHECKING:
     from convcli.networks.models.operations import Shape
@@ -83,17 +84,13 @@ OTHERS = (
 
 def broadcast(step: Step, *shapes: Shape | None) -> Shape:
     """Return the shape of an elementwise result, where axes of length 1 are repeated."""
-    output: tuple[int, ...] = ()
-    for shape in shapes:
-        if shape is None:
-            raise UnknownSize
-        rank = max(len(output), len(shape))
-        first, second = ((1,) * (rank - len(each)) + each for each in (output, shape))
-        if any(a != b and 1 not in (a, b) for a, b in zip(first, second, strict=True)):
-            step.impossible(
-                f"sizes {shape_text(output)} and {shape_text(shape)} differ along an axis: neither is 1"
-            )
-        output = tuple(b if a == 1 else a for a, b in zip(first, second, strict=True))
+    known = [shape for shape in shapes if shape is not None]
+    if len(known) < len(shapes):
+        raise UnknownSize
+    output = broadcast_shape(*known)
+    if output is None:
+        sizes = " and ".join(map(shape_text, dict.fromkeys(known)))
+        step.impossible(f"sizes {sizes} differ along an axis: neither is 1")
     return output
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convcli.networks.layer_types.dense import Dense
+from convcli.networks.models.einsum import read_einsum
 from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.elementwise import broadcast
@@ -134,62 +135,17 @@ def einsum(step: Step) -> Tensor:
     tensors = step.tensors("tensors" if "tensors" in step.arguments else "operands")
     if not isinstance(equation, str):
         step.fail("needs an equation")
-    left, arrow, right = equation.replace(" ", "").partition("->")
-    terms = left.split(",")
-    if len(terms) != len(tensors):
-        step.fail(f"has {len(tensors)} tensors for the equation {equation[:100]}")
-    sizes: dict[str, int] = {}
-    labels = [_labels(step, term, tensor, sizes) for term, tensor in zip(terms, tensors, strict=True)]
-    dots = sorted(label for label in sizes if label.startswith("."))
-    if arrow:
-        output = _expanded_dots(right, dots)
-    else:
-        counts = [label for term in labels for label in term]
-        output = dots + sorted(x for x in sizes if counts.count(x) == 1 and not x.startswith("."))
-    if any(label not in sizes for label in output):
-        step.fail(f"has labels in its result that no tensor has: {equation[:100]}")
-    shape = tuple(sizes[label] for label in output)
-    kept = set(labels[0])
-    macs = 0
-    for at, term in enumerate(labels[1:], start=1):
-        needed = set(output).union(*labels[at + 1 :])
-        # Labels that only one of both has are summed before they are multiplied.
-        used = {x for x in kept | set(term) if x in needed or (x in kept and x in term)}
-        macs += elements(tuple(sizes[label] for label in used))
-        kept = used & needed
+    try:
+        einsum = read_einsum(equation, [tensor.shape or () for tensor in tensors])
+    except ValueError as error:
+        step.impossible(f"{error}")
     if len(tensors) == 1:
-        return step.other(tensors, shape)
+        return step.other(tensors, einsum.shape)
     last = tensors[-1]
-    is_dense = (
-        len(tensors) == 2 and last.number is None and last.weights and len(labels[1]) == 2
-        and labels[0][:-1] == output[:-1] and {labels[0][-1], output[-1]} == set(labels[1])
-        and labels[0][-1] != output[-1]
-    )  # fmt: skip
-    if is_dense:
-        return dense(step, tensors[0], shape[-1], sizes[labels[0][-1]], last, None)
-    return step.emit(OperationKind.MATMUL, tensors, shape, macs=macs, is_work=True)
-
-
-def _expanded_dots(term: str, dots: list[str]) -> list[str]:
-    before, ellipsis, after = term.partition("...")
-    return [*before, *(dots if ellipsis else []), *after]
-
-
-def _labels(step: Step, term: str, tensor: Tensor, sizes: dict[str, int]) -> list[str]:
-    """Return a tensor's labels, those of ``...`` counted from the last, and keep the lengths of its axes."""
-    shape = tensor.shape or ()
-    count = len(shape) - len(term.replace("...", ""))
-    # Labels of an ellipsis are counted from its last axis, where shorter ones align; they sort in order.
-    dots = [f".{99 - at:02}" for at in range(count - 1, -1, -1)]
-    labels = _expanded_dots(term, dots)
-    if len(labels) != len(shape):
-        step.fail(f"has a tensor of {len(shape)} axes for {term[:100]}")
-    for label, side in zip(labels, shape, strict=True):
-        if sizes.setdefault(label, side) != side:
-            if 1 not in (sizes[label], side):
-                step.impossible(f"axis {label} is {sizes[label]} in one tensor and {side} in another")
-            sizes[label] = max(sizes[label], side)
-    return labels
+    if einsum.units is not None and last.number is None and last.weights:
+        inputs = einsum.lengths[einsum.operands[0][-1]]
+        return dense(step, tensors[0], einsum.units, inputs, last, None)
+    return step.emit(OperationKind.MATMUL, tensors, einsum.shape, macs=einsum.macs, is_work=True)
 
 
 # Rows of weights ------------------------------------------------------------------------------------------

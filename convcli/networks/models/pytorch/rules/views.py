@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.steps import Tensor, elements, shape_text
+from convcli.networks.models.shapes import fitted_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,13 +68,12 @@ def _fitted(step: Step, shape: Shape, sides: list[int]) -> Shape:
     known = elements(tuple(side for side in sides if side != -1))
     if sides.count(-1) > 1 or min(sides, default=0) < -1:
         step.fail(f"cannot take the shape {sides}")
-    if -1 in sides and known and count % known == 0:
-        sides = [count // known if side == -1 else side for side in sides]
-    if -1 in sides or elements(tuple(sides)) != count:
+    fitted = fitted_shape(shape, sides)
+    if fitted is None:
         target = "x".join("?" if side == -1 else str(side) for side in sides) or "a number"
         fits = f"is a multiple of {known:,}" if -1 in sides else f"{known:,} values"
         step.impossible(f"cannot reshape {shape_text(shape)} ({count:,} values) to {target} ({fits})")
-    return tuple(sides)
+    return fitted
 
 
 @rule("view_as", "reshape_as")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from convcli.errors import SizeError
@@ -12,6 +13,7 @@ from convcli.networks.layer_types.pooling import AdaptiveKind, AdaptivePooling, 
 from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.steps import Tensor, shape_text
+from convcli.networks.models.shapes import shape_in_file, size_without_batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,21 +22,9 @@ if TYPE_CHECKING:
     from convcli.networks.models.operations import Shape
     from convcli.networks.models.pytorch.steps import Step
 
-__all__ = ["channels_last_size", "emit_layer"]
+__all__ = ["emit_layer"]
 
 PAD_MODES = {"constant": PadMode.ZERO, "reflect": PadMode.MIRROR, "replicate": PadMode.EDGE}
-
-
-def channels_last_size(shape: Shape, axis: int) -> Shape:
-    """Return the size of an array as convcli states it: without what is before the sides, channels last.
-
-    Examples
-    --------
-    >>> channels_last_size((1, 3, 224, 224), 1), channels_last_size((8, 56, 56, 96), 3)
-    ((224, 224, 3), (56, 56, 96))
-    """
-    first = 1 if len(shape) > 1 and axis != 0 else 0
-    return (*(side for at, side in enumerate(shape) if at >= first and at != axis), shape[axis])
 
 
 def emit_layer(
@@ -50,14 +40,11 @@ def emit_layer(
     `others` are tensors that it reads, too.
     """
     shape = tensor.shape or ()
-    output = _measured(step, layer, channels_last_size(shape, axis))
-    first = 1 if len(shape) > 1 and axis != 0 else 0
-    sides = list(output[:-1])
-    sides.insert(axis - first, output[-1])
+    output = _measured(step, layer, size_without_batch(shape, axis))
     return step.emit(
         OperationKind.LAYER,
         [tensor, *others],
-        (*shape[:first], *sides),
+        shape_in_file(output, axis, shape),
         layer=layer,
         channel_axis=axis,
         **fields,
@@ -136,10 +123,10 @@ def _convolution(step: Step, name: str, kernel: Tensor, rank: int, *, is_transpo
 
 def _computed_convolution(step: Step, layer: Layer, image: Tensor, axis: int, others: list[Tensor]) -> Tensor:
     """Add a convolution whose kernel is computed from the input: a product of two arrays."""
-    output = _measured(step, layer, channels_last_size(image.shape or (), axis))
-    batch = (image.shape or ())[:axis]
-    shape = (*batch, output[-1], *output[:-1])
-    macs = (layer.macs(channels_last_size(image.shape or (), axis)) or 0) * (batch[0] if batch else 1)
+    given = image.shape or ()
+    size = size_without_batch(given, axis)
+    shape = shape_in_file(_measured(step, layer, size), axis, given)
+    macs = (layer.macs(size) or 0) * prod(given[:axis])
     return step.emit(OperationKind.MATMUL, [image, *others], shape, macs=macs, is_work=True)
 
 
@@ -170,14 +157,15 @@ def convolve_deformed(step: Step) -> Tensor:
         dilation=dilation,
         groups=step.integer("groups", step.integer("weight_groups", 1)),
     )
-    size = channels_last_size(image.shape or (), axis)
-    output, batch = _measured(step, layer, size), (image.shape or ())[:axis]
+    given = image.shape or ()
+    size = size_without_batch(given, axis)
+    output = shape_in_file(_measured(step, layer, size), axis, given)
     others = [step.tensor(name) for name in ("offset", "mask", "bias") if step.has(name)]
-    macs = (layer.macs(size) or 0) * (batch[0] if batch else 1)
+    macs = (layer.macs(size) or 0) * prod(given[:axis])
     return step.emit(
         OperationKind.OTHER,
         [image, kernel, *others],
-        (*batch, output[-1], *output[:-1]),
+        output,
         macs=macs,
         is_work=True,
     )
@@ -190,6 +178,10 @@ def convolve_deformed(step: Step) -> Tensor:
 def pool(step: Step) -> Tensor:
     """Pooling with a window."""
     rank = int(step.source[-2])
+    return _pooling(step, rank, PoolingKind.MAX if "max" in step.source else PoolingKind.AVERAGE)
+
+
+def _pooling(step: Step, rank: int, kind: PoolingKind) -> Tensor:
     image, axis = _image(step, "self", rank)
     window = tuple(step.integers("kernel_size", count=rank))
     layer = Pooling(
@@ -198,7 +190,7 @@ def pool(step: Step) -> Tensor:
         padding=_padding(step, rank, window, window),
         dilation=tuple(step.integers("dilation", [1] * rank, rank)),
         ceil=step.flag("ceil_mode"),
-        type=PoolingKind.MAX if "max" in step.source else PoolingKind.AVERAGE,
+        type=kind,
     )
     return emit_layer(step, layer, image, axis)
 
@@ -206,17 +198,7 @@ def pool(step: Step) -> Tensor:
 @rule("max_pool1d_with_indices", "max_pool2d_with_indices", "max_pool3d_with_indices")
 def pool_with_indices(step: Step) -> tuple[Tensor, Tensor]:
     """Maximum pooling that also returns the positions of the maxima."""
-    rank = int(step.source[len("aten.max_pool")])
-    image, axis = _image(step, "self", rank)
-    window = tuple(step.integers("kernel_size", count=rank))
-    layer = Pooling(
-        window=window,
-        stride=tuple(step.integers("stride", window, rank)),
-        padding=_padding(step, rank, window, window),
-        dilation=tuple(step.integers("dilation", [1] * rank, rank)),
-        ceil=step.flag("ceil_mode"),
-    )
-    output = emit_layer(step, layer, image, axis)
+    output = _pooling(step, int(step.source[len("aten.max_pool")]), PoolingKind.MAX)
     return output, Tensor(output.shape, output.number, "int64")
 
 

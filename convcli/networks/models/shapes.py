@@ -1,0 +1,72 @@
+"""Rules about the shapes of arrays in model files, which are the same in every format.
+
+Shapes are those of the file: the batch first, the channels where the format puts them.
+"""
+
+from collections.abc import Sequence
+from math import prod
+
+from convcli.networks.layer_types.base import Size
+from convcli.networks.models.operations import Shape
+
+__all__ = ["broadcast_shape", "fitted_shape", "shape_in_file", "size_without_batch"]
+
+
+def broadcast_shape(*shapes: Shape) -> Shape | None:
+    """Return the common shape of arrays as numpy broadcasts them; None if there is none.
+
+    Examples
+    --------
+    >>> broadcast_shape((8, 1, 6), (7, 1)), broadcast_shape((2,), (3,))
+    ((8, 7, 6), None)
+    """
+    rank = max(map(len, shapes), default=0)
+    result = [1] * rank
+    for shape in shapes:
+        for axis, side in enumerate(shape, rank - len(shape)):
+            if side != 1:
+                if result[axis] not in (1, side):
+                    return None
+                result[axis] = side
+    return tuple(result)
+
+
+def fitted_shape(shape: Shape, sides: Sequence[int]) -> Shape | None:
+    """Return the shape that a reshape makes: one side may be -1, the one that fits; None if none does.
+
+    Examples
+    --------
+    >>> fitted_shape((1, 512, 7, 7), (1, -1)), fitted_shape((2, 3), (4, -1)), fitted_shape((2, 3), (7,))
+    ((1, 25088), None, None)
+    """
+    elements, known = prod(shape), prod(side for side in sides if side != -1)
+    if list(sides).count(-1) == 1 and known > 0 and elements % known == 0:
+        sides = [elements // known if side == -1 else side for side in sides]
+    return tuple(sides) if min(sides, default=0) >= 0 and prod(sides) == elements else None
+
+
+def size_without_batch(shape: Shape, channel_axis: int) -> Size:
+    """Return the size of an array as convcli states it: without the batch, channels last.
+
+    If the channels are the first axis, there is no batch.
+
+    Examples
+    --------
+    >>> size_without_batch((1, 64, 14, 15), 1), size_without_batch((8, 14, 15, 64), 3)
+    ((14, 15, 64), (14, 15, 64))
+    """
+    first = min(channel_axis, 1)
+    return (*shape[first:channel_axis], *shape[channel_axis + 1 :], shape[channel_axis])
+
+
+def shape_in_file(size: Size, channel_axis: int, like: Shape) -> Shape:
+    """Return the shape of a layer's output, with the batch of its input and the channels where those are.
+
+    Examples
+    --------
+    >>> shape_in_file((7, 8, 64), 1, (1, 3, 14, 16)), shape_in_file((7, 8, 64), 3, (1, 14, 16, 3))
+    ((1, 64, 7, 8), (1, 7, 8, 64))
+    """
+    first = min(channel_axis, 1)
+    before = channel_axis - first
+    return (*like[:first], *size[:before], size[-1], *size[before:-1])
