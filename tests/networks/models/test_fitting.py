@@ -194,3 +194,12 @@ def _json(value: object) -> str:
     import json
 
     return json.dumps(value)
+
+
+def test_a_bias_of_one_number_fits() -> None:
+    text = "in 9x9x1, bn, conv 1 f3, flatten, fc 1"
+    assert fitted(text, *in_torch(text)).fits
+    wrong = [(name, (2,) if name == "3.bias" else shape) for name, shape in in_torch(text)]
+    assert [str(each) for each in fitted(text, *wrong).mismatches] == [
+        "3.bias is 2, but fc 1 (line 1, column 35) needs 1"
+    ]

@@ -297,8 +297,9 @@ class _Fitter:
                 places[_squeezed(module.kernel.shape), bias if with_bias else None].append(place)
         for index in self._open():
             needed = self._needed[index]
+            bias = None if needed.bias is None else _squeezed(needed.bias)
             for kernel in needed.kernels:
-                waiting = places.get((_squeezed(kernel), needed.bias if with_bias else None))
+                waiting = places.get((_squeezed(kernel), bias if with_bias else None))
                 if waiting:
                     place = waiting.popleft()
                     module = self._modules[place]
