@@ -227,3 +227,9 @@ def test_outputs_on_the_command_line(convcli: Runner) -> None:
     assert [layer["reads"] for layer in record["layers"]] == [[0], [1], [1]]
     assert convcli("shape", "--n", "8x8x3", spec, "--last").out == "3x3x4\n"
     assert "out: conv 2 f1 @side" in params_table(network(spec, (8, 8, 3))).as_text()
+
+
+@pytest.mark.parametrize("text", ["in 8x8x3, out { }", "in 8x8x3 @x, from @x"])
+def test_outputs_alone_make_no_network(text: str) -> None:
+    with pytest.raises(SpecError, match="line 1, column 1: there are no layers"):
+        read_spec(text)

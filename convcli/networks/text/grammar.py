@@ -102,7 +102,7 @@ class _Parser:
             self.index += 1
             size, tags = self.input(first)
         items = self.items(None, 0)
-        if not items:
+        if not _count_layers(items):
             self.fail(first.position, "there are no layers; write some, for example: conv 6 f5, maxpool f2")
         self.check_count_layers(items)
         return Spec(size, items, self.source, tags)
