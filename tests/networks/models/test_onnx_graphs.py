@@ -437,6 +437,8 @@ def test_recurrent_layers_cost_what_the_formula_says(
         outside,
         (batch, directions, hidden) if layout else (directions, batch, hidden),
     ]
+    if layout:  # a row of the table shows the directions side by side, as other formats have them
+        assert lower(found).layers[0].output == (steps, directions * hidden)
     first = found.operations[0]
     assert (first.kind, first.function) == (K.RECURRENT, operator.lower())
     assert first.macs == steps * batch * directions * gates * hidden * (size + hidden)

@@ -1,10 +1,12 @@
 """Single calls of ATen's functions: impossible ones are refused with the arithmetic, rare ones have their sizes."""
 
+from math import prod
 from typing import Any
 
 import pytest
 
 from convcli.errors import ConvcliError, SizeError, SpecError
+from convcli.networks.models.lowering.lowering import lower
 from convcli.networks.models.operations import Model, ModelInput, OperationKind, Shape, Weight
 from convcli.networks.models.pytorch.calls import Call, Program, Reference, Stated, Subprogram
 from convcli.networks.models.pytorch.evaluation import evaluate_program
@@ -207,6 +209,38 @@ def test_rare_functions_have_their_sizes_and_work(
     assert shapes == ([] if shape is None else [shape])
     used = {weight.name for each in model.operations for weight in each.weights}
     assert used == weights.keys()
+
+
+@pytest.mark.parametrize("function", ["lstm.input", "gru.input"])
+def test_the_last_state_of_a_recurrent_layer_can_be_read(function: str) -> None:
+    names = ["h"] if function.startswith("gru") else ["h", "c"]
+    shapes = {"x": (1, 50, 8), **dict.fromkeys(names, (2, 1, 4))}
+    params = {"a": (16, 8), "b": (16, 4), "c1": (16, 4), "d": (16, 4)}
+    states = [Reference(name) for name in names]
+    recurrent = Call(
+        f"aten.{function}",
+        {
+            "input": Reference("x"),
+            "hx": states if len(states) > 1 else states[0],
+            "params": [Reference(name) for name in params],
+        },
+        ("y", *(f"last_{name}" for name in names)),
+        "r",
+    )
+    last = Call("aten.select.int", {"self": Reference("last_h"), "dim": 0, "index": -1}, ("last",), "")
+    program = Program(
+        inputs=tuple(ModelInput(name, shape) for name, shape in shapes.items()),
+        constants={},
+        weights={name: Weight(name, shape) for name, shape in params.items()},
+        calls=(recurrent, last),
+        outputs=(("last", Reference("last")),),
+        stated={name: Stated(shape, "float32") for name, shape in shapes.items()},
+    )
+    network = lower(evaluate_program(program, shapes))
+    assert network.layers[0].output == (50, 4)
+    assert network.layers[1].text == f"{function[:-6]} state"
+    assert network.params == sum(prod(shape) for shape in params.values())
+    assert network.outputs[0].size == (4,) if network.outputs else network.output == (4,)
 
 
 # Numbers --------------------------------------------------------------------------------------------------

@@ -33,20 +33,22 @@ def recurrent(function: str, gates: int) -> Rule:
         batch_first = bool(call.integer("layout"))
         batch, steps = shape[:2] if batch_first else shape[1::-1]
         inside: Shape = (batch, directions, hidden) if batch_first else (directions, batch, hidden)
-        outside: Shape = (
-            (batch, steps, directions, hidden) if batch_first else (steps, directions, batch, hidden)
-        )
         stored = [weight for index in (1, 2, 3, 7) for weight in _weights(call, index)]
         states = [value for index in (5, 6) if (value := call.optional(index)) is not None]
         output = call.emit(
             OperationKind.RECURRENT,
-            outside,
+            (*shape[:2], directions * hidden),
             inputs=[data, *states],
             weights=stored,
             function=function,
             macs=batch * steps * directions * gates * hidden * (shape[2] + hidden),
         )
-        return [output, *side_outputs(call, output, (inside, inside), "state")]  # the last states
+        # ONNX moves the directions before the batch; exporters move them back.
+        outside = call.view(OperationKind.RESHAPE, (*shape[:2], directions, hidden), output)
+        if not batch_first:
+            by_direction = (steps, directions, batch, hidden)
+            outside = call.view(OperationKind.TRANSPOSE, by_direction, outside, permutation=(0, 2, 1, 3))
+        return [outside, *side_outputs(call, output, (inside, inside), "state")]  # the last states
 
     return rule
 

@@ -30,13 +30,18 @@ def _emit(step: Step, tensor: Tensor, shape: Shape, params: list[Tensor], positi
         weights=[weight for each in params for weight in each.weights],
         macs=positions * products,
         is_work=True,
-        function=step.source.split(".")[1].removesuffix("_cell"),
+        function=_word(step),
     )
 
 
-def _with_states(output: Tensor, states: list[Tensor]) -> tuple[Tensor, ...]:
-    """Return an output and the last states, which are part of it."""
-    return output, *(Tensor(each.shape, output.number, each.dtype) for each in states)
+def _with_states(step: Step, output: Tensor, states: list[Tensor]) -> tuple[Tensor, ...]:
+    """Return an output and the last states, which are copies of a part of it."""
+    word = f"{_word(step)} state"
+    return output, *(step.emit(OperationKind.OTHER, [output], each.shape, source=word) for each in states)
+
+
+def _word(step: Step) -> str:
+    return step.source.split(".")[1].removesuffix("_cell")
 
 
 @rule("lstm", "gru", "rnn_tanh", "rnn_relu", "quantized_lstm", "quantized_gru")
@@ -52,7 +57,7 @@ def recurrent(step: Step) -> tuple[Tensor, ...]:
     hidden = (states[0].shape or (0,))[-1]  # of a projection, if there is one
     directions = 2 if step.flag("bidirectional") else 1
     output = (*shape[:-1], hidden * directions)
-    return _with_states(_emit(step, tensor, output, params, elements(shape[:-1])), states)
+    return _with_states(step, _emit(step, tensor, output, params, elements(shape[:-1])), states)
 
 
 @rule("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
@@ -62,7 +67,7 @@ def recurrent_cell(step: Step) -> Tensor | tuple[Tensor, ...]:
     params = [step.tensor(name) for name in ("w_ih", "w_hh", "b_ih", "b_hh") if step.has(name)]
     states = step.tensors("hx") if isinstance(step.arguments.get("hx"), list) else [step.tensor("hx")]
     output = _emit(step, tensor, states[0].shape or (), params, elements(shape[:-1]))
-    return _with_states(output, states[1:]) if len(states) > 1 else output
+    return _with_states(step, output, states[1:]) if len(states) > 1 else output
 
 
 @rule("mkldnn_rnn_layer")
@@ -72,4 +77,5 @@ def recurrent_layer(step: Step) -> tuple[Tensor, ...]:
     params = [step.tensor(f"weight{number}") for number in (1, 2, 3, 4)]
     states = [step.tensor("hx_"), step.tensor("cx_")]
     output = (*shape[:-1], step.integer("hidden_size"))
-    return *_with_states(_emit(step, tensor, output, params, elements(shape[:-1])), states), Tensor((0,))
+    result = _emit(step, tensor, output, params, elements(shape[:-1]))
+    return *_with_states(step, result, states), Tensor((0,))
