@@ -5,10 +5,12 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from convcli.networks.layer_types.base import Size
+from convcli.networks.layer_types.joins import JoinLayer
 from convcli.networks.network import Network
 from convcli.networks.rows import Grouping
 from convcli.networks.stages import Stage
 from convcli.networks.tables import Cell, Column, Table, sum_cell
+from convcli.networks.text.recovery import worded_layer
 from convcli.sizes.text import format_size
 
 __all__ = ["comparison_table"]
@@ -21,9 +23,15 @@ RANK_IF_SAME = 3  # and before them, columns that are the same in both networks
 
 
 class _Row(NamedTuple):
-    """What is compared of a layer, or of a block of layers."""
+    """What is compared of a layer, or of a block of layers.
+
+    Rows are the same layer if they have the same `key`: the text, but a convolution with a group for each
+    channel is depthwise, and a join is the same by a tag and by braces. So a model file differs from its text
+    only in what was edited.
+    """
 
     text: str
+    key: str
     output: Size
     params: Cell
     macs: Cell
@@ -65,16 +73,24 @@ def comparison_table(first: Network, second: Network, grouping: Grouping = SINGL
 def _rows(network: Network, grouping: Grouping) -> list[_Row]:
     rows: list[tuple[str, tuple[Stage, ...]]]
     if grouping == SINGLE_LAYERS:
-        rows = [(stage.text, (stage,)) for stage in network.layers]
+        rows = [("", (stage,)) for stage in network.layers]
     else:
-        rows = [
-            (row.label if len(row.stages) > 1 else row.stages[0].text, row.stages)
-            for row in grouping.rows(network)
-        ]
+        rows = [(row.label if len(row.stages) > 1 else "", row.stages) for row in grouping.rows(network)]
     return [
-        _Row(text, stages[-1].output, sum_cell(stages, "params"), sum_cell(stages, "macs"))
-        for text, stages in rows
+        _Row(
+            label or stages[0].text,
+            label or _key(stages[0]),
+            stages[-1].output,
+            sum_cell(stages, "params"),
+            sum_cell(stages, "macs"),
+        )
+        for label, stages in rows
     ]
+
+
+def _key(stage: Stage) -> str:
+    layer = stage.layer
+    return layer.type if isinstance(layer, JoinLayer) else worded_layer(stage).text
 
 
 def _columns(rows: Sequence[_Row | None], network: Network) -> list[Column]:
@@ -87,7 +103,7 @@ def _columns(rows: Sequence[_Row | None], network: Network) -> list[Column]:
 
 
 def _pairs(first: Sequence[_Row], second: Sequence[_Row]) -> Iterator[Pair]:
-    texts = [row.text for row in first], [row.text for row in second]
+    texts = [row.key for row in first], [row.key for row in second]
     short = max(len(first), len(second)) <= MAX_MATCHED
     matches = SequenceMatcher(None, *texts, autojunk=not short).get_opcodes()
     for kind, start, end, other_start, other_end in matches:

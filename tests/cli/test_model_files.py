@@ -178,6 +178,21 @@ def test_a_search_for_sides_needs_an_image_and_an_end(
     )
 
 
+@pytest.mark.parametrize("name", ["mobilenet_v3_large.pt2", "unet_odd_bilinear.ts.onnx"])
+def test_a_file_differs_from_its_text_only_in_what_was_edited(
+    convcli: Runner, tmp_path: Path, name: str
+) -> None:
+    written = convcli("params", MODELS / name, "--as-net").out
+    text = tmp_path / "model.net"
+    text.write_text(written)
+    rows = tsv(convcli("params", text, "--against", MODELS / name).out)
+    assert {row["diff"] for row in rows} == {""}
+    assert any(row["layer"] != row["layer 2"] for row in rows)  # dw and conv ... g16, cat @tag and cat
+    text.write_text(written.replace(", relu", ", silu", 1))
+    rows = tsv(convcli("params", text, "--against", MODELS / name).out)
+    assert {row["layer"] or row["layer 2"] for row in rows if row["diff"]} == {"silu", "relu"}
+
+
 def test_files_and_texts_are_compared_in_both_orders(convcli: Runner) -> None:
     text = "conv 64 f7 s2 p3 nobias, bn, relu"
     for first, second in ((text, PT2), (PT2, text)):

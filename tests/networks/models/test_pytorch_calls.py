@@ -216,14 +216,14 @@ def test_the_last_state_of_a_recurrent_layer_can_be_read(function: str) -> None:
     names = ["h"] if function.startswith("gru") else ["h", "c"]
     shapes = {"x": (1, 50, 8), **dict.fromkeys(names, (2, 1, 4))}
     params = {"a": (16, 8), "b": (16, 4), "c1": (16, 4), "d": (16, 4)}
-    states = [Reference(name) for name in names]
+    arguments: dict[str, Any] = {
+        "input": Reference("x"),
+        "hx": [Reference(name) for name in names] if len(names) > 1 else Reference("h"),
+        "params": [Reference(name) for name in params],
+    }
     recurrent = Call(
         f"aten.{function}",
-        {
-            "input": Reference("x"),
-            "hx": states if len(states) > 1 else states[0],
-            "params": [Reference(name) for name in params],
-        },
+        arguments,
         ("y", *(f"last_{name}" for name in names)),
         "r",
     )
