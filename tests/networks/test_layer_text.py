@@ -326,7 +326,7 @@ def test_a_layer_that_reads_back_differently_is_named() -> None:
     [
         "out { }, conv 4 f3",  # the input is an output
         "in 8x8x4 @image, out { conv 2 f3 }, from @image",  # the main one
-        "conv 4 f3, out { }",  # one output twice
+        "conv 4 f3, out { }, out { }, out { }",  # one output several times
         "relu, out { }, out { }, flatten, fc 5",  # the output is the image, not its view as a vector
         "flatten, out { }, fc 5",
     ],

@@ -285,7 +285,9 @@ class _Recovery:
         for body in self.sides.get(node, ()):
             place = self.place
             inner = fold_repetitions(self.elements(body), self.keys)
-            found.append(self.grouped(("out",), [inner], 3, place, self.place - 1, _Side(inner)))
+            # A repeat needs a layer: what is an output twice is not an output, repeated.
+            what = ("out",) if inner or not found else ("out", len(self.keys))
+            found.append(self.grouped(what, [inner], 3, place, self.place - 1, _Side(inner)))
         return found
 
     def branched(self, part: Branched) -> Element:
@@ -303,7 +305,7 @@ class _Recovery:
 
     def grouped(
         self,
-        what: tuple[str, ...],
+        what: tuple[str | int, ...],
         groups: list[list[Element]],
         words: int,
         place: int,
