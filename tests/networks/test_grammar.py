@@ -429,3 +429,9 @@ def test_damaged_networks_parse_or_are_refused() -> None:
 def test_corners_need_interpolation() -> None:
     with pytest.raises(SpecError, match=r"column 7: corners needs bilinear or bicubic"):
         parse_spec("relu, up 2 corners")
+
+
+@pytest.mark.parametrize("text", ["ReflectionPad2d 1 edge", "UpsamplingBilinear2d 2 bicubic"])
+def test_a_name_that_says_the_mode_takes_no_other(text: str) -> None:
+    with pytest.raises(SpecError, match="is not an option of"):
+        parse_spec(text)

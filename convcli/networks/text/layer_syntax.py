@@ -281,11 +281,13 @@ SYNTAX: dict[str, LayerSyntax] = {
 }  # fmt: skip
 # Layers of other libraries that are a layer with certain options.
 _PRESETS = {
-    "reflectionpad2d": ("pad", SYNTAX["pad"]._replace(create=partial(Pad, mode=PadMode.MIRROR))),
-    "replicationpad2d": ("pad", SYNTAX["pad"]._replace(create=partial(Pad, mode=PadMode.EDGE))),
+    "reflectionpad2d": ("pad", SYNTAX["pad"]._replace(create=partial(Pad, mode=PadMode.MIRROR), flags=())),
+    "replicationpad2d": ("pad", SYNTAX["pad"]._replace(create=partial(Pad, mode=PadMode.EDGE), flags=())),
     "upsamplingbilinear2d": (
         "up",
-        SYNTAX["up"]._replace(create=partial(_upsample, mode=UpsampleMode.BILINEAR, align_corners=True)),
+        SYNTAX["up"]._replace(
+            create=partial(_upsample, mode=UpsampleMode.BILINEAR, align_corners=True), flags=()
+        ),
     ),
     "cropping2d": (
         "crop",

@@ -281,7 +281,7 @@ class _Recovery:
         return self.graph.is_layer(node) and node not in self.owned and self.uses[node].count <= MANY_USES
 
     def side_elements(self, node: int) -> list[Element]:
-        found = []
+        found: list[Element] = []
         for body in self.sides.get(node, ()):
             place = self.place
             inner = fold_repetitions(self.elements(body), self.keys)
