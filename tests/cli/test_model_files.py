@@ -368,7 +368,7 @@ def test_several_inputs_and_outputs_are_listed(convcli: Runner, several: Path) -
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("model.h5", "is Keras's old format: load it in Keras and save it as .keras"),
+        ("model.h5", "is a model or weights of Keras in HDF5: load the model in Keras and save it as .keras"),
         ("model.tflite", "is a TensorFlow Lite model; convert it with tf2onnx to .onnx"),
         ("model.safetensors", "holds weights by name, but no graph of operations: convcli params lists them"),
         ("model.pt", "holds weights by name, but no graph of operations"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from convcli.networks.layer_types.base import Size
-    from convcli.networks.models.operations import LoadedModel, Weight
+    from convcli.networks.models.operations import LoadedModel, Model, Weight
     from convcli.networks.network import Network
 
 __all__ = ["MODEL_EXTENSIONS", "ModelFile", "is_model_file", "is_state_dict", "open_model"]
@@ -37,8 +37,8 @@ STATE_DICTS = (
 )  # weights by name, but not what is done with them
 # What to do with files that are not read; the word after the name is "is".
 UNREADABLE = {
-    ".h5": "Keras's old format: load it in Keras and save it as .keras",
-    ".hdf5": "Keras's old format: load it in Keras and save it as .keras",
+    ".h5": "a model or weights of Keras in HDF5: load the model in Keras and save it as .keras",
+    ".hdf5": "a model or weights of Keras in HDF5: load the model in Keras and save it as .keras",
     ".pb": "a TensorFlow graph; convert it with tf2onnx to .onnx",
     ".tflite": "a TensorFlow Lite model; convert it with tf2onnx to .onnx",
     ".mlmodel": "a Core ML model; export the model that it was made from as .onnx, .pt2 or .keras",
@@ -166,6 +166,8 @@ class ModelFile(NamedTuple):
     def weights(self, size: str | Size | int | None = None) -> tuple[Weight, ...]:
         """Return the names and shapes of its weights; the argument is that of `network`.
 
+        Those of a recurrent layer that ONNX stacks by direction are taken apart, as frameworks store them.
+
         Raises
         ------
         SizeError
@@ -173,7 +175,17 @@ class ModelFile(NamedTuple):
         """
         from convcli.networks.models.input_sizes import input_shapes
 
-        return self.loaded.evaluate(input_shapes(self.loaded.inputs, size, self.path)).weights
+        model = self.loaded.evaluate(input_shapes(self.loaded.inputs, size, self.path))
+        stacked = _stacked_weights(model)
+        return tuple(
+            part
+            for weight in model.weights
+            for part in (
+                [weight._replace(shape=weight.shape[1:])] * weight.shape[0]
+                if weight.name in stacked
+                else [weight]
+            )
+        )
 
     def square(self, side: int, size: str | None = None) -> Network:
         """Return the network that it makes of a square input; `size` gives the channels, if they are dynamic.
@@ -186,6 +198,19 @@ class ModelFile(NamedTuple):
         from convcli.networks.models.input_sizes import square_size
 
         return self.network(square_size(self.loaded.inputs, side, size, self.path))
+
+
+def _stacked_weights(model: Model) -> set[str]:
+    """Return the names of weights whose first axis is the direction of a recurrent layer of ONNX."""
+    from convcli.networks.models.operations import OperationKind
+
+    return {
+        weight.name
+        for operation in model.operations
+        if operation.kind == OperationKind.RECURRENT and operation.source in ("LSTM", "GRU", "RNN")
+        for weight in operation.weights
+        if len(weight.shape) > 1 and weight.shape[0] in (1, 2)
+    }
 
 
 def _function(name: str) -> Callable[..., Any]:

@@ -1,15 +1,18 @@
 """Whether weights fit a network, by constructed state dicts in the layouts of PyTorch and Keras."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import convcli
 from convcli.networks.models.operations import Weight
+from convcli.networks.models.reading import open_model
 from convcli.networks.models.state_dicts.fitting import Fit, fit_weights, needed_by_file, needed_by_layers
 from convcli.networks.models.state_dicts.loading import read_state_dict
 from convcli.networks.models.state_dicts.tensors import StateDict, StoredTensor
 from convcli.networks.sources import shipped_networks
+from tests.networks.models.onnx_writer import graph, model, node, tensor, value
 
 DATA = Path(__file__).parents[2] / "data" / "models"
 
@@ -162,6 +165,31 @@ def test_of_exports_that_fold_normalization_only_kernels_are_compared() -> None:
     assert fit.fits
     assert [match.module for match in fit.matches] == ["a.weight", "f.weight"]
     assert not fit_weights(needed_by_file(stored), state(*tensors)).fits
+
+
+@pytest.mark.parametrize("directions", [1, 2])
+def test_recurrent_layers_of_onnx_are_compared_by_direction(tmp_path: Path, directions: int) -> None:
+    shapes = {"W": [directions, 12, 5], "R": [directions, 12, 4], "B": [directions, 24]}
+    words: dict[str, Any] = {"direction": "bidirectional"} if directions == 2 else {}
+    layer = node("GRU", ["x", *shapes], ["y"], hidden_size=4, **words)
+    path = tmp_path / "gru.onnx"
+    weights = [tensor(name, shape) for name, shape in shapes.items()]
+    path.write_bytes(model(graph([layer], [value("x", [7, 1, 5])], [value("y")], weights)))
+    needed = needed_by_file(open_model(str(path)).weights(), kernels_only=True)
+    tensors = [
+        (f"rnn.{name}_l0{suffix}", shape)
+        for suffix in ("", "_reverse")[:directions]
+        for name, shape in (
+            ("weight_ih", (12, 5)),
+            ("weight_hh", (12, 4)),
+            ("bias_ih", (12,)),
+            ("bias_hh", (12,)),
+        )
+    ]
+    fit = fit_weights(needed, state(*tensors), kernels_only=True)
+    assert fit.fits, [str(each) for each in fit.mismatches]
+    assert len(fit.matches) == 2 * directions
+    assert not fit_weights(needed, state(*tensors[1:]), kernels_only=True).fits
 
 
 def test_a_checkpoint_fits_the_network_that_it_was_made_with() -> None:
