@@ -335,27 +335,22 @@ class NetworkBuilder(SequentialBuilder):
         return size
 
     def _joined_size(self, layer: JoinLayer, sizes: Sequence[Size], position: Position) -> Size:
-        kind = layer.type
-        known = [size for size in sizes if channels_of(size) is not None]
-        first, sides = (known or sizes)[0], sides_of(sizes[0])
-        if len(known) < len(sizes):  # some have unknown channels
-            differ = kind != JoinKind.CAT and any(size != first for size in known)
-            if differ or any(sides_of(size) != sides for size in sizes):
-                self._fail_sizes(layer, sizes, position, "the same size")
-            return Sides(sides) if kind == JoinKind.CAT else first
+        kind, rank = layer.type, max(map(rank_of, sizes))
+        known = {channels_of(size) for size in sizes} - {None}
+        is_known = all(channels_of(size) is not None for size in sizes)
         if kind == JoinKind.CAT:
-            if any(size[:-1] != first[:-1] for size in sizes):
-                self._fail_sizes(layer, sizes, position, "the same height and width")
-            return (*first[:-1], sum(size[-1] for size in sizes))
-        if kind == JoinKind.MUL:
-            ones = (1,) * max(map(rank_of, sizes))
-            gates = [size for size in sizes if size[:-1] == ones]
-            images = [size for size in sizes if size[:-1] != ones]
-            if images and gates and {size[-1] for size in gates} == {images[0][-1]}:
-                sizes, first = images, images[0]
-        if any(size != first for size in sizes):
-            self._fail_sizes(layer, sizes, position, "the same size" + ", or 1x1" * (kind == JoinKind.MUL))
-        return first
+            sides = sides_of(sizes[0])
+            if any(sides_of(size) != sides for size in sizes):
+                wanted = {1: "the same length", 2: "the same height and width"}.get(rank, "the same size")
+                self._fail_sizes(layer, sizes, position, wanted if is_known else "the same size")
+            return (*sides, sum(size[-1] for size in sizes)) if is_known else Sides(sides)
+        ones = (1,) * rank
+        images = [size for size in sizes if sides_of(size) != ones] if kind == JoinKind.MUL else []
+        alike = images or sizes  # a product may have gates of one pixel, which all pixels share
+        if len(known) > 1 or any(sides_of(size) != sides_of(alike[0]) for size in alike):
+            gate = f", or {format_size(ones)}" * (kind == JoinKind.MUL and rank > 0)
+            self._fail_sizes(layer, sizes, position, f"the same size{gate}")
+        return next((size for size in alike if channels_of(size) is not None), alike[0])
 
     def _fail_sizes(self, layer: Layer, sizes: Sequence[Size], position: Position, wanted: str) -> NoReturn:
         shown = " and ".join(format_size(size) for size in sizes)

@@ -453,3 +453,8 @@ def test_a_pair_without_channels_may_be_a_sound(convcli: Runner) -> None:
         "input: has no number of channels; add it, as in --n 224x224x3; for a sound of 2 channels, write 16000x2 1d",
     )
     assert convcli("params", "conv 6 f2", "--n", "16000x2 1d", "--max-params", "30").code == 0
+
+
+def test_unknown_channels_are_asked_for_with_the_sides_given(convcli: Runner) -> None:
+    ran = convcli("params", "in 9x9x9 3d, bn")
+    assert_refused(ran, "input: has no number of channels; add it, as in --n 9x9x9x3")

@@ -574,3 +574,23 @@ def test_padding_for_another_number_of_axes_is_shown_as_typed() -> None:
         SizeError, match=r"p1x1 has 2 sides, but the input 9x9x9x3 is three-dimensional: give p1$"
     ):
         network("conv 4 f3 p1x1", (9, 9, 9, 3))
+
+
+def test_gates_fit_images_whose_channels_are_unknown() -> None:
+    assert network("in 9x8 2d, mul { | gap }, mul { conv 4 f1 | gap, conv 4 f1 }").output == (9, 8, 4)
+    assert network("in 9x8 2d, mul { gap | conv 4 f1 | }").output == (9, 8, 4)
+    with pytest.raises(SizeError, match="its branches give 9x8x4 and 9x8x5; they must have the same size"):
+        network("in 9x8 2d, add { conv 4 f1 | conv 5 f1 | }")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("in 9x1, cat { conv 3 f2 | }", "8x3 and 9x1; they must have the same length$"),
+        ("in 9x1, mul { conv 3 f2 | }", "8x3 and 9x1; they must have the same size, or 1$"),
+        ("in 9x9x9x1, mul { conv 3 f2 | }", "8x8x8x3 and 9x9x9x1; they must have the same size, or 1x1x1$"),
+    ],
+)
+def test_joins_name_the_axes(text: str, message: str) -> None:
+    with pytest.raises(SizeError, match=message):
+        network(text)

@@ -194,7 +194,8 @@ def check_has_channels(network: Network) -> None:
         The number of channels of the input is not known.
     """
     if network.params is None and not network.unknown:
-        hint = "has no number of channels; add it, as in --n 224x224x3"
+        sides = network.input if len(network.input) != 2 else (224, 224)
+        hint = f"has no number of channels; add it, as in --n {format_size((*sides, 3))}"
         raise SizeError("input", hint + sound_hint(network.input))
 
 
