@@ -579,7 +579,9 @@ def test_padding_for_another_number_of_axes_is_shown_as_typed() -> None:
 def test_gates_fit_images_whose_channels_are_unknown() -> None:
     assert network("in 9x8 2d, mul { | gap }, mul { conv 4 f1 | gap, conv 4 f1 }").output == (9, 8, 4)
     assert network("in 9x8 2d, mul { gap | conv 4 f1 | }").output == (9, 8, 4)
-    with pytest.raises(SizeError, match="its branches give 9x8x4 and 9x8x5; they must have the same size"):
+    with pytest.raises(
+        SizeError, match="its branches give 9x8x4 and 9x8x5 and 9x8; they must have the same size"
+    ):
         network("in 9x8 2d, add { conv 4 f1 | conv 5 f1 | }")
 
 
