@@ -121,7 +121,7 @@ def test_a_padding_that_is_no_amount_is_refused(bounded: Any, layer: str, text: 
 SHOWN_ARITHMETIC = [
     ("shape --n 32 --f 33", "filter 33 on input 32: gives floor((32 + 2·0 - 33)/1) + 1 = 0, because ", "(33 > 32)"),
     ("shape --n 4 --f 3 --d 3 --s 2", "filter 3 on input 4: gives floor((4 + 2·0 - (3·(3 - 1) + 1))/2) + 1 = -1, because ", "(7 > 4)"),
-    ("params --n 9x3x1 --f 5 --c-out 2", "filter 5 on input 3 horizontally: gives floor((3 + 2·0 - 5)/1) + 1 = -1, because ", "(5 > 3)"),
+    ("params --n 9x3x1 --f 5 --c-out 2", "filter 5 on input 3: gives floor((3 + 2·0 - 5)/1) + 1 = -1, because ", "(5 > 3)"),
     ("pool --n 28x28x6 --f 29", "filter 29 on input 28: gives floor((28 + 2·0 - 29)/29) + 1 = 0, because ", "(29 > 28)"),
     (f"shape --n 5 --f {HUGE}", f"filter {HUGE} on input 5: gives floor((5 + 2·0 - {HUGE})/1) + 1 = {6 - HUGE}, because ", f"({HUGE} > 5)"),
     ("pool --n 28x28x6 --f 3 --p 2", "padding 2: ", "more than half the window of 3"),
