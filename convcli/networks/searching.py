@@ -22,12 +22,11 @@ from convcli.networks.text.spec import (
     JoinKind,
     JoinTag,
     LayerItem,
-    Out,
     Position,
-    Repeat,
     Spec,
     Tag,
     Use,
+    walk,
 )
 from convcli.sizes.text import NamedPadding, format_size
 from convcli.sizes.windowed import Axis
@@ -201,23 +200,23 @@ def smallest_side(source: "Spec | ModelFile", size: Size | str | None) -> int:
     return fits
 
 
-def _is_monotone(items: tuple[Item, ...]) -> bool:
+def _is_monotone(items: Sequence[Item]) -> bool:
     """Whether every input larger than one that works works.
 
     Not where sizes must fit each other (branches, layers used again), with named paddings and with sides that
     must be divisible.
     """
-    for item in items:
-        if isinstance(item, Join | JoinTag | Use):
-            return False
-        if isinstance(item, Repeat | Out) and not _is_monotone(item.body):
-            return False
-        if isinstance(item, LayerItem) and (
-            isinstance(item.layer, PixelUnshuffle)
-            or isinstance(getattr(item.layer, "padding", None), NamedPadding)
-        ):
-            return False
-    return True
+    return not any(
+        isinstance(item, Join | JoinTag | Use)
+        or (
+            isinstance(item, LayerItem)
+            and (
+                isinstance(item.layer, PixelUnshuffle)
+                or isinstance(getattr(item.layer, "padding", None), NamedPadding)
+            )
+        )
+        for item in walk(items)
+    )
 
 
 def _raise_last_error(source: "Spec | ModelFile", size: Size | str | None) -> NoReturn:
@@ -248,7 +247,8 @@ class _SizeFollower(NetworkBuilder):
         self._numbers: dict[int, int] = {}  # of a layer, by its identity; equal layers have one number
         self._numbers_by_layer: dict[tuple[object, ...], int] = {}
         self._outputs: dict[tuple[int, Size], Tensor | None] = {}  # of layers and groups; None: impossible
-        self._used = set(_used(spec.items))  # items that `use` applies again, by their identity
+        # Items that `use` applies again, by their identity.
+        self._used = {id(item.item) for item in walk(spec.items) if isinstance(item, Use)}
         self._weights: dict[int, Sequence[Size | None]] = {}  # of these, as they were run last
 
     def works_on(self, size: Size) -> bool:
@@ -265,7 +265,7 @@ class _SizeFollower(NetworkBuilder):
     def run(self, items: Sequence[Item], tensor: Tensor, *, depth: int) -> Tensor:
         number = id(items)
         if number not in self._has_tags:
-            self._has_tags[number] = _has_tags(items)
+            self._has_tags[number] = any(isinstance(item, Tag | JoinTag | From | Use) for item in walk(items))
         if self._has_tags[number]:
             return super().run(items, tensor, depth=depth)
         return self._remembered(
@@ -346,24 +346,3 @@ class _WeightsFollower(NetworkBuilder):
 
     def use(self, item: Use, tensor: Tensor, *, depth: int) -> Tensor:
         return self.run((item.item,), tensor, depth=depth)
-
-
-def _used(items: Sequence[Item]) -> Iterator[int]:
-    """Yield the identities of the items that `use` applies again."""
-    for item in items:
-        if isinstance(item, Use):
-            yield id(item.item)
-        elif isinstance(item, Repeat | Out):
-            yield from _used(item.body)
-        elif isinstance(item, Join):
-            for branch in item.branches:
-                yield from _used(branch)
-
-
-def _has_tags(items: Sequence[Item]) -> bool:
-    return any(
-        isinstance(item, Tag | JoinTag | From | Use)
-        or (isinstance(item, Repeat | Out) and _has_tags(item.body))
-        or (isinstance(item, Join) and any(map(_has_tags, item.branches)))
-        for item in items
-    )

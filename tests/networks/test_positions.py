@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import SizeError, SpecError
@@ -27,6 +27,7 @@ from convcli.networks.text.spec import (
     Position,
     Repeat,
     Tag,
+    walk,
 )
 from tests.support.call_counting import calls_during
 from tests.support.sampling import examples
@@ -153,6 +154,7 @@ def networks(draw: st.DrawFn) -> tuple[str, tuple[int, ...] | None, tuple[Item, 
         page.write(f"in {'x'.join(map(str, size))}")
         page.write(draw(SEPARATORS))
     items = write_items(draw, page, 0, minimum=1)
+    assume(any(isinstance(item, LayerItem | Join | JoinTag) for item in walk(items)))
     return page.text, size, items
 
 

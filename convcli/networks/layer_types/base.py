@@ -28,6 +28,7 @@ __all__ = [
     "WindowedLayer",
     "cached_window_axes",
     "channels_of",
+    "check_groups",
     "constant",
     "format_per_axis",
     "image_size",
@@ -75,6 +76,29 @@ def channels_of(size: Size) -> int | None:
     (512, 4096, None, None)
     """
     return None if not size or isinstance(size, Sides) else size[-1]
+
+
+def check_groups(groups: int, size: Size) -> None:
+    """Check that a number of groups divides the channels, if they are known.
+
+    Raises
+    ------
+    SizeError
+        It does not.
+
+    Examples
+    --------
+    >>> check_groups(4, (7, 7, 6))
+    Traceback (most recent call last):
+    convcli.errors.SizeError: groups 4: must divide the 6 channels, but 6 / 4 leaves a remainder of 2
+    """
+    channels = channels_of(size)
+    if channels is not None and channels % groups:
+        rest = channels % groups
+        raise SizeError(
+            f"groups {groups}",
+            f"must divide the {channels} channels, but {channels} / {groups} leaves a remainder of {rest}",
+        )
 
 
 def sides_of(size: Size) -> Size:

@@ -9,7 +9,7 @@ from convcli.networks.layer_types.base import (
     Layer,
     Size,
     cached_window_axes,
-    channels_of,
+    check_groups,
     constant,
     image_size,
 )
@@ -145,13 +145,7 @@ class Normalization(Layer):
         SizeError
             The groups do not divide the channels.
         """
-        channels = channels_of(size)
-        if channels is not None and channels % self.groups:
-            raise SizeError(
-                f"groups {self.groups}",
-                f"must divide the {channels} channels, but {channels} / {self.groups} leaves a remainder of "
-                f"{channels % self.groups}",
-            )
+        check_groups(self.groups, size)
         return size
 
     def weights(self, channels: int) -> Size | None:

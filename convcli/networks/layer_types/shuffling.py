@@ -3,7 +3,7 @@
 from math import prod
 
 from convcli.errors import SizeError
-from convcli.networks.layer_types.base import Layer, Size, channels_of, constant, image_size
+from convcli.networks.layer_types.base import Layer, Size, channels_of, check_groups, constant, image_size
 from convcli.sizes.resized import ResizedAxis
 from convcli.sizes.windowed import Axis
 
@@ -35,13 +35,7 @@ class ChannelShuffle(Layer):
         SizeError
             The groups do not divide the channels.
         """
-        channels = channels_of(size)
-        if channels is not None and channels % self.groups:
-            raise SizeError(
-                f"groups {self.groups}",
-                f"must divide the {channels} channels, but {channels} / {self.groups} leaves a remainder of "
-                f"{channels % self.groups}",
-            )
+        check_groups(self.groups, size)
         return size
 
 

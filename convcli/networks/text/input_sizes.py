@@ -12,7 +12,7 @@ from convcli.networks.layer_types.base import (
     sides_of,
     with_sides,
 )
-from convcli.networks.text.spec import Item, Join, LayerItem, Out, Repeat
+from convcli.networks.text.spec import Item, LayerItem, walk
 from convcli.sizes.text import TypedSize, channels_last, format_size, parse_input
 
 __all__ = [
@@ -177,13 +177,6 @@ def _marked(size: Size) -> Size:
 
 def _option_ranks(items: Sequence[Item]) -> set[int]:
     """Return how many sides the options of layers have, where they have several."""
-    ranks = set()
-    for item in items:
-        if isinstance(item, LayerItem):
-            values = (getattr(item.layer, name) for name in item.layer.per_axis)
-            ranks |= {len(value) for value in values if isinstance(value, tuple) and len(value) > 1}
-        elif isinstance(item, Repeat | Out):
-            ranks |= _option_ranks(item.body)
-        elif isinstance(item, Join):
-            ranks |= {rank for branch in item.branches for rank in _option_ranks(branch)}
-    return ranks
+    layers = (item.layer for item in walk(items) if isinstance(item, LayerItem))
+    values = (getattr(layer, name) for layer in layers for name in layer.per_axis)
+    return {len(value) for value in values if isinstance(value, tuple) and len(value) > 1}

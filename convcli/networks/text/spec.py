@@ -1,5 +1,6 @@
 """A network as parsed from text: layers, joins, repeats, tags and outputs, each with its line and column."""
 
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ __all__ = [
     "Spec",
     "Tag",
     "Use",
+    "walk",
 ]
 
 
@@ -116,6 +118,25 @@ class Use(NamedTuple):
 
 
 Item = LayerItem | Tag | JoinTag | Join | Repeat | Out | From | Use
+
+
+def walk(items: Sequence[Item]) -> Iterator[Item]:
+    """Yield items and all items in their braces, as they are written: the body of a repeat once.
+
+    Examples
+    --------
+    >>> from convcli.networks.text.grammar import parse_spec
+    >>> spec = parse_spec("2 x { relu }, add { tanh | }")
+    >>> [type(item).__name__ for item in walk(spec.items)]
+    ['Repeat', 'LayerItem', 'Join', 'LayerItem']
+    """
+    for item in items:
+        yield item
+        if isinstance(item, Repeat | Out):
+            yield from walk(item.body)
+        elif isinstance(item, Join):
+            for branch in item.branches:
+                yield from walk(branch)
 
 
 class Spec(NamedTuple):

@@ -65,7 +65,7 @@ def test_a_module_is_a_network_with_its_own_names_and_stays_as_it_was() -> None:
     assert [(stage.name, stage.text) for stage in network.layers if stage.macs] == [
         ("first", "conv 4 f3"), ("second", "conv 4 f3"), ("", "conv 2 f1 nobias"),
     ]  # fmt: skip
-    assert network.params == 4 * 36 + 4 + 4  # the shared kernel once
+    assert network.params == 4 * 36 + 4 + 4 + 7  # the shared kernel once, and the unused parameter
     assert network.macs == 36 * 4 * 36 + 16 * 4 * 36 + 16 * 2 * 4
     assert [(port.name, port.size) for port in network.outputs] == [
         ("flat", (32,)), ("more.0", (4, 4, 2)), ("more.1.0", (4, 4, 2)),

@@ -2,11 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from heapq import heappop, heappush
 from typing import NamedTuple
 
 from convcli.errors import SpecError, suggestion
 from convcli.networks.models.keras.configuration import LayerConfig, as_mapping, read_layer, shown
+from convcli.networks.models.ordering import topological_order
 
 __all__ = [
     "CONSTANT",
@@ -349,26 +349,18 @@ class _Functional:
         """Return all calls, each after those that it needs, otherwise as in the file."""
         places = [(name, number) for name, of_layer in calls.items() for number in range(len(of_layer))]
         position = {place: index for index, place in enumerate(places)}
-        followers: list[list[int]] = [[] for _ in places]
-        missing = [0] * len(places)
-        for index, (name, number) in enumerate(places):
-            for reference in set(calls[name][number].references()):
-                self._existing(reference, calls)
-                followers[position[reference.layer, reference.call]].append(index)
-                missing[index] += 1
-        ready = [index for index, count in enumerate(missing) if not count]
-        order = []
-        while ready:
-            index = heappop(ready)
-            order.append(places[index])
-            for follower in followers[index]:
-                missing[follower] -= 1
-                if not missing[follower]:
-                    heappush(ready, follower)
+        needed = [
+            {
+                position[reference.layer, self._existing(reference, calls).call]
+                for reference in calls[name][number].references()
+            }
+            for name, number in places
+        ]
+        order = topological_order(needed)
         if len(order) < len(places):
-            stuck = next(name for index, (name, _) in enumerate(places) if missing[index])
+            stuck, _ = places[min(set(range(len(places))) - set(order))]
             raise SpecError(self._layer.name, f"has a cycle: {stuck[:100]} needs its own output")
-        return tuple(order)
+        return tuple(places[index] for index in order)
 
     def _existing(self, reference: Reference, calls: Mapping[str, tuple[Call, ...]]) -> Reference:
         if not 0 <= reference.call < len(calls[reference.layer]):

@@ -1,11 +1,11 @@
 """The order in which nodes of a graph can run, and which of them its outputs need."""
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Collection, Container, Sequence
-from heapq import heapify, heappop, heappush
 from typing import NoReturn
 
 from convcli.networks.models.onnx.file import Node
+from convcli.networks.models.ordering import topological_order
 
 __all__ = ["in_order", "needed"]
 
@@ -66,38 +66,26 @@ def in_order(nodes: Sequence[Node], known: Container[str], reads: Reads, fail: F
 
 def _sorted(nodes: Sequence[Node], known: Container[str], reads: Reads, fail: Fail) -> list[Node]:
     makers = {name: place for place, node in enumerate(nodes) for name in node.outputs if name}
-    readers: dict[int, list[int]] = defaultdict(list)
-    waiting = [0] * len(nodes)
-    for place, node in enumerate(nodes):
-        for name in set(reads(node)):
-            if name in makers:
-                readers[makers[name]].append(place)
-                waiting[place] += 1
-            elif name and name not in known:
+    sources: list[set[int]] = []
+    for node in nodes:
+        names = set(reads(node))
+        sources.append({makers[name] for name in names if name in makers})
+        for name in names:
+            if name and name not in makers and name not in known:
                 fail(node, f"reads {name[:200]!r}, which no node makes")
-    ready = [place for place, count in enumerate(waiting) if not count]
-    heapify(ready)
-    result: list[Node] = []
-    while ready:
-        place = heappop(ready)
-        result.append(nodes[place])
-        for reader in readers[place]:
-            waiting[reader] -= 1
-            if not waiting[reader]:
-                heappush(ready, reader)
-    if len(result) < len(nodes):
-        _fail_cycle(nodes, waiting, makers, reads, fail)
-    return result
+    order = topological_order(sources)
+    if len(order) < len(nodes):
+        _fail_cycle(nodes, sources, set(order), fail)
+    return [nodes[place] for place in order]
 
 
 def _fail_cycle(
-    nodes: Sequence[Node], waiting: Sequence[int], makers: dict[str, int], reads: Reads, fail: Fail
+    nodes: Sequence[Node], sources: Sequence[Collection[int]], done: Container[int], fail: Fail
 ) -> NoReturn:
     """Name a node of a cycle: going backwards from any that waits leads into one."""
-    place = next(place for place, count in enumerate(waiting) if count)
+    place = next(place for place in range(len(nodes)) if place not in done)
     seen: set[int] = set()
     while place not in seen:
         seen.add(place)
-        sources = (makers[name] for name in reads(nodes[place]) if name in makers)
-        place = next(source for source in sources if waiting[source])
+        place = next(source for source in sources[place] if source not in done)
     fail(nodes[place], "needs its own output: the graph has a cycle")
