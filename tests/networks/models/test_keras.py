@@ -252,6 +252,20 @@ def test_custom_layers_are_unknown_and_have_the_size_that_is_stated(tmp_path: Pa
     assert convcli.network(path, "9x9x4").layers[0].output == ()
 
 
+def test_layers_without_costs_are_known_on_any_input(tmp_path: Path) -> None:
+    layers = [
+        layer("Lambda", "code", "x"),
+        layer("MaxPooling2D", "halved", "code", pool_size=[2, 2]),
+        layer("GlobalMaxPooling2D", "pooled", "halved"),
+        layer("Dense", "end", "pooled", stated=[None, 5], units=3),
+    ]
+    network = convcli.network(write(tmp_path / "free.json", layers))
+    assert network.unknown == {"Lambda": 1}
+    assert [(stage.output, stage.params, stage.macs) for stage in network.layers] == [
+        ((), None, None), ((), 0, 0), ((5,), 0, 0), ((3,), 18, 15),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("layers", "more", "message"),
     [

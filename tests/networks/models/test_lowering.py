@@ -137,6 +137,14 @@ def test_a_size_of_an_unknown_operation_that_the_file_states_is_used() -> None:
     assert net.layers[1].macs == 160
 
 
+def test_an_unknown_operation_that_keeps_the_shape_keeps_the_channels_where_they_were() -> None:
+    builder = ModelBuilder()
+    x = builder.convolution(builder.input(1, 3, 8, 9), 4)
+    foo = builder.add(OperationKind.UNKNOWN, x, (1, 4, 8, 9), source="acme.wiggle")
+    net = builder.network(builder.add(OperationKind.MEAN, foo, (1, 4, 1, 1), axes=(2, 3)))
+    assert rows(net)[1:] == [("? acme.wiggle", (8, 9, 4)), ("gap", (1, 1, 4))]
+
+
 def test_errors_name_the_operation() -> None:
     builder = ModelBuilder()
     x = builder.input(1, 3, 4, 4)

@@ -400,6 +400,7 @@ def test_layers_behind_an_unknown_size_have_their_parameters() -> None:
     assert shapes_of(found) == [(1, 6, 7, 7), *[None] * 6]
     network = lower(found)
     assert (network.params, network.known_params) == (None, 168 + 60 + 36)
+    assert (network.layers[1].output, network.known_macs) == ((7, 7, 6), 7 * 7 * 6 * 27)
 
 
 def test_microsoft_operators_are_known_and_others_are_not() -> None:

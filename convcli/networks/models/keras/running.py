@@ -33,6 +33,11 @@ HANDLERS: dict[str, Callable[[LayerCall], Arrays]] = {
     **SEQUENCES,
     **MERGING,
 }
+# Layers without parameters and multiply-accumulates, by parts of their names; known on any input.
+FREE_CLASSES = (
+    "Pool", "Dropout", "ZeroPadding", "Cropping", "UpSampling", "Flatten", "Reshape", "Permute",
+    "RepeatVector", "Resizing",
+)  # fmt: skip
 FUNCTION_CLASSES = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
 
 
@@ -114,16 +119,17 @@ def _stated_shape(stated: StatedShape | None, inputs: Sequence[Array]) -> Shape 
 
 
 def _run_layer(call: LayerCall, stated: Shape | None) -> Arrays:
-    """Record a layer; one that is not known, or whose input is not, as an unknown operation."""
-    handler = _handler(call.layer)
+    """Record a layer; one that is not known, or that has parameters and an unknown input, as unknown."""
+    handler, kind = _handler(call.layer), OperationKind.UNKNOWN
     if handler is None and not call.layer.is_custom:
         handler = function_handler(call)
     try:
         if handler is not None:
             return handler(call)
     except ShapeUnknown:
-        pass
-    return call.emit(OperationKind.UNKNOWN, call.inputs, stated)
+        if call.layer.class_name in HANDLERS and any(word in call.layer.class_name for word in FREE_CLASSES):
+            kind = OperationKind.OTHER
+    return call.emit(kind, call.inputs, stated)
 
 
 def _handler(layer: LayerConfig) -> Callable[[LayerCall], Arrays] | None:

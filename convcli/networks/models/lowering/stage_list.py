@@ -5,6 +5,7 @@ from math import prod
 
 from convcli.errors import SizeError, SpecError
 from convcli.networks.layer_types.base import AnyAxis, Layer, Size
+from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
 from convcli.networks.layer_types.elementwise import Elementwise, Normalization
 from convcli.networks.layer_types.file_operation import FileOperation
@@ -152,6 +153,18 @@ class StageList:
         )
         return self.add(layer, operation, inputs, weights, layout=layout, macs=layer.products)
 
+    def add_without_size(
+        self, layer: Layer, operation: Operation, inputs: Sequence[Value], weights: Sequence[Weight]
+    ) -> Value:
+        """Add a layer whose input has an unknown size; return its output, as the file states it."""
+        new, layout = operation.output.shape, None
+        macs = None if type(layer).macs is not Layer.macs else 0
+        if isinstance(layer, Convolution | Dense) and new and operation.channel_axis < len(new):
+            layout = self.rules.of_first_axis(new, operation.channel_axis)
+            if weights:  # each position is a sum over all weights
+                macs = prod(layout.size_of(new)[:-1]) * weights[0].elements
+        return self.add(layer, operation, inputs, weights, layout=layout, macs=macs)
+
     def add_layer(
         self,
         layer: Layer,
@@ -182,8 +195,7 @@ class StageList:
         value, new = inputs[0], operation.output.shape
         shape = value.shape
         if shape is None:
-            counts = type(layer).macs is not Layer.macs
-            return self.add(layer, operation, inputs, weights, macs=None if counts else 0)
+            return self.add_without_size(layer, operation, inputs, weights)
         if channel_axis is not None:
             value = value.seen_with(value.layout._replace(channel_axis=channel_axis))
         size, own = value.size, value.size

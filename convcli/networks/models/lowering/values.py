@@ -129,6 +129,11 @@ class LayoutRules:
         if not shape:
             return Layout(self.batch, None)
         channel_axis = self.channel_axis(operation.output)
+        if operation.kind in (OperationKind.UNKNOWN, OperationKind.OTHER):
+            same = [value.layout for value in inputs if value.shape == shape]
+            stated = [each for each in same if each.channel_axis is not None]
+            if stated and channel_axis in (None, stated[0].channel_axis):
+                return stated[0]  # most operations that keep the shape keep the meaning of its axes
         for value in inputs:
             batch_axis = value.layout.batch_axis
             if value.shape is None or batch_axis is None:

@@ -39,7 +39,8 @@ def layer_without_size(call: Call, stated: Shape | None) -> Value | None:
     if found is None:
         return None
     layer, weights = found
-    return call.add(OperationKind.LAYER, stated, [data], weights, layer=layer)
+    axis = len(stated) - 1 if stated and isinstance(layer, Dense) else 1
+    return call.add(OperationKind.LAYER, stated, [data], weights, layer=layer, channel_axis=axis)
 
 
 def _convolution(call: Call, kernel: Value, shape: Shape) -> Described | None:
