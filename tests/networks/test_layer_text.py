@@ -207,6 +207,7 @@ FILES = sorted(
 )
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("name", [name for name in FILES if not name.startswith("vit")])
 def test_model_files_read_back(name: str) -> None:
     net = network(MODELS / name, "224x224x3" if "_dyn." in name else None)

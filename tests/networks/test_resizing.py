@@ -119,7 +119,7 @@ def test_pixel_unshuffle_is_the_inverse_of_pixel_shuffle(factor: int, size: tupl
 
 
 @given(st.integers(2, 5), st.integers(1, 9))
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_split_and_slices_give_each_channel_once(parts: int, channels: int) -> None:
     size = (4, 4, parts * channels)
     branches = " | ".join([""] * parts)

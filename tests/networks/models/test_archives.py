@@ -9,6 +9,7 @@ import pytest
 from convcli.errors import SpecError
 from convcli.networks.models import archives
 from convcli.networks.models.archives import open_archive, parse_json, read_json_file
+from tests.support.sampling import SAMPLE_AND_REST, sample_or_rest
 
 CONTENT = {"config.json": b'{"layers": [1, 2, 3]}', "weights.bin": bytes(range(256)) * 40, "empty": b""}
 
@@ -63,7 +64,8 @@ def test_large_archives_keep_their_numbers_in_extra_fields(tmp_path: Path) -> No
         assert peer.read("a") == opened.read("a") == b"abc"
 
 
-def test_damaged_archives_are_refused_or_read_right(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", SAMPLE_AND_REST)
+def test_damaged_archives_are_refused_or_read_right(part: str, tmp_path: Path) -> None:
     content = make(tmp_path / "a.zip").read_bytes()
     path = tmp_path / "damaged.zip"
 
@@ -77,11 +79,14 @@ def test_damaged_archives_are_refused_or_read_right(tmp_path: Path) -> None:
             if not error.what.startswith(str(path)):
                 raise
 
-    for end in range(0, len(content), 7):
-        outcome(content[:end])
-    for position in range(0, len(content), 3):
-        for value in (0, 0xFF):
-            outcome(content[:position] + bytes([value]) + content[position + 1 :])
+    damaged = [content[:end] for end in range(0, len(content), 7)]
+    damaged += [
+        content[:position] + bytes([value]) + content[position + 1 :]
+        for position in range(0, len(content), 3)
+        for value in (0, 0xFF)
+    ]
+    for one in sample_or_rest(damaged, part, 11):
+        outcome(one)
 
 
 @pytest.mark.parametrize(

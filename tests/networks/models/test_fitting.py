@@ -39,6 +39,7 @@ def in_torch(text: str) -> list[tuple[str, tuple[int, ...]]]:
     return tensors
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("name", sorted(set(shipped_networks()) - {"unet"}))
 def test_weights_as_pytorch_stores_them_fit_in_any_order(name: str) -> None:
     tensors = in_torch(name)

@@ -59,6 +59,7 @@ def outputs_of(truth: Any) -> list[list[int]]:
     return truth if isinstance(truth[0], list) else [truth]
 
 
+@pytest.mark.thorough(every=2)
 @pytest.mark.parametrize("name", FILES)
 def test_a_model_computes_what_pytorch_traced(name: str) -> None:
     model, truth = evaluated(name), truth_of(name)

@@ -8,7 +8,7 @@ from typing import Any
 from convcli.networks.layer_types.convolution import Convolution, TransposedConvolution
 from convcli.networks.layer_types.dense import Dense
 from convcli.networks.models.keras.recording import LayerCall
-from convcli.networks.models.operations import Array, OperationKind
+from convcli.networks.models.operations import Array, OperationKind, Weight
 from convcli.sizes.text import NamedPadding
 
 __all__ = ["CONVOLUTIONS", "channel_axis", "dense", "named_padding", "rank_of_class"]
@@ -60,51 +60,54 @@ def _geometry(call: LayerCall, rank: int) -> dict[str, Any]:
 
 def _convolution(call: LayerCall) -> Array:
     rank = rank_of_class(call.layer.class_name)
-    config, axis = call.config, channel_axis(call, rank)
-    filters, groups, bias = (
-        config.number("filters"),
-        config.number("groups", 1),
-        config.flag("use_bias", default=True),
-    )
-    geometry = _geometry(call, rank)
-    channels = call.shape(call.input, rank + 2)[axis]
-    layer = Convolution(filters=filters, groups=groups, bias=bias, **geometry)
-    weights = [call.weight("kernel", (*layer.window, channels // groups, filters))]
-    weights += [call.weight("bias", (filters,))] * bias
-    return call.activate(call.apply(layer, call.input, weights, channel_axis=axis), channel_axis=axis)
+    filters, groups = call.config.number("filters"), call.config.number("groups", 1)
+    channels = call.shape(call.input, rank + 2)[channel_axis(call, rank)]
+    layer = Convolution(filters=filters, groups=groups, bias=_has_bias(call), **_geometry(call, rank))
+    kernel = call.weight("kernel", (*layer.window, channels // groups, filters))
+    return _activated(call, rank, _applied(call, layer, call.input, rank, kernel))
+
+
+def _has_bias(call: LayerCall) -> bool:
+    return call.config.flag("use_bias", default=True)
+
+
+def _applied(
+    call: LayerCall, layer: Convolution | TransposedConvolution, array: Array, rank: int, kernel: Weight
+) -> Array:
+    """Record a convolution of an array, with its kernel and bias."""
+    weights = [kernel, *[call.weight("bias", (layer.filters or 0,))] * layer.bias]
+    return call.apply(layer, array, weights, channel_axis=channel_axis(call, rank))
+
+
+def _activated(call: LayerCall, rank: int, array: Array) -> Array:
+    return call.activate(array, channel_axis=channel_axis(call, rank))
 
 
 def _depthwise(call: LayerCall) -> Array:
     rank = rank_of_class(call.layer.class_name)
-    axis, bias = channel_axis(call, rank), call.config.flag("use_bias", default=True)
-    output = _depthwise_step(call, rank, "kernel", bias=bias)
-    return call.activate(output, channel_axis=axis)
+    return _activated(call, rank, _depthwise_step(call, rank, "kernel", bias=_has_bias(call)))
 
 
 def _depthwise_step(call: LayerCall, rank: int, name: str, *, bias: bool) -> Array:
     """Record the convolution of each channel by itself."""
-    axis, multiplier = channel_axis(call, rank), call.config.number("depth_multiplier", 1)
-    channels = call.shape(call.input, rank + 2)[axis]
-    filters = channels * multiplier
-    layer = Convolution(filters=filters, groups=channels, bias=bias, **_geometry(call, rank))
-    weights = [call.weight(name, (*layer.window, channels, multiplier))]
-    weights += [call.weight("bias", (filters,))] * bias
-    return call.apply(layer, call.input, weights, channel_axis=axis)
+    multiplier = call.config.number("depth_multiplier", 1)
+    channels = call.shape(call.input, rank + 2)[channel_axis(call, rank)]
+    layer = Convolution(filters=channels * multiplier, groups=channels, bias=bias, **_geometry(call, rank))
+    return _applied(call, layer, call.input, rank, call.weight(name, (*layer.window, channels, multiplier)))
 
 
 def _separable(call: LayerCall) -> Array:
     rank = rank_of_class(call.layer.class_name)
-    axis, bias = channel_axis(call, rank), call.config.flag("use_bias", default=True)
     filters = call.config.number("filters")
     spatial = _depthwise_step(call, rank, "depthwise_kernel", bias=False)
-    channels = call.shape(spatial)[axis]
+    channels = call.shape(spatial)[channel_axis(call, rank)]
     ones: Any = (1,) * rank
     layer = Convolution(
-        window=ones, filters=filters, bias=bias, stride=ones, dilation=ones, padding=NamedPadding.VALID
-    )
-    weights = [call.weight("pointwise_kernel", (*layer.window, channels, filters))]
-    weights += [call.weight("bias", (filters,))] * bias
-    return call.activate(call.apply(layer, spatial, weights, channel_axis=axis), channel_axis=axis)
+        window=ones, filters=filters, bias=_has_bias(call), stride=ones, dilation=ones,
+        padding=NamedPadding.VALID,
+    )  # fmt: skip
+    kernel = call.weight("pointwise_kernel", (*ones, channels, filters))
+    return _activated(call, rank, _applied(call, layer, spatial, rank, kernel))
 
 
 def _transposed(call: LayerCall) -> Array:
@@ -114,16 +117,9 @@ def _transposed(call: LayerCall) -> Array:
     output padding replaces what these add.
     """
     rank = rank_of_class(call.layer.class_name)
-    config, axis = call.config, channel_axis(call, rank)
-    filters, groups, bias = (
-        config.number("filters"),
-        config.number("groups", 1),
-        config.flag("use_bias", default=True),
-    )
-    geometry = _geometry(call, rank)
-    window, stride, dilation = (
-        config.numbers(key, rank, 1) for key in ("kernel_size", "strides", "dilation_rate")
-    )
+    config, geometry = call.config, _geometry(call, rank)
+    filters, groups = config.number("filters"), config.number("groups", 1)
+    window, stride, dilation = (geometry[key] for key in ("window", "stride", "dilation"))
     extents = [d * (f - 1) + 1 for f, d in zip(window, dilation, strict=True)]
     if config.get("output_padding") is not None:
         added = config.numbers("output_padding", rank, minimum=0)
@@ -136,11 +132,10 @@ def _transposed(call: LayerCall) -> Array:
         )
     else:
         geometry["output_padding"] = (0,) * rank
-    channels = call.shape(call.input, rank + 2)[axis]
-    layer = TransposedConvolution(filters=filters, groups=groups, bias=bias, **geometry)
-    weights = [call.weight("kernel", (*window, filters // groups, channels))]
-    weights += [call.weight("bias", (filters,))] * bias
-    return call.activate(call.apply(layer, call.input, weights, channel_axis=axis), channel_axis=axis)
+    channels = call.shape(call.input, rank + 2)[channel_axis(call, rank)]
+    layer = TransposedConvolution(filters=filters, groups=groups, bias=_has_bias(call), **geometry)
+    kernel = call.weight("kernel", (*window, filters // groups, channels))
+    return _activated(call, rank, _applied(call, layer, call.input, rank, kernel))
 
 
 def dense(

@@ -67,20 +67,27 @@ def _bias_weights(bias: Value | None) -> tuple[Weight, ...]:
 
 def _convolve(call: Call, data: Value, kernel: Value, bias: Value | None) -> Value:
     shape, axes = _image(call, data)
+    layer, depth = _convolution_layer(call, kernel, bias, axes)
+    if layer.groups < 1 or depth * layer.groups != shape[1]:
+        call.fail_size(
+            f"its kernel reads {depth} channels in each of {layer.groups} groups, not {shape[1]}", shape
+        )
+    return _add_layer(call, layer, data, kernel, bias)
+
+
+def _convolution_layer(call: Call, kernel: Value, bias: Value | None, axes: int) -> tuple[Convolution, int]:
+    """Return a convolution, and how many channels each of its filters reads."""
     filters, depth, window = _kernel(call, kernel, axes)
-    groups = call.integer("group", 1)
-    if groups < 1 or depth * groups != shape[1]:
-        call.fail_size(f"its kernel reads {depth} channels in each of {groups} groups, not {shape[1]}", shape)
     layer = Convolution(
         window=window,
         filters=filters,
         stride=per_axis(call, "strides", axes),
         padding=padding_of(call, axes),
         dilation=per_axis(call, "dilations", axes),
-        groups=groups,
+        groups=call.integer("group", 1),
         bias=bool(_bias_weights(bias)),
     )
-    return _add_layer(call, layer, data, kernel, bias)
+    return layer, depth
 
 
 def _add_layer(
@@ -233,18 +240,9 @@ def deformable_convolution(call: Call) -> Results:
     """DeformConv: as a convolution, whose taps are moved by computed offsets."""
     data, kernel, bias = call.input(), call.input(1), call.optional(3)
     shape, axes = _image(call, data)
-    filters, depth, window = _kernel(call, kernel, axes)
-    layer = Convolution(
-        window=window,
-        filters=filters,
-        stride=per_axis(call, "strides", axes),
-        padding=padding_of(call, axes),
-        dilation=per_axis(call, "dilations", axes),
-        groups=call.integer("group", 1),
-        bias=bool(_bias_weights(bias)),
-    )
+    layer, depth = _convolution_layer(call, kernel, bias, axes)
     output = call.layer_output(layer, shape)
-    macs = prod(output) * depth * prod(window)
+    macs = prod(output) * depth * prod(layer.window)
     return call.emit(OperationKind.OTHER, output, function="deformconv", macs=macs)
 
 
