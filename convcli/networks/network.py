@@ -159,7 +159,7 @@ class Network:
     def unknown(self) -> dict[str, int]:
         """Types of the operations of a model file that could not be counted, and how many there are of each.
 
-        In order of execution. They are unknown operations, and layers behind one that hides their size.
+        In order of execution. They are unknown operations, and layers after one that hides their size.
         """
         return dict(Counter(str(stage.layer.type) for stage in self.layers if stage.is_uncounted))
 

@@ -107,7 +107,7 @@ def valid_sides(
 def _trial(
     source: "Spec | ModelFile", size: Size | str | None, rule: FullRead | None = None
 ) -> Callable[[int], bool]:
-    """Return a function that tells whether a side works, and whether layers follow a rule."""
+    """Return a function that checks whether a side works, and whether layers follow a rule."""
     if isinstance(source, Spec):
         follower = _SizeFollower(source, rule)
         template = _template(source, size)

@@ -43,7 +43,7 @@ def as_layer_text(network: Network, title: str = "") -> str:
     Raises
     ------
     SpecError
-        The grammar cannot say the network: the message names the first operation that has no words.
+        The network cannot be written in the grammar: the message names the first operation that has no words.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def _check_sayable(network: Network) -> None:
 
 
 def _check_reads_back(network: Network, text: str) -> None:
-    """Compare what the text says with the network, layer by layer."""
+    """Compare the network of the text with the network, layer by layer."""
     try:
         built = build(parse_spec(text)).layers
     except SizeError as error:
@@ -254,7 +254,7 @@ class _Writer:
         return found
 
     def grouped(self, items: Sequence[Item]) -> list[tuple[list[str], Item]]:
-        """Return the text of each item, and the tags behind it."""
+        """Return the text of each item, and the tags after it."""
         found: list[tuple[list[str], Item]] = []
         for item in items:
             if isinstance(item, Tag):

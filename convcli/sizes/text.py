@@ -182,7 +182,7 @@ def parse_size(text: str, name: str = "size", *, minimum: int = 1, max_count: in
 
 
 class TypedSize(tuple[int, ...]):
-    """The size of an input as typed: its numbers, and the number of axes if a word behind them says it.
+    """The size of an input as typed: its numbers, and the number of axes if a word such as ``1d`` gives it.
 
     Attributes
     ----------

@@ -211,7 +211,7 @@ def test_layers_that_nothing_reads_are_pointed_out() -> None:
     net = network("conv 3 f1 @a, conv 2 f3 @b, from @a, out { relu }, tanh, bn", (9, 9, 3))
     line = (
         "unused",
-        "conv 2 f3 (line 1, column 15): no layer reads it; write out { } behind it to make its output one of the "
+        "conv 2 f3 (line 1, column 15): no layer reads it; write out { } after it to make its output one of the "
         "network",
     )
     assert shape_summary(net)[-1] == params_summary(net, CostUnits())[-1] == line

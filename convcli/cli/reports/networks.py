@@ -248,7 +248,7 @@ def report_layer_text(text: str, size: str | None) -> Network:
     Raises
     ------
     SpecError
-        Layer text cannot say it.
+        It cannot be written as layer text.
     """
     from convcli.networks.writing import as_layer_text  # late: few runs need it
 

@@ -76,7 +76,7 @@ def shape_summary(network: Network) -> list[tuple[str, str]]:
 def _unused(network: Network) -> list[tuple[str, str]]:
     """Point out layers of a text whose output nothing reads, which is seldom intended."""
     stages = () if network.model_file else network.unused[:MAX_NAMED]
-    remedy = "write out { } behind it to make its output one of the network"
+    remedy = "write out { } after it to make its output one of the network"
     return [("unused", f"{_place(stage)}: no layer reads it; {remedy}") for stage in stages]
 
 

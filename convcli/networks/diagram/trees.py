@@ -119,7 +119,7 @@ def block_tree(network: Network) -> Tree:
 
 
 def _text(stage: Stage) -> str:
-    """Return the text of a layer, behind the tag of the layer whose weights it has."""
+    """Return the text of a layer, after the tag of the layer whose weights it uses, if there is one."""
     leads = [lead for lead in stage.lead.split(": ") if lead.startswith("use @")]
     return f"{leads[-1]}: {stage.text}" if leads else stage.text
 

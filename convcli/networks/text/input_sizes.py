@@ -27,14 +27,14 @@ __all__ = [
 ]
 
 FORMS = {1: "L or LxC", 2: "HxW or HxWxC", 3: "DxHxW or DxHxWxC"}
-RANKS = {1: 2, 3: 2, 4: 3}  # of a size without a word behind it, by its count of numbers
+RANKS = {1: 2, 3: 2, 4: 3}  # of a size without such a word as 2d, by its count of numbers
 
 
 def possible_sizes(typed: Size, items: Sequence[Item]) -> tuple[Size, ...]:
     """Return what a size as typed may mean for a network, the likeliest first.
 
     Two numbers are an image whose channels are unknown, or a sound with channels; there is no doubt if a word
-    behind them says so, if the second is 1, or if an option of a layer has two sides.
+    such as ``1d`` follows them, if the second is 1, or if an option of a layer has two sides.
 
     Raises
     ------

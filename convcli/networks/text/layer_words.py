@@ -118,7 +118,7 @@ def parse_layer(first: Token, words: Sequence[Token], fail: Callable[[Position, 
 
 
 def _joined(words: Sequence[Token]) -> Iterator[Token]:
-    """Yield words, with `to` and the size behind it as one."""
+    """Yield words, with `to` and the size after it as one."""
     rest = iter(words)
     for token in rest:
         size = next(rest, None) if token.text.lower() == "to" else None

@@ -255,7 +255,7 @@ class _Recovery:
             layer = worded_layer(stage)
             known = self.layers[what] = layer, self.key(layer.text), len(layer.text.split())
         layer, key, words = known
-        if node in self.owned:  # a tag behind a repeat would name all of it
+        if node in self.owned:  # a tag after a repeat would name all of it
             key = self.key(("owner", node))
         return Element(key, words, int(layer.has_params), self.place, inf, -inf, _Layer(node, layer))
 

@@ -84,7 +84,7 @@ class Repeat(NamedTuple):
 
 
 class Out(NamedTuple):
-    """Feeds its input to its body, whose output is one of the network's; the input goes on behind it."""
+    """Feeds its input to its body, whose output is one of the network's, and passes the input on."""
 
     body: tuple["Item", ...]
     position: Position

@@ -328,7 +328,7 @@ def test_layers_without_costs_are_known_on_any_input(tmp_path: Path) -> None:
         ([function("GetItem", "x", key=[0] * 5)], {}, "takes 5 indices of an array with 4 axes"),
         ([function("GetItem", "x", key=["k"])], {}, "is indexed by 'k'"),
         ([function("GetItem", "x", key=[{"start": 0, "step": 0}])], {}, "is indexed by a slice with step 0"),
-        ([function("GetItem", "x", key=[{"start": "x"}])], {}, "is indexed by a slice that is no constant"),
+        ([function("GetItem", "x", key=[{"start": "x"}])], {}, "is indexed by a slice that is not constant"),
     ],
 )  # fmt: skip
 def test_impossible_models_are_refused_in_one_line(

@@ -141,7 +141,7 @@ def _transposed(call: LayerCall) -> Array:
 def dense(
     call: LayerCall, array: Array, units: int, name: str = "", *, bias: bool, kernel: tuple[int, ...] = ()
 ) -> Array:
-    """Record a dense layer over the last axis; its weights are ``kernel`` and ``bias`` behind `name`.
+    """Record a dense layer over the last axis; the names of its weights begin with `name`.
 
     Parameters
     ----------

@@ -373,7 +373,7 @@ class _Functional:
 
 
 def _is_reference(value: object) -> bool:
-    """Whether a JSON value is ``[layer, call, output]``, perhaps with keyword arguments behind."""
+    """Whether a JSON value is ``[layer, call, output]``, perhaps followed by keyword arguments."""
     return (
         isinstance(value, list)
         and len(value) in (3, 4)

@@ -261,7 +261,7 @@ def _bounds(call: LayerCall, item: object, side: int) -> tuple[int, int, int]:
     values = as_mapping(item.get("config")) or item
     numbers = [values.get(key) for key in ("start", "stop", "step")]
     if not all(number is None or (type(number) is int and abs(number) < 2**62) for number in numbers):
-        call.fail("is indexed by a slice that is no constant")
+        call.fail("is indexed by a slice that is not constant")
     if numbers[2] == 0:
         call.fail("is indexed by a slice with step 0")
     start, stop, step = slice(*numbers).indices(side)

@@ -9,7 +9,7 @@ from convcli.networks.models.operations import Weight
 __all__ = ["module_name", "names_module"]
 
 SCOPES, NAMESPACE = "pkg.torch.onnx.name_scopes", "namespace"
-# What modules call their own tensors; behind it, the name of a weight is that of a module.
+# What modules call their own tensors; what comes before it in the name of a weight is the module.
 LAST_PART = re.compile(
     r"\.(weight|bias|kernel|gamma|beta|scale|weight_[a-z_]*|in_proj_weight|in_proj_bias|running_mean|_packed_params)$"
 )
@@ -45,7 +45,7 @@ def _of_weights(weights: Sequence[Weight]) -> str:
 
 
 def _of_metadata(node: Node) -> str:
-    """Return the last module that PyTorch's newer exporter names; its own operation comes behind it."""
+    """Return the last module that PyTorch's newer exporter names; its own operation follows."""
     texts = dict(node.metadata())
     if SCOPES in texts:
         scopes: list[str] = re.findall(r"'([^']*)'", texts[SCOPES])
@@ -57,7 +57,7 @@ def _of_metadata(node: Node) -> str:
 
 
 def _of_node(node: Node) -> str:
-    """Return what the name of a node says.
+    """Return the module path in the name of a node.
 
     PyTorch's older exporter writes ``/layer1/layer1.0/conv1/Conv``, TensorFlow ``model/conv1/Conv2D``.
     """

@@ -36,7 +36,7 @@ class TruncatedPickleError(PickleError):
 
 
 class Unpickled(NamedTuple):
-    """What a pickle holds, and the position behind it."""
+    """What a pickle holds, and the position after it."""
 
     value: object
     end: int
@@ -92,7 +92,9 @@ class _Machine:
                 return Unpickled(self.pop(), self._at)
             instruction = instructions.get(code)
             if instruction is None:
-                raise PickleError(f"byte {self._at - 1} is 0x{code:02x}, which is no instruction of a pickle")
+                raise PickleError(
+                    f"byte {self._at - 1} is 0x{code:02x}, which is not an instruction of a pickle"
+                )
             instruction(self)
         raise PickleError(f"it has more than {MAX_INSTRUCTIONS:,} instructions")
 
@@ -197,7 +199,7 @@ class _Machine:
     def push_name(self, module: object, name: object) -> None:
         """Put the name of a function or class on the stack, if it is allowed."""
         if not isinstance(module, str) or not isinstance(name, str):
-            raise PickleError("a name is no text")
+            raise PickleError("a name is not a text")
         module = "builtins" if module == "__builtin__" else module  # of Python 2
         if not checked_name(module, name):
             raise PickleError(f"{module}.{name}"[:200])
@@ -208,7 +210,7 @@ class _Machine:
         if isinstance(self.top, list):
             self.top.extend(values)
         elif not isinstance(self.top, Mapped | Placeholder):
-            raise PickleError(f"at byte {self._at} it adds to what is no list")
+            raise PickleError(f"at byte {self._at} it adds to something that is not a list")
 
     def set_items(self, values: list[object]) -> None:
         """Add keys and values to the dictionary on top of the stack."""
@@ -217,7 +219,7 @@ class _Machine:
         if isinstance(self.top, Mapped):
             self.top.pairs.extend(zip(values[::2], values[1::2], strict=True))
         elif not isinstance(self.top, Placeholder):
-            raise PickleError(f"at byte {self._at} it adds to what is no dictionary")
+            raise PickleError(f"at byte {self._at} it adds to something that is not a dictionary")
 
     def call(self, arguments: object) -> None:
         """Replace the function on top of the stack by what it returns."""
@@ -229,7 +231,7 @@ class _Machine:
         elif isinstance(function, Name):
             self.push_new(call_name(function, arguments))
         else:
-            raise PickleError(f"at byte {self._at} it calls what is no function")
+            raise PickleError(f"at byte {self._at} it calls something that is not a function")
 
     def set_state(self, state: object) -> None:
         """Give the object on top of the stack a state: attributes of a dictionary, which are left out."""

@@ -95,7 +95,7 @@ class Rebuilt(NamedTuple):
     dtype : str
     storage : Storage or None
     offset, reach : int
-        The first value in its storage, and the position behind the last that it reads.
+        The first value in its storage, and the position after the last that it reads.
     """
 
     shape: tuple[int, ...]

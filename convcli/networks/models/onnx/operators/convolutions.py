@@ -109,7 +109,7 @@ def kernel_weights(kernel: Value, bias: Value | None) -> tuple[Weight, ...]:
 
 
 def convolution(call: Call) -> Results:
-    """Conv, and com.microsoft.FusedConv with an activation behind it."""
+    """Conv, and com.microsoft.FusedConv with an activation after it."""
     result = _convolve(call, call.input(), call.input(1), call.optional(2))
     added = call.optional(3)  # of FusedConv
     if added is not None:

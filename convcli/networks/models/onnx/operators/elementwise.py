@@ -124,7 +124,7 @@ def _numbers_of(value: Value) -> tuple[tuple[Number, ...], Shape]:
 
 
 def _old_broadcast(call: Call, first: Value, second: Value) -> Value:
-    """Return the second value with axes of length 1 behind, so that its first axis is that of `axis`."""
+    """Return the second value with axes of length 1 at the end, so that its first axis is that of `axis`."""
     shape = call.shape_of(second)
     missing = (
         len(call.shape_of(first)) - call.axis(call.integer("axis"), len(call.shape_of(first))) - len(shape)
@@ -226,7 +226,7 @@ def clip(call: Call) -> Results:
 
 
 def learned_slope(call: Call) -> Results:
-    """PRelu: one slope, or one for each channel; up to opset 6 without axes of length 1 behind it."""
+    """PRelu: one slope, or one for each channel; up to opset 6 without axes of length 1 at the end."""
     data, slope, shape = call.input(), call.input(1), call.shape()
     elements = prod(call.shape_of(slope))
     if not slope.is_constant or len(shape) < 2 or elements not in (1, shape[1]) or data.is_constant:
