@@ -130,7 +130,7 @@ class Network:
             for stages in groups
         ]
 
-    @property
+    @cached_property
     def params(self) -> int | None:
         """Parameters of all layers and `unused_params`; None if channels or filters are unknown."""
         return sum_if_known([*(stage.params for stage in self.layers), self.unused_params])
@@ -140,7 +140,7 @@ class Network:
         """Number of running statistics, which are kept but not learned."""
         return sum(stage.statistics for stage in self.layers)
 
-    @property
+    @cached_property
     def macs(self) -> int | None:
         """Multiply-accumulates of all layers for one input; None if unknown."""
         return sum_if_known(stage.macs for stage in self.layers)
@@ -163,7 +163,7 @@ class Network:
         """
         return dict(Counter(str(stage.layer.type) for stage in self.layers if stage.is_uncounted))
 
-    @property
+    @cached_property
     def activations(self) -> int | None:
         """Output values of all layers for one input; None if unknown."""
         return sum_if_known(stage.activations for stage in self.layers)

@@ -31,6 +31,7 @@ from convcli.networks.sources import network, shipped_networks
 from convcli.networks.tables import params_table
 from convcli.networks.text.grammar import parse_spec
 from tests.networks.test_layer_text import random_items, stripped
+from tests.support.call_counting import calls_during
 from tests.support.command_line import SVG
 from tests.support.sampling import examples
 
@@ -680,3 +681,12 @@ def test_truncated_texts_fit(text: str, width: float) -> None:
     truncated = truncate(text, width, 10)
     assert text_width(truncated, 10) <= width
     assert truncated == text or "…" in truncated or "\N{REPLACEMENT CHARACTER}" in truncated
+
+
+def test_drawing_takes_linear_work() -> None:
+    def work(count: int) -> int:
+        net = network(", ".join(["conv 2 f3 p1, out { conv 2 f1 }"] * count), (9, 9, 2))
+        return calls_during(lambda: network_drawing(network_diagram(net), ""))
+
+    work(5)
+    assert work(200) < 5 * work(50)
