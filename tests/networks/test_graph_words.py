@@ -233,3 +233,9 @@ def test_outputs_on_the_command_line(convcli: Runner) -> None:
 def test_outputs_alone_make_no_network(text: str) -> None:
     with pytest.raises(SpecError, match="line 1, column 1: there are no layers"):
         read_spec(text)
+
+
+def test_many_tags_are_not_listed() -> None:
+    text = ", ".join(f"relu @tag{number}" for number in range(300))
+    with pytest.raises(SpecError, match=r"use @missing: unknown tag; 300 other tags are defined before it$"):
+        read_spec(f"{text}, use @missing")

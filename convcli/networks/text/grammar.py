@@ -46,6 +46,7 @@ __all__ = ["parse_spec"]
 MAX_LAYERS = 100_000  # repeats written out
 MAX_DEPTH = 100  # braces within braces
 MAX_COMPARED = 1000  # tags with an unknown one: comparing takes time
+MAX_LETTERS = 300  # of a list of tags
 
 
 def parse_spec(text: str, source: str = "", *, network_names: Sequence[str] = ()) -> Spec:
@@ -234,11 +235,7 @@ class _Parser:
         name = self.tag_of(first)
         tagged = self.tagged.get(name)
         if tagged is None:
-            known = [tag[:50] for tag in list(self.tagged)[-MAX_COMPARED:]]
-            why = (
-                suggestion(name, known) if known else f"no earlier layer has a tag; put @{name[:50]} after it"
-            )
-            self.fail(first.position, f"use @{name[:50]}: unknown tag; {why}")
+            self.fail(first.position, f"use @{name[:50]}: unknown tag; {self.known_tags(name)}")
         if tagged.item is None:
             self.fail(
                 first.position, f"use @{name[:50]}: is the input; to go on from it, write from @{name[:50]}"
@@ -248,6 +245,14 @@ class _Parser:
                 first.position, f"braces are nested more than {MAX_DEPTH} deep, with those of @{name[:50]}"
             )
         return Use(name, tagged.item, tagged.layers, tagged.height, first.position)
+
+    def known_tags(self, name: str) -> str:
+        """Return a hint: the most similar tag, or all tags if they are few."""
+        if not self.tagged:
+            return f"no earlier layer has a tag; put @{name[:50]} after it"
+        known = suggestion(name, [tag[:50] for tag in list(self.tagged)[-MAX_COMPARED:]])
+        many = f"{len(self.tagged):,} other tags are defined before it"
+        return known if len(known) <= MAX_LETTERS else many
 
     def split(self, first: Token, depth: int) -> Join:
         count = None
