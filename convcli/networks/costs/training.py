@@ -8,6 +8,8 @@ Each layer keeps some arrays of the forward pass until the backward pass has use
   other activations their input, and so does padding that repeats pixels;
 - max pooling keeps its input and the position of each maximum (8 bytes), average pooling its input; global
   average pooling is a mean and keeps nothing;
+- attention in one call (``scaled_dot_product_attention``) keeps its queries, keys and values, its output, and
+  one number per query and head; an embedding keeps the numbers of its tokens (8 bytes);
 - a product keeps its factors, and one of more than two also the products of the first of them; dropout keeps
   a mask of the size of its output, which in training is an array of its own that the next layer may keep.
 
@@ -34,7 +36,7 @@ from convcli.networks.stages import Stage
 
 __all__ = ["Optimizer", "TrainingMemory", "training_memory"]
 
-INDEX_BYTES = 8  # of the position of a maximum
+INDEX_BYTES = 8  # of the position of a maximum, and of a token
 KEEPS_INPUT = frozenset(
     [
         *("conv", "dw", "tconv", "fc", "scale", "blurpool", "maxpool", "avgpool", "gmp"),
@@ -42,10 +44,12 @@ KEEPS_INPUT = frozenset(
         *("silu", "gelu", "hardswish", "prelu", "mish", "hardsigmoid", "softplus"),
     ]
 )
-KEEPS_NOTHING = frozenset(["add", "concatenate", "slice", "subtract"])  # of operations without a word
+# Of operations without a word:
+KEEPS_NOTHING = frozenset(["add", "bias", "concatenate", "mean", "slice", "sub", "gru state", "lstm state"])
 KEEPS_OUTPUT = frozenset(
     ["relu", "relu6", "leakyrelu", "sigmoid", "tanh", "elu", "selu", "softmax", "logsoftmax"]
 )
+ATTENTION = "attention"
 
 
 class Optimizer(StrEnum):
@@ -156,6 +160,8 @@ def _kept_arrays(stage: Stage) -> Sequence[int]:
         return stage.input_tensors[:1]
     if kind in KEEPS_OUTPUT:
         return (stage.output_tensor,)
+    if kind == ATTENTION:
+        return *stage.input_tensors, stage.output_tensor
     return stage.input_tensors if kind == "mul" else ()
 
 
@@ -163,6 +169,10 @@ def _own_bytes(stage: Stage, batch: int, dtype: Dtype) -> int | None:
     """Return the bytes that only this layer keeps: statistics, positions, masks; None if unknown."""
     layer, kind = stage.layer, str(stage.layer.type)
     if isinstance(layer, FileOperation):
+        if layer.is_known and kind == ATTENTION:  # the logarithm of each softmax's sum
+            return prod(stage.output[:-1]) * batch * dtype.size if stage.output else None
+        if layer.is_known and kind == "embedding" and stage.output:
+            return prod(stage.output[:-1]) * batch * INDEX_BYTES
         return 0 if layer.is_known and kind in KEEPS_NOTHING else None
     values, channels = value_count(stage.output), channels_of(stage.input)
     if values is None or channels is None:

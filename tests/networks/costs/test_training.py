@@ -1,11 +1,13 @@
 """The memory of training, by hand, and against what PyTorch's autograd was measured to keep."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from convcli.networks.costs.training import Optimizer, TrainingMemory, training_memory
 from convcli.networks.costs.units import Dtype
+from convcli.networks.layer_types.file_operation import FileOperation
 from convcli.networks.network import Network
 from convcli.networks.sources import network
 
@@ -32,6 +34,23 @@ def test_autograd_keeps_as_much(name: str) -> None:
     net = network("resnet18" if name == "resnet18" else MODELS / f"{name}.net")
     memory = training_memory(net, batch=2)
     assert TrainingMemory.sum(memory).kept == pytest.approx(MEASURED[name] * (1 << 20), rel=2.5e-4)
+
+
+def test_a_transformer_keeps_as_much_as_autograd() -> None:
+    measured = 236_321_360  # bytes, for a mini-batch of 2
+    memory = training_memory(network(MODELS / "vit_b_16.pt2"), batch=2)
+    assert all(layer.kept is not None for layer in memory)
+    # The head reads one token, as a view of all of them, which autograd therefore keeps.
+    assert TrainingMemory.sum(memory).kept == measured - 2 * 196 * 768 * 4
+
+
+def test_operations_without_a_word_keep_what_they_need() -> None:
+    net = network("relu", (7, 1))
+    for word, expected in (("embedding", 3 * 7 * 8), ("sub", 0), ("lstm", None)):
+        layer = FileOperation(type=word, size=(7, 16))
+        stage = net.layers[0]._replace(layer=layer, output=(7, 16))
+        [memory] = training_memory(replace(net, layers=(stage,)), batch=3)
+        assert memory.kept == expected
 
 
 N = 8 * 8 * 4 * 4  # bytes of the input
