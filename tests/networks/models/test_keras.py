@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import convcli
-from convcli.networks.models.keras import recording
+from convcli.networks.models.keras import layer_call
 from convcli.networks.models.keras.loading import KerasModel, load_keras
 from convcli.networks.models.operations import Model, OperationKind, Shape
 
@@ -386,7 +386,7 @@ def test_models_within_models_are_limited(tmp_path: Path) -> None:
 
 
 def test_shared_models_that_multiply_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "MAX_OPERATIONS", 2000)
+    monkeypatch.setattr(layer_call, "MAX_OPERATIONS", 2000)
     model: dict[str, Any] = {"class_name": "ReLU", "config": {"name": "a"}}
     for depth in range(12):
         first = {"class_name": "InputLayer", "config": {"batch_shape": [None, 4], "name": "x"}, "name": "x"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from convcli.networks.layer_types.convolution import Convolution, TransposedConvolution
 from convcli.networks.layer_types.dense import Dense
-from convcli.networks.models.keras.recording import LayerCall
+from convcli.networks.models.keras.layer_call import LayerCall
 from convcli.networks.models.operations import Array, OperationKind, Weight
 from convcli.sizes.text import NamedPadding
 

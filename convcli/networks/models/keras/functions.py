@@ -6,9 +6,10 @@ from math import prod
 from convcli.networks.layer_types.resizing import Upsample
 from convcli.networks.models.einsum import read_einsum
 from convcli.networks.models.keras.configuration import as_mapping, as_number
+from convcli.networks.models.keras.layer_call import Arrays, LayerCall
 from convcli.networks.models.keras.merging import broadcast, concatenate
 from convcli.networks.models.keras.pooling import interpolation_mode
-from convcli.networks.models.keras.rearranging import (
+from convcli.networks.models.keras.reshaping import (
     expand_dims,
     get_item,
     reshape_function,
@@ -17,7 +18,6 @@ from convcli.networks.models.keras.rearranging import (
     swap_axes,
     transpose_function,
 )
-from convcli.networks.models.keras.recording import Arrays, LayerCall
 from convcli.networks.models.operations import Array, OperationKind, Shape
 
 __all__ = ["function_handler"]

@@ -6,6 +6,7 @@ from typing import NoReturn
 from convcli.errors import SpecError
 from convcli.networks.models.archives import open_archive, read_json_file
 from convcli.networks.models.keras.configuration import LayerConfig, read_layer
+from convcli.networks.models.keras.evaluation import evaluate_graph
 from convcli.networks.models.keras.graphs import (
     Graph,
     Reference,
@@ -14,8 +15,7 @@ from convcli.networks.models.keras.graphs import (
     is_graph,
     read_graph,
 )
-from convcli.networks.models.keras.recording import Recorder
-from convcli.networks.models.keras.running import run_graph
+from convcli.networks.models.keras.layer_call import Recorder
 from convcli.networks.models.operations import Model, ModelInput, Shape
 
 __all__ = ["KerasModel", "load_keras"]
@@ -95,7 +95,7 @@ class KerasModel:
             (reference.layer, recorder.array(shapes[reference.layer])) for reference in self.graph.inputs
         ]
         try:
-            outputs = run_graph(recorder, self.graph, [array for _, array in inputs])
+            outputs = evaluate_graph(recorder, self.graph, [array for _, array in inputs])
         except RecursionError:
             raise SpecError(self._name, "is nested too deeply") from None
         except SpecError as error:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from convcli.networks.models.keras.configuration import as_number
-from convcli.networks.models.keras.recording import LayerCall, ShapeUnknown
+from convcli.networks.models.keras.layer_call import LayerCall, ShapeUnknown
 from convcli.networks.models.operations import Array, OperationKind, Shape
 from convcli.networks.models.shapes import broadcast_shape
 from convcli.sizes.text import format_size

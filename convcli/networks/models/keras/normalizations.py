@@ -5,7 +5,7 @@ from math import prod
 
 from convcli.networks.layer_types.elementwise import Normalization, NormalizationKind, Prelu, Scale
 from convcli.networks.layer_types.file_operation import FileOperation
-from convcli.networks.models.keras.recording import LayerCall
+from convcli.networks.models.keras.layer_call import LayerCall
 from convcli.networks.models.operations import Array, OperationKind, Weight
 from convcli.networks.models.shapes import size_without_batch
 

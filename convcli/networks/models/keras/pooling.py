@@ -8,7 +8,7 @@ from convcli.networks.layer_types.elementwise import Pad
 from convcli.networks.layer_types.pooling import AdaptiveKind, AdaptivePooling, Pooling, PoolingKind
 from convcli.networks.layer_types.resizing import Upsample, UpsampleMode
 from convcli.networks.models.keras.convolutions import channel_axis, named_padding, rank_of_class
-from convcli.networks.models.keras.recording import LayerCall
+from convcli.networks.models.keras.layer_call import LayerCall
 from convcli.networks.models.operations import Array
 
 __all__ = ["POOLING", "interpolation_mode"]

@@ -15,7 +15,7 @@ from typing import Any
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.models.keras.configuration import Config, as_mapping, read_layer
 from convcli.networks.models.keras.convolutions import channel_axis, dense, named_padding, rank_of_class
-from convcli.networks.models.keras.recording import Arrays, LayerCall
+from convcli.networks.models.keras.layer_call import Arrays, LayerCall
 from convcli.networks.models.operations import Array, OperationKind, Shape, Weight
 from convcli.networks.models.shapes import size_without_batch
 from convcli.sizes.text import NamedPadding

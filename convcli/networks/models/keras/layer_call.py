@@ -1,4 +1,4 @@
-"""Records what the layers of a Keras model do: operations, arrays and weights."""
+"""One call of a Keras layer while a model is evaluated: its options, and the operations that it records."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn

@@ -11,12 +11,12 @@ from convcli.networks.layer_types.elementwise import (
     NormalizationKind,
 )
 from convcli.networks.models.keras.configuration import as_mapping, as_number, shown
-from convcli.networks.models.keras.recording import Arrays, LayerCall
+from convcli.networks.models.keras.layer_call import Arrays, LayerCall
 from convcli.networks.models.operations import Array, OperationKind, Shape
 from convcli.networks.models.shapes import fitted_shape
 
 __all__ = [
-    "REARRANGING",
+    "RESHAPING",
     "expand_dims",
     "get_item",
     "reshape_function",
@@ -268,7 +268,7 @@ def _bounds(call: LayerCall, item: object, side: int) -> tuple[int, int, int]:
     return start, stop, step
 
 
-REARRANGING: dict[str, Callable[[LayerCall], Array]] = {
+RESHAPING: dict[str, Callable[[LayerCall], Array]] = {
     "Flatten": _flatten,
     "Reshape": _reshape,
     "Permute": _permute,

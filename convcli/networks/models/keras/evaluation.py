@@ -1,4 +1,4 @@
-"""Runs the graph of a Keras model: calls what records each layer, with the arrays that it reads."""
+"""Evaluates the graph of a Keras model: calls what records each layer, with the arrays that it reads."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,21 +15,21 @@ from convcli.networks.models.keras.graphs import (
     is_graph,
     read_graph,
 )
+from convcli.networks.models.keras.layer_call import Arrays, LayerCall, Recorder, ShapeUnknown, arrays_in
 from convcli.networks.models.keras.merging import MERGING
 from convcli.networks.models.keras.normalizations import NORMALIZATIONS
 from convcli.networks.models.keras.pooling import POOLING
-from convcli.networks.models.keras.rearranging import REARRANGING
-from convcli.networks.models.keras.recording import Arrays, LayerCall, Recorder, ShapeUnknown, arrays_in
+from convcli.networks.models.keras.reshaping import RESHAPING
 from convcli.networks.models.keras.sequences import SEQUENCES, bidirectional
 from convcli.networks.models.operations import Array, OperationKind, Shape
 
-__all__ = ["run_graph"]
+__all__ = ["evaluate_graph"]
 
 HANDLERS: dict[str, Callable[[LayerCall], Arrays]] = {
     **CONVOLUTIONS,
     **POOLING,
     **NORMALIZATIONS,
-    **REARRANGING,
+    **RESHAPING,
     **SEQUENCES,
     **MERGING,
 }
@@ -41,7 +41,7 @@ FREE_CLASSES = (
 FUNCTION_CLASSES = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
 
 
-def run_graph(recorder: Recorder, graph: Graph, inputs: Sequence[Array], path: str = "") -> list[Array]:
+def evaluate_graph(recorder: Recorder, graph: Graph, inputs: Sequence[Array], path: str = "") -> list[Array]:
     """Record what a model does with its inputs; return its outputs.
 
     Parameters
@@ -91,7 +91,7 @@ def run_graph(recorder: Recorder, graph: Graph, inputs: Sequence[Array], path: s
             {key: resolved(value) for key, value in called.keywords.items()},
         )
         if layer.graph is not None:
-            made: Arrays = run_graph(recorder, layer.graph, call.inputs, call.path)
+            made: Arrays = evaluate_graph(recorder, layer.graph, call.inputs, call.path)
         else:
             made = _run_layer(call, _stated_shape(stated.get(place), call.inputs))
         for output, array in enumerate(arrays_in(made)):
@@ -144,7 +144,7 @@ def _handler(layer: LayerConfig) -> Callable[[LayerCall], Arrays] | None:
 def _run_any(call: LayerCall) -> Arrays:
     """Record a layer or a model within a wrapper."""
     if is_graph(call.layer) and not call.layer.is_custom:
-        made = run_graph(call.recorder, read_graph(call.layer), call.inputs, call.path)
+        made = evaluate_graph(call.recorder, read_graph(call.layer), call.inputs, call.path)
         return made if len(made) != 1 else made[0]
     return _run_layer(call, None)
 
