@@ -65,6 +65,14 @@ def test_weights_that_fit(convcli: Runner) -> None:
     assert record["matches"][0] == {"layer": "conv 4 f3 nobias (line 1, column 11)", "module": "0"}
 
 
+def test_weights_of_one_layer_fit(convcli: Runner, tmp_path: Path) -> None:
+    header = b'{"weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}'
+    path = tmp_path / "one.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(24))
+    ran = convcli("params", "in 1x1x3, fc 2 nobias", "--weights", path)
+    assert ran.all == (0, f"{path} fits in 1x1x3, fc 2 nobias: the weights of 1 layer\n", "")
+
+
 def test_weights_that_do_not_fit(convcli: Runner) -> None:
     other = NET.replace("conv 4", "conv 5").replace("fc 2", "fc 2, fc 3")
     ran = convcli("params", other, "--weights", SAFETENSORS)

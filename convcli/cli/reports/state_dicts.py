@@ -175,7 +175,8 @@ def _report_fit(text: str, size: str | None, weights: str, output_format: TableF
         write_json(_fit_record(fit) | {"kernels_only": folded})
     elif fit.fits:
         only = ", without biases and normalization, which the export has folded" * folded
-        write(f"{weights} fits {text}: the weights of {len(fit.matches):,} layers{only}\n")
+        layers = f"{len(fit.matches):,} layer{'s'[: len(fit.matches) != 1]}"
+        write(f"{weights} fits {text}: the weights of {layers}{only}\n")
     else:
         lines = [str(mismatch) for mismatch in fit.mismatches]
         if output_format == TableFormat.TEXT and len(lines) > MAX_LINES:

@@ -232,3 +232,8 @@ def test_a_bias_of_one_number_fits() -> None:
     assert [str(each) for each in fitted(text, *wrong).mismatches] == [
         "3.bias is 2, but fc 1 (line 1, column 35) needs 1"
     ]
+
+
+def test_weights_of_a_single_layer_fit() -> None:
+    fit = fitted("in 9x9x3, conv 4 f3", ("weight", (4, 3, 3, 3)), ("bias", (4,)))
+    assert (fit.fits, [match.module for match in fit.matches]) == (True, [""])

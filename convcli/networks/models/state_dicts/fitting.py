@@ -245,7 +245,7 @@ def _modules_of(state_dict: StateDict, *, kernels_only: bool) -> list[Module]:
             found.setdefault(tensor.module, []).append(tensor)
     modules = []
     for name, tensors in found.items():
-        if name and len(tensors) <= 2:
+        if (name and len(tensors) <= 2) or {tensor.leaf for tensor in tensors} == {"weight", "bias"}:
             modules.append(Module(name, tuple(tensors)))
         else:
             modules += [Module(tensor.name, (tensor,)) for tensor in tensors]
