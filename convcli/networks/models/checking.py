@@ -63,7 +63,7 @@ def _is_layer(operation: Operation, shape: Shape, new: Shape) -> bool:
         return operation.layer is not None and len(shape) == len(new)
     # The first input alone is an image; others are numbers that the layer needs.
     is_first = shape == operation.inputs[0].shape
-    return not is_first or (operation.channel_axis < len(shape) == len(new) and 0 not in shape)
+    return not is_first or (operation.channel_axis < len(shape) == len(new) and 0 not in (*shape, *new))
 
 
 def _is_aligned(operation: Operation, shape: Shape, new: Shape) -> bool:  # noqa: ARG001

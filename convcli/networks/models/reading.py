@@ -94,7 +94,8 @@ def open_model(path: str | os.PathLike[str]) -> ModelFile:
         raise SpecError(name, describe_os_error(FileNotFoundError(ENOENT, os.strerror(ENOENT), name)))
     if extension not in READERS:
         raise SpecError(name, _refusal(extension))
-    return ModelFile(name, _function(READERS[extension])(name))
+    with _function("convcli.networks.models.refusing:explained_errors")(name):
+        return ModelFile(name, _function(READERS[extension])(name))
 
 
 def _refusal(extension: str) -> str:
@@ -161,6 +162,8 @@ class ModelFile(NamedTuple):
                 "export it with dynamic sizes"
             )
             raise type(error)(what, error.why + hint * bool(exported)) from None
+        except MemoryError:
+            raise SpecError(self.path, "needs more memory than is available") from None
         return replace(network, model_file=self.path)
 
     def weights(self, size: str | Size | int | None = None) -> tuple[Weight, ...]:

@@ -327,7 +327,7 @@ def test_functions_that_multiply_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
             for half in (0, 1)
         ]
         functions.append(_function(f"F{level}", ["a"], calls))
-    with pytest.raises(SpecError, match="runs more than 1,000 nodes"):
+    with pytest.raises(SpecError, match="runs more than 1,000 nodes within others"):
         run([node("F19", ["x"], ["y"], domain="com.acme")], functions=functions)
 
 

@@ -168,6 +168,8 @@ def test_pickles_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     for content, message in (
         (b"N" * 1001 + b".", "more than 1,000 instructions"),
         (b"]" * 101, "100 objects"),
+        (b"](" + b"N" * 40 + b"eq\x00" + b"c__builtin__\nlist\nh\x00\x85R" * 3, "100 objects"),
+        (b"}(" + b"N" * 80 + b"uq\x00" + b"c__builtin__\ndict\nh\x00\x85R" * 3, "100 objects"),
     ):
         with pytest.raises(PickleError, match=message):
             read_pickle(content)

@@ -13,7 +13,7 @@ from convcli.sizes.text import format_size
 
 __all__ = ["Arrays", "LayerCall", "Recorder", "ShapeUnknown", "arrays_in"]
 
-MAX_OPERATIONS = 500_000  # a shared model that calls shared models, ... has exponentially many
+MAX_OPERATIONS = 250_000  # a shared model that calls shared models, ... has exponentially many
 MAX_ELEMENTS = 2**63
 MAX_AXES = 64
 

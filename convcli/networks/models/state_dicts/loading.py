@@ -2,8 +2,9 @@
 
 import os
 
-from convcli.errors import SpecError, describe_os_error
+from convcli.errors import SpecError
 from convcli.networks.models.archives import open_model
+from convcli.networks.models.refusing import explained_errors
 from convcli.networks.models.state_dicts.pytorch import read_pytorch
 from convcli.networks.models.state_dicts.safetensors import read_header, stored_tensors
 from convcli.networks.models.state_dicts.tensors import StateDict
@@ -20,14 +21,11 @@ def read_state_dict(path: str | os.PathLike[str]) -> StateDict:
         The file cannot be read, is damaged, names code, or holds no tensors.
     """
     name = os.fspath(path)
-    with open_model(path) as stream:
-        try:
-            if name.lower().endswith(".safetensors"):
-                found = StateDict(name, stored_tensors(read_header(stream, name), name))
-            else:
-                found = read_pytorch(stream, name)
-        except OSError as error:
-            raise SpecError(name, describe_os_error(error)) from None
+    with explained_errors(name), open_model(path) as stream:
+        if name.lower().endswith(".safetensors"):
+            found = StateDict(name, stored_tensors(read_header(stream, name), name))
+        else:
+            found = read_pytorch(stream, name)
     if not found.tensors:
         raise SpecError(name, "holds no tensors")
     for tensor in found.tensors:

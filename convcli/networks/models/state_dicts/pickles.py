@@ -128,10 +128,13 @@ class _Machine:
 
     def push_new(self, value: object) -> None:
         """Put a new object on the stack, of which there may be only so many."""
-        self._objects += 1
+        self._count(1)
+        self._stack.append(value)
+
+    def _count(self, objects: int) -> None:
+        self._objects += objects
         if self._objects > MAX_OBJECTS:
             raise PickleError(f"it has more than {MAX_OBJECTS:,} objects")
-        self._stack.append(value)
 
     def pop(self) -> object:
         """Take a value from the stack."""
@@ -229,7 +232,14 @@ class _Machine:
         if isinstance(function, Placeholder):
             self.push_new(function)
         elif isinstance(function, Name):
-            self.push_new(call_name(function, arguments))
+            made = call_name(function, arguments)
+            if isinstance(
+                made, Mapped
+            ):  # a copy of what a list or dictionary holds, which takes memory again
+                self._count(len(made.pairs))
+            elif isinstance(made, list | tuple):
+                self._count(len(made))
+            self.push_new(made)
         else:
             raise PickleError(f"at byte {self._at} it calls something that is not a function")
 
