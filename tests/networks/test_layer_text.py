@@ -337,3 +337,9 @@ def test_outputs_come_back(text: str) -> None:
     again = built(as_layer_text(stripped(net)))
     assert [port.size for port in again.outputs] == [port.size for port in net.outputs]
     assert totals(again) == totals(net)
+
+
+def test_tags_that_cannot_be_printed_are_renamed() -> None:
+    for tag, name in (("\x1b[31m", "skip1"), ("\u202ea", "skip1"), ("größe", "größe")):
+        text = f"in 8x8x4\nmaxpool f2 @{tag}, maxpool f2, conv 4 f1, up 2, cat @{tag}"
+        assert f"cat @{name}\n" in as_layer_text(built(text))

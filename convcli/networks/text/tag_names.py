@@ -39,8 +39,9 @@ class TagNames:
         if not self._graph.is_layer(node):
             return self._free_name("input")
         stage = self._graph.stage(node)
-        if stage.tags and stage.tags[0] not in self._taken:
-            return stage.tags[0]
+        tag = stage.tags[0] if stage.tags else ""
+        if tag and tag not in self._taken and tag.isprintable():  # others could move a terminal's cursor
+            return tag
         module = re.sub(r"[^\w.:-]+", "-", stage.name).strip("-.")
         while len(module) > MAX_NAME and "." in module:
             module = module.partition(".")[2]
