@@ -168,7 +168,7 @@ def test_two_signals_at_once_leave_nothing_behind(tmp_path: Path) -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (1500, 1500), np.uint8)).save(
         tmp_path / "g.png"
     )
-    command = [sys.executable, "-m", "convcli", "apply", "g.png", "--filter", "sobel"]
+    command = [sys.executable, "-m", "convcli", "apply", "g.png", "--filter", "box"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         while process.poll() is None and not list(tmp_path.glob(".convcli-*")):
             pass
