@@ -23,6 +23,7 @@ from convcli.parallel import thread_count
 from convcli.pictures.arrays import image_array
 from convcli.sizes.axes import window_axes
 from convcli.sizes.per_axis import Padding, Pair
+from convcli.sizes.text import counted
 from convcli.sizes.windowed import Axis
 
 __all__ = [
@@ -70,7 +71,7 @@ class Plan:
     threads: int
 
     def __str__(self) -> str:
-        threads = f"{self.threads} thread{'s'[: self.threads != 1]}"
+        threads = counted(self.threads, "thread")
         return f"{self.strategy} in {self.sum_dtype}, strips of {self.strip_rows} rows, {threads}"
 
 

@@ -14,7 +14,7 @@ from convcli.pictures.arrays import image_array
 from convcli.pictures.channels import select_channels
 from convcli.sizes.axes import window_axes
 from convcli.sizes.per_axis import Pair
-from convcli.sizes.text import format_size
+from convcli.sizes.text import counted, format_size
 
 __all__ = ["Example", "make_examples"]
 
@@ -96,8 +96,8 @@ def make_examples(
         source = "the sum of the input's channels" if sums_channels else "the input"
         raise SizeError(
             f"target {format_size(wanted.shape)}",
-            f"has {target_channels} channel{'s'[: target_channels != 1]}, but {source} has {needed}; "
-            f"use a target with {needed} channel{'s'[: needed != 1]}",
+            f"has {counted(target_channels, 'channel')}, but {source} has {needed}; "
+            f"use a target with {counted(needed, 'channel')}",
         )
     inside = _valid_region(pixels.shape[:2], wanted.shape[:2], size)
     lowest, highest = -math.inf, math.inf

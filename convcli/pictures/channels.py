@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import ImageError, UsageError, parse_choice
 from convcli.pictures.arrays import image_array
+from convcli.sizes.text import counted
 
 __all__ = ["Channels", "channel_names", "select_channels"]
 STRIP_PIXELS = 1 << 16  # pixels at a time, which fit in the cache
@@ -82,8 +83,7 @@ def select_channels(image: ArrayLike, channels: str = "each") -> NDArray[Any]:
     if count != 3:
         raise ImageError(
             f"channels {channels}",
-            f"the image has {count} channel{'s'[: count != 1]}, not red, green and blue; "
-            "leave out --channels",
+            f"the image has {counted(count, 'channel')}, not red, green and blue; leave out --channels",
         )
     if channels != Channels.GRAY:
         return pixels[:, :, "rgb".index(channels)]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import MatrixError, TooLargeError
+from convcli.sizes.text import counted
 
 __all__ = ["format_matrix", "parse_integer", "parse_matrix", "parse_number"]
 
@@ -67,7 +68,7 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
         if rows and len(cells) != len(rows[0]):
             raise MatrixError(
                 name,
-                f"row {number} has {len(cells)} number{'s'[: len(cells) != 1]}, but row 1 has {len(rows[0])}",
+                f"row {number} has {counted(len(cells), 'number')}, but row 1 has {len(rows[0])}",
             )
         if number == 1 and _is_header(cells, text):
             raise MatrixError(

@@ -20,6 +20,7 @@ __all__ = [
     "PaddingAmounts",
     "TypedSize",
     "channels_last",
+    "counted",
     "format_number",
     "format_padding",
     "format_size",
@@ -68,6 +69,17 @@ def format_size(size: Iterable[int]) -> str:
     ('28x28x6', '?')
     """
     return "x".join(map(str, size)) or "?"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a count and what is counted, for people.
+
+    Examples
+    --------
+    >>> counted(1, "layer"), counted(1200, "layer")
+    ('1 layer', '1,200 layers')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def joined_if_different(texts: Iterable[str], separator: str = "x") -> str:

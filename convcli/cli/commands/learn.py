@@ -26,7 +26,7 @@ from convcli.files.identity import FileIds
 from convcli.files.streams import input_name
 from convcli.pipeline.inputs import check_names
 from convcli.signals import cleanup_at_signal, interruptible
-from convcli.sizes.text import format_size, parse_count, parse_pair
+from convcli.sizes.text import counted, format_size, parse_count, parse_pair
 
 if TYPE_CHECKING:
     from convcli.learning.examples import Example
@@ -277,8 +277,8 @@ def _note_long_training(
         )
         message(
             "note",
-            f"learning {weights:,} weights in up to {steps:,} steps takes about {minutes} "
-            f"minute{'s'[: minutes != 1]}; {remedy}",
+            f"learning {weights:,} weights in up to {steps:,} steps takes about "
+            f"{counted(minutes, 'minute')}; {remedy}",
         )
 
 

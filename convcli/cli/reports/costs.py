@@ -12,6 +12,7 @@ from convcli.networks.costs.units import FLOPS_PER_MAC, Dtype
 from convcli.networks.network import Network
 from convcli.networks.rows import Row
 from convcli.networks.tables import Table
+from convcli.sizes.text import counted
 
 __all__ = ["CostReport", "TrafficReport", "TrainingReport"]
 
@@ -64,7 +65,7 @@ class TrainingReport(NamedTuple):
         memory = self._memory(network)
         total = TrainingMemory.sum(memory)
         uncounted = sum(layer.kept is None for layer in memory)
-        unknown = f", of all but {uncounted} layer{'s'[: uncounted != 1]}" if uncounted else ""
+        unknown = f", of all but {counted(uncounted, 'layer')}" if uncounted else ""
         return [
             (
                 "train",
@@ -74,8 +75,8 @@ class TrainingReport(NamedTuple):
             ("weights", f"{format_bytes(total.parameters)}; the gradients need as much"),
             (
                 "optimizer",
-                f"{format_bytes(total.optimizer)}: {self.optimizer} keeps {self.optimizer.states} "
-                f"number{'s'[: self.optimizer.states != 1]} per parameter",
+                f"{format_bytes(total.optimizer)}: {self.optimizer} keeps "
+                f"{counted(self.optimizer.states, 'number')} per parameter",
             ),
             (
                 "kept",
@@ -136,9 +137,7 @@ class TrafficReport(NamedTuple):
         if self.device is not None and total.macs is not None and total.bytes is not None:
             bounds = [layer.bound(self.device) for layer in layers]
             counts = {bound: bounds.count(bound) for bound in bounds if bound is not None}
-            limits = ", ".join(
-                f"{bound} limits {count} layer{'s'[: count != 1]}" for bound, count in counts.items()
-            )
+            limits = ", ".join(f"{bound} limits {counted(count, 'layer')}" for bound, count in counts.items())
             nanoseconds = sum(layer.nanoseconds(self.device) or 0 for layer in layers)
             lines.append(("time", f"at least {_format_time(nanoseconds)}; {limits}"))
         return lines

@@ -10,7 +10,7 @@ from convcli.networks.layer_types.dense import Dense
 from convcli.networks.network import Network, Port
 from convcli.networks.stages import Stage
 from convcli.networks.tables import receptive_field_texts
-from convcli.sizes.text import format_size
+from convcli.sizes.text import counted, format_size
 
 __all__ = [
     "CostUnits",
@@ -144,7 +144,7 @@ def uncounted(network: Network) -> str:
     count, names = sum(network.unknown.values()), list(network.unknown)
     listed = ", ".join(map(escaped, names[:MAX_NAMED]))
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return f"{count:,} operation{'s'[: count != 1]} not counted: {listed}{more}"
+    return f"{counted(count, 'operation')} not counted: {listed}{more}"
 
 
 def _at_least(known: int, count: int | None) -> str:

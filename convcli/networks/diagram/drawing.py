@@ -35,7 +35,7 @@ from convcli.networks.diagram.legend import LEGEND_WIDTH, MARGIN, draw_legend
 from convcli.networks.diagram.scales import Scales, percent_text
 from convcli.networks.diagram.symbols import BAR_THICKNESS, FILLS, bar, image_icon
 from convcli.networks.layer_types.base import Size, rank_of
-from convcli.sizes.text import format_size
+from convcli.sizes.text import counted, format_size
 
 __all__ = ["INPUT_NAME", "box_name", "network_drawing"]
 
@@ -102,7 +102,7 @@ def network_drawing(diagram: Diagram, name: str) -> Drawing:
         height=top + diagram.height + MARGIN,
         shapes=tuple(shapes),
         title=replace_unprintable(name),
-        description="; ".join([f"{count:,} layer{'s'[: count != 1]}", *lines]),
+        description="; ".join([counted(count, "layer"), *lines]),
     )
 
 

@@ -8,7 +8,7 @@ from convcli.errors import SizeError, suggestion
 from convcli.networks.layer_types.base import Size
 from convcli.networks.models.operations import ModelInput, Shape
 from convcli.sizes.per_axis import whole_number
-from convcli.sizes.text import format_size, parse_count
+from convcli.sizes.text import counted, format_size, parse_count
 
 __all__ = ["fixed_sizes", "input_shapes", "square_size"]
 
@@ -182,7 +182,7 @@ def _assigned(model_input: ModelInput, numbers: tuple[int, ...], source: str) ->
         swapped = (*numbers[1:], numbers[0]) if numbers[0] == channels else (*numbers[:-1], channels)
         raise SizeError(
             f"input {format_size(numbers)}",
-            f"has {numbers[-1]} channel{'s'[: numbers[-1] != 1]}, but input {model_input.name!r} of "
+            f"has {counted(numbers[-1], 'channel')}, but input {model_input.name!r} of "
             f"{source} has {channels}; channels come last: give {format_size(swapped)}",
         )
     return dict(zip(axes, numbers, strict=False))

@@ -13,7 +13,7 @@ from convcli.networks.layer_types.base import (
     with_sides,
 )
 from convcli.networks.text.spec import Item, LayerItem, walk
-from convcli.sizes.text import TypedSize, channels_last, format_size, parse_input
+from convcli.sizes.text import TypedSize, channels_last, counted, format_size, parse_input
 
 __all__ = [
     "format_input",
@@ -104,7 +104,7 @@ def merged_size(own: Size, typed: Size) -> Size:
         sides = typed[1:] if channels_first else typed[:-1]
         raise SizeError(
             f"input {format_size(typed)}",
-            f"has {typed[-1]} channel{'s'[: typed[-1] != 1]}, but {begins}; "
+            f"has {counted(typed[-1], 'channel')}, but {begins}; "
             f"channels come last: give {format_size((*sides, channels or 1))}",
         )
     return _marked(tuple(typed))

@@ -27,7 +27,7 @@ from convcli.pipeline.recipes.feature_maps import FeatureMap, SheetFilter, descr
 from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result, Work
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
-from convcli.sizes.text import format_size
+from convcli.sizes.text import counted, format_size
 
 __all__ = ["CHANNEL_NAMES", "filters_luma", "sheet_recipe"]
 
@@ -162,7 +162,7 @@ def _draw_sheet(
         "shape_out": size,
         "panels": [fact | box._asdict() for fact, box in zip(panels.records, sheet.boxes, strict=True)],
     }
-    summary = f"({size}, the input and {count} result{'s'[: count != 1]})"
+    summary = f"({size}, the input and {counted(count, 'result')})"
     return Result(Picture(sheet.pixels), record, summary=summary)
 
 

@@ -19,6 +19,7 @@ from convcli.files.streams import STREAM
 from convcli.pictures.text_matrices import format_matrix
 from convcli.pipeline.recipes.rendering import result_record
 from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
+from convcli.sizes.text import counted
 
 __all__ = ["format_answers", "format_messages", "format_result"]
 
@@ -108,6 +109,6 @@ def _format_summary(record: Mapping[str, object], finished: Finished) -> str:
     text = f"({frames}{record['shape_out']}, {record['dtype']} from {low} to {high})"
     saturated = int(str(record["saturated"])) - int(str(record.get("nan", 0)))  # a note reports NaN
     if saturated and not finished.is_saturation_noted:
-        values = f"{saturated} value{'s'[: saturated != 1]}"
+        values = counted(saturated, "value")
         text += f"; {values} saturated{SATURATION_HINT * finished.is_amplified}"
     return text
