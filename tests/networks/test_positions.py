@@ -81,6 +81,10 @@ def layer_of(word: str) -> Layer:
     return item.layer
 
 
+def has_layers(items: tuple[Item, ...]) -> bool:
+    return any(isinstance(item, LayerItem | Join | JoinTag) for item in walk(items))
+
+
 def write_item(draw: st.DrawFn, page: Writer, depth: int) -> list[Item]:
     kinds = ["layer"] * 4 + ["tag", "from"] + ["join", "repeat", "split", "out"] * (depth < 3)
     kind = draw(st.sampled_from(kinds))
@@ -123,7 +127,9 @@ def write_item(draw: st.DrawFn, page: Writer, depth: int) -> list[Item]:
         count = draw(st.integers(1, 3))
         position = page.write(f"{count}{draw(TIMES)}")
         page.write(draw(BLANKS) + "{")
-        items = [Repeat(count, write_items(draw, page, depth + 1, minimum=1), position)]
+        body = write_items(draw, page, depth + 1, minimum=1)
+        assume(has_layers(body))
+        items = [Repeat(count, body, position)]
         page.write("}")
     for _ in range(draw(st.integers(0, 2)) if draw(st.booleans()) else 0):
         page.write(draw(GAPS))
@@ -154,7 +160,7 @@ def networks(draw: st.DrawFn) -> tuple[str, tuple[int, ...] | None, tuple[Item, 
         page.write(f"in {'x'.join(map(str, size))}")
         page.write(draw(SEPARATORS))
     items = write_items(draw, page, 0, minimum=1)
-    assume(any(isinstance(item, LayerItem | Join | JoinTag) for item in walk(items)))
+    assume(has_layers(items))
     return page.text, size, items
 
 
