@@ -100,7 +100,7 @@ class OperationKind(StrEnum):
     MAXIMUM = "maximum"  # over `axes`
     MATMUL = "matmul"  # of two arrays that are both computed
     ATTENTION = "attention"  # softmax(Q K^T) V, both products in `macs`
-    RECURRENT = "recurrent"  # LSTM, GRU, RNN
+    RECURRENT = "recurrent"  # LSTM, GRU, RNN, along `axis`; -1 where the steps need no axis of their own
     EMBEDDING = "embedding"  # rows of a weight
     OTHER = (
         "other"  # known, without parameters and multiply-accumulates: argmax, non-maximum suppression, ...

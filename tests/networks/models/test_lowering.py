@@ -1,5 +1,7 @@
 """Operations of model files become layers with the sizes and costs that one would write down by hand."""
 
+from math import prod
+
 import pytest
 
 from convcli.errors import SizeError, SpecError
@@ -7,7 +9,7 @@ from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.layer_types.dense import Dense
 from convcli.networks.layer_types.elementwise import Elementwise, Normalization, NormalizationKind
 from convcli.networks.models.lowering.lowering import lower
-from convcli.networks.models.operations import Array, OperationKind, Weight
+from convcli.networks.models.operations import Array, OperationKind, Shape, Weight
 from convcli.networks.network import Network
 from convcli.networks.sources import network
 from convcli.networks.tables import params_table
@@ -143,6 +145,51 @@ def test_an_unknown_operation_that_keeps_the_shape_keeps_the_channels_where_they
     foo = builder.add(OperationKind.UNKNOWN, x, (1, 4, 8, 9), source="acme.wiggle")
     net = builder.network(builder.add(OperationKind.MEAN, foo, (1, 4, 1, 1), axes=(2, 3)))
     assert rows(net)[1:] == [("? acme.wiggle", (8, 9, 4)), ("gap", (1, 1, 4))]
+
+
+def recurrent(builder: ModelBuilder, x: Array, *, axis: int = 0) -> Array:
+    shape = x.shape or ()
+    return builder.add(
+        OperationKind.RECURRENT, x, (*shape[:-1], 12), function="lstm", macs=prod(shape[:-1]) * 960, axis=axis
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis", "batch", "output", "macs"),
+    [
+        ((30, 1, 8), 0, 1, (30, 12), 28800),  # the steps first: the default of PyTorch
+        ((30, 2, 8), 0, 2, (30, 12), 28800),
+        ((30, 8), 0, 1, (30, 12), 28800),  # without a batch
+        ((2, 30, 8), 1, 2, (30, 12), 28800),
+        ((30, 8), -1, 30, (12,), 960),  # a single step
+    ],
+)
+def test_recurrent_layers_tell_the_steps_from_the_batch(
+    shape: Shape, axis: int, batch: int, output: Shape, macs: int
+) -> None:
+    builder = ModelBuilder()
+    net = builder.network(recurrent(builder, builder.input(*shape), axis=axis))
+    assert (net.batch, net.output, net.macs) == (batch, output, macs)
+
+
+def test_tokens_may_have_their_steps_first() -> None:
+    builder = ModelBuilder()
+    tokens, other = builder.input(30, 2), builder.input(3, 2, 12)
+    embedded = builder.add(OperationKind.EMBEDDING, tokens, (30, 2, 8), Weight("e", (99, 8)))
+    net = builder.network(recurrent(builder, embedded), builder.elementwise("relu", other))
+    assert rows(net) == [("embedding", (30, 8)), ("lstm", (30, 12)), ("relu", (3, 12))]
+    assert [port.size for port in net.inputs] == [(30,), (3, 12)]
+
+
+def test_attention_tells_the_steps_from_the_batch() -> None:
+    builder = ModelBuilder()
+    steps = builder.input(30, 2, 8)
+    heads = builder.add(OperationKind.RESHAPE, steps, (30, 4, 4))
+    moved = builder.add(OperationKind.TRANSPOSE, heads, (4, 30, 4), permutation=(1, 0, 2))
+    macs = 2 * 4 * 30 * 30 * 4
+    made = builder.add(OperationKind.ATTENTION, (moved, moved, moved), (4, 30, 4), macs=macs)
+    net = builder.network(made)
+    assert (net.batch, net.input, net.output, net.macs) == (2, (30, 8), (2, 30, 4), macs // 2)
 
 
 def test_errors_name_the_operation() -> None:

@@ -58,7 +58,9 @@ def _recurrent(
     made = (*shape[:2], units) if returns_all else (shape[0], units)
     macs = shape[0] * shape[1] * step
     function = WORDS.get(call.layer.class_name, call.layer.class_name.lower())
-    output = call.emit(OperationKind.RECURRENT, call.inputs, made, weights, macs=macs, function=function)
+    output = call.emit(
+        OperationKind.RECURRENT, call.inputs, made, weights, macs=macs, function=function, axis=1
+    )
     if not call.config.flag("return_state", default=False):
         return output
     state = (shape[0], units)
@@ -134,6 +136,7 @@ def _convolutional(call: LayerCall) -> Arrays:
         weights,
         macs=shape[0] * steps * step,
         function="convlstm",
+        axis=1,
     )
     if not config.flag("return_state", default=False):
         return result

@@ -16,7 +16,7 @@ from convcli.networks.models.checking import check_model
 from convcli.networks.models.lowering.stage_list import BINARY_WORDS, StageList
 from convcli.networks.models.lowering.values import LayoutRules, Value
 from convcli.networks.models.lowering.views import VIEWS, view
-from convcli.networks.models.operations import Array, Model, Operation, OperationKind, Weight
+from convcli.networks.models.operations import Array, Model, Operation, OperationKind, Shape, Weight
 from convcli.networks.network import Network, Port
 from convcli.networks.stages import Tensor
 
@@ -64,7 +64,12 @@ def lower(model: Model) -> Network:
     """
     check_model(model)
     operations = _live(model.operations, {array.number for _, array in model.outputs})
-    return _Lowering(model, operations).network()
+    lowering = _Lowering(model, operations)
+    network = lowering.network()
+    are_sequences = all(len(array.shape or ()) < 4 for _, array in model.inputs)
+    if lowering.steps_lie_first and are_sequences:  # PyTorch's default for recurrent layers and transformers
+        network = _Lowering(model, operations, steps_first=True).network()
+    return network
 
 
 def _live(operations: Sequence[Operation], needed: set[int]) -> list[Operation]:
@@ -84,6 +89,18 @@ def _has_costs(operation: Operation) -> bool:
     )
 
 
+def _goes_along_batch(operation: Operation, values: Sequence[Value]) -> bool:
+    """Whether the steps of a recurrent layer, or of attention, are what was taken for the batch."""
+    shape = values[0].shape if values else None
+    if shape is None or operation.kind not in (OperationKind.RECURRENT, OperationKind.ATTENTION):
+        return False
+    layout = values[0].layout
+    if operation.kind == OperationKind.RECURRENT and operation.axis == 0 and len(shape) > 2:
+        return layout.batch_axis != 1 and shape[0] > 1
+    axis = operation.axis if operation.kind == OperationKind.RECURRENT else len(shape) - 2
+    return layout.batch > 1 and layout.batch_axis == axis and layout.is_batch(shape, axis)
+
+
 class _Lowering:
     """Goes through the operations of a model once.
 
@@ -91,10 +108,15 @@ class _Lowering:
     ----------
     values : dict
         What is known of each array, by its number.
+    steps_first : bool
+        Whether the first axis of the inputs holds the steps of a sequence and the second the batch.
+    steps_lie_first : bool
+        Whether a layer goes along the axis that was taken for the batch.
     """
 
-    def __init__(self, model: Model, operations: Sequence[Operation]) -> None:
+    def __init__(self, model: Model, operations: Sequence[Operation], *, steps_first: bool = False) -> None:
         self.model = model
+        self.steps_first, self.steps_lie_first = steps_first, False
         self.operations = operations
         self.rules = LayoutRules(operations)
         self.list = StageList(self.rules, inputs=max(len(model.inputs), 1), merges_vectors=model.stored)
@@ -105,6 +127,7 @@ class _Lowering:
         inputs = self.add_inputs()
         for operation in self.operations:
             values = [self.values[array.number] for array in operation.inputs]
+            self.steps_lie_first |= _goes_along_batch(operation, values)
             self.values[operation.output.number] = self.result_of(operation, values)
         stages = self.list.stages
         if not stages:
@@ -142,15 +165,26 @@ class _Lowering:
         images = [number for number, (_, array) in enumerate(inputs) if len(array.shape or ()) > 2]
         main = images[0] if images else 0
         shape = inputs[main][1].shape
-        if shape and axes[main] != 0:
-            self.rules.batch = shape[0] or 1
+        batch_axis = self.batch_axis(shape, axes[main])
+        if shape and batch_axis is not None and axes[main] != batch_axis:
+            self.rules.batch = shape[batch_axis] or 1
         ports = []
         for number, ((name, array), axis) in enumerate(zip(inputs, axes, strict=True)):
             tensor = 0 if number == main else number + (number < main)
-            value = Value(array.shape, self.rules.of_first_axis(array.shape, axis), tensor)
+            layout = self.rules.of_first_axis(array.shape, axis)
+            if self.steps_first:
+                layout = layout._replace(batch_axis=self.batch_axis(array.shape, axis))
+            value = Value(array.shape, layout, tensor)
             self.values[array.number] = value._replace(fields=Tensor.of_input(value.size).fields)
             ports.append(Port(name, value.size, tensor))
         return ports
+
+    def batch_axis(self, shape: Shape | None, channel_axis: int | None) -> int | None:
+        """Return the axis of an input that holds the batch; None for steps without a batch."""
+        if not self.steps_first:
+            return 0
+        rank = len(shape or ())
+        return 1 if rank > 2 or (rank == 2 and channel_axis is None) else None
 
     def input_channel_axis(self, array: Array) -> int | None:
         """Return the channel axis of an input: where layers see it, else the second axis of an image."""

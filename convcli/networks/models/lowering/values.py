@@ -81,6 +81,11 @@ def channel_axes_by_use(operations: Sequence[Operation]) -> dict[int, int]:
         if operation.kind == OperationKind.LAYER and not isinstance(operation.layer, Elementwise):
             axes.update((array.number, operation.channel_axis) for array in operation.inputs[:1])
             continue
+        if operation.kind == OperationKind.RECURRENT and operation.inputs:
+            rank = len(operation.inputs[0].shape or ())
+            if 1 < rank < 4:
+                axes[operation.inputs[0].number] = rank - 1
+            continue
         axis, shape = axes.get(operation.output.number), operation.output.shape
         if axis is None or shape is None or axis >= len(shape):
             continue
@@ -138,8 +143,6 @@ class LayoutRules:
             batch_axis = value.layout.batch_axis
             if value.shape is None or batch_axis is None:
                 continue
-            # Recurrent layers of ONNX make (steps, directions, batch, values) of (steps, batch, values).
-            batch_axis += operation.kind == OperationKind.RECURRENT and len(shape) > len(value.shape)
             if batch_axis < len(shape) and shape[batch_axis] % self.batch == 0:
                 return Layout(self.batch, batch_axis, value.layout.outer, channel_axis)
         return self.of_first_axis(shape, channel_axis)

@@ -41,6 +41,7 @@ def recurrent(function: str, gates: int) -> Rule:
             inputs=[data, *states],
             weights=stored,
             function=function,
+            axis=int(batch_first),
             macs=batch * steps * directions * gates * hidden * (shape[2] + hidden),
         )
         # ONNX moves the directions before the batch; exporters move them back.

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["recurrent", "recurrent_cell", "recurrent_layer"]
 
 
-def _emit(step: Step, tensor: Tensor, shape: Shape, params: list[Tensor], positions: int) -> Tensor:
-    """Add a recurrent operation."""
+def _emit(
+    step: Step, tensor: Tensor, shape: Shape, params: list[Tensor], positions: int, axis: int = -1
+) -> Tensor:
+    """Add a recurrent operation along an axis."""
     products = sum(elements(each.shape) for each in params if each.shape is not None and len(each.shape) == 2)
     return step.emit(
         OperationKind.RECURRENT,
@@ -30,6 +32,7 @@ def _emit(step: Step, tensor: Tensor, shape: Shape, params: list[Tensor], positi
         weights=[weight for each in params for weight in each.weights],
         macs=positions * products,
         is_work=True,
+        axis=axis,
         function=_word(step),
     )
 
@@ -57,7 +60,9 @@ def recurrent(step: Step) -> tuple[Tensor, ...]:
     hidden = (states[0].shape or (0,))[-1]  # of a projection, if there is one
     directions = 2 if step.flag("bidirectional") else 1
     output = (*shape[:-1], hidden * directions)
-    return _with_states(step, _emit(step, tensor, output, params, elements(shape[:-1])), states)
+    is_packed = step.has("data")
+    axis = -1 if is_packed else int(step.flag("batch_first") and len(shape) == 3)
+    return _with_states(step, _emit(step, tensor, output, params, elements(shape[:-1]), axis), states)
 
 
 @rule("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
@@ -77,5 +82,5 @@ def recurrent_layer(step: Step) -> tuple[Tensor, ...]:
     params = [step.tensor(f"weight{number}") for number in (1, 2, 3, 4)]
     states = [step.tensor("hx_"), step.tensor("cx_")]
     output = (*shape[:-1], step.integer("hidden_size"))
-    result = _emit(step, tensor, output, params, elements(shape[:-1]))
+    result = _emit(step, tensor, output, params, elements(shape[:-1]), int(step.flag("batch_first")))
     return *_with_states(step, result, states), Tensor((0,))
