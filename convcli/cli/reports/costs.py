@@ -25,11 +25,6 @@ class TrainingReport(NamedTuple):
     units: CostUnits
     optimizer: Optimizer
 
-    @property
-    def option(self) -> str:
-        """The option that asks for it."""
-        return "--train"
-
     @classmethod
     def of(cls, units: CostUnits, optimizer: Optimizer) -> "TrainingReport":
         """Return the report for a number type that can be trained with.
@@ -109,11 +104,6 @@ class TrafficReport(NamedTuple):
 
     units: CostUnits
     device: Device | None
-
-    @property
-    def option(self) -> str:
-        """The option that asks for it."""
-        return "--traffic"
 
     def table(self, network: Network, rows: Sequence[Row]) -> Table:
         """Return the table."""

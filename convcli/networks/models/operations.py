@@ -102,9 +102,7 @@ class OperationKind(StrEnum):
     ATTENTION = "attention"  # softmax(Q K^T) V, both products in `macs`
     RECURRENT = "recurrent"  # LSTM, GRU, RNN, along `axis`; -1 where the steps need no axis of their own
     EMBEDDING = "embedding"  # rows of a weight
-    OTHER = (
-        "other"  # known, without parameters and multiply-accumulates: argmax, non-maximum suppression, ...
-    )
+    OTHER = "other"  # known, without parameters and multiply-accumulates, such as argmax
     UNKNOWN = "unknown"  # counted as not known
 
 

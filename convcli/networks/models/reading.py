@@ -28,13 +28,8 @@ READERS = {
     ".keras": "convcli.networks.models.keras.loading:load_keras",
     ".json": "convcli.networks.models.keras.loading:load_keras",
 }
-STATE_DICTS = (
-    ".safetensors",
-    ".pth",
-    ".pt",
-    ".bin",
-    ".ckpt",
-)  # weights by name, but not what is done with them
+# Weights by name, but not what is done with them.
+STATE_DICTS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 # What to do with files that are not read; the word after the name is "is".
 UNREADABLE = {
     ".h5": "a model or weights of Keras in HDF5: load the model in Keras and save it as .keras",

@@ -104,9 +104,8 @@ class _Makers:
     """The nodes that make tensors. A view has the tensor of its input; their sizes may tell them apart."""
 
     def __init__(self) -> None:
-        self._latest: dict[
-            tuple[int, Size | int | None], int
-        ] = {}  # by tensor, and by size, by rank, or by none
+        # By tensor, and by its size, by its rank, or by neither.
+        self._latest: dict[tuple[int, Size | int | None], int] = {}
 
     def add(self, tensor: int, node: int, size: Size) -> None:
         """Note the node that makes a tensor, or the latest view of it."""
