@@ -97,6 +97,12 @@ class Step:
         self._add = add
         self._new_number = new_number
 
+    @property
+    def function(self) -> str:
+        """The name of the function without package and mark of in-place variants: ``relu``."""
+        name = self.source.split(".")[1]
+        return name if name.endswith("__") else name.rstrip("_")
+
     # Arguments --------------------------------------------------------------------------------------------
 
     def has(self, name: str) -> bool:

@@ -9,6 +9,7 @@ from convcli.networks.layer_types.pooling import AdaptivePooling, Pooling, Pooli
 from convcli.networks.models.onnx.call import Call, Results, Rule
 from convcli.networks.models.onnx.values import Value
 from convcli.networks.models.operations import OperationKind, Shape, Weight
+from convcli.sizes.axes import transposed_axes
 from convcli.sizes.text import NamedPadding
 
 __all__ = ["RULES", "kernel_weights", "padding_of", "per_axis"]
@@ -227,12 +228,8 @@ def unpooling(call: Call) -> Results:
     target = call.known_integers(2)
     if target is None:
         window, stride = per_axis(call, "kernel_shape", axes), per_axis(call, "strides", axes)
-        cut = call.integers("pads") or (0,) * (2 * axes)
-        sides = [
-            (n - 1) * s - cut[axis] - cut[axis + axes] + f
-            for axis, (n, s, f) in enumerate(zip(shape[2:], stride, window, strict=True))
-        ]
-        target = (*shape[:2], *sides)
+        unpooled = transposed_axes(shape[2:], window, stride=stride, padding=padding_of(call, axes))
+        target = (*shape[:2], *(axis.output for axis in unpooled))
     return call.emit(OperationKind.OTHER, target, function="maxunpool")
 
 

@@ -28,7 +28,7 @@ def _dtype(step: Step, default: str = "float32") -> str:
       "triu_indices", "tril_indices", "complex_zeros")  # fmt: skip
 def constant(step: Step) -> Tensor:
     """A tensor of a given shape."""
-    function = step.source.split(".")[1]
+    function = step.function
     if function in ("linspace", "logspace"):
         shape = [step.integer("steps")]
     elif function == "scalar_tensor":

@@ -101,12 +101,6 @@ def activated(step: Step, tensor: Tensor, kind: ElementwiseKind, axis: int = 1) 
     )
 
 
-def _function(step: Step) -> str:
-    """Return the name of a function without package and mark of in-place variants."""
-    name = step.source.split(".")[1]
-    return name if name.endswith("__") else name.rstrip("_")
-
-
 @rule(*ACTIVATIONS)
 def activation(step: Step) -> Tensor:
     """An activation that is a layer of convcli."""
@@ -114,14 +108,14 @@ def activation(step: Step) -> Tensor:
     axis = 1
     if "softmax" in step.source:
         axis = step.axis("dim", len(shape))
-    return activated(step, tensor, ACTIVATIONS[_function(step)], axis)
+    return activated(step, tensor, ACTIVATIONS[step.function], axis)
 
 
 @rule(*UNARY.split())
 def unary(step: Step) -> Tensor:
     """A function of each value, which keeps the size."""
     tensor, shape = step.shaped("self" if "self" in step.arguments else "input")
-    function = _function(step)
+    function = step.function
     if function == "hardtanh" and (step.number("min_val", -1), step.number("max_val", 1)) == (0, 6):
         return activated(step, tensor, ElementwiseKind.RELU6)
     limits = step.number("min"), step.number("max")
@@ -190,7 +184,7 @@ def keep(step: Step) -> Any:
 def arithmetic(step: Step) -> Tensor:
     """Arithmetic of two tensors, or of a tensor and a number."""
     first, second = ("self", "exponent") if "exponent" in step.arguments else ("self", "other")
-    kind = BINARY[_function(step)]
+    kind = BINARY[step.function]
     operands = [step.tensor(first), step.tensor(second)]
     constants = [step.number(name) for name in (first, second)]
     shape = broadcast(step, *(each.shape for each in operands))

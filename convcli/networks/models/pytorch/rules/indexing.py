@@ -79,7 +79,7 @@ def stack(step: Step) -> Tensor:
 def stack_by_direction(step: Step) -> Tensor:
     """Tensors beside or above each other; those of fewer axes get some first."""
     tensors = step.tensors("tensors")
-    function = step.source.split(".")[1]
+    function = step.function
     ranks = [len(each.shape) if each.shape is not None else -1 for each in tensors]
     if not ranks or -1 in ranks:
         raise UnknownSize

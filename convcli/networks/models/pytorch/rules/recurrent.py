@@ -44,7 +44,7 @@ def _with_states(step: Step, output: Tensor, states: list[Tensor]) -> tuple[Tens
 
 
 def _word(step: Step) -> str:
-    return step.source.split(".")[1].removesuffix("_cell")
+    return step.function.removesuffix("_cell")
 
 
 @rule("lstm", "gru", "rnn_tanh", "rnn_relu", "quantized_lstm", "quantized_gru")

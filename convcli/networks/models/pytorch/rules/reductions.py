@@ -38,7 +38,7 @@ def reduce(step: Step) -> Tensor:
     """One value along the axes given, or of all values."""
     tensor, shape = step.shaped("self" if "self" in step.arguments else "input")
     axes = step.axes("dim", len(shape))
-    function = step.source.split(".")[1]
+    function = step.function
     dtype = "int64" if function in POSITIONS else "bool" if function in TRUTHS else None
     output = _reduced(step, shape, axes)
     kind = KINDS.get(function, OperationKind.OTHER)
@@ -63,7 +63,7 @@ def extreme(step: Step) -> Any:
 
         other = step.tensor("other")
         return step.other([tensor, other], broadcast(step, shape, other.shape))
-    function = step.source.split(".")[1]
+    function = step.function
     kind = KINDS.get(function, OperationKind.OTHER)
     if "dim" not in step.arguments and function not in ("mode", "kthvalue"):
         axes = list(range(len(shape)))

@@ -12,6 +12,7 @@ from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.windows import emit_layer
 from convcli.networks.models.pytorch.steps import Tensor, elements, shape_text
+from convcli.sizes.axes import window_axes
 
 if TYPE_CHECKING:
     from convcli.networks.models.pytorch.steps import Step
@@ -181,8 +182,8 @@ def unfold_axis(step: Step) -> Tensor:
     size, by = step.integer("size"), step.integer("step")
     if not 0 < size <= shape[axis] or by < 1:
         step.impossible(f"cannot take windows of {size} every {by} of {shape[axis]}")
-    count = (shape[axis] - size) // by + 1
-    return step.other([tensor], (*shape[:axis], count, *shape[axis + 1 :], size))
+    (windows,) = window_axes((shape[axis],), size, stride=by)
+    return step.other([tensor], (*shape[:axis], windows.output, *shape[axis + 1 :], size))
 
 
 @rule("max_unpool2d", "max_unpool3d")
@@ -223,7 +224,7 @@ def fourier(step: Step) -> Tensor:
 def fourier_by_size(step: Step) -> Tensor:
     """Fourier transforms along some axes, of given lengths."""
     tensor, shape = step.shaped("self")
-    function, sides = step.source.split(".")[1].removeprefix("fft_"), list(shape)
+    function, sides = step.function.removeprefix("fft_"), list(shape)
     default = [-2, -1] if function.endswith("2") else [-1]
     if function.endswith("n"):
         default = list(range(len(shape)))
