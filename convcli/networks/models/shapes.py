@@ -8,8 +8,9 @@ from math import prod
 
 from convcli.networks.layer_types.base import Size
 from convcli.networks.models.operations import Shape
+from convcli.sizes.text import format_size
 
-__all__ = ["broadcast_shape", "fitted_shape", "shape_in_file", "size_without_batch"]
+__all__ = ["broadcast_shape", "fitted_shape", "matmul_shape", "shape_in_file", "size_without_batch"]
 
 
 def broadcast_shape(*shapes: Shape) -> Shape | None:
@@ -43,6 +44,34 @@ def fitted_shape(shape: Shape, sides: Sequence[int]) -> Shape | None:
     if list(sides).count(-1) == 1 and known > 0 and elements % known == 0:
         sides = [elements // known if side == -1 else side for side in sides]
     return tuple(sides) if min(sides, default=0) >= 0 and prod(sides) == elements else None
+
+
+def matmul_shape(first: Shape, second: Shape) -> Shape:
+    """Return the shape of a product as numpy's matmul makes it: of matrices in the last two axes, or vectors.
+
+    Each value is a sum of ``first[-1]`` products.
+
+    Raises
+    ------
+    ValueError
+        They cannot be multiplied; the message says why.
+
+    Examples
+    --------
+    >>> matmul_shape((8, 1, 2, 3), (5, 3, 4)), matmul_shape((2, 3), (3,))
+    ((8, 5, 2, 4), (2,))
+    """
+    if not first or not second:
+        raise ValueError("multiplies a number as a matrix")
+    rows = first if len(first) > 1 else (1, *first)
+    columns = second if len(second) > 1 else (*second, 1)
+    product = f"cannot multiply {format_size(first)} by {format_size(second)}"
+    if rows[-1] != columns[-2]:
+        raise ValueError(f"{product}: {rows[-1]} columns meet {columns[-2]} rows")
+    batch = broadcast_shape(rows[:-2], columns[:-2])
+    if batch is None:
+        raise ValueError(f"{product}: their other sides are neither equal nor 1")
+    return (*batch, *rows[-2:-1] * (len(first) > 1), *columns[-1:] * (len(second) > 1))
 
 
 def size_without_batch(shape: Shape, channel_axis: int) -> Size:

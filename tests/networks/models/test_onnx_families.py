@@ -185,8 +185,8 @@ def test_small_numbers_are_computed(
         (node("ConvTranspose", ["x", "w"], ["y"]), "its kernel reads 6 channels, not 3"),
         (node("GlobalAveragePool", ["v"], ["y"]), "needs an image"),
         (node("Gemm", ["x", "w"], ["y"]), "needs two matrices"),
-        (node("MatMul", ["x", "one"], ["y"]), "needs matrices, not single numbers"),
-        (node("MatMul", ["x", "c"], ["y"]), "cannot multiply: 8 values in a row, 3 in a column"),
+        (node("MatMul", ["x", "one"], ["y"]), "multiplies a number as a matrix"),
+        (node("MatMul", ["x", "c"], ["y"]), "cannot multiply 1x3x8x8 by 3: 8 columns meet 3 rows"),
         (
             node("MatMulNBits", ["x", "c"], ["y"], domain="com.microsoft", K=3, N=5),
             "its weights read 3 values",

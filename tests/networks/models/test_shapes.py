@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from convcli.networks.models.einsum import read_einsum
-from convcli.networks.models.shapes import broadcast_shape, fitted_shape, shape_in_file, size_without_batch
+from convcli.networks.models.shapes import (
+    broadcast_shape,
+    fitted_shape,
+    matmul_shape,
+    shape_in_file,
+    size_without_batch,
+)
 
 SHAPES = [(), (1,), (3,), (0,), (2, 1), (1, 3), (2, 3), (4, 1, 3), (4, 2, 1)]
 TARGETS = [(-1,), (6,), (2, -1), (-1, -1), (0, 5), (4, -1), ()]
@@ -19,6 +25,17 @@ def test_broadcasting(shapes: tuple[tuple[int, ...], ...]) -> None:
     except ValueError:
         expected = None
     assert broadcast_shape(*shapes) == expected
+
+
+@pytest.mark.parametrize(("first", "second"), [*product([*SHAPES, (3, 5), (7, 3, 5)], repeat=2)])
+def test_products(first: tuple[int, ...], second: tuple[int, ...]) -> None:
+    try:
+        expected = np.matmul(np.zeros(first), np.zeros(second)).shape
+    except ValueError:
+        with pytest.raises(ValueError, match="multipl"):
+            matmul_shape(first, second)
+    else:
+        assert matmul_shape(first, second) == expected
 
 
 @pytest.mark.parametrize(("shape", "sides"), [*product(SHAPES, TARGETS)])

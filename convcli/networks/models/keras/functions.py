@@ -19,6 +19,7 @@ from convcli.networks.models.keras.reshaping import (
     transpose_function,
 )
 from convcli.networks.models.operations import Array, OperationKind, Shape
+from convcli.networks.models.shapes import matmul_shape
 
 __all__ = ["function_handler"]
 
@@ -145,15 +146,13 @@ def _pad(call: LayerCall) -> Array:
 def _matmul(call: LayerCall) -> Array:
     first, second = [call.input, *call.inputs[1:]][:2] if len(call.inputs) > 1 else (call.input, call.input)
     left, right = list(call.shape(first)), list(call.shape(second))
-    if len(left) < 2 or len(right) < 2:
-        call.fail("multiplies vectors, which is not supported")
     for shape, name in ((left, "transpose_a"), (right, "transpose_b")):
         if call.keywords.get(name):
             shape[-2:] = shape[:-3:-1]
-    if left[-1] != right[-2]:
-        call.fail(f"multiplies rows of {left[-1]} by columns of {right[-2]}, which must be equal")
-    free = broadcast(call, [tuple(left[:-2]), tuple(right[:-2])]) if len(left) > 2 or len(right) > 2 else ()
-    made = (*free, left[-2], right[-1])
+    try:
+        made = matmul_shape(tuple(left), tuple(right))
+    except ValueError as error:
+        call.fail(f"{error}")
     return call.emit(OperationKind.MATMUL, [first, second], made, macs=prod(made) * left[-1])
 
 

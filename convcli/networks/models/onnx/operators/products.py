@@ -8,7 +8,7 @@ from convcli.networks.models.einsum import read_einsum
 from convcli.networks.models.onnx.call import Call, Results, Rule
 from convcli.networks.models.onnx.values import Value
 from convcli.networks.models.operations import OperationKind, Shape, Weight
-from convcli.networks.models.shapes import broadcast_shape
+from convcli.networks.models.shapes import matmul_shape
 
 __all__ = ["RULES", "multiply_matrices"]
 
@@ -62,19 +62,16 @@ def multiply_matrices(
 ) -> Value:
     """Multiply two tensors as numpy's matmul does: the last two axes are matrices, others are broadcast."""
     one, other = call.shape_of(first), call.shape_of(second)
-    if not one or not other:
-        call.fail_size("needs matrices, not single numbers", one, other)
-    left, right = one if len(one) > 1 else (1, *one), other if len(other) > 1 else (*other, 1)
-    batch = broadcast_shape(left[:-2], right[:-2])
-    if left[-1] != right[-2] or batch is None:
-        call.fail_size(f"cannot multiply: {left[-1]} values in a row, {right[-2]} in a column", one, other)
-    shape = (*batch, *left[-2:-1] * (len(one) > 1), *right[-1:] * (len(other) > 1))
-    macs = prod(batch) * left[-2] * left[-1] * right[-1]
+    try:
+        shape = matmul_shape(one, other)
+    except ValueError as error:
+        call.fail_size(f"{error}", one, other)
+    macs = prod(shape) * one[-1]
     for data, factor, axis in ((first, second, len(one) - 1), (second, first, len(other) - 2)):
         if factor.is_constant and not data.is_constant and len(call.shape_of(factor)) == 2 and axis > 0:
             if call.shape_of(data) is other and len(other) < 2:
                 continue
-            units = right[-1] if factor is second else left[-2]
+            units = other[-1] if factor is second else one[0]
             return _dense(call, data, units, shape, axis, weights or factor.weights, bias=False)
     if weights is None:
         weights = first.parameters + second.parameters

@@ -11,9 +11,9 @@ from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.rules.elementwise import broadcast
 from convcli.networks.models.pytorch.rules.views import reshaped
 from convcli.networks.models.pytorch.steps import Tensor, elements, shape_text
+from convcli.networks.models.shapes import matmul_shape
 
 if TYPE_CHECKING:
-    from convcli.networks.models.operations import Shape
     from convcli.networks.models.pytorch.steps import Step
 
 __all__ = ["dense", "multiplied"]
@@ -41,22 +41,15 @@ def multiplied(step: Step, first: Tensor, second: Tensor, *, added: Tensor | Non
 
     `added` is added to it: a bias, if it is a constant of one axis.
     """
-    shapes: list[Shape] = [each.shape or () for each in (first, second)]
-    if not shapes[0] or not shapes[1]:
-        step.impossible("multiplies a number as a matrix")
-    rows = shapes[0] if len(shapes[0]) > 1 else (1, *shapes[0])
-    columns = shapes[1] if len(shapes[1]) > 1 else (*shapes[1], 1)
-    if rows[-1] != columns[-2]:
-        step.impossible(
-            f"cannot multiply {shape_text(shapes[0])} by {shape_text(shapes[1])}: {rows[-1]} columns "
-            f"meet {columns[-2]} rows"
-        )
-    batch = broadcast(step, rows[:-2], columns[:-2])
-    output = (*batch, *rows[-2:-1] * (len(shapes[0]) > 1), *columns[-1:] * (len(shapes[1]) > 1))
+    shape, kernel = first.shape or (), second.shape or ()
+    try:
+        output = matmul_shape(shape, kernel)
+    except ValueError as error:
+        step.impossible(f"{error}")
     is_bias = added is None or (added.number is None and len(added.shape or ()) <= 1)
-    if second.number is None and second.weights and len(shapes[1]) == 2 and is_bias:
-        return dense(step, first, columns[-1], columns[-2], second, added)
-    macs = elements(batch) * rows[-2] * rows[-1] * columns[-1]
+    if second.number is None and second.weights and len(kernel) == 2 and is_bias:
+        return dense(step, first, kernel[1], kernel[0], second, added)
+    macs = elements(output) * shape[-1]
     operands = [first, second, *([] if added is None else [added])]
     return step.emit(OperationKind.MATMUL, operands, output, macs=macs, is_work=True)
 
