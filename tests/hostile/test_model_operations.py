@@ -106,7 +106,10 @@ def outcome(seed: int) -> str:
     assert network.known_params <= sum(weight.elements for weight in model.weights)
     assert network.known_macs >= 0
     assert str(network)
-    assert (network.fields, network.peak_activations) is not None
+    sizes, peak = network.array_sizes.values(), network.peak_activations
+    assert (peak is None) == (None in sizes)
+    assert peak is None or peak >= max(size or 0 for size in sizes)
+    assert all(field.size is None or field.size > 0 for field in network.fields or ())
     return "network"
 
 
