@@ -11,7 +11,7 @@ from convcli.networks.models.keras.layer_call import LayerCall
 from convcli.networks.models.operations import Array, OperationKind, Weight
 from convcli.sizes.text import NamedPadding
 
-__all__ = ["CONVOLUTIONS", "channel_axis", "dense", "named_padding", "rank_of_class"]
+__all__ = ["CONVOLUTIONS", "channel_axis", "dense", "geometry", "has_bias", "named_padding", "rank_of_class"]
 
 
 def rank_of_class(class_name: str) -> int:
@@ -39,7 +39,7 @@ def named_padding(call: LayerCall) -> NamedPadding:
     return NamedPadding(text)
 
 
-def _geometry(call: LayerCall, rank: int) -> dict[str, Any]:
+def geometry(call: LayerCall, rank: int) -> dict[str, Any]:
     """Return window, stride, padding and dilation."""
     config = call.config
     window = config.numbers("kernel_size", rank)
@@ -62,12 +62,13 @@ def _convolution(call: LayerCall) -> Array:
     rank = rank_of_class(call.layer.class_name)
     filters, groups = call.config.number("filters"), call.config.number("groups", 1)
     channels = call.shape(call.input, rank + 2)[channel_axis(call, rank)]
-    layer = Convolution(filters=filters, groups=groups, bias=_has_bias(call), **_geometry(call, rank))
+    layer = Convolution(filters=filters, groups=groups, bias=has_bias(call), **geometry(call, rank))
     kernel = call.weight("kernel", (*layer.window, channels // groups, filters))
     return _activated(call, rank, _applied(call, layer, call.input, rank, kernel))
 
 
-def _has_bias(call: LayerCall) -> bool:
+def has_bias(call: LayerCall) -> bool:
+    """Whether a layer has a bias."""
     return call.config.flag("use_bias", default=True)
 
 
@@ -85,14 +86,14 @@ def _activated(call: LayerCall, rank: int, array: Array) -> Array:
 
 def _depthwise(call: LayerCall) -> Array:
     rank = rank_of_class(call.layer.class_name)
-    return _activated(call, rank, _depthwise_step(call, rank, "kernel", bias=_has_bias(call)))
+    return _activated(call, rank, _depthwise_step(call, rank, "kernel", bias=has_bias(call)))
 
 
 def _depthwise_step(call: LayerCall, rank: int, name: str, *, bias: bool) -> Array:
     """Record the convolution of each channel by itself."""
     multiplier = call.config.number("depth_multiplier", 1)
     channels = call.shape(call.input, rank + 2)[channel_axis(call, rank)]
-    layer = Convolution(filters=channels * multiplier, groups=channels, bias=bias, **_geometry(call, rank))
+    layer = Convolution(filters=channels * multiplier, groups=channels, bias=bias, **geometry(call, rank))
     return _applied(call, layer, call.input, rank, call.weight(name, (*layer.window, channels, multiplier)))
 
 
@@ -103,7 +104,7 @@ def _separable(call: LayerCall) -> Array:
     channels = call.shape(spatial)[channel_axis(call, rank)]
     ones: Any = (1,) * rank
     layer = Convolution(
-        window=ones, filters=filters, bias=_has_bias(call), stride=ones, dilation=ones,
+        window=ones, filters=filters, bias=has_bias(call), stride=ones, dilation=ones,
         padding=NamedPadding.VALID,
     )  # fmt: skip
     kernel = call.weight("pointwise_kernel", (*ones, channels, filters))
@@ -117,23 +118,23 @@ def _transposed(call: LayerCall) -> Array:
     output padding replaces what these add.
     """
     rank = rank_of_class(call.layer.class_name)
-    config, geometry = call.config, _geometry(call, rank)
+    config, options = call.config, geometry(call, rank)
     filters, groups = config.number("filters"), config.number("groups", 1)
-    window, stride, dilation = (geometry[key] for key in ("window", "stride", "dilation"))
+    window, stride, dilation = (options[key] for key in ("window", "stride", "dilation"))
     extents = [d * (f - 1) + 1 for f, d in zip(window, dilation, strict=True)]
     if config.get("output_padding") is not None:
         added = config.numbers("output_padding", rank, minimum=0)
-        if geometry["padding"] == NamedPadding.SAME:
-            geometry["padding"] = tuple((extent // 2, extent // 2) for extent in extents)
-        geometry["output_padding"] = added
-    elif geometry["padding"] == NamedPadding.VALID:
-        geometry["output_padding"] = tuple(
+        if options["padding"] == NamedPadding.SAME:
+            options["padding"] = tuple((extent // 2, extent // 2) for extent in extents)
+        options["output_padding"] = added
+    elif options["padding"] == NamedPadding.VALID:
+        options["output_padding"] = tuple(
             max(s - extent, 0) for s, extent in zip(stride, extents, strict=True)
         )
     else:
-        geometry["output_padding"] = (0,) * rank
+        options["output_padding"] = (0,) * rank
     channels = call.shape(call.input, rank + 2)[channel_axis(call, rank)]
-    layer = TransposedConvolution(filters=filters, groups=groups, bias=_has_bias(call), **geometry)
+    layer = TransposedConvolution(filters=filters, groups=groups, bias=has_bias(call), **options)
     kernel = call.weight("kernel", (*window, filters // groups, channels))
     return _activated(call, rank, _applied(call, layer, call.input, rank, kernel))
 

@@ -14,16 +14,19 @@ from typing import Any
 
 from convcli.networks.layer_types.convolution import Convolution
 from convcli.networks.models.keras.configuration import Config, as_mapping, read_layer
-from convcli.networks.models.keras.convolutions import channel_axis, dense, named_padding, rank_of_class
+from convcli.networks.models.keras.convolutions import channel_axis, dense, geometry, has_bias, rank_of_class
 from convcli.networks.models.keras.layer_call import Arrays, LayerCall
 from convcli.networks.models.operations import Array, OperationKind, Shape, Weight
-from convcli.networks.models.shapes import size_without_batch
+from convcli.networks.models.shapes import shape_in_file, size_without_batch
 from convcli.sizes.text import NamedPadding
 
 __all__ = ["SEQUENCES", "bidirectional"]
 
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
-WORDS = {"SimpleRNN": "rnn", "CuDNNLSTM": "lstm", "CuDNNGRU": "gru"}  # in tables, if not the class
+WORDS = {  # in tables, if not the class
+    "SimpleRNN": "rnn", "CuDNNLSTM": "lstm", "CuDNNGRU": "gru",
+    **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), "convlstm"),
+}  # fmt: skip
 STATES = {"LSTM": 2, "GRU": 1, "SimpleRNN": 1}
 
 
@@ -47,24 +50,36 @@ def _layer(call: LayerCall) -> Arrays:
     kind = call.layer.class_name.removeprefix("CuDNN")
     shape = call.shape(call.input, 3)
     weights, step = _cell(call, kind, call.config, shape[2])
-    return _recurrent(call, shape, weights, step, call.config.number("units"), STATES[kind])
+    return _recurrent(call, shape, weights, step, (call.config.number("units"),), STATES[kind])
 
 
 def _recurrent(
-    call: LayerCall, shape: Shape, weights: list[Weight], step: int, units: int, states: int
+    call: LayerCall, shape: Shape, weights: list[Weight], step: int, made: Shape, states: int
 ) -> Arrays:
-    """Record a recurrent layer; the states that it may return are slices of its output."""
+    """Record a recurrent layer; the states that it may return are slices of its output.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the input: batch, steps, and the input of a step.
+    step : int
+        Multiply-accumulates of a step.
+    made : tuple of int
+        The output of a step, without the batch.
+    states : int
+        Number of states.
+    """
     returns_all = call.config.flag("return_sequences", default=False)
-    made = (*shape[:2], units) if returns_all else (shape[0], units)
+    last = (shape[0], *made)
     macs = shape[0] * shape[1] * step
     function = WORDS.get(call.layer.class_name, call.layer.class_name.lower())
     output = call.emit(
-        OperationKind.RECURRENT, call.inputs, made, weights, macs=macs, function=function, axis=1
-    )
+        OperationKind.RECURRENT, call.inputs, (*shape[:2], *made) if returns_all else last, weights,
+        macs=macs, function=function, axis=1,
+    )  # fmt: skip
     if not call.config.flag("return_state", default=False):
         return output
-    state = (shape[0], units)
-    return [output, *(call.emit(OperationKind.OTHER, [output], state) for _ in range(states))]
+    return [output, *(call.emit(OperationKind.OTHER, [output], last) for _ in range(states))]
 
 
 def _of_cells(call: LayerCall) -> Arrays:
@@ -87,60 +102,28 @@ def _of_cells(call: LayerCall) -> Arrays:
         of_cell, macs = _cell(call, kind, config, units, prefix)
         weights, step, units = weights + of_cell, step + macs, config.number("units")
         states += STATES[kind]
-    return _recurrent(call, shape, weights, step, units, states)
+    return _recurrent(call, shape, weights, step, (units,), states)
 
 
 def _convolutional(call: LayerCall) -> Arrays:
     """Record a ConvLSTM: at each step two convolutions to four gates, of the input and of the state."""
     rank = rank_of_class(call.layer.class_name)
-    config = call.config
     shape = call.shape(call.input, rank + 3)
-    axis = channel_axis(call, rank) + 1
-    window: Any = config.numbers("kernel_size", rank)
-    stride: Any = config.numbers("strides", rank, 1)
-    dilation: Any = config.numbers("dilation_rate", rank, 1)
+    image, axis = (shape[0], *shape[2:]), channel_axis(call, rank)
+    filters, gates = call.config.number("filters"), 4 * call.config.number("filters")
+    layer = Convolution(filters=gates, bias=has_bias(call), **geometry(call, rank))
+    size = size_without_batch(image, axis)
+    output = (*layer.output(size)[:-1], filters)
     ones: Any = (1,) * rank
-    filters = config.number("filters")
-    image = (shape[0], *shape[2:])
-    layer = Convolution(
-        filters=4 * filters,
-        window=window,
-        stride=stride,
-        dilation=dilation,
-        padding=named_padding(call),
-    )
-    size = size_without_batch(image, axis - 1)
-    output = layer.output(size)
-    state = Convolution(
-        filters=4 * filters,
-        window=window,
-        stride=ones,
-        dilation=ones,
-        padding=NamedPadding.SAME,
-    )
-    channels = shape[axis]
-    step = (layer.macs(size) or 0) + (state.macs((*output[:-1], filters)) or 0)
+    same = NamedPadding.SAME
+    state = Convolution(filters=gates, window=layer.window, stride=ones, dilation=ones, padding=same)
     weights = [
-        call.weight("kernel", (*window, channels, 4 * filters)),
-        call.weight("recurrent_kernel", (*window, filters, 4 * filters)),
+        call.weight("kernel", (*layer.window, size[-1], gates)),
+        call.weight("recurrent_kernel", (*layer.window, filters, gates)),
+        *[call.weight("bias", (gates,))] * layer.bias,
     ]
-    weights += [call.weight("bias", (4 * filters,))] * config.flag("use_bias", default=True)
-    sides = output[:-1]
-    made = (filters, *sides) if config.channels_first else (*sides, filters)
-    returns_all = config.flag("return_sequences", default=False)
-    steps = shape[1]
-    result = call.emit(
-        OperationKind.RECURRENT,
-        [call.input],
-        (shape[0], steps, *made) if returns_all else (shape[0], *made),
-        weights,
-        macs=shape[0] * steps * step,
-        function="convlstm",
-        axis=1,
-    )
-    if not config.flag("return_state", default=False):
-        return result
-    return [result, *(call.emit(OperationKind.OTHER, [result], (shape[0], *made)) for _ in range(2))]
+    step = (layer.macs(size) or 0) + (state.macs(output) or 0)
+    return _recurrent(call, shape, weights, step, shape_in_file(output, axis, image)[1:], STATES["LSTM"])
 
 
 def bidirectional(call: LayerCall, run: Callable[[LayerCall], Arrays]) -> Arrays:
