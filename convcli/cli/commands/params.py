@@ -14,12 +14,15 @@ from convcli.cli.reports.summaries import CostUnits
 from convcli.cli.reports.table_formats import TableFormat
 from convcli.errors import UsageError, parse_choice
 from convcli.networks.costs.units import Dtype
+from convcli.networks.layer_types.base import Size
 from convcli.networks.models.reading import is_state_dict
 from convcli.networks.text.input_sizes import layer_input, with_channels
 from convcli.sizes.text import parse_count
 
 if TYPE_CHECKING:
+    from convcli.cli.diagram_files import DiagramFile
     from convcli.cli.reports.costs import CostReport
+    from convcli.networks.network import Network
 
 __all__ = ["params"]
 
@@ -300,19 +303,8 @@ def params(
         for option in ("--batch", "--expect") if size is None and dense is None else ():
             if given[option]:
                 raise UsageError(option, "needs the input size: --n")
-        from convcli.cli.reports.single_layer import report_convolution, report_dense
-
         wanted = None if batch is None and dtype is None else units
-        if dense is not None:
-            dense_layer, size_of_input = layer.read_dense(dense, size)
-            built = report_dense(dense_layer, size_of_input, wanted, file, output_format)
-        else:
-            convolution, channels = layer.read_convolution(size)
-            sized = None if size is None else with_channels(size, channels)
-            built = report_convolution(convolution, channels, sized, wanted, file, output_format)
-        if size is not None:
-            note_channels_first(size)
-        checks.check(built)
+        checks.check(_report_single_layer(layer, size, wanted, file, output_format))
         return 0
     layer.check_absent()
     if weights is not None or is_state_dict(network):
@@ -331,6 +323,28 @@ def params(
         built = report_params(request)
     checks.check(built)
     return 0
+
+
+def _report_single_layer(
+    layer: LayerOptions,
+    size: Size | None,
+    units: CostUnits | None,
+    file: "DiagramFile | None",
+    output_format: TableFormat,
+) -> "Network":
+    """Print the parameters of a layer, and its costs if the input size is known; return its network."""
+    from convcli.cli.reports.single_layer import report_convolution, report_dense
+
+    if layer.units is not None:
+        dense, input_size = layer.read_dense(layer.units, size)
+        built = report_dense(dense, input_size, units, file, output_format)
+    else:
+        convolution, channels = layer.read_convolution(size)
+        sized = None if size is None else with_channels(size, channels)
+        built = report_convolution(convolution, channels, sized, units, file, output_format)
+    if size is not None:
+        note_channels_first(size)
+    return built
 
 
 def _further_costs(

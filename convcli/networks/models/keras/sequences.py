@@ -115,8 +115,7 @@ def _convolutional(call: LayerCall) -> Arrays:
     size = size_without_batch(image, axis)
     output = (*layer.output(size)[:-1], filters)
     ones: Any = (1,) * rank
-    same = NamedPadding.SAME
-    state = Convolution(filters=gates, window=layer.window, stride=ones, dilation=ones, padding=same)
+    state = layer.changed(stride=ones, dilation=ones, padding=NamedPadding.SAME)
     weights = [
         call.weight("kernel", (*layer.window, size[-1], gates)),
         call.weight("recurrent_kernel", (*layer.window, filters, gates)),
