@@ -4,6 +4,7 @@ Shapes are those of the file: the batch first, the channels where the format put
 numbers: readers compute them for a given input size and fold arithmetic on shapes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import prod
@@ -20,6 +21,7 @@ __all__ = [
     "OperationKind",
     "Shape",
     "Weight",
+    "is_sequence_of_vectors",
 ]
 
 Shape = tuple[int, ...]
@@ -168,6 +170,21 @@ class ModelInput(NamedTuple):
     name: str
     shape: tuple[int | str | None, ...]
     channel_axis: int | None = 1
+
+
+def is_sequence_of_vectors(shape: Sequence[int | str | None]) -> bool:
+    """Whether an input is a number of steps, each of as many values: only the number of steps is dynamic.
+
+    Where the second side is called a batch, the steps come first, and a size could not say how many.
+
+    Examples
+    --------
+    >>> is_sequence_of_vectors(("batch", "steps", 8)), is_sequence_of_vectors(("batch", 3, "length"))
+    (True, False)
+    """
+    if len(shape) != 3 or isinstance(shape[1], int) or not isinstance(shape[2], int):
+        return False
+    return "batch" not in (shape[1] or "").lower()
 
 
 class Model(NamedTuple):

@@ -592,6 +592,10 @@ def test_a_bias_after_the_transpose_that_keras_writes_belongs_to_the_convolution
         ([1, 3, 224, 224], 1, "Relu", 1),
         ([1, 3, 224, 3], 1, "Relu", 1),
         ([1, 64, 8, 3], 1, "Conv", 1),  # read by a convolution as it is
+        (["N", "steps", 8], 1, "Relu", 2),  # a sequence of vectors
+        (["steps", "batch", 8], 1, "Relu", 1),
+        ([1, 30, 8], 1, "MatMul", 2),
+        (["N", 8, "length"], 1, "Relu", 1),  # a sound
         ([1, 128], 7, "Relu", None),  # token numbers
         ([1, 128], 1, "Relu", 1),
         ([], 1, "Relu", None),
@@ -604,6 +608,12 @@ def test_the_axis_of_the_channels_of_an_input(
         [node(operator, ["x", "w"], ["y"])], [value("x", shape, kind=kind)], [value("y")], [CONVOLUTION]
     )
     assert [each.channel_axis for each in loaded(model(content)).inputs] == [axis]
+
+
+def test_a_recurrent_layer_reads_vectors_behind_a_swap_of_batch_and_steps() -> None:
+    nodes = [node("Transpose", ["x"], ["a"], perm=[1, 0, 2]), node("LSTM", ["a", "w", "w"], ["y"])]
+    content = graph(nodes, [value("x", [1, 30, 8])], [value("y")], [CONVOLUTION])
+    assert [each.channel_axis for each in loaded(model(content)).inputs] == [2]
 
 
 @pytest.mark.parametrize(

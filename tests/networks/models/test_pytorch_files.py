@@ -369,3 +369,10 @@ def test_the_first_call_that_reads_an_input_tells_its_channels(
     nodes = [node("torch.ops.aten.clone.default", {"self": x}, "c"), node(f"torch.ops.{target}", given, "y")]
     document["graph_module"]["graph"]["nodes"] = nodes
     assert parse_program(document, {}, "a.pt2").program.inputs[0].channel_axis == axis
+
+
+def test_a_sequence_of_vectors_has_its_values_last() -> None:
+    document = program()
+    sides = [{"as_int": 1}, {"as_expr": {"expr_str": "s1"}}, {"as_int": 8}]
+    document["graph_module"]["graph"]["tensor_values"]["x"]["sizes"] = sides
+    assert parse_program(document, {}, "a.pt2").program.inputs == (ModelInput("x", (1, "s1", 8), 2),)

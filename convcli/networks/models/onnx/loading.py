@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from convcli.networks.models.onnx.evaluation import Evaluation
 from convcli.networks.models.onnx.file import Declared, ModelFile, Node, open_model
 from convcli.networks.models.onnx.tensors import is_integer
-from convcli.networks.models.operations import Model, ModelInput, Shape
+from convcli.networks.models.operations import Model, ModelInput, Shape, is_sequence_of_vectors
 
 __all__ = ["OnnxModel", "load_onnx"]
 
 IMAGE_CHANNELS = (1, 2, 3, 4)
 # What TensorFlow's converter puts between an input and the transpose that brings its channels forward.
 PASSED = {"Cast", "Identity", "Pad", "Sub", "Mul", "Div", "Add", "QuantizeLinear", "DequantizeLinear"}
+# What reads the last axis of a sequence as its values.
+OF_VECTORS = {"MatMul", "Gemm", "LayerNormalization", "LSTM", "GRU", "RNN"}
 MAX_PASSED = 8
 
 
@@ -44,6 +46,8 @@ class OnnxModel:
         if rank < 3:
             return None if rank < 2 or is_integer(declared.dtype) else 1
         last = rank - 1
+        if is_sequence_of_vectors(shape):
+            return last
         name = declared.name
         for _ in range(MAX_PASSED):
             node = self._readers.get(name)
@@ -51,10 +55,15 @@ class OnnxModel:
                 break
             if node.operator == "Transpose" and "perm" in node.attributes:
                 permutation = node.attributes["perm"].integers
+                if permutation == (1, 0, 2):  # the batch behind the steps, as an LSTM reads them
+                    name = node.outputs[0] if node.outputs else ""
+                    continue
                 return last if permutation == (0, last, *range(1, last)) else 1
             if node.operator not in PASSED or not node.outputs:
                 break
             name = node.outputs[0]
+        if rank == 3 and node is not None and node.operator in OF_VECTORS:
+            return last
         is_last = shape[last] in IMAGE_CHANNELS and shape[1] not in IMAGE_CHANNELS and rank > 3
         is_read_first = node is not None and node.operator in (
             "Conv",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.errors import SpecError
-from convcli.networks.models.operations import ModelInput, Weight
+from convcli.networks.models.operations import ModelInput, Weight, is_sequence_of_vectors
 from convcli.networks.models.pytorch.calls import Call, Program, Reference, Stated, Subprogram
 
 if TYPE_CHECKING:
@@ -169,7 +169,9 @@ class _Parser:
         meta = self.graph["tensor_values"][name]
         shape = tuple(_symbol(each) for each in meta["sizes"])
         is_number = SCALAR_TYPES.get(meta["dtype"]) in FLOATS
-        axis = _channel_axis(name, readers, len(shape)) if is_number else None
+        axis = None
+        if is_number:
+            axis = 2 if is_sequence_of_vectors(shape) else _channel_axis(name, readers, len(shape))
         return ModelInput(name, shape, axis)
 
     def outputs(self) -> tuple[tuple[str, Reference], ...]:
