@@ -373,3 +373,13 @@ def test_names_of_tensors_are_limited(tmp_path: Path, monkeypatch: pytest.Monkey
     path = archive(tmp_path / "a.pth", b"}Vlong name\n}Vlong name\n]sVlong name\n]ss.")
     with pytest.raises(SpecError, match="has too many tensors, or names that are too long"):
         read_state_dict(path)
+
+
+@pytest.mark.parametrize("kept", [1176, 1300, 1731])
+def test_the_old_format_is_refused_without_all_values(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "cut.pth"
+    path.write_bytes((DATA / "tiny_legacy.pth").read_bytes()[:kept])
+    with pytest.raises(
+        SpecError, match=rf"is truncated: it needs 556 bytes of values, but has at most {kept - 1176}"
+    ):
+        read_state_dict(path)

@@ -95,8 +95,20 @@ def _read_old(stream: BinaryIO, path: str) -> StateDict:
             continue
         except PickleError as error:
             _fail(path, error)
-        return _StateDictFinder(path).find(unpickled.value).state_dict()
+        found = _StateDictFinder(path).find(unpickled.value)
+        _check_values(found.tensors, size - end, path)
+        return found.state_dict()
     raise AssertionError  # the loop returns or raises
+
+
+def _check_values(tensors: "list[tuple[str, Rebuilt]]", follow: int, path: str) -> None:
+    """Refuse a file of the old format that ends within the values, which follow the names and shapes."""
+    storages = {tensor.storage.key: tensor.storage for _, tensor in tensors if tensor.storage is not None}
+    needed = sum(-(-each.elements * BITS[each.dtype] // 8) for each in storages.values())
+    if follow < needed:
+        raise SpecError(
+            path, f"is truncated: it needs {needed:,} bytes of values, but has at most {follow:,}"
+        )
 
 
 def _unpickle(content: bytes, start: int, path: str) -> Unpickled:
