@@ -48,10 +48,11 @@ def input_shapes(
     shapes: dict[str, list[int | str | None]] = {}
     for model_input in inputs:
         shape: list[int | str | None] = list(model_input.shape)
-        if _has_batch(model_input) and not isinstance(shape[0], int):
-            if shape[0] is not None:
-                bound[shape[0]] = 1
-            shape[0] = 1
+        batch = model_input.batch_axis
+        if _has_batch(model_input) and not isinstance(side := shape[batch], int):
+            if side is not None:
+                bound[side] = 1
+            shape[batch] = 1
         if model_input.name in typed:
             for axis, number in _assigned(model_input, typed[model_input.name], source).items():
                 declared = shape[axis]
@@ -109,13 +110,15 @@ def square_size(inputs: Sequence[ModelInput], side: int, size: str | None, sourc
 
 
 def _has_batch(model_input: ModelInput) -> bool:
-    """Whether the first axis is the batch: not that of a single row of numbers."""
+    """Whether an axis is the batch: not that of a single row of numbers."""
     return len(model_input.shape) > 1
 
 
 def _axes(model_input: ModelInput) -> list[int]:
     """Return the axes in the order in which they are typed: without the batch, the channels last."""
-    axes = list(range(int(_has_batch(model_input)), len(model_input.shape)))
+    axes = list(range(len(model_input.shape)))
+    if _has_batch(model_input):
+        axes.remove(model_input.batch_axis)
     channels = model_input.channel_axis
     if channels in axes:
         axes.remove(channels)

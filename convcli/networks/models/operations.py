@@ -165,11 +165,14 @@ class ModelInput(NamedTuple):
         Each side as a number, or as the name of a dynamic one (None if it has no name); the batch first.
     channel_axis : int or None
         Of an image, sound or volume; None for other inputs, such as token numbers.
+    batch_axis : int
+        1 for sequences that a recurrent layer reads with their steps first.
     """
 
     name: str
     shape: tuple[int | str | None, ...]
     channel_axis: int | None = 1
+    batch_axis: int = 0
 
 
 def is_sequence_of_vectors(shape: Sequence[int | str | None]) -> bool:

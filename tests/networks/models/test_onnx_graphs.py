@@ -9,6 +9,7 @@ import pytest
 from convcli.errors import SizeError, SpecError
 from convcli.networks.diagram.diagram import network_diagram
 from convcli.networks.models.fusing.fusing import fuse
+from convcli.networks.models.input_sizes import input_shapes
 from convcli.networks.models.lowering.lowering import lower
 from convcli.networks.models.onnx.file import ModelFile
 from convcli.networks.models.onnx.loading import OnnxModel
@@ -613,7 +614,29 @@ def test_the_axis_of_the_channels_of_an_input(
 def test_a_recurrent_layer_reads_vectors_behind_a_swap_of_batch_and_steps() -> None:
     nodes = [node("Transpose", ["x"], ["a"], perm=[1, 0, 2]), node("LSTM", ["a", "w", "w"], ["y"])]
     content = graph(nodes, [value("x", [1, 30, 8])], [value("y")], [CONVOLUTION])
-    assert [each.channel_axis for each in loaded(model(content)).inputs] == [2]
+    assert [(each.channel_axis, each.batch_axis) for each in loaded(model(content)).inputs] == [(2, 0)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "nodes", "batch_axis"),
+    [
+        (["steps", "batch", 8], 1, [node("Shape", ["x"], ["s"]), node("LSTM", ["x", "w", "w"], ["y"])], 1),
+        (["steps", "batch", 8], 1, [node("Cast", ["x"], ["a"], to=1), node("GRU", ["a", "w", "w"], ["y"])], 1),
+        (["batch", "steps", 8], 1, [node("LSTM", ["x", "w", "w"], ["y"], layout=1)], 0),
+        (["steps", "batch"], 7, [node("Gather", ["w", "x"], ["a"]), node("RNN", ["a", "w", "w"], ["y"])], 1),
+        (["batch", "steps"], 7, [node("Gather", ["w", "x"], ["a"]), node("Relu", ["a"], ["y"])], 0),
+        ([1, 7, 8], 1, [node("LSTM", ["w", "x", "x"], ["y"])], 0),  # its weights
+    ],
+)  # fmt: skip
+def test_recurrent_layers_tell_which_axis_of_an_input_is_the_batch(
+    shape: list[int | str | None], kind: int, nodes: list[bytes], batch_axis: int
+) -> None:
+    content = graph(nodes, [value("x", shape, kind=kind)], [value("y")], [CONVOLUTION])
+    [found] = loaded(model(content)).inputs
+    assert found.batch_axis == batch_axis
+    if batch_axis:
+        typed = input_shapes([found], 50, "model.onnx")["x"]
+        assert typed == ((50, 1, 8) if len(shape) == 3 else (50, 1))
 
 
 @pytest.mark.parametrize(

@@ -376,3 +376,23 @@ def test_a_sequence_of_vectors_has_its_values_last() -> None:
     sides = [{"as_int": 1}, {"as_expr": {"expr_str": "s1"}}, {"as_int": 8}]
     document["graph_module"]["graph"]["tensor_values"]["x"]["sizes"] = sides
     assert parse_program(document, {}, "a.pt2").program.inputs == (ModelInput("x", (1, "s1", 8), 2),)
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments", "axis"),
+    [
+        ("aten.lstm.input", {"input": {"as_tensor": {"name": "c"}}, "batch_first": {"as_bool": False}}, 1),
+        ("aten.gru.input", {"input": {"as_tensor": {"name": "c"}}, "batch_first": {"as_bool": True}}, 0),
+        ("aten.gru.input", {"hx": {"as_tensor": {"name": "c"}}}, 0),
+    ],
+)
+def test_recurrent_layers_tell_which_axis_of_an_input_is_the_batch(
+    target: str, arguments: dict[str, Any], axis: int
+) -> None:
+    document = program()
+    graph = document["graph_module"]["graph"]
+    graph["tensor_values"]["x"]["sizes"] = [{"as_int": side} for side in (30, 2, 8)]
+    clone = node("torch.ops.aten.clone.default", {"self": {"as_tensor": {"name": "x"}}}, "c")
+    graph["nodes"] = [clone, node(f"torch.ops.{target}", arguments, "y")]
+    [found] = parse_program(document, {}, "a.pt2").program.inputs
+    assert found.batch_axis == axis

@@ -13,7 +13,8 @@ IMAGE_CHANNELS = (1, 2, 3, 4)
 # What TensorFlow's converter puts between an input and the transpose that brings its channels forward.
 PASSED = {"Cast", "Identity", "Pad", "Sub", "Mul", "Div", "Add", "QuantizeLinear", "DequantizeLinear"}
 # What reads the last axis of a sequence as its values.
-OF_VECTORS = {"MatMul", "Gemm", "LayerNormalization", "LSTM", "GRU", "RNN"}
+RECURRENT = {"LSTM", "GRU", "RNN"}
+OF_VECTORS = {"MatMul", "Gemm", "LayerNormalization", *RECURRENT}
 MAX_PASSED = 8
 
 
@@ -29,16 +30,35 @@ class OnnxModel:
         self._file = file
         self._readers: dict[str, Node] = {}
         for node in file.graph.nodes:
-            for name in node.inputs:
+            for name in node.inputs if node.operator != "Shape" else ():
                 self._readers.setdefault(name, node)
 
     @property
     def inputs(self) -> tuple[ModelInput, ...]:
         """The inputs that the file declares."""
-        return tuple(
-            ModelInput(declared.name, declared.shape or (), self._channel_axis(declared))
-            for declared in self._file.inputs
-        )
+        return tuple(self._input(declared) for declared in self._file.inputs)
+
+    def _input(self, declared: Declared) -> ModelInput:
+        shape = declared.shape or ()
+        if len(shape) in (2, 3) and self._has_steps_first(declared.name):
+            return ModelInput(declared.name, shape, 2 if len(shape) == 3 else None, batch_axis=1)
+        return ModelInput(declared.name, shape, self._channel_axis(declared))
+
+    def _has_steps_first(self, name: str) -> bool:
+        """Whether a recurrent layer reads an input, or what an embedding makes of it, steps first."""
+        is_embedded = False
+        for _ in range(MAX_PASSED):
+            node = self._readers.get(name)
+            if node is None or not node.outputs:
+                return False
+            if node.operator in RECURRENT:
+                return node.inputs[0] == name and "layout" not in node.attributes
+            is_embedding = node.operator == "Gather" and not is_embedded and name in node.inputs[1:]
+            if node.operator not in PASSED and not is_embedding:
+                return False
+            is_embedded |= is_embedding
+            name = node.outputs[0]
+        return False
 
     def _channel_axis(self, declared: Declared) -> int | None:
         shape = declared.shape or ()

@@ -33,8 +33,18 @@ NOT_NUMBERS = ("as_none", "as_memory_format", "as_layout", "as_device", "as_cust
 NUMBERS = ("as_int", "as_float", "as_bool", "as_string", "as_operator")
 LISTS = ("as_ints", "as_floats", "as_bools", "as_strings", "as_int_lists", "as_float_lists")
 # The layers whose channels are the last axis of their input; of all others they follow the batch.
-LAST_AXIS = ("linear", "matmul", "layer_norm", "native_layer_norm", "lstm", "gru", "rnn_tanh", "rnn_relu",
-             "addmm", "mm", "rms_norm", "bmm")  # fmt: skip
+RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+LAST_AXIS = (
+    "linear",
+    "matmul",
+    "layer_norm",
+    "native_layer_norm",
+    "addmm",
+    "mm",
+    "rms_norm",
+    "bmm",
+    *RECURRENT,
+)
 # Functions that keep the axes, so what reads their results tells more.
 MAX_KEEPING = 20
 KEEPING = ("to", "clone", "contiguous", "_to_copy", "dropout", "add", "sub", "mul", "div")
@@ -170,6 +180,8 @@ class _Parser:
         shape = tuple(_symbol(each) for each in meta["sizes"])
         is_number = SCALAR_TYPES.get(meta["dtype"]) in FLOATS
         axis = None
+        if len(shape) in (2, 3) and _has_steps_first(name, readers):
+            return ModelInput(name, shape, 2 if len(shape) == 3 else None, batch_axis=1)
         if is_number:
             axis = 2 if is_sequence_of_vectors(shape) else _channel_axis(name, readers, len(shape))
         return ModelInput(name, shape, axis)
@@ -337,6 +349,21 @@ def _first_readers(calls: tuple[Call, ...]) -> dict[str, Call]:
             if isinstance(value, Reference) and not call.target.startswith("aten.sym_"):
                 readers.setdefault(value.name, call)
     return readers
+
+
+def _has_steps_first(name: str, readers: Mapping[str, Call]) -> bool:
+    """Whether a recurrent layer reads an input, or what an embedding makes of it, steps first."""
+    for _ in range(MAX_KEEPING):
+        call = readers.get(name)
+        function = call.target.split(".")[1] if call is not None and "." in call.target else ""
+        if call is None or function in RECURRENT:
+            is_input = call is not None and call.arguments.get("input") == Reference(name)
+            return is_input and call is not None and not call.arguments.get("batch_first")
+        following = call.outputs[0] if call.outputs else None
+        if function not in (*KEEPING, "embedding") or not isinstance(following, str):
+            return False
+        name = following
+    return False
 
 
 def _channel_axis(name: str, readers: Mapping[str, Call], rank: int) -> int | None:
