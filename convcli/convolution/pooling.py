@@ -245,7 +245,7 @@ def _reduce(
 
 def _neutral(operation: np.ufunc, dtype: np.dtype[Any]) -> Any:
     if operation is np.add:
-        return 0
+        return -0.0 if dtype.kind == "f" else 0  # 0.0 would make -0.0 positive, in strips at a border alone
     return -math.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 

@@ -73,6 +73,14 @@ def test_strips_and_threads_never_change_a_bit(data: st.DataObject) -> None:
     assert out.tobytes() == whole.tobytes()
 
 
+@pytest.mark.parametrize("strip_bytes", [1, 20, 300])
+def test_negative_zeros_stay_so_in_every_strip(strip_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pooling, "STRIP_BYTES", strip_bytes)
+    image = np.full((4, 1), -0.0, np.float32)
+    pooled = pool(image, mode="avg", size=(2, 1), stride=1, padding=((0, 1), (0, 0)))
+    assert np.signbit(pooled).tolist() == [[True]] * 4
+
+
 def test_an_out_that_does_not_fit_is_refused() -> None:
     with pytest.raises(UsageError, match=r"out int16 \(2, 2\): must be a writable array of uint8 \(2, 2\)"):
         pool(np.zeros((4, 4), np.uint8), out=np.zeros((2, 2), np.int16))
