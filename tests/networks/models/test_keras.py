@@ -410,3 +410,14 @@ def test_a_hundred_thousand_layers_are_read(tmp_path: Path) -> None:
     layers = [layer("ReLU", name, before) for before, name in pairwise(names)]
     path = write(tmp_path / "deep.json", layers)
     assert len(evaluate(load_keras(path)).operations) == 100_000
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_product_with_a_constant_has_the_size_of_both(tmp_path: Path, *, is_first: bool) -> None:
+    product = function("Matmul", "x")
+    value = [[1.0] * 8] * 5 if is_first else [[1.0] * 6] * 4
+    arguments = product["inbound_nodes"][0]["args"]
+    arguments.insert(0 if is_first else 1, {"class_name": "__tensor__", "config": {"value": value}})
+    network = convcli.network(write(tmp_path / "product.json", [product]))
+    made = (8, 5, 4) if is_first else (8, 8, 6)
+    assert (network.output, network.params, network.macs) == (made, 0, prod(made) * (8 if is_first else 4))

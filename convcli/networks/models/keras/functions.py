@@ -144,8 +144,13 @@ def _pad(call: LayerCall) -> Array:
 
 
 def _matmul(call: LayerCall) -> Array:
-    first, second = [call.input, *call.inputs[1:]][:2] if len(call.inputs) > 1 else (call.input, call.input)
-    left, right = list(call.shape(first)), list(call.shape(second))
+    factors = [call.input, *call.inputs[1:2]]
+    shapes = [list(call.shape(array)) for array in factors]
+    if len(factors) == 1:
+        constant = list(_constant_shape(next(iter(_constants(call)), None)))
+        is_first = bool(call.arguments) and not isinstance(call.arguments[0], Array)
+        shapes.insert(0 if is_first else 1, constant)
+    left, right = shapes
     for shape, name in ((left, "transpose_a"), (right, "transpose_b")):
         if call.keywords.get(name):
             shape[-2:] = shape[:-3:-1]
@@ -153,7 +158,7 @@ def _matmul(call: LayerCall) -> Array:
         made = matmul_shape(tuple(left), tuple(right))
     except ValueError as error:
         call.fail(f"{error}")
-    return call.emit(OperationKind.MATMUL, [first, second], made, macs=prod(made) * left[-1])
+    return call.emit(OperationKind.MATMUL, factors, made, macs=prod(made) * left[-1])
 
 
 def _einsum(call: LayerCall) -> Array:
