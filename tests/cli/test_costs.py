@@ -100,6 +100,10 @@ def test_terminal_says_what_limits_the_layers(terminal: Runner) -> None:
             ["--train", "--n", "32x32x3", "--n", "48x48x3"],
             "convcli: two sizes of --n: cannot be combined with --train; choose one\n",
         ),
+        (
+            ["--device", "20TF,1T"],
+            "convcli: --device '20TF': must be a number such as 25M, 1.5M or 460000\n",
+        ),
         (["--device", "0,1T"], "convcli: --device '0,1T': must be two numbers above 0\n"),
     ],
 )

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from convcli import network
+from convcli.cli.reports import state_dicts
+from convcli.networks.models.state_dicts.tensors import StateDict, StoredTensor
 from tests.support.command_line import Runner, assert_failed, assert_refused
 
 DATA = Path(__file__).parents[1] / "data" / "models"
@@ -138,6 +140,15 @@ def test_an_onnx_file_and_its_weights(convcli: Runner, tmp_path: Path) -> None:
 )
 def test_what_needs_a_network_is_refused(convcli: Runner, words: tuple[str, ...], start: str) -> None:
     assert_refused(convcli(*words), start)
+
+
+def test_other_entries_of_a_checkpoint_are_counted_if_there_are_any(
+    terminal: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = StateDict("a.pt", (StoredTensor("w", (2, 3), "float32"),), entry="model")
+    monkeypatch.setattr(state_dicts, "read_state_dict", lambda _: found)
+    lines = terminal("params", PTH).out.splitlines()
+    assert lines[-1].split(maxsplit=1) == ["file", "these are the tensors of model"]
 
 
 def test_on_a_terminal_lines_below_the_table_sum_up(terminal: Runner) -> None:

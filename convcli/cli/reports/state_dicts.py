@@ -114,9 +114,11 @@ def _summary(state_dict: StateDict) -> list[tuple[str, str]]:
     shared = sum(bool(tensor.shared) for tensor in total.tensors)
     if shared:
         lines.append(("shared", f"{shared:,} of them use the values of an earlier tensor, which counts them"))
-    if state_dict.entry or state_dict.others:
-        entry = f"these are the tensors of {state_dict.entry}; " if state_dict.entry else ""
-        lines.append(("file", f"{entry}{state_dict.others:,} tensors are in other entries"))
+    entries = [f"these are the tensors of {state_dict.entry}"] * bool(state_dict.entry)
+    if state_dict.others:
+        entries.append(f"{state_dict.others:,} tensors are in other entries")
+    if entries:
+        lines.append(("file", "; ".join(entries)))
     return lines
 
 

@@ -67,7 +67,7 @@ class Device(NamedTuple):
                 "must be FLOP/s and bytes/s with a comma between them, as in --device 312T,2039G",
             )
         peak, bandwidth = (
-            parse_amount(re.sub(r"(flops?|flop/s|b/s|/s)$", "", part.strip().lower()), "--device")
+            parse_amount(re.sub(r"(?i)(flops?|flop/s|b/s|/s)$", "", part.strip()), "--device")
             for part in parts
         )
         if not peak or not bandwidth:

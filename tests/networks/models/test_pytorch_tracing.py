@@ -90,6 +90,11 @@ def test_what_is_recorded() -> None:
     }  # fmt: skip
 
 
+class Both(FakeModule):
+    def forward(self, left: FakeTensor, right: FakeTensor) -> Any:
+        return relu(left), right
+
+
 class Failing(FakeModule):
     def forward(self, x: FakeTensor) -> NoReturn:
         del x
@@ -122,6 +127,8 @@ class Lazy(FakeModule):
         (Twice(), [(1, 0)], UsageError, "input 1: (1, 0) is neither a shape, such as (1, 3, 224, 224), nor a tensor"),
         (Twice(), [(1, 3, 8, 8)], ConvcliError,
          "trace of Twice: its forward fails on tensors without values in first: expected 4 channels, got 3"),
+        (Both(), [(1, 3)], ConvcliError,
+         "trace of Both: Both.forward() missing 1 required positional argument: 'right': give a shape for each of its inputs"),
         (Failing(), [(1, 3)], ConvcliError, "trace of Failing: its forward fails on tensors without values: ValueError"),
         (Tokens(), [(1, 3)], ConvcliError,
          "trace of Tokens: its forward fails on tensors without values: expected Long, but got torch.float32; give "

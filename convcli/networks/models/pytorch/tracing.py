@@ -116,6 +116,8 @@ def _failure(name: str, path: str, error: Exception) -> ConvcliError:
     """Return the error for a forward that fails, with the module where it does."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     where = f" in {path}" if path else ""
+    if isinstance(error, TypeError) and "required positional argument" in lines[0] and not path:
+        return ConvcliError(f"trace of {name}", f"{lines[0][:200]}: give a shape for each of its inputs")
     hint = "; give token numbers as a tensor: torch.zeros(1, 16, dtype=torch.long)"
     return ConvcliError(
         f"trace of {name}",
