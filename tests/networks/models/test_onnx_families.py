@@ -101,6 +101,26 @@ def test_quantized_products_have_no_scales_among_their_parameters() -> None:
         ([node("Upsample", ["x"], ["y"], scales=[1.0, 1.0, 2.0, 3.0])], 7, (1, 3, 16, 24)),
         ([node("Slice", ["x"], ["y"], axes=[2, -1], starts=[1, -3], ends=[-1, 100])], 9, (1, 3, 6, 3)),
         ([node("Pad", ["x"], ["y"], pads=[0, 0, 1, 2, 0, 0, 3, 4])], 10, (1, 3, 12, 14)),
+        (
+            [
+                node(
+                    "MaxPool",
+                    ["x"],
+                    ["y"],
+                    kernel_shape=[3, 4],
+                    strides=[1, 2],
+                    dilations=[2, 2],
+                    auto_pad="SAME_LOWER",
+                )
+            ],
+            11,
+            (1, 3, 8, 4),
+        ),  # more than half of the window is padding
+        (
+            [node("MaxPool", ["x"], ["y"], kernel_shape=[4, 1], dilations=[2, 1], auto_pad="SAME_UPPER")],
+            11,
+            (1, 3, 8, 8),
+        ),
         ([node("Squeeze", ["x"], ["y"])], 11, (3, 8, 8)),
         ([node("ImageScaler", ["x"], ["y"], scale=0.5)], 1, (1, 3, 8, 8)),
         ([node("BatchNormalization", ["x", "p", "p", "p", "p"], ["y"], spatial=0)], 7, (1, 3, 8, 8)),

@@ -177,25 +177,38 @@ def pooling(kind: PoolingKind) -> Rule:
 
 def _pooling_layer(call: Call, data: Value, kind: PoolingKind) -> tuple[Layer, Value]:
     """Return the layer, and its input: padded before where more than half of a window is padding."""
-    _, axes = _image(call, data)
+    shape, axes = _image(call, data)
     if not call.integers("kernel_shape"):
         call.fail("has no kernel_shape")
     window = per_axis(call, "kernel_shape", axes)
+    stride, dilation = per_axis(call, "strides", axes), per_axis(call, "dilations", axes)
     padding = padding_of(call, axes)
-    if not isinstance(padding, NamedPadding):
-        most = [max(amounts) for amounts in padding]
-        if any(amount > side // 2 for amount, side in zip(most, window, strict=True)):
-            data = call.layer(Pad(padding=padding), data)
-            padding = ((0, 0),) * axes
+    amounts = padding
+    if isinstance(amounts, NamedPadding):
+        extents = [d * (f - 1) + 1 for f, d in zip(window, dilation, strict=True)]
+        amounts = _same_amounts(shape[2:], extents, stride, more_first=amounts == NamedPadding.SAME_LOWER)
+    if any(max(pair) > side // 2 for pair, side in zip(amounts, window, strict=True)):
+        data = call.layer(Pad(padding=amounts), data)
+        padding = ((0, 0),) * axes
     layer = Pooling(
         window=window,
-        stride=per_axis(call, "strides", axes),
+        stride=stride,
         padding=padding,
-        dilation=per_axis(call, "dilations", axes),
+        dilation=dilation,
         ceil=bool(call.integer("ceil_mode")),
         type=kind,
     )
     return layer, data
+
+
+def _same_amounts(sides: Shape, extents: list[int], stride: Shape, *, more_first: bool) -> Amounts:
+    """Return the padding with which an output has a pixel for each stride."""
+    amounts = []
+    for side, extent, step in zip(sides, extents, stride, strict=True):
+        total = max((-(-side // step) - 1) * step + extent - side, 0)
+        less, more = total // 2, total - total // 2
+        amounts.append((more, less) if more_first else (less, more))
+    return tuple(amounts)
 
 
 def norm_pooling(call: Call) -> Results:
