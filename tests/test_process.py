@@ -52,7 +52,7 @@ def photo(in_folder: Path) -> Path:
     frames = [Image.fromarray(np.roll(pixels[..., 0], shift, 1)) for shift in range(3)]
     frames[0].save(in_folder / "moving.gif", save_all=True, append_images=frames[1:], duration=100)
     (in_folder / "six.csv").write_text(6 * "10 10 10 0 0 0\n")
-    shutil.copy(SAMPLES.parent / "sample_models" / "resnet18.onnx", in_folder / "model.onnx")
+    shutil.copy(SAMPLES.parent / "docs/models" / "resnet18.onnx", in_folder / "model.onnx")
     return in_folder / "photo.png"
 
 

@@ -73,7 +73,7 @@ COMMANDS = [command for block in BLOCKS.values() for command in block]
 def folder(in_folder: Path) -> Path:
     """Work in a folder that has the samples, and the network that a page has one save."""
     shutil.copytree(SAMPLES, in_folder / "sample_images")
-    shutil.copytree(SAMPLES.parent / "sample_models", in_folder / "sample_models")
+    shutil.copytree(SAMPLES.parent / "docs/models", in_folder / "docs/models")
     (network,) = blocks(TEXTS["layers"], "net")
     (in_folder / "my.net").write_text("\n".join(network) + "\n")
     return in_folder

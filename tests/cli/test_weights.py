@@ -112,7 +112,7 @@ def test_an_onnx_file_and_its_weights(convcli: Runner, tmp_path: Path) -> None:
     with path.open("wb") as stream:
         stream.write(len(text).to_bytes(8, "little") + text)
         stream.truncate(8 + len(text) + end)  # the values are a hole
-    model = Path(__file__).parents[2] / "sample_models/resnet18.onnx"
+    model = Path(__file__).parents[2] / "docs/models/resnet18.onnx"
     ran = convcli("params", model, "--weights", path)
     assert ran.code == 0, ran.err
     assert ran.out.endswith(
