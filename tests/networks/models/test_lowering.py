@@ -117,6 +117,15 @@ def test_outputs_are_listed_unless_the_only_one_is_the_last_layer() -> None:
     ]
 
 
+@pytest.mark.parametrize("batch", [1, 4])
+def test_an_output_that_is_a_view_of_the_last_layer_has_its_own_size(batch: int) -> None:
+    builder = ModelBuilder()
+    last = builder.convolution(builder.input(batch, 3, 8, 10), 4, 3)
+    net = builder.network(builder.add(OperationKind.RESHAPE, (last,), (batch, 4, 80)))
+    assert (net.layers[-1].output, net.output) == ((8, 10, 4), (80, 4))
+    assert [port.size for port in net.outputs] == [(80, 4)]
+
+
 def test_behind_an_unknown_operation_sizes_are_unknown_and_parameters_are_counted() -> None:
     builder = ModelBuilder()
     x = builder.input(1, 3, 8, 8)

@@ -135,7 +135,8 @@ class _Lowering:
         outputs = []
         for name, array in self.model.outputs:
             outputs.append(Port(name, *self.values[array.number].tensor[::2]))
-        is_last = len(outputs) == 1 and outputs[0].tensor == stages[-1].output_tensor
+        last = stages[-1]
+        is_last = [port[1:] for port in outputs] == [(last.output, last.output_tensor)]
         return Network(
             next((port.size for port in inputs if port.tensor == 0), ()),
             tuple(stages),
