@@ -348,7 +348,8 @@ def _use_model(path: Path) -> list[str]:
     with suppress(SpecError, SizeError):  # it has no words
         text = as_layer_text(network)
         again = build(parse_spec(text))
-        right &= (again.params, again.macs) == totals
+        unused = network.unused_params  # text has only layers
+        right &= (again.params and again.params + unused, again.macs) == (network.params, network.macs)
     return [] if right else [f"totals are {totals}"]
 
 

@@ -119,7 +119,7 @@ class Lazy(FakeModule):
 @pytest.mark.parametrize(
     ("module", "inputs", "error", "message"),
     [
-        ("resnet18", [(1, 3)], UsageError, "str: is no torch.nn.Module; give the module and shapes"),
+        ("resnet18", [(1, 3)], UsageError, "str: is not a torch.nn.Module; give the module and shapes"),
         (Twice(), [], UsageError,
          "trace: needs the shapes of the inputs, as in convcli.trace(module, (1, 3, 224, 224))"),
         (Twice(), ["224x224x3"], UsageError,
@@ -150,4 +150,4 @@ def test_without_pytorch_nothing_is_a_module(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delitem(sys.modules, "torch")
     with pytest.raises(UsageError) as caught:
         convcli.trace(Twice(), (1, 4, 8, 8))
-    assert str(caught.value) == "Twice: is no torch.nn.Module; give the module and shapes"
+    assert str(caught.value) == "Twice: is not a torch.nn.Module; give the module and shapes"

@@ -24,7 +24,7 @@ __all__ = ["record", "trace"]
 META = "meta"  # PyTorch's device of tensors that have a shape and no values
 
 
-def trace(module: Any, *inputs: Any) -> Network:
+def trace(module: object, *inputs: object) -> Network:
     """Return the network of a torch.nn.Module: what its forward does to inputs of these shapes.
 
     The module runs, as for inference, on tensors without values, which takes no memory and little time. It
@@ -69,7 +69,7 @@ def record(module: Any, *inputs: Any) -> Program:
     """Run a module on tensors without values, and return the calls of ATen that it makes."""
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(module, torch.nn.Module):
-        raise UsageError(f"{type(module).__name__}", "is no torch.nn.Module; give the module and shapes")
+        raise UsageError(f"{type(module).__name__}", "is not a torch.nn.Module; give the module and shapes")
     if not inputs:
         raise UsageError(
             "trace", "needs the shapes of the inputs, as in convcli.trace(module, (1, 3, 224, 224))"
