@@ -12,6 +12,7 @@ import pytest
 
 import convcli
 from convcli.networks.models.keras import layer_call
+from convcli.networks.models.keras.graphs import read_shape
 from convcli.networks.models.keras.loading import KerasModel, load_keras
 from convcli.networks.models.operations import Model, OperationKind, Shape
 
@@ -329,6 +330,23 @@ def test_layers_without_costs_are_known_on_any_input(tmp_path: Path) -> None:
         ([function("GetItem", "x", key=["k"])], {}, "is indexed by 'k'"),
         ([function("GetItem", "x", key=[{"start": 0, "step": 0}])], {}, "is indexed by a slice with step 0"),
         ([function("GetItem", "x", key=[{"start": "x"}])], {}, "is indexed by a slice that is not constant"),
+        ([layer("ReLU", "a", "x")], {"output_layers": [None]}, "has no output_layers"),
+        ([layer("ReLU", "a") | {"inbound_nodes": [{"args": json.loads("[" * 40 + "]" * 40)}]}], {}, "has arguments that are nested too deeply"),
+        ([old_layer("ReLU", "a", [["x"]])], {}, "has ['x'] instead of the output of a layer"),
+        ([layer("MultiHeadAttention", "a", num_heads=1, key_dim=2)], {}, "a: is called without an input"),
+        ([layer("Attention", "a")], {}, "a: is called without an input"),
+        (
+            [layer("Reshape", "b", "x", target_shape=[64, 4]),
+             layer("Bidirectional", "a", "b", merge_mode="max", layer={"class_name": "GRU", "config": {"name": "g", "units": 2}})],
+            {},
+            "its merge_mode is 'max', but must be concat, sum, mul, ave or null",
+        ),
+        (
+            [layer("Functional", "a", "x", output_layers=[["i", 0, 0]], input_layers=[["i", 0, 0], ["j", 0, 0]],
+                   layers=[{"class_name": "InputLayer", "config": {"name": name}} for name in "ij"])],
+            {},
+            "a: has 2 inputs, but is called with 1",
+        ),
     ],
 )  # fmt: skip
 def test_impossible_models_are_refused_in_one_line(
@@ -354,6 +372,11 @@ def test_impossible_models_are_refused_in_one_line(
         (
             '{"class_name": "Sequential", "config": {"name": "s", "layers": 5}}',
             "holds a model of the class Sequential",
+        ),
+        ('{"class_name": "Sequential", "config": {"name": "s", "layers": []}}', "has no list of layers"),
+        (
+            '{"class_name": "Sequential", "config": [%s, %s]}' % ((json.dumps(old_layer("ReLU", "a")),) * 2),
+            "has two layers named a",
         ),
     ],
 )
@@ -421,3 +444,99 @@ def test_a_product_with_a_constant_has_the_size_of_both(tmp_path: Path, *, is_fi
     network = convcli.network(write(tmp_path / "product.json", [product]))
     made = (8, 5, 4) if is_first else (8, 8, 6)
     assert (network.output, network.params, network.macs) == (made, 0, prod(made) * (8 if is_first else 4))
+
+
+RECURRENT = {"class_name": "Cell", "registered_name": "acme>Cell", "config": {"name": "c", "units": 2}}
+DENSE = {"class_name": "Dense", "config": {"name": "d", "units": 3.0}}
+
+
+@pytest.mark.parametrize(
+    ("made", "output", "params"),
+    [
+        (layer("LayerNormalization", "a", "x", rms_scaling=True), (8, 8, 4), 4),
+        (layer("PReLU", "a", "x", shared_axes=[0, 1, 2]), (8, 8, 4), 4),
+        (layer("SpectralNormalization", "a", "x", layer={"class_name": "ReLU", "config": {}}), (8, 8, 4), 0),
+        (layer("Pipeline", "a", "x", layers=[{"class_name": "Flatten", "config": {}}, DENSE]), (3,), 771),
+        (function("Mean", "x", axis={"class_name": "__tuple__", "config": {"value": [1, 2]}}), (4,), 0),
+        (function("Sum", "x", axis={"class_name": "__tuple__", "items": [3]}), (8, 8), 0),
+        (function("Pad", "x", pad_width=[0, 1]), None, 0),
+        (function("Reshape", "x", newshape=[None, -1, 4]), (64, 4), 0),
+        (function("Add", "x"), (8, 8, 4), 0),
+        (old_layer("TFOpLambda", "a", ["x", 0, 0, {"y": [[1.0] * 4] * 8}], function="math.add"), (8, 8, 4), 0),
+        (
+            old_layer("TFOpLambda", "a", ["x", 0, 0, {"num_or_size_splits": [3, 5], "axis": 1}], function="split"),
+            (3, 8, 4),
+            0,
+        ),
+        (
+            old_layer(
+                "TFOpLambda",
+                "a",
+                [["x", 0, 0]],
+                [["x", 0, 0, {"values": [["x", 0, 0], ["x", 0, 0]], "axis": ["_CONSTANT_VALUE", -1, 3]}]],
+                function="concat",
+            ),
+            (8, 8, 12),
+            0,
+        ),
+    ],
+)  # fmt: skip
+def test_layers_in_rare_forms_have_their_size(
+    made: dict[str, Any], output: tuple[int, ...] | None, params: int, tmp_path: Path
+) -> None:
+    call = len(made["inbound_nodes"]) - 1
+    path = write(tmp_path / "model.json", [made], output_layers=[["a", call, 0]])
+    model = evaluate(load_keras(path))
+    batch = 2 if output is None else 1  # padded, too
+    assert model.outputs[0][1].shape == (batch, *(output or (9, 9, 5)))
+    assert sum(prod(weight.shape) for weight in model.weights) == params
+
+
+def test_layers_that_are_not_known_are_named_with_those_behind_them(tmp_path: Path) -> None:
+    inner = {"class_name": "InputLayer", "config": {"name": "i", "batch_shape": [None, 8]}}
+    layers = [
+        layer("Activation", "odd", "x", activation="mystery"),
+        layer("Reshape", "steps", "odd", target_shape=[64, 4]),
+        layer("RNN", "rnn", "steps", cell=RECURRENT),
+        layer("Dropout", "drop", "rnn"),
+        layer("Embedding", "rows", "drop", input_dim=5, output_dim=2),
+        layer("Dot", "dot", "rows", "x"),
+        layer("Sequential", "net", "dot", layers=[inner, {"class_name": "ReLU", "config": {"name": "r"}}]),
+    ]
+    model = evaluate(load_keras(write(tmp_path / "model.json", layers)))
+    assert [each.source for each in model.operations if each.kind == OperationKind.UNKNOWN] == [
+        "mystery", "acme>Cell", "Embedding", "Dot",
+    ]  # fmt: skip
+    assert [each.output.shape for each in model.operations] == [(1, 8, 8, 4), (1, 64, 4), *[None] * 5]
+
+
+def test_inputs_without_a_stated_shape_have_the_axes_that_their_reader_needs(tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({"class_name": "Sequential", "config": [DENSE]}))  # as Keras 1 wrote it
+    loaded = load_keras(path)
+    assert loaded.inputs[0].shape == (None, None)
+    assert params_and_shapes(evaluate(loaded, 7)) == ({"d": 24}, {"d": [(1, 3)]})
+    write(path, [layer("ReLU", "a", "x", stated=[None, 8, 8, 4])])
+    content = json.loads(path.read_text())
+    del content["config"]["layers"][0]["config"]["batch_shape"]
+    path.write_text(json.dumps(content))
+    assert load_keras(path).inputs[0].shape == (None, 8, 8, 4)
+    first = {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 5]}}
+    rows = {"class_name": "Embedding", "config": {"name": "e", "input_dim": 7, "output_dim": 2}}
+    path.write_text(json.dumps({"class_name": "Sequential", "config": [first, rows]}))
+    loaded = load_keras(path)
+    assert loaded.inputs[0].channel_axis is None
+    assert params_and_shapes(evaluate(loaded)) == ({"e": 14}, {"e": [(1, 5, 2)]})
+
+
+def test_shapes_may_be_wrapped_and_are_checked() -> None:
+    assert read_shape({"class_name": "__tuple__", "items": [None, 8]}) == (None, 8)
+    assert [read_shape(value) for value in ([None, "8"], [0], 8, [2**63])] == [None] * 4
+
+
+def test_operations_of_one_layer_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "model.json", [layer("Add", "a", *["x"] * 6)])
+    assert len(evaluate(load_keras(path)).operations) == 5
+    monkeypatch.setattr(layer_call, "MAX_OPERATIONS", 4)
+    with pytest.raises(convcli.SpecError, match="a: is one of more than 4 operations"):
+        evaluate(load_keras(path))

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from convcli.errors import SpecError, suggestion
 from convcli.networks.models.keras.configuration import LayerConfig, as_mapping, read_layer, shown
@@ -197,11 +197,8 @@ class _Functional:
 
     def __init__(self, layer: LayerConfig, depth: int) -> None:
         self._layer = layer
-        entries = layer.values.get("layers")
-        if not isinstance(entries, list):
-            raise SpecError(layer.name, "has no list of layers")
         self._configs: dict[str, LayerConfig] = {}
-        for entry in entries:
+        for entry in cast("list[object]", layer.values["layers"]):  # see is_graph
             found = read_layer(entry, layer.name)
             if found.name in self._configs:
                 raise SpecError(layer.name, f"has two layers named {found.name[:100]}")

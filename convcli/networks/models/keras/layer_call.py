@@ -315,8 +315,7 @@ def arrays_in(value: object) -> Iterator[Array]:
 def _without_tuples(value: object) -> object:
     """Return a value without Keras's wrapping of tuples."""
     if isinstance(value, dict) and value.get("class_name") == "__tuple__":
-        config = as_mapping(value.get("config"))
-        return config.get("value", config.get("items"))
+        return as_mapping(value.get("config")).get("value", value.get("items"))
     return value
 
 
