@@ -8,7 +8,20 @@ from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-__all__ = ["FakeModule", "FakeParameter", "FakeTensor", "conv2d", "fake_torch", "relu", "split", "view"]
+__all__ = [
+    "FakeDtype", "FakeModule", "FakeParameter", "FakeTensor", "conv2d", "fake_torch", "lstm", "relu", "split", "to",
+    "view", "wait",
+]  # fmt: skip
+
+
+class FakeDtype:
+    """A type of numbers, by its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"torch.{self.name}"
 
 
 class FakeTensor:
@@ -154,6 +167,11 @@ def _convolved(x: FakeTensor, kernel: FakeTensor, *_: Any, **__: Any) -> FakeTen
     return FakeTensor(x.shape[0], kernel.shape[0], *sides)
 
 
+to = Function("aten._to_copy.default", "self dtype device", lambda x, **_: FakeTensor(*x.shape))
+lstm = Function(
+    "aten.lstm.input", "input", lambda x: (FakeTensor(*x.shape), None, FakeTensor(1, x.shape[0], x.shape[2]))
+)
+wait = Function("aten._assert_async.default", "self", lambda _: None)
 conv2d = Function("aten.conv2d.default", "input weight bias stride padding dilation groups", _convolved)
 relu = Function("aten.relu_.default", "self", lambda x: x)
 view = Function("aten.view.default", "self size", lambda x, size: FakeTensor(*size, memory=x.memory))
@@ -166,7 +184,7 @@ split = Function(
 def fake_torch() -> dict[str, Any]:
     """Return the modules of PyTorch by name."""
     torch: Any = ModuleType("torch")
-    torch.Tensor, torch.dtype, torch.float32 = FakeTensor, type("dtype", (), {}), "torch.float32"
+    torch.Tensor, torch.dtype, torch.float32 = FakeTensor, FakeDtype, "torch.float32"
     torch.empty = lambda shape, dtype, device: FakeTensor(*shape, dtype=dtype).to(device)
     torch.nn = SimpleNamespace(Module=FakeModule, Parameter=FakeParameter)
     torch.nn.parameter = SimpleNamespace(UninitializedTensorMixin=UninitializedTensorMixin)

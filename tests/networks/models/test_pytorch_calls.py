@@ -1,5 +1,6 @@
 """Single calls of ATen's functions: impossible ones are refused with the arithmetic, rare ones have their sizes."""
 
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 from convcli.errors import ConvcliError, SizeError, SpecError
 from convcli.networks.models.lowering.lowering import lower
 from convcli.networks.models.operations import Model, ModelInput, OperationKind, Shape, Weight
-from convcli.networks.models.pytorch.calls import Call, Program, Reference, Stated, Subprogram
+from convcli.networks.models.pytorch.calls import Call, OutputName, Program, Reference, Stated, Subprogram
 from convcli.networks.models.pytorch.evaluation import evaluate_program
+from convcli.networks.models.pytorch.registry import rule
 
 
 def called(target: str, arguments: dict[str, Any], weights: dict[str, Shape] | None = None) -> Model:
@@ -196,6 +198,10 @@ def test_arguments_that_no_exporter_writes_are_refused(
         ("full_like.default", {"self": (6,), "fill_value": 1}, {}, None, 0),
         ("hstack.default", {"tensors": [(6,), (2,)]}, {}, (8,), 0),
         ("tensor_split.sections", {"self": (6,), "sections": 1}, {}, (6,), 0),
+        ("flatten.using_ints", {"self": ()}, {}, (1,), 0),
+        ("fft_fft2.default", {"self": (3, 4, 5)}, {}, (3, 4, 5), 0),
+        ("fft_rfftn.default", {"self": (3, 4, 5)}, {}, (3, 4, 3), 0),
+        ("view.default", {"self": (6, 4), "size": [2.0, 12]}, {}, (2, 12), 0),
     ],
 )  # fmt: skip
 def test_rare_functions_have_their_sizes_and_work(
@@ -241,6 +247,131 @@ def test_the_last_state_of_a_recurrent_layer_can_be_read(function: str) -> None:
     assert network.layers[1].text == f"{function[:-6]} state"
     assert network.params == sum(prod(shape) for shape in params.values())
     assert network.outputs[0].size == (4,) if network.outputs else network.output == (4,)
+
+
+def evaluated(
+    *calls: tuple[str, dict[str, Any]],
+    stated: Mapping[str, Stated | int] | None = None,
+    shape: Shape = (2, 3, 4),
+    outputs: Sequence[OutputName] = (),
+    weights: dict[str, Shape] | None = None,
+) -> Model:
+    """Evaluate calls that read x, or results r0, r1, ... of earlier ones; the last result is the output."""
+    weights = weights or {}
+    names = {"x", *weights, *(f"r{at}" for at in range(len(calls))), *(str(each) for each in outputs)}
+
+    def argument(value: Any) -> Any:
+        if isinstance(value, list):
+            return [argument(part) for part in value]
+        return Reference(value) if isinstance(value, str) and value in names else value
+
+    made = [
+        Call(target, {name: argument(value) for name, value in given.items()}, (f"r{at}",), "block.0")
+        for at, (target, given) in enumerate(calls)
+    ]
+    if outputs:
+        made[0] = made[0]._replace(outputs=tuple(outputs))
+    program = Program(
+        (ModelInput("x", shape),),
+        {},
+        {name: Weight(name, weight) for name, weight in weights.items()},
+        tuple(made),
+        (("y", Reference(f"r{len(calls) - 1}")),),
+        {"x": Stated(shape, "float32"), **(stated or {})},
+    )
+    return evaluate_program(program, {"x": shape})
+
+
+CHOSEN = ("aten.nonzero.default", {"self": "x"})  # as many rows as there are values other than 0
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [CHOSEN],
+        [CHOSEN, ("aten.cat.default", {"tensors": ["r0", "r0"]})],
+        [CHOSEN, ("aten.stack.default", {"tensors": ["r0", "r0"]})],
+        [CHOSEN, ("aten.vstack.default", {"tensors": ["r0", "r0"]})],
+        [CHOSEN, ("aten.add.Tensor", {"self": "r0", "other": 1})],
+        [CHOSEN, ("aten.add.Tensor", {"self": "x", "other": "r0"})],
+        [("aten.gt.Scalar", {"self": "x", "other": 0}), ("aten.index.Tensor", {"self": "x", "indices": ["r0"]})],
+        [("aten.diagonal.default", {"self": "x", "offset": 1})],
+        [("aten.item.default", {"self": "x"}), ("aten.clamp.default", {"self": "x", "min": "r0"})],
+        [("aten.cat.default", {"tensors": []})],
+    ],
+)  # fmt: skip
+def test_what_has_a_size_by_its_values_is_no_unknown_operation(calls: list[Any]) -> None:
+    model = evaluated(*calls)
+    assert [array.shape for _, array in model.outputs] == [None]
+    assert model.operations[-1].kind == OperationKind.OTHER
+
+
+@pytest.mark.parametrize(
+    ("calls", "shape"),
+    [
+        ([("aten.eye.default", {"n": 3, "m": 4}), ("aten.add.Tensor", {"self": "x", "other": "r0"})], (2, 3, 4)),
+        ([("aten.randperm.default", {"n": 5}), ("aten.index_select.default", {"self": "x", "dim": 1, "index": "r0"})],
+         (2, 5, 4)),
+        ([("aten.hann_window.default", {"window_length": 4}), ("aten.mul.Tensor", {"self": "x", "other": "r0"})],
+         (2, 3, 4)),
+        ([("aten.full.default", {"size": [], "fill_value": 8}), ("aten.view.default", {"self": "x", "size": ["r0", -1]})],
+         (8, 3)),
+        ([("aten.arange.default", {"end": 9}), ("aten.slice.Tensor", {"self": "r0", "start": 6, "end": 7}),
+          ("aten.item.default", {"self": "r1"}), ("aten.view.default", {"self": "x", "size": ["r2", -1]})], (6, 4)),
+        ([("aten.full.default", {"size": [2], "fill_value": 1.0}), ("aten.relu_.default", {"self": "r0"}),
+          ("aten.view.default", {"self": "x", "size": [6, 4]})], (6, 4)),
+    ],
+)  # fmt: skip
+def test_constants_have_their_sizes_and_values(calls: list[Any], shape: Shape) -> None:
+    model = evaluated(*calls)
+    assert [array.shape for _, array in model.outputs] == [shape]
+    assert len(model.operations) == 1  # none of constants alone
+
+
+@pytest.mark.parametrize(("function", "side"), [("add", 8), ("sub", 4), ("mul", 12), ("div", None)])
+def test_arithmetic_of_constants_is_computed(function: str, side: int | None) -> None:
+    model = evaluated(
+        ("aten.scalar_tensor.default", {"s": 6}),
+        (f"aten.{function}.Tensor", {"self": "r0", "other": 2}),
+        ("aten.item.default", {"self": "r1"}),
+        ("aten.view.default", {"self": "x", "size": ["r2", -1]}),
+    )
+    assert model.outputs[0][1].shape == (None if side is None else (side, 24 // side))
+
+
+def test_products_of_constants_are_work_and_those_with_weights_dense_layers() -> None:
+    ones = ("aten.ones.default", {"size": [4, 4]})
+    model = evaluated(
+        ones, ("aten.mm.default", {"self": "r0", "mat2": "r0"}), ("aten.matmul.default", {"self": "x", "other": "r1"})
+    )  # fmt: skip
+    assert [each.macs for each in model.operations if each.macs] == [64, 2 * 3 * 4 * 4]
+    einsum = ("aten.einsum.default", {"equation": "bij,jk->bik", "tensors": ["x", "w"]})
+    [dense] = evaluated(einsum, weights={"w": (4, 5)}).operations
+    assert dense.layer is not None
+    assert (dense.layer.text, dense.output.shape) == ("fc 5 nobias", (2, 3, 5))
+    with pytest.raises(SizeError, match="its input is 2x3x4, but its weights are for 6 values"):
+        evaluated(("aten.linear.default", {"input": "x", "weight": "w"}), weights={"w": (5, 6)})
+
+
+def test_results_without_a_rule_are_as_the_file_states_them() -> None:
+    number = ("aten.item.default", {"self": "x"})
+    reshaped = ("aten.view.default", {"self": "x", "size": ["r0", -1]})
+    assert evaluated(number, reshaped, stated={"r0": 6}).outputs[0][1].shape == (6, 4)
+    # More results than the rule has, of which one has no name.
+    two, joined = ("aten.relu.default", {"self": "x"}), ("aten.add.Tensor", {"self": "x", "other": "more"})
+    shown = {"more": Stated((5, 1, 3, 4), "float32")}
+    model = evaluated(two, joined, stated=shown, outputs=["first", None, "more"])
+    assert model.outputs[0][1].shape == (5, 2, 3, 4)
+    # A list of results beside a single one, of an operation that is not known.
+    shown |= {"part": Stated((7,), "float32")}
+    unknown = ("mylib.foo.default", {"self": "x"})
+    model = evaluated(unknown, joined, stated=shown, outputs=[("part", None), "more"])
+    assert model.outputs[0][1].shape == (5, 2, 3, 4)
+
+
+def test_a_function_has_one_rule() -> None:
+    with pytest.raises(ValueError, match="relu has two rules"):
+        rule("relu")(lambda _: None)
 
 
 # Numbers --------------------------------------------------------------------------------------------------

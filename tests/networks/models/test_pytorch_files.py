@@ -1,6 +1,7 @@
 """Programs of PyTorch in .pt2 files, against what PyTorch computed for the same networks."""
 
 import json
+from itertools import pairwise
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -276,6 +277,67 @@ def test_files_that_hold_no_program_are_refused(
     assert str(caught.value) == f"{path}: {message}"
 
 
+def within(levels: int) -> dict[str, Any]:
+    """Return an argument that is a program, with programs within each other."""
+    graph: dict[str, Any] = {
+        "inputs": [],
+        "outputs": [],
+        "nodes": [],
+        "tensor_values": {},
+        "sym_int_values": {},
+    }
+    for _ in range(levels):
+        inner = {"name": "g", "arg": {"as_graph": {"name": "g", "graph": graph}}}
+        graph = graph | {"nodes": [{"target": "higher_order.wrap", "inputs": [inner], "outputs": []}]}
+    return {"as_graph": {"name": "g", "graph": graph}}
+
+
+def stating(name: str, sizes: list[Any]) -> dict[str, Any]:
+    """Return the program with other sizes stated for a tensor."""
+    values = program()["graph_module"]["graph"]["tensor_values"]
+    return program(tensor_values=values | {name: {"dtype": 7, "sizes": sizes}})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        stating("y", [{"as_int": 1}] * 65),
+        stating("y", [{"as_int": "8"}]),
+        stating("w", [{"as_expr": {"expr_str": "u0"}}]),
+        stating("w", [{"as_int": -1}]),
+        program(nodes=[{"target": 3, "inputs": [], "outputs": []}]),
+        program(nodes=[node("aten.relu.default", {"self": {"as_int": []}}, "y")]),
+        program(nodes=[node("higher_order.wrap", {"0": within(20)}, "y")]),
+    ],
+)
+def test_statements_that_no_exporter_writes_are_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_program(document, {}, "a.pt2")
+    assert str(caught.value) == "a.pt2: is damaged, or no program that torch.export.save wrote"
+    parse_program(program(nodes=[node("higher_order.wrap", {"0": within(19)}, "y")]), {}, "a.pt2")
+
+
+def test_numbers_without_a_value_for_the_exported_inputs_are_unknown() -> None:
+    document = program(sym_int_values={"n": {"as_expr": {"expr_str": "u0"}}})
+    document["graph_module"]["signature"]["input_specs"].append(
+        {"user_input": {"arg": {"as_sym_int": {"as_name": "n"}}}}
+    )
+    parsed = parse_program(document, {}, "a.pt2").program
+    assert (parsed.constants, "n" in parsed.stated) == ({"n": None}, False)
+
+
+def test_weights_that_share_memory_have_the_first_name(tmp_path: Path) -> None:
+    meta = {"dtype": 7, "sizes": [{"as_int": 4}]}
+    entries = {"a": {"path_name": "weight_0", "tensor_meta": meta}, "none": {"path_name": None},
+               "conv.weight": {"path_name": "weight_0", "tensor_meta": meta}}  # fmt: skip
+    members = {
+        "a/models/model.json": program(),
+        "a/data/weights/model_weights_config.json": {"config": entries},
+    }
+    loaded = load_pt2(saved(tmp_path / "a.pt2", members))
+    assert [weight.name for weight in loaded.program.weights.values()] == ["a"]
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
@@ -376,6 +438,22 @@ def test_a_sequence_of_vectors_has_its_values_last() -> None:
     sides = [{"as_int": 1}, {"as_expr": {"expr_str": "s1"}}, {"as_int": 8}]
     document["graph_module"]["graph"]["tensor_values"]["x"]["sizes"] = sides
     assert parse_program(document, {}, "a.pt2").program.inputs == (ModelInput("x", (1, "s1", 8), 2),)
+
+
+def test_what_comes_far_behind_an_input_tells_nothing_about_it() -> None:
+    names = ["x", *(f"c{at}" for at in range(20))]
+    copies = [
+        node("torch.ops.aten.clone.default", {"self": {"as_tensor": {"name": name}}}, following)
+        for name, following in pairwise(names)
+    ]
+    for rank, axis, batch in ((4, 1, 0), (3, 1, 0), (2, None, 0)):
+        document = stating("x", [{"as_int": 5}] * rank)
+        for reader, count in (("linear", 21), ("lstm", 20)):
+            last = {"as_tensor": {"name": names[min(count, 20)]}}
+            nodes = [*copies, node(f"torch.ops.aten.{reader}.default", {"input": last}, "y")]
+            document["graph_module"]["graph"]["nodes"] = nodes
+            [found] = parse_program(document, {}, "a.pt2").program.inputs
+            assert (found.channel_axis, found.batch_axis) == (axis, batch)
 
 
 @pytest.mark.parametrize(

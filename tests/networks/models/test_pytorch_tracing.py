@@ -1,6 +1,7 @@
 """Tracing modules, with a stand-in for PyTorch that has its interface; tests/benchmarks asks PyTorch itself."""
 
 import sys
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import pytest
@@ -10,15 +11,19 @@ from convcli.errors import ConvcliError, UsageError
 from convcli.networks.models.pytorch.calls import Reference
 from convcli.networks.models.pytorch.tracing import record
 from tests.networks.models.fake_torch import (
+    FakeDtype,
     FakeModule,
     FakeParameter,
     FakeTensor,
     UninitializedTensorMixin,
     conv2d,
     fake_torch,
+    lstm,
     relu,
     split,
+    to,
     view,
+    wait,
 )
 
 
@@ -88,6 +93,35 @@ def test_what_is_recorded() -> None:
         "first.weight": True, "first.bias": True, "second.bias": True, "unused": True, "buffer": False,
         "constant0": False,
     }  # fmt: skip
+
+
+class Results(FakeModule):
+    """Results of every form: tuples with gaps, none, tensors that no one can reach."""
+
+    def forward(self, x: FakeTensor) -> Any:
+        y, nothing, state = lstm(to(x, dtype=FakeDtype("bfloat16"), device=object()))
+        assert (nothing, wait(y)) == (None, None)
+        deep: Any = y
+        for _ in range(30):
+            deep = [deep]
+        return Named(y, {"state": state}), deep
+
+
+@dataclass
+class Named:
+    """What a model of a library returns."""
+
+    last: FakeTensor
+    more: dict[str, FakeTensor]
+
+
+def test_results_of_every_form_are_recorded() -> None:
+    program = record(Results(), FakeTensor(2, 5, 8))
+    copied, recurrent, checked = program.calls
+    assert copied.arguments == {"self": Reference("x"), "dtype": "bfloat16", "device": None}
+    first, gap, last = recurrent.outputs
+    assert (gap, checked.outputs) == (None, ())
+    assert program.outputs == (("0.last", Reference(str(first))), ("0.more.state", Reference(str(last))))
 
 
 class Both(FakeModule):

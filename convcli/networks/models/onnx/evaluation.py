@@ -188,7 +188,7 @@ class Evaluation:
     # Nodes --------------------------------------------------------------------------------------------
 
     def _run_node(self, node: Node, scope: Scope) -> Sequence[Value | None]:
-        inputs = [self._value(node, name, scope) if name else None for name in node.inputs]
+        inputs = [scope.find(name) if name else None for name in node.inputs]
         attributes = self._attributes(node, scope)
         function = self.file.functions.get((node.domain, node.operator)) if self.file.functions else None
         if function is not None:
@@ -215,12 +215,6 @@ class Evaluation:
         except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError):
             call.fail("has attributes or inputs that do not fit each other")
         return [results] if isinstance(results, Value) else results
-
-    def _value(self, node: Node, name: str, scope: Scope) -> Value:
-        value = scope.find(name)
-        if value is None:  # within a branch; elsewhere `in_order` has found it
-            self._fail(node, f"reads {name[:200]!r}, which no node makes")
-        return value
 
     def _attributes(self, node: Node, scope: Scope) -> dict[str, Attribute]:
         """Return the attributes of a node; those that stand for one of a function's call are replaced."""

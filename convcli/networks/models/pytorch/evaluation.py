@@ -106,10 +106,7 @@ class _Evaluation:
         return Model(tuple(self.inputs), tuple(outputs), tuple(self.operations), tuple(weights))
 
     def step(self, call: Call, arguments: dict[str, Any]) -> Step:
-        names = [
-            name for output in call.outputs for name in (output if isinstance(output, tuple) else [output])
-        ]
-        stated = [self.stated(name) for name in names]
+        stated = [self.stated(name) for name in _flat(call.outputs)]
         return Step(call, arguments, stated, self.operations.append, self.new_number)
 
     def stated(self, name: str | None) -> Stated | None:
@@ -139,14 +136,14 @@ class _Evaluation:
         if not isinstance(own, Reference):
             return
         if name in ALIASING:
-            for output in _flat(call.outputs):
+            for output in filter(None, _flat(call.outputs)):
                 self.bases[output] = self.bases.get(own.name, own.name)
         elif name.endswith("_") and not name.endswith("__"):
             self.update(own.name, step)
 
     def update(self, name: str, step: Step) -> None:
         """Give a tensor that was changed in place its new value, and the tensor that it is a view of."""
-        value = next((self.values[each] for each in _flat(step.call.outputs)), None)
+        value = next((self.values[each] for each in _flat(step.call.outputs) if each is not None), None)
         kept = self.values.get(name)
         if not isinstance(value, Tensor) or value.number is None or not isinstance(kept, Tensor):
             return
@@ -185,19 +182,11 @@ class _Evaluation:
 
     def bind(self, call: Call, result: Any) -> None:
         """Keep the results of a call by their names."""
-        outputs = call.outputs
-        is_list = len(outputs) == 1 and isinstance(outputs[0], tuple)
-        self.bind_all(outputs[0] if is_list else outputs, result)  # type: ignore[arg-type]
-
-    def bind_all(self, names: Sequence[OutputName], results: Any) -> None:
-        several = isinstance(results, list | tuple) and not isinstance(results, Tensor)
-        values = list(results) if several else [results]
-        for at, name in enumerate(names):
-            value = values[at] if at < len(values) else UnknownSize()
-            if isinstance(name, tuple):
-                self.bind_all(name, value)
-            elif name is not None:
-                self.values[name] = self.described(name, value)
+        several = isinstance(result, list | tuple) and not isinstance(result, Tensor)
+        values = list(result) if several else [result]
+        for at, name in enumerate(_flat(call.outputs)):
+            if name is not None:
+                self.values[name] = self.described(name, values[at] if at < len(values) else UnknownSize())
 
     def described(self, name: str, value: Any) -> Any:
         """Return a result, or what the file states about it if a rule does not say it."""
@@ -228,7 +217,6 @@ class _Evaluation:
         ]
 
 
-def _flat(outputs: Sequence[OutputName]) -> list[str]:
-    """Return the names of results, also those in lists."""
-    names = [name for output in outputs for name in (output if isinstance(output, tuple) else (output,))]
-    return [name for name in names if name is not None]
+def _flat(outputs: Sequence[OutputName]) -> list[str | None]:
+    """Return the names of results, those of lists in order among the others."""
+    return [name for output in outputs for name in (output if isinstance(output, tuple) else (output,))]

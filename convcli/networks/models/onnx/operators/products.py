@@ -57,9 +57,7 @@ def _dense(
     )
 
 
-def multiply_matrices(
-    call: Call, first: Value, second: Value, weights: Sequence[Weight] | None = None
-) -> Value:
+def multiply_matrices(call: Call, first: Value, second: Value) -> Value:
     """Multiply two tensors as numpy's matmul does: the last two axes are matrices, others are broadcast."""
     one, other = call.shape_of(first), call.shape_of(second)
     try:
@@ -69,13 +67,9 @@ def multiply_matrices(
     macs = prod(shape) * one[-1]
     for data, factor, axis in ((first, second, len(one) - 1), (second, first, len(other) - 2)):
         if factor.is_constant and not data.is_constant and len(call.shape_of(factor)) == 2 and axis > 0:
-            if call.shape_of(data) is other and len(other) < 2:
-                continue
             units = other[-1] if factor is second else one[0]
-            return _dense(call, data, units, shape, axis, weights or factor.weights, bias=False)
-    if weights is None:
-        weights = first.parameters + second.parameters
-    return call.emit(OperationKind.MATMUL, shape, inputs=[first, second], weights=weights, macs=macs)
+            return _dense(call, data, units, shape, axis, factor.weights, bias=False)
+    return call.emit(OperationKind.MATMUL, shape, inputs=[first, second], macs=macs)
 
 
 def matrix_product(call: Call) -> Results:

@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["dense", "multiplied"]
 
 
-def dense(step: Step, tensor: Tensor, units: int, inputs: int, kernel: Tensor, bias: Tensor | None) -> Tensor:
-    """Add a dense layer over the last axis of a tensor."""
+def dense(step: Step, tensor: Tensor, units: int, kernel: Tensor, bias: Tensor | None) -> Tensor:
+    """Add a dense layer over the last axis of a tensor, which its kernel fits."""
     shape = tensor.shape or ()
-    if not shape or shape[-1] != inputs:
-        step.impossible(f"its input is {shape_text(shape)}, but its weights are for {inputs} values")
     read, weights = step.weights_of(kernel, bias)
     has_bias = bias is not None and bool(bias.weights)
     return step.emit(
@@ -48,7 +46,7 @@ def multiplied(step: Step, first: Tensor, second: Tensor, *, added: Tensor | Non
         step.impossible(f"{error}")
     is_bias = added is None or (added.number is None and len(added.shape or ()) <= 1)
     if second.number is None and second.weights and len(kernel) == 2 and is_bias:
-        return dense(step, first, kernel[1], kernel[0], second, added)
+        return dense(step, first, kernel[1], second, added)
     macs = elements(output) * shape[-1]
     operands = [first, second, *([] if added is None else [added])]
     return step.emit(OperationKind.MATMUL, operands, output, macs=macs, is_work=True)
@@ -61,12 +59,12 @@ def linear(step: Step) -> Tensor:
     kernel, kernel_shape = step.shaped("weight", (1, 2))
     bias = step.optional("bias")
     units, inputs = kernel_shape if len(kernel_shape) == 2 else (1, *kernel_shape)
-    if kernel.number is None and (bias is None or bias.number is None):
-        output = dense(step, tensor, units, inputs, kernel, bias)
-        one = len(kernel.shape or ()) == 1
-        return reshaped(step, output, shape[:-1]) if one else output
     if not shape or shape[-1] != inputs:
         step.impossible(f"its input is {shape_text(shape)}, but its weights are for {inputs} values")
+    if kernel.number is None and (bias is None or bias.number is None):
+        output = dense(step, tensor, units, kernel, bias)
+        one = len(kernel.shape or ()) == 1
+        return reshaped(step, output, shape[:-1]) if one else output
     operands = [tensor, kernel, *([] if bias is None else [bias])]
     output_shape = (*shape[:-1], units) if len(kernel_shape) == 2 else shape[:-1]
     return step.emit(OperationKind.MATMUL, operands, output_shape, macs=elements(shape) * units, is_work=True)
@@ -136,8 +134,7 @@ def einsum(step: Step) -> Tensor:
         return step.other(tensors, einsum.shape)
     last = tensors[-1]
     if einsum.units is not None and last.number is None and last.weights:
-        inputs = einsum.lengths[einsum.operands[0][-1]]
-        return dense(step, tensors[0], einsum.units, inputs, last, None)
+        return dense(step, tensors[0], einsum.units, last, None)
     return step.emit(OperationKind.MATMUL, tensors, einsum.shape, macs=einsum.macs, is_work=True)
 
 
