@@ -94,6 +94,19 @@ def test_shipped_networks_come_back_as_short_as_they_were(name: str) -> None:
         ("relu @a, conv 4 f1 @b, use @b, use @b", "relu, conv 4 f1 @skip1, use @skip1, use @skip1\n"),
         ("add { relu | tanh } @a, relu, cat { from @a, tanh | }", "add { relu | tanh }\ncat { tanh | relu }\n"),
         ("flatten, fc 4, relu, dropout, fc 4", "flatten, fc 4, relu, dropout, fc 4\n"),
+        (  # what is read twice is no branch
+            "conv 4 f1 @i, relu @a, from @i, tanh @b, add { from @a | from @a | from @b }",
+            "conv 4 f1 @skip1, tanh @skip2\nfrom @skip1, relu\nadd { | | from @skip2 }\n",
+        ),
+        ("cat { slice 2:4 | slice 0:2 }", "cat { slice 2:4 | slice 0:2 }\n"),
+        (  # a side output that is the sum of two earlier ones
+            "conv 4 f1 @x, relu, out { add @x }, bn",
+            "conv 4 f1 @skip1, relu @skip2\nout { from @skip1, add @skip2 }\nbn\n",
+        ),
+        (  # down and up again from the input, which has no tag
+            "add { conv 4 f1, maxpool f2, 12 x { conv 4 f1, relu }, up 2 | conv 4 f1 }",
+            "add { conv 4 f1, maxpool f2, 12 x { conv 4 f1, relu }, up 2 | conv 4 f1 }\n",
+        ),
     ],
 )  # fmt: skip
 def test_structure_is_found(text: str, expected: str) -> None:
@@ -110,6 +123,23 @@ def test_the_input_can_be_read_later() -> None:
     assert text == "in 8x8x4\ncat { conv 4 f1, relu, add { tanh | } | }\n"
     crossed = "in 8x8x4 @x, relu @a, tanh @b, cat { from @x | from @a | from @b | relu }"
     assert totals(built(as_layer_text(stripped(built(crossed))))) == totals(built(crossed))
+
+
+def test_joins_of_layers_within_another_branch_read_back() -> None:
+    text = (
+        "in 8x8x4, conv 4 f1 @i, relu @d, tanh @a, from @d, sigmoid @b, mul @a @y, from @a, add @b @x, "
+        "cat { from @x | from @y | from @i }"
+    )
+    net = built(text)
+    again = built(as_layer_text(stripped(net)))
+    assert totals(again) == totals(net)
+    assert sorted(stage.layer.type for stage in again.layers) == sorted(s.layer.type for s in net.layers)
+
+
+def test_a_repetition_is_followed_to_both_sides() -> None:
+    layers = ["relu" if letter == "r" else "conv 4 f1" for letter in "rrrrcrrrrrcr"]
+    net = built(f"in 8x8x4, {', '.join(layers)}")
+    assert [stage.text for stage in built(as_layer_text(stripped(net))).layers] == layers
 
 
 def test_branches_nested_without_end_become_tags() -> None:
@@ -270,6 +300,22 @@ def test_the_comment_of_a_module_is_above_its_jump() -> None:
     ]
 
 
+def test_modules_of_single_layers_are_no_comments() -> None:
+    net = stripped(built("in 8x8x4, conv 4 f1, relu, conv 8 f1"))
+    net = replace(
+        net, layers=tuple(s._replace(name=f"{n}.0") for s, n in zip(net.layers, "abc", strict=True))
+    )
+    assert as_layer_text(net) == "in 8x8x4\nconv 4 f1, relu, conv 8 f1\n"
+
+
+def test_tags_are_the_ends_of_modules_paths_with_a_number_if_they_are_taken() -> None:
+    net = stripped(built("in 8x8x4, 2 x { conv 4 f1 @a, maxpool f2, conv 4 f1, up 2, cat @a, conv 6 f1 }"))
+    name = "backbone.features.stages.block.convolution"
+    net = replace(net, layers=tuple(s._replace(name=name) for s in net.layers))
+    tags = [word for word in as_layer_text(net).replace(",", "").split() if word.startswith("@")]
+    assert tags == ["@stages.block.convolution"] * 2
+
+
 def test_a_bias_that_another_layer_counts_is_not_written() -> None:
     net = stripped(built("in 8x8x4, conv 4 f1, fc 4"))
     net = replace(net, layers=(net.layers[0], net.layers[1]._replace(params=16)))
@@ -309,6 +355,18 @@ def test_several_inputs_are_refused() -> None:
         as_layer_text(net)
 
 
+def test_a_layer_of_two_inputs_is_named() -> None:
+    net = stripped(built("in 8x8x4, conv 4 f1, relu"))
+    net = replace(net, layers=(net.layers[0], net.layers[1]._replace(input_tensors=(0, 1))))
+    with pytest.raises(SpecError, match=r"layer `relu`: .* it reads 2 arrays, where layer text has one"):
+        as_layer_text(net)
+
+
+def test_a_network_without_layers_is_refused() -> None:
+    with pytest.raises(SpecError, match="there are no layers; write some"):
+        as_layer_text(Network((8, 8, 4), ()))
+
+
 def test_a_layer_that_reads_back_differently_is_named() -> None:
     net = stripped(built("in 8x8x4, conv 4 f1, relu"))
     more = net.layers[0]._replace(params=21)
@@ -343,3 +401,10 @@ def test_tags_that_cannot_be_printed_are_renamed() -> None:
     for tag, name in (("\x1b[31m", "skip1"), ("\u202ea", "skip1"), ("größe", "größe")):
         text = f"in 8x8x4\nmaxpool f2 @{tag}, maxpool f2, conv 4 f1, up 2, cat @{tag}"
         assert f"cat @{name}\n" in as_layer_text(built(text))
+
+
+def test_numbered_tags_are_not_those_of_the_text() -> None:
+    text = "in 8x8x4\nmaxpool f2 @skip1, relu @\u202ea, maxpool f2, conv 4 f1, up 2, cat @\u202ea, cat @skip1"
+    assert as_layer_text(built(text)) == (
+        "in 8x8x4\nmaxpool f2 @skip1\nrelu @skip2, maxpool f2\nconv 4 f1, up 2, cat @skip2, cat @skip1\n"
+    )

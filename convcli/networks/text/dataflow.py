@@ -114,10 +114,8 @@ class _Makers:
 
     def find(self, tensor: int, size: Size | None = None) -> int:
         """Return the node that makes a tensor: the latest of that size, else of that rank, else of all."""
-        for key in (size, len(size or ()), None):
-            if (tensor, key) in self._latest:
-                return self._latest[tensor, key]
-        return ROOT
+        keys = (tensor, size), (tensor, len(size or ())), (tensor, None)
+        return next((self._latest[key] for key in keys if key in self._latest), ROOT)
 
 
 class _Concatenations:

@@ -237,8 +237,7 @@ class _Recovery:
                 found.append(self.reference(("from",), part.node, Start(part.node)))
                 found += self.side_elements(part.node)
                 continue
-            if self.graph.is_layer(part.node):
-                self.place += 1
+            self.place += 1
             if part.node in self.uses:
                 found.append(self.mark(part.node))
             found += self.side_elements(part.node)

@@ -240,10 +240,8 @@ class _Finder:
             last = operands[0]
             parts.append(Start(last))
         if len(operands) == 2:
-            others = [operand for operand in operands if operand != last] or [last]
-            if len(others) == 1:
-                parts.append(Joined(node, others[0]))
-                return _Run(parts, count, depth - 1, area)
+            parts.append(Joined(node, operands[operands[0] == last]))
+            return _Run(parts, count, depth - 1, area)
         branches = tuple(() if operand == last else (Start(operand),) for operand in operands)
         parts.append(Branched(node, branches))
         return _Run(parts, count, max(depth - 1, 1), area)

@@ -179,6 +179,20 @@ def test_a_gate_that_is_broadcast_is_no_activation() -> None:
     assert layers(squeeze, 1, 8, 7, 7) == ["mean", Elementwise(type="sigmoid"), "multiply"]
 
 
+def test_an_activation_of_an_unknown_size_stays() -> None:
+    def build(b: ModelBuilder, x: Array) -> Array:
+        return b.add(MUL, (x, b.elementwise("sigmoid", x)), None)
+
+    assert layers(build, 1, 8, 7, 7) == [Elementwise(type="sigmoid"), "multiply"]
+
+
+def test_what_weights_alone_give_stays() -> None:
+    def build(b: ModelBuilder, x: Array) -> Array:
+        return b.pair(ADD, x, b.add(OperationKind.MULTIPLY, (), (1, 8), Weight("w", (8,))))
+
+    assert layers(build, 1, 8) == ["multiply", "add"]
+
+
 def test_a_joined_layer_has_the_name_of_the_module_around_its_parts() -> None:
     def named(b: ModelBuilder, x: Array) -> Array:
         gate = b.layer(Elementwise(type="sigmoid"), x, x.shape, name="features.1.act.sigmoid")
@@ -234,6 +248,16 @@ def test_layer_normalization_that_is_written_out_is_one_layer() -> None:
         (operation,) = fused(affine, 2, 197, 768)
         assert operation.layer == Normalization(type="ln")
         assert [weight.name for weight in operation.weights] == ["scale", "shift"]
+
+
+def test_an_epsilon_may_be_large() -> None:
+    def build(b: ModelBuilder, x: Array, axis: int = 2) -> Array:
+        data = centered(b, x, axis)
+        deviation = b.function("sqrt", b.scalar(ADD, b.mean(b.scalar(POW, data, 2), axis), 0.1))
+        return b.pair(DIV, data, deviation)
+
+    assert layers(build, 2, 197, 768) == [Normalization(type="ln", affine=False)]
+    assert layers(lambda b, x: build(b, x, 0), 768)[-1] == "divide"  # a vector without a batch
 
 
 def test_normalization_over_the_channels_of_an_image_is_layer_normalization() -> None:
@@ -396,12 +420,21 @@ def test_a_product_and_a_sum_with_other_weights_stay() -> None:
 
 
 def blur(
-    b: ModelBuilder, x: Array, *, learned: bool = False, mode: PadMode = PadMode.MIRROR, amount: int = 1
+    b: ModelBuilder,
+    x: Array,
+    *,
+    learned: bool = False,
+    mode: PadMode = PadMode.MIRROR,
+    amount: int = 1,
+    groups: int = 8,
+    more: int = 0,
 ) -> Array:
     pad = Pad(padding=((amount, amount),) * 2, mode=mode)
     padded = b.layer(pad, x, (1, 8, 10 + 2 * amount, 12 + 2 * amount), name="layer2.blur")
-    layer = Convolution(window=(3, 3), stride=(2, 2), filters=8, groups=8, bias=False)
-    kernel = Weight("kernel", (8, 1, 3, 3), learned=learned)
+    layer = Convolution(
+        window=(3, 3), stride=(2, 2), filters=8, groups=groups, bias=False, padding=((more, more),) * 2
+    )
+    kernel = Weight("kernel", (8, 8 // groups, 3, 3), learned=learned)
     return b.layer(layer, padded, (1, 8, 4 + amount, 5 + amount), kernel, name="layer2.blur")
 
 
@@ -410,7 +443,12 @@ def test_blur_pooling_that_is_written_out_is_one_layer() -> None:
     assert (operation.layer, operation.name) == (BlurPool(window=(3, 3), stride=(2, 2)), "layer2.blur")
 
 
-@pytest.mark.parametrize("change", [{"learned": True}, {"mode": PadMode.ZERO}, {"amount": 2}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"learned": True}, {"mode": PadMode.ZERO}, {"amount": 2}, {"amount": 12}, {"groups": 4}, {"more": 1},
+    ],
+)  # fmt: skip
 def test_other_depthwise_convolutions_stay(change: dict[str, Any]) -> None:
     assert len(fused(lambda b, x: blur(b, x, **change), 1, 8, 10, 12)) == 2
 
@@ -468,6 +506,34 @@ def test_other_transposes_between_reshapes_stay() -> None:
 
     assert layers(windows, 1, 8, 8, 3) == ["reshape", "transpose", "reshape"]
     assert layers(unequal, 1, 12, 4, 5) == ["reshape", "transpose", "reshape"]
+
+
+@pytest.mark.parametrize(
+    ("split", "permutation", "target"),
+    [
+        ((1, 16, 45), (0, 2, 1), (1, 24, 5, 6)),  # the split is no part of the channels
+        ((1, 24, 5, 6), (0, 2, 1, 3), (1, 24, 5, 6)),  # sides mixed with channels
+        ((1, 24, 1, 30), (0, 2, 1, 3), (1, 24, 5, 6)),  # nothing moves
+        ((1, 2, 3, 4, 30), (0, 3, 2, 1, 4), (1, 24, 5, 6)),  # three parts of the channels
+        ((1, 2, 3, 2, 2, 5, 6), (0, 2, 1, 5, 3, 6, 4), (1, 6, 10, 12)),  # pixels and channels at once
+        ((1, 2, 12, 30), (0, 2, 1, 3), None),
+    ],
+)
+def test_reshapes_around_transposes_that_are_no_shuffle_stay(
+    split: tuple[int, ...], permutation: tuple[int, ...], target: tuple[int, ...] | None
+) -> None:
+    def build(b: ModelBuilder, x: Array) -> Array:
+        return b.add(OperationKind.RESHAPE, b.transpose(b.reshape(x, *split), *permutation), target)
+
+    assert "layer" not in [operation.kind for operation in fused(build, 1, 24, 5, 6)]
+    assert len(fused(build, 1, 24, 5, 6)) == 2 + (split != (1, 24, 5, 6))
+
+
+def test_a_view_with_a_weight_stays() -> None:
+    def build(b: ModelBuilder, x: Array) -> Array:
+        return b.weighted(OperationKind.EXPAND, x, "w", 8)
+
+    assert layers(build, 1, 8) == ["expand"]
 
 
 def test_views_that_undo_each_other_vanish() -> None:
@@ -576,6 +642,25 @@ def test_attention_of_which_something_else_reads_the_scores_stays() -> None:
     assert layers(build, 1, 10, 32).count("matmul") == 3
 
 
+def scaled_often(b: ModelBuilder, x: Array) -> Array:
+    for _ in range(9):
+        x = b.scalar(MUL, x, 0.5)
+    return x
+
+
+def test_products_far_from_the_softmax_are_not_searched_for() -> None:
+    def far(b: ModelBuilder, x: Array) -> Array:
+        return b.product(b.elementwise("softmax", scaled_often(b, b.product(x, x))), x)
+
+    def biased(b: ModelBuilder, x: Array) -> Array:
+        bias = scaled_often(b, b.function("exp", x))
+        return b.product(b.elementwise("softmax", b.pair(ADD, bias, b.product(x, x))), x)
+
+    assert layers(far, 1, 10, 10)[-1] == "matmul"
+    last = fused(biased, 1, 10, 10)[-1]
+    assert (last.kind, len(last.inputs), last.macs) == (OperationKind.ATTENTION, 4, 2000)
+
+
 def over_all_axes(b: ModelBuilder, x: Array) -> Array:
     data = centered(b, x, 1, 2)
     return b.pair(DIV, data, b.function("sqrt", b.mean(b.scalar(POW, data, 2), 1, 2)))
@@ -609,3 +694,13 @@ def test_other_normalization_between_reshapes_is_no_group_normalization(
 
     if prod(grouped) == 392:
         assert "reshape" in layers(build, 1, 8, 7, 7)
+
+
+def test_groups_that_are_not_made_and_undone_by_reshapes_are_no_group_normalization() -> None:
+    layer = Normalization(type="instancenorm", affine=False)
+
+    def flattened(b: ModelBuilder, x: Array) -> Array:
+        return b.reshape(b.layer(layer, b.reshape(x, 1, 4, 98), (1, 4, 98)), 1, 8, 49)
+
+    assert layers(flattened, 1, 8, 7, 7) == ["reshape", layer, "reshape"]
+    assert layers(lambda b, x: b.reshape(b.layer(layer, x, x.shape), 1, 392), 1, 8, 49) == [layer, "reshape"]
