@@ -149,6 +149,10 @@ def test_other_entries_of_a_checkpoint_are_counted_if_there_are_any(
     monkeypatch.setattr(state_dicts, "read_state_dict", lambda _: found)
     lines = terminal("params", PTH).out.splitlines()
     assert lines[-1].split(maxsplit=1) == ["file", "these are the tensors of model"]
+    lines = terminal("params", PTH).out.splitlines()
+    monkeypatch.setattr(state_dicts, "read_state_dict", lambda _: found._replace(entry=""))
+    assert terminal("params", PTH).out.splitlines() == lines[:-1]
+    assert "groups" not in json.loads(terminal("params", PTH, "--json").out)
 
 
 def test_on_a_terminal_lines_below_the_table_sum_up(terminal: Runner) -> None:

@@ -1,6 +1,7 @@
 """Bounded reading of zip archives and JSON, against Python's zipfile; damaged ones are refused in one line."""
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -62,6 +63,9 @@ def test_large_archives_keep_their_numbers_in_extra_fields(tmp_path: Path) -> No
     path.write_bytes(bytes(content[:entry]) + directory + end_64 + locator + bytes(end))
     with zipfile.ZipFile(path) as peer, open_archive(path) as opened:
         assert peer.read("a") == opened.read("a") == b"abc"
+    path.write_bytes(path.read_bytes().replace(b"PK\x06\x06", b"PK\x06\x05"))
+    with pytest.raises(SpecError, match="is damaged: the end of its directory is invalid"):
+        open_archive(path)
 
 
 @pytest.mark.parametrize("part", SAMPLE_AND_REST)
@@ -153,6 +157,13 @@ def test_files_that_are_no_archives(tmp_path: Path) -> None:
             open_archive(tmp_path / "a.zip")
     with pytest.raises(SpecError, match="no such file or directory"):
         open_archive(tmp_path / "none.zip")
+    reader, writer = os.pipe()
+    try:
+        with pytest.raises(SpecError, match=rf"fd/{reader}: is a pipe, of which parts cannot be skipped"):
+            open_archive(f"/dev/fd/{reader}")
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 def test_json_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,6 +145,14 @@ def test_names_decide_where_the_network_comes_from_a_file() -> None:
     assert not fit.fits
     fit = fit_weights(needed, state(("two.weight", (5, 5)), ("two.bias", (4,)), *tensors[2:]))
     assert [str(mismatch) for mismatch in fit.mismatches] == ["two.weight is 5x5, but two needs 4x4"]
+    fit = fit_weights(
+        needed_by_file([Weight("b.w", (4, 4)), Weight("z.w", (6, 6))]),
+        state(("b.w", (3, 3)), ("c.w", (2, 2))),
+    )
+    assert [str(mismatch) for mismatch in fit.mismatches] == [
+        "b.w is 3x3, but b needs 4x4",
+        "c.w is 2x2, but z needs 6x6",
+    ]
 
 
 def test_of_exports_that_fold_normalization_only_kernels_are_compared() -> None:
@@ -213,6 +221,8 @@ def test_operations_without_shapes_fit_by_their_number_of_values(tmp_path: Path)
     weights = ("lstm.kernel", (2, 12)), ("lstm.recurrent_kernel", (3, 12)), ("lstm.bias", (12,))
     assert fit_weights(needed, state(*weights)).fits
     assert fit_weights(needed, state(("other", (72,)))).fits
+    assert fit_weights(needed, state(("lstm.all", (72,)))).matches[0].module == "lstm"
+    assert not fit_weights(needed, state(("lstm.all", (71,)))).fits
     assert [str(each) for each in fit_weights(needed, state(("other", (71,)))).mismatches] == [
         "lstm (lstm) needs 72, which the file lacks",
         "other is 71, but no layer needs it",

@@ -1,12 +1,15 @@
 """Files that are not what their names say, and errors of the system: one line that says what to do."""
 
 import errno
+import gc
 from pathlib import Path
 
 import pytest
 
 from convcli.errors import SpecError
 from convcli.networks.models import refusing
+from convcli.networks.models.checking import check_model
+from convcli.networks.models.operations import Array, Model, Operation, OperationKind
 from convcli.networks.models.reading import open_model
 from convcli.networks.models.state_dicts.loading import read_state_dict
 from tests.networks.models.onnx_writer import graph, model, node, tensor, value
@@ -86,3 +89,35 @@ def test_an_image_that_is_scaled_to_nothing_is_refused(
     ran = convcli("params", path)
     assert_refused(ran, str(path))
     assert "cannot make 1x3x0x8 of 1x3x8x8" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "why"),
+    [
+        (OperationKind.IDENTITY, (Array(7, (1, 4)),), "a (Op): reads an array that no operation before it"),
+        (OperationKind.IDENTITY, (Array(0, (4, 1)),), "a (Op): reads an array in another shape than it was"),
+        (OperationKind.IDENTITY, (Array(0, (1, 5)),), "a (Op): cannot make 1x4 of 1x5"),
+        (OperationKind.LAYER, (), "a (Op): is a layer of no type, or reads nothing"),
+        (OperationKind.UNKNOWN, (Array(0, (1, 5)),), "output y: no operation of the model computes it"),
+    ],
+)
+def test_operations_that_contradict_their_arrays_are_refused(
+    kind: OperationKind, inputs: tuple[Array, ...], why: str
+) -> None:
+    operation = Operation(kind=kind, source="Op", name="a", inputs=inputs, output=Array(1, (1, 4)))
+    with pytest.raises(SpecError) as raised:
+        check_model(Model((("x", Array(0, (1, 5))),), (("y", Array(9, (1, 4))),), (operation,)))
+    assert str(raised.value).startswith(why)
+
+
+def test_the_search_for_garbage_stays_off_where_it_was_off() -> None:
+    assert gc.isenabled()
+    opened = open_model(MODELS / "keras_small_same.keras.config.json")
+    gc.disable()
+    try:
+        assert opened.network(None).params == 42_138
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    opened.network(None)
+    assert gc.isenabled()

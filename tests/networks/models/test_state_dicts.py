@@ -126,6 +126,19 @@ def test_old_instructions_are_read() -> None:
     assert isinstance(read_pickle(b"(ctorch\ndevice\nVcpu\no.").value, Placeholder)
     assert isinstance(read_pickle(b"(Vcpu\nitorch\ndevice\n.").value, Placeholder)
     assert isinstance(read_pickle(b"Pstored\n.").value, Placeholder)
+    assert read_pickle(b"(I1\n(0t.").value == (1,)
+
+
+def test_objects_that_are_not_looked_at_may_be_called_filled_and_given_a_state() -> None:
+    for content in (
+        b"Pstored\n)R.",
+        b"Pstored\n(I1\ne.",
+        b"Pstored\n(I1\nI2\nu.",
+        b"ctorch\nGenerator\n)\x81}b.",
+        b"ctorch\nGenerator\n)}\x92Nb.",
+    ):
+        assert isinstance(read_pickle(content).value, Placeholder)
+    assert read_pickle(b"}(I1\ne.").value == Mapped([])
 
 
 @pytest.mark.parametrize(
@@ -335,7 +348,8 @@ def test_torch_rebuilds_tensors_in_many_ways() -> None:
             assert isinstance(rebuild(name, arguments), Placeholder)
     wrong = b"(" + storage + b"I4\n(I2\nI3\nt(I3\nt" + hooks + b"t"
     assert isinstance(rebuild("_rebuild_tensor_v2", wrong), Placeholder)
-    assert isinstance(rebuild("_rebuild_meta_tensor_no_storage", b"(I1\nt"), Placeholder)
+    for arguments in (b"(I1\nt", b"(ctorch\nfloat\nI5\nt", b"(ctorch\nfloat\n(I-5\ntt"):
+        assert isinstance(rebuild("_rebuild_meta_tensor_no_storage", arguments), Placeholder)
     for key in (
         b"I1\n",
         b"(Vstorage\nI1\nV7\nVcpu\nI24\nt",
@@ -363,6 +377,16 @@ def test_checkpoints_without_a_preferred_entry(tmp_path: Path) -> None:
     ]
     found = read_state_dict(archive(tmp_path / "a.pth", tensor + b".", **values))
     assert [each.name for each in found.tensors] == ["tensor"]
+    itself = b"}q\x00Vmodel\nh\x00sVother\n}Vw\n" + tensor + b"ss."
+    found = read_state_dict(archive(tmp_path / "a.pth", itself, **values))
+    assert [(each.name, each.shape) for each in found.tensors] == [("other.w", (2,))]
+    without = b"ctorch._utils\n_rebuild_meta_tensor_no_storage\n(ctorch\nbfloat16\n(I5\nttR"
+    found = read_state_dict(archive(tmp_path / "a.pth", without + b"."))
+    assert [(each.shape, each.dtype, each.size) for each in found.tensors] == [((5,), "bfloat16", 10)]
+    (tmp_path / "plain.pth").write_bytes(b"\x80\x02" + without + b".")
+    assert read_state_dict(tmp_path / "plain.pth").tensors == found.tensors
+    with pytest.raises(SpecError, match=r"a\.pth:tensor: has a data type that is not known"):
+        read_state_dict(archive(tmp_path / "a.pth", without.replace(b"bfloat16", b"device") + b"."))
     unknown = tensor.replace(b"FloatStorage", b"NewStorage")
     with pytest.raises(SpecError, match=r"names torch\.NewStorage"):
         read_state_dict(archive(tmp_path / "a.pth", unknown + b".", **values))
@@ -373,6 +397,12 @@ def test_names_of_tensors_are_limited(tmp_path: Path, monkeypatch: pytest.Monkey
     path = archive(tmp_path / "a.pth", b"}Vlong name\n}Vlong name\n]sVlong name\n]ss.")
     with pytest.raises(SpecError, match="has too many tensors, or names that are too long"):
         read_state_dict(path)
+
+
+def test_long_files_of_the_old_format_are_read_in_two_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read_state_dict(DATA / "tiny_legacy.pth")
+    monkeypatch.setattr(pytorch, "FIRST_PART", 300)
+    assert read_state_dict(DATA / "tiny_legacy.pth") == whole
 
 
 @pytest.mark.parametrize("kept", [1176, 1300, 1731])

@@ -245,7 +245,7 @@ def _modules_of(state_dict: StateDict, *, kernels_only: bool) -> list[Module]:
             found.setdefault(tensor.module, []).append(tensor)
     modules = []
     for name, tensors in found.items():
-        if (name and len(tensors) <= 2) or {tensor.leaf for tensor in tensors} == {"weight", "bias"}:
+        if len(tensors) <= 2 and (name or {tensor.leaf for tensor in tensors} == {"weight", "bias"}):
             modules.append(Module(name, tuple(tensors)))
         else:
             modules += [Module(tensor.name, (tensor,)) for tensor in tensors]
@@ -293,8 +293,7 @@ class _Fitter:
         for place in self._free:
             module = self._modules[place]
             bias = None if module.bias is None else _squeezed(module.bias.shape)
-            if len(module.tensors) == 1 or module.is_pair:
-                places[_squeezed(module.kernel.shape), bias if with_bias else None].append(place)
+            places[_squeezed(module.kernel.shape), bias if with_bias else None].append(place)
         for index in self._open():
             needed = self._needed[index]
             bias = None if needed.bias is None else _squeezed(needed.bias)
@@ -374,7 +373,7 @@ def _fits(needed: Needed, module: Module) -> bool:
     bias = None if module.bias is None else _squeezed(module.bias.shape)
     kernels = [_squeezed(kernel) for kernel in needed.kernels]
     wanted = None if needed.bias is None else _squeezed(needed.bias)
-    return len(module.tensors) <= 2 and _squeezed(module.kernel.shape) in kernels and bias == wanted
+    return _squeezed(module.kernel.shape) in kernels and bias == wanted
 
 
 def fit_weights(needed: Sequence[Needed], state_dict: StateDict, *, kernels_only: bool = False) -> Fit:

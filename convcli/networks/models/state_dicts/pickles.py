@@ -243,11 +243,6 @@ class _Machine:
         else:
             raise PickleError(f"at byte {self._at} it calls something that is not a function")
 
-    def set_state(self, state: object) -> None:
-        """Give the object on top of the stack a state: attributes of a dictionary, which are left out."""
-        if isinstance(self.top, Placeholder) and isinstance(state, Mapped):
-            self.top.state.append(state)
-
     def push_persistent(self, key: object) -> None:
         """Put what is stored elsewhere on the stack: the values of a tensor."""
         self.push_new(persistent_storage(key))
@@ -371,7 +366,7 @@ INSTRUCTIONS: dict[int, Callable[[_Machine], object]] = {
     ord("c"): lambda machine: machine.push_name(machine.line(), machine.line()),
     0x93: _stack_name,
     ord("R"): lambda machine: machine.call(machine.pop()),
-    ord("b"): lambda machine: machine.set_state(machine.pop()),
+    ord("b"): lambda machine: machine.pop(),  # the state of an object: its attributes are left out
     0x81: _new_object,
     0x92: lambda machine: _new_object(machine, has_keywords=True),
     ord("o"): _old_object,

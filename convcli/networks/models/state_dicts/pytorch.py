@@ -34,6 +34,13 @@ def read_pytorch(stream: BinaryIO, path: str) -> StateDict:
     SpecError
         The file is damaged, in a format that is not read, names code, or holds no tensors.
     """
+    try:
+        return _read_any(stream, path)
+    except PickleError as error:
+        _fail(path, error)
+
+
+def _read_any(stream: BinaryIO, path: str) -> StateDict:
     start = stream.read(264)
     stream.seek(0)
     if start.startswith(b"PK"):
@@ -60,7 +67,7 @@ def _read_zip(archive: Archive, path: str) -> StateDict:
         raise SpecError(path, "is an exported program of PyTorch: give its name the ending .pt2")
     if not prefix:
         raise SpecError(path, "is a zip archive without the data.pkl of PyTorch's files of weights")
-    unpickled = _unpickle(archive.read(pickles[0]), 0, path)
+    unpickled = read_pickle(archive.read(pickles[0]))
     found = _StateDictFinder(path).find(unpickled.value)
     for name, tensor in found.tensors:
         storage = tensor.storage
@@ -79,26 +86,28 @@ def _read_zip(archive: Archive, path: str) -> StateDict:
 def _read_old(stream: BinaryIO, path: str) -> StateDict:
     """Read the format before PyTorch 1.6: a magic number, a version, the system, and then the tensors."""
     size = stream.seek(0, os.SEEK_END)
-    for count in (FIRST_PART, MAX_MEMBER):
-        stream.seek(0)
-        content = stream.read(min(count, size))
-        end = 0
-        try:
-            for number in range(4):
-                unpickled = read_pickle(content, end)
-                end = unpickled.end
-                if number == 0 and unpickled.value != MAGIC:
-                    return _StateDictFinder(path).find(unpickled.value).state_dict()
-        except TruncatedPickleError as error:
-            if len(content) == size or count == MAX_MEMBER:
-                _fail(path, error)
-            continue
-        except PickleError as error:
-            _fail(path, error)
-        found = _StateDictFinder(path).find(unpickled.value)
-        _check_values(found.tensors, size - end, path)
-        return found.state_dict()
-    raise AssertionError  # the loop returns or raises
+    stream.seek(0)
+    content = stream.read(min(FIRST_PART, size))
+    try:
+        unpickled, has_values = _read_parts(content)
+    except TruncatedPickleError:
+        if len(content) == size:
+            raise
+        content += stream.read(min(MAX_MEMBER, size) - len(content))
+        unpickled, has_values = _read_parts(content)
+    found = _StateDictFinder(path).find(unpickled.value)
+    if has_values:
+        _check_values(found.tensors, size - unpickled.end, path)
+    return found.state_dict()
+
+
+def _read_parts(content: bytes) -> tuple[Unpickled, bool]:
+    """Return the last of the four pickles of the old format, or the only one of another file, and which."""
+    unpickled = read_pickle(content)
+    has_values = unpickled.value == MAGIC
+    for _ in range(3 * has_values):
+        unpickled = read_pickle(content, unpickled.end)
+    return unpickled, has_values
 
 
 def _check_values(tensors: "list[tuple[str, Rebuilt]]", follow: int, path: str) -> None:
@@ -109,13 +118,6 @@ def _check_values(tensors: "list[tuple[str, Rebuilt]]", follow: int, path: str) 
         raise SpecError(
             path, f"is truncated: it needs {needed:,} bytes of values, but has at most {follow:,}"
         )
-
-
-def _unpickle(content: bytes, start: int, path: str) -> Unpickled:
-    try:
-        return read_pickle(content, start)
-    except PickleError as error:
-        _fail(path, error)
 
 
 def _fail(path: str, error: PickleError) -> NoReturn:

@@ -1,6 +1,6 @@
 """What the names in pickles of tensors stand for: tensors without values, storages, and placeholders."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
 
@@ -72,10 +72,9 @@ class Mapped(NamedTuple):
 
 @dataclass(eq=False)
 class Placeholder:
-    """An object that is not looked at; `state` are the attributes that it was given."""
+    """An object that is not looked at."""
 
     what: str
-    state: list[Mapped] = field(default_factory=list)
 
 
 class Storage(NamedTuple):
