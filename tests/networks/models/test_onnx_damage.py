@@ -53,6 +53,10 @@ DAMAGED = {
         with_nodes(node("Relu", ["x"], ["y"]), tensors=(message(*[(1, 1)] * 100, (8, "w")),)),
         "tensor '' has more than 64 dimensions",
     ),
+    "many dimensions of a sparse tensor": (
+        model(message((1, node("Relu", ["x"], ["y"])), (15, message(*[(3, 1)] * 65)))),
+        "a sparse tensor has more than 64 dimensions",
+    ),
     "a negative side": (
         with_nodes(node("Relu", ["x"], ["y"]), tensors=(tensor("w", [-5]),)),
         "has a side of -5",
@@ -157,6 +161,7 @@ def test_a_file_that_is_cut_is_refused(tmp_path: Path, end: int) -> None:
         node("Softmax", [], ["y"]),
         node("Upsample", ["x"], ["y"], scales=[1.0, float("inf"), 1.0, 1.0]),
         node("Upsample", ["x"], ["y"], scales=[1.0, -1.0, 1.0, 1.0]),
+        node("GlobalAveragePool", ["i"], ["y"]),
     ],
 )
 def test_a_node_that_is_not_valid_is_named(tmp_path: Path, bad: bytes) -> None:

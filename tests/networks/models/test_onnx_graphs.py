@@ -15,7 +15,17 @@ from convcli.networks.models.onnx.file import ModelFile
 from convcli.networks.models.onnx.loading import OnnxModel
 from convcli.networks.models.onnx.wire import WireReader
 from convcli.networks.models.operations import Model, Operation, OperationKind, Shape
-from tests.networks.models.onnx_writer import attribute, graph, message, model, node, tensor, value
+from tests.networks.models.onnx_writer import (
+    attribute,
+    field,
+    graph,
+    message,
+    model,
+    node,
+    tensor,
+    value,
+    varint,
+)
 
 K = OperationKind
 IMAGE = (1, 3, 8, 8)
@@ -154,6 +164,58 @@ def test_numbers_that_grow_beyond_all_bounds_are_not_followed() -> None:
     assert shapes_of(found) == [None, None]
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        [node("Pow", ["two", "hundred"], ["n"])],  # too large
+        [node("Clip", ["two"], ["n"], min=float("inf"))],
+        [
+            node("Add", ["row", "column"], ["grid"]),
+            node("ReduceMax", ["grid"], ["n"], keepdims=0),
+        ],  # too many
+        [node("Max", ["row", "column"], ["grid"]), node("ReduceMax", ["grid"], ["n"], keepdims=0)],
+        [node("Where", ["row", "row", "column"], ["grid"]), node("ReduceMax", ["grid"], ["n"], keepdims=0)],
+    ],
+)
+def test_numbers_that_are_too_large_or_too_many_are_not_followed(made: list[bytes]) -> None:
+    nodes = [*made, node("Reshape", ["x", "n"], ["y"])]
+    tensors = [
+        tensor("two", [1], [2]), tensor("hundred", [1], [100]), tensor("row", [20], [1] * 20),
+        tensor("column", [20, 1], [1] * 20),
+    ]  # fmt: skip
+    assert shapes_of(run(nodes, tensors)) == [None]
+
+
+def test_constants_of_many_numbers_are_weights_and_texts_are_none() -> None:
+    nodes = [
+        node("Constant", [], ["scales"], value_floats=[float(number) for number in range(17)]),
+        node("Constant", [], ["text"], value_string="same"),
+        node("Foo", ["text"], ["z"], domain="com.acme"),
+        node("Unsqueeze", ["x", "last"], ["a"]),
+        node("Mul", ["a", "scales"], ["y"]),
+    ]
+    found = run(nodes, [tensor("last", [1], [4])], outputs=["y", "z"])
+    assert shapes_of(found) == [(1, 3, 8, 8, 17), None]
+    assert weights_of(found) == {"scales": (17,)}
+
+
+def test_numbers_of_half_precision_are_not_read_from_their_bits() -> None:
+    scales = message((1, 4), (2, 10), (8, "scales"), *[(5, 0x3C00)] * 4)
+    assert shapes_of(run([node("Resize", ["x", "", "scales"], ["y"])], [scales])) == [None]
+
+
+def test_a_constant_of_many_weights_counts_them_all() -> None:
+    tensors = [tensor(f"w{place}", [2, 3]) for place in range(66)]
+    nodes = [
+        node("Concat", [f"w{place}" for place in range(66)], ["w"], axis=0),
+        node("Flatten", ["x"], ["a"]),
+        node("Gemm", ["a", "w"], ["y"], transB=1),
+    ]
+    found = run(nodes, tensors, shape=(1, 3, 1, 1))
+    assert shapes_of(found) == [(1, 132)]
+    assert weights_of(found) == {f"w{place}": (2, 3) for place in range(66)}
+
+
 def test_external_and_small_and_large_weights_count() -> None:
     nodes = [node("Conv", ["x", "w", "b"], ["y"])]
     found = run(nodes, [CONVOLUTION, tensor("b", [6], [0.5] * 6)])
@@ -244,6 +306,10 @@ def test_nodes_run_in_any_order() -> None:
             "test.onnx, node again (Relu): makes 'y', which another node makes, too",
         ),
         ([], "test.onnx: output 'y' is made by no node"),
+        (
+            [node("Split", ["x"], ["y", "x"], axis=2, num_outputs=2)],
+            "test.onnx, node y (Split): makes 'x', which exists before it",
+        ),
     ],
 )
 def test_a_graph_that_cannot_run_is_refused(nodes: Sequence[bytes], message_: str) -> None:
@@ -280,6 +346,26 @@ def test_a_branch_that_values_decide_is_not_known() -> None:
     assert (kinds_of(found)[-1], shapes_of(found)) == ((K.UNKNOWN, "If"), [(1, 6, 6, 6)])
 
 
+def test_fields_that_no_version_of_onnx_has_are_skipped() -> None:
+    number, later = field(99, 1), field(98, "text") + varint(97 << 3 | 1) + bytes(8)
+    convolution = node("Conv", ["x", "w"], ["y"], name="n", domain="ai.onnx") + number + later
+    named = field(9, message((1, "namespace"), (3, 1), (2, ": Net/block: Block/conv2d: aten.conv2d.default")))
+    side = message((1, 8)) + later
+    sides = message((1, message((1, 1))), (1, message((1, 3))), (1, side), (1, side)) + later
+    declared = message((1, "x"), (2, message((1, message((1, 1), (2, sides)) + later), (4, b""))))
+    sparse = message((1, tensor("s", [1], [1.0])), (3, 2)) + number
+    content = (
+        graph([convolution + named], [declared], [value("y")], [CONVOLUTION]) + number + field(15, sparse)
+    )
+    function = _function("Unused", ["a"], []) + number
+    domains = message((1, 8), (8, message((1, ""), (3, 1), (2, 17))), (7, content), (25, function)) + later
+    file = loaded(domains)
+    assert file.inputs[0].shape == IMAGE
+    found = file.evaluate({"x": IMAGE})
+    assert (kinds_of(found), shapes_of(found)) == ([(K.LAYER, "Conv")], [(1, 6, 6, 6)])
+    assert found.operations[0].name == "block"
+
+
 def _function(name: str, inputs: Sequence[str], nodes: Sequence[bytes]) -> bytes:
     parts: list[tuple[int, Any]] = [
         (1, name),
@@ -298,7 +384,7 @@ def test_functions_are_replaced_by_their_nodes() -> None:
         "Outer",
         ["a", "b"],
         [
-            node("Inner", ["a", "b"], ["r"], name="in", domain="com.acme", by=[2, 2]),
+            node("Inner", ["a", "b", ""], ["r"], name="in", domain="com.acme", by=[2, 2]),
             node("Relu", ["r"], ["result"]),
         ],
     )
@@ -341,7 +427,7 @@ def test_functions_that_multiply_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
         ([1, 5, 8, 8], IMAGE, (1, 5, 8, 8)),
         (["batch", 5, 8, 8], IMAGE, (1, 5, 8, 8)),
         (["other", 5, 8, 8], IMAGE, None),
-        ([1, 5, 8, 8], (1, 3, 9, 9), None),  # the file was exported for another size
+        ([1, 5, 8, 8], (1, 3, 9, 8), None),  # the file was exported for another size
         (None, IMAGE, None),
     ],
 )
@@ -350,7 +436,7 @@ def test_an_unknown_operator_has_the_size_that_the_file_states(
 ) -> None:
     nodes = [node("Foo", ["x", "w"], ["a"], name="odd", domain="com.acme"), node("Relu", ["a"], ["y"])]
     content = graph(
-        nodes, [value("x", ["batch", 3, 8, 8])], [value("y")], [tensor("w", [7])], [value("a", stated)]
+        nodes, [value("x", ["batch", 3, 8, None])], [value("y")], [tensor("w", [7])], [value("a", stated)]
     )
     found = loaded(model(content)).evaluate({"x": given})
     assert kinds_of(found)[0] == (K.UNKNOWN, "com.acme.Foo")
@@ -402,6 +488,65 @@ def test_layers_behind_an_unknown_size_have_their_parameters() -> None:
     network = lower(found)
     assert (network.params, network.known_params) == (None, 168 + 60 + 36)
     assert (network.layers[1].output, network.known_macs) == ((7, 7, 6), 7 * 7 * 6 * 27)
+
+
+@pytest.mark.parametrize(
+    ("last", "shape", "text"),
+    [
+        (node("Resize", ["x", "", "scales"], ["y"]), None, ""),
+        (node("OneHot", ["x", "depth", "scales"], ["y"]), None, ""),
+        (node("SequenceAt", ["x", "zero"], ["y"]), None, ""),
+        (node("Clip", ["x", "depth"], ["y"]), IMAGE, "clip"),
+    ],
+)
+def test_operators_whose_numbers_are_computed_from_values(
+    last: bytes, shape: Shape | None, text: str
+) -> None:
+    nodes = [
+        node("ReduceMax", ["x"], ["depth"], keepdims=0),
+        node("Expand", ["depth", "four"], ["scales"]),
+        last,
+    ]
+    found = run(nodes, [tensor("four", [1], [4]), tensor("zero", [], [0])])
+    assert (shapes_of(found), found.operations[-1].function) == ([shape], text)
+
+
+@pytest.mark.parametrize(
+    ("last", "shape", "kind", "opset"),
+    [
+        (node("Resize", ["x", "double"], ["y"]), (1, 3, 16, 16), K.LAYER, 10),
+        (node("Resize", ["x", "", "", "same"], ["y"]), IMAGE, K.IDENTITY, 17),
+        (node("MaxRoiPool", ["x", "regions"], ["y"], pooled_shape=[2, 3]), (5, 3, 2, 3), K.OTHER, 17),
+        (node("Pad", ["x", "amounts"], ["y"]), (1, 3, 7, 10), K.LAYER, 17),
+    ],
+)
+def test_sizes_of_rare_forms_of_operators(last: bytes, shape: Shape, kind: OperationKind, opset: int) -> None:
+    tensors = [
+        tensor("double", [4], [1.0, 1.0, 2.0, 2.0]), tensor("same", [4], [1, 3, 8, 8]), tensor("regions", [5, 5]),
+        tensor("amounts", [8], [0, 0, -1, 1, 0, 0, 0, 1]),
+    ]  # fmt: skip
+    found = run([last], tensors, opset=opset)
+    assert (shapes_of(found), found.operations[-1].kind) == ([shape], kind)
+
+
+@pytest.mark.parametrize(
+    ("scale", "made", "text"),
+    [
+        ("scale", [node("ConstantOfShape", ["three"], ["scale"], value=(5, tensor("", [1], [1.0])))], "instancenorm"),
+        ("layer1.norm.weight", [], "instancenorm affine"),
+        ("ones", [], "instancenorm"),
+    ],
+)  # fmt: skip
+def test_instance_normalization_learns_what_is_no_plain_constant(
+    scale: str, made: list[bytes], text: str
+) -> None:
+    tensors = [
+        tensor("three", [1], [3]), tensor("zeros", [3], [0.0] * 3), tensor("ones", [3], [1.0] * 3),
+        tensor("layer1.norm.weight", [3], [1.0] * 3),
+    ]  # fmt: skip
+    [found] = run([*made, node("InstanceNormalization", ["x", scale, "zeros"], ["y"])], tensors).operations
+    assert found.layer is not None
+    assert found.layer.text == text
 
 
 def test_microsoft_operators_are_known_and_others_are_not() -> None:
@@ -478,6 +623,7 @@ def macs_of(operation: Operation) -> int:
         ([node("Einsum", ["x"], ["y"], equation="bij->b")], (2, 7, 3), (2,), 0, K.OTHER),
         ([node("MatMulInteger", ["x", "w"], ["y"])], (7, 3), (7, 5), 105, K.LAYER),
         ([node("FusedMatMul", ["x", "x"], ["y"], domain="com.microsoft", transB=1)], (2, 7, 3), (2, 7, 7), 294, K.MATMUL),
+        ([node("FusedMatMul", ["x", "w"], ["y"], domain="com.microsoft", transA=1)], (3,), (5,), 15, K.MATMUL),
         ([node("MatMulNBits", ["x", "packed"], ["y"], domain="com.microsoft", K=3, N=5)], (7, 3), (7, 5), 105, K.LAYER),
         ([node("Attention", ["x", "x", "x"], ["y"], q_num_heads=2, kv_num_heads=2)], (2, 7, 6), (2, 7, 6), 2 * 2 * 49 * 6, K.ATTENTION),
         ([node("Attention", ["x", "x", "x"], ["y"])], (2, 3, 7, 4), (2, 3, 7, 4), 2 * 2 * 3 * 49 * 4, K.ATTENTION),
@@ -617,6 +763,9 @@ def test_a_recurrent_layer_reads_vectors_behind_a_swap_of_batch_and_steps() -> N
     assert [(each.channel_axis, each.batch_axis) for each in loaded(model(content)).inputs] == [(2, 0)]
 
 
+COPIES = [node("Identity", [f"x{place}" if place else "x"], [f"x{place + 1}"]) for place in range(8)]
+
+
 @pytest.mark.parametrize(
     ("shape", "kind", "nodes", "batch_axis"),
     [
@@ -626,6 +775,8 @@ def test_a_recurrent_layer_reads_vectors_behind_a_swap_of_batch_and_steps() -> N
         (["steps", "batch"], 7, [node("Gather", ["w", "x"], ["a"]), node("RNN", ["a", "w", "w"], ["y"])], 1),
         (["batch", "steps"], 7, [node("Gather", ["w", "x"], ["a"]), node("Relu", ["a"], ["y"])], 0),
         ([1, 7, 8], 1, [node("LSTM", ["w", "x", "x"], ["y"])], 0),  # its weights
+        ([1, 7, 8], 1, [node("LSTM", ["w", "w", "w"], ["y"])], 0),  # not read at all
+        ([1, 7, 8], 1, [*COPIES, node("LSTM", ["x8", "w", "w"], ["y"])], 0),  # too far away
     ],
 )  # fmt: skip
 def test_recurrent_layers_tell_which_axis_of_an_input_is_the_batch(
@@ -670,6 +821,8 @@ def test_names_of_modules(name: str, metadata: dict[str, str], weight: str, expe
         ([node("Add", ["x", "three"], ["y"])], "node y on 1x3x2x2 and 3: sides that are neither equal nor 1 do not fit each other"),
         ([node("Flatten", ["x"], ["a"]), node("Gemm", ["a", "m"], ["y"])], "node y on 1x12 and 3x5: its weights read 3 values, not 12"),
         ([node("Conv", ["x", "v"], ["y"])], "node y on 1x3x2x2: its kernel reads 4 channels in each of 1 groups, not 3"),
+        ([node("Add", ["two", "four"], ["n"]), node("Reshape", ["x", "n"], ["y"])], "node n on 2 and 4: sides that are neither equal nor 1 do not fit each other"),
+        ([node("LSTM", ["sequence", "kernel", "recurrence"], ["y"], hidden_size=2)], "node y on 1x8x5 and 1x8x3: its weights are not those of 1 x 2 units"),
         ([node("Concat", ["x", "w"], ["y"], axis=1)], "node y on 1x3x2x2 and 6x3x3x3: cannot be joined along axis 1: other sides differ"),
     ],
 )  # fmt: skip
@@ -682,6 +835,11 @@ def test_an_impossible_size_names_the_node_and_shows_the_arithmetic(
         tensor("three", [3]),
         tensor("m", [3, 5]),
         tensor("v", [6, 4, 1, 1]),
+        tensor("two", [2], [1, 2]),
+        tensor("four", [4], [1, 2, 3, 4]),
+        tensor("sequence", [7, 1, 5]),
+        tensor("kernel", [1, 8, 5]),
+        tensor("recurrence", [1, 8, 3]),
     ]
     with pytest.raises(SizeError) as caught:
         run(nodes, tensors, shape=(1, 3, 2, 2))

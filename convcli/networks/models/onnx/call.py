@@ -293,15 +293,13 @@ class Call:
         )
 
     def layer_output(self, layer: Layer, shape: Shape, channel_axis: int = 1) -> Shape:
-        """Return the shape that a layer makes of another, in the layout of the file.
+        """Return the shape that a layer makes of that of an image, in the layout of the file.
 
         Raises
         ------
         SizeError
             The layer is impossible: the message names the node and shows the arithmetic.
         """
-        if len(shape) < 2:
-            self.fail(f"needs a batch and channels, not the shape {format_shape(shape)}")
         size = size_without_batch(shape, channel_axis)
         try:
             output = layer.output(size)
