@@ -519,6 +519,13 @@ def test_several_inputs_have_boxes() -> None:
         ) == Counter(stage.input_tensors)
 
 
+def test_an_input_that_nothing_reads_has_no_box() -> None:
+    net = two_inputs()
+    diagram = network_diagram(replace(net, inputs=(*net.inputs, Port("unread", (9, 9, 8), 98))))
+    texts = [element.text for element in drawn(diagram).iter(f"{SVG}text")]
+    assert [texts.count(f"input {name}") for name in ("left", "right", "unread")] == [1, 1, 0]
+
+
 def test_a_repeat_drawn_once_has_a_frame() -> None:
     net = network("conv 8 f1, 3 x { conv 8 f3 p1, 2 x { relu, bn } }, add { 2 x { tanh } | }", (9, 9, 4))
     diagram = network_diagram(net, repeats_once=True)

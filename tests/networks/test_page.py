@@ -12,7 +12,7 @@ from convcli.networks.diagram.page import network_page
 from convcli.networks.network import Network
 from convcli.networks.rows import table_rows
 from convcli.networks.sources import network
-from convcli.networks.tables import params_table
+from convcli.networks.tables import params_table, shape_table
 
 VOID = {"meta", "input"}
 
@@ -122,6 +122,13 @@ def test_table_has_exact_numbers(spec: str, by_block: bool, dense: bool) -> None
     for row, cells in zip(rows, expected, strict=True):
         columns = dict(zip(names, cells, strict=True))
         assert [re.sub(r"(?<=\d),(?=\d)", "", cell) for cell in row] == [columns[name] for name in header]
+
+
+def test_a_table_without_a_total_has_no_foot() -> None:
+    net = network("conv 4 f3, relu", (8, 8, 3))
+    text = network_page(network_drawing(network_diagram(net), "net"), shape_table(net))
+    assert [row[0] for row in Page(text).rows()[1:]] == ["conv 4 f3", "relu"]
+    assert "<tfoot" not in text
 
 
 @pytest.mark.parametrize("by_block", [False, True])

@@ -120,3 +120,19 @@ def test_the_first_layer_that_skips_parts_of_a_sound() -> None:
     assert searching.first_unread_layer(read_spec("in 9x2 1d, maxpool f2"), None, 9) == (
         "at 9, maxpool f2 (line 1, column 12) never reads 1 of its 9 positions"
     )
+
+
+def test_nothing_is_said_to_be_unread_where_all_is_read() -> None:
+    spec = read_spec("conv 8 f3, maxpool f2")
+    assert searching.first_unread_layer(spec, (1, 1, 3), 8) == "at 8, every row and column is read"
+    assert searching.first_unread_layer(spec, (1, 1, 3), 2).startswith(
+        "at 2, line 1, column 1, conv 8 f3 on 2x2x3: filter 3 on input 2 gives "
+    )
+
+
+def test_sides_are_the_same_where_few_outputs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = read_spec("3 x { conv 8 f3, maxpool f2 }, add { relu | }")
+    expected = list(valid_sides(spec, (1, 1, 3), range(1, 120)))
+    monkeypatch.setattr(searching, "MAX_KEPT", 1)
+    assert list(valid_sides(spec, (1, 1, 3), range(1, 120))) == expected
+    assert expected[:3] == [22, 30, 38]

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -102,6 +103,22 @@ def test_by_block_has_one_row_per_top_level_item() -> None:
     assert header[:3] == ["layer", "output", "params"]
     assert rows[4][:3] == ["2 x { add, relu }", "56x56x64", str(4 * 36864 + 8 * 64)]
     assert len(rows) == 21
+
+
+def test_a_module_with_a_single_one_in_it_is_one_row() -> None:
+    net = network("conv 4 f3, relu, conv 5 f1", (8, 8, 3))
+    names = "backbone.stem.conv", "backbone.stem.act", "head"
+    net = replace(net, layers=tuple(s._replace(name=n) for s, n in zip(net.layers, names, strict=True)))
+    rows = [(row.label, row.module, len(row.stages)) for row in table_rows(net, depth=2)]
+    assert rows == [("backbone.stem", "backbone.stem", 2), ("conv 5 f1", "head", 1)]
+
+
+def test_a_block_of_unknown_channels_has_no_sums() -> None:
+    net = network("2 x { conv 4 f3, relu }, conv 5 f1", "8x8")
+    _, *rows = tsv_rows(params_table(net, table_rows(net, by_block=True)))
+    assert [row[:4] for row in rows] == [
+        ["2 x { conv, relu }", "4x4x4", "", ""], ["conv 5 f1", "4x4x5", "25", "320"], ["total", "4x4x5", "", ""]
+    ]  # fmt: skip
 
 
 def test_versus_dense_by_hand() -> None:

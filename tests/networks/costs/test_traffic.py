@@ -3,6 +3,7 @@
 import pytest
 
 from convcli.errors import UsageError
+from convcli.networks.costs.tables import traffic_table
 from convcli.networks.costs.traffic import Bound, Device, Traffic, traffic
 from convcli.networks.costs.units import Dtype
 from convcli.networks.sources import network
@@ -31,6 +32,11 @@ def test_the_longer_of_arithmetic_and_traffic_is_the_time() -> None:
     assert layer.nanoseconds(Device(3 * 10**9, 10**12)) == 34  # rounded up
     assert Traffic(0, 0, 0).bound(Device(1, 1)) is None
     assert Traffic(0, 0, 0).macs_per_byte is None
+
+
+def test_times_are_a_matter_of_a_device() -> None:
+    header, *_ = traffic_table(network("relu", (8, 8, 4))).as_tsv().splitlines()
+    assert header.split("\t") == ["layer", "output", "FLOPs", "read", "written", "MACs/byte"]
 
 
 def test_what_is_unknown_stays_unknown() -> None:

@@ -71,6 +71,9 @@ def test_activations_keep_their_output_or_their_input() -> None:
 def test_normalization_keeps_its_input_and_its_statistics() -> None:
     assert kept("bn", batch=2) == [2 * N + 2 * 4 * 4]  # mean and variance of each channel
     assert kept("ln", batch=2) == [2 * N + 2 * 64 * 4 * 2]  # of each position
+    assert kept("rms", batch=2) == [2 * N + 64 * 4 * 2]
+    assert kept("instancenorm", batch=2) == [2 * N + 2 * 4 * 4 * 2]  # of each channel of each input
+    assert kept("gn g2", batch=2) == [2 * N + 2 * 2 * 4 * 2]
 
 
 def test_pooling() -> None:

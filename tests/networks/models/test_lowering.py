@@ -365,3 +365,90 @@ def test_slices_along_sides_are_crops_where_they_are_an_image_and_slices_elsewhe
     assert rows(net)[1:] == [
         ("crop 1:1x0:0", (6, 10, 4)), ("slice 2:4", (6, 10, 2)), ("slice", (3, 10, 2)), ("slice", (1, 2))
     ]  # fmt: skip
+
+
+def test_an_input_without_a_batch_keeps_its_axes() -> None:
+    builder = ModelBuilder()
+    x, table = builder.input(1, 4, 6), builder.input(6, 4, name="table")
+    viewed = builder.reshape(builder.elementwise("relu", table), 4, 6)
+    net = builder.network(builder.pair(OperationKind.ADD, x, viewed))
+    assert rows(net) == [("relu", (6, 4)), ("add", (4, 6))]
+
+
+def test_arrays_of_fewer_axes_get_more() -> None:
+    builder = ModelBuilder()
+    x, y = builder.input(1, 4, 6), builder.input(4, 6, name="y")
+    wide = builder.add(OperationKind.EXPAND, y, (1, 4, 6))
+    tall = builder.add(OperationKind.ADD, y, (3, 4, 6), Weight("planes", (3, 1, 1)))
+    net = builder.network(builder.pair(OperationKind.MULTIPLY, x, wide), tall)
+    assert [(stage.text, stage.output, stage.params) for stage in net.layers] == [
+        ("add", (3, 4, 6), 3), ("mul", (4, 6), 0)
+    ]  # fmt: skip
+
+
+def test_a_batch_that_a_reshape_mixes_with_other_axes_is_lost() -> None:
+    builder = ModelBuilder()
+    mixed = builder.reshape(builder.transpose(builder.input(2, 3, 4), 1, 0, 2), 4, 6)
+    net = builder.network(builder.elementwise("relu", mixed))
+    assert (rows(net), net.batch) == ([("relu", (4, 6))], 2)
+
+
+def test_a_result_without_the_axis_of_the_batch_is_whole() -> None:
+    builder = ModelBuilder()
+    net = builder.network(builder.add(OperationKind.OTHER, builder.input(2, 3, 4), (3,), source="Foo"))
+    assert rows(net) == [("Foo", (3,))]
+
+
+def test_what_reads_an_array_of_unknown_size_has_the_size_that_the_file_states() -> None:
+    builder = ModelBuilder()
+    foo = builder.add(OperationKind.UNKNOWN, builder.input(1, 3, 8, 8), None, source="acme.foo")
+    flat = builder.elementwise("relu", builder.reshape(foo, 1, 3, 64))
+    average = builder.add(OperationKind.MEAN, foo, (1, 3), axes=(2, 3))
+    layer = Convolution(window=(1, 1), filters=4, bias=False)
+    net = builder.network(flat, average, builder.layer(layer, foo, (1, 4, 8, 8)))
+    assert [(stage.text, stage.output, stage.macs) for stage in net.layers[1:]] == [
+        ("relu", (3, 64), 0), ("mean", (3,), 0), ("conv 4 f1 nobias", (8, 8, 4), None)
+    ]  # fmt: skip
+
+
+def test_an_output_whose_size_the_file_does_not_state_is_counted() -> None:
+    builder = ModelBuilder()
+    layer, kernel = Convolution(window=(1, 1), filters=4, bias=False), Weight("kernel", (4, 3, 1, 1))
+    last = builder.elementwise("relu", builder.layer(layer, builder.input(1, 3, 8, 8), None, kernel))
+    net = builder.network(last)
+    assert [(stage.output, stage.params, stage.macs) for stage in net.layers] == [((), 12, 768), ((), 0, 0)]
+
+
+def test_what_keeps_everything_is_no_row() -> None:
+    builder = ModelBuilder()
+    x = builder.convolution(builder.input(1, 3, 8, 8), 4, 3)
+    same = builder.add(OperationKind.IDENTITY, x, x.shape)
+    alone = builder.add(OperationKind.CONCATENATE, same, x.shape, axis=1)
+    whole = builder.add(OperationKind.SLICE, alone, x.shape, axis=2, start=0, stop=8)
+    net = builder.network(builder.elementwise("relu", whole))
+    assert rows(net) == [("conv 4 f3 p1 nobias", (8, 8, 4)), ("relu", (8, 8, 4))]
+    assert net.receptive_field == (3, 3)
+
+
+def test_a_side_of_one_that_is_dropped_leaves_the_receptive_field_of_the_other() -> None:
+    builder = ModelBuilder()
+    x = builder.convolution(builder.input(1, 3, 1, 8), 4, 3)
+    net = builder.network(builder.elementwise("relu", builder.reshape(x, 1, 4, 8)))
+    assert net.layers[-1].output == (8, 4)
+    assert [field.size for field in net.layers[-1].fields or ()] == [3]
+
+
+def test_a_model_without_inputs_counts_what_it_computes() -> None:
+    builder = ModelBuilder()
+    table = builder.add(OperationKind.OTHER, (), (1, 4, 3), Weight("table", (4, 3)))
+    net = builder.network(builder.dense(table, 6))
+    assert (net.input, net.inputs, rows(net)) == ((), (), [("fc 6", (4, 6))])
+    assert (net.params, net.macs) == (3 * 6 + 6 + 4 * 3, 4 * 3 * 6)
+
+
+def test_a_sum_with_two_weights_is_a_row_of_its_own() -> None:
+    builder = ModelBuilder()
+    x = builder.elementwise("relu", builder.input(1, 6, 8, 10))
+    weights = Weight("a", (6, 1, 1)), Weight("b", (6, 1, 1))
+    net = builder.network(builder.add(OperationKind.ADD, x, x.shape, *weights))
+    assert [(stage.text, stage.params) for stage in net.layers] == [("relu", 0), ("add", 12)]
