@@ -15,6 +15,7 @@ from convcli.networks.layer_types.file_operation import FileOperation
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.networks.network import Network, Port
 from convcli.networks.sources import network, shipped_networks
+from convcli.networks.text import repeating
 from convcli.networks.text.grammar import parse_spec
 from convcli.networks.text.tokens import TokenKind, tokenize
 from convcli.networks.writing import as_layer_text
@@ -140,6 +141,21 @@ def test_a_repetition_is_followed_to_both_sides() -> None:
     layers = ["relu" if letter == "r" else "conv 4 f1" for letter in "rrrrcrrrrrcr"]
     net = built(f"in 8x8x4, {', '.join(layers)}")
     assert [stage.text for stage in built(as_layer_text(stripped(net))).layers] == layers
+
+
+def test_parts_that_read_from_the_part_before_are_no_repeat() -> None:
+    skips = ", ".join(f"conv 4 f1 @t{number}, add @t{number - 2}" for number in range(2, 7))
+    text = recovered(f"in 8x8x4, conv 4 f1 @t0, conv 4 f1 @t1, {skips}")
+    assert text == (
+        "conv 4 f1\nadd { conv 4 f1 @skip1, conv 4 f1 @skip2 | }\nconv 4 f1 @skip3, add @skip1, "
+        "conv 4 f1 @skip4, add @skip2, conv 4 f1, add @skip3, conv 4 f1, add @skip4\n"
+    )
+
+
+def test_the_search_for_repeats_may_end_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeating, "MAX_ROUNDS", 1)
+    text = "in 8x8x4, 5 x { 3 x { conv 4 f1, relu, bn, tanh }, sigmoid, gelu }"
+    assert totals(built(as_layer_text(stripped(built(text))))) == totals(built(text))
 
 
 def test_branches_nested_without_end_become_tags() -> None:

@@ -404,6 +404,10 @@ def test_paddings_and_strides_match_exhaustive_search(n: int, f: int, d: int) ->
         assert list(paddings_and_strides(n, f, want, d)) == pairs
 
 
+def test_filters_larger_than_the_input_need_padding() -> None:
+    assert list(paddings_and_strides(2, 5, 1)) == [(2, 2), (3, 4), (4, 6)]
+
+
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 3), st.integers(0, 14))
 @settings(max_examples=examples(60), deadline=None)
 def test_fixed_padding(n: int, f: int, d: int, padding: int) -> None:
