@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from convcli.errors import SizeError
 from convcli.networks.layer_types.base import Layer, Sides, Size, sum_if_known, value_count
@@ -44,7 +44,7 @@ class Port(NamedTuple):
     tensor: int
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(init=False, eq=False, repr=False)  # what it would generate takes half a millisecond at import
 class Network:
     """A network on an input of a given size.
 
@@ -83,15 +83,46 @@ class Network:
 
     input: Size
     layers: tuple[Stage, ...]
-    blocks: tuple[str, ...] = ()
-    items: "tuple[Item, ...]" = ()
-    inputs: tuple[Port, ...] = ()
-    outputs: tuple[Port, ...] = ()
-    is_stored: bool = False
-    batch: int = 1
-    unused_params: int = 0
-    model_file: str = ""
-    input_tags: tuple[tuple[str, int], ...] = ()
+    blocks: tuple[str, ...]
+    items: "tuple[Item, ...]"
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    is_stored: bool
+    batch: int
+    unused_params: int
+    model_file: str
+    input_tags: tuple[tuple[str, int], ...]
+
+    def __init__(
+        self,
+        input: Size,
+        layers: tuple[Stage, ...],
+        blocks: tuple[str, ...] = (),
+        items: "tuple[Item, ...]" = (),
+        inputs: tuple[Port, ...] = (),
+        outputs: tuple[Port, ...] = (),
+        is_stored: bool = False,
+        batch: int = 1,
+        unused_params: int = 0,
+        model_file: str = "",
+        input_tags: tuple[tuple[str, int], ...] = (),
+    ) -> None:
+        vars(self).update(
+            input=input,
+            layers=layers,
+            blocks=blocks,
+            items=items,
+            inputs=inputs,
+            outputs=outputs,
+            is_stored=is_stored,
+            batch=batch,
+            unused_params=unused_params,
+            model_file=model_file,
+            input_tags=input_tags,
+        )
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a network cannot be changed: {name} stays as it is")
 
     @property
     def output(self) -> Size:

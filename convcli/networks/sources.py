@@ -6,18 +6,20 @@ import os
 import re
 from errno import ENOENT
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.errors import SizeError, SpecError, describe_os_error
 from convcli.files.opening import open_input
 from convcli.networks.building import build
 from convcli.networks.layer_types.base import Sides, Size
-from convcli.networks.models.reading import ModelFile, is_model_file, open_model
 from convcli.networks.network import Network
 from convcli.networks.text.grammar import parse_spec
 from convcli.networks.text.spec import Spec
 from convcli.sizes.per_axis import whole_number
 from convcli.sizes.text import TypedSize, parse_input
+
+if TYPE_CHECKING:
+    from convcli.networks.models.reading import ModelFile
 
 __all__ = [
     "MAX_BYTES",
@@ -98,8 +100,11 @@ def open_network(text_or_path: str | os.PathLike[str]) -> TextNetwork | ModelFil
     SpecError
         The text is not a valid spec, or the file cannot be read.
     """
-    if is_model_file(os.fspath(text_or_path)):
-        return open_model(text_or_path)
+    if os.path.splitext(os.fspath(text_or_path))[1].strip():  # noqa: PTH122 -- takes any text, unlike Path
+        from convcli.networks.models.reading import is_model_file, open_model  # late: texts do without
+
+        if is_model_file(os.fspath(text_or_path)):
+            return open_model(text_or_path)
     return TextNetwork(read_spec(text_or_path))
 
 

@@ -19,7 +19,6 @@ from convcli.errors import SizeError, SpecError, UsageError
 from convcli.files.streams import STREAM, input_name, read_standard_input, refuse_terminal
 from convcli.networks.building import build, input_size, likely_size
 from convcli.networks.layer_types.base import Size
-from convcli.networks.models.reading import ModelFile
 from convcli.networks.network import Network
 from convcli.networks.rows import Grouping
 from convcli.networks.sources import (
@@ -40,6 +39,7 @@ from convcli.sizes.text import format_size, parse_input
 if TYPE_CHECKING:
     from convcli.cli.diagram_files import DiagramFile
     from convcli.cli.reports.costs import CostReport
+    from convcli.networks.models.reading import ModelFile
 
 
 __all__ = [
@@ -58,7 +58,7 @@ MAX_SIDES = 10_000  # that --valid-sizes tries
 MODEL_STARTS = (b"\x08", b"PK", b"{")  # of ONNX, of .pt2 and .keras, of .json
 
 
-def open_source(text: str) -> TextNetwork | ModelFile:
+def open_source(text: str) -> "TextNetwork | ModelFile":
     """Read the network that the text is, or that it names; ``-`` is standard input.
 
     Raises
@@ -78,9 +78,9 @@ def open_source(text: str) -> TextNetwork | ModelFile:
         raise SpecError(error.what, f"{error.why}; give a model file by its name, not as {name}") from None
 
 
-def build_source(source: TextNetwork | ModelFile, size: str | None, text: str) -> Network:
+def build_source(source: "TextNetwork | ModelFile", size: str | None, text: str) -> Network:
     """Build a network; if a shipped one is impossible on that input, the error says how to find one."""
-    if isinstance(source, ModelFile):
+    if not isinstance(source, TextNetwork):
         return source.network(size)
     name = text.strip().lower()
     if size is None or name not in shipped_networks():
@@ -294,7 +294,7 @@ def search_sides(
     from convcli.networks.searching import first_unread_layer, smallest_side, valid_sides
 
     network = open_source(text)
-    source: Spec | ModelFile = network if isinstance(network, ModelFile) else network.spec
+    source: Spec | ModelFile = network.spec if isinstance(network, TextNetwork) else network
     size: Size | str | None = typed
     if isinstance(source, Spec) and typed is not None:
         size = likely_size(source, parse_input(typed))
