@@ -15,7 +15,6 @@ from convcli.cli.reports.table_formats import TableFormat
 from convcli.errors import UsageError, parse_choice
 from convcli.networks.costs.units import Dtype
 from convcli.networks.layer_types.base import Size
-from convcli.networks.models.reading import is_state_dict
 from convcli.networks.text.input_sizes import layer_input, with_channels
 from convcli.sizes.text import parse_count
 
@@ -307,7 +306,7 @@ def params(
         checks.check(_report_single_layer(layer, size, wanted, file, output_format))
         return 0
     layer.check_absent()
-    if weights is not None or is_state_dict(network):
+    if weights is not None or _is_state_dict(network):
         from convcli.cli.reports.state_dicts import report_weights
 
         unsuited = {option: given[option] for option in NOT_FOR_WEIGHTS}
@@ -345,6 +344,14 @@ def _report_single_layer(
     if size is not None:
         note_channels_first(size)
     return built
+
+
+def _is_state_dict(network: str) -> bool:
+    if "." not in network:
+        return False
+    from convcli.networks.models.reading import is_state_dict  # late: most texts and names have no extension
+
+    return is_state_dict(network)
 
 
 def _further_costs(
