@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from inspect import get_annotations
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from convcli.errors import SizeError
 from convcli.networks.layer_types.base import Layer, Sides, Size, sum_if_known, value_count
@@ -44,7 +44,6 @@ class Port(NamedTuple):
     tensor: int
 
 
-@dataclass(init=False, eq=False, repr=False)  # what it would generate takes half a millisecond at import
 class Network:
     """A network on an input of a given size.
 
@@ -120,6 +119,18 @@ class Network:
             model_file=model_file,
             input_tags=input_tags,
         )
+
+    def changed(self, **attributes: Any) -> "Network":
+        """Return a network that differs in some attributes.
+
+        Examples
+        --------
+        >>> from convcli.networks.sources import network
+        >>> network("relu", (9, 9, 3)).changed(model_file="a.onnx").model_file
+        'a.onnx'
+        """
+        own = {name: getattr(self, name) for name in get_annotations(Network)}
+        return Network(**own | attributes)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a network cannot be changed: {name} stays as it is")

@@ -1,7 +1,6 @@
 """The structure of a network that came without text: branches, joins, repeats and tags."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convcli.networks.block_labels import block_label
@@ -22,9 +21,8 @@ def find_items(network: "Network") -> "Network":
 
     Examples
     --------
-    >>> from dataclasses import replace
     >>> from convcli.networks.sources import network
-    >>> net = replace(network("2 x { conv 8 f3 p1, relu }, add { conv 8 f1 | }", (9, 9, 3)), items=())
+    >>> net = network("2 x { conv 8 f3 p1, relu }, add { conv 8 f1 | }", (9, 9, 3)).changed(items=())
     >>> find_items(net).blocks
     ('2 x { conv, relu }', 'add { conv | }')
     """
@@ -36,8 +34,8 @@ def find_items(network: "Network") -> "Network":
         walk.follow((item,), 0)
     blocks = tuple(map(block_label, recovered.items))
     input_tags = tuple((name, number) for number, name in enumerate(recovered.input_tags))
-    return replace(
-        network, layers=tuple(walk.stages), blocks=blocks, items=recovered.items, input_tags=input_tags
+    return network.changed(
+        layers=tuple(walk.stages), blocks=blocks, items=recovered.items, input_tags=input_tags
     )
 
 

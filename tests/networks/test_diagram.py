@@ -4,7 +4,6 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from random import Random
@@ -502,7 +501,7 @@ def two_inputs() -> Network:
     layers = list(net.layers)
     layers[relu] = layers[relu]._replace(input_tensors=(99,))
     inputs = (Port("left", net.input, 0), Port("right", net.input, 99))
-    return replace(net, layers=tuple(layers), inputs=inputs)
+    return net.changed(layers=tuple(layers), inputs=inputs)
 
 
 def test_several_inputs_have_boxes() -> None:
@@ -521,7 +520,7 @@ def test_several_inputs_have_boxes() -> None:
 
 def test_an_input_that_nothing_reads_has_no_box() -> None:
     net = two_inputs()
-    diagram = network_diagram(replace(net, inputs=(*net.inputs, Port("unread", (9, 9, 8), 98))))
+    diagram = network_diagram(net.changed(inputs=(*net.inputs, Port("unread", (9, 9, 8), 98))))
     texts = [element.text for element in drawn(diagram).iter(f"{SVG}text")]
     assert [texts.count(f"input {name}") for name in ("left", "right", "unread")] == [1, 1, 0]
 
@@ -557,7 +556,7 @@ def test_the_first_layer_drawn_counts_shared_weights() -> None:
         layers[0]._replace(shares=3, params=0), layers[1], layers[2]._replace(shares=3),
         layers[3]._replace(shares=None, params=20), *layers[4:],
     )  # fmt: skip
-    boxes = network_diagram(replace(stripped(net), layers=swapped)).boxes
+    boxes = network_diagram(stripped(net).changed(layers=swapped)).boxes
     assert [(box.label, box.params) for box in boxes if box.kind == BoxKind.CONVOLUTION] == [
         ("conv 4 f1 @a", 20), ("use @a: conv 4 f1", 0), ("use @a: conv 4 f1", 0),
     ]  # fmt: skip
@@ -566,7 +565,7 @@ def test_the_first_layer_drawn_counts_shared_weights() -> None:
 def test_operations_of_model_files_have_a_kind() -> None:
     net = stripped(network("relu, tanh", (9, 9, 8)))
     attention = FileOperation(type="attention", size=(9, 9, 8), products=648)
-    net = replace(net, layers=(net.layers[0], net.layers[1]._replace(layer=attention, macs=648)))
+    net = net.changed(layers=(net.layers[0], net.layers[1]._replace(layer=attention, macs=648)))
     box = network_diagram(net).boxes[1]
     assert (box.kind, box.macs, box.height) == (BoxKind.OTHER, 648, 56)
 

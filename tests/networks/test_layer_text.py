@@ -1,7 +1,6 @@
 """Networks without their text: branches, joins, tags and repeats are found, and the text reads back."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -34,7 +33,7 @@ def stripped(net: Network) -> Network:
         stage._replace(tags=(), position=None, depth=0, block=0, starts_branch=False, lead="")
         for stage in net.layers
     )
-    return replace(net, layers=layers, items=(), blocks=())
+    return net.changed(layers=layers, items=(), blocks=())
 
 
 def recovered(text: str) -> str:
@@ -305,7 +304,7 @@ def test_the_comment_of_a_module_is_above_its_jump() -> None:
     )
     net = stripped(built(f"in 8x8x4, {crossed}"))
     names = [f"{module}.{number}" for number, module in enumerate("aaaacaacc")]
-    net = replace(net, layers=tuple(s._replace(name=n) for s, n in zip(net.layers, names, strict=True)))
+    net = net.changed(layers=tuple(s._replace(name=n) for s, n in zip(net.layers, names, strict=True)))
     assert as_layer_text(net).splitlines() == [
         "in 8x8x4",
         "# a",
@@ -318,23 +317,21 @@ def test_the_comment_of_a_module_is_above_its_jump() -> None:
 
 def test_modules_of_single_layers_are_no_comments() -> None:
     net = stripped(built("in 8x8x4, conv 4 f1, relu, conv 8 f1"))
-    net = replace(
-        net, layers=tuple(s._replace(name=f"{n}.0") for s, n in zip(net.layers, "abc", strict=True))
-    )
+    net = net.changed(layers=tuple(s._replace(name=f"{n}.0") for s, n in zip(net.layers, "abc", strict=True)))
     assert as_layer_text(net) == "in 8x8x4\nconv 4 f1, relu, conv 8 f1\n"
 
 
 def test_tags_are_the_ends_of_modules_paths_with_a_number_if_they_are_taken() -> None:
     net = stripped(built("in 8x8x4, 2 x { conv 4 f1 @a, maxpool f2, conv 4 f1, up 2, cat @a, conv 6 f1 }"))
     name = "backbone.features.stages.block.convolution"
-    net = replace(net, layers=tuple(s._replace(name=name) for s in net.layers))
+    net = net.changed(layers=tuple(s._replace(name=name) for s in net.layers))
     tags = [word for word in as_layer_text(net).replace(",", "").split() if word.startswith("@")]
     assert tags == ["@stages.block.convolution"] * 2
 
 
 def test_a_bias_that_another_layer_counts_is_not_written() -> None:
     net = stripped(built("in 8x8x4, conv 4 f1, fc 4"))
-    net = replace(net, layers=(net.layers[0], net.layers[1]._replace(params=16)))
+    net = net.changed(layers=(net.layers[0], net.layers[1]._replace(params=16)))
     assert as_layer_text(net) == "in 8x8x4\nconv 4 f1, fc 4 nobias\n"
 
 
@@ -350,7 +347,7 @@ def test_attention_is_named(name: str) -> None:
 def test_an_operation_without_words_is_named() -> None:
     net = stripped(built("in 8x8x4, conv 4 f1, relu"))
     attention = FileOperation(type="attention", size=(8, 8, 4))
-    net = replace(net, layers=(net.layers[0], net.layers[1]._replace(layer=attention, name="encoder.0.self")))
+    net = net.changed(layers=(net.layers[0], net.layers[1]._replace(layer=attention, name="encoder.0.self")))
     with pytest.raises(SpecError) as error:
         as_layer_text(net)
     assert str(error.value) == (
@@ -360,20 +357,20 @@ def test_an_operation_without_words_is_named() -> None:
 
 def test_a_reshape_between_layers_is_named() -> None:
     net = stripped(built("in 8x8x4, conv 4 f1, relu"))
-    net = replace(net, layers=(net.layers[0], net.layers[1]._replace(input=(64, 4), output=(64, 4))))
+    net = net.changed(layers=(net.layers[0], net.layers[1]._replace(input=(64, 4), output=(64, 4))))
     with pytest.raises(SpecError, match=r"layer `relu`.* reads 64x4, but the layer before it gives 8x8x4"):
         as_layer_text(net)
 
 
 def test_several_inputs_are_refused() -> None:
-    net = replace(stripped(built("in 8x8x4, relu")), inputs=(Port("a", (8, 8, 4), 0), Port("b", (8,), 9)))
+    net = stripped(built("in 8x8x4, relu")).changed(inputs=(Port("a", (8, 8, 4), 0), Port("b", (8,), 9)))
     with pytest.raises(SpecError, match=r"a network of 2 inputs \(a, b\): .* layer text has one input"):
         as_layer_text(net)
 
 
 def test_a_layer_of_two_inputs_is_named() -> None:
     net = stripped(built("in 8x8x4, conv 4 f1, relu"))
-    net = replace(net, layers=(net.layers[0], net.layers[1]._replace(input_tensors=(0, 1))))
+    net = net.changed(layers=(net.layers[0], net.layers[1]._replace(input_tensors=(0, 1))))
     with pytest.raises(SpecError, match=r"layer `relu`: .* it reads 2 arrays, where layer text has one"):
         as_layer_text(net)
 
@@ -387,13 +384,13 @@ def test_a_layer_that_reads_back_differently_is_named() -> None:
     net = stripped(built("in 8x8x4, conv 4 f1, relu"))
     more = net.layers[0]._replace(params=21)
     with pytest.raises(SpecError, match=r"layer `conv 4 f1`.* it would read back with 20 parameters, not 21"):
-        as_layer_text(replace(net, layers=(more, net.layers[1])))
+        as_layer_text(net.changed(layers=(more, net.layers[1])))
     other = net.layers[0]._replace(macs=7)
     with pytest.raises(SpecError, match="it would read back as 8x8x4 with 1,024 MACs"):
-        as_layer_text(replace(net, layers=(other, net.layers[1])))
+        as_layer_text(net.changed(layers=(other, net.layers[1])))
     unreadable = net.layers[1]._replace(layer=Pooling(window=(3, 3), type="medianpool"))
     with pytest.raises(SpecError, match=r"layer `medianpool f3`: cannot be written as text: .*medianpool"):
-        as_layer_text(replace(net, layers=(net.layers[0], unreadable)))
+        as_layer_text(net.changed(layers=(net.layers[0], unreadable)))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import csv
 import io
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -108,7 +107,7 @@ def test_by_block_has_one_row_per_top_level_item() -> None:
 def test_a_module_with_a_single_one_in_it_is_one_row() -> None:
     net = network("conv 4 f3, relu, conv 5 f1", (8, 8, 3))
     names = "backbone.stem.conv", "backbone.stem.act", "head"
-    net = replace(net, layers=tuple(s._replace(name=n) for s, n in zip(net.layers, names, strict=True)))
+    net = net.changed(layers=tuple(s._replace(name=n) for s, n in zip(net.layers, names, strict=True)))
     rows = [(row.label, row.module, len(row.stages)) for row in table_rows(net, depth=2)]
     assert rows == [("backbone.stem", "backbone.stem", 2), ("conv 5 f1", "head", 1)]
 

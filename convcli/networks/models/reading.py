@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 from contextlib import contextmanager
-from dataclasses import replace
 from errno import ENOENT
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -159,7 +158,7 @@ class ModelFile(NamedTuple):
             raise type(error)(what, error.why + hint * bool(exported)) from None
         except MemoryError:
             raise SpecError(self.path, "needs more memory than is available") from None
-        return replace(network, model_file=self.path)
+        return network.changed(model_file=self.path)
 
     def weights(self, size: str | Size | int | None = None) -> tuple[Weight, ...]:
         """Return the names and shapes of its weights; the argument is that of `network`.

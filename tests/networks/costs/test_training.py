@@ -1,6 +1,5 @@
 """The memory of training, by hand, and against what PyTorch's autograd was measured to keep."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,7 @@ def test_operations_without_a_word_keep_what_they_need() -> None:
     for word, expected in (("embedding", 3 * 7 * 8), ("sub", 0), ("lstm", None)):
         layer = FileOperation(type=word, size=(7, 16))
         stage = net.layers[0]._replace(layer=layer, output=(7, 16))
-        [memory] = training_memory(replace(net, layers=(stage,)), batch=3)
+        [memory] = training_memory(net.changed(layers=(stage,)), batch=3)
         assert memory.kept == expected
 
 
