@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--thorough",
         action="store_true",
-        help="also run the tests that take minutes: a fault at every system call, 5,000 damaged files, "
+        help="also run the tests that take minutes: a fault at each system call, 7,000 damaged files, "
         "four times as many random examples",
     )
 

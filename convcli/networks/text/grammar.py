@@ -374,7 +374,9 @@ def _count_layers(items: Sequence[Item]) -> int:
     """Count layers and joins, with repeats written out."""
     total = 0
     for item in items:
-        if isinstance(item, Repeat):
+        if isinstance(item, LayerItem | JoinTag):  # first, since most items are
+            total += 1
+        elif isinstance(item, Repeat):
             total += item.times * _count_layers(item.body)
         elif isinstance(item, Join):
             total += 1 + sum(item.splits + _count_layers(branch) for branch in item.branches)
@@ -382,8 +384,6 @@ def _count_layers(items: Sequence[Item]) -> int:
             total += _count_layers(item.body)
         elif isinstance(item, Use):
             total += item.layers
-        elif not isinstance(item, Tag | From):
-            total += 1
     return total
 
 
