@@ -84,6 +84,9 @@ class ReceptiveField(NamedTuple):
         count = units * (period // gcd(period, inputs)) if period else 0
         if count > MAX_PERIOD:
             return ()
+        if count == 1 and period == 1 and (read := window.input_range(0)) is not None:
+            first, last = self.unit_ranges[0]  # as for most layers: all units see alike
+            return ((first + int(read[0] * self.jump), last + int(read[1] * self.jump)),)
         unit_ranges = []
         for unit in range(count):
             read = window.input_range(unit)

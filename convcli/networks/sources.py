@@ -156,7 +156,8 @@ def shipped_networks() -> dict[str, Path]:
     >>> sorted(shipped_networks())[:3]
     ['alexnet', 'densenet121', 'efficientnet_b0']
     """
-    return {path.stem: path for path in sorted(SHIPPED.glob("*.net"))}
+    names = sorted(os.listdir(SHIPPED))  # noqa: PTH208 -- a third of the time of Path.glob
+    return {name.removesuffix(".net"): SHIPPED / name for name in names if name.endswith(".net")}
 
 
 def shipped_title(name: str) -> str:

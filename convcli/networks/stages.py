@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ReceptiveFields", "SequentialBuilder", "Stage", "Tensor", "joined_fields"]
 
+SMALL_SIDE = 1 << 40  # products of four such sides can be printed
 MAX_VALUES = 10 ** (3 * MAX_DIGITS)
 TOO_MANY_VALUES = f"has a number of values of more than {3 * MAX_DIGITS} digits"
 
@@ -241,7 +242,10 @@ class SequentialBuilder:
         layer, axes, output, params, macs = self.measure(layer, position, size)
         fields = None if isinstance(layer, Flatten) else tensor.fields
         if fields is not None and axes is not None:
-            fields = tuple(field.through(axis) for field, axis in zip(fields, axes, strict=True))
+            if len({*fields}) == len({*axes}) == 1:  # as for most images: followed once
+                fields = (fields[0].through(axes[0]),) * len(axes)
+            else:
+                fields = tuple(field.through(axis) for field, axis in zip(fields, axes, strict=True))
         statistics = 0 if channels is None else layer.statistics(channels)
         output_tensor = tensor.number if layer.is_view else self.new_tensor()
         self.stages.append(
@@ -278,6 +282,8 @@ class SequentialBuilder:
 
     def check_size(self, layer: Layer, size: Size, position: "Position | None") -> None:
         """Refuse a size with so many digits that its products could not be printed."""
+        if max(size, default=0) < SMALL_SIDE:
+            return
         if max(size, default=0) >= (MAX_VALUES if rank_of(size) == 0 else self._max_side):
             self.fail(position, layer.text[:100], f"makes a size of more than {MAX_DIGITS} digits")
         if _has_too_many_values(size):
