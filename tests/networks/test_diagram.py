@@ -689,6 +689,17 @@ def test_truncated_texts_fit(text: str, width: float) -> None:
     assert truncated == text or "…" in truncated or "\N{REPLACEMENT CHARACTER}" in truncated
 
 
+def test_an_array_without_channels_is_drawn_as_narrow_as_one_with_a_single_channel() -> None:
+    net = network("relu, conv 1 f1, conv 64 f1", (9, 9, 8))
+    layers = [
+        stage._replace(output=(9, 9, 0)) if not number else stage for number, stage in enumerate(net.layers)
+    ]
+    empty, single, wide = (
+        box.bounds.width for box in network_diagram(net.changed(layers=tuple(layers))).boxes
+    )
+    assert empty == single < wide
+
+
 def test_drawing_takes_linear_work() -> None:
     def work(count: int) -> int:
         net = network(", ".join(["conv 2 f3 p1, out { conv 2 f1 }"] * count), (9, 9, 2))

@@ -167,7 +167,10 @@ def _log_fraction(count: int | None, low: int, high: int) -> float:
     """Return the position of a number between two others on a log scale, from 0 to 1."""
     if count is None or high == low:
         return 0
-    log_count, log_low, log_high = (math.log(number) for number in (min(max(count, low), high), low, high))
+    numbers = min(max(count, low), high), low, high
+    log_count, log_low, log_high = (
+        math.log(max(number, 1)) for number in numbers
+    )  # a file may have empty arrays
     return (log_count - log_low) / (log_high - log_low) if log_high > log_low else 0
 
 
