@@ -6,11 +6,18 @@ Shapes are those of the file: the batch first, the channels where the format put
 from collections.abc import Sequence
 from math import prod
 
-from convcli.networks.layer_types.base import Size
+from convcli.networks.layer_types.base import Layer, Size
 from convcli.networks.models.operations import Shape
 from convcli.sizes.text import format_size
 
-__all__ = ["broadcast_shape", "fitted_shape", "matmul_shape", "shape_in_file", "size_without_batch"]
+__all__ = [
+    "broadcast_shape",
+    "fitted_shape",
+    "layer_shape",
+    "matmul_shape",
+    "shape_in_file",
+    "size_without_batch",
+]
 
 
 def broadcast_shape(*shapes: Shape) -> Shape | None:
@@ -99,3 +106,20 @@ def shape_in_file(size: Size, channel_axis: int, like: Shape) -> Shape:
     first = min(channel_axis, 1)
     before = channel_axis - first
     return (*like[:first], *size[:before], size[-1], *size[before:-1])
+
+
+def layer_shape(layer: Layer, shape: Shape, channel_axis: int) -> Shape:
+    """Return the shape that a layer makes of an array of that shape.
+
+    Raises
+    ------
+    SizeError
+        The layer is impossible on it.
+
+    Examples
+    --------
+    >>> from convcli.networks.layer_types.convolution import Convolution
+    >>> layer_shape(Convolution(window=(3, 3), filters=64), (8, 3, 14, 16), 1)
+    (8, 64, 12, 14)
+    """
+    return shape_in_file(layer.output(size_without_batch(shape, channel_axis)), channel_axis, shape)

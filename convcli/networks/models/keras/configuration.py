@@ -1,11 +1,13 @@
 """The configuration of a Keras layer, with checked access to its values."""
 
-from collections.abc import Mapping
-from typing import NamedTuple, NoReturn
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, NoReturn, TypeVar
 
 from convcli.errors import SpecError
 
-__all__ = ["Config", "LayerConfig", "as_mapping", "as_number", "read_layer", "shown"]
+__all__ = ["Config", "LayerConfig", "as_mapping", "as_number", "found_in", "read_layer", "shown"]
+
+Found = TypeVar("Found")
 
 MAX_NUMBER = 2**62
 MAX_NAME = 1000
@@ -196,6 +198,24 @@ def shown(value: object) -> str:
     if isinstance(value, list | dict) and len(value) > MAX_SHOWN:
         return f"a list of {len(value)}"
     return repr(value)[:50]
+
+
+def found_in(value: object, kind: type[Found]) -> Iterator[Found]:
+    """Yield what is of a type within lists, tuples and mappings, in order.
+
+    Examples
+    --------
+    >>> list(found_in([1, {"a": ("b", 2)}, [[3]]], int))
+    [1, 2, 3]
+    """
+    if isinstance(value, kind):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from found_in(item, kind)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from found_in(item, kind)
 
 
 def _whole(value: object) -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from convcli.errors import SpecError
-from convcli.networks.models.keras.configuration import LayerConfig, read_layer
+from convcli.networks.models.keras.configuration import LayerConfig, found_in, read_layer
 from convcli.networks.models.keras.convolutions import CONVOLUTIONS
 from convcli.networks.models.keras.functions import function_handler
 from convcli.networks.models.keras.graphs import (
@@ -15,7 +15,7 @@ from convcli.networks.models.keras.graphs import (
     is_graph,
     read_graph,
 )
-from convcli.networks.models.keras.layer_call import Arrays, LayerCall, Recorder, ShapeUnknown, arrays_in
+from convcli.networks.models.keras.layer_call import Arrays, LayerCall, Recorder, ShapeUnknown
 from convcli.networks.models.keras.merging import MERGING
 from convcli.networks.models.keras.normalizations import NORMALIZATIONS
 from convcli.networks.models.keras.pooling import POOLING
@@ -94,9 +94,9 @@ def evaluate_graph(recorder: Recorder, graph: Graph, inputs: Sequence[Array], pa
             made: Arrays = evaluate_graph(recorder, layer.graph, call.inputs, call.path)
         else:
             made = _run_layer(call, _stated_shape(stated.get(place), call.inputs))
-        for output, array in enumerate(arrays_in(made)):
+        for output, array in enumerate(found_in(made, Array)):
             values[place._replace(output=output)] = array
-    return [array for output in graph.outputs for array in arrays_in(resolved(output))]
+    return [array for output in graph.outputs for array in found_in(resolved(output), Array)]
 
 
 def _has_declared_inputs(graph: Graph, inputs: Sequence[Array]) -> bool:
@@ -164,7 +164,7 @@ def _time_distributed(call: LayerCall) -> Arrays:
             [array],
             None if array.shape is None else (*shape[:2], *array.shape[1:]),
         )
-        for array in arrays_in(_run_any(inner))
+        for array in found_in(_run_any(inner), Array)
     ]
     return unfolded if len(unfolded) != 1 else unfolded[0]
 

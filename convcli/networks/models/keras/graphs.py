@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, cast
 
 from convcli.errors import SpecError, suggestion
-from convcli.networks.models.keras.configuration import LayerConfig, as_mapping, read_layer, shown
+from convcli.networks.models.keras.configuration import LayerConfig, as_mapping, found_in, read_layer, shown
 from convcli.networks.models.ordering import topological_order
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "is_graph",
     "read_graph",
     "read_shape",
-    "references_in",
 ]
 
 MAX_DEPTH = 32  # of models within models, and of lists within arguments
@@ -45,8 +44,8 @@ class Call(NamedTuple):
 
     def references(self) -> Iterator[Reference]:
         """Yield the arrays that it reads, in order."""
-        yield from references_in(self.arguments)
-        yield from references_in(self.keywords)
+        yield from found_in(self.arguments, Reference)
+        yield from found_in(self.keywords, Reference)
 
     def replaced(self, change: "Callable[[Reference], Reference]") -> "Call":
         """Return the call with other references."""
@@ -125,18 +124,6 @@ def read_graph(layer: LayerConfig, depth: int = 0) -> Graph:
     if "output_layers" in layer.values:
         return _Functional(layer, depth).read()
     return _read_sequential(layer, depth)
-
-
-def references_in(value: object) -> Iterator[Reference]:
-    """Yield the references within an argument, in order."""
-    if isinstance(value, Reference):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from references_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from references_in(item)
 
 
 def read_shape(value: object) -> StatedShape | None:

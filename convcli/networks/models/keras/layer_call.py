@@ -1,17 +1,17 @@
 """One call of a Keras layer while a model is evaluated: its options, and the operations that it records."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from convcli.errors import SizeError, SpecError
 from convcli.networks.layer_types.base import Layer
 from convcli.networks.layer_types.elementwise import Elementwise, ElementwiseKind
-from convcli.networks.models.keras.configuration import Config, LayerConfig, as_mapping, shown
+from convcli.networks.models.keras.configuration import Config, LayerConfig, as_mapping, found_in, shown
 from convcli.networks.models.operations import Array, Operation, OperationKind, Shape, Weight
-from convcli.networks.models.shapes import shape_in_file, size_without_batch
+from convcli.networks.models.shapes import layer_shape, size_without_batch
 from convcli.sizes.text import format_size
 
-__all__ = ["Arrays", "LayerCall", "Recorder", "ShapeUnknown", "arrays_in"]
+__all__ = ["Arrays", "LayerCall", "Recorder", "ShapeUnknown"]
 
 MAX_OPERATIONS = 250_000  # a shared model that calls shared models, ... has exponentially many
 MAX_ELEMENTS = 2**63
@@ -104,7 +104,7 @@ class LayerCall(NamedTuple):
     def inputs(self) -> list[Array]:
         """All arrays among the arguments, in order; masks are not."""
         keywords = {key: value for key, value in self.keywords.items() if "mask" not in key}
-        return [*arrays_in(self.arguments), *arrays_in(keywords)]
+        return [*found_in(self.arguments, Array), *found_in(keywords, Array)]
 
     @property
     def function_name(self) -> str:
@@ -230,14 +230,11 @@ class LayerCall(NamedTuple):
             The layer is impossible on the array.
         """
         shape = self.shape(array)
-        size = size_without_batch(shape, channel_axis)
         try:
-            output = layer.output(size)
+            made = layer_shape(layer, shape, channel_axis)
         except SizeError as error:
-            raise SizeError(
-                f"{self.path}, {layer.text} on {format_size(size)}", f"{error.what} {error.why}"
-            ) from None
-        made = shape_in_file(output, channel_axis, shape)
+            size = format_size(size_without_batch(shape, channel_axis))
+            raise SizeError(f"{self.path}, {layer.text} on {size}", f"{error.what} {error.why}") from None
         return self.emit(
             OperationKind.LAYER, [array], made, weights, source, layer=layer, channel_axis=channel_axis
         )
@@ -298,18 +295,6 @@ ACTIVATIONS = {
     "softsign": "softsign", "sparseplus": "sparseplus", "sparsemax": "sparsemax", "squareplus": "squareplus",
     "sparsesigmoid": "sparsesigmoid", "threshold": "threshold",
 }  # fmt: skip
-
-
-def arrays_in(value: object) -> Iterator[Array]:
-    """Yield the arrays within an argument or a result, in order."""
-    if isinstance(value, Array):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from arrays_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from arrays_in(item)
 
 
 def _without_tuples(value: object) -> object:

@@ -13,7 +13,7 @@ from convcli.networks.models.onnx.names import module_name
 from convcli.networks.models.onnx.tensors import MAX_RANK, Number
 from convcli.networks.models.onnx.values import Value, computed, folded
 from convcli.networks.models.operations import Array, Operation, OperationKind, Shape, Weight
-from convcli.networks.models.shapes import shape_in_file, size_without_batch
+from convcli.networks.models.shapes import layer_shape, size_without_batch
 from convcli.sizes.text import format_size
 
 __all__ = ["Call", "Recorder", "Results", "Rule", "UnknownNumbersError", "format_shape", "side_outputs"]
@@ -300,14 +300,11 @@ class Call:
         SizeError
             The layer is impossible: the message names the node and shows the arithmetic.
         """
-        size = size_without_batch(shape, channel_axis)
         try:
-            output = layer.output(size)
+            return layer_shape(layer, shape, channel_axis)
         except SizeError as error:
-            raise SizeError(
-                f"node {self.node.title} on {format_size(size)}", f"{error.what} {error.why}"
-            ) from None
-        return shape_in_file(output, channel_axis, shape)
+            size = format_size(size_without_batch(shape, channel_axis))
+            raise SizeError(f"node {self.node.title} on {size}", f"{error.what} {error.why}") from None
 
     def view(
         self,

@@ -13,7 +13,7 @@ from convcli.networks.layer_types.pooling import AdaptiveKind, AdaptivePooling, 
 from convcli.networks.models.operations import OperationKind
 from convcli.networks.models.pytorch.registry import rule
 from convcli.networks.models.pytorch.steps import Tensor, shape_text
-from convcli.networks.models.shapes import shape_in_file, size_without_batch
+from convcli.networks.models.shapes import layer_shape, size_without_batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,21 +40,20 @@ def emit_layer(
     `others` are tensors that it reads, too.
     """
     shape = tensor.shape or ()
-    output = _measured(step, layer, size_without_batch(shape, axis))
     return step.emit(
         OperationKind.LAYER,
         [tensor, *others],
-        shape_in_file(output, axis, shape),
+        _output_shape(step, layer, shape, axis),
         layer=layer,
         channel_axis=axis,
         **fields,
     )
 
 
-def _measured(step: Step, layer: Layer, size: Shape) -> Shape:
-    """Return the output size of a layer, or refuse it with the name of the operation."""
+def _output_shape(step: Step, layer: Layer, shape: Shape, axis: int) -> Shape:
+    """Return the shape of a layer's output, or refuse it with the name of the operation."""
     try:
-        return layer.output(size)
+        return layer_shape(layer, shape, axis)
     except SizeError as error:
         raise SizeError(f"{step.where}, {error.what}", error.why) from None
 
@@ -125,7 +124,7 @@ def _computed_convolution(step: Step, layer: Layer, image: Tensor, axis: int, ot
     """Add a convolution whose kernel is computed from the input: a product of two arrays."""
     given = image.shape or ()
     size = size_without_batch(given, axis)
-    shape = shape_in_file(_measured(step, layer, size), axis, given)
+    shape = _output_shape(step, layer, given, axis)
     macs = (layer.macs(size) or 0) * prod(given[:axis])
     return step.emit(OperationKind.MATMUL, [image, *others], shape, macs=macs, is_work=True)
 
@@ -159,7 +158,7 @@ def convolve_deformed(step: Step) -> Tensor:
     )
     given = image.shape or ()
     size = size_without_batch(given, axis)
-    output = shape_in_file(_measured(step, layer, size), axis, given)
+    output = _output_shape(step, layer, given, axis)
     others = [step.tensor(name) for name in ("offset", "mask", "bias") if step.has(name)]
     macs = (layer.macs(size) or 0) * prod(given[:axis])
     return step.emit(
