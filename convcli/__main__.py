@@ -18,7 +18,7 @@ from convcli import __version__
 from convcli.cli.terminal.output import message, write
 from convcli.errors import ConvcliError
 from convcli.files.streams import BrokenPipe
-from convcli.pictures.formats.owned_process import own_process
+from convcli.owned_process import own_process
 from convcli.signals import SIGNALS, die_by_signal, install_signal_handlers
 
 __all__ = ["main"]

@@ -223,7 +223,9 @@ def parse_input(text: str, name: str = "input") -> TypedSize:
     >>> parse_input("32"), parse_input("16x112x112x3"), parse_input("16000x2 1d").rank
     ((32,), (16, 112, 112, 3), 1)
     """
-    match = re.fullmatch(r"(.*[0-9])\s+([123])[dD]", text.strip(), re.DOTALL)
+    typed = text.strip()
+    ends_in_digit = typed[-1:].isdecimal()  # as most do: compiling the expression takes as long as the rest
+    match = None if ends_in_digit else re.fullmatch(r"(.*[0-9])\s+([123])[dD]", typed, re.DOTALL)
     numbers, rank = (match[1], int(match[2])) if match else (text, None)
     return TypedSize(
         _parse_numbers(numbers, name, 1, "a size such as 32, 32x24 or 32x24x3", max_count=4), rank=rank

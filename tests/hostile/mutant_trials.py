@@ -23,7 +23,7 @@ from PIL import Image
 
 from convcli import read_image
 from convcli.cli.error_handling import run
-from convcli.pictures.formats.owned_process import own_process
+from convcli.owned_process import own_process
 from tests.hostile.mutant_seeds import Seed
 from tests.hostile.mutants import COMMANDS, Mutant, mutant
 

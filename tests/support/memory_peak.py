@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from convcli.cli.error_handling import run
-from convcli.pictures.formats.owned_process import own_process
+from convcli.owned_process import own_process
 from convcli.pictures.limits import Limits
 
 RESET = Path("/proc/self/clear_refs")

@@ -14,7 +14,6 @@
 input.
 """
 
-import re
 from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple, NoReturn
@@ -47,6 +46,7 @@ MAX_LAYERS = 100_000  # repeats written out
 MAX_DEPTH = 100  # braces within braces
 MAX_COMPARED = 1000  # tags with an unknown one: comparing takes time
 MAX_LETTERS = 300  # of a list of tags
+TIMES = ("x", "X", "×")
 
 
 def parse_spec(text: str, source: str = "", *, network_names: Sequence[str] = ()) -> Spec:
@@ -299,15 +299,15 @@ class _Parser:
         return f"unknown layer {word[:50]!r}: {hint}"
 
     def repeat(self, first: Token, depth: int) -> Repeat:
-        match = re.fullmatch("([0-9]+)([xX×]?)", first.text)
-        times = match is not None and bool(match[2])
-        if match and not times and self.token.kind == TokenKind.WORD and self.token.text in ("x", "X", "×"):
+        number = first.text[:-1] if first.text[-1] in TIMES else first.text
+        times = number != first.text
+        if not times and self.token.kind == TokenKind.WORD and self.token.text in TIMES:
             self.index += 1
             times = True
-        if match is None or not times or not self.at_mark("{"):
+        if not (times and number.isascii() and number.isdecimal() and self.at_mark("{")):
             self.fail(first.position, self.number_error(first))
         try:
-            count = parse_count(match[1], "repeats")
+            count = parse_count(number, "repeats")
         except SizeError as error:
             self.fail(first.position, f"{error.what} {error.why}")
         open_brace = self.token

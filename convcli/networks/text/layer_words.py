@@ -154,9 +154,9 @@ def _parse_word(name: str, syntax: LayerSyntax, text: str) -> tuple[Option, obje
         raise SizeError(repr(text[:50]), f"is a padding, which begins with p: did you mean p{word}?")
     if syntax.number is not None and word[0].isdecimal():
         return syntax.number, word
-    letters = re.match("op|to|[a-z]", word) if ";" not in word else None
-    if letters and letters[0] in syntax.letters and len(word) > letters.end():
-        return LETTERS[letters[0]], word[letters.end() :]
+    letters = word[:2] if word.startswith(("op", "to")) else word[:1]
+    if letters in syntax.letters and len(word) > len(letters) and ";" not in word:
+        return LETTERS[letters], word[len(letters) :]
     if ";" in word:
         raise SizeError(repr(text[:50]), "has a semicolon: separate layers with commas")
     if word in syntax.letters or (word[0].isdecimal() and "f" in syntax.letters):

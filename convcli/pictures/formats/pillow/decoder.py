@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from PIL import Image, ImageFile, ImageOps
 
 from convcli.errors import ConvcliError, ImageError
-from convcli.pictures.formats.owned_process import is_owned
+from convcli.owned_process import is_owned
 from convcli.pictures.formats.pillow.conventions import (
     cmyk_note,
     describe_color,

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from PIL import Image, ImageFile
 
 from convcli.errors import ImageError
-from convcli.pictures.formats.owned_process import is_owned
+from convcli.owned_process import is_owned
 
 __all__ = ["allocate_pixels", "length", "open_image", "seek_frame"]
 
