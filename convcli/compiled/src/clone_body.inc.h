@@ -1,0 +1,8 @@
+/* All loops, for the instruction set that the including file has selected. */
+#include "extremes.inc.h"
+
+const struct clone CLONE(clone) = {
+    .name = CLONE_NAME,
+    .extremes_u8 = CLONE(extremes_u8),
+    .extremes_u16 = CLONE(extremes_u16),
+};

@@ -1,0 +1,31 @@
+/* Images as Python passes them, checked before any of their memory is touched. */
+#ifndef CONVCLI_IMAGES_H
+#define CONVCLI_IMAGES_H
+
+#define Py_LIMITED_API 0x030B0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* An image (H, W) or (H, W, C); distances are in bytes, and the channels of a pixel are contiguous. */
+struct image {
+    Py_buffer buffer;
+    char format; /* of struct, by size: B b H h I i Q q f d */
+    Py_ssize_t height, width, channels, itemsize;
+    Py_ssize_t row_distance, pixel_distance;
+};
+
+/* Fill an image from an object; on failure set an exception and return false. `formats` are those accepted. */
+bool image_acquire(struct image *image, PyObject *object, const char *name, const char *formats, bool writable);
+void image_release(struct image *image);
+
+/* Whether the memory of two images overlaps, judged by the range of addresses of each. */
+bool images_overlap(const struct image *first, const struct image *second);
+
+static inline const char *image_row(const struct image *image, Py_ssize_t row)
+{
+    return (const char *)image->buffer.buf + row * image->row_distance;
+}
+
+#endif

@@ -1,0 +1,9 @@
+/* The functions of the module, each defined in the file of its subject. */
+#ifndef CONVCLI_METHODS_H
+#define CONVCLI_METHODS_H
+
+#include "images.h"
+
+PyObject *core_extremes(PyObject *module, PyObject *image);
+
+#endif
