@@ -21,8 +21,8 @@ from convcli import convolve as convolved
 from convcli import kernel as kernel_named
 from convcli import read_image, render
 from convcli.errors import UsageError
-from convcli.pictures import png_writer as png
-from convcli.pictures.png_writer import encode_png
+from convcli.pictures.formats import png_writer as png
+from convcli.pictures.formats.png_writer import encode_png
 from tests.support.command_line import SAMPLES
 from tests.support.sampling import examples
 

@@ -12,11 +12,11 @@ from PIL import Image
 from convcli.errors import ConvcliError, OutputError
 from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.formats.format_checks import holds_profile, pillow_numbers, tiff_beyond_pillow
+from convcli.pictures.formats.gif_writer import encode_gif
 from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
-from convcli.pictures.gif_writer import encode_gif
+from convcli.pictures.formats.png_writer import encode_png
 from convcli.pictures.npy import npy_header
 from convcli.pictures.picture import Picture, without_channel_axis
-from convcli.pictures.png_writer import encode_png
 from convcli.pictures.text_matrices import format_matrix
 
 __all__ = ["encode", "pillow_options", "save_with_pillow"]

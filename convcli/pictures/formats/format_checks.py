@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from convcli.errors import OutputError
 from convcli.pictures.arrays import PIXEL_DTYPES
+from convcli.pictures.formats.gif_writer import gif_losses
 from convcli.pictures.formats.output_formats import EXTRA, OUTPUT_FORMATS, OutputFormat, extra_is_installed
-from convcli.pictures.gif_writer import gif_losses
 from convcli.pictures.picture import Picture
 
 __all__ = ["check_holds", "holds_alpha", "holds_profile", "pillow_numbers", "tiff_beyond_pillow"]

@@ -1,0 +1,75 @@
+"""The pixels of a picture as they lie in memory: what the compiled core works on, without numpy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Raster"]
+
+
+class Raster(NamedTuple):
+    """Pixels in a buffer; the color channels of a pixel lie beside each other.
+
+    Attributes
+    ----------
+    samples : memoryview (H, W) or (H, W, S)
+        C-contiguous, of format ``B`` (8 bits) or ``H`` (16 bits).
+    channels : int or None
+        How many of the S samples of a pixel count, the first ones: Pillow keeps a fourth for each RGB pixel.
+        None for (H, W).
+
+    Examples
+    --------
+    >>> raster = Raster.packed(bytes(range(12)), 1, 3, 4).with_channels(3)
+    >>> raster.shape, raster.array()[0].tolist()
+    ((1, 3, 3), [[0, 1, 2], [4, 5, 6], [8, 9, 10]])
+    """
+
+    samples: memoryview
+    channels: int | None = None
+
+    @classmethod
+    def packed(
+        cls, data: bytes | bytearray | memoryview, height: int, width: int, channels: int | None = None,
+        *, depth: int = 8,
+    ) -> Raster:  # fmt: skip
+        """Make a raster of bytes; `depth` is 8, or 16 with the bytes in the order of this machine."""
+        shape = (height, width) if channels is None else (height, width, channels)
+        plain = memoryview(data).cast("B")
+        return cls(plain.cast("B" if depth == 8 else "H", shape), channels)
+
+    @classmethod
+    def empty(cls, height: int, width: int, channels: int | None = None, *, depth: int = 8) -> Raster:
+        """Make a raster that can be written to."""
+        size = height * width * (channels or 1) * (depth // 8)
+        return cls.packed(bytearray(size), height, width, channels, depth=depth)
+
+    def with_channels(self, channels: int) -> Raster:
+        """Return the raster of only the first channels."""
+        return self._replace(channels=channels)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(H, W) or (H, W, C)."""
+        sides = (self.samples.shape or ())[:2]
+        return sides if self.channels is None else (*sides, self.channels)
+
+    @property
+    def depth(self) -> int:
+        """Bits per sample: 8 or 16."""
+        return 8 * self.samples.itemsize
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether all samples count."""
+        return self.channels is None or self.shape == self.samples.shape
+
+    def array(self) -> NDArray[Any]:
+        """Return the pixels as a numpy array of the same memory."""
+        import numpy as np  # late: most rasters are never arrays
+
+        array: NDArray[Any] = np.asarray(self.samples)
+        return array if self.channels is None else array[..., : self.channels]
