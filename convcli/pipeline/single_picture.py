@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-
-from numpy.typing import ArrayLike
+from typing import TYPE_CHECKING
 
 from convcli.convolution.borders import parse_border
 from convcli.convolution.pooling import PoolMode
@@ -25,6 +24,9 @@ from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
 from convcli.pipeline.single_file import FileResult, file_destination, file_reading, run_file
 from convcli.sizes.per_axis import Padding, Pair, as_amounts, as_pair
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["filter_file", "filter_picture", "pool_file", "pool_picture"]
 

@@ -1,12 +1,11 @@
 """Recipes that apply a filter or a bank of filters; those of banks are made in `banks`."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from convcli.convolution.engine import apply_filter
 from convcli.convolution.fused import filter_pixels
@@ -15,6 +14,7 @@ from convcli.convolution.rendering import Adjustment, SignedMapping, adjust
 from convcli.convolution.weighted import AlphaMode, weighting_bytes
 from convcli.errors import KernelError, UsageError
 from convcli.kernels.filter import Filter
+from convcli.late_numpy import np
 from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.channels import select_channels
 from convcli.pictures.picture import Picture
@@ -24,6 +24,8 @@ from convcli.pipeline.recipes.rendering import Rendering, check_no_depthwise, re
 from convcli.pipeline.recipes.window import SlidingWindow, result_pixels
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from convcli.kernels.banks import Bank
 
 __all__ = ["convolution_recipe"]
@@ -33,7 +35,7 @@ SMALL_RESULT = 1 << 20  # values; for fewer, memory matters little
 
 
 def convolution_recipe(
-    filter_or_bank: "Filter | Bank", window: SlidingWindow, rendering: Rendering, *, measured: bool
+    filter_or_bank: Filter | Bank, window: SlidingWindow, rendering: Rendering, *, measured: bool
 ) -> Recipe:
     """Make the recipe that applies a filter or a bank; `measured` computes statistics of the result.
 

@@ -1,16 +1,19 @@
 """Notes on results that show little of what was computed: NaN, saturated pixels, hardly any contrast."""
 
-import math
-from typing import Any, NamedTuple
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.convolution.rendering import Losses, SignedMapping
 from convcli.convolution.statistics import Statistics, measure
 from convcli.convolution.weighted import NanMode
+from convcli.late_numpy import np
 from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.picture import Picture
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["PixelNotes"]
 
@@ -42,7 +45,7 @@ class PixelNotes(NamedTuple):
         scale: float,
         has_bias: bool,
         is_amplified: bool = False,
-    ) -> "PixelNotes":
+    ) -> PixelNotes:
         """Return the notes on a result.
 
         Parameters

@@ -1,21 +1,24 @@
 """How results become pixels: channels, signs, scale, bias."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from math import prod
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.convolution.rendering import Losses, SignedMapping, render_counted
 from convcli.convolution.statistics import Statistics, measure
 from convcli.convolution.weighted import AlphaMode, NanMode, SampleWeights, averages, sample_weights
 from convcli.errors import UsageError
+from convcli.late_numpy import np
 from convcli.pictures.channels import Channels
 from convcli.pictures.picture import Picture
 from convcli.pipeline.recipes.notes import PixelNotes
 from convcli.pipeline.recipes.recipe import InputKind
 from convcli.sizes.text import format_size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Rendering", "check_no_depthwise", "result_record"]
 

@@ -1,8 +1,8 @@
 """The sliding window of a recipe: padding, border, stride, dilation."""
 
-from typing import Any, NamedTuple
+from __future__ import annotations
 
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.convolution.borders import Border, BorderKind, parse_border
 from convcli.convolution.engine import center_pixels
@@ -10,6 +10,9 @@ from convcli.pictures.channels import Channels
 from convcli.pictures.limits import Size
 from convcli.sizes.axes import window_axes
 from convcli.sizes.text import NamedPadding, PaddingAmounts, format_padding, format_size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["SlidingWindow", "result_pixels"]
 
@@ -24,14 +27,14 @@ class SlidingWindow(NamedTuple):
     flip: bool
     jobs: int | None
 
-    def for_channels(self, channels: Channels, pixels: NDArray[Any]) -> "SlidingWindow":
+    def for_channels(self, channels: Channels, pixels: NDArray[Any]) -> SlidingWindow:
         """Return it for the selected channels: a constant border is per channel, so the sum has their sum."""
         border = parse_border(self.border)
         if channels != Channels.SUM or border.kind != BorderKind.CONSTANT or pixels.ndim == 2:
             return self
         return self._replace(border=str(Border(border.kind, border.value * pixels.shape[2])))
 
-    def with_constant_border(self, value: float) -> "SlidingWindow":
+    def with_constant_border(self, value: float) -> SlidingWindow:
         """Return it with another value for a border of a constant value; other borders stay."""
         border = parse_border(self.border)
         if border.kind not in (BorderKind.ZERO, BorderKind.CONSTANT):

@@ -1,10 +1,10 @@
 """What is reported of a result: its path, its values, a matrix, a line of JSON."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from shutil import get_terminal_size
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from convcli.cli.terminal.output import (
     display_width,
@@ -20,6 +20,9 @@ from convcli.pictures.text_matrices import format_matrix
 from convcli.pipeline.recipes.rendering import result_record
 from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
 from convcli.sizes.text import counted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["format_answers", "format_messages", "format_result"]
 
