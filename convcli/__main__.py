@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from convcli import __version__
 from convcli.cli.terminal.output import message, write
 from convcli.errors import ConvcliError
 from convcli.files.streams import BrokenPipe
@@ -83,8 +82,10 @@ def _exit(code: int) -> NoReturn:
 
 def _run(arguments: list[str]) -> int:
     if arguments == ["--version"]:
+        from convcli.cli.version import version_text  # late: other commands do not need it
+
         try:
-            write(f"convcli {__version__}\n")
+            write(version_text())
         except ConvcliError as error:
             message(error.what, error.why)
             return 1

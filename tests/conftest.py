@@ -3,6 +3,7 @@
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import is_hypothesis_test, settings
 
 from convcli.cli.error_handling import run
 from tests.support.command_line import Ran, Runner
+from tests.support.engines import NEEDS_CORE, Engine, use_engine
 from tests.support.extras import hide_extra
 
 # Hundreds of tests start convcli, and without compiled modules each start takes four times as long.
@@ -88,6 +90,13 @@ def terminal(convcli: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
 def without_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the packages of the extra convcli[deep]."""
     hide_extra(monkeypatch)
+
+
+@pytest.fixture(params=[pytest.param(Engine.COMPILED, marks=NEEDS_CORE), Engine.NUMPY])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Run the test with each engine; `tests.support.engines` has them for tests of one, and for Hypothesis."""
+    with use_engine(request.param):
+        yield request.param
 
 
 @pytest.fixture

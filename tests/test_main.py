@@ -12,8 +12,8 @@ from threading import get_ident
 import pytest
 
 from convcli import __main__ as entry
-from convcli import __version__
 from convcli.cli import error_handling
+from convcli.cli.version import version_text
 from convcli.files.atomic import write_atomically
 from convcli.files.streams import BrokenPipe
 from convcli.signals import cleanup_at_signal
@@ -47,7 +47,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
 
 def test_the_version_is_told_at_once(ends: Callable[..., object], capsys: pytest.CaptureFixture[str]) -> None:
     assert ends("--version") == 0
-    assert capsys.readouterr() == (f"convcli {__version__}\n", "")
+    assert capsys.readouterr() == (version_text(), "")
 
 
 def test_a_command_line_is_run(ends: Callable[..., object], capsys: pytest.CaptureFixture[str]) -> None:

@@ -182,8 +182,27 @@ def test_importing_the_package_loads_none_of_its_modules() -> None:
 # Help and version -----------------------------------------------------------------------------------------
 
 
-def test_version() -> None:
-    assert ended("--version") == (0, f"convcli {__version__}\n", "")
+@pytest.mark.parametrize(
+    ("pure", "names"),
+    [("1", {"numpy"}), ("0", {"compiled (avx512)", "compiled (avx2)", "compiled (baseline)", "numpy"})],
+)
+def test_version_and_engine(pure: str, names: set[str]) -> None:
+    code, out, err = ended("--version", environment={"CONVCLI_PURE": pure})
+    version, engine = out.removesuffix("\n").split("\n")
+    assert (code, version, err) == (0, f"convcli {__version__}", "")
+    assert engine.removeprefix("engine: ") in names
+
+
+def test_the_version_loads_nothing_heavy() -> None:
+    program = (
+        "import os, sys\n"
+        "os._exit = lambda code: print(*{'numpy', 'PIL', 'typer', 'rich'} & set(sys.modules), 'loaded', file=sys.stderr)\n"
+        "sys.argv = ['convcli', '--version']\n"
+        "from convcli.__main__ import main\n"
+        "main()\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ran.stderr == b"loaded\n"
 
 
 def test_no_arguments_print_the_help() -> None:

@@ -15,7 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "convcli"
-MODULES = sorted(PACKAGE.rglob("*.py"))
+CORE = PACKAGE / "compiled" / "src"  # sources of the compiled core, and what builds them
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != CORE)
 PACKAGES = sorted(module.parent for module in MODULES if module.name == "__init__.py")
 MAX_LINES, MAX_MODULES = 400, 12
 DEPENDENCIES = {"numpy", "PIL", "typer", "rich"}  # what pyproject.toml declares, by import name
@@ -94,6 +95,17 @@ def test_a_module_is_short_and_says_what_it_is(name: str) -> None:
     docstring = ast.get_docstring(ast.parse(text))
     assert docstring is not None
     assert len(docstring.splitlines()[0].split()) >= 2
+
+
+@pytest.mark.parametrize("path", sorted(CORE.iterdir()), ids=lambda path: str(path.name))
+def test_a_source_of_the_core_is_short_and_says_what_it_is(path: Path) -> None:
+    if path.suffix == ".py":
+        assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+        return
+    lines = path.read_text("utf-8").splitlines()
+    assert len(lines) <= MAX_LINES
+    assert lines[0].startswith("/* ")
+    assert len(lines[0].split()) >= 4
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=module_name)

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -12,30 +13,52 @@ import pytest
 import convcli
 
 ROOT = Path(__file__).parents[1]
+NOT_COPIED = shutil.ignore_patterns(".*", "tests", "build", "*.egg-info", "*.so", "__pycache__")
+CORE = "convcli/compiled/core.abi3.so"
 SCRIPT = "import convcli\na = convcli.convolve([[1.0]], [[1.0]])\nreveal_type(a)\n"
 ARRAY = re.compile(r"numpy\.ndarray\[tuple\[[^\[\]]*, \.\.\.\], numpy\.dtype\[Any\]\]")
 REVEALED = re.compile(r'^user\.py:(\d+): note: Revealed type is "(.*)"$', re.MULTILINE)
 
 
-def test_every_file_is_in_the_wheel_once(tmp_path: Path) -> None:
+def build(kind: str, folder: Path) -> Path:
+    """Build a wheel or a source distribution of a copy, since building leaves files behind."""
     pytest.importorskip("build")
-    source = tmp_path / "source"  # building leaves files behind
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "tests", "build", "*.egg-info", "*.so"))
-    build = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "-o", str(tmp_path), str(source)]
-    subprocess.run(build, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+    shutil.copytree(ROOT, folder / "source", ignore=NOT_COPIED)
+    made = str(folder / "dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", kind, "-o", made, str(folder / "source")]
+    subprocess.run(command, check=True, capture_output=True)
+    (path,) = Path(made).iterdir()
+    return path
+
+
+def files_of_the_package() -> set[str]:
+    return {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "convcli").rglob("*")
+        if path.is_file() and path.suffix not in (".so", ".pyd") and "__pycache__" not in path.parts
+    }
+
+
+def test_every_file_is_in_the_wheel_once_with_one_binary_for_all_versions_of_python(tmp_path: Path) -> None:
+    wheel = build("--wheel", tmp_path)
+    assert wheel.name.startswith(f"convcli-{convcli.__version__}-cp311-abi3-")
     names = zipfile.ZipFile(wheel).namelist()
     assert len(set(names)) == len(names)
     assert [name for name in names if name.endswith(".1")] == [
         f"convcli-{convcli.__version__}.data/data/share/man/man1/convcli.1"
     ]
-    package = {
-        str(path.relative_to(ROOT))
-        for path in (ROOT / "convcli").rglob("*")
-        if path.is_file() and path.suffix not in (".1", ".c", ".h") and "__pycache__" not in path.parts
-    }
-    assert "convcli/py.typed" in package
+    modules = {name for name in files_of_the_package() if not re.search(r"\.1$|/compiled/src/", name)}
+    assert modules >= {"convcli/py.typed", "convcli/compiled/core.pyi", "convcli/networks/shipped/lenet5.net"}
+    assert {name for name in names if name.startswith("convcli/")} == {*modules, CORE}
+
+
+def test_every_file_is_in_the_source_distribution(tmp_path: Path) -> None:
+    with tarfile.open(build("--sdist", tmp_path)) as archive:
+        names = {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
+    package = files_of_the_package()
+    assert package >= {"convcli/compiled/src/module.c", "convcli/compiled/src/clones.h"}
     assert {name for name in names if name.startswith("convcli/")} == package
+    assert {"pyproject.toml", "README.md"} < names
 
 
 @pytest.mark.thorough

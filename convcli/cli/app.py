@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from convcli import __version__
 from convcli.cli.completion.completers import enum_values
 from convcli.cli.help_formatting import MAX_SUMMARY, PlainTextHelp, write_rows
 from convcli.cli.terminal.output import write
@@ -77,7 +76,7 @@ def root_command() -> TyperGroup:
 
 def convcli(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and the engine.")] = False,
     manual: Annotated[
         bool, typer.Option("--man", help="Print the manual page, for man -l -.", hidden=True)
     ] = False,
@@ -112,9 +111,11 @@ def convcli(
     More: convcli help apply; convcli help layers; convcli --man | man -l -
     """
     if version:
-        write(f"convcli {__version__}\n")
+        from convcli.cli.version import version_text  # late, here and below: seldom needed
+
+        write(version_text())
     elif manual:
-        from convcli.cli.manual import manual_page  # late, here and below: seldom needed
+        from convcli.cli.manual import manual_page
 
         write(manual_page(root_command()))
     elif install or show:

@@ -39,6 +39,7 @@ ENVIRONMENT = (
     ("NO_COLOR", "If set, terminal output has no colors."),
     ("COLUMNS", "Width of terminal output and of help pages (default: the width of the terminal)."),
     ("TERM", "Type of the terminal; dumb selects plain text."),
+    ("CONVCLI_PURE", "If set to 1, numpy computes instead of the compiled core; see --version."),
     (
         "OPENBLAS_NUM_THREADS",
         "Threads of numpy's matrix products (default: 1). --jobs sets the threads of the filters.",

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli import __version__, apply_filter, get_filter, kernel, output_size, render
+from convcli import apply_filter, get_filter, kernel, output_size, render
 from convcli.cli.error_handling import FILTER_OPTIONS
+from convcli.cli.version import version_text
 from convcli.convolution.engine import center_pixels
 from convcli.errors import ImageError, UsageError
 from convcli.kernels.filter import gain
@@ -198,7 +199,7 @@ def test_what_cannot_be_solved_for_is_refused(convcli: Runner, option: list[str]
 
 
 def test_the_version_stands_before_any_command(convcli: Runner) -> None:
-    assert convcli("--version", "shape", "--n", 32).all == (0, f"convcli {__version__}\n", "")
+    assert convcli("--version", "shape", "--n", 32).all == (0, version_text(), "")
 
 
 def test_a_file_that_may_not_be_read(
