@@ -10,15 +10,18 @@ For a row ``abcd``::
     wrap        abcd|abcd|abcd
 """
 
-from enum import StrEnum
-from typing import Any, NamedTuple, assert_never
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from convcli.errors import MatrixError, UsageError, parse_choice
+from convcli.late_numpy import np
 from convcli.pictures.text_matrices import parse_number
 from convcli.sizes.windowed import Axis
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Border", "BorderKind", "border_sources", "fill_strip", "parse_border"]
 

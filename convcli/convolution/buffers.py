@@ -1,12 +1,16 @@
 """Reusable buffers for intermediate results."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
+from convcli.late_numpy import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["BufferPool"]
 
@@ -19,7 +23,7 @@ class BufferPool:
     Fresh memory is expensive: the first access to each of its pages costs more than a pass over the data.
     """
 
-    _spare_pools: ClassVar[list["BufferPool"]] = []
+    _spare_pools: ClassVar[list[BufferPool]] = []
 
     def __init__(self) -> None:
         self._blocks: dict[str, NDArray[np.uint8]] = {}
@@ -42,7 +46,7 @@ class BufferPool:
 
     @classmethod
     @contextmanager
-    def borrow(cls) -> Iterator["BufferPool"]:
+    def borrow(cls) -> Iterator[BufferPool]:
         """Lend a set of buffers, reused or new; afterwards keep it for reuse unless it is too large."""
         try:
             buffers = cls._spare_pools.pop()

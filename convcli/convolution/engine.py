@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike
+from typing import TYPE_CHECKING
 
 from convcli.convolution.planning import ConvolutionSettings, Image, Plan, plan_convolution
 from convcli.convolution.strips import run_convolution
 from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.lookup import get_filter
+from convcli.late_numpy import np
 from convcli.pictures.arrays import image_array
 from convcli.sizes.axes import window_axes
 from convcli.sizes.per_axis import Padding, Pair
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["apply_filter", "center_pixels", "convolve", "plan"]
 

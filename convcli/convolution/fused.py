@@ -1,10 +1,9 @@
 """Filtering and rendering in one pass, strip by strip: the wide intermediate result is never held in full."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, Unpack
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 from convcli.convolution.buffers import BufferPool
 from convcli.convolution.planning import (
@@ -28,11 +27,15 @@ from convcli.convolution.weighted import SampleWeights, WeightedStrips
 from convcli.errors import parse_choice
 from convcli.kernels.filter import Filter
 from convcli.kernels.lookup import get_filter
+from convcli.late_numpy import np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["filter_pixels"]
 
 # Called with rows, their values, and buffers.
-StripCallback = Callable[[slice, NDArray[Any], BufferPool], None]
+StripCallback: TypeAlias = "Callable[[slice, NDArray[Any], BufferPool], None]"
 
 
 class Filtered(NamedTuple):

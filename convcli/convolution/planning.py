@@ -1,12 +1,11 @@
 """Planning a convolution: axes, result type and algorithm."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypedDict
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict
 
 from convcli.convolution.algorithms.steps import l1_norm
 from convcli.convolution.algorithms.strategy import (
@@ -19,12 +18,16 @@ from convcli.convolution.algorithms.strategy import (
 from convcli.convolution.borders import Border, parse_border
 from convcli.errors import KernelError, SizeError
 from convcli.kernels.filter import Combination, kernel_array
+from convcli.late_numpy import np
 from convcli.parallel import thread_count
 from convcli.pictures.arrays import image_array
 from convcli.sizes.axes import window_axes
 from convcli.sizes.per_axis import Padding, Pair
 from convcli.sizes.text import counted
 from convcli.sizes.windowed import Axis
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "ConvolutionSettings",
@@ -39,7 +42,7 @@ __all__ = [
     "result_dtype",
 ]
 
-Image = NDArray[Any]
+Image: TypeAlias = "NDArray[Any]"
 
 THREAD_BYTES = 1 << 22  # what a thread takes besides its strips (measured)
 FOURIER_BYTES = 40  # what the transforms of a tile take per pixel

@@ -6,14 +6,15 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.convolution.buffers import BufferPool
 from convcli.errors import ImageError, UsageError, parse_choice
+from convcli.late_numpy import np
 from convcli.pictures.arrays import check_unmasked
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "Adjustment",

@@ -1,10 +1,14 @@
 """Statistics of a result, collected strip by strip: the smallest, the largest and the mean value."""
 
-import math
-from typing import Any, NamedTuple
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from convcli.late_numpy import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["RunningStatistics", "Statistics", "measure"]
 

@@ -1,11 +1,11 @@
 """Running a planned convolution strip by strip on several threads."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from convcli.convolution.algorithms.steps import Algorithm, Steps
 from convcli.convolution.algorithms.strategy import PER_CHANNEL, make_algorithm
@@ -13,8 +13,12 @@ from convcli.convolution.borders import border_sources, fill_strip
 from convcli.convolution.buffers import BufferPool
 from convcli.convolution.planning import Image, PlannedConvolution
 from convcli.kernels.filter import Combination
+from convcli.late_numpy import np
 from convcli.parallel import WorkQueue, parallel_for
 from convcli.pictures.arrays import fill_array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["for_each_strip", "run_convolution"]
 

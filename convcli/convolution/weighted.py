@@ -8,14 +8,13 @@ missing give the bits of a plain convolution.
 Source: H. Knutsson and C.-F. Westin, Normalized and differential convolution, CVPR 1993.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple, assert_never
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, assert_never
 
 from convcli.convolution.algorithms.steps import l1_norm
 from convcli.convolution.borders import Border, BorderKind, border_sources, fill_strip
@@ -27,6 +26,10 @@ from convcli.convolution.planning import (
 )
 from convcli.convolution.strips import run_convolution
 from convcli.kernels.filter import Combination
+from convcli.late_numpy import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = [
     "AlphaMode",
@@ -39,7 +42,7 @@ __all__ = [
     "weighting_bytes",
 ]
 
-Array = NDArray[Any]
+Array: TypeAlias = "NDArray[Any]"
 
 MAX_EXACT_NORM = 1 << 30  # sum of |coefficients| up to which sums of weighted 16-bit pixels fit in int64
 BLOCK_VALUES = 1 << 17  # values of a result that are corrected at a time

@@ -3,17 +3,20 @@
 Typed kernels, kernel files and text images are all parsed here, and results are written in the same form.
 """
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from convcli.errors import MatrixError, TooLargeError
+from convcli.late_numpy import np
 from convcli.sizes.text import counted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["format_matrix", "parse_integer", "parse_matrix", "parse_number"]
 

@@ -1,13 +1,14 @@
 """Direct convolution: shifted, weighted copies of the image are added."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from convcli.convolution.algorithms.steps import IDENTITY_AXIS, Algorithm, Array, Factors, Steps, add_into
 from convcli.convolution.buffers import BufferPool
+from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis
 
 __all__ = ["columns_then_rows", "factor_pair_sums", "is_unstrided_line", "separable", "shifts"]

@@ -1,12 +1,13 @@
 """Convolution by the fast Fourier transform."""
 
-from functools import cache, partial
+from __future__ import annotations
 
-import numpy as np
+from functools import cache, partial
 
 from convcli.convolution.algorithms.per_channel import per_channel
 from convcli.convolution.algorithms.steps import Algorithm, Array, Steps, block_starts
 from convcli.convolution.buffers import BufferPool
+from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis
 
 __all__ = ["fast_length", "fourier", "tile_outputs"]

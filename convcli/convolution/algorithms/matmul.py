@@ -1,9 +1,10 @@
 """Convolution as products with banded matrices."""
 
+from __future__ import annotations
+
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from convcli.convolution.algorithms.direct import columns_then_rows
@@ -20,6 +21,7 @@ from convcli.convolution.algorithms.steps import (
     column_chunks,
 )
 from convcli.convolution.buffers import BufferPool
+from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis
 
 __all__ = ["banded_matmul", "separable_matmul"]

@@ -1,10 +1,11 @@
 """Algorithms for one channel, applied to each channel of an image."""
 
-import numpy as np
+from __future__ import annotations
 
 from convcli.convolution.algorithms.direct import shifts
 from convcli.convolution.algorithms.steps import HEADROOM, Algorithm, Array, Steps, l1_norm
 from convcli.convolution.buffers import BufferPool
+from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis
 
 __all__ = ["per_channel"]

@@ -1,15 +1,19 @@
 """Types, limits and small steps that all algorithms use."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
 from convcli.convolution.buffers import BufferPool
+from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = [
     "BLAS_SINGLE_THREAD_LIMIT",
@@ -26,7 +30,7 @@ __all__ = [
     "l1_norm",
 ]
 
-Array = NDArray[Any]
+Array: TypeAlias = "NDArray[Any]"
 Factors = Sequence[tuple[Array, Array]]  # columns and rows whose outer products sum to a kernel
 
 # One tap, step one: the axis that a one-dimensional pass leaves unchanged.

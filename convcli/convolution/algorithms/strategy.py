@@ -1,18 +1,21 @@
 """Choosing how to compute a convolution: the cheapest strategy that is exact."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from convcli.convolution.algorithms.direct import factor_pair_sums, is_unstrided_line, separable, shifts
 from convcli.convolution.algorithms.fourier import fast_length, fourier, tile_outputs
 from convcli.convolution.algorithms.matmul import banded_matmul, separable_matmul
 from convcli.convolution.algorithms.steps import HEADROOM, IDENTITY_AXIS, Algorithm, block_size, l1_norm
 from convcli.kernels.filter import separate
+from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = [
     "EXACT_IN_FLOAT32",
@@ -24,7 +27,7 @@ __all__ = [
     "strip_height",
 ]
 
-Array = NDArray[Any]
+Array: TypeAlias = "NDArray[Any]"
 
 EXACT_IN_FLOAT32 = 1 << 24  # float32 holds integers up to here, and so their sums, exactly
 # The error of a transform of n numbers is at most 7 log2(n) u of their norm (N. Higham, Accuracy and
