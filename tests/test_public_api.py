@@ -179,7 +179,8 @@ def test_an_array_function_loads_numpy_and_nothing_else(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["read_image", "write_image"])
 def test_reading_and_writing_images_loads_pillow(name: str) -> None:
-    assert heavy_after(f"import convcli\nconvcli.{name}") == ["numpy", "PIL"]
+    loaded = heavy_after(f"import convcli\nconvcli.{name}")
+    assert [module for module in loaded if module != "numpy"] == ["PIL"]
 
 
 @pytest.mark.parametrize(

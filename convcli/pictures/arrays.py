@@ -1,16 +1,20 @@
 """Arrays as images: checked, filled where they have holes, and turned upright."""
 
-from collections.abc import Callable
-from typing import Any
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any
 
 from convcli.errors import ConvcliError, ImageError, UsageError
+from convcli.late_numpy import np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["PIXEL_DTYPES", "check_unmasked", "fill_array", "image_array", "turn_upright"]
 
-PIXEL_DTYPES = (np.uint8, np.uint16)  # of pixels; arrays of all others hold numbers
+PIXEL_DTYPES = ("uint8", "uint16")  # of pixels; arrays of all others hold numbers
 
 
 def fill_array(

@@ -1,13 +1,17 @@
 """Lays transparent pictures over a background color."""
 
-from typing import Any
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
+
 from PIL import ImageColor
 
 from convcli.errors import ImageError, UsageError, suggestion
+from convcli.late_numpy import np
 from convcli.pictures.picture import Picture, convert_alpha
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Color", "flatten", "lay_over", "parse_color"]
 

@@ -1,14 +1,17 @@
 """The channels of an image: each, summed, luma, or one of red, green and blue."""
 
-from enum import StrEnum
-from typing import Any
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from convcli.errors import ImageError, UsageError, parse_choice
+from convcli.late_numpy import np
 from convcli.pictures.arrays import image_array
 from convcli.sizes.text import counted
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Channels", "channel_names", "select_channels"]
 STRIP_PIXELS = 1 << 16  # pixels at a time, which fit in the cache

@@ -1,15 +1,18 @@
 """NumPy's .npy files, read without pickles."""
 
+from __future__ import annotations
+
 import io
 import re
 from collections.abc import Callable
 from math import prod
-from typing import IO, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import IO, TYPE_CHECKING, Any
 
 from convcli.errors import MatrixError
+from convcli.late_numpy import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["NPY_MAGIC", "npy_header", "read_npy"]
 

@@ -47,6 +47,10 @@ class Raster(NamedTuple):
         size = height * width * (channels or 1) * (depth // 8)
         return cls.packed(bytearray(size), height, width, channels, depth=depth)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy the samples, which a memoryview alone does not allow."""
+        return _restored, (bytearray(self.samples), self.samples.format, self.samples.shape, self.channels)
+
     def with_channels(self, channels: int) -> Raster:
         """Return the raster of only the first channels."""
         return self._replace(channels=channels)
@@ -73,3 +77,7 @@ class Raster(NamedTuple):
 
         array: NDArray[Any] = np.asarray(self.samples)
         return array if self.channels is None else array[..., : self.channels]
+
+
+def _restored(samples: bytearray, format_: Any, shape: tuple[int, ...], channels: int | None) -> Raster:
+    return Raster(memoryview(samples).cast(format_, shape), channels)

@@ -12,11 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
 from convcli.errors import ConvcliError, ImageError, MatrixError, TooLargeError, describe_os_error
 from convcli.files.opening import open_input, read_chunk
+from convcli.late_numpy import np
 from convcli.pictures.arrays import image_array
 from convcli.pictures.formats.decoding import decode, readable_formats
 from convcli.pictures.frames import FrameRange
@@ -27,6 +25,8 @@ from convcli.pictures.text_matrices import parse_matrix
 from convcli.sizes.per_axis import whole_number
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from convcli.pictures.formats.frame_reading.container import FramePicture, Frames
 
 __all__ = ["load_frames", "load_picture", "read_image", "read_picture", "reading_limits"]

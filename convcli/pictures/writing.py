@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-
-from numpy.typing import ArrayLike
+from typing import TYPE_CHECKING
 
 from convcli.files.atomic import check_target, write_atomically
 from convcli.pictures.arrays import PIXEL_DTYPES, image_array
@@ -12,6 +11,9 @@ from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.format_checks import check_holds
 from convcli.pictures.formats.output_formats import format_for_path
 from convcli.pictures.picture import Picture, check_picture
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["write_image", "write_picture"]
 

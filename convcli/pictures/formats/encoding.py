@@ -1,15 +1,16 @@
 """Encoding pictures in the output formats."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ConvcliError, OutputError
+from convcli.late_numpy import np
 from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.formats.format_checks import holds_profile, pillow_numbers, tiff_beyond_pillow
 from convcli.pictures.formats.gif_writer import encode_gif
@@ -18,6 +19,9 @@ from convcli.pictures.formats.png_writer import encode_png
 from convcli.pictures.npy import npy_header
 from convcli.pictures.picture import Picture, without_channel_axis
 from convcli.pictures.text_matrices import format_matrix
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["encode", "pillow_options", "save_with_pillow"]
 

@@ -1,15 +1,18 @@
 """Checks that an output format can hold a picture, and finds out what it would drop."""
 
-from typing import Any
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from convcli.errors import OutputError
+from convcli.late_numpy import np
 from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.formats.gif_writer import gif_losses
 from convcli.pictures.formats.output_formats import EXTRA, OUTPUT_FORMATS, OutputFormat, extra_is_installed
 from convcli.pictures.picture import Picture
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["check_holds", "holds_alpha", "holds_profile", "pillow_numbers", "tiff_beyond_pillow"]
 

@@ -3,15 +3,19 @@
 Source: CompuServe, Graphics Interchange Format, version 89a (1990).
 """
 
+from __future__ import annotations
+
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from convcli.late_numpy import np
 from convcli.pictures.picture import Picture
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["encode_gif", "gif_losses"]
 

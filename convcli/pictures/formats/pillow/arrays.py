@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from convcli.late_numpy import np
 from convcli.pictures.headers.tiff_tags import SIGNED, UNSIGNED
 from convcli.pictures.picture import Picture, PictureKind
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL import Image
 
     from convcli.pictures.formats.pillow.decoder import PillowDecoded
